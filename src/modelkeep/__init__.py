@@ -1,0 +1,1 @@
+"""Modelkeep: models in a Unity Catalog of your own."""

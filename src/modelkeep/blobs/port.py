@@ -1,0 +1,99 @@
+"""Where the bytes of artifacts lie: the one port that every storage implements, and its contract.
+
+A *set* is one artifact set (the files of a model version, a run, a logged model or a trace), named by a
+server-made id of [0-9a-f-]. Nothing here knows a securable, a principal or a database.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A run of bytes of one file, in one stored object."""
+
+    object: str
+    """The object's name inside its set: chosen by us in a folder, the file's path in S3."""
+    size: int
+    """bytes"""
+    sha256: str = ""
+    """hex; '' where the bytes did not pass through this server"""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An object found in storage."""
+
+    object: str
+    size: int
+    checksum: str = ""
+    """The store's own checksum (S3: the ETag without quotes); '' in a folder."""
+    modified_ms: int = 0
+
+
+class SignedUrl(msgspec.Struct, frozen=True):
+    """A request that a client may make of the store itself, without other credentials."""
+
+    url: str
+    headers: Mapping[str, str] = {}
+
+
+class Blobs(Protocol):
+    """Storage of artifact sets. Raises core.errors.Unavailable when the storage does not answer."""
+
+    direct: bool
+    """True: clients move bytes to and from the store by presigned URLs; False: through this server."""
+    single_put_limit: int
+    """bytes of the largest file one PUT may carry (S3: 5 GiB); 0 = no limit"""
+
+    async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
+        """Store one object for the file `path` (forward slashes, already validated, relative) and return its segment, hashed.
+        All or nothing: when `chunks` raises, nothing stays. Writing the same path again makes a new object in a folder and
+        replaces it in S3."""
+        ...
+
+    def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes [start, end) of the segments laid end to end, in chunks of at most 1 MiB."""
+        ...
+
+    async def list_set(self, set_id: str) -> Sequence[Listed]:
+        """Every object of the set, sorted by name; empty where there is none."""
+        ...
+
+    async def delete(self, set_id: str, objects: Sequence[str]) -> None:
+        """Delete these objects; absent ones are no error."""
+        ...
+
+    async def delete_set(self, set_id: str) -> None:
+        """Delete the set with every object and every unfinished upload of it; an absent one is no error."""
+        ...
+
+    def sets(self) -> AsyncIterator[str]:
+        """The ids of all sets that hold at least one object (for `modelkeep check`)."""
+        ...
+
+    async def ready(self) -> None:
+        """Raise Unavailable with a sentence where the storage cannot be written or read."""
+        ...
+
+
+class DirectBlobs(Blobs, Protocol):
+    """Storage that clients talk to themselves."""
+
+    def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
+        """A PUT of this one file, with a signed `If-None-Match: *`: an object once written cannot be overwritten by it."""
+        ...
+
+    def presign_get(self, set_id: str, path: str, expires_s: int) -> SignedUrl: ...
+
+    async def start_multipart(self, set_id: str, path: str) -> str:
+        """The store's upload id."""
+        ...
+
+    def presign_part(self, set_id: str, path: str, upload_id: str, part_number: int, expires_s: int) -> SignedUrl: ...
+
+    async def complete_multipart(self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
+        """parts: (part number, ETag). Raises InvalidArgument where the store refuses them."""
+        ...
+
+    async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None: ...
