@@ -1,0 +1,78 @@
+# The only entry: `make up` runs a registry, `make test` proves it. Needs Python 3.11 or newer, Node and make.
+
+PYTHON ?= python3
+TEST_PROCESSES ?= 2
+UV := .tools/bin/uv
+RUN_EXTRAS := --extra workspace --extra postgres --extra s3
+OLD_CLIENTS := 3.0 2.22 2.16
+
+# The machine's own Python is enough; nothing but PyPI is asked for anything.
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help up env test test-clients check fix bench lock clean
+.SUFFIXES:
+
+help:
+	@echo "make up            run the registry in the foreground (MODELKEEP_PORT, MODELKEEP_DATA_DIR)"
+	@echo 'eval "$$(make -s env)"   point this shell at it'
+	@echo "make test          every test but the older clients'  (ARGS='-k alias' narrows)"
+	@echo "make test-clients  the tests with older MLflow clients"
+	@echo "make check         format, lint, types, imports        make fix: mend what can be mended"
+	@echo "make bench         the speed table                     make clean: remove what make built"
+
+up: .cache/run.stamp
+	@exec .venv/bin/modelkeep serve
+
+# Prints the exports and nothing else: whoever evaluates this wants no word of make in between.
+env:
+	@test -x .venv/bin/modelkeep || { echo "No server was ever started here: run 'make up' first." >&2; exit 1; }
+	@exec .venv/bin/modelkeep env
+
+test: .cache/dev.stamp
+	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old $(ARGS)
+
+test-clients: .cache/dev.stamp $(OLD_CLIENTS:%=.cache/clients/%.stamp)
+	.venv/bin/pytest -n $(TEST_PROCESSES) tests/clients/old $(ARGS)
+
+check: .cache/dev.stamp
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+fix: .cache/dev.stamp
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: .cache/dev.stamp
+	.venv/bin/python -m bench $(ARGS)
+
+# Newer versions of everything, within the bounds of pyproject.toml and tests/clients/old/*.in.
+lock: $(UV)
+	$(UV) lock --upgrade
+	for v in $(OLD_CLIENTS); do $(UV) pip compile --quiet --upgrade --universal --no-annotate --no-header \
+		--python-version 3.11 tests/clients/old/$$v.in --output-file tests/clients/old/$$v.txt || exit 1; done
+
+clean:
+	rm -rf .venv .tools .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+
+# What the targets stand on.
+
+$(UV):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Modelkeep needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+.cache/run.stamp: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --inexact --python $(PYTHON) --no-default-groups $(RUN_EXTRAS)
+	@mkdir -p .cache && touch $@
+
+.cache/dev.stamp: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --python $(PYTHON) --all-extras --all-groups
+	@mkdir -p .cache && touch $@ .cache/run.stamp
+
+.cache/clients/%.stamp: tests/clients/old/%.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .cache/clients/$*
+	$(UV) pip sync --quiet --python .cache/clients/$*/bin/python tests/clients/old/$*.txt
+	@touch $@

@@ -1,0 +1,77 @@
+"""The same reads in a small registry and in one of 100,000 models, 1,000,000 versions and 1,000,000 grants."""
+
+import random
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import load, seed
+from bench.program import Server, bearer, database, modelkeep
+from bench.report import Row, at_most
+from bench.seed import Reader, Size
+
+FACE = "/api/2.0/mlflow/unity-catalog/registered-models"
+READS = 3_000
+WARM_UP = 300
+PAGES = 100
+
+
+def measure(folder: Path) -> list[Row]:
+    small, large = _seeded(folder / "small", seed.SMALL), _seeded(folder / "large", seed.LARGE)
+    with modelkeep(small) as one, modelkeep(large) as two:
+        rows = [_alias(one, two)]
+        admin = one.headers, two.headers
+        rows.append(_page(one, two, "a page of 100 models, metastore admin", admin))
+        for reader, who in (
+            (seed.RUNNER, "EXECUTE on the catalog"),
+            (seed.FEW, "EXECUTE on ten models"),
+            (seed.TEAM, "EXECUTE on one schema of ten models"),
+        ):
+            rows.append(_page(one, two, f"a page of 100 models, {who}", (bearer(reader.token), bearer(reader.token))))
+    return rows
+
+
+def _seeded(data: Path, size: Size) -> Path:
+    with modelkeep(data):
+        pass
+    seed.Seeder(database(data), size).run()
+    return data
+
+
+def _alias(small: Server, large: Server) -> Row:
+    for count in (WARM_UP, READS):
+        one, two = load.paired_medians(
+            (small.port, _alias_requests(seed.SMALL, seed.RUNNER, count)),
+            (large.port, _alias_requests(seed.LARGE, seed.RUNNER, count)),
+        )
+    return at_most(
+        "get by alias, random models, 100,000 models",
+        _ms(two),
+        f"{seed.SMALL.models} models: {_ms(one)}",
+        two / one,
+        1.3,
+    )
+
+
+def _alias_requests(size: Size, reader: Reader, count: int) -> Iterator[bytes]:
+    choice = random.Random(11)
+    for _ in range(count):
+        query = urllib.parse.urlencode({"name": seed.model_name(choice.randrange(size.models)), "alias": "champion"})
+        yield load.request(f"{FACE}/alias?{query}", bearer(reader.token))
+
+
+def _page(small: Server, large: Server, what: str, headers: tuple[dict[str, str], dict[str, str]]) -> Row:
+    path = f"{FACE}/search?max_results=100"
+    counts = [_count(server, path, h) for server, h in zip((small, large), headers, strict=True)]
+    assert counts[0] == counts[1], f"{what}: the pages hold {counts} models"
+    raw = [load.request(path, h) for h in headers]
+    one, two = load.paired_medians((small.port, [raw[0]] * PAGES), (large.port, [raw[1]] * PAGES))
+    return at_most(f"{what} ({counts[1]} listed)", _ms(two), f"{seed.SMALL.models} models: {_ms(one)}", two / one, 2)
+
+
+def _count(server: Server, path: str, headers: dict[str, str]) -> int:
+    return len(server.call("GET", path, headers=headers).get("registered_models", []))
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"

@@ -1,0 +1,242 @@
+"""Artifact sets in a folder: one file an object, under names that this server makes, never a client's path."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from typing import TypeVar
+
+from modelkeep.blobs.pipe import draw, pour
+from modelkeep.blobs.port import Listed, Segment
+from modelkeep.core.errors import FileNotFound, InvalidArgument, Unavailable, WrongState
+
+CHUNK = 1024 * 1024
+BATCH = 2 * 1024 * 1024
+STALE_S = 3600
+PART = ".part"
+_REMOVE_TRIES = 20
+
+_SET_ID = re.compile(r"[0-9a-f-]{2,64}")
+_OBJECT = re.compile(r"[0-9a-f-]{1,64}(\.part)?")
+_T = TypeVar("_T")
+
+_HASHERS = ThreadPoolExecutor(4, "hash")
+
+class LocalBlobs:
+    """Storage in `root`: objects are `<root>/<first two of the set>/<set>/<name>`. Bytes pass through this server."""
+
+    direct = False
+    single_put_limit = 0
+
+    def __init__(self, root: Path, threads: int = 8) -> None:
+        """`threads`: how many files may be read or written at the same instant."""
+        self.root = root
+        self._pool = ThreadPoolExecutor(threads, "blobs")
+
+    async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
+        """See the port. Raises WrongState where the set is deleted meanwhile."""
+        return await pour(self._pool, chunks, _File(self.root, self._folder(set_id)), BATCH)
+
+    def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
+        total = sum(segment.size for segment in segments)
+        if not 0 <= start <= end <= total:
+            raise InvalidArgument(f"The range {start}-{end} is not inside the file's {total} bytes.")
+        folder = self._folder(set_id)
+        return draw(self._pool, _pieces(folder, segments, start, end), end - start)
+
+    async def list_set(self, set_id: str) -> Sequence[Listed]:
+        """See the port. An unfinished write that nothing touched for an hour was left by a killed process; it is listed."""
+        return await self._run(_list, self._folder(set_id))
+
+    async def delete(self, set_id: str, objects: Sequence[str]) -> None:
+        await self._run(_unlink, [self._folder(set_id) / _checked(name) for name in objects])
+
+    async def delete_set(self, set_id: str) -> None:
+        await self._run(_remove, self._folder(set_id))
+
+    async def sets(self) -> AsyncIterator[str]:
+        for bucket in await self._run(_subfolders, self.root):
+            for folder in await self._run(_subfolders, bucket):
+                if await self._run(_list, folder):
+                    yield folder.name
+
+    async def ready(self) -> None:
+        await self._run(_probe, self.root)
+
+    def _folder(self, set_id: str) -> Path:
+        if not _SET_ID.fullmatch(set_id):
+            raise ValueError(f"not an artifact set's id: {set_id!r}")
+        return self.root / set_id[:2] / set_id
+
+    async def _run(self, call: Callable[..., _T], *args: object) -> _T:
+        return await asyncio.wrap_future(self._pool.submit(call, *args))
+
+
+class _File:
+    """One object on its way: written beside its final name, and renamed once it is on the disk."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root, self._folder = root, folder
+        self._name = f"{time.time_ns() // 1000:014x}-{secrets.token_hex(8)}"
+        self._part = folder / (self._name + PART)
+        self._fd = -1
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, chunks: list[bytes]) -> None:
+        with _storage():
+            if self._fd < 0:
+                _make_folder(self._folder, self._root)
+                self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            hashed = _HASHERS.submit(self._digest, chunks)
+            for chunk in chunks:
+                _write_all(self._fd, chunk)
+            hashed.result()
+
+    def _digest(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._hash.update(chunk)
+            self._size += len(chunk)
+
+    def finish(self, chunks: list[bytes]) -> Segment:
+        self.write(chunks)
+        with _storage():
+            os.fsync(self._fd)
+            self._close()
+            self._part.rename(self._folder / self._name)
+            _sync_folder(self._folder)
+        return Segment(self._name, self._size, self._hash.hexdigest())
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            self._close()
+            self._part.unlink(missing_ok=True)
+            (self._folder / self._name).unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    done = os.write(fd, data)
+    while done < len(data):  # a disk that runs full takes a part first
+        done += os.write(fd, memoryview(data)[done:])
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Create `folder` and its parents down from `root`, each durable before anything is put into it."""
+    if folder.is_dir():
+        return
+    if folder != root:
+        _make_folder(folder.parent, root)
+    folder.mkdir(mode=0o700, parents=folder == root, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _pieces(folder: Path, segments: Sequence[Segment], start: int, end: int) -> Generator[bytes, None, None]:
+    for segment in segments:
+        first, last = max(start, 0), min(end, segment.size)
+        start, end = start - segment.size, end - segment.size
+        if first < last:
+            with _storage(), (folder / _checked(segment.object)).open("rb", buffering=0) as file:
+                yield from _read(file, first, last)
+
+
+def _read(file: FileIO, first: int, last: int) -> Generator[bytes, None, None]:
+    file.seek(first)
+    while first < last:
+        piece = file.read(min(CHUNK, last - first))
+        if not piece:
+            raise Unavailable("A stored file is shorter than recorded. Its operator should run `modelkeep check`.")
+        first += len(piece)
+        yield piece
+
+
+def _list(folder: Path) -> list[Listed]:
+    now, found = time.time(), list[Listed]()
+    with _storage():
+        for name in sorted(_names(folder)):
+            with suppress(FileNotFoundError):  # deleted, or finished, since the folder was read
+                stat = (folder / name).stat()
+                if not name.endswith(PART) or now - stat.st_mtime > STALE_S:
+                    found.append(Listed(name, stat.st_size, modified_ms=stat.st_mtime_ns // 1_000_000))
+    return found
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    with _storage():
+        return [folder / name for name in sorted(_names(folder)) if (folder / name).is_dir()]
+
+
+def _unlink(paths: Sequence[Path]) -> None:
+    with _storage():
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    with _storage():
+        for _ in range(_REMOVE_TRIES):
+            _unlink([folder / name for name in _names(folder)])
+            try:
+                return folder.rmdir()
+            except FileNotFoundError:
+                return None
+            except OSError as error:  # a write slipped in between
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+    raise Unavailable("Files are still being written to this artifact set. Retry its deletion later.")
+
+
+def _probe(root: Path) -> None:
+    with _storage():
+        _make_folder(root, root)
+        probe = root / f".ready-{secrets.token_hex(8)}"
+        probe.write_bytes(b"ready")
+        read = probe.read_bytes()
+        probe.unlink()
+    if read != b"ready":
+        raise Unavailable("The storage folder does not return what was written to it. Check the disk.")
+
+
+def _checked(name: str) -> str:
+    if not _OBJECT.fullmatch(name):
+        raise ValueError(f"not an object's name: {name!r}")
+    return name
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """Turn what the file system refuses into the error that the port promises."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFound("The stored bytes of this file are gone. Its operator should run `modelkeep check`.") from error
+    except OSError as error:
+        reason = error.strerror or "input/output error"
+        raise Unavailable(f"The storage folder cannot be used ({reason}). Its operator should check that disk.") from error

@@ -1,0 +1,72 @@
+"""How bytes pass between the event loop and the threads that touch storage: in order, one step ahead, never more."""
+
+import asyncio
+from collections.abc import AsyncIterator, Generator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Protocol
+
+from modelkeep.blobs.port import Segment
+
+_BATCH_CHUNKS = 1024  # a peer that sends a few bytes at a time must not fill memory with tiny objects
+
+
+class Sink(Protocol):
+    """One object being written. Called from threads, never by two at once."""
+
+    def write(self, chunks: list[bytes]) -> None: ...
+
+    def finish(self, chunks: list[bytes]) -> Segment:
+        """Write the last chunks, then make the object visible."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing behind. Called at most once, after a failure of anything above or of the source."""
+        ...
+
+
+async def pour(pool: ThreadPoolExecutor, chunks: AsyncIterator[bytes], sink: Sink, batch_bytes: int) -> Segment:
+    """Send `chunks` to `sink` in batches of about `batch_bytes`: one is written while the next arrives.
+
+    Whatever fails, cancellation included, the sink is discarded before the failure goes on.
+    """
+    batch: list[bytes] = []
+    size = 0
+    step: Future[Any] = Future()
+    step.set_result(None)
+    try:
+        async for chunk in chunks:
+            batch.append(chunk)
+            size += len(chunk)
+            if size >= batch_bytes or len(batch) >= _BATCH_CHUNKS:
+                await asyncio.wrap_future(step)
+                step = pool.submit(sink.write, batch)
+                batch, size = [], 0
+        await asyncio.wrap_future(step)
+        step = pool.submit(sink.finish, batch)
+        return await asyncio.wrap_future(step)
+    except BaseException:
+        await asyncio.shield(asyncio.wrap_future(pool.submit(_discard, step, sink)))
+        raise
+
+
+def _discard(step: Future[Any], sink: Sink) -> None:
+    wait([step])  # a cancelled await does not stop its thread, and that thread still uses the sink
+    sink.discard()
+
+
+async def draw(pool: ThreadPoolExecutor, pieces: Generator[bytes, None, None], size: int) -> AsyncIterator[bytes]:
+    """The `size` bytes that `pieces` yields; the next piece is read in a thread while this one is used."""
+    if not size:
+        return
+    step = pool.submit(next, pieces)
+    try:
+        while True:
+            piece = await asyncio.wrap_future(step)
+            size -= len(piece)
+            if size <= 0:
+                yield piece
+                return
+            step = pool.submit(next, pieces)
+            yield piece
+    finally:
+        step.add_done_callback(lambda _: pieces.close())  # never while its thread runs

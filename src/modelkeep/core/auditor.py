@@ -1,0 +1,135 @@
+"""What is written to the audit log, and when: with the change, on its own, buffered for a second, or counted by the minute."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import NotFound, PermissionDenied, RegistryError
+from modelkeep.core.names import FullName
+from modelkeep.core.operation import Ctx, Operation
+from modelkeep.store import audit
+from modelkeep.store.audit import AuditEvent, AuditTarget
+from modelkeep.store.db import Database, WriteTx, new_id, now_ms
+
+_MAX_BUFFERED = 50_000
+_MAX_REQUEST = 4_000  # characters of the request that are kept
+_SECRET = frozenset({"token", "token_hash", "secret"})
+
+
+class Auditor:
+    """Keeps the buffers of one process. A kill -9 loses at most the last second of plain reads, never a change."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._reads: list[AuditEvent] = []
+        self._vended: dict[str, tuple[int, int, AuditEvent]] = {}
+        self.dropped = 0
+        """Buffered reads that did not fit; a metric."""
+
+    async def in_tx(self, tx: WriteTx, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
+        await audit.add(tx, [_event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")])
+
+    async def after(self, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
+        """Record what succeeded without its own row in the change's transaction."""
+        if not op.audit:
+            return
+        event = _event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")
+        if op.record == "own_tx":
+            await self.write([event])
+        elif op.record == "vending":
+            self.vended(event)
+        else:
+            self._buffer(event)
+
+    async def refused(
+        self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str
+    ) -> None:
+        """A refusal leaves a record of its own at once; other failures of changes are buffered."""
+        if not op.audit:
+            return
+        targets = [AuditTarget("", "", str(v)) for on in op.targets if (v := getattr(request, on.field, None)) is not None]
+        event = _event(op, request, actor, targets, {}, request_id, error.code, error.message)
+        if isinstance(error, PermissionDenied):
+            await self.write([event])
+        elif op.effect == "write" and not isinstance(error, NotFound):
+            self._buffer(event)
+
+    async def record(self, event: str, operation: str, actor: Actor, targets: list[AuditTarget], outcome: str = "ok",
+                     reason: str = "", request_id: str = "", *, now: bool = True) -> None:  # fmt: skip
+        """For acts outside the operation table (the tracking server's routes, the command line)."""
+        made = AuditEvent(
+            new_id(), now_ms(), event, operation, actor.id, actor.name, actor.token_id, actor.source, request_id,
+            tuple(targets), "{}", "{}", outcome, reason,
+        )  # fmt: skip
+        if now:
+            await self.write([made])
+        else:
+            self._buffer(made)
+
+    async def write(self, events: list[AuditEvent]) -> None:
+        async with self._db.write() as tx:
+            await audit.add(tx, events)
+
+    def _buffer(self, event: AuditEvent) -> None:
+        if len(self._reads) >= _MAX_BUFFERED:
+            self.dropped += 1
+        else:
+            self._reads.append(event)
+
+    def vended(self, event: AuditEvent) -> None:
+        """One record for each version, principal, kind of access and minute."""
+        minute = event.at // 60_000
+        key = "|".join((str(minute), event.actor_id, event.event, *(target.id for target in event.targets)))
+        count = self._vended[key][1] if key in self._vended else 0
+        self._vended[key] = (minute, count + 1, event)
+
+    async def flush(self, *, minute_over: bool = False) -> None:
+        """Write what is buffered; vendings of past minutes become audit rows (all of them at `minute_over`)."""
+        reads, self._reads = self._reads, []
+        vended, self._vended = self._vended, {}
+        now = now_ms() // 60_000
+        if not reads and not vended and not minute_over and not await self._vendings_due(now):
+            return
+        async with self._db.write() as tx:
+            for key, (minute, count, event) in vended.items():
+                await tx.run(
+                    "INSERT INTO vendings (key, minute, count, event) VALUES (:key, :minute, :count, :event) "
+                    "ON CONFLICT (key) DO UPDATE SET count = vendings.count + excluded.count",
+                    key=key, minute=minute, count=count, event=msgspec.json.encode(event).decode(),
+                )  # fmt: skip
+            over = await tx.all(
+                "DELETE FROM vendings WHERE minute < :minute RETURNING count, event", minute=now + 1 if minute_over else now
+            )
+            closed = [
+                msgspec.structs.replace(
+                    msgspec.json.decode(event, type=AuditEvent), id=new_id(), at=now_ms(), changes=f'{{"count": [0, {count}]}}'
+                )
+                for count, event in over
+            ]
+            if reads or closed:
+                await audit.add(tx, [*reads, *closed])
+
+    async def _vendings_due(self, minute: int) -> bool:
+        async with self._db.read() as tx:
+            return await tx.one("SELECT 1 FROM vendings WHERE minute < :minute LIMIT 1", minute=minute) is not None
+
+
+def _event(
+    op: Operation, request: msgspec.Struct, actor: Actor, targets: list[AuditTarget], changes: dict[str, tuple[Any, Any]],
+    request_id: str, outcome: str, reason: str,
+) -> AuditEvent:  # fmt: skip
+    return AuditEvent(
+        new_id(), now_ms(), op.audit, op.name, actor.id, actor.name, actor.token_id, actor.source, request_id,
+        tuple(dict.fromkeys(targets)), _request_json(request), msgspec.json.encode(changes, enc_hook=str).decode(), outcome, reason,
+    )  # fmt: skip
+
+
+def _request_json(request: msgspec.Struct) -> str:
+    fields: dict[str, Any] = {}
+    for name in request.__struct_fields__:
+        value = getattr(request, name)
+        if name not in _SECRET and value is not None:
+            fields[name] = str(value) if isinstance(value, FullName) else value
+    text = msgspec.json.encode(fields, enc_hook=str).decode()
+    return text if len(text) <= _MAX_REQUEST else msgspec.json.encode({"truncated": text[:_MAX_REQUEST]}).decode()

@@ -1,0 +1,143 @@
+"""Who may do what: one pure decision over the chain of securables from the metastore down to the target.
+
+Rules: Databricks' privileges reference and permissions concepts, as cited at each rule.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import Securable
+from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who asks. Its groups live in the store, and are read with each decision: never cached here."""
+
+    id: str
+    name: str
+    kind: str
+    account_admin: bool = False
+    token_id: str = ""
+    source: str = ""
+    """The address it called from, '' when unknown."""
+
+
+class Link(msgspec.Struct, frozen=True):
+    """One securable of a chain, with what the actor (or a group of his) holds directly on it."""
+
+    securable: Securable
+    owned: bool
+    granted: frozenset[str]
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What an operation asks for on one target. Any one of the ways suffices, after the usage of every parent."""
+
+    any_of: tuple[Privilege, ...] = ()
+    owner: bool = True
+    manage: bool = False
+    admin: bool = False
+    """The metastore admin may."""
+
+    def words(self) -> str:
+        """For messages and the reference: the privilege that is asked for first."""
+        if self.any_of:
+            return self.any_of[0].words
+        return "MANAGE" if self.manage else "OWNERSHIP"
+
+
+class Decision(msgspec.Struct, frozen=True):
+    allowed: bool
+    reason: str
+
+
+def holds(*privileges: Privilege, admin: bool = False) -> Need:
+    """One of these privileges on the target (granted there or on a container above it), or its ownership."""
+    return Need(any_of=privileges, admin=admin)
+
+
+OWNER = Need()
+OWNER_OR_ADMIN = Need(admin=True)
+OWNER_OR_MANAGE = Need(manage=True, admin=True)
+ADMIN = Need(owner=False, admin=True)
+ANYONE = Need(owner=False)
+"""Any signed-in caller who can reach the target's parents; lists are filtered row by row."""
+
+
+def effective(chain: Sequence[Link]) -> frozenset[str]:
+    """The privileges that hold on the last securable of the chain, inherited ones included.
+
+    "A privilege on a catalog or schema applies to all current and future children"; metastore grants do not inherit;
+    ALL PRIVILEGES is evaluated at check time and excludes MANAGE; the owner of a container has MANAGE on what lies in it.
+    """
+    held: set[str] = set()
+    for link in chain:
+        if link.securable.kind != Kind.METASTORE or len(chain) == 1:
+            held |= link.granted
+    if any(link.owned for link in chain[1:-1]):
+        held.add(Privilege.MANAGE)
+    if Privilege.ALL_PRIVILEGES in held:
+        held |= IMPLIED_BY_ALL
+    return frozenset(held)
+
+
+def is_admin(chain: Sequence[Link]) -> bool:
+    """Metastore admin: the owner of the metastore, or a member of the group that owns it."""
+    return bool(chain) and chain[0].owned
+
+
+def passes(chain: Sequence[Link]) -> bool:
+    """May the actor reach into the last securable of the chain (a container)?"""
+    usage = RULES[chain[-1].securable.kind].usage
+    if usage is None or is_admin(chain) or chain[-1].owned:
+        return True
+    held = effective(chain)
+    return usage in held or Privilege.MANAGE in held
+
+
+def blocked_at(chain: Sequence[Link]) -> Decision | None:
+    """The first container of the chain, top-down, that the actor cannot reach into; None where all are open."""
+    for depth in range(1, len(chain) + 1):
+        if not passes(chain[:depth]):
+            securable = chain[depth - 1].securable
+            rules = RULES[securable.kind]
+            assert rules.usage is not None
+            return Decision(False, f"User does not have {rules.usage.words} on {rules.label} '{securable.full_name}'.")
+    return None
+
+
+def decide(need: Need, chain: Sequence[Link]) -> Decision:
+    """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way."""
+    if blocked := blocked_at(chain[:-1]):
+        return blocked
+    target = chain[-1]
+    held = effective(chain)
+    if need.owner and target.owned:
+        return Decision(True, "owner")
+    if need.admin and is_admin(chain):
+        return Decision(True, "metastore admin")
+    if need.manage and Privilege.MANAGE in held:
+        return Decision(True, "MANAGE")
+    for privilege in need.any_of:
+        if privilege in held:
+            return Decision(True, privilege.words)
+    if need == ANYONE:
+        return Decision(True, "any signed-in user")
+    label = RULES[target.securable.kind].label
+    name = target.securable.full_name
+    if need.any_of or need.manage:
+        return Decision(False, f"User does not have {need.words()} on {label} '{name}'.")
+    return Decision(False, f"User is not an owner of {label} '{name}'.")
+
+
+def knows(chain: Sequence[Link]) -> bool:
+    """Does the actor hold anything on the last securable (so that its existence is no news to him)?"""
+    return chain[-1].owned or is_admin(chain) or bool(effective(chain) - _ABOUT_CONTAINERS)
+
+
+_ABOUT_CONTAINERS = frozenset(
+    {Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION, Privilege.CREATE_SCHEMA, Privilege.USE_SCHEMA, Privilege.USE_CATALOG,
+     Privilege.BROWSE, Privilege.ALL_PRIVILEGES}
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""The one path of a request: find the names, decide, run, record, commit."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.auditor import Auditor
+from modelkeep.core.authz import Actor, Link, blocked_at, decide, knows
+from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
+from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.core.model import Securable
+from modelkeep.core.names import FullName
+from modelkeep.core.operation import Ctx, On, Operation, Services
+from modelkeep.core.table import BY_REQUEST
+from modelkeep.store import securables
+from modelkeep.store.db import Database, Tx, now_ms
+
+_MISSING = {Kind.CATALOG: "Catalog", Kind.SCHEMA: "Schema", Kind.MODEL: "Routine or Model", Kind.METASTORE: "Metastore"}
+
+
+class Engine:
+    """Executes typed requests for an actor."""
+
+    def __init__(self, db: Database, services: Services, auditor: Auditor, *, conceal: bool = False) -> None:
+        self.db = db
+        self.services = services
+        self.auditor = auditor
+        self._conceal = conceal
+
+    async def execute(
+        self, actor: Actor, request: msgspec.Struct, *, request_id: str = "", body: AsyncIterator[bytes] | None = None
+    ) -> Any:
+        """The result of the operation that this type of request stands for. Raises RegistryError."""
+        return (await self.execute_all(actor, (request,), request_id=request_id, body=body))[0]
+
+    async def execute_all(
+        self, actor: Actor, requests: Sequence[msgspec.Struct], *, request_id: str = "", body: AsyncIterator[bytes] | None = None
+    ) -> list[Any]:
+        """Several operations as one: all of them happen, or none."""
+        done: list[tuple[Operation, msgspec.Struct, Ctx]] = []
+        current = requests[0]
+        try:
+            prepared = await self._prepare(actor, requests[0], body, done)
+            operations = [BY_REQUEST[type(request)] for request in requests]
+            write = any(op.effect == "write" for op in operations)
+            results: list[Any] = []
+            async with self.db.write() if write else self.db.read() as tx:
+                for op, request in zip(operations, requests, strict=True):
+                    current = request
+                    ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, body, prepared)  # type: ignore[arg-type]
+                    targets = await self._authorize(ctx, op, request)
+                    results.append(await op.run(ctx, request, *targets))
+                    done.append((op, request, ctx))
+                    if op.record == "in_tx":
+                        await self.auditor.in_tx(tx, op, request, ctx, request_id)  # type: ignore[arg-type]
+        except BaseException as error:
+            for _op, _request, ctx in done:
+                await ctx.run_undo()
+            if isinstance(error, RegistryError):
+                await self.auditor.refused(BY_REQUEST[type(current)], current, actor, error, request_id)
+                if self._conceal and isinstance(error, PermissionDenied):
+                    raise NotFound(_concealed(current), kind=error.kind) from error
+            raise
+        for op, request, ctx in done:
+            if op.record != "in_tx" and op.name:
+                await self.auditor.after(op, request, ctx, request_id)
+        return results
+
+    async def _prepare(
+        self, actor: Actor, request: msgspec.Struct, body: AsyncIterator[bytes] | None,
+        done: list[tuple[Operation, msgspec.Struct, Ctx]],
+    ) -> Any:  # fmt: skip
+        """Authorize, then do the slow part outside any write transaction; what it stored is undone if the rest fails."""
+        op = BY_REQUEST[type(request)]
+        if op.prepare is None:
+            return None
+        async with self.db.read() as tx:
+            ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, body)  # type: ignore[arg-type]
+            targets = await self._authorize(ctx, op, request)
+        ctx.tx = None  # type: ignore[assignment]
+        done.append((_PREPARED, request, ctx))
+        return await op.prepare(ctx, self.db, request, *targets)
+
+    async def _authorize(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> list[Securable | None]:
+        """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
+        if op.account_admin and not ctx.actor.account_admin:
+            raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
+        found: list[Securable | None] = []
+        for index, on in enumerate(op.targets):
+            name: FullName | None = getattr(request, on.field)
+            if name is None and on.optional:
+                found.append(None)
+                continue
+            assert name is not None
+            chain = ctx.chains.get(str(name))
+            if chain is None:
+                chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
+            if op.creates and index == 0 and len(chain) > len(name.parts) and not blocked_at(chain[:-1]) and knows(chain):
+                raise AlreadyExists(f"{_MISSING[name.kind]} '{name}' already exists.", kind=name.kind)
+            found.append(_check(on, name, chain))
+        for securable in found:
+            if securable is not None:
+                ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
+        return found
+
+    async def reachable(self, tx: Tx, actor: Actor, on: On, name: FullName) -> Securable | None:
+        """The securable where the actor may do what `on` needs; None where he may not, or where it does not exist."""
+        try:
+            return _check(on, name, await securables.chain(tx, self.db.dialect, actor.id, name))
+        except (NotFound, PermissionDenied):
+            return None
+
+
+_PREPARED = Operation(run=Engine.execute, request=msgspec.Struct, audit="", record="in_tx")
+
+
+def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
+    """Top-down: the first parent that is closed to the actor answers 403, whether or not anything exists below it."""
+    wanted = len(name.parts) + (0 if on.parent else 1)
+    chain = chain[:wanted]
+    if len(chain) < wanted:
+        if blocked := blocked_at(chain):
+            raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
+        raise missing(FullName(name.parts[: len(chain)]))
+    decision = decide(on.need, chain)
+    if not decision.allowed:
+        raise PermissionDenied(decision.reason, kind=name.kind)
+    return chain[-1].securable
+
+
+def missing(name: FullName) -> NotFound:
+    """In the words of Databricks: `Routine or Model 'a.b.c' does not exist.`"""
+    kind = BY_DEPTH[len(name.parts)]
+    return NotFound(f"{_MISSING[kind]} '{name}' does not exist.", kind=kind)
+
+
+def _concealed(request: msgspec.Struct) -> str:
+    on = BY_REQUEST[type(request)].targets
+    name = getattr(request, on[0].field, None) if on else None
+    return missing(name).message if isinstance(name, FullName) and name.parts else "There is no such thing."

@@ -1,0 +1,184 @@
+"""What the registry holds, as the rest of the program sees it. Times are epoch milliseconds."""
+
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+import msgspec
+
+from modelkeep.core.kinds import Kind
+
+T = TypeVar("T")
+
+
+class Securable(msgspec.Struct, frozen=True):
+    """A metastore, catalog, schema or registered model."""
+
+    id: str
+    kind: Kind
+    parent_id: str
+    catalog_id: str
+    schema_id: str
+    name: str
+    owner_id: str
+    owner: str
+    comment: str
+    tags_json: str
+    spec_json: str
+    last_version: int
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    full_name: str
+    """Folded, with its parents' names of this moment; '' for the metastore."""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return msgspec.json.decode(self.tags_json, type=dict[str, str])
+
+    @property
+    def spec(self) -> dict[str, str]:
+        """The kind's own fields (deployment_job_id, storage_root, ...)."""
+        return msgspec.json.decode(self.spec_json, type=dict[str, str])
+
+
+class Status(StrEnum):
+    """Of a model version."""
+
+    PENDING = "PENDING_REGISTRATION"
+    FAILED = "FAILED_REGISTRATION"
+    READY = "READY"
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A metric of the source run or logged model, kept with the version. `value` may be a word: NaN, Infinity, -Infinity."""
+
+    key: str
+    value: float | str
+    timestamp: int = 0
+    step: int = 0
+    dataset_name: str = ""
+    dataset_digest: str = ""
+    model_id: str = ""
+    run_id: str = ""
+
+
+class Param(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class ModelVersion(msgspec.Struct, frozen=True):
+    id: str
+    model_id: str
+    version: int
+    status: str
+    status_message: str
+    source: str
+    run_id: str
+    experiment_id: str
+    workspace_id: str
+    logged_model_id: str
+    comment: str
+    artifact_set_id: str
+    aliases_json: str
+    tags_json: str
+    params_json: str
+    metrics_json: str
+    signature: str
+    """The MLmodel's signature as JSON; 'none' where it has none; '' until finalized."""
+    copied_from: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    model: str
+    """The full name of its registered model."""
+
+    @property
+    def aliases(self) -> list[str]:
+        return msgspec.json.decode(self.aliases_json, type=list[str])
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return msgspec.json.decode(self.tags_json, type=dict[str, str])
+
+    @property
+    def params(self) -> list[Param]:
+        return msgspec.json.decode(self.params_json, type=list[Param])
+
+    @property
+    def metrics(self) -> list[Metric]:
+        return msgspec.json.decode(self.metrics_json, type=list[Metric])
+
+
+class RegisteredModel(msgspec.Struct, frozen=True):
+    """A registered model with its aliases (name -> version number)."""
+
+    securable: Securable
+    aliases: dict[str, int]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list; `next_token` is '' on the last one. A page may be short, even empty, and not the last."""
+
+    items: tuple[T, ...]
+    next_token: str = ""
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What one principal holds on one securable; inherited where `from_kind` names a container above it."""
+
+    principal: str
+    privilege: str
+    from_kind: str = ""
+    from_name: str = ""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """A user, group or service principal."""
+
+    id: str
+    kind: str
+    name: str
+    display_name: str
+    active: bool
+    account_admin: bool
+    created_at: int
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A personal access token, without its secret."""
+
+    id: str
+    principal: str
+    comment: str
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+
+
+class ArtifactFile(msgspec.Struct, frozen=True):
+    """One file of an artifact set; `path` is relative, with forward slashes."""
+
+    path: str
+    size: int
+    sha256: str
+    checksum: str
+    segments_json: str
+    modified_at: int
+
+
+class LineageEdge(msgspec.Struct, frozen=True):
+    """A version came from (UPSTREAM) or is used by (DOWNSTREAM) an entity."""
+
+    model: str
+    version: int
+    direction: str
+    entity_type: str
+    """TABLE, NOTEBOOK, JOB, PIPELINE, MODEL_VERSION, FUNCTION, VECTOR_INDEX, MODEL_ENDPOINT, CONNECTION or PATH"""
+    entity_name: str
+    entity_id: str
+    context: str
+    """training, evaluation, dependency, copy, ..."""
+    created_at: int

@@ -1,0 +1,148 @@
+"""Names and their rules: the only parser of `catalog.schema.model`, of aliases, tags and version numbers.
+
+Identity is the folded name: NFC, lower case ("stored lower-case", Databricks sql-ref-names). Limits are the
+platform's (object names, tags pages) and MLflow's (aliases, mlflow/utils/validation.py).
+"""
+
+import re
+import unicodedata
+
+import msgspec
+
+from modelkeep.core.errors import BadName, InvalidArgument, LimitExceeded, NotThreeLevels
+from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+
+MAX_NAME = 255  # characters, of one part
+MAX_COMMENT = 65_535  # characters (OSS Unity Catalog's column)
+MAX_SOURCE = 2_000  # characters
+MAX_VERSION = 2**63 - 1
+
+# Control, format (bidi overrides, zero width), surrogate, line and paragraph separators: never part of a name.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Numbers that a deployment may change; defaults are the platform's."""
+
+    aliases_per_model: int = 10
+    tags_per_securable: int = 50
+
+
+class FullName(msgspec.Struct, frozen=True):
+    """A folded name of 0 (the metastore) to 3 parts."""
+
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+    @property
+    def kind(self) -> Kind:
+        return BY_DEPTH[len(self.parts)]
+
+    @property
+    def parent(self) -> "FullName":
+        return FullName(self.parts[:-1])
+
+    def child(self, part: str) -> "FullName":
+        return FullName((*self.parts, fold(part, BY_DEPTH[len(self.parts) + 1])))
+
+
+METASTORE = FullName(())
+
+
+def fold(part: str, kind: Kind) -> str:
+    """One part of a name, checked and folded. Raises BadName."""
+    what = RULES[kind].label if kind is not Kind.MODEL else "Model"
+    if not part:
+        raise BadName(f"{what} name must not be empty.", kind=kind)
+    if len(part) > MAX_NAME:
+        raise BadName(f"{what} name is {len(part)} characters long; at most {MAX_NAME} are allowed.", kind=kind)
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).lower())
+    if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in folded):
+        raise BadName(
+            f"{what} name {part!r} has a character that names must not have: period, slash, space or a control character.",
+            kind=kind,
+        )
+    return folded
+
+
+def parse_full_name(text: str, kind: Kind) -> FullName:
+    """`text` as the full name of a securable of this kind. Raises BadName, NotThreeLevels."""
+    depth = RULES[kind].depth
+    parts = text.split(".") if text else []
+    if kind is Kind.MODEL and len(parts) != depth:
+        # The client looks for these very words (mlflow/utils/_unity_catalog_utils.py).
+        raise NotThreeLevels(
+            f"Bad model name '{text[:300]}': please specify all three levels of the model in the form "
+            "`catalog_name.schema_name.model_name`.",
+            kind=kind,
+        )
+    if len(parts) != depth:
+        want = ".".join(("catalog", "schema")[:depth])
+        raise BadName(f"'{text[:300]}' is not the full name of a {kind.lower()}; write `{want}`.", kind=kind)
+    return FullName(tuple(fold(part, BY_DEPTH[i + 1]) for i, part in enumerate(parts)))
+
+
+def parse_version(value: object) -> int:
+    """A version number from 1 to 2^63 - 1, given as an integer or as its decimal digits. Raises InvalidArgument."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
+        number = int(value)
+    else:
+        number = 0
+    if not 1 <= number <= MAX_VERSION:
+        raise InvalidArgument(f"Model version must be a positive integer, got {str(value)[:100]!r}.")
+    return number
+
+
+def check_alias(alias: str) -> str:
+    """An alias name, unchanged: case counts. Raises BadName (rules of mlflow/utils/validation.py, matched in full)."""
+    if not re.fullmatch(r"[\w\-]{1,255}", alias):
+        raise BadName(
+            f"Invalid alias name {alias[:300]!r}: names have 1 to 255 letters, digits, underscores and hyphens."
+        )
+    if alias.lower() == "latest":
+        raise BadName("'latest' is a reserved alias name. Use another alias name.")
+    if re.fullmatch(r"[vV]\d+", alias):
+        raise BadName(f"Version alias name {alias!r} is reserved (it reads like a version). Use another alias name.")
+    return alias
+
+
+def check_tag(key: str, value: str) -> None:
+    """A tag of the Unity Catalog faces (Databricks, database-objects/tags). Raises InvalidArgument."""
+    check_tag_key(key)
+    if len(value) > 1000:
+        raise InvalidArgument(f"The value of tag '{key}' is {len(value)} characters long; at most 1000 are allowed.")
+    if value != value.strip():
+        raise InvalidArgument(f"The value of tag '{key}' must not begin or end with spaces.")
+
+
+def check_tag_key(key: str) -> None:
+    """Raises InvalidArgument."""
+    if not 1 <= len(key) <= 255:
+        raise InvalidArgument(f"A tag key has 1 to 255 characters, got {len(key)}.")
+    if key != key.strip():
+        raise InvalidArgument(f"Tag key {key!r} must not begin or end with spaces.")
+    if bad := sorted({c for c in key if c in ".,-=/:" or unicodedata.category(c) == "Cc"}):
+        raise InvalidArgument(f"Tag key {key!r} must not contain {' '.join(repr(c) for c in bad)}.")
+
+
+def check_comment(text: str) -> str:
+    """Raises LimitExceeded."""
+    if len(text) > MAX_COMMENT:
+        raise LimitExceeded(f"The description is {len(text)} characters long; at most {MAX_COMMENT} are allowed.")
+    return text
+
+
+def check_principal_name(name: str) -> str:
+    """A user name, group name or application id. Raises BadName."""
+    if not 1 <= len(name) <= 255 or name != name.strip() or any(unicodedata.category(c) in _INVISIBLE - {"Zs"} for c in name):
+        raise BadName("A principal's name has 1 to 255 characters, no control characters, and no space at its ends.")
+    return name
+
+
+def fold_principal(name: str) -> str:
+    """Principals are found whatever their case."""
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,144 @@
+"""What an operation is: a name, what it needs on which securables, what it leaves in the audit log, and its function."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+from modelkeep.blobs.port import Blobs
+from modelkeep.core.authz import Actor, Link, Need
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import Metric, Param, Securable
+from modelkeep.core.names import FullName, Limits
+from modelkeep.store.audit import AuditTarget
+
+if TYPE_CHECKING:
+    from modelkeep.store.db import WriteTx
+
+
+class On(msgspec.Struct, frozen=True):
+    """One securable that an operation touches: the request's field that names it, and what is needed there."""
+
+    field: str
+    need: Need
+    parent: bool = False
+    """Decide on the parent of what is named (which is about to be made there, or renamed there)."""
+    optional: bool = False
+    """The field may be None; the function then gets None."""
+
+
+Record = Literal["in_tx", "own_tx", "buffered", "vending"]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One row of the table (core/table.py)."""
+
+    run: Callable[..., Awaitable[Any]]
+    request: type[msgspec.Struct]
+    audit: str
+    """the event's name, noun.verb"""
+    targets: tuple[On, ...] = ()
+    effect: Literal["read", "write"] = "write"
+    record: Record = "in_tx"
+    account_admin: bool = False
+    """Only for account admins (principals, tokens of others, the audit log)."""
+    creates: bool = False
+    """The first target's field names what is made: to whoever knows it already, it already exists."""
+    prepare: Callable[..., Awaitable[Any]] | None = None
+    """Slow work (storage, the tracking server) done between two authorizations, outside the write transaction."""
+
+    @property
+    def name(self) -> str:
+        return self.run.__name__
+
+
+class DatasetInput(msgspec.Struct, frozen=True):
+    """A dataset that the source run logged as an input."""
+
+    name: str
+    source_type: str
+    source: str
+    """JSON text, as MLflow's DatasetSource wrote it"""
+    context: str
+    """training, evaluation, ..."""
+
+
+class SourceRun(msgspec.Struct, frozen=True):
+    """What a version keeps of the run or logged model that it came from."""
+
+    experiment_id: str
+    params: tuple[Param, ...]
+    metrics: tuple[Metric, ...]
+    inputs: tuple[DatasetInput, ...] = ()
+    source_run_id: str = ""
+
+
+class Tracking(Protocol):
+    """The workspace, as the registry needs it. None: there is no such thing, or the actor may not read it."""
+
+    async def source_run(self, actor: Actor, run_id: str) -> SourceRun | None: ...
+
+    async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None: ...
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What operations reach beside the database."""
+
+    blobs: Blobs
+    limits: Limits
+    workspace_id: str
+    metastore_files_api: bool = False
+    tracking: Tracking | None = None
+    pending_ms: int = 24 * 3_600_000
+    """How long a version may stay PENDING before the reaper fails it."""
+    url_ms: int = 15 * 60_000
+    """How long a vended URL lives."""
+
+
+class Ctx:
+    """What an operation's function is given: its transaction, who acts, when, and the services."""
+
+    __slots__ = ("_undo", "actor", "body", "chains", "changes", "dialect", "now", "prepared", "services", "targets", "touched", "tx")
+
+    def __init__(
+        self, tx: "WriteTx", dialect: str, actor: Actor, now: int, services: Services, body: AsyncIterator[bytes] | None,
+        prepared: Any = None,
+    ) -> None:  # fmt: skip
+        self.tx = tx
+        self.actor = actor
+        self.now = now
+        self.services = services
+        self.body = body
+        self.prepared = prepared
+        self.dialect = dialect
+        self.chains: dict[str, list[Link]] = {}
+        self.touched: list[AuditTarget] = []
+        self.changes: dict[str, tuple[Any, Any]] = {}
+        self._undo: list[Callable[[], Awaitable[None]]] = []
+
+    def touch(self, kind: str, id: str, name: str) -> None:
+        """Name something that the operation made or met, for the audit record."""
+        self.touched.append(AuditTarget(kind, id, name))
+
+    def changed(self, field: str, old: Any, new: Any) -> None:
+        """For the audit record: what a field was and is."""
+        if old != new:
+            self.changes[field] = (old, new)
+
+    def undo(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run this when the operation fails after all (bytes written for nothing)."""
+        self._undo.append(action)
+
+    async def run_undo(self) -> None:
+        for action in reversed(self._undo):
+            await action()
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A name as parsed, for requests whose kind the caller chooses."""
+
+    kind: Kind
+    name: FullName
+
+
+Targets = list[Securable | None]

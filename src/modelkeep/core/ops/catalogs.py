@@ -1,0 +1,185 @@
+"""Catalogs, schemas and the metastore: make, read, list, change, delete."""
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument, NotEmpty
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import Page, Securable
+from modelkeep.core.names import METASTORE, FullName, check_comment
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops import models
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import principals, securables, versions
+
+MAX_PAGE = 1000
+
+
+class CreateContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog or a schema."""
+
+    name: FullName
+    comment: str = ""
+    spec: dict[str, str] = {}
+
+
+class CreateCatalog(CreateContainer, frozen=True, kw_only=True):
+    pass
+
+
+class CreateSchema(CreateContainer, frozen=True, kw_only=True):
+    pass
+
+
+class GetSecurable(msgspec.Struct, frozen=True):
+    """A catalog or schema, by its full name."""
+
+    name: FullName
+
+
+class GetCatalog(GetSecurable, frozen=True):
+    pass
+
+
+class GetSchema(GetSecurable, frozen=True):
+    pass
+
+
+class GetMetastore(msgspec.Struct, frozen=True):
+    name: FullName = METASTORE
+
+
+class ListCatalogs(msgspec.Struct, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+    name: FullName = METASTORE
+
+
+class ListSchemas(msgspec.Struct, frozen=True):
+    catalog: FullName
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class UpdateComment(msgspec.Struct, frozen=True):
+    """Of a catalog, schema or registered model; an absent comment of None changes nothing."""
+
+    name: FullName
+    comment: str
+
+
+class UpdateSpec(msgspec.Struct, frozen=True):
+    """Merge into the kind's own fields."""
+
+    name: FullName
+    spec: dict[str, str]
+
+
+class TransferOwnership(msgspec.Struct, frozen=True):
+    name: FullName
+    owner: str
+
+
+class RenameContainer(msgspec.Struct, frozen=True):
+    name: FullName
+    new_name: FullName
+
+
+class RenameCatalog(RenameContainer, frozen=True):
+    pass
+
+
+class RenameSchema(RenameContainer, frozen=True):
+    pass
+
+
+class DeleteContainer(msgspec.Struct, frozen=True):
+    name: FullName
+    force: bool = False
+
+
+async def create_catalog(ctx: Ctx, req: CreateCatalog, parent: Securable) -> Securable:
+    return await _create(ctx, req, parent)
+
+
+async def create_schema(ctx: Ctx, req: CreateSchema, parent: Securable) -> Securable:
+    return await _create(ctx, req, parent)
+
+
+async def _create(ctx: Ctx, req: CreateContainer, parent: Securable) -> Securable:
+    id = await securables.insert(
+        ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), req.spec
+    )
+    ctx.touch(req.name.kind, id, str(req.name))
+    return await models.fetch(ctx, req.name)
+
+
+async def get_container(ctx: Ctx, req: GetSecurable, found: Securable) -> Securable:
+    return found
+
+
+async def get_metastore(ctx: Ctx, req: GetMetastore, found: Securable) -> Securable:
+    return found
+
+
+async def list_catalogs(ctx: Ctx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:
+    return await _page(ctx, Kind.CATALOG, metastore.id, req.max_results, req.page_token)
+
+
+async def list_schemas(ctx: Ctx, req: ListSchemas, catalog: Securable) -> Page[Securable]:
+    return await _page(ctx, Kind.SCHEMA, catalog.id, req.max_results, req.page_token)
+
+
+async def _page(ctx: Ctx, kind: Kind, parent_id: str, max_results: int | None, token: str) -> Page[Securable]:
+    scope = f"{kind}|{parent_id}|{ctx.actor.id}"
+    after = read_token(scope, token, (str, str)) or ("", "")
+    found, more = await securables.page_of_containers(
+        ctx.tx, kind, parent_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(max_results, 100, MAX_PAGE)
+    )
+    return Page(tuple(found), make_token(scope, more) if more else "")
+
+
+async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:
+    ctx.changed("comment", found.comment, req.comment)
+    await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, comment=check_comment(req.comment))
+    return await models.fetch(ctx, req.name)
+
+
+async def update_spec(ctx: Ctx, req: UpdateSpec, found: Securable) -> Securable:
+    spec = {key: value for key, value in {**found.spec, **req.spec}.items() if value}
+    for key in req.spec:
+        ctx.changed(key, found.spec.get(key), spec.get(key))
+    await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, spec=msgspec.json.encode(spec).decode())
+    return await models.fetch(ctx, req.name)
+
+
+async def transfer_ownership(ctx: Ctx, req: TransferOwnership, found: Securable) -> Securable:
+    principal = await principals.by_name(ctx.tx, req.owner)
+    if principal is None:
+        raise InvalidArgument(f"Principal '{req.owner}' does not exist. Name a user, group or service principal.")
+    ctx.changed("owner", found.owner, principal.name)
+    await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, owner_id=principal.id)
+    return await models.fetch(ctx, req.name)
+
+
+async def rename_catalog(ctx: Ctx, req: RenameCatalog, found: Securable) -> Securable:
+    return await _rename(ctx, req, found)
+
+
+async def rename_schema(ctx: Ctx, req: RenameSchema, found: Securable, catalog: Securable) -> Securable:
+    return await _rename(ctx, req, found)
+
+
+async def _rename(ctx: Ctx, req: RenameContainer, found: Securable) -> Securable:
+    ctx.changed("name", str(req.name), str(req.new_name))
+    await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
+    return await models.fetch(ctx, req.new_name)
+
+
+async def delete_container(ctx: Ctx, req: DeleteContainer, found: Securable) -> None:
+    label = RULES[found.kind].label
+    if not req.force and await securables.has_children(ctx.tx, found):
+        raise NotEmpty(f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force.", kind=found.kind)
+    for model_id in await securables.models_below(ctx.tx, found):
+        await models.release_files(ctx, await versions.sets_of_model(ctx.tx, model_id))
+        await versions.delete_all(ctx.tx, model_id)
+    await securables.delete(ctx.tx, found)

@@ -1,0 +1,184 @@
+"""Registered models: make, read, list, rename, delete; their aliases and tags."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from modelkeep.core.errors import LimitExceeded, NotEmpty, NotFound
+from modelkeep.core.model import Page, RegisteredModel, Securable
+from modelkeep.core.names import FullName, check_alias, check_comment, check_tag
+from modelkeep.core.operation import Ctx
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import files, jobs, securables, versions
+
+MAX_PAGE = 1000
+
+
+class CreateModel(msgspec.Struct, frozen=True):
+    name: FullName
+    comment: str = ""
+    tags: dict[str, str] = {}
+    deployment_job_id: str = ""
+
+
+class GetModel(msgspec.Struct, frozen=True):
+    name: FullName
+
+
+class ListModels(msgspec.Struct, frozen=True):
+    """All of the metastore, or of one schema, that the caller may read (or browse)."""
+
+    schema: FullName | None = None
+    browse: bool = False
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class RenameModel(msgspec.Struct, frozen=True):
+    name: FullName
+    new_name: FullName
+
+
+class DeleteModel(msgspec.Struct, frozen=True):
+    name: FullName
+    force: bool = True
+    """False refuses where versions exist."""
+
+
+class SetAlias(msgspec.Struct, frozen=True):
+    name: FullName
+    alias: str
+    version: int
+
+
+class DeleteAlias(msgspec.Struct, frozen=True):
+    name: FullName
+    alias: str
+
+
+class ChangeTags(msgspec.Struct, frozen=True):
+    """Set and remove tags of a securable, or of one version of a model."""
+
+    name: FullName
+    version: int | None = None
+    set: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+
+
+async def fetch(ctx: Ctx, name: FullName) -> Securable:
+    """The securable as this transaction has it now."""
+    found = await securables.by_name(ctx.tx, name)
+    assert found is not None
+    return found
+
+
+async def create_model(ctx: Ctx, req: CreateModel, schema: Securable) -> RegisteredModel:
+    spec = {"deployment_job_id": req.deployment_job_id} if req.deployment_job_id else {}
+    id = await securables.insert(
+        ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
+    )
+    ctx.touch("MODEL", id, str(req.name))
+    model = await fetch(ctx, req.name)
+    if req.tags:
+        check_tags(ctx, req.tags)
+        await versions.put_tags(ctx.tx, model, None, req.tags, ctx.actor.name, ctx.now)
+        model = await fetch(ctx, req.name)
+    return RegisteredModel(model, {})
+
+
+async def get_model(ctx: Ctx, req: GetModel, model: Securable) -> RegisteredModel:
+    return await versions.registered(ctx.tx, model)
+
+
+async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Page[Securable]:
+    schema_id = schema.id if schema else ""
+    scope = f"MODEL|{schema_id}|{req.browse}|{ctx.actor.id}"
+    after = read_token(scope, req.page_token, (str, str)) or ("", "")
+    found, more = await securables.page_of_models(
+        ctx.tx, schema_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(req.max_results, 100, MAX_PAGE), browse=req.browse
+    )
+    return Page(tuple(found), make_token(scope, more) if more else "")
+
+
+async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
+    """Only the name changes: versions, files, grants, aliases and tags hang on the model's id."""
+    ctx.changed("name", str(req.name), str(req.new_name))
+    if req.new_name != req.name:
+        await securables.rename(ctx.tx, model, req.new_name, ctx.actor.name, ctx.now)
+    return await versions.registered(ctx.tx, await fetch(ctx, req.new_name))
+
+
+async def delete_model(ctx: Ctx, req: DeleteModel, model: Securable) -> None:
+    """With all versions; files go when no other version refers to them."""
+    sets = await versions.sets_of_model(ctx.tx, model.id)
+    gone = await versions.delete_all(ctx.tx, model.id)
+    if gone and not req.force:
+        raise NotEmpty(f"Routine or Model '{req.name}' has {gone} versions. Delete them first, or ask with force.", kind=model.kind)
+    ctx.changed("versions", gone, 0)
+    await release_files(ctx, sets)
+    await securables.delete(ctx.tx, model)
+
+
+async def release_files(ctx: Ctx, sets: Sequence[str]) -> None:
+    """One reference less for each; a set without any is purged by a job, queued in this very transaction."""
+    for set_id in sets:
+        if await files.release(ctx.tx, set_id):
+            await jobs.enqueue(ctx.tx, "purge", set_id, ctx.now)
+
+
+async def set_alias(ctx: Ctx, req: SetAlias, model: Securable) -> None:
+    check_alias(req.alias)
+    if await versions.by_number(ctx.tx, model, req.version) is None:
+        raise no_version(req.name, req.version)
+    limit = ctx.services.limits.aliases_per_model
+    await lock(ctx, model)
+    if await versions.count_aliases(ctx.tx, model, req.alias) >= limit:
+        raise LimitExceeded(f"Model '{req.name}' has {limit} aliases, the most a model can have. Delete one first.")
+    ctx.changed(f"alias {req.alias}", await versions.alias_target(ctx.tx, model, req.alias), req.version)
+    await versions.set_alias(ctx.tx, model, req.alias, req.version)
+
+
+async def delete_alias(ctx: Ctx, req: DeleteAlias, model: Securable) -> None:
+    """An absent alias is no error: clients deliver a DELETE twice."""
+    ctx.changed(f"alias {req.alias}", await versions.delete_alias(ctx.tx, model, req.alias), None)
+
+
+async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
+    await lock(ctx, found)
+    version = None if req.version is None else await versions.by_number(ctx.tx, found, req.version)
+    if req.version is not None and version is None:
+        raise no_version(req.name, req.version)
+    before = version.tags if version else (await fetch(ctx, req.name)).tags
+    for key, value in req.set.items():
+        check_tag(key, value)
+    after = {**{key: value for key, value in before.items() if key not in req.remove}, **req.set}
+    limit = ctx.services.limits.tags_per_securable
+    if len(after) > max(limit, len(before)):
+        raise LimitExceeded(f"'{req.name}' would have {len(after)} tags; at most {limit} are allowed.")
+    for key in {*req.set, *req.remove}:
+        ctx.changed(f"tag {key}", before.get(key), after.get(key))
+    if after != before:
+        await versions.put_tags(ctx.tx, found, version, after, ctx.actor.name, ctx.now)
+
+
+def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
+    """Tags that come with a create: MLflow's own keys (mlflow.*) pass, as they do in Databricks; the count is limited."""
+    for key, value in tags.items():
+        if not key.startswith("mlflow."):
+            check_tag(key, value)
+    limit = ctx.services.limits.tags_per_securable
+    if len(tags) > limit:
+        raise LimitExceeded(f"{len(tags)} tags were given; at most {limit} are allowed.")
+
+
+async def lock(ctx: Ctx, securable: Securable) -> None:
+    """Changes that read, decide and write queue on the securable's row (PostgreSQL; SQLite has one writer anyway)."""
+    await ctx.tx.run("UPDATE securables SET updated_at = updated_at WHERE id = :id", id=securable.id)
+
+
+def no_version(name: FullName, version: int | str) -> NotFound:
+    return NotFound(f"Model version '{version}' of Routine or Model '{name}' does not exist.", kind="MODEL")
+
+
+def no_alias(name: FullName, alias: str) -> NotFound:
+    return NotFound(f"Alias '{alias[:255]}' of Routine or Model '{name}' does not exist.", kind="MODEL")

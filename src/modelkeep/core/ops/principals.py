@@ -1,0 +1,205 @@
+"""Users, groups, service principals and personal access tokens."""
+
+import hashlib
+import secrets
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.model import Principal, Token
+from modelkeep.core.names import check_principal_name
+from modelkeep.core.operation import Ctx
+from modelkeep.store import principals
+
+KINDS = ("USER", "GROUP", "SERVICE_PRINCIPAL")
+TOKEN_PREFIX = "mk_"
+MAX_TOKEN_MS = 730 * 24 * 3_600_000
+
+
+class CreatePrincipal(msgspec.Struct, frozen=True):
+    kind: str
+    name: str
+    display_name: str = ""
+    account_admin: bool = False
+
+
+class ListPrincipals(msgspec.Struct, frozen=True):
+    kind: str
+
+
+class NamePrincipal(msgspec.Struct, frozen=True):
+    principal: str
+
+
+class DeletePrincipal(NamePrincipal, frozen=True):
+    pass
+
+
+class ListMembers(NamePrincipal, frozen=True):
+    pass
+
+
+class SetActive(msgspec.Struct, frozen=True):
+    principal: str
+    active: bool
+
+
+class ChangeMember(msgspec.Struct, frozen=True):
+    group: str
+    member: str
+
+
+class AddMember(ChangeMember, frozen=True):
+    pass
+
+
+class RemoveMember(ChangeMember, frozen=True):
+    pass
+
+
+class CreateToken(msgspec.Struct, frozen=True):
+    """For the caller itself, or for another principal (account admins)."""
+
+    comment: str = ""
+    lifetime_ms: int | None = None
+    principal: str = ""
+
+
+class ListTokens(msgspec.Struct, frozen=True):
+    principal: str = ""
+
+
+class RevokeToken(msgspec.Struct, frozen=True):
+    id: str
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    """The only time that the secret is seen."""
+
+    token: str
+    info: Token
+
+
+class WhoAmI(msgspec.Struct, frozen=True):
+    pass
+
+
+class Me(msgspec.Struct, frozen=True):
+    principal: Principal
+    groups: tuple[str, ...]
+
+
+def hash_token(secret: str) -> str:
+    """What is stored and looked up: SHA-256 of 256 random bits needs no salt."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def named(ctx: Ctx, name: str, kind: str = "") -> Principal:
+    found = await principals.by_name(ctx.tx, name)
+    if found is None or (kind and found.kind != kind):
+        raise NotFound(f"{kind.capitalize().replace('_', ' ') or 'Principal'} '{name[:255]}' does not exist.", kind="PRINCIPAL")
+    return found
+
+
+async def create_principal(ctx: Ctx, req: CreatePrincipal) -> Principal:
+    if req.kind not in KINDS:
+        raise InvalidArgument(f"A principal is one of {', '.join(KINDS)}.")
+    made = await principals.insert(
+        ctx.tx, req.kind, check_principal_name(req.name), ctx.actor.name, ctx.now,
+        display_name=req.display_name, account_admin=req.account_admin,
+    )  # fmt: skip
+    ctx.touch(req.kind, made.id, made.name)
+    return made
+
+
+async def list_principals(ctx: Ctx, req: ListPrincipals) -> list[Principal]:
+    return await principals.every(ctx.tx, req.kind)
+
+
+async def delete_principal(ctx: Ctx, req: DeletePrincipal) -> None:
+    found = await named(ctx, req.principal)
+    _keep_built_in(ctx, found)
+    ctx.touch(found.kind, found.id, found.name)
+    await principals.delete(ctx.tx, found)
+
+
+def _keep_built_in(ctx: Ctx, found: Principal) -> None:
+    if found.name == principals.ACCOUNT_USERS:
+        raise InvalidArgument(f"The group '{principals.ACCOUNT_USERS}' is built in: it holds everyone and cannot be changed.")
+    if found.id == ctx.actor.id:
+        raise InvalidArgument("You cannot do this to yourself. Ask another account admin.")
+
+
+async def set_active(ctx: Ctx, req: SetActive) -> Principal:
+    found = await named(ctx, req.principal)
+    _keep_built_in(ctx, found)
+    ctx.touch(found.kind, found.id, found.name)
+    ctx.changed("active", found.active, req.active)
+    await principals.set_active(ctx.tx, found, req.active)
+    return await named(ctx, req.principal)
+
+
+async def list_members(ctx: Ctx, req: ListMembers) -> list[Principal]:
+    return await principals.members(ctx.tx, await named(ctx, req.principal, "GROUP"))
+
+
+async def add_member(ctx: Ctx, req: AddMember) -> None:
+    group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
+    if group.name == principals.ACCOUNT_USERS:
+        raise InvalidArgument(f"Everyone is in '{principals.ACCOUNT_USERS}' already; it takes no members.")
+    ctx.touch(group.kind, group.id, group.name)
+    ctx.touch(member.kind, member.id, member.name)
+    await principals.add_member(ctx.tx, group, member)
+
+
+async def remove_member(ctx: Ctx, req: RemoveMember) -> None:
+    group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
+    ctx.touch(group.kind, group.id, group.name)
+    ctx.touch(member.kind, member.id, member.name)
+    await principals.remove_member(ctx.tx, group, member)
+
+
+async def who_am_i(ctx: Ctx, req: WhoAmI) -> Me:
+    return Me(await named(ctx, ctx.actor.name), tuple(await principals.groups_of(ctx.tx, ctx.actor.id)))
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+async def create_token(ctx: Ctx, req: CreateToken) -> NewToken:
+    holder = await named(ctx, _self_or_admin(ctx, req.principal))
+    if holder.kind == "GROUP":
+        raise InvalidArgument("A group has no tokens; make one for a user or a service principal.")
+    if req.lifetime_ms is not None and not 0 < req.lifetime_ms <= MAX_TOKEN_MS:
+        raise InvalidArgument(f"A token lives from 1 to {MAX_TOKEN_MS // 1000} seconds.")
+    made = await mint(ctx, holder, req.comment, req.lifetime_ms)
+    ctx.touch("TOKEN", made.info.id, req.comment)
+    ctx.touch(holder.kind, holder.id, holder.name)
+    return made
+
+
+async def mint(ctx: Ctx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    expires = None if lifetime_ms is None else ctx.now + lifetime_ms
+    id = await principals.insert_token(ctx.tx, holder.id, hash_token(secret), comment[:255], ctx.actor.name, ctx.now, expires)
+    return NewToken(secret, Token(id, holder.name, comment[:255], ctx.now, expires, None))
+
+
+def _self_or_admin(ctx: Ctx, principal: str) -> str:
+    from modelkeep.core.errors import PermissionDenied
+
+    if principal and principal != ctx.actor.name and not ctx.actor.account_admin:
+        raise PermissionDenied("Only account admins may handle the tokens of others.")
+    return principal or ctx.actor.name
+
+
+async def list_tokens(ctx: Ctx, req: ListTokens) -> list[Token]:
+    return await principals.tokens_of(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id)
+
+
+async def revoke_token(ctx: Ctx, req: RevokeToken) -> None:
+    found = await principals.token(ctx.tx, req.id)
+    if found is None or (found[1] != ctx.actor.id and not ctx.actor.account_admin):
+        raise NotFound(f"Token '{req.id[:100]}' does not exist.", kind="TOKEN")
+    ctx.touch("TOKEN", req.id, found[0].principal)
+    await principals.revoke(ctx.tx, req.id, ctx.now)

@@ -1,0 +1,46 @@
+"""The privilege vocabulary of Unity Catalog, and what implies what (privileges reference, 2026)."""
+
+from enum import StrEnum
+
+
+class Privilege(StrEnum):
+    """Spelled as Databricks' REST API spells it; OSS Unity Catalog writes spaces for underscores."""
+
+    ALL_PRIVILEGES = "ALL_PRIVILEGES"
+    APPLY_TAG = "APPLY_TAG"
+    BROWSE = "BROWSE"
+    CREATE_CATALOG = "CREATE_CATALOG"
+    CREATE_FUNCTION = "CREATE_FUNCTION"
+    CREATE_MODEL = "CREATE_MODEL"
+    CREATE_MODEL_VERSION = "CREATE_MODEL_VERSION"
+    CREATE_SCHEMA = "CREATE_SCHEMA"
+    EXECUTE = "EXECUTE"
+    MANAGE = "MANAGE"
+    USE_CATALOG = "USE_CATALOG"
+    USE_SCHEMA = "USE_SCHEMA"
+
+    @property
+    def words(self) -> str:
+        """As people and SQL write it: `USE CATALOG`."""
+        return self.value.replace("_", " ")
+
+
+_ON_MODEL = {Privilege.ALL_PRIVILEGES, Privilege.APPLY_TAG, Privilege.EXECUTE, Privilege.MANAGE, Privilege.CREATE_MODEL_VERSION}
+_ON_SCHEMA = _ON_MODEL | {Privilege.CREATE_FUNCTION, Privilege.CREATE_MODEL, Privilege.USE_SCHEMA}
+_ON_CATALOG = _ON_SCHEMA | {Privilege.BROWSE, Privilege.CREATE_SCHEMA, Privilege.USE_CATALOG}
+
+ON_MODEL = frozenset(_ON_MODEL)
+ON_SCHEMA = frozenset(_ON_SCHEMA)
+ON_CATALOG = frozenset(_ON_CATALOG)
+ON_METASTORE = frozenset({Privilege.CREATE_CATALOG})
+
+IMPLIED_BY_ALL = frozenset(Privilege) - {Privilege.ALL_PRIVILEGES, Privilege.MANAGE}
+"""What ALL PRIVILEGES stands for at check time; MANAGE is never part of it."""
+
+
+def parse_privilege(text: str) -> Privilege | None:
+    """Both spellings, any case: `USE_CATALOG`, `use catalog`; None for anything else."""
+    try:
+        return Privilege("_".join(text.split()).upper())
+    except ValueError:
+        return None

@@ -1,0 +1,92 @@
+"""The security review page: every operation of the registry, what it needs, and the audit event that it leaves.
+
+Needs are read top-down: the usage of every parent first (USE CATALOG, USE SCHEMA, or MANAGE, ownership, metastore admin),
+then what the row says. Source: Databricks' privileges reference, manage-model-lifecycle page and SDK docstrings.
+"""
+
+from modelkeep.core.authz import ADMIN, ANYONE, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
+from modelkeep.core.operation import On, Operation
+from modelkeep.core.ops import audit, catalogs, grants, lineage, models, principals, versions
+from modelkeep.core.privileges import Privilege as P
+
+READ = holds(P.EXECUTE, admin=True)
+WRITE_VERSION = holds(P.CREATE_MODEL_VERSION)
+TAG = holds(P.APPLY_TAG)
+MAKE_MODEL = holds(P.CREATE_MODEL, P.CREATE_FUNCTION)
+SEE_CATALOG = Need(any_of=(P.USE_CATALOG, P.MANAGE), admin=True)
+SEE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True)
+
+OPERATIONS: tuple[Operation, ...] = (
+    # metastore, catalogs, schemas
+    Operation(catalogs.get_metastore, catalogs.GetMetastore, "metastore.get", (On("name", ANYONE),), "read", "buffered"),
+    Operation(catalogs.create_catalog, catalogs.CreateCatalog, "catalog.create",
+              (On("name", holds(P.CREATE_CATALOG, admin=True), parent=True),), creates=True),
+    Operation(catalogs.list_catalogs, catalogs.ListCatalogs, "catalog.list", (On("name", ANYONE),), "read", "buffered"),
+    Operation(catalogs.create_schema, catalogs.CreateSchema, "schema.create",
+              (On("name", holds(P.CREATE_SCHEMA, admin=True), parent=True),), creates=True),
+    Operation(catalogs.list_schemas, catalogs.ListSchemas, "schema.list", (On("catalog", SEE_CATALOG),), "read", "buffered"),
+    Operation(catalogs.get_container, catalogs.GetCatalog, "catalog.get", (On("name", SEE_CATALOG),), "read", "buffered"),
+    Operation(catalogs.get_container, catalogs.GetSchema, "schema.get", (On("name", SEE_SCHEMA),), "read", "buffered"),
+    Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),
+    Operation(catalogs.update_spec, catalogs.UpdateSpec, "securable.update", (On("name", OWNER_OR_ADMIN),)),
+    Operation(catalogs.transfer_ownership, catalogs.TransferOwnership, "securable.transfer", (On("name", OWNER_OR_MANAGE),)),
+    Operation(catalogs.rename_catalog, catalogs.RenameCatalog, "catalog.rename", (On("name", OWNER),)),
+    Operation(catalogs.rename_schema, catalogs.RenameSchema, "schema.rename",
+              (On("name", OWNER), On("name", holds(P.CREATE_SCHEMA), parent=True))),
+    Operation(catalogs.delete_container, catalogs.DeleteContainer, "securable.delete", (On("name", OWNER_OR_MANAGE),)),
+    # registered models
+    Operation(models.create_model, models.CreateModel, "model.create", (On("name", MAKE_MODEL, parent=True),), creates=True),
+    Operation(models.get_model, models.GetModel, "model.get", (On("name", READ),), "read", "buffered"),
+    Operation(models.list_models, models.ListModels, "model.list", (On("schema", SEE_SCHEMA, optional=True),), "read", "buffered"),
+    Operation(models.rename_model, models.RenameModel, "model.rename",
+              (On("name", OWNER), On("name", MAKE_MODEL, parent=True))),
+    Operation(models.delete_model, models.DeleteModel, "model.delete", (On("name", OWNER_OR_MANAGE),)),
+    Operation(models.set_alias, models.SetAlias, "alias.set", (On("name", OWNER_OR_MANAGE),)),
+    Operation(models.delete_alias, models.DeleteAlias, "alias.delete", (On("name", OWNER_OR_MANAGE),)),
+    Operation(models.change_tags, models.ChangeTags, "tag.change", (On("name", TAG),)),
+    # model versions
+    Operation(versions.create_version, versions.CreateVersion, "version.create",
+              (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
+    Operation(versions.finalize_version, versions.FinalizeVersion, "version.finalize", (On("name", WRITE_VERSION),),
+              prepare=versions.check_files),
+    Operation(versions.get_version, versions.GetVersion, "version.get", (On("name", READ),), "read", "buffered"),
+    Operation(versions.get_version_by_alias, versions.GetVersionByAlias, "version.get", (On("name", READ),), "read", "buffered"),
+    Operation(versions.list_versions, versions.ListVersions, "version.list", (On("name", READ),), "read", "buffered"),
+    Operation(versions.search_versions, versions.SearchVersions, "version.list", (), "read", "buffered"),
+    Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
+    Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),
+    Operation(versions.copy_version, versions.CopyVersion, "version.copy",
+              (On("name", READ), On("destination", WRITE_VERSION))),
+    Operation(versions.read_credentials, versions.ReadCredentials, "version.vend_read", (On("name", READ),), "read", "vending"),
+    Operation(versions.write_credentials, versions.WriteCredentials, "version.vend_write", (On("name", WRITE_VERSION),),
+              "read", "vending"),
+    # lineage
+    Operation(lineage.get_lineage, lineage.GetLineage, "lineage.get", (On("name", READ),), "read", "buffered"),
+    Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ),)),
+    Operation(lineage.find_consumers, lineage.FindConsumers, "lineage.get", (), "read", "buffered"),
+    # grants
+    Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", ANYONE),), "read", "own_tx"),
+    Operation(grants.get_effective_grants, grants.GetEffectiveGrants, "grants.get", (On("name", ANYONE),), "read", "own_tx"),
+    Operation(grants.change_grants, grants.ChangeGrants, "grants.change", (On("name", OWNER_OR_MANAGE),)),
+    Operation(grants.explain, grants.Explain, "grants.explain", (On("name", OWNER_OR_MANAGE),), "read", "own_tx"),
+    # principals and tokens
+    Operation(principals.create_principal, principals.CreatePrincipal, "principal.create", account_admin=True),
+    Operation(principals.list_principals, principals.ListPrincipals, "principal.list", (), "read", "buffered"),
+    Operation(principals.delete_principal, principals.DeletePrincipal, "principal.delete", account_admin=True),
+    Operation(principals.set_active, principals.SetActive, "principal.update", account_admin=True),
+    Operation(principals.list_members, principals.ListMembers, "group.list", (), "read", "buffered"),
+    Operation(principals.add_member, principals.AddMember, "group.add_member", account_admin=True),
+    Operation(principals.remove_member, principals.RemoveMember, "group.remove_member", account_admin=True),
+    Operation(principals.who_am_i, principals.WhoAmI, "principal.get", (), "read", "buffered"),
+    Operation(principals.create_token, principals.CreateToken, "token.create"),
+    Operation(principals.list_tokens, principals.ListTokens, "token.list", (), "read", "buffered"),
+    Operation(principals.revoke_token, principals.RevokeToken, "token.revoke"),
+    # audit and operations
+    Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True),
+    Operation(audit.get_activity, audit.GetActivity, "audit.read", (On("name", OWNER_OR_MANAGE),), "read", "own_tx"),
+    Operation(audit.list_jobs, audit.ListJobs, "jobs.list", (), "read", "buffered", account_admin=True),
+)  # fmt: skip
+
+BY_REQUEST = {operation.request: operation for operation in OPERATIONS}
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+assert len(BY_REQUEST) == len(OPERATIONS), "two operations share a request type"

@@ -1,0 +1,71 @@
+"""Every setting: its environment variable is MODELKEEP_ and its name in upper case. Defaults suit a laptop and are safe."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = 8080
+    data_dir: str = "modelkeep-data"
+    """Holds the SQLite database, the artifact folder, and what `modelkeep env` needs. Keep it private."""
+    database_url: str = ""
+    """postgresql://...; '' is SQLite in the data directory."""
+    storage_url: str = ""
+    """s3://bucket/prefix; '' is a folder in the data directory."""
+    s3_endpoint: str = ""
+    """The address of an S3-compatible store; '' is AWS. Credentials and region come from the usual AWS_* variables."""
+    workspace: bool = True
+    """Run MLflow's tracking server behind this one (needs the extra `workspace`)."""
+    workspace_id: str = "1"
+    public_url: str = ""
+    """The address that clients reach this server by, when it is not http://host:port; signed URLs are made of it."""
+    files_api: bool = False
+    """Send clients to the Files API (multipart uploads) instead of presigned URLs."""
+    conceal: bool = False
+    """Answer 404 where 403 would tell a stranger that something exists."""
+    insecure_bind: bool = False
+    """Allow plain http on an address that is not loopback."""
+    aliases_per_model: int = 10
+    tags_per_securable: int = 50
+    pending_hours: float = 24
+    """How long a version may stay PENDING_REGISTRATION before it is failed and its files are freed."""
+    url_minutes: float = 15
+    """How long a vended URL lives."""
+    log_level: str = "info"
+    log_json: bool = True
+
+    @property
+    def address(self) -> str:
+        """What clients use, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        return Path(self.data_dir).resolve()
+
+
+def load(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
+    """Defaults < environment < overrides. Raises InvalidArgument for an unknown MODELKEEP_ variable or a malformed value."""
+    known = {f"MODELKEEP_{name.upper()}": name for name in Settings.__struct_fields__}
+    values: dict[str, object] = {}
+    for variable, value in environment.items():
+        if variable in known:
+            values[known[variable]] = value
+        elif variable.startswith("MODELKEEP_") and variable not in _OTHERS:
+            raise InvalidArgument(f"There is no setting {variable}. Known are: {', '.join(sorted(known))}.")
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidArgument(f"A setting is not valid: {error}.") from error
+
+
+_OTHERS = ("MODELKEEP_PAGE",)  # used by the project's own tests

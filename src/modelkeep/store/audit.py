@@ -1,0 +1,169 @@
+"""The audit log: rows that are only ever added, and the hash chain that a sealer lays over them."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.store.db import Tx, WriteTx
+
+GENESIS = "0" * 64
+_BATCH = 500
+_LATE_MS = 3_600_000  # how long after its event a transaction may commit and still be found by the sealer
+
+
+class AuditTarget(msgspec.Struct, frozen=True):
+    kind: str
+    id: str
+    name: str
+
+
+class AuditEvent(msgspec.Struct, frozen=True):
+    """Who did what to which securables, and what came of it."""
+
+    id: str
+    at: int
+    event: str
+    operation: str
+    actor_id: str
+    actor: str
+    token_id: str
+    source: str
+    request_id: str
+    targets: tuple[AuditTarget, ...]
+    request: str
+    """The request as JSON, secrets left out."""
+    changes: str
+    """{field: [old, new]} as JSON"""
+    outcome: str
+    """ok, or the error code"""
+    reason: str
+
+
+_FIELDS = AuditEvent.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+_INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(':' + name for name in _FIELDS)})"
+_INSERT_TARGET = "INSERT INTO audit_targets (audit_id, securable_id, at) VALUES (:audit, :securable, :at) ON CONFLICT DO NOTHING"
+
+
+def _row(event: AuditEvent) -> dict[str, Any]:
+    row = {name: getattr(event, name) for name in _FIELDS}
+    row["targets"] = msgspec.json.encode(event.targets).decode()
+    return row
+
+
+def _event(row: Sequence[Any]) -> AuditEvent:
+    fields = dict(zip(_FIELDS, row, strict=True))
+    fields["targets"] = msgspec.json.decode(fields["targets"], type=tuple[AuditTarget, ...])
+    return AuditEvent(**fields)
+
+
+async def add(tx: WriteTx, events: Sequence[AuditEvent]) -> None:
+    await tx.run_many(_INSERT, [_row(event) for event in events])
+    targets = [
+        {"audit": event.id, "securable": target.id, "at": event.at} for event in events for target in event.targets if target.id
+    ]
+    if targets:
+        await tx.run_many(_INSERT_TARGET, targets)
+
+
+async def find(
+    tx: Tx, *, actor: str = "", event: str = "", outcome: str = "", securable_id: str = "", since: int = 0, until: int = 2**62,
+    after: tuple[int, str] = (2**62, ""), limit: int = 100,
+) -> list[AuditEvent]:  # fmt: skip
+    """Newest first. `event` may end in * (a prefix); `outcome` 'refused' means anything but ok."""
+    where = ["a.at >= :since", "a.at < :until", "(a.at < :at OR (a.at = :at AND a.id < :id))"]
+    params: dict[str, Any] = {"since": since, "until": until, "at": after[0], "id": after[1] or "~", "limit": limit}
+    source = "audit a"
+    if securable_id:
+        source = "audit_targets g JOIN audit a ON a.id = g.audit_id"
+        where.append("g.securable_id = :securable")
+        params["securable"] = securable_id
+    if actor:
+        where.append("a.actor = :actor")
+        params["actor"] = actor
+    if event.endswith("*"):
+        where.append("SUBSTR(a.event, 1, :length) = :event")
+        params |= {"event": event[:-1], "length": len(event) - 1}
+    elif event:
+        where.append("a.event = :event")
+        params["event"] = event
+    if outcome:
+        where.append("a.outcome <> 'ok'" if outcome == "refused" else "a.outcome = :outcome")
+        if outcome != "refused":
+            params["outcome"] = outcome
+    columns = ", ".join(f"a.{name}" for name in _FIELDS)
+    rows = await tx.scan(
+        f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY a.at DESC, a.id DESC LIMIT :limit", **params
+    )
+    return [_event(row) for row in rows]
+
+
+# --- the chain -------------------------------------------------------------------------------------------------------
+
+
+def link(previous: str, event: AuditEvent) -> str:
+    """The hash of one link: the link before it and every field of the event."""
+    return hashlib.sha256(previous.encode() + b"\n" + msgspec.json.encode(event)).hexdigest()
+
+
+async def _head(tx: Tx) -> tuple[int, str, int]:
+    """The last link: its number, its hash, and when its event happened."""
+    row = await tx.one(
+        "SELECT s.seq, s.hash, a.at FROM audit_seals s JOIN audit a ON a.id = s.audit_id ORDER BY s.seq DESC LIMIT 1"
+    )
+    return (row[0], row[1], row[2]) if row else (0, GENESIS, 0)
+
+
+async def seal(tx: WriteTx, before: int) -> int:
+    """Chain up to a batch of unsealed events older than `before` (ms); how many. One sealer at a time (a lease)."""
+    seq, previous, sealed_at = await _head(tx)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM audit a WHERE at >= :floor AND at < :before "
+        "AND NOT EXISTS (SELECT 1 FROM audit_seals s WHERE s.audit_id = a.id) ORDER BY at, id LIMIT :limit",
+        floor=sealed_at - _LATE_MS, before=before, limit=_BATCH,
+    )  # fmt: skip
+    seals: list[dict[str, Any]] = []
+    for row in rows:
+        event = _event(row)
+        seq, previous = seq + 1, link(previous, event)
+        seals.append({"seq": seq, "audit": event.id, "hash": previous})
+    if seals:
+        await tx.run_many("INSERT INTO audit_seals (seq, audit_id, hash) VALUES (:seq, :audit, :hash)", seals)
+    return len(seals)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    sealed: int
+    unsealed: int
+    broken: str
+    """'' or the sentence that says where the chain breaks"""
+    head: str
+    """The last link's hash: kept elsewhere, it proves later that nothing before it was cut off."""
+
+
+async def verify(tx: Tx) -> Verdict:
+    """Recompute the whole chain."""
+    seq, previous, broken = 0, GENESIS, ""
+    columns = ", ".join(f"a.{name}" for name in _FIELDS)
+    while not broken:
+        rows = await tx.scan(
+            f"SELECT s.seq, s.hash, s.audit_id, {columns} FROM audit_seals s LEFT JOIN audit a ON a.id = s.audit_id "
+            "WHERE s.seq > :seq ORDER BY s.seq LIMIT :limit",
+            seq=seq, limit=_BATCH,
+        )  # fmt: skip
+        if not rows:
+            break
+        for row in rows:
+            if row[0] != seq + 1:
+                broken = f"Link {seq + 1} is missing."
+            elif row[3] is None:
+                broken = f"Link {row[0]}: its event {row[2]} is missing."
+            elif link(previous, _event(row[3:])) != row[1]:
+                broken = f"Link {row[0]}: event {row[2]} is not what was sealed."
+            if broken:
+                break
+            seq, previous = row[0], row[1]
+    rest = await tx.one("SELECT COUNT(*) FROM audit WHERE id NOT IN (SELECT audit_id FROM audit_seals)")
+    return Verdict(seq, rest[0] if rest else 0, broken, previous)

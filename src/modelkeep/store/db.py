@@ -1,0 +1,123 @@
+"""What a transaction is, for both databases, and how the schema gets there (numbered SQL files, applied once)."""
+
+import re
+import secrets
+import time
+from contextlib import AbstractAsyncContextManager
+from importlib import resources
+from typing import Any, Protocol
+
+from modelkeep.core.errors import RegistryError
+
+Row = tuple[Any, ...]
+
+
+class UniqueViolation(Exception):
+    """A UNIQUE constraint refused a row; the store function that knows what it means turns it into AlreadyExists."""
+
+
+class Tx(Protocol):
+    """A read transaction: one snapshot, no way to write (the connection itself refuses)."""
+
+    async def all(self, sql: str, /, **params: Any) -> list[Row]: ...
+
+    async def one(self, sql: str, /, **params: Any) -> Row | None: ...
+
+    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+        """As `all`, for statements that may read many rows: never on the event loop's own time."""
+        ...
+
+
+class WriteTx(Tx, Protocol):
+    """A write transaction: commits when the block ends, leaves nothing when it raises."""
+
+    async def run(self, sql: str, /, **params: Any) -> int:
+        """The number of rows changed. Raises UniqueViolation."""
+        ...
+
+    async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None: ...
+
+
+class Database(Protocol):
+    """SQLite or PostgreSQL."""
+
+    dialect: str
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def read(self) -> AbstractAsyncContextManager[Tx]: ...
+
+    def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
+
+    async def script(self, statements: list[str]) -> None:
+        """Run DDL statements in one transaction, holding the migration lock."""
+        ...
+
+
+def now_ms() -> int:
+    """Epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """A UUIDv7 in text: unique for ever, sorts by creation time."""
+    value = (now_ms() << 80) | (7 << 76) | (secrets.randbits(12) << 64) | (2 << 62) | secrets.randbits(62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+class Migration:
+    """One numbered file of store/migrations."""
+
+    def __init__(self, filename: str, text: str) -> None:
+        self.number = int(filename[:4])
+        self.name = filename.removesuffix(".sql")
+        self._text = text
+
+    def statements(self, dialect: str) -> list[str]:
+        """The file's statements for this dialect: all but those marked for the other one."""
+        kept: list[str] = []
+        text = self._text.replace(" KEYTEXT", ' TEXT COLLATE "C"' if dialect == "postgresql" else " TEXT")
+        for part in re.split(r"^--;$", text, flags=re.MULTILINE):
+            statement = part.strip()
+            marked = re.match(r"--(sqlite|postgresql)\n", statement)
+            if statement and (marked is None or marked[1] == dialect):
+                kept.append(statement)
+        return kept
+
+
+def migrations() -> list[Migration]:
+    """Every migration, in order."""
+    folder = resources.files("modelkeep.store.migrations")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [Migration(f.name, f.read_text()) for f in files]
+
+
+_APPLIED = "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
+
+
+async def applied(db: Database) -> list[int]:
+    """The numbers of the migrations that this database has."""
+    await db.script([_APPLIED])
+    async with db.read() as tx:
+        return [row[0] for row in await tx.all("SELECT number FROM migrations ORDER BY number")]
+
+
+async def migrate(db: Database) -> list[str]:
+    """Bring the schema up to date; the names of what was applied. Raises RegistryError where the database is newer than us."""
+    done = set(await applied(db))
+    known = migrations()
+    if done - {m.number for m in known}:
+        raise RegistryError("This database was written by a newer Modelkeep. Upgrade the program, or restore a backup.")
+    names: list[str] = []
+    for migration in known:
+        if migration.number not in done:
+            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', {now_ms()})"
+            try:
+                await db.script([mark, *migration.statements(db.dialect)])
+            except UniqueViolation:
+                continue  # another process brought it in since we looked
+            names.append(migration.name)
+    return names

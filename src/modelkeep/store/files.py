@@ -1,0 +1,225 @@
+"""Artifact sets, their manifests, and multipart uploads as rows. Bytes are the blobs' business.
+
+States: open (files come and go), live (frozen: a finalized version's), deleting (no reference left; a job frees the bytes).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.blobs.port import Segment
+from modelkeep.core.errors import WrongState
+from modelkeep.core.model import ArtifactFile
+from modelkeep.store.db import Tx, WriteTx, new_id
+
+
+class ArtifactSet(msgspec.Struct, frozen=True):
+    id: str
+    kind: str
+    """version, run, logged_model or trace"""
+    state: str
+    refs: int
+    hashed: bool
+    """every file of the manifest has its SHA-256"""
+    size: int
+    created_at: int
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A multipart upload that is under way."""
+
+    id: str
+    set_id: str
+    path: str
+    principal_id: str
+    store_upload: str
+    created_at: int
+
+
+_SET = "id, kind, state, refs, hashed, size, created_at"
+
+
+def _set(row: tuple[Any, ...]) -> ArtifactSet:
+    return ArtifactSet(*row[:4], bool(row[4]), *row[5:])
+
+
+async def create_set(tx: WriteTx, kind: str, at: int, owner_key: str | None = None) -> str:
+    set_id = new_id()
+    await tx.run(
+        "INSERT INTO artifact_sets (id, kind, owner_key, state, created_at) VALUES (:id, :kind, :key, 'open', :at)",
+        id=set_id, kind=kind, key=owner_key, at=at,
+    )  # fmt: skip
+    return set_id
+
+
+async def set_of(tx: Tx, owner_key: str) -> ArtifactSet | None:
+    """The set of a run, logged model or trace, by `kind:id`."""
+    row = await tx.one(f"SELECT {_SET} FROM artifact_sets WHERE owner_key = :key", key=owner_key)
+    return _set(row) if row else None
+
+
+async def get_set(tx: Tx, set_id: str) -> ArtifactSet | None:
+    row = await tx.one(f"SELECT {_SET} FROM artifact_sets WHERE id = :id", id=set_id)
+    return _set(row) if row else None
+
+
+async def lock_open(tx: WriteTx, set_id: str) -> None:
+    """Hold an open set's row until commit: whoever else writes into it, or removes from it, waits. Raises WrongState."""
+    if await tx.run("UPDATE artifact_sets SET state = 'open' WHERE id = :id AND state = 'open'", id=set_id) != 1:
+        raise WrongState("The files of this version are final: nothing can be written to them any more.")
+
+
+async def freeze(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> None:
+    """open -> live. Raises WrongState where it is not open."""
+    changed = await tx.run(
+        "UPDATE artifact_sets SET state = 'live', size = :size, hashed = :hashed WHERE id = :id AND state = 'open'",
+        id=set_id, size=sum(f.size for f in files), hashed=int(all(f.sha256 for f in files)),
+    )  # fmt: skip
+    if changed != 1:
+        raise WrongState("The files of this version are no longer open for changes.")
+
+
+async def share(tx: WriteTx, set_id: str) -> None:
+    """One more reference, to a live set only: the row is locked until commit. Raises WrongState."""
+    if await tx.run("UPDATE artifact_sets SET refs = refs + 1 WHERE id = :id AND state = 'live'", id=set_id) != 1:
+        raise WrongState("The source version's files are being deleted or are not complete: it cannot be copied.")
+
+
+async def release(tx: WriteTx, set_id: str) -> bool:
+    """One reference less; True where it was the last (the set is then `deleting`, and its purge must be queued)."""
+    row = await tx.one(
+        "UPDATE artifact_sets SET refs = refs - 1, state = CASE WHEN refs <= 1 THEN 'deleting' ELSE state END "
+        "WHERE id = :id RETURNING refs",
+        id=set_id,
+    )
+    return row is not None and row[0] <= 0
+
+
+async def forget_set(tx: WriteTx, set_id: str) -> None:
+    """After its bytes are gone: the row and the manifest."""
+    await tx.run("DELETE FROM artifact_sets WHERE id = :id AND state = 'deleting'", id=set_id)
+
+
+async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> str:
+    """Add or replace one file of an open set; the segments (JSON) of what it replaced, or ''. Raises WrongState."""
+    await lock_open(tx, set_id)
+    before = await tx.one("SELECT segments FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=file.path)
+    await tx.run(
+        "INSERT INTO artifact_files (set_id, path, size, sha256, checksum, segments, modified_at) "
+        "VALUES (:set, :path, :size, :sha256, :checksum, :segments_json, :modified_at) ON CONFLICT (set_id, path) DO UPDATE SET "
+        "size = excluded.size, sha256 = excluded.sha256, checksum = excluded.checksum, segments = excluded.segments, "
+        "modified_at = excluded.modified_at",
+        set=set_id, **{name: getattr(file, name) for name in ArtifactFile.__struct_fields__},
+    )  # fmt: skip
+    return before[0] if before else ""
+
+
+async def replace_manifest(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> None:
+    await tx.run("DELETE FROM artifact_files WHERE set_id = :set", set=set_id)
+    for file in files:
+        await put_file(tx, set_id, file)
+
+
+async def remove_file(tx: WriteTx, set_id: str, path: str) -> str:
+    """The segments (JSON) that it had; '' where there was none."""
+    row = await tx.one(
+        "DELETE FROM artifact_files WHERE set_id = :set AND path = :path RETURNING segments", set=set_id, path=path
+    )
+    return row[0] if row else ""
+
+
+_FILE = "path, size, sha256, checksum, segments, modified_at"
+
+
+async def file(tx: Tx, set_id: str, path: str) -> ArtifactFile | None:
+    row = await tx.one(f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=path)
+    return ArtifactFile(*row) if row else None
+
+
+async def manifest(tx: Tx, set_id: str) -> list[ArtifactFile]:
+    """All files, by path."""
+    rows = await tx.scan(f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set ORDER BY path", set=set_id)
+    return [ArtifactFile(*row) for row in rows]
+
+
+async def below(tx: Tx, set_id: str, directory: str) -> list[ArtifactFile]:
+    """Files whose path begins with `directory` + '/' (all where it is ''), by path: a range of the primary key."""
+    if not directory:
+        return await manifest(tx, set_id)
+    rows = await tx.scan(
+        f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set AND path > :first AND path < :last ORDER BY path",
+        set=set_id, first=directory + "/", last=directory + "0",  # '0' follows '/'
+    )  # fmt: skip
+    return [ArtifactFile(*row) for row in rows if row[0].startswith(directory + "/")]
+
+
+async def set_sha256(tx: WriteTx, set_id: str, path: str, sha256: str) -> None:
+    """Fill in what the hashing job read."""
+    await tx.run(
+        "UPDATE artifact_files SET sha256 = :sha WHERE set_id = :set AND path = :path", set=set_id, path=path, sha=sha256
+    )
+
+
+async def mark_hashed(tx: WriteTx, set_id: str) -> None:
+    await tx.run("UPDATE artifact_sets SET hashed = 1 WHERE id = :id", id=set_id)
+
+
+def segments(file: ArtifactFile) -> list[Segment]:
+    return msgspec.json.decode(file.segments_json, type=list[Segment])
+
+
+def segments_json(segments: Sequence[Segment]) -> str:
+    return msgspec.json.encode(segments).decode()
+
+
+# --- multipart uploads -----------------------------------------------------------------------------------------------
+
+
+async def start_upload(tx: WriteTx, set_id: str, path: str, principal_id: str, store_upload: str, at: int) -> str:
+    upload_id = new_id()
+    await tx.run(
+        "INSERT INTO uploads (id, set_id, path, principal_id, store_upload, created_at) "
+        "VALUES (:id, :set, :path, :principal, :store, :at)",
+        id=upload_id, set=set_id, path=path, principal=principal_id, store=store_upload, at=at,
+    )  # fmt: skip
+    return upload_id
+
+
+async def upload(tx: Tx, upload_id: str) -> Upload | None:
+    row = await tx.one(
+        "SELECT id, set_id, path, principal_id, store_upload, created_at FROM uploads WHERE id = :id", id=upload_id
+    )
+    return Upload(*row) if row else None
+
+
+async def put_part(tx: WriteTx, upload_id: str, number: int, segment: Segment) -> Segment | None:
+    """Add or replace a part; the segment it replaced. The upload must still exist (checked by the foreign key)."""
+    before = await tx.one(
+        "SELECT segment FROM upload_parts WHERE upload_id = :id AND part_number = :number", id=upload_id, number=number
+    )
+    await tx.run(
+        "INSERT INTO upload_parts (upload_id, part_number, segment) VALUES (:id, :number, :segment) "
+        "ON CONFLICT (upload_id, part_number) DO UPDATE SET segment = excluded.segment",
+        id=upload_id, number=number, segment=msgspec.json.encode(segment).decode(),
+    )  # fmt: skip
+    return msgspec.json.decode(before[0], type=Segment) if before else None
+
+
+async def parts(tx: Tx, upload_id: str) -> dict[int, Segment]:
+    rows = await tx.all(
+        "SELECT part_number, segment FROM upload_parts WHERE upload_id = :id ORDER BY part_number", id=upload_id
+    )
+    return {row[0]: msgspec.json.decode(row[1], type=Segment) for row in rows}
+
+
+async def end_upload(tx: WriteTx, upload_id: str) -> bool:
+    """False where it had ended already."""
+    return await tx.run("DELETE FROM uploads WHERE id = :id", id=upload_id) == 1
+
+
+async def uploads_of(tx: Tx, set_id: str) -> list[Upload]:
+    rows = await tx.all(
+        "SELECT id, set_id, path, principal_id, store_upload, created_at FROM uploads WHERE set_id = :set", set=set_id
+    )
+    return [Upload(*row) for row in rows]

@@ -1,0 +1,203 @@
+"""Users, groups, service principals, their memberships (with the closure that decisions read) and their tokens."""
+
+from typing import Any
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import AlreadyExists, InvalidArgument
+from modelkeep.core.model import Principal, Token
+from modelkeep.core.names import fold_principal
+from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+
+ACCOUNT_USERS = "account users"
+"""The built-in group that every user and service principal belongs to."""
+
+_COLUMNS = "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at"
+
+
+def _principal(row: tuple[Any, ...]) -> Principal:
+    return Principal(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), row[6])
+
+
+# Account admins are flagged on a principal, often a group: a member is one while the membership lasts.
+_ADMIN = (
+    "EXISTS (SELECT 1 FROM membership_closure m JOIN principals g ON g.id = m.group_id "
+    "WHERE m.member_id = p.id AND g.account_admin = 1)"
+)
+_BY_TOKEN = (
+    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active "
+    "FROM tokens t JOIN principals p ON p.id = t.principal_id WHERE t.hash = :hash"
+)
+
+
+async def actor_of_token(tx: Tx, token_hash: str, now: int, source: str) -> Actor | str:
+    """The token's bearer, or the sentence that says why it is refused: one indexed read a request."""
+    row = await tx.one(_BY_TOKEN, hash=token_hash)
+    if row is None:
+        return "The access token is not known here."
+    if row[6] is not None:
+        return "The access token was revoked."
+    if row[5] is not None and row[5] <= now:
+        return "The access token has expired."
+    if not row[7]:
+        return "The token's principal is deactivated."
+    return Actor(row[0], row[1], row[2], bool(row[3]), row[4], source)
+
+
+async def actor_of_id(tx: Tx, principal_id: str, source: str, token_id: str = "") -> Actor | None:
+    """An active principal as the one who acts (signed URLs, jobs)."""
+    row = await tx.one(
+        f"SELECT p.id, p.name, p.kind, {_ADMIN} FROM principals p WHERE p.id = :id AND p.active = 1", id=principal_id
+    )
+    return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source) if row else None
+
+
+async def token_lives(tx: Tx, token_id: str, now: int) -> bool:
+    row = await tx.one("SELECT expires_at, revoked_at FROM tokens WHERE id = :id", id=token_id)
+    return row is not None and row[1] is None and (row[0] is None or row[0] > now)
+
+
+async def by_name(tx: Tx, name: str) -> Principal | None:
+    row = await tx.one(f"SELECT {_COLUMNS} FROM principals p WHERE p.name_key = :key", key=fold_principal(name))
+    return _principal(row) if row else None
+
+
+async def every(tx: Tx, kind: str) -> list[Principal]:
+    rows = await tx.scan(f"SELECT {_COLUMNS} FROM principals p WHERE p.kind = :kind ORDER BY p.name_key", kind=kind)
+    return [_principal(row) for row in rows]
+
+
+async def insert(
+    tx: WriteTx, kind: str, name: str, by: str, at: int, *, display_name: str = "", account_admin: bool = False
+) -> Principal:
+    """Raises AlreadyExists: users, groups and service principals share one name space, as grants name them all alike."""
+    principal = Principal(new_id(), kind, name, display_name or name, True, account_admin, at)
+    try:
+        await tx.run(
+            "INSERT INTO principals (id, kind, name, name_key, display_name, account_admin, created_at, created_by) "
+            "VALUES (:id, :kind, :name, :key, :display, :admin, :at, :by)",
+            id=principal.id, kind=kind, name=name, key=fold_principal(name), display=principal.display_name,
+            admin=int(account_admin), at=at, by=by,
+        )  # fmt: skip
+    except UniqueViolation as error:
+        raise AlreadyExists(f"A principal named '{name}' already exists.") from error
+    await tx.run("INSERT INTO membership_closure (member_id, group_id) VALUES (:id, :id)", id=principal.id)
+    if kind != "GROUP":
+        await tx.run(
+            "INSERT INTO membership_closure (member_id, group_id) SELECT :id, id FROM principals WHERE name_key = :everyone",
+            id=principal.id, everyone=ACCOUNT_USERS,
+        )  # fmt: skip
+    return principal
+
+
+async def set_active(tx: WriteTx, principal: Principal, active: bool) -> None:
+    await tx.run("UPDATE principals SET active = :active WHERE id = :id", id=principal.id, active=int(active))
+
+
+async def members(tx: Tx, group: Principal) -> list[Principal]:
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM memberships m JOIN principals p ON p.id = m.member_id WHERE m.group_id = :id ORDER BY p.name_key",
+        id=group.id,
+    )
+    return [_principal(row) for row in rows]
+
+
+async def groups_of(tx: Tx, principal_id: str) -> list[str]:
+    """Names of all groups that the principal acts as, nested ones included."""
+    rows = await tx.all(
+        "SELECT p.name FROM membership_closure m JOIN principals p ON p.id = m.group_id "
+        "WHERE m.member_id = :id AND m.group_id <> :id ORDER BY p.name_key",
+        id=principal_id,
+    )
+    return [row[0] for row in rows]
+
+
+async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
+    """Raises InvalidArgument where the group would contain itself."""
+    if await tx.one(
+        "SELECT 1 FROM membership_closure WHERE member_id = :group AND group_id = :member", group=group.id, member=member.id
+    ):
+        raise InvalidArgument(f"Group '{group.name}' is '{member.name}' or lies in it: a group cannot contain itself.")
+    await tx.run(
+        "INSERT INTO memberships (group_id, member_id) VALUES (:group, :member) ON CONFLICT DO NOTHING",
+        group=group.id, member=member.id,
+    )  # fmt: skip
+    # Whoever acts as the member now also acts as all that the group acts as.
+    await tx.run(
+        "INSERT INTO membership_closure (member_id, group_id) SELECT below.member_id, above.group_id "
+        "FROM membership_closure below CROSS JOIN membership_closure above "
+        "WHERE below.group_id = :member AND above.member_id = :group ON CONFLICT DO NOTHING",
+        group=group.id, member=member.id,
+    )  # fmt: skip
+
+
+async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
+    await tx.run(
+        "DELETE FROM memberships WHERE group_id = :group AND member_id = :member", group=group.id, member=member.id
+    )
+    affected = await tx.all("SELECT member_id FROM membership_closure WHERE group_id = :member", member=member.id)
+    for (member_id,) in affected:
+        await _rebuild(tx, member_id)
+
+
+async def _rebuild(tx: WriteTx, member_id: str) -> None:
+    """The closure of one principal anew, from the direct memberships."""
+    await tx.run(
+        "DELETE FROM membership_closure WHERE member_id = :id AND group_id <> :id AND group_id NOT IN "
+        "(SELECT id FROM principals WHERE name_key = :everyone)",
+        id=member_id, everyone=ACCOUNT_USERS,
+    )  # fmt: skip
+    await tx.run(
+        "INSERT INTO membership_closure (member_id, group_id) WITH RECURSIVE up (id) AS "
+        "(SELECT m.group_id FROM memberships m WHERE m.member_id = :id UNION "
+        "SELECT m.group_id FROM memberships m JOIN up ON m.member_id = up.id) "
+        "SELECT CAST(:id AS TEXT), id FROM up WHERE true ON CONFLICT DO NOTHING",
+        id=member_id,
+    )
+
+
+async def delete(tx: WriteTx, principal: Principal) -> None:
+    """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
+    owned = await tx.one("SELECT name FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id)
+    if owned:
+        raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")
+    below = await tx.all(
+        "SELECT member_id FROM membership_closure WHERE group_id = :id AND member_id <> :id", id=principal.id
+    )
+    await tx.run("DELETE FROM principals WHERE id = :id", id=principal.id)
+    for (member_id,) in below:
+        await _rebuild(tx, member_id)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+async def insert_token(
+    tx: WriteTx, principal_id: str, token_hash: str, comment: str, by: str, at: int, expires_at: int | None
+) -> str:
+    """The token's id; only the hash of its secret is stored."""
+    token_id = new_id()
+    await tx.run(
+        "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, expires_at) "
+        "VALUES (:id, :hash, :principal, :comment, :at, :by, :expires)",
+        id=token_id, hash=token_hash, principal=principal_id, comment=comment, at=at, by=by, expires=expires_at,
+    )  # fmt: skip
+    return token_id
+
+
+_TOKEN = "t.id, p.name, t.comment, t.created_at, t.expires_at, t.revoked_at FROM tokens t JOIN principals p ON p.id = t.principal_id"
+
+
+async def tokens_of(tx: Tx, principal_id: str) -> list[Token]:
+    """Newest first."""
+    rows = await tx.all(f"SELECT {_TOKEN} WHERE t.principal_id = :id ORDER BY t.created_at DESC, t.id DESC", id=principal_id)
+    return [Token(*row) for row in rows]
+
+
+async def token(tx: Tx, token_id: str) -> tuple[Token, str] | None:
+    """The token and its principal's id."""
+    row = await tx.one(f"SELECT t.principal_id, {_TOKEN} WHERE t.id = :id", id=token_id)
+    return (Token(*row[1:]), row[0]) if row else None
+
+
+async def revoke(tx: WriteTx, token_id: str, at: int) -> None:
+    await tx.run("UPDATE tokens SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL", id=token_id, at=at)

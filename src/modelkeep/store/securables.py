@@ -1,0 +1,285 @@
+"""Securables as rows: finding a name with all that decides access to it, making, changing, listing, deleting."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.authz import Link
+from modelkeep.core.errors import AlreadyExists
+from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.core.model import Securable
+from modelkeep.core.names import FullName
+from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+
+_COLUMNS = (
+    "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
+    "(SELECT p.name FROM principals p WHERE p.id = x.owner_id), x.comment, x.tags, x.spec, x.last_version, "
+    "x.created_at, x.created_by, x.updated_at, x.updated_by"
+)
+_WIDTH = 16
+
+# All that a decision needs, in one statement: the metastore, then each part of the name below it, each with whether the
+# actor (or one of his groups) owns it, and what is granted to them directly on it.
+_HELD = (
+    "x.owner_id IN (SELECT group_id FROM membership_closure WHERE member_id = :actor), "
+    "(SELECT {concat} FROM grants g WHERE g.securable_id = x.id "
+    "AND g.principal_id IN (SELECT group_id FROM membership_closure WHERE member_id = :actor))"
+)
+_STEPS = (
+    "SELECT m.* FROM securables m WHERE m.kind = 'METASTORE'",
+    "SELECT c.* FROM securables m JOIN securables c ON c.parent_id = m.id AND c.space = 'catalog' AND c.name_key = :n0 "
+    "WHERE m.kind = 'METASTORE'",
+    "SELECT s.* FROM securables m JOIN securables c ON c.parent_id = m.id AND c.space = 'catalog' AND c.name_key = :n0 "
+    "JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1 WHERE m.kind = 'METASTORE'",
+    "SELECT o.* FROM securables m JOIN securables c ON c.parent_id = m.id AND c.space = 'catalog' AND c.name_key = :n0 "
+    "JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1 "
+    "JOIN securables o ON o.parent_id = s.id AND o.space = 'routine' AND o.name_key = :n2 WHERE m.kind = 'METASTORE'",
+)
+
+
+def _chain_sql(depth: int, concat: str) -> str:
+    return " UNION ALL ".join(
+        f"SELECT {i}, {_COLUMNS}, {_HELD.format(concat=concat)} FROM ({_STEPS[i]}) x" for i in range(depth + 1)
+    )
+
+
+_CHAIN = {
+    dialect: tuple(_chain_sql(depth, concat) for depth in range(4))
+    for dialect, concat in (("sqlite", "group_concat(g.privilege)"), ("postgresql", "string_agg(g.privilege, ',')"))
+}
+
+
+def _securable(row: Sequence[Any], full_name: str) -> Securable:
+    return Securable(row[0], Kind(row[1]), *row[2:_WIDTH], full_name)
+
+
+async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Link]:
+    """The links from the metastore down to `name`, as far as they exist: one statement."""
+    names = {f"n{i}": part for i, part in enumerate(name.parts)}
+    rows = await tx.all(_CHAIN[dialect][len(name.parts)], actor=actor_id, **names)
+    if len(rows) > 1:
+        rows.sort()
+    links: list[Link] = []
+    for row in rows:
+        securable = _securable(row[1:], ".".join(name.parts[: row[0]]))
+        links.append(Link(securable, bool(row[-2]), frozenset(row[-1].split(",")) if row[-1] else frozenset()))
+    return links
+
+
+async def by_name(tx: Tx, name: FullName) -> Securable | None:
+    """The securable alone, without what decides access to it."""
+    names = {f"n{i}": part for i, part in enumerate(name.parts)}
+    row = await tx.one(f"SELECT {_COLUMNS} FROM ({_STEPS[len(name.parts)]}) x", **names)
+    return _securable(row, str(name)) if row else None
+
+
+async def name_of(tx: Tx, securable_id: str) -> FullName | None:
+    """The full name, of this moment, of a securable known by its id."""
+    row = await tx.one(
+        "SELECT x.kind, x.name_key, s.name_key, c.name_key FROM securables x LEFT JOIN securables s ON s.id = x.schema_id "
+        "LEFT JOIN securables c ON c.id = x.catalog_id WHERE x.id = :id",
+        id=securable_id,
+    )
+    if row is None:
+        return None
+    if row[0] == Kind.METASTORE:
+        return FullName(())
+    return FullName(tuple(part for part in (row[3], row[2], row[1]) if part is not None))
+
+
+async def insert(
+    tx: WriteTx, parent: Securable, name: FullName, owner_id: str, by: str, at: int, comment: str, spec: dict[str, str]
+) -> str:
+    """The new securable's id. Raises AlreadyExists."""
+    rules = RULES[BY_DEPTH[len(name.parts)]]
+    row = {
+        "id": new_id(), "kind": rules.kind, "space": rules.space, "parent": parent.id, "name": name.parts[-1],
+        "catalog": parent.id if parent.kind is Kind.CATALOG else parent.catalog_id or None,
+        "schema": parent.id if parent.kind is Kind.SCHEMA else None,
+        "owner": owner_id, "by": by, "at": at, "comment": comment, "spec": msgspec.json.encode(spec).decode(),
+    }  # fmt: skip
+    try:
+        await tx.run(
+            "INSERT INTO securables (id, kind, space, parent_id, catalog_id, schema_id, name, name_key, owner_id, comment, spec, "
+            "created_at, created_by, updated_at, updated_by) VALUES (:id, :kind, :space, :parent, :catalog, :schema, :name, "
+            ":name, :owner, :comment, :spec, :at, :by, :at, :by)",
+            **row,
+        )
+    except UniqueViolation as error:
+        raise AlreadyExists(f"{rules.label} '{name}' already exists.", kind=rules.kind) from error
+    return row["id"]
+
+
+async def update(tx: WriteTx, securable: Securable, by: str, at: int, **changes: Any) -> None:
+    """Set these columns (comment, owner_id, spec, tags). Raises AlreadyExists never: names change through `rename`."""
+    columns = ", ".join(f"{column} = :{column}" for column in changes)
+    await tx.run(
+        f"UPDATE securables SET {columns}, updated_at = :at, updated_by = :by WHERE id = :id",
+        id=securable.id, at=at, by=by, **changes,
+    )  # fmt: skip
+
+
+async def rename(tx: WriteTx, securable: Securable, new: FullName, by: str, at: int) -> None:
+    """Only the row's own name changes: grants, aliases, tags and files hang on ids. Raises AlreadyExists."""
+    try:
+        await tx.run(
+            "UPDATE securables SET name = :name, name_key = :name, updated_at = :at, updated_by = :by WHERE id = :id",
+            id=securable.id, name=new.parts[-1], at=at, by=by,
+        )  # fmt: skip
+    except UniqueViolation as error:
+        raise AlreadyExists(f"{RULES[securable.kind].label} '{new}' already exists.", kind=securable.kind) from error
+
+
+async def has_children(tx: Tx, securable: Securable) -> bool:
+    return await tx.one("SELECT 1 FROM securables WHERE parent_id = :id LIMIT 1", id=securable.id) is not None
+
+
+async def models_below(tx: Tx, securable: Securable) -> list[str]:
+    """The ids of all registered models in a catalog or schema."""
+    rows = await tx.scan(
+        "SELECT id FROM securables WHERE kind = 'MODEL' AND (catalog_id = :id OR schema_id = :id)", id=securable.id
+    )
+    return [row[0] for row in rows]
+
+
+async def delete(tx: WriteTx, securable: Securable) -> None:
+    """The row with all securables below it and, by cascade, their grants, aliases, tags and lineage; no versions may be left."""
+    await tx.run("DELETE FROM securables WHERE schema_id = :id OR (catalog_id = :id AND schema_id IS NOT NULL)", id=securable.id)
+    await tx.run("DELETE FROM securables WHERE parent_id = :id", id=securable.id)
+    await tx.run("DELETE FROM securables WHERE id = :id", id=securable.id)
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+# "See" for a listing: what authz.decide says for a read, as SQL over the same facts. :actor is the only parameter.
+_ME = "(SELECT group_id FROM membership_closure WHERE member_id = :actor)"
+
+
+def _granted(securables: str, privileges: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM grants g WHERE g.securable_id IN ({securables}) AND g.principal_id IN {_ME} "
+        f"AND g.privilege IN ({privileges}))"
+    )
+
+
+_ADMIN = f"EXISTS (SELECT 1 FROM securables ms WHERE ms.kind = 'METASTORE' AND ms.owner_id IN {_ME})"
+_USE_CATALOG = f"(c.owner_id IN {_ME} OR {_granted('c.id', repr('USE_CATALOG') + ', ' + repr('ALL_PRIVILEGES') + ', ' + repr('MANAGE'))})"
+_USE_SCHEMA = (
+    f"(s.owner_id IN {_ME} OR c.owner_id IN {_ME} "
+    f"OR {_granted('s.id, c.id', repr('USE_SCHEMA') + ', ' + repr('ALL_PRIVILEGES') + ', ' + repr('MANAGE'))})"
+)
+SEE_CATALOG = f"({_ADMIN} OR {_USE_CATALOG})"
+SEE_SCHEMA = f"({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA}))"
+READ_MODEL = (
+    f"({_ADMIN} OR ((x.owner_id IN {_ME} OR {_granted('x.id, s.id, c.id', repr('EXECUTE') + ', ' + repr('ALL_PRIVILEGES'))}) "
+    f"AND {_USE_SCHEMA} AND {_USE_CATALOG}))"
+)
+BROWSE_MODEL = f"({READ_MODEL} OR {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
+
+SCAN_BUDGET = 2_000
+"""Rows that one page may look at before it is handed out short."""
+MAX_DIRECT = 2_000
+"""Direct grants up to which a page is driven from the grants instead of from all models."""
+
+
+async def page_of_containers(
+    tx: Tx, kind: Kind, parent_id: str, actor_id: str, after: tuple[str, str], limit: int
+) -> tuple[list[Securable], tuple[str, str] | None]:
+    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees, by name, and where to go on."""
+    if kind is Kind.CATALOG:
+        source = "securables x JOIN securables c ON c.id = x.id"
+        see, full = SEE_CATALOG, "x.name_key"
+    else:
+        source = "securables x JOIN securables c ON c.id = x.catalog_id JOIN securables s ON s.id = x.id"
+        see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
+        "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",
+        parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor_id, budget=SCAN_BUDGET,
+    )  # fmt: skip
+    return _page(rows, limit)
+
+
+def _page(rows: list[tuple[Any, ...]], limit: int) -> tuple[list[Securable], tuple[str, str] | None]:
+    """Rows end with the full name and whether it is seen."""
+    seen: list[Securable] = []
+    for index, row in enumerate(rows):
+        if row[-1]:
+            seen.append(_securable(row, row[_WIDTH]))
+        if len(seen) == limit and index + 1 < len(rows):
+            return seen, (seen[-1].name, seen[-1].id)
+    if len(rows) >= SCAN_BUDGET:
+        return seen, (rows[-1][5], rows[-1][0])
+    return seen, None
+
+
+_MODELS = "securables x JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id"
+_MODEL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
+
+
+async def page_of_models(
+    tx: Tx, schema_id: str, actor_id: str, after: tuple[str, str], limit: int, *, browse: bool = False
+) -> tuple[list[Securable], tuple[str, str] | None]:
+    """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
+    common = {"actor": actor_id, "name": after[0], "id": after[1]}
+    see = BROWSE_MODEL if browse else READ_MODEL
+    select = f"SELECT {_COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
+    later = "(x.name_key > :name OR (x.name_key = :name AND x.id > :id))"
+    if schema_id:
+        where = f"x.parent_id = :schema AND x.space = 'routine' AND x.kind = 'MODEL' AND {later}"
+        rows = await tx.scan(
+            f"{select} WHERE {where} ORDER BY x.name_key, x.id LIMIT :budget", schema=schema_id, budget=SCAN_BUDGET, **common
+        )
+        return _page(rows, limit)
+    if not browse and (ids := await readable_directly(tx, actor_id)) is not None:
+        rows = await tx.scan(
+            f"{select} WHERE x.id IN ({ids}) AND x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget",
+            budget=SCAN_BUDGET, **common,
+        )  # fmt: skip
+        return _page(rows, limit)
+    # Few rows first: whoever sees most of what there is fills the page from them, and nobody pays for a budget not needed.
+    for budget in (limit + 1, SCAN_BUDGET):
+        rows = await tx.scan(
+            f"{select} WHERE x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget", budget=budget, **common
+        )
+        if budget == SCAN_BUDGET or len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
+            break
+    return _page(rows, limit)
+
+
+async def readable_model(tx: Tx, actor_id: str, name: str) -> Securable | None:
+    """The registered model of this folded full name, where the actor may read it."""
+    parts = name.split(".")
+    if len(parts) != 3:
+        return None
+    row = await tx.one(
+        f"SELECT {_COLUMNS}, {_MODEL_NAME} FROM {_MODELS} WHERE x.name_key = :n2 AND x.kind = 'MODEL' AND s.name_key = :n1 "
+        f"AND c.name_key = :n0 AND {READ_MODEL}",
+        n0=parts[0], n1=parts[1], n2=parts[2], actor=actor_id,
+    )  # fmt: skip
+    return _securable(row, row[_WIDTH]) if row else None
+
+
+_DIRECT = (
+    f"SELECT x.id FROM securables x WHERE x.kind = 'MODEL' AND x.owner_id IN {_ME} UNION "
+    f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind = 'MODEL' "
+    "AND g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES')"
+)
+
+
+async def readable_directly(tx: Tx, actor_id: str) -> str | None:
+    """SQL for the few ids that an actor without readable containers can read; None where a walk in order is better."""
+    wide = await tx.one(
+        f"SELECT 1 FROM securables x WHERE (x.kind = 'METASTORE' AND x.owner_id IN {_ME}) LIMIT 1", actor=actor_id
+    )
+    if wide is None:
+        wide = await tx.one(
+            f"SELECT 1 FROM grants g WHERE g.principal_id IN {_ME} AND g.kind IN ('CATALOG', 'SCHEMA') "
+            "AND g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES') LIMIT 1",
+            actor=actor_id,
+        )
+    if wide is not None:
+        return None
+    count = await tx.one(f"SELECT COUNT(*) FROM (SELECT 1 FROM ({_DIRECT}) d LIMIT {MAX_DIRECT + 1}) n", actor=actor_id)
+    return _DIRECT if count is not None and count[0] <= MAX_DIRECT else None

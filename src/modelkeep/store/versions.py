@@ -1,0 +1,210 @@
+"""Model versions, aliases and tags as rows."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
+from modelkeep.store.db import Tx, WriteTx
+from modelkeep.store.securables import READ_MODEL, readable_directly
+
+_COLUMNS = (
+    "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "
+    "v.logged_model_id, v.comment, COALESCE(v.artifact_set_id, ''), v.aliases, v.tags, v.params, v.metrics, v.signature, "
+    "v.copied_from, v.created_at, v.created_by, v.updated_at, v.updated_by"
+)
+_WIDTH = 22
+_BY_NUMBER = f"SELECT {_COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version = :version"
+_BY_ALIAS = (
+    f"SELECT {_COLUMNS} FROM aliases a JOIN model_versions v ON v.model_id = a.model_id AND v.version = a.version "
+    "WHERE a.model_id = :model AND a.alias = :alias"
+)
+
+
+async def by_number(tx: Tx, model: Securable, version: int) -> ModelVersion | None:
+    row = await tx.one(_BY_NUMBER, model=model.id, version=version)
+    return ModelVersion(*row, model.full_name) if row else None
+
+
+async def by_alias(tx: Tx, model: Securable, alias: str) -> ModelVersion | None:
+    row = await tx.one(_BY_ALIAS, model=model.id, alias=alias)
+    return ModelVersion(*row, model.full_name) if row else None
+
+
+async def registered(tx: Tx, model: Securable) -> RegisteredModel:
+    """The model with its aliases."""
+    rows = await tx.all("SELECT alias, version FROM aliases WHERE model_id = :id ORDER BY alias", id=model.id)
+    return RegisteredModel(model, {row[0]: row[1] for row in rows})
+
+
+async def next_number(tx: WriteTx, model: Securable) -> int:
+    """The next version number: counted on the model's row, so that parallel creates queue and numbers are never reused."""
+    row = await tx.one(
+        "UPDATE securables SET last_version = last_version + 1 WHERE id = :id RETURNING last_version", id=model.id
+    )
+    assert row is not None
+    return row[0]
+
+
+async def insert(tx: WriteTx, version: ModelVersion) -> None:
+    fields = {name: getattr(version, name) for name in _INSERTED}
+    fields["artifact_set_id"] = fields["artifact_set_id"] or None
+    await tx.run(_INSERT, **fields)
+
+
+_INSERTED = tuple(name for name in ModelVersion.__struct_fields__ if name != "model")
+_INSERT = (
+    f"INSERT INTO model_versions ({', '.join(n.removesuffix('_json') for n in _INSERTED)}) "
+    f"VALUES ({', '.join(':' + n for n in _INSERTED)})"
+)
+
+
+async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes: Any) -> None:
+    """Set these columns of one version."""
+    columns = ", ".join(f"{column} = :{column}" for column in changes)
+    await tx.run(
+        f"UPDATE model_versions SET {columns}, updated_at = :at, updated_by = :by WHERE id = :id",
+        id=version.id, at=at, by=by, **changes,
+    )  # fmt: skip
+
+
+async def set_status(tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **more: Any) -> bool:
+    """PENDING -> `status`; False where another request was quicker (then nothing is changed)."""
+    columns = "".join(f", {column} = :{column}" for column in more)
+    changed = await tx.run(
+        f"UPDATE model_versions SET status = :status, status_message = :message, updated_at = :at, updated_by = :by{columns} "
+        "WHERE id = :id AND status = 'PENDING_REGISTRATION'",
+        id=version.id, status=status, message=message, at=at, by=by, **more,
+    )  # fmt: skip
+    return changed == 1
+
+
+async def delete(tx: WriteTx, version: ModelVersion) -> None:
+    """The version with its aliases, tags and lineage; its artifact set is the caller's to release."""
+    where = {"model": version.model_id, "version": version.version}
+    for table, model in (("aliases", "model_id"), ("tags", "securable_id"), ("lineage", "model_id")):
+        await tx.run(f"DELETE FROM {table} WHERE {model} = :model AND version = :version", **where)
+    await tx.run("DELETE FROM model_versions WHERE id = :id", id=version.id)
+
+
+async def sets_of_model(tx: Tx, model_id: str) -> list[str]:
+    """The artifact set of each version of a model (a set twice where two versions share it)."""
+    rows = await tx.all(
+        "SELECT artifact_set_id FROM model_versions WHERE model_id = :model AND artifact_set_id IS NOT NULL", model=model_id
+    )
+    return [row[0] for row in rows]
+
+
+async def set_of_version(tx: Tx, version_id: str) -> str:
+    """Its artifact set; '' where the version is gone."""
+    row = await tx.one("SELECT artifact_set_id FROM model_versions WHERE id = :id", id=version_id)
+    return row[0] if row else ""
+
+
+async def delete_all(tx: WriteTx, model_id: str) -> int:
+    return await tx.run("DELETE FROM model_versions WHERE model_id = :model", model=model_id)
+
+
+# --- aliases ---------------------------------------------------------------------------------------------------------
+
+
+async def count_aliases(tx: Tx, model: Securable, besides: str) -> int:
+    row = await tx.one(
+        "SELECT COUNT(*) FROM aliases WHERE model_id = :model AND alias <> :alias", model=model.id, alias=besides
+    )
+    return row[0] if row else 0
+
+
+async def alias_target(tx: Tx, model: Securable, alias: str) -> int | None:
+    row = await tx.one("SELECT version FROM aliases WHERE model_id = :model AND alias = :alias", model=model.id, alias=alias)
+    return row[0] if row else None
+
+
+async def set_alias(tx: WriteTx, model: Securable, alias: str, version: int) -> None:
+    """Point the alias at the version: an atomic move where it points elsewhere."""
+    before = await alias_target(tx, model, alias)
+    await tx.run(
+        "INSERT INTO aliases (model_id, alias, version) VALUES (:model, :alias, :version) "
+        "ON CONFLICT (model_id, alias) DO UPDATE SET version = excluded.version",
+        model=model.id, alias=alias, version=version,
+    )  # fmt: skip
+    for number in {before, version} - {None}:
+        await _refresh_aliases(tx, model, number)
+
+
+async def delete_alias(tx: WriteTx, model: Securable, alias: str) -> int | None:
+    """The version it pointed at; None where there was no such alias."""
+    before = await alias_target(tx, model, alias)
+    if before is not None:
+        await tx.run("DELETE FROM aliases WHERE model_id = :model AND alias = :alias", model=model.id, alias=alias)
+        await _refresh_aliases(tx, model, before)
+    return before
+
+
+async def _refresh_aliases(tx: WriteTx, model: Securable, version: int | None) -> None:
+    rows = await tx.all(
+        "SELECT alias FROM aliases WHERE model_id = :model AND version = :version ORDER BY alias",
+        model=model.id, version=version,
+    )  # fmt: skip
+    await tx.run(
+        "UPDATE model_versions SET aliases = :aliases WHERE model_id = :model AND version = :version",
+        model=model.id, version=version, aliases=_json([row[0] for row in rows]),
+    )  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# --- tags ------------------------------------------------------------------------------------------------------------
+
+
+async def put_tags(tx: WriteTx, securable: Securable, version: ModelVersion | None, tags: dict[str, str], by: str, at: int) -> None:
+    """Make these the tags of the version, or of the securable where `version` is None: rows to search, JSON to answer."""
+    number = version.version if version else 0
+    await tx.run("DELETE FROM tags WHERE securable_id = :id AND version = :version", id=securable.id, version=number)
+    if tags:
+        await tx.run_many(
+            "INSERT INTO tags (securable_id, version, key, value) VALUES (:id, :version, :key, :value)",
+            [{"id": securable.id, "version": number, "key": key, "value": value} for key, value in tags.items()],
+        )
+    table, row_id = ("model_versions", version.id) if version else ("securables", securable.id)
+    await tx.run(
+        f"UPDATE {table} SET tags = :tags, updated_at = :at, updated_by = :by WHERE id = :id",
+        tags=_json(tags), at=at, by=by, id=row_id,
+    )  # fmt: skip
+
+
+# --- search ----------------------------------------------------------------------------------------------------------
+
+_FULL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
+_FROM = (
+    "model_versions v JOIN securables x ON x.id = v.model_id JOIN securables s ON s.id = x.schema_id "
+    "JOIN securables c ON c.id = x.catalog_id"
+)
+
+
+async def page_of_model(tx: Tx, model: Securable, before: int, limit: int) -> list[ModelVersion]:
+    """Up to `limit` versions of one model with a number below `before`, newest first."""
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version < :before "
+        "ORDER BY v.version DESC LIMIT :limit",
+        model=model.id, before=before, limit=limit,
+    )  # fmt: skip
+    return [ModelVersion(*row, model.full_name) for row in rows]
+
+
+async def page_of_all(
+    tx: Tx, actor_id: str, run_id: str | None, after: tuple[str, int], limit: int
+) -> list[tuple[ModelVersion, bool]]:
+    """Up to `limit` versions of all models after (model id, version), each with whether the actor may read its model."""
+    where, params = "(v.model_id > :model OR (v.model_id = :model AND v.version > :version))", dict[str, Any]()
+    if run_id is not None:
+        where, params["run"] = f"v.run_id = :run AND {where}", run_id
+    elif (ids := await readable_directly(tx, actor_id)) is not None:
+        where = f"v.model_id IN ({ids}) AND {where}"
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS}, {_FULL_NAME}, {READ_MODEL} FROM {_FROM} WHERE {where} ORDER BY v.model_id, v.version LIMIT :limit",
+        actor=actor_id, model=after[0], version=after[1], limit=limit, **params,
+    )  # fmt: skip
+    return [(ModelVersion(*row[: _WIDTH + 1]), bool(row[-1])) for row in rows]

@@ -1,0 +1,111 @@
+"""The ASGI application: every request's way through id, route, sign-in, operation, answer, access log."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.engine import Engine
+from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated, Unavailable
+from modelkeep.observe import metrics
+from modelkeep.observe.logs import log
+from modelkeep.wire.errors import databricks
+from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
+from modelkeep.wire.identity import authenticate
+from modelkeep.wire.route import Renderer, Route, Router, read_fields
+
+NOBODY = Actor("", "", "")
+
+
+class App:
+    """Routes of all faces over one engine."""
+
+    def __init__(self, engine: Engine, routes: Sequence[Route], workspace_id: str) -> None:
+        self._engine = engine
+        self._router = Router(routes)
+        # MLflow reads the workspace of a run from this header of any answer (wire: run_tracking_server_id).
+        self._common = [(b"x-databricks-org-id", workspace_id.encode()), (b"x-content-type-options", b"nosniff")]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started = time.perf_counter()
+        request = Request(scope, receive, secrets.token_hex(8))
+        actor, name = NOBODY, "unknown"
+        render: Renderer = databricks
+        try:
+            found = self._router.find(request.method, request.path)
+            if found is None:
+                raise NoSuchEndpoint(f"No API found for '{request.method} {request.path[:300]}'.")
+            route, path = found
+            name, render = route.path, route.render or databricks
+            if not route.public:
+                actor = await authenticate(self._engine.db, request)
+            response = await self._answer(route, request, actor, path)
+        except Disconnected:
+            return
+        except RegistryError as error:
+            response = _refusal(render, error, request.id)
+        except Exception:
+            log.exception("request failed", request_id=request.id, route=name, method=request.method)
+            response = _bug(request.id)
+        await self._send(request, response, send)
+        took = time.perf_counter() - started
+        metrics.request(name, request.method, response.status, took)
+        log.info(
+            "request", request_id=request.id, method=request.method, path=request.path, status=response.status,
+            duration_ms=round(took * 1000, 2), actor=actor.name, source=request.source,
+        )  # fmt: skip
+
+    async def _answer(self, route: Route, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        if route.handler is not None:
+            return await route.handler(request, actor, path)
+        assert route.read is not None
+        body = b"" if request.method == "GET" else await request.body()
+        fields = read_fields(route, path, request.query_string, body, request.header(b"content-type"))
+        asked = route.read(fields, request) if route.with_headers else route.read(fields)
+        if isinstance(asked, msgspec.Struct):
+            result = await self._engine.execute(actor, asked, request_id=request.id)
+        else:
+            result = (await self._engine.execute_all(actor, asked, request_id=request.id))[-1]
+        answer = {} if route.write is None else route.write(result, fields)
+        return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
+
+    async def _send(self, request: Request, response: Response, send: Send) -> None:
+        headers = [*self._common, *response.headers]
+        body = response.body
+        length = len(body) if isinstance(body, bytes) else response.length
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if isinstance(body, bytes):
+            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+            return
+        if request.method == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        async with aclosing(body) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Response:
+    if isinstance(error, Unauthenticated):
+        metrics.unauthenticated.inc()
+    status, body = render(error)
+    headers = [(b"content-type", JSON), (b"x-request-id", request_id.encode())]
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", b"2"))
+    return Response(status, msgspec.json.encode(body), headers)
+
+
+def _bug(request_id: str) -> Response:
+    body: dict[str, Any] = {"error_code": "INTERNAL_ERROR", "message": f"Modelkeep failed. Its log has the cause under request {request_id}."}
+    return Response(500, msgspec.json.encode(body), [(b"content-type", JSON), (b"x-request-id", request_id.encode())])
+
+

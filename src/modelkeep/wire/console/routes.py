@@ -1,0 +1,223 @@
+"""Modelkeep's own acts (/api/modelkeep/v1), and the few account routes that clients call: discovery, Me, telemetry."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import InvalidArgument, RegistryError
+from modelkeep.core.kinds import Kind, parse_kind
+from modelkeep.core.model import LineageEdge, ModelVersion, Page, Token
+from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
+from modelkeep.core.ops import audit, grants, lineage, principals, versions
+from modelkeep.observe import metrics
+from modelkeep.store.audit import AuditEvent
+from modelkeep.wire.http import JSON, Request, Response
+from modelkeep.wire.route import NoFields, Route
+
+V1 = "/api/modelkeep/v1"
+
+
+class Version(msgspec.Struct, frozen=True):
+    full_name: str
+    version: str
+
+
+class Copy(msgspec.Struct, frozen=True):
+    full_name: str
+    version: str
+    destination: str
+
+
+class Consumers(msgspec.Struct, frozen=True):
+    type: str
+    name: str
+
+
+class Explain(msgspec.Struct, frozen=True):
+    securable_type: str
+    full_name: str
+    principal: str
+    operation: str
+
+
+class Audit(msgspec.Struct, frozen=True):
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: int = 0
+    until: int = 2**62
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Activity(msgspec.Struct, frozen=True):
+    securable_type: str
+    full_name: str
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class NewPrincipal(msgspec.Struct, frozen=True):
+    name: str
+    display_name: str = ""
+    account_admin: bool = False
+
+
+class PrincipalName(msgspec.Struct, frozen=True):
+    principal: str
+
+
+class UpdatePrincipal(msgspec.Struct, frozen=True):
+    principal: str
+    active: bool
+
+
+class Member(msgspec.Struct, frozen=True):
+    principal: str
+    member: str
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    comment: str = ""
+    lifetime_seconds: int | None = None
+    principal: str = ""
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    principal: str = ""
+
+
+class TokenId(msgspec.Struct, frozen=True):
+    token_id: str
+
+
+def _model(text: str) -> FullName:
+    return parse_full_name(text, Kind.MODEL)
+
+
+def _securable(kind: str, text: str) -> FullName:
+    parsed = parse_kind(kind)
+    return METASTORE if parsed is Kind.METASTORE else parse_full_name(text, parsed)
+
+
+def _list(key: str) -> Any:
+    return lambda result, _: {key: [msgspec.to_builtins(item) for item in result]}
+
+
+def _token_info(token: Token) -> dict[str, Any]:
+    return {
+        "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
+        "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
+    }  # fmt: skip
+
+
+def version_info(v: ModelVersion, _: Any = None) -> dict[str, Any]:
+    return {
+        "full_name": v.model, "version": v.version, "status": v.status, "source": v.source, "run_id": v.run_id,
+        "comment": v.comment, "created_at": v.created_at, "created_by": v.created_by, "model_id": v.logged_model_id,
+        "copied_from": msgspec.json.decode(v.copied_from) if v.copied_from else None,
+    }  # fmt: skip
+
+
+def _edges(result: list[LineageEdge] | Page[LineageEdge], _: Any) -> Any:
+    found = result.items if isinstance(result, Page) else result
+    return {"lineage": [msgspec.to_builtins(edge) for edge in found]}
+
+
+def _events(result: Page[AuditEvent], _: Any) -> Any:
+    return {"events": [_event(e) for e in result.items], "next_page_token": result.next_token}
+
+
+def _event(event: AuditEvent) -> dict[str, Any]:
+    return {**msgspec.to_builtins(event), "request": msgspec.json.decode(event.request), "changes": msgspec.json.decode(event.changes)}
+
+
+def _me(me: principals.Me, _: Any) -> Any:
+    """SCIM, as `mlflow.login()` and databricks-sdk read it."""
+    p = me.principal
+    return {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": p.id, "userName": p.name, "displayName": p.display_name,
+        "active": p.active, "emails": [{"type": "work", "value": p.name, "primary": True}] if "@" in p.name else [],
+        "groups": [{"display": group, "type": "direct"} for group in me.groups],
+    }  # fmt: skip
+
+
+def _new_token(made: principals.NewToken, _: Any) -> Any:
+    return {"token_value": made.token, "token_info": _token_info(made.info)}
+
+
+def _create_token(f: NewToken) -> principals.CreateToken:
+    if f.lifetime_seconds is not None and f.lifetime_seconds <= 0:
+        raise InvalidArgument("lifetime_seconds must be positive.")
+    return principals.CreateToken(f.comment, None if f.lifetime_seconds is None else f.lifetime_seconds * 1000, f.principal)
+
+
+_PLURALS = {"users": "USER", "groups": "GROUP", "service-principals": "SERVICE_PRINCIPAL"}
+
+
+def _principal_routes() -> list[Route]:
+    found: list[Route] = []
+    for plural, kind in _PLURALS.items():
+        base = f"{V1}/{plural}"
+        found += [
+            Route("POST", base, NewPrincipal, lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
+                  lambda p, _: msgspec.to_builtins(p)),
+            Route("GET", base, NoFields, lambda _, kind=kind: principals.ListPrincipals(kind), _list("principals")),
+            Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal, lambda f: principals.SetActive(f.principal, f.active),
+                  lambda p, _: msgspec.to_builtins(p)),
+            Route("DELETE", f"{base}/{{principal}}", PrincipalName, lambda f: principals.DeletePrincipal(f.principal)),
+        ]  # fmt: skip
+    members = f"{V1}/groups/{{principal}}/members"
+    return [
+        *found,
+        Route("GET", members, PrincipalName, lambda f: principals.ListMembers(f.principal), _list("members")),
+        Route("PUT", f"{members}/{{member}}", Member, lambda f: principals.AddMember(f.principal, f.member)),
+        Route("DELETE", f"{members}/{{member}}", Member, lambda f: principals.RemoveMember(f.principal, f.member)),
+    ]
+
+
+def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
+    discovery = msgspec.json.encode({"workspace_id": workspace_id, "account_id": account_id})
+
+    async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        # Asked without credentials before nearly every call of databricks-sdk >= 0.95, on a connection of its own.
+        return Response(200, discovery, [(b"content-type", JSON)])
+
+    async def telemetry(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        await request.body()
+        return Response(200, b"{}", [(b"content-type", JSON)])
+
+    async def health(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        try:
+            await ready()
+        except RegistryError as error:
+            return Response(503, msgspec.json.encode({"status": "unavailable", "message": error.message}), [(b"content-type", JSON)])
+        return Response(200, b'{"status":"ok"}', [(b"content-type", JSON)])
+
+    async def expose(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+
+    mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
+    return [
+        Route("GET", "/.well-known/databricks-config", handler=discover, public=True),
+        Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry),
+        Route("GET", "/health", handler=health, public=True),
+        Route("GET", "/metrics", handler=expose),
+        Route("GET", "/api/2.0/preview/scim/v2/Me", NoFields, lambda _: principals.WhoAmI(), _me),
+        Route("POST", f"{mv}/copy", Copy, lambda f: versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination)), version_info),
+        Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
+        Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
+        Route("GET", f"{V1}/explain", Explain, lambda f: grants.Explain(_securable(f.securable_type, f.full_name), f.principal, f.operation),
+              lambda e, _: msgspec.to_builtins(e)),
+        Route("GET", f"{V1}/audit", Audit, lambda f: audit.FindAudit(f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token), _events),
+        Route("GET", f"{V1}/activity/{{securable_type}}/{{full_name}}", Activity,
+              lambda f: audit.GetActivity(_securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
+        Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _list("jobs")),
+        Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
+        Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), lambda r, _: {"tokens": [_token_info(t) for t in r]}),
+        Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        *_principal_routes(),
+    ]  # fmt: skip
+
+

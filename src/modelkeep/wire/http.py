@@ -1,0 +1,83 @@
+"""One HTTP request and one answer, as every face sees them: a thin typed skin over ASGI."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+
+
+class Disconnected(Exception):
+    """The client went away before it had sent the whole body."""
+
+
+class Request:
+    """What arrived. `path` is percent-decoded exactly once (by the server); `raw_path` is as sent."""
+
+    __slots__ = ("_receive", "headers", "id", "method", "path", "raw_path", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.raw_path: bytes = scope.get("raw_path") or b""
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.id = request_id
+        self._receive = receive
+
+    @property
+    def query_string(self) -> bytes:
+        return self.scope["query_string"]
+
+    @property
+    def source(self) -> str:
+        """The peer's address, or '' on a Unix socket."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    def header(self, name: bytes) -> str:
+        return self.headers.get(name, b"").decode("latin-1")
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises Disconnected when the client leaves early."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            more = message.get("more_body", False)
+            if chunk := message.get("body", b""):
+                yield chunk
+
+    async def body(self, limit: int = 4 * 1024 * 1024) -> bytes:
+        """The whole body; raises InvalidArgument above `limit` bytes (never 413: clients retry that for minutes)."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > limit:
+                raise InvalidArgument(f"The request body is larger than {limit} bytes. Send less in one request.")
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class Response(msgspec.Struct):
+    """What is answered. A streamed body must know its length, or leave it out on purpose (chunked)."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: list[tuple[bytes, bytes]] = []
+    length: int | None = None
+    """bytes of a streamed body, when known"""
+
+
+def json_response(value: Any, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Response:
+    """`value` (structs, dicts, lists, scalars) as a JSON answer."""
+    return Response(status, msgspec.json.encode(value), [(b"content-type", JSON), *(headers or [])])

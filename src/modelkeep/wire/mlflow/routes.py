@@ -1,0 +1,230 @@
+"""Face B, `databricks-uc`: MLflow's Unity Catalog registry protocol, translated (mlflow/store/_unity_catalog/registry/rest_store.py)."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
+from modelkeep.core.names import FullName, parse_full_name, parse_version
+from modelkeep.core.ops import catalogs, lineage, models, versions
+from modelkeep.wire.http import Request
+from modelkeep.wire.mlflow import lineage as said
+from modelkeep.wire.mlflow import shapes
+from modelkeep.wire.route import NoFields, Route
+
+PREFIX = "/api/2.0/mlflow/unity-catalog"
+_URL_MS = 15 * 60_000
+
+
+def model_name(text: str) -> FullName:
+    """Exactly three levels. Raises NotThreeLevels, BadName."""
+    return parse_full_name(text, Kind.MODEL)
+
+
+def new_model_name(old: FullName, text: str) -> FullName:
+    """A bare name, or a full name in the same schema ("new name has no catalog or schema part"). Raises InvalidArgument."""
+    new = old.parent.child(text) if "." not in text else model_name(text)
+    if new.parent != old.parent:
+        raise InvalidArgument(
+            f"A rename stays in its schema '{old.parent}'. To move a model, copy its versions with `copy_model_version`."
+        )
+    return new
+
+
+# --- registered models -----------------------------------------------------------------------------------------------
+
+
+def _create_model(f: shapes.CreateModel) -> models.CreateModel:
+    return models.CreateModel(model_name(f.name), f.description, {t.key: t.value for t in f.tags}, f.deployment_job_id)
+
+
+def _update_model(f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
+    """One PATCH may ask for several things, each with a need of its own: all happen, or none."""
+    name = model_name(f.name)
+    asked: list[msgspec.Struct] = []
+    if f.description is not None:
+        asked.append(catalogs.UpdateComment(name, f.description))
+    if f.deployment_job_id is not None:
+        asked.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
+    if f.new_name is not None:
+        new = new_model_name(name, f.new_name)
+        asked.append(models.RenameModel(name, new))
+        name = new
+    return [*asked, models.GetModel(name)]
+
+
+def _delete_model(f: shapes.Name) -> models.DeleteModel:
+    return models.DeleteModel(model_name(f.name))
+
+
+def _get_model(f: shapes.Name) -> models.GetModel:
+    return models.GetModel(model_name(f.name))
+
+
+def _search_models(f: shapes.Page) -> models.ListModels:
+    return models.ListModels(None, False, f.max_results, f.page_token)
+
+
+def _set_alias(f: shapes.SetAlias) -> models.SetAlias:
+    return models.SetAlias(model_name(f.name), f.alias, parse_version(f.version))
+
+
+def _delete_alias(f: shapes.Alias) -> models.DeleteAlias:
+    return models.DeleteAlias(model_name(f.name), f.alias)
+
+
+def _by_alias(f: shapes.Alias) -> versions.GetVersionByAlias:
+    return versions.GetVersionByAlias(model_name(f.name), f.alias)
+
+
+def _set_tag(f: shapes.SetTag) -> models.ChangeTags:
+    return models.ChangeTags(model_name(f.name), None, {f.key: f.value})
+
+
+def _delete_tag(f: shapes.DeleteTag) -> models.ChangeTags:
+    return models.ChangeTags(model_name(f.name), None, remove=(f.key,))
+
+
+# --- model versions --------------------------------------------------------------------------------------------------
+
+_MODELS_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/]+))")
+
+
+def _source_model(source: str) -> tuple[FullName | None, str]:
+    """The registered model that a source names here; any other source is text that the server never opens."""
+    match = _MODELS_URI.fullmatch(source)
+    if match is None or match["name"].count(".") != 2:
+        return None, ""
+    version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
+    return model_name(match["name"]), version
+
+
+def _create_version(f: shapes.CreateVersion, request: Request) -> versions.CreateVersion:
+    source_model, source_version = _source_model(f.source)
+    return versions.CreateVersion(
+        name=model_name(f.name),
+        source=f.source,
+        source_model=source_model,
+        source_version=source_version,
+        run_id=f.run_id,
+        logged_model_id=f.model_id,
+        comment=f.description,
+        tags={t.key: t.value for t in f.tags},
+        workspace_id=f.run_tracking_server_id,
+        upstream=(
+            *said.of_header(request.header(b"x-databricks-lineage-identifier")),
+            *said.of_dependencies((d.type, d.name) for d in f.model_version_dependencies),
+            *said.of_features(f.feature_deps),
+        ),
+    )
+
+
+def _version(kind: type[versions.VersionRequest]) -> Any:
+    return lambda f: kind(model_name(f.name), parse_version(f.version))
+
+
+def _update_version(f: shapes.UpdateVersion) -> versions.UpdateVersion:
+    return versions.UpdateVersion(model_name(f.name), parse_version(f.version), f.description)
+
+
+def _search_versions(f: shapes.SearchVersions) -> versions.SearchVersions:
+    named = versions.search_name(f.filter)
+    if named is not None:
+        model_name(named)  # a short name gets the sentence that says so, not an empty list
+    return versions.SearchVersions(f.filter, f.max_results, f.page_token)
+
+
+def _credentials(f: shapes.Credentials) -> versions.VersionRequest:
+    name, version = model_name(f.name), parse_version(f.version)
+    match f.operation:
+        case "MODEL_VERSION_OPERATION_READ":
+            return versions.ReadCredentials(name, version)
+        case "MODEL_VERSION_OPERATION_READ_WRITE":
+            return versions.WriteCredentials(name, version)
+        case _:
+            raise InvalidArgument(
+                f"Operation '{f.operation[:100]}' is not known. Use MODEL_VERSION_OPERATION_READ or MODEL_VERSION_OPERATION_READ_WRITE."
+            )
+
+
+def _emit_lineage(f: shapes.EmitLineage) -> msgspec.Struct:
+    name, version = model_name(f.name), parse_version(f.version)
+    direction, entities = said.of_info(f.model_version_lineage_info)
+    # Every load in SDK mode says DOWNSTREAM without an entity: nothing to record, only to be allowed.
+    return lineage.EmitLineage(name, version, direction, entities) if entities else versions.GetVersion(name, version)
+
+
+def _set_version_tag(f: shapes.SetVersionTag) -> models.ChangeTags:
+    return models.ChangeTags(model_name(f.name), parse_version(f.version), {f.key: f.value})
+
+
+def _delete_version_tag(f: shapes.DeleteVersionTag) -> models.ChangeTags:
+    return models.ChangeTags(model_name(f.name), parse_version(f.version), remove=(f.key,))
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def _model(result: RegisteredModel, _: Any) -> Any:
+    return {"registered_model": shapes.model(result)}
+
+
+def _models(result: Page[Securable], _: Any) -> Any:
+    return {"registered_models": [shapes.model_brief(m) for m in result.items], "next_page_token": result.next_token}
+
+
+def _one_version(result: ModelVersion, _: Any) -> Any:
+    return {"model_version": shapes.version(result)}
+
+
+def _versions(result: Page[ModelVersion], _: Any) -> Any:
+    return {"model_versions": [shapes.version_brief(v) for v in result.items], "next_page_token": result.next_token}
+
+
+def _location(result: ModelVersion, _: Any) -> Any:
+    return {"artifact_uri": shapes.location(result)}
+
+
+def _default_storage(result: ModelVersion, _: Any) -> Any:
+    # DEFAULT_STORAGE makes the client (2.13.1 and newer) ask for presigned URLs, whatever lies behind them.
+    from modelkeep.store.db import now_ms
+
+    return {"credentials": {"storage_mode": "DEFAULT_STORAGE", "expiration_time": now_ms() + _URL_MS}}
+
+
+
+def routes(files_api: bool) -> list[Route]:
+    """All 23 routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs."""
+    rm, mv = f"{PREFIX}/registered-models", f"{PREFIX}/model-versions"
+    probe = f"{rm}:is-databricks-sdk-models-artifact-repository-enabled"
+    return [
+        Route("POST", f"{rm}/create", shapes.CreateModel, _create_model, _model),
+        Route("PATCH", f"{rm}/update", shapes.UpdateModel, _update_model, _model),
+        Route("DELETE", f"{rm}/delete", shapes.Name, _delete_model),
+        Route("GET", f"{rm}/get", shapes.Name, _get_model, _model),
+        Route("GET", f"{rm}/search", shapes.Page, _search_models, _models),
+        Route("POST", f"{rm}/alias", shapes.SetAlias, _set_alias),
+        Route("DELETE", f"{rm}/alias", shapes.Alias, _delete_alias),
+        Route("GET", f"{rm}/alias", shapes.Alias, _by_alias, _one_version),
+        Route("POST", f"{rm}/set-tag", shapes.SetTag, _set_tag),
+        Route("DELETE", f"{rm}/delete-tag", shapes.DeleteTag, _delete_tag),
+        Route("POST", f"{mv}/create", shapes.CreateVersion, _create_version, _one_version, with_headers=True),
+        Route("POST", f"{mv}/finalize", shapes.Version, _version(versions.FinalizeVersion), _one_version),
+        Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, _one_version),
+        Route("DELETE", f"{mv}/delete", shapes.Version, _version(versions.DeleteVersion)),
+        Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), _one_version),
+        Route("GET", f"{mv}/search", shapes.SearchVersions, _search_versions, _versions),
+        Route("GET", f"{mv}/get-download-uri", shapes.Version, _version(versions.GetVersion), _location),
+        Route("POST", f"{mv}/generate-temporary-credentials", shapes.Credentials, _credentials, _default_storage),
+        Route("POST", f"{mv}/emit-lineage", shapes.EmitLineage, _emit_lineage),
+        Route("POST", f"{mv}/set-tag", shapes.SetVersionTag, _set_version_tag),
+        Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, _delete_version_tag),
+        Route(
+            "GET", probe, NoFields, lambda _: catalogs.GetMetastore(),
+            lambda *_: {"is_databricks_sdk_models_artifact_repository_enabled": files_api},
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,180 @@
+"""Face B's messages: what the `databricks-uc` client sends, and what it parses (mlflow/protos/databricks_uc_registry_messages.proto)."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.model import ModelVersion, RegisteredModel, Securable
+
+
+class Tag(msgspec.Struct, frozen=True):
+    key: str
+    value: str = ""
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """`type` such as DATABRICKS_TABLE, `name` a full name."""
+
+    type: str = ""
+    name: str = ""
+
+
+class Name(msgspec.Struct, frozen=True):
+    name: str
+
+
+class CreateModel(msgspec.Struct, frozen=True):
+    name: str
+    description: str = ""
+    tags: tuple[Tag, ...] = ()
+    deployment_job_id: str = ""
+
+
+class UpdateModel(msgspec.Struct, frozen=True):
+    """Absent means unchanged, "" means cleared."""
+
+    name: str
+    new_name: str | None = None
+    description: str | None = None
+    deployment_job_id: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class SearchVersions(msgspec.Struct, frozen=True):
+    filter: str = ""
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class CreateVersion(msgspec.Struct, frozen=True):
+    name: str
+    source: str = ""
+    run_id: str = ""
+    description: str = ""
+    run_tracking_server_id: str = ""
+    feature_deps: str = ""
+    tags: tuple[Tag, ...] = ()
+    model_version_dependencies: tuple[Dependency, ...] = ()
+    model_id: str = ""
+
+
+class Version(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+
+
+class UpdateVersion(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    description: str | None = None
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    operation: str = "MODEL_VERSION_OPERATION_READ"
+
+
+class Alias(msgspec.Struct, frozen=True):
+    name: str
+    alias: str
+
+
+class SetAlias(msgspec.Struct, frozen=True):
+    name: str
+    alias: str
+    version: str | int
+
+
+class SetTag(msgspec.Struct, frozen=True):
+    name: str
+    key: str
+    value: str = ""
+
+
+class DeleteTag(msgspec.Struct, frozen=True):
+    name: str
+    key: str
+
+
+class SetVersionTag(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    key: str
+    value: str = ""
+
+
+class DeleteVersionTag(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    key: str
+
+
+class EmitLineage(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    model_version_lineage_info: dict[str, Any] = {}
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def model(entity: RegisteredModel) -> dict[str, Any]:
+    """A RegisteredModel message."""
+    message = model_brief(entity.securable)
+    message["aliases"] = [{"alias": alias, "version": str(number)} for alias, number in entity.aliases.items()]
+    message["tags"] = tag_list(entity.securable.tags)
+    return message
+
+
+def model_brief(securable: Securable) -> dict[str, Any]:
+    """Without aliases and tags, as in search results: the client drops them there."""
+    job = securable.spec.get("deployment_job_id", "")
+    return {
+        "name": securable.full_name,
+        "creation_timestamp": securable.created_at,
+        "last_updated_timestamp": securable.updated_at,
+        "user_id": securable.created_by,
+        "description": securable.comment,
+        "deployment_job_id": job,
+        "deployment_job_state": "CONNECTED" if job else "NOT_SET_UP",
+    }
+
+
+def version(entity: ModelVersion) -> dict[str, Any]:
+    """A ModelVersion message. `version` is a string in this dialect."""
+    message = version_brief(entity)
+    message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
+    message["tags"] = tag_list(entity.tags)
+    message["model_params"] = [{"name": p.name, "value": p.value} for p in entity.params]
+    message["model_metrics"] = [msgspec.to_builtins(m) for m in entity.metrics]
+    return message
+
+
+def version_brief(entity: ModelVersion) -> dict[str, Any]:
+    return {
+        "name": entity.model,
+        "version": str(entity.version),
+        "creation_timestamp": entity.created_at,
+        "last_updated_timestamp": entity.updated_at,
+        "user_id": entity.created_by,
+        "description": entity.comment,
+        "source": entity.source,
+        "run_id": entity.run_id,
+        "run_experiment_id": entity.experiment_id,
+        "run_tracking_server_id": entity.workspace_id,
+        "status": entity.status,
+        "status_message": entity.status_message,
+        "storage_location": location(entity),
+        "model_id": entity.logged_model_id,
+    }
+
+
+def location(entity: ModelVersion) -> str:
+    """What `get_model_version_download_uri` shows: stable, and never a path of the server's disk."""
+    return f"dbfs:/Models/{entity.model.replace('.', '/')}/{entity.version}"

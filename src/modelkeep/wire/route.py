@@ -1,0 +1,216 @@
+"""From bytes to one typed request, and back: every face is rows of Route, each with a reader and a writer.
+
+Path, query and body are read once, into one wire struct. Duplicate keys, keys that look like a known one, and values that
+disagree between path, query and body are refused; other unknown keys are ignored and counted, since clients grow.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import InvalidArgument, RegistryError
+from modelkeep.wire.http import Request, Response
+
+Renderer = Callable[[RegistryError], tuple[int, Any]]
+"""(HTTP status, body) of an error in a face's dialect."""
+
+Handler = Callable[[Request, Actor, dict[str, str]], Awaitable[Response]]
+
+
+class NoFields(msgspec.Struct, frozen=True):
+    """A route without parameters."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One method and path. `fields` is the wire struct, `read` makes the core request(s) of it, `write` the answer."""
+
+    method: str
+    path: str
+    """Literal segments and `{parameters}`; a last `{name*}` takes the rest of the path."""
+    fields: type[msgspec.Struct] = NoFields
+    read: Callable[..., msgspec.Struct | Sequence[msgspec.Struct]] | None = None
+    write: Callable[..., Any] | None = None
+    """Called with the (last) result and the wire struct; None answers `{}`."""
+    render: Renderer | None = None
+    handler: Handler | None = None
+    """Instead of read and write: a route that does not fit an operation (bytes, static pages)."""
+    public: bool = False
+    """No sign-in. Written out for each such route, never a default."""
+    with_headers: bool = False
+    """`read` also gets the request (for headers)."""
+
+
+ignored_keys = 0
+"""Unknown keys seen so far, a metric: it tells when clients have grown."""
+
+
+def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: bytes, content_type: str) -> Any:
+    """The route's wire struct. Raises InvalidArgument."""
+    known = _known(route.fields)
+    values: dict[str, Any] = dict(path)
+    if query_string:
+        _merge(values, _query(query_string, known), known)
+    if body:
+        _merge(values, _json_object(body, content_type), known)
+    try:
+        return msgspec.convert(values, route.fields, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidArgument(_sentence(str(error))) from error
+
+
+_KNOWN: dict[type[msgspec.Struct], dict[str, str]] = {}
+
+
+def _known(fields: type[msgspec.Struct]) -> dict[str, str]:
+    """The wire keys of a struct, by their folded form."""
+    if fields not in _KNOWN:
+        _KNOWN[fields] = {_fold(field.encode_name): field.encode_name for field in msgspec.structs.fields(fields)}
+    return _KNOWN[fields]
+
+
+def _fold(key: str) -> str:
+    return key.replace("_", "").replace("-", "").casefold()
+
+
+def check_key(key: str, known: dict[str, str]) -> bool:
+    """True for a known key, False for a stranger to be ignored. Raises InvalidArgument for a look-alike."""
+    meant = known.get(_fold(key))
+    if meant is None:
+        return False
+    if meant != key:
+        raise InvalidArgument(f"Field '{key[:100]}' looks like '{meant}' and is not. Send '{meant}', once.")
+    return True
+
+
+def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str]) -> None:
+    global ignored_keys
+    for key, value in more.items():
+        if not check_key(key, known):
+            ignored_keys += 1
+        elif value is None:
+            continue
+        elif key in values and str(values[key]) != str(value):
+            raise InvalidArgument(f"Field '{key}' has two values in this request: {_short(values[key])} and {_short(value)}.")
+        else:
+            values[key] = value
+
+
+def _short(value: object) -> str:
+    return repr(str(value)[:100])
+
+
+def _query(query_string: bytes, known: dict[str, str]) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError as error:
+        raise InvalidArgument("The query string cannot be read. Percent-encode it as UTF-8.") from error
+    values: dict[str, str] = {}
+    for key, value in pairs:
+        if key in values and key in known.values():
+            raise InvalidArgument(f"Query parameter '{key}' is given twice.")
+        if "\0" in value:
+            raise InvalidArgument(f"Query parameter '{key[:100]}' has a NUL character.")
+        values[key] = value
+    return values
+
+
+def _json_object(body: bytes, content_type: str) -> dict[str, Any]:
+    # A browser can post these across sites without asking first, so no JSON route takes them.
+    if content_type.partition(";")[0].strip().lower() in _FORM_TYPES:
+        raise InvalidArgument("Send the body as JSON, with `Content-Type: application/json`.")
+    return parse_json_object(body)
+
+
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """A JSON object without duplicate keys at any depth. Raises InvalidArgument."""
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # an escaped lone surrogate is no text
+    except InvalidArgument:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument("The request body is not JSON. Send one JSON object in UTF-8.") from error
+    if not isinstance(value, dict):
+        raise InvalidArgument("The request body is not a JSON object.")
+    if "\\u0000" in text:
+        raise InvalidArgument("The request body has a NUL character (\\u0000), which no field may hold.")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise InvalidArgument(f"Field '{twice[:100]}' is given twice in the request body.")
+    return values
+
+
+def _no_constant(name: str) -> Any:
+    raise InvalidArgument(f"{name} is not JSON. Send it as a string.")
+
+
+def _sentence(error: str) -> str:
+    """msgspec's message as a sentence: `Object missing required field `name`` and the like."""
+    return f"The request is not valid: {error[0].lower()}{error[1:]}."
+
+
+class Router:
+    """Finds the route of a method and path: a dict for literal paths, a trie for the others."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._literal: dict[tuple[str, str], Route] = {}
+        self._tree: dict[str, Any] = {}
+        self.routes = tuple(routes)
+        for route in routes:
+            if "{" not in route.path:
+                if (route.method, route.path) in self._literal:
+                    raise ValueError(f"two routes for {route.method} {route.path}")
+                self._literal[route.method, route.path] = route
+            else:
+                self._grow(route)
+
+    def _grow(self, route: Route) -> None:
+        node = self._tree
+        for segment in route.path.split("/")[1:]:
+            node = node.setdefault(segment if not segment.startswith("{") else "*" if segment.endswith("*}") else "?", {})
+        if route.method in node.setdefault("", {}):
+            raise ValueError(f"two routes for {route.method} {route.path}")
+        node[""][route.method] = route
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The route and its path parameters."""
+        if (route := self._literal.get((method, path))) is not None:
+            return route, {}
+        found = self._walk(self._tree, path.split("/")[1:], 0, method)
+        if found is None:
+            return None
+        route, values = found
+        names = [segment.strip("{}*") for segment in route.path.split("/") if segment.startswith("{")]
+        return route, dict(zip(names, values, strict=True))
+
+    def _walk(self, node: dict[str, Any], segments: list[str], index: int, method: str) -> tuple[Route, list[str]] | None:
+        if index == len(segments):
+            route = node.get("", {}).get(method)
+            return (route, []) if route else None
+        segment = segments[index]
+        if segment and segment not in "?*" and segment in node:
+            found = self._walk(node[segment], segments, index + 1, method)
+            if found is not None:
+                return found
+        if segment and "?" in node:
+            found = self._walk(node["?"], segments, index + 1, method)
+            if found is not None:
+                return found[0], [segment, *found[1]]
+        if "*" in node and (route := node["*"][""].get(method)):
+            return route, ["/".join(segments[index:])]
+        return None

@@ -1,0 +1,220 @@
+"""Native Unity Catalog REST, as far as setting up needs it: catalogs, schemas, permissions, the metastore (databricks-sdk)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.kinds import RULES, Kind, parse_kind
+from modelkeep.core.model import Grant, Page, Securable
+from modelkeep.core.names import METASTORE, FullName, parse_full_name
+from modelkeep.core.ops import catalogs, grants
+from modelkeep.wire.route import NoFields, Route
+
+PREFIX = "/api/2.1/unity-catalog"
+
+
+class CreateCatalog(msgspec.Struct, frozen=True):
+    name: str
+    comment: str = ""
+    properties: dict[str, str] = {}
+
+
+class CreateSchema(msgspec.Struct, frozen=True):
+    name: str
+    catalog_name: str
+    comment: str = ""
+    properties: dict[str, str] = {}
+
+
+class One(msgspec.Struct, frozen=True):
+    full_name: str
+
+
+class Update(msgspec.Struct, frozen=True):
+    full_name: str
+    new_name: str | None = None
+    comment: str | None = None
+    owner: str | None = None
+    properties: dict[str, str] | None = None
+
+
+class Delete(msgspec.Struct, frozen=True):
+    full_name: str
+    force: bool = False
+
+
+class List(msgspec.Struct, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class ListSchemas(msgspec.Struct, frozen=True):
+    catalog_name: str
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Permissions(msgspec.Struct, frozen=True):
+    securable_type: str
+    full_name: str
+    principal: str = ""
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Change(msgspec.Struct, frozen=True):
+    principal: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class ChangePermissions(msgspec.Struct, frozen=True):
+    securable_type: str
+    full_name: str
+    changes: tuple[Change, ...] = ()
+    omit_permissions_in_response: bool = False
+
+
+def _spec(properties: dict[str, str]) -> dict[str, str]:
+    return {"properties": msgspec.json.encode(properties).decode()} if properties else {}
+
+
+def _catalog(text: str) -> FullName:
+    return parse_full_name(text, Kind.CATALOG)
+
+
+def _schema(text: str) -> FullName:
+    return parse_full_name(text, Kind.SCHEMA)
+
+
+def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
+    return catalogs.CreateSchema(name=_catalog(f.catalog_name).child(f.name), comment=f.comment, spec=_spec(f.properties))
+
+
+def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
+    """One PATCH, several needs: all changes happen, or none."""
+    name = parse_full_name(f.full_name, kind)
+    get, rename = (
+        (catalogs.GetCatalog, catalogs.RenameCatalog) if kind is Kind.CATALOG else (catalogs.GetSchema, catalogs.RenameSchema)
+    )
+    asked: list[msgspec.Struct] = []
+    if f.comment is not None:
+        asked.append(catalogs.UpdateComment(name, f.comment))
+    if f.properties is not None:
+        asked.append(catalogs.UpdateSpec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
+    if f.new_name is not None and f.new_name.lower() != name.parts[-1]:
+        new = name.parent.child(f.new_name.rpartition(".")[2] if kind is Kind.SCHEMA else f.new_name)
+        asked.append(rename(name, new))
+        name = new
+    if f.owner is not None:
+        asked.append(catalogs.TransferOwnership(name, f.owner))  # last: it may end the caller's own rights
+    if not asked and f.new_name is None:
+        raise InvalidArgument("The request changes nothing. Send new_name, comment, owner or properties.")
+    return [*asked, get(name)]
+
+
+def catalog_info(c: Securable, metastore_id: str) -> dict[str, Any]:
+    return {
+        **_info(c, metastore_id), "catalog_type": "MANAGED_CATALOG", "isolation_mode": "OPEN",
+        "securable_kind": "CATALOG_STANDARD", "accessible_in_current_workspace": True,
+    }  # fmt: skip
+
+
+def schema_info(s: Securable, metastore_id: str) -> dict[str, Any]:
+    return {
+        **_info(s, metastore_id), "catalog_name": s.full_name.partition(".")[0], "catalog_type": "MANAGED_CATALOG",
+        "schema_id": s.id,
+    }  # fmt: skip
+
+
+def _info(x: Securable, metastore_id: str) -> dict[str, Any]:
+    return {
+        "name": x.name, "full_name": x.full_name, "comment": x.comment, "owner": x.owner, "id": x.id,
+        "metastore_id": metastore_id, "created_at": x.created_at, "created_by": x.created_by, "updated_at": x.updated_at,
+        "updated_by": x.updated_by, "browse_only": False, "securable_type": RULES[x.kind].wire[0],
+        "properties": msgspec.json.decode(x.spec.get("properties", "{}")),
+    }  # fmt: skip
+
+
+def assignments(found: list[Grant]) -> dict[str, Any]:
+    by_principal: dict[str, list[str]] = {}
+    for grant in found:
+        by_principal.setdefault(grant.principal, []).append(grant.privilege)
+    return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
+
+
+def effective_assignments(found: list[Grant]) -> dict[str, Any]:
+    by_principal: dict[str, list[dict[str, str]]] = {}
+    for grant in found:
+        privilege = {"privilege": grant.privilege}
+        if grant.from_kind:
+            privilege |= {"inherited_from_type": grant.from_kind, "inherited_from_name": grant.from_name}
+        by_principal.setdefault(grant.principal, []).append(privilege)
+    return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
+
+
+def routes(metastore_id: str) -> list[Route]:
+    def on(f: Permissions | ChangePermissions) -> FullName:
+        kind = parse_kind(f.securable_type)
+        if kind is not Kind.METASTORE:
+            return parse_full_name(f.full_name, kind)
+        if f.full_name != metastore_id:
+            raise NotFound(f"Metastore '{f.full_name[:100]}' does not exist.", kind="METASTORE")
+        return METASTORE
+
+    def page(f: Permissions) -> None:
+        if f.max_results is not None and not (f.max_results == 0 or f.max_results >= 150):
+            raise InvalidArgument("max_results of permissions is 0 or at least 150.")  # databricks-sdk, GrantsAPI
+
+    def get_grants(f: Permissions) -> grants.GetGrants:
+        page(f)
+        return grants.GetGrants(on(f), f.principal)
+
+    def get_effective(f: Permissions) -> grants.GetEffectiveGrants:
+        page(f)
+        return grants.GetEffectiveGrants(on(f), f.principal)
+
+    def change(f: ChangePermissions) -> grants.ChangeGrants:
+        return grants.ChangeGrants(on(f), tuple(grants.Change(c.principal, c.add, c.remove) for c in f.changes))
+
+    def changed(found: list[Grant], f: ChangePermissions) -> Any:
+        return {} if f.omit_permissions_in_response else assignments(found)
+
+    def catalog(c: Securable, _: Any) -> Any:
+        return catalog_info(c, metastore_id)
+
+    def schema(s: Securable, _: Any) -> Any:
+        return schema_info(s, metastore_id)
+
+    def catalog_page(result: Page[Securable], _: Any) -> Any:
+        return {"catalogs": [catalog_info(c, metastore_id) for c in result.items], "next_page_token": result.next_token or None}
+
+    def schema_page(result: Page[Securable], _: Any) -> Any:
+        return {"schemas": [schema_info(s, metastore_id) for s in result.items], "next_page_token": result.next_token or None}
+
+    def summary(m: Securable, _: Any) -> Any:
+        return {
+            "metastore_id": m.id, "name": m.name, "owner": m.owner, "created_at": m.created_at, "created_by": m.created_by,
+            "updated_at": m.updated_at, "updated_by": m.updated_by, "cloud": "self-hosted", "region": "local",
+            "global_metastore_id": f"self-hosted:local:{m.id}", "privilege_model_version": "1.0",
+        }  # fmt: skip
+
+    c, s = f"{PREFIX}/catalogs", f"{PREFIX}/schemas"
+    return [
+        Route("POST", c, CreateCatalog, lambda f: catalogs.CreateCatalog(name=METASTORE.child(f.name), comment=f.comment, spec=_spec(f.properties)), catalog),
+        Route("GET", c, List, lambda f: catalogs.ListCatalogs(f.max_results, f.page_token), catalog_page),
+        Route("GET", f"{c}/{{full_name}}", One, lambda f: catalogs.GetCatalog(_catalog(f.full_name)), catalog),
+        Route("PATCH", f"{c}/{{full_name}}", Update, lambda f: _update(Kind.CATALOG, f), catalog),
+        Route("DELETE", f"{c}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_catalog(f.full_name), f.force)),
+        Route("POST", s, CreateSchema, _create_schema, schema),
+        Route("GET", s, ListSchemas, lambda f: catalogs.ListSchemas(_catalog(f.catalog_name), f.max_results, f.page_token), schema_page),
+        Route("GET", f"{s}/{{full_name}}", One, lambda f: catalogs.GetSchema(_schema(f.full_name)), schema),
+        Route("PATCH", f"{s}/{{full_name}}", Update, lambda f: _update(Kind.SCHEMA, f), schema),
+        Route("DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)),
+        Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, lambda r, _: assignments(r)),
+        Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
+        Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective, lambda r, _: effective_assignments(r)),
+        Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), summary),
+    ]  # fmt: skip

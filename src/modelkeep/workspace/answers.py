@@ -1,0 +1,121 @@
+"""What is changed in the child's answers before they leave: locations, the dataset sources of runs, our own tags, errors."""
+
+from typing import Any, cast
+
+import msgspec
+
+from modelkeep.store.experiments import DatasetInput
+from modelkeep.wire.http import Response
+from modelkeep.workspace.child import Answer
+from modelkeep.workspace.locations import Shown
+
+Json = dict[str, Any]
+Sources = dict[tuple[str, str, str], tuple[str, str]]
+"""(run id, dataset name, digest) -> (source type, source)"""
+
+OWN_TAG = "modelkeep."
+"""Tag keys that begin so are ours: never taken from a client, never shown."""
+ARTIFACT_TAG = "mlflow.artifactLocation"
+CONTEXT_TAG = "mlflow.data.context"
+_RETRIED = frozenset({405, 408, 413, 415, 422, 500, 502, 504})  # clients repeat these for minutes
+
+
+def decode(answer: Answer) -> Json:
+    """The child's answer as JSON."""
+    return msgspec.json.decode(answer.body) if answer.body else {}
+
+
+def respond(document: Json) -> Response:
+    return Response(200, msgspec.json.encode(document), [(b"content-type", b"application/json")])
+
+
+def refusal(answer: Answer) -> Response:
+    """An error of the child as ours: JSON always, and never a status that clients repeat for minutes."""
+    try:
+        body = msgspec.json.decode(answer.body, type=Json)
+    except msgspec.MsgspecError:
+        body = {}
+    if "error_code" not in body:
+        if answer.status == 404:
+            body = {"error_code": "ENDPOINT_NOT_FOUND", "message": "The tracking server has no such endpoint."}
+        else:
+            message = "The tracking server could not make sense of this request. Check its values."
+            body = {"error_code": "INVALID_PARAMETER_VALUE", "message": message}
+    status = 400 if answer.status in _RETRIED else answer.status
+    kept = {"error_code": body["error_code"], "message": str(body.get("message", ""))}
+    return Response(status, msgspec.json.encode(kept), [(b"content-type", b"application/json")])
+
+
+def runs_of(document: Json) -> list[Json]:
+    """Every run of an answer."""
+    return [document["run"]] if "run" in document else document.get("runs", [])
+
+
+def run_ids_with_inputs(document: Json) -> list[str]:
+    return [run["info"]["run_id"] for run in runs_of(document) if run.get("inputs", {}).get("dataset_inputs")]
+
+
+def show(document: Json, shown: Shown, sources: Sources | None = None) -> Json:
+    """Rewrite, in place, whatever of these the answer holds: experiments, runs, logged models, traces."""
+    for experiment in _all(document, "experiment", "experiments"):
+        _show_experiment(experiment, shown)
+    for run in runs_of(document):
+        _show_run_info(run["info"], shown)
+        _show_inputs(run, sources or {})
+    if "run_info" in document:
+        _show_run_info(document["run_info"], shown)
+    for model in _all(document, "model", "models"):
+        info = model["info"]
+        info["artifact_uri"] = shown.logged_model(info.get("artifact_uri", ""), info["experiment_id"], info["model_id"])
+    for trace in _all(document, "trace", "traces", "trace_infos"):
+        _show_trace(trace.get("trace_info", trace), shown)
+    if "trace_info" in document:
+        _show_trace(document["trace_info"], shown)
+    return document
+
+
+def _all(document: Json, one: str, *many: str) -> list[Json]:
+    found = [document[one]] if one in document else []
+    return found + [item for name in many for item in document.get(name, [])]
+
+
+def _show_experiment(experiment: Json, shown: Shown) -> None:
+    stored = experiment.get("artifact_location", "")
+    experiment["artifact_location"] = shown.experiment(stored, experiment["experiment_id"])
+    if "tags" in experiment:
+        experiment["tags"] = [tag for tag in experiment["tags"] if not tag["key"].startswith(OWN_TAG)]
+
+
+def _show_run_info(info: Json, shown: Shown) -> None:
+    info["artifact_uri"] = shown.run(info.get("artifact_uri", ""), info["experiment_id"], info["run_id"])
+
+
+def _show_inputs(run: Json, sources: Sources) -> None:
+    for item in run.get("inputs", {}).get("dataset_inputs", []):
+        dataset = item["dataset"]
+        own = sources.get((run["info"]["run_id"], dataset["name"], dataset["digest"]))
+        if own:
+            dataset["source_type"], dataset["source"] = own
+
+
+def _show_trace(info: Json, shown: Shown) -> None:
+    trace_id = info.get("trace_id") or info["request_id"]
+    tags: Any = info.setdefault("tags", {})
+    if isinstance(tags, dict):  # v3; v2 has a list
+        place = cast(Json, info.get("trace_location", {})).get("mlflow_experiment", {}).get("experiment_id", "")
+        tags[ARTIFACT_TAG] = shown.trace(str(cast(Json, tags).get(ARTIFACT_TAG, "")), place, trace_id)
+        return
+    for tag in cast(list[Json], tags):
+        if tag["key"] == ARTIFACT_TAG:
+            tag["value"] = shown.trace(tag["value"], info["experiment_id"], trace_id)
+
+
+def dataset_inputs(items: list[Json]) -> list[DatasetInput]:
+    """MLflow's dataset inputs (of a request or of a run) as ours."""
+    found: list[DatasetInput] = []
+    for item in items:
+        dataset: Json = item.get("dataset") or {}
+        tags = {tag.get("key"): tag.get("value", "") for tag in item.get("tags") or []}
+        names = [str(dataset.get(name) or "") for name in ("name", "digest", "source_type", "source")]
+        found.append(DatasetInput(*names, context=str(tags.get(CONTEXT_TAG) or "")))
+    return found

@@ -1,0 +1,192 @@
+"""MLflow's tracking server as a child process: started, watched, restarted with growing pauses, stopped with us.
+
+We own the listening socket and hand it to the child, so calls made while the child starts (or restarts) wait in the
+socket's queue instead of failing.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import httpx
+import msgspec
+
+from modelkeep.core.errors import Unavailable
+
+ARTIFACT_ROOT = "dbfs:/databricks/mlflow-tracking"
+SCHEMA = "mlflow"  # of PostgreSQL, beside our own
+WAIT_S = 60.0
+_PAUSES_S = (0.5, 1, 2, 5, 10, 30)
+_HEALTHY_S = 60.0  # alive this long, the pauses begin anew
+_MAX_SOCKET_PATH = 100  # bytes; the kernel's limit is 108, 104 on macOS
+_MAX_LOG = 16 * 1024 * 1024
+# What the child may see of our environment: never our tokens, nor settings that would make MLflow a client of us.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+
+log = logging.getLogger("modelkeep.workspace")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the tracking server said."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class TrackingServer:
+    """The supervised child. `database_url` is '' (a file of its own) or postgresql://... (a schema of its own)."""
+
+    def __init__(self, data_dir: Path, database_url: str = "") -> None:
+        self._folder = data_dir / "tracking"
+        self._database_url = database_url
+        self._listener: socket.socket | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._private: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """Where the child's own words go."""
+        return self._folder / "tracking.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is none."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Open the socket and begin to start the child; returns at once."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._socket_path()
+        path.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX)
+        mask = os.umask(0o177)
+        try:
+            self._listener.bind(str(path))
+        finally:
+            os.umask(mask)
+        self._listener.listen(1024)
+        # A connection a call: on a Unix socket that is cheap, and none is ever left over from a child that died.
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(path), limits=limits),
+            base_url="http://localhost",  # a name that MLflow's host check accepts
+            timeout=httpx.Timeout(WAIT_S, connect=WAIT_S, pool=WAIT_S),
+        )
+        self._watcher = asyncio.create_task(self._supervise())
+
+    async def stop(self) -> None:
+        """End the child and forget the socket."""
+        if self._watcher:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+        if self._client:
+            await self._client.aclose()
+        if self._listener:
+            Path(self._listener.getsockname()).unlink(missing_ok=True)
+            self._listener.close()
+        if self._private:
+            self._private.cleanup()
+        self._watcher = self._client = self._listener = self._private = None
+
+    async def request(
+        self, method: str, path: str, query_string: str = "", headers: dict[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        """One call; `path` is not yet percent-encoded. Waits up to a minute while the child starts. Raises Unavailable."""
+        if self._client is None:
+            raise Unavailable("The tracking server is stopped.")
+        url = quote(path, safe="/-._~") + (f"?{query_string}" if query_string else "")
+        try:
+            answer = await self._client.request(method, url, headers=headers, content=body)
+        except (httpx.TimeoutException, httpx.TransportError) as error:
+            raise Unavailable(
+                "The tracking server does not answer. Try again in a moment; operators: see tracking/tracking.log "
+                "in the data directory."
+            ) from error
+        return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+    async def ready(self) -> None:
+        """Raise Unavailable until the child serves."""
+        await self.request("GET", "/health")
+
+    async def _supervise(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            began = loop.time()
+            try:
+                await self._run_once()
+            except OSError as error:
+                log.error("the tracking server cannot be started", exc_info=error)
+            if loop.time() - began > _HEALTHY_S:
+                failures = 0
+            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+            failures += 1
+            log.warning("the tracking server ended; starting it again in %s s (see %s)", pause, self.log_file)
+            await asyncio.sleep(pause)
+
+    async def _run_once(self) -> None:
+        assert self._listener is not None
+        self._trim_log()
+        with self.log_file.open("ab") as out:
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "modelkeep.workspace.tracking", str(self._listener.fileno()),
+                stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out, cwd=self._folder,
+                env=self._environment(), pass_fds=[self._listener.fileno()], start_new_session=True,
+            )  # fmt: skip
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 5)
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def _environment(self) -> dict[str, str]:
+        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return passed | {
+            "_MLFLOW_SERVER_FILE_STORE": store_uri(self._folder, self._database_url),
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": ARTIFACT_ROOT,
+            "_MLFLOW_IN_JOB_EXECUTOR": "false",
+            "_MLFLOW_SGI_NAME": "uvicorn",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_ENABLE_AI_GATEWAY": "false",
+            "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
+            "MLFLOW_ENABLE_WORKSPACES": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _socket_path(self) -> Path:
+        path = self._folder.resolve() / "tracking.sock"
+        if len(os.fsencode(path)) < _MAX_SOCKET_PATH:
+            return path
+        self._private = tempfile.TemporaryDirectory(prefix="modelkeep-")
+        return Path(self._private.name) / "tracking.sock"
+
+    def _trim_log(self) -> None:
+        if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG:
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+
+
+def store_uri(folder: Path, database_url: str) -> str:
+    """The address of the tracking database in SQLAlchemy's words."""
+    if not database_url:
+        return f"sqlite:///{folder.resolve() / 'tracking.db'}"
+    parts = urlsplit(database_url)
+    query = f"{parts.query}&" if parts.query else ""
+    search_path = f"options={quote(f'-csearch_path={SCHEMA}')}"
+    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query + search_path, parts.fragment))

@@ -1,0 +1,131 @@
+"""What the acts of the workspace share: the child, the rules, the files, the audit log, and who is calling."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from modelkeep.core.auditor import Auditor
+from modelkeep.core.authz import Actor
+from modelkeep.core.model import Metric, Param
+from modelkeep.store import experiments as rows
+from modelkeep.store.audit import AuditTarget
+from modelkeep.store.db import Database
+from modelkeep.wire.http import Request, Response
+from modelkeep.workspace import answers
+from modelkeep.workspace.access import Access
+from modelkeep.workspace.answers import Json
+from modelkeep.workspace.artifacts import ArtifactFiles
+from modelkeep.workspace.calls import Call, dump
+from modelkeep.workspace.child import Answer, TrackingServer
+from modelkeep.workspace.locations import DATABRICKS, PLAIN, Shown, is_plain
+
+_JSON = {"content-type": "application/json", "accept": "application/json"}
+
+
+class Refused(Exception):
+    """The child refused a call; its answer goes to the caller."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+    @property
+    def code(self) -> str:
+        """The child's error code, '' where it gave none."""
+        try:
+            return str(msgspec.json.decode(self.answer.body, type=Json).get("error_code", ""))
+        except msgspec.MsgspecError:
+            return ""
+
+
+class KnownModel(msgspec.Struct, frozen=True):
+    """A logged model as a model version remembers it, for those who may use the version but not see the experiment."""
+
+    model_id: str
+    name: str
+    experiment_id: str
+    source_run_id: str = ""
+    params: tuple[Param, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    created_at: int = 0
+    """epoch ms"""
+    updated_at: int = 0
+
+
+ModelResolver = Callable[[Actor, str], Awaitable[KnownModel | None]]
+
+
+class Visit(msgspec.Struct):
+    """One call by one actor."""
+
+    request: Request
+    actor: Actor
+    call: Call
+
+    @property
+    def operation(self) -> str:
+        """For the audit log: `POST runs/delete`."""
+        return f"{self.call.route.method} {self.call.route.path.partition('/mlflow/')[2] or self.call.route.path}"
+
+    @property
+    def shown(self) -> Shown:
+        """Locations as this client must see them."""
+        return PLAIN if is_plain(self.request.header(b"user-agent")) else DATABRICKS
+
+    @property
+    def origin(self) -> str:
+        """`http://host:port`, as the client addressed us."""
+        host = self.request.header(b"host") or "127.0.0.1"
+        return f"{self.request.scope.get('scheme', 'http')}://{host}"
+
+
+class Desk:
+    """The services of one workspace."""
+
+    def __init__(
+        self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
+        workspace_id: str,
+    ) -> None:  # fmt: skip
+        self.db = db
+        self.child = child
+        self.files = files
+        self.auditor = auditor
+        self.resolver = resolver
+        self.workspace_id = workspace_id
+        self.access = Access(db, child, workspace_id)
+
+    async def forward(self, call: Call) -> Json:
+        """The child's answer to the call as it stands now. Raises Refused, Unavailable."""
+        return answers.decode(await self._send(call.route.method, call.path(), call.query(), call.body()))
+
+    async def forward_raw(self, call: Call) -> Answer:
+        """As `forward`, undecoded (some of MLflow's answers are not strict JSON)."""
+        return await self._send(call.route.method, call.path(), call.query(), call.body())
+
+    async def ask(self, method: str, path: str, fields: Json | None = None, query: str = "") -> Json:
+        """A call of our own. Raises Refused, Unavailable."""
+        return answers.decode(await self._send(method, path, query, dump(fields) if fields is not None else b""))
+
+    async def _send(self, method: str, path: str, query: str, body: bytes) -> Answer:
+        answer = await self.child.request(method, path, query, _JSON, body)
+        if answer.status != 200:
+            raise Refused(answer)
+        return answer
+
+    async def respond(self, visit: Visit, document: Json) -> Response:
+        """The child's answer with everything that this caller must see differently."""
+        runs = answers.run_ids_with_inputs(document)
+        sources: answers.Sources = {}
+        if runs:
+            async with self.db.read() as tx:
+                sources = await rows.inputs_of(tx, self.workspace_id, runs)
+        return answers.respond(answers.show(document, visit.shown, sources))
+
+    async def record(
+        self, visit: Visit, targets: list[tuple[str, str]], *, event: str = "", outcome: str = "ok", reason: str = ""
+    ) -> None:
+        """One row of the audit log. `targets`: (kind, id)."""
+        await self.auditor.record(
+            event or visit.call.route.event or "tracking.refused", visit.operation, visit.actor,
+            [AuditTarget(kind.upper(), name, name) for kind, name in targets], outcome, reason, visit.request.id,
+        )  # fmt: skip

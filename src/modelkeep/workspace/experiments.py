@@ -1,0 +1,239 @@
+"""Acts on experiments: who owns a new one, which names are reserved, the caller's default one, and searches of what he sees."""
+
+import base64
+import json
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import AlreadyExists, InvalidArgument, PermissionDenied
+from modelkeep.core.names import fold_principal
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import experiments as rows
+from modelkeep.store.db import now_ms
+from modelkeep.store.experiments import Level
+from modelkeep.wire.http import Response
+from modelkeep.workspace import answers
+from modelkeep.workspace.access import missing
+from modelkeep.workspace.answers import OWN_TAG, Json
+from modelkeep.workspace.calls import put, values
+from modelkeep.workspace.desk import Desk, Refused, Visit
+from modelkeep.workspace.locations import check_experiment_location
+from modelkeep.workspace.permissions import Kind
+
+DEFAULT_WORDS = frozenset({"", "0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
+_CREATOR = OWN_TAG + "creator"
+_HOME = re.compile(r"/Users/(.+)/default")
+_MOST_IN_FILTER = 400  # ids in one `experiment_id IN (...)`; above that, pages are filtered here
+_SCAN_ROWS, _SCAN_PAGES = 1000, 10
+_API = "/api/2.0/mlflow/experiments"
+
+
+async def create_experiment(desk: Desk, visit: Visit) -> Response:
+    """The creator manages what he made."""
+    call = visit.call
+    name = call.text("name")
+    _check_name(visit.actor, name)
+    call.fields["artifact_location"] = check_experiment_location(call.text("artifact_location"))
+    tags: list[Json] = call.fields.get("tags") or []
+    if any(key.startswith(OWN_TAG) for key in values(call.fields, "tags[].key")):
+        raise InvalidArgument(f"Tag keys that begin with '{OWN_TAG}' are reserved.")
+    return answers.respond({"experiment_id": await _create(desk, visit, name, call.text("artifact_location"), tags)})
+
+
+async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list[Json]) -> str:
+    fields = {"name": name, "artifact_location": location, "tags": [*tags, {"key": _CREATOR, "value": visit.actor.id}]}
+    try:
+        experiment_id = (await desk.ask("POST", f"{_API}/create", fields))["experiment_id"]
+    except Refused as error:
+        if error.code != AlreadyExists.code:
+            raise
+        found = await _named(desk, name)
+        if found:
+            await _adopt(desk, visit.actor, found)
+        raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.") from error
+    await _own(desk, visit.actor, experiment_id)
+    await desk.record(visit, [("experiment", experiment_id)], event="experiment.create")
+    return experiment_id
+
+
+async def _own(desk: Desk, actor: Actor, experiment_id: str) -> None:
+    async with desk.db.write() as tx:
+        await rows.permit(tx, desk.workspace_id, experiment_id, actor.id, Level.MANAGE, by=actor.name, at=now_ms())
+
+
+async def _adopt(desk: Desk, actor: Actor, experiment: Json) -> bool:
+    """Give the creator his experiment where we stopped between the child's commit and ours."""
+    if {"key": _CREATOR, "value": actor.id} not in experiment.get("tags", []):
+        return False
+    async with desk.db.read() as tx:
+        if await rows.permissions(tx, desk.workspace_id, experiment["experiment_id"]):
+            return False
+    await _own(desk, actor, experiment["experiment_id"])
+    return True
+
+
+async def _named(desk: Desk, name: str) -> Json | None:
+    try:
+        return (await desk.ask("GET", f"{_API}/get-by-name", query=_query("experiment_name", name)))["experiment"]
+    except Refused as error:
+        if error.answer.status == 404:
+            return None
+        raise
+
+
+def _query(key: str, value: str) -> str:
+    return urlencode({key: value})
+
+
+def _check_name(actor: Actor, name: str) -> None:
+    if not name.strip():
+        raise InvalidArgument("Give the experiment a name.")
+    home = _HOME.fullmatch(name)
+    if home and fold_principal(home[1]) != fold_principal(actor.name) and not actor.account_admin:
+        raise PermissionDenied(f"'{name}' is the default experiment of '{home[1]}'. Choose another name.")
+
+
+async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
+    """One of the caller's experiments by its name."""
+    name = visit.call.text("experiment_name")
+    if not name:
+        raise InvalidArgument("Missing value for required parameter 'experiment_name'.")
+    found = await _named(desk, name)
+    if found is None:
+        raise missing(Kind.EXPERIMENT, name)
+    levels = await desk.access.levels(visit.actor, [found["experiment_id"]])
+    if not levels and not await _adopt(desk, visit.actor, found):
+        raise missing(Kind.EXPERIMENT, name, hidden=True)
+    return await desk.respond(visit, {"experiment": found})
+
+
+async def rename_experiment(desk: Desk, visit: Visit) -> Response:
+    """A new name, unless another experiment has it."""
+    name = visit.call.text("new_name")
+    _check_name(visit.actor, name)
+    other = await _named(desk, name)
+    if other and other["experiment_id"] != visit.call.text("experiment_id"):
+        raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
+    return answers.respond(await desk.forward(visit.call))
+
+
+async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
+    """The caller's `/Users/<name>/default`; '' where there is none and none is to be made."""
+    name = f"/Users/{visit.actor.name}/default"
+    found = await _named(desk, name)
+    if found is None and create:
+        try:
+            return await _create(desk, visit, name, "", [])
+        except AlreadyExists:  # a call beside this one was faster
+            found = await _named(desk, name)
+    if found is None:
+        return ""
+    await _adopt(desk, visit.actor, found)
+    return found["experiment_id"]
+
+
+async def settle_default(desk: Desk, visit: Visit, path: str, *, create: bool) -> None:
+    """Put the caller's default experiment where the call names none."""
+    given = values(visit.call.fields, path)
+    if (given[0] if given else "") in DEFAULT_WORDS:
+        found = await default_experiment(desk, visit, create=create)
+        if found:
+            put(visit.call.fields, path, found)
+
+
+async def visible_among(desk: Desk, visit: Visit, asked: list[str]) -> list[str]:
+    """Those of these experiments that the caller may see, in the order asked; the default one under its own id."""
+    found = list(asked)
+    if DEFAULT_WORDS & set(asked):
+        own = await default_experiment(desk, visit, create=False)
+        found = [own if e in DEFAULT_WORDS else e for e in asked]
+    known = await desk.access.locate(Kind.EXPERIMENT, found)
+    levels = await desk.access.levels(visit.actor, known)
+    return [e for e in dict.fromkeys(found) if e in levels]
+
+
+async def in_visible_experiments(desk: Desk, visit: Visit) -> Response:
+    """Forward a search whose `experiment_ids` are cut down to what the caller may see."""
+    visit.call.fields["experiment_ids"] = await visible_among(desk, visit, visit.call.texts("experiment_ids"))
+    if not visit.call.fields["experiment_ids"]:
+        return answers.respond({})
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def search_experiments(desk: Desk, visit: Visit) -> Response:
+    """The caller's experiments that match, a page at a time; MLflow's own paging and order hold."""
+    if visit.actor.account_admin:
+        return await desk.respond(visit, await desk.forward(visit.call))
+    mine = await desk.access.visible(visit.actor)
+    if not mine:
+        return answers.respond({})
+    if len(mine) > _MOST_IN_FILTER:
+        return await _scan(desk, visit, frozenset(mine))
+    # First, so that nothing in the caller's filter (a comment, a quote) can end the text before our condition.
+    ours = f"experiment_id IN ({', '.join(f"'{e}'" for e in mine)})"
+    theirs = visit.call.text("filter").strip()
+    visit.call.fields["filter"] = f"{ours} AND {theirs}" if theirs else ours
+    document = await desk.forward(visit.call)
+    document["experiments"] = [e for e in document.get("experiments", []) if e["experiment_id"] in set(mine)]
+    return await desk.respond(visit, document)
+
+
+async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
+    """For a caller with very many experiments: read on through the child's pages until ours is full (or for long enough)."""
+    call = visit.call
+    size = page_size(_number(call.fields.get("max_results")), 1000, 50_000)
+    scope = f"experiments|{visit.actor.id}|{call.text('filter')}|{call.fields.get('order_by')}"
+    position = read_token(scope, call.text("page_token"), (int,))
+    offset = int(position[0]) if position else 0
+    found: list[Json] = []
+    for _ in range(_SCAN_PAGES):
+        call.fields |= {"max_results": _SCAN_ROWS, "page_token": _child_token(offset)}
+        page = (await desk.forward(call)).get("experiments", [])
+        for index, experiment in enumerate(page):
+            if experiment["experiment_id"] in mine:
+                found.append(experiment)
+            if len(found) == size:
+                return await _page(desk, visit, found, make_token(scope, (offset + index + 1,)))
+        if len(page) < _SCAN_ROWS:
+            return await _page(desk, visit, found, "")
+        offset += len(page)
+    return await _page(desk, visit, found, make_token(scope, (offset,)))
+
+
+async def _page(desk: Desk, visit: Visit, found: list[Json], token: str) -> Response:
+    return await desk.respond(visit, {"experiments": found} | ({"next_page_token": token} if token else {}))
+
+
+def _child_token(offset: int) -> str:
+    # mlflow/utils/search_utils.py, create_page_token: the pinned MLflow's tokens are offsets
+    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument("max_results must be an integer.") from error
+
+
+# --- sharing ---------------------------------------------------------------------------------------------------------
+
+
+async def access_list(desk: Desk, actor: Actor, experiment_id: str) -> list[rows.Permission]:
+    """Who holds what. Raises NotFound; PermissionDenied without CAN_MANAGE."""
+    await desk.access.require(actor, Kind.EXPERIMENT, experiment_id, Level.MANAGE)
+    async with desk.db.read() as tx:
+        return await rows.permissions(tx, desk.workspace_id, experiment_id)
+
+
+async def share(desk: Desk, actor: Actor, experiment_id: str, principal_id: str, level: Level | None) -> None:
+    """Give a principal this level on an experiment; None takes away what it holds. Raises NotFound, PermissionDenied."""
+    await desk.access.require(actor, Kind.EXPERIMENT, experiment_id, Level.MANAGE)
+    await desk.ask("GET", f"{_API}/get", query=_query("experiment_id", experiment_id))
+    async with desk.db.write() as tx:
+        if level is None:
+            await rows.forbid(tx, desk.workspace_id, experiment_id, principal_id)
+        else:
+            await rows.permit(tx, desk.workspace_id, experiment_id, principal_id, level, by=actor.name, at=now_ms())

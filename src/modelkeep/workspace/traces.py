@@ -1,0 +1,85 @@
+"""Acts on traces: an id is claimed for its experiment before the child hears of it, and tags that steer the child are dropped."""
+
+from typing import Any
+
+from modelkeep.core.errors import AlreadyExists, InvalidArgument
+from modelkeep.wire.http import Response
+from modelkeep.workspace import answers
+from modelkeep.workspace.answers import ARTIFACT_TAG, Json
+from modelkeep.workspace.calls import values
+from modelkeep.workspace.desk import Desk, Visit
+from modelkeep.workspace.experiments import visible_among
+from modelkeep.workspace.permissions import Kind
+
+# mlflow.trace.spansLocation, .archiveLocation and such tell the server where to read spans from: never a client's to say.
+_STEERING = ("mlflow.trace.", ARTIFACT_TAG)
+_PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
+
+
+async def start_trace(desk: Desk, visit: Visit) -> Response:
+    """A trace of one of the caller's experiments; the same trace may be sent again."""
+    info: Json = visit.call.fields["trace"]["trace_info"]
+    trace_id, experiment_id = info.get("trace_id"), values(visit.call.fields, _PLACE)[0]
+    if not isinstance(trace_id, str) or not await _claim(desk, trace_id, experiment_id):
+        raise InvalidArgument("Give the trace a new id of letters, digits, '-' and '_'.")
+    info["trace_location"] = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
+    tags: Any = info.get("tags") or {}
+    if not isinstance(tags, dict):
+        raise InvalidArgument("Field 'tags' must be an object.")
+    info["tags"] = {k: v for k, v in tags.items() if not _steers(str(k))}  # pyright: ignore
+    # Only the trace's info: spans travel as an artifact.
+    visit.call.fields["trace"] = {"trace_info": info}
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def _claim(desk: Desk, trace_id: str, experiment_id: str) -> bool:
+    home = (await desk.access.locate(Kind.TRACE, [trace_id])).get(trace_id)
+    if home is None:
+        if not desk.access.is_id(trace_id):
+            return False
+        home = await desk.access.place(Kind.TRACE, trace_id, experiment_id)
+    if home != experiment_id:
+        raise AlreadyExists(f"Trace '{trace_id}' already exists.")
+    return True
+
+
+def _steers(key: str) -> bool:
+    return key.startswith(_STEERING)
+
+
+async def start_trace_v2(desk: Desk, visit: Visit) -> Response:
+    """The older call; the child makes the id."""
+    tags: Any = visit.call.fields.get("tags") or []
+    if any(_steers(key) for key in values({"tags": tags}, "tags[].key")):
+        raise InvalidArgument("Tags that say where spans lie are the server's.")
+    document = await desk.forward(visit.call)
+    info = document["trace_info"]
+    await desk.access.place(Kind.TRACE, info["request_id"], info["experiment_id"])
+    return await desk.respond(visit, document)
+
+
+async def search_traces(desk: Desk, visit: Visit) -> Response:
+    """Traces of those of the named experiments that the caller may see."""
+    locations: Any = visit.call.fields.get("locations")
+    if not isinstance(locations, list) or not all(isinstance(one, dict) and "mlflow_experiment" in one for one in locations):  # pyright: ignore
+        raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")
+    asked = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
+    seen = await visible_among(desk, visit, asked)
+    if not seen:
+        return answers.respond({})
+    visit.call.fields["locations"] = [
+        {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": e}} for e in seen
+    ]
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def visible_traces(desk: Desk, visit: Visit) -> Response:
+    """The infos of those of these traces that the caller may see."""
+    asked = visit.call.texts("trace_ids")
+    homes = await desk.access.locate(Kind.TRACE, asked)
+    levels = await desk.access.levels(visit.actor, set(homes.values()))
+    seen = [t for t in asked if t in homes and levels.get(homes[t], None) is not None]
+    if not seen:
+        return answers.respond({})
+    visit.call.fields["trace_ids"] = seen
+    return await desk.respond(visit, await desk.forward(visit.call))

@@ -1,0 +1,62 @@
+"""MLflow's own UI below /ml: the static build of the pinned package, and the links that clients print."""
+
+import mimetypes
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from modelkeep.wire.http import Response
+
+# Artifacts and everything else come from this server; charts need styles and workers of their own making, nothing else.
+CSP = (
+    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self' blob:; manifest-src 'self'; "
+    "media-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'"
+)
+_HEADERS = [
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+_LINK = re.compile(r"/ml/(experiments/[0-9]+(?:/(?:runs|models|traces)(?:/[A-Za-z0-9_-]+)?)?)/?")
+_STATIC = "/ml/static-files/"
+
+
+class Ui:
+    """The files of the build, found once; only those are ever served."""
+
+    def __init__(self) -> None:
+        self._folder = _build()
+        self._files = {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()} if self._folder else {}
+
+    def answer(self, method: str, path: str) -> Response | None:
+        """The answer to a page, a file or a printed link; None for any other path, or where there is no build."""
+        if method != "GET" or not self._files:
+            return None
+        if path == "/ml":
+            return _redirect("/ml/")
+        if path == "/ml/":
+            return self._file("index.html", "no-cache")
+        if path.startswith(_STATIC):
+            return self._file(path.removeprefix(_STATIC), "public, max-age=2419200, immutable")
+        if link := _LINK.fullmatch(path):
+            return _redirect(f"/ml/#/{link[1]}")
+        return None
+
+    def _file(self, name: str, cache: str) -> Response | None:
+        file = self._files.get(name)
+        if file is None:
+            return None
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(200, file.read_bytes(), [*_HEADERS, (b"content-type", kind.encode()), (b"cache-control", cache.encode())])
+
+
+def _redirect(location: str) -> Response:
+    return Response(302, b"", [*_HEADERS, (b"location", location.encode())])
+
+
+def _build() -> Path | None:
+    spec = find_spec("mlflow")
+    places = spec.submodule_search_locations if spec else None
+    folder = Path(places[0]) / "server" / "js" / "build" if places else None
+    return folder if folder and (folder / "index.html").is_file() else None

@@ -1,0 +1,180 @@
+"""The tracking face: finds the route, checks its rule, and runs its act. What no route names is not ours to answer."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from modelkeep.core.auditor import Auditor
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import PermissionDenied, RegistryError, Unavailable
+from modelkeep.core.operation import SourceRun
+from modelkeep.store.db import Database
+from modelkeep.store.experiments import Level, Permission
+from modelkeep.wire.http import Request, Response
+from modelkeep.workspace import answers, experiments, files, graphql, lineage, logged_models, runs, traces
+from modelkeep.workspace.access import Hidden
+from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place
+from modelkeep.workspace.calls import API, MAX_BODY, UI, Call, parse, read
+from modelkeep.workspace.child import TrackingServer
+from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
+from modelkeep.workspace.permissions import Kind, Route
+from modelkeep.workspace.ui import Ui
+
+ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
+_RETRY_AFTER_S = b"2"
+_MODULES = (experiments, runs, logged_models, traces, files, graphql)
+# Where the id of the experiment stands in calls that make something in one; none means the caller's default.
+_HOME_FIELD = {
+    "create_run": "experiment_id",
+    "create_logged_model": "experiment_id",
+    "start_trace_v2": "experiment_id",
+    "start_trace": "trace.trace_info.trace_location.mlflow_experiment.experiment_id",
+}
+
+
+async def _forward(desk: Desk, visit: Visit) -> Response:
+    if visit.call.route.path.endswith("/get-history-bulk"):  # this one writes NaN as a bare word
+        answer = await desk.forward_raw(visit.call)
+        return Response(200, answer.body, [(b"content-type", b"application/json")])
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def _answer_nothing(_desk: Desk, _visit: Visit) -> Response:
+    return answers.respond({})
+
+
+async def _ui_telemetry(_desk: Desk, _visit: Visit) -> Response:
+    return answers.respond({"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0})
+
+
+async def _server_info(_desk: Desk, _visit: Visit) -> Response:
+    return answers.respond({
+        "store_type": "SqlStore", "workspaces_enabled": False, "trace_archival_enabled": False,
+        "multipart_uploads_enabled": False, "multipart_downloads_enabled": False, "features_enabled": {"gateway": False},
+    })  # fmt: skip
+
+
+_OWN: dict[str, ActFunction] = {
+    "forward": _forward,
+    "answer_nothing": _answer_nothing,
+    "ui_telemetry": _ui_telemetry,
+    "server_info": _server_info,
+}
+
+
+def act_function(name: str) -> ActFunction:
+    """The function of an act of the route table. Raises KeyError."""
+    for module in _MODULES:
+        if function := getattr(module, name, None):
+            return function
+    return _OWN[name]
+
+
+class Workspace:
+    """One workspace: MLflow's tracking server behind our identities and experiment permissions."""
+
+    def __init__(
+        self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
+        workspace_id: str,
+    ) -> None:  # fmt: skip
+        self._desk = Desk(db, child, files, auditor, resolver, workspace_id)
+        self._ui = Ui()
+
+    async def handle(self, request: Request, actor: Actor) -> Response | None:
+        """The answer to a tracking call or a page of MLflow's UI, errors included; None where no route matches."""
+        router, path = API, request.path
+        if path == "/ml" or path.startswith("/ml/"):
+            if page := self._ui.answer(request.method, path):
+                return self._finish(page)
+            router, path = UI, path.removeprefix("/ml")
+        for prefix in ("/api/", "/ajax-api/"):
+            if path.startswith(prefix):
+                path = path[len(prefix) - 1 :]
+                break
+        else:
+            if router is API:
+                return None
+        found = router.find(request.method, path)
+        return self._finish(await self._answer(request, actor, *found)) if found else None
+
+    async def _answer(self, request: Request, actor: Actor, route: Route, params: dict[str, str]) -> Response:
+        visit = Visit(request, actor, Call(route, params, {}))
+        try:
+            await self._read(visit)
+            return await self._act(visit)
+        except Refused as error:
+            return answers.refusal(error.answer)
+        except RegistryError as error:
+            if isinstance(error, PermissionDenied | Hidden):
+                await self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message)
+            return _render(error)
+
+    async def _read(self, visit: Visit) -> None:
+        """Parse the call, once. An upload's body is not read: the client is sent elsewhere with it."""
+        request, route = visit.request, visit.call.route
+        body = b"" if route.act == "proxied_put" or route.act == "ui_telemetry" else await request.body(MAX_BODY)
+        content_type = "" if route.act == "proxied_put" else request.header(b"content-type")
+        if route.act == "graphql":
+            visit.call = Call(route, {}, parse(body))
+        else:
+            visit.call = read(route, visit.call.params, request.query_string, content_type, body)
+
+    async def _act(self, visit: Visit) -> Response:
+        desk, route = self._desk, visit.call.route
+        if home := _HOME_FIELD.get(route.act):
+            await experiments.settle_default(desk, visit, home, create=True)
+        elif "experiment_id" in visit.call.fields:
+            await experiments.settle_default(desk, visit, "experiment_id", create=False)
+        named = await desk.access.check(visit.actor, route.checks, visit.call)
+        response = await act_function(route.act)(desk, visit)
+        if route.event and not route.act.startswith("create_"):  # creates record what they made
+            await desk.record(visit, [(str(kind), name) for kind, name in named])
+        return response
+
+    def _finish(self, response: Response) -> Response:
+        response.headers = [*response.headers, (b"x-databricks-org-id", self._desk.workspace_id.encode())]
+        return response
+
+    # --- for the rest of the server ----------------------------------------------------------------------------------
+
+    async def source_run(self, actor: Actor, run_id: str) -> SourceRun | None:
+        """What a model version keeps of its run; None where the actor may not read it."""
+        return await lineage.source_run(self._desk, actor, run_id)
+
+    async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
+        """What a model version keeps of its logged model; None where the actor may not read it."""
+        return await lineage.source_logged_model(self._desk, actor, model_id)
+
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+        """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor; None where it
+        is no such path. Raises InvalidArgument, NotFound (also where its ids do not belong together), PermissionDenied."""
+        place = internal_place(path)
+        level = Level.EDIT if write else Level.READ
+        return await files.place_of(self._desk, actor, place, level) if place else None
+
+    async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
+        """For a signed URL at its use. Raises NotFound, PermissionDenied."""
+        await self._desk.access.require(actor, Kind(kind), id, Level.EDIT if write else Level.READ)
+
+    async def access_list(self, actor: Actor, experiment_id: str) -> list[Permission]:
+        """Who holds what on an experiment. Raises NotFound; PermissionDenied without CAN_MANAGE."""
+        return await experiments.access_list(self._desk, actor, experiment_id)
+
+    async def share(self, actor: Actor, experiment_id: str, principal_id: str, level: Level | None) -> None:
+        """Give a principal a level on an experiment (None: take it away). Raises NotFound, PermissionDenied."""
+        await experiments.share(self._desk, actor, experiment_id, principal_id, level)
+
+
+def _named(call: Call) -> list[tuple[str, str]]:
+    """What a refused call spoke of, for the audit log."""
+    kinds = {"experiment_id": Kind.EXPERIMENT, "run_id": Kind.RUN, "model_id": Kind.LOGGED_MODEL, "trace_id": Kind.TRACE,
+             "request_id": Kind.TRACE, "experiment_name": Kind.EXPERIMENT}  # fmt: skip
+    return [(kind, value) for field, kind in kinds.items() if isinstance(value := call.fields.get(field), str)]
+
+
+def _render(error: RegistryError) -> Response:
+    body = msgspec.json.encode({"error_code": error.code, "message": error.message})
+    headers = [(b"content-type", b"application/json")]
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", _RETRY_AFTER_S))
+    return Response(error.status, body, headers)

@@ -1,0 +1,34 @@
+"""Fixtures that every suite shares: the real server of this test process, and its log beside each failure."""
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+from live import Server, new_catalog, running_server, tail
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One `modelkeep serve`, with its workspace, for each test process: tests keep apart by catalogs of their own."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def catalog(server: Server) -> str:
+    """The name of a new catalog with the schema `ml_team`."""
+    return new_catalog(server)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    running = getattr(item, "funcargs", {}).get("server")
+    if report.failed and isinstance(running, Server):
+        report.sections.append(("the server's log", tail(running.log)))
+    return report

@@ -1,0 +1,56 @@
+"""What every block of the page takes for granted: it runs before each, and mends what the last one took away."""
+
+import mlflow
+from databricks.sdk import WorkspaceClient
+from mlflow import MlflowClient
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+
+mlflow.autolog()
+client = MlflowClient()
+model_name, version = "prod.ml_team.iris_model", "1"
+staged, promoted = "staging.ml_team.fraud_detection", "prod.ml_team.fraud_detection"
+
+X, y = load_iris(return_X_y=True, as_frame=True)
+test_x = X.iloc[40:60]
+
+
+def versions(name: str) -> list[int]:
+    return sorted(int(found.version) for found in client.search_model_versions(f"name='{name}'"))
+
+
+def register(name: str) -> None:
+    with mlflow.start_run() as run:
+        RandomForestClassifier(n_estimators=5, max_depth=3).fit(X, y)
+    mlflow.register_model(f"runs:/{run.info.run_id}/model", name)
+
+
+workspace = WorkspaceClient()
+existing = {catalog.name for catalog in workspace.catalogs.list()}
+for catalog in {"prod", "staging"} - existing:
+    workspace.catalogs.create(catalog)
+    workspace.schemas.create("ml_team", catalog)
+
+if versions(model_name)[:3] != [1, 2, 3]:
+    if any(model.name == model_name for model in client.search_registered_models()):
+        client.delete_registered_model(model_name)
+    for _ in range(3):
+        register(model_name)
+if not versions(staged):
+    register(staged)
+if not versions(promoted):
+    client.copy_model_version(f"models:/{staged}/1", promoted)
+client.set_registered_model_alias(model_name, "Champion", 3)
+copied_model_version = client.get_model_version(promoted, "1")
+
+placeholders = {
+    "run_uuid": client.get_model_version(model_name, "1").run_id,
+    "model-name": model_name,
+    "model-version": "2",
+    "description": "Tells three kinds of iris apart",
+    "full-model-name": model_name,
+    "new-model-name": "prod.ml_team.iris_renamed",
+    "source-model-name": model_name,
+    "source-model-version": "2",
+    "destination-model-name": "staging.ml_team.iris_copy",
+}
