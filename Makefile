@@ -40,6 +40,7 @@ check: .cache/dev.stamp
 	.venv/bin/ruff check .
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	.venv/bin/python tools/house.py
 
 fix: .cache/dev.stamp
 	.venv/bin/ruff check --fix .

@@ -7,28 +7,27 @@ import os
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
-from modelkeep.blobs.pipe import draw, pour
+from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment
-from modelkeep.core.errors import FileNotFound, InvalidArgument, Unavailable, WrongState
+from modelkeep.core.errors import FileNotFound, RegistryError, Unavailable, WrongState
 
-CHUNK = 1024 * 1024
-BATCH = 2 * 1024 * 1024
-STALE_S = 3600
-PART = ".part"
+_PIECE = 1024 * 1024  # bytes of one read
+_BATCH = 4 * 1024 * 1024  # bytes that arrive while as many are hashed and written
+_SYNC = 64 * 1024 * 1024  # bytes between two flushes to the disk while a file still arrives
+_STALE_S = 3600
+_PART = ".part"
 _REMOVE_TRIES = 20
 
 _SET_ID = re.compile(r"[0-9a-f-]{2,64}")
 _OBJECT = re.compile(r"[0-9a-f-]{1,64}(\.part)?")
 _T = TypeVar("_T")
 
-_HASHERS = ThreadPoolExecutor(4, "hash")
 
 class LocalBlobs:
     """Storage in `root`: objects are `<root>/<first two of the set>/<set>/<name>`. Bytes pass through this server."""
@@ -40,20 +39,20 @@ class LocalBlobs:
         """`threads`: how many files may be read or written at the same instant."""
         self.root = root
         self._pool = ThreadPoolExecutor(threads, "blobs")
+        self._side = ThreadPoolExecutor(
+            threads, "blobs-side"
+        )  # what a step of a write waits for: never in its own pool
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         """See the port. Raises WrongState where the set is deleted meanwhile."""
-        return await pour(self._pool, chunks, _File(self.root, self._folder(set_id)), BATCH)
+        return await pour(self._pool, chunks, _File(self.root, self._folder(set_id), self._side), _BATCH)
 
     def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
-        total = sum(segment.size for segment in segments)
-        if not 0 <= start <= end <= total:
-            raise InvalidArgument(f"The range {start}-{end} is not inside the file's {total} bytes.")
-        folder = self._folder(set_id)
-        return draw(self._pool, _pieces(folder, segments, start, end), end - start)
+        parts = cut(segments, start, end)
+        return draw(self._pool, _pieces(self._folder(set_id), parts), end - start)
 
     async def list_set(self, set_id: str) -> Sequence[Listed]:
-        """See the port. An unfinished write that nothing touched for an hour was left by a killed process; it is listed."""
+        """See the port. What a killed process left unfinished is listed once nothing has touched it for an hour."""
         return await self._run(_list, self._folder(set_id))
 
     async def delete(self, set_id: str, objects: Sequence[str]) -> None:
@@ -81,34 +80,40 @@ class LocalBlobs:
 
 
 class _File:
-    """One object on its way: written beside its final name, and renamed once it is on the disk."""
+    """One object on its way: written beside its final name, and renamed once it is on the disk.
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        self._root, self._folder = root, folder
+    Bytes are hashed and written at once, and flushed as they come, so that the last fsync has little left to do.
+    """
+
+    def __init__(self, root: Path, folder: Path, side: ThreadPoolExecutor) -> None:
+        self._root, self._folder, self._side = root, folder, side
         self._name = f"{time.time_ns() // 1000:014x}-{secrets.token_hex(8)}"
-        self._part = folder / (self._name + PART)
+        self._part = folder / (self._name + _PART)
         self._fd = -1
         self._hash = hashlib.sha256()
-        self._size = 0
+        self._size = self._synced = 0
+        self._sync: Future[None] | None = None
 
     def write(self, chunks: list[bytes]) -> None:
-        with _storage():
+        with _storage(_deleted()):
             if self._fd < 0:
                 _make_folder(self._folder, self._root)
                 self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            hashed = _HASHERS.submit(self._digest, chunks)
-            for chunk in chunks:
-                _write_all(self._fd, chunk)
-            hashed.result()
-
-    def _digest(self, chunks: list[bytes]) -> None:
-        for chunk in chunks:
-            self._hash.update(chunk)
-            self._size += len(chunk)
+            hashed = self._side.submit(self._digest, chunks)
+            try:
+                for chunk in chunks:  # not joined: large writes ask the kernel for large pages, which it finds slowly
+                    _write_all(self._fd, chunk)
+            finally:
+                hashed.result()
+            if self._size - self._synced >= _SYNC and (self._sync is None or self._sync.done()):
+                self._settle()
+                self._sync = self._side.submit(os.fdatasync, self._fd)
+                self._synced = self._size
 
     def finish(self, chunks: list[bytes]) -> Segment:
         self.write(chunks)
-        with _storage():
+        with _storage(_deleted()):
+            self._settle()
             os.fsync(self._fd)
             self._close()
             self._part.rename(self._folder / self._name)
@@ -117,9 +122,22 @@ class _File:
 
     def discard(self) -> None:
         with suppress(OSError):
+            self._settle()
+        with suppress(OSError):
             self._close()
             self._part.unlink(missing_ok=True)
             (self._folder / self._name).unlink(missing_ok=True)
+
+    def _digest(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._hash.update(chunk)
+            self._size += len(chunk)
+
+    def _settle(self) -> None:
+        """Wait for the flush that runs. It raises here, for the disk reports an error once only."""
+        flush, self._sync = self._sync, None
+        if flush is not None:
+            flush.result()
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -151,23 +169,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _pieces(folder: Path, segments: Sequence[Segment], start: int, end: int) -> Generator[bytes, None, None]:
-    for segment in segments:
-        first, last = max(start, 0), min(end, segment.size)
-        start, end = start - segment.size, end - segment.size
-        if first < last:
-            with _storage(), (folder / _checked(segment.object)).open("rb", buffering=0) as file:
-                yield from _read(file, first, last)
-
-
-def _read(file: FileIO, first: int, last: int) -> Generator[bytes, None, None]:
-    file.seek(first)
-    while first < last:
-        piece = file.read(min(CHUNK, last - first))
-        if not piece:
-            raise Unavailable("A stored file is shorter than recorded. Its operator should run `modelkeep check`.")
-        first += len(piece)
-        yield piece
+def _pieces(folder: Path, parts: Sequence[Part]) -> Generator[bytes, None, None]:
+    for part in parts:
+        with _storage(), (folder / _checked(part.object)).open("rb", buffering=0) as file:
+            file.seek(part.start)
+            left = part.end - part.start
+            while left:
+                piece = file.read(min(_PIECE, left))
+                if not piece:
+                    raise Unavailable(
+                        "A stored file is shorter than recorded. Its operator should run `modelkeep check`."
+                    )
+                left -= len(piece)
+                yield piece
 
 
 def _list(folder: Path) -> list[Listed]:
@@ -176,14 +190,14 @@ def _list(folder: Path) -> list[Listed]:
         for name in sorted(_names(folder)):
             with suppress(FileNotFoundError):  # deleted, or finished, since the folder was read
                 stat = (folder / name).stat()
-                if not name.endswith(PART) or now - stat.st_mtime > STALE_S:
+                if not name.endswith(_PART) or now - stat.st_mtime > _STALE_S:
                     found.append(Listed(name, stat.st_size, modified_ms=stat.st_mtime_ns // 1_000_000))
     return found
 
 
 def _names(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)
+        return [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
 
@@ -230,13 +244,20 @@ def _checked(name: str) -> str:
     return name
 
 
+def _deleted() -> WrongState:
+    return WrongState("These artifacts were deleted while the file arrived. Upload it to a new version or run.")
+
+
 @contextmanager
-def _storage() -> Iterator[None]:
-    """Turn what the file system refuses into the error that the port promises."""
+def _storage(gone: RegistryError | None = None) -> Generator[None, None, None]:
+    """Turn what the file system refuses into the errors that the port promises; `gone` is for what is not there."""
     try:
         yield
     except FileNotFoundError as error:
-        raise FileNotFound("The stored bytes of this file are gone. Its operator should run `modelkeep check`.") from error
+        lost = "The stored bytes of this file are gone. Its operator should run `modelkeep check`."
+        raise gone or FileNotFound(lost) from error
     except OSError as error:
         reason = error.strerror or "input/output error"
-        raise Unavailable(f"The storage folder cannot be used ({reason}). Its operator should check that disk.") from error
+        raise Unavailable(
+            f"The storage folder cannot be used: {reason}. Its operator should check that disk."
+        ) from error

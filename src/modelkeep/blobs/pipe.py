@@ -1,13 +1,41 @@
 """How bytes pass between the event loop and the threads that touch storage: in order, one step ahead, never more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
+import msgspec
+
 from modelkeep.blobs.port import Segment
+from modelkeep.core.errors import InvalidArgument
 
 _BATCH_CHUNKS = 1024  # a peer that sends a few bytes at a time must not fill memory with tiny objects
+
+
+class Part(msgspec.Struct, frozen=True):
+    """The bytes [start, end) of one stored object; never empty."""
+
+    object: str
+    start: int
+    end: int
+
+
+def cut(segments: Sequence[Segment], start: int, end: int) -> list[Part]:
+    """What to read, and where, for the bytes [start, end) of `segments` laid end to end.
+
+    Raises InvalidArgument where the range is not inside them.
+    """
+    if not 0 <= start <= end <= sum(segment.size for segment in segments):
+        raise InvalidArgument(f"The byte range {start}-{end} is not inside this file. Ask for one that is.")
+    parts: list[Part] = []
+    before = 0
+    for segment in segments:
+        first, last = max(start - before, 0), min(end - before, segment.size)
+        if first < last:
+            parts.append(Part(segment.object, first, last))
+        before += segment.size
+    return parts
 
 
 class Sink(Protocol):

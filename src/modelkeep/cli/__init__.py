@@ -1,0 +1,27 @@
+"""The `modelkeep` command. serve, migrate, check, env and audit verify open the data directory; all other verbs are HTTP
+clients of the server that DATABRICKS_HOST and DATABRICKS_TOKEN name, and obey the same rules as any client.
+
+Exit codes: 0 done · 1 refused or failed (one line on standard error) · 2 the command line is wrong · 3 `check` or `audit
+verify` found something.
+"""
+
+import sys
+
+import typer
+
+from modelkeep.core.errors import RegistryError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Models in a Unity Catalog of your own.")
+
+
+def main() -> None:
+    """Entry point: a failure is one line with what to do, never a traceback."""
+    from modelkeep.cli import local, remote
+
+    local.register(app)
+    remote.register(app)
+    try:
+        app()
+    except RegistryError as error:
+        print(f"modelkeep: {error.message}", file=sys.stderr)
+        sys.exit(1)

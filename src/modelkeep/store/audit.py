@@ -10,7 +10,6 @@ from modelkeep.store.db import Tx, WriteTx
 
 GENESIS = "0" * 64
 _BATCH = 500
-_LATE_MS = 3_600_000  # how long after its event a transaction may commit and still be found by the sealer
 
 
 class AuditTarget(msgspec.Struct, frozen=True):
@@ -44,6 +43,7 @@ class AuditEvent(msgspec.Struct, frozen=True):
 _FIELDS = AuditEvent.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(':' + name for name in _FIELDS)})"
+_INSERT_PENDING = "INSERT INTO audit_pending (audit_id, at) VALUES (:audit, :at)"
 _INSERT_TARGET = "INSERT INTO audit_targets (audit_id, securable_id, at) VALUES (:audit, :securable, :at) ON CONFLICT DO NOTHING"
 
 
@@ -61,6 +61,7 @@ def _event(row: Sequence[Any]) -> AuditEvent:
 
 async def add(tx: WriteTx, events: Sequence[AuditEvent]) -> None:
     await tx.run_many(_INSERT, [_row(event) for event in events])
+    await tx.run_many(_INSERT_PENDING, [{"audit": event.id, "at": event.at} for event in events])
     targets = [
         {"audit": event.id, "securable": target.id, "at": event.at} for event in events for target in event.targets if target.id
     ]
@@ -108,21 +109,19 @@ def link(previous: str, event: AuditEvent) -> str:
     return hashlib.sha256(previous.encode() + b"\n" + msgspec.json.encode(event)).hexdigest()
 
 
-async def _head(tx: Tx) -> tuple[int, str, int]:
-    """The last link: its number, its hash, and when its event happened."""
-    row = await tx.one(
-        "SELECT s.seq, s.hash, a.at FROM audit_seals s JOIN audit a ON a.id = s.audit_id ORDER BY s.seq DESC LIMIT 1"
-    )
-    return (row[0], row[1], row[2]) if row else (0, GENESIS, 0)
+async def _head(tx: Tx) -> tuple[int, str]:
+    row = await tx.one("SELECT seq, hash FROM audit_seals ORDER BY seq DESC LIMIT 1")
+    return (row[0], row[1]) if row else (0, GENESIS)
 
 
 async def seal(tx: WriteTx, before: int) -> int:
     """Chain up to a batch of unsealed events older than `before` (ms); how many. One sealer at a time (a lease)."""
-    seq, previous, sealed_at = await _head(tx)
+    seq, previous = await _head(tx)
+    columns = ", ".join(f"a.{name}" for name in _FIELDS)
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM audit a WHERE at >= :floor AND at < :before "
-        "AND NOT EXISTS (SELECT 1 FROM audit_seals s WHERE s.audit_id = a.id) ORDER BY at, id LIMIT :limit",
-        floor=sealed_at - _LATE_MS, before=before, limit=_BATCH,
+        f"SELECT {columns} FROM audit_pending p JOIN audit a ON a.id = p.audit_id WHERE p.at < :before "
+        "ORDER BY p.at, p.audit_id LIMIT :limit",
+        before=before, limit=_BATCH,
     )  # fmt: skip
     seals: list[dict[str, Any]] = []
     for row in rows:
@@ -131,7 +130,13 @@ async def seal(tx: WriteTx, before: int) -> int:
         seals.append({"seq": seq, "audit": event.id, "hash": previous})
     if seals:
         await tx.run_many("INSERT INTO audit_seals (seq, audit_id, hash) VALUES (:seq, :audit, :hash)", seals)
+        await tx.run_many("DELETE FROM audit_pending WHERE audit_id = :audit", [{"audit": s["audit"]} for s in seals])
     return len(seals)
+
+
+async def unsealed(tx: Tx, before: int) -> bool:
+    """Is there anything to seal? (Asked without a write lock.)"""
+    return await tx.one("SELECT 1 FROM audit_pending WHERE at < :before LIMIT 1", before=before) is not None
 
 
 class Verdict(msgspec.Struct, frozen=True):

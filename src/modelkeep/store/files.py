@@ -223,3 +223,12 @@ async def uploads_of(tx: Tx, set_id: str) -> list[Upload]:
         "SELECT id, set_id, path, principal_id, store_upload, created_at FROM uploads WHERE set_id = :set", set=set_id
     )
     return [Upload(*row) for row in rows]
+
+
+async def uploads_before(tx: Tx, before: int) -> list[Upload]:
+    """Uploads that were started before this time and never ended."""
+    rows = await tx.all(
+        "SELECT id, set_id, path, principal_id, store_upload, created_at FROM uploads WHERE created_at < :before LIMIT 500",
+        before=before,
+    )
+    return [Upload(*row) for row in rows]

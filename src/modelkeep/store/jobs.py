@@ -74,3 +74,18 @@ async def lease(tx: WriteTx, name: str, holder: str, now: int, ms: int) -> bool:
         name=name, holder=holder, until=now + ms, now=now,
     )  # fmt: skip
     return changed == 1
+
+
+async def due(tx: Tx, now: int) -> bool:
+    """Is there anything to take? (Asked without a write lock.)"""
+    return await tx.one(
+        "SELECT 1 FROM jobs WHERE (state = 'queued' AND run_at <= :now) OR (state = 'running' AND lease_until <= :now) LIMIT 1",
+        now=now,
+    ) is not None
+
+
+async def counts(tx: Tx) -> tuple[int, int]:
+    """Jobs that wait or run, and dead ones."""
+    row = await tx.one("SELECT COUNT(*), COALESCE(SUM(CASE WHEN state = 'dead' THEN 1 ELSE 0 END), 0) FROM jobs")
+    assert row is not None
+    return row[0] - row[1], row[1]

@@ -10,6 +10,7 @@ from typing import Any
 from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import Row, UniqueViolation
 
+_INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
 _BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
 
 
@@ -45,7 +46,10 @@ class _WriteTx(_Tx):
             raise _integrity(error) from error
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
-        self._connection.executemany(sql, rows)
+        if len(rows) > _INLINE_ROWS:
+            await asyncio.to_thread(self._connection.executemany, sql, rows)
+        else:
+            self._connection.executemany(sql, rows)
 
 
 def _integrity(error: sqlite3.IntegrityError) -> Exception:

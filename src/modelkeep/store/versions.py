@@ -105,6 +105,25 @@ async def delete_all(tx: WriteTx, model_id: str) -> int:
     return await tx.run("DELETE FROM model_versions WHERE model_id = :model", model=model_id)
 
 
+async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:
+    """(id, artifact set, `model/version`) of versions that are PENDING since before this time."""
+    rows = await tx.all(
+        f"SELECT v.id, COALESCE(v.artifact_set_id, ''), {_FULL_NAME} || '/' || CAST(v.version AS TEXT) FROM {_FROM} "
+        "WHERE v.status = 'PENDING_REGISTRATION' AND v.created_at < :before ORDER BY v.created_at LIMIT 500",
+        before=before,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def fail(tx: WriteTx, version_id: str, message: str, by: str, at: int) -> bool:
+    """PENDING -> FAILED, without its files; False where it is no longer PENDING."""
+    return 1 == await tx.run(
+        "UPDATE model_versions SET status = 'FAILED_REGISTRATION', status_message = :message, artifact_set_id = NULL, "
+        "updated_at = :at, updated_by = :by WHERE id = :id AND status = 'PENDING_REGISTRATION'",
+        id=version_id, message=message, at=at, by=by,
+    )  # fmt: skip
+
+
 # --- aliases ---------------------------------------------------------------------------------------------------------
 
 

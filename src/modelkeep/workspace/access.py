@@ -20,7 +20,7 @@ from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.permissions import Check, Kind
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_EXPERIMENT_ID = re.compile(r"[1-9][0-9]{0,17}")
+_EXPERIMENT_ID = re.compile(r"0|[1-9][0-9]{0,17}")
 _WORDS = {Kind.EXPERIMENT: "Experiment", Kind.RUN: "Run", Kind.LOGGED_MODEL: "Logged model", Kind.TRACE: "Trace"}
 _QUESTIONS = {
     Kind.RUN: ("/api/2.0/mlflow/runs/get", "run_id={}", ("run", "info", "experiment_id")),

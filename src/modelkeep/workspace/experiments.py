@@ -136,8 +136,10 @@ async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
 
 async def settle_default(desk: Desk, visit: Visit, path: str, *, create: bool) -> None:
     """Put the caller's default experiment where the call names none."""
-    given = values(visit.call.fields, path)
-    if (given[0] if given else "") in DEFAULT_WORDS:
+    given = (values(visit.call.fields, path) or [""])[0]
+    if given == "0" and visit.actor.account_admin and not create:
+        return  # admins may look at MLflow's own experiment 0, which belongs to nobody
+    if given in DEFAULT_WORDS:
         found = await default_experiment(desk, visit, create=create)
         if found:
             put(visit.call.fields, path, found)
@@ -172,7 +174,8 @@ async def search_experiments(desk: Desk, visit: Visit) -> Response:
     if len(mine) > _MOST_IN_FILTER:
         return await _scan(desk, visit, frozenset(mine))
     # First, so that nothing in the caller's filter (a comment, a quote) can end the text before our condition.
-    ours = f"experiment_id IN ({', '.join(f"'{e}'" for e in mine)})"
+    quoted = ", ".join(f"'{e}'" for e in mine)
+    ours = f"experiment_id IN ({quoted})"
     theirs = visit.call.text("filter").strip()
     visit.call.fields["filter"] = f"{ours} AND {theirs}" if theirs else ours
     document = await desk.forward(visit.call)

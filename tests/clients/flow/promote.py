@@ -52,7 +52,8 @@ predicts_like(f"models:/{TARGET}/2", fit(5))
 predicts_like(f"models:/{beside}/1", fit(5))
 same(version_numbers(TARGET), [2])
 
-gone(client.copy_model_version, f"models:/{SOURCE}/2", TARGET)
-gone(client.copy_model_version, f"models:/{TARGET}/77", beside)
+# The client wraps these two refusals and keeps only their words.
+refused(client.copy_model_version, f"models:/{SOURCE}/2", TARGET, words="RESOURCE_DOES_NOT_EXIST")
+refused(client.copy_model_version, f"models:/{TARGET}/77", beside, words="RESOURCE_DOES_NOT_EXIST")
 refused(client.copy_model_version, f"runs:/{stored.run_id}/model", TARGET)
 same((version_numbers(TARGET), version_numbers(beside)), ([2], [1]))

@@ -255,11 +255,18 @@ CREATE INDEX audit_at ON audit (at, id)
 CREATE INDEX audit_actor ON audit (actor_id, at)
 --;
 CREATE TABLE audit_targets (
-    audit_id TEXT NOT NULL,
+    audit_id KEYTEXT NOT NULL,
     securable_id TEXT NOT NULL,
     at BIGINT NOT NULL,
     PRIMARY KEY (securable_id, at, audit_id)
 )
+--;
+CREATE TABLE audit_pending (
+    audit_id KEYTEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+)
+--;
+CREATE INDEX audit_pending_at ON audit_pending (at, audit_id)
 --;
 -- The chain: the sealer numbers committed audit rows; each link hashes the row and the link before it.
 CREATE TABLE audit_seals (

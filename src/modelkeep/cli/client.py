@@ -1,0 +1,71 @@
+"""One HTTP call of the command line, and how its answer is printed."""
+
+import json
+import os
+import sys
+from typing import Any
+from urllib.parse import quote
+
+import typer
+
+from modelkeep.core.errors import InvalidArgument, Unavailable
+
+
+def call(method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+    """The JSON answer. A refusal ends the program: one line, exit code 1."""
+    import httpx
+
+    host, token = os.environ.get("DATABRICKS_HOST", ""), os.environ.get("DATABRICKS_TOKEN", "")
+    if not host or not token:
+        raise InvalidArgument('DATABRICKS_HOST and DATABRICKS_TOKEN are not set. Run: eval "$(modelkeep env)"')
+    params = {key: value for key, value in query.items() if value not in (None, "")}
+    try:
+        answer = httpx.request(
+            method, host.rstrip("/") + path, params=params, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=120
+        )
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{host} does not answer ({error}). Is the server running?") from error
+    try:
+        value = answer.json()
+    except ValueError:
+        value = {"error_code": f"HTTP {answer.status_code}", "message": answer.text[:200]}
+    if answer.status_code >= 300:
+        print(f"modelkeep: {value.get('error_code', answer.status_code)}: {value.get('message', '')}", file=sys.stderr)
+        raise typer.Exit(1)
+    return value
+
+
+def every(method: str, path: str, key: str, **query: Any) -> list[dict[str, Any]]:
+    """All pages of a list."""
+    found: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        page = call(method, path, page_token=token, **query)
+        found += page.get(key) or []
+        token = page.get("next_page_token") or ""
+        if not token:
+            return found
+
+
+def part(text: str) -> str:
+    """One path segment."""
+    return quote(text, safe="")
+
+
+def show(rows: list[dict[str, Any]] | dict[str, Any], columns: tuple[str, ...], as_json: bool) -> None:
+    """A table for people, or JSON."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    listed = rows if isinstance(rows, list) else [rows]
+    cells = [[_cell(row.get(column)) for column in columns] for row in listed]
+    widths = [max([len(column), *(len(line[i]) for line in cells)]) for i, column in enumerate(columns)]
+    for line in [[c.upper() for c in columns], *cells]:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else "?" for c in text)[:80]  # names may hold what a terminal would obey

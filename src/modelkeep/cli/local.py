@@ -1,0 +1,116 @@
+"""Verbs that open the data directory themselves: for whoever runs the server."""
+
+import asyncio
+import os
+from typing import Annotated, Any
+
+import typer
+
+from modelkeep.settings import Settings, load
+
+DataDir = Annotated[str | None, typer.Option("--data-dir", help="Default: MODELKEEP_DATA_DIR, else ./modelkeep-data.")]
+Port = Annotated[int | None, typer.Option(help="Default: MODELKEEP_PORT, else 8080.")]
+TOKEN_MS = 24 * 3_600_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command()(migrate)
+    app.command()(check)
+    app.command()(env)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Default: MODELKEEP_HOST, else 127.0.0.1.")] = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    workspace: Annotated[bool | None, typer.Option(help="Run MLflow's tracking server behind this one.")] = None,
+) -> None:
+    """Start the server, in the foreground."""
+    from modelkeep.observe.logs import configure
+    from modelkeep.serve import run
+
+    settings = load(host=host, port=port, data_dir=data_dir, workspace=workspace)
+    configure(level=settings.log_level, json=settings.log_json)
+    asyncio.run(run(settings)) if os.name == "nt" else _run_fast(run(settings))
+
+
+def _run_fast(main: Any) -> None:
+    import uvloop
+
+    uvloop.run(main)
+
+
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database's schema up to date."""
+    from modelkeep.serve import database, private_folder
+    from modelkeep.store.db import migrate as apply
+
+    async def work(settings: Settings) -> None:
+        private_folder(settings.data)
+        db = database(settings)
+        await db.open()
+        try:
+            names = await apply(db)
+        finally:
+            await db.close()
+        typer.echo("\n".join(f"applied {name}" for name in names) or "The schema is up to date.")
+
+    asyncio.run(work(load(data_dir=data_dir)))
+
+
+def check(data_dir: DataDir = None, repair: Annotated[bool, typer.Option(help="Queue the clean-up of what nothing refers to.")] = False) -> None:
+    """Prove that database and storage agree: every file of every version is there, and nothing else is."""
+    from modelkeep.jobs.check import findings
+    from modelkeep.serve import opened
+
+    async def work(settings: Settings) -> int:
+        _must_exist(settings)
+        async with opened(settings, upgrade=False) as registry:
+            problems = [text async for text in findings(registry.db, registry.blobs, repair=repair)]
+        for text in problems:
+            typer.echo(text)
+        typer.echo(f"{len(problems)} problems" if problems else "Database and storage agree.")
+        return 3 if problems else 0
+
+    raise typer.Exit(asyncio.run(work(load(data_dir=data_dir))))
+
+
+def env(port: Port = None, data_dir: DataDir = None) -> None:
+    """Print the exports for an MLflow client, with an admin token that lives 24 hours. Needs to read the data directory."""
+    from modelkeep.cli.mint import admin_token
+
+    settings = load(port=port, data_dir=data_dir)
+    _must_exist(settings)
+    token = asyncio.run(admin_token(settings, TOKEN_MS))
+    for line in (
+        f"export DATABRICKS_HOST={settings.address}",
+        f"export DATABRICKS_TOKEN={token}",
+        "export MLFLOW_TRACKING_URI=databricks",
+        "export MLFLOW_REGISTRY_URI=databricks-uc",
+    ):
+        typer.echo(line)
+
+
+def _must_exist(settings: Settings) -> None:
+    from modelkeep.core.errors import NotFound
+
+    if not settings.data.is_dir() or (not settings.database_url and not (settings.data / "modelkeep.db").exists()):
+        raise NotFound(f"There is no deployment in {settings.data}. Start one with `modelkeep serve`, or name its data directory.")
+
+
+def verify_audit(data_dir: DataDir = None) -> None:
+    """Recompute the audit chain: exit 0 where it holds, 3 where it does not."""
+    from modelkeep.serve import opened
+    from modelkeep.store.audit import verify
+
+    async def work(settings: Settings) -> int:
+        _must_exist(settings)
+        async with opened(settings, upgrade=False) as registry, registry.db.read() as tx:
+            verdict = await verify(tx)
+        typer.echo(f"sealed {verdict.sealed} · unsealed {verdict.unsealed} · head {verdict.head}")
+        if verdict.broken:
+            typer.echo(f"BROKEN: {verdict.broken}")
+        return 3 if verdict.broken else 0
+
+    raise typer.Exit(asyncio.run(work(load(data_dir=data_dir))))

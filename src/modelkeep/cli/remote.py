@@ -1,0 +1,250 @@
+"""Verbs that are HTTP clients of the server."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from modelkeep.cli.client import call, every, part, show
+from modelkeep.cli.local import verify_audit
+
+UC, V1, B = "/api/2.1/unity-catalog", "/api/modelkeep/v1", "/api/2.0/mlflow/unity-catalog"
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Comment = Annotated[str, typer.Option(help="A description.")]
+
+
+def _group(app: typer.Typer, name: str, help: str) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True, help=help)
+    app.add_typer(group, name=name)
+    return group
+
+
+def register(app: typer.Typer) -> None:
+    _catalogs(_group(app, "catalogs", "Catalogs."))
+    _schemas(_group(app, "schemas", "Schemas of a catalog."))
+    _models(_group(app, "models", "Registered models and their versions."))
+    _grants(_group(app, "grants", "Who holds what, and why."))
+    for plural in ("users", "service-principals"):
+        _principals(_group(app, plural, f"The account's {plural.replace('-', ' ')}."), plural)
+    groups = _group(app, "groups", "Groups and their members.")
+    _principals(groups, "groups")
+    _members(groups)
+    _tokens(_group(app, "tokens", "Personal access tokens."))
+    _audit(_group(app, "audit", "The audit log."))
+    _experiments(_group(app, "experiments", "Experiments of the workspace."))
+
+    @app.command()
+    def jobs(as_json: Json = False) -> None:
+        """Background jobs that wait, run, or were given up."""
+        show(call("GET", f"{V1}/jobs")["jobs"], ("task", "key", "state", "attempts", "error"), as_json)
+
+
+def _catalogs(group: typer.Typer) -> None:
+    columns = ("name", "owner", "comment")
+
+    @group.command("list")
+    def list_(as_json: Json = False) -> None:
+        show(every("GET", f"{UC}/catalogs", "catalogs"), columns, as_json)
+
+    @group.command()
+    def create(name: str, comment: Comment = "", as_json: Json = False) -> None:
+        show(call("POST", f"{UC}/catalogs", {"name": name, "comment": comment}), columns, as_json)
+
+    @group.command()
+    def delete(name: str, force: bool = False) -> None:
+        call("DELETE", f"{UC}/catalogs/{part(name)}", force=str(force).lower())
+
+
+def _schemas(group: typer.Typer) -> None:
+    columns = ("full_name", "owner", "comment")
+
+    @group.command("list")
+    def list_(catalog: str, as_json: Json = False) -> None:
+        show(every("GET", f"{UC}/schemas", "schemas", catalog_name=catalog), columns, as_json)
+
+    @group.command()
+    def create(full_name: str, comment: Comment = "", as_json: Json = False) -> None:
+        """FULL_NAME is catalog.schema."""
+        catalog, _, name = full_name.partition(".")
+        show(call("POST", f"{UC}/schemas", {"catalog_name": catalog, "name": name, "comment": comment}), columns, as_json)
+
+    @group.command()
+    def delete(full_name: str, force: bool = False) -> None:
+        call("DELETE", f"{UC}/schemas/{part(full_name)}", force=str(force).lower())
+
+
+def _models(group: typer.Typer) -> None:
+    @group.command("list")
+    def list_(as_json: Json = False) -> None:
+        """Every registered model that you may read."""
+        show(every("GET", f"{B}/registered-models/search", "registered_models"), ("name", "user_id", "description"), as_json)
+
+    @group.command()
+    def get(name: str, as_json: Json = False) -> None:
+        model = call("GET", f"{B}/registered-models/get", name=name)["registered_model"]
+        show(model, ("name", "user_id", "description", "aliases", "tags"), as_json)
+
+    @group.command()
+    def create(name: str, comment: Comment = "", as_json: Json = False) -> None:
+        made = call("POST", f"{B}/registered-models/create", {"name": name, "description": comment})
+        show(made["registered_model"], ("name", "user_id", "description"), as_json)
+
+    @group.command()
+    def versions(name: str, as_json: Json = False) -> None:
+        filter = "name = '" + name.replace("'", "''") + "'"
+        found = every("GET", f"{B}/model-versions/search", "model_versions", filter=filter)
+        show(found, ("version", "status", "user_id", "run_id", "description"), as_json)
+
+    @group.command()
+    def copy(name: str, version: int, destination: str, as_json: Json = False) -> None:
+        """Copy a version to another model, on the server: no bytes move."""
+        made = call("POST", f"{V1}/models/{part(name)}/versions/{version}/copy", {"destination": destination})
+        show(made, ("full_name", "version", "status", "copied_from"), as_json)
+
+    @group.command()
+    def alias(name: str, alias: str, version: int) -> None:
+        """Point an alias at a version."""
+        call("POST", f"{B}/registered-models/alias", {"name": name, "alias": alias, "version": str(version)})
+
+    @group.command()
+    def lineage(name: str, version: int, as_json: Json = False) -> None:
+        found = call("GET", f"{V1}/models/{part(name)}/versions/{version}/lineage")["lineage"]
+        show(found, ("direction", "entity_type", "entity_name", "context"), as_json)
+
+    @group.command()
+    def activity(name: str, as_json: Json = False) -> None:
+        """What happened to a model, newest first."""
+        events = every("GET", f"{V1}/activity/MODEL/{part(name)}", "events")
+        show(events, ("at", "actor", "event", "outcome", "changes"), as_json)
+
+    @group.command()
+    def delete(name: str) -> None:
+        """Delete a model with all versions and files."""
+        call("DELETE", f"{B}/registered-models/delete", {"name": name})
+
+
+def _grants(group: typer.Typer) -> None:
+    def path(kind: str, name: str) -> str:
+        return f"permissions/{part(kind)}/{part(name)}"
+
+    @group.command("list")
+    def list_(securable_type: str, full_name: str, effective: bool = False, as_json: Json = False) -> None:
+        prefix = "effective-" if effective else ""
+        found = call("GET", f"{UC}/{prefix}{path(securable_type, full_name)}")
+        show(found["privilege_assignments"], ("principal", "privileges"), as_json)
+
+    @group.command()
+    def add(securable_type: str, full_name: str, principal: str, privileges: list[str]) -> None:
+        """For example: grants add schema prod.ml_team data-scientists USE_SCHEMA CREATE_MODEL"""
+        _change(path(securable_type, full_name), {"principal": principal, "add": privileges})
+
+    @group.command()
+    def remove(securable_type: str, full_name: str, principal: str, privileges: list[str]) -> None:
+        _change(path(securable_type, full_name), {"principal": principal, "remove": privileges})
+
+    @group.command()
+    def explain(securable_type: str, full_name: str, principal: str, operation: str, as_json: Json = False) -> None:
+        """Why a principal may, or may not, do an operation (a row of the operation table) there."""
+        query = {"securable_type": securable_type, "full_name": full_name, "principal": principal, "operation": operation}
+        show(call("GET", f"{V1}/explain", **query), ("principal", "operation", "allowed", "reason"), as_json)
+
+
+def _change(path: str, change: dict[str, Any]) -> None:
+    show(call("PATCH", f"{UC}/{path}", {"changes": [change]})["privilege_assignments"], ("principal", "privileges"), False)
+
+
+def _principals(group: typer.Typer, plural: str) -> None:
+    columns = ("name", "display_name", "active", "account_admin")
+
+    @group.command("list")
+    def list_(as_json: Json = False) -> None:
+        show(call("GET", f"{V1}/{plural}")["principals"], columns, as_json)
+
+    @group.command()
+    def create(name: str, display_name: str = "", account_admin: bool = False, as_json: Json = False) -> None:
+        body = {"name": name, "display_name": display_name, "account_admin": account_admin}
+        show(call("POST", f"{V1}/{plural}", body), columns, as_json)
+
+    @group.command()
+    def delete(name: str) -> None:
+        call("DELETE", f"{V1}/{plural}/{part(name)}")
+
+    @group.command()
+    def deactivate(name: str) -> None:
+        """End its access with the next request."""
+        call("PATCH", f"{V1}/{plural}/{part(name)}", {"active": False})
+
+    @group.command()
+    def activate(name: str) -> None:
+        call("PATCH", f"{V1}/{plural}/{part(name)}", {"active": True})
+
+
+def _members(group: typer.Typer) -> None:
+    @group.command()
+    def members(name: str, as_json: Json = False) -> None:
+        show(call("GET", f"{V1}/groups/{part(name)}/members")["members"], ("name", "kind", "active"), as_json)
+
+    @group.command("add-member")
+    def add_member(name: str, member: str) -> None:
+        """A user, service principal or another group."""
+        call("PUT", f"{V1}/groups/{part(name)}/members/{part(member)}")
+
+    @group.command("remove-member")
+    def remove_member(name: str, member: str) -> None:
+        call("DELETE", f"{V1}/groups/{part(name)}/members/{part(member)}")
+
+
+def _tokens(group: typer.Typer) -> None:
+    columns = ("token_id", "principal", "comment", "expiry_time", "revoked")
+
+    @group.command()
+    def create(comment: str = "", lifetime_seconds: int | None = None, principal: str = "", as_json: Json = False) -> None:
+        """Prints the token: the only time that it is seen. --principal is for account admins."""
+        body: dict[str, Any] = {"comment": comment, "principal": principal}
+        if lifetime_seconds is not None:
+            body["lifetime_seconds"] = lifetime_seconds
+        made = call("POST", f"{V1}/tokens", body)
+        if as_json:
+            show(made, columns, True)
+        else:
+            typer.echo(made["token_value"])
+
+    @group.command("list")
+    def list_(principal: str = "", as_json: Json = False) -> None:
+        show(call("GET", f"{V1}/tokens", principal=principal)["tokens"], columns, as_json)
+
+    @group.command()
+    def revoke(token_id: str) -> None:
+        call("DELETE", f"{V1}/tokens/{part(token_id)}")
+
+
+def _audit(group: typer.Typer) -> None:
+    group.command("verify")(verify_audit)
+
+    @group.command()
+    def find(
+        actor: str = "", event: str = "", outcome: str = "", since: int = 0, limit: int = 100, as_json: Json = False
+    ) -> None:
+        """Newest first. --event may end in *; --outcome refused finds every refusal; --since is epoch ms."""
+        query = {"actor": actor, "event": event, "outcome": outcome, "since": since}
+        events = call("GET", f"{V1}/audit", max_results=limit, **query)["events"]
+        show(events, ("at", "actor", "event", "targets", "outcome", "reason"), as_json)
+
+    @group.command()
+    def export(since: int = 0) -> None:
+        """Every event as one JSON line, newest first."""
+        for event in every("GET", f"{V1}/audit", "events", since=since, max_results=1000):
+            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+
+
+def _experiments(group: typer.Typer) -> None:
+    @group.command()
+    def share(experiment: str, principal: str, level: str) -> None:
+        """LEVEL is CAN_READ, CAN_EDIT, CAN_MANAGE, or NONE to take it back. EXPERIMENT is an id or a name."""
+        call("PUT", f"{V1}/experiments/permissions", {"experiment": experiment, "principal": principal, "level": level})
+
+    @group.command()
+    def permissions(experiment: str, as_json: Json = False) -> None:
+        found = call("GET", f"{V1}/experiments/permissions", experiment=experiment)["permissions"]
+        show(found, ("principal", "level"), as_json)

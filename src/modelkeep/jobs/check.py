@@ -1,0 +1,77 @@
+"""`modelkeep check`: do the database and the storage tell the same story?"""
+
+from collections.abc import AsyncIterator
+
+from modelkeep.blobs.port import Blobs
+from modelkeep.store import files, jobs
+from modelkeep.store.db import Database, now_ms
+
+_FRESH_MS = 60 * 60_000  # objects of an open set may be younger than their rows: a write that is under way
+
+
+async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> AsyncIterator[str]:
+    """One sentence for each disagreement. With `repair`, what nothing refers to is queued for deletion."""
+    async for text in _sets(db, blobs, repair):
+        yield text
+    async for text in _storage(db, blobs, repair):
+        yield text
+    async with db.read() as tx:
+        refs = await tx.scan(
+            "SELECT s.id, s.refs, COUNT(v.id) FROM artifact_sets s LEFT JOIN model_versions v ON v.artifact_set_id = s.id "
+            "WHERE s.kind = 'version' AND s.state <> 'deleting' GROUP BY s.id, s.refs HAVING s.refs <> COUNT(v.id)"
+        )
+        dangling = await tx.scan(
+            "SELECT a.model_id, a.alias FROM aliases a LEFT JOIN model_versions v ON v.model_id = a.model_id "
+            "AND v.version = a.version WHERE v.id IS NULL"
+        )
+        homeless = await tx.scan(
+            "SELECT v.id FROM model_versions v LEFT JOIN artifact_sets s ON s.id = v.artifact_set_id "
+            "WHERE v.status = 'READY' AND (s.id IS NULL OR s.state <> 'live')"
+        )
+    for set_id, counted, real in refs:
+        yield f"Artifact set {set_id} counts {counted} references and has {real}."
+    for model_id, alias in dangling:
+        yield f"Alias '{alias}' of model {model_id} points at a version that does not exist."
+    for (version_id,) in homeless:
+        yield f"Version {version_id} is READY and has no live artifact set."
+
+
+async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
+    """Every file of every manifest against what lies in storage."""
+    async with db.read() as tx:
+        rows = await tx.scan("SELECT id, state, created_at FROM artifact_sets ORDER BY id")
+    for set_id, state, created_at in rows:
+        if state == "deleting":
+            if repair:
+                async with db.write() as tx:
+                    await jobs.enqueue(tx, "purge", set_id, now_ms())
+            continue
+        async with db.read() as tx:
+            manifest = await files.manifest(tx, set_id)
+            known = {s.object for p in await files.uploads_of(tx, set_id) for s in (await files.parts(tx, p.id)).values()}
+        there = {listed.object: listed.size for listed in await blobs.list_set(set_id)}
+        for file in manifest:
+            for segment in files.segments(file):
+                known.add(segment.object)
+                if there.get(segment.object) != segment.size:
+                    found = there.get(segment.object, "nothing")
+                    yield f"File '{file.path}' of artifact set {set_id}: {segment.size} bytes are recorded, {found} found."
+        if state == "live" or now_ms() - created_at > _FRESH_MS:
+            strays = [name for name in there if name not in known and not (blobs.direct and state == "open")]
+            for name in strays:
+                yield f"Object {name} of artifact set {set_id} is in no manifest."
+            if repair and strays:
+                async with db.write() as tx:
+                    for name in strays:
+                        await jobs.enqueue(tx, "drop", f"{set_id}/{name}", now_ms())
+
+
+async def _storage(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
+    """Sets in storage that the database does not know."""
+    async for set_id in blobs.sets():
+        async with db.read() as tx:
+            found = await files.get_set(tx, set_id)
+        if found is None:
+            yield f"Artifact set {set_id} lies in storage and is not in the database."
+            if repair:
+                await blobs.delete_set(set_id)

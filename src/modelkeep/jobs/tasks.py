@@ -1,0 +1,99 @@
+"""What the background does: purge, hash and sweep artifact sets, fail what never finalized. Each may run twice."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from modelkeep.blobs.port import Blobs
+from modelkeep.core.auditor import Auditor
+from modelkeep.store import files, jobs, versions
+from modelkeep.store.audit import AuditTarget
+from modelkeep.store.bootstrap import SYSTEM
+from modelkeep.store.db import Database, now_ms
+
+_UPLOAD_MS = 24 * 3_600_000  # how long a multipart upload may stay unfinished
+
+
+class Background(msgspec.Struct, frozen=True):
+    """What tasks work with."""
+
+    db: Database
+    blobs: Blobs
+    auditor: Auditor
+    pending_ms: int
+
+
+async def purge(at: Background, set_id: str) -> None:
+    """Free the bytes of a set without references; only then forget it, so that a crash between leaves it to be done again."""
+    async with at.db.read() as tx:
+        found = await files.get_set(tx, set_id)
+    if found is None or found.state != "deleting":
+        return
+    await at.blobs.delete_set(set_id)
+    async with at.db.write() as tx:
+        await files.forget_set(tx, set_id)
+
+
+async def hash_set(at: Background, set_id: str) -> None:
+    """Read each file once whose bytes did not pass through this server, and fill in its SHA-256."""
+    async with at.db.read() as tx:
+        manifest = await files.manifest(tx, set_id)
+    for file in manifest:
+        if file.sha256:
+            continue
+        digest = hashlib.sha256()
+        async for chunk in at.blobs.read(set_id, files.segments(file), 0, file.size):
+            digest.update(chunk)
+        async with at.db.write() as tx:
+            await files.set_sha256(tx, set_id, file.path, digest.hexdigest())
+    async with at.db.write() as tx:
+        await files.mark_hashed(tx, set_id)
+
+
+async def sweep(at: Background, set_id: str) -> None:
+    """Delete objects of a frozen set that are in no manifest: written late by URLs that were still out."""
+    async with at.db.read() as tx:
+        found = await files.get_set(tx, set_id)
+        known = {segment.object for file in await files.manifest(tx, set_id) for segment in files.segments(file)}
+    if found is None or found.state != "live":
+        return
+    strays = [listed.object for listed in await at.blobs.list_set(set_id) if listed.object not in known]
+    if strays:
+        await at.blobs.delete(set_id, strays)
+
+
+async def drop(at: Background, key: str) -> None:
+    """Delete replaced objects, given as `set/object`."""
+    set_id, _, name = key.partition("/")
+    await at.blobs.delete(set_id, [name])
+
+
+async def reap(at: Background, _: str = "") -> None:
+    """PENDING for too long becomes FAILED_REGISTRATION, and its files are freed; so are uploads that were left behind."""
+    now = now_ms()
+    async with at.db.read() as tx:
+        stale = await versions.pending_since(tx, now - at.pending_ms)
+        uploads = await files.uploads_before(tx, now - _UPLOAD_MS)
+    for version_id, set_id, name in stale:
+        async with at.db.write() as tx:
+            if await versions.fail(tx, version_id, "The files were never finalized.", SYSTEM.name, now):
+                if set_id and await files.release(tx, set_id):
+                    await jobs.enqueue(tx, "purge", set_id, now)
+            else:
+                continue
+        await at.auditor.record("version.expire", "reap", SYSTEM, [AuditTarget("MODEL_VERSION", version_id, name)])
+    for upload in uploads:
+        async with at.db.write() as tx:
+            for segment in (await files.parts(tx, upload.id)).values():
+                await jobs.enqueue(tx, "drop", f"{upload.set_id}/{segment.object}", now)
+            await files.end_upload(tx, upload.id)
+
+
+TASKS: dict[str, Callable[[Background, str], Awaitable[None]]] = {
+    "purge": purge,
+    "hash": hash_set,
+    "sweep": sweep,
+    "drop": drop,
+}
+

@@ -1,0 +1,66 @@
+"""What a first start makes: one metastore, the built-in group, an admin, `main.default`, and the deployment's secrets."""
+
+import secrets
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.kinds import Kind
+from modelkeep.core.names import METASTORE, FullName
+from modelkeep.store import principals, securables
+from modelkeep.store.db import Database, UniqueViolation, WriteTx, new_id, now_ms
+
+ADMINS = "admins"
+ADMIN = "admin"
+SYSTEM = Actor("", "modelkeep", "SERVICE_PRINCIPAL")
+"""Who acts when nobody asked: first start, jobs."""
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """Facts that every process of one deployment shares."""
+
+    metastore_id: str
+    account_id: str
+    admin_id: str
+    signing_key: str
+    """hex; signs URLs"""
+
+
+async def deployment(db: Database) -> Deployment:
+    """The deployment's facts, made on the first start (by whichever process comes first)."""
+    async with db.read() as tx:
+        row = await tx.one("SELECT value FROM deployment WHERE key = 'deployment'")
+    if row is None:
+        try:
+            async with db.write() as tx:
+                return await _first_start(tx)
+        except UniqueViolation:
+            return await deployment(db)
+    return msgspec.json.decode(row[0], type=Deployment)
+
+
+async def _first_start(tx: WriteTx) -> Deployment:
+    at, by = now_ms(), SYSTEM.name
+    made = Deployment(new_id(), new_id(), "", secrets.token_hex(32))
+    await principals.insert(tx, "GROUP", principals.ACCOUNT_USERS, by, at)
+    admins = await principals.insert(tx, "GROUP", ADMINS, by, at, account_admin=True)
+    admin = await principals.insert(tx, "USER", ADMIN, by, at)
+    await principals.add_member(tx, admins, admin)
+    made = msgspec.structs.replace(made, admin_id=admin.id)
+    await tx.run(
+        "INSERT INTO deployment (key, value) VALUES ('deployment', :value)", value=msgspec.json.encode(made).decode()
+    )
+    await tx.run(
+        "INSERT INTO securables (id, kind, space, name, name_key, owner_id, created_at, created_by, updated_at, updated_by) "
+        "VALUES (:id, 'METASTORE', 'metastore', 'metastore', 'metastore', :owner, :at, :by, :at, :by)",
+        id=made.metastore_id, owner=admins.id, at=at, by=by,
+    )  # fmt: skip
+    parent = await securables.by_name(tx, METASTORE)
+    assert parent is not None and parent.kind is Kind.METASTORE
+    name = METASTORE
+    for part in ("main", "default"):  # a home for habits of one and two levels
+        name = name.child(part)
+        await securables.insert(tx, parent, FullName(name.parts), admins.id, by, at, "", {})
+        parent = await securables.by_name(tx, name)
+        assert parent is not None
+    return made

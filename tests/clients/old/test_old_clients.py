@@ -1,0 +1,43 @@
+"""Clients of earlier years against the same server; each in an environment of its own under .cache/clients."""
+
+from pathlib import Path
+
+import pytest
+from live import Server, allow, new_catalog, run_script, succeeded
+
+HERE = Path(__file__).parent
+FLOW = HERE.parent / "flow"
+ENVIRONMENTS = HERE.parents[2] / ".cache" / "clients"
+SCRIPTS = ["register", "aliases", "govern", "promote", "delete", "refusals"]
+pytestmark = pytest.mark.clients
+
+
+def python(version: str) -> Path:
+    found = ENVIRONMENTS / version / "bin" / "python"
+    assert found.exists(), f"There is no client {version} yet: run `make test-clients`, which installs it."
+    return found
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("version", ["3.0", "2.22", "2.16"])
+def test_flow(server: Server, catalog: str, version: str, script: str) -> None:
+    more = [new_catalog(server)] if script == "promote" else []
+    succeeded(run_script(server, FLOW / f"{script}.py", catalog, *more, python=python(version)))
+
+
+@pytest.mark.parametrize(("version", "limits"), [("3.0", "limits_3_0"), ("2.22", "limits_2"), ("2.16", "limits_2")])
+def test_limits(server: Server, catalog: str, version: str, limits: str) -> None:
+    succeeded(run_script(server, HERE / f"{limits}.py", catalog, python=python(version)))
+
+
+def test_execute_is_enough_to_copy_with_3_0(server: Server, catalog: str) -> None:
+    model = f"{catalog}.ml_team.lent"
+    succeeded(run_script(server, FLOW / "release.py", model, "4", python=python("3.0")))
+    name = f"borrower@{catalog}"
+    token = server.user(name)["DATABRICKS_TOKEN"]
+    mine = new_catalog(server)
+    allow(server, name, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
+    allow(server, name, "catalog", mine, "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
+    allow(server, name, "function", model, "EXECUTE")
+    arguments = f"models:/{model}/1", f"{mine}.ml_team.copied", "4"
+    succeeded(run_script(server, FLOW / "borrow.py", *arguments, token=token, python=python("3.0")))
