@@ -66,7 +66,7 @@ class Server:
     def user(self, name: str) -> dict[str, str]:
         """A new user with a token of their own: the environment of that user's clients."""
         self.cli("users", "create", name)
-        return self.env(self.cli("tokens", "create", "--user", name).split()[-1])
+        return self.env(self.cli("tokens", "create", "--principal", name).split()[-1])
 
     def face_b(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
         """One call of the `databricks-uc` face, fields in the query of a GET and in the body of everything else."""
