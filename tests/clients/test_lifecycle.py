@@ -9,7 +9,9 @@ FLOW = Path(__file__).with_name("flow")
 pytestmark = pytest.mark.clients
 
 
-@pytest.mark.parametrize("script", ["register", "aliases", "govern", "delete", "refusals", "unsigned"])
+@pytest.mark.parametrize(
+    "script", ["register", "aliases", "govern", "delete", "refusals", "unsigned", "lineage", "foreign"]
+)
 def test_flow(server: Server, catalog: str, script: str) -> None:
     succeeded(run_script(server, FLOW / f"{script}.py", catalog))
 

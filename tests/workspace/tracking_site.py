@@ -16,6 +16,7 @@ import uvicorn
 
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
+from modelkeep.core.errors import RegistryError
 from modelkeep.store import principals
 from modelkeep.store.db import migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
@@ -113,12 +114,39 @@ class Site:
             actor = await principals.actor_of_token(tx, hashlib.sha256(bearer.encode()).hexdigest(), now_ms(), "127.0.0.1")
         if isinstance(actor, str):
             return 401, [], msgspec.json.encode({"error_code": "UNAUTHENTICATED", "message": actor})
+        if request.path.startswith("/api/2.0/fs/"):
+            return await self._files_api(request, actor)
         response = await self.workspace.handle(request, actor)
         if response is None:
             body = {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No such endpoint: {request.path}"}
             return 404, [(b"content-type", b"application/json")], msgspec.json.encode(body)
         assert isinstance(response.body, bytes)
         return response.status, response.headers, response.body
+
+    async def _files_api(self, request: Request, actor: Actor) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """As much of the Files API as artifact repositories ask of it."""
+        _, _, _, _, what, rest = request.path.split("/", 5)
+        try:
+            place = await self.workspace.internal(actor, "/" + rest, write=request.method == "PUT")
+        except RegistryError as error:
+            return error.status, [], msgspec.json.encode({"error_code": error.code, "message": error.message})
+        if place is None:
+            return 404, [], b'{"error_code":"NOT_FOUND","message":"none"}'
+        file = self.files.path(place.kind, place.id, place.path)
+        if what == "files" and request.method == "PUT":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(await request.body(64 << 20))
+            return 204, [], b""
+        if what == "files" and file.is_file():
+            return 200, [(b"content-length", str(file.stat().st_size).encode())], file.read_bytes()
+        if what == "directories" and file.is_dir():
+            entries = [
+                {"path": f"/{rest.rstrip('/')}/{p.name}", "name": p.name, "is_directory": p.is_dir()}
+                | ({} if p.is_dir() else {"file_size": p.stat().st_size})
+                for p in sorted(file.iterdir())
+            ]
+            return 200, [(b"content-type", b"application/json")], msgspec.json.encode({"contents": entries})
+        return 404, [], b'{"error_code":"NOT_FOUND","message":"none"}'
 
     async def _file(self, request: Request) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         _, _, method, kind, name, path = request.raw_path.decode().split("/", 5)

@@ -53,6 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.get_version_by_alias, versions.GetVersionByAlias, "version.get", (On("name", READ),), "read", "buffered"),
     Operation(versions.list_versions, versions.ListVersions, "version.list", (On("name", READ),), "read", "buffered"),
     Operation(versions.search_versions, versions.SearchVersions, "version.list", (), "read", "buffered"),
+    Operation(versions.find_logged_model, versions.FindLoggedModel, "version.get", (), "read", "buffered"),
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),
     Operation(versions.copy_version, versions.CopyVersion, "version.copy",

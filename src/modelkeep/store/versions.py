@@ -227,3 +227,12 @@ async def page_of_all(
         actor=actor_id, model=after[0], version=after[1], limit=limit, **params,
     )  # fmt: skip
     return [(ModelVersion(*row[: _WIDTH + 1]), bool(row[-1])) for row in rows]
+
+
+async def of_logged_model(tx: Tx, actor_id: str, logged_model_id: str) -> ModelVersion | None:
+    """The oldest version with this logged model whose registered model the actor may read."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS}, {_FULL_NAME} FROM {_FROM} WHERE v.logged_model_id = :id AND {READ_MODEL} ORDER BY v.id LIMIT 1",
+        id=logged_model_id, actor=actor_id,
+    )  # fmt: skip
+    return ModelVersion(*row) if row else None

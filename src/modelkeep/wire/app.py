@@ -4,7 +4,8 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,13 +20,22 @@ from modelkeep.wire.identity import authenticate
 from modelkeep.wire.route import Renderer, Route, Router, read_fields
 
 NOBODY = Actor("", "", "")
+_TRACKED = ("/api/", "/ajax-api/", "/ml")
+
+
+class Tracking(Protocol):
+    """The workspace's face: MLflow's tracking API and UI, behind this server's sign-in."""
+
+    async def handle(self, request: Request, actor: Actor) -> Response | None: ...
 
 
 class App:
     """Routes of all faces over one engine."""
 
-    def __init__(self, engine: Engine, routes: Sequence[Route], workspace_id: str) -> None:
+    def __init__(self, engine: Engine, routes: Sequence[Route], workspace_id: str, tracking: Tracking | None = None) -> None:
+        """`tracking` is asked for what no route names; it answers None to what is not its own."""
         self._engine = engine
+        self._tracking = tracking
         self._router = Router(routes)
         # MLflow reads the workspace of a run from this header of any answer (wire: run_tracking_server_id).
         self._common = [(b"x-databricks-org-id", workspace_id.encode()), (b"x-content-type-options", b"nosniff")]
@@ -39,17 +49,19 @@ class App:
         render: Renderer = databricks
         try:
             found = self._router.find(request.method, request.path)
-            if found is None:
-                raise NoSuchEndpoint(f"No API found for '{request.method} {request.path[:300]}'.")
-            route, path = found
-            name, render = route.path, route.render or databricks
-            if not route.public:
-                actor = await authenticate(self._engine.db, request)
-            response = await self._answer(route, request, actor, path)
+            if found is not None:
+                route, path = found
+                name, render = route.path, route.render or databricks
+                if not route.public:
+                    actor = await authenticate(self._engine.db, request)
+                response = await self._answer(route, request, actor, path)
+            else:
+                name = "tracking"
+                actor, response = await self._track(request)
         except Disconnected:
             return
         except RegistryError as error:
-            response = _refusal(render, error, request.id)
+            response = _sign_in(request, error) or _refusal(render, error, request.id)
         except Exception:
             log.exception("request failed", request_id=request.id, route=name, method=request.method)
             response = _bug(request.id)
@@ -60,6 +72,15 @@ class App:
             "request", request_id=request.id, method=request.method, path=request.path, status=response.status,
             duration_ms=round(took * 1000, 2), actor=actor.name, source=request.source,
         )  # fmt: skip
+
+    async def _track(self, request: Request) -> tuple[Actor, Response]:
+        """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
+        if self._tracking is not None and request.path.startswith(_TRACKED):
+            actor = await authenticate(self._engine.db, request)
+            response = await self._tracking.handle(request, actor)
+            if response is not None:
+                return actor, response
+        raise NoSuchEndpoint(f"No API found for '{request.method} {request.path[:300]}'.")
 
     async def _answer(self, route: Route, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         if route.handler is not None:
@@ -102,6 +123,13 @@ def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Respons
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"2"))
     return Response(status, msgspec.json.encode(body), headers)
+
+
+def _sign_in(request: Request, error: RegistryError) -> Response | None:
+    """A browser that opens a page without a session is sent to the sign-in page, and back afterwards."""
+    if not isinstance(error, Unauthenticated) or request.method != "GET" or b"text/html" not in request.headers.get(b"accept", b""):
+        return None
+    return Response(303, b"", [(b"location", b"/login?next=" + quote(request.path, safe="").encode())])
 
 
 def _bug(request_id: str) -> Response:

@@ -27,7 +27,8 @@ _HEALTHY_S = 60.0  # alive this long, the pauses begin anew
 _MAX_SOCKET_PATH = 100  # bytes; the kernel's limit is 108, 104 on macOS
 _MAX_LOG = 16 * 1024 * 1024
 # What the child may see of our environment: never our tokens, nor settings that would make MLflow a client of us.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+_OUR_ROOT = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger("modelkeep.workspace")
 
@@ -167,6 +168,7 @@ class TrackingServer:
             "MLFLOW_ENABLE_WORKSPACES": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
+            "PYTHONPATH": os.pathsep.join([str(_OUR_ROOT), *filter(os.path.isabs, sys.path)]),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -104,6 +104,12 @@ class ListVersions(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
+class FindLoggedModel(msgspec.Struct, frozen=True):
+    """Any version that came from this logged model and whose model the caller may read."""
+
+    model_id: str
+
+
 class CopyVersion(msgspec.Struct, frozen=True):
     """Server-side: the copy refers to the source's files, whatever their size."""
 
@@ -409,6 +415,10 @@ async def list_versions(ctx: Ctx, req: ListVersions, model: Securable) -> Page[M
     found = await versions.page_of_model(ctx.tx, model, int(after[0]), limit + 1)
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].version,)) if more else "")
+
+
+async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:
+    return await versions.of_logged_model(ctx.tx, ctx.actor.id, req.model_id)
 
 
 # --- credentials -----------------------------------------------------------------------------------------------------

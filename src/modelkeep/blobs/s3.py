@@ -1,0 +1,268 @@
+"""Artifact sets in an S3-compatible store: one object a file, `<root>/<set>/<path>`; clients move the bytes themselves."""
+
+import asyncio
+import hashlib
+import importlib
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from modelkeep.blobs.pipe import Part, cut, draw, pour
+from modelkeep.blobs.port import Listed, Segment, SignedUrl
+from modelkeep.core.errors import FileNotFound, InvalidArgument, LimitExceeded, RegistryError, Unavailable
+
+_PIECE = 1024 * 1024  # bytes of one read
+_PART = 16 * 1024 * 1024  # bytes of one uploaded part; also the largest object that is stored by one PUT
+_PARTS = 10_000  # S3's own limit
+_DELETE_BATCH = 1000  # S3's own limit
+_T = TypeVar("_T")
+
+
+class S3Blobs:
+    """Storage in `bucket`, under the key prefix `root`. Credentials come from the environment, as AWS tools find them."""
+
+    direct = True
+    single_put_limit = 5 * 1024**3
+
+    def __init__(self, bucket: str, root: str = "", *, endpoint: str = "", region: str = "", threads: int = 16) -> None:
+        """`endpoint`: URL of the store as clients reach it, '' for AWS; `region`: '' leaves it to the environment.
+
+        Raises Unavailable where the extra `modelkeep[s3]` is not installed.
+        """
+        self._bucket = bucket
+        self._root = f"{root.strip('/')}/" if root.strip("/") else ""
+        self._client = _client(endpoint, region, threads)
+        self._pool = ThreadPoolExecutor(threads, "s3")
+
+    async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
+        sink = _Object(self._client, self._at(set_id, path), path)
+        return await pour(self._pool, chunks, sink, _PART)
+
+    def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
+        parts = cut(segments, start, end)
+        return draw(self._pool, self._pieces(set_id, parts), end - start)
+
+    async def list_set(self, set_id: str) -> Sequence[Listed]:
+        return await self._run(self._list, set_id)
+
+    async def delete(self, set_id: str, objects: Sequence[str]) -> None:
+        await self._run(self._delete, set_id, objects)
+
+    async def delete_set(self, set_id: str) -> None:
+        """See the port. Unfinished uploads go first: one that completes in between leaves an object to delete."""
+        await self._run(self._abort_all, set_id)
+        objects = await self.list_set(set_id)
+        await self.delete(set_id, [found.object for found in objects])
+
+    async def sets(self) -> AsyncIterator[str]:
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(**self._under(""), Delimiter="/"))
+        while page := await self._run(lambda: next(pages, None)):
+            for common in page.get("CommonPrefixes", ()):
+                yield common["Prefix"][len(self._root) : -1]
+
+    async def ready(self) -> None:
+        await self._run(self._probe)
+
+    def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
+        headers = {"If-None-Match": "*"}
+        url = self._presign("put_object", self._at(set_id, path) | {"IfNoneMatch": "*"}, expires_s)
+        return SignedUrl(url, headers)
+
+    def presign_get(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
+        return SignedUrl(self._presign("get_object", self._at(set_id, path), expires_s))
+
+    async def start_multipart(self, set_id: str, path: str) -> str:
+        started = await self._run(lambda: self._client.create_multipart_upload(**self._at(set_id, path)))
+        return started["UploadId"]
+
+    def presign_part(self, set_id: str, path: str, upload_id: str, part_number: int, expires_s: int) -> SignedUrl:
+        if not 1 <= part_number <= _PARTS:
+            raise InvalidArgument(f"Part numbers go from 1 to {_PARTS}. Upload larger parts.")
+        part = self._at(set_id, path) | {"UploadId": upload_id, "PartNumber": part_number}
+        return SignedUrl(self._presign("upload_part", part, expires_s))
+
+    async def complete_multipart(
+        self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]
+    ) -> None:
+        upload = self._at(set_id, path) | {"UploadId": upload_id}
+        refused = InvalidArgument("The store refuses these parts. Send every part's number and ETag, or upload again.")
+        await self._run(lambda: _complete(self._client, upload, parts), refused=refused)
+
+    async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None:
+        await self._run(lambda: _abort(self._client, self._at(set_id, path) | {"UploadId": upload_id}))
+
+    def _at(self, set_id: str, path: str) -> dict[str, Any]:
+        return {"Bucket": self._bucket, "Key": f"{self._root}{set_id}/{path}"}
+
+    def _under(self, set_id: str) -> dict[str, Any]:
+        return {"Bucket": self._bucket, "Prefix": f"{self._root}{set_id}/" if set_id else self._root}
+
+    def _presign(self, operation: str, params: dict[str, Any], expires_s: int) -> str:
+        with _storage():
+            return self._client.generate_presigned_url(operation, Params=params, ExpiresIn=expires_s)
+
+    def _pieces(self, set_id: str, parts: Sequence[Part]) -> Generator[bytes, None, None]:
+        for part in parts:
+            left = part.end - part.start
+            with _storage():
+                at = self._at(set_id, part.object)
+                body = self._client.get_object(**at, Range=f"bytes={part.start}-{part.end - 1}")["Body"]
+                with body:
+                    while left:
+                        piece = body.read(min(_PIECE, left))
+                        if not piece:
+                            raise Unavailable("A stored file is shorter than recorded. Its operator should look there.")
+                        left -= len(piece)
+                        yield piece
+
+    def _list(self, set_id: str) -> list[Listed]:
+        prefix = self._under(set_id)
+        found = [
+            Listed(
+                entry["Key"][len(prefix["Prefix"]) :],
+                entry["Size"],
+                entry["ETag"].strip('"'),
+                int(entry["LastModified"].timestamp() * 1000),
+            )
+            for page in self._client.get_paginator("list_objects_v2").paginate(**prefix)
+            for entry in page.get("Contents", ())
+        ]
+        return sorted(found, key=lambda entry: entry.object)
+
+    def _delete(self, set_id: str, objects: Sequence[str]) -> None:
+        for first in range(0, len(objects), _DELETE_BATCH):
+            keys = [{"Key": self._at(set_id, name)["Key"]} for name in objects[first : first + _DELETE_BATCH]]
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+            if failed := answer.get("Errors"):
+                raise Unavailable(
+                    f"The store does not delete: {failed[0].get('Code')}. Its operator should look there."
+                )
+
+    def _abort_all(self, set_id: str) -> None:
+        for page in self._client.get_paginator("list_multipart_uploads").paginate(**self._under(set_id)):
+            for upload in page.get("Uploads", ()):
+                where = {"Bucket": self._bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                _abort(self._client, where)
+
+    def _probe(self) -> None:
+        at = {"Bucket": self._bucket, "Key": f"{self._root}.ready"}
+        self._client.put_object(**at, Body=b"ready")
+        if self._client.get_object(**at)["Body"].read() != b"ready":
+            raise Unavailable("The store does not return what was written to it. Its operator should look there.")
+
+    async def _run(self, call: Callable[..., _T], *args: object, refused: RegistryError | None = None) -> _T:
+        def guarded() -> _T:
+            with _storage(refused):
+                return call(*args)
+
+        return await asyncio.wrap_future(self._pool.submit(guarded))
+
+
+class _Object:
+    """One object on its way: one PUT where it is small, else parts of one size (some stores insist on that)."""
+
+    def __init__(self, client: Any, at: dict[str, Any], path: str) -> None:
+        self._client, self._at, self._path = client, at, path
+        self._upload: dict[str, Any] = {}
+        self._parts: list[tuple[int, str]] = []
+        self._rest = bytearray()
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._hash.update(chunk)
+            self._size += len(chunk)
+            self._rest += chunk
+        while len(self._rest) > _PART:
+            part = bytes(memoryview(self._rest)[:_PART])
+            del self._rest[:_PART]
+            self._send(part)
+
+    def finish(self, chunks: list[bytes]) -> Segment:
+        self.write(chunks)
+        if self._upload:
+            self._send(bytes(self._rest))
+            with _storage():
+                _complete(self._client, self._upload, self._parts)
+        else:
+            with _storage():
+                self._client.put_object(**self._at, Body=bytes(self._rest))
+        return Segment(self._path, self._size, self._hash.hexdigest())
+
+    def discard(self) -> None:
+        if self._upload:
+            with suppress(RegistryError), _storage():
+                _abort(self._client, self._upload)
+
+    def _send(self, part: bytes) -> None:
+        number = len(self._parts) + 1
+        if number > _PARTS:
+            raise LimitExceeded(f"A file sent through this server may have {_PARTS * _PART} bytes. Use upload URLs.")
+        with _storage():
+            if not self._upload:
+                started = self._client.create_multipart_upload(**self._at)
+                self._upload = self._at | {"UploadId": started["UploadId"]}
+            sent = self._client.upload_part(**self._upload, PartNumber=number, Body=part)
+        self._parts.append((number, sent["ETag"]))
+
+
+def _client(endpoint: str, region: str, connections: int) -> Any:
+    try:
+        session = importlib.import_module("botocore.session").get_session()
+        config = importlib.import_module("botocore.config").Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if endpoint else "auto"},
+            # The newer default adds checksum headers that several compatible stores refuse.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            max_pool_connections=connections,
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "max_attempts": 3},
+        )
+    except ModuleNotFoundError as error:
+        raise Unavailable("Storage in S3 needs a package that is absent. Install `modelkeep[s3]`.") from error
+    with _storage():
+        return session.create_client("s3", region_name=region or None, endpoint_url=endpoint or None, config=config)
+
+
+def _complete(client: Any, upload: dict[str, Any], parts: Sequence[tuple[int, str]]) -> None:
+    listed = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(parts)]
+    client.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
+
+
+def _abort(client: Any, upload: dict[str, Any]) -> None:
+    try:
+        client.abort_multipart_upload(**upload)
+    except client.exceptions.NoSuchUpload:
+        return
+
+
+@contextmanager
+def _storage(refused: RegistryError | None = None) -> Generator[None, None, None]:
+    """Turn what the store answers, or does not, into the errors that the port promises.
+
+    `refused` is raised where the store calls the request itself wrong.
+    """
+    errors = importlib.import_module("botocore.exceptions")
+    try:
+        yield
+    except errors.ClientError as error:
+        raise _translated(error, refused) from error
+    except errors.BotoCoreError as error:
+        reason = type(error).__name__
+        raise Unavailable(
+            f"The store does not answer ({reason}). Its operator should check endpoint and keys."
+        ) from error
+
+
+def _translated(error: Any, refused: RegistryError | None) -> RegistryError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if refused and 400 <= status < 500 and status not in (401, 403, 429):
+        return refused
+    if code in ("NoSuchKey", "NoSuchUpload", "404"):
+        return FileNotFound("The store does not have this file. Upload it, or its operator should look there.")
+    return Unavailable(f"The store refuses: {code or status}. Its operator should check bucket, keys and permissions.")
