@@ -1,6 +1,8 @@
 """What an operation is: a name, what it needs on which securables, what it leaves in the audit log, and its function."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -49,7 +51,13 @@ class Operation(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        return self.run.__name__
+        """The request's type in snake case: create_model, get_version_by_alias, ..."""
+        return _snake(self.request.__name__)
+
+
+@lru_cache(maxsize=None)
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 class DatasetInput(msgspec.Struct, frozen=True):

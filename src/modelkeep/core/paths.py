@@ -49,8 +49,6 @@ class ArtifactPath(msgspec.Struct, frozen=True):
         return tuple("/".join(names[:depth]) for depth in range(1, len(names)))
 
 
-ROOT = ArtifactPath("")
-
 
 def _check(text: str) -> None:
     try:
@@ -59,28 +57,24 @@ def _check(text: str) -> None:
         raise InvalidArgument("An artifact path must be valid Unicode.") from error
     if size > MAX_PATH or text.count("/") >= MAX_DEPTH:
         raise InvalidArgument(f"An artifact path has at most {MAX_PATH} bytes and {MAX_DEPTH} levels.")
-    if not text or text.isascii() and text.replace("/", "").replace("_", "").isalnum() and _plain(text):
-        return
     if "\ufffd" in text:
         raise InvalidArgument("An artifact path must be percent-encoded UTF-8.")
-    for read in _readings(text):
-        if not _plain(read):
-            raise InvalidArgument(
-                f"Bad artifact path {text[:200]!r}: give names separated by single slashes, from the artifact root."
-            )
+    if text and not _harmless(text):
+        raise InvalidArgument(
+            f"Bad artifact path {text[:200]!r}: give names separated by single slashes, from the artifact root."
+        )
 
 
-def _readings(text: str) -> list[str]:
-    """The text as it is, and as parsers would see it that decode it again, or fold look-alikes to ASCII."""
-    found = [text]
-    while "%" in found[-1] and (decoded := unquote(found[-1])) != found[-1]:
-        if _LAX_ESCAPE.search(found[-1]) or len(found) > _MOST_DECODINGS:
-            found.append("..")
-            break
-        found.append(decoded)
-    if "%" in text and _LAX_ESCAPE.search(text):
-        found.append("..")
-    return found + [unicodedata.normalize("NFKC", read) for read in found if not read.isascii()]
+def _harmless(text: str) -> bool:
+    """Also for parsers that decode it again, however often, and for those that fold look-alikes to ASCII."""
+    for _ in range(_MOST_DECODINGS):
+        folded = unicodedata.normalize("NFKC", text)
+        if not _plain(text) or not _plain(folded) or _LAX_ESCAPE.search(folded):
+            return False
+        if (decoded := unquote(folded)) == folded:
+            return True
+        text = decoded
+    return False
 
 
 def _plain(text: str) -> bool:
@@ -88,3 +82,6 @@ def _plain(text: str) -> bool:
     if "\\" in text or _DRIVE.match(text) or any(unicodedata.category(c) in _HIDDEN or c in _BIDI for c in text):
         return False
     return all(part.strip(" .") for part in text.split("/"))
+
+
+ROOT = ArtifactPath("")

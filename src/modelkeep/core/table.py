@@ -28,6 +28,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.get_container, catalogs.GetCatalog, "catalog.get", (On("name", SEE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_container, catalogs.GetSchema, "schema.get", (On("name", SEE_SCHEMA),), "read", "buffered"),
     Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),
+    Operation(catalogs.update_comment, catalogs.UpdateCatalogComment, "securable.update", (On("name", OWNER),)),
+    Operation(catalogs.update_spec, catalogs.UpdateCatalogSpec, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateSpec, "securable.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.transfer_ownership, catalogs.TransferOwnership, "securable.transfer", (On("name", OWNER_OR_MANAGE),)),
     Operation(catalogs.rename_catalog, catalogs.RenameCatalog, "catalog.rename", (On("name", OWNER),)),

@@ -15,9 +15,12 @@ jobs_waiting = Gauge("modelkeep_jobs_waiting", "Jobs that wait or run.", registr
 jobs_dead = Gauge("modelkeep_jobs_dead", "Jobs given up after all attempts: somebody has to look.", registry=registry)
 
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+
+
 def request(route: str, method: str, status: int, took: float) -> None:
     """`took` in seconds."""
-    requests.labels(route, method, str(status)).inc()
+    requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
     seconds.labels(route).observe(took)
 
 

@@ -67,11 +67,19 @@ class UpdateComment(msgspec.Struct, frozen=True):
     comment: str
 
 
+class UpdateCatalogComment(UpdateComment, frozen=True):
+    """A metastore admin may change a catalog's owner, and nothing else of it (databricks-sdk, CatalogsAPI.update)."""
+
+
 class UpdateSpec(msgspec.Struct, frozen=True):
     """Merge into the kind's own fields."""
 
     name: FullName
     spec: dict[str, str]
+
+
+class UpdateCatalogSpec(UpdateSpec, frozen=True):
+    pass
 
 
 class TransferOwnership(msgspec.Struct, frozen=True):

@@ -93,17 +93,19 @@ def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
     return catalogs.CreateSchema(name=_catalog(f.catalog_name).child(f.name), comment=f.comment, spec=_spec(f.properties))
 
 
+_CATALOG = (catalogs.GetCatalog, catalogs.RenameCatalog, catalogs.UpdateCatalogComment, catalogs.UpdateCatalogSpec)
+_SCHEMA = (catalogs.GetSchema, catalogs.RenameSchema, catalogs.UpdateComment, catalogs.UpdateSpec)
+
+
 def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     """One PATCH, several needs: all changes happen, or none."""
     name = parse_full_name(f.full_name, kind)
-    get, rename = (
-        (catalogs.GetCatalog, catalogs.RenameCatalog) if kind is Kind.CATALOG else (catalogs.GetSchema, catalogs.RenameSchema)
-    )
+    get, rename, comment, spec = _CATALOG if kind is Kind.CATALOG else _SCHEMA
     asked: list[msgspec.Struct] = []
     if f.comment is not None:
-        asked.append(catalogs.UpdateComment(name, f.comment))
+        asked.append(comment(name, f.comment))
     if f.properties is not None:
-        asked.append(catalogs.UpdateSpec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
+        asked.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
     if f.new_name is not None and f.new_name.lower() != name.parts[-1]:
         new = name.parent.child(f.new_name.rpartition(".")[2] if kind is Kind.SCHEMA else f.new_name)
         asked.append(rename(name, new))

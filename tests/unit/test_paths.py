@@ -1,0 +1,84 @@
+"""What an artifact path may be, and that nothing which any parser reads as a way out becomes one."""
+
+import posixpath
+import unicodedata
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.paths import MAX_DEPTH, MAX_PATH, ROOT, ArtifactPath
+
+WAYS_OUT = [
+    "..", ".", "/", "//", "/etc/passwd", "a//b", "a/../b", "a/./b", "../a", "a/..", "...", "a/... /b", ".. ", " ", "a/ /b",
+    "..\\a", "a\\b", "\\", "C:", "C:/x", "c:x", "a\0b", "a\nb", "a\rb", "a\x7fb", "a\u2028b", "a\u202eb", "\ud800",
+    "%2e%2e/a", "%2E%2e", ".%2e", "%252e%252e/a", "%25252e%25252e", "a%2f%2fb", "%2fetc", "a/%2e/b", "%5c..", "..%5cx",
+    "%00", "a%2500", "%c0%ae%c0%ae/a", "%25c0%25ae", "%e0%80%ae", "%u002e%u002e/a", "%43:", "x/%2e%2e%2fy", "a%0d%0ab",
+    "．．/a", "‥/a", "a/．/b", "a／／b", "／etc", "＼＼x", "％2e％2e/a", "%ef%bc%8e%ef%bc%8e/a", "a\ufffdb", "%2525" * 40 + "/..",
+]  # fmt: skip
+NAMES = [
+    "MLmodel", "data/model.pkl", "sub dir é.bin", "a b/c d", "a#b", "a?b=c", "100%", "50%off/x", "a%20b", "ünï/ço∂é", "日本/モデル",
+    "emoji 🎉.txt", ".hidden", "a..b", "..a", "a/.git/b", "trailing.", "a:b", "x;y&z", "~", "a'b\"c", "<script>.txt", "-rf", "*",
+    "a" * 255, "python_model.pkl", "%zz", "a%2Fb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WAYS_OUT)
+def test_ways_out_are_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        ArtifactPath(text)
+    with pytest.raises(InvalidArgument):
+        ArtifactPath.file(text)
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_names_are_kept_as_they_are(text: str) -> None:
+    assert ArtifactPath(text).text == ArtifactPath.file(text).text == text
+
+
+def test_the_root_and_directories() -> None:
+    assert ArtifactPath.parse("") == ArtifactPath.parse("/") == ROOT
+    assert ArtifactPath.parse("a/b/") == ArtifactPath("a/b")
+    assert ArtifactPath("a/b/c").parents == ("a", "a/b")
+    for text in ("", "a/"):
+        with pytest.raises(InvalidArgument, match="Name the file"):
+            ArtifactPath.file(text)
+
+
+def test_lengths() -> None:
+    ArtifactPath("a" * MAX_PATH)
+    ArtifactPath("/".join("a" * MAX_DEPTH))
+    for text in ("a" * (MAX_PATH + 1), "é" * MAX_PATH, "/".join("a" * (MAX_DEPTH + 1))):
+        with pytest.raises(InvalidArgument, match="at most"):
+            ArtifactPath(text)
+
+
+_pieces = st.sampled_from(
+    [".", "..", "/", "\\", "%2e", "%2E", "%2f", "%5c", "%25", "%00", "．", "‥", "／", "\0", "C:", " ", "a", "é", "%c0%ae", "%u002e", "~"]
+)
+
+
+@given(st.lists(_pieces | st.text(max_size=3), max_size=12).map("".join))
+def test_whatever_is_accepted_stays_inside_for_every_reader(text: str) -> None:
+    try:
+        path = ArtifactPath.parse(text)
+    except InvalidArgument:
+        return
+    assert path.text in (text, text[:-1])
+    seen = path.text
+    for _ in range(10):
+        for read in (seen, unicodedata.normalize("NFKC", seen), seen.replace("\\", "/")):
+            resolved = posixpath.normpath(posixpath.join("/root/set", read))
+            assert resolved == "/root/set" or resolved.startswith("/root/set/")
+            assert "\0" not in read and "\\" not in read
+        seen = unquote(seen)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=8), min_size=1, max_size=5))
+def test_letters_and_digits_pass_in_every_script_and_survive_encoding(names: list[str]) -> None:
+    text = "/".join(names)
+    if any(unicodedata.normalize("NFKC", text).count(c) != text.count(c) for c in "/."):
+        return  # a letter that folds to punctuation
+    assert ArtifactPath(unquote(quote(text))).text == text
