@@ -1,0 +1,91 @@
+"""Writes docs/reference/*.md from the code itself: operations, privileges, settings, errors. `--check` only compares."""
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+
+import msgspec
+
+from modelkeep import settings
+from modelkeep.core import errors
+from modelkeep.core.kinds import RULES
+from modelkeep.core.operation import Operation
+from modelkeep.core.table import OPERATIONS
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+HEAD = "<!-- Written by tools/reference.py; change the code, then run `make docs`. -->\n\n"
+RECORDS = {
+    "in_tx": "with the change", "own_tx": "at once", "buffered": "within a second", "vending": "counted by the minute",
+}  # fmt: skip
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(cell.replace("\n", " ") for cell in row) + " |" for row in rows)]) + "\n"
+
+
+def needs(op: Operation) -> str:
+    if op.account_admin:
+        return "account admin"
+    told: list[str] = []
+    for on in op.targets:
+        ways = [privilege.words for privilege in on.need.any_of]
+        ways += ["ownership"] * on.need.owner + ["MANAGE"] * on.need.manage + ["metastore admin"] * on.need.admin
+        told.append(f"{' or '.join(ways) or 'signed in'} on {'the parent of ' * on.parent}`{on.field}`")
+    return "; ".join(told) or "signed in (answers hold what the caller may see)"
+
+
+def operations() -> str:
+    rows = [(f"`{op.name}`", needs(op), f"`{op.audit}`", RECORDS[op.record]) for op in OPERATIONS]
+    return (
+        "# Operations\n\nEvery need comes after the usage of each parent: USE CATALOG and USE SCHEMA (or MANAGE, ownership, metastore "
+        "admin).\n\n" + table(("Operation", "Needs", "Audit event", "Recorded"), rows)
+    )
+
+
+def privileges() -> str:
+    rows = [
+        (rules.label, ", ".join(sorted(p.words for p in rules.grantable)), ", ".join(f"`{name}`" for name in rules.wire))
+        for rules in RULES.values()
+    ]
+    return "# Privileges\n\n" + table(("Securable", "Can be granted", "Securable types in paths and SQL"), rows)
+
+
+def settings_page() -> str:
+    tree = ast.parse(inspect.getsource(settings.Settings))
+    body = tree.body[0].body  # type: ignore[attr-defined]
+    told = {
+        before.target.id: after.value.value
+        for before, after in zip(body, body[1:], strict=False)
+        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr)
+    }
+    rows = [
+        (f"`MODELKEEP_{f.name.upper()}`", f"`{f.default!r}`", told.get(f.name, "")) for f in msgspec.structs.fields(settings.Settings)
+    ]
+    return "# Settings\n\n" + table(("Variable", "Default", "Meaning"), rows)
+
+
+def errors_page() -> str:
+    kinds = [c for c in vars(errors).values() if inspect.isclass(c) and issubclass(c, errors.RegistryError) and c is not errors.RegistryError]
+    rows = [(c.__name__, str(c.status), f"`{c.code}`", inspect.getdoc(c) or "") for c in kinds]
+    return "# Errors\n\n" + table(("Error", "HTTP status", "Code", "Meaning, and what to do"), rows)
+
+
+PAGES = {"operations.md": operations, "privileges.md": privileges, "settings.md": settings_page, "errors.md": errors_page}
+
+
+def main() -> None:
+    stale: list[str] = []
+    for name, page in PAGES.items():
+        path, text = FOLDER / name, HEAD + page()
+        if not path.exists() or path.read_text() != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text)
+    if stale and "--check" in sys.argv:
+        sys.exit(f"Out of date: {', '.join(stale)}. Run `make docs`.")
+
+
+if __name__ == "__main__":
+    main()
