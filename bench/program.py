@@ -19,7 +19,7 @@ from typing import Any
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
-START_S = 120.0
+START_S = 300.0
 
 
 class Missing(Exception):

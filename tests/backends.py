@@ -81,21 +81,23 @@ def running_seaweedfs() -> Iterator[Seaweed]:
     """Start SeaweedFS (master, volume, filer and S3 in one process) on free loopback ports; stop it at the end."""
     weed = Path(sys.executable).with_name("weed")
     names = ("master", "volume", "filer", "s3")
-    ports = free_ports(2 * len(names))
+    ports = dict(zip([*names, *(f"{name}.grpc" for name in names)], free_ports(2 * len(names)), strict=True))
     with tempfile.TemporaryDirectory(prefix="modelkeep-seaweedfs-") as home:
-        store = Seaweed(f"http://{LOOPBACK}:{ports[names.index('s3')]}")
+        store = Seaweed(f"http://{LOOPBACK}:{ports['s3']}")
         config = Path(home, "s3.json")
         key = {"accessKey": store.access_key, "secretKey": store.secret_key}
         config.write_text(json.dumps({"identities": [{"name": "tests", "credentials": [key], "actions": ["Admin"]}]}))
-        flags = [f"-{name}.port={port}" for name, port in zip(names, ports, strict=False)]
-        flags += [f"-{name}.port.grpc={port}" for name, port in zip(names, ports[len(names) :], strict=False)]
-        flags += [f"-dir={home}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", "-filer", "-s3", f"-s3.config={config}"]
-        flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=50", "-volume.preStopSeconds=1"]
+        flags = [f"-dir={home}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", "-filer", "-s3", f"-s3.config={config}"]
+        flags += [f"-{name}.port={ports[name]}" for name in names]
+        flags += [f"-{name}.port.grpc={ports[f'{name}.grpc']}" for name in names]
+        flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+        flags += ["-master.volumeSizeLimitMB=1024", "-volume.max=50"]
         flags += [f"-filer.localSocket={home}/filer.sock", f"-s3.localSocket={home}/s3.sock"]
-        flags += ["-master.volumeSizeLimitMB=1024", "-master.telemetry=false"]
         # Its orderly stop takes ten seconds, for data that are thrown away.
         with running([str(weed), "server", *flags], Path(home), lambda: has_bucket(store), signal.SIGKILL):
             yield store
+    for name in names:  # sockets whose place no flag changes
+        Path(f"/tmp/seaweedfs-{name}-grpc-{ports[f'{name}.grpc']}.sock").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -198,7 +200,7 @@ def has_bucket(store: Seaweed) -> bool:
     )
     try:
         client.create_bucket(Bucket=store.bucket)
-        client.put_object(Bucket=store.bucket, Key="first", Body=b"")
+        client.put_object(Bucket=store.bucket, Key="first", Body=b"x")
         client.delete_object(Bucket=store.bucket, Key="first")
     except (BotoCoreError, ClientError):
         return False

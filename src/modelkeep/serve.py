@@ -1,10 +1,9 @@
 """Putting the parts together: the only module that sees everything."""
 
-import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,16 @@ import msgspec
 
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs
+from modelkeep.blobs.sign import Signer
+from modelkeep.blobs.sign import Signer
 from modelkeep.core.auditor import Auditor
+from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import InvalidArgument, RegistryError
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.model import ModelVersion
 from modelkeep.core.names import Limits
 from modelkeep.core.operation import Services
+from modelkeep.core.ops import versions
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.observe.logs import log
@@ -123,29 +127,64 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry) -> AsyncIterator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
+    from modelkeep.wire.console import session
     from modelkeep.wire.console import routes as console
+    from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
     from modelkeep.wire.unity import routes as unity
 
-    settings, facts = registry.settings, registry.facts
+    settings, facts, engine = registry.settings, registry.facts, registry.engine
+    signer = Signer(bytes.fromhex(facts.signing_key))
 
     async def ready() -> None:
         async with registry.db.read() as tx:
             await tx.one("SELECT 1")
         await registry.blobs.ready()
 
-    routes = [
-        *console.routes(settings.workspace_id, facts.account_id, ready),
-        *mlflow.routes(settings.files_api),
-        *unity.routes(facts.metastore_id),
-    ]
-    yield App(registry.engine, routes, settings.workspace_id)
+    async with workspace(registry, signer) as tracking:
+        engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
+        routes = [
+            *console.routes(settings.workspace_id, facts.account_id, ready),
+            *session.routes(registry.db, settings.address, "/ml/" if tracking else ""),
+            *mlflow.routes(settings.files_api),
+            *unity.routes(facts.metastore_id),
+            *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
+        ]
+        yield App(engine, routes, settings.workspace_id, tracking)
 
 
-def stop_signals(stop: Any) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+@asynccontextmanager
+async def workspace(registry: Registry, signer: Signer) -> AsyncIterator[Any]:
+    """MLflow's tracking server as a child; None where the settings say so."""
+    settings, engine = registry.settings, registry.engine
+    if not settings.workspace:
+        yield None
+        return
+    from modelkeep.wire.files.artifacts import Artifacts
+    from modelkeep.wire.files.urls import Urls
+    from modelkeep.workspace.child import TrackingServer
+    from modelkeep.workspace.desk import KnownModel
+    from modelkeep.workspace.workspace import Workspace
 
+    if find_spec("mlflow") is None:
+        raise InvalidArgument(
+            "The workspace needs MLflow: pip install 'modelkeep[workspace]', or run without it (--no-workspace, MODELKEEP_WORKSPACE=0)."
+        )
 
-__all__ = ["Registry", "RegistryError", "application", "opened", "run"]
+    async def known(actor: Actor, model_id: str) -> KnownModel | None:
+        found: ModelVersion | None = await engine.execute(actor, versions.FindLoggedModel(model_id))
+        if found is None:
+            return None
+        name = found.model.rpartition(".")[2]
+        return KnownModel(
+            model_id, name, found.experiment_id or "0", found.run_id, tuple(found.params), tuple(found.metrics),
+            found.created_at, found.updated_at,
+        )  # fmt: skip
+
+    child = TrackingServer(settings.data, settings.database_url)
+    artifacts = Artifacts(registry.db, Urls(registry.db, signer, engine.services.url_ms))
+    await child.start()
+    try:
+        yield Workspace(registry.db, child, artifacts, registry.auditor, known, settings.workspace_id)
+    finally:
+        await child.stop()

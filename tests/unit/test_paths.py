@@ -20,7 +20,7 @@ WAYS_OUT = [
 ]  # fmt: skip
 NAMES = [
     "MLmodel", "data/model.pkl", "sub dir é.bin", "a b/c d", "a#b", "a?b=c", "100%", "50%off/x", "a%20b", "ünï/ço∂é", "日本/モデル",
-    "emoji 🎉.txt", ".hidden", "a..b", "..a", "a/.git/b", "trailing.", "a:b", "x;y&z", "~", "a'b\"c", "<script>.txt", "-rf", "*",
+    "emoji 🎉.txt", ".hidden", "a..b", "..a", "a/.git/b", "trailing.", "ab:c", "x;y&z", "~", "a'b\"c", "<script>.txt", "-rf", "*",
     "a" * 255, "python_model.pkl", "%zz", "a%2Fb",
 ]  # fmt: skip
 

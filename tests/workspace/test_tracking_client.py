@@ -6,7 +6,6 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from sklearn.linear_model import LogisticRegression
-
 from workspace.tracking_site import Site
 
 pytestmark = pytest.mark.clients
@@ -44,8 +43,12 @@ def test_experiment_run_metrics_model(client: MlflowClient, as_alice: Site) -> N
     assert (logged.artifact_location, str(logged.status), logged.source_run_id) == (home, "READY", run.info.run_id)
     assert mlflow.sklearn.load_model(info.model_uri).predict([[5.0]]).tolist() == [1]
     assert mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model").predict([[5.0]]).tolist() == [1]
-    assert [r.info.run_id for r in client.search_runs([experiment.experiment_id], "metrics.loss < 1")] == [run.info.run_id]
-    assert [m.model_id for m in mlflow.search_logged_models([experiment.experiment_id], output_format="list")] == [info.model_id]
+    assert [r.info.run_id for r in client.search_runs([experiment.experiment_id], "metrics.loss < 1")] == [
+        run.info.run_id
+    ]
+    assert [m.model_id for m in mlflow.search_logged_models([experiment.experiment_id], output_format="list")] == [
+        info.model_id
+    ]
     assert mlflow.search_experiments(filter_string="name = '/Users/alice@x.io/flow'")[0].tags.keys() == set()
 
 
@@ -71,7 +74,9 @@ def test_dataset_source_is_kept_for_each_run(client: MlflowClient) -> None:
         (item,) = client.get_run(run_id).inputs.dataset_inputs
         assert json.loads(item.dataset.source) == {"delta_table_id": table_id}
         assert item.tags[0].value == "training"
-    found = {r.info.run_id: r.inputs.dataset_inputs[0].dataset.source for r in client.search_runs([run.info.experiment_id])}
+    found = {
+        r.info.run_id: r.inputs.dataset_inputs[0].dataset.source for r in client.search_runs([run.info.experiment_id])
+    }
     assert {run_id: json.loads(found[run_id])["delta_table_id"] for run_id, _ in sources} == dict(sources)
 
 

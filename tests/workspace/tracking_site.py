@@ -111,7 +111,9 @@ class Site:
             return await self._file(request)
         bearer = request.header(b"authorization").removeprefix("Bearer ")
         async with self.db.read() as tx:
-            actor = await principals.actor_of_token(tx, hashlib.sha256(bearer.encode()).hexdigest(), now_ms(), "127.0.0.1")
+            actor = await principals.actor_of_token(
+                tx, hashlib.sha256(bearer.encode()).hexdigest(), now_ms(), "127.0.0.1"
+            )
         if isinstance(actor, str):
             return 401, [], msgspec.json.encode({"error_code": "UNAUTHENTICATED", "message": actor})
         if request.path.startswith("/api/2.0/fs/"):

@@ -1,4 +1,4 @@
-"""Artifact sets in an S3-compatible store: one object a file, `<root>/<set>/<path>`; clients move the bytes themselves."""
+"""Artifact sets in an S3-compatible store: one object a file, `<root>/<set>/<path>`, which clients reach by URLs."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 class S3Blobs:
-    """Storage in `bucket`, under the key prefix `root`. Credentials come from the environment, as AWS tools find them."""
+    """Storage in `bucket`, under the key prefix `root`. Credentials are found as AWS tools find them."""
 
     direct = True
     single_put_limit = 5 * 1024**3
@@ -56,10 +56,14 @@ class S3Blobs:
         await self.delete(set_id, [found.object for found in objects])
 
     async def sets(self) -> AsyncIterator[str]:
-        pages = iter(self._client.get_paginator("list_objects_v2").paginate(**self._under(""), Delimiter="/"))
+        # Without a delimiter: some stores go on listing a "folder" whose objects are gone.
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(**self._under("")))
+        last = ""
         while page := await self._run(lambda: next(pages, None)):
-            for common in page.get("CommonPrefixes", ()):
-                yield common["Prefix"][len(self._root) : -1]
+            for entry in page.get("Contents", ()):
+                set_id, inside, _ = entry["Key"][len(self._root) :].partition("/")
+                if inside and set_id != last:
+                    yield (last := set_id)
 
     async def ready(self) -> None:
         await self._run(self._probe)
@@ -81,6 +85,11 @@ class S3Blobs:
             raise InvalidArgument(f"Part numbers go from 1 to {_PARTS}. Upload larger parts.")
         part = self._at(set_id, path) | {"UploadId": upload_id, "PartNumber": part_number}
         return SignedUrl(self._presign("upload_part", part, expires_s))
+
+    async def write_part(self, set_id: str, path: str, upload_id: str, part_number: int, data: bytes) -> str:
+        part = self._at(set_id, path) | {"UploadId": upload_id, "PartNumber": part_number}
+        sent = await self._run(lambda: self._client.upload_part(**part, Body=data))
+        return sent["ETag"]
 
     async def complete_multipart(
         self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]
@@ -147,6 +156,7 @@ class S3Blobs:
 
     def _probe(self) -> None:
         at = {"Bucket": self._bucket, "Key": f"{self._root}.ready"}
+        self._client.head_bucket(Bucket=self._bucket)  # first: some stores make a missing bucket on a write
         self._client.put_object(**at, Body=b"ready")
         if self._client.get_object(**at)["Body"].read() != b"ready":
             raise Unavailable("The store does not return what was written to it. Its operator should look there.")
@@ -263,6 +273,6 @@ def _translated(error: Any, refused: RegistryError | None) -> RegistryError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if refused and 400 <= status < 500 and status not in (401, 403, 429):
         return refused
-    if code in ("NoSuchKey", "NoSuchUpload", "404"):
-        return FileNotFound("The store does not have this file. Upload it, or its operator should look there.")
+    if code in ("NoSuchKey", "NoSuchUpload"):
+        return FileNotFound("The store does not hold this file. Upload it again, or have the operator run `modelkeep check`.")
     return Unavailable(f"The store refuses: {code or status}. Its operator should check bucket, keys and permissions.")

@@ -1,4 +1,4 @@
-"""Tokens that this server puts into its own upload and download URLs: who holds one may do what it says, until it expires."""
+"""Tokens in this server's own upload and download URLs: who holds one may do what it says, until it expires."""
 
 import base64
 import hmac
@@ -32,7 +32,7 @@ class Signer:
     """
 
     def __init__(self, secret: bytes, now_ms: Callable[[], int] = _now_ms) -> None:
-        """`secret`: at least 32 random bytes, the same for every process of a deployment. Raises ValueError if shorter."""
+        """`secret`: at least 32 random bytes, one for all processes of a deployment. Raises ValueError if shorter."""
         if len(secret) < _MIN_SECRET:
             raise ValueError(f"a signing secret needs {_MIN_SECRET} bytes or more")
         self._secret = secret
@@ -45,7 +45,7 @@ class Signer:
         return f"{claims}.{self._mac(claims)}"
 
     def verify(self, token: str, type: type[_T]) -> _T:
-        """The payload. Raises PermissionDenied where the token is not ours, was made for another use, or has expired."""
+        """The payload. Raises PermissionDenied where the token is not ours, is for another use, or has expired."""
         claims, _, mac = token.rpartition(".")
         if not hmac.compare_digest(mac.encode(errors="replace"), self._mac(claims).encode()):
             raise _refusal()

@@ -40,6 +40,8 @@ class Need(msgspec.Struct, frozen=True):
     manage: bool = False
     admin: bool = False
     """The metastore admin may."""
+    browse: bool = False
+    """BROWSE on the catalog suffices, without the usage of any parent ("view metadata", privileges reference)."""
 
     def words(self) -> str:
         """For messages and the reference: the privilege that is asked for first."""
@@ -110,6 +112,8 @@ def blocked_at(chain: Sequence[Link]) -> Decision | None:
 
 def decide(need: Need, chain: Sequence[Link]) -> Decision:
     """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way."""
+    if need.browse and Privilege.BROWSE in effective(chain[:2]):
+        return Decision(True, Privilege.BROWSE.words)
     if blocked := blocked_at(chain[:-1]):
         return blocked
     target = chain[-1]

@@ -88,6 +88,10 @@ class Tracking(Protocol):
 
     async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None: ...
 
+    async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
+        """The files of a run, logged_model or trace. Raises NotFound, PermissionDenied."""
+        ...
+
 
 class Services(msgspec.Struct, frozen=True):
     """What operations reach beside the database."""
@@ -95,10 +99,7 @@ class Services(msgspec.Struct, frozen=True):
     blobs: Blobs
     limits: Limits
     workspace_id: str
-    metastore_files_api: bool = False
     tracking: Tracking | None = None
-    pending_ms: int = 24 * 3_600_000
-    """How long a version may stay PENDING before the reaper fails it."""
     url_ms: int = 15 * 60_000
     """How long a vended URL lives."""
 

@@ -35,9 +35,14 @@ def read_token(scope: str, token: str, kinds: tuple[type, ...]) -> tuple[str | i
         position = tuple(msgspec.json.decode(raw[16:])) if hmac.compare_digest(raw[:16], _tag(scope, raw[16:])) else ()
     except (ValueError, msgspec.DecodeError):
         position = ()
-    if tuple(type(part) for part in position) != kinds:
+    if tuple(type(part) for part in position) != kinds or not all(_storable(part) for part in position):
         raise BadPageToken("The page token is not one that this list gave you. Start again without a page token.")
     return position
+
+
+def _storable(part: str | int) -> bool:
+    """What both databases take as a parameter: whoever knows this source can make tokens that verify."""
+    return part.bit_length() < 64 if isinstance(part, int) else "\0" not in part
 
 
 def _tag(scope: str, body: bytes) -> bytes:

@@ -6,15 +6,21 @@ then what the row says. Source: Databricks' privileges reference, manage-model-l
 
 from modelkeep.core.authz import ADMIN, ANYONE, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
 from modelkeep.core.operation import On, Operation
-from modelkeep.core.ops import audit, catalogs, grants, lineage, models, principals, versions
+from modelkeep.core.ops import audit, catalogs, files, grants, lineage, models, principals, uploads, versions
 from modelkeep.core.privileges import Privilege as P
 
-READ = holds(P.EXECUTE, admin=True)
+READ = models.READ
+BROWSE = Need(any_of=(P.EXECUTE,), admin=True, browse=True)
 WRITE_VERSION = holds(P.CREATE_MODEL_VERSION)
 TAG = holds(P.APPLY_TAG)
 MAKE_MODEL = holds(P.CREATE_MODEL, P.CREATE_FUNCTION)
 SEE_CATALOG = Need(any_of=(P.USE_CATALOG, P.MANAGE), admin=True)
 SEE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True)
+BROWSE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True, browse=True)
+
+# Without a name the files are a run's, a logged model's or a trace's: then the workspace decides, in `prepare`.
+READ_FILES = On("name", READ, optional=True)
+WRITE_FILES = On("name", WRITE_VERSION, optional=True)
 
 OPERATIONS: tuple[Operation, ...] = (
     # metastore, catalogs, schemas
@@ -40,12 +46,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(models.create_model, models.CreateModel, "model.create", (On("name", MAKE_MODEL, parent=True),), creates=True),
     Operation(models.get_model, models.GetModel, "model.get", (On("name", READ),), "read", "buffered"),
     Operation(models.list_models, models.ListModels, "model.list", (On("schema", SEE_SCHEMA, optional=True),), "read", "buffered"),
+    Operation(models.browse_model, models.BrowseModel, "model.get", (On("name", BROWSE),), "read", "buffered"),
+    Operation(models.browse_models, models.BrowseModels, "model.list", (On("schema", BROWSE_SCHEMA, optional=True),), "read", "buffered"),
     Operation(models.rename_model, models.RenameModel, "model.rename",
               (On("name", OWNER), On("name", MAKE_MODEL, parent=True))),
     Operation(models.delete_model, models.DeleteModel, "model.delete", (On("name", OWNER_OR_MANAGE),)),
     Operation(models.set_alias, models.SetAlias, "alias.set", (On("name", OWNER_OR_MANAGE),)),
     Operation(models.delete_alias, models.DeleteAlias, "alias.delete", (On("name", OWNER_OR_MANAGE),)),
+    # tags
     Operation(models.change_tags, models.ChangeTags, "tag.change", (On("name", TAG),)),
+    Operation(models.assign_tag, models.AssignTag, "tag.change", (On("name", TAG),)),
+    Operation(models.reassign_tag, models.ReassignTag, "tag.change", (On("name", TAG),)),
+    Operation(models.list_tags, models.ListCatalogTags, "tag.list", (On("name", SEE_CATALOG),), "read", "buffered"),
+    Operation(models.list_tags, models.ListSchemaTags, "tag.list", (On("name", SEE_SCHEMA),), "read", "buffered"),
+    Operation(models.list_tags, models.ListModelTags, "tag.list", (On("name", READ),), "read", "buffered"),
     # model versions
     Operation(versions.create_version, versions.CreateVersion, "version.create",
               (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
@@ -54,6 +68,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.get_version, versions.GetVersion, "version.get", (On("name", READ),), "read", "buffered"),
     Operation(versions.get_version_by_alias, versions.GetVersionByAlias, "version.get", (On("name", READ),), "read", "buffered"),
     Operation(versions.list_versions, versions.ListVersions, "version.list", (On("name", READ),), "read", "buffered"),
+    Operation(versions.browse_version, versions.BrowseVersion, "version.get", (On("name", BROWSE),), "read", "buffered"),
+    Operation(versions.browse_versions, versions.BrowseVersions, "version.list", (On("name", BROWSE),), "read", "buffered"),
     Operation(versions.search_versions, versions.SearchVersions, "version.list", (), "read", "buffered"),
     Operation(versions.find_logged_model, versions.FindLoggedModel, "version.get", (), "read", "buffered"),
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
@@ -63,6 +79,23 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.read_credentials, versions.ReadCredentials, "version.vend_read", (On("name", READ),), "read", "vending"),
     Operation(versions.write_credentials, versions.WriteCredentials, "version.vend_write", (On("name", WRITE_VERSION),),
               "read", "vending"),
+    # files
+    Operation(files.list_directory, files.ListDirectory, "file.list", (READ_FILES,), "read", "buffered", prepare=files.may_read),
+    Operation(files.open_file, files.OpenFile, "file.read", (READ_FILES,), "read", "vending", prepare=files.may_read),
+    Operation(files.vend_download, files.VendDownload, "file.vend_read", (READ_FILES,), "read", "vending", prepare=files.may_read),
+    Operation(files.vend_upload, files.VendUpload, "file.vend_write", (WRITE_FILES,), "read", "vending", prepare=files.may_write),
+    Operation(files.vend_direct_upload, files.VendDirectUpload, "file.vend_write", (WRITE_FILES,), record="vending",
+              prepare=files.may_write),
+    Operation(files.write_file, files.WriteFile, "file.write", (WRITE_FILES,), prepare=files.store_bytes),
+    Operation(files.delete_file, files.DeleteFile, "file.delete", (WRITE_FILES,), prepare=files.may_write),
+    Operation(files.delete_directory, files.DeleteDirectory, "file.delete", (WRITE_FILES,), "read", "buffered",
+              prepare=files.may_write),
+    Operation(uploads.start_upload, uploads.StartUpload, "upload.start", (WRITE_FILES,), prepare=uploads.prepare_upload),
+    Operation(uploads.vend_parts, uploads.VendParts, "file.vend_write", (WRITE_FILES,), "read", "vending", prepare=files.may_write),
+    Operation(uploads.write_part, uploads.WritePart, "upload.write_part", (WRITE_FILES,), record="vending",
+              prepare=uploads.store_part),
+    Operation(uploads.complete_upload, uploads.CompleteUpload, "file.write", (WRITE_FILES,), prepare=files.may_write),
+    Operation(uploads.abort_upload, uploads.AbortUpload, "upload.abort", (WRITE_FILES,), prepare=files.may_write),
     # lineage
     Operation(lineage.get_lineage, lineage.GetLineage, "lineage.get", (On("name", READ),), "read", "buffered"),
     Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ),)),

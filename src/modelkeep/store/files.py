@@ -37,6 +37,16 @@ class Upload(msgspec.Struct, frozen=True):
     created_at: int
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """A file or directory that lies directly in a directory."""
+
+    name: str
+    is_directory: bool
+    size: int = 0
+    modified_at: int = 0
+    """0 for a directory"""
+
+
 _SET = "id, kind, state, refs, hashed, size, created_at"
 
 
@@ -152,6 +162,55 @@ async def below(tx: Tx, set_id: str, directory: str) -> list[ArtifactFile]:
         set=set_id, first=directory + "/", last=directory + "0",  # '0' follows '/'
     )  # fmt: skip
     return [ArtifactFile(*row) for row in rows if row[0].startswith(directory + "/")]
+
+
+async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) -> tuple[list[Entry], str]:
+    """Up to `limit` entries of a directory ('' is the root), sorted as their paths are; and where to go on ('' at the end).
+
+    Each statement is a range of the primary key, and what lies below a directory is jumped over, however much it is.
+    """
+    prefix = f"{directory}/" if directory else ""
+    start, found = after or prefix, list[Entry]()
+    while True:
+        rows = await tx.all(
+            "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start ORDER BY path LIMIT :limit",
+            set=set_id, start=start, limit=limit + 1 - len(found),
+        )  # fmt: skip
+        for path, size, modified_at in rows:
+            if path < start:
+                continue  # below the directory just found
+            if not path.startswith(prefix):
+                return found, ""
+            if len(found) == limit:
+                return found, start
+            name, slash, _ = path[len(prefix) :].partition("/")
+            found.append(Entry(name, True) if slash else Entry(name, False, size, modified_at))
+            start = f"{prefix}{name}" + ("0" if slash else "\x01")  # '0' follows '/'; no path holds a control character
+        if len(rows) == 0:
+            return found, ""
+
+
+async def in_the_way(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> str:
+    """A file that `path` cannot stand beside: one of its parents, or a file below it; '' where there is none."""
+    names = ", ".join(f":p{i}" for i in range(len(parents)))
+    above = f"path IN ({names}) OR " if parents else ""
+    row = await tx.one(
+        f"SELECT path FROM artifact_files WHERE set_id = :set AND ({above}(path > :first AND path < :last)) LIMIT 1",
+        set=set_id, first=path + "/", last=path + "0", **{f"p{i}": parent for i, parent in enumerate(parents)},
+    )  # fmt: skip
+    return row[0] if row else ""
+
+
+async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:
+    """Is this object part of the file at `path`, or of an upload to there?"""
+    found = await file(tx, set_id, path)
+    if found is not None and any(segment.object == name for segment in segments(found)):
+        return True
+    rows = await tx.all(
+        "SELECT p.segment FROM uploads u JOIN upload_parts p ON p.upload_id = u.id WHERE u.set_id = :set AND u.path = :path",
+        set=set_id, path=path,
+    )  # fmt: skip
+    return any(msgspec.json.decode(row[0], type=Segment).object == name for row in rows)
 
 
 async def set_sha256(tx: WriteTx, set_id: str, path: str, sha256: str) -> None:

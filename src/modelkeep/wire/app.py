@@ -36,7 +36,7 @@ class App:
         """`tracking` is asked for what no route names; it answers None to what is not its own."""
         self._engine = engine
         self._tracking = tracking
-        self._router = Router(routes)
+        self.router = Router(routes)
         # MLflow reads the workspace of a run from this header of any answer (wire: run_tracking_server_id).
         self._common = [(b"x-databricks-org-id", workspace_id.encode()), (b"x-content-type-options", b"nosniff")]
 
@@ -48,7 +48,7 @@ class App:
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
         try:
-            found = self._router.find(request.method, request.path)
+            found = self.router.find(request.method, request.path)
             if found is not None:
                 route, path = found
                 name, render = route.path, route.render or databricks
@@ -120,6 +120,8 @@ def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Respons
         metrics.unauthenticated.inc()
     status, body = render(error)
     headers = [(b"content-type", JSON), (b"x-request-id", request_id.encode())]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="modelkeep"'))
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"2"))
     return Response(status, msgspec.json.encode(body), headers)

@@ -7,6 +7,13 @@ from typing import Any
 
 from modelkeep.core.errors import AlreadyExists, FileNotFound, NotEmpty, NotFound, RegistryError
 
+# databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
+# _is_retryable); a message quotes names that callers chose.
+_RETRIED_WORDS = (
+    "UnknownWorkerEnvironmentException", "does not have any associated worker environments", "There is no worker environment",
+    "Unknown worker environment", "ClusterNotReadyException", "Unexpected error", "Please try again later", "RPC token bucket limit",
+)  # fmt: skip
+_MAX_MESSAGE = 2_000  # characters
 _KINDS = ("CATALOG", "SCHEMA", "METASTORE")  # kinds with codes of their own (mlflow/protos/databricks.proto, ErrorCode)
 
 
@@ -20,4 +27,14 @@ def databricks(error: RegistryError) -> tuple[int, dict[str, Any]]:
             code = f"{error.kind}_ALREADY_EXISTS"
         elif isinstance(error, NotEmpty):
             code = f"{error.kind}_NOT_EMPTY"
-    return error.status, {"error_code": code, "message": error.message}
+    return error.status, {"error_code": code, "message": harmless(error.message)}
+
+
+def harmless(message: str) -> str:
+    """The message cut to a length to read, without words that make clients try again, and without lone surrogates."""
+    if len(message) > _MAX_MESSAGE:
+        message = f"{message[:_MAX_MESSAGE]}..."
+    for words in _RETRIED_WORDS:
+        if words in message:
+            message = message.replace(words, words.replace(words[0], f"{words[0]}\u200b", 1))
+    return message.encode("utf-8", "backslashreplace").decode()

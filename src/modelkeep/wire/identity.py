@@ -22,6 +22,8 @@ async def authenticate(db: Database, request: Request) -> Actor:
 
 
 def _secret(request: Request) -> str:
+    if sum(name == b"authorization" for name, _ in request.scope["headers"]) > 1:
+        raise Unauthenticated(f"The request carries two Authorization headers: send one. {_HOW}")
     scheme, _, credential = request.header(b"authorization").partition(" ")
     if scheme.lower() == "bearer" and credential:
         return credential.strip()
@@ -49,5 +51,5 @@ def check_origin(request: Request) -> None:
     origin = request.header(b"origin")
     site = request.header(b"sec-fetch-site")
     host = request.header(b"host")
-    if origin.partition("://")[2] != host or site not in ("", "same-origin"):
+    if not origin or origin.partition("://")[2] != host or site not in ("", "same-origin"):
         raise PermissionDenied("This request comes from another site's page. Send it from Modelkeep's own pages, or with a token.")

@@ -5,8 +5,9 @@ disagree between path, query and body are refused; other unknown keys are ignore
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -52,10 +53,14 @@ def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: b
     """The route's wire struct. Raises InvalidArgument."""
     known = _known(route.fields)
     values: dict[str, Any] = dict(path)
+    if any("\0" in value for value in path.values()):
+        raise InvalidArgument("The path has a NUL character (%00), which no name may hold.")
     if query_string:
         _merge(values, _query(query_string, known), known)
     if body:
-        _merge(values, _json_object(body, content_type), known)
+        sent = _json_object(body, content_type)
+        _merge(values, sent, known)
+        _check_inside(sent, route.fields)
     try:
         return msgspec.convert(values, route.fields, strict=False)
     except msgspec.ValidationError as error:
@@ -70,6 +75,32 @@ def _known(fields: type[msgspec.Struct]) -> dict[str, str]:
     if fields not in _KNOWN:
         _KNOWN[fields] = {_fold(field.encode_name): field.encode_name for field in msgspec.structs.fields(fields)}
     return _KNOWN[fields]
+
+
+_INSIDE: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {}
+
+
+def _inside(fields: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]]:
+    """The structs in the fields of a struct that hold some, or lists of them (`tags`, `changes`), by wire key."""
+    if fields not in _INSIDE:
+        _INSIDE[fields] = {
+            field.encode_name: part
+            for field in msgspec.structs.fields(fields)
+            for part in (field.type, *get_args(field.type))
+            if isinstance(part, type) and issubclass(part, msgspec.Struct)
+        }
+    return _INSIDE[fields]
+
+
+def _check_inside(sent: dict[str, Any], fields: type[msgspec.Struct]) -> None:
+    """The rule of keys for the objects inside a body: no look-alikes, strangers are counted. Raises InvalidArgument."""
+    global ignored_keys
+    for name, inner in _inside(fields).items():
+        value = sent.get(name)
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, dict):
+                ignored_keys += sum(1 for key in item if not check_key(key, _known(inner)))
+                _check_inside(item, inner)
 
 
 def _fold(key: str) -> str:
@@ -160,8 +191,12 @@ def _no_constant(name: str) -> Any:
 
 
 def _sentence(error: str) -> str:
-    """msgspec's message as a sentence: `Object missing required field `name`` and the like."""
-    return f"The request is not valid: {error[0].lower()}{error[1:]}."
+    """msgspec's message as a sentence: it says "Object missing required field `name`", "Expected `int`, got `str` - at `$.x`"."""
+    fault, _, where = error.partition(" - at `$")
+    field = where.strip("`.")
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", fault):
+        return f"Field '{f'{field}.' if field else ''}{missing[1]}' is missing from the request."
+    return f"Field '{field}' of the request is not valid: {fault[0].lower()}{fault[1:]}."
 
 
 class Router:

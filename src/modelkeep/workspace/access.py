@@ -26,13 +26,14 @@ _QUESTIONS = {
     Kind.RUN: ("/api/2.0/mlflow/runs/get", "run_id={}", ("run", "info", "experiment_id")),
     Kind.LOGGED_MODEL: ("/api/2.0/mlflow/logged-models/{}", "allow_deleted=true", ("model", "info", "experiment_id")),
     Kind.TRACE: (
-        "/api/3.0/mlflow/traces/{}", "", ("trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"),
+        "/api/3.0/mlflow/traces/{}", "",
+        ("trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"),
     ),
 }  # fmt: skip
 
 
 class Hidden(NotFound):
-    """It exists, and this caller may not know: the words are those of what does not exist, the audit log tells them apart."""
+    """It exists, and this caller may not know. He reads what he would read if it did not; the audit log differs."""
 
 
 def missing(kind: Kind, name: str, *, hidden: bool = False) -> NotFound:
@@ -79,7 +80,7 @@ class Access:
             raise missing(check.kind, name, hidden=home is not None)
         if not held.allows(check.level):
             raise PermissionDenied(
-                f"This needs {check.level} on experiment {home}, on which you hold {held}. Ask one who manages it to share it."
+                f"This needs {check.level} on experiment {home}, on which you hold {held}. Ask one who manages it."
             )
 
     async def levels(self, actor: Actor, experiment_ids: Iterable[str]) -> dict[str, Level]:

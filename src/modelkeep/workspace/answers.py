@@ -1,4 +1,4 @@
-"""What is changed in the child's answers before they leave: locations, the dataset sources of runs, our own tags, errors."""
+"""What changes in the child's answers before they leave: locations, dataset sources of runs, our own tags, errors."""
 
 from typing import Any, cast
 
@@ -100,14 +100,14 @@ def _show_inputs(run: Json, sources: Sources) -> None:
 
 def _show_trace(info: Json, shown: Shown) -> None:
     trace_id = info.get("trace_id") or info["request_id"]
-    tags: Any = info.setdefault("tags", {})
-    if isinstance(tags, dict):  # v3; v2 has a list
-        place = cast(Json, info.get("trace_location", {})).get("mlflow_experiment", {}).get("experiment_id", "")
-        tags[ARTIFACT_TAG] = shown.trace(str(cast(Json, tags).get(ARTIFACT_TAG, "")), place, trace_id)
+    if "trace_location" not in info:  # v2: tags are a list
+        for tag in cast(list[Json], info.get("tags", [])):
+            if tag["key"] == ARTIFACT_TAG:
+                tag["value"] = shown.trace(tag["value"], info["experiment_id"], trace_id)
         return
-    for tag in cast(list[Json], tags):
-        if tag["key"] == ARTIFACT_TAG:
-            tag["value"] = shown.trace(tag["value"], info["experiment_id"], trace_id)
+    tags = cast(Json, info.setdefault("tags", {}))
+    place = info["trace_location"]["mlflow_experiment"]["experiment_id"]
+    tags[ARTIFACT_TAG] = shown.trace(tags.get(ARTIFACT_TAG, ""), place, trace_id)
 
 
 def dataset_inputs(items: list[Json]) -> list[DatasetInput]:
@@ -115,7 +115,8 @@ def dataset_inputs(items: list[Json]) -> list[DatasetInput]:
     found: list[DatasetInput] = []
     for item in items:
         dataset: Json = item.get("dataset") or {}
-        tags = {tag.get("key"): tag.get("value", "") for tag in item.get("tags") or []}
+        listed: list[Json] = item.get("tags") or []
+        tags = {tag.get("key"): tag.get("value") for tag in listed}
         names = [str(dataset.get(name) or "") for name in ("name", "digest", "source_type", "source")]
         found.append(DatasetInput(*names, context=str(tags.get(CONTEXT_TAG) or "")))
     return found

@@ -1,15 +1,14 @@
-"""The files of runs, logged models and traces: which path means what, listings, and URLs for one file. No bytes pass here."""
+"""The files of runs, logged models and traces: which path means what, and what the bytes' keeper must offer."""
 
 import re
 from typing import Protocol
-from urllib.parse import unquote
 
 import msgspec
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.errors import NotFound
+from modelkeep.core.paths import ArtifactPath
 
-MAX_PATH = 1024  # characters
 MAX_PATHS = 2000  # in one request for credentials (the client's own batch)
 TRACE_DATA = "traces.json"  # mlflow/store/artifact/artifact_repo.py
 ATTACHMENTS = "attachments"
@@ -20,7 +19,6 @@ _INTERNAL = re.compile(
 )
 _PROXIED = re.compile(r"(?P<experiment>[^/]+)/(?:(?P<folder>models|traces)/)?(?P<id>[^/]+)/artifacts(?:/(?P<path>.*))?")
 _KINDS = {"Runs": "run", "LoggedModels": "logged_model", None: "run", "models": "logged_model", "traces": "trace"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class FileInfo(msgspec.Struct, frozen=True):
@@ -55,37 +53,6 @@ class Place(msgspec.Struct, frozen=True):
     """'' is the root"""
 
 
-def clean(path: str) -> str:
-    """A path inside an artifact root, already percent-decoded once; '' is the root. Raises InvalidArgument.
-
-    Whatever another parser could still read as a way out (dots, backslashes, an escape left after decoding, a drive,
-    a leading slash) is refused, never repaired.
-    """
-    bare = path.removesuffix("/")
-    if len(path) > MAX_PATH:
-        raise InvalidArgument(f"An artifact path has at most {MAX_PATH} characters.")
-    for text in (path, unquote(path), unquote(unquote(path))):
-        parts = text.removesuffix("/").split("/")
-        odd = _CONTROL.search(text) or text.startswith("/") or re.match(r"[A-Za-z]:", text)
-        if odd or ".." in parts or "." in parts or (bare and "" in parts):
-            raise InvalidArgument(
-                f"Bad artifact path {path[:200]!r}: give names separated by single slashes, from the artifact root."
-            )
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgument("An artifact path must be valid Unicode.") from error
-    return bare
-
-
-def clean_file(path: str) -> str:
-    """As `clean`, and not the root."""
-    found = clean(path)
-    if not found:
-        raise InvalidArgument("Name the file by its path from the artifact root.")
-    return found
-
-
 def internal_place(path: str) -> Place | None:
     """What `/WorkspaceInternal/Mlflow/Artifacts/...` names; None where it is no such path. Raises InvalidArgument."""
     return _place(_INTERNAL.fullmatch(path.removesuffix("/")))
@@ -102,4 +69,5 @@ def proxied_place(path: str) -> Place:
 def _place(match: re.Match[str] | None) -> Place | None:
     if match is None:
         return None
-    return Place(match["experiment"], _KINDS[match["folder"]], match["id"], clean(match["path"] or ""))
+    path = ArtifactPath.parse(match["path"] or "").text
+    return Place(match["experiment"], _KINDS[match["folder"]], match["id"], path)

@@ -1,7 +1,7 @@
 """One tracking call: which route it is, and its fields, parsed once and without room for two readings.
 
-MLflow takes a field under two spellings and keeps the last of duplicate keys; what is checked here is what is forwarded,
-re-written from the parsed form, so both sides read the same call.
+MLflow takes a field under two spellings and keeps the last of duplicate keys. What is checked here is what is
+forwarded, re-written from the parsed form, so both sides read the same call.
 """
 
 import json
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.workspace.permissions import ROUTES, UI_ROUTES, Route
+from modelkeep.workspace.permissions import OWN_ROUTES, ROUTES, UI_ROUTES, Route
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; a full log-batch (1 MB in MLflow's own validation) fits well
 MAX_DEPTH = 24
@@ -21,9 +21,9 @@ FREE = frozenset({"metadata", "trace_metadata", "value"})
 FREE_WHEN_OBJECT = frozenset({"tags"})
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _IDS = frozenset(
-    {"artifact_location", "experiment_id", "experiment_ids", "experiment_name", "locations", "mlflow_experiment", "model_id",
-     "models", "metrics", "new_name", "request_id", "request_ids", "run_id", "run_ids", "run_uuid", "source_run_id",
-     "trace", "trace_id", "trace_ids", "trace_info", "trace_location"}
+    {"artifact_location", "experiment_id", "experiment_ids", "experiment_name", "locations", "mlflow_experiment",
+     "model_id", "models", "metrics", "new_name", "request_id", "request_ids", "run_id", "run_ids", "run_uuid",
+     "source_run_id", "trace", "trace_id", "trace_ids", "trace_info", "trace_location"}
 )  # fmt: skip
 _SQUASHED = {name.replace("_", ""): name for name in _IDS}
 
@@ -37,7 +37,8 @@ class Call(msgspec.Struct):
 
     def path(self) -> str:
         """The child's path. Both twins reach the same handler there, and some routes exist only as /ajax-api."""
-        return "/".join(["/ajax-api", *(self.params.get(s[1:-1], s) for s in self.route.path.split("/")[1:])])
+        prefix = "/ajax-api" if self.route.path[1:2].isdigit() else ""
+        return "/".join([prefix, *(self.params.get(s[1:-1], s) for s in self.route.path.split("/")[1:])])
 
     def query(self) -> str:
         """The query string to forward."""
@@ -91,7 +92,7 @@ class Router:
         return None
 
 
-API = Router(ROUTES)
+API = Router((*ROUTES, *OWN_ROUTES))
 UI = Router((*ROUTES, *UI_ROUTES))
 
 

@@ -102,7 +102,7 @@ class TrackingServer:
     async def request(
         self, method: str, path: str, query_string: str = "", headers: dict[str, str] | None = None, body: bytes = b""
     ) -> Answer:
-        """One call; `path` is not yet percent-encoded. Waits up to a minute while the child starts. Raises Unavailable."""
+        """One call; `path` is not yet percent-encoded. Waits a minute for a child that starts. Raises Unavailable."""
         if self._client is None:
             raise Unavailable("The tracking server is stopped.")
         url = quote(path, safe="/-._~") + (f"?{query_string}" if query_string else "")

@@ -8,8 +8,8 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.model import Metric, Param
 from modelkeep.store import experiments as rows
-from modelkeep.store.audit import AuditTarget
-from modelkeep.store.db import Database
+from modelkeep.store.audit import AuditEvent, AuditTarget
+from modelkeep.store.db import Database, new_id, now_ms
 from modelkeep.wire.http import Request, Response
 from modelkeep.workspace import answers
 from modelkeep.workspace.access import Access
@@ -121,11 +121,23 @@ class Desk:
                 sources = await rows.inputs_of(tx, self.workspace_id, runs)
         return answers.respond(answers.show(document, visit.shown, sources))
 
+    def event(self, visit: Visit, event: str, targets: list[tuple[str, str]]) -> AuditEvent:
+        """A success for the audit log. `targets`: (kind, id)."""
+        actor = visit.actor
+        return AuditEvent(
+            new_id(), now_ms(), event, visit.operation, actor.id, actor.name, actor.token_id, actor.source,
+            visit.request.id, _targets(targets), "{}", "{}", "ok", "",
+        )  # fmt: skip
+
     async def record(
         self, visit: Visit, targets: list[tuple[str, str]], *, event: str = "", outcome: str = "ok", reason: str = ""
     ) -> None:
         """One row of the audit log. `targets`: (kind, id)."""
         await self.auditor.record(
             event or visit.call.route.event or "tracking.refused", visit.operation, visit.actor,
-            [AuditTarget(kind.upper(), name, name) for kind, name in targets], outcome, reason, visit.request.id,
+            list(_targets(targets)), outcome, reason, visit.request.id,
         )  # fmt: skip
+
+
+def _targets(named: list[tuple[str, str]]) -> tuple[AuditTarget, ...]:
+    return tuple(AuditTarget(kind.upper(), name, name) for kind, name in named)

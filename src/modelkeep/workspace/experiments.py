@@ -1,4 +1,4 @@
-"""Acts on experiments: who owns a new one, which names are reserved, the caller's default one, and searches of what he sees."""
+"""Acts on experiments: who owns a new one, reserved names, the caller's default one, searches of what he sees."""
 
 import base64
 import json
@@ -49,7 +49,7 @@ async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list
     except Refused as error:
         if error.code != AlreadyExists.code:
             raise
-        found = await _named(desk, name)
+        found = await named(desk, name)
         if found:
             await _adopt(desk, visit.actor, found)
         raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.") from error
@@ -74,7 +74,8 @@ async def _adopt(desk: Desk, actor: Actor, experiment: Json) -> bool:
     return True
 
 
-async def _named(desk: Desk, name: str) -> Json | None:
+async def named(desk: Desk, name: str) -> Json | None:
+    """The experiment of this name, whoever may see it; None where there is none."""
     try:
         return (await desk.ask("GET", f"{_API}/get-by-name", query=_query("experiment_name", name)))["experiment"]
     except Refused as error:
@@ -100,7 +101,7 @@ async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
     name = visit.call.text("experiment_name")
     if not name:
         raise InvalidArgument("Missing value for required parameter 'experiment_name'.")
-    found = await _named(desk, name)
+    found = await named(desk, name)
     if found is None:
         raise missing(Kind.EXPERIMENT, name)
     levels = await desk.access.levels(visit.actor, [found["experiment_id"]])
@@ -113,7 +114,7 @@ async def rename_experiment(desk: Desk, visit: Visit) -> Response:
     """A new name, unless another experiment has it."""
     name = visit.call.text("new_name")
     _check_name(visit.actor, name)
-    other = await _named(desk, name)
+    other = await named(desk, name)
     if other and other["experiment_id"] != visit.call.text("experiment_id"):
         raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
     return answers.respond(await desk.forward(visit.call))
@@ -122,12 +123,12 @@ async def rename_experiment(desk: Desk, visit: Visit) -> Response:
 async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
     """The caller's `/Users/<name>/default`; '' where there is none and none is to be made."""
     name = f"/Users/{visit.actor.name}/default"
-    found = await _named(desk, name)
+    found = await named(desk, name)
     if found is None and create:
         try:
             return await _create(desk, visit, name, "", [])
         except AlreadyExists:  # a call beside this one was faster
-            found = await _named(desk, name)
+            found = await named(desk, name)
     if found is None:
         return ""
     await _adopt(desk, visit.actor, found)
@@ -184,7 +185,7 @@ async def search_experiments(desk: Desk, visit: Visit) -> Response:
 
 
 async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
-    """For a caller with very many experiments: read on through the child's pages until ours is full (or for long enough)."""
+    """For a caller with very many experiments: read the child's pages until ours is full, or for long enough."""
     call = visit.call
     size = page_size(_number(call.fields.get("max_results")), 1000, 50_000)
     scope = f"experiments|{visit.actor.id}|{call.text('filter')}|{call.fields.get('order_by')}"
@@ -219,24 +220,3 @@ def _number(value: Any) -> int | None:
         return None if value is None else int(value)
     except (TypeError, ValueError) as error:
         raise InvalidArgument("max_results must be an integer.") from error
-
-
-# --- sharing ---------------------------------------------------------------------------------------------------------
-
-
-async def access_list(desk: Desk, actor: Actor, experiment_id: str) -> list[rows.Permission]:
-    """Who holds what. Raises NotFound; PermissionDenied without CAN_MANAGE."""
-    await desk.access.require(actor, Kind.EXPERIMENT, experiment_id, Level.MANAGE)
-    async with desk.db.read() as tx:
-        return await rows.permissions(tx, desk.workspace_id, experiment_id)
-
-
-async def share(desk: Desk, actor: Actor, experiment_id: str, principal_id: str, level: Level | None) -> None:
-    """Give a principal this level on an experiment; None takes away what it holds. Raises NotFound, PermissionDenied."""
-    await desk.access.require(actor, Kind.EXPERIMENT, experiment_id, Level.MANAGE)
-    await desk.ask("GET", f"{_API}/get", query=_query("experiment_id", experiment_id))
-    async with desk.db.write() as tx:
-        if level is None:
-            await rows.forbid(tx, desk.workspace_id, experiment_id, principal_id)
-        else:
-            await rows.permit(tx, desk.workspace_id, experiment_id, principal_id, level, by=actor.name, at=now_ms())

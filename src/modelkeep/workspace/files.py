@@ -1,5 +1,4 @@
-"""Acts on artifacts: listings, and URLs for single files in the words of each client (the fallback of databricks clients,
-MLflow's UI, plain http clients)."""
+"""Acts on artifacts: listings, and URLs for single files in the words of each kind of client."""
 
 from collections.abc import Sequence
 from posixpath import basename, dirname
@@ -7,14 +6,13 @@ from typing import Any
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.store.audit import AuditEvent, AuditTarget
-from modelkeep.store.db import new_id, now_ms
+from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
 from modelkeep.workspace.access import missing
 from modelkeep.workspace.answers import Json
-from modelkeep.workspace.artifacts import ATTACHMENTS, MAX_PATHS, TRACE_DATA, FileInfo, Place, clean, clean_file, proxied_place
+from modelkeep.workspace.artifacts import ATTACHMENTS, MAX_PATHS, TRACE_DATA, FileInfo, Place, proxied_place
 from modelkeep.workspace.desk import Desk, Visit
 from modelkeep.workspace.locations import in_volume
 from modelkeep.workspace.permissions import Kind
@@ -41,7 +39,7 @@ async def list_logged_model_artifacts(desk: Desk, visit: Visit) -> Response:
 async def _listing(desk: Desk, kind: str, name: str, path: str, root_uri: str) -> Response:
     if in_volume(root_uri):
         raise InvalidArgument(f"These artifacts are in a volume: list {root_uri} through the Files API.")
-    entries = await _entries(desk, kind, name, clean(path))
+    entries = await _entries(desk, kind, name, ArtifactPath.parse(path).text)
     files: list[Json] = [_entry(entry.path, entry) for entry in entries]
     return answers.respond({"root_uri": root_uri, "files": files})
 
@@ -89,7 +87,9 @@ async def credentials_for_download(desk: Desk, visit: Visit) -> Response:
 async def _model_credentials(desk: Desk, visit: Visit, method: str) -> Response:
     model_id = visit.call.text("model_id")
     urls = await _sign(desk, visit, method, "logged_model", model_id, _paths(visit, "paths"))
-    return answers.respond({"credentials": [{"model_id": model_id, "credential_info": _info(p, url)} for p, url in urls]})
+    return answers.respond(
+        {"credentials": [{"model_id": model_id, "credential_info": _info(p, url)} for p, url in urls]}
+    )
 
 
 async def trace_upload(desk: Desk, visit: Visit) -> Response:
@@ -122,17 +122,12 @@ def _info(path: str, url: str) -> Json:
 
 async def _sign(
     desk: Desk, visit: Visit, method: str, kind: str, name: str, paths: Sequence[str]
-) -> list[tuple[str, str]]:  # fmt: skip
-    urls = [(path, absolute(visit, desk.files.signed_url(visit.actor, method, kind, name, clean_file(path)))) for path in paths]
-    actor = visit.actor
-    event = "artifact.write_url" if method == "PUT" else "artifact.read_url"
-    desk.auditor.vended(
-        AuditEvent(
-            new_id(), now_ms(), event, visit.operation, actor.id, actor.name, actor.token_id, actor.source,
-            visit.request.id, (AuditTarget(kind.upper(), name, name),), "{}", "{}", "ok", "",
-        )
-    )  # fmt: skip
-    return urls
+) -> list[tuple[str, str]]:
+    clean = [(path, ArtifactPath.file(path).text) for path in paths]
+    urls = [(path, desk.files.signed_url(visit.actor, method, kind, name, text)) for path, text in clean]
+    event = "artifact.read_url" if method == "GET" else "artifact.write_url"
+    desk.auditor.vended(desk.event(visit, event, [(kind, name)]))
+    return [(path, absolute(visit, url)) for path, url in urls]
 
 
 def absolute(visit: Visit, url: str) -> str:
@@ -157,7 +152,7 @@ async def logged_model_file(desk: Desk, visit: Visit) -> Response:
 async def trace_file(desk: Desk, visit: Visit) -> Response:
     """A trace's span data, or one of its attachments."""
     path = visit.call.text("path")
-    path = f"{ATTACHMENTS}/{clean_file(path)}" if path else TRACE_DATA
+    path = f"{ATTACHMENTS}/{ArtifactPath.file(path)}" if path else TRACE_DATA
     return await _redirect(desk, visit, "trace", visit.call.text("request_id"), path)
 
 
@@ -170,7 +165,7 @@ async def _redirect(desk: Desk, visit: Visit, kind: str, name: str, path: str, m
 
 
 async def place_of(desk: Desk, actor: Actor, place: Place, level: Level) -> Place:
-    """The same place, allowed: its ids belong together and the caller has the level. Raises NotFound, PermissionDenied."""
+    """The same place, allowed: its ids belong together, the caller has the level. Raises NotFound, PermissionDenied."""
     kind = Kind(place.kind)
     if await desk.access.require(actor, kind, place.id, level) != place.experiment_id:
         raise missing(kind, place.id)

@@ -1,4 +1,4 @@
-"""The one GraphQL question that MLflow's UI asks: a query whose every root field is known, each checked like its REST twin."""
+"""What MLflow's UI asks by GraphQL: queries whose every root field is known, each checked like its REST twin."""
 
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from modelkeep.workspace.calls import Call, values
 from modelkeep.workspace.desk import Desk, Visit
 from modelkeep.workspace.permissions import Check, Kind, Route
 
-# Below its root field a query only walks what belongs to that run or experiment (and the child's registry, which is empty).
+# Below its root field a query walks only what belongs to that run or experiment, and the child's empty registry.
 ROOTS = {
     "mlflowGetRun": (
         Check(Kind.RUN, Level.READ, "runId", optional=True), Check(Kind.RUN, Level.READ, "runUuid", optional=True),

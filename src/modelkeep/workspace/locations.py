@@ -1,7 +1,7 @@
-"""How artifact locations look to each client. The child stores one neutral form; ids, not stored text, decide what is shown.
+"""How artifact locations look to each client. The child stores a neutral form; ids, not stored text, decide what shows.
 
 Rule: a User-Agent `mlflow-python-client/X` with X >= 2.15 is a plain http client (on `databricks` those versions speak
-through databricks-sdk) and is shown `mlflow-artifacts:/...`; everyone else is shown `dbfs:/databricks/mlflow-tracking/...`.
+through databricks-sdk) and is shown `mlflow-artifacts:/...`; all others `dbfs:/databricks/mlflow-tracking/...`.
 """
 
 import re

@@ -61,4 +61,7 @@ def _remembered(known: KnownModel) -> dict[str, Any]:
     }  # fmt: skip
     if known.source_run_id:
         info["source_run_id"] = known.source_run_id
-    return {"info": info, "data": {"params": [{"key": p.name, "value": p.value} for p in known.params], "metrics": metrics}}
+    return {
+        "info": info,
+        "data": {"params": [{"key": p.name, "value": p.value} for p in known.params], "metrics": metrics},
+    }

@@ -1,4 +1,4 @@
-"""Every tracking route that passes, with what it needs on which experiment, run, logged model or trace: nothing else does.
+"""Every tracking route that passes, with what it needs on which experiment, run, logged model or trace; no other does.
 
 A rule names the fields that carry ids. `a.b` goes into an object, `a[]` into each element of a list. Each id is turned
 into its experiment, and the caller's level on that experiment is compared with what the rule asks for.
@@ -34,8 +34,9 @@ class Check(msgspec.Struct, frozen=True):
 Act = Literal[
     "forward", "answer_nothing", "server_info", "ui_telemetry", "graphql",
     "create_experiment", "experiment_by_name", "rename_experiment", "search_experiments", "in_visible_experiments",
-    "create_run", "log_inputs", "search_runs",
-    "create_logged_model", "get_logged_model", "tag_logged_model", "search_logged_models",
+    "list_permissions", "set_permission",
+    "create_run", "log_inputs",
+    "create_logged_model", "get_logged_model", "tag_logged_model",
     "start_trace", "start_trace_v2", "search_traces", "visible_traces",
     "list_artifacts", "credentials_for_read", "credentials_for_write", "list_logged_model_artifacts",
     "credentials_for_upload", "credentials_for_download", "trace_upload", "trace_download",
@@ -51,7 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...] = ()
     act: Act = "forward"
     event: str = ""
-    """For the audit log: what a success is called; '' for reads and for the stream of metrics, parameters and tags of a run."""
+    """For the audit log: what a success is called; '' for reads and the stream of metrics, parameters and tags."""
     repeated: tuple[str, ...] = ()
     """Query parameters that may come more than once."""
 
@@ -92,7 +93,7 @@ ROUTES: tuple[Route, ...] = (
     # runs
     Route("POST", f"{_V2}/runs/create", (EDIT_EXPERIMENT,), "create_run", "run.create"),
     Route("GET", f"{_V2}/runs/get", (READ_RUN,)),
-    Route("POST", f"{_V2}/runs/search", (), "search_runs"),
+    Route("POST", f"{_V2}/runs/search", (), "in_visible_experiments"),
     Route("POST", f"{_V2}/runs/update", (EDIT_RUN,)),
     Route("POST", f"{_V2}/runs/delete", (EDIT_RUN,), event="run.delete"),
     Route("POST", f"{_V2}/runs/restore", (EDIT_RUN,), event="run.restore"),
@@ -101,30 +102,33 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_V2}/runs/set-tag", (EDIT_RUN,)),
     Route("POST", f"{_V2}/runs/delete-tag", (EDIT_RUN,)),
     Route(
-        "POST", f"{_V2}/runs/log-batch",
+        "POST",
+        f"{_V2}/runs/log-batch",
         (EDIT_RUN, Check(Kind.LOGGED_MODEL, Level.EDIT, "metrics[].model_id", optional=True)),
-    ),  # fmt: skip
+    ),
     Route("POST", f"{_V2}/runs/log-model", (EDIT_RUN,)),
     Route("POST", f"{_V2}/runs/log-inputs", (EDIT_RUN, _NAMED_MODELS), "log_inputs"),
     Route("POST", f"{_V2}/runs/outputs", (EDIT_RUN, _NAMED_MODELS)),
     Route("GET", f"{_V2}/metrics/get-history", (READ_RUN,)),
+    Route("GET", f"{_V2}/metrics/get-history-bulk", (Check(Kind.RUN, Level.READ, "run_id[]"),), repeated=("run_id",)),
     Route(
-        "GET", f"{_V2}/metrics/get-history-bulk", (Check(Kind.RUN, Level.READ, "run_id[]"),), repeated=("run_id",)
-    ),
-    Route(
-        "GET", f"{_V2}/metrics/get-history-bulk-interval", (Check(Kind.RUN, Level.READ, "run_ids[]"),),
+        "GET",
+        f"{_V2}/metrics/get-history-bulk-interval",
+        (Check(Kind.RUN, Level.READ, "run_ids[]"),),
         repeated=("run_ids",),
-    ),  # fmt: skip
+    ),
     Route("GET", f"{_V2}/artifacts/list", (READ_RUN,), "list_artifacts"),
     Route("POST", f"{_V2}/artifacts/credentials-for-read", (READ_RUN,), "credentials_for_read"),
     Route("POST", f"{_V2}/artifacts/credentials-for-write", (EDIT_RUN,), "credentials_for_write"),
     # logged models
     Route(
-        "POST", f"{_V2}/logged-models",
+        "POST",
+        f"{_V2}/logged-models",
         (EDIT_EXPERIMENT, Check(Kind.RUN, Level.READ, "source_run_id", optional=True)),
-        "create_logged_model", "logged_model.create",
-    ),  # fmt: skip
-    Route("POST", f"{_V2}/logged-models/search", (), "search_logged_models"),
+        "create_logged_model",
+        "logged_model.create",
+    ),
+    Route("POST", f"{_V2}/logged-models/search", (), "in_visible_experiments"),
     Route("GET", f"{_V2}/logged-models/{{model_id}}", (), "get_logged_model"),
     Route("PATCH", f"{_V2}/logged-models/{{model_id}}", (EDIT_MODEL,)),
     Route("DELETE", f"{_V2}/logged-models/{{model_id}}", (EDIT_MODEL,), event="logged_model.delete"),
@@ -136,19 +140,24 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", f"{_V2}/logged-models/{{model_id}}/artifacts/files", (READ_MODEL,), "logged_model_file"),
     Route(
-        "POST", f"{_V2}/logged-models/{{model_id}}/artifacts/credentials-for-upload", (EDIT_MODEL,),
+        "POST",
+        f"{_V2}/logged-models/{{model_id}}/artifacts/credentials-for-upload",
+        (EDIT_MODEL,),
         "credentials_for_upload",
-    ),  # fmt: skip
+    ),
     Route(
-        "POST", f"{_V2}/logged-models/{{model_id}}/artifacts/credentials-for-download", (READ_MODEL,),
+        "POST",
+        f"{_V2}/logged-models/{{model_id}}/artifacts/credentials-for-download",
+        (READ_MODEL,),
         "credentials_for_download",
-    ),  # fmt: skip
+    ),
     # traces
     Route(
-        "POST", f"{_V3}/traces",
+        "POST",
+        f"{_V3}/traces",
         (Check(Kind.EXPERIMENT, Level.EDIT, "trace.trace_info.trace_location.mlflow_experiment.experiment_id"),),
         "start_trace",
-    ),  # fmt: skip
+    ),
     Route("GET", f"{_V3}/traces/{{trace_id}}", (READ_TRACE,)),
     Route("POST", f"{_V3}/traces/search", (), "search_traces"),
     Route("POST", f"{_V3}/traces/batchGetInfos", (), "visible_traces"),
@@ -163,8 +172,10 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (EDIT_TRACE,)),
     Route("DELETE", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (EDIT_TRACE,)),
     Route(
-        "POST", f"{_V2}/traces/link-to-run", (EDIT_RUN, Check(Kind.TRACE, Level.EDIT, "trace_ids[]")),
-    ),  # fmt: skip
+        "POST",
+        f"{_V2}/traces/link-to-run",
+        (EDIT_RUN, Check(Kind.TRACE, Level.EDIT, "trace_ids[]")),
+    ),
     Route("POST", f"{_V3}/traces/metrics", (_IN_EXPERIMENTS,)),
     Route("POST", f"{_V3}/traces/calculate-filter-correlation", (_IN_EXPERIMENTS,)),
     Route("POST", f"{_V2}/traces", (EDIT_EXPERIMENT,), "start_trace_v2"),
@@ -193,7 +204,13 @@ UI_ROUTES: tuple[Route, ...] = (
     # The registry is not the child's: the UI's model pages stay empty instead of failing.
     Route("GET", f"{_V2}/registered-models/search", (), "answer_nothing"),
     Route("GET", f"{_V2}/model-versions/search", (), "answer_nothing"),
-    Route("POST", f"{_V2}/model-versions/search", (), "answer_nothing"),
+)
+
+
+OWN_ROUTES: tuple[Route, ...] = (
+    # Ours, beside MLflow's: who may do what with an experiment (given by id or by name; only who manages it may ask).
+    Route("GET", "/modelkeep/v1/experiments/permissions", (), "list_permissions"),
+    Route("PUT", "/modelkeep/v1/experiments/permissions", (), "set_permission", "experiment.share"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Acts on traces: an id is claimed for its experiment before the child hears of it, and tags that steer the child are dropped."""
+"""Acts on traces: ids are claimed before the child hears of them, and tags that would steer the child are dropped."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from modelkeep.workspace.desk import Desk, Visit
 from modelkeep.workspace.experiments import visible_among
 from modelkeep.workspace.permissions import Kind
 
-# mlflow.trace.spansLocation, .archiveLocation and such tell the server where to read spans from: never a client's to say.
+# mlflow.trace.spansLocation, .archiveLocation and such tell the server where to read spans: not a client's to say.
 _STEERING = ("mlflow.trace.", ARTIFACT_TAG)
 _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
@@ -60,10 +60,9 @@ async def start_trace_v2(desk: Desk, visit: Visit) -> Response:
 
 async def search_traces(desk: Desk, visit: Visit) -> Response:
     """Traces of those of the named experiments that the caller may see."""
-    locations: Any = visit.call.fields.get("locations")
-    if not isinstance(locations, list) or not all(isinstance(one, dict) and "mlflow_experiment" in one for one in locations):  # pyright: ignore
-        raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")
     asked = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
+    if not asked or len(asked) != len(visit.call.fields["locations"]):
+        raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")
     seen = await visible_among(desk, visit, asked)
     if not seen:
         return answers.respond({})

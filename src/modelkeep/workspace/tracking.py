@@ -27,9 +27,10 @@ def die_with_parent() -> None:
 def prepare(store_uri: str) -> None:
     """Bring the tracking database to the pinned MLflow's schema (MLflow itself only refuses an old one)."""
     from mlflow.exceptions import MlflowException
-    from mlflow.store.db import utils as db
+    from mlflow.store.db import utils
     from sqlalchemy import inspect, text
 
+    db: Any = utils  # MLflow's types are partial, and what `mlflow db upgrade` calls is private
     engine: Any = db.create_sqlalchemy_engine_with_retry(store_uri)
     if engine.dialect.name == "postgresql":
         schema = dict(engine.url.query)["options"].rpartition("=")[2]
@@ -39,7 +40,7 @@ def prepare(store_uri: str) -> None:
         try:
             db._verify_schema(engine)
         except MlflowException:
-            db._upgrade_db(engine)  # what `mlflow db upgrade` runs
+            db._upgrade_db(engine)
     engine.dispose()
 
 

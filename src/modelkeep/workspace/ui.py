@@ -7,15 +7,14 @@ from pathlib import Path
 
 from modelkeep.wire.http import Response
 
-# Artifacts and everything else come from this server; charts need styles and workers of their own making, nothing else.
+# Everything comes from this server; charts need styles, workers and code of their own making.
 CSP = (
-    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self' blob:; manifest-src 'self'; "
+    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self' blob:; manifest-src 'self'; "
     "media-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'"
 )
 _HEADERS = [
     (b"content-security-policy", CSP.encode()),
-    (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 ]
 _LINK = re.compile(r"/ml/(experiments/[0-9]+(?:/(?:runs|models|traces)(?:/[A-Za-z0-9_-]+)?)?)/?")
@@ -27,7 +26,11 @@ class Ui:
 
     def __init__(self) -> None:
         self._folder = _build()
-        self._files = {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()} if self._folder else {}
+        self._files = (
+            {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()}
+            if self._folder
+            else {}
+        )
 
     def answer(self, method: str, path: str) -> Response | None:
         """The answer to a page, a file or a printed link; None for any other path, or where there is no build."""
@@ -48,7 +51,9 @@ class Ui:
         if file is None:
             return None
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response(200, file.read_bytes(), [*_HEADERS, (b"content-type", kind.encode()), (b"cache-control", cache.encode())])
+        return Response(
+            200, file.read_bytes(), [*_HEADERS, (b"content-type", kind.encode()), (b"cache-control", cache.encode())]
+        )
 
 
 def _redirect(location: str) -> Response:

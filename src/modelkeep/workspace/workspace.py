@@ -1,6 +1,7 @@
 """The tracking face: finds the route, checks its rule, and runs its act. What no route names is not ours to answer."""
 
 from collections.abc import Awaitable, Callable
+from typing import get_args
 
 import msgspec
 
@@ -9,20 +10,21 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, RegistryError, Unavailable
 from modelkeep.core.operation import SourceRun
 from modelkeep.store.db import Database
-from modelkeep.store.experiments import Level, Permission
+from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Request, Response
-from modelkeep.workspace import answers, experiments, files, graphql, lineage, logged_models, runs, traces
+from modelkeep.workspace import answers, experiments, files, graphql, lineage, logged_models, runs, sharing, traces
 from modelkeep.workspace.access import Hidden
 from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place
 from modelkeep.workspace.calls import API, MAX_BODY, UI, Call, parse, read
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
-from modelkeep.workspace.permissions import Kind, Route
+from modelkeep.workspace.permissions import Act, Kind, Route
 from modelkeep.workspace.ui import Ui
 
 ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
 _RETRY_AFTER_S = b"2"
-_MODULES = (experiments, runs, logged_models, traces, files, graphql)
+_BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
+_MODULES = (experiments, sharing, runs, logged_models, traces, files, graphql)
 # Where the id of the experiment stands in calls that make something in one; none means the caller's default.
 _HOME_FIELD = {
     "create_run": "experiment_id",
@@ -50,7 +52,8 @@ async def _ui_telemetry(_desk: Desk, _visit: Visit) -> Response:
 async def _server_info(_desk: Desk, _visit: Visit) -> Response:
     return answers.respond({
         "store_type": "SqlStore", "workspaces_enabled": False, "trace_archival_enabled": False,
-        "multipart_uploads_enabled": False, "multipart_downloads_enabled": False, "features_enabled": {"gateway": False},
+        "multipart_uploads_enabled": False, "multipart_downloads_enabled": False,
+        "features_enabled": {"gateway": False},
     })  # fmt: skip
 
 
@@ -62,12 +65,12 @@ _OWN: dict[str, ActFunction] = {
 }
 
 
-def act_function(name: str) -> ActFunction:
-    """The function of an act of the route table. Raises KeyError."""
-    for module in _MODULES:
-        if function := getattr(module, name, None):
-            return function
-    return _OWN[name]
+def _function(act: str) -> ActFunction:
+    found = [getattr(module, act) for module in _MODULES if hasattr(module, act)]
+    return found[0] if found else _OWN[act]
+
+
+ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(Act)}
 
 
 class Workspace:
@@ -85,17 +88,17 @@ class Workspace:
         router, path = API, request.path
         if path == "/ml" or path.startswith("/ml/"):
             if page := self._ui.answer(request.method, path):
-                return self._finish(page)
+                return page
             router, path = UI, path.removeprefix("/ml")
         for prefix in ("/api/", "/ajax-api/"):
             if path.startswith(prefix):
                 path = path[len(prefix) - 1 :]
                 break
         else:
-            if router is API:
+            if router is API or path not in _BARE:
                 return None
         found = router.find(request.method, path)
-        return self._finish(await self._answer(request, actor, *found)) if found else None
+        return await self._answer(request, actor, *found) if found else None
 
     async def _answer(self, request: Request, actor: Actor, route: Route, params: dict[str, str]) -> Response:
         visit = Visit(request, actor, Call(route, params, {}))
@@ -126,13 +129,9 @@ class Workspace:
         elif "experiment_id" in visit.call.fields:
             await experiments.settle_default(desk, visit, "experiment_id", create=False)
         named = await desk.access.check(visit.actor, route.checks, visit.call)
-        response = await act_function(route.act)(desk, visit)
-        if route.event and not route.act.startswith("create_"):  # creates record what they made
+        response = await ACTS[route.act](desk, visit)
+        if route.event and route.checks and not route.act.startswith("create_"):  # the others record by themselves
             await desk.record(visit, [(str(kind), name) for kind, name in named])
-        return response
-
-    def _finish(self, response: Response) -> Response:
-        response.headers = [*response.headers, (b"x-databricks-org-id", self._desk.workspace_id.encode())]
         return response
 
     # --- for the rest of the server ----------------------------------------------------------------------------------
@@ -146,8 +145,10 @@ class Workspace:
         return await lineage.source_logged_model(self._desk, actor, model_id)
 
     async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
-        """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor; None where it
-        is no such path. Raises InvalidArgument, NotFound (also where its ids do not belong together), PermissionDenied."""
+        """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor.
+
+        None where it is no such path. Raises InvalidArgument, PermissionDenied, NotFound (also where its ids do not
+        belong together)."""
         place = internal_place(path)
         level = Level.EDIT if write else Level.READ
         return await files.place_of(self._desk, actor, place, level) if place else None
@@ -156,19 +157,11 @@ class Workspace:
         """For a signed URL at its use. Raises NotFound, PermissionDenied."""
         await self._desk.access.require(actor, Kind(kind), id, Level.EDIT if write else Level.READ)
 
-    async def access_list(self, actor: Actor, experiment_id: str) -> list[Permission]:
-        """Who holds what on an experiment. Raises NotFound; PermissionDenied without CAN_MANAGE."""
-        return await experiments.access_list(self._desk, actor, experiment_id)
-
-    async def share(self, actor: Actor, experiment_id: str, principal_id: str, level: Level | None) -> None:
-        """Give a principal a level on an experiment (None: take it away). Raises NotFound, PermissionDenied."""
-        await experiments.share(self._desk, actor, experiment_id, principal_id, level)
-
 
 def _named(call: Call) -> list[tuple[str, str]]:
     """What a refused call spoke of, for the audit log."""
-    kinds = {"experiment_id": Kind.EXPERIMENT, "run_id": Kind.RUN, "model_id": Kind.LOGGED_MODEL, "trace_id": Kind.TRACE,
-             "request_id": Kind.TRACE, "experiment_name": Kind.EXPERIMENT}  # fmt: skip
+    kinds = {"experiment_id": Kind.EXPERIMENT, "experiment_name": Kind.EXPERIMENT, "run_id": Kind.RUN,
+             "model_id": Kind.LOGGED_MODEL, "trace_id": Kind.TRACE, "request_id": Kind.TRACE}  # fmt: skip
     return [(kind, value) for field, kind in kinds.items() if isinstance(value := call.fields.get(field), str)]
 
 

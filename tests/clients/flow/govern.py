@@ -47,10 +47,12 @@ same(sorted(str(found.version) for found in [*pages, *rest]), ["1", "2"])
 # Renamed: by its full name, then by its bare one. All that hangs on it comes along, nothing stays behind.
 client.set_registered_model_alias(NAME, "Champion", "2")
 full = f"{catalog}.ml_team.renamed"
-same(client.rename_registered_model(NAME, full).name, full)
+client.rename_registered_model(NAME, full)
+same(client.get_registered_model(full).name, full)
 gone(client.get_registered_model, NAME)
-same(client.rename_registered_model(full, "renamed_again").name, f"{catalog}.ml_team.renamed_again")
+client.rename_registered_model(full, "renamed_again")
 now = f"{catalog}.ml_team.renamed_again"
+same(client.get_registered_model(now).name, now)
 same(tags_of(client.get_registered_model(now)), {"team": "forecasting", "n": "3"})
 same(tags_of(client.get_model_version_by_alias(now, "Champion")), {"kept": "ja ✓"})
 predicts_like(f"models:/{now}@Champion", fit(3))

@@ -163,7 +163,7 @@ async def update_spec(ctx: Ctx, req: UpdateSpec, found: Securable) -> Securable:
 async def transfer_ownership(ctx: Ctx, req: TransferOwnership, found: Securable) -> Securable:
     principal = await principals.by_name(ctx.tx, req.owner)
     if principal is None:
-        raise InvalidArgument(f"Principal '{req.owner}' does not exist. Name a user, group or service principal.")
+        raise InvalidArgument(f"Principal '{req.owner[:255]}' does not exist. Name a user, group or service principal.")
     ctx.changed("owner", found.owner, principal.name)
     await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, owner_id=principal.id)
     return await models.fetch(ctx, req.name)

@@ -1,17 +1,24 @@
 """Registered models: make, read, list, rename, delete; their aliases and tags."""
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import msgspec
 
-from modelkeep.core.errors import LimitExceeded, NotEmpty, NotFound
+from modelkeep.core.authz import Need, decide, holds
+from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound
 from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, check_alias, check_comment, check_tag
 from modelkeep.core.operation import Ctx
 from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
 
 MAX_PAGE = 1000
+T = TypeVar("T")
+
+READ: Need = holds(Privilege.EXECUTE, admin=True)
+"""What reading a model, its versions and their files needs."""
 
 
 class CreateModel(msgspec.Struct, frozen=True):
@@ -32,6 +39,21 @@ class ListModels(msgspec.Struct, frozen=True):
     browse: bool = False
     max_results: int | None = None
     page_token: str = ""
+
+
+class BrowseModel(GetModel, frozen=True):
+    """As GetModel; a caller who holds no more than BROWSE on the catalog gets metadata."""
+
+
+class BrowseModels(ListModels, frozen=True):
+    """As ListModels, with the models that the caller may only browse."""
+
+
+class Browsed(msgspec.Struct, Generic[T], frozen=True):
+    """What was asked for, and whether the caller sees it through BROWSE alone: then its metadata is all to tell."""
+
+    entity: T
+    only: bool
 
 
 class RenameModel(msgspec.Struct, frozen=True):
@@ -63,6 +85,38 @@ class ChangeTags(msgspec.Struct, frozen=True):
     version: int | None = None
     set: dict[str, str] = {}
     remove: tuple[str, ...] = ()
+
+
+class AssignTag(msgspec.Struct, frozen=True):
+    """A tag that the securable does not have yet."""
+
+    name: FullName
+    key: str
+    value: str = ""
+
+
+class ReassignTag(AssignTag, frozen=True):
+    """Another value for a tag that it has."""
+
+
+class ListTags(msgspec.Struct, frozen=True):
+    """By key."""
+
+    name: FullName
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class ListCatalogTags(ListTags, frozen=True):
+    pass
+
+
+class ListSchemaTags(ListTags, frozen=True):
+    pass
+
+
+class ListModelTags(ListTags, frozen=True):
+    pass
 
 
 async def fetch(ctx: Ctx, name: FullName) -> Securable:
@@ -98,6 +152,27 @@ async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Pa
         ctx.tx, schema_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(req.max_results, 100, MAX_PAGE), browse=req.browse
     )
     return Page(tuple(found), make_token(scope, more) if more else "")
+
+
+async def browse_model(ctx: Ctx, req: BrowseModel, model: Securable) -> Browsed[RegisteredModel]:
+    return Browsed(await versions.registered(ctx.tx, model), not may_read(ctx, req.name))
+
+
+def may_read(ctx: Ctx, name: FullName) -> bool:
+    """More than browse: asked of a name that this operation's own need has let pass."""
+    return decide(READ, ctx.chains[str(name)]).allowed
+
+
+async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:
+    schema_id = schema.id if schema else ""
+    scope = f"browse|{schema_id}|{ctx.actor.id}"
+    position = read_token(scope, req.page_token, (str, str)) or ("", "")
+    after, limit = (str(position[0]), str(position[1])), page_size(req.max_results, 100, MAX_PAGE)
+    found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor.id, after, limit, browse=True)
+    # Whoever may read may browse, so this page reaches at least as far as the other one.
+    readable, _ = await securables.page_of_models(ctx.tx, schema_id, ctx.actor.id, after, limit)
+    ids = {model.id for model in readable}
+    return Page(tuple(Browsed(model, model.id not in ids) for model in found), make_token(scope, more) if more else "")
 
 
 async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
@@ -161,6 +236,33 @@ async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
         await versions.put_tags(ctx.tx, found, version, after, ctx.actor.name, ctx.now)
 
 
+async def assign_tag(ctx: Ctx, req: AssignTag, found: Securable) -> None:
+    """The same tag with the same value is no error: clients deliver a POST twice."""
+    held = await _tags_now(ctx, req.name, found)
+    if held.get(req.key, req.value) != req.value:
+        raise AlreadyExists(f"'{req.name}' has a tag '{req.key}' with another value. Update the tag instead.")
+    await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), found)
+
+
+async def reassign_tag(ctx: Ctx, req: ReassignTag, found: Securable) -> None:
+    if req.key not in await _tags_now(ctx, req.name, found):
+        raise no_tag(req.name, req.key)
+    await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), found)
+
+
+async def _tags_now(ctx: Ctx, name: FullName, found: Securable) -> dict[str, str]:
+    await lock(ctx, found)
+    return (await fetch(ctx, name)).tags
+
+
+async def list_tags(ctx: Ctx, req: ListTags, found: Securable) -> Page[tuple[str, str]]:
+    scope = f"tags of {found.id}|{ctx.actor.id}"
+    after = read_token(scope, req.page_token, (str,)) or ("",)
+    limit = page_size(req.max_results, 100, MAX_PAGE)
+    rest = sorted((key, value) for key, value in found.tags.items() if key > str(after[0]))
+    return Page(tuple(rest[:limit]), make_token(scope, (rest[limit - 1][0],)) if len(rest) > limit else "")
+
+
 def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
     """Tags that come with a create: MLflow's own keys (mlflow.*) pass, as they do in Databricks; the count is limited."""
     for key, value in tags.items():
@@ -178,6 +280,10 @@ async def lock(ctx: Ctx, securable: Securable) -> None:
 
 def no_version(name: FullName, version: int | str) -> NotFound:
     return NotFound(f"Model version '{version}' of Routine or Model '{name}' does not exist.", kind="MODEL")
+
+
+def no_tag(name: FullName, key: str) -> NotFound:
+    return NotFound(f"'{name}' has no tag '{key[:255]}'.", kind="TAG")
 
 
 def no_alias(name: FullName, alias: str) -> NotFound:

@@ -77,6 +77,10 @@ class WriteCredentials(VersionRequest, frozen=True):
     pass
 
 
+class BrowseVersion(GetVersion, frozen=True):
+    """As GetVersion; a caller who holds no more than BROWSE on the catalog gets metadata."""
+
+
 class GetVersionByAlias(msgspec.Struct, frozen=True):
     name: FullName
     alias: str
@@ -102,6 +106,10 @@ class ListVersions(msgspec.Struct, frozen=True):
     name: FullName
     max_results: int | None = None
     page_token: str = ""
+
+
+class BrowseVersions(ListVersions, frozen=True):
+    """As ListVersions, for whoever may only browse the model, too."""
 
 
 class FindLoggedModel(msgspec.Struct, frozen=True):
@@ -194,6 +202,10 @@ async def _fetch(ctx: Ctx, model: Securable, name: FullName, number: int) -> Mod
 
 async def get_version(ctx: Ctx, req: GetVersion, model: Securable) -> ModelVersion:
     return await _fetch(ctx, model, req.name, req.version)
+
+
+async def browse_version(ctx: Ctx, req: BrowseVersion, model: Securable) -> models.Browsed[ModelVersion]:
+    return models.Browsed(await _fetch(ctx, model, req.name, req.version), not models.may_read(ctx, req.name))
 
 
 async def get_version_by_alias(ctx: Ctx, req: GetVersionByAlias, model: Securable) -> ModelVersion:
@@ -415,6 +427,10 @@ async def list_versions(ctx: Ctx, req: ListVersions, model: Securable) -> Page[M
     found = await versions.page_of_model(ctx.tx, model, int(after[0]), limit + 1)
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].version,)) if more else "")
+
+
+async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> models.Browsed[Page[ModelVersion]]:
+    return models.Browsed(await list_versions(ctx, req, model), not models.may_read(ctx, req.name))
 
 
 async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:

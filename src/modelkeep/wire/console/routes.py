@@ -1,21 +1,23 @@
 """Modelkeep's own acts (/api/modelkeep/v1), and the few account routes that clients call: discovery, Me, telemetry."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
-from modelkeep.core.model import LineageEdge, ModelVersion, Page, Token
+from modelkeep.core.model import LineageEdge, ModelVersion, Page, Securable, Token
 from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
-from modelkeep.core.ops import audit, grants, lineage, principals, versions
+from modelkeep.core.ops import audit, catalogs, grants, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import NoFields, Route
 
 V1 = "/api/modelkeep/v1"
+Time = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+"""epoch ms, within what a database column holds"""
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -45,8 +47,8 @@ class Audit(msgspec.Struct, frozen=True):
     actor: str = ""
     event: str = ""
     outcome: str = ""
-    since: int = 0
-    until: int = 2**62
+    since: Time = 0
+    until: Time = 2**62
     max_results: int | None = None
     page_token: str = ""
 
@@ -198,12 +200,16 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
     async def expose(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
+    def assignment(metastore: Securable, _: Any) -> Any:
+        return {"metastore_id": metastore.id, "workspace_id": int(workspace_id), "default_catalog_name": "main"}
+
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
     return [
         Route("GET", "/.well-known/databricks-config", handler=discover, public=True),
         Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry),
         Route("GET", "/health", handler=health, public=True),
         Route("GET", "/metrics", handler=expose),
+        Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: catalogs.GetMetastore(), assignment),
         Route("GET", "/api/2.0/preview/scim/v2/Me", NoFields, lambda _: principals.WhoAmI(), _me),
         Route("POST", f"{mv}/copy", Copy, lambda f: versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination)), version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),

@@ -4,7 +4,6 @@ Shapes: mlflow/protos/databricks_uc_registry_messages.proto (LineageHeaderInfo, 
 """
 
 import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +13,7 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.ops.lineage import DOWNSTREAM, UPSTREAM, Entity
 
 _MAX_HEADER = 64 * 1024
+_UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 _DEPENDENCIES = {
     "DATABRICKS_TABLE": "TABLE",
     "DATABRICKS_UC_FUNCTION": "FUNCTION",
@@ -29,7 +29,7 @@ def of_header(header: str) -> tuple[Entity, ...]:
         return ()
     try:
         info = msgspec.json.decode(base64.b64decode(header[:_MAX_HEADER], validate=True))
-    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise InvalidArgument("The header X-Databricks-Lineage-Identifier is not base64 of JSON.") from error
     tables = [
         _table(source.get("table"), "training")
@@ -59,7 +59,7 @@ def of_features(feature_deps: str) -> tuple[Entity, ...]:
         return ()
     try:
         info = msgspec.json.decode(feature_deps)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return ()
     found = [_table({"name": t.get("table_name"), "table_id": t.get("table_id")}, "feature") for t in _dicts(info, "input_tables")]
     return _kept(found)
@@ -71,7 +71,8 @@ def _dicts(value: Any, key: str) -> list[dict[str, Any]]:
 
 
 def _kept(found: Iterable[Entity | None]) -> tuple[Entity, ...]:
-    return tuple(entity for entity in found if entity is not None)
+    # A NUL can come in escaped inside the header's own JSON, and PostgreSQL stores none.
+    return tuple(entity for entity in found if entity is not None and "\0" not in f"{entity.name}{entity.id}{entity.context}")
 
 
 def _table(table: Any, context: str) -> Entity | None:

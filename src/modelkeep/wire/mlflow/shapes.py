@@ -1,15 +1,21 @@
 """Face B's messages: what the `databricks-uc` client sends, and what it parses (mlflow/protos/databricks_uc_registry_messages.proto)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable
 
 
+Id = Annotated[str, msgspec.Meta(max_length=255)]
+"""Of something outside the registry (a run, a job, a workspace): kept as opaque text."""
+
+
 class Tag(msgspec.Struct, frozen=True):
-    key: str
-    value: str = ""
+    """Of a create: MLflow's own keys pass the platform's rules there, so the sizes are bounded here (as MLflow's columns are)."""
+
+    key: Annotated[str, msgspec.Meta(max_length=255)]
+    value: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
 
 
 class Dependency(msgspec.Struct, frozen=True):
@@ -27,7 +33,7 @@ class CreateModel(msgspec.Struct, frozen=True):
     name: str
     description: str = ""
     tags: tuple[Tag, ...] = ()
-    deployment_job_id: str = ""
+    deployment_job_id: Id = ""
 
 
 class UpdateModel(msgspec.Struct, frozen=True):
@@ -36,7 +42,7 @@ class UpdateModel(msgspec.Struct, frozen=True):
     name: str
     new_name: str | None = None
     description: str | None = None
-    deployment_job_id: str | None = None
+    deployment_job_id: Id | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -53,13 +59,13 @@ class SearchVersions(msgspec.Struct, frozen=True):
 class CreateVersion(msgspec.Struct, frozen=True):
     name: str
     source: str = ""
-    run_id: str = ""
+    run_id: Id = ""
     description: str = ""
-    run_tracking_server_id: str = ""
+    run_tracking_server_id: Id = ""
     feature_deps: str = ""
     tags: tuple[Tag, ...] = ()
     model_version_dependencies: tuple[Dependency, ...] = ()
-    model_id: str = ""
+    model_id: Id = ""
 
 
 class Version(msgspec.Struct, frozen=True):

@@ -93,6 +93,14 @@ def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
     return catalogs.CreateSchema(name=_catalog(f.catalog_name).child(f.name), comment=f.comment, spec=_spec(f.properties))
 
 
+def _new_name(old: FullName, text: str) -> FullName:
+    """A bare name, or a schema's full name in the same catalog. Raises InvalidArgument."""
+    new = parse_full_name(text, old.kind) if "." in text else old.parent.child(text)
+    if new.parent != old.parent:
+        raise InvalidArgument(f"A rename stays in its catalog '{old.parent}'.")
+    return new
+
+
 _CATALOG = (catalogs.GetCatalog, catalogs.RenameCatalog, catalogs.UpdateCatalogComment, catalogs.UpdateCatalogSpec)
 _SCHEMA = (catalogs.GetSchema, catalogs.RenameSchema, catalogs.UpdateComment, catalogs.UpdateSpec)
 
@@ -107,7 +115,7 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     if f.properties is not None:
         asked.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
     if f.new_name is not None and f.new_name.lower() != name.parts[-1]:
-        new = name.parent.child(f.new_name.rpartition(".")[2] if kind is Kind.SCHEMA else f.new_name)
+        new = _new_name(name, f.new_name)
         asked.append(rename(name, new))
         name = new
     if f.owner is not None:

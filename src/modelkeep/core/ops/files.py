@@ -1,0 +1,390 @@
+"""The files of versions, runs, logged models and traces: listing, reading, writing one by one, URLs for single files.
+
+A version's files can be written while it is PENDING and read once it is READY; the others stay open, and the last write wins.
+Bytes never flow while a write transaction is open: they are stored first, and the transaction makes them a file, or they go.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import cast
+
+import msgspec
+
+from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
+from modelkeep.core.errors import AlreadyExists, FileNotFound, NotEmpty, RegistryError, WrongState
+from modelkeep.core.model import ArtifactFile, ModelVersion, Page, Securable
+from modelkeep.core.names import FullName
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops.versions import pending, ready
+from modelkeep.core.paths import ROOT, ArtifactPath
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import files, jobs, versions
+from modelkeep.store.db import Database, Tx, UniqueViolation, new_id
+from modelkeep.store.files import Entry
+
+MAX_PAGE = 1000
+_LINGER_MS = 10 * 60_000  # a run's replaced file may still be on its way to someone
+
+
+class FileRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or directory of a model version (`name`, `version`), or of a run, logged model or trace (`kind`, `id`)."""
+
+    path: ArtifactPath
+    name: FullName | None = None
+    version: int = 0
+    kind: str = ""
+    id: str = ""
+    set_id: str = ""
+    """The artifact set that a signed URL was made for: the version must still have it. '' asks for no certain one."""
+
+
+class ListDirectory(FileRequest, frozen=True, kw_only=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class OpenFile(FileRequest, frozen=True, kw_only=True):
+    pass
+
+
+class VendDownload(FileRequest, frozen=True, kw_only=True):
+    pass
+
+
+class WriteRequest(FileRequest, frozen=True, kw_only=True):
+    overwrite: bool = True
+
+
+class WriteFile(WriteRequest, frozen=True, kw_only=True):
+    pass
+
+
+class DeleteFile(WriteRequest, frozen=True, kw_only=True):
+    pass
+
+
+class DeleteDirectory(WriteRequest, frozen=True, kw_only=True):
+    pass
+
+
+class VendUpload(WriteRequest, frozen=True, kw_only=True):
+    """A URL on this server."""
+
+
+class VendDirectUpload(WriteRequest, frozen=True, kw_only=True):
+    """A URL on the store itself: what lies there under this path goes first."""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A file to read."""
+
+    set_id: str
+    file: ArtifactFile
+
+    @property
+    def segments(self) -> list[Segment]:
+        return files.segments(self.file)
+
+
+class Vended(msgspec.Struct, frozen=True):
+    """What a URL is made for; `url` where it is the store's own, None where this server is to sign one."""
+
+    set_id: str
+    url: SignedUrl | None = None
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where a request may write."""
+
+    set_id: str
+    direct: bool
+    """Clients write to the store themselves, so that the store's listing, and not our rows, is the manifest until finalize."""
+    of_version: bool
+
+    def object(self, path: ArtifactPath) -> str:
+        """The name for a new object: files that stay open are never replaced in place."""
+        return path.text if self.of_version else f"{new_id()}/{path}"
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Bytes that are no file yet."""
+
+    set_id: str
+    segment: Segment
+    small: bytes | None = None
+    """Still to be written to a direct store, in one PUT"""
+    upload: str = ""
+    parts: tuple[tuple[int, str], ...] = ()
+    """Already there as parts of this upload"""
+
+
+# --- who may, and where ----------------------------------------------------------------------------------------------
+
+
+async def may_read(ctx: Ctx, db: Database, req: FileRequest, model: Securable | None) -> None:
+    """The workspace decides on runs, logged models and traces; of a version, the table has decided."""
+    if model is None:
+        await _ask_workspace(ctx, req, write=False)
+
+
+async def may_write(ctx: Ctx, db: Database, req: FileRequest, model: Securable | None) -> None:
+    """As `may_read`."""
+    if model is None:
+        await _ask_workspace(ctx, req, write=True)
+
+
+async def _ask_workspace(ctx: Ctx, req: FileRequest, *, write: bool) -> None:
+    tracking = ctx.services.tracking
+    if tracking is None or not req.kind:
+        raise FileNotFound("No artifacts are kept under this path.")
+    await tracking.may(ctx.actor, req.kind, req.id, write=write)
+
+
+async def _version(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable) -> ModelVersion:
+    found = await versions.by_number(tx, model, req.version)
+    if found is None:
+        raise FileNotFound(f"Model version '{req.version}' of Routine or Model '{req.name}' does not exist.")
+    ctx.touch("MODEL_VERSION", found.id, f"{found.model}/{found.version}")
+    return found
+
+
+def _same_set(req: FileRequest, version: ModelVersion) -> str:
+    """A name and number may by now belong to another model's version: the URL is not for that one."""
+    if req.set_id and req.set_id != version.artifact_set_id:
+        raise FileNotFound("The files that this URL was made for are gone. Ask for a new URL.")
+    return version.artifact_set_id
+
+
+async def readable(ctx: Ctx, req: FileRequest, model: Securable | None) -> str:
+    """The artifact set to read from, '' where nothing was ever written. Raises FileNotFound, WrongState."""
+    if model is None:
+        found = await files.set_of(ctx.tx, f"{req.kind}:{req.id}")
+        ctx.touch(req.kind.upper(), req.id, req.id)
+        return found.id if found else ""
+    version = await _version(ctx, ctx.tx, req, model)
+    ready(version)
+    return _same_set(req, version)
+
+
+async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) -> Site:
+    """Where to write. Raises FileNotFound, WrongState."""
+    if model is None:
+        found = await files.set_of(tx, f"{req.kind}:{req.id}")
+        ctx.touch(req.kind.upper(), req.id, req.id)
+        return Site(found.id if found else "", False, False)
+    version = await _version(ctx, tx, req, model)
+    pending(version)
+    return Site(_same_set(req, version), ctx.services.blobs.direct, True)
+
+
+async def locked(ctx: Ctx, req: FileRequest, model: Securable | None) -> Site:
+    """As `writable`, with the set held open until commit: finalize waits, or has been."""
+    site = await writable(ctx, ctx.tx, req, model)
+    await files.lock_open(ctx.tx, site.set_id)
+    return site
+
+
+async def prepared_site(ctx: Ctx, db: Database, req: WriteRequest, model: Securable | None) -> Site:
+    """Where bytes will go, before they flow. Raises what `writable` and `check_free` raise."""
+    await may_write(ctx, db, req, model)
+    async with db.read() as tx:
+        site = await writable(ctx, tx, req, model)
+        await check_free(ctx, tx, site, req)
+    if not site.set_id:
+        site = msgspec.structs.replace(site, set_id=await _new_set(db, req, ctx.now))
+    return site
+
+
+async def _new_set(db: Database, req: FileRequest, now: int) -> str:
+    key = f"{req.kind}:{req.id}"
+    with suppress(UniqueViolation):  # another first file of the same run was quicker
+        async with db.write() as tx:
+            return await files.create_set(tx, req.kind, now, key)
+    async with db.read() as tx:
+        found = await files.set_of(tx, key)
+    assert found is not None
+    return found.id
+
+
+async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> None:
+    """A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
+    if site.direct:
+        known = {listed.object for listed in await ctx.services.blobs.list_set(site.set_id)} if not req.overwrite else set[str]()
+        exists = req.path.text in known
+    else:
+        exists = await files.file(tx, site.set_id, req.path.text) is not None
+    if exists and not req.overwrite:
+        raise AlreadyExists(f"The file '{req.path}' exists already. Send overwrite=true to replace it.")
+    if not exists and (other := await files.in_the_way(tx, site.set_id, req.path.text, req.path.parents)):
+        raise AlreadyExists(f"'{req.path}' cannot be a file: '{other}' exists already, and a path is a file or a directory.")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def list_directory(ctx: Ctx, req: ListDirectory, model: Securable | None) -> Page[Entry]:
+    """The entries directly in a directory, by name. Raises FileNotFound where it is a file or nothing."""
+    set_id = await readable(ctx, req, model)
+    scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"
+    after = read_token(scope, req.page_token, (str,))
+    found, more = await files.children(
+        ctx.tx, set_id, req.path.text, str(after[0]) if after else "", page_size(req.max_results, MAX_PAGE, MAX_PAGE)
+    )
+    if not found and after is None and req.path != ROOT:
+        raise FileNotFound(f"There is no directory '{req.path}'.")
+    return Page(tuple(found), make_token(scope, (more,)) if more else "")
+
+
+async def open_file(ctx: Ctx, req: OpenFile | VendDownload, model: Securable | None) -> Opened:
+    set_id = await readable(ctx, req, model)
+    found = await files.file(ctx.tx, set_id, req.path.text)
+    if found is None:
+        raise FileNotFound(f"There is no file '{req.path}'.")
+    return Opened(set_id, found)
+
+
+async def vend_download(ctx: Ctx, req: VendDownload, model: Securable | None) -> Vended:
+    opened = await open_file(ctx, req, model)
+    segments = opened.segments
+    if model is None or not ctx.services.blobs.direct or len(segments) != 1:
+        return Vended(opened.set_id)
+    return Vended(opened.set_id, direct(ctx).presign_get(opened.set_id, segments[0].object, url_s(ctx)))
+
+
+def direct(ctx: Ctx) -> DirectBlobs:
+    return cast(DirectBlobs, ctx.services.blobs)
+
+
+def url_s(ctx: Ctx) -> int:
+    """How long a URL lives, in seconds."""
+    return max(1, ctx.services.url_ms // 1000)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+async def vend_upload(ctx: Ctx, req: VendUpload, model: Securable | None) -> Vended:
+    return Vended((await writable(ctx, ctx.tx, req, model)).set_id)
+
+
+async def vend_direct_upload(ctx: Ctx, req: VendDirectUpload, model: Securable | None) -> Vended:
+    """The URL makes a new object and never replaces one, so a file that is to be sent again goes now, while finalize waits."""
+    site = await locked(ctx, req, model)
+    await ctx.services.blobs.delete(site.set_id, [req.path.text])
+    await files.remove_file(ctx.tx, site.set_id, req.path.text)
+    return Vended(site.set_id, direct(ctx).presign_put(site.set_id, req.path.text, url_s(ctx)))
+
+
+async def store_bytes(ctx: Ctx, db: Database, req: WriteFile, model: Securable | None) -> Stored:
+    """The body, stored and not yet a file."""
+    assert ctx.body is not None
+    site = await prepared_site(ctx, db, req, model)
+    if site.direct:
+        return await _stage(ctx, site, req.path.text, ctx.body)
+    segment = await ctx.services.blobs.write(site.set_id, site.object(req.path), ctx.body)
+    ctx.undo(partial(discard, db, ctx.services.blobs, site.set_id, req.path.text, segment))
+    return Stored(site.set_id, segment)
+
+
+async def discard(db: Database, blobs: Blobs, set_id: str, path: str, segment: Segment) -> None:
+    """Delete an object, unless it became part of a file after all: a commit may succeed without telling."""
+    with suppress(RegistryError):  # then it stays as an orphan, which `modelkeep check` finds
+        async with db.read() as tx:
+            if await files.uses(tx, set_id, path, segment.object):
+                return
+        await blobs.delete(set_id, [segment.object])
+
+
+async def write_file(ctx: Ctx, req: WriteFile, model: Securable | None) -> ArtifactFile:
+    stored: Stored = ctx.prepared
+    site = await locked(ctx, req, model)
+    if site.set_id != stored.set_id:
+        raise WrongState("The version changed while the file arrived. Upload it again.")
+    await check_free(ctx, ctx.tx, site, req)
+    if site.direct:
+        await _publish(ctx, site, req.path.text, stored)
+    segment = stored.segment
+    return await put(ctx, site, ArtifactFile(
+        req.path.text, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now
+    ))  # fmt: skip
+
+
+async def put(ctx: Ctx, site: Site, file: ArtifactFile) -> ArtifactFile:
+    """Make it a file of the set; the objects of what it replaces are freed."""
+    ctx.changed(f"file {file.path}", None, f"{file.size} bytes, SHA-256 {file.sha256 or 'pending'}")
+    replaced = await files.put_file(ctx.tx, site.set_id, file)
+    await free(ctx, site, replaced, keep=files.segments(file))
+    return file
+
+
+async def free(ctx: Ctx, site: Site, segments_json: str, keep: Sequence[Segment] = ()) -> None:
+    """Queue the deletion of a file's objects ('' has none), in this transaction."""
+    kept = {segment.object for segment in keep}
+    for segment in msgspec.json.decode(segments_json or "[]", type=list[Segment]):
+        if segment.object not in kept:
+            at = ctx.now if site.of_version else ctx.now + _LINGER_MS
+            await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", at)
+
+
+async def delete_file(ctx: Ctx, req: DeleteFile, model: Securable | None) -> None:
+    site = await locked(ctx, req, model)
+    removed = await files.remove_file(ctx.tx, site.set_id, req.path.text)
+    if site.direct:
+        if not removed and req.path.text not in {listed.object for listed in await ctx.services.blobs.list_set(site.set_id)}:
+            raise FileNotFound(f"There is no file '{req.path}'.")
+        await ctx.services.blobs.delete(site.set_id, [req.path.text])
+    elif not removed:
+        raise FileNotFound(f"There is no file '{req.path}'.")
+    else:
+        await free(ctx, site, removed)
+    ctx.changed(f"file {req.path}", "present", None)
+
+
+async def delete_directory(ctx: Ctx, req: DeleteDirectory, model: Securable | None) -> None:
+    """Directories exist as long as they hold files, so an empty one is gone already. Raises NotEmpty."""
+    site = await writable(ctx, ctx.tx, req, model)
+    found, _ = await files.children(ctx.tx, site.set_id, req.path.text, "", 1)
+    if found:
+        raise NotEmpty(f"The directory '{req.path}' holds files. Delete them first.")
+
+
+# --- writing through this server to a store that clients talk to themselves ------------------------------------------
+
+_PART = 16 * 1024 * 1024  # bytes; all parts but the last have this size, as some stores insist
+
+
+async def _stage(ctx: Ctx, site: Site, path: str, body: AsyncIterator[bytes]) -> Stored:
+    """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `_publish` under the lock."""
+    blobs, digest, size, rest = direct(ctx), hashlib.sha256(), 0, bytearray()
+    upload, parts = "", list[tuple[int, str]]()
+    async for chunk in body:
+        digest.update(chunk)
+        size += len(chunk)
+        rest += chunk
+        while len(rest) > _PART:
+            if not upload:
+                upload = await blobs.start_multipart(site.set_id, path)
+                ctx.undo(partial(blobs.abort_multipart, site.set_id, path, upload))
+            part = bytes(memoryview(rest)[:_PART])
+            del rest[:_PART]
+            parts.append((len(parts) + 1, await blobs.write_part(site.set_id, path, upload, len(parts) + 1, part)))
+    segment = Segment(path, size, digest.hexdigest())
+    if not upload:
+        return Stored(site.set_id, segment, small=bytes(rest))
+    parts.append((len(parts) + 1, await blobs.write_part(site.set_id, path, upload, len(parts) + 1, bytes(rest))))
+    return Stored(site.set_id, segment, upload=upload, parts=tuple(parts))
+
+
+async def _publish(ctx: Ctx, site: Site, path: str, stored: Stored) -> None:
+    if stored.small is None:
+        await direct(ctx).complete_multipart(site.set_id, path, stored.upload, stored.parts)
+    else:
+        await direct(ctx).write(site.set_id, path, _once(stored.small))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    if data:
+        yield data
+

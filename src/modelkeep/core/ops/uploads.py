@@ -1,0 +1,204 @@
+"""Multipart uploads: every step is authorized anew, and an upload belongs to one principal, one artifact set and one path.
+
+In a folder the parts are the file: completing an upload lists them as its segments, whatever their size.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+
+from modelkeep.blobs.port import Segment, SignedUrl
+from modelkeep.core.errors import FileNotFound, InvalidArgument
+from modelkeep.core.model import ArtifactFile, Securable
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops.files import (
+    Site, Vended, WriteRequest, check_free, direct, discard, free, locked, may_write, prepared_site, put, url_s, writable,
+)  # fmt: skip
+from modelkeep.store import files
+from modelkeep.store.db import Database, Tx
+from modelkeep.store.files import Upload
+
+MAX_PARTS = 10_000
+
+
+class StartUpload(WriteRequest, frozen=True, kw_only=True):
+    pass
+
+
+class UploadRequest(WriteRequest, frozen=True, kw_only=True):
+    upload_id: str
+
+
+class VendParts(UploadRequest, frozen=True, kw_only=True):
+    """URLs for `count` parts from `first` on."""
+
+    first: int
+    count: int = 1
+
+
+class WritePart(UploadRequest, frozen=True, kw_only=True):
+    number: int
+
+
+class PartTag(msgspec.Struct, frozen=True):
+    """What the client says of a part that it sent; quotes around the ETag do not count."""
+
+    part_number: int
+    etag: str
+
+
+class CompleteUpload(UploadRequest, frozen=True, kw_only=True):
+    parts: tuple[PartTag, ...]
+
+
+class AbortUpload(UploadRequest, frozen=True, kw_only=True):
+    pass
+
+
+class Started(msgspec.Struct, frozen=True):
+    site: Site
+    store_upload: str = ""
+
+
+def check_number(number: int) -> None:
+    """Raises InvalidArgument."""
+    if not 1 <= number <= MAX_PARTS:
+        raise InvalidArgument(f"Part numbers go from 1 to {MAX_PARTS}, got {number}. Send larger parts.")
+
+
+def _no_upload() -> FileNotFound:
+    return FileNotFound("There is no such upload of this file by you: it was completed, aborted, or never begun.")
+
+
+async def _own(ctx: Ctx, tx: Tx, site: Site, req: UploadRequest) -> Upload:
+    """The upload, where it is this caller's, to this very file. Raises FileNotFound."""
+    found = await files.upload(tx, req.upload_id)
+    if found is None or (found.principal_id, found.set_id, found.path) != (ctx.actor.id, site.set_id, req.path.text):
+        raise _no_upload()
+    return found
+
+
+async def prepare_upload(ctx: Ctx, db: Database, req: StartUpload, model: Securable | None) -> Started:
+    site = await prepared_site(ctx, db, req, model)
+    if not site.direct:
+        return Started(site)
+    upload = await direct(ctx).start_multipart(site.set_id, req.path.text)
+    ctx.undo(partial(direct(ctx).abort_multipart, site.set_id, req.path.text, upload))
+    return Started(site, upload)
+
+
+async def start_upload(ctx: Ctx, req: StartUpload, model: Securable | None) -> str:
+    """The upload's id."""
+    started: Started = ctx.prepared
+    site = await locked(ctx, req, model)
+    if site != started.site:
+        raise _no_upload()
+    await check_free(ctx, ctx.tx, site, req)
+    return await files.start_upload(ctx.tx, site.set_id, req.path.text, ctx.actor.id, started.store_upload, ctx.now)
+
+
+async def vend_parts(ctx: Ctx, req: VendParts, model: Securable | None) -> tuple[Vended, ...]:
+    """One for each part number, in order."""
+    site = await writable(ctx, ctx.tx, req, model)
+    upload = await _own(ctx, ctx.tx, site, req)
+    if not 1 <= req.count <= 100:
+        raise InvalidArgument(f"Ask for 1 to 100 part URLs at a time, not {req.count}.")
+    check_number(req.first)
+    check_number(req.first + req.count - 1)
+    return tuple(Vended(site.set_id, _part_url(ctx, site, upload, number)) for number in range(req.first, req.first + req.count))
+
+
+def _part_url(ctx: Ctx, site: Site, upload: Upload, number: int) -> SignedUrl | None:
+    if not site.direct:
+        return None
+    return direct(ctx).presign_part(site.set_id, upload.path, upload.store_upload, number, url_s(ctx))
+
+
+async def store_part(ctx: Ctx, db: Database, req: WritePart, model: Securable | None) -> Segment:
+    """The body, stored and not yet a part."""
+    assert ctx.body is not None
+    check_number(req.number)
+    await may_write(ctx, db, req, model)
+    async with db.read() as tx:
+        site = await writable(ctx, tx, req, model)
+        upload = await _own(ctx, tx, site, req)
+    if site.direct:
+        raise InvalidArgument("Parts of this upload go to the store itself. Ask for part URLs.")
+    segment = await ctx.services.blobs.write(site.set_id, site.object(req.path), ctx.body)
+    ctx.undo(partial(discard, db, ctx.services.blobs, site.set_id, upload.path, segment))
+    if not segment.size:
+        raise InvalidArgument("A part must not be empty.")
+    return segment
+
+
+async def write_part(ctx: Ctx, req: WritePart, model: Securable | None) -> Segment:
+    """The part as stored; the same number again replaces it."""
+    segment: Segment = ctx.prepared
+    site = await locked(ctx, req, model)
+    upload = await _own(ctx, ctx.tx, site, req)
+    replaced = await files.put_part(ctx.tx, upload.id, req.number, segment)
+    if replaced is not None:
+        await free(ctx, site, files.segments_json([replaced]))
+    return segment
+
+
+async def complete_upload(ctx: Ctx, req: CompleteUpload, model: Securable | None) -> None:
+    """The parts, in the order of their numbers, are the file. Sent again after it succeeded, it succeeds again."""
+    site = await locked(ctx, req, model)
+    named = _named(req.parts)
+    try:
+        upload = await _own(ctx, ctx.tx, site, req)
+    except FileNotFound:
+        done = await files.file(ctx.tx, site.set_id, req.path.text)
+        if done is not None and done.checksum == _checksum(list(named.values())):
+            return
+        raise
+    await check_free(ctx, ctx.tx, site, req)
+    if site.direct:
+        await direct(ctx).complete_multipart(site.set_id, upload.path, upload.store_upload, sorted(named.items()))
+        ctx.changed(f"file {upload.path}", None, f"{len(named)} parts")
+    else:
+        await _join(ctx, site, upload, named)
+    await files.end_upload(ctx.tx, upload.id)
+
+
+def _named(parts: Sequence[PartTag]) -> dict[int, str]:
+    named = {part.part_number: part.etag.removeprefix("W/").strip('"') for part in parts}
+    if not named or len(named) != len(parts) or len(named) > MAX_PARTS:
+        raise InvalidArgument(f"Complete an upload with 1 to {MAX_PARTS} parts, each named once.")
+    return dict(sorted(named.items()))
+
+
+async def _join(ctx: Ctx, site: Site, upload: Upload, named: dict[int, str]) -> None:
+    sent = await files.parts(ctx.tx, upload.id)
+    for number, etag in named.items():
+        if number not in sent or sent[number].sha256 != etag:
+            raise InvalidArgument(f"Part {number} was not sent, or its ETag is not the one that it got. Send the part again.")
+    segments = [sent[number] for number in named]
+    unnamed = [segment for number, segment in sent.items() if number not in named]
+    await free(ctx, site, files.segments_json(unnamed))
+    sha256 = segments[0].sha256 if len(segments) == 1 else ""  # of several, the `hash` job finds it
+    await put(ctx, site, ArtifactFile(
+        upload.path, sum(segment.size for segment in segments), sha256, _checksum([segment.sha256 for segment in segments]),
+        files.segments_json(segments), ctx.now,
+    ))  # fmt: skip
+
+
+def _checksum(hashes: list[str]) -> str:
+    """Of the parts' own: equal for the same bytes cut in the same way."""
+    return f"{hashlib.sha256(''.join(hashes).encode()).hexdigest()}-{len(hashes)}"
+
+
+async def abort_upload(ctx: Ctx, req: AbortUpload, model: Securable | None) -> None:
+    """An upload that has ended is no error: clients abort to be sure."""
+    site = await writable(ctx, ctx.tx, req, model)
+    try:
+        upload = await _own(ctx, ctx.tx, site, req)
+    except FileNotFound:
+        return
+    await free(ctx, site, files.segments_json(list((await files.parts(ctx.tx, upload.id)).values())))
+    await files.end_upload(ctx.tx, upload.id)
+    if site.direct:
+        await direct(ctx).abort_multipart(site.set_id, upload.path, upload.store_upload)

@@ -1,0 +1,36 @@
+"""The files of runs, logged models and traces, as the workspace's own routes need them: listings and signed URLs."""
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.ops.files import FileRequest
+from modelkeep.core.paths import ArtifactPath
+from modelkeep.store import files
+from modelkeep.store.db import Database
+from modelkeep.wire.files.urls import Urls
+from modelkeep.workspace.artifacts import FileInfo
+
+_PAGE = 1000
+
+
+class Artifacts:
+    """Implements workspace.artifacts.ArtifactFiles. Its callers have asked for permission; each use of a URL asks again."""
+
+    def __init__(self, db: Database, urls: Urls) -> None:
+        self._db = db
+        self._urls = urls
+
+    async def list(self, kind: str, id: str, directory: str) -> list[FileInfo]:
+        """The entries directly in the directory ('' is the root); empty where there is no such directory."""
+        path, found, more = ArtifactPath.parse(directory), list[FileInfo](), ""
+        async with self._db.read() as tx:
+            artifacts = await files.set_of(tx, f"{kind}:{id}")
+            while artifacts is not None:
+                entries, more = await files.children(tx, artifacts.id, path.text, more, _PAGE)
+                prefix = f"{path}/" if path.text else ""
+                found += [FileInfo(prefix + entry.name, entry.is_directory, entry.size) for entry in entries]
+                if not more:
+                    break
+        return found
+
+    def signed_url(self, actor: Actor, method: str, kind: str, id: str, path: str) -> str:
+        """From `/` on, for one GET, PUT or DELETE of one file. Raises InvalidArgument."""
+        return self._urls.make(actor, method, FileRequest(path=ArtifactPath.file(path), kind=kind, id=id))

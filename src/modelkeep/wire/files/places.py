@@ -1,0 +1,76 @@
+"""What a path of the Files API names: `/Models/<catalog>/<schema>/<model>/<version>/...` or a workspace's own artifacts."""
+
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import FileNotFound, InvalidArgument
+from modelkeep.core.kinds import Kind
+from modelkeep.core.names import FullName, fold, parse_version
+from modelkeep.core.ops.files import FileRequest
+from modelkeep.core.paths import ArtifactPath
+
+_R = TypeVar("_R", bound=FileRequest)
+_LEVELS = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
+
+
+class Place(Protocol):
+    """A file or directory of a run, logged model or trace."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
+class Places(Protocol):
+    """The workspace: it knows which of its paths belong together, and who may go there."""
+
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+        """None where `path` is no workspace path. Raises InvalidArgument, NotFound, PermissionDenied."""
+        ...
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A parsed path."""
+
+    shown: str
+    """as the caller wrote it, in his casing, without a slash at its end"""
+    path: ArtifactPath
+    name: FullName | None = None
+    version: int = 0
+    kind: str = ""
+    id: str = ""
+
+    def ask(self, request: type[_R], **more: Any) -> _R:
+        """A request about this file or directory."""
+        return request(path=self.path, name=self.name, version=self.version, kind=self.kind, id=self.id, **more)
+
+
+def _nowhere(text: str) -> FileNotFound:
+    return FileNotFound(f"Nothing is kept at '{text[:300]}'. Paths begin with /Models/<catalog>/<schema>/<model>/<version>.")
+
+
+async def locate(text: str, actor: Actor, places: Places | None, *, write: bool) -> Target:
+    """`text` is percent-decoded once. Raises FileNotFound, InvalidArgument, and what the workspace raises."""
+    if len(text) > 4096:
+        raise InvalidArgument("The path is too long.")
+    shown = text.removesuffix("/")
+    if text.startswith("/Models/"):
+        return _version(text, shown)
+    if places is not None and text.startswith("/WorkspaceInternal/"):
+        place = await places.internal(actor, text, write=write)
+        if place is not None:
+            return Target(shown, ArtifactPath.parse(place.path), kind=place.kind, id=place.id)
+    raise _nowhere(text)
+
+
+def _version(text: str, shown: str) -> Target:
+    parts = text.split("/", 6)[2:]
+    if len(parts) < 4 or not all(parts[:4]):
+        raise _nowhere(text)
+    name = FullName(tuple(fold(part, kind) for part, kind in zip(parts, _LEVELS, strict=False)))
+    return Target(shown, ArtifactPath.parse(parts[4] if len(parts) > 4 else ""), name, parse_version(parts[3]))

@@ -1,0 +1,262 @@
+"""Face E: the Files API under /api/2.0/fs, and the signed URLs that it hands out (mlflow's presigned_url_artifact_repo.py,
+databricks-sdk's mixins/files.py)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.blobs.port import SignedUrl
+from modelkeep.blobs.sign import Signer
+from modelkeep.core.authz import Actor
+from modelkeep.core.engine import Engine
+from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
+from modelkeep.core.ops import files, uploads
+from modelkeep.core.ops.files import FileRequest, Vended
+from modelkeep.core.paths import ArtifactPath
+from modelkeep.wire.errors import databricks
+from modelkeep.wire.files.content import content, entity_tag
+from modelkeep.wire.files.places import Places, Target, locate
+from modelkeep.wire.files.urls import OBJECTS, ObjectUrl, Urls, full_name
+from modelkeep.wire.http import Request, Response, json_response
+from modelkeep.wire.route import Handler, Route, read_fields
+
+PREFIX = "/api/2.0/fs"
+
+
+class PathField(msgspec.Struct, frozen=True):
+    path: str
+
+
+class ListFields(msgspec.Struct, frozen=True):
+    page_size: int | None = None
+    page_token: str = ""
+
+
+class PutFields(msgspec.Struct, frozen=True):
+    overwrite: bool = False
+
+
+class PostFields(msgspec.Struct, frozen=True):
+    action: str = ""
+    overwrite: bool = False
+    upload_type: str = ""
+    session_token: str = ""
+    parts: tuple[uploads.PartTag, ...] = ()
+
+
+class UploadFields(msgspec.Struct, frozen=True):
+    path: str
+    session_token: str
+    start_part_number: int = 1
+    count: int = 1
+
+
+class NoFields(msgspec.Struct, frozen=True):
+    pass
+
+
+def routes(engine: Engine, signer: Signer, places: Places | None = None, address: str = "") -> list[Route]:
+    """`places`: the workspace, if there is one. `address`: where clients reach this server; '' = as each addressed it."""
+    face = Files(engine, Urls(engine.db, signer, engine.services.url_ms), places, address)
+    directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
+    handlers: list[tuple[str, str, Handler]] = [
+        ("POST", f"{PREFIX}/create-upload-url", face.create_upload_url),
+        ("POST", f"{PREFIX}/create-download-url", face.create_download_url),
+        ("POST", f"{PREFIX}/create-upload-part-urls", face.create_upload_part_urls),
+        ("POST", f"{PREFIX}/create-abort-upload-url", face.create_abort_upload_url),
+        ("GET", directory, face.list_directory),
+        ("HEAD", directory, face.list_directory),
+        ("PUT", directory, face.make_directory),
+        ("DELETE", directory, face.delete_directory),
+        ("GET", file, face.read_file),
+        ("HEAD", file, face.read_file),
+        ("PUT", file, face.write_file),
+        ("DELETE", file, face.delete_file),
+        ("POST", file, face.upload),
+    ]
+    signed = [Route(method, target, handler=face.use_url, public=True) for method in ("GET", "HEAD", "PUT", "DELETE")]
+    return [*(Route(method, path, handler=handler, render=render) for method, path, handler in handlers), *signed]
+
+
+def render(error: RegistryError) -> tuple[int, dict[str, Any]]:
+    """Clients test for the word NOT_FOUND to tell a file from a directory."""
+    status, body = databricks(error)
+    return (status, body | {"error_code": "NOT_FOUND"}) if isinstance(error, NotFound) else (status, body)
+
+
+async def _fields(shape: type[Any], request: Request) -> Any:
+    """From query and JSON body alike: clients use both for the same call."""
+    body = b"" if request.method in ("GET", "HEAD") else await request.body()
+    return read_fields(Route("", "", shape), {}, request.query_string, body, request.header(b"content-type"))
+
+
+def _query(shape: type[Any], request: Request) -> Any:
+    return read_fields(Route("", "", shape), {}, request.query_string, b"", "")
+
+
+class Files:
+    """The handlers."""
+
+    def __init__(self, engine: Engine, urls: Urls, places: Places | None, address: str) -> None:
+        self._engine = engine
+        self._urls = urls
+        self._places = places
+        self._address = address
+
+    async def _target(self, text: str, actor: Actor, *, write: bool) -> Target:
+        return await locate(text, actor, self._places, write=write)
+
+    async def _of_path(self, path: dict[str, str], actor: Actor, *, write: bool) -> Target:
+        return await self._target(f"/{path['path']}", actor, write=write)
+
+    async def _do(self, request: Request, actor: Actor, asked: FileRequest, *, body: bool = False) -> Any:
+        return await self._engine.execute(actor, asked, request_id=request.id, body=request.stream() if body else None)
+
+    # --- URLs --------------------------------------------------------------------------------------------------------
+
+    def _absolute(self, request: Request, path: str) -> str:
+        address = self._address or f"{request.scope.get('scheme', 'http')}://{request.header(b'host')}"
+        return address + path
+
+    def _url(self, request: Request, actor: Actor, method: str, asked: FileRequest, vended: Vended, **more: Any) -> SignedUrl:
+        """The store's own, where it has one, or ours."""
+        if vended.url is not None:
+            return vended.url
+        return SignedUrl(self._absolute(request, self._urls.make(actor, method, asked, set_id=vended.set_id, **more)))
+
+    async def create_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        fields: PathField = await _fields(PathField, request)
+        target = _file(await self._target(fields.path, actor, write=True), fields.path)
+        direct = self._engine.services.blobs.direct and target.name is not None
+        asked = target.ask(files.VendDirectUpload if direct else files.VendUpload)
+        vended = await self._do(request, actor, asked)
+        return json_response(_shown(self._url(request, actor, "PUT", asked, vended)))
+
+    async def create_download_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        fields: PathField = await _fields(PathField, request)
+        asked = _file(await self._target(fields.path, actor, write=False), fields.path).ask(files.VendDownload)
+        vended = await self._do(request, actor, asked)
+        return json_response(_shown(self._url(request, actor, "GET", asked, vended)))
+
+    async def use_url(self, request: Request, _: Actor, path: dict[str, str]) -> Response:
+        """What a signed URL is for. A credential that comes along is not looked at."""
+        url, actor = await self._urls.check(path["token"], request.method, request.source)
+        target = Target("", ArtifactPath.file(url.path), full_name(url), url.version, url.kind, url.id)
+        if url.method == "GET":
+            opened = await self._do(request, actor, target.ask(files.OpenFile, set_id=url.set_id))
+            return content(request, self._engine.services.blobs, opened)
+        if url.method == "PUT":
+            return await self._receive(request, actor, target, url)
+        if url.upload_id:
+            await self._do(request, actor, target.ask(uploads.AbortUpload, set_id=url.set_id, upload_id=url.upload_id))
+        else:
+            await self._do(request, actor, target.ask(files.DeleteFile, set_id=url.set_id))
+        return json_response({})
+
+    async def _receive(self, request: Request, actor: Actor, target: Target, url: ObjectUrl) -> Response:
+        _check_whole(request)
+        if url.upload_id:
+            part = target.ask(uploads.WritePart, set_id=url.set_id, upload_id=url.upload_id, number=url.part)
+            stored = await self._do(request, actor, part, body=True)
+        else:
+            stored = await self._do(request, actor, target.ask(files.WriteFile, set_id=url.set_id), body=True)
+        return json_response({}, headers=[(b"etag", entity_tag(stored.sha256))])
+
+    # --- directories -------------------------------------------------------------------------------------------------
+
+    async def list_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields: ListFields = _query(ListFields, request)
+        target = await self._of_path(path, actor, write=False)
+        asked = target.ask(files.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
+        page = await self._do(request, actor, asked)
+        contents = [_entry(target.shown, entry) for entry in page.items]
+        return json_response({"contents": contents, "next_page_token": page.next_token})
+
+    async def make_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """Directories come with their files: nothing is made, but only who may write is told so."""
+        target = await self._of_path(path, actor, write=True)
+        await self._do(request, actor, target.ask(files.VendUpload))
+        return Response(204)
+
+    async def delete_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = await self._of_path(path, actor, write=True)
+        await self._do(request, actor, target.ask(files.DeleteDirectory))
+        return Response(204)
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = _file(await self._of_path(path, actor, write=False), path["path"])
+        opened = await self._do(request, actor, target.ask(files.OpenFile))
+        return content(request, self._engine.services.blobs, opened)
+
+    async def write_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields: PutFields = _query(PutFields, request)
+        _check_whole(request)
+        target = _file(await self._of_path(path, actor, write=True), path["path"])
+        await self._do(request, actor, target.ask(files.WriteFile, overwrite=fields.overwrite), body=True)
+        return Response(204)
+
+    async def delete_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = _file(await self._of_path(path, actor, write=True), path["path"])
+        await self._do(request, actor, target.ask(files.DeleteFile))
+        return Response(204)
+
+    # --- multipart ---------------------------------------------------------------------------------------------------
+
+    async def upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields: PostFields = await _fields(PostFields, request)
+        target = _file(await self._of_path(path, actor, write=True), path["path"])
+        if fields.action == "initiate-upload":
+            upload_id = await self._do(request, actor, target.ask(uploads.StartUpload, overwrite=fields.overwrite))
+            return json_response({"multipart_upload": {"session_token": upload_id}})
+        if fields.action == "complete-upload" and fields.upload_type in ("", "multipart"):
+            asked = target.ask(uploads.CompleteUpload, upload_id=fields.session_token, parts=fields.parts)
+            await self._do(request, actor, asked)
+            return json_response({})
+        raise InvalidArgument("Say action=initiate-upload, or action=complete-upload with upload_type=multipart.")
+
+    async def create_upload_part_urls(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        fields: UploadFields = await _fields(UploadFields, request)
+        target = _file(await self._target(fields.path, actor, write=True), fields.path)
+        asked = target.ask(
+            uploads.VendParts, upload_id=fields.session_token, first=fields.start_part_number, count=fields.count
+        )
+        vended: Sequence[Vended] = await self._do(request, actor, asked)
+        numbered = enumerate(vended, fields.start_part_number)
+        urls = [
+            _shown(self._url(request, actor, "PUT", asked, one, upload_id=asked.upload_id, part=number)) | {"part_number": number}
+            for number, one in numbered
+        ]
+        return json_response({"upload_part_urls": urls})
+
+    async def create_abort_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        fields: UploadFields = await _fields(UploadFields, request)
+        target = _file(await self._target(fields.path, actor, write=True), fields.path)
+        vended = await self._do(request, actor, target.ask(files.VendUpload))
+        asked = target.ask(files.VendUpload)
+        url = self._url(request, actor, "DELETE", asked, vended, upload_id=fields.session_token)
+        return json_response({"abort_upload_url": _shown(url)})
+
+
+def _file(target: Target, text: str) -> Target:
+    """Raises InvalidArgument where the path is a root, or ends with a slash."""
+    if text.endswith("/") or not target.path.text:
+        ArtifactPath.file("")
+    return target
+
+
+def _check_whole(request: Request) -> None:
+    """A part of a file cannot be replaced (RFC 9110, 14.5). Raises InvalidArgument."""
+    if request.header(b"content-range"):
+        raise InvalidArgument("A file is sent whole. Leave out Content-Range, or use a multipart upload.")
+
+
+def _shown(url: SignedUrl) -> dict[str, Any]:
+    return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
+
+
+def _entry(directory: str, entry: files.Entry) -> dict[str, Any]:
+    shown: dict[str, Any] = {"path": f"{directory}/{entry.name}", "name": entry.name, "is_directory": entry.is_directory}
+    return shown if entry.is_directory else shown | {"file_size": entry.size, "last_modified": entry.modified_at}

@@ -1,0 +1,223 @@
+"""The world of the authorization tests: one actor of each kind, and one request (or more) of each operation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from modelkeep.core.names import METASTORE
+from modelkeep.core.ops import audit, catalogs, grants, lineage, models, principals, versions
+from modelkeep.core.privileges import ON_MODEL, Privilege
+from world import World, name
+
+USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
+CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
+
+
+class Who(msgspec.Struct, frozen=True):
+    """One kind of actor: what is granted to them, and the groups they are in (which own or hold things)."""
+
+    label: str
+    held: str = ""
+    groups: tuple[str, ...] = ()
+
+    @property
+    def user(self) -> str:
+        return self.label.replace(" ", "-").replace(",", "")
+
+
+def _actors() -> list[Who]:
+    on_model = sorted(ON_MODEL - {Privilege.MANAGE, Privilege.ALL_PRIVILEGES})
+    found = [
+        Who("metastore admin", "", ("metastore admins",)),
+        Who("account admin"),
+        Who("owner of model, USE", USE, ("model owners",)),
+        Who("owner of model, USE CATALOG only", "USE_CATALOG@prod", ("model owners",)),
+        Who("owner of model, no USE", "", ("model owners",)),
+        Who("owner of schema, USE CATALOG", "USE_CATALOG@prod", ("schema owners",)),
+        Who("owner of schema, no USE", "", ("schema owners",)),
+        Who("owner of catalog", "", ("catalog owners",)),
+        Who("owner of all three", "", ("catalog owners", "schema owners", "model owners")),
+        Who("USE CATALOG", "USE_CATALOG@prod"),
+        Who("USE SCHEMA", "USE_SCHEMA@prod.ml"),
+        Who("USE both", USE),
+        Who("USE both, granted on catalog", "USE_CATALOG@prod+USE_SCHEMA@prod"),
+        Who("BROWSE on catalog", "BROWSE@prod"),
+        Who("CREATE CATALOG on metastore", "CREATE_CATALOG@"),
+    ]
+    for privilege in on_model:
+        found.append(Who(f"{privilege.words} on model, USE", f"{privilege}@{MODEL}+{USE}"))
+        found.append(Who(f"{privilege.words} on model, no USE", f"{privilege}@{MODEL}"))
+    for privilege in (Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION):
+        found.append(Who(f"{privilege.words} on schema, USE", f"{privilege}@{SCHEMA}+{USE}"))
+        found.append(Who(f"{privilege.words} on schema, USE CATALOG only", f"{privilege}@{SCHEMA}+USE_CATALOG@prod"))
+    found += [
+        Who("CREATE MODEL on catalog, USE", f"CREATE_MODEL@{CATALOG}+{USE}"),
+        Who("CREATE SCHEMA on catalog, USE", f"CREATE_SCHEMA@{CATALOG}+{USE}"),
+        Who("CREATE SCHEMA on catalog, no USE", f"CREATE_SCHEMA@{CATALOG}"),
+        Who("EXECUTE on schema, USE", f"EXECUTE@{SCHEMA}+{USE}"),
+        Who("EXECUTE on catalog, USE", f"EXECUTE@{CATALOG}+{USE}"),
+    ]
+    for privilege in (Privilege.MANAGE, Privilege.ALL_PRIVILEGES):
+        for level, on in (("model", MODEL), ("schema", SCHEMA), ("catalog", CATALOG)):
+            found.append(Who(f"{privilege.words} on {level}, USE", f"{privilege}@{on}+{USE}"))
+            found.append(Who(f"{privilege.words} on {level}, no USE", f"{privilege}@{on}"))
+    found += [
+        Who("member of a nested group with EXECUTE", "", ("inner readers",)),
+        Who("stranger"),
+        Who("deactivated, ALL on catalog", f"ALL_PRIVILEGES@{CATALOG}"),
+    ]
+    return found
+
+
+ACTORS = _actors()
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One request of an operation. `show` makes the cell of what came back, where that says more than `+`."""
+
+    section: str
+    label: str
+    request: msgspec.Struct
+    show: Callable[[Any], str] = lambda _: "+"
+
+
+def _listed(text: str) -> Callable[[Any], str]:
+    return lambda page: "1" if any(item.full_name == text for item in page.items) else "0"
+
+
+def _found(key: Callable[[Any], bool]) -> Callable[[Any], str]:
+    return lambda items: "1" if any(key(item) for item in items) else "0"
+
+
+def _whose_grants(found: list[Any]) -> str:
+    """`+` all of them, `o` only those of one's own, `0` none."""
+    if any(grant.principal == "somebody else" for grant in found):
+        return "+"
+    return "o" if found else "0"
+
+
+def rows(ids: dict[str, str]) -> list[Row]:
+    m, new, open_model = name(MODEL), name("prod.ml.new"), name("open.ml.model")
+    C, S, M, V, G, P, A = (
+        "Catalogs, schemas and the metastore", "Schemas", "Registered models", "Model versions", "Grants and lineage",
+        "Principals and tokens", "Audit and jobs",
+    )  # fmt: skip
+    described = {"comment": "x"}
+    return [
+        Row(C, "get_metastore", catalogs.GetMetastore()),
+        Row(C, "create_catalog", catalogs.CreateCatalog(name=name("fresh"))),
+        Row(C, "create_catalog prod (exists)", catalogs.CreateCatalog(name=name(CATALOG))),
+        Row(C, "list_catalogs: sees prod", catalogs.ListCatalogs(), _listed(CATALOG)),
+        Row(C, "get_catalog", catalogs.GetCatalog(name(CATALOG))),
+        Row(C, "update_catalog_comment", catalogs.UpdateCatalogComment(name(CATALOG), **described)),
+        Row(C, "update_catalog_spec", catalogs.UpdateCatalogSpec(name(CATALOG), {"properties": "{}"})),
+        Row(C, "transfer_ownership of catalog", catalogs.TransferOwnership(name(CATALOG), "stranger")),
+        Row(C, "transfer_ownership of metastore", catalogs.TransferOwnership(METASTORE, "stranger")),
+        Row(C, "rename_catalog", catalogs.RenameCatalog(name(CATALOG), name("production"))),
+        Row(C, "delete_container: catalog, force", catalogs.DeleteContainer(name(CATALOG), True)),
+        Row(S, "create_schema", catalogs.CreateSchema(name=name("prod.fresh"))),
+        Row(S, "create_schema prod.ml (exists)", catalogs.CreateSchema(name=name(SCHEMA))),
+        Row(S, "list_schemas: sees prod.ml", catalogs.ListSchemas(name(CATALOG)), _listed(SCHEMA)),
+        Row(S, "get_schema", catalogs.GetSchema(name(SCHEMA))),
+        Row(S, "update_comment of schema", catalogs.UpdateComment(name(SCHEMA), **described)),
+        Row(S, "update_spec of schema", catalogs.UpdateSpec(name(SCHEMA), {"properties": "{}"})),
+        Row(S, "transfer_ownership of schema", catalogs.TransferOwnership(name(SCHEMA), "stranger")),
+        Row(S, "rename_schema", catalogs.RenameSchema(name(SCHEMA), name("prod.ai"))),
+        Row(S, "delete_container: schema, force", catalogs.DeleteContainer(name(SCHEMA), True)),
+        Row(S, "change_tags of schema", models.ChangeTags(name(SCHEMA), None, {"team": "b"})),
+        Row(M, "create_model", models.CreateModel(new)),
+        Row(M, "create_model prod.ml.churn (exists)", models.CreateModel(m)),
+        Row(M, "create_model in a missing schema", models.CreateModel(name("prod.nothing.new"))),
+        Row(M, "get_model", models.GetModel(m)),
+        Row(M, "get_model, which is missing", models.GetModel(name("prod.ml.nothing"))),
+        Row(M, "list_models of schema: sees churn", models.ListModels(name(SCHEMA)), _listed(MODEL)),
+        Row(M, "list_models of all: sees churn", models.ListModels(), _listed(MODEL)),
+        Row(M, "list_models, browsing: sees churn", models.ListModels(None, True), _listed(MODEL)),
+        Row(M, "update_comment", catalogs.UpdateComment(m, **described)),
+        Row(M, "update_spec", catalogs.UpdateSpec(m, {"deployment_job_id": "7"})),
+        Row(M, "transfer_ownership", catalogs.TransferOwnership(m, "stranger")),
+        Row(M, "rename_model", models.RenameModel(m, new)),
+        Row(M, "delete_model", models.DeleteModel(m)),
+        Row(M, "set_alias", models.SetAlias(m, "champion", 1)),
+        Row(M, "delete_alias", models.DeleteAlias(m, "champion")),
+        Row(M, "change_tags", models.ChangeTags(m, None, {"team": "b"})),
+        Row(V, "create_version", versions.CreateVersion(name=m)),
+        Row(V, "create_version from open.ml.model",
+            versions.CreateVersion(name=m, source_model=open_model, source_version="1")),
+        Row(V, "create_version of open.ml.model from churn",
+            versions.CreateVersion(name=open_model, source_model=m, source_version="1")),
+        Row(V, "finalize_version", versions.FinalizeVersion(m, 2)),
+        Row(V, "get_version", versions.GetVersion(m, 1)),
+        Row(V, "get_version_by_alias", versions.GetVersionByAlias(m, "champion")),
+        Row(V, "list_versions", versions.ListVersions(m)),
+        Row(V, "search_versions: sees churn", versions.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
+        Row(V, "search_versions of a run: sees churn", versions.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
+        Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
+        Row(V, "update_version", versions.UpdateVersion(m, 1, "x")),
+        Row(V, "delete_version", versions.DeleteVersion(m, 1)),
+        Row(V, "change_tags of a version", models.ChangeTags(m, 1, {"team": "b"})),
+        Row(V, "copy_version of churn to open.ml.model", versions.CopyVersion(m, 1, open_model)),
+        Row(V, "copy_version of open.ml.model to churn", versions.CopyVersion(open_model, 1, m)),
+        Row(V, "read_credentials", versions.ReadCredentials(m, 1)),
+        Row(V, "write_credentials", versions.WriteCredentials(m, 2)),
+        Row(G, "get_grants of catalog", grants.GetGrants(name(CATALOG)), _whose_grants),
+        Row(G, "get_grants of schema", grants.GetGrants(name(SCHEMA)), _whose_grants),
+        Row(G, "get_grants of model", grants.GetGrants(m), _whose_grants),
+        Row(G, "get_effective_grants of model", grants.GetEffectiveGrants(m), _whose_grants),
+        Row(G, "change_grants of catalog", grants.ChangeGrants(name(CATALOG), (grants.Change("stranger", ("EXECUTE",)),))),
+        Row(G, "change_grants of schema", grants.ChangeGrants(name(SCHEMA), (grants.Change("stranger", ("EXECUTE",)),))),
+        Row(G, "change_grants of model", grants.ChangeGrants(m, (grants.Change("stranger", ("EXECUTE",)),))),
+        Row(G, "change_grants of metastore", grants.ChangeGrants(METASTORE, (grants.Change("stranger", ("CREATE_CATALOG",)),))),
+        Row(G, "explain", grants.Explain(m, "stranger", "get_version")),
+        Row(G, "get_lineage", lineage.GetLineage(m, 1)),
+        Row(G, "emit_lineage", lineage.EmitLineage(m, 1, "DOWNSTREAM", (lineage.Entity("JOB", "7"),))),
+        Row(G, "find_consumers: sees churn", lineage.FindConsumers("TABLE", "prod.ml.features"), lambda p: "1" if p.items else "0"),
+        Row(P, "create_principal", principals.CreatePrincipal("USER", "new user")),
+        Row(P, "list_principals", principals.ListPrincipals("USER")),
+        Row(P, "delete_principal", principals.DeletePrincipal("somebody")),
+        Row(P, "set_active", principals.SetActive("somebody", False)),
+        Row(P, "list_members", principals.ListMembers("model owners")),
+        Row(P, "add_member", principals.AddMember("model owners", "stranger")),
+        Row(P, "remove_member", principals.RemoveMember("outer readers", "inner readers")),
+        Row(P, "who_am_i", principals.WhoAmI()),
+        Row(P, "create_token", principals.CreateToken()),
+        Row(P, "create_token of another", principals.CreateToken(principal="somebody")),
+        Row(P, "list_tokens", principals.ListTokens()),
+        Row(P, "list_tokens of another", principals.ListTokens("somebody")),
+        Row(P, "revoke_token of another", principals.RevokeToken(ids["token"])),
+        Row(A, "find_audit", audit.FindAudit()),
+        Row(A, "get_activity of model", audit.GetActivity(m)),
+        Row(A, "list_jobs", audit.ListJobs()),
+    ]  # fmt: skip
+
+
+async def build(w: World) -> dict[str, str]:
+    """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
+    for group in ("metastore admins", "model owners", "schema owners", "catalog owners"):
+        await w.group(group)
+    await w.own("", "metastore admins")
+    await w.catalog(CATALOG, owner="catalog owners")
+    await w.schema(SCHEMA, owner="schema owners")
+    await w.model(MODEL, owner="maker", maker=USE)
+    await w.grant("somebody else", "EXECUTE", MODEL)
+    everyone = "USE_CATALOG@open+USE_SCHEMA@open.ml+EXECUTE@open.ml.model+CREATE_MODEL_VERSION@open.ml.model"
+    await w.model("open.ml.model", owner="maker")
+    await w.grant("account users", everyone)
+    await w.version("open.ml.model")
+    made = await w.version(MODEL, run_id="run1", logged_model_id="m-1", upstream=(lineage.Entity("TABLE", "prod.ml.features"),))
+    await w.as_("maker").do(models.SetAlias(name(MODEL), "champion", made.version))
+    await w.pending(MODEL)
+    await w.own(MODEL, "model owners")
+    await w.group("inner readers")
+    await w.group("outer readers")
+    await w.as_("admin").do(principals.AddMember("outer readers", "inner readers"))
+    await w.grant("outer readers", f"EXECUTE@{MODEL}+{USE}")
+    await w.user("account admin".replace(" ", "-"), account_admin=True)
+    await w.user("somebody")
+    for who in ACTORS:
+        await w.user(who.user)
+        await w.grant(who.user, who.held)
+        for group in who.groups:
+            await w.as_("admin").do(principals.AddMember(group, who.user))
+    token = await w.as_("admin").do(principals.CreateToken(principal="somebody"))
+    return {"token": token.info.id}

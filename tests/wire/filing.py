@@ -1,0 +1,168 @@
+"""A server on a real socket over a folder or a real S3 store, and the few calls that every test of files begins with."""
+
+import asyncio
+import contextlib
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+import uvloop
+from live import free_port
+from wire.serving import FACE_B, Site
+
+from modelkeep.cli.mint import admin_token
+from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.worker import Worker
+from modelkeep.serve import Registry, application, opened
+from modelkeep.settings import Settings
+from modelkeep.wire import server
+from modelkeep.wire.app import App
+
+FS = "/api/2.0/fs"
+Mounted = Callable[[Registry], contextlib.AbstractAsyncContextManager[App]]
+
+MLMODEL = b"""flavors:
+  python_function: {loader_module: mlflow.sklearn}
+signature:
+  inputs: '[{"type": "double", "name": "x", "required": true}]'
+  outputs: '[{"type": "long", "required": true}]'
+"""
+
+
+class Shelf(Site):
+    """A site with shorthands for files."""
+
+    def pending(self, name: str = "") -> str:
+        """The root of a new PENDING version."""
+        name = name or self.model()
+        made = self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})["model_version"]
+        return f"/Models/{name.replace('.', '/')}/{made['version']}"
+
+    def finalize(self, root: str) -> None:
+        name, version = named(root)
+        self.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": name, "version": version})
+
+    def ready(self, files: dict[str, bytes], name: str = "") -> str:
+        """The root of a READY version with these files, and an MLmodel."""
+        root = self.pending(name)
+        for path, data in {"MLmodel": MLMODEL, **files}.items():
+            assert self.put(f"{root}/{path}", data).status_code == 200
+        self.finalize(root)
+        return root
+
+    def upload_url(self, path: str, token: str | None = None) -> dict[str, Any]:
+        return self.ok("POST", f"{FS}/create-upload-url", {"path": path}, token=token)
+
+    def download_url(self, path: str, token: str | None = None) -> dict[str, Any]:
+        return self.ok("POST", f"{FS}/create-download-url", {"path": path}, token=token)
+
+    def put(self, path: str, data: bytes) -> httpx.Response:
+        """As MLflow uploads: ask for a URL, then send the bytes there with nothing but its headers."""
+        return send(self.upload_url(path), "PUT", data)
+
+    def get(self, path: str) -> bytes:
+        answer = send(self.download_url(path), "GET")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def fs(self, method: str, kind: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
+        """A call of the Files API with this path, encoded as the SDK encodes it."""
+        return self.call(method, f"{FS}/{kind}{encoded(path)}", token=token, **more)
+
+    def names(self, directory: str) -> list[str]:
+        answer = self.fs("GET", "directories", directory)
+        assert answer.status_code == 200, answer.text
+        return [entry["path"] + ("/" if entry["is_directory"] else "") for entry in answer.json()["contents"]]
+
+    def work(self) -> None:
+        """Do every job that is due."""
+        at = Background(self.registry.db, self.registry.blobs, self.registry.auditor, 3_600_000)
+
+        async def all_jobs() -> None:
+            worker = Worker(at)
+            while await worker.work_one():
+                pass
+
+        self.run(all_jobs())
+
+    def objects(self, root: str) -> list[str]:
+        """What storage holds for this version."""
+        name, version = named(root)
+
+        async def found() -> list[str]:
+            async with self.registry.db.read() as tx:
+                row = await tx.one(
+                    "SELECT v.artifact_set_id FROM model_versions v JOIN securables x ON x.id = v.model_id "
+                    "WHERE x.name_key = :name AND v.version = :version", name=name.rpartition(".")[2], version=version,
+                )  # fmt: skip
+            return [listed.object for listed in await self.registry.blobs.list_set(row[0])] if row else []
+
+        return self.run(found())
+
+
+def named(root: str) -> tuple[str, int]:
+    """The model's full name and the version."""
+    _, _, *names, version = root.split("/")
+    return ".".join(names), int(version)
+
+
+def encoded(path: str) -> str:
+    from urllib.parse import quote
+
+    return "/".join(quote(part, safe="") for part in path.split("/"))
+
+
+def send(url: dict[str, Any], method: str, data: Any = None, **headers: str) -> httpx.Response:
+    """Use a URL that was handed out, without any credential."""
+    given = {header["name"]: header["value"] for header in url["headers"]}
+    return httpx.request(method, url["url"], content=data, headers={**given, **headers}, timeout=30)
+
+
+@contextlib.contextmanager
+def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any) -> Iterator[Shelf]:
+    """The product's own server configuration, on uvloop, in a thread of its own."""
+    chosen = msgspec.structs.replace(
+        Settings(), data_dir=str(folder / "data"), port=free_port(), workspace=False, log_level="critical", **settings
+    )
+    shelf = Shelf(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
+    started, failure, servers = threading.Event(), list[BaseException](), list[uvicorn.Server]()
+
+    async def serve() -> None:
+        shelf.loop = asyncio.get_running_loop()
+        async with opened(chosen) as shelf.registry, mounted(shelf.registry) as shelf.app:
+            server_ = uvicorn.Server(server.configuration(shelf.app, chosen.host, chosen.port))
+            servers.append(server_)
+            serving = asyncio.create_task(server_.serve())
+            while not server_.started and not serving.done():
+                await asyncio.sleep(0.01)
+            started.set()
+            await serving
+
+    def work() -> None:
+        try:
+            uvloop.run(serve())
+        except BaseException as error:
+            failure.append(error)
+            started.set()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert started.wait(20)
+    if failure:
+        raise failure[0]
+    try:
+        yield shelf
+    finally:
+        shelf.http.close()
+        servers[0].should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def prefix() -> str:
+    return f"t{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,224 @@
+"""A whole server on a real socket in a thread of this process: the wire as clients meet it, its route table to walk."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import pytest
+import uvicorn
+from live import free_port
+
+from modelkeep.cli.mint import admin_token
+from modelkeep.serve import Registry, application, opened
+from modelkeep.settings import Settings
+from modelkeep.wire.app import App
+from modelkeep.wire.mlflow.routes import PREFIX as FACE_B
+from modelkeep.wire.route import Route
+
+V1 = "/api/modelkeep/v1"
+UC = "/api/2.1/unity-catalog"
+T = TypeVar("T")
+
+RETRIED = frozenset({405, 408, 413, 415, 422, 429, 500, 502, 503, 504})
+"""Statuses that clients repeat for minutes: no request that is merely wrong may meet one."""
+
+
+class Site:
+    """A running server: `app` and `registry` are the parts behind it, `loop` is where they live."""
+
+    def __init__(self, settings: Settings, admin: str) -> None:
+        self.settings = settings
+        self.host = settings.address
+        self.admin = admin
+        self.http = httpx.Client(base_url=self.host, timeout=20)
+        self.app: App
+        self.registry: Registry
+        self.loop: asyncio.AbstractEventLoop
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return self.app.router.routes
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await something on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def call(
+        self, method: str, path: str, fields: dict[str, Any] | None = None, *, token: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """One request, as the admin unless `token` says otherwise ('' sends none): fields as a client places them."""
+        token = self.admin if token is None else token
+        headers = {**({"authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
+        if fields is not None:
+            more["params" if method == "GET" else "json"] = fields
+        return self.http.request(method, path, headers=headers, **more)
+
+    def b(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
+        """A call of the `databricks-uc` face."""
+        return self.call(method, f"{FACE_B}/{path}", fields, token=token)
+
+    def ok(self, method: str, path: str, fields: dict[str, Any] | None = None, token: str | None = None) -> Any:
+        answer = self.call(method, path, fields, token=token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def user(self, name: str = "") -> tuple[str, str]:
+        """A new user: (name, token)."""
+        name = name or f"u_{uuid.uuid4().hex[:8]}@x.io"
+        self.ok("POST", f"{V1}/users", {"name": name})
+        return name, self.ok("POST", f"{V1}/tokens", {"principal": name})["token_value"]
+
+    def allow(self, who: str, kind: str, full_name: str, *privileges: str) -> None:
+        changes = [{"principal": who, "add": list(privileges)}]
+        self.ok("PATCH", f"{UC}/permissions/{kind}/{full_name}", {"changes": changes})
+
+    def schema(self) -> str:
+        """A new catalog with one schema: `catalog.team`."""
+        catalog = f"c_{uuid.uuid4().hex[:8]}"
+        self.ok("POST", f"{UC}/catalogs", {"name": catalog})
+        self.ok("POST", f"{UC}/schemas", {"name": "team", "catalog_name": catalog})
+        return f"{catalog}.team"
+
+    def model(self, schema: str = "", versions: int = 0) -> str:
+        """The full name of a new registered model with so many PENDING versions."""
+        name = f"{schema or self.schema()}.m_{uuid.uuid4().hex[:8]}"
+        self.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})
+        for _ in range(versions):
+            self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})
+        return name
+
+    def raw(self, data: bytes, timeout_s: float = 5, patience_s: float = 0.3) -> bytes:
+        """What the server answers to these very bytes before it closes, or falls silent for `patience_s`."""
+        with socket.create_connection(("127.0.0.1", self.settings.port), timeout_s) as connection:
+            connection.sendall(data)
+            answer = b""
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                while chunk := connection.recv(65536):
+                    answer += chunk
+                    connection.settimeout(patience_s)
+            return answer
+
+
+def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
+    """Asserts an error of the contract: this status and code, and one clear sentence, which is returned."""
+    assert (answer.status_code, answer.headers.get("content-type")) == (status, "application/json"), answer.text
+    body = answer.json()
+    assert set(body) == {"error_code", "message"}, body
+    assert body["error_code"] == code, body
+    message = body["message"]
+    assert isinstance(message, str)
+    assert re.fullmatch(r"[\s\S]{8,3000}[.`)]", message), message
+    assert not re.search(r"Traceback|sqlite|\.py\b|<class|object at 0x", message), message
+    for word in words:
+        assert word in message, message
+    return message
+
+
+def filled(route: Route, values: dict[str, str]) -> str:
+    """The route's path with these values for its parameters; 'absent' for one that has none."""
+    return re.sub(r"\{([^}]+)\}", lambda match: values.get(match[1].strip("*"), "absent"), route.path)
+
+
+class World:
+    """A model with a PENDING version, and fields for every route that name it (or its parents)."""
+
+    def __init__(self, site: Site) -> None:
+        self.model = site.model(versions=1)
+        self.schema = self.model.rpartition(".")[0]
+        self.catalog = self.schema.partition(".")[0]
+        self.user, self.token = site.user()
+
+    def values(self, route: Route) -> dict[str, str]:
+        """Something valid for each parameter and required field of the route, where tests of the wire know one."""
+        full_name = self.model
+        for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
+            if route.path.startswith(f"{UC}{kind}"):
+                full_name = name
+        fresh = f"n_{uuid.uuid4().hex[:8]}"
+        known = {
+            "full_name": full_name, "name": self.model if route.path.startswith(FACE_B) else fresh, "version": "1",
+            "securable_type": "function", "catalog_name": self.catalog, "alias": "champion", "key": "team", "value": "x",
+            "operation": "get_model" if route.path.startswith(V1) else "MODEL_VERSION_OPERATION_READ_WRITE",
+            "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
+            "source": "models:/m-1", "token_id": "absent", "comment": "x",
+        }  # fmt: skip
+        in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
+        fields = msgspec.structs.fields(route.fields)
+        wanted = {field.encode_name for field in fields if field.required} | in_path | {"source", "comment"} & {f.name for f in fields}
+        return {name: value for name, value in known.items() if name in wanted}
+
+    def request(self, site: Site, route: Route, token: str | None = None, **more: Any) -> httpx.Response:
+        """The route, asked for in earnest."""
+        values = self.values(route)
+        path = filled(route, values)
+        fields: dict[str, Any] = {k: v for k, v in values.items() if f"{{{k}}}" not in route.path}
+        return site.call(route.method, path, fields or None, token=token, **more)
+
+
+@contextlib.contextmanager
+def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
+    """A server over `folder`, without the workspace; stopped at the end."""
+    chosen = msgspec.structs.replace(
+        Settings(), data_dir=str(folder / "data"), port=free_port(), workspace=False, log_level="critical", **settings
+    )
+    site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
+    started, stop, failure = threading.Event(), asyncio.Event(), list[BaseException]()
+
+    async def serve() -> None:
+        site.loop = asyncio.get_running_loop()
+        async with opened(chosen) as site.registry, application(site.registry) as site.app:
+            config = uvicorn.Config(
+                site.app, port=chosen.port, http="httptools", ws="none", lifespan="off", log_config=None,
+                access_log=False, timeout_graceful_shutdown=1,
+            )  # fmt: skip
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve())
+            while not server.started:
+                await asyncio.sleep(0.01)
+            started.set()
+            await stop.wait()
+            server.should_exit = True
+            await serving
+
+    def work() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            failure.append(error)
+            started.set()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert started.wait(20)
+    if failure:
+        raise failure[0]
+    try:
+        yield site
+    finally:
+        site.http.close()
+        site.loop.call_soon_threadsafe(stop.set)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def wait_until(true: Any, timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One server for all tests of a module: each makes its own catalogs and users."""
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
