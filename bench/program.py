@@ -126,7 +126,7 @@ def modelkeep(data: Path, *, pin: bool = True, workspace: bool = False) -> Itera
     program = [sys.executable, "-m", "modelkeep"]
     with running([*program, "serve"], port, "/health", env, data.with_suffix(".log")) as server:
         exports = subprocess.run(
-            [*program, "env"], env={**os.environ, **env}, check=True, capture_output=True, text=True
+            [*program, "env"], env={**os.environ, **env}, check=True, stdout=subprocess.PIPE, text=True
         ).stdout
         token = re.search(r"DATABRICKS_TOKEN=[\"']?([^\"'\s]+)", exports)
         assert token, f"`modelkeep env` printed no token: {exports}"

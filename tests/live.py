@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,24 +163,31 @@ def allow(server: Server, principal: str, kind: str, full_name: str, *privileges
 
 
 def run_script(
-    server: Server, script: Path, *args: str, token: str | None = None, python: str | Path | None = None
+    server: Server,
+    script: Path,
+    *args: str,
+    token: str | None = None,
+    python: str | Path | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`python script args` as a user runs it: a fresh process in a fresh folder that knows the four variables alone."""
+    """`python script args` as a user runs it: a fresh process in a fresh folder that knows the four variables alone.
+
+    `settings` are further variables, for a client that cannot do without.
+    """
     command = [str(python or sys.executable), str(script), *args]
+    environment = server.env(token) | dict(settings or {})
     with tempfile.TemporaryDirectory() as cwd:
+        process = subprocess.Popen(
+            command, env=environment, cwd=cwd, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+        )  # fmt: skip
         try:
-            return subprocess.run(
-                command, env=server.env(token), cwd=cwd, stdin=subprocess.DEVNULL,
-                capture_output=True, text=True, timeout=CLIENT_S,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as late:
-            said = [
-                part.decode(errors="replace") if isinstance(part, bytes) else part
-                for part in (late.stdout, late.stderr)
-            ]
-            return subprocess.CompletedProcess(
-                command, -1, said[0] or "", f"{said[1] or ''}\nNot done after {CLIENT_S} s."
-            )
+            said, failed = process.communicate(timeout=CLIENT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, failed = process.communicate()
+            failed += f"\nNot done after {CLIENT_S} s."
+    return subprocess.CompletedProcess(command, process.returncode, said, failed)
 
 
 def run_client(

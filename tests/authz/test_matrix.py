@@ -12,7 +12,7 @@ from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, Reg
 from modelkeep.core.table import BY_REQUEST, OPERATIONS
 from world import Rehearsal, RolledBack, World, engine_on
 
-from authz_rows import ACTORS, Row, Who, build, rows
+from authz.rows import ACTORS, Row, Who, build, rows
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio

@@ -350,6 +350,7 @@ def test_a_folder_never_uses_the_clients_path(folder: LocalBlobs) -> None:
         set_id = new_set()
         segment = await folder.write(set_id, "../../secret name", stream(b"x"))
         assert (folder.root / set_id[:2] / set_id / segment.object).read_bytes() == b"x"
+        assert folder.local_path(set_id, segment.object).read_bytes() == b"x"
         again = await folder.write(set_id, "../../secret name", stream(b"y"))
         assert again.object > segment.object
         assert await read(folder, set_id, [segment, again]) == b"xy"
@@ -358,6 +359,8 @@ def test_a_folder_never_uses_the_clients_path(folder: LocalBlobs) -> None:
                 await folder.delete(set_id, [hostile])
             with pytest.raises(ValueError):
                 await folder.delete_set(hostile)
+            with pytest.raises(ValueError):
+                folder.local_path(set_id, hostile)
 
     run(case())
 
@@ -499,6 +502,17 @@ def test_multipart_by_presigned_parts(s3: S3Blobs) -> None:
         assert await names(s3, set_id) == [path]
         assert await read(s3, set_id, [Segment(path, len(whole))]) == whole
         assert unfinished(s3, set_id) == []
+
+    run(case())
+
+
+def test_multipart_through_this_server(s3: S3Blobs) -> None:
+    async def case() -> None:
+        set_id, contents = new_set(), [os.urandom(5 * MIB), b"tail"]
+        upload = await s3.start_multipart(set_id, "f")
+        parts = [(n, await s3.write_part(set_id, "f", upload, n, data)) for n, data in enumerate(contents, 1)]
+        await s3.complete_multipart(set_id, "f", upload, parts)
+        assert await read(s3, set_id, [Segment("f", 5 * MIB + 4)]) == b"".join(contents)
 
     run(case())
 

@@ -1,4 +1,7 @@
-"""A server on a real socket over a folder or a real S3 store, and the few calls that every test of files begins with."""
+"""A server on a real socket over a folder or a real S3 store, and the few calls that every test of files begins with.
+
+A test module asks for the fixtures with `pytest_plugins = ("backends", "wire.filing")`.
+"""
 
 import asyncio
 import contextlib
@@ -10,6 +13,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 import uvicorn
 import uvloop
 from live import free_port
@@ -166,3 +170,26 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
 
 def prefix() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def folder_shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    with running_shelf(tmp_path_factory.mktemp("folder")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3_shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    store = request.getfixturevalue("seaweedfs")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in store.env().items():
+            patch.setenv(name, value)
+        url = f"s3://{store.bucket}/{prefix()}"
+        with running_shelf(tmp_path_factory.mktemp("s3"), storage_url=url, s3_endpoint=store.endpoint) as running:
+            yield running
+
+
+@pytest.fixture(params=("folder", "s3"))
+def shelf(request: pytest.FixtureRequest) -> Shelf:
+    """A server over each kind of storage."""
+    return request.getfixturevalue(f"{request.param}_shelf")

@@ -153,7 +153,7 @@ class World:
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
-        wanted = {field.encode_name for field in fields if field.required} | in_path | {"source", "comment"} & {f.name for f in fields}
+        wanted = {field.encode_name for field in fields if field.required} | in_path | {"source", "comment", "operation"} & {f.name for f in fields}
         return {name: value for name, value in known.items() if name in wanted}
 
     def request(self, site: Site, route: Route, token: str | None = None, **more: Any) -> httpx.Response:

@@ -63,7 +63,7 @@ def bad_credentials(site: Site) -> dict[str, str]:
     site.ok("DELETE", f"{V1}/users/deleted@x.io")
     time.sleep(1.1)
     others = {
-        "none": "", "garbage": "Bearer garbage", "empty": "Bearer ", "basic": "Basic YWRtaW46YWRtaW4=", "bare": site.admin,
+        "none": "", "garbage": "Bearer garbage", "empty": "Bearer", "basic": "Basic YWRtaW46YWRtaW4=", "bare": site.admin,
         "hash": f"Bearer {'0' * 64}", "jwt of alg none": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.",
         "two in one": f"Bearer garbage, Bearer {site.admin}", "admin": "Bearer admin",
     }  # fmt: skip
@@ -107,7 +107,8 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
             answer = world.request(site, route)
             # What the fields name is not there, there already, or without files: another refusal, and none of access.
             known = ("{token_id}", "/groups/", "/members", "alias", "finalize", "copy", "registered-models/create")
-            assert answer.status_code == 200 or any(part in route.path for part in known), (name(route), answer.text)
+            refused_later = any(part in route.path for part in known) or answer.json().get("error_code", "").endswith("_NOT_EMPTY")
+            assert answer.status_code == 200 or refused_later, (name(route), answer.text)
             assert answer.status_code != 403, (name(route), answer.text)
 
 
@@ -188,7 +189,6 @@ def test_no_error_names_a_stranger_something(site: Site) -> None:
     refused(there, 403, "PERMISSION_DENIED", f"USE CATALOG on Catalog '{catalog}'")
 
 
-@pytest.mark.xfail(strict=True, reason="a concealed refusal names the target, with the code of the parent that was closed")
 def test_concealment_tells_nobody_what_exists(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Byte for byte the answer for what is not there, but for the name that was asked for."""
     with running_site(tmp_path_factory.mktemp("hidden"), conceal=True) as site:

@@ -39,9 +39,8 @@ class LocalBlobs:
         """`threads`: how many files may be read or written at the same instant."""
         self.root = root
         self._pool = ThreadPoolExecutor(threads, "blobs")
-        self._side = ThreadPoolExecutor(
-            threads, "blobs-side"
-        )  # what a step of a write waits for: never in its own pool
+        # What a step of a write waits for must not queue behind such steps.
+        self._side = ThreadPoolExecutor(threads, "blobs-side")
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         """See the port. Raises WrongState where the set is deleted meanwhile."""

@@ -47,17 +47,25 @@ class Blobs(Protocol):
     """bytes of the largest file one PUT may carry (S3: 5 GiB); 0 = no limit"""
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
-        """Store one object for the file `path` (forward slashes, already validated, relative) and return its segment, hashed.
-        All or nothing: when `chunks` raises, nothing stays. Writing the same path again makes a new object in a folder and
-        replaces it in S3."""
+        """Store one object for the file `path` (validated, relative, forward slashes); its segment, hashed.
+
+        All or nothing: when `chunks` raises, or the caller is cancelled before the end, nothing stays. Writing the
+        same path again makes a new object in a folder and replaces it in S3. Raises WrongState where a folder's set
+        is deleted meanwhile, LimitExceeded above 156 GiB in S3."""
         ...
 
     def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes [start, end) of the segments laid end to end, in chunks of at most 1 MiB."""
+        """The bytes [start, end) of the segments laid end to end, in chunks of at most 1 MiB.
+
+        Raises InvalidArgument at once where the range is not inside them; while reading, FileNotFound where an object
+        is gone and Unavailable where it is shorter than its segment."""
         ...
 
     async def list_set(self, set_id: str) -> Sequence[Listed]:
-        """Every object of the set, sorted by name; empty where there is none."""
+        """Every object of the set, sorted by name; empty where there is none.
+
+        A write that runs is not in it. What a killed process left of one in a folder is, once nothing has touched it
+        for an hour, so that it can be deleted."""
         ...
 
     async def delete(self, set_id: str, objects: Sequence[str]) -> None:
@@ -81,7 +89,7 @@ class DirectBlobs(Blobs, Protocol):
     """Storage that clients talk to themselves."""
 
     def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
-        """A PUT of this one file, with a signed `If-None-Match: *`: an object once written cannot be overwritten by it."""
+        """A PUT of this one file, with a signed `If-None-Match: *`: it cannot overwrite what is there already."""
         ...
 
     def presign_get(self, set_id: str, path: str, expires_s: int) -> SignedUrl: ...
@@ -90,14 +98,20 @@ class DirectBlobs(Blobs, Protocol):
         """The store's upload id."""
         ...
 
-    def presign_part(self, set_id: str, path: str, upload_id: str, part_number: int, expires_s: int) -> SignedUrl: ...
+    def presign_part(self, set_id: str, path: str, upload_id: str, part_number: int, expires_s: int) -> SignedUrl:
+        """A PUT of one part (1 to 10,000, all but the last 5 MiB or more). InvalidArgument for another number."""
+        ...
 
     async def write_part(self, set_id: str, path: str, upload_id: str, part_number: int, data: bytes) -> str:
         """Send a part through this server; its ETag. All parts but the last have one size, of 5 MiB or more."""
         ...
 
-    async def complete_multipart(self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
-        """parts: (part number, ETag). Raises InvalidArgument where the store refuses them."""
+    async def complete_multipart(
+        self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]
+    ) -> None:
+        """parts: (part number, ETag), in any order. Raises InvalidArgument where the store refuses them."""
         ...
 
-    async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None: ...
+    async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None:
+        """Forget this upload and its parts; an absent one is no error."""
+        ...

@@ -121,7 +121,9 @@ class S3Blobs:
                     while left:
                         piece = body.read(min(_PIECE, left))
                         if not piece:
-                            raise Unavailable("A stored file is shorter than recorded. Its operator should look there.")
+                            raise Unavailable(
+                                "A stored file is shorter than recorded. Its operator should run `modelkeep check`."
+                            )
                         left -= len(piece)
                         yield piece
 
@@ -274,5 +276,5 @@ def _translated(error: Any, refused: RegistryError | None) -> RegistryError:
     if refused and 400 <= status < 500 and status not in (401, 403, 429):
         return refused
     if code in ("NoSuchKey", "NoSuchUpload"):
-        return FileNotFound("The store does not hold this file. Upload it again, or have the operator run `modelkeep check`.")
+        return FileNotFound("The store does not hold this file. Its operator should run `modelkeep check`.")
     return Unavailable(f"The store refuses: {code or status}. Its operator should check bucket, keys and permissions.")

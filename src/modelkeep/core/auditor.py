@@ -23,6 +23,7 @@ class Auditor:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._reads: list[AuditEvent] = []
+        self._same: dict[Any, list[Any]] = {}
         self._vended: dict[str, tuple[int, int, AuditEvent]] = {}
         self.dropped = 0
         """Buffered reads that did not fit; a metric."""
@@ -34,13 +35,14 @@ class Auditor:
         """Record what succeeded without its own row in the change's transaction."""
         if not op.audit:
             return
+        if op.record == "buffered":
+            self._read(op, request, ctx, request_id)
+            return
         event = _event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")
         if op.record == "own_tx":
             await self.write([event])
-        elif op.record == "vending":
-            self.vended(event)
         else:
-            self._buffer(event)
+            self.vended(event)
 
     async def refused(
         self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str
@@ -71,11 +73,30 @@ class Auditor:
         async with self._db.write() as tx:
             await audit.add(tx, events)
 
+    def _read(self, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
+        """A plain read. The same read by the same token within one flush is one record with a count: a busy alias is asked
+        for thousands of times a second, and must not fill the log with copies."""
+        actor = ctx.actor
+        key = (request, actor.id, actor.token_id, actor.source)
+        found = self._same.get(key)
+        if found is not None:
+            found[1] += 1
+        elif len(self._same) >= _MAX_BUFFERED:
+            self.dropped += 1
+        else:
+            self._same[key] = [_event(op, request, actor, ctx.touched, ctx.changes, request_id, "ok", ""), 1]
+
     def _buffer(self, event: AuditEvent) -> None:
         if len(self._reads) >= _MAX_BUFFERED:
             self.dropped += 1
         else:
             self._reads.append(event)
+
+    def _take(self) -> list[AuditEvent]:
+        """What is buffered, which is empty from here on."""
+        reads, self._reads = self._reads, []
+        same, self._same = self._same, {}
+        return [*reads, *(event if count == 1 else _counted(event, count) for event, count in same.values())]
 
     def vended(self, event: AuditEvent) -> None:
         """One record for each version, principal, kind of access and minute."""
@@ -86,7 +107,7 @@ class Auditor:
 
     async def flush(self, *, minute_over: bool = False) -> None:
         """Write what is buffered; vendings of past minutes become audit rows (all of them at `minute_over`)."""
-        reads, self._reads = self._reads, []
+        reads = self._take()
         vended, self._vended = self._vended, {}
         now = now_ms() // 60_000
         if not reads and not vended and not minute_over and not await self._vendings_due(now):
@@ -102,9 +123,7 @@ class Auditor:
                 "DELETE FROM vendings WHERE minute < :minute RETURNING count, event", minute=now + 1 if minute_over else now
             )
             closed = [
-                msgspec.structs.replace(
-                    msgspec.json.decode(event, type=AuditEvent), id=new_id(), at=now_ms(), changes=f'{{"count": [0, {count}]}}'
-                )
+                msgspec.structs.replace(_counted(msgspec.json.decode(event, type=AuditEvent), count), id=new_id(), at=now_ms())
                 for count, event in over
             ]
             if reads or closed:
@@ -113,6 +132,10 @@ class Auditor:
     async def _vendings_due(self, minute: int) -> bool:
         async with self._db.read() as tx:
             return await tx.one("SELECT 1 FROM vendings WHERE minute < :minute LIMIT 1", minute=minute) is not None
+
+
+def _counted(event: AuditEvent, count: int) -> AuditEvent:
+    return msgspec.structs.replace(event, changes=f'{{"count": [0, {count}]}}')
 
 
 def _event(

@@ -64,12 +64,14 @@ OWNER = Need()
 OWNER_OR_ADMIN = Need(admin=True)
 OWNER_OR_MANAGE = Need(manage=True, admin=True)
 ADMIN = Need(owner=False, admin=True)
+HOLDER = Need(any_of=(Privilege.MANAGE, *sorted(set(Privilege) - {Privilege.MANAGE})), manage=True, admin=True)
+"""Whoever holds anything on the target."""
 ANYONE = Need(owner=False)
 """Any signed-in caller who can reach the target's parents; lists are filtered row by row."""
 
 
 def effective(chain: Sequence[Link]) -> frozenset[str]:
-    """The privileges that hold on the last securable of the chain, inherited ones included.
+    """The privileges that hold on the last securable of the chain and apply to its kind, inherited ones included.
 
     "A privilege on a catalog or schema applies to all current and future children"; metastore grants do not inherit;
     ALL PRIVILEGES is evaluated at check time and excludes MANAGE; the owner of a container has MANAGE on what lies in it.
@@ -82,7 +84,7 @@ def effective(chain: Sequence[Link]) -> frozenset[str]:
         held.add(Privilege.MANAGE)
     if Privilege.ALL_PRIVILEGES in held:
         held |= IMPLIED_BY_ALL
-    return frozenset(held)
+    return RULES[chain[-1].securable.kind].grantable & held
 
 
 def is_admin(chain: Sequence[Link]) -> bool:
@@ -134,6 +136,11 @@ def decide(need: Need, chain: Sequence[Link]) -> Decision:
     if need.any_of or need.manage:
         return Decision(False, f"User does not have {need.words()} on {label} '{name}'.")
     return Decision(False, f"User is not an owner of {label} '{name}'.")
+
+
+def decide_inside(need: Need, chain: Sequence[Link]) -> Decision:
+    """As `decide`, for what is made (or gets a new name) inside the last securable: its own usage is needed as well."""
+    return blocked_at(chain) or decide(need, chain)
 
 
 def knows(chain: Sequence[Link]) -> bool:

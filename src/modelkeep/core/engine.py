@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import Actor, Link, blocked_at, decide, knows
+from modelkeep.core.authz import Actor, Link, blocked_at, decide, decide_inside, knows
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 from modelkeep.core.model import Securable
@@ -49,18 +49,17 @@ class Engine:
                 for op, request in zip(operations, requests, strict=True):
                     current = request
                     ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, body, prepared)  # type: ignore[arg-type]
+                    done.append((op, request, ctx))
                     targets = await self._authorize(ctx, op, request)
                     results.append(await op.run(ctx, request, *targets))
-                    done.append((op, request, ctx))
                     if op.record == "in_tx":
                         await self.auditor.in_tx(tx, op, request, ctx, request_id)  # type: ignore[arg-type]
         except BaseException as error:
             for _op, _request, ctx in done:
                 await ctx.run_undo()
             if isinstance(error, RegistryError):
-                await self.auditor.refused(BY_REQUEST[type(current)], current, actor, error, request_id)
-                if self._conceal and isinstance(error, PermissionDenied):
-                    raise NotFound(_concealed(current), kind=error.kind) from error
+                found = error.__cause__ if isinstance(error, Concealed) else error
+                await self.auditor.refused(BY_REQUEST[type(current)], current, actor, found, request_id)  # type: ignore[arg-type]
             raise
         for op, request, ctx in done:
             if op.record != "in_tx" and op.name:
@@ -98,11 +97,21 @@ class Engine:
                 chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
             if op.creates and index == 0 and len(chain) > len(name.parts) and not blocked_at(chain[:-1]) and knows(chain):
                 raise AlreadyExists(f"{_MISSING[name.kind]} '{name}' already exists.", kind=name.kind)
-            found.append(_check(on, name, chain))
+            found.append(self._checked(on, name, chain))
         for securable in found:
             if securable is not None:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
         return found
+
+    def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
+        """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
+        try:
+            return _check(on, name, chain)
+        except (NotFound, PermissionDenied) as error:
+            hidden = name.parent if on.parent else name
+            if self._conceal and hidden.parts:
+                raise Concealed(missing(hidden).message, kind=hidden.kind) from error
+            raise
 
     async def reachable(self, tx: Tx, actor: Actor, on: On, name: FullName) -> Securable | None:
         """The securable where the actor may do what `on` needs; None where he may not, or where it does not exist."""
@@ -110,6 +119,10 @@ class Engine:
             return _check(on, name, await securables.chain(tx, self.db.dialect, actor.id, name))
         except (NotFound, PermissionDenied):
             return None
+
+
+class Concealed(NotFound):
+    """Missing or forbidden: its cause says which, to the audit log alone."""
 
 
 _PREPARED = Operation(run=Engine.execute, request=msgspec.Struct, audit="", record="in_tx")
@@ -123,7 +136,7 @@ def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
         if blocked := blocked_at(chain):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
         raise missing(FullName(name.parts[: len(chain)]))
-    decision = decide(on.need, chain)
+    decision = (decide_inside if on.parent else decide)(on.need, chain)
     if not decision.allowed:
         raise PermissionDenied(decision.reason, kind=name.kind)
     return chain[-1].securable
@@ -133,9 +146,3 @@ def missing(name: FullName) -> NotFound:
     """In the words of Databricks: `Routine or Model 'a.b.c' does not exist.`"""
     kind = BY_DEPTH[len(name.parts)]
     return NotFound(f"{_MISSING[kind]} '{name}' does not exist.", kind=kind)
-
-
-def _concealed(request: msgspec.Struct) -> str:
-    on = BY_REQUEST[type(request)].targets
-    name = getattr(request, on[0].field, None) if on else None
-    return missing(name).message if isinstance(name, FullName) and name.parts else "There is no such thing."

@@ -97,7 +97,7 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
     @property
     def aliases(self) -> list[str]:
-        return msgspec.json.decode(self.aliases_json, type=list[str])
+        return [] if self.aliases_json == "[]" else msgspec.json.decode(self.aliases_json, type=list[str])
 
     @property
     def tags(self) -> dict[str, str]:
@@ -105,11 +105,11 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
     @property
     def params(self) -> list[Param]:
-        return msgspec.json.decode(self.params_json, type=list[Param])
+        return [] if self.params_json == "[]" else msgspec.json.decode(self.params_json, type=list[Param])
 
     @property
     def metrics(self) -> list[Metric]:
-        return msgspec.json.decode(self.metrics_json, type=list[Metric])
+        return [] if self.metrics_json == "[]" else msgspec.json.decode(self.metrics_json, type=list[Metric])
 
 
 class RegisteredModel(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ MAX_SOURCE = 2_000  # characters
 MAX_VERSION = 2**63 - 1
 
 # Control, format (bidi overrides, zero width), surrogate, line and paragraph separators: never part of a name.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # nearly every name: nothing to normalize
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 
 
@@ -58,6 +59,8 @@ def fold(part: str, kind: Kind) -> str:
         raise BadName(f"{what} name must not be empty.", kind=kind)
     if len(part) > MAX_NAME:
         raise BadName(f"{what} name is {len(part)} characters long; at most {MAX_NAME} are allowed.", kind=kind)
+    if _PLAIN.fullmatch(part):
+        return part.lower()
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).lower())
     if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in folded):
         raise BadName(

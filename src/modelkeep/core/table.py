@@ -4,7 +4,7 @@ Needs are read top-down: the usage of every parent first (USE CATALOG, USE SCHEM
 then what the row says. Source: Databricks' privileges reference, manage-model-lifecycle page and SDK docstrings.
 """
 
-from modelkeep.core.authz import ADMIN, ANYONE, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
+from modelkeep.core.authz import ANYONE, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
 from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import audit, catalogs, files, grants, lineage, models, principals, uploads, versions
 from modelkeep.core.privileges import Privilege as P
@@ -101,8 +101,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ),)),
     Operation(lineage.find_consumers, lineage.FindConsumers, "lineage.get", (), "read", "buffered"),
     # grants
-    Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", ANYONE),), "read", "own_tx"),
-    Operation(grants.get_effective_grants, grants.GetEffectiveGrants, "grants.get", (On("name", ANYONE),), "read", "own_tx"),
+    Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", HOLDER),), "read", "own_tx"),
+    Operation(grants.get_effective_grants, grants.GetEffectiveGrants, "grants.get", (On("name", HOLDER),), "read", "own_tx"),
     Operation(grants.change_grants, grants.ChangeGrants, "grants.change", (On("name", OWNER_OR_MANAGE),)),
     Operation(grants.explain, grants.Explain, "grants.explain", (On("name", OWNER_OR_MANAGE),), "read", "own_tx"),
     # principals and tokens

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ log: Any = structlog.get_logger()
 
 def configure(*, level: str, json: bool) -> None:
     """Once, at start. Everything goes to standard error."""
+    global _lines
+    _lines = json and logging.getLevelName(level.upper()) <= logging.INFO
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -32,6 +35,40 @@ def configure(*, level: str, json: bool) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+class _Access(msgspec.Struct):
+    request_id: str
+    method: str
+    path: str
+    status: int
+    duration_ms: float
+    actor: str
+    source: str
+    timestamp: str
+    event: str = "request"
+    level: str = "info"
+
+
+_line = msgspec.json.Encoder().encode
+_lines = False
+_second: list[Any] = [0, ""]
+
+
+def access(request_id: str, method: str, path: str, status: int, duration_ms: float, actor: str, source: str) -> None:
+    """The access log's line. In JSON it is written by one encoder call: structlog's chain costs as much as a whole statement."""
+    if not _lines:
+        log.info(
+            "request", request_id=request_id, method=method, path=path, status=status, duration_ms=duration_ms, actor=actor,
+            source=source,
+        )  # fmt: skip
+        return
+    now = time.time()
+    if int(now) != _second[0]:
+        _second[:] = [int(now), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))]
+    stamp = f"{_second[1]}.{int(now % 1 * 1000):03d}Z"
+    sys.stderr.buffer.write(_line(_Access(request_id, method, path, status, duration_ms, actor, source, stamp)) + b"\n")
+    sys.stderr.buffer.flush()
 
 
 def _encode(value: Any, **_: Any) -> bytes:

@@ -18,10 +18,17 @@ jobs_dead = Gauge("modelkeep_jobs_dead", "Jobs given up after all attempts: some
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
+_children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+
 def request(route: str, method: str, status: int, took: float) -> None:
     """`took` in seconds."""
-    requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
-    seconds.labels(route).observe(took)
+    key = (route, method if method in _METHODS else "other", status)
+    found = _children.get(key)
+    if found is None:  # looking a child up by its labels costs more than counting
+        found = _children[key] = (requests.labels(route, key[1], str(status)), seconds.labels(route))
+    found[0].inc()
+    found[1].observe(took)
 
 
 def text() -> bytes:

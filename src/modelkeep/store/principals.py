@@ -130,6 +130,15 @@ async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
     )  # fmt: skip
 
 
+async def any_account_admin(tx: Tx) -> bool:
+    """Is there an active user or service principal who is an account admin?"""
+    row = await tx.one(
+        "SELECT 1 FROM principals g JOIN membership_closure m ON m.group_id = g.id JOIN principals p ON p.id = m.member_id "
+        "WHERE g.account_admin = 1 AND p.active = 1 AND p.kind <> 'GROUP' LIMIT 1"
+    )
+    return row is not None
+
+
 async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
     await tx.run(
         "DELETE FROM memberships WHERE group_id = :group AND member_id = :member", group=group.id, member=member.id

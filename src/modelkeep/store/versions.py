@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.store.db import Tx, WriteTx
-from modelkeep.store.securables import READ_MODEL, readable_directly
+from modelkeep.store.securables import READ_MODEL, reached
 
 _COLUMNS = (
     "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "
@@ -217,13 +217,14 @@ async def page_of_all(
     tx: Tx, actor_id: str, run_id: str | None, after: tuple[str, int], limit: int
 ) -> list[tuple[ModelVersion, bool]]:
     """Up to `limit` versions of all models after (model id, version), each with whether the actor may read its model."""
+    source = _FROM
     where, params = "(v.model_id > :model OR (v.model_id = :model AND v.version > :version))", dict[str, Any]()
     if run_id is not None:
         where, params["run"] = f"v.run_id = :run AND {where}", run_id
-    elif (ids := await readable_directly(tx, actor_id)) is not None:
-        where = f"v.model_id IN ({ids}) AND {where}"
+    elif (ids := await reached(tx, actor_id)) is not None:
+        source, where = f"({ids}) d CROSS JOIN {_FROM}", f"v.model_id = d.id AND {where}"
     rows = await tx.scan(
-        f"SELECT {_COLUMNS}, {_FULL_NAME}, {READ_MODEL} FROM {_FROM} WHERE {where} ORDER BY v.model_id, v.version LIMIT :limit",
+        f"SELECT {_COLUMNS}, {_FULL_NAME}, {READ_MODEL} FROM {source} WHERE {where} ORDER BY v.model_id, v.version LIMIT :limit",
         actor=actor_id, model=after[0], version=after[1], limit=limit, **params,
     )  # fmt: skip
     return [(ModelVersion(*row[: _WIDTH + 1]), bool(row[-1])) for row in rows]

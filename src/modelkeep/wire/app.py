@@ -13,7 +13,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated, Unavailable
 from modelkeep.observe import metrics
-from modelkeep.observe.logs import log
+from modelkeep.observe.logs import access, log
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.wire.identity import authenticate
@@ -68,10 +68,9 @@ class App:
         await self._send(request, response, send)
         took = time.perf_counter() - started
         metrics.request(name, request.method, response.status, took)
-        log.info(
-            "request", request_id=request.id, method=request.method, path=request.path, status=response.status,
-            duration_ms=round(took * 1000, 2), actor=actor.name, source=request.source,
-        )  # fmt: skip
+        access(
+            request.id, request.method, request.path, response.status, round(took * 1000, 2), actor.name, request.source
+        )
 
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""

@@ -99,10 +99,6 @@ class Access:
         async with self._db.read() as tx:
             return await rows.visible(tx, self._workspace, actor.id)
 
-    def is_id(self, name: str) -> bool:
-        """Could this be the id of a run, logged model or trace?"""
-        return _ID.fullmatch(name) is not None
-
     async def locate(self, kind: Kind, names: Sequence[str]) -> dict[str, str]:
         """The experiment of each of these; what does not exist is left out."""
         if kind is Kind.EXPERIMENT:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.workspace.permissions import OWN_ROUTES, ROUTES, UI_ROUTES, Route
+from modelkeep.workspace.permissions import OWN_ROUTES, ROUTES, UI_ROUTES, Route, refusal
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; a full log-batch (1 MB in MLflow's own validation) fits well
 MAX_DEPTH = 24
@@ -82,6 +82,8 @@ class Router:
         """The route and its path parameters; None where nothing matches."""
         if exact := self._exact.get((method, path)):
             return exact, {}
+        if refusal(path):  # `traces/batchGet` is no trace named batchGet: the child would take it for what it is there
+            return None
         segments = path.split("/")
         for parts, route in self._shaped.get((method, len(segments)), ()):
             if all(p == s or (p[:1] == "{" and s not in ("", ".", "..")) for p, s in zip(parts, segments, strict=True)):

@@ -22,7 +22,7 @@ from modelkeep.workspace.desk import Desk, Refused, Visit
 from modelkeep.workspace.locations import check_experiment_location
 from modelkeep.workspace.permissions import Kind
 
-DEFAULT_WORDS = frozenset({"", "0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
+DEFAULT_WORDS = frozenset({"0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
 _CREATOR = OWN_TAG + "creator"
 _HOME = re.compile(r"/Users/(.+)/default")
 _MOST_IN_FILTER = 400  # ids in one `experiment_id IN (...)`; above that, pages are filtered here

@@ -1,5 +1,6 @@
 """Acts on traces: ids are claimed before the child hears of them, and tags that would steer the child are dropped."""
 
+import re
 from typing import Any
 
 from modelkeep.core.errors import AlreadyExists, InvalidArgument
@@ -13,6 +14,7 @@ from modelkeep.workspace.permissions import Kind
 
 # mlflow.trace.spansLocation, .archiveLocation and such tell the server where to read spans: not a client's to say.
 _STEERING = ("mlflow.trace.", ARTIFACT_TAG)
+_TRACE_ID = re.compile(r"tr-[A-Za-z0-9_-]{1,125}")  # never a word that the child's paths use
 _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
 
@@ -21,7 +23,7 @@ async def start_trace(desk: Desk, visit: Visit) -> Response:
     info: Json = visit.call.fields["trace"]["trace_info"]
     trace_id, experiment_id = info.get("trace_id"), values(visit.call.fields, _PLACE)[0]
     if not isinstance(trace_id, str) or not await _claim(desk, trace_id, experiment_id):
-        raise InvalidArgument("Give the trace a new id of letters, digits, '-' and '_'.")
+        raise InvalidArgument("A trace's id is 'tr-' and letters, digits, '-' and '_'.")
     info["trace_location"] = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
     tags: Any = info.get("tags") or {}
     if not isinstance(tags, dict):
@@ -35,7 +37,7 @@ async def start_trace(desk: Desk, visit: Visit) -> Response:
 async def _claim(desk: Desk, trace_id: str, experiment_id: str) -> bool:
     home = (await desk.access.locate(Kind.TRACE, [trace_id])).get(trace_id)
     if home is None:
-        if not desk.access.is_id(trace_id):
+        if not _TRACE_ID.fullmatch(trace_id):
             return False
         home = await desk.access.place(Kind.TRACE, trace_id, experiment_id)
     if home != experiment_id:

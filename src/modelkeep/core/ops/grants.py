@@ -7,7 +7,7 @@ from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Grant, Principal, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx
+from modelkeep.core.operation import Ctx, Operation
 from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege, parse_privilege
 from modelkeep.store import grants, principals, securables
 
@@ -38,7 +38,7 @@ class ChangeGrants(msgspec.Struct, frozen=True):
 
 
 class Explain(msgspec.Struct, frozen=True):
-    """Why a principal may, or may not, do an operation on a securable."""
+    """Why a principal may, or may not, do an operation on a securable (for a create: on the container where it is made)."""
 
     name: FullName
     principal: str
@@ -125,9 +125,18 @@ async def explain(ctx: Ctx, req: Explain, found: Securable) -> Explanation:
     if operation is None or not operation.targets:
         raise InvalidArgument(f"Operation '{req.operation[:100]}' is not known. Known are: {', '.join(sorted(BY_NAME))}.")
     principal = await _principal(ctx, req.principal)
+    if not principal.active:
+        return Explanation(principal.name, req.operation, False, "The principal is deactivated.")
     chain = await securables.chain(ctx.tx, ctx.dialect, principal.id, req.name)
-    on = operation.targets[0]
-    decision = authz.decide(on.need, chain[:-1] if on.parent and len(chain) == len(req.name.parts) + 1 else chain)
-    allowed = decision.allowed and principal.active
-    reason = decision.reason if principal.active else "The principal is deactivated."
-    return Explanation(principal.name, req.operation, allowed, reason)
+    decision = _decided(operation, chain)
+    return Explanation(principal.name, req.operation, decision.allowed, decision.reason)
+
+
+def _decided(operation: Operation, chain: list[authz.Link]) -> authz.Decision:
+    """All that the operation needs on its first target: the first refusal, else the first way in."""
+    decisions: list[authz.Decision] = []
+    for on in operation.targets:
+        if on.field == operation.targets[0].field:
+            inside = chain if operation.creates or not on.parent else chain[:-1]
+            decisions.append((authz.decide_inside if on.parent else authz.decide)(on.need, inside))
+    return next((decision for decision in decisions if not decision.allowed), decisions[0])

@@ -121,6 +121,7 @@ async def delete_principal(ctx: Ctx, req: DeletePrincipal) -> None:
     _keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)
     await principals.delete(ctx.tx, found)
+    await _keep_an_admin(ctx)
 
 
 def _keep_built_in(ctx: Ctx, found: Principal) -> None:
@@ -133,6 +134,8 @@ def _keep_built_in(ctx: Ctx, found: Principal) -> None:
 async def set_active(ctx: Ctx, req: SetActive) -> Principal:
     found = await named(ctx, req.principal)
     _keep_built_in(ctx, found)
+    if found.kind == "GROUP":
+        raise InvalidArgument("A group cannot be deactivated: that would take nothing from its members. Remove them from it.")
     ctx.touch(found.kind, found.id, found.name)
     ctx.changed("active", found.active, req.active)
     await principals.set_active(ctx.tx, found, req.active)
@@ -147,6 +150,8 @@ async def add_member(ctx: Ctx, req: AddMember) -> None:
     group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
     if group.name == principals.ACCOUNT_USERS:
         raise InvalidArgument(f"Everyone is in '{principals.ACCOUNT_USERS}' already; it takes no members.")
+    if member.name == principals.ACCOUNT_USERS:
+        raise InvalidArgument(f"'{principals.ACCOUNT_USERS}' cannot be put into a group. Grant to it what everyone should have.")
     ctx.touch(group.kind, group.id, group.name)
     ctx.touch(member.kind, member.id, member.name)
     await principals.add_member(ctx.tx, group, member)
@@ -157,6 +162,12 @@ async def remove_member(ctx: Ctx, req: RemoveMember) -> None:
     ctx.touch(group.kind, group.id, group.name)
     ctx.touch(member.kind, member.id, member.name)
     await principals.remove_member(ctx.tx, group, member)
+    await _keep_an_admin(ctx)
+
+
+async def _keep_an_admin(ctx: Ctx) -> None:
+    if not await principals.any_account_admin(ctx.tx):
+        raise InvalidArgument("Nobody would be an account admin any more. Make someone else one first.")
 
 
 async def who_am_i(ctx: Ctx, req: WhoAmI) -> Me:

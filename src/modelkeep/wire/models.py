@@ -1,0 +1,64 @@
+"""What the faces of a model share: how a model, a version's source and the place of its files are written."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument, NotThreeLevels
+from modelkeep.core.kinds import Kind
+from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
+
+Id = Annotated[str, msgspec.Meta(max_length=255)]
+"""Of something outside the registry (a run, a job, a workspace): kept as opaque text."""
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """Of a create: MLflow's own keys pass the platform's rules there, so sizes are bounded here."""
+
+    key: Annotated[str, msgspec.Meta(max_length=255)]
+    value: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
+
+
+def model_name(text: str) -> FullName:
+    """Exactly three levels. Raises NotThreeLevels, BadName."""
+    return parse_full_name(text, Kind.MODEL)
+
+
+def model_in(catalog: str, schema: str, name: str) -> FullName:
+    """A model's name that came in three fields. Raises NotThreeLevels, BadName."""
+    if not catalog or not schema:
+        raise NotThreeLevels(
+            f"Bad model name '{name[:300]}': please specify all three levels of the model: "
+            "catalog_name, schema_name and name.",
+            kind=Kind.MODEL,
+        )
+    return METASTORE.child(catalog).child(schema).child(name)
+
+
+def new_model_name(old: FullName, text: str) -> FullName:
+    """A bare name, or a full name in the same schema. Raises InvalidArgument."""
+    new = old.parent.child(text) if "." not in text else model_name(text)
+    if new.parent != old.parent:
+        raise InvalidArgument(
+            f"A rename stays in its schema '{old.parent}'. To move a model, copy its versions with "
+            "`copy_model_version`."
+        )
+    return new
+
+
+_MODELS_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/]+))")
+
+
+def source_model(source: str) -> tuple[FullName | None, str]:
+    """The registered model that a source names here; any other source is text that the server never opens."""
+    match = _MODELS_URI.fullmatch(source)
+    if match is None or match["name"].count(".") != 2:
+        return None, ""
+    version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
+    return model_name(match["name"]), version
+
+
+def location(model: str, version: int | None = None) -> str:
+    """What clients are shown as the place of the files: stable, and never a path of the server's disk."""
+    return f"dbfs:/Models/{model.replace('.', '/')}" + (f"/{version}" if version else "")

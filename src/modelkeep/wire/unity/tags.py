@@ -1,0 +1,149 @@
+"""Tags in native Unity Catalog REST: MLflow's securable-tags and subentity-tags, the SDK's entity tag assignments."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.kinds import Kind, parse_kind
+from modelkeep.core.model import Page, RegisteredModel, Securable
+from modelkeep.core.names import FullName, parse_full_name, parse_version
+from modelkeep.core.ops import catalogs, models
+from modelkeep.wire.route import Route
+
+PREFIX = "/api/2.1/unity-catalog"
+
+
+class Tag(msgspec.Struct, frozen=True):
+    key: str
+    value: str = ""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    add_tags: tuple[Tag, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class SecurableTags(msgspec.Struct, frozen=True):
+    securable_type: str
+    securable_full_name: str
+    changes: Changes
+
+
+class SubentityTags(msgspec.Struct, frozen=True):
+    """Of a model version: the subentity is its number."""
+
+    securable_type: str
+    securable_full_name: str
+    subentity_name: str | int
+    changes: Changes
+
+
+class Assignments(msgspec.Struct, frozen=True):
+    entity_type: str
+    entity_name: str
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    entity_type: str
+    entity_name: str
+    tag_key: str
+    tag_value: str = ""
+
+
+class UpdateAssignment(msgspec.Struct, frozen=True):
+    entity_type: str
+    entity_name: str
+    tag_key: str
+    tag_value: str = ""
+    update_mask: str = "tag_value"
+
+
+def _on(kind: Kind, full_name: str) -> FullName:
+    if kind is Kind.METASTORE:
+        raise InvalidArgument("A metastore has no tags. Tag a catalog, schema or registered model.")
+    return parse_full_name(full_name, kind)
+
+
+def _entity(f: Assignment | Assignments | UpdateAssignment) -> tuple[Kind, FullName]:
+    """Entity types are written in the plural (`catalogs`, `schemas`, `functions`); the singular means the same."""
+    kind = parse_kind(f.entity_type[:-1] if f.entity_type[-1:] in ("s", "S") else f.entity_type)
+    return kind, _on(kind, f.entity_name)
+
+
+def _changed(name: FullName, version: int | None, changes: Changes) -> models.ChangeTags:
+    added = {tag.key: tag.value for tag in changes.add_tags}
+    if len(added) != len(changes.add_tags) or added.keys() & set(changes.remove):
+        raise InvalidArgument("A tag key is in this request twice. Add it or remove it, once.")
+    if not added and not changes.remove:
+        raise InvalidArgument("The request changes nothing. Send changes with add_tags or remove.")
+    return models.ChangeTags(name, version, added, changes.remove)
+
+
+def _securable_tags(f: SecurableTags) -> models.ChangeTags:
+    return _changed(_on(parse_kind(f.securable_type), f.securable_full_name), None, f.changes)
+
+
+def _subentity_tags(f: SubentityTags) -> models.ChangeTags:
+    if parse_kind(f.securable_type) is not Kind.MODEL:
+        raise InvalidArgument(f"A {f.securable_type[:100]} has no versions to tag. Only models (FUNCTION) have.")
+    return _changed(parse_full_name(f.securable_full_name, Kind.MODEL), parse_version(f.subentity_name), f.changes)
+
+
+def _update(f: UpdateAssignment) -> models.ReassignTag:
+    if f.update_mask not in ("tag_value", "*"):
+        raise InvalidArgument(f"update_mask is {f.update_mask[:100]!r}; all of a tag that can be updated is tag_value.")
+    return models.ReassignTag(_entity(f)[1], f.tag_key, f.tag_value)
+
+
+_LISTS = {Kind.CATALOG: models.ListCatalogTags, Kind.SCHEMA: models.ListSchemaTags, Kind.MODEL: models.ListModelTags}
+_GETS = {Kind.CATALOG: catalogs.GetCatalog, Kind.SCHEMA: catalogs.GetSchema, Kind.MODEL: models.GetModel}
+
+
+def _list(f: Assignments) -> models.ListTags:
+    kind, name = _entity(f)
+    return _LISTS[kind](name, f.max_results, f.page_token)
+
+
+def _get(f: Assignment) -> msgspec.Struct:
+    kind, name = _entity(f)
+    return _GETS[kind](name)
+
+
+def _assignment(f: Assignment | Assignments | UpdateAssignment, key: str, value: str) -> dict[str, str]:
+    return {"entity_type": f.entity_type, "entity_name": str(_entity(f)[1]), "tag_key": key, "tag_value": value}
+
+
+def _one(_: Any, f: Assignment | UpdateAssignment) -> Any:
+    return _assignment(f, f.tag_key, f.tag_value)
+
+
+def _found(result: Securable | RegisteredModel, f: Assignment) -> Any:
+    securable = result.securable if isinstance(result, RegisteredModel) else result
+    if f.tag_key not in securable.tags:
+        raise models.no_tag(_entity(f)[1], f.tag_key)
+    return _assignment(f, f.tag_key, securable.tags[f.tag_key])
+
+
+def _page(result: Page[tuple[str, str]], f: Assignments) -> Any:
+    items: Iterable[tuple[str, str]] = result.items
+    return {"tag_assignments": [_assignment(f, *tag) for tag in items], "next_page_token": result.next_token or None}
+
+
+def routes() -> list[Route]:
+    assignments = f"{PREFIX}/entity-tag-assignments"
+    of_entity = f"{assignments}/{{entity_type}}/{{entity_name}}/tags"
+    one = f"{of_entity}/{{tag_key}}"
+    of_securable = "{securable_type}/{securable_full_name}"
+    return [
+        Route("PATCH", f"{PREFIX}/securable-tags/{of_securable}", SecurableTags, _securable_tags),
+        Route("PATCH", f"{PREFIX}/subentity-tags/{of_securable}/{{subentity_name}}", SubentityTags, _subentity_tags),
+        Route("POST", assignments, Assignment, lambda f: models.AssignTag(_entity(f)[1], f.tag_key, f.tag_value), _one),
+        Route("GET", of_entity, Assignments, _list, _page),
+        Route("GET", one, Assignment, _get, _found),
+        Route("PATCH", one, UpdateAssignment, _update, _one),
+        Route("DELETE", one, Assignment, lambda f: models.ChangeTags(_entity(f)[1], remove=(f.tag_key,))),
+    ]

@@ -1,0 +1,240 @@
+"""Model versions and credentials in native Unity Catalog REST (databricks-sdk, MLflow's native flag, `uc:` clients)."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.model import ModelVersion, Page
+from modelkeep.core.names import parse_version
+from modelkeep.core.ops import versions
+from modelkeep.core.ops.models import Browsed
+from modelkeep.store.db import now_ms
+from modelkeep.wire import lineage as said
+from modelkeep.wire.http import Request
+from modelkeep.wire.models import Id, Tag, location, model_in, model_name, source_model
+from modelkeep.wire.route import Route
+
+PREFIX = "/api/2.1/unity-catalog"
+VERSIONS = f"{PREFIX}/models/{{full_name}}/versions"
+_INT64 = re.compile(r"[0-9]{1,18}")
+
+
+class TableDependency(msgspec.Struct, frozen=True):
+    table_full_name: str = ""
+
+
+class FunctionDependency(msgspec.Struct, frozen=True):
+    function_full_name: str = ""
+
+
+class ConnectionDependency(msgspec.Struct, frozen=True):
+    connection_name: str = ""
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """One of the three."""
+
+    table: TableDependency | None = None
+    function: FunctionDependency | None = None
+    connection: ConnectionDependency | None = None
+
+
+class DependencyList(msgspec.Struct, frozen=True):
+    dependencies: tuple[Dependency, ...] = ()
+
+
+class CreateVersion(msgspec.Struct, frozen=True):
+    model_name: str
+    catalog_name: str = ""
+    schema_name: str = ""
+    source: str = ""
+    run_id: Id = ""
+    comment: str = ""
+    tags: tuple[Tag, ...] = ()
+    model_version_dependencies: DependencyList = DependencyList()
+    model_id: Id = ""
+    feature_deps: str = ""
+    run_tracking_server_id: Id = ""
+
+
+class ListVersions(msgspec.Struct, frozen=True):
+    full_name: str
+    include_browse: bool = False
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class GetVersion(msgspec.Struct, frozen=True):
+    full_name: str
+    version: str | int
+    include_aliases: bool = False
+    include_browse: bool = False
+
+
+class UpdateVersion(msgspec.Struct, frozen=True):
+    full_name: str
+    version: str | int
+    comment: str | None = None
+
+
+class Version(msgspec.Struct, frozen=True):
+    full_name: str
+    version: str | int
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    model_name: str
+    version: str | int
+    catalog_name: str = ""
+    schema_name: str = ""
+    operation: str = "READ_MODEL_VERSION"
+
+
+def _create_version(f: CreateVersion, request: Request) -> versions.CreateVersion:
+    source, source_version = source_model(f.source)
+    return versions.CreateVersion(
+        name=model_in(f.catalog_name, f.schema_name, f.model_name),
+        source=f.source,
+        source_model=source,
+        source_version=source_version,
+        run_id=f.run_id,
+        logged_model_id=f.model_id,
+        comment=f.comment,
+        tags={t.key: t.value for t in f.tags},
+        workspace_id=f.run_tracking_server_id,
+        upstream=(
+            *said.of_header(request.header(b"x-databricks-lineage-identifier")),
+            *said.of_dependencies(_dependencies(f.model_version_dependencies)),
+            *said.of_features(f.feature_deps),
+        ),
+    )
+
+
+def _dependencies(listed: DependencyList) -> Iterator[tuple[str, str]]:
+    """In the words of face B."""
+    for one in listed.dependencies:
+        if one.table:
+            yield "DATABRICKS_TABLE", one.table.table_full_name
+        if one.function:
+            yield "DATABRICKS_UC_FUNCTION", one.function.function_full_name
+        if one.connection:
+            yield "DATABRICKS_UC_CONNECTION", one.connection.connection_name
+
+
+def _list_versions(f: ListVersions) -> versions.ListVersions:
+    kind = versions.BrowseVersions if f.include_browse else versions.ListVersions
+    return kind(model_name(f.full_name), f.max_results, f.page_token)
+
+
+def _get_version(f: GetVersion) -> versions.GetVersion:
+    kind = versions.BrowseVersion if f.include_browse else versions.GetVersion
+    return kind(model_name(f.full_name), parse_version(f.version))
+
+
+def _update_version(f: UpdateVersion) -> versions.UpdateVersion:
+    if f.comment is None:
+        raise InvalidArgument("The request changes nothing. Send comment: it is all of a version that can be updated.")
+    return versions.UpdateVersion(model_name(f.full_name), parse_version(f.version), f.comment)
+
+
+def _delete_version(f: Version) -> versions.DeleteVersion:
+    return versions.DeleteVersion(model_name(f.full_name), parse_version(f.version))
+
+
+def _finalize(f: Version) -> versions.FinalizeVersion:
+    return versions.FinalizeVersion(model_name(f.full_name), parse_version(f.version))
+
+
+_OPERATIONS = {"READ_MODEL_VERSION": versions.ReadCredentials, "READ_WRITE_MODEL_VERSION": versions.WriteCredentials}
+
+
+def _credentials(f: Credentials) -> versions.VersionRequest:
+    kind = _OPERATIONS.get(f.operation)
+    if kind is None:
+        raise InvalidArgument(f"Operation '{f.operation[:100]}' is not known. Use {' or '.join(_OPERATIONS)}.")
+    return kind(model_in(f.catalog_name, f.schema_name, f.model_name), parse_version(f.version))
+
+
+def _no_credentials(f: Credentials) -> versions.VersionRequest:
+    raise InvalidArgument(
+        "This server hands model files out by signed URLs, which this client cannot use. Register and load models with "
+        "MLflow's registry URI `databricks-uc` (DATABRICKS_HOST, DATABRICKS_TOKEN); all but the files works as it is."
+    )
+
+
+def _default_storage(result: ModelVersion, _: Any) -> Any:
+    # Not wrapped as in face B, and read alike: DEFAULT_STORAGE makes the client ask for presigned URLs.
+    return {"storage_mode": "DEFAULT_STORAGE", "expiration_time": now_ms() + 15 * 60_000}
+
+
+def brief(version: ModelVersion, metastore_id: str, *, browse_only: bool = False) -> dict[str, Any]:
+    """A ModelVersionInfo as lists hold it ("will not contain any aliases or tags"), or as BROWSE alone shows it."""
+    catalog, schema, name = version.model.split(".")
+    told = {
+        "model_name": name, "catalog_name": catalog, "schema_name": schema, "version": version.version,
+        "id": version.id, "metastore_id": metastore_id, "comment": version.comment, "status": version.status,
+        "created_at": version.created_at, "created_by": version.created_by, "updated_at": version.updated_at,
+        "updated_by": version.updated_by, "browse_only": browse_only,
+    }  # fmt: skip
+    if browse_only:
+        return told
+    return {
+        **told, "source": version.source, "run_id": version.run_id, "model_id": version.logged_model_id,
+        "run_workspace_id": int(version.workspace_id) if _INT64.fullmatch(version.workspace_id) else None,
+        "storage_location": location(version.model, version.version),
+    }  # fmt: skip
+
+
+def info(version: ModelVersion, metastore_id: str) -> dict[str, Any]:
+    """A whole ModelVersionInfo."""
+    catalog, schema, name = version.model.split(".")
+    of_model = {"version_num": version.version, "catalog_name": catalog, "schema_name": schema, "model_name": name}
+    return {
+        **brief(version, metastore_id), "aliases": [{"alias_name": alias, **of_model} for alias in version.aliases],
+        "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
+        "model_params": [{"name": p.name, "value": p.value} for p in version.params],
+        "model_metrics": [msgspec.to_builtins(m) for m in version.metrics],
+    }  # fmt: skip
+
+
+def one_version(metastore_id: str) -> Callable[..., Any]:
+    """The writer of a version, asked for with or without its aliases, perhaps by a caller who may only browse."""
+
+    def write(result: ModelVersion | Browsed[ModelVersion], f: Any) -> Any:
+        version = result.entity if isinstance(result, Browsed) else result
+        if isinstance(result, Browsed) and result.only:
+            return brief(version, metastore_id, browse_only=True)
+        answer = info(version, metastore_id)
+        if not f.include_aliases:
+            del answer["aliases"]
+        return answer
+
+    return write
+
+
+def routes(metastore_id: str, *, default_storage: bool) -> list[Route]:
+    """`default_storage`: whether the clients fetch files by signed URLs when they are told DEFAULT_STORAGE."""
+
+    def whole(result: ModelVersion, _: Any) -> Any:
+        return info(result, metastore_id)
+
+    def page(result: Page[ModelVersion] | Browsed[Page[ModelVersion]], _: Any) -> Any:
+        only = isinstance(result, Browsed) and result.only
+        found = result.entity if isinstance(result, Browsed) else result
+        items = [brief(version, metastore_id, browse_only=only) for version in found.items]
+        return {"model_versions": items, "next_page_token": found.next_token or None}
+
+    one = f"{VERSIONS}/{{version}}"
+    credentials = _credentials if default_storage else _no_credentials
+    return [
+        Route("POST", f"{PREFIX}/models/versions", CreateVersion, _create_version, whole, with_headers=True),
+        Route("GET", VERSIONS, ListVersions, _list_versions, page),
+        Route("GET", one, GetVersion, _get_version, one_version(metastore_id)),
+        Route("PATCH", one, UpdateVersion, _update_version, whole),
+        Route("DELETE", one, Version, _delete_version),
+        Route("PATCH", f"{one}/finalize", Version, _finalize, whole),
+        Route("POST", f"{PREFIX}/temporary-model-version-credentials", Credentials, credentials, _default_storage),
+    ]

@@ -1,0 +1,106 @@
+"""Two families of clients share the native routes and not the words: which one a client is of, how it is spoken to."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.engine import Engine
+from modelkeep.core.privileges import parse_privilege
+from modelkeep.wire.app import App, Tracking
+from modelkeep.wire.errors import databricks
+from modelkeep.wire.http import Receive, Scope, Send
+from modelkeep.wire.route import Renderer, Route
+from modelkeep.wire.unity import models, tags, versions
+from modelkeep.wire.unity import routes as containers
+from modelkeep.wire.unity.errors import oss
+
+
+class Words(msgspec.Struct, frozen=True):
+    """How one family is spoken to."""
+
+    render: Renderer
+    privilege: Callable[[str], str | None]
+    """None for one that the family's clients do not know: one such word makes them refuse the whole answer."""
+    default_storage: bool
+    """Do its clients fetch files by signed URLs when they are told DEFAULT_STORAGE?"""
+
+
+# unitycatalog/client/models/privilege.py, 0.4 to 0.7, of those that exist here.
+_OSS_PRIVILEGES = frozenset(
+    {"CREATE CATALOG", "USE CATALOG", "CREATE SCHEMA", "USE SCHEMA", "CREATE FUNCTION", "EXECUTE", "CREATE MODEL"}
+)
+
+
+def _with_spaces(privilege: str) -> str | None:
+    known = parse_privilege(privilege)
+    return known.words if known is not None and known.words in _OSS_PRIVILEGES else None
+
+
+DATABRICKS = Words(databricks, str, True)
+OSS = Words(oss, _with_spaces, False)
+
+
+def speaks_oss(user_agent: bytes) -> bool:
+    """`unitycatalog-client` and MLflow's plain HTTP client (`uc:`); the Databricks SDK names itself otherwise."""
+    return user_agent.startswith((b"OpenAPI-Generator/", b"mlflow-python-client/"))
+
+
+def routes(metastore_id: str, words: Words) -> list[Route]:
+    """The whole native face as one family hears it."""
+    return spoken(
+        [
+            *containers.routes(metastore_id),
+            *models.routes(metastore_id),
+            *versions.routes(metastore_id, default_storage=words.default_storage),
+            *tags.routes(),
+        ],
+        words,
+    )
+
+
+def spoken(routes: Sequence[Route], words: Words) -> list[Route]:
+    """The same routes with refusals and privileges in these words."""
+    return [msgspec.structs.replace(route, render=words.render, write=_assignments(route, words)) for route in routes]
+
+
+def _assignments(route: Route, words: Words) -> Callable[..., Any] | None:
+    write = route.write
+    if write is None or "permissions/" not in route.path:
+        return write
+
+    def answer(result: Any, fields: Any) -> Any:
+        said = write(result, fields)
+        kept = [_spelled(holder, words) for holder in said.get("privilege_assignments", ())]
+        return {**said, "privilege_assignments": [holder for holder in kept if holder["privileges"]]} if said else said
+
+    return answer
+
+
+def _spelled(assignment: dict[str, Any], words: Words) -> dict[str, Any]:
+    """A principal's privileges: words, or (effective ones) objects with a word."""
+    kept: list[Any] = []
+    for privilege in assignment["privileges"]:
+        inherited = isinstance(privilege, dict)
+        word = words.privilege(privilege["privilege"] if inherited else privilege)
+        if word is not None:
+            kept.append({**privilege, "privilege": word} if inherited else word)
+    return {**assignment, "privileges": kept}
+
+
+class Bilingual(App):
+    """An application whose other vocabulary has routes of its own; the User-Agent chooses."""
+
+    def __init__(
+        self, engine: Engine, routes: Sequence[Route], other: Sequence[Route], workspace_id: str,
+        tracking: Tracking | None = None,
+    ) -> None:  # fmt: skip
+        """`other`: all routes as clients of open-source Unity Catalog are answered."""
+        super().__init__(engine, routes, workspace_id, tracking)
+        self.other = App(engine, other, workspace_id, tracking)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and speaks_oss(dict(scope["headers"]).get(b"user-agent", b"")):
+            await self.other(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,0 +1,195 @@
+"""Lists against the decision itself: over random trees, groups, owners and grants, a list is what `decide` lets through, all of it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from backends import Postgres
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from modelkeep.core.authz import Need, decide
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import Page
+from modelkeep.core.ops import catalogs, models, versions
+from modelkeep.core.privileges import Privilege
+from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
+from modelkeep.store import principals, securables
+from modelkeep.store import versions as version_rows
+from world import World, grant, make, name, new_place, world
+
+pytest_plugins = ("backends", "places")
+
+USERS = ("u0", "u1", "u2")
+GROUPS = ("g0", "g1", "g2")
+PRINCIPALS = (*USERS, *GROUPS, "account users")
+CATALOGS = ("a", "b")
+SCHEMAS = ("a.s", "a.t", "b.s")
+MODELS = tuple(f"{schema}.m{i}" for schema in SCHEMAS for i in range(3))
+BROWSE = Need(any_of=(Privilege.BROWSE,), owner=False)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A random registry."""
+
+    models: frozenset[str]
+    owners: dict[str, str]
+    members: tuple[tuple[str, str], ...]
+    """(group, member); a group only holds groups with a higher number"""
+    grants: tuple[tuple[str, str, str], ...]
+    """(principal, privilege, securable)"""
+    open: bool
+    """Everybody may use every container: access then hangs on the rest."""
+    page: int
+    budget: int
+    direct: int
+
+
+def _grants() -> st.SearchStrategy[tuple[str, str, str]]:
+    def on(securable: str) -> st.SearchStrategy[tuple[str, str, str]]:
+        kind = Kind.METASTORE if not securable else (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)[securable.count(".")]
+        privileges = st.sampled_from(sorted(RULES[kind].grantable))
+        return st.tuples(st.sampled_from(PRINCIPALS), privileges, st.just(securable))
+
+    usages = (("USE_CATALOG", "a"), ("USE_CATALOG", "b"), ("USE_SCHEMA", "a.s"), ("USE_SCHEMA", "a"))
+    usage = st.sampled_from([(who, privilege, on) for who in PRINCIPALS for privilege, on in usages])
+    reading = st.sampled_from([(p, "EXECUTE", s) for p in PRINCIPALS for s in (*MODELS, "a.s", "b")])
+    return st.one_of(usage, reading, st.sampled_from(("", *CATALOGS, *SCHEMAS, *MODELS)).flatmap(on))
+
+
+_MEMBERS = [(g, u) for g in GROUPS for u in USERS] + [(a, b) for i, a in enumerate(GROUPS) for b in GROUPS[i + 1 :]]
+PLANS = st.builds(
+    Plan,
+    models=st.frozensets(st.sampled_from(MODELS), min_size=3),
+    owners=st.dictionaries(st.sampled_from(("", *CATALOGS, *SCHEMAS, *MODELS)), st.sampled_from(PRINCIPALS), max_size=6),
+    members=st.lists(st.sampled_from(_MEMBERS), unique=True, max_size=6).map(tuple),
+    grants=st.lists(_grants(), unique=True, max_size=25).map(tuple),
+    open=st.booleans(),
+    page=st.integers(1, 4),
+    budget=st.sampled_from([1, 2, 3, 5, 2000]),
+    direct=st.sampled_from([0, 2, 2000]),
+)
+
+
+async def _build(w: World, plan: Plan) -> None:
+    async with w.db.write() as tx:
+        for group in GROUPS:
+            await principals.insert(tx, "GROUP", group, "test", 0)
+        for user in USERS:
+            await principals.insert(tx, "USER", user, "test", 0)
+        for group, member in plan.members:
+            await principals.add_member(tx, *[p for n in (group, member) if (p := await principals.by_name(tx, n))])
+        for text in (*CATALOGS, *SCHEMAS, *sorted(plan.models)):
+            made = await make(tx, text, plan.owners.get(text, "admin"))
+            if made.kind is Kind.MODEL:
+                number = await version_rows.next_number(tx, made)
+                await version_rows.insert(tx, _version(made.id, number))
+        if "" in plan.owners:
+            metastore = await securables.by_name(tx, name(""))
+            holder = await principals.by_name(tx, plan.owners[""])
+            assert metastore and holder
+            await securables.update(tx, metastore, "test", 0, owner_id=holder.id)
+        everybody = [("account users", privilege, on) for privilege in ("USE_CATALOG", "USE_SCHEMA") for on in CATALOGS]
+        for who, privilege, on in (*plan.grants, *(everybody if plan.open else ())):
+            if on in ("", *CATALOGS, *SCHEMAS) or on in plan.models:
+                await grant(tx, who, privilege, on)
+
+
+def _version(model_id: str, number: int) -> Any:
+    from modelkeep.core.model import ModelVersion
+    from modelkeep.store.db import new_id
+
+    made = dict.fromkeys(ModelVersion.__struct_fields__, "") | {
+        "id": new_id(), "model_id": model_id, "version": number, "status": "READY", "aliases_json": "[]", "tags_json": "{}",
+        "params_json": "[]", "metrics_json": "[]", "run_id": "r", "created_at": 0, "updated_at": 0,
+    }  # fmt: skip
+    return msgspec.convert(made, ModelVersion)
+
+
+async def _pages(w: World, actor: Any, request: msgspec.Struct) -> list[Any]:
+    """Every item of every page; ends, and never gives one twice."""
+    found: list[Any] = []
+    for _ in range(100):
+        page: Page[Any] = await w.engine.execute(actor, request)
+        found += page.items
+        if not page.next_token:
+            return found
+        request = msgspec.structs.replace(request, page_token=page.next_token)
+    raise AssertionError("the list does not end")
+
+
+async def _expected(w: World, actor: Any, names: Any, *needs: Need) -> list[str]:
+    async with w.db.read() as tx:
+        chains = {text: await securables.chain(tx, w.db.dialect, actor.id, name(text)) for text in names}
+    return sorted(
+        text for text, chain in chains.items()
+        if any((decide(need, chain) if need != BROWSE else _browsing(chain)).allowed for need in needs)
+    )  # fmt: skip
+
+
+def _browsing(chain: Any) -> Any:
+    """BROWSE asks for no usage: it is decided on the catalog alone."""
+    return decide(BROWSE, chain[:2])
+
+
+async def _check(w: World, plan: Plan) -> None:
+    await _build(w, plan)
+    everything = sorted(plan.models)
+    for user in USERS:
+        async with w.db.read() as tx:
+            holder = await principals.by_name(tx, user)
+            assert holder
+            actor = await principals.actor_of_id(tx, holder.id, "")
+        assert actor
+        page = plan.page
+        readable = await _expected(w, actor, everything, READ)
+        browsable = await _expected(w, actor, everything, READ, BROWSE)
+        listed = await _pages(w, actor, models.ListModels(None, False, page))
+        assert sorted(m.full_name for m in listed) == readable
+        browsed = await _pages(w, actor, models.ListModels(None, True, page))
+        assert sorted(m.full_name for m in browsed) == browsable
+        found = await _pages(w, actor, versions.SearchVersions("", page))
+        assert sorted(v.model for v in found) == readable
+        found = await _pages(w, actor, versions.SearchVersions("run_id = 'r'", page))
+        assert sorted(v.model for v in found) == readable
+        seen = await _pages(w, actor, catalogs.ListCatalogs(page))
+        assert sorted(c.full_name for c in seen) == await _expected(w, actor, ("a", "b", "main"), SEE_CATALOG)
+        for catalog in await _expected(w, actor, CATALOGS, SEE_CATALOG):
+            inside = [s for s in SCHEMAS if s.startswith(f"{catalog}.")]
+            seen = await _pages(w, actor, catalogs.ListSchemas(name(catalog), page))
+            assert sorted(s.full_name for s in seen) == await _expected(w, actor, inside, SEE_SCHEMA)
+        for schema in await _expected(w, actor, SCHEMAS, SEE_SCHEMA):
+            listed = await _pages(w, actor, models.ListModels(name(schema), False, page))
+            assert sorted(m.full_name for m in listed) == [m for m in readable if m.startswith(f"{schema}.")]
+
+
+def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with world(await new_place(folder, server)) as w:
+            await _check(w, plan)
+
+    with patch.context() as patched:
+        patched.setattr(securables, "SCAN_BUDGET", plan.budget)
+        patched.setattr(versions, "SEARCH_BUDGET", plan.budget)
+        patched.setattr(securables, "MAX_DIRECT", plan.direct)
+        asyncio.run(main())
+
+
+_CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
+@given(plan=PLANS)
+def test_lists_are_what_the_decision_lets_through(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run(plan, tmp_path, None, monkeypatch)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
+@given(plan=PLANS)
+def test_lists_are_the_same_on_postgresql(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    _run(plan, tmp_path, postgres, monkeypatch)
+
+
