@@ -36,7 +36,7 @@ def measure(folder: Path) -> list[Row]:
     with source.open("wb") as file:
         for _ in range(SIZE >> 20):
             file.write(os.urandom(1 << 20))  # so that nothing on the way gains by compressing
-    with modelkeep(folder / "modelkeep", pin=False) as ours, nginx(folder / "nginx") as theirs:
+    with modelkeep(folder / "modelkeep") as ours, nginx(folder / "nginx") as theirs:
         ours.call("POST", f"{FACE}/registered-models/create", {"name": MODEL})
         ours.forget_peak()
         rounds = [_round(ours, theirs, source, folder / "received.bin", turn) for turn in range(ROUNDS)]

@@ -1,7 +1,6 @@
 """Requests by the thousand: throughput over many connections, latency over one. The same for every server."""
 
 import asyncio
-import os
 import re
 import shutil
 import socket
@@ -11,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 
-from bench.program import LOAD_CORE, Server
+from bench.program import Server
 
 CONNECTIONS = 8
 
@@ -22,7 +21,7 @@ def generator() -> str:
 
 
 def throughput(server: Server, path: str, seconds: int, connections: int = CONNECTIONS) -> float:
-    """Requests per second over kept-alive connections, all answered with 200; the load runs on a core of its own."""
+    """Requests per second over kept-alive connections, all answered with 200."""
     headers = [f"{name}: {value}" for name, value in server.headers.items() if name == "Authorization"]
     if shutil.which("wrk"):
         command = [
@@ -35,16 +34,12 @@ def throughput(server: Server, path: str, seconds: int, connections: int = CONNE
         ]
     else:
         command = [sys.executable, "-m", "bench.load", str(server.port), path, str(seconds), str(connections), *headers]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=_on_load_core)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     failed = re.search(r"(Non-2xx.*|Socket errors: .*)", done.stdout)
     assert not failed, f"{path}: {failed[0] if failed else ''}"
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     assert rate, done.stdout
     return float(rate[1])
-
-
-def _on_load_core() -> None:
-    os.sched_setaffinity(0, {LOAD_CORE})
 
 
 def request(path: str, headers: Mapping[str, str], *, keep: bool = True) -> bytes:

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 START_S = 300.0
 
 
@@ -119,7 +117,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, health: str, begun: float
 
 
 @contextlib.contextmanager
-def modelkeep(data: Path, *, pin: bool = True, workspace: bool = False) -> Iterator[Server]:
+def modelkeep(data: Path, *, workspace: bool = False) -> Iterator[Server]:
     """`modelkeep serve` on this data directory, with an admin's headers."""
     port = free_port()
     env = {"MODELKEEP_PORT": str(port), "MODELKEEP_DATA_DIR": str(data), "MODELKEEP_WORKSPACE": str(int(workspace))}
@@ -131,8 +129,6 @@ def modelkeep(data: Path, *, pin: bool = True, workspace: bool = False) -> Itera
         token = re.search(r"DATABRICKS_TOKEN=[\"']?([^\"'\s]+)", exports)
         assert token, f"`modelkeep env` printed no token: {exports}"
         server.headers = bearer(token[1])
-        if pin:
-            _pin(server.process.pid)
         yield server
 
 
@@ -170,7 +166,6 @@ def mlflow(folder: Path) -> Iterator[Server]:
     with running(command_line, port, "/health", {}, folder.with_suffix(".log")) as server:
         server.headers = {"Content-Type": "application/json"}
         _settle(server.process.pid)
-        _pin(server.process.pid)
         yield server
 
 
@@ -188,14 +183,6 @@ def _settle(session: int) -> None:
 def _cpu_seconds(session: int) -> float:
     ticks = sum(int(fields[11]) + int(fields[12]) for _, fields in _session(session))
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _pin(session: int) -> None:
-    """Keep a server that is up, with all it started, on one core: the load has another one to itself."""
-    for process, _ in _session(session):
-        for task in (process / "task").iterdir():
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(int(task.name), {SERVER_CORE})
 
 
 def _session(session: int) -> Iterator[tuple[Path, list[str]]]:

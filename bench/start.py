@@ -15,7 +15,7 @@ def measure(folder: Path) -> list[Row]:
     for index in range(ROUNDS):
         data = folder / f"data{index}"
         for times in (first, again):
-            with modelkeep(data, pin=False) as server:
+            with modelkeep(data) as server:
                 times.append(server.ready_s)
                 server.call("GET", "/api/2.0/mlflow/unity-catalog/registered-models/search?max_results=100")
                 resident.append(server.memory()[0])
@@ -36,6 +36,6 @@ def _seconds(what: str, value: float) -> Row:
 def _with_workspace(folder: Path) -> float:
     taken = list[float]()
     for index in range(3):
-        with modelkeep(folder / f"workspace{index}", pin=False, workspace=True) as server:
+        with modelkeep(folder / f"workspace{index}", workspace=True) as server:
             taken.append(server.ready_s)
     return statistics.median(taken)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from backends import Postgres
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from modelkeep.core.authz import Need, decide
 from modelkeep.core.kinds import RULES, Kind
@@ -179,13 +179,13 @@ def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.Monkey
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
+@settings(max_examples=600, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
 @given(plan=PLANS)
 def test_lists_are_what_the_decision_lets_through(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _run(plan, tmp_path, None, monkeypatch)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
+@settings(max_examples=15, deadline=None, suppress_health_check=_CHECKS, derandomize=True, phases=[Phase.generate])
 @given(plan=PLANS)
 def test_lists_are_the_same_on_postgresql(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres

@@ -13,7 +13,7 @@ from modelkeep.core.paths import MAX_DEPTH, MAX_PATH, ROOT, ArtifactPath
 
 WAYS_OUT = [
     "..", ".", "/", "//", "/etc/passwd", "a//b", "a/../b", "a/./b", "../a", "a/..", "...", "a/... /b", ".. ", " ", "a/ /b",
-    "..\\a", "a\\b", "\\", "C:", "C:/x", "c:x", "a\0b", "a\nb", "a\rb", "a\x7fb", "a\u2028b", "a\u202eb", "\ud800",
+    "..\\a", "a\\b", "\\", "C:", "C:/x", "c:x", "a/C:", "a/C:/b", "a\0b", "a\nb", "a\rb", "a\x7fb", "a\u2028b", "a\u202eb", "\ud800",
     "%2e%2e/a", "%2E%2e", ".%2e", "%252e%252e/a", "%25252e%25252e", "a%2f%2fb", "%2fetc", "a/%2e/b", "%5c..", "..%5cx",
     "%00", "a%2500", "%c0%ae%c0%ae/a", "%25c0%25ae", "%e0%80%ae", "%u002e%u002e/a", "%43:", "x/%2e%2e%2fy", "a%0d%0ab",
     "．．/a", "‥/a", "a/．/b", "a／／b", "／etc", "＼＼x", "％2e％2e/a", "%ef%bc%8e%ef%bc%8e/a", "a\ufffdb", "%2525" * 40 + "/..",

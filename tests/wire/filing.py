@@ -131,7 +131,8 @@ def send(url: dict[str, Any], method: str, data: Any = None, **headers: str) -> 
 def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any) -> Iterator[Shelf]:
     """The product's own server configuration, on uvloop, in a thread of its own."""
     chosen = msgspec.structs.replace(
-        Settings(), data_dir=str(folder / "data"), port=free_port(), workspace=False, log_level="critical", **settings
+        Settings(),
+        **{"data_dir": str(folder / "data"), "port": free_port(), "workspace": False, "log_level": "critical", **settings},
     )
     shelf = Shelf(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
     started, failure, servers = threading.Event(), list[BaseException](), list[uvicorn.Server]()
@@ -156,7 +157,7 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    assert started.wait(20)
+    assert started.wait(60)
     if failure:
         raise failure[0]
     try:

@@ -14,7 +14,6 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
 from databricks.sdk.errors import NotFound
 from databricks.sdk.mixins.files import FilesExt
-
 from wire.filing import FS, MLMODEL, Shelf, named, send
 from wire.serving import FACE_B, refused, wait_until
 
@@ -408,3 +407,23 @@ def test_hashes_of_multipart_files_come_with_the_job(folder_shelf: Shelf) -> Non
     assert whole not in folder_shelf.fs("HEAD", "files", f"{root}/big").headers["etag"]
     folder_shelf.work()
     assert folder_shelf.fs("HEAD", "files", f"{root}/big").headers["etag"] == f'"{whole}"'
+
+
+def test_a_copy_sent_in_parts_shares_the_files_of_its_source(folder_shelf: Shelf) -> None:
+    shelf, name = folder_shelf, folder_shelf.model()
+    root, parts = shelf.pending(name), [(1, b"a" * 70_000), (2, b"b" * 7)]
+
+    def send_all(root: str) -> None:
+        shelf.put(f"{root}/MLmodel", MLMODEL)
+        upload = Upload(shelf, f"{root}/big")
+        assert upload.complete(*[(number, upload.part(number, data)) for number, data in parts]).status_code == 200
+        shelf.finalize(root)
+
+    send_all(root)
+    shelf.work()  # the source's hashes are known by now, the copy's are not
+    body = {"name": name, "source": f"models:/{name}/1"}
+    copy = shelf.ok("POST", f"{FACE_B}/model-versions/create", body)["model_version"]["version"]
+    send_all(f"{root[:-1]}{copy}")
+    assert shelf.objects(f"{root[:-1]}{copy}") == shelf.objects(root)
+    shelf.work()
+    assert shelf.get(f"{root[:-1]}{copy}/big") == b"a" * 70_000 + b"b" * 7

@@ -120,8 +120,6 @@ def test_values_that_break_the_child_are_refused_without_a_500(site: Site, mine:
         ("runs/log-metric", run | {"key": "k", "value": "abc", "timestamp": 1}),
         ("runs/log-metric", run | {"key": "k" * 500, "value": 1, "timestamp": 1}),
         ("runs/log-metric", run | {"key": "../up", "value": 1, "timestamp": 1}),
-        ("runs/log-parameter", run | {"key": "k", "value": "v" * 20_000}),
-        ("runs/update", run | {"status": "SLEEPING"}),
         ("runs/search", {"experiment_ids": [mine["experiment"]], "filter": "metrics. <"}),
         ("runs/search", {"experiment_ids": [mine["experiment"]], "max_results": 10**9}),
         ("runs/search", {"experiment_ids": [mine["experiment"]], "page_token": "!"}),
@@ -138,10 +136,7 @@ def test_values_that_break_the_child_are_refused_without_a_500(site: Site, mine:
     with site.client(ALICE) as http:
         for path, body in bad:
             answer = http.post(f"{V2}/{path}", json=body)
-            assert 400 <= answer.status_code < 500 and answer.status_code not in (405, 408, 413, 415, 422), (
-                path,
-                answer.text,
-            )
+            assert answer.status_code in (400, 403, 404, 409), (path, body, answer.text)
             assert set(answer.json()) == {"error_code", "message"}, (path, body)
 
 
@@ -231,7 +226,10 @@ def test_a_trace_cannot_be_named_like_a_route_of_the_child(site: Site, mine: dic
         for name in ("batchGet", "get", "search", "tr-", "tr-a/b", "tr-..", "../x"):
             info = {"trace_id": name, "trace_location": place, "request_time": "2026-01-01T00:00:00Z", "state": "OK"}
             refused(http.post(f"{V3}/traces", json={"trace": {"trace_info": info}}))
-            assert http.get(f"{V3}/traces/batchGet", params={"trace_ids": "tr-1"}).json()["error_code"] == "ENDPOINT_NOT_FOUND"
+            assert (
+                http.get(f"{V3}/traces/batchGet", params={"trace_ids": "tr-1"}).json()["error_code"]
+                == "ENDPOINT_NOT_FOUND"
+            )
 
 
 def test_repeated_and_nested_ids_are_found() -> None:

@@ -18,7 +18,8 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import RegistryError
 from modelkeep.store import principals
-from modelkeep.store.db import migrate, now_ms
+from modelkeep.store.db import Database, migrate, now_ms
+from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.http import Request
 from modelkeep.workspace.artifacts import FileInfo
@@ -56,9 +57,11 @@ class FolderFiles:
 class Site:
     """The ASGI application and what tests look at behind it."""
 
-    def __init__(self, data: Path) -> None:
-        self.db = SqliteDatabase(data / "modelkeep.db")
-        self.child = TrackingServer(data)
+    def __init__(self, data: Path, database_url: str = "") -> None:
+        self.db: Database = (
+            SqliteDatabase(data / "modelkeep.db") if not database_url else PostgresDatabase(database_url)
+        )
+        self.child = TrackingServer(data, database_url)
         self.files = FolderFiles(data / "files")
         self.known: dict[tuple[str, str], KnownModel] = {}
         self.tokens: dict[str, str] = {}
@@ -173,9 +176,9 @@ class Site:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Site]:
+def serving(data: Path, database_url: str = "") -> Iterator[Site]:
     """The site on a free port of the loopback address, in a thread of its own."""
-    site = Site(data)
+    site = Site(data, database_url)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)

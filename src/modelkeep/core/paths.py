@@ -1,4 +1,4 @@
-"""Paths inside an artifact set: one type, one constructor, and what every other parser could misread is refused, never repaired."""
+"""Paths inside an artifact set: one type, one constructor; what any other parser could misread is refused."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ import msgspec
 
 from modelkeep.core.errors import InvalidArgument
 
-MAX_PATH = 1024  # bytes in UTF-8: an S3 key's own limit, for the whole key
+MAX_PATH = 900  # bytes in UTF-8: an S3 key has 1024, of which the set's id and the store's prefix need their part
 MAX_DEPTH = 64
 
 _HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -29,7 +29,7 @@ class ArtifactPath(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "ArtifactPath":
-        """`text`, percent-decoded exactly once by whoever received it; one slash at its end is dropped. Raises InvalidArgument."""
+        """`text`, percent-decoded exactly once; one slash at its end is dropped. Raises InvalidArgument."""
         return cls(text.removesuffix("/"))
 
     @classmethod
@@ -47,7 +47,6 @@ class ArtifactPath(msgspec.Struct, frozen=True):
         """Every directory above it but the root, from the top."""
         names = self.text.split("/")
         return tuple("/".join(names[:depth]) for depth in range(1, len(names)))
-
 
 
 def _check(text: str) -> None:
@@ -79,9 +78,9 @@ def _harmless(text: str) -> bool:
 
 def _plain(text: str) -> bool:
     """Relative, and every part a name: not empty, not made of dots and spaces alone, nothing that does not show."""
-    if "\\" in text or _DRIVE.match(text) or any(unicodedata.category(c) in _HIDDEN or c in _BIDI for c in text):
+    if "\\" in text or any(unicodedata.category(c) in _HIDDEN or c in _BIDI for c in text):
         return False
-    return all(part.strip(" .") for part in text.split("/"))
+    return all(part.strip(" .") and not _DRIVE.match(part) for part in text.split("/"))
 
 
 ROOT = ArtifactPath("")

@@ -9,7 +9,7 @@ from modelkeep.core.errors import AlreadyExists, FileNotFound, NotEmpty, NotFoun
 
 # databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
 # _is_retryable); a message quotes names that callers chose.
-_RETRIED_WORDS = (
+RETRIED_WORDS = (
     "UnknownWorkerEnvironmentException", "does not have any associated worker environments", "There is no worker environment",
     "Unknown worker environment", "ClusterNotReadyException", "Unexpected error", "Please try again later", "RPC token bucket limit",
 )  # fmt: skip
@@ -34,7 +34,7 @@ def harmless(message: str) -> str:
     """The message cut to a length to read, without words that make clients try again, and without lone surrogates."""
     if len(message) > _MAX_MESSAGE:
         message = f"{message[:_MAX_MESSAGE]}..."
-    for words in _RETRIED_WORDS:
+    for words in RETRIED_WORDS:
         if words in message:
             message = message.replace(words, words.replace(words[0], f"{words[0]}\u200b", 1))
     return message.encode("utf-8", "backslashreplace").decode()

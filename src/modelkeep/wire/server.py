@@ -18,9 +18,11 @@ SENDFILE = "modelkeep.sendfile"
 _WINDOW = 1 << 20  # bytes
 _KEEP_ALIVE_S = 75  # longer than clients' pools keep a connection unused, so that none meets one just closed
 
-# uvicorn stops reading from a socket whenever this much of a body waits. Its 64 KiB make every read of a fast upload stop
-# and go; a full read's worth costs a fifth less CPU per byte, and memory stays bounded by it.
-httptools_impl.HIGH_WATER_LIMIT = _WINDOW
+_STALLED_S = 300
+
+# uvicorn stops reading from a socket whenever this much of a body waits. Its 64 KiB make every read of a fast upload
+# stop and go; a full read's worth costs a fifth less CPU per byte, and memory stays bounded by it.
+httptools_impl.HIGH_WATER_LIMIT = _WINDOW  # pyright: ignore[reportPrivateImportUsage]
 
 # Threads of their own: slow disks must not starve the database's.
 _pool = ThreadPoolExecutor(8, "sendfile")
@@ -58,8 +60,11 @@ async def _copy(loop: asyncio.AbstractEventLoop, cycle: Any, sock: int, fd: int,
         try:
             sent = await loop.run_in_executor(_pool, os.sendfile, sock, fd, offset, min(count, _WINDOW))
         except BlockingIOError:
-            await _room(loop, sock)
-            continue
+            if await _room(loop, sock):
+                continue
+            cycle.disconnected = True
+            cycle.transport.abort()
+            return
         except (BrokenPipeError, ConnectionResetError):
             cycle.disconnected = True  # as uvicorn itself notes it: nothing more is sent, and nobody complains
             cycle.transport.close()
@@ -70,13 +75,17 @@ async def _copy(loop: asyncio.AbstractEventLoop, cycle: Any, sock: int, fd: int,
         cycle.expected_content_length -= sent  # uvicorn checks at the end that what was announced was sent
 
 
-async def _room(loop: asyncio.AbstractEventLoop, sock: int) -> None:
+async def _room(loop: asyncio.AbstractEventLoop, sock: int) -> bool:
+    """Wait until the socket takes more; False where its reader took nothing for minutes."""
     ready = loop.create_future()
     loop.add_writer(sock, lambda: ready.done() or ready.set_result(None))
     try:
-        await ready
+        await asyncio.wait_for(ready, _STALLED_S)
+    except TimeoutError:
+        return False
     finally:
         loop.remove_writer(sock)
+    return True
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):

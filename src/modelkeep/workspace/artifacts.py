@@ -15,9 +15,12 @@ ATTACHMENTS = "attachments"
 
 _INTERNAL = re.compile(
     r"/WorkspaceInternal/Mlflow/Artifacts/(?P<experiment>[^/]+)/(?P<folder>Runs|LoggedModels)/(?P<id>[^/]+)/artifacts"
-    r"(?:/(?P<path>.*))?"
+    r"(?:/(?P<path>.*))?",
+    re.DOTALL,
 )
-_PROXIED = re.compile(r"(?P<experiment>[^/]+)/(?:(?P<folder>models|traces)/)?(?P<id>[^/]+)/artifacts(?:/(?P<path>.*))?")
+_PROXIED = re.compile(
+    r"(?P<experiment>[^/]+)/(?:(?P<folder>models|traces)/)?(?P<id>[^/]+)/artifacts(?:/(?P<path>.*))?", re.DOTALL
+)
 _KINDS = {"Runs": "run", "LoggedModels": "logged_model", None: "run", "models": "logged_model", "traces": "trace"}
 
 

@@ -169,6 +169,8 @@ def check_keys(value: Any, depth: int = 0, *, free: bool = False) -> None:
         raise InvalidArgument(f"The body is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str):
         _plain(value)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InvalidArgument("A number in the body is too large: integers have 64 bits.")  # MLflow would read it as 0
     elif isinstance(value, list):
         for item in value:  # pyright: ignore[reportUnknownVariableType]
             check_keys(item, depth + 1, free=free)

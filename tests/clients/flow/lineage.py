@@ -10,9 +10,10 @@ NAME, COPY = f"{catalog}.ml_team.traced", f"{catalog}.ml_team.traced_copy"
 api = WorkspaceClient().api_client
 
 
-def dataset(table: str, version: int) -> mlflow.data.dataset.Dataset:
-    source = DeltaDatasetSource(delta_table_name=table, delta_table_version=version)
-    return mlflow.data.from_pandas(X.assign(species=y), source=source)
+def dataset(table: str, rows: slice) -> mlflow.data.dataset.Dataset:
+    # Tracking knows a dataset by its name and a digest of its data.
+    source = DeltaDatasetSource(delta_table_name=table, delta_table_version=3)
+    return mlflow.data.from_pandas(X.assign(species=y)[rows], source=source)
 
 
 def edges(name: str, version: int) -> list[tuple[str, str, str, str]]:
@@ -22,8 +23,8 @@ def edges(name: str, version: int) -> list[tuple[str, str, str, str]]:
 
 train, test = f"{catalog}.ml_team.train", f"{catalog}.ml_team.test"
 with mlflow.start_run():
-    mlflow.log_input(dataset(train, 3), "training")
-    mlflow.log_input(dataset(test, 1), "evaluation")
+    mlflow.log_input(dataset(train, slice(100)), "training")
+    mlflow.log_input(dataset(test, slice(100, 150)), "evaluation")
     mlflow.log_input(mlflow.data.from_pandas(X), "training")  # a frame from nowhere has no lineage
     mlflow.sklearn.log_model(
         fit(), name="model", input_example=X.iloc[[0]], pip_requirements=["scikit-learn"], registered_model_name=NAME

@@ -1,7 +1,7 @@
 """What MLflow 2.15 and 2.16 cannot do, and how it is done nevertheless.  Argument: a catalog.
 
-Their listing of a model's files hands databricks-sdk a text where it takes a dict: before any request goes out, loading ends
-in an AttributeError. MLFLOW_ENABLE_DB_SDK=false sends them another way, on which everything works.
+Their listing of a model's files hands databricks-sdk a text where it takes a dict: before any request goes out, loading
+ends in an AttributeError. MLFLOW_ENABLE_DB_SDK=false sends them another way, on which everything works.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The files of versions, runs, logged models and traces: listing, reading, writing one by one, URLs for single files.
 
-A version's files can be written while it is PENDING and read once it is READY; the others stay open, and the last write wins.
-Bytes never flow while a write transaction is open: they are stored first, and the transaction makes them a file, or they go.
+A version's files are written while it is PENDING and read once it is READY; the others stay open, the last write wins.
+Bytes never flow while a write transaction is open: they are stored first, and it makes them a file, or they go.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from modelkeep.core.model import ArtifactFile, ModelVersion, Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.versions import pending, ready
-from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.store import files, jobs, versions
 from modelkeep.store.db import Database, Tx, UniqueViolation, new_id
 from modelkeep.store.files import Entry
@@ -100,7 +100,7 @@ class Site(msgspec.Struct, frozen=True):
 
     set_id: str
     direct: bool
-    """Clients write to the store themselves, so that the store's listing, and not our rows, is the manifest until finalize."""
+    """Clients write to the store themselves: until finalize its listing, and not our rows, is the manifest."""
     of_version: bool
 
     def object(self, path: ArtifactPath) -> str:
@@ -182,6 +182,8 @@ async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) 
 async def locked(ctx: Ctx, req: FileRequest, model: Securable | None) -> Site:
     """As `writable`, with the set held open until commit: finalize waits, or has been."""
     site = await writable(ctx, ctx.tx, req, model)
+    if not site.set_id:
+        raise FileNotFound("Nothing was written here yet.")
     await files.lock_open(ctx.tx, site.set_id)
     return site
 
@@ -211,14 +213,17 @@ async def _new_set(db: Database, req: FileRequest, now: int) -> str:
 async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> None:
     """A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
     if site.direct:
-        known = {listed.object for listed in await ctx.services.blobs.list_set(site.set_id)} if not req.overwrite else set[str]()
-        exists = req.path.text in known
+        exists = not req.overwrite and await _in_store(ctx, site, req.path)
     else:
         exists = await files.file(tx, site.set_id, req.path.text) is not None
     if exists and not req.overwrite:
         raise AlreadyExists(f"The file '{req.path}' exists already. Send overwrite=true to replace it.")
     if not exists and (other := await files.in_the_way(tx, site.set_id, req.path.text, req.path.parents)):
-        raise AlreadyExists(f"'{req.path}' cannot be a file: '{other}' exists already, and a path is a file or a directory.")
+        raise AlreadyExists(f"'{req.path}' cannot be a file, for '{other}' exists: a path is a file or a directory.")
+
+
+async def _in_store(ctx: Ctx, site: Site, path: ArtifactPath) -> bool:
+    return any(listed.object == path.text for listed in await ctx.services.blobs.list_set(site.set_id))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -270,7 +275,7 @@ async def vend_upload(ctx: Ctx, req: VendUpload, model: Securable | None) -> Ven
 
 
 async def vend_direct_upload(ctx: Ctx, req: VendDirectUpload, model: Securable | None) -> Vended:
-    """The URL makes a new object and never replaces one, so a file that is to be sent again goes now, while finalize waits."""
+    """The URL makes a new object and never replaces one: a file that is sent again goes now, while finalize waits."""
     site = await locked(ctx, req, model)
     await ctx.services.blobs.delete(site.set_id, [req.path.text])
     await files.remove_file(ctx.tx, site.set_id, req.path.text)
@@ -332,7 +337,7 @@ async def delete_file(ctx: Ctx, req: DeleteFile, model: Securable | None) -> Non
     site = await locked(ctx, req, model)
     removed = await files.remove_file(ctx.tx, site.set_id, req.path.text)
     if site.direct:
-        if not removed and req.path.text not in {listed.object for listed in await ctx.services.blobs.list_set(site.set_id)}:
+        if not removed and not await _in_store(ctx, site, req.path):
             raise FileNotFound(f"There is no file '{req.path}'.")
         await ctx.services.blobs.delete(site.set_id, [req.path.text])
     elif not removed:
@@ -356,7 +361,7 @@ _PART = 16 * 1024 * 1024  # bytes; all parts but the last have this size, as som
 
 
 async def _stage(ctx: Ctx, site: Site, path: str, body: AsyncIterator[bytes]) -> Stored:
-    """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `_publish` under the lock."""
+    """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `_publish`."""
     blobs, digest, size, rest = direct(ctx), hashlib.sha256(), 0, bytearray()
     upload, parts = "", list[tuple[int, str]]()
     async for chunk in body:

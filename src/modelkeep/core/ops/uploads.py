@@ -1,4 +1,4 @@
-"""Multipart uploads: every step is authorized anew, and an upload belongs to one principal, one artifact set and one path.
+"""Multipart uploads: each step is authorized anew, and an upload belongs to one principal, one set and one path.
 
 In a folder the parts are the file: completing an upload lists them as its segments, whatever their size.
 """
@@ -14,7 +14,19 @@ from modelkeep.core.errors import FileNotFound, InvalidArgument
 from modelkeep.core.model import ArtifactFile, Securable
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.files import (
-    Site, Vended, WriteRequest, check_free, direct, discard, free, locked, may_write, prepared_site, put, url_s, writable,
+    Site,
+    Vended,
+    WriteRequest,
+    check_free,
+    direct,
+    discard,
+    free,
+    locked,
+    may_write,
+    prepared_site,
+    put,
+    url_s,
+    writable,
 )  # fmt: skip
 from modelkeep.store import files
 from modelkeep.store.db import Database, Tx
@@ -107,7 +119,8 @@ async def vend_parts(ctx: Ctx, req: VendParts, model: Securable | None) -> tuple
         raise InvalidArgument(f"Ask for 1 to 100 part URLs at a time, not {req.count}.")
     check_number(req.first)
     check_number(req.first + req.count - 1)
-    return tuple(Vended(site.set_id, _part_url(ctx, site, upload, number)) for number in range(req.first, req.first + req.count))
+    numbers = range(req.first, req.first + req.count)
+    return tuple(Vended(site.set_id, _part_url(ctx, site, upload, number)) for number in numbers)
 
 
 def _part_url(ctx: Ctx, site: Site, upload: Upload, number: int) -> SignedUrl | None:
@@ -175,14 +188,14 @@ async def _join(ctx: Ctx, site: Site, upload: Upload, named: dict[int, str]) -> 
     sent = await files.parts(ctx.tx, upload.id)
     for number, etag in named.items():
         if number not in sent or sent[number].sha256 != etag:
-            raise InvalidArgument(f"Part {number} was not sent, or its ETag is not the one that it got. Send the part again.")
+            raise InvalidArgument(f"Part {number} was not sent, or got another ETag. Send the part again.")
     segments = [sent[number] for number in named]
     unnamed = [segment for number, segment in sent.items() if number not in named]
     await free(ctx, site, files.segments_json(unnamed))
     sha256 = segments[0].sha256 if len(segments) == 1 else ""  # of several, the `hash` job finds it
     await put(ctx, site, ArtifactFile(
-        upload.path, sum(segment.size for segment in segments), sha256, _checksum([segment.sha256 for segment in segments]),
-        files.segments_json(segments), ctx.now,
+        upload.path, sum(segment.size for segment in segments), sha256,
+        _checksum([segment.sha256 for segment in segments]), files.segments_json(segments), ctx.now,
     ))  # fmt: skip
 
 

@@ -282,6 +282,19 @@ def fingerprint(manifest: "tuple[ArtifactFile, ...] | list[ArtifactFile]") -> st
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
+def same_files(one: list[ArtifactFile], other: list[ArtifactFile]) -> bool:
+    """The same paths with the same bytes, as far as hashes tell: SHA-256 where both have it, else the checksum of both
+    (the store's, or the one over a multipart upload's parts)."""
+    left, right = ({f.path: f for f in manifest if f.path != META} for manifest in (one, other))
+    return left.keys() == right.keys() and all(_same_bytes(f, right[path]) for path, f in left.items())
+
+
+def _same_bytes(one: ArtifactFile, other: ArtifactFile) -> bool:
+    if one.sha256 and other.sha256:
+        return (one.size, one.sha256) == (other.size, other.sha256)
+    return one.checksum != "" and (one.size, one.checksum) == (other.size, other.checksum)
+
+
 async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> ModelVersion:
     version = await _fetch(ctx, model, req.name, req.version)
     if version.status == Status.READY:
@@ -320,7 +333,7 @@ async def _settle_copy(ctx: Ctx, version: ModelVersion, manifest: list[ArtifactF
     source_set = await versions.set_of_version(ctx.tx, provenance.version_id)
     if source_set:
         try:
-            if fingerprint(await files.manifest(ctx.tx, source_set)) == fingerprint(manifest):
+            if same_files(await files.manifest(ctx.tx, source_set), manifest):
                 await files.share(ctx.tx, source_set)
                 await models.release_files(ctx, [version.artifact_set_id])
                 return source_set, version.copied_from

@@ -12,7 +12,7 @@ _PAGE = 1000
 
 
 class Artifacts:
-    """Implements workspace.artifacts.ArtifactFiles. Its callers have asked for permission; each use of a URL asks again."""
+    """Implements workspace.artifacts.ArtifactFiles. Its callers ask for permission; each use of a URL asks again."""
 
     def __init__(self, db: Database, urls: Urls) -> None:
         self._db = db

@@ -1,4 +1,4 @@
-"""How a stored file is answered: whole or one range, by the kernel where it can, and never as something a browser would run."""
+"""How a stored file is answered: whole or one range, by the kernel if it can, never as what a browser would run."""
 
 import re
 from collections.abc import AsyncIterator
@@ -20,10 +20,11 @@ _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
     """The answer to GET and HEAD. Raises InvalidArgument for a range outside the file, Conflict where it changed."""
     file, etag = opened.file, entity_tag(opened.file.sha256 or opened.file.checksum)
+    name = quote(file.path.rpartition("/")[2], safe="")
     _check_unmodified(request, file.modified_at)
     headers = [
         (b"content-type", b"application/octet-stream"),
-        (b"content-disposition", f"attachment; filename*=UTF-8''{quote(file.path.rpartition('/')[2], safe='')}".encode()),
+        (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode()),
         (b"content-security-policy", b"sandbox; default-src 'none'"),
         (b"cache-control", b"private, no-store"),
         (b"accept-ranges", b"bytes"),

@@ -1,4 +1,4 @@
-"""What a path of the Files API names: `/Models/<catalog>/<schema>/<model>/<version>/...` or a workspace's own artifacts."""
+"""What a path of the Files API names: `/Models/<catalog>/<schema>/<model>/<version>/...`, or a workspace's files."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -51,7 +51,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def _nowhere(text: str) -> FileNotFound:
-    return FileNotFound(f"Nothing is kept at '{text[:300]}'. Paths begin with /Models/<catalog>/<schema>/<model>/<version>.")
+    begin = "/Models/<catalog>/<schema>/<model>/<version>"
+    return FileNotFound(f"Nothing is kept at '{text[:300]}'. Paths begin with {begin}.")
 
 
 async def locate(text: str, actor: Actor, places: Places | None, *, write: bool) -> Target:

@@ -1,5 +1,7 @@
-"""Face E: the Files API under /api/2.0/fs, and the signed URLs that it hands out (mlflow's presigned_url_artifact_repo.py,
-databricks-sdk's mixins/files.py)."""
+"""Face E: the Files API under /api/2.0/fs, and the signed URLs that it hands out.
+
+Clients: mlflow/store/artifact/presigned_url_artifact_repo.py, databricks/sdk/mixins/files.py.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -52,12 +54,8 @@ class UploadFields(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-class NoFields(msgspec.Struct, frozen=True):
-    pass
-
-
 def routes(engine: Engine, signer: Signer, places: Places | None = None, address: str = "") -> list[Route]:
-    """`places`: the workspace, if there is one. `address`: where clients reach this server; '' = as each addressed it."""
+    """`places`: the workspace, if there is one. `address`: where clients reach us; '' = as each addressed us."""
     face = Files(engine, Urls(engine.db, signer, engine.services.url_ms), places, address)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
     handlers: list[tuple[str, str, Handler]] = [
@@ -119,7 +117,9 @@ class Files:
         address = self._address or f"{request.scope.get('scheme', 'http')}://{request.header(b'host')}"
         return address + path
 
-    def _url(self, request: Request, actor: Actor, method: str, asked: FileRequest, vended: Vended, **more: Any) -> SignedUrl:
+    def _url(
+        self, request: Request, actor: Actor, method: str, asked: FileRequest, vended: Vended, **more: Any
+    ) -> SignedUrl:
         """The store's own, where it has one, or ours."""
         if vended.url is not None:
             return vended.url
@@ -224,18 +224,17 @@ class Files:
             uploads.VendParts, upload_id=fields.session_token, first=fields.start_part_number, count=fields.count
         )
         vended: Sequence[Vended] = await self._do(request, actor, asked)
-        numbered = enumerate(vended, fields.start_part_number)
-        urls = [
-            _shown(self._url(request, actor, "PUT", asked, one, upload_id=asked.upload_id, part=number)) | {"part_number": number}
-            for number, one in numbered
-        ]
+        urls = list[dict[str, Any]]()
+        for number, one in enumerate(vended, fields.start_part_number):
+            url = self._url(request, actor, "PUT", asked, one, upload_id=asked.upload_id, part=number)
+            urls.append(_shown(url) | {"part_number": number})
         return json_response({"upload_part_urls": urls})
 
     async def create_abort_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: UploadFields = await _fields(UploadFields, request)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
-        vended = await self._do(request, actor, target.ask(files.VendUpload))
         asked = target.ask(files.VendUpload)
+        vended = await self._do(request, actor, asked)
         url = self._url(request, actor, "DELETE", asked, vended, upload_id=fields.session_token)
         return json_response({"abort_upload_url": _shown(url)})
 
@@ -258,5 +257,5 @@ def _shown(url: SignedUrl) -> dict[str, Any]:
 
 
 def _entry(directory: str, entry: files.Entry) -> dict[str, Any]:
-    shown: dict[str, Any] = {"path": f"{directory}/{entry.name}", "name": entry.name, "is_directory": entry.is_directory}
+    shown = {"path": f"{directory}/{entry.name}", "name": entry.name, "is_directory": entry.is_directory}
     return shown if entry.is_directory else shown | {"file_size": entry.size, "last_modified": entry.modified_at}

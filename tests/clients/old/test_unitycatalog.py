@@ -1,0 +1,28 @@
+"""`unitycatalog-client` against the native routes, whose answers its classes must accept."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from live import Server, allow, succeeded
+from live import run_script as run
+from world import MLMODEL
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parents[2] / ".cache" / "clients"
+pytestmark = pytest.mark.clients
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.7"])
+def test_unitycatalog_client(server: Server, catalog: str, version: str) -> None:
+    python = ENVIRONMENTS / f"unitycatalog-{version}" / "bin" / "python"
+    assert python.exists(), f"There is no client unitycatalog-{version} yet: `make test-clients` installs it."
+    ready, user = f"{catalog}.ml_team.ready", f"reader@{catalog}"
+    server.user(user)
+    server.face_b("POST", "registered-models/create", {"name": ready}).raise_for_status()
+    server.face_b("POST", "model-versions/create", {"name": ready, "source": "models:/m-1"}).raise_for_status()
+    path = f"{server.host}/api/2.0/fs/files/Models/{ready.replace('.', '/')}/1/MLmodel"
+    httpx.put(path, content=MLMODEL, headers={"authorization": f"Bearer {server.admin_token}"}).raise_for_status()
+    server.face_b("POST", "model-versions/finalize", {"name": ready, "version": "1"}).raise_for_status()
+    allow(server, user, "function", ready, "EXECUTE", "MANAGE", "APPLY_TAG")
+    succeeded(run(server, HERE.parent / "native" / "oss.py", catalog, user, ready, python=python))

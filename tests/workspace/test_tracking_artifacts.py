@@ -1,0 +1,165 @@
+"""Artifacts: which path means what, the fallback URLs, MLflow's UI, and plain http clients."""
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+
+from modelkeep.core.errors import RegistryError
+from modelkeep.workspace.artifacts import internal_place, proxied_place
+from modelkeep.workspace.locations import is_plain
+from workspace.tracking_site import Site
+
+ALICE, BOB = "alice@x.io", "bob@x.io"
+V2 = "/api/2.0/mlflow"
+
+
+@pytest.fixture
+def mine(site: Site) -> dict[str, str]:
+    with site.client(ALICE) as http:
+        experiment = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
+        run = http.post(f"{V2}/runs/create", json={"experiment_id": experiment}).json()["run"]["info"]["run_id"]
+        body = {"experiment_id": experiment, "name": "m"}
+        model = http.post(f"{V2}/logged-models", json=body).json()["model"]["info"]["model_id"]
+    return {"experiment": experiment, "run": run, "model": model}
+
+
+def test_signed_urls_for_runs_and_models(site: Site, mine: dict[str, str]) -> None:
+    run, model = mine["run"], mine["model"]
+    with site.client(ALICE) as http:
+        write = http.post(f"{V2}/artifacts/credentials-for-write", json={"run_id": run, "path": ["d/a b.txt"]}).json()
+        (info,) = write["credential_infos"]
+        assert (info["run_id"], info["path"], info["type"], info["headers"]) == (run, "d/a b.txt", "GCP_SIGNED_URL", [])
+        assert httpx.put(info["signed_uri"], content=b"abc").status_code == 200
+        read = http.post(f"{V2}/artifacts/credentials-for-read", json={"run_id": run, "path": ["d/a b.txt"]}).json()
+        assert httpx.get(read["credential_infos"][0]["signed_uri"]).content == b"abc"
+        root = f"dbfs:/databricks/mlflow-tracking/{mine['experiment']}/{run}/artifacts"
+        listed = {"root_uri": root, "files": [{"path": "d", "is_dir": True}]}
+        assert http.get(f"{V2}/artifacts/list", params={"run_id": run}).json() == listed
+        entry = {"path": "d/a b.txt", "is_dir": False, "file_size": 3}
+        for path in ("d", "d/", "d/a b.txt"):
+            assert http.get(f"{V2}/artifacts/list", params={"run_id": run, "path": path}).json()["files"] == [entry]
+        up = http.post(
+            f"{V2}/logged-models/{model}/artifacts/credentials-for-upload", json={"paths": ["MLmodel"]}
+        ).json()
+        assert httpx.put(up["credentials"][0]["credential_info"]["signed_uri"], content=b"x").status_code == 200
+        found = http.get(f"{V2}/logged-models/{model}/artifacts/directories").json()
+        assert found["files"] == [{"path": "MLmodel", "is_dir": False, "file_size": 1}]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "a/../../x", "/etc/passwd", "a//b", "..\\x", "a\\..\\b", "%2e%2e/x", "%252e%252e/x", "..%2fx", "C:/x", "a/./b", "\u2025/x",
+     "a\nb", "a\x7f", "x" * 2000],
+)  # fmt: skip
+def test_paths_that_lead_out_are_refused_everywhere(site: Site, mine: dict[str, str], path: str) -> None:
+    run, model = mine["run"], mine["model"]
+    with site.client(ALICE) as http:
+        for answer in (
+            http.get(f"{V2}/artifacts/list", params={"run_id": run, "path": path}),
+            http.post(f"{V2}/artifacts/credentials-for-read", json={"run_id": run, "path": [path]}),
+            http.post(f"{V2}/artifacts/credentials-for-write", json={"run_id": run, "path": ["ok", path]}),
+            http.get(f"{V2}/logged-models/{model}/artifacts/directories", params={"artifact_directory_path": path}),
+            http.post(f"{V2}/logged-models/{model}/artifacts/credentials-for-upload", json={"paths": [path]}),
+            http.get("/ml/get-artifact", params={"run_id": run, "path": path}),
+        ):
+            assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    with pytest.raises(RegistryError):
+        internal_place(f"/WorkspaceInternal/Mlflow/Artifacts/1/Runs/r/artifacts/{path}")
+    with pytest.raises(RegistryError):
+        proxied_place(f"1/r/artifacts/{path}")
+
+
+def test_internal_paths_whose_ids_do_not_belong_together_name_nothing(site: Site, mine: dict[str, str]) -> None:
+    root = "/api/2.0/fs/files/WorkspaceInternal/Mlflow/Artifacts"
+    with site.client(ALICE) as http:
+        other = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
+        good = f"{root}/{mine['experiment']}/Runs/{mine['run']}/artifacts/a"
+        assert http.put(good, content=b"1").status_code == 204
+        for bad in (
+            f"{root}/{other}/Runs/{mine['run']}/artifacts/a",
+            f"{root}/{mine['experiment']}/Runs/{mine['model']}/artifacts/a",
+            f"{root}/{mine['experiment']}/LoggedModels/{mine['run']}/artifacts/a",
+            f"{root}/{mine['experiment']}/Runs/{mine['run']}/a",
+        ):
+            assert http.get(bad).status_code == http.put(bad, content=b"2").status_code == 404
+    with site.client(BOB) as http:
+        assert http.get(good).status_code == http.put(good, content=b"2").status_code == 404
+
+
+def test_the_ui_and_its_links(site: Site, mine: dict[str, str]) -> None:
+    with site.client(ALICE) as http:
+        page = http.get("/ml/")
+        assert page.status_code == 200 and '<div id="root"' in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        script = page.text.split('src="')[1].split('"')[0]
+        assert script.startswith("static-files/")
+        assert (
+            http.get(f"/ml/{script}").headers["content-type"].startswith(("text/javascript", "application/javascript"))
+        )
+        link = http.get(f"/ml/experiments/{mine['experiment']}/runs/{mine['run']}")
+        assert (link.status_code, link.headers["location"]) == (
+            302,
+            f"/ml/#/experiments/{mine['experiment']}/runs/{mine['run']}",
+        )
+        for path in ("/ml/static-files/../index.html", "/ml/static-files/%2e%2e/index.html", "/ml/static-files/", "/ml/x",
+                     "/ml/static-files/..%2f..%2f..%2f__init__.py", "/ml/experiments/1/runs/a%0d%0ab"):  # fmt: skip
+            assert http.get(path).status_code == 404, path
+        site.files.path("run", mine["run"], "").mkdir(parents=True)
+        site.files.path("run", mine["run"], "a.html").write_bytes(b"<b>")
+        file = http.get("/ml/get-artifact", params={"run_uuid": mine["run"], "path": "a.html"})
+        assert file.status_code == 307 and file.headers["location"].startswith(site.url + "/_files/GET/run/")
+        assert http.get("/ml/ajax-api/2.0/mlflow/artifacts/list", params={"run_uuid": mine["run"]}).json()["files"]
+        assert http.get("/ml/ajax-api/3.0/mlflow/ui-telemetry").json()["disable_ui_telemetry"] is True
+        assert http.get("/ml/ajax-api/3.0/mlflow/server-info").json()["workspaces_enabled"] is False
+        assert http.get("/ml/ajax-api/2.0/mlflow/model-versions/search").json() == {}
+    with site.client(BOB) as http:
+        assert http.get("/ml/get-artifact", params={"run_uuid": mine["run"], "path": "a.html"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("agent", "plain"),
+    [("mlflow-python-client/3.17.2", True), ("mlflow-python-client/2.15.0", True), ("mlflow-python-client/2.14.3", False),
+     ("mlflow-python-client/1.30", False), ("unknown/0.0.0 databricks-sdk-py/0.156.0 python/3.11", False), ("", False),
+     ("curl/8 mlflow-python-client/3.1", False)],
+)  # fmt: skip
+def test_who_is_a_plain_client(agent: str, plain: bool) -> None:
+    assert is_plain(agent) is plain
+
+
+PLAIN = """
+import mlflow, os
+mlflow.set_tracking_uri(os.environ["URL"])
+experiment = mlflow.set_experiment("/Users/alice@x.io/plain")
+assert experiment.artifact_location == f"mlflow-artifacts:/{experiment.experiment_id}", experiment
+with mlflow.start_run() as run:
+    mlflow.log_text("hello", "deep/a.txt")
+    mlflow.log_metric("m", 1)
+    model = mlflow.pyfunc.log_model(name="m", python_model=lambda model_input: model_input, pip_requirements=[])
+assert run.info.artifact_uri == f"mlflow-artifacts:/{experiment.experiment_id}/{run.info.run_id}/artifacts"
+client = mlflow.MlflowClient()
+assert [f.path for f in client.list_artifacts(run.info.run_id, "deep")] == ["deep/a.txt"]
+assert mlflow.artifacts.load_text(run.info.artifact_uri + "/deep/a.txt") == "hello"
+assert mlflow.get_logged_model(model.model_id).artifact_location.startswith("mlflow-artifacts:/")
+assert mlflow.pyfunc.load_model(model.model_uri).predict(["x"]) == ["x"]
+with mlflow.start_span("s") as span:
+    span.set_outputs(7)
+mlflow.flush_trace_async_logging()
+(trace,) = mlflow.search_traces(locations=[experiment.experiment_id], return_type="list")
+assert trace.data.spans[0].outputs == 7
+print("PLAIN OK")
+"""
+
+
+@pytest.mark.clients
+def test_a_plain_http_client_logs_and_loads(site: Site, tmp_path: Path) -> None:
+    env = {"URL": site.url, "MLFLOW_TRACKING_TOKEN": site.tokens[ALICE], "PATH": os.environ["PATH"], "HOME": str(tmp_path),
+           "MLFLOW_DISABLE_TELEMETRY": "true"}  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert "PLAIN OK" in done.stdout, done.stderr[-3000:]
