@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from databricks.sdk.errors import AlreadyExists, BadRequest, DatabricksError, NotFound, PermissionDenied
+from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, ResourceAlreadyExists
 from databricks.sdk.service.catalog import EntityTagAssignment, ModelVersionInfoStatus, PermissionsChange, Privilege
 from live import Server, allow, new_catalog, run_script, succeeded
 
@@ -57,7 +57,7 @@ def test_registered_models(server: Server, catalog: str) -> None:
     made = w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name="Iris", comment="c")
     assert made.full_name == f"{catalog}.ml_team.iris"
     assert made.metastore_id == w.metastores.summary().metastore_id
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(ResourceAlreadyExists):
         w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name="iris")
     with pytest.raises(NotFound):
         w.registered_models.get(f"{catalog}.ml_team.rose")
@@ -88,7 +88,7 @@ def test_model_versions_and_aliases(server: Server, catalog: str) -> None:
     version = w.model_versions.get_by_alias(name, "Champion", include_aliases=True)
     assert (version.version, version.status) == (2, ModelVersionInfoStatus.PENDING_REGISTRATION)
     assert [(a.alias_name, a.version_num) for a in version.aliases or ()] == [("Champion", 2)]
-    assert w.model_versions.get(name, 2).aliases is None
+    assert not w.model_versions.get(name, 2).aliases
     told = w.registered_models.get(name, include_aliases=True)
     assert [(a.alias_name, a.version_num) for a in told.aliases or ()] == [("Champion", 2)]
     assert w.model_versions.update(name, 2, comment="c").comment == "c"
@@ -132,5 +132,5 @@ def test_grants(server: Server, catalog: str, kind: str) -> None:
     assert [v.version for v in theirs.model_versions.list(name)] == [1]
     effective = w.grants.get_effective(kind, name, principal=user).privilege_assignments or []
     assert [p.privilege for a in effective for p in a.privileges or ()] == [Privilege.EXECUTE]
-    with pytest.raises(DatabricksError):
+    with pytest.raises(PermissionDenied):
         theirs.registered_models.update(name, comment="mine")

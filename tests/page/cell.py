@@ -10,10 +10,9 @@ import contextlib
 import runpy
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 from blocks import blocks
-from cells import CELLS
+from cells import CELLS, Names
 
 _DATASET = "mlflow.data.from_pandas({frame}, source=__delta(delta_table_name={table}, delta_table_version={version}))"
 
@@ -75,10 +74,7 @@ def main(page: str, number: int) -> None:
     tree = Kept().visit(Replaced().visit(ast.parse(block.filled(names["placeholders"]))))
     code = compile(ast.fix_missing_locations(tree), f"{page}, block {number} in line {block.line}", "exec")
 
-    # Attributes of `shared` are the block's global names: the check sees what the block defines.
-    shared = SimpleNamespace()
-    shared.__dict__ = names
-    check = cell.run(shared)
+    check = cell.run(Names(names))
     next(check)
     exec(code, names)
     with contextlib.suppress(StopIteration):

@@ -8,10 +8,22 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 IRIS = "prod.ml_team.iris_model"
+
+
+class Names:
+    """Global names of preamble and block, as attributes; `values` is what the block's bare expressions came to."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._names[name]
+        except KeyError as error:
+            raise AttributeError(f"Neither preamble nor block defines {name}.") from error
 
 
 @dataclass(frozen=True)
@@ -20,20 +32,22 @@ class Cell:
 
     name: str
     calls: frozenset[str]
-    run: Callable[[SimpleNamespace], Iterator[None]]
+    run: Callable[[Names], Iterator[None]]
 
 
 CELLS: list[Cell] = []
 
 
-def cell(*calls: str) -> Callable[[Callable[[SimpleNamespace], Iterator[None]]], None]:
-    def add(run: Callable[[SimpleNamespace], Iterator[None]]) -> None:
+def cell(*calls: str) -> Callable[[Callable[[Names], Iterator[None]]], None]:
+    def add(run: Callable[[Names], Iterator[None]]) -> None:
         CELLS.append(Cell(run.__name__, frozenset(calls), run))
 
     return add
 
 
-# `page` holds the names that preamble and block defined; `page.values` what the block's bare expressions came to.
+@dataclass
+class Made:
+    version: Any = None
 
 
 def _is_gone(call: Callable[..., Any], *args: Any) -> bool:
@@ -44,23 +58,23 @@ def _is_gone(call: Callable[..., Any], *args: Any) -> bool:
     return False
 
 
-def _version(page: SimpleNamespace, name: str, version: object) -> Any:
+def _version(page: Names, name: str, version: object) -> Any:
     found = page.client.get_model_version(name, str(version))
     assert found.status == "READY", found
     return found
 
 
 @contextlib.contextmanager
-def _one_new_version(page: SimpleNamespace, name: str) -> Iterator[SimpleNamespace]:
-    """Yields an object whose `version` holds, once the context is left, the version that was made in it."""
-    before, made = page.versions(name), SimpleNamespace()
+def _one_new_version(page: Names, name: str) -> Iterator["Made"]:
+    """Yields what holds, once the context is left, the version that was made in it."""
+    before, made = page.versions(name), Made()
     yield made
     after = page.versions(name)
     assert after[:-1] == before, (before, after)
     made.version = _version(page, name, after[-1])
 
 
-def _predicts_like(page: SimpleNamespace, made: Any, model: Any) -> None:
+def _predicts_like(page: Names, made: Any, model: Any) -> None:
     loaded = page.mlflow.pyfunc.load_model(f"models:/{made.name}/{made.version}")
     assert list(loaded.predict(page.X)) == list(model.predict(page.X))
     assert loaded.metadata.signature.inputs.input_names() == list(page.X.columns)
@@ -68,14 +82,14 @@ def _predicts_like(page: SimpleNamespace, made: Any, model: Any) -> None:
 
 
 @cell("set_registry_uri")
-def registry_is_configured(page: SimpleNamespace) -> Iterator[None]:
+def registry_is_configured(page: Names) -> Iterator[None]:
     page.mlflow.set_registry_uri("databricks")
     yield
     assert page.mlflow.get_registry_uri() == "databricks-uc"
 
 
 @cell("fit", "last_active_run", "register_model")
-def autologged_run_is_registered(page: SimpleNamespace) -> Iterator[None]:
+def autologged_run_is_registered(page: Names) -> Iterator[None]:
     with _one_new_version(page, IRIS) as made:
         yield
     assert made.version.run_id == page.autolog_run.info.run_id
@@ -84,7 +98,7 @@ def autologged_run_is_registered(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("register_model")
-def run_is_registered_by_its_id(page: SimpleNamespace) -> Iterator[None]:
+def run_is_registered_by_its_id(page: Names) -> Iterator[None]:
     with _one_new_version(page, IRIS) as made:
         yield
     assert made.version.run_id == page.placeholders["run_uuid"]
@@ -92,14 +106,14 @@ def run_is_registered_by_its_id(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("start_run", "fit", "log_model")
-def version_gets_an_inferred_signature(page: SimpleNamespace) -> Iterator[None]:
+def version_gets_an_inferred_signature(page: Names) -> Iterator[None]:
     with _one_new_version(page, IRIS) as made:
         yield
     _predicts_like(page, made.version, page.clf)
 
 
 @cell("set_registered_model_alias", "get_model_version_by_alias", "delete_registered_model_alias")
-def alias_is_set_moved_read_and_deleted(page: SimpleNamespace) -> Iterator[None]:
+def alias_is_set_moved_read_and_deleted(page: Names) -> Iterator[None]:
     yield
     assert page.values[2].version == "2", page.values  # read after it moved from 1 to 2
     assert "Champion" in page.values[2].aliases
@@ -108,7 +122,7 @@ def alias_is_set_moved_read_and_deleted(page: SimpleNamespace) -> Iterator[None]
 
 
 @cell("load_model", "predict")
-def version_is_loaded_by_alias(page: SimpleNamespace) -> Iterator[None]:
+def version_is_loaded_by_alias(page: Names) -> Iterator[None]:
     yield
     assert len(page.values[-1]) == len(page.test_x)
     third = page.mlflow.pyfunc.load_model(f"models:/{IRIS}/3")
@@ -116,20 +130,20 @@ def version_is_loaded_by_alias(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("get_model_version_by_alias", "request")
-def champion_is_read_for_serving(page: SimpleNamespace) -> Iterator[None]:
+def champion_is_read_for_serving(page: Names) -> Iterator[None]:
     yield
     assert (page.model_name, page.model_version) == (IRIS, "3")
 
 
 @cell("load_model", "predict")
-def version_is_loaded_by_number(page: SimpleNamespace) -> Iterator[None]:
+def version_is_loaded_by_number(page: Names) -> Iterator[None]:
     yield
     assert len(page.values[-1]) == len(page.test_x)
     assert set(page.values[-1]) <= {0, 1, 2}
 
 
 @cell("to_table", "load_delta", "log_input", "fit", "log_model")
-def lineage_of_a_table_is_recorded(page: SimpleNamespace) -> Iterator[None]:
+def lineage_of_a_table_is_recorded(page: Names) -> Iterator[None]:
     name, table = "prod.ml_team.iris_classifier", "prod.ml_team.iris"
     with _one_new_version(page, name) as made:
         yield
@@ -142,7 +156,7 @@ def lineage_of_a_table_is_recorded(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("rename_registered_model")
-def model_is_renamed(page: SimpleNamespace) -> Iterator[None]:
+def model_is_renamed(page: Names) -> Iterator[None]:
     new = page.placeholders["new-model-name"]
     yield
     assert page.values[-1].name == new
@@ -152,7 +166,7 @@ def model_is_renamed(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("copy_model_version")
-def version_is_copied(page: SimpleNamespace) -> Iterator[None]:
+def version_is_copied(page: Names) -> Iterator[None]:
     target = page.placeholders["destination-model-name"]
     with _one_new_version(page, target) as made:
         yield
@@ -161,7 +175,7 @@ def version_is_copied(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("delete_model_version")
-def versions_are_deleted(page: SimpleNamespace) -> Iterator[None]:
+def versions_are_deleted(page: Names) -> Iterator[None]:
     assert page.versions(IRIS)[:3] == [1, 2, 3]
     yield
     assert not {1, 2, 3} & set(page.versions(IRIS))
@@ -169,7 +183,7 @@ def versions_are_deleted(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("delete_registered_model")
-def model_is_deleted(page: SimpleNamespace) -> Iterator[None]:
+def model_is_deleted(page: Names) -> Iterator[None]:
     yield
     assert _is_gone(page.client.get_registered_model, IRIS)
     assert page.versions(IRIS) == []
@@ -181,7 +195,7 @@ def model_is_deleted(page: SimpleNamespace) -> Iterator[None]:
     "set_model_version_tag",
     "delete_model_version_tag",
 )
-def tags_are_set_and_deleted(page: SimpleNamespace) -> Iterator[None]:
+def tags_are_set_and_deleted(page: Names) -> Iterator[None]:
     page.client.set_registered_model_tag(IRIS, "task", "regression")
     page.client.set_registered_model_tag(IRIS, "stays", "yes")
     page.client.set_model_version_tag(IRIS, "1", "validation_status", "pending")
@@ -192,26 +206,26 @@ def tags_are_set_and_deleted(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("update_registered_model")
-def model_is_described(page: SimpleNamespace) -> Iterator[None]:
+def model_is_described(page: Names) -> Iterator[None]:
     yield
     assert page.client.get_registered_model(IRIS).description == page.placeholders["description"]
 
 
 @cell("update_model_version")
-def version_is_described(page: SimpleNamespace) -> Iterator[None]:
+def version_is_described(page: Names) -> Iterator[None]:
     yield
     assert page.client.get_model_version(IRIS, "2").description == page.placeholders["description"]
     assert not page.client.get_model_version(IRIS, "3").description
 
 
 @cell("search_registered_models")
-def models_are_listed(page: SimpleNamespace) -> Iterator[None]:
+def models_are_listed(page: Names) -> Iterator[None]:
     yield
     assert {IRIS, page.staged, page.promoted} <= {model.name for model in page.values[-1]}
 
 
 @cell("search_model_versions", "pprint")
-def versions_are_searched(page: SimpleNamespace) -> Iterator[None]:
+def versions_are_searched(page: Names) -> Iterator[None]:
     expected = page.versions(IRIS)
     yield
     assert len(expected) >= 3
@@ -219,7 +233,7 @@ def versions_are_searched(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("set_registry_uri", "download_artifacts")
-def files_are_downloaded(page: SimpleNamespace) -> Iterator[None]:
+def files_are_downloaded(page: Names) -> Iterator[None]:
     disk = Path("/local_disk0")
     ours = not disk.exists()
     try:
@@ -233,7 +247,7 @@ def files_are_downloaded(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("copy_model_version")
-def version_is_promoted(page: SimpleNamespace) -> Iterator[None]:
+def version_is_promoted(page: Names) -> Iterator[None]:
     with _one_new_version(page, page.promoted) as made:
         yield
     assert page.copied_model_version.version == made.version.version
@@ -242,7 +256,7 @@ def version_is_promoted(page: SimpleNamespace) -> Iterator[None]:
 
 
 @cell("set_registered_model_alias")
-def promoted_version_is_marked(page: SimpleNamespace) -> Iterator[None]:
+def promoted_version_is_marked(page: Names) -> Iterator[None]:
     yield
     champion = page.client.get_model_version_by_alias(page.promoted, "Champion")
     assert champion.version == page.copied_model_version.version

@@ -6,7 +6,6 @@ from mlflow import MlflowClient
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
-mlflow.autolog()
 client = MlflowClient()
 model_name, version = "prod.ml_team.iris_model", "1"
 staged, promoted = "staging.ml_team.fraud_detection", "prod.ml_team.fraud_detection"
@@ -19,10 +18,12 @@ def versions(name: str) -> list[int]:
     return sorted(int(found.version) for found in client.search_model_versions(f"name='{name}'"))
 
 
-def register(name: str) -> None:
-    with mlflow.start_run() as run:
-        RandomForestClassifier(n_estimators=5, max_depth=3).fit(X, y)
-    mlflow.register_model(f"runs:/{run.info.run_id}/model", name)
+def register(name: str, max_depth: int) -> None:
+    model = RandomForestClassifier(n_estimators=5, max_depth=max_depth).fit(X, y)
+    # Named requirements spare each version the process in which MLflow would look for them.
+    how = {"input_example": X.iloc[[0]], "pip_requirements": ["scikit-learn"]}
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(model, name="model", registered_model_name=name, **how)
 
 
 workspace = WorkspaceClient()
@@ -34,15 +35,16 @@ for catalog in {"prod", "staging"} - existing:
 if versions(model_name)[:3] != [1, 2, 3]:
     if any(model.name == model_name for model in client.search_registered_models()):
         client.delete_registered_model(model_name)
-    for _ in range(3):
-        register(model_name)
+    for depth in 1, 2, 3:
+        register(model_name, depth)
 if not versions(staged):
-    register(staged)
+    register(staged, 4)
 if not versions(promoted):
     client.copy_model_version(f"models:/{staged}/1", promoted)
 client.set_registered_model_alias(model_name, "Champion", 3)
 copied_model_version = client.get_model_version(promoted, "1")
 
+mlflow.autolog()
 placeholders = {
     "run_uuid": client.get_model_version(model_name, "1").run_id,
     "model-name": model_name,

@@ -56,7 +56,29 @@ def test_lengths() -> None:
 
 
 _pieces = st.sampled_from(
-    [".", "..", "/", "\\", "%2e", "%2E", "%2f", "%5c", "%25", "%00", "．", "‥", "／", "\0", "C:", " ", "a", "é", "%c0%ae", "%u002e", "~"]
+    [
+        ".",
+        "..",
+        "/",
+        "\\",
+        "%2e",
+        "%2E",
+        "%2f",
+        "%5c",
+        "%25",
+        "%00",
+        "．",
+        "‥",
+        "／",
+        "\0",
+        "C:",
+        " ",
+        "a",
+        "é",
+        "%c0%ae",
+        "%u002e",
+        "~",
+    ]
 )
 
 
@@ -76,7 +98,11 @@ def test_whatever_is_accepted_stays_inside_for_every_reader(text: str) -> None:
         seen = unquote(seen)
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=8), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=8), min_size=1, max_size=5
+    )
+)
 def test_letters_and_digits_pass_in_every_script_and_survive_encoding(names: list[str]) -> None:
     text = "/".join(names)
     if any(unicodedata.normalize("NFKC", text).count(c) != text.count(c) for c in "/."):

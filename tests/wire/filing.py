@@ -44,7 +44,9 @@ class Shelf(Site):
     def pending(self, name: str = "") -> str:
         """The root of a new PENDING version."""
         name = name or self.model()
-        made = self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})["model_version"]
+        made = self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})[
+            "model_version"
+        ]
         return f"/Models/{name.replace('.', '/')}/{made['version']}"
 
     def finalize(self, root: str) -> None:
@@ -132,7 +134,13 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
     """The product's own server configuration, on uvloop, in a thread of its own."""
     chosen = msgspec.structs.replace(
         Settings(),
-        **{"data_dir": str(folder / "data"), "port": free_port(), "workspace": False, "log_level": "critical", **settings},
+        **{
+            "data_dir": str(folder / "data"),
+            "port": free_port(),
+            "workspace": False,
+            "log_level": "critical",
+            **settings,
+        },
     )
     shelf = Shelf(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
     started, failure, servers = threading.Event(), list[BaseException](), list[uvicorn.Server]()

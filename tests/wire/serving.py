@@ -20,6 +20,7 @@ from live import free_port
 from modelkeep.cli.mint import admin_token
 from modelkeep.serve import Registry, application, opened
 from modelkeep.settings import Settings
+from modelkeep.wire import server
 from modelkeep.wire.app import App
 from modelkeep.wire.mlflow.routes import PREFIX as FACE_B
 from modelkeep.wire.route import Route
@@ -47,6 +48,13 @@ class Site:
     @property
     def routes(self) -> tuple[Route, ...]:
         return self.app.router.routes
+
+    @property
+    def dialects(self) -> list[tuple[dict[str, str], Route]]:
+        """Every route with the headers of the clients that it is for: some have a twin for others."""
+        other: App | None = getattr(self.app, "other", None)
+        twins = other.router.routes if other else ()
+        return [*(({}, route) for route in self.routes), *(({"user-agent": "OpenAPI-Generator/0.7.0/python"}, r) for r in twins)]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something on the server's own loop."""
@@ -112,7 +120,7 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
     """Asserts an error of the contract: this status and code, and one clear sentence, which is returned."""
     assert (answer.status_code, answer.headers.get("content-type")) == (status, "application/json"), answer.text
     body = answer.json()
-    assert set(body) == {"error_code", "message"}, body
+    assert set(body) - {"details"} == {"error_code", "message"}, body
     assert body["error_code"] == code, body
     message = body["message"]
     assert isinstance(message, str)
@@ -123,7 +131,7 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
     return message
 
 
-def filled(route: Route, values: dict[str, str]) -> str:
+def filled(route: Route, values: dict[str, Any]) -> str:
     """The route's path with these values for its parameters; 'absent' for one that has none."""
     return re.sub(r"\{([^}]+)\}", lambda match: values.get(match[1].strip("*"), "absent"), route.path)
 
@@ -137,23 +145,27 @@ class World:
         self.catalog = self.schema.partition(".")[0]
         self.user, self.token = site.user()
 
-    def values(self, route: Route) -> dict[str, str]:
+    def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):
                 full_name = name
-        fresh = f"n_{uuid.uuid4().hex[:8]}"
+        fresh, (catalog, schema, model) = f"n_{uuid.uuid4().hex[:8]}", self.model.split(".")
+        operations = ((FACE_B, "MODEL_VERSION_OPERATION_READ_WRITE"), (UC, "READ_WRITE_MODEL_VERSION"), (V1, "get_model"))
         known = {
             "full_name": full_name, "name": self.model if route.path.startswith(FACE_B) else fresh, "version": "1",
-            "securable_type": "function", "catalog_name": self.catalog, "alias": "champion", "key": "team", "value": "x",
-            "operation": "get_model" if route.path.startswith(V1) else "MODEL_VERSION_OPERATION_READ_WRITE",
+            "securable_type": "function", "securable_full_name": self.model, "subentity_name": "1", "entity_type": "functions",
+            "entity_name": self.model, "tag_key": "team", "catalog_name": catalog, "schema_name": schema, "model_name": model,
+            "alias": "champion", "version_num": "1", "key": "team", "value": "x", "changes": {"add_tags": [{"key": "team", "value": "x"}]},
+            "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "models:/m-1", "token_id": "absent", "comment": "x",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
-        wanted = {field.encode_name for field in fields if field.required} | in_path | {"source", "comment", "operation"} & {f.name for f in fields}
+        optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {field.encode_name for field in fields}
+        wanted = {field.encode_name for field in fields if field.required} | in_path | (optional if route.method != "GET" else set())
         return {name: value for name, value in known.items() if name in wanted}
 
     def request(self, site: Site, route: Route, token: str | None = None, **more: Any) -> httpx.Response:
@@ -171,22 +183,17 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
         Settings(), data_dir=str(folder / "data"), port=free_port(), workspace=False, log_level="critical", **settings
     )
     site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
-    started, stop, failure = threading.Event(), asyncio.Event(), list[BaseException]()
+    started, stop, failure, servers = threading.Event(), asyncio.Event(), list[BaseException](), list[uvicorn.Server]()
 
     async def serve() -> None:
         site.loop = asyncio.get_running_loop()
         async with opened(chosen) as site.registry, application(site.registry) as site.app:
-            config = uvicorn.Config(
-                site.app, port=chosen.port, http="httptools", ws="none", lifespan="off", log_config=None,
-                access_log=False, timeout_graceful_shutdown=1,
-            )  # fmt: skip
-            server = uvicorn.Server(config)
-            serving = asyncio.create_task(server.serve())
-            while not server.started:
+            serving = asyncio.create_task(server.serve(site.app, chosen.host, chosen.port, started=servers.append))
+            while not (servers and servers[0].started):
                 await asyncio.sleep(0.01)
             started.set()
             await stop.wait()
-            server.should_exit = True
+            servers[0].should_exit = True
             await serving
 
     def work() -> None:

@@ -20,7 +20,14 @@ from wire.serving import FACE_B, refused, wait_until
 pytest_plugins = ("backends", "wire.filing")
 
 MIB = 1024 * 1024
-NAMES = ("data/model.pkl", "sub dir é/bin file.bin", "a#b?c=d.txt", "100% of+it;x.txt", "日本/モデル.bin", ".hidden/..twodots")
+NAMES = (
+    "data/model.pkl",
+    "sub dir é/bin file.bin",
+    "a#b?c=d.txt",
+    "100% of+it;x.txt",
+    "日本/モデル.bin",
+    ".hidden/..twodots",
+)
 
 
 def sdk(shelf: Shelf, **settings: Any) -> FilesExt:
@@ -30,7 +37,9 @@ def sdk(shelf: Shelf, **settings: Any) -> FilesExt:
 
 
 def small_parts(shelf: Shelf) -> FilesExt:
-    return sdk(shelf, files_ext_multipart_upload_min_stream_size=1, files_ext_multipart_upload_default_part_size=5 * MIB)
+    return sdk(
+        shelf, files_ext_multipart_upload_min_stream_size=1, files_ext_multipart_upload_default_part_size=5 * MIB
+    )
 
 
 # --- presigned URLs --------------------------------------------------------------------------------------------------
@@ -59,7 +68,11 @@ def test_listing_says_what_clients_read_and_echoes_their_spelling(shelf: Shelf) 
 
 def test_listing_goes_on_page_by_page(folder_shelf: Shelf) -> None:
     shelf = folder_shelf
-    files = {f"d{i}/x": b"1" for i in range(3)} | {f"d{i}-/{j}": b"2" for i in range(2) for j in range(3)} | {"d1.txt": b"3"}
+    files = (
+        {f"d{i}/x": b"1" for i in range(3)}
+        | {f"d{i}-/{j}": b"2" for i in range(2) for j in range(3)}
+        | {"d1.txt": b"3"}
+    )
     root = shelf.ready(files)
     found, token, pages = list[str](), "", 0
     while pages == 0 or token:
@@ -74,7 +87,14 @@ def test_listing_goes_on_page_by_page(folder_shelf: Shelf) -> None:
 
 def test_a_file_or_nothing_is_no_directory(shelf: Shelf) -> None:
     root = shelf.ready({"data/a": b"abc"})
-    for path in (f"{root}/MLmodel", f"{root}/absent", f"{root}/data/a", f"{root}/dat", f"{root}9", "/Models/no/such/model/1"):
+    for path in (
+        f"{root}/MLmodel",
+        f"{root}/absent",
+        f"{root}/data/a",
+        f"{root}/dat",
+        f"{root}9",
+        "/Models/no/such/model/1",
+    ):
         for method in ("GET", "HEAD"):
             answer = shelf.fs(method, "directories", path)
             assert answer.status_code == 404, path
@@ -86,7 +106,15 @@ def test_a_file_or_nothing_is_no_directory(shelf: Shelf) -> None:
 
 
 def test_other_roots_do_not_exist(folder_shelf: Shelf) -> None:
-    for path in ("/Volumes/a/b/c/x", "/Workspace/x", "/models/a/b/c/1/x", "/Models", "/Models/a/b/c", "/WorkspaceInternal/x", "/x"):
+    for path in (
+        "/Volumes/a/b/c/x",
+        "/Workspace/x",
+        "/models/a/b/c/1/x",
+        "/Models",
+        "/Models/a/b/c",
+        "/WorkspaceInternal/x",
+        "/x",
+    ):
         refused(folder_shelf.fs("GET", "files", path), 404, "NOT_FOUND")
         refused(folder_shelf.call("POST", f"{FS}/create-upload-url", {"path": path}), 404, "NOT_FOUND")
 
@@ -97,7 +125,9 @@ def test_both_dialects_ask_for_a_download_url(shelf: Shelf) -> None:
     answer = shelf.call("POST", f"{FS}/create-download-url", params={"path": f"{root}/a b", **expire})
     assert send(answer.json(), "GET").content == b"abc"
     assert shelf.get(f"{root}/a b") == b"abc"
-    different = shelf.call("POST", f"{FS}/create-download-url", {"path": f"{root}/a b"}, params={"path": f"{root}/MLmodel"})
+    different = shelf.call(
+        "POST", f"{FS}/create-download-url", {"path": f"{root}/a b"}, params={"path": f"{root}/MLmodel"}
+    )
     refused(different, 400, "INVALID_PARAMETER_VALUE", "two values")
 
 
@@ -186,7 +216,9 @@ def test_a_broken_upload_leaves_nothing(folder_shelf: Shelf) -> None:
         wait_until(lambda: list(Path(folder_shelf.settings.data_dir).rglob("*.part")))
     wait_until(lambda: not list(Path(folder_shelf.settings.data_dir).rglob("*.part")))
     assert folder_shelf.objects(root) == []
-    answer = folder_shelf.call("POST", f"{FACE_B}/model-versions/finalize", dict(zip(("name", "version"), named(root), strict=True)))
+    answer = folder_shelf.call(
+        "POST", f"{FACE_B}/model-versions/finalize", dict(zip(("name", "version"), named(root), strict=True))
+    )
     refused(answer, 400, "INVALID_PARAMETER_VALUE", "MLmodel")
 
 
@@ -239,7 +271,9 @@ def test_the_sdk_uploads_in_parts(shelf: Shelf, tmp_path: Path) -> None:
     for name in ("streamed", "parallel"):
         assert hashlib.sha256(shelf.get(f"{root}/{name}")).digest() == hashlib.sha256(data).digest()
         # a range across the border of two parts
-        border = send(shelf.download_url(f"{root}/{name}"), "GET", range=f"bytes={5 * MIB - 70_000}-{10 * MIB + 70_000}")
+        border = send(
+            shelf.download_url(f"{root}/{name}"), "GET", range=f"bytes={5 * MIB - 70_000}-{10 * MIB + 70_000}"
+        )
         assert border.content == data[5 * MIB - 70_000 : 10 * MIB + 70_001]
     api.download_to(f"{root}/parallel", str(tmp_path / "x"), use_parallel=True)
     assert (tmp_path / "x").read_bytes() == data
@@ -257,7 +291,11 @@ def test_overwrite_is_asked_for(shelf: Shelf) -> None:
     root = shelf.pending()
     assert shelf.fs("PUT", "files", f"{root}/a/b", content=b"1").status_code == 204
     refused(shelf.fs("PUT", "files", f"{root}/a/b", content=b"2"), 409, "RESOURCE_ALREADY_EXISTS", "overwrite=true")
-    refused(shelf.fs("PUT", "files", f"{root}/a/b", content=b"2", params={"overwrite": "false"}), 409, "RESOURCE_ALREADY_EXISTS")
+    refused(
+        shelf.fs("PUT", "files", f"{root}/a/b", content=b"2", params={"overwrite": "false"}),
+        409,
+        "RESOURCE_ALREADY_EXISTS",
+    )
     assert shelf.fs("PUT", "files", f"{root}/a/b", content=b"3", params={"overwrite": "true"}).status_code == 204
     shelf.put(f"{root}/MLmodel", MLMODEL)
     shelf.finalize(root)

@@ -237,7 +237,18 @@ def test_a_changed_url_is_refused(folder_shelf: Shelf) -> None:
     other = base64.urlsafe_b64encode(payload.replace(b'"a"', b'"b"')).decode().rstrip("=")
     assert other != claims
     flipped = [token[:i] + ("A" if token[i] != "A" else "B") + token[i + 1 :] for i in range(0, len(token), 7)]
-    for bad in (f"{other}.{mac}", f"{claims}.", claims, f".{mac}", "x", "..", f"{token}A", token[:-1], f"{token}.{mac}", *flipped):
+    for bad in (
+        f"{other}.{mac}",
+        f"{claims}.",
+        claims,
+        f".{mac}",
+        "x",
+        "..",
+        f"{token}A",
+        token[:-1],
+        f"{token}.{mac}",
+        *flipped,
+    ):
         answer = httpx.get(f"{folder_shelf.host}{OBJECTS}{bad}")
         assert answer.status_code in (403, 404), bad
         assert b"secret" not in answer.content and b"abc" not in answer.content
@@ -399,7 +410,9 @@ def test_no_path_in_a_url_leads_out(attacked: tuple[Shelf, str, str], path: str)
             ("/WorkspaceInternal/Mlflow/Artifacts", "GET", b"files", b""),
         ):  # fmt: skip
             query = b"?action=initiate-upload" if method == "POST" else b""
-            status, answer = raw(shelf, method, FS.encode() + b"/" + kind + root.encode() + b"/" + spelled + query, body)
+            status, answer = raw(
+                shelf, method, FS.encode() + b"/" + kind + root.encode() + b"/" + spelled + query, body
+            )
             assert status in (200, 204, 400, 404), answer
             assert CANARY not in answer
             if status == 200 and method == "GET":
@@ -422,7 +435,9 @@ def test_no_path_in_a_body_or_query_leads_out(attacked: tuple[Shelf, str, str], 
             ):  # fmt: skip
                 answer = shelf.call("POST", f"{FS}/{route}", fields)
                 assert answer.status_code in (200, 400, 404), answer.text
-                if answer.status_code == 200:  # a harmless name after all: the URL puts a file of that very name into the set
+                if (
+                    answer.status_code == 200
+                ):  # a harmless name after all: the URL puts a file of that very name into the set
                     assert root == pending
             by_query = shelf.call("POST", f"{FS}/create-download-url", params={"path": full})
             assert by_query.status_code in (400, 404)
@@ -433,7 +448,9 @@ def test_no_path_in_a_body_or_query_leads_out(attacked: tuple[Shelf, str, str], 
 def test_every_way_out_is_refused_in_words(attacked: tuple[Shelf, str, str], step: str) -> None:
     shelf, ready, pending = attacked
     for root, route in ((pending, "create-upload-url"), (ready, "create-download-url")):
-        refused(shelf.call("POST", f"{FS}/{route}", {"path": f"{root}/x/{step}/canary"}), 400, "INVALID_PARAMETER_VALUE")
+        refused(
+            shelf.call("POST", f"{FS}/{route}", {"path": f"{root}/x/{step}/canary"}), 400, "INVALID_PARAMETER_VALUE"
+        )
 
 
 def test_names_and_versions_in_paths_are_checked(folder_shelf: Shelf) -> None:
@@ -445,9 +462,18 @@ def test_names_and_versions_in_paths_are_checked(folder_shelf: Shelf) -> None:
         f"/Models/{catalog}.{schema}.{model}/x/y/1/a", f"/Models/../{schema}/{model}/1/a", f"/Models/{'c' * 256}/s/m/1/a",
     ):  # fmt: skip
         refused(folder_shelf.call("POST", f"{FS}/create-download-url", {"path": path}), 400, "INVALID_PARAMETER_VALUE")
-    refused(folder_shelf.call("POST", f"{FS}/create-download-url", {"path": "/Models/" + "a" * 5000}), 400, "INVALID_PARAMETER_VALUE")
+    refused(
+        folder_shelf.call("POST", f"{FS}/create-download-url", {"path": "/Models/" + "a" * 5000}),
+        400,
+        "INVALID_PARAMETER_VALUE",
+    )
     for path in (f"{root}", f"{root}/", f"{root}/a/"):
-        refused(folder_shelf.call("POST", f"{FS}/create-download-url", {"path": path}), 400, "INVALID_PARAMETER_VALUE", "file")
+        refused(
+            folder_shelf.call("POST", f"{FS}/create-download-url", {"path": path}),
+            400,
+            "INVALID_PARAMETER_VALUE",
+            "file",
+        )
 
 
 def test_a_signed_path_is_checked_again(folder_shelf: Shelf) -> None:

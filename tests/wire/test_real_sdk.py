@@ -10,16 +10,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 from databricks.sdk import WorkspaceClient, errors
+from databricks.sdk._base_client import _BaseClient
+from databricks.sdk.errors.mapper import _error_mapper
 from databricks.sdk.service.catalog import CatalogInfo, PermissionsChange, Privilege, SecurableType
-import httpx
 from google.protobuf.json_format import ParseDict
 from live import Server, allow, new_catalog, running_server
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos import databricks_uc_registry_messages_pb2 as messages
+from mlflow.protos.databricks_pb2 import ErrorCode
 from mlflow.protos.databricks_uc_registry_service_pb2 import UcModelRegistryService
 from mlflow.utils.rest_utils import extract_all_api_info_for_service
+
+from modelkeep.core.errors import RegistryError, Throttled, Unavailable
+from modelkeep.wire.errors import databricks
 
 pytestmark = pytest.mark.clients
 
@@ -56,6 +62,48 @@ def fails(kind: type[Exception], *words: str, code: str = "") -> Iterator[None]:
     assert getattr(caught.value, "error_code", code) == code or not code
     for word in words:
         assert word in str(caught.value)
+
+
+# --- the error tree --------------------------------------------------------------------------------------------------
+
+REPEATED_ON_PURPOSE = (Throttled, Unavailable)
+
+
+def tree(kind: type[RegistryError] = RegistryError) -> Iterator[type[RegistryError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from tree(child)
+
+
+ERRORS = sorted(set(tree()), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_has_a_status_and_a_code_that_clients_know(kind: type[RegistryError]) -> None:
+    """Whatever securable it is about, and in every face's dialect."""
+    for render in (databricks, native):
+        for securable in ("", "METASTORE", "CATALOG", "SCHEMA", "MODEL", "PRINCIPAL", "TOKEN"):
+            status, body = render(kind("Something is wrong.", kind=securable))
+            assert body["error_code"] in ErrorCode.keys(), (render, body)
+            assert body["message"] == "Something is wrong."
+            assert status in ((429, 503) if kind in REPEATED_ON_PURPOSE else (400, 401, 403, 404, 409))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ERRORS if kind not in REPEATED_ON_PURPOSE])
+def test_the_sdk_does_not_repeat_a_refusal(kind: type[RegistryError]) -> None:
+    """Whatever words of a caller's the message quotes."""
+    for quoted in (
+        "Unexpected error", "ClusterNotReadyException", "RPC token bucket limit has been exceeded", "Unknown worker environment",
+        "Please try again later or try a faster operation.", "There is no worker environment with id 5",
+        "com.databricks.backend.manager.util.UnknownWorkerEnvironmentException", "it does not have any associated worker environments",
+    ):  # fmt: skip
+        status, body = databricks(kind(f"Name '{quoted}' is wrong: {quoted}.", kind="MODEL"))
+        response = requests.Response()
+        response.status_code = status
+        response.request = requests.Request("POST", "http://127.0.0.1/api/2.0/x").prepare()
+        error = _error_mapper(response, body)
+        assert _BaseClient._is_retryable(error) is None, error
+        assert quoted in str(error).replace("\u200b", "")  # to read, it is the same
 
 
 # --- databricks-sdk --------------------------------------------------------------------------------------------------

@@ -220,18 +220,18 @@ async def page_of_containers(
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",
         parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor_id, budget=SCAN_BUDGET,
     )  # fmt: skip
-    return _page(rows, limit)
+    return _page(rows, limit, SCAN_BUDGET)
 
 
-def _page(rows: list[tuple[Any, ...]], limit: int) -> tuple[list[Securable], tuple[str, str] | None]:
-    """Rows end with the full name and whether it is seen."""
+def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> tuple[list[Securable], tuple[str, str] | None]:
+    """Of up to `budget` rows, each with its full name and whether it is seen at its end."""
     seen: list[Securable] = []
     for index, row in enumerate(rows):
         if row[-1]:
             seen.append(_securable(row, row[_WIDTH]))
         if len(seen) == limit and index + 1 < len(rows):
             return seen, (seen[-1].name, seen[-1].id)
-    if len(rows) >= SCAN_BUDGET:
+    if len(rows) >= budget:  # there may be more
         return seen, (rows[-1][5], rows[-1][0])
     return seen, None
 
@@ -253,7 +253,7 @@ async def page_of_models(
         rows = await tx.scan(
             f"{select} WHERE {where} ORDER BY x.name_key, x.id LIMIT :budget", schema=schema_id, budget=SCAN_BUDGET, **common
         )
-        return _page(rows, limit)
+        return _page(rows, limit, SCAN_BUDGET)
     if not browse and (ids := await reached(tx, actor_id)) is not None:
         rows = await tx.scan(
             # CROSS JOIN keeps SQLite's planner from walking all models to test each one's id.
@@ -261,15 +261,15 @@ async def page_of_models(
             "ORDER BY x.name_key, x.id LIMIT :budget",
             budget=SCAN_BUDGET, **common,
         )  # fmt: skip
-        return _page(rows, limit)
+        return _page(rows, limit, SCAN_BUDGET)
     # Few rows first: whoever sees most of what there is fills the page from them, and nobody pays for a budget not needed.
     for budget in (limit + 1, SCAN_BUDGET):
         rows = await tx.scan(
             f"{select} WHERE x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget", budget=budget, **common
         )
-        if budget == SCAN_BUDGET or len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
+        if len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
             break
-    return _page(rows, limit)
+    return _page(rows, limit, budget)
 
 
 async def readable_model(tx: Tx, actor_id: str, name: str) -> Securable | None:

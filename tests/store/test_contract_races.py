@@ -1,0 +1,303 @@
+"""What parallel requests must not break, on both databases: numbers, artifact sets, aliases, memberships, first starts."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from modelkeep.core.errors import Conflict, InvalidArgument, NotFound, RegistryError, WrongState
+from modelkeep.core.ops import catalogs, models, principals, versions
+from modelkeep.jobs.check import findings
+from modelkeep.jobs.tasks import Background, purge
+from modelkeep.store import jobs
+from modelkeep.store import principals as principal_rows
+from modelkeep.store.bootstrap import deployment
+from modelkeep.store.db import migrate, now_ms
+from world import World, name
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+M = "prod.ml.churn"
+
+
+async def _all(w: World, *requests: msgspec.Struct) -> list[Any]:
+    """All at once; a failure is its exception. Nothing but a RegistryError may come out."""
+    results = await asyncio.gather(*(w.as_("admin").do(request) for request in requests), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, RegistryError):
+            raise result
+    return results
+
+
+async def _agrees(w: World) -> None:
+    """Database and storage tell the same story once every purge has run."""
+    background = Background(w.db, w.blobs, w.registry.auditor, 0)
+    for (key,) in await w.rows("SELECT key FROM jobs WHERE task = 'purge'"):
+        await purge(background, key)
+    assert [text async for text in findings(w.db, w.blobs)] == []
+
+
+async def test_64_parallel_creates_get_64_consecutive_numbers(w: World) -> None:
+    await w.model(M)
+    made = await _all(w, *(versions.CreateVersion(name=name(M)) for _ in range(64)))
+    assert sorted(v.version for v in made) == list(range(1, 65))
+    assert (await w.find(M)).last_version == 64
+    assert await w.rows("SELECT COUNT(DISTINCT artifact_set_id) FROM model_versions") == [(64,)]
+
+
+async def test_a_number_is_never_given_twice_even_after_its_version_is_deleted(w: World) -> None:
+    await w.model(M)
+    await w.version(M)
+    await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
+    assert (await w.version(M)).version == 2
+
+
+async def test_one_of_parallel_creates_of_a_model_wins(w: World) -> None:
+    await w.schema("prod.ml")
+    results = await _all(w, *(models.CreateModel(name(M)) for _ in range(8)))
+    assert sorted(getattr(r, "code", "made") for r in results) == ["RESOURCE_ALREADY_EXISTS"] * 7 + ["made"]
+
+
+async def test_a_deletion_delivered_twice_at_once_releases_the_files_once(w: World) -> None:
+    for round_ in range(6):
+        text = f"prod.ml.m{round_}"
+        await w.model(text)
+        original = await w.version(text)
+        copy = await w.as_("admin").do(versions.CopyVersion(name(text), 1, name(text)))
+        assert copy.artifact_set_id == original.artifact_set_id
+        await _all(w, *(versions.DeleteVersion(name(text), 1) for _ in range(4)))
+        assert await w.rows("SELECT state, refs FROM artifact_sets WHERE id = :id", id=original.artifact_set_id) == [("live", 1)]
+    await _agrees(w)
+
+
+async def test_deleting_a_model_twice_at_once_releases_the_files_once(w: World) -> None:
+    for round_ in range(6):
+        text, other = f"prod.ml.m{round_}", f"prod.ml.other{round_}"
+        await w.model(text)
+        await w.model(other)
+        original = await w.version(text)
+        await w.as_("admin").do(versions.CopyVersion(name(text), 1, name(other)))
+        await _all(w, *(models.DeleteModel(name(text)) for _ in range(3)), versions.DeleteVersion(name(text), 1))
+        assert await w.rows("SELECT state, refs FROM artifact_sets WHERE id = :id", id=original.artifact_set_id) == [("live", 1)]
+    await _agrees(w)
+
+
+async def test_copies_and_deletions_at_once_leave_no_ready_version_without_files(w: World) -> None:
+    await w.model("prod.ml.other")
+    for round_ in range(8):
+        text = f"prod.ml.m{round_}"
+        await w.model(text)
+        await w.version(text)
+        copies = [versions.CopyVersion(name(text), 1, name("prod.ml.other")) for _ in range(3)]
+        await _all(w, *copies[:1], versions.DeleteVersion(name(text), 1), *copies[1:])
+    bad = await w.rows(
+        "SELECT v.id FROM model_versions v LEFT JOIN artifact_sets s ON s.id = v.artifact_set_id "
+        "WHERE v.status = 'READY' AND (s.id IS NULL OR s.state <> 'live')"
+    )
+    assert bad == []
+    await _agrees(w)
+
+
+async def test_a_version_created_while_its_model_goes_either_exists_in_it_or_is_refused(w: World) -> None:
+    for round_ in range(6):
+        text = f"prod.ml.m{round_}"
+        await w.model(text)
+        await w.version(text)
+        creates = [versions.CreateVersion(name=name(text)) for _ in range(3)]
+        results = await _all(w, *creates[:1], models.DeleteModel(name(text)), *creates[1:])
+        assert not isinstance(results[1], RegistryError)
+        assert all(isinstance(r, NotFound | Conflict) or r.version > 1 for r in (results[0], *results[2:]))
+    assert await w.count("model_versions") == 0
+    await _agrees(w)
+
+
+async def test_a_model_created_while_its_schema_goes_never_hangs_in_the_air(w: World) -> None:
+    for round_ in range(6):
+        await w.schema(f"prod.s{round_}")
+        text = f"prod.s{round_}"
+        results = await _all(w, models.CreateModel(name(f"{text}.m")), catalogs.DeleteContainer(name(text)), models.CreateModel(name(f"{text}.n")))
+        assert all(not isinstance(r, RegistryError) or isinstance(r, NotFound | Conflict) for r in results)
+    homeless = await w.rows("SELECT x.id FROM securables x LEFT JOIN securables p ON p.id = x.parent_id WHERE p.id IS NULL AND x.kind <> 'METASTORE'")
+    assert homeless == []
+
+
+async def test_a_finalize_delivered_twice_at_once_is_answered_twice(w: World) -> None:
+    await w.model(M)
+    for _ in range(5):
+        made = await w.pending(M)
+        results = await _all(w, *(versions.FinalizeVersion(name(M), made.version) for _ in range(3)))
+        assert [getattr(r, "status", str(r)) for r in results] == ["READY"] * 3
+    await _agrees(w)
+
+
+async def test_finalize_against_delete_leaves_no_half(w: World) -> None:
+    await w.model(M)
+    for _ in range(6):
+        made = await w.pending(M)
+        await _all(w, versions.FinalizeVersion(name(M), made.version), versions.DeleteVersion(name(M), made.version))
+    assert await w.count("model_versions") == 0
+    await _agrees(w)
+
+
+async def test_an_alias_set_while_its_version_goes_never_dangles(w: World) -> None:
+    await w.model(M)
+    for _ in range(8):
+        made = await w.version(M)
+        asked = [models.SetAlias(name(M), f"a{i}", made.version) for i in range(3)]
+        await _all(w, *asked[:1], versions.DeleteVersion(name(M), made.version), *asked[1:])
+    assert await w.count("aliases") == 0
+    await _agrees(w)
+
+
+async def test_parallel_aliases_keep_to_the_limit(w: World) -> None:
+    await w.model(M)
+    await w.version(M)
+    results = await _all(w, *(models.SetAlias(name(M), f"a{i}", 1) for i in range(14)))
+    assert sorted(getattr(r, "code", "set") for r in results) == ["RESOURCE_LIMIT_EXCEEDED"] * 4 + ["set"] * 10
+    assert await w.count("aliases") == 10
+
+
+async def test_an_alias_moved_at_once_ends_on_one_version_that_knows_it(w: World) -> None:
+    await w.model(M)
+    for _ in range(4):
+        await w.version(M)
+    await _all(w, *(models.SetAlias(name(M), "champion", 1 + i % 4) for i in range(12)))
+    (target,) = await w.rows("SELECT version FROM aliases")
+    assert await w.rows("SELECT version FROM model_versions WHERE aliases <> '[]'") == [target]
+
+
+async def test_parallel_tags_lose_nothing(w: World) -> None:
+    await w.model(M)
+    await _all(w, *(models.ChangeTags(name(M), None, {f"k{i}": "v"}) for i in range(12)))
+    assert (await w.find(M)).tags == {f"k{i}": "v" for i in range(12)}
+    assert await w.count("tags") == 12
+
+
+async def test_memberships_changed_at_once_leave_the_closure_true(w: World) -> None:
+    for group in ("a", "b", "c"):
+        await w.group(group)
+    await w.user("ann")
+    for _ in range(5):
+        results = await _all(
+            w, principals.AddMember("a", "b"), principals.AddMember("b", "c"), principals.AddMember("c", "ann"),
+            principals.AddMember("c", "a"), principals.RemoveMember("a", "b"),
+        )  # fmt: skip
+        assert all(not isinstance(r, RegistryError) or isinstance(r, InvalidArgument) for r in results)
+        assert await closure(w) == await closure_anew(w)
+        for group, member in (("a", "b"), ("b", "c"), ("c", "ann"), ("c", "a")):
+            await w.as_("admin").do(principals.RemoveMember(group, member))
+
+
+async def test_a_membership_change_waits_for_the_one_before_it(w: World) -> None:
+    """ann joins the inner group while that group leaves the outer one: she must not keep the outer one's rights."""
+    await w.group("outer")
+    await w.group("inner")
+    await w.user("ann")
+    await w.as_("admin").do(principals.AddMember("outer", "inner"))
+    async with w.db.write() as tx:
+        inner, ann = [await principal_rows.by_name(tx, who) for who in ("inner", "ann")]
+        assert inner and ann
+        await principal_rows.add_member(tx, inner, ann)
+        leaving = asyncio.create_task(w.as_("admin").do(principals.RemoveMember("outer", "inner")))
+        await asyncio.sleep(0.3)
+        assert not leaving.done()
+    await leaving
+    assert await closure(w) == await closure_anew(w)
+
+
+async def closure(w: World) -> set[tuple[str, str]]:
+    return set(await w.rows("SELECT member_id, group_id FROM membership_closure"))  # type: ignore[arg-type]
+
+
+async def closure_anew(w: World) -> set[tuple[str, str]]:
+    """From the memberships alone."""
+    parents: dict[str, set[str]] = {}
+    for group, member in await w.rows("SELECT group_id, member_id FROM memberships"):
+        parents.setdefault(member, set()).add(group)
+    ((everyone,),) = await w.rows("SELECT id FROM principals WHERE name = 'account users'")
+    found: set[tuple[str, str]] = set()
+    for principal, kind in await w.rows("SELECT id, kind FROM principals"):
+        reached, todo = set[str](), [principal]
+        while todo:
+            if (each := todo.pop()) not in reached:
+                reached.add(each)
+                todo += parents.get(each, ())
+        found |= {(principal, each) for each in reached}
+        if kind != "GROUP":
+            found.add((principal, everyone))
+    return found
+
+
+async def test_two_processes_start_a_new_deployment_at_once(dialect: str, tmp_path: Any, request: pytest.FixtureRequest) -> None:
+    from modelkeep.store.postgres import PostgresDatabase
+    from modelkeep.store.sqlite import SqliteDatabase
+
+    for round_ in range(3):
+        if dialect == "postgresql":
+            url = request.getfixturevalue("postgres").new_database()
+            found = [PostgresDatabase(url) for _ in range(2)]
+        else:
+            found = [SqliteDatabase(tmp_path / f"{round_}.db") for _ in range(2)]
+        for db in found:
+            await db.open()
+        await asyncio.gather(*(migrate(db) for db in found))
+        facts = await asyncio.gather(*(deployment(db) for db in found))
+        assert facts[0] == facts[1]
+        async with found[0].read() as tx:
+            assert await tx.one("SELECT COUNT(*) FROM securables WHERE kind = 'METASTORE'") == (1,)
+        for db in found:
+            await db.close()
+
+
+async def test_a_job_is_taken_once(w: World) -> None:
+    async with w.db.write() as tx:
+        for i in range(10):
+            await jobs.enqueue(tx, "purge", f"set{i}", now_ms())
+
+    async def take() -> list[str]:
+        taken: list[str] = []
+        while True:
+            async with w.db.write() as tx:
+                job = await jobs.take(tx, w.db.dialect, now_ms(), 60_000)
+            if job is None:
+                return taken
+            taken.append(job.key)
+
+    found = await asyncio.gather(*(take() for _ in range(4)))
+    assert sorted(key for keys in found for key in keys) == [f"set{i}" for i in range(10)]
+
+
+async def test_a_writer_that_gives_up_while_it_waits_leaves_the_database_usable(w: World) -> None:
+    async with w.db.write() as tx:
+        await tx.run("UPDATE securables SET comment = 'one' WHERE kind = 'METASTORE'")
+        waiting = asyncio.create_task(w.as_("admin").do(catalogs.CreateCatalog(name=name("late"))))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await w.as_("admin").do(catalogs.CreateCatalog(name=name("next")))
+
+
+@pytest.mark.parametrize("ticks", range(1, 9))
+async def test_a_request_cancelled_at_any_moment_is_done_or_not_and_the_next_one_works(w: World, ticks: int) -> None:
+    running = asyncio.create_task(w.as_("admin").do(catalogs.CreateCatalog(name=name("maybe"))))
+    await w.actor("admin")
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await w.as_("admin").do(catalogs.CreateCatalog(name=name("next")))
+    there = await w.rows("SELECT COUNT(*) FROM securables WHERE name_key = 'maybe'")
+    recorded = await w.rows("SELECT COUNT(*) FROM audit WHERE operation = 'create_catalog' AND request LIKE '%maybe%'")
+    assert there == recorded
+
+
+async def test_a_copy_of_what_is_being_deleted_is_refused(w: World) -> None:
+    await w.model(M)
+    made = await w.version(M)
+    async with w.db.write() as tx:
+        await tx.run("UPDATE artifact_sets SET state = 'deleting', refs = 0 WHERE id = :id", id=made.artifact_set_id)
+    with pytest.raises(WrongState, match="cannot be copied"):
+        await w.as_("admin").do(versions.CopyVersion(name(M), 1, name(M)))
+    assert (await w.find(M)).last_version == 1
