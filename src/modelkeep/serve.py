@@ -131,7 +131,7 @@ async def application(registry: Registry) -> AsyncIterator[App]:
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
-    from modelkeep.wire.unity import routes as unity
+    from modelkeep.wire.unity import vocabulary as unity
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer = Signer(bytes.fromhex(facts.signing_key))
@@ -147,10 +147,10 @@ async def application(registry: Registry) -> AsyncIterator[App]:
             *console.routes(settings.workspace_id, facts.account_id, ready),
             *session.routes(registry.db, settings.address, "/ml/" if tracking else ""),
             *mlflow.routes(settings.files_api),
-            *unity.routes(facts.metastore_id),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
         ]
-        yield App(engine, routes, settings.workspace_id, tracking)
+        native, oss = (unity.routes(facts.metastore_id, words) for words in (unity.DATABRICKS, unity.OSS))
+        yield unity.Bilingual(engine, [*routes, *native], [*routes, *oss], settings.workspace_id, tracking)
 
 
 @asynccontextmanager

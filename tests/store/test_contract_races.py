@@ -13,6 +13,7 @@ from modelkeep.store import jobs
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
 from modelkeep.store.db import migrate, now_ms
+from modelkeep.core.names import METASTORE
 from world import World, name
 
 pytest_plugins = ("backends", "places")
@@ -23,6 +24,7 @@ M = "prod.ml.churn"
 
 async def _all(w: World, *requests: msgspec.Struct) -> list[Any]:
     """All at once; a failure is its exception. Nothing but a RegistryError may come out."""
+    await w.actor("admin")
     results = await asyncio.gather(*(w.as_("admin").do(request) for request in requests), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, RegistryError):
@@ -269,9 +271,10 @@ async def test_a_job_is_taken_once(w: World) -> None:
 
 
 async def test_a_writer_that_gives_up_while_it_waits_leaves_the_database_usable(w: World) -> None:
+    await w.actor("admin")
     async with w.db.write() as tx:
         await tx.run("UPDATE securables SET comment = 'one' WHERE kind = 'METASTORE'")
-        waiting = asyncio.create_task(w.as_("admin").do(catalogs.CreateCatalog(name=name("late"))))
+        waiting = asyncio.create_task(w.as_("admin").do(catalogs.UpdateComment(METASTORE, "two")))
         await asyncio.sleep(0.05)
         waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -281,8 +284,8 @@ async def test_a_writer_that_gives_up_while_it_waits_leaves_the_database_usable(
 
 @pytest.mark.parametrize("ticks", range(1, 9))
 async def test_a_request_cancelled_at_any_moment_is_done_or_not_and_the_next_one_works(w: World, ticks: int) -> None:
-    running = asyncio.create_task(w.as_("admin").do(catalogs.CreateCatalog(name=name("maybe"))))
     await w.actor("admin")
+    running = asyncio.create_task(w.as_("admin").do(catalogs.CreateCatalog(name=name("maybe"))))
     for _ in range(ticks):
         await asyncio.sleep(0)
     running.cancel()

@@ -151,7 +151,7 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
             server_ = uvicorn.Server(server.configuration(shelf.app, chosen.host, chosen.port))
             servers.append(server_)
             serving = asyncio.create_task(server_.serve())
-            while not server_.started and not serving.done():
+            while not server_.started and not serving.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             started.set()
             await serving

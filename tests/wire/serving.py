@@ -54,7 +54,10 @@ class Site:
         """Every route with the headers of the clients that it is for: some have a twin for others."""
         other: App | None = getattr(self.app, "other", None)
         twins = other.router.routes if other else ()
-        return [*(({}, route) for route in self.routes), *(({"user-agent": "OpenAPI-Generator/0.7.0/python"}, r) for r in twins)]
+        return [
+            *(({}, route) for route in self.routes),
+            *(({"user-agent": "OpenAPI-Generator/0.7.0/python"}, r) for r in twins),
+        ]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something on the server's own loop."""
@@ -104,6 +107,11 @@ class Site:
             self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})
         return name
 
+    def head(self, method: str, path: str, *lines: str) -> bytes:
+        """The head of a request of the admin's, with these lines too, to be sent as it is."""
+        signed = (f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {self.admin}", *lines, "", "")
+        return "\r\n".join(signed).encode()
+
     def raw(self, data: bytes, timeout_s: float = 5, patience_s: float = 0.3) -> bytes:
         """What the server answers to these very bytes before it closes, or falls silent for `patience_s`."""
         with socket.create_connection(("127.0.0.1", self.settings.port), timeout_s) as connection:
@@ -152,20 +160,33 @@ class World:
             if route.path.startswith(f"{UC}{kind}"):
                 full_name = name
         fresh, (catalog, schema, model) = f"n_{uuid.uuid4().hex[:8]}", self.model.split(".")
-        operations = ((FACE_B, "MODEL_VERSION_OPERATION_READ_WRITE"), (UC, "READ_WRITE_MODEL_VERSION"), (V1, "get_model"))
+        operations = (
+            (FACE_B, "MODEL_VERSION_OPERATION_READ_WRITE"),
+            (UC, "READ_WRITE_MODEL_VERSION"),
+            (V1, "get_model"),
+        )
         known = {
             "full_name": full_name, "name": self.model if route.path.startswith(FACE_B) else fresh, "version": "1",
-            "securable_type": "function", "securable_full_name": self.model, "subentity_name": "1", "entity_type": "functions",
-            "entity_name": self.model, "tag_key": "team", "catalog_name": catalog, "schema_name": schema, "model_name": model,
-            "alias": "champion", "version_num": "1", "key": "team", "value": "x", "changes": {"add_tags": [{"key": "team", "value": "x"}]},
+            "securable_type": "function", "securable_full_name": self.model, "subentity_name": "1",
+            "entity_type": "functions",
+            "entity_name": self.model, "tag_key": "team", "catalog_name": catalog, "schema_name": schema,
+            "model_name": model,
+            "alias": "champion", "version_num": "1", "key": "team", "value": "x",
+            "changes": {"add_tags": [{"key": "team", "value": "x"}]},
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "models:/m-1", "token_id": "absent", "comment": "x",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
-        optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {field.encode_name for field in fields}
-        wanted = {field.encode_name for field in fields if field.required} | in_path | (optional if route.method != "GET" else set())
+        optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {
+            field.encode_name for field in fields
+        }
+        wanted = (
+            {field.encode_name for field in fields if field.required}
+            | in_path
+            | (optional if route.method != "GET" else set())
+        )
         return {name: value for name, value in known.items() if name in wanted}
 
     def request(self, site: Site, route: Route, token: str | None = None, **more: Any) -> httpx.Response:
@@ -189,7 +210,7 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
         site.loop = asyncio.get_running_loop()
         async with opened(chosen) as site.registry, application(site.registry) as site.app:
             serving = asyncio.create_task(server.serve(site.app, chosen.host, chosen.port, started=servers.append))
-            while not (servers and servers[0].started):
+            while not (servers and servers[0].started):  # noqa: ASYNC110 - uvicorn has no event to wait for
                 await asyncio.sleep(0.01)
             started.set()
             await stop.wait()

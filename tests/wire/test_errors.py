@@ -1,10 +1,11 @@
-"""The error contract: a code that clients know, a status that they do not repeat for minutes, and repeated deliveries that do no harm."""
+"""The error contract: codes that clients know, statuses that they do not repeat for minutes, harmless repetitions."""
 
 import ast
 from pathlib import Path
 from typing import Any
 
 import pytest
+from wire.serving import FACE_B, UC, Site, refused, site
 
 import modelkeep
 from modelkeep.core import errors
@@ -15,9 +16,16 @@ from modelkeep.core.names import FullName
 from modelkeep.store import securables, versions
 from modelkeep.store.db import now_ms
 from modelkeep.wire.errors import RETRIED_WORDS, databricks, harmless
-from wire.serving import FACE_B, UC, Site, refused, site
+from modelkeep.wire.files.routes import render as files
+from modelkeep.wire.unity.errors import oss
 
 __all__ = ["site"]
+
+
+def test_every_route_speaks_a_dialect_whose_errors_are_checked(site: Site) -> None:
+    """test_real_sdk.py holds these against the clients' own lists of codes."""
+    assert {route.render for _, route in site.dialects} <= {None, databricks, oss, files}
+
 
 def test_our_own_words_are_none_that_the_sdk_repeats() -> None:
     for path in Path(modelkeep.__file__).parent.rglob("*.py"):
@@ -36,14 +44,21 @@ def test_messages_are_cut_and_always_utf_8() -> None:
 
 def test_the_faces_name_what_is_missing(site: Site) -> None:
     cases: list[tuple[RegistryError, int, str]] = [
-        (errors.NotFound("x", kind="CATALOG"), 404, "CATALOG_DOES_NOT_EXIST"), (errors.NotFound("x", kind="SCHEMA"), 404, "SCHEMA_DOES_NOT_EXIST"),
-        (errors.NotFound("x", kind="METASTORE"), 404, "METASTORE_DOES_NOT_EXIST"), (errors.NotFound("x", kind="MODEL"), 404, "RESOURCE_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="CATALOG"), 404, "CATALOG_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="SCHEMA"), 404, "SCHEMA_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="METASTORE"), 404, "METASTORE_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="MODEL"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (errors.NotFound("x"), 404, "RESOURCE_DOES_NOT_EXIST"), (errors.FileNotFound("x"), 404, "NOT_FOUND"),
-        (errors.FileNotFound("x", kind="CATALOG"), 404, "NOT_FOUND"), (errors.NoSuchEndpoint("x"), 404, "ENDPOINT_NOT_FOUND"),
-        (errors.AlreadyExists("x", kind="MODEL"), 409, "RESOURCE_ALREADY_EXISTS"), (errors.AlreadyExists("x", kind="CATALOG"), 409, "CATALOG_ALREADY_EXISTS"),
-        (errors.NotEmpty("x", kind="SCHEMA"), 409, "SCHEMA_NOT_EMPTY"), (errors.NotEmpty("x", kind="MODEL"), 409, "RESOURCE_CONFLICT"),
-        (errors.WrongState("x"), 400, "INVALID_STATE"), (errors.PermissionDenied("x", kind="CATALOG"), 403, "PERMISSION_DENIED"),
-        (errors.Unauthenticated("x"), 401, "UNAUTHENTICATED"), (errors.LimitExceeded("x"), 400, "RESOURCE_LIMIT_EXCEEDED"),
+        (errors.FileNotFound("x", kind="CATALOG"), 404, "NOT_FOUND"),
+        (errors.NoSuchEndpoint("x"), 404, "ENDPOINT_NOT_FOUND"),
+        (errors.AlreadyExists("x", kind="MODEL"), 409, "RESOURCE_ALREADY_EXISTS"),
+        (errors.AlreadyExists("x", kind="CATALOG"), 409, "CATALOG_ALREADY_EXISTS"),
+        (errors.NotEmpty("x", kind="SCHEMA"), 409, "SCHEMA_NOT_EMPTY"),
+        (errors.NotEmpty("x", kind="MODEL"), 409, "RESOURCE_CONFLICT"),
+        (errors.WrongState("x"), 400, "INVALID_STATE"),
+        (errors.PermissionDenied("x", kind="CATALOG"), 403, "PERMISSION_DENIED"),
+        (errors.Unauthenticated("x"), 401, "UNAUTHENTICATED"),
+        (errors.LimitExceeded("x"), 400, "RESOURCE_LIMIT_EXCEEDED"),
     ]  # fmt: skip
     for error, status, code in cases:
         assert databricks(error) == (status, {"error_code": code, "message": "x"})
@@ -88,8 +103,10 @@ def test_health_and_discovery_need_no_engine(site: Site, monkeypatch: pytest.Mon
 def test_every_answer_carries_the_workspace_and_is_exactly_200(site: Site) -> None:
     model = site.model()
     for answer in (
-        site.b("GET", "registered-models/get", {"name": model}), site.b("POST", "model-versions/create", {"name": model, "source": "x"}),
-        site.b("GET", "registered-models/get", {"name": "x"}), site.call("GET", "/nothing"), site.call("GET", "/health", token=""),
+        site.b("GET", "registered-models/get", {"name": model}),
+        site.b("POST", "model-versions/create", {"name": model, "source": "x"}),
+        site.b("GET", "registered-models/get", {"name": "x"}), site.call("GET", "/nothing"),
+        site.call("GET", "/health", token=""),
         site.b("DELETE", "registered-models/delete", {"name": model}),
     ):  # fmt: skip
         assert answer.headers["x-databricks-org-id"] == site.settings.workspace_id
@@ -99,6 +116,7 @@ def test_every_answer_carries_the_workspace_and_is_exactly_200(site: Site) -> No
 
 def become(site: Site, model: str, status: Status, message: str = "") -> None:
     """Version 1 of the model in this state, as finalize or the reaper leave it."""
+
     async def change() -> None:
         async with site.registry.db.write() as tx:
             found = await securables.by_name(tx, FullName(tuple(model.split("."))))
@@ -129,7 +147,12 @@ def test_finalize_again_and_again(site: Site) -> None:
     failed = site.model(versions=1)
     become(site, failed, Status.FAILED, "never finalized")
     for path in ("finalize", "generate-temporary-credentials"):
-        refused(site.b("POST", f"model-versions/{path}", {"name": failed, "version": "1"}), 400, "INVALID_STATE", "FAILED_REGISTRATION")
+        refused(
+            site.b("POST", f"model-versions/{path}", {"name": failed, "version": "1"}),
+            400,
+            "INVALID_STATE",
+            "FAILED_REGISTRATION",
+        )
 
 
 def test_deliveries_that_arrive_twice(site: Site) -> None:
@@ -137,24 +160,34 @@ def test_deliveries_that_arrive_twice(site: Site) -> None:
     on_version = {"name": model, "version": "1"}
     for _ in range(2):
         for path, fields in (
-            ("registered-models/alias", {**on_version, "alias": "a"}), ("registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
+            ("registered-models/alias", {**on_version, "alias": "a"}),
+            ("registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
             ("model-versions/set-tag", {**on_version, "key": "k", "value": "v"}),
         ):  # fmt: skip
             assert site.b("POST", path, fields).json() == {}
     for _ in range(2):
         for path, fields in (
-            ("registered-models/alias", {"name": model, "alias": "a"}), ("registered-models/delete-tag", {"name": model, "key": "k"}),
+            ("registered-models/alias", {"name": model, "alias": "a"}),
+            ("registered-models/delete-tag", {"name": model, "key": "k"}),
             ("model-versions/delete-tag", {**on_version, "key": "k"}),
         ):  # fmt: skip
             assert site.b("DELETE", path, fields).json() == {}
     assert site.b("PATCH", "registered-models/update", {"name": model, "description": "d"}).status_code == 200
     assert site.b("PATCH", "registered-models/update", {"name": model}).json()["registered_model"]["description"] == "d"
-    assert site.b("PATCH", "registered-models/update", {"name": model, "description": ""}).json()["registered_model"]["description"] == ""
+    assert (
+        site.b("PATCH", "registered-models/update", {"name": model, "description": ""}).json()["registered_model"][
+            "description"
+        ]
+        == ""
+    )
     assert site.b("DELETE", "model-versions/delete", on_version).json() == {}
     refused(site.b("DELETE", "model-versions/delete", on_version), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(site.b("DELETE", "model-versions/delete-tag", {**on_version, "key": "k"}), 404, "RESOURCE_DOES_NOT_EXIST")
     # A number is never given twice.
-    assert site.b("POST", "model-versions/create", {"name": model, "source": "x"}).json()["model_version"]["version"] == "2"
+    assert (
+        site.b("POST", "model-versions/create", {"name": model, "source": "x"}).json()["model_version"]["version"]
+        == "2"
+    )
     assert site.b("DELETE", "registered-models/delete", {"name": model}).json() == {}
     refused(site.b("DELETE", "registered-models/delete", {"name": model}), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(site.b("DELETE", "registered-models/alias", {"name": model, "alias": "a"}), 404, "RESOURCE_DOES_NOT_EXIST")
@@ -180,4 +213,6 @@ def test_a_name_used_again_inherits_nothing(site: Site) -> None:
         assert (fresh["aliases"], fresh["tags"]) == ([], [])
         assert site.ok("GET", f"{UC}/permissions/function/{model}")["privilege_assignments"] == []
     moved = f"{model.rpartition('.')[0]}.moved"
-    assert site.b("GET", "registered-models/get", {"name": moved}, token).json()["registered_model"]["aliases"] == [{"alias": "a", "version": "1"}]
+    assert site.b("GET", "registered-models/get", {"name": moved}, token).json()["registered_model"]["aliases"] == [
+        {"alias": "a", "version": "1"}
+    ]

@@ -1,4 +1,4 @@
-"""Model files as clients move them: presigned URLs, the Files API through Databricks' own SDK, ranges, multipart uploads."""
+"""Model files as clients move them: presigned URLs, the Files API through Databricks' own SDK, ranges, multipart."""
 
 import hashlib
 import io
@@ -153,9 +153,15 @@ def test_bytes_are_never_served_as_something_to_run(folder_shelf: Shelf) -> None
 
 @pytest.mark.parametrize(
     ("asked", "first", "last"),
-    [("bytes=0-0", 0, 0), ("bytes=5-", 5, 299_999), ("bytes=-7", 299_993, 299_999), ("bytes=100-199999", 100, 199_999),
-     ("bytes=250000-999999999", 250_000, 299_999), ("bytes=-999999999", 0, 299_999)],
-)  # fmt: skip
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=5-", 5, 299_999),
+        ("bytes=-7", 299_993, 299_999),
+        ("bytes=100-199999", 100, 199_999),
+        ("bytes=250000-999999999", 250_000, 299_999),
+        ("bytes=-999999999", 0, 299_999),
+    ],
+)
 def test_ranges(shelf: Shelf, asked: str, first: int, last: int) -> None:
     data = bytes(i * 7 % 251 for i in range(300_000))
     root = shelf.ready({"data": data})

@@ -70,17 +70,26 @@ def test_urls_are_for_those_who_may(shelf: Shelf) -> None:
     _, reading = reader(shelf, model_of(root))
     _, writing = writer(shelf, model_of(root))
     for token, path, method, allowed in (
-        (stranger, f"{root}/a", "download", False), (reading, f"{root}/a", "download", True), (writing, f"{root}/a", "download", False),
-        (stranger, f"{pending}/a", "upload", False), (reading, f"{pending}/a", "upload", False), (writing, f"{pending}/a", "upload", True),
-    ):  # fmt: skip
+        (stranger, f"{root}/a", "download", False),
+        (reading, f"{root}/a", "download", True),
+        (writing, f"{root}/a", "download", False),
+        (stranger, f"{pending}/a", "upload", False),
+        (reading, f"{pending}/a", "upload", False),
+        (writing, f"{pending}/a", "upload", True),
+    ):
         answer = shelf.call("POST", f"{FS}/create-{method}-url", {"path": path}, token=token)
         assert answer.status_code == (200 if allowed else 403), (path, method, answer.text)
         if not allowed:
             refused(answer, 403, "PERMISSION_DENIED")
     for method, kind, path in (
-        ("GET", "files", f"{root}/a"), ("GET", "directories", root), ("PUT", "files", f"{pending}/a"), ("DELETE", "files", f"{pending}/a"),
-        ("POST", "files", f"{pending}/a?action=initiate-upload"), ("PUT", "directories", f"{pending}/d"), ("DELETE", "directories", f"{pending}/d"),
-    ):  # fmt: skip
+        ("GET", "files", f"{root}/a"),
+        ("GET", "directories", root),
+        ("PUT", "files", f"{pending}/a"),
+        ("DELETE", "files", f"{pending}/a"),
+        ("POST", "files", f"{pending}/a?action=initiate-upload"),
+        ("PUT", "directories", f"{pending}/d"),
+        ("DELETE", "directories", f"{pending}/d"),
+    ):
         path, _, query = path.partition("?")
         more = {"params": dict([query.split("=")])} if query else {}
         refused(shelf.fs(method, kind, path, stranger, **more), 403, "PERMISSION_DENIED")
@@ -353,9 +362,35 @@ def test_a_signed_url_reveals_no_place_on_the_disk_and_no_secret(folder_shelf: S
 # --- paths -----------------------------------------------------------------------------------------------------------
 
 STEPS = (
-    "..", ".", "", "...", ".. ", "%2e%2e", "%2E%2E", ".%2e", "%252e%252e", "%25252e%25252e", "..\\", "\\..", "..%5c", "%5c..",
-    "..%2f", "%2f..", "%252f..", "．．", "‥", "..／", "%c0%ae%c0%ae", "%uff0e%uff0e", "%u002e%u002e", "\0", "%00", "a\0b", "C:", "\u202e",
-)  # fmt: skip
+    "..",
+    ".",
+    "",
+    "...",
+    ".. ",
+    "%2e%2e",
+    "%2E%2E",
+    ".%2e",
+    "%252e%252e",
+    "%25252e%25252e",
+    "..\\",
+    "\\..",
+    "..%5c",
+    "%5c..",
+    "..%2f",
+    "%2f..",
+    "%252f..",
+    "．．",
+    "‥",
+    "..／",
+    "%c0%ae%c0%ae",
+    "%uff0e%uff0e",
+    "%u002e%u002e",
+    "\0",
+    "%00",
+    "a\0b",
+    "C:",
+    "\u202e",
+)
 CANARY = b"canary-that-no-path-reaches"
 
 
@@ -405,10 +440,15 @@ def test_no_path_in_a_url_leads_out(attacked: tuple[Shelf, str, str], path: str)
     shelf, ready, pending = attacked
     for spelled in spellings(path):
         for root, method, kind, body in (
-            (ready, "GET", b"files", b""), (ready, "GET", b"directories", b""), (pending, "PUT", b"files", b"x"),
-            (pending, "DELETE", b"files", b""), (pending, "POST", b"files", b""), ("", "GET", b"files", b""), ("/Models", "PUT", b"files", b""),
+            (ready, "GET", b"files", b""),
+            (ready, "GET", b"directories", b""),
+            (pending, "PUT", b"files", b"x"),
+            (pending, "DELETE", b"files", b""),
+            (pending, "POST", b"files", b""),
+            ("", "GET", b"files", b""),
+            ("/Models", "PUT", b"files", b""),
             ("/WorkspaceInternal/Mlflow/Artifacts", "GET", b"files", b""),
-        ):  # fmt: skip
+        ):
             query = b"?action=initiate-upload" if method == "POST" else b""
             status, answer = raw(
                 shelf, method, FS.encode() + b"/" + kind + root.encode() + b"/" + spelled + query, body
@@ -430,9 +470,11 @@ def test_no_path_in_a_body_or_query_leads_out(attacked: tuple[Shelf, str, str], 
             full = f"{root}/{spelled}"
             session = {"session_token": upload.id, "start_part_number": 1, "count": 1}
             for route, fields in (
-                ("create-upload-url", {"path": full}), ("create-download-url", {"path": full}),
-                ("create-upload-part-urls", {"path": full, **session}), ("create-abort-upload-url", {"path": full, **session}),
-            ):  # fmt: skip
+                ("create-upload-url", {"path": full}),
+                ("create-download-url", {"path": full}),
+                ("create-upload-part-urls", {"path": full, **session}),
+                ("create-abort-upload-url", {"path": full, **session}),
+            ):
                 answer = shelf.call("POST", f"{FS}/{route}", fields)
                 assert answer.status_code in (200, 400, 404), answer.text
                 if (
@@ -457,10 +499,16 @@ def test_names_and_versions_in_paths_are_checked(folder_shelf: Shelf) -> None:
     root = folder_shelf.ready({"a": b"1"})
     catalog, schema, model = model_of(root).split(".")
     for path in (
-        f"/Models/{catalog}/{schema}/{model}/0/a", f"/Models/{catalog}/{schema}/{model}/-1/a", f"/Models/{catalog}/{schema}/{model}/1.0/a",
-        f"/Models/{catalog}/{schema}/{model}/latest/a", f"/Models/{catalog}/{schema}/{model}/{2**63}/a", f"/Models/{catalog}/{schema}.{model}/x/1/a",
-        f"/Models/{catalog}.{schema}.{model}/x/y/1/a", f"/Models/../{schema}/{model}/1/a", f"/Models/{'c' * 256}/s/m/1/a",
-    ):  # fmt: skip
+        f"/Models/{catalog}/{schema}/{model}/0/a",
+        f"/Models/{catalog}/{schema}/{model}/-1/a",
+        f"/Models/{catalog}/{schema}/{model}/1.0/a",
+        f"/Models/{catalog}/{schema}/{model}/latest/a",
+        f"/Models/{catalog}/{schema}/{model}/{2**63}/a",
+        f"/Models/{catalog}/{schema}.{model}/x/1/a",
+        f"/Models/{catalog}.{schema}.{model}/x/y/1/a",
+        f"/Models/../{schema}/{model}/1/a",
+        f"/Models/{'c' * 256}/s/m/1/a",
+    ):
         refused(folder_shelf.call("POST", f"{FS}/create-download-url", {"path": path}), 400, "INVALID_PARAMETER_VALUE")
     refused(
         folder_shelf.call("POST", f"{FS}/create-download-url", {"path": "/Models/" + "a" * 5000}),
@@ -496,11 +544,19 @@ def test_bodies_of_every_kind_get_a_clear_refusal(folder_shelf: Shelf) -> None:
     root = folder_shelf.pending()
     path = msgspec.json.encode({"path": f"{root}/a"})
     for body, kind in (
-        (b"", "application/json"), (b"[]", "application/json"), (b"null", "application/json"), (b'"x"', "application/json"),
-        (b"{", "application/json"), (b'{"path": 5}', "application/json"), (b'{"path": null}', "application/json"),
-        (path[:-1] + b', "path": "/x"}', "application/json"), (path.replace(b"path", b"Path"), "application/json"),
-        (path, "text/plain"), (path, "application/x-www-form-urlencoded"), (b"\xff", "application/json"),
-    ):  # fmt: skip
+        (b"", "application/json"),
+        (b"[]", "application/json"),
+        (b"null", "application/json"),
+        (b'"x"', "application/json"),
+        (b"{", "application/json"),
+        (b'{"path": 5}', "application/json"),
+        (b'{"path": null}', "application/json"),
+        (path[:-1] + b', "path": "/x"}', "application/json"),
+        (path.replace(b"path", b"Path"), "application/json"),
+        (path, "text/plain"),
+        (path, "application/x-www-form-urlencoded"),
+        (b"\xff", "application/json"),
+    ):
         for route in ("create-upload-url", "create-download-url"):
             answer = folder_shelf.call("POST", f"{FS}/{route}", content=body, headers={"content-type": kind})
             refused(answer, 400, "INVALID_PARAMETER_VALUE")

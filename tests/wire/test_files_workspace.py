@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from databricks.sdk.errors import NotFound
-
 from wire.filing import FS, Shelf, prefix, running_shelf, send
 from wire.serving import refused
 from wire.test_files import MIB, Upload, sdk, small_parts
@@ -116,9 +115,13 @@ def test_strangers_learn_nothing_and_readers_do_not_write(bench: Shelf) -> None:
     bench.fs("PUT", "files", f"{root}/a", content=b"secret")
     _, token = bench.user()
     for method, kind, path in (
-        ("GET", "files", f"{root}/a"), ("HEAD", "directories", root), ("PUT", "files", f"{root}/a"),
-        ("DELETE", "files", f"{root}/a"), ("PUT", "directories", f"{root}/d"), ("DELETE", "directories", f"{root}/d"),
-    ):  # fmt: skip
+        ("GET", "files", f"{root}/a"),
+        ("HEAD", "directories", root),
+        ("PUT", "files", f"{root}/a"),
+        ("DELETE", "files", f"{root}/a"),
+        ("PUT", "directories", f"{root}/d"),
+        ("DELETE", "directories", f"{root}/d"),
+    ):
         answer = bench.fs(method, kind, path, token)
         assert answer.status_code == 404 and b"secret" not in answer.content
         unknown = bench.fs(method, kind, path.replace(run_id, "0" * 32), token)
@@ -134,9 +137,13 @@ def test_ids_that_do_not_belong_together_are_refused(bench: Shelf) -> None:
     run_id = run(bench, mine)
     bench.fs("PUT", "files", f"{root_of(mine, run_id)}/a", content=b"1")
     for path in (
-        root_of(other, run_id), f"{ROOT}/{mine}/LoggedModels/{run_id}/artifacts", f"{ROOT}/{mine}/Runs/{run_id}",
-        f"{ROOT}/{mine}", ROOT, f"{ROOT}/{mine}/Runs/{run_id}/other",
-    ):  # fmt: skip
+        root_of(other, run_id),
+        f"{ROOT}/{mine}/LoggedModels/{run_id}/artifacts",
+        f"{ROOT}/{mine}/Runs/{run_id}",
+        f"{ROOT}/{mine}",
+        ROOT,
+        f"{ROOT}/{mine}/Runs/{run_id}/other",
+    ):
         for method in ("GET", "PUT", "DELETE"):
             refused(bench.fs(method, "files", f"{path}/a", content=b"2" if method == "PUT" else None), 404, "NOT_FOUND")
     around = {"path": f"{root_of(mine, run_id)}/../../{run_id}/artifacts/a"}

@@ -1,6 +1,6 @@
 """The real clients against a real server: databricks-sdk, MLflow's client and MLflow's own protobuf messages.
 
-An error must arrive as the class that programs catch, at once: these clients repeat what they do not recognise for minutes.
+An error must arrive as the class that programs catch, and at once: what these clients do not know, they repeat for minutes.
 """
 
 import time
@@ -26,6 +26,8 @@ from mlflow.utils.rest_utils import extract_all_api_info_for_service
 
 from modelkeep.core.errors import RegistryError, Throttled, Unavailable
 from modelkeep.wire.errors import databricks
+from modelkeep.wire.files.routes import render as files
+from modelkeep.wire.unity.errors import oss
 
 pytestmark = pytest.mark.clients
 
@@ -81,11 +83,11 @@ ERRORS = sorted(set(tree()), key=lambda kind: kind.__name__)
 @pytest.mark.parametrize("kind", ERRORS)
 def test_every_error_has_a_status_and_a_code_that_clients_know(kind: type[RegistryError]) -> None:
     """Whatever securable it is about, and in every face's dialect."""
-    for render in (databricks, native):
+    for render in (databricks, oss, files):
         for securable in ("", "METASTORE", "CATALOG", "SCHEMA", "MODEL", "PRINCIPAL", "TOKEN"):
             status, body = render(kind("Something is wrong.", kind=securable))
-            assert body["error_code"] in ErrorCode.keys(), (render, body)
-            assert body["message"] == "Something is wrong."
+            assert body["error_code"] in set(ErrorCode.keys()), (render, body)
+            assert body["message"].endswith("Something is wrong.")
             assert status in ((429, 503) if kind in REPEATED_ON_PURPOSE else (400, 401, 403, 404, 409))
 
 
@@ -93,9 +95,11 @@ def test_every_error_has_a_status_and_a_code_that_clients_know(kind: type[Regist
 def test_the_sdk_does_not_repeat_a_refusal(kind: type[RegistryError]) -> None:
     """Whatever words of a caller's the message quotes."""
     for quoted in (
-        "Unexpected error", "ClusterNotReadyException", "RPC token bucket limit has been exceeded", "Unknown worker environment",
+        "Unexpected error", "ClusterNotReadyException", "RPC token bucket limit has been exceeded",
+        "Unknown worker environment",
         "Please try again later or try a faster operation.", "There is no worker environment with id 5",
-        "com.databricks.backend.manager.util.UnknownWorkerEnvironmentException", "it does not have any associated worker environments",
+        "com.databricks.backend.manager.util.UnknownWorkerEnvironmentException",
+        "it does not have any associated worker environments",
     ):  # fmt: skip
         status, body = databricks(kind(f"Name '{quoted}' is wrong: {quoted}.", kind="MODEL"))
         response = requests.Response()
@@ -137,7 +141,9 @@ def test_many_pages_are_one_list(server: Server, admin: WorkspaceClient) -> None
 def test_grants_through_the_sdk(server: Server, admin: WorkspaceClient, stranger: dict[str, str]) -> None:
     catalog = new_catalog(server)
     schema = f"{catalog}.ml_team"
-    change = PermissionsChange(principal="stranger@x.io", add=[Privilege.USE_CATALOG, Privilege.EXECUTE, Privilege.BROWSE])
+    change = PermissionsChange(
+        principal="stranger@x.io", add=[Privilege.USE_CATALOG, Privilege.EXECUTE, Privilege.BROWSE]
+    )
     answer = admin.grants.update("catalog", catalog, changes=[change])
     (assigned,) = answer.privilege_assignments or []
     assert assigned.principal == "stranger@x.io"
@@ -182,27 +188,36 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, Callable[[WorkspaceClient, str]
     "schema twice": (errors.ResourceConflict, "SCHEMA_ALREADY_EXISTS", lambda w, c: w.schemas.create("ml_team", c)),
     "not empty": (errors.ResourceConflict, "CATALOG_NOT_EMPTY", lambda w, c: w.catalogs.delete(c)),
     "unknown kind": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.grants.get("share", c)),
-    "no model": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.grants.get("function", f"{c}.ml_team.m")),
+    "no model": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w,
+    c: w.grants.get("function", f"{c}.ml_team.m")),
     "no metastore": (errors.NotFound, "METASTORE_DOES_NOT_EXIST", lambda w, c: w.grants.get("metastore", "nope")),
     "bad privilege": (
         errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
-        lambda w, c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="admin", add=[Privilege.READ_FILES])]),
+        lambda w,
+        c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="admin", add=[Privilege.READ_FILES])]),
     ),
     "no principal": (
         errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST",
-        lambda w, c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="nobody", add=[Privilege.BROWSE])]),
+        lambda w,
+        c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="nobody", add=[Privilege.BROWSE])]),
     ),
     "nothing to change": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.update(c)),
-    "another's owner": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.update(c, owner="nobody")),
-    "page size": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: list(w.catalogs.list(max_results=-1))),
-    "page token": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: list(w.catalogs.list(page_token="x"))),
-    "no route": (errors.NotFound, "ENDPOINT_NOT_FOUND", lambda w, c: w.api_client.do("GET", "/api/2.1/unity-catalog/nothing")),
-    "no verb": (errors.NotFound, "ENDPOINT_NOT_FOUND", lambda w, c: w.api_client.do("PUT", "/api/2.1/unity-catalog/catalogs", body={})),
+    "another's owner": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
+    c: w.catalogs.update(c, owner="nobody")),
+    "page size": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
+    c: list(w.catalogs.list(max_results=-1))),
+    "page token": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
+    c: list(w.catalogs.list(page_token="x"))),
+    "no route": (errors.NotFound, "ENDPOINT_NOT_FOUND", lambda w,
+    c: w.api_client.do("GET", "/api/2.1/unity-catalog/nothing")),
+    "no verb": (errors.NotFound, "ENDPOINT_NOT_FOUND", lambda w,
+    c: w.api_client.do("PUT", "/api/2.1/unity-catalog/catalogs", body={})),
     "large body": (
         errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
         lambda w, c: w.api_client.do("POST", "/api/2.1/unity-catalog/catalogs", body={"name": "x" * 10_000_000}),
     ),
-    "words that are retried": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.create("Unexpected error")),
+    "words that are retried": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
+    c: w.catalogs.create("Unexpected error")),
     "other words": (
         errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
         lambda w, c: w.grants.get("ClusterNotReadyException", c),
@@ -222,10 +237,12 @@ def test_refusals_through_the_sdk(server: Server, stranger: dict[str, str]) -> N
     catalog = new_catalog(server)
     other = server.sdk(stranger["DATABRICKS_TOKEN"])
     for call in (
-        lambda: other.catalogs.get(catalog), lambda: other.catalogs.create("mine"), lambda: other.schemas.create("s", catalog),
+        lambda: other.catalogs.get(catalog), lambda: other.catalogs.create("mine"),
+        lambda: other.schemas.create("s", catalog),
         lambda: other.catalogs.delete(catalog, force=True), lambda: list(other.schemas.list(catalog)),
         lambda: other.catalogs.update(catalog, owner="stranger@x.io"), lambda: other.schemas.get(f"{catalog}.ml_team"),
-        lambda: other.grants.update("catalog", catalog, changes=[PermissionsChange(principal="stranger@x.io", add=[Privilege.BROWSE])]),
+        lambda: other.grants.update("catalog", catalog,
+        changes=[PermissionsChange(principal="stranger@x.io", add=[Privilege.BROWSE])]),
     ):  # fmt: skip
         with fails(errors.PermissionDenied, code="PERMISSION_DENIED"):
             call()
@@ -256,18 +273,24 @@ MLFLOW_CALLS: dict[str, tuple[str, str, Callable[[MlflowClient, str], Any]]] = {
     "tag value": ("INVALID_PARAMETER_VALUE", "1000", lambda c, m: c.set_registered_model_tag(m, "a", "v" * 1001)),
     "tag of no version": ("RESOURCE_DOES_NOT_EXIST", "'9'", lambda c, m: c.set_model_version_tag(m, "9", "a", "v")),
     "alias of no version": ("RESOURCE_DOES_NOT_EXIST", "'9'", lambda c, m: c.set_registered_model_alias(m, "a", "9")),
-    "alias that reads like a version": ("INVALID_PARAMETER_VALUE", "v1", lambda c, m: c.set_registered_model_alias(m, "v1", "1")),
-    "alias with a line break": ("INVALID_PARAMETER_VALUE", "alias", lambda c, m: c.set_registered_model_alias(m, "prod\n", "1")),
+    "alias that reads like a version": ("INVALID_PARAMETER_VALUE", "v1", lambda c,
+    m: c.set_registered_model_alias(m, "v1", "1")),
+    "alias with a line break": ("INVALID_PARAMETER_VALUE", "alias", lambda c,
+    m: c.set_registered_model_alias(m, "prod\n", "1")),
     "version that is none": ("INVALID_PARAMETER_VALUE", "positive", lambda c, m: c.get_model_version(m, "abc")),
     "version zero": ("INVALID_PARAMETER_VALUE", "positive", lambda c, m: c.delete_model_version(m, "0")),
     "version too large": ("INVALID_PARAMETER_VALUE", "positive", lambda c, m: c.get_model_version(m, str(2**63))),
     "filter": ("INVALID_PARAMETER_VALUE", "Filter field", lambda c, m: c.search_model_versions("color = 'red'")),
-    "short filter": ("INVALID_PARAMETER_VALUE", "specify all three levels", lambda c, m: c.search_model_versions("name = 'iris'")),
-    "page size": ("INVALID_PARAMETER_VALUE", "max_results", lambda c, m: c.search_model_versions(f"name = '{m}'", max_results=-1)),
+    "short filter": ("INVALID_PARAMETER_VALUE", "specify all three levels", lambda c,
+    m: c.search_model_versions("name = 'iris'")),
+    "page size": ("INVALID_PARAMETER_VALUE", "max_results", lambda c,
+    m: c.search_model_versions(f"name = '{m}'", max_results=-1)),
     "rename elsewhere": ("INVALID_PARAMETER_VALUE", "schema", lambda c, m: c.rename_registered_model(m, "a.b.c")),
     "description": ("RESOURCE_LIMIT_EXCEEDED", "65535", lambda c, m: c.update_registered_model(m, "d" * 70_000)),
-    "words that are retried": ("INVALID_PARAMETER_VALUE", "Tag key", lambda c, m: c.set_registered_model_tag(m, "Unexpected error=1", "v")),
-    "more such words": ("INVALID_PARAMETER_VALUE", "filter", lambda c, m: c.search_model_versions("ClusterNotReadyException")),
+    "words that are retried": ("INVALID_PARAMETER_VALUE", "Tag key", lambda c,
+    m: c.set_registered_model_tag(m, "Unexpected error=1", "v")),
+    "more such words": ("INVALID_PARAMETER_VALUE", "filter", lambda c,
+    m: c.search_model_versions("ClusterNotReadyException")),
 }  # fmt: skip
 
 
@@ -297,11 +320,14 @@ def test_mlflow_words_for_what_the_catalog_has_not(client: MlflowClient, model: 
         client.get_latest_versions(model)
 
 
-def test_mlflow_refusals(server: Server, stranger: dict[str, str], client: MlflowClient, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_refusals(
+    server: Server, stranger: dict[str, str], client: MlflowClient, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", stranger["DATABRICKS_TOKEN"])
     other = MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")
     for call in (
-        lambda: other.get_registered_model(model), lambda: other.create_registered_model(model), lambda: other.delete_registered_model(model),
+        lambda: other.get_registered_model(model), lambda: other.create_registered_model(model),
+        lambda: other.delete_registered_model(model),
         lambda: other.get_model_version(model, "1"), lambda: other.set_registered_model_alias(model, "a", "1"),
         lambda: other.create_registered_model(f"{model}2"), lambda: other.rename_registered_model(model, "mine"),
     ):  # fmt: skip
@@ -330,7 +356,9 @@ def test_harmless_repetitions_through_mlflow(client: MlflowClient, model: str) -
 def calls() -> dict[str, tuple[str, str, Any]]:
     """Every call of the protocol: the request message's name -> (method, path below the face, the answer's message)."""
     ways = extract_all_api_info_for_service(UcModelRegistryService, "/api/2.0")
-    answers = {m.input_type.name: getattr(messages, m.output_type.name) for m in UcModelRegistryService.DESCRIPTOR.methods}
+    answers = {
+        m.input_type.name: getattr(messages, m.output_type.name) for m in UcModelRegistryService.DESCRIPTOR.methods
+    }
     return {
         request.__name__: (method, path.removeprefix("/api/2.0/mlflow/unity-catalog/"), answers[request.__name__])
         for request, ((path, method),) in ways.items()
@@ -342,19 +370,24 @@ def test_every_answer_is_the_message_that_mlflow_parses(server: Server, model: s
     named, numbered = {"name": model}, {"name": model, "version": "1"}
     alias = {**named, "alias": "champion"}
     fields: dict[str, dict[str, Any]] = {
-        "CreateRegisteredModelRequest": {"name": f"{model}_p", "description": "d", "tags": [{"key": "a", "value": "b"}]},
+        "CreateRegisteredModelRequest": {"name": f"{model}_p", "description": "d",
+        "tags": [{"key": "a", "value": "b"}]},
         "UpdateRegisteredModelRequest": {**named, "description": "é"},
         "SetRegisteredModelAliasRequest": {**alias, "version": "1"},
         "SetRegisteredModelTagRequest": {**named, "key": "k", "value": "1"},
         "SetModelVersionTagRequest": {**numbered, "key": "k", "value": "1"},
-        "CreateModelVersionRequest": {**named, "source": "s", "description": "d", "tags": [{"key": "a", "value": "b"}], "run_id": "r"},
+        "CreateModelVersionRequest": {**named, "source": "s", "description": "d", "tags": [{"key": "a", "value": "b"}],
+        "run_id": "r"},
         "UpdateModelVersionRequest": {**numbered, "description": "d"},
-        "GetRegisteredModelRequest": named, "SearchRegisteredModelsRequest": {"max_results": 5}, "GetModelVersionRequest": numbered,
+        "GetRegisteredModelRequest": named, "SearchRegisteredModelsRequest": {"max_results": 5},
+        "GetModelVersionRequest": numbered,
         "SearchModelVersionsRequest": {"filter": f"name = '{model}'"}, "GetModelVersionDownloadUriRequest": numbered,
         "GetModelVersionByAliasRequest": alias, "IsDatabricksSdkModelsArtifactRepositoryEnabledRequest": {},
-        "GenerateTemporaryModelVersionCredentialsRequest": {**numbered, "operation": "MODEL_VERSION_OPERATION_READ_WRITE"},
+        "GenerateTemporaryModelVersionCredentialsRequest": {**numbered,
+        "operation": "MODEL_VERSION_OPERATION_READ_WRITE"},
         "EmitModelVersionLineageRequest": {**numbered, "model_version_lineage_info": {"direction": "DOWNSTREAM"}},
-        "DeleteModelVersionTagRequest": {**numbered, "key": "k"}, "DeleteRegisteredModelTagRequest": {**named, "key": "k"},
+        "DeleteModelVersionTagRequest": {**numbered, "key": "k"},
+        "DeleteRegisteredModelTagRequest": {**named, "key": "k"},
         "DeleteRegisteredModelAliasRequest": alias,
     }  # fmt: skip
     protocol = calls()
@@ -363,13 +396,18 @@ def test_every_answer_is_the_message_that_mlflow_parses(server: Server, model: s
         got = server.face_b(method, path, sent)
         assert got.status_code == 200, (name, got.text)
         ParseDict(got.json(), answer())
-    filled = ParseDict(server.face_b("GET", "model-versions/get", numbered).json(), messages.GetModelVersionResponse()).model_version
+    filled = ParseDict(
+        server.face_b("GET", "model-versions/get", numbered).json(), messages.GetModelVersionResponse()
+    ).model_version
     assert (filled.version, filled.status, filled.model_id[:2]) == ("1", messages.PENDING_REGISTRATION, "m-")
     assert filled.creation_timestamp > 1_700_000_000_000
     # Without files no finalize; what is deleted, is deleted last.
     refused = server.face_b(*protocol.pop("FinalizeModelVersionRequest")[:2], numbered)
     assert refused.json()["error_code"] == "INVALID_PARAMETER_VALUE"
-    for name, sent in (("DeleteModelVersionRequest", {**named, "version": "2"}), ("DeleteRegisteredModelRequest", {"name": f"{model}_p"})):
+    for name, sent in (
+        ("DeleteModelVersionRequest", {**named, "version": "2"}),
+        ("DeleteRegisteredModelRequest", {"name": f"{model}_p"}),
+    ):
         method, path, answer = protocol.pop(name)
         ParseDict(server.face_b(method, path, sent).json(), answer())
     assert protocol == {}, "calls of the protocol that this test does not know"
@@ -387,7 +425,11 @@ def test_a_user_reaches_what_was_granted_and_no_more(server: Server, model: str,
     """The grants of the native face are those that the registry face obeys."""
     catalog, schema, _ = model.split(".")
     token = stranger["DATABRICKS_TOKEN"]
-    for kind, name, privilege in (("catalog", catalog, "USE_CATALOG"), ("schema", f"{catalog}.{schema}", "USE_SCHEMA"), ("function", model, "EXECUTE")):
+    for kind, name, privilege in (
+        ("catalog", catalog, "USE_CATALOG"),
+        ("schema", f"{catalog}.{schema}", "USE_SCHEMA"),
+        ("function", model, "EXECUTE"),
+    ):
         assert server.face_b("GET", "registered-models/get", {"name": model}, token).status_code == 403
         allow(server, "stranger@x.io", kind, name, privilege)
     assert server.face_b("GET", "registered-models/get", {"name": model}, token).status_code == 200

@@ -8,15 +8,13 @@ import msgspec
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor, Link, blocked_at, decide, decide_inside, knows
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
-from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName
+from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import Ctx, On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.store import securables
 from modelkeep.store.db import Database, Tx, now_ms
-
-_MISSING = {Kind.CATALOG: "Catalog", Kind.SCHEMA: "Schema", Kind.MODEL: "Routine or Model", Kind.METASTORE: "Metastore"}
 
 
 class Engine:
@@ -96,7 +94,7 @@ class Engine:
             if chain is None:
                 chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
             if op.creates and index == 0 and len(chain) > len(name.parts) and not blocked_at(chain[:-1]) and knows(chain):
-                raise AlreadyExists(f"{_MISSING[name.kind]} '{name}' already exists.", kind=name.kind)
+                raise AlreadyExists(f"{RULES[name.kind].label} '{name}' already exists.", kind=name.kind)
             found.append(self._checked(on, name, chain))
         for securable in found:
             if securable is not None:
@@ -110,7 +108,7 @@ class Engine:
         except (NotFound, PermissionDenied) as error:
             hidden = name.parent if on.parent else name
             if self._conceal and hidden.parts:
-                raise Concealed(missing(hidden).message, kind=hidden.kind) from error
+                raise Concealed(missing(str(hidden)).message, kind=hidden.kind) from error
             raise
 
     async def reachable(self, tx: Tx, actor: Actor, on: On, name: FullName) -> Securable | None:
@@ -135,14 +133,8 @@ def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
     if len(chain) < wanted:
         if blocked := blocked_at(chain):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
-        raise missing(FullName(name.parts[: len(chain)]))
+        raise missing(".".join(name.parts[: len(chain)]))
     decision = (decide_inside if on.parent else decide)(on.need, chain)
     if not decision.allowed:
         raise PermissionDenied(decision.reason, kind=name.kind)
     return chain[-1].securable
-
-
-def missing(name: FullName) -> NotFound:
-    """In the words of Databricks: `Routine or Model 'a.b.c' does not exist.`"""
-    kind = BY_DEPTH[len(name.parts)]
-    return NotFound(f"{_MISSING[kind]} '{name}' does not exist.", kind=kind)

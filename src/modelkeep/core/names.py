@@ -9,7 +9,7 @@ import unicodedata
 
 import msgspec
 
-from modelkeep.core.errors import BadName, InvalidArgument, LimitExceeded, NotThreeLevels
+from modelkeep.core.errors import BadName, InvalidArgument, LimitExceeded, NotFound, NotThreeLevels
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 
 MAX_NAME = 255  # characters, of one part
@@ -50,6 +50,12 @@ class FullName(msgspec.Struct, frozen=True):
 
 
 METASTORE = FullName(())
+
+
+def missing(full_name: str) -> NotFound:
+    """In the words of Databricks: `Routine or Model 'a.b.c' does not exist.`"""
+    kind = BY_DEPTH[full_name.count(".") + 1 if full_name else 0]
+    return NotFound(f"{RULES[kind].label} '{full_name}' does not exist.", kind=kind)
 
 
 def fold(part: str, kind: Kind) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -9,6 +10,7 @@ import msgspec
 
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.authz import Actor, Link, Need
+from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Metric, Param, Securable
 from modelkeep.core.names import FullName, Limits
@@ -139,8 +141,10 @@ class Ctx:
         self._undo.append(action)
 
     async def run_undo(self) -> None:
+        """All of them, the last first. What one cannot undo, because its storage is away, `modelkeep check` finds."""
         for action in reversed(self._undo):
-            await action()
+            with suppress(RegistryError):
+                await action()
 
 
 class Named(msgspec.Struct, frozen=True):

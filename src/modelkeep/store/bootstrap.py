@@ -5,6 +5,7 @@ import secrets
 import msgspec
 
 from modelkeep.core.authz import Actor
+from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.store import principals, securables
@@ -34,7 +35,7 @@ async def deployment(db: Database) -> Deployment:
         try:
             async with db.write() as tx:
                 return await _first_start(tx)
-        except UniqueViolation:
+        except (UniqueViolation, AlreadyExists):
             return await deployment(db)
     return msgspec.json.decode(row[0], type=Deployment)
 

@@ -167,13 +167,14 @@ async def below(tx: Tx, set_id: str, directory: str) -> list[ArtifactFile]:
 async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) -> tuple[list[Entry], str]:
     """Up to `limit` entries of a directory ('' is the root), sorted as their paths are; and where to go on ('' at the end).
 
-    Each statement is a range of the primary key, and what lies below a directory is jumped over, however much it is.
+    Each statement is a range of the primary key; what lies below a directory is jumped over, however much it is.
     """
     prefix = f"{directory}/" if directory else ""
     start, found = after or prefix, list[Entry]()
     while True:
         rows = await tx.all(
-            "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start ORDER BY path LIMIT :limit",
+            "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start "
+            "ORDER BY path LIMIT :limit",
             set=set_id, start=start, limit=limit + 1 - len(found),
         )  # fmt: skip
         for path, size, modified_at in rows:

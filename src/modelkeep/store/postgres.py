@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.core.errors import Conflict, Unavailable
 from modelkeep.store.db import Row, UniqueViolation
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class _Tx:
             return await self._connection.execute(_translate(sql).encode(), params)
         except psycopg.errors.UniqueViolation as error:
             raise UniqueViolation(error.diag.constraint_name or str(error)) from error
+        except psycopg.errors.ForeignKeyViolation as error:
+            raise Conflict("Something that this request refers to was made or deleted meanwhile. Try again.") from error
 
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
         return await (await self._execute(sql, params)).fetchall()
@@ -87,6 +89,7 @@ class PostgresDatabase:
         try:
             async with self._pool.connection() as connection:
                 await connection.set_read_only(read_only)
+                await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ if read_only else None)
                 yield _Tx(connection)
         except (psycopg_pool.PoolTimeout, psycopg.OperationalError) as error:
             raise Unavailable("The database does not answer. Try again in a moment.") from error

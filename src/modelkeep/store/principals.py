@@ -111,8 +111,14 @@ async def groups_of(tx: Tx, principal_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def _one_at_a_time(tx: WriteTx) -> None:
+    """Changes of memberships queue here: each derives closure rows from those that the one before it left."""
+    await tx.run("UPDATE principals SET active = active WHERE name_key = :everyone", everyone=ACCOUNT_USERS)
+
+
 async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
     """Raises InvalidArgument where the group would contain itself."""
+    await _one_at_a_time(tx)
     if await tx.one(
         "SELECT 1 FROM membership_closure WHERE member_id = :group AND group_id = :member", group=group.id, member=member.id
     ):
@@ -140,6 +146,7 @@ async def any_account_admin(tx: Tx) -> bool:
 
 
 async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
+    await _one_at_a_time(tx)
     await tx.run(
         "DELETE FROM memberships WHERE group_id = :group AND member_id = :member", group=group.id, member=member.id
     )
@@ -166,6 +173,7 @@ async def _rebuild(tx: WriteTx, member_id: str) -> None:
 
 async def delete(tx: WriteTx, principal: Principal) -> None:
     """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
+    await _one_at_a_time(tx)
     owned = await tx.one("SELECT name FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id)
     if owned:
         raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")

@@ -9,7 +9,7 @@ from modelkeep.core.authz import Link
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName
+from modelkeep.core.names import FullName, missing
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 
 _COLUMNS = (
@@ -151,6 +151,15 @@ async def rename(tx: WriteTx, securable: Securable, new: FullName, by: str, at: 
         )  # fmt: skip
     except UniqueViolation as error:
         raise AlreadyExists(f"{RULES[securable.kind].label} '{new}' already exists.", kind=securable.kind) from error
+
+
+async def lock(tx: WriteTx, securable: Securable) -> None:
+    """Hold the row until commit: changes that read, decide and write queue on it (SQLite has one writer anyway).
+
+    Lock the model before any artifact set. Raises NotFound where the securable is gone by then.
+    """
+    if not await tx.run("UPDATE securables SET updated_at = updated_at WHERE id = :id", id=securable.id):
+        raise missing(securable.full_name)
 
 
 async def has_children(tx: Tx, securable: Securable) -> bool:

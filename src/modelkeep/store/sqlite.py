@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,17 +114,13 @@ class SqliteDatabase:
             writer = self._writer
             if writer is None:
                 raise Unavailable("The database is closed: the server is stopping.")
-            await _in_thread(writer, "BEGIN IMMEDIATE")
             try:
+                await _in_thread(writer, "BEGIN IMMEDIATE")
                 yield _WriteTx(writer)
+                await _in_thread(writer, "COMMIT")
             except BaseException:
-                writer.execute("ROLLBACK")
-                raise
-            commit = asyncio.ensure_future(_in_thread(writer, "COMMIT"))
-            try:
-                await asyncio.shield(commit)
-            except asyncio.CancelledError:
-                await commit  # a commit is finished even where its request is cancelled; only then is the writer free
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
                 raise
 
     async def script(self, statements: list[str]) -> None:
@@ -134,9 +130,14 @@ class SqliteDatabase:
 
 
 async def _in_thread(connection: sqlite3.Connection, statement: str) -> None:
+    """Finished even where its request is cancelled meanwhile: only then is the writer free."""
+    work = asyncio.ensure_future(asyncio.to_thread(connection.execute, statement))
     try:
-        await asyncio.to_thread(connection.execute, statement)
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((work,))
+        raise
     except sqlite3.OperationalError as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
         raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
+from modelkeep.core.names import missing
 from modelkeep.store.db import Tx, WriteTx
 from modelkeep.store.securables import READ_MODEL, reached
 
@@ -38,11 +39,15 @@ async def registered(tx: Tx, model: Securable) -> RegisteredModel:
 
 
 async def next_number(tx: WriteTx, model: Securable) -> int:
-    """The next version number: counted on the model's row, so that parallel creates queue and numbers are never reused."""
+    """The next version number: counted on the model's row, so that parallel creates queue and numbers are never reused.
+
+    Raises NotFound where the model is gone by then.
+    """
     row = await tx.one(
         "UPDATE securables SET last_version = last_version + 1 WHERE id = :id RETURNING last_version", id=model.id
     )
-    assert row is not None
+    if row is None:
+        raise missing(model.full_name)
     return row[0]
 
 
@@ -79,20 +84,13 @@ async def set_status(tx: WriteTx, version: ModelVersion, status: Status, message
     return changed == 1
 
 
-async def delete(tx: WriteTx, version: ModelVersion) -> None:
-    """The version with its aliases, tags and lineage; its artifact set is the caller's to release."""
+async def delete(tx: WriteTx, version: ModelVersion) -> list[str]:
+    """The version with its aliases, tags and lineage. The artifact set that the caller is to release, if it still had one."""
     where = {"model": version.model_id, "version": version.version}
     for table, model in (("aliases", "model_id"), ("tags", "securable_id"), ("lineage", "model_id")):
         await tx.run(f"DELETE FROM {table} WHERE {model} = :model AND version = :version", **where)
-    await tx.run("DELETE FROM model_versions WHERE id = :id", id=version.id)
-
-
-async def sets_of_model(tx: Tx, model_id: str) -> list[str]:
-    """The artifact set of each version of a model (a set twice where two versions share it)."""
-    rows = await tx.all(
-        "SELECT artifact_set_id FROM model_versions WHERE model_id = :model AND artifact_set_id IS NOT NULL", model=model_id
-    )
-    return [row[0] for row in rows]
+    rows = await tx.all("DELETE FROM model_versions WHERE id = :id RETURNING artifact_set_id", id=version.id)
+    return [row[0] for row in rows if row[0]]
 
 
 async def set_of_version(tx: Tx, version_id: str) -> str:
@@ -101,8 +99,10 @@ async def set_of_version(tx: Tx, version_id: str) -> str:
     return row[0] if row else ""
 
 
-async def delete_all(tx: WriteTx, model_id: str) -> int:
-    return await tx.run("DELETE FROM model_versions WHERE model_id = :model", model=model_id)
+async def delete_all(tx: WriteTx, model_id: str) -> tuple[int, list[str]]:
+    """How many there were, and the artifact set of each, for the caller to release (twice where two versions share it)."""
+    rows = await tx.all("DELETE FROM model_versions WHERE model_id = :model RETURNING artifact_set_id", model=model_id)
+    return len(rows), [row[0] for row in rows if row[0]]
 
 
 async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelkeep.wire.http import Response
 
-# Everything comes from this server; charts need styles, workers and code of their own making.
+# Everything comes from this server; charts need styles and workers of their own making, no code.
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self' blob:; manifest-src 'self'; "

@@ -188,6 +188,6 @@ async def delete_container(ctx: Ctx, req: DeleteContainer, found: Securable) -> 
     if not req.force and await securables.has_children(ctx.tx, found):
         raise NotEmpty(f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force.", kind=found.kind)
     for model_id in await securables.models_below(ctx.tx, found):
-        await models.release_files(ctx, await versions.sets_of_model(ctx.tx, model_id))
-        await versions.delete_all(ctx.tx, model_id)
+        _, sets = await versions.delete_all(ctx.tx, model_id)
+        await models.release_files(ctx, sets)
     await securables.delete(ctx.tx, found)

@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
-from modelkeep.core.errors import AlreadyExists, FileNotFound, NotEmpty, RegistryError, WrongState
+from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, NotEmpty, RegistryError, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
@@ -358,6 +358,7 @@ async def delete_directory(ctx: Ctx, req: DeleteDirectory, model: Securable | No
 # --- writing through this server to a store that clients talk to themselves ------------------------------------------
 
 _PART = 16 * 1024 * 1024  # bytes; all parts but the last have this size, as some stores insist
+_MOST_PARTS = 9_999  # and a last one: S3's own limit
 
 
 async def _stage(ctx: Ctx, site: Site, path: str, body: AsyncIterator[bytes]) -> Stored:
@@ -374,6 +375,8 @@ async def _stage(ctx: Ctx, site: Site, path: str, body: AsyncIterator[bytes]) ->
                 ctx.undo(partial(blobs.abort_multipart, site.set_id, path, upload))
             part = bytes(memoryview(rest)[:_PART])
             del rest[:_PART]
+            if len(parts) == _MOST_PARTS:
+                raise LimitExceeded("The file is too large for one PUT. Set MODELKEEP_FILES_API=1 to send parts.")
             parts.append((len(parts) + 1, await blobs.write_part(site.set_id, path, upload, len(parts) + 1, part)))
     segment = Segment(path, size, digest.hexdigest())
     if not upload:

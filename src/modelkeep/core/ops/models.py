@@ -185,8 +185,8 @@ async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Sec
 
 async def delete_model(ctx: Ctx, req: DeleteModel, model: Securable) -> None:
     """With all versions; files go when no other version refers to them."""
-    sets = await versions.sets_of_model(ctx.tx, model.id)
-    gone = await versions.delete_all(ctx.tx, model.id)
+    await securables.lock(ctx.tx, model)
+    gone, sets = await versions.delete_all(ctx.tx, model.id)
     if gone and not req.force:
         raise NotEmpty(f"Routine or Model '{req.name}' has {gone} versions. Delete them first, or ask with force.", kind=model.kind)
     ctx.changed("versions", gone, 0)
@@ -196,17 +196,17 @@ async def delete_model(ctx: Ctx, req: DeleteModel, model: Securable) -> None:
 
 async def release_files(ctx: Ctx, sets: Sequence[str]) -> None:
     """One reference less for each; a set without any is purged by a job, queued in this very transaction."""
-    for set_id in sets:
+    for set_id in sorted(sets):  # in one order for all, so that no two requests wait for each other
         if await files.release(ctx.tx, set_id):
             await jobs.enqueue(ctx.tx, "purge", set_id, ctx.now)
 
 
 async def set_alias(ctx: Ctx, req: SetAlias, model: Securable) -> None:
     check_alias(req.alias)
+    await securables.lock(ctx.tx, model)
     if await versions.by_number(ctx.tx, model, req.version) is None:
         raise no_version(req.name, req.version)
     limit = ctx.services.limits.aliases_per_model
-    await lock(ctx, model)
     if await versions.count_aliases(ctx.tx, model, req.alias) >= limit:
         raise LimitExceeded(f"Model '{req.name}' has {limit} aliases, the most a model can have. Delete one first.")
     ctx.changed(f"alias {req.alias}", await versions.alias_target(ctx.tx, model, req.alias), req.version)
@@ -215,11 +215,12 @@ async def set_alias(ctx: Ctx, req: SetAlias, model: Securable) -> None:
 
 async def delete_alias(ctx: Ctx, req: DeleteAlias, model: Securable) -> None:
     """An absent alias is no error: clients deliver a DELETE twice."""
+    await securables.lock(ctx.tx, model)
     ctx.changed(f"alias {req.alias}", await versions.delete_alias(ctx.tx, model, req.alias), None)
 
 
 async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
-    await lock(ctx, found)
+    await securables.lock(ctx.tx, found)
     version = None if req.version is None else await versions.by_number(ctx.tx, found, req.version)
     if req.version is not None and version is None:
         raise no_version(req.name, req.version)
@@ -271,11 +272,6 @@ def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
     limit = ctx.services.limits.tags_per_securable
     if len(tags) > limit:
         raise LimitExceeded(f"{len(tags)} tags were given; at most {limit} are allowed.")
-
-
-async def lock(ctx: Ctx, securable: Securable) -> None:
-    """Changes that read, decide and write queue on the securable's row (PostgreSQL; SQLite has one writer anyway)."""
-    await ctx.tx.run("UPDATE securables SET updated_at = updated_at WHERE id = :id", id=securable.id)
 
 
 def no_version(name: FullName, version: int | str) -> NotFound:

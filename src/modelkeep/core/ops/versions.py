@@ -224,11 +224,10 @@ async def update_version(ctx: Ctx, req: UpdateVersion, model: Securable) -> Mode
 
 
 async def delete_version(ctx: Ctx, req: DeleteVersion, model: Securable) -> None:
+    await securables.lock(ctx.tx, model)
     version = await _fetch(ctx, model, req.name, req.version)
     ctx.changed("version", version.version, None)
-    await versions.delete(ctx.tx, version)
-    if version.artifact_set_id:
-        await models.release_files(ctx, [version.artifact_set_id])
+    await models.release_files(ctx, await versions.delete(ctx.tx, version))
 
 
 # --- finalize --------------------------------------------------------------------------------------------------------
@@ -296,6 +295,7 @@ def _same_bytes(one: ArtifactFile, other: ArtifactFile) -> bool:
 
 
 async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> ModelVersion:
+    await securables.lock(ctx.tx, model)
     version = await _fetch(ctx, model, req.name, req.version)
     if version.status == Status.READY:
         return version  # delivered twice: harmless
@@ -312,10 +312,11 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         await files.replace_manifest(ctx.tx, version.artifact_set_id, manifest)
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
     set_id, provenance = await _settle_copy(ctx, version, manifest)
-    await versions.set_status(
+    if not await versions.set_status(
         ctx.tx, version, Status.READY, "", ctx.actor.name, ctx.now,
         signature=checked.signature, artifact_set_id=set_id, copied_from=provenance,
-    )  # fmt: skip
+    ):  # fmt: skip
+        raise Conflict(f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again.")
     if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
         await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
     if set_id == version.artifact_set_id and ctx.services.blobs.direct:
@@ -350,8 +351,8 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
     original = await _fetch(ctx, source, req.name, req.version)
     if original.status != Status.READY:
         raise WrongState(f"Version {req.version} of '{req.name}' is {original.status}: only a READY version can be copied.")
-    await files.share(ctx.tx, original.artifact_set_id)
     number = await versions.next_number(ctx.tx, destination)
+    await files.share(ctx.tx, original.artifact_set_id)
     version = _new(
         ctx, destination, number, status=Status.READY, source=f"models:/{req.name}/{req.version}", run_id=original.run_id,
         experiment_id=original.experiment_id, workspace_id=original.workspace_id, logged_model_id=original.logged_model_id,
