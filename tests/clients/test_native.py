@@ -108,9 +108,16 @@ def test_model_versions_and_aliases(server: Server, catalog: str) -> None:
 def test_entity_tag_assignments(server: Server, catalog: str) -> None:
     w, name = server.sdk(), f"{catalog}.ml_team.iris"
     made_by_b(server, name)
-    for entity, of in (("catalogs", catalog), ("schemas", f"{catalog}.ml_team"), ("functions", name), ("registered_models", name)):
+    for entity, of in (
+        ("catalogs", catalog),
+        ("schemas", f"{catalog}.ml_team"),
+        ("functions", name),
+        ("registered_models", name),
+    ):
         key = f"cost center {entity}"
-        made = w.entity_tag_assignments.create(EntityTagAssignment(entity_type=entity, entity_name=of, tag_key=key, tag_value="1"))
+        made = w.entity_tag_assignments.create(
+            EntityTagAssignment(entity_type=entity, entity_name=of, tag_key=key, tag_value="1")
+        )
         assert (made.tag_value, w.entity_tag_assignments.get(entity, of, key).tag_value) == ("1", "1")
         changed = EntityTagAssignment(entity_type=entity, entity_name=of, tag_key=key, tag_value="2")
         assert w.entity_tag_assignments.update(entity, of, key, changed, "tag_value").tag_value == "2"

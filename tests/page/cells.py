@@ -67,9 +67,9 @@ def _version(page: Names, name: str, version: object) -> Any:
 @contextlib.contextmanager
 def _one_new_version(page: Names, name: str) -> Iterator["Made"]:
     """Yields what holds, once the context is left, the version that was made in it."""
-    before, made = page.versions(name), Made()
+    before, made = page.version_numbers(name), Made()
     yield made
-    after = page.versions(name)
+    after = page.version_numbers(name)
     assert after[:-1] == before, (before, after)
     made.version = _version(page, name, after[-1])
 
@@ -118,7 +118,7 @@ def alias_is_set_moved_read_and_deleted(page: Names) -> Iterator[None]:
     assert page.values[2].version == "2", page.values  # read after it moved from 1 to 2
     assert "Champion" in page.values[2].aliases
     assert _is_gone(page.client.get_model_version_by_alias, IRIS, "Champion")
-    assert page.versions(IRIS)[:3] == [1, 2, 3]
+    assert page.version_numbers(IRIS)[:3] == [1, 2, 3]
 
 
 @cell("load_model", "predict")
@@ -159,9 +159,9 @@ def lineage_of_a_table_is_recorded(page: Names) -> Iterator[None]:
 def model_is_renamed(page: Names) -> Iterator[None]:
     new = page.placeholders["new-model-name"]
     yield
-    assert page.values[-1].name == new
+    assert page.client.get_registered_model(new).name == new
     assert page.client.get_registered_model(new).aliases == {"Champion": "3"}
-    assert page.versions(new)[:3] == [1, 2, 3]
+    assert page.version_numbers(new)[:3] == [1, 2, 3]
     assert _is_gone(page.client.get_registered_model, IRIS)
 
 
@@ -176,9 +176,9 @@ def version_is_copied(page: Names) -> Iterator[None]:
 
 @cell("delete_model_version")
 def versions_are_deleted(page: Names) -> Iterator[None]:
-    assert page.versions(IRIS)[:3] == [1, 2, 3]
+    assert page.version_numbers(IRIS)[:3] == [1, 2, 3]
     yield
-    assert not {1, 2, 3} & set(page.versions(IRIS))
+    assert not {1, 2, 3} & set(page.version_numbers(IRIS))
     assert _is_gone(page.mlflow.pyfunc.load_model, f"models:/{IRIS}/1")
 
 
@@ -186,7 +186,7 @@ def versions_are_deleted(page: Names) -> Iterator[None]:
 def model_is_deleted(page: Names) -> Iterator[None]:
     yield
     assert _is_gone(page.client.get_registered_model, IRIS)
-    assert page.versions(IRIS) == []
+    assert page.version_numbers(IRIS) == []
 
 
 @cell(
@@ -226,7 +226,7 @@ def models_are_listed(page: Names) -> Iterator[None]:
 
 @cell("search_model_versions", "pprint")
 def versions_are_searched(page: Names) -> Iterator[None]:
-    expected = page.versions(IRIS)
+    expected = page.version_numbers(IRIS)
     yield
     assert len(expected) >= 3
     assert page.values[-1] == [None] * len(expected)  # pprint of each

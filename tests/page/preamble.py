@@ -14,7 +14,7 @@ X, y = load_iris(return_X_y=True, as_frame=True)
 test_x = X.iloc[40:60]
 
 
-def versions(name: str) -> list[int]:
+def version_numbers(name: str) -> list[int]:
     return sorted(int(found.version) for found in client.search_model_versions(f"name='{name}'"))
 
 
@@ -32,20 +32,23 @@ for catalog in {"prod", "staging"} - existing:
     workspace.catalogs.create(catalog)
     workspace.schemas.create("ml_team", catalog)
 
-if versions(model_name)[:3] != [1, 2, 3]:
+if version_numbers(model_name)[:3] != [1, 2, 3]:
     if any(model.name == model_name for model in client.search_registered_models()):
         client.delete_registered_model(model_name)
     for depth in 1, 2, 3:
         register(model_name, depth)
-if not versions(staged):
+if not version_numbers(staged):
     register(staged, 4)
-if not versions(promoted):
+if not version_numbers(promoted):
     client.copy_model_version(f"models:/{staged}/1", promoted)
 client.set_registered_model_alias(model_name, "Champion", 3)
 copied_model_version = client.get_model_version(promoted, "1")
 
 mlflow.autolog()
 placeholders = {
+    "catalog_name": "prod",
+    "schema_name": "ml_team",
+    "model_name": "iris_model",
     "run_uuid": client.get_model_version(model_name, "1").run_id,
     "model-name": model_name,
     "model-version": "2",

@@ -227,7 +227,7 @@ def test_nothing_that_is_json_makes_a_route_fail(site: Site) -> None:
 
     for route in sorted(site.routes, key=lambda route: route.method == "DELETE"):  # they may well find what they delete
         names = route.fields.__struct_encode_fields__ or ("name", "path")
-        for _ in range(8):
+        for _ in range(4):
             known = world.values(route) if chance.random() < 0.5 else {}
             fields = {**{k: v for k, v in known.items() if f"{{{k}}}" not in route.path}, chance.choice(names): value()}
             if route.method == "GET":

@@ -1,12 +1,11 @@
-"""Native Unity Catalog REST for registered models, versions, aliases and tags: answers, refusals, and who may see what."""
+"""Native Unity Catalog REST for registered models, versions, aliases and tags: answers, refusals, who sees what."""
 
 import uuid
 from typing import Any
 
 import pytest
-from world import MLMODEL
-
 from wire.serving import UC, Site, refused, site
+from world import MLMODEL
 
 __all__ = ["site"]
 
@@ -45,15 +44,29 @@ def test_a_model_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
     told = site.ok("GET", f"{UC}/models/{full_name}", {"full_name": full_name, "include_aliases": "true"})
     catalog, schema_name, name = full_name.split(".")
     alias = {
-        "alias_name": "champion", "version_num": 1, "catalog_name": catalog, "schema_name": schema_name, "model_name": name,
-    }  # fmt: skip
+        "alias_name": "champion",
+        "version_num": 1,
+        "catalog_name": catalog,
+        "schema_name": schema_name,
+        "model_name": name,
+    }
     expected = {
-        "name": name, "catalog_name": catalog, "schema_name": schema_name, "full_name": full_name, "comment": "c",
-        "tags": [{"key": "team", "value": "ds"}], "aliases": [alias], "deployment_job_id": "7",
-        "deployment_job_state": "CONNECTED", "browse_only": False, "securable_type": "FUNCTION",
-        "securable_kind": "FUNCTION_REGISTERED_MODEL", "storage_location": f"dbfs:/Models/{full_name.replace('.', '/')}",
-        "metastore_id": site.ok("GET", f"{UC}/metastore_summary")["metastore_id"], "owner": model["owner"],
-    }  # fmt: skip
+        "name": name,
+        "catalog_name": catalog,
+        "schema_name": schema_name,
+        "full_name": full_name,
+        "comment": "c",
+        "tags": [{"key": "team", "value": "ds"}],
+        "aliases": [alias],
+        "deployment_job_id": "7",
+        "deployment_job_state": "CONNECTED",
+        "browse_only": False,
+        "securable_type": "FUNCTION",
+        "securable_kind": "FUNCTION_REGISTERED_MODEL",
+        "storage_location": f"dbfs:/Models/{full_name.replace('.', '/')}",
+        "metastore_id": site.ok("GET", f"{UC}/metastore_summary")["metastore_id"],
+        "owner": model["owner"],
+    }
     assert {key: told[key] for key in expected} == expected
     assert isinstance(told["created_at"], int)
     assert told["created_by"] == told["owner"]
@@ -102,7 +115,12 @@ def test_a_patch_changes_all_or_nothing(site: Site, schema: str) -> None:
 def test_a_model_goes_with_its_versions_unless_force_is_false(site: Site, schema: str) -> None:
     full_name = made(site, schema)["full_name"]
     version_of(site, full_name)
-    refused(site.call("DELETE", f"{UC}/models/{full_name}", params={"force": "false"}), 409, "RESOURCE_CONFLICT", "1 version")
+    refused(
+        site.call("DELETE", f"{UC}/models/{full_name}", params={"force": "false"}),
+        409,
+        "RESOURCE_CONFLICT",
+        "1 version",
+    )
     assert site.ok("DELETE", f"{UC}/models/{full_name}", {"full_name": full_name}) == {}
     refused(site.call("GET", f"{UC}/models/{full_name}"), 404, "RESOURCE_DOES_NOT_EXIST")
 
@@ -126,9 +144,12 @@ def test_lists_page_through_everything(site: Site) -> None:
 
 
 BAD_LISTS = (
-    ({"catalog_name": "x"}, "both"), ({"schema_name": "x"}, "both"), ({"max_results": -1}, "negative"),
-    ({"page_token": "Zm9vYmFy"}, "page token"), ({"max_results": "many"}, "max_results"),
-)  # fmt: skip
+    ({"catalog_name": "x"}, "both"),
+    ({"schema_name": "x"}, "both"),
+    ({"max_results": -1}, "negative"),
+    ({"page_token": "Zm9vYmFy"}, "page token"),
+    ({"max_results": "many"}, "max_results"),
+)
 
 
 @pytest.mark.parametrize(("query", "word"), BAD_LISTS, ids=str)
@@ -159,7 +180,10 @@ BAD_MODELS = (
     ({"name": "a.b", "catalog_name": "main", "schema_name": "default"}, "period"),
     ({"name": "", "catalog_name": "main", "schema_name": "default"}, "empty"),
     ({"name": "iris", "catalog_name": "main", "schema_name": "default", "full_name": "main.default.rose"}, "full_name"),
-    ({"name": "iris", "catalog_name": "main", "schema_name": "default", "storage_location": "s3://x/y"}, "storage_location"),
+    (
+        {"name": "iris", "catalog_name": "main", "schema_name": "default", "storage_location": "s3://x/y"},
+        "storage_location",
+    ),
     ({"name": "iris", "catalogName": "main", "schema_name": "default"}, "catalog_name"),
     ({"catalog_name": "main", "schema_name": "default"}, "name"),
 )
@@ -173,10 +197,13 @@ def test_a_model_that_cannot_be_made_is_refused(site: Site, body: dict[str, Any]
 def test_bad_changes_of_a_model(site: Site, schema: str) -> None:
     full_name = made(site, schema)["full_name"]
     for body, words in (
-        ({}, "changes nothing"), ({"full_name": "a.b.c", "comment": "x"}, "two values"), ({"name": "rose", "comment": "x"}, "new_name"),
-        ({"new_name": "other.schema.iris"}, "stays in its schema"), ({"owner": "nobody@x.io"}, "does not exist"),
+        ({}, "changes nothing"),
+        ({"full_name": "a.b.c", "comment": "x"}, "two values"),
+        ({"name": "rose", "comment": "x"}, "new_name"),
+        ({"new_name": "other.schema.iris"}, "stays in its schema"),
+        ({"owner": "nobody@x.io"}, "does not exist"),
         ({"Comment": "x"}, "looks like"),
-    ):  # fmt: skip
+    ):
         refused(site.call("PATCH", f"{UC}/models/{full_name}", body), 400, "INVALID_PARAMETER_VALUE", words)
     refused(site.call("GET", f"{UC}/models/iris"), 400, "INVALID_PARAMETER_VALUE", "specify all three levels")
     refused(site.call("GET", f"{UC}/models/{schema}.none"), 404, "RESOURCE_DOES_NOT_EXIST", "does not exist")
@@ -192,22 +219,41 @@ def test_bad_changes_of_a_model(site: Site, schema: str) -> None:
 def test_a_version_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
     full_name = made(site, schema)["full_name"]
     made_version = version_of(
-        site, full_name, comment="c", run_id="r1", model_id="m-9", run_tracking_server_id="12", feature_deps="",
+        site,
+        full_name,
+        comment="c",
+        run_id="r1",
+        model_id="m-9",
+        run_tracking_server_id="12",
+        feature_deps="",
         tags=[{"key": "k", "value": "v"}],
-    )  # fmt: skip
+    )
     assert (made_version["status"], made_version["version"]) == ("PENDING_REGISTRATION", 1)
     path = f"/api/2.0/fs/files/Models/{full_name.replace('.', '/')}/1/MLmodel"
     site.call("PUT", path, content=MLMODEL).raise_for_status()
     finalized = site.ok("PATCH", f"{UC}/models/{full_name}/versions/1/finalize", {"full_name": full_name, "version": 1})
     assert finalized["status"] == "READY"
-    site.ok("PUT", f"{UC}/models/{full_name}/aliases/champion", {"full_name": full_name, "alias": "champion", "version_num": 1})
+    site.ok(
+        "PUT",
+        f"{UC}/models/{full_name}/aliases/champion",
+        {"full_name": full_name, "alias": "champion", "version_num": 1},
+    )
     told = site.ok("GET", f"{UC}/models/{full_name}/versions/1", {"version": 1, "include_aliases": "true"})
     expected = {
-        "version": 1, "status": "READY", "source": "models:/m-1", "comment": "c", "run_id": "r1", "model_id": "m-9",
-        "run_workspace_id": 12, "storage_location": f"dbfs:/Models/{full_name.replace('.', '/')}/1",
-        "tags": [{"key": "k", "value": "v"}], "model_params": [], "model_metrics": [], "browse_only": False,
+        "version": 1,
+        "status": "READY",
+        "source": "models:/m-1",
+        "comment": "c",
+        "run_id": "r1",
+        "model_id": "m-9",
+        "run_workspace_id": 12,
+        "storage_location": f"dbfs:/Models/{full_name.replace('.', '/')}/1",
+        "tags": [{"key": "k", "value": "v"}],
+        "model_params": [],
+        "model_metrics": [],
+        "browse_only": False,
         "full": full_name,
-    }  # fmt: skip
+    }
     told["full"] = f"{told['catalog_name']}.{told['schema_name']}.{told['model_name']}"
     assert {key: told[key] for key in expected} == expected
     assert [(a["alias_name"], a["version_num"]) for a in told["aliases"]] == [("champion", 1)]
@@ -225,17 +271,26 @@ def test_finalize_of_another_model_in_the_body_is_refused(site: Site, schema: st
     site.allow(attacker, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
     victim = made(site, schema)["full_name"]
     version_of(site, victim)
-    site.call("PUT", f"/api/2.0/fs/files/Models/{victim.replace('.', '/')}/1/MLmodel", content=MLMODEL).raise_for_status()
+    site.call(
+        "PUT", f"/api/2.0/fs/files/Models/{victim.replace('.', '/')}/1/MLmodel", content=MLMODEL
+    ).raise_for_status()
     mine = made(site, schema, token)["full_name"]
     before = site.ok("GET", f"{UC}/models/{victim}/versions/1")
     path = f"{UC}/models/{mine}/versions/1"
     for method, where, body in (
-        ("PATCH", f"{path}/finalize", {"full_name": victim, "version": 1}), ("PATCH", f"{path}/finalize", {"version": 7}),
-        ("PATCH", path, {"full_name": victim, "comment": "mine now"}), ("DELETE", path, {"full_name": victim}),
-        ("PATCH", f"{UC}/models/{mine}", {"full_name": victim, "comment": "x"}), ("DELETE", f"{UC}/models/{mine}", {"full_name": victim}),
+        ("PATCH", f"{path}/finalize", {"full_name": victim, "version": 1}),
+        ("PATCH", f"{path}/finalize", {"version": 7}),
+        ("PATCH", path, {"full_name": victim, "comment": "mine now"}),
+        ("DELETE", path, {"full_name": victim}),
+        ("PATCH", f"{UC}/models/{mine}", {"full_name": victim, "comment": "x"}),
+        ("DELETE", f"{UC}/models/{mine}", {"full_name": victim}),
         ("PUT", f"{UC}/models/{mine}/aliases/a", {"full_name": victim, "version_num": 1}),
-        ("PATCH", f"{UC}/securable-tags/FUNCTION/{mine}", {"securable_full_name": victim, "changes": {"remove": ["k"]}}),
-    ):  # fmt: skip
+        (
+            "PATCH",
+            f"{UC}/securable-tags/FUNCTION/{mine}",
+            {"securable_full_name": victim, "changes": {"remove": ["k"]}},
+        ),
+    ):
         refused(site.call(method, where, body, token=token), 400, "INVALID_PARAMETER_VALUE", "two values")
     assert site.ok("GET", f"{UC}/models/{victim}/versions/1") == before
     assert before["status"] == "PENDING_REGISTRATION"
@@ -269,10 +324,17 @@ def test_credentials(site: Site, schema: str) -> None:
     assert told["storage_mode"] == "DEFAULT_STORAGE"
     assert told["expiration_time"] > 1_700_000_000_000
     refused(site.call("POST", path, {**body, "operation": "READ_MODEL_VERSION"}), 400, "INVALID_STATE", "READY")
-    refused(site.call("POST", path, {**body, "operation": "EVERYTHING"}), 400, "INVALID_PARAMETER_VALUE", "READ_MODEL_VERSION")
+    refused(
+        site.call("POST", path, {**body, "operation": "EVERYTHING"}),
+        400,
+        "INVALID_PARAMETER_VALUE",
+        "READ_MODEL_VERSION",
+    )
     refused(site.call("POST", path, {**body, "schema_name": ""}), 400, "INVALID_PARAMETER_VALUE", "three levels")
     _, stranger = site.user()
-    refused(site.call("POST", path, {**body, "operation": "READ_MODEL_VERSION"}, token=stranger), 403, "PERMISSION_DENIED")
+    refused(
+        site.call("POST", path, {**body, "operation": "READ_MODEL_VERSION"}, token=stranger), 403, "PERMISSION_DENIED"
+    )
 
 
 def test_aliases(site: Site, schema: str) -> None:
@@ -307,10 +369,12 @@ def test_tags_of_models_and_versions(site: Site, schema: str, kind: str) -> None
     assert site.ok("GET", f"{UC}/models/{full_name}/versions/1")["tags"] == [{"key": "stage", "value": ""}]
     for path in (of_model, of_version):
         for changes, words in (
-            ({}, "changes nothing"), ({"add_tags": [{"key": "a.b", "value": "x"}]}, "must not contain"),
-            ({"add_tags": [{"key": "a"}, {"key": "a", "value": "b"}]}, "twice"), ({"add_tags": [{"key": "a"}], "remove": ["a"]}, "twice"),
+            ({}, "changes nothing"),
+            ({"add_tags": [{"key": "a.b", "value": "x"}]}, "must not contain"),
+            ({"add_tags": [{"key": "a"}, {"key": "a", "value": "b"}]}, "twice"),
+            ({"add_tags": [{"key": "a"}], "remove": ["a"]}, "twice"),
             ({"addTags": [{"key": "a"}]}, "looks like"),
-        ):  # fmt: skip
+        ):
             refused(site.call("PATCH", path, {"changes": changes}), 400, "INVALID_PARAMETER_VALUE", words)
     refused(site.call("PATCH", of_model, {}), 400, "INVALID_PARAMETER_VALUE", "changes")
 
@@ -318,8 +382,15 @@ def test_tags_of_models_and_versions(site: Site, schema: str, kind: str) -> None
 def test_tags_that_cannot_be(site: Site, schema: str) -> None:
     changes = {"changes": {"remove": ["a"]}}
     refused(site.call("PATCH", f"{UC}/securable-tags/VOLUME/a.b.c", changes), 400, "INVALID_PARAMETER_VALUE", "VOLUME")
-    refused(site.call("PATCH", f"{UC}/subentity-tags/SCHEMA/{schema}/1", changes), 400, "INVALID_PARAMETER_VALUE", "versions")
-    refused(site.call("PATCH", f"{UC}/securable-tags/METASTORE/x", changes), 400, "INVALID_PARAMETER_VALUE", "metastore")
+    refused(
+        site.call("PATCH", f"{UC}/subentity-tags/SCHEMA/{schema}/1", changes),
+        400,
+        "INVALID_PARAMETER_VALUE",
+        "versions",
+    )
+    refused(
+        site.call("PATCH", f"{UC}/securable-tags/METASTORE/x", changes), 400, "INVALID_PARAMETER_VALUE", "metastore"
+    )
     add = {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}
     assert site.ok("PATCH", f"{UC}/securable-tags/schema/{schema}", add) == {}
 
@@ -337,7 +408,12 @@ def test_apply_tag_suffices_to_tag(site: Site, schema: str) -> None:
 
 def test_entity_tag_assignments(site: Site, schema: str) -> None:
     full_name = made(site, schema)["full_name"]
-    names = {"catalogs": schema.partition(".")[0], "schemas": schema, "functions": full_name, "registered_models": full_name}
+    names = {
+        "catalogs": schema.partition(".")[0],
+        "schemas": schema,
+        "functions": full_name,
+        "registered_models": full_name,
+    }
     top = f"{UC}/entity-tag-assignments"
     for entity, name in names.items():
         tag = {"entity_type": entity, "entity_name": name, "tag_key": f"team {entity}", "tag_value": "ds"}
@@ -348,7 +424,9 @@ def test_entity_tag_assignments(site: Site, schema: str) -> None:
         changed = {**tag, "tag_value": "ml"}
         assert site.ok("PATCH", f"{one}?update_mask=tag_value", changed) == changed
         assert site.ok("GET", one) == changed
-        refused(site.call("PATCH", f"{one}?update_mask=tag_key", changed), 400, "INVALID_PARAMETER_VALUE", "update_mask")
+        refused(
+            site.call("PATCH", f"{one}?update_mask=tag_key", changed), 400, "INVALID_PARAMETER_VALUE", "update_mask"
+        )
         refused(site.call("PATCH", f"{path}/absent", {"tag_value": "x"}), 404, "RESOURCE_DOES_NOT_EXIST", "absent")
         refused(site.call("GET", f"{path}/absent"), 404, "RESOURCE_DOES_NOT_EXIST", "absent")
         site.ok("POST", top, {**tag, "tag_key": f"a {entity}"})
@@ -358,7 +436,9 @@ def test_entity_tag_assignments(site: Site, schema: str) -> None:
         assert keys == sorted(keys)
         assert {f"a {entity}", f"team {entity}"} <= set(keys)
         refused(site.call("GET", path, {"page_token": "bm8"}), 400, "INVALID_PARAMETER_VALUE", "page token")
-        refused(site.call("PATCH", one, {**changed, "entity_name": "other"}), 400, "INVALID_PARAMETER_VALUE", "two values")
+        refused(
+            site.call("PATCH", one, {**changed, "entity_name": "other"}), 400, "INVALID_PARAMETER_VALUE", "two values"
+        )
         assert [site.ok("DELETE", one) for _ in range(2)] == [{}, {}]
         refused(site.call("GET", one), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(site.call("GET", f"{top}/tables/a.b.c/tags"), 400, "INVALID_PARAMETER_VALUE", "table")
@@ -375,8 +455,15 @@ def test_browse_shows_metadata_and_nothing_more(site: Site) -> None:
     version_of(site, seen, run_id="r1", comment="v")
     site.ok("PUT", f"{UC}/models/{seen}/aliases/champion", {"version_num": 1})
     browser, token = site.user()
-    browse, where = {"include_browse": True, "include_aliases": True}, {"catalog_name": catalog, "schema_name": schema_name}
-    for path, query in ((f"{UC}/models/{seen}", browse), (f"{UC}/models/{seen}/versions", browse), (f"{UC}/models", {**browse, **where})):
+    browse, where = (
+        {"include_browse": True, "include_aliases": True},
+        {"catalog_name": catalog, "schema_name": schema_name},
+    )
+    for path, query in (
+        (f"{UC}/models/{seen}", browse),
+        (f"{UC}/models/{seen}/versions", browse),
+        (f"{UC}/models", {**browse, **where}),
+    ):
         refused(site.call("GET", path, query, token=token), 403, "PERMISSION_DENIED", "USE CATALOG")
     site.allow(browser, "catalog", catalog, "BROWSE")
     told = site.ok("GET", f"{UC}/models/{seen}", browse, token=token)

@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from wire.serving import UC, Site, site
 
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import routes as b
 from modelkeep.wire.route import Router, read_fields
 from modelkeep.wire.unity.vocabulary import DATABRICKS, OSS
 from modelkeep.wire.unity.vocabulary import routes as native
-from wire.serving import UC, Site, site
 
 __all__ = ["site"]
 
@@ -36,7 +36,18 @@ ASKED = dict[str, tuple[str, str, dict[str, Any]]]
 ACTS: dict[str, ASKED] = {
     "create model": {
         "B": ("POST", f"{RM}/create", {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"}),
-        "C": ("POST", f"{UC}/models", {"name": "iris", "catalog_name": "Prod", "schema_name": "ml", "comment": "d", "tags": TAGS, "deployment_job_id": "7"}),
+        "C": (
+            "POST",
+            f"{UC}/models",
+            {
+                "name": "iris",
+                "catalog_name": "Prod",
+                "schema_name": "ml",
+                "comment": "d",
+                "tags": TAGS,
+                "deployment_job_id": "7",
+            },
+        ),
     },
     "create model, bare": {
         "B": ("POST", f"{RM}/create", {"name": NAME}),
@@ -87,7 +98,11 @@ ACTS: dict[str, ASKED] = {
     "tag model": {
         "B": ("POST", f"{RM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
         "C": ("PATCH", f"{UC}/securable-tags/FUNCTION/{NAME}", {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}),
-        "D": ("PATCH", f"{UC}/securable-tags/registered_model/{NAME}", {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}),
+        "D": (
+            "PATCH",
+            f"{UC}/securable-tags/registered_model/{NAME}",
+            {"changes": {"add_tags": [{"key": "k", "value": "v"}]}},
+        ),
     },
     "untag model": {
         "B": ("DELETE", f"{RM}/delete-tag", {"name": NAME, "key": "k"}),
@@ -96,27 +111,57 @@ ACTS: dict[str, ASKED] = {
     },
     "tag version": {
         "B": ("POST", f"{MV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
-        "C": ("PATCH", f"{UC}/subentity-tags/FUNCTION/{NAME}/2", {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}),
+        "C": (
+            "PATCH",
+            f"{UC}/subentity-tags/FUNCTION/{NAME}/2",
+            {"changes": {"add_tags": [{"key": "k", "value": "v"}]}},
+        ),
     },
     "untag version": {
         "B": ("DELETE", f"{MV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
         "C": ("PATCH", f"{UC}/subentity-tags/MODEL/{NAME}/2", {"changes": {"remove": ["k"]}}),
     },
     "create version": {
-        "B": ("POST", f"{MV}/create", {
-            "name": NAME, "source": "models:/dev.ml.iris@Best", "run_id": "r", "description": "d", "tags": TAGS, "model_id": "m-1",
-            "run_tracking_server_id": "12", "feature_deps": "", "model_version_dependencies": [
-                {"type": "DATABRICKS_TABLE", "name": "a.b.t"}, {"type": "DATABRICKS_UC_FUNCTION", "name": "a.b.f"},
-                {"type": "DATABRICKS_UC_CONNECTION", "name": "c"},
-            ],
-        }),
-        "C": ("POST", f"{UC}/models/versions", {
-            **THREE, "source": "models:/dev.ml.iris@Best", "run_id": "r", "comment": "d", "tags": TAGS, "model_id": "m-1",
-            "run_tracking_server_id": "12", "feature_deps": "", "model_version_dependencies": {"dependencies": [
-                {"table": {"table_full_name": "a.b.t"}}, {"function": {"function_full_name": "a.b.f"}},
-                {"connection": {"connection_name": "c"}},
-            ]},
-        }),
+        "B": (
+            "POST",
+            f"{MV}/create",
+            {
+                "name": NAME,
+                "source": "models:/dev.ml.iris@Best",
+                "run_id": "r",
+                "description": "d",
+                "tags": TAGS,
+                "model_id": "m-1",
+                "run_tracking_server_id": "12",
+                "feature_deps": "",
+                "model_version_dependencies": [
+                    {"type": "DATABRICKS_TABLE", "name": "a.b.t"},
+                    {"type": "DATABRICKS_UC_FUNCTION", "name": "a.b.f"},
+                    {"type": "DATABRICKS_UC_CONNECTION", "name": "c"},
+                ],
+            },
+        ),
+        "C": (
+            "POST",
+            f"{UC}/models/versions",
+            {
+                **THREE,
+                "source": "models:/dev.ml.iris@Best",
+                "run_id": "r",
+                "comment": "d",
+                "tags": TAGS,
+                "model_id": "m-1",
+                "run_tracking_server_id": "12",
+                "feature_deps": "",
+                "model_version_dependencies": {
+                    "dependencies": [
+                        {"table": {"table_full_name": "a.b.t"}},
+                        {"function": {"function_full_name": "a.b.f"}},
+                        {"connection": {"connection_name": "c"}},
+                    ]
+                },
+            },
+        ),
     },
     "create version, bare": {
         "B": ("POST", f"{MV}/create", {"name": NAME, "source": "/tmp/x", "feature_deps": ""}),
@@ -144,14 +189,30 @@ ACTS: dict[str, ASKED] = {
         "D": ("DELETE", f"{MODEL}/versions/2", {}),
     },
     "read files": {
-        "B": ("POST", f"{MV}/generate-temporary-credentials", {"name": NAME, "version": "2", "operation": "MODEL_VERSION_OPERATION_READ"}),
-        "C": ("POST", f"{UC}/temporary-model-version-credentials", {**THREE, "version": 2, "operation": "READ_MODEL_VERSION"}),
+        "B": (
+            "POST",
+            f"{MV}/generate-temporary-credentials",
+            {"name": NAME, "version": "2", "operation": "MODEL_VERSION_OPERATION_READ"},
+        ),
+        "C": (
+            "POST",
+            f"{UC}/temporary-model-version-credentials",
+            {**THREE, "version": 2, "operation": "READ_MODEL_VERSION"},
+        ),
     },
     "write files": {
-        "B": ("POST", f"{MV}/generate-temporary-credentials", {"name": NAME, "version": "2", "operation": "MODEL_VERSION_OPERATION_READ_WRITE"}),
-        "C": ("POST", f"{UC}/temporary-model-version-credentials", {**THREE, "version": 2, "operation": "READ_WRITE_MODEL_VERSION"}),
+        "B": (
+            "POST",
+            f"{MV}/generate-temporary-credentials",
+            {"name": NAME, "version": "2", "operation": "MODEL_VERSION_OPERATION_READ_WRITE"},
+        ),
+        "C": (
+            "POST",
+            f"{UC}/temporary-model-version-credentials",
+            {**THREE, "version": 2, "operation": "READ_WRITE_MODEL_VERSION"},
+        ),
     },
-}  # fmt: skip
+}
 
 
 def core_requests(face: str, asked: tuple[str, str, dict[str, Any]]) -> Any:
@@ -184,12 +245,18 @@ def test_faces_that_name_the_same_act_ask_the_core_for_the_same(act: str, one: s
 
 def test_every_model_route_of_the_native_face_takes_part() -> None:
     """A route without an act above would be a route whose requests nobody has compared."""
-    taking = {ROUTERS["C"].find(method, path)[0].path for faces in ACTS.values() for _, (method, path, _) in faces.items() if path.startswith(UC)}  # type: ignore[index]
+    taking = {
+        ROUTERS["C"].find(method, path)[0].path
+        for faces in ACTS.values()
+        for _, (method, path, _) in faces.items()
+        if path.startswith(UC)
+    }  # type: ignore[index]
     alone = {
         # B has no such act, or asks by a search with a filter.
-        f"{UC}/models/{{full_name}}/versions", f"{UC}/entity-tag-assignments",
+        f"{UC}/models/{{full_name}}/versions",
+        f"{UC}/entity-tag-assignments",
         f"{UC}/entity-tag-assignments/{{entity_type}}/{{entity_name}}/tags",
-    }  # fmt: skip
+    }
     containers = ("catalogs", "schemas", "permissions", "effective-permissions", "metastore")
     routes = {r.path for r in ROUTERS["C"].routes if not r.path.removeprefix(f"{UC}/").startswith(containers)}
     assert routes - taking - alone == set()
@@ -204,19 +271,34 @@ def by_b(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str
     of = site.ok("GET", f"{MV}/get", {"name": model, "version": version})["model_version"]
     return (
         {
-            "full_name": told["name"], "comment": told["description"], "created_at": told["creation_timestamp"],
-            "updated_at": told["last_updated_timestamp"], "created_by": told["user_id"], "tags": told["tags"],
+            "full_name": told["name"],
+            "comment": told["description"],
+            "created_at": told["creation_timestamp"],
+            "updated_at": told["last_updated_timestamp"],
+            "created_by": told["user_id"],
+            "tags": told["tags"],
             "aliases": [(a["alias"], int(a["version"])) for a in told["aliases"]],
-            "deployment_job_id": told["deployment_job_id"], "deployment_job_state": told["deployment_job_state"],
+            "deployment_job_id": told["deployment_job_id"],
+            "deployment_job_state": told["deployment_job_state"],
         },
         {
-            "version": int(of["version"]), "comment": of["description"], "source": of["source"], "run_id": of["run_id"],
-            "status": of["status"], "storage_location": of["storage_location"], "created_at": of["creation_timestamp"],
-            "updated_at": of["last_updated_timestamp"], "created_by": of["user_id"], "tags": of["tags"],
-            "model_id": of["model_id"], "run_workspace_id": of["run_tracking_server_id"], "model_params": of["model_params"],
-            "model_metrics": of["model_metrics"], "aliases": [(a["alias"], int(a["version"])) for a in of["aliases"]],
+            "version": int(of["version"]),
+            "comment": of["description"],
+            "source": of["source"],
+            "run_id": of["run_id"],
+            "status": of["status"],
+            "storage_location": of["storage_location"],
+            "created_at": of["creation_timestamp"],
+            "updated_at": of["last_updated_timestamp"],
+            "created_by": of["user_id"],
+            "tags": of["tags"],
+            "model_id": of["model_id"],
+            "run_workspace_id": of["run_tracking_server_id"],
+            "model_params": of["model_params"],
+            "model_metrics": of["model_metrics"],
+            "aliases": [(a["alias"], int(a["version"])) for a in of["aliases"]],
         },
-    )  # fmt: skip
+    )
 
 
 def by_native(site: Site, agent: str, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -239,16 +321,43 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
     model, headers = f"{schema}.{name}", {"user-agent": AGENTS[maker]}
     tags = [{"key": "team", "value": "ds"}]
     if maker == "B":
-        made = [("POST", f"{RM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
-                ("POST", f"{MV}/create", {"name": model, "source": "runs:/r/m", "run_id": "r", "description": "v", "model_id": "m-1",
-                                          "run_tracking_server_id": "12", "tags": tags}),
-                ("POST", f"{RM}/alias", {"name": model, "alias": "champion", "version": "1"})]  # fmt: skip
+        made = [
+            ("POST", f"{RM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
+            (
+                "POST",
+                f"{MV}/create",
+                {
+                    "name": model,
+                    "source": "runs:/r/m",
+                    "run_id": "r",
+                    "description": "v",
+                    "model_id": "m-1",
+                    "run_tracking_server_id": "12",
+                    "tags": tags,
+                },
+            ),
+            ("POST", f"{RM}/alias", {"name": model, "alias": "champion", "version": "1"}),
+        ]
     else:
         three = {"catalog_name": catalog, "schema_name": schema_name}
-        made = [("POST", f"{UC}/models", {**three, "name": name, "comment": "d", "tags": tags, "deployment_job_id": "7"}),
-                ("POST", f"{UC}/models/versions", {**three, "model_name": name, "source": "runs:/r/m", "run_id": "r", "comment": "v",
-                                                   "model_id": "m-1", "run_tracking_server_id": "12", "tags": tags}),
-                ("PUT", f"{UC}/models/{model}/aliases/champion", {"version_num": 1})]  # fmt: skip
+        made = [
+            ("POST", f"{UC}/models", {**three, "name": name, "comment": "d", "tags": tags, "deployment_job_id": "7"}),
+            (
+                "POST",
+                f"{UC}/models/versions",
+                {
+                    **three,
+                    "model_name": name,
+                    "source": "runs:/r/m",
+                    "run_id": "r",
+                    "comment": "v",
+                    "model_id": "m-1",
+                    "run_tracking_server_id": "12",
+                    "tags": tags,
+                },
+            ),
+            ("PUT", f"{UC}/models/{model}/aliases/champion", {"version_num": 1}),
+        ]
     for method, path, body in made:
         answer = site.call(method, path, body, headers=headers)
         assert answer.status_code == 200, answer.text

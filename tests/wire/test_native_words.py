@@ -4,7 +4,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from wire.serving import UC, V1, Site, site
 
 __all__ = ["site"]
@@ -13,7 +12,9 @@ OSS = ("OpenAPI-Generator/0.4.1.dev0/python", "OpenAPI-Generator/0.7.0/python", 
 DATABRICKS = ("unknown/0.0.0 databricks-sdk-py/0.156.0 python/3.11.7 os/linux auth/pat", "curl/8.0", "")
 
 
-def call(site: Site, agent: str, method: str, path: str, fields: dict[str, Any] | None = None, token: str | None = None) -> httpx.Response:
+def call(
+    site: Site, agent: str, method: str, path: str, fields: dict[str, Any] | None = None, token: str | None = None
+) -> httpx.Response:
     return site.call(method, path, fields, token=token, headers={"user-agent": agent})
 
 
@@ -61,7 +62,7 @@ def test_refusals(site: Site, agent: str) -> None:
         ("GET", "models", {"max_results": -1}, None, 400, "INVALID_PARAMETER_VALUE", "INVALID_ARGUMENT"),
         ("POST", "models", taken, None, 409, "RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"),
         ("DELETE", f"models/{full_name}", {"force": False}, None, 409, "RESOURCE_CONFLICT", "ABORTED"),
-    )  # fmt: skip
+    )
     for method, path, fields, token, status, code, reason in cases:
         answer = call(site, agent, method, f"{UC}/{path}", fields, token)
         body = answer.json()
@@ -76,15 +77,31 @@ def test_files_are_refused_with_one_clear_sentence(site: Site, agent: str) -> No
     """These clients know no signed URLs; what they would say of DEFAULT_STORAGE tells their user nothing."""
     full_name = site.model(versions=1)
     catalog, schema, name = full_name.split(".")
-    body = {"catalog_name": catalog, "schema_name": schema, "model_name": name, "version": 1, "operation": "READ_WRITE_MODEL_VERSION"}
+    body = {
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "model_name": name,
+        "version": 1,
+        "operation": "READ_WRITE_MODEL_VERSION",
+    }
     answer = call(site, agent, "POST", f"{UC}/temporary-model-version-credentials", body)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert "databricks-uc" in answer.json()["message"]
-    assert not call(site, agent, "GET", f"{UC}/models/{full_name}/versions/1").json()["storage_location"].startswith("file:")
+    assert (
+        not call(site, agent, "GET", f"{UC}/models/{full_name}/versions/1")
+        .json()["storage_location"]
+        .startswith("file:")
+    )
 
 
 def test_the_vocabulary_changes_nothing_else(site: Site) -> None:
     full_name = site.model(versions=1)
-    for path in (f"{UC}/models/{full_name}", f"{UC}/models/{full_name}/versions", f"{UC}/models", f"{UC}/catalogs", f"{V1}/users"):
+    for path in (
+        f"{UC}/models/{full_name}",
+        f"{UC}/models/{full_name}/versions",
+        f"{UC}/models",
+        f"{UC}/catalogs",
+        f"{V1}/users",
+    ):
         told = [call(site, agent, "GET", path).json() for agent in (OSS[0], DATABRICKS[0])]
         assert told[0] == told[1]

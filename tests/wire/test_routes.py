@@ -107,9 +107,9 @@ def test_no_route_answers_a_stranger(site: Site, world: World) -> None:
 
 def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> None:
     """Or else the refusals above would prove nothing."""
+    world = World(site)
     for headers, route in guarded(site):
         if route.handler is None:
-            world = World(site)
             answer = world.request(site, route, headers=headers)
             # What the fields name is not there, there already, or without files: another refusal, and none of access.
             known = (
@@ -126,6 +126,8 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
             refused_later = any(part in route.path for part in known) or answer.status_code == 409
             assert answer.status_code == 200 or refused_later, (name(route), answer.text)
             assert answer.status_code != 403, (name(route), answer.text)
+            if route.method == "DELETE":
+                world = World(site)
 
 
 def test_a_revocation_is_seen_by_the_very_next_request(site: Site) -> None:

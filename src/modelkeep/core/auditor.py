@@ -109,29 +109,34 @@ class Auditor:
         """Write what is buffered; vendings of past minutes become audit rows (all of them at `minute_over`)."""
         reads = self._take()
         vended, self._vended = self._vended, {}
-        now = now_ms() // 60_000
-        if not reads and not vended and not minute_over and not await self._vendings_due(now):
-            return
+        try:
+            await self._write_buffered(reads, vended, now_ms() // 60_000, minute_over)
+        except BaseException:
+            self._put_back(reads, vended)
+            raise
+
+    async def _write_buffered(
+        self, reads: list[AuditEvent], vended: dict[str, tuple[int, int, AuditEvent]], now: int, minute_over: bool
+    ) -> None:
+        if not reads and not vended and not minute_over:
+            async with self._db.read() as tx:
+                if not await audit.vendings_due(tx, now):
+                    return
         async with self._db.write() as tx:
             for key, (minute, count, event) in vended.items():
-                await tx.run(
-                    "INSERT INTO vendings (key, minute, count, event) VALUES (:key, :minute, :count, :event) "
-                    "ON CONFLICT (key) DO UPDATE SET count = vendings.count + excluded.count",
-                    key=key, minute=minute, count=count, event=msgspec.json.encode(event).decode(),
-                )  # fmt: skip
-            over = await tx.all(
-                "DELETE FROM vendings WHERE minute < :minute RETURNING count, event", minute=now + 1 if minute_over else now
-            )
-            closed = [
-                msgspec.structs.replace(_counted(msgspec.json.decode(event, type=AuditEvent), count), id=new_id(), at=now_ms())
-                for count, event in over
-            ]
+                await audit.count_vending(tx, key, minute, count, event)
+            over = await audit.take_vendings(tx, now + 1 if minute_over else now)
+            closed = [msgspec.structs.replace(_counted(event, count), id=new_id(), at=now_ms()) for count, event in over]
             if reads or closed:
                 await audit.add(tx, [*reads, *closed])
 
-    async def _vendings_due(self, minute: int) -> bool:
-        async with self._db.read() as tx:
-            return await tx.one("SELECT 1 FROM vendings WHERE minute < :minute LIMIT 1", minute=minute) is not None
+    def _put_back(self, reads: list[AuditEvent], vended: dict[str, tuple[int, int, AuditEvent]]) -> None:
+        """The database did not take them: they wait for the next flush, with what came meanwhile."""
+        for event in reads:
+            self._buffer(event)
+        for key, (minute, count, event) in vended.items():
+            since = self._vended[key][1] if key in self._vended else 0
+            self._vended[key] = (minute, count + since, event)
 
 
 def _counted(event: AuditEvent, count: int) -> AuditEvent:

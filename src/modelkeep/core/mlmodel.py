@@ -56,10 +56,10 @@ def _schema(signature: dict[object, object], part: str) -> str:
     value = signature.get(part)
     if value is None:
         return ""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     try:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         parsed = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidArgument(f"The signature's {part} in the MLmodel file are not JSON. Log the model again.") from error
     return text if parsed else ""
 

@@ -32,7 +32,8 @@ def read_token(scope: str, token: str, kinds: tuple[type, ...]) -> tuple[str | i
         return None
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        position = tuple(msgspec.json.decode(raw[16:])) if hmac.compare_digest(raw[:16], _tag(scope, raw[16:])) else ()
+        genuine = hmac.compare_digest(raw[:16], _tag(scope, raw[16:]))
+        position = msgspec.json.decode(raw[16:], type=tuple[str | int, ...]) if genuine else ()
     except (ValueError, msgspec.DecodeError):
         position = ()
     if tuple(type(part) for part in position) != kinds or not all(_storable(part) for part in position):

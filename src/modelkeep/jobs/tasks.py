@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import msgspec
 
-from modelkeep.blobs.port import Blobs
+from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.core.auditor import Auditor
 from modelkeep.store import files, jobs, versions
 from modelkeep.store.audit import AuditTarget
@@ -84,6 +85,8 @@ async def reap(at: Background, _: str = "") -> None:
                 continue
         await at.auditor.record("version.expire", "reap", SYSTEM, [AuditTarget("MODEL_VERSION", version_id, name)])
     for upload in uploads:
+        if upload.store_upload:
+            await cast(DirectBlobs, at.blobs).abort_multipart(upload.set_id, upload.path, upload.store_upload)
         async with at.db.write() as tx:
             for segment in (await files.parts(tx, upload.id)).values():
                 await jobs.enqueue(tx, "drop", f"{upload.set_id}/{segment.object}", now)

@@ -9,7 +9,6 @@ from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 from modelkeep.store import audit, jobs
 from modelkeep.store.db import new_id, now_ms
-from modelkeep.wire import route
 
 _LEASE_MS = 60_000
 _SEAL_DELAY_MS = 2_000  # an event this old is committed, or its transaction is the exception that the sealer looks back for
@@ -50,7 +49,6 @@ class Worker:
     async def _flush(self) -> None:
         await self._at.auditor.flush()
         metrics.audit_dropped.set(self._at.auditor.dropped)
-        metrics.ignored_keys.set(route.ignored_keys)
 
     async def _work(self) -> None:
         """Take jobs until none is due."""

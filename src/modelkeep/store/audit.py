@@ -101,6 +101,28 @@ async def find(
     return [_event(row) for row in rows]
 
 
+# --- vendings of the running minute, which become one event each ------------------------------------------------------
+
+
+async def count_vending(tx: WriteTx, key: str, minute: int, count: int, event: AuditEvent) -> None:
+    """`count` more of the same; `minute` is the epoch's."""
+    await tx.run(
+        "INSERT INTO vendings (key, minute, count, event) VALUES (:key, :minute, :count, :event) "
+        "ON CONFLICT (key) DO UPDATE SET count = vendings.count + excluded.count",
+        key=key, minute=minute, count=count, event=msgspec.json.encode(event).decode(),
+    )  # fmt: skip
+
+
+async def vendings_due(tx: Tx, minute: int) -> bool:
+    return await tx.one("SELECT 1 FROM vendings WHERE minute < :minute LIMIT 1", minute=minute) is not None
+
+
+async def take_vendings(tx: WriteTx, minute: int) -> list[tuple[int, AuditEvent]]:
+    """(count, event) of all minutes before this one, which are no longer kept."""
+    rows = await tx.all("DELETE FROM vendings WHERE minute < :minute RETURNING count, event", minute=minute)
+    return [(row[0], msgspec.json.decode(row[1], type=AuditEvent)) for row in rows]
+
+
 # --- the chain -------------------------------------------------------------------------------------------------------
 
 
@@ -170,5 +192,11 @@ async def verify(tx: Tx) -> Verdict:
             if broken:
                 break
             seq, previous = row[0], row[1]
-    rest = await tx.one("SELECT COUNT(*) FROM audit WHERE id NOT IN (SELECT audit_id FROM audit_seals)")
-    return Verdict(seq, rest[0] if rest else 0, broken, previous)
+    rest = await tx.scan(
+        "SELECT a.id, p.audit_id FROM audit a LEFT JOIN audit_seals s ON s.audit_id = a.id "
+        "LEFT JOIN audit_pending p ON p.audit_id = a.id WHERE s.audit_id IS NULL ORDER BY a.id"
+    )
+    cut = [row[0] for row in rest if row[1] is None]
+    if cut and not broken:
+        broken = f"Event {cut[0]} is neither sealed nor waiting to be: its link was cut off."
+    return Verdict(seq, len(rest), broken, previous)

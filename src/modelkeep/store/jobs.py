@@ -24,19 +24,25 @@ _JOB = "id, task, key, payload, state, attempts, run_at, error"
 
 
 async def enqueue(tx: WriteTx, task: str, key: str, at: int, payload: dict[str, Any] | None = None) -> None:
-    """One job for each (task, key): asking again while it waits changes nothing."""
+    """One job for each (task, key): asking again while it waits changes nothing, and revives a dead one."""
     await tx.run(
         "INSERT INTO jobs (id, task, key, payload, run_at, created_at) VALUES (:id, :task, :key, :payload, :at, :at) "
-        "ON CONFLICT (task, key) DO NOTHING",
+        "ON CONFLICT (task, key) DO UPDATE SET state = 'queued', attempts = 0, run_at = excluded.run_at, error = '' "
+        "WHERE jobs.state = 'dead'",
         id=new_id(), task=task, key=key, payload=msgspec.json.encode(payload or {}).decode(), at=at,
     )  # fmt: skip
 
 
 async def take(tx: WriteTx, dialect: str, now: int, lease_ms: int) -> Job | None:
-    """The next due job, now `running` under a lease; a job whose lease ran out (a crash) is due again."""
+    """The next due job, now `running` under a lease; a job whose lease ran out (a crash) is due again, MAX_ATTEMPTS times."""
+    await tx.run(
+        "UPDATE jobs SET state = 'dead', error = 'Every attempt ended with its process.' "
+        "WHERE state = 'running' AND lease_until <= :now AND attempts >= :most",
+        now=now, most=MAX_ATTEMPTS,
+    )  # fmt: skip
     skip = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     row = await tx.one(
-        "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = :lease WHERE id IN (SELECT id FROM jobs "
+        "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = :lease WHERE id = (SELECT id FROM jobs "
         "WHERE (state = 'queued' AND run_at <= :now) OR (state = 'running' AND lease_until <= :now) "
         f"ORDER BY run_at LIMIT 1{skip}) RETURNING {_JOB}",
         now=now, lease=now + lease_ms,

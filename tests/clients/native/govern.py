@@ -1,4 +1,4 @@
-"""MLflow's native client where it differs from the default one: its own filter rules and words.  Argument: a catalog."""
+"""MLflow's native client where it differs from the default one: its filter rules and words.  Argument: a catalog."""
 
 import sys
 from pathlib import Path
@@ -37,7 +37,8 @@ same(sorted(str(found.version) for found in [*pages, *rest]), ["1", "2"])
 # Renamed: by its full name, then by its bare one. All that hangs on it comes along, nothing stays behind.
 client.set_registered_model_alias(NAME, "Champion", "2")
 full, now = f"{catalog}.ml_team.renamed", f"{catalog}.ml_team.renamed_again"
-same(client.rename_registered_model(NAME, full).name, full)
+client.rename_registered_model(NAME, full)
+same(client.get_registered_model(full).name, full)
 gone(client.get_registered_model, NAME)
 client.rename_registered_model(full, "renamed_again")
 same(tags_of(client.get_model_version_by_alias(now, "Champion")), {"kept": "ja ✓"})

@@ -1,4 +1,4 @@
-"""unitycatalog-client, whose pydantic classes check every answer.  Arguments: a catalog, a user, a READY version's model."""
+"""unitycatalog-client, whose classes check every answer.  Arguments: a catalog, a user, a READY version's model."""
 
 import asyncio
 import os
@@ -71,7 +71,11 @@ async def use(api: ApiClient) -> None:
 
     new = CreateModelVersion(model_name="oss", source="runs:/r/m", run_id="r", comment="c", **PARTS)
     version = await versions.create_model_version(new)
-    assert (version.version, version.status, version.source) == (1, ModelVersionStatus.PENDING_REGISTRATION, "runs:/r/m")
+    assert (version.version, version.status, version.source) == (
+        1,
+        ModelVersionStatus.PENDING_REGISTRATION,
+        "runs:/r/m",
+    )
     empty = versions.finalize_model_version(NAME, 1, FinalizeModelVersion(full_name=NAME, version=1))
     await refused(empty, 400, "INVALID_ARGUMENT")
     assert (await versions.update_model_version(NAME, 1, UpdateModelVersion(comment="d"))).comment == "d"
@@ -95,7 +99,9 @@ async def use(api: ApiClient) -> None:
     [told] = (await grants.get(SecurableType.REGISTERED_MODEL, ready)).privilege_assignments
     assert (told.principal, told.privileges) == (user, [Privilege.EXECUTE])
     use_it = PermissionsChange(principal=user, add=[Privilege.USE_CATALOG, Privilege.CREATE_MODEL], remove=[])
-    [told] = (await grants.update(SecurableType.CATALOG, catalog, UpdatePermissions(changes=[use_it]))).privilege_assignments
+    [told] = (
+        await grants.update(SecurableType.CATALOG, catalog, UpdatePermissions(changes=[use_it]))
+    ).privilege_assignments
     assert set(told.privileges) == {Privilege.USE_CATALOG, Privilege.CREATE_MODEL}
 
     await versions.delete_model_version(NAME, 1)

@@ -49,8 +49,8 @@ async def _page(
     after = read_token(scope, token, (int, str)) or (2**62, "")
     limit = page_size(max_results, 100, 1000)
     found = await audit.find(
-        ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id, since=req.since,
-        until=req.until, after=(int(after[0]), str(after[1])), limit=limit + 1,
+        ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
+        since=max(req.since, -(2**62)), until=min(req.until, 2**62), after=(int(after[0]), str(after[1])), limit=limit + 1,
     )  # fmt: skip
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "")

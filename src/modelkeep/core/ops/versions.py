@@ -252,6 +252,7 @@ async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Secur
         raise InvalidArgument(
             f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
         )
+    _refuse_clash(manifest)
     data = bytearray()
     end = min(described.size, mlmodel.MAX_BYTES + 1)
     async for chunk in ctx.services.blobs.read(version.artifact_set_id, files.segments(described), 0, end):
@@ -259,6 +260,15 @@ async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Secur
     signature = mlmodel.read_mlmodel(bytes(data))
     mlmodel.require_signature(signature)
     return Checked(tuple(manifest), _encode(signature))
+
+
+def _refuse_clash(manifest: list[ArtifactFile]) -> None:
+    """A store takes an object `a` beside `a/b`; nobody could download both. Raises InvalidArgument."""
+    paths = {file.path for file in manifest}
+    for path in paths:
+        parts = path.split("/")
+        if clash := next((p for i in range(1, len(parts)) if (p := "/".join(parts[:i])) in paths), None):
+            raise InvalidArgument(f"'{clash}' is a file and, with '{path}', a directory. Delete one of them, then finalize again.")
 
 
 async def read_manifest(tx: Tx, blobs: Blobs, set_id: str, now: int) -> list[ArtifactFile]:

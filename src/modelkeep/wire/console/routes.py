@@ -13,6 +13,7 @@ from modelkeep.core.ops import audit, catalogs, grants, lineage, principals, ver
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
 from modelkeep.wire.http import JSON, Request, Response
+from modelkeep.wire import route
 from modelkeep.wire.route import NoFields, Route
 
 V1 = "/api/modelkeep/v1"
@@ -198,6 +199,7 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         return Response(200, b'{"status":"ok"}', [(b"content-type", JSON)])
 
     async def expose(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        metrics.ignored_keys.set(route.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
     def assignment(metastore: Securable, _: Any) -> Any:

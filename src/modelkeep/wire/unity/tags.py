@@ -1,6 +1,5 @@
 """Tags in native Unity Catalog REST: MLflow's securable-tags and subentity-tags, the SDK's entity tag assignments."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -93,6 +92,14 @@ def _subentity_tags(f: SubentityTags) -> models.ChangeTags:
     return _changed(parse_full_name(f.securable_full_name, Kind.MODEL), parse_version(f.subentity_name), f.changes)
 
 
+def _assign(f: Assignment) -> models.AssignTag:
+    return models.AssignTag(_entity(f)[1], f.tag_key, f.tag_value)
+
+
+def _remove(f: Assignment) -> models.ChangeTags:
+    return models.ChangeTags(_entity(f)[1], remove=(f.tag_key,))
+
+
 def _update(f: UpdateAssignment) -> models.ReassignTag:
     if f.update_mask not in ("tag_value", "*"):
         raise InvalidArgument(f"update_mask is {f.update_mask[:100]!r}; all of a tag that can be updated is tag_value.")
@@ -129,8 +136,10 @@ def _found(result: Securable | RegisteredModel, f: Assignment) -> Any:
 
 
 def _page(result: Page[tuple[str, str]], f: Assignments) -> Any:
-    items: Iterable[tuple[str, str]] = result.items
-    return {"tag_assignments": [_assignment(f, *tag) for tag in items], "next_page_token": result.next_token or None}
+    return {
+        "tag_assignments": [_assignment(f, *tag) for tag in result.items],
+        "next_page_token": result.next_token or None,
+    }
 
 
 def routes() -> list[Route]:
@@ -141,9 +150,9 @@ def routes() -> list[Route]:
     return [
         Route("PATCH", f"{PREFIX}/securable-tags/{of_securable}", SecurableTags, _securable_tags),
         Route("PATCH", f"{PREFIX}/subentity-tags/{of_securable}/{{subentity_name}}", SubentityTags, _subentity_tags),
-        Route("POST", assignments, Assignment, lambda f: models.AssignTag(_entity(f)[1], f.tag_key, f.tag_value), _one),
+        Route("POST", assignments, Assignment, _assign, _one),
         Route("GET", of_entity, Assignments, _list, _page),
         Route("GET", one, Assignment, _get, _found),
         Route("PATCH", one, UpdateAssignment, _update, _one),
-        Route("DELETE", one, Assignment, lambda f: models.ChangeTags(_entity(f)[1], remove=(f.tag_key,))),
+        Route("DELETE", one, Assignment, _remove),
     ]

@@ -81,10 +81,9 @@ def _spelled(assignment: dict[str, Any], words: Words) -> dict[str, Any]:
     """A principal's privileges: words, or (effective ones) objects with a word."""
     kept: list[Any] = []
     for privilege in assignment["privileges"]:
-        inherited = isinstance(privilege, dict)
-        word = words.privilege(privilege["privilege"] if inherited else privilege)
-        if word is not None:
-            kept.append({**privilege, "privilege": word} if inherited else word)
+        known = words.privilege(privilege if isinstance(privilege, str) else privilege["privilege"])
+        if known is not None:
+            kept.append(known if isinstance(privilege, str) else {**privilege, "privilege": known})
     return {**assignment, "privileges": kept}
 
 
