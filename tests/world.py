@@ -139,7 +139,7 @@ class World:
 
     async def upload(self, version: ModelVersion, uploaded: dict[str, bytes]) -> None:
         for path, data in uploaded.items():
-            segment = await self.blobs.write(version.artifact_set_id, path, _chunks(data))
+            segment = await self.blobs.write(version.artifact_set_id, path, chunks(data))
             file = ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), now_ms())
             async with self.db.write() as tx:
                 await files.put_file(tx, version.artifact_set_id, file)
@@ -211,7 +211,8 @@ async def _principal(tx: WriteTx, who: str, kind: str, *, account_admin: bool = 
     return found or await principals.insert(tx, kind, who, "test", now_ms(), account_admin=account_admin)
 
 
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+async def chunks(data: bytes) -> AsyncIterator[bytes]:
+    """A body, as a request brings it."""
     if data:
         yield data
 

@@ -28,9 +28,12 @@ from modelkeep.jobs.worker import Worker
 from modelkeep.observe.logs import log
 from modelkeep.settings import Settings
 from modelkeep.store.bootstrap import Deployment, deployment
-from modelkeep.store.db import Database, migrate
+from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
+
+
+_STORAGE_CHECK_MS = 5_000
 
 
 class Registry(msgspec.Struct, frozen=True):
@@ -136,10 +139,15 @@ async def application(registry: Registry) -> AsyncIterator[App]:
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer = Signer(bytes.fromhex(facts.signing_key))
 
+    checked = 0
+
     async def ready() -> None:
+        nonlocal checked
         async with registry.db.read() as tx:
             await tx.one("SELECT 1")
-        await registry.blobs.ready()
+        if now_ms() - checked > _STORAGE_CHECK_MS:  # of S3, a check is three requests
+            await registry.blobs.ready()
+            checked = now_ms()
 
     async with workspace(registry, signer) as tracking:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 from modelkeep.core.names import METASTORE
-from modelkeep.core.ops import audit, catalogs, grants, lineage, models, principals, versions
+from modelkeep.core.ops import audit, catalogs, files, grants, lineage, models, principals, uploads, versions
+from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.privileges import ON_MODEL, Privilege
 from world import World, name
 
@@ -79,14 +80,20 @@ class Row(msgspec.Struct, frozen=True):
     label: str
     request: msgspec.Struct
     show: Callable[[Any], str] = lambda _: "+"
+    body: bytes | None = None
 
 
 def _listed(text: str) -> Callable[[Any], str]:
     return lambda page: "1" if any(item.full_name == text for item in page.items) else "0"
 
 
-def _found(key: Callable[[Any], bool]) -> Callable[[Any], str]:
-    return lambda items: "1" if any(key(item) for item in items) else "0"
+def _browsed(result: models.Browsed[Any]) -> str:
+    """`b`: metadata, through BROWSE alone."""
+    return "b" if result.only else "+"
+
+
+def _browsed_page(page: Any) -> str:
+    return next((_browsed(item) for item in page.items if item.entity.full_name == MODEL), "0")
 
 
 def _whose_grants(found: list[Any]) -> str:
@@ -98,8 +105,9 @@ def _whose_grants(found: list[Any]) -> str:
 
 def rows(ids: dict[str, str]) -> list[Row]:
     m, new, open_model = name(MODEL), name("prod.ml.new"), name("open.ml.model")
-    C, S, M, V, G, P, A = (
-        "Catalogs, schemas and the metastore", "Schemas", "Registered models", "Model versions", "Grants and lineage",
+    mlmodel, extra = ArtifactPath("MLmodel"), ArtifactPath("extra.bin")
+    C, S, M, V, F, G, P, A = (
+        "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions", "Grants and lineage",
         "Principals and tokens", "Audit and jobs",
     )  # fmt: skip
     described = {"comment": "x"}
@@ -113,6 +121,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(C, "update_catalog_spec", catalogs.UpdateCatalogSpec(name(CATALOG), {"properties": "{}"})),
         Row(C, "transfer_ownership of catalog", catalogs.TransferOwnership(name(CATALOG), "stranger")),
         Row(C, "transfer_ownership of metastore", catalogs.TransferOwnership(METASTORE, "stranger")),
+        Row(C, "list_catalog_tags", models.ListCatalogTags(name(CATALOG))),
         Row(C, "rename_catalog", catalogs.RenameCatalog(name(CATALOG), name("production"))),
         Row(C, "delete_container: catalog, force", catalogs.DeleteContainer(name(CATALOG), True)),
         Row(S, "create_schema", catalogs.CreateSchema(name=name("prod.fresh"))),
@@ -124,6 +133,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(S, "transfer_ownership of schema", catalogs.TransferOwnership(name(SCHEMA), "stranger")),
         Row(S, "rename_schema", catalogs.RenameSchema(name(SCHEMA), name("prod.ai"))),
         Row(S, "delete_container: schema, force", catalogs.DeleteContainer(name(SCHEMA), True)),
+        Row(S, "list_schema_tags", models.ListSchemaTags(name(SCHEMA))),
         Row(S, "change_tags of schema", models.ChangeTags(name(SCHEMA), None, {"team": "b"})),
         Row(M, "create_model", models.CreateModel(new)),
         Row(M, "create_model prod.ml.churn (exists)", models.CreateModel(m)),
@@ -133,6 +143,9 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "list_models of schema: sees churn", models.ListModels(name(SCHEMA)), _listed(MODEL)),
         Row(M, "list_models of all: sees churn", models.ListModels(), _listed(MODEL)),
         Row(M, "list_models, browsing: sees churn", models.ListModels(None, True), _listed(MODEL)),
+        Row(M, "browse_model", models.BrowseModel(m), _browsed),
+        Row(M, "browse_models of schema", models.BrowseModels(name(SCHEMA)), _browsed_page),
+        Row(M, "browse_models of all", models.BrowseModels(), _browsed_page),
         Row(M, "update_comment", catalogs.UpdateComment(m, **described)),
         Row(M, "update_spec", catalogs.UpdateSpec(m, {"deployment_job_id": "7"})),
         Row(M, "transfer_ownership", catalogs.TransferOwnership(m, "stranger")),
@@ -140,6 +153,9 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "delete_model", models.DeleteModel(m)),
         Row(M, "set_alias", models.SetAlias(m, "champion", 1)),
         Row(M, "delete_alias", models.DeleteAlias(m, "champion")),
+        Row(M, "list_model_tags", models.ListModelTags(m)),
+        Row(M, "assign_tag", models.AssignTag(m, "stage", "b")),
+        Row(M, "reassign_tag", models.ReassignTag(m, "team", "b")),
         Row(M, "change_tags", models.ChangeTags(m, None, {"team": "b"})),
         Row(V, "create_version", versions.CreateVersion(name=m)),
         Row(V, "create_version from open.ml.model",
@@ -150,6 +166,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(V, "get_version", versions.GetVersion(m, 1)),
         Row(V, "get_version_by_alias", versions.GetVersionByAlias(m, "champion")),
         Row(V, "list_versions", versions.ListVersions(m)),
+        Row(V, "browse_version", versions.BrowseVersion(m, 1), _browsed),
+        Row(V, "browse_versions", versions.BrowseVersions(m), _browsed),
         Row(V, "search_versions: sees churn", versions.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
         Row(V, "search_versions of a run: sees churn", versions.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
         Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
@@ -160,6 +178,20 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(V, "copy_version of open.ml.model to churn", versions.CopyVersion(open_model, 1, m)),
         Row(V, "read_credentials", versions.ReadCredentials(m, 1)),
         Row(V, "write_credentials", versions.WriteCredentials(m, 2)),
+        Row(F, "list_directory", files.ListDirectory(path=ROOT, name=m, version=1)),
+        Row(F, "open_file", files.OpenFile(path=mlmodel, name=m, version=1)),
+        Row(F, "vend_download", files.VendDownload(path=mlmodel, name=m, version=1)),
+        Row(F, "vend_upload", files.VendUpload(path=extra, name=m, version=2)),
+        Row(F, "write_file", files.WriteFile(path=extra, name=m, version=2), body=b"x"),
+        Row(F, "delete_file", files.DeleteFile(path=mlmodel, name=m, version=2)),
+        Row(F, "delete_directory", files.DeleteDirectory(path=extra, name=m, version=2)),
+        Row(F, "start_upload", uploads.StartUpload(path=extra, name=m, version=2)),
+        Row(F, "vend_parts of another's upload", uploads.VendParts(path=extra, name=m, version=2, upload_id=ids["upload"], first=1)),
+        Row(F, "write_part of another's upload",
+            uploads.WritePart(path=extra, name=m, version=2, upload_id=ids["upload"], number=1), body=b"x"),
+        Row(F, "complete_upload of another's upload",
+            uploads.CompleteUpload(path=extra, name=m, version=2, upload_id=ids["upload"], parts=(uploads.PartTag(1, "x"),))),
+        Row(F, "abort_upload of another's upload", uploads.AbortUpload(path=extra, name=m, version=2, upload_id=ids["upload"])),
         Row(G, "get_grants of catalog", grants.GetGrants(name(CATALOG)), _whose_grants),
         Row(G, "get_grants of schema", grants.GetGrants(name(SCHEMA)), _whose_grants),
         Row(G, "get_grants of model", grants.GetGrants(m), _whose_grants),
@@ -199,14 +231,16 @@ async def build(w: World) -> dict[str, str]:
     await w.catalog(CATALOG, owner="catalog owners")
     await w.schema(SCHEMA, owner="schema owners")
     await w.model(MODEL, owner="maker", maker=USE)
-    await w.grant("somebody else", "EXECUTE", MODEL)
+    await w.grant("somebody else", f"EXECUTE@{CATALOG}+EXECUTE@{SCHEMA}+EXECUTE@{MODEL}")
     everyone = "USE_CATALOG@open+USE_SCHEMA@open.ml+EXECUTE@open.ml.model+CREATE_MODEL_VERSION@open.ml.model"
     await w.model("open.ml.model", owner="maker")
     await w.grant("account users", everyone)
     await w.version("open.ml.model")
     made = await w.version(MODEL, run_id="run1", logged_model_id="m-1", upstream=(lineage.Entity("TABLE", "prod.ml.features"),))
     await w.as_("maker").do(models.SetAlias(name(MODEL), "champion", made.version))
+    await w.as_("maker").do(models.ChangeTags(name(MODEL), None, {"team": "a"}))
     await w.pending(MODEL)
+    upload = await w.as_("maker").do(uploads.StartUpload(path=ArtifactPath("extra.bin"), name=name(MODEL), version=2))
     await w.own(MODEL, "model owners")
     await w.group("inner readers")
     await w.group("outer readers")
@@ -220,4 +254,4 @@ async def build(w: World) -> dict[str, str]:
         for group in who.groups:
             await w.as_("admin").do(principals.AddMember(group, who.user))
     token = await w.as_("admin").do(principals.CreateToken(principal="somebody"))
-    return {"token": token.info.id}
+    return {"token": token.info.id, "upload": upload}

@@ -149,6 +149,9 @@ async def _check(w: World, plan: Plan) -> None:
         assert sorted(m.full_name for m in listed) == readable
         browsed = await _pages(w, actor, models.ListModels(None, True, page))
         assert sorted(m.full_name for m in browsed) == browsable
+        told = await _pages(w, actor, models.BrowseModels(None, False, page))
+        assert sorted(b.entity.full_name for b in told) == browsable
+        assert sorted(b.entity.full_name for b in told if not b.only) == readable
         found = await _pages(w, actor, versions.SearchVersions("", page))
         assert sorted(v.model for v in found) == readable
         found = await _pages(w, actor, versions.SearchVersions("run_id = 'r'", page))

@@ -18,6 +18,7 @@ import uvicorn
 from live import free_port
 
 from modelkeep.cli.mint import admin_token
+from modelkeep.observe.logs import configure
 from modelkeep.serve import Registry, application, opened
 from modelkeep.settings import Settings
 from modelkeep.wire import server
@@ -203,6 +204,7 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     chosen = msgspec.structs.replace(
         Settings(), data_dir=str(folder / "data"), port=free_port(), workspace=False, log_level="critical", **settings
     )
+    configure(level="critical", json=True)
     site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
     started, stop, failure, servers = threading.Event(), asyncio.Event(), list[BaseException](), list[uvicorn.Server]()
 

@@ -488,7 +488,7 @@ def test_browse_shows_metadata_and_nothing_more(site: Site) -> None:
 
 
 def test_all_privileges_on_a_model_is_not_browse(site: Site, schema: str) -> None:
-    """BROWSE is held on the catalog or not at all; below it, ALL PRIVILEGES opens nothing without the usage of the parents."""
+    """BROWSE is held on the catalog or not at all; ALL PRIVILEGES below it opens no parent."""
     full_name = made(site, schema)["full_name"]
     user, token = site.user()
     site.allow(user, "function", full_name, "ALL_PRIVILEGES")

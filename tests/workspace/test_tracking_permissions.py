@@ -232,6 +232,47 @@ def test_pages_of_experiments_are_full_and_meet_each_experiment_once(site: Site)
     assert sorted(seen) == sorted(names)
 
 
+def test_one_with_very_many_experiments_gets_full_pages_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from modelkeep.workspace import experiments
+
+    mark = uuid.uuid4().hex
+    mine: list[str] = []
+    for turn in range(12):
+        with site.client(CAROL if turn % 3 else ALICE) as http:
+            http.post(f"{V2}/experiments/create", json={"name": f"{mark}-{turn:02}"})
+        mine += [f"{mark}-{turn:02}"] if turn % 3 else []
+    monkeypatch.setattr(experiments, "_MOST_IN_FILTER", 0)
+    monkeypatch.setattr(experiments, "_SCAN_ROWS", 5)
+    body = {"filter": f"name LIKE '{mark}%'", "order_by": ["name ASC"], "max_results": 3}
+    pages: list[list[str]] = []
+    token = ""
+    with site.client(CAROL) as http:
+        while not pages or token:
+            page = http.post(f"{V2}/experiments/search", json=body | {"page_token": token}).json()
+            assert "experiments" in page, page
+            pages.append([e["name"] for e in page["experiments"]])
+            token = page.get("next_page_token", "")
+            if len(pages) == 1:
+                kept = token
+        assert sum(pages, []) == mine
+        assert [len(page) for page in pages[:2]] == [3, 3]
+    with site.client(BOB) as http:
+        http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex})
+        assert http.post(f"{V2}/experiments/search", json=body | {"page_token": kept}).status_code == 400
+
+
+def test_an_experiment_left_without_its_owner_goes_back_to_its_creator(world: World) -> None:
+    import sqlite3
+
+    with sqlite3.connect(world.site.db._path) as rows:  # as a crash between the two commits leaves it
+        rows.execute("DELETE FROM experiment_permissions WHERE experiment_id = ?", (world.experiment,))
+    named = {"experiment_name": world.name}
+    for user, status in ((BOB, 404), (ALICE, 200)):
+        with world.site.client(user) as http:
+            assert http.get(f"{V2}/experiments/get-by-name", params=named).status_code == status
+    assert ask(world, ALICE, *MANAGES[1]).json()["permissions"][0]["level"] == "CAN_MANAGE"
+
+
 def test_ids_of_others_cannot_be_slipped_into_ones_own_calls(world: World) -> None:
     with world.site.client(BOB) as http:
         mine = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]

@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 
 class LocalBlobs:
-    """Storage in `root`: objects are `<root>/<first two of the set>/<set>/<name>`. Bytes pass through this server."""
+    """Storage in `root`: objects are `<root>/<last two of the set>/<set>/<name>`. Bytes pass through this server."""
 
     direct = False
     single_put_limit = 0
@@ -76,7 +76,7 @@ class LocalBlobs:
     def _folder(self, set_id: str) -> Path:
         if not _SET_ID.fullmatch(set_id):
             raise ValueError(f"not an artifact set's id: {set_id!r}")
-        return self.root / set_id[:2] / set_id
+        return self.root / set_id[-2:] / set_id  # ids begin with their time, which would fill one folder
 
     async def _run(self, call: Callable[..., _T], *args: object) -> _T:
         return await asyncio.wrap_future(self._pool.submit(call, *args))

@@ -84,7 +84,7 @@ class Desk:
 
     def __init__(
         self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str,
+        workspace_id: str, public_url: str = "",
     ) -> None:  # fmt: skip
         self.db = db
         self.child = child
@@ -92,6 +92,7 @@ class Desk:
         self.auditor = auditor
         self.resolver = resolver
         self.workspace_id = workspace_id
+        self.public_url = public_url.rstrip("/")
         self.access = Access(db, child, workspace_id)
 
     async def forward(self, call: Call) -> Json:
