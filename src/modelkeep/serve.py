@@ -14,7 +14,6 @@ import msgspec
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs
 from modelkeep.blobs.sign import Signer
-from modelkeep.blobs.sign import Signer
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -122,7 +121,7 @@ async def run(settings: Settings) -> None:
         worker.start()
         log.info("Modelkeep is up", address=settings.address, data_dir=str(settings.data))
         try:
-            await server.serve(app, settings.host, settings.port)
+            await server.serve(app, settings.host, settings.port, behind_proxy=bool(settings.public_url))
         finally:
             await worker.stop()
 

@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workspace: bool = True
     """Run MLflow's tracking server behind this one (needs the extra `workspace`)."""
     workspace_id: str = "1"
+    """A number (clients read it as one): the workspace that this server is."""
     public_url: str = ""
     """The address that clients reach this server by, when it is not http://host:port; signed URLs are made of it."""
     files_api: bool = False
@@ -63,7 +64,10 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: object) -> Se
             raise InvalidArgument(f"There is no setting {variable}. Known are: {', '.join(sorted(known))}.")
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
+        if not settings.workspace_id.isdecimal():
+            raise InvalidArgument("MODELKEEP_WORKSPACE_ID must be a number.")
+        return settings
     except msgspec.ValidationError as error:
         raise InvalidArgument(f"A setting is not valid: {error}.") from error
 

@@ -97,7 +97,6 @@ def test_headers_name_nobody(site: Site) -> None:
     refused(site.http.get(ME, headers=claims), 401, "UNAUTHENTICATED")
 
 
-@pytest.mark.xfail(strict=True, reason="uvicorn believes X-Forwarded-For from loopback, where every local client is")
 def test_the_audit_log_is_told_where_a_call_came_from(site: Site) -> None:
     catalog = f"c_{uuid.uuid4().hex[:8]}"
     headers = {"x-forwarded-for": "6.6.6.6", "x-real-ip": "6.6.6.6", "forwarded": "for=6.6.6.6"}

@@ -364,7 +364,9 @@ class FaceB:
 
     def __call__(self, method: str, path: str, fields: dict[str, Any], token: str = "") -> httpx.Response:
         where: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
-        return self.http.request(method, path, headers={"authorization": f"Bearer {token or self.admin}"}, **where)
+        return self.http.request(
+            method, f"/{path}", headers={"authorization": f"Bearer {token or self.admin}"}, **where
+        )
 
 
 @pytest.fixture(scope="module")

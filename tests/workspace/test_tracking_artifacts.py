@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from workspace.tracking_site import Site
 
 from modelkeep.core.errors import RegistryError
 from modelkeep.workspace.artifacts import internal_place, proxied_place
 from modelkeep.workspace.locations import is_plain
-from workspace.tracking_site import Site
 
 ALICE, BOB = "alice@x.io", "bob@x.io"
 V2 = "/api/2.0/mlflow"
@@ -53,9 +53,24 @@ def test_signed_urls_for_runs_and_models(site: Site, mine: dict[str, str]) -> No
 
 @pytest.mark.parametrize(
     "path",
-    ["../x", "a/../../x", "/etc/passwd", "a//b", "..\\x", "a\\..\\b", "%2e%2e/x", "%252e%252e/x", "..%2fx", "C:/x", "a/./b", "\u2025/x",
-     "a\nb", "a\x7f", "x" * 2000],
-)  # fmt: skip
+    [
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "a//b",
+        "..\\x",
+        "a\\..\\b",
+        "%2e%2e/x",
+        "%252e%252e/x",
+        "..%2fx",
+        "C:/x",
+        "a/./b",
+        "\u2025/x",
+        "a\nb",
+        "a\x7f",
+        "x" * 2000,
+    ],
+)
 def test_paths_that_lead_out_are_refused_everywhere(site: Site, mine: dict[str, str], path: str) -> None:
     run, model = mine["run"], mine["model"]
     with site.client(ALICE) as http:
@@ -106,13 +121,21 @@ def test_the_ui_and_its_links(site: Site, mine: dict[str, str]) -> None:
             302,
             f"/ml/#/experiments/{mine['experiment']}/runs/{mine['run']}",
         )
-        for path in ("/ml/static-files/../index.html", "/ml/static-files/%2e%2e/index.html", "/ml/static-files/", "/ml/x",
-                     "/ml/static-files/..%2f..%2f..%2f__init__.py", "/ml/experiments/1/runs/a%0d%0ab"):  # fmt: skip
+        for path in (
+            "/ml/static-files/../index.html",
+            "/ml/static-files/%2e%2e/index.html",
+            "/ml/static-files/",
+            "/ml/x",
+            "/ml/static-files/..%2f..%2f..%2f__init__.py",
+            "/ml/experiments/1/runs/a%0d%0ab",
+        ):
             assert http.get(path).status_code == 404, path
-        site.files.path("run", mine["run"], "").mkdir(parents=True)
-        site.files.path("run", mine["run"], "a.html").write_bytes(b"<b>")
+        place = f"/WorkspaceInternal/Mlflow/Artifacts/{mine['experiment']}/Runs/{mine['run']}/artifacts/a.html"
+        assert http.put(f"/api/2.0/fs/files{place}", content=b"<b>").status_code == 204
         file = http.get("/ml/get-artifact", params={"run_uuid": mine["run"], "path": "a.html"})
-        assert file.status_code == 307 and file.headers["location"].startswith(site.url + "/_files/GET/run/")
+        assert file.status_code == 307 and file.headers["location"].startswith(site.url)
+        page = httpx.get(file.headers["location"])
+        assert page.content == b"<b>" and page.headers["content-disposition"].startswith("attachment")
         assert http.get("/ml/ajax-api/2.0/mlflow/artifacts/list", params={"run_uuid": mine["run"]}).json()["files"]
         assert http.get("/ml/ajax-api/3.0/mlflow/ui-telemetry").json()["disable_ui_telemetry"] is True
         assert http.get("/ml/ajax-api/3.0/mlflow/server-info").json()["workspaces_enabled"] is False
@@ -123,10 +146,16 @@ def test_the_ui_and_its_links(site: Site, mine: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("agent", "plain"),
-    [("mlflow-python-client/3.17.2", True), ("mlflow-python-client/2.15.0", True), ("mlflow-python-client/2.14.3", False),
-     ("mlflow-python-client/1.30", False), ("unknown/0.0.0 databricks-sdk-py/0.156.0 python/3.11", False), ("", False),
-     ("curl/8 mlflow-python-client/3.1", False)],
-)  # fmt: skip
+    [
+        ("mlflow-python-client/3.17.2", True),
+        ("mlflow-python-client/2.15.0", True),
+        ("mlflow-python-client/2.14.3", False),
+        ("mlflow-python-client/1.30", False),
+        ("unknown/0.0.0 databricks-sdk-py/0.156.0 python/3.11", False),
+        ("", False),
+        ("curl/8 mlflow-python-client/3.1", False),
+    ],
+)
 def test_who_is_a_plain_client(agent: str, plain: bool) -> None:
     assert is_plain(agent) is plain
 
@@ -157,8 +186,13 @@ print("PLAIN OK")
 
 @pytest.mark.clients
 def test_a_plain_http_client_logs_and_loads(site: Site, tmp_path: Path) -> None:
-    env = {"URL": site.url, "MLFLOW_TRACKING_TOKEN": site.tokens[ALICE], "PATH": os.environ["PATH"], "HOME": str(tmp_path),
-           "MLFLOW_DISABLE_TELEMETRY": "true"}  # fmt: skip
+    env = {
+        "URL": site.url,
+        "MLFLOW_TRACKING_TOKEN": site.tokens[ALICE],
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     done = subprocess.run(
         [sys.executable, "-c", PLAIN], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200, check=False
     )

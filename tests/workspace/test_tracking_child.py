@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anyio
 import pytest
 
 from modelkeep.core.errors import Unavailable
@@ -88,20 +87,20 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_it_ends_when_we_are_killed(tmp_path: Path) -> None:
+def test_it_ends_when_we_are_killed(tmp_path: Path) -> None:
     root = Path(module.__file__).parents[2]
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(root)}
     )
     assert owner.stdout is not None
     pid = int(owner.stdout.readline())
-    await anyio.sleep(1)  # Python is up in it
+    time.sleep(1)  # Python is up in it
     assert alive(pid)
     owner.kill()
     owner.wait()
     until = time.monotonic() + 20
     while alive(pid) and time.monotonic() < until:
-        await anyio.sleep(0.1)
+        time.sleep(0.1)
     assert not alive(pid)
 
 

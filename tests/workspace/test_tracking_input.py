@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from workspace.tracking_site import Site
 
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.workspace import calls
 from modelkeep.workspace.permissions import ROUTES, Route
-from workspace.tracking_site import Site
 
 ALICE, BOB = "alice@x.io", "bob@x.io"
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
@@ -142,10 +142,25 @@ def test_values_that_break_the_child_are_refused_without_a_500(site: Site, mine:
 
 @pytest.mark.parametrize(
     "location",
-    ["s3://bucket/x", "file:///etc", "/etc", "http://169.254.169.254/", "dbfs:/other", "dbfs:/Volumes/a/b", "dbfs:/Volumes/a/b/c/../d",
-     "dbfs:/Volumes/a/b/c?x=../..", "dbfs:/Volumes/a/b/c#/../", "dbfs:/Volumes/a/b/c;x", "dbfs:/Volumes/a/b/c/%2e%2e", "runs:/x",
-     "dbfs:/databricks/mlflow-trackingX", "dbfs:/databricks/mlflow-tracking/../x", "dbfs://host/Volumes/a/b/c", "mlflow-artifacts:/1"],
-)  # fmt: skip
+    [
+        "s3://bucket/x",
+        "file:///etc",
+        "/etc",
+        "http://169.254.169.254/",
+        "dbfs:/other",
+        "dbfs:/Volumes/a/b",
+        "dbfs:/Volumes/a/b/c/../d",
+        "dbfs:/Volumes/a/b/c?x=../..",
+        "dbfs:/Volumes/a/b/c#/../",
+        "dbfs:/Volumes/a/b/c;x",
+        "dbfs:/Volumes/a/b/c/%2e%2e",
+        "runs:/x",
+        "dbfs:/databricks/mlflow-trackingX",
+        "dbfs:/databricks/mlflow-tracking/../x",
+        "dbfs://host/Volumes/a/b/c",
+        "mlflow-artifacts:/1",
+    ],
+)
 def test_experiment_locations_that_are_not_ours_are_refused(site: Site, location: str) -> None:
     with site.client(ALICE) as http:
         answer = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex, "artifact_location": location})
@@ -166,8 +181,12 @@ def test_experiment_locations_that_are_taken(site: Site) -> None:
 
 def test_tags_that_steer_the_child_are_dropped(site: Site, mine: dict[str, str]) -> None:
     place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": mine["experiment"]}}
-    tags = {"mlflow.trace.spansLocation": "ARCHIVE_REPO", "mlflow.trace.archiveLocation": "file:///etc",
-            "mlflow.artifactLocation": "file:///etc", "mine": "kept"}  # fmt: skip
+    tags = {
+        "mlflow.trace.spansLocation": "ARCHIVE_REPO",
+        "mlflow.trace.archiveLocation": "file:///etc",
+        "mlflow.artifactLocation": "file:///etc",
+        "mine": "kept",
+    }
     info = {
         "trace_id": f"tr-{uuid.uuid4().hex}",
         "trace_location": place,
@@ -194,9 +213,22 @@ def test_tags_that_steer_the_child_are_dropped(site: Site, mine: dict[str, str])
         refused(http.post(f"{V2}/traces", json=steer))
 
 
-@pytest.mark.parametrize("path", ["/api/4.0/mlflow/traces/search", "/api/5.0/mlflow/tracing/locations", f"{V3}/datasets/create",
-                                  f"{V3}/scorers/list", f"{V3}/traces/get", f"{V2}/registered-models/create", "/ml/2.0/mlflow/runs/get",
-                                  "/v1/traces", f"{V2}/traces/link-prompts", f"{V2}/runs//get", f"{V2}/runs/get/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/4.0/mlflow/traces/search",
+        "/api/5.0/mlflow/tracing/locations",
+        f"{V3}/datasets/create",
+        f"{V3}/scorers/list",
+        f"{V3}/traces/get",
+        f"{V2}/registered-models/create",
+        "/ml/2.0/mlflow/runs/get",
+        "/v1/traces",
+        f"{V2}/traces/link-prompts",
+        f"{V2}/runs//get",
+        f"{V2}/runs/get/",
+    ],
+)
 def test_what_the_table_does_not_name_is_no_endpoint(site: Site, path: str) -> None:
     with site.client(ALICE) as http:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
@@ -206,15 +238,20 @@ def test_what_the_table_does_not_name_is_no_endpoint(site: Site, path: str) -> N
 
 @pytest.mark.parametrize(
     "query",
-    ["mutation { mlflowSearchRuns(input: {}) { runs { info { runId } } } }",
-     "{ mlflowSearchModelVersions(input: {}) { modelVersions { name } } }",
-     "{ mlflowListArtifacts(input: {runId: \"x\"}) { rootUri } }",
-     "{ ...F } fragment F on Query { mlflowSearchRuns(input: {experimentIds: [\"1\"]}) { runs { info { runId } } } }",
-     "{ ... on Query { mlflowSearchRuns(input: {experimentIds: [\"1\"]}) { runs { info { runId } } } } }",
-     "query A { test } query B { mlflowGetRun(input: {runId: \"x\"}) { run { info { runId } } } }",
-     "{ mlflowGetRun(input: $input) { run { info { runId } } } }",
-     "{ mlflowGetRun(input: {}) { run { info { runId } } } }", "{ __schema { types { name } } }", "not graphql", ""],
-)  # fmt: skip
+    [
+        "mutation { mlflowSearchRuns(input: {}) { runs { info { runId } } } }",
+        "{ mlflowSearchModelVersions(input: {}) { modelVersions { name } } }",
+        '{ mlflowListArtifacts(input: {runId: "x"}) { rootUri } }',
+        '{ ...F } fragment F on Query { mlflowSearchRuns(input: {experimentIds: ["1"]}) { runs { info { runId } } } }',
+        '{ ... on Query { mlflowSearchRuns(input: {experimentIds: ["1"]}) { runs { info { runId } } } } }',
+        'query A { test } query B { mlflowGetRun(input: {runId: "x"}) { run { info { runId } } } }',
+        "{ mlflowGetRun(input: $input) { run { info { runId } } } }",
+        "{ mlflowGetRun(input: {}) { run { info { runId } } } }",
+        "{ __schema { types { name } } }",
+        "not graphql",
+        "",
+    ],
+)
 def test_graphql_takes_known_queries_only(site: Site, query: str) -> None:
     with site.client(ALICE) as http:
         refused(http.post("/ml/graphql", json={"query": query, "variables": {}}))

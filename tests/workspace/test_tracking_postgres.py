@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-
 from backends import Postgres
 from workspace.tracking_site import Site, serving
 

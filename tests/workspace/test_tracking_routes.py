@@ -23,9 +23,15 @@ HARMLESS = {
     "traces/batchGetInfos": {"trace_ids": "filtered by its act", "experiment_ids": "narrows further"},
 }
 FILTERED = {
-    "create_experiment", "search_experiments", "in_visible_experiments", "search_traces", "visible_traces", "get_logged_model",
-    "tag_logged_model", "start_trace",
-}  # fmt: skip
+    "create_experiment",
+    "search_experiments",
+    "in_visible_experiments",
+    "search_traces",
+    "visible_traces",
+    "get_logged_model",
+    "tag_logged_model",
+    "start_trace",
+}
 
 
 def mlflow_routes() -> Iterator[tuple[str, str]]:
@@ -69,12 +75,13 @@ def test_every_route_of_mlflow_is_allowed_by_the_table_or_refused_by_name() -> N
 def test_every_allowed_route_exists_in_mlflow_or_is_ours() -> None:
     known = {(method, concrete(bare(path))) for method, path in mlflow_routes()}
     ours = {
-        ("POST", "/2.0/mlflow/artifacts/credentials-for-read"), ("POST", "/2.0/mlflow/artifacts/credentials-for-write"),
+        ("POST", "/2.0/mlflow/artifacts/credentials-for-read"),
+        ("POST", "/2.0/mlflow/artifacts/credentials-for-write"),
         ("POST", "/2.0/mlflow/logged-models/x/artifacts/credentials-for-upload"),
         ("POST", "/2.0/mlflow/logged-models/x/artifacts/credentials-for-download"),
         ("GET", "/2.0/mlflow/traces/x/credentials-for-data-upload"),
         ("GET", "/2.0/mlflow/traces/x/credentials-for-data-download"),
-    }  # fmt: skip
+    }
     table = {(route.method, concrete(route.path.replace("...}", "}"))) for route in (*ROUTES, *UI_ROUTES)}
     assert table - known == ours
     assert len(table) == len(ROUTES) + len(UI_ROUTES)

@@ -45,14 +45,15 @@ class Auditor:
             self.vended(event)
 
     async def refused(
-        self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str
+        self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str, *, same: bool = False
     ) -> None:
-        """A refusal leaves a record of its own at once; other failures of changes are buffered."""
+        """A refusal leaves a record of its own at once; other failures of changes are buffered. `same`: so does what is not
+        there (where refusals are concealed as that, neither the answer nor the time it takes may tell them apart)."""
         if not op.audit:
             return
         targets = [AuditTarget("", "", str(v)) for on in op.targets if (v := getattr(request, on.field, None)) is not None]
         event = _event(op, request, actor, targets, {}, request_id, error.code, error.message)
-        if isinstance(error, PermissionDenied):
+        if isinstance(error, PermissionDenied) or (same and isinstance(error, NotFound)):
             await self.write([event])
         elif op.effect == "write" and not isinstance(error, NotFound):
             self._buffer(event)

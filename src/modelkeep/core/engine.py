@@ -57,7 +57,7 @@ class Engine:
                 await ctx.run_undo()
             if isinstance(error, RegistryError):
                 found = error.__cause__ if isinstance(error, Concealed) else error
-                await self.auditor.refused(BY_REQUEST[type(current)], current, actor, found, request_id)  # type: ignore[arg-type]
+                await self.auditor.refused(BY_REQUEST[type(current)], current, actor, found, request_id, same=self._conceal)  # type: ignore[arg-type]
             raise
         for op, request, ctx in done:
             if op.record != "in_tx" and op.name:

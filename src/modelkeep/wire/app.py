@@ -61,6 +61,8 @@ class App:
         except Disconnected:
             return
         except RegistryError as error:
+            if isinstance(error, Unauthenticated):
+                metrics.unauthenticated.inc()
             response = _sign_in(request, error) or _refusal(render, error, request.id)
         except Exception:
             log.exception("request failed", request_id=request.id, route=name, method=request.method)
@@ -115,8 +117,6 @@ class App:
 
 
 def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Response:
-    if isinstance(error, Unauthenticated):
-        metrics.unauthenticated.inc()
     status, body = render(error)
     headers = [(b"content-type", JSON), (b"x-request-id", request_id.encode())]
     if status == 401:

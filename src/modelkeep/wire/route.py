@@ -7,7 +7,7 @@ disagree between path, query and body are refused; other unknown keys are ignore
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -97,10 +97,11 @@ def _check_inside(sent: dict[str, Any], fields: type[msgspec.Struct]) -> None:
     global ignored_keys
     for name, inner in _inside(fields).items():
         value = sent.get(name)
-        for item in value if isinstance(value, list) else (value,):
+        for item in cast("list[Any]", value if isinstance(value, list) else [value]):
             if isinstance(item, dict):
-                ignored_keys += sum(1 for key in item if not check_key(key, _known(inner)))
-                _check_inside(item, inner)
+                keys = cast("dict[str, Any]", item)
+                ignored_keys += sum(1 for key in keys if not check_key(key, _known(inner)))
+                _check_inside(keys, inner)
 
 
 def _fold(key: str) -> str:

@@ -97,16 +97,20 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
 
-def configuration(app: App, host: str, port: int) -> uvicorn.Config:
+def configuration(app: App, host: str, port: int, *, behind_proxy: bool = False) -> uvicorn.Config:
+    """`behind_proxy`: a proxy on loopback says who called (X-Forwarded-For); otherwise no caller may choose its address."""
     return uvicorn.Config(
         app, host=host, port=port, http=Protocol, ws="none", lifespan="off", access_log=False, log_config=None,
         server_header=False, backlog=2048, timeout_keep_alive=_KEEP_ALIVE_S, timeout_graceful_shutdown=5,
+        proxy_headers=behind_proxy,
     )  # fmt: skip
 
 
-async def serve(app: App, host: str, port: int, *, started: Callable[[uvicorn.Server], None] | None = None) -> None:
+async def serve(
+    app: App, host: str, port: int, *, behind_proxy: bool = False, started: Callable[[uvicorn.Server], None] | None = None
+) -> None:
     """Answer requests until a signal says stop. `started` is told the server, whose `should_exit` stops it, too."""
-    server = uvicorn.Server(configuration(app, host, port))
+    server = uvicorn.Server(configuration(app, host, port, behind_proxy=behind_proxy))
     if started is not None:
         started(server)
     await server.serve()

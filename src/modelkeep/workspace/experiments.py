@@ -211,7 +211,9 @@ async def _page(desk: Desk, visit: Visit, found: list[Json], token: str) -> Resp
 
 
 def _child_token(offset: int) -> str:
-    # mlflow/utils/search_utils.py, create_page_token: the pinned MLflow's tokens are offsets
+    # mlflow/utils/search_utils.py, create_page_token: the pinned MLflow's tokens are offsets, none for the start
+    if not offset:
+        return ""
     return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
 
 

@@ -252,7 +252,7 @@ async def reassign_tag(ctx: Ctx, req: ReassignTag, found: Securable) -> None:
 
 
 async def _tags_now(ctx: Ctx, name: FullName, found: Securable) -> dict[str, str]:
-    await lock(ctx, found)
+    await securables.lock(ctx.tx, found)
     return (await fetch(ctx, name)).tags
 
 

@@ -210,6 +210,7 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("GET", "/.well-known/databricks-config", handler=discover, public=True),
         Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry),
         Route("GET", "/health", handler=health, public=True),
+        Route("HEAD", "/health", handler=health, public=True),
         Route("GET", "/metrics", handler=expose),
         Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: catalogs.GetMetastore(), assignment),
         Route("GET", "/api/2.0/preview/scim/v2/Me", NoFields, lambda _: principals.WhoAmI(), _me),

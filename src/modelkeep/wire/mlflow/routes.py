@@ -11,8 +11,8 @@ from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, parse_full_name, parse_version
 from modelkeep.core.ops import catalogs, lineage, models, versions
+from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
-from modelkeep.wire.mlflow import lineage as said
 from modelkeep.wire.mlflow import shapes
 from modelkeep.wire.route import NoFields, Route
 

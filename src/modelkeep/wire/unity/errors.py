@@ -30,5 +30,5 @@ def oss(error: RegistryError) -> tuple[int, dict[str, Any]]:
         message = f"NOT_FOUND: {message}"  # clients look for the word in the text of the exception
         if error.kind in _OF_ITS_OWN:
             reason = f"{error.kind}_NOT_FOUND"
-    detail = {"@type": _ERROR_INFO, "reason": reason, "domain": "unitycatalog", "metadata": {}}
+    detail: dict[str, Any] = {"@type": _ERROR_INFO, "reason": reason, "domain": "unitycatalog", "metadata": {}}
     return error.status, {"error_code": error.code, "message": harmless(message), "details": [detail]}

@@ -1,0 +1,65 @@
+"""In a real browser: signing in, and the link that a client prints after a run."""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from live import Server, run_client
+from playwright.sync_api import Page, expect, sync_playwright
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# Without the last five, Chromium calls home; without a sandbox it also runs as root, as in containers.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+RUN = """
+import mlflow
+with mlflow.start_run() as run:
+    mlflow.log_param("depth", 7)
+    mlflow.log_metric("accuracy", 0.93)
+    mlflow.log_text("kept by us", "notes/hello.txt")
+print("run", run.info.experiment_id, run.info.run_id)
+"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser.new_page(viewport={"width": 1440, "height": 900})
+        browser.close()
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.get_by_label("Access token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_the_printed_link_opens_the_run(server: Server, page: Page) -> None:
+    said = run_client(server, RUN)
+    found = re.search(r"run (\d+) (\w+)", said.stdout)
+    assert found, said.stderr
+    experiment, run = found.groups()
+    assert f"{server.host}/ml/experiments/{experiment}/runs/{run}" in said.stdout + said.stderr, "the client prints another link"
+    page.goto(f"{server.host}/ml/experiments/{experiment}/runs/{run}")
+    sign_in(page, "mk_nobody")
+    expect(page.get_by_role("alert")).to_have_text("The access token is not known here.")
+    sign_in(page, server.admin_token)
+    expect(page.get_by_text("accuracy").first).to_be_visible(timeout=30_000)
+    assert run in page.url
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("notes").first.click()
+    page.get_by_text("hello.txt").first.click()
+    expect(page.get_by_text("kept by us")).to_be_visible(timeout=30_000)
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts(server: Server, page: Page) -> None:
+    page.goto(f"{server.host}/login")
+    sign_in(page, server.admin_token)
+    page.wait_for_url(f"{server.host}/ml/**")
+    cookie = next(c for c in page.context.cookies() if c["name"] == "modelkeep_session")
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    assert page.evaluate("document.cookie") == ""

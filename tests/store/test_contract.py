@@ -1,0 +1,431 @@
+"""What both databases promise: transactions, names and their chains, principals, tokens, grants, versions, aliases, tags, sets."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from modelkeep.core.authz import Link
+from modelkeep.core.errors import AlreadyExists, InvalidArgument, LimitExceeded, NotEmpty, NotFound, WrongState
+from modelkeep.core.model import ArtifactFile
+from modelkeep.core.ops import catalogs, models, versions
+from modelkeep.core.ops.principals import AddMember, CreatePrincipal, CreateToken, DeletePrincipal, RemoveMember, RevokeToken, hash_token
+from modelkeep.store import files, grants, principals, securables
+from modelkeep.store import versions as version_rows
+from modelkeep.store.db import UniqueViolation, now_ms
+from world import World, name
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+M = "prod.ml.churn"
+
+
+# --- transactions ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_write_that_raises_leaves_nothing(w: World) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with w.db.write() as tx:
+            await principals.insert(tx, "USER", "ghost", "test", 0)
+            raise ZeroDivisionError
+    assert await w.rows("SELECT name FROM principals WHERE name = 'ghost'") == []
+
+
+async def test_a_read_transaction_cannot_write(w: World) -> None:
+    with pytest.raises(Exception, match=r"(?i)read-?only"):
+        async with w.db.read() as tx:
+            await tx.all("UPDATE principals SET active = 0 RETURNING id")
+    assert await w.rows("SELECT COUNT(*) FROM principals WHERE active = 0") == [(0,)]
+
+
+async def test_a_read_transaction_sees_one_moment(w: World) -> None:
+    async with w.db.read() as tx:
+        before = await tx.all("SELECT name FROM principals ORDER BY name")
+        await w.user("late")
+        assert await tx.all("SELECT name FROM principals ORDER BY name") == before
+    assert ("late",) in await w.rows("SELECT name FROM principals")
+
+
+async def test_a_write_sees_its_own_rows_and_others_do_not_until_it_commits(w: World) -> None:
+    async with w.db.write() as tx:
+        await principals.insert(tx, "USER", "new", "test", 0)
+        assert await principals.by_name(tx, "NEW")
+        assert await w.rows("SELECT name FROM principals WHERE name = 'new'") == []
+    assert await w.rows("SELECT name FROM principals WHERE name = 'new'") == [("new",)]
+
+
+async def test_a_unique_constraint_is_one_exception_on_both(w: World) -> None:
+    row = "INSERT INTO deployment (key, value) VALUES ('twice', '')"
+    with pytest.raises(UniqueViolation):
+        async with w.db.write() as tx:
+            await tx.run(row)
+            await tx.run(row)
+    with pytest.raises(UniqueViolation):
+        async with w.db.write() as tx:
+            await tx.run(row)
+            await tx.one(f"{row} RETURNING key")
+    assert await w.rows("SELECT key FROM deployment WHERE key = 'twice'") == []
+
+
+async def test_text_comes_back_as_it_went(w: World) -> None:
+    for text in ("", "100%", ":name", "'", '"', "a\nb", "ünï", "\U0001f600", "%s", "\\", "x" * 60_000):
+        async with w.db.write() as tx:
+            await tx.run("UPDATE securables SET comment = :text WHERE kind = 'METASTORE'", text=text)
+        assert await w.rows("SELECT comment FROM securables WHERE kind = 'METASTORE'") == [(text,)]
+
+
+async def test_names_sort_by_their_bytes(w: World) -> None:
+    for part in ("b", "a-b", "a_b", "ab", "ä", "z", "1"):
+        await w.catalog(part)
+    listed = [c.name for c in (await w.as_("admin").do(catalogs.ListCatalogs())).items]
+    assert listed == sorted(listed, key=str.encode)
+
+
+# --- securables ------------------------------------------------------------------------------------------------------
+
+
+async def _chain(w: World, who: str, text: str) -> list[Link]:
+    actor = await w.actor(who)
+    async with w.db.read() as tx:
+        return await securables.chain(tx, w.db.dialect, actor.id, name(text))
+
+
+async def test_a_chain_goes_as_far_as_the_name_exists(w: World) -> None:
+    await w.model(M)
+    assert [link.securable.full_name for link in await _chain(w, "admin", M)] == ["", "prod", "prod.ml", M]
+    assert [link.securable.full_name for link in await _chain(w, "admin", "prod.ml.nothing")] == ["", "prod", "prod.ml"]
+    assert [link.securable.full_name for link in await _chain(w, "admin", "prod.nothing.churn")] == ["", "prod"]
+    assert [link.securable.full_name for link in await _chain(w, "admin", "nothing.ml.churn")] == [""]
+    assert [link.securable.full_name for link in await _chain(w, "admin", "")] == [""]
+
+
+async def test_a_chain_says_what_the_actor_and_his_groups_own_and_hold_on_each_link(w: World) -> None:
+    await w.group("inner", "ann")
+    await w.group("outer")
+    await w.as_("admin").do(AddMember("outer", "inner"))
+    await w.model(M, owner="outer", ann="EXECUTE+USE_CATALOG@prod", bob="MANAGE")
+    await w.grant("inner", "APPLY_TAG", M)
+    await w.grant("account users", "USE_SCHEMA@prod.ml")
+    links = await _chain(w, "ann", M)
+    assert [link.owned for link in links] == [False, False, False, True]
+    assert [set(link.granted) for link in links] == [set(), {"USE_CATALOG"}, {"USE_SCHEMA"}, {"EXECUTE", "APPLY_TAG"}]
+    assert [set(link.granted) for link in await _chain(w, "bob", M)] == [set(), set(), {"USE_SCHEMA"}, {"MANAGE"}]
+    target = links[-1].securable
+    assert (target.owner, target.id, target.parent_id) == ("outer", (await w.find(M)).id, (await w.find("prod.ml")).id)
+
+
+async def test_two_securables_of_one_name_are_refused(w: World) -> None:
+    await w.model(M)
+    admin = w.as_("admin")
+    with pytest.raises(AlreadyExists, match=r"Routine or Model 'prod\.ml\.churn' already exists"):
+        await admin.do(models.CreateModel(name(M)))
+    with pytest.raises(AlreadyExists, match="Schema"):
+        await admin.do(catalogs.CreateSchema(name=name("prod.ml")))
+    with pytest.raises(AlreadyExists, match="Catalog"):
+        await admin.do(catalogs.CreateCatalog(name=name("prod")))
+    await w.model("prod.ml.other")
+    await w.own("prod.ml", "admin")
+    with pytest.raises(AlreadyExists):
+        await admin.do(models.RenameModel(name(M), name("prod.ml.other")))
+    assert (await w.find(M)).name == "churn"
+
+
+async def test_a_rename_changes_one_row_and_no_id(w: World) -> None:
+    await w.model(M, bob="EXECUTE")
+    version = await w.version(M)
+    admin = w.as_("admin")
+    await admin.do(models.SetAlias(name(M), "champion", 1))
+    await admin.do(models.ChangeTags(name(M), None, {"team": "a"}))
+    before = await w.find(M)
+    await admin.do(catalogs.RenameCatalog(name("prod"), name("live")))
+    await admin.do(catalogs.RenameSchema(name("live.ml"), name("live.ai")))
+    await admin.do(models.RenameModel(name("live.ai.churn"), name("live.ai.leave")))
+    after = await w.find("live.ai.leave")
+    assert (after.id, after.tags, after.last_version) == (before.id, {"team": "a"}, 1)
+    found = await admin.do(versions.GetVersionByAlias(name("live.ai.leave"), "champion"))
+    assert (found.id, found.artifact_set_id, found.model) == (version.id, version.artifact_set_id, "live.ai.leave")
+    assert await w.rows("SELECT privilege FROM grants WHERE securable_id = :id", id=before.id) == [("EXECUTE",)]
+    with pytest.raises(NotFound):
+        await admin.do(models.GetModel(name(M)))
+
+
+async def test_deleting_a_catalog_by_force_leaves_no_row_and_no_reference(w: World) -> None:
+    await w.model(M, bob="EXECUTE+USE_CATALOG@prod+USE_SCHEMA@prod.ml")
+    await w.model("prod.other.model")
+    await w.version(M)
+    kept = await w.version("prod.other.model")
+    await w.model("safe.ml.copy")
+    await w.as_("admin").do(versions.CopyVersion(name("prod.other.model"), 1, name("safe.ml.copy")))
+    await w.as_("admin").do(models.SetAlias(name(M), "champion", 1))
+    await w.as_("admin").do(models.ChangeTags(name(M), 1, {"a": "b"}))
+    with pytest.raises(NotEmpty):
+        await w.as_("admin").do(catalogs.DeleteContainer(name("prod")))
+    await w.as_("admin").do(catalogs.DeleteContainer(name("prod"), True))
+    for table in ("aliases", "tags", "grants"):
+        assert await w.count(table) == 0, table
+    assert await w.rows("SELECT model_id FROM model_versions") == [((await w.find("safe.ml.copy")).id,)]
+    assert await w.rows("SELECT id, refs FROM artifact_sets WHERE state = 'live'") == [(kept.artifact_set_id, 1)]
+    assert await w.rows("SELECT COUNT(*) FROM artifact_sets WHERE state = 'deleting'") == [(1,)]
+    assert await w.rows("SELECT COUNT(*) FROM jobs WHERE task = 'purge'") == [(1,)]
+    assert [c[0] for c in await w.rows("SELECT name FROM securables WHERE kind = 'CATALOG' ORDER BY name")] == ["main", "safe"]
+
+
+# --- principals, tokens, grants --------------------------------------------------------------------------------------
+
+
+async def test_principals_are_one_name_space_whatever_their_case(w: World) -> None:
+    await w.user("Ann@Example.com")
+    for kind in ("USER", "GROUP", "SERVICE_PRINCIPAL"):
+        with pytest.raises(AlreadyExists, match="already exists"):
+            await w.as_("admin").do(CreatePrincipal(kind, "ann@example.COM"))
+    async with w.db.read() as tx:
+        found = await principals.by_name(tx, "ANN@EXAMPLE.COM")
+    assert found is not None and found.name == "Ann@Example.com"
+
+
+async def test_an_owner_cannot_be_deleted(w: World) -> None:
+    await w.model(M, owner="ann")
+    with pytest.raises(InvalidArgument, match="still owns 'churn'"):
+        await w.as_("admin").do(DeletePrincipal("ann"))
+
+
+async def test_a_deleted_principal_takes_its_tokens_grants_and_memberships_along(w: World) -> None:
+    await w.model(M, ann="EXECUTE")
+    await w.group("staff", "ann")
+    await w.actor("ann")
+    await w.as_("admin").do(DeletePrincipal("ann"))
+    assert await w.count("grants") == 0
+    assert await w.rows("SELECT m.member_id FROM memberships m JOIN principals g ON g.id = m.group_id WHERE g.name = 'staff'") == []
+    assert await w.rows("SELECT COUNT(*) FROM tokens t LEFT JOIN principals p ON p.id = t.principal_id WHERE p.id IS NULL") == [(0,)]
+
+
+async def _bearer(w: World, secret: str, at: int) -> Any:
+    async with w.db.read() as tx:
+        return await principals.actor_of_token(tx, hash_token(secret), at, "1.2.3.4")
+
+
+async def test_a_token_is_its_bearer_until_it_expires_is_revoked_or_its_principal_is_switched_off(w: World) -> None:
+    await w.user("ann")
+    now = now_ms()
+    made = await w.as_("admin").do(CreateToken("ci", 60_000, "ann"))
+    actor = await _bearer(w, made.token, now)
+    assert (actor.name, actor.kind, actor.account_admin, actor.token_id, actor.source) == ("ann", "USER", False, made.info.id, "1.2.3.4")
+    assert await _bearer(w, made.token, now + 120_000) == "The access token has expired."
+    assert await _bearer(w, made.token + "x", now) == "The access token is not known here."
+    await w.deactivate("ann")
+    assert await _bearer(w, made.token, now) == "The token's principal is deactivated."
+    await w.as_("admin").do(RevokeToken(made.info.id))
+    assert await _bearer(w, made.token, now) == "The access token was revoked."
+    stored = await w.rows("SELECT * FROM tokens")
+    assert all(made.token not in str(column) for row in stored for column in row)
+
+
+async def test_an_account_admin_is_one_by_membership_while_it_lasts(w: World) -> None:
+    await w.group("inner", "ann")
+    assert not (await w.actor("ann")).account_admin
+    await w.as_("admin").do(AddMember("admins", "inner"))
+    assert (await w.actor("ann")).account_admin
+    await w.as_("admin").do(RemoveMember("inner", "ann"))
+    assert not (await w.actor("ann")).account_admin
+
+
+async def test_granting_twice_is_one_grant_and_taking_what_is_not_there_is_nothing(w: World) -> None:
+    model = await w.model(M)
+    ann = await w.user("ann")
+    async with w.db.write() as tx:
+        assert await grants.add(tx, model, ann, "EXECUTE", "test", 1)
+        assert not await grants.add(tx, model, ann, "EXECUTE", "test", 2)
+        assert await grants.remove(tx, model, ann, ["EXECUTE", "MANAGE"]) == ["EXECUTE"]
+        assert await grants.remove(tx, model, ann, ["EXECUTE"]) == []
+
+
+async def test_a_group_cannot_contain_itself(w: World) -> None:
+    for group in ("a", "b", "c"):
+        await w.group(group)
+    admin = w.as_("admin")
+    await admin.do(AddMember("a", "b"))
+    await admin.do(AddMember("b", "c"))
+    for group, member in (("a", "a"), ("b", "a"), ("c", "a"), ("c", "b")):
+        with pytest.raises(InvalidArgument, match="cannot contain itself"):
+            await admin.do(AddMember(group, member))
+
+
+# --- versions, aliases, tags -----------------------------------------------------------------------------------------
+
+
+async def test_an_alias_moves_and_each_version_knows_its_own(w: World) -> None:
+    await w.model(M)
+    admin = w.as_("admin")
+    for _ in range(3):
+        await w.version(M)
+    for version in (1, 3, 2, 2):
+        await admin.do(models.SetAlias(name(M), "champion", version))
+        await admin.do(models.SetAlias(name(M), f"kept{version}", version))
+    assert (await admin.do(models.GetModel(name(M)))).aliases == {"champion": 2, "kept1": 1, "kept2": 2, "kept3": 3}
+    known = {v.version: v.aliases for v in (await admin.do(versions.ListVersions(name(M)))).items}
+    assert known == {1: ["kept1"], 2: ["champion", "kept2"], 3: ["kept3"]}
+    await admin.do(models.DeleteAlias(name(M), "champion"))
+    await admin.do(models.DeleteAlias(name(M), "champion"))
+    assert (await admin.do(versions.GetVersion(name(M), 2))).aliases == ["kept2"]
+    with pytest.raises(NotFound, match="Alias 'champion'"):
+        await admin.do(versions.GetVersionByAlias(name(M), "champion"))
+
+
+async def test_aliases_count_case_and_end_with_their_version(w: World) -> None:
+    await w.model(M)
+    admin = w.as_("admin")
+    for alias in ("a", "A"):
+        await w.version(M)
+        await admin.do(models.SetAlias(name(M), alias, 1 if alias == "a" else 2))
+    assert (await admin.do(versions.GetVersionByAlias(name(M), "A"))).version == 2
+    await admin.do(versions.DeleteVersion(name(M), 1))
+    assert (await admin.do(models.GetModel(name(M)))).aliases == {"A": 2}
+    with pytest.raises(NotFound, match="Model version '1'"):
+        await admin.do(models.SetAlias(name(M), "a", 1))
+
+
+async def test_the_eleventh_alias_is_refused_and_moving_the_tenth_is_not(w: World) -> None:
+    await w.model(M)
+    await w.version(M)
+    await w.version(M)
+    for i in range(10):
+        await w.as_("admin").do(models.SetAlias(name(M), f"a{i}", 1))
+    with pytest.raises(LimitExceeded, match="10 aliases"):
+        await w.as_("admin").do(models.SetAlias(name(M), "a10", 1))
+    await w.as_("admin").do(models.SetAlias(name(M), "a9", 2))
+
+
+async def test_tags_as_rows_and_as_json_say_the_same(w: World) -> None:
+    await w.model(M)
+    await w.version(M, tags={"mlflow.note": "x"})
+    admin = w.as_("admin")
+    for request in (
+        models.ChangeTags(name(M), None, {"a": "1", "b": "2"}), models.ChangeTags(name(M), None, {"a": "3"}, ("b", "c")),
+        models.ChangeTags(name(M), 1, {"A": "1"}), models.ChangeTags(name(M), 1, {"a": ""}, ("mlflow.note",)),
+    ):  # fmt: skip
+        await admin.do(request)
+    model = await w.find(M)
+    version = await admin.do(versions.GetVersion(name(M), 1))
+    assert (model.tags, version.tags) == ({"a": "3"}, {"A": "1", "a": ""})
+    rows = await w.rows("SELECT securable_id, version, key, value FROM tags ORDER BY version, key")
+    assert rows == [(model.id, 0, "a", "3"), (model.id, 1, "A", "1"), (model.id, 1, "a", "")]
+
+
+async def test_the_51st_tag_is_refused(w: World) -> None:
+    await w.schema("prod.ml")
+    tags = {f"k{i}": "v" for i in range(50)}
+    await w.as_("admin").do(catalogs.UpdateComment(name("prod.ml"), ""))
+    await w.as_("admin").do(models.ChangeTags(name("prod.ml"), None, tags))
+    with pytest.raises(LimitExceeded, match="51 tags"):
+        await w.as_("admin").do(models.ChangeTags(name("prod.ml"), None, {"more": "v"}))
+    assert (await w.find("prod.ml")).tags == tags
+
+
+async def test_search_walks_all_versions_page_by_page(w: World) -> None:
+    for text in ("a.b.c", "a.b.d"):
+        await w.model(text)
+        for i in range(3):
+            await w.pending(text, {}, run_id=f"run{i}", source=f"dbfs:/{text}/{i}", tags={"n": str(i)})
+    found, token = list[tuple[str, int]](), ""
+    while True:
+        page = await w.as_("admin").do(versions.SearchVersions("", 2, token))
+        found += [(v.model, v.version) for v in page.items]
+        if not (token := page.next_token):
+            break
+    assert found == [(m, v) for m in ("a.b.c", "a.b.d") for v in (1, 2, 3)]
+    for text, expected in (
+        ("name = 'A.B.c'", {("a.b.c", v) for v in (1, 2, 3)}),
+        ("name != 'a.b.c' AND run_id = 'run1'", {("a.b.d", 2)}),
+        ("source_path LIKE 'dbfs:/a.b._/0'", {("a.b.c", 1), ("a.b.d", 1)}),
+        ("tags.n = '2' AND name LIKE '%.d'", {("a.b.d", 3)}),
+        ("tag.`n` ILIKE '2%'", {("a.b.c", 3), ("a.b.d", 3)}),
+        ("version_number = 2 AND name = 'a.b.c'", {("a.b.c", 2)}),
+        ("tags.none != 'x'", set()),
+        ("name = 'nothing.at.all'", set()),
+    ):  # fmt: skip
+        page = await w.as_("admin").do(versions.SearchVersions(text))
+        assert {(v.model, v.version) for v in page.items} == expected, text
+
+
+# --- artifact sets ---------------------------------------------------------------------------------------------------
+
+
+def _file(path: str, size: int = 1, sha256: str = "00") -> ArtifactFile:
+    return ArtifactFile(path, size, sha256, "", "[]", 0)
+
+
+async def test_a_set_is_open_then_live_then_deleting_and_never_goes_back(w: World) -> None:
+    async with w.db.write() as tx:
+        id = await files.create_set(tx, "version", 0)
+        assert await files.put_file(tx, id, _file("b")) == ""
+        assert await files.put_file(tx, id, _file("a/b", 2, "")) == ""
+        with pytest.raises(WrongState):
+            await files.share(tx, id)
+        manifest = await files.manifest(tx, id)
+        assert [f.path for f in manifest] == ["a/b", "b"]
+        await files.freeze(tx, id, manifest)
+    async with w.db.read() as tx:
+        found = await files.get_set(tx, id)
+    assert found is not None and (found.state, found.refs, found.size, found.hashed) == ("live", 1, 3, False)
+    for change in ("put", "freeze", "lock"):
+        with pytest.raises(WrongState):
+            async with w.db.write() as tx:
+                await {"put": files.put_file(tx, id, _file("c")), "freeze": files.freeze(tx, id, []), "lock": files.lock_open(tx, id)}[change]
+    async with w.db.write() as tx:
+        await files.share(tx, id)
+        assert [await files.release(tx, id), await files.release(tx, id)] == [False, True]
+        with pytest.raises(WrongState):
+            await files.share(tx, id)
+        await files.forget_set(tx, id)
+        assert await files.get_set(tx, id) is None and await files.manifest(tx, id) == []
+
+
+async def test_deleting_the_last_version_of_a_set_queues_its_purge(w: World) -> None:
+    await w.model(M)
+    made = await w.version(M)
+    await w.as_("admin").do(versions.CopyVersion(name(M), 1, name(M)))
+    await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
+    assert await w.rows("SELECT state, refs FROM artifact_sets") == [("live", 1)] and await w.count("jobs") == 0
+    await w.as_("admin").do(versions.DeleteVersion(name(M), 2))
+    assert await w.rows("SELECT state FROM artifact_sets") == [("deleting",)]
+    assert await w.rows("SELECT task, key FROM jobs") == [("purge", made.artifact_set_id)]
+
+
+async def test_a_copied_upload_that_equals_its_source_shares_the_source_s_set(w: World) -> None:
+    await w.model(M)
+    source = await w.version(M)
+    fields = {"source": f"models:/{M}/1", "source_model": name(M), "source_version": "1"}
+    same = await w.version(M, **fields)
+    other = await w.version(M, {"MLmodel": (await _mlmodel(w, source)) + b"# edited\n", "model.pkl": b"x"}, **fields)
+    assert same.artifact_set_id == source.artifact_set_id and '"kind":"copy"' in same.copied_from
+    assert other.artifact_set_id != source.artifact_set_id and "modified copy" in other.copied_from
+    assert await w.rows("SELECT refs FROM artifact_sets WHERE id = :id", id=source.artifact_set_id) == [(2,)]
+
+
+async def _mlmodel(w: World, version: Any) -> bytes:
+    async with w.db.read() as tx:
+        found = await files.file(tx, version.artifact_set_id, "MLmodel")
+    assert found is not None
+    return b"".join([chunk async for chunk in w.blobs.read(version.artifact_set_id, files.segments(found), 0, found.size)])
+
+
+async def test_a_pending_version_fails_once_and_never_becomes_ready(w: World) -> None:
+    await w.model(M)
+    made = await w.pending(M)
+    async with w.db.write() as tx:
+        assert await version_rows.fail(tx, made.id, "late", "test", now_ms())
+        assert not await version_rows.fail(tx, made.id, "late", "test", now_ms())
+    with pytest.raises(WrongState, match="FAILED_REGISTRATION"):
+        await w.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+    done = await w.version(M)
+    async with w.db.write() as tx:
+        assert not await version_rows.fail(tx, done.id, "late", "test", now_ms())
+    assert (await w.as_("admin").do(versions.FinalizeVersion(name(M), 2))).status == "READY"
+
+
+async def test_many_readers_while_someone_writes(w: World) -> None:
+    await w.model(M)
+    async with w.db.write() as tx:
+        await tx.run("UPDATE securables SET comment = 'new' WHERE name_key = 'churn'")
+        reads = await asyncio.gather(*(w.rows("SELECT comment FROM securables WHERE name_key = 'churn'") for _ in range(20)))
+        assert reads == [[("",)]] * 20

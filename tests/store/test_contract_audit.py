@@ -1,0 +1,324 @@
+"""The audit log and its chain, jobs and leases, on both databases."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+import pytest
+from modelkeep.core.auditor import Auditor
+from modelkeep.core.errors import PermissionDenied, Unavailable
+from modelkeep.core.ops import audit as asked
+from modelkeep.core.ops import catalogs, models, principals, versions
+from modelkeep.jobs.tasks import TASKS, Background
+from modelkeep.jobs.worker import Worker
+from modelkeep.store import audit, jobs
+from modelkeep.store.db import now_ms
+from world import World, engine_on, name
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+M = "prod.ml.churn"
+LATER = 2**62
+
+
+async def _sealed(w: World, count: int = 5) -> audit.Verdict:
+    """`count` events, sealed."""
+    for i in range(count):
+        await w.as_("admin").do(catalogs.CreateCatalog(name=name(f"c{i}")))
+    async with w.db.write() as tx:
+        await audit.seal(tx, LATER)
+    verdict = await _verify(w)
+    assert (verdict.broken, verdict.unsealed) == ("", 0) and verdict.sealed == await w.count("audit")
+    return verdict
+
+
+async def _verify(w: World) -> audit.Verdict:
+    async with w.db.read() as tx:
+        return await audit.verify(tx)
+
+
+async def _tamper(w: World, *statements: str) -> None:
+    """As someone with the database's own password could: past the triggers."""
+    triggers = ("audit_no_update", "audit_no_delete", "seals_no_update", "seals_no_delete")
+    drop = [f"DROP TRIGGER {t}" for t in triggers]
+    if w.db.dialect == "postgresql":
+        drop = ["DROP TRIGGER audit_append_only ON audit", "DROP TRIGGER seals_append_only ON audit_seals"]
+    async with w.db.write() as tx:
+        for statement in (*drop, *statements):
+            await tx.run(statement)
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "UPDATE audit_seals SET hash = ''", "DELETE FROM audit_seals",
+])  # fmt: skip
+async def test_the_log_is_append_only(w: World, statement: str) -> None:
+    await _sealed(w, 1)
+    with pytest.raises(Exception, match="append-only"):
+        async with w.db.write() as tx:
+            await tx.run(statement)
+    assert (await _verify(w)).broken == ""
+
+
+@pytest.mark.parametrize("column", ["actor", "event", "reason", "request", "changes", "outcome", "source", "token_id"])
+async def test_an_edited_event_is_named(w: World, column: str) -> None:
+    await _sealed(w)
+    (id,) = (await w.rows("SELECT audit_id FROM audit_seals WHERE seq = 3"))[0]
+    value = '{"x":1}' if column in ("request", "changes") else "edited"
+    await _tamper(w, f"UPDATE audit SET {column} = '{value}' WHERE id = '{id}'")
+    assert (await _verify(w)).broken == f"Link 3: event {id} is not what was sealed."
+
+
+async def test_a_removed_event_a_removed_link_and_a_cut_tail_are_named(w: World) -> None:
+    whole = await _sealed(w)
+    (third,) = (await w.rows("SELECT audit_id FROM audit_seals WHERE seq = 3"))[0]
+    (last,) = (await w.rows("SELECT audit_id FROM audit_seals ORDER BY seq DESC LIMIT 1"))[0]
+    await _tamper(w, f"DELETE FROM audit_seals WHERE audit_id = '{last}'")
+    assert (await _verify(w)).broken == f"Event {last} is neither sealed nor waiting to be: its link was cut off."
+    async with w.db.write() as tx:
+        await tx.run(f"DELETE FROM audit WHERE id = '{last}'")
+    cut = await _verify(w)  # whoever kept the head knows; the chain alone cannot
+    assert (cut.broken, cut.sealed) == ("", whole.sealed - 1) and cut.head != whole.head
+    async with w.db.write() as tx:
+        await tx.run(f"DELETE FROM audit WHERE id = '{third}'")
+    assert (await _verify(w)).broken == f"Link 3: its event {third} is missing."
+    async with w.db.write() as tx:
+        await tx.run("DELETE FROM audit_seals WHERE seq = 3")
+    assert (await _verify(w)).broken == "Link 3 is missing."
+
+
+async def test_a_forged_event_in_the_past_is_no_part_of_the_chain(w: World) -> None:
+    await _sealed(w)
+    await _tamper(w, "INSERT INTO audit SELECT '00' || SUBSTR(id, 3), at, event, operation, actor_id, 'mallory', token_id, source, "
+                     "request_id, targets, request, changes, outcome, reason FROM audit LIMIT 1")  # fmt: skip
+    assert "neither sealed nor waiting" in (await _verify(w)).broken
+
+
+async def test_sealing_goes_on_where_it_stopped_and_in_batches(w: World) -> None:
+    await _sealed(w, 2)
+    template = (await w.as_("admin").do(asked.FindAudit(max_results=1))).items[0]
+    many = [msgspec.structs.replace(template, id=f"{i:036d}", at=i) for i in range(1, 1203)]
+    async with w.db.write() as tx:
+        await audit.add(tx, many)
+    counts: list[int] = []
+    while True:
+        async with w.db.write() as tx:
+            counts.append(await audit.seal(tx, LATER))
+        if not counts[-1]:
+            break
+    assert counts[:3] == [500, 500, counts[2]] and sum(counts) >= 1202
+    verdict = await _verify(w)
+    assert (verdict.broken, verdict.unsealed, verdict.sealed) == ("", 0, await w.count("audit"))
+
+
+async def test_fresh_events_wait_for_their_neighbours(w: World) -> None:
+    before = now_ms()
+    await w.as_("admin").do(catalogs.CreateCatalog(name=name("c")))
+    async with w.db.write() as tx:
+        assert await audit.seal(tx, before) == 0
+    verdict = await _verify(w)
+    assert verdict.broken == "" and verdict.unsealed >= 1
+
+
+async def test_every_change_and_every_refusal_leaves_its_record(w: World) -> None:
+    await w.model(M)
+    await w.as_("admin").do(catalogs.UpdateComment(name(M), "new"))
+    with pytest.raises(PermissionDenied):
+        await w.as_("eve").do(models.DeleteModel(name(M)))
+    (refused, changed) = (await w.as_("admin").do(asked.FindAudit(event="*", max_results=2))).items
+    assert (refused.actor, refused.event, refused.outcome) == ("eve", "model.delete", "PERMISSION_DENIED")
+    assert refused.reason == "User does not have USE CATALOG on Catalog 'prod'." and [t.name for t in refused.targets] == [M]
+    assert (changed.actor, changed.event, changed.changes) == ("admin", "securable.update", '{"comment":["","new"]}')
+    assert [(t.kind, t.id) for t in changed.targets] == [("MODEL", (await w.find(M)).id)]
+
+
+async def test_activity_follows_a_securable_through_its_names(w: World) -> None:
+    await w.model(M)
+    await w.own("prod.ml", "admin")
+    await w.as_("admin").do(models.RenameModel(name(M), name("prod.ml.b")))
+    await w.as_("admin").do(models.CreateModel(name(M)))
+    events = (await w.as_("admin").do(asked.GetActivity(name("prod.ml.b")))).items
+    assert [e.event for e in events] == ["model.rename"]
+    assert [e.event for e in (await w.as_("admin").do(asked.GetActivity(name(M)))).items] == ["model.create"]
+
+
+async def test_no_secret_is_ever_recorded(w: World) -> None:
+    made = await w.as_("admin").do(principals.CreateToken("ci"))
+    events = await w.rows("SELECT * FROM audit")
+    assert all(made.token not in str(column) for row in events for column in row)
+
+
+async def test_the_log_is_paged_newest_first_and_filtered(w: World) -> None:
+    await _sealed(w, 7)
+    found, token = list[str](), ""
+    while True:
+        page = await w.as_("admin").do(asked.FindAudit(event="catalog.create", max_results=3, page_token=token))
+        found += [e.targets[-1].name for e in page.items]
+        if not (token := page.next_token):
+            break
+    assert found == [f"c{i}" for i in reversed(range(7))]
+    assert len((await w.as_("admin").do(asked.FindAudit(event="catalog.*"))).items) == 7
+    assert (await w.as_("admin").do(asked.FindAudit(actor="nobody"))).items == ()
+    assert (await w.as_("admin").do(asked.FindAudit(since=2**70))).items == ()
+    assert len((await w.as_("admin").do(asked.FindAudit(event="catalog.create", until=2**70, since=-(2**70)))).items) == 7
+
+
+# --- what is buffered ------------------------------------------------------------------------------------------------
+
+
+async def test_reads_are_written_at_the_next_flush_and_counted(w: World) -> None:
+    await w.model(M)
+    for _ in range(3):
+        await w.as_("admin").do(models.GetModel(name(M)))
+    assert await w.rows("SELECT COUNT(*) FROM audit WHERE event = 'model.get'") == [(0,)]
+    await w.registry.auditor.flush()
+    assert await w.rows("SELECT changes FROM audit WHERE event = 'model.get'") == [('{"count": [0, 3]}',)]
+
+
+async def test_vendings_are_one_record_a_version_and_minute_with_a_count(w: World) -> None:
+    await w.model(M)
+    await w.version(M)
+    for _ in range(5):
+        await w.as_("admin").do(versions.ReadCredentials(name(M), 1))
+    await w.registry.auditor.flush()
+    await w.as_("admin").do(versions.ReadCredentials(name(M), 1))
+    await w.registry.auditor.flush(minute_over=True)
+    found = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
+    assert sum(int(row[0].removeprefix('{"count": [0, ').removesuffix("]}")) for row in found) == 6 and len(found) <= 2
+    assert await w.count("vendings") == 0
+
+
+async def test_a_flush_that_fails_loses_nothing(w: World) -> None:
+    await w.model(M)
+    await w.version(M)
+    flaky = Flaky(w.db)
+    auditor = Auditor(flaky)  # type: ignore[arg-type]
+    engine = engine_on(w, w.db)
+    engine.auditor = auditor
+    admin = await w.actor("admin")
+    await engine.execute(admin, models.GetModel(name(M)))
+    await engine.execute(admin, versions.ReadCredentials(name(M), 1))
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await auditor.flush(minute_over=True)
+        await engine.execute(admin, versions.ReadCredentials(name(M), 1))
+    flaky.down = False
+    await auditor.flush(minute_over=True)
+    assert await w.rows("SELECT COUNT(*) FROM audit WHERE event = 'model.get'") == [(1,)]
+    counts = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
+    assert sum(int(row[0].removeprefix('{"count": [0, ').removesuffix("]}")) for row in counts) == 3
+
+
+class Flaky:
+    """A database that is away for writes until it is not."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+        self.down = True
+
+    def read(self) -> Any:
+        return self._db.read()
+
+    def write(self) -> Any:
+        if self.down:
+            raise Unavailable("The database does not answer. Try again in a moment.")
+        return self._db.write()
+
+
+# --- jobs and leases -------------------------------------------------------------------------------------------------
+
+
+async def _take(w: World, now: int, ms: int = 1000) -> jobs.Job | None:
+    async with w.db.write() as tx:
+        return await jobs.take(tx, w.db.dialect, now, ms)
+
+
+async def _enqueue(w: World, key: str, at: int) -> None:
+    async with w.db.write() as tx:
+        await jobs.enqueue(tx, "purge", key, at)
+
+
+async def test_a_job_waits_its_time_runs_under_a_lease_and_is_due_again_when_that_ends(w: World) -> None:
+    await _enqueue(w, "s", 100)
+    await _enqueue(w, "s", 50)
+    assert await _take(w, 99) is None
+    job = await _take(w, 100)
+    assert job is not None and (job.key, job.attempts, job.state) == ("s", 1, "running")
+    assert await _take(w, 1000) is None
+    async with w.db.write() as tx:
+        await jobs.extend(tx, job, 5000)
+    assert await _take(w, 4999) is None
+    again = await _take(w, 5000)
+    assert again is not None and (again.id, again.attempts) == (job.id, 2)
+    async with w.db.write() as tx:
+        await jobs.done(tx, again)
+    assert await w.count("jobs") == 0
+
+
+async def test_a_job_that_fails_waits_longer_each_time_and_is_dead_in_the_end(w: World) -> None:
+    await _enqueue(w, "s", 0)
+    now, waits = 0, list[int]()
+    for _ in range(jobs.MAX_ATTEMPTS):
+        job = await _take(w, now)
+        assert job is not None
+        async with w.db.write() as tx:
+            await jobs.failed(tx, job, "no disk", now)
+        ((due, state),) = await w.rows("SELECT run_at, state FROM jobs")
+        waits.append(due - now)
+        now = due
+    assert waits == sorted(waits) and waits[0] == 4000 and state == "dead"
+    assert await _take(w, now + 10**12) is None
+    async with w.db.read() as tx:
+        assert await jobs.counts(tx) == (0, 1)
+        (dead,) = await jobs.every(tx)
+    assert dead.error == "no disk"
+    await _enqueue(w, "s", 7)
+    revived = await _take(w, 7)
+    assert revived is not None and revived.attempts == 1
+
+
+async def test_a_job_whose_process_dies_every_time_is_dead_in_the_end(w: World) -> None:
+    await _enqueue(w, "s", 0)
+    now = 0
+    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
+        job = await _take(w, now, 10)
+        assert job is not None and job.attempts == attempt
+        now += 11
+    assert await _take(w, now) is None
+    assert await w.rows("SELECT state FROM jobs") == [("dead",)]
+
+
+async def test_jobs_and_their_cause_commit_together(w: World) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with w.db.write() as tx:
+            await jobs.enqueue(tx, "purge", "s", 0)
+            raise ZeroDivisionError
+    assert await w.count("jobs") == 0
+
+
+async def test_one_holder_has_a_lease_until_it_runs_out(w: World) -> None:
+    async def lease(holder: str, now: int) -> bool:
+        async with w.db.write() as tx:
+            return await jobs.lease(tx, "sealer", holder, now, 100)
+
+    assert [await lease("a", 0), await lease("b", 50), await lease("a", 90), await lease("b", 189), await lease("b", 190)] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
+    assert not await lease("a", 200)
+
+
+async def test_a_worker_purges_what_was_deleted_and_a_second_run_changes_nothing(w: World) -> None:
+    await w.model(M)
+    made = await w.version(M)
+    await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
+    background = Background(w.db, w.blobs, w.registry.auditor, 0)
+    worker = Worker(background)
+    assert await worker.work_one() and not await worker.work_one()
+    assert await w.blobs.list_set(made.artifact_set_id) == [] and await w.count("artifact_sets") == 0
+    await TASKS["purge"](background, made.artifact_set_id)
+
+
+async def test_sqlite_keeps_what_it_committed(lite: World) -> None:
+    mode = await lite.rows("PRAGMA journal_mode")
+    sync = await lite.rows("PRAGMA synchronous")
+    assert (mode, sync) == ([("wal",)], [(2,)]) and sqlite3.sqlite_version_info >= (3, 35)
