@@ -32,6 +32,7 @@ def needs(op: Operation) -> str:
     for on in op.targets:
         ways = [privilege.words for privilege in on.need.any_of]
         ways += ["ownership"] * on.need.owner + ["MANAGE"] * on.need.manage + ["metastore admin"] * on.need.admin
+        ways += ["BROWSE on the catalog"] * on.need.browse
         told.append(f"{' or '.join(ways) or 'signed in'} on {'the parent of ' * on.parent}`{on.field}`")
     return "; ".join(told) or "signed in (answers hold what the caller may see)"
 

@@ -142,7 +142,6 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "get_model, which is missing", models.GetModel(name("prod.ml.nothing"))),
         Row(M, "list_models of schema: sees churn", models.ListModels(name(SCHEMA)), _listed(MODEL)),
         Row(M, "list_models of all: sees churn", models.ListModels(), _listed(MODEL)),
-        Row(M, "list_models, browsing: sees churn", models.ListModels(None, True), _listed(MODEL)),
         Row(M, "browse_model", models.BrowseModel(m), _browsed),
         Row(M, "browse_models of schema", models.BrowseModels(name(SCHEMA)), _browsed_page),
         Row(M, "browse_models of all", models.BrowseModels(), _browsed_page),

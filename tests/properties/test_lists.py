@@ -145,11 +145,9 @@ async def _check(w: World, plan: Plan) -> None:
         page = plan.page
         readable = await _expected(w, actor, everything, READ)
         browsable = await _expected(w, actor, everything, READ, BROWSE)
-        listed = await _pages(w, actor, models.ListModels(None, False, page))
+        listed = await _pages(w, actor, models.ListModels(None, page))
         assert sorted(m.full_name for m in listed) == readable
-        browsed = await _pages(w, actor, models.ListModels(None, True, page))
-        assert sorted(m.full_name for m in browsed) == browsable
-        told = await _pages(w, actor, models.BrowseModels(None, False, page))
+        told = await _pages(w, actor, models.BrowseModels(None, page))
         assert sorted(b.entity.full_name for b in told) == browsable
         assert sorted(b.entity.full_name for b in told if not b.only) == readable
         found = await _pages(w, actor, versions.SearchVersions("", page))

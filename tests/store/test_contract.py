@@ -1,6 +1,7 @@
 """What both databases promise: transactions, names and their chains, principals, tokens, grants, versions, aliases, tags, sets."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from modelkeep.core.ops import catalogs, models, versions
 from modelkeep.core.ops.principals import AddMember, CreatePrincipal, CreateToken, DeletePrincipal, RemoveMember, RevokeToken, hash_token
 from modelkeep.store import files, grants, principals, securables
 from modelkeep.store import versions as version_rows
-from modelkeep.store.db import UniqueViolation, now_ms
+from modelkeep.store.db import UniqueViolation, WriteTx, now_ms
 from world import World, name
 
 pytest_plugins = ("backends", "places")
@@ -367,10 +368,13 @@ async def test_a_set_is_open_then_live_then_deleting_and_never_goes_back(w: Worl
     async with w.db.read() as tx:
         found = await files.get_set(tx, id)
     assert found is not None and (found.state, found.refs, found.size, found.hashed) == ("live", 1, 3, False)
-    for change in ("put", "freeze", "lock"):
+    changes: tuple[Callable[[WriteTx], Awaitable[object]], ...] = (
+        lambda tx: files.put_file(tx, id, _file("c")), lambda tx: files.freeze(tx, id, []), lambda tx: files.lock_open(tx, id),
+    )  # fmt: skip
+    for change in changes:
         with pytest.raises(WrongState):
             async with w.db.write() as tx:
-                await {"put": files.put_file(tx, id, _file("c")), "freeze": files.freeze(tx, id, []), "lock": files.lock_open(tx, id)}[change]
+                await change(tx)
     async with w.db.write() as tx:
         await files.share(tx, id)
         assert [await files.release(tx, id), await files.release(tx, id)] == [False, True]

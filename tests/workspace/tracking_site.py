@@ -1,6 +1,7 @@
 """The whole server in a thread of this process, with four users: tests look behind it where HTTP shows too little."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -70,11 +71,13 @@ def serving(data: Path, database_url: str = "") -> Iterator[Site]:
     listener.listen(128)
     port = listener.getsockname()[1]
     site = Site(Settings(data_dir=str(data), database_url=database_url, port=port, workspace_id=WORKSPACE_ID))
+    mask = os.umask(0o077)
     thread = threading.Thread(target=lambda: asyncio.run(site.run(listener)))
     thread.start()
     try:
         while not site.ready.wait(0.05):
             assert thread.is_alive(), "the server did not start"
+        os.umask(mask)  # the server's own mask is not for what other tests share
         yield site
     finally:
         if site.server:

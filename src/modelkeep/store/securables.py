@@ -168,15 +168,15 @@ async def has_children(tx: Tx, securable: Securable) -> bool:
 
 async def models_below(tx: Tx, securable: Securable) -> list[str]:
     """The ids of all registered models in a catalog or schema."""
-    rows = await tx.scan(
-        "SELECT id FROM securables WHERE kind = 'MODEL' AND (catalog_id = :id OR schema_id = :id)", id=securable.id
-    )
+    above = "catalog_id" if securable.kind is Kind.CATALOG else "parent_id"
+    rows = await tx.scan(f"SELECT id FROM securables WHERE {above} = :id AND kind = 'MODEL'", id=securable.id)
     return [row[0] for row in rows]
 
 
 async def delete(tx: WriteTx, securable: Securable) -> None:
     """The row with all securables below it and, by cascade, their grants, aliases, tags and lineage; no versions may be left."""
-    await tx.run("DELETE FROM securables WHERE schema_id = :id OR (catalog_id = :id AND schema_id IS NOT NULL)", id=securable.id)
+    if securable.kind is Kind.CATALOG:
+        await tx.run("DELETE FROM securables WHERE catalog_id = :id AND schema_id IS NOT NULL", id=securable.id)
     await tx.run("DELETE FROM securables WHERE parent_id = :id", id=securable.id)
     await tx.run("DELETE FROM securables WHERE id = :id", id=securable.id)
 

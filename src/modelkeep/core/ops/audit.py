@@ -50,10 +50,15 @@ async def _page(
     limit = page_size(max_results, 100, 1000)
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
-        since=max(req.since, -(2**62)), until=min(req.until, 2**62), after=(int(after[0]), str(after[1])), limit=limit + 1,
+        since=_time(req.since), until=_time(req.until), after=(int(after[0]), str(after[1])), limit=limit + 1,
     )  # fmt: skip
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "")
+
+
+def _time(at: int) -> int:
+    """Epoch ms that a database can compare with."""
+    return min(max(at, 0), 2**62)
 
 
 async def list_jobs(ctx: Ctx, req: ListJobs) -> list[jobs.Job]:

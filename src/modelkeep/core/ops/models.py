@@ -33,10 +33,9 @@ class GetModel(msgspec.Struct, frozen=True):
 
 
 class ListModels(msgspec.Struct, frozen=True):
-    """All of the metastore, or of one schema, that the caller may read (or browse)."""
+    """All of the metastore, or of one schema, that the caller may read."""
 
     schema: FullName | None = None
-    browse: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -146,10 +145,10 @@ async def get_model(ctx: Ctx, req: GetModel, model: Securable) -> RegisteredMode
 
 async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Page[Securable]:
     schema_id = schema.id if schema else ""
-    scope = f"MODEL|{schema_id}|{req.browse}|{ctx.actor.id}"
+    scope = f"MODEL|{schema_id}|{ctx.actor.id}"
     after = read_token(scope, req.page_token, (str, str)) or ("", "")
     found, more = await securables.page_of_models(
-        ctx.tx, schema_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(req.max_results, 100, MAX_PAGE), browse=req.browse
+        ctx.tx, schema_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(req.max_results, 100, MAX_PAGE)
     )
     return Page(tuple(found), make_token(scope, more) if more else "")
 

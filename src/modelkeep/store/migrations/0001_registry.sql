@@ -1,6 +1,7 @@
 -- The registry: principals, securables, grants, model versions and their files, jobs, audit.
 -- Portable between SQLite and PostgreSQL. Times are epoch milliseconds, flags are 0/1, JSON is text.
 -- KEYTEXT is TEXT that sorts by its bytes in both (PostgreSQL: COLLATE "C"), so that keyset paging and prefix ranges agree.
+-- Every column that holds an id is one: PostgreSQL uses no index to compare two columns of different collations.
 CREATE TABLE deployment (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -19,8 +20,8 @@ CREATE TABLE principals (
 )
 --;
 CREATE TABLE memberships (
-    group_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
-    member_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    group_id KEYTEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    member_id KEYTEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
     PRIMARY KEY (group_id, member_id)
 )
 --;
@@ -28,8 +29,8 @@ CREATE INDEX memberships_member ON memberships (member_id)
 --;
 -- Everything a principal acts as: itself, its groups, their groups. Kept by store/principals.py, read by every decision.
 CREATE TABLE membership_closure (
-    member_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
-    group_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    member_id KEYTEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    group_id KEYTEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
     PRIMARY KEY (member_id, group_id)
 )
 --;
@@ -38,7 +39,7 @@ CREATE INDEX membership_closure_group ON membership_closure (group_id)
 CREATE TABLE tokens (
     id KEYTEXT PRIMARY KEY,
     hash TEXT NOT NULL CONSTRAINT tokens_hash UNIQUE,
-    principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    principal_id KEYTEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
     comment TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE securables (
     schema_id KEYTEXT,
     name TEXT NOT NULL,
     name_key KEYTEXT NOT NULL,
-    owner_id TEXT NOT NULL REFERENCES principals (id),
+    owner_id KEYTEXT NOT NULL REFERENCES principals (id),
     comment TEXT NOT NULL DEFAULT '',
     tags TEXT NOT NULL DEFAULT '{}',
     spec TEXT NOT NULL DEFAULT '{}',
@@ -78,8 +79,8 @@ CREATE INDEX securables_catalog ON securables (catalog_id, kind, name_key, id)
 CREATE INDEX securables_owner ON securables (owner_id, kind, name_key, id)
 --;
 CREATE TABLE grants (
-    securable_id TEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
-    principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    securable_id KEYTEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
+    principal_id KEYTEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
     privilege KEYTEXT NOT NULL,
     kind TEXT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -106,7 +107,7 @@ CREATE TABLE artifact_sets (
 CREATE INDEX artifact_sets_state ON artifact_sets (state, created_at)
 --;
 CREATE TABLE artifact_files (
-    set_id TEXT NOT NULL REFERENCES artifact_sets (id) ON DELETE CASCADE,
+    set_id KEYTEXT NOT NULL REFERENCES artifact_sets (id) ON DELETE CASCADE,
     path KEYTEXT NOT NULL,
     size BIGINT NOT NULL,
     sha256 TEXT NOT NULL DEFAULT '',
@@ -118,9 +119,9 @@ CREATE TABLE artifact_files (
 --;
 CREATE TABLE uploads (
     id KEYTEXT PRIMARY KEY,
-    set_id TEXT NOT NULL REFERENCES artifact_sets (id) ON DELETE CASCADE,
+    set_id KEYTEXT NOT NULL REFERENCES artifact_sets (id) ON DELETE CASCADE,
     path KEYTEXT NOT NULL,
-    principal_id TEXT NOT NULL,
+    principal_id KEYTEXT NOT NULL,
     store_upload TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL
 )
@@ -128,7 +129,7 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_set ON uploads (set_id)
 --;
 CREATE TABLE upload_parts (
-    upload_id TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
+    upload_id KEYTEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
     part_number INTEGER NOT NULL,
     segment TEXT NOT NULL,
     PRIMARY KEY (upload_id, part_number)
@@ -136,7 +137,7 @@ CREATE TABLE upload_parts (
 --;
 CREATE TABLE model_versions (
     id KEYTEXT PRIMARY KEY,
-    model_id TEXT NOT NULL REFERENCES securables (id),
+    model_id KEYTEXT NOT NULL REFERENCES securables (id),
     version BIGINT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('PENDING_REGISTRATION', 'FAILED_REGISTRATION', 'READY')),
     status_message TEXT NOT NULL DEFAULT '',
@@ -146,7 +147,7 @@ CREATE TABLE model_versions (
     workspace_id TEXT NOT NULL DEFAULT '',
     logged_model_id TEXT NOT NULL DEFAULT '',
     comment TEXT NOT NULL DEFAULT '',
-    artifact_set_id TEXT REFERENCES artifact_sets (id),
+    artifact_set_id KEYTEXT REFERENCES artifact_sets (id),
     aliases TEXT NOT NULL DEFAULT '[]',
     tags TEXT NOT NULL DEFAULT '{}',
     params TEXT NOT NULL DEFAULT '[]',
@@ -169,7 +170,7 @@ CREATE INDEX model_versions_logged_model ON model_versions (logged_model_id)
 CREATE INDEX model_versions_status ON model_versions (status, created_at)
 --;
 CREATE TABLE aliases (
-    model_id TEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
+    model_id KEYTEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
     alias KEYTEXT NOT NULL,
     version BIGINT NOT NULL,
     PRIMARY KEY (model_id, alias)
@@ -177,7 +178,7 @@ CREATE TABLE aliases (
 --;
 -- Tags once more, as rows, to be searched; the JSON on the securable or version is what answers are made of.
 CREATE TABLE tags (
-    securable_id TEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
+    securable_id KEYTEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
     version BIGINT NOT NULL DEFAULT 0,
     key KEYTEXT NOT NULL,
     value TEXT NOT NULL,
@@ -189,7 +190,7 @@ CREATE INDEX tags_key ON tags (key, value)
 -- Which tables, notebooks, jobs, models a version came from (UPSTREAM) or serves (DOWNSTREAM).
 CREATE TABLE lineage (
     id KEYTEXT PRIMARY KEY,
-    model_id TEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
+    model_id KEYTEXT NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
     version BIGINT NOT NULL,
     direction TEXT NOT NULL CHECK (direction IN ('UPSTREAM', 'DOWNSTREAM')),
     entity_type TEXT NOT NULL,
@@ -256,7 +257,7 @@ CREATE INDEX audit_actor ON audit (actor_id, at)
 --;
 CREATE TABLE audit_targets (
     audit_id KEYTEXT NOT NULL,
-    securable_id TEXT NOT NULL,
+    securable_id KEYTEXT NOT NULL,
     at BIGINT NOT NULL,
     PRIMARY KEY (securable_id, at, audit_id)
 )
@@ -271,7 +272,7 @@ CREATE INDEX audit_pending_at ON audit_pending (at, audit_id)
 -- The chain: the sealer numbers committed audit rows; each link hashes the row and the link before it.
 CREATE TABLE audit_seals (
     seq BIGINT PRIMARY KEY,
-    audit_id TEXT NOT NULL CONSTRAINT audit_seals_once UNIQUE,
+    audit_id KEYTEXT NOT NULL CONSTRAINT audit_seals_once UNIQUE,
     hash TEXT NOT NULL
 )
 --;

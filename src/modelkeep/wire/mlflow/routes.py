@@ -1,38 +1,22 @@
 """Face B, `databricks-uc`: MLflow's Unity Catalog registry protocol, translated (mlflow/store/_unity_catalog/registry/rest_store.py)."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
-from modelkeep.core.names import FullName, parse_full_name, parse_version
+from modelkeep.core.names import parse_version
 from modelkeep.core.ops import catalogs, lineage, models, versions
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import shapes
+from modelkeep.wire.models import location, model_name, new_model_name, source_model
 from modelkeep.wire.route import NoFields, Route
 
 PREFIX = "/api/2.0/mlflow/unity-catalog"
 _URL_MS = 15 * 60_000
-
-
-def model_name(text: str) -> FullName:
-    """Exactly three levels. Raises NotThreeLevels, BadName."""
-    return parse_full_name(text, Kind.MODEL)
-
-
-def new_model_name(old: FullName, text: str) -> FullName:
-    """A bare name, or a full name in the same schema ("new name has no catalog or schema part"). Raises InvalidArgument."""
-    new = old.parent.child(text) if "." not in text else model_name(text)
-    if new.parent != old.parent:
-        raise InvalidArgument(
-            f"A rename stays in its schema '{old.parent}'. To move a model, copy its versions with `copy_model_version`."
-        )
-    return new
 
 
 # --- registered models -----------------------------------------------------------------------------------------------
@@ -66,7 +50,7 @@ def _get_model(f: shapes.Name) -> models.GetModel:
 
 
 def _search_models(f: shapes.Page) -> models.ListModels:
-    return models.ListModels(None, False, f.max_results, f.page_token)
+    return models.ListModels(None, f.max_results, f.page_token)
 
 
 def _set_alias(f: shapes.SetAlias) -> models.SetAlias:
@@ -91,24 +75,13 @@ def _delete_tag(f: shapes.DeleteTag) -> models.ChangeTags:
 
 # --- model versions --------------------------------------------------------------------------------------------------
 
-_MODELS_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/]+))")
-
-
-def _source_model(source: str) -> tuple[FullName | None, str]:
-    """The registered model that a source names here; any other source is text that the server never opens."""
-    match = _MODELS_URI.fullmatch(source)
-    if match is None or match["name"].count(".") != 2:
-        return None, ""
-    version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
-    return model_name(match["name"]), version
-
 
 def _create_version(f: shapes.CreateVersion, request: Request) -> versions.CreateVersion:
-    source_model, source_version = _source_model(f.source)
+    source, source_version = source_model(f.source)
     return versions.CreateVersion(
         name=model_name(f.name),
         source=f.source,
-        source_model=source_model,
+        source_model=source,
         source_version=source_version,
         run_id=f.run_id,
         logged_model_id=f.model_id,
@@ -186,7 +159,7 @@ def _versions(result: Page[ModelVersion], _: Any) -> Any:
 
 
 def _location(result: ModelVersion, _: Any) -> Any:
-    return {"artifact_uri": shapes.location(result)}
+    return {"artifact_uri": location(result.model, result.version)}
 
 
 def _default_storage(result: ModelVersion, _: Any) -> Any:

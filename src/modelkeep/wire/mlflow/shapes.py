@@ -1,21 +1,11 @@
 """Face B's messages: what the `databricks-uc` client sends, and what it parses (mlflow/protos/databricks_uc_registry_messages.proto)."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable
-
-
-Id = Annotated[str, msgspec.Meta(max_length=255)]
-"""Of something outside the registry (a run, a job, a workspace): kept as opaque text."""
-
-
-class Tag(msgspec.Struct, frozen=True):
-    """Of a create: MLflow's own keys pass the platform's rules there, so the sizes are bounded here (as MLflow's columns are)."""
-
-    key: Annotated[str, msgspec.Meta(max_length=255)]
-    value: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
+from modelkeep.wire.models import Id, Tag, location
 
 
 class Dependency(msgspec.Struct, frozen=True):
@@ -176,11 +166,6 @@ def version_brief(entity: ModelVersion) -> dict[str, Any]:
         "run_tracking_server_id": entity.workspace_id,
         "status": entity.status,
         "status_message": entity.status_message,
-        "storage_location": location(entity),
+        "storage_location": location(entity.model, entity.version),
         "model_id": entity.logged_model_id,
     }
-
-
-def location(entity: ModelVersion) -> str:
-    """What `get_model_version_download_uri` shows: stable, and never a path of the server's disk."""
-    return f"dbfs:/Models/{entity.model.replace('.', '/')}/{entity.version}"

@@ -119,7 +119,8 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
         asked.append(rename(name, new))
         name = new
     if f.owner is not None:
-        asked.append(catalogs.TransferOwnership(name, f.owner))  # last: it may end the caller's own rights
+        # Last, and its own answer: it may end the caller's right to read what it changed.
+        return [*asked, catalogs.TransferOwnership(name, f.owner)]
     if not asked and f.new_name is None:
         raise InvalidArgument("The request changes nothing. Send new_name, comment, owner or properties.")
     return [*asked, get(name)]

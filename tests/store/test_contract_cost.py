@@ -1,0 +1,178 @@
+"""What the hot requests cost: how many statements, and that none of them reads a large table from end to end."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from modelkeep.core.authz import Actor
+from modelkeep.core.ops import audit, catalogs, grants, models, versions
+from modelkeep.store import jobs
+from modelkeep.store.db import now_ms
+from modelkeep.wire.http import Request
+from modelkeep.wire.identity import authenticate
+from world import Counting, World, engine_on, name
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+M = "c0.s0.m0"
+USE = "USE_CATALOG@c0+USE_SCHEMA@c0.s0"
+LARGE = ("principals", "memberships", "membership_closure", "tokens", "securables", "grants", "artifact_sets", "artifact_files",
+         "model_versions", "aliases", "tags", "lineage", "audit", "audit_targets", "audit_pending", "audit_seals")  # fmt: skip
+
+
+def _request(token: str) -> Request:
+    return Request({"method": "GET", "path": "/", "headers": [(b"authorization", f"Bearer {token}".encode())]}, None, "r")  # type: ignore[arg-type]
+
+
+async def _by_alias(w: World, counting: Counting) -> list[str]:
+    """The statements of one get-by-alias, sign-in included."""
+    who = await w.actor("reader")
+    engine = engine_on(w, counting)  # type: ignore[arg-type]
+    counting.sent.clear()
+    actor = await authenticate(counting, _request(w.tokens["reader"]))  # type: ignore[arg-type]
+    assert actor.id == who.id
+    found = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))
+    assert found.version == 1
+    return [sql for sql, _ in counting.sent]
+
+
+async def test_get_by_alias_is_three_statements(w: World) -> None:
+    await w.model(M, reader=f"EXECUTE+{USE}")
+    await w.version(M)
+    await w.as_("admin").do(models.SetAlias(name(M), "champion", 1))
+    signed_in, decided, read = await _by_alias(w, Counting(w.db))
+    assert "FROM tokens" in signed_in and "grants" in decided and "FROM aliases" in read
+
+
+@pytest.mark.parametrize(("request_", "statements"), [
+    (versions.GetVersion(name(M), 1), 2),
+    (models.GetModel(name(M)), 2),
+    (versions.ListVersions(name(M)), 2),
+    (models.ListModels(name("c0.s0")), 2),
+    (models.ListModels(), 3),
+    (catalogs.GetSchema(name("c0.s0")), 1),
+    (catalogs.ListCatalogs(), 2),
+    (versions.SearchVersions(f"name = '{M}'"), 2),
+    (versions.ReadCredentials(name(M), 1), 2),
+])  # fmt: skip
+async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, statements: int) -> None:
+    await lite.model(M, reader=f"EXECUTE+{USE}")
+    await lite.version(M)
+    counting = Counting(lite.db)
+    await engine_on(lite, counting).execute(await lite.actor("reader"), request_)  # type: ignore[arg-type]
+    sent = [sql for sql, _ in counting.sent]
+    assert len(sent) <= statements, sent
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+_STAMPS = "created_at, created_by, updated_at, updated_by"
+_SECURABLE = f"securables (id, kind, space, parent_id, catalog_id, schema_id, name, name_key, owner_id, {_STAMPS})"
+_ROWS = (
+    ("principals (id, kind, name, name_key, created_at, created_by)", 2000, "'user' || $i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
+    ("membership_closure (member_id, group_id)", 2000, "'user' || $i, 'user' || $i"),
+    ("tokens (id, hash, principal_id, created_at, created_by)", 2000, "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''"),
+    (_SECURABLE, 20, "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''"),
+    (_SECURABLE, 200, "'sch' || $i, 'SCHEMA', 'schema', 'cat' || $20, 'cat' || $20, NULL, 'sch' || $i, 'sch' || $i, 'user' || $i, 0, '', 0, ''"),
+    (_SECURABLE, 5000, "'model' || $i, 'MODEL', 'routine', 'sch' || $200, 'cat' || $20, 'sch' || $200, 'x' || $i, 'x' || $i, 'user' || $2000, "
+                       "0, '', 0, ''"),
+    ("grants (securable_id, principal_id, privilege, kind, created_at, created_by)", 2000,
+     "'model' || $i, 'user' || $i, 'EXECUTE', 'MODEL', 0, ''"),
+    (f"model_versions (id, model_id, version, status, run_id, {_STAMPS})", 5000,
+     "'version' || $i, 'model' || $i, 1, 'READY', 'run' || $i, 0, '', 0, ''"),
+    ("aliases (model_id, alias, version)", 5000, "'model' || $i, 'champion', 1"),
+    ("tags (securable_id, version, key, value)", 5000, "'model' || $i, 1, 'k', 'v'"),
+    ("artifact_sets (id, kind, state, created_at)", 5000, "'set' || $i, 'version', 'live', 0"),
+    ("artifact_files (set_id, path, size, segments, modified_at)", 5000, "'set' || $i, 'MLmodel', 1, '[]', 0"),
+    ("lineage (id, model_id, version, direction, entity_type, entity_name, created_at, created_by)", 5000,
+     "'edge' || $i, 'model' || $i, 1, 'UPSTREAM', 'TABLE', 't' || $i, 0, ''"),
+    ("audit (id, at, event, operation, actor_id, actor, token_id, source, request_id, targets, request, outcome)", 5000,
+     "'event' || $i, i, 'x', '', '', '', '', '', '', '[]', '{}', 'ok'"),
+    ("audit_targets (audit_id, securable_id, at)", 5000, "'event' || $i, 'model' || $i, i"),
+    ("audit_pending (audit_id, at)", 5000, "'event' || $i, i"),
+)  # fmt: skip
+
+
+async def _seed(w: World) -> None:
+    """Enough rows that a plan which walks a whole table is the worse one, and the statistics that say so."""
+    await w.model(M, reader=f"EXECUTE+{USE}")
+    await w.version(M)
+    await w.as_("admin").do(models.SetAlias(name(M), "champion", 1))
+    await w.as_("admin").do(models.ChangeTags(name(M), None, {"team": "a"}))
+    metastore = (await w.find("")).id
+    async with w.db.write() as tx:
+        for into, count, values in _ROWS:
+            for some in (2000, 200, 20):
+                values = values.replace(f"${some}", f"CAST(1 + i % {some} AS TEXT)")
+            values = values.replace("$i", "CAST(i AS TEXT)").replace("$metastore", f"'{metastore}'")
+            await tx.run(
+                f"INSERT INTO {into} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+                f"SELECT {values} FROM n"
+            )
+        await tx.run("ANALYZE")
+
+
+async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
+    """Every statement of the requests that a busy registry sees, with its parameters."""
+    counting = Counting(w.db)
+    engine = engine_on(w, counting)  # type: ignore[arg-type]
+    engine.auditor = w.registry.auditor
+    reader: Actor = await w.actor("reader")
+    admin: Actor = await w.actor("admin")
+    await _by_alias(w, counting)
+    for actor, request in (
+        (reader, versions.GetVersion(name(M), 1)), (reader, models.GetModel(name(M))), (reader, versions.ListVersions(name(M))),
+        (reader, models.ListModels(max_results=50)), (admin, models.ListModels(max_results=50)),
+        (admin, models.ListModels(name("c0.s0"), max_results=50)), (reader, models.ListModels(name("c0.s0"), max_results=50)),
+        (reader, versions.SearchVersions(f"name = '{M}'")), (reader, versions.SearchVersions("run_id = 'run7'")),
+        (reader, versions.FindLoggedModel("m-none")), (reader, versions.ReadCredentials(name(M), 1)),
+        (reader, catalogs.ListSchemas(name("c0"))), (admin, grants.GetEffectiveGrants(name(M))),
+        (admin, audit.FindAudit(max_results=20)), (admin, audit.GetActivity(name(M))),
+        (admin, versions.CreateVersion(name=name(M))), (admin, versions.DeleteVersion(name(M), 2)),
+        (admin, models.SetAlias(name(M), "other", 1)), (admin, versions.CopyVersion(name(M), 1, name(M))),
+        (admin, models.DeleteModel(name(M))),
+    ):  # fmt: skip
+        await engine.execute(actor, request)
+    async with counting.read() as tx:
+        await jobs.due(tx, now_ms())
+    async with counting.write() as tx:
+        await jobs.take(tx, w.db.dialect, now_ms(), 1000)
+    return counting.sent
+
+
+_WALKS_ON_PURPOSE = (
+    "x.kind = 'MODEL' AND (x.name_key >",  # an admin's page: walks the index in order and stops at its LIMIT
+)
+
+
+async def test_no_hot_statement_walks_a_large_table(w: World) -> None:
+    await w.own("", "admin")
+    await _seed(w)
+    checked, walks = 0, list[str]()
+    sent = await _hot(w)
+    for sql, params in {sql: (sql, params) for sql, params in sent}.values():
+        if sql.lstrip().upper().startswith("INSERT INTO AUDIT") or any(part in sql for part in _WALKS_ON_PURPOSE):
+            continue
+        checked += 1
+        walks += [f"{line}\n    of: {sql}" for line in await _plan(w, sql, params) if _walks(w.db.dialect, line)]
+    assert checked > 30
+    assert not walks, "\n".join(walks)
+
+
+async def _plan(w: World, sql: str, params: dict[str, Any]) -> list[str]:
+    async with w.db.write() as tx:
+        if w.db.dialect == "sqlite":
+            return [row[3] for row in await tx.all(f"EXPLAIN QUERY PLAN {sql}", **params)]
+        return [row[0] for row in await tx.all(f"EXPLAIN {sql}", **params)]
+
+
+def _walks(dialect: str, line: str) -> bool:
+    """A scan of a whole large table; SQLite names subqueries d and n, and the queue is short."""
+    if dialect == "sqlite":
+        found = re.match(r"SCAN (\w+)(?: |$)", line)
+        return found is not None and "INDEX" not in line and found[1] not in ("CONSTANT", "d", "n", "jobs")
+    found = re.search(r"Seq Scan on (\w+)", line)
+    return found is not None and found[1] in LARGE

@@ -1,0 +1,115 @@
+"""How the schema gets there: once, in order, by whichever process comes first, and never backwards."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from modelkeep.core.errors import RegistryError
+from modelkeep.serve import opened
+from modelkeep.settings import Settings
+from modelkeep.store.db import Migration, applied, migrate, migrations
+from modelkeep.store.postgres import PostgresDatabase
+from modelkeep.store.sqlite import SqliteDatabase
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def empty(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings of a deployment whose database is empty."""
+    url = request.getfixturevalue("postgres").new_database() if dialect == "postgresql" else ""
+    (tmp_path / "data").mkdir()
+    return Settings(data_dir=str(tmp_path / "data"), database_url=url, workspace=False)
+
+
+def _database(settings: Settings) -> Any:
+    return PostgresDatabase(settings.database_url) if settings.database_url else SqliteDatabase(settings.data / "modelkeep.db")
+
+
+async def _schema(db: Any) -> list[Any]:
+    async with db.read() as tx:
+        if db.dialect == "sqlite":
+            return await tx.all("SELECT type, name, sql FROM sqlite_master ORDER BY name")
+        columns = await tx.all(
+            "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name FROM information_schema.columns "
+            "WHERE table_schema = 'public' ORDER BY 1, 2"
+        )
+        return [*columns, *await tx.all("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")]
+
+
+def test_migrations_are_numbered_without_gaps_and_named() -> None:
+    assert [m.number for m in migrations()] == list(range(1, len(migrations()) + 1))
+    assert all(m.name[4] == "_" for m in migrations())
+
+
+def test_a_statement_marked_for_one_database_is_left_out_of_the_other() -> None:
+    text = "CREATE TABLE a (k KEYTEXT)\n--;\n--sqlite\nSELECT 1\n--;\n--postgresql\nSELECT 2"
+    migration = Migration("0007_x.sql", text)
+    assert migration.statements("sqlite") == ["CREATE TABLE a (k TEXT)", "--sqlite\nSELECT 1"]
+    assert migration.statements("postgresql") == ['CREATE TABLE a (k TEXT COLLATE "C")', "--postgresql\nSELECT 2"]
+
+
+async def test_migrating_twice_changes_nothing_the_second_time(empty: Settings) -> None:
+    db = _database(empty)
+    await db.open()
+    try:
+        assert await migrate(db) == [m.name for m in migrations()]
+        before = await _schema(db)
+        assert await migrate(db) == [] and await _schema(db) == before
+        assert await applied(db) == [m.number for m in migrations()]
+    finally:
+        await db.close()
+
+
+async def test_two_processes_migrate_at_once(empty: Settings) -> None:
+    """Real ones: each runs `modelkeep migrate` over the same database."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MODELKEEP_")}
+    environment |= {"MODELKEEP_DATA_DIR": empty.data_dir, "MODELKEEP_DATABASE_URL": empty.database_url, "MODELKEEP_WORKSPACE": "0"}
+    command = [sys.executable, "-m", "modelkeep", "migrate"]
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
+    said = [(await asyncio.to_thread(process.communicate))[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert sum(text.count("applied") for text in said) == len(migrations()), said
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(empty: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Migration("9999_broken.sql", "CREATE TABLE half (a TEXT)\n--;\nCREATE TABLE half (a TEXT)")
+    db = _database(empty)
+    await db.open()
+    try:
+        await migrate(db)
+        before = await _schema(db)
+        known = [*migrations(), broken]
+        monkeypatch.setattr("modelkeep.store.db.migrations", lambda: known)
+        with pytest.raises(Exception, match="half"):
+            await migrate(db)
+        assert await _schema(db) == before and 9999 not in await applied(db)
+    finally:
+        await db.close()
+
+
+async def test_a_database_of_a_newer_modelkeep_is_refused(empty: Settings) -> None:
+    db = _database(empty)
+    await db.open()
+    await migrate(db)
+    await db.script(["INSERT INTO migrations VALUES (9999, '9999_future', 0)"])
+    await db.close()
+    with pytest.raises(RegistryError, match="newer Modelkeep"):
+        async with opened(empty):
+            pass
+
+
+async def test_a_second_start_finds_what_the_first_one_made(empty: Settings) -> None:
+    mask = os.umask(0o077)
+    try:
+        async with opened(empty) as first:
+            facts = first.facts
+        async with opened(empty) as second:
+            assert second.facts == facts
+    finally:
+        os.umask(mask)
