@@ -192,6 +192,6 @@ async def workspace(registry: Registry, signer: Signer) -> AsyncIterator[Any]:
     artifacts = Artifacts(registry.db, Urls(registry.db, signer, engine.services.url_ms))
     await child.start()
     try:
-        yield Workspace(registry.db, child, artifacts, registry.auditor, known, settings.workspace_id)
+        yield Workspace(registry.db, child, artifacts, registry.auditor, known, settings.workspace_id, settings.public_url)
     finally:
         await child.stop()

@@ -68,6 +68,8 @@ def fold(part: str, kind: Kind) -> str:
     if _PLAIN.fullmatch(part):
         return part.lower()
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).lower())
+    if len(folded) > MAX_NAME:  # some characters become two
+        raise BadName(f"{what} name is {len(folded)} characters long in lower case; at most {MAX_NAME} are allowed.", kind=kind)
     if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in folded):
         raise BadName(
             f"{what} name {part!r} has a character that names must not have: period, slash, space or a control character.",

@@ -1,0 +1,83 @@
+"""What must hold of every decision, whatever the chain: grants only ever add, and inheriting is as good as holding."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from modelkeep.core.authz import Link, Need, blocked_at, decide, decide_inside, effective
+from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.core.model import Securable
+from modelkeep.core.privileges import Privilege
+from modelkeep.core.table import OPERATIONS
+
+NAMES = ("", "c", "c.s", "c.s.m")
+
+
+def _securable(depth: int) -> Securable:
+    return Securable(str(depth), BY_DEPTH[depth], "", "", "", NAMES[depth], "", "", "", "{}", "{}", 0, 0, "", 0, "", NAMES[depth])
+
+
+@st.composite
+def chains(draw: st.DrawFn, depth: int | None = None) -> list[Link]:
+    found: list[Link] = []
+    for level in range((draw(st.integers(0, 3)) if depth is None else depth) + 1):
+        grantable = sorted(RULES[BY_DEPTH[level]].grantable)
+        granted = draw(st.frozensets(st.sampled_from(grantable), max_size=4))
+        found.append(Link(_securable(level), draw(st.integers(0, 4)) == 0, granted))
+    return found
+
+
+NEEDS = st.sampled_from([on.need for op in OPERATIONS for on in op.targets])
+
+
+@given(chain=chains(), need=NEEDS, data=st.data())
+def test_adding_a_grant_or_an_ownership_never_takes_access_away(chain: list[Link], need: Need, data: st.DataObject) -> None:
+    level = data.draw(st.integers(0, len(chain) - 1))
+    link = chain[level]
+    more = data.draw(st.frozensets(st.sampled_from(sorted(RULES[link.securable.kind].grantable))))
+    richer = list(chain)
+    richer[level] = Link(link.securable, link.owned or data.draw(st.booleans()), link.granted | more)
+    for rule in (decide, decide_inside):
+        assert rule(need, richer).allowed >= rule(need, chain).allowed
+
+
+@given(chain=chains(depth=3), need=NEEDS, level=st.integers(1, 2), data=st.data())
+def test_a_privilege_on_a_container_is_as_good_as_one_on_everything_in_it(
+    chain: list[Link], need: Need, level: int, data: st.DataObject
+) -> None:
+    privilege = data.draw(st.sampled_from(sorted(RULES[chain[level].securable.kind].grantable)))
+    above = [Link(link.securable, link.owned, link.granted | {privilege}) if i == level else link for i, link in enumerate(chain)]
+    explicit = [
+        Link(link.securable, link.owned, link.granted | {privilege}) if i >= level and _applies(privilege, link) else link
+        for i, link in enumerate(chain)
+    ]
+    assert decide(need, above) == decide(need, explicit)
+    assert effective(above) == effective(explicit)
+
+
+def _applies(privilege: str, link: Link) -> bool:
+    return privilege in RULES[link.securable.kind].grantable
+
+
+@given(chain=chains(), need=NEEDS)
+def test_a_refusal_names_the_first_closed_container_from_the_top(chain: list[Link], need: Need) -> None:
+    decision = decide(need, chain)
+    blocked = blocked_at(chain[:-1])
+    if blocked is not None and not need.browse:
+        assert decision == blocked and not decision.allowed
+        closed = blocked.reason.split("'")[1].count(".") + 1
+        assert blocked_at(chain[:closed]) is None and blocked_at(chain[: closed + 1]) == blocked
+    assert decision.reason
+
+
+@given(chain=chains(depth=3), need=NEEDS)
+def test_metastore_grants_reach_nothing_below(chain: list[Link], need: Need) -> None:
+    top = Link(chain[0].securable, chain[0].owned, frozenset(Privilege))
+    assert decide(need, [top, *chain[1:]]) == decide(need, chain)
+
+
+@given(chain=chains())
+def test_all_privileges_never_means_manage(chain: list[Link]) -> None:
+    plain = [Link(link.securable, False, link.granted - {Privilege.MANAGE} | {Privilege.ALL_PRIVILEGES}) for link in chain]
+    held = effective(plain)
+    assert Privilege.MANAGE not in held
+    if chain[-1].securable.kind is not Kind.METASTORE:
+        assert held == RULES[chain[-1].securable.kind].grantable - {Privilege.MANAGE}

@@ -1,0 +1,235 @@
+"""Everything that reads text from outside: names, versions, aliases, filters, LIKE, page tokens, MLmodel files."""
+
+import base64
+import sqlite3
+import unicodedata
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from modelkeep.core.errors import BadName, BadPageToken, InvalidArgument
+from modelkeep.core.filters import Condition, matches, parse_filter
+from modelkeep.core.kinds import Kind
+from modelkeep.core.mlmodel import read_mlmodel, require_signature
+from modelkeep.core.names import check_alias, check_tag, fold, fold_principal, parse_full_name, parse_version
+from modelkeep.core.ops.versions import FIELDS
+from modelkeep.core.paging import make_token, read_token
+
+TEXT = st.text(max_size=40)
+PARTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+@given(text=st.text(max_size=300), kind=st.sampled_from([Kind.CATALOG, Kind.SCHEMA, Kind.MODEL]))
+@example(text="\u0130" * 255, kind=Kind.CATALOG)
+@example(text="a.b.c\n", kind=Kind.MODEL)
+def test_a_full_name_is_refused_or_reads_back_as_itself(text: str, kind: Kind) -> None:
+    try:
+        parsed = parse_full_name(text, kind)
+    except BadName:
+        return
+    assert parsed.kind is kind
+    assert parse_full_name(str(parsed), kind) == parsed
+    assert str(parsed).split(".") == list(parsed.parts)
+    assert all(part and not set(part) & set("./ \n\t\0\x7f") for part in parsed.parts)
+
+
+@given(part=PARTS)
+def test_folding_is_for_good_and_blind_to_case_and_to_composition(part: str) -> None:
+    try:
+        folded = fold(part, Kind.MODEL)
+    except BadName:
+        return
+    assert fold(folded, Kind.MODEL) == folded
+    assert fold(part.lower(), Kind.MODEL) == folded
+    assert fold(unicodedata.normalize("NFD", part), Kind.MODEL) == folded
+    if part.isascii():
+        assert fold(part.upper(), Kind.MODEL) == folded
+
+
+@given(name=TEXT)
+def test_principals_fold_for_good(name: str) -> None:
+    assert fold_principal(fold_principal(name)) == fold_principal(name)
+
+
+@given(value=st.one_of(TEXT, st.integers(), st.floats(), st.booleans(), st.none()))
+def test_a_version_is_a_positive_number_of_64_bits_or_refused(value: Any) -> None:
+    try:
+        number = parse_version(value)
+    except InvalidArgument:
+        return
+    assert 1 <= number < 2**63 and str(number) == str(value).lstrip("0")
+
+
+@pytest.mark.parametrize("value", ["abc", 0, -1, "0", "-1", 2**63, str(2**63), "1.0", 1.0, True, "", " 1", "1\n", "\u0661", None, "1" * 20])
+def test_what_no_version_is(value: Any) -> None:
+    with pytest.raises(InvalidArgument, match="positive integer"):
+        parse_version(value)
+
+
+@given(alias=TEXT)
+def test_an_alias_passes_unchanged_or_is_refused(alias: str) -> None:
+    try:
+        assert check_alias(alias) == alias
+    except BadName:
+        return
+    assert "\n" not in alias and alias.lower() != "latest" and 1 <= len(alias) <= 255
+
+
+@pytest.mark.parametrize("alias", ["latest", "Latest", "LATEST", "v1", "V12", "prod\n", "", "a b", "a.b", "a/b", "x" * 256, "v\u0661"])
+def test_what_no_alias_is(alias: str) -> None:
+    with pytest.raises(BadName):
+        check_alias(alias)
+
+
+@given(key=TEXT, value=TEXT)
+def test_a_tag_passes_or_is_refused(key: str, value: str) -> None:
+    try:
+        check_tag(key, value)
+    except InvalidArgument:
+        return
+    assert key == key.strip() != "" and value == value.strip() and not set(key) & set(".,-=/:\n\0")
+
+
+# --- filters ---------------------------------------------------------------------------------------------------------
+
+_WORDS = st.sampled_from(["name", "run_id", "source_path", "tags.k", "tag.`a b`", "AND", "and", "=", "!=", "LIKE", "ILIKE", "<", "'a'",
+                          "'it''s'", '"x"', "5", "OR", "(", "'", "`name`", "tags.", "  ", "\n"])  # fmt: skip
+
+
+@given(text=st.one_of(st.text(max_size=80), st.lists(_WORDS, max_size=12).map(" ".join)))
+def test_a_filter_is_read_or_refused_and_nothing_else(text: str) -> None:
+    try:
+        conditions = parse_filter(text, FIELDS)
+    except InvalidArgument as error:
+        assert error.message
+        return
+    for condition in conditions:
+        assert condition.comparator in ("=", "!=", "LIKE", "ILIKE")
+        assert condition.field in (*FIELDS, "tag")
+    matches(conditions, lambda _: "a", {"k": "v"})
+
+
+def test_filters_have_a_length() -> None:
+    for text in ("name = '" + "x" * 10_000 + "'", " AND ".join(["name = 'a'"] * 101)):
+        with pytest.raises(InvalidArgument, match="at most"):
+            parse_filter(text, FIELDS)
+
+
+@given(value=st.text(max_size=30), field=st.sampled_from(FIELDS), key=st.text(alphabet="abc_-./", min_size=1, max_size=8))
+def test_a_value_is_read_as_it_was_quoted(value: str, field: str, key: str) -> None:
+    quoted = value.replace("'", "''")
+    assert parse_filter(f"{field} = '{quoted}' AND tags.`{key}` != '{quoted}'", FIELDS) == (
+        Condition(field, "=", value), Condition("tag", "!=", value, key),
+    )  # fmt: skip
+
+
+_ASCII = st.text(alphabet="abAB%_.*[]\\$^+?()\n ", max_size=14)
+
+
+@given(pattern=_ASCII, text=_ASCII)
+@example(pattern="%a%a%a%a%a%a%b", text="a" * 14)
+@example(pattern="_%", text="")
+@example(pattern="a%%b", text="ab")
+def test_like_means_what_it_means_in_sql(pattern: str, text: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    assert _like("ILIKE", pattern, text) == connection.execute("SELECT ? LIKE ?", (text, pattern)).fetchone()[0]
+    connection.execute("PRAGMA case_sensitive_like = ON")
+    assert _like("LIKE", pattern, text) == connection.execute("SELECT ? LIKE ?", (text, pattern)).fetchone()[0]
+    connection.close()
+
+
+def _like(comparator: str, pattern: str, text: str) -> bool:
+    return matches((Condition("name", comparator, pattern),), lambda _: text, {})
+
+
+@settings(deadline=2000)
+@given(pattern=st.text(alphabet="a%_", min_size=200, max_size=2000))
+def test_no_pattern_takes_long(pattern: str) -> None:
+    _like("LIKE", pattern + "%b", "a" * 2000)
+
+
+# --- page tokens -----------------------------------------------------------------------------------------------------
+
+POSITIONS = st.tuples(st.text(max_size=20), st.integers(-(2**62), 2**62))
+
+
+@given(scope=TEXT, position=POSITIONS)
+def test_a_token_brings_its_own_list_back_to_where_it_was(scope: str, position: tuple[str, int]) -> None:
+    assume("\0" not in position[0])
+    assert read_token(scope, make_token(scope, position), (str, int)) == position
+
+
+@given(scope=TEXT, other=TEXT, position=POSITIONS)
+def test_a_token_of_another_list_is_refused(scope: str, other: str, position: tuple[str, int]) -> None:
+    assume(scope != other)
+    with pytest.raises(BadPageToken):
+        read_token(other, make_token(scope, position), (str, int))
+
+
+@given(token=st.one_of(st.text(min_size=1, max_size=60), st.binary(min_size=1, max_size=60).map(lambda b: base64.urlsafe_b64encode(b).decode())))
+def test_a_token_that_nobody_made_is_refused(token: str) -> None:
+    with pytest.raises(BadPageToken):
+        read_token("scope", token, (str, int))
+
+
+@given(content=st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**80), 2**80), TEXT, st.floats(allow_nan=False, allow_infinity=False)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)), max_leaves=6,
+))  # fmt: skip
+def test_a_token_with_a_good_tag_and_the_wrong_content_is_refused(content: Any) -> None:
+    """The tag is no secret, so whoever reads this source can make these."""
+    try:
+        body = msgspec.json.encode(content)
+    except (OverflowError, ValueError):
+        return
+    token = _signed("scope", body)
+    if isinstance(content, list) and len(content) == 1 and type(content[0]) is str and "\0" not in content[0]:
+        assert read_token("scope", token, (str,)) == tuple(content)
+        return
+    with pytest.raises(BadPageToken):
+        read_token("scope", token, (str,))
+
+
+@pytest.mark.parametrize("body", [b"[" * 10_000, b"", b"nul", b'["\\u0000"]', b"[1e400]", b'["\\ud800"]'])
+def test_a_token_with_a_good_tag_and_no_content_is_refused(body: bytes) -> None:
+    for kinds in ((str,), (int,)):
+        with pytest.raises(BadPageToken):
+            read_token("scope", _signed("scope", body), kinds)
+
+
+def _signed(scope: str, body: bytes) -> str:
+    from modelkeep.core import paging
+
+    return base64.urlsafe_b64encode(paging._tag(scope, body) + body).decode().rstrip("=")  # pyright: ignore[reportPrivateUsage]
+
+
+# --- MLmodel ---------------------------------------------------------------------------------------------------------
+
+_SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=10), st.dates(), st.binary(max_size=4))
+_TREES = st.recursive(_SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(TEXT, st.none(), st.integers(), st.floats(), st.dates()), inner, max_size=3)), max_leaves=8)
+
+
+@given(inputs=_TREES, outputs=_TREES, flavors=_TREES)
+def test_an_mlmodel_of_any_shape_is_read_or_refused(inputs: Any, outputs: Any, flavors: Any) -> None:
+    text = yaml.safe_dump({"flavors": flavors, "signature": {"inputs": inputs, "outputs": outputs}})
+    try:
+        require_signature(read_mlmodel(text.encode()))
+    except InvalidArgument as error:
+        assert error.message.endswith(".")
+
+
+@given(data=st.binary(max_size=300))
+@example(data=b"\xff\xfe")
+@example(data=b"{flavors: {}, signature: {inputs: '" + b"[" * 20_000 + b"'}}")
+@example(data=b"flavors: 0x" + b"f" * 5000)
+def test_an_mlmodel_of_any_bytes_is_read_or_refused(data: bytes) -> None:
+    try:
+        read_mlmodel(data)
+    except InvalidArgument as error:
+        assert error.message

@@ -1,0 +1,38 @@
+"""The operation table against the functions that it names."""
+
+import inspect
+
+import pytest
+from modelkeep.core.names import FullName
+from modelkeep.core.operation import Operation
+from modelkeep.core.table import BY_NAME, OPERATIONS
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)
+def test_each_function_takes_its_request_and_its_targets(op: Operation) -> None:
+    assert len(inspect.signature(op.run).parameters) == 2 + len(op.targets)
+    for on in op.targets:
+        field = next(f for f in op.request.__struct_fields__ if f == on.field)
+        assert "FullName" in str(op.request.__annotations__.get(field, FullName)) or on.optional
+    if op.prepare is not None:
+        assert len(inspect.signature(op.prepare).parameters) == 3 + len(op.targets)
+
+
+def test_names_are_unique_and_each_operation_is_audited_by_noun_and_verb() -> None:
+    assert len(BY_NAME) == len(OPERATIONS)
+    assert all(len(op.audit.split(".")) == 2 for op in OPERATIONS)
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)
+def test_a_change_is_recorded_in_its_own_transaction(op: Operation) -> None:
+    """A read cannot be recorded with a change; a change is, unless it only vends."""
+    assert op.record in (("in_tx", "vending") if op.effect == "write" else ("own_tx", "buffered", "vending"))
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)
+def test_whatever_changes_something_needs_something(op: Operation) -> None:
+    """All that a caller may change without holding anything: his own tokens."""
+    if op.effect == "write" and not op.account_admin and not op.targets:
+        assert op.name in ("create_token", "revoke_token")
+    for on in op.targets:
+        assert op.effect == "read" or on.need.any_of or on.need.owner or on.need.manage or on.need.admin
