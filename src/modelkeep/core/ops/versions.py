@@ -329,9 +329,10 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         raise Conflict(f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again.")
     if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
         await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
-    if set_id == version.artifact_set_id and ctx.services.blobs.direct:
-        # URLs that are still out may yet add objects; they are in no manifest, and are swept once no URL lives.
-        await jobs.enqueue(ctx.tx, "sweep", set_id, ctx.now + ctx.services.url_ms + 60_000)
+    if set_id == version.artifact_set_id:
+        # Objects in no manifest: stored by a process that died before it could record them, or by URLs that are still out.
+        wait = ctx.services.url_ms + 60_000 if ctx.services.blobs.direct else 0
+        await jobs.enqueue(ctx.tx, "sweep", set_id, ctx.now + wait)
     ctx.changed("status", version.status, Status.READY)
     return await _fetch(ctx, model, req.name, req.version)
 

@@ -1,0 +1,71 @@
+"""The closure of memberships, which every decision reads, against the memberships themselves, after any history of changes."""
+
+import asyncio
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.store import principals
+from modelkeep.store.db import WriteTx
+from world import new_place, world
+
+GROUPS = ("g0", "g1", "g2", "g3")
+USERS = ("u0", "u1")
+EVERYONE = "account users"
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["add", "add", "remove", "delete"]), st.sampled_from(GROUPS), st.sampled_from((*GROUPS, *USERS))),
+    max_size=25,
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(changes=CHANGES)
+def test_the_closure_is_what_the_memberships_say(changes: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    asyncio.run(_play(changes, tmp_path))
+
+
+async def _play(changes: list[tuple[str, str, str]], folder: Path) -> None:
+    members: set[tuple[str, str]] = set()
+    async with world(await new_place(folder)) as w, w.db.write() as tx:
+        for who in (*GROUPS, *USERS):
+            await _make(tx, who)
+        for change, group, member in changes:
+            a, b = [await principals.by_name(tx, who) for who in (group, member)]
+            assert a and b
+            if change == "add":
+                circle = (group, member) in _expected(members)  # the group acts as the member already
+                try:
+                    await principals.add_member(tx, a, b)
+                    assert not circle
+                    members.add((group, member))
+                except InvalidArgument:
+                    assert circle
+            elif change == "remove":
+                await principals.remove_member(tx, a, b)
+                members.discard((group, member))
+            else:  # and made anew: a name is not an identity
+                await principals.delete(tx, b)
+                members = {(g, m) for g, m in members if member not in (g, m)}
+                await _make(tx, member)
+            assert await _closure(tx) == _expected(members)
+
+
+async def _make(tx: WriteTx, who: str) -> None:
+    await principals.insert(tx, "GROUP" if who in GROUPS else "USER", who, "test", 0)
+
+
+def _expected(members: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    found = {(who, who) for who in (*GROUPS, *USERS)} | {(user, EVERYONE) for user in USERS}
+    while True:
+        more = {(who, above) for who, group in found for above, member in members if member == group} - found
+        if not more:
+            return found
+        found |= more
+
+
+async def _closure(tx: WriteTx) -> set[tuple[str, str]]:
+    rows = await tx.all(
+        "SELECT m.name, g.name FROM membership_closure c JOIN principals m ON m.id = c.member_id JOIN principals g ON g.id = c.group_id"
+    )
+    return {(m, g) for m, g in rows if m not in ("admin", "admins", EVERYONE)}
