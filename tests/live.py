@@ -1,6 +1,7 @@
 """A real server in a process of its own, and real clients in processes of theirs: what a user has, and nothing else."""
 
 import contextlib
+import ctypes
 import os
 import shlex
 import signal
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,7 @@ def running_server(folder: Path, *flags: str, **settings: str) -> Iterator[Serve
         process = subprocess.Popen(
             [MODELKEEP, "serve", *flags],
             env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            preexec_fn=stop_with_the_tests,
         )  # fmt: skip
     try:
         host = f"http://127.0.0.1:{port}"
@@ -105,6 +107,12 @@ def running_server(folder: Path, *flags: str, **settings: str) -> Iterator[Serve
         yield Server(host, admin_exports(environment)["DATABRICKS_TOKEN"], data_dir, home, log, process)
     finally:
         stop(process)
+
+
+def stop_with_the_tests() -> None:
+    """Runs in the server's process: where the kernel can do it, a killed test run leaves no server behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def wait_until_healthy(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -168,17 +176,12 @@ def run_script(
     *args: str,
     token: str | None = None,
     python: str | Path | None = None,
-    settings: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`python script args` as a user runs it: a fresh process in a fresh folder that knows the four variables alone.
-
-    `settings` are further variables, for a client that cannot do without.
-    """
+    """`python script args` as a user runs it: a fresh process in a fresh folder that knows the four variables alone."""
     command = [str(python or sys.executable), str(script), *args]
-    environment = server.env(token) | dict(settings or {})
     with tempfile.TemporaryDirectory() as cwd:
         process = subprocess.Popen(
-            command, env=environment, cwd=cwd, stdin=subprocess.DEVNULL,
+            command, env=server.env(token), cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
         try:

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from modelkeep.settings import Settings
 from world import World, new_place, world
+
+from modelkeep.settings import Settings
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
@@ -111,7 +112,7 @@ class World:
         return found
 
     async def grant(self, who: str, notation: str, on: str = "") -> None:
-        """`EXECUTE+USE_CATALOG@prod`: privileges joined by +, each on `on` or on what follows its @."""
+        """`EXECUTE+USE_CATALOG@prod`: privileges joined by +, each on `on` or on what follows its @ (nothing: the metastore)."""
         async with self.db.write() as tx:
             await grant(tx, who, notation, on)
 
@@ -124,14 +125,18 @@ class World:
 
     # --- versions ----------------------------------------------------------------------------------------------------
 
-    async def pending(self, text: str, uploaded: dict[str, bytes] | None = None, by: str = "", **fields: Any) -> ModelVersion:
+    async def pending(
+        self, text: str, uploaded: dict[str, bytes] | None = None, by: str = "", **fields: Any
+    ) -> ModelVersion:
         """A PENDING version with these files (a whole model where none are named). `by`: the model's owner."""
         who = self.as_(by) if by else self.as_((await self.find(text)).owner)
         made: ModelVersion = await who.do(versions.CreateVersion(name=name(text), **fields))
         await self.upload(made, MODEL_FILES if uploaded is None else uploaded)
         return made
 
-    async def version(self, text: str, uploaded: dict[str, bytes] | None = None, by: str = "", **fields: Any) -> ModelVersion:
+    async def version(
+        self, text: str, uploaded: dict[str, bytes] | None = None, by: str = "", **fields: Any
+    ) -> ModelVersion:
         """A READY version."""
         made = await self.pending(text, uploaded, by, **fields)
         who = self.as_(by) if by else self.as_((await self.find(text)).owner)
@@ -200,9 +205,9 @@ async def make(tx: WriteTx, text: str, owner: str = ADMIN) -> Securable:
 async def grant(tx: WriteTx, who: str, notation: str, on: str = "") -> None:
     holder = await _principal(tx, who, "USER")
     for part in filter(None, notation.split("+")):
-        privilege, _, where = part.partition("@")
-        target = await securables.by_name(tx, name(where or on))
-        assert target is not None, where or on
+        privilege, at, where = part.partition("@")
+        target = await securables.by_name(tx, name(where if at else on))
+        assert target is not None, notation
         await grants.add(tx, target, holder, Privilege(privilege), "test", now_ms())
 
 

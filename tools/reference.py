@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,9 @@ RECORDS = {
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(cell.replace("\n", " ") for cell in row) + " |" for row in rows)]) + "\n"
+    return (
+        "\n".join([*lines, *("| " + " | ".join(cell.replace("\n", " ") for cell in row) + " |" for row in rows)]) + "\n"
+    )
 
 
 def needs(op: Operation) -> str:
@@ -47,7 +50,11 @@ def operations() -> str:
 
 def privileges() -> str:
     rows = [
-        (rules.label, ", ".join(sorted(p.words for p in rules.grantable)), ", ".join(f"`{name}`" for name in rules.wire))
+        (
+            rules.label,
+            ", ".join(sorted(p.words for p in rules.grantable)),
+            ", ".join(f"`{name}`" for name in rules.wire),
+        )
         for rules in RULES.values()
     ]
     return "# Privileges\n\n" + table(("Securable", "Can be granted", "Securable types in paths and SQL"), rows)
@@ -58,22 +65,32 @@ def settings_page() -> str:
     body = tree.body[0].body  # type: ignore[attr-defined]
     told = {
         before.target.id: after.value.value
-        for before, after in zip(body, body[1:], strict=False)
+        for before, after in pairwise(body)
         if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr)
     }
     rows = [
-        (f"`MODELKEEP_{f.name.upper()}`", f"`{f.default!r}`", told.get(f.name, "")) for f in msgspec.structs.fields(settings.Settings)
+        (f"`MODELKEEP_{f.name.upper()}`", f"`{f.default!r}`", told.get(f.name, ""))
+        for f in msgspec.structs.fields(settings.Settings)
     ]
     return "# Settings\n\n" + table(("Variable", "Default", "Meaning"), rows)
 
 
 def errors_page() -> str:
-    kinds = [c for c in vars(errors).values() if inspect.isclass(c) and issubclass(c, errors.RegistryError) and c is not errors.RegistryError]
+    kinds = [
+        c
+        for c in vars(errors).values()
+        if inspect.isclass(c) and issubclass(c, errors.RegistryError) and c is not errors.RegistryError
+    ]
     rows = [(c.__name__, str(c.status), f"`{c.code}`", inspect.getdoc(c) or "") for c in kinds]
     return "# Errors\n\n" + table(("Error", "HTTP status", "Code", "Meaning, and what to do"), rows)
 
 
-PAGES = {"operations.md": operations, "privileges.md": privileges, "settings.md": settings_page, "errors.md": errors_page}
+PAGES = {
+    "operations.md": operations,
+    "privileges.md": privileges,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Putting the parts together: the only module that sees everything."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -30,7 +30,6 @@ from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
-
 
 _STORAGE_CHECK_MS = 5_000
 
@@ -64,7 +63,7 @@ def storage(settings: Settings) -> Blobs:
         raise InvalidArgument("MODELKEEP_STORAGE_URL must be s3://bucket/prefix, or empty for a folder.")
     from modelkeep.blobs.s3 import S3Blobs
 
-    return S3Blobs(url.netloc, url.path.strip("/"), endpoint=settings.s3_endpoint or None)
+    return S3Blobs(url.netloc, url.path.strip("/"), endpoint=settings.s3_endpoint)
 
 
 def private_folder(path: Path) -> None:
@@ -75,7 +74,7 @@ def private_folder(path: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncIterator[Registry]:
+async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[Registry]:
     """Database (migrated), storage, engine; closed at the end."""
     private_folder(settings.data)
     db = database(settings)
@@ -117,7 +116,9 @@ async def run(settings: Settings) -> None:
 
     check_bind(settings)
     async with opened(settings) as registry, application(registry) as app:
-        worker = Worker(Background(registry.db, registry.blobs, registry.auditor, int(settings.pending_hours * 3_600_000)))
+        worker = Worker(
+            Background(registry.db, registry.blobs, registry.auditor, int(settings.pending_hours * 3_600_000))
+        )
         worker.start()
         log.info("Modelkeep is up", address=settings.address, data_dir=str(settings.data))
         try:
@@ -127,10 +128,10 @@ async def run(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def application(registry: Registry) -> AsyncIterator[App]:
+async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
-    from modelkeep.wire.console import session
     from modelkeep.wire.console import routes as console
+    from modelkeep.wire.console import session
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
     from modelkeep.wire.unity import vocabulary as unity
@@ -161,7 +162,7 @@ async def application(registry: Registry) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def workspace(registry: Registry, signer: Signer) -> AsyncIterator[Any]:
+async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
     """MLflow's tracking server as a child; None where the settings say so."""
     settings, engine = registry.settings, registry.engine
     if not settings.workspace:
@@ -192,6 +193,8 @@ async def workspace(registry: Registry, signer: Signer) -> AsyncIterator[Any]:
     artifacts = Artifacts(registry.db, Urls(registry.db, signer, engine.services.url_ms))
     await child.start()
     try:
-        yield Workspace(registry.db, child, artifacts, registry.auditor, known, settings.workspace_id, settings.public_url)
+        yield Workspace(
+            registry.db, child, artifacts, registry.auditor, known, settings.workspace_id, settings.public_url
+        )
     finally:
         await child.stop()

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from world import World, name
+
 from modelkeep.core.names import METASTORE
 from modelkeep.core.ops import audit, catalogs, files, grants, lineage, models, principals, uploads, versions
 from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.privileges import ON_MODEL, Privilege
-from world import World, name
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
@@ -235,7 +236,9 @@ async def build(w: World) -> dict[str, str]:
     await w.model("open.ml.model", owner="maker")
     await w.grant("account users", everyone)
     await w.version("open.ml.model")
-    made = await w.version(MODEL, run_id="run1", logged_model_id="m-1", upstream=(lineage.Entity("TABLE", "prod.ml.features"),))
+    made = await w.version(
+        MODEL, run_id="run1", logged_model_id="m-1", upstream=(lineage.Entity("TABLE", "prod.ml.features"),)
+    )
     await w.as_("maker").do(models.SetAlias(name(MODEL), "champion", made.version))
     await w.as_("maker").do(models.ChangeTags(name(MODEL), None, {"team": "a"}))
     await w.pending(MODEL)

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from modelkeep.core.errors import AlreadyExists, FileNotFound, NotFound, PermissionDenied, RegistryError, Unauthenticated
-from modelkeep.core.table import BY_NAME, BY_REQUEST, OPERATIONS
+from authz.rows import ACTORS, Row, Who, build, rows
 from world import Rehearsal, RolledBack, World, chunks, engine_on
 
-from authz.rows import ACTORS, Row, Who, build, rows
+from modelkeep.core.errors import (
+    AlreadyExists,
+    FileNotFound,
+    NotFound,
+    PermissionDenied,
+    RegistryError,
+    Unauthenticated,
+)
+from modelkeep.core.table import BY_NAME, BY_REQUEST, OPERATIONS
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -93,7 +100,9 @@ async def test_the_matrix_is_the_reviewed_one(lite: World) -> None:
     text = _printed(table, sections)
     if os.environ.get("WRITE_MATRIX"):
         FILE.write_text(text)
-    assert text == FILE.read_text(), "The matrix has changed. Look at it after: WRITE_MATRIX=1 pytest tests/authz/test_matrix.py"
+    assert text == FILE.read_text(), (
+        "The matrix has changed. Look at it after: WRITE_MATRIX=1 pytest tests/authz/test_matrix.py"
+    )
 
 
 def test_every_operation_has_a_row() -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from authz.rows import build, rows
+from world import Rehearsal, RolledBack, World, chunks, engine_on, name
+
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.model import Grant
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import audit, catalogs, grants, lineage, models, principals, versions
 from modelkeep.core.table import BY_REQUEST
-from world import Rehearsal, RolledBack, World, chunks, engine_on, name
-
-from authz.rows import build, rows
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -126,7 +126,9 @@ async def test_a_manager_may_grant_himself_a_privilege_and_that_is_recorded(lite
 
 
 @pytest.mark.parametrize("container", ["prod", "prod.ml"])
-async def test_the_owner_of_a_container_reads_no_model_until_he_grants_it_to_himself(lite: World, container: str) -> None:
+async def test_the_owner_of_a_container_reads_no_model_until_he_grants_it_to_himself(
+    lite: World, container: str
+) -> None:
     await lite.model(M)
     await lite.version(M)
     await lite.own(container, "olga")
@@ -142,7 +144,9 @@ async def test_a_version_from_another_model_needs_read_there_and_leaves_no_trace
     await lite.model("secret.ml.m")
     await lite.version("secret.ml.m")
     await lite.model(M, eve=f"CREATE_MODEL_VERSION+{USE}")
-    stolen = versions.CreateVersion(name=name(M), source="models:/secret.ml.m/1", source_model=name("secret.ml.m"), source_version="1")
+    stolen = versions.CreateVersion(
+        name=name(M), source="models:/secret.ml.m/1", source_model=name("secret.ml.m"), source_version="1"
+    )
     with pytest.raises(PermissionDenied, match="USE CATALOG on Catalog 'secret'"):
         await lite.as_("eve").do(stolen)
     await lite.grant("eve", "USE_CATALOG@secret+USE_SCHEMA@secret.ml+MANAGE@secret.ml.m")
@@ -197,7 +201,13 @@ async def test_making_versions_does_not_let_one_connect_a_job_that_runs_as_the_o
 
 async def test_what_cannot_be_granted_there_is_refused(lite: World) -> None:
     await lite.model(M)
-    for where, privilege in ((M, "BROWSE"), (M, "USE_CATALOG"), ("prod.ml", "BROWSE"), ("prod", "CREATE_CATALOG"), ("", "EXECUTE")):
+    for where, privilege in (
+        (M, "BROWSE"),
+        (M, "USE_CATALOG"),
+        ("prod.ml", "BROWSE"),
+        ("prod", "CREATE_CATALOG"),
+        ("", "EXECUTE"),
+    ):
         with pytest.raises(InvalidArgument, match="cannot be granted"):
             await lite.as_("admin").do(grants.ChangeGrants(name(where), (grants.Change("admin", (privilege,)),)))
     with pytest.raises(InvalidArgument, match="not known"):
@@ -259,7 +269,14 @@ async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> No
 
 # --- what a stranger learns ------------------------------------------------------------------------------------------
 
-CLOSED = ("stranger", "USE-SCHEMA", "owner-of-model-no-USE", "owner-of-model-USE-CATALOG-only", "USE-CATALOG", "BROWSE-on-catalog")
+CLOSED = (
+    "stranger",
+    "USE-SCHEMA",
+    "owner-of-model-no-USE",
+    "owner-of-model-USE-CATALOG-only",
+    "USE-CATALOG",
+    "BROWSE-on-catalog",
+)
 
 
 def _missing(request: msgspec.Struct, *, models_only: bool = False) -> list[msgspec.Struct]:
@@ -312,7 +329,9 @@ async def test_in_conceal_mode_forbidden_and_missing_are_the_same_answer(lite: W
     everyone = ("open.ml.model",)
     compared = 0
     for row in rows(ids):
-        named = [v for f in row.request.__struct_fields__ if isinstance(v := getattr(row.request, f), FullName) and v.parts]
+        named = [
+            v for f in row.request.__struct_fields__ if isinstance(v := getattr(row.request, f), FullName) and v.parts
+        ]
         operation = BY_REQUEST[type(row.request)]
         if any(on.need.browse for on in operation.targets):
             continue  # whoever browses may know
@@ -324,7 +343,9 @@ async def test_in_conceal_mode_forbidden_and_missing_are_the_same_answer(lite: W
             for request in _missing(row.request):
                 assert await _answer(lite, engine, who, request) == answer, (row.label, who)
                 compared += 1
-            elsewhere = {f: name("nowhere.ml.churn") for f in row.request.__struct_fields__ if getattr(row.request, f) == name(M)}
+            elsewhere = {
+                f: name("nowhere.ml.churn") for f in row.request.__struct_fields__ if getattr(row.request, f) == name(M)
+            }
             code, text = await _answer(lite, engine, who, msgspec.structs.replace(row.request, **elsewhere))
             assert (code, text.replace("'nowhere.ml.churn'", "'~'")) == answer, (row.label, who)
     assert compared > 100
@@ -352,9 +373,16 @@ async def test_the_audit_log_knows_the_real_reason_of_a_concealed_refusal(lite: 
     assert event.outcome == "PERMISSION_DENIED" and "EXECUTE" in event.reason
 
 
-async def test_who_holds_something_is_told_that_the_model_exists_and_who_does_not_is_asked_for_create_model(lite: World) -> None:
+async def test_who_holds_something_is_told_that_the_model_exists_and_who_does_not_is_asked_for_create_model(
+    lite: World,
+) -> None:
     await build(lite)
-    for who in ("EXECUTE-on-model-USE", "APPLY-TAG-on-model-USE", "CREATE-MODEL-VERSION-on-model-USE", "MANAGE-on-model-USE"):
+    for who in (
+        "EXECUTE-on-model-USE",
+        "APPLY-TAG-on-model-USE",
+        "CREATE-MODEL-VERSION-on-model-USE",
+        "MANAGE-on-model-USE",
+    ):
         with pytest.raises(AlreadyExists, match="already exists"):
             await lite.as_(who).do(models.CreateModel(name(M)))
     with pytest.raises(PermissionDenied, match="CREATE MODEL on Schema"):

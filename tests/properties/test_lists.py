@@ -9,6 +9,8 @@ import pytest
 from backends import Postgres
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from world import World, grant, make, name, new_place, world
+
 from modelkeep.core.authz import Need, decide
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
@@ -17,7 +19,6 @@ from modelkeep.core.privileges import Privilege
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.store import principals, securables
 from modelkeep.store import versions as version_rows
-from world import World, grant, make, name, new_place, world
 
 pytest_plugins = ("backends", "places")
 
@@ -62,7 +63,9 @@ _MEMBERS = [(g, u) for g in GROUPS for u in USERS] + [(a, b) for i, a in enumera
 PLANS = st.builds(
     Plan,
     models=st.frozensets(st.sampled_from(MODELS), min_size=3),
-    owners=st.dictionaries(st.sampled_from(("", *CATALOGS, *SCHEMAS, *MODELS)), st.sampled_from(PRINCIPALS), max_size=6),
+    owners=st.dictionaries(
+        st.sampled_from(("", *CATALOGS, *SCHEMAS, *MODELS)), st.sampled_from(PRINCIPALS), max_size=6
+    ),
     members=st.lists(st.sampled_from(_MEMBERS), unique=True, max_size=6).map(tuple),
     grants=st.lists(_grants(), unique=True, max_size=25).map(tuple),
     open=st.booleans(),
@@ -192,5 +195,3 @@ def test_lists_are_the_same_on_postgresql(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
 ) -> None:
     _run(plan, tmp_path, postgres, monkeypatch)
-
-

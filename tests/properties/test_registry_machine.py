@@ -10,11 +10,12 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from world import MLMODEL, World, name, new_place, world
+
 from modelkeep.core.errors import NotFound, RegistryError
 from modelkeep.core.ops import models, versions
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
-from world import MLMODEL, World, name, new_place, world
 
 NAMES = ("a", "b", "c")
 FILES = ({"MLmodel": MLMODEL}, {"MLmodel": MLMODEL, "x": b"1"}, {"MLmodel": MLMODEL, "dir/x": b"2"})
@@ -94,14 +95,21 @@ class Registry(RuleBasedStateMachine):
         assert made.version == model.last
         model.versions[made.version] = Version(files, made.artifact_set_id)
 
-    @rule(source=st.sampled_from(NAMES), version=st.integers(1, 4), destination=st.sampled_from(NAMES), uploads=st.one_of(st.none(), st.integers(0, 2)))
+    @rule(
+        source=st.sampled_from(NAMES),
+        version=st.integers(1, 4),
+        destination=st.sampled_from(NAMES),
+        uploads=st.one_of(st.none(), st.integers(0, 2)),
+    )
     def copy(self, source: str, version: int, destination: str, uploads: int | None) -> None:
         """By the server, or as a client does it: with an upload of its own."""
         original = self.models[source].versions.get(version) if source in self.models else None
         if uploads is None:
             request: msgspec.Struct = versions.CopyVersion(_full(source), version, _full(destination))
         else:
-            request = versions.CreateVersion(name=_full(destination), source_model=_full(source), source_version=str(version))
+            request = versions.CreateVersion(
+                name=_full(destination), source_model=_full(source), source_version=str(version)
+            )
         if original is None or destination not in self.models:
             self.refused(request)
             return
@@ -144,9 +152,16 @@ class Registry(RuleBasedStateMachine):
             self.do(models.DeleteAlias(_full(which), alias))
             self.models[which].aliases.pop(alias, None)
 
-    @rule(which=st.sampled_from(NAMES), version=st.one_of(st.none(), st.integers(1, 4)), key=st.sampled_from("kK"), value=st.sampled_from(["", "1", None]))
+    @rule(
+        which=st.sampled_from(NAMES),
+        version=st.one_of(st.none(), st.integers(1, 4)),
+        key=st.sampled_from("kK"),
+        value=st.sampled_from(["", "1", None]),
+    )
     def tag(self, which: str, version: int | None, key: str, value: str | None) -> None:
-        change = models.ChangeTags(_full(which), version, {} if value is None else {key: value}, (key,) if value is None else ())
+        change = models.ChangeTags(
+            _full(which), version, {} if value is None else {key: value}, (key,) if value is None else ()
+        )
         if which not in self.models or (version is not None and version not in self.models[which].versions):
             self.refused(change)
             return
@@ -188,7 +203,9 @@ class Registry(RuleBasedStateMachine):
         if not hasattr(self, "w"):
             return
         listed = self.do(models.ListModels(name("c.s"))).items
-        assert {m.name: (m.id, m.last_version, m.tags) for m in listed} == {n: (m.id, m.last, m.tags) for n, m in self.models.items()}
+        assert {m.name: (m.id, m.last_version, m.tags) for m in listed} == {
+            n: (m.id, m.last, m.tags) for n, m in self.models.items()
+        }
         for which, model in self.models.items():
             assert self.do(models.GetModel(_full(which))).aliases == model.aliases
             found = self.do(versions.ListVersions(_full(which))).items

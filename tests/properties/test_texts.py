@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+
 from modelkeep.core.errors import BadName, BadPageToken, InvalidArgument
 from modelkeep.core.filters import Condition, matches, parse_filter
 from modelkeep.core.kinds import Kind
@@ -66,7 +67,9 @@ def test_a_version_is_a_positive_number_of_64_bits_or_refused(value: Any) -> Non
     assert 1 <= number < 2**63 and str(number) == str(value).lstrip("0")
 
 
-@pytest.mark.parametrize("value", ["abc", 0, -1, "0", "-1", 2**63, str(2**63), "1.0", 1.0, True, "", " 1", "1\n", "\u0661", None, "1" * 20])
+@pytest.mark.parametrize(
+    "value", ["abc", 0, -1, "0", "-1", 2**63, str(2**63), "1.0", 1.0, True, "", " 1", "1\n", "\u0661", None, "1" * 20]
+)
 def test_what_no_version_is(value: Any) -> None:
     with pytest.raises(InvalidArgument, match="positive integer"):
         parse_version(value)
@@ -81,7 +84,9 @@ def test_an_alias_passes_unchanged_or_is_refused(alias: str) -> None:
     assert "\n" not in alias and alias.lower() != "latest" and 1 <= len(alias) <= 255
 
 
-@pytest.mark.parametrize("alias", ["latest", "Latest", "LATEST", "v1", "V12", "prod\n", "", "a b", "a.b", "a/b", "x" * 256, "v\u0661"])
+@pytest.mark.parametrize(
+    "alias", ["latest", "Latest", "LATEST", "v1", "V12", "prod\n", "", "a b", "a.b", "a/b", "x" * 256, "v\u0661"]
+)
 def test_what_no_alias_is(alias: str) -> None:
     with pytest.raises(BadName):
         check_alias(alias)
@@ -121,7 +126,9 @@ def test_filters_have_a_length() -> None:
             parse_filter(text, FIELDS)
 
 
-@given(value=st.text(max_size=30), field=st.sampled_from(FIELDS), key=st.text(alphabet="abc_-./", min_size=1, max_size=8))
+@given(
+    value=st.text(max_size=30), field=st.sampled_from(FIELDS), key=st.text(alphabet="abc_-./", min_size=1, max_size=8)
+)
 def test_a_value_is_read_as_it_was_quoted(value: str, field: str, key: str) -> None:
     quoted = value.replace("'", "''")
     assert parse_filter(f"{field} = '{quoted}' AND tags.`{key}` != '{quoted}'", FIELDS) == (
@@ -172,7 +179,12 @@ def test_a_token_of_another_list_is_refused(scope: str, other: str, position: tu
         read_token(other, make_token(scope, position), (str, int))
 
 
-@given(token=st.one_of(st.text(min_size=1, max_size=60), st.binary(min_size=1, max_size=60).map(lambda b: base64.urlsafe_b64encode(b).decode())))
+@given(
+    token=st.one_of(
+        st.text(min_size=1, max_size=60),
+        st.binary(min_size=1, max_size=60).map(lambda b: base64.urlsafe_b64encode(b).decode()),
+    )
+)
 def test_a_token_that_nobody_made_is_refused(token: str) -> None:
     with pytest.raises(BadPageToken):
         read_token("scope", token, (str, int))
@@ -211,8 +223,23 @@ def _signed(scope: str, body: bytes) -> str:
 
 # --- MLmodel ---------------------------------------------------------------------------------------------------------
 
-_SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=10), st.dates(), st.binary(max_size=4))
-_TREES = st.recursive(_SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(TEXT, st.none(), st.integers(), st.floats(), st.dates()), inner, max_size=3)), max_leaves=8)
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=10),
+    st.dates(),
+    st.binary(max_size=4),
+)
+_TREES = st.recursive(
+    _SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(TEXT, st.none(), st.integers(), st.floats(), st.dates()), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
 
 
 @given(inputs=_TREES, outputs=_TREES, flavors=_TREES)

@@ -5,15 +5,24 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from world import World, name
+
 from modelkeep.core.authz import Link
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, LimitExceeded, NotEmpty, NotFound, WrongState
 from modelkeep.core.model import ArtifactFile
 from modelkeep.core.ops import catalogs, models, versions
-from modelkeep.core.ops.principals import AddMember, CreatePrincipal, CreateToken, DeletePrincipal, RemoveMember, RevokeToken, hash_token
+from modelkeep.core.ops.principals import (
+    AddMember,
+    CreatePrincipal,
+    CreateToken,
+    DeletePrincipal,
+    RemoveMember,
+    RevokeToken,
+    hash_token,
+)
 from modelkeep.store import files, grants, principals, securables
 from modelkeep.store import versions as version_rows
 from modelkeep.store.db import UniqueViolation, WriteTx, now_ms
-from world import World, name
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -168,7 +177,10 @@ async def test_deleting_a_catalog_by_force_leaves_no_row_and_no_reference(w: Wor
     assert await w.rows("SELECT id, refs FROM artifact_sets WHERE state = 'live'") == [(kept.artifact_set_id, 1)]
     assert await w.rows("SELECT COUNT(*) FROM artifact_sets WHERE state = 'deleting'") == [(1,)]
     assert await w.rows("SELECT COUNT(*) FROM jobs WHERE task = 'purge'") == [(1,)]
-    assert [c[0] for c in await w.rows("SELECT name FROM securables WHERE kind = 'CATALOG' ORDER BY name")] == ["main", "safe"]
+    assert [c[0] for c in await w.rows("SELECT name FROM securables WHERE kind = 'CATALOG' ORDER BY name")] == [
+        "main",
+        "safe",
+    ]
 
 
 # --- principals, tokens, grants --------------------------------------------------------------------------------------
@@ -196,8 +208,15 @@ async def test_a_deleted_principal_takes_its_tokens_grants_and_memberships_along
     await w.actor("ann")
     await w.as_("admin").do(DeletePrincipal("ann"))
     assert await w.count("grants") == 0
-    assert await w.rows("SELECT m.member_id FROM memberships m JOIN principals g ON g.id = m.group_id WHERE g.name = 'staff'") == []
-    assert await w.rows("SELECT COUNT(*) FROM tokens t LEFT JOIN principals p ON p.id = t.principal_id WHERE p.id IS NULL") == [(0,)]
+    assert (
+        await w.rows(
+            "SELECT m.member_id FROM memberships m JOIN principals g ON g.id = m.group_id WHERE g.name = 'staff'"
+        )
+        == []
+    )
+    assert await w.rows(
+        "SELECT COUNT(*) FROM tokens t LEFT JOIN principals p ON p.id = t.principal_id WHERE p.id IS NULL"
+    ) == [(0,)]
 
 
 async def _bearer(w: World, secret: str, at: int) -> Any:
@@ -210,7 +229,13 @@ async def test_a_token_is_its_bearer_until_it_expires_is_revoked_or_its_principa
     now = now_ms()
     made = await w.as_("admin").do(CreateToken("ci", 60_000, "ann"))
     actor = await _bearer(w, made.token, now)
-    assert (actor.name, actor.kind, actor.account_admin, actor.token_id, actor.source) == ("ann", "USER", False, made.info.id, "1.2.3.4")
+    assert (actor.name, actor.kind, actor.account_admin, actor.token_id, actor.source) == (
+        "ann",
+        "USER",
+        False,
+        made.info.id,
+        "1.2.3.4",
+    )
     assert await _bearer(w, made.token, now + 120_000) == "The access token has expired."
     assert await _bearer(w, made.token + "x", now) == "The access token is not known here."
     await w.deactivate("ann")
@@ -410,7 +435,9 @@ async def _mlmodel(w: World, version: Any) -> bytes:
     async with w.db.read() as tx:
         found = await files.file(tx, version.artifact_set_id, "MLmodel")
     assert found is not None
-    return b"".join([chunk async for chunk in w.blobs.read(version.artifact_set_id, files.segments(found), 0, found.size)])
+    return b"".join(
+        [chunk async for chunk in w.blobs.read(version.artifact_set_id, files.segments(found), 0, found.size)]
+    )
 
 
 async def test_a_pending_version_fails_once_and_never_becomes_ready(w: World) -> None:
@@ -431,5 +458,7 @@ async def test_many_readers_while_someone_writes(w: World) -> None:
     await w.model(M)
     async with w.db.write() as tx:
         await tx.run("UPDATE securables SET comment = 'new' WHERE name_key = 'churn'")
-        reads = await asyncio.gather(*(w.rows("SELECT comment FROM securables WHERE name_key = 'churn'") for _ in range(20)))
+        reads = await asyncio.gather(
+            *(w.rows("SELECT comment FROM securables WHERE name_key = 'churn'") for _ in range(20))
+        )
         assert reads == [[("",)]] * 20

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from world import World, engine_on, name
+
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.errors import PermissionDenied, Unavailable
 from modelkeep.core.ops import audit as asked
@@ -13,7 +15,6 @@ from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import audit, jobs
 from modelkeep.store.db import now_ms
-from world import World, engine_on, name
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -127,7 +128,9 @@ async def test_every_change_and_every_refusal_leaves_its_record(w: World) -> Non
         await w.as_("eve").do(models.DeleteModel(name(M)))
     (refused, changed) = (await w.as_("admin").do(asked.FindAudit(event="*", max_results=2))).items
     assert (refused.actor, refused.event, refused.outcome) == ("eve", "model.delete", "PERMISSION_DENIED")
-    assert refused.reason == "User does not have USE CATALOG on Catalog 'prod'." and [t.name for t in refused.targets] == [M]
+    assert refused.reason == "User does not have USE CATALOG on Catalog 'prod'." and [
+        t.name for t in refused.targets
+    ] == [M]
     assert (changed.actor, changed.event, changed.changes) == ("admin", "securable.update", '{"comment":["","new"]}')
     assert [(t.kind, t.id) for t in changed.targets] == [("MODEL", (await w.find(M)).id)]
 
@@ -160,7 +163,9 @@ async def test_the_log_is_paged_newest_first_and_filtered(w: World) -> None:
     assert len((await w.as_("admin").do(asked.FindAudit(event="catalog.*"))).items) == 7
     assert (await w.as_("admin").do(asked.FindAudit(actor="nobody"))).items == ()
     assert (await w.as_("admin").do(asked.FindAudit(since=2**70))).items == ()
-    assert len((await w.as_("admin").do(asked.FindAudit(event="catalog.create", until=2**70, since=-(2**70)))).items) == 7
+    assert (
+        len((await w.as_("admin").do(asked.FindAudit(event="catalog.create", until=2**70, since=-(2**70)))).items) == 7
+    )
 
 
 # --- what is buffered ------------------------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from world import Counting, World, engine_on, name
+
 from modelkeep.core.authz import Actor
 from modelkeep.core.ops import audit, catalogs, grants, models, versions
 from modelkeep.store import jobs
 from modelkeep.store.db import now_ms
 from modelkeep.wire.http import Request
 from modelkeep.wire.identity import authenticate
-from world import Counting, World, engine_on, name
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,9 @@ LARGE = ("principals", "memberships", "membership_closure", "tokens", "securable
 
 
 def _request(token: str) -> Request:
-    return Request({"method": "GET", "path": "/", "headers": [(b"authorization", f"Bearer {token}".encode())]}, None, "r")  # type: ignore[arg-type]
+    return Request(
+        {"method": "GET", "path": "/", "headers": [(b"authorization", f"Bearer {token}".encode())]}, None, "r"
+    )  # type: ignore[arg-type]
 
 
 async def _by_alias(w: World, counting: Counting) -> list[str]:
@@ -76,9 +79,11 @@ _ROWS = (
     ("membership_closure (member_id, group_id)", 2000, "'user' || $i, 'user' || $i"),
     ("tokens (id, hash, principal_id, created_at, created_by)", 2000, "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''"),
     (_SECURABLE, 20, "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''"),
-    (_SECURABLE, 200, "'sch' || $i, 'SCHEMA', 'schema', 'cat' || $20, 'cat' || $20, NULL, 'sch' || $i, 'sch' || $i, 'user' || $i, 0, '', 0, ''"),
-    (_SECURABLE, 5000, "'model' || $i, 'MODEL', 'routine', 'sch' || $200, 'cat' || $20, 'sch' || $200, 'x' || $i, 'x' || $i, 'user' || $2000, "
-                       "0, '', 0, ''"),
+    (_SECURABLE, 200,
+     "'sch' || $i, 'SCHEMA', 'schema', 'cat' || $20, 'cat' || $20, NULL, 'sch' || $i, 'sch' || $i, 'user' || $i, 0, '', 0, ''"),
+    (_SECURABLE, 5000,
+     "'model' || $i, 'MODEL', 'routine', 'sch' || $200, 'cat' || $20, 'sch' || $200, 'x' || $i, 'x' || $i, "
+     "'user' || $2000, 0, '', 0, ''"),
     ("grants (securable_id, principal_id, privilege, kind, created_at, created_by)", 2000,
      "'model' || $i, 'user' || $i, 'EXECUTE', 'MODEL', 0, ''"),
     (f"model_versions (id, model_id, version, status, run_id, {_STAMPS})", 5000,

@@ -5,7 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from world import World, name
+
 from modelkeep.core.errors import Conflict, InvalidArgument, NotFound, RegistryError, WrongState
+from modelkeep.core.names import METASTORE
 from modelkeep.core.ops import catalogs, models, principals, versions
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
@@ -13,8 +16,6 @@ from modelkeep.store import jobs
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
 from modelkeep.store.db import migrate, now_ms
-from modelkeep.core.names import METASTORE
-from world import World, name
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -69,7 +70,9 @@ async def test_a_deletion_delivered_twice_at_once_releases_the_files_once(w: Wor
         copy = await w.as_("admin").do(versions.CopyVersion(name(text), 1, name(text)))
         assert copy.artifact_set_id == original.artifact_set_id
         await _all(w, *(versions.DeleteVersion(name(text), 1) for _ in range(4)))
-        assert await w.rows("SELECT state, refs FROM artifact_sets WHERE id = :id", id=original.artifact_set_id) == [("live", 1)]
+        assert await w.rows("SELECT state, refs FROM artifact_sets WHERE id = :id", id=original.artifact_set_id) == [
+            ("live", 1)
+        ]
     await _agrees(w)
 
 
@@ -81,7 +84,9 @@ async def test_deleting_a_model_twice_at_once_releases_the_files_once(w: World) 
         original = await w.version(text)
         await w.as_("admin").do(versions.CopyVersion(name(text), 1, name(other)))
         await _all(w, *(models.DeleteModel(name(text)) for _ in range(3)), versions.DeleteVersion(name(text), 1))
-        assert await w.rows("SELECT state, refs FROM artifact_sets WHERE id = :id", id=original.artifact_set_id) == [("live", 1)]
+        assert await w.rows("SELECT state, refs FROM artifact_sets WHERE id = :id", id=original.artifact_set_id) == [
+            ("live", 1)
+        ]
     await _agrees(w)
 
 
@@ -118,9 +123,16 @@ async def test_a_model_created_while_its_schema_goes_never_hangs_in_the_air(w: W
     for round_ in range(6):
         await w.schema(f"prod.s{round_}")
         text = f"prod.s{round_}"
-        results = await _all(w, models.CreateModel(name(f"{text}.m")), catalogs.DeleteContainer(name(text)), models.CreateModel(name(f"{text}.n")))
+        results = await _all(
+            w,
+            models.CreateModel(name(f"{text}.m")),
+            catalogs.DeleteContainer(name(text)),
+            models.CreateModel(name(f"{text}.n")),
+        )
         assert all(not isinstance(r, RegistryError) or isinstance(r, NotFound | Conflict) for r in results)
-    homeless = await w.rows("SELECT x.id FROM securables x LEFT JOIN securables p ON p.id = x.parent_id WHERE p.id IS NULL AND x.kind <> 'METASTORE'")
+    homeless = await w.rows(
+        "SELECT x.id FROM securables x LEFT JOIN securables p ON p.id = x.parent_id WHERE p.id IS NULL AND x.kind <> 'METASTORE'"
+    )
     assert homeless == []
 
 
@@ -231,7 +243,9 @@ async def closure_anew(w: World) -> set[tuple[str, str]]:
     return found
 
 
-async def test_two_processes_start_a_new_deployment_at_once(dialect: str, tmp_path: Any, request: pytest.FixtureRequest) -> None:
+async def test_two_processes_start_a_new_deployment_at_once(
+    dialect: str, tmp_path: Any, request: pytest.FixtureRequest
+) -> None:
     from modelkeep.store.postgres import PostgresDatabase
     from modelkeep.store.sqlite import SqliteDatabase
 

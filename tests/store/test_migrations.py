@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-import subprocess
 import sys
+from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modelkeep.core.errors import RegistryError
 from modelkeep.serve import opened
 from modelkeep.settings import Settings
@@ -28,7 +29,11 @@ async def empty(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 
 def _database(settings: Settings) -> Any:
-    return PostgresDatabase(settings.database_url) if settings.database_url else SqliteDatabase(settings.data / "modelkeep.db")
+    return (
+        PostgresDatabase(settings.database_url)
+        if settings.database_url
+        else SqliteDatabase(settings.data / "modelkeep.db")
+    )
 
 
 async def _schema(db: Any) -> list[Any]:
@@ -39,7 +44,10 @@ async def _schema(db: Any) -> list[Any]:
             "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name FROM information_schema.columns "
             "WHERE table_schema = 'public' ORDER BY 1, 2"
         )
-        return [*columns, *await tx.all("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")]
+        return [
+            *columns,
+            *await tx.all("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"),
+        ]
 
 
 def test_migrations_are_numbered_without_gaps_and_named() -> None:
@@ -69,15 +77,23 @@ async def test_migrating_twice_changes_nothing_the_second_time(empty: Settings) 
 async def test_two_processes_migrate_at_once(empty: Settings) -> None:
     """Real ones: each runs `modelkeep migrate` over the same database."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODELKEEP_")}
-    environment |= {"MODELKEEP_DATA_DIR": empty.data_dir, "MODELKEEP_DATABASE_URL": empty.database_url, "MODELKEEP_WORKSPACE": "0"}
+    environment |= {
+        "MODELKEEP_DATA_DIR": empty.data_dir,
+        "MODELKEEP_DATABASE_URL": empty.database_url,
+        "MODELKEEP_WORKSPACE": "0",
+    }
     command = [sys.executable, "-m", "modelkeep", "migrate"]
-    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
-    said = [(await asyncio.to_thread(process.communicate))[0] for process in running]
+    running = [
+        await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=STDOUT) for _ in range(3)
+    ]
+    said = [(await process.communicate())[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
-    assert sum(text.count("applied") for text in said) == len(migrations()), said
+    assert sum(text.count(b"applied") for text in said) == len(migrations()), said
 
 
-async def test_a_migration_that_fails_leaves_nothing_of_itself(empty: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_migration_that_fails_leaves_nothing_of_itself(
+    empty: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = Migration("9999_broken.sql", "CREATE TABLE half (a TEXT)\n--;\nCREATE TABLE half (a TEXT)")
     db = _database(empty)
     await db.open()

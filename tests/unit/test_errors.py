@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from modelkeep.core import errors
 from modelkeep.core.engine import Concealed
 from modelkeep.core.errors import RegistryError

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.paging import page_size
 from modelkeep.store import db

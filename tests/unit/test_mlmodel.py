@@ -3,9 +3,10 @@
 import time
 
 import pytest
+from world import MLMODEL
+
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.mlmodel import MAX_BYTES, Signature, read_mlmodel, require_signature
-from world import MLMODEL
 
 BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     b"%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n" % (c, c, *[c - 1] * 9) for c in range(ord("b"), ord("k"))

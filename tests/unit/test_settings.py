@@ -3,6 +3,7 @@
 import typing
 
 import pytest
+
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.serve import check_bind, database, storage
 from modelkeep.settings import Settings, load

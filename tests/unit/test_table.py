@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Operation
 from modelkeep.core.table import BY_NAME, OPERATIONS

@@ -224,12 +224,12 @@ def core_requests(face: str, asked: tuple[str, str, dict[str, Any]]) -> Any:
     query = str(httpx.QueryParams(fields)).encode() if method == "GET" else b""
     body = b"" if method == "GET" or not fields else msgspec.json.encode(fields)
     read = read_fields(route, in_path, query, body, "application/json")
-    assert route.read is not None
-    if not route.with_headers:
+    if route.read is not None:
         return route.read(read)
+    assert route.read_request is not None
     headers = [(b"x-databricks-lineage-identifier", LINEAGE.encode())]
     scope = {"method": method, "path": path, "headers": headers, "query_string": query}
-    return route.read(read, Request(scope, None, ""))  # type: ignore[arg-type]
+    return route.read_request(read, Request(scope, None, ""))  # type: ignore[arg-type]
 
 
 PAIRS = [(act, *pair) for act, faces in ACTS.items() for pair in itertools.combinations(sorted(faces), 2)]

@@ -74,7 +74,11 @@ class S3Blobs:
         return SignedUrl(url, headers)
 
     def presign_get(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
-        return SignedUrl(self._presign("get_object", {**self._at(set_id, path), "ResponseContentDisposition": "attachment"}, expires_s))
+        return SignedUrl(
+            self._presign(
+                "get_object", {**self._at(set_id, path), "ResponseContentDisposition": "attachment"}, expires_s
+            )
+        )
 
     async def start_multipart(self, set_id: str, path: str) -> str:
         started = await self._run(lambda: self._client.create_multipart_upload(**self._at(set_id, path)))

@@ -11,7 +11,12 @@ import typer
 
 from modelkeep.core.errors import RegistryError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Models in a Unity Catalog of your own.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Models in a Unity Catalog of your own.",
+)
 
 
 def main() -> None:

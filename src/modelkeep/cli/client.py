@@ -21,7 +21,12 @@ def call(method: str, path: str, body: dict[str, Any] | None = None, **query: An
     params = {key: value for key, value in query.items() if value not in (None, "")}
     try:
         answer = httpx.request(
-            method, host.rstrip("/") + path, params=params, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=120
+            method,
+            host.rstrip("/") + path,
+            params=params,
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=120,
         )
     except httpx.HTTPError as error:
         raise Unavailable(f"{host} does not answer ({error}). Is the server running?") from error

@@ -59,7 +59,10 @@ def migrate(data_dir: DataDir = None) -> None:
     asyncio.run(work(load(data_dir=data_dir)))
 
 
-def check(data_dir: DataDir = None, repair: Annotated[bool, typer.Option(help="Queue the clean-up of what nothing refers to.")] = False) -> None:
+def check(
+    data_dir: DataDir = None,
+    repair: Annotated[bool, typer.Option(help="Queue the clean-up of what nothing refers to.")] = False,
+) -> None:
     """Prove that database and storage agree: every file of every version is there, and nothing else is."""
     from modelkeep.jobs.check import findings
     from modelkeep.serve import opened
@@ -96,7 +99,9 @@ def _must_exist(settings: Settings) -> None:
     from modelkeep.core.errors import NotFound
 
     if not settings.data.is_dir() or (not settings.database_url and not (settings.data / "modelkeep.db").exists()):
-        raise NotFound(f"There is no deployment in {settings.data}. Start one with `modelkeep serve`, or name its data directory.")
+        raise NotFound(
+            f"There is no deployment in {settings.data}. Start one with `modelkeep serve`, or name its data directory."
+        )
 
 
 def verify_audit(data_dir: DataDir = None) -> None:

@@ -67,7 +67,9 @@ def _schemas(group: typer.Typer) -> None:
     def create(full_name: str, comment: Comment = "", as_json: Json = False) -> None:
         """FULL_NAME is catalog.schema."""
         catalog, _, name = full_name.partition(".")
-        show(call("POST", f"{UC}/schemas", {"catalog_name": catalog, "name": name, "comment": comment}), columns, as_json)
+        show(
+            call("POST", f"{UC}/schemas", {"catalog_name": catalog, "name": name, "comment": comment}), columns, as_json
+        )
 
     @group.command()
     def delete(full_name: str, force: bool = False) -> None:
@@ -78,7 +80,11 @@ def _models(group: typer.Typer) -> None:
     @group.command("list")
     def list_(as_json: Json = False) -> None:
         """Every registered model that you may read."""
-        show(every("GET", f"{B}/registered-models/search", "registered_models"), ("name", "user_id", "description"), as_json)
+        show(
+            every("GET", f"{B}/registered-models/search", "registered_models"),
+            ("name", "user_id", "description"),
+            as_json,
+        )
 
     @group.command()
     def get(name: str, as_json: Json = False) -> None:
@@ -146,12 +152,21 @@ def _grants(group: typer.Typer) -> None:
     @group.command()
     def explain(securable_type: str, full_name: str, principal: str, operation: str, as_json: Json = False) -> None:
         """Why a principal may, or may not, do an operation (a row of the operation table) there."""
-        query = {"securable_type": securable_type, "full_name": full_name, "principal": principal, "operation": operation}
+        query: dict[str, Any] = {
+            "securable_type": securable_type,
+            "full_name": full_name,
+            "principal": principal,
+            "operation": operation,
+        }
         show(call("GET", f"{V1}/explain", **query), ("principal", "operation", "allowed", "reason"), as_json)
 
 
 def _change(path: str, change: dict[str, Any]) -> None:
-    show(call("PATCH", f"{UC}/{path}", {"changes": [change]})["privilege_assignments"], ("principal", "privileges"), False)
+    show(
+        call("PATCH", f"{UC}/{path}", {"changes": [change]})["privilege_assignments"],
+        ("principal", "privileges"),
+        False,
+    )
 
 
 def _principals(group: typer.Typer, plural: str) -> None:
@@ -199,7 +214,9 @@ def _tokens(group: typer.Typer) -> None:
     columns = ("token_id", "principal", "comment", "expiry_time", "revoked")
 
     @group.command()
-    def create(comment: str = "", lifetime_seconds: int | None = None, principal: str = "", as_json: Json = False) -> None:
+    def create(
+        comment: str = "", lifetime_seconds: int | None = None, principal: str = "", as_json: Json = False
+    ) -> None:
         """Prints the token: the only time that it is seen. --principal is for account admins."""
         body: dict[str, Any] = {"comment": comment, "principal": principal}
         if lifetime_seconds is not None:
@@ -227,7 +244,7 @@ def _audit(group: typer.Typer) -> None:
         actor: str = "", event: str = "", outcome: str = "", since: int = 0, limit: int = 100, as_json: Json = False
     ) -> None:
         """Newest first. --event may end in *; --outcome refused finds every refusal; --since is epoch ms."""
-        query = {"actor": actor, "event": event, "outcome": outcome, "since": since}
+        query: dict[str, Any] = {"actor": actor, "event": event, "outcome": outcome, "since": since}
         events = call("GET", f"{V1}/audit", max_results=limit, **query)["events"]
         show(events, ("at", "actor", "event", "targets", "outcome", "reason"), as_json)
 

@@ -45,13 +45,22 @@ class Auditor:
             self.vended(event)
 
     async def refused(
-        self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str, *, same: bool = False
+        self,
+        op: Operation,
+        request: msgspec.Struct,
+        actor: Actor,
+        error: RegistryError,
+        request_id: str,
+        *,
+        same: bool = False,
     ) -> None:
         """A refusal leaves a record of its own at once; other failures of changes are buffered. `same`: so does what is not
         there (where refusals are concealed as that, neither the answer nor the time it takes may tell them apart)."""
         if not op.audit:
             return
-        targets = [AuditTarget("", "", str(v)) for on in op.targets if (v := getattr(request, on.field, None)) is not None]
+        targets = [
+            AuditTarget("", "", str(v)) for on in op.targets if (v := getattr(request, on.field, None)) is not None
+        ]
         event = _event(op, request, actor, targets, {}, request_id, error.code, error.message)
         if isinstance(error, PermissionDenied) or (same and isinstance(error, NotFound)):
             await self.write([event])
@@ -127,7 +136,9 @@ class Auditor:
             for key, (minute, count, event) in vended.items():
                 await audit.count_vending(tx, key, minute, count, event)
             over = await audit.take_vendings(tx, now + 1 if minute_over else now)
-            closed = [msgspec.structs.replace(_counted(event, count), id=new_id(), at=now_ms()) for count, event in over]
+            closed = [
+                msgspec.structs.replace(_counted(event, count), id=new_id(), at=now_ms()) for count, event in over
+            ]
             if reads or closed:
                 await audit.add(tx, [*reads, *closed])
 

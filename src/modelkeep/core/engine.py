@@ -1,7 +1,7 @@
 """The one path of a request: find the names, decide, run, record, commit."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -33,7 +33,12 @@ class Engine:
         return (await self.execute_all(actor, (request,), request_id=request_id, body=body))[0]
 
     async def execute_all(
-        self, actor: Actor, requests: Sequence[msgspec.Struct], *, request_id: str = "", body: AsyncIterator[bytes] | None = None
+        self,
+        actor: Actor,
+        requests: Sequence[msgspec.Struct],
+        *,
+        request_id: str = "",
+        body: AsyncIterator[bytes] | None = None,
     ) -> list[Any]:
         """Several operations as one: all of them happen, or none."""
         done: list[tuple[Operation, msgspec.Struct, Ctx]] = []
@@ -56,8 +61,9 @@ class Engine:
             for _op, _request, ctx in done:
                 await ctx.run_undo()
             if isinstance(error, RegistryError):
-                found = error.__cause__ if isinstance(error, Concealed) else error
-                await self.auditor.refused(BY_REQUEST[type(current)], current, actor, found, request_id, same=self._conceal)  # type: ignore[arg-type]
+                found = cast("RegistryError", error.__cause__) if isinstance(error, Concealed) else error
+                op = BY_REQUEST[type(current)]
+                await self.auditor.refused(op, current, actor, found, request_id, same=self._conceal)
             raise
         for op, request, ctx in done:
             if op.record != "in_tx" and op.name:
@@ -93,7 +99,13 @@ class Engine:
             chain = ctx.chains.get(str(name))
             if chain is None:
                 chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
-            if op.creates and index == 0 and len(chain) > len(name.parts) and not blocked_at(chain[:-1]) and knows(chain):
+            if (
+                op.creates
+                and index == 0
+                and len(chain) > len(name.parts)
+                and not blocked_at(chain[:-1])
+                and knows(chain)
+            ):
                 raise AlreadyExists(f"{RULES[name.kind].label} '{name}' already exists.", kind=name.kind)
             found.append(self._checked(on, name, chain))
         for securable in found:

@@ -1,15 +1,15 @@
 """Every failure that a caller may see: one class a kind; each wire face decides how its dialect spells it.
 
-    RegistryError
-    ├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken └─ LimitExceeded
-    ├─ Unauthenticated
-    ├─ PermissionDenied
-    ├─ NotFound
-    │  └─ FileNotFound
-    ├─ NoSuchEndpoint
-    ├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState
-    ├─ Throttled
-    └─ Unavailable
+RegistryError
+├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken └─ LimitExceeded
+├─ Unauthenticated
+├─ PermissionDenied
+├─ NotFound
+│  └─ FileNotFound
+├─ NoSuchEndpoint
+├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState
+├─ Throttled
+└─ Unavailable
 """
 
 from typing import ClassVar

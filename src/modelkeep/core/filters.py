@@ -74,13 +74,15 @@ def _condition(
     text: str, fields: tuple[str, ...], kind: str, field: str, comparator: str, value_kind: str, value: str
 ) -> Condition:
     if comparator not in _COMPARATORS:
-        raise InvalidArgument(f"Comparator '{comparator[:40]}' is not supported in filters. Use one of: {', '.join(_COMPARATORS)}.")
+        raise InvalidArgument(
+            f"Comparator '{comparator[:40]}' is not supported in filters. Use one of: {', '.join(_COMPARATORS)}."
+        )
     if value_kind == "string":
         value = value[1:-1].replace(value[0] * 2, value[0])
     elif value_kind != "number":
         raise InvalidArgument(f"Put the value {value[:100]!r} of the filter in quotes.")
     if kind == "tag":
-        return Condition("tag", comparator, value, field.partition(".")[2].strip("`\""))
+        return Condition("tag", comparator, value, field.partition(".")[2].strip('`"'))
     name = field.strip("`").lower()
     if kind != "word" or name not in fields:
         raise InvalidArgument(

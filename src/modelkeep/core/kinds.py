@@ -57,5 +57,7 @@ def parse_kind(text: str) -> Kind:
     """A securable type as a client writes it, in any case, with `-`, `_` or space. Raises InvalidArgument."""
     kind = _BY_WIRE.get(text.upper().replace("-", "_").replace(" ", "_"))
     if kind is None:
-        raise InvalidArgument(f"Securable type '{text[:100]}' is not supported. Use one of: {', '.join(sorted(_BY_WIRE))}.")
+        raise InvalidArgument(
+            f"Securable type '{text[:100]}' is not supported. Use one of: {', '.join(sorted(_BY_WIRE))}."
+        )
     return kind

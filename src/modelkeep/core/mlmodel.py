@@ -1,5 +1,8 @@
 """What an MLmodel file must be before a version is READY: small, plain YAML with a signature of inputs and outputs."""
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 import msgspec
 import yaml
 
@@ -8,7 +11,7 @@ from modelkeep.core.errors import InvalidArgument
 MAX_BYTES = 4 * 1024 * 1024
 _MAX_DEPTH = 40
 _MAX_EVENTS = 200_000
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -22,24 +25,32 @@ class Signature(msgspec.Struct, frozen=True):
 def read_mlmodel(data: bytes) -> Signature:
     """The signature of an MLmodel file. Raises InvalidArgument for anything that is not one."""
     if len(data) > MAX_BYTES:
-        raise InvalidArgument(f"The MLmodel file has {len(data)} bytes; at most {MAX_BYTES} are read. Log the model again.")
+        raise InvalidArgument(
+            f"The MLmodel file has {len(data)} bytes; at most {MAX_BYTES} are read. Log the model again."
+        )
     try:
         _refuse_hostile(data)
-        content = yaml.load(data, Loader=_LOADER)  # noqa: S506 - the safe loader
+        content = yaml.load(data, Loader=_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"The MLmodel file is not plain YAML ({str(error)[:200]}). Log the model again.") from error
+        raise InvalidArgument(
+            f"The MLmodel file is not plain YAML ({str(error)[:200]}). Log the model again."
+        ) from error
     if not isinstance(content, dict) or "flavors" not in content:
-        raise InvalidArgument("The MLmodel file does not describe an MLflow model (no `flavors`). Log the model with MLflow.")
-    signature = content.get("signature")
+        raise InvalidArgument(
+            "The MLmodel file does not describe an MLflow model (no `flavors`). Log the model with MLflow."
+        )
+    signature = cast("dict[str, Any]", content).get("signature")
     if not isinstance(signature, dict):
         return Signature()
-    return Signature(*(_schema(signature, part) for part in ("inputs", "outputs", "params")))
+    said = cast("dict[str, Any]", signature)
+    return Signature(*(_schema(said, part) for part in ("inputs", "outputs", "params")))
 
 
 def _refuse_hostile(data: bytes) -> None:
     """Aliases make small files explode, tags name types to build: MLflow writes neither."""
     depth = 0
-    for count, event in enumerate(yaml.parse(data, Loader=_LOADER)):
+    events = cast("Iterator[Any]", yaml.parse(data, Loader=_LOADER))  # pyright: ignore[reportUnknownMemberType] - untyped
+    for count, event in enumerate(events):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ValueError("it has YAML anchors or aliases, which MLflow never writes")
         if getattr(event, "tag", None):
@@ -52,7 +63,7 @@ def _refuse_hostile(data: bytes) -> None:
             raise ValueError("it is nested too deeply or too large")
 
 
-def _schema(signature: dict[object, object], part: str) -> str:
+def _schema(signature: dict[str, Any], part: str) -> str:
     value = signature.get(part)
     if value is None:
         return ""
@@ -60,7 +71,9 @@ def _schema(signature: dict[object, object], part: str) -> str:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         parsed = msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidArgument(f"The signature's {part} in the MLmodel file are not JSON. Log the model again.") from error
+        raise InvalidArgument(
+            f"The signature's {part} in the MLmodel file are not JSON. Log the model again."
+        ) from error
     return text if parsed else ""
 
 

@@ -69,7 +69,9 @@ def fold(part: str, kind: Kind) -> str:
         return part.lower()
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).lower())
     if len(folded) > MAX_NAME:  # some characters become two
-        raise BadName(f"{what} name is {len(folded)} characters long in lower case; at most {MAX_NAME} are allowed.", kind=kind)
+        raise BadName(
+            f"{what} name is {len(folded)} characters long in lower case; at most {MAX_NAME} are allowed.", kind=kind
+        )
     if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in folded):
         raise BadName(
             f"{what} name {part!r} has a character that names must not have: period, slash, space or a control character.",
@@ -149,7 +151,11 @@ def check_comment(text: str) -> str:
 
 def check_principal_name(name: str) -> str:
     """A user name, group name or application id. Raises BadName."""
-    if not 1 <= len(name) <= 255 or name != name.strip() or any(unicodedata.category(c) in _INVISIBLE - {"Zs"} for c in name):
+    if (
+        not 1 <= len(name) <= 255
+        or name != name.strip()
+        or any(unicodedata.category(c) in _INVISIBLE - {"Zs"} for c in name)
+    ):
         raise BadName("A principal's name has 1 to 255 characters, no control characters, and no space at its ends.")
     return name
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -57,7 +57,7 @@ class Operation(msgspec.Struct, frozen=True):
         return _snake(self.request.__name__)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
@@ -109,7 +109,20 @@ class Services(msgspec.Struct, frozen=True):
 class Ctx:
     """What an operation's function is given: its transaction, who acts, when, and the services."""
 
-    __slots__ = ("_undo", "actor", "body", "chains", "changes", "dialect", "now", "prepared", "services", "targets", "touched", "tx")
+    __slots__ = (
+        "_undo",
+        "actor",
+        "body",
+        "chains",
+        "changes",
+        "dialect",
+        "now",
+        "prepared",
+        "services",
+        "targets",
+        "touched",
+        "tx",
+    )
 
     def __init__(
         self, tx: "WriteTx", dialect: str, actor: Actor, now: int, services: Services, body: AsyncIterator[bytes] | None,

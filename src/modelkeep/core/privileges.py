@@ -25,7 +25,13 @@ class Privilege(StrEnum):
         return self.value.replace("_", " ")
 
 
-_ON_MODEL = {Privilege.ALL_PRIVILEGES, Privilege.APPLY_TAG, Privilege.EXECUTE, Privilege.MANAGE, Privilege.CREATE_MODEL_VERSION}
+_ON_MODEL = {
+    Privilege.ALL_PRIVILEGES,
+    Privilege.APPLY_TAG,
+    Privilege.EXECUTE,
+    Privilege.MANAGE,
+    Privilege.CREATE_MODEL_VERSION,
+}
 _ON_SCHEMA = _ON_MODEL | {Privilege.CREATE_FUNCTION, Privilege.CREATE_MODEL, Privilege.USE_SCHEMA}
 _ON_CATALOG = _ON_SCHEMA | {Privilege.BROWSE, Privilege.CREATE_SCHEMA, Privilege.USE_CATALOG}
 

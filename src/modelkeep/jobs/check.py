@@ -48,7 +48,9 @@ async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
             continue
         async with db.read() as tx:
             manifest = await files.manifest(tx, set_id)
-            known = {s.object for p in await files.uploads_of(tx, set_id) for s in (await files.parts(tx, p.id)).values()}
+            known = {
+                s.object for p in await files.uploads_of(tx, set_id) for s in (await files.parts(tx, p.id)).values()
+            }
         there = {listed.object: listed.size for listed in await blobs.list_set(set_id)}
         for file in manifest:
             for segment in files.segments(file):

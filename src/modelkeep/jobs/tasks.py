@@ -99,4 +99,3 @@ TASKS: dict[str, Callable[[Background, str], Awaitable[None]]] = {
     "sweep": sweep,
     "drop": drop,
 }
-

@@ -11,7 +11,9 @@ from modelkeep.store import audit, jobs
 from modelkeep.store.db import new_id, now_ms
 
 _LEASE_MS = 60_000
-_SEAL_DELAY_MS = 2_000  # an event this old is committed, or its transaction is the exception that the sealer looks back for
+_SEAL_DELAY_MS = (
+    2_000  # an event this old is committed, or its transaction is the exception that the sealer looks back for
+)
 
 
 class Worker:

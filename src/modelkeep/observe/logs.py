@@ -14,7 +14,7 @@ log: Any = structlog.get_logger()
 def configure(*, level: str, json: bool) -> None:
     """Once, at start. Everything goes to standard error."""
     global _lines
-    _lines = json and logging.getLevelName(level.upper()) <= logging.INFO
+    _lines = json and getattr(logging, level.upper()) <= logging.INFO
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -22,11 +22,15 @@ def configure(*, level: str, json: bool) -> None:
     ]
     if json:
         # Without the frames' variables: among them are bearer tokens.
-        traces = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+        traces = structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        )
         processors += [traces, structlog.processors.JSONRenderer(serializer=_encode)]
         factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
     else:
-        processors += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        processors += [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
         factory = structlog.PrintLoggerFactory(sys.stderr)
     structlog.configure(
         processors=processors,

@@ -8,9 +8,15 @@ seconds = Histogram(
     "modelkeep_request_seconds", "Time to answer.", ("route",), registry=registry,
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )  # fmt: skip
-unauthenticated = Counter("modelkeep_unauthenticated", "Requests refused for want of a valid credential.", registry=registry)
-ignored_keys = Gauge("modelkeep_ignored_keys", "Unknown request fields ignored since start: clients have grown.", registry=registry)
-audit_dropped = Gauge("modelkeep_audit_reads_dropped", "Audit records of plain reads that did not fit the buffer.", registry=registry)
+unauthenticated = Counter(
+    "modelkeep_unauthenticated", "Requests refused for want of a valid credential.", registry=registry
+)
+ignored_keys = Gauge(
+    "modelkeep_ignored_keys", "Unknown request fields ignored since start: clients have grown.", registry=registry
+)
+audit_dropped = Gauge(
+    "modelkeep_audit_reads_dropped", "Audit records of plain reads that did not fit the buffer.", registry=registry
+)
 jobs_waiting = Gauge("modelkeep_jobs_waiting", "Jobs that wait or run.", registry=registry)
 jobs_dead = Gauge("modelkeep_jobs_dead", "Jobs given up after all attempts: somebody has to look.", registry=registry)
 

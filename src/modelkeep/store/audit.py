@@ -44,7 +44,9 @@ _FIELDS = AuditEvent.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(':' + name for name in _FIELDS)})"
 _INSERT_PENDING = "INSERT INTO audit_pending (audit_id, at) VALUES (:audit, :at)"
-_INSERT_TARGET = "INSERT INTO audit_targets (audit_id, securable_id, at) VALUES (:audit, :securable, :at) ON CONFLICT DO NOTHING"
+_INSERT_TARGET = (
+    "INSERT INTO audit_targets (audit_id, securable_id, at) VALUES (:audit, :securable, :at) ON CONFLICT DO NOTHING"
+)
 
 
 def _row(event: AuditEvent) -> dict[str, Any]:
@@ -63,7 +65,10 @@ async def add(tx: WriteTx, events: Sequence[AuditEvent]) -> None:
     await tx.run_many(_INSERT, [_row(event) for event in events])
     await tx.run_many(_INSERT_PENDING, [{"audit": event.id, "at": event.at} for event in events])
     targets = [
-        {"audit": event.id, "securable": target.id, "at": event.at} for event in events for target in event.targets if target.id
+        {"audit": event.id, "securable": target.id, "at": event.at}
+        for event in events
+        for target in event.targets
+        if target.id
     ]
     if targets:
         await tx.run_many(_INSERT_TARGET, targets)
@@ -96,7 +101,8 @@ async def find(
             params["outcome"] = outcome
     columns = ", ".join(f"a.{name}" for name in _FIELDS)
     rows = await tx.scan(
-        f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY a.at DESC, a.id DESC LIMIT :limit", **params
+        f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY a.at DESC, a.id DESC LIMIT :limit",
+        **params,
     )
     return [_event(row) for row in rows]
 

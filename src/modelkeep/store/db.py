@@ -95,7 +95,9 @@ def migrations() -> list[Migration]:
     return [Migration(f.name, f.read_text()) for f in files]
 
 
-_APPLIED = "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
+_APPLIED = (
+    "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
+)
 
 
 async def applied(db: Database) -> list[int]:

@@ -51,7 +51,8 @@ _SET = "id, kind, state, refs, hashed, size, created_at"
 
 
 def _set(row: tuple[Any, ...]) -> ArtifactSet:
-    return ArtifactSet(*row[:4], bool(row[4]), *row[5:])
+    columns: list[Any] = [*row[:4], bool(row[4]), *row[5:]]
+    return ArtifactSet(*columns)
 
 
 async def create_set(tx: WriteTx, kind: str, at: int, owner_key: str | None = None) -> str:
@@ -114,7 +115,9 @@ async def forget_set(tx: WriteTx, set_id: str) -> None:
 async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> str:
     """Add or replace one file of an open set; the segments (JSON) of what it replaced, or ''. Raises WrongState."""
     await lock_open(tx, set_id)
-    before = await tx.one("SELECT segments FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=file.path)
+    before = await tx.one(
+        "SELECT segments FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=file.path
+    )
     await tx.run(
         "INSERT INTO artifact_files (set_id, path, size, sha256, checksum, segments, modified_at) "
         "VALUES (:set, :path, :size, :sha256, :checksum, :segments_json, :modified_at) ON CONFLICT (set_id, path) DO UPDATE SET "
@@ -143,7 +146,9 @@ _FILE = "path, size, sha256, checksum, segments, modified_at"
 
 
 async def file(tx: Tx, set_id: str, path: str) -> ArtifactFile | None:
-    row = await tx.one(f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=path)
+    row = await tx.one(
+        f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=path
+    )
     return ArtifactFile(*row) if row else None
 
 
@@ -217,7 +222,10 @@ async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:
 async def set_sha256(tx: WriteTx, set_id: str, path: str, sha256: str) -> None:
     """Fill in what the hashing job read."""
     await tx.run(
-        "UPDATE artifact_files SET sha256 = :sha WHERE set_id = :set AND path = :path", set=set_id, path=path, sha=sha256
+        "UPDATE artifact_files SET sha256 = :sha WHERE set_id = :set AND path = :path",
+        set=set_id,
+        path=path,
+        sha=sha256,
     )
 
 

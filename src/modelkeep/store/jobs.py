@@ -84,10 +84,13 @@ async def lease(tx: WriteTx, name: str, holder: str, now: int, ms: int) -> bool:
 
 async def due(tx: Tx, now: int) -> bool:
     """Is there anything to take? (Asked without a write lock.)"""
-    return await tx.one(
-        "SELECT 1 FROM jobs WHERE (state = 'queued' AND run_at <= :now) OR (state = 'running' AND lease_until <= :now) LIMIT 1",
-        now=now,
-    ) is not None
+    return (
+        await tx.one(
+            "SELECT 1 FROM jobs WHERE (state = 'queued' AND run_at <= :now) OR (state = 'running' AND lease_until <= :now) LIMIT 1",
+            now=now,
+        )
+        is not None
+    )
 
 
 async def counts(tx: Tx) -> tuple[int, int]:

@@ -25,7 +25,9 @@ async def of_version(tx: Tx, model: Securable, version: int) -> list[LineageEdge
     return [LineageEdge(model.full_name, *row) for row in rows]
 
 
-async def consumers(tx: Tx, actor_id: str, entity_type: str, *, entity_name: str = "", entity_id: str = "") -> list[LineageEdge]:
+async def consumers(
+    tx: Tx, actor_id: str, entity_type: str, *, entity_name: str = "", entity_id: str = ""
+) -> list[LineageEdge]:
     """Versions that have this entity upstream, of models that the actor may read."""
     column, value = ("entity_id", entity_id) if entity_id else ("entity_name", entity_name)
     rows = await tx.scan(

@@ -1,7 +1,7 @@
 """PostgreSQL through psycopg: a pool, server-prepared statements, read-only transactions for reads."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -80,7 +80,7 @@ class PostgresDatabase:
             await self._pool.close()
 
     @asynccontextmanager
-    async def _transaction(self, *, read_only: bool) -> AsyncIterator[_Tx]:
+    async def _transaction(self, *, read_only: bool) -> AsyncGenerator[_Tx]:
         import psycopg
         import psycopg_pool
 

@@ -120,7 +120,9 @@ async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
     """Raises InvalidArgument where the group would contain itself."""
     await _one_at_a_time(tx)
     if await tx.one(
-        "SELECT 1 FROM membership_closure WHERE member_id = :group AND group_id = :member", group=group.id, member=member.id
+        "SELECT 1 FROM membership_closure WHERE member_id = :group AND group_id = :member",
+        group=group.id,
+        member=member.id,
     ):
         raise InvalidArgument(f"Group '{group.name}' is '{member.name}' or lies in it: a group cannot contain itself.")
     await tx.run(
@@ -206,7 +208,9 @@ _TOKEN = "t.id, p.name, t.comment, t.created_at, t.expires_at, t.revoked_at FROM
 
 async def tokens_of(tx: Tx, principal_id: str) -> list[Token]:
     """Newest first."""
-    rows = await tx.all(f"SELECT {_TOKEN} WHERE t.principal_id = :id ORDER BY t.created_at DESC, t.id DESC", id=principal_id)
+    rows = await tx.all(
+        f"SELECT {_TOKEN} WHERE t.principal_id = :id ORDER BY t.created_at DESC, t.id DESC", id=principal_id
+    )
     return [Token(*row) for row in rows]
 
 

@@ -65,7 +65,8 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def _securable(row: Sequence[Any], full_name: str) -> Securable:
-    return Securable(row[0], _KINDS[row[1]], *row[2:_WIDTH], full_name)
+    columns: list[Any] = [row[0], _KINDS[row[1]], *row[2:_WIDTH], full_name]
+    return Securable(*columns)
 
 
 async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Link]:
@@ -130,7 +131,7 @@ async def insert(
         )
     except UniqueViolation as error:
         raise AlreadyExists(f"{rules.label} '{name}' already exists.", kind=rules.kind) from error
-    return row["id"]
+    return str(row["id"])
 
 
 async def update(tx: WriteTx, securable: Securable, by: str, at: int, **changes: Any) -> None:
@@ -260,7 +261,10 @@ async def page_of_models(
     if schema_id:
         where = f"x.parent_id = :schema AND x.space = 'routine' AND x.kind = 'MODEL' AND {later}"
         rows = await tx.scan(
-            f"{select} WHERE {where} ORDER BY x.name_key, x.id LIMIT :budget", schema=schema_id, budget=SCAN_BUDGET, **common
+            f"{select} WHERE {where} ORDER BY x.name_key, x.id LIMIT :budget",
+            schema=schema_id,
+            budget=SCAN_BUDGET,
+            **common,
         )
         return _page(rows, limit, SCAN_BUDGET)
     if not browse and (ids := await reached(tx, actor_id)) is not None:
@@ -274,7 +278,9 @@ async def page_of_models(
     # Few rows first: whoever sees most of what there is fills the page from them, and nobody pays for a budget not needed.
     for budget in (limit + 1, SCAN_BUDGET):
         rows = await tx.scan(
-            f"{select} WHERE x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget", budget=budget, **common
+            f"{select} WHERE x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget",
+            budget=budget,
+            **common,
         )
         if len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
             break
@@ -314,6 +320,7 @@ async def reached(tx: Tx, actor_id: str) -> str | None:
     if admin is not None:
         return None
     count = await tx.one(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(_REACHED)}) d LIMIT {MAX_DIRECT + 1}) n", actor=actor_id
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(_REACHED)}) d LIMIT {MAX_DIRECT + 1}) n",
+        actor=actor_id,
     )
     return " UNION ".join(_REACHED) if count is not None and count[0] <= MAX_DIRECT else None

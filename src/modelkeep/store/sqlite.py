@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class SqliteDatabase:
         return _Reading(self._idle, self._connect)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[_WriteTx]:
+    async def write(self) -> AsyncGenerator[_WriteTx]:
         async with self._lock:
             writer = self._writer
             if writer is None:

@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.core.names import missing
-from modelkeep.store.db import Tx, WriteTx
+from modelkeep.store.db import Row, Tx, WriteTx
 from modelkeep.store.securables import READ_MODEL, reached
 
 _COLUMNS = (
@@ -22,14 +22,19 @@ _BY_ALIAS = (
 )
 
 
+def _version(row: Row, model: str) -> ModelVersion:
+    columns: list[Any] = [*row, model]
+    return ModelVersion(*columns)
+
+
 async def by_number(tx: Tx, model: Securable, version: int) -> ModelVersion | None:
     row = await tx.one(_BY_NUMBER, model=model.id, version=version)
-    return ModelVersion(*row, model.full_name) if row else None
+    return _version(row, model.full_name) if row else None
 
 
 async def by_alias(tx: Tx, model: Securable, alias: str) -> ModelVersion | None:
     row = await tx.one(_BY_ALIAS, model=model.id, alias=alias)
-    return ModelVersion(*row, model.full_name) if row else None
+    return _version(row, model.full_name) if row else None
 
 
 async def registered(tx: Tx, model: Securable) -> RegisteredModel:
@@ -73,7 +78,9 @@ async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes
     )  # fmt: skip
 
 
-async def set_status(tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **more: Any) -> bool:
+async def set_status(
+    tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **more: Any
+) -> bool:
     """PENDING -> `status`; False where another request was quicker (then nothing is changed)."""
     columns = "".join(f", {column} = :{column}" for column in more)
     changed = await tx.run(
@@ -117,11 +124,11 @@ async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:
 
 async def fail(tx: WriteTx, version_id: str, message: str, by: str, at: int) -> bool:
     """PENDING -> FAILED, without its files; False where it is no longer PENDING."""
-    return 1 == await tx.run(
+    return await tx.run(
         "UPDATE model_versions SET status = 'FAILED_REGISTRATION', status_message = :message, artifact_set_id = NULL, "
         "updated_at = :at, updated_by = :by WHERE id = :id AND status = 'PENDING_REGISTRATION'",
         id=version_id, message=message, at=at, by=by,
-    )  # fmt: skip
+    ) == 1  # fmt: skip
 
 
 # --- aliases ---------------------------------------------------------------------------------------------------------
@@ -135,7 +142,9 @@ async def count_aliases(tx: Tx, model: Securable, besides: str) -> int:
 
 
 async def alias_target(tx: Tx, model: Securable, alias: str) -> int | None:
-    row = await tx.one("SELECT version FROM aliases WHERE model_id = :model AND alias = :alias", model=model.id, alias=alias)
+    row = await tx.one(
+        "SELECT version FROM aliases WHERE model_id = :model AND alias = :alias", model=model.id, alias=alias
+    )
     return row[0] if row else None
 
 
@@ -178,7 +187,9 @@ def _json(value: Any) -> str:
 # --- tags ------------------------------------------------------------------------------------------------------------
 
 
-async def put_tags(tx: WriteTx, securable: Securable, version: ModelVersion | None, tags: dict[str, str], by: str, at: int) -> None:
+async def put_tags(
+    tx: WriteTx, securable: Securable, version: ModelVersion | None, tags: dict[str, str], by: str, at: int
+) -> None:
     """Make these the tags of the version, or of the securable where `version` is None: rows to search, JSON to answer."""
     number = version.version if version else 0
     await tx.run("DELETE FROM tags WHERE securable_id = :id AND version = :version", id=securable.id, version=number)
@@ -210,7 +221,7 @@ async def page_of_model(tx: Tx, model: Securable, before: int, limit: int) -> li
         "ORDER BY v.version DESC LIMIT :limit",
         model=model.id, before=before, limit=limit,
     )  # fmt: skip
-    return [ModelVersion(*row, model.full_name) for row in rows]
+    return [_version(row, model.full_name) for row in rows]
 
 
 async def page_of_all(

@@ -2,9 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 import msgspec
@@ -32,7 +32,9 @@ class Tracking(Protocol):
 class App:
     """Routes of all faces over one engine."""
 
-    def __init__(self, engine: Engine, routes: Sequence[Route], workspace_id: str, tracking: Tracking | None = None) -> None:
+    def __init__(
+        self, engine: Engine, routes: Sequence[Route], workspace_id: str, tracking: Tracking | None = None
+    ) -> None:
         """`tracking` is asked for what no route names; it answers None to what is not its own."""
         self._engine = engine
         self._tracking = tracking
@@ -86,15 +88,18 @@ class App:
     async def _answer(self, route: Route, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         if route.handler is not None:
             return await route.handler(request, actor, path)
-        assert route.read is not None
         body = b"" if request.method == "GET" else await request.body()
         fields = read_fields(route, path, request.query_string, body, request.header(b"content-type"))
-        asked = route.read(fields, request) if route.with_headers else route.read(fields)
+        if route.read is not None:
+            asked = route.read(fields)
+        else:
+            assert route.read_request is not None
+            asked = route.read_request(fields, request)
         if isinstance(asked, msgspec.Struct):
             result = await self._engine.execute(actor, asked, request_id=request.id)
         else:
             result = (await self._engine.execute_all(actor, asked, request_id=request.id))[-1]
-        answer = {} if route.write is None else route.write(result, fields)
+        answer: Any = {} if route.write is None else route.write(result, fields)
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
@@ -110,7 +115,7 @@ class App:
         if request.method == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        async with aclosing(body) as chunks:  # type: ignore[type-var]
+        async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
@@ -128,13 +133,18 @@ def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Respons
 
 def _sign_in(request: Request, error: RegistryError) -> Response | None:
     """A browser that opens a page without a session is sent to the sign-in page, and back afterwards."""
-    if not isinstance(error, Unauthenticated) or request.method != "GET" or b"text/html" not in request.headers.get(b"accept", b""):
+    if (
+        not isinstance(error, Unauthenticated)
+        or request.method != "GET"
+        or b"text/html" not in request.headers.get(b"accept", b"")
+    ):
         return None
     return Response(303, b"", [(b"location", b"/login?next=" + quote(request.path, safe="").encode())])
 
 
 def _bug(request_id: str) -> Response:
-    body: dict[str, Any] = {"error_code": "INTERNAL_ERROR", "message": f"Modelkeep failed. Its log has the cause under request {request_id}."}
+    body: dict[str, Any] = {
+        "error_code": "INTERNAL_ERROR",
+        "message": f"Modelkeep failed. Its log has the cause under request {request_id}.",
+    }
     return Response(500, msgspec.json.encode(body), [(b"content-type", JSON), (b"x-request-id", request_id.encode())])
-
-

@@ -52,4 +52,6 @@ def check_origin(request: Request) -> None:
     site = request.header(b"sec-fetch-site")
     host = request.header(b"host")
     if not origin or origin.partition("://")[2] != host or site not in ("", "same-origin"):
-        raise PermissionDenied("This request comes from another site's page. Send it from Modelkeep's own pages, or with a token.")
+        raise PermissionDenied(
+            "This request comes from another site's page. Send it from Modelkeep's own pages, or with a token."
+        )

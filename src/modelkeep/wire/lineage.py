@@ -5,7 +5,7 @@ Shapes: mlflow/protos/databricks_uc_registry_messages.proto (LineageHeaderInfo, 
 
 import base64
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -50,7 +50,11 @@ def of_info(info: dict[str, Any]) -> tuple[str, tuple[Entity, ...]]:
 
 def of_dependencies(dependencies: Iterable[tuple[str, str]]) -> tuple[Entity, ...]:
     """(type, name) pairs."""
-    return tuple(Entity(_DEPENDENCIES[kind], name, "", "dependency") for kind, name in dependencies if name and kind in _DEPENDENCIES)
+    return tuple(
+        Entity(_DEPENDENCIES[kind], name, "", "dependency")
+        for kind, name in dependencies
+        if name and kind in _DEPENDENCIES
+    )
 
 
 def of_features(feature_deps: str) -> tuple[Entity, ...]:
@@ -61,24 +65,31 @@ def of_features(feature_deps: str) -> tuple[Entity, ...]:
         info = msgspec.json.decode(feature_deps)
     except _UNREADABLE:
         return ()
-    found = [_table({"name": t.get("table_name"), "table_id": t.get("table_id")}, "feature") for t in _dicts(info, "input_tables")]
+    found = [
+        _table({"name": t.get("table_name"), "table_id": t.get("table_id")}, "feature")
+        for t in _dicts(info, "input_tables")
+    ]
     return _kept(found)
 
 
 def _dicts(value: Any, key: str) -> list[dict[str, Any]]:
-    items = value.get(key) if isinstance(value, dict) else None
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    items: Any = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
+    return [item for item in cast("list[Any]", items) if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _kept(found: Iterable[Entity | None]) -> tuple[Entity, ...]:
     # A NUL can come in escaped inside the header's own JSON, and PostgreSQL stores none.
-    return tuple(entity for entity in found if entity is not None and "\0" not in f"{entity.name}{entity.id}{entity.context}")
+    return tuple(
+        entity for entity in found if entity is not None and "\0" not in f"{entity.name}{entity.id}{entity.context}"
+    )
 
 
 def _table(table: Any, context: str) -> Entity | None:
-    if not isinstance(table, dict) or not isinstance(table.get("name"), str) or not table["name"]:
+    said = cast("dict[str, Any]", table) if isinstance(table, dict) else {}
+    name = said.get("name")
+    if not isinstance(name, str) or not name:
         return None
-    return Entity("TABLE", table["name"].lower(), str(table.get("table_id") or ""), context)
+    return Entity("TABLE", name.lower(), str(said.get("table_id") or ""), context)
 
 
 def _entities(info: Any) -> tuple[Entity, ...]:
@@ -86,7 +97,8 @@ def _entities(info: Any) -> tuple[Entity, ...]:
     found: list[Entity | None] = []
     for entity in _dicts(info, "entities"):
         for kind in ("notebook", "job", "pipeline"):
-            about = entity.get(kind)
-            if isinstance(about, dict) and about.get("id"):
+            said = entity.get(kind)
+            about = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+            if about.get("id"):
                 found.append(Entity(kind.upper(), str(about["id"]), str(about.get("job_run_id") or ""), kind))
     return _kept(found)

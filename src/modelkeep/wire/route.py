@@ -22,6 +22,10 @@ Renderer = Callable[[RegistryError], tuple[int, Any]]
 Handler = Callable[[Request, Actor, dict[str, str]], Awaitable[Response]]
 
 
+Asked = msgspec.Struct | Sequence[msgspec.Struct]
+"""One core request, or several that are one act."""
+
+
 class NoFields(msgspec.Struct, frozen=True):
     """A route without parameters."""
 
@@ -33,19 +37,19 @@ class Route(msgspec.Struct, frozen=True):
     path: str
     """Literal segments and `{parameters}`; a last `{name*}` takes the rest of the path."""
     fields: type[msgspec.Struct] = NoFields
-    read: Callable[..., msgspec.Struct | Sequence[msgspec.Struct]] | None = None
-    write: Callable[..., Any] | None = None
+    read: Callable[[Any], Asked] | None = None
+    write: Callable[[Any, Any], Any] | None = None
     """Called with the (last) result and the wire struct; None answers `{}`."""
     render: Renderer | None = None
     handler: Handler | None = None
     """Instead of read and write: a route that does not fit an operation (bytes, static pages)."""
     public: bool = False
     """No sign-in. Written out for each such route, never a default."""
-    with_headers: bool = False
-    """`read` also gets the request (for headers)."""
+    read_request: Callable[[Any, Request], Asked] | None = None
+    """Instead of `read`, where a header says something too."""
 
 
-ignored_keys = 0
+ignored_keys: int = 0
 """Unknown keys seen so far, a metric: it tells when clients have grown."""
 
 
@@ -126,7 +130,9 @@ def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str]) 
         elif value is None:
             continue
         elif key in values and str(values[key]) != str(value):
-            raise InvalidArgument(f"Field '{key}' has two values in this request: {_short(values[key])} and {_short(value)}.")
+            raise InvalidArgument(
+                f"Field '{key}' has two values in this request: {_short(values[key])} and {_short(value)}."
+            )
         else:
             values[key] = value
 
@@ -175,7 +181,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise InvalidArgument("The request body is not a JSON object.")
     if "\\u0000" in text:
         raise InvalidArgument("The request body has a NUL character (\\u0000), which no field may hold.")
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -218,7 +224,9 @@ class Router:
     def _grow(self, route: Route) -> None:
         node = self._tree
         for segment in route.path.split("/")[1:]:
-            node = node.setdefault(segment if not segment.startswith("{") else "*" if segment.endswith("*}") else "?", {})
+            node = node.setdefault(
+                segment if not segment.startswith("{") else "*" if segment.endswith("*}") else "?", {}
+            )
         if route.method in node.setdefault("", {}):
             raise ValueError(f"two routes for {route.method} {route.path}")
         node[""][route.method] = route
@@ -234,7 +242,9 @@ class Router:
         names = [segment.strip("{}*") for segment in route.path.split("/") if segment.startswith("{")]
         return route, dict(zip(names, values, strict=True))
 
-    def _walk(self, node: dict[str, Any], segments: list[str], index: int, method: str) -> tuple[Route, list[str]] | None:
+    def _walk(
+        self, node: dict[str, Any], segments: list[str], index: int, method: str
+    ) -> tuple[Route, list[str]] | None:
         if index == len(segments):
             route = node.get("", {}).get(method)
             return (route, []) if route else None

@@ -107,7 +107,12 @@ def configuration(app: App, host: str, port: int, *, behind_proxy: bool = False)
 
 
 async def serve(
-    app: App, host: str, port: int, *, behind_proxy: bool = False, started: Callable[[uvicorn.Server], None] | None = None
+    app: App,
+    host: str,
+    port: int,
+    *,
+    behind_proxy: bool = False,
+    started: Callable[[uvicorn.Server], None] | None = None,
 ) -> None:
     """Answer requests until a signal says stop. `started` is told the server, whose `should_exit` stops it, too."""
     server = uvicorn.Server(configuration(app, host, port, behind_proxy=behind_proxy))

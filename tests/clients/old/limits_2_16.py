@@ -15,9 +15,9 @@ from common import arguments, client, fit, predicts_like, registered, same
 
 (catalog,) = arguments()
 NAME = f"{catalog}.ml_team.old"
-assert "MLFLOW_ENABLE_DB_SDK" not in os.environ
 registered(NAME, 3)  # registering works as it is
 same(client.get_model_version(NAME, "1").status, "READY")
+os.environ["MLFLOW_ENABLE_DB_SDK"] = "true"  # the default
 try:
     mlflow.pyfunc.load_model(f"models:/{NAME}/1")
 except AttributeError as error:

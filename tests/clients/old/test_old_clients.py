@@ -1,6 +1,5 @@
 """Clients of earlier years against the same server; each in an environment of its own under .cache/clients."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,6 @@ HERE = Path(__file__).parent
 FLOW = HERE.parent / "flow"
 ENVIRONMENTS = HERE.parents[2] / ".cache" / "clients"
 FLOWS = ["register", "aliases", "govern", "promote", "delete", "refusals"]
-NEEDS: Mapping[str, Mapping[str, str]] = {"2.16": {"MLFLOW_ENABLE_DB_SDK": "false"}}
-"""Settings without which a client does not get through; limits_2_16.py proves that it is so."""
 pytestmark = pytest.mark.clients
 
 
@@ -25,8 +22,7 @@ def python(version: str) -> Path:
 @pytest.mark.parametrize("version", ["3.0", "2.22", "2.16"])
 def test_flow(server: Server, catalog: str, version: str, flow: str) -> None:
     more = [new_catalog(server)] if flow == "promote" else []
-    script, settings = FLOW / f"{flow}.py", NEEDS.get(version)
-    succeeded(run_script(server, script, catalog, *more, python=python(version), settings=settings))
+    succeeded(run_script(server, FLOW / f"{flow}.py", catalog, *more, python=python(version)))
 
 
 @pytest.mark.parametrize(

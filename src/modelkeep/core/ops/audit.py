@@ -40,7 +40,9 @@ async def find_audit(ctx: Ctx, req: FindAudit) -> Page[AuditEvent]:
 
 
 async def get_activity(ctx: Ctx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
-    return await _page(ctx, f"activity|{found.id}|{ctx.actor.id}", req.page_token, req.max_results, found.id, FindAudit())
+    return await _page(
+        ctx, f"activity|{found.id}|{ctx.actor.id}", req.page_token, req.max_results, found.id, FindAudit()
+    )
 
 
 async def _page(

@@ -186,7 +186,9 @@ async def _rename(ctx: Ctx, req: RenameContainer, found: Securable) -> Securable
 async def delete_container(ctx: Ctx, req: DeleteContainer, found: Securable) -> None:
     label = RULES[found.kind].label
     if not req.force and await securables.has_children(ctx.tx, found):
-        raise NotEmpty(f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force.", kind=found.kind)
+        raise NotEmpty(
+            f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force.", kind=found.kind
+        )
     for model_id in await securables.models_below(ctx.tx, found):
         _, sets = await versions.delete_all(ctx.tx, model_id)
         await models.release_files(ctx, sets)

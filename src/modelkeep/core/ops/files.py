@@ -395,4 +395,3 @@ async def _publish(ctx: Ctx, site: Site, path: str, stored: Stored) -> None:
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     if data:
         yield data
-

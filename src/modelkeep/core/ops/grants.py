@@ -53,7 +53,9 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 async def get_grants(ctx: Ctx, req: GetGrants, found: Securable) -> list[Grant]:
-    return await _visible(ctx, req.name, req.principal, await grants.on(ctx.tx, found, await _principal_id(ctx, req.principal)))
+    return await _visible(
+        ctx, req.name, req.principal, await grants.on(ctx.tx, found, await _principal_id(ctx, req.principal))
+    )
 
 
 async def get_effective_grants(ctx: Ctx, req: GetEffectiveGrants, found: Securable) -> list[Grant]:
@@ -73,7 +75,10 @@ async def _principal_id(ctx: Ctx, name: str) -> str | None:
 async def _principal(ctx: Ctx, name: str) -> Principal:
     found = await principals.by_name(ctx.tx, name)
     if found is None:
-        raise NotFound(f"Could not find principal with name {name[:255]}. Name a user, group or service principal.", kind="PRINCIPAL")
+        raise NotFound(
+            f"Could not find principal with name {name[:255]}. Name a user, group or service principal.",
+            kind="PRINCIPAL",
+        )
     return found
 
 
@@ -108,7 +113,9 @@ def _privilege(text: str, grantable: frozenset[Privilege] | None, label: str) ->
     if privilege is None:
         raise InvalidArgument(f"Privilege '{text[:100]}' is not known. Known are: {', '.join(sorted(Privilege))}.")
     if grantable is not None and privilege not in grantable:
-        raise InvalidArgument(f"Privilege {privilege} cannot be granted on a {label}. These can: {', '.join(sorted(grantable))}.")
+        raise InvalidArgument(
+            f"Privilege {privilege} cannot be granted on a {label}. These can: {', '.join(sorted(grantable))}."
+        )
     return privilege
 
 
@@ -123,7 +130,9 @@ async def explain(ctx: Ctx, req: Explain, found: Securable) -> Explanation:
 
     operation = BY_NAME.get(req.operation)
     if operation is None or not operation.targets:
-        raise InvalidArgument(f"Operation '{req.operation[:100]}' is not known. Known are: {', '.join(sorted(BY_NAME))}.")
+        raise InvalidArgument(
+            f"Operation '{req.operation[:100]}' is not known. Known are: {', '.join(sorted(BY_NAME))}."
+        )
     principal = await _principal(ctx, req.principal)
     if not principal.active:
         return Explanation(principal.name, req.operation, False, "The principal is deactivated.")

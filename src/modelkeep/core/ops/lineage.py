@@ -76,12 +76,23 @@ def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
     return (Entity("MODEL_VERSION", f"{original.model}/{original.version}", original.id, "copy"),)
 
 
-async def record(ctx: Ctx, model: Securable, version: int, entities: tuple[Entity, ...], direction: str = UPSTREAM) -> None:
+async def record(
+    ctx: Ctx, model: Securable, version: int, entities: tuple[Entity, ...], direction: str = UPSTREAM
+) -> None:
     """The edges of one version; one that is there already stays as it is."""
     if len(entities) > MAX_EDGES:
         raise InvalidArgument(f"{len(entities)} lineage entities were given; at most {MAX_EDGES} are recorded at once.")
     for entity in entities:
-        edge = LineageEdge(model.full_name, version, direction, entity.type, entity.name[:1000], entity.id[:255], entity.context[:255], ctx.now)
+        edge = LineageEdge(
+            model.full_name,
+            version,
+            direction,
+            entity.type,
+            entity.name[:1000],
+            entity.id[:255],
+            entity.context[:255],
+            ctx.now,
+        )
         await rows.add(ctx.tx, model.id, edge, ctx.actor.name)
 
 
@@ -99,7 +110,16 @@ async def get_lineage(ctx: Ctx, req: GetLineage, model: Securable) -> list[Linea
     edges = await rows.of_version(ctx.tx, model, req.version)
     copies = await rows.consumers(ctx.tx, ctx.actor.id, "MODEL_VERSION", entity_id=version.id)
     made = [
-        LineageEdge(model.full_name, req.version, DOWNSTREAM, "MODEL_VERSION", f"{e.model}/{e.version}", "", e.context, e.created_at)
+        LineageEdge(
+            model.full_name,
+            req.version,
+            DOWNSTREAM,
+            "MODEL_VERSION",
+            f"{e.model}/{e.version}",
+            "",
+            e.context,
+            e.created_at,
+        )
         for e in copies
     ]
     return [*edges, *made]

@@ -187,7 +187,9 @@ async def delete_model(ctx: Ctx, req: DeleteModel, model: Securable) -> None:
     await securables.lock(ctx.tx, model)
     gone, sets = await versions.delete_all(ctx.tx, model.id)
     if gone and not req.force:
-        raise NotEmpty(f"Routine or Model '{req.name}' has {gone} versions. Delete them first, or ask with force.", kind=model.kind)
+        raise NotEmpty(
+            f"Routine or Model '{req.name}' has {gone} versions. Delete them first, or ask with force.", kind=model.kind
+        )
     ctx.changed("versions", gone, 0)
     await release_files(ctx, sets)
     await securables.delete(ctx.tx, model)

@@ -97,7 +97,9 @@ def hash_token(secret: str) -> str:
 async def named(ctx: Ctx, name: str, kind: str = "") -> Principal:
     found = await principals.by_name(ctx.tx, name)
     if found is None or (kind and found.kind != kind):
-        raise NotFound(f"{kind.capitalize().replace('_', ' ') or 'Principal'} '{name[:255]}' does not exist.", kind="PRINCIPAL")
+        raise NotFound(
+            f"{kind.capitalize().replace('_', ' ') or 'Principal'} '{name[:255]}' does not exist.", kind="PRINCIPAL"
+        )
     return found
 
 
@@ -126,7 +128,9 @@ async def delete_principal(ctx: Ctx, req: DeletePrincipal) -> None:
 
 def _keep_built_in(ctx: Ctx, found: Principal) -> None:
     if found.name == principals.ACCOUNT_USERS:
-        raise InvalidArgument(f"The group '{principals.ACCOUNT_USERS}' is built in: it holds everyone and cannot be changed.")
+        raise InvalidArgument(
+            f"The group '{principals.ACCOUNT_USERS}' is built in: it holds everyone and cannot be changed."
+        )
     if found.id == ctx.actor.id:
         raise InvalidArgument("You cannot do this to yourself. Ask another account admin.")
 
@@ -135,7 +139,9 @@ async def set_active(ctx: Ctx, req: SetActive) -> Principal:
     found = await named(ctx, req.principal)
     _keep_built_in(ctx, found)
     if found.kind == "GROUP":
-        raise InvalidArgument("A group cannot be deactivated: that would take nothing from its members. Remove them from it.")
+        raise InvalidArgument(
+            "A group cannot be deactivated: that would take nothing from its members. Remove them from it."
+        )
     ctx.touch(found.kind, found.id, found.name)
     ctx.changed("active", found.active, req.active)
     await principals.set_active(ctx.tx, found, req.active)
@@ -151,7 +157,9 @@ async def add_member(ctx: Ctx, req: AddMember) -> None:
     if group.name == principals.ACCOUNT_USERS:
         raise InvalidArgument(f"Everyone is in '{principals.ACCOUNT_USERS}' already; it takes no members.")
     if member.name == principals.ACCOUNT_USERS:
-        raise InvalidArgument(f"'{principals.ACCOUNT_USERS}' cannot be put into a group. Grant to it what everyone should have.")
+        raise InvalidArgument(
+            f"'{principals.ACCOUNT_USERS}' cannot be put into a group. Grant to it what everyone should have."
+        )
     ctx.touch(group.kind, group.id, group.name)
     ctx.touch(member.kind, member.id, member.name)
     await principals.add_member(ctx.tx, group, member)
@@ -192,7 +200,9 @@ async def create_token(ctx: Ctx, req: CreateToken) -> NewToken:
 async def mint(ctx: Ctx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires = None if lifetime_ms is None else ctx.now + lifetime_ms
-    id = await principals.insert_token(ctx.tx, holder.id, hash_token(secret), comment[:255], ctx.actor.name, ctx.now, expires)
+    id = await principals.insert_token(
+        ctx.tx, holder.id, hash_token(secret), comment[:255], ctx.actor.name, ctx.now, expires
+    )
     return NewToken(secret, Token(id, holder.name, comment[:255], ctx.now, expires, None))
 
 

@@ -127,7 +127,9 @@ class CopyVersion(msgspec.Struct, frozen=True):
     destination: FullName
 
 
-async def read_source(ctx: Ctx, db: Database, req: CreateVersion, model: Securable, source: Securable | None) -> SourceRun | None:
+async def read_source(
+    ctx: Ctx, db: Database, req: CreateVersion, model: Securable, source: Securable | None
+) -> SourceRun | None:
     """What the run or logged model says of itself, where the caller may read it; before the write transaction."""
     tracking = ctx.services.tracking
     if tracking is None:
@@ -189,7 +191,9 @@ async def _source_version(ctx: Ctx, req: CreateVersion, source: Securable) -> Mo
     if found is None:
         raise no_version(req.source_model, req.source_version)
     if found.status != Status.READY:
-        raise WrongState(f"The source version {found.model}/{found.version} is {found.status}: only a READY one can be copied.")
+        raise WrongState(
+            f"The source version {found.model}/{found.version} is {found.status}: only a READY one can be copied."
+        )
     return found
 
 
@@ -268,7 +272,9 @@ def _refuse_clash(manifest: list[ArtifactFile]) -> None:
     for path in paths:
         parts = path.split("/")
         if clash := next((p for i in range(1, len(parts)) if (p := "/".join(parts[:i])) in paths), None):
-            raise InvalidArgument(f"'{clash}' is a file and, with '{path}', a directory. Delete one of them, then finalize again.")
+            raise InvalidArgument(
+                f"'{clash}' is a file and, with '{path}', a directory. Delete one of them, then finalize again."
+            )
 
 
 async def read_manifest(tx: Tx, blobs: Blobs, set_id: str, now: int) -> list[ArtifactFile]:
@@ -281,7 +287,9 @@ async def read_manifest(tx: Tx, blobs: Blobs, set_id: str, now: int) -> list[Art
     for listed in await blobs.list_set(set_id):
         sha256 = hashes.get((listed.object, listed.checksum, listed.size), "")
         segment = files.segments_json([Segment(listed.object, listed.size, sha256)])
-        found.append(ArtifactFile(listed.object, listed.size, sha256, listed.checksum, segment, listed.modified_ms or now))
+        found.append(
+            ArtifactFile(listed.object, listed.size, sha256, listed.checksum, segment, listed.modified_ms or now)
+        )
     return found
 
 
@@ -317,7 +325,9 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
     await files.lock_open(ctx.tx, version.artifact_set_id)
     manifest = await read_manifest(ctx.tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
     if checked is None or fingerprint(manifest) != fingerprint(checked.manifest):
-        raise Conflict(f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again.")
+        raise Conflict(
+            f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again."
+        )
     if ctx.services.blobs.direct:
         await files.replace_manifest(ctx.tx, version.artifact_set_id, manifest)
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
@@ -326,7 +336,9 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         ctx.tx, version, Status.READY, "", ctx.actor.name, ctx.now,
         signature=checked.signature, artifact_set_id=set_id, copied_from=provenance,
     ):  # fmt: skip
-        raise Conflict(f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again.")
+        raise Conflict(
+            f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again."
+        )
     if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
         await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
     if set_id == version.artifact_set_id:
@@ -361,7 +373,9 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
     """The source's files, tags and description; not its aliases. Raises WrongState where the source is not READY."""
     original = await _fetch(ctx, source, req.name, req.version)
     if original.status != Status.READY:
-        raise WrongState(f"Version {req.version} of '{req.name}' is {original.status}: only a READY version can be copied.")
+        raise WrongState(
+            f"Version {req.version} of '{req.name}' is {original.status}: only a READY version can be copied."
+        )
     number = await versions.next_number(ctx.tx, destination)
     await files.share(ctx.tx, original.artifact_set_id)
     version = _new(
@@ -432,9 +446,7 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
 
 def _folded(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Names are identities in lower case, whatever case they are asked in."""
-    return tuple(
-        msgspec.structs.replace(c, value=c.value.lower()) if c.field == "name" else c for c in conditions
-    )
+    return tuple(msgspec.structs.replace(c, value=c.value.lower()) if c.field == "name" else c for c in conditions)
 
 
 async def _of_named(ctx: Ctx, name: str, before: int) -> list[tuple[ModelVersion, bool]]:
@@ -483,7 +495,9 @@ async def write_credentials(ctx: Ctx, req: WriteCredentials, model: Securable) -
 
 def ready(version: ModelVersion) -> None:
     if version.status != Status.READY:
-        raise WrongState(f"Version {version.version} of '{version.model}' is {version.status}: its files can be read once it is READY.")
+        raise WrongState(
+            f"Version {version.version} of '{version.model}' is {version.status}: its files can be read once it is READY."
+        )
 
 
 def pending(version: ModelVersion) -> None:

@@ -1,5 +1,6 @@
 """Modelkeep's own acts (/api/modelkeep/v1), and the few account routes that clients call: discovery, Me, telemetry."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -12,8 +13,8 @@ from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_ver
 from modelkeep.core.ops import audit, catalogs, grants, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
+from modelkeep.wire import route as wire_route
 from modelkeep.wire.http import JSON, Request, Response
-from modelkeep.wire import route
 from modelkeep.wire.route import NoFields, Route
 
 V1 = "/api/modelkeep/v1"
@@ -104,7 +105,7 @@ def _securable(kind: str, text: str) -> FullName:
     return METASTORE if parsed is Kind.METASTORE else parse_full_name(text, parsed)
 
 
-def _list(key: str) -> Any:
+def _list(key: str) -> Callable[[Any, Any], Any]:
     return lambda result, _: {key: [msgspec.to_builtins(item) for item in result]}
 
 
@@ -133,7 +134,11 @@ def _events(result: Page[AuditEvent], _: Any) -> Any:
 
 
 def _event(event: AuditEvent) -> dict[str, Any]:
-    return {**msgspec.to_builtins(event), "request": msgspec.json.decode(event.request), "changes": msgspec.json.decode(event.changes)}
+    return {
+        **msgspec.to_builtins(event),
+        "request": msgspec.json.decode(event.request),
+        "changes": msgspec.json.decode(event.changes),
+    }
 
 
 def _me(me: principals.Me, _: Any) -> Any:
@@ -150,10 +155,24 @@ def _new_token(made: principals.NewToken, _: Any) -> Any:
     return {"token_value": made.token, "token_info": _token_info(made.info)}
 
 
+def _copy(f: Copy) -> versions.CopyVersion:
+    return versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination))
+
+
+def _explain(f: Explain) -> grants.Explain:
+    return grants.Explain(_securable(f.securable_type, f.full_name), f.principal, f.operation)
+
+
+def _find_audit(f: Audit) -> audit.FindAudit:
+    return audit.FindAudit(f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token)
+
+
 def _create_token(f: NewToken) -> principals.CreateToken:
     if f.lifetime_seconds is not None and f.lifetime_seconds <= 0:
         raise InvalidArgument("lifetime_seconds must be positive.")
-    return principals.CreateToken(f.comment, None if f.lifetime_seconds is None else f.lifetime_seconds * 1000, f.principal)
+    return principals.CreateToken(
+        f.comment, None if f.lifetime_seconds is None else f.lifetime_seconds * 1000, f.principal
+    )
 
 
 _PLURALS = {"users": "USER", "groups": "GROUP", "service-principals": "SERVICE_PRINCIPAL"}
@@ -164,7 +183,8 @@ def _principal_routes() -> list[Route]:
     for plural, kind in _PLURALS.items():
         base = f"{V1}/{plural}"
         found += [
-            Route("POST", base, NewPrincipal, lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
+            Route("POST", base, NewPrincipal,
+                  lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
                   lambda p, _: msgspec.to_builtins(p)),
             Route("GET", base, NoFields, lambda _, kind=kind: principals.ListPrincipals(kind), _list("principals")),
             Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal, lambda f: principals.SetActive(f.principal, f.active),
@@ -195,11 +215,13 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         try:
             await ready()
         except RegistryError as error:
-            return Response(503, msgspec.json.encode({"status": "unavailable", "message": error.message}), [(b"content-type", JSON)])
+            return Response(
+                503, msgspec.json.encode({"status": "unavailable", "message": error.message}), [(b"content-type", JSON)]
+            )
         return Response(200, b'{"status":"ok"}', [(b"content-type", JSON)])
 
     async def expose(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        metrics.ignored_keys.set(route.ignored_keys)
+        metrics.ignored_keys.set(wire_route.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
     def assignment(metastore: Securable, _: Any) -> Any:
@@ -214,19 +236,18 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("GET", "/metrics", handler=expose),
         Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: catalogs.GetMetastore(), assignment),
         Route("GET", "/api/2.0/preview/scim/v2/Me", NoFields, lambda _: principals.WhoAmI(), _me),
-        Route("POST", f"{mv}/copy", Copy, lambda f: versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination)), version_info),
+        Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
-        Route("GET", f"{V1}/explain", Explain, lambda f: grants.Explain(_securable(f.securable_type, f.full_name), f.principal, f.operation),
+        Route("GET", f"{V1}/explain", Explain, _explain,
               lambda e, _: msgspec.to_builtins(e)),
-        Route("GET", f"{V1}/audit", Audit, lambda f: audit.FindAudit(f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token), _events),
+        Route("GET", f"{V1}/audit", Audit, _find_audit, _events),
         Route("GET", f"{V1}/activity/{{securable_type}}/{{full_name}}", Activity,
               lambda f: audit.GetActivity(_securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
         Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _list("jobs")),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
-        Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), lambda r, _: {"tokens": [_token_info(t) for t in r]}),
+        Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal),
+              lambda r, _: {"tokens": [_token_info(t) for t in r]}),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         *_principal_routes(),
     ]  # fmt: skip
-
-

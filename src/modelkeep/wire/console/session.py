@@ -18,7 +18,10 @@ from modelkeep.wire.route import Route
 _MAX_AGE_S = 12 * 3600
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"same-origin"),
 ]  # fmt: skip
@@ -36,7 +39,8 @@ body {{ font: 16px/1.5 system-ui, sans-serif; display: grid; place-items: center
 main {{ width: min(24rem, calc(100vw - 3rem)); }}
 h1 {{ font-size: 1.5rem; margin: 0 0 .25rem; }}
 label {{ display: block; font-weight: 600; margin: 1.5rem 0 .375rem; }}
-input {{ width: 100%; box-sizing: border-box; font: inherit; padding: .5rem .75rem; border: 1px solid var(--line); border-radius: .375rem; }}
+input {{ width: 100%; box-sizing: border-box; font: inherit; padding: .5rem .75rem; border: 1px solid var(--line);
+  border-radius: .375rem; }}
 button {{ width: 100%; margin-top: 1rem; font: inherit; font-weight: 600; padding: .625rem; border: 0; border-radius: .375rem;
   background: #1f5fbf; color: #fff; cursor: pointer; }}
 :focus-visible {{ outline: 3px solid var(--accent); outline-offset: 2px; }}

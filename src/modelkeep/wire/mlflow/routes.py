@@ -1,6 +1,6 @@
 """Face B, `databricks-uc`: MLflow's Unity Catalog registry protocol, translated (mlflow/store/_unity_catalog/registry/rest_store.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -96,7 +96,7 @@ def _create_version(f: shapes.CreateVersion, request: Request) -> versions.Creat
     )
 
 
-def _version(kind: type[versions.VersionRequest]) -> Any:
+def _version(kind: type[versions.VersionRequest]) -> Callable[[Any], msgspec.Struct]:
     return lambda f: kind(model_name(f.name), parse_version(f.version))
 
 
@@ -169,7 +169,6 @@ def _default_storage(result: ModelVersion, _: Any) -> Any:
     return {"credentials": {"storage_mode": "DEFAULT_STORAGE", "expiration_time": now_ms() + _URL_MS}}
 
 
-
 def routes(files_api: bool) -> list[Route]:
     """All 23 routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs."""
     rm, mv = f"{PREFIX}/registered-models", f"{PREFIX}/model-versions"
@@ -185,7 +184,7 @@ def routes(files_api: bool) -> list[Route]:
         Route("GET", f"{rm}/alias", shapes.Alias, _by_alias, _one_version),
         Route("POST", f"{rm}/set-tag", shapes.SetTag, _set_tag),
         Route("DELETE", f"{rm}/delete-tag", shapes.DeleteTag, _delete_tag),
-        Route("POST", f"{mv}/create", shapes.CreateVersion, _create_version, _one_version, with_headers=True),
+        Route("POST", f"{mv}/create", shapes.CreateVersion, write=_one_version, read_request=_create_version),
         Route("POST", f"{mv}/finalize", shapes.Version, _version(versions.FinalizeVersion), _one_version),
         Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, _one_version),
         Route("DELETE", f"{mv}/delete", shapes.Version, _version(versions.DeleteVersion)),
@@ -198,6 +197,6 @@ def routes(files_api: bool) -> list[Route]:
         Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, _delete_version_tag),
         Route(
             "GET", probe, NoFields, lambda _: catalogs.GetMetastore(),
-            lambda *_: {"is_databricks_sdk_models_artifact_repository_enabled": files_api},
+            lambda _, __: {"is_databricks_sdk_models_artifact_repository_enabled": files_api},
         ),
     ]  # fmt: skip

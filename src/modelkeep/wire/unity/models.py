@@ -99,7 +99,7 @@ def _list_models(f: ListModels) -> models.ListModels:
         raise InvalidArgument("Give both catalog_name and schema_name, or neither.")
     schema = METASTORE.child(f.catalog_name).child(f.schema_name) if f.catalog_name else None
     kind = models.BrowseModels if f.include_browse else models.ListModels
-    return kind(schema, f.include_browse, f.max_results, f.page_token)
+    return kind(schema, f.max_results, f.page_token)
 
 
 def _get_model(f: GetModel) -> models.GetModel:

@@ -89,8 +89,14 @@ def _schema(text: str) -> FullName:
     return parse_full_name(text, Kind.SCHEMA)
 
 
+def _create_catalog(f: CreateCatalog) -> catalogs.CreateCatalog:
+    return catalogs.CreateCatalog(name=METASTORE.child(f.name), comment=f.comment, spec=_spec(f.properties))
+
+
 def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
-    return catalogs.CreateSchema(name=_catalog(f.catalog_name).child(f.name), comment=f.comment, spec=_spec(f.properties))
+    return catalogs.CreateSchema(
+        name=_catalog(f.catalog_name).child(f.name), comment=f.comment, spec=_spec(f.properties)
+    )
 
 
 def _new_name(old: FullName, text: str) -> FullName:
@@ -200,10 +206,16 @@ def routes(metastore_id: str) -> list[Route]:
         return schema_info(s, metastore_id)
 
     def catalog_page(result: Page[Securable], _: Any) -> Any:
-        return {"catalogs": [catalog_info(c, metastore_id) for c in result.items], "next_page_token": result.next_token or None}
+        return {
+            "catalogs": [catalog_info(c, metastore_id) for c in result.items],
+            "next_page_token": result.next_token or None,
+        }
 
     def schema_page(result: Page[Securable], _: Any) -> Any:
-        return {"schemas": [schema_info(s, metastore_id) for s in result.items], "next_page_token": result.next_token or None}
+        return {
+            "schemas": [schema_info(s, metastore_id) for s in result.items],
+            "next_page_token": result.next_token or None,
+        }
 
     def summary(m: Securable, _: Any) -> Any:
         return {
@@ -214,7 +226,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     c, s = f"{PREFIX}/catalogs", f"{PREFIX}/schemas"
     return [
-        Route("POST", c, CreateCatalog, lambda f: catalogs.CreateCatalog(name=METASTORE.child(f.name), comment=f.comment, spec=_spec(f.properties)), catalog),
+        Route("POST", c, CreateCatalog, _create_catalog, catalog),
         Route("GET", c, List, lambda f: catalogs.ListCatalogs(f.max_results, f.page_token), catalog_page),
         Route("GET", f"{c}/{{full_name}}", One, lambda f: catalogs.GetCatalog(_catalog(f.full_name)), catalog),
         Route("PATCH", f"{c}/{{full_name}}", Update, lambda f: _update(Kind.CATALOG, f), catalog),
@@ -226,6 +238,7 @@ def routes(metastore_id: str) -> list[Route]:
         Route("DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)),
         Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, lambda r, _: assignments(r)),
         Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
-        Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective, lambda r, _: effective_assignments(r)),
+        Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective,
+              lambda r, _: effective_assignments(r)),
         Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), summary),
     ]  # fmt: skip

@@ -230,7 +230,7 @@ def routes(metastore_id: str, *, default_storage: bool) -> list[Route]:
     one = f"{VERSIONS}/{{version}}"
     credentials = _credentials if default_storage else _no_credentials
     return [
-        Route("POST", f"{PREFIX}/models/versions", CreateVersion, _create_version, whole, with_headers=True),
+        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=whole, read_request=_create_version),
         Route("GET", VERSIONS, ListVersions, _list_versions, page),
         Route("GET", one, GetVersion, _get_version, one_version(metastore_id)),
         Route("PATCH", one, UpdateVersion, _update_version, whole),
