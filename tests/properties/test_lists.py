@@ -164,7 +164,7 @@ async def _check(w: World, plan: Plan) -> None:
             seen = await _pages(w, actor, catalogs.ListSchemas(name(catalog), page))
             assert sorted(s.full_name for s in seen) == await _expected(w, actor, inside, SEE_SCHEMA)
         for schema in await _expected(w, actor, SCHEMAS, SEE_SCHEMA):
-            listed = await _pages(w, actor, models.ListModels(name(schema), False, page))
+            listed = await _pages(w, actor, models.ListModels(name(schema), page))
             assert sorted(m.full_name for m in listed) == [m for m in readable if m.startswith(f"{schema}.")]
 
 

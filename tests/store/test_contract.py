@@ -414,10 +414,11 @@ async def test_deleting_the_last_version_of_a_set_queues_its_purge(w: World) -> 
     made = await w.version(M)
     await w.as_("admin").do(versions.CopyVersion(name(M), 1, name(M)))
     await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
-    assert await w.rows("SELECT state, refs FROM artifact_sets") == [("live", 1)] and await w.count("jobs") == 0
+    assert await w.rows("SELECT state, refs FROM artifact_sets") == [("live", 1)]
+    assert await w.rows("SELECT key FROM jobs WHERE task = 'purge'") == []
     await w.as_("admin").do(versions.DeleteVersion(name(M), 2))
     assert await w.rows("SELECT state FROM artifact_sets") == [("deleting",)]
-    assert await w.rows("SELECT task, key FROM jobs") == [("purge", made.artifact_set_id)]
+    assert await w.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(made.artifact_set_id,)]
 
 
 async def test_a_copied_upload_that_equals_its_source_shares_the_source_s_set(w: World) -> None:

@@ -14,7 +14,7 @@ __all__ = ["site"]
 
 # Everything that answers without a sign-in. A signed URL proves itself; the others tell nothing that needs one.
 PUBLIC = {
-    "GET /.well-known/databricks-config", "GET /health", "GET /login", "POST /login", "POST /logout",
+    "GET /.well-known/databricks-config", "GET /health", "HEAD /health", "GET /login", "POST /login", "POST /logout",
 }  # fmt: skip
 SIGNED = re.compile(rf"(GET|HEAD|PUT|DELETE) {V1}/objects/\{{token\}}")
 
