@@ -10,7 +10,8 @@ OLD_CLIENTS := 3.0 2.22 2.16 unitycatalog-0.4 unitycatalog-0.7
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help up env test test-clients check fix bench lock clean
+
+.PHONY: help up env test browser docs test-clients check fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -29,8 +30,13 @@ env:
 	@test -x .venv/bin/modelkeep || { echo "No server was ever started here: run 'make up' first." >&2; exit 1; }
 	@exec .venv/bin/modelkeep env
 
-test: .cache/dev.stamp
+test: .cache/dev.stamp browser
 	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old $(ARGS)
+
+# The browser of the page tests: Debian's own (CHROMIUM names another).
+browser:
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends chromium; } || echo "No chromium here: the page tests are skipped (CHROMIUM names one)."
 
 test-clients: .cache/dev.stamp $(OLD_CLIENTS:%=.cache/clients/%.stamp)
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/clients/old $(ARGS)
@@ -41,10 +47,14 @@ check: .cache/dev.stamp
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 	.venv/bin/python tools/house.py
+	.venv/bin/python tools/reference.py --check
 
 fix: .cache/dev.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+docs: .cache/dev.stamp
+	.venv/bin/python tools/reference.py
 
 bench: .cache/dev.stamp
 	.venv/bin/python -m bench $(ARGS)

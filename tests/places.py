@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from world import World, new_place, world
+from world import World, drop, new_place, world
 
 from modelkeep.settings import Settings
 
@@ -15,10 +15,12 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def place(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+async def place(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Settings]:
     """A fresh deployment on each of the databases (needs the plugin `backends`)."""
     server = request.getfixturevalue("postgres") if dialect == "postgresql" else None
-    return await new_place(tmp_path, server)
+    made = await new_place(tmp_path, server)
+    yield made
+    drop(made, server)
 
 
 @pytest.fixture

@@ -289,6 +289,15 @@ def _clone(server: Any, template: str) -> str:
     return server.url(made)
 
 
+def drop(place: Settings, server: Any) -> None:
+    """Give back what a place took on a PostgreSQL server: seven megabytes."""
+    if server is not None:
+        import psycopg
+
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {place.database_url.rpartition('/')[2]} WITH (FORCE)".encode())
+
+
 async def _first_start(db: Database) -> None:
     await db.open()
     await migrate(db)

@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from live import Server, run_client
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}: set CHROMIUM")
 # Without the last five, Chromium calls home; without a sandbox it also runs as root, as in containers.
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -42,7 +44,9 @@ def test_the_printed_link_opens_the_run(server: Server, page: Page) -> None:
     found = re.search(r"run (\d+) (\w+)", said.stdout)
     assert found, said.stderr
     experiment, run = found.groups()
-    assert f"{server.host}/ml/experiments/{experiment}/runs/{run}" in said.stdout + said.stderr, "the client prints another link"
+    assert f"{server.host}/ml/experiments/{experiment}/runs/{run}" in said.stdout + said.stderr, (
+        "the client prints another link"
+    )
     page.goto(f"{server.host}/ml/experiments/{experiment}/runs/{run}")
     sign_in(page, "mk_nobody")
     expect(page.get_by_role("alert")).to_have_text("The access token is not known here.")

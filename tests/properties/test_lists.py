@@ -9,7 +9,7 @@ import pytest
 from backends import Postgres
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from world import World, grant, make, name, new_place, world
+from world import World, drop, grant, make, name, new_place, world
 
 from modelkeep.core.authz import Need, decide
 from modelkeep.core.kinds import RULES, Kind
@@ -170,8 +170,10 @@ async def _check(w: World, plan: Plan) -> None:
 
 def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        async with world(await new_place(folder, server)) as w:
+        place = await new_place(folder, server)
+        async with world(place) as w:
             await _check(w, plan)
+        drop(place, server)
 
     with patch.context() as patched:
         patched.setattr(securables, "SCAN_BUDGET", plan.budget)
