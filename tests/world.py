@@ -285,7 +285,7 @@ def _clone(server: Any, template: str) -> str:
 
     made = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {made} TEMPLATE {template} STRATEGY file_copy".encode())
+        connection.execute(f"CREATE DATABASE {made} TEMPLATE {template}".encode())
     return server.url(made)
 
 

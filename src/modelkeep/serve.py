@@ -1,6 +1,5 @@
 """Putting the parts together: the only module that sees everything."""
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -68,7 +67,6 @@ def storage(settings: Settings) -> Blobs:
 
 def private_folder(path: Path) -> None:
     """Ours alone: whoever reads it can sign in as admin."""
-    os.umask(0o077)
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
 

@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 refused or failed (one line on standard error) · 2 the 
 verify` found something.
 """
 
+import os
 import sys
 
 import typer
@@ -23,6 +24,7 @@ def main() -> None:
     """Entry point: a failure is one line with what to do, never a traceback."""
     from modelkeep.cli import local, remote
 
+    os.umask(0o077)  # what this program writes is its user's alone
     local.register(app)
     remote.register(app)
     try:
