@@ -176,12 +176,14 @@ def run_script(
     *args: str,
     token: str | None = None,
     python: str | Path | None = None,
+    settings: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`python script args` as a user runs it: a fresh process in a fresh folder that knows the four variables alone."""
+    """`python script args` as a user runs it: a fresh process in a fresh folder that knows the four variables alone (and
+    `settings` of the client's own, where a test is about one)."""
     command = [str(python or sys.executable), str(script), *args]
     with tempfile.TemporaryDirectory() as cwd:
         process = subprocess.Popen(
-            command, env=server.env(token), cwd=cwd, stdin=subprocess.DEVNULL,
+            command, env=server.env(token) | (settings or {}), cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
         try:

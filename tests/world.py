@@ -23,7 +23,7 @@ from modelkeep.core.engine import Engine
 from modelkeep.core.errors import Unauthenticated
 from modelkeep.core.model import ArtifactFile, ModelVersion, Principal, Securable
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import versions
+from modelkeep.core.ops import finalize, versions
 from modelkeep.core.ops.principals import hash_token
 from modelkeep.core.privileges import Privilege
 from modelkeep.serve import Registry, opened
@@ -140,7 +140,7 @@ class World:
         """A READY version."""
         made = await self.pending(text, uploaded, by, **fields)
         who = self.as_(by) if by else self.as_((await self.find(text)).owner)
-        return await who.do(versions.FinalizeVersion(name(text), made.version))
+        return await who.do(finalize.FinalizeVersion(name(text), made.version))
 
     async def upload(self, version: ModelVersion, uploaded: dict[str, bytes]) -> None:
         for path, data in uploaded.items():

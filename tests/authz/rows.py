@@ -7,7 +7,19 @@ import msgspec
 from world import World, name
 
 from modelkeep.core.names import METASTORE
-from modelkeep.core.ops import audit, catalogs, files, grants, lineage, models, principals, uploads, versions
+from modelkeep.core.ops import (
+    audit,
+    catalogs,
+    files,
+    finalize,
+    grants,
+    lineage,
+    models,
+    principals,
+    search,
+    uploads,
+    versions,
+)
 from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.privileges import ON_MODEL, Privilege
 
@@ -162,14 +174,14 @@ def rows(ids: dict[str, str]) -> list[Row]:
             versions.CreateVersion(name=m, source_model=open_model, source_version="1")),
         Row(V, "create_version of open.ml.model from churn",
             versions.CreateVersion(name=open_model, source_model=m, source_version="1")),
-        Row(V, "finalize_version", versions.FinalizeVersion(m, 2)),
+        Row(V, "finalize_version", finalize.FinalizeVersion(m, 2)),
         Row(V, "get_version", versions.GetVersion(m, 1)),
         Row(V, "get_version_by_alias", versions.GetVersionByAlias(m, "champion")),
         Row(V, "list_versions", versions.ListVersions(m)),
         Row(V, "browse_version", versions.BrowseVersion(m, 1), _browsed),
         Row(V, "browse_versions", versions.BrowseVersions(m), _browsed),
-        Row(V, "search_versions: sees churn", versions.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
-        Row(V, "search_versions of a run: sees churn", versions.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
+        Row(V, "search_versions: sees churn", search.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
+        Row(V, "search_versions of a run: sees churn", search.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
         Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
         Row(V, "update_version", versions.UpdateVersion(m, 1, "x")),
         Row(V, "delete_version", versions.DeleteVersion(m, 1)),

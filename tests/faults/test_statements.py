@@ -9,7 +9,7 @@ from authz.rows import Row, build, rows
 from world import MODEL_FILES, CountingTx, Rehearsal, RolledBack, World, chunks, engine_on, name
 
 from modelkeep.core.errors import RegistryError, Unavailable
-from modelkeep.core.ops import versions
+from modelkeep.core.ops import finalize
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background
@@ -141,7 +141,7 @@ async def test_what_a_dying_process_stored_and_did_not_record_is_gone_after_fina
     await lite.model(M)
     made = await lite.pending(M)
     await lite.blobs.write(made.artifact_set_id, "model.pkl", chunks(b"half"))
-    await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+    await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     worker = Worker(Background(lite.db, lite.blobs, lite.registry.auditor, 0))
     while await worker.work_one():
         pass

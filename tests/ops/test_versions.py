@@ -9,7 +9,7 @@ from world import MLMODEL, World, name
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.model import Metric, ModelVersion, Param
 from modelkeep.core.operation import DatasetInput, SourceRun
-from modelkeep.core.ops import audit, lineage, models, versions
+from modelkeep.core.ops import audit, finalize, lineage, models, versions
 from modelkeep.jobs.tasks import Background, reap
 
 pytest_plugins = ("backends", "places")
@@ -30,11 +30,11 @@ async def test_a_new_version_waits_for_its_files(lite: World) -> None:
     )
     assert made.tags == {"mlflow.a": "1"} and made.logged_model_id.startswith("m-") and made.artifact_set_id
     with pytest.raises(InvalidArgument, match="has no MLmodel file"):
-        await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+        await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     with pytest.raises(WrongState, match="once it is READY"):
         await lite.as_("admin").do(versions.ReadCredentials(name(M), 1))
     await lite.upload(made, {"MLmodel": MLMODEL})
-    done = await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+    done = await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     assert done.status == "READY" and '"inputs"' in done.signature
     with pytest.raises(WrongState, match="final"):
         await lite.as_("admin").do(versions.WriteCredentials(name(M), 1))
@@ -52,9 +52,9 @@ async def test_a_version_without_a_whole_signature_stays_pending_and_may_be_mend
     await lite.model(M)
     made = await lite.pending(M, {"MLmodel": mlmodel})
     with pytest.raises(InvalidArgument, match=said):
-        await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+        await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     await lite.upload(made, {"MLmodel": MLMODEL})
-    assert (await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))).status == "READY"
+    assert (await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))).status == "READY"
 
 
 async def test_what_never_finalized_fails_frees_its_files_and_is_recorded(lite: World) -> None:
@@ -164,11 +164,11 @@ async def test_files_that_change_while_they_are_checked_are_checked_again(lite: 
 
     changed = msgspec.structs.replace(operation, prepare=interfere)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(engine.BY_REQUEST, versions.FinalizeVersion, changed)
+        patch.setitem(engine.BY_REQUEST, finalize.FinalizeVersion, changed)
         with pytest.raises(Conflict, match="Finalize again"):
-            await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+            await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     with pytest.raises(InvalidArgument, match="no signature"):
-        await lite.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+        await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
 
 
 class Run:

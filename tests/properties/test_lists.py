@@ -14,7 +14,7 @@ from world import World, drop, grant, make, name, new_place, world
 from modelkeep.core.authz import Need, decide
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
-from modelkeep.core.ops import catalogs, models, versions
+from modelkeep.core.ops import catalogs, models, search, versions
 from modelkeep.core.privileges import Privilege
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.store import principals, securables
@@ -153,9 +153,9 @@ async def _check(w: World, plan: Plan) -> None:
         told = await _pages(w, actor, models.BrowseModels(None, page))
         assert sorted(b.entity.full_name for b in told) == browsable
         assert sorted(b.entity.full_name for b in told if not b.only) == readable
-        found = await _pages(w, actor, versions.SearchVersions("", page))
+        found = await _pages(w, actor, search.SearchVersions("", page))
         assert sorted(v.model for v in found) == readable
-        found = await _pages(w, actor, versions.SearchVersions("run_id = 'r'", page))
+        found = await _pages(w, actor, search.SearchVersions("run_id = 'r'", page))
         assert sorted(v.model for v in found) == readable
         seen = await _pages(w, actor, catalogs.ListCatalogs(page))
         assert sorted(c.full_name for c in seen) == await _expected(w, actor, ("a", "b", "main"), SEE_CATALOG)

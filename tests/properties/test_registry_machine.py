@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from world import MLMODEL, World, name, new_place, world
 
 from modelkeep.core.errors import NotFound, RegistryError
-from modelkeep.core.ops import models, versions
+from modelkeep.core.ops import finalize, models, versions
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
 
@@ -122,7 +122,7 @@ class Registry(RuleBasedStateMachine):
             target.versions[made.version] = Version(original.files, original.set, dict(original.tags))
             return
         self.runner.run(self.w.upload(made, FILES[uploads]))
-        done = self.do(versions.FinalizeVersion(_full(destination), made.version))
+        done = self.do(finalize.FinalizeVersion(_full(destination), made.version))
         assert (done.artifact_set_id == original.set) == (uploads == original.files)
         target.versions[made.version] = Version(uploads, done.artifact_set_id)
 

@@ -10,7 +10,7 @@ from world import World, name
 from modelkeep.core.authz import Link
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, LimitExceeded, NotEmpty, NotFound, WrongState
 from modelkeep.core.model import ArtifactFile
-from modelkeep.core.ops import catalogs, models, versions
+from modelkeep.core.ops import catalogs, finalize, models, search, versions
 from modelkeep.core.ops.principals import (
     AddMember,
     CreatePrincipal,
@@ -354,7 +354,7 @@ async def test_search_walks_all_versions_page_by_page(w: World) -> None:
             await w.pending(text, {}, run_id=f"run{i}", source=f"dbfs:/{text}/{i}", tags={"n": str(i)})
     found, token = list[tuple[str, int]](), ""
     while True:
-        page = await w.as_("admin").do(versions.SearchVersions("", 2, token))
+        page = await w.as_("admin").do(search.SearchVersions("", 2, token))
         found += [(v.model, v.version) for v in page.items]
         if not (token := page.next_token):
             break
@@ -369,7 +369,7 @@ async def test_search_walks_all_versions_page_by_page(w: World) -> None:
         ("tags.none != 'x'", set()),
         ("name = 'nothing.at.all'", set()),
     ):  # fmt: skip
-        page = await w.as_("admin").do(versions.SearchVersions(text))
+        page = await w.as_("admin").do(search.SearchVersions(text))
         assert {(v.model, v.version) for v in page.items} == expected, text
 
 
@@ -448,11 +448,11 @@ async def test_a_pending_version_fails_once_and_never_becomes_ready(w: World) ->
         assert await version_rows.fail(tx, made.id, "late", "test", now_ms())
         assert not await version_rows.fail(tx, made.id, "late", "test", now_ms())
     with pytest.raises(WrongState, match="FAILED_REGISTRATION"):
-        await w.as_("admin").do(versions.FinalizeVersion(name(M), 1))
+        await w.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     done = await w.version(M)
     async with w.db.write() as tx:
         assert not await version_rows.fail(tx, done.id, "late", "test", now_ms())
-    assert (await w.as_("admin").do(versions.FinalizeVersion(name(M), 2))).status == "READY"
+    assert (await w.as_("admin").do(finalize.FinalizeVersion(name(M), 2))).status == "READY"
 
 
 async def test_many_readers_while_someone_writes(w: World) -> None:

@@ -9,7 +9,7 @@ from world import World, name
 
 from modelkeep.core.errors import Conflict, InvalidArgument, NotFound, RegistryError, WrongState
 from modelkeep.core.names import METASTORE
-from modelkeep.core.ops import catalogs, models, principals, versions
+from modelkeep.core.ops import catalogs, finalize, models, principals, versions
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
 from modelkeep.store import jobs
@@ -140,7 +140,7 @@ async def test_a_finalize_delivered_twice_at_once_is_answered_twice(w: World) ->
     await w.model(M)
     for _ in range(5):
         made = await w.pending(M)
-        results = await _all(w, *(versions.FinalizeVersion(name(M), made.version) for _ in range(3)))
+        results = await _all(w, *(finalize.FinalizeVersion(name(M), made.version) for _ in range(3)))
         assert [getattr(r, "status", str(r)) for r in results] == ["READY"] * 3
     await _agrees(w)
 
@@ -149,7 +149,7 @@ async def test_finalize_against_delete_leaves_no_half(w: World) -> None:
     await w.model(M)
     for _ in range(6):
         made = await w.pending(M)
-        await _all(w, versions.FinalizeVersion(name(M), made.version), versions.DeleteVersion(name(M), made.version))
+        await _all(w, finalize.FinalizeVersion(name(M), made.version), versions.DeleteVersion(name(M), made.version))
     assert await w.count("model_versions") == 0
     await _agrees(w)
 

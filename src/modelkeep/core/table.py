@@ -6,7 +6,19 @@ then what the row says. Source: Databricks' privileges reference, manage-model-l
 
 from modelkeep.core.authz import ANYONE, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
 from modelkeep.core.operation import On, Operation
-from modelkeep.core.ops import audit, catalogs, files, grants, lineage, models, principals, uploads, versions
+from modelkeep.core.ops import (
+    audit,
+    catalogs,
+    files,
+    finalize,
+    grants,
+    lineage,
+    models,
+    principals,
+    search,
+    uploads,
+    versions,
+)
 from modelkeep.core.privileges import Privilege as P
 
 READ = models.READ
@@ -63,14 +75,14 @@ OPERATIONS: tuple[Operation, ...] = (
     # model versions
     Operation(versions.create_version, versions.CreateVersion, "version.create",
               (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
-    Operation(versions.finalize_version, versions.FinalizeVersion, "version.finalize", (On("name", WRITE_VERSION),),
-              prepare=versions.check_files),
+    Operation(finalize.finalize_version, finalize.FinalizeVersion, "version.finalize", (On("name", WRITE_VERSION),),
+              prepare=finalize.check_files),
     Operation(versions.get_version, versions.GetVersion, "version.get", (On("name", READ),), "read", "buffered"),
     Operation(versions.get_version_by_alias, versions.GetVersionByAlias, "version.get", (On("name", READ),), "read", "buffered"),
     Operation(versions.list_versions, versions.ListVersions, "version.list", (On("name", READ),), "read", "buffered"),
     Operation(versions.browse_version, versions.BrowseVersion, "version.get", (On("name", BROWSE),), "read", "buffered"),
     Operation(versions.browse_versions, versions.BrowseVersions, "version.list", (On("name", BROWSE),), "read", "buffered"),
-    Operation(versions.search_versions, versions.SearchVersions, "version.list", (), "read", "buffered"),
+    Operation(search.search_versions, search.SearchVersions, "version.list", (), "read", "buffered"),
     Operation(versions.find_logged_model, versions.FindLoggedModel, "version.get", (), "read", "buffered"),
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),

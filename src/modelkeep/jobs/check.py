@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from modelkeep.blobs.port import Blobs
-from modelkeep.store import files, jobs
+from modelkeep.store import checks, files, jobs
 from modelkeep.store.db import Database, now_ms
 
 _FRESH_MS = 60 * 60_000  # objects of an open set may be younger than their rows: a write that is under way
@@ -16,30 +16,19 @@ async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> Async
     async for text in _storage(db, blobs, repair):
         yield text
     async with db.read() as tx:
-        refs = await tx.scan(
-            "SELECT s.id, s.refs, COUNT(v.id) FROM artifact_sets s LEFT JOIN model_versions v ON v.artifact_set_id = s.id "
-            "WHERE s.kind = 'version' AND s.state <> 'deleting' GROUP BY s.id, s.refs HAVING s.refs <> COUNT(v.id)"
-        )
-        dangling = await tx.scan(
-            "SELECT a.model_id, a.alias FROM aliases a LEFT JOIN model_versions v ON v.model_id = a.model_id "
-            "AND v.version = a.version WHERE v.id IS NULL"
-        )
-        homeless = await tx.scan(
-            "SELECT v.id FROM model_versions v LEFT JOIN artifact_sets s ON s.id = v.artifact_set_id "
-            "WHERE v.status = 'READY' AND (s.id IS NULL OR s.state <> 'live')"
-        )
+        refs, dangling, homeless = await checks.miscounted(tx), await checks.dangling(tx), await checks.homeless(tx)
     for set_id, counted, real in refs:
         yield f"Artifact set {set_id} counts {counted} references and has {real}."
     for model_id, alias in dangling:
         yield f"Alias '{alias}' of model {model_id} points at a version that does not exist."
-    for (version_id,) in homeless:
+    for version_id in homeless:
         yield f"Version {version_id} is READY and has no live artifact set."
 
 
 async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
     """Every file of every manifest against what lies in storage."""
     async with db.read() as tx:
-        rows = await tx.scan("SELECT id, state, created_at FROM artifact_sets ORDER BY id")
+        rows = await checks.every_set(tx)
     for set_id, state, created_at in rows:
         if state == "deleting":
             if repair:

@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import parse_version
-from modelkeep.core.ops import catalogs, lineage, models, versions
+from modelkeep.core.ops import catalogs, finalize, lineage, models, search, versions
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import shapes
@@ -104,11 +104,11 @@ def _update_version(f: shapes.UpdateVersion) -> versions.UpdateVersion:
     return versions.UpdateVersion(model_name(f.name), parse_version(f.version), f.description)
 
 
-def _search_versions(f: shapes.SearchVersions) -> versions.SearchVersions:
-    named = versions.search_name(f.filter)
+def _search_versions(f: shapes.SearchVersions) -> search.SearchVersions:
+    named = search.search_name(f.filter)
     if named is not None:
         model_name(named)  # a short name gets the sentence that says so, not an empty list
-    return versions.SearchVersions(f.filter, f.max_results, f.page_token)
+    return search.SearchVersions(f.filter, f.max_results, f.page_token)
 
 
 def _credentials(f: shapes.Credentials) -> versions.VersionRequest:
@@ -185,7 +185,7 @@ def routes(files_api: bool) -> list[Route]:
         Route("POST", f"{rm}/set-tag", shapes.SetTag, _set_tag),
         Route("DELETE", f"{rm}/delete-tag", shapes.DeleteTag, _delete_tag),
         Route("POST", f"{mv}/create", shapes.CreateVersion, write=_one_version, read_request=_create_version),
-        Route("POST", f"{mv}/finalize", shapes.Version, _version(versions.FinalizeVersion), _one_version),
+        Route("POST", f"{mv}/finalize", shapes.Version, _version(finalize.FinalizeVersion), _one_version),
         Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, _one_version),
         Route("DELETE", f"{mv}/delete", shapes.Version, _version(versions.DeleteVersion)),
         Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), _one_version),

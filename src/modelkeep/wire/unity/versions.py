@@ -9,7 +9,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import ModelVersion, Page
 from modelkeep.core.names import parse_version
-from modelkeep.core.ops import versions
+from modelkeep.core.ops import finalize, versions
 from modelkeep.core.ops.models import Browsed
 from modelkeep.store.db import now_ms
 from modelkeep.wire import lineage as said
@@ -144,8 +144,8 @@ def _delete_version(f: Version) -> versions.DeleteVersion:
     return versions.DeleteVersion(model_name(f.full_name), parse_version(f.version))
 
 
-def _finalize(f: Version) -> versions.FinalizeVersion:
-    return versions.FinalizeVersion(model_name(f.full_name), parse_version(f.version))
+def _finalize(f: Version) -> finalize.FinalizeVersion:
+    return finalize.FinalizeVersion(model_name(f.full_name), parse_version(f.version))
 
 
 _OPERATIONS = {"READ_MODEL_VERSION": versions.ReadCredentials, "READ_WRITE_MODEL_VERSION": versions.WriteCredentials}

@@ -1,0 +1,151 @@
+"""Finalize: what makes a PENDING version READY, and its files final."""
+
+import hashlib
+
+import msgspec
+
+from modelkeep.blobs.port import Blobs, Segment
+from modelkeep.core import mlmodel
+from modelkeep.core.errors import Conflict, InvalidArgument, WrongState
+from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops import models
+from modelkeep.core.ops.versions import Provenance, VersionRequest, encode, fetch_version
+from modelkeep.store import files, jobs, securables, versions
+from modelkeep.store.db import Database, Tx
+
+META = "registered_model_meta"
+"""Clients before 3.18 write this file when they download a version, and upload it again with a copy."""
+
+
+class FinalizeVersion(VersionRequest, frozen=True):
+    pass
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What finalize found in storage before its transaction."""
+
+    manifest: tuple[ArtifactFile, ...]
+    signature: str
+
+
+async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
+    """Read the manifest and the MLmodel file; None where there is nothing to finalize any more."""
+    async with db.read() as tx:
+        version = await versions.by_number(tx, model, req.version)
+        if version is None or version.status != Status.PENDING:
+            return None
+        manifest = await read_manifest(tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
+    described = next((file for file in manifest if file.path == "MLmodel"), None)
+    if described is None:
+        raise InvalidArgument(
+            f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
+        )
+    _refuse_clash(manifest)
+    data = bytearray()
+    end = min(described.size, mlmodel.MAX_BYTES + 1)
+    async for chunk in ctx.services.blobs.read(version.artifact_set_id, files.segments(described), 0, end):
+        data += chunk
+    signature = mlmodel.read_mlmodel(bytes(data))
+    mlmodel.require_signature(signature)
+    return Checked(tuple(manifest), encode(signature))
+
+
+def _refuse_clash(manifest: list[ArtifactFile]) -> None:
+    """A store takes an object `a` beside `a/b`; nobody could download both. Raises InvalidArgument."""
+    paths = {file.path for file in manifest}
+    for path in paths:
+        parts = path.split("/")
+        if clash := next((p for i in range(1, len(parts)) if (p := "/".join(parts[:i])) in paths), None):
+            raise InvalidArgument(
+                f"'{clash}' is a file and, with '{path}', a directory. Delete one of them, then finalize again."
+            )
+
+
+async def read_manifest(tx: Tx, blobs: Blobs, set_id: str, now: int) -> list[ArtifactFile]:
+    """The files of an open set: our own records, or, where clients write to the store themselves, what lies there."""
+    known = await files.manifest(tx, set_id)
+    if not blobs.direct:
+        return known
+    hashes = {(file.path, file.checksum, file.size): file.sha256 for file in known}
+    found: list[ArtifactFile] = []
+    for listed in await blobs.list_set(set_id):
+        sha256 = hashes.get((listed.object, listed.checksum, listed.size), "")
+        segment = files.segments_json([Segment(listed.object, listed.size, sha256)])
+        found.append(
+            ArtifactFile(listed.object, listed.size, sha256, listed.checksum, segment, listed.modified_ms or now)
+        )
+    return found
+
+
+def fingerprint(manifest: "tuple[ArtifactFile, ...] | list[ArtifactFile]") -> str:
+    """Equal for the same paths with the same bytes; the file that clients add on their own does not count."""
+    parts = sorted((f.path, f.size, f.sha256 or f.checksum) for f in manifest if f.path != META)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def same_files(one: list[ArtifactFile], other: list[ArtifactFile]) -> bool:
+    """The same paths with the same bytes, as far as hashes tell: SHA-256 where both have it, else the checksum of both
+    (the store's, or the one over a multipart upload's parts)."""
+    left, right = ({f.path: f for f in manifest if f.path != META} for manifest in (one, other))
+    return left.keys() == right.keys() and all(_same_bytes(f, right[path]) for path, f in left.items())
+
+
+def _same_bytes(one: ArtifactFile, other: ArtifactFile) -> bool:
+    if one.sha256 and other.sha256:
+        return (one.size, one.sha256) == (other.size, other.sha256)
+    return one.checksum != "" and (one.size, one.checksum) == (other.size, other.checksum)
+
+
+async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> ModelVersion:
+    await securables.lock(ctx.tx, model)
+    version = await fetch_version(ctx, model, req.name, req.version)
+    if version.status == Status.READY:
+        return version  # delivered twice: harmless
+    if version.status == Status.FAILED:
+        raise WrongState(
+            f"Version {req.version} of '{req.name}' is FAILED_REGISTRATION ({version.status_message}). Register the model again."
+        )
+    checked: Checked | None = ctx.prepared
+    await files.lock_open(ctx.tx, version.artifact_set_id)
+    manifest = await read_manifest(ctx.tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
+    if checked is None or fingerprint(manifest) != fingerprint(checked.manifest):
+        raise Conflict(
+            f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again."
+        )
+    if ctx.services.blobs.direct:
+        await files.replace_manifest(ctx.tx, version.artifact_set_id, manifest)
+    await files.freeze(ctx.tx, version.artifact_set_id, manifest)
+    set_id, provenance = await _settle_copy(ctx, version, manifest)
+    if not await versions.set_status(
+        ctx.tx, version, Status.READY, "", ctx.actor.name, ctx.now,
+        signature=checked.signature, artifact_set_id=set_id, copied_from=provenance,
+    ):  # fmt: skip
+        raise Conflict(
+            f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again."
+        )
+    if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
+        await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
+    if set_id == version.artifact_set_id:
+        # Objects in no manifest: stored by a process that died before it could record them, or by URLs that are still out.
+        wait = ctx.services.url_ms + 60_000 if ctx.services.blobs.direct else 0
+        await jobs.enqueue(ctx.tx, "sweep", set_id, ctx.now + wait)
+    ctx.changed("status", version.status, Status.READY)
+    return await fetch_version(ctx, model, req.name, req.version)
+
+
+async def _settle_copy(ctx: Ctx, version: ModelVersion, manifest: list[ArtifactFile]) -> tuple[str, str]:
+    """A client's copy whose files equal its source's shares the source's set, and the upload is freed."""
+    if not version.copied_from:
+        return version.artifact_set_id, ""
+    provenance = msgspec.json.decode(version.copied_from, type=Provenance)
+    source_set = await versions.set_of_version(ctx.tx, provenance.version_id)
+    if source_set:
+        try:
+            if same_files(await files.manifest(ctx.tx, source_set), manifest):
+                await files.share(ctx.tx, source_set)
+                await models.release_files(ctx, [version.artifact_set_id])
+                return source_set, version.copied_from
+        except WrongState:
+            pass  # the source is being deleted: the uploaded files stay
+    return version.artifact_set_id, encode(msgspec.structs.replace(provenance, kind="modified copy"))

@@ -1,0 +1,36 @@
+"""What `modelkeep check` asks of the database: rows that contradict each other."""
+
+from modelkeep.store.db import Tx
+
+
+async def every_set(tx: Tx) -> list[tuple[str, str, int]]:
+    """(id, state, created at) of each artifact set."""
+    rows = await tx.scan("SELECT id, state, created_at FROM artifact_sets ORDER BY id")
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def miscounted(tx: Tx) -> list[tuple[str, int, int]]:
+    """(id, references counted, references there) of versions' sets whose count is wrong."""
+    rows = await tx.scan(
+        "SELECT s.id, s.refs, COUNT(v.id) FROM artifact_sets s LEFT JOIN model_versions v ON v.artifact_set_id = s.id "
+        "WHERE s.kind = 'version' AND s.state <> 'deleting' GROUP BY s.id, s.refs HAVING s.refs <> COUNT(v.id)"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def dangling(tx: Tx) -> list[tuple[str, str]]:
+    """(model id, alias) of aliases that point at no version."""
+    rows = await tx.scan(
+        "SELECT a.model_id, a.alias FROM aliases a LEFT JOIN model_versions v ON v.model_id = a.model_id "
+        "AND v.version = a.version WHERE v.id IS NULL"
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def homeless(tx: Tx) -> list[str]:
+    """The ids of READY versions without a live artifact set."""
+    rows = await tx.scan(
+        "SELECT v.id FROM model_versions v LEFT JOIN artifact_sets s ON s.id = v.artifact_set_id "
+        "WHERE v.status = 'READY' AND (s.id IS NULL OR s.state <> 'live')"
+    )
+    return [row[0] for row in rows]
