@@ -169,6 +169,11 @@ def mlflow(folder: Path) -> Iterator[Server]:
         yield server
 
 
+def processor_seconds(server: Server) -> float:
+    """What the server has used so far, with all that it started."""
+    return _cpu_seconds(server.process.pid)
+
+
 def _settle(session: int) -> None:
     """Wait until the session's processes rest: mlflow's job processes still load when its server answers already."""
     before = _cpu_seconds(session)

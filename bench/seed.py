@@ -31,7 +31,7 @@ class Size:
     grants_each: int
 
 
-SMALL = Size(models=200, versions_each=10, grants_each=10)
+SMALL = Size(models=2_000, versions_each=10, grants_each=10)
 LARGE = Size(models=100_000, versions_each=10, grants_each=10)
 
 

@@ -42,8 +42,12 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def env(self, token: str | None = None) -> dict[str, str]:
-        """The whole environment of a client: the four variables of `modelkeep env`, PATH and HOME."""
+        """The whole environment of a client: the four variables of `modelkeep env`, PATH and HOME.
+
+        And telemetry off: MLflow 3's thread for it changes os.environ while others read it, and now and then a client
+        dies of that (KeyError: '_MLFLOW_TELEMETRY_SESSION_ID'), whatever server it talks to."""
         return {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
             "DATABRICKS_HOST": self.host,
             "DATABRICKS_TOKEN": token or self.admin_token,
             "MLFLOW_TRACKING_URI": "databricks",

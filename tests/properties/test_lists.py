@@ -14,7 +14,7 @@ from world import World, drop, grant, make, name, new_place, world
 from modelkeep.core.authz import Need, decide
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
-from modelkeep.core.ops import catalogs, models, search, versions
+from modelkeep.core.ops import catalogs, models, search
 from modelkeep.core.privileges import Privilege
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.store import principals, securables
@@ -177,7 +177,7 @@ def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.Monkey
 
     with patch.context() as patched:
         patched.setattr(securables, "SCAN_BUDGET", plan.budget)
-        patched.setattr(versions, "SEARCH_BUDGET", plan.budget)
+        patched.setattr(search, "SEARCH_BUDGET", plan.budget)
         patched.setattr(securables, "MAX_DIRECT", plan.direct)
         asyncio.run(main())
 

@@ -16,7 +16,7 @@ from modelkeep.core.filters import Condition, matches, parse_filter
 from modelkeep.core.kinds import Kind
 from modelkeep.core.mlmodel import read_mlmodel, require_signature
 from modelkeep.core.names import check_alias, check_tag, fold, fold_principal, parse_full_name, parse_version
-from modelkeep.core.ops.versions import FIELDS
+from modelkeep.core.ops.search import FIELDS
 from modelkeep.core.paging import make_token, read_token
 
 TEXT = st.text(max_size=40)
