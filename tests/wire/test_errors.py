@@ -44,9 +44,9 @@ def test_messages_are_cut_and_always_utf_8() -> None:
 
 def test_the_faces_name_what_is_missing(site: Site) -> None:
     cases: list[tuple[RegistryError, int, str]] = [
-        (errors.NotFound("x", kind="CATALOG"), 404, "CATALOG_DOES_NOT_EXIST"),
-        (errors.NotFound("x", kind="SCHEMA"), 404, "SCHEMA_DOES_NOT_EXIST"),
-        (errors.NotFound("x", kind="METASTORE"), 404, "METASTORE_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="CATALOG"), 404, "RESOURCE_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="SCHEMA"), 404, "RESOURCE_DOES_NOT_EXIST"),
+        (errors.NotFound("x", kind="METASTORE"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (errors.NotFound("x", kind="MODEL"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (errors.NotFound("x"), 404, "RESOURCE_DOES_NOT_EXIST"), (errors.FileNotFound("x"), 404, "NOT_FOUND"),
         (errors.FileNotFound("x", kind="CATALOG"), 404, "NOT_FOUND"),
@@ -58,7 +58,7 @@ def test_the_faces_name_what_is_missing(site: Site) -> None:
         (errors.WrongState("x"), 400, "INVALID_STATE"),
         (errors.PermissionDenied("x", kind="CATALOG"), 403, "PERMISSION_DENIED"),
         (errors.Unauthenticated("x"), 401, "UNAUTHENTICATED"),
-        (errors.LimitExceeded("x"), 400, "RESOURCE_LIMIT_EXCEEDED"),
+        (errors.LimitExceeded("x"), 400, "INVALID_PARAMETER_VALUE"),
     ]  # fmt: skip
     for error, status, code in cases:
         assert databricks(error) == (status, {"error_code": code, "message": "x"})

@@ -130,7 +130,7 @@ def test_setting_up_with_the_sdk(server: Server, admin: WorkspaceClient) -> None
     assert (renamed.name, renamed.comment) == (f"{name}2", "again")
     admin.schemas.delete(f"{name}2.renamed")
     admin.catalogs.delete(f"{name}2", force=True)
-    with fails(errors.NotFound, f"'{name}2'", code="CATALOG_DOES_NOT_EXIST"):
+    with fails(errors.ResourceDoesNotExist, f"'{name}2'", code="RESOURCE_DOES_NOT_EXIST"):
         admin.catalogs.get(f"{name}2")
 
 
@@ -179,9 +179,9 @@ def test_who_and_where(server: Server, admin: WorkspaceClient, stranger: dict[st
 
 
 BAD_CALLS: dict[str, tuple[type[Exception], str, Callable[[WorkspaceClient, str], Any]]] = {
-    "no catalog": (errors.NotFound, "CATALOG_DOES_NOT_EXIST", lambda w, c: w.catalogs.get("nope")),
-    "no schema": (errors.NotFound, "SCHEMA_DOES_NOT_EXIST", lambda w, c: w.schemas.get(f"{c}.nope")),
-    "schemas of no catalog": (errors.NotFound, "CATALOG_DOES_NOT_EXIST", lambda w, c: list(w.schemas.list("nope"))),
+    "no catalog": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.catalogs.get("nope")),
+    "no schema": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.schemas.get(f"{c}.nope")),
+    "schemas of no catalog": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: list(w.schemas.list("nope"))),
     "one level": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.schemas.get("nope")),
     "bad name": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.create("a b")),
     "long name": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.create("x" * 256)),
@@ -191,7 +191,7 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, Callable[[WorkspaceClient, str]
     "unknown kind": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.grants.get("share", c)),
     "no model": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w,
     c: w.grants.get("function", f"{c}.ml_team.m")),
-    "no metastore": (errors.NotFound, "METASTORE_DOES_NOT_EXIST", lambda w, c: w.grants.get("metastore", "nope")),
+    "no metastore": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.grants.get("metastore", "nope")),
     "bad privilege": (
         errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
         lambda w,
@@ -268,7 +268,7 @@ MLFLOW_CALLS: dict[str, tuple[str, str, Callable[[MlflowClient, str], Any]]] = {
     "no model": ("RESOURCE_DOES_NOT_EXIST", "Routine or Model", lambda c, m: c.get_registered_model(f"{m}x")),
     "no version": ("RESOURCE_DOES_NOT_EXIST", "'7'", lambda c, m: c.get_model_version(m, "7")),
     "no alias": ("RESOURCE_DOES_NOT_EXIST", "nobody", lambda c, m: c.get_model_version_by_alias(m, "nobody")),
-    "no catalog": ("CATALOG_DOES_NOT_EXIST", "nope", lambda c, m: c.get_registered_model("nope.b.c")),
+    "no catalog": ("RESOURCE_DOES_NOT_EXIST", "nope", lambda c, m: c.get_registered_model("nope.b.c")),
     "twice": ("RESOURCE_ALREADY_EXISTS", "already exists", lambda c, m: c.create_registered_model(m)),
     "tag key": ("INVALID_PARAMETER_VALUE", "a=b", lambda c, m: c.set_registered_model_tag(m, "a=b", "v")),
     "tag value": ("INVALID_PARAMETER_VALUE", "1000", lambda c, m: c.set_registered_model_tag(m, "a", "v" * 1001)),
@@ -287,7 +287,7 @@ MLFLOW_CALLS: dict[str, tuple[str, str, Callable[[MlflowClient, str], Any]]] = {
     "page size": ("INVALID_PARAMETER_VALUE", "max_results", lambda c,
     m: c.search_model_versions(f"name = '{m}'", max_results=-1)),
     "rename elsewhere": ("INVALID_PARAMETER_VALUE", "schema", lambda c, m: c.rename_registered_model(m, "a.b.c")),
-    "description": ("RESOURCE_LIMIT_EXCEEDED", "65535", lambda c, m: c.update_registered_model(m, "d" * 70_000)),
+    "description": ("INVALID_PARAMETER_VALUE", "65535", lambda c, m: c.update_registered_model(m, "d" * 70_000)),
     "words that are retried": ("INVALID_PARAMETER_VALUE", "Tag key", lambda c,
     m: c.set_registered_model_tag(m, "Unexpected error=1", "v")),
     "more such words": ("INVALID_PARAMETER_VALUE", "filter", lambda c,

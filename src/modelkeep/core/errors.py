@@ -49,8 +49,6 @@ class BadPageToken(InvalidArgument):
 class LimitExceeded(InvalidArgument):
     """A number that the deployment limits (aliases a model, tags a securable, ...) would be exceeded."""
 
-    code = "RESOURCE_LIMIT_EXCEEDED"
-
 
 class Unauthenticated(RegistryError):
     """No credential, or one that is unknown, expired or revoked. Sign in again."""

@@ -1,11 +1,14 @@
 """How a failure looks to MLflow and Databricks clients: `{"error_code", "message"}` and a status that they do not retry.
 
+MLflow up to 3.0 retries by the code, not the status: one that its table (mlflow/exceptions.py, ERROR_CODE_TO_HTTP_STATUS) lacks
+counts as 500, CATALOG_DOES_NOT_EXIST and RESOURCE_LIMIT_EXCEEDED among them. So what MLflow can meet has a code of that table.
+
 Only 400, 401, 403, 404, 409, 429 and 503 leave this server on purpose: clients retry 405, 413, 422 and 500 for minutes.
 """
 
 from typing import Any
 
-from modelkeep.core.errors import AlreadyExists, FileNotFound, NotEmpty, NotFound, RegistryError
+from modelkeep.core.errors import AlreadyExists, NotEmpty, RegistryError
 
 # databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
 # _is_retryable); a message quotes names that callers chose.
@@ -14,16 +17,14 @@ RETRIED_WORDS = (
     "Unknown worker environment", "ClusterNotReadyException", "Unexpected error", "Please try again later", "RPC token bucket limit",
 )  # fmt: skip
 _MAX_MESSAGE = 2_000  # characters
-_KINDS = ("CATALOG", "SCHEMA", "METASTORE")  # kinds with codes of their own (mlflow/protos/databricks.proto, ErrorCode)
+_KINDS = ("CATALOG", "SCHEMA", "METASTORE")  # with codes of their own, on routes that only databricks-sdk calls
 
 
 def databricks(error: RegistryError) -> tuple[int, dict[str, Any]]:
     """For the Databricks faces: legacy Unity Catalog, native Unity Catalog, Files API, tracking."""
     code = error.code
-    if error.kind in _KINDS and not isinstance(error, FileNotFound):
-        if isinstance(error, NotFound):
-            code = f"{error.kind}_DOES_NOT_EXIST"
-        elif isinstance(error, AlreadyExists):
+    if error.kind in _KINDS:
+        if isinstance(error, AlreadyExists):
             code = f"{error.kind}_ALREADY_EXISTS"
         elif isinstance(error, NotEmpty):
             code = f"{error.kind}_NOT_EMPTY"
