@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -342,6 +342,8 @@ class Counting:
         async with self._db.read() as tx:
             yield CountingTx(tx, self.sent)
 
+    single = read
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Any]:
         async with self._db.write() as tx:
@@ -364,6 +366,12 @@ class CountingTx:
     async def scan(self, sql: str, /, **params: Any) -> list[tuple[Any, ...]]:
         self._sent.append((sql, params))
         return await self._tx.scan(sql, **params)
+
+    def recall(self, key: Hashable) -> None:
+        """Nothing is known beforehand: what a statement costs is counted."""
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        pass
 
     async def run(self, sql: str, /, **params: Any) -> int:
         self._sent.append((sql, params))

@@ -36,7 +36,7 @@ class Auditor:
         if not op.audit:
             return
         if op.record == "buffered":
-            self._read(op, request, ctx, request_id)
+            self.read(op, request, ctx.actor, ctx.touched, request_id)
             return
         event = _event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")
         if op.record == "own_tx":
@@ -83,10 +83,11 @@ class Auditor:
         async with self._db.write() as tx:
             await audit.add(tx, events)
 
-    def _read(self, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
+    def read(
+        self, op: Operation, request: msgspec.Struct, actor: Actor, targets: list[AuditTarget], request_id: str
+    ) -> None:
         """A plain read. The same read by the same token within one flush is one record with a count: a busy alias is asked
         for thousands of times a second, and must not fill the log with copies."""
-        actor = ctx.actor
         key = (request, actor.id, actor.token_id, actor.source)
         found = self._same.get(key)
         if found is not None:
@@ -94,7 +95,7 @@ class Auditor:
         elif len(self._same) >= _MAX_BUFFERED:
             self.dropped += 1
         else:
-            self._same[key] = [_event(op, request, actor, ctx.touched, ctx.changes, request_id, "ok", ""), 1]
+            self._same[key] = [_event(op, request, actor, targets, {}, request_id, "ok", ""), 1]
 
     def _buffer(self, event: AuditEvent) -> None:
         if len(self._reads) >= _MAX_BUFFERED:

@@ -52,6 +52,11 @@ class Operation(msgspec.Struct, frozen=True):
     """Slow work (storage, the tracking server) done between two authorizations, outside the write transaction."""
 
     @property
+    def plain(self) -> bool:
+        """Its result follows from the actor, the request and the state of the database alone."""
+        return self.effect == "read" and self.record == "buffered" and self.prepare is None
+
+    @property
     def name(self) -> str:
         """The request's type in snake case: create_model, get_version_by_alias, ..."""
         return _snake(self.request.__name__)

@@ -1,5 +1,6 @@
 """Logs: JSON lines in production, coloured lines on a terminal. A message reads on its own; fields are for queries."""
 
+import asyncio
 import logging
 import sys
 import time
@@ -57,6 +58,8 @@ class _Access(msgspec.Struct):
 _line = msgspec.json.Encoder().encode
 _lines = False
 _second: list[Any] = [0, ""]
+_waiting: list[bytes] = []
+_TOGETHER_S = 0.02
 
 
 def access(request_id: str, method: str, path: str, status: int, duration_ms: float, actor: str, source: str) -> None:
@@ -71,8 +74,17 @@ def access(request_id: str, method: str, path: str, status: int, duration_ms: fl
     if int(now) != _second[0]:
         _second[:] = [int(now), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))]
     stamp = f"{_second[1]}.{int(now % 1 * 1000):03d}Z"
-    sys.stderr.buffer.write(_line(_Access(request_id, method, path, status, duration_ms, actor, source, stamp)) + b"\n")
-    sys.stderr.buffer.flush()
+    if not _waiting:
+        asyncio.get_running_loop().call_later(_TOGETHER_S, flush)
+    _waiting.append(_line(_Access(request_id, method, path, status, duration_ms, actor, source, stamp)))
+
+
+def flush() -> None:
+    """Write the access lines that wait: a system call a line would cost more than some answers do."""
+    if _waiting:
+        sys.stderr.buffer.write(b"\n".join((*_waiting, b"")))
+        sys.stderr.buffer.flush()
+        _waiting.clear()
 
 
 def _encode(value: Any, **_: Any) -> bytes:

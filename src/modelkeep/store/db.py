@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
 from importlib import resources
 from typing import Any, Protocol
@@ -28,6 +29,18 @@ class Tx(Protocol):
         ...
 
 
+class ReadTx(Tx, Protocol):
+    """What `Database.read` gives."""
+
+    def recall(self, key: Hashable) -> Any:
+        """What was kept under `key` by a transaction that saw this very state of the database; else None."""
+        ...
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Keep what follows from `key` and the state of the database alone, until that changes (by any process)."""
+        ...
+
+
 class WriteTx(Tx, Protocol):
     """A write transaction: commits when the block ends, leaves nothing when it raises."""
 
@@ -47,7 +60,11 @@ class Database(Protocol):
 
     async def close(self) -> None: ...
 
-    def read(self) -> AbstractAsyncContextManager[Tx]: ...
+    def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
+
+    def single(self) -> AbstractAsyncContextManager[Tx]:
+        """For one statement that reads: without the cost of a transaction around it."""
+        ...
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
 

@@ -1,7 +1,7 @@
 """PostgreSQL through psycopg: a pool, server-prepared statements, read-only transactions for reads."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,12 @@ class _Tx:
     async def scan(self, sql: str, /, **params: Any) -> list[Row]:
         return await self.all(sql, **params)
 
+    def recall(self, key: Hashable) -> None:
+        """Nothing: another node may have committed since, and only a statement could tell."""
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        pass
+
     async def run(self, sql: str, /, **params: Any) -> int:
         return (await self._execute(sql, params)).rowcount
 
@@ -80,7 +86,7 @@ class PostgresDatabase:
             await self._pool.close()
 
     @asynccontextmanager
-    async def _transaction(self, *, read_only: bool) -> AsyncGenerator[_Tx]:
+    async def _transaction(self, *, read_only: bool, single: bool = False) -> AsyncGenerator[_Tx]:
         import psycopg
         import psycopg_pool
 
@@ -88,6 +94,7 @@ class PostgresDatabase:
             raise Unavailable("The database is closed: the server is stopping.")
         try:
             async with self._pool.connection() as connection:
+                await connection.set_autocommit(single)
                 await connection.set_read_only(read_only)
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ if read_only else None)
                 yield _Tx(connection)
@@ -96,6 +103,9 @@ class PostgresDatabase:
 
     def read(self) -> Any:
         return self._transaction(read_only=True)
+
+    def single(self) -> Any:
+        return self._transaction(read_only=True, single=True)
 
     def write(self) -> Any:
         return self._transaction(read_only=False)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import Row, UniqueViolation
 
 _INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
+_KEPT, _SMALL = 4_000, 8_192  # rows and answers that a reader keeps, and characters of the longest row: some 32 MiB
 _BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
 
 
@@ -26,6 +27,57 @@ class _Tx:
 
     async def scan(self, sql: str, /, **params: Any) -> list[Row]:
         return await asyncio.to_thread(lambda: self._connection.execute(sql, params).fetchall())
+
+
+class _Reader:
+    """A connection for reading, and what was learned of the state of the database that it saw last."""
+
+    __slots__ = ("connection", "known", "state")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.known: dict[Hashable, Any] = {}
+        self.state = -1
+
+    def look(self) -> None:
+        """SQLite counts every commit, of whatever process, in `data_version`: nothing is answered from an older state."""
+        state = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        if state != self.state:
+            self.known.clear()
+            self.state = state
+
+
+class _ReadTx(_Tx):
+    """One snapshot. A row read of this very state is not read again: a busy alias asks for the same ones each time."""
+
+    def __init__(self, reader: _Reader) -> None:
+        super().__init__(reader.connection)
+        self._known = reader.known
+        self._small = True
+
+    async def all(self, sql: str, /, **params: Any) -> list[Row]:
+        self._small = False
+        return await super().all(sql, **params)
+
+    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+        self._small = False
+        return await super().scan(sql, **params)
+
+    async def one(self, sql: str, /, **params: Any) -> Row | None:
+        key = (sql, *params.values())
+        if (row := self._known.get(key)) is not None:
+            return row
+        row = await super().one(sql, **params)
+        self._small &= row is not None and sum(len(x) for x in row if isinstance(x, str)) < _SMALL
+        self.keep(key, row)
+        return row
+
+    def recall(self, key: Hashable) -> Any:
+        return self._known.get(key)
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        if self._small and len(self._known) < _KEPT:
+            self._known[key] = value
 
 
 class _WriteTx(_Tx):
@@ -59,20 +111,24 @@ def _integrity(error: sqlite3.IntegrityError) -> Exception:
 class _Reading:
     """A read transaction's block. A plain class: @asynccontextmanager costs as much as a statement, on every request."""
 
-    __slots__ = ("_connect", "_connection", "_idle")
+    __slots__ = ("_connect", "_idle", "_reader", "_snapshot")
 
-    def __init__(self, idle: list[sqlite3.Connection], connect: Callable[..., sqlite3.Connection]) -> None:
+    def __init__(self, idle: list[_Reader], connect: Callable[..., sqlite3.Connection], *, snapshot: bool) -> None:
         self._idle = idle
         self._connect = connect
+        self._snapshot = snapshot
 
-    async def __aenter__(self) -> _Tx:
-        self._connection = self._idle.pop() if self._idle else self._connect(query_only=True)
-        self._connection.execute("BEGIN")
-        return _Tx(self._connection)
+    async def __aenter__(self) -> _ReadTx:
+        self._reader = reader = self._idle.pop() if self._idle else _Reader(self._connect(query_only=True))
+        if self._snapshot:
+            reader.connection.execute("BEGIN")
+        reader.look()  # the first read of the transaction: its snapshot is of this state
+        return _ReadTx(reader)
 
     async def __aexit__(self, *_: object) -> None:
-        self._connection.execute("ROLLBACK")
-        self._idle.append(self._connection)
+        if self._snapshot:
+            self._reader.connection.execute("ROLLBACK")
+        self._idle.append(self._reader)
 
 
 class SqliteDatabase:
@@ -82,7 +138,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[_Reader] = []
         self._writer: sqlite3.Connection | None = None
         self._lock = asyncio.Lock()
 
@@ -91,7 +147,7 @@ class SqliteDatabase:
         self._writer.execute("PRAGMA journal_mode=WAL")
 
     async def close(self) -> None:
-        for connection in [*self._idle, *([self._writer] if self._writer else [])]:
+        for connection in [*(reader.connection for reader in self._idle), *([self._writer] if self._writer else [])]:
             connection.close()
         self._idle, self._writer = [], None
 
@@ -105,8 +161,11 @@ class SqliteDatabase:
             connection.execute("PRAGMA query_only=ON")
         return connection
 
-    def read(self) -> "_Reading":
-        return _Reading(self._idle, self._connect)
+    def read(self) -> _Reading:
+        return _Reading(self._idle, self._connect, snapshot=True)
+
+    def single(self) -> _Reading:
+        return _Reading(self._idle, self._connect, snapshot=False)
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[_WriteTx]:

@@ -1,6 +1,6 @@
 """The ASGI application: every request's way through id, route, sign-in, operation, answer, access log."""
 
-import secrets
+import random
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -17,9 +17,12 @@ from modelkeep.observe.logs import access, log
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.wire.identity import authenticate
-from modelkeep.wire.route import Renderer, Route, Router, read_fields
+from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
 
 NOBODY = Actor("", "", "")
+AT_ONCE = "modelkeep.at_once"
+_random = random.Random().getrandbits  # for request ids: told apart, not secret
+_READINGS, _LONG = 4_000, 1_000  # GETs kept, and bytes of a query that is not
 _TRACKED = ("/api/", "/ajax-api/", "/ml")
 
 
@@ -39,6 +42,7 @@ class App:
         self._engine = engine
         self._tracking = tracking
         self.router = Router(routes)
+        self._readings: dict[tuple[str, str, bytes], tuple[Any, Asked]] = {}
         # MLflow reads the workspace of a run from this header of any answer (wire: run_tracking_server_id).
         self._common = [(b"x-databricks-org-id", workspace_id.encode()), (b"x-content-type-options", b"nosniff")]
 
@@ -46,7 +50,7 @@ class App:
         if scope["type"] != "http":
             return
         started = time.perf_counter()
-        request = Request(scope, receive, secrets.token_hex(8))
+        request = Request(scope, receive, f"{_random(64):016x}")
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
         try:
@@ -88,13 +92,7 @@ class App:
     async def _answer(self, route: Route, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         if route.handler is not None:
             return await route.handler(request, actor, path)
-        body = b"" if request.method == "GET" else await request.body()
-        fields = read_fields(route, path, request.query_string, body, request.header(b"content-type"))
-        if route.read is not None:
-            asked = route.read(fields)
-        else:
-            assert route.read_request is not None
-            asked = route.read_request(fields, request)
+        fields, asked = await self._read(route, request, path)
         if isinstance(asked, msgspec.Struct):
             result = await self._engine.execute(actor, asked, request_id=request.id)
         else:
@@ -102,12 +100,34 @@ class App:
         answer: Any = {} if route.write is None else route.write(result, fields)
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
+    async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, Asked]:
+        """The wire struct, and what it asks of the core. The same GET means the same each time, and is read once."""
+        get = request.method == "GET"
+        key = (route.path, request.path, request.query_string)
+        if get and (known := self._readings.get(key)) is not None:
+            return known
+        body = b"" if get else await request.body()
+        fields = read_fields(route, path, request.query_string, body, request.header(b"content-type"))
+        if route.read is None:
+            assert route.read_request is not None
+            return fields, route.read_request(fields, request)
+        asked = route.read(fields)
+        if get and len(request.query_string) < _LONG:
+            if len(self._readings) >= _READINGS:
+                self._readings.clear()
+            self._readings[key] = fields, asked
+        return fields, asked
+
     async def _send(self, request: Request, response: Response, send: Send) -> None:
         headers = [*self._common, *response.headers]
         body = response.body
         length = len(body) if isinstance(body, bytes) else response.length
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
+        at_once = request.scope.get("extensions", {}).get(AT_ONCE)
+        if at_once is not None and isinstance(body, bytes):
+            at_once(response.status, headers, b"" if request.method == "HEAD" else body)
+            return
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if isinstance(body, bytes):
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})

@@ -14,7 +14,7 @@ _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
 async def authenticate(db: Database, request: Request) -> Actor:
     """Raises Unauthenticated, with what to do."""
     secret = _secret(request)
-    async with db.read() as tx:
+    async with db.single() as tx:
         actor = await principals.actor_of_token(tx, hash_token(secret), now_ms(), request.source)
     if isinstance(actor, str):
         raise Unauthenticated(f"{actor} {_HOW}")
