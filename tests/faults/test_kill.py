@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from live import free_port, server_environment, stop, tail, wait_until_healthy
 from world import MLMODEL
+
+pytest_plugins = ("backends",)
 
 ROUNDS = 5
 SECONDS = 1.5  # between a server's start and its end, at most
@@ -27,15 +30,18 @@ MODELS = ("prod.ml.a", "prod.ml.b")
 
 
 class Deployment:
-    """One data directory, served by one process after another on the same port."""
+    """One data directory (and database), served by one process after another on the same port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.database_url = database_url
+        self.database = folder / "data" / "modelkeep.db"
         self.port = free_port()
         self.host = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self.environment = server_environment(
-            folder / "data", self.port, MODELKEEP_WORKSPACE="0", MODELKEEP_LOG_LEVEL="warning"
-        )
+            folder / "data", self.port, MODELKEEP_WORKSPACE="0", MODELKEEP_LOG_LEVEL="warning",
+            MODELKEEP_DATABASE_URL=database_url,
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def served(self, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -54,6 +60,16 @@ class Deployment:
         return subprocess.run(
             [sys.executable, "-m", "modelkeep", *verb], env=self.environment, capture_output=True, text=True, timeout=60
         )
+
+    def end_leases(self) -> None:
+        """As if the minute of a dead worker's lease were over."""
+        statement = "UPDATE jobs SET lease_until = 0"
+        if self.database_url:
+            with psycopg.connect(self.database_url) as postgres:
+                postgres.execute(statement)
+            return
+        with contextlib.closing(sqlite3.connect(self.database)) as sqlite, sqlite:
+            sqlite.execute(statement)
 
     def token(self) -> str:
         line = next(line for line in self.run("env").stdout.splitlines() if "DATABRICKS_TOKEN" in line)
@@ -141,8 +157,12 @@ class Client(threading.Thread):
 
 
 @pytest.mark.timeout(280)
-def test_kill_minus_9_at_any_moment_loses_nothing_and_leaves_nothing(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_kill_minus_9_at_any_moment_loses_nothing_and_leaves_nothing(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    postgres = request.getfixturevalue("postgres") if database == "postgresql" else None
+    deployment = Deployment(tmp_path, postgres.new_database() if postgres else "")
     chance = random.Random(20260618)
     with deployment.served():
         token = deployment.token()
@@ -172,11 +192,7 @@ def test_kill_minus_9_at_any_moment_loses_nothing_and_leaves_nothing(tmp_path: P
     assert all(len(client.numbers) == len(set(client.numbers)) for client in clients), "a number was given twice"
     assert sum(len(client.ready) for client in clients) > 4, tail(deployment.log)
     time.sleep(1)
-    with sqlite3.connect(
-        tmp_path / "data" / "modelkeep.db"
-    ) as connection:  # as if the minute of a dead worker's lease were over
-        connection.execute("UPDATE jobs SET lease_until = 0")
-    connection.close()
+    deployment.end_leases()
     with deployment.served(MODELKEEP_PENDING_HOURS="0.0001"):
         _wait_until_idle(deployment, token)
         for client in clients:
