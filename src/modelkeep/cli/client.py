@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -63,14 +64,16 @@ def show(rows: list[dict[str, Any]] | dict[str, Any], columns: tuple[str, ...], 
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     listed = rows if isinstance(rows, list) else [rows]
-    cells = [[_cell(row.get(column)) for column in columns] for row in listed]
+    cells = [[_cell(column, row.get(column)) for column in columns] for row in listed]
     widths = [max([len(column), *(len(line[i]) for line in cells)]) for i, column in enumerate(columns)]
     for line in [[c.upper() for c in columns], *cells]:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cell(value: Any) -> str:
+def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, int) and (column == "at" or column.endswith("_at")):
+        return datetime.fromtimestamp(value / 1000, UTC).isoformat(" ", "seconds")[:19]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join(c if c.isprintable() else "?" for c in text)[:80]  # names may hold what a terminal would obey

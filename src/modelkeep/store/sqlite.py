@@ -11,7 +11,11 @@ from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import Row, UniqueViolation
 
 _INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
-_KEPT, _SMALL = 4_000, 8_192  # rows and answers that a reader keeps, and characters of the longest row: some 32 MiB
+_ROOM, _LARGE, _ENTRY = (
+    16 << 20,
+    64 << 10,
+    1 << 10,
+)  # characters that a reader keeps, those of one thing at most, and the least counted
 _BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
 
 
@@ -32,11 +36,12 @@ class _Tx:
 class _Reader:
     """A connection for reading, and what was learned of the state of the database that it saw last."""
 
-    __slots__ = ("connection", "known", "state")
+    __slots__ = ("connection", "known", "room", "state")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.known: dict[Hashable, Any] = {}
+        self.room = _ROOM
         self.state = -1
 
     def look(self) -> None:
@@ -44,6 +49,7 @@ class _Reader:
         state = self.connection.execute("PRAGMA data_version").fetchone()[0]
         if state != self.state:
             self.known.clear()
+            self.room = _ROOM
             self.state = state
 
 
@@ -52,32 +58,41 @@ class _ReadTx(_Tx):
 
     def __init__(self, reader: _Reader) -> None:
         super().__init__(reader.connection)
-        self._known = reader.known
-        self._small = True
+        self._reader = reader
+        self._read = 0
 
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
-        self._small = False
-        return await super().all(sql, **params)
+        rows = await super().all(sql, **params)
+        self._read += sum(map(_size, rows))
+        return rows
 
     async def scan(self, sql: str, /, **params: Any) -> list[Row]:
-        self._small = False
-        return await super().scan(sql, **params)
+        rows = await super().scan(sql, **params)
+        self._read += sum(map(_size, rows))
+        return rows
 
     async def one(self, sql: str, /, **params: Any) -> Row | None:
         key = (sql, *params.values())
-        if (row := self._known.get(key)) is not None:
+        if (row := self._reader.known.get(key)) is not None:
             return row
         row = await super().one(sql, **params)
-        self._small &= row is not None and sum(len(x) for x in row if isinstance(x, str)) < _SMALL
-        self.keep(key, row)
+        if row is not None:
+            self._read += _size(row)
+            self.keep(key, row)
         return row
 
     def recall(self, key: Hashable) -> Any:
-        return self._known.get(key)
+        return self._reader.known.get(key)
 
     def keep(self, key: Hashable, value: Any) -> None:
-        if self._small and len(self._known) < _KEPT:
-            self._known[key] = value
+        """Unless this transaction has read so much that the value may be large."""
+        if self._read <= _LARGE and self._reader.room > 0:
+            self._reader.room -= self._read + _ENTRY
+            self._reader.known[key] = value
+
+
+def _size(row: Row) -> int:
+    return sum(len(x) for x in row if isinstance(x, str))
 
 
 class _WriteTx(_Tx):
