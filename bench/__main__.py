@@ -13,7 +13,8 @@ from bench.program import Missing
 from bench.report import Row, machine, table
 
 MEASURES: dict[str, Callable[[Path], list[Row]]] = {
-    module.__name__.removeprefix("bench."): module.measure for module in (alias, scale, discovery, registering, files, copies, start)
+    module.__name__.removeprefix("bench."): module.measure
+    for module in (alias, scale, discovery, registering, files, copies, start)
 }
 
 

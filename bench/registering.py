@@ -114,4 +114,6 @@ def _seconds(server: Server) -> float:
     asked = urllib.request.Request(server.url + "/metrics", headers=dict(server.headers))
     with urllib.request.urlopen(asked) as answer:
         text = answer.read().decode()
-    return sum(float(value) for value in re.findall(r"^modelkeep_request_seconds_sum\{.*?\} (\S+)$", text, re.MULTILINE))
+    return sum(
+        float(value) for value in re.findall(r"^modelkeep_request_seconds_sum\{.*?\} (\S+)$", text, re.MULTILINE)
+    )

@@ -74,7 +74,11 @@ def replay(port: int, file: Path) -> None:
     async def answer(key: Key, headers: dict[str, str], body: bytes) -> Answer:
         answers = known.get(key)
         if not answers:
-            return 404, [("content-type", "application/json")], '{"error_code": "ENDPOINT_NOT_FOUND", "message": "not recorded"}'
+            return (
+                404,
+                [("content-type", "application/json")],
+                '{"error_code": "ENDPOINT_NOT_FOUND", "message": "not recorded"}',
+            )
         return answers[0] if len(answers) == 1 else answers.pop(0)
 
     _serve(port, answer)
