@@ -1,5 +1,6 @@
-"""`unitycatalog-client` against the native routes, whose answers its classes must accept."""
+"""`unitycatalog-client`, and an old databricks-sdk, against the native routes, whose answers its classes must accept."""
 
+import sys
 from pathlib import Path
 
 import httpx
@@ -26,3 +27,14 @@ def test_unitycatalog_client(server: Server, catalog: str, version: str) -> None
     server.face_b("POST", "model-versions/finalize", {"name": ready, "version": "1"}).raise_for_status()
     allow(server, user, "function", ready, "EXECUTE", "MANAGE", "APPLY_TAG")
     succeeded(run(server, HERE.parent / "native" / "oss.py", catalog, user, ready, python=python))
+
+
+@pytest.mark.parametrize("version", ["0.30", "newest"])
+def test_databricks_sdk(server: Server, catalog: str, version: str) -> None:
+    python = ENVIRONMENTS / f"sdk-{version}" / "bin" / "python" if version != "newest" else Path(sys.executable)
+    assert python.exists(), f"There is no client sdk-{version} yet: `make test-clients` installs it."
+    model = f"{catalog}.ml_team.versioned"
+    server.face_b("POST", "registered-models/create", {"name": model}).raise_for_status()
+    for _ in range(2):
+        server.face_b("POST", "model-versions/create", {"name": model, "source": "models:/m-1"}).raise_for_status()
+    succeeded(run(server, HERE.parent / "native" / "sdk.py", catalog, model, python=python))

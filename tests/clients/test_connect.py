@@ -1,0 +1,30 @@
+"""Each snippet of the page "Connect your client" that the newest clients run; tests/clients/old has the others."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from connect import run, sections
+from live import Server, new_catalog, running_server
+
+pytestmark = pytest.mark.clients
+NEWEST = ("MLflow 3", "MLflow 3.15 and newer, native Unity Catalog REST", "databricks-sdk", "curl")
+OLD = ("MLflow 2.13 to 2.22", "mlflow-skinny", "unitycatalog-client", "databricks-cli 0.18")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own: the page's names are the same for all its sections."""
+    with running_server(tmp_path_factory.mktemp("connect")) as server:
+        new_catalog(server, name="prod")
+        yield server
+
+
+def test_every_section_is_run_somewhere() -> None:
+    assert set(sections()) == {*NEWEST, *OLD}
+
+
+@pytest.mark.parametrize("title", NEWEST)
+def test_snippet(site: Server, title: str) -> None:
+    run(site, title, Path(sys.executable).parent)

@@ -1,0 +1,32 @@
+"""The page "Connect your client", cut into its sections: settings, and lines to run."""
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from live import Server
+
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "connect.md"
+_BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def sections() -> dict[str, str]:
+    """Title -> text."""
+    _, *parts = re.split(r"^## (.+)$", PAGE.read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def run(server: Server, title: str, programs: Path, settings: dict[str, str] | None = None) -> str:
+    """What the section's lines print, run in a fresh shell whose first programs are those of this folder."""
+    lines = ["set -e"]
+    for language, code in _BLOCK.findall(sections()[title]):
+        lines.append(f"python - <<'END_OF_SNIPPET'\n{code}END_OF_SNIPPET" if language == "python" else code)
+    environment = server.env() | (settings or {}) | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    with tempfile.TemporaryDirectory() as cwd:
+        done = subprocess.run(
+            ["bash", "-c", "\n".join(lines)], env=environment, cwd=cwd, capture_output=True, text=True, timeout=240
+        )
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-5000:]}"
+    return done.stdout
