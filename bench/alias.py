@@ -9,9 +9,20 @@ from bench import load
 from bench.program import Server, mlflow, modelkeep, processor_seconds
 from bench.report import Row, at_least, known
 
-ALIAS = "/api/2.0/mlflow/unity-catalog/registered-models/alias?name=main.default.m&alias=champion"
+FACE, MLFLOW_FACE = "/api/2.0/mlflow/unity-catalog", "/api/2.0/mlflow"
+ALIAS = f"{FACE}/registered-models/alias?name=main.default.m&alias=champion"
 NOTHING = "/api/2.0/preview/scim/v2/Me"
-MLFLOW_ALIAS = "/api/2.0/mlflow/registered-models/alias?name=m&alias=champion"
+MLFLOW_ALIAS = f"{MLFLOW_FACE}/registered-models/alias?name=m&alias=champion"
+READS = (
+    ("get a version", "/model-versions/get?name=main.default.m&version=1", "/model-versions/get?name=m&version=1", 40.0),
+    (
+        "a page of 20 models", "/registered-models/search?max_results=20",
+        "/registered-models/search?max_results=20", 60.0,
+    ),
+)  # fmt: skip
+"""What is asked, of us and of the peer, and how many times its rate is promised"""
+OTHERS = 29
+"""models beside the first"""
 ROUNDS = 7
 SECONDS = 2
 
@@ -21,6 +32,7 @@ def measure(folder: Path) -> list[Row]:
         register(ours)
         register_mlflow(theirs)
         rounds = [_round(ours, theirs) for _ in range(ROUNDS)]
+        others = [_compared(ours, theirs, *read) for read in READS]
     alias, nothing, peer = (list(column) for column in zip(*rounds, strict=True))
     rate, cost = _rate(alias), _cost(alias)
     what = f"get by alias, {load.CONNECTIONS} connections"
@@ -33,7 +45,14 @@ def measure(folder: Path) -> list[Row]:
         known(
             "the same, processor time", f"{cost:,.0f} µs", f"`mlflow server`: {_cost(peer):,.0f} µs", _cost(peer) / cost
         ),
+        *others,
     ]
+
+
+def _compared(ours: Server, theirs: Server, what: str, path: str, peer: str, bound: float) -> Row:
+    rounds = [(_ask(ours, FACE + path), _ask(theirs, MLFLOW_FACE + peer)) for _ in range(3)]
+    one, other = (_rate(column) for column in zip(*rounds, strict=True))
+    return at_least(what, f"{one:,.0f}/s", f"`mlflow server`: {other:,.0f}/s", one / other, bound)
 
 
 @dataclass(frozen=True)
@@ -64,17 +83,21 @@ def _cost(done: Sequence[Done]) -> float:
 
 def register(server: Server) -> None:
     """The model main.default.m, with one version whose alias is champion."""
-    face = "/api/2.0/mlflow/unity-catalog"
+    face = FACE
     server.call("POST", f"{face}/registered-models/create", {"name": "main.default.m"})
     server.call("POST", f"{face}/model-versions/create", {"name": "main.default.m", "source": "local"})
     server.call(
         "POST", f"{face}/registered-models/alias", {"name": "main.default.m", "alias": "champion", "version": "1"}
     )
+    for number in range(OTHERS):
+        server.call("POST", f"{face}/registered-models/create", {"name": f"main.default.other{number}"})
 
 
 def register_mlflow(server: Server) -> None:
     """The same in MLflow's own registry."""
-    face = "/api/2.0/mlflow"
+    face = MLFLOW_FACE
     server.call("POST", f"{face}/registered-models/create", {"name": "m"})
     server.call("POST", f"{face}/model-versions/create", {"name": "m", "source": "s3://bucket/m"})
     server.call("POST", f"{face}/registered-models/alias", {"name": "m", "alias": "champion", "version": "1"})
+    for number in range(OTHERS):
+        server.call("POST", f"{face}/registered-models/create", {"name": f"other{number}"})

@@ -32,7 +32,20 @@ def measure(folder: Path) -> list[Row]:
             (seed.TEAM, "EXECUTE on one schema of ten models"),
         ):
             rows.append(_page(one, two, f"a page of 100 models, {who}", (bearer(reader.token), bearer(reader.token))))
+        rows.append(_depth(two))
     return rows
+
+
+def _depth(server: Server) -> Row:
+    """The first page against one that begins behind 99,000 models, in the same registry."""
+    path, token = f"{FACE}/search?max_results=", ""
+    for _ in range(99):
+        token = server.call("GET", f"{path}1000&page_token={token}")["next_page_token"]
+    first, deep = (
+        [load.request(f"{path}{size}{more}", server.headers) for size in PAGES] for more in ("", f"&page_token={token}")
+    )
+    one, two = load.paired_medians((server.port, first), (server.port, deep))
+    return at_most("a page behind 99,000 models", _ms(two), f"the first page: {_ms(one)}", two / one, 1.3)
 
 
 def _seeded(data: Path, size: Size) -> Path:
