@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TEST_PROCESSES ?= 2
 UV := .tools/bin/uv
-RUN_EXTRAS := --extra workspace --extra postgres --extra s3
+RUN_EXTRAS := --extra workspace --extra postgres --extra s3 --extra docs
 OLD_CLIENTS := 3.0 2.22 2.16 skinny sdk-0.30 databricks-cli-0.18 unitycatalog-0.4 unitycatalog-0.7
 
 # The machine's own Python is enough; nothing but PyPI is asked for anything.

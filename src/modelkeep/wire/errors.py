@@ -6,7 +6,7 @@ counts as 500, CATALOG_DOES_NOT_EXIST and RESOURCE_LIMIT_EXCEEDED among them. So
 Only 400, 401, 403, 404, 409, 429 and 503 leave this server on purpose: clients retry 405, 413, 422 and 500 for minutes.
 """
 
-from typing import Any
+from typing import TypedDict
 
 from modelkeep.core.errors import AlreadyExists, NotEmpty, RegistryError
 
@@ -20,7 +20,14 @@ _MAX_MESSAGE = 2_000  # characters
 _KINDS = ("CATALOG", "SCHEMA", "METASTORE")  # with codes of their own, on routes that only databricks-sdk calls
 
 
-def databricks(error: RegistryError) -> tuple[int, dict[str, Any]]:
+class Error(TypedDict):
+    """A refusal: a code, and one sentence that says what to do."""
+
+    error_code: str
+    message: str
+
+
+def databricks(error: RegistryError) -> tuple[int, Error]:
     """For the Databricks faces: legacy Unity Catalog, native Unity Catalog, Files API, tracking."""
     code = error.code
     if error.kind in _KINDS:

@@ -1,6 +1,5 @@
 """Modelkeep's own acts (/api/modelkeep/v1), and the few account routes that clients call: discovery, Me, telemetry."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -8,12 +7,14 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
-from modelkeep.core.model import LineageEdge, ModelVersion, Page, Securable, Token
+from modelkeep.core.model import LineageEdge, ModelVersion, Page, Principal, Securable, Token
 from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
 from modelkeep.core.ops import audit, catalogs, grants, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
+from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
+from modelkeep.wire.console import answers
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import NoFields, Route
 
@@ -105,18 +106,38 @@ def _securable(kind: str, text: str) -> FullName:
     return METASTORE if parsed is Kind.METASTORE else parse_full_name(text, parsed)
 
 
-def _list(key: str) -> Callable[[Any, Any], Any]:
-    return lambda result, _: {key: [msgspec.to_builtins(item) for item in result]}
+def _principal(principal: Principal, _: Any) -> Principal:
+    return principal
 
 
-def _token_info(token: Token) -> dict[str, Any]:
+def _principals(found: list[Principal], _: Any) -> answers.Principals:
+    return {"principals": found}
+
+
+def _members(found: list[Principal], _: Any) -> answers.Members:
+    return {"members": found}
+
+
+def _jobs(found: list[Job], _: Any) -> answers.Jobs:
+    return {"jobs": found}
+
+
+def _explanation(explanation: grants.Explanation, _: Any) -> grants.Explanation:
+    return explanation
+
+
+def _tokens(found: list[Token], _: Any) -> answers.Tokens:
+    return {"tokens": [_token_info(token) for token in found]}
+
+
+def _token_info(token: Token) -> answers.TokenInfo:
     return {
         "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
     }  # fmt: skip
 
 
-def version_info(v: ModelVersion, _: Any = None) -> dict[str, Any]:
+def version_info(v: ModelVersion, _: Any = None) -> answers.VersionInfo:
     return {
         "full_name": v.model, "version": v.version, "status": v.status, "source": v.source, "run_id": v.run_id,
         "comment": v.comment, "created_at": v.created_at, "created_by": v.created_by, "model_id": v.logged_model_id,
@@ -124,24 +145,22 @@ def version_info(v: ModelVersion, _: Any = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _edges(result: list[LineageEdge] | Page[LineageEdge], _: Any) -> Any:
-    found = result.items if isinstance(result, Page) else result
-    return {"lineage": [msgspec.to_builtins(edge) for edge in found]}
+def _edges(result: list[LineageEdge] | Page[LineageEdge], _: Any) -> answers.Lineage:
+    return {"lineage": list(result.items) if isinstance(result, Page) else result}
 
 
-def _events(result: Page[AuditEvent], _: Any) -> Any:
+def _events(result: Page[AuditEvent], _: Any) -> answers.AuditPage:
     return {"events": [_event(e) for e in result.items], "next_page_token": result.next_token}
 
 
-def _event(event: AuditEvent) -> dict[str, Any]:
-    return {
-        **msgspec.to_builtins(event),
-        "request": msgspec.json.decode(event.request),
-        "changes": msgspec.json.decode(event.changes),
-    }
+def _event(event: AuditEvent) -> answers.AuditRecord:
+    told: answers.AuditRecord = msgspec.to_builtins(event)
+    told["request"] = msgspec.json.decode(event.request)
+    told["changes"] = msgspec.json.decode(event.changes)
+    return told
 
 
-def _me(me: principals.Me, _: Any) -> Any:
+def _me(me: principals.Me, _: Any) -> answers.ScimUser:
     """SCIM, as `mlflow.login()` and databricks-sdk read it."""
     p = me.principal
     return {
@@ -151,7 +170,7 @@ def _me(me: principals.Me, _: Any) -> Any:
     }  # fmt: skip
 
 
-def _new_token(made: principals.NewToken, _: Any) -> Any:
+def _new_token(made: principals.NewToken, _: Any) -> answers.NewToken:
     return {"token_value": made.token, "token_info": _token_info(made.info)}
 
 
@@ -185,16 +204,16 @@ def _principal_routes() -> list[Route]:
         found += [
             Route("POST", base, NewPrincipal,
                   lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
-                  lambda p, _: msgspec.to_builtins(p)),
-            Route("GET", base, NoFields, lambda _, kind=kind: principals.ListPrincipals(kind), _list("principals")),
+                  _principal),
+            Route("GET", base, NoFields, lambda _, kind=kind: principals.ListPrincipals(kind), _principals),
             Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal, lambda f: principals.SetActive(f.principal, f.active),
-                  lambda p, _: msgspec.to_builtins(p)),
+                  _principal),
             Route("DELETE", f"{base}/{{principal}}", PrincipalName, lambda f: principals.DeletePrincipal(f.principal)),
         ]  # fmt: skip
     members = f"{V1}/groups/{{principal}}/members"
     return [
         *found,
-        Route("GET", members, PrincipalName, lambda f: principals.ListMembers(f.principal), _list("members")),
+        Route("GET", members, PrincipalName, lambda f: principals.ListMembers(f.principal), _members),
         Route("PUT", f"{members}/{{member}}", Member, lambda f: principals.AddMember(f.principal, f.member)),
         Route("DELETE", f"{members}/{{member}}", Member, lambda f: principals.RemoveMember(f.principal, f.member)),
     ]
@@ -224,7 +243,7 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         metrics.ignored_keys.set(wire_route.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
-    def assignment(metastore: Securable, _: Any) -> Any:
+    def assignment(metastore: Securable, _: Any) -> answers.Assignment:
         return {"metastore_id": metastore.id, "workspace_id": int(workspace_id), "default_catalog_name": "main"}
 
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
@@ -239,15 +258,13 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
-        Route("GET", f"{V1}/explain", Explain, _explain,
-              lambda e, _: msgspec.to_builtins(e)),
+        Route("GET", f"{V1}/explain", Explain, _explain, _explanation),
         Route("GET", f"{V1}/audit", Audit, _find_audit, _events),
         Route("GET", f"{V1}/activity/{{securable_type}}/{{full_name}}", Activity,
               lambda f: audit.GetActivity(_securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
-        Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _list("jobs")),
+        Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
-        Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal),
-              lambda r, _: {"tokens": [_token_info(t) for t in r]}),
+        Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         *_principal_routes(),
     ]  # fmt: skip

@@ -16,7 +16,8 @@ from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
 from modelkeep.core.ops import files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
-from modelkeep.wire.errors import databricks
+from modelkeep.wire.errors import Error, databricks
+from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content, entity_tag
 from modelkeep.wire.files.places import Places, Target, locate
 from modelkeep.wire.files.urls import OBJECTS, ObjectUrl, Urls, full_name
@@ -77,10 +78,10 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None, address
     return [*(Route(method, path, handler=handler, render=render) for method, path, handler in handlers), *signed]
 
 
-def render(error: RegistryError) -> tuple[int, dict[str, Any]]:
+def render(error: RegistryError) -> tuple[int, Error]:
     """Clients test for the word NOT_FOUND to tell a file from a directory."""
     status, body = databricks(error)
-    return (status, body | {"error_code": "NOT_FOUND"}) if isinstance(error, NotFound) else (status, body)
+    return status, {**body, "error_code": "NOT_FOUND"} if isinstance(error, NotFound) else body
 
 
 async def _fields(shape: type[Any], request: Request) -> Any:
@@ -224,10 +225,10 @@ class Files:
             uploads.VendParts, upload_id=fields.session_token, first=fields.start_part_number, count=fields.count
         )
         vended: Sequence[Vended] = await self._do(request, actor, asked)
-        urls = list[dict[str, Any]]()
+        urls = list[answers.PartUrl]()
         for number, one in enumerate(vended, fields.start_part_number):
             url = self._url(request, actor, "PUT", asked, one, upload_id=asked.upload_id, part=number)
-            urls.append(_shown(url) | {"part_number": number})
+            urls.append({**_shown(url), "part_number": number})
         return json_response({"upload_part_urls": urls})
 
     async def create_abort_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
@@ -252,10 +253,17 @@ def _check_whole(request: Request) -> None:
         raise InvalidArgument("A file is sent whole. Leave out Content-Range, or use a multipart upload.")
 
 
-def _shown(url: SignedUrl) -> dict[str, Any]:
+def _shown(url: SignedUrl) -> answers.Url:
     return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
 
 
-def _entry(directory: str, entry: files.Entry) -> dict[str, Any]:
-    shown = {"path": f"{directory}/{entry.name}", "name": entry.name, "is_directory": entry.is_directory}
-    return shown if entry.is_directory else shown | {"file_size": entry.size, "last_modified": entry.modified_at}
+def _entry(directory: str, entry: files.Entry) -> answers.Entry:
+    shown: answers.Entry = {
+        "path": f"{directory}/{entry.name}",
+        "name": entry.name,
+        "is_directory": entry.is_directory,
+    }
+    if not entry.is_directory:
+        shown["file_size"] = entry.size
+        shown["last_modified"] = entry.modified_at
+    return shown

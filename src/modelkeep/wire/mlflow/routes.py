@@ -11,7 +11,7 @@ from modelkeep.core.names import parse_version
 from modelkeep.core.ops import catalogs, finalize, lineage, models, search, versions
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
-from modelkeep.wire.mlflow import shapes
+from modelkeep.wire.mlflow import answers, shapes
 from modelkeep.wire.models import location, model_name, new_model_name, source_model
 from modelkeep.wire.route import NoFields, Route
 
@@ -142,27 +142,27 @@ def _delete_version_tag(f: shapes.DeleteVersionTag) -> models.ChangeTags:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def _model(result: RegisteredModel, _: Any) -> Any:
+def _model(result: RegisteredModel, _: Any) -> answers.OneModel:
     return {"registered_model": shapes.model(result)}
 
 
-def _models(result: Page[Securable], _: Any) -> Any:
+def _models(result: Page[Securable], _: Any) -> answers.Models:
     return {"registered_models": [shapes.model_brief(m) for m in result.items], "next_page_token": result.next_token}
 
 
-def _one_version(result: ModelVersion, _: Any) -> Any:
+def _one_version(result: ModelVersion, _: Any) -> answers.OneVersion:
     return {"model_version": shapes.version(result)}
 
 
-def _versions(result: Page[ModelVersion], _: Any) -> Any:
+def _versions(result: Page[ModelVersion], _: Any) -> answers.Versions:
     return {"model_versions": [shapes.version_brief(v) for v in result.items], "next_page_token": result.next_token}
 
 
-def _location(result: ModelVersion, _: Any) -> Any:
+def _location(result: ModelVersion, _: Any) -> answers.ArtifactUri:
     return {"artifact_uri": location(result.model, result.version)}
 
 
-def _default_storage(result: ModelVersion, _: Any) -> Any:
+def _default_storage(result: ModelVersion, _: Any) -> answers.Credentials:
     # DEFAULT_STORAGE makes the client (2.13.1 and newer) ask for presigned URLs, whatever lies behind them.
     from modelkeep.store.db import now_ms
 
@@ -172,6 +172,10 @@ def _default_storage(result: ModelVersion, _: Any) -> Any:
 def routes(files_api: bool) -> list[Route]:
     """All 23 routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs."""
     rm, mv = f"{PREFIX}/registered-models", f"{PREFIX}/model-versions"
+
+    def probed(_: Any, __: Any) -> answers.ArtifactRepository:
+        return {"is_databricks_sdk_models_artifact_repository_enabled": files_api}
+
     probe = f"{rm}:is-databricks-sdk-models-artifact-repository-enabled"
     return [
         Route("POST", f"{rm}/create", shapes.CreateModel, _create_model, _model),
@@ -195,8 +199,5 @@ def routes(files_api: bool) -> list[Route]:
         Route("POST", f"{mv}/emit-lineage", shapes.EmitLineage, _emit_lineage),
         Route("POST", f"{mv}/set-tag", shapes.SetVersionTag, _set_version_tag),
         Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, _delete_version_tag),
-        Route(
-            "GET", probe, NoFields, lambda _: catalogs.GetMetastore(),
-            lambda _, __: {"is_databricks_sdk_models_artifact_repository_enabled": files_api},
-        ),
+        Route("GET", probe, NoFields, lambda _: catalogs.GetMetastore(), probed),
     ]  # fmt: skip

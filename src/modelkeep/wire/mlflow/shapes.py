@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable
+from modelkeep.wire.mlflow import answers
 from modelkeep.wire.models import Id, Tag, location
 
 
@@ -116,11 +117,11 @@ class EmitLineage(msgspec.Struct, frozen=True):
     model_version_lineage_info: dict[str, Any] = {}
 
 
-def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+def tag_list(tags: dict[str, str]) -> list[answers.KeyValue]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def model(entity: RegisteredModel) -> dict[str, Any]:
+def model(entity: RegisteredModel) -> answers.RegisteredModel:
     """A RegisteredModel message."""
     message = model_brief(entity.securable)
     message["aliases"] = [{"alias": alias, "version": str(number)} for alias, number in entity.aliases.items()]
@@ -128,7 +129,7 @@ def model(entity: RegisteredModel) -> dict[str, Any]:
     return message
 
 
-def model_brief(securable: Securable) -> dict[str, Any]:
+def model_brief(securable: Securable) -> answers.RegisteredModel:
     """Without aliases and tags, as in search results: the client drops them there."""
     job = securable.spec.get("deployment_job_id", "")
     return {
@@ -142,7 +143,7 @@ def model_brief(securable: Securable) -> dict[str, Any]:
     }
 
 
-def version(entity: ModelVersion) -> dict[str, Any]:
+def version(entity: ModelVersion) -> answers.ModelVersion:
     """A ModelVersion message. `version` is a string in this dialect."""
     message = version_brief(entity)
     message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
@@ -152,7 +153,7 @@ def version(entity: ModelVersion) -> dict[str, Any]:
     return message
 
 
-def version_brief(entity: ModelVersion) -> dict[str, Any]:
+def version_brief(entity: ModelVersion) -> answers.ModelVersion:
     return {
         "name": entity.model,
         "version": str(entity.version),

@@ -1,10 +1,9 @@
 """How a failure looks to clients of open-source Unity Catalog: its `details`, under error codes that MLflow reads."""
 
-from typing import Any
-
 from modelkeep.core import errors
 from modelkeep.core.errors import RegistryError
 from modelkeep.wire.errors import harmless
+from modelkeep.wire.unity.answers import ErrorInfo, OssError
 
 _REASONS: tuple[tuple[type[RegistryError], str], ...] = (
     (errors.NotFound, "NOT_FOUND"),
@@ -22,7 +21,7 @@ _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _OF_ITS_OWN = ("CATALOG", "SCHEMA")
 
 
-def oss(error: RegistryError) -> tuple[int, dict[str, Any]]:
+def oss(error: RegistryError) -> tuple[int, OssError]:
     """`error_code` is MLflow's word, which its `uc:` client knows; open-source Unity Catalog's own is in `details`."""
     reason = next((word for kind, word in _REASONS if isinstance(error, kind)), "INTERNAL")
     message = error.message
@@ -30,5 +29,5 @@ def oss(error: RegistryError) -> tuple[int, dict[str, Any]]:
         message = f"NOT_FOUND: {message}"  # clients look for the word in the text of the exception
         if error.kind in _OF_ITS_OWN:
             reason = f"{error.kind}_NOT_FOUND"
-    detail: dict[str, Any] = {"@type": _ERROR_INFO, "reason": reason, "domain": "unitycatalog", "metadata": {}}
+    detail: ErrorInfo = {"@type": _ERROR_INFO, "reason": reason, "domain": "unitycatalog", "metadata": {}}
     return error.status, {"error_code": error.code, "message": harmless(message), "details": [detail]}

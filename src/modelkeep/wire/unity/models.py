@@ -12,6 +12,7 @@ from modelkeep.core.ops import catalogs, models, versions
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.models import Id, Tag, location, model_in, model_name, new_model_name
 from modelkeep.wire.route import Route
+from modelkeep.wire.unity.answers import ModelAlias, RegisteredModelInfo, RegisteredModelPage
 from modelkeep.wire.unity.versions import one_version
 
 PREFIX = "/api/2.1/unity-catalog"
@@ -142,7 +143,7 @@ def _by_alias(f: Alias) -> versions.GetVersionByAlias:
     return versions.GetVersionByAlias(model_name(f.full_name), f.alias)
 
 
-def brief(model: Securable, metastore_id: str, *, browse_only: bool = False) -> dict[str, Any]:
+def brief(model: Securable, metastore_id: str, *, browse_only: bool = False) -> RegisteredModelInfo:
     """A RegisteredModelInfo as lists hold it, and all of it that BROWSE alone shows."""
     catalog, schema, name = model.full_name.split(".")
     return {
@@ -154,7 +155,7 @@ def brief(model: Securable, metastore_id: str, *, browse_only: bool = False) -> 
     }  # fmt: skip
 
 
-def info(model: Securable, metastore_id: str) -> dict[str, Any]:
+def info(model: Securable, metastore_id: str) -> RegisteredModelInfo:
     """A RegisteredModelInfo without its aliases."""
     job = model.spec.get("deployment_job_id", "")
     return {
@@ -164,7 +165,7 @@ def info(model: Securable, metastore_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def alias_info(model: str, alias: str, version: int) -> dict[str, Any]:
+def alias_info(model: str, alias: str, version: int) -> ModelAlias:
     catalog, schema, name = model.split(".")
     return {
         "alias_name": alias, "version_num": version, "catalog_name": catalog, "schema_name": schema, "model_name": name,
@@ -172,26 +173,26 @@ def alias_info(model: str, alias: str, version: int) -> dict[str, Any]:
 
 
 def routes(metastore_id: str) -> list[Route]:
-    def whole(result: RegisteredModel | Securable, _: Any) -> Any:
+    def whole(result: RegisteredModel | Securable, _: Any) -> RegisteredModelInfo:
         if isinstance(result, Securable):
             return info(result, metastore_id)
         aliases = [alias_info(result.securable.full_name, *alias) for alias in result.aliases.items()]
         return {**info(result.securable, metastore_id), "aliases": aliases}
 
-    def asked(result: RegisteredModel | Browsed[RegisteredModel], f: GetModel) -> Any:
+    def asked(result: RegisteredModel | Browsed[RegisteredModel], f: GetModel) -> RegisteredModelInfo:
         model = result.entity if isinstance(result, Browsed) else result
         if isinstance(result, Browsed) and result.only:
             return brief(model.securable, metastore_id, browse_only=True)
         return whole(model if f.include_aliases else model.securable, f)
 
-    def page(result: Page[Securable | Browsed[Securable]], _: Any) -> Any:
+    def page(result: Page[Securable | Browsed[Securable]], _: Any) -> RegisteredModelPage:
         items = [
             brief(m.entity, metastore_id, browse_only=m.only) if isinstance(m, Browsed) else brief(m, metastore_id)
             for m in result.items
         ]
         return {"registered_models": items, "next_page_token": result.next_token or None}
 
-    def alias(_: Any, f: SetAlias) -> Any:
+    def alias(_: Any, f: SetAlias) -> ModelAlias:
         return alias_info(str(model_name(f.full_name)), f.alias, parse_version(f.version_num))
 
     one, by_alias = f"{MODELS}/{{full_name}}", f"{MODELS}/{{full_name}}/aliases/{{alias}}"

@@ -11,6 +11,7 @@ from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import catalogs, grants
 from modelkeep.wire.route import NoFields, Route
+from modelkeep.wire.unity import answers
 
 PREFIX = "/api/2.1/unity-catalog"
 
@@ -132,21 +133,21 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     return [*asked, get(name)]
 
 
-def catalog_info(c: Securable, metastore_id: str) -> dict[str, Any]:
+def catalog_info(c: Securable, metastore_id: str) -> answers.CatalogInfo:
     return {
         **_info(c, metastore_id), "catalog_type": "MANAGED_CATALOG", "isolation_mode": "OPEN",
         "securable_kind": "CATALOG_STANDARD", "accessible_in_current_workspace": True,
     }  # fmt: skip
 
 
-def schema_info(s: Securable, metastore_id: str) -> dict[str, Any]:
+def schema_info(s: Securable, metastore_id: str) -> answers.SchemaInfo:
     return {
         **_info(s, metastore_id), "catalog_name": s.full_name.partition(".")[0], "catalog_type": "MANAGED_CATALOG",
         "schema_id": s.id,
     }  # fmt: skip
 
 
-def _info(x: Securable, metastore_id: str) -> dict[str, Any]:
+def _info(x: Securable, metastore_id: str) -> answers.ContainerInfo:
     return {
         "name": x.name, "full_name": x.full_name, "comment": x.comment, "owner": x.owner, "id": x.id,
         "metastore_id": metastore_id, "created_at": x.created_at, "created_by": x.created_by, "updated_at": x.updated_at,
@@ -155,19 +156,20 @@ def _info(x: Securable, metastore_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def assignments(found: list[Grant]) -> dict[str, Any]:
+def assignments(found: list[Grant], _: Any = None) -> answers.Permissions:
     by_principal: dict[str, list[str]] = {}
     for grant in found:
         by_principal.setdefault(grant.principal, []).append(grant.privilege)
     return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
 
 
-def effective_assignments(found: list[Grant]) -> dict[str, Any]:
-    by_principal: dict[str, list[dict[str, str]]] = {}
+def effective_assignments(found: list[Grant], _: Any = None) -> answers.EffectivePermissions:
+    by_principal: dict[str, list[answers.EffectivePrivilege]] = {}
     for grant in found:
-        privilege = {"privilege": grant.privilege}
+        privilege: answers.EffectivePrivilege = {"privilege": grant.privilege}
         if grant.from_kind:
-            privilege |= {"inherited_from_type": grant.from_kind, "inherited_from_name": grant.from_name}
+            privilege["inherited_from_type"] = grant.from_kind
+            privilege["inherited_from_name"] = grant.from_name
         by_principal.setdefault(grant.principal, []).append(privilege)
     return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
 
@@ -196,28 +198,28 @@ def routes(metastore_id: str) -> list[Route]:
     def change(f: ChangePermissions) -> grants.ChangeGrants:
         return grants.ChangeGrants(on(f), tuple(grants.Change(c.principal, c.add, c.remove) for c in f.changes))
 
-    def changed(found: list[Grant], f: ChangePermissions) -> Any:
+    def changed(found: list[Grant], f: ChangePermissions) -> answers.Permissions:
         return {} if f.omit_permissions_in_response else assignments(found)
 
-    def catalog(c: Securable, _: Any) -> Any:
+    def catalog(c: Securable, _: Any) -> answers.CatalogInfo:
         return catalog_info(c, metastore_id)
 
-    def schema(s: Securable, _: Any) -> Any:
+    def schema(s: Securable, _: Any) -> answers.SchemaInfo:
         return schema_info(s, metastore_id)
 
-    def catalog_page(result: Page[Securable], _: Any) -> Any:
+    def catalog_page(result: Page[Securable], _: Any) -> answers.CatalogPage:
         return {
             "catalogs": [catalog_info(c, metastore_id) for c in result.items],
             "next_page_token": result.next_token or None,
         }
 
-    def schema_page(result: Page[Securable], _: Any) -> Any:
+    def schema_page(result: Page[Securable], _: Any) -> answers.SchemaPage:
         return {
             "schemas": [schema_info(s, metastore_id) for s in result.items],
             "next_page_token": result.next_token or None,
         }
 
-    def summary(m: Securable, _: Any) -> Any:
+    def summary(m: Securable, _: Any) -> answers.MetastoreSummary:
         return {
             "metastore_id": m.id, "name": m.name, "owner": m.owner, "created_at": m.created_at, "created_by": m.created_by,
             "updated_at": m.updated_at, "updated_by": m.updated_by, "cloud": "self-hosted", "region": "local",
@@ -236,9 +238,9 @@ def routes(metastore_id: str) -> list[Route]:
         Route("GET", f"{s}/{{full_name}}", One, lambda f: catalogs.GetSchema(_schema(f.full_name)), schema),
         Route("PATCH", f"{s}/{{full_name}}", Update, lambda f: _update(Kind.SCHEMA, f), schema),
         Route("DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)),
-        Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, lambda r, _: assignments(r)),
+        Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, assignments),
         Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
         Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective,
-              lambda r, _: effective_assignments(r)),
+              effective_assignments),
         Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), summary),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, parse_full_name, parse_version
 from modelkeep.core.ops import catalogs, models
 from modelkeep.wire.route import Route
+from modelkeep.wire.unity.answers import TagAssignment, TagAssignmentPage
 
 PREFIX = "/api/2.1/unity-catalog"
 
@@ -120,22 +121,22 @@ def _get(f: Assignment) -> msgspec.Struct:
     return _GETS[kind](name)
 
 
-def _assignment(f: Assignment | Assignments | UpdateAssignment, key: str, value: str) -> dict[str, str]:
+def _assignment(f: Assignment | Assignments | UpdateAssignment, key: str, value: str) -> TagAssignment:
     return {"entity_type": f.entity_type, "entity_name": str(_entity(f)[1]), "tag_key": key, "tag_value": value}
 
 
-def _one(_: Any, f: Assignment | UpdateAssignment) -> Any:
+def _one(_: Any, f: Assignment | UpdateAssignment) -> TagAssignment:
     return _assignment(f, f.tag_key, f.tag_value)
 
 
-def _found(result: Securable | RegisteredModel, f: Assignment) -> Any:
+def _found(result: Securable | RegisteredModel, f: Assignment) -> TagAssignment:
     securable = result.securable if isinstance(result, RegisteredModel) else result
     if f.tag_key not in securable.tags:
         raise models.no_tag(_entity(f)[1], f.tag_key)
     return _assignment(f, f.tag_key, securable.tags[f.tag_key])
 
 
-def _page(result: Page[tuple[str, str]], f: Assignments) -> Any:
+def _page(result: Page[tuple[str, str]], f: Assignments) -> TagAssignmentPage:
     return {
         "tag_assignments": [_assignment(f, *tag) for tag in result.items],
         "next_page_token": result.next_token or None,

@@ -16,6 +16,7 @@ from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
 from modelkeep.wire.models import Id, Tag, location, model_in, model_name, source_model
 from modelkeep.wire.route import Route
+from modelkeep.wire.unity.answers import ModelAlias, ModelVersionInfo, ModelVersionPage, StorageMode
 
 PREFIX = "/api/2.1/unity-catalog"
 VERSIONS = f"{PREFIX}/models/{{full_name}}/versions"
@@ -165,15 +166,15 @@ def _no_credentials(f: Credentials) -> versions.VersionRequest:
     )
 
 
-def _default_storage(result: ModelVersion, _: Any) -> Any:
+def _default_storage(result: ModelVersion, _: Any) -> StorageMode:
     # Not wrapped as in face B, and read alike: DEFAULT_STORAGE makes the client ask for presigned URLs.
     return {"storage_mode": "DEFAULT_STORAGE", "expiration_time": now_ms() + 15 * 60_000}
 
 
-def brief(version: ModelVersion, metastore_id: str, *, browse_only: bool = False) -> dict[str, Any]:
+def brief(version: ModelVersion, metastore_id: str, *, browse_only: bool = False) -> ModelVersionInfo:
     """A ModelVersionInfo as lists hold it ("will not contain any aliases or tags"), or as BROWSE alone shows it."""
     catalog, schema, name = version.model.split(".")
-    told = {
+    told: ModelVersionInfo = {
         "model_name": name, "catalog_name": catalog, "schema_name": schema, "version": version.version,
         "id": version.id, "metastore_id": metastore_id, "comment": version.comment, "status": version.status,
         "created_at": version.created_at, "created_by": version.created_by, "updated_at": version.updated_at,
@@ -188,12 +189,17 @@ def brief(version: ModelVersion, metastore_id: str, *, browse_only: bool = False
     }  # fmt: skip
 
 
-def info(version: ModelVersion, metastore_id: str) -> dict[str, Any]:
+def info(version: ModelVersion, metastore_id: str) -> ModelVersionInfo:
     """A whole ModelVersionInfo."""
     catalog, schema, name = version.model.split(".")
-    of_model = {"version_num": version.version, "catalog_name": catalog, "schema_name": schema, "model_name": name}
+    aliases: list[ModelAlias] = [
+        {
+            "alias_name": alias, "version_num": version.version, "catalog_name": catalog, "schema_name": schema,
+            "model_name": name,
+        } for alias in version.aliases
+    ]  # fmt: skip
     return {
-        **brief(version, metastore_id), "aliases": [{"alias_name": alias, **of_model} for alias in version.aliases],
+        **brief(version, metastore_id), "aliases": aliases,
         "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
         "model_params": [{"name": p.name, "value": p.value} for p in version.params],
         "model_metrics": [msgspec.to_builtins(m) for m in version.metrics],
@@ -203,7 +209,7 @@ def info(version: ModelVersion, metastore_id: str) -> dict[str, Any]:
 def one_version(metastore_id: str) -> Callable[..., Any]:
     """The writer of a version, asked for with or without its aliases, perhaps by a caller who may only browse."""
 
-    def write(result: ModelVersion | Browsed[ModelVersion], f: Any) -> Any:
+    def write(result: ModelVersion | Browsed[ModelVersion], f: Any) -> ModelVersionInfo:
         version = result.entity if isinstance(result, Browsed) else result
         if isinstance(result, Browsed) and result.only:
             return brief(version, metastore_id, browse_only=True)
@@ -218,10 +224,10 @@ def one_version(metastore_id: str) -> Callable[..., Any]:
 def routes(metastore_id: str, *, default_storage: bool) -> list[Route]:
     """`default_storage`: whether the clients fetch files by signed URLs when they are told DEFAULT_STORAGE."""
 
-    def whole(result: ModelVersion, _: Any) -> Any:
+    def whole(result: ModelVersion, _: Any) -> ModelVersionInfo:
         return info(result, metastore_id)
 
-    def page(result: Page[ModelVersion] | Browsed[Page[ModelVersion]], _: Any) -> Any:
+    def page(result: Page[ModelVersion] | Browsed[Page[ModelVersion]], _: Any) -> ModelVersionPage:
         only = isinstance(result, Browsed) and result.only
         found = result.entity if isinstance(result, Browsed) else result
         items = [brief(version, metastore_id, browse_only=only) for version in found.items]

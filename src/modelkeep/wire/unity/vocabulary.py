@@ -1,5 +1,6 @@
 """Two families of clients share the native routes and not the words: which one a client is of, how it is spoken to."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,6 +70,7 @@ def _assignments(route: Route, words: Words) -> Callable[..., Any] | None:
     if write is None or "permissions/" not in route.path:
         return write
 
+    @functools.wraps(write)
     def answer(result: Any, fields: Any) -> Any:
         said = write(result, fields)
         kept = [_spelled(holder, words) for holder in said.get("privilege_assignments", ())]

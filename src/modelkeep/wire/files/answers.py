@@ -1,0 +1,52 @@
+"""The answers of the Files API: what the handlers say is checked against these types, and the API's description is made of them."""
+
+from typing import NotRequired, TypedDict
+
+
+class Header(TypedDict):
+    name: str
+    value: str
+
+
+class Url(TypedDict):
+    """Signed: whoever has it may use it, with these headers, until it expires."""
+
+    url: str
+    headers: list[Header]
+
+
+class PartUrl(Url):
+    part_number: int
+
+
+class PartUrls(TypedDict):
+    upload_part_urls: list[PartUrl]
+
+
+class AbortUrl(TypedDict):
+    abort_upload_url: Url
+
+
+class Entry(TypedDict):
+    """A directory has neither size (bytes) nor time (epoch ms)."""
+
+    path: str
+    name: str
+    is_directory: bool
+    file_size: NotRequired[int]
+    last_modified: NotRequired[int]
+
+
+class Directory(TypedDict):
+    contents: list[Entry]
+    next_page_token: str
+
+
+class Upload(TypedDict):
+    session_token: str
+
+
+class Uploaded(TypedDict):
+    """Of `initiate-upload`; `complete-upload` answers an empty object."""
+
+    multipart_upload: NotRequired[Upload]

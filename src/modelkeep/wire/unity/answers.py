@@ -1,0 +1,197 @@
+"""The answers of native Unity Catalog REST: the writers are checked against these types, and the API's description is made of them."""
+
+from typing import Any, NotRequired, TypedDict
+
+
+class KeyValue(TypedDict):
+    key: str
+    value: str
+
+
+class NameValue(TypedDict):
+    name: str
+    value: str
+
+
+class ModelAlias(TypedDict):
+    alias_name: str
+    version_num: int
+    catalog_name: str
+    schema_name: str
+    model_name: str
+
+
+class RegisteredModelInfo(TypedDict):
+    """Lists, and callers who may only browse, get it without the fields that are not required."""
+
+    name: str
+    catalog_name: str
+    schema_name: str
+    full_name: str
+    comment: str
+    owner: str
+    id: str
+    metastore_id: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    securable_type: str
+    securable_kind: str
+    browse_only: bool
+    storage_location: NotRequired[str]
+    tags: NotRequired[list[KeyValue]]
+    aliases: NotRequired[list[ModelAlias]]
+    deployment_job_id: NotRequired[str]
+    deployment_job_state: NotRequired[str]
+
+
+class RegisteredModelPage(TypedDict):
+    registered_models: list[RegisteredModelInfo]
+    next_page_token: str | None
+
+
+class ModelVersionInfo(TypedDict):
+    """Lists, and callers who may only browse, get it without the fields that are not required."""
+
+    model_name: str
+    catalog_name: str
+    schema_name: str
+    version: int
+    id: str
+    metastore_id: str
+    comment: str
+    status: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    browse_only: bool
+    source: NotRequired[str]
+    run_id: NotRequired[str]
+    model_id: NotRequired[str]
+    run_workspace_id: NotRequired[int | None]
+    storage_location: NotRequired[str]
+    aliases: NotRequired[list[ModelAlias]]
+    tags: NotRequired[list[KeyValue]]
+    model_params: NotRequired[list[NameValue]]
+    model_metrics: NotRequired[list[dict[str, Any]]]
+
+
+class ModelVersionPage(TypedDict):
+    model_versions: list[ModelVersionInfo]
+    next_page_token: str | None
+
+
+class StorageMode(TypedDict):
+    """No credentials: the client asks for signed URLs, until `expiration_time` (epoch ms) and then anew."""
+
+    storage_mode: str
+    expiration_time: int
+
+
+class ContainerInfo(TypedDict):
+    """What catalogs and schemas share."""
+
+    name: str
+    full_name: str
+    comment: str
+    owner: str
+    id: str
+    metastore_id: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    browse_only: bool
+    securable_type: str
+    properties: dict[str, str]
+
+
+class CatalogInfo(ContainerInfo):
+    catalog_type: str
+    isolation_mode: str
+    securable_kind: str
+    accessible_in_current_workspace: bool
+
+
+class SchemaInfo(ContainerInfo):
+    catalog_name: str
+    catalog_type: str
+    schema_id: str
+
+
+class CatalogPage(TypedDict):
+    catalogs: list[CatalogInfo]
+    next_page_token: str | None
+
+
+class SchemaPage(TypedDict):
+    schemas: list[SchemaInfo]
+    next_page_token: str | None
+
+
+class PrivilegeAssignment(TypedDict):
+    principal: str
+    privileges: list[str]
+
+
+class Permissions(TypedDict):
+    """Empty where the caller asked to leave the permissions out."""
+
+    privilege_assignments: NotRequired[list[PrivilegeAssignment]]
+
+
+class EffectivePrivilege(TypedDict):
+    privilege: str
+    inherited_from_type: NotRequired[str]
+    inherited_from_name: NotRequired[str]
+
+
+class EffectivePrivilegeAssignment(TypedDict):
+    principal: str
+    privileges: list[EffectivePrivilege]
+
+
+class EffectivePermissions(TypedDict):
+    privilege_assignments: list[EffectivePrivilegeAssignment]
+
+
+class MetastoreSummary(TypedDict):
+    metastore_id: str
+    name: str
+    owner: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    cloud: str
+    region: str
+    global_metastore_id: str
+    privilege_model_version: str
+
+
+class TagAssignment(TypedDict):
+    entity_type: str
+    entity_name: str
+    tag_key: str
+    tag_value: str
+
+
+class TagAssignmentPage(TypedDict):
+    tag_assignments: list[TagAssignment]
+    next_page_token: str | None
+
+
+class ErrorInfo(TypedDict("AtType", {"@type": str})):
+    reason: str
+    domain: str
+    metadata: dict[str, str]
+
+
+class OssError(TypedDict):
+    """A refusal as clients of open-source Unity Catalog read it."""
+
+    error_code: str
+    message: str
+    details: list[ErrorInfo]
