@@ -11,7 +11,6 @@ import msgspec
 from modelkeep import settings
 from modelkeep.core import errors
 from modelkeep.core.kinds import RULES
-from modelkeep.core.operation import Operation
 from modelkeep.core.table import OPERATIONS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -28,20 +27,8 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def needs(op: Operation) -> str:
-    if op.account_admin:
-        return "account admin"
-    told: list[str] = []
-    for on in op.targets:
-        ways = [privilege.words for privilege in on.need.any_of]
-        ways += ["ownership"] * on.need.owner + ["MANAGE"] * on.need.manage + ["metastore admin"] * on.need.admin
-        ways += ["BROWSE on the catalog"] * on.need.browse
-        told.append(f"{' or '.join(ways) or 'signed in'} on {'the parent of ' * on.parent}`{on.field}`")
-    return "; ".join(told) or "signed in (answers hold what the caller may see)"
-
-
 def operations() -> str:
-    rows = [(f"`{op.name}`", needs(op), f"`{op.audit}`", RECORDS[op.record]) for op in OPERATIONS]
+    rows = [(f"`{op.name}`", op.needs, f"`{op.audit}`", RECORDS[op.record]) for op in OPERATIONS]
     return (
         "# Operations\n\nEvery need comes after the usage of each parent: USE CATALOG and USE SCHEMA (or MANAGE, ownership, metastore "
         "admin).\n\n" + table(("Operation", "Needs", "Audit event", "Recorded"), rows)

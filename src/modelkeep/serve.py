@@ -136,8 +136,8 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
+    from modelkeep.wire.console import reference, session
     from modelkeep.wire.console import routes as console
-    from modelkeep.wire.console import session
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
     from modelkeep.wire.unity import vocabulary as unity
@@ -163,8 +163,11 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             *mlflow.routes(settings.files_api),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
         ]
-        native, oss = (unity.routes(facts.metastore_id, words) for words in (unity.DATABRICKS, unity.OSS))
-        yield unity.Bilingual(engine, [*routes, *native], [*routes, *oss], settings.workspace_id, tracking)
+        native, oss = (
+            reference.described([*routes, *unity.routes(facts.metastore_id, words)])
+            for words in (unity.DATABRICKS, unity.OSS)
+        )
+        yield unity.Bilingual(engine, native, oss, settings.workspace_id, tracking)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""In a real browser: signing in, and the link that a client prints after a run."""
+"""In a real browser: signing in, the link that a client prints after a run, and the page that describes the API."""
 
 import os
 import re
@@ -67,3 +67,24 @@ def test_the_session_cookie_is_out_of_reach_of_scripts(server: Server, page: Pag
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"
     assert page.evaluate("document.cookie") == ""
+
+
+def test_the_api_is_described_without_a_sign_in_or_another_server(server: Server, page: Page) -> None:
+    fresh = page.context.browser.new_context(viewport={"width": 1440, "height": 900}).new_page()  # type: ignore[union-attr]
+    said: list[str] = []
+    asked: list[str] = []
+    fresh.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    fresh.on("pageerror", lambda error: said.append(str(error)))
+    fresh.on("request", lambda request: asked.append(request.url))
+    fresh.goto(f"{server.host}/docs")
+    expect(fresh.locator("h2.title", has_text="Modelkeep")).to_be_visible(timeout=30_000)
+    fresh.locator("h3.opblock-tag", has_text="MLflow, databricks-uc").click()
+    fresh.locator("#operations-MLflow\\,_databricks-uc-mlflow_uc_post_registered_models_create").click()
+    expect(fresh.get_by_text("Needs: CREATE MODEL").first).to_be_visible()
+    if folder := os.environ.get("SCREENSHOTS"):
+        fresh.screenshot(path=f"{folder}/docs.png")
+    assert said == []
+    assert {
+        url.partition("/docs")[0].partition("/openapi.json")[0] for url in asked if not url.startswith("data:")
+    } == {server.host}
+    fresh.context.close()

@@ -12,8 +12,10 @@ from modelkeep.wire.route import Route
 
 __all__ = ["site"]
 
-# Everything that answers without a sign-in. A signed URL proves itself; the others tell nothing that needs one.
+# Everything that answers without a sign-in. A signed URL proves itself; the others tell nothing that needs one: what the API
+# looks like is the same for every registry, and is in the public source.
 PUBLIC = {
+    "GET /openapi.json", "GET /docs", "GET /docs/{asset}",
     "GET /.well-known/databricks-config", "GET /health", "HEAD /health", "GET /login", "POST /login", "POST /logout",
 }  # fmt: skip
 SIGNED = re.compile(rf"(GET|HEAD|PUT|DELETE) {V1}/objects/\{{token\}}")

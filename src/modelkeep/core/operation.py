@@ -61,6 +61,19 @@ class Operation(msgspec.Struct, frozen=True):
         """The request's type in snake case: create_model, get_version_by_alias, ..."""
         return _snake(self.request.__name__)
 
+    @property
+    def needs(self) -> str:
+        """What the caller must hold, in words."""
+        if self.account_admin:
+            return "account admin"
+        told: list[str] = []
+        for on in self.targets:
+            ways = [privilege.words for privilege in on.need.any_of]
+            ways += ["ownership"] * on.need.owner + ["MANAGE"] * on.need.manage + ["metastore admin"] * on.need.admin
+            ways += ["BROWSE on the catalog"] * on.need.browse
+            told.append(f"{' or '.join(ways) or 'signed in'} on {'the parent of ' * on.parent}`{on.field}`")
+        return "; ".join(told) or "signed in (answers hold what the caller may see)"
+
 
 @cache
 def _snake(name: str) -> str:

@@ -30,6 +30,16 @@ class NoFields(msgspec.Struct, frozen=True):
     """A route without parameters."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """One answer of a handler, for the API's description; what writers answer is known from their own types."""
+
+    status: int = 200
+    type: Any = None
+    """Of the JSON value; None where the body is none, or is described by its content type alone."""
+    content: str = "application/json"
+    """'' for no body."""
+
+
 class Route(msgspec.Struct, frozen=True):
     """One method and path. `fields` is the wire struct, `read` makes the core request(s) of it, `write` the answer."""
 
@@ -47,6 +57,10 @@ class Route(msgspec.Struct, frozen=True):
     """No sign-in. Written out for each such route, never a default."""
     read_request: Callable[[Any, Request], Asked] | None = None
     """Instead of `read`, where a header says something too."""
+    answers: tuple[Answer, ...] = ()
+    """Of a handler. A public one names its refusals, too: an Answer without a type, of the face's own shape."""
+    sends: str = ""
+    """Content type of a handler's request body where that is no JSON; the fields are then in the query."""
 
 
 ignored_keys: int = 0

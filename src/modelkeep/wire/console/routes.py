@@ -16,7 +16,7 @@ from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
 from modelkeep.wire.console import answers
 from modelkeep.wire.http import JSON, Request, Response
-from modelkeep.wire.route import NoFields, Route
+from modelkeep.wire.route import Answer, NoFields, Route
 
 V1 = "/api/modelkeep/v1"
 Time = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -246,13 +246,15 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
     def assignment(metastore: Securable, _: Any) -> answers.Assignment:
         return {"metastore_id": metastore.id, "workspace_id": int(workspace_id), "default_catalog_name": "main"}
 
+    healthy = (Answer(type=answers.Health), Answer(503, answers.Health))
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
     return [
-        Route("GET", "/.well-known/databricks-config", handler=discover, public=True),
-        Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry),
-        Route("GET", "/health", handler=health, public=True),
-        Route("HEAD", "/health", handler=health, public=True),
-        Route("GET", "/metrics", handler=expose),
+        Route("GET", "/.well-known/databricks-config", handler=discover, public=True,
+              answers=(Answer(type=answers.Discovery),)),
+        Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry, answers=(Answer(type=dict),)),
+        Route("GET", "/health", handler=health, public=True, answers=healthy),
+        Route("HEAD", "/health", handler=health, public=True, answers=healthy),
+        Route("GET", "/metrics", handler=expose, answers=(Answer(content="text/plain"),)),
         Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: catalogs.GetMetastore(), assignment),
         Route("GET", "/api/2.0/preview/scim/v2/Me", NoFields, lambda _: principals.WhoAmI(), _me),
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),

@@ -13,7 +13,7 @@ from modelkeep.store import principals
 from modelkeep.store.db import Database, now_ms
 from modelkeep.wire.http import Request, Response
 from modelkeep.wire.identity import COOKIE, check_origin
-from modelkeep.wire.route import Route
+from modelkeep.wire.route import Answer, Route
 
 _MAX_AGE_S = 12 * 3600
 _HEADERS = [
@@ -120,9 +120,11 @@ def routes(db: Database, address: str, home: str) -> list[Route]:
             raise InvalidArgument("This server has no pages: it runs without a workspace.")
         return Response(303, b"", [(b"location", home.encode())])
 
+    page, moved = Answer(content="text/html"), Answer(303, content="")
     return [
-        Route("GET", "/", handler=start),
-        Route("GET", "/login", handler=show, public=True),
-        Route("POST", "/login", handler=sign_in, public=True),
-        Route("POST", "/logout", handler=sign_out, public=True),
-    ]
+        Route("GET", "/", handler=start, answers=(moved,)),
+        Route("GET", "/login", handler=show, public=True, answers=(page,)),
+        Route("POST", "/login", handler=sign_in, public=True, sends="application/x-www-form-urlencoded",
+              answers=(moved, Answer(401, content="text/html"), Answer(400), Answer(403))),
+        Route("POST", "/logout", handler=sign_out, public=True, answers=(moved, Answer(403))),
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from modelkeep.wire.files.content import content, entity_tag
 from modelkeep.wire.files.places import Places, Target, locate
 from modelkeep.wire.files.urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.wire.http import Request, Response, json_response
-from modelkeep.wire.route import Handler, Route, read_fields
+from modelkeep.wire.route import Answer, Route, read_fields
 
 PREFIX = "/api/2.0/fs"
 
@@ -59,23 +59,35 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None, address
     """`places`: the workspace, if there is one. `address`: where clients reach us; '' = as each addressed us."""
     face = Files(engine, Urls(engine.db, signer, engine.services.url_ms), places, address)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
-    handlers: list[tuple[str, str, Handler]] = [
-        ("POST", f"{PREFIX}/create-upload-url", face.create_upload_url),
-        ("POST", f"{PREFIX}/create-download-url", face.create_download_url),
-        ("POST", f"{PREFIX}/create-upload-part-urls", face.create_upload_part_urls),
-        ("POST", f"{PREFIX}/create-abort-upload-url", face.create_abort_upload_url),
-        ("GET", directory, face.list_directory),
-        ("HEAD", directory, face.list_directory),
-        ("PUT", directory, face.make_directory),
-        ("DELETE", directory, face.delete_directory),
-        ("GET", file, face.read_file),
-        ("HEAD", file, face.read_file),
-        ("PUT", file, face.write_file),
-        ("DELETE", file, face.delete_file),
-        ("POST", file, face.upload),
+    one, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
+    read = (Answer(content=file_bytes), Answer(206, content=file_bytes))
+    listed = (Answer(type=answers.Directory),)
+    every = [
+        Route("POST", f"{PREFIX}/create-upload-url", PathField, handler=face.create_upload_url, answers=(one,)),
+        Route("POST", f"{PREFIX}/create-download-url", PathField, handler=face.create_download_url, answers=(one,)),
+        Route("POST", f"{PREFIX}/create-upload-part-urls", UploadFields, handler=face.create_upload_part_urls,
+              answers=(Answer(type=answers.PartUrls),)),
+        Route("POST", f"{PREFIX}/create-abort-upload-url", UploadFields, handler=face.create_abort_upload_url,
+              answers=(Answer(type=answers.AbortUrl),)),
+        Route("GET", directory, ListFields, handler=face.list_directory, answers=listed),
+        Route("HEAD", directory, ListFields, handler=face.list_directory, answers=listed),
+        Route("PUT", directory, handler=face.make_directory, answers=(none,)),
+        Route("DELETE", directory, handler=face.delete_directory, answers=(none,)),
+        Route("GET", file, handler=face.read_file, answers=read),
+        Route("HEAD", file, handler=face.read_file, answers=read),
+        Route("PUT", file, PutFields, handler=face.write_file, sends=file_bytes, answers=(none,)),
+        Route("DELETE", file, handler=face.delete_file, answers=(none,)),
+        Route("POST", file, PostFields, handler=face.upload, answers=(Answer(type=answers.Uploaded),)),
+    ]  # fmt: skip
+    refused = tuple(Answer(status) for status in (400, 403, 404, 409, 503))
+    done = (Answer(type=dict), *refused)
+    signed = [
+        Route("GET", target, handler=face.use_url, public=True, answers=(*read, *refused)),
+        Route("HEAD", target, handler=face.use_url, public=True, answers=(*read, *refused)),
+        Route("PUT", target, handler=face.use_url, public=True, sends=file_bytes, answers=done),
+        Route("DELETE", target, handler=face.use_url, public=True, answers=done),
     ]
-    signed = [Route(method, target, handler=face.use_url, public=True) for method in ("GET", "HEAD", "PUT", "DELETE")]
-    return [*(Route(method, path, handler=handler, render=render) for method, path, handler in handlers), *signed]
+    return [*(msgspec.structs.replace(route, render=render) for route in every), *signed]
 
 
 def render(error: RegistryError) -> tuple[int, Error]:
