@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 # The longest prefix of a path says which face it is of: (prefix, word of its operation ids, tag, what it is for).
 FACES = (
-    ("/api/2.0/mlflow/unity-catalog", "mlflow_uc", "MLflow, databricks-uc", "MLflow's `databricks-uc` registry client."),
+    ("/api/2.0/mlflow/unity-catalog", "mlflow_uc", "MLflow databricks-uc", "MLflow's `databricks-uc` registry client."),
     ("/api/2.1/unity-catalog", "uc", "Unity Catalog", "databricks-sdk, MLflow's native store, `uc:`, unitycatalog-client."),
     ("/api/2.0/unity-catalog", "uc_2_0", "Unity Catalog", ""),
     ("/api/2.0/fs", "files", "Files", "The Files API, and the signed URLs that it hands out."),
@@ -56,7 +56,11 @@ def document(routes: Sequence[Route], version: str) -> Json:
     for route in routes:
         paths.setdefault(route.path.replace("*}", "}"), {})[route.method.lower()] = _operation(route, shapes)
     errors = {name: body for route in routes for name, body in shapes.errors(route.render or databricks).items()}
-    tags = {face[2]: face[3] for face in reversed(FACES) if any(_face(route.path)[2] == face[2] for route in routes)}
+    there = {_face(route.path)[2] for route in routes}
+    tags: dict[str, str] = {}
+    for _, _, tag, about in FACES:
+        if tag in there and not tags.get(tag):
+            tags[tag] = about
     return {
         "openapi": "3.1.0",
         "info": {"title": "Modelkeep", "version": version, "description": _ABOUT, "license": {
