@@ -79,7 +79,9 @@ def test_the_api_is_described_without_a_sign_in_or_another_server(server: Server
     fresh.goto(f"{server.host}/docs")
     expect(fresh.get_by_role("heading", name=re.compile(r"^Modelkeep \d"))).to_be_visible(timeout=30_000)
     fresh.locator("h3.opblock-tag", has_text="MLflow databricks-uc").click()
-    fresh.locator("#operations-MLflow_databricks-uc-mlflow_uc_post_registered_models_create .opblock-summary-control").click()
+    fresh.locator(
+        "#operations-MLflow_databricks-uc-mlflow_uc_post_registered_models_create .opblock-summary-control"
+    ).click()
     expect(fresh.get_by_text("Needs: CREATE MODEL").first).to_be_visible()
     if folder := os.environ.get("SCREENSHOTS"):
         fresh.screenshot(path=f"{folder}/docs.png")

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.errors import BadPageToken, InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind, parse_kind
 from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
@@ -186,6 +186,8 @@ def routes(metastore_id: str) -> list[Route]:
     def page(f: Permissions) -> None:
         if f.max_results is not None and not (f.max_results == 0 or f.max_results >= 150):
             raise InvalidArgument("max_results of permissions is 0 or at least 150.")  # databricks-sdk, GrantsAPI
+        if f.page_token:
+            raise BadPageToken("Permissions come on one page, so no page token was given. Leave page_token out.")
 
     def get_grants(f: Permissions) -> grants.GetGrants:
         page(f)
