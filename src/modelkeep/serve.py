@@ -91,6 +91,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             blobs=blobs,
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
             workspace_id=settings.workspace_id,
+            managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
             url_ms=int(settings.url_minutes * 60_000),
         )
         yield Registry(settings, db, blobs, facts, auditor, Engine(db, services, auditor, conceal=settings.conceal))

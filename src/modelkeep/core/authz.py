@@ -43,8 +43,11 @@ class Need(msgspec.Struct, frozen=True):
     browse: bool = False
     """BROWSE on the catalog suffices, without the usage of any parent ("view metadata", privileges reference)."""
 
-    def words(self) -> str:
-        """For messages and the reference: the privilege that is asked for first."""
+    def words(self, kind: Kind) -> str:
+        """For messages: the privilege that is asked for first, of those that such a securable knows."""
+        for privilege in self.any_of:
+            if privilege in RULES[kind].grantable:
+                return privilege.words
         if self.any_of:
             return self.any_of[0].words
         return "MANAGE" if self.manage else "OWNERSHIP"
@@ -134,7 +137,7 @@ def decide(need: Need, chain: Sequence[Link]) -> Decision:
     label = RULES[target.securable.kind].label
     name = target.securable.full_name
     if need.any_of or need.manage:
-        return Decision(False, f"User does not have {need.words()} on {label} '{name}'.")
+        return Decision(False, f"User does not have {need.words(target.securable.kind)} on {label} '{name}'.")
     return Decision(False, f"User is not an owner of {label} '{name}'.")
 
 
@@ -149,6 +152,6 @@ def knows(chain: Sequence[Link]) -> bool:
 
 
 _ABOUT_CONTAINERS = frozenset(
-    {Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION, Privilege.CREATE_SCHEMA, Privilege.USE_SCHEMA, Privilege.USE_CATALOG,
-     Privilege.BROWSE, Privilege.ALL_PRIVILEGES}
+    {Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION, Privilege.CREATE_TABLE, Privilege.CREATE_VOLUME, Privilege.CREATE_SCHEMA,
+     Privilege.USE_SCHEMA, Privilege.USE_CATALOG, Privilege.BROWSE, Privilege.ALL_PRIVILEGES}
 )  # fmt: skip

@@ -142,7 +142,7 @@ class Engine:
         except (NotFound, PermissionDenied) as error:
             hidden = name.parent if on.parent else name
             if self._conceal and hidden.parts:
-                raise Concealed(missing(str(hidden)).message, kind=hidden.kind) from error
+                raise Concealed(missing(str(hidden), hidden.leaf).message, kind=hidden.kind) from error
             raise
 
     async def reachable(self, tx: Tx, actor: Actor, on: On, name: FullName) -> Securable | None:
@@ -167,8 +167,12 @@ def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
     if len(chain) < wanted:
         if blocked := blocked_at(chain):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
-        raise missing(".".join(name.parts[: len(chain)]))
-    decision = (decide_inside if on.parent else decide)(on.need, chain)
+        raise missing(".".join(name.parts[: len(chain)]), name.leaf)
+    if chain[-1].securable.kind != name.kind and not on.parent and not on.any_kind:
+        if blocked := blocked_at(chain[:-1]):
+            raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
+        raise missing(str(name), name.leaf)
+    decision = (decide_inside if on.parent else decide)(on.need_on(name.kind), chain)
     if not decision.allowed:
         raise PermissionDenied(decision.reason, kind=name.kind)
     return chain[-1].securable

@@ -14,6 +14,9 @@ class Kind(StrEnum):
     CATALOG = "CATALOG"
     SCHEMA = "SCHEMA"
     MODEL = "MODEL"
+    FUNCTION = "FUNCTION"
+    VOLUME = "VOLUME"
+    TABLE = "TABLE"
 
 
 class KindRules(msgspec.Struct, frozen=True):
@@ -45,12 +48,19 @@ RULES: dict[Kind, KindRules] = {
             Kind.MODEL, Kind.SCHEMA, 3, "routine", "Routine or Model", privileges.ON_MODEL, None,
             ("FUNCTION", "REGISTERED_MODEL", "MODEL"),
         ),
+        KindRules(
+            Kind.FUNCTION, Kind.SCHEMA, 3, "routine", "Routine or Model", privileges.ON_FUNCTION, None, ("FUNCTION",)
+        ),
+        KindRules(Kind.VOLUME, Kind.SCHEMA, 3, "volume", "Volume", privileges.ON_VOLUME, None, ("VOLUME",)),
+        KindRules(Kind.TABLE, Kind.SCHEMA, 3, "table", "Table", privileges.ON_TABLE, None, ("TABLE",)),
     )
 }  # fmt: skip
 
-BY_DEPTH: tuple[Kind, ...] = tuple(sorted(RULES, key=lambda kind: RULES[kind].depth))
+BY_DEPTH: tuple[Kind, ...] = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
+"""What a name of so many parts is, unless it says otherwise."""
 
-_BY_WIRE = {name: kind for kind, rules in RULES.items() for name in rules.wire}
+# A FUNCTION is found as a model is, and may turn out to be either (`On.any_kind`).
+_BY_WIRE = {name: kind for kind, rules in reversed(RULES.items()) for name in rules.wire}
 
 
 def parse_kind(text: str) -> Kind:

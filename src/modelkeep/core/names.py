@@ -33,34 +33,40 @@ class FullName(msgspec.Struct, frozen=True):
     """A folded name of 0 (the metastore) to 3 parts."""
 
     parts: tuple[str, ...]
+    leaf: Kind = Kind.MODEL
+    """What a third part names."""
 
     def __str__(self) -> str:
         return ".".join(self.parts)
 
     @property
     def kind(self) -> Kind:
-        return BY_DEPTH[len(self.parts)]
+        return BY_DEPTH[len(self.parts)] if len(self.parts) < 3 else self.leaf
 
     @property
     def parent(self) -> "FullName":
         return FullName(self.parts[:-1])
 
-    def child(self, part: str) -> "FullName":
-        return FullName((*self.parts, fold(part, BY_DEPTH[len(self.parts) + 1])))
+    def child(self, part: str, leaf: Kind = Kind.MODEL) -> "FullName":
+        """`leaf`: what a name of three parts is to be. Raises BadName."""
+        depth = len(self.parts) + 1
+        kind = leaf if depth == 3 else BY_DEPTH[depth]
+        return FullName((*self.parts, fold(part, kind)), leaf if depth == 3 else Kind.MODEL)
 
 
 METASTORE = FullName(())
 
 
-def missing(full_name: str) -> NotFound:
+def missing(full_name: str, leaf: Kind = Kind.MODEL) -> NotFound:
     """In the words of Databricks: `Routine or Model 'a.b.c' does not exist.`"""
-    kind = BY_DEPTH[full_name.count(".") + 1 if full_name else 0]
+    depth = full_name.count(".") + 1 if full_name else 0
+    kind = BY_DEPTH[depth] if depth < 3 else leaf
     return NotFound(f"{RULES[kind].label} '{full_name}' does not exist.", kind=kind)
 
 
 def fold(part: str, kind: Kind) -> str:
     """One part of a name, checked and folded. Raises BadName."""
-    what = RULES[kind].label if kind is not Kind.MODEL else "Model"
+    what = kind.capitalize() if RULES[kind].space == "routine" else RULES[kind].label
     if not part:
         raise BadName(f"{what} name must not be empty.", kind=kind)
     if len(part) > MAX_NAME:
@@ -92,9 +98,10 @@ def parse_full_name(text: str, kind: Kind) -> FullName:
             kind=kind,
         )
     if len(parts) != depth:
-        want = ".".join(("catalog", "schema")[:depth])
+        want = ".".join(("catalog", "schema", kind.lower())[:depth])
         raise BadName(f"'{text[:300]}' is not the full name of a {kind.lower()}; write `{want}`.", kind=kind)
-    return FullName(tuple(fold(part, BY_DEPTH[i + 1]) for i, part in enumerate(parts)))
+    kinds = (Kind.CATALOG, Kind.SCHEMA, kind)
+    return FullName(tuple(fold(part, kinds[i]) for i, part in enumerate(parts)), kind if depth == 3 else Kind.MODEL)
 
 
 def parse_version(value: object) -> int:

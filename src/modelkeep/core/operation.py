@@ -29,6 +29,13 @@ class On(msgspec.Struct, frozen=True):
     """Decide on the parent of what is named (which is about to be made there, or renamed there)."""
     optional: bool = False
     """The field may be None; the function then gets None."""
+    any_kind: bool = False
+    """A FUNCTION may turn out to be a model, and the other way round: they share a name space."""
+    on_volume: Need | None = None
+    """What is needed instead where the name is a volume's."""
+
+    def need_on(self, kind: Kind) -> Need:
+        return self.on_volume if self.on_volume is not None and kind is Kind.VOLUME else self.need
 
 
 Record = Literal["in_tx", "own_tx", "buffered", "vending"]
@@ -120,6 +127,8 @@ class Services(msgspec.Struct, frozen=True):
     limits: Limits
     workspace_id: str
     tracking: Tracking | None = None
+    managed: tuple[str, ...] = ()
+    """Where this deployment keeps files: a folder, or s3://bucket/prefix."""
     url_ms: int = 15 * 60_000
     """How long a vended URL lives."""
 

@@ -14,10 +14,16 @@ class Privilege(StrEnum):
     CREATE_MODEL = "CREATE_MODEL"
     CREATE_MODEL_VERSION = "CREATE_MODEL_VERSION"
     CREATE_SCHEMA = "CREATE_SCHEMA"
+    CREATE_TABLE = "CREATE_TABLE"
+    CREATE_VOLUME = "CREATE_VOLUME"
     EXECUTE = "EXECUTE"
     MANAGE = "MANAGE"
+    MODIFY = "MODIFY"
+    READ_VOLUME = "READ_VOLUME"
+    SELECT = "SELECT"
     USE_CATALOG = "USE_CATALOG"
     USE_SCHEMA = "USE_SCHEMA"
+    WRITE_VOLUME = "WRITE_VOLUME"
 
     @property
     def words(self) -> str:
@@ -32,10 +38,33 @@ _ON_MODEL = {
     Privilege.MANAGE,
     Privilege.CREATE_MODEL_VERSION,
 }
-_ON_SCHEMA = _ON_MODEL | {Privilege.CREATE_FUNCTION, Privilege.CREATE_MODEL, Privilege.USE_SCHEMA}
+_ON_FUNCTION = {Privilege.ALL_PRIVILEGES, Privilege.EXECUTE, Privilege.MANAGE}
+_ON_VOLUME = {
+    Privilege.ALL_PRIVILEGES,
+    Privilege.APPLY_TAG,
+    Privilege.MANAGE,
+    Privilege.READ_VOLUME,
+    Privilege.WRITE_VOLUME,
+}
+_ON_TABLE = {Privilege.ALL_PRIVILEGES, Privilege.APPLY_TAG, Privilege.MANAGE, Privilege.MODIFY, Privilege.SELECT}
+_ON_SCHEMA = (
+    _ON_MODEL
+    | _ON_VOLUME
+    | _ON_TABLE
+    | {
+        Privilege.CREATE_FUNCTION,
+        Privilege.CREATE_MODEL,
+        Privilege.CREATE_TABLE,
+        Privilege.CREATE_VOLUME,
+        Privilege.USE_SCHEMA,
+    }
+)
 _ON_CATALOG = _ON_SCHEMA | {Privilege.BROWSE, Privilege.CREATE_SCHEMA, Privilege.USE_CATALOG}
 
 ON_MODEL = frozenset(_ON_MODEL)
+ON_FUNCTION = frozenset(_ON_FUNCTION)
+ON_VOLUME = frozenset(_ON_VOLUME)
+ON_TABLE = frozenset(_ON_TABLE)
 ON_SCHEMA = frozenset(_ON_SCHEMA)
 ON_CATALOG = frozenset(_ON_CATALOG)
 ON_METASTORE = frozenset({Privilege.CREATE_CATALOG})

@@ -4,24 +4,31 @@ Needs are read top-down: the usage of every parent first (USE CATALOG, USE SCHEM
 then what the row says. Source: Databricks' privileges reference, manage-model-lifecycle page and SDK docstrings.
 """
 
+import msgspec
+
 from modelkeep.core.authz import ANYONE, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
 from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import (
     audit,
     catalogs,
+    directories,
     files,
     finalize,
     grants,
     lineage,
     models,
+    objects,
     principals,
     search,
     uploads,
     versions,
+    volumes,
 )
 from modelkeep.core.privileges import Privilege as P
 
 READ = models.READ
+READ_OBJECT = objects.READ
+BROWSE_OBJECT = msgspec.structs.replace(READ_OBJECT, browse=True)
 BROWSE = Need(any_of=(P.EXECUTE,), admin=True, browse=True)
 WRITE_VERSION = holds(P.CREATE_MODEL_VERSION)
 TAG = holds(P.APPLY_TAG)
@@ -31,8 +38,9 @@ SEE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True)
 BROWSE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True, browse=True)
 
 # Without a name the files are a run's, a logged model's or a trace's: then the workspace decides, in `prepare`.
-READ_FILES = On("name", READ, optional=True)
-WRITE_FILES = On("name", WRITE_VERSION, optional=True)
+# A volume's files are data, which no metastore admin reads without granting it to himself first.
+READ_FILES = On("name", READ, optional=True, on_volume=holds(P.READ_VOLUME))
+WRITE_FILES = On("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_VOLUME))
 
 OPERATIONS: tuple[Operation, ...] = (
     # metastore, catalogs, schemas
@@ -49,7 +57,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.update_comment, catalogs.UpdateCatalogComment, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateCatalogSpec, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateSpec, "securable.update", (On("name", OWNER_OR_ADMIN),)),
-    Operation(catalogs.transfer_ownership, catalogs.TransferOwnership, "securable.transfer", (On("name", OWNER_OR_MANAGE),)),
+    Operation(catalogs.transfer_ownership, catalogs.TransferOwnership, "securable.transfer",
+              (On("name", OWNER_OR_MANAGE, any_kind=True),)),
     Operation(catalogs.rename_catalog, catalogs.RenameCatalog, "catalog.rename", (On("name", OWNER),)),
     Operation(catalogs.rename_schema, catalogs.RenameSchema, "schema.rename",
               (On("name", OWNER), On("name", holds(P.CREATE_SCHEMA), parent=True))),
@@ -65,13 +74,23 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(models.delete_model, models.DeleteModel, "model.delete", (On("name", OWNER_OR_MANAGE),)),
     Operation(models.set_alias, models.SetAlias, "alias.set", (On("name", OWNER_OR_MANAGE),)),
     Operation(models.delete_alias, models.DeleteAlias, "alias.delete", (On("name", OWNER_OR_MANAGE),)),
+    # functions, volumes, tables
+    Operation(volumes.create_volume, volumes.CreateVolume, "volume.create",
+              (On("name", holds(P.CREATE_VOLUME), parent=True),), creates=True),
+    Operation(objects.get_object, objects.GetObject, "securable.get", (On("name", READ_OBJECT),), "read", "buffered"),
+    Operation(objects.list_objects, objects.ListObjects, "securable.list", (On("schema", SEE_SCHEMA),), "read", "buffered"),
+    Operation(objects.browse_object, objects.BrowseObject, "securable.get", (On("name", BROWSE_OBJECT),), "read", "buffered"),
+    Operation(objects.browse_objects, objects.BrowseObjects, "securable.list", (On("schema", BROWSE_SCHEMA),), "read", "buffered"),
+    Operation(objects.rename_object, objects.RenameObject, "securable.rename", (On("name", OWNER_OR_ADMIN),)),
+    Operation(objects.delete_object, objects.DeleteObject, "securable.delete", (On("name", OWNER_OR_MANAGE),)),
     # tags
-    Operation(models.change_tags, models.ChangeTags, "tag.change", (On("name", TAG),)),
-    Operation(models.assign_tag, models.AssignTag, "tag.change", (On("name", TAG),)),
-    Operation(models.reassign_tag, models.ReassignTag, "tag.change", (On("name", TAG),)),
+    Operation(models.change_tags, models.ChangeTags, "tag.change", (On("name", TAG, any_kind=True),)),
+    Operation(models.assign_tag, models.AssignTag, "tag.change", (On("name", TAG, any_kind=True),)),
+    Operation(models.reassign_tag, models.ReassignTag, "tag.change", (On("name", TAG, any_kind=True),)),
     Operation(models.list_tags, models.ListCatalogTags, "tag.list", (On("name", SEE_CATALOG),), "read", "buffered"),
     Operation(models.list_tags, models.ListSchemaTags, "tag.list", (On("name", SEE_SCHEMA),), "read", "buffered"),
-    Operation(models.list_tags, models.ListModelTags, "tag.list", (On("name", READ),), "read", "buffered"),
+    Operation(models.list_tags, models.ListObjectTags, "tag.list",
+              (On("name", READ_OBJECT, any_kind=True),), "read", "buffered"),
     # model versions
     Operation(versions.create_version, versions.CreateVersion, "version.create",
               (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
@@ -92,7 +111,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.write_credentials, versions.WriteCredentials, "version.vend_write", (On("name", WRITE_VERSION),),
               "read", "vending"),
     # files
-    Operation(files.list_directory, files.ListDirectory, "file.list", (READ_FILES,), "read", "buffered", prepare=files.may_read),
+    Operation(directories.list_directory, directories.ListDirectory, "file.list", (READ_FILES,), "read", "buffered",
+              prepare=files.may_read),
+    Operation(directories.make_directory, directories.MakeDirectory, "directory.create", (WRITE_FILES,), prepare=files.may_write),
     Operation(files.open_file, files.OpenFile, "file.read", (READ_FILES,), "read", "vending", prepare=files.may_read),
     Operation(files.vend_download, files.VendDownload, "file.vend_read", (READ_FILES,), "read", "vending", prepare=files.may_read),
     Operation(files.vend_upload, files.VendUpload, "file.vend_write", (WRITE_FILES,), "read", "vending", prepare=files.may_write),
@@ -100,7 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
               prepare=files.may_write),
     Operation(files.write_file, files.WriteFile, "file.write", (WRITE_FILES,), prepare=files.store_bytes),
     Operation(files.delete_file, files.DeleteFile, "file.delete", (WRITE_FILES,), prepare=files.may_write),
-    Operation(files.delete_directory, files.DeleteDirectory, "file.delete", (WRITE_FILES,), "read", "buffered",
+    Operation(directories.delete_directory, directories.DeleteDirectory, "directory.delete", (WRITE_FILES,),
               prepare=files.may_write),
     Operation(uploads.start_upload, uploads.StartUpload, "upload.start", (WRITE_FILES,), prepare=uploads.prepare_upload),
     Operation(uploads.vend_parts, uploads.VendParts, "file.vend_write", (WRITE_FILES,), "read", "vending", prepare=files.may_write),
@@ -113,10 +134,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ),)),
     Operation(lineage.find_consumers, lineage.FindConsumers, "lineage.get", (), "read", "buffered"),
     # grants
-    Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", HOLDER),), "read", "own_tx"),
-    Operation(grants.get_effective_grants, grants.GetEffectiveGrants, "grants.get", (On("name", HOLDER),), "read", "own_tx"),
-    Operation(grants.change_grants, grants.ChangeGrants, "grants.change", (On("name", OWNER_OR_MANAGE),)),
-    Operation(grants.explain, grants.Explain, "grants.explain", (On("name", OWNER_OR_MANAGE),), "read", "own_tx"),
+    Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", HOLDER, any_kind=True),), "read", "own_tx"),
+    Operation(grants.get_effective_grants, grants.GetEffectiveGrants, "grants.get",
+              (On("name", HOLDER, any_kind=True),), "read", "own_tx"),
+    Operation(grants.change_grants, grants.ChangeGrants, "grants.change", (On("name", OWNER_OR_MANAGE, any_kind=True),)),
+    Operation(grants.explain, grants.Explain, "grants.explain", (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
     # principals and tokens
     Operation(principals.create_principal, principals.CreatePrincipal, "principal.create", account_admin=True),
     Operation(principals.list_principals, principals.ListPrincipals, "principal.list", (), "read", "buffered"),
@@ -131,7 +153,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(principals.revoke_token, principals.RevokeToken, "token.revoke"),
     # audit and operations
     Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True),
-    Operation(audit.get_activity, audit.GetActivity, "audit.read", (On("name", OWNER_OR_MANAGE),), "read", "own_tx"),
+    Operation(audit.get_activity, audit.GetActivity, "audit.read", (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
     Operation(audit.list_jobs, audit.ListJobs, "jobs.list", (), "read", "buffered", account_admin=True),
 )  # fmt: skip
 

@@ -17,6 +17,11 @@ async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> Async
         yield text
     async with db.read() as tx:
         refs, dangling, homeless = await checks.miscounted(tx), await checks.dangling(tx), await checks.homeless(tx)
+        unowned, bare = await checks.unowned(tx), await checks.volumes_without_set(tx)
+    for set_id in unowned:
+        yield f"Artifact set {set_id} is a volume's and belongs to no volume."
+    for volume_id in bare:
+        yield f"Volume {volume_id} is managed and has no artifact set."
     for set_id, counted, real in refs:
         yield f"Artifact set {set_id} counts {counted} references and has {real}."
     for model_id, alias in dangling:

@@ -1,5 +1,7 @@
 """What `modelkeep check` asks of the database: rows that contradict each other."""
 
+import msgspec
+
 from modelkeep.store.db import Tx
 
 
@@ -34,3 +36,21 @@ async def homeless(tx: Tx) -> list[str]:
         "WHERE v.status = 'READY' AND (s.id IS NULL OR s.state <> 'live')"
     )
     return [row[0] for row in rows]
+
+
+async def unowned(tx: Tx) -> list[str]:
+    """The ids of volumes' sets that belong to no volume."""
+    rows = await tx.scan(
+        "SELECT s.id FROM artifact_sets s WHERE s.kind = 'volume' AND s.state <> 'deleting' AND NOT EXISTS "
+        "(SELECT 1 FROM securables x WHERE x.kind = 'VOLUME' AND 'volume:' || x.id = s.owner_key)"
+    )
+    return [row[0] for row in rows]
+
+
+async def volumes_without_set(tx: Tx) -> list[str]:
+    """The ids of managed volumes that have no open artifact set."""
+    rows = await tx.scan(
+        "SELECT x.id, x.spec FROM securables x LEFT JOIN artifact_sets s ON s.owner_key = 'volume:' || x.id AND s.state = 'open' "
+        "WHERE x.kind = 'VOLUME' AND s.id IS NULL"
+    )
+    return [row[0] for row in rows if msgspec.json.decode(row[1])["volume_type"] == "MANAGED"]

@@ -17,7 +17,7 @@ from modelkeep.store.db import Tx, WriteTx, new_id
 class ArtifactSet(msgspec.Struct, frozen=True):
     id: str
     kind: str
-    """version, run, logged_model or trace"""
+    """version, volume, run, logged_model or trace"""
     state: str
     refs: int
     hashed: bool
@@ -64,8 +64,12 @@ async def create_set(tx: WriteTx, kind: str, at: int, owner_key: str | None = No
     return set_id
 
 
+def volume_key(volume_id: str) -> str:
+    return f"volume:{volume_id}"
+
+
 async def set_of(tx: Tx, owner_key: str) -> ArtifactSet | None:
-    """The set of a run, logged model or trace, by `kind:id`."""
+    """The set of a volume, run, logged model or trace, by `kind:id`."""
     row = await tx.one(f"SELECT {_SET} FROM artifact_sets WHERE owner_key = :key", key=owner_key)
     return _set(row) if row else None
 
@@ -78,7 +82,7 @@ async def get_set(tx: Tx, set_id: str) -> ArtifactSet | None:
 async def lock_open(tx: WriteTx, set_id: str) -> None:
     """Hold an open set's row until commit: whoever else writes into it, or removes from it, waits. Raises WrongState."""
     if await tx.run("UPDATE artifact_sets SET state = 'open' WHERE id = :id AND state = 'open'", id=set_id) != 1:
-        raise WrongState("The files of this version are final: nothing can be written to them any more.")
+        raise WrongState("These files are final, or gone: nothing can be written here any more.")
 
 
 async def freeze(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> None:
@@ -185,6 +189,9 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
         for path, size, modified_at in rows:
             if path < start:
                 continue  # below the directory just found
+            if path == prefix:  # the mark of this directory itself (`make_directory`)
+                start = f"{prefix}\x01"
+                continue
             if not path.startswith(prefix):
                 return found, ""
             if len(found) == limit:
@@ -197,14 +204,24 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
 
 
 async def in_the_way(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> str:
-    """A file that `path` cannot stand beside: one of its parents, or a file below it; '' where there is none."""
+    """What a file at `path` cannot stand beside: one of its parents, or something below it; '' where there is nothing."""
     names = ", ".join(f":p{i}" for i in range(len(parents)))
     above = f"path IN ({names}) OR " if parents else ""
     row = await tx.one(
-        f"SELECT path FROM artifact_files WHERE set_id = :set AND ({above}(path > :first AND path < :last)) LIMIT 1",
+        f"SELECT path FROM artifact_files WHERE set_id = :set AND ({above}(path >= :first AND path < :last)) LIMIT 1",
         set=set_id, first=path + "/", last=path + "0", **{f"p{i}": parent for i, parent in enumerate(parents)},
     )  # fmt: skip
     return row[0] if row else ""
+
+
+async def make_directory(tx: WriteTx, set_id: str, path: str, at: int) -> bool:
+    """Mark a directory that may hold nothing: an entry without bytes under its path with a slash, which no file has. False
+    where it was marked already."""
+    return await tx.run(
+        "INSERT INTO artifact_files (set_id, path, size, segments, modified_at) VALUES (:set, :path, 0, '[]', :at) "
+        "ON CONFLICT DO NOTHING",
+        set=set_id, path=f"{path}/", at=at,
+    ) == 1  # fmt: skip
 
 
 async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.core.authz import Link
 from modelkeep.core.errors import AlreadyExists
-from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
@@ -28,7 +28,7 @@ _STEPS = (
     "JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1 WHERE m.kind = 'METASTORE'",
     "SELECT o.* FROM securables m JOIN securables c ON c.parent_id = m.id AND c.space = 'catalog' AND c.name_key = :n0 "
     "JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1 "
-    "JOIN securables o ON o.parent_id = s.id AND o.space = 'routine' AND o.name_key = :n2 WHERE m.kind = 'METASTORE'",
+    "JOIN securables o ON o.parent_id = s.id AND o.space = :space AND o.name_key = :n2 WHERE m.kind = 'METASTORE'",
 )
 
 # All that a decision needs, in one row: each securable of the chain (of the containers only what identifies them), every
@@ -41,7 +41,7 @@ _BELOW = (
     "",
     " LEFT JOIN securables c ON c.parent_id = m.id AND c.space = 'catalog' AND c.name_key = :n0",
     " LEFT JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1",
-    " LEFT JOIN securables o ON o.parent_id = s.id AND o.space = 'routine' AND o.name_key = :n2",
+    " LEFT JOIN securables o ON o.parent_id = s.id AND o.space = :space AND o.name_key = :n2",
 )
 _ID = 36  # characters
 
@@ -69,11 +69,17 @@ def _securable(row: Sequence[Any], full_name: str) -> Securable:
     return Securable(*columns)
 
 
+def _words(name: FullName) -> dict[str, str]:
+    """A name as parameters."""
+    words = {f"n{i}": part for i, part in enumerate(name.parts)}
+    return {**words, "space": RULES[name.leaf].space} if len(words) == 3 else words
+
+
 async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Link]:
     """The links from the metastore down to `name`, as far as they exist: one statement. Securables above the last part of
     `name` carry their identity (id, kind, parents, name, owner_id) and nothing else."""
     parts = name.parts
-    row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor_id, **{f"n{i}": part for i, part in enumerate(parts)})
+    row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor_id, **_words(name))
     if row is None:
         return []
     held: dict[str, set[str]] = {}
@@ -92,8 +98,7 @@ async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Lin
 
 async def by_name(tx: Tx, name: FullName) -> Securable | None:
     """The securable alone, without what decides access to it."""
-    names = {f"n{i}": part for i, part in enumerate(name.parts)}
-    row = await tx.one(f"SELECT {_COLUMNS} FROM ({_STEPS[len(name.parts)]}) x", **names)
+    row = await tx.one(f"SELECT {_COLUMNS} FROM ({_STEPS[len(name.parts)]}) x", **_words(name))
     return _securable(row, str(name)) if row else None
 
 
@@ -108,14 +113,15 @@ async def name_of(tx: Tx, securable_id: str) -> FullName | None:
         return None
     if row[0] == Kind.METASTORE:
         return FullName(())
-    return FullName(tuple(part for part in (row[3], row[2], row[1]) if part is not None))
+    parts = tuple(part for part in (row[3], row[2], row[1]) if part is not None)
+    return FullName(parts, Kind(row[0])) if len(parts) == 3 else FullName(parts)
 
 
 async def insert(
     tx: WriteTx, parent: Securable, name: FullName, owner_id: str, by: str, at: int, comment: str, spec: dict[str, str]
 ) -> str:
     """The new securable's id. Raises AlreadyExists."""
-    rules = RULES[BY_DEPTH[len(name.parts)]]
+    rules = RULES[name.kind]
     row = {
         "id": new_id(), "kind": rules.kind, "space": rules.space, "parent": parent.id, "name": name.parts[-1],
         "catalog": parent.id if parent.kind is Kind.CATALOG else parent.catalog_id or None,
@@ -160,7 +166,7 @@ async def lock(tx: WriteTx, securable: Securable) -> None:
     Lock the model before any artifact set. Raises NotFound where the securable is gone by then.
     """
     if not await tx.run("UPDATE securables SET updated_at = updated_at WHERE id = :id", id=securable.id):
-        raise missing(securable.full_name)
+        raise missing(securable.full_name, securable.kind)
 
 
 async def has_children(tx: Tx, securable: Securable) -> bool:
@@ -171,6 +177,13 @@ async def models_below(tx: Tx, securable: Securable) -> list[str]:
     """The ids of all registered models in a catalog or schema."""
     above = "catalog_id" if securable.kind is Kind.CATALOG else "parent_id"
     rows = await tx.scan(f"SELECT id FROM securables WHERE {above} = :id AND kind = 'MODEL'", id=securable.id)
+    return [row[0] for row in rows]
+
+
+async def volumes_below(tx: Tx, securable: Securable) -> list[str]:
+    """The ids of all volumes in a catalog or schema."""
+    above = "catalog_id" if securable.kind is Kind.CATALOG else "parent_id"
+    rows = await tx.scan(f"SELECT id FROM securables WHERE {above} = :id AND kind = 'VOLUME'", id=securable.id)
     return [row[0] for row in rows]
 
 
@@ -203,11 +216,21 @@ _USE_SCHEMA = (
 )
 SEE_CATALOG = f"({_ADMIN} OR {_USE_CATALOG})"
 SEE_SCHEMA = f"({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA}))"
-READ_MODEL = (
-    f"({_ADMIN} OR ((x.owner_id IN {_ME} OR {_granted('x.id, s.id, c.id', repr('EXECUTE') + ', ' + repr('ALL_PRIVILEGES'))}) "
-    f"AND {_USE_SCHEMA} AND {_USE_CATALOG}))"
-)
-BROWSE_MODEL = f"({READ_MODEL} OR {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
+_BROWSE = _granted("c.id", repr("BROWSE") + ", " + repr("ALL_PRIVILEGES"))
+
+
+def _read(privilege: str) -> str:
+    held = _granted("x.id, s.id, c.id", f"{privilege!r}, 'ALL_PRIVILEGES'")
+    return f"({_ADMIN} OR ((x.owner_id IN {_ME} OR {held}) AND {_USE_SCHEMA} AND {_USE_CATALOG}))"
+
+
+READ_MODEL = _read("EXECUTE")
+BROWSE_MODEL = f"({READ_MODEL} OR {_BROWSE})"
+_SEE = {
+    Kind.FUNCTION: READ_MODEL,
+    Kind.VOLUME: _read("READ_VOLUME"),
+    Kind.TABLE: _read("SELECT"),
+}
 
 SCAN_BUDGET = 2_000
 """Rows that one page may look at before it is handed out short."""
@@ -285,6 +308,20 @@ async def page_of_models(
         if len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
             break
     return _page(rows, limit, budget)
+
+
+async def page_of_objects(
+    tx: Tx, kind: Kind, container: Securable, actor_id: str, after: tuple[str, str], limit: int, *, browse: bool = False
+) -> tuple[list[Securable], tuple[str, str] | None]:
+    """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
+    see = f"({_SEE[kind]} OR {_BROWSE})" if browse else _SEE[kind]
+    above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS} WHERE {above} = :container AND x.space = :space "
+        "AND x.kind = :kind AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id LIMIT :budget",
+        container=container.id, space=RULES[kind].space, kind=str(kind), actor=actor_id, name=after[0], id=after[1], budget=SCAN_BUDGET,
+    )  # fmt: skip
+    return _page(rows, limit, SCAN_BUDGET)
 
 
 async def readable_model(tx: Tx, actor_id: str, name: str) -> Securable | None:

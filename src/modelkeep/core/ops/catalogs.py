@@ -7,7 +7,7 @@ from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, check_comment
 from modelkeep.core.operation import Ctx
-from modelkeep.core.ops import models
+from modelkeep.core.ops import models, objects
 from modelkeep.core.paging import make_token, page_size, read_token
 from modelkeep.store import principals, securables, versions
 
@@ -192,4 +192,5 @@ async def delete_container(ctx: Ctx, req: DeleteContainer, found: Securable) -> 
     for model_id in await securables.models_below(ctx.tx, found):
         _, sets = await versions.delete_all(ctx.tx, model_id)
         await models.release_files(ctx, sets)
+    await objects.release_volumes(ctx, await securables.volumes_below(ctx.tx, found))
     await securables.delete(ctx.tx, found)

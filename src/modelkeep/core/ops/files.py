@@ -1,4 +1,4 @@
-"""The files of versions, runs, logged models and traces: listing, reading, writing one by one, URLs for single files.
+"""The files of versions, volumes, runs, logged models and traces: reading, writing one by one, URLs for single files.
 
 A version's files are written while it is PENDING and read once it is READY; the others stay open, the last write wins.
 Bytes never flow while a write transaction is open: they are stored first, and it makes them a file, or they go.
@@ -13,23 +13,22 @@ from typing import cast
 import msgspec
 
 from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
-from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, NotEmpty, RegistryError, WrongState
-from modelkeep.core.model import ArtifactFile, ModelVersion, Page, Securable
+from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, RegistryError, WrongState
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import ArtifactFile, ModelVersion, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.versions import pending, ready
-from modelkeep.core.paging import make_token, page_size, read_token
-from modelkeep.core.paths import ROOT, ArtifactPath
+from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs, versions
 from modelkeep.store.db import Database, Tx, UniqueViolation, new_id
-from modelkeep.store.files import Entry
 
-MAX_PAGE = 1000
 _LINGER_MS = 10 * 60_000  # a run's replaced file may still be on its way to someone
 
 
 class FileRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A file or directory of a model version (`name`, `version`), or of a run, logged model or trace (`kind`, `id`)."""
+    """A file or directory of a model version (`name`, `version`), of a volume (`name`), or of a run, logged model or trace
+    (`kind`, `id`)."""
 
     path: ArtifactPath
     name: FullName | None = None
@@ -37,12 +36,7 @@ class FileRequest(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     id: str = ""
     set_id: str = ""
-    """The artifact set that a signed URL was made for: the version must still have it. '' asks for no certain one."""
-
-
-class ListDirectory(FileRequest, frozen=True, kw_only=True):
-    max_results: int | None = None
-    page_token: str = ""
+    """The artifact set that a signed URL was made for: what is named must still have it. '' asks for no certain one."""
 
 
 class OpenFile(FileRequest, frozen=True, kw_only=True):
@@ -62,10 +56,6 @@ class WriteFile(WriteRequest, frozen=True, kw_only=True):
 
 
 class DeleteFile(WriteRequest, frozen=True, kw_only=True):
-    pass
-
-
-class DeleteDirectory(WriteRequest, frozen=True, kw_only=True):
     pass
 
 
@@ -150,33 +140,44 @@ async def _version(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable) -> Mode
     return found
 
 
-def _same_set(req: FileRequest, version: ModelVersion) -> str:
+def _same_set(req: FileRequest, set_id: str) -> str:
     """A name and number may by now belong to another model's version: the URL is not for that one."""
-    if req.set_id and req.set_id != version.artifact_set_id:
+    if req.set_id and req.set_id != set_id:
         raise FileNotFound("The files that this URL was made for are gone. Ask for a new URL.")
-    return version.artifact_set_id
+    return set_id
+
+
+async def _of_volume(tx: Tx, req: FileRequest, volume: Securable) -> str:
+    found = await files.set_of(tx, files.volume_key(volume.id))
+    if found is None:
+        raise WrongState(f"Volume '{req.name}' is external: its files are at its storage_location, and not here.")
+    return _same_set(req, found.id)
 
 
 async def readable(ctx: Ctx, req: FileRequest, model: Securable | None) -> str:
     """The artifact set to read from, '' where nothing was ever written. Raises FileNotFound, WrongState."""
+    if model is not None and model.kind is Kind.VOLUME:
+        return await _of_volume(ctx.tx, req, model)
     if model is None:
         found = await files.set_of(ctx.tx, f"{req.kind}:{req.id}")
         ctx.touch(req.kind.upper(), req.id, req.id)
         return found.id if found else ""
     version = await _version(ctx, ctx.tx, req, model)
     ready(version)
-    return _same_set(req, version)
+    return _same_set(req, version.artifact_set_id)
 
 
 async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) -> Site:
     """Where to write. Raises FileNotFound, WrongState."""
+    if model is not None and model.kind is Kind.VOLUME:
+        return Site(await _of_volume(tx, req, model), False, False)
     if model is None:
         found = await files.set_of(tx, f"{req.kind}:{req.id}")
         ctx.touch(req.kind.upper(), req.id, req.id)
         return Site(found.id if found else "", False, False)
     version = await _version(ctx, tx, req, model)
     pending(version)
-    return Site(_same_set(req, version), ctx.services.blobs.direct, True)
+    return Site(_same_set(req, version.artifact_set_id), ctx.services.blobs.direct, True)
 
 
 async def locked(ctx: Ctx, req: FileRequest, model: Securable | None) -> Site:
@@ -227,19 +228,6 @@ async def _in_store(ctx: Ctx, site: Site, path: ArtifactPath) -> bool:
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
-
-
-async def list_directory(ctx: Ctx, req: ListDirectory, model: Securable | None) -> Page[Entry]:
-    """The entries directly in a directory, by name. Raises FileNotFound where it is a file or nothing."""
-    set_id = await readable(ctx, req, model)
-    scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str,))
-    found, more = await files.children(
-        ctx.tx, set_id, req.path.text, str(after[0]) if after else "", page_size(req.max_results, MAX_PAGE, MAX_PAGE)
-    )
-    if not found and after is None and req.path != ROOT:
-        raise FileNotFound(f"There is no directory '{req.path}'.")
-    return Page(tuple(found), make_token(scope, (more,)) if more else "")
 
 
 async def open_file(ctx: Ctx, req: OpenFile | VendDownload, model: Securable | None) -> Opened:
@@ -345,14 +333,6 @@ async def delete_file(ctx: Ctx, req: DeleteFile, model: Securable | None) -> Non
     else:
         await free(ctx, site, removed)
     ctx.changed(f"file {req.path}", "present", None)
-
-
-async def delete_directory(ctx: Ctx, req: DeleteDirectory, model: Securable | None) -> None:
-    """Directories exist as long as they hold files, so an empty one is gone already. Raises NotEmpty."""
-    site = await writable(ctx, ctx.tx, req, model)
-    found, _ = await files.children(ctx.tx, site.set_id, req.path.text, "", 1)
-    if found:
-        raise NotEmpty(f"The directory '{req.path}' holds files. Delete them first.")
 
 
 # --- writing through this server to a store that clients talk to themselves ------------------------------------------

@@ -147,5 +147,7 @@ def _decided(operation: Operation, chain: list[authz.Link]) -> authz.Decision:
     for on in operation.targets:
         if on.field == operation.targets[0].field:
             inside = chain if operation.creates or not on.parent else chain[:-1]
-            decisions.append((authz.decide_inside if on.parent else authz.decide)(on.need, inside))
+            decisions.append(
+                (authz.decide_inside if on.parent else authz.decide)(on.need_on(chain[-1].securable.kind), inside)
+            )
     return next((decision for decision in decisions if not decision.allowed), decisions[0])

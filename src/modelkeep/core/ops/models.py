@@ -114,8 +114,8 @@ class ListSchemaTags(ListTags, frozen=True):
     pass
 
 
-class ListModelTags(ListTags, frozen=True):
-    pass
+class ListObjectTags(ListTags, frozen=True):
+    """Of a model, function, volume or table."""
 
 
 async def fetch(ctx: Ctx, name: FullName) -> Securable:

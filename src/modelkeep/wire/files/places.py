@@ -1,4 +1,4 @@
-"""What a path of the Files API names: `/Models/<catalog>/<schema>/<model>/<version>/...`, or a workspace's files."""
+"""What a path of the Files API names: a file of a model version (`/Models/...`), of a volume (`/Volumes/...`), or a workspace's."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -7,12 +7,11 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import FileNotFound, InvalidArgument
 from modelkeep.core.kinds import Kind
-from modelkeep.core.names import FullName, fold, parse_version
+from modelkeep.core.names import METASTORE, FullName, parse_version
 from modelkeep.core.ops.files import FileRequest
 from modelkeep.core.paths import ArtifactPath
 
 _R = TypeVar("_R", bound=FileRequest)
-_LEVELS = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
 
 
 class Place(Protocol):
@@ -51,7 +50,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def _nowhere(text: str) -> FileNotFound:
-    begin = "/Models/<catalog>/<schema>/<model>/<version>"
+    begin = "/Models/<catalog>/<schema>/<model>/<version> or /Volumes/<catalog>/<schema>/<volume>"
     return FileNotFound(f"Nothing is kept at '{text[:300]}'. Paths begin with {begin}.")
 
 
@@ -62,6 +61,8 @@ async def locate(text: str, actor: Actor, places: Places | None, *, write: bool)
     shown = text.removesuffix("/")
     if text.startswith("/Models/"):
         return _version(text, shown)
+    if text.startswith("/Volumes/"):
+        return _volume(text, shown)
     if places is not None and text.startswith("/WorkspaceInternal/"):
         place = await places.internal(actor, text, write=write)
         if place is not None:
@@ -73,5 +74,16 @@ def _version(text: str, shown: str) -> Target:
     parts = text.split("/", 6)[2:]
     if len(parts) < 4 or not all(parts[:4]):
         raise _nowhere(text)
-    name = FullName(tuple(fold(part, kind) for part, kind in zip(parts, _LEVELS, strict=False)))
-    return Target(shown, ArtifactPath.parse(parts[4] if len(parts) > 4 else ""), name, parse_version(parts[3]))
+    path = ArtifactPath.parse(parts[4] if len(parts) > 4 else "")
+    return Target(shown, path, _name(parts, Kind.MODEL), parse_version(parts[3]))
+
+
+def _volume(text: str, shown: str) -> Target:
+    parts = text.split("/", 5)[2:]
+    if len(parts) < 3 or not all(parts[:3]):
+        raise _nowhere(text)
+    return Target(shown, ArtifactPath.parse(parts[3] if len(parts) > 3 else ""), _name(parts, Kind.VOLUME))
+
+
+def _name(parts: list[str], leaf: Kind) -> FullName:
+    return METASTORE.child(parts[0]).child(parts[1]).child(parts[2], leaf)

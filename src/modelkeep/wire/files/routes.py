@@ -13,9 +13,10 @@ from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
-from modelkeep.core.ops import files, uploads
+from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
+from modelkeep.store.files import Entry
 from modelkeep.wire.errors import Error, databricks
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content, entity_tag
@@ -141,7 +142,7 @@ class Files:
     async def create_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: PathField = await _fields(PathField, request)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
-        direct = self._engine.services.blobs.direct and target.name is not None
+        direct = self._engine.services.blobs.direct and target.version > 0
         asked = target.ask(files.VendDirectUpload if direct else files.VendUpload)
         vended = await self._do(request, actor, asked)
         return json_response(_shown(self._url(request, actor, "PUT", asked, vended)))
@@ -181,20 +182,19 @@ class Files:
     async def list_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         fields: ListFields = _query(ListFields, request)
         target = await self._of_path(path, actor, write=False)
-        asked = target.ask(files.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
+        asked = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
         page = await self._do(request, actor, asked)
         contents = [_entry(target.shown, entry) for entry in page.items]
         return json_response({"contents": contents, "next_page_token": page.next_token})
 
     async def make_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        """Directories come with their files: nothing is made, but only who may write is told so."""
         target = await self._of_path(path, actor, write=True)
-        await self._do(request, actor, target.ask(files.VendUpload))
+        await self._do(request, actor, target.ask(directories.MakeDirectory))
         return Response(204)
 
     async def delete_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         target = await self._of_path(path, actor, write=True)
-        await self._do(request, actor, target.ask(files.DeleteDirectory))
+        await self._do(request, actor, target.ask(directories.DeleteDirectory))
         return Response(204)
 
     # --- files -------------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def _shown(url: SignedUrl) -> answers.Url:
     return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
 
 
-def _entry(directory: str, entry: files.Entry) -> answers.Entry:
+def _entry(directory: str, entry: Entry) -> answers.Entry:
     shown: answers.Entry = {
         "path": f"{directory}/{entry.name}",
         "name": entry.name,

@@ -5,6 +5,7 @@ import msgspec
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied
+from modelkeep.core.kinds import Kind
 from modelkeep.core.names import FullName
 from modelkeep.core.ops.files import FileRequest
 from modelkeep.store import principals
@@ -22,7 +23,7 @@ class ObjectUrl(msgspec.Struct, frozen=True, array_like=True):
     principal_id: str
     token_id: str
     name: str = ""
-    """catalog.schema.model; '' for the file of a run, logged model or trace"""
+    """catalog.schema.model, or with version 0 catalog.schema.volume; '' for the file of a run, logged model or trace"""
     version: int = 0
     set_id: str = ""
     kind: str = ""
@@ -63,4 +64,4 @@ class Urls:
 
 
 def full_name(url: ObjectUrl) -> FullName | None:
-    return FullName(tuple(url.name.split("."))) if url.name else None
+    return FullName(tuple(url.name.split(".")), Kind.MODEL if url.version else Kind.VOLUME) if url.name else None

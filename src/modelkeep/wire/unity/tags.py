@@ -6,9 +6,9 @@ import msgspec
 
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind, parse_kind
-from modelkeep.core.model import Page, RegisteredModel, Securable
+from modelkeep.core.model import Page
 from modelkeep.core.names import FullName, parse_full_name, parse_version
-from modelkeep.core.ops import catalogs, models
+from modelkeep.core.ops import models
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import TagAssignment, TagAssignmentPage
 
@@ -64,7 +64,7 @@ class UpdateAssignment(msgspec.Struct, frozen=True):
 
 def _on(kind: Kind, full_name: str) -> FullName:
     if kind is Kind.METASTORE:
-        raise InvalidArgument("A metastore has no tags. Tag a catalog, schema or registered model.")
+        raise InvalidArgument("A metastore has no tags. Tag a catalog, schema, model, function, volume or table.")
     return parse_full_name(full_name, kind)
 
 
@@ -107,18 +107,17 @@ def _update(f: UpdateAssignment) -> models.ReassignTag:
     return models.ReassignTag(_entity(f)[1], f.tag_key, f.tag_value)
 
 
-_LISTS = {Kind.CATALOG: models.ListCatalogTags, Kind.SCHEMA: models.ListSchemaTags, Kind.MODEL: models.ListModelTags}
-_GETS = {Kind.CATALOG: catalogs.GetCatalog, Kind.SCHEMA: catalogs.GetSchema, Kind.MODEL: models.GetModel}
+_LISTS = {Kind.CATALOG: models.ListCatalogTags, Kind.SCHEMA: models.ListSchemaTags}
 
 
 def _list(f: Assignments) -> models.ListTags:
     kind, name = _entity(f)
-    return _LISTS[kind](name, f.max_results, f.page_token)
+    return _LISTS.get(kind, models.ListObjectTags)(name, f.max_results, f.page_token)
 
 
 def _get(f: Assignment) -> msgspec.Struct:
     kind, name = _entity(f)
-    return _GETS[kind](name)
+    return _LISTS.get(kind, models.ListObjectTags)(name, models.MAX_PAGE)
 
 
 def _assignment(f: Assignment | Assignments | UpdateAssignment, key: str, value: str) -> TagAssignment:
@@ -129,11 +128,11 @@ def _one(_: Any, f: Assignment | UpdateAssignment) -> TagAssignment:
     return _assignment(f, f.tag_key, f.tag_value)
 
 
-def _found(result: Securable | RegisteredModel, f: Assignment) -> TagAssignment:
-    securable = result.securable if isinstance(result, RegisteredModel) else result
-    if f.tag_key not in securable.tags:
+def _found(result: Page[tuple[str, str]], f: Assignment) -> TagAssignment:
+    tags = dict(result.items)
+    if f.tag_key not in tags:
         raise models.no_tag(_entity(f)[1], f.tag_key)
-    return _assignment(f, f.tag_key, securable.tags[f.tag_key])
+    return _assignment(f, f.tag_key, tags[f.tag_key])
 
 
 def _page(result: Page[tuple[str, str]], f: Assignments) -> TagAssignmentPage:

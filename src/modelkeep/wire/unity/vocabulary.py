@@ -12,7 +12,7 @@ from modelkeep.wire.app import App, Tracking
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import Receive, Scope, Send
 from modelkeep.wire.route import Renderer, Route
-from modelkeep.wire.unity import models, tags, versions
+from modelkeep.wire.unity import models, tags, versions, volumes
 from modelkeep.wire.unity import routes as containers
 from modelkeep.wire.unity.errors import oss
 
@@ -29,7 +29,20 @@ class Words(msgspec.Struct, frozen=True):
 
 # unitycatalog/client/models/privilege.py, 0.4 to 0.7, of those that exist here.
 _OSS_PRIVILEGES = frozenset(
-    {"CREATE CATALOG", "USE CATALOG", "CREATE SCHEMA", "USE SCHEMA", "CREATE FUNCTION", "EXECUTE", "CREATE MODEL"}
+    {
+        "CREATE CATALOG",
+        "USE CATALOG",
+        "CREATE SCHEMA",
+        "USE SCHEMA",
+        "CREATE FUNCTION",
+        "EXECUTE",
+        "CREATE MODEL",
+        "CREATE TABLE",
+        "SELECT",
+        "MODIFY",
+        "CREATE VOLUME",
+        "READ VOLUME",
+    }
 )
 
 
@@ -54,6 +67,7 @@ def routes(metastore_id: str, words: Words) -> list[Route]:
             *containers.routes(metastore_id),
             *models.routes(metastore_id),
             *versions.routes(metastore_id, default_storage=words.default_storage),
+            *volumes.routes(metastore_id),
             *tags.routes(),
         ],
         words,

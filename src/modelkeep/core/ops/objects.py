@@ -1,0 +1,104 @@
+"""Functions, volumes and tables alike: get, list, browse, rename, delete."""
+
+import msgspec
+
+from modelkeep.core.authz import Need, decide, holds
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import Page, Securable
+from modelkeep.core.names import FullName
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops import models
+from modelkeep.core.ops.models import Browsed
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.privileges import Privilege
+from modelkeep.store import files, securables
+
+MAX_PAGE = 1000
+
+READ: Need = holds(Privilege.READ_VOLUME, Privilege.SELECT, Privilege.EXECUTE, admin=True)
+"""Each kind knows one of them, and the others cannot be granted on it."""
+
+
+class GetObject(msgspec.Struct, frozen=True):
+    """A function, volume or table: the kind is the name's."""
+
+    name: FullName
+
+
+class BrowseObject(GetObject, frozen=True):
+    """As GetObject; a caller who holds no more than BROWSE on the catalog gets metadata."""
+
+
+class ListObjects(msgspec.Struct, frozen=True):
+    """Those of one kind in a schema that the caller may read."""
+
+    schema: FullName
+    kind: Kind
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class BrowseObjects(ListObjects, frozen=True):
+    """As ListObjects, with those that the caller may only browse."""
+
+
+class RenameObject(msgspec.Struct, frozen=True):
+    name: FullName
+    new_name: FullName
+
+
+class DeleteObject(msgspec.Struct, frozen=True):
+    name: FullName
+
+
+async def get_object(ctx: Ctx, req: GetObject, found: Securable) -> Securable:
+    return found
+
+
+async def browse_object(ctx: Ctx, req: BrowseObject, found: Securable) -> Browsed[Securable]:
+    return Browsed(found, not decide(READ, ctx.chains[str(req.name)]).allowed)
+
+
+async def list_objects(ctx: Ctx, req: ListObjects, schema: Securable) -> Page[Securable]:
+    return await page(ctx, req, schema, browse=False)
+
+
+async def browse_objects(ctx: Ctx, req: BrowseObjects, schema: Securable) -> Page[Browsed[Securable]]:
+    found = await page(ctx, req, schema, browse=True)
+    # Whoever may read may browse, so this page reaches at least as far as the other one.
+    readable = {one.id for one in (await page(ctx, req, schema, browse=True, only_readable=True)).items}
+    return Page(tuple(Browsed(one, one.id not in readable) for one in found.items), found.next_token)
+
+
+async def page(
+    ctx: Ctx, req: ListObjects, schema: Securable, *, browse: bool, only_readable: bool = False
+) -> Page[Securable]:
+    """By name. Raises BadPageToken, InvalidArgument."""
+    scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
+    position = read_token(scope, req.page_token, (str, str)) or ("", "")
+    found, more = await securables.page_of_objects(
+        ctx.tx, req.kind, schema, ctx.actor.id, (str(position[0]), str(position[1])),
+        page_size(req.max_results, 100, MAX_PAGE), browse=browse and not only_readable,
+    )  # fmt: skip
+    return Page(tuple(found), make_token(scope, more) if more else "")
+
+
+async def rename_object(ctx: Ctx, req: RenameObject, found: Securable) -> Securable:
+    """Only the name changes: files, grants and tags hang on the id."""
+    ctx.changed("name", str(req.name), str(req.new_name))
+    if req.new_name != req.name:
+        await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
+    return await models.fetch(ctx, req.new_name)
+
+
+async def delete_object(ctx: Ctx, req: DeleteObject, found: Securable) -> None:
+    """A volume goes with its files: a job frees the bytes."""
+    if found.kind is Kind.VOLUME:
+        await release_volumes(ctx, [found.id])
+    await securables.delete(ctx.tx, found)
+
+
+async def release_volumes(ctx: Ctx, volume_ids: list[str]) -> None:
+    """Their files go with the next purge; an external volume has none here."""
+    held = [await files.set_of(ctx.tx, files.volume_key(id)) for id in volume_ids]
+    await models.release_files(ctx, [found.id for found in held if found is not None])

@@ -1,0 +1,91 @@
+"""What the native routes of functions, volumes and tables share: their names, their lists, who may see how much."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import Page, Securable
+from modelkeep.core.names import METASTORE, FullName, parse_full_name
+from modelkeep.core.ops import catalogs, objects
+from modelkeep.core.ops.models import Browsed
+
+Info = Callable[[Securable], dict[str, Any]]
+"""All of an object, in the words of its kind."""
+
+
+class ListIn(msgspec.Struct, frozen=True):
+    catalog_name: str
+    schema_name: str
+    include_browse: bool = False
+    max_results: int | None = None
+    page_token: str = ""
+
+
+def in_schema(f: ListIn, kind: Kind) -> objects.ListObjects:
+    schema = METASTORE.child(f.catalog_name).child(f.schema_name)
+    return (objects.BrowseObjects if f.include_browse else objects.ListObjects)(
+        schema, kind, f.max_results, f.page_token
+    )
+
+
+def one(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject:
+    return (objects.BrowseObject if browse else objects.GetObject)(parse_full_name(full_name, kind))
+
+
+def agreed(name: FullName, **said: str) -> FullName:
+    """The name that the path gives, where the body says no other. Raises InvalidArgument."""
+    parts = dict(zip(("catalog_name", "schema_name", "name"), name.parts, strict=True)) | {"full_name": str(name)}
+    for field, value in said.items():
+        if value and value.lower() not in (parts[field], *(str(name),) * (field == "name")):
+            raise InvalidArgument(f"Field '{field}' is {value[:300]!r}, and the request is about '{name}'.")
+    return name
+
+
+def new_name(old: FullName, text: str) -> FullName:
+    """A bare name, or a full name in the same schema. Raises InvalidArgument."""
+    new = parse_full_name(text, old.leaf) if "." in text else old.parent.child(text, old.leaf)
+    if new.parent != old.parent:
+        raise InvalidArgument(f"A rename stays in its schema '{old.parent}'.")
+    return new
+
+
+def changes(
+    name: FullName, comment: str | None, new: str | None, owner: str | None, fields: str
+) -> Sequence[msgspec.Struct]:
+    """What a PATCH asks for, each with a need of its own: all of it happens, or nothing. Raises InvalidArgument."""
+    asked: list[msgspec.Struct] = []
+    if comment is not None:
+        asked.append(catalogs.UpdateComment(name, comment))
+    if new is not None:
+        asked.append(objects.RenameObject(name, new_name(name, new)))
+        name = new_name(name, new)
+    if owner is not None:
+        # Last: it may end the caller's own right to change, or to read, what it was.
+        asked.append(catalogs.TransferOwnership(name, owner))
+    if not asked:
+        raise InvalidArgument(f"The request changes nothing. Send {fields}.")
+    return asked
+
+
+def brief(x: Securable, metastore_id: str, id_field: str, *, browse_only: bool = False) -> dict[str, Any]:
+    """What every kind tells, and all that BROWSE alone shows."""
+    catalog, schema, name = x.full_name.split(".")
+    return {
+        "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": x.full_name, "comment": x.comment,
+        "owner": x.owner, id_field: x.id, "metastore_id": metastore_id, "created_at": x.created_at,
+        "created_by": x.created_by, "updated_at": x.updated_at, "updated_by": x.updated_by, "browse_only": browse_only,
+    }  # fmt: skip
+
+
+def shown(result: Securable | Browsed[Securable], whole: Info, browsed: Info) -> dict[str, Any]:
+    if isinstance(result, Browsed):
+        return browsed(result.entity) if result.only else whole(result.entity)
+    return whole(result)
+
+
+def page(key: str, result: Page[Any], whole: Info, browsed: Info) -> dict[str, Any]:
+    items = [shown(item, whole, browsed) for item in result.items]
+    return {key: items, "next_page_token": result.next_token or None}
