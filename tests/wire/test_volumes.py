@@ -70,7 +70,7 @@ def test_a_volume_is_made_read_listed_changed_and_deleted(folder_shelf: Shelf) -
     changed = w.volumes.update(f"{schema}.raw", comment="", new_name="landed", owner=user)
     assert (changed.full_name, changed.comment, changed.owner, changed.volume_id) == (
         f"{schema}.landed",
-        "",
+        None,
         user,
         new.volume_id,
     )
@@ -92,7 +92,7 @@ def test_a_patch_that_is_allowed_in_part_changes_nothing(folder_shelf: Shelf) ->
     both = folder_shelf.call("PATCH", path, {"comment": "mine", "owner": user}, token=token)
     refused(both, 403, "PERMISSION_DENIED", "not an owner of Volume")
     found = folder_shelf.ok("GET", path)
-    assert (found["owner"], found["comment"]) == ("admin", "")
+    assert (found["owner"], found["comment"]) == ("admin", None)
     assert folder_shelf.ok("PATCH", path, {"owner": user}, token=token)["owner"] == user
     refused(folder_shelf.call("PATCH", path, {}), 400, "INVALID_PARAMETER_VALUE", "changes nothing")
 

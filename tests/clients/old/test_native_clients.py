@@ -38,3 +38,10 @@ def test_databricks_sdk(server: Server, catalog: str, version: str) -> None:
     for _ in range(2):
         server.face_b("POST", "model-versions/create", {"name": model, "source": "models:/m-1"}).raise_for_status()
     succeeded(run(server, HERE.parent / "native" / "sdk.py", catalog, model, python=python))
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.7"])
+def test_volumes_tables_and_functions(server: Server, catalog: str, version: str) -> None:
+    python = ENVIRONMENTS / f"unitycatalog-{version}" / "bin" / "python"
+    server.user(f"reader@{catalog}")
+    succeeded(run(server, HERE.parent / "native" / "oss_objects.py", catalog, f"reader@{catalog}", python=python))

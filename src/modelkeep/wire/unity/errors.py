@@ -18,7 +18,7 @@ _REASONS: tuple[tuple[type[RegistryError], str], ...] = (
     (errors.Unavailable, "UNAVAILABLE"),
 )
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
-_OF_ITS_OWN = ("CATALOG", "SCHEMA")
+_OF_ITS_OWN = ("CATALOG", "SCHEMA", "TABLE")
 
 
 def oss(error: RegistryError) -> tuple[int, OssError]:

@@ -12,7 +12,7 @@ from modelkeep.wire.app import App, Tracking
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import Receive, Scope, Send
 from modelkeep.wire.route import Renderer, Route
-from modelkeep.wire.unity import models, tags, versions, volumes
+from modelkeep.wire.unity import functions, models, tables, tags, versions, volumes
 from modelkeep.wire.unity import routes as containers
 from modelkeep.wire.unity.errors import oss
 
@@ -68,6 +68,8 @@ def routes(metastore_id: str, words: Words) -> list[Route]:
             *models.routes(metastore_id),
             *versions.routes(metastore_id, default_storage=words.default_storage),
             *volumes.routes(metastore_id),
+            *tables.routes(metastore_id),
+            *functions.routes(metastore_id),
             *tags.routes(),
         ],
         words,

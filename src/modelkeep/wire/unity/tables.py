@@ -1,0 +1,125 @@
+"""Tables in native Unity Catalog REST: metadata alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import Page, Securable
+from modelkeep.core.names import METASTORE, parse_full_name
+from modelkeep.core.ops import objects as core
+from modelkeep.core.ops import tables
+from modelkeep.wire.route import Route
+from modelkeep.wire.unity import objects
+
+TABLES = "/api/2.1/unity-catalog/tables"
+SUMMARIES = "/api/2.1/unity-catalog/table-summaries"
+TABLE_OF_MLFLOW = "/api/2.0/unity-catalog/tables/{full_name}"
+"""MLflow asks here for the id of a Delta table that a run read (mlflow/data/delta_dataset_source.py)."""
+
+
+class CreateTable(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    catalog_name: str
+    schema_name: str
+    table_type: str
+    data_source_format: tables.Format
+    storage_location: str = ""
+    columns: tuple[tables.Column, ...] = ()
+    comment: str = ""
+    properties: dict[str, str] = {}
+    full_name: str = ""
+
+
+class ListTables(objects.ListIn, frozen=True):
+    omit_columns: bool = False
+    omit_properties: bool = False
+
+
+class GetTable(msgspec.Struct, frozen=True):
+    full_name: str
+    include_browse: bool = False
+
+
+class GetTableOfMlflow(msgspec.Struct, frozen=True):
+    full_name: str
+    full_name_arg: str = ""
+
+
+class UpdateTable(msgspec.Struct, frozen=True):
+    full_name: str
+    owner: str | None = None
+    comment: str | None = None
+
+
+class ListSummaries(msgspec.Struct, frozen=True):
+    catalog_name: str
+    schema_name_pattern: str = ""
+    table_name_pattern: str = ""
+    max_results: int | None = None
+    page_token: str = ""
+
+
+def _create(f: CreateTable) -> tables.CreateTable:
+    name = METASTORE.child(f.catalog_name).child(f.schema_name).child(f.name, Kind.TABLE)
+    objects.agreed(name, full_name=f.full_name)
+    told = tables.Definition(f.table_type, f.data_source_format, f.storage_location, f.columns, f.properties)
+    return tables.CreateTable(name, told, f.comment)
+
+
+def _update(f: UpdateTable) -> Sequence[msgspec.Struct]:
+    return objects.changes(parse_full_name(f.full_name, Kind.TABLE), f.comment, None, f.owner, "comment or owner")
+
+
+def _mlflow(f: GetTableOfMlflow) -> core.GetObject:
+    name = parse_full_name(f.full_name, Kind.TABLE)
+    return core.GetObject(objects.agreed(name, full_name=f.full_name_arg))
+
+
+def _summaries(f: ListSummaries) -> tables.ListTableSummaries:
+    return tables.ListTableSummaries(
+        METASTORE.child(f.catalog_name), f.schema_name_pattern, f.table_name_pattern, f.max_results, f.page_token
+    )
+
+
+def _summary_page(result: Page[Securable], _: Any) -> Any:
+    found = [{"full_name": t.full_name, "table_type": tables.definition(t).table_type} for t in result.items]
+    return {"tables": found, "next_page_token": result.next_token or None}
+
+
+def routes(metastore_id: str) -> list[Route]:
+    def brief(t: Securable) -> dict[str, Any]:
+        told = tables.definition(t)
+        return objects.brief(t, metastore_id, "table_id", browse_only=True) | {
+            "table_type": told.table_type, "data_source_format": told.data_source_format,
+        }  # fmt: skip
+
+    def info(t: Securable) -> dict[str, Any]:
+        told = tables.definition(t)
+        return brief(t) | {
+            "browse_only": False, "storage_location": told.storage_location, "properties": told.properties,
+            "columns": msgspec.to_builtins(told.columns),
+        }  # fmt: skip
+
+    def one(result: Any, _: Any) -> Any:
+        return objects.shown(result, info, brief)
+
+    def page(result: Page[Any], f: ListTables) -> Any:
+        left_out = ("columns",) * f.omit_columns + ("properties",) * f.omit_properties
+        answer = objects.page("tables", result, info, brief)
+        kept = [{key: value for key, value in t.items() if key not in left_out} for t in answer["tables"]]
+        return answer | {"tables": kept}
+
+    path = f"{TABLES}/{{full_name}}"
+    return [
+        Route("POST", TABLES, CreateTable, _create, one),
+        Route("GET", TABLES, ListTables, lambda f: objects.in_schema(f, Kind.TABLE), page),
+        Route("GET", path, GetTable, lambda f: objects.one(f.full_name, Kind.TABLE, browse=f.include_browse), one),
+        Route("PATCH", path, UpdateTable, _update, one),
+        Route("DELETE", path, GetTable, lambda f: core.DeleteObject(parse_full_name(f.full_name, Kind.TABLE))),
+        Route("GET", f"{path}/exists", GetTable, lambda f: tables.TableExists(parse_full_name(f.full_name, Kind.TABLE)),
+              lambda found, _: {"table_exists": found}),
+        Route("GET", SUMMARIES, ListSummaries, _summaries, _summary_page),
+        Route("GET", TABLE_OF_MLFLOW, GetTableOfMlflow, _mlflow, one),
+    ]  # fmt: skip
