@@ -21,6 +21,7 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import Unauthenticated
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Principal, Securable
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import finalize, versions
@@ -46,8 +47,9 @@ MODEL_FILES = {"MLmodel": MLMODEL, "model.pkl": b"\x80\x04K*."}
 
 
 def name(text: str) -> FullName:
-    """A full name that is known to be good; '' is the metastore."""
-    return FullName(tuple(text.split("."))) if text else METASTORE
+    """A full name that is known to be good; '' is the metastore, `prod.ml.raw!VOLUME` a volume."""
+    text, _, leaf = text.partition("!")
+    return FullName(tuple(text.split(".")), Kind(leaf or "MODEL")) if text else METASTORE
 
 
 @dataclass

@@ -4,28 +4,35 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from world import World, name
+from world import World, chunks, name
 
-from modelkeep.core.names import METASTORE
+from modelkeep.core.kinds import Kind
+from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import (
     audit,
     catalogs,
     directories,
     files,
     finalize,
+    functions,
     grants,
     lineage,
+    metastores,
     models,
+    objects,
     principals,
     search,
+    tables,
     uploads,
     versions,
+    volumes,
 )
 from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.privileges import ON_MODEL, Privilege
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
+VOLUME, TABLE, FUNCTION = "prod.ml.raw", "prod.ml.features", "prod.ml.score"
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -65,7 +72,24 @@ def _actors() -> list[Who]:
     for privilege in (Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION):
         found.append(Who(f"{privilege.words} on schema, USE", f"{privilege}@{SCHEMA}+{USE}"))
         found.append(Who(f"{privilege.words} on schema, USE CATALOG only", f"{privilege}@{SCHEMA}+USE_CATALOG@prod"))
+    for privilege, kind, on in (
+        (Privilege.READ_VOLUME, "volume", VOLUME),
+        (Privilege.WRITE_VOLUME, "volume", VOLUME),
+        (Privilege.SELECT, "table", TABLE),
+        (Privilege.MODIFY, "table", TABLE),
+        (Privilege.EXECUTE, "function", FUNCTION),
+        (Privilege.APPLY_TAG, "volume", VOLUME),
+        (Privilege.MANAGE, "volume", VOLUME),
+        (Privilege.ALL_PRIVILEGES, "volume", VOLUME),
+        (Privilege.CREATE_VOLUME, "schema", SCHEMA),
+        (Privilege.CREATE_TABLE, "schema", SCHEMA),
+    ):
+        at = {"volume": f"{on}!VOLUME", "table": f"{on}!TABLE", "function": f"{on}!FUNCTION"}.get(kind, on)
+        found.append(Who(f"{privilege.words} on {kind}, USE", f"{privilege}@{at}+{USE}"))
     found += [
+        Who("READ VOLUME on volume, no USE", f"READ_VOLUME@{VOLUME}!VOLUME"),
+        Who("READ VOLUME and SELECT on catalog, USE", f"READ_VOLUME@{CATALOG}+SELECT@{CATALOG}+{USE}"),
+        Who("owner of volume, table, function, USE", USE, ("object owners",)),
         Who("CREATE MODEL on catalog, USE", f"CREATE_MODEL@{CATALOG}+{USE}"),
         Who("CREATE SCHEMA on catalog, USE", f"CREATE_SCHEMA@{CATALOG}+{USE}"),
         Who("CREATE SCHEMA on catalog, no USE", f"CREATE_SCHEMA@{CATALOG}"),
@@ -110,6 +134,23 @@ def _browsed_page(page: Any) -> str:
     return next((_browsed(item) for item in page.items if item.entity.full_name == MODEL), "0")
 
 
+def _browsed_object(page: Any) -> str:
+    return next((_browsed(item) for item in page.items), "0")
+
+
+def leaf(text: str, kind: Kind) -> FullName:
+    """The name of a volume, table or function."""
+    return FullName(name(text).parts, kind)
+
+
+DEFINED = tables.Definition("EXTERNAL", "DELTA", "s3://lake/features")
+COMPUTED = functions.Definition(
+    input_params=functions.Parameters(), data_type="INT", full_data_type="INT", routine_body="SQL", routine_definition="1",
+    parameter_style="S", is_deterministic=True, sql_data_access="NO_SQL", is_null_call=False, security_type="DEFINER",
+    specific_name="score",
+)  # fmt: skip
+
+
 def _whose_grants(found: list[Any]) -> str:
     """`+` all of them, `o` only those of one's own, `0` none."""
     if any(grant.principal == "somebody else" for grant in found):
@@ -120,13 +161,21 @@ def _whose_grants(found: list[Any]) -> str:
 def rows(ids: dict[str, str]) -> list[Row]:
     m, new, open_model = name(MODEL), name("prod.ml.new"), name("open.ml.model")
     mlmodel, extra = ArtifactPath("MLmodel"), ArtifactPath("extra.bin")
-    C, S, M, V, F, G, P, A = (
-        "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions", "Grants and lineage",
-        "Principals and tokens", "Audit and jobs",
+    C, S, M, V, F, U, D, G, P, A = (
+        "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions",
+        "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Audit and jobs",
     )  # fmt: skip
+    volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
+    new_volume, a_file, folder = leaf("prod.ml.fresh", Kind.VOLUME), ArtifactPath("a.bin"), ArtifactPath("folder")
     described = {"comment": "x"}
     return [
         Row(C, "get_metastore", catalogs.GetMetastore()),
+        Row(C, "read_metastore", metastores.ReadMetastore()),
+        Row(C, "rename_metastore", metastores.RenameMetastore("home")),
+        Row(C, "list_quotas", metastores.ListQuotas()),
+        Row(C, "get_quota of catalog", metastores.GetQuota(name(CATALOG), "tag-quota")),
+        Row(C, "get_quota of model", metastores.GetQuota(m, "alias-quota")),
+        Row(C, "get_bindings of catalog", catalogs.GetBindings(name(CATALOG))),
         Row(C, "create_catalog", catalogs.CreateCatalog(name=name("fresh"))),
         Row(C, "create_catalog prod (exists)", catalogs.CreateCatalog(name=name(CATALOG))),
         Row(C, "list_catalogs: sees prod", catalogs.ListCatalogs(), _listed(CATALOG)),
@@ -197,6 +246,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(F, "vend_upload", files.VendUpload(path=extra, name=m, version=2)),
         Row(F, "write_file", files.WriteFile(path=extra, name=m, version=2), body=b"x"),
         Row(F, "delete_file", files.DeleteFile(path=mlmodel, name=m, version=2)),
+        Row(F, "make_directory", directories.MakeDirectory(path=extra, name=m, version=2)),
         Row(F, "delete_directory", directories.DeleteDirectory(path=extra, name=m, version=2)),
         Row(F, "start_upload", uploads.StartUpload(path=extra, name=m, version=2)),
         Row(F, "vend_parts of another's upload", uploads.VendParts(path=extra, name=m, version=2, upload_id=ids["upload"], first=1)),
@@ -205,6 +255,44 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(F, "complete_upload of another's upload",
             uploads.CompleteUpload(path=extra, name=m, version=2, upload_id=ids["upload"], parts=(uploads.PartTag(1, "x"),))),
         Row(F, "abort_upload of another's upload", uploads.AbortUpload(path=extra, name=m, version=2, upload_id=ids["upload"])),
+        Row(U, "create_volume", volumes.CreateVolume(new_volume)),
+        Row(U, "create_volume prod.ml.raw (exists)", volumes.CreateVolume(volume)),
+        Row(U, "create_table", tables.CreateTable(leaf("prod.ml.fresh", Kind.TABLE), DEFINED)),
+        Row(U, "create_function", functions.CreateFunction(leaf("prod.ml.fresh", Kind.FUNCTION), COMPUTED)),
+        Row(U, "create_function prod.ml.churn (a model)", functions.CreateFunction(leaf(MODEL, Kind.FUNCTION), COMPUTED)),
+        Row(U, "get_object: volume", objects.GetObject(volume)),
+        Row(U, "get_object: table", objects.GetObject(table)),
+        Row(U, "get_object: function", objects.GetObject(function)),
+        Row(U, "get_object: function prod.ml.churn (a model)", objects.GetObject(leaf(MODEL, Kind.FUNCTION))),
+        Row(U, "get_model prod.ml.score (a function)", models.GetModel(name(FUNCTION))),
+        Row(U, "list_objects: sees volume", objects.ListObjects(name(SCHEMA), Kind.VOLUME), _listed(VOLUME)),
+        Row(U, "list_objects: sees table", objects.ListObjects(name(SCHEMA), Kind.TABLE), _listed(TABLE)),
+        Row(U, "list_objects: sees function", objects.ListObjects(name(SCHEMA), Kind.FUNCTION), _listed(FUNCTION)),
+        Row(U, "browse_object: volume", objects.BrowseObject(volume), _browsed),
+        Row(U, "browse_objects: volume", objects.BrowseObjects(name(SCHEMA), Kind.VOLUME), _browsed_object),
+        Row(U, "table_exists", tables.TableExists(table), lambda there: "1" if there else "0"),
+        Row(U, "list_table_summaries: sees table", tables.ListTableSummaries(name(CATALOG)), _listed(TABLE)),
+        Row(U, "update_comment of volume", catalogs.UpdateComment(volume, **described)),
+        Row(U, "rename_object: volume", objects.RenameObject(volume, new_volume)),
+        Row(U, "transfer_ownership of volume", catalogs.TransferOwnership(volume, "stranger")),
+        Row(U, "transfer_ownership of function, as a model", catalogs.TransferOwnership(name(FUNCTION), "stranger")),
+        Row(U, "delete_object: volume", objects.DeleteObject(volume)),
+        Row(U, "delete_object: table", objects.DeleteObject(table)),
+        Row(U, "delete_object: function", objects.DeleteObject(function)),
+        Row(U, "list_object_tags of volume", models.ListObjectTags(volume)),
+        Row(U, "change_tags of volume", models.ChangeTags(volume, None, {"team": "b"})),
+        Row(U, "get_grants of volume", grants.GetGrants(volume), _whose_grants),
+        Row(U, "change_grants of volume", grants.ChangeGrants(volume, (grants.Change("stranger", ("READ_VOLUME",)),))),
+        Row(U, "get_activity of volume", audit.GetActivity(volume)),
+        Row(D, "list_directory", directories.ListDirectory(path=ROOT, name=volume)),
+        Row(D, "make_directory", directories.MakeDirectory(path=folder, name=volume)),
+        Row(D, "delete_directory", directories.DeleteDirectory(path=folder, name=volume)),
+        Row(D, "open_file", files.OpenFile(path=a_file, name=volume)),
+        Row(D, "vend_download", files.VendDownload(path=a_file, name=volume)),
+        Row(D, "vend_upload", files.VendUpload(path=a_file, name=volume)),
+        Row(D, "write_file", files.WriteFile(path=a_file, name=volume), body=b"x"),
+        Row(D, "delete_file", files.DeleteFile(path=a_file, name=volume)),
+        Row(D, "start_upload", uploads.StartUpload(path=a_file, name=volume)),
         Row(G, "get_grants of catalog", grants.GetGrants(name(CATALOG)), _whose_grants),
         Row(G, "get_grants of schema", grants.GetGrants(name(SCHEMA)), _whose_grants),
         Row(G, "get_grants of model", grants.GetGrants(m), _whose_grants),
@@ -238,12 +326,23 @@ def rows(ids: dict[str, str]) -> list[Row]:
 
 async def build(w: World) -> dict[str, str]:
     """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
-    for group in ("metastore admins", "model owners", "schema owners", "catalog owners"):
+    for group in ("metastore admins", "model owners", "schema owners", "catalog owners", "object owners"):
         await w.group(group)
     await w.own("", "metastore admins")
     await w.catalog(CATALOG, owner="catalog owners")
     await w.schema(SCHEMA, owner="schema owners")
     await w.model(MODEL, owner="maker", maker=USE)
+    maker = w.as_("maker")
+    await w.grant("maker", f"CREATE_VOLUME@{SCHEMA}+CREATE_TABLE@{SCHEMA}+CREATE_FUNCTION@{SCHEMA}")
+    volume = leaf(VOLUME, Kind.VOLUME)
+    await maker.do(volumes.CreateVolume(volume))
+    await maker.do(tables.CreateTable(leaf(TABLE, Kind.TABLE), DEFINED))
+    await maker.do(functions.CreateFunction(leaf(FUNCTION, Kind.FUNCTION), COMPUTED))
+    actor = await w.actor("maker")
+    await w.engine.execute(actor, files.WriteFile(path=ArtifactPath("a.bin"), name=volume), body=chunks(b"1"))
+    for text in (f"{VOLUME}!VOLUME", f"{TABLE}!TABLE", f"{FUNCTION}!FUNCTION"):
+        await w.own(text, "object owners")
+    await w.grant("somebody else", f"READ_VOLUME@{VOLUME}!VOLUME")
     await w.grant("somebody else", f"EXECUTE@{CATALOG}+EXECUTE@{SCHEMA}+EXECUTE@{MODEL}")
     everyone = "USE_CATALOG@open+USE_SCHEMA@open.ml+EXECUTE@open.ml.model+CREATE_MODEL_VERSION@open.ml.model"
     await w.model("open.ml.model", owner="maker")

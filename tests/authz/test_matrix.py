@@ -64,6 +64,7 @@ Who may do what. Written by tests/authz/test_matrix.py, reviewed by people: a ch
 
 The world: catalog prod, schema prod.ml and model prod.ml.churn, each owned by a group of its own; churn has version 1
 (READY, @champion) and version 2 (PENDING, complete). On open.ml.model all account users hold EXECUTE and CREATE MODEL VERSION.
+Volume prod.ml.raw (with a file), table prod.ml.features and function prod.ml.score are owned by one more group.
 USE means USE CATALOG on prod and USE SCHEMA on prod.ml. "on model": on prod.ml.churn, and so on.
 
   +  done                                   C  403, names USE CATALOG        1 0  a list: what is asked about is in it, or not

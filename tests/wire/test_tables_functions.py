@@ -81,12 +81,12 @@ def test_a_table_is_made_read_listed_changed_and_deleted(site: Site) -> None:
     user, token = site.user()
     w.tables.update(name, owner=user)
     assert w.tables.get(name).owner == user
-    with pytest.raises(errors.ResourceConflict, match="Table .* already exists"):
+    with pytest.raises(errors.ResourceConflict, match=r"Table .* already exists"):
         w.tables.create("features", catalog, team, TableType.EXTERNAL, DataSourceFormat.DELTA, "s3://lake/x")
     with pytest.raises(errors.PermissionDenied):
         sdk(site, token).tables.delete(name)
     w.tables.delete(name)
-    with pytest.raises(errors.NotFound, match="Table .* does not exist"):
+    with pytest.raises(errors.NotFound, match=r"Table .* does not exist"):
         w.tables.get(name)
 
 
@@ -200,7 +200,7 @@ def test_a_function_is_made_read_listed_changed_and_deleted(site: Site) -> None:
         site_allow = [{"principal": user, "add": ["CREATE_MODEL_VERSION"]}]
         w.api_client.do("PATCH", f"{UC}/permissions/function/{name}", body={"changes": site_allow})
     w.functions.delete(name, force=True)
-    with pytest.raises(errors.NotFound, match="Routine or Model .* does not exist"):
+    with pytest.raises(errors.NotFound, match=r"Routine or Model .* does not exist"):
         w.functions.get(name)
 
 

@@ -309,8 +309,16 @@ def test_an_external_volume_is_metadata_alone(shelf: Shelf, schema: str) -> None
 
 def test_no_external_volume_overlaps_our_own_storage(shelf: Shelf, schema: str) -> None:
     own = str(shelf.settings.data)
-    places = [own, f"file:{own}", f"file://{own}/artifacts", f"file://localhost{own}//artifacts", own.upper(), "/", "file:///",
-              own.replace("/", "%2F"), f"{own}/x/../y", "dbfs:/Volumes/a/b/c", "dbfs://Models/x", "models:/a.b.c/1", "relative", ""]  # fmt: skip
+    places = [own, f"file:{own}", f"file://{own}/artifacts", f"file://localhost{own}//artifacts", own.upper(), "/"]
+    places += [
+        "file:///",
+        own.replace("/", "%2F"),
+        f"{own}/x/../y",
+        "dbfs:/Volumes/a/b/c",
+        "dbfs://Models/x",
+        "models:/a.b.c/1",
+    ]
+    places += ["relative", ""]
     if shelf.settings.storage_url:
         url = shelf.settings.storage_url
         places += [url, f"{url}/", f"{url}/below", url.rpartition("/")[0], url.replace("s3:", "s3a:"), "s3://"]

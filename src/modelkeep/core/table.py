@@ -17,6 +17,7 @@ from modelkeep.core.ops import (
     functions,
     grants,
     lineage,
+    metastores,
     models,
     objects,
     principals,
@@ -47,6 +48,10 @@ WRITE_FILES = On("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_V
 OPERATIONS: tuple[Operation, ...] = (
     # metastore, catalogs, schemas
     Operation(catalogs.get_metastore, catalogs.GetMetastore, "metastore.get", (On("name", ANYONE),), "read", "buffered"),
+    Operation(metastores.read_metastore, metastores.ReadMetastore, "metastore.get", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
+    Operation(metastores.rename_metastore, metastores.RenameMetastore, "metastore.rename", (On("name", OWNER_OR_ADMIN),)),
+    Operation(metastores.get_quota, metastores.GetQuota, "quota.get", (On("name", HOLDER, any_kind=True),), "read", "buffered"),
+    Operation(metastores.list_quotas, metastores.ListQuotas, "quota.list", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
     Operation(catalogs.create_catalog, catalogs.CreateCatalog, "catalog.create",
               (On("name", holds(P.CREATE_CATALOG, admin=True), parent=True),), creates=True),
     Operation(catalogs.list_catalogs, catalogs.ListCatalogs, "catalog.list", (On("name", ANYONE),), "read", "buffered"),
@@ -55,6 +60,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.list_schemas, catalogs.ListSchemas, "schema.list", (On("catalog", SEE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_container, catalogs.GetCatalog, "catalog.get", (On("name", SEE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_container, catalogs.GetSchema, "schema.get", (On("name", SEE_SCHEMA),), "read", "buffered"),
+    Operation(catalogs.get_bindings, catalogs.GetBindings, "catalog.get", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
     Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.update_comment, catalogs.UpdateCatalogComment, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateCatalogSpec, "securable.update", (On("name", OWNER),)),

@@ -105,6 +105,12 @@ class DeleteContainer(msgspec.Struct, frozen=True):
     force: bool = False
 
 
+class GetBindings(msgspec.Struct, frozen=True):
+    """The workspaces that a catalog is bound to: none, for one that is open to all of them, as each is."""
+
+    name: FullName
+
+
 async def create_catalog(ctx: Ctx, req: CreateCatalog, parent: Securable) -> Securable:
     return await _create(ctx, req, parent)
 
@@ -144,6 +150,10 @@ async def _page(ctx: Ctx, kind: Kind, parent_id: str, max_results: int | None, t
         ctx.tx, kind, parent_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(max_results, 100, MAX_PAGE)
     )
     return Page(tuple(found), make_token(scope, more) if more else "")
+
+
+async def get_bindings(ctx: Ctx, req: GetBindings, catalog: Securable) -> tuple[str, ...]:
+    return ()
 
 
 async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:

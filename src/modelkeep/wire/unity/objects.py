@@ -35,7 +35,7 @@ def one(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject:
     return (objects.BrowseObject if browse else objects.GetObject)(parse_full_name(full_name, kind))
 
 
-def agreed(name: FullName, **said: str) -> FullName:
+def agreed(name: FullName, /, **said: str) -> FullName:
     """The name that the path gives, where the body says no other. Raises InvalidArgument."""
     parts = dict(zip(("catalog_name", "schema_name", "name"), name.parts, strict=True)) | {"full_name": str(name)}
     for field, value in said.items():

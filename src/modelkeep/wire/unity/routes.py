@@ -1,7 +1,7 @@
-"""Native Unity Catalog REST, as far as setting up needs it: catalogs, schemas, permissions, the metastore (databricks-sdk)."""
+"""Catalogs, schemas and permissions in native Unity Catalog REST."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -10,7 +10,7 @@ from modelkeep.core.kinds import RULES, Kind, parse_kind
 from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import catalogs, grants
-from modelkeep.wire.route import NoFields, Route
+from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers
 
 PREFIX = "/api/2.1/unity-catalog"
@@ -20,6 +20,12 @@ class CreateCatalog(msgspec.Struct, frozen=True):
     name: str
     comment: str = ""
     properties: dict[str, str] = {}
+    full_name: str = ""
+    storage_root: str = ""
+    connection_name: str = ""
+    provider_name: str = ""
+    share_name: str = ""
+    options: dict[str, str] = {}
 
 
 class CreateSchema(msgspec.Struct, frozen=True):
@@ -27,6 +33,8 @@ class CreateSchema(msgspec.Struct, frozen=True):
     catalog_name: str
     comment: str = ""
     properties: dict[str, str] = {}
+    full_name: str = ""
+    storage_root: str = ""
 
 
 class One(msgspec.Struct, frozen=True):
@@ -39,6 +47,11 @@ class Update(msgspec.Struct, frozen=True):
     comment: str | None = None
     owner: str | None = None
     properties: dict[str, str] | None = None
+    isolation_mode: Literal["OPEN", "ISOLATED"] | None = None
+    enable_predictive_optimization: Literal["INHERIT", "DISABLE", "ENABLE"] | None = None
+    options: dict[str, str] = {}
+    name: str = ""
+    catalog_name: str = ""
 
 
 class Delete(msgspec.Struct, frozen=True):
@@ -90,14 +103,35 @@ def _schema(text: str) -> FullName:
     return parse_full_name(text, Kind.SCHEMA)
 
 
+def _ours(storage_root: str, *elsewhere: object) -> None:
+    """Refuses what would put a container, or what it holds, at another place."""
+    if storage_root:
+        raise InvalidArgument("The server chooses where files are. Leave storage_root out.")
+    if any(elsewhere):
+        raise InvalidArgument(
+            "Foreign and shared catalogs are not there. Leave connection, provider, share and options out."
+        )
+
+
+def _agreed(name: FullName, /, **said: str) -> FullName:
+    """The name that the path (or the other fields) give, where these say no other. Raises InvalidArgument."""
+    right = {"name": (name.parts[-1], str(name)), "catalog_name": name.parts[:1], "full_name": (str(name),)}
+    for field, value in said.items():
+        if value and value.lower() not in right[field]:
+            raise InvalidArgument(f"Field '{field}' is {value[:300]!r}, and the request is about '{name}'.")
+    return name
+
+
 def _create_catalog(f: CreateCatalog) -> catalogs.CreateCatalog:
-    return catalogs.CreateCatalog(name=METASTORE.child(f.name), comment=f.comment, spec=_spec(f.properties))
+    _ours(f.storage_root, f.connection_name, f.provider_name, f.share_name, f.options)
+    name = _agreed(METASTORE.child(f.name), full_name=f.full_name)
+    return catalogs.CreateCatalog(name=name, comment=f.comment, spec=_spec(f.properties))
 
 
 def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
-    return catalogs.CreateSchema(
-        name=_catalog(f.catalog_name).child(f.name), comment=f.comment, spec=_spec(f.properties)
-    )
+    _ours(f.storage_root)
+    name = _agreed(_catalog(f.catalog_name).child(f.name), full_name=f.full_name)
+    return catalogs.CreateSchema(name=name, comment=f.comment, spec=_spec(f.properties))
 
 
 def _new_name(old: FullName, text: str) -> FullName:
@@ -114,13 +148,15 @@ _SCHEMA = (catalogs.GetSchema, catalogs.RenameSchema, catalogs.UpdateComment, ca
 
 def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     """One PATCH, several needs: all changes happen, or none."""
-    name = parse_full_name(f.full_name, kind)
+    name = _agreed(parse_full_name(f.full_name, kind), name=f.name, catalog_name=f.catalog_name)
     get, rename, comment, spec = _CATALOG if kind is Kind.CATALOG else _SCHEMA
     asked: list[msgspec.Struct] = []
     if f.comment is not None:
         asked.append(comment(name, f.comment))
     if f.properties is not None:
         asked.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
+    if _as_it_is(f):
+        asked.append(spec(name, {}))
     if f.new_name is not None and f.new_name.lower() != name.parts[-1]:
         new = _new_name(name, f.new_name)
         asked.append(rename(name, new))
@@ -131,6 +167,16 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     if not asked and f.new_name is None:
         raise InvalidArgument("The request changes nothing. Send new_name, comment, owner or properties.")
     return [*asked, get(name)]
+
+
+def _as_it_is(f: Update) -> bool:
+    """Does the request also ask for what holds anyway? Raises InvalidArgument where it asks for anything else."""
+    _ours("", f.options)
+    if f.isolation_mode == "ISOLATED":
+        raise InvalidArgument("There is one workspace, to which every catalog is open: isolation_mode stays OPEN.")
+    if f.enable_predictive_optimization == "ENABLE":
+        raise InvalidArgument("There are no table data to optimize: enable_predictive_optimization stays DISABLE.")
+    return f.isolation_mode is not None or f.enable_predictive_optimization is not None
 
 
 def catalog_info(c: Securable, metastore_id: str) -> answers.CatalogInfo:
@@ -221,13 +267,6 @@ def routes(metastore_id: str) -> list[Route]:
             "next_page_token": result.next_token or None,
         }
 
-    def summary(m: Securable, _: Any) -> answers.MetastoreSummary:
-        return {
-            "metastore_id": m.id, "name": m.name, "owner": m.owner, "created_at": m.created_at, "created_by": m.created_by,
-            "updated_at": m.updated_at, "updated_by": m.updated_by, "cloud": "self-hosted", "region": "local",
-            "global_metastore_id": f"self-hosted:local:{m.id}", "privilege_model_version": "1.0",
-        }  # fmt: skip
-
     c, s = f"{PREFIX}/catalogs", f"{PREFIX}/schemas"
     return [
         Route("POST", c, CreateCatalog, _create_catalog, catalog),
@@ -244,5 +283,4 @@ def routes(metastore_id: str) -> list[Route]:
         Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
         Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective,
               effective_assignments),
-        Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), summary),
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from modelkeep.wire.app import App, Tracking
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import Receive, Scope, Send
 from modelkeep.wire.route import Renderer, Route
-from modelkeep.wire.unity import functions, models, tables, tags, versions, volumes
+from modelkeep.wire.unity import functions, metastores, models, tables, tags, versions, volumes
 from modelkeep.wire.unity import routes as containers
 from modelkeep.wire.unity.errors import oss
 
@@ -65,6 +65,7 @@ def routes(metastore_id: str, words: Words) -> list[Route]:
     return spoken(
         [
             *containers.routes(metastore_id),
+            *metastores.routes(metastore_id),
             *models.routes(metastore_id),
             *versions.routes(metastore_id, default_storage=words.default_storage),
             *volumes.routes(metastore_id),

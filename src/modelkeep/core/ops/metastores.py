@@ -1,0 +1,82 @@
+"""The metastore itself: reading it as its administrator, renaming it, and the limits that are enforced in it."""
+
+import msgspec
+
+from modelkeep.core.errors import NotFound
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import Page, Securable
+from modelkeep.core.names import METASTORE, FullName, fold
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops import models
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import quotas, securables
+
+ALIASES, TAGS = "alias-quota", "tag-quota"
+MAX_PAGE = 500
+
+
+class ReadMetastore(msgspec.Struct, frozen=True):
+    """As an administrator: whoever signs in may have its summary (GetMetastore)."""
+
+    name: FullName = METASTORE
+
+
+class RenameMetastore(msgspec.Struct, frozen=True):
+    new_name: str
+    name: FullName = METASTORE
+
+
+class GetQuota(msgspec.Struct, frozen=True):
+    name: FullName
+    quota: str
+
+
+class ListQuotas(msgspec.Struct, frozen=True):
+    """How many aliases each model has: of the rest, no number is limited but that of tags, which GetQuota tells."""
+
+    max_results: int | None = None
+    page_token: str = ""
+    name: FullName = METASTORE
+
+
+class Quota(msgspec.Struct, frozen=True):
+    on: Securable
+    name: str
+    count: int
+    limit: int
+
+
+async def read_metastore(ctx: Ctx, req: ReadMetastore, metastore: Securable) -> Securable:
+    return metastore
+
+
+async def rename_metastore(ctx: Ctx, req: RenameMetastore, metastore: Securable) -> Securable:
+    new = fold(req.new_name, Kind.METASTORE)
+    ctx.changed("name", metastore.name, new)
+    await securables.update(ctx.tx, metastore, ctx.actor.name, ctx.now, name=new, name_key=new)
+    return await models.fetch(ctx, req.name)
+
+
+async def get_quota(ctx: Ctx, req: GetQuota, found: Securable) -> Quota:
+    limits = ctx.services.limits
+    if req.quota == ALIASES and found.kind is Kind.MODEL:
+        counts = await quotas.alias_counts(ctx.tx, [found.id])
+        return Quota(found, ALIASES, counts.get(found.id, 0), limits.aliases_per_model)
+    if req.quota == TAGS and found.kind is not Kind.METASTORE:
+        return Quota(found, TAGS, len(found.tags), limits.tags_per_securable)
+    known = f"{TAGS}, and on a model {ALIASES}"
+    raise NotFound(
+        f"There is no limit '{req.quota[:100]}' on {RULES[found.kind].label} '{found.full_name}'. Enforced are {known}."
+    )
+
+
+async def list_quotas(ctx: Ctx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
+    scope = f"quotas|{ctx.actor.id}"
+    position = read_token(scope, req.page_token, (str, str)) or ("", "")
+    found, more = await securables.page_of_models(
+        ctx.tx, "", ctx.actor.id, (str(position[0]), str(position[1])), page_size(req.max_results, 100, MAX_PAGE)
+    )
+    counts = await quotas.alias_counts(ctx.tx, [model.id for model in found])
+    limit = ctx.services.limits.aliases_per_model
+    items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model in found)
+    return Page(items, make_token(scope, more) if more else "")
