@@ -110,4 +110,6 @@ def test_every_operation_has_a_row() -> None:
     asked = {BY_REQUEST[type(row.request)].name for row in rows({"token": "", "upload": ""})}
     # It needs a store that clients talk to, and asks for what its sister asks for.
     assert BY_NAME["vend_direct_upload"].targets == BY_NAME["vend_upload"].targets
-    assert {op.name for op in OPERATIONS} - asked == {"vend_direct_upload"}
+    # Whoever may ask for them is told that they cannot be changed.
+    assert BY_NAME["change_bindings"].targets == BY_NAME["get_bindings"].targets
+    assert {op.name for op in OPERATIONS} - asked == {"vend_direct_upload", "change_bindings"}

@@ -145,6 +145,13 @@ def filled(route: Route, values: dict[str, Any]) -> str:
     return re.sub(r"\{([^}]+)\}", lambda match: values.get(match[1].strip("*"), "absent"), route.path)
 
 
+FUNCTION: dict[str, Any] = {
+    "input_params": {"parameters": []}, "data_type": "INT", "full_data_type": "INT", "routine_body": "SQL",
+    "routine_definition": "1", "parameter_style": "S", "is_deterministic": True, "sql_data_access": "NO_SQL",
+    "is_null_call": False, "security_type": "DEFINER", "specific_name": "x",
+}  # fmt: skip
+
+
 class World:
     """A model with a PENDING version, and fields for every route that name it (or its parents)."""
 
@@ -153,9 +160,40 @@ class World:
         self.schema = self.model.rpartition(".")[0]
         self.catalog = self.schema.partition(".")[0]
         self.user, self.token = site.user()
+        self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
+        place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
+        self.bodies: dict[str, dict[str, Any]] = {
+            "volumes": {**place, "volume_type": "MANAGED"},
+            "tables": {**place, "table_type": "EXTERNAL", "data_source_format": "CSV", "storage_location": "s3://x/y"},
+            "functions": {**place, **FUNCTION},
+        }
+        for kind in self.bodies:
+            site.ok("POST", f"{UC}/{kind}", self.body(kind, kind))
+
+    def body(self, kind: str, name: str) -> dict[str, Any]:
+        """Of a create of this kind."""
+        body = {**self.bodies[kind], "name": name}
+        return {"function_info": body} if kind == "functions" else body
+
+    def values_of_object(self, route: Route, kind: str) -> dict[str, Any]:
+        """As `values`, for volumes, tables and functions."""
+        if route.method == "POST":
+            return self.body(kind, f"n_{uuid.uuid4().hex[:8]}")
+        if "{" not in route.path:
+            return {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
+        told = {"owner": "admin"} if route.method == "PATCH" else {}
+        return {"name" if "{name}" in route.path else "full_name": f"{self.schema}.{kind}", **told}
 
     def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
+        kind = re.match(rf"({UC}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
+        if kind is not None:
+            return self.values_of_object(route, kind[2])
+        if route.path.startswith(f"{UC}/metastores/"):
+            return {"id": self.metastore} | ({"owner": "admins"} if route.method == "PATCH" else {})
+        if "bindings/" in route.path:
+            of_any = {"securable_type": "catalog", "securable_name": self.catalog}
+            return {"name": self.catalog} if "{name}" in route.path else of_any
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):
@@ -177,6 +215,7 @@ class World:
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "models:/m-1", "token_id": "absent", "comment": "x",
+            "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)

@@ -552,7 +552,7 @@ def test_bad_grants(site: Site, world: World) -> None:
     refused(change(add=["EXECUTE", "FLY"]), 400, INVALID)  # all of it, or nothing
     refused(change(add=["EXECUTE"], remove=["FLY"]), 400, INVALID)
     assert site.ok("GET", path)["privilege_assignments"] == []
-    for kind in ("table", "volume", "share", "", "x" * 500, "FUNCTION;--"):
+    for kind in ("connection", "recipient", "share", "", "x" * 500, "FUNCTION;--"):
         refused(site.call("GET", f"{UC}/permissions/{kind or '%20'}/{world.model}"), 400, INVALID, "Securable type")
     refused(site.call("GET", f"{UC}/permissions/metastore/other"), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(site.call("GET", f"{UC}/permissions/schema/{world.model}"), 400, INVALID)

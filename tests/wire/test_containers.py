@@ -35,7 +35,7 @@ def test_a_catalog_and_its_schema_change_and_go(site: Site) -> None:
         comment="b",
         properties={"c": "d"},
         isolation_mode=CatalogIsolationMode.OPEN,
-        owner=user,
+        owner="admin",
     )
     assert (changed.name, changed.comment, changed.properties, changed.owner) == (f"{name}2", "b", {"c": "d"}, "admin")
     schema = w.schemas.create("s", f"{name}2", comment="c", properties={"e": "f"})

@@ -61,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.get_container, catalogs.GetCatalog, "catalog.get", (On("name", SEE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_container, catalogs.GetSchema, "schema.get", (On("name", SEE_SCHEMA),), "read", "buffered"),
     Operation(catalogs.get_bindings, catalogs.GetBindings, "catalog.get", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
+    Operation(catalogs.change_bindings, catalogs.ChangeBindings, "catalog.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.update_comment, catalogs.UpdateCatalogComment, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateCatalogSpec, "securable.update", (On("name", OWNER),)),

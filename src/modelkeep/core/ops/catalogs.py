@@ -111,6 +111,10 @@ class GetBindings(msgspec.Struct, frozen=True):
     name: FullName
 
 
+class ChangeBindings(GetBindings, frozen=True):
+    pass
+
+
 async def create_catalog(ctx: Ctx, req: CreateCatalog, parent: Securable) -> Securable:
     return await _create(ctx, req, parent)
 
@@ -154,6 +158,10 @@ async def _page(ctx: Ctx, kind: Kind, parent_id: str, max_results: int | None, t
 
 async def get_bindings(ctx: Ctx, req: GetBindings, catalog: Securable) -> tuple[str, ...]:
     return ()
+
+
+async def change_bindings(ctx: Ctx, req: ChangeBindings, catalog: Securable) -> None:
+    raise InvalidArgument("There is one workspace, to which every catalog is open. Bindings cannot be changed.")
 
 
 async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:

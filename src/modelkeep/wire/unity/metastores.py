@@ -48,20 +48,18 @@ class Quota(msgspec.Struct, frozen=True):
     quota_name: str
 
 
-def _bindings(securable_type: str, name: str) -> catalogs.GetBindings:
+def _bindings(
+    securable_type: str, name: str, kind: type[catalogs.GetBindings] = catalogs.GetBindings
+) -> msgspec.Struct:
     if securable_type.upper() != Kind.CATALOG:
         raise InvalidArgument(f"A {securable_type[:100]} is not bound to workspaces here. Only catalogs could be.")
-    return catalogs.GetBindings(parse_full_name(name, Kind.CATALOG))
+    return kind(parse_full_name(name, Kind.CATALOG))
 
 
-def _bindings_page(f: Bindings) -> catalogs.GetBindings:
+def _bindings_page(f: Bindings) -> msgspec.Struct:
     page_size(f.max_results, 0, 1)
     read_token("bindings", f.page_token, (str,))
     return _bindings(f.securable_type, f.securable_name)
-
-
-def _bind(_: Any) -> msgspec.Struct:
-    raise InvalidArgument("There is one workspace, to which every catalog is open. Bindings cannot be changed.")
 
 
 def _unbound(key: str) -> Callable[[Any, Any], Any]:
@@ -129,9 +127,10 @@ def routes(metastore_id: str) -> list[Route]:
         Route("GET", f"{all_of_them}/{{id}}", One, read, lambda m, _: info(m)),
         Route("PATCH", f"{all_of_them}/{{id}}", UpdateMetastore, update, lambda m, _: info(m)),
         Route("GET", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name), _unbound("workspaces")),
-        Route("PATCH", of_catalog, CatalogBindings, _bind),
+        Route("PATCH", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name, catalogs.ChangeBindings)),
         Route("GET", bindings, Bindings, _bindings_page, _unbound("bindings")),
-        Route("PATCH", bindings, Bindings, _bind),
+        Route("PATCH", bindings, Bindings,
+              lambda f: _bindings(f.securable_type, f.securable_name, catalogs.ChangeBindings)),
         Route("GET", f"{quotas}/all-resource-quotas", List, lambda f: metastores.ListQuotas(f.max_results, f.page_token), quota_page),
         Route("GET", f"{quotas}/{{parent_securable_type}}/{{parent_full_name}}/{{quota_name}}", Quota, _quota_of,
               lambda q, _: {"quota_info": _quota(q)}),
