@@ -381,7 +381,7 @@ def test_tags_of_models_and_versions(site: Site, schema: str, kind: str) -> None
 
 def test_tags_that_cannot_be(site: Site, schema: str) -> None:
     changes = {"changes": {"remove": ["a"]}}
-    refused(site.call("PATCH", f"{UC}/securable-tags/VOLUME/a.b.c", changes), 400, "INVALID_PARAMETER_VALUE", "VOLUME")
+    refused(site.call("PATCH", f"{UC}/securable-tags/CONNECTION/a.b.c", changes), 400, "INVALID_PARAMETER_VALUE", "CONNECTION")
     refused(
         site.call("PATCH", f"{UC}/subentity-tags/SCHEMA/{schema}/1", changes),
         400,
@@ -441,7 +441,7 @@ def test_entity_tag_assignments(site: Site, schema: str) -> None:
         )
         assert [site.ok("DELETE", one) for _ in range(2)] == [{}, {}]
         refused(site.call("GET", one), 404, "RESOURCE_DOES_NOT_EXIST")
-    refused(site.call("GET", f"{top}/tables/a.b.c/tags"), 400, "INVALID_PARAMETER_VALUE", "table")
+    refused(site.call("GET", f"{top}/connections/a.b.c/tags"), 400, "INVALID_PARAMETER_VALUE", "connection")
 
 
 # --- BROWSE ----------------------------------------------------------------------------------------------------------
