@@ -38,7 +38,7 @@ def operations() -> str:
 def privileges() -> str:
     rows = [
         (
-            rules.label,
+            rules.kind.capitalize(),
             ", ".join(sorted(p.words for p in rules.grantable)),
             ", ".join(f"`{name}`" for name in rules.wire),
         )

@@ -381,7 +381,12 @@ def test_tags_of_models_and_versions(site: Site, schema: str, kind: str) -> None
 
 def test_tags_that_cannot_be(site: Site, schema: str) -> None:
     changes = {"changes": {"remove": ["a"]}}
-    refused(site.call("PATCH", f"{UC}/securable-tags/CONNECTION/a.b.c", changes), 400, "INVALID_PARAMETER_VALUE", "CONNECTION")
+    refused(
+        site.call("PATCH", f"{UC}/securable-tags/CONNECTION/a.b.c", changes),
+        400,
+        "INVALID_PARAMETER_VALUE",
+        "CONNECTION",
+    )
     refused(
         site.call("PATCH", f"{UC}/subentity-tags/SCHEMA/{schema}/1", changes),
         400,

@@ -12,6 +12,7 @@ from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import catalogs, metastores
 from modelkeep.core.paging import page_size, read_token
 from modelkeep.wire.route import NoFields, Route
+from modelkeep.wire.unity import answers
 
 PREFIX = "/api/2.1/unity-catalog"
 
@@ -75,7 +76,7 @@ def _all_of_them(f: List) -> metastores.ReadMetastore:
     return metastores.ReadMetastore()
 
 
-def info(m: Securable) -> dict[str, Any]:
+def info(m: Securable, _: Any = None) -> answers.MetastoreSummary:
     return {
         "metastore_id": m.id, "name": m.name, "owner": m.owner, "created_at": m.created_at, "created_by": m.created_by,
         "updated_at": m.updated_at, "updated_by": m.updated_by, "cloud": "self-hosted", "region": "local",
@@ -122,10 +123,10 @@ def routes(metastore_id: str) -> list[Route]:
     all_of_them, bindings = f"{PREFIX}/metastores", f"{PREFIX}/bindings/{{securable_type}}/{{securable_name}}"
     of_catalog, quotas = f"{PREFIX}/workspace-bindings/catalogs/{{name}}", f"{PREFIX}/resource-quotas"
     return [
-        Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), lambda m, _: info(m)),
+        Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), info),
         Route("GET", all_of_them, List, _all_of_them, lambda m, _: {"metastores": [info(m)], "next_page_token": None}),
-        Route("GET", f"{all_of_them}/{{id}}", One, read, lambda m, _: info(m)),
-        Route("PATCH", f"{all_of_them}/{{id}}", UpdateMetastore, update, lambda m, _: info(m)),
+        Route("GET", f"{all_of_them}/{{id}}", One, read, info),
+        Route("PATCH", f"{all_of_them}/{{id}}", UpdateMetastore, update, info),
         Route("GET", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name), _unbound("workspaces")),
         Route("PATCH", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name, catalogs.ChangeBindings)),
         Route("GET", bindings, Bindings, _bindings_page, _unbound("bindings")),
