@@ -75,11 +75,17 @@ class Operation(msgspec.Struct, frozen=True):
             return "account admin"
         told: list[str] = []
         for on in self.targets:
-            ways = [privilege.words for privilege in on.need.any_of]
-            ways += ["ownership"] * on.need.owner + ["MANAGE"] * on.need.manage + ["metastore admin"] * on.need.admin
-            ways += ["BROWSE on the catalog"] * on.need.browse
-            told.append(f"{' or '.join(ways) or 'signed in'} on {'the parent of ' * on.parent}`{on.field}`")
+            told.append(f"{_ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
+            if on.on_volume is not None:
+                told[-1] += f" (on a volume: {_ways(on.on_volume)})"
         return "; ".join(told) or "signed in (answers hold what the caller may see)"
+
+
+def _ways(need: Need) -> str:
+    ways = [privilege.words for privilege in need.any_of]
+    ways += ["ownership"] * need.owner + ["MANAGE"] * need.manage + ["metastore admin"] * need.admin
+    ways += ["BROWSE on the catalog"] * need.browse
+    return " or ".join(ways) or "signed in"
 
 
 @cache
