@@ -4,7 +4,7 @@ PYTHON ?= python3
 TEST_PROCESSES ?= 2
 UV := .tools/bin/uv
 RUN_EXTRAS := --extra workspace --extra postgres --extra s3 --extra docs
-OLD_CLIENTS := 3.0 2.22 2.16 skinny sdk-0.30 databricks-cli-0.18 unitycatalog-0.4 unitycatalog-0.7
+OLD_CLIENTS := 3.0 2.22 2.16 2.11 skinny sdk-0.30 databricks-cli-0.18 unitycatalog-0.4 unitycatalog-0.7
 
 # The machine's own Python is enough; nothing but PyPI is asked for anything.
 export UV_PYTHON_DOWNLOADS := never

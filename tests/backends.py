@@ -3,6 +3,8 @@
 A test module asks for them with `pytest_plugins = ("backends",)`. Each test process starts its own, once.
 """
 
+import base64
+import http.client
 import importlib.util
 import json
 import os
@@ -13,12 +15,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -35,6 +42,8 @@ class Seaweed:
     bucket: str = "modelkeep"
     access_key: str = "modelkeep-tests"
     secret_key: str = "modelkeep-tests-secret"
+    role: str = "arn:aws:iam::000000000000:role/ModelFiles"
+    """What its STS lets the tests' identity assume."""
 
     def env(self) -> dict[str, str]:
         """The variables by which AWS tools find their credentials."""
@@ -86,8 +95,9 @@ def running_seaweedfs() -> Iterator[Seaweed]:
         store = Seaweed(f"http://{LOOPBACK}:{ports['s3']}")
         config = Path(home, "s3.json")
         key = {"accessKey": store.access_key, "secretKey": store.secret_key}
-        config.write_text(json.dumps({"identities": [{"name": "tests", "credentials": [key], "actions": ["Admin"]}]}))
+        config.write_text(json.dumps(_identities(key) | _roles(store.role)))
         flags = [f"-dir={home}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", "-filer", "-s3", f"-s3.config={config}"]
+        flags += [f"-s3.iam.config={config}"]
         flags += [f"-{name}.port={ports[name]}" for name in names]
         flags += [f"-{name}.port.grpc={ports[f'{name}.grpc']}" for name in names]
         flags += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
@@ -98,6 +108,85 @@ def running_seaweedfs() -> Iterator[Seaweed]:
             yield store
     for name in names:  # sockets whose place no flag changes
         Path(f"/tmp/seaweedfs-{name}-grpc-{ports[f'{name}.grpc']}.sock").unlink(missing_ok=True)
+
+
+@contextmanager
+def fronted(store: Seaweed) -> Iterator[str]:
+    """The address of a proxy before the store that names the bucket's region in each answer, as AWS does and SeaweedFS
+    does not: MLflow's clients ask for it and give up without it."""
+    with ThreadingHTTPServer((LOOPBACK, 0), partial(_Front, store.endpoint)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class _Front(BaseHTTPRequestHandler):
+    """Passes a request on as it is; its signature covers the Host, which therefore stays."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, endpoint: str, *args: Any) -> None:
+        self._store = urlsplit(endpoint)
+        super().__init__(*args)
+
+    def pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = http.client.HTTPConnection(self._store.hostname or "", self._store.port, timeout=60)
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in ("connection", "expect"):
+                connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        data = answer.read()
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding", "content-length"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(data)))
+        self.send_header("x-amz-bucket-region", "us-east-1")
+        self.end_headers()
+        self.wfile.write(data)
+        connection.close()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = pass_on
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _identities(key: dict[str, str]) -> dict[str, Any]:
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    return {"identities": [{"name": "tests", "credentials": [key], "actions": actions}]}
+
+
+def _roles(arn: str) -> dict[str, Any]:
+    """One role that may do everything, for its sessions' policies to narrow; and the STS that signs for them."""
+    everything = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}
+    anybody = {"Effect": "Allow", "Principal": "*", "Action": ["sts:AssumeRole"]}
+    name, version = arn.rpartition("/")[2], "2012-10-17"
+    return {
+        "sts": {
+            "tokenDuration": "1h",
+            "maxSessionLength": "12h",
+            "issuer": "seaweedfs-sts",
+            "signingKey": base64.b64encode(b"of tests that run on one machine").decode(),
+        },
+        "policy": {"defaultEffect": "Deny", "storeType": "memory"},
+        "policies": [{"name": "Everything", "document": {"Version": version, "Statement": [everything]}}],
+        "roles": [
+            {
+                "roleName": name,
+                "roleArn": arn,
+                "attachedPolicies": ["Everything"],
+                "trustPolicy": {"Version": version, "Statement": [anybody]},
+            }
+        ],
+    }
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Fixtures that every suite shares: the real server of this test process, and its log beside each failure."""
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +9,15 @@ from live import Server, new_catalog, running_server, tail
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `server` shares with its clients."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Iterator[Server]:
     """One `modelkeep serve`, with its workspace, for each test process: tests keep apart by catalogs of their own."""
-    with running_server(tmp_path_factory.mktemp("server")) as running:
+    with running_server(tmp_path_factory.mktemp("server"), MODELKEEP_SHARED_FOLDER=str(shared_folder)) as running:
         yield running
 
 

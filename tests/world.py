@@ -246,7 +246,11 @@ def engine_on(w: World, db: Database, **settings: Any) -> Engine:
 
 async def new_place(folder: Path, server: Any = None, **settings: Any) -> Settings:
     """A fresh deployment in this folder: migrated and started once. With a PostgreSQL server, its rows are there."""
-    place = Settings(data_dir=str(folder / f"data-{uuid.uuid4().hex[:8]}"), workspace=False, **settings)
+    own = uuid.uuid4().hex[:8]
+    shared = folder / f"shared-{own}"
+    shared.mkdir()
+    known = {"data_dir": str(folder / f"data-{own}"), "shared_folder": str(shared), "workspace": False}
+    place = Settings(**(known | settings))
     place.data.mkdir(parents=True)
     if server is None:
         template = await _template(folder)

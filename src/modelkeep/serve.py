@@ -6,19 +6,21 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
 
+from modelkeep.blobs import shared
 from modelkeep.blobs.local import LocalBlobs
-from modelkeep.blobs.port import Blobs
+from modelkeep.blobs.port import Blobs, DirectBlobs
+from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.model import ModelVersion
+from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import Limits
 from modelkeep.core.operation import Services
 from modelkeep.core.ops import versions
@@ -30,6 +32,10 @@ from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
+from modelkeep.wire.models import Reach, named
+
+if TYPE_CHECKING:
+    from modelkeep.blobs.sts import Sts
 
 _STORAGE_CHECK_MS = 5_000
 _COLLECT_EVERY = 20_000
@@ -68,6 +74,39 @@ def storage(settings: Settings) -> Blobs:
     return S3Blobs(url.netloc, url.path.strip("/"), endpoint=settings.s3_endpoint)
 
 
+def issuer(settings: Settings) -> "Sts | None":
+    """The store's STS, where the settings name a role. Raises InvalidArgument, Unavailable."""
+    if not settings.s3_role_arn:
+        return None
+    if not settings.storage_url:
+        raise InvalidArgument("MODELKEEP_S3_ROLE_ARN is of use only where MODELKEEP_STORAGE_URL is an S3 bucket.")
+    from modelkeep.blobs.sts import Sts
+
+    url, endpoint = urlsplit(settings.storage_url), settings.sts_endpoint or settings.s3_endpoint
+    seconds = int(settings.credential_minutes * 60)
+    return Sts(url.netloc, url.path, settings.s3_role_arn, endpoint=endpoint, seconds=seconds)
+
+
+def shared_folder(settings: Settings, facts: Deployment) -> SharedFolder | None:
+    if not settings.shared_folder:
+        return None
+    return SharedFolder(shared.checked(Path(settings.shared_folder), settings.data), bytes.fromhex(facts.signing_key))
+
+
+def reach(services: Services) -> Reach:
+    """How clients without signed URLs get to files."""
+    if services.issuer is not None:
+        direct = cast(DirectBlobs, services.blobs)
+
+        def stored(v: ModelVersion) -> str:
+            return direct.uri(v.artifact_set_id if v.status == Status.READY else v.id)
+
+        return Reach("credentials", stored)
+    if (shared := services.shared) is not None:
+        return Reach("folder", lambda v: (shared.read_uri if v.status == Status.READY else shared.write_uri)(v.id))
+    return Reach()
+
+
 def private_folder(path: Path) -> None:
     """Ours alone: whoever reads it can sign in as admin."""
     path.mkdir(parents=True, exist_ok=True)
@@ -93,6 +132,8 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             workspace_id=settings.workspace_id,
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
             url_ms=int(settings.url_minutes * 60_000),
+            issuer=issuer(settings),
+            shared=shared_folder(settings, facts),
         )
         yield Registry(settings, db, blobs, facts, auditor, Engine(db, services, auditor, conceal=settings.conceal))
     finally:
@@ -112,15 +153,20 @@ def check_bind(settings: Settings) -> None:
         )
 
 
+def background(registry: Registry) -> Background:
+    """What background work is done with."""
+    settings, shared = registry.settings, registry.engine.services.shared
+    pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
+    return Background(registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared)
+
+
 async def run(settings: Settings) -> None:
     """Serve until a signal says stop."""
     from modelkeep.wire import server
 
     check_bind(settings)
     async with opened(settings) as registry, application(registry) as app:
-        worker = Worker(
-            Background(registry.db, registry.blobs, registry.auditor, int(settings.pending_hours * 3_600_000))
-        )
+        worker = Worker(background(registry))
         worker.start()
         # What start has built stays: the collector need not look at it again with every few hundred requests.
         gc.collect()
@@ -161,12 +207,15 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
         routes = [
             *console.routes(settings.workspace_id, facts.account_id, ready),
             *session.routes(registry.db, settings.address, "/ml/" if tracking else ""),
-            *mlflow.routes(settings.files_api),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
         ]
+        ways = reach(engine.services)
+        # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.
         native, oss = (
-            reference.described([*routes, *unity.routes(facts.metastore_id, words)])
-            for words in (unity.DATABRICKS, unity.OSS)
+            reference.described(
+                [*routes, *mlflow.routes(settings.files_api, place), *unity.routes(facts.metastore_id, words, ways)]
+            )
+            for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
         )
         yield unity.Bilingual(engine, native, oss, settings.workspace_id, tracking)
 

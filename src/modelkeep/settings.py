@@ -21,6 +21,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """s3://bucket/prefix; '' is a folder in the data directory."""
     s3_endpoint: str = ""
     """The address of an S3-compatible store; '' is AWS. Credentials and region come from the usual AWS_* variables."""
+    s3_role_arn: str = ""
+    """The role whose temporary credentials clients without signed URLs get, for one version's files each; '' vends none."""
+    sts_endpoint: str = ""
+    """The address of the store's STS; '' is s3_endpoint, or AWS where that is empty, too."""
+    credential_minutes: float = 60
+    """How long temporary credentials live: 15 to 720."""
+    shared_folder: str = ""
+    """An existing folder through which `uc:` clients on this machine exchange files; it trusts whoever can reach it."""
     workspace: bool = True
     """Run MLflow's tracking server behind this one (needs the extra `workspace`)."""
     workspace_id: str = "1"

@@ -10,7 +10,7 @@ from world import Rehearsal, RolledBack, World, chunks, engine_on, name
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.model import Grant
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import audit, catalogs, grants, lineage, models, principals, versions
+from modelkeep.core.ops import audit, catalogs, credentials, grants, lineage, models, principals, versions
 from modelkeep.core.table import BY_REQUEST
 
 pytest_plugins = ("backends", "places")
@@ -133,10 +133,10 @@ async def test_the_owner_of_a_container_reads_no_model_until_he_grants_it_to_him
     await lite.version(M)
     await lite.own(container, "olga")
     await lite.grant("olga", "USE_CATALOG@prod")
-    for request in (models.GetModel(name(M)), versions.GetVersion(name(M), 1), versions.ReadCredentials(name(M), 1)):
+    for request in (models.GetModel(name(M)), versions.GetVersion(name(M), 1), credentials.ReadCredentials(name(M), 1)):
         assert not await _may(lite, "olga", request)
     await lite.as_("olga").do(grants.ChangeGrants(name(M), (grants.Change("olga", ("EXECUTE",)),)))
-    for request in (models.GetModel(name(M)), versions.GetVersion(name(M), 1), versions.ReadCredentials(name(M), 1)):
+    for request in (models.GetModel(name(M)), versions.GetVersion(name(M), 1), credentials.ReadCredentials(name(M), 1)):
         assert await _may(lite, "olga", request)
 
 

@@ -9,14 +9,15 @@ from connect import run, sections
 from live import Server, new_catalog, running_server
 
 pytestmark = pytest.mark.clients
-NEWEST = ("MLflow 3", "MLflow 3.15 and newer, native Unity Catalog REST", "databricks-sdk", "curl")
-OLD = ("MLflow 2.13 to 2.22", "mlflow-skinny", "unitycatalog-client", "databricks-cli 0.18")
+NEWEST = ("MLflow 3", "MLflow 3.15 and newer, native Unity Catalog REST", "databricks-sdk", "MLflow with `uc:`", "curl")
+OLD = ("MLflow 2.13 to 2.22", "MLflow 2.9 to 2.13.0", "mlflow-skinny", "unitycatalog-client", "databricks-cli 0.18")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of its own: the page's names are the same for all its sections."""
-    with running_server(tmp_path_factory.mktemp("connect")) as server:
+    shared = str(tmp_path_factory.mktemp("shared"))
+    with running_server(tmp_path_factory.mktemp("connect"), MODELKEEP_SHARED_FOLDER=shared) as server:
         new_catalog(server, name="prod")
         yield server
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, ResourceAlreadyExists
 from databricks.sdk.service.catalog import EntityTagAssignment, ModelVersionInfoStatus, PermissionsChange, Privilege
-from live import Server, allow, new_catalog, run_script, succeeded
+from live import Server, allow, new_catalog, run_script, running_server, succeeded
 
 HERE = Path(__file__).parent
 FLOW = HERE / "flow"
@@ -41,8 +41,9 @@ def test_execute_is_enough_to_copy(server: Server, catalog: str) -> None:
     succeeded(run_script(server, FLOW / "borrow.py", *arguments, token=token, settings=NATIVE))
 
 
-def test_uc_client(server: Server, catalog: str) -> None:
-    succeeded(run_script(server, HERE / "native" / "uc_mlflow.py", catalog))
+def test_uc_client_without_a_way_to_files(tmp_path: Path) -> None:
+    with running_server(tmp_path, "--no-workspace") as bare:
+        succeeded(run_script(bare, HERE / "native" / "uc_mlflow.py", new_catalog(bare)))
 
 
 # --- databricks-sdk --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from world import MLMODEL, World, name
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.model import Metric, ModelVersion, Param
 from modelkeep.core.operation import DatasetInput, SourceRun
-from modelkeep.core.ops import audit, finalize, lineage, models, versions
+from modelkeep.core.ops import audit, credentials, finalize, lineage, models, versions
 from modelkeep.jobs.tasks import Background, reap
 
 pytest_plugins = ("backends", "places")
@@ -32,12 +32,12 @@ async def test_a_new_version_waits_for_its_files(lite: World) -> None:
     with pytest.raises(InvalidArgument, match="has no MLmodel file"):
         await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     with pytest.raises(WrongState, match="once it is READY"):
-        await lite.as_("admin").do(versions.ReadCredentials(name(M), 1))
+        await lite.as_("admin").do(credentials.ReadCredentials(name(M), 1))
     await lite.upload(made, {"MLmodel": MLMODEL})
     done = await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     assert done.status == "READY" and '"inputs"' in done.signature
     with pytest.raises(WrongState, match="final"):
-        await lite.as_("admin").do(versions.WriteCredentials(name(M), 1))
+        await lite.as_("admin").do(credentials.WriteCredentials(name(M), 1))
 
 
 @pytest.mark.parametrize(("mlmodel", "said"), [
@@ -106,7 +106,9 @@ async def test_a_server_copy_keeps_tags_and_description_and_not_aliases(lite: Wo
     provenance = msgspec.json.decode(copy.copied_from, type=versions.Provenance)
     assert (provenance.version_id, provenance.kind) == (source.id, "server copy")
     await admin.do(versions.DeleteVersion(name(M), 1))
-    assert (await admin.do(versions.ReadCredentials(name(OTHER), 1))).artifact_set_id == source.artifact_set_id
+    assert (
+        await admin.do(credentials.ReadCredentials(name(OTHER), 1))
+    ).version.artifact_set_id == source.artifact_set_id
 
 
 async def test_only_a_ready_version_is_copied(lite: World) -> None:

@@ -10,7 +10,7 @@ from world import World, engine_on, name
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.errors import PermissionDenied, Unavailable
 from modelkeep.core.ops import audit as asked
-from modelkeep.core.ops import catalogs, models, principals, versions
+from modelkeep.core.ops import catalogs, credentials, models, principals, versions
 from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import audit, jobs
@@ -184,9 +184,9 @@ async def test_vendings_are_one_record_a_version_and_minute_with_a_count(w: Worl
     await w.model(M)
     await w.version(M)
     for _ in range(5):
-        await w.as_("admin").do(versions.ReadCredentials(name(M), 1))
+        await w.as_("admin").do(credentials.ReadCredentials(name(M), 1))
     await w.registry.auditor.flush()
-    await w.as_("admin").do(versions.ReadCredentials(name(M), 1))
+    await w.as_("admin").do(credentials.ReadCredentials(name(M), 1))
     await w.registry.auditor.flush(minute_over=True)
     found = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
     assert sum(int(row[0].removeprefix('{"count": [0, ').removesuffix("]}")) for row in found) == 6 and len(found) <= 2
@@ -202,11 +202,11 @@ async def test_a_flush_that_fails_loses_nothing(w: World) -> None:
     engine.auditor = auditor
     admin = await w.actor("admin")
     await engine.execute(admin, models.GetModel(name(M)))
-    await engine.execute(admin, versions.ReadCredentials(name(M), 1))
+    await engine.execute(admin, credentials.ReadCredentials(name(M), 1))
     for _ in range(2):
         with pytest.raises(Unavailable):
             await auditor.flush(minute_over=True)
-        await engine.execute(admin, versions.ReadCredentials(name(M), 1))
+        await engine.execute(admin, credentials.ReadCredentials(name(M), 1))
     flaky.down = False
     await auditor.flush(minute_over=True)
     assert await w.rows("SELECT COUNT(*) FROM audit WHERE event = 'model.get'") == [(1,)]

@@ -8,7 +8,7 @@ import pytest
 from world import Counting, World, engine_on, name
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.ops import audit, catalogs, grants, models, search, versions
+from modelkeep.core.ops import audit, catalogs, credentials, grants, models, search, versions
 from modelkeep.store import jobs
 from modelkeep.store.db import now_ms
 from modelkeep.wire.http import Request
@@ -58,7 +58,7 @@ async def test_get_by_alias_is_three_statements(w: World) -> None:
     (catalogs.GetSchema(name("c0.s0")), 1),
     (catalogs.ListCatalogs(), 2),
     (search.SearchVersions(f"name = '{M}'"), 2),
-    (versions.ReadCredentials(name(M), 1), 2),
+    (credentials.ReadCredentials(name(M), 1), 2),
 ])  # fmt: skip
 async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, statements: int) -> None:
     await lite.model(M, reader=f"EXECUTE+{USE}")
@@ -133,7 +133,7 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (reader, models.ListModels(max_results=50)), (admin, models.ListModels(max_results=50)),
         (admin, models.ListModels(name("c0.s0"), max_results=50)), (reader, models.ListModels(name("c0.s0"), max_results=50)),
         (reader, search.SearchVersions(f"name = '{M}'")), (reader, search.SearchVersions("run_id = 'run7'")),
-        (reader, versions.FindLoggedModel("m-none")), (reader, versions.ReadCredentials(name(M), 1)),
+        (reader, versions.FindLoggedModel("m-none")), (reader, credentials.ReadCredentials(name(M), 1)),
         (reader, catalogs.ListSchemas(name("c0"))), (admin, grants.GetEffectiveGrants(name(M))),
         (admin, audit.FindAudit(max_results=20)), (admin, audit.GetActivity(name(M))),
         (admin, versions.CreateVersion(name=name(M))), (admin, versions.DeleteVersion(name(M), 2)),

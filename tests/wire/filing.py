@@ -96,17 +96,26 @@ class Shelf(Site):
 
         self.run(all_jobs())
 
-    def objects(self, root: str) -> list[str]:
-        """What storage holds for this version."""
+    def set_of(self, root: str) -> str:
+        """The artifact set of this version."""
         name, version = named(root)
 
-        async def found() -> list[str]:
+        async def found() -> str:
             async with self.registry.db.read() as tx:
                 row = await tx.one(
                     "SELECT v.artifact_set_id FROM model_versions v JOIN securables x ON x.id = v.model_id "
                     "WHERE x.name_key = :name AND v.version = :version", name=name.rpartition(".")[2], version=version,
                 )  # fmt: skip
-            return [listed.object for listed in await self.registry.blobs.list_set(row[0])] if row else []
+            return row[0] if row else ""
+
+        return self.run(found())
+
+    def objects(self, root: str) -> list[str]:
+        """What storage holds for this version."""
+        set_id = self.set_of(root)
+
+        async def found() -> list[str]:
+            return [listed.object for listed in await self.registry.blobs.list_set(set_id)] if set_id else []
 
         return self.run(found())
 

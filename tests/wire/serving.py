@@ -240,8 +240,11 @@ class World:
 @contextlib.contextmanager
 def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     """A server over `folder`, without the workspace; stopped at the end."""
+    shared = folder / "shared"
+    shared.mkdir(exist_ok=True)
+    known: dict[str, Any] = {"data_dir": str(folder / "data"), "shared_folder": str(shared)}
     chosen = msgspec.structs.replace(
-        Settings(), data_dir=str(folder / "data"), port=free_port(), workspace=False, log_level="critical", **settings
+        Settings(), port=free_port(), workspace=False, log_level="critical", **(known | settings)
     )
     configure(level="critical", json=True)
     site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))

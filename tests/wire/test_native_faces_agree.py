@@ -12,6 +12,7 @@ from wire.serving import UC, Site, site
 
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import routes as b
+from modelkeep.wire.models import Reach
 from modelkeep.wire.route import Router, read_fields
 from modelkeep.wire.unity.vocabulary import DATABRICKS, OSS
 from modelkeep.wire.unity.vocabulary import routes as native
@@ -20,8 +21,8 @@ __all__ = ["site"]
 
 ROUTERS = {
     "B": Router(b.routes(files_api=False)),
-    "C": Router(native("metastore", DATABRICKS)),
-    "D": Router(native("metastore", OSS)),
+    "C": Router(native("metastore", DATABRICKS, Reach())),
+    "D": Router(native("metastore", OSS, Reach("credentials"))),
 }
 RM, MV, MODEL = f"{b.PREFIX}/registered-models", f"{b.PREFIX}/model-versions", f"{UC}/models/Prod.ml.iris"
 NAME = "Prod.ml.iris"

@@ -1,10 +1,11 @@
 """The native routes in the words of open-source Unity Catalog, which the User-Agent asks for."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from wire.serving import UC, V1, Site, site
+from wire.serving import UC, V1, Site, running_site, site
 
 __all__ = ["site"]
 
@@ -73,25 +74,30 @@ def test_refusals(site: Site, agent: str) -> None:
 
 
 @pytest.mark.parametrize("agent", OSS)
-def test_files_are_refused_with_one_clear_sentence(site: Site, agent: str) -> None:
+def test_without_a_way_to_files_they_are_refused_with_one_clear_sentence(bare: Site, agent: str) -> None:
     """These clients know no signed URLs; what they would say of DEFAULT_STORAGE tells their user nothing."""
-    full_name = site.model(versions=1)
+    full_name = bare.model(versions=1)
     catalog, schema, name = full_name.split(".")
-    body = {
-        "catalog_name": catalog,
-        "schema_name": schema,
-        "model_name": name,
-        "version": 1,
-        "operation": "READ_WRITE_MODEL_VERSION",
-    }
-    answer = call(site, agent, "POST", f"{UC}/temporary-model-version-credentials", body)
-    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-    assert "databricks-uc" in answer.json()["message"]
-    assert (
-        not call(site, agent, "GET", f"{UC}/models/{full_name}/versions/1")
-        .json()["storage_location"]
-        .startswith("file:")
-    )
+    named = {"catalog_name": catalog, "schema_name": schema, "model_name": name}
+    credentials = {**named, "version": 1, "operation": "READ_WRITE_MODEL_VERSION"}
+    for path, body in (
+        ("temporary-model-version-credentials", credentials),
+        ("models/versions", {**named, "source": "runs:/r/m"}),
+    ):
+        answer = call(bare, agent, "POST", f"{UC}/{path}", body)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        for word in ("databricks-uc", "MODELKEEP_SHARED_FOLDER", "MODELKEEP_S3_ROLE_ARN"):
+            assert word in answer.json()["message"]
+    told = call(bare, agent, "GET", f"{UC}/models/{full_name}/versions/1").json()
+    assert told["storage_location"] == f"dbfs:/Models/{catalog}/{schema}/{name}/1"
+    assert len(call(bare, agent, "GET", f"{UC}/models/{full_name}/versions").json()["model_versions"]) == 1
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server over a folder that it shares with nobody."""
+    with running_site(tmp_path_factory.mktemp("bare"), shared_folder="") as running:
+        yield running
 
 
 def test_the_vocabulary_changes_nothing_else(site: Site) -> None:

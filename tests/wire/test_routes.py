@@ -100,8 +100,7 @@ def test_no_route_answers_a_stranger(site: Site, world: World) -> None:
             assert answer.status_code < 500, (name(route), answer.text)
             assert world.catalog not in answer.text, name(route)
         elif route.handler is None:
-            # Clients without signed URLs are told so before anything is looked up.
-            assert answer.status_code in (403, 404) or "temporary-" in route.path, (name(route), answer.text)
+            assert answer.status_code in (403, 404), (name(route), answer.text)
             assert answer.json()["error_code"] != "ENDPOINT_NOT_FOUND"
         else:
             assert 400 <= answer.status_code <= 404, (name(route), answer.text)

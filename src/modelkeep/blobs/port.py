@@ -38,6 +38,16 @@ class SignedUrl(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+class TemporaryCredentials(msgspec.Struct, frozen=True):
+    """Keys of the store's own, which it takes until they expire."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at: int
+    """epoch ms"""
+
+
 class Blobs(Protocol):
     """Storage of artifact sets. Raises core.errors.Unavailable when the storage does not answer."""
 
@@ -87,6 +97,14 @@ class Blobs(Protocol):
 
 class DirectBlobs(Blobs, Protocol):
     """Storage that clients talk to themselves."""
+
+    def uri(self, set_id: str) -> str:
+        """Where the set is, as clients with credentials of the store name it."""
+        ...
+
+    async def copy(self, set_id: str, objects: Sequence[Listed], target: str) -> None:
+        """Copy these objects into the set `target`, inside the store. Raises Conflict where one is not what was listed."""
+        ...
 
     def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
         """A PUT of this one file, with a signed `If-None-Match: *`: it cannot overwrite what is there already."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment, SignedUrl
-from modelkeep.core.errors import FileNotFound, InvalidArgument, LimitExceeded, RegistryError, Unavailable
+from modelkeep.core.errors import Conflict, FileNotFound, InvalidArgument, LimitExceeded, RegistryError, Unavailable
 
 _PIECE = 1024 * 1024  # bytes of one read
 _PART = 16 * 1024 * 1024  # bytes of one uploaded part; also the largest object that is stored by one PUT
@@ -24,6 +24,8 @@ class S3Blobs:
 
     direct = True
     single_put_limit = 5 * 1024**3
+    copy_limit = 1024**3
+    """bytes that one request copies inside the store"""
 
     def __init__(self, bucket: str, root: str = "", *, endpoint: str = "", region: str = "", threads: int = 16) -> None:
         """`endpoint`: URL of the store as clients reach it, '' for AWS; `region`: '' leaves it to the environment.
@@ -67,6 +69,17 @@ class S3Blobs:
 
     async def ready(self) -> None:
         await self._run(self._probe)
+
+    def uri(self, set_id: str) -> str:
+        return f"s3://{self._bucket}/{self._root}{set_id}"
+
+    async def copy(self, set_id: str, objects: Sequence[Listed], target: str) -> None:
+        """See the port. The ETag pins each object: what is copied is what was listed."""
+        copies = (self._run(self._copy, set_id, found, target) for found in objects)
+        # All of them end before it is told that one failed: what is freed then must not grow again.
+        for done in await asyncio.gather(*copies, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
 
     def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
         headers = {"If-None-Match": "*"}
@@ -144,6 +157,25 @@ class S3Blobs:
             for entry in page.get("Contents", ())
         ]
         return sorted(found, key=lambda entry: entry.object)
+
+    def _copy(self, set_id: str, found: Listed, target: str) -> None:
+        source, at = self._at(set_id, found.object), self._at(target, found.object)
+        pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{found.checksum}"'}
+        with _changed():
+            if found.size <= self.copy_limit:
+                self._client.copy_object(**at, **pinned)
+                return
+            upload = at | {"UploadId": self._client.create_multipart_upload(**at)["UploadId"]}
+            try:
+                parts: list[tuple[int, str]] = []
+                for number, start in enumerate(range(0, found.size, self.copy_limit), 1):
+                    span = f"bytes={start}-{min(start + self.copy_limit, found.size) - 1}"
+                    made = self._client.upload_part_copy(**upload, PartNumber=number, CopySourceRange=span, **pinned)
+                    parts.append((number, made["CopyPartResult"]["ETag"]))
+                _complete(self._client, upload, parts)
+            except BaseException:
+                _abort(self._client, upload)
+                raise
 
     def _delete(self, set_id: str, objects: Sequence[str]) -> None:
         for first in range(0, len(objects), _DELETE_BATCH):
@@ -254,6 +286,18 @@ def _abort(client: Any, upload: dict[str, Any]) -> None:
         client.abort_multipart_upload(**upload)
     except client.exceptions.NoSuchUpload:
         return
+
+
+@contextmanager
+def _changed() -> Generator[None, None, None]:
+    """An object that is not, or no more, what was listed. Raises Conflict."""
+    errors = importlib.import_module("botocore.exceptions")
+    try:
+        yield
+    except errors.ClientError as error:
+        if error.response.get("Error", {}).get("Code", "") in ("PreconditionFailed", "NoSuchKey", "412", "404"):
+            raise Conflict("The uploaded files changed while they were being copied. Finalize again.") from error
+        raise
 
 
 @contextmanager

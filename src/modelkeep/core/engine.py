@@ -59,6 +59,8 @@ class Engine:
                     results.append(await op.run(ctx, request, *targets))
                     if op.record == "in_tx":
                         await self.auditor.in_tx(tx, op, request, ctx, request_id)  # type: ignore[arg-type]
+            if operations[-1].finish is not None:
+                results[-1] = await operations[-1].finish(done[-1][2], self.db, results[-1])
         except BaseException as error:
             for _op, _request, ctx in done:
                 await ctx.run_undo()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from modelkeep.blobs.port import Blobs
+from modelkeep.blobs.port import Blobs, TemporaryCredentials
+from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.authz import Actor, Link, Need
 from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
@@ -57,6 +58,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The first target's field names what is made: to whoever knows it already, it already exists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
     """Slow work (storage, the tracking server) done between two authorizations, outside the write transaction."""
+    finish: Callable[..., Awaitable[Any]] | None = None
+    """Slow work for a caller who is allowed what the transaction decided, after it: the result becomes what this returns."""
 
     @property
     def plain(self) -> bool:
@@ -126,6 +129,15 @@ class Tracking(Protocol):
         ...
 
 
+class CredentialIssuer(Protocol):
+    """The store's STS. Raises Unavailable."""
+
+    seconds: int
+    """how long what it issues lives"""
+
+    async def issue(self, set_id: str, holder: str, *, write: bool) -> TemporaryCredentials: ...
+
+
 class Services(msgspec.Struct, frozen=True):
     """What operations reach beside the database."""
 
@@ -137,6 +149,10 @@ class Services(msgspec.Struct, frozen=True):
     """Where this deployment keeps files: a folder, or s3://bucket/prefix."""
     url_ms: int = 15 * 60_000
     """How long a vended URL lives."""
+    issuer: CredentialIssuer | None = None
+    """Set where the store can be asked for temporary credentials (only one that is `direct`)."""
+    shared: SharedFolder | None = None
+    """Set where clients on this machine exchange files through a folder."""
 
 
 class Ctx:

@@ -11,6 +11,7 @@ from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import (
     audit,
     catalogs,
+    credentials,
     directories,
     files,
     finalize,
@@ -122,9 +123,16 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),
     Operation(versions.copy_version, versions.CopyVersion, "version.copy",
               (On("name", READ), On("destination", WRITE_VERSION))),
-    Operation(versions.read_credentials, versions.ReadCredentials, "version.vend_read", (On("name", READ),), "read", "vending"),
-    Operation(versions.write_credentials, versions.WriteCredentials, "version.vend_write", (On("name", WRITE_VERSION),),
-              "read", "vending"),
+    # ways to a version's files other than URLs
+    Operation(credentials.read_credentials, credentials.ReadCredentials, "version.vend_read", (On("name", READ),), "read", "vending",
+              finish=credentials.issue),
+    Operation(credentials.write_credentials, credentials.WriteCredentials, "version.vend_write", (On("name", WRITE_VERSION),),
+              record="vending", finish=credentials.issue),
+    Operation(versions.create_version, credentials.CreateInFolder, "version.create",
+              (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source,
+              finish=credentials.open_folder),
+    Operation(credentials.get_in_folder, credentials.GetInFolder, "version.vend_read", (On("name", READ),), "read", "vending",
+              finish=credentials.export),
     # files
     Operation(directories.list_directory, directories.ListDirectory, "file.list", (READ_FILES,), "read", "buffered",
               prepare=files.may_read),

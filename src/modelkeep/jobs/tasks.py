@@ -1,4 +1,6 @@
-"""What the background does: purge, hash and sweep artifact sets, fail what never finalized. Each may run twice."""
+"""What the background does: purge, hash and sweep artifact sets, fail what never finalized. Each may run twice.
+
+A task that answers a time (epoch ms) is run again then."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -7,12 +9,16 @@ from typing import cast
 import msgspec
 
 from modelkeep.blobs.port import Blobs, DirectBlobs
+from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.auditor import Auditor
+from modelkeep.core.model import Status
 from modelkeep.store import files, jobs, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
 
+_EXPORT_MS = 24 * 3_600_000  # how long a copy in the shared folder stays without being asked for
+_LOOK_MS = 600_000
 _UPLOAD_MS = 24 * 3_600_000  # how long a multipart upload may stay unfinished
 
 
@@ -23,6 +29,9 @@ class Background(msgspec.Struct, frozen=True):
     blobs: Blobs
     auditor: Auditor
     pending_ms: int
+    staging_ms: int = 3_600_000
+    """How long after it was last asked for a staging set is kept, where its version is no longer PENDING."""
+    shared: SharedFolder | None = None
 
 
 async def purge(at: Background, set_id: str) -> None:
@@ -70,6 +79,32 @@ async def drop(at: Background, key: str) -> None:
     await at.blobs.delete(set_id, [name])
 
 
+async def unstage(at: Background, set_id: str) -> int | None:
+    """Free a staging set that nobody needs or can write to any more; until then, when to look again."""
+    now = now_ms()
+    async with at.db.write() as tx:
+        found = await files.get_set(tx, set_id)
+        if found is None or found.kind != "staging":
+            return None
+        if await versions.status_of(tx, set_id) == Status.PENDING or found.created_at + at.staging_ms > now:
+            return max(now + _LOOK_MS, found.created_at + at.staging_ms)
+        if await files.release(tx, set_id):
+            await jobs.enqueue(tx, "purge", set_id, now)
+    return None
+
+
+async def clear_shared(at: Background, shared: SharedFolder) -> None:
+    """Directories of versions that are finalized or gone, and copies that nobody has asked for in a day."""
+    for place in await shared.places():
+        async with at.db.read() as tx:
+            status = await versions.status_of(tx, place.version_id)
+        wanted = Status.PENDING if place.kind == "write" else Status.READY
+        idle = now_ms() - place.asked_s * 1000 > _EXPORT_MS
+        if status != wanted or (place.kind == "read" and idle):
+            await shared.remove(place)
+    await shared.tidy()
+
+
 async def reap(at: Background, _: str = "") -> None:
     """PENDING for too long becomes FAILED_REGISTRATION, and its files are freed; so are uploads that were left behind."""
     now = now_ms()
@@ -91,11 +126,14 @@ async def reap(at: Background, _: str = "") -> None:
             for segment in (await files.parts(tx, upload.id)).values():
                 await jobs.enqueue(tx, "drop", f"{upload.set_id}/{segment.object}", now)
             await files.end_upload(tx, upload.id)
+    if at.shared is not None:
+        await clear_shared(at, at.shared)
 
 
-TASKS: dict[str, Callable[[Background, str], Awaitable[None]]] = {
+TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {
     "purge": purge,
     "hash": hash_set,
     "sweep": sweep,
     "drop": drop,
+    "unstage": unstage,
 }

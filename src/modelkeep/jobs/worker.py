@@ -69,7 +69,7 @@ class Worker:
             return False
         keep = asyncio.create_task(self._keep(job))
         try:
-            await TASKS[job.task](self._at, job.key)
+            later = await TASKS[job.task](self._at, job.key)
         except Exception as error:
             log.warning("job failed", task=job.task, key=job.key, attempts=job.attempts, reason=str(error))
             async with db.write() as tx:
@@ -78,7 +78,7 @@ class Worker:
         finally:
             keep.cancel()
         async with db.write() as tx:
-            await jobs.done(tx, job)
+            await (jobs.done(tx, job) if later is None else jobs.put_off(tx, job, later))
         return True
 
     async def _keep(self, job: jobs.Job) -> None:

@@ -17,7 +17,7 @@ from modelkeep.store.db import Tx, WriteTx, new_id
 class ArtifactSet(msgspec.Struct, frozen=True):
     id: str
     kind: str
-    """version, volume, run, logged_model or trace"""
+    """version, volume, run, logged_model or trace; staging: files that clients hand over, before they are a version's"""
     state: str
     refs: int
     hashed: bool
@@ -66,6 +66,24 @@ async def create_set(tx: WriteTx, kind: str, at: int, owner_key: str | None = No
 
 def volume_key(volume_id: str) -> str:
     return f"volume:{volume_id}"
+
+
+async def stage_set(tx: WriteTx, set_id: str, at: int) -> None:
+    """A set of kind `staging` under this id, for files that are no version's yet; asked for at this time, again or first."""
+    await tx.run(
+        "INSERT INTO artifact_sets (id, kind, state, created_at) VALUES (:id, 'staging', 'open', :at) "
+        "ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at",
+        id=set_id, at=at,
+    )  # fmt: skip
+
+
+async def adopt_set(tx: WriteTx, set_id: str) -> None:
+    """A staged set becomes a version's. Raises WrongState where it was freed meanwhile."""
+    changed = await tx.run(
+        "UPDATE artifact_sets SET kind = 'version' WHERE id = :id AND kind = 'staging' AND state = 'open'", id=set_id
+    )
+    if changed != 1:
+        raise WrongState("The files of this version were freed before it was finalized. Register the model again.")
 
 
 async def set_of(tx: Tx, owner_key: str) -> ArtifactSet | None:

@@ -58,6 +58,11 @@ async def done(tx: WriteTx, job: Job) -> None:
     await tx.run("DELETE FROM jobs WHERE id = :id", id=job.id)
 
 
+async def put_off(tx: WriteTx, job: Job, at: int) -> None:
+    """It is not yet time: take it again at `at`, as if it had not been tried."""
+    await tx.run("UPDATE jobs SET state = 'queued', attempts = 0, run_at = :at WHERE id = :id", id=job.id, at=at)
+
+
 async def failed(tx: WriteTx, job: Job, error: str, now: int) -> None:
     """Queue it again, later and later; after MAX_ATTEMPTS it is `dead`, kept for people to look at."""
     state = "dead" if job.attempts >= MAX_ATTEMPTS else "queued"

@@ -106,6 +106,12 @@ async def set_of_version(tx: Tx, version_id: str) -> str:
     return row[0] if row else ""
 
 
+async def status_of(tx: Tx, version_id: str) -> str:
+    """'' where the version is gone."""
+    row = await tx.one("SELECT status FROM model_versions WHERE id = :id", id=version_id)
+    return row[0] if row else ""
+
+
 async def delete_all(tx: WriteTx, model_id: str) -> tuple[int, list[str]]:
     """How many there were, and the artifact set of each, for the caller to release (twice where two versions share it)."""
     rows = await tx.all("DELETE FROM model_versions WHERE model_id = :model RETURNING artifact_set_id", model=model_id)

@@ -1,12 +1,15 @@
 """What the faces of a model share: how a model, a version's source and the place of its files are written."""
 
 import re
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Literal, TypedDict
 
 import msgspec
 
+from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.core.errors import InvalidArgument, NotThreeLevels
 from modelkeep.core.kinds import Kind
+from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
 
 Id = Annotated[str, msgspec.Meta(max_length=255)]
@@ -62,3 +65,40 @@ def source_model(source: str) -> tuple[FullName | None, str]:
 def location(model: str, version: int | None = None) -> str:
     """What clients are shown as the place of the files: stable, and never a path of the server's disk."""
     return f"dbfs:/Models/{model.replace('.', '/')}" + (f"/{version}" if version else "")
+
+
+Place = Callable[[ModelVersion], str]
+"""What a client is told of where a version's files are."""
+
+
+def named(version: ModelVersion) -> str:
+    return location(version.model, version.version)
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How clients that know no signed URLs get to files."""
+
+    way: Literal["", "credentials", "folder"] = ""
+    """'' is none at all"""
+    uri: Place = named
+    """where to write a PENDING version's files, or to read a READY one's"""
+
+    def place(self, version: ModelVersion) -> str:
+        """For any answer. The folder's directories are told only to whom they were made for."""
+        return self.uri(version) if self.way == "credentials" and version.status != Status.FAILED else named(version)
+
+
+class AwsCredentials(TypedDict):
+    """Of the store's STS, for one version, as every dialect names them."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+def keys(made: TemporaryCredentials) -> AwsCredentials:
+    return {
+        "access_key_id": made.access_key_id,
+        "secret_access_key": made.secret_access_key,
+        "session_token": made.session_token,
+    }

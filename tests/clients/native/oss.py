@@ -88,8 +88,13 @@ async def use(api: ApiClient) -> None:
     asked = GenerateTemporaryModelVersionCredential(
         model_name="oss", version=1, operation=ModelVersionOperation.READ_WRITE_MODEL_VERSION, **PARTS
     )
-    credentials = TemporaryCredentialsApi(api).generate_temporary_model_version_credentials(asked)
-    await refused(credentials, 400, "INVALID_ARGUMENT")
+    vended = await TemporaryCredentialsApi(api).generate_temporary_model_version_credentials(asked)
+    assert (
+        vended.aws_temp_credentials is None
+    )  # of a folder there are none: the directory is in the answer to the create
+    assert vended.expiration_time
+    assert version.storage_location.startswith("file:///")
+    assert (await versions.get_model_version(ready, 1)).storage_location.startswith("file:///")
 
     add = UpdatePermissions(changes=[PermissionsChange(principal=user, add=[Privilege.EXECUTE], remove=[])])
     for kind in (SecurableType.REGISTERED_MODEL, SecurableType.FUNCTION):

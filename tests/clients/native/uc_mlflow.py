@@ -1,4 +1,6 @@
-"""MLflow's `uc:` registry client: everything but files, and one clear sentence for those.  Argument: a catalog."""
+"""MLflow's `uc:` registry client where it has no way to files: all the rest, and one clear sentence for those.
+
+Argument: a catalog."""
 
 import os
 import sys
@@ -6,6 +8,7 @@ import tempfile
 import time
 
 import mlflow
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
@@ -45,9 +48,16 @@ with tempfile.TemporaryDirectory() as folder:
     local = f"{folder}/model"
     mlflow.sklearn.save_model(model, local, signature=infer_signature([[0.0]], [0]), pip_requirements=["scikit-learn"])
     error = refused(mlflow.register_model, local, NAME)
-assert "databricks-uc" in str(error), error
+for word in "databricks-uc", "MODELKEEP_SHARED_FOLDER", "MODELKEEP_S3_ROLE_ARN":
+    assert word in str(error), error
+assert not client.search_model_versions(f"name = '{NAME}'")  # and nothing is left behind
 
-# What has no files yet is there all the same.
+# What another client made is there all the same.
+requests.post(
+    f"{os.environ['DATABRICKS_HOST']}/api/2.0/mlflow/unity-catalog/model-versions/create",
+    json={"name": NAME, "source": "runs:/r/m"}, headers={"Authorization": f"Bearer {os.environ['DATABRICKS_TOKEN']}"},
+    timeout=20,
+).raise_for_status()  # fmt: skip
 [pending] = client.search_model_versions(f"name = '{NAME}'")
 assert (int(pending.version), pending.status) == (1, "PENDING_REGISTRATION")
 assert client.update_model_version(NAME, "1", "described").description == "described"

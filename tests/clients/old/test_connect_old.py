@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from connect import run
 from live import Server, new_catalog, running_server
+from vending import OnStore
 
 ENVIRONMENTS = Path(__file__).resolve().parents[3] / ".cache" / "clients"
+pytest_plugins = ("backends", "vending")
 pytestmark = pytest.mark.clients
 
 
@@ -35,3 +37,8 @@ def test_snippet(site: Server, title: str, version: str) -> None:
     programs = ENVIRONMENTS / version / "bin"
     assert programs.exists(), f"There is no client {version} yet: `make test-clients` installs it."
     run(site, title, programs)
+
+
+def test_snippet_with_temporary_credentials(on_store: OnStore) -> None:
+    new_catalog(on_store.server, name="prod")
+    run(on_store.server, "MLflow 2.9 to 2.13.0", ENVIRONMENTS / "2.11" / "bin", on_store.settings)

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from live import Server, allow, new_catalog, run_script, succeeded
+from vending import OnStore
 
 HERE = Path(__file__).parent
 FLOW = HERE.parent / "flow"
 ENVIRONMENTS = HERE.parents[2] / ".cache" / "clients"
 FLOWS = ["register", "aliases", "govern", "promote", "delete", "refusals"]
+pytest_plugins = ("backends", "vending")
 pytestmark = pytest.mark.clients
 
 
@@ -37,6 +39,20 @@ def test_flow(server: Server, catalog: str, version: str, flow: str) -> None:
 )
 def test_limits(server: Server, catalog: str, version: str, script: Path) -> None:
     succeeded(run_script(server, script, catalog, python=python(version)))
+
+
+def test_2_11_with_temporary_credentials(on_store: OnStore) -> None:
+    """It knows no signed URLs: over a store, whose address it is told, it does all else."""
+    catalog = new_catalog(on_store.server)
+    done = run_script(
+        on_store.server, HERE / "limits_2_11.py", catalog, python=python("2.11"), settings=on_store.settings
+    )
+    succeeded(done)
+
+
+def test_2_11_without_a_store(server: Server, catalog: str) -> None:
+    done = run_script(server, HERE / "limits_2_11.py", catalog, "no store", python=python("2.11"))
+    succeeded(done)
 
 
 def test_execute_is_enough_to_copy_with_3_0(server: Server, catalog: str) -> None:

@@ -9,7 +9,7 @@ from modelkeep.core import mlmodel
 from modelkeep.core.errors import Conflict, InvalidArgument, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.operation import Ctx
-from modelkeep.core.ops import models
+from modelkeep.core.ops import models, staging
 from modelkeep.core.ops.versions import Provenance, VersionRequest, encode, fetch_version
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.db import Database, Tx
@@ -27,6 +27,8 @@ class Checked(msgspec.Struct, frozen=True):
 
     manifest: tuple[ArtifactFile, ...]
     signature: str
+    taken: str = ""
+    """The set that holds the files, where it is not yet the version's."""
 
 
 async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
@@ -35,7 +37,12 @@ async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Secur
         version = await versions.by_number(tx, model, req.version)
         if version is None or version.status != Status.PENDING:
             return None
-        manifest = await read_manifest(tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
+    if taken := await staging.take(ctx, db, version):
+        set_id, manifest = taken.set_id, list(taken.manifest)
+    else:
+        set_id = version.artifact_set_id
+        async with db.read() as tx:
+            manifest = await read_manifest(tx, ctx.services.blobs, set_id, ctx.now)
     described = next((file for file in manifest if file.path == "MLmodel"), None)
     if described is None:
         raise InvalidArgument(
@@ -44,11 +51,11 @@ async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Secur
     _refuse_clash(manifest)
     data = bytearray()
     end = min(described.size, mlmodel.MAX_BYTES + 1)
-    async for chunk in ctx.services.blobs.read(version.artifact_set_id, files.segments(described), 0, end):
+    async for chunk in ctx.services.blobs.read(set_id, files.segments(described), 0, end):
         data += chunk
     signature = mlmodel.read_mlmodel(bytes(data))
     mlmodel.require_signature(signature)
-    return Checked(tuple(manifest), encode(signature))
+    return Checked(tuple(manifest), encode(signature), taken.set_id if taken else "")
 
 
 def _refuse_clash(manifest: list[ArtifactFile]) -> None:
@@ -108,12 +115,17 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         )
     checked: Checked | None = ctx.prepared
     await files.lock_open(ctx.tx, version.artifact_set_id)
-    manifest = await read_manifest(ctx.tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
+    if checked is not None and checked.taken:
+        await files.adopt_set(ctx.tx, checked.taken)
+        await models.release_files(ctx, [version.artifact_set_id])
+        version, manifest = msgspec.structs.replace(version, artifact_set_id=checked.taken), list(checked.manifest)
+    else:
+        manifest = await read_manifest(ctx.tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
     if checked is None or fingerprint(manifest) != fingerprint(checked.manifest):
         raise Conflict(
             f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again."
         )
-    if ctx.services.blobs.direct:
+    if ctx.services.blobs.direct or checked.taken:
         await files.replace_manifest(ctx.tx, version.artifact_set_id, manifest)
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
     set_id, provenance = await _settle_copy(ctx, version, manifest)

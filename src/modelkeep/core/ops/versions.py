@@ -55,14 +55,6 @@ class DeleteVersion(VersionRequest, frozen=True):
     pass
 
 
-class ReadCredentials(VersionRequest, frozen=True):
-    pass
-
-
-class WriteCredentials(VersionRequest, frozen=True):
-    pass
-
-
 class BrowseVersion(GetVersion, frozen=True):
     """As GetVersion; a caller who holds no more than BROWSE on the catalog gets metadata."""
 
@@ -259,25 +251,6 @@ async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> mo
 
 async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:
     return await versions.of_logged_model(ctx.tx, ctx.actor.id, req.model_id)
-
-
-# --- credentials -----------------------------------------------------------------------------------------------------
-
-
-async def read_credentials(ctx: Ctx, req: ReadCredentials, model: Securable) -> ModelVersion:
-    """The version, READY, whose files the caller may read. Raises WrongState."""
-    version = await fetch_version(ctx, model, req.name, req.version)
-    ready(version)
-    ctx.touch("MODEL_VERSION", version.id, f"{version.model}/{version.version}")
-    return version
-
-
-async def write_credentials(ctx: Ctx, req: WriteCredentials, model: Securable) -> ModelVersion:
-    """The version, PENDING, whose files the caller may write. Raises WrongState."""
-    version = await fetch_version(ctx, model, req.name, req.version)
-    pending(version)
-    ctx.touch("MODEL_VERSION", version.id, f"{version.model}/{version.version}")
-    return version
 
 
 def ready(version: ModelVersion) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any, NotRequired, TypedDict
 
+from modelkeep.wire.models import AwsCredentials
+
 
 class KeyValue(TypedDict):
     key: str
@@ -78,8 +80,11 @@ class ArtifactUri(TypedDict):
 
 
 class StorageMode(TypedDict):
+    """Clients ask for signed URLs or take the keys, where there are some, until `expiration_time` (epoch ms)."""
+
     storage_mode: str
     expiration_time: int
+    aws_temp_credentials: NotRequired[AwsCredentials]
 
 
 class Credentials(TypedDict):

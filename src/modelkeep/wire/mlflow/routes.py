@@ -8,15 +8,14 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import parse_version
-from modelkeep.core.ops import catalogs, finalize, lineage, models, search, versions
+from modelkeep.core.ops import catalogs, credentials, finalize, lineage, models, search, versions
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import answers, shapes
-from modelkeep.wire.models import location, model_name, new_model_name, source_model
+from modelkeep.wire.models import Place, keys, model_name, named, new_model_name, source_model
 from modelkeep.wire.route import NoFields, Route
 
 PREFIX = "/api/2.0/mlflow/unity-catalog"
-_URL_MS = 15 * 60_000
 
 
 # --- registered models -----------------------------------------------------------------------------------------------
@@ -115,9 +114,9 @@ def _credentials(f: shapes.Credentials) -> versions.VersionRequest:
     name, version = model_name(f.name), parse_version(f.version)
     match f.operation:
         case "MODEL_VERSION_OPERATION_READ":
-            return versions.ReadCredentials(name, version)
+            return credentials.ReadCredentials(name, version)
         case "MODEL_VERSION_OPERATION_READ_WRITE":
-            return versions.WriteCredentials(name, version)
+            return credentials.WriteCredentials(name, version)
         case _:
             raise InvalidArgument(
                 f"Operation '{f.operation[:100]}' is not known. Use MODEL_VERSION_OPERATION_READ or MODEL_VERSION_OPERATION_READ_WRITE."
@@ -150,28 +149,29 @@ def _models(result: Page[Securable], _: Any) -> answers.Models:
     return {"registered_models": [shapes.model_brief(m) for m in result.items], "next_page_token": result.next_token}
 
 
-def _one_version(result: ModelVersion, _: Any) -> answers.OneVersion:
-    return {"model_version": shapes.version(result)}
+def _vended(result: credentials.Vended, _: Any) -> answers.Credentials:
+    # DEFAULT_STORAGE makes clients (2.13.1 and newer) ask for signed URLs, whatever lies behind them. Older ones do not
+    # know the field, and take the keys.
+    told: answers.StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": result.expires_at}
+    if result.credentials:
+        told["aws_temp_credentials"] = keys(result.credentials)
+    return {"credentials": told}
 
 
-def _versions(result: Page[ModelVersion], _: Any) -> answers.Versions:
-    return {"model_versions": [shapes.version_brief(v) for v in result.items], "next_page_token": result.next_token}
-
-
-def _location(result: ModelVersion, _: Any) -> answers.ArtifactUri:
-    return {"artifact_uri": location(result.model, result.version)}
-
-
-def _default_storage(result: ModelVersion, _: Any) -> answers.Credentials:
-    # DEFAULT_STORAGE makes the client (2.13.1 and newer) ask for presigned URLs, whatever lies behind them.
-    from modelkeep.store.db import now_ms
-
-    return {"credentials": {"storage_mode": "DEFAULT_STORAGE", "expiration_time": now_ms() + _URL_MS}}
-
-
-def routes(files_api: bool) -> list[Route]:
-    """All 23 routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs."""
+def routes(files_api: bool, place: Place = named) -> list[Route]:
+    """All 23 routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs.
+    `place`: what the clients are told of where files are."""
     rm, mv = f"{PREFIX}/registered-models", f"{PREFIX}/model-versions"
+
+    def one_version(result: ModelVersion, _: Any) -> answers.OneVersion:
+        return {"model_version": shapes.version(result, place)}
+
+    def versions_page(result: Page[ModelVersion], _: Any) -> answers.Versions:
+        found = [shapes.version_brief(version, place) for version in result.items]
+        return {"model_versions": found, "next_page_token": result.next_token}
+
+    def artifact_uri(result: ModelVersion, _: Any) -> answers.ArtifactUri:
+        return {"artifact_uri": place(result)}
 
     def probed(_: Any, __: Any) -> answers.ArtifactRepository:
         return {"is_databricks_sdk_models_artifact_repository_enabled": files_api}
@@ -185,17 +185,17 @@ def routes(files_api: bool) -> list[Route]:
         Route("GET", f"{rm}/search", shapes.Page, _search_models, _models),
         Route("POST", f"{rm}/alias", shapes.SetAlias, _set_alias),
         Route("DELETE", f"{rm}/alias", shapes.Alias, _delete_alias),
-        Route("GET", f"{rm}/alias", shapes.Alias, _by_alias, _one_version),
+        Route("GET", f"{rm}/alias", shapes.Alias, _by_alias, one_version),
         Route("POST", f"{rm}/set-tag", shapes.SetTag, _set_tag),
         Route("DELETE", f"{rm}/delete-tag", shapes.DeleteTag, _delete_tag),
-        Route("POST", f"{mv}/create", shapes.CreateVersion, write=_one_version, read_request=_create_version),
-        Route("POST", f"{mv}/finalize", shapes.Version, _version(finalize.FinalizeVersion), _one_version),
-        Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, _one_version),
+        Route("POST", f"{mv}/create", shapes.CreateVersion, write=one_version, read_request=_create_version),
+        Route("POST", f"{mv}/finalize", shapes.Version, _version(finalize.FinalizeVersion), one_version),
+        Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, one_version),
         Route("DELETE", f"{mv}/delete", shapes.Version, _version(versions.DeleteVersion)),
-        Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), _one_version),
-        Route("GET", f"{mv}/search", shapes.SearchVersions, _search_versions, _versions),
-        Route("GET", f"{mv}/get-download-uri", shapes.Version, _version(versions.GetVersion), _location),
-        Route("POST", f"{mv}/generate-temporary-credentials", shapes.Credentials, _credentials, _default_storage),
+        Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), one_version),
+        Route("GET", f"{mv}/search", shapes.SearchVersions, _search_versions, versions_page),
+        Route("GET", f"{mv}/get-download-uri", shapes.Version, _version(versions.GetVersion), artifact_uri),
+        Route("POST", f"{mv}/generate-temporary-credentials", shapes.Credentials, _credentials, _vended),
         Route("POST", f"{mv}/emit-lineage", shapes.EmitLineage, _emit_lineage),
         Route("POST", f"{mv}/set-tag", shapes.SetVersionTag, _set_version_tag),
         Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, _delete_version_tag),

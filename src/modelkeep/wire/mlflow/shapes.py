@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable
 from modelkeep.wire.mlflow import answers
-from modelkeep.wire.models import Id, Tag, location
+from modelkeep.wire.models import Id, Place, Tag, named
 
 
 class Dependency(msgspec.Struct, frozen=True):
@@ -143,9 +143,9 @@ def model_brief(securable: Securable) -> answers.RegisteredModel:
     }
 
 
-def version(entity: ModelVersion) -> answers.ModelVersion:
+def version(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
     """A ModelVersion message. `version` is a string in this dialect."""
-    message = version_brief(entity)
+    message = version_brief(entity, place)
     message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
     message["tags"] = tag_list(entity.tags)
     message["model_params"] = [{"name": p.name, "value": p.value} for p in entity.params]
@@ -153,7 +153,7 @@ def version(entity: ModelVersion) -> answers.ModelVersion:
     return message
 
 
-def version_brief(entity: ModelVersion) -> answers.ModelVersion:
+def version_brief(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
     return {
         "name": entity.model,
         "version": str(entity.version),
@@ -167,6 +167,6 @@ def version_brief(entity: ModelVersion) -> answers.ModelVersion:
         "run_tracking_server_id": entity.workspace_id,
         "status": entity.status,
         "status_message": entity.status_message,
-        "storage_location": location(entity.model, entity.version),
+        "storage_location": place(entity),
         "model_id": entity.logged_model_id,
     }

@@ -2,6 +2,8 @@
 
 from typing import Any, NotRequired, TypedDict
 
+from modelkeep.wire.models import AwsCredentials
+
 
 class KeyValue(TypedDict):
     key: str
@@ -84,10 +86,11 @@ class ModelVersionPage(TypedDict):
 
 
 class StorageMode(TypedDict):
-    """No credentials: the client asks for signed URLs, until `expiration_time` (epoch ms) and then anew."""
+    """The client asks for signed URLs or takes the keys, where there are some, until `expiration_time` (epoch ms)."""
 
     storage_mode: str
     expiration_time: int
+    aws_temp_credentials: NotRequired[AwsCredentials]
 
 
 class ContainerInfo(TypedDict):

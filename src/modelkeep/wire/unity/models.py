@@ -10,7 +10,7 @@ from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_version
 from modelkeep.core.ops import catalogs, models, versions
 from modelkeep.core.ops.models import Browsed
-from modelkeep.wire.models import Id, Tag, location, model_in, model_name, new_model_name
+from modelkeep.wire.models import Id, Place, Tag, location, model_in, model_name, named, new_model_name
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import ModelAlias, RegisteredModelInfo, RegisteredModelPage
 from modelkeep.wire.unity.versions import one_version
@@ -172,7 +172,9 @@ def alias_info(model: str, alias: str, version: int) -> ModelAlias:
     }  # fmt: skip
 
 
-def routes(metastore_id: str) -> list[Route]:
+def routes(metastore_id: str, place: Place = named) -> list[Route]:
+    """`place`: what the clients are told of where a version's files are."""
+
     def whole(result: RegisteredModel | Securable, _: Any) -> RegisteredModelInfo:
         if isinstance(result, Securable):
             return info(result, metastore_id)
@@ -204,5 +206,5 @@ def routes(metastore_id: str) -> list[Route]:
         Route("DELETE", one, DeleteModel, _delete_model),
         Route("PUT", by_alias, SetAlias, _set_alias, alias),
         Route("DELETE", by_alias, Alias, _delete_alias),
-        Route("GET", by_alias, Alias, _by_alias, one_version(metastore_id)),
+        Route("GET", by_alias, Alias, _by_alias, one_version(metastore_id, place)),
     ]

@@ -7,14 +7,13 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.model import ModelVersion, Page
+from modelkeep.core.model import ModelVersion, Page, Status
 from modelkeep.core.names import parse_version
-from modelkeep.core.ops import finalize, versions
+from modelkeep.core.ops import credentials, finalize, versions
 from modelkeep.core.ops.models import Browsed
-from modelkeep.store.db import now_ms
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
-from modelkeep.wire.models import Id, Tag, location, model_in, model_name, source_model
+from modelkeep.wire.models import Id, Place, Reach, Tag, keys, model_in, model_name, named, source_model
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import ModelAlias, ModelVersionInfo, ModelVersionPage, StorageMode
 
@@ -94,9 +93,11 @@ class Credentials(msgspec.Struct, frozen=True):
     operation: str = "READ_MODEL_VERSION"
 
 
-def _create_version(f: CreateVersion, request: Request) -> versions.CreateVersion:
+def _create_version(
+    f: CreateVersion, request: Request, kind: type[versions.CreateVersion] = versions.CreateVersion
+) -> versions.CreateVersion:
     source, source_version = source_model(f.source)
-    return versions.CreateVersion(
+    return kind(
         name=model_in(f.catalog_name, f.schema_name, f.model_name),
         source=f.source,
         source_model=source,
@@ -149,7 +150,10 @@ def _finalize(f: Version) -> finalize.FinalizeVersion:
     return finalize.FinalizeVersion(model_name(f.full_name), parse_version(f.version))
 
 
-_OPERATIONS = {"READ_MODEL_VERSION": versions.ReadCredentials, "READ_WRITE_MODEL_VERSION": versions.WriteCredentials}
+_OPERATIONS = {
+    "READ_MODEL_VERSION": credentials.ReadCredentials,
+    "READ_WRITE_MODEL_VERSION": credentials.WriteCredentials,
+}
 
 
 def _credentials(f: Credentials) -> versions.VersionRequest:
@@ -159,19 +163,34 @@ def _credentials(f: Credentials) -> versions.VersionRequest:
     return kind(model_in(f.catalog_name, f.schema_name, f.model_name), parse_version(f.version))
 
 
-def _no_credentials(f: Credentials) -> versions.VersionRequest:
+def _no_files(*_: Any) -> versions.VersionRequest:
     raise InvalidArgument(
-        "This server hands model files out by signed URLs, which this client cannot use. Register and load models with "
-        "MLflow's registry URI `databricks-uc` (DATABRICKS_HOST, DATABRICKS_TOKEN); all but the files works as it is."
+        "This server hands model files out by signed URLs, which this client cannot use. Use MLflow's registry URI "
+        "`databricks-uc` (DATABRICKS_HOST, DATABRICKS_TOKEN), or ask the server's operator to set MODELKEEP_SHARED_FOLDER, "
+        "or MODELKEEP_S3_ROLE_ARN where files are in S3. All but the files works as it is."
     )
 
 
-def _default_storage(result: ModelVersion, _: Any) -> StorageMode:
-    # Not wrapped as in face B, and read alike: DEFAULT_STORAGE makes the client ask for presigned URLs.
-    return {"storage_mode": "DEFAULT_STORAGE", "expiration_time": now_ms() + 15 * 60_000}
+def _create_in_folder(f: CreateVersion, request: Request) -> versions.CreateVersion:
+    return _create_version(f, request, credentials.CreateInFolder)
 
 
-def brief(version: ModelVersion, metastore_id: str, *, browse_only: bool = False) -> ModelVersionInfo:
+def _get_in_folder(f: GetVersion) -> versions.GetVersion:
+    found = _get_version(f)
+    return found if f.include_browse else credentials.GetInFolder(found.name, found.version)
+
+
+def _vended(result: credentials.Vended, _: Any) -> StorageMode:
+    # Not wrapped as in face B, and read alike. Clients that know DEFAULT_STORAGE ask for signed URLs, and ignore the keys.
+    told: StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": result.expires_at}
+    if result.credentials:
+        told["aws_temp_credentials"] = keys(result.credentials)
+    return told
+
+
+def brief(
+    version: ModelVersion, metastore_id: str, place: Place = named, *, browse_only: bool = False
+) -> ModelVersionInfo:
     """A ModelVersionInfo as lists hold it ("will not contain any aliases or tags"), or as BROWSE alone shows it."""
     catalog, schema, name = version.model.split(".")
     told: ModelVersionInfo = {
@@ -185,11 +204,11 @@ def brief(version: ModelVersion, metastore_id: str, *, browse_only: bool = False
     return {
         **told, "source": version.source, "run_id": version.run_id, "model_id": version.logged_model_id,
         "run_workspace_id": int(version.workspace_id) if _INT64.fullmatch(version.workspace_id) else None,
-        "storage_location": location(version.model, version.version),
+        "storage_location": place(version),
     }  # fmt: skip
 
 
-def info(version: ModelVersion, metastore_id: str) -> ModelVersionInfo:
+def info(version: ModelVersion, metastore_id: str, place: Place = named) -> ModelVersionInfo:
     """A whole ModelVersionInfo."""
     catalog, schema, name = version.model.split(".")
     aliases: list[ModelAlias] = [
@@ -199,21 +218,21 @@ def info(version: ModelVersion, metastore_id: str) -> ModelVersionInfo:
         } for alias in version.aliases
     ]  # fmt: skip
     return {
-        **brief(version, metastore_id), "aliases": aliases,
+        **brief(version, metastore_id, place), "aliases": aliases,
         "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
         "model_params": [{"name": p.name, "value": p.value} for p in version.params],
         "model_metrics": [msgspec.to_builtins(m) for m in version.metrics],
     }  # fmt: skip
 
 
-def one_version(metastore_id: str) -> Callable[..., Any]:
+def one_version(metastore_id: str, place: Place = named) -> Callable[..., Any]:
     """The writer of a version, asked for with or without its aliases, perhaps by a caller who may only browse."""
 
     def write(result: ModelVersion | Browsed[ModelVersion], f: Any) -> ModelVersionInfo:
         version = result.entity if isinstance(result, Browsed) else result
         if isinstance(result, Browsed) and result.only:
             return brief(version, metastore_id, browse_only=True)
-        answer = info(version, metastore_id)
+        answer = info(version, metastore_id, place)
         if not f.include_aliases:
             del answer["aliases"]
         return answer
@@ -221,26 +240,50 @@ def one_version(metastore_id: str) -> Callable[..., Any]:
     return write
 
 
-def routes(metastore_id: str, *, default_storage: bool) -> list[Route]:
-    """`default_storage`: whether the clients fetch files by signed URLs when they are told DEFAULT_STORAGE."""
+def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
+    """`reach`: how the clients get to files; None where they fetch them by signed URLs when told DEFAULT_STORAGE."""
+    place = reach.place if reach else named
+    create, read_one, created = _create_version, _get_version, place
+    found = place
+    if reach and reach.way == "folder":
+        create, read_one, created = _create_in_folder, _get_in_folder, reach.uri
+        found = _exported(reach)
+    elif reach and not reach.way:
+        create = _no_files
 
     def whole(result: ModelVersion, _: Any) -> ModelVersionInfo:
-        return info(result, metastore_id)
+        return info(result, metastore_id, place)
+
+    def made(result: ModelVersion, _: Any) -> ModelVersionInfo:
+        return info(result, metastore_id, created)
 
     def page(result: Page[ModelVersion] | Browsed[Page[ModelVersion]], _: Any) -> ModelVersionPage:
         only = isinstance(result, Browsed) and result.only
-        found = result.entity if isinstance(result, Browsed) else result
-        items = [brief(version, metastore_id, browse_only=only) for version in found.items]
-        return {"model_versions": items, "next_page_token": found.next_token or None}
+        listed = result.entity if isinstance(result, Browsed) else result
+        items = [brief(version, metastore_id, place, browse_only=only) for version in listed.items]
+        return {"model_versions": items, "next_page_token": listed.next_token or None}
+
+    # To whoever asks with include_browse nothing is exported.
+    exported, browsed = one_version(metastore_id, found), one_version(metastore_id, place)
+
+    def told(result: ModelVersion | Browsed[ModelVersion], f: Any) -> ModelVersionInfo:
+        return (browsed if isinstance(result, Browsed) else exported)(result, f)
 
     one = f"{VERSIONS}/{{version}}"
-    credentials = _credentials if default_storage else _no_credentials
     return [
-        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=whole, read_request=_create_version),
+        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=made, read_request=create),
         Route("GET", VERSIONS, ListVersions, _list_versions, page),
-        Route("GET", one, GetVersion, _get_version, one_version(metastore_id)),
+        Route("GET", one, GetVersion, read_one, told),
         Route("PATCH", one, UpdateVersion, _update_version, whole),
         Route("DELETE", one, Version, _delete_version),
         Route("PATCH", f"{one}/finalize", Version, _finalize, whole),
-        Route("POST", f"{PREFIX}/temporary-model-version-credentials", Credentials, credentials, _default_storage),
-    ]
+        Route(
+            "POST", f"{PREFIX}/temporary-model-version-credentials", Credentials,
+            _credentials if reach is None or reach.way else _no_files, _vended,
+        ),
+    ]  # fmt: skip
+
+
+def _exported(reach: Reach) -> Place:
+    """What has been put into the folder, for whoever asked for one version."""
+    return lambda version: reach.uri(version) if version.status == Status.READY else named(version)

@@ -11,6 +11,7 @@ from modelkeep.core.privileges import parse_privilege
 from modelkeep.wire.app import App, Tracking
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import Receive, Scope, Send
+from modelkeep.wire.models import Reach, named
 from modelkeep.wire.route import Renderer, Route
 from modelkeep.wire.unity import functions, metastores, models, tables, tags, versions, volumes
 from modelkeep.wire.unity import routes as containers
@@ -23,7 +24,7 @@ class Words(msgspec.Struct, frozen=True):
     render: Renderer
     privilege: Callable[[str], str | None]
     """None for one that the family's clients do not know: one such word makes them refuse the whole answer."""
-    default_storage: bool
+    signed_urls: bool
     """Do its clients fetch files by signed URLs when they are told DEFAULT_STORAGE?"""
 
 
@@ -60,14 +61,15 @@ def speaks_oss(user_agent: bytes) -> bool:
     return user_agent.startswith((b"OpenAPI-Generator/", b"mlflow-python-client/"))
 
 
-def routes(metastore_id: str, words: Words) -> list[Route]:
-    """The whole native face as one family hears it."""
+def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
+    """The whole native face as one family hears it. `reach`: how clients without signed URLs get to files."""
+    told = None if words.signed_urls else reach
     return spoken(
         [
             *containers.routes(metastore_id),
             *metastores.routes(metastore_id),
-            *models.routes(metastore_id),
-            *versions.routes(metastore_id, default_storage=words.default_storage),
+            *models.routes(metastore_id, told.place if told else named),
+            *versions.routes(metastore_id, told),
             *volumes.routes(metastore_id),
             *tables.routes(metastore_id),
             *functions.routes(metastore_id),

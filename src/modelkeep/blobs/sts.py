@@ -1,0 +1,110 @@
+"""Temporary credentials of an S3-compatible store: one artifact set, read or written, for a while; its STS enforces it.
+
+Whoever holds them keeps them until they expire, whatever is revoked, finalized or deleted meanwhile. So the ones that
+write are only ever made for a place that no version's files are read from.
+"""
+
+import asyncio
+import importlib
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from modelkeep.blobs.port import TemporaryCredentials
+from modelkeep.core.errors import InvalidArgument, Unavailable
+
+SHORTEST_S, LONGEST_S = 15 * 60, 12 * 3600  # what AWS lets a session live
+_READ = ("s3:GetObject",)
+_WRITE = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_WILD = re.compile(r"[*?$]")
+
+
+class Sts:
+    """Assumes one role, with a session policy for one artifact set in `bucket` under `root`."""
+
+    def __init__(
+        self, bucket: str, root: str, role_arn: str, *, endpoint: str = "", region: str = "", seconds: int = 3600
+    ) -> None:
+        """`endpoint`: URL of the STS, '' for AWS. Raises InvalidArgument for a lifetime out of bounds, Unavailable
+        where the extra `modelkeep[s3]` is not installed."""
+        if not SHORTEST_S <= seconds <= LONGEST_S:
+            raise InvalidArgument("MODELKEEP_CREDENTIAL_MINUTES must be between 15 and 720.")
+        self.seconds = seconds
+        self._bucket, self._role = bucket, role_arn
+        self._root = f"{root.strip('/')}/" if root.strip("/") else ""
+        self._client = _client(endpoint, region)
+        self._pool = ThreadPoolExecutor(4, "sts")
+
+    async def issue(self, set_id: str, holder: str, *, write: bool) -> TemporaryCredentials:
+        """For one set. `holder` is whom the store's own log names. Raises Unavailable with a sentence."""
+        policy = json.dumps(session_policy(self._bucket, f"{self._root}{set_id}/", write=write), separators=(",", ":"))
+        return await asyncio.wrap_future(self._pool.submit(self._assume, policy, holder))
+
+    def _assume(self, policy: str, holder: str) -> TemporaryCredentials:
+        errors = importlib.import_module("botocore.exceptions")
+        try:
+            answer = self._client.assume_role(
+                RoleArn=self._role, RoleSessionName=session_name(holder), Policy=policy, DurationSeconds=self.seconds
+            )
+        except errors.ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            raise Unavailable(
+                f"The store's STS refuses: {code}. Its operator should check MODELKEEP_S3_ROLE_ARN and who may assume it."
+            ) from error
+        except errors.BotoCoreError as error:
+            raise Unavailable(
+                f"The store's STS does not answer ({type(error).__name__}). Its operator should check "
+                "MODELKEEP_STS_ENDPOINT."
+            ) from error
+        made = answer["Credentials"]
+        return TemporaryCredentials(
+            made["AccessKeyId"],
+            made["SecretAccessKey"],
+            made["SessionToken"],
+            int(made["Expiration"].timestamp() * 1000),
+        )
+
+
+def session_policy(bucket: str, prefix: str, *, write: bool) -> dict[str, Any]:
+    """What a session may do: get (and put, delete) what lies under `prefix`, which ends with a slash, and list it."""
+    inside = f"{escaped(prefix)}*"
+    objects = {
+        "Effect": "Allow",
+        "Action": list(_WRITE if write else _READ),
+        "Resource": [f"arn:aws:s3:::{bucket}/{inside}"],
+    }
+    listing = {
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{bucket}"],
+        "Condition": {"StringLike": {"s3:prefix": [inside]}},
+    }
+    return {"Version": "2012-10-17", "Statement": [objects, listing]}
+
+
+def escaped(text: str) -> str:
+    """`text` as a policy spells it: a wildcard or the start of a variable stands for itself as ${*}, ${?}, ${$}."""
+    return _WILD.sub(lambda found: f"${{{found[0]}}}", text)
+
+
+def session_name(holder: str) -> str:
+    """As the store takes it: 2 to 64 of its characters."""
+    return re.sub(r"[^A-Za-z0-9+=,.@_-]", "-", holder)[:64].ljust(2, "-")
+
+
+def _client(endpoint: str, region: str) -> Any:
+    try:
+        session = importlib.import_module("botocore.session").get_session()
+        config = importlib.import_module("botocore.config").Config(
+            connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 2}
+        )
+    except ModuleNotFoundError as error:
+        raise Unavailable("Storage in S3 needs a package that is absent. Install `modelkeep[s3]`.") from error
+    errors = importlib.import_module("botocore.exceptions")
+    try:
+        return session.create_client("sts", region_name=region or None, endpoint_url=endpoint or None, config=config)
+    except errors.BotoCoreError as error:
+        raise Unavailable(
+            f"The store's STS cannot be used ({type(error).__name__}). Set AWS_DEFAULT_REGION or MODELKEEP_STS_ENDPOINT."
+        ) from error
