@@ -20,8 +20,9 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Status
-from modelkeep.core.names import Limits
+from modelkeep.core.names import Limits, parse_full_name
 from modelkeep.core.operation import Services
 from modelkeep.core.ops import versions
 from modelkeep.jobs.tasks import Background
@@ -123,7 +124,8 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         if upgrade:
             for name in await migrate(db):
                 log.info("database migrated", migration=name)
-        facts = await deployment(db)
+        home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
+        facts = await deployment(db, home)
         blobs = storage(settings)
         auditor = Auditor(db)
         services = Services(
@@ -131,6 +133,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
             workspace_id=settings.workspace_id,
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
+            home=home,
             url_ms=int(settings.url_minutes * 60_000),
             issuer=issuer(settings),
             shared=shared_folder(settings, facts),
@@ -185,8 +188,10 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
     from modelkeep.wire.console import reference, session
     from modelkeep.wire.console import routes as console
+    from modelkeep.wire.files import proxied
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
+    from modelkeep.wire.plain import routes as plain
     from modelkeep.wire.unity import vocabulary as unity
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
@@ -207,6 +212,8 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
         routes = [
             *console.routes(settings.workspace_id, facts.account_id, ready),
             *session.routes(registry.db, settings.address, "/ml/" if tracking else ""),
+            *plain.routes(engine.services.home),
+            *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
         ]
         ways = reach(engine.services)

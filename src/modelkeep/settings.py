@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Answer 404 where 403 would tell a stranger that something exists."""
     insecure_bind: bool = False
     """Allow plain http on an address that is not loopback."""
+    default_namespace: str = "main.default"
+    """The catalog and schema of models that plain MLflow clients name without any; made at the first start."""
     aliases_per_model: int = 10
     tags_per_securable: int = 50
     pending_hours: float = 24

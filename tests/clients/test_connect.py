@@ -9,7 +9,14 @@ from connect import run, sections
 from live import Server, new_catalog, running_server
 
 pytestmark = pytest.mark.clients
-NEWEST = ("MLflow 3", "MLflow 3.15 and newer, native Unity Catalog REST", "databricks-sdk", "MLflow with `uc:`", "curl")
+NEWEST = (
+    "MLflow 3",
+    "MLflow 3.15 and newer, native Unity Catalog REST",
+    "Plain MLflow",
+    "databricks-sdk",
+    "MLflow with `uc:`",
+    "curl",
+)
 OLD = ("MLflow 2.13 to 2.22", "MLflow 2.9 to 2.13.0", "mlflow-skinny", "unitycatalog-client", "databricks-cli 0.18")
 
 

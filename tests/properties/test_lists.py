@@ -155,6 +155,11 @@ async def _check(w: World, plan: Plan) -> None:
         assert sorted(b.entity.full_name for b in told if not b.only) == readable
         found = await _pages(w, actor, search.SearchVersions("", page))
         assert sorted(v.model for v in found) == readable
+        for order in ((), ("name DESC",), ("last_updated_timestamp DESC", "name")):
+            some = await _pages(w, actor, search.SearchModels("name != 'x'", page, order_by=order))
+            assert sorted(m.securable.full_name for m in some) == readable
+        found = await _pages(w, actor, search.SearchVersions("", page, order_by=("creation_timestamp", "name DESC")))
+        assert sorted(v.model for v in found) == readable
         found = await _pages(w, actor, search.SearchVersions("run_id = 'r'", page))
         assert sorted(v.model for v in found) == readable
         seen = await _pages(w, actor, catalogs.ListCatalogs(page))

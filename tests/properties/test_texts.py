@@ -16,7 +16,7 @@ from modelkeep.core.filters import Condition, matches, parse_filter
 from modelkeep.core.kinds import Kind
 from modelkeep.core.mlmodel import read_mlmodel, require_signature
 from modelkeep.core.names import check_alias, check_tag, fold, fold_principal, parse_full_name, parse_version
-from modelkeep.core.ops.search import FIELDS
+from modelkeep.core.ops.search import OF_VERSIONS
 from modelkeep.core.paging import make_token, read_token
 
 TEXT = st.text(max_size=40)
@@ -103,35 +103,38 @@ def test_a_tag_passes_or_is_refused(key: str, value: str) -> None:
 
 # --- filters ---------------------------------------------------------------------------------------------------------
 
-_WORDS = st.sampled_from(["name", "run_id", "source_path", "tags.k", "tag.`a b`", "AND", "and", "=", "!=", "LIKE", "ILIKE", "<", "'a'",
+_WORDS = st.sampled_from(["name", "run_id", "source_path", "version_number", ">=", "IN", "('a', \"b\")", "('a'",
+                          "tags.k", "tag.`a b`", "AND", "and", "=", "!=", "LIKE", "ILIKE", "<", "'a'",
                           "'it''s'", '"x"', "5", "OR", "(", "'", "`name`", "tags.", "  ", "\n"])  # fmt: skip
 
 
 @given(text=st.one_of(st.text(max_size=80), st.lists(_WORDS, max_size=12).map(" ".join)))
 def test_a_filter_is_read_or_refused_and_nothing_else(text: str) -> None:
     try:
-        conditions = parse_filter(text, FIELDS)
+        conditions = parse_filter(text, OF_VERSIONS)
     except InvalidArgument as error:
         assert error.message
         return
     for condition in conditions:
-        assert condition.comparator in ("=", "!=", "LIKE", "ILIKE")
-        assert condition.field in (*FIELDS, "tag")
-    matches(conditions, lambda _: "a", {"k": "v"})
+        assert condition.comparator in ("=", "!=", "LIKE", "ILIKE", "IN", "<", "<=", ">", ">=")
+        assert condition.field in (*OF_VERSIONS.texts, *OF_VERSIONS.numbers, "tag")
+    matches(conditions, lambda field: "5" if field in OF_VERSIONS.numbers else "a", {"k": "v"})
 
 
 def test_filters_have_a_length() -> None:
     for text in ("name = '" + "x" * 10_000 + "'", " AND ".join(["name = 'a'"] * 101)):
         with pytest.raises(InvalidArgument, match="at most"):
-            parse_filter(text, FIELDS)
+            parse_filter(text, OF_VERSIONS)
 
 
 @given(
-    value=st.text(max_size=30), field=st.sampled_from(FIELDS), key=st.text(alphabet="abc_-./", min_size=1, max_size=8)
+    value=st.text(max_size=30),
+    field=st.sampled_from(OF_VERSIONS.texts),
+    key=st.text(alphabet="abc_-./", min_size=1, max_size=8),
 )
 def test_a_value_is_read_as_it_was_quoted(value: str, field: str, key: str) -> None:
     quoted = value.replace("'", "''")
-    assert parse_filter(f"{field} = '{quoted}' AND tags.`{key}` != '{quoted}'", FIELDS) == (
+    assert parse_filter(f"{field} = '{quoted}' AND tags.`{key}` != '{quoted}'", OF_VERSIONS) == (
         Condition(field, "=", value), Condition("tag", "!=", value, key),
     )  # fmt: skip
 

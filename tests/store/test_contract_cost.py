@@ -133,6 +133,8 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (reader, models.ListModels(max_results=50)), (admin, models.ListModels(max_results=50)),
         (admin, models.ListModels(name("c0.s0"), max_results=50)), (reader, models.ListModels(name("c0.s0"), max_results=50)),
         (reader, search.SearchVersions(f"name = '{M}'")), (reader, search.SearchVersions("run_id = 'run7'")),
+        (reader, search.SearchModels("tags.team = 'a'", 50, order_by=("last_updated_timestamp DESC",))),
+        (reader, search.SearchVersions("", 50, order_by=("last_updated_timestamp DESC", "name"))),
         (reader, versions.FindLoggedModel("m-none")), (reader, credentials.ReadCredentials(name(M), 1)),
         (reader, catalogs.ListSchemas(name("c0"))), (admin, grants.GetEffectiveGrants(name(M))),
         (admin, audit.FindAudit(max_results=20)), (admin, audit.GetActivity(name(M))),

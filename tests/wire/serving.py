@@ -205,7 +205,8 @@ class World:
             (V1, "get_model"),
         )
         known = {
-            "full_name": full_name, "name": self.model if route.path.startswith(FACE_B) else fresh, "version": "1",
+            "full_name": full_name, "name": self.model if "/2.0/mlflow/" in route.path else fresh,
+            "new_name": f"{self.schema}.{fresh}", "version": "1",
             "securable_type": "function", "securable_full_name": self.model, "subentity_name": "1",
             "entity_type": "functions",
             "entity_name": self.model, "tag_key": "team", "catalog_name": catalog, "schema_name": schema,
@@ -214,7 +215,7 @@ class World:
             "changes": {"add_tags": [{"key": "team", "value": "x"}]},
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
-            "source": "models:/m-1", "token_id": "absent", "comment": "x",
+            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x",
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))

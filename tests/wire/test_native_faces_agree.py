@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from wire.serving import UC, Site, site
 
+from modelkeep.core.names import DEFAULT_HOME
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import routes as b
 from modelkeep.wire.models import Reach
+from modelkeep.wire.plain import routes as plain
 from modelkeep.wire.route import Router, read_fields
 from modelkeep.wire.unity.vocabulary import DATABRICKS, OSS
 from modelkeep.wire.unity.vocabulary import routes as native
@@ -20,6 +22,7 @@ from modelkeep.wire.unity.vocabulary import routes as native
 __all__ = ["site"]
 
 ROUTERS = {
+    "A": Router(plain.routes(DEFAULT_HOME)),
     "B": Router(b.routes(files_api=False)),
     "C": Router(native("metastore", DATABRICKS, Reach())),
     "D": Router(native("metastore", OSS, Reach("credentials"))),
@@ -30,12 +33,14 @@ THREE = {"catalog_name": "Prod", "schema_name": "ml", "model_name": "iris"}
 LINEAGE = base64.b64encode(
     msgspec.json.encode({"lineages": [{"source_securables": [{"table": {"name": "main.ml.t", "table_id": "7"}}]}]})
 ).decode()
+ARM, AMV = "/api/2.0/mlflow/registered-models", "/api/2.0/mlflow/model-versions"
 TAGS = [{"key": "team", "value": "ds"}, {"key": "mlflow.source", "value": "x"}]
 ASKED = dict[str, tuple[str, str, dict[str, Any]]]
 
 # An act, as each face names it: method, path, fields (query of a GET, else the body).
 ACTS: dict[str, ASKED] = {
     "create model": {
+        "A": ("POST", f"{ARM}/create", {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"}),
         "B": ("POST", f"{RM}/create", {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"}),
         "C": (
             "POST",
@@ -51,11 +56,13 @@ ACTS: dict[str, ASKED] = {
         ),
     },
     "create model, bare": {
+        "A": ("POST", f"{ARM}/create", {"name": NAME}),
         "B": ("POST", f"{RM}/create", {"name": NAME}),
         "C": ("POST", f"{UC}/models", {"name": "iris", "catalog_name": "Prod", "schema_name": "ml"}),
         "D": ("POST", f"{UC}/models", {"name": "iris", "catalog_name": "Prod", "schema_name": "ml", "comment": ""}),
     },
     "get model": {
+        "A": ("GET", f"{ARM}/get", {"name": NAME}),
         "B": ("GET", f"{RM}/get", {"name": NAME}),
         "C": ("GET", MODEL, {"full_name": NAME, "include_aliases": "true"}),
         "D": ("GET", MODEL, {"full_name": NAME}),
@@ -66,37 +73,45 @@ ACTS: dict[str, ASKED] = {
         "D": ("GET", f"{UC}/models", {"max_results": "100", "page_token": "t"}),
     },
     "describe model": {
+        "A": ("PATCH", f"{ARM}/update", {"name": NAME, "description": "d"}),
         "B": ("PATCH", f"{RM}/update", {"name": NAME, "description": "d"}),
         "C": ("PATCH", MODEL, {"full_name": NAME, "comment": "d"}),
         "D": ("PATCH", MODEL, {"comment": "d"}),
     },
     "set deployment job": {
+        "A": ("PATCH", f"{ARM}/update", {"name": NAME, "deployment_job_id": ""}),
         "B": ("PATCH", f"{RM}/update", {"name": NAME, "deployment_job_id": ""}),
         "C": ("PATCH", MODEL, {"full_name": NAME, "deployment_job_id": ""}),
     },
     "rename model": {
+        "A": ("POST", f"{ARM}/rename", {"name": NAME, "new_name": "prod.ml.Rose"}),
         "B": ("PATCH", f"{RM}/update", {"name": NAME, "new_name": "prod.ml.Rose"}),
         "C": ("PATCH", MODEL, {"full_name": NAME, "new_name": "prod.ml.rose"}),
         "D": ("PATCH", MODEL, {"new_name": "rose"}),
     },
     "delete model": {
+        "A": ("DELETE", f"{ARM}/delete", {"name": NAME}),
         "B": ("DELETE", f"{RM}/delete", {"name": NAME}),
         "C": ("DELETE", MODEL, {"full_name": NAME}),
         "D": ("DELETE", MODEL, {}),
     },
     "set alias": {
+        "A": ("POST", f"{ARM}/alias", {"name": NAME, "alias": "Champion", "version": "2"}),
         "B": ("POST", f"{RM}/alias", {"name": NAME, "alias": "Champion", "version": "2"}),
         "C": ("PUT", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion", "version_num": 2}),
     },
     "delete alias": {
+        "A": ("DELETE", f"{ARM}/alias", {"name": NAME, "alias": "Champion"}),
         "B": ("DELETE", f"{RM}/alias", {"name": NAME, "alias": "Champion"}),
         "C": ("DELETE", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion"}),
     },
     "version by alias": {
+        "A": ("GET", f"{ARM}/alias", {"name": NAME, "alias": "Champion"}),
         "B": ("GET", f"{RM}/alias", {"name": NAME, "alias": "Champion"}),
         "C": ("GET", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion", "include_aliases": "true"}),
     },
     "tag model": {
+        "A": ("POST", f"{ARM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
         "B": ("POST", f"{RM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
         "C": ("PATCH", f"{UC}/securable-tags/FUNCTION/{NAME}", {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}),
         "D": (
@@ -106,11 +121,13 @@ ACTS: dict[str, ASKED] = {
         ),
     },
     "untag model": {
+        "A": ("DELETE", f"{ARM}/delete-tag", {"name": NAME, "key": "k"}),
         "B": ("DELETE", f"{RM}/delete-tag", {"name": NAME, "key": "k"}),
         "C": ("PATCH", f"{UC}/securable-tags/FUNCTION/{NAME}", {"changes": {"remove": ["k"]}}),
         "D": ("DELETE", f"{UC}/entity-tag-assignments/functions/{NAME}/tags/k", {}),
     },
     "tag version": {
+        "A": ("POST", f"{AMV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
         "B": ("POST", f"{MV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
         "C": (
             "PATCH",
@@ -119,6 +136,7 @@ ACTS: dict[str, ASKED] = {
         ),
     },
     "untag version": {
+        "A": ("DELETE", f"{AMV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
         "B": ("DELETE", f"{MV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
         "C": ("PATCH", f"{UC}/subentity-tags/MODEL/{NAME}/2", {"changes": {"remove": ["k"]}}),
     },
@@ -172,19 +190,22 @@ ACTS: dict[str, ASKED] = {
     "finalize version": {
         "B": ("POST", f"{MV}/finalize", {"name": NAME, "version": "2"}),
         "C": ("PATCH", f"{MODEL}/versions/2/finalize", {"full_name": NAME, "version": 2}),
-        "D": ("PATCH", f"{MODEL}/versions/2/finalize", {"version": 2}),
+        # D's clients know no signatures, and ask for `unsigned`.
     },
     "get version": {
+        "A": ("GET", f"{AMV}/get", {"name": NAME, "version": "2"}),
         "B": ("GET", f"{MV}/get", {"name": NAME, "version": "2"}),
         "C": ("GET", f"{MODEL}/versions/2", {"full_name": NAME, "version": "2", "include_aliases": "true"}),
         "D": ("GET", f"{MODEL}/versions/2", {}),
     },
     "describe version": {
+        "A": ("PATCH", f"{AMV}/update", {"name": NAME, "version": "2", "description": ""}),
         "B": ("PATCH", f"{MV}/update", {"name": NAME, "version": "2", "description": ""}),
         "C": ("PATCH", f"{MODEL}/versions/2", {"full_name": NAME, "version": 2, "comment": ""}),
         "D": ("PATCH", f"{MODEL}/versions/2", {"comment": ""}),
     },
     "delete version": {
+        "A": ("DELETE", f"{AMV}/delete", {"name": NAME, "version": "2"}),
         "B": ("DELETE", f"{MV}/delete", {"name": NAME, "version": "2"}),
         "C": ("DELETE", f"{MODEL}/versions/2", {"full_name": NAME, "version": 2}),
         "D": ("DELETE", f"{MODEL}/versions/2", {}),
@@ -315,7 +336,39 @@ def by_native(site: Site, agent: str, model: str, version: int) -> tuple[dict[st
     return told, of
 
 
-AGENTS = {"B": "", "C": "databricks-sdk-py/0.156.0", "D": "OpenAPI-Generator/0.7.0/python"}
+def by_a(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As plain MLflow tells them, in the words of the native face."""
+    told = site.ok("GET", f"{ARM}/get", {"name": model})["registered_model"]
+    of = site.ok("GET", f"{AMV}/get", {"name": model, "version": version})["model_version"]
+    assert told["latest_versions"] == [of]
+    return (
+        {
+            "full_name": told["name"],
+            "comment": told["description"],
+            "created_at": told["creation_timestamp"],
+            "updated_at": told["last_updated_timestamp"],
+            "created_by": told["user_id"],
+            "tags": told["tags"],
+            "aliases": [(a["alias"], int(a["version"])) for a in told["aliases"]],
+            "deployment_job_id": told["deployment_job_id"],
+        },
+        {
+            "version": int(of["version"]),
+            "comment": of["description"],
+            "source": of["source"],
+            "run_id": of["run_id"],
+            "status": of["status"],
+            "created_at": of["creation_timestamp"],
+            "updated_at": of["last_updated_timestamp"],
+            "created_by": of["user_id"],
+            "tags": of["tags"],
+            "model_id": of["model_id"],
+            "aliases": [(alias, int(of["version"])) for alias in of["aliases"]],
+        },
+    )
+
+
+AGENTS = {"A": "", "B": "", "C": "databricks-sdk-py/0.156.0", "D": "OpenAPI-Generator/0.7.0/python"}
 
 
 @pytest.mark.parametrize("maker", AGENTS)
@@ -324,7 +377,21 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
     catalog, schema_name = schema.split(".")
     model, headers = f"{schema}.{name}", {"user-agent": AGENTS[maker]}
     tags = [{"key": "team", "value": "ds"}]
-    if maker == "B":
+    if maker == "A":
+        version = {
+            "name": model,
+            "source": "s3://b/m",
+            "run_id": "r",
+            "description": "v",
+            "model_id": "m-1",
+            "tags": tags,
+        }
+        made = [
+            ("POST", f"{ARM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
+            ("POST", f"{AMV}/create", version),
+            ("POST", f"{ARM}/alias", {"name": model, "alias": "champion", "version": "1"}),
+        ]
+    elif maker == "B":
         made = [
             ("POST", f"{RM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
             (
@@ -367,7 +434,9 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
         assert answer.status_code == 200, answer.text
     told_by_b = by_b(site, model, 1)
     told = [by_native(site, AGENTS[face], model, 1) for face in ("C", "D")]
+    if maker == "A":  # its version is READY: D's clients are given a folder of their own to read it from
+        told[1][1]["storage_location"] = told[0][1]["storage_location"]
     assert told[0] == told[1]
-    for mine, theirs in zip(told_by_b, told[0], strict=True):
+    for mine, theirs in zip((*told_by_b, *by_a(site, model, 1)), told[0] * 2, strict=True):
         assert mine == {key: theirs[key] for key in mine}
     assert told_by_b[0]["aliases"] == told_by_b[1]["aliases"] == [("champion", 1)]

@@ -139,7 +139,10 @@ def test_the_ui_and_its_links(site: Site, mine: dict[str, str]) -> None:
         assert http.get("/ml/ajax-api/2.0/mlflow/artifacts/list", params={"run_uuid": mine["run"]}).json()["files"]
         assert http.get("/ml/ajax-api/3.0/mlflow/ui-telemetry").json()["disable_ui_telemetry"] is True
         assert http.get("/ml/ajax-api/3.0/mlflow/server-info").json()["workspaces_enabled"] is False
-        assert http.get("/ml/ajax-api/2.0/mlflow/model-versions/search").json() == {}
+        assert http.get("/ml/ajax-api/2.0/mlflow/model-versions/search").json() == {
+            "model_versions": [],
+            "next_page_token": "",
+        }
     with site.client(BOB) as http:
         assert http.get("/ml/get-artifact", params={"run_uuid": mine["run"], "path": "a.html"}).status_code == 404
 

@@ -19,6 +19,7 @@ class Securable(msgspec.Struct, frozen=True):
     catalog_id: str
     schema_id: str
     name: str
+    """Its own name, as it was spelled when it was given"""
     owner_id: str
     owner: str
     comment: str
@@ -31,6 +32,11 @@ class Securable(msgspec.Struct, frozen=True):
     updated_by: str
     full_name: str
     """Folded, with its parents' names of this moment; '' for the metastore."""
+
+    @property
+    def name_key(self) -> str:
+        """Its own name, folded"""
+        return self.full_name.rpartition(".")[2]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -94,6 +100,8 @@ class ModelVersion(msgspec.Struct, frozen=True):
     updated_by: str
     model: str
     """The full name of its registered model."""
+    spelled: str
+    """That model's own name, as it was spelled."""
 
     @property
     def aliases(self) -> list[str]:
@@ -113,10 +121,11 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
 
 class RegisteredModel(msgspec.Struct, frozen=True):
-    """A registered model with its aliases (name -> version number)."""
+    """A registered model with its aliases (name -> version number) and its newest version."""
 
     securable: Securable
     aliases: dict[str, int]
+    latest: ModelVersion | None = None
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

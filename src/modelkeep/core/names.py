@@ -55,6 +55,7 @@ class FullName(msgspec.Struct, frozen=True):
 
 
 METASTORE = FullName(())
+DEFAULT_HOME = FullName(("main", "default"))
 
 
 def missing(full_name: str, leaf: Kind = Kind.MODEL) -> NotFound:
@@ -78,7 +79,9 @@ def fold(part: str, kind: Kind) -> str:
         raise BadName(
             f"{what} name is {len(folded)} characters long in lower case; at most {MAX_NAME} are allowed.", kind=kind
         )
-    if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in folded):
+    # The names of plain MLflow clients may hold spaces; `check_spaces` keeps those models in the default schema.
+    shown = folded.replace(" ", "") if kind is Kind.MODEL and folded == folded.strip(" ") else folded
+    if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in shown):
         raise BadName(
             f"{what} name {part!r} has a character that names must not have: period, slash, space or a control character.",
             kind=kind,
@@ -102,6 +105,33 @@ def parse_full_name(text: str, kind: Kind) -> FullName:
         raise BadName(f"'{text[:300]}' is not the full name of a {kind.lower()}; write `{want}`.", kind=kind)
     kinds = (Kind.CATALOG, Kind.SCHEMA, kind)
     return FullName(tuple(fold(part, kinds[i]) for i, part in enumerate(parts)), kind if depth == 3 else Kind.MODEL)
+
+
+def parse_short_name(text: str, home: FullName) -> FullName:
+    """A model as plain MLflow clients name it: with three levels, or with none, in `home`. Raises BadName."""
+    parts = text.split(".")
+    if len(parts) == 1:
+        return home.child(text)
+    if len(parts) != 3:
+        raise BadName(
+            f"Bad model name '{text[:300]}': give a name without periods, which lives in `{home}`, or all three levels, "
+            "`catalog_name.schema_name.model_name`.",
+            kind=Kind.MODEL,
+        )
+    return parse_full_name(text, Kind.MODEL)
+
+
+def short_name(full_name: str, spelled: str, home: FullName) -> str:
+    """What plain MLflow clients are told: in `home`, the model's own name as it was spelled; elsewhere, all levels."""
+    return spelled if full_name.rpartition(".")[0] == str(home) else full_name
+
+
+def check_spaces(name: FullName, home: FullName) -> None:
+    """A new model's name holds spaces only where plain MLflow clients keep theirs. Raises BadName."""
+    if " " in name.parts[-1] and name.parent != home:
+        raise BadName(
+            f"Model name '{name.parts[-1]}' has a space, and outside `{home}` names must not have one.", kind=Kind.MODEL
+        )
 
 
 def parse_version(value: object) -> int:

@@ -14,7 +14,7 @@ from modelkeep.core.authz import Actor, Link, Need
 from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Metric, Param, Securable
-from modelkeep.core.names import FullName, Limits
+from modelkeep.core.names import DEFAULT_HOME, FullName, Limits
 from modelkeep.store.audit import AuditTarget
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ class Services(msgspec.Struct, frozen=True):
     tracking: Tracking | None = None
     managed: tuple[str, ...] = ()
     """Where this deployment keeps files: a folder, or s3://bucket/prefix."""
+    home: FullName = DEFAULT_HOME
+    """The schema in which models without a catalog and schema in their name live."""
     url_ms: int = 15 * 60_000
     """How long a vended URL lives."""
     issuer: CredentialIssuer | None = None

@@ -110,6 +110,8 @@ OPERATIONS: tuple[Operation, ...] = (
     # model versions
     Operation(versions.create_version, versions.CreateVersion, "version.create",
               (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
+    Operation(versions.register_version, versions.RegisterVersion, "version.create",
+              (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_origin),
     Operation(finalize.finalize_version, finalize.FinalizeVersion, "version.finalize", (On("name", WRITE_VERSION),),
               prepare=finalize.check_files),
     Operation(versions.get_version, versions.GetVersion, "version.get", (On("name", READ),), "read", "buffered"),
@@ -118,6 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.browse_version, versions.BrowseVersion, "version.get", (On("name", BROWSE),), "read", "buffered"),
     Operation(versions.browse_versions, versions.BrowseVersions, "version.list", (On("name", BROWSE),), "read", "buffered"),
     Operation(search.search_versions, search.SearchVersions, "version.list", (), "read", "buffered"),
+    Operation(search.search_models, search.SearchModels, "model.list", (), "read", "buffered"),
     Operation(versions.find_logged_model, versions.FindLoggedModel, "version.get", (), "read", "buffered"),
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),

@@ -11,8 +11,11 @@ import msgspec
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.model import Status
-from modelkeep.store import files, jobs, versions
+from modelkeep.core.errors import Conflict, InvalidArgument
+from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
+from modelkeep.core.ops import finalize
+from modelkeep.core.ops.versions import requires_signature
+from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
@@ -71,6 +74,70 @@ async def sweep(at: Background, set_id: str) -> None:
     strays = [listed.object for listed in await at.blobs.list_set(set_id) if listed.object not in known]
     if strays:
         await at.blobs.delete(set_id, strays)
+
+
+async def bring(at: Background, key: str) -> None:
+    """Copy the files of a run or logged model into a PENDING version's set, and make it READY, or FAILED with the reason.
+
+    `key`: version id, the set that the files are in ('' where nothing was ever written), and their directory."""
+    version_id, source_set, root = key.split("/", 2)
+    async with at.db.read() as tx:
+        version = await versions.by_id(tx, version_id)
+        found = await files.below(tx, source_set, root) if source_set else []
+        model = await securables.by_id(tx, version.model_id) if version else None
+        needed = model is not None and await requires_signature(tx, model)
+    if version is None or model is None or version.status != Status.PENDING:
+        return
+    prefix = f"{root}/" if root else ""
+    try:
+        if not found:
+            raise InvalidArgument(
+                "The source has no files here, and so no MLmodel file. Log the model, then register it."
+            )
+        signature = await finalize.check_manifest(at.blobs, source_set, found, needed=needed, root=prefix)
+        manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
+    except InvalidArgument as error:
+        await _fail(at, version, error.message)
+        return
+    await _finish(at, version, model, manifest, signature)
+
+
+async def _copy(at: Background, version: ModelVersion, source_set: str, file: ArtifactFile, path: str) -> ArtifactFile:
+    chunks = at.blobs.read(source_set, files.segments(file), 0, file.size)
+    segment = await at.blobs.write(version.artifact_set_id, path, chunks)
+    copied = ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), now_ms())
+    async with at.db.write() as tx:
+        await files.put_file(tx, version.artifact_set_id, copied)
+    return copied
+
+
+async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
+    now = now_ms()
+    async with at.db.write() as tx:
+        failed = await versions.fail(tx, version.id, reason, version.created_by, now)
+        if failed and await files.release(tx, version.artifact_set_id):
+            await jobs.enqueue(tx, "purge", version.artifact_set_id, now)
+    if failed:
+        await at.auditor.record(
+            "version.finalize", "bring", SYSTEM, _target(version), "INVALID_PARAMETER_VALUE", reason
+        )
+
+
+async def _finish(
+    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], signature: str
+) -> None:
+    now = now_ms()
+    async with at.db.write() as tx:
+        await securables.lock(tx, model)
+        await files.freeze(tx, version.artifact_set_id, manifest)
+        if not await versions.set_status(tx, version, Status.READY, "", version.created_by, now, signature=signature):
+            raise Conflict("The version is no longer PENDING_REGISTRATION.")
+        await jobs.enqueue(tx, "sweep", version.artifact_set_id, now)  # what an attempt that died has left behind
+    await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))
+
+
+def _target(version: ModelVersion) -> list[AuditTarget]:
+    return [AuditTarget("MODEL_VERSION", version.id, f"{version.model}/{version.version}")]
 
 
 async def drop(at: Background, key: str) -> None:
@@ -136,4 +203,5 @@ TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {
     "sweep": sweep,
     "drop": drop,
     "unstage": unstage,
+    "bring": bring,
 }

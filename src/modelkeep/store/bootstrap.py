@@ -1,4 +1,4 @@
-"""What a first start makes: one metastore, the built-in group, an admin, `main.default`, and the deployment's secrets."""
+"""What a first start makes: one metastore, the built-in group, an admin, the default schema, and the deployment's secrets."""
 
 import secrets
 
@@ -7,7 +7,7 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.kinds import Kind
-from modelkeep.core.names import METASTORE, FullName
+from modelkeep.core.names import DEFAULT_HOME, METASTORE, FullName
 from modelkeep.store import principals, securables
 from modelkeep.store.db import Database, UniqueViolation, WriteTx, new_id, now_ms
 
@@ -27,20 +27,20 @@ class Deployment(msgspec.Struct, frozen=True):
     """hex; signs URLs"""
 
 
-async def deployment(db: Database) -> Deployment:
+async def deployment(db: Database, home: FullName = DEFAULT_HOME) -> Deployment:
     """The deployment's facts, made on the first start (by whichever process comes first)."""
     async with db.read() as tx:
         row = await tx.one("SELECT value FROM deployment WHERE key = 'deployment'")
     if row is None:
         try:
             async with db.write() as tx:
-                return await _first_start(tx)
+                return await _first_start(tx, home)
         except (UniqueViolation, AlreadyExists):
-            return await deployment(db)
+            return await deployment(db, home)
     return msgspec.json.decode(row[0], type=Deployment)
 
 
-async def _first_start(tx: WriteTx) -> Deployment:
+async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
     at, by = now_ms(), SYSTEM.name
     made = Deployment(new_id(), new_id(), "", secrets.token_hex(32))
     await principals.insert(tx, "GROUP", principals.ACCOUNT_USERS, by, at)
@@ -59,7 +59,7 @@ async def _first_start(tx: WriteTx) -> Deployment:
     parent = await securables.by_name(tx, METASTORE)
     assert parent is not None and parent.kind is Kind.METASTORE
     name = METASTORE
-    for part in ("main", "default"):  # a home for habits of one and two levels
+    for part in home.parts:  # a home for habits of one and two levels
         name = name.child(part)
         await securables.insert(tx, parent, FullName(name.parts), admins.id, by, at, "", {})
         parent = await securables.by_name(tx, name)

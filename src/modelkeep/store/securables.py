@@ -12,7 +12,7 @@ from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 
-_COLUMNS = (
+COLUMNS = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
     "(SELECT p.name FROM principals p WHERE p.id = x.owner_id), x.comment, x.tags, x.spec, x.last_version, "
     "x.created_at, x.created_by, x.updated_at, x.updated_by"
@@ -48,7 +48,7 @@ _ID = 36  # characters
 
 def _chain_sql(depth: int, dialect: str) -> str:
     tables = "mcso"[: depth + 1]
-    links = ", ".join((_COLUMNS if t == tables[-1] else _IDENTITY).replace("x.", f"{t}.") for t in tables)
+    links = ", ".join((COLUMNS if t == tables[-1] else _IDENTITY).replace("x.", f"{t}.") for t in tables)
     joined = "group_concat({})" if dialect == "sqlite" else "string_agg({}, ',')"
     held = joined.format("g.securable_id || g.privilege")
     return (
@@ -64,7 +64,7 @@ _KINDS = {str(kind): kind for kind in Kind}
 _NOTHING: frozenset[str] = frozenset()
 
 
-def _securable(row: Sequence[Any], full_name: str) -> Securable:
+def of_row(row: Sequence[Any], full_name: str) -> Securable:
     columns: list[Any] = [row[0], _KINDS[row[1]], *row[2:_WIDTH], full_name]
     return Securable(*columns)
 
@@ -91,15 +91,27 @@ async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Lin
         columns = row[depth * _WIDTH : (depth + 1) * _WIDTH]
         if columns[0] is None:
             break
-        securable = _securable(columns, ".".join(parts[:depth]))
+        securable = of_row(columns, ".".join(parts[:depth]))
         links.append(Link(securable, securable.owner_id in acts_as, frozenset(held.get(securable.id, ()))))
     return links
 
 
 async def by_name(tx: Tx, name: FullName) -> Securable | None:
     """The securable alone, without what decides access to it."""
-    row = await tx.one(f"SELECT {_COLUMNS} FROM ({_STEPS[len(name.parts)]}) x", **_words(name))
-    return _securable(row, str(name)) if row else None
+    row = await tx.one(f"SELECT {COLUMNS} FROM ({_STEPS[len(name.parts)]}) x", **_words(name))
+    return of_row(row, str(name)) if row else None
+
+
+async def by_id(tx: Tx, model_id: str) -> Securable | None:
+    """A registered model."""
+    row = await tx.one(f"SELECT {COLUMNS}, {_MODEL_NAME} FROM {_MODELS} WHERE x.id = :id", id=model_id)
+    return of_row(row, row[_WIDTH]) if row else None
+
+
+async def spec_of(tx: Tx, securable_id: str) -> dict[str, str]:
+    """The kind's own fields of a securable known by its id; {} where it is gone."""
+    row = await tx.one("SELECT spec FROM securables WHERE id = :id", id=securable_id)
+    return msgspec.json.decode(row[0], type=dict[str, str]) if row else {}
 
 
 async def name_of(tx: Tx, securable_id: str) -> FullName | None:
@@ -118,12 +130,14 @@ async def name_of(tx: Tx, securable_id: str) -> FullName | None:
 
 
 async def insert(
-    tx: WriteTx, parent: Securable, name: FullName, owner_id: str, by: str, at: int, comment: str, spec: dict[str, str]
-) -> str:
-    """The new securable's id. Raises AlreadyExists."""
+    tx: WriteTx, parent: Securable, name: FullName, owner_id: str, by: str, at: int, comment: str, spec: dict[str, str],
+    spelled: str = "",
+) -> str:  # fmt: skip
+    """The new securable's id. `spelled`: its own name before it was folded. Raises AlreadyExists."""
     rules = RULES[name.kind]
     row = {
-        "id": new_id(), "kind": rules.kind, "space": rules.space, "parent": parent.id, "name": name.parts[-1],
+        "id": new_id(), "kind": rules.kind, "space": rules.space, "parent": parent.id, "name": spelled or name.parts[-1],
+        "key": name.parts[-1],
         "catalog": parent.id if parent.kind is Kind.CATALOG else parent.catalog_id or None,
         "schema": parent.id if parent.kind is Kind.SCHEMA else None,
         "owner": owner_id, "by": by, "at": at, "comment": comment, "spec": msgspec.json.encode(spec).decode(),
@@ -132,7 +146,7 @@ async def insert(
         await tx.run(
             "INSERT INTO securables (id, kind, space, parent_id, catalog_id, schema_id, name, name_key, owner_id, comment, spec, "
             "created_at, created_by, updated_at, updated_by) VALUES (:id, :kind, :space, :parent, :catalog, :schema, :name, "
-            ":name, :owner, :comment, :spec, :at, :by, :at, :by)",
+            ":key, :owner, :comment, :spec, :at, :by, :at, :by)",
             **row,
         )
     except UniqueViolation as error:
@@ -149,12 +163,12 @@ async def update(tx: WriteTx, securable: Securable, by: str, at: int, **changes:
     )  # fmt: skip
 
 
-async def rename(tx: WriteTx, securable: Securable, new: FullName, by: str, at: int) -> None:
+async def rename(tx: WriteTx, securable: Securable, new: FullName, by: str, at: int, spelled: str = "") -> None:
     """Only the row's own name changes: grants, aliases, tags and files hang on ids. Raises AlreadyExists."""
     try:
         await tx.run(
-            "UPDATE securables SET name = :name, name_key = :name, updated_at = :at, updated_by = :by WHERE id = :id",
-            id=securable.id, name=new.parts[-1], at=at, by=by,
+            "UPDATE securables SET name = :name, name_key = :key, updated_at = :at, updated_by = :by WHERE id = :id",
+            id=securable.id, name=spelled or new.parts[-1], key=new.parts[-1], at=at, by=by,
         )  # fmt: skip
     except UniqueViolation as error:
         raise AlreadyExists(f"{RULES[securable.kind].label} '{new}' already exists.", kind=securable.kind) from error
@@ -249,7 +263,7 @@ async def page_of_containers(
         source = "securables x JOIN securables c ON c.id = x.catalog_id JOIN securables s ON s.id = x.id"
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
     rows = await tx.scan(
-        f"SELECT {_COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
+        f"SELECT {COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",
         parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor_id, budget=SCAN_BUDGET,
     )  # fmt: skip
@@ -261,11 +275,11 @@ def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> tuple[list[Se
     seen: list[Securable] = []
     for index, row in enumerate(rows):
         if row[-1]:
-            seen.append(_securable(row, row[_WIDTH]))
+            seen.append(of_row(row, row[_WIDTH]))
         if len(seen) == limit and index + 1 < len(rows):
-            return seen, (seen[-1].name, seen[-1].id)
+            return seen, (seen[-1].name_key, seen[-1].id)
     if len(rows) >= budget:  # there may be more
-        return seen, (rows[-1][5], rows[-1][0])
+        return seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])
     return seen, None
 
 
@@ -279,7 +293,7 @@ async def page_of_models(
     """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
     common = {"actor": actor_id, "name": after[0], "id": after[1]}
     see = BROWSE_MODEL if browse else READ_MODEL
-    select = f"SELECT {_COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
+    select = f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
     later = "(x.name_key > :name OR (x.name_key = :name AND x.id > :id))"
     if schema_id:
         where = f"x.parent_id = :schema AND x.space = 'routine' AND x.kind = 'MODEL' AND {later}"
@@ -293,7 +307,7 @@ async def page_of_models(
     if not browse and (ids := await reached(tx, actor_id)) is not None:
         rows = await tx.scan(
             # CROSS JOIN keeps SQLite's planner from walking all models to test each one's id.
-            f"SELECT {_COLUMNS}, {_MODEL_NAME}, {see} FROM ({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {later} "
+            f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM ({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {later} "
             "ORDER BY x.name_key, x.id LIMIT :budget",
             budget=SCAN_BUDGET, **common,
         )  # fmt: skip
@@ -317,7 +331,7 @@ async def page_of_objects(
     see = f"({_SEE[kind]} OR {_BROWSE})" if browse else _SEE[kind]
     above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"
     rows = await tx.scan(
-        f"SELECT {_COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS} WHERE {above} = :container AND x.space = :space "
+        f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS} WHERE {above} = :container AND x.space = :space "
         "AND x.kind = :kind AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id LIMIT :budget",
         container=container.id, space=RULES[kind].space, kind=str(kind), actor=actor_id, name=after[0], id=after[1], budget=SCAN_BUDGET,
     )  # fmt: skip
@@ -330,11 +344,11 @@ async def readable_model(tx: Tx, actor_id: str, name: str) -> Securable | None:
     if len(parts) != 3:
         return None
     row = await tx.one(
-        f"SELECT {_COLUMNS}, {_MODEL_NAME} FROM {_MODELS} WHERE x.name_key = :n2 AND x.kind = 'MODEL' AND s.name_key = :n1 "
+        f"SELECT {COLUMNS}, {_MODEL_NAME} FROM {_MODELS} WHERE x.name_key = :n2 AND x.kind = 'MODEL' AND s.name_key = :n1 "
         f"AND c.name_key = :n0 AND {READ_MODEL}",
         n0=parts[0], n1=parts[1], n2=parts[2], actor=actor_id,
     )  # fmt: skip
-    return _securable(row, row[_WIDTH]) if row else None
+    return of_row(row, row[_WIDTH]) if row else None
 
 
 _READS = "g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES')"

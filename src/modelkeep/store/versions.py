@@ -1,5 +1,6 @@
 """Model versions, aliases and tags as rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,40 +8,70 @@ import msgspec
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.core.names import missing
 from modelkeep.store.db import Row, Tx, WriteTx
-from modelkeep.store.securables import READ_MODEL, reached
+from modelkeep.store.securables import READ_MODEL
 
-_COLUMNS = (
+COLUMNS = (
     "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "
     "v.logged_model_id, v.comment, COALESCE(v.artifact_set_id, ''), v.aliases, v.tags, v.params, v.metrics, v.signature, "
     "v.copied_from, v.created_at, v.created_by, v.updated_at, v.updated_by"
 )
-_WIDTH = 22
-_BY_NUMBER = f"SELECT {_COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version = :version"
+WIDTH = 22
+_BY_NUMBER = f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version = :version"
 _BY_ALIAS = (
-    f"SELECT {_COLUMNS} FROM aliases a JOIN model_versions v ON v.model_id = a.model_id AND v.version = a.version "
+    f"SELECT {COLUMNS} FROM aliases a JOIN model_versions v ON v.model_id = a.model_id AND v.version = a.version "
     "WHERE a.model_id = :model AND a.alias = :alias"
 )
 
 
-def _version(row: Row, model: str) -> ModelVersion:
-    columns: list[Any] = [*row, model]
+_REGISTERED = (
+    f"SELECT a.alias, a.version, {COLUMNS} FROM model_versions v LEFT JOIN aliases a ON a.model_id = v.model_id "
+    "WHERE v.model_id = :model AND v.version = (SELECT MAX(w.version) FROM model_versions w WHERE w.model_id = :model) "
+    "ORDER BY a.alias"
+)
+
+
+def _version(row: Row, model: Securable) -> ModelVersion:
+    columns: list[Any] = [*row, model.full_name, model.name]
     return ModelVersion(*columns)
 
 
 async def by_number(tx: Tx, model: Securable, version: int) -> ModelVersion | None:
     row = await tx.one(_BY_NUMBER, model=model.id, version=version)
-    return _version(row, model.full_name) if row else None
+    return _version(row, model) if row else None
 
 
 async def by_alias(tx: Tx, model: Securable, alias: str) -> ModelVersion | None:
     row = await tx.one(_BY_ALIAS, model=model.id, alias=alias)
-    return _version(row, model.full_name) if row else None
+    return _version(row, model) if row else None
 
 
 async def registered(tx: Tx, model: Securable) -> RegisteredModel:
-    """The model with its aliases."""
-    rows = await tx.all("SELECT alias, version FROM aliases WHERE model_id = :id ORDER BY alias", id=model.id)
-    return RegisteredModel(model, {row[0]: row[1] for row in rows})
+    """The model with its aliases and its newest version."""
+    rows = await tx.all(_REGISTERED, model=model.id)
+    aliases = {row[0]: row[1] for row in rows if row[0] is not None}
+    return RegisteredModel(model, aliases, _version(rows[0][2:], model) if rows else None)
+
+
+async def all_registered(tx: Tx, models: Sequence[Securable]) -> list[RegisteredModel]:
+    """As `registered`, for a page of models at once."""
+    if not models:
+        return []
+    ids = {f"m{i}": model.id for i, model in enumerate(models)}
+    names = ", ".join(f":{name}" for name in ids)
+    aliases: dict[str, dict[str, int]] = {}
+    for model_id, alias, number in await tx.all(
+        f"SELECT model_id, alias, version FROM aliases WHERE model_id IN ({names}) ORDER BY alias", **ids
+    ):
+        aliases.setdefault(model_id, {})[alias] = number
+    newest = await tx.all(
+        f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id IN ({names}) AND v.version = "
+        "(SELECT MAX(w.version) FROM model_versions w WHERE w.model_id = v.model_id)",
+        **ids,
+    )
+    latest = {row[1]: row for row in newest}
+    return [
+        RegisteredModel(m, aliases.get(m.id, {}), _version(latest[m.id], m) if m.id in latest else None) for m in models
+    ]
 
 
 async def next_number(tx: WriteTx, model: Securable) -> int:
@@ -62,7 +93,7 @@ async def insert(tx: WriteTx, version: ModelVersion) -> None:
     await tx.run(_INSERT, **fields)
 
 
-_INSERTED = tuple(name for name in ModelVersion.__struct_fields__ if name != "model")
+_INSERTED = tuple(name for name in ModelVersion.__struct_fields__ if name not in ("model", "spelled"))
 _INSERT = (
     f"INSERT INTO model_versions ({', '.join(n.removesuffix('_json') for n in _INSERTED)}) "
     f"VALUES ({', '.join(':' + n for n in _INSERTED)})"
@@ -100,6 +131,11 @@ async def delete(tx: WriteTx, version: ModelVersion) -> list[str]:
     return [row[0] for row in rows if row[0]]
 
 
+async def by_id(tx: Tx, version_id: str) -> ModelVersion | None:
+    row = await tx.one(f"SELECT {COLUMNS}, {FULL_NAME}, x.name FROM {_FROM} WHERE v.id = :id", id=version_id)
+    return ModelVersion(*row) if row else None
+
+
 async def set_of_version(tx: Tx, version_id: str) -> str:
     """Its artifact set; '' where the version is gone."""
     row = await tx.one("SELECT artifact_set_id FROM model_versions WHERE id = :id", id=version_id)
@@ -121,7 +157,7 @@ async def delete_all(tx: WriteTx, model_id: str) -> tuple[int, list[str]]:
 async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:
     """(id, artifact set, `model/version`) of versions that are PENDING since before this time."""
     rows = await tx.all(
-        f"SELECT v.id, COALESCE(v.artifact_set_id, ''), {_FULL_NAME} || '/' || CAST(v.version AS TEXT) FROM {_FROM} "
+        f"SELECT v.id, COALESCE(v.artifact_set_id, ''), {FULL_NAME} || '/' || CAST(v.version AS TEXT) FROM {_FROM} "
         "WHERE v.status = 'PENDING_REGISTRATION' AND v.created_at < :before ORDER BY v.created_at LIMIT 500",
         before=before,
     )
@@ -213,7 +249,7 @@ async def put_tags(
 
 # --- search ----------------------------------------------------------------------------------------------------------
 
-_FULL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
+FULL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
 _FROM = (
     "model_versions v JOIN securables x ON x.id = v.model_id JOIN securables s ON s.id = x.schema_id "
     "JOIN securables c ON c.id = x.catalog_id"
@@ -223,34 +259,17 @@ _FROM = (
 async def page_of_model(tx: Tx, model: Securable, before: int, limit: int) -> list[ModelVersion]:
     """Up to `limit` versions of one model with a number below `before`, newest first."""
     rows = await tx.scan(
-        f"SELECT {_COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version < :before "
+        f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version < :before "
         "ORDER BY v.version DESC LIMIT :limit",
         model=model.id, before=before, limit=limit,
     )  # fmt: skip
-    return [_version(row, model.full_name) for row in rows]
-
-
-async def page_of_all(
-    tx: Tx, actor_id: str, run_id: str | None, after: tuple[str, int], limit: int
-) -> list[tuple[ModelVersion, bool]]:
-    """Up to `limit` versions of all models after (model id, version), each with whether the actor may read its model."""
-    source = _FROM
-    where, params = "(v.model_id > :model OR (v.model_id = :model AND v.version > :version))", dict[str, Any]()
-    if run_id is not None:
-        where, params["run"] = f"v.run_id = :run AND {where}", run_id
-    elif (ids := await reached(tx, actor_id)) is not None:
-        source, where = f"({ids}) d CROSS JOIN {_FROM}", f"v.model_id = d.id AND {where}"
-    rows = await tx.scan(
-        f"SELECT {_COLUMNS}, {_FULL_NAME}, {READ_MODEL} FROM {source} WHERE {where} ORDER BY v.model_id, v.version LIMIT :limit",
-        actor=actor_id, model=after[0], version=after[1], limit=limit, **params,
-    )  # fmt: skip
-    return [(ModelVersion(*row[: _WIDTH + 1]), bool(row[-1])) for row in rows]
+    return [_version(row, model) for row in rows]
 
 
 async def of_logged_model(tx: Tx, actor_id: str, logged_model_id: str) -> ModelVersion | None:
     """The oldest version with this logged model whose registered model the actor may read."""
     row = await tx.one(
-        f"SELECT {_COLUMNS}, {_FULL_NAME} FROM {_FROM} WHERE v.logged_model_id = :id AND {READ_MODEL} ORDER BY v.id LIMIT 1",
+        f"SELECT {COLUMNS}, {FULL_NAME}, x.name FROM {_FROM} WHERE v.logged_model_id = :id AND {READ_MODEL} ORDER BY v.id LIMIT 1",
         id=logged_model_id, actor=actor_id,
     )  # fmt: skip
     return ModelVersion(*row) if row else None

@@ -8,7 +8,7 @@ Only 400, 401, 403, 404, 409, 429 and 503 leave this server on purpose: clients 
 
 from typing import TypedDict
 
-from modelkeep.core.errors import AlreadyExists, NotEmpty, RegistryError
+from modelkeep.core.errors import AlreadyExists, Conflict, NotEmpty, NotFound, RegistryError
 
 # databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
 # _is_retryable); a message quotes names that callers chose.
@@ -36,6 +36,14 @@ def databricks(error: RegistryError) -> tuple[int, Error]:
         elif isinstance(error, NotEmpty):
             code = f"{error.kind}_NOT_EMPTY"
     return error.status, {"error_code": code, "message": harmless(error.message)}
+
+
+def plain(error: RegistryError) -> tuple[int, Error]:
+    """For plain MLflow clients: MLflow's own server answers 400 where something exists already or changed meanwhile, and has one
+    word for all that is missing."""
+    code = NotFound.code if isinstance(error, NotFound) else error.code
+    status = 400 if isinstance(error, Conflict) else error.status
+    return status, {"error_code": code, "message": harmless(error.message)}
 
 
 def harmless(message: str) -> str:

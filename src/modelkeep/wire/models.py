@@ -16,6 +16,10 @@ Id = Annotated[str, msgspec.Meta(max_length=255)]
 """Of something outside the registry (a run, a job, a workspace): kept as opaque text."""
 
 
+PLAIN_PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/ml/ajax-api/2.0/mlflow")
+"""Of plain MLflow clients, of MLflow's UI, and of that UI as it is served here"""
+
+
 class Tag(msgspec.Struct, frozen=True):
     """Of a create: MLflow's own keys pass the platform's rules there, so sizes are bounded here."""
 

@@ -7,7 +7,7 @@ disagree between path, query and body are refused; other unknown keys are ignore
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -74,7 +74,7 @@ def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: b
     if any("\0" in value for value in path.values()):
         raise InvalidArgument("The path has a NUL character (%00), which no name may hold.")
     if query_string:
-        _merge(values, _query(query_string, known), known)
+        _merge(values, _query(query_string, known, _lists(route.fields)), known)
     if body:
         sent = _json_object(body, content_type)
         _merge(values, sent, known)
@@ -93,6 +93,17 @@ def _known(fields: type[msgspec.Struct]) -> dict[str, str]:
     if fields not in _KNOWN:
         _KNOWN[fields] = {_fold(field.encode_name): field.encode_name for field in msgspec.structs.fields(fields)}
     return _KNOWN[fields]
+
+
+_LISTS: dict[type[msgspec.Struct], frozenset[str]] = {}
+
+
+def _lists(fields: type[msgspec.Struct]) -> frozenset[str]:
+    """The wire keys that hold lists: they may come more than once in a query."""
+    if fields not in _LISTS:
+        found = (field for field in msgspec.structs.fields(fields) if get_origin(field.type) is tuple)
+        _LISTS[fields] = frozenset(field.encode_name for field in found)
+    return _LISTS[fields]
 
 
 _INSIDE: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {}
@@ -155,18 +166,18 @@ def _short(value: object) -> str:
     return repr(str(value)[:100])
 
 
-def _query(query_string: bytes, known: dict[str, str]) -> dict[str, str]:
+def _query(query_string: bytes, known: dict[str, str], lists: frozenset[str]) -> dict[str, Any]:
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
     except ValueError as error:
         raise InvalidArgument("The query string cannot be read. Percent-encode it as UTF-8.") from error
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for key, value in pairs:
-        if key in values and key in known.values():
+        if key in values and key in known.values() and key not in lists:
             raise InvalidArgument(f"Query parameter '{key}' is given twice.")
         if "\0" in value:
             raise InvalidArgument(f"Query parameter '{key[:100]}' has a NUL character.")
-        values[key] = value
+        values[key] = [*values.get(key, []), value] if key in lists else value
     return values
 
 

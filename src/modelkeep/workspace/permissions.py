@@ -32,7 +32,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 Act = Literal[
-    "forward", "answer_nothing", "server_info", "ui_telemetry", "graphql",
+    "forward", "server_info", "ui_telemetry", "graphql",
     "create_experiment", "experiment_by_name", "rename_experiment", "search_experiments", "in_visible_experiments",
     "list_permissions", "set_permission",
     "create_run", "log_inputs",
@@ -201,9 +201,6 @@ UI_ROUTES: tuple[Route, ...] = (
     # Below /ml, where MLflow's UI lives; its /ml/ajax-api calls are the routes above.
     Route("GET", "/get-artifact", (READ_RUN,), "run_file"),
     Route("POST", "/graphql", (), "graphql"),
-    # The registry is not the child's: the UI's model pages stay empty instead of failing.
-    Route("GET", f"{_V2}/registered-models/search", (), "answer_nothing"),
-    Route("GET", f"{_V2}/model-versions/search", (), "answer_nothing"),
 )
 
 
@@ -254,7 +251,7 @@ REFUSED: tuple[Refusal, ...] = (
     Refusal("/2.0/mlflow/upload-artifact", "writes artifacts past our handlers"),
     Refusal("/2.0/mlflow/artifacts/presigned-download-url", "would hand out the child's own storage"),
     Refusal("/2.0/mlflow/artifacts/presigned-upload-url", "would hand out the child's own storage"),
-    Refusal("/2.0/mlflow-artifacts/mpu", "would hand out the child's own storage"),
+    Refusal("/2.0/mlflow-artifacts/mpu", "our own (wire/files/proxied.py)"),
     Refusal("/2.0/mlflow-artifacts/presigned", "would hand out the child's own storage"),
     Refusal("/health", "our own"),
     Refusal("/version", "our own"),

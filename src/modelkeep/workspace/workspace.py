@@ -14,7 +14,7 @@ from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Request, Response
 from modelkeep.workspace import answers, experiments, files, graphql, lineage, logged_models, runs, sharing, traces
 from modelkeep.workspace.access import Hidden
-from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place
+from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, proxied_place
 from modelkeep.workspace.calls import API, MAX_BODY, UI, Call, parse, read
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
@@ -41,10 +41,6 @@ async def _forward(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def _answer_nothing(_desk: Desk, _visit: Visit) -> Response:
-    return answers.respond({})
-
-
 async def _ui_telemetry(_desk: Desk, _visit: Visit) -> Response:
     return answers.respond({"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0})
 
@@ -52,14 +48,13 @@ async def _ui_telemetry(_desk: Desk, _visit: Visit) -> Response:
 async def _server_info(_desk: Desk, _visit: Visit) -> Response:
     return answers.respond({
         "store_type": "SqlStore", "workspaces_enabled": False, "trace_archival_enabled": False,
-        "multipart_uploads_enabled": False, "multipart_downloads_enabled": False,
+        "multipart_uploads_enabled": True, "multipart_downloads_enabled": False,
         "features_enabled": {"gateway": False},
     })  # fmt: skip
 
 
 _OWN: dict[str, ActFunction] = {
     "forward": _forward,
-    "answer_nothing": _answer_nothing,
     "ui_telemetry": _ui_telemetry,
     "server_info": _server_info,
 }
@@ -153,6 +148,10 @@ class Workspace:
         place = internal_place(path)
         level = Level.EDIT if write else Level.READ
         return await files.place_of(self._desk, actor, place, level) if place else None
+
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+        """What `<experiment>/<run>/artifacts/...` of a plain client names, allowed to this actor. Raises as `internal`."""
+        return await files.place_of(self._desk, actor, proxied_place(path), Level.EDIT if write else Level.READ)
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         """For a signed URL at its use. Raises NotFound, PermissionDenied."""

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "flow"))
 
 import mlflow
-from common import X, arguments, client, fit, log, refused, registered, same
+from common import X, arguments, client, fit, log, predicts_like, refused, registered, same
 
 (catalog,) = arguments()
 NAME = f"{catalog}.ml_team.old"
@@ -28,10 +28,13 @@ info = log(fit())
 assert info.model_uri.startswith("runs:/"), info.model_uri
 assert not hasattr(client.get_model_version(NAME, "1"), "model_id")
 
-# Unless told otherwise, a client of `databricks` takes the workspace's own registry, which is not there.
+# Unless told otherwise, a client of `databricks` takes the workspace's own registry: the same models, by its own protocol.
 mlflow.set_registry_uri("databricks")
-elsewhere = mlflow.MlflowClient()
-refused(elsewhere.create_registered_model, f"{catalog}.ml_team.elsewhere")
-refused(elsewhere.get_registered_model, NAME)
+workspace = mlflow.MlflowClient()
+workspace.create_registered_model(f"{catalog}.ml_team.elsewhere")
+same(workspace.get_registered_model(NAME).name, NAME)
+predicts_like(f"models:/{NAME}/1", fit())
+refused(workspace.transition_model_version_stage, NAME, "1", "Production", words="aliases")
 mlflow.set_registry_uri("databricks-uc")
-same([model.name for model in mlflow.MlflowClient().search_registered_models() if catalog in model.name], [NAME])
+found = [model.name for model in mlflow.MlflowClient().search_registered_models() if catalog in model.name]
+same(found, [f"{catalog}.ml_team.elsewhere", NAME])

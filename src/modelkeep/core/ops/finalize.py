@@ -1,6 +1,7 @@
 """Finalize: what makes a PENDING version READY, and its files final."""
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,7 +11,14 @@ from modelkeep.core.errors import Conflict, InvalidArgument, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, staging
-from modelkeep.core.ops.versions import Provenance, VersionRequest, encode, fetch_version
+from modelkeep.core.ops.versions import (
+    UNSIGNED,
+    Provenance,
+    VersionRequest,
+    encode,
+    fetch_version,
+    requires_signature,
+)
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.db import Database, Tx
 
@@ -19,7 +27,8 @@ META = "registered_model_meta"
 
 
 class FinalizeVersion(VersionRequest, frozen=True):
-    pass
+    unsigned: bool = False
+    """The caller's dialect knows no signatures: then one is needed only where the catalog says so."""
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -27,6 +36,7 @@ class Checked(msgspec.Struct, frozen=True):
 
     manifest: tuple[ArtifactFile, ...]
     signature: str
+    """As ModelVersion has it"""
     taken: str = ""
     """The set that holds the files, where it is not yet the version's."""
 
@@ -43,22 +53,36 @@ async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Secur
         set_id = version.artifact_set_id
         async with db.read() as tx:
             manifest = await read_manifest(tx, ctx.services.blobs, set_id, ctx.now)
-    described = next((file for file in manifest if file.path == "MLmodel"), None)
-    if described is None:
+    async with db.read() as tx:
+        needed = not req.unsigned or await requires_signature(tx, model)
+    if not any(file.path == "MLmodel" for file in manifest):
         raise InvalidArgument(
             f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
         )
+    signature = await check_manifest(ctx.services.blobs, set_id, manifest, needed=needed)
+    return Checked(tuple(manifest), signature, taken.set_id if taken else "")
+
+
+async def check_manifest(
+    blobs: Blobs, set_id: str, manifest: Sequence[ArtifactFile], *, needed: bool, root: str = ""
+) -> str:
+    """The signature of a model's files. `needed`: it must have inputs and outputs. `root`: where in the set they lie.
+    Raises InvalidArgument for what is no MLflow model."""
+    described = next((file for file in manifest if file.path == f"{root}MLmodel"), None)
+    if described is None:
+        raise InvalidArgument("There is no MLmodel file: this is no model.")
     _refuse_clash(manifest)
     data = bytearray()
     end = min(described.size, mlmodel.MAX_BYTES + 1)
-    async for chunk in ctx.services.blobs.read(set_id, files.segments(described), 0, end):
+    async for chunk in blobs.read(set_id, files.segments(described), 0, end):
         data += chunk
     signature = mlmodel.read_mlmodel(bytes(data))
-    mlmodel.require_signature(signature)
-    return Checked(tuple(manifest), encode(signature), taken.set_id if taken else "")
+    if needed:
+        mlmodel.require_signature(signature)
+    return encode(signature) if signature != mlmodel.Signature() else UNSIGNED
 
 
-def _refuse_clash(manifest: list[ArtifactFile]) -> None:
+def _refuse_clash(manifest: Sequence[ArtifactFile]) -> None:
     """A store takes an object `a` beside `a/b`; nobody could download both. Raises InvalidArgument."""
     paths = {file.path for file in manifest}
     for path in paths:

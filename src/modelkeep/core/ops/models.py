@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.core.authz import Need, decide, holds
 from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound
 from modelkeep.core.model import Page, RegisteredModel, Securable
-from modelkeep.core.names import FullName, check_alias, check_comment, check_tag
+from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag
 from modelkeep.core.operation import Ctx
 from modelkeep.core.paging import make_token, page_size, read_token
 from modelkeep.core.privileges import Privilege
@@ -26,6 +26,8 @@ class CreateModel(msgspec.Struct, frozen=True):
     comment: str = ""
     tags: dict[str, str] = {}
     deployment_job_id: str = ""
+    spelled: str = ""
+    """Its own name before it was folded, where the caller's dialect gives that back"""
 
 
 class GetModel(msgspec.Struct, frozen=True):
@@ -58,6 +60,8 @@ class Browsed(msgspec.Struct, Generic[T], frozen=True):
 class RenameModel(msgspec.Struct, frozen=True):
     name: FullName
     new_name: FullName
+    spelled: str = ""
+    """As in CreateModel"""
 
 
 class DeleteModel(msgspec.Struct, frozen=True):
@@ -126,9 +130,11 @@ async def fetch(ctx: Ctx, name: FullName) -> Securable:
 
 
 async def create_model(ctx: Ctx, req: CreateModel, schema: Securable) -> RegisteredModel:
+    check_spaces(req.name, ctx.services.home)
     spec = {"deployment_job_id": req.deployment_job_id} if req.deployment_job_id else {}
+    comment = check_comment(req.comment)
     id = await securables.insert(
-        ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
+        ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, comment, spec, req.spelled
     )
     ctx.touch("MODEL", id, str(req.name))
     model = await fetch(ctx, req.name)
@@ -176,9 +182,10 @@ async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -
 
 async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
     """Only the name changes: versions, files, grants, aliases and tags hang on the model's id."""
+    check_spaces(req.new_name, ctx.services.home)
     ctx.changed("name", str(req.name), str(req.new_name))
-    if req.new_name != req.name:
-        await securables.rename(ctx.tx, model, req.new_name, ctx.actor.name, ctx.now)
+    if req.new_name != req.name or req.spelled not in ("", model.name):
+        await securables.rename(ctx.tx, model, req.new_name, ctx.actor.name, ctx.now, req.spelled)
     return await versions.registered(ctx.tx, await fetch(ctx, req.new_name))
 
 

@@ -1,30 +1,126 @@
-"""Search over versions: MLflow's filter strings, and only what the caller may read."""
+"""Search over models and versions: MLflow's filter and order strings, and only what the caller may read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from modelkeep.core.filters import Condition, matches, parse_filter
-from modelkeep.core.model import ModelVersion, Page
+from modelkeep.core.filters import IS_PROMPT, Condition, Fields, equals, matches, parse_filter, parse_order
+from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
+from modelkeep.core.names import FullName, short_name
 from modelkeep.core.operation import Ctx
-from modelkeep.core.ops.versions import MAX_VERSION
 from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import search as rows
 from modelkeep.store import securables, versions
+from modelkeep.store.search import Position, Sort, Wanted
 
 MAX_PAGE = 10_000
+MAX_MODELS = 1_000
 SEARCH_BUDGET = 10_000
-"""Versions that one page of a search over all models may look at before it is handed out short."""
-FIELDS = ("name", "run_id", "source_path", "version_number")
+"""Rows that one page of a search may look at before it is handed out short."""
+OF_VERSIONS = Fields(("name", "run_id", "source_path"), ("version_number",), ("name", "run_id"))
+OF_MODELS = Fields(("name",))
+_MODEL_ORDER = ("name", "creation_timestamp", "last_updated_timestamp")
+_VERSION_ORDER = (*_MODEL_ORDER, "version_number")
+T = TypeVar("T")
 
 
 class SearchVersions(msgspec.Struct, frozen=True):
     filter: str = ""
     max_results: int | None = None
     page_token: str = ""
+    order_by: tuple[str, ...] = ()
+    """None: of one model the newest first, of all models in any order that stays"""
+    home: FullName | None = None
+    """The schema whose models the caller's dialect names without catalog and schema; None where it has no such thing"""
 
 
-def _attribute(version: ModelVersion, field: str) -> str:
+class SearchModels(msgspec.Struct, frozen=True):
+    """As SearchVersions; by name where no order is asked for."""
+
+    filter: str = ""
+    max_results: int | None = None
+    page_token: str = ""
+    order_by: tuple[str, ...] = ()
+    home: FullName | None = None
+
+
+def search_name(filter: str) -> str | None:
+    """The model that a filter names with `=`, if it does."""
+    return equals(parse_filter(filter, OF_VERSIONS), "name")
+
+
+async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
+    """Versions whose model the caller may read and that match; a page may be short and not the last."""
+    conditions = _folded(parse_filter(req.filter, OF_VERSIONS), req.home)
+    wanted, named = _narrowed(conditions), equals(conditions, "name")
+    if named is not None:
+        model = await securables.readable_model(ctx.tx, ctx.actor.id, _full(named, req.home))
+        if model is None:
+            return Page(())  # a search filters, it does not refuse
+        wanted = msgspec.structs.replace(wanted, model_id=model.id, run_ids=None)
+    order = _order(req.order_by, _VERSION_ORDER)
+    if not order:
+        of_one, of_all = (Sort("version_number", True),), (Sort("model"), Sort("version_number"))
+        order = of_one if named is not None else of_all
+
+    def fits(v: ModelVersion) -> bool:
+        return matches(conditions, lambda field: _attribute(v, field, req.home), v.tags)
+
+    async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
+        return await rows.versions_in_order(ctx.tx, ctx.actor.id, order, wanted, after, limit)
+
+    limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
+    return await _page(f"versions|{_scope(ctx, req)}", req.page_token, order, limit, fetch, fits)
+
+
+async def search_models(ctx: Ctx, req: SearchModels) -> Page[RegisteredModel]:
+    """Models that the caller may read and that match; a page may be short and not the last."""
+    conditions = _folded(parse_filter(req.filter, OF_MODELS), req.home)
+    order, wanted = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
+
+    def fits(model: Securable) -> bool:
+        return matches(conditions, lambda _: _shown(model.full_name, req.home), model.tags)
+
+    async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
+        return await rows.models_in_order(ctx.tx, ctx.actor.id, order, wanted, after, limit)
+
+    if (named := equals(conditions, "name")) is not None:
+        model = await securables.readable_model(ctx.tx, ctx.actor.id, _full(named, req.home))
+        found = Page((model,) if model is not None and fits(model) else ())
+    else:
+        limit = page_size(req.max_results, 100, MAX_MODELS)
+        found = await _page(f"models|{_scope(ctx, req)}", req.page_token, order, limit, fetch, fits)
+    return Page(tuple(await versions.all_registered(ctx.tx, found.items)), found.next_token)
+
+
+# --- names as the caller's dialect has them, in lower case: they are identities --------------------------------------
+
+
+def _shown(full_name: str, home: FullName | None) -> str:
+    return short_name(full_name, full_name.rpartition(".")[2], home) if home else full_name
+
+
+def _full(name: str, home: FullName | None) -> str:
+    return f"{home}.{name}" if home and "." not in name else name
+
+
+def _folded(conditions: tuple[Condition, ...], home: FullName | None) -> tuple[Condition, ...]:
+    def own(name: str) -> str:
+        return _shown(name.lower(), home)
+
+    return tuple(
+        msgspec.structs.replace(c, value=own(c.value), values=tuple(own(v) for v in c.values))
+        if c.field == "name"
+        else c
+        for c in conditions
+    )
+
+
+def _attribute(version: ModelVersion, field: str, home: FullName | None) -> str:
     match field:
         case "name":
-            return version.model
+            return _shown(version.model, home)
         case "source_path":
             return version.source
         case "version_number":
@@ -33,48 +129,47 @@ def _attribute(version: ModelVersion, field: str) -> str:
             return version.run_id
 
 
-def _equals(conditions: tuple[Condition, ...], field: str) -> str | None:
-    return next((c.value for c in conditions if c.field == field and c.comparator == "="), None)
+# --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def search_name(filter: str) -> str | None:
-    """The model that a filter names with `=`, if it does."""
-    return _equals(parse_filter(filter, FIELDS), "name")
+def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
+    tags = tuple(
+        (c.key, c.value) for c in conditions if c.field == "tag" and c.comparator == "=" and c.key != IS_PROMPT
+    )
+    runs = next((c for c in conditions if c.field == "run_id" and c.comparator in ("=", "IN")), None)
+    alike = (c.value for c in conditions if c.field == "name" and c.comparator in ("LIKE", "ILIKE"))
+    names = tuple(pattern for pattern in alike if "/" not in pattern)
+    return Wanted("", (runs.values or (runs.value,)) if runs else None, tags, names)
 
 
-async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
-    """Versions whose model the caller may read and that match; a page may be short and not the last."""
-    conditions = _folded(parse_filter(req.filter, FIELDS))
-    limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
-    run_id = _equals(conditions, "run_id")
-    model = _equals(conditions, "name")
-    scope = f"versions|{req.filter}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str, int)) or ("", MAX_VERSION if model else 0)
-    position = (str(after[0]), int(after[1]))
-    if model is not None:
-        rows = await _of_named(ctx, model, position[1])
-        budget = len(rows) if len(rows) > SEARCH_BUDGET else SEARCH_BUDGET + 1
-    else:
-        rows = await versions.page_of_all(ctx.tx, ctx.actor.id, run_id, position, SEARCH_BUDGET)
-        budget = SEARCH_BUDGET
-    found: list[ModelVersion] = []
-    for index, (version, readable) in enumerate(rows):
-        if readable and matches(conditions, lambda field, v=version: _attribute(v, field), version.tags):
-            found.append(version)
-        last = index + 1 == len(rows)
-        if (len(found) == limit and not last) or (last and len(rows) >= budget):
-            return Page(tuple(found), make_token(scope, (version.model_id, version.version)))
-    return Page(tuple(found))
+def _order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Sort, ...]:
+    """With the row's id at the end, so that no two rows are equal; in one direction with the field before, as its index is."""
+    orders = [Sort(order.field, order.descending) for order in parse_order(clauses, fields)]
+    return (*orders, Sort("id", orders[-1].descending)) if orders else ()
 
 
-def _folded(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Names are identities in lower case, whatever case they are asked in."""
-    return tuple(msgspec.structs.replace(c, value=c.value.lower()) if c.field == "name" else c for c in conditions)
+def _scope(ctx: Ctx, req: SearchVersions | SearchModels) -> str:
+    return f"{req.filter}|{'|'.join(req.order_by)}|{req.home}|{ctx.actor.id}"
 
 
-async def _of_named(ctx: Ctx, name: str, before: int) -> list[tuple[ModelVersion, bool]]:
-    """Of one model; nothing where it does not exist or may not be read: a search filters, it does not refuse."""
-    model = await securables.readable_model(ctx.tx, ctx.actor.id, name)
-    if model is None:
-        return []
-    return [(v, True) for v in await versions.page_of_model(ctx.tx, model, before, SEARCH_BUDGET + 1)]
+async def _page(
+    scope: str, token: str, order: Sequence[Sort], limit: int,
+    fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]], fits: Callable[[T], bool],
+) -> Page[T]:  # fmt: skip
+    """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
+    position, found = read_token(scope, token, rows.position_types(order)), list[T]()
+    looked, size = 0, limit + 1
+    while True:
+        some = await fetch(position, size)
+        for index, (entity, readable, position) in enumerate(some):
+            if readable and fits(entity):
+                found.append(entity)
+            if len(found) == limit and index + 1 < len(some):
+                return Page(tuple(found), make_token(scope, position))
+        looked += len(some)
+        if len(some) < size:
+            return Page(tuple(found))
+        if looked >= SEARCH_BUDGET or len(found) == limit:
+            assert position is not None
+            return Page(tuple(found), make_token(scope, position))
+        size = min(4 * size, SEARCH_BUDGET)

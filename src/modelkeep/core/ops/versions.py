@@ -2,17 +2,21 @@
 
 import msgspec
 
-from modelkeep.core.errors import LimitExceeded, WrongState
+from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.model import ModelVersion, Page, Securable, Status
 from modelkeep.core.names import MAX_SOURCE, FullName, check_comment
 from modelkeep.core.operation import Ctx, SourceRun
 from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.paging import make_token, page_size, read_token
-from modelkeep.store import files, securables, versions
-from modelkeep.store.db import Database, new_id
+from modelkeep.store import files, jobs, securables, versions
+from modelkeep.store.db import Database, Tx, new_id
 
 MAX_VERSION = 2**63 - 1
+REQUIRE_SIGNATURE = "require_signature"
+"""The catalog's property: `true` refuses versions without a signature whatever dialect they come by."""
+UNSIGNED = "none"
+"""The signature of a version whose files have none, or are not here."""
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -38,6 +42,24 @@ class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str = ""
     upstream: tuple[lineage.Entity, ...] = ()
     """What the client itself said of the version's lineage and dependencies."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """A directory of the files of a run or logged model of this deployment."""
+
+    kind: str
+    """run or logged_model"""
+    id: str
+    path: str = ""
+
+
+class RegisterVersion(CreateVersion, frozen=True, kw_only=True):
+    """A version whose files this server brings itself: those of `source_model` at once, those of `origin` by a job.
+
+    With neither, the source is a pointer to somewhere else, which clients may follow and the server never does.
+    """
+
+    origin: Origin | None = None
 
 
 class VersionRequest(msgspec.Struct, frozen=True):
@@ -115,24 +137,57 @@ async def read_source(
     return SourceRun(found.experiment_id, found.params or run.params, found.metrics or run.metrics, run.inputs, run_id)
 
 
+async def read_origin(
+    ctx: Ctx, db: Database, req: RegisterVersion, model: Securable, source: Securable | None
+) -> SourceRun | None:
+    """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of."""
+    if (origin := req.origin) is not None:
+        if ctx.services.tracking is None:
+            raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
+        await ctx.services.tracking.may(ctx.actor, origin.kind, origin.id, write=False)
+    return await read_source(ctx, db, req, model, source)
+
+
 async def create_version(ctx: Ctx, req: CreateVersion, model: Securable, source: Securable | None) -> ModelVersion:
+    """PENDING, for the client to upload files and finalize it."""
+    original = await _source_version(ctx, req, source) if source is not None else None
+    set_id = await files.create_set(ctx.tx, "version", ctx.now)
+    return await _create(ctx, req, model, original, artifact_set_id=set_id)
+
+
+async def register_version(ctx: Ctx, req: RegisterVersion, model: Securable, source: Securable | None) -> ModelVersion:
+    """READY at once, but for an origin: then PENDING, until the job that is queued here has brought the files."""
+    if source is not None:
+        original = await _source_version(ctx, req, source)
+        return await _create(ctx, req, model, original, **await _shared(ctx, original, model))
+    if req.origin is None:
+        await _refuse_unsigned(ctx, model)
+        return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
+    set_id = await files.create_set(ctx.tx, "version", ctx.now)
+    version = await _create(ctx, req, model, None, artifact_set_id=set_id)
+    found = await files.set_of(ctx.tx, f"{req.origin.kind}:{req.origin.id}")
+    await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{found.id if found else ''}/{req.origin.path}", ctx.now)
+    return version
+
+
+async def _create(
+    ctx: Ctx, req: CreateVersion, model: Securable, original: ModelVersion | None, **fields: str
+) -> ModelVersion:
     if len(req.source) > MAX_SOURCE:
         raise LimitExceeded(f"The source is {len(req.source)} characters long; at most {MAX_SOURCE} are allowed.")
     models.check_tags(ctx, req.tags)
-    provenance, original = "", None
-    if source is not None:
-        original = await _source_version(ctx, req, source)
-        provenance = encode(Provenance(original.id, original.model, original.version))
+    if original is not None:
+        fields = {"copied_from": encode(Provenance(original.id, original.model, original.version))} | fields
     run: SourceRun | None = ctx.prepared
     number = await versions.next_number(ctx.tx, model)
-    version = _new(
-        ctx, model, number, source=req.source, run_id=req.run_id, comment=check_comment(req.comment), copied_from=provenance,
-        workspace_id=req.workspace_id, experiment_id=run.experiment_id if run else "",
-        logged_model_id=req.logged_model_id,
-        params_json=encode(run.params) if run else original.params_json if original else "[]",
-        metrics_json=encode(run.metrics) if run else original.metrics_json if original else "[]",
-        artifact_set_id=await files.create_set(ctx.tx, "version", ctx.now),
-    )  # fmt: skip
+    version = _new(ctx, model, number, **{
+        "source": req.source, "run_id": req.run_id, "comment": check_comment(req.comment),
+        "workspace_id": req.workspace_id, "experiment_id": run.experiment_id if run else "",
+        "logged_model_id": req.logged_model_id,
+        "params_json": encode(run.params) if run else original.params_json if original else "[]",
+        "metrics_json": encode(run.metrics) if run else original.metrics_json if original else "[]",
+        **fields,
+    })  # fmt: skip
     await versions.insert(ctx.tx, version)
     if req.tags:
         await versions.put_tags(ctx.tx, model, version, req.tags, ctx.actor.name, ctx.now)
@@ -148,7 +203,8 @@ def _new(ctx: Ctx, model: Securable, number: int, **fields: str) -> ModelVersion
     made = {
         "status": Status.PENDING, "aliases_json": "[]", "tags_json": "{}", "params_json": "[]", "metrics_json": "[]", **fields,
         "id": id, "model_id": model.id, "version": number, "created_at": ctx.now, "created_by": ctx.actor.name,
-        "updated_at": ctx.now, "updated_by": ctx.actor.name, "model": model.full_name,
+        "updated_at": ctx.now, "updated_by": ctx.actor.name,
+        "model": model.full_name, "spelled": model.name,
     }  # fmt: skip
     return msgspec.convert({name: made.get(name, "") for name in ModelVersion.__struct_fields__}, ModelVersion)
 
@@ -217,20 +273,47 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
             f"Version {req.version} of '{req.name}' is {original.status}: only a READY version can be copied."
         )
     number = await versions.next_number(ctx.tx, destination)
-    await files.share(ctx.tx, original.artifact_set_id)
-    version = _new(
-        ctx, destination, number, status=Status.READY, source=f"models:/{req.name}/{req.version}", run_id=original.run_id,
-        experiment_id=original.experiment_id, workspace_id=original.workspace_id, logged_model_id=original.logged_model_id,
-        comment=original.comment, params_json=original.params_json, metrics_json=original.metrics_json,
-        signature=original.signature, artifact_set_id=original.artifact_set_id,
-        copied_from=encode(Provenance(original.id, original.model, original.version, "server copy")),
-    )  # fmt: skip
+    version = _new(ctx, destination, number, **{
+        "source": f"models:/{req.name}/{req.version}", "run_id": original.run_id,
+        "experiment_id": original.experiment_id, "workspace_id": original.workspace_id,
+        "logged_model_id": original.logged_model_id, "comment": original.comment,
+        "params_json": original.params_json, "metrics_json": original.metrics_json,
+        **await _shared(ctx, original, destination),
+    })  # fmt: skip
     await versions.insert(ctx.tx, version)
     if original.tags:
         await versions.put_tags(ctx.tx, destination, version, original.tags, ctx.actor.name, ctx.now)
     await lineage.record(ctx, destination, number, lineage.of_copy(original))
     ctx.changed("version", None, number)
     return await fetch_version(ctx, destination, req.destination, number)
+
+
+async def _shared(ctx: Ctx, original: ModelVersion, destination: Securable) -> dict[str, str]:
+    """What a copy takes over from its original: one more reference to its files, or the pointer that it is."""
+    if original.signature == UNSIGNED:
+        await _refuse_unsigned(ctx, destination)
+    taken = {
+        "status": Status.READY, "signature": original.signature, "artifact_set_id": original.artifact_set_id,
+        "copied_from": encode(Provenance(original.id, original.model, original.version, "server copy")),
+    }  # fmt: skip
+    if not original.artifact_set_id:
+        return taken | {"source": original.source}
+    await files.share(ctx.tx, original.artifact_set_id)
+    return taken
+
+
+async def _refuse_unsigned(ctx: Ctx, model: Securable) -> None:
+    if await requires_signature(ctx.tx, model):
+        raise InvalidArgument(
+            f"Models in catalog '{model.full_name.partition('.')[0]}' need a signature of inputs and outputs, and this "
+            "version has none. Log the model with `input_example=` or `signature=`, then register it again."
+        )
+
+
+async def requires_signature(tx: Tx, model: Securable) -> bool:
+    """Does its catalog say so, by its property `require_signature`?"""
+    properties = (await securables.spec_of(tx, model.catalog_id)).get("properties", "{}")
+    return msgspec.json.decode(properties, type=dict[str, str]).get(REQUIRE_SIGNATURE, "").lower() == "true"
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------

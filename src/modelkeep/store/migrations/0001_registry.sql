@@ -74,6 +74,10 @@ CREATE TABLE securables (
 --;
 CREATE INDEX securables_kind ON securables (kind, name_key, id)
 --;
+CREATE INDEX securables_created ON securables (kind, created_at, id)
+--;
+CREATE INDEX securables_updated ON securables (kind, updated_at, id)
+--;
 CREATE INDEX securables_catalog ON securables (catalog_id, kind, name_key, id)
 --;
 CREATE INDEX securables_owner ON securables (owner_id, kind, name_key, id)
@@ -162,6 +166,12 @@ CREATE TABLE model_versions (
 )
 --;
 CREATE INDEX model_versions_run ON model_versions (run_id)
+--;
+CREATE INDEX model_versions_created ON model_versions (created_at, id)
+--;
+CREATE INDEX model_versions_updated ON model_versions (updated_at, id)
+--;
+CREATE INDEX model_versions_version ON model_versions (version, id)
 --;
 CREATE INDEX model_versions_set ON model_versions (artifact_set_id)
 --;

@@ -50,3 +50,31 @@ class Uploaded(TypedDict):
     """Of `initiate-upload`; `complete-upload` answers an empty object."""
 
     multipart_upload: NotRequired[Upload]
+
+
+class File(TypedDict):
+    """As plain MLflow clients are told of one; a directory has no size (bytes)."""
+
+    path: str
+    is_dir: bool
+    file_size: NotRequired[int]
+
+
+class Files(TypedDict):
+    files: list[File]
+
+
+class SignedUri(TypedDict):
+    signed_uri: str
+    headers: list[Header]
+
+
+class Part(TypedDict):
+    url: str
+    part_number: int
+    headers: dict[str, str]
+
+
+class Parts(TypedDict):
+    upload_id: str
+    credentials: list[Part]

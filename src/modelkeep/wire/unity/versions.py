@@ -150,6 +150,10 @@ def _finalize(f: Version) -> finalize.FinalizeVersion:
     return finalize.FinalizeVersion(model_name(f.full_name), parse_version(f.version))
 
 
+def _finalize_unsigned(f: Version) -> finalize.FinalizeVersion:
+    return msgspec.structs.replace(_finalize(f), unsigned=True)
+
+
 _OPERATIONS = {
     "READ_MODEL_VERSION": credentials.ReadCredentials,
     "READ_WRITE_MODEL_VERSION": credentials.WriteCredentials,
@@ -276,7 +280,7 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
         Route("GET", one, GetVersion, read_one, told),
         Route("PATCH", one, UpdateVersion, _update_version, whole),
         Route("DELETE", one, Version, _delete_version),
-        Route("PATCH", f"{one}/finalize", Version, _finalize, whole),
+        Route("PATCH", f"{one}/finalize", Version, _finalize_unsigned if reach else _finalize, whole),
         Route(
             "POST", f"{PREFIX}/temporary-model-version-credentials", Credentials,
             _credentials if reach is None or reach.way else _no_files, _vended,

@@ -1,0 +1,230 @@
+"""Artifacts of plain MLflow clients: a version's files under `mlflow-artifacts:/Models/...`, and uploads in parts to a run.
+
+Other paths are a run's, a logged model's or a trace's: the workspace answers them (workspace/files.py).
+"""
+
+from posixpath import basename
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import msgspec
+
+from modelkeep.blobs.sign import Signer
+from modelkeep.core.authz import Actor
+from modelkeep.core.engine import Engine
+from modelkeep.core.errors import FileNotFound, InvalidArgument, NotFound, PermissionDenied
+from modelkeep.core.names import FullName, parse_short_name, parse_version
+from modelkeep.core.ops import directories, files, uploads
+from modelkeep.core.paths import ArtifactPath
+from modelkeep.store.files import Entry
+from modelkeep.wire.errors import plain
+from modelkeep.wire.files import answers
+from modelkeep.wire.files.content import content
+from modelkeep.wire.files.places import Place, Target, locate
+from modelkeep.wire.files.urls import Urls
+from modelkeep.wire.http import Request, Response, json_response
+from modelkeep.wire.models import PLAIN_PREFIXES
+from modelkeep.wire.route import Answer, Route, read_fields
+
+ROOT = "/2.0/mlflow-artifacts"
+_MODELS = "Models/"
+_PAGE = 1000
+
+
+class Tracking(Protocol):
+    """The workspace."""
+
+    async def handle(self, request: Request, actor: Actor) -> Response | None: ...
+
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+        """What `<experiment>/<run>/artifacts/...` names, allowed to this actor. Raises NotFound, PermissionDenied."""
+        ...
+
+
+class PathField(msgspec.Struct, frozen=True):
+    path: str = ""
+
+
+class VersionFile(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    path: str = ""
+
+
+class Create(msgspec.Struct, frozen=True):
+    path: str
+    """of the file on the client's disk: the request names the directory that it goes to, and this its name"""
+    num_parts: int = 1
+
+
+class Upload(msgspec.Struct, frozen=True):
+    path: str
+    upload_id: str
+    parts: tuple[uploads.PartTag, ...] = ()
+
+
+class Artifacts:
+    """The handlers."""
+
+    def __init__(self, engine: Engine, urls: Urls, tracking: Tracking | None, home: FullName, address: str) -> None:
+        self._engine = engine
+        self._urls = urls
+        self._tracking = tracking
+        self._home = home
+        self._address = address
+
+    async def _do(self, request: Request, actor: Actor, asked: files.FileRequest) -> Any:
+        return await self._engine.execute(actor, asked, request_id=request.id)
+
+    # --- a version's files -------------------------------------------------------------------------------------------
+
+    async def list_files(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        """A directory; entries by their bare names. A file, or nothing, is an empty one."""
+        fields: PathField = read_fields(Route("", "", PathField), {}, request.query_string, b"", "")
+        if not fields.path.startswith(_MODELS):
+            return await self._elsewhere(request, actor)
+        # The client takes the name from a URI, where it is quoted, and adds the rest as it is.
+        parts = fields.path.split("/", 5)
+        target = await locate("/" + "/".join([*map(unquote, parts[:5]), *parts[5:]]), actor, None, write=False)
+        found = [_entry(basename(path), entry) for path, entry in await self._entries(request, actor, target)]
+        return json_response({"files": found})
+
+    async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = await locate(f"/{_MODELS}{path['path']}", actor, None, write=False)
+        opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
+        return content(request, self._engine.services.blobs, opened)
+
+    async def refuse_change(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
+
+    async def _elsewhere(self, request: Request, actor: Actor) -> Response:
+        answer = await self._tracking.handle(request, actor) if self._tracking else None
+        if answer is None:
+            raise NotFound("No artifacts are kept under this path.")
+        return answer
+
+    async def _entries(self, request: Request, actor: Actor, target: Target) -> list[tuple[str, Entry]]:
+        found, token = list[tuple[str, Entry]](), ""
+        prefix = f"{target.path}/" if target.path.text else ""
+        while True:
+            asked = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
+            try:
+                page = await self._do(request, actor, asked)
+            except FileNotFound:
+                return []
+            found += [(prefix + entry.name, entry) for entry in page.items]
+            if not (token := page.next_token):
+                return found
+
+    # --- the same for `databricks` workspace-registry clients --------------------------------------------------------
+
+    async def list_version(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        target = self._named(request)
+        found = [_entry(path, entry) for path, entry in await self._entries(request, actor, target)]
+        return json_response({"files": found})
+
+    async def signed_download(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        asked = _file(self._named(request)).ask(files.VendDownload)
+        vended: files.Vended = await self._do(request, actor, asked)
+        url = vended.url.url if vended.url else self._absolute(
+            request, self._urls.make(actor, "GET", asked, set_id=vended.set_id)
+        )  # fmt: skip
+        return json_response({"signed_uri": url, "headers": []})
+
+    async def read_named(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        """As MLflow's UI asks for a file."""
+        opened = await self._do(request, actor, _file(self._named(request)).ask(files.OpenFile))
+        return content(request, self._engine.services.blobs, opened)
+
+    def _named(self, request: Request) -> Target:
+        f: VersionFile = read_fields(Route("", "", VersionFile), {}, request.query_string, b"", "")
+        return Target("", ArtifactPath.parse(f.path), parse_short_name(f.name, self._home), parse_version(f.version))
+
+    def _absolute(self, request: Request, path: str) -> str:
+        address = self._address or f"{request.scope.get('scheme', 'http')}://{request.header(b'host')}"
+        return address + path
+
+    # --- uploads in parts --------------------------------------------------------------------------------------------
+
+    async def create_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields = await _body(Create, request)
+        uploads.check_number(fields.num_parts)
+        target = await self._of_run(actor, path["path"], fields.path)
+        upload_id = await self._do(request, actor, target.ask(uploads.StartUpload))
+        found = list[dict[str, Any]]()
+        for first in range(1, fields.num_parts + 1, 100):
+            count = min(100, fields.num_parts + 1 - first)
+            asked = target.ask(uploads.VendParts, upload_id=upload_id, first=first, count=count)
+            for number, one in enumerate(await self._do(request, actor, asked), first):
+                url = self._urls.make(actor, "PUT", asked, set_id=one.set_id, upload_id=upload_id, part=number)
+                found.append({"url": self._absolute(request, url), "part_number": number, "headers": {}})
+        return json_response({"upload_id": upload_id, "credentials": found})
+
+    async def complete_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields = await _body(Upload, request)
+        target = await self._of_run(actor, path["path"], fields.path)
+        await self._do(
+            request, actor, target.ask(uploads.CompleteUpload, upload_id=fields.upload_id, parts=fields.parts)
+        )
+        return json_response({})
+
+    async def abort_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields = await _body(Upload, request)
+        target = await self._of_run(actor, path["path"], fields.path)
+        await self._do(request, actor, target.ask(uploads.AbortUpload, upload_id=fields.upload_id))
+        return json_response({})
+
+    async def _of_run(self, actor: Actor, directory: str, local: str) -> Target:
+        path = "/".join((directory.rstrip("/"), local.replace("\\", "/").rpartition("/")[2]))
+        if path.startswith(_MODELS):
+            raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
+        if self._tracking is None:
+            raise NotFound("No artifacts are kept under this path.")
+        place = await self._tracking.proxied(actor, path, write=True)
+        return _file(Target("", ArtifactPath.parse(place.path), kind=place.kind, id=place.id))
+
+
+async def _body(shape: type[Any], request: Request) -> Any:
+    return read_fields(Route("", "", shape), {}, b"", await request.body(), request.header(b"content-type"))
+
+
+def _file(target: Target) -> Target:
+    if not target.path.text:
+        raise InvalidArgument("Name a file, not a directory.")
+    return target
+
+
+def _entry(path: str, entry: Entry) -> dict[str, Any]:
+    return {"path": path, "is_dir": entry.is_directory} | ({} if entry.is_directory else {"file_size": entry.size})
+
+
+def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName, address: str) -> list[Route]:
+    face = Artifacts(engine, Urls(engine.db, signer, engine.services.url_ms), tracking, home, address)
+    bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
+    read, done = (bytes_, msgspec.structs.replace(bytes_, status=206)), (Answer(type=dict),)
+    found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
+    for prefix in ("/api", "/ajax-api"):
+        root = f"{prefix}{ROOT}"
+        file = f"{root}/artifacts/{_MODELS}{{path*}}"
+        found += [
+            Route("GET", f"{root}/artifacts", PathField, handler=face.list_files, answers=(files_,)),
+            Route("GET", file, handler=face.read_file, answers=read),
+            Route("PUT", file, handler=face.refuse_change, answers=done),
+            Route("DELETE", file, handler=face.refuse_change, answers=done),
+            Route(
+                "POST",
+                f"{root}/mpu/create/{{path*}}",
+                handler=face.create_upload,
+                answers=(Answer(type=answers.Parts),),
+            ),
+            Route("POST", f"{root}/mpu/complete/{{path*}}", handler=face.complete_upload, answers=done),
+            Route("POST", f"{root}/mpu/abort/{{path*}}", handler=face.abort_upload, answers=done),
+        ]
+    for prefix in PLAIN_PREFIXES:
+        versions = f"{prefix}/model-versions"
+        found += [
+            Route("GET", f"{versions}/list-artifacts", VersionFile, handler=face.list_version, answers=(files_,)),
+            Route("GET", f"{versions}/get-signed-download-uri", VersionFile, handler=face.signed_download,
+                  answers=(Answer(type=answers.SignedUri),)),
+        ]  # fmt: skip
+    return [msgspec.structs.replace(route, render=plain) for route in found]

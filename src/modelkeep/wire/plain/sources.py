@@ -1,0 +1,64 @@
+"""What the source of a new version is on face A: a version here, files of a run or logged model here, or a pointer elsewhere."""
+
+import re
+from urllib.parse import unquote
+
+from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.names import FullName, parse_short_name, parse_version
+from modelkeep.core.ops.versions import Origin
+from modelkeep.core.paths import ArtifactPath
+from modelkeep.wire.plain.stages import NO_STAGES
+
+Source = tuple[FullName | None, str, Origin | None]
+"""(registered model, its version or '@' and an alias, origin); a pointer has none of these"""
+
+_MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))/*")
+_LOGGED = re.compile(r"models:/(?P<id>m-[A-Za-z0-9]{1,64})(?:/(?P<path>.*))?", re.DOTALL)
+_PLACE = re.compile(
+    r"(?:runs:/(?P<bare>[^/]+)"
+    r"|(?:mlflow-artifacts:|dbfs:/databricks/mlflow-tracking)/+[^/]+/(?:(?P<folder>models|logged_models)/)?(?P<id>[^/]+)/artifacts)"
+    r"(?:/(?P<path>.*))?",
+    re.DOTALL,
+)
+_FILES = re.compile(r"(?:mlflow-artifacts|dbfs):/Models/([^/]+)/([^/]+)/([^/]+)/([0-9]+)/*")
+_POINTER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,}:(?!/*$).+", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\?#]|%2f|%5c|$)", re.IGNORECASE)
+
+
+def read_source(source: str, home: FullName, *, prompt: bool) -> Source:
+    """Raises InvalidArgument for what no client could follow, NotFound for what should be here and cannot."""
+    if match := _LOGGED.fullmatch(source):
+        return None, "", Origin("logged_model", match["id"], _path(match["path"]))
+    if match := _MODEL.fullmatch(source):
+        if match["version"] and not match["version"].isdecimal():
+            raise InvalidArgument(f"The source '{source[:300]}' names no version. {NO_STAGES}")
+        version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
+        return parse_short_name(match["name"], home), version, None
+    if match := _FILES.fullmatch(source):
+        return (
+            parse_short_name(".".join(unquote(part) for part in match.groups()[:3]), home),
+            str(parse_version(match[4])),
+            None,
+        )
+    if match := _PLACE.fullmatch(source):
+        kind = "logged_model" if match["folder"] else "run"
+        return None, "", Origin(kind, match["bare"] or match["id"], _path(match["path"]))
+    _check_pointer(source, prompt)
+    return None, "", None
+
+
+def _path(text: str | None) -> str:
+    return ArtifactPath.parse((text or "").rstrip("/")).text
+
+
+def _check_pointer(source: str, prompt: bool) -> None:
+    if prompt and _WORD.fullmatch(source):
+        return  # the text of a prompt is in its tags
+    if source.startswith(("models:", "runs:", "mlflow-artifacts:/")) and not source.startswith("mlflow-artifacts://"):
+        raise NotFound(f"The source '{source[:300]}' is not one of this deployment.")
+    if not _POINTER.fullmatch(source) or source.lower().startswith("file:") or _UP.search(source):
+        raise InvalidArgument(
+            f"Invalid model version source: '{source[:300]}'. A local or relative path means nothing to other clients: log "
+            "the model to a run first, then register it from there."
+        )

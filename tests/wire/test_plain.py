@@ -1,0 +1,341 @@
+"""Face A on the wire: names of one level, sources, stages, signatures, searches, and what it refuses."""
+
+import uuid
+from typing import Any
+
+import pytest
+from wire.serving import FACE_B, UC, Site, refused, site
+from world import MODEL_FILES
+
+__all__ = ["site"]
+
+A = "/api/2.0/mlflow"
+INVALID, MISSING = "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"
+
+
+def fresh(begin: str = "m") -> str:
+    return f"{begin} {uuid.uuid4().hex[:8]}"
+
+
+def made(site: Site, name: str, **more: Any) -> dict[str, Any]:
+    return site.ok("POST", f"{A}/registered-models/create", {"name": name, **more})["registered_model"]
+
+
+def pointer(site: Site, name: str, source: str = "s3://elsewhere/m", **more: Any) -> dict[str, Any]:
+    return site.ok("POST", f"{A}/model-versions/create", {"name": name, "source": source, **more})["model_version"]
+
+
+def ready(site: Site, name: str, files: dict[str, bytes] = MODEL_FILES) -> str:
+    """The number of a new READY version of a model of three levels, made through face B."""
+    number = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "x"})["model_version"][
+        "version"
+    ]
+    for path, data in files.items():
+        url = site.ok(
+            "POST", "/api/2.0/fs/create-upload-url", {"path": f"/Models/{name.replace('.', '/')}/{number}/{path}"}
+        )
+        assert site.http.put(url["url"], content=data).status_code == 200
+    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": name, "version": number})
+    return number
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_short_name_keeps_its_spelling_and_is_one_model_in_any_case(site: Site) -> None:
+    name = fresh("Churn Model")
+    assert made(site, name)["name"] == name
+    for asked in (name, name.upper(), f"main.default.{name}", f"MAIN.Default.{name.lower()}"):
+        assert site.ok("GET", f"{A}/registered-models/get", {"name": asked})["registered_model"]["name"] == name
+    refused(site.call("POST", f"{A}/registered-models/create", {"name": name.lower()}), 400, "RESOURCE_ALREADY_EXISTS")
+    full = f"main.default.{name.lower()}"
+    assert site.b("GET", "registered-models/get", {"name": full}).json()["registered_model"]["name"] == full
+    assert site.ok("GET", f"{UC}/models/{full}")["name"] == name.lower()
+    refused(site.b("GET", "registered-models/get", {"name": name}), 400, INVALID, "specify all three levels")
+    other = fresh("Another")
+    site.ok("POST", f"{A}/registered-models/rename", {"name": name, "new_name": other})
+    assert site.ok("GET", f"{A}/registered-models/get", {"name": other.upper()})["registered_model"]["name"] == other
+    site.ok("POST", f"{A}/registered-models/rename", {"name": other, "new_name": other.upper()})
+    assert site.ok("GET", f"{A}/registered-models/get", {"name": other})["registered_model"]["name"] == other.upper()
+
+
+def test_names_of_three_levels_are_those_of_the_other_faces(site: Site) -> None:
+    model = site.model(versions=1)
+    assert site.ok("GET", f"{A}/registered-models/get", {"name": model.upper()})["registered_model"]["name"] == model
+    assert site.ok("GET", f"{A}/model-versions/get", {"name": model, "version": 1})["model_version"]["name"] == model
+    refused(site.call("POST", f"{A}/registered-models/create", {"name": f"{model} x"}), 400, INVALID, "space")
+    short = fresh()
+    refused(
+        site.call("POST", f"{A}/registered-models/rename", {"name": model, "new_name": short}), 400, INVALID, "schema"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["one.dot", "a.b.c.d", ".", "", " lead", "trail ", "a/b", "a\tb", "a\u00a0b", "n" * 256]
+)
+def test_what_no_name_is(site: Site, name: str) -> None:
+    for method, path in (("POST", "create"), ("GET", "get"), ("DELETE", "delete")):
+        refused(site.call(method, f"{A}/registered-models/{path}", {"name": name}), 400, INVALID)
+
+
+def test_the_default_namespace_is_published(site: Site) -> None:
+    from databricks.sdk import WorkspaceClient
+
+    client = WorkspaceClient(host=site.host, token=site.admin, auth_type="pat")
+    assert client.settings.default_namespace.get().namespace.value == "main.default"
+
+
+# --- shapes ----------------------------------------------------------------------------------------------------------
+
+
+def test_messages_are_those_of_mlflows_own_server(site: Site) -> None:
+    name = fresh()
+    made(site, name, description="d", tags=[{"key": "a", "value": "b"}])
+    version = pointer(site, name, description="v", tags=[{"key": "k", "value": "v"}], run_id="r")
+    site.ok("POST", f"{A}/registered-models/alias", {"name": name, "alias": "champion", "version": "1"})
+    version = site.ok("GET", f"{A}/model-versions/get", {"name": name, "version": "1"})["model_version"]
+    model = site.ok("GET", "/ajax-api/2.0/mlflow/registered-models/get", {"name": name})["registered_model"]
+    assert (version["version"], version["current_stage"], version["aliases"]) == ("1", "None", ["champion"])
+    assert isinstance(version["creation_timestamp"], int) and version["tags"] == [{"key": "k", "value": "v"}]
+    assert model["aliases"] == [{"alias": "champion", "version": "1"}] and model["tags"] == [{"key": "a", "value": "b"}]
+    assert model["latest_versions"] == [version]
+    for method in ("GET", "POST"):
+        latest = site.ok(method, f"{A}/registered-models/get-latest-versions", {"name": name})
+        assert latest == {"model_versions": [version]}
+
+
+# --- stages ----------------------------------------------------------------------------------------------------------
+
+
+def test_stages_are_refused_with_a_word_about_aliases(site: Site) -> None:
+    name = fresh()
+    made(site, name)
+    pointer(site, name)
+    for method, path, more in (
+        ("POST", "model-versions/transition-stage", {"version": "1", "stage": "Production"}),
+        ("POST", "registered-models/get-latest-versions", {"stages": ["Staging"]}),
+        ("GET", "registered-models/get-latest-versions", {"stages": ["Staging", "None"]}),
+        ("POST", "model-versions/create", {"source": f"models:/{name}/Production"}),
+    ):
+        refused(site.call(method, f"{A}/{path}", {"name": name, **more}), 400, INVALID, "use aliases")
+
+
+# --- sources ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["/etc/passwd", "file:///x", "FILE:/x", "./x", "x", "", "C:\\x", "~/x", "s3:", "s3://a/../b", "s3://a/%2e%2e/b"],
+)
+def test_sources_that_no_other_client_could_follow(site: Site, source: str) -> None:
+    name = fresh()
+    made(site, name)
+    answer = site.call("POST", f"{A}/model-versions/create", {"name": name, "source": source})
+    refused(answer, 400, INVALID, "source")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["runs:/0123/model", "models:/m-0123", "mlflow-artifacts:/1/r/artifacts/m", "mlflow-artifacts:/x",
+     "dbfs:/databricks/mlflow-tracking/1/r/artifacts/m", "models:/absent-model/1", "models:/absent-model@champion",
+     "models:/", "runs:/"],
+)  # fmt: skip
+def test_sources_that_should_be_here_and_are_not(site: Site, source: str) -> None:
+    name = fresh()
+    made(site, name)
+    refused(site.call("POST", f"{A}/model-versions/create", {"name": name, "source": source}), 404, MISSING)
+
+
+@pytest.mark.parametrize(
+    "source", ["s3://bucket/m", "gs://b/m", "https://host/m?x=1", "hdfs://n/m", "mlflow-artifacts://other/1/r"]
+)
+def test_a_pointer_is_kept_as_it_is_and_has_no_files_here(site: Site, source: str) -> None:
+    name = fresh()
+    made(site, name)
+    version = pointer(site, name, source)
+    assert (version["status"], version["source"]) == ("READY", source)
+    asked = {"name": name, "version": "1"}
+    assert site.ok("GET", f"{A}/model-versions/get-download-uri", asked) == {"artifact_uri": source}
+    listed = site.ok("GET", "/api/2.0/mlflow-artifacts/artifacts", {"path": f"Models/main/default/{name}/1"})
+    assert listed == {"files": []}
+    copied = fresh("copy")
+    made(site, copied)
+    assert pointer(site, copied, f"models:/{name}/1")["source"] == source
+
+
+def test_a_copy_shares_the_files_and_needs_execute_on_its_source(site: Site) -> None:
+    model, name = site.model(), fresh("copy")
+    number = ready(site, model)
+    made(site, name)
+    copy = pointer(site, name, f"models:/{model}/{number}", tags=[{"key": "k", "value": "v"}])
+    assert (copy["status"], copy["tags"], copy["aliases"]) == ("READY", [{"key": "k", "value": "v"}], [])
+    place = site.ok("GET", f"{A}/model-versions/get-download-uri", {"name": name, "version": "1"})["artifact_uri"]
+    root = place.removeprefix("mlflow-artifacts:/")
+    listed = site.ok("GET", "/api/2.0/mlflow-artifacts/artifacts", {"path": root})["files"]
+    assert {(f["path"], f["is_dir"], f["file_size"]) for f in listed} == {
+        (p, False, len(d)) for p, d in MODEL_FILES.items()
+    }
+    got = site.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel")
+    assert got.content == MODEL_FILES["MLmodel"]
+    for method in ("PUT", "DELETE"):
+        refused(
+            site.call(method, f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel"), 403, "PERMISSION_DENIED", "final"
+        )
+    files = site.ok("GET", f"{A}/model-versions/list-artifacts", {"name": name, "version": "1"})["files"]
+    assert {f["path"] for f in files} == set(MODEL_FILES)
+    signed = site.ok(
+        "GET", f"{A}/model-versions/get-signed-download-uri", {"name": name, "version": "1", "path": "MLmodel"}
+    )
+    assert site.http.get(signed["signed_uri"]).content == MODEL_FILES["MLmodel"]
+    user, token = site.user()
+    for kind, on, privileges in (("catalog", "main", ("USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL_VERSION")),):
+        site.allow(user, kind, on, *privileges)
+    asked = {"name": name, "source": f"models:/{model}/{number}"}
+    refused(site.call("POST", f"{A}/model-versions/create", asked, token=token), 403, "PERMISSION_DENIED")
+    refused(
+        site.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel", token=token), 403, "PERMISSION_DENIED"
+    )
+
+
+UNSIGNED = {"MLmodel": b"flavors:\n  python_function:\n    loader_module: x\n", "model.pkl": b"x"}
+
+
+def test_a_catalog_may_require_signatures(site: Site) -> None:
+    """Open-source clients register models without one, into any catalog but those."""
+    open_schema, strict = site.schema(), site.schema()
+    site.ok("PATCH", f"{UC}/catalogs/{strict.partition('.')[0]}", {"properties": {"require_signature": "true"}})
+    oss = {"user-agent": "mlflow-python-client/3.17.2"}
+
+    def register(schema: str) -> Any:
+        model = site.model(schema)
+        number = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": "x"})["model_version"][
+            "version"
+        ]
+        for path, data in UNSIGNED.items():
+            url = site.ok(
+                "POST", "/api/2.0/fs/create-upload-url", {"path": f"/Models/{model.replace('.', '/')}/{number}/{path}"}
+            )
+            assert site.http.put(url["url"], content=data).status_code == 200
+        return model, f"{UC}/models/{model}/versions/{number}/finalize"
+
+    model, finalize = register(open_schema)
+    assert site.call("PATCH", finalize, {}).status_code == 400  # Databricks' own clients need one everywhere
+    answer = site.call("PATCH", finalize, {}, headers=oss)
+    assert answer.status_code == 200 and answer.json()["status"] == "READY", answer.text
+    _, finalize = register(strict)
+    assert "signature" in site.call("PATCH", finalize, {}, headers=oss).json()["message"]
+    target = site.model(strict)
+    for source in (f"models:/{model}/1", "s3://elsewhere/m"):
+        answer = site.call("POST", f"{A}/model-versions/create", {"name": target, "source": source})
+        refused(answer, 400, INVALID, "need a signature")
+    assert pointer(site, target, f"models:/{(signed := site.model())}/{ready(site, signed)}")["status"] == "READY"
+
+
+# --- searches --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shelf(site: Site) -> str:
+    """Five models whose names end alike: `<mark>`."""
+    mark = uuid.uuid4().hex[:8]
+    for index, letter in enumerate("BADCE"):
+        made(site, f"{letter} {mark}", tags=[{"key": "n", "value": str(index)}, {"key": "mlflow.dot", "value": "x"}])
+        for _ in range(index):
+            pointer(site, f"{letter} {mark}", tags=[{"key": "k", "value": letter}], run_id=f"run-{letter}-{mark}")
+    return mark
+
+
+def names(site: Site, token: str | None = None, **asked: Any) -> list[str]:
+    """Of all pages, the first letters."""
+    found, page = list[str](), ""
+    while True:
+        answer = site.ok("GET", f"{A}/registered-models/search", {**asked, "page_token": page}, token)
+        found += [m["name"][0] for m in answer["registered_models"]]
+        if not (page := answer["next_page_token"]):
+            return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+@pytest.mark.parametrize(
+    ("condition", "order", "expected"),
+    [
+        ("", [], "ABCDE"), ("", ["name DESC"], "EDCBA"), ("", ["creation_timestamp ASC", "name"], "BADCE"),
+        ("", ["`creation_timestamp` desc"], "ECDAB"), (" AND tags.n = '1'", [], "A"), (" AND tag.`n` != '1'", [], "BCDE"),
+        (" AND tags.`mlflow.dot` LIKE 'x%'", ["attribute.name DESC"], "EDCBA"), (" and tags.n ilike '%3%'", [], "C"),
+        (" AND name LIKE 'a%'", [], "A"), (" AND name != 'x'", [], "ABCDE"), (" AND tags.absent != 'x'", [], ""),
+        (" AND tag.`mlflow.prompt.is_prompt` != 'true'", [], "ABCDE"),
+        (" AND tags.`mlflow.prompt.is_prompt` = 'true'", [], ""),
+    ],
+)  # fmt: skip
+def test_model_searches(site: Site, shelf: str, size: int, condition: str, order: list[str], expected: str) -> None:
+    asked = {"filter": f"name LIKE '%{shelf}'{condition}", "order_by": order, "max_results": size}
+    assert "".join(names(site, **asked)) == expected
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("condition", "order", "expected"),
+    [
+        ("name LIKE '%{}'", ["name", "version_number DESC"], "A1 C3 C2 C1 D2 D1 E4 E3 E2 E1"),
+        ("name LIKE '%{}' AND version_number >= 3", ["version_number DESC", "name"], "E4 C3 E3"),
+        ("name = 'E {}' AND version_number < 3", ["version_number ASC"], "E1 E2"),
+        ("name='c {}' AND tags.k = 'C'", [], "C3 C2 C1"),
+        ("run_id IN ('run-A-{}', \"run-D-{}\")", ["name DESC", "version_number"], "D1 D2 A1"),
+        ("run_id = 'run-D-{}' AND source_path LIKE 's3:%'", ["creation_timestamp"], "D1 D2"),
+        ("name IN ('A {}', 'main.default.d {}') AND version_number != 1", [], "D2"),
+        ("name = 'nothing {}'", [], ""),
+    ],
+)  # fmt: skip
+def test_version_searches(site: Site, shelf: str, size: int, condition: str, order: list[str], expected: str) -> None:
+    asked = {"filter": condition.replace("{}", shelf), "order_by": order, "max_results": size}
+    found, page = list[str](), ""
+    while True:
+        answer = site.ok("GET", f"{A}/model-versions/search", {**asked, "page_token": page})
+        found += [f"{v['name'][0]}{v['version']}" for v in answer["model_versions"]]
+        if not (page := answer["next_page_token"]):
+            break
+    assert " ".join(found) == expected
+
+
+def test_a_search_shows_what_the_caller_may_read(site: Site, shelf: str) -> None:
+    user, token = site.user()
+    asked = {"filter": f"name LIKE '%{shelf}'", "max_results": 1}
+    assert names(site, token, **asked) == []
+    site.allow(user, "catalog", "main", "USE_CATALOG", "USE_SCHEMA")
+    for letter in "DB":
+        site.allow(user, "function", f"main.default.{letter.lower()} {shelf}", "EXECUTE")
+    for order in ([], ["name DESC"], ["last_updated_timestamp"]):
+        assert sorted(names(site, token, **asked, order_by=order)) == ["B", "D"]
+    found = site.ok("GET", f"{A}/model-versions/search", {"filter": f"name = 'E {shelf}'"}, token)
+    assert found["model_versions"] == []
+
+
+def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) -> None:
+    asked = {"filter": f"name LIKE '%{shelf}'", "max_results": 2, "order_by": ["name"]}
+    token = site.ok("GET", f"{A}/registered-models/search", asked)["next_page_token"]
+    _, stranger = site.user()
+    for change, who in (
+        ({"filter": ""}, None), ({"order_by": ["name DESC"]}, None), ({"page_token": token[:-2]}, None), ({}, stranger)
+    ):  # fmt: skip
+        fields = {**asked, "page_token": token, **change}
+        refused(site.call("GET", f"{A}/registered-models/search", fields, token=who), 400, INVALID, "page token")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"filter": " AND ".join(["name = 'a'"] * 1_000)}, {"filter": "run_id = 'x'"}, {"filter": "name = 'a' OR name = 'b'"},
+        {"filter": "name ~ 'a'"}, {"filter": "name = 'a"}, {"filter": "name = 'a' -- x"}, {"filter": "name IN ('a')"},
+        {"order_by": ["owner"]}, {"order_by": ["name; DROP"]}, {"order_by": ["name", "name DESC"]}, {"order_by": ["name up"]},
+        {"max_results": -1}, {"max_results": "many"}, {"page_token": "x"},
+    ],
+)  # fmt: skip
+def test_bad_searches(site: Site, fields: dict[str, Any]) -> None:
+    refused(site.call("GET", f"{A}/registered-models/search", fields), 400, INVALID)
+
+
+def test_ten_thousand_conditions(site: Site) -> None:
+    """More than a client's own limits let through."""
+    query = "%20AND%20".join(["name%3D%27a%27"] * 10_000)
+    answer = site.raw(site.head("GET", f"{A}/registered-models/search?filter={query}"))
+    assert answer.startswith(b"HTTP/1.1 400"), answer[:300]

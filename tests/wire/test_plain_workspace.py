@@ -1,0 +1,88 @@
+"""Face A over the real tracking server and each kind of storage: the server brings a run's files into a version."""
+
+import uuid
+from typing import Any
+
+import pytest
+from wire.filing import Shelf
+from wire.serving import refused
+from wire.test_files_workspace import V2, bench, experiment, root_of, run
+from world import MODEL_FILES
+
+__all__ = ["bench"]
+pytest_plugins = ("backends", "wire.filing")
+MISSING = "RESOURCE_DOES_NOT_EXIST"
+BIG = b"x" * (3 * 1024 * 1024)
+
+
+def trained(bench: Shelf, files: dict[str, bytes]) -> tuple[str, str]:
+    """(experiment, run) with these files below `m`, and one beside it."""
+    home = experiment(bench)
+    run_id = run(bench, home)
+    for path, data in {**{f"m/{path}": data for path, data in files.items()}, "other.txt": b"y"}.items():
+        assert bench.fs("PUT", "files", f"{root_of(home, run_id)}/{path}", content=data).status_code == 204
+    return home, run_id
+
+
+def register(bench: Shelf, source: str, **more: Any) -> dict[str, Any]:
+    name = f"M {uuid.uuid4().hex[:8]}"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": name})
+    made = bench.ok("POST", f"{V2}/model-versions/create", {"name": name, "source": source, **more})["model_version"]
+    assert made["status"] == "PENDING_REGISTRATION", made
+    bench.work()
+    return bench.ok("GET", f"{V2}/model-versions/get", {"name": name, "version": "1"})["model_version"]
+
+
+def test_a_runs_files_become_a_versions(bench: Shelf) -> None:
+    files = {**MODEL_FILES, "data/big.bin": BIG, "empty": b""}
+    home, run_id = trained(bench, files)
+    for source in (
+        f"runs:/{run_id}/m",
+        f"mlflow-artifacts:/{home}/{run_id}/artifacts/m/",
+        f"dbfs:/databricks/mlflow-tracking/{home}/{run_id}/artifacts/m",
+    ):
+        version = register(bench, source)
+        assert (version["status"], version["run_id"], version["source"]) == ("READY", run_id, source), version
+        asked = {"name": version["name"], "version": "1"}
+        root = bench.ok("GET", f"{V2}/model-versions/get-download-uri", asked)["artifact_uri"].partition(":/")[2]
+        for path, data in files.items():
+            got = bench.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/{path}")
+            assert got.status_code == 200 and got.content == data, (path, got.text[:200])
+    # What happens to the run afterwards is the run's business.
+    assert bench.fs("DELETE", "files", f"{root_of(home, run_id)}/m/MLmodel").status_code == 204
+    assert bench.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel").content == files["MLmodel"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [({}, "no files"), ({"readme": b"x"}, "no MLmodel file"), ({"MLmodel": b"a: [b"}, "not plain YAML"), ({"MLmodel": b"a: 1"}, "flavors")],
+)  # fmt: skip
+def test_what_is_no_model_fails_with_the_reason(bench: Shelf, files: dict[str, bytes], words: str) -> None:
+    _, run_id = trained(bench, files)
+    version = register(bench, f"runs:/{run_id}/m")
+    assert version["status"] == "FAILED_REGISTRATION" and words in version["status_message"], version
+
+
+def test_who_cannot_read_the_run_is_told_that_there_is_none(bench: Shelf) -> None:
+    _, run_id = trained(bench, dict(MODEL_FILES))
+    user, token = bench.user()
+    bench.allow(user, "schema", "main.default", "CREATE_MODEL", "USE_SCHEMA")
+    bench.allow(user, "catalog", "main", "USE_CATALOG")
+    name = f"mine {uuid.uuid4().hex[:8]}"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": name}, token)
+    said = set[str]()
+    for source in (f"runs:/{run_id}/m", f"runs:/{'0' * 32}/m"):
+        answer = bench.call("POST", f"{V2}/model-versions/create", {"name": name, "source": source}, token=token)
+        said.add(refused(answer, 404, MISSING).replace(run_id, "0" * 32))
+    assert len(said) == 1, said
+
+
+def test_a_version_deleted_meanwhile_leaves_nothing(bench: Shelf) -> None:
+    _, run_id = trained(bench, dict(MODEL_FILES))
+    name = f"M {uuid.uuid4().hex[:8]}"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": name})
+    bench.ok("POST", f"{V2}/model-versions/create", {"name": name, "source": f"runs:/{run_id}/m"})
+    bench.ok("DELETE", f"{V2}/registered-models/delete", {"name": name})
+    bench.work()
+    jobs = bench.ok("GET", "/api/modelkeep/v1/jobs")
+    assert not [job for job in jobs["jobs"] if job["task"] == "bring"], jobs
