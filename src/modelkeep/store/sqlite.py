@@ -72,7 +72,7 @@ class _ReadTx(_Tx):
         return rows
 
     async def one(self, sql: str, /, **params: Any) -> Row | None:
-        key = (sql, *params.values())
+        key = (sql, *params, *params.values())
         if (row := self._reader.known.get(key)) is not None:
             return row
         row = await super().one(sql, **params)
