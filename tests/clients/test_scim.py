@@ -21,6 +21,14 @@ NOT_HERE = re.compile(
 )
 
 
+def otherwise(reason: str) -> bool:
+    """The tester compares a member with what it sent, which had no name yet: any other difference counts."""
+    if "unexpected value for 'members'" in reason:
+        _, sent, returned = (line.partition(": ")[2] for line in re.sub(r"display=[^,]*, ", "", reason).splitlines())
+        return sent == returned
+    return NOT_HERE.fullmatch(reason) is not None
+
+
 def account(server: Server) -> str:
     found = httpx.get(f"{server.host}/.well-known/databricks-config").json()
     return f"accounts/{found['account_id']}/scim/v2"
@@ -39,7 +47,7 @@ def test_the_public_tester_passes(scim: SyncSCIMClient) -> None:
     wrong = [
         f"{r.resource_type} {r.title}: {r.reason}"
         for r in results
-        if r.status in (Status.ERROR, Status.CRITICAL, Status.DEVIATION) and not NOT_HERE.fullmatch(r.reason or "")
+        if r.status in (Status.ERROR, Status.CRITICAL, Status.DEVIATION) and not otherwise(r.reason or "")
     ]
     assert not wrong, "\n".join(wrong)
     assert {r.resource_type for r in results} == {None, "User", "Group", "ServicePrincipal"}

@@ -76,7 +76,8 @@ async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, state
 _STAMPS = "created_at, created_by, updated_at, updated_by"
 _SECURABLE = f"securables (id, kind, space, parent_id, catalog_id, schema_id, name, name_key, owner_id, {_STAMPS})"
 _ROWS = (
-    ("principals (id, number, kind, name, name_key, created_at, created_by)", 2000, "'user' || $i, i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
+    ("principals (id, number, kind, name, name_key, created_at, created_by)", 2000,
+     "'user' || $i, i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
     ("membership_closure (member_id, group_id)", 2000, "'user' || $i, 'user' || $i"),
     ("tokens (id, hash, principal_id, created_at, created_by)", 2000, "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''"),
     (_SECURABLE, 20, "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''"),

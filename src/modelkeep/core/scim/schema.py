@@ -33,8 +33,6 @@ class Attribute(msgspec.Struct, frozen=True):
     parts: tuple["Attribute", ...] = ()
     values: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
-    listed: bool = True
-    """Schemas need not list what every attribute of several values has (RFC 7643, 2.4), and RFC 7643's Group does not."""
 
     def part(self, name: str) -> "Attribute | None":
         return next((part for part in self.parts if part.name.casefold() == name.casefold()), None)
@@ -97,7 +95,7 @@ GROUP = ResourceType("GROUP", "Group", "Groups", "Groups, which may hold groups.
         Attribute("value", "The member's id.", exact=True, mutability="immutable"),
         Attribute("$ref", "The member's address.", "reference", exact=True, mutability="immutable",
                   references=("User", "Group", "ServicePrincipal")),
-        Attribute("display", "The member's name.", mutability="readOnly", listed=False),
+        Attribute("display", "The member's name.", mutability="readOnly"),
         Attribute("type", "What the member is.", mutability="immutable", values=("User", "Group", "ServicePrincipal")),
     )),
     _GROUPS,

@@ -46,7 +46,7 @@ def _attribute(of: Attribute) -> dict[str, Any]:
     if of.type in ("string", "reference"):
         found |= {"caseExact": of.exact, "uniqueness": of.unique}
     if of.type == "complex":
-        found["subAttributes"] = [_attribute(part) for part in of.parts if part.listed]
+        found["subAttributes"] = [_attribute(part) for part in of.parts]
     if of.values:
         found["canonicalValues"] = list(of.values)
     if of.type == "reference":
