@@ -248,7 +248,11 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     """A server over `folder`, without the workspace; stopped at the end."""
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
-    known: dict[str, Any] = {"data_dir": str(folder / "data"), "shared_folder": str(shared), "unknown_tokens_per_minute": 0}
+    known: dict[str, Any] = {
+        "data_dir": str(folder / "data"),
+        "shared_folder": str(shared),
+        "unknown_tokens_per_minute": 0,
+    }
     chosen = msgspec.structs.replace(
         Settings(), port=free_port(), workspace=False, log_level="critical", **(known | settings)
     )

@@ -13,8 +13,8 @@ URN = "urn:ietf:params:scim:schemas:core:2.0:"
 class Misfit(InvalidArgument):
     """A SCIM request that is wrong in one of the ways that RFC 7644 (table 9) has a word for."""
 
-    def __init__(self, scim_type: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, scim_type: str, message: str = "", *, kind: str = "") -> None:
+        super().__init__(message, kind=kind)
         self.scim_type = scim_type
 
 

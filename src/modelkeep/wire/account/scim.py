@@ -3,6 +3,7 @@
 Clients: identity providers, databricks/sdk/service/iam.py (which pages by startIndex until a page is empty).
 """
 
+import functools
 from typing import Any, cast
 
 import msgspec
@@ -15,10 +16,10 @@ from modelkeep.core.ops import identities
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import shown, wanted
 from modelkeep.core.scim.schema import TYPES, Misfit, ResourceType
-from modelkeep.wire.account import discovery
+from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
 from modelkeep.wire.http import JSON, Request, Response
-from modelkeep.wire.route import Handler, NoFields, Route, json_object, read_fields
+from modelkeep.wire.route import Answer, Handler, NoFields, Route, json_object, read_fields
 
 WORKSPACE = "/api/2.0/preview/scim/v2"
 ACCOUNT = "/api/2.0/accounts/{account_id}/scim/v2"
@@ -41,26 +42,43 @@ class Listed(Shown, frozen=True, rename="camel"):
     sort_order: str = ""
 
 
+_BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
+    "USER": (answers.UserBody, answers.User),
+    "GROUP": (answers.GroupBody, answers.Group),
+    "SERVICE_PRINCIPAL": (answers.ServicePrincipalBody, answers.ServicePrincipal),
+}
+"""For the API's description: (what a body holds, what is answered). Bodies are read by SCIM's own rules."""
 _SHOWN, _LISTED = Route("GET", "", Shown), Route("GET", "", Listed)
 
 
 def routes(engine: Engine, account_id: str, address: str) -> list[Route]:
     """`address` is this server's, without a slash at the end."""
     found = [
-        Route("GET", f"{WORKSPACE}/Me", NoFields, lambda _: identities.GetMyIdentity(), lambda me, _: shown(me)),
+        Route("GET", f"{WORKSPACE}/Me", NoFields, lambda _: identities.GetMyIdentity(), _me),
     ]  # fmt: skip
     for base in (WORKSPACE, ACCOUNT):
         for of in TYPES.values():
             found += _Resources(engine, of, base, account_id, address).routes()
         for path, handler in discovery.handlers(answer).items():
-            found.append(Route("GET", f"{base}/{path}", handler=_at(account_id, handler), render=scim))
-        found.append(Route("GET", f"{base}/{{rest*}}", handler=_at(account_id, _nothing), render=scim))
+            found.append(
+                Route(
+                    "GET", f"{base}/{path}", handler=_at(account_id, handler), render=scim, answers=(Answer(type=dict),)
+                )
+            )
+        found.append(
+            Route("GET", f"{base}/{{rest*}}", handler=_at(account_id, _nothing), render=scim, answers=(Answer(404),))
+        )
     return found
+
+
+def _me(me: Identity, _: Any) -> answers.User:
+    return cast("answers.User", shown(me))
 
 
 def _at(account_id: str, handler: Handler) -> Handler:
     """The handler, where the path names this very account (or the workspace)."""
 
+    @functools.wraps(handler)
     async def checked(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         if path.get("account_id", account_id) != account_id:
             raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
@@ -91,13 +109,19 @@ class _Resources:
         self._root = f"{address}{base.replace('{account_id}', account_id)}"
 
     def routes(self) -> list[Route]:
-        one = f"{self._path}/{{id}}"
-        table: tuple[tuple[str, str, Handler], ...] = (
-            ("GET", self._path, self._list), ("POST", self._path, self._create), ("GET", one, self._get),
-            ("PUT", one, self._replace), ("PATCH", one, self._patch), ("DELETE", one, self._delete),
-        )  # fmt: skip
+        one, (body, resource) = f"{self._path}/{{id}}", _BODIES[self._of.kind]
+        done = Answer(type=resource)
+        table: tuple[tuple[str, str, type[msgspec.Struct], Handler, Answer], ...] = (
+            ("GET", self._path, Listed, self._list, Answer(type=answers.Resources)),
+            ("POST", self._path, body, self._create, Answer(201, resource)),
+            ("GET", one, Shown, self._get, done),
+            ("PUT", one, body, self._replace, done),
+            ("PATCH", one, answers.Operations, self._patch, done),
+            ("DELETE", one, NoFields, self._delete, Answer(204, content="")),
+        )
         return [
-            Route(method, path, handler=_at(self._account_id, handler), render=scim) for method, path, handler in table
+            Route(method, path, fields, handler=_at(self._account_id, handler), render=scim, answers=(told,))
+            for method, path, fields, handler, told in table
         ]
 
     async def _list(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:

@@ -11,6 +11,7 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import Token
 from modelkeep.core.ops import principals
 from modelkeep.store.db import now_ms
+from modelkeep.wire.account import answers
 from modelkeep.wire.route import NoFields, Route
 
 OWN = "/api/2.0/token"
@@ -40,36 +41,51 @@ class Created(msgspec.Struct, frozen=True):
 
 
 def routes(workspace_id: int) -> list[Route]:
-    def managed(token: Token) -> dict[str, Any]:
-        return _own(token) | {
-            "created_by_id": token.creator_number, "created_by_username": token.created_by, "owner_id": token.owner_number,
-            "workspace_id": workspace_id,
+    def managed(token: Token) -> answers.ManagedToken:
+        return {
+            **_own(token), "created_by_id": token.creator_number, "created_by_username": token.created_by,
+            "owner_id": token.owner_number, "workspace_id": workspace_id,
             # A day is what Databricks promises here; modelkeep's own API tells the minute.
             "last_used_day": None if token.last_used_at is None else token.last_used_at // _DAY_MS * _DAY_MS,
         }  # fmt: skip
 
-    def made_for(made: principals.NewToken, _: Any) -> Any:
+    def made_for(made: principals.NewToken, _: Any) -> answers.NewManagedToken:
         return {"token_value": made.token, "token_info": managed(made.info)}
 
+    def one(found: Token, _: Any) -> answers.ManagedTokenInfo:
+        return {"token_info": managed(found)}
+
+    def every(found: list[Token], _: Any) -> answers.ManagedTokens:
+        return {"token_infos": [managed(token) for token in found]}
+
     return [
-        Route("POST", f"{OWN}/create", NewToken, _create, lambda made, _: {"token_value": made.token, "token_info": _own(made.info)}),
-        Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(),
-              lambda found, _: {"token_infos": [_own(token) for token in found if _valid(token)]}),
+        Route("POST", f"{OWN}/create", NewToken, _create, _made),
+        Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(), _list),
         Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
-        Route("GET", f"{MANAGED}/tokens", Created, lambda f: principals.ListAllTokens(f.created_by_id, f.created_by_username),
-              lambda found, _: {"token_infos": [managed(token) for token in found]}),
-        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id),
-              lambda found, _: {"token_info": managed(found)}),
+        Route("GET", f"{MANAGED}/tokens", Created, _list_all, every),
+        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), one),
         Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("POST", f"{MANAGED}/on-behalf-of/tokens", NewTokenFor, _create_for, made_for),
-    ]  # fmt: skip
+    ]
+
+
+def _made(made: principals.NewToken, _: Any) -> answers.NewOwnToken:
+    return {"token_value": made.token, "token_info": _own(made.info)}
+
+
+def _list(found: list[Token], _: Any) -> answers.OwnTokens:
+    return {"token_infos": [_own(token) for token in found if _valid(token)]}
+
+
+def _list_all(f: Created) -> principals.ListAllTokens:
+    return principals.ListAllTokens(f.created_by_id, f.created_by_username)
 
 
 def _valid(token: Token) -> bool:
     return token.revoked_at is None and (token.expires_at is None or token.expires_at > now_ms())
 
 
-def _own(token: Token) -> dict[str, Any]:
+def _own(token: Token) -> answers.OwnToken:
     return {
         "token_id": token.id, "comment": token.comment, "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at,

@@ -95,7 +95,6 @@ class GroupRef(TypedDict):
     type: str
 
 
-
 class Assignment(TypedDict):
     metastore_id: str
     workspace_id: int
