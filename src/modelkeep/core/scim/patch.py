@@ -76,15 +76,15 @@ def _places(of: ResourceType, change: Change) -> list[tuple[_Place, Any]]:
     if change.path:
         place = _place(of, change.path)
         return [(place, change.value)] if place else []
-    if not isinstance(change.value, dict):
+    given = change.value
+    if not isinstance(given, dict):
         raise Misfit("invalidValue", "An operation without a path has an object for its value.")
     found: list[tuple[_Place, Any]] = []
-    given: dict[str, Any] = cast("dict[str, Any]", change.value)
-    for key, value in given.items():
+    for key, value in cast("dict[str, Any]", given).items():
         if key.casefold() in ("schemas", "id", "meta"):
             continue  # of the resource as it was read; they stay what they are
-        if key.casefold() == of.urn.casefold() and isinstance(value, dict):
-            found += _places(of, Change(change.op, "", given[key]))
+        if key.casefold() == of.urn.casefold():
+            found += _places(of, Change(change.op, "", value))
         elif (place := _place(of, key)) is not None:
             found.append((place, value))
     return found
