@@ -165,6 +165,8 @@ class World:
         self.schema = self.model.rpartition(".")[0]
         self.catalog = self.schema.partition(".")[0]
         self.user, self.token = site.user()
+        self.robot = f"robot of {self.user}"
+        site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
@@ -220,7 +222,7 @@ class World:
             "changes": {"add_tags": [{"key": "team", "value": "x"}]},
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
-            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x",
+            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
