@@ -136,8 +136,8 @@ class Seeder:
         """As store.principals.insert: the principal, and its closure with the group of all users."""
         user = new_id()
         self._db.execute(
-            "INSERT INTO principals (id, kind, name, name_key, display_name, created_at, created_by) "
-            "VALUES (?, 'USER', ?, ?, ?, ?, ?)",
+            "INSERT INTO principals (id, number, kind, name, name_key, display_name, created_at, created_by) "
+            "VALUES (?, abs(random()), 'USER', ?, ?, ?, ?, ?)",
             (user, name, name, name, self._now, self._owner),
         )
         self._db.execute("INSERT INTO membership_closure (member_id, group_id) VALUES (?, ?)", (user, user))

@@ -29,7 +29,7 @@ from modelkeep.core.ops.principals import hash_token
 from modelkeep.core.privileges import Privilege
 from modelkeep.serve import Registry, opened
 from modelkeep.settings import Settings
-from modelkeep.store import files, grants, principals, securables
+from modelkeep.store import files, grants, principals, securables, tokens
 from modelkeep.store.bootstrap import ADMIN, deployment
 from modelkeep.store.db import Database, Tx, WriteTx, migrate, now_ms
 
@@ -159,7 +159,7 @@ class World:
             async with self.db.write() as tx:
                 holder = await _principal(tx, who, "USER")
                 self.tokens[who] = f"secret of {holder.id}"
-                await principals.insert_token(tx, holder.id, hash_token(self.tokens[who]), "", "test", now_ms(), None)
+                await tokens.insert(tx, holder.id, hash_token(self.tokens[who]), "", "test", now_ms(), None)
         async with self.db.read() as tx:
             found = await principals.actor_of_token(tx, hash_token(self.tokens[who]), now_ms(), "127.0.0.1")
         if isinstance(found, str):

@@ -25,6 +25,7 @@ from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import Limits, parse_full_name
 from modelkeep.core.operation import Services
 from modelkeep.core.ops import versions
+from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.observe.logs import flush, log
@@ -33,6 +34,7 @@ from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
+from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Registry(msgspec.Struct, frozen=True):
     facts: Deployment
     auditor: Auditor
     engine: Engine
+    uses: TokenUses
 
 
 def database(settings: Settings) -> Database:
@@ -138,7 +141,9 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             issuer=issuer(settings),
             shared=shared_folder(settings, facts),
         )
-        yield Registry(settings, db, blobs, facts, auditor, Engine(db, services, auditor, conceal=settings.conceal))
+        yield Registry(
+            settings, db, blobs, facts, auditor, Engine(db, services, auditor, conceal=settings.conceal), TokenUses()
+        )
     finally:
         await db.close()
 
@@ -160,7 +165,9 @@ def background(registry: Registry) -> Background:
     """What background work is done with."""
     settings, shared = registry.settings, registry.engine.services.shared
     pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
-    return Background(registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared)
+    return Background(
+        registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses
+    )
 
 
 async def run(settings: Settings) -> None:
@@ -186,6 +193,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
+    from modelkeep.wire.account import scim, tokens
     from modelkeep.wire.console import reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.files import proxied
@@ -196,6 +204,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer = Signer(bytes.fromhex(facts.signing_key))
+    door = Door(registry.db, registry.uses, settings.unknown_tokens_per_minute)
 
     checked = 0
 
@@ -211,7 +220,9 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
         routes = [
             *console.routes(settings.workspace_id, facts.account_id, ready),
-            *session.routes(registry.db, settings.address, "/ml/" if tracking else ""),
+            *scim.routes(engine, facts.account_id, settings.address),
+            *tokens.routes(int(settings.workspace_id)),
+            *session.routes(door, settings.address, "/ml/" if tracking else ""),
             *plain.routes(engine.services.home),
             *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
@@ -224,7 +235,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             )
             for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
         )
-        yield unity.Bilingual(engine, native, oss, settings.workspace_id, tracking)
+        yield unity.Bilingual(engine, door, native, oss, settings.workspace_id, tracking)
 
 
 @asynccontextmanager

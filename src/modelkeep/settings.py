@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a version may stay PENDING_REGISTRATION before it is failed and its files are freed."""
     url_minutes: float = 15
     """How long a vended URL lives."""
+    unknown_tokens_per_minute: int = 100
+    """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
     log_level: str = "info"
     log_json: bool = True
 

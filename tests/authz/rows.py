@@ -17,6 +17,7 @@ from modelkeep.core.ops import (
     finalize,
     functions,
     grants,
+    identities,
     lineage,
     metastores,
     models,
@@ -30,6 +31,8 @@ from modelkeep.core.ops import (
 )
 from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.privileges import ON_MODEL, Privilege
+from modelkeep.core.scim.patch import Change
+from modelkeep.core.scim.resources import Wanted
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
@@ -322,11 +325,23 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "list_members", principals.ListMembers("model owners")),
         Row(P, "add_member", principals.AddMember("model owners", "stranger")),
         Row(P, "remove_member", principals.RemoveMember("outer readers", "inner readers")),
-        Row(P, "who_am_i", principals.WhoAmI()),
+        Row(P, "list_identities", identities.ListIdentities("USER", 'userName eq "somebody"')),
+        Row(P, "list_identities by e-mail: finds another", identities.ListIdentities("USER", 'emails.value eq "some@body.io"'),
+            lambda found: "1" if found.items else "0"),
+        Row(P, "get_identity: sees an external id", identities.GetIdentity("USER", ids["somebody"]),
+            lambda found: "1" if found.external_id else "0"),
+        Row(P, "get_my_identity", identities.GetMyIdentity()),
+        Row(P, "create_identity", identities.CreateIdentity("GROUP", Wanted("new group"))),
+        Row(P, "replace_identity", identities.ReplaceIdentity("USER", ids["somebody"], Wanted("somebody new"))),
+        Row(P, "patch_identity", identities.PatchIdentity("USER", ids["somebody"], (Change("replace", "active", False),))),
+        Row(P, "delete_identity", identities.DeleteIdentity("USER", ids["somebody"])),
         Row(P, "create_token", principals.CreateToken()),
         Row(P, "create_token of another", principals.CreateToken(principal="somebody")),
         Row(P, "list_tokens", principals.ListTokens()),
         Row(P, "list_tokens of another", principals.ListTokens("somebody")),
+        Row(P, "list_all_tokens", principals.ListAllTokens()),
+        Row(P, "get_token of another", principals.GetToken(ids["token"])),
+        Row(P, "create_token_for a service principal", principals.CreateTokenFor("robot")),
         Row(P, "revoke_token of another", principals.RevokeToken(ids["token"])),
         Row(A, "find_audit", audit.FindAudit()),
         Row(A, "get_activity of model", audit.GetActivity(m)),
@@ -378,4 +393,9 @@ async def build(w: World) -> dict[str, str]:
         for group in who.groups:
             await w.as_("admin").do(principals.AddMember(group, who.user))
     token = await w.as_("admin").do(principals.CreateToken(principal="somebody"))
-    return {"token": token.info.id, "upload": upload}
+    await w.as_("admin").do(principals.CreatePrincipal("SERVICE_PRINCIPAL", "robot"))
+    number = (await w.rows("SELECT number FROM principals WHERE name = 'somebody'"))[0][0]
+    emails = [{"value": "some@body.io"}]
+    told = Change("add", "", {"externalId": "e-1", "emails": emails})
+    await w.as_("admin").do(identities.PatchIdentity("USER", str(number), (told,)))
+    return {"token": token.info.id, "upload": upload, "somebody": str(number)}

@@ -1,7 +1,9 @@
 """Native Unity Catalog REST through the clients that speak it: databricks-sdk, MLflow's native flag, MLflow's `uc:`."""
 
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, ResourceAlreadyExists
 from databricks.sdk.service.catalog import EntityTagAssignment, ModelVersionInfoStatus, PermissionsChange, Privilege
@@ -104,6 +106,37 @@ def test_model_versions_and_aliases(server: Server, catalog: str) -> None:
     assert [v.version for v in w.model_versions.list(name)] == [2, 1]
     with pytest.raises(NotFound):
         w.model_versions.get(name, 3)
+
+
+def test_users_groups_service_principals_and_tokens(server: Server, catalog: str) -> None:
+    succeeded(run_script(server, HERE / "native" / "account.py", catalog))
+
+
+def test_the_account_has_the_same_principals(server: Server, catalog: str) -> None:
+    from databricks.sdk import AccountClient
+
+    found = httpx.get(f"{server.host}/.well-known/databricks-config").json()
+    a = AccountClient(host=server.host, token=server.admin_token, account_id=found["account_id"], auth_type="pat")
+    made = server.sdk().users.create(user_name=f"both@{catalog}")
+    assert [user.id for user in a.users_v2.list(filter=f'userName eq "both@{catalog}"')] == [made.id]
+    a.users_v2.delete(made.id or "")
+    with pytest.raises(NotFound):
+        server.sdk().users.get(made.id or "")
+
+
+def test_a_token_tells_when_it_was_used_last(server: Server, catalog: str) -> None:
+    """Written by the background, a second or two later."""
+    w = server.sdk()
+    made = w.tokens.create(comment=catalog)
+    assert made.token_info and made.token_value
+    id = made.token_info.token_id or ""
+    assert w.token_management.get(id).token_info.last_used_day is None  # pyright: ignore[reportOptionalMemberAccess]
+    server.sdk(made.token_value).current_user.me()
+    deadline = time.monotonic() + 10
+    while (used := w.token_management.get(id).token_info.last_used_day) is None:  # pyright: ignore[reportOptionalMemberAccess]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert abs(used / 1000 - time.time()) < 2 * 86_400
 
 
 def test_entity_tag_assignments(server: Server, catalog: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from world import World, name
 
 from modelkeep.core.errors import BadName, InvalidArgument, NotFound, PermissionDenied
-from modelkeep.core.ops import catalogs, grants, models, principals
+from modelkeep.core.ops import catalogs, grants, identities, models, principals
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -17,8 +17,8 @@ async def test_a_first_start_has_main_default_and_an_admin(lite: World) -> None:
     assert [s.full_name for s in (await lite.as_("admin").do(catalogs.ListSchemas(name("main")))).items] == [
         "main.default"
     ]
-    me = await lite.as_("admin").do(principals.WhoAmI())
-    assert (me.principal.name, me.groups) == ("admin", ("account users", "admins"))
+    me = await lite.as_("admin").do(identities.GetMyIdentity())
+    assert (me.principal.name, [g.name for g in me.groups]) == ("admin", ["account users", "admins"])
     assert (await lite.as_("admin").do(catalogs.GetMetastore())).owner == "admins"
 
 

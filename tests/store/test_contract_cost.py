@@ -9,10 +9,11 @@ from world import Counting, World, engine_on, name
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.ops import audit, catalogs, credentials, grants, models, search, versions
+from modelkeep.core.uses import TokenUses
 from modelkeep.store import jobs
 from modelkeep.store.db import now_ms
 from modelkeep.wire.http import Request
-from modelkeep.wire.identity import authenticate
+from modelkeep.wire.identity import Door
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -34,7 +35,7 @@ async def _by_alias(w: World, counting: Counting) -> list[str]:
     who = await w.actor("reader")
     engine = engine_on(w, counting)  # type: ignore[arg-type]
     counting.sent.clear()
-    actor = await authenticate(counting, _request(w.tokens["reader"]))  # type: ignore[arg-type]
+    actor = await Door(counting, TokenUses(), 100).authenticate(_request(w.tokens["reader"]))  # type: ignore[arg-type]
     assert actor.id == who.id
     found = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))
     assert found.version == 1
@@ -75,7 +76,8 @@ async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, state
 _STAMPS = "created_at, created_by, updated_at, updated_by"
 _SECURABLE = f"securables (id, kind, space, parent_id, catalog_id, schema_id, name, name_key, owner_id, {_STAMPS})"
 _ROWS = (
-    ("principals (id, kind, name, name_key, created_at, created_by)", 2000, "'user' || $i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
+    ("principals (id, number, kind, name, name_key, created_at, created_by)", 2000,
+     "'user' || $i, i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
     ("membership_closure (member_id, group_id)", 2000, "'user' || $i, 'user' || $i"),
     ("tokens (id, hash, principal_id, created_at, created_by)", 2000, "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''"),
     (_SECURABLE, 20, "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''"),

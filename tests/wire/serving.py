@@ -129,9 +129,14 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
     """Asserts an error of the contract: this status and code, and one clear sentence, which is returned."""
     assert (answer.status_code, answer.headers.get("content-type")) == (status, "application/json"), answer.text
     body = answer.json()
-    assert set(body) - {"details"} == {"error_code", "message"}, body
-    assert body["error_code"] == code, body
-    message = body["message"]
+    if "schemas" in body:  # SCIM's own shape has no such word
+        assert set(body) - {"scimType"} == {"schemas", "status", "detail"}, body
+        assert body["status"] == str(status)
+        message = body["detail"]
+    else:
+        assert set(body) - {"details"} == {"error_code", "message"}, body
+        assert body["error_code"] == code, body
+        message = body["message"]
     assert isinstance(message, str)
     assert re.fullmatch(r"[\s\S]{8,3000}[.`)]", message), message
     assert not re.search(r"Traceback|sqlite|\.py\b|<class|object at 0x", message), message
@@ -160,6 +165,8 @@ class World:
         self.schema = self.model.rpartition(".")[0]
         self.catalog = self.schema.partition(".")[0]
         self.user, self.token = site.user()
+        self.robot = f"robot of {self.user}"
+        site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
@@ -215,7 +222,7 @@ class World:
             "changes": {"add_tags": [{"key": "team", "value": "x"}]},
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
-            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x",
+            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
@@ -243,7 +250,11 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     """A server over `folder`, without the workspace; stopped at the end."""
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
-    known: dict[str, Any] = {"data_dir": str(folder / "data"), "shared_folder": str(shared)}
+    known: dict[str, Any] = {
+        "data_dir": str(folder / "data"),
+        "shared_folder": str(shared),
+        "unknown_tokens_per_minute": 0,
+    }
     chosen = msgspec.structs.replace(
         Settings(), port=free_port(), workspace=False, log_level="critical", **(known | settings)
     )

@@ -15,6 +15,7 @@ from modelkeep.core.model import Status
 from modelkeep.core.names import FullName
 from modelkeep.store import securables, versions
 from modelkeep.store.db import now_ms
+from modelkeep.wire.account.errors import scim
 from modelkeep.wire.errors import RETRIED_WORDS, databricks, harmless, plain
 from modelkeep.wire.files.routes import render as files
 from modelkeep.wire.unity.errors import oss
@@ -24,7 +25,7 @@ __all__ = ["site"]
 
 def test_every_route_speaks_a_dialect_whose_errors_are_checked(site: Site) -> None:
     """test_real_sdk.py holds these against the clients' own lists of codes."""
-    assert {route.render for _, route in site.dialects} <= {None, databricks, oss, files, plain}
+    assert {route.render for _, route in site.dialects} <= {None, databricks, oss, files, plain, scim}
 
 
 def test_our_own_words_are_none_that_the_sdk_repeats() -> None:

@@ -15,7 +15,8 @@ from modelkeep.wire.route import Route
 __all__ = ["site"]
 
 TYPED = (
-    FACE_B, V1, "/api/2.0/fs", "/openapi.json", "/docs", "/login", "/health", "/metrics", "/.well-known",
+    FACE_B, V1, "/api/2.0/fs", "/api/2.0/preview/scim", "/api/2.0/accounts", "/api/2.0/token",
+    "/openapi.json", "/docs", "/login", "/health", "/metrics", "/.well-known",
     *(f"{UC}/{noun}" for noun in ("catalogs", "schemas", "models", "permissions", "effective-permissions",
       "metastore_summary", "temporary-model-version-credentials", "securable-tags", "subentity-tags", "entity-tag-assignments")),
 )  # fmt: skip

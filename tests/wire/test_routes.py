@@ -8,6 +8,8 @@ import pytest
 from wire.serving import FACE_B, UC, V1, Site, World, filled, refused, running_site, site
 
 from modelkeep.store import principals
+from modelkeep.wire.account.scim import ACCOUNT as SCIM_ACCOUNT
+from modelkeep.wire.account.scim import WORKSPACE as SCIM
 from modelkeep.wire.models import PLAIN_PREFIXES
 from modelkeep.wire.plain.routes import NAMESPACE
 from modelkeep.wire.route import Route
@@ -31,6 +33,9 @@ ANYONE = {
     f"GET {V1}/lineage", f"GET {V1}/tokens", f"POST {V1}/tokens",
     f"GET {V1}/users", f"GET {V1}/groups", f"GET {V1}/service-principals", f"GET {NAMESPACE}",
     *(f"GET {prefix}/{search}" for prefix in PLAIN_PREFIXES for search in ("registered-models/search", "model-versions/search")),
+    *(f"GET {base}/{path}" for base in (SCIM, SCIM_ACCOUNT) for path in
+      ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")),
+    "GET /api/2.0/token/list", "POST /api/2.0/token/create",
 }  # fmt: skip
 
 
@@ -118,6 +123,7 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
             # What the fields name is not there, there already, or without files: another refusal, and none of access.
             known = (
                 "{token_id}",
+                "token/delete",
                 "{tag_key}",
                 "temporary-",
                 "/groups/",

@@ -14,7 +14,7 @@ import uvicorn
 from modelkeep.core.ops.principals import hash_token
 from modelkeep.serve import Registry, application, opened
 from modelkeep.settings import Settings
-from modelkeep.store import principals
+from modelkeep.store import principals, tokens
 from modelkeep.workspace.desk import Desk
 
 WORKSPACE_ID = "1234567890"
@@ -46,7 +46,7 @@ class Site:
                 user = await principals.insert(tx, "USER", name, "test", 1, account_admin=name.startswith("admin"))
                 if name.startswith("carol"):
                     await principals.add_member(tx, team, user)
-                await principals.insert_token(tx, user.id, hash_token(token), "", "test", 1, None)
+                await tokens.insert(tx, user.id, hash_token(token), "", "test", 1, None)
 
     @property
     def desk(self) -> Desk:

@@ -3,7 +3,7 @@
 from modelkeep.core.ops.principals import hash_token
 from modelkeep.serve import opened
 from modelkeep.settings import Settings
-from modelkeep.store import audit, principals
+from modelkeep.store import audit, tokens
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import new_id, now_ms
 
@@ -17,7 +17,7 @@ async def admin_token(settings: Settings, lifetime_ms: int) -> str:
 
     async with opened(settings) as registry, registry.db.write() as tx:
         at, secret = now_ms(), TOKEN_PREFIX + secrets.token_urlsafe(32)
-        id = await principals.insert_token(
+        id = await tokens.insert(
             tx, registry.facts.admin_id, hash_token(secret), "modelkeep env", "modelkeep env", at, at + lifetime_ms
         )
         event = AuditEvent(

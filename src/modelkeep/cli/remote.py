@@ -211,7 +211,7 @@ def _members(group: typer.Typer) -> None:
 
 
 def _tokens(group: typer.Typer) -> None:
-    columns = ("token_id", "principal", "comment", "expiry_time", "revoked")
+    columns = ("token_id", "principal", "comment", "created_by", "last_used_time", "expiry_time", "revoked")
 
     @group.command()
     def create(

@@ -156,6 +156,35 @@ class Principal(msgspec.Struct, frozen=True):
     created_at: int
 
 
+class Email(msgspec.Struct, frozen=True, omit_defaults=True):
+    value: str
+    type: str = ""
+    primary: bool | None = None
+
+
+class Related(msgspec.Struct, frozen=True):
+    """A member of a group, or a group that somebody is in."""
+
+    number: int
+    kind: str
+    name: str
+    direct: bool = True
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A principal with what identity providers keep of it. `number` is the id that they know it by."""
+
+    principal: Principal
+    number: int
+    external_id: str
+    given_name: str
+    family_name: str
+    emails: tuple[Email, ...]
+    updated_at: int
+    groups: tuple[Related, ...] = ()
+    members: tuple[Related, ...] = ()
+
+
 class Token(msgspec.Struct, frozen=True):
     """A personal access token, without its secret."""
 
@@ -165,6 +194,12 @@ class Token(msgspec.Struct, frozen=True):
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+    created_by: str
+    """The creator's name of today, or of then where he is gone."""
+    last_used_at: int | None
+    """Exact to a minute."""
+    owner_number: int
+    creator_number: int | None
 
 
 class ArtifactFile(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from modelkeep.core.errors import Conflict, InvalidArgument
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import finalize
 from modelkeep.core.ops.versions import requires_signature
+from modelkeep.core.uses import TokenUses
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
@@ -35,6 +36,7 @@ class Background(msgspec.Struct, frozen=True):
     staging_ms: int = 3_600_000
     """How long after it was last asked for a staging set is kept, where its version is no longer PENDING."""
     shared: SharedFolder | None = None
+    uses: TokenUses = msgspec.field(default_factory=TokenUses)
 
 
 async def purge(at: Background, set_id: str) -> None:

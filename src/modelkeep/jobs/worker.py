@@ -33,6 +33,7 @@ class Worker:
         """Finish what runs, write what is buffered."""
         self._stop.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._at.uses.flush(self._at.db)
         await self._at.auditor.flush(minute_over=True)
 
     async def _loop(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -49,6 +50,7 @@ class Worker:
                 continue
 
     async def _flush(self) -> None:
+        await self._at.uses.flush(self._at.db)
         await self._at.auditor.flush()
         metrics.audit_dropped.set(self._at.auditor.dropped)
 

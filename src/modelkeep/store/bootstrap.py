@@ -12,6 +12,7 @@ from modelkeep.store import principals, securables
 from modelkeep.store.db import Database, UniqueViolation, WriteTx, new_id, now_ms
 
 ADMINS = "admins"
+"""The built-in group whose members are account admins."""
 ADMIN = "admin"
 SYSTEM = Actor("", "modelkeep", "SERVICE_PRINCIPAL")
 """Who acts when nobody asked: first start, jobs."""

@@ -1,15 +1,18 @@
 """Users, groups, service principals, their memberships (with the closure that decisions read) and their tokens."""
 
+import secrets
 from typing import Any
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists, InvalidArgument
-from modelkeep.core.model import Principal, Token
+from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 
 ACCOUNT_USERS = "account users"
 """The built-in group that every user and service principal belongs to."""
+
+UNKNOWN_TOKEN = "The access token is not known here."
 
 _COLUMNS = "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at"
 
@@ -33,7 +36,7 @@ async def actor_of_token(tx: Tx, token_hash: str, now: int, source: str) -> Acto
     """The token's bearer, or the sentence that says why it is refused: one indexed read a request."""
     row = await tx.one(_BY_TOKEN, hash=token_hash)
     if row is None:
-        return "The access token is not known here."
+        return UNKNOWN_TOKEN
     if row[6] is not None:
         return "The access token was revoked."
     if row[5] is not None and row[5] <= now:
@@ -49,11 +52,6 @@ async def actor_of_id(tx: Tx, principal_id: str, source: str, token_id: str = ""
         f"SELECT p.id, p.name, p.kind, {_ADMIN} FROM principals p WHERE p.id = :id AND p.active = 1", id=principal_id
     )
     return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source) if row else None
-
-
-async def token_lives(tx: Tx, token_id: str, now: int) -> bool:
-    row = await tx.one("SELECT expires_at, revoked_at FROM tokens WHERE id = :id", id=token_id)
-    return row is not None and row[1] is None and (row[0] is None or row[0] > now)
 
 
 async def by_name(tx: Tx, name: str) -> Principal | None:
@@ -73,10 +71,10 @@ async def insert(
     principal = Principal(new_id(), kind, name, display_name or name, True, account_admin, at)
     try:
         await tx.run(
-            "INSERT INTO principals (id, kind, name, name_key, display_name, account_admin, created_at, created_by) "
-            "VALUES (:id, :kind, :name, :key, :display, :admin, :at, :by)",
-            id=principal.id, kind=kind, name=name, key=fold_principal(name), display=principal.display_name,
-            admin=int(account_admin), at=at, by=by,
+            "INSERT INTO principals (id, number, kind, name, name_key, display_name, account_admin, created_at, created_by, updated_at) "
+            "VALUES (:id, :number, :kind, :name, :key, :display, :admin, :at, :by, :at)",
+            id=principal.id, number=10**15 + secrets.randbelow(8 * 10**15), kind=kind, name=name, key=fold_principal(name),
+            display=principal.display_name, admin=int(account_admin), at=at, by=by,
         )  # fmt: skip
     except UniqueViolation as error:
         raise AlreadyExists(f"A principal named '{name}' already exists.") from error
@@ -185,40 +183,3 @@ async def delete(tx: WriteTx, principal: Principal) -> None:
     await tx.run("DELETE FROM principals WHERE id = :id", id=principal.id)
     for (member_id,) in below:
         await _rebuild(tx, member_id)
-
-
-# --- tokens ----------------------------------------------------------------------------------------------------------
-
-
-async def insert_token(
-    tx: WriteTx, principal_id: str, token_hash: str, comment: str, by: str, at: int, expires_at: int | None
-) -> str:
-    """The token's id; only the hash of its secret is stored."""
-    token_id = new_id()
-    await tx.run(
-        "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, expires_at) "
-        "VALUES (:id, :hash, :principal, :comment, :at, :by, :expires)",
-        id=token_id, hash=token_hash, principal=principal_id, comment=comment, at=at, by=by, expires=expires_at,
-    )  # fmt: skip
-    return token_id
-
-
-_TOKEN = "t.id, p.name, t.comment, t.created_at, t.expires_at, t.revoked_at FROM tokens t JOIN principals p ON p.id = t.principal_id"
-
-
-async def tokens_of(tx: Tx, principal_id: str) -> list[Token]:
-    """Newest first."""
-    rows = await tx.all(
-        f"SELECT {_TOKEN} WHERE t.principal_id = :id ORDER BY t.created_at DESC, t.id DESC", id=principal_id
-    )
-    return [Token(*row) for row in rows]
-
-
-async def token(tx: Tx, token_id: str) -> tuple[Token, str] | None:
-    """The token and its principal's id."""
-    row = await tx.one(f"SELECT t.principal_id, {_TOKEN} WHERE t.id = :id", id=token_id)
-    return (Token(*row[1:]), row[0]) if row else None
-
-
-async def revoke(tx: WriteTx, token_id: str, at: int) -> None:
-    await tx.run("UPDATE tokens SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL", id=token_id, at=at)

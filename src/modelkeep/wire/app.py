@@ -16,7 +16,7 @@ from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
-from modelkeep.wire.identity import authenticate
+from modelkeep.wire.identity import Door
 from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
 
 NOBODY = Actor("", "", "")
@@ -36,10 +36,11 @@ class App:
     """Routes of all faces over one engine."""
 
     def __init__(
-        self, engine: Engine, routes: Sequence[Route], workspace_id: str, tracking: Tracking | None = None
+        self, engine: Engine, door: Door, routes: Sequence[Route], workspace_id: str, tracking: Tracking | None = None
     ) -> None:
         """`tracking` is asked for what no route names; it answers None to what is not its own."""
         self._engine = engine
+        self._door = door
         self._tracking = tracking
         self.router = Router(routes)
         self._readings: dict[tuple[str, str, bytes], tuple[Any, Asked]] = {}
@@ -59,7 +60,7 @@ class App:
                 route, path = found
                 name, render = route.path, route.render or databricks
                 if not route.public:
-                    actor = await authenticate(self._engine.db, request)
+                    actor = await self._door.authenticate(request)
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
@@ -83,7 +84,7 @@ class App:
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
         if self._tracking is not None and request.path.startswith(_TRACKED):
-            actor = await authenticate(self._engine.db, request)
+            actor = await self._door.authenticate(request)
             response = await self._tracking.handle(request, actor)
             if response is not None:
                 return actor, response

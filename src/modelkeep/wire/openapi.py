@@ -28,6 +28,10 @@ FACES = (
     ("/ajax-api/2.0/mlflow-artifacts", "ajax_artifacts", "MLflow", ""),
     ("/api/2.0/mlflow", "mlflow", "MLflow", "MLflow's plain REST."),
     ("/ajax-api", "ajax", "MLflow", ""),
+    ("/api/2.0/preview/scim/v2", "scim", "Account", "Users, groups and service principals over SCIM 2.0, and access tokens."),
+    ("/api/2.0/accounts/{account_id}/scim/v2", "account_scim", "Account", ""),
+    ("/api/2.0/token", "token", "Account", ""),
+    ("/api/2.0/token-management", "token_management", "Account", ""),
     ("", "server", "Server", "Discovery, sign-in, health, metrics and this description."),
 )  # fmt: skip
 
@@ -105,16 +109,17 @@ class Shapes:
         """A face's refusals by name, which ends with the status: what its renderer makes of every error that there is."""
         if render in self._errors:
             return self._errors[render]
+        word = "scimType" if "scimType" in get_type_hints(_error_type(render)) else "error_code"
         codes: dict[int, set[str]] = {}
         for kind in _subclasses(RegistryError):
             for securable in ("", *Kind):
                 status, body = render(kind("", kind=securable))
-                codes.setdefault(status, set()).add(body["error_code"])
+                codes.setdefault(status, set()).update({body[word]} if word in body else ())
         shape = self.of(_error_type(render))
         self._errors[render] = {
             f"{_dialect(render)}-{status}": {
                 "description": _ERROR_WORDS[status],
-                "content": _json({"allOf": [shape, {"properties": {"error_code": {"enum": sorted(codes[status])}}}]}),
+                "content": _json({"allOf": [shape, _one_of(word, codes[status])]}),
             }
             for status in sorted(codes)
         }
@@ -147,6 +152,11 @@ def _error_type(render: Renderer) -> Any:
 def _dialect(render: Renderer) -> str:
     """The package of the face, or `databricks` for the words that several share."""
     return render.__module__.removeprefix("modelkeep.wire.").partition(".")[0].replace("errors", "databricks")
+
+
+def _one_of(word: str, codes: set[str]) -> Json:
+    """SCIM has no word for most refusals."""
+    return {"properties": {word: {"enum": sorted(codes)}}} if codes else {}
 
 
 def _subclasses(kind: type[RegistryError]) -> Iterator[type[RegistryError]]:

@@ -76,7 +76,7 @@ def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: b
     if query_string:
         _merge(values, _query(query_string, known, _lists(route.fields)), known)
     if body:
-        sent = _json_object(body, content_type)
+        sent = json_object(body, content_type)
         _merge(values, sent, known)
         _check_inside(sent, route.fields)
     try:
@@ -181,7 +181,8 @@ def _query(query_string: bytes, known: dict[str, str], lists: frozenset[str]) ->
     return values
 
 
-def _json_object(body: bytes, content_type: str) -> dict[str, Any]:
+def json_object(body: bytes, content_type: str) -> dict[str, Any]:
+    """The body of a JSON route. Raises InvalidArgument."""
     # A browser can post these across sites without asking first, so no JSON route takes them.
     if content_type.partition(";")[0].strip().lower() in _FORM_TYPES:
         raise InvalidArgument("Send the body as JSON, with `Content-Type: application/json`.")

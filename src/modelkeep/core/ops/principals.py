@@ -5,11 +5,12 @@ import secrets
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
 from modelkeep.core.model import Principal, Token
-from modelkeep.core.names import check_principal_name
+from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.operation import Ctx
-from modelkeep.store import principals
+from modelkeep.store import principals, tokens
+from modelkeep.store.bootstrap import ADMINS
 
 KINDS = ("USER", "GROUP", "SERVICE_PRINCIPAL")
 TOKEN_PREFIX = "mk_"
@@ -80,13 +81,23 @@ class NewToken(msgspec.Struct, frozen=True):
     info: Token
 
 
-class WhoAmI(msgspec.Struct, frozen=True):
-    pass
+class ListAllTokens(msgspec.Struct, frozen=True):
+    """Everybody's that are not revoked, for account admins; of one creator where one is named."""
+
+    creator: int | None = None
+    creator_name: str = ""
 
 
-class Me(msgspec.Struct, frozen=True):
-    principal: Principal
-    groups: tuple[str, ...]
+class GetToken(msgspec.Struct, frozen=True):
+    id: str
+
+
+class CreateTokenFor(msgspec.Struct, frozen=True):
+    """On behalf of a service principal, by its application id."""
+
+    application_id: str
+    comment: str = ""
+    lifetime_ms: int | None = None
 
 
 def hash_token(secret: str) -> str:
@@ -120,13 +131,16 @@ async def list_principals(ctx: Ctx, req: ListPrincipals) -> list[Principal]:
 
 async def delete_principal(ctx: Ctx, req: DeletePrincipal) -> None:
     found = await named(ctx, req.principal)
-    _keep_built_in(ctx, found)
+    keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)
     await principals.delete(ctx.tx, found)
-    await _keep_an_admin(ctx)
+    await keep_an_admin(ctx)
 
 
-def _keep_built_in(ctx: Ctx, found: Principal) -> None:
+def keep_built_in(ctx: Ctx, found: Principal) -> None:
+    """Raises InvalidArgument for what nobody may delete or deactivate, the caller himself included."""
+    if found.name == ADMINS and found.kind == "GROUP":
+        raise InvalidArgument(f"The group '{ADMINS}' is built in: its members are the account admins.")
     if found.name == principals.ACCOUNT_USERS:
         raise InvalidArgument(
             f"The group '{principals.ACCOUNT_USERS}' is built in: it holds everyone and cannot be changed."
@@ -137,7 +151,7 @@ def _keep_built_in(ctx: Ctx, found: Principal) -> None:
 
 async def set_active(ctx: Ctx, req: SetActive) -> Principal:
     found = await named(ctx, req.principal)
-    _keep_built_in(ctx, found)
+    keep_built_in(ctx, found)
     if found.kind == "GROUP":
         raise InvalidArgument(
             "A group cannot be deactivated: that would take nothing from its members. Remove them from it."
@@ -170,16 +184,13 @@ async def remove_member(ctx: Ctx, req: RemoveMember) -> None:
     ctx.touch(group.kind, group.id, group.name)
     ctx.touch(member.kind, member.id, member.name)
     await principals.remove_member(ctx.tx, group, member)
-    await _keep_an_admin(ctx)
+    await keep_an_admin(ctx)
 
 
-async def _keep_an_admin(ctx: Ctx) -> None:
+async def keep_an_admin(ctx: Ctx) -> None:
+    """Raises InvalidArgument where a change has left none."""
     if not await principals.any_account_admin(ctx.tx):
         raise InvalidArgument("Nobody would be an account admin any more. Make someone else one first.")
-
-
-async def who_am_i(ctx: Ctx, req: WhoAmI) -> Me:
-    return Me(await named(ctx, ctx.actor.name), tuple(await principals.groups_of(ctx.tx, ctx.actor.id)))
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -189,38 +200,57 @@ async def create_token(ctx: Ctx, req: CreateToken) -> NewToken:
     holder = await named(ctx, _self_or_admin(ctx, req.principal))
     if holder.kind == "GROUP":
         raise InvalidArgument("A group has no tokens; make one for a user or a service principal.")
-    if req.lifetime_ms is not None and not 0 < req.lifetime_ms <= MAX_TOKEN_MS:
-        raise InvalidArgument(f"A token lives from 1 to {MAX_TOKEN_MS // 1000} seconds.")
-    made = await mint(ctx, holder, req.comment, req.lifetime_ms)
-    ctx.touch("TOKEN", made.info.id, req.comment)
-    ctx.touch(holder.kind, holder.id, holder.name)
-    return made
+    return await mint(ctx, holder, req.comment, req.lifetime_ms)
 
 
 async def mint(ctx: Ctx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
+    """A new token. Raises InvalidArgument."""
+    if lifetime_ms is not None and not 0 < lifetime_ms <= MAX_TOKEN_MS:
+        raise InvalidArgument(f"A token lives from 1 to {MAX_TOKEN_MS // 1000} seconds.")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires = None if lifetime_ms is None else ctx.now + lifetime_ms
-    id = await principals.insert_token(
-        ctx.tx, holder.id, hash_token(secret), comment[:255], ctx.actor.name, ctx.now, expires
+    id = await tokens.insert(
+        ctx.tx, holder.id, hash_token(secret), comment[:255], ctx.actor.name, ctx.now, expires, ctx.actor.id
     )
-    return NewToken(secret, Token(id, holder.name, comment[:255], ctx.now, expires, None))
+    made = await tokens.by_id(ctx.tx, id)
+    assert made is not None
+    ctx.touch("TOKEN", id, comment[:255])
+    ctx.touch(holder.kind, holder.id, holder.name)
+    return NewToken(secret, made[0])
+
+
+async def create_token_for(ctx: Ctx, req: CreateTokenFor) -> NewToken:
+    holder = await named(ctx, req.application_id, "SERVICE_PRINCIPAL")
+    return await mint(ctx, holder, req.comment, req.lifetime_ms)
 
 
 def _self_or_admin(ctx: Ctx, principal: str) -> str:
-    from modelkeep.core.errors import PermissionDenied
-
     if principal and principal != ctx.actor.name and not ctx.actor.account_admin:
         raise PermissionDenied("Only account admins may handle the tokens of others.")
     return principal or ctx.actor.name
 
 
 async def list_tokens(ctx: Ctx, req: ListTokens) -> list[Token]:
-    return await principals.tokens_of(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id)
+    return await tokens.of_principal(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id)
+
+
+async def list_all_tokens(ctx: Ctx, req: ListAllTokens) -> list[Token]:
+    return await tokens.unrevoked(ctx.tx, req.creator, fold_principal(req.creator_name))
+
+
+async def get_token(ctx: Ctx, req: GetToken) -> Token:
+    return (await _own(ctx, req.id))[0]
 
 
 async def revoke_token(ctx: Ctx, req: RevokeToken) -> None:
-    found = await principals.token(ctx.tx, req.id)
+    found, _ = await _own(ctx, req.id)
+    ctx.touch("TOKEN", req.id, found.principal)
+    await tokens.revoke(ctx.tx, req.id, ctx.now)
+
+
+async def _own(ctx: Ctx, id: str) -> tuple[Token, str]:
+    """One's own token, or anybody's to an account admin: others are not told that it exists. Raises NotFound."""
+    found = await tokens.by_id(ctx.tx, id)
     if found is None or (found[1] != ctx.actor.id and not ctx.actor.account_admin):
-        raise NotFound(f"Token '{req.id[:100]}' does not exist.", kind="TOKEN")
-    ctx.touch("TOKEN", req.id, found[0].principal)
-    await principals.revoke(ctx.tx, req.id, ctx.now)
+        raise NotFound(f"Token '{id[:100]}' does not exist.", kind="TOKEN")
+    return found

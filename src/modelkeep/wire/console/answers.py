@@ -16,6 +16,8 @@ class TokenInfo(TypedDict):
     creation_time: int
     expiry_time: int
     revoked: bool
+    created_by: str
+    last_used_time: int | None
 
 
 class NewToken(TypedDict):
@@ -91,16 +93,6 @@ class Email(TypedDict):
 class GroupRef(TypedDict):
     display: str
     type: str
-
-
-class ScimUser(TypedDict):
-    schemas: list[str]
-    id: str
-    userName: str
-    displayName: str
-    active: bool
-    emails: list[Email]
-    groups: list[GroupRef]
 
 
 class Assignment(TypedDict):

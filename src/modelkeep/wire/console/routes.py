@@ -134,6 +134,7 @@ def _token_info(token: Token) -> answers.TokenInfo:
     return {
         "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
+        "created_by": token.created_by, "last_used_time": token.last_used_at,
     }  # fmt: skip
 
 
@@ -158,16 +159,6 @@ def _event(event: AuditEvent) -> answers.AuditRecord:
     told["request"] = msgspec.json.decode(event.request)
     told["changes"] = msgspec.json.decode(event.changes)
     return told
-
-
-def _me(me: principals.Me, _: Any) -> answers.ScimUser:
-    """SCIM, as `mlflow.login()` and databricks-sdk read it."""
-    p = me.principal
-    return {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": p.id, "userName": p.name, "displayName": p.display_name,
-        "active": p.active, "emails": [{"type": "work", "value": p.name, "primary": True}] if "@" in p.name else [],
-        "groups": [{"display": group, "type": "direct"} for group in me.groups],
-    }  # fmt: skip
 
 
 def _new_token(made: principals.NewToken, _: Any) -> answers.NewToken:
@@ -256,7 +247,6 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("HEAD", "/health", handler=health, public=True, answers=healthy),
         Route("GET", "/metrics", handler=expose, answers=(Answer(content="text/plain"),)),
         Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: catalogs.GetMetastore(), assignment),
-        Route("GET", "/api/2.0/preview/scim/v2/Me", NoFields, lambda _: principals.WhoAmI(), _me),
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),

@@ -8,11 +8,8 @@ from urllib.parse import parse_qs
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, Unauthenticated
-from modelkeep.core.ops.principals import hash_token
-from modelkeep.store import principals
-from modelkeep.store.db import Database, now_ms
 from modelkeep.wire.http import Request, Response
-from modelkeep.wire.identity import COOKIE, check_origin
+from modelkeep.wire.identity import COOKIE, Door, TooManyFailures, check_origin
 from modelkeep.wire.route import Answer, Route
 
 _MAX_AGE_S = 12 * 3600
@@ -83,7 +80,7 @@ def _cookie(value: str, max_age: int, secure: bool) -> tuple[bytes, bytes]:
     return b"set-cookie", f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{flags}".encode()
 
 
-def routes(db: Database, address: str, home: str) -> list[Route]:
+def routes(door: Door, address: str, home: str) -> list[Route]:
     """`home` is the path that a signed-in browser starts at."""
     secure = address.startswith("https://")
 
@@ -103,12 +100,9 @@ def routes(db: Database, address: str, home: str) -> list[Route]:
         try:
             if not token.isascii() or not token.isprintable() or ";" in token:
                 raise Unauthenticated("The access token is not known here.")
-            async with db.read() as tx:
-                found = await principals.actor_of_token(tx, hash_token(token), now_ms(), request.source)
-            if isinstance(found, str):
-                raise Unauthenticated(found)
+            await door.actor(token, request.source)
         except Unauthenticated as error:
-            return _page(next, error.message, 401)
+            return _page(next, error.message, 429 if isinstance(error, TooManyFailures) else 401)
         return Response(303, b"", [(b"location", next.encode()), _cookie(token, _MAX_AGE_S, secure)])
 
     async def sign_out(request: Request, actor: Actor, path: dict[str, str]) -> Response:

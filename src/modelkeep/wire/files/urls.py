@@ -8,7 +8,7 @@ from modelkeep.core.errors import PermissionDenied
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import FullName
 from modelkeep.core.ops.files import FileRequest
-from modelkeep.store import principals
+from modelkeep.store import principals, tokens
 from modelkeep.store.db import Database, now_ms
 
 OBJECTS = "/api/modelkeep/v1/objects"
@@ -57,7 +57,7 @@ class Urls:
             raise PermissionDenied(f"This URL is for {url.method} only. Ask for one for {method}.")
         async with self._db.read() as tx:
             actor = await principals.actor_of_id(tx, url.principal_id, source, url.token_id)
-            lives = not url.token_id or await principals.token_lives(tx, url.token_id, now_ms())
+            lives = not url.token_id or await tokens.lives(tx, url.token_id, now_ms())
         if actor is None or not lives:
             raise PermissionDenied("Whoever this URL was made for is signed out by now. Ask for a new one.")
         return url, actor

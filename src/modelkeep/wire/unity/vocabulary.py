@@ -11,6 +11,7 @@ from modelkeep.core.privileges import parse_privilege
 from modelkeep.wire.app import App, Tracking
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import Receive, Scope, Send
+from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
 from modelkeep.wire.route import Renderer, Route
 from modelkeep.wire.unity import functions, metastores, models, tables, tags, versions, volumes
@@ -112,12 +113,12 @@ class Bilingual(App):
     """An application whose other vocabulary has routes of its own; the User-Agent chooses."""
 
     def __init__(
-        self, engine: Engine, routes: Sequence[Route], other: Sequence[Route], workspace_id: str,
+        self, engine: Engine, door: Door, routes: Sequence[Route], other: Sequence[Route], workspace_id: str,
         tracking: Tracking | None = None,
     ) -> None:  # fmt: skip
         """`other`: all routes as clients of open-source Unity Catalog are answered."""
-        super().__init__(engine, routes, workspace_id, tracking)
-        self.other = App(engine, other, workspace_id, tracking)
+        super().__init__(engine, door, routes, workspace_id, tracking)
+        self.other = App(engine, door, other, workspace_id, tracking)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and speaks_oss(dict(scope["headers"]).get(b"user-agent", b"")):

@@ -1,0 +1,238 @@
+"""Users, groups and service principals as identity providers handle them: by number, listed by filter, changed as a whole."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.model import Identity, Principal
+from modelkeep.core.names import check_principal_name, fold_principal
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
+from modelkeep.core.scim.filters import Condition, equal_to, matches, mentions, parse_filter, values
+from modelkeep.core.scim.patch import Change, apply
+from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
+from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, find_path, fold
+from modelkeep.store import identities, principals
+from modelkeep.store.bootstrap import ADMINS
+from modelkeep.store.db import new_id
+
+MAX_PAGE = 1_000
+_RELATED = frozenset({"groups", "members"})
+
+
+class ListIdentities(msgspec.Struct, frozen=True):
+    """`start` counts from 1."""
+
+    kind: str
+    filter: str = ""
+    start: int = 1
+    count: int = MAX_PAGE
+    sort_by: str = ""
+    descending: bool = False
+
+
+class GetIdentity(msgspec.Struct, frozen=True):
+    kind: str
+    id: str
+
+
+class GetMyIdentity(msgspec.Struct, frozen=True):
+    pass
+
+
+class CreateIdentity(msgspec.Struct, frozen=True):
+    kind: str
+    wanted: Wanted
+
+
+class ReplaceIdentity(msgspec.Struct, frozen=True):
+    kind: str
+    id: str
+    wanted: Wanted
+
+
+class PatchIdentity(msgspec.Struct, frozen=True):
+    kind: str
+    id: str
+    changes: tuple[Change, ...]
+
+
+class DeleteIdentity(msgspec.Struct, frozen=True):
+    kind: str
+    id: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One page; `total` counts all that match."""
+
+    items: tuple[Identity, ...]
+    total: int
+    start: int
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _seen(ctx: Ctx, identity: Identity) -> Identity:
+    """Everybody may read what it takes to name a grantee; people's addresses are for account admins and themselves."""
+    if ctx.actor.account_admin or identity.principal.id == ctx.actor.id:
+        return identity
+    return msgspec.structs.replace(identity, external_id="", given_name="", family_name="", emails=())
+
+
+async def list_identities(ctx: Ctx, req: ListIdentities) -> Found:
+    of, start, count = TYPES[req.kind], max(req.start, 1), min(max(req.count, 0), MAX_PAGE)
+    condition = parse_filter(req.filter, of) if req.filter.strip() else None
+    if condition is None and not req.sort_by:
+        if req.descending:
+            raise Misfit("invalidValue", "sortOrder needs sortBy.")
+        items = await identities.page(ctx.tx, req.kind, start - 1, count)
+        total = await identities.count(ctx.tx, req.kind)
+        return Found(tuple(await identities.related(ctx.tx, [_seen(ctx, each) for each in items])), total, start)
+    path = find_path(of, req.sort_by, "invalidValue") if req.sort_by else None
+    found = await _narrowed(ctx, req.kind, condition)
+    sorted_by_related = path is not None and path.attribute is not None and path.attribute.name in _RELATED
+    if complete := mentions(condition, _RELATED) or sorted_by_related:
+        found = await identities.related(ctx.tx, found)
+    if condition is not None:
+        found = [each for each in found if matches(condition, shown(each))]
+    if path is not None:
+        found.sort(key=lambda each: _sort_key(path, each), reverse=req.descending)
+    items = found[start - 1 : start - 1 + count]
+    return Found(tuple(items if complete else await identities.related(ctx.tx, items)), len(found), start)
+
+
+async def _narrowed(ctx: Ctx, kind: str, condition: Condition | None) -> list[Identity]:
+    """What the database alone can tell apart; the filter itself decides."""
+    equal = equal_to(condition)
+    name = equal.get({"USER": "userName", "GROUP": "displayName"}.get(kind, "applicationId"))
+    found = await identities.candidates(
+        ctx.tx, kind, number=identities.number_of(equal["id"]) if "id" in equal else None,
+        name=None if name is None else fold_principal(name), external_id=equal.get("externalId"),
+    )  # fmt: skip
+    return [_seen(ctx, each) for each in found]
+
+
+def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
+    """Text by text; whoever has no value comes last."""
+    first: Any = next(values(path, shown(identity)), None)
+    leaf = path.leaf
+    text = "" if first is None else str(first)
+    return first is None, text if leaf is None or leaf.exact else fold(text)
+
+
+async def _by_number(ctx: Ctx, kind: str, id: str) -> Identity:
+    found = await identities.by_number(ctx.tx, kind, identities.number_of(id))
+    if found is None:
+        raise NotFound(f"{TYPES[kind].name} with id {id[:40]!r} does not exist.", kind="PRINCIPAL")
+    return (await identities.related(ctx.tx, [found]))[0]
+
+
+async def get_identity(ctx: Ctx, req: GetIdentity) -> Identity:
+    return _seen(ctx, await _by_number(ctx, req.kind, req.id))
+
+
+async def get_my_identity(ctx: Ctx, req: GetMyIdentity) -> Identity:
+    found = await identities.by_id(ctx.tx, ctx.actor.id)
+    if found is None:
+        raise NotFound("You are no longer known here.", kind="PRINCIPAL")
+    return (await identities.related(ctx.tx, [found]))[0]
+
+
+# --- changing --------------------------------------------------------------------------------------------------------
+
+
+async def create_identity(ctx: Ctx, req: CreateIdentity) -> Identity:
+    want = req.wanted
+    name = want.name or (new_id() if req.kind == "SERVICE_PRINCIPAL" else _name_of(req.kind))
+    made = await principals.insert(
+        ctx.tx, req.kind, check_principal_name(name), ctx.actor.name, ctx.now, display_name=want.display_name
+    )
+    found = await identities.by_id(ctx.tx, made.id)
+    assert found is not None
+    return await _become(ctx, found, msgspec.structs.replace(want, name=name, display_name=want.display_name or name))
+
+
+async def replace_identity(ctx: Ctx, req: ReplaceIdentity) -> Identity:
+    return await _become(ctx, await _by_number(ctx, req.kind, req.id), req.wanted)
+
+
+async def patch_identity(ctx: Ctx, req: PatchIdentity) -> Identity:
+    found, of = await _by_number(ctx, req.kind, req.id), TYPES[req.kind]
+    return await _become(ctx, found, wanted(of, apply(of, resource(found), req.changes)))
+
+
+async def delete_identity(ctx: Ctx, req: DeleteIdentity) -> None:
+    found = (await _by_number(ctx, req.kind, req.id)).principal
+    keep_built_in(ctx, found)
+    ctx.touch(found.kind, found.id, found.name)
+    await principals.delete(ctx.tx, found)
+    await keep_an_admin(ctx)
+
+
+def _name_of(kind: str) -> str:
+    raise Misfit("invalidValue", f"Attribute '{'userName' if kind == 'USER' else 'displayName'}' is required.")
+
+
+async def _become(ctx: Ctx, old: Identity, want: Wanted) -> Identity:
+    """Make a principal what is wanted. Raises InvalidArgument, AlreadyExists."""
+    was = old.principal
+    if was.name == principals.ACCOUNT_USERS:
+        keep_built_in(ctx, was)
+    name = want.name or (was.name if was.kind == "SERVICE_PRINCIPAL" else _name_of(was.kind))
+    _keep_name(was, name)
+    active = was.active if want.active is None else want.active
+    if active != was.active:
+        keep_built_in(ctx, was)
+    now = msgspec.structs.replace(was, name=name, display_name=want.display_name, active=active)
+    new = msgspec.structs.replace(
+        old, principal=now, external_id=want.external_id, given_name=want.given_name, family_name=want.family_name,
+        emails=want.emails,
+    )  # fmt: skip
+    ctx.touch(now.kind, now.id, now.name)
+    if new != old:
+        _note(ctx, old, new)
+        await identities.update(ctx.tx, new, ctx.now)
+    if now.kind == "GROUP":
+        await _set_members(ctx, now, old, want.members)
+    await keep_an_admin(ctx)
+    made = await identities.by_id(ctx.tx, now.id)
+    assert made is not None
+    return (await identities.related(ctx.tx, [made]))[0]
+
+
+def _keep_name(was: Principal, name: str) -> None:
+    if name == was.name:
+        return
+    if was.kind == "SERVICE_PRINCIPAL":
+        raise Misfit("mutability", "A service principal's applicationId never changes: grants and jobs name it.")
+    if was.name == ADMINS:
+        raise InvalidArgument(f"The group '{ADMINS}' is built in and keeps its name.")
+    check_principal_name(name)
+
+
+def _note(ctx: Ctx, old: Identity, new: Identity) -> None:
+    """For the audit log: what changed."""
+    for field in ("name", "display_name", "active"):
+        ctx.changed(field, getattr(old.principal, field), getattr(new.principal, field))
+    for field in ("external_id", "given_name", "family_name", "emails"):
+        ctx.changed(field, getattr(old, field), getattr(new, field))
+
+
+async def _set_members(ctx: Ctx, group: Principal, old: Identity, ids: tuple[str, ...]) -> None:
+    before = {member.number for member in old.members}
+    numbers = {identities.number_of(id): id for id in ids}
+    after = set(numbers)
+    found = await identities.by_numbers(ctx.tx, sorted(before ^ after))
+    for number in sorted(before - after):
+        await principals.remove_member(ctx.tx, group, found[number])
+    for number in sorted(after - before):
+        member = found.get(number)
+        if member is None:
+            raise Misfit("invalidValue", f"Nobody has the id {numbers[number][:40]!r}, which members names.")
+        if member.name == principals.ACCOUNT_USERS:
+            raise InvalidArgument(f"'{member.name}' cannot be put into a group. Grant to it what everyone should have.")
+        await principals.add_member(ctx.tx, group, member)
+    ctx.changed("members_added", [], sorted(found[number].name for number in after - before))
+    ctx.changed("members_removed", [], sorted(found[number].name for number in before - after))

@@ -1,0 +1,130 @@
+"""Principals as identity providers see them: found by number, listed, changed as a whole."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import AlreadyExists
+from modelkeep.core.model import Email, Identity, Principal, Related
+from modelkeep.core.names import fold_principal
+from modelkeep.store.db import Tx, UniqueViolation, WriteTx
+
+_COLUMNS = (
+    "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at, "
+    "p.number, p.external_id, p.given_name, p.family_name, p.emails, p.updated_at"
+)
+_MAX_NUMBER = 10**17
+_AT_ONCE = 500  # ids in one statement
+
+
+def _identity(row: tuple[Any, ...]) -> Identity:
+    emails = () if row[11] == "[]" else msgspec.json.decode(row[11], type=tuple[Email, ...])
+    principal = Principal(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), row[6])
+    return Identity(principal, row[7], row[8], row[9], row[10], emails, row[12])
+
+
+def number_of(text: str) -> int:
+    """A number as clients send it; 0, which nobody has, for everything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 and int(text) < _MAX_NUMBER else 0
+
+
+async def by_number(tx: Tx, kind: str, number: int) -> Identity | None:
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM principals p WHERE p.number = :number AND p.kind = :kind", number=number, kind=kind
+    )
+    return _identity(row) if row else None
+
+
+async def by_id(tx: Tx, principal_id: str) -> Identity | None:
+    row = await tx.one(f"SELECT {_COLUMNS} FROM principals p WHERE p.id = :id", id=principal_id)
+    return _identity(row) if row else None
+
+
+async def by_numbers(tx: Tx, numbers: Sequence[int]) -> dict[int, Principal]:
+    """Principals of any kind."""
+    found: dict[int, Principal] = {}
+    for part in _parts(numbers):
+        names = {f"n{i}": number for i, number in enumerate(part)}
+        marks = ", ".join(f":{name}" for name in names)
+        for row in await tx.all(f"SELECT {_COLUMNS} FROM principals p WHERE p.number IN ({marks})", **names):
+            found[row[7]] = _identity(row).principal
+    return found
+
+
+def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
+    return [items[i : i + _AT_ONCE] for i in range(0, len(items), _AT_ONCE)]
+
+
+async def count(tx: Tx, kind: str) -> int:
+    row = await tx.one("SELECT COUNT(*) FROM principals WHERE kind = :kind", kind=kind)
+    return row[0] if row else 0
+
+
+async def page(tx: Tx, kind: str, skip: int, limit: int) -> list[Identity]:
+    """In the order of their names."""
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS} FROM principals p WHERE p.kind = :kind ORDER BY p.name_key LIMIT :limit OFFSET :skip",
+        kind=kind, limit=limit, skip=skip,
+    )  # fmt: skip
+    return [_identity(row) for row in rows]
+
+
+async def candidates(
+    tx: Tx, kind: str, *, number: int | None = None, name: str | None = None, external_id: str | None = None
+) -> list[Identity]:
+    """All of a kind, or those with this number, this folded name, this external id; in the order of their names."""
+    where, params = "", dict[str, Any]()
+    for column, value in (("number", number), ("name_key", name), ("external_id", external_id)):
+        if value is not None:
+            where += f" AND p.{column} = :{column}"
+            params[column] = value
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS} FROM principals p WHERE p.kind = :kind{where} ORDER BY p.name_key", kind=kind, **params
+    )
+    return [_identity(row) for row in rows]
+
+
+async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
+    """The same with their groups (nested ones too) and members."""
+    groups: dict[str, list[Related]] = defaultdict(list)
+    members: dict[str, list[Related]] = defaultdict(list)
+    for part in _parts([each.principal.id for each in found]):
+        ids = {f"i{i}": id for i, id in enumerate(part)}
+        marks = ", ".join(f":{name}" for name in ids)
+        for row in await tx.scan(
+            "SELECT m.member_id, g.number, g.name, d.group_id IS NOT NULL FROM membership_closure m "
+            "JOIN principals g ON g.id = m.group_id "
+            "LEFT JOIN memberships d ON d.group_id = m.group_id AND d.member_id = m.member_id "
+            f"WHERE m.member_id IN ({marks}) AND m.group_id <> m.member_id ORDER BY g.name_key",
+            **ids,
+        ):
+            groups[row[0]].append(Related(row[1], "GROUP", row[2], bool(row[3])))
+        for row in await tx.scan(
+            "SELECT m.group_id, p.number, p.kind, p.name FROM memberships m JOIN principals p ON p.id = m.member_id "
+            f"WHERE m.group_id IN ({marks}) ORDER BY p.name_key",
+            **ids,
+        ):
+            members[row[0]].append(Related(row[1], row[2], row[3]))
+    return [
+        msgspec.structs.replace(
+            each, groups=tuple(groups[each.principal.id]), members=tuple(members[each.principal.id])
+        )
+        for each in found
+    ]
+
+
+async def update(tx: WriteTx, identity: Identity, at: int) -> None:
+    """Everything but groups and members. Raises AlreadyExists where the new name is taken."""
+    principal = identity.principal
+    try:
+        await tx.run(
+            "UPDATE principals SET name = :name, name_key = :key, display_name = :display, active = :active, "
+            "external_id = :external, given_name = :given, family_name = :family, emails = :emails, updated_at = :at WHERE id = :id",
+            id=principal.id, name=principal.name, key=fold_principal(principal.name), display=principal.display_name,
+            active=int(principal.active), external=identity.external_id, given=identity.given_name, family=identity.family_name,
+            emails=msgspec.json.encode(identity.emails).decode(), at=at,
+        )  # fmt: skip
+    except UniqueViolation as error:
+        raise AlreadyExists(f"A principal named '{principal.name}' already exists.") from error

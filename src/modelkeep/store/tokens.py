@@ -1,0 +1,72 @@
+"""Personal access tokens: only the hash of each secret is stored."""
+
+from typing import Any
+
+from modelkeep.core.model import Token
+from modelkeep.store.db import Tx, WriteTx, new_id
+
+USE_EVERY_MS = 60_000
+"""How exactly a token's last use is known."""
+
+
+async def insert(
+    tx: WriteTx, principal_id: str, token_hash: str, comment: str, by: str, at: int, expires_at: int | None, creator_id: str = ""
+) -> str:  # fmt: skip
+    """The token's id."""
+    token_id = new_id()
+    await tx.run(
+        "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, creator_id, expires_at) "
+        "VALUES (:id, :hash, :principal, :comment, :at, :by, :creator, :expires)",
+        id=token_id, hash=token_hash, principal=principal_id, comment=comment, at=at, by=by, creator=creator_id, expires=expires_at,
+    )  # fmt: skip
+    return token_id
+
+
+_TOKEN = (
+    "t.id, p.name, t.comment, t.created_at, t.expires_at, t.revoked_at, COALESCE(c.name, t.created_by), t.last_used_at, "
+    "p.number, c.number FROM tokens t JOIN principals p ON p.id = t.principal_id LEFT JOIN principals c ON c.id = t.creator_id"
+)
+
+
+async def of_principal(tx: Tx, principal_id: str) -> list[Token]:
+    """Newest first, revoked ones too."""
+    rows = await tx.all(
+        f"SELECT {_TOKEN} WHERE t.principal_id = :id ORDER BY t.created_at DESC, t.id DESC", id=principal_id
+    )
+    return [Token(*row) for row in rows]
+
+
+async def unrevoked(tx: Tx, creator: int | None, creator_name: str) -> list[Token]:
+    """Everybody's, newest first; of one creator where a number or a name key (or both) is given."""
+    where, params = "", dict[str, Any]()
+    if creator is not None:
+        where, params["number"] = " AND c.number = :number", creator
+    if creator_name:
+        where, params["name"] = f"{where} AND c.name_key = :name", creator_name
+    rows = await tx.scan(
+        f"SELECT {_TOKEN} WHERE t.revoked_at IS NULL{where} ORDER BY t.created_at DESC, t.id DESC", **params
+    )
+    return [Token(*row) for row in rows]
+
+
+async def by_id(tx: Tx, token_id: str) -> tuple[Token, str] | None:
+    """The token and its principal's id."""
+    row = await tx.one(f"SELECT t.principal_id, {_TOKEN} WHERE t.id = :id", id=token_id)
+    return (Token(*row[1:]), row[0]) if row else None
+
+
+async def lives(tx: Tx, token_id: str, now: int) -> bool:
+    row = await tx.one("SELECT expires_at, revoked_at FROM tokens WHERE id = :id", id=token_id)
+    return row is not None and row[1] is None and (row[0] is None or row[0] > now)
+
+
+async def revoke(tx: WriteTx, token_id: str, at: int) -> None:
+    await tx.run("UPDATE tokens SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL", id=token_id, at=at)
+
+
+async def used(tx: WriteTx, uses: dict[str, int]) -> None:
+    """Token ids and when they were used, unless another process has just said so."""
+    await tx.run_many(
+        "UPDATE tokens SET last_used_at = :at WHERE id = :id AND (last_used_at IS NULL OR last_used_at <= :before)",
+        [{"id": id, "at": at, "before": at - USE_EVERY_MS} for id, at in uses.items()],
+    )

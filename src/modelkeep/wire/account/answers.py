@@ -1,0 +1,136 @@
+"""The bodies and answers of the account's routes, as the API's description tells them."""
+
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
+
+
+class ScimError(TypedDict):
+    schemas: list[str]
+    status: str
+    detail: str
+    scimType: NotRequired[str]
+
+
+class Name(TypedDict, total=False):
+    givenName: str
+    familyName: str
+
+
+class Email(TypedDict, total=False):
+    value: str
+    type: str
+    primary: bool
+
+
+class User(TypedDict):
+    schemas: list[str]
+    id: str
+    userName: NotRequired[str]
+    displayName: NotRequired[str]
+    name: NotRequired[Name]
+    active: NotRequired[bool]
+    emails: NotRequired[list[Email]]
+    externalId: NotRequired[str]
+    groups: NotRequired[list[dict[str, Any]]]
+    meta: NotRequired[dict[str, str]]
+
+
+class Group(TypedDict):
+    schemas: list[str]
+    id: str
+    displayName: NotRequired[str]
+    externalId: NotRequired[str]
+    members: NotRequired[list[dict[str, Any]]]
+    groups: NotRequired[list[dict[str, Any]]]
+    meta: NotRequired[dict[str, str]]
+
+
+class ServicePrincipal(TypedDict):
+    schemas: list[str]
+    id: str
+    applicationId: NotRequired[str]
+    displayName: NotRequired[str]
+    active: NotRequired[bool]
+    externalId: NotRequired[str]
+    groups: NotRequired[list[dict[str, Any]]]
+    meta: NotRequired[dict[str, str]]
+
+
+class Resources(TypedDict):
+    """A page; `Resources` is absent beyond the last one."""
+
+    schemas: list[str]
+    totalResults: int
+    startIndex: int
+    itemsPerPage: int
+    Resources: NotRequired[list[dict[str, Any]]]
+
+
+class UserBody(msgspec.Struct, rename="camel"):
+    user_name: str
+    display_name: str = ""
+    active: bool = True
+    external_id: str = ""
+    name: dict[str, str] = {}
+    emails: list[dict[str, Any]] = []
+
+
+class GroupBody(msgspec.Struct, rename="camel"):
+    display_name: str
+    external_id: str = ""
+    members: list[dict[str, Any]] = []
+
+
+class ServicePrincipalBody(msgspec.Struct, rename="camel"):
+    application_id: str = ""
+    display_name: str = ""
+    active: bool = True
+    external_id: str = ""
+
+
+class Operations(msgspec.Struct):
+    """Each has `op` (add, replace, remove), `path` and `value`."""
+
+    operations: list[dict[str, Any]] = msgspec.field(name="Operations")
+
+
+class OwnToken(TypedDict):
+    """`expiry_time` is -1 for a token that does not expire."""
+
+    token_id: str
+    comment: str
+    creation_time: int
+    expiry_time: int
+
+
+class NewOwnToken(TypedDict):
+    """`token_value` is told this once."""
+
+    token_value: str
+    token_info: OwnToken
+
+
+class OwnTokens(TypedDict):
+    token_infos: list[OwnToken]
+
+
+class ManagedToken(OwnToken):
+    created_by_id: int | None
+    created_by_username: str
+    owner_id: int
+    workspace_id: int
+    last_used_day: int | None
+
+
+class NewManagedToken(TypedDict):
+    token_value: str
+    token_info: ManagedToken
+
+
+class ManagedTokenInfo(TypedDict):
+    token_info: ManagedToken
+
+
+class ManagedTokens(TypedDict):
+    token_infos: list[ManagedToken]

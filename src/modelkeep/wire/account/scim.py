@@ -1,0 +1,224 @@
+"""SCIM 2.0 for users, groups and service principals, under the workspace's address and the account's.
+
+Clients: identity providers, databricks/sdk/service/iam.py (which pages by startIndex until a page is empty).
+"""
+
+import functools
+from typing import Any, cast
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.engine import Engine
+from modelkeep.core.errors import NoSuchEndpoint, NotFound
+from modelkeep.core.model import Identity
+from modelkeep.core.ops import identities
+from modelkeep.core.scim.patch import changes_of
+from modelkeep.core.scim.resources import shown, wanted
+from modelkeep.core.scim.schema import TYPES, Misfit, ResourceType
+from modelkeep.wire.account import answers, discovery
+from modelkeep.wire.account.errors import scim
+from modelkeep.wire.http import JSON, Request, Response
+from modelkeep.wire.route import Answer, Handler, NoFields, Route, json_object, read_fields
+
+WORKSPACE = "/api/2.0/preview/scim/v2"
+ACCOUNT = "/api/2.0/accounts/{account_id}/scim/v2"
+LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+_FAR = 2**53
+
+
+class Shown(msgspec.Struct, frozen=True, rename="camel"):
+    """Which attributes the answer holds."""
+
+    attributes: str = ""
+    excluded_attributes: str = ""
+
+
+class Listed(Shown, frozen=True, rename="camel"):
+    filter: str = ""
+    start_index: int = 1
+    count: int = identities.MAX_PAGE
+    sort_by: str = ""
+    sort_order: str = ""
+
+
+_BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
+    "USER": (answers.UserBody, answers.User),
+    "GROUP": (answers.GroupBody, answers.Group),
+    "SERVICE_PRINCIPAL": (answers.ServicePrincipalBody, answers.ServicePrincipal),
+}
+"""For the API's description: (what a body holds, what is answered). Bodies are read by SCIM's own rules."""
+_SHOWN, _LISTED = Route("GET", "", Shown), Route("GET", "", Listed)
+
+
+def routes(engine: Engine, account_id: str, address: str) -> list[Route]:
+    """`address` is this server's, without a slash at the end."""
+    found = [
+        Route("GET", f"{WORKSPACE}/Me", NoFields, lambda _: identities.GetMyIdentity(), _me),
+    ]  # fmt: skip
+    for base in (WORKSPACE, ACCOUNT):
+        for of in TYPES.values():
+            found += _Resources(engine, of, base, account_id, address).routes()
+        for path, handler in discovery.handlers(answer).items():
+            found.append(
+                Route(
+                    "GET", f"{base}/{path}", handler=_at(account_id, handler), render=scim, answers=(Answer(type=dict),)
+                )
+            )
+        found.append(
+            Route("GET", f"{base}/{{rest*}}", handler=_at(account_id, _nothing), render=scim, answers=(Answer(404),))
+        )
+    return found
+
+
+def _me(me: Identity, _: Any) -> answers.User:
+    return cast("answers.User", shown(me))
+
+
+def _at(account_id: str, handler: Handler) -> Handler:
+    """The handler, where the path names this very account (or the workspace)."""
+
+    @functools.wraps(handler)
+    async def checked(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        if path.get("account_id", account_id) != account_id:
+            raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
+        return await handler(request, actor, path)
+
+    return checked
+
+
+async def _nothing(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+    raise NoSuchEndpoint(f"No API found for '{request.method} {request.path[:300]}'.")
+
+
+def answer(request: Request, value: Any, status: int = 200, location: str = "") -> Response:
+    """SCIM's media type for those who know it; databricks-sdk asks for JSON."""
+    kind = b"application/scim+json" if b"scim+json" in request.headers.get(b"accept", b"") else JSON
+    headers = [(b"content-type", kind), *([(b"location", location.encode())] if location else [])]
+    return Response(status, msgspec.json.encode(value), headers)
+
+
+class _Resources:
+    """The routes of one resource type under one base path."""
+
+    def __init__(self, engine: Engine, of: ResourceType, base: str, account_id: str, address: str) -> None:
+        self._engine = engine
+        self._of = of
+        self._path = f"{base}/{of.endpoint}"
+        self._account_id = account_id
+        self._root = f"{address}{base.replace('{account_id}', account_id)}"
+
+    def routes(self) -> list[Route]:
+        one, (body, resource) = f"{self._path}/{{id}}", _BODIES[self._of.kind]
+        done = Answer(type=resource)
+        table: tuple[tuple[str, str, type[msgspec.Struct], Handler, Answer], ...] = (
+            ("GET", self._path, Listed, self._list, Answer(type=answers.Resources)),
+            ("POST", self._path, body, self._create, Answer(201, resource)),
+            ("GET", one, Shown, self._get, done),
+            ("PUT", one, body, self._replace, done),
+            ("PATCH", one, answers.Operations, self._patch, done),
+            ("DELETE", one, NoFields, self._delete, Answer(204, content="")),
+        )
+        return [
+            Route(method, path, fields, handler=_at(self._account_id, handler), render=scim, answers=(told,))
+            for method, path, fields, handler, told in table
+        ]
+
+    async def _list(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        asked: Listed = read_fields(_LISTED, {}, request.query_string, b"", "")
+        order = asked.sort_order.casefold()
+        if order not in ("", "ascending", "descending"):
+            raise Misfit("invalidValue", "sortOrder is ascending or descending.")
+        wants = identities.ListIdentities(
+            self._of.kind, asked.filter, min(asked.start_index, _FAR), asked.count, asked.sort_by, order == "descending"
+        )
+        found: identities.Found = await self._engine.execute(actor, wants, request_id=request.id)
+        items = [self._present(each, asked) for each in found.items]
+        page: dict[str, Any] = {
+            "schemas": [LIST], "totalResults": found.total, "startIndex": found.start, "itemsPerPage": len(items),
+        }  # fmt: skip
+        return answer(request, page | ({"Resources": items} if items or not found.total else {}))
+
+    async def _get(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        wants = identities.GetIdentity(self._of.kind, path["id"])
+        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+
+    async def _create(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        wants = identities.CreateIdentity(self._of.kind, wanted(self._of, await _body(request)))
+        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id), 201)
+
+    async def _replace(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        body = await _body(request)
+        if body.get("id") not in (None, path["id"]):
+            raise Misfit("mutability", "The body's id is another one than the path's.")
+        wants = identities.ReplaceIdentity(self._of.kind, path["id"], wanted(self._of, body))
+        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+
+    async def _patch(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        body = {key.casefold(): value for key, value in (await _body(request)).items()}
+        wants = identities.PatchIdentity(self._of.kind, path["id"], changes_of(body.get("operations")))
+        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+
+    async def _delete(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        await self._engine.execute(actor, identities.DeleteIdentity(self._of.kind, path["id"]), request_id=request.id)
+        return Response(204)
+
+    def _one(self, request: Request, identity: Identity, status: int = 200) -> Response:
+        asked: Shown = read_fields(_SHOWN, {}, request.query_string, b"", "")
+        return answer(request, self._present(identity, asked), status, self._location(identity))
+
+    def _location(self, identity: Identity) -> str:
+        return f"{self._root}/{self._of.endpoint}/{identity.number}"
+
+    def _present(self, identity: Identity, asked: Shown) -> dict[str, Any]:
+        found = shown(identity)
+        found["meta"]["location"] = self._location(identity)
+        for other in (*found.get("members", ()), *found.get("groups", ())):
+            other["$ref"] = f"{self._root}/{other['$ref']}"
+        if asked.attributes:
+            return _only(found, self._names(asked.attributes))
+        return _without(found, self._names(asked.excluded_attributes)) if asked.excluded_attributes else found
+
+    def _names(self, text: str) -> set[str]:
+        """Attribute paths, folded, without the schema's urn. What a resource does not have is not shown anyway."""
+        urn = f"{self._of.urn}:".casefold()
+        return {name.strip().casefold().removeprefix(urn) for name in text.split(",")[:200] if name.strip()}
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    return json_object(await request.body(), request.header(b"content-type"))
+
+
+def _only(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in resource.items():
+        parts = _parts(key, names)
+        if key in ("id", "schemas") or "" in parts:
+            kept[key] = value
+        elif parts:
+            kept[key] = _trimmed(value, parts, keep=True)
+    return kept
+
+
+def _without(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in resource.items():
+        parts = _parts(key, names)
+        if key in ("id", "schemas") or "" not in parts:
+            kept[key] = _trimmed(value, parts, keep=False) if parts else value
+    return kept
+
+
+def _parts(key: str, names: set[str]) -> set[str]:
+    """Which parts of this attribute the names name; '' is the whole of it."""
+    return {part for name, _, part in (each.partition(".") for each in names) if name == key.casefold()}
+
+
+def _trimmed(value: Any, parts: set[str], *, keep: bool) -> Any:
+    """Only these parts of a complex value, or all but these; of several, of each."""
+    if isinstance(value, list):
+        return [_trimmed(item, parts, keep=keep) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {key: part for key, part in items if (key.casefold() in parts) is keep}
+    return value

@@ -1,0 +1,107 @@
+"""Personal access tokens in Databricks' shapes: one's own, and everybody's for account admins.
+
+Clients: databricks/sdk/service/settings.py (TokensAPI, TokenManagementAPI), databricks-cli 0.18 `tokens`.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.model import Token
+from modelkeep.core.ops import principals
+from modelkeep.store.db import now_ms
+from modelkeep.wire.account import answers
+from modelkeep.wire.route import NoFields, Route
+
+OWN = "/api/2.0/token"
+MANAGED = "/api/2.0/token-management"
+_DAY_MS = 86_400_000
+Lifetime = Annotated[int, msgspec.Meta(ge=1, le=principals.MAX_TOKEN_MS // 1000)]
+"""seconds"""
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    comment: str = ""
+    lifetime_seconds: Lifetime | None = None
+    scopes: list[str] = []
+
+
+class NewTokenFor(NewToken, frozen=True, kw_only=True):
+    application_id: str
+
+
+class TokenId(msgspec.Struct, frozen=True):
+    token_id: str
+
+
+class Created(msgspec.Struct, frozen=True):
+    created_by_id: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
+    created_by_username: str = ""
+
+
+def routes(workspace_id: int) -> list[Route]:
+    def managed(token: Token) -> answers.ManagedToken:
+        return {
+            **_own(token), "created_by_id": token.creator_number, "created_by_username": token.created_by,
+            "owner_id": token.owner_number, "workspace_id": workspace_id,
+            # A day is what Databricks promises here; modelkeep's own API tells the minute.
+            "last_used_day": None if token.last_used_at is None else token.last_used_at // _DAY_MS * _DAY_MS,
+        }  # fmt: skip
+
+    def made_for(made: principals.NewToken, _: Any) -> answers.NewManagedToken:
+        return {"token_value": made.token, "token_info": managed(made.info)}
+
+    def one(found: Token, _: Any) -> answers.ManagedTokenInfo:
+        return {"token_info": managed(found)}
+
+    def every(found: list[Token], _: Any) -> answers.ManagedTokens:
+        return {"token_infos": [managed(token) for token in found]}
+
+    return [
+        Route("POST", f"{OWN}/create", NewToken, _create, _made),
+        Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(), _list),
+        Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("GET", f"{MANAGED}/tokens", Created, _list_all, every),
+        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), one),
+        Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("POST", f"{MANAGED}/on-behalf-of/tokens", NewTokenFor, _create_for, made_for),
+    ]
+
+
+def _made(made: principals.NewToken, _: Any) -> answers.NewOwnToken:
+    return {"token_value": made.token, "token_info": _own(made.info)}
+
+
+def _list(found: list[Token], _: Any) -> answers.OwnTokens:
+    return {"token_infos": [_own(token) for token in found if _valid(token)]}
+
+
+def _list_all(f: Created) -> principals.ListAllTokens:
+    return principals.ListAllTokens(f.created_by_id, f.created_by_username)
+
+
+def _valid(token: Token) -> bool:
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > now_ms())
+
+
+def _own(token: Token) -> answers.OwnToken:
+    return {
+        "token_id": token.id, "comment": token.comment, "creation_time": token.created_at,
+        "expiry_time": -1 if token.expires_at is None else token.expires_at,
+    }  # fmt: skip
+
+
+def _create(f: NewToken) -> principals.CreateToken:
+    return principals.CreateToken(f.comment, _lifetime_ms(f))
+
+
+def _create_for(f: NewTokenFor) -> principals.CreateTokenFor:
+    return principals.CreateTokenFor(f.application_id, f.comment, _lifetime_ms(f))
+
+
+def _lifetime_ms(f: NewToken) -> int | None:
+    """Raises InvalidArgument for a token that should do less than its holder: it would do more than was asked."""
+    if f.scopes:
+        raise InvalidArgument("Tokens have no scopes here. Leave `scopes` out, or grant less to the token's holder.")
+    return None if f.lifetime_seconds is None else f.lifetime_seconds * 1000
