@@ -12,7 +12,7 @@ from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
 from modelkeep.core.scim.filters import Condition, equal_to, matches, mentions, parse_filter, values
 from modelkeep.core.scim.patch import Change, apply
 from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
-from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, find_path, fold
+from modelkeep.core.scim.schema import TYPES, AttributePath, find_path, fold, misfit
 from modelkeep.store import identities, principals
 from modelkeep.store.bootstrap import ADMINS
 from modelkeep.store.db import new_id
@@ -86,7 +86,7 @@ async def list_identities(ctx: Ctx, req: ListIdentities) -> Found:
     condition = parse_filter(req.filter, of) if req.filter.strip() else None
     if condition is None and not req.sort_by:
         if req.descending:
-            raise Misfit("invalidValue", "sortOrder needs sortBy.")
+            raise misfit("invalidValue", "sortOrder needs sortBy.")
         items = await identities.page(ctx.tx, req.kind, start - 1, count)
         total = await identities.count(ctx.tx, req.kind)
         return Found(tuple(await identities.related(ctx.tx, [_seen(ctx, each) for each in items])), total, start)
@@ -172,7 +172,7 @@ async def delete_identity(ctx: Ctx, req: DeleteIdentity) -> None:
 
 
 def _name_of(kind: str) -> str:
-    raise Misfit("invalidValue", f"Attribute '{'userName' if kind == 'USER' else 'displayName'}' is required.")
+    raise misfit("invalidValue", f"Attribute '{'userName' if kind == 'USER' else 'displayName'}' is required.")
 
 
 async def _become(ctx: Ctx, old: Identity, want: Wanted) -> Identity:
@@ -206,7 +206,7 @@ def _keep_name(was: Principal, name: str) -> None:
     if name == was.name:
         return
     if was.kind == "SERVICE_PRINCIPAL":
-        raise Misfit("mutability", "A service principal's applicationId never changes: grants and jobs name it.")
+        raise misfit("mutability", "A service principal's applicationId never changes: grants and jobs name it.")
     if was.name == ADMINS:
         raise InvalidArgument(f"The group '{ADMINS}' is built in and keeps its name.")
     check_principal_name(name)
@@ -230,7 +230,7 @@ async def _set_members(ctx: Ctx, group: Principal, old: Identity, ids: tuple[str
     for number in sorted(after - before):
         member = found.get(number)
         if member is None:
-            raise Misfit("invalidValue", f"Nobody has the id {numbers[number][:40]!r}, which members names.")
+            raise misfit("invalidValue", f"Nobody has the id {numbers[number][:40]!r}, which members names.")
         if member.name == principals.ACCOUNT_USERS:
             raise InvalidArgument(f"'{member.name}' cannot be put into a group. Grant to it what everyone should have.")
         await principals.add_member(ctx.tx, group, member)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelkeep.core.scim.schema import Attribute, AttributePath, Misfit, ResourceType, find_path, fold
+from modelkeep.core.scim.schema import Attribute, AttributePath, Misfit, ResourceType, find_path, fold, misfit
 
 MAX_FILTER = 10_000  # characters
 _MAX_TOKENS, _MAX_DEPTH = 600, 30
@@ -65,11 +65,11 @@ def parse_value_filter(text: str, of: ResourceType, attribute: Attribute) -> Con
     try:
         return _Parser(_tokens(text), of, text, attribute).whole()
     except Misfit as error:
-        raise Misfit("invalidPath", error.message) from error
+        raise misfit("invalidPath", error.message) from error
 
 
 def _unreadable(text: str, why: str) -> Misfit:
-    return Misfit(
+    return misfit(
         "invalidFilter",
         f'The filter {text[:200]!r} cannot be read: {why}. Write conditions such as `userName eq "ada@x.io"`, joined by and, or, not.',
     )

@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.scim.filters import Both, Compare, Condition, matches, parse_value_filter
-from modelkeep.core.scim.schema import IGNORED, Attribute, Misfit, ResourceType, find_path
+from modelkeep.core.scim.schema import IGNORED, Attribute, ResourceType, find_path, misfit
 
 MAX_CHANGES = 1_000
 _FILTERED = re.compile(r"([^\[\]\"]+)\[(.*)\](?:\.([^\[\]\"]+))?", re.DOTALL)
@@ -30,30 +30,30 @@ class _Place(msgspec.Struct, frozen=True):
 def changes_of(operations: Any) -> tuple[Change, ...]:
     """The `Operations` of a body. Raises Misfit."""
     if not isinstance(operations, list) or not operations:
-        raise Misfit("invalidSyntax", "A PATCH has a list `Operations` with at least one operation.")
+        raise misfit("invalidSyntax", "A PATCH has a list `Operations` with at least one operation.")
     listed = cast("list[Any]", operations)
     if len(listed) > MAX_CHANGES:
-        raise Misfit("invalidValue", f"A PATCH has at most {MAX_CHANGES} operations, got {len(listed)}.")
+        raise misfit("invalidValue", f"A PATCH has at most {MAX_CHANGES} operations, got {len(listed)}.")
     return tuple(_change(item) for item in listed)
 
 
 def _change(item: Any) -> Change:
     if not isinstance(item, dict):
-        raise Misfit("invalidSyntax", "Each of a PATCH's Operations is an object with op, path and value.")
+        raise misfit("invalidSyntax", "Each of a PATCH's Operations is an object with op, path and value.")
     fields: dict[str, Any] = {}
     for key, value in cast("dict[str, Any]", item).items():
         if key.casefold() in fields:
-            raise Misfit("invalidSyntax", f"An operation has '{key[:40]}' twice, in two spellings.")
+            raise misfit("invalidSyntax", f"An operation has '{key[:40]}' twice, in two spellings.")
         fields[key.casefold()] = value
     op, path = fields.get("op"), fields.get("path")
     if not isinstance(op, str) or op.casefold() not in ("add", "replace", "remove"):
-        raise Misfit("invalidSyntax", "An operation's op is add, replace or remove.")
+        raise misfit("invalidSyntax", "An operation's op is add, replace or remove.")
     if path is not None and not isinstance(path, str):
-        raise Misfit("invalidPath", "An operation's path is a text.")
+        raise misfit("invalidPath", "An operation's path is a text.")
     if op.casefold() == "remove" and not path:
-        raise Misfit("noTarget", "A remove needs a path.")
+        raise misfit("noTarget", "A remove needs a path.")
     if op.casefold() != "remove" and fields.get("value") is None:
-        raise Misfit("invalidValue", f"An operation '{op.casefold()}' needs a value.")
+        raise misfit("invalidValue", f"An operation '{op.casefold()}' needs a value.")
     return Change(op.casefold(), path or "", fields.get("value"))
 
 
@@ -78,7 +78,7 @@ def _places(of: ResourceType, change: Change) -> list[tuple[_Place, Any]]:
         return [(place, change.value)] if place else []
     given = change.value
     if not isinstance(given, dict):
-        raise Misfit("invalidValue", "An operation without a path has an object for its value.")
+        raise misfit("invalidValue", "An operation without a path has an object for its value.")
     found: list[tuple[_Place, Any]] = []
     for key, value in cast("dict[str, Any]", given).items():
         if key.casefold() in ("schemas", "id", "meta"):
@@ -99,10 +99,10 @@ def _place(of: ResourceType, path: str) -> _Place | None:
         found = find_path(of, name, "invalidPath")
         attribute = found.attribute
         if attribute is None or not attribute.many or not attribute.parts or found.part:
-            raise Misfit("invalidPath", f"Path {path[:100]!r} looks for a value among several where there is one.")
+            raise misfit("invalidPath", f"Path {path[:100]!r} looks for a value among several where there is one.")
         part = attribute.part(part_name) if part_name else None
         if part_name and part is None:
-            raise Misfit("invalidPath", f"Attribute '{attribute.name}' has no part {part_name[:100]!r}.")
+            raise misfit("invalidPath", f"Attribute '{attribute.name}' has no part {part_name[:100]!r}.")
         place = _Place(attribute, part, parse_value_filter(condition, of, attribute))
     else:
         found = find_path(of, path.strip(), "invalidPath")
@@ -110,7 +110,7 @@ def _place(of: ResourceType, path: str) -> _Place | None:
             return None
         place = _Place(found.attribute, found.part)
     if "readOnly" in (place.attribute.mutability, place.part.mutability if place.part else ""):
-        raise Misfit("mutability", f"Attribute {path[:100]!r} is set by the server alone.")
+        raise misfit("mutability", f"Attribute {path[:100]!r} is set by the server alone.")
     return place
 
 
@@ -119,7 +119,7 @@ def _change_whole(resource: dict[str, Any], attribute: Attribute, op: str, value
     old = resource.get(name)
     if op == "remove":
         if attribute.required:
-            raise Misfit("mutability", f"Attribute '{name}' is required and cannot be removed.")
+            raise misfit("mutability", f"Attribute '{name}' is required and cannot be removed.")
         # Entra names the members to remove in the value; without one, all go.
         kept = _without(old, value) if attribute.many and value is not None else None
         resource.pop(name, None)
@@ -173,7 +173,7 @@ def _change_among(resource: dict[str, Any], place: _Place, op: str, value: Any) 
         elif isinstance(value, dict):
             item.update(_known_parts(place.attribute, cast("dict[str, Any]", value)))
         else:
-            raise Misfit("invalidValue", f"A value of '{name}' is an object.")
+            raise misfit("invalidValue", f"A value of '{name}' is an object.")
     resource[name] = items
 
 
@@ -183,7 +183,7 @@ def _new_item(place: _Place, op: str) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for part in parts:
         if op != "add" or not isinstance(part, Compare) or part.operator != "eq" or part.path.attribute is None:
-            raise Misfit("noTarget", f"No value of '{place.attribute.name}' meets the condition of the path.")
+            raise misfit("noTarget", f"No value of '{place.attribute.name}' meets the condition of the path.")
         made[part.path.attribute.name] = part.value
     return made
 
@@ -191,7 +191,7 @@ def _new_item(place: _Place, op: str) -> dict[str, Any]:
 def _objects(name: str, value: Any) -> list[dict[str, Any]]:
     found = cast("list[Any]", value if isinstance(value, list) else [value])
     if not all(isinstance(item, dict) for item in found):
-        raise Misfit("invalidValue", f"Attribute '{name}' is a list of objects.")
+        raise misfit("invalidValue", f"Attribute '{name}' is a list of objects.")
     return [{key.casefold() if key.casefold() in _PARTS else key: part for key, part in item.items()} for item in found]
 
 

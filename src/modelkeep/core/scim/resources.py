@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.model import Email, Identity, Related
-from modelkeep.core.scim.schema import IGNORED, TYPES, Misfit, ResourceType, fold
+from modelkeep.core.scim.schema import IGNORED, TYPES, ResourceType, fold, misfit
 
 MAX_TEXT = 255  # characters of a name
 MAX_EMAILS = 20
@@ -108,7 +108,7 @@ def known_keys(of: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
         if attribute is None:
             _no_look_alike(of, key)
         elif name in spelled:
-            raise Misfit("invalidSyntax", f"Attribute '{name}' is given twice, in two spellings.")
+            raise misfit("invalidSyntax", f"Attribute '{name}' is given twice, in two spellings.")
         else:
             spelled[name] = value
     return spelled
@@ -119,7 +119,7 @@ def _no_look_alike(of: ResourceType, key: str) -> None:
     plain = key.replace("_", "").replace("-", "")
     meant = of.attribute(plain)
     if meant is not None and key.casefold() not in IGNORED:
-        raise Misfit(
+        raise misfit(
             "invalidSyntax", f"Attribute '{key[:100]}' looks like '{meant.name}' and is not. Send '{meant.name}'."
         )
 
@@ -129,9 +129,9 @@ def _text(fields: dict[str, Any], name: str, *, required: bool = False) -> str:
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value):
-        raise Misfit("invalidValue", f"Attribute '{name}' is a text{', and is missing here' if value is None else ''}.")
+        raise misfit("invalidValue", f"Attribute '{name}' is a text{', and is missing here' if value is None else ''}.")
     if len(value) > MAX_TEXT:
-        raise Misfit("invalidValue", f"Attribute '{name}' has {len(value)} characters; at most {MAX_TEXT} are allowed.")
+        raise misfit("invalidValue", f"Attribute '{name}' has {len(value)} characters; at most {MAX_TEXT} are allowed.")
     return value
 
 
@@ -141,7 +141,7 @@ def _flag(fields: dict[str, Any], name: str) -> bool | None:
     if isinstance(value, str) and value.casefold() in ("true", "false"):
         return value.casefold() == "true"
     if value is not None and not isinstance(value, bool):
-        raise Misfit("invalidValue", f"Attribute '{name}' is true or false.")
+        raise misfit("invalidValue", f"Attribute '{name}' is true or false.")
     return value
 
 
@@ -150,7 +150,7 @@ def _object(fields: dict[str, Any], name: str, of: ResourceType) -> dict[str, An
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Misfit("invalidValue", f"Attribute '{name}' is an object.")
+        raise misfit("invalidValue", f"Attribute '{name}' is an object.")
     return _spelled(of, name, cast("dict[str, Any]", value))
 
 
@@ -159,7 +159,7 @@ def _list(fields: dict[str, Any], name: str, of: ResourceType) -> list[dict[str,
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[Any]", value)):
-        raise Misfit("invalidValue", f"Attribute '{name}' is a list of objects.")
+        raise misfit("invalidValue", f"Attribute '{name}' is a list of objects.")
     return [_spelled(of, name, item) for item in cast("list[dict[str, Any]]", value)]
 
 
@@ -169,7 +169,7 @@ def _spelled(of: ResourceType, name: str, value: dict[str, Any]) -> dict[str, An
     for key, part_value in value.items():
         part = attribute.part(key) if attribute else None
         if part is not None and part.name in found:
-            raise Misfit("invalidSyntax", f"Attribute '{name}.{part.name}' is given twice, in two spellings.")
+            raise misfit("invalidSyntax", f"Attribute '{name}.{part.name}' is given twice, in two spellings.")
         if part is not None:
             found[part.name] = part_value
     return found
@@ -181,9 +181,9 @@ def _emails(of: ResourceType, fields: dict[str, Any]) -> tuple[Email, ...]:
         for item in _list(fields, "emails", of)
     )
     if len(found) > MAX_EMAILS:
-        raise Misfit("invalidValue", f"A user has at most {MAX_EMAILS} emails.")
+        raise misfit("invalidValue", f"A user has at most {MAX_EMAILS} emails.")
     if sum(email.primary is True for email in found) > 1:
-        raise Misfit("invalidValue", "One of a user's emails is the primary one, not several.")
+        raise misfit("invalidValue", "One of a user's emails is the primary one, not several.")
     if len({(fold(email.value), fold(email.type)) for email in found}) < len(found):
-        raise Misfit("invalidValue", "An email is given twice.")
+        raise misfit("invalidValue", "An email is given twice.")
     return found

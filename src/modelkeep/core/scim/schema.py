@@ -13,9 +13,14 @@ URN = "urn:ietf:params:scim:schemas:core:2.0:"
 class Misfit(InvalidArgument):
     """A SCIM request that is wrong in one of the ways that RFC 7644 (table 9) has a word for."""
 
-    def __init__(self, scim_type: str, message: str = "", *, kind: str = "") -> None:
-        super().__init__(message, kind=kind)
-        self.scim_type = scim_type
+    scim_type: str = "invalidValue"
+
+
+def misfit(scim_type: str, message: str) -> Misfit:
+    """The refusal with RFC 7644's word for it."""
+    made = Misfit(message)
+    made.scim_type = scim_type
+    return made
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -136,5 +141,5 @@ def find_path(of: ResourceType, text: str, scim_type: str) -> AttributePath:
     part = attribute.part(rest) if attribute and dot else None
     if attribute is None or (dot and part is None):
         known = ", ".join(a.name for a in (*of.attributes, *COMMON))
-        raise Misfit(scim_type, f"A {of.name} has no attribute {text[:100]!r}. It has {known}.")
+        raise misfit(scim_type, f"A {of.name} has no attribute {text[:100]!r}. It has {known}.")
     return AttributePath(attribute, part)

@@ -15,7 +15,7 @@ from modelkeep.core.model import Identity
 from modelkeep.core.ops import identities
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import shown, wanted
-from modelkeep.core.scim.schema import TYPES, Misfit, ResourceType
+from modelkeep.core.scim.schema import TYPES, ResourceType, misfit
 from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
 from modelkeep.wire.http import JSON, Request, Response
@@ -128,7 +128,7 @@ class _Resources:
         asked: Listed = read_fields(_LISTED, {}, request.query_string, b"", "")
         order = asked.sort_order.casefold()
         if order not in ("", "ascending", "descending"):
-            raise Misfit("invalidValue", "sortOrder is ascending or descending.")
+            raise misfit("invalidValue", "sortOrder is ascending or descending.")
         wants = identities.ListIdentities(
             self._of.kind, asked.filter, min(asked.start_index, _FAR), asked.count, asked.sort_by, order == "descending"
         )
@@ -150,7 +150,7 @@ class _Resources:
     async def _replace(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         body = await _body(request)
         if body.get("id") not in (None, path["id"]):
-            raise Misfit("mutability", "The body's id is another one than the path's.")
+            raise misfit("mutability", "The body's id is another one than the path's.")
         wants = identities.ReplaceIdentity(self._of.kind, path["id"], wanted(self._of, body))
         return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
 
