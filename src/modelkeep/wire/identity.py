@@ -40,7 +40,11 @@ class Door:
 
     async def authenticate(self, request: Request) -> Actor:
         """Raises Unauthenticated, with what to do."""
-        return await self.actor(_secret(request), request.source)
+        secret = _secret(request)
+        try:
+            return await self.actor(secret, request.source)
+        except Unauthenticated as error:
+            raise type(error)(f"{error.message} {_HOW}") from error
 
     async def actor(self, secret: str, source: str) -> Actor:
         """The token's bearer. Raises Unauthenticated, TooManyFailures."""
@@ -52,7 +56,7 @@ class Door:
         if isinstance(actor, str):
             if actor == principals.UNKNOWN_TOKEN and self._limit:
                 self._failed(source, now)
-            raise Unauthenticated(f"{actor} {_HOW}")
+            raise Unauthenticated(actor)
         self._uses.note(actor.token_id, now)
         if hashed not in self._worked:
             if len(self._worked) >= _MAX_KNOWN:
@@ -66,7 +70,7 @@ class Door:
         elif self._failures.get(_network(source), 0) >= self._limit and hashed not in self._worked:
             raise TooManyFailures(
                 "Too many unknown tokens came from your address. Wait a minute, then sign in again; "
-                f"tokens that have worked here before still do. {_HOW}"
+                "tokens that have worked here before still do."
             )
 
     def _failed(self, source: str, now: int) -> None:

@@ -109,17 +109,16 @@ class Shapes:
         """A face's refusals by name, which ends with the status: what its renderer makes of every error that there is."""
         if render in self._errors:
             return self._errors[render]
-        word = "scimType" if "scimType" in get_type_hints(_error_type(render)) else "error_code"
         codes: dict[int, set[str]] = {}
         for kind in _subclasses(RegistryError):
             for securable in ("", *Kind):
                 status, body = render(kind("", kind=securable))
-                codes.setdefault(status, set()).update({body[word]} if word in body else ())
+                codes.setdefault(status, set()).update({body["error_code"]} if "error_code" in body else ())
         shape = self.of(_error_type(render))
         self._errors[render] = {
             f"{_dialect(render)}-{status}": {
                 "description": _ERROR_WORDS[status],
-                "content": _json({"allOf": [shape, _one_of(word, codes[status])]}),
+                "content": _json({"allOf": [shape, _one_of("error_code", codes[status])]} if codes[status] else shape),
             }
             for status in sorted(codes)
         }
@@ -150,8 +149,9 @@ def _error_type(render: Renderer) -> Any:
 
 
 def _dialect(render: Renderer) -> str:
-    """The package of the face, or `databricks` for the words that several share."""
-    return render.__module__.removeprefix("modelkeep.wire.").partition(".")[0].replace("errors", "databricks")
+    """The package of the face, or the renderer's own name where several faces share it."""
+    package = render.__module__.removeprefix("modelkeep.wire.").partition(".")[0]
+    return getattr(render, "__name__", package) if package == "errors" else package
 
 
 def _one_of(word: str, codes: set[str]) -> Json:

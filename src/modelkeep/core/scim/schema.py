@@ -10,13 +10,19 @@ from modelkeep.core.errors import InvalidArgument
 URN = "urn:ietf:params:scim:schemas:core:2.0:"
 
 
+ScimType = Literal[
+    "invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget", "invalidValue",
+    "invalidVers", "sensitive",
+]  # fmt: skip
+
+
 class Misfit(InvalidArgument):
     """A SCIM request that is wrong in one of the ways that RFC 7644 (table 9) has a word for."""
 
-    scim_type: str = "invalidValue"
+    scim_type: ScimType = "invalidValue"
 
 
-def misfit(scim_type: str, message: str) -> Misfit:
+def misfit(scim_type: ScimType, message: str) -> Misfit:
     """The refusal with RFC 7644's word for it."""
     made = Misfit(message)
     made.scim_type = scim_type
@@ -131,7 +137,7 @@ class AttributePath(msgspec.Struct, frozen=True):
         return self.part or self.attribute
 
 
-def find_path(of: ResourceType, text: str, scim_type: str) -> AttributePath:
+def find_path(of: ResourceType, text: str, scim_type: ScimType) -> AttributePath:
     """The attribute that a path names, whatever its case, with or without the schema's urn. Raises Misfit."""
     plain = text[len(of.urn) + 1 :] if text.casefold().startswith(f"{of.urn}:".casefold()) else text
     name, dot, rest = plain.partition(".")

@@ -4,12 +4,14 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from modelkeep.core.scim.schema import ScimType
+
 
 class ScimError(TypedDict):
     schemas: list[str]
     status: str
     detail: str
-    scimType: NotRequired[str]
+    scimType: NotRequired[ScimType]
 
 
 class Name(TypedDict, total=False):
