@@ -83,21 +83,19 @@ def _cost(done: Sequence[Done]) -> float:
 
 def register(server: Server) -> None:
     """The model main.default.m, with one version whose alias is champion."""
-    face = FACE
-    server.call("POST", f"{face}/registered-models/create", {"name": "main.default.m"})
-    server.call("POST", f"{face}/model-versions/create", {"name": "main.default.m", "source": "local"})
+    server.call("POST", f"{FACE}/registered-models/create", {"name": "main.default.m"})
+    server.call("POST", f"{FACE}/model-versions/create", {"name": "main.default.m", "source": "local"})
     server.call(
-        "POST", f"{face}/registered-models/alias", {"name": "main.default.m", "alias": "champion", "version": "1"}
+        "POST", f"{FACE}/registered-models/alias", {"name": "main.default.m", "alias": "champion", "version": "1"}
     )
     for number in range(OTHERS):
-        server.call("POST", f"{face}/registered-models/create", {"name": f"main.default.other{number}"})
+        server.call("POST", f"{FACE}/registered-models/create", {"name": f"main.default.other{number}"})
 
 
 def register_mlflow(server: Server) -> None:
     """The same in MLflow's own registry."""
-    face = MLFLOW_FACE
-    server.call("POST", f"{face}/registered-models/create", {"name": "m"})
-    server.call("POST", f"{face}/model-versions/create", {"name": "m", "source": "s3://bucket/m"})
-    server.call("POST", f"{face}/registered-models/alias", {"name": "m", "alias": "champion", "version": "1"})
+    server.call("POST", f"{MLFLOW_FACE}/registered-models/create", {"name": "m"})
+    server.call("POST", f"{MLFLOW_FACE}/model-versions/create", {"name": "m", "source": "s3://bucket/m"})
+    server.call("POST", f"{MLFLOW_FACE}/registered-models/alias", {"name": "m", "alias": "champion", "version": "1"})
     for number in range(OTHERS):
-        server.call("POST", f"{face}/registered-models/create", {"name": f"other{number}"})
+        server.call("POST", f"{MLFLOW_FACE}/registered-models/create", {"name": f"other{number}"})

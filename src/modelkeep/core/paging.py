@@ -41,6 +41,12 @@ def read_token(scope: str, token: str, kinds: tuple[type, ...]) -> tuple[str | i
     return position
 
 
+def read_position(scope: str, token: str) -> tuple[str, str]:
+    """The (name, id) after which a list of securables goes on; two empty texts for its first page. Raises BadPageToken."""
+    found = read_token(scope, token, (str, str))
+    return (str(found[0]), str(found[1])) if found else ("", "")
+
+
 def _storable(part: str | int) -> bool:
     """What both databases take as a parameter: whoever knows this source can make tokens that verify."""
     return part.bit_length() < 64 if isinstance(part, int) else "\0" not in part

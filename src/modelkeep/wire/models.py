@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 import msgspec
 
-from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.core.errors import InvalidArgument, NotThreeLevels
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
+from modelkeep.core.ops.credentials import Vended
 
 Id = Annotated[str, msgspec.Meta(max_length=255)]
 """Of something outside the registry (a run, a job, a workspace): kept as opaque text."""
@@ -100,9 +100,37 @@ class AwsCredentials(TypedDict):
     session_token: str
 
 
-def keys(made: TemporaryCredentials) -> AwsCredentials:
-    return {
-        "access_key_id": made.access_key_id,
-        "secret_access_key": made.secret_access_key,
-        "session_token": made.session_token,
-    }
+class KeyValue(TypedDict):
+    key: str
+    value: str
+
+
+class NameValue(TypedDict):
+    name: str
+    value: str
+
+
+class AliasedVersion(TypedDict):
+    alias: str
+    version: str
+
+
+class StorageMode(TypedDict):
+    """Clients ask for signed URLs or take the keys, where there are some, until `expiration_time` (epoch ms)."""
+
+    storage_mode: str
+    expiration_time: int
+    aws_temp_credentials: NotRequired[AwsCredentials]
+
+
+def storage_mode(vended: Vended) -> StorageMode:
+    """DEFAULT_STORAGE makes clients (2.13.1 and newer) ask for signed URLs, whatever lies behind them, and ignore the keys.
+    Older ones do not know the field, and take the keys."""
+    told: StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": vended.expires_at}
+    if made := vended.credentials:
+        told["aws_temp_credentials"] = {
+            "access_key_id": made.access_key_id,
+            "secret_access_key": made.secret_access_key,
+            "session_token": made.session_token,
+        }
+    return told

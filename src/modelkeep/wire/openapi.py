@@ -118,7 +118,7 @@ class Shapes:
         self._errors[render] = {
             f"{_dialect(render)}-{status}": {
                 "description": _ERROR_WORDS[status],
-                "content": _json({"allOf": [shape, _one_of("error_code", codes[status])]} if codes[status] else shape),
+                "content": _json({"allOf": [shape, _one_of(codes[status])]} if codes[status] else shape),
             }
             for status in sorted(codes)
         }
@@ -154,9 +154,8 @@ def _dialect(render: Renderer) -> str:
     return getattr(render, "__name__", package) if package == "errors" else package
 
 
-def _one_of(word: str, codes: set[str]) -> Json:
-    """SCIM has no word for most refusals."""
-    return {"properties": {word: {"enum": sorted(codes)}}} if codes else {}
+def _one_of(codes: set[str]) -> Json:
+    return {"properties": {"error_code": {"enum": sorted(codes)}}}
 
 
 def _subclasses(kind: type[RegistryError]) -> Iterator[type[RegistryError]]:

@@ -8,7 +8,7 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, check_comment
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import make_token, page_size, read_position
 from modelkeep.store import principals, securables, versions
 
 MAX_PAGE = 1000
@@ -149,9 +149,9 @@ async def list_schemas(ctx: Ctx, req: ListSchemas, catalog: Securable) -> Page[S
 
 async def _page(ctx: Ctx, kind: Kind, parent_id: str, max_results: int | None, token: str) -> Page[Securable]:
     scope = f"{kind}|{parent_id}|{ctx.actor.id}"
-    after = read_token(scope, token, (str, str)) or ("", "")
+    after = read_position(scope, token)
     found, more = await securables.page_of_containers(
-        ctx.tx, kind, parent_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(max_results, 100, MAX_PAGE)
+        ctx.tx, kind, parent_id, ctx.actor.id, after, page_size(max_results, 100, MAX_PAGE)
     )
     return Page(tuple(found), make_token(scope, more) if more else "")
 

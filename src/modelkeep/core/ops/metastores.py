@@ -8,7 +8,7 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, fold
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import make_token, page_size, read_position
 from modelkeep.store import quotas, securables
 
 ALIASES, TAGS = "alias-quota", "tag-quota"
@@ -72,9 +72,9 @@ async def get_quota(ctx: Ctx, req: GetQuota, found: Securable) -> Quota:
 
 async def list_quotas(ctx: Ctx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
     scope = f"quotas|{ctx.actor.id}"
-    position = read_token(scope, req.page_token, (str, str)) or ("", "")
+    position = read_position(scope, req.page_token)
     found, more = await securables.page_of_models(
-        ctx.tx, "", ctx.actor.id, (str(position[0]), str(position[1])), page_size(req.max_results, 100, MAX_PAGE)
+        ctx.tx, "", ctx.actor.id, position, page_size(req.max_results, 100, MAX_PAGE)
     )
     counts = await quotas.alias_counts(ctx.tx, [model.id for model in found])
     limit = ctx.services.limits.aliases_per_model

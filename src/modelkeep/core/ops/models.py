@@ -10,7 +10,7 @@ from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFou
 from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag
 from modelkeep.core.operation import Ctx
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import make_token, page_size, read_position, read_token
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
 
@@ -152,9 +152,9 @@ async def get_model(ctx: Ctx, req: GetModel, model: Securable) -> RegisteredMode
 async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Page[Securable]:
     schema_id = schema.id if schema else ""
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str, str)) or ("", "")
+    after = read_position(scope, req.page_token)
     found, more = await securables.page_of_models(
-        ctx.tx, schema_id, ctx.actor.id, (str(after[0]), str(after[1])), page_size(req.max_results, 100, MAX_PAGE)
+        ctx.tx, schema_id, ctx.actor.id, after, page_size(req.max_results, 100, MAX_PAGE)
     )
     return Page(tuple(found), make_token(scope, more) if more else "")
 
@@ -171,8 +171,8 @@ def may_read(ctx: Ctx, name: FullName) -> bool:
 async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
-    position = read_token(scope, req.page_token, (str, str)) or ("", "")
-    after, limit = (str(position[0]), str(position[1])), page_size(req.max_results, 100, MAX_PAGE)
+    position = read_position(scope, req.page_token)
+    after, limit = position, page_size(req.max_results, 100, MAX_PAGE)
     found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor.id, after, limit, browse=True)
     # Whoever may read may browse, so this page reaches at least as far as the other one.
     readable, _ = await securables.page_of_models(ctx.tx, schema_id, ctx.actor.id, after, limit)

@@ -9,7 +9,7 @@ from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import make_token, page_size, read_position
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, securables
 
@@ -75,9 +75,9 @@ async def page(
 ) -> Page[Securable]:
     """By name. Raises BadPageToken, InvalidArgument."""
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
-    position = read_token(scope, req.page_token, (str, str)) or ("", "")
+    position = read_position(scope, req.page_token)
     found, more = await securables.page_of_objects(
-        ctx.tx, req.kind, schema, ctx.actor.id, (str(position[0]), str(position[1])),
+        ctx.tx, req.kind, schema, ctx.actor.id, position,
         page_size(req.max_results, 100, MAX_PAGE), browse=browse and not only_readable,
     )  # fmt: skip
     return Page(tuple(found), make_token(scope, more) if more else "")

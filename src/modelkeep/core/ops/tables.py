@@ -14,7 +14,7 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName, check_comment
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import make_token, page_size, read_position
 from modelkeep.store import securables
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
@@ -103,10 +103,10 @@ async def table_exists(ctx: Ctx, req: TableExists, schema: Securable) -> bool:
 async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Securable) -> Page[Securable]:
     """A page is matched after it was read, so it may be short, even empty, and not the last."""
     scope = f"summaries|{catalog.id}|{req.schema_pattern}|{req.table_pattern}|{ctx.actor.id}"
-    position = read_token(scope, req.page_token, (str, str)) or ("", "")
+    position = read_position(scope, req.page_token)
     schema, table = _like(req.schema_pattern), _like(req.table_pattern)
     found, more = await securables.page_of_objects(
-        ctx.tx, Kind.TABLE, catalog, ctx.actor.id, (str(position[0]), str(position[1])),
+        ctx.tx, Kind.TABLE, catalog, ctx.actor.id, position,
         page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE),
     )  # fmt: skip
     parts = [(one, one.full_name.split(".")) for one in found]

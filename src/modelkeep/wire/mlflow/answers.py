@@ -2,22 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from modelkeep.wire.models import AwsCredentials
-
-
-class KeyValue(TypedDict):
-    key: str
-    value: str
-
-
-class NameValue(TypedDict):
-    name: str
-    value: str
-
-
-class AliasedVersion(TypedDict):
-    alias: str
-    version: str
+from modelkeep.wire.models import AliasedVersion, KeyValue, NameValue, StorageMode
 
 
 class RegisteredModel(TypedDict):
@@ -77,14 +62,6 @@ class Versions(TypedDict):
 
 class ArtifactUri(TypedDict):
     artifact_uri: str
-
-
-class StorageMode(TypedDict):
-    """Clients ask for signed URLs or take the keys, where there are some, until `expiration_time` (epoch ms)."""
-
-    storage_mode: str
-    expiration_time: int
-    aws_temp_credentials: NotRequired[AwsCredentials]
 
 
 class Credentials(TypedDict):

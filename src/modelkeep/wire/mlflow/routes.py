@@ -12,7 +12,7 @@ from modelkeep.core.ops import catalogs, credentials, finalize, lineage, models,
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import answers, shapes
-from modelkeep.wire.models import Place, keys, model_name, named, new_model_name, source_model
+from modelkeep.wire.models import Place, model_name, named, new_model_name, source_model, storage_mode
 from modelkeep.wire.route import NoFields, Route
 
 PREFIX = "/api/2.0/mlflow/unity-catalog"
@@ -150,12 +150,7 @@ def _models(result: Page[Securable], _: Any) -> answers.Models:
 
 
 def _vended(result: credentials.Vended, _: Any) -> answers.Credentials:
-    # DEFAULT_STORAGE makes clients (2.13.1 and newer) ask for signed URLs, whatever lies behind them. Older ones do not
-    # know the field, and take the keys.
-    told: answers.StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": result.expires_at}
-    if result.credentials:
-        told["aws_temp_credentials"] = keys(result.credentials)
-    return {"credentials": told}
+    return {"credentials": storage_mode(result)}
 
 
 def routes(files_api: bool, place: Place = named) -> list[Route]:

@@ -2,20 +2,7 @@
 
 from typing import Any, TypedDict
 
-
-class KeyValue(TypedDict):
-    key: str
-    value: str
-
-
-class NameValue(TypedDict):
-    name: str
-    value: str
-
-
-class AliasedVersion(TypedDict):
-    alias: str
-    version: str
+from modelkeep.wire.models import AliasedVersion, KeyValue, NameValue
 
 
 class ModelVersion(TypedDict):

@@ -2,17 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from modelkeep.wire.models import AwsCredentials
-
-
-class KeyValue(TypedDict):
-    key: str
-    value: str
-
-
-class NameValue(TypedDict):
-    name: str
-    value: str
+from modelkeep.wire.models import KeyValue, NameValue
 
 
 class ModelAlias(TypedDict):
@@ -83,14 +73,6 @@ class ModelVersionInfo(TypedDict):
 class ModelVersionPage(TypedDict):
     model_versions: list[ModelVersionInfo]
     next_page_token: str | None
-
-
-class StorageMode(TypedDict):
-    """The client asks for signed URLs or takes the keys, where there are some, until `expiration_time` (epoch ms)."""
-
-    storage_mode: str
-    expiration_time: int
-    aws_temp_credentials: NotRequired[AwsCredentials]
 
 
 class ContainerInfo(TypedDict):

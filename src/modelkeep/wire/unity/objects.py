@@ -60,8 +60,9 @@ def changes(
     if comment is not None:
         asked.append(catalogs.UpdateComment(name, comment))
     if new is not None:
-        asked.append(objects.RenameObject(name, new_name(name, new)))
-        name = new_name(name, new)
+        renamed = new_name(name, new)
+        asked.append(objects.RenameObject(name, renamed))
+        name = renamed
     if owner is not None:
         # Last: it may end the caller's own right to change, or to read, what it was.
         asked.append(catalogs.TransferOwnership(name, owner))

@@ -13,9 +13,20 @@ from modelkeep.core.ops import credentials, finalize, versions
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
-from modelkeep.wire.models import Id, Place, Reach, Tag, keys, model_in, model_name, named, source_model
+from modelkeep.wire.models import (
+    Id,
+    Place,
+    Reach,
+    StorageMode,
+    Tag,
+    model_in,
+    model_name,
+    named,
+    source_model,
+    storage_mode,
+)
 from modelkeep.wire.route import Route
-from modelkeep.wire.unity.answers import ModelAlias, ModelVersionInfo, ModelVersionPage, StorageMode
+from modelkeep.wire.unity.answers import ModelAlias, ModelVersionInfo, ModelVersionPage
 
 PREFIX = "/api/2.1/unity-catalog"
 VERSIONS = f"{PREFIX}/models/{{full_name}}/versions"
@@ -185,11 +196,7 @@ def _get_in_folder(f: GetVersion) -> versions.GetVersion:
 
 
 def _vended(result: credentials.Vended, _: Any) -> StorageMode:
-    # Not wrapped as in face B, and read alike. Clients that know DEFAULT_STORAGE ask for signed URLs, and ignore the keys.
-    told: StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": result.expires_at}
-    if result.credentials:
-        told["aws_temp_credentials"] = keys(result.credentials)
-    return told
+    return storage_mode(result)  # not wrapped as in face B
 
 
 def brief(
