@@ -19,6 +19,7 @@ from modelkeep.core.errors import FileNotFound, RegistryError, Unavailable, Wron
 
 _PIECE = 1024 * 1024  # bytes of one read
 _BATCH = 4 * 1024 * 1024  # bytes that arrive while as many are hashed and written
+_SMALL = 256 * 1024  # bytes that are hashed sooner than a thread for it wakes up
 _SYNC = 64 * 1024 * 1024  # bytes between two flushes to the disk while a file still arrives
 _STALE_S = 3600
 _PART = ".part"
@@ -102,12 +103,17 @@ class _File:
             if self._fd < 0:
                 _make_folder(self._folder, self._root)
                 self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            hashed = self._side.submit(self._digest, chunks)
+            if sum(map(len, chunks)) < _SMALL:
+                self._digest(chunks)
+                hashed = None
+            else:
+                hashed = self._side.submit(self._digest, chunks)
             try:
                 for chunk in chunks:  # not joined: large writes ask the kernel for large pages, which it finds slowly
                     _write_all(self._fd, chunk)
             finally:
-                hashed.result()
+                if hashed is not None:
+                    hashed.result()
             if self._size - self._synced >= _SYNC and (self._sync is None or self._sync.done()):
                 self._settle()
                 self._sync = self._side.submit(os.fdatasync, self._fd)

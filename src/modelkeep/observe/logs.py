@@ -73,7 +73,7 @@ def access(request_id: str, method: str, path: str, status: int, duration_ms: fl
     now = time.time()
     if int(now) != _second[0]:
         _second[:] = [int(now), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))]
-    stamp = f"{_second[1]}.{int(now % 1 * 1000):03d}Z"
+    stamp = f"{_second[1]}.{int(now % 1 * 1_000_000):06d}Z"
     if not _waiting:
         asyncio.get_running_loop().call_later(_TOGETHER_S, flush)
     _waiting.append(_line(_Access(request_id, method, path, status, duration_ms, actor, source, stamp)))

@@ -189,7 +189,7 @@ class SqliteDatabase:
             if writer is None:
                 raise Unavailable("The database is closed: the server is stopping.")
             try:
-                await _in_thread(writer, "BEGIN IMMEDIATE")
+                await _begin(writer)
                 yield _WriteTx(writer)
                 await _in_thread(writer, "COMMIT")
             except BaseException:
@@ -201,6 +201,19 @@ class SqliteDatabase:
         async with self.write() as tx:
             for statement in statements:
                 await tx.run(statement)
+
+
+async def _begin(writer: sqlite3.Connection) -> None:
+    """At once where no other process writes: a thread takes longer than the lock. Else a thread waits, not the event loop."""
+    writer.execute("PRAGMA busy_timeout=0")
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        return
+    except sqlite3.OperationalError:  # locked; whatever else it is, the next one says
+        pass
+    finally:
+        writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    await _in_thread(writer, "BEGIN IMMEDIATE")
 
 
 async def _in_thread(connection: sqlite3.Connection, statement: str) -> None:
