@@ -134,8 +134,8 @@ def _browsed(result: models.Browsed[Any]) -> str:
     return "b" if result.only else "+"
 
 
-def _browsed_page(page: Any) -> str:
-    return next((_browsed(item) for item in page.items if item.entity.full_name == MODEL), "0")
+def _browsed_in(full_name: str) -> Callable[[Any], str]:
+    return lambda page: next((_browsed(item) for item in page.items if item.entity.full_name == full_name), "0")
 
 
 def _browsed_object(page: Any) -> str:
@@ -184,6 +184,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(C, "create_catalog prod (exists)", catalogs.CreateCatalog(name=name(CATALOG))),
         Row(C, "list_catalogs: sees prod", catalogs.ListCatalogs(), _listed(CATALOG)),
         Row(C, "get_catalog", catalogs.GetCatalog(name(CATALOG))),
+        Row(C, "browse_catalogs", catalogs.BrowseCatalogs(), _browsed_in(CATALOG)),
+        Row(C, "browse_catalog", catalogs.BrowseCatalog(name(CATALOG)), _browsed),
         Row(C, "update_catalog_comment", catalogs.UpdateCatalogComment(name(CATALOG), **described)),
         Row(C, "update_catalog_spec", catalogs.UpdateCatalogSpec(name(CATALOG), {"properties": "{}"})),
         Row(C, "transfer_ownership of catalog", catalogs.TransferOwnership(name(CATALOG), "stranger")),
@@ -195,6 +197,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(S, "create_schema prod.ml (exists)", catalogs.CreateSchema(name=name(SCHEMA))),
         Row(S, "list_schemas: sees prod.ml", catalogs.ListSchemas(name(CATALOG)), _listed(SCHEMA)),
         Row(S, "get_schema", catalogs.GetSchema(name(SCHEMA))),
+        Row(S, "browse_schemas", catalogs.BrowseSchemas(name(CATALOG)), _browsed_in(SCHEMA)),
+        Row(S, "browse_schema", catalogs.BrowseSchema(name(SCHEMA)), _browsed),
         Row(S, "update_comment of schema", catalogs.UpdateComment(name(SCHEMA), **described)),
         Row(S, "update_spec of schema", catalogs.UpdateSpec(name(SCHEMA), {"properties": "{}"})),
         Row(S, "transfer_ownership of schema", catalogs.TransferOwnership(name(SCHEMA), "stranger")),
@@ -210,8 +214,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "list_models of schema: sees churn", models.ListModels(name(SCHEMA)), _listed(MODEL)),
         Row(M, "list_models of all: sees churn", models.ListModels(), _listed(MODEL)),
         Row(M, "browse_model", models.BrowseModel(m), _browsed),
-        Row(M, "browse_models of schema", models.BrowseModels(name(SCHEMA)), _browsed_page),
-        Row(M, "browse_models of all", models.BrowseModels(), _browsed_page),
+        Row(M, "browse_models of schema", models.BrowseModels(name(SCHEMA)), _browsed_in(MODEL)),
+        Row(M, "browse_models of all", models.BrowseModels(), _browsed_in(MODEL)),
         Row(M, "update_comment", catalogs.UpdateComment(m, **described)),
         Row(M, "update_spec", catalogs.UpdateSpec(m, {"deployment_job_id": "7"})),
         Row(M, "transfer_ownership", catalogs.TransferOwnership(m, "stranger")),

@@ -477,6 +477,7 @@ def test_browse_shows_metadata_and_nothing_more(site: Site) -> None:
     version = site.ok("GET", f"{UC}/models/{seen}/versions/1", browse, token=token)
     assert (version["browse_only"], version["status"], version["comment"]) == (True, "PENDING_REGISTRATION", "v")
     assert not {"tags", "aliases", "run_id", "source", "model_params", "storage_location"} & set(version)
+    browse_containers(site, catalog, schema, token)
     [listed] = site.ok("GET", f"{UC}/models/{seen}/versions", {"include_browse": True}, token=token)["model_versions"]
     assert listed == version
     for path in (f"{UC}/models/{seen}", f"{UC}/models/{seen}/versions/1", f"{UC}/models/{seen}/versions"):
@@ -490,6 +491,32 @@ def test_browse_shows_metadata_and_nothing_more(site: Site) -> None:
     assert [m["full_name"] for m in without] == [mine]
     assert site.ok("GET", f"{UC}/models/{mine}", browse, token=token)["aliases"] == []
     refused(site.call("GET", f"{UC}/models/{schema}.none", browse, token=token), 404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def browse_containers(site: Site, catalog: str, schema: str, token: str) -> None:
+    """With BROWSE on the catalog, and nothing else."""
+    browse = {"include_browse": True}
+    for path, parent, key in (
+        (f"{UC}/catalogs", {}, catalog),
+        (f"{UC}/schemas", {"catalog_name": catalog}, schema),
+    ):
+        shown = site.ok("GET", f"{path}/{key}", browse, token=token)
+        assert (shown["full_name"], shown["browse_only"], "properties" in shown) == (key, True, False)
+        noun = path.rpartition("/")[2]
+        assert [x for x in site.ok("GET", path, {**browse, **parent}, token=token)[noun] if x["full_name"] == key] == [
+            shown
+        ]
+        as_admin = site.ok("GET", path, {**browse, **parent})[noun]
+        assert {x["browse_only"] for x in as_admin} == {False}
+        assert all("properties" in x for x in as_admin)
+        refused(site.call("GET", f"{path}/{key}", token=token), 403, "PERMISSION_DENIED", "USE CATALOG")
+    assert site.ok("GET", f"{UC}/catalogs", token=token)["catalogs"] == []
+    refused(
+        site.call("GET", f"{UC}/schemas", {"catalog_name": catalog}, token=token),
+        403,
+        "PERMISSION_DENIED",
+        "USE CATALOG",
+    )
 
 
 def test_all_privileges_on_a_model_is_not_browse(site: Site, schema: str) -> None:

@@ -7,6 +7,7 @@ then what the row says. Source: Databricks' privileges reference, manage-model-l
 import msgspec
 
 from modelkeep.core.authz import ANYONE, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
+from modelkeep.core.kinds import Kind
 from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import (
     audit,
@@ -38,9 +39,8 @@ BROWSE = Need(any_of=(P.EXECUTE,), admin=True, browse=True)
 WRITE_VERSION = holds(P.CREATE_MODEL_VERSION)
 TAG = holds(P.APPLY_TAG)
 MAKE_MODEL = holds(P.CREATE_MODEL, P.CREATE_FUNCTION)
-SEE_CATALOG = Need(any_of=(P.USE_CATALOG, P.MANAGE), admin=True)
-SEE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True)
-BROWSE_SCHEMA = Need(any_of=(P.USE_SCHEMA, P.MANAGE), admin=True, browse=True)
+SEE_CATALOG, SEE_SCHEMA = catalogs.SEE[Kind.CATALOG], catalogs.SEE[Kind.SCHEMA]
+BROWSE_CATALOG, BROWSE_SCHEMA = (msgspec.structs.replace(need, browse=True) for need in (SEE_CATALOG, SEE_SCHEMA))
 
 # Without a name the files are a run's, a logged model's or a trace's: then the workspace decides, in `prepare`.
 # A volume's files are data, which no metastore admin reads without granting it to himself first.
@@ -62,6 +62,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.list_schemas, catalogs.ListSchemas, "schema.list", (On("catalog", SEE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_container, catalogs.GetCatalog, "catalog.get", (On("name", SEE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_container, catalogs.GetSchema, "schema.get", (On("name", SEE_SCHEMA),), "read", "buffered"),
+    Operation(catalogs.browse_container, catalogs.BrowseCatalog, "catalog.get", (On("name", BROWSE_CATALOG),), "read", "buffered"),
+    Operation(catalogs.browse_container, catalogs.BrowseSchema, "schema.get", (On("name", BROWSE_SCHEMA),), "read", "buffered"),
+    Operation(catalogs.browse_catalogs, catalogs.BrowseCatalogs, "catalog.list", (On("name", ANYONE),), "read", "buffered"),
+    Operation(catalogs.browse_schemas, catalogs.BrowseSchemas, "schema.list", (On("catalog", BROWSE_CATALOG),), "read", "buffered"),
     Operation(catalogs.get_bindings, catalogs.GetBindings, "catalog.get", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
     Operation(catalogs.change_bindings, catalogs.ChangeBindings, "catalog.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),

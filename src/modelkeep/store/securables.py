@@ -253,15 +253,17 @@ MAX_DIRECT = 2_000
 
 
 async def page_of_containers(
-    tx: Tx, kind: Kind, parent_id: str, actor_id: str, after: tuple[str, str], limit: int
+    tx: Tx, kind: Kind, parent_id: str, actor_id: str, after: tuple[str, str], limit: int, *, browse: bool = False
 ) -> tuple[list[Securable], tuple[str, str] | None]:
-    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees, by name, and where to go on."""
+    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name, and where to go on."""
     if kind is Kind.CATALOG:
         source = "securables x JOIN securables c ON c.id = x.id"
         see, full = SEE_CATALOG, "x.name_key"
     else:
         source = "securables x JOIN securables c ON c.id = x.catalog_id JOIN securables s ON s.id = x.id"
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
+    if browse:
+        see = f"({see} OR {_BROWSE})"
     rows = await tx.scan(
         f"SELECT {COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",

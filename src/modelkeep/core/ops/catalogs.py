@@ -2,16 +2,25 @@
 
 import msgspec
 
+from modelkeep.core.authz import Need, decide
 from modelkeep.core.errors import InvalidArgument, NotEmpty
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, check_comment
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
+from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import make_token, page_size, read_position
+from modelkeep.core.privileges import Privilege
 from modelkeep.store import principals, securables, versions
 
 MAX_PAGE = 1000
+
+SEE: dict[Kind, Need] = {
+    Kind.CATALOG: Need(any_of=(Privilege.USE_CATALOG, Privilege.MANAGE), admin=True),
+    Kind.SCHEMA: Need(any_of=(Privilege.USE_SCHEMA, Privilege.MANAGE), admin=True),
+}
+"""What it takes to get a container; BROWSE on the catalog gets its metadata."""
 
 
 class CreateContainer(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +53,14 @@ class GetSchema(GetSecurable, frozen=True):
     pass
 
 
+class BrowseCatalog(GetCatalog, frozen=True):
+    """As GetCatalog; a caller who holds no more than BROWSE gets metadata."""
+
+
+class BrowseSchema(GetSchema, frozen=True):
+    """As BrowseCatalog."""
+
+
 class GetMetastore(msgspec.Struct, frozen=True):
     name: FullName = METASTORE
 
@@ -54,10 +71,18 @@ class ListCatalogs(msgspec.Struct, frozen=True):
     name: FullName = METASTORE
 
 
+class BrowseCatalogs(ListCatalogs, frozen=True):
+    """As ListCatalogs, with those that the caller may only browse."""
+
+
 class ListSchemas(msgspec.Struct, frozen=True):
     catalog: FullName
     max_results: int | None = None
     page_token: str = ""
+
+
+class BrowseSchemas(ListSchemas, frozen=True):
+    """As BrowseCatalogs."""
 
 
 class UpdateComment(msgspec.Struct, frozen=True):
@@ -139,20 +164,50 @@ async def get_metastore(ctx: Ctx, req: GetMetastore, found: Securable) -> Secura
     return found
 
 
+async def browse_container(ctx: Ctx, req: BrowseCatalog | BrowseSchema, found: Securable) -> Browsed[Securable]:
+    return Browsed(found, not decide(SEE[found.kind], ctx.chains[str(req.name)]).allowed)
+
+
 async def list_catalogs(ctx: Ctx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:
-    return await _page(ctx, Kind.CATALOG, metastore.id, req.max_results, req.page_token)
+    return await _page(ctx, Kind.CATALOG, metastore.id, req)
+
+
+async def browse_catalogs(ctx: Ctx, req: BrowseCatalogs, metastore: Securable) -> Page[Browsed[Securable]]:
+    return await _browse(ctx, Kind.CATALOG, metastore.id, req)
 
 
 async def list_schemas(ctx: Ctx, req: ListSchemas, catalog: Securable) -> Page[Securable]:
-    return await _page(ctx, Kind.SCHEMA, catalog.id, req.max_results, req.page_token)
+    return await _page(ctx, Kind.SCHEMA, catalog.id, req)
 
 
-async def _page(ctx: Ctx, kind: Kind, parent_id: str, max_results: int | None, token: str) -> Page[Securable]:
-    scope = f"{kind}|{parent_id}|{ctx.actor.id}"
-    after = read_position(scope, token)
+async def browse_schemas(ctx: Ctx, req: BrowseSchemas, catalog: Securable) -> Page[Browsed[Securable]]:
+    return await _browse(ctx, Kind.SCHEMA, catalog.id, req)
+
+
+async def _browse(
+    ctx: Ctx, kind: Kind, parent_id: str, req: BrowseCatalogs | BrowseSchemas
+) -> Page[Browsed[Securable]]:
+    found = await _page(ctx, kind, parent_id, req, browse=True)
+    # Whoever sees may browse, so this page reaches at least as far as the other one.
+    seen = {one.id for one in (await _page(ctx, kind, parent_id, req, browse=True, only_seen=True)).items}
+    return Page(tuple(Browsed(one, one.id not in seen) for one in found.items), found.next_token)
+
+
+async def _page(
+    ctx: Ctx,
+    kind: Kind,
+    parent_id: str,
+    req: ListCatalogs | ListSchemas,
+    *,
+    browse: bool = False,
+    only_seen: bool = False,
+) -> Page[Securable]:
+    scope = f"{kind}|{parent_id}|{browse}|{ctx.actor.id}"
+    after = read_position(scope, req.page_token)
     found, more = await securables.page_of_containers(
-        ctx.tx, kind, parent_id, ctx.actor.id, after, page_size(max_results, 100, MAX_PAGE)
-    )
+        ctx.tx, kind, parent_id, ctx.actor.id, after, page_size(req.max_results, 100, MAX_PAGE),
+        browse=browse and not only_seen,
+    )  # fmt: skip
     return Page(tuple(found), make_token(scope, more) if more else "")
 
 

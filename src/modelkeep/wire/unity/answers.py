@@ -76,7 +76,7 @@ class ModelVersionPage(TypedDict):
 
 
 class ContainerInfo(TypedDict):
-    """What catalogs and schemas share."""
+    """What catalogs and schemas share; callers who may only browse get it without `properties`."""
 
     name: str
     full_name: str
@@ -90,7 +90,7 @@ class ContainerInfo(TypedDict):
     updated_by: str
     browse_only: bool
     securable_type: str
-    properties: dict[str, str]
+    properties: NotRequired[dict[str, str]]
 
 
 class CatalogInfo(ContainerInfo):

@@ -10,6 +10,7 @@ from modelkeep.core.kinds import RULES, Kind, parse_kind
 from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import catalogs, grants
+from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers
 
@@ -39,6 +40,7 @@ class CreateSchema(msgspec.Struct, frozen=True):
 
 class One(msgspec.Struct, frozen=True):
     full_name: str
+    include_browse: bool = False
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -60,12 +62,14 @@ class Delete(msgspec.Struct, frozen=True):
 
 
 class List(msgspec.Struct, frozen=True):
+    include_browse: bool = False
     max_results: int | None = None
     page_token: str = ""
 
 
 class ListSchemas(msgspec.Struct, frozen=True):
     catalog_name: str
+    include_browse: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -134,6 +138,23 @@ def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
     return catalogs.CreateSchema(name=name, comment=f.comment, spec=_spec(f.properties))
 
 
+def _get_catalog(f: One) -> catalogs.GetCatalog:
+    return (catalogs.BrowseCatalog if f.include_browse else catalogs.GetCatalog)(_catalog(f.full_name))
+
+
+def _get_schema(f: One) -> catalogs.GetSchema:
+    return (catalogs.BrowseSchema if f.include_browse else catalogs.GetSchema)(_schema(f.full_name))
+
+
+def _list_catalogs(f: List) -> catalogs.ListCatalogs:
+    return (catalogs.BrowseCatalogs if f.include_browse else catalogs.ListCatalogs)(f.max_results, f.page_token)
+
+
+def _list_schemas(f: ListSchemas) -> catalogs.ListSchemas:
+    kind = catalogs.BrowseSchemas if f.include_browse else catalogs.ListSchemas
+    return kind(_catalog(f.catalog_name), f.max_results, f.page_token)
+
+
 def _new_name(old: FullName, text: str) -> FullName:
     """A bare name, or a schema's full name in the same catalog. Raises InvalidArgument."""
     new = parse_full_name(text, old.kind) if "." in text else old.parent.child(text)
@@ -179,27 +200,31 @@ def _as_it_is(f: Update) -> bool:
     return f.isolation_mode is not None or f.enable_predictive_optimization is not None
 
 
-def catalog_info(c: Securable, metastore_id: str) -> answers.CatalogInfo:
+def catalog_info(c: Securable | Browsed[Securable], metastore_id: str) -> answers.CatalogInfo:
     return {
         **_info(c, metastore_id), "catalog_type": "MANAGED_CATALOG", "isolation_mode": "OPEN",
         "securable_kind": "CATALOG_STANDARD", "accessible_in_current_workspace": True,
     }  # fmt: skip
 
 
-def schema_info(s: Securable, metastore_id: str) -> answers.SchemaInfo:
+def schema_info(s: Securable | Browsed[Securable], metastore_id: str) -> answers.SchemaInfo:
+    shown = _info(s, metastore_id)
     return {
-        **_info(s, metastore_id), "catalog_name": s.full_name.partition(".")[0], "catalog_type": "MANAGED_CATALOG",
-        "schema_id": s.id,
+        **shown, "catalog_name": shown["full_name"].partition(".")[0], "catalog_type": "MANAGED_CATALOG",
+        "schema_id": shown["id"],
     }  # fmt: skip
 
 
-def _info(x: Securable, metastore_id: str) -> answers.ContainerInfo:
-    return {
+def _info(found: Securable | Browsed[Securable], metastore_id: str) -> answers.ContainerInfo:
+    x, browse_only = (found.entity, found.only) if isinstance(found, Browsed) else (found, False)
+    shown: answers.ContainerInfo = {
         "name": x.name, "full_name": x.full_name, "comment": x.comment, "owner": x.owner, "id": x.id,
         "metastore_id": metastore_id, "created_at": x.created_at, "created_by": x.created_by, "updated_at": x.updated_at,
-        "updated_by": x.updated_by, "browse_only": False, "securable_type": RULES[x.kind].wire[0],
-        "properties": msgspec.json.decode(x.spec.get("properties", "{}")),
+        "updated_by": x.updated_by, "browse_only": browse_only, "securable_type": RULES[x.kind].wire[0],
     }  # fmt: skip
+    if not browse_only:
+        shown["properties"] = msgspec.json.decode(x.spec.get("properties", "{}"))
+    return shown
 
 
 def assignments(found: list[Grant], _: Any = None) -> answers.Permissions:
@@ -249,19 +274,19 @@ def routes(metastore_id: str) -> list[Route]:
     def changed(found: list[Grant], f: ChangePermissions) -> answers.Permissions:
         return {} if f.omit_permissions_in_response else assignments(found)
 
-    def catalog(c: Securable, _: Any) -> answers.CatalogInfo:
+    def catalog(c: Securable | Browsed[Securable], _: Any) -> answers.CatalogInfo:
         return catalog_info(c, metastore_id)
 
-    def schema(s: Securable, _: Any) -> answers.SchemaInfo:
+    def schema(s: Securable | Browsed[Securable], _: Any) -> answers.SchemaInfo:
         return schema_info(s, metastore_id)
 
-    def catalog_page(result: Page[Securable], _: Any) -> answers.CatalogPage:
+    def catalog_page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.CatalogPage:
         return {
             "catalogs": [catalog_info(c, metastore_id) for c in result.items],
             "next_page_token": result.next_token or None,
         }
 
-    def schema_page(result: Page[Securable], _: Any) -> answers.SchemaPage:
+    def schema_page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.SchemaPage:
         return {
             "schemas": [schema_info(s, metastore_id) for s in result.items],
             "next_page_token": result.next_token or None,
@@ -270,13 +295,13 @@ def routes(metastore_id: str) -> list[Route]:
     c, s = f"{PREFIX}/catalogs", f"{PREFIX}/schemas"
     return [
         Route("POST", c, CreateCatalog, _create_catalog, catalog),
-        Route("GET", c, List, lambda f: catalogs.ListCatalogs(f.max_results, f.page_token), catalog_page),
-        Route("GET", f"{c}/{{full_name}}", One, lambda f: catalogs.GetCatalog(_catalog(f.full_name)), catalog),
+        Route("GET", c, List, _list_catalogs, catalog_page),
+        Route("GET", f"{c}/{{full_name}}", One, _get_catalog, catalog),
         Route("PATCH", f"{c}/{{full_name}}", Update, lambda f: _update(Kind.CATALOG, f), catalog),
         Route("DELETE", f"{c}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_catalog(f.full_name), f.force)),
         Route("POST", s, CreateSchema, _create_schema, schema),
-        Route("GET", s, ListSchemas, lambda f: catalogs.ListSchemas(_catalog(f.catalog_name), f.max_results, f.page_token), schema_page),
-        Route("GET", f"{s}/{{full_name}}", One, lambda f: catalogs.GetSchema(_schema(f.full_name)), schema),
+        Route("GET", s, ListSchemas, _list_schemas, schema_page),
+        Route("GET", f"{s}/{{full_name}}", One, _get_schema, schema),
         Route("PATCH", f"{s}/{{full_name}}", Update, lambda f: _update(Kind.SCHEMA, f), schema),
         Route("DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)),
         Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, assignments),
