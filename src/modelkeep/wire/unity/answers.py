@@ -2,6 +2,8 @@
 
 from typing import Any, NotRequired, TypedDict
 
+from modelkeep.core.ops.functions import Dependencies, Parameters
+from modelkeep.core.ops.tables import Column
 from modelkeep.wire.models import KeyValue, NameValue
 
 
@@ -116,6 +118,88 @@ class SchemaPage(TypedDict):
     next_page_token: str | None
 
 
+class ObjectInfo(TypedDict):
+    """What volumes, tables and functions share. Callers who may only browse get them without the fields that are not required."""
+
+    name: str
+    catalog_name: str
+    schema_name: str
+    full_name: str
+    comment: str | None
+    owner: str
+    metastore_id: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    browse_only: bool
+
+
+class VolumeInfo(ObjectInfo):
+    volume_id: str
+    volume_type: str
+    storage_location: NotRequired[str]
+
+
+class VolumePage(TypedDict):
+    volumes: list[VolumeInfo]
+    next_page_token: str | None
+
+
+class TableInfo(ObjectInfo):
+    table_id: str
+    table_type: str
+    data_source_format: str
+    storage_location: NotRequired[str]
+    properties: NotRequired[dict[str, str]]
+    columns: NotRequired[tuple[Column, ...]]
+
+
+class TablePage(TypedDict):
+    tables: list[TableInfo]
+    next_page_token: str | None
+
+
+class TableExists(TypedDict):
+    table_exists: bool
+
+
+class TableSummary(TypedDict):
+    full_name: str
+    table_type: str
+
+
+class TableSummaryPage(TypedDict):
+    tables: list[TableSummary]
+    next_page_token: str | None
+
+
+class FunctionInfo(ObjectInfo):
+    function_id: str
+    input_params: NotRequired[Parameters]
+    return_params: NotRequired[Parameters]
+    routine_dependencies: NotRequired[Dependencies]
+    data_type: NotRequired[str]
+    full_data_type: NotRequired[str]
+    routine_body: NotRequired[str]
+    routine_definition: NotRequired[str]
+    parameter_style: NotRequired[str]
+    is_deterministic: NotRequired[bool]
+    sql_data_access: NotRequired[str]
+    is_null_call: NotRequired[bool]
+    security_type: NotRequired[str]
+    specific_name: NotRequired[str]
+    external_language: NotRequired[str]
+    external_name: NotRequired[str]
+    sql_path: NotRequired[str]
+    properties: NotRequired[str]
+
+
+class FunctionPage(TypedDict):
+    functions: list[FunctionInfo]
+    next_page_token: str | None
+
+
 class PrivilegeAssignment(TypedDict):
     principal: str
     privileges: list[str]
@@ -154,6 +238,41 @@ class MetastoreSummary(TypedDict):
     region: str
     global_metastore_id: str
     privilege_model_version: str
+
+
+class MetastorePage(TypedDict):
+    metastores: list[MetastoreSummary]
+    next_page_token: str | None
+
+
+class Quota(TypedDict):
+    parent_securable_type: str
+    parent_full_name: str
+    quota_name: str
+    quota_count: int
+    quota_limit: int
+
+
+class QuotaOf(TypedDict):
+    quota_info: Quota
+
+
+class QuotaPage(TypedDict):
+    quotas: list[Quota]
+    next_page_token: str | None
+
+
+class BoundWorkspaces(TypedDict):
+    workspaces: list[int]
+
+
+class WorkspaceBinding(TypedDict):
+    workspace_id: int
+    binding_type: str
+
+
+class WorkspaceBindings(TypedDict):
+    bindings: list[WorkspaceBinding]
 
 
 class TagAssignment(TypedDict):

@@ -10,8 +10,9 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import functions
 from modelkeep.core.ops import objects as core
+from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
-from modelkeep.wire.unity import objects
+from modelkeep.wire.unity import answers, objects
 
 FUNCTIONS = "/api/2.1/unity-catalog/functions"
 
@@ -52,29 +53,42 @@ def _update(f: UpdateFunction) -> Sequence[msgspec.Struct]:
     return objects.changes(parse_full_name(f.name, Kind.FUNCTION), None, None, f.owner, "owner")
 
 
-def _parameters(told: functions.Parameters) -> dict[str, Any]:
+def _parameters(told: functions.Parameters) -> functions.Parameters:
     """unitycatalog-client refuses a parameter without type_json."""
-    shown: list[dict[str, Any]] = msgspec.to_builtins(told.parameters)
-    return {"parameters": [{"type_json": "", **parameter} for parameter in shown]}
+    return functions.Parameters(
+        tuple(msgspec.structs.replace(one, type_json=one.type_json or "") for one in told.parameters)
+    )
 
 
 def routes(metastore_id: str) -> list[Route]:
-    def brief(x: Securable) -> dict[str, Any]:
-        return objects.brief(x, metastore_id, "function_id", browse_only=True)
+    def brief(x: Securable) -> answers.FunctionInfo:
+        return {**objects.brief(x, metastore_id, browse_only=True), "function_id": x.id}
 
-    def info(x: Securable) -> dict[str, Any]:
+    def info(x: Securable) -> answers.FunctionInfo:
         told = functions.definition(x)
-        shown = brief(x) | {"browse_only": False} | msgspec.to_builtins(told)
-        shown["input_params"] = _parameters(told.input_params)
+        shown: answers.FunctionInfo = {
+            **objects.brief(x, metastore_id, browse_only=False), "function_id": x.id,
+            "input_params": _parameters(told.input_params),
+            "data_type": told.data_type, "full_data_type": told.full_data_type, "routine_body": told.routine_body,
+            "routine_definition": told.routine_definition, "parameter_style": told.parameter_style,
+            "is_deterministic": told.is_deterministic, "sql_data_access": told.sql_data_access,
+            "is_null_call": told.is_null_call, "security_type": told.security_type, "specific_name": told.specific_name,
+        }  # fmt: skip
         if told.return_params is not None:
             shown["return_params"] = _parameters(told.return_params)
+        if told.routine_dependencies is not None:
+            shown["routine_dependencies"] = told.routine_dependencies
+        for field in ("external_language", "external_name", "sql_path", "properties"):
+            if (said := getattr(told, field)) is not None:
+                shown[field] = said
         return shown
 
-    def one(result: Any, _: Any) -> Any:
+    def one(result: Securable | Browsed[Securable], _: Any) -> answers.FunctionInfo:
         return objects.shown(result, info, brief)
 
-    def page(result: Page[Any], _: Any) -> Any:
-        return objects.page("functions", result, info, brief)
+    def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.FunctionPage:
+        items = [objects.shown(item, info, brief) for item in result.items]
+        return {"functions": items, "next_page_token": result.next_token or None}
 
     path = f"{FUNCTIONS}/{{name}}"
     return [

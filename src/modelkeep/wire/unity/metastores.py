@@ -1,6 +1,6 @@
 """The metastore, its one workspace, and its quotas in native Unity Catalog REST."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -63,11 +63,12 @@ def _bindings_page(f: Bindings) -> msgspec.Struct:
     return _bindings(f.securable_type, f.securable_name)
 
 
-def _unbound(key: str) -> Callable[[Any, Any], Any]:
-    def answer(found: tuple[str, ...], _: Any) -> Any:
-        return {key: list(found)}
+def _workspaces(found: tuple[str, ...], _: Any) -> answers.BoundWorkspaces:
+    return {"workspaces": [int(one) for one in found]}
 
-    return answer
+
+def _bound(found: tuple[str, ...], _: Any) -> answers.WorkspaceBindings:
+    return {"bindings": [{"workspace_id": int(one), "binding_type": "BINDING_TYPE_READ_WRITE"} for one in found]}
 
 
 def _all_of_them(f: List) -> metastores.ReadMetastore:
@@ -84,11 +85,19 @@ def info(m: Securable, _: Any = None) -> answers.MetastoreSummary:
     }  # fmt: skip
 
 
-def _quota(quota: metastores.Quota) -> dict[str, Any]:
+def _page(m: Securable, _: Any) -> answers.MetastorePage:
+    return {"metastores": [info(m)], "next_page_token": None}
+
+
+def _quota(quota: metastores.Quota) -> answers.Quota:
     return {
         "parent_securable_type": RULES[quota.on.kind].wire[0], "parent_full_name": quota.on.full_name,
         "quota_name": quota.name, "quota_count": quota.count, "quota_limit": quota.limit,
     }  # fmt: skip
+
+
+def _quota_alone(quota: metastores.Quota, _: Any) -> answers.QuotaOf:
+    return {"quota_info": _quota(quota)}
 
 
 def _quota_of(f: Quota) -> metastores.GetQuota:
@@ -117,22 +126,22 @@ def routes(metastore_id: str) -> list[Route]:
             raise InvalidArgument("The request changes nothing. Send new_name or owner.")
         return asked
 
-    def quota_page(result: Page[metastores.Quota], _: Any) -> Any:
+    def quota_page(result: Page[metastores.Quota], _: Any) -> answers.QuotaPage:
         return {"quotas": [_quota(q) for q in result.items], "next_page_token": result.next_token or None}
 
     all_of_them, bindings = f"{PREFIX}/metastores", f"{PREFIX}/bindings/{{securable_type}}/{{securable_name}}"
     of_catalog, quotas = f"{PREFIX}/workspace-bindings/catalogs/{{name}}", f"{PREFIX}/resource-quotas"
     return [
         Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), info),
-        Route("GET", all_of_them, List, _all_of_them, lambda m, _: {"metastores": [info(m)], "next_page_token": None}),
+        Route("GET", all_of_them, List, _all_of_them, _page),
         Route("GET", f"{all_of_them}/{{id}}", One, read, info),
         Route("PATCH", f"{all_of_them}/{{id}}", UpdateMetastore, update, info),
-        Route("GET", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name), _unbound("workspaces")),
+        Route("GET", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name), _workspaces),
         Route("PATCH", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name, catalogs.ChangeBindings)),
-        Route("GET", bindings, Bindings, _bindings_page, _unbound("bindings")),
+        Route("GET", bindings, Bindings, _bindings_page, _bound),
         Route("PATCH", bindings, Bindings,
               lambda f: _bindings(f.securable_type, f.securable_name, catalogs.ChangeBindings)),
         Route("GET", f"{quotas}/all-resource-quotas", List, lambda f: metastores.ListQuotas(f.max_results, f.page_token), quota_page),
         Route("GET", f"{quotas}/{{parent_securable_type}}/{{parent_full_name}}/{{quota_name}}", Quota, _quota_of,
-              lambda q, _: {"quota_info": _quota(q)}),
+              _quota_alone),
     ]  # fmt: skip

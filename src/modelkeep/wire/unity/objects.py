@@ -1,19 +1,20 @@
 """What the native routes of functions, volumes and tables share: their names, their lists, who may see how much."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
-from modelkeep.core.model import Page, Securable
+from modelkeep.core.model import Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import catalogs, objects
 from modelkeep.core.ops.models import Browsed
+from modelkeep.wire.unity.answers import ObjectInfo
 
-Info = Callable[[Securable], dict[str, Any]]
-"""All of an object, in the words of its kind."""
+Info = TypeVar("Info", bound=ObjectInfo)
+"""An object in the words of its kind."""
 
 
 class ListIn(msgspec.Struct, frozen=True):
@@ -71,23 +72,20 @@ def changes(
     return asked
 
 
-def brief(x: Securable, metastore_id: str, id_field: str, *, browse_only: bool = False) -> dict[str, Any]:
+def brief(x: Securable, metastore_id: str, *, browse_only: bool) -> ObjectInfo:
     """What every kind tells, and all that BROWSE alone shows."""
     catalog, schema, name = x.full_name.split(".")
     return {
         "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": x.full_name,
         "comment": x.comment or None,  # unitycatalog-client refuses a volume whose comment is empty
-        "owner": x.owner, id_field: x.id, "metastore_id": metastore_id, "created_at": x.created_at,
+        "owner": x.owner, "metastore_id": metastore_id, "created_at": x.created_at,
         "created_by": x.created_by, "updated_at": x.updated_at, "updated_by": x.updated_by, "browse_only": browse_only,
     }  # fmt: skip
 
 
-def shown(result: Securable | Browsed[Securable], whole: Info, browsed: Info) -> dict[str, Any]:
+def shown(
+    result: Securable | Browsed[Securable], whole: Callable[[Securable], Info], browsed: Callable[[Securable], Info]
+) -> Info:
     if isinstance(result, Browsed):
         return browsed(result.entity) if result.only else whole(result.entity)
     return whole(result)
-
-
-def page(key: str, result: Page[Any], whole: Info, browsed: Info) -> dict[str, Any]:
-    items = [shown(item, whole, browsed) for item in result.items]
-    return {key: items, "next_page_token": result.next_token or None}

@@ -10,8 +10,9 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import objects as core
 from modelkeep.core.ops import tables
+from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
-from modelkeep.wire.unity import objects
+from modelkeep.wire.unity import answers, objects
 
 TABLES = "/api/2.1/unity-catalog/tables"
 SUMMARIES = "/api/2.1/unity-catalog/table-summaries"
@@ -83,33 +84,43 @@ def _summaries(f: ListSummaries) -> tables.ListTableSummaries:
     )
 
 
-def _summary_page(result: Page[Securable], _: Any) -> Any:
-    found = [{"full_name": t.full_name, "table_type": tables.definition(t).table_type} for t in result.items]
+def _summary_page(result: Page[Securable], _: Any) -> answers.TableSummaryPage:
+    found: list[answers.TableSummary] = [
+        {"full_name": t.full_name, "table_type": tables.definition(t).table_type} for t in result.items
+    ]
     return {"tables": found, "next_page_token": result.next_token or None}
 
 
+def _exists(found: bool, _: Any) -> answers.TableExists:
+    return {"table_exists": found}
+
+
 def routes(metastore_id: str) -> list[Route]:
-    def brief(t: Securable) -> dict[str, Any]:
+    def brief(t: Securable) -> answers.TableInfo:
         told = tables.definition(t)
-        return objects.brief(t, metastore_id, "table_id", browse_only=True) | {
-            "table_type": told.table_type, "data_source_format": told.data_source_format,
+        return {
+            **objects.brief(t, metastore_id, browse_only=True), "table_id": t.id, "table_type": told.table_type,
+            "data_source_format": told.data_source_format,
         }  # fmt: skip
 
-    def info(t: Securable) -> dict[str, Any]:
+    def info(t: Securable) -> answers.TableInfo:
         told = tables.definition(t)
-        return brief(t) | {
-            "browse_only": False, "storage_location": told.storage_location, "properties": told.properties,
-            "columns": msgspec.to_builtins(told.columns),
+        return {
+            **brief(t), "browse_only": False, "storage_location": told.storage_location, "properties": told.properties,
+            "columns": told.columns,
         }  # fmt: skip
 
-    def one(result: Any, _: Any) -> Any:
+    def one(result: Securable | Browsed[Securable], _: Any) -> answers.TableInfo:
         return objects.shown(result, info, brief)
 
-    def page(result: Page[Any], f: ListTables) -> Any:
-        left_out = ("columns",) * f.omit_columns + ("properties",) * f.omit_properties
-        answer = objects.page("tables", result, info, brief)
-        kept = [{key: value for key, value in t.items() if key not in left_out} for t in answer["tables"]]
-        return answer | {"tables": kept}
+    def page(result: Page[Securable | Browsed[Securable]], f: ListTables) -> answers.TablePage:
+        items = [objects.shown(item, info, brief) for item in result.items]
+        for item in items:
+            if f.omit_columns:
+                item.pop("columns", None)
+            if f.omit_properties:
+                item.pop("properties", None)
+        return {"tables": items, "next_page_token": result.next_token or None}
 
     path = f"{TABLES}/{{full_name}}"
     return [
@@ -119,7 +130,7 @@ def routes(metastore_id: str) -> list[Route]:
         Route("PATCH", path, UpdateTable, _update, one),
         Route("DELETE", path, GetTable, lambda f: core.DeleteObject(parse_full_name(f.full_name, Kind.TABLE))),
         Route("GET", f"{path}/exists", GetTable, lambda f: tables.TableExists(parse_full_name(f.full_name, Kind.TABLE)),
-              lambda found, _: {"table_exists": found}),
+              _exists),
         Route("GET", SUMMARIES, ListSummaries, _summaries, _summary_page),
         Route("GET", TABLE_OF_MLFLOW, GetTableOfMlflow, _mlflow, one),
     ]  # fmt: skip

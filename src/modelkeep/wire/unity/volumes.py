@@ -10,8 +10,9 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import objects as core
 from modelkeep.core.ops import volumes
+from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
-from modelkeep.wire.unity import objects
+from modelkeep.wire.unity import answers, objects
 
 VOLUMES = "/api/2.1/unity-catalog/volumes"
 
@@ -55,18 +56,20 @@ def _update(f: UpdateVolume) -> Sequence[msgspec.Struct]:
 
 
 def routes(metastore_id: str) -> list[Route]:
-    def brief(v: Securable) -> dict[str, Any]:
-        return objects.brief(v, metastore_id, "volume_id", browse_only=True) | {"volume_type": v.spec["volume_type"]}
+    def brief(v: Securable) -> answers.VolumeInfo:
+        shown = objects.brief(v, metastore_id, browse_only=True)
+        return {**shown, "volume_id": v.id, "volume_type": v.spec["volume_type"]}
 
-    def info(v: Securable) -> dict[str, Any]:
+    def info(v: Securable) -> answers.VolumeInfo:
         place = v.spec.get("storage_location") or f"dbfs:/Volumes/{v.full_name.replace('.', '/')}"
-        return brief(v) | {"browse_only": False, "storage_location": place}
+        return {**brief(v), "browse_only": False, "storage_location": place}
 
-    def one(result: Any, _: Any) -> Any:
+    def one(result: Securable | Browsed[Securable], _: Any) -> answers.VolumeInfo:
         return objects.shown(result, info, brief)
 
-    def page(result: Page[Any], _: Any) -> Any:
-        return objects.page("volumes", result, info, brief)
+    def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.VolumePage:
+        items = [objects.shown(item, info, brief) for item in result.items]
+        return {"volumes": items, "next_page_token": result.next_token or None}
 
     path = f"{VOLUMES}/{{name}}"
     return [
