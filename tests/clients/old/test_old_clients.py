@@ -1,5 +1,6 @@
 """Clients of earlier years against the same server; each in an environment of its own under .cache/clients."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from vending import OnStore
 
 HERE = Path(__file__).parent
 FLOW = HERE.parent / "flow"
+PLAIN = HERE.parent / "plain"
 ENVIRONMENTS = HERE.parents[2] / ".cache" / "clients"
 FLOWS = ["register", "aliases", "govern", "promote", "delete", "refusals"]
 pytest_plugins = ("backends", "vending")
@@ -39,6 +41,15 @@ def test_flow(server: Server, catalog: str, version: str, flow: str) -> None:
 )
 def test_limits(server: Server, catalog: str, version: str, script: Path) -> None:
     succeeded(run_script(server, script, catalog, python=python(version)))
+
+
+@pytest.mark.parametrize("version", ["3.0", "2.22", "2.16", "2.11"])
+def test_plain_rest(server: Server, version: str) -> None:
+    settings = {
+        "MLFLOW_TRACKING_URI": server.host, "MLFLOW_REGISTRY_URI": server.host, "MLFLOW_TRACKING_TOKEN": server.admin_token,
+    }  # fmt: skip
+    arguments = uuid.uuid4().hex[:6]
+    succeeded(run_script(server, PLAIN / "registry.py", arguments, python=python(version), settings=settings))
 
 
 def test_2_11_with_temporary_credentials(on_store: OnStore) -> None:
