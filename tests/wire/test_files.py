@@ -296,11 +296,11 @@ def test_a_large_body_through_this_server(shelf: Shelf) -> None:
 def test_overwrite_is_asked_for(shelf: Shelf) -> None:
     root = shelf.pending()
     assert shelf.fs("PUT", "files", f"{root}/a/b", content=b"1").status_code == 204
-    refused(shelf.fs("PUT", "files", f"{root}/a/b", content=b"2"), 409, "RESOURCE_ALREADY_EXISTS", "overwrite=true")
+    refused(shelf.fs("PUT", "files", f"{root}/a/b", content=b"2"), 409, "ALREADY_EXISTS", "overwrite=true")
     refused(
         shelf.fs("PUT", "files", f"{root}/a/b", content=b"2", params={"overwrite": "false"}),
         409,
-        "RESOURCE_ALREADY_EXISTS",
+        "ALREADY_EXISTS",
     )
     assert shelf.fs("PUT", "files", f"{root}/a/b", content=b"3", params={"overwrite": "true"}).status_code == 204
     shelf.put(f"{root}/MLmodel", MLMODEL)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from wire.filing import Shelf
-from wire.serving import refused
+from wire.serving import UC, refused
 from wire.test_files_workspace import V2, bench, experiment, root_of, run
 from world import MODEL_FILES
 
@@ -51,6 +51,54 @@ def test_a_runs_files_become_a_versions(bench: Shelf) -> None:
     # What happens to the run afterwards is the run's business.
     assert bench.fs("DELETE", "files", f"{root_of(home, run_id)}/m/MLmodel").status_code == 204
     assert bench.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel").content == files["MLmodel"]
+
+
+def test_files_of_a_volume_become_a_versions(bench: Shelf) -> None:
+    """A run whose experiment keeps its artifacts in a volume is registered from there."""
+    schema = bench.schema()
+    catalog, team = schema.split(".")
+    for kind in ("MANAGED", "EXTERNAL"):
+        place = {"storage_location": "s3://elsewhere/x"} if kind == "EXTERNAL" else {}
+        bench.ok("POST", f"{UC}/volumes", {
+            "catalog_name": catalog, "schema_name": team, "name": kind.lower(), "volume_type": kind, **place
+        })  # fmt: skip
+    root = f"/Volumes/{catalog}/{team}/managed/runs/r1/artifacts"
+    for path, data in MODEL_FILES.items():
+        assert bench.fs("PUT", "files", f"{root}/m/{path}", content=data).status_code == 204
+    version = register(bench, f"dbfs:{root}/m")
+    assert (version["status"], version["source"]) == ("READY", f"dbfs:{root}/m"), version
+    listed = bench.ok(
+        "GET", "/api/2.0/mlflow-artifacts/artifacts", {"path": f"Models/main/default/{version['name']}/1"}
+    )
+    assert {file["path"] for file in listed["files"]} == set(MODEL_FILES)
+    # It takes READ VOLUME, and files that are here.
+    user, token = bench.user()
+    bench.allow(user, "catalog", "main", "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
+    bench.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
+    name = f"mine {uuid.uuid4().hex[:8]}"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": name}, token)
+    asked = {"name": name, "source": f"dbfs:{root}/m"}
+    answer = bench.call("POST", f"{V2}/model-versions/create", asked, token=token)
+    refused(answer, 403, "PERMISSION_DENIED", "READ VOLUME on Volume")
+    bench.allow(user, "volume", f"{schema}.managed", "READ_VOLUME")
+    assert bench.ok("POST", f"{V2}/model-versions/create", asked, token)["model_version"]["version"] == "1"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": f"{name} too"})
+    outside = {"name": f"{name} too", "source": f"dbfs:/Volumes/{catalog}/{team}/external/m"}
+    refused(bench.call("POST", f"{V2}/model-versions/create", outside), 400, "INVALID_STATE", "external")
+    bench.work()
+
+
+def test_a_link_to_the_run_is_kept(bench: Shelf) -> None:
+    _, run_id = trained(bench, dict(MODEL_FILES))
+    link = f"https://mlflow.example.com/#/experiments/1/runs/{run_id}"
+    version = register(bench, f"runs:/{run_id}/m", run_link=link)
+    assert version["run_link"] == link
+    copied = f"copy {uuid.uuid4().hex[:8]}"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": copied})
+    asked = {"name": copied, "source": f"models:/{version['name']}/1"}
+    for odd in ("javascript:alert(1)", "http://", "https://x/<b>", "x" * 3000):
+        answer = bench.call("POST", f"{V2}/model-versions/create", {**asked, "run_link": odd})
+        refused(answer, 400, "INVALID_PARAMETER_VALUE", "run_link")
 
 
 @pytest.mark.parametrize(

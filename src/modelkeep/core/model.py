@@ -85,6 +85,7 @@ class ModelVersion(msgspec.Struct, frozen=True):
     experiment_id: str
     workspace_id: str
     logged_model_id: str
+    run_link: str
     comment: str
     artifact_set_id: str
     aliases_json: str

@@ -44,7 +44,8 @@ BROWSE_CATALOG, BROWSE_SCHEMA = (msgspec.structs.replace(need, browse=True) for 
 
 # Without a name the files are a run's, a logged model's or a trace's: then the workspace decides, in `prepare`.
 # A volume's files are data, which no metastore admin reads without granting it to himself first.
-READ_FILES = On("name", READ, optional=True, on_volume=holds(P.READ_VOLUME))
+READ_VOLUME = holds(P.READ_VOLUME)
+READ_FILES = On("name", READ, optional=True, on_volume=READ_VOLUME)
 WRITE_FILES = On("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_VOLUME))
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -116,7 +117,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.create_version, versions.CreateVersion, "version.create",
               (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
     Operation(versions.register_version, versions.RegisterVersion, "version.create",
-              (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_origin),
+              (On("name", WRITE_VERSION), On("source_model", READ, optional=True), On("volume", READ_VOLUME, optional=True)),
+              prepare=versions.read_origin),
     Operation(finalize.finalize_version, finalize.FinalizeVersion, "version.finalize", (On("name", WRITE_VERSION),),
               prepare=finalize.check_files),
     Operation(versions.get_version, versions.GetVersion, "version.get", (On("name", READ),), "read", "buffered"),

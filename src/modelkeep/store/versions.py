@@ -12,10 +12,10 @@ from modelkeep.store.securables import READ_MODEL
 
 COLUMNS = (
     "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "
-    "v.logged_model_id, v.comment, COALESCE(v.artifact_set_id, ''), v.aliases, v.tags, v.params, v.metrics, v.signature, "
+    "v.logged_model_id, v.run_link, v.comment, COALESCE(v.artifact_set_id, ''), v.aliases, v.tags, v.params, v.metrics, v.signature, "
     "v.copied_from, v.created_at, v.created_by, v.updated_at, v.updated_by"
 )
-WIDTH = 22
+WIDTH = 23
 _BY_NUMBER = f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version = :version"
 _BY_ALIAS = (
     f"SELECT {COLUMNS} FROM aliases a JOIN model_versions v ON v.model_id = a.model_id AND v.version = a.version "

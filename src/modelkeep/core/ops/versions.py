@@ -1,5 +1,7 @@
 """Model versions: create, finalize, read, search, change, copy, delete."""
 
+import re
+
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
@@ -17,6 +19,7 @@ REQUIRE_SIGNATURE = "require_signature"
 """The catalog's property: `true` refuses versions without a signature whatever dialect they come by."""
 UNSIGNED = "none"
 """The signature of a version whose files have none, or are not here."""
+_LINK = re.compile(r"https?://[^\s<>\"']{1,1990}")
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -37,6 +40,8 @@ class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
     """Its number, or '@' and an alias"""
     run_id: str = ""
     logged_model_id: str = ""
+    run_link: str = ""
+    """Where a page shows the run; http or https, for pages make a link of it."""
     comment: str = ""
     tags: dict[str, str] = {}
     workspace_id: str = ""
@@ -45,11 +50,11 @@ class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A directory of the files of a run or logged model of this deployment."""
+    """A directory of the files of a run or logged model of this deployment, or of a volume."""
 
     kind: str
-    """run or logged_model"""
-    id: str
+    """run, logged_model or volume"""
+    id: str = ""
     path: str = ""
 
 
@@ -60,6 +65,8 @@ class RegisterVersion(CreateVersion, frozen=True, kw_only=True):
     """
 
     origin: Origin | None = None
+    volume: FullName | None = None
+    """Whose files they are, where `origin` says volume."""
 
 
 class VersionRequest(msgspec.Struct, frozen=True):
@@ -138,10 +145,10 @@ async def read_source(
 
 
 async def read_origin(
-    ctx: Ctx, db: Database, req: RegisterVersion, model: Securable, source: Securable | None
+    ctx: Ctx, db: Database, req: RegisterVersion, model: Securable, source: Securable | None, volume: Securable | None
 ) -> SourceRun | None:
     """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of."""
-    if (origin := req.origin) is not None:
+    if (origin := req.origin) is not None and req.volume is None:
         if ctx.services.tracking is None:
             raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
         await ctx.services.tracking.may(ctx.actor, origin.kind, origin.id, write=False)
@@ -155,7 +162,9 @@ async def create_version(ctx: Ctx, req: CreateVersion, model: Securable, source:
     return await _create(ctx, req, model, original, artifact_set_id=set_id)
 
 
-async def register_version(ctx: Ctx, req: RegisterVersion, model: Securable, source: Securable | None) -> ModelVersion:
+async def register_version(
+    ctx: Ctx, req: RegisterVersion, model: Securable, source: Securable | None, volume: Securable | None
+) -> ModelVersion:
     """READY at once, but for an origin: then PENDING, until the job that is queued here has brought the files."""
     if source is not None:
         original = await _source_version(ctx, req, source)
@@ -165,7 +174,10 @@ async def register_version(ctx: Ctx, req: RegisterVersion, model: Securable, sou
         return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
     version = await _create(ctx, req, model, None, artifact_set_id=set_id)
-    found = await files.set_of(ctx.tx, f"{req.origin.kind}:{req.origin.id}")
+    key = files.volume_key(volume.id) if volume else f"{req.origin.kind}:{req.origin.id}"
+    found = await files.set_of(ctx.tx, key)
+    if volume is not None and found is None:
+        raise WrongState(f"Volume '{req.volume}' is external: its files are elsewhere. Log the model to a run first.")
     await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{found.id if found else ''}/{req.origin.path}", ctx.now)
     return version
 
@@ -175,6 +187,8 @@ async def _create(
 ) -> ModelVersion:
     if len(req.source) > MAX_SOURCE:
         raise LimitExceeded(f"The source is {len(req.source)} characters long; at most {MAX_SOURCE} are allowed.")
+    if req.run_link and not _LINK.fullmatch(req.run_link):
+        raise InvalidArgument("run_link must be an http or https address of at most 2000 characters, or left out.")
     models.check_tags(ctx, req.tags)
     if original is not None:
         fields = {"copied_from": encode(Provenance(original.id, original.model, original.version))} | fields
@@ -183,7 +197,7 @@ async def _create(
     version = _new(ctx, model, number, **{
         "source": req.source, "run_id": req.run_id, "comment": check_comment(req.comment),
         "workspace_id": req.workspace_id, "experiment_id": run.experiment_id if run else "",
-        "logged_model_id": req.logged_model_id,
+        "logged_model_id": req.logged_model_id, "run_link": req.run_link,
         "params_json": encode(run.params) if run else original.params_json if original else "[]",
         "metrics_json": encode(run.metrics) if run else original.metrics_json if original else "[]",
         **fields,
@@ -276,7 +290,7 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
     version = _new(ctx, destination, number, **{
         "source": f"models:/{req.name}/{req.version}", "run_id": original.run_id,
         "experiment_id": original.experiment_id, "workspace_id": original.workspace_id,
-        "logged_model_id": original.logged_model_id, "comment": original.comment,
+        "logged_model_id": original.logged_model_id, "run_link": original.run_link, "comment": original.comment,
         "params_json": original.params_json, "metrics_json": original.metrics_json,
         **await _shared(ctx, original, destination),
     })  # fmt: skip

@@ -150,6 +150,7 @@ CREATE TABLE model_versions (
     experiment_id TEXT NOT NULL DEFAULT '',
     workspace_id TEXT NOT NULL DEFAULT '',
     logged_model_id TEXT NOT NULL DEFAULT '',
+    run_link TEXT NOT NULL DEFAULT '',
     comment TEXT NOT NULL DEFAULT '',
     artifact_set_id KEYTEXT REFERENCES artifact_sets (id),
     aliases TEXT NOT NULL DEFAULT '[]',

@@ -12,7 +12,7 @@ from modelkeep.blobs.port import SignedUrl
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
+from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, RegistryError
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
@@ -92,9 +92,12 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None, address
 
 
 def render(error: RegistryError) -> tuple[int, Error]:
-    """Clients test for the word NOT_FOUND to tell a file from a directory."""
+    """Clients test for the word NOT_FOUND to tell a file from a directory, and catch AlreadyExists (databricks-sdk, FilesExt)."""
     status, body = databricks(error)
-    return status, {**body, "error_code": "NOT_FOUND"} if isinstance(error, NotFound) else body
+    for kind, code in ((NotFound, "NOT_FOUND"), (AlreadyExists, "ALREADY_EXISTS")):
+        if isinstance(error, kind):
+            return status, {**body, "error_code": code}
+    return status, body
 
 
 async def _fields(shape: type[Any], request: Request) -> Any:

@@ -90,12 +90,13 @@ class Face:
     def create_version(self, f: shapes.CreateVersion) -> versions.RegisterVersion:
         tags = {t.key: t.value for t in f.tags}
         prompt = tags.get(IS_PROMPT, "").lower() == "true"
-        source_model, source_version, origin = read_source(f.source, self.home, prompt=prompt)
+        found = read_source(f.source, self.home, prompt=prompt)
+        origin = found.origin
         return versions.RegisterVersion(
-            name=self.name(f.name), source=f.source, source_model=source_model, source_version=source_version,
-            origin=origin, run_id=f.run_id or (origin.id if origin and origin.kind == "run" else ""),
+            name=self.name(f.name), source=f.source, source_model=found.model, source_version=found.version,
+            origin=origin, volume=found.volume, run_link=f.run_link, comment=f.description, tags=tags,
+            run_id=f.run_id or (origin.id if origin and origin.kind == "run" else ""),
             logged_model_id=f.model_id or (origin.id if origin and origin.kind == "logged_model" else ""),
-            comment=f.description, tags=tags,
         )  # fmt: skip
 
     def version(self, kind: type[versions.VersionRequest]) -> Callable[[Any], msgspec.Struct]:

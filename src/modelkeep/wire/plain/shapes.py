@@ -143,7 +143,7 @@ def version(entity: ModelVersion, home: FullName) -> answers.ModelVersion:
         "description": entity.comment,
         "source": entity.source,
         "run_id": entity.run_id,
-        "run_link": "",
+        "run_link": entity.run_link,
         "status": entity.status,
         "status_message": entity.status_message,
         "tags": tag_list(entity.tags),

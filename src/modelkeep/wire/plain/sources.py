@@ -3,14 +3,26 @@
 import re
 from urllib.parse import unquote
 
+import msgspec
+
 from modelkeep.core.errors import InvalidArgument, NotFound
-from modelkeep.core.names import FullName, parse_short_name, parse_version
+from modelkeep.core.kinds import Kind
+from modelkeep.core.names import METASTORE, FullName, parse_short_name, parse_version
 from modelkeep.core.ops.versions import Origin
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.wire.plain.stages import NO_STAGES
 
-Source = tuple[FullName | None, str, Origin | None]
-"""(registered model, its version or '@' and an alias, origin); a pointer has none of these"""
+
+class Source(msgspec.Struct, frozen=True):
+    """A pointer has none of these."""
+
+    model: FullName | None = None
+    version: str = ""
+    """A number, or '@' and an alias"""
+    origin: Origin | None = None
+    volume: FullName | None = None
+    """Set where the origin is a directory of it"""
+
 
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))/*")
 _LOGGED = re.compile(r"models:/(?P<id>m-[A-Za-z0-9]{1,64})(?:/(?P<path>.*))?", re.DOTALL)
@@ -21,6 +33,7 @@ _PLACE = re.compile(
     re.DOTALL,
 )
 _FILES = re.compile(r"(?:mlflow-artifacts|dbfs):/Models/([^/]+)/([^/]+)/([^/]+)/([0-9]+)/*")
+_VOLUME = re.compile(r"dbfs:/+Volumes/([^/]+)/([^/]+)/([^/]+)(?:/(?P<path>.*))?", re.DOTALL)
 _POINTER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,}:(?!/*$).+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\?#]|%2f|%5c|$)", re.IGNORECASE)
@@ -29,23 +42,23 @@ _UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\?#]|%2f|%5c|$)", re.IG
 def read_source(source: str, home: FullName, *, prompt: bool) -> Source:
     """Raises InvalidArgument for what no client could follow, NotFound for what should be here and cannot."""
     if match := _LOGGED.fullmatch(source):
-        return None, "", Origin("logged_model", match["id"], _path(match["path"]))
+        return Source(origin=Origin("logged_model", match["id"], _path(match["path"])))
     if match := _MODEL.fullmatch(source):
         if match["version"] and not match["version"].isdecimal():
             raise InvalidArgument(f"The source '{source[:300]}' names no version. {NO_STAGES}")
         version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
-        return parse_short_name(match["name"], home), version, None
+        return Source(parse_short_name(match["name"], home), version)
     if match := _FILES.fullmatch(source):
-        return (
-            parse_short_name(".".join(unquote(part) for part in match.groups()[:3]), home),
-            str(parse_version(match[4])),
-            None,
-        )
+        name = ".".join(unquote(part) for part in match.groups()[:3])
+        return Source(parse_short_name(name, home), str(parse_version(match[4])))
+    if match := _VOLUME.fullmatch(source):
+        volume = METASTORE.child(match[1]).child(match[2]).child(match[3], Kind.VOLUME)
+        return Source(origin=Origin("volume", path=_path(match["path"])), volume=volume)
     if match := _PLACE.fullmatch(source):
         kind = "logged_model" if match["folder"] else "run"
-        return None, "", Origin(kind, match["bare"] or match["id"], _path(match["path"]))
+        return Source(origin=Origin(kind, match["bare"] or match["id"], _path(match["path"])))
     _check_pointer(source, prompt)
-    return None, "", None
+    return Source()
 
 
 def _path(text: str | None) -> str:
