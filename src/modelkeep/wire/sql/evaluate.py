@@ -28,7 +28,7 @@ class Columns:
     def place(self, name: str) -> int:
         if name not in self._places:
             near = get_close_matches(name, self._places, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(c.name for c in self.all)}."
+            hint = f"The nearest is '{near[0]}'." if near else f"It has: {', '.join(c.name for c in self.all)}."
             raise InvalidArgument(f"'{self._view}' has no column '{name[:100]}'. {hint}")
         return self._places[name]
 
@@ -37,13 +37,13 @@ class Columns:
         return place, self.all[place]
 
 
-def test_of(condition: Condition, columns: Columns) -> Test:
+def kept_by(condition: Condition, columns: Columns) -> Test:
     """Raises InvalidArgument for a column that is not there, or a value that it cannot be compared with."""
     match condition:
         case All(of=parts):
-            return _all([test_of(part, columns) for part in parts], False)
+            return _all([kept_by(part, columns) for part in parts], False)
         case Not(of=part):
-            test = test_of(part, columns)
+            test = kept_by(part, columns)
             return lambda row: None if (held := test(row)) is None else not held
         case Compare():
             return _compare(condition, columns)
@@ -56,7 +56,7 @@ def test_of(condition: Condition, columns: Columns) -> Test:
             place = columns.place(condition.column)
             return lambda row: row[place] is None
         case _:
-            return _all([test_of(part, columns) for part in condition.of], True)
+            return _all([kept_by(part, columns) for part in condition.of], True)
 
 
 def _all(tests: list[Test], decisive: bool) -> Test:

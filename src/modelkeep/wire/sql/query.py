@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from modelkeep.core.errors import NotFound
-from modelkeep.wire.sql.evaluate import Columns, Test, comparable, ordered, test_of
+from modelkeep.wire.sql.evaluate import Columns, Test, comparable, kept_by, ordered
 from modelkeep.wire.sql.scan import Scan, Session
 from modelkeep.wire.sql.select import COUNT, All, Compare, Condition, Query
 from modelkeep.wire.sql.tables import Column, Row, Table
@@ -22,7 +22,7 @@ async def select(session: Session, query: Query) -> Table:
     """Raises NotFound, PermissionDenied, InvalidArgument, TooMuch."""
     title, view, only = _view(session, query.view)
     columns = Columns(title, view.columns)
-    test = None if query.where is None else test_of(query.where, columns)
+    test = None if query.where is None else kept_by(query.where, columns)
     for order in query.order:
         columns.place(order.column)
     shown = [] if query.columns and query.columns[0][0] == COUNT else [columns.of(name) for name, _ in query.columns]
@@ -57,7 +57,7 @@ def _view(session: Session, named: tuple[str, ...]) -> tuple[str, View, str]:
     if schema == "information_schema" and leaf in INFORMATION_SCHEMA:
         return title, INFORMATION_SCHEMA[leaf], "" if catalog == SYSTEM else named[0] if len(named) == 3 else catalog
     near = get_close_matches(leaf, INFORMATION_SCHEMA, 1)
-    hint = f"Did you mean information_schema.{near[0]}?" if near and schema == "information_schema" else _THERE
+    hint = f"The nearest is information_schema.{near[0]}." if near and schema == "information_schema" else _THERE
     raise NotFound(f"There is no view '{title[:300]}' to SELECT from. {hint}", kind="TABLE")
 
 

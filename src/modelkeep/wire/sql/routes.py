@@ -76,6 +76,7 @@ def routes(engine: Engine) -> list[Route]:
     one = f"{STATEMENTS}/{{statement_id}}"
     return [
         Route("POST", STATEMENTS, Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
+        Route("POST", f"{STATEMENTS}/", Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
         Route("GET", one, OneStatement, handler=get_statement, answers=(Answer(type=answers.Statement),)),
         Route("POST", f"{one}/cancel", OneStatement, handler=cancel_execution, answers=(Answer(type=answers.Nothing),)),
         Route("GET", f"{one}/result/chunks/{{chunk_index}}", Chunk, handler=get_statement_result_chunk,

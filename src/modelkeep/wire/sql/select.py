@@ -144,6 +144,8 @@ class _Tree:
         if len(nodes) == 1 and _name(nodes[0]) == "Star":
             _parts(nodes[0])
             return ()
+        if not nodes:
+            raise BadSql(f"The columns are missing. {_ALLOWED}")
         found: list[tuple[str, str]] = []
         for node in nodes:
             label = ""
