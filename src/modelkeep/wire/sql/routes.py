@@ -1,5 +1,7 @@
 """Databricks' SQL Statement Execution API, and the one warehouse that its clients have to name."""
 
+from typing import TypeVar
+
 import msgspec
 
 from modelkeep.core.authz import Actor
@@ -16,6 +18,7 @@ from modelkeep.wire.sql.statement import Execute, executed
 STATEMENTS = "/api/2.0/sql/statements"
 WAREHOUSES = "/api/2.0/sql/warehouses"
 WAREHOUSE_ID = "0000000000000001"
+T = TypeVar("T", bound=msgspec.Struct)
 
 _WAREHOUSE: answers.Warehouse = {
     "id": WAREHOUSE_ID, "name": "built-in", "state": "RUNNING", "warehouse_type": "PRO", "cluster_size": "2X-Small",
@@ -36,7 +39,10 @@ class Chunk(OneStatement, frozen=True):
     chunk_index: int
 
 
-_EXECUTE, _CHUNK = Route("POST", STATEMENTS, Execute), Route("GET", "", Chunk)
+async def _fields(kind: type[T], request: Request, path: dict[str, str]) -> T:
+    body = b"" if request.method == "GET" else await request.body()
+    content_type = request.header(b"content-type")
+    return read_fields(Route(request.method, "", kind), path, request.query_string, body, content_type)
 
 
 def routes(engine: Engine) -> list[Route]:
@@ -44,8 +50,7 @@ def routes(engine: Engine) -> list[Route]:
 
     async def execute_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Run one statement: its answer is final."""
-        body, kind = await request.body(), request.header(b"content-type")
-        asked: Execute = read_fields(_EXECUTE, path, request.query_string, body, kind)
+        asked = await _fields(Execute, request, path)
         if asked.warehouse_id != WAREHOUSE_ID:
             raise InvalidArgument(
                 f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
@@ -58,16 +63,18 @@ def routes(engine: Engine) -> list[Route]:
 
     async def get_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The answer of a statement that the caller ran, as long as it is kept."""
-        return json_response(results.get(actor.id, path["statement_id"]))
+        asked = await _fields(OneStatement, request, path)
+        return json_response(results.get(actor.id, asked.statement_id))
 
     async def cancel_execution(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Changes nothing: the statement is finished."""
-        results.get(actor.id, path["statement_id"])
+        asked = await _fields(OneStatement, request, path)
+        results.get(actor.id, asked.statement_id)
         return json_response({})
 
     async def get_statement_result_chunk(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The rows of a statement that the caller ran: all of them are chunk 0."""
-        asked: Chunk = read_fields(_CHUNK, path, request.query_string, b"", "")
+        asked = await _fields(Chunk, request, path)
         found = results.get(actor.id, asked.statement_id).get("result")
         if found is None or asked.chunk_index != 0:
             raise NotFound(f"Statement '{asked.statement_id[:100]}' has no chunk {asked.chunk_index}.")
@@ -94,6 +101,7 @@ async def list_warehouses(request: Request, actor: Actor, path: dict[str, str]) 
 
 async def get_warehouse(request: Request, actor: Actor, path: dict[str, str]) -> Response:
     """The one that there is."""
-    if path["id"] != WAREHOUSE_ID:
-        raise NotFound(f"Warehouse '{path['id'][:100]}' does not exist. The only one is {WAREHOUSE_ID}.")
+    asked = await _fields(OneWarehouse, request, path)
+    if asked.id != WAREHOUSE_ID:
+        raise NotFound(f"Warehouse '{asked.id[:100]}' does not exist. The only one is {WAREHOUSE_ID}.")
     return json_response(_WAREHOUSE)
