@@ -1,5 +1,8 @@
 """SQL as text: what is written reads back as itself, and what two readers could see differently is refused before it is read."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,3 +178,8 @@ def test_a_select_that_is_more_than_that_is_refused(statement: str) -> None:
 
 def test_a_long_condition_is_no_deep_one() -> None:
     assert len(read("SELECT x FROM a WHERE " + " OR ".join(["x = 1"] * 400)).where.of) == 400  # type: ignore[union-attr]
+
+
+def test_a_server_that_never_sees_sql_does_not_load_its_parser() -> None:
+    code = "import sys, modelkeep.serve, modelkeep.wire.sql.routes; sys.exit('sqlglot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
