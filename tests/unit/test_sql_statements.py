@@ -167,7 +167,7 @@ def test_what_is_refused(statement: str, words: str) -> None:
         "SELECT x FROM a WHERE x = ?", "SELECT x FROM a WHERE x = INTERVAL '1' DAY", "SELECT x FROM a WHERE x IS TRUE AND y.z.w = 1",
         "SELECT x FROM a WHERE " + "NOT " * 900 + "x = 1", "SELECT x FROM a WHERE " + "(" * 900 + "x = 1" + ")" * 900,
         "SELECT x FROM", "SELECT FROM a",
-        "SELECT , x FROM a", "SELECT x FROM a WHERE", "SELECT x FROM a ORDER BY", "SELECT x x x FROM a",
+        "SELECT x FROM a WHERE", "SELECT x FROM a ORDER BY", "SELECT x x x FROM a",
     ],
 )  # fmt: skip
 def test_a_select_that_is_more_than_that_is_refused(statement: str) -> None:
