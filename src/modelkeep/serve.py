@@ -200,6 +200,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
     from modelkeep.wire.plain import routes as plain
+    from modelkeep.wire.sql import routes as sql
     from modelkeep.wire.unity import vocabulary as unity
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
@@ -222,6 +223,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             *console.routes(settings.workspace_id, facts.account_id, ready),
             *scim.routes(engine, facts.account_id, settings.address),
             *tokens.routes(int(settings.workspace_id)),
+            *sql.routes(engine),
             *session.routes(door, settings.address, "/ml/" if tracking else ""),
             *plain.routes(engine.services.home),
             *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),

@@ -25,6 +25,7 @@ from modelkeep.wire import server
 from modelkeep.wire.app import App
 from modelkeep.wire.mlflow.routes import PREFIX as FACE_B
 from modelkeep.wire.route import Route
+from modelkeep.wire.sql.routes import WAREHOUSE_ID, WAREHOUSES
 
 V1 = "/api/modelkeep/v1"
 UC = "/api/2.1/unity-catalog"
@@ -201,6 +202,8 @@ class World:
         if "bindings/" in route.path:
             of_any = {"securable_type": "catalog", "securable_name": self.catalog}
             return {"name": self.catalog} if "{name}" in route.path else of_any
+        if route.path.startswith(WAREHOUSES):
+            return {"id": WAREHOUSE_ID} if "{id}" in route.path else {}
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):
@@ -224,6 +227,7 @@ class World:
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
+            "statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID,
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)

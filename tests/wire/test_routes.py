@@ -13,6 +13,7 @@ from modelkeep.wire.account.scim import WORKSPACE as SCIM
 from modelkeep.wire.models import PLAIN_PREFIXES
 from modelkeep.wire.plain.routes import NAMESPACE
 from modelkeep.wire.route import Route
+from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSES
 
 __all__ = ["site"]
 
@@ -36,6 +37,7 @@ ANYONE = {
     *(f"GET {base}/{path}" for base in (SCIM, SCIM_ACCOUNT) for path in
       ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")),
     "GET /api/2.0/token/list", "POST /api/2.0/token/create",
+    f"POST {STATEMENTS}", f"POST {STATEMENTS}/", f"GET {WAREHOUSES}", f"GET {WAREHOUSES}/{{id}}",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import typer
 
 from modelkeep.cli.client import call, every, part, show
 from modelkeep.cli.local import verify_audit
+from modelkeep.cli.sql import run_sql
 
 UC, V1, B = "/api/2.1/unity-catalog", "/api/modelkeep/v1", "/api/2.0/mlflow/unity-catalog"
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -33,6 +34,8 @@ def register(app: typer.Typer) -> None:
     _tokens(_group(app, "tokens", "Personal access tokens."))
     _audit(_group(app, "audit", "The audit log."))
     _experiments(_group(app, "experiments", "Experiments of the workspace."))
+
+    app.command("sql")(run_sql)
 
     @app.command()
     def jobs(as_json: Json = False) -> None:

@@ -1,5 +1,6 @@
 """What is written to the audit log, and when: with the change, on its own, buffered for a second, or counted by the minute."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -31,18 +32,20 @@ class Auditor:
     async def in_tx(self, tx: WriteTx, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
         await audit.add(tx, [_event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")])
 
-    async def after(self, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
+    async def after(self, done: Sequence[tuple[Operation, msgspec.Struct, Ctx]], request_id: str) -> None:
         """Record what succeeded without its own row in the change's transaction."""
-        if not op.audit:
-            return
-        if op.record == "buffered":
-            self.read(op, request, ctx.actor, ctx.touched, request_id)
-            return
-        event = _event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")
-        if op.record == "own_tx":
-            await self.write([event])
-        else:
-            self.vended(event)
+        own: list[AuditEvent] = []
+        for op, request, ctx in done:
+            if op.record == "buffered":
+                self.read(op, request, ctx.actor, ctx.touched, request_id)
+                continue
+            event = _event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")
+            if op.record == "own_tx":
+                own.append(event)
+            else:
+                self.vended(event)
+        if own:
+            await self.write(own)
 
     async def refused(
         self,

@@ -67,9 +67,7 @@ class Engine:
             if isinstance(error, RegistryError):
                 await self._refused(BY_REQUEST[type(current)], current, actor, error, request_id)
             raise
-        for op, request, ctx in done:
-            if op.record != "in_tx" and op.name:
-                await self.auditor.after(op, request, ctx, request_id)
+        await self.auditor.after([one for one in done if one[0].record != "in_tx"], request_id)
         return results
 
     async def _plain(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Any:

@@ -32,6 +32,8 @@ FACES = (
     ("/api/2.0/accounts/{account_id}/scim/v2", "account_scim", "Account", ""),
     ("/api/2.0/token", "token", "Account", ""),
     ("/api/2.0/token-management", "token_management", "Account", ""),
+    ("/api/2.0/sql/statements/", "sql_slash", "SQL", ""),  # as databricks-sdk 0.30 writes it
+    ("/api/2.0/sql", "sql", "SQL", "Statements that grant, describe and show, and the warehouse that they name."),
     ("", "server", "Server", "Discovery, sign-in, health, metrics and this description."),
 )  # fmt: skip
 

@@ -1,0 +1,171 @@
+"""Which rows a query keeps, and in which order: SQL's comparisons, NULL being neither true nor false."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, cast
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.wire.sql.select import All, Compare, Condition, In, IsNull, Like, Not, Order, Value
+from modelkeep.wire.sql.tables import Cell, Column, Row
+
+Test = Callable[[Row], bool | None]
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "<=>": eq}
+MAX_PATTERN = 512  # characters
+
+
+class Columns:
+    """The columns of one view, by name. Raises InvalidArgument for others."""
+
+    def __init__(self, view: str, columns: Sequence[Column]) -> None:
+        self._view = view
+        self.all = tuple(columns)
+        self._places = {column.name: place for place, column in enumerate(columns)}
+        self._places |= {c.label: place for place, c in enumerate(columns) if c.label not in self._places}
+
+    def place(self, name: str) -> int:
+        if name not in self._places:
+            near = get_close_matches(name, self._places, 1)
+            hint = f"The nearest is '{near[0]}'." if near else f"It has: {', '.join(c.name for c in self.all)}."
+            raise InvalidArgument(f"'{self._view}' has no column '{name[:100]}'. {hint}")
+        return self._places[name]
+
+    def of(self, name: str) -> tuple[int, Column]:
+        place = self.place(name)
+        return place, self.all[place]
+
+
+def kept_by(condition: Condition, columns: Columns) -> Test:
+    """Raises InvalidArgument for a column that is not there, or a value that it cannot be compared with."""
+    match condition:
+        case All(of=parts):
+            return _all([kept_by(part, columns) for part in parts], False)
+        case Not(of=part):
+            test = kept_by(part, columns)
+            return lambda row: None if (held := test(row)) is None else not held
+        case Compare():
+            return _compare(condition, columns)
+        case In():
+            parts = [Compare(condition.column, "=", value) for value in condition.values]
+            return _all([_compare(part, columns) for part in parts], True)
+        case Like():
+            return _like(condition, columns)
+        case IsNull():
+            place = columns.place(condition.column)
+            return lambda row: row[place] is None
+        case _:
+            return _all([kept_by(part, columns) for part in condition.of], True)
+
+
+def _all(tests: list[Test], decisive: bool) -> Test:
+    """AND is decided by one False, OR by one True; without that, an unknown leaves it unknown."""
+
+    def test(row: Row) -> bool | None:
+        unknown = False
+        for one in tests:
+            held = one(row)
+            if held is decisive:
+                return decisive
+            unknown = unknown or held is None
+        return None if unknown else not decisive
+
+    return test
+
+
+def _compare(condition: Compare, columns: Columns) -> Test:
+    place, column = columns.of(condition.column)
+    value, holds = comparable(condition.value, column), _OPERATORS[condition.operator]
+    if condition.operator == "<=>":
+        return lambda row: row[place] == value
+    if value is None:
+        return lambda row: None
+    return lambda row: None if (cell := row[place]) is None else holds(cell, value)
+
+
+def comparable(value: Value, column: Column) -> Cell:
+    """The value as cells of the column are. Raises InvalidArgument."""
+    if value is None:
+        return None
+    match column.type, value:
+        case "STRING", str():
+            return value
+        case "BOOLEAN", bool():
+            return value
+        case "BOOLEAN", str() if value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        case "LONG", int() if not isinstance(value, bool):
+            return value
+        case "LONG", str() if value.strip().removeprefix("-").isdecimal() and len(value) < 20:
+            return int(value)
+        case "TIMESTAMP" | "DATE", str():
+            return _moment(value, column)
+        case _:
+            raise InvalidArgument(
+                f"Column '{column.name}' is {_WORDS[column.type]}, and {str(value)[:100]!r} is not. Compare it with one."
+            )
+
+
+_WORDS = {
+    "STRING": "text in quotes", "BOOLEAN": "TRUE or FALSE", "LONG": "a whole number", "TIMESTAMP": "a time, '2026-01-31 12:00:00'",
+    "DATE": "a date, '2026-01-31'",
+}  # fmt: skip
+
+
+def _moment(value: str, column: Column) -> Cell:
+    try:
+        found = datetime.fromisoformat(value.strip())
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return int(found.timestamp() * 1000) if column.type == "TIMESTAMP" else found.astimezone(UTC).date().isoformat()
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(
+            f"{value[:100]!r} is no {column.type}. Column '{column.name}' is {_WORDS[column.type]}."
+        ) from error
+
+
+def _like(condition: Like, columns: Columns) -> Test:
+    place, column = columns.of(condition.column)
+    if condition.pattern is None:
+        return lambda row: None
+    if column.type != "STRING" or not isinstance(condition.pattern, str):
+        raise InvalidArgument(f"LIKE compares text, and column '{column.name}' or the pattern is none.")
+    matches = pattern(condition.pattern, any_case=condition.any_case)
+    return lambda row: None if (cell := row[place]) is None else matches(cast("str", cell))
+
+
+def pattern(
+    text: str, *, any_case: bool = False, any_run: str = "%", one: str = "_", escape: str = "\\"
+) -> Callable[[str], bool]:
+    """Matches as LIKE does. Raises InvalidArgument."""
+    if len(text) > MAX_PATTERN:
+        raise InvalidArgument(f"A pattern has at most {MAX_PATTERN} characters.")
+    parts = [""]
+    letters = iter(text)
+    for letter in letters:
+        if letter == any_run:
+            parts.append("")
+        elif escape and letter == escape:
+            parts[-1] += re.escape(next(letters, letter))
+        else:
+            parts[-1] += "." if letter == one else re.escape(letter)
+    first, *rest = parts
+    if rest:
+        *middle, last = rest
+        # Atomic groups: the leftmost match of each part is enough, so no pattern backtracks.
+        first += "".join(f"(?>.*?{part})" for part in middle if part) + f".*{last}"
+    found = re.compile(first, re.DOTALL | (re.IGNORECASE if any_case else 0))
+    return lambda value: found.fullmatch(value) is not None
+
+
+def ordered(rows: list[Row], order: Sequence[Order], columns: Columns) -> list[Row]:
+    for key in reversed(order):
+        place = columns.place(key.column)
+        nulls = [row for row in rows if row[place] is None]
+        others = sorted(
+            (row for row in rows if row[place] is not None),
+            key=lambda row: cast("Any", row[place]),
+            reverse=key.descending,
+        )
+        rows = nulls + others if key.nulls_first else others + nulls
+    return rows

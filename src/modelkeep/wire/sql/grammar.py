@@ -1,0 +1,140 @@
+"""From words to one statement. SELECT alone is sqlglot's to parse: of the others it knows some, some only as raw text
+(`Command`), and which ones changes with a word; so that there is one reader of each, they are all read here, over its tokens."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from modelkeep.core.kinds import Kind
+from modelkeep.wire.sql import statements as s
+from modelkeep.wire.sql.select import Query, Value, read_select
+from modelkeep.wire.sql.words import BadSql, Reader, words
+
+T = TypeVar("T")
+_KINDS = {"DATABASE": Kind.SCHEMA, **{str(kind): kind for kind in Kind}}
+_CONTAINERS = {"CATALOG": Kind.CATALOG, "SCHEMA": Kind.SCHEMA, "DATABASE": Kind.SCHEMA}
+_PLURALS = {f"{word}S": kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
+_BELOW = {word: kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
+
+
+def read(statement: str, parameters: dict[str, Value] | None = None) -> s.Statement | Query:
+    """What the statement asks for. `parameters` are the values of its `:name` markers. Raises BadSql."""
+    reader = Reader(words(statement))
+    if reader.sees("SELECT") or reader.sees("WITH"):
+        return read_select(statement, parameters or {})
+    found = _STATEMENTS[reader.one_of("SELECT", *_STATEMENTS)](reader)
+    reader.end()
+    return found
+
+
+def _kind(r: Reader, kinds: dict[str, Kind]) -> Kind:
+    return kinds[r.one_of(*kinds)]
+
+
+def _on(r: Reader, kinds: dict[str, Kind]) -> s.Object:
+    kind = _kind(r, kinds)
+    return s.Object(kind, () if kind is Kind.METASTORE else r.names())
+
+
+def _grant(r: Reader) -> s.Statement:
+    privileges, on = _privileges(r), _on(r, _KINDS)
+    r.one_of("TO")
+    return s.Grant(privileges, on, r.name())
+
+
+def _revoke(r: Reader) -> s.Statement:
+    privileges, on = _privileges(r), _on(r, _KINDS)
+    r.one_of("FROM")
+    return s.Revoke(privileges, on, r.name())
+
+
+def _privileges(r: Reader) -> tuple[str, ...]:
+    """Up to and with ON."""
+    found, said = list[str](), [r.keyword()]
+    while not r.takes("ON"):
+        if r.takes_sign(","):
+            found.append(" ".join(said))
+            said = []
+        said.append(r.keyword())
+    return (*found, " ".join(said))
+
+
+def _show(r: Reader) -> s.Statement:
+    if r.takes("GRANTS") or r.takes("GRANT"):
+        principal = "" if r.sees("ON") else r.name()
+        r.one_of("ON")
+        return s.ShowGrants(_on(r, _KINDS), principal)
+    kind = _PLURALS[r.one_of(*_PLURALS, "GRANTS")]
+    within = r.names() if kind is not Kind.CATALOG and (r.takes("IN") or r.takes("FROM")) else ()
+    like = r.text() if r.takes("LIKE") or r.is_text() else ""
+    return s.Show(kind, within, like)
+
+
+def _alter(r: Reader) -> s.Statement:
+    on = _on(r, _BELOW)
+    if r.takes("OWNER", "TO") or r.takes("SET", "OWNER", "TO"):
+        return s.SetOwner(on, r.name())
+    if r.takes("SET", "TAGS"):
+        return s.SetTags(on, _listed(r, _tag))
+    if r.takes("UNSET", "TAGS"):
+        return s.UnsetTags(on, _listed(r, _key))
+    if r.takes("RENAME", "TO"):
+        return s.Rename(on, r.names())
+    raise r.wrong("OWNER TO, SET OWNER TO, SET TAGS, UNSET TAGS or RENAME TO")
+
+
+def _listed(r: Reader, one: Callable[[Reader], T]) -> tuple[T, ...]:
+    r.sign("(")
+    found = [one(r)]
+    while r.takes_sign(","):
+        found.append(one(r))
+    r.sign(")")
+    return tuple(found)
+
+
+def _key(r: Reader) -> str:
+    return r.text() if r.is_text() else r.name()
+
+
+def _tag(r: Reader) -> tuple[str, str]:
+    key = _key(r)
+    return key, r.text() if r.takes_sign("=") else ""
+
+
+def _create(r: Reader) -> s.Statement:
+    kind = _kind(r, _CONTAINERS)
+    if_absent = r.takes("IF", "NOT", "EXISTS")
+    name = r.names()
+    return s.Create(s.Object(kind, name), r.text() if r.takes("COMMENT") else "", if_absent)
+
+
+def _drop(r: Reader) -> s.Statement:
+    kind = _kind(r, _CONTAINERS)
+    if_there = r.takes("IF", "EXISTS")
+    name = r.names()
+    cascade = not r.takes("RESTRICT") and r.takes("CASCADE")
+    return s.Drop(s.Object(kind, name), cascade, if_there)
+
+
+def _describe(r: Reader) -> s.Statement:
+    kind = _kind(r, _BELOW)
+    extended = r.takes("EXTENDED")
+    return s.Describe(s.Object(kind, r.names()), extended)
+
+
+def _comment(r: Reader) -> s.Statement:
+    r.one_of("ON")
+    on = _on(r, _BELOW)
+    r.one_of("IS")
+    return s.CommentOn(on, "" if r.takes("NULL") else r.text())
+
+
+def _use(r: Reader) -> s.Statement:
+    raise BadSql(
+        "Each statement stands alone, so USE would change nothing. Send `catalog` and `schema` with the statement."
+    )
+
+
+_STATEMENTS: dict[str, Callable[[Reader], s.Statement]] = {
+    "GRANT": _grant, "REVOKE": _revoke, "SHOW": _show, "ALTER": _alter, "CREATE": _create, "DROP": _drop, "DESCRIBE": _describe,
+    "DESC": _describe, "COMMENT": _comment, "USE": _use,
+}  # fmt: skip

@@ -1,0 +1,107 @@
+"""Databricks' SQL Statement Execution API, and the one warehouse that its clients have to name."""
+
+from typing import TypeVar
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.engine import Engine
+from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.store.db import new_id, now_ms
+from modelkeep.wire.http import Request, Response, json_response
+from modelkeep.wire.route import Answer, NoFields, Route, read_fields
+from modelkeep.wire.sql import answers
+from modelkeep.wire.sql.results import Results
+from modelkeep.wire.sql.scan import Session
+from modelkeep.wire.sql.statement import Execute, executed
+
+STATEMENTS = "/api/2.0/sql/statements"
+WAREHOUSES = "/api/2.0/sql/warehouses"
+WAREHOUSE_ID = "0000000000000001"
+T = TypeVar("T", bound=msgspec.Struct)
+
+_WAREHOUSE: answers.Warehouse = {
+    "id": WAREHOUSE_ID, "name": "built-in", "state": "RUNNING", "warehouse_type": "PRO", "cluster_size": "2X-Small",
+    "min_num_clusters": 1, "max_num_clusters": 1, "num_clusters": 1, "auto_stop_mins": 0, "enable_serverless_compute": False,
+    "enable_photon": False,
+}  # fmt: skip
+
+
+class OneWarehouse(msgspec.Struct, frozen=True):
+    id: str
+
+
+class OneStatement(msgspec.Struct, frozen=True):
+    statement_id: str
+
+
+class Chunk(OneStatement, frozen=True):
+    chunk_index: int
+
+
+async def _fields(kind: type[T], request: Request, path: dict[str, str]) -> T:
+    body = b"" if request.method == "GET" else await request.body()
+    content_type = request.header(b"content-type")
+    return read_fields(Route(request.method, "", kind), path, request.query_string, body, content_type)
+
+
+def routes(engine: Engine) -> list[Route]:
+    results = Results(now_ms)
+
+    async def execute_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """Run one statement: its answer is final."""
+        asked = await _fields(Execute, request, path)
+        if asked.warehouse_id != WAREHOUSE_ID:
+            raise InvalidArgument(
+                f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
+            )
+        session = Session(engine, actor, request.id, engine.services.home)
+        answer = await executed(session, asked, new_id())
+        response = json_response(answer)
+        results.keep(actor.id, answer, len(response.body) if isinstance(response.body, bytes) else 0)
+        return response
+
+    async def get_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """The answer of a statement that the caller ran, as long as it is kept."""
+        asked = await _fields(OneStatement, request, path)
+        return json_response(results.get(actor.id, asked.statement_id))
+
+    async def cancel_execution(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """Changes nothing: the statement is finished."""
+        asked = await _fields(OneStatement, request, path)
+        results.get(actor.id, asked.statement_id)
+        return json_response({})
+
+    async def get_statement_result_chunk(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """The rows of a statement that the caller ran: all of them are chunk 0."""
+        asked = await _fields(Chunk, request, path)
+        found = results.get(actor.id, asked.statement_id).get("result")
+        if found is None or asked.chunk_index != 0:
+            raise NotFound(f"Statement '{asked.statement_id[:100]}' has no chunk {asked.chunk_index}.")
+        return json_response(found)
+
+    one = f"{STATEMENTS}/{{statement_id}}"
+    return [
+        Route("POST", STATEMENTS, Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
+        Route("POST", f"{STATEMENTS}/", Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
+        Route("GET", one, OneStatement, handler=get_statement, answers=(Answer(type=answers.Statement),)),
+        Route("POST", f"{one}/cancel", OneStatement, handler=cancel_execution, answers=(Answer(type=answers.Nothing),)),
+        Route("GET", f"{one}/result/chunks/{{chunk_index}}", Chunk, handler=get_statement_result_chunk,
+              answers=(Answer(type=answers.ResultData),)),
+        Route("GET", WAREHOUSES, NoFields, handler=list_warehouses, answers=(Answer(type=answers.Warehouses),)),
+        Route("GET", f"{WAREHOUSES}/{{id}}", OneWarehouse, handler=get_warehouse, answers=(Answer(type=answers.Warehouse),)),
+    ]  # fmt: skip
+
+
+async def list_warehouses(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+    """The one that there is: statements are answered by this server itself."""
+    found: answers.Warehouses = {"warehouses": [_WAREHOUSE]}
+    return json_response(found)
+
+
+async def get_warehouse(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+    """The one that there is."""
+    asked = await _fields(OneWarehouse, request, path)
+    if asked.id != WAREHOUSE_ID:
+        raise NotFound(f"Warehouse '{asked.id[:100]}' does not exist. The only one is {WAREHOUSE_ID}.")
+    return json_response(_WAREHOUSE)

@@ -1,0 +1,177 @@
+"""What each statement asks of the core: the very requests that REST makes, with the same decisions and audit events."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import Grant, RegisteredModel, Securable
+from modelkeep.core.names import METASTORE, FullName
+from modelkeep.core.ops import catalogs, grants, models, objects
+from modelkeep.wire.sql import statements as s
+from modelkeep.wire.sql.evaluate import pattern
+from modelkeep.wire.sql.query import select
+from modelkeep.wire.sql.scan import PAGE, Scan, Session
+from modelkeep.wire.sql.select import Query
+from modelkeep.wire.sql.tables import Column, Row, Table, moment
+
+
+async def run(session: Session, statement: s.Statement | Query) -> Table:
+    """Raises RegistryError."""
+    match statement:
+        case Query():
+            return await select(session, statement)
+        case s.ShowGrants():
+            return await _show_grants(session, statement)
+        case s.Show():
+            return await _show(session, statement)
+        case s.Describe():
+            return await _describe(session, statement)
+        case s.Create():
+            await _create(session, statement)
+        case s.Drop():
+            await _drop(session, statement)
+        case _:
+            await session.ask(_request(statement, session.home))
+    return Table()
+
+
+def full_name(on: s.Object, home: FullName) -> FullName:
+    """The name with what it leaves out taken from `home`. Raises InvalidArgument, BadName."""
+    depth = RULES[on.kind].depth
+    if len(on.name) > depth:
+        raise InvalidArgument(f"'{'.'.join(on.name)[:300]}' has {len(on.name)} parts; a {on.kind.lower()} has {depth}.")
+    found = METASTORE
+    for part in (*home.parts[: depth - len(on.name)], *on.name):
+        found = found.child(part, on.kind)
+    return found
+
+
+def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
+    """The one change that a statement is."""
+    match statement:
+        case s.Revoke(privileges=taken, on=on, principal=who):
+            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, remove=taken),))
+        case s.Grant(privileges=given, on=on, principal=who):
+            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, add=given),))
+        case s.SetOwner(on=on, principal=owner):
+            return catalogs.TransferOwnership(full_name(on, home), owner)
+        case s.CommentOn(on=on, comment=comment):
+            change = catalogs.UpdateCatalogComment if on.kind is Kind.CATALOG else catalogs.UpdateComment
+            return change(full_name(on, home), comment)
+        case s.SetTags(on=on, tags=tags):
+            _once([key for key, _ in tags])
+            return models.ChangeTags(full_name(on, home), set=dict(tags))
+        case s.UnsetTags(on=on, keys=keys):
+            _once(keys)
+            return models.ChangeTags(full_name(on, home), remove=keys)
+        case s.Rename(on=on, new=new):
+            return _rename(on, new, home)
+        case _:
+            raise NotImplementedError(type(statement))
+
+
+def _once(keys: Any) -> None:
+    if len(set(keys)) != len(keys):
+        raise InvalidArgument("A tag key is in this statement twice. Name it once.")
+
+
+_RENAMES: dict[Kind, Callable[[FullName, FullName], msgspec.Struct]] = {
+    Kind.CATALOG: catalogs.RenameCatalog, Kind.SCHEMA: catalogs.RenameSchema, Kind.MODEL: models.RenameModel,
+    Kind.FUNCTION: objects.RenameObject, Kind.VOLUME: objects.RenameObject, Kind.TABLE: objects.RenameObject,
+}  # fmt: skip
+
+
+def _rename(on: s.Object, new: s.Name, home: FullName) -> msgspec.Struct:
+    name = full_name(on, home)
+    renamed = name.parent.child(new[0], on.kind) if len(new) == 1 else full_name(s.Object(on.kind, new), home)
+    if renamed.parent != name.parent:
+        raise InvalidArgument(f"A rename stays where it is: name something in '{name.parent}', or the new name alone.")
+    return _RENAMES[on.kind](name, renamed)
+
+
+async def _create(session: Session, statement: s.Create) -> None:
+    kind = catalogs.CreateCatalog if statement.on.kind is Kind.CATALOG else catalogs.CreateSchema
+    name = full_name(statement.on, session.home)
+    try:
+        await session.ask(kind(name=name, comment=statement.comment))
+    except AlreadyExists:
+        if not statement.if_absent:
+            raise
+
+
+async def _drop(session: Session, statement: s.Drop) -> None:
+    try:
+        await session.ask(catalogs.DeleteContainer(full_name(statement.on, session.home), statement.cascade))
+    except NotFound:
+        if not statement.if_there:
+            raise
+
+
+# --- answers ------------------------------------------------------------------------------------------------------------
+
+
+async def _show_grants(session: Session, statement: s.ShowGrants) -> Table:
+    name = full_name(statement.on, session.home)
+    held: list[Grant] = await session.ask(grants.GetEffectiveGrants(name, statement.principal))
+    rows: list[Row] = [
+        (g.principal, g.privilege.replace("_", " "), g.from_kind or str(name.kind), g.from_name or str(name))
+        for g in held
+    ]
+    return Table(tuple(map(Column, ("Principal", "ActionType", "ObjectType", "ObjectKey"))), rows)
+
+
+_SHOWN = {
+    Kind.CATALOG: ("catalog",), Kind.SCHEMA: ("databaseName",), Kind.MODEL: ("database", "modelName"),
+    Kind.FUNCTION: ("database", "functionName"), Kind.VOLUME: ("database", "volume_name"), Kind.TABLE: ("database", "tableName"),
+}  # fmt: skip
+
+
+async def _show(session: Session, statement: s.Show) -> Table:
+    like = [pattern(one, any_case=True, any_run="*", one="", escape="") for one in (statement.like or "*").split("|")]
+    heads, rows = _SHOWN[statement.kind], list[Row]()
+    async for found in _listed(session, statement):
+        # As many of its last parts as there are columns.
+        parts = [tuple(x.full_name.split("."))[-len(heads) :] for x in found]
+        rows += [some for some in parts if any(matches(some[-1]) for matches in like)]
+    return Table(tuple(map(Column, heads)), rows)
+
+
+def _listed(session: Session, statement: s.Show) -> AsyncIterator[tuple[Securable, ...]]:
+    scan = Scan(session, (), {})
+    if statement.kind is Kind.CATALOG:
+        return scan.pages(lambda token: catalogs.ListCatalogs(PAGE, token))
+    if statement.kind is Kind.SCHEMA:
+        catalog = full_name(s.Object(Kind.CATALOG, statement.within), session.home)
+        return scan.pages(lambda token: catalogs.ListSchemas(catalog, PAGE, token))
+    schema = full_name(s.Object(Kind.SCHEMA, statement.within), session.home)
+    if statement.kind is Kind.MODEL:
+        return scan.pages(lambda token: models.ListModels(schema, PAGE, token))
+    return scan.pages(lambda token: objects.ListObjects(schema, statement.kind, PAGE, token))
+
+
+_GETS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
+    Kind.CATALOG: catalogs.GetCatalog, Kind.SCHEMA: catalogs.GetSchema, Kind.MODEL: models.GetModel,
+    Kind.FUNCTION: objects.GetObject, Kind.VOLUME: objects.GetObject, Kind.TABLE: objects.GetObject,
+}  # fmt: skip
+
+
+async def _describe(session: Session, statement: s.Describe) -> Table:
+    name = full_name(statement.on, session.home)
+    found: Securable | RegisteredModel = await session.ask(_GETS[name.kind](name))
+    x = found.securable if isinstance(found, RegisteredModel) else found
+    label = "Namespace" if name.kind is Kind.SCHEMA else name.kind.capitalize()
+    rows: list[Row] = [("Catalog Name", name.parts[0])] if name.kind is not Kind.CATALOG else []
+    rows += [("Schema Name", name.parts[1])] if len(name.parts) == 3 else []
+    rows += [(f"{label} Name", x.name_key), ("Comment", x.comment), ("Owner", x.owner)]
+    if isinstance(found, RegisteredModel):
+        rows.append(("Latest Version", str(found.latest.version) if found.latest else ""))
+        rows.append(("Aliases", ", ".join(f"{alias} = {version}" for alias, version in sorted(found.aliases.items()))))
+    if statement.extended:
+        rows += [("Created By", x.created_by), ("Created At", moment(x.created_at))]
+        rows += [("Updated By", x.updated_by), ("Updated At", moment(x.updated_at))]
+        rows.append(("Tags", ", ".join(f"{key} = {value}" for key, value in sorted(x.tags.items()))))
+    heads = ("database_description_item", "database_description_value")
+    return Table(tuple(map(Column, heads if name.kind is Kind.SCHEMA else ("info_name", "info_value"))), rows)

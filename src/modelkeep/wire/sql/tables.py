@@ -1,0 +1,47 @@
+"""What a statement answers: typed columns and rows, and the text that each value becomes (Databricks' JSON_ARRAY format)."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+Cell = str | int | bool | None
+Row = tuple[Cell, ...]
+
+
+class Column(msgspec.Struct, frozen=True):
+    name: str
+    type: Literal["STRING", "LONG", "BOOLEAN", "TIMESTAMP", "DATE"] = "STRING"
+    """TIMESTAMP cells are epoch ms, DATE cells `2026-01-31`, which sorts as it should"""
+
+    @property
+    def label(self) -> str:
+        """The column's name in an answer: of a field, the field's own."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def type_text(self) -> str:
+        return "BIGINT" if self.type == "LONG" else self.type
+
+
+class Table(msgspec.Struct, frozen=True):
+    columns: tuple[Column, ...] = ()
+    rows: list[Row] = []
+
+
+def moment(at: int) -> str:
+    """Epoch ms as Databricks writes a TIMESTAMP."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def date(at: int) -> str:
+    return moment(at)[:10]
+
+
+def told(cell: Cell, column: Column) -> str | None:
+    """What an answer holds for a cell."""
+    if cell is None:
+        return None
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return moment(cell) if column.type == "TIMESTAMP" and isinstance(cell, int) else str(cell)

@@ -1,0 +1,185 @@
+"""SQL as text: what is written reads back as itself, and what two readers could see differently is refused before it is read."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelkeep.core.kinds import Kind
+from modelkeep.wire.sql import statements as s
+from modelkeep.wire.sql.grammar import read
+from modelkeep.wire.sql.words import BadSql
+
+ODD = (
+    "`",
+    "``",
+    "a`b",
+    "'",
+    "\\",
+    "\\'",
+    "--",
+    "/*",
+    "*/",
+    ";",
+    "a.b",
+    "ON",
+    "TO",
+    "GRANTS",
+    "ｓelect",
+    "\u202e",
+    "’",
+    "\n",
+    " ",
+)
+NAMES = st.one_of(st.sampled_from(ODD), st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12))
+TEXTS = st.one_of(st.just(""), NAMES)
+WORDS = st.sampled_from(("SELECT", "USE CATALOG", "ALL PRIVILEGES", "CREATE MODEL VERSION", "MANAGE", "NONSENSE"))
+
+
+def named(kind: Kind) -> st.SearchStrategy[s.Object]:
+    depth = {Kind.METASTORE: 0, Kind.CATALOG: 1, Kind.SCHEMA: 2}.get(kind, 3)
+    return st.builds(s.Object, st.just(kind), st.lists(NAMES, min_size=min(depth, 1), max_size=depth).map(tuple))
+
+
+ANY = st.sampled_from(list(Kind)).flatmap(named)
+BELOW = st.sampled_from([kind for kind in Kind if kind is not Kind.METASTORE]).flatmap(named)
+CONTAINER = st.sampled_from([Kind.CATALOG, Kind.SCHEMA]).flatmap(named)
+PRIVILEGES = st.lists(WORDS, min_size=1, max_size=4).map(tuple)
+KEYS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
+STATEMENTS = st.one_of(
+    st.builds(s.Grant, PRIVILEGES, ANY, NAMES),
+    st.builds(s.Revoke, PRIVILEGES, ANY, NAMES),
+    st.builds(s.ShowGrants, ANY, TEXTS),
+    st.builds(s.SetOwner, BELOW, NAMES),
+    st.builds(s.Create, CONTAINER, TEXTS, st.booleans()),
+    st.builds(s.Drop, CONTAINER, st.booleans(), st.booleans()),
+    st.builds(s.Show, st.sampled_from([Kind.SCHEMA, Kind.MODEL, Kind.TABLE]), st.one_of(st.just(()), KEYS), TEXTS),
+    st.builds(s.Describe, BELOW, st.booleans()),
+    st.builds(s.CommentOn, BELOW, TEXTS),
+    st.builds(s.SetTags, BELOW, st.lists(st.tuples(NAMES, TEXTS), min_size=1, max_size=3).map(tuple)),
+    st.builds(s.UnsetTags, BELOW, KEYS),
+    st.builds(s.Rename, BELOW, KEYS),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(statement=STATEMENTS)
+def test_what_is_written_reads_back_as_itself(statement: s.Statement) -> None:
+    assert read(s.write(statement)) == statement
+
+
+def test_the_words_of_databricks() -> None:
+    catalog, model = s.Object(Kind.CATALOG, ("c",)), s.Object(Kind.MODEL, ("c", "s", "m"))
+    assert read("grant use catalog,\n create schema on catalog c to `a@x.io` ;") == s.Grant(
+        ("USE CATALOG", "CREATE SCHEMA"), catalog, "a@x.io"
+    )
+    assert read("SHOW GRANT ON METASTORE") == s.ShowGrants(s.Object(Kind.METASTORE, ()))
+    assert read("SHOW GRANTS `ON` ON CATALOG c") == s.ShowGrants(catalog, "ON")
+    assert read("ALTER CATALOG c OWNER TO x") == read("ALTER CATALOG c SET OWNER TO `x`") == s.SetOwner(catalog, "x")
+    assert read("CREATE DATABASE c.s COMMENT 'it\\'s'") == s.Create(s.Object(Kind.SCHEMA, ("c", "s")), "it's")
+    assert read("DROP SCHEMA IF EXISTS `c`.s RESTRICT") == s.Drop(s.Object(Kind.SCHEMA, ("c", "s")), False, True)
+    assert read("DESC MODEL c.s.m") == s.Describe(model)
+    assert read("COMMENT ON MODEL c.s.m IS NULL") == s.CommentOn(model, "")
+    assert read("ALTER MODEL c.s.m SET TAGS ('a' = 'b', `c`)") == s.SetTags(model, (("a", "b"), ("c", "")))
+    assert read("SHOW SCHEMAS FROM c LIKE 'a*'") == s.Show(Kind.SCHEMA, ("c",), "a*")
+    assert read("SHOW CATALOGS 'a*|b'") == s.Show(Kind.CATALOG, (), "a*|b")
+
+
+GRANT = "GRANT SELECT ON CATALOG c TO x"
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("", "empty"), (" \n;", "empty"), ("; ;", "more than one"),
+        (f"{GRANT}; DROP CATALOG c CASCADE", "more than one"), (f"{GRANT};;", "more than one"),
+        (f"{GRANT} -- to be sure", "Comments"), (f"{GRANT} --", "Comments"), (f"/* x */ {GRANT}", "Comments"),
+        ("GRANT SELECT ON /* x */ CATALOG c TO x", "Comments"), ("GRANT SELECT ON CATALOG c TO x /*; DROP CATALOG c */", "Comments"),
+        ("/*+ HINT */ GRANT SELECT ON CATALOG c TO x", "Comments"), ("GRANT/**/SELECT ON CATALOG c TO x", "Comments"),
+        (f"{GRANT} /*", "does not end"), ("GRANT SELECT ON CATALOG `c TO x", "does not end"),
+        ("COMMENT ON CATALOG c IS 'x", "does not end"), ("COMMENT ON CATALOG c IS 'x\\'", "does not end"),
+        ('COMMENT ON CATALOG c IS "x', "does not end"), ("GRANT SELECT ON CATALOG c` TO x", "does not end"),
+        ("GRANT\u00a0SELECT ON CATALOG c TO x", "U+00A0"), ("GRANT SELECT ON CATALOG c TO x\u2028", "U+2028"),
+        ("GRANT SELECT ON CATALOG c TO x\x0b", "U+000B"), ("\ufeffGRANT SELECT ON CATALOG c TO x", "U+FEFF"),
+        ("ＧRANT SELECT ON CATALOG c TO x", "U+FF27"), ("GRANT SELECT ON САTALOG c TO x", "U+0421"),
+        ("GRANT SELECT ON CATALOG c TO ‘x’", "U+2018"), ("COMMENT ON CATALOG c IS ′x′", "U+2032"),
+        ("GRANT SELECT ON CATALOG c\u037e DROP CATALOG c", "U+037E"), ("GRANT SELECT ON CATALOG ｀c｀ TO x", "U+FF40"),
+        ("GRANT SELECT ON CATALOG x\u200by TO x", "U+200B"),
+        ("GRANT SELECT ON CATALOG IDENTIFIER('c') TO x", "'('"), ("GRANT SELECT ON CATALOG IDENTIFIER(:c) TO x", "'('"),
+        ("GRANT SELECT ON CATALOG c TO alice@x.io", "'@'"), ("GRANT SELECT ON CATALOG a-b TO x", "'-'"),
+        ("GRANT SELECT ON CATALOG c TO 'x'", "a name"), ('GRANT SELECT ON CATALOG "c" TO x', "a name"),
+        ("GRANT SELECT ON CATALOG c TO :who", "':'"), ("GRANT SELECT ON CATALOG c TO x WITH GRANT OPTION", "'WITH'"),
+        ("GRANT SELECT ON CATALOG c TO x, y", "','"), ("GRANT SELECT ON CATALOG c TO", "ends"), ("GRANT ON CATALOG c TO x", "ends"),
+        ("GRANT `SELECT` ON CATALOG c TO x", "a keyword"), ("GRANT SELECT, ON CATALOG c TO x", "ends"), ("GRANT", "ends"),
+        ("GRANT SELECT ON c TO x", "CATALOG"), ("GRANT SELECT ON SHARE c TO x", "CATALOG"), ("GRANT SELECT TO x", "ends"),
+        ("GRANT SELECT ON CATALOG c..d TO x", "a name"), ("GRANT SELECT ON CATALOG c. TO x", "'x'"),
+        ("CREATE CATALOG c MANAGED LOCATION 's3://x'", "'MANAGED'"), ("CREATE CATALOG c USING SHARE a.b", "'USING'"),
+        ("CREATE OR REPLACE SCHEMA c.s", "CATALOG"), ("CREATE TABLE c.s.t (a INT)", "CATALOG"),
+        ("COMMENT ON CATALOG c IS 'a' 'b'", "'b'"), ("COMMENT ON CATALOG c IS r'a'", "text in quotes"),
+        ("COMMENT ON CATALOG c IS x'41'", "text in quotes"), ("COMMENT ON CATALOG c IS N'a'", "text in quotes"),
+        ("ALTER MODEL a.b.c SET TAGS ()", "a name"), ("ALTER MODEL a.b.c SET TAGS ('a' = 'b',)", "a name"),
+        ("ALTER MODEL a.b.c SET TAGS ('a' = 5)", "text in quotes"), ("ALTER METASTORE OWNER TO x", "CATALOG"),
+        ("DROP TABLE a.b.c", "CATALOG"), ("DROP CATALOG a, b", "','"), ("DENY SELECT ON CATALOG c TO x", "GRANT"),
+        ("EXECUTE IMMEDIATE 'DROP CATALOG c'", "GRANT"), ("BEGIN DROP CATALOG c; END", "more than one"),
+        ("SET x = 1", "GRANT"), ("USE CATALOG c", "stands alone"), ("INSERT INTO a.b.c VALUES (1)", "GRANT"),
+        ("${x}", "GRANT"), ("{{ x }}", "GRANT"), ("EXPLAIN SELECT 1", "GRANT"), ("x" * 20_001, "20001"),
+        ("GRANT " + "a, " * 2_000, "words"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(statement: str, words: str) -> None:
+    with pytest.raises(BadSql) as refusal:
+        read(statement)
+    assert words in refusal.value.message
+    assert refusal.value.message.endswith(".") and len(refusal.value.message) < 400
+
+
+# --- SELECT -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1", "SELECT * FROM a, b", "SELECT * FROM a JOIN b ON x = y", "SELECT * FROM a CROSS JOIN b",
+        "SELECT * FROM (SELECT * FROM a)", "WITH x AS (SELECT * FROM a) SELECT * FROM x", "SELECT * FROM a UNION SELECT * FROM b",
+        "SELECT * FROM a EXCEPT SELECT * FROM b", "SELECT (SELECT 1 FROM b) FROM a", "SELECT * FROM a WHERE x IN (SELECT y FROM b)",
+        "SELECT * FROM a WHERE EXISTS (SELECT 1 FROM b)", "SELECT upper(x) FROM a", "SELECT * FROM a WHERE upper(x) = 'X'",
+        "SELECT x || y FROM a", "SELECT x + 1 FROM a", "SELECT 'x' FROM a", "SELECT CAST(x AS INT) FROM a", "SELECT x::int FROM a",
+        "SELECT CASE WHEN x = 1 THEN 2 END FROM a", "SELECT current_user() FROM a", "SELECT DISTINCT x FROM a", "SELECT a.* FROM a",
+        "SELECT * EXCEPT (x) FROM a", "SELECT *, x FROM a", "SELECT x FROM a b", "SELECT x FROM a AS b", "SELECT x[0] FROM a",
+        "SELECT x:y FROM a", "SELECT COUNT(x) FROM a", "SELECT COUNT(DISTINCT x) FROM a", "SELECT COUNT(*), x FROM a",
+        "SELECT SUM(x) FROM a", "SELECT COUNT(*) OVER () FROM a", "SELECT COUNT(*) FILTER (WHERE x = 1) FROM a",
+        "SELECT x FROM a GROUP BY x", "SELECT x FROM a HAVING x = 1", "SELECT x FROM a QUALIFY x = 1", "SELECT x FROM a SORT BY x",
+        "SELECT x FROM a DISTRIBUTE BY x", "SELECT x FROM a CLUSTER BY x", "SELECT x FROM a LIMIT 5 OFFSET 3",
+        "SELECT x FROM a LIMIT -1", "SELECT x FROM a LIMIT 1.5", "SELECT x FROM a LIMIT x", "SELECT x FROM a LIMIT ALL",
+        "SELECT x FROM a ORDER BY 1", "SELECT x FROM a ORDER BY upper(x)", "SELECT x FROM a ORDER BY ALL",
+        "SELECT x FROM a TABLESAMPLE (5 ROWS)", "SELECT x FROM a VERSION AS OF 1", "SELECT x FROM a TIMESTAMP AS OF '2026-01-01'",
+        "SELECT x FROM a@v1", "SELECT x FROM a LATERAL VIEW explode(y) t", "SELECT x FROM a PIVOT (sum(x) FOR y IN (1))",
+        "SELECT x FROM a WINDOW w AS ()", "SELECT x FROM VALUES (1)", "SELECT x FROM range(5)", "SELECT x FROM IDENTIFIER('a')",
+        "SELECT IDENTIFIER('x') FROM a", "SELECT x FROM read_files('/etc/passwd')", "SELECT x FROM csv.`/etc/passwd` t",
+        "SELECT x FROM a.b.c.d", "SELECT x INTO b FROM a", "SELECT x FROM a FOR UPDATE", "SELECT TRANSFORM(x) USING 'sh' FROM a",
+        "SELECT x FROM a WHERE x", "SELECT x FROM a WHERE x = y", "SELECT x FROM a WHERE 1 = 1", "SELECT x FROM a WHERE TRUE",
+        "SELECT x FROM a WHERE x = (1)", "SELECT x FROM a WHERE x = 1 + 1", "SELECT x FROM a WHERE x = x'41'",
+        "SELECT x FROM a WHERE x = r'a'", "SELECT x FROM a WHERE x = 'a' 'b'", "SELECT x FROM a WHERE x RLIKE 'a'",
+        "SELECT x FROM a WHERE x LIKE 'a' ESCAPE 'b'", "SELECT x FROM a WHERE x LIKE ANY ('a')", "SELECT x FROM a WHERE x = ARRAY(1)",
+        "SELECT x FROM a WHERE (x, y) = (1, 2)", "SELECT x FROM a WHERE x = CAST('1' AS INT)", "SELECT x FROM a WHERE x = :absent",
+        "SELECT x FROM a WHERE x = ?", "SELECT x FROM a WHERE x = INTERVAL '1' DAY", "SELECT x FROM a WHERE x IS TRUE AND y.z.w = 1",
+        "SELECT x FROM a WHERE " + "NOT " * 900 + "x = 1", "SELECT x FROM a WHERE " + "(" * 900 + "x = 1" + ")" * 900,
+        "SELECT x FROM", "SELECT FROM a",
+        "SELECT x FROM a WHERE", "SELECT x FROM a ORDER BY", "SELECT x x x FROM a",
+    ],
+)  # fmt: skip
+def test_a_select_that_is_more_than_that_is_refused(statement: str) -> None:
+    with pytest.raises(BadSql) as refusal:
+        read(statement)
+    assert refusal.value.message.endswith(".") and len(refusal.value.message) < 700
+
+
+def test_a_long_condition_is_no_deep_one() -> None:
+    assert len(read("SELECT x FROM a WHERE " + " OR ".join(["x = 1"] * 400)).where.of) == 400  # type: ignore[union-attr]
+
+
+def test_a_server_that_never_sees_sql_does_not_load_its_parser() -> None:
+    code = "import sys, modelkeep.serve, modelkeep.wire.sql.routes; sys.exit('sqlglot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
