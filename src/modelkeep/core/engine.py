@@ -113,6 +113,7 @@ class Engine:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
         if op.account_admin and not ctx.actor.account_admin:
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
+        ctx.reach = lambda on, name: self._reached(ctx, on, name)
         found: list[Securable | None] = []
         for index, on in enumerate(op.targets):
             name: FullName | None = getattr(request, on.field)
@@ -136,6 +137,11 @@ class Engine:
             if securable is not None:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
         return found
+
+    async def _reached(self, ctx: Ctx, on: On, name: FullName) -> Securable:
+        """One more securable, which the operation's function came upon."""
+        chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
+        return self._checked(on, name, chain)
 
     def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""

@@ -32,6 +32,9 @@ FACES = (
     ("/api/2.0/accounts/{account_id}/scim/v2", "account_scim", "Account", ""),
     ("/api/2.0/token", "token", "Account", ""),
     ("/api/2.0/token-management", "token_management", "Account", ""),
+    ("/api/2.1/tag-policies", "tag_policies", "Account", ""),
+    ("/api/2.0/preview/accounts/access-control", "access_control", "Account", ""),
+    ("/api/3.0/rfa", "rfa", "Unity Catalog", ""),
     ("", "server", "Server", "Discovery, sign-in, health, metrics and this description."),
 )  # fmt: skip
 
