@@ -475,8 +475,8 @@ def test_destinations(site: Site, admin: WorkspaceClient) -> None:
     assert ann.w.rfa.get_access_request_destinations("function", model).destinations == [mail]
     with pytest.raises(errors.PermissionDenied):
         ann.w.rfa.update_access_request_destinations(on_schema, "destinations")
-    for bad in ([mail] * 6, [NotificationDestination("x", DestinationType.EMAIL)], [NotificationDestination("ftp://x", DestinationType.URL)],
-                [mail, NotificationDestination("https://x.io", DestinationType.URL)]):  # fmt: skip
+    elsewhere, ftp = (NotificationDestination(url, DestinationType.URL) for url in ("https://x.io", "ftp://x"))
+    for bad in ([mail] * 6, [NotificationDestination("x", DestinationType.EMAIL)], [ftp], [mail, elsewhere]):
         with pytest.raises(errors.InvalidParameterValue):
             admin.rfa.update_access_request_destinations(
                 AccessRequestDestinations(on_schema.securable, destinations=bad), "destinations"

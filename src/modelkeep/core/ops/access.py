@@ -191,15 +191,14 @@ async def _looked_at(ctx: Ctx, request: AccessRequest) -> tuple[Securable, bool]
 
 
 async def decide_access(ctx: Ctx, req: DecideAccess) -> Shown:
+    request, found, may = await _found(ctx, req.id)
+    if not may:
+        label = RULES[found.kind].label
+        raise PermissionDenied(f"User does not have MANAGE on {label} '{found.full_name}'.", kind=found.kind)
     if len(req.reason) > MAX_REASON:
         raise LimitExceeded(f"The reason is {len(req.reason)} characters long; at most {MAX_REASON} are allowed.")
     if not req.approve and not req.reason.strip():
         raise InvalidArgument("Whoever is refused should know why. Give a reason.")
-    request, found, may = await _found(ctx, req.id)
-    if not may:
-        raise PermissionDenied(
-            f"User does not have MANAGE on {RULES[found.kind].label} '{found.full_name}'.", kind=found.kind
-        )
     await _close(ctx, request, "APPROVED" if req.approve else "REJECTED", req.reason)
     if req.approve:
         name = await securables.name_of(ctx.tx, found.id) or METASTORE

@@ -77,11 +77,12 @@ async def explain(ctx: Ctx, req: Explain) -> Explanation:
     about_me = not req.principal or fold_principal(req.principal) == fold_principal(ctx.actor.name)
     hidden = False
     try:
-        await ctx.reach(_SEES if about_me else _MANAGES, req.name)
+        if about_me or not ctx.actor.account_admin:
+            await ctx.reach(_SEES if about_me else _MANAGES, req.name)
     except PermissionDenied:
-        if not about_me and not ctx.actor.account_admin:
+        if not about_me:
             raise
-        hidden = about_me
+        hidden = True
     principal = await grantee(ctx, req.principal or ctx.actor.name)
     if not principal.active:
         return Explanation(principal.name, req.operation, False, "The principal is deactivated.")
@@ -92,6 +93,7 @@ async def explain(ctx: Ctx, req: Explain) -> Explanation:
         return await _explained(ctx, principal, operation, chain[:closed], req.field, complete=False)
     if len(chain) <= len(req.name.parts):
         raise missing(".".join(req.name.parts[: len(chain)]), req.name.leaf)
+    ctx.touch(chain[-1].securable.kind, chain[-1].securable.id, chain[-1].securable.full_name)
     return await _explained(ctx, principal, operation, chain, req.field, complete=True)
 
 
