@@ -26,12 +26,14 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
         *_ALL, "browse_catalogs", "create_catalog", "get_metastore", "list_catalogs", "list_quotas", "read_metastore", "rename_metastore",
     ),
     Kind.CATALOG: (
-        *_ALL, *_TAGGED, *_PROTECTING, "browse_catalog", "browse_schemas", "change_bindings", "create_schema", "delete_container", "get_bindings", "get_catalog",
+        *_ALL, *_TAGGED, *_PROTECTING, "browse_catalog", "browse_schemas", "change_bindings", "create_schema", "delete_container",
+        "get_bindings", "get_catalog",
         "list_catalog_tags", "list_schemas", "list_table_summaries", "rename_catalog", "update_catalog_comment",
         "update_catalog_spec",
     ),
     Kind.SCHEMA: (
-        *_ALL, *_TAGGED, *_PROTECTING, "browse_models", "browse_objects", "browse_schema", "create_function", "create_model", "create_table",
+        *_ALL, *_TAGGED, *_PROTECTING, "browse_models", "browse_objects", "browse_schema",
+        "create_function", "create_model", "create_table",
         "create_volume", "delete_container", "get_schema", "list_models", "list_objects", "list_schema_tags", "rename_schema",
         "table_exists", "update_comment", "update_spec",
     ),
