@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import Actor, Link, blocked_at, decide, decide_inside, knows
+from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, decide, decide_inside, knows
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
@@ -145,6 +145,8 @@ class Engine:
 
     def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
+        if self._conceal and on.need == ASK:
+            on = msgspec.structs.replace(on, need=SEEN)  # to ask for something is no way to learn that it exists
         try:
             return _check(on, name, chain)
         except (NotFound, PermissionDenied) as error:
