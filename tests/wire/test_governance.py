@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import typer
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.service.catalog import (
     AccessRequestDestinations,
@@ -22,7 +23,10 @@ from databricks.sdk.service.catalog import (
 )
 from databricks.sdk.service.iam import GrantRule, RuleSetUpdateRequest
 from databricks.sdk.service.tags import TagPolicy, Value
+from typer.testing import CliRunner
 from wire.serving import FACE_B, UC, V1, Site, refused, site
+
+from modelkeep.cli import remote
 
 __all__ = ["site"]
 pytestmark = pytest.mark.clients
@@ -555,6 +559,104 @@ def test_explaining_names_grants_groups_owners_and_who_to_ask(site: Site) -> Non
     assert not explained(site, "metastore", "x", "find_audit", ann.name)["allowed"]
     by = explained(site, "metastore", "x", "find_audit", "admin")["steps"][0]["given_by"]
     assert [(w["what"], w["groups"]) for w in by] == [("account admin", ["admins"])]
+
+
+def test_explaining_protected_aliases_and_governed_tags(site: Site, admin: WorkspaceClient, account: str) -> None:
+    model, ann, bob, group, tag = site.model(), person(site), person(site), f"g_{uuid.uuid4().hex[:6]}", key()
+    site.ok("POST", f"{V1}/groups", {"name": group})
+    site.ok("PUT", f"{V1}/groups/{group}/members/{ann.name}")
+    for who in (ann, bob):
+        site.allow(who.name, "catalog", model.partition(".")[0], "ALL_PRIVILEGES", "MANAGE")
+    site.ok("PUT", f"{V1}/protected-aliases/function/{model}/champion", {"principals": [group]})
+    policy = admin.tag_policies.create_tag_policy(TagPolicy(tag))
+    assigners(admin, account, policy.id or "", f"groups/{group}")
+
+    def why(who: Person, operation: str, about: str) -> dict[str, Any]:
+        query = {
+            "securable_type": "function",
+            "full_name": model,
+            "operation": operation,
+            "principal": who.name,
+            "about": about,
+        }
+        return site.ok("GET", f"{V1}/explain", query)
+
+    told = why(ann, "set_alias", "champion")
+    assert told["allowed"] and told["steps"][-1]["given_by"][0]["groups"] == [group]
+    told = why(bob, "set_alias", "champion")
+    answer = site.call("DELETE", f"{UC}/models/{model}/aliases/champion", token=bob.token)
+    assert (told["allowed"], told["reason"]) == (False, answer.json()["message"])
+    assert told["steps"][-1]["ask"][0] == "admin"
+    assert why(bob, "set_alias", "other")["allowed"]
+    assert why(ann, "change_tags", tag)["allowed"]
+    told = why(bob, "change_tags", tag)
+    add = {"changes": {"add_tags": [{"key": tag}]}}
+    answer = site.call("PATCH", f"{UC}/securable-tags/FUNCTION/{model}", add, token=bob.token)
+    assert (told["allowed"], told["reason"]) == (False, answer.json()["message"])
+    assert told["steps"][-1]["ask"] == ["admin"]
+    query = {"securable_type": "function", "full_name": model, "operation": "get_model", "about": "x"}
+    refused(site.call("GET", f"{V1}/explain", query), 400, "INVALID_PARAMETER_VALUE", "about")
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, schema, ann = CliRunner(), site.schema(), person(site)
+    catalog, model = schema.partition(".")[0], site.model(schema, versions=2)
+    app = typer.Typer()
+    remote.register(app)
+    monkeypatch.setenv("DATABRICKS_HOST", site.host)
+
+    def cli(*words: str, token: str | None = None, code: int = 0) -> str:
+        monkeypatch.setenv("DATABRICKS_TOKEN", token or site.admin)
+        done = runner.invoke(app, list(words))
+        assert done.exit_code == code, (words, done.output, done.exception)
+        return done.output
+
+    cli("grants", "add", "catalog", catalog, ann.name, "BROWSE", "USE_CATALOG", "USE_SCHEMA")
+    said = cli("grants", "explain", "function", model, ann.name, "get_model")
+    assert (
+        said.splitlines()[0]
+        == f"{ann.name} may NOT get_model: User does not have EXECUTE on Routine or Model '{model}'."
+    )
+    assert (
+        f"  + USE CATALOG on catalog {catalog}\n      by USE_CATALOG on catalog {catalog}, held by {ann.name}\n" in said
+    )
+    assert f"  - EXECUTE, ownership, metastore admin on model {model}\n      ask: admin" in said
+    assert cli("grants", "explain", "function", model, "me", "get_model", token=ann.token) == said
+    assert "delete_model" in cli("grants", "can", "function", model, token=ann.token)
+    asked = cli("access", "ask", "function", model, "EXECUTE", "--comment", "why not", token=ann.token).strip()
+    assert asked in cli("access", "inbox")
+    cli("access", "approve", asked, token=ann.token, code=1)
+    cli("access", "approve", asked)
+    assert cli("grants", "explain", "function", model, "me", "get_model", token=ann.token).startswith(
+        f"{ann.name} may get_model"
+    )
+    asked = cli("access", "ask", "function", model, "MANAGE", token=ann.token).strip()
+    cli("access", "reject", asked, "ask bob")
+    assert "ask bob" in cli("access", "inbox", "--state", "ALL", token=ann.token)
+    asked = cli("access", "ask", "function", model, "MANAGE", token=ann.token).strip()
+    cli("access", "withdraw", asked, token=ann.token)
+    cli("aliases", "protect", "schema", schema, "champion", "admin")
+    assert "champion" in cli("aliases", "list", "function", model)
+    cli("aliases", "move", model, "champion=2", "other=1")
+    cli("aliases", "move", model, "other=", "champion=1")
+    assert _aliases(site, model) == {"champion": 1}
+    cli("aliases", "unprotect", "schema", schema, "champion")
+    tag = key()
+    cli("tag-policies", "create", tag, "ml", "ops", "--description", "who pays")
+    assert f'{tag}  ["ml", "ops"]' in cli("tag-policies", "list")
+    cli("tag-policies", "grant", tag, "ASSIGN", f"users/{ann.name}")
+    cli("grants", "add", "function", model, ann.name, "APPLY_TAG")
+    add = {"changes": {"add_tags": [{"key": tag, "value": "ml"}]}}
+    site.ok("PATCH", f"{UC}/securable-tags/FUNCTION/{model}", add, token=ann.token)
+    cli("tag-policies", "revoke", tag, "ASSIGN", f"users/{ann.name}")
+    answer = site.call(
+        "PATCH", f"{UC}/securable-tags/FUNCTION/{model}", {"changes": {"remove": [tag]}}, token=ann.token
+    )
+    refused(answer, 403, "PERMISSION_DENIED")
+    cli("tag-policies", "delete", tag)
 
 
 def test_can_tells_every_operation_as_it_would_end(site: Site) -> None:

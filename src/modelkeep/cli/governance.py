@@ -11,6 +11,7 @@ from modelkeep.cli.client import call, every, part, show
 UC, V1 = "/api/2.1/unity-catalog", "/api/modelkeep/v1"
 POLICIES, CONTROL = "/api/2.1/tag-policies", "/api/2.0/preview/accounts/access-control"
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Values = Annotated[list[str] | None, typer.Argument(help="The values that the tag may have.")]
 ROLES = {"ASSIGN": "roles/tagPolicy.assigner", "MANAGE": "roles/tagPolicy.manager", "CREATE": "roles/tagPolicy.creator"}
 
 
@@ -29,12 +30,18 @@ def register_governance(app: typer.Typer, grants: typer.Typer) -> None:
 def _explain(group: typer.Typer) -> None:
     @group.command()
     def explain(
-        securable_type: str, full_name: str, principal: str, operation: str, field: str = "", as_json: Json = False
+        securable_type: str,
+        full_name: str,
+        principal: str,
+        operation: str,
+        field: Annotated[str, typer.Option(help="Which securable of the operation: `destination` of a copy.")] = "",
+        about: Annotated[str, typer.Option(help="The alias that is moved, the key of the tag that is set.")] = "",
+        as_json: Json = False,
     ) -> None:
         """Why a principal may, or may not, do an operation (a row of the operation table) there. `me` is yourself."""
+        query = {"securable_type": securable_type, "full_name": full_name, "operation": operation}
         who = "" if principal == "me" else principal
-        query = {"securable_type": securable_type, "full_name": full_name, "operation": operation, "field": field}
-        told = call("GET", f"{V1}/explain", None, **query, principal=who)
+        told = call("GET", f"{V1}/explain", None, **query, principal=who, field=field, about=about)
         if as_json:
             typer.echo(json.dumps(told, ensure_ascii=False))
             return
@@ -106,7 +113,7 @@ def _tag_policies(group: typer.Typer) -> None:
         show([shown(policy) for policy in every("GET", POLICIES, "tag_policies")], columns, as_json)
 
     @group.command()
-    def create(key: str, values: list[str] | None = None, description: str = "", as_json: Json = False) -> None:
+    def create(key: str, values: Values = None, description: str = "", as_json: Json = False) -> None:
         """Govern a tag: tag-policies create cost_center ml ops (without values, it is a key alone)."""
         body = {"tag_key": key, "description": description, "values": [{"name": value} for value in values or ()]}
         show(shown(call("POST", POLICIES, body)), columns, as_json)

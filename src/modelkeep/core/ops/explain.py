@@ -13,10 +13,13 @@ from modelkeep.core.model import Principal, Securable
 from modelkeep.core.names import FullName, fold_principal, missing
 from modelkeep.core.near import near
 from modelkeep.core.operation import Ctx, On, Operation, ways
+from modelkeep.core.ops import protection, tag_policies
 from modelkeep.core.ops.grants import grantee
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import evidence, securables
+from modelkeep.store import evidence, principals, securables
+from modelkeep.store import tag_policies as policies
 from modelkeep.store.evidence import Holding
+from modelkeep.store.protection import Protection
 
 _MANAGES = On("name", authz.OWNER_OR_MANAGE, any_kind=True)
 _SEES = On("name", authz.SEEN, any_kind=True)
@@ -30,6 +33,8 @@ class Explain(msgspec.Struct, frozen=True):
     principal: str = ""
     field: str = ""
     """Which of the operation's securables this one is (`destination` of a copy); '' for the first."""
+    about: str = ""
+    """The alias that is moved, or the key of the tag that is set: then its protections, or its policy, are part of the answer."""
 
 
 class WhatMayI(msgspec.Struct, frozen=True):
@@ -90,11 +95,11 @@ async def explain(ctx: Ctx, req: Explain) -> Explanation:
     above = chain[: len(req.name.parts)]
     closed = next((i for i in range(1, len(above) + 1) if hidden and not authz.passes(above[:i])), None)
     if closed is not None:  # whatever lies below, or does not
-        return await _explained(ctx, principal, operation, chain[:closed], req.field, complete=False)
+        return await _explained(ctx, principal, operation, chain[:closed], req, complete=False)
     if len(chain) <= len(req.name.parts):
         raise missing(".".join(req.name.parts[: len(chain)]), req.name.leaf)
     ctx.touch(chain[-1].securable.kind, chain[-1].securable.id, chain[-1].securable.full_name)
-    return await _explained(ctx, principal, operation, chain, req.field, complete=True)
+    return await _explained(ctx, principal, operation, chain, req, complete=True)
 
 
 def _operation(name: str) -> Operation:
@@ -107,7 +112,7 @@ def _operation(name: str) -> Operation:
 
 
 async def _explained(
-    ctx: Ctx, principal: Principal, operation: Operation, chain: list[Link], field: str, *, complete: bool
+    ctx: Ctx, principal: Principal, operation: Operation, chain: list[Link], req: Explain, *, complete: bool
 ) -> Explanation:
     """`complete`: the chain does not end at a closed container."""
     facts = await _facts(ctx, principal, chain)
@@ -115,12 +120,16 @@ async def _explained(
         return await _of_account(ctx, principal, operation, facts)
     decisions: list[Decision] = []
     steps: dict[str, Step] = {}
-    for on in _about(operation, chain[-1].securable.kind if complete else None, field):
+    for on in _about(operation, chain[-1].securable.kind if complete else None, req.field):
         decision, found = _asked(on, operation, chain, facts, complete=complete)
         decisions.append(decision)
         steps |= {f"{step.needs} {step.securable_name}": step for step in found}
     if not decisions:
         return Explanation(principal.name, operation.name, True, operation.needs)
+    if req.about and complete:
+        for decision, step in await _about_one(ctx, principal, operation, chain[-1].securable, req.about, facts):
+            decisions.append(decision)
+            steps[f"{step.needs} {step.securable_name}"] = step
     first = next((decision for decision in decisions if not decision.allowed), decisions[0])
     told = [step if step.met else await _with_askable(ctx, step, chain) for step in steps.values()]
     return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(told))
@@ -150,7 +159,7 @@ async def _facts(ctx: Ctx, principal: Principal, chain: Sequence[Link]) -> _Fact
     held = await evidence.holdings(ctx.tx, principal.id, [link.securable.id for link in chain])
     up = await evidence.ways_up(ctx.tx, principal.id)
     admins = await evidence.admin_groups(ctx.tx, principal.id)
-    ids = [*(h.holder_id for h in held), *(group for way in up.values() for group in way), *admins]
+    ids = [principal.id, *(h.holder_id for h in held), *(group for way in up.values() for group in way), *admins]
     return _Facts(held, up, await evidence.names(ctx.tx, ids))
 
 
@@ -212,8 +221,45 @@ def _step(needs: str, chain: list[Link], facts: _Facts, suffices: Callable[[list
     return Step(needs.replace("_", " "), target.kind, target.full_name, suffices(chain), tuple(found))
 
 
+_MOVES = ("delete_alias", "set_alias")
+_TAGS = ("assign_tag", "change_tags", "reassign_tag")
+
+
+async def _about_one(
+    ctx: Ctx, principal: Principal, operation: Operation, found: Securable, about: str, facts: _Facts
+) -> list[tuple[Decision, Step]]:
+    """What an alias or a tag asks for beside. Raises InvalidArgument for operations that move and set none."""
+    if operation.name in _MOVES and found.kind is Kind.MODEL:
+        held = [p for p in await protection.protecting(ctx, found, principal.id) if p.alias == about]
+        return [_as_mover(found, p, facts) for p in held]
+    if operation.name not in _TAGS:
+        raise InvalidArgument(f"Operation '{operation.name}' is about no alias or tag. Leave `about` out.")
+    admin = bool(await evidence.admin_groups(ctx.tx, principal.id))
+    told: list[tuple[Decision, Step]] = []
+    for policy, assigns in await policies.of_keys(ctx.tx, (about,), principal.id):
+        may = admin or assigns
+        ask = tuple(rule.principal for rule in await policies.rules(ctx.tx, policy.id) if rule.role == "MANAGE")
+        step = Step("ASSIGN or MANAGE", "TAG_POLICY", policy.key, may, (), () if may else ask)
+        told.append((Decision(may, "ASSIGN" if may else tag_policies.refusal(policy)), step))
+    return told
+
+
+def _as_mover(model: Securable, found: Protection, facts: _Facts) -> tuple[Decision, Step]:
+    kind, name = protection.where(model, found)
+    by_name = {facts.names[id]: id for id in facts.ways_up if id in facts.names}
+    # All users are in their group without a way there.
+    by = [mover for mover in found.movers if mover in by_name or mover == principals.ACCOUNT_USERS]
+    ways = tuple(
+        Way("MOVER", kind, name, mover, _groups(facts, by_name[mover]) if mover in by_name else ()) for mover in by
+    )
+    step = Step(f"to be a mover of alias {found.alias}", kind, name, found.mine, ways)
+    return Decision(found.mine, "mover" if found.mine else protection.refusal(model, found)), step
+
+
 async def _with_askable(ctx: Ctx, step: Step, chain: list[Link]) -> Step:
     """Who owns or manages it: the owner first, then those of the containers above, the metastore admin last."""
+    if step.ask or step.securable_type == "TAG_POLICY":
+        return step
     depth = next(i for i, link in enumerate(chain) if link.securable.full_name == step.securable_name)
     upto = [link.securable for link in chain[: depth + 1]]
     managing = await evidence.managers(ctx.tx, [s.id for s in upto[1:]]) if depth else []

@@ -92,13 +92,24 @@ def _only_about_models(found: Securable) -> None:
 async def check_movable(ctx: Ctx, model: Securable, aliases: Iterable[str]) -> None:
     """May the caller move these? Each protection counts, on the model and on what it lies in. Raises PermissionDenied."""
     wanted = set(aliases)
-    where = {model.id: f"Model '{model.full_name}'"}
-    catalog, schema, _ = model.full_name.split(".")
-    where |= {model.schema_id: f"Schema '{catalog}.{schema}'", model.catalog_id: f"Catalog '{catalog}'"}
-    for found in await protection.on(ctx.tx, list(where), ctx.actor.id) if wanted else []:
+    for found in await protecting(ctx, model, ctx.actor.id) if wanted else []:
         if found.alias in wanted and not found.mine:
-            may = ", ".join(found.movers[:5]) or "nobody"
-            raise PermissionDenied(
-                f"Alias '{found.alias}' is protected on {where[found.securable_id]}. Who may move it: {may}.",
-                kind=Kind.MODEL,
-            )
+            raise PermissionDenied(refusal(model, found), kind=Kind.MODEL)
+
+
+async def protecting(ctx: Ctx, model: Securable, principal_id: str) -> list[Protection]:
+    """All protections that hold for a model, as they concern this principal."""
+    return await protection.on(ctx.tx, [model.id, model.schema_id, model.catalog_id], principal_id)
+
+
+def where(model: Securable, found: Protection) -> tuple[Kind, str]:
+    """The securable that a protection of this model is on."""
+    parts = model.full_name.split(".")
+    kind = {model.id: Kind.MODEL, model.schema_id: Kind.SCHEMA, model.catalog_id: Kind.CATALOG}[found.securable_id]
+    return kind, ".".join(parts[: RULES[kind].depth])
+
+
+def refusal(model: Securable, found: Protection) -> str:
+    kind, name = where(model, found)
+    may = ", ".join(found.movers[:5]) or "nobody"
+    return f"Alias '{found.alias}' is protected on {kind.capitalize()} '{name}'. Who may move it: {may}."

@@ -201,13 +201,17 @@ async def check_governed(ctx: Ctx, before: Mapping[str, str], after: Mapping[str
     changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
     for policy, may in await tag_policies.of_keys(ctx.tx, changed, ctx.actor.id) if changed else []:
         if not may and not ctx.actor.account_admin:
-            raise PermissionDenied(
-                f"User does not have ASSIGN on the tag policy '{policy.key}', which governs tags of this key. Ask an account "
-                "admin, or who manages the policy."
-            )
+            raise PermissionDenied(refusal(policy))
         value = after.get(policy.key)
         if value is not None and value not in (policy.allowed or ("",)):
             fitting = f"one of {', '.join(repr(v) for v in policy.allowed[:20])}" if policy.allowed else "none"
             raise InvalidArgument(
                 f"Tag '{policy.key}' is governed: its value is {fitting}, got {value[:100]!r}.{near(value, policy.allowed)}"
             )
+
+
+def refusal(policy: TagPolicy) -> str:
+    return (
+        f"User does not have ASSIGN on the tag policy '{policy.key}', which governs tags of this key. Ask an account admin, or who "
+        "manages the policy."
+    )

@@ -23,6 +23,7 @@ class Explain(msgspec.Struct, frozen=True):
     operation: str
     principal: str = ""
     field: str = ""
+    about: str = ""
 
 
 class Securable(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ def securable(kind: str, text: str) -> FullName:
 
 
 def _explain(f: Explain) -> explain.Explain:
-    return explain.Explain(securable(f.securable_type, f.full_name), f.operation, f.principal, f.field)
+    return explain.Explain(securable(f.securable_type, f.full_name), f.operation, f.principal, f.field, f.about)
 
 
 def _protect(f: Protect) -> protection.ProtectAlias:
