@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from authz.rows import COMPUTED, DEFINED
-from world import World, engine_on, name
+from world import Counting, World, engine_on, name
 
 from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.names import METASTORE
@@ -248,6 +248,14 @@ async def test_explain_of_oneself_tells_a_stranger_nothing_that_a_refusal_would_
             assert isinstance(refused.value, NotFound)
             answers.append(refused.value.message.replace(at, "~"))
         assert len(set(answers)) == 1, answers
+
+
+async def test_what_one_may_do_costs_one_statement(lite: World) -> None:
+    await _made(lite, KINDS["model"])
+    counted = Counting(lite.db)
+    actor = await lite.actor("reader")
+    await engine_on(lite, counted).execute(actor, explain.WhatMayI(name(MODEL)))  # type: ignore[arg-type]
+    assert len(counted.sent) == 1
 
 
 async def test_the_metastore_may_be_asked_for_and_explained(lite: World) -> None:

@@ -16,6 +16,8 @@ CREATE TABLE tag_policy_rules (
     PRIMARY KEY (policy_id, role, principal_id)
 )
 --;
+CREATE INDEX tag_policy_rules_principal ON tag_policy_rules (principal_id)
+--;
 -- An alias that only some may move, in a model or in all models of a container. The movers are rows of their own: with the last
 -- of them gone the alias is protected still.
 CREATE TABLE protected_aliases (
@@ -31,6 +33,8 @@ CREATE TABLE alias_movers (
     PRIMARY KEY (securable_id, alias, principal_id),
     FOREIGN KEY (securable_id, alias) REFERENCES protected_aliases (securable_id, alias) ON DELETE CASCADE
 )
+--;
+CREATE INDEX alias_movers_principal ON alias_movers (principal_id)
 --;
 CREATE TABLE access_requests (
     id KEYTEXT PRIMARY KEY,
@@ -51,7 +55,11 @@ CREATE UNIQUE INDEX access_requests_pending ON access_requests (securable_id, pr
 --;
 CREATE INDEX access_requests_state ON access_requests (state, id)
 --;
+CREATE INDEX access_requests_securable ON access_requests (securable_id)
+--;
 CREATE INDEX access_requests_principal ON access_requests (principal_id)
+--;
+CREATE INDEX access_requests_requester ON access_requests (requester_id)
 --;
 -- Where people are told to ask, beside the inbox: shown, never written to.
 CREATE TABLE access_destinations (
