@@ -23,6 +23,8 @@ from databricks.sdk.service.catalog import (
 )
 from databricks.sdk.service.iam import GrantRule, RuleSetUpdateRequest
 from databricks.sdk.service.tags import TagPolicy, Value
+from mlflow import MlflowClient
+from mlflow.exceptions import RestException
 from typer.testing import CliRunner
 from wire.serving import FACE_B, UC, V1, Site, refused, site
 
@@ -296,6 +298,27 @@ def _aliases(site: Site, model: str) -> dict[str, int]:
     return {alias["alias_name"]: alias["version_num"] for alias in told}
 
 
+def test_mlflow_hears_what_is_protected_and_governed(
+    site: Site, admin: WorkspaceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, ann, tag = site.model(versions=1), person(site), key()
+    site.allow(ann.name, "catalog", model.partition(".")[0], "ALL_PRIVILEGES", "MANAGE")
+    site.ok("PUT", f"{V1}/protected-aliases/function/{model}/champion", {"principals": []})
+    admin.tag_policies.create_tag_policy(TagPolicy(tag))
+    monkeypatch.setenv("DATABRICKS_HOST", site.host)
+    monkeypatch.setenv("DATABRICKS_TOKEN", ann.token)
+    client = MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")
+    client.set_registered_model_alias(model, "other", 1)
+    client.set_model_version_tag(model, "1", "free", "x")
+    for act in (
+        lambda: client.set_registered_model_alias(model, "champion", 1), lambda: client.delete_registered_model_alias(model, "champion"),
+        lambda: client.set_registered_model_tag(model, tag, ""), lambda: client.set_model_version_tag(model, "1", tag, ""),
+    ):  # fmt: skip
+        with pytest.raises(RestException, match=r"is protected|ASSIGN on the tag policy") as caught:
+            act()
+        assert caught.value.error_code == "PERMISSION_DENIED"
+
+
 def test_protections_go_with_what_they_are_on_and_hold_for_what_comes(site: Site) -> None:
     schema, ann = site.schema(), person(site)
     model = site.model(schema, versions=1)
@@ -448,6 +471,24 @@ def test_requests_that_cannot_be(site: Site, change: dict[str, Any], word: str) 
     answer = site.call("POST", "/api/3.0/rfa/requests", {"requests": [one] * change.get("requests", 1)})
     assert answer.status_code in (400, 404), answer.text
     assert word in answer.json()["message"]
+
+
+def test_who_asks_for_more_is_not_granted_it_unseen(site: Site) -> None:
+    model, asker = site.model(), person(site)
+    site.allow(asker.name, "catalog", model.partition(".")[0], "BROWSE")
+
+    def ask(*privileges: str) -> str:
+        item = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": privileges}
+        body = {"requests": [{"securable_permissions": [item]}]}
+        return site.ok("POST", "/api/3.0/rfa/requests", body, token=asker.token)["responses"][0]["request_ids"][0]
+
+    seen = ask("EXECUTE")
+    assert ask("EXECUTE") == seen
+    more = ask("MANAGE")
+    assert more != seen
+    refused(site.call("POST", f"{V1}/access-requests/{seen}/approve", {}), 400, "INVALID_STATE", "WITHDRAWN")
+    (pending,) = [r for r in inbox(site) if r["full_name"] == model]
+    assert (pending["request_id"], pending["privileges"]) == (more, ["EXECUTE", "MANAGE"])
 
 
 def test_on_behalf_of_another(site: Site, admin: WorkspaceClient) -> None:
@@ -759,6 +800,13 @@ def test_every_kind_is_granted_inherited_and_given_away(site: Site, admin: Works
     w.functions.update(f"{schema}.f", owner=who)
     w.registered_models.update(model, owner=who)
     w.tables.update(f"{schema}.t", owner=who)
+    metastore = w.metastores.summary().metastore_id or ""
+    w.grants.update("metastore", metastore, changes=[PermissionsChange([Privilege.CREATE_CATALOG], who)])
+    for kind, name in (("metastore", metastore), ("catalog", catalog), ("schema", schema)):
+        (own,) = w.grants.get(kind, name, principal=who).privilege_assignments or []
+        (effective,) = w.grants.get_effective(kind, name, principal=who).privilege_assignments or []
+        direct = {p.privilege for p in effective.privileges or [] if not p.inherited_from_name}
+        assert direct == set(own.privileges or [])
     told = [
         w.volumes.read(f"{schema}.v").owner,
         w.registered_models.get(model).owner,

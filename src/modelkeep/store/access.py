@@ -76,12 +76,12 @@ async def pending(tx: Tx, securable_id: str, principal_id: str) -> AccessRequest
 async def put(
     tx: WriteTx, securable_id: str, principal_id: str, requester_id: str, privileges: list[str], comment: str, at: int
 ) -> str:
-    """The id of the one pending request of this principal on this securable: a new one, or that which there is, changed."""
+    """The id of the one pending request of this principal on this securable: a new one, or that which there is."""
     rows = await tx.all(
         "INSERT INTO access_requests (id, securable_id, principal_id, requester_id, privileges, comment, created_at) "
         "VALUES (:id, :securable, :principal, :requester, :privileges, :comment, :at) "
         "ON CONFLICT (securable_id, principal_id) WHERE state = 'PENDING' "
-        "DO UPDATE SET privileges = excluded.privileges, comment = excluded.comment RETURNING id",
+        "DO UPDATE SET comment = excluded.comment RETURNING id",
         id=new_id(), securable=securable_id, principal=principal_id, requester=requester_id,
         privileges=msgspec.json.encode(privileges).decode(), comment=comment, at=at,
     )  # fmt: skip

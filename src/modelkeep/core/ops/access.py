@@ -146,6 +146,9 @@ async def _want(ctx: Ctx, principal: Principal, wanted: Wanted, comment: str) ->
     await securables.lock(ctx.tx, found)
     before = await access.pending(ctx.tx, found.id, principal.id)
     asked = sorted(privileges | set(before.privileges if before else ()))
+    if before is not None and asked != list(before.privileges):
+        # Under an id of its own: whoever decides on what he has seen does not grant what was added meanwhile.
+        await access.decide(ctx.tx, before.id, "WITHDRAWN", "Asked anew, for more.", ctx.actor.name, ctx.now)
     id = await access.put(ctx.tx, found.id, principal.id, ctx.actor.id, asked, comment, ctx.now)
     ctx.touch(found.kind, found.id, found.full_name)
     ctx.touch(principal.kind, principal.id, principal.name)
