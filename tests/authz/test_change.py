@@ -260,6 +260,7 @@ async def test_what_one_may_do_costs_one_statement(lite: World) -> None:
 
 async def test_the_metastore_may_be_asked_for_and_explained(lite: World) -> None:
     await lite.user("ann")
+    assert (await lite.as_("ann").do(explain.WhatMayI(METASTORE)))["create_catalog"] is not True
     told = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
     assert not told.allowed and told.steps[0].ask == ("admins",)
     (asked,) = await lite.as_("ann").do(

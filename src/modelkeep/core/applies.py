@@ -35,7 +35,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
         *_ALL, *_TAGGED, *_PROTECTING, "browse_models", "browse_objects", "browse_schema",
         "create_function", "create_model", "create_table",
         "create_volume", "delete_container", "get_schema", "list_models", "list_objects", "list_schema_tags", "rename_schema",
-        "table_exists", "update_comment", "update_spec",
+        "update_comment", "update_spec",
     ),
     Kind.MODEL: (
         *_ALL, *_TAGGED, *_PROTECTING, *_FILES, "browse_model", "browse_version", "browse_versions", "copy_version",
@@ -46,5 +46,5 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.FUNCTION: (*_ALL, *_TAGGED, *_OBJECT),
     Kind.VOLUME: (*_ALL, *_TAGGED, *_OBJECT, *_FILES),
-    Kind.TABLE: (*_ALL, *_TAGGED, *_OBJECT),
+    Kind.TABLE: (*_ALL, *_TAGGED, *_OBJECT, "table_exists"),
 }  # fmt: skip

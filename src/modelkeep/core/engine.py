@@ -113,7 +113,7 @@ class Engine:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
         if op.account_admin and not ctx.actor.account_admin:
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
-        ctx.reach = lambda on, name: self._reached(ctx, on, name)
+        ctx.reacher = self._reached
         found: list[Securable | None] = []
         for index, on in enumerate(op.targets):
             name: FullName | None = getattr(request, on.field)
@@ -145,7 +145,7 @@ class Engine:
 
     def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
-        if self._conceal and on.need == ASK:
+        if self._conceal and on.need == ASK and name.parts:
             on = msgspec.structs.replace(on, need=SEEN)  # to ask for something is no way to learn that it exists
         try:
             return _check(on, name, chain)

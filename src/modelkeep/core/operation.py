@@ -174,7 +174,7 @@ class Ctx:
         "dialect",
         "now",
         "prepared",
-        "reach",
+        "reacher",
         "services",
         "targets",
         "touched",
@@ -194,11 +194,15 @@ class Ctx:
         self.dialect = dialect
         self.chains: dict[str, list[Link]] = {}
         self.touched: list[AuditTarget] = []
-        self.reach: Callable[[On, FullName], Awaitable[Securable]] = _nothing_yet
-        """The engine's own check, for securables that only the function knows the names of; `chains` then has the links.
-        Raises PermissionDenied, NotFound."""
+        self.reacher: Callable[[Ctx, On, FullName], Awaitable[Securable]] | None = None
         self.changes: dict[str, tuple[Any, Any]] = {}
         self._undo: list[Callable[[], Awaitable[None]]] = []
+
+    async def reach(self, on: On, name: FullName) -> Securable:
+        """The engine's own check, for a securable that only the function knows the name of; `chains` then has its links.
+        Raises PermissionDenied, NotFound."""
+        assert self.reacher is not None
+        return await self.reacher(self, on, name)
 
     def touch(self, kind: str, id: str, name: str) -> None:
         """Name something that the operation made or met, for the audit record."""
@@ -218,10 +222,6 @@ class Ctx:
         for action in reversed(self._undo):
             with suppress(RegistryError):
                 await action()
-
-
-async def _nothing_yet(on: On, name: FullName) -> Securable:
-    raise AssertionError("no engine")
 
 
 class Named(msgspec.Struct, frozen=True):

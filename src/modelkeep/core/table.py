@@ -6,7 +6,7 @@ then what the row says. Source: Databricks' privileges reference, manage-model-l
 
 import msgspec
 
-from modelkeep.core.authz import ANYONE, ASK, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, SEEN, Need, holds
+from modelkeep.core.authz import ANYONE, ASK, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
 from modelkeep.core.kinds import Kind
 from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import (
@@ -177,7 +177,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(grants.change_grants, grants.ChangeGrants, "grants.change", (On("name", OWNER_OR_MANAGE, any_kind=True),)),
     Operation(explain.explain, explain.Explain, "grants.explain", (), "read", "own_tx",
               decides="about others: account admin, or ownership or MANAGE or metastore admin on `name`; about oneself: signed in"),
-    Operation(explain.what_may_i, explain.WhatMayI, "grants.explain", (On("name", SEEN, any_kind=True),), "read", "buffered"),
+    Operation(explain.what_may_i, explain.WhatMayI, "grants.explain", (On("name", ASK, any_kind=True),), "read", "buffered"),
     # protected aliases
     Operation(protection.list_protected_aliases, protection.ListProtectedAliases, "alias.list_protected",
               (On("name", HOLDER, any_kind=True),), "read", "buffered"),
