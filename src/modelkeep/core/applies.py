@@ -6,6 +6,8 @@ _ALL = (
     "ask_access",
     "change_access_destinations",
     "change_grants",
+    "decide_access",
+    "explain",
     "get_access_destinations",
     "get_activity",
     "get_effective_grants",

@@ -6,6 +6,7 @@ import msgspec
 
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.principals import ACCOUNT_USERS
 
 ACCOUNT = ""
 """The policy id of rules that hold for every policy."""
@@ -123,9 +124,11 @@ async def put_rules(tx: WriteTx, policy_id: str, granted: Iterable[tuple[str, st
 
 
 async def lock(tx: WriteTx, policy_id: str) -> None:
-    """Changes of one policy, or of its rules, queue here; those of the account's on all of them."""
-    where = "" if policy_id == ACCOUNT else " WHERE id = :id"
-    await tx.run(f"UPDATE tag_policies SET updated_at = updated_at{where}", **({"id": policy_id} if policy_id else {}))
+    """Changes of a policy's rules queue on its row; those of the rules for all of them on the group of all users."""
+    if policy_id == ACCOUNT:
+        await tx.run("UPDATE principals SET active = active WHERE name_key = :everyone", everyone=ACCOUNT_USERS)
+    else:
+        await tx.run("UPDATE tag_policies SET updated_at = updated_at WHERE id = :id", id=policy_id)
 
 
 def _json(values: tuple[str, ...]) -> str:

@@ -273,6 +273,7 @@ async def change_access_destinations(ctx: Ctx, req: ChangeAccessDestinations, fo
         )
     if urls and len(req.destinations) > 1:
         raise InvalidArgument("A URL stands alone: leave the other destinations out.")
+    await securables.lock(ctx.tx, found)
     ctx.changed("access destinations", await access.destinations(ctx.tx, found.id), req.destinations)
     await access.put_destinations(ctx.tx, found.id, req.destinations)
     return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])

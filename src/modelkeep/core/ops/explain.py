@@ -22,6 +22,7 @@ from modelkeep.store.evidence import Holding
 from modelkeep.store.protection import Protection
 
 _MANAGES = On("name", authz.OWNER_OR_MANAGE, any_kind=True)
+_ASKS = On("name", authz.ASK, any_kind=True)
 _SEES = On("name", authz.SEEN, any_kind=True)
 
 
@@ -137,16 +138,24 @@ async def _explained(
 
 def _about(operation: Operation, kind: Kind | None, field: str) -> list[On]:
     """What the operation asks for on this securable. Raises InvalidArgument where it is about something else."""
-    if not operation.targets:
-        return []
-    if field and field not in {on.field for on in operation.targets}:
-        known = ", ".join(sorted({on.field for on in operation.targets}))
+    targets = _targets(operation)
+    if not targets and operation.decides:
+        raise InvalidArgument(f"Operation '{operation.name}' is not about one securable. It takes {operation.decides}.")
+    if field and field not in {on.field for on in targets}:
+        known = ", ".join(sorted({on.field for on in targets})) or "none"
         raise InvalidArgument(f"Operation '{operation.name}' has no field '{field[:100]}'. It has: {known}.")
-    if kind is not None and not field and operation.name not in APPLIES[kind]:
+    if kind is not None and targets and not field and operation.name not in APPLIES[kind]:
         raise InvalidArgument(
             f"Operation '{operation.name}' is not about a {RULES[kind].label}. These are: {', '.join(APPLIES[kind])}."
         )
-    return [on for on in operation.targets if on.field == (field or operation.targets[0].field)]
+    return [on for on in targets if on.field == (field or targets[0].field)]
+
+
+def _targets(operation: Operation) -> tuple[On, ...]:
+    """What it asks for on securables, in the table or in its own function."""
+    return operation.targets or {"ask_access": (_ASKS,), "decide_access": (_MANAGES,), "explain": (_MANAGES,)}.get(
+        operation.name, ()
+    )
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -276,9 +285,8 @@ async def what_may_i(ctx: Ctx, req: WhatMayI, found: Securable) -> dict[str, boo
     told: dict[str, bool | str] = {}
     for name in APPLIES[found.kind]:
         operation = BY_NAME[name]
-        decisions = [
-            _decided(on, operation, chain) for on in operation.targets if on.field == operation.targets[0].field
-        ]
+        targets = _targets(operation)
+        decisions = [_decided(on, operation, chain) for on in targets if on.field == targets[0].field]
         refused = next((decision.reason for decision in decisions if not decision.allowed), None)
         told[name] = refused or True
     return told
