@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 from authz.rows import COMPUTED, DEFINED
@@ -339,3 +340,43 @@ async def test_governance_on_both_databases(w: World) -> None:
     assert told.steps[0].given_by[0].groups == ("inner", "outer") and told.steps[1].ask[0] == "admin"
     with pytest.raises(NotFound, match="Near it: 'ann'"):
         await admin.do(grants.ChangeGrants(name(MODEL), (grants.Change("annn", ("EXECUTE",)),)))
+
+
+async def test_many_at_once(w: World) -> None:
+    """Asking, deciding, protecting and replacing rules, by several at the same moment: one wins, nobody meets a fault."""
+    await w.model(MODEL, asker="USE_CATALOG@prod+USE_SCHEMA@prod.ml")
+    asker, admin = w.as_("asker"), w.as_("admin")
+    await w.actor("asker"), await w.actor("admin")
+    policy = await admin.do(tag_policies.CreateTagPolicy("grade"))
+    etag = (await admin.do(tag_policies.GetTagRules(policy.id))).etag
+    of_all = (await admin.do(tag_policies.GetTagRules())).etag
+    ask = access.AskAccess((access.Ask((access.Wanted(name(MODEL), ("EXECUTE",)),)),))
+
+    async def together(caller: Any, request: msgspec.Struct, times: int = 5) -> list[Any]:
+        ended: list[Any] = []
+
+        async def once() -> None:
+            try:
+                ended.append(await caller.do(request))
+            except RegistryError as error:
+                ended.append(error)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(times):
+                group.start_soon(once)
+        return ended
+
+    asked = await together(asker, ask)
+    ids = {told[0].requests for told in asked}
+    assert len(ids) == 1
+    ((id,),) = ids
+    decided = await together(admin, access.DecideAccess(id, True))
+    assert sorted(type(told).__name__ for told in decided) == ["Shown", *["WrongState"] * 4]
+    for policy_id, known in ((policy.id, etag), ("", of_all)):
+        ended = await together(admin, tag_policies.SetTagRules(policy_id, known, (("ASSIGN", "asker"),)))
+        assert sorted(type(told).__name__ for told in ended) == [*["Conflict"] * 4, "TagRules"]
+    for request in (
+        protection.ProtectAlias(name(MODEL), "champion", ("asker", "admin")),
+        access.ChangeAccessDestinations(name(MODEL), (access.Destination("a@b.io", "EMAIL"),)),
+    ):
+        assert not [told for told in await together(admin, request) if isinstance(told, RegistryError)]
