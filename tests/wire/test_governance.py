@@ -734,12 +734,6 @@ def test_what_cannot_be_granted_is_said_with_what_can(site: Site, admin: Workspa
     refused(change({"principal": ann.name, "add": ["EXECUTES"]}), 400, "INVALID_PARAMETER_VALUE", "Near it: 'EXECUTE'")
     refused(change({"principal": ann.name, "add": ["SELECT"]}), 400, "INVALID_PARAMETER_VALUE", "CREATE_MODEL_VERSION")
     refused(
-        change({"principal": ann.name, "add": ["EXECUTE"], "remove": ["EXECUTE"]}),
-        400,
-        "INVALID_PARAMETER_VALUE",
-        "at once",
-    )
-    refused(
         change({"principal": ann.name, "add": ["EXECUTE"]}, {"principal": ann.name, "add": ["X"]}),
         400,
         "INVALID_PARAMETER_VALUE",

@@ -85,8 +85,6 @@ async def change_grants(ctx: Ctx, req: ChangeGrants, found: Securable) -> list[G
         principal = await grantee(ctx, change.principal)
         before = {g.privilege for g in await grants.on(ctx.tx, found, principal.id)}
         added = [parse(text, found.kind) for text in change.add]
-        if both := sorted(set(added) & {parse(text, None) for text in change.remove}):
-            raise InvalidArgument(f"{both[0]} is to be added and removed at once. Say one of the two.")
         for privilege in added:
             await grants.add(ctx.tx, found, principal, privilege, ctx.actor.name, ctx.now)
         for text in change.remove:
