@@ -1,4 +1,4 @@
-"""The page "Connect your client", cut into its sections: settings, and lines to run."""
+"""Pages of the guides, cut into their sections: settings, and lines to run."""
 
 import os
 import re
@@ -8,20 +8,21 @@ from pathlib import Path
 
 from live import Server
 
-PAGE = Path(__file__).parents[1] / "docs" / "guides" / "connect.md"
+GUIDES = Path(__file__).parents[1] / "docs" / "guides"
+PAGE = GUIDES / "connect.md"
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
-def sections() -> dict[str, str]:
+def sections(page: Path = PAGE) -> dict[str, str]:
     """Title -> text."""
-    _, *parts = re.split(r"^## (.+)$", PAGE.read_text(), flags=re.MULTILINE)
+    _, *parts = re.split(r"^## (.+)$", page.read_text(), flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def run(server: Server, title: str, programs: Path, settings: dict[str, str] | None = None) -> str:
+def run(server: Server, title: str, programs: Path, settings: dict[str, str] | None = None, page: Path = PAGE) -> str:
     """What the section's lines print, run in a fresh shell whose first programs are those of this folder."""
     lines = ["set -e"]
-    for language, code in _BLOCK.findall(sections()[title]):
+    for language, code in _BLOCK.findall(sections(page)[title]):
         lines.append(f"python - <<'END_OF_SNIPPET'\n{code}END_OF_SNIPPET" if language == "python" else code)
     environment = server.env() | (settings or {}) | {"PATH": f"{programs}:{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as cwd:

@@ -193,7 +193,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
-    from modelkeep.wire.account import scim, tokens
+    from modelkeep.wire.account import scim, tag_policies, tokens
     from modelkeep.wire.console import reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.files import proxied
@@ -224,6 +224,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             *scim.routes(engine, facts.account_id, settings.address),
             *tokens.routes(int(settings.workspace_id)),
             *sql.routes(engine),
+            *tag_policies.routes(facts.account_id),
             *session.routes(door, settings.address, "/ml/" if tracking else ""),
             *plain.routes(engine.services.home),
             *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),

@@ -9,10 +9,12 @@ from world import World, chunks, name
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import (
+    access,
     audit,
     catalogs,
     credentials,
     directories,
+    explain,
     files,
     finalize,
     functions,
@@ -23,8 +25,10 @@ from modelkeep.core.ops import (
     models,
     objects,
     principals,
+    protection,
     search,
     tables,
+    tag_policies,
     uploads,
     versions,
     volumes,
@@ -106,6 +110,10 @@ def _actors() -> list[Who]:
             found.append(Who(f"{privilege.words} on {level}, no USE", f"{privilege}@{on}"))
     found += [
         Who("member of a nested group with EXECUTE", "", ("inner readers",)),
+        Who("MANAGE on model and mover of @guarded, USE", f"MANAGE@{MODEL}+{USE}", ("movers",)),
+        Who("APPLY TAG on model and ASSIGN on grade, USE", f"APPLY_TAG@{MODEL}+{USE}", ("tag assigners",)),
+        Who("MANAGE on tag policy grade", "", ("tag managers",)),
+        Who("CREATE on tag policies", "", ("tag makers",)),
         Who("stranger"),
         Who("deactivated, ALL on catalog", f"ALL_PRIVILEGES@{CATALOG}"),
     ]
@@ -169,6 +177,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions",
         "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Audit and jobs",
     )  # fmt: skip
+    T = "Protected aliases, governed tags, requests for access"
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
     new_volume, a_file, folder = leaf("prod.ml.fresh", Kind.VOLUME), ArtifactPath("a.bin"), ArtifactPath("folder")
     described = {"comment": "x"}
@@ -318,10 +327,34 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(G, "change_grants of schema", grants.ChangeGrants(name(SCHEMA), (grants.Change("stranger", ("EXECUTE",)),))),
         Row(G, "change_grants of model", grants.ChangeGrants(m, (grants.Change("stranger", ("EXECUTE",)),))),
         Row(G, "change_grants of metastore", grants.ChangeGrants(METASTORE, (grants.Change("stranger", ("CREATE_CATALOG",)),))),
-        Row(G, "explain", grants.Explain(m, "stranger", "get_version")),
+        Row(G, "explain", explain.Explain(m, "get_version", "stranger")),
+        Row(G, "explain to oneself: may get_version", explain.Explain(m, "get_version"), lambda why: "1" if why.allowed else "0"),
+        Row(G, "what_may_i: may delete_model", explain.WhatMayI(m), lambda may: "1" if may["delete_model"] is True else "0"),
         Row(G, "get_lineage", lineage.GetLineage(m, 1)),
         Row(G, "emit_lineage", lineage.EmitLineage(m, 1, "DOWNSTREAM", (lineage.Entity("JOB", "7"),))),
         Row(G, "find_consumers: sees churn", lineage.FindConsumers("TABLE", "prod.ml.features"), lambda p: "1" if p.items else "0"),
+        Row(T, "list_protected_aliases", protection.ListProtectedAliases(m)),
+        Row(T, "protect_alias of model", protection.ProtectAlias(m, "guarded", ())),
+        Row(T, "protect_alias of schema", protection.ProtectAlias(name(SCHEMA), "guarded", ())),
+        Row(T, "unprotect_alias of model", protection.UnprotectAlias(m, "guarded")),
+        Row(T, "set_alias guarded, which is protected", models.SetAlias(m, "guarded", 1)),
+        Row(T, "delete_alias guarded, which is protected", models.DeleteAlias(m, "guarded")),
+        Row(T, "change_tags grade, which is governed", models.ChangeTags(m, None, {"grade": "a"})),
+        Row(T, "list_tag_policies", tag_policies.ListTagPolicies()),
+        Row(T, "get_tag_policy", tag_policies.GetTagPolicy("grade")),
+        Row(T, "create_tag_policy", tag_policies.CreateTagPolicy("fresh")),
+        Row(T, "update_tag_policy", tag_policies.UpdateTagPolicy("grade", "x")),
+        Row(T, "delete_tag_policy", tag_policies.DeleteTagPolicy("grade")),
+        Row(T, "get_tag_rules", tag_policies.GetTagRules(ids["policy"])),
+        Row(T, "get_tag_rules of all policies", tag_policies.GetTagRules()),
+        Row(T, "set_tag_rules", tag_policies.SetTagRules(ids["policy"], ids["etag"], ())),
+        Row(T, "set_tag_rules of all policies", tag_policies.SetTagRules("", ids["etag of all"], ())),
+        Row(T, "ask_access to churn", access.AskAccess((access.Ask((access.Wanted(m, ("EXECUTE",)),)),))),
+        Row(T, "list_access_requests: sees that for churn", access.ListAccessRequests(), lambda p: "1" if p.items else "0"),
+        Row(T, "decide_access to churn", access.DecideAccess(ids["request"], True)),
+        Row(T, "withdraw_access to churn of another", access.WithdrawAccess(ids["request"])),
+        Row(T, "get_access_destinations of churn", access.GetAccessDestinations(m)),
+        Row(T, "change_access_destinations of churn", access.ChangeAccessDestinations(m, ())),
         Row(P, "create_principal", principals.CreatePrincipal("USER", "new user")),
         Row(P, "list_principals", principals.ListPrincipals("USER")),
         Row(P, "delete_principal", principals.DeletePrincipal("somebody")),
@@ -355,7 +388,10 @@ def rows(ids: dict[str, str]) -> list[Row]:
 
 async def build(w: World) -> dict[str, str]:
     """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
-    for group in ("metastore admins", "model owners", "schema owners", "catalog owners", "object owners"):
+    for group in (
+        "metastore admins", "model owners", "schema owners", "catalog owners", "object owners",
+        "movers", "tag assigners", "tag managers", "tag makers",
+    ):  # fmt: skip
         await w.group(group)
     await w.own("", "metastore admins")
     await w.catalog(CATALOG, owner="catalog owners")
@@ -402,4 +438,20 @@ async def build(w: World) -> dict[str, str]:
     emails = [{"value": "some@body.io"}]
     told = Change("add", "", {"externalId": "e-1", "emails": emails})
     await w.as_("admin").do(identities.PatchIdentity("USER", str(number), (told,)))
-    return {"token": token.info.id, "upload": upload, "somebody": str(number)}
+    return {"token": token.info.id, "upload": upload, "somebody": str(number), **await _govern(w)}
+
+
+async def _govern(w: World) -> dict[str, str]:
+    """@guarded of churn is for movers, tag `grade` is governed, and somebody has asked for EXECUTE on churn."""
+    admin = w.as_("admin")
+    owner = w.as_("owner of all three".replace(" ", "-"))
+    await owner.do(protection.ProtectAlias(name(MODEL), "guarded", ("movers",)))
+    policy = await admin.do(tag_policies.CreateTagPolicy("grade", "", ("a", "b")))
+    etag = (await admin.do(tag_policies.GetTagRules(policy.id))).etag
+    rules = (("ASSIGN", "tag assigners"), ("MANAGE", "tag managers"))
+    made = await admin.do(tag_policies.SetTagRules(policy.id, etag, rules))
+    etag = (await admin.do(tag_policies.GetTagRules())).etag
+    of_all = await admin.do(tag_policies.SetTagRules("", etag, (("CREATE", "tag makers"),)))
+    wanted = access.Wanted(name(MODEL), ("EXECUTE",))
+    (asked,) = await owner.do(access.AskAccess((access.Ask((wanted,), "somebody"),)))
+    return {"policy": policy.id, "etag": made.etag, "etag of all": of_all.etag, "request": asked.requests[0]}

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ Who may do what. Written by tests/authz/test_matrix.py, reviewed by people: a ch
 
 The world: catalog prod, schema prod.ml and model prod.ml.churn, each owned by a group of its own; churn has version 1
 (READY, @champion) and version 2 (PENDING, complete). On open.ml.model all account users hold EXECUTE and CREATE MODEL VERSION.
+Alias @guarded of churn is for movers, tag `grade` is governed (values a and b), somebody has asked for EXECUTE on churn.
 Volume prod.ml.raw (with a file), table prod.ml.features and function prod.ml.score are owned by one more group.
 USE means USE CATALOG on prod and USE SCHEMA on prod.ml. "on model": on prod.ml.churn, and so on.
 
@@ -107,7 +109,7 @@ async def test_the_matrix_is_the_reviewed_one(lite: World) -> None:
 
 
 def test_every_operation_has_a_row() -> None:
-    asked = {BY_REQUEST[type(row.request)].name for row in rows({"token": "", "upload": "", "somebody": ""})}
+    asked = {BY_REQUEST[type(row.request)].name for row in rows(defaultdict(str))}
     # It needs a store that clients talk to, and asks for what its sister asks for.
     assert BY_NAME["vend_direct_upload"].targets == BY_NAME["vend_upload"].targets
     # Whoever may ask for them is told that they cannot be changed.

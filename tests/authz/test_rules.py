@@ -10,7 +10,7 @@ from world import Rehearsal, RolledBack, World, chunks, engine_on, name
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.model import Grant
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import audit, catalogs, credentials, grants, lineage, models, principals, versions
+from modelkeep.core.ops import audit, catalogs, credentials, explain, grants, lineage, models, principals, versions
 from modelkeep.core.table import BY_REQUEST
 
 pytest_plugins = ("backends", "places")
@@ -260,11 +260,11 @@ async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> No
         ("BROWSE-on-catalog", "get_catalog", "prod", catalogs.GetCatalog(name("prod"))),
     ]
     for who, operation, on, request in asked:
-        explained = await admin.do(grants.Explain(name(on), who, operation))
+        explained = await admin.do(explain.Explain(name(on), operation, who))
         with pytest.raises(PermissionDenied) as refused:
             await lite.as_(who).do(request)
         assert (explained.allowed, explained.reason) == (False, refused.value.message), (who, operation)
-    assert (await admin.do(grants.Explain(name("prod.ml"), "CREATE-MODEL-on-schema-USE", "create_model"))).allowed
+    assert (await admin.do(explain.Explain(name("prod.ml"), "create_model", "CREATE-MODEL-on-schema-USE"))).allowed
 
 
 # --- what a stranger learns ------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ async def test_in_conceal_mode_forbidden_and_missing_are_the_same_answer(lite: W
             v for f in row.request.__struct_fields__ if isinstance(v := getattr(row.request, f), FullName) and v.parts
         ]
         operation = BY_REQUEST[type(row.request)]
-        if any(on.need.browse for on in operation.targets):
+        if operation.decides or any(on.need.browse for on in operation.targets):
             continue  # whoever browses may know
         if not named or not str(named[0]).startswith(M) or operation.creates or any(str(n) in everyone for n in named):
             continue

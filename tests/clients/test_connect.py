@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connect import run, sections
+from connect import GUIDES, run, sections
 from live import Server, new_catalog, running_server
 
 pytestmark = pytest.mark.clients
@@ -36,3 +36,11 @@ def test_every_section_is_run_somewhere() -> None:
 @pytest.mark.parametrize("title", NEWEST)
 def test_snippet(site: Server, title: str) -> None:
     run(site, title, Path(sys.executable).parent)
+
+
+def test_from_staging_to_prod(site: Server) -> None:
+    """The walk through the page on governance."""
+    said = run(site, "From staging to prod", Path(sys.executable).parent, page=GUIDES / "govern.md")
+    assert "refused, as it should be" in said
+    assert "alice may NOT copy_version: User does not have USE CATALOG on Catalog 'prod'." in said
+    assert "User does not have USE CATALOG on Catalog 'staging'." in said

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from world import World, drop, grant, make, name, new_place, world
 
-from modelkeep.core.authz import Need, decide
+from modelkeep.core.authz import Need, blocked_at, decide, effective
+from modelkeep.core.errors import PermissionDenied
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
-from modelkeep.core.ops import catalogs, models, search
-from modelkeep.core.privileges import Privilege
+from modelkeep.core.ops import catalogs, explain, grants, models, objects, search
+from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.store import principals, securables
 from modelkeep.store import versions as version_rows
@@ -28,6 +29,9 @@ PRINCIPALS = (*USERS, *GROUPS, "account users")
 CATALOGS = ("a", "b")
 SCHEMAS = ("a.s", "a.t", "b.s")
 MODELS = tuple(f"{schema}.m{i}" for schema in SCHEMAS for i in range(3))
+OBJECTS = {
+    schema: {kind: f"{schema}.o!{kind}" for kind in (Kind.VOLUME, Kind.TABLE, Kind.FUNCTION)} for schema in SCHEMAS
+}
 BROWSE = Need(any_of=(Privilege.BROWSE,), owner=False)
 
 
@@ -42,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True):
     """(principal, privilege, securable)"""
     open: bool
     """Everybody may use every container: access then hangs on the rest."""
+    objects: str
+    """who owns the volumes, tables and functions"""
     page: int
     budget: int
     direct: int
@@ -69,6 +75,7 @@ PLANS = st.builds(
     members=st.lists(st.sampled_from(_MEMBERS), unique=True, max_size=6).map(tuple),
     grants=st.lists(_grants(), unique=True, max_size=25).map(tuple),
     open=st.booleans(),
+    objects=st.sampled_from(("admin", "u0", "g0")),
     page=st.integers(1, 4),
     budget=st.sampled_from([5, 6, 8, 2000]),  # never less than one page asks for at first
     direct=st.sampled_from([0, 2, 2000]),
@@ -88,6 +95,11 @@ async def _build(w: World, plan: Plan) -> None:
             if made.kind is Kind.MODEL:
                 number = await version_rows.next_number(tx, made)
                 await version_rows.insert(tx, _version(made.id, number))
+        for schema, kinds in OBJECTS.items():
+            parent, holder = await securables.by_name(tx, name(schema)), await principals.by_name(tx, plan.objects)
+            assert parent and holder
+            for text in kinds.values():
+                await securables.insert(tx, parent, name(text), holder.id, "test", 0, "", {})
         if "" in plan.owners:
             metastore = await securables.by_name(tx, name(""))
             holder = await principals.by_name(tx, plan.owners[""])
@@ -150,6 +162,8 @@ async def _check(w: World, plan: Plan) -> None:
         browsable = await _expected(w, actor, everything, READ, BROWSE)
         listed = await _pages(w, actor, models.ListModels(None, page))
         assert sorted(m.full_name for m in listed) == readable
+        for text in everything[:2]:
+            await _told(w, actor, text, readable=text in readable)
         told = await _pages(w, actor, models.BrowseModels(None, page))
         assert sorted(b.entity.full_name for b in told) == browsable
         assert sorted(b.entity.full_name for b in told if not b.only) == readable
@@ -171,6 +185,32 @@ async def _check(w: World, plan: Plan) -> None:
         for schema in await _expected(w, actor, SCHEMAS, SEE_SCHEMA):
             listed = await _pages(w, actor, models.ListModels(name(schema), page))
             assert sorted(m.full_name for m in listed) == [m for m in readable if m.startswith(f"{schema}.")]
+            for kind, text in OBJECTS[schema].items():
+                there = await _expected(w, actor, (text,), objects.READ)
+                listed = await _pages(w, actor, objects.ListObjects(name(schema), kind, page))
+                assert [o.full_name for o in listed] == [text.partition("!")[0] for text in there]
+
+
+async def _told(w: World, actor: Any, text: str, *, readable: bool) -> None:
+    """What is told of one model agrees with the decision: why (not), what may be done, which privileges hold."""
+    async with w.db.read() as tx:
+        chain = await securables.chain(tx, w.db.dialect, actor.id, name(text))
+        own = {actor.name, *await principals.groups_of(tx, actor.id)}
+    why = await w.engine.execute(actor, explain.Explain(name(text), "get_model"))
+    assert why.allowed == readable == all(step.met for step in why.steps)
+    assert all(step.met == bool(step.given_by) for step in why.steps)
+    assert {way.principal for step in why.steps for way in step.given_by} <= own
+    held = effective(chain) - ({Privilege.MANAGE} if any(link.owned for link in chain[1:-1]) else set())
+    try:
+        may = await w.engine.execute(actor, explain.WhatMayI(name(text)))
+        assert (may["get_model"] is True) == readable
+        found = await w.engine.execute(actor, grants.GetEffectiveGrants(name(text)))
+    except PermissionDenied:
+        assert not readable and (blocked_at(chain[:-1]) or not held)
+        return
+    told = {Privilege(g.privilege) for g in found if g.principal in own}
+    told |= (IMPLIED_BY_ALL & RULES[Kind.MODEL].grantable) if Privilege.ALL_PRIVILEGES in told else set()
+    assert told - (effective(chain) - held) == held
 
 
 def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.MonkeyPatch) -> None:

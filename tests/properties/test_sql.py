@@ -7,11 +7,12 @@ from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from properties.test_lists import CATALOGS, MODELS, PLANS, SCHEMAS, USERS, Plan, _build, _expected
+from properties.test_lists import CATALOGS, MODELS, OBJECTS, PLANS, SCHEMAS, USERS, Plan, _build, _expected
 from world import World, new_place, world
 
+from modelkeep.core.kinds import Kind
 from modelkeep.core.names import FullName
-from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
+from modelkeep.core.table import READ, READ_OBJECT, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.store import principals
 from modelkeep.wire.sql import select as q
 from modelkeep.wire.sql.evaluate import Columns, kept_by, ordered
@@ -66,10 +67,13 @@ async def _check(w: World, plan: Plan) -> None:
             f"SELECT * {everywhere}.model_versions WHERE model_name = 'm1' AND schema_name = 's' AND catalog_name = 'a'",
         )
         assert one == [row for row in found if row[:3] == ("a", "s", "m1")]
-        for depth, (view, listed) in enumerate(zip(("catalog", "schema", "routine"), seen.values(), strict=True), 1):
+        functions = await _expected(w, actor, [kinds[Kind.FUNCTION] for kinds in OBJECTS.values()], READ_OBJECT)
+        routines = [*seen["registered_models"], *functions]
+        listings = (("catalog", seen["catalogs"]), ("schema", seen["schemata"]), ("routine", routines))
+        for depth, (view, listed) in enumerate(listings, 1):
             held = await _rows(session, f"SELECT * {everywhere}.{view}_privileges")
-            assert set(_named(held, 1, depth)) <= set(listed)
-            managed = await _managed(w, actor, listed)
+            assert set(_named(held, 1, depth)) <= {text.partition("!")[0] for text in listed}
+            managed = [text.partition("!")[0] for text in await _managed(w, actor, listed)]
             assert all(row[0] in own for row in held if ".".join(map(str, row[1 : 1 + depth])) not in managed)
 
 

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from modelkeep.core.applies import APPLIES
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Operation
 from modelkeep.core.table import BY_NAME, OPERATIONS
@@ -24,6 +25,12 @@ def test_names_are_unique_and_each_operation_is_audited_by_noun_and_verb() -> No
     assert all(len(op.audit.split(".")) == 2 for op in OPERATIONS)
 
 
+def test_it_is_known_of_each_operation_what_it_is_about() -> None:
+    known = {name for names in APPLIES.values() for name in names}
+    assert known <= set(BY_NAME)
+    assert {op.name for op in OPERATIONS if op.targets} <= known
+
+
 @pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)
 def test_a_change_is_recorded_in_its_own_transaction(op: Operation) -> None:
     """A read cannot be recorded with a change; a change is, unless it only vends."""
@@ -34,6 +41,6 @@ def test_a_change_is_recorded_in_its_own_transaction(op: Operation) -> None:
 def test_whatever_changes_something_needs_something(op: Operation) -> None:
     """All that a caller may change without holding anything: his own tokens."""
     if op.effect == "write" and not op.account_admin and not op.targets:
-        assert op.name in ("create_token", "revoke_token")
+        assert op.decides or op.name in ("create_token", "revoke_token")
     for on in op.targets:
         assert op.effect == "read" or on.need.any_of or on.need.owner or on.need.manage or on.need.admin

@@ -168,6 +168,9 @@ class World:
         self.user, self.token = site.user()
         self.robot = f"robot of {self.user}"
         site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
+        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
+        self.governed = f"k_{uuid.uuid4().hex[:8]}"
+        site.ok("POST", "/api/2.1/tag-policies", {"tag_key": self.governed})
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
@@ -192,6 +195,34 @@ class World:
         told = {"owner": "admin"} if route.method == "PATCH" else {}
         return {"name" if "{name}" in route.path else "full_name": f"{self.schema}.{kind}", **told}
 
+    def values_of_governance(self, route: Route) -> dict[str, Any] | None:
+        """As `values`, where what is needed is no single field; None for other routes."""
+        at = {"securable_type": "function", "full_name": self.model}
+        securable = {"type": "FUNCTION", "full_name": self.model}
+        rules = f"accounts/{self.account}/ruleSets/default"
+        match route.path.removeprefix(V1):
+            case "/explain":
+                return {**at, "operation": "get_model", "principal": "admin"}
+            case "/models/{full_name}/aliases":
+                return {"full_name": self.model, "set": [{"alias_name": "champion", "version_num": 1}]}
+            case "/protected-aliases/{securable_type}/{full_name}/{alias}":
+                return {**at, "alias": "champion"} | ({"principals": ["admin"]} if route.method == "PUT" else {})
+            case "/api/3.0/rfa/requests":
+                wanted = {"securable": securable, "permissions": ["EXECUTE"]}
+                return {"requests": [{"securable_permissions": [wanted]}]}
+            case "/api/3.0/rfa/destinations":
+                return {"update_mask": "destinations", "securable": securable, "destinations": []}
+            case "/api/2.1/tag-policies" if route.method == "POST":
+                return {"tag_key": f"k_{uuid.uuid4().hex[:8]}"}
+            case "/api/2.1/tag-policies/{tag_key}":
+                return {"tag_key": self.governed} | ({"update_mask": "*"} if route.method == "PATCH" else {})
+            case "/api/2.0/preview/accounts/access-control/assignable-roles":
+                return {"resource": f"accounts/{self.account}"}
+            case "/api/2.0/preview/accounts/access-control/rule-sets":
+                return {"name": rules} | ({"rule_set": {"etag": "x", "name": rules}} if route.method == "PUT" else {})
+            case _:
+                return None
+
     def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
         kind = re.match(rf"({UC}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
@@ -204,6 +235,8 @@ class World:
             return {"name": self.catalog} if "{name}" in route.path else of_any
         if route.path.startswith(WAREHOUSES):
             return {"id": WAREHOUSE_ID} if "{id}" in route.path else {}
+        if (known := self.values_of_governance(route)) is not None:
+            return known
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):

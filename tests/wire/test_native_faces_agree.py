@@ -281,7 +281,7 @@ def test_every_model_route_of_the_native_face_takes_part() -> None:
     }
     containers = (
         "catalogs", "schemas", "permissions", "effective-permissions", "metastore", "volumes", "tables", "table-summaries",
-        "functions", "bindings", "workspace-bindings", "resource-quotas", "/api/2.0/unity-catalog",
+        "functions", "bindings", "workspace-bindings", "resource-quotas", "/api/2.0/unity-catalog", "/api/3.0/rfa",
     )  # fmt: skip
     routes = {r.path for r in ROUTERS["C"].routes if not r.path.removeprefix(f"{UC}/").startswith(containers)}
     assert routes - taking - alone == set()

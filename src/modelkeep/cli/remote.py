@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from modelkeep.cli.client import call, every, part, show
+from modelkeep.cli.governance import register_governance
 from modelkeep.cli.local import verify_audit
 from modelkeep.cli.sql import run_sql
 
@@ -25,7 +26,9 @@ def register(app: typer.Typer) -> None:
     _catalogs(_group(app, "catalogs", "Catalogs."))
     _schemas(_group(app, "schemas", "Schemas of a catalog."))
     _models(_group(app, "models", "Registered models and their versions."))
-    _grants(_group(app, "grants", "Who holds what, and why."))
+    grants = _group(app, "grants", "Who holds what, and why.")
+    _grants(grants)
+    register_governance(app, grants)
     for plural in ("users", "service-principals"):
         _principals(_group(app, plural, f"The account's {plural.replace('-', ' ')}."), plural)
     groups = _group(app, "groups", "Groups and their members.")
@@ -151,17 +154,6 @@ def _grants(group: typer.Typer) -> None:
     @group.command()
     def remove(securable_type: str, full_name: str, principal: str, privileges: list[str]) -> None:
         _change(path(securable_type, full_name), {"principal": principal, "remove": privileges})
-
-    @group.command()
-    def explain(securable_type: str, full_name: str, principal: str, operation: str, as_json: Json = False) -> None:
-        """Why a principal may, or may not, do an operation (a row of the operation table) there."""
-        query: dict[str, Any] = {
-            "securable_type": securable_type,
-            "full_name": full_name,
-            "principal": principal,
-            "operation": operation,
-        }
-        show(call("GET", f"{V1}/explain", **query), ("principal", "operation", "allowed", "reason"), as_json)
 
 
 def _change(path: str, change: dict[str, Any]) -> None:

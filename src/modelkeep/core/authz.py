@@ -71,6 +71,10 @@ HOLDER = Need(any_of=(Privilege.MANAGE, *sorted(set(Privilege) - {Privilege.MANA
 """Whoever holds anything on the target."""
 ANYONE = Need(owner=False)
 """Any signed-in caller who can reach the target's parents; lists are filtered row by row."""
+ASK = Need(owner=False, browse=True)
+"""As ANYONE, and whoever may browse the catalog: the target is known to them, and they may ask for more of it."""
+SEEN = msgspec.structs.replace(HOLDER, browse=True)
+"""Whoever holds anything on the target, or may browse its catalog."""
 
 
 def effective(chain: Sequence[Link]) -> frozenset[str]:
@@ -119,8 +123,11 @@ def decide(need: Need, chain: Sequence[Link]) -> Decision:
     """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way."""
     if need.browse and Privilege.BROWSE in effective(chain[:2]):
         return Decision(True, Privilege.BROWSE.words)
-    if blocked := blocked_at(chain[:-1]):
-        return blocked
+    return blocked_at(chain[:-1]) or decide_here(need, chain)
+
+
+def decide_here(need: Need, chain: Sequence[Link]) -> Decision:
+    """As `decide`, whatever is closed above the last of them."""
     target = chain[-1]
     held = effective(chain)
     if need.owner and target.owned:
@@ -132,7 +139,7 @@ def decide(need: Need, chain: Sequence[Link]) -> Decision:
     for privilege in need.any_of:
         if privilege in held:
             return Decision(True, privilege.words)
-    if need == ANYONE:
+    if need in (ANYONE, ASK):
         return Decision(True, "any signed-in user")
     label = RULES[target.securable.kind].label
     name = target.securable.full_name

@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import Actor, Link, blocked_at, decide, decide_inside, knows
+from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, decide, decide_inside, knows
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
@@ -111,6 +111,7 @@ class Engine:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
         if op.account_admin and not ctx.actor.account_admin:
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
+        ctx.reacher = self._reached
         found: list[Securable | None] = []
         for index, on in enumerate(op.targets):
             name: FullName | None = getattr(request, on.field)
@@ -135,8 +136,15 @@ class Engine:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
         return found
 
+    async def _reached(self, ctx: Ctx, on: On, name: FullName) -> Securable:
+        """One more securable, which the operation's function came upon."""
+        chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
+        return self._checked(on, name, chain)
+
     def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
+        if self._conceal and on.need == ASK and name.parts:
+            on = msgspec.structs.replace(on, need=SEEN)  # to ask for something is no way to learn that it exists
         try:
             return _check(on, name, chain)
         except (NotFound, PermissionDenied) as error:

@@ -58,6 +58,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The first target's field names what is made: to whoever knows it already, it already exists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
     """Slow work (storage, the tracking server) done between two authorizations, outside the write transaction."""
+    decides: str = ""
+    """What the function itself asks for, in words, where that is not (only) about securables that the request names."""
     finish: Callable[..., Awaitable[Any]] | None = None
     """Slow work for a caller who is allowed what the transaction decided, after it: the result becomes what this returns."""
 
@@ -78,13 +80,16 @@ class Operation(msgspec.Struct, frozen=True):
             return "account admin"
         told: list[str] = []
         for on in self.targets:
-            told.append(f"{_ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
+            told.append(f"{ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
             if on.on_volume is not None:
-                told[-1] += f" (on a volume: {_ways(on.on_volume)})"
+                told[-1] += f" (on a volume: {ways(on.on_volume)})"
+        if self.decides:
+            told.append(self.decides)
         return "; ".join(told) or "signed in (answers hold what the caller may see)"
 
 
-def _ways(need: Need) -> str:
+def ways(need: Need) -> str:
+    """All that suffices, in words."""
     ways = [privilege.words for privilege in need.any_of]
     ways += ["ownership"] * need.owner + ["MANAGE"] * need.manage + ["metastore admin"] * need.admin
     ways += ["BROWSE on the catalog"] * need.browse
@@ -169,6 +174,7 @@ class Ctx:
         "dialect",
         "now",
         "prepared",
+        "reacher",
         "services",
         "targets",
         "touched",
@@ -188,8 +194,15 @@ class Ctx:
         self.dialect = dialect
         self.chains: dict[str, list[Link]] = {}
         self.touched: list[AuditTarget] = []
+        self.reacher: Callable[[Ctx, On, FullName], Awaitable[Securable]] | None = None
         self.changes: dict[str, tuple[Any, Any]] = {}
         self._undo: list[Callable[[], Awaitable[None]]] = []
+
+    async def reach(self, on: On, name: FullName) -> Securable:
+        """The engine's own check, for a securable that only the function knows the name of; `chains` then has its links.
+        Raises PermissionDenied, NotFound."""
+        assert self.reacher is not None
+        return await self.reacher(self, on, name)
 
     def touch(self, kind: str, id: str, name: str) -> None:
         """Name something that the operation made or met, for the audit record."""

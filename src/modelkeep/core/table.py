@@ -6,14 +6,16 @@ then what the row says. Source: Databricks' privileges reference, manage-model-l
 
 import msgspec
 
-from modelkeep.core.authz import ANYONE, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
+from modelkeep.core.authz import ANYONE, ASK, HOLDER, OWNER, OWNER_OR_ADMIN, OWNER_OR_MANAGE, Need, holds
 from modelkeep.core.kinds import Kind
 from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import (
+    access,
     audit,
     catalogs,
     credentials,
     directories,
+    explain,
     files,
     finalize,
     functions,
@@ -24,8 +26,10 @@ from modelkeep.core.ops import (
     models,
     objects,
     principals,
+    protection,
     search,
     tables,
+    tag_policies,
     uploads,
     versions,
     volumes,
@@ -41,6 +45,8 @@ TAG = holds(P.APPLY_TAG)
 MAKE_MODEL = holds(P.CREATE_MODEL, P.CREATE_FUNCTION)
 SEE_CATALOG, SEE_SCHEMA = catalogs.SEE[Kind.CATALOG], catalogs.SEE[Kind.SCHEMA]
 BROWSE_CATALOG, BROWSE_SCHEMA = (msgspec.structs.replace(need, browse=True) for need in (SEE_CATALOG, SEE_SCHEMA))
+
+MANAGE_POLICY = "account admin, or MANAGE on the tag policy (for the rules of all of them: account admin)"
 
 # Without a name the files are a run's, a logged model's or a trace's: then the workspace decides, in `prepare`.
 # A volume's files are data, which no metastore admin reads without granting it to himself first.
@@ -171,7 +177,36 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(grants.get_effective_grants, grants.GetEffectiveGrants, "grants.get",
               (On("name", HOLDER, any_kind=True),), "read", "own_tx"),
     Operation(grants.change_grants, grants.ChangeGrants, "grants.change", (On("name", OWNER_OR_MANAGE, any_kind=True),)),
-    Operation(grants.explain, grants.Explain, "grants.explain", (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
+    Operation(explain.explain, explain.Explain, "grants.explain", (), "read", "own_tx",
+              decides="about others: account admin, or ownership or MANAGE or metastore admin on `name`; about oneself: signed in"),
+    Operation(explain.what_may_i, explain.WhatMayI, "grants.explain", (On("name", ASK, any_kind=True),), "read", "buffered"),
+    # protected aliases
+    Operation(protection.list_protected_aliases, protection.ListProtectedAliases, "alias.list_protected",
+              (On("name", HOLDER, any_kind=True),), "read", "buffered"),
+    Operation(protection.protect_alias, protection.ProtectAlias, "alias.protect", (On("name", OWNER_OR_MANAGE, any_kind=True),)),
+    Operation(protection.unprotect_alias, protection.UnprotectAlias, "alias.unprotect",
+              (On("name", OWNER_OR_MANAGE, any_kind=True),)),
+    # governed tags
+    Operation(tag_policies.list_tag_policies, tag_policies.ListTagPolicies, "tag_policy.list", (), "read", "buffered"),
+    Operation(tag_policies.get_tag_policy, tag_policies.GetTagPolicy, "tag_policy.get", (), "read", "buffered"),
+    Operation(tag_policies.create_tag_policy, tag_policies.CreateTagPolicy, "tag_policy.create",
+              decides="account admin, or CREATE on tag policies"),
+    Operation(tag_policies.update_tag_policy, tag_policies.UpdateTagPolicy, "tag_policy.update", decides=MANAGE_POLICY),
+    Operation(tag_policies.delete_tag_policy, tag_policies.DeleteTagPolicy, "tag_policy.delete", decides=MANAGE_POLICY),
+    Operation(tag_policies.get_tag_rules, tag_policies.GetTagRules, "tag_policy.get_rules", (), "read", "own_tx",
+              decides=MANAGE_POLICY),
+    Operation(tag_policies.set_tag_rules, tag_policies.SetTagRules, "tag_policy.set_rules", decides=MANAGE_POLICY),
+    # requests for access
+    Operation(access.ask_access, access.AskAccess, "access.ask",
+              decides="to know of each securable: the usage of its parents, or BROWSE on the catalog"),
+    Operation(access.list_access_requests, access.ListAccessRequests, "access.list", (), "read", "buffered"),
+    Operation(access.decide_access, access.DecideAccess, "access.decide",
+              decides="ownership or MANAGE or metastore admin on what is asked for"),
+    Operation(access.withdraw_access, access.WithdrawAccess, "access.withdraw", decides="to be who asked, or for whom"),
+    Operation(access.get_access_destinations, access.GetAccessDestinations, "access.get_destinations",
+              (On("name", ASK, any_kind=True),), "read", "buffered"),
+    Operation(access.change_access_destinations, access.ChangeAccessDestinations, "access.change_destinations",
+              (On("name", OWNER_OR_MANAGE, any_kind=True),)),
     # principals and tokens
     Operation(principals.create_principal, principals.CreatePrincipal, "principal.create", account_admin=True),
     Operation(principals.list_principals, principals.ListPrincipals, "principal.list", (), "read", "buffered"),

@@ -59,6 +59,17 @@ async def by_name(tx: Tx, name: str) -> Principal | None:
     return _principal(row) if row else None
 
 
+async def like(tx: Tx, name: str) -> list[str]:
+    """Names that begin with the same character, 2,000 at most: whom somebody who mistyped one may have meant."""
+    first = fold_principal(name)[:1]
+    if not first:
+        return []
+    rows = await tx.scan(
+        "SELECT name FROM principals WHERE substr(name_key, 1, 1) = :first ORDER BY name_key LIMIT 2000", first=first
+    )
+    return [row[0] for row in rows]
+
+
 async def every(tx: Tx, kind: str) -> list[Principal]:
     rows = await tx.scan(f"SELECT {_COLUMNS} FROM principals p WHERE p.kind = :kind ORDER BY p.name_key", kind=kind)
     return [_principal(row) for row in rows]

@@ -34,6 +34,9 @@ FACES = (
     ("/api/2.0/token-management", "token_management", "Account", ""),
     ("/api/2.0/sql/statements/", "sql_slash", "SQL", ""),  # as databricks-sdk 0.30 writes it
     ("/api/2.0/sql", "sql", "SQL", "Statements that grant, describe and show, and the warehouse that they name."),
+    ("/api/2.1/tag-policies", "tag_policies", "Account", ""),
+    ("/api/2.0/preview/accounts/access-control", "access_control", "Account", ""),
+    ("/api/3.0/rfa", "rfa", "Unity Catalog", ""),
     ("", "server", "Server", "Discovery, sign-in, health, metrics and this description."),
 )  # fmt: skip
 

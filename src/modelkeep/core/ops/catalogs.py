@@ -7,6 +7,7 @@ from modelkeep.core.errors import InvalidArgument, NotEmpty
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, check_comment
+from modelkeep.core.near import near
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
 from modelkeep.core.ops.models import Browsed
@@ -236,7 +237,10 @@ async def update_spec(ctx: Ctx, req: UpdateSpec, found: Securable) -> Securable:
 async def transfer_ownership(ctx: Ctx, req: TransferOwnership, found: Securable) -> Securable:
     principal = await principals.by_name(ctx.tx, req.owner)
     if principal is None:
-        raise InvalidArgument(f"Principal '{req.owner[:255]}' does not exist. Name a user, group or service principal.")
+        raise InvalidArgument(
+            f"Principal '{req.owner[:255]}' does not exist. Name a user, group or service principal."
+            + near(req.owner, await principals.like(ctx.tx, req.owner))
+        )
     ctx.changed("owner", found.owner, principal.name)
     await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, owner_id=principal.id)
     return await models.fetch(ctx, req.name)

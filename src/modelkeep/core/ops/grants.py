@@ -1,15 +1,16 @@
-"""Grants: read them, change them, see where they are inherited from, and explain a decision."""
+"""Grants: read them, change them, see where they are inherited from."""
 
 import msgspec
 
 from modelkeep.core import authz
 from modelkeep.core.errors import InvalidArgument, NotFound
-from modelkeep.core.kinds import RULES
+from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Principal, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx, Operation
+from modelkeep.core.near import near
+from modelkeep.core.operation import Ctx
 from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege, parse_privilege
-from modelkeep.store import grants, principals, securables
+from modelkeep.store import grants, principals
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -37,21 +38,6 @@ class ChangeGrants(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-class Explain(msgspec.Struct, frozen=True):
-    """Why a principal may, or may not, do an operation on a securable (for a create: on the container where it is made)."""
-
-    name: FullName
-    principal: str
-    operation: str
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    principal: str
-    operation: str
-    allowed: bool
-    reason: str
-
-
 async def get_grants(ctx: Ctx, req: GetGrants, found: Securable) -> list[Grant]:
     return await _visible(
         ctx, req.name, req.principal, await grants.on(ctx.tx, found, await _principal_id(ctx, req.principal))
@@ -69,14 +55,16 @@ async def get_effective_grants(ctx: Ctx, req: GetEffectiveGrants, found: Securab
 
 
 async def _principal_id(ctx: Ctx, name: str) -> str | None:
-    return (await _principal(ctx, name)).id if name else None
+    return (await grantee(ctx, name)).id if name else None
 
 
-async def _principal(ctx: Ctx, name: str) -> Principal:
+async def grantee(ctx: Ctx, name: str) -> Principal:
+    """Raises NotFound, in Databricks' words."""
     found = await principals.by_name(ctx.tx, name)
     if found is None:
         raise NotFound(
-            f"Could not find principal with name {name[:255]}. Name a user, group or service principal.",
+            f"Could not find principal with name {name[:255]}. Name a user, group or service principal."
+            + near(name, await principals.like(ctx.tx, name)),
             kind="PRINCIPAL",
         )
     return found
@@ -92,29 +80,31 @@ async def _visible(ctx: Ctx, name: FullName, principal: str, found: list[Grant])
 
 async def change_grants(ctx: Ctx, req: ChangeGrants, found: Securable) -> list[Grant]:
     """All of the changes, or none. Returns what the touched principals hold on the securable now."""
-    rules = RULES[found.kind]
     touched: list[Grant] = []
     for change in req.changes:
-        principal = await _principal(ctx, change.principal)
+        principal = await grantee(ctx, change.principal)
         before = {g.privilege for g in await grants.on(ctx.tx, found, principal.id)}
-        for text in change.add:
-            privilege = _privilege(text, rules.grantable, rules.label)
+        added = [parse(text, found.kind) for text in change.add]
+        for privilege in added:
             await grants.add(ctx.tx, found, principal, privilege, ctx.actor.name, ctx.now)
         for text in change.remove:
-            await grants.remove(ctx.tx, found, principal, _with_implied(_privilege(text, None, rules.label)))
+            await grants.remove(ctx.tx, found, principal, _with_implied(parse(text, None)))
         after = await grants.on(ctx.tx, found, principal.id)
         ctx.changed(f"grants of {principal.name}", sorted(before), sorted(g.privilege for g in after))
         touched += after
     return touched
 
 
-def _privilege(text: str, grantable: frozenset[Privilege] | None, label: str) -> Privilege:
+def parse(text: str, kind: Kind | None) -> Privilege:
+    """A privilege as a client writes it, which can be granted on this kind (None: on any). Raises InvalidArgument."""
     privilege = parse_privilege(text)
     if privilege is None:
-        raise InvalidArgument(f"Privilege '{text[:100]}' is not known. Known are: {', '.join(sorted(Privilege))}.")
-    if grantable is not None and privilege not in grantable:
+        known = near(text, (p.words for p in Privilege)) or f" Known are: {', '.join(sorted(Privilege))}."
+        raise InvalidArgument(f"Privilege '{text[:100]}' is not known.{known}")
+    if kind is not None and privilege not in RULES[kind].grantable:
         raise InvalidArgument(
-            f"Privilege {privilege} cannot be granted on a {label}. These can: {', '.join(sorted(grantable))}."
+            f"Privilege {privilege} cannot be granted on a {RULES[kind].label}. "
+            f"These can: {', '.join(sorted(RULES[kind].grantable))}."
         )
     return privilege
 
@@ -122,32 +112,3 @@ def _privilege(text: str, grantable: frozenset[Privilege] | None, label: str) ->
 def _with_implied(privilege: Privilege) -> list[str]:
     """Revoking ALL PRIVILEGES takes the single privileges that it implies too; MANAGE stays (privileges reference)."""
     return [privilege, *sorted(IMPLIED_BY_ALL)] if privilege is Privilege.ALL_PRIVILEGES else [privilege]
-
-
-async def explain(ctx: Ctx, req: Explain, found: Securable) -> Explanation:
-    """The decision of the operation's own row in the table, asked for another principal."""
-    from modelkeep.core.table import BY_NAME  # the table lists this very function
-
-    operation = BY_NAME.get(req.operation)
-    if operation is None or not operation.targets:
-        raise InvalidArgument(
-            f"Operation '{req.operation[:100]}' is not known. Known are: {', '.join(sorted(BY_NAME))}."
-        )
-    principal = await _principal(ctx, req.principal)
-    if not principal.active:
-        return Explanation(principal.name, req.operation, False, "The principal is deactivated.")
-    chain = await securables.chain(ctx.tx, ctx.dialect, principal.id, req.name)
-    decision = _decided(operation, chain)
-    return Explanation(principal.name, req.operation, decision.allowed, decision.reason)
-
-
-def _decided(operation: Operation, chain: list[authz.Link]) -> authz.Decision:
-    """All that the operation needs on its first target: the first refusal, else the first way in."""
-    decisions: list[authz.Decision] = []
-    for on in operation.targets:
-        if on.field == operation.targets[0].field:
-            inside = chain if operation.creates or not on.parent else chain[:-1]
-            decisions.append(
-                (authz.decide_inside if on.parent else authz.decide)(on.need_on(chain[-1].securable.kind), inside)
-            )
-    return next((decision for decision in decisions if not decision.allowed), decisions[0])

@@ -10,6 +10,8 @@ from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFou
 from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag
 from modelkeep.core.operation import Ctx
+from modelkeep.core.ops.protection import check_movable
+from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import make_token, page_size, read_position, read_token
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
@@ -139,7 +141,7 @@ async def create_model(ctx: Ctx, req: CreateModel, schema: Securable) -> Registe
     ctx.touch("MODEL", id, str(req.name))
     model = await fetch(ctx, req.name)
     if req.tags:
-        check_tags(ctx, req.tags)
+        await check_tags(ctx, req.tags)
         await versions.put_tags(ctx.tx, model, None, req.tags, ctx.actor.name, ctx.now)
         model = await fetch(ctx, req.name)
     return RegisteredModel(model, {})
@@ -212,6 +214,7 @@ async def release_files(ctx: Ctx, sets: Sequence[str]) -> None:
 async def set_alias(ctx: Ctx, req: SetAlias, model: Securable) -> None:
     check_alias(req.alias)
     await securables.lock(ctx.tx, model)
+    await check_movable(ctx, model, (req.alias,))
     if await versions.by_number(ctx.tx, model, req.version) is None:
         raise no_version(req.name, req.version)
     limit = ctx.services.limits.aliases_per_model
@@ -224,6 +227,7 @@ async def set_alias(ctx: Ctx, req: SetAlias, model: Securable) -> None:
 async def delete_alias(ctx: Ctx, req: DeleteAlias, model: Securable) -> None:
     """An absent alias is no error: clients deliver a DELETE twice."""
     await securables.lock(ctx.tx, model)
+    await check_movable(ctx, model, (req.alias,))
     ctx.changed(f"alias {req.alias}", await versions.delete_alias(ctx.tx, model, req.alias), None)
 
 
@@ -242,6 +246,7 @@ async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
     for key in {*req.set, *req.remove}:
         ctx.changed(f"tag {key}", before.get(key), after.get(key))
     if after != before:
+        await check_governed(ctx, before, after)
         await versions.put_tags(ctx.tx, found, version, after, ctx.actor.name, ctx.now)
 
 
@@ -272,14 +277,16 @@ async def list_tags(ctx: Ctx, req: ListTags, found: Securable) -> Page[tuple[str
     return Page(tuple(rest[:limit]), make_token(scope, (rest[limit - 1][0],)) if len(rest) > limit else "")
 
 
-def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
-    """Tags that come with a create: MLflow's own keys (mlflow.*) pass, as they do in Databricks; the count is limited."""
+async def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
+    """Tags that come with a create: MLflow's own keys (mlflow.*) pass, as they do in Databricks; the count is limited, and
+    governed ones are for who may assign them."""
     for key, value in tags.items():
         if not key.startswith("mlflow."):
             check_tag(key, value)
     limit = ctx.services.limits.tags_per_securable
     if len(tags) > limit:
         raise LimitExceeded(f"{len(tags)} tags were given; at most {limit} are allowed.")
+    await check_governed(ctx, {}, tags)
 
 
 def no_version(name: FullName, version: int | str) -> NotFound:

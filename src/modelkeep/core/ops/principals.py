@@ -8,6 +8,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
 from modelkeep.core.model import Principal, Token
 from modelkeep.core.names import check_principal_name, fold_principal
+from modelkeep.core.near import near
 from modelkeep.core.operation import Ctx
 from modelkeep.store import principals, tokens
 from modelkeep.store.bootstrap import ADMINS
@@ -109,7 +110,9 @@ async def named(ctx: Ctx, name: str, kind: str = "") -> Principal:
     found = await principals.by_name(ctx.tx, name)
     if found is None or (kind and found.kind != kind):
         raise NotFound(
-            f"{kind.capitalize().replace('_', ' ') or 'Principal'} '{name[:255]}' does not exist.", kind="PRINCIPAL"
+            f"{kind.capitalize().replace('_', ' ') or 'Principal'} '{name[:255]}' does not exist."
+            + near(name, await principals.like(ctx.tx, name)),
+            kind="PRINCIPAL",
         )
     return found
 

@@ -10,6 +10,8 @@ from modelkeep.core.names import MAX_SOURCE, FullName, check_comment
 from modelkeep.core.operation import Ctx, SourceRun
 from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
+from modelkeep.core.ops.protection import check_movable
+from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import make_token, page_size, read_token
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.db import Database, Tx, new_id
@@ -189,7 +191,7 @@ async def _create(
         raise LimitExceeded(f"The source is {len(req.source)} characters long; at most {MAX_SOURCE} are allowed.")
     if req.run_link and not _LINK.fullmatch(req.run_link):
         raise InvalidArgument("run_link must be an http or https address of at most 2000 characters, or left out.")
-    models.check_tags(ctx, req.tags)
+    await models.check_tags(ctx, req.tags)
     if original is not None:
         fields = {"copied_from": encode(Provenance(original.id, original.model, original.version))} | fields
     run: SourceRun | None = ctx.prepared
@@ -272,6 +274,7 @@ async def update_version(ctx: Ctx, req: UpdateVersion, model: Securable) -> Mode
 async def delete_version(ctx: Ctx, req: DeleteVersion, model: Securable) -> None:
     await securables.lock(ctx.tx, model)
     version = await fetch_version(ctx, model, req.name, req.version)
+    await check_movable(ctx, model, version.aliases)  # they go with it
     ctx.changed("version", version.version, None)
     await models.release_files(ctx, await versions.delete(ctx.tx, version))
 
@@ -296,6 +299,7 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
     })  # fmt: skip
     await versions.insert(ctx.tx, version)
     if original.tags:
+        await check_governed(ctx, {}, original.tags)
         await versions.put_tags(ctx.tx, destination, version, original.tags, ctx.actor.name, ctx.now)
     await lineage.record(ctx, destination, number, lineage.of_copy(original))
     ctx.changed("version", None, number)

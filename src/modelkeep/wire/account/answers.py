@@ -136,3 +136,42 @@ class ManagedTokenInfo(TypedDict):
 
 class ManagedTokens(TypedDict):
     token_infos: list[ManagedToken]
+
+
+class TagValue(TypedDict):
+    name: str
+
+
+class TagPolicy(TypedDict):
+    """A governed tag; without values it is a key alone."""
+
+    tag_key: str
+    id: str
+    description: str
+    values: list[TagValue]
+    create_time: str
+    update_time: str
+
+
+class TagPolicies(TypedDict):
+    tag_policies: list[TagPolicy]
+    next_page_token: str | None
+
+
+class GrantRule(TypedDict):
+    role: str
+    principals: list[str]
+
+
+class RuleSet(TypedDict):
+    name: str
+    etag: str
+    grant_rules: list[GrantRule]
+
+
+class AssignableRole(TypedDict):
+    name: str
+
+
+class AssignableRoles(TypedDict):
+    roles: list[AssignableRole]

@@ -3,6 +3,7 @@
 from typing import Any, Literal, NotRequired, TypedDict
 
 from modelkeep.core.model import LineageEdge, Principal
+from modelkeep.core.ops.protection import Protected
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.jobs import Job
 
@@ -82,6 +83,50 @@ class Principals(TypedDict):
 
 class Members(TypedDict):
     members: list[Principal]
+
+
+class May(TypedDict):
+    """{operation: true, or the sentence that refuses it}."""
+
+    operations: dict[str, bool | str]
+
+
+class AliasOf(TypedDict):
+    alias_name: str
+    version_num: int
+
+
+class MovedAliases(TypedDict):
+    set: list[AliasOf]
+    removed: list[str]
+
+
+class ProtectedAliases(TypedDict):
+    protected_aliases: list[Protected]
+
+
+class AccessRequest(TypedDict):
+    """`mine`: asked by the caller or for him; `to_decide`: pending, and the caller may."""
+
+    request_id: str
+    securable_type: str
+    full_name: str
+    principal: str
+    requester: str
+    privileges: list[str]
+    comment: str
+    state: str
+    reason: str
+    created_at: int
+    decided_at: int | None
+    decided_by: str
+    mine: bool
+    to_decide: bool
+
+
+class AccessRequests(TypedDict):
+    access_requests: list[AccessRequest]
+    next_page_token: str
 
 
 class Email(TypedDict):

@@ -6,15 +6,15 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
-from modelkeep.core.kinds import Kind, parse_kind
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import LineageEdge, ModelVersion, Page, Principal, Securable, Token
-from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
-from modelkeep.core.ops import audit, catalogs, grants, lineage, principals, versions
+from modelkeep.core.names import FullName, parse_full_name, parse_version
+from modelkeep.core.ops import audit, catalogs, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
-from modelkeep.wire.console import answers
+from modelkeep.wire.console import answers, governance
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, NoFields, Route
 
@@ -37,13 +37,6 @@ class Copy(msgspec.Struct, frozen=True):
 class Consumers(msgspec.Struct, frozen=True):
     type: str
     name: str
-
-
-class Explain(msgspec.Struct, frozen=True):
-    securable_type: str
-    full_name: str
-    principal: str
-    operation: str
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -101,11 +94,6 @@ def _model(text: str) -> FullName:
     return parse_full_name(text, Kind.MODEL)
 
 
-def _securable(kind: str, text: str) -> FullName:
-    parsed = parse_kind(kind)
-    return METASTORE if parsed is Kind.METASTORE else parse_full_name(text, parsed)
-
-
 def _principal(principal: Principal, _: Any) -> Principal:
     return principal
 
@@ -120,10 +108,6 @@ def _members(found: list[Principal], _: Any) -> answers.Members:
 
 def _jobs(found: list[Job], _: Any) -> answers.Jobs:
     return {"jobs": found}
-
-
-def _explanation(explanation: grants.Explanation, _: Any) -> grants.Explanation:
-    return explanation
 
 
 def _tokens(found: list[Token], _: Any) -> answers.Tokens:
@@ -167,10 +151,6 @@ def _new_token(made: principals.NewToken, _: Any) -> answers.NewToken:
 
 def _copy(f: Copy) -> versions.CopyVersion:
     return versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination))
-
-
-def _explain(f: Explain) -> grants.Explain:
-    return grants.Explain(_securable(f.securable_type, f.full_name), f.principal, f.operation)
 
 
 def _find_audit(f: Audit) -> audit.FindAudit:
@@ -250,13 +230,13 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
-        Route("GET", f"{V1}/explain", Explain, _explain, _explanation),
         Route("GET", f"{V1}/audit", Audit, _find_audit, _events),
         Route("GET", f"{V1}/activity/{{securable_type}}/{{full_name}}", Activity,
-              lambda f: audit.GetActivity(_securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
+              lambda f: audit.GetActivity(governance.securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
         Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        *governance.routes(),
         *_principal_routes(),
     ]  # fmt: skip

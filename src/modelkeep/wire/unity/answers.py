@@ -287,6 +287,45 @@ class TagAssignmentPage(TypedDict):
     next_page_token: str | None
 
 
+class RfaSecurable(TypedDict):
+    type: str
+    full_name: str
+
+
+class AccessDestination(TypedDict):
+    """`special_destination` stands for the owner, where nothing was set."""
+
+    destination_id: str
+    destination_type: str
+    special_destination: NotRequired[str]
+
+
+class AccessDestinations(TypedDict):
+    """Where to ask for access: those of the nearest securable, upwards, that has some."""
+
+    securable: RfaSecurable
+    securable_type: str
+    full_name: str
+    destinations: list[AccessDestination]
+    destination_source_securable: RfaSecurable
+    are_any_destinations_hidden: bool
+
+
+class BehalfOf(TypedDict):
+    id: str
+    principal_type: str
+
+
+class AskedForOne(TypedDict):
+    behalf_of: BehalfOf
+    request_destinations: list[AccessDestinations]
+    request_ids: list[str]
+
+
+class AskedAccess(TypedDict):
+    responses: list[AskedForOne]
+
+
 class ErrorInfo(TypedDict("AtType", {"@type": str})):
     reason: str
     domain: str

@@ -14,7 +14,7 @@ from modelkeep.wire.http import Receive, Scope, Send
 from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
 from modelkeep.wire.route import Renderer, Route
-from modelkeep.wire.unity import functions, metastores, models, tables, tags, versions, volumes
+from modelkeep.wire.unity import functions, metastores, models, rfa, tables, tags, versions, volumes
 from modelkeep.wire.unity import routes as containers
 from modelkeep.wire.unity.errors import oss
 
@@ -75,6 +75,7 @@ def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
             *tables.routes(metastore_id),
             *functions.routes(metastore_id),
             *tags.routes(),
+            *rfa.routes(metastore_id),
         ],
         words,
     )

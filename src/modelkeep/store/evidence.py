@@ -1,0 +1,80 @@
+"""What a decision rests on, with names: who holds what on a chain of securables, and by which groups somebody is one of them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from modelkeep.store.db import Tx
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """One grant, or (privilege '') an ownership."""
+
+    securable_id: str
+    privilege: str
+    holder_id: str
+
+
+async def holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> list[Holding]:
+    """Of the principal and of all groups that it acts as."""
+    ids = {f"s{i}": id for i, id in enumerate(securable_ids)}
+    at = ", ".join(f":{name}" for name in ids)
+    acts_as = "(SELECT group_id FROM membership_closure WHERE member_id = :me)"
+    rows = await tx.all(
+        f"SELECT securable_id, privilege, principal_id FROM grants WHERE securable_id IN ({at}) AND principal_id IN {acts_as} "
+        f"UNION ALL SELECT id, '', owner_id FROM securables WHERE id IN ({at}) AND owner_id IN {acts_as} ORDER BY 1, 2, 3",
+        me=principal_id, **ids,
+    )  # fmt: skip
+    return [Holding(*row) for row in rows]
+
+
+async def ways_up(tx: Tx, principal_id: str) -> dict[str, list[str]]:
+    """Each group that the principal acts as: the groups on the shortest way there, itself the last. Ids; {id: []} for itself."""
+    rows = await tx.all(
+        "SELECT m.member_id, m.group_id FROM memberships m JOIN membership_closure c ON c.group_id = m.group_id "
+        "WHERE c.member_id = :me ORDER BY m.group_id",
+        me=principal_id,
+    )
+    above: dict[str, list[str]] = {}
+    for member, group in rows:
+        above.setdefault(member, []).append(group)
+    found: dict[str, list[str]] = {principal_id: []}
+    waiting = [principal_id]
+    for member in waiting:
+        for group in above.get(member, ()):
+            if group not in found:
+                found[group] = [*found[member], group]
+                waiting.append(group)
+    return found
+
+
+async def admin_groups(tx: Tx, principal_id: str) -> list[str]:
+    """The ids of what makes the principal an account admin: itself, or groups that it acts as."""
+    rows = await tx.all(
+        "SELECT p.id FROM membership_closure c JOIN principals p ON p.id = c.group_id "
+        "WHERE c.member_id = :me AND p.account_admin = 1 ORDER BY p.name_key",
+        me=principal_id,
+    )
+    return [row[0] for row in rows]
+
+
+async def managers(tx: Tx, securable_ids: Sequence[str]) -> list[str]:
+    """The ids of those who hold MANAGE on any of these, 20 at most."""
+    ids = {f"s{i}": id for i, id in enumerate(securable_ids)}
+    at = ", ".join(f":{name}" for name in ids)
+    rows = await tx.all(
+        f"SELECT DISTINCT principal_id FROM grants WHERE securable_id IN ({at}) AND privilege = 'MANAGE' ORDER BY 1 LIMIT 20",
+        **ids,
+    )
+    return [row[0] for row in rows]
+
+
+async def names(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
+    """The names of principals."""
+    if not ids:
+        return {}
+    wanted = {f"p{i}": id for i, id in enumerate(dict.fromkeys(ids))}
+    rows = await tx.all(
+        f"SELECT id, name FROM principals WHERE id IN ({', '.join(f':{name}' for name in wanted)})", **wanted
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,135 @@
+"""Tag policies (governed tags) as rows, and who may do what with them."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from modelkeep.core.errors import AlreadyExists
+from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.principals import ACCOUNT_USERS
+
+ACCOUNT = ""
+"""The policy id of rules that hold for every policy."""
+
+
+class TagPolicy(msgspec.Struct, frozen=True):
+    id: str
+    key: str
+    description: str
+    allowed_json: str
+    created_at: int
+    updated_at: int
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The values that the tag may have; with none, it is a key alone."""
+        return msgspec.json.decode(self.allowed_json, type=tuple[str, ...])
+
+
+class Rule(msgspec.Struct, frozen=True):
+    role: str
+    """CREATE, MANAGE, ASSIGN"""
+    kind: str
+    principal: str
+
+
+_COLUMNS = "id, tag_key, description, allowed, created_at, updated_at"
+
+
+async def by_key(tx: Tx, key: str) -> TagPolicy | None:
+    row = await tx.one(f"SELECT {_COLUMNS} FROM tag_policies WHERE tag_key = :key", key=key)
+    return TagPolicy(*row) if row else None
+
+
+async def by_id(tx: Tx, id: str) -> TagPolicy | None:
+    row = await tx.one(f"SELECT {_COLUMNS} FROM tag_policies WHERE id = :id", id=id)
+    return TagPolicy(*row) if row else None
+
+
+async def page(tx: Tx, after: str, limit: int) -> list[TagPolicy]:
+    """By key."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM tag_policies WHERE tag_key > :after ORDER BY tag_key LIMIT :limit",
+        after=after,
+        limit=limit,
+    )
+    return [TagPolicy(*row) for row in rows]
+
+
+async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagPolicy, bool]]:
+    """Those that govern one of these keys, and whether the actor may assign it."""
+    wanted = {f"k{i}": key for i, key in enumerate(sorted(keys))}
+    rows = await tx.all(
+        f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
+        f"WHERE c.member_id = :actor AND r.policy_id IN ('', tag_policies.id) AND r.role IN ('ASSIGN', 'MANAGE')) "
+        f"FROM tag_policies WHERE tag_key IN ({', '.join(f':{name}' for name in wanted)}) ORDER BY tag_key",
+        actor=actor_id, **wanted,
+    )  # fmt: skip
+    return [(TagPolicy(*row[:-1]), bool(row[-1])) for row in rows]
+
+
+async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:
+    """Does the actor, or a group of his, have this role on the policy or on all of them?"""
+    row = await tx.one(
+        "SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
+        "WHERE c.member_id = :actor AND r.policy_id IN ('', :id) AND r.role = :role LIMIT 1",
+        actor=actor_id, id=policy_id, role=role,
+    )  # fmt: skip
+    return row is not None
+
+
+async def insert(tx: WriteTx, key: str, description: str, allowed: tuple[str, ...], at: int) -> str:
+    """The new policy's id. Raises AlreadyExists."""
+    id = new_id()
+    try:
+        await tx.run(
+            "INSERT INTO tag_policies (id, tag_key, description, allowed, created_at, updated_at) "
+            "VALUES (:id, :key, :description, :allowed, :at, :at)",
+            id=id, key=key, description=description, allowed=_json(allowed), at=at,
+        )  # fmt: skip
+    except UniqueViolation as error:
+        raise AlreadyExists(f"Tag key '{key}' has a tag policy already. Update that one.") from error
+    return id
+
+
+async def update(tx: WriteTx, policy: TagPolicy, description: str, allowed: tuple[str, ...], at: int) -> None:
+    await tx.run(
+        "UPDATE tag_policies SET description = :description, allowed = :allowed, updated_at = :at WHERE id = :id",
+        id=policy.id, description=description, allowed=_json(allowed), at=at,
+    )  # fmt: skip
+
+
+async def delete(tx: WriteTx, policy: TagPolicy) -> None:
+    """With its rules; tags that were set stay as they are."""
+    await tx.run("DELETE FROM tag_policy_rules WHERE policy_id = :id", id=policy.id)
+    await tx.run("DELETE FROM tag_policies WHERE id = :id", id=policy.id)
+
+
+async def rules(tx: Tx, policy_id: str) -> list[Rule]:
+    rows = await tx.all(
+        "SELECT r.role, p.kind, p.name FROM tag_policy_rules r JOIN principals p ON p.id = r.principal_id "
+        "WHERE r.policy_id = :id ORDER BY r.role, p.name_key",
+        id=policy_id,
+    )
+    return [Rule(*row) for row in rows]
+
+
+async def put_rules(tx: WriteTx, policy_id: str, granted: Iterable[tuple[str, str]]) -> None:
+    """Make these (role, principal id), and no others, the rules."""
+    await tx.run("DELETE FROM tag_policy_rules WHERE policy_id = :id", id=policy_id)
+    await tx.run_many(
+        "INSERT INTO tag_policy_rules (policy_id, role, principal_id) VALUES (:id, :role, :principal)",
+        [{"id": policy_id, "role": role, "principal": principal} for role, principal in sorted(set(granted))],
+    )
+
+
+async def lock(tx: WriteTx, policy_id: str) -> None:
+    """Changes of a policy's rules queue on its row; those of the rules for all of them on the group of all users."""
+    if policy_id == ACCOUNT:
+        await tx.run("UPDATE principals SET active = active WHERE name_key = :everyone", everyone=ACCOUNT_USERS)
+    else:
+        await tx.run("UPDATE tag_policies SET updated_at = updated_at WHERE id = :id", id=policy_id)
+
+
+def _json(values: tuple[str, ...]) -> str:
+    return msgspec.json.encode(values).decode()
