@@ -163,7 +163,7 @@ def test_files_come_and_go(shelf: Shelf, schema: str) -> None:
         files.upload(f"{root}/{name}", io.BytesIO(body))
         assert files.download(f"{root}/{name}").contents.read() == body
     assert files.get_metadata(f"{root}/a.bin").content_length == len(body)
-    with pytest.raises(errors.ResourceAlreadyExists, match="overwrite=true"):
+    with pytest.raises(errors.AlreadyExists, match="overwrite=true"):
         files.upload(f"{root}/a.bin", io.BytesIO(b"other"))
     files.upload(f"{root}/a.bin", io.BytesIO(b"other"), overwrite=True)
     assert files.download(f"{root}/a.bin").contents.read() == b"other"
@@ -186,11 +186,11 @@ def test_directories_are_there_without_files(shelf: Shelf, schema: str) -> None:
         files.get_directory_metadata(path)
     assert [(e.name, e.is_directory) for e in files.list_directory_contents(f"{root}/new")] == [("inner", True)]
     assert list(files.list_directory_contents(f"{root}/new/inner")) == []
-    with pytest.raises(errors.ResourceAlreadyExists, match="a path is a file or a directory"):
+    with pytest.raises(errors.AlreadyExists, match="a path is a file or a directory"):
         files.upload(f"{root}/new", io.BytesIO(b"x"))
     files.upload(f"{root}/new/file", io.BytesIO(b"x"))
     assert [e.name for e in files.list_directory_contents(f"{root}/new")] == ["file", "inner"]
-    with pytest.raises(errors.ResourceAlreadyExists, match="is a file"):
+    with pytest.raises(errors.AlreadyExists, match="is a file"):
         files.create_directory(f"{root}/new/file/below")
     with pytest.raises(errors.ResourceConflict, match="holds files"):
         files.delete_directory(f"{root}/new")
@@ -209,7 +209,7 @@ def test_large_files_go_in_parts(shelf: Shelf, schema: str) -> None:
     ).files
     files.upload(f"{root}/big", io.BytesIO(body))
     assert files.download(f"{root}/big").contents.read() == body
-    with pytest.raises(errors.ResourceAlreadyExists):
+    with pytest.raises(errors.AlreadyExists):
         files.upload(f"{root}/big", io.BytesIO(body))
     files.upload(f"{root}/big", io.BytesIO(body[:MIB]), overwrite=True)
     assert files.get_metadata(f"{root}/big").content_length == MIB

@@ -9,7 +9,7 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import NotFound, PermissionDenied, Throttled
+from modelkeep.core.errors import LimitExceeded, NotFound, PermissionDenied
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Grant, ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName
@@ -37,7 +37,7 @@ class Session(msgspec.Struct, frozen=True):
         return await self.engine.execute(self.actor, request, request_id=self.request_id)
 
 
-class TooMuch(Throttled):
+class TooMuch(LimitExceeded):
     """A statement that would look at too many rows, or for too long."""
 
 
