@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from modelkeep.core.errors import InvalidArgument, Unavailable
+
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 
 def call(method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:

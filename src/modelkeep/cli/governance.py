@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli.client import call, every, part, show
+from modelkeep.cli.client import Json, call, every, part, show
 
-UC, V1 = "/api/2.1/unity-catalog", "/api/modelkeep/v1"
+V1 = "/api/modelkeep/v1"
 POLICIES, CONTROL = "/api/2.1/tag-policies", "/api/2.0/preview/accounts/access-control"
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Values = Annotated[list[str] | None, typer.Argument(help="The values that the tag may have.")]
 ROLES = {"ASSIGN": "roles/tagPolicy.assigner", "MANAGE": "roles/tagPolicy.manager", "CREATE": "roles/tagPolicy.creator"}
 

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli.client import call, every, part, show
+from modelkeep.cli.client import Json, call, every, part, show
 from modelkeep.cli.governance import register_governance
 from modelkeep.cli.local import verify_audit
 from modelkeep.cli.sql import run_sql
 
 UC, V1, B = "/api/2.1/unity-catalog", "/api/modelkeep/v1", "/api/2.0/mlflow/unity-catalog"
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Comment = Annotated[str, typer.Option(help="A description.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli.client import call, show
+from modelkeep.cli.client import Json, call, show
 
 SQL = "/api/2.0/sql"
 
@@ -14,7 +14,7 @@ def run_sql(
     statement: str,
     catalog: Annotated[str, typer.Option(help="Of names that do not say theirs.")] = "",
     schema: Annotated[str, typer.Option(help="Of names that do not say theirs.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """For example: sql "SHOW GRANTS ON CATALOG prod". Names with more than letters, digits and _ stand in backticks."""
     warehouse = call("GET", f"{SQL}/warehouses")["warehouses"][0]["id"]

@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, decide, decide_inside, knows
+from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, knows
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
@@ -180,7 +180,7 @@ def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
         if blocked := blocked_at(chain[:-1]):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
         raise missing(str(name), name.leaf)
-    decision = (decide_inside if on.parent else decide)(on.need_on(name.kind), chain)
+    decision = on.decide(name.kind, chain)
     if not decision.allowed:
         raise PermissionDenied(decision.reason, kind=name.kind)
     return chain[-1].securable

@@ -1,7 +1,7 @@
 """What an operation is: a name, what it needs on which securables, what it leaves in the audit log, and its function."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -10,7 +10,7 @@ import msgspec
 
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared import SharedFolder
-from modelkeep.core.authz import Actor, Link, Need
+from modelkeep.core.authz import Actor, Decision, Link, Need, decide, decide_inside
 from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Metric, Param, Securable
@@ -37,6 +37,10 @@ class On(msgspec.Struct, frozen=True):
 
     def need_on(self, kind: Kind) -> Need:
         return self.on_volume if self.on_volume is not None and kind is Kind.VOLUME else self.need
+
+    def decide(self, kind: Kind, chain: Sequence[Link]) -> Decision:
+        """`kind`: of what is named; `chain`: down to what is decided on."""
+        return (decide_inside if self.parent else decide)(self.need_on(kind), chain)
 
 
 Record = Literal["in_tx", "own_tx", "buffered", "vending"]

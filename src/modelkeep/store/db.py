@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
 from importlib import resources
 from typing import Any, Protocol
@@ -71,6 +71,12 @@ class Database(Protocol):
     async def script(self, statements: list[str]) -> None:
         """Run DDL statements in one transaction, holding the migration lock."""
         ...
+
+
+def among(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
+    """What stands between the parentheses of an IN, and its parameters."""
+    params = {f"v{i}": value for i, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in params), params
 
 
 def now_ms() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from modelkeep.store.db import Tx
+from modelkeep.store.db import Tx, among
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -17,8 +17,7 @@ class Holding(msgspec.Struct, frozen=True):
 
 async def holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> list[Holding]:
     """Of the principal and of all groups that it acts as."""
-    ids = {f"s{i}": id for i, id in enumerate(securable_ids)}
-    at = ", ".join(f":{name}" for name in ids)
+    at, ids = among(securable_ids)
     acts_as = "(SELECT group_id FROM membership_closure WHERE member_id = :me)"
     rows = await tx.all(
         f"SELECT securable_id, privilege, principal_id FROM grants WHERE securable_id IN ({at}) AND principal_id IN {acts_as} "
@@ -60,8 +59,7 @@ async def admin_groups(tx: Tx, principal_id: str) -> list[str]:
 
 async def managers(tx: Tx, securable_ids: Sequence[str]) -> list[str]:
     """The ids of those who hold MANAGE on any of these, 20 at most."""
-    ids = {f"s{i}": id for i, id in enumerate(securable_ids)}
-    at = ", ".join(f":{name}" for name in ids)
+    at, ids = among(securable_ids)
     rows = await tx.all(
         f"SELECT DISTINCT principal_id FROM grants WHERE securable_id IN ({at}) AND privilege = 'MANAGE' ORDER BY 1 LIMIT 20",
         **ids,
@@ -73,8 +71,6 @@ async def names(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     """The names of principals."""
     if not ids:
         return {}
-    wanted = {f"p{i}": id for i, id in enumerate(dict.fromkeys(ids))}
-    rows = await tx.all(
-        f"SELECT id, name FROM principals WHERE id IN ({', '.join(f':{name}' for name in wanted)})", **wanted
-    )
+    marks, wanted = among(dict.fromkeys(ids))
+    rows = await tx.all(f"SELECT id, name FROM principals WHERE id IN ({marks})", **wanted)
     return {row[0]: row[1] for row in rows}

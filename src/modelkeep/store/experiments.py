@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from modelkeep.store.db import Tx, WriteTx
+from modelkeep.store.db import Tx, WriteTx, among
 
 
 class Level(StrEnum):
@@ -102,10 +102,10 @@ async def experiments_of(tx: Tx, workspace_id: str, kind: str, ids: Sequence[str
     """The experiment of each of these runs, logged models or traces that we know."""
     found: dict[str, str] = {}
     for start in range(0, len(ids), 200):
-        some = {f"i{n}": value for n, value in enumerate(ids[start : start + 200])}
+        marks, some = among(ids[start : start + 200])
         rows = await tx.all(
             "SELECT id, experiment_id FROM tracking_entities WHERE workspace_id = :workspace AND kind = :kind"
-            f" AND id IN ({', '.join(f':{name}' for name in some)})",
+            f" AND id IN ({marks})",
             workspace=workspace_id, kind=kind, **some,
         )  # fmt: skip
         found.update((row[0], row[1]) for row in rows)
@@ -139,10 +139,10 @@ async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[t
     """(run id, dataset name, digest) -> (source type, source), for these runs."""
     found: dict[tuple[str, str, str], tuple[str, str]] = {}
     for start in range(0, len(run_ids), 200):
-        some = {f"r{n}": value for n, value in enumerate(run_ids[start : start + 200])}
+        marks, some = among(run_ids[start : start + 200])
         rows = await tx.all(
             "SELECT run_id, name, digest, source_type, source FROM run_inputs WHERE workspace_id = :workspace"
-            f" AND run_id IN ({', '.join(f':{name}' for name in some)})",
+            f" AND run_id IN ({marks})",
             workspace=workspace_id, **some,
         )  # fmt: skip
         found.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})

@@ -9,7 +9,7 @@ import msgspec
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.model import Email, Identity, Principal, Related
 from modelkeep.core.names import fold_principal
-from modelkeep.store.db import Tx, UniqueViolation, WriteTx
+from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among
 
 _COLUMNS = (
     "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at, "
@@ -46,8 +46,7 @@ async def by_numbers(tx: Tx, numbers: Sequence[int]) -> dict[int, Principal]:
     """Principals of any kind."""
     found: dict[int, Principal] = {}
     for part in _parts(numbers):
-        names = {f"n{i}": number for i, number in enumerate(part)}
-        marks = ", ".join(f":{name}" for name in names)
+        marks, names = among(part)
         for row in await tx.all(f"SELECT {_COLUMNS} FROM principals p WHERE p.number IN ({marks})", **names):
             found[row[7]] = _identity(row).principal
     return found
@@ -91,8 +90,7 @@ async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
     groups: dict[str, list[Related]] = defaultdict(list)
     members: dict[str, list[Related]] = defaultdict(list)
     for part in _parts([each.principal.id for each in found]):
-        ids = {f"i{i}": id for i, id in enumerate(part)}
-        marks = ", ".join(f":{name}" for name in ids)
+        marks, ids = among(part)
         for row in await tx.scan(
             "SELECT m.member_id, g.number, g.name, d.group_id IS NOT NULL FROM membership_closure m "
             "JOIN principals g ON g.id = m.group_id "

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from modelkeep.core.errors import AlreadyExists
-from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among, new_id
 from modelkeep.store.principals import ACCOUNT_USERS
 
 ACCOUNT = ""
@@ -58,11 +58,11 @@ async def page(tx: Tx, after: str, limit: int) -> list[TagPolicy]:
 
 async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagPolicy, bool]]:
     """Those that govern one of these keys, and whether the actor may assign it."""
-    wanted = {f"k{i}": key for i, key in enumerate(sorted(keys))}
+    marks, wanted = among(sorted(keys))
     rows = await tx.all(
         f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
         f"WHERE c.member_id = :actor AND r.policy_id IN ('', tag_policies.id) AND r.role IN ('ASSIGN', 'MANAGE')) "
-        f"FROM tag_policies WHERE tag_key IN ({', '.join(f':{name}' for name in wanted)}) ORDER BY tag_key",
+        f"FROM tag_policies WHERE tag_key IN ({marks}) ORDER BY tag_key",
         actor=actor_id, **wanted,
     )  # fmt: skip
     return [(TagPolicy(*row[:-1]), bool(row[-1])) for row in rows]

@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.core.names import missing
-from modelkeep.store.db import Row, Tx, WriteTx
+from modelkeep.store.db import Row, Tx, WriteTx, among
 from modelkeep.store.securables import READ_MODEL
 
 COLUMNS = (
@@ -56,15 +56,14 @@ async def all_registered(tx: Tx, models: Sequence[Securable]) -> list[Registered
     """As `registered`, for a page of models at once."""
     if not models:
         return []
-    ids = {f"m{i}": model.id for i, model in enumerate(models)}
-    names = ", ".join(f":{name}" for name in ids)
+    marks, ids = among(model.id for model in models)
     aliases: dict[str, dict[str, int]] = {}
     for model_id, alias, number in await tx.all(
-        f"SELECT model_id, alias, version FROM aliases WHERE model_id IN ({names}) ORDER BY alias", **ids
+        f"SELECT model_id, alias, version FROM aliases WHERE model_id IN ({marks}) ORDER BY alias", **ids
     ):
         aliases.setdefault(model_id, {})[alias] = number
     newest = await tx.all(
-        f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id IN ({names}) AND v.version = "
+        f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id IN ({marks}) AND v.version = "
         "(SELECT MAX(w.version) FROM model_versions w WHERE w.model_id = v.model_id)",
         **ids,
     )

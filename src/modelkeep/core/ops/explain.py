@@ -118,7 +118,7 @@ async def _explained(
     """`complete`: the chain does not end at a closed container."""
     facts = await _facts(ctx, principal, chain)
     if operation.account_admin:
-        return await _of_account(ctx, principal, operation, facts)
+        return _of_account(principal, operation, facts)
     decisions: list[Decision] = []
     steps: dict[str, Step] = {}
     for on in _about(operation, chain[-1].securable.kind if complete else None, req.field):
@@ -161,6 +161,8 @@ def _targets(operation: Operation) -> tuple[On, ...]:
 class _Facts(msgspec.Struct, frozen=True):
     holdings: list[Holding]
     ways_up: dict[str, list[str]]
+    admins: list[str]
+    """ids of what makes the principal an account admin"""
     names: dict[str, str]
 
 
@@ -169,14 +171,11 @@ async def _facts(ctx: Ctx, principal: Principal, chain: Sequence[Link]) -> _Fact
     up = await evidence.ways_up(ctx.tx, principal.id)
     admins = await evidence.admin_groups(ctx.tx, principal.id)
     ids = [principal.id, *(h.holder_id for h in held), *(group for way in up.values() for group in way), *admins]
-    return _Facts(held, up, await evidence.names(ctx.tx, ids))
+    return _Facts(held, up, admins, await evidence.names(ctx.tx, ids))
 
 
-async def _of_account(ctx: Ctx, principal: Principal, operation: Operation, facts: _Facts) -> Explanation:
-    found = [
-        Way("account admin", "ACCOUNT", "", facts.names[id], _groups(facts, id))
-        for id in await evidence.admin_groups(ctx.tx, principal.id)
-    ]
+def _of_account(principal: Principal, operation: Operation, facts: _Facts) -> Explanation:
+    found = [Way("account admin", "ACCOUNT", "", facts.names[id], _groups(facts, id)) for id in facts.admins]
     reason = "account admin" if found else "Only account admins may do this."
     step = Step("account admin", "ACCOUNT", "", bool(found), tuple(found))
     return Explanation(principal.name, operation.name, bool(found), reason, (step,))
@@ -202,7 +201,7 @@ def _asked(
     ]
     if not complete:
         return authz.blocked_at(chain) or Decision(False, "It does not exist."), steps
-    decision = (authz.decide_inside if on.parent else authz.decide)(need, chain)
+    decision = on.decide(chain[-1].securable.kind, chain)
     if decision.reason == Privilege.BROWSE.words:
         return decision, [_step("BROWSE", chain[:2], facts, lambda found: Privilege.BROWSE in authz.effective(found))]
     told = ", ".join(ways(need).split(" or ")) if need not in (authz.ANYONE, authz.ASK) else "signed in"
@@ -243,10 +242,9 @@ async def _about_one(
         return [_as_mover(found, p, facts) for p in held]
     if operation.name not in _TAGS:
         raise InvalidArgument(f"Operation '{operation.name}' is about no alias or tag. Leave `about` out.")
-    admin = bool(await evidence.admin_groups(ctx.tx, principal.id))
     told: list[tuple[Decision, Step]] = []
     for policy, assigns in await policies.of_keys(ctx.tx, (about,), principal.id):
-        may = admin or assigns
+        may = bool(facts.admins) or assigns
         ask = tuple(rule.principal for rule in await policies.rules(ctx.tx, policy.id) if rule.role == "MANAGE")
         step = Step("ASSIGN or MANAGE", "TAG_POLICY", policy.key, may, (), () if may else ask)
         told.append((Decision(may, "ASSIGN" if may else tag_policies.refusal(policy)), step))
@@ -258,10 +256,10 @@ def _as_mover(model: Securable, found: Protection, facts: _Facts) -> tuple[Decis
     by_name = {facts.names[id]: id for id in facts.ways_up if id in facts.names}
     # All users are in their group without a way there.
     by = [mover for mover in found.movers if mover in by_name or mover == principals.ACCOUNT_USERS]
-    ways = tuple(
+    given = tuple(
         Way("MOVER", kind, name, mover, _groups(facts, by_name[mover]) if mover in by_name else ()) for mover in by
     )
-    step = Step(f"to be a mover of alias {found.alias}", kind, name, found.mine, ways)
+    step = Step(f"to be a mover of alias {found.alias}", kind, name, found.mine, given)
     return Decision(found.mine, "mover" if found.mine else protection.refusal(model, found)), step
 
 
@@ -294,4 +292,4 @@ async def what_may_i(ctx: Ctx, req: WhatMayI, found: Securable) -> dict[str, boo
 
 def _decided(on: On, operation: Operation, chain: list[Link]) -> Decision:
     inside = chain if operation.creates or not on.parent else chain[:-1]
-    return (authz.decide_inside if on.parent else authz.decide)(on.need_on(chain[-1].securable.kind), inside)
+    return on.decide(chain[-1].securable.kind, inside)

@@ -59,7 +59,7 @@ async def protect_alias(ctx: Ctx, req: ProtectAlias, found: Securable) -> Protec
         raise InvalidArgument(
             f"{len(req.principals)} principals are named; at most {MAX_MOVERS} are allowed. Name a group."
         )
-    movers = {(await grantee(ctx, name)).id: await grantee(ctx, name) for name in req.principals}
+    movers = {mover.id: mover for mover in [await grantee(ctx, name) for name in req.principals]}
     await securables.lock(ctx.tx, found)
     before = await _own(ctx, found, req.alias)
     names = tuple(mover.name for mover in movers.values())

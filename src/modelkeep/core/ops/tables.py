@@ -1,7 +1,5 @@
 """Tables as metadata: what the files of a table elsewhere are, so that lineage, grants and tags have something to hang on."""
 
-import re
-from fnmatch import translate
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,6 +13,7 @@ from modelkeep.core.names import FullName, check_comment
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
 from modelkeep.core.paging import make_token, page_size, read_position
+from modelkeep.core.patterns import pattern
 from modelkeep.store import securables
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
@@ -25,7 +24,6 @@ ColumnType = Literal[
 """Those that every client knows: one unknown word makes unitycatalog-client refuse a whole list."""
 Format = Literal["DELTA", "CSV", "JSON", "AVRO", "PARQUET", "ORC", "TEXT"]
 """As above."""
-MAX_PATTERN = 512  # characters
 
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,19 +102,11 @@ async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Secur
     """A page is matched after it was read, so it may be short, even empty, and not the last."""
     scope = f"summaries|{catalog.id}|{req.schema_pattern}|{req.table_pattern}|{ctx.actor.id}"
     position = read_position(scope, req.page_token)
-    schema, table = _like(req.schema_pattern), _like(req.table_pattern)
+    schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
     found, more = await securables.page_of_objects(
         ctx.tx, Kind.TABLE, catalog, ctx.actor.id, position,
         page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE),
     )  # fmt: skip
     parts = [(one, one.full_name.split(".")) for one in found]
-    matching = tuple(one for one, (_, s, t) in parts if schema.match(s) and table.match(t))
+    matching = tuple(one for one, (_, s, t) in parts if schema(s) and table(t))
     return Page(matching, make_token(scope, more) if more else "")
-
-
-def _like(pattern: str) -> re.Pattern[str]:
-    """`%` is any text, `_` any character. By way of fnmatch, whose expressions take no exponential time."""
-    if len(pattern) > MAX_PATTERN:
-        raise InvalidArgument(f"A pattern has at most {MAX_PATTERN} characters.")
-    words = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
-    return re.compile(translate("".join(words.get(c, c) for c in pattern.lower()) or "*"))

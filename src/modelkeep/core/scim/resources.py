@@ -1,12 +1,12 @@
 """A principal as a SCIM resource, and the wanted state that a resource's body asks for."""
 
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
 
 from modelkeep.core.model import Email, Identity, Related
 from modelkeep.core.scim.schema import IGNORED, TYPES, ResourceType, fold, misfit
+from modelkeep.core.times import rfc3339
 
 MAX_TEXT = 255  # characters of a name
 MAX_EMAILS = 20
@@ -25,10 +25,6 @@ class Wanted(msgspec.Struct, frozen=True):
     emails: tuple[Email, ...] = ()
     members: tuple[str, ...] = ()
     """ids"""
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def resource(identity: Identity) -> dict[str, Any]:
@@ -61,7 +57,7 @@ def resource(identity: Identity) -> dict[str, Any]:
             {**_related(group), "type": "direct" if group.direct else "indirect"} for group in identity.groups
         ]
     found["meta"] = {
-        "resourceType": of.name, "created": _time(principal.created_at), "lastModified": _time(identity.updated_at),
+        "resourceType": of.name, "created": rfc3339(principal.created_at), "lastModified": rfc3339(identity.updated_at),
     }  # fmt: skip
     return found
 

@@ -5,7 +5,6 @@ Databricks' account console: roles/tagPolicy.creator, .manager, .assigner.
 """
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.model import Page
 from modelkeep.core.ops import tag_policies as core
+from modelkeep.core.times import rfc3339
 from modelkeep.store.tag_policies import TagPolicy
 from modelkeep.wire.account import answers
 from modelkeep.wire.route import Route
@@ -103,12 +103,8 @@ def _told(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
     return {
         "tag_key": policy.key, "id": policy.id, "description": policy.description,
         "values": [{"name": name} for name in policy.allowed],
-        "create_time": _time(policy.created_at), "update_time": _time(policy.updated_at),
+        "create_time": rfc3339(policy.created_at), "update_time": rfc3339(policy.updated_at),
     }  # fmt: skip
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _page(found: Page[TagPolicy], _: Any) -> answers.TagPolicies:

@@ -15,10 +15,10 @@ from modelkeep.store.audit import AuditEvent
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
 from modelkeep.wire.console import answers, governance
+from modelkeep.wire.console.governance import V1
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, NoFields, Route
 
-V1 = "/api/modelkeep/v1"
 Time = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 """epoch ms, within what a database column holds"""
 

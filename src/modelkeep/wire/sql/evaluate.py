@@ -1,6 +1,5 @@
 """Which rows a query keeps, and in which order: SQL's comparisons, NULL being neither true nor false."""
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -8,12 +7,12 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, cast
 
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.patterns import pattern
 from modelkeep.wire.sql.select import All, Compare, Condition, In, IsNull, Like, Not, Order, Value
 from modelkeep.wire.sql.tables import Cell, Column, Row
 
 Test = Callable[[Row], bool | None]
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "<=>": eq}
-MAX_PATTERN = 512  # characters
 
 
 class Columns:
@@ -132,30 +131,6 @@ def _like(condition: Like, columns: Columns) -> Test:
         raise InvalidArgument(f"LIKE compares text, and column '{column.name}' or the pattern is none.")
     matches = pattern(condition.pattern, any_case=condition.any_case)
     return lambda row: None if (cell := row[place]) is None else matches(cast("str", cell))
-
-
-def pattern(
-    text: str, *, any_case: bool = False, any_run: str = "%", one: str = "_", escape: str = "\\"
-) -> Callable[[str], bool]:
-    """Matches as LIKE does. Raises InvalidArgument."""
-    if len(text) > MAX_PATTERN:
-        raise InvalidArgument(f"A pattern has at most {MAX_PATTERN} characters.")
-    parts = [""]
-    letters = iter(text)
-    for letter in letters:
-        if letter == any_run:
-            parts.append("")
-        elif escape and letter == escape:
-            parts[-1] += re.escape(next(letters, letter))
-        else:
-            parts[-1] += "." if letter == one else re.escape(letter)
-    first, *rest = parts
-    if rest:
-        *middle, last = rest
-        # Atomic groups: the leftmost match of each part is enough, so no pattern backtracks.
-        first += "".join(f"(?>.*?{part})" for part in middle if part) + f".*{last}"
-    found = re.compile(first, re.DOTALL | (re.IGNORECASE if any_case else 0))
-    return lambda value: found.fullmatch(value) is not None
 
 
 def ordered(rows: list[Row], order: Sequence[Order], columns: Columns) -> list[Row]:

@@ -10,12 +10,13 @@ from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import catalogs, grants, models, objects
+from modelkeep.core.patterns import pattern
+from modelkeep.core.times import rfc3339
 from modelkeep.wire.sql import statements as s
-from modelkeep.wire.sql.evaluate import pattern
 from modelkeep.wire.sql.query import select
 from modelkeep.wire.sql.scan import PAGE, Scan, Session
 from modelkeep.wire.sql.select import Query
-from modelkeep.wire.sql.tables import Column, Row, Table, moment
+from modelkeep.wire.sql.tables import Column, Row, Table
 
 
 async def run(session: Session, statement: s.Statement | Query) -> Table:
@@ -170,8 +171,8 @@ async def _describe(session: Session, statement: s.Describe) -> Table:
         rows.append(("Latest Version", str(found.latest.version) if found.latest else ""))
         rows.append(("Aliases", ", ".join(f"{alias} = {version}" for alias, version in sorted(found.aliases.items()))))
     if statement.extended:
-        rows += [("Created By", x.created_by), ("Created At", moment(x.created_at))]
-        rows += [("Updated By", x.updated_by), ("Updated At", moment(x.updated_at))]
+        rows += [("Created By", x.created_by), ("Created At", rfc3339(x.created_at))]
+        rows += [("Updated By", x.updated_by), ("Updated At", rfc3339(x.updated_at))]
         rows.append(("Tags", ", ".join(f"{key} = {value}" for key, value in sorted(x.tags.items()))))
     heads = ("database_description_item", "database_description_value")
     return Table(tuple(map(Column, heads if name.kind is Kind.SCHEMA else ("info_name", "info_value"))), rows)

@@ -1,9 +1,10 @@
 """What a statement answers: typed columns and rows, and the text that each value becomes (Databricks' JSON_ARRAY format)."""
 
-from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
+
+from modelkeep.core.times import rfc3339
 
 Cell = str | int | bool | None
 Row = tuple[Cell, ...]
@@ -29,13 +30,8 @@ class Table(msgspec.Struct, frozen=True):
     rows: list[Row] = []
 
 
-def moment(at: int) -> str:
-    """Epoch ms as Databricks writes a TIMESTAMP."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def date(at: int) -> str:
-    return moment(at)[:10]
+    return rfc3339(at)[:10]
 
 
 def told(cell: Cell, column: Column) -> str | None:
@@ -44,4 +40,4 @@ def told(cell: Cell, column: Column) -> str | None:
         return None
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return moment(cell) if column.type == "TIMESTAMP" and isinstance(cell, int) else str(cell)
+    return rfc3339(cell) if column.type == "TIMESTAMP" and isinstance(cell, int) else str(cell)

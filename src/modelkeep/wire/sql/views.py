@@ -127,20 +127,12 @@ async def _metastore(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
     yield [METASTORE]
 
 
-async def _catalog_names(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
-    async for found in scan.catalogs():
-        yield [FullName(tuple(x.full_name.split("."))) for x in found]
-
-
-async def _schema_names(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
-    async for found in scan.schemas():
-        yield [FullName(tuple(x.full_name.split("."))) for x in found]
-
-
-def _names(kind: Kind) -> Callable[[Scan], AsyncIterator[Sequence[FullName]]]:
+def _names(
+    source: Callable[[Scan], AsyncIterator[Sequence[Securable]]], leaf: Kind = Kind.MODEL
+) -> Callable[[Scan], AsyncIterator[Sequence[FullName]]]:
     async def names(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
-        async for found in scan.objects(kind):
-            yield [FullName(tuple(x.full_name.split(".")), kind) for x in found]
+        async for found in source(scan):
+            yield [FullName(tuple(x.full_name.split(".")), leaf) for x in found]
 
     return names
 
@@ -149,7 +141,7 @@ async def _routine_names(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
     """Models share their names, and Databricks' securable type, with functions."""
     async for found in scan.models():
         yield [FullName(tuple(m.securable.full_name.split("."))) for m in found]
-    async for names in _names(Kind.FUNCTION)(scan):
+    async for names in _names(lambda scan: scan.objects(Kind.FUNCTION), Kind.FUNCTION)(scan):
         yield names
 
 
@@ -234,10 +226,10 @@ INFORMATION_SCHEMA: dict[str, View] = {
     "model_tags": _tagged(_MODEL, _model_tags),
     "model_version_tags": View((*_texts(*_MODEL), _VERSION, *_texts("tag_name", "tag_value")), _version_tags, _MODEL),
     "metastore_privileges": _held((), _metastore),
-    "catalog_privileges": _held(_CATALOG, _catalog_names),
-    "schema_privileges": _held(_SCHEMA, _schema_names),
-    "table_privileges": _held(_place("table_name", "table"), _names(Kind.TABLE)),
-    "volume_privileges": _held(_place("volume_name", "volume"), _names(Kind.VOLUME)),
+    "catalog_privileges": _held(_CATALOG, _names(lambda scan: scan.catalogs())),
+    "schema_privileges": _held(_SCHEMA, _names(lambda scan: scan.schemas())),
+    "table_privileges": _held(_place("table_name", "table"), _names(lambda scan: scan.objects(Kind.TABLE), Kind.TABLE)),
+    "volume_privileges": _held(_place("volume_name", "volume"), _names(lambda scan: scan.objects(Kind.VOLUME), Kind.VOLUME)),
     "routine_privileges": _held(_place("routine_name", "routine"), _routine_names),
 }  # fmt: skip
 

@@ -193,13 +193,3 @@ class Reader:
             raise self.wrong(what)
         self._next += 1
         return self._words[self._next - 1]
-
-
-def quoted(name: str) -> str:
-    """A name in backticks."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def text(value: str) -> str:
-    """Text in quotes, with what needs it escaped."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.kinds import Kind
+from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.kinds import Kind, parse_kind
 from modelkeep.core.model import Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import catalogs, objects
@@ -34,6 +34,16 @@ def in_schema(f: ListIn, kind: Kind) -> objects.ListObjects:
 
 def one(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject:
     return (objects.BrowseObject if browse else objects.GetObject)(parse_full_name(full_name, kind))
+
+
+def securable(kind: str, text: str, metastore_id: str) -> FullName:
+    """A securable of any kind as its type and full name say it; the metastore's name is its id. Raises NotFound, BadName."""
+    parsed = parse_kind(kind)
+    if parsed is not Kind.METASTORE:
+        return parse_full_name(text, parsed)
+    if text != metastore_id:
+        raise NotFound(f"Metastore '{text[:100]}' does not exist.", kind="METASTORE")
+    return METASTORE
 
 
 def agreed(name: FullName, /, **said: str) -> FullName:

@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument, NotFound
-from modelkeep.core.kinds import RULES, Kind, parse_kind
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Principal
 from modelkeep.core.model import Securable as Found
-from modelkeep.core.names import METASTORE, FullName, parse_full_name
+from modelkeep.core.names import FullName
 from modelkeep.core.ops import access
 from modelkeep.store.access import Destination
 from modelkeep.wire.route import Route
-from modelkeep.wire.unity import answers
+from modelkeep.wire.unity import answers, objects
 
 RFA = "/api/3.0/rfa"
 _TYPES = {"USER": "USER_PRINCIPAL", "GROUP": "GROUP_PRINCIPAL", "SERVICE_PRINCIPAL": "SERVICE_PRINCIPAL"}
@@ -68,12 +68,7 @@ class Changed(msgspec.Struct, frozen=True):
 
 def routes(metastore_id: str) -> list[Route]:
     def named(kind: str, text: str) -> FullName:
-        parsed = parse_kind(kind)
-        if parsed is not Kind.METASTORE:
-            return parse_full_name(text, parsed)
-        if text != metastore_id:
-            raise NotFound(f"Metastore '{text[:100]}' does not exist.", kind="METASTORE")
-        return METASTORE
+        return objects.securable(kind, text, metastore_id)
 
     def ask(f: Batch) -> access.AskAccess:
         return access.AskAccess(tuple(_ask(request, named) for request in f.requests))

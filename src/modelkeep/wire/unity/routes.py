@@ -5,14 +5,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from modelkeep.core.errors import BadPageToken, InvalidArgument, NotFound
-from modelkeep.core.kinds import RULES, Kind, parse_kind
+from modelkeep.core.errors import BadPageToken, InvalidArgument
+from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import catalogs, grants
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers
+from modelkeep.wire.unity.objects import securable
 
 PREFIX = "/api/2.1/unity-catalog"
 
@@ -247,12 +248,7 @@ def effective_assignments(found: list[Grant], _: Any = None) -> answers.Effectiv
 
 def routes(metastore_id: str) -> list[Route]:
     def on(f: Permissions | ChangePermissions) -> FullName:
-        kind = parse_kind(f.securable_type)
-        if kind is not Kind.METASTORE:
-            return parse_full_name(f.full_name, kind)
-        if f.full_name != metastore_id:
-            raise NotFound(f"Metastore '{f.full_name[:100]}' does not exist.", kind="METASTORE")
-        return METASTORE
+        return securable(f.securable_type, f.full_name, metastore_id)
 
     def page(f: Permissions) -> None:
         if f.max_results is not None and not (f.max_results == 0 or f.max_results >= 150):
