@@ -77,9 +77,8 @@ def _face(folder: Path, model: Path, face: str, native: bool) -> list[Row]:
                 memory.headers = server.headers
                 stub += _work(memory, model, f"rec{number}x", native)
     one, other = statistics.median(ours), statistics.median(stub)
-    share = (
-        busy * MODELS / (MODELS + 1) / sum(ours)
-    )  # the first model of a round, which warms the client up, is not timed
+    # The first model of a round, which warms the client up, is not timed.
+    share = busy * MODELS / (MODELS + 1) / sum(ours)
     return [
         at_most(
             f"`register_model` + `load_model`, {face}", f"{one:.2f} s", f"the same answers from memory: {other:.2f} s",
