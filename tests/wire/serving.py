@@ -254,10 +254,9 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
         "data_dir": str(folder / "data"),
         "shared_folder": str(shared),
         "unknown_tokens_per_minute": 0,
+        "port": free_port(),
     }
-    chosen = msgspec.structs.replace(
-        Settings(), port=free_port(), workspace=False, log_level="critical", **(known | settings)
-    )
+    chosen = msgspec.structs.replace(Settings(), workspace=False, log_level="critical", **(known | settings))
     configure(level="critical", json=True)
     site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
     started, stop, failure, servers = threading.Event(), asyncio.Event(), list[BaseException](), list[uvicorn.Server]()
