@@ -107,7 +107,10 @@ async def test_the_matrix_is_the_reviewed_one(lite: World) -> None:
 
 
 def test_every_operation_has_a_row() -> None:
-    asked = {BY_REQUEST[type(row.request)].name for row in rows({"token": "", "upload": "", "somebody": ""})}
+    asked = {
+        BY_REQUEST[type(row.request)].name
+        for row in rows(dict.fromkeys(("token", "upload", "somebody", "robot", "secret"), ""))
+    }
     # It needs a store that clients talk to, and asks for what its sister asks for.
     assert BY_NAME["vend_direct_upload"].targets == BY_NAME["vend_upload"].targets
     # Whoever may ask for them is told that they cannot be changed.

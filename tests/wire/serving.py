@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 import threading
@@ -89,6 +90,12 @@ class Site:
         self.ok("POST", f"{V1}/users", {"name": name})
         return name, self.ok("POST", f"{V1}/tokens", {"principal": name})["token_value"]
 
+    def session(self, token: str = "") -> str:
+        """The cookie of a browser that has signed in with this token (the admin's by default)."""
+        answer = httpx.post(f"{self.host}/login", data={"token": token or self.admin}, headers={"origin": self.host})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["set-cookie"].partition(";")[0]
+
     def allow(self, who: str, kind: str, full_name: str, *privileges: str) -> None:
         changes = [{"principal": who, "add": list(privileges)}]
         self.ok("PATCH", f"{UC}/permissions/{kind}/{full_name}", {"changes": changes})
@@ -147,7 +154,7 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
 
 def filled(route: Route, values: dict[str, Any]) -> str:
     """The route's path with these values for its parameters; 'absent' for one that has none."""
-    return re.sub(r"\{([^}]+)\}", lambda match: values.get(match[1].strip("*"), "absent"), route.path)
+    return re.sub(r"\{([^}]+)\}", lambda match: str(values.get(match[1].strip("*"), "absent")), route.path)
 
 
 FUNCTION: dict[str, Any] = {
@@ -167,6 +174,11 @@ class World:
         self.user, self.token = site.user()
         self.robot = f"robot of {self.user}"
         site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
+        listed = site.ok(
+            "GET", "/api/2.0/preview/scim/v2/ServicePrincipals", {"filter": f'applicationId eq "{self.robot}"'}
+        )
+        self.robot_id = listed["Resources"][0]["id"]
+        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
@@ -191,6 +203,15 @@ class World:
         told = {"owner": "admin"} if route.method == "PATCH" else {}
         return {"name" if "{name}" in route.path else "full_name": f"{self.schema}.{kind}", **told}
 
+    def values_of_sign_in(self, route: Route) -> dict[str, Any]:
+        """As `values`, for secrets and federation policies."""
+        known = {"id": self.robot_id, "account_id": self.account, "secret_id": "absent", "policy_id": "absent"}
+        found: dict[str, Any] = {name: known[name] for name in re.findall(r"\{([^}]+)\}", route.path)}
+        if route.method == "POST" and "federationPolicies" in route.path:
+            rule = {"issuer": "https://ci.example", "jwks_json": JWKS, "subject": "job" if "id" in found else None}
+            found["oidc_policy"] = {name: value for name, value in rule.items() if value}
+        return found
+
     def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
         kind = re.match(rf"({UC}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
@@ -198,6 +219,8 @@ class World:
             return self.values_of_object(route, kind[2])
         if route.path.startswith(f"{UC}/metastores/"):
             return {"id": self.metastore} | ({"owner": "admins"} if route.method == "PATCH" else {})
+        if "credentials/secrets" in route.path or "federationPolicies" in route.path:
+            return self.values_of_sign_in(route)
         if "bindings/" in route.path:
             of_any = {"securable_type": "catalog", "securable_name": self.catalog}
             return {"name": self.catalog} if "{name}" in route.path else of_any
@@ -223,8 +246,11 @@ class World:
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
+            "issuer": "https://idp.example", "subject": fresh, "update_mask": "comment",
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
+        if route.method == "PATCH" and "token" in route.path:
+            known["token"] = {"comment": "x"}
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
         optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {
@@ -243,6 +269,12 @@ class World:
         path = filled(route, values)
         fields: dict[str, Any] = {k: v for k, v in values.items() if f"{{{k}}}" not in route.path}
         return site.call(route.method, path, fields or None, token=token, **more)
+
+
+JWKS = json.dumps(
+    {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "1"}]}
+)
+"""The public key of RFC 8037's example."""
 
 
 @contextlib.contextmanager

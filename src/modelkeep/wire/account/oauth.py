@@ -65,17 +65,6 @@ class Endpoints(TypedDict):
     token_endpoint_auth_methods_supported: list[str]
 
 
-class TokenForm(msgspec.Struct, frozen=True):
-    """What the form holds, for the API's description."""
-
-    grant_type: str
-    scope: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    subject_token: str = ""
-    subject_token_type: str = ""
-
-
 def oauth(error: RegistryError) -> tuple[int, TokenError]:
     """RFC 6749, 5.2."""
     if isinstance(error, BadGrant):
@@ -140,7 +129,7 @@ def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) 
         found += [
             Route("GET", f"{face}/.well-known/oauth-authorization-server", handler=discover, public=True,
                   answers=(Answer(type=Endpoints), Answer(404))),
-            Route("POST", f"{face}/v1/token", TokenForm, handler=answered, public=True, sends=_FORM,
+            Route("POST", f"{face}/v1/token", handler=answered, public=True, sends=_FORM,
                   answers=(Answer(type=AccessToken), *refusals)),
         ]  # fmt: skip
     return found
