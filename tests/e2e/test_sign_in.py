@@ -76,7 +76,9 @@ def test_a_user_is_made_at_the_first_sign_in_and_ends_at_once(site: Site, page: 
     expect(page.get_by_text('"userName":"ada@x.io"')).to_be_visible()
     session = next(c for c in page.context.cookies() if c["name"] == "modelkeep_session")
     assert (session["httpOnly"], session["sameSite"]) == (True, "Lax")
-    sent = [c["name"] for c in page.context.cookies(f"{site.host}/login/callback")]  # the provider's, too: ports share them
+    sent = [
+        c["name"] for c in page.context.cookies(f"{site.host}/login/callback")
+    ]  # the provider's, too: ports share them
     assert [name for name in sent if name.startswith("modelkeep")] == ["modelkeep_session"]
 
     def groups() -> set[str]:

@@ -121,7 +121,7 @@ def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) 
         try:
             return await token(request, actor, path)
         except RegistryError as error:
-            return _refusal(error, request)
+            return _refusal(error)
 
     refusals = (Answer(400, TokenError), Answer(401, TokenError), Answer(429, TokenError), Answer(503, TokenError))
     found: list[Route] = []
@@ -135,7 +135,7 @@ def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) 
     return found
 
 
-def _refusal(error: RegistryError, request: Request) -> Response:
+def _refusal(error: RegistryError) -> Response:
     status, told = oauth(error)
     headers = [*_NOT_KEPT, (b"content-type", JSON)]
     if isinstance(error, TooManyFailures):

@@ -111,7 +111,10 @@ class Session:
 
     def routes(self) -> list[Route]:
         page, moved = Answer(content="text/html"), Answer(303, content="")
-        refused = Answer(401, content="text/html")
+        refused, away = (
+            Answer(401, content="text/html"),
+            (Answer(429, content="text/html"), Answer(503, content="text/html")),
+        )
         found = [
             Route("GET", "/", handler=self._start, answers=(moved,)),
             Route("GET", "/login", handler=self._show, public=True, answers=(page,)),
@@ -121,8 +124,10 @@ class Session:
         ]  # fmt: skip
         if self._provider is not None:
             found += [
-                Route("GET", "/login/provider", handler=self._to_provider, public=True, answers=(moved, refused)),
-                Route("GET", CALLBACK, handler=self._from_provider, public=True, answers=(moved, refused)),
+                Route(
+                    "GET", "/login/provider", handler=self._to_provider, public=True, answers=(moved, refused, *away)
+                ),
+                Route("GET", CALLBACK, handler=self._from_provider, public=True, answers=(moved, refused, *away)),
             ]
         return found
 
@@ -200,7 +205,9 @@ def _asked_next(request: Request) -> str:
 def _answer(request: Request) -> dict[str, str]:
     """What the provider says in the query, each thing once. Raises Unauthenticated."""
     try:
-        pairs = parse_qsl(request.query_string.decode("ascii"), errors="strict", max_num_fields=20)
+        pairs = parse_qsl(
+            request.query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20
+        )
     except ValueError:
         pairs = []
     if not pairs or len(dict(pairs)) != len(pairs):
