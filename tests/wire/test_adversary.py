@@ -176,7 +176,7 @@ FORGED: dict[str, Attack] = {
     "key URL in the header": header(jku=lambda lab: f"{lab.evil.url}/keys", kid="evil"),
     "certificate URL in the header": header(x5u=lambda lab: f"{lab.evil.url}/keys", kid="evil"),
     "key in the header": header(jwk=lambda lab: lab.evil.key.as_dict(private=False), kid="evil"),
-    "critical header": lambda lab, claims: lab.one.sign(claims, crit=["exp"], exp=1),
+    "critical header": lambda lab, claims: lab.one.sign(claims, crit=["kid"]),
     "expired": with_(exp=lambda lab: int(now(-61))), "expired long ago": with_(exp=1), "no exp": with_(exp=None),
     "exp is text": with_(exp="2999999999"), "exp is true": with_(exp=True), "exp is NaN": with_(exp=float("nan")),
     "exp is infinite": with_(exp=float("inf")), "exp is a list": with_(exp=[2999999999]),
