@@ -30,7 +30,7 @@ env:
 	@test -x .venv/bin/modelkeep || { echo "No server was ever started here: run 'make up' first." >&2; exit 1; }
 	@exec .venv/bin/modelkeep env
 
-test: .cache/dev.stamp browser
+test: .cache/dev.stamp .cache/provider.stamp browser
 	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old $(ARGS)
 
 # The browser of the page tests: Debian's own (CHROMIUM names another).
@@ -82,6 +82,12 @@ $(UV):
 .cache/dev.stamp: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --quiet --locked --python $(PYTHON) --all-extras --all-groups
 	@mkdir -p .cache && touch $@ .cache/run.stamp
+
+# A real OpenID provider, for the sign-in tests.
+.cache/provider.stamp: tests/provider/package-lock.json
+	@mkdir -p .cache/provider && cp tests/provider/package.json tests/provider/package-lock.json .cache/provider/
+	cd .cache/provider && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .cache/clients/%.stamp: tests/clients/old/%.txt | $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) .cache/clients/$*

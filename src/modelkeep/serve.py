@@ -23,17 +23,22 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import Limits, parse_full_name
-from modelkeep.core.operation import Services
+from modelkeep.core.operation import Federation, Services
 from modelkeep.core.ops import versions
+from modelkeep.core.signin import SignIn, group_map
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.observe.logs import flush, log
+from modelkeep.oidc.issuers import Issuers, check_keys
+from modelkeep.oidc.provider import Client, Provider
 from modelkeep.settings import Settings
 from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
+from modelkeep.wire.console.session import CALLBACK
+from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
 
@@ -111,6 +116,31 @@ def reach(services: Services) -> Reach:
     return Reach()
 
 
+def trusted_issuers(settings: Settings) -> frozenset[str]:
+    """Whom this server asks for keys. Raises InvalidArgument."""
+    found = frozenset(filter(None, (settings.oidc_issuer, *settings.trusted_issuers.split())))
+    for issuer in found:
+        url = urlsplit(issuer)
+        if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
+            raise InvalidArgument(f"The issuer '{issuer}' must be an https:// address without a query.")
+    return found
+
+
+def provider(settings: Settings, issuers: Issuers, signer: Signer) -> Provider | None:
+    """Whom people sign in with, where the settings name somebody. Raises InvalidArgument."""
+    if not settings.oidc_issuer:
+        return None
+    if not settings.oidc_client_id:
+        raise InvalidArgument(
+            "MODELKEEP_OIDC_ISSUER needs MODELKEEP_OIDC_CLIENT_ID, as the provider has registered it."
+        )
+    client = Client(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, f"{settings.address}{CALLBACK}",
+        settings.oidc_scopes, settings.oidc_user_claim, settings.oidc_groups_claim,
+    )  # fmt: skip
+    return Provider(client, issuers, signer)
+
+
 def private_folder(path: Path) -> None:
     """Ours alone: whoever reads it can sign in as admin."""
     path.mkdir(parents=True, exist_ok=True)
@@ -140,6 +170,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             url_ms=int(settings.url_minutes * 60_000),
             issuer=issuer(settings),
             shared=shared_folder(settings, facts),
+            federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
         )
         yield Registry(
             settings, db, blobs, facts, auditor, Engine(db, services, auditor, conceal=settings.conceal), TokenUses()
@@ -193,7 +224,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
-    from modelkeep.wire.account import scim, tag_policies, tokens
+    from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
     from modelkeep.wire.console import reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.files import proxied
@@ -205,7 +236,9 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer = Signer(bytes.fromhex(facts.signing_key))
-    door = Door(registry.db, registry.uses, settings.unknown_tokens_per_minute)
+    door = Door(registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute))
+    issuers = Issuers(trusted_issuers(settings))
+    signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 
     checked = 0
 
@@ -220,12 +253,21 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     async with workspace(registry, signer) as tracking:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
         routes = [
-            *console.routes(settings.workspace_id, facts.account_id, ready),
+            *console.routes(settings.workspace_id, facts.account_id, ready, settings.address),
             *scim.routes(engine, facts.account_id, settings.address),
             *tokens.routes(int(settings.workspace_id)),
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
-            *session.routes(door, settings.address, "/ml/" if tracking else ""),
+            *oauth.routes(signing_in, door.guesses, settings.address, facts.account_id),
+            *federation.routes(facts.account_id),
+            *session.Session(
+                door,
+                signing_in,
+                provider(settings, issuers, signer),
+                settings.oidc_name,
+                settings.address,
+                "/ml/" if tracking else "",
+            ).routes(),
             *plain.routes(engine.services.home),
             *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),

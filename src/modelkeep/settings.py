@@ -51,6 +51,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a vended URL lives."""
     unknown_tokens_per_minute: int = 100
     """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
+    trusted_issuers: str = ""
+    """Issuers whose tokens federation policies may take, https://..., with spaces between: this server asks them for their keys."""
+    oidc_issuer: str = ""
+    """The OpenID provider that people sign in with, https://...; '' is none: they sign in with tokens."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    """'' for a public client."""
+    oidc_name: str = "single sign-on"
+    """What the sign-in page calls the provider."""
+    oidc_scopes: str = "openid profile email"
+    oidc_user_claim: str = "email"
+    """What a user is called who signs in for the first time; without it, the subject."""
+    oidc_groups_claim: str = ""
+    """The claim that lists somebody's groups at the provider."""
+    oidc_groups: str = ""
+    """Which groups here these stand for, in JSON: {"value of the claim": "group here"}. No other value counts."""
+    session_hours: float = 12
+    """How long a browser stays signed in."""
     log_level: str = "info"
     log_json: bool = True
 

@@ -15,6 +15,7 @@ from modelkeep.core.ops import (
     credentials,
     directories,
     explain,
+    federation,
     files,
     finalize,
     functions,
@@ -27,6 +28,7 @@ from modelkeep.core.ops import (
     principals,
     protection,
     search,
+    secrets,
     tables,
     tag_policies,
     uploads,
@@ -39,6 +41,10 @@ from modelkeep.core.scim.patch import Change
 from modelkeep.core.scim.resources import Wanted
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
+RULE = federation.Rule(
+    issuer="https://ci.example", subject="job",
+    keys='{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}',
+)  # fmt: skip
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
 VOLUME, TABLE, FUNCTION = "prod.ml.raw", "prod.ml.features", "prod.ml.score"
 
@@ -173,9 +179,10 @@ def _whose_grants(found: list[Any]) -> str:
 def rows(ids: dict[str, str]) -> list[Row]:
     m, new, open_model = name(MODEL), name("prod.ml.new"), name("open.ml.model")
     mlmodel, extra = ArtifactPath("MLmodel"), ArtifactPath("extra.bin")
-    C, S, M, V, F, U, D, G, P, A = (
+    C, S, M, V, F, U, D, G, P, N, A = (
         "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions",
-        "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Audit and jobs",
+        "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Signing in",
+        "Audit and jobs",
     )  # fmt: skip
     T = "Protected aliases, governed tags, requests for access"
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
@@ -379,7 +386,20 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "list_all_tokens", principals.ListAllTokens()),
         Row(P, "get_token of another", principals.GetToken(ids["token"])),
         Row(P, "create_token_for a service principal", principals.CreateTokenFor("robot")),
+        Row(P, "update_token of another", principals.UpdateToken(ids["token"], "new")),
         Row(P, "revoke_token of another", principals.RevokeToken(ids["token"])),
+        Row(N, "create_secret", secrets.CreateSecret(ids["robot"])),
+        Row(N, "list_secrets", secrets.ListSecrets(ids["robot"])),
+        Row(N, "delete_secret", secrets.DeleteSecret(ids["robot"], ids["secret"])),
+        Row(N, "create_policy of a service principal", federation.CreatePolicy(ids["robot"], rule=RULE)),
+        Row(N, "create_policy of the account", federation.CreatePolicy(rule=msgspec.structs.replace(RULE, subject=""))),
+        Row(N, "list_policies", federation.ListPolicies(ids["robot"])),
+        Row(N, "get_policy", federation.GetPolicy(ids["robot"], policy_id="ci")),
+        Row(N, "update_policy", federation.UpdatePolicy(ids["robot"], policy_id="ci", rule=RULE, fields=("subject",))),
+        Row(N, "delete_policy", federation.DeletePolicy(ids["robot"], policy_id="ci")),
+        Row(N, "link_identity", federation.LinkIdentity("somebody", "https://idp.example", "2")),
+        Row(N, "unlink_identity", federation.UnlinkIdentity("somebody", "https://idp.example", "1")),
+        Row(N, "list_links", federation.ListLinks("somebody")),
         Row(A, "find_audit", audit.FindAudit()),
         Row(A, "get_activity of model", audit.GetActivity(m)),
         Row(A, "list_jobs", audit.ListJobs()),
@@ -438,7 +458,12 @@ async def build(w: World) -> dict[str, str]:
     emails = [{"value": "some@body.io"}]
     told = Change("add", "", {"externalId": "e-1", "emails": emails})
     await w.as_("admin").do(identities.PatchIdentity("USER", str(number), (told,)))
-    return {"token": token.info.id, "upload": upload, "somebody": str(number), **await _govern(w)}
+    robot = str((await w.rows("SELECT number FROM principals WHERE name = 'robot'"))[0][0])
+    secret = await w.as_("admin").do(secrets.CreateSecret(robot))
+    await w.as_("admin").do(federation.CreatePolicy(robot, rule=RULE, policy_id="ci"))
+    await w.as_("admin").do(federation.LinkIdentity("somebody", "https://idp.example", "1"))
+    ids = {"token": token.info.id, "upload": upload, "somebody": str(number)}
+    return ids | {"robot": robot, "secret": secret.info.id} | await _govern(w)
 
 
 async def _govern(w: World) -> dict[str, str]:

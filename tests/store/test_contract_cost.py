@@ -12,6 +12,7 @@ from modelkeep.core.ops import audit, catalogs, credentials, grants, models, sea
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import jobs
 from modelkeep.store.db import now_ms
+from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
 from modelkeep.wire.identity import Door
 
@@ -35,7 +36,7 @@ async def _by_alias(w: World, counting: Counting) -> list[str]:
     who = await w.actor("reader")
     engine = engine_on(w, counting)  # type: ignore[arg-type]
     counting.sent.clear()
-    actor = await Door(counting, TokenUses(), 100).authenticate(_request(w.tokens["reader"]))  # type: ignore[arg-type]
+    actor = await Door(counting, TokenUses(), Guesses(100)).authenticate(_request(w.tokens["reader"]))  # type: ignore[arg-type]
     assert actor.id == who.id
     found = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))
     assert found.version == 1

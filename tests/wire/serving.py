@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 import threading
@@ -90,6 +91,12 @@ class Site:
         self.ok("POST", f"{V1}/users", {"name": name})
         return name, self.ok("POST", f"{V1}/tokens", {"principal": name})["token_value"]
 
+    def session(self, token: str = "") -> str:
+        """The cookie of a browser that has signed in with this token (the admin's by default)."""
+        answer = httpx.post(f"{self.host}/login", data={"token": token or self.admin}, headers={"origin": self.host})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["set-cookie"].partition(";")[0]
+
     def allow(self, who: str, kind: str, full_name: str, *privileges: str) -> None:
         changes = [{"principal": who, "add": list(privileges)}]
         self.ok("PATCH", f"{UC}/permissions/{kind}/{full_name}", {"changes": changes})
@@ -148,7 +155,7 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
 
 def filled(route: Route, values: dict[str, Any]) -> str:
     """The route's path with these values for its parameters; 'absent' for one that has none."""
-    return re.sub(r"\{([^}]+)\}", lambda match: values.get(match[1].strip("*"), "absent"), route.path)
+    return re.sub(r"\{([^}]+)\}", lambda match: str(values.get(match[1].strip("*"), "absent")), route.path)
 
 
 FUNCTION: dict[str, Any] = {
@@ -168,9 +175,13 @@ class World:
         self.user, self.token = site.user()
         self.robot = f"robot of {self.user}"
         site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
-        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
         self.governed = f"k_{uuid.uuid4().hex[:8]}"
         site.ok("POST", "/api/2.1/tag-policies", {"tag_key": self.governed})
+        listed = site.ok(
+            "GET", "/api/2.0/preview/scim/v2/ServicePrincipals", {"filter": f'applicationId eq "{self.robot}"'}
+        )
+        self.robot_id = listed["Resources"][0]["id"]
+        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
@@ -223,6 +234,15 @@ class World:
             case _:
                 return None
 
+    def values_of_sign_in(self, route: Route) -> dict[str, Any]:
+        """As `values`, for secrets and federation policies."""
+        known = {"id": self.robot_id, "account_id": self.account, "secret_id": "absent", "policy_id": "absent"}
+        found: dict[str, Any] = {name: known[name] for name in re.findall(r"\{([^}]+)\}", route.path)}
+        if route.method == "POST" and "federationPolicies" in route.path:
+            rule = {"issuer": "https://ci.example", "jwks_json": JWKS, "subject": "job" if "id" in found else None}
+            found["oidc_policy"] = {name: value for name, value in rule.items() if value}
+        return found
+
     def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
         kind = re.match(rf"({UC}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
@@ -230,6 +250,8 @@ class World:
             return self.values_of_object(route, kind[2])
         if route.path.startswith(f"{UC}/metastores/"):
             return {"id": self.metastore} | ({"owner": "admins"} if route.method == "PATCH" else {})
+        if "credentials/secrets" in route.path or "federationPolicies" in route.path:
+            return self.values_of_sign_in(route)
         if "bindings/" in route.path:
             of_any = {"securable_type": "catalog", "securable_name": self.catalog}
             return {"name": self.catalog} if "{name}" in route.path else of_any
@@ -259,9 +281,12 @@ class World:
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
+            "issuer": "https://idp.example", "subject": fresh, "update_mask": "comment",
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
             "statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID,
         }  # fmt: skip
+        if route.method == "PATCH" and "token" in route.path:
+            known["token"] = {"comment": "x"}
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
         optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {
@@ -282,6 +307,12 @@ class World:
         return site.call(route.method, path, fields or None, token=token, **more)
 
 
+JWKS = json.dumps(
+    {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "1"}]}
+)
+"""The public key of RFC 8037's example."""
+
+
 @contextlib.contextmanager
 def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     """A server over `folder`, without the workspace; stopped at the end."""
@@ -291,10 +322,9 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
         "data_dir": str(folder / "data"),
         "shared_folder": str(shared),
         "unknown_tokens_per_minute": 0,
+        "port": free_port(),
     }
-    chosen = msgspec.structs.replace(
-        Settings(), port=free_port(), workspace=False, log_level="critical", **(known | settings)
-    )
+    chosen = msgspec.structs.replace(Settings(), workspace=False, log_level="critical", **(known | settings))
     configure(level="critical", json=True)
     site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
     started, stop, failure, servers = threading.Event(), asyncio.Event(), list[BaseException](), list[uvicorn.Server]()

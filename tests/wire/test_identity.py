@@ -135,27 +135,57 @@ def test_only_its_holder_and_admins_handle_a_token(site: Site) -> None:
 # --- the browser's cookie --------------------------------------------------------------------------------------------
 
 
-def by_cookie(site: Site, method: str, path: str, cookie: str = "", **headers: str) -> httpx.Response:
+@pytest.fixture(scope="module")
+def cookie(site: Site) -> str:
+    """Of the admin's browser."""
+    return site.session()
+
+
+def by_cookie(site: Site, method: str, path: str, cookie: str, **headers: str) -> httpx.Response:
     content = {"content": b'{"comment":"from a page"}'} if method not in ("GET", "HEAD") else {}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return site.http.request(method, path, headers={"cookie": cookie or f"{COOKIE}={site.admin}", **named}, **content)
+    return site.http.request(method, path, headers={"cookie": cookie, **named}, **content)
 
 
-def test_a_cookie_signs_in_our_own_pages(site: Site, world: World) -> None:
-    assert by_cookie(site, "GET", ME).json()["userName"] == "admin"
+def test_a_cookie_signs_in_our_own_pages(site: Site, world: World, cookie: str) -> None:
+    assert by_cookie(site, "GET", ME, cookie).json()["userName"] == "admin"
     own = {"origin": site.host, "sec_fetch_site": "same-origin", "content_type": "application/json"}
-    assert by_cookie(site, "PATCH", f"{UC}/schemas/{world.schema}", **own).json()["comment"] == "from a page"
-    assert by_cookie(site, "GET", ME, f"a=b; {COOKIE}={site.admin}; c=d").status_code == 200
+    assert by_cookie(site, "PATCH", f"{UC}/schemas/{world.schema}", cookie, **own).json()["comment"] == "from a page"
+    assert by_cookie(site, "GET", ME, f"a=b; {cookie}; c=d").status_code == 200
+    secret = cookie.partition("=")[2]
     for wrong in (
-        f"{COOKIE}=",
-        f"{COOKIE}=x",
-        f"X{COOKIE}={site.admin}",
-        f"{COOKIE.upper()}={site.admin}",
-        f'{COOKIE}="{site.admin}"',
-        ";;=;",
-        "=",
-    ):
+        f"{COOKIE}=", f"{COOKIE}=x", f"X{cookie}", f"{COOKIE.upper()}={secret}", f'{COOKIE}="{secret}"', ";;=;", "=",
+    ):  # fmt: skip
         refused(by_cookie(site, "GET", ME, wrong), 401, "UNAUTHENTICATED")
+
+
+def test_a_session_is_no_token_and_a_token_no_session(site: Site, cookie: str) -> None:
+    refused(site.call("GET", ME, token=cookie.partition("=")[2]), 401, "UNAUTHENTICATED", "not known")
+    refused(by_cookie(site, "GET", ME, f"{COOKIE}={site.admin}"), 401, "UNAUTHENTICATED", "not known")
+
+
+def test_signing_out_ends_the_session(site: Site) -> None:
+    _, token = site.user()
+    one, other = site.session(token), site.session(token)
+    listed = [each["kind"] for each in site.ok("GET", f"{V1}/tokens", token=token)["tokens"]]
+    assert sorted(listed) == ["PERSONAL", "SESSION", "SESSION"]
+    evil = httpx.post(f"{site.host}/logout", headers={"cookie": one, "origin": "http://evil.example"})
+    assert evil.status_code == 403
+    gone = httpx.post(f"{site.host}/logout", headers={"cookie": one, "origin": site.host})
+    assert (gone.status_code, "Max-Age=0" in gone.headers["set-cookie"]) == (303, True)
+    refused(by_cookie(site, "GET", ME, one), 401, "UNAUTHENTICATED", "revoked")
+    assert by_cookie(site, "GET", ME, other).status_code == 200
+    assert site.call("GET", ME, token=token).status_code == 200
+
+
+def test_a_session_ends_with_the_token_that_it_began_with(site: Site) -> None:
+    _, token = site.user()
+    session = site.session(token)
+    id = next(
+        each["token_id"] for each in site.ok("GET", f"{V1}/tokens", token=token)["tokens"] if each["kind"] == "PERSONAL"
+    )
+    site.ok("DELETE", f"{V1}/tokens/{id}")
+    refused(by_cookie(site, "GET", ME, session), 401, "UNAUTHENTICATED", "revoked")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +204,9 @@ def test_a_cookie_signs_in_our_own_pages(site: Site, world: World) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_a_cookie_from_another_page_changes_nothing(site: Site, world: World, headers: dict[str, str]) -> None:
+def test_a_cookie_from_another_page_changes_nothing(
+    site: Site, world: World, cookie: str, headers: dict[str, str]
+) -> None:
     sent = {k: v.format(port=site.settings.port, host=site.host) for k, v in headers.items()}
     for method, path in (
         ("PATCH", f"{UC}/schemas/{world.schema}"),
@@ -182,19 +214,19 @@ def test_a_cookie_from_another_page_changes_nothing(site: Site, world: World, he
         ("POST", f"{V1}/tokens"),
     ):
         refused(
-            by_cookie(site, method, path, content_type="application/json", **sent),
+            by_cookie(site, method, path, cookie, content_type="application/json", **sent),
             403,
             "PERMISSION_DENIED",
             "another site",
         )
 
 
-def test_a_token_in_the_header_needs_no_origin(site: Site, world: World) -> None:
+def test_a_token_in_the_header_needs_no_origin(site: Site, world: World, cookie: str) -> None:
     """No page of another site can set it."""
     headers = {"origin": "http://evil.example", "sec-fetch-site": "cross-site", "cookie": f"{COOKIE}=x"}
     assert site.call("PATCH", f"{UC}/schemas/{world.schema}", {"comment": "c"}, headers=headers).status_code == 200
     # But a bad header is not saved by a good cookie.
-    refused(site.call("GET", ME, token="bad", headers={"cookie": f"{COOKIE}={site.admin}"}), 401, "UNAUTHENTICATED")
+    refused(site.call("GET", ME, token="bad", headers={"cookie": cookie}), 401, "UNAUTHENTICATED")
 
 
 def test_no_answer_invites_another_site(site: Site) -> None:
@@ -208,9 +240,9 @@ def test_no_answer_invites_another_site(site: Site) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_without_a_host_header_no_cookie_counts(site: Site) -> None:
+def test_without_a_host_header_no_cookie_counts(site: Site, cookie: str) -> None:
     """HTTP/1.0 may leave Host out; an empty Origin does not equal it."""
-    lines = (f"POST {V1}/tokens HTTP/1.0", f"Cookie: {COOKIE}={site.admin}", "Content-Length: 2", "", "{}")
+    lines = (f"POST {V1}/tokens HTTP/1.0", f"Cookie: {cookie}", "Content-Length: 2", "", "{}")
     answer = site.raw("\r\n".join(lines).encode())
     assert answer.startswith(b"HTTP/1.1 403 "), answer[:200]
 

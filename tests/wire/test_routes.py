@@ -21,6 +21,9 @@ __all__ = ["site"]
 # looks like is the same for every registry, and is in the public source.
 PUBLIC = {
     "GET /openapi.json", "GET /docs", "GET /docs/{asset}",
+    # What a client needs to sign in, and where it proves who it is.
+    *(call for face in ("/oidc", "/oidc/accounts/{account_id}")
+      for call in (f"GET {face}/.well-known/oauth-authorization-server", f"POST {face}/v1/token")),
     "GET /.well-known/databricks-config", "GET /health", "HEAD /health", "GET /login", "POST /login", "POST /logout",
 }  # fmt: skip
 SIGNED = re.compile(rf"(GET|HEAD|PUT|DELETE) {V1}/objects/\{{token\}}")
@@ -126,6 +129,9 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
             # What the fields name is not there, there already, or without files: another refusal, and none of access.
             known = (
                 "{token_id}",
+                "{secret_id}",
+                "{policy_id}",
+                "/identities",
                 "token/delete",
                 "{tag_key}",
                 "temporary-",

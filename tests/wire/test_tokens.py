@@ -9,7 +9,8 @@ from wire.serving import V1, Site, refused, running_site, site
 
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import tokens as stored
-from modelkeep.wire.identity import Door, TooManyFailures
+from modelkeep.wire.guesses import Guesses, TooManyFailures
+from modelkeep.wire.identity import Door
 
 __all__ = ["site"]
 OWN, MANAGED, ME = "/api/2.0/token", "/api/2.0/token-management", "/api/2.0/preview/scim/v2/Me"
@@ -54,6 +55,23 @@ def test_lists_hold_what_is_valid(site: Site) -> None:
 )  # fmt: skip
 def test_malformed_requests_are_refused(site: Site, path: str, body: dict[str, Any]) -> None:
     refused(site.call("POST", f"{OWN}/{path}", body), 400, "INVALID_PARAMETER_VALUE")
+
+
+def test_only_the_comment_changes(site: Site) -> None:
+    _, token = site.user()
+    id = site.ok("POST", f"{OWN}/create", {"comment": "old"}, token)["token_info"]["token_id"]
+    assert site.ok("PATCH", f"{OWN}/{id}", {"token": {"comment": "new"}, "update_mask": "comment"}, token) == {}
+    assert "new" in [each["comment"] for each in site.ok("GET", f"{OWN}/list", token=token)["token_infos"]]
+    managed = site.ok("PATCH", f"{MANAGED}/tokens/{id}", {"token": {"comment": "newer"}, "update_mask": "*"})
+    assert managed["comment"] == "newer"
+    _, stranger = site.user()
+    change = {"token": {"comment": "x"}, "update_mask": "comment"}
+    refused(site.call("PATCH", f"{OWN}/{id}", change, token=stranger), 404, "RESOURCE_DOES_NOT_EXIST")
+    for body in (
+        {"token": {"comment": "x"}, "update_mask": "scopes"}, {"token": {}, "update_mask": "comment"},
+        {"token": {"comment": "x"}}, {"token": {"comment": "x"}, "update_mask": "comment,scopes"},
+    ):  # fmt: skip
+        refused(site.call("PATCH", f"{OWN}/{id}", body, token=token), 400, "INVALID_PARAMETER_VALUE")
 
 
 def test_tokens_on_behalf_are_for_service_principals_and_by_admins(site: Site) -> None:
@@ -147,7 +165,7 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
     now = 1_900_000_000_000
     _, token = strict.user()
     monkeypatch.setattr(identity, "now_ms", lambda: now)
-    door = Door(strict.registry.db, TokenUses(), 2)
+    door = Door(strict.registry.db, TokenUses(), Guesses(2))
 
     def error(secret: str, source: str) -> type[BaseException] | None:
         try:

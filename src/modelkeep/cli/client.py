@@ -18,14 +18,13 @@ def call(method: str, path: str, body: dict[str, Any] | None = None, **query: An
     """The JSON answer. A refusal ends the program: one line, exit code 1."""
     import httpx
 
-    host, token = os.environ.get("DATABRICKS_HOST", ""), os.environ.get("DATABRICKS_TOKEN", "")
-    if not host or not token:
-        raise InvalidArgument('DATABRICKS_HOST and DATABRICKS_TOKEN are not set. Run: eval "$(modelkeep env)"')
+    host = os.environ.get("DATABRICKS_HOST", "").rstrip("/")
     params = {key: value for key, value in query.items() if value not in (None, "")}
     try:
+        token = _token(host)
         answer = httpx.request(
             method,
-            host.rstrip("/") + path,
+            host + path,
             params=params,
             json=body,
             headers={"Authorization": f"Bearer {token}"},
@@ -41,6 +40,23 @@ def call(method: str, path: str, body: dict[str, Any] | None = None, **query: An
         print(f"modelkeep: {value.get('error_code', answer.status_code)}: {value.get('message', '')}", file=sys.stderr)
         raise typer.Exit(1)
     return value
+
+
+def _token(host: str) -> str:
+    """DATABRICKS_TOKEN, or one for the client of DATABRICKS_CLIENT_ID and its secret. Raises InvalidArgument."""
+    import httpx
+
+    token, id, secret = (os.environ.get(f"DATABRICKS_{name}", "") for name in ("TOKEN", "CLIENT_ID", "CLIENT_SECRET"))
+    if not host or not (token or (id and secret)):
+        raise InvalidArgument('DATABRICKS_HOST and DATABRICKS_TOKEN are not set. Run: eval "$(modelkeep env)"')
+    if token:
+        return token
+    answer = httpx.post(
+        f"{host}/oidc/v1/token", data={"grant_type": "client_credentials"}, auth=(id, secret), timeout=30
+    )
+    if answer.status_code != 200:
+        raise InvalidArgument(f"{host} does not sign in this client: {answer.text[:300]}")
+    return answer.json()["access_token"]
 
 
 def every(method: str, path: str, key: str, **query: Any) -> list[dict[str, Any]]:

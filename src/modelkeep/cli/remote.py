@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelkeep.cli import signin
 from modelkeep.cli.client import Json, call, every, part, show
 from modelkeep.cli.governance import register_governance
 from modelkeep.cli.local import verify_audit
@@ -28,12 +29,18 @@ def register(app: typer.Typer) -> None:
     grants = _group(app, "grants", "Who holds what, and why.")
     _grants(grants)
     register_governance(app, grants)
-    for plural in ("users", "service-principals"):
-        _principals(_group(app, plural, f"The account's {plural.replace('-', ' ')}."), plural)
+    users, robots = (
+        _group(app, plural, f"The account's {plural.replace('-', ' ')}.") for plural in ("users", "service-principals")
+    )
+    _principals(users, "users")
+    signin.links(users)
+    _principals(robots, "service-principals")
+    signin.secrets(robots)
+    signin.policies(robots)
     groups = _group(app, "groups", "Groups and their members.")
     _principals(groups, "groups")
     _members(groups)
-    _tokens(_group(app, "tokens", "Personal access tokens."))
+    _tokens(_group(app, "tokens", "Personal access tokens, and what else one is signed in with."))
     _audit(_group(app, "audit", "The audit log."))
     _experiments(_group(app, "experiments", "Experiments of the workspace."))
 
@@ -205,7 +212,7 @@ def _members(group: typer.Typer) -> None:
 
 
 def _tokens(group: typer.Typer) -> None:
-    columns = ("token_id", "principal", "comment", "created_by", "last_used_time", "expiry_time", "revoked")
+    columns = ("token_id", "kind", "principal", "comment", "created_by", "last_used_time", "expiry_time", "revoked")
 
     @group.command()
     def create(

@@ -187,7 +187,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A personal access token, without its secret."""
+    """A token without its secret."""
 
     id: str
     principal: str
@@ -201,6 +201,44 @@ class Token(msgspec.Struct, frozen=True):
     """Exact to a minute."""
     owner_number: int
     creator_number: int | None
+    kind: str = "PERSONAL"
+    """PERSONAL, ACCESS (of a secret or a federation policy), SESSION (of a browser)."""
+
+
+class ClientSecret(msgspec.Struct, frozen=True):
+    """A secret of a service principal, as its hash."""
+
+    id: str
+    hash: str
+    created_at: int
+    expires_at: int
+
+
+class FederationPolicy(msgspec.Struct, frozen=True):
+    """Whose tokens are taken for a principal's: all of it must fit exactly."""
+
+    id: str
+    policy_id: str
+    principal_number: int | None
+    """None: of the account; the subject is then the name of a user or service principal."""
+    description: str
+    issuer: str
+    subject: str
+    subject_claim: str
+    audiences: tuple[str, ...]
+    keys: str
+    """A JWKS in JSON; '' asks the issuer, which the settings must then list."""
+    created_at: int
+    updated_at: int
+
+
+class ExternalIdentity(msgspec.Struct, frozen=True):
+    """Who somebody is to an OpenID provider."""
+
+    id: str
+    issuer: str
+    subject: str
+    created_at: int
 
 
 class ArtifactFile(msgspec.Struct, frozen=True):

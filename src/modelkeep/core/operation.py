@@ -147,6 +147,17 @@ class CredentialIssuer(Protocol):
     async def issue(self, set_id: str, holder: str, *, write: bool) -> TemporaryCredentials: ...
 
 
+class Federation(msgspec.Struct, frozen=True):
+    """Whose tokens federation policies may take."""
+
+    issuers: frozenset[str] = frozenset()
+    """which this server asks for their keys"""
+    audience: str = ""
+    """of tokens, where a policy names none"""
+    check_keys: Callable[[str], None] = lambda _: None
+    """Raises InvalidArgument for a JWKS (in JSON) of no use."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What operations reach beside the database."""
 
@@ -164,6 +175,7 @@ class Services(msgspec.Struct, frozen=True):
     """Set where the store can be asked for temporary credentials (only one that is `direct`)."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
+    federation: Federation = Federation()
 
 
 class Ctx:

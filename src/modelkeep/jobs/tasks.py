@@ -16,13 +16,14 @@ from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import finalize
 from modelkeep.core.ops.versions import requires_signature
 from modelkeep.core.uses import TokenUses
-from modelkeep.store import files, jobs, securables, versions
+from modelkeep.store import files, jobs, securables, signin, tokens, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
 
 _EXPORT_MS = 24 * 3_600_000  # how long a copy in the shared folder stays without being asked for
 _LOOK_MS = 600_000
+_SIGNED_IN_MS = 24 * 3_600_000  # how long expired sessions and access tokens, and finished sign-ins, are remembered
 _UPLOAD_MS = 24 * 3_600_000  # how long a multipart upload may stay unfinished
 
 
@@ -195,6 +196,9 @@ async def reap(at: Background, _: str = "") -> None:
             for segment in (await files.parts(tx, upload.id)).values():
                 await jobs.enqueue(tx, "drop", f"{upload.set_id}/{segment.object}", now)
             await files.end_upload(tx, upload.id)
+    async with at.db.write() as tx:
+        await tokens.forget_expired(tx, now - _SIGNED_IN_MS)
+        await signin.forget_used(tx, now - _SIGNED_IN_MS)
     if at.shared is not None:
         await clear_shared(at, at.shared)
 

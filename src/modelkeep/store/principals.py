@@ -27,15 +27,17 @@ _ADMIN = (
     "WHERE m.member_id = p.id AND g.account_admin = 1)"
 )
 _BY_TOKEN = (
-    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active "
+    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind "
     "FROM tokens t JOIN principals p ON p.id = t.principal_id WHERE t.hash = :hash"
 )
 
 
-async def actor_of_token(tx: Tx, token_hash: str, now: int, source: str) -> Actor | str:
-    """The token's bearer, or the sentence that says why it is refused: one indexed read a request."""
+async def actor_of_token(tx: Tx, token_hash: str, now: int, source: str, *, session: bool = False) -> Actor | str:
+    """The token's bearer, or the sentence that says why it is refused: one indexed read a request.
+
+    `session`: it came in a browser's cookie, where a session belongs and nothing else does."""
     row = await tx.one(_BY_TOKEN, hash=token_hash)
-    if row is None:
+    if row is None or (row[8] == "SESSION") is not session:
         return UNKNOWN_TOKEN
     if row[6] is not None:
         return "The access token was revoked."

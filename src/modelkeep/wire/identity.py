@@ -1,10 +1,4 @@
-"""Who is calling: a bearer token, or the browser's session cookie, to an Actor. One indexed read a request, never cached.
-
-Beyond so many unknown tokens from one address within a minute, tokens that have never worked here are refused from there
-without being looked up. The refusal is a 401: clients repeat a 429 for minutes, and a wrong token does not mend by waiting.
-"""
-
-from ipaddress import IPv6Address, ip_address
+"""Who is calling: a bearer token, or the session in the browser's cookie, to an Actor. One indexed read a request, never cached."""
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, Unauthenticated
@@ -12,105 +6,64 @@ from modelkeep.core.ops.principals import hash_token
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import principals
 from modelkeep.store.db import Database, now_ms
+from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
 
 COOKIE = "modelkeep_session"
 _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
 
 
-_MAX_KNOWN = 10_000
-
-
-class TooManyFailures(Unauthenticated):
-    """Too many unknown tokens came from this address."""
-
-
 class Door:
     """Signs requests in. Shared by all faces of a process."""
 
-    def __init__(self, db: Database, uses: TokenUses, failures_a_minute: int = 0) -> None:
-        """`failures_a_minute`: unknown tokens from one address; 0 is no limit."""
+    def __init__(self, db: Database, uses: TokenUses, guesses: Guesses) -> None:
         self._db = db
         self._uses = uses
-        self._limit = failures_a_minute
-        self._minute = 0
-        self._failures: dict[str, int] = {}
-        self._worked: dict[str, None] = {}
-        """Hashes of tokens that have worked: no guesses. Whether they still work is read each time."""
+        self.guesses = guesses
 
     async def authenticate(self, request: Request) -> Actor:
         """Raises Unauthenticated, with what to do."""
-        secret = _secret(request)
+        secret, session = _secret(request)
         try:
-            return await self.actor(secret, request.source)
+            return await self.actor(secret, request.source, session=session)
         except Unauthenticated as error:
             raise type(error)(f"{error.message} {_HOW}") from error
 
-    async def actor(self, secret: str, source: str) -> Actor:
-        """The token's bearer. Raises Unauthenticated, TooManyFailures."""
+    async def actor(self, secret: str, source: str, *, session: bool = False) -> Actor:
+        """The token's bearer, or the one whose session it is. Raises Unauthenticated, TooManyFailures."""
         hashed, now = hash_token(secret), now_ms()
-        if self._limit and self._failures:
-            self._check(hashed, source, now)
+        self.guesses.check(hashed, source, now)
         async with self._db.single() as tx:
-            actor = await principals.actor_of_token(tx, hashed, now, source)
+            actor = await principals.actor_of_token(tx, hashed, now, source, session=session)
         if isinstance(actor, str):
-            if actor == principals.UNKNOWN_TOKEN and self._limit:
-                self._failed(source, now)
+            if actor == principals.UNKNOWN_TOKEN:
+                self.guesses.failed(source, now)
             raise Unauthenticated(actor)
         self._uses.note(actor.token_id, now)
-        if hashed not in self._worked:
-            if len(self._worked) >= _MAX_KNOWN:
-                del self._worked[next(iter(self._worked))]
-            self._worked[hashed] = None
+        self.guesses.worked(hashed)
         return actor
 
-    def _check(self, hashed: str, source: str, now: int) -> None:
-        if now // 60_000 != self._minute:
-            self._failures.clear()
-        elif self._failures.get(_network(source), 0) >= self._limit and hashed not in self._worked:
-            raise TooManyFailures(
-                "Too many unknown tokens came from your address. Wait a minute, then sign in again; "
-                "tokens that have worked here before still do."
-            )
 
-    def _failed(self, source: str, now: int) -> None:
-        if now // 60_000 != self._minute or len(self._failures) >= _MAX_KNOWN:
-            self._minute = now // 60_000
-            self._failures.clear()
-        network = _network(source)
-        self._failures[network] = self._failures.get(network, 0) + 1
-
-
-def _network(source: str) -> str:
-    """Whoever has one IPv6 address has 2 ** 64 of them."""
-    try:
-        address = ip_address(source)
-    except ValueError:
-        return source
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(int(address) >> 64)
-    return source
-
-
-def _secret(request: Request) -> str:
+def _secret(request: Request) -> tuple[str, bool]:
+    """(what proves who calls, whether it is a session)."""
     if sum(name == b"authorization" for name, _ in request.scope["headers"]) > 1:
         raise Unauthenticated(f"The request carries two Authorization headers: send one. {_HOW}")
     scheme, _, credential = request.header(b"authorization").partition(" ")
     if scheme.lower() == "bearer" and credential:
-        return credential.strip()
+        return credential.strip(), False
     if scheme:
         raise Unauthenticated(f"Sign in with a bearer token. {_HOW}")
     cookie = session_cookie(request)
     if not cookie:
         raise Unauthenticated(f"The request carries no credential. {_HOW}")
     check_origin(request)
-    return cookie
+    return cookie, True
 
 
-def session_cookie(request: Request) -> str:
+def session_cookie(request: Request, named: str = COOKIE) -> str:
     for part in request.header(b"cookie").split(";"):
         name, _, value = part.strip().partition("=")
-        if name == COOKIE:
+        if name == named:
             return value
     return ""
 

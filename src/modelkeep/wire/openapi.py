@@ -30,6 +30,10 @@ FACES = (
     ("/ajax-api", "ajax", "MLflow", ""),
     ("/api/2.0/preview/scim/v2", "scim", "Account", "Users, groups and service principals over SCIM 2.0, and access tokens."),
     ("/api/2.0/accounts/{account_id}/scim/v2", "account_scim", "Account", ""),
+    ("/api/2.0/accounts/servicePrincipals", "secrets", "Account", ""),
+    ("/api/2.0/accounts/{account_id}", "account", "Account", ""),
+    ("/oidc/accounts/{account_id}", "account_oidc", "Account", ""),
+    ("/oidc", "oidc", "Account", ""),
     ("/api/2.0/token", "token", "Account", ""),
     ("/api/2.0/token-management", "token_management", "Account", ""),
     ("/api/2.0/sql/statements/", "sql_slash", "SQL", ""),  # as databricks-sdk 0.30 writes it
@@ -261,8 +265,9 @@ def _parameters(route: Route, shapes: Shapes) -> list[Json]:
 
 
 def _in_url(schema: Json) -> Json:
-    """No parameter of a path is empty."""
-    return {**schema, "minLength": 1} if schema.get("type") == "string" else schema
+    """No parameter of a path is left out or empty."""
+    told = {name: value for name, value in schema.items() if name != "default"}
+    return {**told, "minLength": 1} if schema.get("type") == "string" else told
 
 
 def _body(route: Route, shapes: Shapes) -> Json | None:

@@ -75,6 +75,11 @@ class RevokeToken(msgspec.Struct, frozen=True):
     id: str
 
 
+class UpdateToken(msgspec.Struct, frozen=True):
+    id: str
+    comment: str
+
+
 class NewToken(msgspec.Struct, frozen=True):
     """The only time that the secret is seen."""
 
@@ -234,7 +239,7 @@ def _self_or_admin(ctx: Ctx, principal: str) -> str:
 
 
 async def list_tokens(ctx: Ctx, req: ListTokens) -> list[Token]:
-    return await tokens.of_principal(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id)
+    return await tokens.of_principal(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id, ctx.now)
 
 
 async def list_all_tokens(ctx: Ctx, req: ListAllTokens) -> list[Token]:
@@ -242,6 +247,14 @@ async def list_all_tokens(ctx: Ctx, req: ListAllTokens) -> list[Token]:
 
 
 async def get_token(ctx: Ctx, req: GetToken) -> Token:
+    return (await _own(ctx, req.id))[0]
+
+
+async def update_token(ctx: Ctx, req: UpdateToken) -> Token:
+    found, _ = await _own(ctx, req.id)
+    ctx.touch("TOKEN", req.id, found.principal)
+    ctx.changed("comment", found.comment, req.comment[:255])
+    await tokens.comment(ctx.tx, req.id, req.comment[:255])
     return (await _own(ctx, req.id))[0]
 
 

@@ -35,6 +35,16 @@ class TokenId(msgspec.Struct, frozen=True):
     token_id: str
 
 
+class TokenChange(msgspec.Struct, frozen=True):
+    comment: str | None = None
+
+
+class ChangedToken(msgspec.Struct, frozen=True):
+    token_id: str
+    token: TokenChange
+    update_mask: str
+
+
 class Created(msgspec.Struct, frozen=True):
     created_by_id: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
     created_by_username: str = ""
@@ -55,6 +65,9 @@ def routes(workspace_id: int) -> list[Route]:
     def one(found: Token, _: Any) -> answers.ManagedTokenInfo:
         return {"token_info": managed(found)}
 
+    def managed_alone(found: Token, _: Any) -> answers.ManagedToken:
+        return managed(found)
+
     def every(found: list[Token], _: Any) -> answers.ManagedTokens:
         return {"token_infos": [managed(token) for token in found]}
 
@@ -62,6 +75,8 @@ def routes(workspace_id: int) -> list[Route]:
         Route("POST", f"{OWN}/create", NewToken, _create, _made),
         Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(), _list),
         Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("PATCH", f"{OWN}/{{token_id}}", ChangedToken, _change),
+        Route("PATCH", f"{MANAGED}/tokens/{{token_id}}", ChangedToken, _change, managed_alone),
         Route("GET", f"{MANAGED}/tokens", Created, _list_all, every),
         Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), one),
         Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
@@ -82,7 +97,11 @@ def _list_all(f: Created) -> principals.ListAllTokens:
 
 
 def _valid(token: Token) -> bool:
-    return token.revoked_at is None and (token.expires_at is None or token.expires_at > now_ms())
+    return (
+        token.kind == "PERSONAL"
+        and token.revoked_at is None
+        and (token.expires_at is None or token.expires_at > now_ms())
+    )
 
 
 def _own(token: Token) -> answers.OwnToken:
@@ -98,6 +117,13 @@ def _create(f: NewToken) -> principals.CreateToken:
 
 def _create_for(f: NewTokenFor) -> principals.CreateTokenFor:
     return principals.CreateTokenFor(f.application_id, f.comment, _lifetime_ms(f))
+
+
+def _change(f: ChangedToken) -> principals.UpdateToken:
+    """Raises InvalidArgument for all but the comment: tokens have no scopes, and no other lifetime than they were made with."""
+    if f.update_mask not in ("comment", "*") or f.token.comment is None:
+        raise InvalidArgument("Only a token's comment changes: `update_mask` is comment, and `token` has it.")
+    return principals.UpdateToken(f.token_id, f.token.comment)
 
 
 def _lifetime_ms(f: NewToken) -> int | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from modelkeep.core.model import LineageEdge, Principal
+from modelkeep.core.model import ExternalIdentity, LineageEdge, Principal
 from modelkeep.core.ops.protection import Protected
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.jobs import Job
@@ -19,6 +19,7 @@ class TokenInfo(TypedDict):
     revoked: bool
     created_by: str
     last_used_time: int | None
+    kind: str
 
 
 class NewToken(TypedDict):
@@ -79,6 +80,10 @@ class Jobs(TypedDict):
 
 class Principals(TypedDict):
     principals: list[Principal]
+
+
+class Identities(TypedDict):
+    identities: list[ExternalIdentity]
 
 
 class Members(TypedDict):
@@ -149,6 +154,8 @@ class Assignment(TypedDict):
 class Discovery(TypedDict):
     workspace_id: str
     account_id: str
+    oidc_endpoint: str
+    token_federation_default_oidc_audiences: list[str]
 
 
 class Health(TypedDict):

@@ -7,9 +7,9 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind
-from modelkeep.core.model import LineageEdge, ModelVersion, Page, Principal, Securable, Token
+from modelkeep.core.model import ExternalIdentity, LineageEdge, ModelVersion, Page, Principal, Securable, Token
 from modelkeep.core.names import FullName, parse_full_name, parse_version
-from modelkeep.core.ops import audit, catalogs, lineage, principals, versions
+from modelkeep.core.ops import audit, catalogs, federation, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
 from modelkeep.store.jobs import Job
@@ -76,6 +76,12 @@ class Member(msgspec.Struct, frozen=True):
     member: str
 
 
+class Link(msgspec.Struct, frozen=True):
+    principal: str
+    issuer: str
+    subject: str
+
+
 class NewToken(msgspec.Struct, frozen=True):
     comment: str = ""
     lifetime_seconds: int | None = None
@@ -118,7 +124,7 @@ def _token_info(token: Token) -> answers.TokenInfo:
     return {
         "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
-        "created_by": token.created_by, "last_used_time": token.last_used_at,
+        "created_by": token.created_by, "last_used_time": token.last_used_at, "kind": token.kind,
     }  # fmt: skip
 
 
@@ -143,6 +149,10 @@ def _event(event: AuditEvent) -> answers.AuditRecord:
     told["request"] = msgspec.json.decode(event.request)
     told["changes"] = msgspec.json.decode(event.changes)
     return told
+
+
+def _links(found: list[ExternalIdentity], _: Any) -> answers.Identities:
+    return {"identities": found}
 
 
 def _new_token(made: principals.NewToken, _: Any) -> answers.NewToken:
@@ -181,17 +191,24 @@ def _principal_routes() -> list[Route]:
                   _principal),
             Route("DELETE", f"{base}/{{principal}}", PrincipalName, lambda f: principals.DeletePrincipal(f.principal)),
         ]  # fmt: skip
-    members = f"{V1}/groups/{{principal}}/members"
+    members, links = f"{V1}/groups/{{principal}}/members", f"{V1}/users/{{principal}}/identities"
     return [
         *found,
+        Route("GET", links, PrincipalName, lambda f: federation.ListLinks(f.principal), _links),
+        Route("POST", links, Link, lambda f: federation.LinkIdentity(f.principal, f.issuer, f.subject)),
+        Route("DELETE", links, Link, lambda f: federation.UnlinkIdentity(f.principal, f.issuer, f.subject)),
         Route("GET", members, PrincipalName, lambda f: principals.ListMembers(f.principal), _members),
         Route("PUT", f"{members}/{{member}}", Member, lambda f: principals.AddMember(f.principal, f.member)),
         Route("DELETE", f"{members}/{{member}}", Member, lambda f: principals.RemoveMember(f.principal, f.member)),
     ]
 
 
-def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
-    discovery = msgspec.json.encode({"workspace_id": workspace_id, "account_id": account_id})
+def routes(workspace_id: str, account_id: str, ready: Any, address: str) -> list[Route]:
+    """`address` is this server's, without a slash at the end."""
+    discovery = msgspec.json.encode({
+        "workspace_id": workspace_id, "account_id": account_id, "oidc_endpoint": f"{address}/oidc",
+        "token_federation_default_oidc_audiences": [account_id],
+    })  # fmt: skip
 
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         # Asked without credentials before nearly every call of databricks-sdk >= 0.95, on a connection of its own.

@@ -1,18 +1,23 @@
-"""Signing a browser in and out: a page that takes an access token and keeps it in a cookie that no script can read.
+"""Signing a browser in and out, by an OpenID provider or an access token: the session is in a cookie that no script can read.
 
-The cookie holds the token itself, so that revoking the token, or deactivating its principal, ends the session at once.
+A session is a row like a token: revoked, or its user deactivated, or the token revoked that it began with, it ends at once.
 """
 
 import html
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, quote
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, Unauthenticated
+from modelkeep.core.errors import InvalidArgument, RegistryError, Unauthenticated
+from modelkeep.core.signin import Caller, Issued, SignIn
+from modelkeep.oidc.provider import PENDING_S, Provider
+from modelkeep.store.db import now_ms
+from modelkeep.wire.guesses import TooManyFailures
 from modelkeep.wire.http import Request, Response
-from modelkeep.wire.identity import COOKIE, Door, TooManyFailures, check_origin
+from modelkeep.wire.identity import COOKIE, Door, check_origin, session_cookie
 from modelkeep.wire.route import Answer, Route
 
-_MAX_AGE_S = 12 * 3600
+CALLBACK = "/login/callback"
+_PENDING = "modelkeep_sign_in"
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
     (
@@ -42,6 +47,9 @@ button {{ width: 100%; margin-top: 1rem; font: inherit; font-weight: 600; paddin
   background: #1f5fbf; color: #fff; cursor: pointer; }}
 :focus-visible {{ outline: 3px solid var(--accent); outline-offset: 2px; }}
 code {{ font-size: .875em; }}
+.provider {{ display: block; text-align: center; text-decoration: none; margin: 1.5rem 0; font-weight: 600; padding: .625rem;
+  border-radius: .375rem; background: #1f5fbf; color: #fff; }}
+summary {{ cursor: pointer; }}
 .error {{ border-left: 4px solid #c62828; padding: .25rem .75rem; }}
 </style>
 </head>
@@ -50,23 +58,35 @@ code {{ font-size: .875em; }}
 <h1>Sign in to Modelkeep</h1>
 <p>Your models, experiments and runs.</p>
 {error}
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{next}">
-<label for="token">Access token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus aria-describedby="how">
-<button>Sign in</button>
-<p id="how">Whoever runs the server gets one from <code>make env</code> (<code>DATABRICKS_TOKEN</code>); others from
-<code>modelkeep tokens create</code> or an account admin.</p>
-</form>
+{ways}
 </main>
 </body>
 </html>
 """
 
 
-def _page(next: str, error: str = "", status: int = 200) -> Response:
+_FORM = """<form method="post" action="/login">
+<input type="hidden" name="next" value="{next}">
+<label for="token">Access token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required {focus} aria-describedby="how">
+<button>Sign in</button>
+<p id="how">Whoever runs the server gets one from <code>make env</code> (<code>DATABRICKS_TOKEN</code>); others from
+<code>modelkeep tokens create</code> or an account admin.</p>
+</form>"""
+_PROVIDER = """<a class="provider" href="/login/provider?next={there}">Sign in with {name}</a>
+<details>
+<summary>Sign in with an access token</summary>
+{form}
+</details>"""
+
+
+def _page(next: str, provider: str, error: str = "", status: int = 200) -> Response:
+    """`provider`: its name, '' where there is none."""
     note = f'<p class="error" role="alert">{html.escape(error)}</p>' if error else ""
-    return Response(status, _PAGE.format(next=html.escape(next), error=note).encode(), list(_HEADERS))
+    ways = _FORM.format(next=html.escape(next), focus="" if provider else "autofocus")
+    if provider:
+        ways = _PROVIDER.format(there=quote(next, safe=""), name=html.escape(provider), form=ways)
+    return Response(status, _PAGE.format(error=note, ways=ways).encode(), list(_HEADERS))
 
 
 def _inside(next: str) -> str:
@@ -75,22 +95,63 @@ def _inside(next: str) -> str:
     return next if plain and next.isascii() else "/"
 
 
-def _cookie(value: str, max_age: int, secure: bool) -> tuple[bytes, bytes]:
-    flags = "; Secure" if secure else ""
-    return b"set-cookie", f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{flags}".encode()
+class Session:
+    """The sign-in page's routes."""
 
+    def __init__(
+        self, door: Door, signing_in: SignIn, provider: Provider | None, name: str, address: str, home: str
+    ) -> None:
+        """`name`: of the provider. `home`: the path that a signed-in browser starts at."""
+        self._door = door
+        self._signing_in = signing_in
+        self._provider = provider
+        self._name = name if provider else ""
+        self._home = home
+        self._flags = "; Secure" if address.startswith("https://") else ""
 
-def routes(door: Door, address: str, home: str) -> list[Route]:
-    """`home` is the path that a signed-in browser starts at."""
-    secure = address.startswith("https://")
+    def routes(self) -> list[Route]:
+        page, moved = Answer(content="text/html"), Answer(303, content="")
+        refused, away = (
+            Answer(401, content="text/html"),
+            (Answer(429, content="text/html"), Answer(503, content="text/html")),
+        )
+        found = [
+            Route("GET", "/", handler=self._start, answers=(moved,)),
+            Route("GET", "/login", handler=self._show, public=True, answers=(page,)),
+            Route("POST", "/login", handler=self._by_token, public=True, sends="application/x-www-form-urlencoded",
+                  answers=(moved, refused, Answer(400), Answer(403))),
+            Route("POST", "/logout", handler=self._sign_out, public=True, answers=(moved, Answer(403))),
+        ]  # fmt: skip
+        if self._provider is not None:
+            found += [
+                Route(
+                    "GET", "/login/provider", handler=self._to_provider, public=True, answers=(moved, refused, *away)
+                ),
+                Route("GET", CALLBACK, handler=self._from_provider, public=True, answers=(moved, refused, *away)),
+            ]
+        return found
 
-    def asked_next(request: Request) -> str:
-        return _inside(parse_qs(request.query_string.decode("latin-1")).get("next", ["/"])[0])
+    def _set(self, name: str, value: str, max_age: int, path: str = "/") -> tuple[bytes, bytes]:
+        text = f"{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={max_age}{self._flags}"
+        return b"set-cookie", text.encode()
 
-    async def show(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        return _page(asked_next(request))
+    def _signed_in(self, made: Issued, next: str) -> Response:
+        cookie = self._set(COOKIE, made.token, made.lifetime_ms // 1000)
+        return Response(303, b"", [(b"location", next.encode()), (b"cache-control", b"no-store"), cookie])
 
-    async def sign_in(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+    def _refused(self, next: str, error: RegistryError) -> Response:
+        status = 429 if isinstance(error, TooManyFailures) else error.status
+        return _page(next, self._name, error.message, status)
+
+    async def _start(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        if not self._home:
+            raise InvalidArgument("This server has no pages: it runs without a workspace.")
+        return Response(303, b"", [(b"location", self._home.encode())])
+
+    async def _show(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        return _page(_asked_next(request), self._name)
+
+    async def _by_token(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         check_origin(request)
         try:
             form = parse_qs((await request.body(64 * 1024)).decode("latin-1"), max_num_fields=10)
@@ -98,27 +159,61 @@ def routes(door: Door, address: str, home: str) -> list[Route]:
             raise InvalidArgument("The form has more fields than the sign-in page sends.") from error
         next, token = _inside(form.get("next", ["/"])[0]), form.get("token", [""])[0].strip()
         try:
-            if not token.isascii() or not token.isprintable() or ";" in token:
-                raise Unauthenticated("The access token is not known here.")
-            await door.actor(token, request.source)
+            bearer = await self._door.actor(token, request.source)
+            return self._signed_in(await self._signing_in.by_token(bearer, _caller(request)), next)
         except Unauthenticated as error:
-            return _page(next, error.message, 429 if isinstance(error, TooManyFailures) else 401)
-        return Response(303, b"", [(b"location", next.encode()), _cookie(token, _MAX_AGE_S, secure)])
+            return self._refused(next, error)
 
-    async def sign_out(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+    async def _sign_out(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         check_origin(request)
-        return Response(303, b"", [(b"location", b"/login"), _cookie("", 0, secure)])
+        if secret := session_cookie(request):
+            await self._signing_in.end_session(secret, _caller(request))
+        return Response(303, b"", [(b"location", b"/login"), self._set(COOKIE, "", 0)])
 
-    async def start(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        if not home:
-            raise InvalidArgument("This server has no pages: it runs without a workspace.")
-        return Response(303, b"", [(b"location", home.encode())])
+    async def _to_provider(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        assert self._provider is not None
+        next = _asked_next(request)
+        try:
+            self._door.guesses.check("", request.source, now_ms())
+            there, pending = await self._provider.start(next)
+        except RegistryError as error:
+            return self._refused(next, error)
+        headers = [(b"location", there.encode()), (b"cache-control", b"no-store")]
+        return Response(303, b"", [*headers, self._set(_PENDING, pending, PENDING_S, CALLBACK)])
 
-    page, moved = Answer(content="text/html"), Answer(303, content="")
-    return [
-        Route("GET", "/", handler=start, answers=(moved,)),
-        Route("GET", "/login", handler=show, public=True, answers=(page,)),
-        Route("POST", "/login", handler=sign_in, public=True, sends="application/x-www-form-urlencoded",
-              answers=(moved, Answer(401, content="text/html"), Answer(400), Answer(403))),
-        Route("POST", "/logout", handler=sign_out, public=True, answers=(moved, Answer(403))),
-    ]  # fmt: skip
+    async def _from_provider(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        assert self._provider is not None
+        now = now_ms()
+        try:
+            self._door.guesses.check("", request.source, now)
+            person, pending = await self._provider.finish(_answer(request), session_cookie(request, _PENDING))
+            made = await self._signing_in.by_provider(person, pending.state, _caller(request))
+        except RegistryError as error:
+            if isinstance(error, Unauthenticated):
+                self._door.guesses.failed(request.source, now)
+            response = self._refused("/", error)
+        else:
+            response = self._signed_in(made, _inside(pending.next))
+        response.headers.append(self._set(_PENDING, "", 0, CALLBACK))
+        return response
+
+
+def _asked_next(request: Request) -> str:
+    return _inside(parse_qs(request.query_string.decode("latin-1")).get("next", ["/"])[0])
+
+
+def _answer(request: Request) -> dict[str, str]:
+    """What the provider says in the query, each thing once. Raises Unauthenticated."""
+    try:
+        pairs = parse_qsl(
+            request.query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20
+        )
+    except ValueError:
+        pairs = []
+    if not pairs or len(dict(pairs)) != len(pairs):
+        raise Unauthenticated("The provider's answer cannot be read. Sign in again.")
+    return dict(pairs)
+
+
+def _caller(request: Request) -> Caller:
+    return Caller(request.source, request.id)

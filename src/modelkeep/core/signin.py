@@ -1,0 +1,236 @@
+"""How a proof (a client secret, a trusted issuer's token, an OpenID provider's answer) becomes a short-lived token of a principal.
+
+Whatever proved it can be taken back: the token's `origin` ends it with the next request.
+"""
+
+import secrets
+from typing import Any, Protocol
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import BadName, InvalidArgument, Unauthenticated
+from modelkeep.core.model import FederationPolicy, Principal
+from modelkeep.core.names import check_principal_name, fold_principal
+from modelkeep.core.ops.principals import hash_token
+from modelkeep.store import audit, identities, principals, signin, tokens
+from modelkeep.store.audit import AuditEvent, AuditTarget
+from modelkeep.store.db import Database, WriteTx, new_id, now_ms
+
+ACCESS_MS = 3_600_000
+ACCESS_PREFIX, SESSION_PREFIX = "mka_", "mkw_"
+BAD_CLIENT = "The client id or its secret is not known here."
+BAD_ASSERTION = "No federation policy takes this token: its issuer, subject or audience is another one."
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """A new token: the only time that it is seen."""
+
+    token: str
+    lifetime_ms: int
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Where a sign-in comes from, for the audit log."""
+
+    source: str
+    request_id: str
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody that an OpenID provider has told us of, in an answer that was checked."""
+
+    issuer: str
+    subject: str
+    name: str
+    """what a new user is called"""
+    display_name: str = ""
+    groups: frozenset[str] = frozenset()
+    """values of the groups claim"""
+
+
+class Assertions(Protocol):
+    """Checks issuers' tokens. Raises Unauthenticated, Unavailable."""
+
+    def issuer(self, token: str) -> str:
+        """What it says of itself, which proves nothing."""
+        ...
+
+    async def verified(self, token: str, issuer: str, audiences: tuple[str, ...], keys: str) -> dict[str, Any]:
+        """Its claims: signed by that issuer, for one of these, not expired. `keys`: a JWKS, '' asks the issuer."""
+        ...
+
+
+class SignIn:
+    """Makes tokens. Shared by all faces of a process."""
+
+    def __init__(self, db: Database, assertions: Assertions, session_ms: int, groups: dict[str, str]) -> None:
+        """`groups`: of a claim's value, the group here that it stands for."""
+        self._db = db
+        self._assertions = assertions
+        self._session_ms = session_ms
+        self._groups = groups
+
+    # --- machines ----------------------------------------------------------------------------------------------------
+
+    async def by_secret(self, client_id: str, secret: str, caller: Caller) -> Issued:
+        """OAuth client credentials. Raises Unauthenticated."""
+        async with self._db.single() as tx:
+            row = await signin.holder_of_secret(tx, hash_token(secret))
+        # One answer for all that a guesser could learn from; whoever has the secret is told the rest.
+        if row is None or fold_principal(client_id) != fold_principal(row[3]):
+            raise Unauthenticated(BAD_CLIENT)
+        secret_id, expires_at, holder_id, name, active = row
+        now = now_ms()
+        if expires_at <= now:
+            raise Unauthenticated("The client secret has expired. Have a new one made.")
+        if not active:
+            raise Unauthenticated("The service principal is deactivated.")
+        lifetime = min(ACCESS_MS, expires_at - now)
+        async with self._db.write() as tx:
+            if not await signin.hold_secret(tx, secret_id):
+                raise Unauthenticated(BAD_CLIENT)
+            return await _issue(
+                tx, "ACCESS", Actor(holder_id, name, "SERVICE_PRINCIPAL"), secret_id, "client secret", lifetime, caller
+            )
+
+    async def by_assertion(self, client_id: str, token: str, caller: Caller) -> Issued:
+        """Workload identity federation. Nobody is asked anything for an issuer that no policy names. Raises Unauthenticated."""
+        issuer = self._assertions.issuer(token)
+        async with self._db.read() as tx:
+            holder = await principals.by_name(tx, client_id) if client_id else None
+            if client_id and (holder is None or holder.kind != "SERVICE_PRINCIPAL"):
+                raise Unauthenticated(BAD_ASSERTION)
+            found = [each for each in await signin.policies(tx, holder.id if holder else "") if each.issuer == issuer]
+        refusal = Unauthenticated(BAD_ASSERTION)
+        for policy in found:
+            try:
+                claims = await self._assertions.verified(token, issuer, policy.audiences, policy.keys)
+            except Unauthenticated as error:
+                refusal = error
+                continue
+            if (holder_ := await self._named_by(policy, holder, claims.get(policy.subject_claim))) is not None:
+                return await self._by_policy(policy, holder_, caller)
+        raise refusal
+
+    async def _named_by(self, policy: FederationPolicy, holder: Principal | None, subject: Any) -> Principal | None:
+        if not isinstance(subject, str) or not subject:
+            return None
+        if holder is not None:
+            return holder if subject == policy.subject else None
+        async with self._db.read() as tx:
+            found = await principals.by_name(tx, subject)
+            # A name that an issuer chose must never be enough to become an admin.
+            if found is None or found.kind == "GROUP" or await signin.grants_admin(tx, found.id):
+                return None
+        return found
+
+    async def _by_policy(self, policy: FederationPolicy, holder: Principal, caller: Caller) -> Issued:
+        if not holder.active:
+            raise Unauthenticated(f"'{holder.name}' is deactivated.")
+        async with self._db.write() as tx:
+            if not await signin.hold_policy(tx, policy):
+                raise Unauthenticated(BAD_ASSERTION)
+            actor = Actor(holder.id, holder.name, holder.kind)
+            return await _issue(tx, "ACCESS", actor, policy.id, f"federation {policy.policy_id}", ACCESS_MS, caller)
+
+    # --- browsers ----------------------------------------------------------------------------------------------------
+
+    async def by_token(self, actor: Actor, caller: Caller) -> Issued:
+        """A browser's session for whoever has shown a personal access token; it ends with that. Raises Unauthenticated."""
+        async with self._db.write() as tx:
+            row = await tokens.lock(tx, actor.token_id)
+            if row is None or row[0] != "PERSONAL":
+                raise Unauthenticated("Sign in with a personal access token.")
+            lifetime = self._session_ms if row[1] is None else min(self._session_ms, row[1] - now_ms())
+            return await _issue(tx, "SESSION", actor, actor.token_id, "browser", lifetime, caller)
+
+    async def by_provider(self, person: Person, state: str, caller: Caller) -> Issued:
+        """A browser's session for somebody whom the provider vouches for; a user is made of a stranger. Raises Unauthenticated."""
+        now = now_ms()
+        async with self._db.write() as tx:
+            if not await signin.use_once(tx, state, now):
+                raise Unauthenticated("This answer of the provider was used before. Sign in again.")
+            row = await signin.linked(tx, person.issuer, person.subject)
+            link_id, user = (row[0], await identities.by_id(tx, row[1])) if row else await _new_user(tx, person, now)
+            if user is None or not await signin.hold_link(tx, link_id):
+                raise Unauthenticated("You are no longer known here. Sign in again.")
+            if not user.principal.active:
+                raise Unauthenticated("Your user is deactivated. Ask an account admin.")
+            await self._bind_groups(tx, user.principal, person.groups)
+            actor = Actor(user.principal.id, user.principal.name, "USER")
+            return await _issue(tx, "SESSION", actor, link_id, "browser", self._session_ms, caller)
+
+    async def _bind_groups(self, tx: WriteTx, user: Principal, claimed: frozenset[str]) -> None:
+        """The mapped groups are the provider's: somebody is in one as long as the claim says so. None makes an admin."""
+        wanted = {fold_principal(name) for value, name in self._groups.items() if value in claimed}
+        now_in = await signin.direct_groups(tx, user.id) if self._groups else set[str]()
+        for name in sorted(set(self._groups.values())):
+            group = await principals.by_name(tx, name)
+            if group is None or group.kind != "GROUP" or (fold_principal(name) in wanted) is (group.id in now_in):
+                continue
+            if group.name == principals.ACCOUNT_USERS or await signin.grants_admin(tx, group.id):
+                continue
+            change = principals.remove_member if group.id in now_in else principals.add_member
+            await change(tx, group, user)
+
+    async def end_session(self, secret: str, caller: Caller) -> None:
+        """Sign out: of what is no session, nothing."""
+        async with self._db.write() as tx:
+            row = await tokens.session(tx, hash_token(secret))
+            if row is not None:
+                await tokens.revoke(tx, row[0], now_ms())
+                await _record(tx, "session.end", Actor(row[1], row[2], "USER"), row[0], "sign out", caller)
+
+
+async def _new_user(tx: WriteTx, person: Person, now: int) -> tuple[str, Any]:
+    """(link's id, the user). Raises Unauthenticated where the name is somebody's: a name or an e-mail address proves nothing."""
+    try:
+        name = check_principal_name(person.name)
+    except BadName as error:
+        raise Unauthenticated(f"The provider's name for you cannot be a user's here. {error.message}") from error
+    if await principals.by_name(tx, name) is not None:
+        raise Unauthenticated(
+            f"'{name}' is somebody here already, who is not linked to your sign-in. If that is you, have an account admin say: "
+            f"modelkeep users link '{name}' {person.issuer} '{person.subject}'."
+        )
+    made = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
+    link_id = await signin.link(tx, person.issuer, person.subject, made.id, "sign-in", now)
+    await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", Caller("", ""))
+    return link_id, await identities.by_id(tx, made.id)
+
+
+async def _issue(
+    tx: WriteTx, kind: str, holder: Actor, origin_id: str, comment: str, lifetime_ms: int, caller: Caller
+) -> Issued:
+    secret = (SESSION_PREFIX if kind == "SESSION" else ACCESS_PREFIX) + secrets.token_urlsafe(32)
+    now = now_ms()
+    id = await tokens.insert(
+        tx, holder.id, hash_token(secret), comment, holder.name, now, now + lifetime_ms, holder.id, kind=kind,
+        origin_id=origin_id,
+    )  # fmt: skip
+    await _record(tx, "session.start" if kind == "SESSION" else "token.issue", holder, id, comment, caller)
+    return Issued(secret, lifetime_ms)
+
+
+async def _record(tx: WriteTx, event: str, holder: Actor, token_id: str, reason: str, caller: Caller) -> None:
+    targets = (AuditTarget(holder.kind, holder.id, holder.name),)
+    made = AuditEvent(
+        new_id(), now_ms(), event, "sign_in", holder.id, holder.name, token_id, caller.source, caller.request_id, targets,
+        "{}", "{}", "ok", reason,
+    )  # fmt: skip
+    await audit.add(tx, [made])
+
+
+def group_map(text: str) -> dict[str, str]:
+    """A setting: {"value of the claim": "group here"} in JSON. Raises InvalidArgument."""
+    try:
+        found = msgspec.json.decode(text or "{}", type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise InvalidArgument(
+            'MODELKEEP_OIDC_GROUPS must be JSON: {"value of the claim": "group here", ...}.'
+        ) from error
+    for name in found.values():
+        if fold_principal(name) in ("admins", principals.ACCOUNT_USERS):
+            raise InvalidArgument(f"MODELKEEP_OIDC_GROUPS may not name '{name}': no claim makes an admin.")
+    return found

@@ -1,0 +1,216 @@
+"""The token endpoint of OAuth clients: client credentials, and the exchange of a trusted issuer's token (RFC 6749, RFC 8693).
+
+Clients: databricks/sdk/credentials_provider.py (oauth-m2m, env-oidc, file-oidc, github-oidc, azure-devops-oidc).
+"""
+
+import base64
+from typing import TypedDict
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError, Unauthenticated, Unavailable
+from modelkeep.core.ops.principals import hash_token
+from modelkeep.core.signin import BAD_CLIENT, Caller, Issued, SignIn
+from modelkeep.observe import metrics
+from modelkeep.store.db import now_ms
+from modelkeep.wire.errors import harmless
+from modelkeep.wire.guesses import Guesses, TooManyFailures
+from modelkeep.wire.http import JSON, Request, Response, json_response
+from modelkeep.wire.route import Answer, Route
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_JWT = ("urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token")
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+_SCOPE = "all-apis"
+_MAX_BODY = 64 * 1024
+_FORM = "application/x-www-form-urlencoded"
+_NOT_KEPT = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
+
+
+class BadGrant(InvalidArgument):
+    """A grant type, scope or token type that this server does not have."""
+
+    error = "invalid_request"
+
+
+class UnsupportedGrant(BadGrant):
+    error = "unsupported_grant_type"
+
+
+class BadScope(BadGrant):
+    error = "invalid_scope"
+
+
+class TokenError(TypedDict):
+    error: str
+    error_description: str
+
+
+class AccessToken(TypedDict):
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+
+
+class Endpoints(TypedDict):
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    grant_types_supported: list[str]
+    response_types_supported: list[str]
+    scopes_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+
+
+def oauth(error: RegistryError) -> tuple[int, TokenError]:
+    """RFC 6749, 5.2."""
+    if isinstance(error, BadGrant):
+        word = error.error
+    elif isinstance(error, Unauthenticated):
+        word = "invalid_client"
+    else:
+        word = "temporarily_unavailable" if isinstance(error, Unavailable) else "invalid_request"
+    return error.status, {"error": word, "error_description": harmless(error.message)}
+
+
+def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) -> list[Route]:
+    """`address` is this server's, without a slash at the end."""
+    faces = {"/oidc": f"{address}/oidc", "/oidc/accounts/{account_id}": f"{address}/oidc/accounts/{account_id}"}
+
+    def at(path: dict[str, str]) -> str:
+        if path.get("account_id", account_id) != account_id:
+            raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
+        return faces["/oidc/accounts/{account_id}" if path else "/oidc"]
+
+    async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        base = at(path)
+        told: Endpoints = {
+            # Nobody signs in at this address with a browser, but clients read the field.
+            "issuer": base, "authorization_endpoint": f"{base}/v1/authorize", "token_endpoint": f"{base}/v1/token",
+            "grant_types_supported": ["client_credentials", EXCHANGE], "response_types_supported": [],
+            "scopes_supported": [_SCOPE],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        }  # fmt: skip
+        return json_response(told)
+
+    async def token(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        at(path)
+        form = await _form(request)
+        if form.get("scope", _SCOPE) != _SCOPE or {"authorization_details", "assume_group"} & form.keys():
+            raise BadScope(
+                f"Tokens do all that their holder may do (scope {_SCOPE}). Grant less to the holder instead."
+            )
+        caller = Caller(request.source, request.id)
+        grant = form.get("grant_type", "")
+        if grant == "client_credentials":
+            made = await _by_secret(signing_in, guesses, request, form, caller)
+        elif grant == EXCHANGE:
+            made = await _by_assertion(signing_in, guesses, form, caller)
+        else:
+            raise UnsupportedGrant(f"Grants here are client_credentials and {EXCHANGE}.")
+        told: AccessToken = {
+            "access_token": made.token, "token_type": "Bearer", "expires_in": made.lifetime_ms // 1000, "scope": _SCOPE,
+        }  # fmt: skip
+        more = {"issued_token_type": _ACCESS_TOKEN} if grant == EXCHANGE else {}
+        return json_response({**told, **more}, headers=_NOT_KEPT)
+
+    async def answered(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        try:
+            return await token(request, actor, path)
+        except RegistryError as error:
+            return _refusal(error)
+
+    refusals = (Answer(400, TokenError), Answer(401, TokenError), Answer(429, TokenError), Answer(503, TokenError))
+    found: list[Route] = []
+    for face in faces:
+        found += [
+            Route("GET", f"{face}/.well-known/oauth-authorization-server", handler=discover, public=True,
+                  answers=(Answer(type=Endpoints), Answer(404))),
+            Route("POST", f"{face}/v1/token", handler=answered, public=True, sends=_FORM,
+                  answers=(Answer(type=AccessToken), *refusals)),
+        ]  # fmt: skip
+    return found
+
+
+def _refusal(error: RegistryError) -> Response:
+    status, told = oauth(error)
+    headers = [*_NOT_KEPT, (b"content-type", JSON)]
+    if isinstance(error, TooManyFailures):
+        status = 429  # no client repeats it here
+    elif status == 401:
+        metrics.unauthenticated.inc()
+        headers.append((b"www-authenticate", b'Basic realm="modelkeep"'))
+    return Response(status, msgspec.json.encode(told), headers)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Each field once. Raises InvalidArgument."""
+    if request.header(b"content-type").partition(";")[0].strip().lower() != _FORM:
+        raise InvalidArgument(f"Send a form (`Content-Type: {_FORM}`).")
+    try:
+        text = (await request.body(_MAX_BODY)).decode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError as error:
+        raise InvalidArgument("The form cannot be read.") from error
+    if len(dict(pairs)) != len(pairs):
+        raise InvalidArgument("The form names a field twice.")
+    return {name: value for name, value in pairs if value}
+
+
+def _credentials(request: Request, form: dict[str, str]) -> tuple[list[str], str]:
+    """(spellings of the client id, the secret). Raises Unauthenticated, InvalidArgument."""
+    scheme, _, told = request.header(b"authorization").partition(" ")
+    if not scheme:
+        return [form.get("client_id", "")], form.get("client_secret", "")
+    if scheme.lower() != "basic" or "client_secret" in form:
+        raise InvalidArgument("Send the client's secret once, as HTTP Basic authentication.")
+    try:
+        raw = base64.b64decode(told.strip(), validate=True)
+    except ValueError as error:
+        raise Unauthenticated(BAD_CLIENT) from error
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")  # as Python's `requests` spells it
+    # RFC 6749 has both form-encoded; most clients, databricks-sdk among them, send them as they are.
+    client_id, _, secret = text.partition(":")
+    return [client_id, unquote_plus(client_id)], secret
+
+
+async def _by_secret(
+    signing_in: SignIn, guesses: Guesses, request: Request, form: dict[str, str], caller: Caller
+) -> Issued:
+    client_ids, secret = _credentials(request, form)
+    if form.get("client_id", client_ids[0]) not in client_ids:
+        raise InvalidArgument("The request names two clients.")
+    hashed, now = hash_token(f"{client_ids[0]}:{secret}"), now_ms()
+    guesses.check(hashed, caller.source, now)
+    refusal = Unauthenticated(BAD_CLIENT)
+    for client_id in dict.fromkeys(client_ids):
+        try:
+            made = await signing_in.by_secret(client_id, secret, caller)
+        except Unauthenticated as error:
+            refusal = error
+            continue
+        guesses.worked(hashed)
+        return made
+    if refusal.message == BAD_CLIENT:
+        guesses.failed(caller.source, now)
+    raise refusal
+
+
+async def _by_assertion(signing_in: SignIn, guesses: Guesses, form: dict[str, str], caller: Caller) -> Issued:
+    if form.get("subject_token_type") not in _JWT:
+        raise BadGrant(f"Only tokens of type {_JWT[0]} are exchanged here.")
+    if form.get("requested_token_type", _ACCESS_TOKEN) != _ACCESS_TOKEN:
+        raise BadGrant(f"Tokens are exchanged for {_ACCESS_TOKEN} alone.")
+    token, now = form.get("subject_token", ""), now_ms()
+    guesses.check("", caller.source, now)
+    try:
+        return await signing_in.by_assertion(form.get("client_id", ""), token, caller)
+    except Unauthenticated:
+        guesses.failed(caller.source, now)
+        raise

@@ -1,0 +1,45 @@
+"""npm's `oidc-provider` as a process of its own: a real OpenID provider to sign in with."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from live import free_port, stop, stop_with_the_tests
+
+HERE = Path(__file__).parent
+INSTALLED = HERE.parents[1] / ".cache" / "provider"
+MISSING = (
+    "" if shutil.which("node") and (INSTALLED / "node_modules").is_dir() else "no provider: make .cache/provider.stamp"
+)
+CLIENT = {"client_id": "modelkeep", "client_secret": "what they & we know: 100%"}
+
+
+@contextlib.contextmanager
+def running_provider(redirect_uri: str, people: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Its address. `people`: claims by subject."""
+    port = free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    client = {**CLIENT, "redirect_uris": [redirect_uri], "scope": "openid profile email"}
+    told = {
+        "modules": str(INSTALLED / "package.json"),
+        "issuer": issuer,
+        "port": port,
+        "clients": [client],
+        "people": people,
+    }
+    process = subprocess.Popen(
+        ["node", HERE / "server.js"], env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(told)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=stop_with_the_tests,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n", "the provider does not start"
+        yield issuer
+    finally:
+        stop(process)
