@@ -51,6 +51,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a vended URL lives."""
     unknown_tokens_per_minute: int = 100
     """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
+    auditors: str = ""
+    """A group whose members may read the whole audit log, as account admins may; '' is none."""
+    audit_days: float = 0
+    """How long audit records stay in the database before they are archived as Parquet (extra `archive`); 0 keeps them there."""
+    otlp_endpoint: str = ""
+    """Where audit records are sent as OpenTelemetry logs, OTLP over HTTP: http://collector:4318; '' sends none."""
+    otlp_headers: str = ""
+    """Headers of what is sent there: `authorization=Bearer%20x,other=y`, percent-encoded as in OTEL_EXPORTER_OTLP_HEADERS."""
     log_level: str = "info"
     log_json: bool = True
 
