@@ -45,7 +45,10 @@ _FIELDS = AuditEvent.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(':' + name for name in _FIELDS)})"
 _INSERT_PENDING = "INSERT INTO audit_pending (audit_id, at) VALUES (:audit, :at)"
-_INSERT_TARGET = "INSERT INTO audit_targets (audit_id, securable_id, name, at) VALUES (:audit, :securable, :name, :at) ON CONFLICT DO NOTHING"
+_INSERT_TARGET = (
+    "INSERT INTO audit_targets (audit_id, securable_id, name, at) VALUES (:audit, :securable, :name, :at) "
+    "ON CONFLICT DO NOTHING"
+)
 _NAME = 600  # characters of a name that are searched: PostgreSQL indexes as many in any script
 _FEW = 5_000  # targets of one prefix: so few are sorted, more are met soon enough on a walk through the log
 
