@@ -188,12 +188,12 @@ def conditions(wanted: AuditFilter, number: int = 0) -> tuple[list[str], dict[st
     elif wanted.event:
         where.append(f"a.event = :event{number}")
         params[f"event{number}"] = wanted.event
-    if wanted.name.endswith("*"):
-        where.append(f"EXISTS (SELECT 1 FROM audit_targets g WHERE g.audit_id = a.id AND {_NAMED})")
-        params |= _range("name", _key(wanted.name))
-    elif wanted.name:
-        where.append("EXISTS (SELECT 1 FROM audit_targets g WHERE g.audit_id = a.id AND g.name = :name)")
-        params["name"] = _key(wanted.name)
+    if wanted.name:
+        # No EXISTS: PostgreSQL would make a join of it, for which it reads every target first.
+        prefix = wanted.name.endswith("*")
+        named = _NAMED if prefix else "g.name = :name"
+        where.append(f"(SELECT 1 FROM audit_targets g WHERE g.audit_id = a.id AND {named} LIMIT 1) = 1")
+        params |= _range("name", _key(wanted.name)) if prefix else {"name": _key(wanted.name)}
     if wanted.outcome not in ("", "ok"):
         where.append("a.outcome <> 'ok'")  # in these words: the index of refusals asks for them
     if wanted.outcome not in ("", "refused"):
