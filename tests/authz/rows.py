@@ -381,7 +381,12 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "create_token_for a service principal", principals.CreateTokenFor("robot")),
         Row(P, "revoke_token of another", principals.RevokeToken(ids["token"])),
         Row(A, "find_audit", audit.FindAudit()),
+        Row(A, "export_audit", audit.ExportAudit()),
+        Row(A, "list_archives", audit.ListArchives()),
         Row(A, "get_activity of model", audit.GetActivity(m)),
+        Row(A, "get_activity of schema", audit.GetActivity(name(SCHEMA))),
+        Row(A, "get_activity of catalog", audit.GetActivity(name(CATALOG))),
+        Row(A, "summarize_activity of model", audit.SummarizeActivity(m)),
         Row(A, "list_jobs", audit.ListJobs()),
     ]  # fmt: skip
 

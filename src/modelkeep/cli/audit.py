@@ -14,7 +14,7 @@ from modelkeep.cli.local import verify_audit
 from modelkeep.core.errors import InvalidArgument
 
 V1 = "/api/modelkeep/v1"
-_AGO = re.compile(r"(\d{1,6})([mhd])")
+_AGO = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -128,7 +128,7 @@ def _pages(path: str, limit: int, query: dict[str, Any], oldest_first: bool) -> 
 
 def epoch_ms(text: str) -> int:
     """A date, a time (UTC where it says nothing else), epoch ms, or `24h` ago. Raises InvalidArgument."""
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         return int(text)
     now = datetime.now(UTC)
     if ago := _AGO.fullmatch(text):

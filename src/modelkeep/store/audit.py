@@ -189,9 +189,9 @@ def conditions(wanted: AuditFilter, number: int = 0) -> tuple[list[str], dict[st
         where.append(f"a.event = :event{number}")
         params[f"event{number}"] = wanted.event
     if wanted.name:
-        # No EXISTS: PostgreSQL would make a join of it, for which it reads every target first.
+        # Neither EXISTS nor the bare name: PostgreSQL would read every target of that name, at once or for each event.
         prefix = wanted.name.endswith("*")
-        named = _NAMED if prefix else "g.name = :name"
+        named = (_NAMED if prefix else "g.name = :name").replace("g.name", "g.name || ''")
         where.append(f"(SELECT 1 FROM audit_targets g WHERE g.audit_id = a.id AND {named} LIMIT 1) = 1")
         params |= _range("name", _key(wanted.name)) if prefix else {"name": _key(wanted.name)}
     if wanted.outcome not in ("", "ok"):
