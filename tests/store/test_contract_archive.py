@@ -19,7 +19,9 @@ from modelkeep.core.ops import audit as asked
 from modelkeep.core.ops import catalogs
 from modelkeep.jobs import archive
 from modelkeep.jobs.archive import Proof
-from modelkeep.store import archives, audit
+from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.worker import Worker
+from modelkeep.store import archives, audit, jobs
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import new_id, now_ms
 
@@ -200,6 +202,20 @@ async def test_what_is_fresh_few_or_not_sent_waits(w: World, monkeypatch: pytest
     assert (await proof(w)).archived == 10
     assert await run(w, days=8) == 1
     assert (await proof(w)).verdict.broken == ""
+
+
+async def test_the_worker_archives_under_its_lease(lite: World) -> None:
+    await old(lite, 30)
+    background = Background(lite.db, lite.blobs, lite.registry.auditor, 0, audit_ms=7 * DAY)
+    async with lite.db.write() as tx:
+        assert await jobs.lease(tx, "archiver", "another", now_ms(), 60_000)
+    await Worker(background)._archive()  # pyright: ignore[reportPrivateUsage]
+    assert await lite.count("audit_archives") == 0
+    async with lite.db.write() as tx:
+        await tx.run("DELETE FROM leases")
+    await Worker(background)._archive()  # pyright: ignore[reportPrivateUsage]
+    found = await proof(lite)
+    assert (found.archived, found.verdict.broken, await lite.count("audit_seals")) == (30, "", 0)
 
 
 async def test_a_broken_chain_is_not_archived(lite: World) -> None:
