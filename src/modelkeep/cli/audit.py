@@ -45,7 +45,10 @@ def find(
 ) -> None:  # fmt: skip
     """Who did what, to what, when, from where, and what came of it."""
     query = _query(actor, event, name, outcome, source, request_id, since, until)
-    show(_pages(f"{V1}/audit", limit, query, oldest_first), _COLUMNS, as_json)
+    rows = _pages(f"{V1}/audit", limit, query, oldest_first)
+    if not as_json:  # a table has room for names alone
+        rows = [{**row, "targets": ", ".join(filter(None, (t["name"] for t in row["targets"])))} for row in rows]
+    show(rows, _COLUMNS, as_json)
 
 
 def export(
