@@ -1,6 +1,7 @@
 """How the schema gets there: once, in order, by whichever process comes first, and never backwards."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT
@@ -83,7 +84,8 @@ async def test_older_audit_records_are_found_by_what_they_are_about(empty: Setti
         for migration in (m for m in migrations() if m.number < 7):
             mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
             await db.script([mark, *migration.statements(db.dialect)])
-        targets = '[{"kind":"MODEL","id":"m","name":"prod.ml.a"},{"kind":"MODEL","id":"m","name":"prod.ml.b"},{"id":"","name":"x"}]'
+        about = [("MODEL", "m", "prod.ml.a"), ("MODEL", "m", "prod.ml.b"), ("", "", "x")]
+        targets = json.dumps([{"kind": kind, "id": id, "name": name} for kind, id, name in about])
         async with db.write() as tx:
             await tx.run(
                 "INSERT INTO audit VALUES ('e', 5, 'model.rename', '', '', 'ada', '', '', '', :targets, '{}', '{}', 'ok', '')",
