@@ -74,6 +74,8 @@ _UNITY = {
     "assign_tag": "createEntityTagAssignment", "reassign_tag": "updateEntityTagAssignment",
     "update_comment": "update{kind}", "update_catalog_comment": "update{kind}", "update_catalog_spec": "update{kind}",
     "update_spec": "update{kind}", "transfer_ownership": "update{kind}", "change_tags": "update{kind}",
+    "browse_catalog": "getCatalog", "browse_catalogs": "listCatalogs", "browse_schema": "getSchema",
+    "browse_schemas": "listSchema",
     "delete_container": "delete{kind}", "get_object": "get{kind}", "browse_object": "get{kind}", "list_objects": "list{kind}s",
     "browse_objects": "list{kind}s", "rename_object": "update{kind}", "delete_object": "delete{kind}",
 }  # fmt: skip
@@ -81,6 +83,11 @@ _ACCOUNTS = {
     "add_member": "addPrincipalToGroup", "remove_member": "removePrincipalFromGroup", "create_token": "generateDbToken",
     "create_token_for": "generateDbToken", "env": "generateDbToken", "revoke_token": "revokeDbToken",
 }  # fmt: skip
+_PRINCIPALS = {
+    "principal.create": ("add", "createGroup"), "principal.delete": ("delete", "removeGroup"),
+    "principal.update": ("updateUser", "updateGroup"),
+}  # fmt: skip
+"""Of users and service principals, and of groups"""
 _FILES = {
     "open_file": "filesGet", "write_file": "filesPut", "delete_file": "filesDelete", "vend_download": "filesGet",
     "vend_upload": "filesPut", "vend_direct_upload": "filesPut", "vend_parts": "filesPut", "start_upload": "filesPut",
@@ -121,6 +128,9 @@ def _names(event: AuditEvent) -> tuple[str, str]:
         return "unityCatalog", _UNITY[name].format(kind=_kind(event))
     if name in _ACCOUNTS:
         return "accounts", _ACCOUNTS[name]
+    if event.event in _PRINCIPALS:
+        group = any(target.kind == "GROUP" for target in event.targets) or '"kind":"GROUP"' in event.request
+        return "accounts", _PRINCIPALS[event.event][group]
     if name in _FILES:
         return "filesystem", _FILES[name]
     if noun in _TRACKED:
