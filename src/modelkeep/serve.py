@@ -27,6 +27,7 @@ from modelkeep.core.operation import Federation, Services
 from modelkeep.core.ops import versions
 from modelkeep.core.signin import SignIn, group_map
 from modelkeep.core.uses import TokenUses
+from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.observe.logs import flush, log
@@ -173,8 +174,9 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
         )
         yield Registry(
-            settings, db, blobs, facts, auditor, Engine(db, services, auditor, conceal=settings.conceal), TokenUses()
-        )
+            settings, db, blobs, facts, auditor,
+            Engine(db, services, auditor, conceal=settings.conceal, auditors=settings.auditors), TokenUses(),
+        )  # fmt: skip
     finally:
         await db.close()
 
@@ -196,9 +198,13 @@ def background(registry: Registry) -> Background:
     """What background work is done with."""
     settings, shared = registry.settings, registry.engine.services.shared
     pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
+    if settings.audit_days and find_spec("arro3") is None:
+        raise InvalidArgument("MODELKEEP_AUDIT_DAYS needs the extra: pip install 'modelkeep[archive]'.")
     return Background(
-        registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses
-    )
+        registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses,
+        audit_ms=int(settings.audit_days * 24 * 3_600_000),
+        otlp=Collector(settings.otlp_endpoint, settings.otlp_headers) if settings.otlp_endpoint else None,
+    )  # fmt: skip
 
 
 async def run(settings: Settings) -> None:

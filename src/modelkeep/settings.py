@@ -69,6 +69,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Which groups here these stand for, in JSON: {"value of the claim": "group here"}. No other value counts."""
     session_hours: float = 12
     """How long a browser stays signed in."""
+    auditors: str = ""
+    """A group whose members may read the whole audit log, as account admins may; '' is none."""
+    audit_days: float = 0
+    """How long audit records stay in the database before they are archived as Parquet (extra `archive`); 0 keeps them there."""
+    otlp_endpoint: str = ""
+    """Where audit records are sent as OpenTelemetry logs, OTLP over HTTP: http://collector:4318; '' sends none."""
+    otlp_headers: str = ""
+    """Headers of what is sent there: `authorization=Bearer%20x,other=y`, percent-encoded as in OTEL_EXPORTER_OTLP_HEADERS."""
     log_level: str = "info"
     log_json: bool = True
 

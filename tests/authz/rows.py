@@ -401,7 +401,12 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(N, "unlink_identity", federation.UnlinkIdentity("somebody", "https://idp.example", "1")),
         Row(N, "list_links", federation.ListLinks("somebody")),
         Row(A, "find_audit", audit.FindAudit()),
+        Row(A, "export_audit", audit.ExportAudit()),
+        Row(A, "list_archives", audit.ListArchives()),
         Row(A, "get_activity of model", audit.GetActivity(m)),
+        Row(A, "get_activity of schema", audit.GetActivity(name(SCHEMA))),
+        Row(A, "get_activity of catalog", audit.GetActivity(name(CATALOG))),
+        Row(A, "summarize_activity of model", audit.SummarizeActivity(m)),
         Row(A, "list_jobs", audit.ListJobs()),
     ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from modelkeep.core.model import Grant
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import audit, catalogs, credentials, explain, grants, lineage, models, principals, versions
 from modelkeep.core.table import BY_REQUEST
+from modelkeep.store import principals as store
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -245,6 +246,31 @@ async def test_the_last_account_admin_stays_one(lite: World) -> None:
     await lite.as_("second").do(principals.RemoveMember("admins", "admin"))
     with pytest.raises(PermissionDenied):
         await lite.as_("admin").do(audit.FindAudit())
+
+
+async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None:
+    await lite.group("inner", "alice")
+    async with lite.db.write() as tx:
+        outer, inner = (
+            await store.insert(tx, "GROUP", "watchers", "test", 0),
+            await store.by_name(tx, "inner"),
+        )
+        assert inner is not None
+        await store.add_member(tx, outer, inner)
+    await lite.user("watchers too")
+    engine = engine_on(lite, lite.db, auditors="Watchers")
+    alice, other = await lite.actor("alice"), await lite.actor("watchers too")
+    for request in (audit.FindAudit(), audit.ExportAudit(), audit.ListArchives()):
+        await engine.execute(alice, request)
+        for engine_, actor in ((engine, other), (lite.engine, alice)):
+            with pytest.raises(PermissionDenied, match="account admins"):
+                await engine_.execute(actor, request)
+    for request in (audit.ListJobs(), principals.SetActive("other", False), catalogs.CreateCatalog(name=name("x"))):
+        with pytest.raises(PermissionDenied):
+            await engine.execute(alice, request)
+    await lite.as_("admin").do(principals.RemoveMember("inner", "alice"))
+    with pytest.raises(PermissionDenied, match="account admins"):
+        await engine.execute(alice, audit.FindAudit())
 
 
 async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> None:

@@ -44,7 +44,11 @@ async def _tamper(w: World, *statements: str) -> None:
     triggers = ("audit_no_update", "audit_no_delete", "seals_no_update", "seals_no_delete")
     drop = [f"DROP TRIGGER {t}" for t in triggers]
     if w.db.dialect == "postgresql":
-        drop = ["DROP TRIGGER audit_append_only ON audit", "DROP TRIGGER seals_append_only ON audit_seals"]
+        drop = [
+            f"DROP TRIGGER {t}_{of}_only ON {on}"
+            for t, on in (("audit", "audit"), ("seals", "audit_seals"))
+            for of in ("append", "archived")
+        ]
     async with w.db.write() as tx:
         for statement in (*drop, *statements):
             await tx.run(statement)

@@ -10,7 +10,7 @@ from world import Counting, World, engine_on, name
 from modelkeep.core.authz import Actor
 from modelkeep.core.ops import audit, catalogs, credentials, grants, models, search, versions
 from modelkeep.core.uses import TokenUses
-from modelkeep.store import jobs
+from modelkeep.store import jobs, principals
 from modelkeep.store.db import now_ms
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
@@ -49,6 +49,26 @@ async def test_get_by_alias_is_three_statements(w: World) -> None:
     await w.as_("admin").do(models.SetAlias(name(M), "champion", 1))
     signed_in, decided, read = await _by_alias(w, Counting(w.db))
     assert "FROM tokens" in signed_in and "grants" in decided and "FROM aliases" in read
+
+
+@pytest.mark.parametrize("depth", [0, 1, 5, 40])
+async def test_authorization_is_two_statements_at_any_depth_of_nested_groups(w: World, depth: int) -> None:
+    """Signing in and deciding; what the request itself reads comes after."""
+    await w.model(M)
+    await w.version(M)
+    await w.as_("admin").do(models.SetAlias(name(M), "champion", 1))
+    member = "reader"
+    for level in range(depth):
+        async with w.db.write() as tx:
+            group = await principals.insert(tx, "GROUP", f"level {level}", "test", now_ms())
+            inner = await principals.by_name(tx, member) or await principals.insert(
+                tx, "USER", member, "test", now_ms()
+            )
+            await principals.add_member(tx, group, inner)
+        member = group.name
+    await w.grant(member, f"EXECUTE@{M}+{USE}")
+    sent = await _by_alias(w, Counting(w.db))
+    assert len(sent) == 3 and "FROM aliases" in sent[-1]
 
 
 @pytest.mark.parametrize(("request_", "statements"), [
@@ -101,6 +121,7 @@ _ROWS = (
      "'event' || $i, i, 'x', '', '', '', '', '', '', '[]', '{}', 'ok'"),
     ("audit_targets (audit_id, securable_id, at)", 5000, "'event' || $i, 'model' || $i, i"),
     ("audit_pending (audit_id, at)", 5000, "'event' || $i, i"),
+    ("audit_seals (seq, audit_id, hash)", 5000, "i, 'event' || $i, 'hash'"),
 )  # fmt: skip
 
 
@@ -123,6 +144,13 @@ async def _seed(w: World) -> None:
         await tx.run("ANALYZE")
 
 
+_AUDIT: tuple[dict[str, Any], ...] = (
+    {}, {"actor": "reader"}, {"event": "model.get"}, {"event": "model.*"}, {"name": M}, {"name": "c0.*"}, {"outcome": "refused"},
+    {"outcome": "NOT_FOUND"}, {"source": "::1"}, {"request_id": "r"}, {"since": 10, "until": 20}, {"oldest_first": True},
+)  # fmt: skip
+"""What is asked of the log"""
+
+
 async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
     """Every statement of the requests that a busy registry sees, with its parameters."""
     counting = Counting(w.db)
@@ -140,7 +168,8 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (reader, search.SearchVersions("", 50, order_by=("last_updated_timestamp DESC", "name"))),
         (reader, versions.FindLoggedModel("m-none")), (reader, credentials.ReadCredentials(name(M), 1)),
         (reader, catalogs.ListSchemas(name("c0"))), (admin, grants.GetEffectiveGrants(name(M))),
-        (admin, audit.FindAudit(max_results=20)), (admin, audit.GetActivity(name(M))),
+        *((admin, audit.FindAudit(max_results=20, **asked)) for asked in _AUDIT), (admin, audit.ExportAudit(max_results=20)),
+        (admin, audit.GetActivity(name(M))), (admin, audit.SummarizeActivity(name(M))),
         (admin, versions.CreateVersion(name=name(M))), (admin, versions.DeleteVersion(name(M), 2)),
         (admin, models.SetAlias(name(M), "other", 1)), (admin, versions.CopyVersion(name(M), 1, name(M))),
         (admin, models.DeleteModel(name(M))),
@@ -180,9 +209,9 @@ async def _plan(w: World, sql: str, params: dict[str, Any]) -> list[str]:
 
 
 def _walks(dialect: str, line: str) -> bool:
-    """A scan of a whole large table; SQLite names subqueries d and n, and the queue is short."""
+    """A scan of a whole large table; SQLite names subqueries d, e and n, and the queue is short."""
     if dialect == "sqlite":
         found = re.match(r"SCAN (\w+)(?: |$)", line)
-        return found is not None and "INDEX" not in line and found[1] not in ("CONSTANT", "d", "n", "jobs")
+        return found is not None and "INDEX" not in line and found[1] not in ("CONSTANT", "d", "e", "n", "jobs")
     found = re.search(r"Seq Scan on (\w+)", line)
     return found is not None and found[1] in LARGE

@@ -1,9 +1,11 @@
 """How the schema gets there: once, in order, by whichever process comes first, and never backwards."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from modelkeep.core.errors import RegistryError
 from modelkeep.serve import opened
 from modelkeep.settings import Settings
+from modelkeep.store import audit
 from modelkeep.store.db import Migration, applied, migrate, migrations
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.sqlite import SqliteDatabase
@@ -70,6 +73,35 @@ async def test_migrating_twice_changes_nothing_the_second_time(empty: Settings) 
         before = await _schema(db)
         assert await migrate(db) == [] and await _schema(db) == before
         assert await applied(db) == [m.number for m in migrations()]
+    finally:
+        await db.close()
+
+
+async def test_older_audit_records_are_found_by_what_they_are_about(empty: Settings) -> None:
+    db = _database(empty)
+    await db.open()
+    try:
+        await applied(db)
+        for migration in takewhile(lambda m: not m.name.endswith("_audit.sql"), migrations()):
+            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
+            await db.script([mark, *migration.statements(db.dialect)])
+        about = [("MODEL", "m", "prod.ml.a"), ("MODEL", "m", "prod.ml.b"), ("", "", "x")]
+        targets = json.dumps([{"kind": kind, "id": id, "name": name} for kind, id, name in about])
+        async with db.write() as tx:
+            await tx.run(
+                "INSERT INTO audit VALUES ('e', 5, 'model.rename', '', '', 'ada', '', '', '', :targets, '{}', '{}', 'ok', '')",
+                targets=targets,
+            )
+        await migrate(db)
+        async with db.read() as tx:
+            for asked in (
+                {"name": "prod.ml.a"},
+                {"name": "prod.ml.b"},
+                {"name": "x"},
+                {"name": "prod.*"},
+                {"securable_id": "m"},
+            ):
+                assert [event.id for event in await audit.find(tx, **asked)] == ["e"], asked
     finally:
         await db.close()
 

@@ -104,18 +104,29 @@ def _must_exist(settings: Settings) -> None:
         )
 
 
-def verify_audit(data_dir: DataDir = None) -> None:
-    """Recompute the audit chain: exit 0 where it holds, 3 where it does not."""
+def verify_audit(
+    data_dir: DataDir = None,
+    head: Annotated[str, typer.Option(help="A hash that an earlier run printed: is it still in the chain?")] = "",
+) -> None:
+    """Recompute the audit chain, archives included: exit 0 where it holds (and has the head that is asked for), else 3."""
+    from modelkeep.jobs.archive import verify
     from modelkeep.serve import opened
-    from modelkeep.store.audit import verify
 
     async def work(settings: Settings) -> int:
         _must_exist(settings)
-        async with opened(settings, upgrade=False) as registry, registry.db.read() as tx:
-            verdict = await verify(tx)
-        typer.echo(f"sealed {verdict.sealed} · unsealed {verdict.unsealed} · head {verdict.head}")
-        if verdict.broken:
-            typer.echo(f"BROKEN: {verdict.broken}")
-        return 3 if verdict.broken else 0
+        async with opened(settings, upgrade=False) as registry:
+            proof = await verify(registry.db, registry.blobs, head=head.strip().lower())
+        verdict = proof.verdict
+        typer.echo(
+            f"sealed {verdict.sealed} · archived {proof.archived} · unsealed {verdict.unsealed} · head {verdict.head}"
+        )
+        broken = verdict.broken
+        if head and not broken and not verdict.found:
+            broken = f"No link of the chain has the hash {head}: what it stood for was cut off or replaced."
+        if verdict.found:
+            typer.echo(f"The head asked for is link {verdict.found}.")
+        if broken:
+            typer.echo(f"BROKEN: {broken}")
+        return 3 if broken else 0
 
     raise typer.Exit(asyncio.run(work(load(data_dir=data_dir))))

@@ -1,15 +1,12 @@
 """Verbs that are HTTP clients of the server."""
 
-import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli import signin
+from modelkeep.cli import audit, signin
 from modelkeep.cli.client import Json, call, every, part, show
 from modelkeep.cli.governance import register_governance
-from modelkeep.cli.local import verify_audit
 from modelkeep.cli.sql import run_sql
 
 UC, V1, B = "/api/2.1/unity-catalog", "/api/modelkeep/v1", "/api/2.0/mlflow/unity-catalog"
@@ -41,7 +38,7 @@ def register(app: typer.Typer) -> None:
     _principals(groups, "groups")
     _members(groups)
     _tokens(_group(app, "tokens", "Personal access tokens, and what else one is signed in with."))
-    _audit(_group(app, "audit", "The audit log."))
+    audit.register(_group(app, "audit", "The audit log."))
     _experiments(_group(app, "experiments", "Experiments of the workspace."))
 
     app.command("sql")(run_sql)
@@ -53,6 +50,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _catalogs(group: typer.Typer) -> None:
+    group.command("activity")(audit.activity("CATALOG"))
     columns = ("name", "owner", "comment")
 
     @group.command("list")
@@ -69,6 +67,7 @@ def _catalogs(group: typer.Typer) -> None:
 
 
 def _schemas(group: typer.Typer) -> None:
+    group.command("activity")(audit.activity("SCHEMA"))
     columns = ("full_name", "owner", "comment")
 
     @group.command("list")
@@ -130,11 +129,7 @@ def _models(group: typer.Typer) -> None:
         found = call("GET", f"{V1}/models/{part(name)}/versions/{version}/lineage")["lineage"]
         show(found, ("direction", "entity_type", "entity_name", "context"), as_json)
 
-    @group.command()
-    def activity(name: str, as_json: Json = False) -> None:
-        """What happened to a model, newest first."""
-        events = every("GET", f"{V1}/activity/MODEL/{part(name)}", "events")
-        show(events, ("at", "actor", "event", "outcome", "changes"), as_json)
+    group.command("activity")(audit.activity("MODEL"))
 
     @group.command()
     def delete(name: str) -> None:
@@ -235,25 +230,6 @@ def _tokens(group: typer.Typer) -> None:
     @group.command()
     def revoke(token_id: str) -> None:
         call("DELETE", f"{V1}/tokens/{part(token_id)}")
-
-
-def _audit(group: typer.Typer) -> None:
-    group.command("verify")(verify_audit)
-
-    @group.command()
-    def find(
-        actor: str = "", event: str = "", outcome: str = "", since: int = 0, limit: int = 100, as_json: Json = False
-    ) -> None:
-        """Newest first. --event may end in *; --outcome refused finds every refusal; --since is epoch ms."""
-        query: dict[str, Any] = {"actor": actor, "event": event, "outcome": outcome, "since": since}
-        events = call("GET", f"{V1}/audit", max_results=limit, **query)["events"]
-        show(events, ("at", "actor", "event", "targets", "outcome", "reason"), as_json)
-
-    @group.command()
-    def export(since: int = 0) -> None:
-        """Every event as one JSON line, newest first."""
-        for event in every("GET", f"{V1}/audit", "events", since=since, max_results=1000):
-            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
 
 
 def _experiments(group: typer.Typer) -> None:

@@ -12,6 +12,7 @@ _ALL = (
     "get_activity",
     "get_effective_grants",
     "get_grants",
+    "summarize_activity",
     "transfer_ownership",
     "what_may_i",
 )

@@ -58,6 +58,8 @@ class Operation(msgspec.Struct, frozen=True):
     record: Record = "in_tx"
     account_admin: bool = False
     """Only for account admins (principals, tokens of others, the audit log)."""
+    auditors: bool = False
+    """And for members of the auditors' group, which a setting names."""
     creates: bool = False
     """The first target's field names what is made: to whoever knows it already, it already exists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
@@ -81,7 +83,7 @@ class Operation(msgspec.Struct, frozen=True):
     def needs(self) -> str:
         """What the caller must hold, in words."""
         if self.account_admin:
-            return "account admin"
+            return "account admin" + " or member of the auditors' group" * self.auditors
         told: list[str] = []
         for on in self.targets:
             told.append(f"{ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")

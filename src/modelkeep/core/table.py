@@ -244,8 +244,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(federation.unlink_identity, federation.UnlinkIdentity, "identity.unlink", account_admin=True),
     Operation(federation.list_links, federation.ListLinks, "identity.list", (), "read", "buffered", account_admin=True),
     # audit and operations
-    Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True),
+    Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True),
+    Operation(audit.export_audit, audit.ExportAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True),
+    Operation(audit.list_archives, audit.ListArchives, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True),
     Operation(audit.get_activity, audit.GetActivity, "audit.read", (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
+    Operation(audit.summarize_activity, audit.SummarizeActivity, "audit.read",
+              (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
     Operation(audit.list_jobs, audit.ListJobs, "jobs.list", (), "read", "buffered", account_admin=True),
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import finalize
 from modelkeep.core.ops.versions import requires_signature
 from modelkeep.core.uses import TokenUses
+from modelkeep.jobs.otlp import Collector
 from modelkeep.store import files, jobs, securables, signin, tokens, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
@@ -38,6 +39,10 @@ class Background(msgspec.Struct, frozen=True):
     """How long after it was last asked for a staging set is kept, where its version is no longer PENDING."""
     shared: SharedFolder | None = None
     uses: TokenUses = msgspec.field(default_factory=TokenUses)
+    audit_ms: int = 0
+    """How long audit records stay in the database; 0: for ever."""
+    otlp: Collector | None = None
+    """Where audit records are sent."""
 
 
 async def purge(at: Background, set_id: str) -> None:

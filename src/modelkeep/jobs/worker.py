@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from modelkeep.core.errors import RegistryError
+from modelkeep.jobs import archive, otlp
 from modelkeep.jobs.tasks import TASKS, Background, reap
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
-from modelkeep.store import audit, jobs
+from modelkeep.store import archives, audit, jobs
 from modelkeep.store.db import new_id, now_ms
 
 _LEASE_MS = 60_000
@@ -26,7 +27,10 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        for every, work in ((1.0, self._flush), (1.0, self._work), (2.0, self._seal), (30.0, self._reap)):
+        works = [(1.0, self._flush), (1.0, self._work), (2.0, self._seal), (30.0, self._reap)]
+        works += [(60.0, self._archive)] if self._at.audit_ms else []
+        works += [(2.0, self._send)] if self._at.otlp else []
+        for every, work in works:
             self._tasks.append(asyncio.create_task(self._loop(every, work)))
 
     async def stop(self) -> None:
@@ -35,6 +39,8 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._at.uses.flush(self._at.db)
         await self._at.auditor.flush(minute_over=True)
+        if self._at.otlp:
+            await self._at.otlp.close()
 
     async def _loop(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while not self._stop.is_set():
@@ -101,6 +107,31 @@ class Worker:
                     return
                 if not await audit.seal(tx, now_ms() - _SEAL_DELAY_MS):
                     return
+
+    async def _archive(self) -> None:
+        """Archive what is old enough, then remove what is archived; one process at a time."""
+        at = self._at
+        while not self._stop.is_set() and await self._leased("archiver", _LEASE_MS):
+            async with at.db.read() as tx:
+                sent = await archives.cursor(tx, otlp.NAME) if at.otlp else None
+            made = await archive.archive(at.db, at.blobs, now_ms() - at.audit_ms, sent=sent)
+            removed = await archive.remove(at.db)
+            if made is None:
+                return
+            log.info(
+                "audit records archived", first=made.first_seq, last=made.last_seq, file=made.path, removed=removed
+            )
+
+    async def _send(self) -> None:
+        """Send what is sealed to the collector; one process at a time."""
+        at = self._at
+        while at.otlp and not self._stop.is_set() and at.otlp.ready(now_ms()) and await at.otlp.pending(at.db):
+            if not await self._leased("otlp", _LEASE_MS) or not await at.otlp.send(at.db):
+                return
+
+    async def _leased(self, name: str, ms: int) -> bool:
+        async with self._at.db.write() as tx:
+            return await jobs.lease(tx, name, self._id, now_ms(), ms)
 
     async def _reap(self) -> None:
         await reap(self._at)

@@ -17,6 +17,7 @@ ignored_keys = Gauge(
 audit_dropped = Gauge(
     "modelkeep_audit_reads_dropped", "Audit records of plain reads that did not fit the buffer.", registry=registry
 )
+audit_unsent = Gauge("modelkeep_audit_unsent", "Audit records that wait for the OTLP collector.", registry=registry)
 jobs_waiting = Gauge("modelkeep_jobs_waiting", "Jobs that wait or run.", registry=registry)
 jobs_dead = Gauge("modelkeep_jobs_dead", "Jobs given up after all attempts: somebody has to look.", registry=registry)
 

@@ -1,6 +1,7 @@
 """The audit log: rows that are only ever added, and the hash chain that a sealer lays over them."""
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,8 +46,11 @@ _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(':' + name for name in _FIELDS)})"
 _INSERT_PENDING = "INSERT INTO audit_pending (audit_id, at) VALUES (:audit, :at)"
 _INSERT_TARGET = (
-    "INSERT INTO audit_targets (audit_id, securable_id, at) VALUES (:audit, :securable, :at) ON CONFLICT DO NOTHING"
+    "INSERT INTO audit_targets (audit_id, securable_id, name, at) VALUES (:audit, :securable, :name, :at) "
+    "ON CONFLICT DO NOTHING"
 )
+_NAME = 600  # characters of a name that are searched: PostgreSQL indexes as many in any script
+_FEW = 5_000  # targets of one prefix: so few are sorted, more are met soon enough on a walk through the log
 
 
 def _row(event: AuditEvent) -> dict[str, Any]:
@@ -64,47 +68,178 @@ def _event(row: Sequence[Any]) -> AuditEvent:
 async def add(tx: WriteTx, events: Sequence[AuditEvent]) -> None:
     await tx.run_many(_INSERT, [_row(event) for event in events])
     await tx.run_many(_INSERT_PENDING, [{"audit": event.id, "at": event.at} for event in events])
-    targets = [
-        {"audit": event.id, "securable": target.id, "at": event.at}
-        for event in events
-        for target in event.targets
-        if target.id
-    ]
-    if targets:
+    if targets := [row for event in events for row in _target_rows(event)]:
         await tx.run_many(_INSERT_TARGET, targets)
+
+
+def _target_rows(event: AuditEvent) -> list[dict[str, Any]]:
+    """Each id and each name in one row only: a rename touches one id under two names, a token is named as its holder is."""
+    ids, names = {""}, {""}
+    rows: list[dict[str, Any]] = []
+    for target in event.targets:
+        name = _key(target.name)
+        row = {"securable": "" if target.id in ids else target.id, "name": "" if name in names else name}
+        if row["securable"] or row["name"]:
+            rows.append({"audit": event.id, "at": event.at, **row})
+        ids.add(target.id)
+        names.add(name)
+    return rows
+
+
+def _key(name: str) -> str:
+    """As names are searched: whatever their case."""
+    return unicodedata.normalize("NFC", name).lower()[:_NAME]
+
+
+# --- finding ---------------------------------------------------------------------------------------------------------
+
+
+class AuditFilter(msgspec.Struct, frozen=True):
+    """Which events; '' asks for nothing. `event` and `name` may end in * (a prefix)."""
+
+    actor: str = ""
+    event: str = ""
+    name: str = ""
+    """What something that the event is about was called then."""
+    outcome: str = ""
+    """'ok', an error code, or 'refused': anything but ok."""
+    source: str = ""
+    request_id: str = ""
+    since: int = 0
+    until: int = 2**62
+    """epoch ms, itself excluded"""
+
+
+_SELECT = ", ".join(f"a.{name}" for name in _FIELDS)
+_NAMED = "g.name >= :name AND g.name < :name_end"
+_EVENTS = (
+    "WITH RECURSIVE e (event) AS (SELECT MIN(a.event) FROM audit a WHERE a.event >= :event UNION ALL "
+    "SELECT (SELECT MIN(a.event) FROM audit a WHERE a.event > e.event) FROM e WHERE e.event < :event_end) "
+    "SELECT event FROM e WHERE event < :event_end"
+)
 
 
 async def find(
     tx: Tx, *, actor: str = "", event: str = "", outcome: str = "", securable_id: str = "", since: int = 0, until: int = 2**62,
-    after: tuple[int, str] = (2**62, ""), limit: int = 100,
+    after: tuple[int, str] | None = None, limit: int = 100, name: str = "", source: str = "", request_id: str = "",
+    oldest_first: bool = False,
 ) -> list[AuditEvent]:  # fmt: skip
-    """Newest first. `event` may end in * (a prefix); `outcome` 'refused' means anything but ok."""
-    where = ["a.at >= :since", "a.at < :until", "(a.at < :at OR (a.at = :at AND a.id < :id))"]
-    params: dict[str, Any] = {"since": since, "until": until, "at": after[0], "id": after[1] or "~", "limit": limit}
-    source = "audit a"
-    if securable_id:
-        source = "audit_targets g JOIN audit a ON a.id = g.audit_id"
-        where.append("g.securable_id = :securable")
-        params["securable"] = securable_id
-    if actor:
-        where.append("a.actor = :actor")
-        params["actor"] = actor
-    if event.endswith("*"):
-        where.append("SUBSTR(a.event, 1, :length) = :event")
-        params |= {"event": event[:-1], "length": len(event) - 1}
-    elif event:
-        where.append("a.event = :event")
-        params["event"] = event
-    if outcome:
-        where.append("a.outcome <> 'ok'" if outcome == "refused" else "a.outcome = :outcome")
-        if outcome != "refused":
-            params["outcome"] = outcome
-    columns = ", ".join(f"a.{name}" for name in _FIELDS)
+    """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already."""
+    wanted = AuditFilter(actor, event, name, outcome, source, request_id)
+    tables, at, id = "audit a", "a.at", "a.id"
+    params: dict[str, Any] = {"limit": limit}
+    joined = ""
+    if securable_id or (name and not name.endswith("*")):
+        # CROSS JOIN: the index of targets has the order asked for, and SQLite shall not look for a better one.
+        tables, at, id = "audit_targets g CROSS JOIN audit a", "g.at", "g.audit_id"
+        joined = "a.id = g.audit_id AND " + ("g.securable_id = :securable" if securable_id else "g.name = :name")
+        params |= {"securable": securable_id} if securable_id else {"name": _key(name)}
+    elif name and await _few(tx, name):
+        tables = f"(SELECT DISTINCT g.audit_id FROM audit_targets g WHERE {_NAMED}) n CROSS JOIN audit a"
+        joined = "a.id = n.audit_id"
+        params |= _range("name", _key(name))
+    if joined and not securable_id:
+        wanted = msgspec.structs.replace(wanted, name="")
+    arms = [wanted]
+    if event.endswith("*") and tables == "audit a":
+        # The order of one event's index is the log's; that of several is not.
+        found = await tx.all(_EVENTS, **_range("event", event))
+        arms = [msgspec.structs.replace(wanted, event=row[0]) for row in found]
+        if not arms:
+            return []
+    page, bounds = _page(at, id, since, until, after, oldest_first)
+    params |= bounds
+    statements: list[str] = []
+    for number, arm in enumerate(arms):
+        where, values = conditions(arm, number)
+        params |= values
+        kept = " AND ".join(filter(None, [joined, *where, page[0]]))
+        statements.append(f"SELECT {_SELECT} FROM {tables} WHERE {kept} ORDER BY {page[1]} LIMIT :limit")
+    if len(statements) > 1:
+        each = " UNION ALL ".join(f"SELECT * FROM ({statement}) e{i}" for i, statement in enumerate(statements))
+        statements = [f"SELECT * FROM ({each}) a ORDER BY {page[1]} LIMIT :limit"]
+    return [_event(row) for row in await tx.scan(statements[0], **params)]
+
+
+def _page(
+    at: str, id: str, since: int, until: int, after: tuple[int, str] | None, oldest_first: bool
+) -> tuple[tuple[str, str], dict[str, Any]]:
+    """(condition, order) of a page, and their parameters: keys are compared as pairs, which an index does at once."""
+    if oldest_first:
+        start = max(after or (since, ""), (since, ""))
+        page = f"({at}, {id}) > (:at, :id) AND {at} < :bound", f"{at}, {id}"
+        return page, {"at": start[0], "id": start[1], "bound": until}
+    start = min(after or (until, ""), (until, ""))
+    page = f"({at}, {id}) < (:at, :id) AND {at} >= :bound", f"{at} DESC, {id} DESC"
+    return page, {"at": start[0], "id": start[1], "bound": since}
+
+
+def conditions(wanted: AuditFilter, number: int = 0) -> tuple[list[str], dict[str, Any]]:
+    """What `wanted` asks of an event `a`, but for its time; `number` keeps the parameters of several apart."""
+    where: list[str] = []
+    params: dict[str, Any] = {}
+    for field in ("actor", "source", "request_id"):
+        if value := getattr(wanted, field):
+            where.append(f"a.{field} = :{field}")
+            params[field] = value
+    if wanted.event.endswith("*"):
+        where.append("a.event >= :event AND a.event < :event_end")
+        params |= _range("event", wanted.event)
+    elif wanted.event:
+        where.append(f"a.event = :event{number}")
+        params[f"event{number}"] = wanted.event
+    if wanted.name:
+        # Neither EXISTS nor the bare name: PostgreSQL would read every target of that name, at once or for each event.
+        prefix = wanted.name.endswith("*")
+        named = (_NAMED if prefix else "g.name = :name").replace("g.name", "g.name || ''")
+        where.append(f"(SELECT 1 FROM audit_targets g WHERE g.audit_id = a.id AND {named} LIMIT 1) = 1")
+        params |= _range("name", _key(wanted.name)) if prefix else {"name": _key(wanted.name)}
+    if wanted.outcome not in ("", "ok"):
+        where.append("a.outcome <> 'ok'")  # in these words: the index of refusals asks for them
+    if wanted.outcome not in ("", "refused"):
+        where.append("a.outcome = :outcome")
+        params["outcome"] = wanted.outcome
+    return where, params
+
+
+def _range(field: str, prefix: str) -> dict[str, Any]:
+    """`prefix*` as bounds: no text that begins so sorts behind the highest character."""
+    return {field: prefix.removesuffix("*"), f"{field}_end": prefix.removesuffix("*") + "\U0010ffff"}
+
+
+async def _few(tx: Tx, name: str) -> bool:
+    statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM audit_targets g WHERE {_NAMED} LIMIT {_FEW + 1}) n"
+    row = await tx.one(statement, **_range("name", _key(name)))
+    return row is not None and row[0] <= _FEW
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How often one thing was done, and with what outcome."""
+
+    event: str
+    outcome: str
+    count: int
+    """requests: a record may stand for many"""
+    actors: int
+    first_at: int
+    last_at: int
+
+
+_COUNT = {
+    "sqlite": "COALESCE(json_extract(a.changes, '$.count[1]'), 1)",
+    "postgresql": "COALESCE(CAST(CAST(a.changes AS jsonb) #>> '{count,1}' AS BIGINT), 1)",
+}
+
+
+async def tally(tx: Tx, dialect: str, securable_id: str, since: int, until: int) -> list[Tally]:
+    """What was done with a securable, what was done most first."""
     rows = await tx.scan(
-        f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY a.at DESC, a.id DESC LIMIT :limit",
-        **params,
-    )
-    return [_event(row) for row in rows]
+        f"SELECT a.event, a.outcome, SUM({_COUNT[dialect]}), COUNT(DISTINCT a.actor_id), MIN(a.at), MAX(a.at) "
+        "FROM audit_targets g CROSS JOIN audit a WHERE a.id = g.audit_id AND g.securable_id = :id "
+        "AND g.at >= :since AND g.at < :until GROUP BY a.event, a.outcome ORDER BY 3 DESC, 1, 2",
+        id=securable_id, since=since, until=until,
+    )  # fmt: skip
+    return [Tally(row[0], row[1], int(row[2]), *row[3:]) for row in rows]
 
 
 # --- vendings of the running minute, which become one event each ------------------------------------------------------
@@ -132,22 +267,22 @@ async def take_vendings(tx: WriteTx, minute: int) -> list[tuple[int, AuditEvent]
 # --- the chain -------------------------------------------------------------------------------------------------------
 
 
-def link(previous: str, event: AuditEvent) -> str:
-    """The hash of one link: the link before it and every field of the event."""
+def link(previous: str, event: AuditEvent | dict[str, Any]) -> str:
+    """The hash of one link: the link before it and every field of the event (in their order, where it is a dict)."""
     return hashlib.sha256(previous.encode() + b"\n" + msgspec.json.encode(event)).hexdigest()
 
 
 async def _head(tx: Tx) -> tuple[int, str]:
     row = await tx.one("SELECT seq, hash FROM audit_seals ORDER BY seq DESC LIMIT 1")
+    row = row or await tx.one("SELECT last_seq, last_hash FROM audit_archives ORDER BY first_seq DESC LIMIT 1")
     return (row[0], row[1]) if row else (0, GENESIS)
 
 
 async def seal(tx: WriteTx, before: int) -> int:
     """Chain up to a batch of unsealed events older than `before` (ms); how many. One sealer at a time (a lease)."""
     seq, previous = await _head(tx)
-    columns = ", ".join(f"a.{name}" for name in _FIELDS)
     rows = await tx.all(
-        f"SELECT {columns} FROM audit_pending p JOIN audit a ON a.id = p.audit_id WHERE p.at < :before "
+        f"SELECT {_SELECT} FROM audit_pending p JOIN audit a ON a.id = p.audit_id WHERE p.at < :before "
         "ORDER BY p.at, p.audit_id LIMIT :limit",
         before=before, limit=_BATCH,
     )  # fmt: skip
@@ -167,6 +302,32 @@ async def unsealed(tx: Tx, before: int) -> bool:
     return await tx.one("SELECT 1 FROM audit_pending WHERE at < :before LIMIT 1", before=before) is not None
 
 
+class Link(msgspec.Struct, frozen=True):
+    """One link of the chain, with its event."""
+
+    seq: int
+    hash: str
+    event: AuditEvent
+
+
+async def links(tx: Tx, after: int, wanted: AuditFilter | None = None, *, window: int = _BATCH) -> list[Link]:
+    """Of the `window` links after that number, those whose event is wanted: in the order in which they were sealed."""
+    where, params = conditions(wanted) if wanted else ([], {})
+    if wanted:
+        where.append("a.at >= :since AND a.at < :until")
+        params |= {"since": wanted.since, "until": wanted.until}
+    rows = await tx.scan(
+        f"SELECT s.seq, s.hash, {_SELECT} FROM audit_seals s JOIN audit a ON a.id = s.audit_id "
+        f"WHERE {' AND '.join(['s.seq > :after AND s.seq <= :last', *where])} ORDER BY s.seq",
+        after=after, last=after + window, **params,
+    )  # fmt: skip
+    return [Link(row[0], row[1], _event(row[2:])) for row in rows]
+
+
+async def last_link(tx: Tx) -> int:
+    return (await _head(tx))[0]
+
+
 class Verdict(msgspec.Struct, frozen=True):
     sealed: int
     unsealed: int
@@ -174,15 +335,16 @@ class Verdict(msgspec.Struct, frozen=True):
     """'' or the sentence that says where the chain breaks"""
     head: str
     """The last link's hash: kept elsewhere, it proves later that nothing before it was cut off."""
+    found: int = 0
+    """The number of the link with the hash that was looked for; 0 where no link has it."""
 
 
-async def verify(tx: Tx) -> Verdict:
-    """Recompute the whole chain."""
-    seq, previous, broken = 0, GENESIS, ""
-    columns = ", ".join(f"a.{name}" for name in _FIELDS)
+async def verify(tx: Tx, seq: int = 0, previous: str = GENESIS, *, look_for: str = "") -> Verdict:
+    """Recompute the chain behind link `seq`, whose hash is `previous`."""
+    broken, found = "", 0
     while not broken:
         rows = await tx.scan(
-            f"SELECT s.seq, s.hash, s.audit_id, {columns} FROM audit_seals s LEFT JOIN audit a ON a.id = s.audit_id "
+            f"SELECT s.seq, s.hash, s.audit_id, {_SELECT} FROM audit_seals s LEFT JOIN audit a ON a.id = s.audit_id "
             "WHERE s.seq > :seq ORDER BY s.seq LIMIT :limit",
             seq=seq, limit=_BATCH,
         )  # fmt: skip
@@ -198,6 +360,7 @@ async def verify(tx: Tx) -> Verdict:
             if broken:
                 break
             seq, previous = row[0], row[1]
+            found = seq if previous == look_for else found
     rest = await tx.scan(
         "SELECT a.id, p.audit_id FROM audit a LEFT JOIN audit_seals s ON s.audit_id = a.id "
         "LEFT JOIN audit_pending p ON p.audit_id = a.id WHERE s.audit_id IS NULL ORDER BY a.id"
@@ -205,4 +368,4 @@ async def verify(tx: Tx) -> Verdict:
     cut = [row[0] for row in rest if row[1] is None]
     if cut and not broken:
         broken = f"Event {cut[0]} is neither sealed nor waiting to be: its link was cut off."
-    return Verdict(seq, len(rest), broken, previous)
+    return Verdict(seq, len(rest), broken, previous, found)

@@ -122,6 +122,16 @@ async def groups_of(tx: Tx, principal_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def belongs(tx: Tx, principal_id: str, group: str) -> bool:
+    """Is it a member of the group of this name, through others too?"""
+    row = await tx.one(
+        "SELECT 1 FROM principals g JOIN membership_closure m ON m.group_id = g.id "
+        "WHERE g.name_key = :key AND g.kind = 'GROUP' AND m.member_id = :id",
+        key=fold_principal(group), id=principal_id,
+    )  # fmt: skip
+    return row is not None
+
+
 async def _one_at_a_time(tx: WriteTx) -> None:
     """Changes of memberships queue here: each derives closure rows from those that the one before it left."""
     await tx.run("UPDATE principals SET active = active WHERE name_key = :everyone", everyone=ACCOUNT_USERS)

@@ -6,12 +6,12 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
 from modelkeep.core.paging import make_token, page_size, read_token
-from modelkeep.store import audit, jobs
-from modelkeep.store.audit import AuditEvent
+from modelkeep.store import archives, audit, jobs
+from modelkeep.store.audit import AuditEvent, AuditFilter, Link
 
 
 class FindAudit(msgspec.Struct, frozen=True):
-    """The whole log, newest first. `since` and `until` are epoch ms; `outcome` may be 'refused'."""
+    """The whole log. `event` and `name` may end in *, `outcome` may be 'refused'; `since` and `until` are epoch ms."""
 
     actor: str = ""
     event: str = ""
@@ -20,14 +20,53 @@ class FindAudit(msgspec.Struct, frozen=True):
     until: int = 2**62
     max_results: int | None = None
     page_token: str = ""
+    name: str = ""
+    source: str = ""
+    request_id: str = ""
+    oldest_first: bool = False
 
 
 class GetActivity(msgspec.Struct, frozen=True):
-    """What happened to one securable, by its id: also under its former names."""
+    """What happened to one securable, by its id: also under its former names. Filters as those of FindAudit."""
 
     name: FullName
     max_results: int | None = None
     page_token: str = ""
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: int = 0
+    until: int = 2**62
+    oldest_first: bool = False
+
+
+class SummarizeActivity(msgspec.Struct, frozen=True):
+    """How often what was done with a securable, and when last: reads, too."""
+
+    name: FullName
+    since: int = 0
+    until: int = 2**62
+
+
+class ExportAudit(msgspec.Struct, frozen=True):
+    """Records in the order in which they were sealed, so that whoever goes on behind the last one misses none."""
+
+    wanted: AuditFilter = AuditFilter()
+    after: int = 0
+    """the cursor of the answer before"""
+    max_results: int | None = None
+
+
+class Exported(msgspec.Struct, frozen=True):
+    links: tuple[Link, ...]
+    cursor: int
+    more: bool
+    archived: int
+    """Records up to this link are in the archive, and not in this list."""
+
+
+class ListArchives(msgspec.Struct, frozen=True):
+    pass
 
 
 class ListJobs(msgspec.Struct, frozen=True):
@@ -35,24 +74,45 @@ class ListJobs(msgspec.Struct, frozen=True):
 
 
 async def find_audit(ctx: Ctx, req: FindAudit) -> Page[AuditEvent]:
-    scope = f"audit|{req.actor}|{req.event}|{req.outcome}|{req.since}|{req.until}|{ctx.actor.id}"
-    return await _page(ctx, scope, req.page_token, req.max_results, "", req)
+    return await _page(ctx, req, "", req.name, req.source, req.request_id)
 
 
 async def get_activity(ctx: Ctx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
-    return await _page(
-        ctx, f"activity|{found.id}|{ctx.actor.id}", req.page_token, req.max_results, found.id, FindAudit()
-    )
+    return await _page(ctx, req, found.id)
+
+
+async def summarize_activity(ctx: Ctx, req: SummarizeActivity, found: Securable) -> list[audit.Tally]:
+    """By event and outcome, what was done most first."""
+    return await audit.tally(ctx.tx, ctx.dialect, found.id, _time(req.since), _time(req.until))
+
+
+async def export_audit(ctx: Ctx, req: ExportAudit) -> Exported:
+    """Of the next links (at most 5,000), those that are wanted: none of them may be."""
+    window, newest = page_size(req.max_results, 1000, 5000), await audit.last_link(ctx.tx)
+    archive = await archives.last(ctx.tx)
+    archived = archive.last_seq if archive else 0
+    after = max(_time(req.after), archived)
+    wanted = msgspec.structs.replace(req.wanted, since=_time(req.wanted.since), until=_time(req.wanted.until))
+    found = await audit.links(ctx.tx, after, wanted, window=window)
+    cursor = max(after, min(after + window, newest))
+    return Exported(tuple(found), cursor, cursor < newest, archived)
+
+
+async def list_archives(ctx: Ctx, req: ListArchives) -> list[archives.Archive]:
+    return await archives.every(ctx.tx)
 
 
 async def _page(
-    ctx: Ctx, scope: str, token: str, max_results: int | None, securable_id: str, req: FindAudit
+    ctx: Ctx, req: FindAudit | GetActivity, securable_id: str, name: str = "", source: str = "", request_id: str = ""
 ) -> Page[AuditEvent]:
-    after = read_token(scope, token, (int, str)) or (2**62, "")
-    limit = page_size(max_results, 100, 1000)
+    asked = (req.actor, req.event, req.outcome, name, source, request_id, req.since, req.until, req.oldest_first)
+    scope = f"audit|{securable_id}|{asked}|{ctx.actor.id}"
+    position = read_token(scope, req.page_token, (int, str))
+    limit = page_size(req.max_results, 100, 1000)
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
-        since=_time(req.since), until=_time(req.until), after=(int(after[0]), str(after[1])), limit=limit + 1,
+        since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
+        limit=limit + 1, name=name, source=source, request_id=request_id, oldest_first=req.oldest_first,
     )  # fmt: skip
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "")

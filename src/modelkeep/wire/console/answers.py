@@ -4,8 +4,10 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from modelkeep.core.model import ExternalIdentity, LineageEdge, Principal
 from modelkeep.core.ops.protection import Protected
-from modelkeep.store.audit import AuditTarget
+from modelkeep.store.archives import Archive
+from modelkeep.store.audit import AuditTarget, Tally
 from modelkeep.store.jobs import Job
+from modelkeep.wire.console.auditlog import AuditLogRecord
 
 
 class TokenInfo(TypedDict):
@@ -72,6 +74,27 @@ class AuditRecord(TypedDict):
 class AuditPage(TypedDict):
     events: list[AuditRecord]
     next_page_token: str
+
+
+class ActivitySummary(TypedDict):
+    """What was done most comes first."""
+
+    summary: list[Tally]
+
+
+class AuditArchives(TypedDict):
+    """In the order of the chain."""
+
+    archives: list[Archive]
+
+
+class AuditExport(TypedDict):
+    """Ask again with `after` = `cursor`. Records up to link `archived` are in the archive, and not in the database."""
+
+    records: list[AuditLogRecord]
+    cursor: int
+    more: bool
+    archived: int
 
 
 class Jobs(TypedDict):

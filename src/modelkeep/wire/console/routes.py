@@ -1,6 +1,6 @@
 """Modelkeep's own acts (/api/modelkeep/v1), and the few account routes that clients call: discovery, Me, telemetry."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -11,16 +11,13 @@ from modelkeep.core.model import ExternalIdentity, LineageEdge, ModelVersion, Pa
 from modelkeep.core.names import FullName, parse_full_name, parse_version
 from modelkeep.core.ops import audit, catalogs, federation, lineage, principals, versions
 from modelkeep.observe import metrics
-from modelkeep.store.audit import AuditEvent
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
 from modelkeep.wire.console import answers, governance
+from modelkeep.wire.console.audit import routes as audit_routes
 from modelkeep.wire.console.governance import V1
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, NoFields, Route
-
-Time = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-"""epoch ms, within what a database column holds"""
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -37,23 +34,6 @@ class Copy(msgspec.Struct, frozen=True):
 class Consumers(msgspec.Struct, frozen=True):
     type: str
     name: str
-
-
-class Audit(msgspec.Struct, frozen=True):
-    actor: str = ""
-    event: str = ""
-    outcome: str = ""
-    since: Time = 0
-    until: Time = 2**62
-    max_results: int | None = None
-    page_token: str = ""
-
-
-class Activity(msgspec.Struct, frozen=True):
-    securable_type: str
-    full_name: str
-    max_results: int | None = None
-    page_token: str = ""
 
 
 class NewPrincipal(msgspec.Struct, frozen=True):
@@ -140,17 +120,6 @@ def _edges(result: list[LineageEdge] | Page[LineageEdge], _: Any) -> answers.Lin
     return {"lineage": list(result.items) if isinstance(result, Page) else result}
 
 
-def _events(result: Page[AuditEvent], _: Any) -> answers.AuditPage:
-    return {"events": [_event(e) for e in result.items], "next_page_token": result.next_token}
-
-
-def _event(event: AuditEvent) -> answers.AuditRecord:
-    told: answers.AuditRecord = msgspec.to_builtins(event)
-    told["request"] = msgspec.json.decode(event.request)
-    told["changes"] = msgspec.json.decode(event.changes)
-    return told
-
-
 def _links(found: list[ExternalIdentity], _: Any) -> answers.Identities:
     return {"identities": found}
 
@@ -161,10 +130,6 @@ def _new_token(made: principals.NewToken, _: Any) -> answers.NewToken:
 
 def _copy(f: Copy) -> versions.CopyVersion:
     return versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination))
-
-
-def _find_audit(f: Audit) -> audit.FindAudit:
-    return audit.FindAudit(f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token)
 
 
 def _create_token(f: NewToken) -> principals.CreateToken:
@@ -247,9 +212,7 @@ def routes(workspace_id: str, account_id: str, ready: Any, address: str) -> list
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
-        Route("GET", f"{V1}/audit", Audit, _find_audit, _events),
-        Route("GET", f"{V1}/activity/{{securable_type}}/{{full_name}}", Activity,
-              lambda f: audit.GetActivity(governance.securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
+        *audit_routes(workspace_id, account_id),
         Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),

@@ -165,7 +165,8 @@ async def _audit(scan: Scan) -> Rows:
         wanted = scan.wanted
         return audit.FindAudit(
             wanted.get("user_identity.email", ""), wanted.get("action_name", ""), wanted.get("outcome", ""),
-            scan.since, scan.until, PAGE, token,
+            scan.since, scan.until, PAGE, token, source=wanted.get("source_ip_address", ""),
+            request_id=wanted.get("request_id", ""),
         )  # fmt: skip
 
     async for found in scan.pages(ask):

@@ -1,0 +1,121 @@
+"""Asking the audit log (/api/modelkeep/v1/audit), and what happened to one securable (.../activity)."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from modelkeep.core.model import Page
+from modelkeep.core.ops import audit
+from modelkeep.store.archives import Archive
+from modelkeep.store.audit import AuditEvent, AuditFilter, Tally
+from modelkeep.wire.console import answers, auditlog
+from modelkeep.wire.console.governance import V1, securable
+from modelkeep.wire.route import NoFields, Route
+
+Time = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+"""epoch ms, within what a database column holds"""
+Order = Literal["newest", "oldest"]
+
+
+class Audit(msgspec.Struct, frozen=True):
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: Time = 0
+    until: Time = 2**62
+    max_results: int | None = None
+    page_token: str = ""
+    name: str = ""
+    source: str = ""
+    request_id: str = ""
+    first: Order = "newest"
+
+
+class Export(msgspec.Struct, frozen=True):
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: Time = 0
+    until: Time = 2**62
+    name: str = ""
+    source: str = ""
+    request_id: str = ""
+    after: Time = 0
+    max_results: int | None = None
+
+
+class Activity(msgspec.Struct, frozen=True):
+    securable_type: str
+    full_name: str
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: Time = 0
+    until: Time = 2**62
+    first: Order = "newest"
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    securable_type: str
+    full_name: str
+    since: Time = 0
+    until: Time = 2**62
+
+
+def _find(f: Audit) -> audit.FindAudit:
+    return audit.FindAudit(
+        f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token, f.name, f.source, f.request_id,
+        f.first == "oldest",
+    )  # fmt: skip
+
+
+def _export(f: Export) -> audit.ExportAudit:
+    wanted = AuditFilter(f.actor, f.event, f.name, f.outcome, f.source, f.request_id, f.since, f.until)
+    return audit.ExportAudit(wanted, f.after, f.max_results)
+
+
+def _activity(f: Activity) -> audit.GetActivity:
+    return audit.GetActivity(
+        securable(f.securable_type, f.full_name), f.max_results, f.page_token, f.actor, f.event, f.outcome, f.since, f.until,
+        f.first == "oldest",
+    )  # fmt: skip
+
+
+def _summary(f: Summary) -> audit.SummarizeActivity:
+    return audit.SummarizeActivity(securable(f.securable_type, f.full_name), f.since, f.until)
+
+
+def _events(result: Page[AuditEvent], _: Any) -> answers.AuditPage:
+    return {"events": [_event(e) for e in result.items], "next_page_token": result.next_token}
+
+
+def _event(event: AuditEvent) -> answers.AuditRecord:
+    told: answers.AuditRecord = msgspec.to_builtins(event)
+    told["request"] = msgspec.json.decode(event.request)
+    told["changes"] = msgspec.json.decode(event.changes)
+    return told
+
+
+def _tallies(found: list[Tally], _: Any) -> answers.ActivitySummary:
+    return {"summary": found}
+
+
+def _archives(found: list[Archive], _: Any) -> answers.AuditArchives:
+    return {"archives": found}
+
+
+def routes(workspace_id: str, account_id: str) -> list[Route]:
+    def exported(result: audit.Exported, _: Any) -> answers.AuditExport:
+        records = [auditlog.record(link.event, workspace_id, account_id) for link in result.links]
+        return {"records": records, "cursor": result.cursor, "more": result.more, "archived": result.archived}
+
+    activity = f"{V1}/activity/{{securable_type}}/{{full_name}}"
+    return [
+        Route("GET", f"{V1}/audit", Audit, _find, _events),
+        Route("GET", f"{V1}/audit/export", Export, _export, exported),
+        Route("GET", f"{V1}/audit/archives", NoFields, lambda _: audit.ListArchives(), _archives),
+        Route("GET", activity, Activity, _activity, _events),
+        Route("GET", f"{activity}/summary", Summary, _summary, _tallies),
+    ]
