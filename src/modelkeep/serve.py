@@ -194,7 +194,7 @@ async def run(settings: Settings) -> None:
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
     from modelkeep.wire.account import scim, tokens
-    from modelkeep.wire.console import reference, session
+    from modelkeep.wire.console import pages, reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.files import proxied
     from modelkeep.wire.files import routes as files
@@ -203,7 +203,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     from modelkeep.wire.unity import vocabulary as unity
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
-    signer = Signer(bytes.fromhex(facts.signing_key))
+    signer, web = Signer(bytes.fromhex(facts.signing_key)), pages.build()
     door = Door(registry.db, registry.uses, settings.unknown_tokens_per_minute)
 
     checked = 0
@@ -222,7 +222,8 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             *console.routes(settings.workspace_id, facts.account_id, ready),
             *scim.routes(engine, facts.account_id, settings.address),
             *tokens.routes(int(settings.workspace_id)),
-            *session.routes(door, settings.address, "/ml/" if tracking else ""),
+            *session.routes(door, settings.address, pages.HOME if web else "/ml/" if tracking else ""),
+            *pages.routes(web),
             *plain.routes(engine.services.home),
             *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),

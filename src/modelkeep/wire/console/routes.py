@@ -7,14 +7,15 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
-from modelkeep.core.model import LineageEdge, ModelVersion, Page, Principal, Securable, Token
+from modelkeep.core.model import LineageEdge, Page, Principal, Securable, Token
 from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
 from modelkeep.core.ops import audit, catalogs, grants, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.audit import AuditEvent
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
-from modelkeep.wire.console import answers
+from modelkeep.wire.console import answers, explore
+from modelkeep.wire.console.explore import version_info
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, NoFields, Route
 
@@ -138,14 +139,6 @@ def _token_info(token: Token) -> answers.TokenInfo:
     }  # fmt: skip
 
 
-def version_info(v: ModelVersion, _: Any = None) -> answers.VersionInfo:
-    return {
-        "full_name": v.model, "version": v.version, "status": v.status, "source": v.source, "run_id": v.run_id,
-        "comment": v.comment, "created_at": v.created_at, "created_by": v.created_by, "model_id": v.logged_model_id,
-        "copied_from": msgspec.json.decode(v.copied_from) if v.copied_from else None,
-    }  # fmt: skip
-
-
 def _edges(result: list[LineageEdge] | Page[LineageEdge], _: Any) -> answers.Lineage:
     return {"lineage": list(result.items) if isinstance(result, Page) else result}
 
@@ -258,5 +251,6 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        *explore.routes(V1),
         *_principal_routes(),
     ]  # fmt: skip

@@ -1,0 +1,21 @@
+import { Text, Tooltip } from "@mantine/core";
+import { useEffect, useState } from "react";
+
+import { exactTime, relativeTime } from "./text";
+
+/** How long ago; the exact moment on hover and focus, and for machines. */
+export function Time({ at }: { at: number | null | undefined }) {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  if (!at) return <Text span inherit c="dimmed">never</Text>;
+  return (
+    <Tooltip label={exactTime(at)} events={{ hover: true, focus: true, touch: true }}>
+      <time dateTime={new Date(at).toISOString()} className="time">
+        {relativeTime(at, Math.max(now, at))}
+      </time>
+    </Tooltip>
+  );
+}
