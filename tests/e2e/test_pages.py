@@ -62,7 +62,7 @@ def test_the_printed_link_opens_the_run(server: Server, page: Page) -> None:
 def test_the_session_cookie_is_out_of_reach_of_scripts(server: Server, page: Page) -> None:
     page.goto(f"{server.host}/login")
     sign_in(page, server.admin_token)
-    page.wait_for_url(f"{server.host}/ml/**")
+    page.wait_for_url(f"{server.host}/explore")
     cookie = next(c for c in page.context.cookies() if c["name"] == "modelkeep_session")
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"

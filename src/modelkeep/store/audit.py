@@ -76,9 +76,10 @@ async def add(tx: WriteTx, events: Sequence[AuditEvent]) -> None:
 
 async def find(
     tx: Tx, *, actor: str = "", event: str = "", outcome: str = "", securable_id: str = "", since: int = 0, until: int = 2**62,
-    after: tuple[int, str] = (2**62, ""), limit: int = 100,
+    after: tuple[int, str] = (2**62, ""), limit: int = 100, without: Sequence[str] = (),
 ) -> list[AuditEvent]:  # fmt: skip
-    """Newest first. `event` may end in * (a prefix); `outcome` 'refused' means anything but ok."""
+    """Newest first. `event` may end in * (a prefix); `outcome` 'refused' means anything but ok; `without`: events that are left
+    out, but for refusals."""
     where = ["a.at >= :since", "a.at < :until", "(a.at < :at OR (a.at = :at AND a.id < :id))"]
     params: dict[str, Any] = {"since": since, "until": until, "at": after[0], "id": after[1] or "~", "limit": limit}
     source = "audit a"
@@ -99,6 +100,10 @@ async def find(
         where.append("a.outcome <> 'ok'" if outcome == "refused" else "a.outcome = :outcome")
         if outcome != "refused":
             params["outcome"] = outcome
+    if without:
+        names = ", ".join(f":x{i}" for i in range(len(without)))
+        where.append(f"(a.event NOT IN ({names}) OR a.outcome <> 'ok')")
+        params |= {f"x{i}": name for i, name in enumerate(without)}
     columns = ", ".join(f"a.{name}" for name in _FIELDS)
     rows = await tx.scan(
         f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY a.at DESC, a.id DESC LIMIT :limit",

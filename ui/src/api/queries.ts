@@ -236,17 +236,18 @@ export const explanation = (securable_type: string, full_name: string, principal
     enabled: Boolean(principal && operation),
   });
 
-export const activity = (securable_type: string, full_name: string) =>
+export const activity = (securable_type: string, full_name: string, changes_only: boolean) =>
   infiniteQueryOptions({
-    queryKey: ["activity", securable_type, full_name],
+    queryKey: ["activity", securable_type, full_name, changes_only],
     queryFn: ({ pageParam }) =>
       told(
         api.GET(`${V1}/activity/{securable_type}/{full_name}`, {
-          params: { path: { securable_type, full_name }, query: { max_results: 50, page_token: pageParam } },
+          params: { path: { securable_type, full_name }, query: { changes_only, max_results: 50, page_token: pageParam } },
         }),
       ),
     initialPageParam: "",
     getNextPageParam: following,
+    placeholderData: keepPreviousData,
   });
 
 // --- administration ---
@@ -255,6 +256,7 @@ export interface AuditFilter {
   actor?: string;
   event?: string;
   outcome?: string;
+  changes_only?: boolean;
   since?: number;
   until?: number;
 }

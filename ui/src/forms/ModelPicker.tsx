@@ -44,7 +44,6 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
           value={text}
           rightSection={found.isFetching ? <Loader size={14} /> : <Combobox.Chevron />}
           rightSectionPointerEvents="none"
-          onFocus={() => combobox.openDropdown()}
           onClick={() => combobox.openDropdown()}
           onBlur={() => combobox.closeDropdown()}
           onChange={(event) => {
@@ -55,7 +54,7 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
         />
       </Combobox.Target>
       <Combobox.Dropdown>
-        <Combobox.Options mah={260} style={{ overflowY: "auto" }} aria-label={label}>
+        <Combobox.Options mah={260} style={{ overflowY: "auto" }} aria-label="Models">
           {names.map((name) => (
             <Combobox.Option key={name} value={name}>
               <Text size="sm" className="anywhere">{visible(name)}</Text>

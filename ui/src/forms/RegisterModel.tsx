@@ -52,7 +52,7 @@ export function RegisterModel({ onClose, runId, destination: given = "" }: Props
         <Text size="sm">From run <b>{visible(known.data?.info.run_name ?? runId)}</b></Text>
       ) : (
         <>
-          <Select label="Experiment" searchable required data={(everything.data ?? []).map((e) => ({ value: e.experiment_id, label: e.name }))} value={experiment} onChange={(value) => { setExperiment(value); setChosen(null); }} nothingFoundMessage="No experiments" placeholder={everything.isPending ? "Loading" : "Choose an experiment"} data-autofocus />
+          <Select label="Experiment" searchable openOnFocus={false} required data={(everything.data ?? []).map((e) => ({ value: e.experiment_id, label: e.name }))} value={experiment} onChange={(value) => { setExperiment(value); setChosen(null); }} nothingFoundMessage="No experiments" placeholder={everything.isPending ? "Loading" : "Choose an experiment"} data-autofocus />
           <Select label="Run" searchable required disabled={!experiment} data={(listed.data?.pages ?? []).flatMap((page) => page.runs ?? []).map((r) => ({ value: r.info.run_id, label: label(r) }))} value={chosen} onChange={setChosen} nothingFoundMessage="No runs" placeholder={listed.isFetching ? "Loading" : "Choose a run"} />
         </>
       )}

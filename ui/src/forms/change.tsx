@@ -38,7 +38,7 @@ export function Rename({ thing, onClose }: { thing: Thing; onClose: () => void }
 }
 
 /** Users, groups and service principals by name, as far as the caller sees them. */
-export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; autoFocus?: boolean }) {
+export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; focus?: boolean; optional?: boolean }) {
   const people = useQuery(users);
   const teams = useQuery(groups);
   const robots = useQuery(servicePrincipals);
@@ -49,9 +49,10 @@ export function PrincipalSelect(props: { label: string; value: string | null; on
       description={props.description}
       placeholder="Search users, groups and service principals"
       searchable
-      required
+      openOnFocus={false}
+      required={!props.optional}
       limit={50}
-      data-autofocus={props.autoFocus || undefined}
+      data-autofocus={props.focus || undefined}
       value={props.value}
       onChange={props.onChange}
       nothingFoundMessage="Nobody of this name"
@@ -72,7 +73,7 @@ export function Transfer({ thing, owner, onClose }: { thing: Thing; owner: strin
       <Text size="sm">
         {visible(thing.name)} belongs to <b>{visible(owner)}</b>. To share the work on it, give it to a group. You may lose the right to change it.
       </Text>
-      <PrincipalSelect label="New owner" value={to} onChange={setTo} autoFocus />
+      <PrincipalSelect label="New owner" value={to} onChange={setTo} focus />
     </Dialog>
   );
 }

@@ -18,7 +18,7 @@ import { Loading, PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
 import { Star } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
-import { lastPart, visible } from "../ui/text";
+import { gist, lastPart, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
@@ -100,7 +100,7 @@ function Contents({ catalog, create }: { catalog: string; create: () => void }) 
         loadingMore={isFetchingNextPage}
         columns={[
           { header: "Name", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="SCHEMA" /><Link className="name" to={schemaPath(row.full_name)}>{visible(lastPart(row.full_name))}</Link></Group> },
-          { header: "Description", from: "sm", cell: (row) => <span className="clip">{visible(row.comment)}</span> },
+          { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
           { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
           { header: "Created", width: 140, cell: (row) => <Time at={row.created_at} /> },
         ]}

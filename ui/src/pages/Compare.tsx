@@ -12,7 +12,7 @@ import { Alias, Pairs } from "../ui/Pairs";
 import { Page } from "../ui/Page";
 import { rowsOf } from "../ui/signature";
 import { Status } from "../ui/Status";
-import { size, visible } from "../ui/text";
+import { gist, size, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 
 /** Texts by name, of the left and the right version. */
@@ -85,7 +85,7 @@ export default function Compare() {
     ["Tags", (v) => <Pairs tags={v.tags} none="None" />],
     ["Created", (v) => <><Time at={v.created_at} /> by {visible(v.created_by)}</>],
     ["Source run", (v) => <span className="mono">{v.run_id || "none"}</span>],
-    ["Description", (v) => <span className="clip">{visible(v.comment)}</span>],
+    ["Description", (v) => <span className="clip">{gist(v.comment)}</span>],
   ];
   const common = { differing, names };
   return (

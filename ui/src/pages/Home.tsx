@@ -15,7 +15,7 @@ import { KindIcon } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
 import { Alias, Pairs } from "../ui/Pairs";
 import { Page } from "../ui/Page";
-import { visible } from "../ui/text";
+import { gist, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
@@ -86,7 +86,7 @@ export default function Home() {
                 height="420px"
                 columns={[
                   { header: "Name", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="CATALOG" /><Link className="name" to={catalogPath(row.name)}>{visible(row.name)}</Link></Group> },
-                  { header: "Description", from: "sm", cell: (row) => <span className="clip">{visible(row.comment)}</span> },
+                  { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
                   { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
                   { header: "Created", width: 140, cell: (row) => <Time at={row.created_at} /> },
                 ]}

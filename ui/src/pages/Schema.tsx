@@ -19,7 +19,7 @@ import { Loading, PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
 import { Star } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
-import { lastPart, visible } from "../ui/text";
+import { gist, lastPart, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
@@ -110,7 +110,7 @@ function Contents({ schema, create }: { schema: string; create: () => void }) {
             </Group>
           ),
         },
-        { header: "Description", from: "sm", cell: (row) => <span className="clip">{visible(row.comment)}</span> },
+        { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
         { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
         { header: "Changed", width: 140, cell: (row) => <Time at={row.updated_at} /> },
       ]}

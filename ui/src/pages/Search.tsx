@@ -13,7 +13,7 @@ import { KindIcon, kindLabel } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
 import { Alias, Pairs } from "../ui/Pairs";
 import { Page } from "../ui/Page";
-import { visible } from "../ui/text";
+import { gist, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
@@ -84,7 +84,7 @@ export default function Search() {
                     <KindIcon kind={row.kind} />
                     <div className="anywhere">
                       <Anchor component={Link} className="name" to={securablePath(row.kind, row.full_name) ?? "#"}>{visible(row.full_name)}</Anchor>
-                      <Text size="xs" c="dimmed" lineClamp={1}>{kindLabel(row.kind)}{row.comment ? ` · ${visible(row.comment)}` : ""}</Text>
+                      <Text size="xs" c="dimmed" lineClamp={1}>{kindLabel(row.kind)}{row.comment ? ` · ${gist(row.comment)}` : ""}</Text>
                     </div>
                   </Group>
                 ),

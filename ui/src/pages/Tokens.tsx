@@ -37,7 +37,7 @@ export default function Tokens() {
     <Page title="Access tokens" actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create token</Button>}>
       <Text size="sm" mb="md">Clients sign in with a token: DATABRICKS_TOKEN for MLflow and databricks-sdk. A token may do what its owner may do.</Text>
       {who.data?.account_admin ? (
-        <Group mb="md"><div style={{ width: 340, maxWidth: "100%" }}><PrincipalSelect label="Tokens of" value={whose || who.data.name} onChange={(name) => setWhose(name ?? "")} /></div></Group>
+        <Group mb="md"><div style={{ width: 340, maxWidth: "100%" }}><PrincipalSelect optional label="Tokens of" value={whose || who.data.name} onChange={(name) => setWhose(name ?? "")} /></div></Group>
       ) : null}
       {isPending ? <Loading /> : null}
       {error ? <Failure error={error} retry={() => void refetch()} /> : null}

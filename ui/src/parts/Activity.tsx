@@ -1,6 +1,7 @@
-import { Badge, Code, Stack, Text } from "@mantine/core";
+import { Badge, Code, Stack, Switch, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconHistory } from "@tabler/icons-react";
+import { useState } from "react";
 
 import { activity, type AuditRecord } from "../api/queries";
 import { Empty } from "../ui/Empty";
@@ -45,7 +46,8 @@ const COLUMNS: Column<AuditRecord>[] = [
 ];
 
 export default function Activity({ type, name }: { type: string; name: string }) {
-  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(activity(type, name));
+  const [all, setAll] = useState(false);
+  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(activity(type, name, !all));
   if (isPending) return <Loading />;
   if (error) return <Failure error={error} retry={() => void refetch()} />;
   const records = data.pages.flatMap((page) => page.events);
@@ -55,5 +57,10 @@ export default function Activity({ type, name }: { type: string; name: string })
         Every change, refusal and download is listed here, under all names that this has had.
       </Empty>
     );
-  return <VirtualTable label="Activity" columns={COLUMNS} rows={records} rowKey={(record) => record.id} more={hasNextPage ? () => void fetchNextPage() : undefined} loadingMore={isFetchingNextPage} />;
+  return (
+    <>
+      <Switch mb="sm" label="Show reads and downloads, too" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
+      <VirtualTable label="Activity" columns={COLUMNS} rows={records} rowKey={(record) => record.id} more={hasNextPage ? () => void fetchNextPage() : undefined} loadingMore={isFetchingNextPage} />
+    </>
+  );
 }

@@ -14,7 +14,7 @@ import { Failure } from "../ui/Failure";
 import { KindIcon, kindLabel } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
 import { visible } from "../ui/text";
-import { type GraphNode, graphOf, idOf } from "./lineage";
+import { type GraphNode, graphOf, HEIGHT, idOf } from "./lineage";
 
 type Shown = Node<{ node: GraphNode; root: boolean; expandable: boolean }, "entity">;
 
@@ -87,6 +87,7 @@ function Graph({ model, version }: { model: string; version: number }) {
   const expandable = (node: GraphNode) => !expanded.includes(node.id) && (node.kind === "MODEL_VERSION" || node.kind === "TABLE" || node.kind === "PATH" || node.kind === "NOTEBOOK" || node.kind === "JOB");
   const expand = (id: string) => setExpanded((before) => (before.includes(id) ? before : [...before, id]));
   const nodes: Shown[] = graph.nodes.map((node) => ({ id: node.id, type: "entity", position: { x: node.x, y: node.y }, data: { node, root: node.id === root, expandable: expandable(node) }, draggable: false, connectable: false, ariaLabel: `${kindLabel(node.kind)} ${node.name}` }));
+  const tall = Math.max(...graph.nodes.map((node) => node.y + HEIGHT), 0) - Math.min(...graph.nodes.map((node) => node.y), 0);
   const alone = graph.nodes.length <= 1;
   const nameOf = (id: string) => graph.nodes.find((node) => node.id === id);
   return (
@@ -96,7 +97,7 @@ function Graph({ model, version }: { model: string; version: number }) {
         <SegmentedControl size="xs" aria-label="Show lineage as" value={view} onChange={setView} data={[{ value: "graph", label: "Graph" }, { value: "list", label: "List" }]} />
       </Group>
       {view === "graph" ? (
-        <Box className="panel" h={alone ? 200 : "min(62vh, 640px)"} style={{ overflow: "hidden" }}>
+        <Box className="panel" h={`min(62vh, ${Math.max(260, tall + 160)}px)`} style={{ overflow: "hidden" }}>
           <ReactFlow nodes={nodes} edges={graph.edges.map((edge) => ({ id: `${edge.from}\n${edge.to}`, source: edge.from, target: edge.to, label: edge.label, animated: false }))} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, padding: 0.15 }} minZoom={0.1} maxZoom={2} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} proOptions={{ hideAttribution: true }}>
             <Background gap={22} />
             <Controls showInteractive={false} aria-label="Zoom" />

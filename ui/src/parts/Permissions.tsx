@@ -118,7 +118,7 @@ function Grant({ on, onClose }: { on: On; onClose: () => void }) {
   const act = useAct(() => changeGrants(on.type, on.name, [{ principal: principal ?? "", add: privileges }]), `${plural(privileges.length, "privilege")} granted to ${visible(principal ?? "")}.`, onClose);
   return (
     <Dialog title={`Grant on ${visible(on.name)}`} submit="Grant" size="lg" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!principal || privileges.length === 0}>
-      <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} autoFocus />
+      <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
       <Checkbox.Group label="Privileges" description={on.kind === "MODEL" ? "To use the model, a principal also needs USE CATALOG and USE SCHEMA above it." : "They hold for everything in it, now and later."} value={privileges} onChange={setPrivileges}>
         <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} mt="xs" spacing="xs">
           {grantable.map((privilege) => (
@@ -159,7 +159,7 @@ function Why({ on, onClose }: { on: On; onClose: () => void }) {
   const answers = QUESTIONS[on.kind];
   return (
     <Dialog title="Why can, or cannot, a principal do this?" submit="Done" size="lg" onClose={onClose} onSubmit={onClose} busy={false} error={null}>
-      <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} autoFocus />
+      <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
       {principal ? (
         <Stack gap={6}>
           {answers.map(([operation, label]) => (

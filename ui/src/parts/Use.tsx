@@ -35,10 +35,10 @@ data.to_parquet("scored.parquet")`;
           ["Download its files", cli],
         ] as const
       ).map(([title, text]) => (
-        <section key={title} aria-label={title}>
+        <div key={title}>
           <Title order={3} size="h5" mb={6}>{title}</Title>
           <Code text={text} label={title} />
-        </section>
+        </div>
       ))}
     </Stack>
   );

@@ -21,7 +21,7 @@ export interface GraphEdge {
 }
 
 export const WIDTH = 230;
-export const HEIGHT = 66;
+export const HEIGHT = 62;
 export const idOf = (kind: string, name: string) => `${kind} ${name}`;
 
 /** `edges` of any number of versions; `infos` of those whose run is known. */

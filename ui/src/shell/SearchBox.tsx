@@ -8,7 +8,7 @@ import { useNavigate } from "react-router";
 import { search } from "../api/queries";
 import { searchPath, securablePath } from "../paths";
 import { KindIcon, kindLabel } from "../ui/kinds";
-import { visible } from "../ui/text";
+import { gist, visible } from "../ui/text";
 
 const ALL = "all results";
 
@@ -69,13 +69,13 @@ export function SearchBox() {
                   <Text size="sm" fw={550}>{visible(one.full_name)}</Text>
                   <Text size="xs" c="dimmed" lineClamp={1}>
                     {kindLabel(one.kind)}
-                    {one.comment ? ` · ${visible(one.comment)}` : ""}
+                    {one.comment ? ` · ${gist(one.comment)}` : ""}
                   </Text>
                 </div>
               </Group>
             </Combobox.Option>
           ))}
-          {results.length === 0 && !found.isFetching ? <Combobox.Empty>Nothing found for “{asked}”.</Combobox.Empty> : null}
+          {asked && results.length === 0 && !found.isFetching ? <Combobox.Empty>Nothing found for “{asked}”.</Combobox.Empty> : null}
           {asked ? (
             <Combobox.Option value={ALL}>
               <Text size="sm" c="harbour">See all results</Text>

@@ -26,7 +26,8 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
     if (!disabled && !busy) onSubmit();
   };
   return (
-    <Modal opened onClose={onClose} title={title} size={size} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened onClose={onClose} title={title} size={size} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
       <form id={id} onSubmit={send}>
         <Stack gap="md">
           {children}

@@ -3,6 +3,8 @@ import { useEffect, useState } from "react";
 
 import { exactTime, relativeTime } from "./text";
 
+const AHEAD_MS = 60_000; // what just happened is no news from the future, whatever the two clocks say
+
 /** How long ago; the exact moment on hover and focus, and for machines. */
 export function Time({ at }: { at: number | null | undefined }) {
   const [now, setNow] = useState(() => Date.now());
@@ -14,7 +16,7 @@ export function Time({ at }: { at: number | null | undefined }) {
   return (
     <Tooltip label={exactTime(at)} events={{ hover: true, focus: true, touch: true }}>
       <time dateTime={new Date(at).toISOString()} className="time">
-        {relativeTime(at, Math.max(now, at))}
+        {relativeTime(at, at > now && at < now + AHEAD_MS ? at : now)}
       </time>
     </Tooltip>
   );

@@ -45,6 +45,9 @@ export function visible(text: string): string {
   );
 }
 
+/** The first words of a Markdown text, without its marks. */
+export const gist = (text: string) => visible(text.slice(0, 300).replace(/[*`#>|~]+|-{3,}/gu, " ").replace(/\s+/gu, " ").trim());
+
 /** `USE CATALOG` of `USE_CATALOG`. */
 export const words = (privilege: string) => privilege.replaceAll("_", " ");
 

@@ -1,5 +1,7 @@
 """Reading the audit log, the activity of one securable, and the job queue."""
 
+from functools import cache
+
 import msgspec
 
 from modelkeep.core.model import Page, Securable
@@ -18,6 +20,8 @@ class FindAudit(msgspec.Struct, frozen=True):
     outcome: str = ""
     since: int = 0
     until: int = 2**62
+    changes_only: bool = False
+    """Without what was only read, where that was allowed."""
     max_results: int | None = None
     page_token: str = ""
 
@@ -26,6 +30,7 @@ class GetActivity(msgspec.Struct, frozen=True):
     """What happened to one securable, by its id: also under its former names."""
 
     name: FullName
+    changes_only: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -35,14 +40,13 @@ class ListJobs(msgspec.Struct, frozen=True):
 
 
 async def find_audit(ctx: Ctx, req: FindAudit) -> Page[AuditEvent]:
-    scope = f"audit|{req.actor}|{req.event}|{req.outcome}|{req.since}|{req.until}|{ctx.actor.id}"
+    scope = f"audit|{req.actor}|{req.event}|{req.outcome}|{req.since}|{req.until}|{req.changes_only}|{ctx.actor.id}"
     return await _page(ctx, scope, req.page_token, req.max_results, "", req)
 
 
 async def get_activity(ctx: Ctx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
-    return await _page(
-        ctx, f"activity|{found.id}|{ctx.actor.id}", req.page_token, req.max_results, found.id, FindAudit()
-    )
+    scope, wanted = f"activity|{found.id}|{req.changes_only}|{ctx.actor.id}", FindAudit(changes_only=req.changes_only)
+    return await _page(ctx, scope, req.page_token, req.max_results, found.id, wanted)
 
 
 async def _page(
@@ -53,9 +57,19 @@ async def _page(
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
         since=_time(req.since), until=_time(req.until), after=(int(after[0]), str(after[1])), limit=limit + 1,
+        without=_reads() if req.changes_only else (),
     )  # fmt: skip
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "")
+
+
+@cache
+def _reads() -> tuple[str, ...]:
+    """The events of operations that change nothing."""
+    from modelkeep.core.table import OPERATIONS  # the table lists this module's functions
+
+    changes = {operation.audit for operation in OPERATIONS if operation.effect == "write"}
+    return tuple(sorted({operation.audit for operation in OPERATIONS} - changes))
 
 
 def _time(at: int) -> int:

@@ -58,7 +58,9 @@ def routes(folder: Path | None) -> list[Route]:
         if name not in files:
             raise NotFound(f"Catalog Explorer has no part '{name[:100]}'.")
         small = name.endswith(_COMPRESSED) and "gzip" in request.header(b"accept-encoding")
-        kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = (
+            "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
+        )
         headers = [(b"content-type", kind.encode()), (b"vary", b"accept-encoding"), _FOREVER]
         return Response(
             200, content(name, compressed=small), [*headers, (b"content-encoding", b"gzip")] if small else headers

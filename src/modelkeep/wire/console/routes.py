@@ -53,6 +53,7 @@ class Audit(msgspec.Struct, frozen=True):
     outcome: str = ""
     since: Time = 0
     until: Time = 2**62
+    changes_only: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -60,6 +61,7 @@ class Audit(msgspec.Struct, frozen=True):
 class Activity(msgspec.Struct, frozen=True):
     securable_type: str
     full_name: str
+    changes_only: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -167,7 +169,7 @@ def _explain(f: Explain) -> grants.Explain:
 
 
 def _find_audit(f: Audit) -> audit.FindAudit:
-    return audit.FindAudit(f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token)
+    return audit.FindAudit(f.actor, f.event, f.outcome, f.since, f.until, f.changes_only, f.max_results, f.page_token)
 
 
 def _create_token(f: NewToken) -> principals.CreateToken:
@@ -246,7 +248,7 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("GET", f"{V1}/explain", Explain, _explain, _explanation),
         Route("GET", f"{V1}/audit", Audit, _find_audit, _events),
         Route("GET", f"{V1}/activity/{{securable_type}}/{{full_name}}", Activity,
-              lambda f: audit.GetActivity(_securable(f.securable_type, f.full_name), f.max_results, f.page_token), _events),
+              lambda f: audit.GetActivity(_securable(f.securable_type, f.full_name), f.changes_only, f.max_results, f.page_token), _events),
         Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),

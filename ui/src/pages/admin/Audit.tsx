@@ -53,7 +53,7 @@ export default function Audit() {
       else after.delete(key);
       return after;
     }, { replace: true });
-  const [asked] = useDebouncedValue<AuditFilter>({ actor: get("actor") || undefined, event: get("event") || undefined, outcome: get("outcome") || undefined, since: day(get("since")), until: day(get("until"), true) }, 250);
+  const [asked] = useDebouncedValue<AuditFilter>({ actor: get("actor") || undefined, event: get("event") || undefined, outcome: get("outcome") || undefined, changes_only: get("show") !== "all" || undefined, since: day(get("since")), until: day(get("until"), true) }, 250);
   const found = useInfiniteQuery(audit(asked));
   const [saving, setSaving] = useState<number | null>(null);
   const [failure, setFailure] = useState<unknown>(null);
@@ -65,10 +65,11 @@ export default function Audit() {
   };
   return (
     <Admin section="audit" actions={<Button variant="default" leftSection={<IconDownload size={16} />} onClick={start} loading={saving !== null}>{saving ? `${saving} events` : "Export"}</Button>}>
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 5 }} mb="md">
+      <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 6 }} mb="md">
         <TextInput label="Who" placeholder="alice@example.com" value={get("actor")} onChange={(e) => set("actor", e.currentTarget.value)} />
         <TextInput label="Event" placeholder="model.* or alias.set" value={get("event")} onChange={(e) => set("event", e.currentTarget.value)} />
         <Select label="Outcome" clearable placeholder="Any" value={get("outcome") || null} onChange={(value) => set("outcome", value ?? "")} data={[{ value: "ok", label: "ok" }, { value: "refused", label: "refused" }]} />
+        <Select label="Show" allowDeselect={false} value={get("show") || "changes"} onChange={(value) => set("show", value === "all" ? "all" : "")} data={[{ value: "changes", label: "Changes and refusals" }, { value: "all", label: "Reads, too" }]} />
         <TextInput label="From" type="date" value={get("since")} onChange={(e) => set("since", e.currentTarget.value)} />
         <TextInput label="To" type="date" value={get("until")} onChange={(e) => set("until", e.currentTarget.value)} />
       </SimpleGrid>

@@ -26,9 +26,10 @@ export default function Health() {
           {stored.data.problem ? (
             <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title="The storage does not answer">{stored.data.problem}</Alert>
           ) : (
-            <Alert color="teal" variant="light" icon={<IconCircleCheck size={20} />} title="Storage and database answer">
-              <Text size="sm" className="anywhere">Database: {stored.data.database}. Files: {stored.data.places.join(", ")}.</Text>
-            </Alert>
+            <Group className="panel" p="md" wrap="nowrap" gap="sm" c="teal">
+              <IconCircleCheck size={22} aria-hidden />
+              <Text size="sm" className="anywhere" c="var(--mantine-color-text)"><b>Storage and database answer.</b> Database: {stored.data.database}. Files: {stored.data.places.join(", ")}.</Text>
+            </Group>
           )}
           <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} my="md">
             {stored.data.stored.map((part) => (
