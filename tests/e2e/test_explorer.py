@@ -5,25 +5,14 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from e2e.explorer import Complaints, World, browsing, make_world, open_page, picture
+from e2e.explorer import Complaints, World, open_page, picture
 from e2e.test_pages import pytestmark as needs_a_browser
-from live import Server, new_catalog, run_client, succeeded
+from live import Server, run_client, succeeded
 from playwright.sync_api import Browser, Page, expect
 
 from modelkeep.wire.console import pages
 
 pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def world(server: Server) -> World:
-    return make_world(server, new_catalog(server))
 
 
 @pytest.fixture
@@ -254,6 +243,7 @@ def test_activity_tells_who_changed_what(page: Page, world: World) -> None:
 
 def test_search_finds_by_alias_tag_and_words(page: Page, world: World) -> None:
     page.goto("/explore")
+    expect(page.get_by_role("heading", name="Catalog Explorer")).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type(f"{world.catalog} churn")
     page.get_by_role("option", name=re.compile(re.escape(world.model))).first.click()

@@ -12,7 +12,7 @@ import { RouterProvider } from "react-router";
 
 import { ApiError } from "./api/client";
 import { router } from "./routes";
-import { theme } from "./theme";
+import { theme, variables } from "./theme";
 
 const client = new QueryClient({
   defaultOptions: {
@@ -31,7 +31,7 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+        <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
           <Notifications position="bottom-right" />
           <RouterProvider router={router} />
         </MantineProvider>

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const harbour: MantineColorsTuple = [
   "#e9f2fd", "#d3e2f6", "#a6c4ea", "#75a3de", "#4e88d4", "#3576cd", "#1d5fbf", "#1a55ab", "#114b9a", "#004087",
@@ -16,3 +16,9 @@ export const theme = createTheme({
   autoContrast: true,
   headings: { fontWeight: "600" },
 });
+
+/** Where Mantine's own shades are too faint to be read by everyone (4.5 to 1). */
+export const variables: CSSVariablesResolver = () => {
+  const quiet = { "--mantine-color-dimmed": "var(--quiet)", "--mantine-color-placeholder": "var(--quiet)" };
+  return { variables: {}, light: quiet, dark: { ...quiet, "--mantine-color-anchor": "#8fb8ee" } };
+};

@@ -32,7 +32,7 @@ export function Changes({ record }: { record: AuditRecord }) {
 }
 
 export const outcome = (record: AuditRecord) => (
-  <Badge variant="light" radius="sm" tt="none" color={record.outcome === "ok" ? "teal" : "red"}>
+  <Badge variant="dot" radius="sm" tt="none" color={record.outcome === "ok" ? "teal" : "red"}>
     {record.outcome === "ok" ? "ok" : record.outcome}
   </Badge>
 );

@@ -67,7 +67,7 @@ export default function Lineage({ model, version, choices }: { model: string; ve
 function Graph({ model, version }: { model: string; version: number }) {
   const root = idOf("MODEL_VERSION", `${model}/${version}`);
   const [expanded, setExpanded] = useState<string[]>([root]);
-  const [view, setView] = useState("graph");
+  const [view, setView] = useState(() => (matchMedia("(max-width: 700px)").matches ? "list" : "graph"));
   const scheme = useComputedColorScheme("light");
   const versions = expanded.filter((id) => id.startsWith("MODEL_VERSION ")).map((id) => id.slice("MODEL_VERSION ".length));
   const entities = expanded.filter((id) => !id.startsWith("MODEL_VERSION "));
@@ -98,7 +98,7 @@ function Graph({ model, version }: { model: string; version: number }) {
       </Group>
       {view === "graph" ? (
         <Box className="panel" h={`min(62vh, ${Math.max(260, tall + 160)}px)`} style={{ overflow: "hidden" }}>
-          <ReactFlow nodes={nodes} edges={graph.edges.map((edge) => ({ id: `${edge.from}\n${edge.to}`, source: edge.from, target: edge.to, label: edge.label, animated: false }))} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, padding: 0.15 }} minZoom={0.1} maxZoom={2} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} proOptions={{ hideAttribution: true }}>
+          <ReactFlow nodes={nodes} edges={graph.edges.map((edge) => ({ id: `${edge.from}\n${edge.to}`, source: edge.from, target: edge.to, label: edge.label, animated: false }))} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ minZoom: 0.7, maxZoom: 1, padding: 0.15 }} minZoom={0.1} maxZoom={2} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} proOptions={{ hideAttribution: true }}>
             <Background gap={22} />
             <Controls showInteractive={false} aria-label="Zoom" />
             {graph.nodes.length > 30 ? <MiniMap pannable zoomable ariaLabel="Overview of the graph" /> : null}

@@ -37,7 +37,7 @@ export function SearchBox() {
       <Combobox.Target>
         <TextInput
           ref={input}
-          className="grow"
+          className="search"
           maw={560}
           aria-label="Search catalogs, schemas and models"
           placeholder="Search names, tags, owners, aliases"
