@@ -5,12 +5,14 @@ import { lazy, useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { update } from "../api/acts";
+import { useRefused } from "../api/can";
 import { catalog as catalogQuery, schemas, tags as tagsQuery } from "../api/queries";
 import { CreateSchema } from "../forms/create";
 import { ThingMenu } from "../parts/actions";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
 import { home, schemaPath } from "../paths";
+import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
@@ -30,6 +32,7 @@ export default function Catalog() {
   const { data, error, isPending, refetch } = useQuery(catalogQuery(name));
   const tags = useQuery({ ...tagsQuery("catalogs", name), enabled: Boolean(data) });
   const [creating, setCreating] = useState(false);
+  const refused = useRefused("catalog", name);
   const crumbs = [{ label: "Catalogs", to: home }];
   if (isPending) return <PageLoading />;
   if (error) return <Page title={name} kind="Catalog" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
@@ -43,7 +46,7 @@ export default function Catalog() {
       badge={<Star kind="CATALOG" name={data.full_name} />}
       actions={
         <>
-          <Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create schema</Button>
+          <Action refused={refused("create_schema")} leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create schema</Action>
           <ThingMenu thing={{ kind: "CATALOG", name: data.full_name }} owner={data.owner} />
         </>
       }
@@ -56,12 +59,12 @@ export default function Catalog() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("CATALOG", name, { comment })} />
+                  <Description comment={data.comment} save={(comment) => update("CATALOG", name, { comment })} refused={refused("update_catalog_comment")} />
                   <Contents catalog={name} create={() => setCreating(true)} />
                 </div>
                 <Facts label="About this catalog">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
-                  <TagsFact type="catalog" name={name} tags={tags.data ?? []} />
+                  <TagsFact type="catalog" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                 </Facts>

@@ -7,6 +7,12 @@ import { RegisterModel } from "../forms/RegisterModel";
 import { experimentsPath } from "../paths";
 
 const STEP_MS = 400;
+// What MLflow's pages begin with until somebody chooses: training rather than chats, and no panel of its assistant, which is off here.
+const FIRST = { "mlflow.workflowType_v1": "machine_learning", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": true };
+
+function prepare(): void {
+  for (const [key, value] of Object.entries(FIRST)) if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
+}
 
 /** MLflow's own pages in a frame: its address (after #) and ours are two spellings of one. */
 export default function Experiments() {
@@ -15,7 +21,10 @@ export default function Experiments() {
   const frame = useRef<HTMLIFrameElement>(null);
   const asked = `${pathname.slice(experimentsPath.length)}${search}`;
   const inside = asked === "" || asked === "/" ? "/experiments" : `/experiments${asked}`;
-  const [first] = useState(inside);
+  const [first] = useState(() => {
+    prepare();
+    return inside;
+  });
   const seen = useRef(first);
   const [registering, setRegistering] = useState(false);
   const run = /\/runs\/([0-9a-f]{32})/.exec(inside)?.[1];

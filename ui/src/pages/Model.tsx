@@ -5,6 +5,7 @@ import { lazy, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
 import { update } from "../api/acts";
+import { useRefused } from "../api/can";
 import { model as modelQuery, type ModelInfo, versions } from "../api/queries";
 import { RegisterModel } from "../forms/RegisterModel";
 import { CopyVersion } from "../forms/version";
@@ -14,6 +15,7 @@ import { Fact, Facts, TagsFact } from "../parts/Facts";
 import { Use } from "../parts/Use";
 import { Versions } from "../parts/Versions";
 import { catalogPath, comparePath, home, schemaPath } from "../paths";
+import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
@@ -48,6 +50,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
   const listed = useInfiniteQuery({ ...versions(name), enabled: !data.browse_only });
   const newest = listed.data?.pages[0]?.versions[0];
   const only = data.browse_only;
+  const refused = useRefused("function", name);
   const aliases = data.aliases ?? [];
   return (
     <Page
@@ -59,7 +62,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
       badge={<><Star kind="MODEL" name={data.full_name} />{only ? <Badge variant="default">browse only</Badge> : null}</>}
       actions={
         <>
-          <Button variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register version</Button>
+          <Action refused={refused("register_version")} variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register version</Action>
           <ThingMenu
             thing={{ kind: "MODEL", name: data.full_name }}
             owner={data.owner}
@@ -81,12 +84,12 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} readOnly={only} />
+                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} readOnly={only} refused={refused("update_comment")} />
                   {only ? null : <VersionsBlock name={name} register={() => setDialog("register")} />}
                 </div>
                 <Facts label="About this model">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
-                  {only ? null : <TagsFact type="function" name={name} tags={data.tags ?? []} />}
+                  {only ? null : <TagsFact type="function" name={name} tags={data.tags ?? []} refused={refused("change_tags")} />}
                   {only ? null : (
                     <Fact term="Aliases">
                       {aliases.length === 0 ? <Text size="sm" c="dimmed">None. Set one on a version.</Text> : null}

@@ -5,6 +5,7 @@ import { lazy, useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { update } from "../api/acts";
+import { useRefused } from "../api/can";
 import { modelsOf, schema as schemaQuery, tags as tagsQuery } from "../api/queries";
 import { CreateModel } from "../forms/create";
 import { RegisterModel } from "../forms/RegisterModel";
@@ -12,6 +13,7 @@ import { ThingMenu } from "../parts/actions";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
 import { catalogPath, home, modelPath } from "../paths";
+import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
@@ -32,6 +34,7 @@ export default function Schema() {
   const { data, error, isPending, refetch } = useQuery(schemaQuery(name));
   const tags = useQuery({ ...tagsQuery("schemas", name), enabled: Boolean(data) });
   const [dialog, setDialog] = useState<"model" | "register" | null>(null);
+  const refused = useRefused("schema", name);
   const crumbs = [{ label: "Catalogs", to: home }, { label: catalog, to: catalogPath(catalog) }];
   if (isPending) return <PageLoading />;
   if (error) return <Page title={schema} kind="Schema" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
@@ -46,7 +49,7 @@ export default function Schema() {
       actions={
         <>
           <Button variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register model</Button>
-          <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog("model")}>Create model</Button>
+          <Action refused={refused("create_model")} leftSection={<IconPlus size={16} />} onClick={() => setDialog("model")}>Create model</Action>
           <ThingMenu thing={{ kind: "SCHEMA", name: data.full_name }} owner={data.owner} />
         </>
       }
@@ -59,12 +62,12 @@ export default function Schema() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("SCHEMA", name, { comment })} />
+                  <Description comment={data.comment} save={(comment) => update("SCHEMA", name, { comment })} refused={refused("update_comment")} />
                   <Contents schema={name} create={() => setDialog("model")} />
                 </div>
                 <Facts label="About this schema">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
-                  <TagsFact type="schema" name={name} tags={tags.data ?? []} />
+                  <TagsFact type="schema" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                 </Facts>

@@ -5,6 +5,7 @@ import { lazy, useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { updateVersion } from "../api/acts";
+import { useRefused } from "../api/can";
 import { model as modelQuery, type Version as Info, version as versionQuery } from "../api/queries";
 import { CopyVersion, DeleteAlias, DeleteVersion, SetAlias } from "../forms/version";
 import { Description } from "../parts/Description";
@@ -14,6 +15,7 @@ import { Use } from "../parts/Use";
 import { number } from "../parts/Versions";
 import { catalogPath, home, modelPath, runPath, schemaPath, versionPath } from "../paths";
 import { Copy } from "../ui/Code";
+import { Action } from "../ui/Action";
 import { Failure } from "../ui/Failure";
 import { Kebab } from "../ui/Kebab";
 import { KindIcon } from "../ui/kinds";
@@ -36,6 +38,7 @@ export default function Version() {
   const { data, error, isPending, refetch } = useQuery(versionQuery(name, version));
   const above = useQuery(modelQuery(name));
   const [asked, setAsked] = useState<Asked>(null);
+  const refused = useRefused("function", name);
   const close = () => setAsked(null);
   const crumbs = [
     { label: "Catalogs", to: home },
@@ -63,8 +66,8 @@ export default function Version() {
           <Kebab
             label="More actions on this version"
             items={[
-              { label: "Set alias", icon: <IconPlus size={16} />, onClick: () => setAsked({ what: "set alias" }) },
-              { label: "Delete", icon: <IconTrash size={16} />, danger: true, onClick: () => setAsked({ what: "delete" }) },
+              { label: "Set alias", refused: refused("set_alias"), icon: <IconPlus size={16} />, onClick: () => setAsked({ what: "set alias" }) },
+              { label: "Delete", refused: refused("delete_version"), icon: <IconTrash size={16} />, danger: true, onClick: () => setAsked({ what: "delete" }) },
             ]}
           />
         </>
@@ -83,7 +86,7 @@ export default function Version() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => updateVersion(name, data.version, comment)} />
+                  <Description comment={data.comment} save={(comment) => updateVersion(name, data.version, comment)} refused={refused("update_version")} />
                   <Signature signature={data.signature} />
                   <Numbers version={data} />
                 </div>
@@ -98,10 +101,10 @@ export default function Version() {
                           </ActionIcon>
                         </Group>
                       ))}
-                      <Button variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setAsked({ what: "set alias" })}>Set alias</Button>
+                      <Action refused={refused("set_alias")} variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setAsked({ what: "set alias" })}>Set alias</Action>
                     </Group>
                   </Fact>
-                  <TagsFact type="function" name={name} version={data.version} tags={data.tags} />
+                  <TagsFact type="function" name={name} version={data.version} tags={data.tags} refused={refused("change_tags")} />
                   <Origin version={data} />
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>

@@ -17,11 +17,12 @@ const short = (value: unknown): string => {
   return visible(text.length > 120 ? `${text.slice(0, 117)}…` : text) || "empty";
 };
 
-export function Changes({ record }: { record: AuditRecord }) {
+export function Changes({ record, besides }: { record: AuditRecord; besides?: string }) {
   const changes = Object.entries(record.changes as Record<string, [unknown, unknown]>);
   if (record.outcome !== "ok") return <Text size="sm" className="anywhere">{record.reason}</Text>;
   return (
     <Stack gap={2}>
+      {besides === undefined ? null : record.targets.filter((target) => target.name && target.name !== besides).map((target) => <Text size="sm" key={target.id || target.name} className="anywhere">{visible(target.name)}</Text>)}
       {changes.map(([field, [before, after]]) => (
         <Text size="sm" key={field} className="anywhere">
           {visible(field)}: <Code>{short(before)}</Code> → <Code>{short(after)}</Code>
@@ -37,11 +38,11 @@ export const outcome = (record: AuditRecord) => (
   </Badge>
 );
 
-const COLUMNS: Column<AuditRecord>[] = [
+const columns = (name: string): Column<AuditRecord>[] => [
   { header: "When", width: 130, cell: (record) => <Time at={record.at} /> },
   { header: "Who", cell: (record) => <span className="anywhere">{visible(record.actor || "nobody")}</span> },
   { header: "What", cell: (record) => <Text size="sm" fw={550} className="nowrap">{record.event}</Text> },
-  { header: "Changes", from: "sm", cell: (record) => <Changes record={record} /> },
+  { header: "Changes", from: "sm", cell: (record) => <Changes record={record} besides={name} /> },
   { header: "Outcome", width: 110, cell: outcome },
 ];
 
@@ -60,7 +61,7 @@ export default function Activity({ type, name }: { type: string; name: string })
   return (
     <>
       <Switch mb="sm" label="Show reads and downloads, too" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
-      <VirtualTable label="Activity" columns={COLUMNS} rows={records} rowKey={(record) => record.id} more={hasNextPage ? () => void fetchNextPage() : undefined} loadingMore={isFetchingNextPage} />
+      <VirtualTable label="Activity" columns={columns(name)} rows={records} rowKey={(record) => record.id} more={hasNextPage ? () => void fetchNextPage() : undefined} loadingMore={isFetchingNextPage} />
     </>
   );
 }

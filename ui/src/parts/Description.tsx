@@ -1,8 +1,9 @@
-import { ActionIcon, Box, Button, Group, Text, Textarea, Title } from "@mantine/core";
+import { ActionIcon, Box, Group, Text, Textarea, Title } from "@mantine/core";
 import { IconPencil, IconPlus } from "@tabler/icons-react";
 import { lazy, Suspense, useState } from "react";
 
 import { useAct } from "../ui/Act";
+import { Action } from "../ui/Action";
 import { Dialog } from "../ui/Dialog";
 import { Loading } from "../ui/Loading";
 
@@ -12,9 +13,11 @@ interface Props {
   comment: string;
   save: (comment: string) => Promise<unknown>;
   readOnly?: boolean;
+  /** The server's reason why the caller may not change it. */
+  refused?: string | undefined;
 }
 
-export function Description({ comment, save, readOnly }: Props) {
+export function Description({ comment, save, readOnly, refused }: Props) {
   const [editing, setEditing] = useState(false);
   return (
     <Box component="section" aria-labelledby="description" mb="lg">
@@ -22,7 +25,7 @@ export function Description({ comment, save, readOnly }: Props) {
         <Title order={2} size="h4" id="description">
           Description
         </Title>
-        {!readOnly && comment ? (
+        {!readOnly && !refused && comment ? (
           <ActionIcon variant="subtle" color="gray" aria-label="Edit description" onClick={() => setEditing(true)}>
             <IconPencil size={17} />
           </ActionIcon>
@@ -38,9 +41,9 @@ export function Description({ comment, save, readOnly }: Props) {
             What it is for, what it was trained on, what it must not be used for.
           </Text>
           {readOnly ? null : (
-            <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => setEditing(true)}>
+            <Action refused={refused} size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => setEditing(true)}>
               Add
-            </Button>
+            </Action>
           )}
         </Group>
       )}

@@ -42,12 +42,13 @@ interface TagsProps {
   version?: number;
   tags: Tag[];
   readOnly?: boolean;
+  refused?: string | undefined;
 }
 
-export function TagsFact({ type, name, version, tags, readOnly }: TagsProps) {
+export function TagsFact({ type, name, version, tags, readOnly, refused }: TagsProps) {
   const [editing, setEditing] = useState(false);
   return (
-    <Fact term="Tags" edit={readOnly ? undefined : () => setEditing(true)} editLabel="Edit tags">
+    <Fact term="Tags" edit={readOnly || refused ? undefined : () => setEditing(true)} editLabel="Edit tags">
       <Pairs tags={tags} none="None" />
       {editing ? <EditTags type={type} name={name} version={version} tags={tags} onClose={() => setEditing(false)} /> : null}
     </Fact>

@@ -5,10 +5,12 @@ import { useMemo, useState } from "react";
 import { Link } from "react-router";
 
 import { changeGrants } from "../api/acts";
+import { useRefused } from "../api/can";
 import { explanation, grants, vocabulary } from "../api/queries";
 import { PrincipalSelect } from "../forms/change";
 import { securablePath } from "../paths";
 import { useAct } from "../ui/Act";
+import { Action } from "../ui/Action";
 import { Dialog } from "../ui/Dialog";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
@@ -37,6 +39,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
   const [revoking, setRevoking] = useState<Row[]>([]);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [filter, setFilter] = useState("");
+  const refused = useRefused(on.type, on.name)("change_grants");
   const rows = useMemo(
     () =>
       (data ?? []).flatMap((held) =>
@@ -84,9 +87,9 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
           <Button variant="default" color="red" disabled={chosen.length === 0} onClick={() => setRevoking(chosen)}>
             Revoke
           </Button>
-          <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog("grant")}>
+          <Action refused={refused} leftSection={<IconPlus size={16} />} onClick={() => setDialog("grant")}>
             Grant
-          </Button>
+          </Action>
         </Group>
       </Group>
       {isPending ? <Loading /> : null}

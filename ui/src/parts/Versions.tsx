@@ -60,7 +60,7 @@ export function Versions({ model, rows, chosen, choose, more, loadingMore }: Pro
       ),
     },
     { header: "Metrics", from: "md", cell: (row) => <Metrics version={row} /> },
-    { header: "Run", from: "lg", width: 90, cell: (row) => (row.run_id && row.experiment_id ? <Link className="name mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link> : null) },
+    { header: "Run", from: "lg", width: 90, cell: (row) => (row.run_id && row.experiment_id ? <Link className="name mono nowrap" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link> : null) },
     {
       header: "Created", from: "sm", width: 130,
       cell: (row) => <Text size="sm" component="div"><Time at={row.created_at} /><Text size="xs" c="dimmed" className="anywhere" lineClamp={1}>{visible(row.created_by)}</Text></Text>,

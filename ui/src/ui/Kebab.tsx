@@ -1,4 +1,4 @@
-import { ActionIcon, Menu } from "@mantine/core";
+import { ActionIcon, Menu, Text } from "@mantine/core";
 import { IconDotsVertical } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 
@@ -8,7 +8,7 @@ export interface Item {
   danger?: boolean;
   onClick: () => void;
   /** The server's reason why the caller may not. */
-  refused?: string;
+  refused?: string | undefined;
 }
 
 export function Kebab({ label, items, size = "lg" }: { label: string; items: Item[]; size?: string }) {
@@ -25,11 +25,16 @@ export function Kebab({ label, items, size = "lg" }: { label: string; items: Ite
             key={item.label}
             color={item.danger ? "red" : undefined}
             leftSection={item.icon}
-            onClick={item.onClick}
-            disabled={Boolean(item.refused)}
-            title={item.refused}
+            onClick={item.refused ? undefined : item.onClick}
+            aria-disabled={item.refused ? true : undefined}
+            closeMenuOnClick={!item.refused}
           >
             {item.label}
+            {item.refused ? (
+              <Text size="xs" c="dimmed" maw={260}>
+                {item.refused}
+              </Text>
+            ) : null}
           </Menu.Item>
         ))}
       </Menu.Dropdown>

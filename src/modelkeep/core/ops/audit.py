@@ -65,10 +65,12 @@ async def _page(
 
 @cache
 def _reads() -> tuple[str, ...]:
-    """The events of operations that change nothing."""
+    """The events of operations that change nothing, and of handing out ways to files."""
     from modelkeep.core.table import OPERATIONS  # the table lists this module's functions
 
-    changes = {operation.audit for operation in OPERATIONS if operation.effect == "write"}
+    changes = {
+        operation.audit for operation in OPERATIONS if operation.effect == "write" and operation.record != "vending"
+    }
     return tuple(sorted({operation.audit for operation in OPERATIONS} - changes))
 
 

@@ -69,7 +69,7 @@ export default function Audit() {
         <TextInput label="Who" placeholder="alice@example.com" value={get("actor")} onChange={(e) => set("actor", e.currentTarget.value)} />
         <TextInput label="Event" placeholder="model.* or alias.set" value={get("event")} onChange={(e) => set("event", e.currentTarget.value)} />
         <Select label="Outcome" clearable placeholder="Any" value={get("outcome") || null} onChange={(value) => set("outcome", value ?? "")} data={[{ value: "ok", label: "ok" }, { value: "refused", label: "refused" }]} />
-        <Select label="Show" allowDeselect={false} value={get("show") || "changes"} onChange={(value) => set("show", value === "all" ? "all" : "")} data={[{ value: "changes", label: "Changes and refusals" }, { value: "all", label: "Reads, too" }]} />
+        <Select label="Show" allowDeselect={false} value={get("show") || "changes"} onChange={(value) => set("show", value === "all" ? "all" : "")} data={[{ value: "changes", label: "Changes" }, { value: "all", label: "Everything" }]} />
         <TextInput label="From" type="date" value={get("since")} onChange={(e) => set("since", e.currentTarget.value)} />
         <TextInput label="To" type="date" value={get("until")} onChange={(e) => set("until", e.currentTarget.value)} />
       </SimpleGrid>
