@@ -1,4 +1,4 @@
-# The only entry: `make up` runs a registry, `make test` proves it. Needs Python 3.11 or newer, Node and make.
+# The only entry: `make up` runs a registry, `make test` proves it. Needs Python 3.11 or newer and make.
 
 PYTHON ?= python3
 TEST_PROCESSES ?= 2
@@ -11,7 +11,12 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 
-.PHONY: help up env test browser docs test-clients check fix bench lock clean
+# The web UI, made of its sources and of the API's description. Node comes from PyPI, pinned in uv.lock, into an environment of its own.
+UI_NODE := .cache/node/bin
+UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
+NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
+
+.PHONY: help up env test browser ui docs test-clients check fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -20,9 +25,10 @@ help:
 	@echo "make test          every test but the older clients'  (ARGS='-k alias' narrows)"
 	@echo "make test-clients  the tests with older MLflow clients"
 	@echo "make check         format, lint, types, imports        make fix: mend what can be mended"
+	@echo "make ui            build the web UI (make up and make test do it by themselves)"
 	@echo "make bench         the speed table                     make clean: remove what make built"
 
-up: .cache/run.stamp
+up: .cache/run.stamp .cache/ui.stamp
 	@exec .venv/bin/modelkeep serve
 
 # Prints the exports and nothing else: whoever evaluates this wants no word of make in between.
@@ -30,7 +36,7 @@ env:
 	@test -x .venv/bin/modelkeep || { echo "No server was ever started here: run 'make up' first." >&2; exit 1; }
 	@exec .venv/bin/modelkeep env
 
-test: .cache/dev.stamp .cache/provider.stamp browser
+test: .cache/dev.stamp .cache/provider.stamp .cache/ui.stamp browser
 	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old $(ARGS)
 
 # The browser of the page tests: Debian's own (CHROMIUM names another).
@@ -41,17 +47,20 @@ browser:
 test-clients: .cache/dev.stamp $(OLD_CLIENTS:%=.cache/clients/%.stamp)
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/clients/old $(ARGS)
 
-check: .cache/dev.stamp
+check: .cache/dev.stamp .cache/ui.stamp
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 	.venv/bin/python tools/house.py
 	.venv/bin/python tools/reference.py --check
+	$(NPM) ui run --silent check
 
 fix: .cache/dev.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+ui: .cache/ui.stamp
 
 docs: .cache/dev.stamp
 	.venv/bin/python tools/reference.py
@@ -66,7 +75,7 @@ lock: $(UV)
 		--python-version 3.11 tests/clients/old/$$v.in --output-file tests/clients/old/$$v.txt || exit 1; done
 
 clean:
-	rm -rf .venv .tools .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .tools .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build ui/node_modules src/modelkeep/web
 
 # What the targets stand on.
 
@@ -80,13 +89,34 @@ $(UV):
 	@mkdir -p .cache && touch $@
 
 .cache/dev.stamp: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --quiet --locked --python $(PYTHON) --all-extras --all-groups
+	$(UV) sync --quiet --locked --python $(PYTHON) --all-extras --all-groups --no-group ui
 	@mkdir -p .cache && touch $@ .cache/run.stamp
 
 # A real OpenID provider, for the sign-in tests.
-.cache/provider.stamp: tests/provider/package-lock.json
+.cache/provider.stamp: tests/provider/package-lock.json .cache/node.stamp
 	@mkdir -p .cache/provider && cp tests/provider/package.json tests/provider/package-lock.json .cache/provider/
-	cd .cache/provider && npm ci --silent --ignore-scripts --no-audit --no-fund
+	$(NPM) .cache/provider ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.cache/node.stamp: pyproject.toml uv.lock | $(UV)
+	UV_PROJECT_ENVIRONMENT=.cache/node $(UV) sync --quiet --locked --python $(PYTHON) --only-group ui
+	@mkdir -p .cache && touch $@
+
+.cache/npm.stamp: ui/package.json ui/package-lock.json .cache/node.stamp
+	$(NPM) ui ci --no-audit --no-fund
+	@touch $@
+
+# Written anew only where it says something else, so that a change of the server that no client sees builds no pages.
+.cache/openapi.stamp: $(shell find src/modelkeep -name '*.py') tools/openapi.py | .cache/run.stamp
+	.venv/bin/python tools/openapi.py ui/openapi.json >/dev/null
+	@touch $@
+
+ui/openapi.json: .cache/openapi.stamp
+	@:
+
+.cache/ui.stamp: .cache/npm.stamp ui/openapi.json $(UI_SOURCES)
+	$(NPM) ui run --silent types
+	$(NPM) ui run --silent build -- --logLevel warn
 	@touch $@
 
 .cache/clients/%.stamp: tests/clients/old/%.txt | $(UV)

@@ -231,7 +231,7 @@ async def run(settings: Settings) -> None:
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
     from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
-    from modelkeep.wire.console import reference, session
+    from modelkeep.wire.console import pages, reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.files import proxied
     from modelkeep.wire.files import routes as files
@@ -241,7 +241,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     from modelkeep.wire.unity import vocabulary as unity
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
-    signer = Signer(bytes.fromhex(facts.signing_key))
+    signer, web = Signer(bytes.fromhex(facts.signing_key)), pages.build()
     door = Door(registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute))
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
@@ -272,8 +272,9 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
                 provider(settings, issuers, signer),
                 settings.oidc_name,
                 settings.address,
-                "/ml/" if tracking else "",
+                pages.HOME if web else "/ml/" if tracking else "",
             ).routes(),
+            *pages.routes(web),
             *plain.routes(engine.services.home),
             *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
             *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),

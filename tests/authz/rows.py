@@ -15,6 +15,7 @@ from modelkeep.core.ops import (
     credentials,
     directories,
     explain,
+    explore,
     federation,
     files,
     finalize,
@@ -137,6 +138,10 @@ class Row(msgspec.Struct, frozen=True):
     request: msgspec.Struct
     show: Callable[[Any], str] = lambda _: "+"
     body: bytes | None = None
+
+
+def _listed_securable(full_name: str) -> Callable[[Any], str]:
+    return lambda page: "1" if any(found.securable.full_name == full_name for found in page.items) else "0"
 
 
 def _listed(text: str) -> Callable[[Any], str]:
@@ -298,6 +303,10 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "get_object: function", objects.GetObject(function)),
         Row(U, "get_object: function prod.ml.churn (a model)", objects.GetObject(leaf(MODEL, Kind.FUNCTION))),
         Row(U, "get_model prod.ml.score (a function)", models.GetModel(name(FUNCTION))),
+        Row(V, "search_securables: sees prod", explore.SearchSecurables("prod", ("CATALOG",)), _listed_securable(CATALOG)),
+        Row(V, "search_securables: sees prod.ml", explore.SearchSecurables("prod", ("SCHEMA",)), _listed_securable(SCHEMA)),
+        Row(V, "search_securables: sees churn", explore.SearchSecurables("churn"), _listed_securable(MODEL)),
+        Row(V, "list_files", explore.ListFiles(m, 1)),
         Row(U, "list_objects: sees volume", objects.ListObjects(name(SCHEMA), Kind.VOLUME), _listed(VOLUME)),
         Row(U, "list_objects: sees table", objects.ListObjects(name(SCHEMA), Kind.TABLE), _listed(TABLE)),
         Row(U, "list_objects: sees function", objects.ListObjects(name(SCHEMA), Kind.FUNCTION), _listed(FUNCTION)),
@@ -369,6 +378,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "list_members", principals.ListMembers("model owners")),
         Row(P, "add_member", principals.AddMember("model owners", "stranger")),
         Row(P, "remove_member", principals.RemoveMember("outer readers", "inner readers")),
+        Row(P, "get_me", explore.GetMe()),
         Row(P, "list_identities", identities.ListIdentities("USER", 'userName eq "somebody"')),
         Row(P, "list_identities by e-mail: finds another", identities.ListIdentities("USER", 'emails.value eq "some@body.io"'),
             lambda found: "1" if found.items else "0"),
@@ -407,6 +417,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(A, "get_activity of schema", audit.GetActivity(name(SCHEMA))),
         Row(A, "get_activity of catalog", audit.GetActivity(name(CATALOG))),
         Row(A, "summarize_activity of model", audit.SummarizeActivity(m)),
+        Row(A, "get_storage", explore.GetStorage()),
         Row(A, "list_jobs", audit.ListJobs()),
     ]  # fmt: skip
 

@@ -26,7 +26,7 @@ def test_the_register_button_of_a_run(server: Server, page: Page) -> None:
     name = f"From the page {uuid.uuid4().hex[:6]}"
     page.goto(f"{server.host}/login")
     sign_in(page, server.admin_token)
-    page.wait_for_url(f"{server.host}/ml/**")
+    page.wait_for_url(f"{server.host}/explore")
     page.goto(f"{server.host}/ml/#/experiments/{experiment}/runs/{run}/artifacts")
     page.get_by_text("trained").first.click(timeout=30_000)
     page.get_by_role("button", name="Register model").click(timeout=30_000)

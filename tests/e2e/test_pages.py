@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from live import Server, run_client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}: set CHROMIUM")
@@ -27,11 +27,10 @@ print("run", run.info.experiment_id, run.info.run_id)
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1440, "height": 900})
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
 
 
 def sign_in(page: Page, token: str) -> None:
@@ -62,7 +61,7 @@ def test_the_printed_link_opens_the_run(server: Server, page: Page) -> None:
 def test_the_session_cookie_is_out_of_reach_of_scripts(server: Server, page: Page) -> None:
     page.goto(f"{server.host}/login")
     sign_in(page, server.admin_token)
-    page.wait_for_url(f"{server.host}/ml/**")
+    page.wait_for_url(f"{server.host}/explore")
     cookie = next(c for c in page.context.cookies() if c["name"] == "modelkeep_session")
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"

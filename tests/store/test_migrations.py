@@ -82,7 +82,7 @@ async def test_older_audit_records_are_found_by_what_they_are_about(empty: Setti
     await db.open()
     try:
         await applied(db)
-        for migration in takewhile(lambda m: not m.name.endswith("_audit.sql"), migrations()):
+        for migration in takewhile(lambda m: not m.name.endswith("_audit"), migrations()):
             mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
             await db.script([mark, *migration.statements(db.dialect)])
         about = [("MODEL", "m", "prod.ml.a"), ("MODEL", "m", "prod.ml.b"), ("", "", "x")]

@@ -16,6 +16,7 @@ from modelkeep.core.ops import (
     credentials,
     directories,
     explain,
+    explore,
     federation,
     files,
     finalize,
@@ -136,6 +137,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.browse_versions, versions.BrowseVersions, "version.list", (On("name", BROWSE),), "read", "buffered"),
     Operation(search.search_versions, search.SearchVersions, "version.list", (), "read", "buffered"),
     Operation(search.search_models, search.SearchModels, "model.list", (), "read", "buffered"),
+    Operation(explore.get_me, explore.GetMe, "principal.get", (), "read", "buffered"),
+    Operation(explore.search_securables, explore.SearchSecurables, "securable.list", (), "read", "buffered"),
+    Operation(explore.list_files, explore.ListFiles, "file.list", (On("name", READ),), "read", "buffered"),
     Operation(versions.find_logged_model, versions.FindLoggedModel, "version.get", (), "read", "buffered"),
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),
@@ -250,6 +254,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(audit.get_activity, audit.GetActivity, "audit.read", (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
     Operation(audit.summarize_activity, audit.SummarizeActivity, "audit.read",
               (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),
+    Operation(explore.get_storage, explore.GetStorage, "storage.get", (), "read", "buffered", account_admin=True,
+              prepare=explore.ask_storage),
     Operation(audit.list_jobs, audit.ListJobs, "jobs.list", (), "read", "buffered", account_admin=True),
 )  # fmt: skip
 

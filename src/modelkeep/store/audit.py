@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.store.db import Tx, WriteTx
+from modelkeep.store.db import Tx, WriteTx, among
 
 GENESIS = "0" * 64
 _BATCH = 500
@@ -122,9 +122,10 @@ _EVENTS = (
 async def find(
     tx: Tx, *, actor: str = "", event: str = "", outcome: str = "", securable_id: str = "", since: int = 0, until: int = 2**62,
     after: tuple[int, str] | None = None, limit: int = 100, name: str = "", source: str = "", request_id: str = "",
-    oldest_first: bool = False,
+    oldest_first: bool = False, without: Sequence[str] = (),
 ) -> list[AuditEvent]:  # fmt: skip
-    """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already."""
+    """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already; `without`: events that are
+    left out, but for refusals."""
     wanted = AuditFilter(actor, event, name, outcome, source, request_id)
     tables, at, id = "audit a", "a.at", "a.id"
     params: dict[str, Any] = {"limit": limit}
@@ -148,12 +149,14 @@ async def find(
         if not arms:
             return []
     page, bounds = _page(at, id, since, until, after, oldest_first)
-    params |= bounds
+    left_out, names = among(without)
+    changes = f"(a.event NOT IN ({left_out}) OR a.outcome <> 'ok')" if names else ""
+    params |= bounds | names
     statements: list[str] = []
     for number, arm in enumerate(arms):
         where, values = conditions(arm, number)
         params |= values
-        kept = " AND ".join(filter(None, [joined, *where, page[0]]))
+        kept = " AND ".join(filter(None, [joined, *where, changes, page[0]]))
         statements.append(f"SELECT {_SELECT} FROM {tables} WHERE {kept} ORDER BY {page[1]} LIMIT :limit")
     if len(statements) > 1:
         each = " UNION ALL ".join(f"SELECT * FROM ({statement}) e{i}" for i, statement in enumerate(statements))

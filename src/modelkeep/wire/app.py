@@ -160,7 +160,8 @@ def _sign_in(request: Request, error: RegistryError) -> Response | None:
         or b"text/html" not in request.headers.get(b"accept", b"")
     ):
         return None
-    return Response(303, b"", [(b"location", b"/login?next=" + quote(request.path, safe="").encode())])
+    asked = request.path + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
+    return Response(303, b"", [(b"location", b"/login?next=" + quote(asked, safe="").encode())])
 
 
 def _bug(request_id: str) -> Response:

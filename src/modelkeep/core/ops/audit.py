@@ -1,5 +1,7 @@
 """Reading the audit log, the activity of one securable, and the job queue."""
 
+from functools import cache
+
 import msgspec
 
 from modelkeep.core.model import Page, Securable
@@ -24,6 +26,8 @@ class FindAudit(msgspec.Struct, frozen=True):
     source: str = ""
     request_id: str = ""
     oldest_first: bool = False
+    changes_only: bool = False
+    """Without what was only read, where that was allowed."""
 
 
 class GetActivity(msgspec.Struct, frozen=True):
@@ -38,6 +42,7 @@ class GetActivity(msgspec.Struct, frozen=True):
     since: int = 0
     until: int = 2**62
     oldest_first: bool = False
+    changes_only: bool = False
 
 
 class SummarizeActivity(msgspec.Struct, frozen=True):
@@ -105,17 +110,29 @@ async def list_archives(ctx: Ctx, req: ListArchives) -> list[archives.Archive]:
 async def _page(
     ctx: Ctx, req: FindAudit | GetActivity, securable_id: str, name: str = "", source: str = "", request_id: str = ""
 ) -> Page[AuditEvent]:
-    asked = (req.actor, req.event, req.outcome, name, source, request_id, req.since, req.until, req.oldest_first)
-    scope = f"audit|{securable_id}|{asked}|{ctx.actor.id}"
+    asked = (req.actor, req.event, req.outcome, name, source, request_id, req.since, req.until)
+    scope = f"audit|{securable_id}|{asked}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
     position = read_token(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
         since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
         limit=limit + 1, name=name, source=source, request_id=request_id, oldest_first=req.oldest_first,
+        without=_reads() if req.changes_only else (),
     )  # fmt: skip
     more = len(found) > limit
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "")
+
+
+@cache
+def _reads() -> tuple[str, ...]:
+    """The events of operations that change nothing, and of handing out ways to files."""
+    from modelkeep.core.table import OPERATIONS  # the table lists this module's functions
+
+    changes = {
+        operation.audit for operation in OPERATIONS if operation.effect == "write" and operation.record != "vending"
+    }
+    return tuple(sorted({operation.audit for operation in OPERATIONS} - changes))
 
 
 def _time(at: int) -> int:

@@ -2,12 +2,13 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from modelkeep.core.model import ExternalIdentity, LineageEdge, Principal
+from modelkeep.core.model import ExternalIdentity, LineageEdge, Metric, Param, Principal
 from modelkeep.core.ops.protection import Protected
 from modelkeep.store.archives import Archive
 from modelkeep.store.audit import AuditTarget, Tally
 from modelkeep.store.jobs import Job
 from modelkeep.wire.console.auditlog import AuditLogRecord
+from modelkeep.wire.models import KeyValue
 
 
 class TokenInfo(TypedDict):
@@ -36,16 +37,72 @@ class Tokens(TypedDict):
 
 
 class VersionInfo(TypedDict):
+    """`signature` is the MLmodel's (inputs, outputs, params: JSON texts), null where there is none (yet)."""
+
     full_name: str
     version: int
     status: str
+    status_message: str
     source: str
     run_id: str
+    experiment_id: str
     comment: str
     created_at: int
     created_by: str
+    updated_at: int
+    updated_by: str
     model_id: str
+    aliases: list[str]
+    tags: list[KeyValue]
+    params: list[Param]
+    metrics: list[Metric]
+    signature: dict[str, Any] | None
     copied_from: dict[str, Any] | None
+
+
+class VersionPage(TypedDict):
+    versions: list[VersionInfo]
+    next_page_token: str
+
+
+class FileOfVersion(TypedDict):
+    """`size` in bytes, `sha256` '' until a job has read it, `modified_at` in epoch ms."""
+
+    path: str
+    size: int
+    sha256: str
+    modified_at: int
+
+
+class VersionFiles(TypedDict):
+    files: list[FileOfVersion]
+    next_page_token: str
+
+
+class Found(TypedDict):
+    """`aliases` are those of a model: name -> version."""
+
+    kind: str
+    full_name: str
+    comment: str
+    owner: str
+    updated_at: int
+    tags: list[KeyValue]
+    aliases: dict[str, int]
+
+
+class FoundPage(TypedDict):
+    results: list[Found]
+    next_page_token: str
+
+
+class Grantable(TypedDict):
+    type: str
+    privileges: list[str]
+
+
+class Privileges(TypedDict):
+    securables: list[Grantable]
 
 
 class Lineage(TypedDict):

@@ -29,6 +29,7 @@ class Audit(msgspec.Struct, frozen=True):
     source: str = ""
     request_id: str = ""
     first: Order = "newest"
+    changes_only: bool = False
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ class Activity(msgspec.Struct, frozen=True):
     since: Time = 0
     until: Time = 2**62
     first: Order = "newest"
+    changes_only: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -67,7 +69,7 @@ class Summary(msgspec.Struct, frozen=True):
 def _find(f: Audit) -> audit.FindAudit:
     return audit.FindAudit(
         f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token, f.name, f.source, f.request_id,
-        f.first == "oldest",
+        f.first == "oldest", f.changes_only,
     )  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def _export(f: Export) -> audit.ExportAudit:
 def _activity(f: Activity) -> audit.GetActivity:
     return audit.GetActivity(
         securable(f.securable_type, f.full_name), f.max_results, f.page_token, f.actor, f.event, f.outcome, f.since, f.until,
-        f.first == "oldest",
+        f.first == "oldest", f.changes_only,
     )  # fmt: skip
 
 

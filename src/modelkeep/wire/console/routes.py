@@ -7,14 +7,15 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind
-from modelkeep.core.model import ExternalIdentity, LineageEdge, ModelVersion, Page, Principal, Securable, Token
+from modelkeep.core.model import ExternalIdentity, LineageEdge, Page, Principal, Securable, Token
 from modelkeep.core.names import FullName, parse_full_name, parse_version
 from modelkeep.core.ops import audit, catalogs, federation, lineage, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
-from modelkeep.wire.console import answers, governance
+from modelkeep.wire.console import answers, explore, governance
 from modelkeep.wire.console.audit import routes as audit_routes
+from modelkeep.wire.console.explore import version_info
 from modelkeep.wire.console.governance import V1
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, NoFields, Route
@@ -105,14 +106,6 @@ def _token_info(token: Token) -> answers.TokenInfo:
         "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
         "created_by": token.created_by, "last_used_time": token.last_used_at, "kind": token.kind,
-    }  # fmt: skip
-
-
-def version_info(v: ModelVersion, _: Any = None) -> answers.VersionInfo:
-    return {
-        "full_name": v.model, "version": v.version, "status": v.status, "source": v.source, "run_id": v.run_id,
-        "comment": v.comment, "created_at": v.created_at, "created_by": v.created_by, "model_id": v.logged_model_id,
-        "copied_from": msgspec.json.decode(v.copied_from) if v.copied_from else None,
     }  # fmt: skip
 
 
@@ -218,5 +211,6 @@ def routes(workspace_id: str, account_id: str, ready: Any, address: str) -> list
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         *governance.routes(),
+        *explore.routes(V1),
         *_principal_routes(),
     ]  # fmt: skip

@@ -1,0 +1,132 @@
+"""What the web pages ask beyond other clients: one search over all kinds, a version's files with hashes, what is stored."""
+
+import msgspec
+
+from modelkeep.core.errors import InvalidArgument, RegistryError
+from modelkeep.core.kinds import Kind, parse_kind
+from modelkeep.core.model import ArtifactFile, Page, RegisteredModel, Securable, Status
+from modelkeep.core.operation import Ctx
+from modelkeep.core.ops.versions import VersionRequest, fetch_version
+from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.store import explore, principals, versions
+from modelkeep.store.db import Database
+from modelkeep.store.explore import Sought, Stored
+
+MAX_WORDS = 8
+MAX_QUERY = 500  # characters
+MAX_FOUND = 200
+MAX_FILES = 1000
+
+
+class SearchSecurables(msgspec.Struct, frozen=True):
+    """Catalogs, schemas and models that the caller sees: `query` is words, `tag` is `key` or `key:value`."""
+
+    query: str = ""
+    kinds: tuple[str, ...] = ()
+    """none: all"""
+    tag: str = ""
+    owner: str = ""
+    newest_first: bool = False
+    """Else those first whose name fits best."""
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class ListFiles(VersionRequest, frozen=True):
+    """All files of a version, by path."""
+
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class GetStorage(msgspec.Struct, frozen=True):
+    pass
+
+
+class GetMe(msgspec.Struct, frozen=True):
+    pass
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who asks, with the groups that he is in, directly or not."""
+
+    name: str
+    display_name: str
+    kind: str
+    account_admin: bool
+    """Himself, or by a group"""
+    groups: tuple[str, ...]
+
+
+class Found(msgspec.Struct, frozen=True):
+    securable: Securable
+    aliases: dict[str, int]
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """Where files are, whether that answers ('' or the sentence that says why not), and what is there."""
+
+    places: tuple[str, ...]
+    problem: str
+    database: str
+    stored: tuple[Stored, ...]
+
+
+async def get_me(ctx: Ctx, req: GetMe) -> Me:
+    found = await principals.by_name(ctx.tx, ctx.actor.name)
+    display = found.display_name if found else ""
+    groups = tuple(sorted(await principals.groups_of(ctx.tx, ctx.actor.id)))
+    return Me(ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups)
+
+
+async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
+    sought, limit = _sought(req), page_size(req.max_results, 50, MAX_FOUND)
+    scope = f"search|{sought}|{ctx.actor.id}"
+    after = read_token(scope, req.page_token, (int, str, str))
+    position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
+    rows = await explore.find(ctx.tx, ctx.actor.id, sought, position, limit + 1)
+    page = [securable for securable, _ in rows[:limit]]
+    registered = await versions.all_registered(ctx.tx, [s for s in page if s.kind is Kind.MODEL])
+    by_id: dict[str, RegisteredModel] = {model.securable.id: model for model in registered}
+    items = tuple(Found(s, by_id[s.id].aliases if s.id in by_id else {}) for s in page)
+    return Page(items, make_token(scope, rows[limit - 1][1]) if len(rows) > limit else "")
+
+
+def _sought(req: SearchSecurables) -> Sought:
+    """Raises InvalidArgument."""
+    words = tuple(req.query.lower().split())
+    if len(words) > MAX_WORDS or len(req.query) > MAX_QUERY:
+        raise InvalidArgument(f"A search has at most {MAX_WORDS} words and {MAX_QUERY} characters.")
+    kinds = tuple(parse_kind(kind) for kind in req.kinds)
+    if unknown := [kind for kind in kinds if kind not in explore.KINDS]:
+        raise InvalidArgument(f"A search finds catalogs, schemas and models, and no {unknown[0].lower()}.")
+    key, colon, value = req.tag.lower().partition(":")
+    return Sought(
+        words, kinds or explore.KINDS, (key, value if colon else None) if key else None, req.owner.lower(),
+        req.newest_first,
+    )  # fmt: skip
+
+
+async def list_files(ctx: Ctx, req: ListFiles, model: Securable) -> Page[ArtifactFile]:
+    """None before the version is READY: until then they come and go."""
+    version = await fetch_version(ctx, model, req.name, req.version)
+    if version.status != Status.READY or not version.artifact_set_id:
+        return Page(())
+    scope, limit = f"files of {version.id}|{ctx.actor.id}", page_size(req.max_results, MAX_FILES, MAX_FILES)
+    after = read_token(scope, req.page_token, (str,)) or ("",)
+    found = await explore.files_after(ctx.tx, version.artifact_set_id, str(after[0]), limit + 1)
+    return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].path,)) if len(found) > limit else "")
+
+
+async def ask_storage(ctx: Ctx, db: Database, req: GetStorage) -> str:
+    """'' where it answers."""
+    try:
+        await ctx.services.blobs.ready()
+    except RegistryError as error:
+        return error.message
+    return ""
+
+
+async def get_storage(ctx: Ctx, req: GetStorage) -> Storage:
+    stored = await explore.stored(ctx.tx)
+    return Storage(ctx.services.managed, ctx.prepared or "", ctx.dialect, tuple(stored))

@@ -1,0 +1,131 @@
+"""What the web pages read beyond the other faces: who I am, search, versions with all that is known, files, what is stored."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import ArtifactFile, ModelVersion, Page
+from modelkeep.core.names import parse_full_name, parse_version
+from modelkeep.core.ops import explore, versions
+from modelkeep.wire.console import answers
+from modelkeep.wire.http import JSON, Request, Response
+from modelkeep.wire.route import Answer, NoFields, Route
+
+
+class Search(msgspec.Struct, frozen=True):
+    query: str = ""
+    kinds: str = ""
+    """separated by commas; none: all"""
+    tag: str = ""
+    owner: str = ""
+    order_by: str = ""
+    """`updated` for the newest change first; else by how well the name fits"""
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Versions(msgspec.Struct, frozen=True):
+    full_name: str
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Version(msgspec.Struct, frozen=True):
+    full_name: str
+    version: str
+
+
+class Files(Version, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+def _search(f: Search) -> explore.SearchSecurables:
+    kinds = tuple(kind.strip() for kind in f.kinds.split(",") if kind.strip())
+    return explore.SearchSecurables(
+        f.query, kinds, f.tag, f.owner, f.order_by == "updated", f.max_results, f.page_token
+    )
+
+
+def _list_versions(f: Versions) -> versions.ListVersions:
+    return versions.ListVersions(parse_full_name(f.full_name, Kind.MODEL), f.max_results, f.page_token)
+
+
+def _get_version(f: Version) -> versions.GetVersion:
+    return versions.GetVersion(parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version))
+
+
+def _list_files(f: Files) -> explore.ListFiles:
+    return explore.ListFiles(
+        parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version), f.max_results, f.page_token
+    )
+
+
+def _me(found: explore.Me, _: Any) -> explore.Me:
+    return found
+
+
+def _found(page: Page[explore.Found], _: Any) -> answers.FoundPage:
+    return {"results": [_one(found) for found in page.items], "next_page_token": page.next_token}
+
+
+def _one(found: explore.Found) -> answers.Found:
+    s = found.securable
+    return {
+        "kind": s.kind, "full_name": s.full_name, "comment": s.comment, "owner": s.owner, "updated_at": s.updated_at,
+        "tags": [{"key": key, "value": value} for key, value in s.tags.items()], "aliases": found.aliases,
+    }  # fmt: skip
+
+
+def version_info(v: ModelVersion, _: Any = None) -> answers.VersionInfo:
+    return {
+        "full_name": v.model, "version": v.version, "status": v.status, "status_message": v.status_message,
+        "source": v.source, "run_id": v.run_id, "experiment_id": v.experiment_id, "comment": v.comment,
+        "created_at": v.created_at, "created_by": v.created_by, "updated_at": v.updated_at, "updated_by": v.updated_by,
+        "model_id": v.logged_model_id, "aliases": v.aliases,
+        "tags": [{"key": key, "value": value} for key, value in v.tags.items()],
+        "params": v.params, "metrics": v.metrics,
+        "signature": msgspec.json.decode(v.signature) if v.signature.startswith("{") else None,
+        "copied_from": msgspec.json.decode(v.copied_from) if v.copied_from else None,
+    }  # fmt: skip
+
+
+def _versions(page: Page[ModelVersion], _: Any) -> answers.VersionPage:
+    return {"versions": [version_info(v) for v in page.items], "next_page_token": page.next_token}
+
+
+def _files(page: Page[ArtifactFile], _: Any) -> answers.VersionFiles:
+    return {
+        "files": [
+            {"path": f.path, "size": f.size, "sha256": f.sha256, "modified_at": f.modified_at} for f in page.items
+        ],
+        "next_page_token": page.next_token,
+    }
+
+
+def _storage(found: explore.Storage, _: Any) -> explore.Storage:
+    return found
+
+
+def routes(v1: str) -> list[Route]:
+    """`v1`: the prefix of Modelkeep's own acts."""
+    grantable = msgspec.json.encode(
+        {"securables": [{"type": kind, "privileges": sorted(rules.grantable)} for kind, rules in RULES.items()]}
+    )
+
+    async def privileges(request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """What can be granted on each kind of securable."""
+        return Response(200, grantable, [(b"content-type", JSON)])
+
+    of_model = f"{v1}/models/{{full_name}}/versions"
+    return [
+        Route("GET", f"{v1}/me", NoFields, lambda _: explore.GetMe(), _me),
+        Route("GET", f"{v1}/search", Search, _search, _found),
+        Route("GET", f"{v1}/privileges", handler=privileges, answers=(Answer(type=answers.Privileges),)),
+        Route("GET", of_model, Versions, _list_versions, _versions),
+        Route("GET", f"{of_model}/{{version}}", Version, _get_version, version_info),
+        Route("GET", f"{of_model}/{{version}}/files", Files, _list_files, _files),
+        Route("GET", f"{v1}/storage", NoFields, lambda _: explore.GetStorage(), _storage),
+    ]

@@ -1,0 +1,102 @@
+"""What the tests of Catalog Explorer share: a browser that tells all its complaints, and a world of real models."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from e2e.test_pages import CHROMIUM, FLAGS
+from live import Server, run_client, succeeded
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+V1, UC = "/api/modelkeep/v1", "/api/2.1/unity-catalog"
+MAKE = """
+import json, sys
+import mlflow, pandas as pd
+from mlflow import MlflowClient
+from mlflow.models import infer_signature
+catalog = sys.argv[1]
+name = f"{catalog}.ml_team.churn"
+signature = infer_signature(pd.DataFrame({"age": [1.0], "plan": ["a"]}), [0.5], {"threshold": 0.5})
+mlflow.set_experiment(f"/{catalog}")
+told = {"name": name, "runs": []}
+for depth in (3, 5, 7):
+    with mlflow.start_run(run_name=f"depth {depth}") as run:
+        mlflow.log_params({"depth": depth, "kind": "tree"})
+        mlflow.log_metric("accuracy", 0.9 + depth / 100)
+        mlflow.log_input(mlflow.data.from_pandas(pd.DataFrame({"age": [1.0]}), source="x.csv"), "training")
+        mlflow.pyfunc.log_model(name="model", python_model=lambda model_input: model_input, signature=signature, pip_requirements=["numpy"],
+                                registered_model_name=name if depth < 7 else None)
+    told["runs"].append([run.info.experiment_id, run.info.run_id])
+client = MlflowClient()
+client.set_registered_model_alias(name, "Champion", 1)
+client.set_model_version_tag(name, "1", "validation_status", "approved")
+print("told", json.dumps(told))
+"""
+
+
+@dataclass
+class World:
+    """A catalog with `ml_team.churn`: two READY versions, @Champion on the first; a third run is not registered."""
+
+    server: Server
+    catalog: str
+    model: str
+    runs: list[list[str]]
+    """(experiment, run) of each version, and of the run that is none yet"""
+    users: list[str] = field(default_factory=list[str])
+
+    @property
+    def page(self) -> str:
+        return f"/explore/data/models/{self.model.replace('.', '/')}"
+
+
+def make_world(server: Server, catalog: str) -> World:
+    said = succeeded(run_client(server, MAKE, catalog)).rpartition("told ")[2]
+    told = json.loads(said.splitlines()[0])
+    world = World(server, catalog, told["name"], told["runs"], [f"ann@{catalog}.io", f"team of {catalog}"])
+    server.cli("users", "create", world.users[0])
+    server.cli("groups", "create", world.users[1])
+    return world
+
+
+class Complaints(list[str]):
+    """What the browser's console, and the policy of our pages, had to complain of. MLflow's own pages are not ours."""
+
+    def hear(self, page: Page) -> None:
+        page.on("console", self._say)
+        page.on("pageerror", lambda error: self.append(str(error)))
+
+    def _say(self, message: ConsoleMessage) -> None:
+        # A refusal is told by the page itself; the browser also writes its status to the console.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.append(message.text)
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def open_page(browser: Browser, server: Server, *, token: str = "", width: int = 1440, dark: bool = False) -> Page:
+    """A page of a new session, signed in unless `token` is '-'."""
+    scheme = "dark" if dark else "light"
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=server.host, accept_downloads=True
+    )
+    if token != "-":
+        context.add_cookies([{"name": "modelkeep_session", "value": token or server.admin_token, "url": server.host}])
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    """Kept where SCREENSHOTS names a folder: for people to look at."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.wait_for_timeout(300)
+        page.screenshot(path=f"{folder}/{name}.png")

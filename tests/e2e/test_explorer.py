@@ -1,0 +1,299 @@
+"""In a real browser: everything that Catalog Explorer is for, from an empty page to a model that is found, copied and deleted."""
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from e2e.explorer import Complaints, World, open_page, picture
+from e2e.test_pages import pytestmark as needs_a_browser
+from live import Server, run_client, succeeded
+from playwright.sync_api import Browser, Page, expect
+
+from modelkeep.wire.console import pages
+
+pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """Signed in as the admin; whatever the console complains of fails the test."""
+    complaints = Complaints()
+    opened = open_page(browser, server)
+    complaints.hear(opened)
+    yield opened
+    opened.context.close()
+    assert complaints == []
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(browser: Browser, server: Server, world: World) -> None:
+    page = open_page(browser, server, token="-")
+    page.goto(f"{world.page}?tab=permissions")
+    page.get_by_label("Access token").fill(server.admin_token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Model churn")).to_be_visible()
+    expect(page.get_by_role("tab", name="Permissions")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("button", name="Account").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_label("Access token")).to_be_visible()
+    page.context.close()
+
+
+def test_the_tree_by_keyboard(page: Page, world: World) -> None:
+    page.goto("/explore")
+    tree = page.get_by_role("tree", name="Catalogs, schemas and models")
+    expect(tree.get_by_role("treeitem", name=world.catalog, exact=True)).to_be_visible()
+    tree.focus()
+    for _ in range(50):
+        at = page.locator(f"#{tree.get_attribute('aria-activedescendant')}")
+        if at.get_attribute("aria-label") == world.catalog:
+            break
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(tree.get_by_role("treeitem", name="ml_team", exact=True)).to_be_visible()
+    for key in ("ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(tree.get_by_role("treeitem", name="churn", exact=True)).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Model churn")).to_be_visible()
+    expect(tree.get_by_role("treeitem", name="churn", exact=True)).to_have_attribute("aria-selected", "true")
+
+
+def _type(page: Page, name: str) -> None:
+    expect(page.get_by_role("textbox", name="Name")).to_be_focused()
+    page.keyboard.type(name)
+
+
+def test_a_catalog_a_schema_and_a_model_by_keyboard_alone(page: Page) -> None:
+    name = f"k_{uuid.uuid4().hex[:6]}"
+    page.goto("/explore")
+    page.get_by_role("button", name="Create catalog").focus()
+    page.keyboard.press("Enter")
+    _type(page, name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"Catalog {name}")).to_be_visible()
+    page.get_by_role("button", name="Create schema").first.focus()
+    page.keyboard.press("Enter")
+    _type(page, "team")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Schema team")).to_be_visible()
+    page.get_by_role("button", name="Create model").first.focus()
+    page.keyboard.press("Enter")
+    _type(page, "first")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Model first")).to_be_visible()
+    expect(page.get_by_text("No versions yet")).to_be_visible()
+    # What is refused is said in the server's words, in the dialog where it was asked.
+    page.goto(f"/explore/data/{name}/team")
+    page.get_by_role("button", name="Create model").click()
+    page.get_by_role("textbox", name="Name").fill("first")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("already exists")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.goto(f"/explore/data/{name}")
+    page.get_by_role("button", name="More actions on this catalog").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.get_by_label(f"Type {name} to confirm").fill(name)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("heading", name="Catalog Explorer")).to_be_visible()
+
+
+def test_description_and_tags_of_a_model(page: Page, world: World) -> None:
+    page.goto(world.page)
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("textbox", name="Description").fill("# Churn\n\nWho will **leave**?\n\n- one\n- two")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Churn", exact=True)).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="two")).to_be_visible()
+    page.get_by_role("button", name="Edit tags").click()
+    page.get_by_label("Key").fill("task")
+    page.get_by_label("Value").fill("churn prediction")
+    page.get_by_role("button", name="Save tags").click()
+    about = page.get_by_role("complementary", name="About this model")
+    expect(about.get_by_text("churn prediction")).to_be_visible()
+    picture(page, "model")
+
+
+def test_aliases_of_a_version(page: Page, world: World) -> None:
+    page.goto(f"{world.page}/version/2")
+    page.get_by_role("button", name="Set alias").click()
+    page.get_by_role("textbox", name="Alias").fill("Champion")
+    expect(page.get_by_role("status").filter(has_text="moves from version 1 to version 2")).to_be_visible()
+    picture(page, "alias")
+    page.get_by_role("button", name="Move alias").click()
+    expect(page.get_by_role("button", name="Delete alias Champion")).to_be_visible()
+    page.goto(world.page)
+    expect(page.get_by_role("link", name="Alias Champion: version 2")).to_be_visible()
+    page.goto(f"{world.page}/version/2")
+    page.get_by_role("button", name="Delete alias Champion").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("button", name="Delete alias Champion")).to_be_hidden()
+
+
+def test_a_version_is_shown_whole(page: Page, world: World) -> None:
+    page.goto(f"{world.page}/version/1")
+    inputs = page.get_by_role("table", name="Inputs")
+    expect(inputs.get_by_role("row", name="plan string required")).to_be_visible()
+    expect(
+        page.get_by_role("table", name="Parameters").first.get_by_role("row", name="threshold double 0.5")
+    ).to_be_visible()
+    expect(page.get_by_role("table", name="Metrics").get_by_role("row", name="accuracy 0.93")).to_be_visible()
+    expect(page.get_by_text("validation_status")).to_be_visible()
+    picture(page, "version")
+    page.get_by_role("tab", name="Files").click()
+    page.get_by_role("button", name="Preview MLmodel").click()
+    expect(page.get_by_label("Content of MLmodel")).to_contain_text("python_function")
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download MLmodel").click()
+    assert "flavors" in download.value.path().read_text()
+    picture(page, "files")
+    page.get_by_role("tab", name="Use this model").click()
+    code = page.get_by_label("Load it in Python", exact=True).inner_text()
+    done = run_client(world.server, code.replace("model.predict(data)", "print('works')"))
+    assert "works" in succeeded(done), "what the page tells people to paste"
+
+
+def test_two_versions_side_by_side(page: Page, world: World) -> None:
+    page.goto(world.page)
+    for version in (1, 2):
+        page.get_by_role("checkbox", name=f"Compare version {version}").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_role("table", name="Parameters").get_by_role("row", name="depth 3 5")).to_be_visible()
+    expect(page.get_by_role("region", name="Dependencies").first).to_contain_text("the same")
+    page.get_by_role("switch", name="Only what differs").check()
+    expect(page.get_by_role("table", name="Parameters").get_by_role("row", name="kind tree tree")).to_be_hidden()
+    picture(page, "compare")
+
+
+def test_copying_a_version_and_following_its_lineage(page: Page, world: World) -> None:
+    page.goto(f"{world.page}/version/1")
+    page.get_by_role("button", name="Copy this version").click()
+    page.get_by_label("Destination model").fill(f"{world.catalog}.ml_team.promoted")
+    page.get_by_role("option", name=f"Create new model {world.catalog}.ml_team.promoted").click()
+    picture(page, "copy")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("link", name=f"{world.model}, version 1")).to_be_visible()
+    assert page.url.endswith(f"/explore/data/models/{world.catalog}/ml_team/promoted/version/1")
+    page.get_by_role("tab", name="Lineage").click()
+    page.get_by_role("button", name=f"Expand {world.model}/1").click()
+    expect(page.get_by_role("link", name=world.runs[0][1])).to_be_visible()
+    picture(page, "lineage")
+    page.get_by_role("radiogroup", name="Show lineage as").get_by_text("List").click()
+    expect(page.get_by_role("table", name="Connections").get_by_role("row")).to_have_count(3)
+    page.get_by_role("link", name=f"{world.model}/1").first.click()
+    expect(page.get_by_role("heading", name="churn Version 1")).to_be_visible()
+
+
+def test_registering_the_model_of_a_run(page: Page, world: World) -> None:
+    page.goto(f"/explore/data/{world.catalog}/ml_team")
+    page.get_by_role("button", name="Register model").click()
+    page.get_by_role("combobox", name="Experiment").fill(world.catalog)
+    page.get_by_role("option", name=f"/{world.catalog}").click()
+    page.get_by_role("combobox", name="Run", exact=True).click()
+    page.get_by_role("option", name=re.compile("depth 7")).click()
+    expect(page.get_by_role("radio", name="Unity Catalog")).to_be_checked()
+    page.get_by_label("Destination model").fill("churn")
+    page.get_by_role("option", name=world.model, exact=True).click()
+    picture(page, "register")
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("is ready", timeout=60_000)
+    page.get_by_role("button", name="Open the version").click()
+    expect(page.get_by_role("heading", name="churn Version 3")).to_be_visible()
+    expect(page.get_by_text("Ready", exact=True)).to_be_visible()
+
+
+def test_granting_explaining_and_revoking(page: Page, world: World) -> None:
+    person, team = world.users
+    page.goto(f"/explore/data/{world.catalog}?tab=permissions")
+    page.get_by_role("button", name="Grant").first.click()
+    page.get_by_role("combobox", name="Principal").fill(team)
+    page.get_by_role("option", name=team).click()
+    for privilege in ("EXECUTE", "USE CATALOG", "USE SCHEMA"):
+        page.get_by_role("checkbox", name=privilege, exact=True).check()
+    picture(page, "grant")
+    page.get_by_role("dialog").get_by_role("button", name="Grant").click()
+    expect(page.get_by_role("row", name=re.compile("EXECUTE Granted here"))).to_be_visible()
+    page.goto(f"{world.page}?tab=permissions")
+    expect(page.get_by_role("row", name=re.compile(f"{team} EXECUTE catalog {world.catalog}"))).to_be_visible()
+    page.get_by_role("button", name="Explain access").click()
+    page.get_by_role("combobox", name="Principal").fill(person)
+    page.get_by_role("option", name=person).click()
+    expect(page.get_by_text("No: User does not have USE CATALOG").first).to_be_visible()
+    picture(page, "explain")
+    page.keyboard.press("Escape")
+    page.goto(f"/explore/data/{world.catalog}?tab=permissions")
+    page.get_by_role("checkbox", name=f"Choose EXECUTE of {team}").check()
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("row", name=re.compile("EXECUTE Granted here"))).to_be_hidden()
+
+
+def test_activity_tells_who_changed_what(page: Page, world: World) -> None:
+    page.goto(f"{world.page}?tab=activity")
+    table = page.get_by_role("table", name="Activity")
+    expect(
+        table.get_by_role("row", name=re.compile(r"alias\.set alias Champion: none → 1|alias\.set"))
+    ).not_to_have_count(0)
+    expect(table.get_by_text("model.get")).to_have_count(0)
+    picture(page, "activity")
+
+
+def test_search_finds_by_alias_tag_and_words(page: Page, world: World) -> None:
+    page.goto("/explore")
+    expect(page.get_by_role("heading", name="Catalog Explorer")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type(f"{world.catalog} churn")
+    page.get_by_role("option", name=re.compile(re.escape(world.model))).first.click()
+    expect(page.get_by_role("heading", name="Model churn")).to_be_visible()
+    page.goto(f"/explore/search?q={world.catalog}&kind=MODEL")
+    expect(page.get_by_label("Words")).to_have_value(world.catalog)
+    results = page.get_by_role("table", name="Search results")
+    expect(results.get_by_role("link", name=world.model, exact=True)).to_be_visible()
+    page.get_by_label("Tag").fill("task:none")
+    expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
+    assert "tag=task%3Anone" in page.url
+    picture(page, "search")
+
+
+def test_mlflows_pages_in_our_frame_keep_the_address_in_step(browser: Browser, world: World) -> None:
+    page = open_page(browser, world.server)
+    experiment, run = world.runs[0]
+    page.goto(f"/explore/experiments/{experiment}/runs/{run}")
+    frame = page.frame_locator("iframe[title='MLflow experiments and runs']")
+    expect(frame.get_by_text("accuracy").first).to_be_visible(timeout=30_000)
+    picture(page, "experiments")
+    frame.get_by_role("link", name="Runs", exact=True).first.click()
+    expect(page).to_have_url(re.compile(rf"/explore/experiments/{experiment}(?!/runs/{run})"))
+    page.goto(f"/explore/experiments/{experiment}/runs/{run}")
+    page.get_by_role("button", name="Register model").click()
+    expect(page.get_by_role("dialog").get_by_text("depth 3", exact=True)).to_be_visible()
+    page.context.close()
+
+
+def test_renaming_and_deleting(page: Page, world: World) -> None:
+    name = f"{world.catalog}.ml_team.short_lived"
+    world.server.cli("models", "create", name)
+    world.server.cli("models", "copy", world.model, "1", name)
+    page.goto(f"/explore/data/models/{name.replace('.', '/')}")
+    page.get_by_role("button", name="More actions on this registered model").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.get_by_label("New name").fill("renamed")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_role("heading", name="Model renamed")).to_be_visible()
+    page.get_by_role("link", name="Version 1").click()
+    page.get_by_role("button", name="More actions on this version").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+    page.get_by_label("Type 1 to confirm").fill("1")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No versions yet")).to_be_visible()
+    page.get_by_role("button", name="More actions on this registered model").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.get_by_label("Type renamed to confirm").fill("renamed")
+    picture(page, "delete")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("heading", name="Schema ml_team")).to_be_visible()
+    expect(page.get_by_role("table", name="Models").get_by_role("link", name="renamed")).to_have_count(0)

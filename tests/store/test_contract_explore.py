@@ -1,0 +1,79 @@
+"""Searching everything by words, on both databases: what is found, in which order, page by page, and by whom."""
+
+import pytest
+from world import World, name
+
+from modelkeep.core.errors import BadPageToken, InvalidArgument
+from modelkeep.core.ops import catalogs, explore, models
+from modelkeep.core.ops.explore import SearchSecurables
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+
+async def found(w: World, who: str = "admin", **asked: object) -> list[str]:
+    page = await w.as_(who).do(SearchSecurables(**asked))  # type: ignore[arg-type]
+    return [one.securable.full_name for one in page.items]
+
+
+async def made(w: World) -> None:
+    await w.catalog("prod")
+    await w.schema("prod.fraud")
+    for model in ("prod.fraud.detector", "prod.fraud.detector_old", "prod.fraud.other"):
+        await w.model(model)
+    admin = w.as_("admin")
+    await admin.do(catalogs.UpdateComment(name("prod.fraud.other"), "Replaces the Detector of 50%_cards"))
+    await admin.do(models.ChangeTags(name("prod.fraud.detector"), None, {"Task": "Fraud"}))
+
+
+async def test_words_are_found_wherever_they_are(w: World) -> None:
+    await made(w)
+    assert await found(w, query="detector") == [
+        "prod.fraud.detector", "prod.fraud.detector_old", "prod.fraud.other"
+    ], "the name that is the word, names that begin with it, then the rest"  # fmt: skip
+    assert await found(w, query="FRAUD", kinds=("SCHEMA",)) == ["prod.fraud"]
+    assert await found(w, query="task:fraud") == ["prod.fraud.detector"]
+    assert await found(w, query="50%_cards") == ["prod.fraud.other"], "no wildcards"
+    assert await found(w, query="detector old") == ["prod.fraud.detector_old"], "every word"
+    assert await found(w, query="' OR 1=1 --") == []
+    assert await found(w, tag="task") == await found(w, tag="task:fraud") == ["prod.fraud.detector"]
+    assert await found(w, tag="task:other") == []
+    assert await found(w, query="prod", owner="nobody") == []
+    newest = await found(w, kinds=("MODEL",), newest_first=True)
+    assert set(newest[:2]) == {"prod.fraud.detector", "prod.fraud.other"}
+
+
+async def test_pages_hold_each_result_once(w: World) -> None:
+    await made(w)
+    seen: list[str] = []
+    token = ""
+    while True:
+        page = await w.as_("admin").do(SearchSecurables("fraud", max_results=2, page_token=token))
+        seen += [one.securable.full_name for one in page.items]
+        token = page.next_token
+        if not token:
+            break
+    assert seen == await found(w, query="fraud")
+    first = await w.as_("admin").do(SearchSecurables("fraud", max_results=2))
+    with pytest.raises(BadPageToken):
+        await w.as_("admin").do(SearchSecurables("other", page_token=first.next_token))
+
+
+async def test_only_what_may_be_read_is_found(w: World) -> None:
+    await made(w)
+    await w.grant("reader", "USE_CATALOG@prod+USE_SCHEMA@prod.fraud+EXECUTE@prod.fraud.other")
+    assert await found(w, "reader", query="prod") == ["prod", "prod.fraud", "prod.fraud.other"]
+    await w.grant("stranger", "EXECUTE@prod.fraud.other")
+    assert await found(w, "stranger", query="prod") == []
+
+
+async def test_too_much_is_refused(w: World) -> None:
+    for asked in (SearchSecurables("a " * 9), SearchSecurables("a" * 501), SearchSecurables(kinds=("VOLUME",))):
+        with pytest.raises(InvalidArgument):
+            await w.as_("admin").do(asked)
+
+
+async def test_storage_tells_what_is_kept(w: World) -> None:
+    told = await w.as_("admin").do(explore.GetStorage())
+    assert told.problem == ""
+    assert all(part.bytes >= 0 and part.sets > 0 for part in told.stored)

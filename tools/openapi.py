@@ -1,0 +1,33 @@
+"""Writes the API's description, as a server of this source tells it, to a file: what the web UI's types are made of.
+
+The file is left alone where it says the same already, so that nothing is built anew for nothing.
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from modelkeep.serve import application, opened
+from modelkeep.settings import Settings
+from modelkeep.wire.openapi import document
+
+
+async def description() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=folder, workspace=False)
+        async with opened(settings) as registry, application(registry) as app:
+            told = document([route for route in app.router.routes if route.path.startswith("/api/")], "")
+    return msgspec.json.format(msgspec.json.encode(told), indent=1)
+
+
+def main(target: Path) -> None:
+    told = asyncio.run(description())
+    if not target.exists() or target.read_bytes() != told:
+        target.write_bytes(told)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,144 @@
+/** Everything that the pages change. Each act is one call of the public API; what it may do is for the server to say. */
+
+import { api, told } from "./client";
+
+const UC = "/api/2.1/unity-catalog";
+const V1 = "/api/modelkeep/v1";
+
+export interface Tag {
+  key: string;
+  value: string;
+}
+
+// --- containers and models ---
+
+export const createCatalog = (name: string, comment: string) =>
+  told(api.POST(`${UC}/catalogs`, { body: { name, comment } }));
+
+export const createSchema = (catalog_name: string, name: string, comment: string) =>
+  told(api.POST(`${UC}/schemas`, { body: { name, catalog_name, comment } }));
+
+export const createModel = (schema: string, name: string, comment: string) => {
+  const [catalog_name = "", schema_name = ""] = schema.split(".");
+  return told(api.POST(`${UC}/models`, { body: { name, catalog_name, schema_name, comment } }));
+};
+
+export interface Changes {
+  comment?: string;
+  new_name?: string;
+  owner?: string;
+}
+
+export function update(kind: string, full_name: string, body: Changes): Promise<{ full_name: string }> {
+  const params = { path: { full_name } };
+  if (kind === "CATALOG") return told(api.PATCH(`${UC}/catalogs/{full_name}`, { params, body }));
+  if (kind === "SCHEMA") return told(api.PATCH(`${UC}/schemas/{full_name}`, { params, body }));
+  return told(api.PATCH(`${UC}/models/{full_name}`, { params, body }));
+}
+
+export function remove(kind: string, full_name: string, force = false): Promise<unknown> {
+  const params = { path: { full_name }, query: { force } };
+  if (kind === "CATALOG") return told(api.DELETE(`${UC}/catalogs/{full_name}`, { params }));
+  if (kind === "SCHEMA") return told(api.DELETE(`${UC}/schemas/{full_name}`, { params }));
+  return told(api.DELETE(`${UC}/models/{full_name}`, { params: { path: { full_name } } }));
+}
+
+export const changeTags = (
+  securable_type: string,
+  securable_full_name: string,
+  add_tags: Tag[],
+  removed: string[],
+  version?: number,
+) => {
+  const body = { changes: { add_tags, remove: removed } };
+  if (version === undefined)
+    return told(
+      api.PATCH(`${UC}/securable-tags/{securable_type}/{securable_full_name}`, {
+        params: { path: { securable_type, securable_full_name } },
+        body,
+      }),
+    );
+  return told(
+    api.PATCH(`${UC}/subentity-tags/{securable_type}/{securable_full_name}/{subentity_name}`, {
+      params: { path: { securable_type, securable_full_name, subentity_name: String(version) } },
+      body,
+    }),
+  );
+};
+
+// --- versions ---
+
+export const setAlias = (full_name: string, alias: string, version_num: number) =>
+  told(api.PUT(`${UC}/models/{full_name}/aliases/{alias}`, { params: { path: { full_name, alias } }, body: { version_num } }));
+
+export const deleteAlias = (full_name: string, alias: string) =>
+  told(api.DELETE(`${UC}/models/{full_name}/aliases/{alias}`, { params: { path: { full_name, alias } } }));
+
+export const updateVersion = (full_name: string, version: number, comment: string) =>
+  told(
+    api.PATCH(`${UC}/models/{full_name}/versions/{version}`, {
+      params: { path: { full_name, version: String(version) } },
+      body: { comment },
+    }),
+  );
+
+export const deleteVersion = (full_name: string, version: number) =>
+  told(
+    api.DELETE(`${UC}/models/{full_name}/versions/{version}`, { params: { path: { full_name, version: String(version) } } }),
+  );
+
+export const copyVersion = (full_name: string, version: number, destination: string) =>
+  told(
+    api.POST(`${V1}/models/{full_name}/versions/{version}/copy`, {
+      params: { path: { full_name, version: String(version) } },
+      body: { destination },
+    }),
+  );
+
+/** The server brings the run's files in by itself; the version is PENDING_REGISTRATION until then. */
+export const registerVersion = (name: string, source: string, run_id: string, description: string) =>
+  told(api.POST("/api/2.0/mlflow/model-versions/create", { body: { name, source, run_id, description } }));
+
+// --- permissions ---
+
+export const changeGrants = (
+  securable_type: string,
+  full_name: string,
+  changes: { principal: string; add?: string[]; remove?: string[] }[],
+) =>
+  told(
+    api.PATCH(`${UC}/permissions/{securable_type}/{full_name}`, {
+      params: { path: { securable_type, full_name } },
+      body: { changes },
+    }),
+  );
+
+// --- people and tokens ---
+
+export type PrincipalKind = "users" | "groups" | "service-principals";
+
+export const createPrincipal = (kind: PrincipalKind, name: string, display_name: string, account_admin: boolean) =>
+  told(api.POST(`${V1}/${kind}` as const, { body: { name, display_name, account_admin } }));
+
+export const setActive = (kind: PrincipalKind, principal: string, active: boolean) =>
+  told(api.PATCH(`${V1}/${kind}/{principal}` as const, { params: { path: { principal } }, body: { active } }));
+
+export const deletePrincipal = (kind: PrincipalKind, principal: string) =>
+  told(api.DELETE(`${V1}/${kind}/{principal}` as const, { params: { path: { principal } } }));
+
+export const addMember = (principal: string, member: string) =>
+  told(api.PUT(`${V1}/groups/{principal}/members/{member}`, { params: { path: { principal, member } } }));
+
+export const removeMember = (principal: string, member: string) =>
+  told(api.DELETE(`${V1}/groups/{principal}/members/{member}`, { params: { path: { principal, member } } }));
+
+export const createToken = (comment: string, lifetime_seconds: number | null, principal: string) =>
+  told(api.POST(`${V1}/tokens`, { body: { comment, lifetime_seconds, principal } }));
+
+export const revokeToken = (token_id: string) =>
+  told(api.DELETE(`${V1}/tokens/{token_id}`, { params: { path: { token_id } } }));
+
+export async function signOut(): Promise<void> {
+  await fetch("/logout", { method: "POST", redirect: "manual" });
+  location.assign("/login");
+}

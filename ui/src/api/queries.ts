@@ -1,0 +1,308 @@
+/** Everything that the pages read. A key begins with what it is about; after any change all of it is asked for again. */
+
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+
+import { api, fetched, type Schemas, told } from "./client";
+
+export type CatalogInfo = Schemas["CatalogInfo"];
+export type SchemaInfo = Schemas["SchemaInfo"];
+export type ModelInfo = Schemas["RegisteredModelInfo"];
+export type Version = Schemas["VersionInfo"];
+export type VersionFile = Schemas["FileOfVersion"];
+export type Found = Schemas["Found"];
+export type Edge = Schemas["LineageEdge"];
+export type AuditRecord = Schemas["AuditRecord"];
+export type Principal = Schemas["Principal"];
+export type TokenInfo = Schemas["TokenInfo"];
+export type Job = Schemas["Job"];
+
+const UC = "/api/2.1/unity-catalog";
+const V1 = "/api/modelkeep/v1";
+export const PAGE = 200;
+const PENDING = "PENDING_REGISTRATION";
+
+/** A page's token for its successor; undefined ends the list. */
+const following = (page: { next_page_token?: string | null }) => page.next_page_token || undefined;
+
+export const me = queryOptions({
+  queryKey: ["me"],
+  queryFn: () => told(api.GET(`${V1}/me`)),
+  staleTime: 60_000,
+});
+
+export const vocabulary = queryOptions({
+  queryKey: ["vocabulary"],
+  queryFn: () => told(api.GET(`${V1}/privileges`)),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+// --- what contains what ---
+
+export const catalogsPage = (page_token: string) =>
+  queryOptions({
+    queryKey: ["catalogs", page_token],
+    queryFn: () => told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token } } })),
+  });
+
+export const schemasPage = (catalog_name: string, page_token: string) =>
+  queryOptions({
+    queryKey: ["schemas", catalog_name, page_token],
+    queryFn: () =>
+      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token } } })),
+  });
+
+const models = (schema: string, page_token: string) => {
+  const [catalog_name = "", schema_name = ""] = schema.split(".");
+  const query = { catalog_name, schema_name, max_results: PAGE, page_token, include_browse: true };
+  return told(api.GET(`${UC}/models`, { params: { query } }));
+};
+
+export const modelsPage = (schema: string, page_token: string) =>
+  queryOptions({ queryKey: ["models", schema, page_token], queryFn: () => models(schema, page_token) });
+
+export const catalogs = infiniteQueryOptions({
+  queryKey: ["all catalogs"],
+  queryFn: ({ pageParam }) =>
+    told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token: pageParam } } })),
+  initialPageParam: "",
+  getNextPageParam: following,
+});
+
+export const schemas = (catalog_name: string) =>
+  infiniteQueryOptions({
+    queryKey: ["all schemas", catalog_name],
+    queryFn: ({ pageParam }) =>
+      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token: pageParam } } })),
+    initialPageParam: "",
+    getNextPageParam: following,
+  });
+
+export const modelsOf = (schema: string) =>
+  infiniteQueryOptions({
+    queryKey: ["all models", schema],
+    queryFn: ({ pageParam }) => models(schema, pageParam),
+    initialPageParam: "",
+    getNextPageParam: following,
+  });
+
+// --- one thing ---
+
+export const catalog = (name: string) =>
+  queryOptions({
+    queryKey: ["catalog", name],
+    queryFn: () => told(api.GET(`${UC}/catalogs/{full_name}`, { params: { path: { full_name: name } } })),
+  });
+
+export const schema = (name: string) =>
+  queryOptions({
+    queryKey: ["schema", name],
+    queryFn: () => told(api.GET(`${UC}/schemas/{full_name}`, { params: { path: { full_name: name } } })),
+  });
+
+export const model = (name: string) =>
+  queryOptions({
+    queryKey: ["model", name],
+    queryFn: () =>
+      told(
+        api.GET(`${UC}/models/{full_name}`, {
+          params: { path: { full_name: name }, query: { include_aliases: true, include_browse: true } },
+        }),
+      ),
+  });
+
+export const tags = (entity_type: "catalogs" | "schemas", entity_name: string) =>
+  queryOptions({
+    queryKey: ["tags", entity_type, entity_name],
+    queryFn: async () => {
+      const page = await told(
+        api.GET(`${UC}/entity-tag-assignments/{entity_type}/{entity_name}/tags`, {
+          params: { path: { entity_type, entity_name }, query: { max_results: 1000 } },
+        }),
+      );
+      return page.tag_assignments.map((tag) => ({ key: tag.tag_key, value: tag.tag_value }));
+    },
+  });
+
+// --- versions ---
+
+export const versions = (full_name: string) =>
+  infiniteQueryOptions({
+    queryKey: ["versions", full_name],
+    queryFn: ({ pageParam }) =>
+      told(
+        api.GET(`${V1}/models/{full_name}/versions`, {
+          params: { path: { full_name }, query: { max_results: PAGE, page_token: pageParam } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: following,
+    refetchInterval: (query) =>
+      query.state.data?.pages.some((page) => page.versions.some((v) => v.status === PENDING)) ? 2000 : false,
+  });
+
+export const version = (full_name: string, number: string) =>
+  queryOptions({
+    queryKey: ["version", full_name, number],
+    queryFn: () =>
+      told(
+        api.GET(`${V1}/models/{full_name}/versions/{version}`, { params: { path: { full_name, version: number } } }),
+      ),
+    refetchInterval: (query) => (query.state.data?.status === PENDING ? 1500 : false),
+  });
+
+export const versionFiles = (full_name: string, number: string) =>
+  infiniteQueryOptions({
+    queryKey: ["files", full_name, number],
+    queryFn: ({ pageParam }) =>
+      told(
+        api.GET(`${V1}/models/{full_name}/versions/{version}/files`, {
+          params: { path: { full_name, version: number }, query: { max_results: 1000, page_token: pageParam } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: following,
+  });
+
+/** The beginning of a file, for looking at. */
+export const fileText = (path: string, bytes: number) =>
+  queryOptions({
+    queryKey: ["text", path, bytes],
+    queryFn: async () => {
+      const answer = await fetched(path, bytes > 0 ? { headers: { range: `bytes=0-${bytes - 1}` } } : {});
+      return new Uint8Array(await answer.arrayBuffer());
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const lineage = (full_name: string, number: string) =>
+  queryOptions({
+    queryKey: ["lineage", full_name, number],
+    queryFn: async () =>
+      (
+        await told(
+          api.GET(`${V1}/models/{full_name}/versions/{version}/lineage`, {
+            params: { path: { full_name, version: number } },
+          }),
+        )
+      ).lineage,
+  });
+
+export const consumers = (type: string, name: string) =>
+  queryOptions({
+    queryKey: ["consumers", type, name],
+    queryFn: async () => (await told(api.GET(`${V1}/lineage`, { params: { query: { type, name } } }))).lineage,
+  });
+
+// --- search ---
+
+export interface Asked {
+  query: string;
+  kinds?: string;
+  tag?: string;
+  owner?: string;
+  order_by?: string;
+}
+
+export const search = (asked: Asked, size = 50) =>
+  infiniteQueryOptions({
+    queryKey: ["search", asked, size],
+    queryFn: ({ pageParam }) =>
+      told(api.GET(`${V1}/search`, { params: { query: { ...asked, max_results: size, page_token: pageParam } } })),
+    initialPageParam: "",
+    getNextPageParam: following,
+    placeholderData: keepPreviousData,
+  });
+
+// --- permissions and activity ---
+
+export const grants = (securable_type: string, full_name: string) =>
+  queryOptions({
+    queryKey: ["grants", securable_type, full_name],
+    queryFn: async () =>
+      (
+        await told(
+          api.GET(`${UC}/effective-permissions/{securable_type}/{full_name}`, {
+            params: { path: { securable_type, full_name } },
+          }),
+        )
+      ).privilege_assignments,
+  });
+
+export const explanation = (securable_type: string, full_name: string, principal: string, operation: string) =>
+  queryOptions({
+    queryKey: ["explain", securable_type, full_name, principal, operation],
+    queryFn: () =>
+      told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation } } })),
+    enabled: Boolean(principal && operation),
+  });
+
+export const activity = (securable_type: string, full_name: string, changes_only: boolean) =>
+  infiniteQueryOptions({
+    queryKey: ["activity", securable_type, full_name, changes_only],
+    queryFn: ({ pageParam }) =>
+      told(
+        api.GET(`${V1}/activity/{securable_type}/{full_name}`, {
+          params: { path: { securable_type, full_name }, query: { changes_only, max_results: 50, page_token: pageParam } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: following,
+    placeholderData: keepPreviousData,
+  });
+
+// --- administration ---
+
+export interface AuditFilter {
+  actor?: string;
+  event?: string;
+  outcome?: string;
+  changes_only?: boolean;
+  since?: number;
+  until?: number;
+}
+
+export const auditPage = (asked: AuditFilter, size: number, page_token: string) =>
+  told(api.GET(`${V1}/audit`, { params: { query: { ...asked, max_results: size, page_token } } }));
+
+export const audit = (asked: AuditFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", asked],
+    queryFn: ({ pageParam }) => auditPage(asked, 100, pageParam),
+    initialPageParam: "",
+    getNextPageParam: following,
+    placeholderData: keepPreviousData,
+  });
+
+export const users = queryOptions({
+  queryKey: ["users"],
+  queryFn: async () => (await told(api.GET(`${V1}/users`))).principals,
+});
+export const groups = queryOptions({
+  queryKey: ["groups"],
+  queryFn: async () => (await told(api.GET(`${V1}/groups`))).principals,
+});
+export const servicePrincipals = queryOptions({
+  queryKey: ["service principals"],
+  queryFn: async () => (await told(api.GET(`${V1}/service-principals`))).principals,
+});
+export const members = (principal: string) =>
+  queryOptions({
+    queryKey: ["members", principal],
+    queryFn: async () =>
+      (await told(api.GET(`${V1}/groups/{principal}/members`, { params: { path: { principal } } }))).members,
+  });
+export const tokens = (principal: string) =>
+  queryOptions({
+    queryKey: ["tokens", principal],
+    queryFn: async () => (await told(api.GET(`${V1}/tokens`, { params: { query: { principal } } }))).tokens,
+  });
+export const jobs = queryOptions({
+  queryKey: ["jobs"],
+  queryFn: async () => (await told(api.GET(`${V1}/jobs`))).jobs,
+  refetchInterval: 10_000,
+});
+export const storage = queryOptions({
+  queryKey: ["storage"],
+  queryFn: () => told(api.GET(`${V1}/storage`)),
+  refetchInterval: 30_000,
+});

@@ -1,0 +1,123 @@
+import { Select, Text, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+
+import { remove, update } from "../api/acts";
+import { groups, servicePrincipals, users } from "../api/queries";
+import { catalogPath, home, modelPath, schemaPath } from "../paths";
+import { useAct } from "../ui/Act";
+import { Dialog } from "../ui/Dialog";
+import { kindLabel } from "../ui/kinds";
+import { lastPart, parent, visible } from "../ui/text";
+
+export interface Thing {
+  kind: "CATALOG" | "SCHEMA" | "MODEL";
+  name: string;
+}
+
+const pathOf = ({ kind, name }: Thing) =>
+  kind === "CATALOG" ? catalogPath(name) : kind === "SCHEMA" ? schemaPath(name) : modelPath(name);
+
+export function Rename({ thing, onClose }: { thing: Thing; onClose: () => void }) {
+  const [name, setName] = useState(lastPart(thing.name));
+  const navigate = useNavigate();
+  const act = useAct(
+    () => update(thing.kind, thing.name, { new_name: name.trim() }),
+    (done) => `Renamed to ${done.full_name}.`,
+    (done) => { onClose(); void navigate(pathOf({ ...thing, name: done.full_name }), { replace: true }); },
+  );
+  return (
+    <Dialog title={`Rename ${kindLabel(thing.kind)}`} submit="Rename" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name.trim() || name === lastPart(thing.name)}>
+      <TextInput label="New name" value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus required autoComplete="off" />
+      <Text size="sm" c="dimmed">
+        Grants, aliases, tags and files stay as they are. Whoever uses the old name in code has to change it.
+      </Text>
+    </Dialog>
+  );
+}
+
+/** Users, groups and service principals by name, as far as the caller sees them. */
+export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; focus?: boolean; optional?: boolean }) {
+  const people = useQuery(users);
+  const teams = useQuery(groups);
+  const robots = useQuery(servicePrincipals);
+  const names = (found: { name: string }[] | undefined) => [...new Set((found ?? []).map((p) => p.name))];
+  return (
+    <Select
+      label={props.label}
+      description={props.description}
+      placeholder="Search users, groups and service principals"
+      searchable
+      openOnFocus={false}
+      required={!props.optional}
+      limit={50}
+      data-autofocus={props.focus || undefined}
+      value={props.value}
+      onChange={props.onChange}
+      nothingFoundMessage="Nobody of this name"
+      data={[
+        { group: "Groups", items: names(teams.data) },
+        { group: "Users", items: names(people.data) },
+        { group: "Service principals", items: names(robots.data) },
+      ]}
+    />
+  );
+}
+
+export function Transfer({ thing, owner, onClose }: { thing: Thing; owner: string; onClose: () => void }) {
+  const [to, setTo] = useState<string | null>(null);
+  const act = useAct(() => update(thing.kind, thing.name, { owner: to ?? "" }), `${visible(thing.name)} has a new owner.`, onClose);
+  return (
+    <Dialog title="Transfer ownership" submit="Transfer" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!to || to === owner}>
+      <Text size="sm">
+        {visible(thing.name)} belongs to <b>{visible(owner)}</b>. To share the work on it, give it to a group. You may lose the right to change it.
+      </Text>
+      <PrincipalSelect label="New owner" value={to} onChange={setTo} focus />
+    </Dialog>
+  );
+}
+
+interface DeleteProps {
+  /** What is typed to confirm. */
+  typed?: string;
+  title: string;
+  what: React.ReactNode;
+  act: () => Promise<unknown>;
+  done: string;
+  then: () => void;
+  onClose: () => void;
+}
+
+export function ConfirmDelete({ typed, title, what, act, done, then, onClose }: DeleteProps) {
+  const [text, setText] = useState("");
+  const deleting = useAct(act, done, () => { onClose(); then(); });
+  return (
+    <Dialog title={title} submit="Delete" danger onClose={onClose} onSubmit={() => deleting.mutate(undefined)} busy={deleting.isPending} error={deleting.error} disabled={typed !== undefined && text !== typed}>
+      <Text size="sm" component="div">{what}</Text>
+      {typed === undefined ? null : (
+        <TextInput label={<>Type <b>{visible(typed)}</b> to confirm</>} value={text} onChange={(e) => setText(e.currentTarget.value)} data-autofocus autoComplete="off" />
+      )}
+    </Dialog>
+  );
+}
+
+export function DeleteThing({ thing, onClose }: { thing: Thing; onClose: () => void }) {
+  const navigate = useNavigate();
+  const above = parent(thing.name);
+  const lost =
+    thing.kind === "MODEL"
+      ? "All its versions, their files, aliases, tags and grants go with it."
+      : `Everything in it goes with it: ${thing.kind === "CATALOG" ? "schemas, " : ""}models, versions and files.`;
+  return (
+    <ConfirmDelete
+      title={`Delete ${kindLabel(thing.kind)}`}
+      typed={lastPart(thing.name)}
+      what={<>You cannot undo this action. <b>{visible(thing.name)}</b> is deleted. {lost}</>}
+      act={() => remove(thing.kind, thing.name, true)}
+      done={`${visible(thing.name)} deleted.`}
+      then={() => void navigate(above === "" ? home : above.includes(".") ? schemaPath(above) : catalogPath(above), { replace: true })}
+      onClose={onClose}
+    />
+  );
+}

@@ -1,0 +1,100 @@
+import { Code as Mono, List, Text, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+
+import { copyVersion, createModel, deleteAlias, deleteVersion, setAlias } from "../api/acts";
+import { modelPath, versionPath } from "../paths";
+import { useAct } from "../ui/Act";
+import { Dialog } from "../ui/Dialog";
+import { parent, lastPart, visible } from "../ui/text";
+import { ConfirmDelete } from "./change";
+import { ModelPicker } from "./ModelPicker";
+
+interface OfVersion {
+  model: string;
+  version: number;
+  onClose: () => void;
+}
+
+/** Copies within the registry: the files are shared, so it costs the same whatever their size. */
+export function CopyVersion({ model, version, onClose }: OfVersion) {
+  const [destination, setDestination] = useState("");
+  const [isNew, setIsNew] = useState(false);
+  const navigate = useNavigate();
+  const act = useAct(
+    async () => {
+      if (isNew) await createModel(parent(destination), lastPart(destination), "");
+      return copyVersion(model, version, destination);
+    },
+    (made) => `Copied to ${made.full_name}, version ${made.version}.`,
+    (made) => { onClose(); void navigate(versionPath(made.full_name, made.version)); },
+  );
+  return (
+    <Dialog title="Copy model version" submit="Copy" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!destination}>
+      <Text size="sm">
+        Version {version} of <b>{visible(model)}</b> becomes a new version of the destination, with its files, description and tags. Aliases stay where they are.
+      </Text>
+      <ModelPicker label="Destination model" value={destination} onChange={(name, fresh) => { setDestination(name); setIsNew(fresh); }} />
+    </Dialog>
+  );
+}
+
+export function SetAlias({ model, version, aliases, onClose }: OfVersion & { aliases: Record<string, number> }) {
+  const [alias, setAliasName] = useState("");
+  const name = alias.trim().replace(/^@/, "");
+  const now = aliases[name];
+  const moves = now !== undefined && now !== version;
+  const act = useAct(() => setAlias(model, name, version), `@${name} now names version ${version}.`, onClose);
+  return (
+    <Dialog title={`Set an alias of version ${version}`} submit={moves ? "Move alias" : "Set alias"} onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name || now === version}>
+      <TextInput label="Alias" description="Letters, digits, _ and -. Champion and champion are two." placeholder="Champion" value={alias} onChange={(e) => setAliasName(e.currentTarget.value)} data-autofocus required autoComplete="off" />
+      {moves ? <MoveWarning model={model} alias={name} from={now} to={version} /> : null}
+      {now === version ? <Text size="sm" c="dimmed">@{name} names this version already.</Text> : null}
+    </Dialog>
+  );
+}
+
+function MoveWarning({ model, alias, from, to }: { model: string; alias: string; from: number; to: number }) {
+  return (
+    <Text size="sm" role="status" component="div">
+      <b>@{visible(alias)}</b> moves from version {from} to version {to}. From then on, this loads version {to}:
+      <List size="sm" mt={4}>
+        <List.Item><Mono className="anywhere">models:/{visible(model)}@{visible(alias)}</Mono></List.Item>
+      </List>
+    </Text>
+  );
+}
+
+export function DeleteAlias({ model, version, alias, onClose }: OfVersion & { alias: string }) {
+  return (
+    <ConfirmDelete
+      title="Delete alias"
+      what={<>Whoever loads <Mono className="anywhere">models:/{visible(model)}@{visible(alias)}</Mono> gets an error from then on. Version {version} stays.</>}
+      act={() => deleteAlias(model, alias)}
+      done={`@${visible(alias)} deleted.`}
+      then={() => undefined}
+      onClose={onClose}
+    />
+  );
+}
+
+export function DeleteVersion({ model, version, aliases, onClose }: OfVersion & { aliases: string[] }) {
+  const navigate = useNavigate();
+  return (
+    <ConfirmDelete
+      title="Delete model version"
+      typed={String(version)}
+      what={
+        <>
+          You cannot undo this action. Version {version} of <b>{visible(model)}</b> is deleted, with its files where no copy refers to them.
+          {aliases.length > 0 ? <> So are its aliases: {aliases.map((alias) => `@${visible(alias)}`).join(", ")}.</> : null}
+        </>
+      }
+      act={() => deleteVersion(model, version)}
+      done={`Version ${version} deleted.`}
+      then={() => void navigate(modelPath(model), { replace: true })}
+      onClose={onClose}
+    />
+  );
+}
+

@@ -1,0 +1,113 @@
+import { Button, Group, TextInput } from "@mantine/core";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { IconPlus } from "@tabler/icons-react";
+import { lazy, useState } from "react";
+import { Link, useParams } from "react-router";
+
+import { update } from "../api/acts";
+import { useRefused } from "../api/can";
+import { catalog as catalogQuery, schemas, tags as tagsQuery } from "../api/queries";
+import { CreateSchema } from "../forms/create";
+import { ThingMenu } from "../parts/actions";
+import { Description } from "../parts/Description";
+import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { home, schemaPath } from "../paths";
+import { Action } from "../ui/Action";
+import { Empty } from "../ui/Empty";
+import { Failure } from "../ui/Failure";
+import { KindIcon } from "../ui/kinds";
+import { Loading, PageLoading } from "../ui/Loading";
+import { Page } from "../ui/Page";
+import { Star } from "../ui/Star";
+import { Tabs } from "../ui/Tabs";
+import { gist, lastPart, visible } from "../ui/text";
+import { Time } from "../ui/Time";
+import { VirtualTable } from "../ui/VirtualTable";
+
+const Permissions = lazy(() => import("../parts/Permissions"));
+const Activity = lazy(() => import("../parts/Activity"));
+
+export default function Catalog() {
+  const { catalog: name = "" } = useParams();
+  const { data, error, isPending, refetch } = useQuery(catalogQuery(name));
+  const tags = useQuery({ ...tagsQuery("catalogs", name), enabled: Boolean(data) });
+  const [creating, setCreating] = useState(false);
+  const refused = useRefused("catalog", name);
+  const crumbs = [{ label: "Catalogs", to: home }];
+  if (isPending) return <PageLoading />;
+  if (error) return <Page title={name} kind="Catalog" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
+  return (
+    <Page
+      title={data.name}
+      kind="Catalog"
+      icon={<KindIcon kind="CATALOG" size={26} />}
+      crumbs={crumbs}
+      copy={data.full_name}
+      badge={<Star kind="CATALOG" name={data.full_name} />}
+      actions={
+        <>
+          <Action refused={refused("create_schema")} leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create schema</Action>
+          <ThingMenu thing={{ kind: "CATALOG", name: data.full_name }} owner={data.owner} />
+        </>
+      }
+    >
+      <Tabs
+        tabs={[
+          {
+            value: "overview",
+            label: "Overview",
+            render: () => (
+              <div className="columns">
+                <div>
+                  <Description comment={data.comment} save={(comment) => update("CATALOG", name, { comment })} refused={refused("update_catalog_comment")} />
+                  <Contents catalog={name} create={() => setCreating(true)} />
+                </div>
+                <Facts label="About this catalog">
+                  <Fact term="Owner">{visible(data.owner)}</Fact>
+                  <TagsFact type="catalog" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />
+                  <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
+                  <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
+                </Facts>
+              </div>
+            ),
+          },
+          { value: "permissions", label: "Permissions", render: () => <Permissions on={{ type: "catalog", kind: "CATALOG", name }} owner={data.owner} /> },
+          { value: "activity", label: "Activity", render: () => <Activity type="catalog" name={name} /> },
+        ]}
+      />
+      {creating ? <CreateSchema catalog={name} onClose={() => setCreating(false)} /> : null}
+    </Page>
+  );
+}
+
+function Contents({ catalog, create }: { catalog: string; create: () => void }) {
+  const [filter, setFilter] = useState("");
+  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(schemas(catalog));
+  if (isPending) return <Loading />;
+  if (error) return <Failure error={error} retry={() => void refetch()} />;
+  const rows = data.pages.flatMap((page) => page.schemas);
+  if (rows.length === 0)
+    return (
+      <Empty icon={<KindIcon kind="SCHEMA" size={34} />} title="No schemas in this catalog" action={<Button onClick={create}>Create schema</Button>} command={`modelkeep schemas create ${catalog}.ml_team`}>
+        A schema holds models and who may use them. Or there are some, and you have USE SCHEMA on none.
+      </Empty>
+    );
+  return (
+    <>
+      {rows.length > 8 ? <Group mb="xs"><TextInput aria-label="Filter schemas by name" placeholder="Filter by name" value={filter} onChange={(e) => setFilter(e.currentTarget.value)} /></Group> : null}
+      <VirtualTable
+        label="Schemas"
+        rows={rows.filter((row) => row.name.includes(filter.toLowerCase()))}
+        rowKey={(row) => row.full_name}
+        more={hasNextPage ? () => void fetchNextPage() : undefined}
+        loadingMore={isFetchingNextPage}
+        columns={[
+          { header: "Name", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="SCHEMA" /><Link className="name" to={schemaPath(row.full_name)}>{visible(lastPart(row.full_name))}</Link></Group> },
+          { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
+          { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
+          { header: "Created", width: 140, cell: (row) => <Time at={row.created_at} /> },
+        ]}
+      />
+    </>
+  );
+}

@@ -1,0 +1,71 @@
+import { Box, Button, Group, Text } from "@mantine/core";
+import { IconExternalLink, IconUpload } from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import { useLocation, useNavigate } from "react-router";
+
+import { RegisterModel } from "../forms/RegisterModel";
+import { experimentsPath } from "../paths";
+
+const STEP_MS = 400;
+// What MLflow's pages begin with until somebody chooses: training rather than chats, and no panel of its assistant, which is off here.
+const FIRST = { "mlflow.workflowType_v1": "machine_learning", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": true };
+
+function prepare(): void {
+  for (const [key, value] of Object.entries(FIRST)) if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
+}
+
+/** MLflow's own pages in a frame: its address (after #) and ours are two spellings of one. */
+export default function Experiments() {
+  const { pathname, search } = useLocation();
+  const navigate = useNavigate();
+  const frame = useRef<HTMLIFrameElement>(null);
+  const asked = `${pathname.slice(experimentsPath.length)}${search}`;
+  const inside = asked === "" || asked === "/" ? "/experiments" : `/experiments${asked}`;
+  const [first] = useState(() => {
+    prepare();
+    return inside;
+  });
+  const seen = useRef(first);
+  const [registering, setRegistering] = useState(false);
+  const run = /\/runs\/([0-9a-f]{32})/.exec(inside)?.[1];
+
+  useEffect(() => {
+    document.title = "Experiments · Modelkeep";
+  }, []);
+  useEffect(() => {
+    // Our address was changed by a link or the browser's buttons: the frame follows.
+    const view = frame.current?.contentWindow;
+    if (view && inside !== seen.current && view.location.pathname.startsWith("/ml/")) {
+      seen.current = inside;
+      view.location.replace(`/ml/#${inside}`);
+    }
+  }, [inside]);
+  useEffect(() => {
+    // MLflow changes its address without an event that another window could hear, so it is looked at now and then.
+    const timer = setInterval(() => {
+      const hash = frame.current?.contentWindow?.location.hash.slice(1);
+      if (!hash || hash === seen.current) return;
+      seen.current = hash;
+      const model = /^\/models\/([^/]+\.[^/]+\.[^/?]+)(?:\/versions\/(\d+))?/.exec(hash);
+      if (model?.[1]) {
+        const name = decodeURIComponent(model[1]).split(".").map(encodeURIComponent).join("/");
+        void navigate(`/explore/data/models/${name}${model[2] ? `/version/${model[2]}` : ""}`);
+      } else if (hash.startsWith("/experiments")) void navigate(experimentsPath + hash.slice("/experiments".length), { replace: true });
+    }, STEP_MS);
+    return () => clearInterval(timer);
+  }, [navigate]);
+
+  return (
+    <Box h="calc(100dvh - 56px)" style={{ display: "flex", flexDirection: "column" }}>
+      <Group justify="space-between" px="md" py={6} className="frame-bar">
+        <Text component="h1" size="sm" fw={600}>Experiments and runs</Text>
+        <Group gap="xs">
+          <Button size="xs" leftSection={<IconUpload size={15} />} onClick={() => setRegistering(true)}>Register model</Button>
+          <Button size="xs" variant="default" component="a" href={`/ml/#${inside}`} target="_blank" rel="noreferrer" leftSection={<IconExternalLink size={15} />}>Open alone</Button>
+        </Group>
+      </Group>
+      <iframe ref={frame} title="MLflow experiments and runs" src={`/ml/#${first}`} className="frame" />
+      {registering ? <RegisterModel runId={run} onClose={() => setRegistering(false)} /> : null}
+    </Box>
+  );
+}

@@ -1,0 +1,102 @@
+import { Anchor, Group, SegmentedControl, Select, SimpleGrid, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { IconSearch } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
+import { Link, useSearchParams } from "react-router";
+
+import { search } from "../api/queries";
+import { securablePath } from "../paths";
+import { Empty } from "../ui/Empty";
+import { Failure } from "../ui/Failure";
+import { KindIcon, kindLabel } from "../ui/kinds";
+import { Loading } from "../ui/Loading";
+import { Alias, Pairs } from "../ui/Pairs";
+import { Page } from "../ui/Page";
+import { gist, visible } from "../ui/text";
+import { Time } from "../ui/Time";
+import { VirtualTable } from "../ui/VirtualTable";
+
+/** All of a search is in its address, so that it can be sent to somebody else. */
+export default function Search() {
+  const [params, setParams] = useSearchParams();
+  const get = (key: string) => params.get(key) ?? "";
+  const set = (key: string, value: string) =>
+    setParams((before) => {
+      const after = new URLSearchParams(before);
+      if (value) after.set(key, value);
+      else after.delete(key);
+      return after;
+    }, { replace: true });
+  const [text, setText] = useState(get("q"));
+  const [tag, setTag] = useState(get("tag"));
+  const [owner, setOwner] = useState(get("owner"));
+  const [typed] = useDebouncedValue(`${text}\n${tag}\n${owner}`, 250);
+  const inAddress = get("q");
+  useEffect(() => setText(inAddress), [inAddress]);
+  useEffect(() => {
+    const [q = "", t = "", o = ""] = typed.split("\n");
+    setParams((before) => {
+      const after = new URLSearchParams(before);
+      for (const [key, value] of [["q", q], ["tag", t], ["owner", o]] as const) {
+        if (value.trim()) after.set(key, value.trim());
+        else after.delete(key);
+      }
+      return after;
+    }, { replace: true });
+  }, [typed, setParams]);
+  const asked = { query: get("q"), kinds: get("kind"), tag: get("tag"), owner: get("owner"), order_by: get("sort") };
+  const found = useInfiniteQuery(search(asked));
+  const rows = found.data?.pages.flatMap((page) => page.results) ?? [];
+  return (
+    <Page title="Search">
+      <SimpleGrid cols={{ base: 1, sm: 3 }} mb="sm">
+        <TextInput label="Words" description="In names, descriptions, tags, owners, aliases" value={text} onChange={(e) => setText(e.currentTarget.value)} leftSection={<IconSearch size={16} />} />
+        <TextInput label="Tag" description="key, or key:value" value={tag} onChange={(e) => setTag(e.currentTarget.value)} />
+        <TextInput label="Owner" description="The exact name of a user or group" value={owner} onChange={(e) => setOwner(e.currentTarget.value)} />
+      </SimpleGrid>
+      <Group mb="md" justify="space-between">
+        <SegmentedControl aria-label="Kind" size="xs" value={get("kind")} onChange={(value) => set("kind", value)} data={[{ value: "", label: "All" }, { value: "CATALOG", label: "Catalogs" }, { value: "SCHEMA", label: "Schemas" }, { value: "MODEL", label: "Models" }]} />
+        <Select aria-label="Sort by" size="xs" w={180} allowDeselect={false} value={get("sort") || "fit"} onChange={(value) => set("sort", value === "updated" ? "updated" : "")} data={[{ value: "fit", label: "Best fit first" }, { value: "updated", label: "Changed last first" }]} />
+      </Group>
+      {found.isPending ? <Loading /> : null}
+      {found.error ? <Failure error={found.error} retry={() => void found.refetch()} /> : null}
+      {found.data && rows.length === 0 ? (
+        <Empty icon={<IconSearch size={34} />} title="Nothing found">
+          Only what you may see is found: a catalog with USE CATALOG, a schema with USE SCHEMA, a model with EXECUTE.
+        </Empty>
+      ) : null}
+      {rows.length > 0 ? (
+        <>
+          <Text size="sm" c="dimmed" mb="xs" role="status">{rows.length}{found.hasNextPage ? " or more" : ""} found</Text>
+          <VirtualTable
+            label="Search results"
+            rows={rows}
+            rowKey={(row) => `${row.kind} ${row.full_name}`}
+            rowHeight={58}
+            more={found.hasNextPage ? () => void found.fetchNextPage() : undefined}
+            loadingMore={found.isFetchingNextPage}
+            columns={[
+              {
+                header: "Name",
+                cell: (row) => (
+                  <Group gap="sm" wrap="nowrap">
+                    <KindIcon kind={row.kind} />
+                    <div className="anywhere">
+                      <Anchor component={Link} className="name" to={securablePath(row.kind, row.full_name) ?? "#"}>{visible(row.full_name)}</Anchor>
+                      <Text size="xs" c="dimmed" lineClamp={1}>{kindLabel(row.kind)}{row.comment ? ` · ${gist(row.comment)}` : ""}</Text>
+                    </div>
+                  </Group>
+                ),
+              },
+              { header: "Aliases", from: "sm", cell: (row) => <Group gap={4}>{Object.entries(row.aliases).map(([alias, version]) => <Alias key={alias} name={alias} model={row.full_name} version={version} />)}</Group> },
+              { header: "Tags", from: "md", cell: (row) => <Pairs tags={row.tags} most={3} /> },
+              { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
+              { header: "Changed", width: 140, from: "xs", cell: (row) => <Time at={row.updated_at} /> },
+            ]}
+          />
+        </>
+      ) : null}
+    </Page>
+  );
+}

@@ -1,0 +1,46 @@
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { addMember, removeMember } from "../../api/acts";
+import { groups, members } from "../../api/queries";
+import { PrincipalSelect } from "../../forms/change";
+import { useAct } from "../../ui/Act";
+import { Dialog } from "../../ui/Dialog";
+import { Failure } from "../../ui/Failure";
+import { Loading } from "../../ui/Loading";
+import { visible } from "../../ui/text";
+import { Principals } from "./Principals";
+
+export default function Groups() {
+  const [open, setOpen] = useState<string | null>(null);
+  return (
+    <>
+      <Principals kind="groups" one="group" hint="A team, or a role that several people have." query={groups} command="modelkeep groups create data-scientists" about="Groups hold grants and own models, so that the work is shared. They may contain groups." open={{ label: "Members", onClick: setOpen }} />
+      {open ? <Members group={open} onClose={() => setOpen(null)} /> : null}
+    </>
+  );
+}
+
+function Members({ group, onClose }: { group: string; onClose: () => void }) {
+  const { data, error, isPending } = useQuery(members(group));
+  const [picked, setPicked] = useState<string | null>(null);
+  const add = useAct((name: string) => addMember(group, name), (_, name) => `${visible(name)} added.`, () => setPicked(null));
+  const take = useAct((name: string) => removeMember(group, name), (_, name) => `${visible(name)} removed.`);
+  return (
+    <Dialog title={`Members of ${visible(group)}`} submit="Add member" onClose={onClose} onSubmit={() => picked && add.mutate(picked)} disabled={!picked} busy={add.isPending} error={add.error ?? take.error}>
+      {isPending ? <Loading lines={2} /> : null}
+      {error ? <Failure error={error} /> : null}
+      <Stack gap={4}>
+        {data?.length === 0 ? <Text size="sm" c="dimmed">Nobody yet.</Text> : null}
+        {data?.map((member) => (
+          <Group key={member.id} justify="space-between" wrap="nowrap">
+            <Text size="sm" className="anywhere">{visible(member.name)}</Text>
+            <Button size="compact-xs" variant="default" aria-label={`Remove ${member.name}`} onClick={() => take.mutate(member.name)}>Remove</Button>
+          </Group>
+        ))}
+      </Stack>
+      <PrincipalSelect label="New member" value={picked} onChange={setPicked} />
+    </Dialog>
+  );
+}

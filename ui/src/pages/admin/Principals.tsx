@@ -1,0 +1,90 @@
+import { Badge, Button, Checkbox, Group, Text, TextInput } from "@mantine/core";
+import { type UseQueryOptions, useQuery } from "@tanstack/react-query";
+import { IconPlus, IconUser } from "@tabler/icons-react";
+import { type ReactNode, useState } from "react";
+
+import { createPrincipal, deletePrincipal, type PrincipalKind, setActive } from "../../api/acts";
+import type { Principal } from "../../api/queries";
+import { ConfirmDelete } from "../../forms/change";
+import { useAct } from "../../ui/Act";
+import { Dialog } from "../../ui/Dialog";
+import { Empty } from "../../ui/Empty";
+import { Failure } from "../../ui/Failure";
+import { Kebab } from "../../ui/Kebab";
+import { Loading } from "../../ui/Loading";
+import { visible } from "../../ui/text";
+import { Time } from "../../ui/Time";
+import { VirtualTable } from "../../ui/VirtualTable";
+import { Admin } from "./Admin";
+
+interface Props {
+  kind: PrincipalKind;
+  one: string;
+  hint: string;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  query: UseQueryOptions<any, Error, Principal[], any>;
+  about: ReactNode;
+  command: string;
+  /** Opens something about one of them. */
+  open?: { label: string; onClick: (name: string) => void };
+}
+
+export function Principals({ kind, one, hint, query, about, command, open }: Props) {
+  const { data, error, isPending, refetch } = useQuery(query);
+  const [creating, setCreating] = useState(false);
+  const [deleting, setDeleting] = useState<string | null>(null);
+  const [filter, setFilter] = useState("");
+  const toggle = useAct(({ name, active }: { name: string; active: boolean }) => setActive(kind, name, active), (_, { name, active }) => `${visible(name)} is ${active ? "active" : "deactivated"}.`);
+  const rows = (data ?? []).filter((row) => `${row.name} ${row.display_name}`.toLowerCase().includes(filter.toLowerCase()));
+  return (
+    <Admin section={kind} actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Add {one}</Button>}>
+      <Text size="sm" mb="md">{about}</Text>
+      {isPending ? <Loading /> : null}
+      {error ? <Failure error={error} retry={() => void refetch()} /> : null}
+      {toggle.error ? <Failure error={toggle.error} /> : null}
+      {data && data.length === 0 ? <Empty icon={<IconUser size={34} />} title={`No ${one}s yet`} command={command} action={<Button onClick={() => setCreating(true)}>Add {one}</Button>} /> : null}
+      {(data?.length ?? 0) > 6 ? <TextInput aria-label="Filter by name" placeholder="Filter by name" mb="sm" maw={340} value={filter} onChange={(e) => setFilter(e.currentTarget.value)} /> : null}
+      {rows.length > 0 ? (
+        <VirtualTable
+          label={`${one}s`}
+          rows={rows}
+          rowKey={(row) => row.id}
+          columns={[
+            { header: "Name", cell: (row) => <><Text size="sm" fw={550} className="anywhere">{visible(row.name)}</Text>{row.display_name && row.display_name !== row.name ? <Text size="xs" c="dimmed" className="anywhere">{visible(row.display_name)}</Text> : null}</> },
+            { header: "Role", width: 150, cell: (row) => (row.account_admin ? <Badge variant="light" tt="none" radius="sm">account admin</Badge> : null) },
+            { header: "State", width: 130, from: "xs", cell: (row) => <Badge variant="dot" tt="none" radius="sm" color={row.active ? "teal" : "gray"}>{row.active ? "active" : "deactivated"}</Badge> },
+            { header: "Created", width: 140, from: "sm", cell: (row) => <Time at={row.created_at} /> },
+            {
+              header: "", label: "Actions", width: 60,
+              cell: (row) => (
+                <Kebab size="md" label={`Actions on ${row.name}`} items={[
+                  ...(open ? [{ label: open.label, onClick: () => open.onClick(row.name) }] : []),
+                  { label: row.active ? "Deactivate" : "Activate", onClick: () => toggle.mutate({ name: row.name, active: !row.active }) },
+                  { label: "Delete", danger: true, onClick: () => setDeleting(row.name) },
+                ]} />
+              ),
+            },
+          ]}
+        />
+      ) : null}
+      {creating ? <Create kind={kind} one={one} hint={hint} onClose={() => setCreating(false)} /> : null}
+      {deleting ? (
+        <ConfirmDelete title={`Delete ${one}`} typed={deleting} what={<>You cannot undo this action. <b>{visible(deleting)}</b> loses every grant and token at once.</>} act={() => deletePrincipal(kind, deleting)} done={`${visible(deleting)} deleted.`} then={() => undefined} onClose={() => setDeleting(null)} />
+      ) : null}
+    </Admin>
+  );
+}
+
+function Create({ kind, one, hint, onClose }: { kind: PrincipalKind; one: string; hint: string; onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [display, setDisplay] = useState("");
+  const [admin, setAdmin] = useState(false);
+  const act = useAct(() => createPrincipal(kind, name.trim(), display.trim(), admin), `${visible(name)} added.`, onClose);
+  return (
+    <Dialog title={`Add ${one}`} submit="Add" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name.trim()}>
+      <TextInput label="Name" description={hint} value={name} onChange={(e) => setName(e.currentTarget.value)} required data-autofocus autoComplete="off" />
+      <TextInput label="Display name" value={display} onChange={(e) => setDisplay(e.currentTarget.value)} autoComplete="off" />
+      <Group><Checkbox label="Account admin" description="May manage people and tokens, and read the audit log." checked={admin} onChange={(e) => setAdmin(e.currentTarget.checked)} /></Group>
+    </Dialog>
+  );
+}

@@ -1,0 +1,54 @@
+import { Badge, Table, Text, Title } from "@mantine/core";
+
+import { rowsOf, type SignatureRow } from "../ui/signature";
+import { visible } from "../ui/text";
+
+function Part({ title, rows }: { title: string; rows: SignatureRow[] }) {
+  if (rows.length === 0) return null;
+  return (
+    <>
+      <Title order={3} size="h5" mt="sm" mb={6}>
+        {title} <span className="count">{rows.length}</span>
+      </Title>
+      <div className="table" role="region" aria-label={title} tabIndex={0} style={{ maxHeight: 420 }}>
+        <Table verticalSpacing={6} aria-label={title} stickyHeader>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Name</Table.Th>
+              <Table.Th>Type</Table.Th>
+              <Table.Th w={150}>{title === "Parameters" ? "Default" : "Required"}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map((row) => (
+              <Table.Tr key={row.name}>
+                <Table.Td className="anywhere">{visible(row.name)}</Table.Td>
+                <Table.Td className="mono">{visible(row.type)}</Table.Td>
+                <Table.Td>{row.default === undefined ? <Badge variant="light" color={row.required ? "harbour" : "gray"} radius="sm" tt="none">{row.required ? "required" : "optional"}</Badge> : <span className="mono">{visible(row.default)}</span>}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </div>
+    </>
+  );
+}
+
+export function Signature({ signature }: { signature: Record<string, unknown> | null }) {
+  return (
+    <section aria-labelledby="signature">
+      <Title order={2} size="h4" id="signature">Signature</Title>
+      {signature === null ? (
+        <Text size="sm" c="dimmed" mt={4}>
+          None. Log the model with input_example= or signature= to say what it takes and gives.
+        </Text>
+      ) : (
+        <>
+          <Part title="Inputs" rows={rowsOf(signature.inputs)} />
+          <Part title="Outputs" rows={rowsOf(signature.outputs)} />
+          <Part title="Parameters" rows={rowsOf(signature.params)} />
+        </>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,70 @@
+import { Checkbox, Group, Stack, Text } from "@mantine/core";
+import { Link } from "react-router";
+
+import type { Version } from "../api/queries";
+import { runPath, versionPath } from "../paths";
+import { Alias, Pairs } from "../ui/Pairs";
+import { Status } from "../ui/Status";
+import { visible } from "../ui/text";
+import { Time } from "../ui/Time";
+import { type Column, VirtualTable } from "../ui/VirtualTable";
+
+interface Props {
+  model: string;
+  rows: Version[];
+  chosen: number[];
+  choose: (versions: number[]) => void;
+  more: (() => void) | undefined;
+  loadingMore: boolean;
+}
+
+export const number = (value: number | string) => (typeof value === "number" ? Number(value.toPrecision(6)).toString() : value);
+
+function Metrics({ version }: { version: Version }) {
+  const shown = version.metrics.slice(0, 2);
+  return (
+    <>
+      {shown.map((metric) => (
+        <Text size="xs" key={`${metric.key}${metric.dataset_name}`} className="nowrap">
+          {visible(metric.key)} <b>{number(metric.value)}</b>
+        </Text>
+      ))}
+      {version.metrics.length > 2 ? <Text size="xs" c="dimmed">+{version.metrics.length - 2}</Text> : null}
+    </>
+  );
+}
+
+export function Versions({ model, rows, chosen, choose, more, loadingMore }: Props) {
+  const columns: Column<Version>[] = [
+    {
+      header: "", label: "Compare", width: 40, from: "xs",
+      cell: (row) => (
+        <Checkbox
+          size="xs"
+          aria-label={`Compare version ${row.version}`}
+          checked={chosen.includes(row.version)}
+          disabled={chosen.length >= 2 && !chosen.includes(row.version)}
+          onChange={(event) => choose(event.currentTarget.checked ? [...chosen, row.version] : chosen.filter((v) => v !== row.version))}
+        />
+      ),
+    },
+    { header: "Version", width: 90, cell: (row) => <Link className="name nowrap" to={versionPath(model, row.version)}>Version {row.version}</Link> },
+    { header: "Status", width: 130, cell: (row) => <Status status={row.status} message={row.status_message} /> },
+    {
+      header: "Aliases and tags",
+      cell: (row) => (
+        <Stack gap={5}>
+          {row.aliases.length > 0 ? <Group gap={4}>{row.aliases.map((alias) => <Alias key={alias} name={alias} />)}</Group> : null}
+          <Pairs tags={row.tags} most={3} />
+        </Stack>
+      ),
+    },
+    { header: "Metrics", from: "md", cell: (row) => <Metrics version={row} /> },
+    { header: "Run", from: "lg", width: 90, cell: (row) => (row.run_id && row.experiment_id ? <Link className="name mono nowrap" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link> : null) },
+    {
+      header: "Created", from: "sm", width: 130,
+      cell: (row) => <Text size="sm" component="div"><Time at={row.created_at} /><Text size="xs" c="dimmed" className="anywhere" lineClamp={1}>{visible(row.created_by)}</Text></Text>,
+    },
+  ];
+  return <VirtualTable label="Versions" columns={columns} rows={rows} rowKey={(row) => String(row.version)} rowHeight={56} more={more} loadingMore={loadingMore} />;
+}

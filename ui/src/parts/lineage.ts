@@ -1,0 +1,69 @@
+/** From edges to a graph: table -> run -> version -> consumers, laid out from left to right. */
+
+import { graphlib, layout } from "@dagrejs/dagre";
+
+import type { Edge, Version } from "../api/queries";
+
+export interface GraphNode {
+  id: string;
+  kind: string;
+  name: string;
+  /** Where it leads, where it has a page. */
+  experiment?: string;
+  x: number;
+  y: number;
+}
+
+export interface GraphEdge {
+  from: string;
+  to: string;
+  label: string;
+}
+
+export const WIDTH = 230;
+export const HEIGHT = 62;
+export const idOf = (kind: string, name: string) => `${kind} ${name}`;
+
+/** `edges` of any number of versions; `infos` of those whose run is known. */
+export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; edges: GraphEdge[] } {
+  const nodes = new Map<string, GraphNode>();
+  const found = new Map<string, GraphEdge>();
+  const node = (kind: string, name: string, experiment?: string) => {
+    const id = idOf(kind, name);
+    if (!nodes.has(id)) nodes.set(id, { id, kind, name, x: 0, y: 0, ...(experiment ? { experiment } : {}) });
+    return id;
+  };
+  const join = (from: string, to: string, label: string) => {
+    const key = `${from}\n${to}`;
+    const before = found.get(key);
+    if (!before) found.set(key, { from, to, label });
+    else if (label && !before.label.split(", ").includes(label)) before.label = before.label ? `${before.label}, ${label}` : label;
+  };
+  const runs = new Map<string, string>();
+  for (const info of infos) {
+    const version = node("MODEL_VERSION", `${info.full_name}/${info.version}`);
+    if (info.run_id && !info.copied_from) {
+      const run = node("RUN", info.run_id, info.experiment_id);
+      runs.set(version, run);
+      join(run, version, "registered");
+    }
+  }
+  for (const edge of edges) {
+    const version = node("MODEL_VERSION", `${edge.model}/${edge.version}`);
+    const other = node(edge.entity_type, edge.entity_name);
+    if (edge.direction === "DOWNSTREAM") join(version, other, edge.context);
+    else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context);
+  }
+  const graph = new graphlib.Graph();
+  graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: 90 });
+  graph.setDefaultEdgeLabel(() => ({}));
+  for (const id of nodes.keys()) graph.setNode(id, { width: WIDTH, height: HEIGHT });
+  for (const edge of found.values()) graph.setEdge(edge.from, edge.to);
+  layout(graph);
+  for (const [id, at] of nodes) {
+    const place = graph.node(id) as { x: number; y: number };
+    at.x = place.x - WIDTH / 2;
+    at.y = place.y - HEIGHT / 2;
+  }
+  return { nodes: [...nodes.values()], edges: [...found.values()] };
+}

@@ -1,0 +1,43 @@
+/** Every path of the pages. Those of models and versions are the ones that MLflow's clients print after a registration. */
+
+const segment = encodeURIComponent;
+
+export const home = "/explore";
+export const catalogPath = (catalog: string) => `/explore/data/${segment(catalog)}`;
+export const schemaPath = (fullName: string) => `/explore/data/${fullName.split(".").map(segment).join("/")}`;
+export const modelPath = (fullName: string) => `/explore/data/models/${fullName.split(".").map(segment).join("/")}`;
+export const versionPath = (fullName: string, version: number | string) => `${modelPath(fullName)}/version/${version}`;
+export const comparePath = (fullName: string, versions: (number | string)[]) =>
+  `${modelPath(fullName)}/compare?versions=${versions.join(",")}`;
+export const searchPath = (query: string) => `/explore/search?q=${segment(query)}`;
+export const tokensPath = "/explore/tokens";
+export const adminPath = (section: string) => `/explore/admin/${section}`;
+export const experimentsPath = "/explore/experiments";
+export const runPath = (experiment: string, run: string) => `/explore/experiments/${segment(experiment)}/runs/${segment(run)}`;
+
+/** The page of anything that has one, by what the server calls its kind. */
+export function securablePath(kind: string, fullName: string): string | null {
+  switch (kind) {
+    case "CATALOG":
+      return catalogPath(fullName);
+    case "SCHEMA":
+      return schemaPath(fullName);
+    case "MODEL":
+    case "FUNCTION":
+      return modelPath(fullName);
+    case "MODEL_VERSION": {
+      const slash = fullName.lastIndexOf("/");
+      return slash > 0 ? versionPath(fullName.slice(0, slash), fullName.slice(slash + 1)) : null;
+    }
+    default:
+      return null;
+  }
+}
+
+/** Where signing in leads back to. */
+export const signInPath = () => `/login?next=${segment(location.pathname + location.search)}`;
+
+/** A file of a version, as the Files API has it: always an attachment, never a page. */
+export function filePath(fullName: string, version: number, file: string): string {
+  return `/api/2.0/fs/files/Models/${[...fullName.split("."), String(version), ...file.split("/")].map(segment).join("/")}`;
+}

@@ -1,0 +1,88 @@
+import { Combobox, Group, Kbd, Loader, Text, TextInput, useCombobox } from "@mantine/core";
+import { useDebouncedValue, useHotkeys, useOs } from "@mantine/hooks";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { IconSearch } from "@tabler/icons-react";
+import { useRef, useState } from "react";
+import { useNavigate } from "react-router";
+
+import { search } from "../api/queries";
+import { searchPath, securablePath } from "../paths";
+import { KindIcon, kindLabel } from "../ui/kinds";
+import { gist, visible } from "../ui/text";
+
+const ALL = "all results";
+
+/** Finds anything by name, tag, comment, owner or alias, from every page. */
+export function SearchBox() {
+  const [text, setText] = useState("");
+  const [asked] = useDebouncedValue(text.trim(), 180);
+  const input = useRef<HTMLInputElement>(null);
+  const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() });
+  const navigate = useNavigate();
+  const found = useInfiniteQuery({ ...search({ query: asked }, 8), enabled: asked !== "" });
+  const results = asked === "" ? [] : (found.data?.pages[0]?.results ?? []);
+  const mac = useOs() === "macos";
+  useHotkeys([["mod+K", () => input.current?.focus()], ["/", () => input.current?.focus()]]);
+
+  const open = (value: string) => {
+    const [kind = "", name = ""] = value.split(" ", 2);
+    const path = value === ALL ? searchPath(text.trim()) : securablePath(kind, value.slice(kind.length + 1) || name);
+    combobox.closeDropdown();
+    input.current?.blur();
+    if (path) void navigate(path);
+  };
+
+  return (
+    <Combobox store={combobox} onOptionSubmit={open} shadow="md" withinPortal>
+      <Combobox.Target>
+        <TextInput
+          ref={input}
+          className="search"
+          maw={560}
+          aria-label="Search catalogs, schemas and models"
+          placeholder="Search names, tags, owners, aliases"
+          type="search"
+          value={text}
+          leftSection={found.isFetching && asked ? <Loader size={14} /> : <IconSearch size={16} />}
+          rightSection={<Kbd size="xs" visibleFrom="md">{mac ? "⌘K" : "/"}</Kbd>}
+          rightSectionPointerEvents="none"
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            combobox.openDropdown();
+            combobox.updateSelectedOptionIndex();
+          }}
+          onFocus={() => combobox.openDropdown()}
+          onBlur={() => combobox.closeDropdown()}
+          onKeyDown={(event) => {
+            if (event.key === "Escape") combobox.closeDropdown();
+            if (event.key === "Enter" && text.trim() && combobox.selectedOptionIndex === -1) open(ALL);
+          }}
+        />
+      </Combobox.Target>
+      <Combobox.Dropdown hidden={asked === ""}>
+        <Combobox.Options mah={420} style={{ overflowY: "auto" }} aria-label="Found">
+          {results.map((one) => (
+            <Combobox.Option key={`${one.kind} ${one.full_name}`} value={`${one.kind} ${one.full_name}`}>
+              <Group gap="sm" wrap="nowrap">
+                <KindIcon kind={one.kind} />
+                <div className="anywhere">
+                  <Text size="sm" fw={550}>{visible(one.full_name)}</Text>
+                  <Text size="xs" c="dimmed" lineClamp={1}>
+                    {kindLabel(one.kind)}
+                    {one.comment ? ` · ${gist(one.comment)}` : ""}
+                  </Text>
+                </div>
+              </Group>
+            </Combobox.Option>
+          ))}
+          {asked && results.length === 0 && !found.isFetching ? <Combobox.Empty>Nothing found for “{asked}”.</Combobox.Empty> : null}
+          {asked ? (
+            <Combobox.Option value={ALL}>
+              <Text size="sm" c="harbour">See all results</Text>
+            </Combobox.Option>
+          ) : null}
+        </Combobox.Options>
+      </Combobox.Dropdown>
+    </Combobox>
+  );
+}

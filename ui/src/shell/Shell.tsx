@@ -1,0 +1,99 @@
+import { ActionIcon, AppShell, Burger, Group, ScrollArea, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { IconFlask, IconHome, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
+import { type ReactNode, useEffect } from "react";
+import { Link, NavLink, Outlet, useLocation } from "react-router";
+
+import { me } from "../api/queries";
+import { adminPath, experimentsPath, home, tokensPath } from "../paths";
+import { AccountMenu } from "./AccountMenu";
+import { SearchBox } from "./SearchBox";
+import { Tree } from "./Tree";
+
+function Section({ to, icon, children, end }: { to: string; icon: ReactNode; children: ReactNode; end?: boolean }) {
+  return (
+    <NavLink to={to} end={end} className={({ isActive }) => `nav-link${isActive ? " active" : ""}`}>
+      {icon}
+      {children}
+    </NavLink>
+  );
+}
+
+function Scheme() {
+  const scheme = useComputedColorScheme("light");
+  const { setColorScheme } = useMantineColorScheme();
+  const next = scheme === "dark" ? "light" : "dark";
+  return (
+    <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Use ${next} colours`} onClick={() => setColorScheme(next)}>
+      {scheme === "dark" ? <IconSun size={19} /> : <IconMoon size={19} />}
+    </ActionIcon>
+  );
+}
+
+export function Shell() {
+  const [opened, { toggle, close }] = useDisclosure(false);
+  const { pathname } = useLocation();
+  const { data } = useQuery(me);
+  useEffect(close, [pathname, close]);
+  return (
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 288, breakpoint: "sm", collapsed: { mobile: !opened } }}
+      padding={0}
+    >
+      <AppShell.Header>
+        <Group h="100%" px="md" gap="sm" wrap="nowrap" justify="space-between">
+          <Group gap="sm" wrap="nowrap">
+            <a className="skip" href="#main">
+              Skip to the page
+            </a>
+            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? "Close the navigation" : "Open the navigation"} />
+            <Link to={home} className="brand" aria-label="Modelkeep, start page">
+              <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden>
+                <rect width="32" height="32" rx="7" fill="#1d5fbf" />
+                <path d="M8 23V10l8 6 8-6v13" fill="none" stroke="#fff" strokeWidth="3.2" strokeLinecap="round" strokeLinejoin="round" />
+              </svg>
+              <Text span inherit visibleFrom="xs">
+                Modelkeep
+              </Text>
+            </Link>
+          </Group>
+          <SearchBox />
+          <Group gap={4} wrap="nowrap">
+            <Scheme />
+            <AccountMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar aria-label="Main">
+        <AppShell.Section p="xs">
+          <Section to={home} end icon={<IconHome size={18} />}>
+            Home
+          </Section>
+          <Section to={experimentsPath} icon={<IconFlask size={18} />}>
+            Experiments
+          </Section>
+        </AppShell.Section>
+        <AppShell.Section grow p="xs" pt={0} mih={0} component="section" aria-label="Catalogs">
+          <Tree />
+        </AppShell.Section>
+        <AppShell.Section p="xs" className="nav-foot">
+          <ScrollArea.Autosize mah={220}>
+            <Section to={tokensPath} icon={<IconKey size={18} />}>
+              Access tokens
+            </Section>
+            {data?.account_admin ? (
+              <Section to={adminPath("")} icon={<IconShieldCog size={18} />}>
+                Administration
+              </Section>
+            ) : null}
+          </ScrollArea.Autosize>
+        </AppShell.Section>
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1}>
+        <Outlet />
+      </AppShell.Main>
+    </AppShell>
+  );
+}

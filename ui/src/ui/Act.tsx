@@ -1,0 +1,20 @@
+import { notifications } from "@mantine/notifications";
+import { type UseMutationResult, useMutation, useQueryClient } from "@tanstack/react-query";
+
+/** One change: afterwards everything on the page is asked for again, and a word says that it is done. */
+export function useAct<Input, Output>(
+  act: (input: Input) => Promise<Output>,
+  done?: string | ((output: Output, input: Input) => string),
+  then?: (output: Output, input: Input) => void,
+): UseMutationResult<Output, Error, Input> {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: act,
+    onSuccess: (output, input) => {
+      const message = typeof done === "function" ? done(output, input) : done;
+      if (message) notifications.show({ message, color: "teal" });
+      then?.(output, input);
+      void client.invalidateQueries();
+    },
+  });
+}

@@ -1,0 +1,18 @@
+import { Button, type ButtonProps, Tooltip } from "@mantine/core";
+import type { MouseEventHandler } from "react";
+
+interface Props extends ButtonProps {
+  onClick?: MouseEventHandler<HTMLButtonElement>;
+  /** Why the caller may not; undefined where he may. */
+  refused?: string | undefined;
+}
+
+/** A button that says why it cannot be used; it stays reachable, so that the reason does, too. */
+export function Action({ refused, onClick, ...rest }: Props) {
+  if (!refused) return <Button {...rest} onClick={onClick} />;
+  return (
+    <Tooltip label={refused} multiline maw={360} events={{ hover: true, focus: true, touch: true }}>
+      <Button {...rest} variant="default" c="dimmed" data-refused aria-disabled aria-description={refused} />
+    </Tooltip>
+  );
+}

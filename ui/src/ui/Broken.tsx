@@ -1,0 +1,14 @@
+import { Box } from "@mantine/core";
+import { useRouteError } from "react-router";
+
+import { Failure } from "./Failure";
+
+/** Where a page itself has failed: the rest of the shell stays. */
+export function Broken() {
+  const error = useRouteError();
+  return (
+    <Box p="lg" component="main">
+      <Failure error={error} retry={() => location.reload()} />
+    </Box>
+  );
+}

@@ -1,0 +1,30 @@
+import { ActionIcon, Box, CopyButton, Tooltip } from "@mantine/core";
+import { IconCheck, IconCopy } from "@tabler/icons-react";
+
+export function Copy({ text, label = "Copy", size = "sm" }: { text: string; label?: string; size?: string }) {
+  return (
+    <CopyButton value={text} timeout={1500}>
+      {({ copied, copy }) => (
+        <Tooltip label={copied ? "Copied" : label}>
+          <ActionIcon variant="subtle" color={copied ? "teal" : "gray"} size={size} onClick={copy} aria-label={copied ? "Copied" : label}>
+            {copied ? <IconCheck size={15} /> : <IconCopy size={15} />}
+          </ActionIcon>
+        </Tooltip>
+      )}
+    </CopyButton>
+  );
+}
+
+/** Text to be copied as it is. */
+export function Code({ text, label }: { text: string; label: string }) {
+  return (
+    <Box className="code" pos="relative">
+      <pre tabIndex={0} aria-label={label}>
+        {text}
+      </pre>
+      <Box pos="absolute" top={6} right={6}>
+        <Copy text={text} label={`Copy: ${label}`} />
+      </Box>
+    </Box>
+  );
+}

@@ -1,0 +1,47 @@
+import { Button, Group, Modal, Stack } from "@mantine/core";
+import { type FormEvent, type ReactNode, useId } from "react";
+
+import { Failure } from "./Failure";
+
+interface Props {
+  title: string;
+  onClose: () => void;
+  onSubmit: () => void;
+  /** What the button says. */
+  submit: string;
+  danger?: boolean;
+  disabled?: boolean;
+  busy: boolean;
+  error: unknown;
+  size?: string;
+  children: ReactNode;
+}
+
+/** A question with one answer: closes by Escape, submits by Enter, and shows the server's refusal where it was asked. */
+export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", children }: Props) {
+  const id = useId();
+  const send = (event: FormEvent) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (!disabled && !busy) onSubmit();
+  };
+  return (
+    <Modal
+      opened onClose={onClose} title={title} size={size} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
+      <form id={id} onSubmit={send}>
+        <Stack gap="md">
+          {children}
+          {error ? <Failure error={error} /> : null}
+          <Group justify="flex-end" gap="sm">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" color={danger ? "red" : undefined} loading={busy} disabled={disabled}>
+              {submit}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,56 @@
+import { Anchor, Box, Breadcrumbs, Group, Title } from "@mantine/core";
+import { type ReactNode, useEffect } from "react";
+import { Link } from "react-router";
+
+import { Copy } from "./Code";
+import { visible } from "./text";
+
+interface Crumb {
+  label: string;
+  to: string;
+}
+
+interface Props {
+  title: string;
+  /** The word before it, for readers that hear the page. */
+  kind?: string;
+  icon?: ReactNode;
+  crumbs?: Crumb[];
+  /** What the copy button copies. */
+  copy?: string;
+  badge?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}
+
+/** A page: where it is, what it is, what can be done with it. */
+export function Page({ title, kind, icon, crumbs = [], copy, badge, actions, children }: Props) {
+  useEffect(() => {
+    document.title = `${title} · Modelkeep`;
+  }, [title]);
+  return (
+    <Box p={{ base: "sm", sm: "lg" }} className="page">
+      {crumbs.length > 0 ? (
+        <Breadcrumbs component="nav" aria-label="Breadcrumbs" mb={6} className="crumbs">
+          {crumbs.map((crumb) => (
+            <Anchor component={Link} key={crumb.to} to={crumb.to} size="sm">
+              {visible(crumb.label)}
+            </Anchor>
+          ))}
+        </Breadcrumbs>
+      ) : null}
+      <Group justify="space-between" align="flex-start" mb="md" gap="sm">
+        <Group gap="xs" wrap="nowrap" className="grow">
+          {icon ? <Box c="dimmed" className="fixed">{icon}</Box> : null}
+          <Title order={1} size="h2" className="anywhere" aria-label={kind ? `${kind} ${title}` : undefined}>
+            {visible(title)}
+          </Title>
+          {copy ? <Copy text={copy} label="Copy the full name" /> : null}
+          {badge}
+        </Group>
+        {actions ? <Group gap="xs">{actions}</Group> : null}
+      </Group>
+      {children}
+    </Box>
+  );
+}

@@ -1,0 +1,42 @@
+import { Tabs as MantineTabs } from "@mantine/core";
+import { type ReactNode, Suspense } from "react";
+import { useSearchParams } from "react-router";
+
+import { Loading } from "./Loading";
+
+export interface Tab {
+  value: string;
+  label: string;
+  count?: number;
+  render: () => ReactNode;
+}
+
+/** Tabs whose choice is in the address. */
+export function Tabs({ tabs }: { tabs: Tab[] }) {
+  const [params, setParams] = useSearchParams();
+  const asked = params.get("tab");
+  const active = tabs.some((tab) => tab.value === asked) ? asked : tabs[0]?.value;
+  const choose = (value: string | null) => {
+    const next = new URLSearchParams(params);
+    if (value === null || value === tabs[0]?.value) next.delete("tab");
+    else next.set("tab", value);
+    setParams(next, { replace: true });
+  };
+  return (
+    <MantineTabs value={active ?? null} onChange={choose} keepMounted={false}>
+      <MantineTabs.List mb="md" className="tabs">
+        {tabs.map((tab) => (
+          <MantineTabs.Tab key={tab.value} value={tab.value}>
+            {tab.label}
+            {tab.count === undefined ? null : <span className="count"> {tab.count}</span>}
+          </MantineTabs.Tab>
+        ))}
+      </MantineTabs.List>
+      {tabs.map((tab) => (
+        <MantineTabs.Panel key={tab.value} value={tab.value}>
+          <Suspense fallback={<Loading />}>{tab.value === active ? tab.render() : null}</Suspense>
+        </MantineTabs.Panel>
+      ))}
+    </MantineTabs>
+  );
+}

@@ -1,0 +1,23 @@
+import { Text, Tooltip } from "@mantine/core";
+import { useEffect, useState } from "react";
+
+import { exactTime, relativeTime } from "./text";
+
+const AHEAD_MS = 60_000; // what just happened is no news from the future, whatever the two clocks say
+
+/** How long ago; the exact moment on hover and focus, and for machines. */
+export function Time({ at }: { at: number | null | undefined }) {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  if (!at) return <Text span inherit c="dimmed">never</Text>;
+  return (
+    <Tooltip label={exactTime(at)} events={{ hover: true, focus: true, touch: true }}>
+      <time dateTime={new Date(at).toISOString()} className="time">
+        {relativeTime(at, at > now && at < now + AHEAD_MS ? at : now)}
+      </time>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,95 @@
+import { Box, Skeleton, Table } from "@mantine/core";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useEffect, useRef } from "react";
+
+export interface Column<Row> {
+  header: ReactNode;
+  /** For columns whose header is no text. */
+  label?: string;
+  cell: (row: Row) => ReactNode;
+  width?: number | string;
+  /** Hidden on narrower windows. */
+  from?: "xs" | "sm" | "md" | "lg" | "xl";
+  align?: "left" | "right";
+}
+
+interface Props<Row> {
+  label: string;
+  columns: Column<Row>[];
+  rows: Row[];
+  rowKey: (row: Row) => string;
+  rowHeight?: number;
+  /** Asks for the next page; undefined when there is none. */
+  more?: (() => void) | undefined;
+  loadingMore?: boolean;
+  height?: string;
+}
+
+const FEW = 60;
+
+/** A table of any length: only the rows that show are there, and the next page is fetched as its end comes near. */
+export function VirtualTable<Row>(props: Props<Row>) {
+  const { label, columns, rows, rowKey, rowHeight = 45, more, loadingMore, height = "min(68vh, 900px)" } = props;
+  const container = useRef<HTMLDivElement>(null);
+  const virtual = rows.length > FEW || more !== undefined;
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => container.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+    enabled: virtual,
+  });
+  const items = virtual ? virtualizer.getVirtualItems() : rows.map((_, index) => ({ index, start: 0, end: 0 }));
+  const last = items.at(-1)?.index ?? -1;
+  useEffect(() => {
+    if (more && !loadingMore && last >= rows.length - 30) more();
+  }, [more, loadingMore, last, rows.length]);
+  const above = virtual ? (items[0]?.start ?? 0) : 0;
+  const below = virtual ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
+  return (
+    <Box
+      ref={container}
+      className="table"
+      role="region"
+      aria-label={label}
+      tabIndex={0}
+      mah={virtual ? height : undefined}
+    >
+      <Table highlightOnHover stickyHeader verticalSpacing={8} aria-label={label} aria-rowcount={more ? -1 : rows.length + 1}>
+        <Table.Thead>
+          <Table.Tr>
+            {columns.map((column, index) => (
+              <Table.Th key={column.label ?? (typeof column.header === "string" ? column.header : index)} w={column.width} ta={column.align} visibleFrom={column.from} aria-label={column.label}>
+                {column.header}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {above > 0 ? <tr aria-hidden><td style={{ height: above, padding: 0 }} colSpan={columns.length} /></tr> : null}
+          {items.map((item) => {
+            const row = rows[item.index];
+            if (row === undefined) return null;
+            return (
+              <Table.Tr key={rowKey(row)} data-index={item.index} aria-rowindex={item.index + 2} ref={virtual ? virtualizer.measureElement : undefined}>
+                {columns.map((column, index) => (
+                  <Table.Td key={column.label ?? (typeof column.header === "string" ? column.header : index)} ta={column.align} visibleFrom={column.from}>
+                    {column.cell(row)}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            );
+          })}
+          {below > 0 ? <tr aria-hidden><td style={{ height: below, padding: 0 }} colSpan={columns.length} /></tr> : null}
+          {loadingMore ? (
+            <Table.Tr>
+              <Table.Td colSpan={columns.length}>
+                <Skeleton height={18} />
+              </Table.Td>
+            </Table.Tr>
+          ) : null}
+        </Table.Tbody>
+      </Table>
+    </Box>
+  );
+}

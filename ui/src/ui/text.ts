@@ -1,0 +1,55 @@
+/** Words and numbers as people read them. */
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toPrecision(3)} ${UNITS[unit]}`;
+}
+
+const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
+  [60, "second"],
+  [60, "minute"],
+  [24, "hour"],
+  [7, "day"],
+  [4.35, "week"],
+  [12, "month"],
+  [Number.POSITIVE_INFINITY, "year"],
+];
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const EXACT = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+
+export function relativeTime(at: number, now: number): string {
+  let value = (at - now) / 1000;
+  if (Math.abs(value) < 10) return "just now";
+  for (const [length, unit] of STEPS) {
+    if (Math.abs(value) < length) return RELATIVE.format(Math.round(value), unit);
+    value /= length;
+  }
+  return exactTime(at);
+}
+
+export const exactTime = (at: number) => EXACT.format(at);
+
+export const plural = (count: number, noun: string, many = `${noun}s`) => `${count.toLocaleString("en")} ${count === 1 ? noun : many}`;
+
+/** Characters that do not show, or that turn text around, made visible: what a name is must be seen. */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, (character) =>
+    `⟨U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}⟩`,
+  );
+}
+
+/** The first words of a Markdown text, without its marks. */
+export const gist = (text: string) => visible(text.slice(0, 300).replace(/[*`#>|~]+|-{3,}/gu, " ").replace(/\s+/gu, " ").trim());
+
+/** `USE CATALOG` of `USE_CATALOG`. */
+export const words = (privilege: string) => privilege.replaceAll("_", " ");
+
+export const lastPart = (fullName: string) => fullName.slice(fullName.lastIndexOf(".") + 1);
+export const parent = (fullName: string) => fullName.slice(0, Math.max(fullName.lastIndexOf("."), 0));
