@@ -16,6 +16,7 @@ from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sign import Signer
+from modelkeep.core.addresses import is_wildcard, own_hosts
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -30,12 +31,14 @@ from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.observe.logs import flush, log
 from modelkeep.settings import Settings
+from modelkeep.store import workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
 from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
+from modelkeep.wire.sites import Sites, site
 
 if TYPE_CHECKING:
     from modelkeep.blobs.sts import Sts
@@ -129,12 +132,14 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
                 log.info("database migrated", migration=name)
         home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
         facts = await deployment(db, home)
+        await workspaces.ensure_default(db, settings.workspace_id)
         blobs = storage(settings)
         auditor = Auditor(db)
         services = Services(
             blobs=blobs,
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
             workspace_id=settings.workspace_id,
+            own_hosts=own_hosts(settings.address, settings.host, settings.port),
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
             home=home,
             url_ms=int(settings.url_minutes * 60_000),
@@ -158,6 +163,10 @@ def check_bind(settings: Settings) -> None:
         raise InvalidArgument(
             f"Refusing to listen on {settings.host}: tokens would cross the network in clear. Put a TLS proxy in front and set "
             "MODELKEEP_PUBLIC_URL=https://..., or set MODELKEEP_INSECURE_BIND=1 if the network is yours alone."
+        )
+    if is_wildcard(settings.host) and not settings.public_url:
+        raise InvalidArgument(
+            f"'{settings.host}' is no address that clients could be sent to. Set MODELKEEP_PUBLIC_URL to the one that they use."
         )
 
 
@@ -194,8 +203,10 @@ async def run(settings: Settings) -> None:
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
     from modelkeep.wire.account import scim, tokens
+    from modelkeep.wire.account import workspaces as account_workspaces
     from modelkeep.wire.console import reference, session
     from modelkeep.wire.console import routes as console
+    from modelkeep.wire.console import workspaces as workspace_routes
     from modelkeep.wire.files import proxied
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
@@ -216,16 +227,24 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             await registry.blobs.ready()
             checked = now_ms()
 
-    async with workspace(registry, signer) as tracking:
+    sites = Sites(
+        registry.db,
+        site(settings.workspace_id, settings.address),
+        engine.services.own_hosts,
+        public=bool(settings.public_url),
+    )
+    async with tracking_of(registry, signer) as tracking:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
         routes = [
-            *console.routes(settings.workspace_id, facts.account_id, ready),
-            *scim.routes(engine, facts.account_id, settings.address),
+            *console.routes(facts.account_id, ready),
+            *workspace_routes.routes(),
+            *account_workspaces.routes(facts.account_id, settings.address, engine.services.workspace_id),
+            *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),
             *session.routes(door, settings.address, "/ml/" if tracking else ""),
             *plain.routes(engine.services.home),
-            *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
-            *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
+            *proxied.routes(engine, signer, tracking, engine.services.home),
+            *files.routes(engine, signer, tracking),
         ]
         ways = reach(engine.services)
         # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.
@@ -235,12 +254,12 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             )
             for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
         )
-        yield unity.Bilingual(engine, door, native, oss, settings.workspace_id, tracking)
+        yield unity.Bilingual(engine, door, native, oss, sites, tracking)
 
 
 @asynccontextmanager
-async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
-    """MLflow's tracking server as a child; None where the settings say so."""
+async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
+    """The workspaces, each with MLflow's tracking server as a child; None where the settings say so."""
     settings, engine = registry.settings, registry.engine
     if not settings.workspace:
         yield None
@@ -250,6 +269,7 @@ async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
     from modelkeep.workspace.child import TrackingServer
     from modelkeep.workspace.desk import KnownModel
     from modelkeep.workspace.workspace import Workspace
+    from modelkeep.workspace.workspaces import Workspaces
 
     if find_spec("mlflow") is None:
         raise InvalidArgument(
@@ -266,12 +286,17 @@ async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
             found.created_at, found.updated_at,
         )  # fmt: skip
 
-    child = TrackingServer(settings.data, settings.database_url)
-    artifacts = Artifacts(registry.db, Urls(registry.db, signer, engine.services.url_ms))
-    await child.start()
+    async def start(workspace_id: str) -> tuple[Workspace, TrackingServer]:
+        other = "" if workspace_id == settings.workspace_id else workspace_id
+        child = TrackingServer(settings.data, settings.database_url, other)
+        await child.start()
+        urls = Urls(registry.db, signer, engine.services.url_ms)
+        artifacts = Artifacts(registry.db, urls, workspace_id)
+        return Workspace(registry.db, child, artifacts, registry.auditor, known, workspace_id), child
+
+    found = Workspaces(start)
     try:
-        yield Workspace(
-            registry.db, child, artifacts, registry.auditor, known, settings.workspace_id, settings.public_url
-        )
+        await found.of(settings.workspace_id)
+        yield found
     finally:
-        await child.stop()
+        await found.stop()

@@ -124,7 +124,7 @@ async def _pages(w: World, actor: Any, request: msgspec.Struct) -> list[Any]:
 
 async def _expected(w: World, actor: Any, names: Any, *needs: Need) -> list[str]:
     async with w.db.read() as tx:
-        chains = {text: await securables.chain(tx, w.db.dialect, actor.id, name(text)) for text in names}
+        chains = {text: await securables.chain(tx, w.db.dialect, actor, name(text)) for text in names}
     return sorted(
         text for text, chain in chains.items()
         if any((decide(need, chain) if need != BROWSE else _browsing(chain)).allowed for need in needs)
@@ -143,7 +143,7 @@ async def _check(w: World, plan: Plan) -> None:
         async with w.db.read() as tx:
             holder = await principals.by_name(tx, user)
             assert holder
-            actor = await principals.actor_of_id(tx, holder.id, "")
+            actor = await principals.actor_of_id(tx, holder.id, "", w.workspace)
         assert actor
         page = plan.page
         readable = await _expected(w, actor, everything, READ)

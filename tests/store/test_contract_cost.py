@@ -14,6 +14,7 @@ from modelkeep.store import jobs
 from modelkeep.store.db import now_ms
 from modelkeep.wire.http import Request
 from modelkeep.wire.identity import Door
+from modelkeep.wire.sites import site
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -25,9 +26,10 @@ LARGE = ("principals", "memberships", "membership_closure", "tokens", "securable
 
 
 def _request(token: str) -> Request:
-    return Request(
-        {"method": "GET", "path": "/", "headers": [(b"authorization", f"Bearer {token}".encode())]}, None, "r"
-    )  # type: ignore[arg-type]
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    request = Request({"method": "GET", "path": "/", "headers": headers}, None, "r")  # type: ignore[arg-type]
+    request.site = site("1", "http://x")
+    return request
 
 
 async def _by_alias(w: World, counting: Counting) -> list[str]:

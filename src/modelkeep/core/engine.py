@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import Actor, Link, blocked_at, decide, decide_inside, knows
+from modelkeep.core.authz import ANYONE, Actor, Link, as_if_bound, blocked_at, decide, decide_inside, knows
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
@@ -14,7 +14,7 @@ from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import Ctx, On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.store import securables
-from modelkeep.store.db import Database, Tx, now_ms
+from modelkeep.store.db import Database, now_ms
 
 
 class Engine:
@@ -74,7 +74,7 @@ class Engine:
 
     async def _plain(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Any:
         """A read that was decided and answered in this very state of the database is not decided and answered again."""
-        key = (request, actor.id, actor.account_admin)
+        key = (request, actor.id, actor.account_admin, actor.workspace)
         try:
             async with self.db.read() as tx:
                 if (found := tx.recall(key)) is None:
@@ -114,7 +114,9 @@ class Engine:
         if op.account_admin and not ctx.actor.account_admin:
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
         found: list[Securable | None] = []
+        exempt = op.account_admin_may and ctx.actor.account_admin
         for index, on in enumerate(op.targets):
+            on = msgspec.structs.replace(on, need=ANYONE) if exempt else on
             name: FullName | None = getattr(request, on.field)
             if name is None and on.optional:
                 found.append(None)
@@ -122,7 +124,7 @@ class Engine:
             assert name is not None
             chain = ctx.chains.get(str(name))
             if chain is None:
-                chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
+                chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
             if (
                 op.creates
                 and index == 0
@@ -131,28 +133,21 @@ class Engine:
                 and knows(chain)
             ):
                 raise AlreadyExists(f"{RULES[name.kind].label} '{name}' already exists.", kind=name.kind)
-            found.append(self._checked(on, name, chain))
+            found.append(self._checked(on, name, chain, writes=op.writes(on)))
         for securable in found:
             if securable is not None:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
         return found
 
-    def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
+    def _checked(self, on: On, name: FullName, chain: list[Link], *, writes: bool) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
         try:
-            return _check(on, name, chain)
+            return _check(on, name, chain, writes=writes)
         except (NotFound, PermissionDenied) as error:
             hidden = name.parent if on.parent else name
             if self._conceal and hidden.parts:
                 raise Concealed(missing(str(hidden), hidden.leaf).message, kind=hidden.kind) from error
             raise
-
-    async def reachable(self, tx: Tx, actor: Actor, on: On, name: FullName) -> Securable | None:
-        """The securable where the actor may do what `on` needs; None where he may not, or where it does not exist."""
-        try:
-            return _check(on, name, await securables.chain(tx, self.db.dialect, actor.id, name))
-        except (NotFound, PermissionDenied):
-            return None
 
 
 class Concealed(NotFound):
@@ -162,10 +157,10 @@ class Concealed(NotFound):
 _PREPARED = Operation(run=Engine.execute, request=msgspec.Struct, audit="", record="in_tx")
 
 
-def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
+def _check(on: On, name: FullName, chain: list[Link], *, writes: bool) -> Securable:
     """Top-down: the first parent that is closed to the actor answers 403, whether or not anything exists below it."""
     wanted = len(name.parts) + (0 if on.parent else 1)
-    chain = chain[:wanted]
+    chain = as_if_bound(chain[:wanted]) if on.anywhere else chain[:wanted]
     if len(chain) < wanted:
         if blocked := blocked_at(chain):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
@@ -174,7 +169,7 @@ def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
         if blocked := blocked_at(chain[:-1]):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
         raise missing(str(name), name.leaf)
-    decision = (decide_inside if on.parent else decide)(on.need_on(name.kind), chain)
+    decision = (decide_inside if on.parent else decide)(on.need_on(name.kind), chain, writes=writes)
     if not decision.allowed:
         raise PermissionDenied(decision.reason, kind=name.kind)
     return chain[-1].securable

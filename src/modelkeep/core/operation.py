@@ -34,6 +34,10 @@ class On(msgspec.Struct, frozen=True):
     """A FUNCTION may turn out to be a model, and the other way round: they share a name space."""
     on_volume: Need | None = None
     """What is needed instead where the name is a volume's."""
+    writes: bool | None = None
+    """Does the operation change what lies there? None: as its effect says."""
+    anywhere: bool = False
+    """Asked from any workspace, bound or not."""
 
     def need_on(self, kind: Kind) -> Need:
         return self.on_volume if self.on_volume is not None and kind is Kind.VOLUME else self.need
@@ -54,6 +58,8 @@ class Operation(msgspec.Struct, frozen=True):
     record: Record = "in_tx"
     account_admin: bool = False
     """Only for account admins (principals, tokens of others, the audit log)."""
+    account_admin_may: bool = False
+    """An account admin may, whatever they hold on the targets."""
     creates: bool = False
     """The first target's field names what is made: to whoever knows it already, it already exists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
@@ -65,6 +71,10 @@ class Operation(msgspec.Struct, frozen=True):
     def plain(self) -> bool:
         """Its result follows from the actor, the request and the state of the database alone."""
         return self.effect == "read" and self.record == "buffered" and self.prepare is None
+
+    def writes(self, on: On) -> bool:
+        """Does a read-only binding refuse this on that target?"""
+        return self.effect == "write" if on.writes is None else on.writes
 
     @property
     def name(self) -> str:
@@ -81,6 +91,7 @@ class Operation(msgspec.Struct, frozen=True):
             told.append(f"{_ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
             if on.on_volume is not None:
                 told[-1] += f" (on a volume: {_ways(on.on_volume)})"
+        told += ["or account admin"] * self.account_admin_may
         return "; ".join(told) or "signed in (answers hold what the caller may see)"
 
 
@@ -144,6 +155,9 @@ class Services(msgspec.Struct, frozen=True):
     blobs: Blobs
     limits: Limits
     workspace_id: str
+    """The default workspace's."""
+    own_hosts: frozenset[str] = frozenset()
+    """Host headers that lead there."""
     tracking: Tracking | None = None
     managed: tuple[str, ...] = ()
     """Where this deployment keeps files: a folder, or s3://bucket/prefix."""

@@ -25,6 +25,14 @@ class TooManyFailures(Unauthenticated):
     """Too many unknown tokens came from this address."""
 
 
+class NotAssigned(PermissionDenied):
+    """Signed in, and not assigned to the workspace that the request came through."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__("You are not assigned to this workspace. Ask one of its admins, or an account admin.")
+        self.actor = actor
+
+
 class Door:
     """Signs requests in. Shared by all faces of a process."""
 
@@ -39,20 +47,20 @@ class Door:
         """Hashes of tokens that have worked: no guesses. Whether they still work is read each time."""
 
     async def authenticate(self, request: Request) -> Actor:
-        """Raises Unauthenticated, with what to do."""
+        """Raises Unauthenticated, with what to do; NotAssigned."""
         secret = _secret(request)
         try:
-            return await self.actor(secret, request.source)
+            return await self.actor(secret, request.source, request.site.workspace_id)
         except Unauthenticated as error:
             raise type(error)(f"{error.message} {_HOW}") from error
 
-    async def actor(self, secret: str, source: str) -> Actor:
-        """The token's bearer. Raises Unauthenticated, TooManyFailures."""
+    async def actor(self, secret: str, source: str, workspace: str) -> Actor:
+        """The token's bearer, in the workspace of this id. Raises Unauthenticated, TooManyFailures, NotAssigned."""
         hashed, now = hash_token(secret), now_ms()
         if self._limit and self._failures:
             self._check(hashed, source, now)
         async with self._db.single() as tx:
-            actor = await principals.actor_of_token(tx, hashed, now, source)
+            actor = await principals.actor_of_token(tx, hashed, now, source, workspace)
         if isinstance(actor, str):
             if actor == principals.UNKNOWN_TOKEN and self._limit:
                 self._failed(source, now)
@@ -62,6 +70,8 @@ class Door:
             if len(self._worked) >= _MAX_KNOWN:
                 del self._worked[next(iter(self._worked))]
             self._worked[hashed] = None
+        if not actor.role and not actor.account_admin:
+            raise NotAssigned(actor)
         return actor
 
     def _check(self, hashed: str, source: str, now: int) -> None:

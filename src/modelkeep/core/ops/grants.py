@@ -136,7 +136,8 @@ async def explain(ctx: Ctx, req: Explain, found: Securable) -> Explanation:
     principal = await _principal(ctx, req.principal)
     if not principal.active:
         return Explanation(principal.name, req.operation, False, "The principal is deactivated.")
-    chain = await securables.chain(ctx.tx, ctx.dialect, principal.id, req.name)
+    there = authz.Actor(principal.id, principal.name, principal.kind, workspace=ctx.actor.workspace)
+    chain = await securables.chain(ctx.tx, ctx.dialect, there, req.name)
     decision = _decided(operation, chain)
     return Explanation(principal.name, req.operation, decision.allowed, decision.reason)
 
@@ -147,7 +148,10 @@ def _decided(operation: Operation, chain: list[authz.Link]) -> authz.Decision:
     for on in operation.targets:
         if on.field == operation.targets[0].field:
             inside = chain if operation.creates or not on.parent else chain[:-1]
+            inside = authz.as_if_bound(inside) if on.anywhere else inside
             decisions.append(
-                (authz.decide_inside if on.parent else authz.decide)(on.need_on(chain[-1].securable.kind), inside)
+                (authz.decide_inside if on.parent else authz.decide)(
+                    on.need_on(chain[-1].securable.kind), inside, writes=operation.writes(on)
+                )
             )
     return next((decision for decision in decisions if not decision.allowed), decisions[0])

@@ -165,7 +165,7 @@ async def register_version(ctx: Ctx, req: RegisterVersion, model: Securable, sou
         return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
     version = await _create(ctx, req, model, None, artifact_set_id=set_id)
-    found = await files.set_of(ctx.tx, f"{req.origin.kind}:{req.origin.id}")
+    found = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, req.origin.kind, req.origin.id))
     await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{found.id if found else ''}/{req.origin.path}", ctx.now)
     return version
 
@@ -333,7 +333,7 @@ async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> mo
 
 
 async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:
-    return await versions.of_logged_model(ctx.tx, ctx.actor.id, req.model_id)
+    return await versions.of_logged_model(ctx.tx, ctx.actor, req.model_id)
 
 
 def ready(version: ModelVersion) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from modelkeep.core.model import LineageEdge, Principal
+from modelkeep.core.model import LineageEdge, Principal, Workspace, WorkspaceAssignment
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.jobs import Job
 
@@ -109,3 +109,11 @@ class Discovery(TypedDict):
 class Health(TypedDict):
     status: Literal["ok", "unavailable"]
     message: NotRequired[str]
+
+
+class Workspaces(TypedDict):
+    workspaces: list[Workspace]
+
+
+class WorkspaceAssignments(TypedDict):
+    assignments: list[WorkspaceAssignment]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, Unauthenticated
 from modelkeep.wire.http import Request, Response
-from modelkeep.wire.identity import COOKIE, Door, TooManyFailures, check_origin
+from modelkeep.wire.identity import COOKIE, Door, NotAssigned, TooManyFailures, check_origin
 from modelkeep.wire.route import Answer, Route
 
 _MAX_AGE_S = 12 * 3600
@@ -100,9 +100,11 @@ def routes(door: Door, address: str, home: str) -> list[Route]:
         try:
             if not token.isascii() or not token.isprintable() or ";" in token:
                 raise Unauthenticated("The access token is not known here.")
-            await door.actor(token, request.source)
+            await door.actor(token, request.source, request.site.workspace_id)
         except Unauthenticated as error:
             return _page(next, error.message, 429 if isinstance(error, TooManyFailures) else 401)
+        except NotAssigned as error:
+            return _page(next, error.message, 403)
         return Response(303, b"", [(b"location", next.encode()), _cookie(token, _MAX_AGE_S, secure)])
 
     async def sign_out(request: Request, actor: Actor, path: dict[str, str]) -> Response:
