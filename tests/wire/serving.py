@@ -110,7 +110,14 @@ class Site:
 
     def head(self, method: str, path: str, *lines: str) -> bytes:
         """The head of a request of the admin's, with these lines too, to be sent as it is."""
-        signed = (f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {self.admin}", *lines, "", "")
+        signed = (
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.settings.port}",
+            f"Authorization: Bearer {self.admin}",
+            *lines,
+            "",
+            "",
+        )
         return "\r\n".join(signed).encode()
 
     def raw(self, data: bytes, timeout_s: float = 5, patience_s: float = 0.3) -> bytes:
@@ -168,6 +175,10 @@ class World:
         self.robot = f"robot of {self.user}"
         site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
+        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
+        self.number = int(site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=self.token)["id"])
+        fresh = f"w_{uuid.uuid4().hex[:8]}"
+        self.workspace = site.ok("POST", f"{V1}/workspaces", {"name": fresh, "address": f"{fresh}.example.com"})
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
             "volumes": {**place, "volume_type": "MANAGED"},
@@ -223,11 +234,13 @@ class World:
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
-            "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
+            "account_id": self.account, "workspace_id": self.workspace["id"], "workspace": self.workspace["name"],
+            "principal_id": self.number, "address": f"{fresh}.example.com", "workspace_name": fresh,
+            "deployment_name": f"{fresh}.example.com", "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
-        optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {
+        optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name"} & {
             field.encode_name for field in fields
         }
         wanted = (

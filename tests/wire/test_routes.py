@@ -35,7 +35,8 @@ ANYONE = {
     *(f"GET {prefix}/{search}" for prefix in PLAIN_PREFIXES for search in ("registered-models/search", "model-versions/search")),
     *(f"GET {base}/{path}" for base in (SCIM, SCIM_ACCOUNT) for path in
       ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")),
-    "GET /api/2.0/token/list", "POST /api/2.0/token/create",
+    "GET /api/2.0/token/list", "POST /api/2.0/token/create", f"GET {V1}/workspaces",
+    "GET /api/2.0/accounts/{account_id}/workspaces",
 }  # fmt: skip
 
 

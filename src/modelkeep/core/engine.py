@@ -13,7 +13,7 @@ from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import Ctx, On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
-from modelkeep.store import securables
+from modelkeep.store import securables, workspaces
 from modelkeep.store.db import Database, now_ms
 
 
@@ -113,6 +113,11 @@ class Engine:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
         if op.account_admin and not ctx.actor.account_admin:
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
+        if op.workspace_admin and not ctx.actor.account_admin:
+            if await workspaces.role_of(ctx.tx, getattr(request, "workspace"), ctx.actor.id) != "ADMIN":  # noqa: B009
+                raise PermissionDenied(
+                    "Only account admins and the workspace's own admins may do this. Ask one of them."
+                )
         found: list[Securable | None] = []
         exempt = op.account_admin_may and ctx.actor.account_admin
         for index, on in enumerate(op.targets):

@@ -58,6 +58,8 @@ class Operation(msgspec.Struct, frozen=True):
     record: Record = "in_tx"
     account_admin: bool = False
     """Only for account admins (principals, tokens of others, the audit log)."""
+    workspace_admin: bool = False
+    """Only for account admins and the admins of the workspace that the request names."""
     account_admin_may: bool = False
     """An account admin may, whatever they hold on the targets."""
     creates: bool = False
@@ -86,6 +88,8 @@ class Operation(msgspec.Struct, frozen=True):
         """What the caller must hold, in words."""
         if self.account_admin:
             return "account admin"
+        if self.workspace_admin:
+            return "account admin, or admin of the workspace"
         told: list[str] = []
         for on in self.targets:
             told.append(f"{_ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")

@@ -202,15 +202,16 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(principals.list_all_tokens, principals.ListAllTokens, "token.list", (), "read", "buffered", account_admin=True),
     Operation(principals.get_token, principals.GetToken, "token.get", (), "read", "buffered", account_admin=True),
     Operation(principals.revoke_token, principals.RevokeToken, "token.revoke"),
-    # workspaces: their functions ask for the role of account admin or of the workspace's admin
+    # workspaces
     Operation(workspaces.list_workspaces, workspaces.ListWorkspaces, "workspace.list", (), "read", "buffered"),
     Operation(workspaces.get_workspace, workspaces.GetWorkspace, "workspace.get", (), "read", "buffered"),
     Operation(workspaces.create_workspace, workspaces.CreateWorkspace, "workspace.create", account_admin=True),
     Operation(workspaces.update_workspace, workspaces.UpdateWorkspace, "workspace.update", account_admin=True),
     Operation(workspaces.delete_workspace, workspaces.DeleteWorkspace, "workspace.delete", account_admin=True),
-    Operation(workspaces.list_assignments, workspaces.ListAssignments, "workspace.list", (), "read", "buffered"),
-    Operation(workspaces.assign, workspaces.Assign, "workspace.assign"),
-    Operation(workspaces.unassign, workspaces.Unassign, "workspace.unassign"),
+    Operation(workspaces.list_assignments, workspaces.ListAssignments, "workspace.list", (), "read", "buffered",
+              workspace_admin=True),
+    Operation(workspaces.assign, workspaces.Assign, "workspace.assign", workspace_admin=True),
+    Operation(workspaces.unassign, workspaces.Unassign, "workspace.unassign", workspace_admin=True),
     # audit and operations
     Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True),
     Operation(audit.get_activity, audit.GetActivity, "audit.read", (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx"),

@@ -70,8 +70,11 @@ async def by_id(tx: Tx, workspace_id: str) -> Workspace | None:
     return Workspace(*row) if row else None
 
 
-async def by_name(tx: Tx, name: str) -> Workspace | None:
-    row = await tx.one(f"SELECT {_COLUMNS} FROM workspaces w WHERE w.name_key = :key", key=name.casefold())
+async def named(tx: Tx, text: str) -> Workspace | None:
+    """By its id, which is a number, or by its name, which is none."""
+    if text.isdecimal():
+        return await by_id(tx, text)
+    row = await tx.one(f"SELECT {_COLUMNS} FROM workspaces w WHERE w.name_key = :key", key=text.casefold())
     return Workspace(*row) if row else None
 
 
@@ -101,12 +104,13 @@ async def of_principal(tx: Tx, principal_id: str) -> list[Workspace]:
 # --- assignments -----------------------------------------------------------------------------------------------------
 
 
-async def role_of(tx: Tx, workspace_id: str, principal_id: str) -> str:
-    """USER or ADMIN, by assignment of his own or of a group of his; '' for none."""
+async def role_of(tx: Tx, workspace: str, principal_id: str) -> str:
+    """USER or ADMIN, by assignment of his own or of a group of his, in the workspace of this id or name; '' for none."""
+    found = await named(tx, workspace)
     row = await tx.one(
         "SELECT MIN(a.level) FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id "
         "WHERE m.member_id = :id AND a.workspace_id = :workspace",
-        id=principal_id, workspace=workspace_id,
+        id=principal_id, workspace=found.id if found else "",
     )  # fmt: skip
     return (row[0] if row else None) or ""
 

@@ -28,9 +28,7 @@ class TooManyFailures(Unauthenticated):
 class NotAssigned(PermissionDenied):
     """Signed in, and not assigned to the workspace that the request came through."""
 
-    def __init__(self, actor: Actor) -> None:
-        super().__init__("You are not assigned to this workspace. Ask one of its admins, or an account admin.")
-        self.actor = actor
+    actor: Actor
 
 
 class Door:
@@ -71,7 +69,9 @@ class Door:
                 del self._worked[next(iter(self._worked))]
             self._worked[hashed] = None
         if not actor.role and not actor.account_admin:
-            raise NotAssigned(actor)
+            refused = NotAssigned("You are not assigned to this workspace. Ask one of its admins, or an account admin.")
+            refused.actor = actor
+            raise refused
         return actor
 
     def _check(self, hashed: str, source: str, now: int) -> None:

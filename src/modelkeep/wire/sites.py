@@ -47,4 +47,4 @@ class Sites:
                 alone = not await workspaces.any_with_address(tx)
             if alone:  # on a laptop whatever leads to this machine leads to the one workspace
                 return self.default
-        raise NoSuchEndpoint(f"No workspace has the address '{host[:255]}'. Use the address that its admins tell.")
+        raise NoSuchEndpoint("No workspace has this address. Use the one that its admins have told you.")

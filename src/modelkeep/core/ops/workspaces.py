@@ -5,7 +5,7 @@ import secrets
 import msgspec
 
 from modelkeep.core.addresses import Address, parse_address
-from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied
+from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.model import Principal, Workspace, WorkspaceAssignment
 from modelkeep.core.names import check_principal_name
 from modelkeep.core.operation import Ctx
@@ -108,11 +108,11 @@ async def delete_workspace(ctx: Ctx, req: DeleteWorkspace) -> None:
 
 
 async def list_assignments(ctx: Ctx, req: ListAssignments) -> list[WorkspaceAssignment]:
-    return await workspaces.assignments(ctx.tx, (await _managed(ctx, req.workspace)).id)
+    return await workspaces.assignments(ctx.tx, (await _named(ctx, req.workspace)).id)
 
 
 async def assign(ctx: Ctx, req: Assign) -> WorkspaceAssignment:
-    workspace = await _managed(ctx, req.workspace)
+    workspace = await _named(ctx, req.workspace)
     if req.level not in (USER, ADMIN):
         raise InvalidArgument(f"A principal is assigned as {USER} or {ADMIN}.")
     principal = await _principal(ctx, req.principal)
@@ -126,7 +126,7 @@ async def assign(ctx: Ctx, req: Assign) -> WorkspaceAssignment:
 
 async def unassign(ctx: Ctx, req: Unassign) -> None:
     """One who is not assigned is no error: clients deliver a DELETE twice."""
-    workspace, principal = await _managed(ctx, req.workspace), await _principal(ctx, req.principal)
+    workspace, principal = await _named(ctx, req.workspace), await _principal(ctx, req.principal)
     _touch(ctx, workspace, principal)
     ctx.changed(f"assignment of {principal.name}", "any", None)
     await workspaces.unassign(ctx.tx, workspace.id, principal)
@@ -137,22 +137,8 @@ def _touch(ctx: Ctx, workspace: Workspace, principal: Principal) -> None:
     ctx.touch(principal.kind, principal.id, principal.name)
 
 
-async def _managed(ctx: Ctx, text: str) -> Workspace:
-    """Raises PermissionDenied, to who manages no such workspace, whether or not it exists; NotFound."""
-    if ctx.actor.account_admin:
-        return await _named(ctx, text)
-    found = await _found(ctx, text)
-    if found is None or await workspaces.role_of(ctx.tx, found.id, ctx.actor.id) != ADMIN:
-        raise PermissionDenied("Only account admins and the workspace's own admins may do this. Ask one of them.")
-    return found
-
-
-async def _found(ctx: Ctx, text: str) -> Workspace | None:
-    return await (workspaces.by_id(ctx.tx, text) if text.isdecimal() else workspaces.by_name(ctx.tx, text))
-
-
 async def _named(ctx: Ctx, text: str) -> Workspace:
-    found = await _found(ctx, text)
+    found = await workspaces.named(ctx.tx, text)
     if found is None:
         raise _missing(text)
     return found

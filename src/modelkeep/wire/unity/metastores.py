@@ -32,7 +32,7 @@ class UpdateMetastore(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
-WorkspaceId = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+WorkspaceId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class CatalogBindings(msgspec.Struct, frozen=True):
