@@ -1,6 +1,7 @@
 """Putting the parts together: the only module that sees everything."""
 
 import gc
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sign import Signer
-from modelkeep.core.addresses import is_wildcard, own_hosts
+from modelkeep.core.addresses import is_loopback, is_wildcard, own_hosts
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -179,6 +180,25 @@ def background(registry: Registry) -> Background:
     )
 
 
+async def more_listeners(registry: Registry) -> list[socket.socket]:
+    """On a laptop a workspace is told from the others by its port, so this process listens there, too; [] where none does."""
+    from modelkeep.wire.server import listener
+
+    settings, more = registry.settings, list[socket.socket]()
+    async with registry.db.read() as tx:
+        found = [urlsplit(w.url) for w in await workspaces.every(tx) if is_loopback(settings.host)]
+    ours = (settings.host if settings.host != "localhost" else "127.0.0.1", settings.port)
+    places = {(p.hostname or "", p.port or 80) for p in found if p.scheme == "http" and is_loopback(p.hostname or "")}
+    for host, port in sorted(
+        {("127.0.0.1" if host.endswith("localhost") else host, port) for host, port in places} - {ours}
+    ):
+        try:
+            more.append(listener(host, port))
+        except OSError as error:
+            log.warning("a workspace's address cannot be listened on", address=f"{host}:{port}", error=str(error))
+    return [listener(*ours), *more] if more else []
+
+
 async def run(settings: Settings) -> None:
     """Serve until a signal says stop."""
     from modelkeep.wire import server
@@ -192,8 +212,11 @@ async def run(settings: Settings) -> None:
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY)
         log.info("Modelkeep is up", address=settings.address, data_dir=str(settings.data))
+        listeners = await more_listeners(registry)
         try:
-            await server.serve(app, settings.host, settings.port, behind_proxy=bool(settings.public_url))
+            await server.serve(
+                app, settings.host, settings.port, behind_proxy=bool(settings.public_url), listeners=listeners
+            )
         finally:
             await worker.stop()
             flush()

@@ -236,7 +236,8 @@ class World:
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
             "account_id": self.account, "workspace_id": self.workspace["id"], "workspace": self.workspace["name"],
             "principal_id": self.number, "address": f"{fresh}.example.com", "workspace_name": fresh,
-            "deployment_name": f"{fresh}.example.com", "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
+            "deployment_name": f"{fresh}.example.com",
+            "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)

@@ -111,13 +111,7 @@ class Engine:
 
     async def _authorize(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> list[Securable | None]:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
-        if op.account_admin and not ctx.actor.account_admin:
-            raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
-        if op.workspace_admin and not ctx.actor.account_admin:
-            if await workspaces.role_of(ctx.tx, getattr(request, "workspace"), ctx.actor.id) != "ADMIN":  # noqa: B009
-                raise PermissionDenied(
-                    "Only account admins and the workspace's own admins may do this. Ask one of them."
-                )
+        await _check_role(ctx, op, request)
         found: list[Securable | None] = []
         exempt = op.account_admin_may and ctx.actor.account_admin
         for index, on in enumerate(op.targets):
@@ -160,6 +154,17 @@ class Concealed(NotFound):
 
 
 _PREPARED = Operation(run=Engine.execute, request=msgspec.Struct, audit="", record="in_tx")
+
+
+async def _check_role(ctx: Ctx, op: Operation, request: msgspec.Struct) -> None:
+    """What an operation asks of the caller apart from securables. Raises PermissionDenied."""
+    if ctx.actor.account_admin or not (op.account_admin or op.workspace_admin):
+        return
+    if op.account_admin:
+        raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
+    workspace: str = getattr(request, "workspace", "")
+    if await workspaces.role_of(ctx.tx, workspace, ctx.actor.id) != "ADMIN":
+        raise PermissionDenied("Only account admins and the workspace's own admins may do this. Ask one of them.")
 
 
 def _check(on: On, name: FullName, chain: list[Link], *, writes: bool) -> Securable:

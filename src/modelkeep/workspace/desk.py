@@ -115,12 +115,12 @@ class Desk:
                 sources = await rows.inputs_of(tx, self.workspace_id, runs)
         return answers.respond(answers.show(document, visit.shown, sources))
 
-    def event(self, visit: Visit, event: str, targets: list[tuple[str, str]]) -> AuditEvent:
+    def event(self, visit: Visit, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
         """A success for the audit log. `targets`: (kind, id)."""
         actor = visit.actor
         return AuditEvent(
             new_id(), now_ms(), event, visit.operation, actor.id, actor.name, actor.token_id, actor.source,
-            visit.request.id, _targets(targets), "{}", "{}", "ok", "",
+            visit.request.id, _targets(targets), "{}", "{}", "ok", reason,
         )  # fmt: skip
 
     async def record(

@@ -74,6 +74,18 @@ async def _adopt(desk: Desk, actor: Actor, experiment: Json) -> bool:
     return True
 
 
+async def disown(desk: Desk, experiment_id: str) -> None:
+    """Whoever changes who may do what has settled whose it is: what is taken from the creator then stays taken."""
+    experiment = await existing(desk, experiment_id)
+    if any(tag["key"] == _CREATOR for tag in experiment.get("tags", [])):
+        await desk.ask("POST", f"{_API}/delete-experiment-tag", {"experiment_id": experiment_id, "key": _CREATOR})
+
+
+async def existing(desk: Desk, experiment_id: str) -> Json:
+    """Raises Refused: an admin may do anything with an experiment but for it being there."""
+    return (await desk.ask("GET", f"{_API}/get", query=_query("experiment_id", experiment_id)))["experiment"]
+
+
 async def named(desk: Desk, name: str) -> Json | None:
     """The experiment of this name, whoever may see it; None where there is none."""
     try:
