@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from world import World, drop, grant, make, name, new_place, world
 
-from modelkeep.core.authz import Need, decide
+from modelkeep.core.authz import Binding, Need, decide
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
 from modelkeep.core.ops import catalogs, models, search
 from modelkeep.core.privileges import Privilege
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
-from modelkeep.store import principals, securables
+from modelkeep.store import principals, securables, workspaces
 from modelkeep.store import versions as version_rows
 
 pytest_plugins = ("backends", "places")
@@ -40,6 +40,8 @@ class Plan(msgspec.Struct, frozen=True):
     """(group, member); a group only holds groups with a higher number"""
     grants: tuple[tuple[str, str, str], ...]
     """(principal, privilege, securable)"""
+    bound: dict[str, str]
+    """Of isolated catalogs, what the workspace may do there; '' nothing"""
     open: bool
     """Everybody may use every container: access then hangs on the rest."""
     page: int
@@ -68,6 +70,7 @@ PLANS = st.builds(
     ),
     members=st.lists(st.sampled_from(_MEMBERS), unique=True, max_size=6).map(tuple),
     grants=st.lists(_grants(), unique=True, max_size=25).map(tuple),
+    bound=st.dictionaries(st.sampled_from(CATALOGS), st.sampled_from(["", *Binding]), max_size=1),
     open=st.booleans(),
     page=st.integers(1, 4),
     budget=st.sampled_from([5, 6, 8, 2000]),  # never less than one page asks for at first
@@ -93,6 +96,12 @@ async def _build(w: World, plan: Plan) -> None:
             holder = await principals.by_name(tx, plan.owners[""])
             assert metastore and holder
             await securables.update(tx, metastore, "test", 0, owner_id=holder.id)
+        for text, access in plan.bound.items():
+            catalog = await securables.by_name(tx, name(text))
+            assert catalog
+            await workspaces.isolate(tx, catalog.id, True)
+            if access:
+                await workspaces.bind(tx, catalog.id, w.workspace, Binding(access))
         everybody = [("account users", privilege, on) for privilege in ("USE_CATALOG", "USE_SCHEMA") for on in CATALOGS]
         for who, privilege, on in (*plan.grants, *(everybody if plan.open else ())):
             if on in ("", *CATALOGS, *SCHEMAS) or on in plan.models:

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Coroutine, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -177,8 +178,7 @@ class World:
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
         self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
         self.number = int(site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=self.token)["id"])
-        fresh = f"w_{uuid.uuid4().hex[:8]}"
-        self.workspace = site.ok("POST", f"{V1}/workspaces", {"name": fresh, "address": f"{fresh}.example.com"})
+        self._site = site
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
             "volumes": {**place, "volume_type": "MANAGED"},
@@ -187,6 +187,12 @@ class World:
         }
         for kind in self.bodies:
             site.ok("POST", f"{UC}/{kind}", self.body(kind, kind))
+
+    @cached_property
+    def workspace(self) -> dict[str, str]:
+        """Made when a route asks for one: with two, a server answers to their addresses alone."""
+        fresh = f"w_{uuid.uuid4().hex[:8]}"
+        return self._site.ok("POST", f"{V1}/workspaces", {"name": fresh, "address": f"{fresh}.example.com"})
 
     def body(self, kind: str, name: str) -> dict[str, Any]:
         """Of a create of this kind."""
@@ -234,11 +240,12 @@ class World:
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
-            "account_id": self.account, "workspace_id": self.workspace["id"], "workspace": self.workspace["name"],
-            "principal_id": self.number, "address": f"{fresh}.example.com", "workspace_name": fresh,
+            "account_id": self.account, "principal_id": str(self.number), "address": f"{fresh}.example.com", "workspace_name": fresh,
             "deployment_name": f"{fresh}.example.com",
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
         }  # fmt: skip
+        if "{workspace" in route.path:
+            known |= {"workspace_id": self.workspace["id"], "workspace": self.workspace["name"]}
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
         optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name"} & {

@@ -77,7 +77,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.browse_schemas, catalogs.BrowseSchemas, "schema.list", (On("catalog", BROWSE_CATALOG),), "read", "buffered"),
     Operation(bindings.get_bindings, bindings.GetBindings, "catalog.get", (BOUND_FROM_ANYWHERE,), "read", "buffered"),
     Operation(bindings.change_bindings, bindings.ChangeBindings, "catalog.bind", (BOUND_FROM_ANYWHERE,)),
-    Operation(bindings.isolate_catalog, bindings.IsolateCatalog, "catalog.isolate", (BOUND_FROM_ANYWHERE,)),
+    Operation(bindings.isolate_catalog, bindings.IsolateCatalog, "catalog.isolate", (On("name", OWNER, anywhere=True),)),
     Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.update_comment, catalogs.UpdateCatalogComment, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateCatalogSpec, "securable.update", (On("name", OWNER),)),

@@ -57,8 +57,8 @@ class App:
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
         try:
-            if request.path != _HEALTH:
-                request.site = await self._sites.find(request.header(b"host"))
+            health = request.path == _HEALTH
+            request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
             found = self.router.find(request.method, request.path)
             if found is not None:
                 route, path = found

@@ -109,7 +109,7 @@ pointer = client.create_model_version(name, "s3://elsewhere/models/7")
 assert pointer.status == "READY" and client.get_model_version_download_uri(name, "4") == "s3://elsewhere/models/7"
 
 # prompts live in the same registry
-if VERSION >= Version("2.21"):
+if Version("2.21") <= VERSION:
     prompts = getattr(mlflow, "genai", mlflow)
     prompts = prompts if hasattr(prompts, "register_prompt") else mlflow
     prompt = prompts.register_prompt(f"prompt-{suffix}", "Say {{word}}.")

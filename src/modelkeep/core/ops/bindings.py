@@ -47,6 +47,10 @@ async def get_bindings(ctx: Ctx, req: GetBindings, catalog: Securable) -> Page[C
 
 async def change_bindings(ctx: Ctx, req: ChangeBindings, catalog: Securable) -> list[CatalogBinding]:
     """All of the changes, or none. Raises InvalidArgument for a workspace that does not exist."""
+    if not req.add and not req.remove:
+        raise InvalidArgument(
+            "The request changes nothing. Name workspaces to bind the catalog to, or to unbind it from."
+        )
     before = {b.workspace_id: b.access for b in await workspaces.bindings(ctx.tx, catalog.id, "", MAX_PAGE)}
     await workspaces.unbind(ctx.tx, catalog.id, req.remove)
     for binding in req.add:
