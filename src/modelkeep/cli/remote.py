@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelkeep.cli import workspaces
 from modelkeep.cli.client import call, every, part, show
 from modelkeep.cli.local import verify_audit
 
@@ -21,7 +22,10 @@ def _group(app: typer.Typer, name: str, help: str) -> typer.Typer:
 
 
 def register(app: typer.Typer) -> None:
-    _catalogs(_group(app, "catalogs", "Catalogs."))
+    catalogs = _group(app, "catalogs", "Catalogs, and the workspaces that they are bound to.")
+    _catalogs(catalogs)
+    workspaces.bindings(catalogs)
+    workspaces.workspaces(_group(app, "workspaces", "Workspaces, and who may enter them."))
     _schemas(_group(app, "schemas", "Schemas of a catalog."))
     _models(_group(app, "models", "Registered models and their versions."))
     _grants(_group(app, "grants", "Who holds what, and why."))
