@@ -248,7 +248,7 @@ class World:
             known |= {"workspace_id": self.workspace["id"], "workspace": self.workspace["name"]}
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
-        optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name"} & {
+        optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name", "address"} & {
             field.encode_name for field in fields
         }
         wanted = (
