@@ -68,6 +68,11 @@ class World:
     def blobs(self) -> Blobs:
         return self.registry.blobs
 
+    @property
+    def workspace(self) -> str:
+        """The default one's id."""
+        return self.engine.services.workspace_id
+
     def as_(self, principal: str) -> "Caller":
         return Caller(self, principal)
 
@@ -161,7 +166,9 @@ class World:
                 self.tokens[who] = f"secret of {holder.id}"
                 await tokens.insert(tx, holder.id, hash_token(self.tokens[who]), "", "test", now_ms(), None)
         async with self.db.read() as tx:
-            found = await principals.actor_of_token(tx, hash_token(self.tokens[who]), now_ms(), "127.0.0.1")
+            found = await principals.actor_of_token(
+                tx, hash_token(self.tokens[who]), now_ms(), "127.0.0.1", self.workspace
+            )
         if isinstance(found, str):
             raise Unauthenticated(found)
         return found

@@ -1,6 +1,7 @@
 """Putting the parts together: the only module that sees everything."""
 
 import gc
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sign import Signer
+from modelkeep.core.addresses import is_loopback, is_wildcard, own_hosts
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -34,14 +36,15 @@ from modelkeep.observe.logs import flush, log
 from modelkeep.oidc.issuers import Issuers, check_keys
 from modelkeep.oidc.provider import Client, Provider
 from modelkeep.settings import Settings
+from modelkeep.store import workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate, now_ms
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
-from modelkeep.wire.console.session import CALLBACK
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
+from modelkeep.wire.sites import Sites, site
 
 if TYPE_CHECKING:
     from modelkeep.blobs.sts import Sts
@@ -136,7 +139,7 @@ def provider(settings: Settings, issuers: Issuers, signer: Signer) -> Provider |
             "MODELKEEP_OIDC_ISSUER needs MODELKEEP_OIDC_CLIENT_ID, as the provider has registered it."
         )
     client = Client(
-        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, f"{settings.address}{CALLBACK}",
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret,
         settings.oidc_scopes, settings.oidc_user_claim, settings.oidc_groups_claim,
     )  # fmt: skip
     return Provider(client, issuers, signer)
@@ -160,12 +163,14 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
                 log.info("database migrated", migration=name)
         home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
         facts = await deployment(db, home)
+        await workspaces.ensure_default(db, settings.workspace_id)
         blobs = storage(settings)
         auditor = Auditor(db)
         services = Services(
             blobs=blobs,
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
             workspace_id=settings.workspace_id,
+            own_hosts=own_hosts(settings.address, settings.host, settings.port),
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
             home=home,
             url_ms=int(settings.url_minutes * 60_000),
@@ -192,6 +197,10 @@ def check_bind(settings: Settings) -> None:
             f"Refusing to listen on {settings.host}: tokens would cross the network in clear. Put a TLS proxy in front and set "
             "MODELKEEP_PUBLIC_URL=https://..., or set MODELKEEP_INSECURE_BIND=1 if the network is yours alone."
         )
+    if is_wildcard(settings.host) and not settings.public_url:
+        raise InvalidArgument(
+            f"'{settings.host}' is no address that clients could be sent to. Set MODELKEEP_PUBLIC_URL to the one that they use."
+        )
 
 
 def background(registry: Registry) -> Background:
@@ -207,6 +216,25 @@ def background(registry: Registry) -> Background:
     )  # fmt: skip
 
 
+async def more_listeners(registry: Registry) -> list[socket.socket]:
+    """On a laptop a workspace is told from the others by its port, so this process listens there, too; [] where none does."""
+    from modelkeep.wire.server import listener
+
+    settings, more = registry.settings, list[socket.socket]()
+    async with registry.db.read() as tx:
+        found = [urlsplit(w.url) for w in await workspaces.every(tx) if is_loopback(settings.host)]
+    ours = (settings.host if settings.host != "localhost" else "127.0.0.1", settings.port)
+    places = {(p.hostname or "", p.port or 80) for p in found if p.scheme == "http" and is_loopback(p.hostname or "")}
+    for host, port in sorted(
+        {("127.0.0.1" if host.endswith("localhost") else host, port) for host, port in places} - {ours}
+    ):
+        try:
+            more.append(listener(host, port))
+        except OSError as error:
+            log.warning("a workspace's address cannot be listened on", address=f"{host}:{port}", error=str(error))
+    return [listener(*ours), *more] if more else []
+
+
 async def run(settings: Settings) -> None:
     """Serve until a signal says stop."""
     from modelkeep.wire import server
@@ -220,8 +248,11 @@ async def run(settings: Settings) -> None:
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY)
         log.info("Modelkeep is up", address=settings.address, data_dir=str(settings.data))
+        listeners = await more_listeners(registry)
         try:
-            await server.serve(app, settings.host, settings.port, behind_proxy=bool(settings.public_url))
+            await server.serve(
+                app, settings.host, settings.port, behind_proxy=bool(settings.public_url), listeners=listeners
+            )
         finally:
             await worker.stop()
             flush()
@@ -231,8 +262,10 @@ async def run(settings: Settings) -> None:
 async def application(registry: Registry) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on."""
     from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
+    from modelkeep.wire.account import workspaces as account_workspaces
     from modelkeep.wire.console import pages, reference, session
     from modelkeep.wire.console import routes as console
+    from modelkeep.wire.console import workspaces as workspace_routes
     from modelkeep.wire.files import proxied
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
@@ -256,28 +289,35 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             await registry.blobs.ready()
             checked = now_ms()
 
-    async with workspace(registry, signer) as tracking:
+    sites = Sites(
+        registry.db,
+        site(settings.workspace_id, settings.address),
+        engine.services.own_hosts,
+        public=bool(settings.public_url),
+    )
+    async with tracking_of(registry, signer) as tracking:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
         routes = [
-            *console.routes(settings.workspace_id, facts.account_id, ready, settings.address),
-            *scim.routes(engine, facts.account_id, settings.address),
+            *console.routes(settings.workspace_id, facts.account_id, ready),
+            *workspace_routes.routes(),
+            *account_workspaces.routes(facts.account_id, settings.address, engine.services.workspace_id),
+            *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
-            *oauth.routes(signing_in, door.guesses, settings.address, facts.account_id),
+            *oauth.routes(signing_in, door.guesses, facts.account_id),
             *federation.routes(facts.account_id),
             *session.Session(
                 door,
                 signing_in,
                 provider(settings, issuers, signer),
                 settings.oidc_name,
-                settings.address,
                 pages.HOME if web else "/ml/" if tracking else "",
             ).routes(),
             *pages.routes(web),
             *plain.routes(engine.services.home),
-            *proxied.routes(engine, signer, tracking, engine.services.home, settings.public_url.rstrip("/")),
-            *files.routes(engine, signer, tracking, settings.public_url.rstrip("/")),
+            *proxied.routes(engine, signer, tracking, engine.services.home),
+            *files.routes(engine, signer, tracking),
         ]
         ways = reach(engine.services)
         # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.
@@ -287,12 +327,12 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
             )
             for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
         )
-        yield unity.Bilingual(engine, door, native, oss, settings.workspace_id, tracking)
+        yield unity.Bilingual(engine, door, native, oss, sites, tracking)
 
 
 @asynccontextmanager
-async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
-    """MLflow's tracking server as a child; None where the settings say so."""
+async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
+    """The workspaces, each with MLflow's tracking server as a child; None where the settings say so."""
     settings, engine = registry.settings, registry.engine
     if not settings.workspace:
         yield None
@@ -302,6 +342,7 @@ async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
     from modelkeep.workspace.child import TrackingServer
     from modelkeep.workspace.desk import KnownModel
     from modelkeep.workspace.workspace import Workspace
+    from modelkeep.workspace.workspaces import Workspaces
 
     if find_spec("mlflow") is None:
         raise InvalidArgument(
@@ -318,12 +359,17 @@ async def workspace(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
             found.created_at, found.updated_at,
         )  # fmt: skip
 
-    child = TrackingServer(settings.data, settings.database_url)
-    artifacts = Artifacts(registry.db, Urls(registry.db, signer, engine.services.url_ms))
-    await child.start()
+    async def start(workspace_id: str) -> tuple[Workspace, TrackingServer]:
+        other = "" if workspace_id == settings.workspace_id else workspace_id
+        child = TrackingServer(settings.data, settings.database_url, other)
+        await child.start()
+        urls = Urls(registry.db, signer, engine.services.url_ms)
+        artifacts = Artifacts(registry.db, urls, workspace_id)
+        return Workspace(registry.db, child, artifacts, registry.auditor, known, workspace_id), child
+
+    found = Workspaces(start)
     try:
-        yield Workspace(
-            registry.db, child, artifacts, registry.auditor, known, settings.workspace_id, settings.public_url
-        )
+        await found.of(settings.workspace_id)
+        yield found
     finally:
-        await child.stop()
+        await found.stop()

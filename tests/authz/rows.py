@@ -7,10 +7,12 @@ import msgspec
 from world import World, chunks, name
 
 from modelkeep.core.kinds import Kind
+from modelkeep.core.model import CatalogBinding
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import (
     access,
     audit,
+    bindings,
     catalogs,
     credentials,
     directories,
@@ -35,6 +37,7 @@ from modelkeep.core.ops import (
     uploads,
     versions,
     volumes,
+    workspaces,
 )
 from modelkeep.core.paths import ROOT, ArtifactPath
 from modelkeep.core.privileges import ON_MODEL, Privilege
@@ -47,6 +50,7 @@ RULE = federation.Rule(
     keys='{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}',
 )  # fmt: skip
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
+WALLED, SHOWN = "walled.ml.model", "shown.ml.model"
 VOLUME, TABLE, FUNCTION = "prod.ml.raw", "prod.ml.features", "prod.ml.score"
 
 
@@ -67,6 +71,7 @@ def _actors() -> list[Who]:
     found = [
         Who("metastore admin", "", ("metastore admins",)),
         Who("account admin"),
+        Who("admin of workspace dev"),
         Who("owner of model, USE", USE, ("model owners",)),
         Who("owner of model, USE CATALOG only", "USE_CATALOG@prod", ("model owners",)),
         Who("owner of model, no USE", "", ("model owners",)),
@@ -190,6 +195,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         "Audit and jobs",
     )  # fmt: skip
     T = "Protected aliases, governed tags, requests for access"
+    W, walled, shown = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)  # fmt: skip
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
     new_volume, a_file, folder = leaf("prod.ml.fresh", Kind.VOLUME), ArtifactPath("a.bin"), ArtifactPath("folder")
     described = {"comment": "x"}
@@ -200,7 +206,10 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(C, "list_quotas", metastores.ListQuotas()),
         Row(C, "get_quota of catalog", metastores.GetQuota(name(CATALOG), "tag-quota")),
         Row(C, "get_quota of model", metastores.GetQuota(m, "alias-quota")),
-        Row(C, "get_bindings of catalog", catalogs.GetBindings(name(CATALOG))),
+        Row(C, "get_assignment", metastores.GetAssignment()),
+        Row(C, "get_bindings of catalog", bindings.GetBindings(name(CATALOG))),
+        Row(C, "change_bindings of catalog", bindings.ChangeBindings(name(CATALOG), (CatalogBinding("1", "READ_ONLY"),))),
+        Row(C, "isolate_catalog", bindings.IsolateCatalog(name(CATALOG), True)),
         Row(C, "create_catalog", catalogs.CreateCatalog(name=name("fresh"))),
         Row(C, "create_catalog prod (exists)", catalogs.CreateCatalog(name=name(CATALOG))),
         Row(C, "list_catalogs: sees prod", catalogs.ListCatalogs(), _listed(CATALOG)),
@@ -210,7 +219,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(C, "update_catalog_comment", catalogs.UpdateCatalogComment(name(CATALOG), **described)),
         Row(C, "update_catalog_spec", catalogs.UpdateCatalogSpec(name(CATALOG), {"properties": "{}"})),
         Row(C, "transfer_ownership of catalog", catalogs.TransferOwnership(name(CATALOG), "stranger")),
-        Row(C, "transfer_ownership of metastore", catalogs.TransferOwnership(METASTORE, "stranger")),
+        Row(C, "transfer_metastore", metastores.TransferMetastore("stranger")),
         Row(C, "list_catalog_tags", models.ListCatalogTags(name(CATALOG))),
         Row(C, "rename_catalog", catalogs.RenameCatalog(name(CATALOG), name("production"))),
         Row(C, "delete_container: catalog, force", catalogs.DeleteContainer(name(CATALOG), True)),
@@ -410,6 +419,33 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(N, "link_identity", federation.LinkIdentity("somebody", "https://idp.example", "2")),
         Row(N, "unlink_identity", federation.UnlinkIdentity("somebody", "https://idp.example", "1")),
         Row(N, "list_links", federation.ListLinks("somebody")),
+        Row(W, "list_workspaces: sees dev", workspaces.ListWorkspaces(),
+            lambda found: "1" if any(w.name == "dev" for w in found) else "0"),
+        Row(W, "get_workspace dev", workspaces.GetWorkspace("dev")),
+        Row(W, "create_workspace", workspaces.CreateWorkspace("test", "test.example.com")),
+        Row(W, "update_workspace", workspaces.UpdateWorkspace("dev", "development")),
+        Row(W, "delete_workspace", workspaces.DeleteWorkspace("dev")),
+        Row(W, "list_assignments of dev", workspaces.ListAssignments("dev")),
+        Row(W, "assign to dev", workspaces.Assign("dev", "stranger")),
+        Row(W, "unassign from dev", workspaces.Unassign("dev", "stranger")),
+        Row(W, "assign to default", workspaces.Assign("1", "stranger")),
+        Row(W, "get_catalog, not bound", catalogs.GetCatalog(walled.parent.parent)),
+        Row(W, "get_model, not bound", models.GetModel(walled)),
+        Row(W, "browse_model, not bound", models.BrowseModel(walled), _browsed),
+        Row(W, "list_models: sees one not bound", models.ListModels(), _listed(WALLED)),
+        Row(W, "search_models: sees one not bound", search.SearchModels(f"name = '{WALLED}'"), lambda p: "1" if p.items else "0"),
+        Row(W, "copy_version of one not bound", versions.CopyVersion(walled, 1, open_model)),
+        Row(W, "get_bindings, not bound", bindings.GetBindings(walled.parent.parent)),
+        Row(W, "isolate_catalog, not bound", bindings.IsolateCatalog(walled.parent.parent, False)),
+        Row(W, "get_version, read-only", versions.GetVersion(shown, 1)),
+        Row(W, "open_file, read-only", files.OpenFile(path=mlmodel, name=shown, version=1)),
+        Row(W, "emit_lineage, read-only", lineage.EmitLineage(shown, 1, "DOWNSTREAM", (lineage.Entity("JOB", "7"),))),
+        Row(W, "copy_version of a read-only one", versions.CopyVersion(shown, 1, open_model)),
+        Row(W, "copy_version to a read-only one", versions.CopyVersion(open_model, 1, shown)),
+        Row(W, "create_version, read-only", versions.CreateVersion(name=shown)),
+        Row(W, "vend_upload, read-only", files.VendUpload(path=extra, name=shown, version=1)),
+        Row(W, "change_tags, read-only", models.ChangeTags(shown, None, {"team": "b"})),
+        Row(W, "create_schema, read-only", catalogs.CreateSchema(name=shown.parent.parent.child("fresh"))),
         Row(A, "find_audit", audit.FindAudit()),
         Row(A, "export_audit", audit.ExportAudit()),
         Row(A, "list_archives", audit.ListArchives()),
@@ -449,6 +485,16 @@ async def build(w: World) -> dict[str, str]:
     await w.model("open.ml.model", owner="maker")
     await w.grant("account users", everyone)
     await w.version("open.ml.model")
+    for text in (WALLED, SHOWN):
+        await w.model(text, owner="maker")
+        await w.grant("account users", f"ALL_PRIVILEGES@{text.partition('.')[0]}")
+        await w.version(text)
+    admin = w.as_("admin")
+    await admin.do(workspaces.CreateWorkspace("dev", "dev.example.com"))
+    for text in (WALLED, SHOWN):
+        await admin.do(bindings.IsolateCatalog(name(text.partition(".")[0]), True))
+    await admin.do(bindings.ChangeBindings(name("walled"), remove=("1",)))
+    await admin.do(bindings.ChangeBindings(name("shown"), (CatalogBinding("1", "READ_ONLY"),)))
     made = await w.version(
         MODEL, run_id="run1", logged_model_id="m-1", upstream=(lineage.Entity("TABLE", "prod.ml.features"),)
     )
@@ -468,6 +514,7 @@ async def build(w: World) -> dict[str, str]:
         await w.grant(who.user, who.held)
         for group in who.groups:
             await w.as_("admin").do(principals.AddMember(group, who.user))
+    await admin.do(workspaces.Assign("dev", "admin-of-workspace-dev", "ADMIN"))
     token = await w.as_("admin").do(principals.CreateToken(principal="somebody"))
     await w.as_("admin").do(principals.CreatePrincipal("SERVICE_PRINCIPAL", "robot"))
     number = (await w.rows("SELECT number FROM principals WHERE name = 'somebody'"))[0][0]

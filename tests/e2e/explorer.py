@@ -89,7 +89,9 @@ def open_page(browser: Browser, server: Server, *, token: str = "", width: int =
         viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=server.host, accept_downloads=True
     )
     if token != "-":
-        context.add_cookies([{"name": "modelkeep_session", "value": token or server.admin_token, "url": server.host}])
+        form = {"token": token or server.admin_token, "next": "/"}
+        answer = context.request.post("/login", form=form, headers={"origin": server.host}, max_redirects=0)
+        assert answer.status == 303, answer.text()
     page = context.new_page()
     page.set_default_timeout(20_000)
     return page

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelkeep.core.authz import Link, Need, blocked_at, decide, decide_inside, effective
+from modelkeep.core.authz import Binding, Link, Need, as_if_bound, blocked_at, decide, decide_inside, effective, unbound
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 from modelkeep.core.model import Securable
 from modelkeep.core.privileges import Privilege
@@ -24,7 +24,8 @@ def chains(draw: st.DrawFn, depth: int | None = None) -> list[Link]:
     for level in range((draw(st.integers(0, 3)) if depth is None else depth) + 1):
         grantable = sorted(RULES[BY_DEPTH[level]].grantable)
         granted = draw(st.frozensets(st.sampled_from(grantable), max_size=4))
-        found.append(Link(_securable(level), draw(st.integers(0, 4)) == 0, granted))
+        bound = draw(st.sampled_from([*Binding, Binding.READ_WRITE, None])) if level == 1 else Binding.READ_WRITE
+        found.append(Link(_securable(level), draw(st.integers(0, 4)) == 0, granted, bound))
     return found
 
 
@@ -39,7 +40,7 @@ def test_adding_a_grant_or_an_ownership_never_takes_access_away(
     link = chain[level]
     more = data.draw(st.frozensets(st.sampled_from(sorted(RULES[link.securable.kind].grantable))))
     richer = list(chain)
-    richer[level] = Link(link.securable, link.owned or data.draw(st.booleans()), link.granted | more)
+    richer[level] = Link(link.securable, link.owned or data.draw(st.booleans()), link.granted | more, link.binding)
     for rule in (decide, decide_inside):
         assert rule(need, richer).allowed >= rule(need, chain).allowed
 
@@ -50,11 +51,11 @@ def test_a_privilege_on_a_container_is_as_good_as_one_on_everything_in_it(
 ) -> None:
     privilege = data.draw(st.sampled_from(sorted(RULES[chain[level].securable.kind].grantable)))
     above = [
-        Link(link.securable, link.owned, link.granted | {privilege}) if i == level else link
+        Link(link.securable, link.owned, link.granted | {privilege}, link.binding) if i == level else link
         for i, link in enumerate(chain)
     ]
     explicit = [
-        Link(link.securable, link.owned, link.granted | {privilege})
+        Link(link.securable, link.owned, link.granted | {privilege}, link.binding)
         if i >= level and _applies(privilege, link)
         else link
         for i, link in enumerate(chain)
@@ -71,7 +72,7 @@ def _applies(privilege: str, link: Link) -> bool:
 def test_a_refusal_names_the_first_closed_container_from_the_top(chain: list[Link], need: Need) -> None:
     decision = decide(need, chain)
     blocked = blocked_at(chain[:-1])
-    if blocked is not None and not need.browse:
+    if blocked is not None and not need.browse and unbound(chain) is None:
         assert decision == blocked and not decision.allowed
         closed = blocked.reason.split("'")[1].count(".") + 1
         assert blocked_at(chain[:closed]) is None and blocked_at(chain[: closed + 1]) == blocked
@@ -93,3 +94,16 @@ def test_all_privileges_never_means_manage(chain: list[Link]) -> None:
     assert Privilege.MANAGE not in held
     if chain[-1].securable.kind is not Kind.METASTORE:
         assert held == RULES[chain[-1].securable.kind].grantable - {Privilege.MANAGE}
+
+
+@given(chain=chains(), need=NEEDS)
+def test_a_binding_only_takes_and_reading_knows_no_read_only(chain: list[Link], need: Need) -> None:
+    free = decide(need, as_if_bound(chain))
+    read, written = decide(need, chain), decide(need, chain, writes=True)
+    if len(chain) == 1 or chain[1].binding is Binding.READ_WRITE:
+        assert read == written == free
+    elif chain[1].binding is None:
+        assert not read.allowed and read == written and "not accessible in current workspace" in read.reason
+    else:
+        assert read == free
+        assert not written.allowed and ("read-only in current workspace" in written.reason) == free.allowed

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from world import World, drop, grant, make, name, new_place, world
 
-from modelkeep.core.authz import Need, blocked_at, decide, effective
+from modelkeep.core.authz import Binding, Need, blocked_at, decide, effective
 from modelkeep.core.errors import PermissionDenied
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
 from modelkeep.core.ops import catalogs, explain, grants, models, objects, search
 from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
-from modelkeep.store import principals, securables
+from modelkeep.store import principals, securables, workspaces
 from modelkeep.store import versions as version_rows
 
 pytest_plugins = ("backends", "places")
@@ -44,6 +44,8 @@ class Plan(msgspec.Struct, frozen=True):
     """(group, member); a group only holds groups with a higher number"""
     grants: tuple[tuple[str, str, str], ...]
     """(principal, privilege, securable)"""
+    bound: dict[str, str]
+    """Of isolated catalogs, what the workspace may do there; '' nothing"""
     open: bool
     """Everybody may use every container: access then hangs on the rest."""
     objects: str
@@ -74,6 +76,7 @@ PLANS = st.builds(
     ),
     members=st.lists(st.sampled_from(_MEMBERS), unique=True, max_size=6).map(tuple),
     grants=st.lists(_grants(), unique=True, max_size=25).map(tuple),
+    bound=st.dictionaries(st.sampled_from(CATALOGS), st.sampled_from(["", *Binding]), max_size=1),
     open=st.booleans(),
     objects=st.sampled_from(("admin", "u0", "g0")),
     page=st.integers(1, 4),
@@ -105,6 +108,12 @@ async def _build(w: World, plan: Plan) -> None:
             holder = await principals.by_name(tx, plan.owners[""])
             assert metastore and holder
             await securables.update(tx, metastore, "test", 0, owner_id=holder.id)
+        for text, access in plan.bound.items():
+            catalog = await securables.by_name(tx, name(text))
+            assert catalog
+            await workspaces.isolate(tx, catalog.id, True)
+            if access:
+                await workspaces.bind(tx, catalog.id, w.workspace, Binding(access))
         everybody = [("account users", privilege, on) for privilege in ("USE_CATALOG", "USE_SCHEMA") for on in CATALOGS]
         for who, privilege, on in (*plan.grants, *(everybody if plan.open else ())):
             if on in ("", *CATALOGS, *SCHEMAS) or on in plan.models:
@@ -136,7 +145,7 @@ async def _pages(w: World, actor: Any, request: msgspec.Struct) -> list[Any]:
 
 async def _expected(w: World, actor: Any, names: Any, *needs: Need) -> list[str]:
     async with w.db.read() as tx:
-        chains = {text: await securables.chain(tx, w.db.dialect, actor.id, name(text)) for text in names}
+        chains = {text: await securables.chain(tx, w.db.dialect, actor, name(text)) for text in names}
     return sorted(
         text for text, chain in chains.items()
         if any((decide(need, chain) if need != BROWSE else _browsing(chain)).allowed for need in needs)
@@ -155,7 +164,7 @@ async def _check(w: World, plan: Plan) -> None:
         async with w.db.read() as tx:
             holder = await principals.by_name(tx, user)
             assert holder
-            actor = await principals.actor_of_id(tx, holder.id, "")
+            actor = await principals.actor_of_id(tx, holder.id, "", w.workspace)
         assert actor
         page = plan.page
         readable = await _expected(w, actor, everything, READ)

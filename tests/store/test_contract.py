@@ -97,7 +97,7 @@ async def test_names_sort_by_their_bytes(w: World) -> None:
 async def _chain(w: World, who: str, text: str) -> list[Link]:
     actor = await w.actor(who)
     async with w.db.read() as tx:
-        return await securables.chain(tx, w.db.dialect, actor.id, name(text))
+        return await securables.chain(tx, w.db.dialect, actor, name(text))
 
 
 async def test_a_chain_goes_as_far_as_the_name_exists(w: World) -> None:
@@ -221,7 +221,7 @@ async def test_a_deleted_principal_takes_its_tokens_grants_and_memberships_along
 
 async def _bearer(w: World, secret: str, at: int) -> Any:
     async with w.db.read() as tx:
-        return await principals.actor_of_token(tx, hash_token(secret), at, "1.2.3.4")
+        return await principals.actor_of_token(tx, hash_token(secret), at, "1.2.3.4", "1")
 
 
 async def test_a_token_is_its_bearer_until_it_expires_is_revoked_or_its_principal_is_switched_off(w: World) -> None:

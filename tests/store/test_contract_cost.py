@@ -15,6 +15,7 @@ from modelkeep.store.db import now_ms
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
 from modelkeep.wire.identity import Door
+from modelkeep.wire.sites import site
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -26,9 +27,10 @@ LARGE = ("principals", "memberships", "membership_closure", "tokens", "securable
 
 
 def _request(token: str) -> Request:
-    return Request(
-        {"method": "GET", "path": "/", "headers": [(b"authorization", f"Bearer {token}".encode())]}, None, "r"
-    )  # type: ignore[arg-type]
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    request = Request({"method": "GET", "path": "/", "headers": headers}, None, "r")  # type: ignore[arg-type]
+    request.site = site("1", "http://x")
+    return request
 
 
 async def _by_alias(w: World, counting: Counting) -> list[str]:

@@ -51,10 +51,17 @@ def test_flags_win_over_variables_and_absent_flags_do_not() -> None:
 def test_an_open_address_is_refused_unless_told_so(host: str) -> None:
     with pytest.raises(InvalidArgument, match="in clear"):
         check_bind(Settings(host=host))
-    check_bind(Settings(host=host, insecure_bind=True))
+    check_bind(Settings(host=host, insecure_bind=True, public_url="http://models.example.com"))
     check_bind(Settings(host=host, public_url="https://models.example.com"))
     with pytest.raises(InvalidArgument):
         check_bind(Settings(host=host, public_url="http://models.example.com"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_all_addresses_of_a_machine_are_none_that_clients_could_be_sent_to(host: str) -> None:
+    with pytest.raises(InvalidArgument, match="MODELKEEP_PUBLIC_URL"):
+        check_bind(Settings(host=host, insecure_bind=True))
+    check_bind(Settings(host="192.168.1.5", insecure_bind=True))
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "sqlite:///x", "/tmp/x.db", "file:x"])

@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Coroutine, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,7 +119,14 @@ class Site:
 
     def head(self, method: str, path: str, *lines: str) -> bytes:
         """The head of a request of the admin's, with these lines too, to be sent as it is."""
-        signed = (f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {self.admin}", *lines, "", "")
+        signed = (
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.settings.port}",
+            f"Authorization: Bearer {self.admin}",
+            *lines,
+            "",
+            "",
+        )
         return "\r\n".join(signed).encode()
 
     def raw(self, data: bytes, timeout_s: float = 5, patience_s: float = 0.3) -> bytes:
@@ -181,8 +189,10 @@ class World:
             "GET", "/api/2.0/preview/scim/v2/ServicePrincipals", {"filter": f'applicationId eq "{self.robot}"'}
         )
         self.robot_id = listed["Resources"][0]["id"]
-        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
         self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
+        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
+        self.number = int(site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=self.token)["id"])
+        self._site = site
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
             "volumes": {**place, "volume_type": "MANAGED"},
@@ -191,6 +201,12 @@ class World:
         }
         for kind in self.bodies:
             site.ok("POST", f"{UC}/{kind}", self.body(kind, kind))
+
+    @cached_property
+    def workspace(self) -> dict[str, str]:
+        """Made when a route asks for one: with two, a server answers to their addresses alone."""
+        fresh = f"w_{uuid.uuid4().hex[:8]}"
+        return self._site.ok("POST", f"{V1}/workspaces", {"name": fresh, "address": f"{fresh}.example.com"})
 
     def body(self, kind: str, name: str) -> dict[str, Any]:
         """Of a create of this kind."""
@@ -282,14 +298,18 @@ class World:
             "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
             "issuer": "https://idp.example", "subject": fresh, "update_mask": "comment",
+            "account_id": self.account, "principal_id": str(self.number), "address": f"{fresh}.example.com", "workspace_name": fresh,
+            "deployment_name": f"{fresh}.example.com",
             "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
             "statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID,
         }  # fmt: skip
         if route.method == "PATCH" and "token" in route.path:
             known["token"] = {"comment": "x"}
+        if "{workspace" in route.path:
+            known |= {"workspace_id": self.workspace["id"], "workspace": self.workspace["name"]}
         in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
         fields = msgspec.structs.fields(route.fields)
-        optional = {"source", "comment", "operation", "catalog_name", "schema_name"} & {
+        optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name", "address"} & {
             field.encode_name for field in fields
         }
         wanted = (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient, errors
-from databricks.sdk.service.catalog import CatalogIsolationMode
+from databricks.sdk.service.catalog import CatalogIsolationMode, WorkspaceBinding, WorkspaceBindingBindingType
 from wire.serving import FACE_B, UC, Site, refused, site
 
 __all__ = ["site"]
@@ -67,7 +67,6 @@ def test_a_patch_that_is_allowed_in_part_changes_nothing(site: Site) -> None:
     ("fields", "word"),
     [
         ({}, "changes nothing"),
-        ({"isolation_mode": "ISOLATED"}, "OPEN"),
         ({"isolation_mode": "open?"}, "isolation_mode"),
         ({"enable_predictive_optimization": "ENABLE"}, "DISABLE"),
         ({"options": {"a": "b"}}, "Foreign"),
@@ -136,15 +135,19 @@ def test_the_metastore_is_told_and_changed(site: Site, admin_of_metastore: Works
         refused(site.call(method, f"{UC}/{path}", {}), 404, "ENDPOINT_NOT_FOUND")
 
 
-def test_an_open_catalog_has_no_bindings(site: Site) -> None:
+def test_a_catalog_is_bound_to_workspaces(site: Site) -> None:
     catalog, (user, token) = site.schema().partition(".")[0], site.user()
-    w = sdk(site)
+    w, read_only = sdk(site), WorkspaceBindingBindingType.BINDING_TYPE_READ_ONLY
     assert not w.workspace_bindings.get(catalog).workspaces
     assert list(w.workspace_bindings.get_bindings("catalog", catalog)) == []
-    with pytest.raises(errors.BadRequest, match="one workspace"):
-        w.workspace_bindings.update(catalog, assign_workspaces=[1])
-    with pytest.raises(errors.BadRequest, match="one workspace"):
-        w.workspace_bindings.update_bindings("catalog", catalog, add=[])
+    with pytest.raises(errors.BadRequest, match="Workspace 77 does not exist"):
+        w.workspace_bindings.update(catalog, assign_workspaces=[1, 77])
+    assert w.workspace_bindings.update(catalog, assign_workspaces=[1]).workspaces == [1]
+    changed = w.workspace_bindings.update_bindings("catalog", catalog, add=[WorkspaceBinding(1, read_only)])
+    assert changed.bindings == [WorkspaceBinding(1, read_only)]
+    assert list(w.workspace_bindings.get_bindings("CATALOG", catalog, max_results=1)) == changed.bindings
+    assert w.catalogs.update(catalog, comment="open to all").isolation_mode == CatalogIsolationMode.OPEN
+    assert w.workspace_bindings.update(catalog, unassign_workspaces=[1]).workspaces == []
     with pytest.raises(errors.BadRequest, match="Only catalogs"):
         list(w.workspace_bindings.get_bindings("external_location", "x"))
     site.allow(user, "catalog", catalog, "USE_CATALOG")
@@ -152,6 +155,8 @@ def test_an_open_catalog_has_no_bindings(site: Site) -> None:
         sdk(site, token).workspace_bindings.get(catalog)
     for more in ({"max_results": -1}, {"page_token": "forged"}):
         refused(site.call("GET", f"{UC}/bindings/catalog/{catalog}", more), 400, BAD)
+    for bad in ({"workspace_id": -1}, {"workspace_id": "x"}, {"workspace_id": 1, "binding_type": "READ"}, {}):
+        refused(site.call("PATCH", f"{UC}/bindings/catalog/{catalog}", {"add": [bad]}), 400, BAD)
 
 
 def test_quotas_are_those_that_are_enforced(site: Site) -> None:

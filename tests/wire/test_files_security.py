@@ -532,10 +532,10 @@ def test_a_signed_path_is_checked_again(folder_shelf: Shelf) -> None:
     name, version = named(root)
     signer = Signer(bytes.fromhex(folder_shelf.registry.facts.signing_key))
     for path in ("../../../modelkeep.db", "/etc/passwd", "%2e%2e/x", ""):
-        url = ObjectUrl("GET", path, folder_shelf.registry.facts.admin_id, "", name, version)
+        url = ObjectUrl("GET", path, folder_shelf.registry.facts.admin_id, "", "1", name, version)
         token = signer.sign(url, int(time.time() * 1000) + 60_000)
         refused(httpx.get(f"{folder_shelf.host}{OBJECTS}{token}"), 400, "INVALID_PARAMETER_VALUE")
-    fine = ObjectUrl("GET", "a", folder_shelf.registry.facts.admin_id, "", name, version)
+    fine = ObjectUrl("GET", "a", folder_shelf.registry.facts.admin_id, "", "1", name, version)
     token = signer.sign(fine, int(time.time() * 1000) + 60_000)
     assert httpx.get(f"{folder_shelf.host}{OBJECTS}{token}").content == b"1"
 

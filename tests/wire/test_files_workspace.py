@@ -84,7 +84,9 @@ def test_replaced_and_aborted_bytes_of_runs_go(bench: Shelf) -> None:
     async def objects() -> tuple[int, int]:
         async with bench.registry.db.write() as tx:
             await tx.run("UPDATE jobs SET run_at = 0 WHERE task = 'drop'")
-            row = await tx.one("SELECT id FROM artifact_sets WHERE owner_key = :key", key=f"run:{root.split('/')[-2]}")
+            row = await tx.one(
+                "SELECT id FROM artifact_sets WHERE owner_key = :key", key=f"1/run:{root.split('/')[-2]}"
+            )
         assert row is not None
         return len(await bench.registry.blobs.list_set(row[0])), 0
 

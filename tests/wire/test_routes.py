@@ -43,6 +43,8 @@ ANYONE = {
     "GET /api/2.1/tag-policies", "GET /api/2.1/tag-policies/{tag_key}", f"GET {V1}/access-requests",
     "GET /api/2.0/token/list", "POST /api/2.0/token/create",
     f"POST {STATEMENTS}", f"POST {STATEMENTS}/", f"GET {WAREHOUSES}", f"GET {WAREHOUSES}/{{id}}",
+    f"GET {V1}/workspaces",
+    "GET /api/2.0/accounts/{account_id}/workspaces",
 }  # fmt: skip
 
 

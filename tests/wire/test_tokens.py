@@ -169,7 +169,7 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
 
     def error(secret: str, source: str) -> type[BaseException] | None:
         try:
-            strict.run(door.actor(secret, source))
+            strict.run(door.actor(secret, source, "1"))
         except Exception as found:
             return type(found)
         return None

@@ -51,7 +51,7 @@ class Site:
     @property
     def desk(self) -> Desk:
         """The workspace's inside."""
-        return self.registry.engine.services.tracking._desk  # pyright: ignore
+        return self.registry.engine.services.tracking._open[WORKSPACE_ID][0]._desk  # pyright: ignore
 
     @property
     def database(self) -> Path:

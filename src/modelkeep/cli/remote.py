@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli import audit, signin
+from modelkeep.cli import audit, signin, workspaces
 from modelkeep.cli.client import Json, call, every, part, show
 from modelkeep.cli.governance import register_governance
 from modelkeep.cli.sql import run_sql
@@ -20,7 +20,10 @@ def _group(app: typer.Typer, name: str, help: str) -> typer.Typer:
 
 
 def register(app: typer.Typer) -> None:
-    _catalogs(_group(app, "catalogs", "Catalogs."))
+    catalogs = _group(app, "catalogs", "Catalogs, and the workspaces that they are bound to.")
+    _catalogs(catalogs)
+    workspaces.bindings(catalogs)
+    workspaces.workspaces(_group(app, "workspaces", "Workspaces, and who may enter them."))
     _schemas(_group(app, "schemas", "Schemas of a catalog."))
     _models(_group(app, "models", "Registered models and their versions."))
     grants = _group(app, "grants", "Who holds what, and why.")

@@ -4,6 +4,7 @@ Rules: Databricks' privileges reference and permissions concepts, as cited at ea
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -22,6 +23,22 @@ class Actor(msgspec.Struct, frozen=True):
     token_id: str = ""
     source: str = ""
     """The address it called from, '' when unknown."""
+    workspace: str = ""
+    """The id of the workspace that the request came through."""
+    role: str = ""
+    """There: USER or ADMIN; '' for who is not assigned to it."""
+
+    @property
+    def workspace_admin(self) -> bool:
+        """Manages the workspace's assignments and experiments, and nothing of the metastore."""
+        return self.account_admin or self.role == "ADMIN"
+
+
+class Binding(StrEnum):
+    """What a workspace may do in a catalog that is bound to it."""
+
+    READ_WRITE = "READ_WRITE"
+    READ_ONLY = "READ_ONLY"
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -30,6 +47,8 @@ class Link(msgspec.Struct, frozen=True):
     securable: Securable
     owned: bool
     granted: frozenset[str]
+    binding: Binding | None = Binding.READ_WRITE
+    """Of a catalog, to the actor's workspace; None where it is isolated and not bound to that one"""
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -108,8 +127,22 @@ def passes(chain: Sequence[Link]) -> bool:
     return usage in held or Privilege.MANAGE in held
 
 
+def unbound(chain: Sequence[Link]) -> Decision | None:
+    """The refusal where the chain's catalog is not bound to the workspace, whatever is held on it; else None."""
+    if len(chain) > 1 and chain[1].binding is None:
+        return Decision(False, f"Catalog '{chain[1].securable.full_name}' is not accessible in current workspace.")
+    return None
+
+
+def as_if_bound(chain: Sequence[Link]) -> list[Link]:
+    """For what is asked of a catalog from any workspace: the bindings themselves."""
+    return [msgspec.structs.replace(link, binding=Binding.READ_WRITE) for link in chain]
+
+
 def blocked_at(chain: Sequence[Link]) -> Decision | None:
     """The first container of the chain, top-down, that the actor cannot reach into; None where all are open."""
+    if closed := unbound(chain):
+        return closed
     for depth in range(1, len(chain) + 1):
         if not passes(chain[:depth]):
             securable = chain[depth - 1].securable
@@ -119,8 +152,20 @@ def blocked_at(chain: Sequence[Link]) -> Decision | None:
     return None
 
 
-def decide(need: Need, chain: Sequence[Link]) -> Decision:
-    """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way."""
+def decide(need: Need, chain: Sequence[Link], *, writes: bool = False) -> Decision:
+    """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way.
+
+    `writes`: it changes what lies in the catalog, which a read-only binding refuses to whoever might otherwise."""
+    if closed := unbound(chain):
+        return closed
+    decision = _held(need, chain)
+    if writes and decision.allowed and len(chain) > 1 and chain[1].binding is Binding.READ_ONLY:
+        catalog = chain[1].securable.full_name
+        return Decision(False, f"Catalog '{catalog}' has been designated as read-only in current workspace.")
+    return decision
+
+
+def _held(need: Need, chain: Sequence[Link]) -> Decision:
     if need.browse and Privilege.BROWSE in effective(chain[:2]):
         return Decision(True, Privilege.BROWSE.words)
     return blocked_at(chain[:-1]) or decide_here(need, chain)
@@ -148,9 +193,9 @@ def decide_here(need: Need, chain: Sequence[Link]) -> Decision:
     return Decision(False, f"User is not an owner of {label} '{name}'.")
 
 
-def decide_inside(need: Need, chain: Sequence[Link]) -> Decision:
+def decide_inside(need: Need, chain: Sequence[Link], *, writes: bool = False) -> Decision:
     """As `decide`, for what is made (or gets a new name) inside the last securable: its own usage is needed as well."""
-    return blocked_at(chain) or decide(need, chain)
+    return blocked_at(chain) or decide(need, chain, writes=writes)
 
 
 def knows(chain: Sequence[Link]) -> bool:

@@ -13,8 +13,8 @@ from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import Ctx, On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
-from modelkeep.store import principals, securables
-from modelkeep.store.db import Database, Tx, now_ms
+from modelkeep.store import principals, securables, workspaces
+from modelkeep.store.db import Database, now_ms
 
 
 class Engine:
@@ -76,7 +76,7 @@ class Engine:
 
     async def _plain(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Any:
         """A read that was decided and answered in this very state of the database is not decided and answered again."""
-        key = (request, actor.id, actor.account_admin)
+        key = (request, actor.id, actor.account_admin, actor.workspace)
         try:
             async with self.db.read() as tx:
                 if (found := tx.recall(key)) is None:
@@ -113,11 +113,10 @@ class Engine:
 
     async def _authorize(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> list[Securable | None]:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
-        if op.account_admin and not ctx.actor.account_admin and not (op.auditors and await self._audits(ctx)):
-            raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
+        await self._check_role(ctx, op, request)
         ctx.reacher = self._reached
         found: list[Securable | None] = []
-        for index, on in enumerate(op.targets):
+        for index, on in enumerate(op.asked(account_admin=ctx.actor.account_admin)):
             name: FullName | None = getattr(request, on.field)
             if name is None and on.optional:
                 found.append(None)
@@ -125,7 +124,7 @@ class Engine:
             assert name is not None
             chain = ctx.chains.get(str(name))
             if chain is None:
-                chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
+                chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
             if (
                 op.creates
                 and index == 0
@@ -140,13 +139,26 @@ class Engine:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
         return found
 
-    async def _reached(self, ctx: Ctx, on: On, name: FullName) -> Securable:
-        """One more securable, which the operation's function came upon."""
-        chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor.id, name)
-        return self._checked(on, name, chain)
+    async def _check_role(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> None:
+        """What an operation asks of the caller apart from securables. Raises PermissionDenied."""
+        if ctx.actor.account_admin or not (op.account_admin or op.workspace_admin):
+            return
+        if op.workspace_admin:
+            workspace: str = getattr(request, "workspace", "")
+            if await workspaces.role_of(ctx.tx, workspace, ctx.actor.id) != "ADMIN":
+                raise PermissionDenied(
+                    "Only account admins and the workspace's own admins may do this. Ask one of them."
+                )
+        elif not (op.auditors and await self._audits(ctx)):
+            raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
 
     async def _audits(self, ctx: Ctx) -> bool:
         return bool(self._auditors) and await principals.belongs(ctx.tx, ctx.actor.id, self._auditors)
+
+    async def _reached(self, ctx: Ctx, on: On, name: FullName) -> Securable:
+        """One more securable, which the operation's function came upon."""
+        chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
+        return self._checked(on, name, chain)
 
     def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
@@ -159,13 +171,6 @@ class Engine:
             if self._conceal and hidden.parts:
                 raise Concealed(missing(str(hidden), hidden.leaf).message, kind=hidden.kind) from error
             raise
-
-    async def reachable(self, tx: Tx, actor: Actor, on: On, name: FullName) -> Securable | None:
-        """The securable where the actor may do what `on` needs; None where he may not, or where it does not exist."""
-        try:
-            return _check(on, name, await securables.chain(tx, self.db.dialect, actor.id, name))
-        except (NotFound, PermissionDenied):
-            return None
 
 
 class Concealed(NotFound):

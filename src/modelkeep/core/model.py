@@ -32,6 +32,8 @@ class Securable(msgspec.Struct, frozen=True):
     updated_by: str
     full_name: str
     """Folded, with its parents' names of this moment; '' for the metastore."""
+    isolated: bool = False
+    """Of a catalog: reached only through the workspaces that it is bound to."""
 
     @property
     def name_key(self) -> str:
@@ -155,6 +157,37 @@ class Principal(msgspec.Struct, frozen=True):
     active: bool
     account_admin: bool
     created_at: int
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    """An address with experiments of its own, attached to the metastore."""
+
+    id: str
+    """a number, as text"""
+    name: str
+    url: str
+    """scheme://host[:port]; '' for the default one, whose address the settings say"""
+    created_at: int
+    created_by: str
+
+
+class WorkspaceAssignment(msgspec.Struct, frozen=True):
+    """Who may come through a workspace."""
+
+    number: int
+    kind: str
+    name: str
+    display_name: str
+    level: str
+    """USER or ADMIN"""
+
+
+class CatalogBinding(msgspec.Struct, frozen=True):
+    """A workspace through which an isolated catalog can be reached."""
+
+    workspace_id: str
+    access: str
+    """READ_WRITE or READ_ONLY"""
 
 
 class Email(msgspec.Struct, frozen=True, omit_defaults=True):

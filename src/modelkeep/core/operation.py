@@ -10,7 +10,7 @@ import msgspec
 
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared import SharedFolder
-from modelkeep.core.authz import Actor, Decision, Link, Need, decide, decide_inside
+from modelkeep.core.authz import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
 from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Metric, Param, Securable
@@ -34,13 +34,18 @@ class On(msgspec.Struct, frozen=True):
     """A FUNCTION may turn out to be a model, and the other way round: they share a name space."""
     on_volume: Need | None = None
     """What is needed instead where the name is a volume's."""
+    writes: bool | None = None
+    """Does the operation change what lies there, which a read-only binding refuses? None: as its effect says."""
+    anywhere: bool = False
+    """Asked from any workspace, bound or not."""
 
     def need_on(self, kind: Kind) -> Need:
         return self.on_volume if self.on_volume is not None and kind is Kind.VOLUME else self.need
 
     def decide(self, kind: Kind, chain: Sequence[Link]) -> Decision:
         """`kind`: of what is named; `chain`: down to what is decided on."""
-        return (decide_inside if self.parent else decide)(self.need_on(kind), chain)
+        chain = as_if_bound(chain) if self.anywhere else chain
+        return (decide_inside if self.parent else decide)(self.need_on(kind), chain, writes=bool(self.writes))
 
 
 Record = Literal["in_tx", "own_tx", "buffered", "vending"]
@@ -60,6 +65,10 @@ class Operation(msgspec.Struct, frozen=True):
     """Only for account admins (principals, tokens of others, the audit log)."""
     auditors: bool = False
     """And for members of the auditors' group, which a setting names."""
+    workspace_admin: bool = False
+    """Only for account admins and the admins of the workspace that the request names."""
+    account_admin_may: bool = False
+    """An account admin may, whatever they hold on the targets."""
     creates: bool = False
     """The first target's field names what is made: to whoever knows it already, it already exists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
@@ -74,6 +83,17 @@ class Operation(msgspec.Struct, frozen=True):
         """Its result follows from the actor, the request and the state of the database alone."""
         return self.effect == "read" and self.record == "buffered" and self.prepare is None
 
+    def __post_init__(self) -> None:
+        writes = self.effect == "write"
+        told = (on if on.writes is not None else msgspec.structs.replace(on, writes=writes) for on in self.targets)
+        msgspec.structs.force_setattr(self, "targets", tuple(told))
+
+    def asked(self, *, account_admin: bool) -> tuple[On, ...]:
+        """What is needed of such a caller."""
+        if not (self.account_admin_may and account_admin):
+            return self.targets
+        return tuple(msgspec.structs.replace(on, need=ANYONE) for on in self.targets)
+
     @property
     def name(self) -> str:
         """The request's type in snake case: create_model, get_version_by_alias, ..."""
@@ -84,11 +104,14 @@ class Operation(msgspec.Struct, frozen=True):
         """What the caller must hold, in words."""
         if self.account_admin:
             return "account admin" + " or member of the auditors' group" * self.auditors
+        if self.workspace_admin:
+            return "account admin, or admin of the workspace"
         told: list[str] = []
         for on in self.targets:
             told.append(f"{ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
             if on.on_volume is not None:
                 told[-1] += f" (on a volume: {ways(on.on_volume)})"
+        told += ["or account admin"] * self.account_admin_may
         if self.decides:
             told.append(self.decides)
         return "; ".join(told) or "signed in (answers hold what the caller may see)"
@@ -166,6 +189,9 @@ class Services(msgspec.Struct, frozen=True):
     blobs: Blobs
     limits: Limits
     workspace_id: str
+    """The default workspace's."""
+    own_hosts: frozenset[str] = frozenset()
+    """Host headers that lead there."""
     tracking: Tracking | None = None
     managed: tuple[str, ...] = ()
     """Where this deployment keeps files: a folder, or s3://bucket/prefix."""

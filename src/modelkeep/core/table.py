@@ -12,6 +12,7 @@ from modelkeep.core.operation import On, Operation
 from modelkeep.core.ops import (
     access,
     audit,
+    bindings,
     catalogs,
     credentials,
     directories,
@@ -36,6 +37,7 @@ from modelkeep.core.ops import (
     uploads,
     versions,
     volumes,
+    workspaces,
 )
 from modelkeep.core.privileges import Privilege as P
 
@@ -55,13 +57,20 @@ MANAGE_POLICY = "account admin, or MANAGE on the tag policy (for the rules of al
 # A volume's files are data, which no metastore admin reads without granting it to himself first.
 READ_VOLUME = holds(P.READ_VOLUME)
 READ_FILES = On("name", READ, optional=True, on_volume=READ_VOLUME)
-WRITE_FILES = On("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_VOLUME))
+WRITE_FILES = On("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_VOLUME), writes=True)
+SOURCE = On("source_model", READ, optional=True, writes=False)
+
+# A catalog that is bound to the wrong workspaces could not be mended otherwise.
+BOUND_FROM_ANYWHERE = On("name", OWNER_OR_ADMIN, anywhere=True)
 
 OPERATIONS: tuple[Operation, ...] = (
     # metastore, catalogs, schemas
     Operation(catalogs.get_metastore, catalogs.GetMetastore, "metastore.get", (On("name", ANYONE),), "read", "buffered"),
     Operation(metastores.read_metastore, metastores.ReadMetastore, "metastore.get", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
     Operation(metastores.rename_metastore, metastores.RenameMetastore, "metastore.rename", (On("name", OWNER_OR_ADMIN),)),
+    Operation(metastores.transfer_metastore, metastores.TransferMetastore, "securable.transfer", (On("name", OWNER_OR_ADMIN),),
+              account_admin_may=True),
+    Operation(metastores.get_assignment, metastores.GetAssignment, "metastore.get", (On("name", ANYONE),), "read", "buffered"),
     Operation(metastores.get_quota, metastores.GetQuota, "quota.get", (On("name", HOLDER, any_kind=True),), "read", "buffered"),
     Operation(metastores.list_quotas, metastores.ListQuotas, "quota.list", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
     Operation(catalogs.create_catalog, catalogs.CreateCatalog, "catalog.create",
@@ -76,8 +85,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(catalogs.browse_container, catalogs.BrowseSchema, "schema.get", (On("name", BROWSE_SCHEMA),), "read", "buffered"),
     Operation(catalogs.browse_catalogs, catalogs.BrowseCatalogs, "catalog.list", (On("name", ANYONE),), "read", "buffered"),
     Operation(catalogs.browse_schemas, catalogs.BrowseSchemas, "schema.list", (On("catalog", BROWSE_CATALOG),), "read", "buffered"),
-    Operation(catalogs.get_bindings, catalogs.GetBindings, "catalog.get", (On("name", OWNER_OR_ADMIN),), "read", "buffered"),
-    Operation(catalogs.change_bindings, catalogs.ChangeBindings, "catalog.update", (On("name", OWNER_OR_ADMIN),)),
+    Operation(bindings.get_bindings, bindings.GetBindings, "catalog.get", (BOUND_FROM_ANYWHERE,), "read", "buffered"),
+    Operation(bindings.change_bindings, bindings.ChangeBindings, "catalog.bind", (BOUND_FROM_ANYWHERE,)),
+    Operation(bindings.isolate_catalog, bindings.IsolateCatalog, "catalog.isolate", (On("name", OWNER, anywhere=True),)),
     Operation(catalogs.update_comment, catalogs.UpdateComment, "securable.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(catalogs.update_comment, catalogs.UpdateCatalogComment, "securable.update", (On("name", OWNER),)),
     Operation(catalogs.update_spec, catalogs.UpdateCatalogSpec, "securable.update", (On("name", OWNER),)),
@@ -124,9 +134,9 @@ OPERATIONS: tuple[Operation, ...] = (
               (On("name", READ_OBJECT, any_kind=True),), "read", "buffered"),
     # model versions
     Operation(versions.create_version, versions.CreateVersion, "version.create",
-              (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source),
+              (On("name", WRITE_VERSION), SOURCE), prepare=versions.read_source),
     Operation(versions.register_version, versions.RegisterVersion, "version.create",
-              (On("name", WRITE_VERSION), On("source_model", READ, optional=True), On("volume", READ_VOLUME, optional=True)),
+              (On("name", WRITE_VERSION), SOURCE, On("volume", READ_VOLUME, optional=True, writes=False)),
               prepare=versions.read_origin),
     Operation(finalize.finalize_version, finalize.FinalizeVersion, "version.finalize", (On("name", WRITE_VERSION),),
               prepare=finalize.check_files),
@@ -144,14 +154,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (On("name", OWNER_OR_ADMIN),)),
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),
     Operation(versions.copy_version, versions.CopyVersion, "version.copy",
-              (On("name", READ), On("destination", WRITE_VERSION))),
+              (On("name", READ, writes=False), On("destination", WRITE_VERSION))),
     # ways to a version's files other than URLs
     Operation(credentials.read_credentials, credentials.ReadCredentials, "version.vend_read", (On("name", READ),), "read", "vending",
               finish=credentials.issue),
     Operation(credentials.write_credentials, credentials.WriteCredentials, "version.vend_write", (On("name", WRITE_VERSION),),
               record="vending", finish=credentials.issue),
     Operation(versions.create_version, credentials.CreateInFolder, "version.create",
-              (On("name", WRITE_VERSION), On("source_model", READ, optional=True)), prepare=versions.read_source,
+              (On("name", WRITE_VERSION), SOURCE), prepare=versions.read_source,
               finish=credentials.open_folder),
     Operation(credentials.get_in_folder, credentials.GetInFolder, "version.vend_read", (On("name", READ),), "read", "vending",
               finish=credentials.export),
@@ -176,7 +186,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(uploads.abort_upload, uploads.AbortUpload, "upload.abort", (WRITE_FILES,), prepare=files.may_write),
     # lineage
     Operation(lineage.get_lineage, lineage.GetLineage, "lineage.get", (On("name", READ),), "read", "buffered"),
-    Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ),)),
+    # A note of who used what changes nothing of the model: a read-only binding lets it pass, as it lets the use.
+    Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ, writes=False),)),
     Operation(lineage.find_consumers, lineage.FindConsumers, "lineage.get", (), "read", "buffered"),
     # grants
     Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", HOLDER, any_kind=True),), "read", "own_tx"),
@@ -247,6 +258,16 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(federation.link_identity, federation.LinkIdentity, "identity.link", account_admin=True),
     Operation(federation.unlink_identity, federation.UnlinkIdentity, "identity.unlink", account_admin=True),
     Operation(federation.list_links, federation.ListLinks, "identity.list", (), "read", "buffered", account_admin=True),
+    # workspaces
+    Operation(workspaces.list_workspaces, workspaces.ListWorkspaces, "workspace.list", (), "read", "buffered"),
+    Operation(workspaces.get_workspace, workspaces.GetWorkspace, "workspace.get", (), "read", "buffered"),
+    Operation(workspaces.create_workspace, workspaces.CreateWorkspace, "workspace.create", account_admin=True),
+    Operation(workspaces.update_workspace, workspaces.UpdateWorkspace, "workspace.update", account_admin=True),
+    Operation(workspaces.delete_workspace, workspaces.DeleteWorkspace, "workspace.delete", account_admin=True),
+    Operation(workspaces.list_assignments, workspaces.ListAssignments, "workspace.list", (), "read", "buffered",
+              workspace_admin=True),
+    Operation(workspaces.assign, workspaces.Assign, "workspace.assign", workspace_admin=True),
+    Operation(workspaces.unassign, workspaces.Unassign, "workspace.unassign", workspace_admin=True),
     # audit and operations
     Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True),
     Operation(audit.export_audit, audit.ExportAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True),

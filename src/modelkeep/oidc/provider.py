@@ -31,7 +31,6 @@ class Client(msgspec.Struct, frozen=True):
     issuer: str
     id: str
     secret: str
-    redirect_uri: str
     scopes: str = "openid profile email"
     user_claim: str = "email"
     groups_claim: str = ""
@@ -44,6 +43,7 @@ class PendingSignIn(msgspec.Struct, frozen=True):
     nonce: str
     verifier: str
     next: str
+    redirect_uri: str
 
 
 class Provider:
@@ -57,13 +57,16 @@ class Provider:
         self._signer = signer
         self._clock = clock
 
-    async def start(self, next: str) -> tuple[str, str]:
-        """(the address to send the browser to, the cookie that it must bring back). Raises Unavailable."""
+    async def start(self, next: str, redirect_uri: str) -> tuple[str, str]:
+        """(the address to send the browser to, the cookie that it must bring back). Raises Unavailable.
+
+        `redirect_uri`: where the provider sends the browser back to."""
         metadata = await self._issuers.metadata(self._client.issuer)
-        pending = PendingSignIn(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48), next)
+        state, nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        pending = PendingSignIn(state, nonce, verifier, next, redirect_uri)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
-            "response_type": "code", "client_id": self._client.id, "redirect_uri": self._client.redirect_uri,
+            "response_type": "code", "client_id": self._client.id, "redirect_uri": redirect_uri,
             "scope": self._client.scopes, "state": pending.state, "nonce": pending.nonce, "code_challenge": challenge,
             "code_challenge_method": "S256",
         }  # fmt: skip
@@ -71,13 +74,14 @@ class Provider:
         cookie = self._signer.sign(pending, int((self._clock() + PENDING_S) * 1000))
         return f"{metadata.authorization_endpoint}{joint}{urlencode(query)}", cookie
 
-    async def finish(self, answer: dict[str, str], cookie: str) -> tuple[Person, PendingSignIn]:
-        """Who came back with this answer in the query. Raises Unauthenticated, Unavailable."""
+    async def finish(self, answer: dict[str, str], cookie: str, here: str) -> tuple[Person, PendingSignIn]:
+        """Who came back `here` with this answer in the query. Raises Unauthenticated, Unavailable."""
         try:
             pending = self._signer.verify(cookie, PendingSignIn)
         except PermissionDenied as error:
             raise Unauthenticated(_STALE) from error
-        if not hmac.compare_digest(answer.get("state", "").encode(), pending.state.encode()):
+        same = hmac.compare_digest(answer.get("state", "").encode(), pending.state.encode())
+        if not same or pending.redirect_uri != here:
             raise Unauthenticated(_STALE)
         metadata = await self._issuers.metadata(self._client.issuer)
         # RFC 9207: an answer of another provider, or one that hides whose it is, goes no further.
@@ -94,7 +98,7 @@ class Provider:
     async def _redeem(self, metadata: Metadata, code: str, pending: PendingSignIn) -> dict[str, Any]:
         client, url = self._client, metadata.token_endpoint
         form = {
-            "grant_type": "authorization_code", "code": code, "redirect_uri": client.redirect_uri, "code_verifier": pending.verifier,
+            "grant_type": "authorization_code", "code": code, "redirect_uri": pending.redirect_uri, "code_verifier": pending.verifier,
         }  # fmt: skip
         headers: dict[str, str] = {}
         if client.secret and "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:

@@ -30,6 +30,7 @@ class Permission(msgspec.Struct, frozen=True):
     kind: str
     """USER, GROUP or SERVICE_PRINCIPAL"""
     level: Level
+    display_name: str = ""
 
 
 class DatasetInput(msgspec.Struct, frozen=True):
@@ -68,12 +69,23 @@ async def visible(tx: Tx, workspace_id: str, principal_id: str) -> list[str]:
 async def permissions(tx: Tx, workspace_id: str, experiment_id: str) -> list[Permission]:
     """The experiment's access list, by principal name."""
     rows = await tx.all(
-        "SELECT p.principal_id, q.name, q.kind, p.level FROM experiment_permissions p"
+        "SELECT p.principal_id, q.name, q.kind, p.level, q.display_name FROM experiment_permissions p"
         " JOIN principals q ON q.id = p.principal_id"
         " WHERE p.workspace_id = :workspace AND p.experiment_id = :experiment ORDER BY q.name_key",
         workspace=workspace_id, experiment=experiment_id,
     )  # fmt: skip
-    return [Permission(row[0], row[1], row[2], Level(row[3])) for row in rows]
+    return [Permission(row[0], row[1], row[2], Level(row[3]), row[4]) for row in rows]
+
+
+async def inherited(tx: Tx, workspace_id: str) -> list[Permission]:
+    """Whoever manages every experiment of the workspace: its admins, and the account's."""
+    rows = await tx.all(
+        "SELECT q.id, q.name, q.kind, q.display_name FROM principals q WHERE q.account_admin = 1 OR q.id IN "
+        "(SELECT a.principal_id FROM workspace_assignments a WHERE a.workspace_id = :workspace AND a.level = 'ADMIN')"
+        " ORDER BY q.name_key",
+        workspace=workspace_id,
+    )
+    return [Permission(row[0], row[1], row[2], Level.MANAGE, row[3]) for row in rows]
 
 
 async def permit(

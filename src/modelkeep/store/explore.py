@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from modelkeep.core.authz import Actor
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, Securable
 from modelkeep.store.db import Tx
@@ -40,11 +41,11 @@ class Sought(msgspec.Struct, frozen=True):
 
 
 async def find(
-    tx: Tx, actor_id: str, sought: Sought, after: Position | None, limit: int
+    tx: Tx, actor: Actor, sought: Sought, after: Position | None, limit: int
 ) -> list[tuple[Securable, Position]]:
     """Up to `limit` securables that the actor sees, after a position."""
-    params: dict[str, Any] = {"actor": actor_id, "limit": limit}
-    parts = [await _part(tx, actor_id, kind, sought, params) for kind in sought.kinds]
+    params: dict[str, Any] = {"actor": actor.id, "workspace": actor.workspace, "limit": limit}
+    parts = [await _part(tx, actor, kind, sought, params) for kind in sought.kinds]
     later = ""
     if after is not None:
         later = "WHERE (r.fit, r.name_key, r.id) > (:a0, :a1, :a2)"
@@ -55,11 +56,11 @@ async def find(
     return [(of_row(row, row[-1]), (row[-3], row[-2], row[0])) for row in rows]
 
 
-async def _part(tx: Tx, actor_id: str, kind: Kind, sought: Sought, params: dict[str, Any]) -> str:
+async def _part(tx: Tx, actor: Actor, kind: Kind, sought: Sought, params: dict[str, Any]) -> str:
     """The securables of one kind; adds the parameters that it needs."""
     source, full, see = _SOURCES[kind]
     where = [f"x.kind = '{kind}'"]
-    if kind is Kind.MODEL and (ids := await reached(tx, actor_id)) is not None:
+    if kind is Kind.MODEL and (ids := await reached(tx, actor)) is not None:
         where.append(f"x.id IN ({ids})")
     for i, word in enumerate(sought.words):
         params[f"w{i}"] = f"%{_escaped(word)}%"

@@ -68,6 +68,11 @@ def volume_key(volume_id: str) -> str:
     return f"volume:{volume_id}"
 
 
+def tracked_key(workspace: str, kind: str, id: str) -> str:
+    """Of a run, logged model or trace: clients choose the ids of traces, and two workspaces may have the same."""
+    return f"{workspace}/{kind}:{id}"
+
+
 async def stage_set(tx: WriteTx, set_id: str, at: int) -> None:
     """A set of kind `staging` under this id, for files that are no version's yet; asked for at this time, again or first."""
     await tx.run(
@@ -87,7 +92,7 @@ async def adopt_set(tx: WriteTx, set_id: str) -> None:
 
 
 async def set_of(tx: Tx, owner_key: str) -> ArtifactSet | None:
-    """The set of a volume, run, logged model or trace, by `kind:id`."""
+    """The set of a volume, run, logged model or trace, by its key."""
     row = await tx.one(f"SELECT {_SET} FROM artifact_sets WHERE owner_key = :key", key=owner_key)
     return _set(row) if row else None
 

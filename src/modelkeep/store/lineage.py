@@ -1,5 +1,6 @@
 """Lineage edges as rows."""
 
+from modelkeep.core.authz import Actor
 from modelkeep.core.model import LineageEdge, Securable
 from modelkeep.store.db import Tx, WriteTx, new_id
 from modelkeep.store.securables import READ_MODEL
@@ -26,7 +27,7 @@ async def of_version(tx: Tx, model: Securable, version: int) -> list[LineageEdge
 
 
 async def consumers(
-    tx: Tx, actor_id: str, entity_type: str, *, entity_name: str = "", entity_id: str = ""
+    tx: Tx, actor: Actor, entity_type: str, *, entity_name: str = "", entity_id: str = ""
 ) -> list[LineageEdge]:
     """Versions that have this entity upstream, of models that the actor may read."""
     column, value = ("entity_id", entity_id) if entity_id else ("entity_name", entity_name)
@@ -35,6 +36,6 @@ async def consumers(
         "JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id "
         f"WHERE l.entity_type = :type AND l.{column} = :value AND l.direction = 'UPSTREAM' AND {READ_MODEL} "
         f"ORDER BY l.id LIMIT {_MAX}",
-        type=entity_type, value=value, actor=actor_id,
+        type=entity_type, value=value, actor=actor.id, workspace=actor.workspace,
     )  # fmt: skip
     return [LineageEdge(*row) for row in rows]

@@ -26,17 +26,24 @@ _ADMIN = (
     "EXISTS (SELECT 1 FROM membership_closure m JOIN principals g ON g.id = m.group_id "
     "WHERE m.member_id = p.id AND g.account_admin = 1)"
 )
+# What he, or a group of his, is assigned to a workspace as; the words' order makes ADMIN win.
+_ROLE = (
+    "(SELECT MIN(a.level) FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id "
+    "WHERE m.member_id = p.id AND a.workspace_id = :workspace)"
+)
 _BY_TOKEN = (
-    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind "
+    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind, {_ROLE} "
     "FROM tokens t JOIN principals p ON p.id = t.principal_id WHERE t.hash = :hash"
 )
 
 
-async def actor_of_token(tx: Tx, token_hash: str, now: int, source: str, *, session: bool = False) -> Actor | str:
-    """The token's bearer, or the sentence that says why it is refused: one indexed read a request.
+async def actor_of_token(
+    tx: Tx, token_hash: str, now: int, source: str, workspace: str, *, session: bool = False
+) -> Actor | str:
+    """The token's bearer in a workspace, or the sentence that says why it is refused: one indexed read a request.
 
     `session`: it came in a browser's cookie, where a session belongs and nothing else does."""
-    row = await tx.one(_BY_TOKEN, hash=token_hash)
+    row = await tx.one(_BY_TOKEN, hash=token_hash, workspace=workspace)
     if row is None or (row[8] == "SESSION") is not session:
         return UNKNOWN_TOKEN
     if row[6] is not None:
@@ -45,15 +52,16 @@ async def actor_of_token(tx: Tx, token_hash: str, now: int, source: str, *, sess
         return "The access token has expired."
     if not row[7]:
         return "The token's principal is deactivated."
-    return Actor(row[0], row[1], row[2], bool(row[3]), row[4], source)
+    return Actor(row[0], row[1], row[2], bool(row[3]), row[4], source, workspace, row[9] or "")
 
 
-async def actor_of_id(tx: Tx, principal_id: str, source: str, token_id: str = "") -> Actor | None:
-    """An active principal as the one who acts (signed URLs, jobs)."""
+async def actor_of_id(tx: Tx, principal_id: str, source: str, workspace: str, token_id: str = "") -> Actor | None:
+    """An active principal as the one who acts in a workspace (signed URLs)."""
     row = await tx.one(
-        f"SELECT p.id, p.name, p.kind, {_ADMIN} FROM principals p WHERE p.id = :id AND p.active = 1", id=principal_id
-    )
-    return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source) if row else None
+        f"SELECT p.id, p.name, p.kind, {_ADMIN}, {_ROLE} FROM principals p WHERE p.id = :id AND p.active = 1",
+        id=principal_id, workspace=workspace,
+    )  # fmt: skip
+    return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source, workspace, row[4] or "") if row else None
 
 
 async def by_name(tx: Tx, name: str) -> Principal | None:

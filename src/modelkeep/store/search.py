@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from modelkeep.core.authz import Actor
 from modelkeep.core.model import ModelVersion, Securable
 from modelkeep.store.db import Tx
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
@@ -52,12 +53,12 @@ def position_types(order: Sequence[Sort]) -> tuple[type, ...]:
 
 
 async def models_in_order(
-    tx: Tx, actor_id: str, order: Sequence[Sort], wanted: Wanted, after: Position | None, limit: int
+    tx: Tx, actor: Actor, order: Sequence[Sort], wanted: Wanted, after: Position | None, limit: int
 ) -> list[tuple[Securable, bool, Position]]:
     """Up to `limit` registered models after a position."""
     columns = [(_OF_MODELS[sort.field][0], sort.descending) for sort in order]
     source, where, params = f"securables x {_ABOVE}", [f"x.kind = 'MODEL' AND {_JOINED}"], dict[str, Any]()
-    if (ids := await reached(tx, actor_id)) is not None:
+    if (ids := await reached(tx, actor)) is not None:
         source, where = f"({ids}) d CROSS JOIN {source}", ["x.id = d.id", *where]
     for i, (key, value) in enumerate(wanted.tags):
         where.append(
@@ -66,13 +67,13 @@ async def models_in_order(
         params |= {f"k{i}": key, f"w{i}": value}
     _like_names(wanted, where, params)
     select = f"{MODEL_COLUMNS}, {FULL_NAME}"
-    rows = await _rows(tx, actor_id, select, source, where, params, columns, after, limit)
+    rows = await _rows(tx, actor, select, source, where, params, columns, after, limit)
     width = len(order) + 1
     return [(of_row(row, row[-width - 1]), bool(row[-width]), row[-width + 1 :]) for row in rows]
 
 
 async def versions_in_order(
-    tx: Tx, actor_id: str, order: Sequence[Sort], wanted: Wanted, after: Position | None, limit: int
+    tx: Tx, actor: Actor, order: Sequence[Sort], wanted: Wanted, after: Position | None, limit: int
 ) -> list[tuple[ModelVersion, bool, Position]]:
     """Up to `limit` model versions after a position."""
     columns = [(_OF_VERSIONS[sort.field][0], sort.descending) for sort in order]
@@ -89,7 +90,7 @@ async def versions_in_order(
     elif wanted.run_ids is not None:
         names = ", ".join(f":r{i}" for i in range(len(wanted.run_ids)))
         where, params = [f"v.run_id IN ({names})", *where], {f"r{i}": run for i, run in enumerate(wanted.run_ids)}
-    elif (ids := await reached(tx, actor_id)) is not None:
+    elif (ids := await reached(tx, actor)) is not None:
         source, where = f"({ids}) d CROSS JOIN {source}", ["v.model_id = d.id", *where]
     for i, (key, value) in enumerate(wanted.tags):
         where.append(
@@ -99,7 +100,7 @@ async def versions_in_order(
         params |= {f"k{i}": key, f"w{i}": value}
     _like_names(wanted, where, params)
     select = f"{VERSION_COLUMNS}, {FULL_NAME}, x.name"
-    rows = await _rows(tx, actor_id, select, source, where, params, columns, after, limit)
+    rows = await _rows(tx, actor, select, source, where, params, columns, after, limit)
     width = len(order) + 1
     return [(ModelVersion(*row[: WIDTH + 2]), bool(row[-width]), row[-width + 1 :]) for row in rows]
 
@@ -112,7 +113,7 @@ def _like_names(wanted: Wanted, where: list[str], params: dict[str, Any]) -> Non
 
 
 async def _rows(
-    tx: Tx, actor_id: str, select: str, source: str, where: list[str], params: dict[str, Any],
+    tx: Tx, actor: Actor, select: str, source: str, where: list[str], params: dict[str, Any],
     columns: Sequence[tuple[str, bool]], after: Position | None, limit: int,
 ) -> list[tuple[Any, ...]]:  # fmt: skip
     """Each row: `select`, whether the actor may read the model, and its position."""
@@ -123,7 +124,7 @@ async def _rows(
     by = ", ".join(f"{column} DESC" if descending else column for column, descending in columns)
     return await tx.scan(
         f"SELECT {select}, {READ_MODEL}, {keys} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by} LIMIT :limit",
-        actor=actor_id, limit=limit, **params,
+        actor=actor.id, workspace=actor.workspace, limit=limit, **params,
     )  # fmt: skip
 
 

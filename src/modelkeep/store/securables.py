@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.authz import Link
+from modelkeep.core.authz import Actor, Binding, Link
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Securable
@@ -15,9 +15,9 @@ from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 COLUMNS = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
     "(SELECT p.name FROM principals p WHERE p.id = x.owner_id), x.comment, x.tags, x.spec, x.last_version, "
-    "x.created_at, x.created_by, x.updated_at, x.updated_by"
+    "x.created_at, x.created_by, x.updated_at, x.updated_by, x.isolated"
 )
-_WIDTH = 16
+_WIDTH = 17
 
 # The statement that finds one securable by its name, with all that lies above it.
 _STEPS = (
@@ -32,16 +32,21 @@ _STEPS = (
 )
 
 # All that a decision needs, in one row: each securable of the chain (of the containers only what identifies them), every
-# grant on any of them to the actor or his groups, and those groups. One row was measured at half the time of one row a link.
+# grant on any of them to the actor or his groups, those groups, and how the catalog is bound to his workspace. One row was
+# measured at half the time of one row a link.
 _IDENTITY = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
-    "'', '', '{}', '{}', 0, 0, '', 0, ''"
+    "'', '', '{}', '{}', 0, 0, '', 0, '', 0"
 )
 _BELOW = (
     "",
     " LEFT JOIN securables c ON c.parent_id = m.id AND c.space = 'catalog' AND c.name_key = :n0",
     " LEFT JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1",
     " LEFT JOIN securables o ON o.parent_id = s.id AND o.space = :space AND o.name_key = :n2",
+)
+_BINDING = (
+    "CASE WHEN c.isolated = 0 THEN 'READ_WRITE' ELSE (SELECT b.access FROM catalog_bindings b "
+    "WHERE b.catalog_id = c.id AND b.workspace_id = :workspace) END"
 )
 _ID = 36  # characters
 
@@ -52,7 +57,8 @@ def _chain_sql(depth: int, dialect: str) -> str:
     joined = "group_concat({})" if dialect == "sqlite" else "string_agg({}, ',')"
     held = joined.format("g.securable_id || g.privilege")
     return (
-        f"SELECT {links}, (SELECT {held} FROM membership_closure me CROSS JOIN grants g WHERE me.member_id = :actor "
+        f"SELECT {links}, {_BINDING if depth else 'NULL'}, "
+        f"(SELECT {held} FROM membership_closure me CROSS JOIN grants g WHERE me.member_id = :actor "
         f"AND g.principal_id = me.group_id AND g.securable_id IN ({', '.join(f'{t}.id' for t in tables)})), "
         f"(SELECT {joined.format('group_id')} FROM membership_closure WHERE member_id = :actor) "
         f"FROM securables m{''.join(_BELOW[: depth + 1])} WHERE m.kind = 'METASTORE'"
@@ -61,11 +67,12 @@ def _chain_sql(depth: int, dialect: str) -> str:
 
 _CHAIN = {dialect: tuple(_chain_sql(depth, dialect) for depth in range(4)) for dialect in ("sqlite", "postgresql")}
 _KINDS = {str(kind): kind for kind in Kind}
+_BINDINGS = {str(binding): binding for binding in Binding}
 _NOTHING: frozenset[str] = frozenset()
 
 
 def of_row(row: Sequence[Any], full_name: str) -> Securable:
-    columns: list[Any] = [row[0], _KINDS[row[1]], *row[2:_WIDTH], full_name]
+    columns: list[Any] = [row[0], _KINDS[row[1]], *row[2 : _WIDTH - 1], full_name, bool(row[_WIDTH - 1])]
     return Securable(*columns)
 
 
@@ -75,11 +82,11 @@ def _words(name: FullName) -> dict[str, str]:
     return {**words, "space": RULES[name.leaf].space} if len(words) == 3 else words
 
 
-async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Link]:
+async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Link]:
     """The links from the metastore down to `name`, as far as they exist: one statement. Securables above the last part of
     `name` carry their identity (id, kind, parents, name, owner_id) and nothing else."""
     parts = name.parts
-    row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor_id, **_words(name))
+    row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor.id, workspace=actor.workspace, **_words(name))
     if row is None:
         return []
     held: dict[str, set[str]] = {}
@@ -92,7 +99,8 @@ async def chain(tx: Tx, dialect: str, actor_id: str, name: FullName) -> list[Lin
         if columns[0] is None:
             break
         securable = of_row(columns, ".".join(parts[:depth]))
-        links.append(Link(securable, securable.owner_id in acts_as, frozenset(held.get(securable.id, ()))))
+        binding = _BINDINGS.get(row[-3]) if depth == 1 else Binding.READ_WRITE
+        links.append(Link(securable, securable.owner_id in acts_as, frozenset(held.get(securable.id, ())), binding))
     return links
 
 
@@ -211,7 +219,7 @@ async def delete(tx: WriteTx, securable: Securable) -> None:
 
 # --- lists -----------------------------------------------------------------------------------------------------------
 
-# "See" for a listing: what authz.decide says for a read, as SQL over the same facts. :actor is the only parameter.
+# "See" for a listing: what authz.decide says for a read, as SQL over the same facts. :actor and :workspace are its parameters.
 _ME = "(SELECT group_id FROM membership_closure WHERE member_id = :actor)"
 
 
@@ -228,14 +236,18 @@ _USE_SCHEMA = (
     f"(s.owner_id IN {_ME} OR c.owner_id IN {_ME} "
     f"OR {_granted('s.id, c.id', repr('USE_SCHEMA') + ', ' + repr('ALL_PRIVILEGES') + ', ' + repr('MANAGE'))})"
 )
-SEE_CATALOG = f"({_ADMIN} OR {_USE_CATALOG})"
-SEE_SCHEMA = f"({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA}))"
-_BROWSE = _granted("c.id", repr("BROWSE") + ", " + repr("ALL_PRIVILEGES"))
+_BOUND = (
+    "(c.isolated = 0 OR EXISTS (SELECT 1 FROM catalog_bindings cb WHERE cb.catalog_id = c.id "
+    "AND cb.workspace_id = :workspace))"
+)
+SEE_CATALOG = f"({_BOUND} AND ({_ADMIN} OR {_USE_CATALOG}))"
+SEE_SCHEMA = f"({_BOUND} AND ({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
+_BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
 
 
 def _read(privilege: str) -> str:
     held = _granted("x.id, s.id, c.id", f"{privilege!r}, 'ALL_PRIVILEGES'")
-    return f"({_ADMIN} OR ((x.owner_id IN {_ME} OR {held}) AND {_USE_SCHEMA} AND {_USE_CATALOG}))"
+    return f"({_BOUND} AND ({_ADMIN} OR ((x.owner_id IN {_ME} OR {held}) AND {_USE_SCHEMA} AND {_USE_CATALOG})))"
 
 
 READ_MODEL = _read("EXECUTE")
@@ -253,7 +265,7 @@ MAX_DIRECT = 2_000
 
 
 async def page_of_containers(
-    tx: Tx, kind: Kind, parent_id: str, actor_id: str, after: tuple[str, str], limit: int, *, browse: bool = False
+    tx: Tx, kind: Kind, parent_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
 ) -> tuple[list[Securable], tuple[str, str] | None]:
     """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name, and where to go on."""
     if kind is Kind.CATALOG:
@@ -267,7 +279,8 @@ async def page_of_containers(
     rows = await tx.scan(
         f"SELECT {COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",
-        parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor_id, budget=SCAN_BUDGET,
+        parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor.id,
+        workspace=actor.workspace, budget=SCAN_BUDGET,
     )  # fmt: skip
     return _page(rows, limit, SCAN_BUDGET)
 
@@ -290,10 +303,10 @@ _MODEL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
 
 
 async def page_of_models(
-    tx: Tx, schema_id: str, actor_id: str, after: tuple[str, str], limit: int, *, browse: bool = False
+    tx: Tx, schema_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
 ) -> tuple[list[Securable], tuple[str, str] | None]:
     """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
-    common = {"actor": actor_id, "name": after[0], "id": after[1]}
+    common = {"actor": actor.id, "workspace": actor.workspace, "name": after[0], "id": after[1]}
     see = BROWSE_MODEL if browse else READ_MODEL
     select = f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
     later = "(x.name_key > :name OR (x.name_key = :name AND x.id > :id))"
@@ -306,7 +319,7 @@ async def page_of_models(
             **common,
         )
         return _page(rows, limit, SCAN_BUDGET)
-    if not browse and (ids := await reached(tx, actor_id)) is not None:
+    if not browse and (ids := await reached(tx, actor)) is not None:
         rows = await tx.scan(
             # CROSS JOIN keeps SQLite's planner from walking all models to test each one's id.
             f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM ({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {later} "
@@ -327,7 +340,7 @@ async def page_of_models(
 
 
 async def page_of_objects(
-    tx: Tx, kind: Kind, container: Securable, actor_id: str, after: tuple[str, str], limit: int, *, browse: bool = False
+    tx: Tx, kind: Kind, container: Securable, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
 ) -> tuple[list[Securable], tuple[str, str] | None]:
     """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
     see = f"({_SEE[kind]} OR {_BROWSE})" if browse else _SEE[kind]
@@ -335,12 +348,13 @@ async def page_of_objects(
     rows = await tx.scan(
         f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS} WHERE {above} = :container AND x.space = :space "
         "AND x.kind = :kind AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id LIMIT :budget",
-        container=container.id, space=RULES[kind].space, kind=str(kind), actor=actor_id, name=after[0], id=after[1], budget=SCAN_BUDGET,
+        container=container.id, space=RULES[kind].space, kind=str(kind), actor=actor.id, workspace=actor.workspace,
+        name=after[0], id=after[1], budget=SCAN_BUDGET,
     )  # fmt: skip
     return _page(rows, limit, SCAN_BUDGET)
 
 
-async def readable_model(tx: Tx, actor_id: str, name: str) -> Securable | None:
+async def readable_model(tx: Tx, actor: Actor, name: str) -> Securable | None:
     """The registered model of this folded full name, where the actor may read it."""
     parts = name.split(".")
     if len(parts) != 3:
@@ -348,7 +362,7 @@ async def readable_model(tx: Tx, actor_id: str, name: str) -> Securable | None:
     row = await tx.one(
         f"SELECT {COLUMNS}, {_MODEL_NAME} FROM {_MODELS} WHERE x.name_key = :n2 AND x.kind = 'MODEL' AND s.name_key = :n1 "
         f"AND c.name_key = :n0 AND {READ_MODEL}",
-        n0=parts[0], n1=parts[1], n2=parts[2], actor=actor_id,
+        n0=parts[0], n1=parts[1], n2=parts[2], actor=actor.id, workspace=actor.workspace,
     )  # fmt: skip
     return of_row(row, row[_WIDTH]) if row else None
 
@@ -364,16 +378,16 @@ _REACHED = (
 )
 
 
-async def reached(tx: Tx, actor_id: str) -> str | None:
+async def reached(tx: Tx, actor: Actor) -> str | None:
     """SQL for the ids of the models that the actor's own grants and ownerships lead to, where they are few; None where they
     are many (or the actor is a metastore admin), and a walk over all models in order is better."""
     admin = await tx.one(
-        f"SELECT 1 FROM securables x WHERE x.kind = 'METASTORE' AND x.owner_id IN {_ME} LIMIT 1", actor=actor_id
+        f"SELECT 1 FROM securables x WHERE x.kind = 'METASTORE' AND x.owner_id IN {_ME} LIMIT 1", actor=actor.id
     )
     if admin is not None:
         return None
     count = await tx.one(
         f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(_REACHED)}) d LIMIT {MAX_DIRECT + 1}) n",
-        actor=actor_id,
+        actor=actor.id,
     )
     return " UNION ".join(_REACHED) if count is not None and count[0] <= MAX_DIRECT else None

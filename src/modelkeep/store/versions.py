@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from modelkeep.core.authz import Actor
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.core.names import missing
 from modelkeep.store.db import Row, Tx, WriteTx, among
@@ -265,10 +266,10 @@ async def page_of_model(tx: Tx, model: Securable, before: int, limit: int) -> li
     return [_version(row, model) for row in rows]
 
 
-async def of_logged_model(tx: Tx, actor_id: str, logged_model_id: str) -> ModelVersion | None:
+async def of_logged_model(tx: Tx, actor: Actor, logged_model_id: str) -> ModelVersion | None:
     """The oldest version with this logged model whose registered model the actor may read."""
     row = await tx.one(
         f"SELECT {COLUMNS}, {FULL_NAME}, x.name FROM {_FROM} WHERE v.logged_model_id = :id AND {READ_MODEL} ORDER BY v.id LIMIT 1",
-        id=logged_model_id, actor=actor_id,
+        id=logged_model_id, actor=actor.id, workspace=actor.workspace,
     )  # fmt: skip
     return ModelVersion(*row) if row else None

@@ -14,16 +14,19 @@ from modelkeep.core.engine import Engine
 from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated, Unavailable
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
+from modelkeep.store.audit import AuditTarget
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
-from modelkeep.wire.identity import Door
+from modelkeep.wire.identity import Door, NotAssigned
 from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
+from modelkeep.wire.sites import Sites
 
 NOBODY = Actor("", "", "")
 AT_ONCE = "modelkeep.at_once"
 _random = random.Random().getrandbits  # for request ids: told apart, not secret
 _READINGS, _LONG = 4_000, 1_000  # GETs kept, and bytes of a query that is not
 _TRACKED = ("/api/", "/ajax-api/", "/ml")
+_HEALTH = "/health"  # whoever asks for it knows an address of a machine, not a workspace's
 
 
 class Tracking(Protocol):
@@ -36,16 +39,15 @@ class App:
     """Routes of all faces over one engine."""
 
     def __init__(
-        self, engine: Engine, door: Door, routes: Sequence[Route], workspace_id: str, tracking: Tracking | None = None
+        self, engine: Engine, door: Door, routes: Sequence[Route], sites: Sites, tracking: Tracking | None = None
     ) -> None:
         """`tracking` is asked for what no route names; it answers None to what is not its own."""
         self._engine = engine
         self._door = door
+        self._sites = sites
         self._tracking = tracking
         self.router = Router(routes)
         self._readings: dict[tuple[str, str, bytes], tuple[Any, Asked]] = {}
-        # MLflow reads the workspace of a run from this header of any answer (wire: run_tracking_server_id).
-        self._common = [(b"x-databricks-org-id", workspace_id.encode()), (b"x-content-type-options", b"nosniff")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,12 +57,14 @@ class App:
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
         try:
+            health = request.path == _HEALTH
+            request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
             found = self.router.find(request.method, request.path)
             if found is not None:
                 route, path = found
                 name, render = route.path, route.render or databricks
                 if not route.public:
-                    actor = await self._door.authenticate(request)
+                    actor = await self._enter(request)
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
@@ -81,10 +85,22 @@ class App:
         path = name if "{token}" in name else request.path
         access(request.id, request.method, path, response.status, round(took * 1000, 2), actor.name, request.source)
 
+    async def _enter(self, request: Request) -> Actor:
+        """Raises Unauthenticated, PermissionDenied."""
+        try:
+            return await self._door.authenticate(request)
+        except NotAssigned as error:
+            target = AuditTarget("WORKSPACE", error.actor.workspace, error.actor.workspace)
+            reason = error.message
+            await self._engine.auditor.record(
+                "workspace.enter", "enter", error.actor, [target], error.code, reason, request.id
+            )
+            raise
+
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
         if self._tracking is not None and request.path.startswith(_TRACKED):
-            actor = await self._door.authenticate(request)
+            actor = await self._enter(request)
             response = await self._tracking.handle(request, actor)
             if response is not None:
                 return actor, response
@@ -120,7 +136,7 @@ class App:
         return fields, asked
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
-        headers = [*self._common, *response.headers]
+        headers = [*request.site.headers, *response.headers]
         body = response.body
         length = len(body) if isinstance(body, bytes) else response.length
         if length is not None:

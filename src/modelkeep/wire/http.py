@@ -18,10 +18,23 @@ class Disconnected(Exception):
     """The client went away before it had sent the whole body."""
 
 
+class Site(msgspec.Struct, frozen=True):
+    """A workspace as a request came to it."""
+
+    workspace_id: str
+    address: str
+    """scheme://host[:port] as it is configured, without a slash at the end: all URLs of this server begin so"""
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"x-content-type-options", b"nosniff"),)
+    """of every answer"""
+
+
+NOWHERE = Site("", "")
+
+
 class Request:
     """What arrived. `path` is percent-decoded exactly once (by the server); `raw_path` is as sent."""
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "raw_path", "scope")
+    __slots__ = ("_receive", "headers", "id", "method", "path", "raw_path", "scope", "site")
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
         self.scope = scope
@@ -30,6 +43,7 @@ class Request:
         self.raw_path: bytes = scope.get("raw_path") or b""
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.id = request_id
+        self.site = NOWHERE
         self._receive = receive
 
     @property

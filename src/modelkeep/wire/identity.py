@@ -13,6 +13,12 @@ COOKIE = "modelkeep_session"
 _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
 
 
+class NotAssigned(PermissionDenied):
+    """Signed in, and not assigned to the workspace that the request came through."""
+
+    actor: Actor
+
+
 class Door:
     """Signs requests in. Shared by all faces of a process."""
 
@@ -22,25 +28,30 @@ class Door:
         self.guesses = guesses
 
     async def authenticate(self, request: Request) -> Actor:
-        """Raises Unauthenticated, with what to do."""
+        """Raises Unauthenticated, with what to do; NotAssigned."""
         secret, session = _secret(request)
         try:
-            return await self.actor(secret, request.source, session=session)
+            return await self.actor(secret, request.source, request.site.workspace_id, session=session)
         except Unauthenticated as error:
             raise type(error)(f"{error.message} {_HOW}") from error
 
-    async def actor(self, secret: str, source: str, *, session: bool = False) -> Actor:
-        """The token's bearer, or the one whose session it is. Raises Unauthenticated, TooManyFailures."""
+    async def actor(self, secret: str, source: str, workspace: str, *, session: bool = False) -> Actor:
+        """The token's bearer, or the one whose session it is, in the workspace of this id. Raises Unauthenticated,
+        TooManyFailures, NotAssigned."""
         hashed, now = hash_token(secret), now_ms()
         self.guesses.check(hashed, source, now)
         async with self._db.single() as tx:
-            actor = await principals.actor_of_token(tx, hashed, now, source, session=session)
+            actor = await principals.actor_of_token(tx, hashed, now, source, workspace, session=session)
         if isinstance(actor, str):
             if actor == principals.UNKNOWN_TOKEN:
                 self.guesses.failed(source, now)
             raise Unauthenticated(actor)
         self._uses.note(actor.token_id, now)
         self.guesses.worked(hashed)
+        if not actor.role and not actor.account_admin:
+            refused = NotAssigned("You are not assigned to this workspace. Ask one of its admins, or an account admin.")
+            refused.actor = actor
+            raise refused
         return actor
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -134,16 +135,32 @@ def configuration(app: App, host: str, port: int, *, behind_proxy: bool = False)
     )  # fmt: skip
 
 
+def listener(host: str, port: int) -> socket.socket:
+    """Raises OSError where the address is in use, or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle on
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 async def serve(
     app: App,
     host: str,
     port: int,
     *,
     behind_proxy: bool = False,
+    listeners: Sequence[socket.socket] = (),
     started: Callable[[uvicorn.Server], None] | None = None,
 ) -> None:
-    """Answer requests until a signal says stop. `started` is told the server, whose `should_exit` stops it, too."""
+    """Answer requests until a signal says stop. `started` is told the server, whose `should_exit` stops it, too.
+
+    `listeners`: all sockets to listen on, where there are more than the one of `host` and `port`."""
     server = uvicorn.Server(configuration(app, host, port, behind_proxy=behind_proxy))
     if started is not None:
         started(server)
-    await server.serve()
+    await server.serve(sockets=list(listeners) or None)

@@ -85,7 +85,7 @@ class Access:
 
     async def levels(self, actor: Actor, experiment_ids: Iterable[str]) -> dict[str, Level]:
         """The caller's level on each; experiments that he may not see are left out."""
-        if actor.account_admin:
+        if actor.workspace_admin:
             return dict.fromkeys(experiment_ids, Level.MANAGE)
         found: dict[str, Level] = {}
         async with self._db.read() as tx:
@@ -95,7 +95,7 @@ class Access:
         return found
 
     async def visible(self, actor: Actor) -> list[str]:
-        """Every experiment that the caller holds anything on (an account admin sees others, too)."""
+        """Every experiment that the caller holds anything on (an admin of the workspace sees others, too)."""
         async with self._db.read() as tx:
             return await rows.visible(tx, self._workspace, actor.id)
 

@@ -20,7 +20,7 @@ import msgspec
 from modelkeep.core.errors import Unavailable
 
 ARTIFACT_ROOT = "dbfs:/databricks/mlflow-tracking"
-SCHEMA = "mlflow"  # of PostgreSQL, beside our own
+SCHEMA = "mlflow"  # of PostgreSQL, beside our own; other workspaces' have their id behind it
 WAIT_S = 60.0
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _HEALTHY_S = 60.0  # alive this long, the pauses begin anew
@@ -42,11 +42,14 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class TrackingServer:
-    """The supervised child. `database_url` is '' (a file of its own) or postgresql://... (a schema of its own)."""
+    """The supervised child. `database_url` is '' (a file of its own) or postgresql://... (a schema of its own).
 
-    def __init__(self, data_dir: Path, database_url: str = "") -> None:
-        self._folder = data_dir / "tracking"
+    `workspace_id`: '' for the default workspace."""
+
+    def __init__(self, data_dir: Path, database_url: str = "", workspace_id: str = "") -> None:
+        self._folder = data_dir / (f"tracking-{workspace_id}" if workspace_id else "tracking")
         self._database_url = database_url
+        self._schema = f"{SCHEMA}_{workspace_id}" if workspace_id else SCHEMA
         self._listener: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -158,7 +161,7 @@ class TrackingServer:
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return passed | {
-            "_MLFLOW_SERVER_FILE_STORE": store_uri(self._folder, self._database_url),
+            "_MLFLOW_SERVER_FILE_STORE": store_uri(self._folder, self._database_url, self._schema),
             "_MLFLOW_SERVER_ARTIFACT_ROOT": ARTIFACT_ROOT,
             "_MLFLOW_IN_JOB_EXECUTOR": "false",
             "_MLFLOW_SGI_NAME": "uvicorn",
@@ -184,11 +187,11 @@ class TrackingServer:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
 
 
-def store_uri(folder: Path, database_url: str) -> str:
+def store_uri(folder: Path, database_url: str, schema: str = SCHEMA) -> str:
     """The address of the tracking database in SQLAlchemy's words."""
     if not database_url:
         return f"sqlite:///{folder.resolve() / 'tracking.db'}"
     parts = urlsplit(database_url)
     query = f"{parts.query}&" if parts.query else ""
-    search_path = f"options={quote(f'-csearch_path={SCHEMA}')}"
+    search_path = f"options={quote(f'-csearch_path={schema}')}"
     return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query + search_path, parts.fragment))

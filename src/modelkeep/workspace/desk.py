@@ -72,19 +72,13 @@ class Visit(msgspec.Struct):
         """Locations as this client must see them."""
         return PLAIN if is_plain(self.request.header(b"user-agent")) else DATABRICKS
 
-    @property
-    def origin(self) -> str:
-        """`http://host:port`, as the client addressed us."""
-        host = self.request.header(b"host") or "127.0.0.1"
-        return f"{self.request.scope.get('scheme', 'http')}://{host}"
-
 
 class Desk:
     """The services of one workspace."""
 
     def __init__(
         self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str, public_url: str = "",
+        workspace_id: str,
     ) -> None:  # fmt: skip
         self.db = db
         self.child = child
@@ -92,7 +86,6 @@ class Desk:
         self.auditor = auditor
         self.resolver = resolver
         self.workspace_id = workspace_id
-        self.public_url = public_url.rstrip("/")
         self.access = Access(db, child, workspace_id)
 
     async def forward(self, call: Call) -> Json:
@@ -122,12 +115,12 @@ class Desk:
                 sources = await rows.inputs_of(tx, self.workspace_id, runs)
         return answers.respond(answers.show(document, visit.shown, sources))
 
-    def event(self, visit: Visit, event: str, targets: list[tuple[str, str]]) -> AuditEvent:
+    def event(self, visit: Visit, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
         """A success for the audit log. `targets`: (kind, id)."""
         actor = visit.actor
         return AuditEvent(
             new_id(), now_ms(), event, visit.operation, actor.id, actor.name, actor.token_id, actor.source,
-            visit.request.id, _targets(targets), "{}", "{}", "ok", "",
+            visit.request.id, _targets(targets), "{}", "{}", "ok", reason,
         )  # fmt: skip
 
     async def record(

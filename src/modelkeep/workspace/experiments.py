@@ -74,6 +74,18 @@ async def _adopt(desk: Desk, actor: Actor, experiment: Json) -> bool:
     return True
 
 
+async def disown(desk: Desk, experiment_id: str) -> None:
+    """Whoever changes who may do what has settled whose it is: what is taken from the creator then stays taken."""
+    experiment = await existing(desk, experiment_id)
+    if any(tag["key"] == _CREATOR for tag in experiment.get("tags", [])):
+        await desk.ask("POST", f"{_API}/delete-experiment-tag", {"experiment_id": experiment_id, "key": _CREATOR})
+
+
+async def existing(desk: Desk, experiment_id: str) -> Json:
+    """Raises Refused: an admin may do anything with an experiment but for it being there."""
+    return (await desk.ask("GET", f"{_API}/get", query=_query("experiment_id", experiment_id)))["experiment"]
+
+
 async def named(desk: Desk, name: str) -> Json | None:
     """The experiment of this name, whoever may see it; None where there is none."""
     try:
@@ -92,7 +104,7 @@ def _check_name(actor: Actor, name: str) -> None:
     if not name.strip():
         raise InvalidArgument("Give the experiment a name.")
     home = _HOME.fullmatch(name)
-    if home and fold_principal(home[1]) != fold_principal(actor.name) and not actor.account_admin:
+    if home and fold_principal(home[1]) != fold_principal(actor.name) and not actor.workspace_admin:
         raise PermissionDenied(f"'{name}' is the default experiment of '{home[1]}'. Choose another name.")
 
 
@@ -138,7 +150,7 @@ async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
 async def settle_default(desk: Desk, visit: Visit, path: str, *, create: bool) -> None:
     """Put the caller's default experiment where the call names none."""
     given = (values(visit.call.fields, path) or [""])[0]
-    if given == "0" and visit.actor.account_admin and not create:
+    if given == "0" and visit.actor.workspace_admin and not create:
         return  # admins may look at MLflow's own experiment 0, which belongs to nobody
     if given in DEFAULT_WORDS:
         found = await default_experiment(desk, visit, create=create)
@@ -167,7 +179,7 @@ async def in_visible_experiments(desk: Desk, visit: Visit) -> Response:
 
 async def search_experiments(desk: Desk, visit: Visit) -> Response:
     """The caller's experiments that match, a page at a time; MLflow's own paging and order hold."""
-    if visit.actor.account_admin:
+    if visit.actor.workspace_admin:
         return await desk.respond(visit, await desk.forward(visit.call))
     mine = await desk.access.visible(visit.actor)
     if not mine:

@@ -127,12 +127,12 @@ async def _sign(
     urls = [(path, desk.files.signed_url(visit.actor, method, kind, name, text)) for path, text in clean]
     event = "artifact.read_url" if method == "GET" else "artifact.write_url"
     desk.auditor.vended(desk.event(visit, event, [(kind, name)]))
-    return [(path, absolute(desk, visit, url)) for path, url in urls]
+    return [(path, absolute(visit, url)) for path, url in urls]
 
 
-def absolute(desk: Desk, visit: Visit, url: str) -> str:
-    """A URL on this server with the address by which the client reached it."""
-    return (desk.public_url or visit.origin) + url if url.startswith("/") else url
+def absolute(visit: Visit, url: str) -> str:
+    """A URL on this server with the address of the workspace that the client came to."""
+    return visit.request.site.address + url if url.startswith("/") else url
 
 
 # --- MLflow's UI -----------------------------------------------------------------------------------------------------

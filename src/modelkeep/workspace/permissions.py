@@ -34,7 +34,7 @@ class Check(msgspec.Struct, frozen=True):
 Act = Literal[
     "forward", "server_info", "ui_telemetry", "graphql",
     "create_experiment", "experiment_by_name", "rename_experiment", "search_experiments", "in_visible_experiments",
-    "list_permissions", "set_permission",
+    "list_permissions", "set_permission", "permission_levels", "access_list", "replace_access_list", "update_access_list",
     "create_run", "log_inputs",
     "create_logged_model", "get_logged_model", "tag_logged_model",
     "start_trace", "start_trace_v2", "search_traces", "visible_traces",
@@ -204,10 +204,16 @@ UI_ROUTES: tuple[Route, ...] = (
 )
 
 
+_ACCESS = "/2.0/permissions/experiments/{experiment_id}"
 OWN_ROUTES: tuple[Route, ...] = (
     # Ours, beside MLflow's: who may do what with an experiment (given by id or by name; only who manages it may ask).
     Route("GET", "/modelkeep/v1/experiments/permissions", (), "list_permissions"),
-    Route("PUT", "/modelkeep/v1/experiments/permissions", (), "set_permission", "experiment.share"),
+    Route("PUT", "/modelkeep/v1/experiments/permissions", (), "set_permission"),
+    # The same as Databricks' permissions API has it; of its kinds of objects there is this one.
+    Route("GET", _ACCESS, (MANAGE_EXPERIMENT,), "access_list"),
+    Route("PUT", _ACCESS, (MANAGE_EXPERIMENT,), "replace_access_list"),
+    Route("PATCH", _ACCESS, (MANAGE_EXPERIMENT,), "update_access_list"),
+    Route("GET", f"{_ACCESS}/permissionLevels", (READ_EXPERIMENT,), "permission_levels"),
 )
 
 

@@ -73,10 +73,9 @@ class Workspace:
 
     def __init__(
         self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str, public_url: str = "",
+        workspace_id: str,
     ) -> None:  # fmt: skip
-        """`public_url`: what clients reach us by, where that is not what their requests say (behind a proxy)."""
-        self._desk = Desk(db, child, files, auditor, resolver, workspace_id, public_url)
+        self._desk = Desk(db, child, files, auditor, resolver, workspace_id)
         self._ui = Ui()
 
     async def handle(self, request: Request, actor: Actor) -> Response | None:

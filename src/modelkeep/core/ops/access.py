@@ -22,6 +22,7 @@ STATES = ("PENDING", "APPROVED", "REJECTED", "WITHDRAWN")
 TYPES = ("EMAIL", "SLACK", "MICROSOFT_TEAMS", "GENERIC_WEBHOOK", "URL")
 _KNOWN = On("name", authz.ASK, any_kind=True)
 _MANAGED = On("name", authz.OWNER_OR_MANAGE, any_kind=True)
+_GRANTS = msgspec.structs.replace(_MANAGED, writes=True)
 _LAST = "~"
 """after every id"""
 
@@ -202,9 +203,10 @@ async def decide_access(ctx: Ctx, req: DecideAccess) -> Shown:
         raise LimitExceeded(f"The reason is {len(req.reason)} characters long; at most {MAX_REASON} are allowed.")
     if not req.approve and not req.reason.strip():
         raise InvalidArgument("Whoever is refused should know why. Give a reason.")
+    name = await securables.name_of(ctx.tx, found.id) or METASTORE
+    await ctx.reach(_GRANTS, name)
     await _close(ctx, request, "APPROVED" if req.approve else "REJECTED", req.reason)
     if req.approve:
-        name = await securables.name_of(ctx.tx, found.id) or METASTORE
         await change_grants(ctx, ChangeGrants(name, (Change(request.principal, request.privileges),)), found)
     return await _again(ctx, req.id)
 

@@ -131,16 +131,6 @@ class DeleteContainer(msgspec.Struct, frozen=True):
     force: bool = False
 
 
-class GetBindings(msgspec.Struct, frozen=True):
-    """The workspaces that a catalog is bound to: none, for one that is open to all of them, as each is."""
-
-    name: FullName
-
-
-class ChangeBindings(GetBindings, frozen=True):
-    pass
-
-
 async def create_catalog(ctx: Ctx, req: CreateCatalog, parent: Securable) -> Securable:
     return await _create(ctx, req, parent)
 
@@ -206,18 +196,10 @@ async def _page(
     scope = f"{kind}|{parent_id}|{browse}|{ctx.actor.id}"
     after = read_position(scope, req.page_token)
     found, more = await securables.page_of_containers(
-        ctx.tx, kind, parent_id, ctx.actor.id, after, page_size(req.max_results, 100, MAX_PAGE),
+        ctx.tx, kind, parent_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE),
         browse=browse and not only_seen,
     )  # fmt: skip
     return Page(tuple(found), make_token(scope, more) if more else "")
-
-
-async def get_bindings(ctx: Ctx, req: GetBindings, catalog: Securable) -> tuple[str, ...]:
-    return ()
-
-
-async def change_bindings(ctx: Ctx, req: ChangeBindings, catalog: Securable) -> None:
-    raise InvalidArgument("There is one workspace, to which every catalog is open. Bindings cannot be changed.")
 
 
 async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:

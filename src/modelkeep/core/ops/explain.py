@@ -23,6 +23,7 @@ from modelkeep.store.protection import Protection
 
 _MANAGES = On("name", authz.OWNER_OR_MANAGE, any_kind=True)
 _ASKS = On("name", authz.ASK, any_kind=True)
+_DECIDES = msgspec.structs.replace(_MANAGES, writes=True)
 _SEES = On("name", authz.SEEN, any_kind=True)
 
 
@@ -92,9 +93,10 @@ async def explain(ctx: Ctx, req: Explain) -> Explanation:
     principal = await grantee(ctx, req.principal or ctx.actor.name)
     if not principal.active:
         return Explanation(principal.name, req.operation, False, "The principal is deactivated.")
-    chain = await securables.chain(ctx.tx, ctx.dialect, principal.id, req.name)
+    here = authz.Actor(principal.id, principal.name, principal.kind, workspace=ctx.actor.workspace)
+    chain = await securables.chain(ctx.tx, ctx.dialect, here, req.name)
     above = chain[: len(req.name.parts)]
-    closed = next((i for i in range(1, len(above) + 1) if hidden and not authz.passes(above[:i])), None)
+    closed = next((i for i in range(1, len(above) + 1) if hidden and authz.blocked_at(above[:i])), None)
     if closed is not None:  # whatever lies below, or does not
         return await _explained(ctx, principal, operation, chain[:closed], req, complete=False)
     if len(chain) <= len(req.name.parts):
@@ -121,7 +123,8 @@ async def _explained(
         return _of_account(principal, operation, facts)
     decisions: list[Decision] = []
     steps: dict[str, Step] = {}
-    for on in _about(operation, chain[-1].securable.kind if complete else None, req.field):
+    kind = chain[-1].securable.kind if complete else None
+    for on in _about(operation, kind, req.field, account_admin=bool(facts.admins)):
         decision, found = _asked(on, operation, chain, facts, complete=complete)
         decisions.append(decision)
         steps |= {f"{step.needs} {step.securable_name}": step for step in found}
@@ -136,11 +139,11 @@ async def _explained(
     return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(told))
 
 
-def _about(operation: Operation, kind: Kind | None, field: str) -> list[On]:
+def _about(operation: Operation, kind: Kind | None, field: str, *, account_admin: bool) -> list[On]:
     """What the operation asks for on this securable. Raises InvalidArgument where it is about something else."""
-    targets = _targets(operation)
-    if not targets and operation.decides:
-        raise InvalidArgument(f"Operation '{operation.name}' is not about one securable. It takes {operation.decides}.")
+    targets = _targets(operation, account_admin=account_admin)
+    if not targets and (operation.decides or operation.workspace_admin):
+        raise InvalidArgument(f"Operation '{operation.name}' is not about one securable. It takes {operation.needs}.")
     if field and field not in {on.field for on in targets}:
         known = ", ".join(sorted({on.field for on in targets})) or "none"
         raise InvalidArgument(f"Operation '{operation.name}' has no field '{field[:100]}'. It has: {known}.")
@@ -151,11 +154,10 @@ def _about(operation: Operation, kind: Kind | None, field: str) -> list[On]:
     return [on for on in targets if on.field == (field or targets[0].field)]
 
 
-def _targets(operation: Operation) -> tuple[On, ...]:
+def _targets(operation: Operation, *, account_admin: bool) -> tuple[On, ...]:
     """What it asks for on securables, in the table or in its own function."""
-    return operation.targets or {"ask_access": (_ASKS,), "decide_access": (_MANAGES,), "explain": (_MANAGES,)}.get(
-        operation.name, ()
-    )
+    own = {"ask_access": (_ASKS,), "decide_access": (_DECIDES,), "explain": (_MANAGES,)}
+    return operation.asked(account_admin=account_admin) or own.get(operation.name, ())
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -283,7 +285,7 @@ async def what_may_i(ctx: Ctx, req: WhatMayI, found: Securable) -> dict[str, boo
     told: dict[str, bool | str] = {}
     for name in APPLIES[found.kind]:
         operation = BY_NAME[name]
-        targets = _targets(operation)
+        targets = _targets(operation, account_admin=ctx.actor.account_admin)
         decisions = [_decided(on, operation, chain) for on in targets if on.field == targets[0].field]
         refused = next((decision.reason for decision in decisions if not decision.allowed), None)
         told[name] = refused or True

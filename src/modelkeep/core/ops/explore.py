@@ -84,7 +84,7 @@ async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
     scope = f"search|{sought}|{ctx.actor.id}"
     after = read_token(scope, req.page_token, (int, str, str))
     position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
-    rows = await explore.find(ctx.tx, ctx.actor.id, sought, position, limit + 1)
+    rows = await explore.find(ctx.tx, ctx.actor, sought, position, limit + 1)
     page = [securable for securable, _ in rows[:limit]]
     registered = await versions.all_registered(ctx.tx, [s for s in page if s.kind is Kind.MODEL])
     by_id: dict[str, RegisteredModel] = {model.securable.id: model for model in registered}

@@ -159,7 +159,7 @@ async def readable(ctx: Ctx, req: FileRequest, model: Securable | None) -> str:
     if model is not None and model.kind is Kind.VOLUME:
         return await _of_volume(ctx.tx, req, model)
     if model is None:
-        found = await files.set_of(ctx.tx, f"{req.kind}:{req.id}")
+        found = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
         ctx.touch(req.kind.upper(), req.id, req.id)
         return found.id if found else ""
     version = await _version(ctx, ctx.tx, req, model)
@@ -172,7 +172,7 @@ async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) 
     if model is not None and model.kind is Kind.VOLUME:
         return Site(await _of_volume(tx, req, model), False, False)
     if model is None:
-        found = await files.set_of(tx, f"{req.kind}:{req.id}")
+        found = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
         ctx.touch(req.kind.upper(), req.id, req.id)
         return Site(found.id if found else "", False, False)
     version = await _version(ctx, tx, req, model)
@@ -196,15 +196,15 @@ async def prepared_site(ctx: Ctx, db: Database, req: WriteRequest, model: Secura
         site = await writable(ctx, tx, req, model)
         await check_free(ctx, tx, site, req)
     if not site.set_id:
-        site = msgspec.structs.replace(site, set_id=await _new_set(db, req, ctx.now))
+        site = msgspec.structs.replace(site, set_id=await _new_set(db, req, ctx))
     return site
 
 
-async def _new_set(db: Database, req: FileRequest, now: int) -> str:
-    key = f"{req.kind}:{req.id}"
+async def _new_set(db: Database, req: FileRequest, ctx: Ctx) -> str:
+    key = files.tracked_key(ctx.actor.workspace, req.kind, req.id)
     with suppress(UniqueViolation):  # another first file of the same run was quicker
         async with db.write() as tx:
-            return await files.create_set(tx, req.kind, now, key)
+            return await files.create_set(tx, req.kind, ctx.now, key)
     async with db.read() as tx:
         found = await files.set_of(tx, key)
     assert found is not None

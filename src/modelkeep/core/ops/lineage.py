@@ -108,7 +108,7 @@ async def get_lineage(ctx: Ctx, req: GetLineage, model: Securable) -> list[Linea
     if version is None:
         raise no_version(req.name, req.version)
     edges = await rows.of_version(ctx.tx, model, req.version)
-    copies = await rows.consumers(ctx.tx, ctx.actor.id, "MODEL_VERSION", entity_id=version.id)
+    copies = await rows.consumers(ctx.tx, ctx.actor, "MODEL_VERSION", entity_id=version.id)
     made = [
         LineageEdge(
             model.full_name,
@@ -126,4 +126,4 @@ async def get_lineage(ctx: Ctx, req: GetLineage, model: Securable) -> list[Linea
 
 
 async def find_consumers(ctx: Ctx, req: FindConsumers) -> Page[LineageEdge]:
-    return Page(tuple(await rows.consumers(ctx.tx, ctx.actor.id, req.type.upper(), entity_name=req.entity)))
+    return Page(tuple(await rows.consumers(ctx.tx, ctx.actor, req.type.upper(), entity_name=req.entity)))

@@ -7,7 +7,7 @@ from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, fold
 from modelkeep.core.operation import Ctx
-from modelkeep.core.ops import models
+from modelkeep.core.ops import catalogs, models
 from modelkeep.core.paging import make_token, page_size, read_position
 from modelkeep.store import quotas, securables
 
@@ -24,6 +24,24 @@ class ReadMetastore(msgspec.Struct, frozen=True):
 class RenameMetastore(msgspec.Struct, frozen=True):
     new_name: str
     name: FullName = METASTORE
+
+
+class TransferMetastore(msgspec.Struct, frozen=True):
+    """Make a user, group or service principal the metastore admin."""
+
+    owner: str
+    name: FullName = METASTORE
+
+
+class GetAssignment(msgspec.Struct, frozen=True):
+    """The metastore that the caller's workspace is attached to."""
+
+    name: FullName = METASTORE
+
+
+class MetastoreAssignment(msgspec.Struct, frozen=True):
+    metastore: Securable
+    workspace_id: str
 
 
 class GetQuota(msgspec.Struct, frozen=True):
@@ -57,6 +75,14 @@ async def rename_metastore(ctx: Ctx, req: RenameMetastore, metastore: Securable)
     return await models.fetch(ctx, req.name)
 
 
+async def transfer_metastore(ctx: Ctx, req: TransferMetastore, metastore: Securable) -> Securable:
+    return await catalogs.transfer_ownership(ctx, catalogs.TransferOwnership(req.name, req.owner), metastore)
+
+
+async def get_assignment(ctx: Ctx, req: GetAssignment, metastore: Securable) -> MetastoreAssignment:
+    return MetastoreAssignment(metastore, ctx.actor.workspace)
+
+
 async def get_quota(ctx: Ctx, req: GetQuota, found: Securable) -> Quota:
     limits = ctx.services.limits
     if req.quota == ALIASES and found.kind is Kind.MODEL:
@@ -74,7 +100,7 @@ async def list_quotas(ctx: Ctx, req: ListQuotas, metastore: Securable) -> Page[Q
     scope = f"quotas|{ctx.actor.id}"
     position = read_position(scope, req.page_token)
     found, more = await securables.page_of_models(
-        ctx.tx, "", ctx.actor.id, position, page_size(req.max_results, 100, MAX_PAGE)
+        ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
     )
     counts = await quotas.alias_counts(ctx.tx, [model.id for model in found])
     limit = ctx.services.limits.aliases_per_model

@@ -156,7 +156,7 @@ async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Pa
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
     after = read_position(scope, req.page_token)
     found, more = await securables.page_of_models(
-        ctx.tx, schema_id, ctx.actor.id, after, page_size(req.max_results, 100, MAX_PAGE)
+        ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
     )
     return Page(tuple(found), make_token(scope, more) if more else "")
 
@@ -175,9 +175,9 @@ async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -
     scope = f"browse|{schema_id}|{ctx.actor.id}"
     position = read_position(scope, req.page_token)
     after, limit = position, page_size(req.max_results, 100, MAX_PAGE)
-    found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor.id, after, limit, browse=True)
+    found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
     # Whoever may read may browse, so this page reaches at least as far as the other one.
-    readable, _ = await securables.page_of_models(ctx.tx, schema_id, ctx.actor.id, after, limit)
+    readable, _ = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit)
     ids = {model.id for model in readable}
     return Page(tuple(Browsed(model, model.id not in ids) for model in found), make_token(scope, more) if more else "")
 

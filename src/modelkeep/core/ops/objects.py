@@ -77,7 +77,7 @@ async def page(
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
     position = read_position(scope, req.page_token)
     found, more = await securables.page_of_objects(
-        ctx.tx, req.kind, schema, ctx.actor.id, position,
+        ctx.tx, req.kind, schema, ctx.actor, position,
         page_size(req.max_results, 100, MAX_PAGE), browse=browse and not only_readable,
     )  # fmt: skip
     return Page(tuple(found), make_token(scope, more) if more else "")

@@ -55,7 +55,7 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
     conditions = _folded(parse_filter(req.filter, OF_VERSIONS), req.home)
     wanted, named = _narrowed(conditions), equals(conditions, "name")
     if named is not None:
-        model = await securables.readable_model(ctx.tx, ctx.actor.id, _full(named, req.home))
+        model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         if model is None:
             return Page(())  # a search filters, it does not refuse
         wanted = msgspec.structs.replace(wanted, model_id=model.id, run_ids=None)
@@ -68,7 +68,7 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
         return matches(conditions, lambda field: _attribute(v, field, req.home), v.tags)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
-        return await rows.versions_in_order(ctx.tx, ctx.actor.id, order, wanted, after, limit)
+        return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
 
     limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     return await _page(f"versions|{_scope(ctx, req)}", req.page_token, order, limit, fetch, fits)
@@ -83,10 +83,10 @@ async def search_models(ctx: Ctx, req: SearchModels) -> Page[RegisteredModel]:
         return matches(conditions, lambda _: _shown(model.full_name, req.home), model.tags)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
-        return await rows.models_in_order(ctx.tx, ctx.actor.id, order, wanted, after, limit)
+        return await rows.models_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
 
     if (named := equals(conditions, "name")) is not None:
-        model = await securables.readable_model(ctx.tx, ctx.actor.id, _full(named, req.home))
+        model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         found = Page((model,) if model is not None and fits(model) else ())
     else:
         limit = page_size(req.max_results, 100, MAX_MODELS)

@@ -104,7 +104,7 @@ async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Secur
     position = read_position(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
     found, more = await securables.page_of_objects(
-        ctx.tx, Kind.TABLE, catalog, ctx.actor.id, position,
+        ctx.tx, Kind.TABLE, catalog, ctx.actor, position,
         page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE),
     )  # fmt: skip
     parts = [(one, one.full_name.split(".")) for one in found]

@@ -176,7 +176,11 @@ async def register_version(
         return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
     version = await _create(ctx, req, model, None, artifact_set_id=set_id)
-    key = files.volume_key(volume.id) if volume else f"{req.origin.kind}:{req.origin.id}"
+    key = (
+        files.volume_key(volume.id)
+        if volume
+        else files.tracked_key(ctx.actor.workspace, req.origin.kind, req.origin.id)
+    )
     found = await files.set_of(ctx.tx, key)
     if volume is not None and found is None:
         raise WrongState(f"Volume '{req.volume}' is external: its files are elsewhere. Log the model to a run first.")
@@ -351,7 +355,7 @@ async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> mo
 
 
 async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:
-    return await versions.of_logged_model(ctx.tx, ctx.actor.id, req.model_id)
+    return await versions.of_logged_model(ctx.tx, ctx.actor, req.model_id)
 
 
 def ready(version: ModelVersion) -> None:

@@ -175,3 +175,46 @@ class AssignableRole(TypedDict):
 
 class AssignableRoles(TypedDict):
     roles: list[AssignableRole]
+
+
+class WorkspaceInfo(TypedDict):
+    """`deployment_name` is the whole address without its scheme."""
+
+    account_id: str
+    workspace_id: int
+    workspace_name: str
+    deployment_name: str
+    workspace_url: str
+    workspace_status: str
+    workspace_status_message: str
+    creation_time: int
+    cloud: str
+    location: str
+
+
+class AssignedPrincipal(TypedDict):
+    principal_id: int
+    display_name: str
+    user_name: NotRequired[str]
+    group_name: NotRequired[str]
+    service_principal_name: NotRequired[str]
+
+
+class PermissionAssignment(TypedDict):
+    """Without a principal: it has no permissions any more."""
+
+    permissions: list[str]
+    principal: NotRequired[AssignedPrincipal]
+
+
+class PermissionAssignments(TypedDict):
+    permission_assignments: list[PermissionAssignment]
+
+
+class PermissionLevel(TypedDict):
+    permission_level: str
+    description: str
+
+
+class PermissionLevels(TypedDict):
+    permissions: list[PermissionLevel]

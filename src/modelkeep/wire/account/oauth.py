@@ -76,17 +76,14 @@ def oauth(error: RegistryError) -> tuple[int, TokenError]:
     return error.status, {"error": word, "error_description": harmless(error.message)}
 
 
-def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) -> list[Route]:
-    """`address` is this server's, without a slash at the end."""
-    faces = {"/oidc": f"{address}/oidc", "/oidc/accounts/{account_id}": f"{address}/oidc/accounts/{account_id}"}
-
-    def at(path: dict[str, str]) -> str:
+def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]:
+    def at(request: Request, path: dict[str, str]) -> str:
         if path.get("account_id", account_id) != account_id:
             raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
-        return faces["/oidc/accounts/{account_id}" if path else "/oidc"]
+        return f"{request.site.address}/oidc{f'/accounts/{account_id}' if path else ''}"
 
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        base = at(path)
+        base = at(request, path)
         told: Endpoints = {
             # Nobody signs in at this address with a browser, but clients read the field.
             "issuer": base, "authorization_endpoint": f"{base}/v1/authorize", "token_endpoint": f"{base}/v1/token",
@@ -97,7 +94,7 @@ def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) 
         return json_response(told)
 
     async def token(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        at(path)
+        at(request, path)
         form = await _form(request)
         if form.get("scope", _SCOPE) != _SCOPE or {"authorization_details", "assume_group"} & form.keys():
             raise BadScope(
@@ -125,7 +122,7 @@ def routes(signing_in: SignIn, guesses: Guesses, address: str, account_id: str) 
 
     refusals = (Answer(400, TokenError), Answer(401, TokenError), Answer(429, TokenError), Answer(503, TokenError))
     found: list[Route] = []
-    for face in faces:
+    for face in ("/oidc", "/oidc/accounts/{account_id}"):
         found += [
             Route("GET", f"{face}/.well-known/oauth-authorization-server", handler=discover, public=True,
                   answers=(Answer(type=Endpoints), Answer(404))),

@@ -51,14 +51,13 @@ _BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
 _SHOWN, _LISTED = Route("GET", "", Shown), Route("GET", "", Listed)
 
 
-def routes(engine: Engine, account_id: str, address: str) -> list[Route]:
-    """`address` is this server's, without a slash at the end."""
+def routes(engine: Engine, account_id: str) -> list[Route]:
     found = [
         Route("GET", f"{WORKSPACE}/Me", NoFields, lambda _: identities.GetMyIdentity(), _me),
     ]  # fmt: skip
     for base in (WORKSPACE, ACCOUNT):
         for of in TYPES.values():
-            found += _Resources(engine, of, base, account_id, address).routes()
+            found += _Resources(engine, of, base, account_id).routes()
         for path, handler in discovery.handlers(answer).items():
             found.append(
                 Route(
@@ -104,12 +103,12 @@ def answer(request: Request, value: Any, status: int = 200, location: str = "") 
 class _Resources:
     """The routes of one resource type under one base path."""
 
-    def __init__(self, engine: Engine, of: ResourceType, base: str, account_id: str, address: str) -> None:
+    def __init__(self, engine: Engine, of: ResourceType, base: str, account_id: str) -> None:
         self._engine = engine
         self._of = of
         self._path = f"{base}/{of.endpoint}"
         self._account_id = account_id
-        self._root = f"{address}{base.replace('{account_id}', account_id)}"
+        self._base = base.replace("{account_id}", account_id)
 
     def routes(self) -> list[Route]:
         one, (body, resource) = f"{self._path}/{{id}}", _BODIES[self._of.kind]
@@ -136,7 +135,7 @@ class _Resources:
             self._of.kind, asked.filter, min(asked.start_index, _FAR), asked.count, asked.sort_by, order == "descending"
         )
         found: identities.Found = await self._engine.execute(actor, wants, request_id=request.id)
-        items = [self._present(each, asked) for each in found.items]
+        items = [self._present(request, each, asked) for each in found.items]
         page: dict[str, Any] = {
             "schemas": [LIST], "totalResults": found.total, "startIndex": found.start, "itemsPerPage": len(items),
         }  # fmt: skip
@@ -168,16 +167,16 @@ class _Resources:
 
     def _one(self, request: Request, identity: Identity, status: int = 200) -> Response:
         asked: Shown = read_fields(_SHOWN, {}, request.query_string, b"", "")
-        return answer(request, self._present(identity, asked), status, self._location(identity))
+        return answer(request, self._present(request, identity, asked), status, self._location(request, identity))
 
-    def _location(self, identity: Identity) -> str:
-        return f"{self._root}/{self._of.endpoint}/{identity.number}"
+    def _location(self, request: Request, identity: Identity) -> str:
+        return f"{request.site.address}{self._base}/{self._of.endpoint}/{identity.number}"
 
-    def _present(self, identity: Identity, asked: Shown) -> dict[str, Any]:
+    def _present(self, request: Request, identity: Identity, asked: Shown) -> dict[str, Any]:
         found = shown(identity)
-        found["meta"]["location"] = self._location(identity)
+        found["meta"]["location"] = self._location(request, identity)
         for other in (*found.get("members", ()), *found.get("groups", ())):
-            other["$ref"] = f"{self._root}/{other['$ref']}"
+            other["$ref"] = f"{request.site.address}{self._base}/{other['$ref']}"
         if asked.attributes:
             return _only(found, self._names(asked.attributes))
         return _without(found, self._names(asked.excluded_attributes)) if asked.excluded_attributes else found

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from modelkeep.core.model import ExternalIdentity, LineageEdge, Metric, Param, Principal
+from modelkeep.core.model import ExternalIdentity, LineageEdge, Metric, Param, Principal, Workspace, WorkspaceAssignment
 from modelkeep.core.ops.protection import Protected
 from modelkeep.store.archives import Archive
 from modelkeep.store.audit import AuditTarget, Tally
@@ -241,3 +241,11 @@ class Discovery(TypedDict):
 class Health(TypedDict):
     status: Literal["ok", "unavailable"]
     message: NotRequired[str]
+
+
+class Workspaces(TypedDict):
+    workspaces: list[Workspace]
+
+
+class WorkspaceAssignments(TypedDict):
+    assignments: list[WorkspaceAssignment]

@@ -7,9 +7,9 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind
-from modelkeep.core.model import ExternalIdentity, LineageEdge, Page, Principal, Securable, Token
+from modelkeep.core.model import ExternalIdentity, LineageEdge, Page, Principal, Token
 from modelkeep.core.names import FullName, parse_full_name, parse_version
-from modelkeep.core.ops import audit, catalogs, federation, lineage, principals, versions
+from modelkeep.core.ops import audit, federation, lineage, metastores, principals, versions
 from modelkeep.observe import metrics
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
@@ -161,16 +161,14 @@ def _principal_routes() -> list[Route]:
     ]
 
 
-def routes(workspace_id: str, account_id: str, ready: Any, address: str) -> list[Route]:
-    """`address` is this server's, without a slash at the end."""
-    discovery = msgspec.json.encode({
-        "workspace_id": workspace_id, "account_id": account_id, "oidc_endpoint": f"{address}/oidc",
-        "token_federation_default_oidc_audiences": [account_id],
-    })  # fmt: skip
-
+def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         # Asked without credentials before nearly every call of databricks-sdk >= 0.95, on a connection of its own.
-        return Response(200, discovery, [(b"content-type", JSON)])
+        told = {
+            "workspace_id": request.site.workspace_id, "account_id": account_id,
+            "oidc_endpoint": f"{request.site.address}/oidc", "token_federation_default_oidc_audiences": [account_id],
+        }  # fmt: skip
+        return Response(200, msgspec.json.encode(told), [(b"content-type", JSON)])
 
     async def telemetry(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         await request.body()
@@ -189,8 +187,10 @@ def routes(workspace_id: str, account_id: str, ready: Any, address: str) -> list
         metrics.ignored_keys.set(wire_route.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
-    def assignment(metastore: Securable, _: Any) -> answers.Assignment:
-        return {"metastore_id": metastore.id, "workspace_id": int(workspace_id), "default_catalog_name": "main"}
+    def assignment(found: metastores.MetastoreAssignment, _: Any) -> answers.Assignment:
+        return {
+            "metastore_id": found.metastore.id, "workspace_id": int(found.workspace_id), "default_catalog_name": "main",
+        }  # fmt: skip
 
     healthy = (Answer(type=answers.Health), Answer(503, answers.Health))
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
@@ -201,7 +201,7 @@ def routes(workspace_id: str, account_id: str, ready: Any, address: str) -> list
         Route("GET", "/health", handler=health, public=True, answers=healthy),
         Route("HEAD", "/health", handler=health, public=True, answers=healthy),
         Route("GET", "/metrics", handler=expose, answers=(Answer(content="text/plain"),)),
-        Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: catalogs.GetMetastore(), assignment),
+        Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: metastores.GetAssignment(), assignment),
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),

@@ -13,7 +13,7 @@ from modelkeep.oidc.provider import PENDING_S, Provider
 from modelkeep.store.db import now_ms
 from modelkeep.wire.guesses import TooManyFailures
 from modelkeep.wire.http import Request, Response
-from modelkeep.wire.identity import COOKIE, Door, check_origin, session_cookie
+from modelkeep.wire.identity import COOKIE, Door, NotAssigned, check_origin, session_cookie
 from modelkeep.wire.route import Answer, Route
 
 CALLBACK = "/login/callback"
@@ -98,22 +98,19 @@ def _inside(next: str) -> str:
 class Session:
     """The sign-in page's routes."""
 
-    def __init__(
-        self, door: Door, signing_in: SignIn, provider: Provider | None, name: str, address: str, home: str
-    ) -> None:
+    def __init__(self, door: Door, signing_in: SignIn, provider: Provider | None, name: str, home: str) -> None:
         """`name`: of the provider. `home`: the path that a signed-in browser starts at."""
         self._door = door
         self._signing_in = signing_in
         self._provider = provider
         self._name = name if provider else ""
         self._home = home
-        self._flags = "; Secure" if address.startswith("https://") else ""
 
     def routes(self) -> list[Route]:
         page, moved = Answer(content="text/html"), Answer(303, content="")
         refused, away = (
             Answer(401, content="text/html"),
-            (Answer(429, content="text/html"), Answer(503, content="text/html")),
+            (Answer(403, content="text/html"), Answer(429, content="text/html"), Answer(503, content="text/html")),
         )
         found = [
             Route("GET", "/", handler=self._start, answers=(moved,)),
@@ -131,12 +128,8 @@ class Session:
             ]
         return found
 
-    def _set(self, name: str, value: str, max_age: int, path: str = "/") -> tuple[bytes, bytes]:
-        text = f"{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={max_age}{self._flags}"
-        return b"set-cookie", text.encode()
-
-    def _signed_in(self, made: Issued, next: str) -> Response:
-        cookie = self._set(COOKIE, made.token, made.lifetime_ms // 1000)
+    def _signed_in(self, request: Request, made: Issued, next: str) -> Response:
+        cookie = _set(request, COOKIE, made.token, made.lifetime_ms // 1000)
         return Response(303, b"", [(b"location", next.encode()), (b"cache-control", b"no-store"), cookie])
 
     def _refused(self, next: str, error: RegistryError) -> Response:
@@ -159,43 +152,58 @@ class Session:
             raise InvalidArgument("The form has more fields than the sign-in page sends.") from error
         next, token = _inside(form.get("next", ["/"])[0]), form.get("token", [""])[0].strip()
         try:
-            bearer = await self._door.actor(token, request.source)
-            return self._signed_in(await self._signing_in.by_token(bearer, _caller(request)), next)
-        except Unauthenticated as error:
+            bearer = await self._door.actor(token, request.source, request.site.workspace_id)
+            return self._signed_in(request, await self._signing_in.by_token(bearer, _caller(request)), next)
+        except (Unauthenticated, NotAssigned) as error:
             return self._refused(next, error)
 
     async def _sign_out(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         check_origin(request)
         if secret := session_cookie(request):
             await self._signing_in.end_session(secret, _caller(request))
-        return Response(303, b"", [(b"location", b"/login"), self._set(COOKIE, "", 0)])
+        return Response(303, b"", [(b"location", b"/login"), _set(request, COOKIE, "", 0)])
 
     async def _to_provider(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         assert self._provider is not None
         next = _asked_next(request)
         try:
             self._door.guesses.check("", request.source, now_ms())
-            there, pending = await self._provider.start(next)
+            there, pending = await self._provider.start(next, f"{request.site.address}{CALLBACK}")
         except RegistryError as error:
             return self._refused(next, error)
         headers = [(b"location", there.encode()), (b"cache-control", b"no-store")]
-        return Response(303, b"", [*headers, self._set(_PENDING, pending, PENDING_S, CALLBACK)])
+        return Response(303, b"", [*headers, _set(request, _PENDING, pending, PENDING_S, CALLBACK)])
 
     async def _from_provider(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         assert self._provider is not None
         now = now_ms()
         try:
             self._door.guesses.check("", request.source, now)
-            person, pending = await self._provider.finish(_answer(request), session_cookie(request, _PENDING))
+            cookie, here = session_cookie(request, _PENDING), f"{request.site.address}{CALLBACK}"
+            person, pending = await self._provider.finish(_answer(request), cookie, here)
             made = await self._signing_in.by_provider(person, pending.state, _caller(request))
+            await self._enter(request, made)
         except RegistryError as error:
             if isinstance(error, Unauthenticated):
                 self._door.guesses.failed(request.source, now)
             response = self._refused("/", error)
         else:
-            response = self._signed_in(made, _inside(pending.next))
-        response.headers.append(self._set(_PENDING, "", 0, CALLBACK))
+            response = self._signed_in(request, made, _inside(pending.next))
+        response.headers.append(_set(request, _PENDING, "", 0, CALLBACK))
         return response
+
+    async def _enter(self, request: Request, made: Issued) -> None:
+        """Raises NotAssigned, and ends the session, where somebody has no business in this workspace."""
+        try:
+            await self._door.actor(made.token, request.source, request.site.workspace_id, session=True)
+        except NotAssigned:
+            await self._signing_in.end_session(made.token, _caller(request))
+            raise
+
+
+def _set(request: Request, name: str, value: str, max_age: int, path: str = "/") -> tuple[bytes, bytes]:
+    secure = "; Secure" if request.site.address.startswith("https://") else ""
+    return b"set-cookie", f"{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}".encode()
 
 
 def _asked_next(request: Request) -> str:

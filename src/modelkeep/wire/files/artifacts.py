@@ -14,15 +14,16 @@ _PAGE = 1000
 class Artifacts:
     """Implements workspace.artifacts.ArtifactFiles. Its callers ask for permission; each use of a URL asks again."""
 
-    def __init__(self, db: Database, urls: Urls) -> None:
+    def __init__(self, db: Database, urls: Urls, workspace_id: str) -> None:
         self._db = db
+        self._workspace = workspace_id
         self._urls = urls
 
     async def list(self, kind: str, id: str, directory: str) -> list[FileInfo]:
         """The entries directly in the directory ('' is the root); empty where there is no such directory."""
         path, found, more = ArtifactPath.parse(directory), list[FileInfo](), ""
         async with self._db.read() as tx:
-            artifacts = await files.set_of(tx, f"{kind}:{id}")
+            artifacts = await files.set_of(tx, files.tracked_key(self._workspace, kind, id))
             while artifacts is not None:
                 entries, more = await files.children(tx, artifacts.id, path.text, more, _PAGE)
                 prefix = f"{path}/" if path.text else ""

@@ -66,12 +66,11 @@ class Upload(msgspec.Struct, frozen=True):
 class Artifacts:
     """The handlers."""
 
-    def __init__(self, engine: Engine, urls: Urls, tracking: Tracking | None, home: FullName, address: str) -> None:
+    def __init__(self, engine: Engine, urls: Urls, tracking: Tracking | None, home: FullName) -> None:
         self._engine = engine
         self._urls = urls
         self._tracking = tracking
         self._home = home
-        self._address = address
 
     async def _do(self, request: Request, actor: Actor, asked: files.FileRequest) -> Any:
         return await self._engine.execute(actor, asked, request_id=request.id)
@@ -126,9 +125,8 @@ class Artifacts:
     async def signed_download(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         asked = _file(self._named(request)).ask(files.VendDownload)
         vended: files.Vended = await self._do(request, actor, asked)
-        url = vended.url.url if vended.url else self._absolute(
-            request, self._urls.make(actor, "GET", asked, set_id=vended.set_id)
-        )  # fmt: skip
+        made = self._urls.make(actor, "GET", asked, set_id=vended.set_id)
+        url = vended.url.url if vended.url else request.site.address + made
         return json_response({"signed_uri": url, "headers": []})
 
     async def read_named(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
@@ -139,10 +137,6 @@ class Artifacts:
     def _named(self, request: Request) -> Target:
         f: VersionFile = read_fields(Route("", "", VersionFile), {}, request.query_string, b"", "")
         return Target("", ArtifactPath.parse(f.path), parse_short_name(f.name, self._home), parse_version(f.version))
-
-    def _absolute(self, request: Request, path: str) -> str:
-        address = self._address or f"{request.scope.get('scheme', 'http')}://{request.header(b'host')}"
-        return address + path
 
     # --- uploads in parts --------------------------------------------------------------------------------------------
 
@@ -157,7 +151,7 @@ class Artifacts:
             asked = target.ask(uploads.VendParts, upload_id=upload_id, first=first, count=count)
             for number, one in enumerate(await self._do(request, actor, asked), first):
                 url = self._urls.make(actor, "PUT", asked, set_id=one.set_id, upload_id=upload_id, part=number)
-                found.append({"url": self._absolute(request, url), "part_number": number, "headers": {}})
+                found.append({"url": request.site.address + url, "part_number": number, "headers": {}})
         return json_response({"upload_id": upload_id, "credentials": found})
 
     async def complete_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
@@ -198,8 +192,8 @@ def _entry(path: str, entry: Entry) -> dict[str, Any]:
     return {"path": path, "is_dir": entry.is_directory} | ({} if entry.is_directory else {"file_size": entry.size})
 
 
-def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName, address: str) -> list[Route]:
-    face = Artifacts(engine, Urls(engine.db, signer, engine.services.url_ms), tracking, home, address)
+def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName) -> list[Route]:
+    face = Artifacts(engine, Urls(engine.db, signer, engine.services.url_ms), tracking, home)
     bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
     read, done = (bytes_, msgspec.structs.replace(bytes_, status=206)), (Answer(type=dict),)
     found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]

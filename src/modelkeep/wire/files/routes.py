@@ -56,9 +56,9 @@ class UploadFields(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-def routes(engine: Engine, signer: Signer, places: Places | None = None, address: str = "") -> list[Route]:
-    """`places`: the workspace, if there is one. `address`: where clients reach us; '' = as each addressed us."""
-    face = Files(engine, Urls(engine.db, signer, engine.services.url_ms), places, address)
+def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list[Route]:
+    """`places`: the workspaces, where they are on."""
+    face = Files(engine, Urls(engine.db, signer, engine.services.url_ms), places)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
     one, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
     read = (Answer(content=file_bytes), Answer(206, content=file_bytes))
@@ -113,11 +113,10 @@ def _query(shape: type[Any], request: Request) -> Any:
 class Files:
     """The handlers."""
 
-    def __init__(self, engine: Engine, urls: Urls, places: Places | None, address: str) -> None:
+    def __init__(self, engine: Engine, urls: Urls, places: Places | None) -> None:
         self._engine = engine
         self._urls = urls
         self._places = places
-        self._address = address
 
     async def _target(self, text: str, actor: Actor, *, write: bool) -> Target:
         return await locate(text, actor, self._places, write=write)
@@ -130,17 +129,13 @@ class Files:
 
     # --- URLs --------------------------------------------------------------------------------------------------------
 
-    def _absolute(self, request: Request, path: str) -> str:
-        address = self._address or f"{request.scope.get('scheme', 'http')}://{request.header(b'host')}"
-        return address + path
-
     def _url(
         self, request: Request, actor: Actor, method: str, asked: FileRequest, vended: Vended, **more: Any
     ) -> SignedUrl:
         """The store's own, where it has one, or ours."""
         if vended.url is not None:
             return vended.url
-        return SignedUrl(self._absolute(request, self._urls.make(actor, method, asked, set_id=vended.set_id, **more)))
+        return SignedUrl(request.site.address + self._urls.make(actor, method, asked, set_id=vended.set_id, **more))
 
     async def create_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: PathField = await _fields(PathField, request)
@@ -158,7 +153,7 @@ class Files:
 
     async def use_url(self, request: Request, _: Actor, path: dict[str, str]) -> Response:
         """What a signed URL is for. A credential that comes along is not looked at."""
-        url, actor = await self._urls.check(path["token"], request.method, request.source)
+        url, actor = await self._urls.check(path["token"], request.method, request.source, request.site.workspace_id)
         target = Target("", ArtifactPath.file(url.path), full_name(url), url.version, url.kind, url.id)
         if url.method == "GET":
             opened = await self._do(request, actor, target.ask(files.OpenFile, set_id=url.set_id))

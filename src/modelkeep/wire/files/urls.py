@@ -22,6 +22,8 @@ class ObjectUrl(msgspec.Struct, frozen=True, array_like=True):
     path: str
     principal_id: str
     token_id: str
+    workspace: str
+    """The id of the workspace that it was asked for through: what is bound to that one, and its runs"""
     name: str = ""
     """catalog.schema.model, or with version 0 catalog.schema.volume; '' for the file of a run, logged model or trace"""
     version: int = 0
@@ -45,21 +47,25 @@ class Urls:
     ) -> str:
         """The path of a URL, from `/api/...` on, for what `req` names."""
         url = ObjectUrl(
-            method, req.path.text, actor.id, actor.token_id, str(req.name) if req.name else "", req.version, set_id,
+            method, req.path.text, actor.id, actor.token_id, actor.workspace, str(req.name) if req.name else "", req.version, set_id,
             req.kind, req.id, upload_id, part,
         )  # fmt: skip
         return f"{OBJECTS}/{self._signer.sign(url, now_ms() + self._lifetime_ms)}"
 
-    async def check(self, token: str, method: str, source: str) -> tuple[ObjectUrl, Actor]:
-        """What the URL says and who made it. Raises PermissionDenied."""
+    async def check(self, token: str, method: str, source: str, workspace: str) -> tuple[ObjectUrl, Actor]:
+        """What the URL says and who made it. `workspace`: the one that it is used through. Raises PermissionDenied."""
         url = self._signer.verify(token, ObjectUrl)
         if method != url.method and (method, url.method) != ("HEAD", "GET"):
             raise PermissionDenied(f"This URL is for {url.method} only. Ask for one for {method}.")
+        if url.workspace != workspace:
+            raise PermissionDenied("This URL is of another workspace's address. Use it as it was given.")
         async with self._db.read() as tx:
-            actor = await principals.actor_of_id(tx, url.principal_id, source, url.token_id)
+            actor = await principals.actor_of_id(tx, url.principal_id, source, workspace, url.token_id)
             lives = not url.token_id or await tokens.lives(tx, url.token_id, now_ms())
         if actor is None or not lives:
             raise PermissionDenied("Whoever this URL was made for is signed out by now. Ask for a new one.")
+        if not actor.role and not actor.account_admin:
+            raise PermissionDenied("Whoever this URL was made for is no longer assigned to its workspace.")
         return url, actor
 
 

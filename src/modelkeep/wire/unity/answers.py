@@ -272,7 +272,10 @@ class WorkspaceBinding(TypedDict):
 
 
 class WorkspaceBindings(TypedDict):
+    """A change answers all of them on one page."""
+
     bindings: list[WorkspaceBinding]
+    next_page_token: NotRequired[str | None]
 
 
 class TagAssignment(TypedDict):

@@ -1,15 +1,15 @@
-"""The metastore, its one workspace, and its quotas in native Unity Catalog REST."""
+"""The metastore, its quotas, and which workspaces its catalogs are bound to, in native Unity Catalog REST."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind, parse_kind
-from modelkeep.core.model import Page, Securable
-from modelkeep.core.names import METASTORE, parse_full_name
-from modelkeep.core.ops import catalogs, metastores
+from modelkeep.core.model import CatalogBinding, Page, Securable
+from modelkeep.core.names import METASTORE, FullName, parse_full_name
+from modelkeep.core.ops import bindings, catalogs, metastores
 from modelkeep.core.paging import page_size, read_token
 from modelkeep.wire.route import NoFields, Route
 from modelkeep.wire.unity import answers
@@ -32,8 +32,16 @@ class UpdateMetastore(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
+WorkspaceId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class CatalogBindings(msgspec.Struct, frozen=True):
     name: str
+
+
+class AssignCatalog(CatalogBindings, frozen=True):
+    assign_workspaces: tuple[WorkspaceId, ...] = ()
+    unassign_workspaces: tuple[WorkspaceId, ...] = ()
 
 
 class Bindings(msgspec.Struct, frozen=True):
@@ -43,32 +51,67 @@ class Bindings(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
+class Binding(msgspec.Struct, frozen=True):
+    workspace_id: WorkspaceId
+    binding_type: Literal["BINDING_TYPE_READ_WRITE", "BINDING_TYPE_READ_ONLY"] = "BINDING_TYPE_READ_WRITE"
+
+
+class ChangeBindings(msgspec.Struct, frozen=True):
+    securable_type: str
+    securable_name: str
+    add: tuple[Binding, ...] = ()
+    remove: tuple[Binding, ...] = ()
+
+
 class Quota(msgspec.Struct, frozen=True):
     parent_securable_type: str
     parent_full_name: str
     quota_name: str
 
 
-def _bindings(
-    securable_type: str, name: str, kind: type[catalogs.GetBindings] = catalogs.GetBindings
-) -> msgspec.Struct:
+_TYPE = "BINDING_TYPE_"
+
+
+def _catalog(securable_type: str, name: str) -> FullName:
     if securable_type.upper() != Kind.CATALOG:
-        raise InvalidArgument(f"A {securable_type[:100]} is not bound to workspaces here. Only catalogs could be.")
-    return kind(parse_full_name(name, Kind.CATALOG))
+        raise InvalidArgument(f"A {securable_type[:100]} is not bound to workspaces here. Only catalogs are.")
+    return parse_full_name(name, Kind.CATALOG)
 
 
-def _bindings_page(f: Bindings) -> msgspec.Struct:
-    page_size(f.max_results, 0, 1)
-    read_token("bindings", f.page_token, (str,))
-    return _bindings(f.securable_type, f.securable_name)
+def _get_bindings(f: Bindings) -> bindings.GetBindings:
+    return bindings.GetBindings(_catalog(f.securable_type, f.securable_name), f.max_results, f.page_token)
 
 
-def _workspaces(found: tuple[str, ...], _: Any) -> answers.BoundWorkspaces:
-    return {"workspaces": [int(one) for one in found]}
+def _change_bindings(f: ChangeBindings) -> bindings.ChangeBindings:
+    add = tuple(CatalogBinding(str(b.workspace_id), b.binding_type.removeprefix(_TYPE)) for b in f.add)
+    return bindings.ChangeBindings(
+        _catalog(f.securable_type, f.securable_name), add, tuple(str(b.workspace_id) for b in f.remove)
+    )
 
 
-def _bound(found: tuple[str, ...], _: Any) -> answers.WorkspaceBindings:
-    return {"bindings": [{"workspace_id": int(one), "binding_type": "BINDING_TYPE_READ_WRITE"} for one in found]}
+def _assign(f: AssignCatalog) -> bindings.ChangeBindings:
+    add = tuple(CatalogBinding(str(id), "READ_WRITE") for id in f.assign_workspaces)
+    return bindings.ChangeBindings(_catalog("catalog", f.name), add, tuple(str(id) for id in f.unassign_workspaces))
+
+
+def _ids(found: Page[CatalogBinding], _: Any) -> answers.BoundWorkspaces:
+    return {"workspaces": [int(b.workspace_id) for b in found.items]}
+
+
+def _assigned(found: list[CatalogBinding], _: Any) -> answers.BoundWorkspaces:
+    return {"workspaces": [int(b.workspace_id) for b in found]}
+
+
+def _binding(b: CatalogBinding) -> answers.WorkspaceBinding:
+    return {"workspace_id": int(b.workspace_id), "binding_type": _TYPE + b.access}
+
+
+def _bindings(found: Page[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
+    return {"bindings": [_binding(b) for b in found.items], "next_page_token": found.next_token or None}
+
+
+def _changed(found: list[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
+    return {"bindings": [_binding(b) for b in found]}
 
 
 def _all_of_them(f: List) -> metastores.ReadMetastore:
@@ -121,7 +164,7 @@ def routes(metastore_id: str) -> list[Route]:
         if f.new_name is not None:
             asked.append(metastores.RenameMetastore(f.new_name))
         if f.owner is not None:
-            asked.append(catalogs.TransferOwnership(METASTORE, f.owner))
+            asked.append(metastores.TransferMetastore(f.owner))
         if not asked:
             raise InvalidArgument("The request changes nothing. Send new_name or owner.")
         return asked
@@ -129,18 +172,17 @@ def routes(metastore_id: str) -> list[Route]:
     def quota_page(result: Page[metastores.Quota], _: Any) -> answers.QuotaPage:
         return {"quotas": [_quota(q) for q in result.items], "next_page_token": result.next_token or None}
 
-    all_of_them, bindings = f"{PREFIX}/metastores", f"{PREFIX}/bindings/{{securable_type}}/{{securable_name}}"
+    all_of_them, bound = f"{PREFIX}/metastores", f"{PREFIX}/bindings/{{securable_type}}/{{securable_name}}"
     of_catalog, quotas = f"{PREFIX}/workspace-bindings/catalogs/{{name}}", f"{PREFIX}/resource-quotas"
     return [
         Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), info),
         Route("GET", all_of_them, List, _all_of_them, _page),
         Route("GET", f"{all_of_them}/{{id}}", One, read, info),
         Route("PATCH", f"{all_of_them}/{{id}}", UpdateMetastore, update, info),
-        Route("GET", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name), _workspaces),
-        Route("PATCH", of_catalog, CatalogBindings, lambda f: _bindings("catalog", f.name, catalogs.ChangeBindings)),
-        Route("GET", bindings, Bindings, _bindings_page, _bound),
-        Route("PATCH", bindings, Bindings,
-              lambda f: _bindings(f.securable_type, f.securable_name, catalogs.ChangeBindings)),
+        Route("GET", of_catalog, CatalogBindings, lambda f: bindings.GetBindings(_catalog("catalog", f.name)), _ids),
+        Route("PATCH", of_catalog, AssignCatalog, _assign, _assigned),
+        Route("GET", bound, Bindings, _get_bindings, _bindings),
+        Route("PATCH", bound, ChangeBindings, _change_bindings, _changed),
         Route("GET", f"{quotas}/all-resource-quotas", List, lambda f: metastores.ListQuotas(f.max_results, f.page_token), quota_page),
         Route("GET", f"{quotas}/{{parent_securable_type}}/{{parent_full_name}}/{{quota_name}}", Quota, _quota_of,
               _quota_alone),

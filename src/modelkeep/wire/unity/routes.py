@@ -9,7 +9,7 @@ from modelkeep.core.errors import BadPageToken, InvalidArgument
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
-from modelkeep.core.ops import catalogs, grants
+from modelkeep.core.ops import bindings, catalogs, grants
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers
@@ -177,33 +177,39 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
         asked.append(comment(name, f.comment))
     if f.properties is not None:
         asked.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
-    if _as_it_is(f):
+    if _as_it_is(kind, f):
         asked.append(spec(name, {}))
     if f.new_name is not None and f.new_name.lower() != name.parts[-1]:
         new = _new_name(name, f.new_name)
         asked.append(rename(name, new))
         name = new
+    if f.isolation_mode is not None and kind is Kind.CATALOG:
+        asked.append(bindings.IsolateCatalog(name, f.isolation_mode == "ISOLATED"))
     if f.owner is not None:
         # Last, and its own answer: it may end the caller's right to read what it changed.
         return [*asked, catalogs.TransferOwnership(name, f.owner)]
     if not asked and f.new_name is None:
         raise InvalidArgument("The request changes nothing. Send new_name, comment, owner or properties.")
+    if asked and isinstance(asked[-1], bindings.IsolateCatalog):
+        return asked  # its own answer, too: whoever opens a catalog may ask from a workspace that it was closed to
     return [*asked, get(name)]
 
 
-def _as_it_is(f: Update) -> bool:
+def _as_it_is(kind: Kind, f: Update) -> bool:
     """Does the request also ask for what holds anyway? Raises InvalidArgument where it asks for anything else."""
     _ours("", f.options)
-    if f.isolation_mode == "ISOLATED":
-        raise InvalidArgument("There is one workspace, to which every catalog is open: isolation_mode stays OPEN.")
+    isolated = f.isolation_mode if kind is not Kind.CATALOG else None
+    if isolated == "ISOLATED":
+        raise InvalidArgument("Only catalogs are isolated. Isolate the schema's catalog, or leave isolation_mode out.")
     if f.enable_predictive_optimization == "ENABLE":
         raise InvalidArgument("There are no table data to optimize: enable_predictive_optimization stays DISABLE.")
-    return f.isolation_mode is not None or f.enable_predictive_optimization is not None
+    return isolated is not None or f.enable_predictive_optimization is not None
 
 
 def catalog_info(c: Securable | Browsed[Securable], metastore_id: str) -> answers.CatalogInfo:
+    isolated = (c.entity if isinstance(c, Browsed) else c).isolated
     return {
-        **_info(c, metastore_id), "catalog_type": "MANAGED_CATALOG", "isolation_mode": "OPEN",
+        **_info(c, metastore_id), "catalog_type": "MANAGED_CATALOG", "isolation_mode": "ISOLATED" if isolated else "OPEN",
         "securable_kind": "CATALOG_STANDARD", "accessible_in_current_workspace": True,
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from modelkeep.wire.http import Receive, Scope, Send
 from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
 from modelkeep.wire.route import Renderer, Route
+from modelkeep.wire.sites import Sites
 from modelkeep.wire.unity import functions, metastores, models, rfa, tables, tags, versions, volumes
 from modelkeep.wire.unity import routes as containers
 from modelkeep.wire.unity.errors import oss
@@ -114,12 +115,12 @@ class Bilingual(App):
     """An application whose other vocabulary has routes of its own; the User-Agent chooses."""
 
     def __init__(
-        self, engine: Engine, door: Door, routes: Sequence[Route], other: Sequence[Route], workspace_id: str,
+        self, engine: Engine, door: Door, routes: Sequence[Route], other: Sequence[Route], sites: Sites,
         tracking: Tracking | None = None,
     ) -> None:  # fmt: skip
         """`other`: all routes as clients of open-source Unity Catalog are answered."""
-        super().__init__(engine, door, routes, workspace_id, tracking)
-        self.other = App(engine, door, other, workspace_id, tracking)
+        super().__init__(engine, door, routes, sites, tracking)
+        self.other = App(engine, door, other, sites, tracking)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and speaks_oss(dict(scope["headers"]).get(b"user-agent", b"")):

@@ -1,0 +1,65 @@
+"""Workspaces by their names, for people (/api/modelkeep/v1/workspaces): the same acts as the account's routes."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.core.model import Workspace, WorkspaceAssignment
+from modelkeep.core.ops import workspaces
+from modelkeep.wire.console import answers
+from modelkeep.wire.route import NoFields, Route
+
+BASE = "/api/modelkeep/v1/workspaces"
+
+
+class Create(msgspec.Struct, frozen=True):
+    name: str
+    address: str
+
+
+class One(msgspec.Struct, frozen=True):
+    workspace: str
+    """its name or its id"""
+
+
+class Update(One, frozen=True):
+    name: str | None = None
+    address: str | None = None
+
+
+class Principal(One, frozen=True):
+    principal: str
+
+
+class Assign(Principal, frozen=True):
+    level: str = workspaces.USER
+
+
+def _workspace(found: Workspace, _: Any) -> Workspace:
+    return found
+
+
+def _every(found: list[Workspace], _: Any) -> answers.Workspaces:
+    return {"workspaces": found}
+
+
+def _assignment(found: WorkspaceAssignment, _: Any) -> WorkspaceAssignment:
+    return found
+
+
+def _assignments(found: list[WorkspaceAssignment], _: Any) -> answers.WorkspaceAssignments:
+    return {"assignments": found}
+
+
+def routes() -> list[Route]:
+    one = f"{BASE}/{{workspace}}"
+    principal = f"{one}/assignments/{{principal}}"
+    return [
+        Route("GET", BASE, NoFields, lambda _: workspaces.ListWorkspaces(), _every),
+        Route("POST", BASE, Create, lambda f: workspaces.CreateWorkspace(f.name, f.address), _workspace),
+        Route("PATCH", one, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), _workspace),
+        Route("DELETE", one, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
+        Route("GET", f"{one}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
+        Route("PUT", principal, Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),
+        Route("DELETE", principal, Principal, lambda f: workspaces.Unassign(f.workspace, f.principal)),
+    ]

@@ -1,0 +1,57 @@
+"""Every workspace's tracking face: the one that an actor came through, its server started when it is first asked for.
+
+A tracking server each: experiments of the same name may exist in two workspaces, and no fault of MLflow's can show one
+the other's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from modelkeep.core.authz import Actor
+from modelkeep.core.operation import SourceRun
+from modelkeep.wire.http import Request, Response
+from modelkeep.workspace.artifacts import Place
+from modelkeep.workspace.child import TrackingServer
+from modelkeep.workspace.workspace import Workspace
+
+Start = Callable[[str], Awaitable[tuple[Workspace, TrackingServer]]]
+
+
+class Workspaces:
+    """Those that somebody has come through since this process began."""
+
+    def __init__(self, start: Start) -> None:
+        """`start`: makes the workspace of this id, with its tracking server begun."""
+        self._start = start
+        self._open: dict[str, tuple[Workspace, TrackingServer]] = {}
+        self._starting = asyncio.Lock()
+
+    async def of(self, workspace_id: str) -> Workspace:
+        if workspace_id not in self._open:
+            async with self._starting:
+                if workspace_id not in self._open:
+                    self._open[workspace_id] = await self._start(workspace_id)
+        return self._open[workspace_id][0]
+
+    async def stop(self) -> None:
+        for _, child in self._open.values():
+            await child.stop()
+        self._open.clear()
+
+    async def handle(self, request: Request, actor: Actor) -> Response | None:
+        return await (await self.of(actor.workspace)).handle(request, actor)
+
+    async def source_run(self, actor: Actor, run_id: str) -> SourceRun | None:
+        return await (await self.of(actor.workspace)).source_run(actor, run_id)
+
+    async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
+        return await (await self.of(actor.workspace)).source_logged_model(actor, model_id)
+
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+        return await (await self.of(actor.workspace)).internal(actor, path, write=write)
+
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+        return await (await self.of(actor.workspace)).proxied(actor, path, write=write)
+
+    async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
+        await (await self.of(actor.workspace)).may(actor, kind, id, write=write)
