@@ -26,11 +26,12 @@ _OBJECT = ("browse_object", "delete_object", "get_object", "list_object_tags", "
 
 APPLIES: dict[Kind, tuple[str, ...]] = {
     Kind.METASTORE: (
-        *_ALL, "browse_catalogs", "create_catalog", "get_metastore", "list_catalogs", "list_quotas", "read_metastore", "rename_metastore",
+        *_ALL, "browse_catalogs", "create_catalog", "get_assignment", "get_metastore", "list_catalogs", "list_quotas",
+        "read_metastore", "rename_metastore", "transfer_metastore",
     ),
     Kind.CATALOG: (
         *_ALL, *_TAGGED, *_PROTECTING, "browse_catalog", "browse_schemas", "change_bindings", "create_schema", "delete_container",
-        "get_bindings", "get_catalog",
+        "get_bindings", "get_catalog", "isolate_catalog",
         "list_catalog_tags", "list_schemas", "list_table_summaries", "rename_catalog", "update_catalog_comment",
         "update_catalog_spec",
     ),
@@ -44,7 +45,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
         *_ALL, *_TAGGED, *_PROTECTING, *_FILES, "browse_model", "browse_version", "browse_versions", "copy_version",
         "create_in_folder", "create_version", "delete_alias", "delete_model", "delete_version", "emit_lineage",
         "finalize_version", "get_in_folder", "get_lineage", "get_model", "get_version", "get_version_by_alias",
-        "list_object_tags", "list_versions", "read_credentials", "register_version", "rename_model", "set_alias",
+        "list_files", "list_object_tags", "list_versions", "read_credentials", "register_version", "rename_model", "set_alias",
         "update_comment", "update_spec", "update_version", "write_credentials",
     ),
     Kind.FUNCTION: (*_ALL, *_TAGGED, *_OBJECT),
