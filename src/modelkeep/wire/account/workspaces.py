@@ -43,11 +43,11 @@ class Update(One, frozen=True):
     update_mask: str = ""
 
 
-class Principal(One, frozen=True):
+class Assignee(One, frozen=True):
     principal_id: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 
 
-class Assign(Principal, frozen=True):
+class Assign(Assignee, frozen=True):
     permissions: tuple[str, ...] = ()
 
 
@@ -133,5 +133,5 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
             _levels,
         ),
         Route("PUT", principal, Assign, ours(_assign), _assigned),
-        Route("DELETE", principal, Principal, ours(lambda f: workspaces.Unassign(f.workspace_id, f.principal_id))),
+        Route("DELETE", principal, Assignee, ours(lambda f: workspaces.Unassign(f.workspace_id, f.principal_id))),
     ]

@@ -27,11 +27,11 @@ class Update(One, frozen=True):
     address: str | None = None
 
 
-class Principal(One, frozen=True):
+class Assignee(One, frozen=True):
     principal: str
 
 
-class Assign(Principal, frozen=True):
+class Assign(Assignee, frozen=True):
     level: str = workspaces.USER
 
 
@@ -61,5 +61,5 @@ def routes() -> list[Route]:
         Route("DELETE", one, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
         Route("GET", f"{one}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
         Route("PUT", principal, Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),
-        Route("DELETE", principal, Principal, lambda f: workspaces.Unassign(f.workspace, f.principal)),
+        Route("DELETE", principal, Assignee, lambda f: workspaces.Unassign(f.workspace, f.principal)),
     ]
