@@ -298,7 +298,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     async with tracking_of(registry, signer) as tracking:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
         routes = [
-            *console.routes(settings.workspace_id, facts.account_id, ready),
+            *console.routes(facts.account_id, ready),
             *workspace_routes.routes(),
             *account_workspaces.routes(facts.account_id, settings.address, engine.services.workspace_id),
             *scim.routes(engine, facts.account_id),

@@ -95,7 +95,7 @@ async def test_a_removed_event_a_removed_link_and_a_cut_tail_are_named(w: World)
 async def test_a_forged_event_in_the_past_is_no_part_of_the_chain(w: World) -> None:
     await _sealed(w)
     await _tamper(w, "INSERT INTO audit SELECT '00' || SUBSTR(id, 3), at, event, operation, actor_id, 'mallory', token_id, source, "
-                     "request_id, targets, request, changes, outcome, reason FROM audit LIMIT 1")  # fmt: skip
+                     "request_id, targets, request, changes, outcome, reason, workspace_id FROM audit LIMIT 1")  # fmt: skip
     assert "neither sealed nor waiting" in (await _verify(w)).broken
 
 

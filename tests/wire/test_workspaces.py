@@ -96,6 +96,20 @@ def test_the_address_says_which_workspace_it_is(site: Site, dev: dict[str, Any])
     refused(through(site, f"{DEV}:444", "GET", ME), 404, "ENDPOINT_NOT_FOUND")
 
 
+def test_the_audit_log_says_through_which_workspace(site: Site, dev: dict[str, Any]) -> None:
+    name = f"c_{uuid.uuid4().hex[:8]}"
+    assert from_dev(site, "POST", f"{UC}/catalogs", {"name": name}).status_code == 200
+    site.ok("PATCH", f"{UC}/catalogs/{name}", {"comment": "described elsewhere"})
+    asked = {"name": name, "changes_only": "true"}
+    found = site.ok("GET", f"{V1}/audit", asked)["events"]
+    assert [(e["event"], e["workspace_id"]) for e in found] == [
+        ("securable.update", "1"),
+        ("catalog.create", dev["id"]),
+    ]
+    there = site.ok("GET", f"{V1}/audit", {**asked, "workspace_id": dev["id"]})["events"]
+    assert [e["event"] for e in there] == ["catalog.create"]
+
+
 def test_only_those_who_are_assigned_may_enter(site: Site, dev: dict[str, Any]) -> None:
     user, token = site.user()
     assert site.call("GET", ME, token=token).status_code == 200

@@ -24,6 +24,7 @@ Name = Annotated[str, typer.Option(help="What it was done to, as it was called t
 Outcome = Annotated[str, typer.Option(help="ok, an error code, or `refused` for anything but ok.")]
 Source = Annotated[str, typer.Option(help="The address it came from.")]
 RequestId = Annotated[str, typer.Option(help="As the answer's x-request-id and the server's log have it.")]
+WorkspaceId = Annotated[str, typer.Option(help="The id of the workspace that it came through.")]
 Since = Annotated[str, typer.Option(help="2026-11-23, 2026-11-23T10:00Z, epoch ms, or how long ago: 90m, 24h, 7d.")]
 Until = Annotated[str, typer.Option(help="As --since; itself excluded.")]
 Oldest = Annotated[bool, typer.Option("--oldest-first", help="Instead of the newest first.")]
@@ -40,11 +41,11 @@ def register(group: typer.Typer) -> None:
 
 def find(
     actor: Actor = "", event: Event = "", name: Name = "", outcome: Outcome = "", source: Source = "",
-    request_id: RequestId = "", since: Since = "", until: Until = "", oldest_first: Oldest = False, limit: Limit = 100,
-    as_json: Json = False,
+    request_id: RequestId = "", workspace_id: WorkspaceId = "", since: Since = "", until: Until = "", oldest_first: Oldest = False,
+    limit: Limit = 100, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Who did what, to what, when, from where, and what came of it."""
-    query = _query(actor, event, name, outcome, source, request_id, since, until)
+    query = _query(actor, event, name, outcome, source, request_id, since, until, workspace_id)
     rows = _pages(f"{V1}/audit", limit, query, oldest_first)
     if not as_json:  # a table has room for names alone
         rows = [{**row, "targets": ", ".join(filter(None, (t["name"] for t in row["targets"])))} for row in rows]
@@ -53,12 +54,12 @@ def find(
 
 def export(
     actor: Actor = "", event: Event = "", name: Name = "", outcome: Outcome = "", source: Source = "",
-    request_id: RequestId = "", since: Since = "", until: Until = "",
+    request_id: RequestId = "", workspace_id: WorkspaceId = "", since: Since = "", until: Until = "",
     after: Annotated[int, typer.Option(help="The cursor of an earlier export.", min=0)] = 0,
     cursor_file: Annotated[Path | None, typer.Option(help="Go on after the cursor in this file, and keep the new one there.")] = None,
 ) -> None:  # fmt: skip
     """Records as JSON lines in the schema of Databricks' audit log, in the order in which they were sealed."""
-    query = _query(actor, event, name, outcome, source, request_id, since, until)
+    query = _query(actor, event, name, outcome, source, request_id, since, until, workspace_id)
     after = _cursor(cursor_file) if cursor_file and cursor_file.exists() else after
     more = True
     while more:
@@ -105,10 +106,19 @@ def activity(kind: str, summary_days: int = 30) -> Any:
 
 
 def _query(
-    actor: str, event: str, name: str, outcome: str, source: str, request_id: str, since: str, until: str
+    actor: str,
+    event: str,
+    name: str,
+    outcome: str,
+    source: str,
+    request_id: str,
+    since: str,
+    until: str,
+    workspace_id: str = "",
 ) -> dict[str, Any]:
     query: dict[str, Any] = {
         "actor": actor, "event": event, "name": name, "outcome": outcome, "source": source, "request_id": request_id,
+        "workspace_id": workspace_id,
     }  # fmt: skip
     query["since"], query["until"] = (epoch_ms(text) if text else None for text in (since, until))
     return {key: value for key, value in query.items() if value not in ("", None)}

@@ -75,7 +75,7 @@ class Auditor:
         """For acts outside the operation table (the tracking server's routes, the command line)."""
         made = AuditEvent(
             new_id(), now_ms(), event, operation, actor.id, actor.name, actor.token_id, actor.source, request_id,
-            tuple(targets), "{}", "{}", outcome, reason,
+            tuple(targets), "{}", "{}", outcome, reason, actor.workspace,
         )  # fmt: skip
         if now:
             await self.write([made])
@@ -91,7 +91,7 @@ class Auditor:
     ) -> None:
         """A plain read. The same read by the same token within one flush is one record with a count: a busy alias is asked
         for thousands of times a second, and must not fill the log with copies."""
-        key = (request, actor.id, actor.token_id, actor.source)
+        key = (request, actor.id, actor.token_id, actor.source, actor.workspace)
         found = self._same.get(key)
         if found is not None:
             found[1] += 1
@@ -166,6 +166,7 @@ def _event(
     return AuditEvent(
         new_id(), now_ms(), op.audit, op.name, actor.id, actor.name, actor.token_id, actor.source, request_id,
         tuple(dict.fromkeys(targets)), _request_json(request), msgspec.json.encode(changes, enc_hook=str).decode(), outcome, reason,
+        actor.workspace,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     source: str
     request_id: str
+    workspace_id: str
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -196,7 +197,7 @@ async def _new_user(tx: WriteTx, person: Person, now: int) -> tuple[str, Any]:
         )
     made = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
     link_id = await signin.link(tx, person.issuer, person.subject, made.id, "sign-in", now)
-    await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", Caller("", ""))
+    await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", Caller("", "", ""))
     return link_id, await identities.by_id(tx, made.id)
 
 
@@ -217,7 +218,7 @@ async def _record(tx: WriteTx, event: str, holder: Actor, token_id: str, reason:
     targets = (AuditTarget(holder.kind, holder.id, holder.name),)
     made = AuditEvent(
         new_id(), now_ms(), event, "sign_in", holder.id, holder.name, token_id, caller.source, caller.request_id, targets,
-        "{}", "{}", "ok", reason,
+        "{}", "{}", "ok", reason, caller.workspace_id,
     )  # fmt: skip
     await audit.add(tx, [made])
 

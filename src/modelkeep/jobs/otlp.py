@@ -134,7 +134,7 @@ def _record(link: Link) -> dict[str, Any]:
         "modelkeep.targets": names, "modelkeep.target_ids": [target.id for target in event.targets],
         "modelkeep.request": event.request, "modelkeep.changes": event.changes, "modelkeep.request_id": event.request_id,
         "modelkeep.token_id": event.token_id, "user.id": event.actor_id, "user.name": event.actor,
-        "client.address": event.source,
+        "client.address": event.source, "modelkeep.workspace_id": event.workspace_id,
     }  # fmt: skip
     told = f"{event.actor or 'somebody'}: {event.event} {', '.join(names)}".rstrip() + f" ({event.outcome})"
     return {

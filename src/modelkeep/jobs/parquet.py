@@ -11,6 +11,7 @@ from modelkeep.store.audit import AuditEvent, Link
 
 _TEXT = [name for name in AuditEvent.__struct_fields__ if name != "at"]
 _NUMBERS = ("seq", "at")
+_LATER = {f.name for f in msgspec.structs.fields(AuditEvent) if not f.required}
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -68,5 +69,8 @@ def _rows(table: Any) -> list[Row]:
     columns: dict[str, list[Any]] = {name: table.column(name).to_pylist() for name in table.column_names}
     columns["targets"] = [msgspec.json.decode(text) for text in columns["targets"]]
     seqs, hashes = columns.pop("seq"), columns.pop("hash")
-    events = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    events = [
+        {name: value for name, value in zip(columns, values, strict=True) if value or name not in _LATER}
+        for values in zip(*columns.values(), strict=True)
+    ]
     return [Row(*row) for row in zip(seqs, hashes, events, strict=True)]

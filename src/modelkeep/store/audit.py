@@ -19,8 +19,9 @@ class AuditTarget(msgspec.Struct, frozen=True):
     name: str
 
 
-class AuditEvent(msgspec.Struct, frozen=True):
-    """Who did what to which securables, and what came of it."""
+class AuditEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who did what to which securables, and what came of it. Fields that came later have defaults, and are left out of the hash
+    where they are empty: the chain over older events still holds."""
 
     id: str
     at: int
@@ -39,6 +40,8 @@ class AuditEvent(msgspec.Struct, frozen=True):
     outcome: str
     """ok, or the error code"""
     reason: str
+    workspace_id: str = ""
+    """Through which it came, '' where through none."""
 
 
 _FIELDS = AuditEvent.__struct_fields__
@@ -108,6 +111,7 @@ class AuditFilter(msgspec.Struct, frozen=True):
     since: int = 0
     until: int = 2**62
     """epoch ms, itself excluded"""
+    workspace_id: str = ""
 
 
 _SELECT = ", ".join(f"a.{name}" for name in _FIELDS)
@@ -122,11 +126,11 @@ _EVENTS = (
 async def find(
     tx: Tx, *, actor: str = "", event: str = "", outcome: str = "", securable_id: str = "", since: int = 0, until: int = 2**62,
     after: tuple[int, str] | None = None, limit: int = 100, name: str = "", source: str = "", request_id: str = "",
-    oldest_first: bool = False, without: Sequence[str] = (),
+    workspace_id: str = "", oldest_first: bool = False, without: Sequence[str] = (),
 ) -> list[AuditEvent]:  # fmt: skip
     """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already; `without`: events that are
     left out, but for refusals."""
-    wanted = AuditFilter(actor, event, name, outcome, source, request_id)
+    wanted = AuditFilter(actor, event, name, outcome, source, request_id, workspace_id=workspace_id)
     tables, at, id = "audit a", "a.at", "a.id"
     params: dict[str, Any] = {"limit": limit}
     joined = ""
@@ -181,7 +185,7 @@ def conditions(wanted: AuditFilter, number: int = 0) -> tuple[list[str], dict[st
     """What `wanted` asks of an event `a`, but for its time; `number` keeps the parameters of several apart."""
     where: list[str] = []
     params: dict[str, Any] = {}
-    for field in ("actor", "source", "request_id"):
+    for field in ("actor", "source", "request_id", "workspace_id"):
         if value := getattr(wanted, field):
             where.append(f"a.{field} = :{field}")
             params[field] = value

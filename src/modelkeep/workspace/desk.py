@@ -120,7 +120,7 @@ class Desk:
         actor = visit.actor
         return AuditEvent(
             new_id(), now_ms(), event, visit.operation, actor.id, actor.name, actor.token_id, actor.source,
-            visit.request.id, _targets(targets), "{}", "{}", "ok", reason,
+            visit.request.id, _targets(targets), "{}", "{}", "ok", reason, self.workspace_id,
         )  # fmt: skip
 
     async def record(

@@ -28,6 +28,7 @@ class FindAudit(msgspec.Struct, frozen=True):
     oldest_first: bool = False
     changes_only: bool = False
     """Without what was only read, where that was allowed."""
+    workspace_id: str = ""
 
 
 class GetActivity(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ class ListJobs(msgspec.Struct, frozen=True):
 
 
 async def find_audit(ctx: Ctx, req: FindAudit) -> Page[AuditEvent]:
-    return await _page(ctx, req, "", req.name, req.source, req.request_id)
+    return await _page(ctx, req, "", req.name, req.source, req.request_id, req.workspace_id)
 
 
 async def get_activity(ctx: Ctx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
@@ -108,16 +109,23 @@ async def list_archives(ctx: Ctx, req: ListArchives) -> list[archives.Archive]:
 
 
 async def _page(
-    ctx: Ctx, req: FindAudit | GetActivity, securable_id: str, name: str = "", source: str = "", request_id: str = ""
+    ctx: Ctx,
+    req: FindAudit | GetActivity,
+    securable_id: str,
+    name: str = "",
+    source: str = "",
+    request_id: str = "",
+    workspace_id: str = "",
 ) -> Page[AuditEvent]:
-    asked = (req.actor, req.event, req.outcome, name, source, request_id, req.since, req.until)
+    asked = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
     scope = f"audit|{securable_id}|{asked}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
     position = read_token(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
         since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
-        limit=limit + 1, name=name, source=source, request_id=request_id, oldest_first=req.oldest_first,
+        limit=limit + 1, name=name, source=source, request_id=request_id, workspace_id=workspace_id,
+        oldest_first=req.oldest_first,
         without=_reads() if req.changes_only else (),
     )  # fmt: skip
     more = len(found) > limit

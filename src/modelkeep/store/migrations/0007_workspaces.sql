@@ -40,3 +40,7 @@ UPDATE artifact_sets SET owner_key = (
 ) WHERE kind IN ('run', 'logged_model', 'trace') AND EXISTS (
     SELECT 1 FROM tracking_entities e WHERE e.kind || ':' || e.id = artifact_sets.owner_key
 )
+--;
+ALTER TABLE audit ADD COLUMN workspace_id KEYTEXT NOT NULL DEFAULT ''
+--;
+CREATE INDEX audit_workspace ON audit (workspace_id, at, id)

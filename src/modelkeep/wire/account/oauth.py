@@ -100,7 +100,7 @@ def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]
             raise BadScope(
                 f"Tokens do all that their holder may do (scope {_SCOPE}). Grant less to the holder instead."
             )
-        caller = Caller(request.source, request.id)
+        caller = Caller(request.source, request.id, request.site.workspace_id)
         grant = form.get("grant_type", "")
         if grant == "client_credentials":
             made = await _by_secret(signing_in, guesses, request, form, caller)

@@ -126,6 +126,7 @@ class AuditRecord(TypedDict):
     changes: dict[str, Any]
     outcome: str
     reason: str
+    workspace_id: str
 
 
 class AuditPage(TypedDict):

@@ -28,6 +28,7 @@ class Audit(msgspec.Struct, frozen=True):
     name: str = ""
     source: str = ""
     request_id: str = ""
+    workspace_id: str = ""
     first: Order = "newest"
     changes_only: bool = False
 
@@ -41,6 +42,7 @@ class Export(msgspec.Struct, frozen=True):
     name: str = ""
     source: str = ""
     request_id: str = ""
+    workspace_id: str = ""
     after: Time = 0
     max_results: int | None = None
 
@@ -69,12 +71,12 @@ class Summary(msgspec.Struct, frozen=True):
 def _find(f: Audit) -> audit.FindAudit:
     return audit.FindAudit(
         f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token, f.name, f.source, f.request_id,
-        f.first == "oldest", f.changes_only,
+        f.first == "oldest", f.changes_only, f.workspace_id,
     )  # fmt: skip
 
 
 def _export(f: Export) -> audit.ExportAudit:
-    wanted = AuditFilter(f.actor, f.event, f.name, f.outcome, f.source, f.request_id, f.since, f.until)
+    wanted = AuditFilter(f.actor, f.event, f.name, f.outcome, f.source, f.request_id, f.since, f.until, f.workspace_id)
     return audit.ExportAudit(wanted, f.after, f.max_results)
 
 
@@ -97,6 +99,7 @@ def _event(event: AuditEvent) -> answers.AuditRecord:
     told: answers.AuditRecord = msgspec.to_builtins(event)
     told["request"] = msgspec.json.decode(event.request)
     told["changes"] = msgspec.json.decode(event.changes)
+    told["workspace_id"] = event.workspace_id
     return told
 
 
@@ -108,9 +111,9 @@ def _archives(found: list[Archive], _: Any) -> answers.AuditArchives:
     return {"archives": found}
 
 
-def routes(workspace_id: str, account_id: str) -> list[Route]:
+def routes(account_id: str) -> list[Route]:
     def exported(result: audit.Exported, _: Any) -> answers.AuditExport:
-        records = [auditlog.record(link.event, workspace_id, account_id) for link in result.links]
+        records = [auditlog.record(link.event, account_id) for link in result.links]
         return {"records": records, "cursor": result.cursor, "more": result.more, "archived": result.archived}
 
     activity = f"{V1}/activity/{{securable_type}}/{{full_name}}"

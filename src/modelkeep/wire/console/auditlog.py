@@ -102,14 +102,14 @@ _STATUS = {
 }
 
 
-def record(event: AuditEvent, workspace_id: str, account_id: str) -> AuditLogRecord:
+def record(event: AuditEvent, account_id: str) -> AuditLogRecord:
     """As Databricks would deliver it."""
     service, action = _names(event)
     local = service in ("filesystem", "mlflowExperiment")
     ok = event.outcome == "ok"
     return {
         "version": "2.0", "auditLevel": "WORKSPACE_LEVEL" if local else "ACCOUNT_LEVEL", "timestamp": event.at,
-        "workspaceId": workspace_id if local else "0", "accountId": account_id, "eventId": event.id,
+        "workspaceId": event.workspace_id or "0" if local else "0", "accountId": account_id, "eventId": event.id,
         "sourceIPAddress": event.source, "userAgent": None, "sessionId": event.token_id or None,
         "userIdentity": {"email": event.actor, "subjectName": None}, "serviceName": service, "actionName": action,
         "requestId": event.request_id, "requestParams": _params(event),

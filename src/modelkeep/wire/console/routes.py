@@ -161,7 +161,7 @@ def _principal_routes() -> list[Route]:
     ]
 
 
-def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
+def routes(account_id: str, ready: Any) -> list[Route]:
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         # Asked without credentials before nearly every call of databricks-sdk >= 0.95, on a connection of its own.
         told = {
@@ -205,7 +205,7 @@ def routes(workspace_id: str, account_id: str, ready: Any) -> list[Route]:
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
         Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
-        *audit_routes(workspace_id, account_id),
+        *audit_routes(account_id),
         Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),

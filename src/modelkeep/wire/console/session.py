@@ -224,4 +224,4 @@ def _answer(request: Request) -> dict[str, str]:
 
 
 def _caller(request: Request) -> Caller:
-    return Caller(request.source, request.id)
+    return Caller(request.source, request.id, request.site.workspace_id)

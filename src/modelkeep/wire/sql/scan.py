@@ -54,7 +54,6 @@ class Scan:
         self._catalog, self._schema, self._leaf = (*named, None, None, None)[:3]
         self.wanted = wanted
         self.since, self.until = 0, 2**62
-        self.workspace_id = session.engine.services.workspace_id
 
     def look(self, count: int) -> None:
         """Raises TooMuch."""

@@ -166,17 +166,17 @@ async def _audit(scan: Scan) -> Rows:
         return audit.FindAudit(
             wanted.get("user_identity.email", ""), wanted.get("action_name", ""), wanted.get("outcome", ""),
             scan.since, scan.until, PAGE, token, source=wanted.get("source_ip_address", ""),
-            request_id=wanted.get("request_id", ""),
+            request_id=wanted.get("request_id", ""), workspace_id=wanted.get("workspace_id", ""),
         )  # fmt: skip
 
     async for found in scan.pages(ask):
-        yield [_event(event, scan.workspace_id) for event in found]
+        yield [_event(event) for event in found]
 
 
-def _event(e: AuditEvent, workspace_id: str) -> Row:
+def _event(e: AuditEvent) -> Row:
     refused = e.outcome != "ok"
     return (
-        e.id, e.at, date(e.at), workspace_id, e.actor, e.source or None, "unityCatalog", e.event, e.request_id or None, e.request,
+        e.id, e.at, date(e.at), e.workspace_id or None, e.actor, e.source or None, "unityCatalog", e.event, e.request_id or None, e.request,
         _STATUS.get(e.outcome, 500) if refused else 200, e.reason or None, e.outcome, e.operation,
         msgspec.json.encode(e.targets).decode(), e.changes,
     )  # fmt: skip
