@@ -251,13 +251,14 @@ def _read(privilege: str) -> str:
 
 
 READ_MODEL = _read("EXECUTE")
-BROWSE_MODEL = f"({READ_MODEL} OR {_BROWSE})"
 _SEE = {
     Kind.FUNCTION: READ_MODEL,
     Kind.VOLUME: _read("READ_VOLUME"),
     Kind.TABLE: _read("SELECT"),
 }
 
+Seen = tuple[list[tuple[Securable, bool]], tuple[str, str] | None]
+"""What the actor sees, each with whether through BROWSE alone; and where to go on, (folded name, id)"""
 SCAN_BUDGET = 2_000
 """Rows that one page may look at before it is handed out short."""
 MAX_DIRECT = 2_000
@@ -266,18 +267,16 @@ MAX_DIRECT = 2_000
 
 async def page_of_containers(
     tx: Tx, kind: Kind, parent_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> tuple[list[Securable], tuple[str, str] | None]:
-    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name, and where to go on."""
+) -> Seen:
+    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name."""
     if kind is Kind.CATALOG:
         source = "securables x JOIN securables c ON c.id = x.id"
         see, full = SEE_CATALOG, "x.name_key"
     else:
         source = "securables x JOIN securables c ON c.id = x.catalog_id JOIN securables s ON s.id = x.id"
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
-    if browse:
-        see = f"({see} OR {_BROWSE})"
     rows = await tx.scan(
-        f"SELECT {COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
+        f"SELECT {COLUMNS}, {full}, {_seen(see, browse=browse)} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",
         parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor.id,
         workspace=actor.workspace, budget=SCAN_BUDGET,
@@ -285,14 +284,19 @@ async def page_of_containers(
     return _page(rows, limit, SCAN_BUDGET)
 
 
-def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> tuple[list[Securable], tuple[str, str] | None]:
-    """Of up to `budget` rows, each with its full name and whether it is seen at its end."""
-    seen: list[Securable] = []
+def _seen(see: str, *, browse: bool) -> str:
+    """2 for what is seen, 1 for what may only be browsed, else 0."""
+    return f"CASE WHEN {see} THEN 2 {f'WHEN {_BROWSE} THEN 1 ' * browse}ELSE 0 END"
+
+
+def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> Seen:
+    """Of up to `budget` rows, each with its full name and `_seen` at its end."""
+    seen: list[tuple[Securable, bool]] = []
     for index, row in enumerate(rows):
         if row[-1]:
-            seen.append(of_row(row, row[_WIDTH]))
+            seen.append((of_row(row, row[_WIDTH]), row[-1] == 1))
         if len(seen) == limit and index + 1 < len(rows):
-            return seen, (seen[-1].name_key, seen[-1].id)
+            return seen, (seen[-1][0].name_key, seen[-1][0].id)
     if len(rows) >= budget:  # there may be more
         return seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])
     return seen, None
@@ -304,10 +308,10 @@ _MODEL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
 
 async def page_of_models(
     tx: Tx, schema_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> tuple[list[Securable], tuple[str, str] | None]:
+) -> Seen:
     """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
     common = {"actor": actor.id, "workspace": actor.workspace, "name": after[0], "id": after[1]}
-    see = BROWSE_MODEL if browse else READ_MODEL
+    see = _seen(READ_MODEL, browse=browse)
     select = f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
     later = "(x.name_key > :name OR (x.name_key = :name AND x.id > :id))"
     if schema_id:
@@ -341,9 +345,9 @@ async def page_of_models(
 
 async def page_of_objects(
     tx: Tx, kind: Kind, container: Securable, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> tuple[list[Securable], tuple[str, str] | None]:
+) -> Seen:
     """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
-    see = f"({_SEE[kind]} OR {_BROWSE})" if browse else _SEE[kind]
+    see = _seen(_SEE[kind], browse=browse)
     above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"
     rows = await tx.scan(
         f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS} WHERE {above} = :container AND x.space = :space "

@@ -160,46 +160,32 @@ async def browse_container(ctx: Ctx, req: BrowseCatalog | BrowseSchema, found: S
 
 
 async def list_catalogs(ctx: Ctx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:
-    return await _page(ctx, Kind.CATALOG, metastore.id, req)
+    return _seen(await _page(ctx, Kind.CATALOG, metastore.id, req))
 
 
 async def browse_catalogs(ctx: Ctx, req: BrowseCatalogs, metastore: Securable) -> Page[Browsed[Securable]]:
-    return await _browse(ctx, Kind.CATALOG, metastore.id, req)
+    return await _page(ctx, Kind.CATALOG, metastore.id, req, browse=True)
 
 
 async def list_schemas(ctx: Ctx, req: ListSchemas, catalog: Securable) -> Page[Securable]:
-    return await _page(ctx, Kind.SCHEMA, catalog.id, req)
+    return _seen(await _page(ctx, Kind.SCHEMA, catalog.id, req))
 
 
 async def browse_schemas(ctx: Ctx, req: BrowseSchemas, catalog: Securable) -> Page[Browsed[Securable]]:
-    return await _browse(ctx, Kind.SCHEMA, catalog.id, req)
+    return await _page(ctx, Kind.SCHEMA, catalog.id, req, browse=True)
 
 
-async def _browse(
-    ctx: Ctx, kind: Kind, parent_id: str, req: BrowseCatalogs | BrowseSchemas
-) -> Page[Browsed[Securable]]:
-    found = await _page(ctx, kind, parent_id, req, browse=True)
-    # Whoever sees may browse, so this page reaches at least as far as the other one.
-    seen = {one.id for one in (await _page(ctx, kind, parent_id, req, browse=True, only_seen=True)).items}
-    return Page(tuple(Browsed(one, one.id not in seen) for one in found.items), found.next_token)
+def _seen(page: Page[Browsed[Securable]]) -> Page[Securable]:
+    return Page(tuple(one.entity for one in page.items), page.next_token)
 
 
 async def _page(
-    ctx: Ctx,
-    kind: Kind,
-    parent_id: str,
-    req: ListCatalogs | ListSchemas,
-    *,
-    browse: bool = False,
-    only_seen: bool = False,
-) -> Page[Securable]:
+    ctx: Ctx, kind: Kind, parent_id: str, req: ListCatalogs | ListSchemas, *, browse: bool = False
+) -> Page[Browsed[Securable]]:
     scope = f"{kind}|{parent_id}|{browse}|{ctx.actor.id}"
-    after = read_position(scope, req.page_token)
-    found, more = await securables.page_of_containers(
-        ctx.tx, kind, parent_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE),
-        browse=browse and not only_seen,
-    )  # fmt: skip
-    return Page(tuple(found), make_token(scope, more) if more else "")
+    after, limit = read_position(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
+    found, more = await securables.page_of_containers(ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse)
+    return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
 
 
 async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:

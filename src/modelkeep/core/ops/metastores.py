@@ -102,7 +102,7 @@ async def list_quotas(ctx: Ctx, req: ListQuotas, metastore: Securable) -> Page[Q
     found, more = await securables.page_of_models(
         ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
     )
-    counts = await quotas.alias_counts(ctx.tx, [model.id for model in found])
+    counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in found])
     limit = ctx.services.limits.aliases_per_model
-    items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model in found)
+    items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model, _ in found)
     return Page(items, make_token(scope, more) if more else "")

@@ -158,7 +158,7 @@ async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Pa
     found, more = await securables.page_of_models(
         ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
     )
-    return Page(tuple(found), make_token(scope, more) if more else "")
+    return Page(tuple(model for model, _ in found), make_token(scope, more) if more else "")
 
 
 async def browse_model(ctx: Ctx, req: BrowseModel, model: Securable) -> Browsed[RegisteredModel]:
@@ -173,13 +173,9 @@ def may_read(ctx: Ctx, name: FullName) -> bool:
 async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
-    position = read_position(scope, req.page_token)
-    after, limit = position, page_size(req.max_results, 100, MAX_PAGE)
+    after, limit = read_position(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
     found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
-    # Whoever may read may browse, so this page reaches at least as far as the other one.
-    readable, _ = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit)
-    ids = {model.id for model in readable}
-    return Page(tuple(Browsed(model, model.id not in ids) for model in found), make_token(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
 
 
 async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:

@@ -60,27 +60,23 @@ async def browse_object(ctx: Ctx, req: BrowseObject, found: Securable) -> Browse
 
 
 async def list_objects(ctx: Ctx, req: ListObjects, schema: Securable) -> Page[Securable]:
-    return await page(ctx, req, schema, browse=False)
+    found = await _page(ctx, req, schema, browse=False)
+    return Page(tuple(one.entity for one in found.items), found.next_token)
 
 
 async def browse_objects(ctx: Ctx, req: BrowseObjects, schema: Securable) -> Page[Browsed[Securable]]:
-    found = await page(ctx, req, schema, browse=True)
-    # Whoever may read may browse, so this page reaches at least as far as the other one.
-    readable = {one.id for one in (await page(ctx, req, schema, browse=True, only_readable=True)).items}
-    return Page(tuple(Browsed(one, one.id not in readable) for one in found.items), found.next_token)
+    return await _page(ctx, req, schema, browse=True)
 
 
-async def page(
-    ctx: Ctx, req: ListObjects, schema: Securable, *, browse: bool, only_readable: bool = False
-) -> Page[Securable]:
+async def _page(ctx: Ctx, req: ListObjects, schema: Securable, *, browse: bool) -> Page[Browsed[Securable]]:
     """By name. Raises BadPageToken, InvalidArgument."""
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
     position = read_position(scope, req.page_token)
     found, more = await securables.page_of_objects(
         ctx.tx, req.kind, schema, ctx.actor, position,
-        page_size(req.max_results, 100, MAX_PAGE), browse=browse and not only_readable,
+        page_size(req.max_results, 100, MAX_PAGE), browse=browse,
     )  # fmt: skip
-    return Page(tuple(found), make_token(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
 
 
 async def rename_object(ctx: Ctx, req: RenameObject, found: Securable) -> Securable:

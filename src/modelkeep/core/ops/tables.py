@@ -107,6 +107,6 @@ async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Secur
         ctx.tx, Kind.TABLE, catalog, ctx.actor, position,
         page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE),
     )  # fmt: skip
-    parts = [(one, one.full_name.split(".")) for one in found]
+    parts = [(one, one.full_name.split(".")) for one, _ in found]
     matching = tuple(one for one, (_, s, t) in parts if schema(s) and table(t))
     return Page(matching, make_token(scope, more) if more else "")
