@@ -36,7 +36,7 @@ _STEPS = (
 # measured at half the time of one row a link.
 _IDENTITY = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
-    "'', '', '{}', '{}', 0, 0, '', 0, '', 0"
+    "'', '', '{}', '{}', 0, 0, '', 0, '', x.isolated"
 )
 _BELOW = (
     "",
@@ -84,7 +84,7 @@ def _words(name: FullName) -> dict[str, str]:
 
 async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Link]:
     """The links from the metastore down to `name`, as far as they exist: one statement. Securables above the last part of
-    `name` carry their identity (id, kind, parents, name, owner_id) and nothing else."""
+    `name` carry their identity (id, kind, parents, name, owner_id, isolated) and nothing else."""
     parts = name.parts
     row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor.id, workspace=actor.workspace, **_words(name))
     if row is None:
