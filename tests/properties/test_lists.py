@@ -203,7 +203,7 @@ async def _check(w: World, plan: Plan) -> None:
 async def _told(w: World, actor: Any, text: str, *, readable: bool) -> None:
     """What is told of one model agrees with the decision: why (not), what may be done, which privileges hold."""
     async with w.db.read() as tx:
-        chain = await securables.chain(tx, w.db.dialect, actor.id, name(text))
+        chain = await securables.chain(tx, w.db.dialect, actor, name(text))
         own = {actor.name, *await principals.groups_of(tx, actor.id)}
     why = await w.engine.execute(actor, explain.Explain(name(text), "get_model"))
     assert why.allowed == readable == all(step.met for step in why.steps)

@@ -106,8 +106,73 @@ def test_an_explanation_of_somebody_says_whether_they_may_enter_at_all(place: Pl
     place.site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
     told = place.explained(model, "get_model", user)
     assert (told["allowed"], told["reason"]) == (False, f"'{user}' is not assigned to workspace 'dev'.")
-    lacks = {"needs": "assignment", "securable_type": "WORKSPACE", "securable_name": "dev", "met": False, "given_by": []}
+    lacks = {
+        "needs": "assignment",
+        "securable_type": "WORKSPACE",
+        "securable_name": "dev",
+        "met": False,
+        "given_by": [],
+    }
     assert told["steps"][0] == lacks | {"ask": ["admins"]}
     place.assign(user)
     assert place.explained(model, "get_model", user)["allowed"]
     assert place.explained(model, "get_model", "account users")["steps"][0]["needs"] == "USE CATALOG"
+
+
+# --- SQL -------------------------------------------------------------------------------------------------------------
+
+
+def test_sql_reaches_what_the_workspace_reaches(place: Place) -> None:
+    model = place.isolated()
+    catalog, schema, own = model.split(".")
+    place.site.allow("account users", "catalog", catalog, "USE_CATALOG")
+    listed = {
+        "SHOW CATALOGS": catalog, "SELECT catalog_name FROM system.information_schema.catalogs": catalog,
+        "SELECT catalog_name FROM system.information_schema.schemata": catalog,
+        "SELECT model_name FROM system.information_schema.registered_models": own,
+        "SELECT model_name FROM system.information_schema.model_versions": own,
+        f"SELECT grantee FROM system.information_schema.catalog_privileges WHERE catalog_name = '{catalog}'": "account users",
+    }  # fmt: skip
+    reads = (
+        f"SHOW SCHEMAS IN {catalog}", f"SHOW MODELS IN {catalog}.{schema}", f"SHOW GRANTS ON CATALOG {catalog}",
+        f"SHOW GRANTS ON MODEL {model}", f"DESCRIBE MODEL {model}", f"SELECT * FROM {catalog}.information_schema.registered_models",
+    )  # fmt: skip
+    writes = (
+        f"GRANT EXECUTE ON MODEL {model} TO admins", f"REVOKE EXECUTE ON MODEL {model} FROM admins",
+        f"CREATE SCHEMA {catalog}.fresh", f"COMMENT ON MODEL {model} IS 'x'",
+        f"ALTER MODEL {model} SET TAGS ('a' = 'b')", f"ALTER MODEL {model} UNSET TAGS ('a')", f"ALTER CATALOG {catalog} OWNER TO admins",
+        f"ALTER MODEL {model} RENAME TO {model}2",
+        f"DROP SCHEMA {catalog}.{schema} CASCADE", f"DROP CATALOG {catalog} CASCADE",
+    )  # fmt: skip
+
+    def told(statement: str) -> str:
+        answer = place.sql(statement)
+        return answer["status"].get("error", {}).get("message") or str(answer.get("result"))
+
+    for statement, word in listed.items():
+        assert word not in told(statement), statement
+    for statement in (*reads, *writes):
+        assert f"Catalog '{catalog}' is not accessible in current workspace" in told(statement), statement
+    place.bind(catalog, "READ_ONLY")
+    for statement, word in listed.items():
+        assert word in told(statement), statement
+    for statement in reads:
+        assert place.sql(statement)["status"]["state"] == "SUCCEEDED", statement
+    for statement in writes:
+        assert f"Catalog '{catalog}' has been designated as read-only in current workspace" in told(statement), (
+            statement
+        )
+    place.bind(catalog, "READ_WRITE")
+    for statement in writes[:-1]:
+        assert place.sql(statement)["status"]["state"] == "SUCCEEDED", statement
+
+
+def test_an_answer_of_sql_is_kept_for_the_workspace_that_asked(place: Place) -> None:
+    catalog = place.isolated().partition(".")[0]
+    asked = {"warehouse_id": WAREHOUSE_ID, "statement": "SHOW CATALOGS"}
+    ran = place.site.ok("POST", STATEMENTS, asked)
+    assert catalog in str(ran["result"])
+    one = f"{STATEMENTS}/{ran['statement_id']}"
+    assert place.site.ok("GET", one) == ran
+    for method, path in (("GET", one), ("GET", f"{one}/result/chunks/0"), ("POST", f"{one}/cancel")):
+        refused(place.dev(method, path), 404, "RESOURCE_DOES_NOT_EXIST")
