@@ -61,6 +61,28 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(site, made["id"])
 
 
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+def test_unbound_catalogs_are_listed_to_whoever_may_bind_them(place: Place) -> None:
+    catalog = place.isolated().partition(".")[0]
+    (owner, token), (user, other) = place.site.user(), place.site.user()
+    place.assign(owner)
+    place.assign(user)
+    place.site.allow("account users", "catalog", catalog, "USE_CATALOG", "BROWSE", "MANAGE")
+
+    def listed(token: str | None, **query: Any) -> set[str]:
+        return {c["name"] for c in place.ok("GET", f"{UC}/catalogs", query, token).get("catalogs", [])}
+
+    assert catalog in listed(None, include_unbound="true") and catalog not in listed(None)
+    for query in ({"include_unbound": "true"}, {"include_unbound": "true", "include_browse": "true"}):
+        assert catalog not in listed(token, **query)
+    place.site.ok("PATCH", f"{UC}/catalogs/{catalog}", {"owner": owner})
+    for query in ({"include_unbound": "true"}, {"include_unbound": "true", "include_browse": "true"}):
+        assert catalog in listed(token, **query) and catalog not in listed(other, **query)
+    assert place.dev("GET", f"{UC}/bindings/catalog/{catalog}", token=token).status_code == 200
+
+
 # --- why, and why not ------------------------------------------------------------------------------------------------
 
 

@@ -242,6 +242,8 @@ _BOUND = (
 )
 SEE_CATALOG = f"({_BOUND} AND ({_ADMIN} OR {_USE_CATALOG}))"
 SEE_SCHEMA = f"({_BOUND} AND ({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
+_MAY_BIND = f"({_ADMIN} OR c.owner_id IN {_ME})"
+"""Whoever may change a catalog's bindings, from wherever (BOUND_FROM_ANYWHERE in core/table.py)"""
 _BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
 
 
@@ -265,9 +267,11 @@ MAX_DIRECT = 2_000
 
 
 async def page_of_containers(
-    tx: Tx, kind: Kind, parent_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> tuple[list[Securable], tuple[str, str] | None]:
-    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name, and where to go on."""
+    tx: Tx, kind: Kind, parent_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False,
+    unbound: bool = False,
+) -> tuple[list[Securable], tuple[str, str] | None]:  # fmt: skip
+    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name, and where to go on.
+    `unbound`: and catalogs whose bindings he may change, bound or not."""
     if kind is Kind.CATALOG:
         source = "securables x JOIN securables c ON c.id = x.id"
         see, full = SEE_CATALOG, "x.name_key"
@@ -276,6 +280,8 @@ async def page_of_containers(
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
     if browse:
         see = f"({see} OR {_BROWSE})"
+    if unbound:
+        see = f"({see} OR {_MAY_BIND})"
     rows = await tx.scan(
         f"SELECT {COLUMNS}, {full}, {see} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",

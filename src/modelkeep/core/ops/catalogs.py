@@ -69,6 +69,8 @@ class GetMetastore(msgspec.Struct, frozen=True):
 class ListCatalogs(msgspec.Struct, frozen=True):
     max_results: int | None = None
     page_token: str = ""
+    unbound: bool = False
+    """Those too that the workspace does not reach, where the caller may change their bindings."""
     name: FullName = METASTORE
 
 
@@ -193,11 +195,12 @@ async def _page(
     browse: bool = False,
     only_seen: bool = False,
 ) -> Page[Securable]:
-    scope = f"{kind}|{parent_id}|{browse}|{ctx.actor.id}"
+    unbound = isinstance(req, ListCatalogs) and req.unbound
+    scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
     after = read_position(scope, req.page_token)
     found, more = await securables.page_of_containers(
         ctx.tx, kind, parent_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE),
-        browse=browse and not only_seen,
+        browse=browse and not only_seen, unbound=unbound,
     )  # fmt: skip
     return Page(tuple(found), make_token(scope, more) if more else "")
 
