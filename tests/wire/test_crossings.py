@@ -1,12 +1,26 @@
 """Where two parts meet: rights, SQL, sign-in and audit at a second workspace, for every kind of credential."""
 
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import pytest
+from issuer import running_issuer
 from wire.serving import UC, V1, Site, refused, running_site
+from wire.test_adversary import (
+    ALL,
+    CLIENT,
+    GRANT,
+    ME,
+    Holder,
+    Lab,
+    let_in,
+    robot,
+    with_,
+)
 
 from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSE_ID
 
@@ -19,6 +33,8 @@ class Place:
 
     site: Site
     id: str
+    lab: Lab
+    """Sign-in through dev's address"""
 
     def dev(
         self, method: str, path: str, fields: Any = None, token: str | None = None, **headers: str
@@ -56,9 +72,17 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with running_site(tmp_path_factory.mktemp("crossings")) as site:
+    with ExitStack() as stack:
+        one, evil = (stack.enter_context(running_issuer(name)) for name in ("one", "evil"))
+        folder = tmp_path_factory.mktemp("crossings")
+        site = stack.enter_context(
+            running_site(
+                folder, oidc_issuer=one.url, oidc_client_id=CLIENT, oidc_user_claim="preferred_username",
+                oidc_groups_claim="groups", oidc_groups='{"ml": "scientists", "leads": "leads", "bosses": "bosses"}',
+            )
+        )  # fmt: skip
         made = site.ok("POST", f"{V1}/workspaces", {"name": "dev", "address": DEV})
-        yield Place(site, made["id"])
+        yield Place(site, made["id"], Lab(site, one, one, evil, robot(site)[1], at=DEV))
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -198,3 +222,159 @@ def test_an_answer_of_sql_is_kept_for_the_workspace_that_asked(place: Place) -> 
     assert place.site.ok("GET", one) == ran
     for method, path in (("GET", one), ("GET", f"{one}/result/chunks/0"), ("POST", f"{one}/cancel")):
         refused(place.dev(method, path), 404, "RESOURCE_DOES_NOT_EXIST")
+
+
+# --- sign-in ---------------------------------------------------------------------------------------------------------
+
+
+def person(name: str = "", **claims: Any) -> tuple[str, Any]:
+    """(the name that a first sign-in makes, the provider's answer)."""
+    name = name or f"p-{uuid.uuid4().hex[:8]}"
+    return name, with_(sub=f"s-{name}", preferred_username=name, **claims)
+
+
+def events(place: Place, **query: Any) -> list[dict[str, Any]]:
+    return place.site.ok("GET", f"{V1}/audit", {"max_results": 1000, **query})["events"]
+
+
+def test_each_address_tells_of_itself(place: Place) -> None:
+    account = place.site.ok("GET", "/.well-known/databricks-config")["account_id"]
+    told = place.ok("GET", "/.well-known/databricks-config")
+    assert (told["workspace_id"], told["account_id"]) == (place.id, account)
+    assert told["oidc_endpoint"] == f"https://{DEV}/oidc"
+    for base in ("/oidc", f"/oidc/accounts/{account}"):
+        found = place.ok("GET", f"{base}/.well-known/oauth-authorization-server")
+        assert found["issuer"] == f"https://{DEV}{base}" and found["token_endpoint"] == f"https://{DEV}{base}/v1/token"
+    assert place.lab.begin()[0]["redirect_uri"] == f"https://{DEV}/login/callback"
+
+
+@pytest.mark.parametrize("base", ["/oidc", "/oidc/accounts/{account}"])
+def test_a_machine_signs_in_at_each_address_and_enters_where_it_is_assigned(place: Place, base: str) -> None:
+    account = place.site.ok("GET", "/.well-known/databricks-config")["account_id"]
+    number, name = robot(place.site)
+    secret = place.site.ok("POST", f"/api/2.0/accounts/servicePrincipals/{number}/credentials/secrets", {})["secret"]
+    url = f"{place.site.host}{base.format(account=account)}/v1/token"
+    made = httpx.post(url, data=GRANT, auth=(name, secret), headers={"host": DEV})
+    assert let_in(made), made.text
+    token = made.json()["access_token"]
+    refused(place.dev("GET", ME, token=token), 403, "PERMISSION_DENIED", "not assigned")
+    assert place.site.call("GET", ME, token=token).status_code == 200
+    place.assign(name)
+    assert place.dev("GET", ME, token=token).status_code == 200
+    issued = events(place, actor=name, event="token.issue")
+    assert [e["outcome"] for e in issued] == ["ok"] and issued[0]["source"] == "127.0.0.1"
+
+
+def test_every_kind_of_credential_enters_only_where_its_holder_is_assigned(place: Place) -> None:
+    holder = Holder(replace(place.lab, at=""))
+    assert holder.alive() == ALL
+
+    def at_dev() -> dict[str, httpx.Response]:
+        found = {kind: place.dev("GET", ME, token="", cookie=cookie) for kind, cookie in holder.sessions.items()}
+        return found | {kind: place.dev("GET", ME, token=token) for kind, token in holder.tokens.items()}
+
+    for kind, answer in at_dev().items():
+        assert "not assigned" in refused(answer, 403, "PERMISSION_DENIED"), kind
+    place.assign(holder.user)
+    assert {kind for kind, answer in at_dev().items() if answer.status_code == 200} == {
+        "personal token", "session by provider", "session by token",
+    }  # fmt: skip
+    place.assign(holder.robot)
+    assert {answer.status_code for answer in at_dev().values()} == {200}
+    for who in (holder.user, holder.robot):
+        place.site.ok("DELETE", f"{V1}/workspaces/dev/assignments/{who}")
+    assert {answer.status_code for answer in at_dev().values()} == {403}
+    assert holder.alive() == ALL, "elsewhere they are who they were"
+    kept_out = events(place, event="workspace.enter", name="dev", outcome="refused")
+    assert {holder.user, holder.robot} <= {e["actor"] for e in kept_out}
+
+
+def test_nobody_has_a_session_in_a_workspace_that_they_may_not_enter(place: Place) -> None:
+    name, answer = person()
+    refusal = place.lab.provider(answer)
+    assert refusal.status_code == 403 and "not assigned to this workspace" in refusal.text
+    assert "modelkeep_session=mkw_" not in refusal.headers.get("set-cookie", "")
+    user, pat = place.site.user()
+    refusal = place.lab.form(pat)
+    assert refusal.status_code == 403
+    for who in (name, user):
+        kept_out = events(place, actor=who, event="workspace.enter")
+        assert [(e["outcome"], e["targets"][0]["name"]) for e in kept_out] == [("PERMISSION_DENIED", "dev")], who
+    place.assign(name)
+    signed_in = place.lab.provider(answer)
+    assert let_in(signed_in)
+    cookie = signed_in.headers["set-cookie"]
+    assert cookie.endswith("; Secure") and "; HttpOnly; SameSite=Lax; Max-Age=" in cookie and "Domain" not in cookie
+    session = cookie.partition(";")[0]
+    assert place.dev("GET", ME, token="", cookie=session).json()["userName"] == name
+    plain = replace(place.lab, at="").provider(answer).headers["set-cookie"]
+    assert "Secure" not in plain and "; HttpOnly; SameSite=Lax" in plain
+
+
+def test_a_sign_in_that_began_at_one_address_does_not_end_at_another(place: Place) -> None:
+    _, answer = person()
+    place.assign("account users")
+    try:
+        told, cookie = place.lab.begin()
+        place.lab.one.answers["/token"] = {
+            "id_token": answer(place.lab, place.lab.claims("provider", nonce=told["nonce"]))
+        }
+        query = {"state": told["state"], "code": "c", "iss": place.lab.one.url}
+        assert replace(place.lab, at="").back(cookie, **query).status_code == 401
+        assert let_in(place.lab.back(cookie, **query))
+    finally:
+        place.site.ok("DELETE", f"{V1}/workspaces/dev/assignments/account users")
+
+
+def test_a_page_of_one_workspace_changes_nothing_through_another(place: Place) -> None:
+    user, pat = place.site.user()
+    place.assign(user)
+    answer = place.lab.form(pat)
+    session = answer.headers["set-cookie"].partition(";")[0]
+    made = {"comment": "x"}
+    for origin in (
+        f"http://127.0.0.1:{place.site.settings.port}",
+        "https://evil.example",
+        f"https://{DEV}.evil.example",
+        "null",
+    ):
+        answer = place.dev("POST", "/api/2.0/token/create", made, token="", cookie=session, origin=origin)
+        refused(answer, 403, "PERMISSION_DENIED", "another site")
+    answer = place.dev("POST", "/api/2.0/token/create", made, token="", cookie=session, origin=f"https://{DEV}")
+    assert answer.status_code == 200
+
+
+def test_what_a_sign_in_changes_is_recorded(place: Place) -> None:
+    for group in ("scientists", "leads"):
+        place.site.ok("POST", f"{V1}/groups", {"name": group})
+    name, answer = person(groups=["ml"])
+    default = replace(place.lab, at="")
+    assert let_in(default.provider(answer))
+    assert let_in(default.provider(person(name, groups=["leads"])[1]))
+    told = [(e["event"], *(t["name"] for t in e["targets"])) for e in events(place, actor=name)]
+    assert sorted(told) == [
+        ("group.add_member", "leads", name), ("group.add_member", "scientists", name),
+        ("group.remove_member", "scientists", name), ("principal.create", name), ("session.start", name), ("session.start", name),
+    ]  # fmt: skip
+    for event in events(place, actor=name):
+        assert event["source"] == "127.0.0.1" and event["request_id"], event
+
+
+def test_no_claim_makes_an_admin_of_a_workspace(place: Place) -> None:
+    place.site.ok("POST", f"{V1}/groups", {"name": "bosses"})
+    place.assign("bosses", "ADMIN")
+    name, answer = person(groups=["bosses"])
+    assert let_in(replace(place.lab, at="").provider(answer))
+    found = place.site.ok("GET", "/api/2.0/preview/scim/v2/Users", {"filter": f'userName eq "{name}"'})["Resources"][0]
+    assert {group["display"] for group in found["groups"]} == {"account users"}
+    account = place.site.ok("GET", "/.well-known/databricks-config")["account_id"]
+    rule = {"issuer": place.lab.one.url, "audiences": ["modelkeep"]}
+    path = f"/api/2.0/accounts/{account}/federationPolicies"
+    policy = place.site.ok("POST", path, {"oidc_policy": rule})["policy_id"]
+    try:
+        user, _ = place.site.user()
+        assert let_in(place.lab.exchange(place.lab.one.token(sub=user), client_id=""))
+        place.assign(user, "ADMIN")
+        assert not let_in(place.lab.exchange(place.lab.one.token(sub=user), client_id=""))
+    finally:
+        assert place.site.call("DELETE", f"{path}/{policy}").status_code == 200
