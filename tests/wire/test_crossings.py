@@ -378,3 +378,64 @@ def test_no_claim_makes_an_admin_of_a_workspace(place: Place) -> None:
         assert not let_in(place.lab.exchange(place.lab.one.token(sub=user), client_id=""))
     finally:
         assert place.site.call("DELETE", f"{path}/{policy}").status_code == 200
+
+
+# --- requests for access, and what is left of a refusal ----------------------------------------------------------------
+
+
+def test_requests_are_decided_where_the_catalog_can_be_written(place: Place) -> None:
+    model = place.isolated("READ_ONLY")
+    catalog, (user, token) = model.partition(".")[0], place.site.user()
+    place.assign(user)
+    place.site.allow(user, "catalog", catalog, "BROWSE")
+    wanted = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}
+    asked = place.ok("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]}, token)
+    (id,) = asked["responses"][0]["request_ids"]
+
+    def seen(ask: Any) -> dict[str, bool]:
+        found = ask("GET", f"{V1}/access-requests", {"state": "PENDING"})["access_requests"]
+        return {each["request_id"]: each["to_decide"] for each in found}
+
+    assert seen(place.ok)[id] is False and seen(place.site.ok)[id] is True
+    refusal = place.dev("POST", f"{V1}/access-requests/{id}/approve", {})
+    refused(refusal, 403, "PERMISSION_DENIED", "read-only in current workspace")
+    place.site.ok("POST", f"{V1}/access-requests/{id}/approve", {})
+    listed = place.site.ok("GET", f"{UC}/permissions/function/{model}")["privilege_assignments"]
+    assert listed == [{"principal": user, "privileges": ["EXECUTE"]}]
+
+
+def test_a_refusal_says_what_it_was_about(place: Place) -> None:
+    model, (user, token) = place.isolated(), place.site.user()
+    other, _ = place.site.user()
+    place.assign(user)
+    wanted = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}
+    query = {"securable_type": "function", "full_name": model, "operation": "get_model", "principal": other}
+    for method, path, fields in (
+        ("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]}),
+        ("GET", f"{V1}/explain", query), ("PATCH", f"{UC}/bindings/catalog/{model.partition('.')[0]}", {"remove": [{"workspace_id": 1}]}),
+        ("PUT", f"{V1}/workspaces/dev/assignments/{other}", {}),
+    ):  # fmt: skip
+        assert place.dev(method, path, fields, token).status_code == 403, path
+    told = {e["event"]: [t["name"] for t in e["targets"]] for e in events(place, actor=user, outcome="refused")}
+    assert told == {
+        "access.ask": [model], "grants.explain": [model], "catalog.bind": [model.partition(".")[0]], "workspace.assign": ["dev"],
+    }  # fmt: skip
+
+
+def test_who_moved_a_binding_or_an_assignment_and_from_what(place: Place) -> None:
+    catalog, (user, _) = place.isolated("READ_ONLY").partition(".")[0], place.site.user()
+    place.bind(catalog, "READ_WRITE")
+    (moved, *_) = events(place, event="catalog.bind", name=catalog)
+    assert moved["actor"] == "admin"
+    assert moved["changes"] == {
+        "bindings": [{"1": "READ_WRITE", place.id: "READ_ONLY"}, {"1": "READ_WRITE", place.id: "READ_WRITE"}]
+    }
+    for level in ("USER", "ADMIN"):
+        place.assign(user, level)
+    place.site.ok("DELETE", f"{V1}/workspaces/dev/assignments/{user}")
+    found = events(place, event="workspace.*", name=user, first="oldest")
+    assert [e["changes"][f"assignment of {user}"] for e in found] == [
+        [None, "USER"],
+        ["USER", "ADMIN"],
+        ["ADMIN", None],
+    ]

@@ -170,7 +170,7 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
     door = Door(strict.registry.db, TokenUses(), Guesses(2), strict.registry.auditor)
 
     def error(secret: str, source: str) -> type[BaseException] | None:
-        scope = {"method": "GET", "path": "/", "headers": [], "client": (source, 1)}
+        scope: dict[str, Any] = {"method": "GET", "path": "/", "headers": [], "client": (source, 1)}
         request = Request(scope, None, "r")  # type: ignore[arg-type]
         request.site = workspace_of("1", "http://x")
         try:

@@ -125,6 +125,15 @@ async def assignments(tx: Tx, workspace_id: str) -> list[WorkspaceAssignment]:
     return [WorkspaceAssignment(*row) for row in rows]
 
 
+async def level_of(tx: Tx, workspace_id: str, principal: Principal) -> str | None:
+    """What the principal is assigned as itself; None for not at all."""
+    row = await tx.one(
+        "SELECT a.level FROM workspace_assignments a WHERE a.workspace_id = :workspace AND a.principal_id = :principal",
+        workspace=workspace_id, principal=principal.id,
+    )  # fmt: skip
+    return row[0] if row else None
+
+
 async def admins_of(tx: Tx, workspace_id: str) -> list[str]:
     """Names of those who say who enters it: its own admins, then the account's; 20 at most."""
     rows = await tx.all(
