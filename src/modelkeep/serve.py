@@ -275,7 +275,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer, web = Signer(bytes.fromhex(facts.signing_key)), pages.build()
-    door = Door(registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute))
+    door = Door(registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute), registry.auditor)
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 

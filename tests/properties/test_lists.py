@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from world import World, drop, grant, make, name, new_place, world
 
-from modelkeep.core.authz import Binding, Need, blocked_at, decide, effective
+from modelkeep.core.authz import Binding, Need, as_if_bound, blocked_at, decide, effective
 from modelkeep.core.errors import PermissionDenied
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page
@@ -33,6 +33,7 @@ OBJECTS = {
     schema: {kind: f"{schema}.o!{kind}" for kind in (Kind.VOLUME, Kind.TABLE, Kind.FUNCTION)} for schema in SCHEMAS
 }
 BROWSE = Need(any_of=(Privilege.BROWSE,), owner=False)
+MAY_BIND = Need(admin=True)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -148,13 +149,15 @@ async def _expected(w: World, actor: Any, names: Any, *needs: Need) -> list[str]
         chains = {text: await securables.chain(tx, w.db.dialect, actor, name(text)) for text in names}
     return sorted(
         text for text, chain in chains.items()
-        if any((decide(need, chain) if need != BROWSE else _browsing(chain)).allowed for need in needs)
+        if any(_decided(need, chain).allowed for need in needs)
     )  # fmt: skip
 
 
-def _browsing(chain: Any) -> Any:
-    """BROWSE asks for no usage: it is decided on the catalog alone."""
-    return decide(BROWSE, chain[:2])
+def _decided(need: Need, chain: Any) -> Any:
+    """BROWSE asks for no usage: it is decided on the catalog alone. Bindings are changed from anywhere."""
+    if need is MAY_BIND:
+        chain = as_if_bound(chain)
+    return decide(need, chain[:2] if need is BROWSE else chain)
 
 
 async def _check(w: World, plan: Plan) -> None:
@@ -187,6 +190,8 @@ async def _check(w: World, plan: Plan) -> None:
         assert sorted(v.model for v in found) == readable
         seen = await _pages(w, actor, catalogs.ListCatalogs(page))
         assert sorted(c.full_name for c in seen) == await _expected(w, actor, ("a", "b", "main"), SEE_CATALOG)
+        seen = await _pages(w, actor, catalogs.ListCatalogs(page, unbound=True))
+        assert sorted(c.full_name for c in seen) == await _expected(w, actor, ("a", "b", "main"), SEE_CATALOG, MAY_BIND)
         for catalog in await _expected(w, actor, CATALOGS, SEE_CATALOG):
             inside = [s for s in SCHEMAS if s.startswith(f"{catalog}.")]
             seen = await _pages(w, actor, catalogs.ListSchemas(name(catalog), page))
@@ -203,12 +208,13 @@ async def _check(w: World, plan: Plan) -> None:
 async def _told(w: World, actor: Any, text: str, *, readable: bool) -> None:
     """What is told of one model agrees with the decision: why (not), what may be done, which privileges hold."""
     async with w.db.read() as tx:
-        chain = await securables.chain(tx, w.db.dialect, actor.id, name(text))
+        chain = await securables.chain(tx, w.db.dialect, actor, name(text))
         own = {actor.name, *await principals.groups_of(tx, actor.id)}
     why = await w.engine.execute(actor, explain.Explain(name(text), "get_model"))
     assert why.allowed == readable == all(step.met for step in why.steps)
     assert all(step.met == bool(step.given_by) for step in why.steps)
-    assert {way.principal for step in why.steps for way in step.given_by} <= own
+    holders = {way.principal for step in why.steps for way in step.given_by}
+    assert holders - {f"workspace {actor.workspace}", "workspace default"} <= own
     held = effective(chain) - ({Privilege.MANAGE} if any(link.owned for link in chain[1:-1]) else set())
     try:
         may = await w.engine.execute(actor, explain.WhatMayI(name(text)))

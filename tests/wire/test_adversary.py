@@ -36,24 +36,31 @@ class Lab:
     two: Issuer
     evil: Issuer
     robot: str
+    at: str = ""
+    """The Host header of the workspace that all of it goes through; '' is the default one."""
+
+    @property
+    def here(self) -> dict[str, str]:
+        return {"host": self.at} if self.at else {}
 
     def exchange(self, token: str, **fields: str) -> httpx.Response:
         form = {"grant_type": EXCHANGE, "subject_token_type": JWT, "subject_token": token, "client_id": self.robot}
-        return httpx.post(f"{self.site.host}/oidc/v1/token", data={**form, **fields})
+        return httpx.post(f"{self.site.host}/oidc/v1/token", data={**form, **fields}, headers=self.here)
 
     def form(self, token: str) -> httpx.Response:
-        return httpx.post(f"{self.site.host}/login", data={"token": token}, headers={"origin": self.site.host})
+        origin = f"https://{self.at}" if self.at else self.site.host
+        return httpx.post(f"{self.site.host}/login", data={"token": token}, headers={"origin": origin, **self.here})
 
     def begin(self) -> tuple[dict[str, str], str]:
         """(what the provider was told, the cookie) of a sign-in that begins in a new browser."""
-        answer = httpx.get(f"{self.site.host}/login/provider?next=/docs")
+        answer = httpx.get(f"{self.site.host}/login/provider?next=/docs", headers=self.here)
         assert answer.status_code == 303, answer.text
         told = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
         return told, answer.headers["set-cookie"].partition(";")[0]
 
     def back(self, cookie: str, **query: str) -> httpx.Response:
         """The browser comes back from the provider."""
-        return httpx.get(f"{self.site.host}/login/callback", params=query, headers={"cookie": cookie})
+        return httpx.get(f"{self.site.host}/login/callback", params=query, headers={"cookie": cookie, **self.here})
 
     def provider(self, make: "Attack") -> httpx.Response:
         """A whole sign-in, with this as the provider's answer to the code."""
@@ -69,7 +76,8 @@ class Lab:
             return self.provider(make)
         token = make(self, self.claims(way))
         if way == "header":
-            return httpx.get(f"{self.site.host}{ME}", headers=[(b"authorization", b"Bearer " + token.encode())])
+            told = [(b"authorization", b"Bearer " + token.encode()), *self.here.items()]
+            return httpx.get(f"{self.site.host}{ME}", headers=told)  # type: ignore[arg-type]
         return self.form(token) if way == "form" else self.exchange(token)
 
 

@@ -10,7 +10,9 @@ from wire.serving import V1, Site, refused, running_site, site
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import tokens as stored
 from modelkeep.wire.guesses import Guesses, TooManyFailures
+from modelkeep.wire.http import Request
 from modelkeep.wire.identity import Door
+from modelkeep.wire.sites import site as workspace_of
 
 __all__ = ["site"]
 OWN, MANAGED, ME = "/api/2.0/token", "/api/2.0/token-management", "/api/2.0/preview/scim/v2/Me"
@@ -165,11 +167,14 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
     now = 1_900_000_000_000
     _, token = strict.user()
     monkeypatch.setattr(identity, "now_ms", lambda: now)
-    door = Door(strict.registry.db, TokenUses(), Guesses(2))
+    door = Door(strict.registry.db, TokenUses(), Guesses(2), strict.registry.auditor)
 
     def error(secret: str, source: str) -> type[BaseException] | None:
+        scope: dict[str, Any] = {"method": "GET", "path": "/", "headers": [], "client": (source, 1)}
+        request = Request(scope, None, "r")  # type: ignore[arg-type]
+        request.site = workspace_of("1", "http://x")
         try:
-            strict.run(door.actor(secret, source, "1"))
+            strict.run(door.actor(secret, request))
         except Exception as found:
             return type(found)
         return None

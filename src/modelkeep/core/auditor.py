@@ -1,7 +1,7 @@
 """What is written to the audit log, and when: with the change, on its own, buffered for a second, or counted by the minute."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -15,6 +15,7 @@ from modelkeep.store.db import Database, WriteTx, new_id, now_ms
 
 _MAX_BUFFERED = 50_000
 _MAX_REQUEST = 4_000  # characters of the request that are kept
+_MAX_NAMES = 100
 _SECRET = frozenset({"token", "token_hash", "secret"})
 
 
@@ -61,9 +62,8 @@ class Auditor:
         there (where refusals are concealed as that, neither the answer nor the time it takes may tell them apart)."""
         if not op.audit:
             return
-        targets = [
-            AuditTarget("", "", str(v)) for on in op.targets if (v := getattr(request, on.field, None)) is not None
-        ]
+        named = [getattr(request, on.field, None) for on in op.targets] if op.targets else [request]
+        targets = [AuditTarget("", "", text) for value in named for text in _names(value)][:_MAX_NAMES]
         event = _event(op, request, actor, targets, {}, request_id, error.code, error.message)
         if isinstance(error, PermissionDenied) or (same and isinstance(error, NotFound)):
             await self.write([event])
@@ -153,6 +153,18 @@ class Auditor:
         for key, (minute, count, event) in vended.items():
             since = self._vended[key][1] if key in self._vended else 0
             self._vended[key] = (minute, count + since, event)
+
+
+def _names(value: Any) -> list[str]:
+    """The securables and workspaces that a request is about, as it names them."""
+    if isinstance(value, FullName):
+        return [str(value)]
+    if isinstance(value, msgspec.Struct):
+        workspace = [text for text in (getattr(value, "workspace", ""),) if isinstance(text, str) and text]
+        return workspace + [name for field in value.__struct_fields__ for name in _names(getattr(value, field))]
+    if isinstance(value, tuple):
+        return [name for each in cast("tuple[Any, ...]", value) for name in _names(each)]
+    return []
 
 
 def _counted(event: AuditEvent, count: int) -> AuditEvent:

@@ -153,16 +153,20 @@ class SignIn:
             if not await signin.use_once(tx, state, now):
                 raise Unauthenticated("This answer of the provider was used before. Sign in again.")
             row = await signin.linked(tx, person.issuer, person.subject)
-            link_id, user = (row[0], await identities.by_id(tx, row[1])) if row else await _new_user(tx, person, now)
+            link_id, user = (
+                (row[0], await identities.by_id(tx, row[1])) if row else await _new_user(tx, person, now, caller)
+            )
             if user is None or not await signin.hold_link(tx, link_id):
                 raise Unauthenticated("You are no longer known here. Sign in again.")
             if not user.principal.active:
                 raise Unauthenticated("Your user is deactivated. Ask an account admin.")
-            await self._bind_groups(tx, user.principal, person.groups)
             actor = Actor(user.principal.id, user.principal.name, "USER")
+            await self._bind_groups(tx, user.principal, person.groups, actor, caller)
             return await _issue(tx, "SESSION", actor, link_id, "browser", self._session_ms, caller)
 
-    async def _bind_groups(self, tx: WriteTx, user: Principal, claimed: frozenset[str]) -> None:
+    async def _bind_groups(
+        self, tx: WriteTx, user: Principal, claimed: frozenset[str], actor: Actor, caller: Caller
+    ) -> None:
         """The mapped groups are the provider's: somebody is in one as long as the claim says so. None makes an admin."""
         wanted = {fold_principal(name) for value, name in self._groups.items() if value in claimed}
         now_in = await signin.direct_groups(tx, user.id) if self._groups else set[str]()
@@ -172,8 +176,10 @@ class SignIn:
                 continue
             if group.name == principals.ACCOUNT_USERS or await signin.grants_admin(tx, group.id):
                 continue
-            change = principals.remove_member if group.id in now_in else principals.add_member
-            await change(tx, group, user)
+            leaves = group.id in now_in
+            await (principals.remove_member if leaves else principals.add_member)(tx, group, user)
+            event = "group.remove_member" if leaves else "group.add_member"
+            await _record(tx, event, actor, "", "sign-in: the provider's claim", caller, group)
 
     async def end_session(self, secret: str, caller: Caller) -> None:
         """Sign out: of what is no session, nothing."""
@@ -184,7 +190,7 @@ class SignIn:
                 await _record(tx, "session.end", Actor(row[1], row[2], "USER"), row[0], "sign out", caller)
 
 
-async def _new_user(tx: WriteTx, person: Person, now: int) -> tuple[str, Any]:
+async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tuple[str, Any]:
     """(link's id, the user). Raises Unauthenticated where the name is somebody's: a name or an e-mail address proves nothing."""
     try:
         name = check_principal_name(person.name)
@@ -197,7 +203,7 @@ async def _new_user(tx: WriteTx, person: Person, now: int) -> tuple[str, Any]:
         )
     made = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
     link_id = await signin.link(tx, person.issuer, person.subject, made.id, "sign-in", now)
-    await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", Caller("", "", ""))
+    await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", caller)
     return link_id, await identities.by_id(tx, made.id)
 
 
@@ -214,8 +220,12 @@ async def _issue(
     return Issued(secret, lifetime_ms)
 
 
-async def _record(tx: WriteTx, event: str, holder: Actor, token_id: str, reason: str, caller: Caller) -> None:
+async def _record(
+    tx: WriteTx, event: str, holder: Actor, token_id: str, reason: str, caller: Caller, group: Principal | None = None
+) -> None:
     targets = (AuditTarget(holder.kind, holder.id, holder.name),)
+    if group is not None:
+        targets = (AuditTarget(group.kind, group.id, group.name), *targets)
     made = AuditEvent(
         new_id(), now_ms(), event, "sign_in", holder.id, holder.name, token_id, caller.source, caller.request_id, targets,
         "{}", "{}", "ok", reason, caller.workspace_id,

@@ -140,9 +140,15 @@ async def belongs(tx: Tx, principal_id: str, group: str) -> bool:
     return row is not None
 
 
+async def hold(tx: WriteTx, principal_id: str) -> None:
+    """Changes that count what a principal, or ('') the account, has queue here."""
+    where = "id = :who" if principal_id else "name_key = :who"
+    await tx.run(f"UPDATE principals SET active = active WHERE {where}", who=principal_id or ACCOUNT_USERS)
+
+
 async def _one_at_a_time(tx: WriteTx) -> None:
     """Changes of memberships queue here: each derives closure rows from those that the one before it left."""
-    await tx.run("UPDATE principals SET active = active WHERE name_key = :everyone", everyone=ACCOUNT_USERS)
+    await hold(tx, "")
 
 
 async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:

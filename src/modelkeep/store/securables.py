@@ -36,7 +36,7 @@ _STEPS = (
 # measured at half the time of one row a link.
 _IDENTITY = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
-    "'', '', '{}', '{}', 0, 0, '', 0, '', 0"
+    "'', '', '{}', '{}', 0, 0, '', 0, '', x.isolated"
 )
 _BELOW = (
     "",
@@ -84,7 +84,7 @@ def _words(name: FullName) -> dict[str, str]:
 
 async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Link]:
     """The links from the metastore down to `name`, as far as they exist: one statement. Securables above the last part of
-    `name` carry their identity (id, kind, parents, name, owner_id) and nothing else."""
+    `name` carry their identity (id, kind, parents, name, owner_id, isolated) and nothing else."""
     parts = name.parts
     row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor.id, workspace=actor.workspace, **_words(name))
     if row is None:
@@ -242,6 +242,8 @@ _BOUND = (
 )
 SEE_CATALOG = f"({_BOUND} AND ({_ADMIN} OR {_USE_CATALOG}))"
 SEE_SCHEMA = f"({_BOUND} AND ({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
+_MAY_BIND = f"({_ADMIN} OR c.owner_id IN {_ME})"
+"""Whoever may change a catalog's bindings, from wherever (BOUND_FROM_ANYWHERE in core/table.py)"""
 _BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
 
 
@@ -266,15 +268,19 @@ MAX_DIRECT = 2_000
 
 
 async def page_of_containers(
-    tx: Tx, kind: Kind, parent_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> Seen:
-    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name."""
+    tx: Tx, kind: Kind, parent_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False,
+    unbound: bool = False,
+) -> Seen:  # fmt: skip
+    """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name.
+    `unbound`: and catalogs whose bindings he may change, bound or not."""
     if kind is Kind.CATALOG:
         source = "securables x JOIN securables c ON c.id = x.id"
         see, full = SEE_CATALOG, "x.name_key"
     else:
         source = "securables x JOIN securables c ON c.id = x.catalog_id JOIN securables s ON s.id = x.id"
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
+    if unbound:
+        see = f"({see} OR {_MAY_BIND})"
     rows = await tx.scan(
         f"SELECT {COLUMNS}, {full}, {_seen(see, browse=browse)} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",

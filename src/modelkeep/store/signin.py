@@ -174,10 +174,11 @@ async def forget_used(tx: WriteTx, before: int) -> None:
 
 
 async def grants_admin(tx: Tx, group_id: str) -> bool:
-    """Does a member of this group become an account admin or a metastore admin by it, nested groups included?"""
+    """Does a member of this group become an account, metastore or workspace admin by it, nested groups included?"""
     row = await tx.one(
         "SELECT 1 FROM membership_closure m JOIN principals g ON g.id = m.group_id WHERE m.member_id = :id AND "
-        "(g.account_admin = 1 OR g.id IN (SELECT owner_id FROM securables WHERE kind = 'METASTORE')) LIMIT 1",
+        "(g.account_admin = 1 OR g.id IN (SELECT owner_id FROM securables WHERE kind = 'METASTORE') "
+        "OR g.id IN (SELECT principal_id FROM workspace_assignments WHERE level = 'ADMIN')) LIMIT 1",
         id=group_id,
     )
     return row is not None

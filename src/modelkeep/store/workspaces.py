@@ -125,6 +125,26 @@ async def assignments(tx: Tx, workspace_id: str) -> list[WorkspaceAssignment]:
     return [WorkspaceAssignment(*row) for row in rows]
 
 
+async def level_of(tx: Tx, workspace_id: str, principal: Principal) -> str | None:
+    """What the principal is assigned as itself; None for not at all."""
+    row = await tx.one(
+        "SELECT a.level FROM workspace_assignments a WHERE a.workspace_id = :workspace AND a.principal_id = :principal",
+        workspace=workspace_id, principal=principal.id,
+    )  # fmt: skip
+    return row[0] if row else None
+
+
+async def admins_of(tx: Tx, workspace_id: str) -> list[str]:
+    """Names of those who say who enters it: its own admins, then the account's; 20 at most."""
+    rows = await tx.all(
+        "SELECT p.name, 0, p.name_key FROM workspace_assignments a JOIN principals p ON p.id = a.principal_id "
+        "WHERE a.workspace_id = :id AND a.level = 'ADMIN' UNION "
+        "SELECT p.name, 1, p.name_key FROM principals p WHERE p.account_admin = 1 ORDER BY 2, 3 LIMIT 20",
+        id=workspace_id,
+    )
+    return list(dict.fromkeys(row[0] for row in rows))
+
+
 async def assign(tx: WriteTx, workspace_id: str, principal: Principal, level: str, by: str, at: int) -> None:
     """In place of what the principal was assigned as itself."""
     await tx.run(

@@ -14,10 +14,9 @@ from modelkeep.core.engine import Engine
 from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated, Unavailable
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
-from modelkeep.store.audit import AuditTarget
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
-from modelkeep.wire.identity import Door, NotAssigned
+from modelkeep.wire.identity import Door
 from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
 from modelkeep.wire.sites import Sites
 
@@ -64,7 +63,7 @@ class App:
                 route, path = found
                 name, render = route.path, route.render or databricks
                 if not route.public:
-                    actor = await self._enter(request)
+                    actor = await self._door.authenticate(request)
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
@@ -85,22 +84,10 @@ class App:
         path = name if "{token}" in name else request.path
         access(request.id, request.method, path, response.status, round(took * 1000, 2), actor.name, request.source)
 
-    async def _enter(self, request: Request) -> Actor:
-        """Raises Unauthenticated, PermissionDenied."""
-        try:
-            return await self._door.authenticate(request)
-        except NotAssigned as error:
-            target = AuditTarget("WORKSPACE", error.actor.workspace, error.actor.workspace)
-            reason = error.message
-            await self._engine.auditor.record(
-                "workspace.enter", "enter", error.actor, [target], error.code, reason, request.id
-            )
-            raise
-
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
         if self._tracking is not None and request.path.startswith(_TRACKED):
-            actor = await self._enter(request)
+            actor = await self._door.authenticate(request)
             response = await self._tracking.handle(request, actor)
             if response is not None:
                 return actor, response

@@ -1,10 +1,12 @@
 """Who is calling: a bearer token, or the session in the browser's cookie, to an Actor. One indexed read a request, never cached."""
 
+from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, Unauthenticated
 from modelkeep.core.ops.principals import hash_token
 from modelkeep.core.uses import TokenUses
-from modelkeep.store import principals
+from modelkeep.store import principals, workspaces
+from modelkeep.store.audit import AuditTarget
 from modelkeep.store.db import Database, now_ms
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
@@ -16,32 +18,31 @@ _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
 class NotAssigned(PermissionDenied):
     """Signed in, and not assigned to the workspace that the request came through."""
 
-    actor: Actor
-
 
 class Door:
     """Signs requests in. Shared by all faces of a process."""
 
-    def __init__(self, db: Database, uses: TokenUses, guesses: Guesses) -> None:
+    def __init__(self, db: Database, uses: TokenUses, guesses: Guesses, auditor: Auditor) -> None:
         self._db = db
         self._uses = uses
         self.guesses = guesses
+        self._auditor = auditor
 
     async def authenticate(self, request: Request) -> Actor:
         """Raises Unauthenticated, with what to do; NotAssigned."""
         secret, session = _secret(request)
         try:
-            return await self.actor(secret, request.source, request.site.workspace_id, session=session)
+            return await self.actor(secret, request, session=session)
         except Unauthenticated as error:
             raise type(error)(f"{error.message} {_HOW}") from error
 
-    async def actor(self, secret: str, source: str, workspace: str, *, session: bool = False) -> Actor:
-        """The token's bearer, or the one whose session it is, in the workspace of this id. Raises Unauthenticated,
+    async def actor(self, secret: str, request: Request, *, session: bool = False) -> Actor:
+        """The token's bearer, or the one whose session it is, in the request's workspace. Raises Unauthenticated,
         TooManyFailures, NotAssigned."""
-        hashed, now = hash_token(secret), now_ms()
+        hashed, now, source = hash_token(secret), now_ms(), request.source
         self.guesses.check(hashed, source, now)
         async with self._db.single() as tx:
-            actor = await principals.actor_of_token(tx, hashed, now, source, workspace, session=session)
+            actor = await principals.actor_of_token(tx, hashed, now, source, request.site.workspace_id, session=session)
         if isinstance(actor, str):
             if actor == principals.UNKNOWN_TOKEN:
                 self.guesses.failed(source, now)
@@ -49,10 +50,19 @@ class Door:
         self._uses.note(actor.token_id, now)
         self.guesses.worked(hashed)
         if not actor.role and not actor.account_admin:
-            refused = NotAssigned("You are not assigned to this workspace. Ask one of its admins, or an account admin.")
-            refused.actor = actor
-            raise refused
+            raise await self._kept_out(actor, request)
         return actor
+
+    async def _kept_out(self, actor: Actor, request: Request) -> NotAssigned:
+        """The refusal, once it is recorded."""
+        refused = NotAssigned("You are not assigned to this workspace. Ask one of its admins, or an account admin.")
+        async with self._db.single() as tx:
+            here = await workspaces.by_id(tx, actor.workspace)
+        target = AuditTarget("WORKSPACE", actor.workspace, here.name if here else actor.workspace)
+        await self._auditor.record(
+            "workspace.enter", "enter", actor, [target], refused.code, refused.message, request.id
+        )
+        return refused
 
 
 def _secret(request: Request) -> tuple[str, bool]:

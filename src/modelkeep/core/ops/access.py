@@ -169,29 +169,38 @@ async def list_access_requests(ctx: Ctx, req: ListAccessRequests) -> Page[Shown]
     after = read_token(scope, req.page_token, (str,)) or (_LAST,)
     limit = page_size(req.max_results, 100, 200)
     found = await access.page(ctx.tx, req.state.replace("ALL", ""), str(after[0]), limit + 1)
-    managed: dict[str, tuple[Securable, bool]] = {}
+    managed: dict[str, _Looked] = {}
     shown = [told for request in found[:limit] if (told := await _shown(ctx, request, managed)) is not None]
     return Page(tuple(shown), make_token(scope, (found[limit - 1].id,)) if len(found) > limit else "")
 
 
-async def _shown(ctx: Ctx, request: AccessRequest, managed: dict[str, tuple[Securable, bool]]) -> Shown | None:
+class _Looked(msgspec.Struct, frozen=True):
+    """What the caller is to the securable of a request."""
+
+    securable: Securable
+    manages: bool
+    decides: bool
+    """and may grant on it in this workspace"""
+
+
+async def _shown(ctx: Ctx, request: AccessRequest, managed: dict[str, _Looked]) -> Shown | None:
     if request.securable_id not in managed:
         managed[request.securable_id] = await _looked_at(ctx, request)
-    securable, may = managed[request.securable_id]
+    found = managed[request.securable_id]
     mine = ctx.actor.id in (request.requester_id, request.principal_id)
-    return Shown(request, securable, mine, may and request.state == "PENDING") if mine or may else None
+    to_decide = found.decides and request.state == "PENDING"
+    return Shown(request, found.securable, mine, to_decide) if mine or found.manages else None
 
 
-async def _looked_at(ctx: Ctx, request: AccessRequest) -> tuple[Securable, bool]:
-    """The securable, and whether the caller manages it."""
-    name = await securables.name_of(ctx.tx, request.securable_id)
-    found = await securables.by_name(ctx.tx, name or METASTORE)
+async def _looked_at(ctx: Ctx, request: AccessRequest) -> _Looked:
+    name = await securables.name_of(ctx.tx, request.securable_id) or METASTORE
+    found = await securables.by_name(ctx.tx, name)
     assert found is not None  # requests go with their securable
     try:
-        await ctx.reach(_MANAGED, name or METASTORE)
+        await ctx.reach(_MANAGED, name)
     except (PermissionDenied, NotFound):
-        return found, False
-    return found, True
+        return _Looked(found, False, False)
+    return _Looked(found, True, _GRANTS.decide(found.kind, ctx.chains[str(name)]).allowed)
 
 
 async def decide_access(ctx: Ctx, req: DecideAccess) -> Shown:
@@ -223,10 +232,10 @@ async def withdraw_access(ctx: Ctx, req: WithdrawAccess) -> Shown:
 async def _found(ctx: Ctx, id: str) -> tuple[AccessRequest, Securable, bool]:
     """Others are not told that there is such a request. Raises NotFound."""
     request = await access.by_id(ctx.tx, id)
-    managed: dict[str, tuple[Securable, bool]] = {}
+    managed: dict[str, _Looked] = {}
     if request is None or await _shown(ctx, request, managed) is None:
         raise NotFound(f"There is no access request '{id[:100]}'.", kind="ACCESS_REQUEST")
-    found, may = managed[request.securable_id]
+    found, may = managed[request.securable_id].securable, managed[request.securable_id].manages
     ctx.touch(found.kind, found.id, found.full_name)
     holder = await principals.by_name(ctx.tx, request.principal)
     assert holder is not None

@@ -69,6 +69,8 @@ class GetMetastore(msgspec.Struct, frozen=True):
 class ListCatalogs(msgspec.Struct, frozen=True):
     max_results: int | None = None
     page_token: str = ""
+    unbound: bool = False
+    """Those too that the workspace does not reach, where the caller may change their bindings."""
     name: FullName = METASTORE
 
 
@@ -182,9 +184,12 @@ def _seen(page: Page[Browsed[Securable]]) -> Page[Securable]:
 async def _page(
     ctx: Ctx, kind: Kind, parent_id: str, req: ListCatalogs | ListSchemas, *, browse: bool = False
 ) -> Page[Browsed[Securable]]:
-    scope = f"{kind}|{parent_id}|{browse}|{ctx.actor.id}"
+    unbound = isinstance(req, ListCatalogs) and req.unbound
+    scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
     after, limit = read_position(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
-    found, more = await securables.page_of_containers(ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse)
+    found, more = await securables.page_of_containers(
+        ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse, unbound=unbound
+    )
     return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeep.core import authz
 from modelkeep.core.applies import APPLIES
-from modelkeep.core.authz import Decision, Link
+from modelkeep.core.authz import Binding, Decision, Link
 from modelkeep.core.errors import InvalidArgument, PermissionDenied
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Principal, Securable
@@ -16,7 +16,7 @@ from modelkeep.core.operation import Ctx, On, Operation, ways
 from modelkeep.core.ops import protection, tag_policies
 from modelkeep.core.ops.grants import grantee
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import evidence, principals, securables
+from modelkeep.store import evidence, principals, securables, workspaces
 from modelkeep.store import tag_policies as policies
 from modelkeep.store.evidence import Holding
 from modelkeep.store.protection import Protection
@@ -49,7 +49,7 @@ class Way(msgspec.Struct, frozen=True):
     """One grant or ownership that suffices by itself."""
 
     what: str
-    """a privilege, or OWNERSHIP"""
+    """a privilege, or OWNERSHIP; READ_WRITE BINDING and READ_ONLY BINDING, which workspaces hold"""
     securable_type: str
     securable_name: str
     principal: str
@@ -67,7 +67,7 @@ class Step(msgspec.Struct, frozen=True):
     met: bool
     given_by: tuple[Way, ...] = ()
     ask: tuple[str, ...] = ()
-    """Where it is not met: who owns or manages the securable, and so can grant it."""
+    """Where it is not met: who can change that. Of a privilege: who owns or manages the securable, and so can grant it."""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -121,12 +121,14 @@ async def _explained(
     facts = await _facts(ctx, principal, chain)
     if operation.account_admin:
         return _of_account(principal, operation, facts)
-    decisions: list[Decision] = []
-    steps: dict[str, Step] = {}
+    entering = await _entering(ctx, principal, facts)
+    decisions = [decision for decision, _ in entering]
+    steps = {f"{step.needs} {step.securable_name}": step for _, step in entering}
     kind = chain[-1].securable.kind if complete else None
     for on in _about(operation, kind, req.field, account_admin=bool(facts.admins)):
         decision, found = _asked(on, operation, chain, facts, complete=complete)
         decisions.append(decision)
+        found = [*_bound(on, chain, facts), *found]
         steps |= {f"{step.needs} {step.securable_name}": step for step in found}
     if not decisions:
         return Explanation(principal.name, operation.name, True, operation.needs)
@@ -166,6 +168,8 @@ class _Facts(msgspec.Struct, frozen=True):
     admins: list[str]
     """ids of what makes the principal an account admin"""
     names: dict[str, str]
+    workspace: str
+    """the name of the one that is asked through"""
 
 
 async def _facts(ctx: Ctx, principal: Principal, chain: Sequence[Link]) -> _Facts:
@@ -173,7 +177,31 @@ async def _facts(ctx: Ctx, principal: Principal, chain: Sequence[Link]) -> _Fact
     up = await evidence.ways_up(ctx.tx, principal.id)
     admins = await evidence.admin_groups(ctx.tx, principal.id)
     ids = [principal.id, *(h.holder_id for h in held), *(group for way in up.values() for group in way), *admins]
-    return _Facts(held, up, admins, await evidence.names(ctx.tx, ids))
+    ids += [link.securable.owner_id for link in chain[:2]]
+    here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
+    names = await evidence.names(ctx.tx, ids)
+    return _Facts(held, up, admins, names, here.name if here else ctx.actor.workspace)
+
+
+async def _entering(ctx: Ctx, principal: Principal, facts: _Facts) -> list[tuple[Decision, Step]]:
+    """What keeps somebody out of the workspace altogether. A group never enters one itself."""
+    if facts.admins or principal.kind == "GROUP" or await workspaces.role_of(ctx.tx, ctx.actor.workspace, principal.id):
+        return []
+    ask = await workspaces.admins_of(ctx.tx, ctx.actor.workspace)
+    step = Step("assignment", "WORKSPACE", facts.workspace, False, (), tuple(ask))
+    return [(Decision(False, f"'{principal.name}' is not assigned to workspace '{facts.workspace}'."), step)]
+
+
+def _bound(on: On, chain: list[Link], facts: _Facts) -> list[Step]:
+    """Of an isolated catalog: what its binding to the workspace must be, which only its owner and metastore admins change."""
+    if on.anywhere or len(chain) < 2 or not chain[1].securable.isolated:
+        return []
+    catalog, binding = chain[1].securable, chain[1].binding
+    met = binding is not None and not (on.writes and binding is Binding.READ_ONLY)
+    needs = f"{'read-write ' * bool(on.writes)}binding to workspace {facts.workspace}"
+    way = Way(f"{binding} BINDING", catalog.kind, catalog.full_name, f"workspace {facts.workspace}")
+    ask = tuple(dict.fromkeys(facts.names[link.securable.owner_id] for link in (chain[1], chain[0])))
+    return [Step(needs, catalog.kind, catalog.full_name, met, (way,) * met, () if met else ask)]
 
 
 def _of_account(principal: Principal, operation: Operation, facts: _Facts) -> Explanation:
@@ -267,7 +295,7 @@ def _as_mover(model: Securable, found: Protection, facts: _Facts) -> tuple[Decis
 
 async def _with_askable(ctx: Ctx, step: Step, chain: list[Link]) -> Step:
     """Who owns or manages it: the owner first, then those of the containers above, the metastore admin last."""
-    if step.ask or step.securable_type == "TAG_POLICY":
+    if step.ask or step.securable_type in ("TAG_POLICY", "WORKSPACE"):
         return step
     depth = next(i for i, link in enumerate(chain) if link.securable.full_name == step.securable_name)
     upto = [link.securable for link in chain[: depth + 1]]

@@ -9,7 +9,7 @@ from modelkeep.core.model import ExternalIdentity, FederationPolicy
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.principals import named
 from modelkeep.core.ops.secrets import service_principal
-from modelkeep.store import signin, tokens
+from modelkeep.store import principals, signin, tokens
 from modelkeep.store.db import new_id
 
 MAX_POLICIES = 20
@@ -73,6 +73,7 @@ async def create_policy(ctx: Ctx, req: CreatePolicy) -> FederationPolicy:
         raise InvalidArgument(
             "A policy's id has 1 to 63 lower-case letters, digits and hyphens, none of these last at an end."
         )
+    await principals.hold(ctx.tx, scope)
     if len(await signin.policies(ctx.tx, scope)) >= MAX_POLICIES:
         raise LimitExceeded(
             f"There are {MAX_POLICIES} federation policies there, which is the limit. Delete one first."

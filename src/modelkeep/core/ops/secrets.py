@@ -8,7 +8,7 @@ from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound
 from modelkeep.core.model import ClientSecret, Principal
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.principals import hash_token
-from modelkeep.store import identities, signin, tokens
+from modelkeep.store import identities, principals, signin, tokens
 
 SECRET_PREFIX = "mks_"
 MAX_SECRET_MS = 730 * 24 * 3_600_000
@@ -52,6 +52,7 @@ async def create_secret(ctx: Ctx, req: CreateSecret) -> NewSecret:
     if not 0 < req.lifetime_ms <= MAX_SECRET_MS:
         raise InvalidArgument(f"A secret lives from 1 to {MAX_SECRET_MS // 1000} seconds.")
     holder = await service_principal(ctx, req.service_principal_id)
+    await principals.hold(ctx.tx, holder.id)
     if len(await signin.secrets_of(ctx.tx, holder.id)) >= MAX_SECRETS:
         raise LimitExceeded(f"A service principal has at most {MAX_SECRETS} secrets. Delete one first.")
     secret = SECRET_PREFIX + secrets.token_urlsafe(32)

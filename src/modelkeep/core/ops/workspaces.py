@@ -119,7 +119,8 @@ async def assign(ctx: Ctx, req: Assign) -> WorkspaceAssignment:
         raise InvalidArgument(f"A principal is assigned as {USER} or {ADMIN}.")
     principal = await _principal(ctx, req.principal)
     _touch(ctx, workspace, principal)
-    ctx.changed(f"assignment of {principal.name}", None, req.level)
+    before = await workspaces.level_of(ctx.tx, workspace.id, principal)
+    ctx.changed(f"assignment of {principal.name}", before, req.level)
     await workspaces.assign(ctx.tx, workspace.id, principal, req.level, ctx.actor.name, ctx.now)
     found = await identities.by_id(ctx.tx, principal.id)
     assert found is not None
@@ -130,7 +131,7 @@ async def unassign(ctx: Ctx, req: Unassign) -> None:
     """One who is not assigned is no error: clients deliver a DELETE twice."""
     workspace, principal = await _named(ctx, req.workspace), await _principal(ctx, req.principal)
     _touch(ctx, workspace, principal)
-    ctx.changed(f"assignment of {principal.name}", "any", None)
+    ctx.changed(f"assignment of {principal.name}", await workspaces.level_of(ctx.tx, workspace.id, principal), None)
     await workspaces.unassign(ctx.tx, workspace.id, principal)
 
 

@@ -152,7 +152,7 @@ class Session:
             raise InvalidArgument("The form has more fields than the sign-in page sends.") from error
         next, token = _inside(form.get("next", ["/"])[0]), form.get("token", [""])[0].strip()
         try:
-            bearer = await self._door.actor(token, request.source, request.site.workspace_id)
+            bearer = await self._door.actor(token, request)
             return self._signed_in(request, await self._signing_in.by_token(bearer, _caller(request)), next)
         except (Unauthenticated, NotAssigned) as error:
             return self._refused(next, error)
@@ -195,7 +195,7 @@ class Session:
     async def _enter(self, request: Request, made: Issued) -> None:
         """Raises NotAssigned, and ends the session, where somebody has no business in this workspace."""
         try:
-            await self._door.actor(made.token, request.source, request.site.workspace_id, session=True)
+            await self._door.actor(made.token, request, session=True)
         except NotAssigned:
             await self._signing_in.end_session(made.token, _caller(request))
             raise

@@ -1,4 +1,4 @@
-"""What statements answered, for whoever ran them: in this process's memory, a quarter of an hour, and not without end.
+"""What statements answered, for whoever ran them, through the workspace where they did: kept in this process's memory, for a while.
 
 The answer to the statement itself is always final and whole, so on several nodes nobody has to find the node that has it. What
 is asked for again is a convenience, kept no longer than what storage hands out (URLs), so that a revoked right ends with them.
@@ -15,7 +15,7 @@ from modelkeep.wire.sql.answers import Statement
 KEPT_MS = 15 * 60_000
 MOST_BYTES = 64 * 1024 * 1024
 MOST_EACH = 50
-"""Statements kept of one principal"""
+"""Statements kept of one owner: a principal in a workspace"""
 
 
 class _Kept(msgspec.Struct, frozen=True):

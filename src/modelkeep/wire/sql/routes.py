@@ -45,6 +45,11 @@ async def _fields(kind: type[T], request: Request, path: dict[str, str]) -> T:
     return read_fields(Route(request.method, "", kind), path, request.query_string, body, content_type)
 
 
+def _owner(actor: Actor) -> str:
+    """Whose answer it is: what one workspace reaches, another may not."""
+    return f"{actor.id}@{actor.workspace}"
+
+
 def routes(engine: Engine) -> list[Route]:
     results = Results(now_ms)
 
@@ -58,24 +63,24 @@ def routes(engine: Engine) -> list[Route]:
         session = Session(engine, actor, request.id, engine.services.home)
         answer = await executed(session, asked, new_id())
         response = json_response(answer)
-        results.keep(actor.id, answer, len(response.body) if isinstance(response.body, bytes) else 0)
+        results.keep(_owner(actor), answer, len(response.body) if isinstance(response.body, bytes) else 0)
         return response
 
     async def get_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The answer of a statement that the caller ran, as long as it is kept."""
         asked = await _fields(OneStatement, request, path)
-        return json_response(results.get(actor.id, asked.statement_id))
+        return json_response(results.get(_owner(actor), asked.statement_id))
 
     async def cancel_execution(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Changes nothing: the statement is finished."""
         asked = await _fields(OneStatement, request, path)
-        results.get(actor.id, asked.statement_id)
+        results.get(_owner(actor), asked.statement_id)
         return json_response({})
 
     async def get_statement_result_chunk(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The rows of a statement that the caller ran: all of them are chunk 0."""
         asked = await _fields(Chunk, request, path)
-        found = results.get(actor.id, asked.statement_id).get("result")
+        found = results.get(_owner(actor), asked.statement_id).get("result")
         if found is None or asked.chunk_index != 0:
             raise NotFound(f"Statement '{asked.statement_id[:100]}' has no chunk {asked.chunk_index}.")
         return json_response(found)

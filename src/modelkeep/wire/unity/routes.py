@@ -64,6 +64,7 @@ class Delete(msgspec.Struct, frozen=True):
 
 class List(msgspec.Struct, frozen=True):
     include_browse: bool = False
+    include_unbound: bool = False
     max_results: int | None = None
     page_token: str = ""
 
@@ -148,7 +149,8 @@ def _get_schema(f: One) -> catalogs.GetSchema:
 
 
 def _list_catalogs(f: List) -> catalogs.ListCatalogs:
-    return (catalogs.BrowseCatalogs if f.include_browse else catalogs.ListCatalogs)(f.max_results, f.page_token)
+    kind = catalogs.BrowseCatalogs if f.include_browse else catalogs.ListCatalogs
+    return kind(f.max_results, f.page_token, f.include_unbound)
 
 
 def _list_schemas(f: ListSchemas) -> catalogs.ListSchemas:
