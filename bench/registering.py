@@ -153,13 +153,14 @@ def _work(client: subprocess.Popen[str], number: int) -> Took:
 
 
 def _answering(log: Path) -> list[tuple[float, float]]:
-    """From when until when each request was being answered, by their beginnings."""
+    """From when until when each request was being answered, by their beginnings. The time in which the client had not sent
+    its body is the client's."""
     spans: list[tuple[float, float]] = []
     for line in log.read_text().splitlines():
         if '"event":"request"' in line:
             told = json.loads(line)
             end = datetime.fromisoformat(told["timestamp"].replace("Z", "+00:00")).timestamp()
-            spans.append((end - told["duration_ms"] / 1000, end))
+            spans.append((end - (told["duration_ms"] - told["waited_ms"]) / 1000, end))
     return sorted(spans)
 
 
