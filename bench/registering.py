@@ -1,16 +1,19 @@
 """A data scientist's wait: `register_model` and `load_model` of a small scikit-learn model, with the real client.
 
-Compared with a server that answers the very same calls from memory: what is left is the client's own time.
+Compared with a server that answers the very same calls from memory, model by model in turn, so that a machine that
+grows slower meanwhile does so for both: what is left is the client's own time.
 """
 
+import contextlib
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,24 +21,22 @@ from bench.program import Server, free_port, modelkeep, running
 from bench.report import Row, at_most
 
 ROUNDS = 3
-MODELS = 5
-"""Registered and loaded a round"""
+"""Of new client processes: each lays out its memory anew, and is a little quicker or slower for it"""
+MODELS = 12
+"""Registered and loaded a round, and by each of its clients; a first one, which warms the client up, is not timed"""
 
 _WORK = """
 import json, logging, sys, time, warnings
 warnings.simplefilter("ignore")
 logging.disable(logging.WARNING)
 import mlflow, mlflow.sklearn
-folder, prefix, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-took = []
-for number in range(-1, count):
-    name = f"main.default.{prefix}{number + 1}"
-    begun = time.perf_counter()
+folder, prefix = sys.argv[1:]
+for number in map(int, sys.stdin):
+    begun, clock = time.time(), time.perf_counter()
+    name = f"main.default.{prefix}{number}"
     mlflow.register_model(folder, name)
     mlflow.sklearn.load_model(f"models:/{name}/1")
-    if number >= 0:
-        took.append(time.perf_counter() - begun)
-print("TOOK", json.dumps(took))
+    print("TOOK", json.dumps([begun, time.perf_counter() - clock]), flush=True)
 """
 _MODEL = """
 import sys, mlflow.sklearn
@@ -46,6 +47,15 @@ X, y = load_iris(return_X_y=True, as_frame=True)
 model = LogisticRegression(max_iter=500).fit(X, y)
 mlflow.sklearn.save_model(model, sys.argv[1], signature=infer_signature(X, y), pip_requirements=["scikit-learn"])
 """
+
+
+@dataclass(frozen=True)
+class Took:
+    """One model's way."""
+
+    begun: float
+    """epoch seconds"""
+    seconds: float
 
 
 def measure(folder: Path) -> list[Row]:
@@ -59,33 +69,46 @@ def measure(folder: Path) -> list[Row]:
 
 def _face(folder: Path, model: Path, face: str, native: bool) -> list[Row]:
     folder.mkdir()
-    ours: list[float] = []
-    stub: list[float] = []
-    busy = 0.0
+    pairs: list[tuple[Took, Took]] = []
     with modelkeep(folder / "data") as server:
         for number in range(ROUNDS):
-            recording = folder / f"{number}.json"
-            port = free_port()
-            with _stub(port, "record", recording, str(server.port)) as recorder:
-                recorder.headers = server.headers
-                _work(recorder, model, f"rec{number}x", native)
-            begun = time.time()
-            ours += _work(server, model, f"own{number}x", native)
-            time.sleep(0.1)  # the access log is written in batches
-            busy += _busy(folder / "data.log", begun)
-            with _stub(port, "replay", recording) as memory:
-                memory.headers = server.headers
-                stub += _work(memory, model, f"rec{number}x", native)
-    one, other = statistics.median(ours), statistics.median(stub)
-    # The first model of a round, which warms the client up, is not timed.
-    share = busy * MODELS / (MODELS + 1) / sum(ours)
+            pairs += _round(folder / f"{number}.json", server, model, number, native)
+        time.sleep(0.1)  # the access log is written in batches
+    ours, stub = [one.seconds for one, _ in pairs], [other.seconds for _, other in pairs]
+    answering = _answering(folder / "data.log")
+    share = statistics.median(_busy(answering, one) / one.seconds for one, _ in pairs)
     return [
         at_most(
-            f"`register_model` + `load_model`, {face}", f"{one:.2f} s", f"the same answers from memory: {other:.2f} s",
-            one / other, 1.25,
+            f"`register_model` + `load_model`, {face}", f"{statistics.median(ours):.3f} s",
+            f"the same answers from memory: {statistics.median(stub):.3f} s",
+            statistics.median(one / other for one, other in zip(ours, stub, strict=True)), 1.25,
         ),
         at_most(f"our server answers, of that time, {face}", f"{100 * share:.1f} %", "", share, 0.2),
     ]  # fmt: skip
+
+
+def _round(recording: Path, server: Server, model: Path, number: int, native: bool) -> list[tuple[Took, Took]]:
+    """Of each model: with our server, and with the stub."""
+    port = free_port()
+    with _stub(port, "record", recording, str(server.port)) as recorder:
+        recorder.headers = server.headers
+        with _client(recorder, model, f"rec{number}x", native, recording.with_suffix(".first.log")) as client:
+            for index in range(MODELS + 1):
+                _work(client, index)
+    pairs: list[tuple[Took, Took]] = []
+    with _stub(port, "replay", recording) as memory:
+        memory.headers = server.headers
+        with (
+            _client(server, model, f"own{number}x", native, recording.with_suffix(".ours.log")) as ours,
+            _client(memory, model, f"rec{number}x", native, recording.with_suffix(".stub.log")) as stub,
+        ):
+            for index in range(MODELS + 1):
+                if index % 2:
+                    pairs.append((_work(ours, index), _work(stub, index)))
+                else:
+                    other = _work(stub, index)
+                    pairs.append((_work(ours, index), other))
+    return pairs[1:]
 
 
 def _stub(port: int, mode: str, recording: Path, *more: str) -> AbstractContextManager[Server]:
@@ -94,8 +117,9 @@ def _stub(port: int, mode: str, recording: Path, *more: str) -> AbstractContextM
     return running(command, port, "/health", {}, recording.with_suffix(f".{mode}.log"))
 
 
-def _work(server: Server, model: Path, prefix: str, native: bool) -> list[float]:
-    """Seconds of each model."""
+@contextlib.contextmanager
+def _client(server: Server, model: Path, prefix: str, native: bool, log: Path) -> Generator[subprocess.Popen[str]]:
+    """A process that registers and loads a model of each number that it is sent."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("DATABRICKS_", "MLFLOW_"))} | {
         "DATABRICKS_HOST": server.url,
         "DATABRICKS_TOKEN": server.headers["Authorization"].removeprefix("Bearer "),
@@ -104,25 +128,46 @@ def _work(server: Server, model: Path, prefix: str, native: bool) -> list[float]
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_UC_NATIVE_MODEL_REGISTRY": str(native).lower(),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", _WORK, str(model), prefix, str(MODELS)], env=env, capture_output=True, text=True
-    )
-    found = re.search(r"^TOOK (.*)$", done.stdout, re.MULTILINE)
-    assert found, done.stderr[-2000:]
-    return json.loads(found[1])
+    command = [sys.executable, "-c", _WORK, str(model), prefix]
+    with (
+        log.open("w") as said,
+        subprocess.Popen(
+            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def _busy(log: Path, begun: float) -> float:
-    """Seconds since `begun` in which at least one request was being answered: the client sends several files at once."""
+def _work(client: subprocess.Popen[str], number: int) -> Took:
+    """Raises AssertionError where the client failed; its log says why."""
+    assert client.stdin is not None and client.stdout is not None
+    client.stdin.write(f"{number}\n")
+    client.stdin.flush()
+    for line in client.stdout:
+        if line.startswith("TOOK "):
+            return Took(*json.loads(line[5:]))
+    raise AssertionError(f"the client ended with {client.wait()}")
+
+
+def _answering(log: Path) -> list[tuple[float, float]]:
+    """From when until when each request was being answered, by their beginnings. The time in which the client had not sent
+    its body is the client's."""
     spans: list[tuple[float, float]] = []
     for line in log.read_text().splitlines():
         if '"event":"request"' in line:
             told = json.loads(line)
             end = datetime.fromisoformat(told["timestamp"].replace("Z", "+00:00")).timestamp()
-            if end >= begun:
-                spans.append((end - told["duration_ms"] / 1000, end))
-    total = reached = 0.0
-    for start, end in sorted(spans):
-        total += max(0.0, end - max(start, reached))
+            spans.append((end - (told["duration_ms"] - told["waited_ms"]) / 1000, end))
+    return sorted(spans)
+
+
+def _busy(answering: list[tuple[float, float]], took: Took) -> float:
+    """Seconds in which at least one request was being answered: the client sends several files at once."""
+    total, reached, last = 0.0, took.begun, took.begun + took.seconds
+    for start, end in answering:
+        total += max(0.0, min(end, last) - max(start, reached))
         reached = max(reached, end)
     return total

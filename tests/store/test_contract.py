@@ -394,8 +394,9 @@ async def test_a_set_is_open_then_live_then_deleting_and_never_goes_back(w: Worl
         found = await files.get_set(tx, id)
     assert found is not None and (found.state, found.refs, found.size, found.hashed) == ("live", 1, 3, False)
     changes: tuple[Callable[[WriteTx], Awaitable[object]], ...] = (
-        lambda tx: files.put_file(tx, id, _file("c")), lambda tx: files.freeze(tx, id, []), lambda tx: files.lock_open(tx, id),
-    )  # fmt: skip
+        lambda tx: files.freeze(tx, id, []),
+        lambda tx: files.lock_open(tx, id),
+    )
     for change in changes:
         with pytest.raises(WrongState):
             async with w.db.write() as tx:

@@ -16,8 +16,10 @@ def test_each_function_takes_its_request_and_its_targets(op: Operation) -> None:
     for on in op.targets:
         field = next(f for f in op.request.__struct_fields__ if f == on.field)
         assert "FullName" in str(op.request.__annotations__.get(field, FullName)) or on.optional
-    if op.prepare is not None:
-        assert len(inspect.signature(op.prepare).parameters) == 3 + len(op.targets)
+    for slow in (op.prepare, op.outside):
+        assert slow is None or len(inspect.signature(slow).parameters) == 3 + len(op.targets)
+    if op.outside is not None:
+        assert op.targets[0].optional
 
 
 def test_names_are_unique_and_each_operation_is_audited_by_noun_and_verb() -> None:

@@ -34,7 +34,7 @@ class Engine:
         self, actor: Actor, request: msgspec.Struct, *, request_id: str = "", body: AsyncIterator[bytes] | None = None
     ) -> Any:
         """The result of the operation that this type of request stands for. Raises RegistryError."""
-        if (op := BY_REQUEST[type(request)]).plain:
+        if (op := BY_REQUEST[type(request)]).plain(request):
             return await self._plain(actor, op, request, request_id)
         return (await self.execute_all(actor, (request,), request_id=request_id, body=body))[0]
 
@@ -102,14 +102,14 @@ class Engine:
     ) -> Any:  # fmt: skip
         """Authorize, then do the slow part outside any write transaction; what it stored is undone if the rest fails."""
         op = BY_REQUEST[type(request)]
-        if op.prepare is None:
+        if (slow := op.slow(request)) is None:
             return None
         async with self.db.read() as tx:
             ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, body)  # type: ignore[arg-type]
             targets = await self._authorize(ctx, op, request)
         ctx.tx = None  # type: ignore[assignment]
         done.append((_PREPARED, request, ctx))
-        return await op.prepare(ctx, self.db, request, *targets)
+        return await slow(ctx, self.db, request, *targets)
 
     async def _authorize(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> list[Securable | None]:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""

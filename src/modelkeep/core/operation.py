@@ -73,15 +73,22 @@ class Operation(msgspec.Struct, frozen=True):
     """The first target's field names what is made: to whoever knows it already, it already exists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
     """Slow work (storage, the tracking server) done between two authorizations, outside the write transaction."""
+    outside: Callable[..., Awaitable[Any]] | None = None
+    """Who decides where the request names no securable (the workspace, on the files of runs): asked as `prepare` is."""
     decides: str = ""
     """What the function itself asks for, in words, where that is not (only) about securables that the request names."""
     finish: Callable[..., Awaitable[Any]] | None = None
     """Slow work for a caller who is allowed what the transaction decided, after it: the result becomes what this returns."""
 
-    @property
-    def plain(self) -> bool:
+    def slow(self, request: msgspec.Struct) -> Callable[..., Awaitable[Any]] | None:
+        """What comes before the transaction that counts."""
+        if self.outside is not None and getattr(request, self.targets[0].field) is None:
+            return self.outside
+        return self.prepare
+
+    def plain(self, request: msgspec.Struct) -> bool:
         """Its result follows from the actor, the request and the state of the database alone."""
-        return self.effect == "read" and self.record == "buffered" and self.prepare is None
+        return self.effect == "read" and self.record == "buffered" and self.slow(request) is None
 
     def __post_init__(self) -> None:
         writes = self.effect == "write"

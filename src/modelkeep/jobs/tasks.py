@@ -115,6 +115,7 @@ async def _copy(at: Background, version: ModelVersion, source_set: str, file: Ar
     segment = await at.blobs.write(version.artifact_set_id, path, chunks)
     copied = ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), now_ms())
     async with at.db.write() as tx:
+        await files.lock_open(tx, version.artifact_set_id)
         await files.put_file(tx, version.artifact_set_id, copied)
     return copied
 

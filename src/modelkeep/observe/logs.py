@@ -48,6 +48,8 @@ class _Access(msgspec.Struct):
     path: str
     status: int
     duration_ms: float
+    waited_ms: float
+    """of that, until the client had sent its body"""
     actor: str
     source: str
     timestamp: str
@@ -62,12 +64,14 @@ _waiting: list[bytes] = []
 _TOGETHER_S = 0.02
 
 
-def access(request_id: str, method: str, path: str, status: int, duration_ms: float, actor: str, source: str) -> None:
+def access(
+    request_id: str, method: str, path: str, status: int, duration_ms: float, waited_ms: float, actor: str, source: str
+) -> None:
     """The access log's line. In JSON it is written by one encoder call: structlog's chain costs as much as a whole statement."""
     if not _lines:
         log.info(
-            "request", request_id=request_id, method=method, path=path, status=status, duration_ms=duration_ms, actor=actor,
-            source=source,
+            "request", request_id=request_id, method=method, path=path, status=status, duration_ms=duration_ms,
+            waited_ms=waited_ms, actor=actor, source=source,
         )  # fmt: skip
         return
     now = time.time()
@@ -76,7 +80,7 @@ def access(request_id: str, method: str, path: str, status: int, duration_ms: fl
     stamp = f"{_second[1]}.{int(now % 1 * 1_000_000):06d}Z"
     if not _waiting:
         asyncio.get_running_loop().call_later(_TOGETHER_S, flush)
-    _waiting.append(_line(_Access(request_id, method, path, status, duration_ms, actor, source, stamp)))
+    _waiting.append(_line(_Access(request_id, method, path, status, duration_ms, waited_ms, actor, source, stamp)))
 
 
 def flush() -> None:

@@ -140,8 +140,8 @@ async def forget_set(tx: WriteTx, set_id: str) -> None:
 
 
 async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> str:
-    """Add or replace one file of an open set; the segments (JSON) of what it replaced, or ''. Raises WrongState."""
-    await lock_open(tx, set_id)
+    """Add or replace one file of a set that the caller holds open (`lock_open`); the segments (JSON) of what it replaced,
+    or ''."""
     before = await tx.one(
         "SELECT segments FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=file.path
     )

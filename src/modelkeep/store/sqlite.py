@@ -1,11 +1,15 @@
-"""SQLite: reads run on the event loop (7 to 40 µs each), one writer at a time, commits (an fsync) in a thread."""
+"""SQLite: reads run on the event loop (7 to 40 µs each), one writer at a time, commits (an fsync) in a thread.
+
+Changes that wait for the writer at the same moment are committed as one: each is a savepoint, undone alone where it fails,
+and none is answered, nor seen by anyone, before the commit of all is on the disk.
+"""
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import Row, UniqueViolation
@@ -17,6 +21,8 @@ _ROOM, _LARGE, _ENTRY = (
     1 << 10,
 )  # characters that a reader keeps, those of one thing at most, and the least counted
 _BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
+
+_T = TypeVar("_T")
 
 
 class _Tx:
@@ -146,6 +152,18 @@ class _Reading:
         self._idle.append(self._reader)
 
 
+class _Group:
+    """Changes that one commit makes durable."""
+
+    __slots__ = ("commit", "lost")
+
+    def __init__(self) -> None:
+        self.commit: asyncio.Future[str] | None = None
+        """Set where others waited when the first change was done: it comes after theirs."""
+        self.lost = ""
+        """Why the database itself undid them all, if it did (a full disk)"""
+
+
 class SqliteDatabase:
     """One file, in WAL mode."""
 
@@ -155,16 +173,20 @@ class SqliteDatabase:
         self._path = path
         self._idle: list[_Reader] = []
         self._writer: sqlite3.Connection | None = None
-        self._lock = asyncio.Lock()
+        self._lock = asyncio.Lock()  # given in turn: to a group's commit after those that waited before it
+        self._waiting = 0
+        self._group: _Group | None = None
 
     async def open(self) -> None:
         self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode=WAL")
 
     async def close(self) -> None:
-        for connection in [*(reader.connection for reader in self._idle), *([self._writer] if self._writer else [])]:
-            connection.close()
-        self._idle, self._writer = [], None
+        async with self._lock:
+            readers = (reader.connection for reader in self._idle)
+            for connection in (*readers, *([self._writer] if self._writer else [])):
+                connection.close()
+            self._idle, self._writer = [], None
 
     def _connect(self, *, query_only: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -184,18 +206,68 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[_WriteTx]:
-        async with self._lock:
-            writer = self._writer
-            if writer is None:
-                raise Unavailable("The database is closed: the server is stopping.")
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+        failed = ""
+        try:
+            writer, group = await self._join()
             try:
-                await _begin(writer)
                 yield _WriteTx(writer)
-                await _in_thread(writer, "COMMIT")
-            except BaseException:
-                if writer.in_transaction:
-                    writer.execute("ROLLBACK")
+                if group.commit is not None:
+                    writer.execute("RELEASE change")
+            except BaseException as error:
+                self._undo(writer, group, error)
                 raise
+            if group.commit is None and self._waiting:
+                group.commit = asyncio.ensure_future(self._commit_in_turn(writer, group))
+            elif group.commit is None:
+                failed = await self._commit(writer)
+        finally:
+            self._lock.release()
+        if group.commit is not None:
+            failed = await _finished(group.commit)
+        if failed:
+            raise Unavailable(f"The database did not take the change ({failed}). Try again in a moment.")
+
+    async def _join(self) -> tuple[sqlite3.Connection, _Group]:
+        """The group that the next change belongs to: a new transaction, or, in one that has changes already, a savepoint."""
+        if (writer := self._writer) is None:
+            raise Unavailable("The database is closed: the server is stopping.")
+        if (group := self._group) is None:
+            await _begin(writer)
+            group = self._group = _Group()
+        else:
+            writer.execute("SAVEPOINT change")
+        return writer, group
+
+    def _undo(self, writer: sqlite3.Connection, group: _Group, error: BaseException) -> None:
+        """This change alone; all of the group's where it is the only one, or where the database undid them by itself."""
+        if group.commit is not None and writer.in_transaction:
+            writer.execute("ROLLBACK TO change")
+            writer.execute("RELEASE change")
+            return
+        group.lost, self._group = str(error) or "it was interrupted", None
+        if writer.in_transaction:
+            writer.execute("ROLLBACK")
+
+    async def _commit_in_turn(self, writer: sqlite3.Connection, group: _Group) -> str:
+        async with self._lock:
+            return group.lost or await self._commit(writer)
+
+    async def _commit(self, writer: sqlite3.Connection) -> str:
+        """Why it failed; '' where it did not. The lock is held."""
+        self._group = None
+        try:
+            await _finished(asyncio.ensure_future(asyncio.to_thread(writer.execute, "COMMIT")))
+        except sqlite3.Error as error:
+            return str(error)
+        finally:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+        return ""
 
     async def script(self, statements: list[str]) -> None:
         async with self.write() as tx:
@@ -213,18 +285,22 @@ async def _begin(writer: sqlite3.Connection) -> None:
         pass
     finally:
         writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    await _in_thread(writer, "BEGIN IMMEDIATE")
-
-
-async def _in_thread(connection: sqlite3.Connection, statement: str) -> None:
-    """Finished even where its request is cancelled meanwhile: only then is the writer free."""
-    work = asyncio.ensure_future(asyncio.to_thread(connection.execute, statement))
     try:
-        await asyncio.shield(work)
+        await _finished(asyncio.ensure_future(asyncio.to_thread(writer.execute, "BEGIN IMMEDIATE")))
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error
+    except asyncio.CancelledError:
+        if writer.in_transaction:
+            writer.execute("ROLLBACK")
+        raise
+
+
+async def _finished(work: asyncio.Future[_T]) -> _T:
+    """Its result. It is finished even where whoever waits is cancelled meanwhile: only then is it known what became of it."""
+    try:
+        return await asyncio.shield(work)
     except asyncio.CancelledError:
         while not work.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait((work,))
         raise
-    except sqlite3.OperationalError as error:
-        raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error

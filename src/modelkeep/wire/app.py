@@ -82,7 +82,8 @@ class App:
         metrics.request(name, request.method, response.status, took)
         # A signed URL signs its bearer in for as long as it lives: its path stays out of the log.
         path = name if "{token}" in name else request.path
-        access(request.id, request.method, path, response.status, round(took * 1000, 2), actor.name, request.source)
+        ms = round(took * 1000, 2), round(request.waited * 1000, 2)
+        access(request.id, request.method, path, response.status, *ms, actor.name, request.source)
 
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""

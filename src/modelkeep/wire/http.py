@@ -1,5 +1,6 @@
 """One HTTP request and one answer, as every face sees them: a thin typed skin over ASGI."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -34,7 +35,7 @@ NOWHERE = Site("", "")
 class Request:
     """What arrived. `path` is percent-decoded exactly once (by the server); `raw_path` is as sent."""
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "raw_path", "scope", "site")
+    __slots__ = ("_receive", "headers", "id", "method", "path", "raw_path", "scope", "site", "waited")
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
         self.scope = scope
@@ -45,6 +46,8 @@ class Request:
         self.id = request_id
         self.site = NOWHERE
         self._receive = receive
+        self.waited = 0.0
+        """Seconds in which the body had not arrived: the client's time, and not ours"""
 
     @property
     def query_string(self) -> bytes:
@@ -63,7 +66,9 @@ class Request:
         """The body as it arrives. Raises Disconnected when the client leaves early."""
         more = True
         while more:
+            asked = time.perf_counter()
             message = await self._receive()
+            self.waited += time.perf_counter() - asked
             if message["type"] == "http.disconnect":
                 raise Disconnected
             more = message.get("more_body", False)
