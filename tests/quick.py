@@ -1,7 +1,7 @@
-"""`modelkeep` for pages that call it fifty times: the program itself, loaded once, in a fork for each call.
+"""`modelkeep`, and `python -` with databricks-sdk, for pages that call them fifty times: loaded once, in a fork for each call.
 
-`with quick(folder) as programs:` puts a `modelkeep` into a folder for the front of PATH. Python takes a second to load the
-command line, and milliseconds to fork. Nothing else differs: arguments, environment, folder, output and exit code are the caller's.
+`with quick(folder) as programs:` puts both into a folder for the front of PATH. Python takes seconds to load them, and milliseconds
+to fork. Nothing else differs: arguments, environment, folder, input, output and exit code are the caller's.
 """
 
 import array
@@ -21,7 +21,7 @@ _CALLER = """#!{python} -IS
 import array, json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as door:
     door.connect({door!r})
-    told = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
+    told = json.dumps([{name!r}, sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
     door.sendmsg([len(told).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
     door.sendall(told)
     sys.exit(door.recv(1)[0])
@@ -32,9 +32,10 @@ with socket.socket(socket.AF_UNIX) as door:
 def quick(folder: Path) -> Iterator[Path]:
     door, programs = folder / "door", folder / "programs"
     programs.mkdir()
-    caller = programs / "modelkeep"
-    caller.write_text(_CALLER.format(python=sys.executable, door=str(door)))
-    caller.chmod(0o755)
+    for name in ("modelkeep", "python"):
+        caller = programs / name
+        caller.write_text(_CALLER.format(python=sys.executable, door=str(door), name=name))
+        caller.chmod(0o755)
     process = subprocess.Popen([sys.executable, __file__, str(door)])
     try:
         deadline = time.monotonic() + 60
@@ -48,6 +49,8 @@ def quick(folder: Path) -> Iterator[Path]:
 
 
 def _serve(door: str) -> None:
+    import databricks.sdk.service.iam
+    import databricks.sdk.service.sql
     import httpx
     from typer.main import get_command
 
@@ -56,6 +59,7 @@ def _serve(door: str) -> None:
     local.register(app)
     remote.register(app)
     command = get_command(app)
+    assert databricks.sdk
     httpx.Client().close()  # loads what the first one loads
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(door)
@@ -78,7 +82,7 @@ def _answer(connection: socket.socket, command: Any) -> None:
     text = b""
     while len(text) < int.from_bytes(size, "big"):
         text += connection.recv(65536)
-    arguments, environment, place = json.loads(text)
+    program, arguments, environment, place = json.loads(text)
     for number, given in enumerate(array.array("i", rights[0][2])):
         os.dup2(given, number)
         os.close(given)
@@ -87,7 +91,11 @@ def _answer(connection: socket.socket, command: Any) -> None:
     os.chdir(place)
     code = 0
     try:
-        command(arguments, prog_name="modelkeep")
+        if program == "modelkeep":
+            command(arguments, prog_name="modelkeep")
+        else:
+            assert arguments == ["-"]
+            exec(compile(sys.stdin.read(), "<stdin>", "exec"), {"__name__": "__main__"})
     except RegistryError as error:
         print(f"modelkeep: {error.message}", file=sys.stderr)
         code = 1
