@@ -10,7 +10,7 @@ from live import Server
 
 GUIDES = Path(__file__).parents[1] / "docs" / "guides"
 PAGE = GUIDES / "connect.md"
-_BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
 def sections(page: Path = PAGE) -> dict[str, str]:
@@ -22,7 +22,7 @@ def sections(page: Path = PAGE) -> dict[str, str]:
 def run(server: Server, title: str, programs: Path, settings: dict[str, str] | None = None, page: Path = PAGE) -> str:
     """What the section's lines print, run in a fresh shell whose first programs are those of this folder."""
     lines = ["set -e"]
-    for language, code in _BLOCK.findall(sections(page)[title]):
+    for language, code in BLOCK.findall(sections(page)[title]):
         lines.append(f"python - <<'END_OF_SNIPPET'\n{code}END_OF_SNIPPET" if language == "python" else code)
     environment = server.env() | (settings or {}) | {"PATH": f"{programs}:{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as cwd:

@@ -38,9 +38,8 @@ async def _by_alias(w: World, counting: Counting) -> list[str]:
     who = await w.actor("reader")
     engine = engine_on(w, counting)  # type: ignore[arg-type]
     counting.sent.clear()
-    actor = await Door(counting, TokenUses(), Guesses(100), w.registry.auditor).authenticate(
-        _request(w.tokens["reader"])
-    )  # type: ignore[arg-type]
+    door = Door(counting, TokenUses(), Guesses(100), w.registry.auditor)  # type: ignore[arg-type]
+    actor = await door.authenticate(_request(w.tokens["reader"]))
     assert actor.id == who.id
     found = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))
     assert found.version == 1

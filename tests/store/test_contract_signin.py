@@ -21,7 +21,7 @@ from modelkeep.store.db import now_ms
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
 
-HERE = Caller("127.0.0.1", "r1")
+HERE = Caller("127.0.0.1", "r1", "1")
 IDP = "https://idp.example"
 ADA = Person(IDP, "s-1", "ada@x.io", "Ada")
 

@@ -24,6 +24,7 @@ ME = "/api/2.0/preview/scim/v2/Me"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 CLIENT = "registry"
+ON_BEHALF = "/api/2.0/token-management/on-behalf-of/tokens"
 WAYS = ("exchange", "provider", "header", "form")
 
 
@@ -505,7 +506,7 @@ class Holder:
         }
         self.tokens = {
             "personal token": self.pat,
-            "robot's personal token": lab.site.ok("POST", f"{V1}/tokens", {"principal": self.robot})["token_value"],
+            "on-behalf-of token": lab.site.ok("POST", ON_BEHALF, {"application_id": self.robot})["token_value"],
             "access token by secret": token_request(lab.site, GRANT, auth=(self.robot, self.secret)).json()[
                 "access_token"
             ],
@@ -525,7 +526,7 @@ class Holder:
 
 
 ALL = {
-    "personal token", "robot's personal token", "session by provider", "session by token", "access token by secret",
+    "personal token", "on-behalf-of token", "session by provider", "session by token", "access token by secret",
     "access token by federation",
 }  # fmt: skip
 
@@ -540,10 +541,10 @@ def test_whatever_a_credential_came_from_ends_it_at_once(lab: Lab) -> None:
     site.ok("PATCH", f"{holder.policy}/{policy['policy_id']}", {"description": "changed"})
     assert holder.alive() == alive - {"access token by secret", "access token by federation"}
     assert site.call("DELETE", f"{V1}/users/{holder.user}/identities", holder.link).status_code == 200
-    assert holder.alive() == {"personal token", "robot's personal token", "session by token"}
+    assert holder.alive() == {"personal token", "on-behalf-of token", "session by token"}
     listed = site.ok("GET", f"{V1}/tokens", token=holder.pat)["tokens"]
     site.ok("DELETE", f"{V1}/tokens/{next(each['token_id'] for each in listed if each['kind'] == 'PERSONAL')}")
-    assert holder.alive() == {"robot's personal token"}
+    assert holder.alive() == {"on-behalf-of token"}
 
 
 @pytest.mark.parametrize("how", ["deactivated", "deleted"])
@@ -573,7 +574,7 @@ def test_short_lived_tokens_end_with_time_and_with_what_they_came_from(
     monkeypatch.setattr(identity, "now_ms", lambda: real() + 3_600_000)
     assert holder.alive() == ALL - {"access token by secret", "access token by federation"}
     monkeypatch.setattr(identity, "now_ms", lambda: real() + 12 * 3_600_000)
-    assert holder.alive() == {"personal token", "robot's personal token"}
+    assert holder.alive() == {"personal token", "on-behalf-of token"}
 
 
 def test_secrets_are_shown_once_and_kept_as_hashes(lab: Lab, client: tuple[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from issuer import running_issuer
-from wire.serving import UC, V1, Site, refused, running_site
+from wire.serving import UC, V1, Site, World, refused, running_site
 from wire.test_adversary import (
     ALL,
     CLIENT,
@@ -21,6 +21,7 @@ from wire.test_adversary import (
     robot,
     with_,
 )
+from wire.test_routes import PUBLIC, SIGNED
 
 from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSE_ID
 
@@ -287,6 +288,29 @@ def test_every_kind_of_credential_enters_only_where_its_holder_is_assigned(place
     assert holder.alive() == ALL, "elsewhere they are who they were"
     kept_out = events(place, event="workspace.enter", name="dev", outcome="refused")
     assert {holder.user, holder.robot} <= {e["actor"] for e in kept_out}
+
+
+def test_the_whole_route_table_at_a_second_workspace(place: Place) -> None:
+    """Nothing answers there without a credential, and none of another workspace's people, whatever they show."""
+    site, holder = place.site, Holder(replace(place.lab, at=""))
+    world, routes = World(site), [(headers, route) for headers, route in site.dialects if not route.public]
+    public = {f"{route.method} {route.path}" for _, route in site.dialects if route.public}
+    assert {path for path in public - PUBLIC if not SIGNED.fullmatch(path)} == {
+        "GET /login/provider",
+        "GET /login/callback",
+    }
+    shown = [
+        *({"authorization": f"Bearer {token}"} for token in holder.tokens.values()),
+        *({"cookie": cookie, "origin": f"https://{DEV}"} for cookie in holder.sessions.values()),
+    ]
+    for number, (headers, route) in enumerate(routes):
+        told, name = {"host": DEV, **headers}, f"{route.method} {route.path}"
+        unknown = world.request(site, route, token="", headers=told)
+        stranger = world.request(site, route, token="", headers=told | shown[number % len(shown)])
+        assert (unknown.status_code, stranger.status_code) == (401, 403), name
+        if route.method != "HEAD":
+            assert "not assigned" in refused(stranger, 403, "PERMISSION_DENIED"), name
+    assert holder.alive() == ALL
 
 
 def test_nobody_has_a_session_in_a_workspace_that_they_may_not_enter(place: Place) -> None:

@@ -324,10 +324,8 @@ async def page_of_models(
         where = f"x.parent_id = :schema AND x.space = 'routine' AND x.kind = 'MODEL' AND {later}"
         rows = await tx.scan(
             f"{select} WHERE {where} ORDER BY x.name_key, x.id LIMIT :budget",
-            schema=schema_id,
-            budget=SCAN_BUDGET,
-            **common,
-        )
+            schema=schema_id, budget=SCAN_BUDGET, **common,
+        )  # fmt: skip
         return _page(rows, limit, SCAN_BUDGET)
     if not browse and (ids := await reached(tx, actor)) is not None:
         rows = await tx.scan(
@@ -341,9 +339,8 @@ async def page_of_models(
     for budget in (limit + 1, SCAN_BUDGET):
         rows = await tx.scan(
             f"{select} WHERE x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget",
-            budget=budget,
-            **common,
-        )
+            budget=budget, **common,
+        )  # fmt: skip
         if len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
             break
     return _page(rows, limit, budget)
