@@ -7,6 +7,7 @@ import pytest
 from wire.filing import FS, MLMODEL
 from wire.serving import FACE_B, UC, V1, Site, refused, site
 
+from modelkeep.core.ops import drafts
 from modelkeep.wire.console import pages
 
 __all__ = ["site"]
@@ -85,7 +86,8 @@ def test_a_version_is_told_with_all_that_is_known(site: Site) -> None:
 def test_me_and_what_can_be_granted(site: Site) -> None:
     name, token = site.user()
     assert site.ok("GET", f"{V1}/me", token=token) == {
-        "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"]
+        "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"],
+        "workspace_id": "1", "workspace": "default", "no_drafts": drafts.UNSET,
     }  # fmt: skip
     assert site.ok("GET", f"{V1}/me")["account_admin"], "by a group"
     kinds = {one["type"]: one["privileges"] for one in site.ok("GET", f"{V1}/privileges", token=token)["securables"]}

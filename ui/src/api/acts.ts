@@ -99,6 +99,16 @@ export const copyVersion = (full_name: string, version: number, destination: str
 export const registerVersion = (name: string, source: string, run_id: string, description: string) =>
   told(api.POST("/api/2.0/mlflow/model-versions/create", { body: { name, source, run_id, description } }));
 
+/** What a language model would write as the description; nothing is saved. */
+export const draftComment = (full_name: string, version?: number) =>
+  version === undefined
+    ? told(api.POST(`${V1}/models/{full_name}/draft-comment`, { params: { path: { full_name } } }))
+    : told(
+        api.POST(`${V1}/models/{full_name}/versions/{version}/draft-comment`, {
+          params: { path: { full_name, version: String(version) } },
+        }),
+      );
+
 // --- permissions ---
 
 export const changeGrants = (

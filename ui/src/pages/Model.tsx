@@ -4,7 +4,7 @@ import { IconArrowsDiff, IconCopy, IconEye, IconUpload } from "@tabler/icons-rea
 import { lazy, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
-import { update } from "../api/acts";
+import { draftComment, update } from "../api/acts";
 import { useRefused } from "../api/can";
 import { model as modelQuery, type ModelInfo, versions } from "../api/queries";
 import { RegisterModel } from "../forms/RegisterModel";
@@ -84,7 +84,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} readOnly={only} refused={refused("update_comment")} />
+                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} draft={() => draftComment(name)} readOnly={only} refused={refused("update_comment")} />
                   {only ? null : <VersionsBlock name={name} register={() => setDialog("register")} />}
                 </div>
                 <Facts label="About this model">
