@@ -102,6 +102,21 @@ def test_search_finds_by_words_and_tells_aliases(site: Site) -> None:
     refused(site.call("GET", f"{V1}/search", {"kinds": "VOLUME"}), 400, "INVALID_PARAMETER_VALUE", "no volume")
 
 
+def test_search_knows_capitals_beyond_ascii(site: Site) -> None:
+    model = site.model()
+    site.ok("PATCH", f"{UC}/models/{model}", {"comment": "Für die ÖPNV-Prognose"})
+    add = [{"key": "Größe", "value": "ÜBER 10"}]
+    site.ok("PATCH", f"{UC}/securable-tags/function/{model}", {"changes": {"add_tags": add}})
+    leaf = model.rpartition(".")[2]
+    for asked in (
+        {"query": f"{leaf} öpnv"},
+        {"query": f"{leaf} GRÖSSE:über".replace("SS", "ß")},
+        {"tag": "größe:über 10"},
+    ):
+        found = site.ok("GET", f"{V1}/search", asked)["results"]
+        assert model in [one["full_name"] for one in found], asked
+
+
 def test_activity_without_what_was_only_read(site: Site) -> None:
     model = site.model()
     site.ok("GET", f"{UC}/models/{model}")
