@@ -33,6 +33,7 @@ export const router = createBrowserRouter([
           { path: `${model}/compare`, element: page(() => import("./pages/Compare")) },
           { path: "/explore/search", element: page(() => import("./pages/Search")) },
           { path: "/explore/experiments/*", element: page(() => import("./pages/Experiments")) },
+          { path: "/explore/requests", element: page(() => import("./pages/Requests")) },
           { path: "/explore/tokens", element: page(() => import("./pages/Tokens")) },
           { path: "/explore/admin", element: <Navigate to="/explore/admin/users" replace /> },
           { path: "/explore/admin/users", element: page(() => import("./pages/admin/Users")) },

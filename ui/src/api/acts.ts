@@ -123,6 +123,42 @@ export const changeGrants = (
     }),
   );
 
+// --- requests for access ---
+
+export interface Wanted {
+  /** CATALOG, SCHEMA, FUNCTION, ... */
+  type: string;
+  name: string;
+  privileges: string[];
+}
+
+/** For oneself where nobody is named. */
+export const askAccess = (wanted: Wanted[], comment: string, principal: string) =>
+  told(
+    api.POST("/api/3.0/rfa/requests", {
+      body: {
+        requests: [
+          {
+            comment,
+            behalf_of: principal ? { id: principal } : null,
+            securable_permissions: wanted.map(({ type, name, privileges }) => ({ securable: { type, full_name: name }, permissions: privileges })),
+          },
+        ],
+      },
+    }),
+  );
+
+export const decideAccess = (request_id: string, approve: boolean, reason: string) =>
+  told(
+    api.POST(approve ? `${V1}/access-requests/{request_id}/approve` : `${V1}/access-requests/{request_id}/reject`, {
+      params: { path: { request_id } },
+      body: { reason },
+    }),
+  );
+
+export const withdrawAccess = (request_id: string) =>
+  told(api.DELETE(`${V1}/access-requests/{request_id}`, { params: { path: { request_id } } }));
+
 // --- people and tokens ---
 
 export type PrincipalKind = "users" | "groups" | "service-principals";

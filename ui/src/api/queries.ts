@@ -15,6 +15,7 @@ export type AuditRecord = Schemas["AuditRecord"];
 export type Principal = Schemas["Principal"];
 export type TokenInfo = Schemas["TokenInfo"];
 export type Job = Schemas["Job"];
+export type AccessRequest = Schemas["modelkeep.wire.console.answers.AccessRequest"];
 
 const UC = "/api/2.1/unity-catalog";
 const V1 = "/api/modelkeep/v1";
@@ -41,14 +42,14 @@ export const vocabulary = queryOptions({
 export const catalogsPage = (page_token: string) =>
   queryOptions({
     queryKey: ["catalogs", page_token],
-    queryFn: () => told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token } } })),
+    queryFn: () => told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token, include_browse: true } } })),
   });
 
 export const schemasPage = (catalog_name: string, page_token: string) =>
   queryOptions({
     queryKey: ["schemas", catalog_name, page_token],
     queryFn: () =>
-      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token } } })),
+      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token, include_browse: true } } })),
   });
 
 const models = (schema: string, page_token: string) => {
@@ -63,7 +64,7 @@ export const modelsPage = (schema: string, page_token: string) =>
 export const catalogs = infiniteQueryOptions({
   queryKey: ["all catalogs"],
   queryFn: ({ pageParam }) =>
-    told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token: pageParam } } })),
+    told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token: pageParam, include_browse: true } } })),
   initialPageParam: "",
   getNextPageParam: following,
 });
@@ -72,7 +73,7 @@ export const schemas = (catalog_name: string) =>
   infiniteQueryOptions({
     queryKey: ["all schemas", catalog_name],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token: pageParam } } })),
+      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token: pageParam, include_browse: true } } })),
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -90,13 +91,13 @@ export const modelsOf = (schema: string) =>
 export const catalog = (name: string) =>
   queryOptions({
     queryKey: ["catalog", name],
-    queryFn: () => told(api.GET(`${UC}/catalogs/{full_name}`, { params: { path: { full_name: name } } })),
+    queryFn: () => told(api.GET(`${UC}/catalogs/{full_name}`, { params: { path: { full_name: name }, query: { include_browse: true } } })),
   });
 
 export const schema = (name: string) =>
   queryOptions({
     queryKey: ["schema", name],
-    queryFn: () => told(api.GET(`${UC}/schemas/{full_name}`, { params: { path: { full_name: name } } })),
+    queryFn: () => told(api.GET(`${UC}/schemas/{full_name}`, { params: { path: { full_name: name }, query: { include_browse: true } } })),
   });
 
 export const model = (name: string) =>
@@ -228,12 +229,23 @@ export const grants = (securable_type: string, full_name: string) =>
       ).privilege_assignments,
   });
 
-export const explanation = (securable_type: string, full_name: string, principal: string, operation: string) =>
+/** `me`: of the caller, where nobody is named. */
+export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, me = false) =>
   queryOptions({
     queryKey: ["explain", securable_type, full_name, principal, operation],
     queryFn: () =>
       told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation } } })),
-    enabled: Boolean(principal && operation),
+    enabled: me || Boolean(principal && operation),
+  });
+
+export const accessRequests = (state: "PENDING" | "ALL") =>
+  infiniteQueryOptions({
+    queryKey: ["access requests", state],
+    queryFn: ({ pageParam }) =>
+      told(api.GET(`${V1}/access-requests`, { params: { query: { state, max_results: PAGE, page_token: pageParam } } })),
+    initialPageParam: "",
+    getNextPageParam: following,
+    staleTime: 30_000,
   });
 
 export const activity = (securable_type: string, full_name: string, changes_only: boolean) =>

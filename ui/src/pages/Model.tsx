@@ -10,6 +10,7 @@ import { model as modelQuery, type ModelInfo, versions } from "../api/queries";
 import { RegisterModel } from "../forms/RegisterModel";
 import { CopyVersion } from "../forms/version";
 import { ThingMenu } from "../parts/actions";
+import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
 import { Use } from "../parts/Use";
@@ -41,7 +42,7 @@ export default function Model() {
     { label: schema, to: schemaPath(`${catalog}.${schema}`) },
   ];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={model} kind="Model" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
+  if (error) return <Page title={model} kind="Model" crumbs={crumbs}><Closed on={{ type: "function", kind: "MODEL", name }} error={error} retry={() => void refetch()} /></Page>;
   return <Shown key={name} name={name} data={data} crumbs={crumbs} />;
 }
 
@@ -62,6 +63,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
       badge={<><Star kind="MODEL" name={data.full_name} />{only ? <Badge variant="default">browse only</Badge> : null}</>}
       actions={
         <>
+          {only ? <AskAccess primary on={{ type: "function", kind: "MODEL", name }} /> : null}
           <Action refused={refused("register_version")} variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register version</Action>
           <ThingMenu
             thing={{ kind: "MODEL", name: data.full_name }}
