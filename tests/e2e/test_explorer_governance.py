@@ -127,3 +127,151 @@ def test_access_is_requested_approved_and_refused(browser: Browser, page: Page, 
     asker.goto("/explore/requests?tab=mine")
     expect(asker.get_by_role("row", name=re.compile("MANAGE rejected"))).to_contain_text("Ask your team's lead.")
     asker.context.close()
+
+
+# --- protected aliases -----------------------------------------------------------------------------------------------
+
+
+def test_a_protected_alias_is_moved_by_those_who_may(browser: Browser, page: Page, world: World) -> None:
+    schema = f"{world.catalog}.ml_team"
+    person, team = f"mover@{world.catalog}.io", world.users[1]
+    token = world.server.user(person)["DATABRICKS_TOKEN"]
+    world.server.cli(
+        "grants", "add", "catalog", world.catalog, person, "USE_CATALOG", "USE_SCHEMA", "EXECUTE", "MANAGE"
+    )
+    page.goto(f"/explore/data/{world.catalog}/ml_team")
+    page.get_by_role("button", name="Protect alias").click()
+    dialog = page.get_by_role("dialog", name=f"Protect an alias on {schema}")
+    dialog.get_by_role("textbox", name="Alias").fill("Gate")
+    dialog.get_by_role("combobox", name="Who may move it").fill(team)
+    page.get_by_role("option", name=team).click()
+    picture(page, "protect")
+    dialog.get_by_role("button", name="Protect", exact=True).click()
+    about = page.get_by_role("complementary", name="About this schema")
+    expect(about).to_contain_text(f"@Gatemoved by {team}")
+    page.goto(world.page)
+    expect(page.get_by_role("complementary")).to_contain_text(f"moved by {team}, as schema {schema} says")
+
+    mover = open_page(browser, world.server, token=token)
+    mover.goto(f"{world.page}/version/1")
+    mover.get_by_role("button", name="Set alias").click()
+    dialog = mover.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Alias").fill("Gate")
+    expect(dialog.get_by_role("status")).to_contain_text(f"is protected on schema {schema}. Who may move it: {team}")
+    dialog.get_by_role("button", name="Set alias").click()
+    expect(dialog.get_by_role("alert")).to_contain_text(f"Alias 'Gate' is protected on Schema '{schema}'")
+    picture(mover, "protected")
+    world.server.cli("groups", "add-member", team, person)
+    dialog.get_by_role("button", name="Set alias").click()
+    expect(mover.get_by_role("complementary").get_by_text("@Gate").first).to_be_visible()
+    mover.context.close()
+
+    page.goto(f"/explore/data/{world.catalog}/ml_team")
+    page.get_by_role("button", name="Remove the protection of Gate").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(about).to_contain_text("None: whoever may set aliases moves them.")
+
+
+# --- governed tags ---------------------------------------------------------------------------------------------------
+
+
+def test_a_governed_tag_offers_its_values(page: Page, world: World) -> None:
+    key, team = f"stage_{world.catalog}", world.users[1]
+    page.goto("/explore/admin/tags")
+    page.get_by_role("button", name="Create governed tag").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Key").fill(key)
+    for value in ("dev", "prod"):
+        dialog.get_by_role("combobox", name="Allowed values").fill(value)
+        page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("row", name=re.compile(f"{key} dev ?prod"))).to_be_visible()
+    page.get_by_role("button", name=f"Actions on {key}").click()
+    page.get_by_role("menuitem", name="Permissions").click()
+    dialog = page.get_by_role("dialog", name=f"Permissions of {key}")
+    dialog.get_by_role("combobox", name="Assign").fill(team)
+    page.get_by_role("option", name=team).click()
+    picture(page, "tag-permissions")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    picture(page, "tags")
+
+    page.goto(world.page)
+    page.get_by_role("button", name="Edit tags").click()
+    page.get_by_role("combobox", name="Key").fill(key)
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_contain_text("is governed: only who may assign it sets or removes it")
+    page.get_by_role("combobox", name="Value").fill("test")
+    dialog.get_by_role("button", name="Save tags").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("its value is one of 'dev', 'prod'")
+    page.get_by_role("combobox", name="Value").fill("")
+    page.get_by_role("option", name="prod").click()
+    picture(page, "governed")
+    dialog.get_by_role("button", name="Save tags").click()
+    expect(page.get_by_role("complementary")).to_contain_text(f"{key}prod")
+
+    page.goto("/explore/admin/tags")
+    page.get_by_role("button", name=f"Actions on {key}").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.get_by_label(f"Type {key} to confirm").fill(key)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("row", name=re.compile(key))).to_have_count(0)
+
+
+# --- workspaces ------------------------------------------------------------------------------------------------------
+
+
+def test_a_workspace_is_made_assigned_and_a_catalog_bound_to_it(page: Page, world: World) -> None:
+    name, team = f"lab-{world.catalog}", world.users[1]
+    address = world.server.host.replace("127.0.0.1", f"{name.replace('_', '-')}.localhost")
+    page.goto("/explore/admin/workspaces")
+    page.get_by_role("button", name="Create workspace").click()
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("textbox", name="Address").fill(address)
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    expect(page.get_by_role("row", name=f"{name} {address}")).to_be_visible()
+    page.get_by_role("button", name=f"Actions on {name}").click()
+    page.get_by_role("menuitem", name="People").click()
+    dialog = page.get_by_role("dialog", name=f"People of {name}")
+    dialog.get_by_role("combobox", name="Assign").fill(team)
+    page.get_by_role("option", name=team).click()
+    dialog.get_by_role("button", name="Assign").click()
+    expect(dialog.get_by_role("button", name=f"Unassign {team}")).to_be_visible()
+    picture(page, "people")
+    dialog.get_by_role("button", name=f"Unassign {team}").click()
+    expect(dialog).to_contain_text("Nobody but account admins may enter.")
+    page.keyboard.press("Escape")
+    picture(page, "workspaces")
+    page.get_by_role("button", name="Workspace default").click()
+    expect(page.get_by_role("menuitem", name=name)).to_have_attribute("href", f"{address}/explore")
+    page.keyboard.press("Escape")
+
+    page.goto(f"/explore/data/{world.catalog}?tab=workspaces")
+    page.get_by_role("button", name="Bind workspace").click()
+    page.get_by_role("combobox", name="Workspace").fill(name)
+    page.get_by_role("option", name=name).click()
+    page.get_by_role("combobox", name="Access").click()
+    page.get_by_role("option", name="Read only").click()
+    page.get_by_role("dialog").get_by_role("button", name="Bind").click()
+    bound = page.get_by_role("table", name="Bound workspaces")
+    expect(bound.get_by_role("row", name=f"{name} Read only")).to_be_visible()
+    page.get_by_role("switch", name="Isolated").click()
+    page.get_by_role("dialog").get_by_role("button", name="Isolate").click()
+    expect(bound.get_by_role("row", name="default this one Read and write")).to_be_visible()
+    expect(page.get_by_role("switch", name="Isolated")).to_be_checked()
+    picture(page, "bindings")
+    page.get_by_role("button", name=f"Actions on {name}").click()
+    page.get_by_role("menuitem", name="Let it write").click()
+    expect(bound.get_by_role("row", name=f"{name} Read and write")).to_be_visible()
+    page.get_by_role("button", name=f"Actions on {name}").click()
+    page.get_by_role("menuitem", name="Unbind").click()
+    expect(bound.get_by_role("row", name=re.compile(name))).to_have_count(0)
+    page.get_by_role("switch", name="Isolated").click()
+    expect(page.get_by_role("switch", name="Isolated")).not_to_be_checked()
+
+    page.goto("/explore/admin/workspaces")
+    page.get_by_role("button", name=f"Actions on {name}").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.get_by_label(f"Type {name} to confirm").fill(name)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("row", name=re.compile(name))).to_have_count(0)

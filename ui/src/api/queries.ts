@@ -15,6 +15,9 @@ export type AuditRecord = Schemas["AuditRecord"];
 export type Principal = Schemas["Principal"];
 export type TokenInfo = Schemas["TokenInfo"];
 export type Job = Schemas["Job"];
+export type ProtectedAlias = Schemas["Protected"];
+export type TagPolicy = Schemas["TagPolicy"];
+export type Workspace = Schemas["Workspace"];
 export type AccessRequest = Schemas["modelkeep.wire.console.answers.AccessRequest"];
 
 const UC = "/api/2.1/unity-catalog";
@@ -248,6 +251,75 @@ export const accessRequests = (state: "PENDING" | "ALL") =>
     staleTime: 30_000,
   });
 
+export const protectedAliases = (securable_type: string, full_name: string) =>
+  queryOptions({
+    queryKey: ["protected aliases", securable_type, full_name],
+    queryFn: async () =>
+      (
+        await told(
+          api.GET(`${V1}/protected-aliases/{securable_type}/{full_name}`, { params: { path: { securable_type, full_name } } }),
+        )
+      ).protected_aliases,
+  });
+
+// --- governed tags ---
+
+export const tagPolicies = infiniteQueryOptions({
+  queryKey: ["tag policies"],
+  queryFn: ({ pageParam }) =>
+    told(api.GET("/api/2.1/tag-policies", { params: { query: { page_size: 1000, page_token: pageParam } } })),
+  initialPageParam: "",
+  getNextPageParam: following,
+  staleTime: 60_000,
+});
+
+const account = queryOptions({
+  queryKey: ["account"],
+  queryFn: async () => (await (await fetched("/.well-known/databricks-config")).json()) as { account_id: string },
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** Who may do what with one policy; '' is all of them. */
+export const tagRules = (policy: string) =>
+  queryOptions({
+    queryKey: ["tag rules", policy],
+    queryFn: async ({ client }) => {
+      const { account_id } = await client.fetchQuery(account);
+      const name = `accounts/${account_id}${policy ? `/tagPolicies/${policy}` : ""}/ruleSets/default`;
+      return told(api.GET("/api/2.0/preview/accounts/access-control/rule-sets", { params: { query: { name, etag: "" } } }));
+    },
+  });
+
+// --- workspaces ---
+
+export const workspaces = queryOptions({
+  queryKey: ["workspaces"],
+  queryFn: async () => (await told(api.GET(`${V1}/workspaces`))).workspaces,
+  staleTime: 60_000,
+});
+
+export const workspaceAssignments = (workspace: string) =>
+  queryOptions({
+    queryKey: ["assignments", workspace],
+    queryFn: async () =>
+      (await told(api.GET(`${V1}/workspaces/{workspace}/assignments`, { params: { path: { workspace } } }))).assignments,
+  });
+
+export const bindings = (catalog: string) =>
+  queryOptions({
+    queryKey: ["bindings", catalog],
+    queryFn: async () =>
+      (
+        await told(
+          api.GET(`${UC}/bindings/{securable_type}/{securable_name}`, {
+            params: { path: { securable_type: "catalog", securable_name: catalog }, query: { max_results: 1000 } },
+          }),
+        )
+      ).bindings,
+  });
+
+// --- activity ---
+
 export const activity = (securable_type: string, full_name: string, changes_only: boolean) =>
   infiniteQueryOptions({
     queryKey: ["activity", securable_type, full_name, changes_only],
@@ -296,6 +368,18 @@ export const groups = queryOptions({
 export const servicePrincipals = queryOptions({
   queryKey: ["service principals"],
   queryFn: async () => (await told(api.GET(`${V1}/service-principals`))).principals,
+});
+/** Everybody, as the access-control rules name them. */
+export const principalPaths = queryOptions({
+  queryKey: ["principal paths"],
+  queryFn: async ({ client }) => {
+    const [people, teams, robots] = await Promise.all([client.fetchQuery(users), client.fetchQuery(groups), client.fetchQuery(servicePrincipals)]);
+    return [
+      ...people.map((one) => `users/${one.name}`),
+      ...teams.map((one) => `groups/${one.name}`),
+      ...robots.map((one) => `servicePrincipals/${one.name}`),
+    ];
+  },
 });
 export const members = (principal: string) =>
   queryOptions({

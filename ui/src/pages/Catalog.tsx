@@ -12,6 +12,7 @@ import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { ProtectedFact } from "../parts/Protected";
 import { home, schemaPath } from "../paths";
 import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
@@ -26,6 +27,7 @@ import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
 const Permissions = lazy(() => import("../parts/Permissions"));
+const Bindings = lazy(() => import("../parts/Bindings"));
 const Activity = lazy(() => import("../parts/Activity"));
 
 export default function Catalog() {
@@ -67,6 +69,7 @@ export default function Catalog() {
                 <Facts label="About this catalog">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
                   {data.browse_only ? null : <TagsFact type="catalog" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />}
+                  {data.browse_only ? null : <ProtectedFact on={{ type: "catalog", kind: "CATALOG", name }} />}
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                 </Facts>
@@ -74,6 +77,7 @@ export default function Catalog() {
             ),
           },
           { value: "permissions", label: "Permissions", render: () => <Permissions on={{ type: "catalog", kind: "CATALOG", name }} owner={data.owner} /> },
+          ...(data.browse_only ? [] : [{ value: "workspaces", label: "Workspaces", render: () => <Bindings catalog={data} /> }]),
           { value: "activity", label: "Activity", render: () => <Activity type="catalog" name={name} /> },
         ]}
       />

@@ -13,6 +13,7 @@ import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { ProtectedFact } from "../parts/Protected";
 import { Use } from "../parts/Use";
 import { Versions } from "../parts/Versions";
 import { catalogPath, comparePath, home, schemaPath } from "../paths";
@@ -105,6 +106,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
                       </Group>
                     </Fact>
                   )}
+                  {only ? null : <ProtectedFact on={{ type: "function", kind: "MODEL", name }} />}
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                   <Fact term="Full name"><span className="mono">{visible(data.full_name)}</span></Fact>

@@ -64,7 +64,7 @@ function Requests({ state, keep, label, columns, none, about }: Props) {
   const rows = data.pages.flatMap((page) => page.access_requests).filter(keep);
   return (
     <>
-      {rows.length > 0 ? <VirtualTable label={label} columns={columns} rows={rows} rowKey={(row) => row.request_id} rowHeight={56} /> : <Empty icon={<IconInbox size={34} />} title={none} command="modelkeep access list">{about}</Empty>}
+      {rows.length > 0 ? <VirtualTable label={label} columns={columns} rows={rows} rowKey={(row) => row.request_id} rowHeight={56} /> : <Empty icon={<IconInbox size={34} />} title={none} command="modelkeep access inbox">{about}</Empty>}
       {hasNextPage ? <Button mt="sm" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>Look further back</Button> : null}
     </>
   );

@@ -13,6 +13,7 @@ import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { ProtectedFact } from "../parts/Protected";
 import { catalogPath, home, modelPath } from "../paths";
 import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
@@ -70,6 +71,7 @@ export default function Schema() {
                 <Facts label="About this schema">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
                   {data.browse_only ? null : <TagsFact type="schema" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />}
+                  {data.browse_only ? null : <ProtectedFact on={{ type: "schema", kind: "SCHEMA", name }} />}
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                 </Facts>

@@ -10,6 +10,7 @@ import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../p
 import { AccountMenu } from "./AccountMenu";
 import { SearchBox } from "./SearchBox";
 import { Tree } from "./Tree";
+import { WorkspaceMenu } from "./WorkspaceMenu";
 
 function Section({ to, icon, children, end }: { to: string; icon: ReactNode; children: ReactNode; end?: boolean }) {
   return (
@@ -63,6 +64,7 @@ export function Shell() {
           </Group>
           <SearchBox />
           <Group gap={4} wrap="nowrap">
+            <WorkspaceMenu />
             <Scheme />
             <AccountMenu />
           </Group>
