@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from modelkeep import writer
 from modelkeep.blobs import shared
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
@@ -176,6 +177,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             url_ms=int(settings.url_minutes * 60_000),
             issuer=issuer(settings),
             shared=shared_folder(settings, facts),
+            writer=writer.made(settings.ai_url, settings.ai_model, settings.ai_key),
             federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
         )
         yield Registry(

@@ -71,6 +71,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a browser stays signed in."""
     auditors: str = ""
     """A group whose members may read the whole audit log, as account admins may; '' is none."""
+    ai_url: str = ""
+    """An OpenAI-compatible address (https://api.openai.com/v1) whose model drafts descriptions for people to edit; '' is none."""
+    ai_model: str = ""
+    """Which of its models."""
+    ai_key: str = ""
     audit_days: float = 0
     """How long audit records stay in the database before they are archived as Parquet (extra `archive`); 0 keeps them there."""
     otlp_endpoint: str = ""

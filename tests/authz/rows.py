@@ -16,6 +16,7 @@ from modelkeep.core.ops import (
     catalogs,
     credentials,
     directories,
+    drafts,
     explain,
     explore,
     federation,
@@ -247,6 +248,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "browse_models of schema", models.BrowseModels(name(SCHEMA)), _browsed_in(MODEL)),
         Row(M, "browse_models of all", models.BrowseModels(), _browsed_in(MODEL)),
         Row(M, "update_comment", catalogs.UpdateComment(m, **described)),
+        Row(M, "draft_comment", drafts.DraftComment(m)),
         Row(M, "update_spec", catalogs.UpdateSpec(m, {"deployment_job_id": "7"})),
         Row(M, "transfer_ownership", catalogs.TransferOwnership(m, "stranger")),
         Row(M, "rename_model", models.RenameModel(m, new)),
@@ -279,6 +281,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
             versions.RegisterVersion(name=open_model, source_model=m, source_version="1")),
         Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
         Row(V, "update_version", versions.UpdateVersion(m, 1, "x")),
+        Row(V, "draft_version_comment", drafts.DraftVersionComment(m, 1)),
         Row(V, "delete_version", versions.DeleteVersion(m, 1)),
         Row(V, "change_tags of a version", models.ChangeTags(m, 1, {"team": "b"})),
         Row(V, "copy_version of churn to open.ml.model", versions.CopyVersion(m, 1, open_model)),
@@ -458,8 +461,18 @@ def rows(ids: dict[str, str]) -> list[Row]:
     ]  # fmt: skip
 
 
+class _Echo:
+    """In the place of a language model, for who may ask it."""
+
+    model = "echo"
+
+    async def describe(self, facts: str) -> str:
+        return facts
+
+
 async def build(w: World) -> dict[str, str]:
     """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
+    w.engine.services = msgspec.structs.replace(w.engine.services, writer=_Echo())
     for group in (
         "metastore admins", "model owners", "schema owners", "catalog owners", "object owners",
         "movers", "tag assigners", "tag managers", "tag makers",

@@ -7,6 +7,7 @@ import pytest
 from wire.filing import FS, MLMODEL
 from wire.serving import FACE_B, UC, V1, Site, refused, site
 
+from modelkeep.core.ops import drafts
 from modelkeep.wire.console import pages
 
 __all__ = ["site"]
@@ -85,7 +86,8 @@ def test_a_version_is_told_with_all_that_is_known(site: Site) -> None:
 def test_me_and_what_can_be_granted(site: Site) -> None:
     name, token = site.user()
     assert site.ok("GET", f"{V1}/me", token=token) == {
-        "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"]
+        "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"],
+        "workspace_id": "1", "workspace": "default", "no_drafts": drafts.UNSET,
     }  # fmt: skip
     assert site.ok("GET", f"{V1}/me")["account_admin"], "by a group"
     kinds = {one["type"]: one["privileges"] for one in site.ok("GET", f"{V1}/privileges", token=token)["securables"]}
@@ -98,6 +100,21 @@ def test_search_finds_by_words_and_tells_aliases(site: Site) -> None:
     [found] = site.ok("GET", f"{V1}/search", {"query": f"{model.rpartition('.')[2]} blue", "kinds": "MODEL"})["results"]
     assert (found["full_name"], found["aliases"], found["kind"]) == (model, {"Blue": 1}, "MODEL")
     refused(site.call("GET", f"{V1}/search", {"kinds": "VOLUME"}), 400, "INVALID_PARAMETER_VALUE", "no volume")
+
+
+def test_search_knows_capitals_beyond_ascii(site: Site) -> None:
+    model = site.model()
+    site.ok("PATCH", f"{UC}/models/{model}", {"comment": "Für die ÖPNV-Prognose"})
+    add = [{"key": "Größe", "value": "ÜBER 10"}]
+    site.ok("PATCH", f"{UC}/securable-tags/function/{model}", {"changes": {"add_tags": add}})
+    leaf = model.rpartition(".")[2]
+    for asked in (
+        {"query": f"{leaf} öpnv"},
+        {"query": f"{leaf} GRÖSSE:über".replace("SS", "ß")},
+        {"tag": "größe:über 10"},
+    ):
+        found = site.ok("GET", f"{V1}/search", asked)["results"]
+        assert model in [one["full_name"] for one in found], asked
 
 
 def test_activity_without_what_was_only_read(site: Site) -> None:

@@ -11,6 +11,7 @@ export const comparePath = (fullName: string, versions: (number | string)[]) =>
   `${modelPath(fullName)}/compare?versions=${versions.join(",")}`;
 export const searchPath = (query: string) => `/explore/search?q=${segment(query)}`;
 export const tokensPath = "/explore/tokens";
+export const requestsPath = "/explore/requests";
 export const adminPath = (section: string) => `/explore/admin/${section}`;
 export const experimentsPath = "/explore/experiments";
 export const runPath = (experiment: string, run: string) => `/explore/experiments/${segment(experiment)}/runs/${segment(run)}`;
@@ -24,6 +25,7 @@ export function securablePath(kind: string, fullName: string): string | null {
       return schemaPath(fullName);
     case "MODEL":
     case "FUNCTION":
+    case "REGISTERED_MODEL":
       return modelPath(fullName);
     case "MODEL_VERSION": {
       const slash = fullName.lastIndexOf("/");

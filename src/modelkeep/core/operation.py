@@ -179,6 +179,15 @@ class CredentialIssuer(Protocol):
     async def issue(self, set_id: str, holder: str, *, write: bool) -> TemporaryCredentials: ...
 
 
+class DescriptionWriter(Protocol):
+    """A language model. Raises Unavailable, Throttled."""
+
+    model: str
+    """its name"""
+
+    async def describe(self, facts: str) -> str: ...
+
+
 class Federation(msgspec.Struct, frozen=True):
     """Whose tokens federation policies may take."""
 
@@ -211,6 +220,8 @@ class Services(msgspec.Struct, frozen=True):
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     federation: Federation = Federation()
+    writer: DescriptionWriter | None = None
+    """Set where the operator names a language model."""
 
 
 class Ctx:

@@ -125,6 +125,10 @@ class _WriteTx(_Tx):
             self._connection.executemany(sql, rows)
 
 
+def _lower(text: str | None) -> str | None:
+    return text and text.lower()
+
+
 def _integrity(error: sqlite3.IntegrityError) -> Exception:
     return UniqueViolation(str(error)) if "UNIQUE" in str(error) else error
 
@@ -192,6 +196,8 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=_BUSY_MS / 1000
         )
+        # SQLite's own LOWER knows ASCII alone. No index is made of it, so another one may take its place.
+        connection.create_function("LOWER", 1, _lower, deterministic=True)
         for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         if query_only:

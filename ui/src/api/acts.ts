@@ -99,6 +99,16 @@ export const copyVersion = (full_name: string, version: number, destination: str
 export const registerVersion = (name: string, source: string, run_id: string, description: string) =>
   told(api.POST("/api/2.0/mlflow/model-versions/create", { body: { name, source, run_id, description } }));
 
+/** What a language model would write as the description; nothing is saved. */
+export const draftComment = (full_name: string, version?: number) =>
+  version === undefined
+    ? told(api.POST(`${V1}/models/{full_name}/draft-comment`, { params: { path: { full_name } } }))
+    : told(
+        api.POST(`${V1}/models/{full_name}/versions/{version}/draft-comment`, {
+          params: { path: { full_name, version: String(version) } },
+        }),
+      );
+
 // --- permissions ---
 
 export const changeGrants = (
@@ -112,6 +122,104 @@ export const changeGrants = (
       body: { changes },
     }),
   );
+
+// --- protected aliases ---
+
+const guarded = (securable_type: string, full_name: string, alias: string) => ({ params: { path: { securable_type, full_name, alias } } });
+
+export const protectAlias = (type: string, name: string, alias: string, principals: string[]) =>
+  told(api.PUT(`${V1}/protected-aliases/{securable_type}/{full_name}/{alias}`, { ...guarded(type, name, alias), body: { principals } }));
+
+export const unprotectAlias = (type: string, name: string, alias: string) =>
+  told(api.DELETE(`${V1}/protected-aliases/{securable_type}/{full_name}/{alias}`, guarded(type, name, alias)));
+
+// --- governed tags ---
+
+const POLICIES = "/api/2.1/tag-policies";
+const named = (values: string[]) => values.map((name) => ({ name }));
+
+export const createTagPolicy = (tag_key: string, description: string, values: string[]) =>
+  told(api.POST(POLICIES, { body: { tag_key, description, values: named(values) } }));
+
+export const updateTagPolicy = (tag_key: string, description: string, values: string[]) =>
+  told(
+    api.PATCH(`${POLICIES}/{tag_key}`, {
+      params: { path: { tag_key } },
+      body: { update_mask: "description,values", description, values: named(values) },
+    }),
+  );
+
+export const deleteTagPolicy = (tag_key: string) => told(api.DELETE(`${POLICIES}/{tag_key}`, { params: { path: { tag_key } } }));
+
+export const setTagRules = (name: string, etag: string, grant_rules: { role: string; principals: string[] }[]) =>
+  told(api.PUT("/api/2.0/preview/accounts/access-control/rule-sets", { body: { name, rule_set: { name, etag, grant_rules } } }));
+
+// --- workspaces ---
+
+export const createWorkspace = (name: string, address: string) => told(api.POST(`${V1}/workspaces`, { body: { name, address } }));
+
+export const updateWorkspace = (workspace: string, name: string, address?: string) =>
+  told(api.PATCH(`${V1}/workspaces/{workspace}`, { params: { path: { workspace } }, body: { name, address: address ?? null } }));
+
+export const deleteWorkspace = (workspace: string) => told(api.DELETE(`${V1}/workspaces/{workspace}`, { params: { path: { workspace } } }));
+
+export const assignToWorkspace = (workspace: string, principal: string, level: string) =>
+  told(api.PUT(`${V1}/workspaces/{workspace}/assignments/{principal}`, { params: { path: { workspace, principal } }, body: { level } }));
+
+export const unassignFromWorkspace = (workspace: string, principal: string) =>
+  told(api.DELETE(`${V1}/workspaces/{workspace}/assignments/{principal}`, { params: { path: { workspace, principal } } }));
+
+export type BindingType = "BINDING_TYPE_READ_WRITE" | "BINDING_TYPE_READ_ONLY";
+
+/** null unbinds. */
+export const changeBinding = (catalog: string, workspace_id: number, binding_type: BindingType | null) =>
+  told(
+    api.PATCH(`${UC}/bindings/{securable_type}/{securable_name}`, {
+      params: { path: { securable_type: "catalog", securable_name: catalog } },
+      body: binding_type ? { add: [{ workspace_id, binding_type }] } : { remove: [{ workspace_id }] },
+    }),
+  );
+
+export const isolateCatalog = (full_name: string, isolated: boolean) =>
+  told(
+    api.PATCH(`${UC}/catalogs/{full_name}`, { params: { path: { full_name } }, body: { isolation_mode: isolated ? "ISOLATED" : "OPEN" } }),
+  );
+
+// --- requests for access ---
+
+export interface Wanted {
+  /** CATALOG, SCHEMA, FUNCTION, ... */
+  type: string;
+  name: string;
+  privileges: string[];
+}
+
+/** For oneself where nobody is named. */
+export const askAccess = (wanted: Wanted[], comment: string, principal: string) =>
+  told(
+    api.POST("/api/3.0/rfa/requests", {
+      body: {
+        requests: [
+          {
+            comment,
+            behalf_of: principal ? { id: principal } : null,
+            securable_permissions: wanted.map(({ type, name, privileges }) => ({ securable: { type, full_name: name }, permissions: privileges })),
+          },
+        ],
+      },
+    }),
+  );
+
+export const decideAccess = (request_id: string, approve: boolean, reason: string) =>
+  told(
+    api.POST(approve ? `${V1}/access-requests/{request_id}/approve` : `${V1}/access-requests/{request_id}/reject`, {
+      params: { path: { request_id } },
+      body: { reason },
+    }),
+  );
+
+export const withdrawAccess = (request_id: string) =>
+  told(api.DELETE(`${V1}/access-requests/{request_id}`, { params: { path: { request_id } } }));
 
 // --- people and tokens ---
 

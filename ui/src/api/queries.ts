@@ -15,6 +15,10 @@ export type AuditRecord = Schemas["AuditRecord"];
 export type Principal = Schemas["Principal"];
 export type TokenInfo = Schemas["TokenInfo"];
 export type Job = Schemas["Job"];
+export type ProtectedAlias = Schemas["Protected"];
+export type TagPolicy = Schemas["TagPolicy"];
+export type Workspace = Schemas["Workspace"];
+export type AccessRequest = Schemas["modelkeep.wire.console.answers.AccessRequest"];
 
 const UC = "/api/2.1/unity-catalog";
 const V1 = "/api/modelkeep/v1";
@@ -41,14 +45,14 @@ export const vocabulary = queryOptions({
 export const catalogsPage = (page_token: string) =>
   queryOptions({
     queryKey: ["catalogs", page_token],
-    queryFn: () => told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token } } })),
+    queryFn: () => told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token, include_browse: true } } })),
   });
 
 export const schemasPage = (catalog_name: string, page_token: string) =>
   queryOptions({
     queryKey: ["schemas", catalog_name, page_token],
     queryFn: () =>
-      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token } } })),
+      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token, include_browse: true } } })),
   });
 
 const models = (schema: string, page_token: string) => {
@@ -63,7 +67,7 @@ export const modelsPage = (schema: string, page_token: string) =>
 export const catalogs = infiniteQueryOptions({
   queryKey: ["all catalogs"],
   queryFn: ({ pageParam }) =>
-    told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token: pageParam } } })),
+    told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token: pageParam, include_browse: true } } })),
   initialPageParam: "",
   getNextPageParam: following,
 });
@@ -72,7 +76,7 @@ export const schemas = (catalog_name: string) =>
   infiniteQueryOptions({
     queryKey: ["all schemas", catalog_name],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token: pageParam } } })),
+      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token: pageParam, include_browse: true } } })),
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -90,13 +94,13 @@ export const modelsOf = (schema: string) =>
 export const catalog = (name: string) =>
   queryOptions({
     queryKey: ["catalog", name],
-    queryFn: () => told(api.GET(`${UC}/catalogs/{full_name}`, { params: { path: { full_name: name } } })),
+    queryFn: () => told(api.GET(`${UC}/catalogs/{full_name}`, { params: { path: { full_name: name }, query: { include_browse: true } } })),
   });
 
 export const schema = (name: string) =>
   queryOptions({
     queryKey: ["schema", name],
-    queryFn: () => told(api.GET(`${UC}/schemas/{full_name}`, { params: { path: { full_name: name } } })),
+    queryFn: () => told(api.GET(`${UC}/schemas/{full_name}`, { params: { path: { full_name: name }, query: { include_browse: true } } })),
   });
 
 export const model = (name: string) =>
@@ -228,13 +232,93 @@ export const grants = (securable_type: string, full_name: string) =>
       ).privilege_assignments,
   });
 
-export const explanation = (securable_type: string, full_name: string, principal: string, operation: string) =>
+/** `me`: of the caller, where nobody is named. */
+export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, me = false) =>
   queryOptions({
     queryKey: ["explain", securable_type, full_name, principal, operation],
     queryFn: () =>
       told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation } } })),
-    enabled: Boolean(principal && operation),
+    enabled: me || Boolean(principal && operation),
   });
+
+export const accessRequests = (state: "PENDING" | "ALL") =>
+  infiniteQueryOptions({
+    queryKey: ["access requests", state],
+    queryFn: ({ pageParam }) =>
+      told(api.GET(`${V1}/access-requests`, { params: { query: { state, max_results: PAGE, page_token: pageParam } } })),
+    initialPageParam: "",
+    getNextPageParam: following,
+    staleTime: 30_000,
+  });
+
+export const protectedAliases = (securable_type: string, full_name: string) =>
+  queryOptions({
+    queryKey: ["protected aliases", securable_type, full_name],
+    queryFn: async () =>
+      (
+        await told(
+          api.GET(`${V1}/protected-aliases/{securable_type}/{full_name}`, { params: { path: { securable_type, full_name } } }),
+        )
+      ).protected_aliases,
+  });
+
+// --- governed tags ---
+
+export const tagPolicies = infiniteQueryOptions({
+  queryKey: ["tag policies"],
+  queryFn: ({ pageParam }) =>
+    told(api.GET("/api/2.1/tag-policies", { params: { query: { page_size: 1000, page_token: pageParam } } })),
+  initialPageParam: "",
+  getNextPageParam: following,
+  staleTime: 60_000,
+});
+
+const account = queryOptions({
+  queryKey: ["account"],
+  queryFn: async () => (await (await fetched("/.well-known/databricks-config")).json()) as { account_id: string },
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** Who may do what with one policy; '' is all of them. */
+export const tagRules = (policy: string) =>
+  queryOptions({
+    queryKey: ["tag rules", policy],
+    queryFn: async ({ client }) => {
+      const { account_id } = await client.fetchQuery(account);
+      const name = `accounts/${account_id}${policy ? `/tagPolicies/${policy}` : ""}/ruleSets/default`;
+      return told(api.GET("/api/2.0/preview/accounts/access-control/rule-sets", { params: { query: { name, etag: "" } } }));
+    },
+  });
+
+// --- workspaces ---
+
+export const workspaces = queryOptions({
+  queryKey: ["workspaces"],
+  queryFn: async () => (await told(api.GET(`${V1}/workspaces`))).workspaces,
+  staleTime: 60_000,
+});
+
+export const workspaceAssignments = (workspace: string) =>
+  queryOptions({
+    queryKey: ["assignments", workspace],
+    queryFn: async () =>
+      (await told(api.GET(`${V1}/workspaces/{workspace}/assignments`, { params: { path: { workspace } } }))).assignments,
+  });
+
+export const bindings = (catalog: string) =>
+  queryOptions({
+    queryKey: ["bindings", catalog],
+    queryFn: async () =>
+      (
+        await told(
+          api.GET(`${UC}/bindings/{securable_type}/{securable_name}`, {
+            params: { path: { securable_type: "catalog", securable_name: catalog }, query: { max_results: 1000 } },
+          }),
+        )
+      ).bindings,
+  });
+
+// --- activity ---
 
 export const activity = (securable_type: string, full_name: string, changes_only: boolean) =>
   infiniteQueryOptions({
@@ -284,6 +368,18 @@ export const groups = queryOptions({
 export const servicePrincipals = queryOptions({
   queryKey: ["service principals"],
   queryFn: async () => (await told(api.GET(`${V1}/service-principals`))).principals,
+});
+/** Everybody, as the access-control rules name them. */
+export const principalPaths = queryOptions({
+  queryKey: ["principal paths"],
+  queryFn: async ({ client }) => {
+    const [people, teams, robots] = await Promise.all([client.fetchQuery(users), client.fetchQuery(groups), client.fetchQuery(servicePrincipals)]);
+    return [
+      ...people.map((one) => `users/${one.name}`),
+      ...teams.map((one) => `groups/${one.name}`),
+      ...robots.map((one) => `servicePrincipals/${one.name}`),
+    ];
+  },
 });
 export const members = (principal: string) =>
   queryOptions({

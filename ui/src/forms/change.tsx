@@ -1,4 +1,4 @@
-import { Select, Text, TextInput } from "@mantine/core";
+import { MultiSelect, Select, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
@@ -38,11 +38,39 @@ export function Rename({ thing, onClose }: { thing: Thing; onClose: () => void }
 }
 
 /** Users, groups and service principals by name, as far as the caller sees them. */
-export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; focus?: boolean; optional?: boolean }) {
+function usePrincipals() {
   const people = useQuery(users);
   const teams = useQuery(groups);
   const robots = useQuery(servicePrincipals);
   const names = (found: { name: string }[] | undefined) => [...new Set((found ?? []).map((p) => p.name))];
+  return [
+    { group: "Groups", items: names(teams.data) },
+    { group: "Users", items: names(people.data) },
+    { group: "Service principals", items: names(robots.data) },
+  ];
+}
+
+export function PrincipalsSelect(props: { label: string; description?: string; value: string[]; onChange: (names: string[]) => void }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <MultiSelect
+      {...props}
+      // Closed by each choice: what it covers is the button that comes next.
+      dropdownOpened={open}
+      onDropdownOpen={() => setOpen(true)}
+      onDropdownClose={() => setOpen(false)}
+      onOptionSubmit={() => setOpen(false)}
+      placeholder={props.value.length === 0 ? "Search users, groups and service principals" : undefined}
+      searchable
+      openOnFocus={false}
+      limit={50}
+      nothingFoundMessage="Nobody of this name"
+      data={usePrincipals()}
+    />
+  );
+}
+
+export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; focus?: boolean; optional?: boolean }) {
   return (
     <Select
       label={props.label}
@@ -56,11 +84,7 @@ export function PrincipalSelect(props: { label: string; value: string | null; on
       value={props.value}
       onChange={props.onChange}
       nothingFoundMessage="Nobody of this name"
-      data={[
-        { group: "Groups", items: names(teams.data) },
-        { group: "Users", items: names(people.data) },
-        { group: "Service principals", items: names(robots.data) },
-      ]}
+      data={usePrincipals()}
     />
   );
 }
@@ -87,13 +111,15 @@ interface DeleteProps {
   done: string;
   then: () => void;
   onClose: () => void;
+  /** What the button says, where nothing is deleted. */
+  submit?: string;
 }
 
-export function ConfirmDelete({ typed, title, what, act, done, then, onClose }: DeleteProps) {
+export function ConfirmDelete({ typed, title, what, act, done, then, onClose, submit = "Delete" }: DeleteProps) {
   const [text, setText] = useState("");
   const deleting = useAct(act, done, () => { onClose(); then(); });
   return (
-    <Dialog title={title} submit="Delete" danger onClose={onClose} onSubmit={() => deleting.mutate(undefined)} busy={deleting.isPending} error={deleting.error} disabled={typed !== undefined && text !== typed}>
+    <Dialog title={title} submit={submit} danger onClose={onClose} onSubmit={() => deleting.mutate(undefined)} busy={deleting.isPending} error={deleting.error} disabled={typed !== undefined && text !== typed}>
       <Text size="sm" component="div">{what}</Text>
       {typed === undefined ? null : (
         <TextInput label={<>Type <b>{visible(typed)}</b> to confirm</>} value={text} onChange={(e) => setText(e.currentTarget.value)} data-autofocus autoComplete="off" />

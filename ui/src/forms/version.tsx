@@ -1,12 +1,15 @@
 import { Code as Mono, List, Text, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
 import { copyVersion, createModel, deleteAlias, deleteVersion, setAlias } from "../api/acts";
+import { protectedAliases } from "../api/queries";
 import { modelPath, versionPath } from "../paths";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
 import { parent, lastPart, visible } from "../ui/text";
+import { kindLabel } from "../ui/kinds";
 import { ConfirmDelete } from "./change";
 import { ModelPicker } from "./ModelPicker";
 
@@ -44,11 +47,17 @@ export function SetAlias({ model, version, aliases, onClose }: OfVersion & { ali
   const name = alias.trim().replace(/^@/, "");
   const now = aliases[name];
   const moves = now !== undefined && now !== version;
+  const guards = (useQuery(protectedAliases("function", model)).data ?? []).filter((one) => one.alias === name);
   const act = useAct(() => setAlias(model, name, version), `@${name} now names version ${version}.`, onClose);
   return (
     <Dialog title={`Set an alias of version ${version}`} submit={moves ? "Move alias" : "Set alias"} onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name || now === version}>
       <TextInput label="Alias" description="Letters, digits, _ and -. Champion and champion are two." placeholder="Champion" value={alias} onChange={(e) => setAliasName(e.currentTarget.value)} data-autofocus required autoComplete="off" />
       {moves ? <MoveWarning model={model} alias={name} from={now} to={version} /> : null}
+      {guards.map((one) => (
+        <Text size="sm" role="status" key={one.securable_name}>
+          <b>@{visible(name)}</b> is protected on {kindLabel(one.securable_type)} {visible(one.securable_name)}. Who may move it: {one.principals.map(visible).join(", ") || "nobody"}.
+        </Text>
+      ))}
       {now === version ? <Text size="sm" c="dimmed">@{name} names this version already.</Text> : null}
     </Dialog>
   );

@@ -1,4 +1,4 @@
-import { Button, Group, TextInput } from "@mantine/core";
+import { Badge, Button, Group, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconPlus } from "@tabler/icons-react";
 import { lazy, useState } from "react";
@@ -9,8 +9,10 @@ import { useRefused } from "../api/can";
 import { catalog as catalogQuery, schemas, tags as tagsQuery } from "../api/queries";
 import { CreateSchema } from "../forms/create";
 import { ThingMenu } from "../parts/actions";
+import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { ProtectedFact } from "../parts/Protected";
 import { home, schemaPath } from "../paths";
 import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
@@ -25,17 +27,18 @@ import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
 const Permissions = lazy(() => import("../parts/Permissions"));
+const Bindings = lazy(() => import("../parts/Bindings"));
 const Activity = lazy(() => import("../parts/Activity"));
 
 export default function Catalog() {
   const { catalog: name = "" } = useParams();
   const { data, error, isPending, refetch } = useQuery(catalogQuery(name));
-  const tags = useQuery({ ...tagsQuery("catalogs", name), enabled: Boolean(data) });
+  const tags = useQuery({ ...tagsQuery("catalogs", name), enabled: Boolean(data && !data.browse_only) });
   const [creating, setCreating] = useState(false);
   const refused = useRefused("catalog", name);
   const crumbs = [{ label: "Catalogs", to: home }];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={name} kind="Catalog" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
+  if (error) return <Page title={name} kind="Catalog" crumbs={crumbs}><Closed on={{ type: "catalog", kind: "CATALOG", name }} error={error} retry={() => void refetch()} /></Page>;
   return (
     <Page
       title={data.name}
@@ -43,9 +46,10 @@ export default function Catalog() {
       icon={<KindIcon kind="CATALOG" size={26} />}
       crumbs={crumbs}
       copy={data.full_name}
-      badge={<Star kind="CATALOG" name={data.full_name} />}
+      badge={<><Star kind="CATALOG" name={data.full_name} />{data.browse_only ? <Badge variant="default">browse only</Badge> : null}</>}
       actions={
         <>
+          {data.browse_only ? <AskAccess primary on={{ type: "catalog", kind: "CATALOG", name }} /> : null}
           <Action refused={refused("create_schema")} leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create schema</Action>
           <ThingMenu thing={{ kind: "CATALOG", name: data.full_name }} owner={data.owner} />
         </>
@@ -64,7 +68,8 @@ export default function Catalog() {
                 </div>
                 <Facts label="About this catalog">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
-                  <TagsFact type="catalog" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />
+                  {data.browse_only ? null : <TagsFact type="catalog" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />}
+                  {data.browse_only ? null : <ProtectedFact on={{ type: "catalog", kind: "CATALOG", name }} />}
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                 </Facts>
@@ -72,6 +77,7 @@ export default function Catalog() {
             ),
           },
           { value: "permissions", label: "Permissions", render: () => <Permissions on={{ type: "catalog", kind: "CATALOG", name }} owner={data.owner} /> },
+          ...(data.browse_only ? [] : [{ value: "workspaces", label: "Workspaces", render: () => <Bindings catalog={data} /> }]),
           { value: "activity", label: "Activity", render: () => <Activity type="catalog" name={name} /> },
         ]}
       />

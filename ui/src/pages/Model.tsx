@@ -4,14 +4,16 @@ import { IconArrowsDiff, IconCopy, IconEye, IconUpload } from "@tabler/icons-rea
 import { lazy, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
-import { update } from "../api/acts";
+import { draftComment, update } from "../api/acts";
 import { useRefused } from "../api/can";
 import { model as modelQuery, type ModelInfo, versions } from "../api/queries";
 import { RegisterModel } from "../forms/RegisterModel";
 import { CopyVersion } from "../forms/version";
 import { ThingMenu } from "../parts/actions";
+import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { ProtectedFact } from "../parts/Protected";
 import { Use } from "../parts/Use";
 import { Versions } from "../parts/Versions";
 import { catalogPath, comparePath, home, schemaPath } from "../paths";
@@ -41,7 +43,7 @@ export default function Model() {
     { label: schema, to: schemaPath(`${catalog}.${schema}`) },
   ];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={model} kind="Model" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
+  if (error) return <Page title={model} kind="Model" crumbs={crumbs}><Closed on={{ type: "function", kind: "MODEL", name }} error={error} retry={() => void refetch()} /></Page>;
   return <Shown key={name} name={name} data={data} crumbs={crumbs} />;
 }
 
@@ -62,6 +64,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
       badge={<><Star kind="MODEL" name={data.full_name} />{only ? <Badge variant="default">browse only</Badge> : null}</>}
       actions={
         <>
+          {only ? <AskAccess primary on={{ type: "function", kind: "MODEL", name }} /> : null}
           <Action refused={refused("register_version")} variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register version</Action>
           <ThingMenu
             thing={{ kind: "MODEL", name: data.full_name }}
@@ -84,7 +87,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} readOnly={only} refused={refused("update_comment")} />
+                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} draft={() => draftComment(name)} readOnly={only} refused={refused("update_comment")} />
                   {only ? null : <VersionsBlock name={name} register={() => setDialog("register")} />}
                 </div>
                 <Facts label="About this model">
@@ -103,6 +106,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
                       </Group>
                     </Fact>
                   )}
+                  {only ? null : <ProtectedFact on={{ type: "function", kind: "MODEL", name }} />}
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                   <Fact term="Full name"><span className="mono">{visible(data.full_name)}</span></Fact>

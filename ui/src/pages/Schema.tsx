@@ -10,8 +10,10 @@ import { modelsOf, schema as schemaQuery, tags as tagsQuery } from "../api/queri
 import { CreateModel } from "../forms/create";
 import { RegisterModel } from "../forms/RegisterModel";
 import { ThingMenu } from "../parts/actions";
+import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { ProtectedFact } from "../parts/Protected";
 import { catalogPath, home, modelPath } from "../paths";
 import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
@@ -32,12 +34,12 @@ export default function Schema() {
   const { catalog = "", schema = "" } = useParams();
   const name = `${catalog}.${schema}`;
   const { data, error, isPending, refetch } = useQuery(schemaQuery(name));
-  const tags = useQuery({ ...tagsQuery("schemas", name), enabled: Boolean(data) });
+  const tags = useQuery({ ...tagsQuery("schemas", name), enabled: Boolean(data && !data.browse_only) });
   const [dialog, setDialog] = useState<"model" | "register" | null>(null);
   const refused = useRefused("schema", name);
   const crumbs = [{ label: "Catalogs", to: home }, { label: catalog, to: catalogPath(catalog) }];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={schema} kind="Schema" crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
+  if (error) return <Page title={schema} kind="Schema" crumbs={crumbs}><Closed on={{ type: "schema", kind: "SCHEMA", name }} error={error} retry={() => void refetch()} /></Page>;
   return (
     <Page
       title={lastPart(data.full_name)}
@@ -45,9 +47,10 @@ export default function Schema() {
       icon={<KindIcon kind="SCHEMA" size={26} />}
       crumbs={crumbs}
       copy={data.full_name}
-      badge={<Star kind="SCHEMA" name={data.full_name} />}
+      badge={<><Star kind="SCHEMA" name={data.full_name} />{data.browse_only ? <Badge variant="default">browse only</Badge> : null}</>}
       actions={
         <>
+          {data.browse_only ? <AskAccess primary on={{ type: "schema", kind: "SCHEMA", name }} /> : null}
           <Button variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register model</Button>
           <Action refused={refused("create_model")} leftSection={<IconPlus size={16} />} onClick={() => setDialog("model")}>Create model</Action>
           <ThingMenu thing={{ kind: "SCHEMA", name: data.full_name }} owner={data.owner} />
@@ -67,7 +70,8 @@ export default function Schema() {
                 </div>
                 <Facts label="About this schema">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
-                  <TagsFact type="schema" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />
+                  {data.browse_only ? null : <TagsFact type="schema" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />}
+                  {data.browse_only ? null : <ProtectedFact on={{ type: "schema", kind: "SCHEMA", name }} />}
                   <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
                   <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
                 </Facts>

@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconCopy, IconPlus, IconTrash, IconX } from "@tabler
 import { lazy, useState } from "react";
 import { Link, useParams } from "react-router";
 
-import { updateVersion } from "../api/acts";
+import { draftComment, updateVersion } from "../api/acts";
 import { useRefused } from "../api/can";
 import { model as modelQuery, type Version as Info, version as versionQuery } from "../api/queries";
 import { CopyVersion, DeleteAlias, DeleteVersion, SetAlias } from "../forms/version";
@@ -86,7 +86,7 @@ export default function Version() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => updateVersion(name, data.version, comment)} refused={refused("update_version")} />
+                  <Description comment={data.comment} save={(comment) => updateVersion(name, data.version, comment)} draft={() => draftComment(name, data.version)} refused={refused("update_version")} />
                   <Signature signature={data.signature} />
                   <Numbers version={data} />
                 </div>

@@ -1,12 +1,15 @@
-import { ActionIcon, Button, Group, Text, TextInput, Tooltip } from "@mantine/core";
+import { ActionIcon, Autocomplete, Button, Group, Text, Tooltip } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconPencil } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 
 import { changeTags, type Tag } from "../api/acts";
+import { tagPolicies } from "../api/queries";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
 import { Failure } from "../ui/Failure";
 import { Pair, Pairs } from "../ui/Pairs";
+import { visible } from "../ui/text";
 
 /** What is known of a thing, beside its page. */
 export function Facts({ label, children }: { label: string; children: ReactNode }) {
@@ -59,6 +62,8 @@ function EditTags({ type, name, version, tags, onClose }: TagsProps & { onClose:
   const [now, setNow] = useState(tags);
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
+  const policies = useInfiniteQuery(tagPolicies).data?.pages.flatMap((page) => page.tag_policies) ?? [];
+  const policy = policies.find((one) => one.tag_key === key.trim());
   const written = (list: Tag[]) => (key.trim() ? [...list.filter((tag) => tag.key !== key.trim()), { key: key.trim(), value: value.trim() }] : list);
   const add = () => {
     setNow(written(now));
@@ -84,12 +89,17 @@ function EditTags({ type, name, version, tags, onClose }: TagsProps & { onClose:
         ))}
       </Group>
       <Group align="flex-end" gap="xs" grow preventGrowOverflow={false}>
-        <TextInput label="Key" value={key} onChange={(e) => setKey(e.currentTarget.value)} data-autofocus autoComplete="off" />
-        <TextInput label="Value" value={value} onChange={(e) => setValue(e.currentTarget.value)} autoComplete="off" />
+        <Autocomplete label="Key" value={key} onChange={setKey} data={policies.map((one) => one.tag_key)} openOnFocus={false} limit={50} data-autofocus autoComplete="off" />
+        <Autocomplete label="Value" value={value} onChange={setValue} data={policy?.values.map((one) => one.name) ?? []} limit={500} autoComplete="off" />
         <Button variant="default" onClick={add} disabled={!key.trim()} className="fixed">
           Add tag
         </Button>
       </Group>
+      {policy ? (
+        <Text size="sm" role="status">
+          <b>{visible(policy.tag_key)}</b> is governed: only who may assign it sets or removes it{policy.values.length > 0 ? <>, to one of {policy.values.map((one) => visible(one.name)).join(", ")}</> : null}. {visible(policy.description)}
+        </Text>
+      ) : null}
       {act.error ? <Failure error={act.error} /> : null}
     </Dialog>
   );

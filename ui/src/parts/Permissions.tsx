@@ -9,6 +9,7 @@ import { useRefused } from "../api/can";
 import { explanation, grants, vocabulary } from "../api/queries";
 import { PrincipalSelect } from "../forms/change";
 import { securablePath } from "../paths";
+import { AskAccess } from "./AskAccess";
 import { useAct } from "../ui/Act";
 import { Action } from "../ui/Action";
 import { Dialog } from "../ui/Dialog";
@@ -87,6 +88,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
           <Button variant="default" color="red" disabled={chosen.length === 0} onClick={() => setRevoking(chosen)}>
             Revoke
           </Button>
+          {refused ? <AskAccess on={on} /> : null}
           <Action refused={refused} leftSection={<IconPlus size={16} />} onClick={() => setDialog("grant")}>
             Grant
           </Action>

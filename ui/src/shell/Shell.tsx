@@ -1,15 +1,16 @@
-import { ActionIcon, AppShell, Burger, Group, ScrollArea, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Badge, Burger, Group, ScrollArea, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
-import { IconFlask, IconHome, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
 import { type ReactNode, useEffect } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 
-import { me } from "../api/queries";
-import { adminPath, experimentsPath, home, tokensPath } from "../paths";
+import { accessRequests, me } from "../api/queries";
+import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../paths";
 import { AccountMenu } from "./AccountMenu";
 import { SearchBox } from "./SearchBox";
 import { Tree } from "./Tree";
+import { WorkspaceMenu } from "./WorkspaceMenu";
 
 function Section({ to, icon, children, end }: { to: string; icon: ReactNode; children: ReactNode; end?: boolean }) {
   return (
@@ -35,6 +36,8 @@ export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
   const { pathname } = useLocation();
   const { data } = useQuery(me);
+  const asked = useInfiniteQuery({ ...accessRequests("PENDING"), refetchInterval: 120_000 });
+  const due = (asked.data?.pages ?? []).flatMap((page) => page.access_requests).filter((one) => one.to_decide).length;
   useEffect(close, [pathname, close]);
   return (
     <AppShell
@@ -61,6 +64,7 @@ export function Shell() {
           </Group>
           <SearchBox />
           <Group gap={4} wrap="nowrap">
+            <WorkspaceMenu />
             <Scheme />
             <AccountMenu />
           </Group>
@@ -80,6 +84,10 @@ export function Shell() {
         </AppShell.Section>
         <AppShell.Section p="xs" className="nav-foot">
           <ScrollArea.Autosize mah={220}>
+            <Section to={requestsPath} icon={<IconInbox size={18} />}>
+              Access requests
+              {due > 0 ? <Badge size="sm" variant="light" aria-label={`${due} to decide`}>{due}</Badge> : null}
+            </Section>
             <Section to={tokensPath} icon={<IconKey size={18} />}>
               Access tokens
             </Section>

@@ -6,9 +6,10 @@ from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
 from modelkeep.core.model import ArtifactFile, Page, RegisteredModel, Securable, Status
 from modelkeep.core.operation import Ctx
+from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.core.paging import make_token, page_size, read_token
-from modelkeep.store import explore, principals, versions
+from modelkeep.store import explore, principals, versions, workspaces
 from modelkeep.store.db import Database
 from modelkeep.store.explore import Sought, Stored
 
@@ -56,6 +57,11 @@ class Me(msgspec.Struct, frozen=True):
     account_admin: bool
     """Himself, or by a group"""
     groups: tuple[str, ...]
+    workspace_id: str
+    workspace: str
+    """The one that is asked through, by its name"""
+    no_drafts: str
+    """Why nobody drafts descriptions here; '' where a language model does"""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -76,7 +82,11 @@ async def get_me(ctx: Ctx, req: GetMe) -> Me:
     found = await principals.by_name(ctx.tx, ctx.actor.name)
     display = found.display_name if found else ""
     groups = tuple(sorted(await principals.groups_of(ctx.tx, ctx.actor.id)))
-    return Me(ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups)
+    here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
+    return Me(
+        ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups,
+        ctx.actor.workspace, here.name if here else ctx.actor.workspace, "" if ctx.services.writer else UNSET,
+    )  # fmt: skip
 
 
 async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:

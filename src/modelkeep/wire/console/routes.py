@@ -13,7 +13,7 @@ from modelkeep.core.ops import audit, federation, lineage, metastores, principal
 from modelkeep.observe import metrics
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
-from modelkeep.wire.console import answers, explore, governance
+from modelkeep.wire.console import answers, drafts, explore, governance
 from modelkeep.wire.console.audit import routes as audit_routes
 from modelkeep.wire.console.explore import version_info
 from modelkeep.wire.console.governance import V1
@@ -212,5 +212,6 @@ def routes(account_id: str, ready: Any) -> list[Route]:
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         *governance.routes(),
         *explore.routes(V1),
+        *drafts.routes(V1),
         *_principal_routes(),
     ]  # fmt: skip

@@ -9,6 +9,8 @@ const SECTIONS = [
   ["users", "Users"],
   ["groups", "Groups"],
   ["service-principals", "Service principals"],
+  ["tags", "Governed tags"],
+  ["workspaces", "Workspaces"],
   ["audit", "Audit log"],
   ["health", "Storage and jobs"],
 ] as const;

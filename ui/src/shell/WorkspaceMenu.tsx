@@ -1,0 +1,32 @@
+import { Button, Menu, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { IconBuildingCommunity, IconChevronDown } from "@tabler/icons-react";
+
+import { me, workspaces } from "../api/queries";
+import { visible } from "../ui/text";
+
+/** The workspace that these pages are in, and the way to the others that the caller may enter. */
+export function WorkspaceMenu() {
+  const { data } = useQuery(me);
+  const others = useQuery(workspaces).data?.filter((one) => one.id !== data?.workspace_id && one.url) ?? [];
+  if (!data) return null;
+  return (
+    <Menu position="bottom-end" shadow="md" width={260}>
+      <Menu.Target>
+        <Button variant="subtle" color="gray" size="compact-md" maw={200} leftSection={<IconBuildingCommunity size={17} />} rightSection={<IconChevronDown size={14} />} aria-label={`Workspace ${data.workspace}`} visibleFrom="md">
+          {visible(data.workspace)}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>Workspace {visible(data.workspace)}</Menu.Label>
+        {others.map((one) => (
+          <Menu.Item key={one.id} component="a" href={`${one.url}/explore`}>
+            {visible(one.name)}
+            <Text size="xs" c="dimmed" className="anywhere">{visible(one.url)}</Text>
+          </Menu.Item>
+        ))}
+        {others.length === 0 ? <Menu.Item disabled>There is no other that you may enter</Menu.Item> : null}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
