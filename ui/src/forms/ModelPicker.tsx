@@ -41,6 +41,10 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
           required
           data-autofocus
           autoComplete="off"
+          role="combobox"
+          aria-expanded={combobox.dropdownOpened}
+          aria-controls={combobox.listId ?? undefined}
+          aria-autocomplete="list"
           value={text}
           rightSection={found.isFetching ? <Loader size={14} /> : <Combobox.Chevron />}
           rightSectionPointerEvents="none"

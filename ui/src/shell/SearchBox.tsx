@@ -41,7 +41,11 @@ export function SearchBox() {
           maw={560}
           aria-label="Search catalogs, schemas and models"
           placeholder="Search names, tags, owners, aliases"
-          type="search"
+          role="combobox"
+          aria-expanded={combobox.dropdownOpened}
+          aria-controls={combobox.listId ?? undefined}
+          aria-autocomplete="list"
+          autoComplete="off"
           value={text}
           leftSection={found.isFetching && asked ? <Loader size={14} /> : <IconSearch size={16} />}
           rightSection={<Kbd size="xs" visibleFrom="md">{mac ? "⌘K" : "/"}</Kbd>}

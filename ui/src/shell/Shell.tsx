@@ -2,11 +2,12 @@ import { ActionIcon, AppShell, Burger, Group, ScrollArea, Text, useComputedColor
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconFlask, IconHome, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 
 import { me } from "../api/queries";
 import { adminPath, experimentsPath, home, tokensPath } from "../paths";
+import { useFocusOnArrival } from "../ui/focus";
 import { AccountMenu } from "./AccountMenu";
 import { SearchBox } from "./SearchBox";
 import { Tree } from "./Tree";
@@ -35,7 +36,9 @@ export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
   const { pathname } = useLocation();
   const { data } = useQuery(me);
+  const burger = useRef<HTMLButtonElement>(null);
   useEffect(close, [pathname, close]);
+  useFocusOnArrival(pathname, "main");
   return (
     <AppShell
       header={{ height: 56 }}
@@ -48,7 +51,7 @@ export function Shell() {
             <a className="skip" href="#main">
               Skip to the page
             </a>
-            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? "Close the navigation" : "Open the navigation"} />
+            <Burger ref={burger} opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? "Close the navigation" : "Open the navigation"} />
             <Link to={home} className="brand" aria-label="Modelkeep, start page">
               <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden>
                 <rect width="32" height="32" rx="7" fill="#1d5fbf" />
@@ -66,7 +69,15 @@ export function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar aria-label="Main">
+      <AppShell.Navbar
+        aria-label="Main"
+        data-closed={!opened || undefined}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !opened) return;
+          close();
+          burger.current?.focus();
+        }}
+      >
         <AppShell.Section p="xs">
           <Section to={home} end icon={<IconHome size={18} />}>
             Home
