@@ -34,16 +34,13 @@ export function SearchBox() {
 
   return (
     <Combobox store={combobox} onOptionSubmit={open} shadow="md" withinPortal>
-      <Combobox.Target>
+      <Combobox.Target withExpandedAttribute>
         <TextInput
           ref={input}
           className="search"
           maw={560}
           aria-label="Search catalogs, schemas and models"
           placeholder="Search names, tags, owners, aliases"
-          role="combobox"
-          aria-expanded={combobox.dropdownOpened}
-          aria-controls={combobox.listId ?? undefined}
           aria-autocomplete="list"
           autoComplete="off"
           value={text}
@@ -52,14 +49,15 @@ export function SearchBox() {
           rightSectionPointerEvents="none"
           onChange={(event) => {
             setText(event.currentTarget.value);
-            combobox.openDropdown();
+            if (event.currentTarget.value.trim()) combobox.openDropdown();
+            else combobox.closeDropdown();
             combobox.updateSelectedOptionIndex();
           }}
-          onFocus={() => combobox.openDropdown()}
+          onFocus={() => (text ? combobox.openDropdown() : undefined)}
           onBlur={() => combobox.closeDropdown()}
           onKeyDown={(event) => {
             if (event.key === "Escape") combobox.closeDropdown();
-            if (event.key === "Enter" && text.trim() && combobox.selectedOptionIndex === -1) open(ALL);
+            if (event.key === "Enter" && text.trim() && combobox.getSelectedOptionIndex() === -1) open(ALL);
           }}
         />
       </Combobox.Target>

@@ -19,7 +19,7 @@ export function Kebab({ label, items, size = "lg" }: { label: string; items: Ite
     item.onClick();
   };
   return (
-    <Menu position="bottom-end" withinPortal shadow="md">
+    <Menu withInitialFocusPlaceholder={false} position="bottom-end" withinPortal shadow="md">
       <Menu.Target>
         <ActionIcon ref={target} variant="default" size={size} aria-label={label}>
           <IconDotsVertical size={18} />
