@@ -33,7 +33,7 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
   };
   return (
     <Combobox store={combobox} onOptionSubmit={choose} shadow="md">
-      <Combobox.Target>
+      <Combobox.Target withExpandedAttribute>
         <InputBase
           label={label}
           description="Choose a model, or write catalog.schema.name for a new one."
@@ -41,6 +41,7 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
           required
           data-autofocus
           autoComplete="off"
+          aria-autocomplete="list"
           value={text}
           rightSection={found.isFetching ? <Loader size={14} /> : <Combobox.Chevron />}
           rightSectionPointerEvents="none"

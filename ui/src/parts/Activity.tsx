@@ -1,4 +1,4 @@
-import { Badge, Code, Stack, Switch, Text } from "@mantine/core";
+import { Badge, Box, Code, Stack, Switch, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconHistory } from "@tabler/icons-react";
 import { useState } from "react";
@@ -38,12 +38,20 @@ export const outcome = (record: AuditRecord) => (
   </Badge>
 );
 
+/** What a narrow window has no columns for. */
+export const Narrow = (told: { record: AuditRecord; besides?: string }) => (
+  <Box hiddenFrom="sm" maw={190}>
+    {told.record.outcome === "ok" ? null : outcome(told.record)}
+    <Changes {...told} />
+  </Box>
+);
+
 const columns = (name: string): Column<AuditRecord>[] => [
   { header: "When", width: 130, cell: (record) => <Time at={record.at} /> },
   { header: "Who", cell: (record) => <span className="anywhere">{visible(record.actor || "nobody")}</span> },
-  { header: "What", cell: (record) => <Text size="sm" fw={550} className="nowrap">{record.event}</Text> },
+  { header: "What", cell: (record) => <><Text size="sm" fw={550} className="nowrap">{record.event}</Text><Narrow record={record} besides={name} /></> },
   { header: "Changes", from: "sm", cell: (record) => <Changes record={record} besides={name} /> },
-  { header: "Outcome", width: 110, cell: outcome },
+  { header: "Outcome", width: 110, from: "sm", cell: outcome },
 ];
 
 export default function Activity({ type, name }: { type: string; name: string }) {

@@ -8,6 +8,7 @@ import { filePath } from "../paths";
 import { Copy } from "../ui/Code";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
+import { useFocusReturn } from "../ui/focus";
 import { Loading } from "../ui/Loading";
 import { exactTime, plural, size, visible } from "../ui/text";
 
@@ -145,6 +146,7 @@ function FileRow({ file, level, model, version, look }: { file: VersionFile; lev
 
 /** Text as text: nothing of a file is ever rendered. */
 function Preview({ file, path, onClose }: { file: VersionFile; path: string; onClose: () => void }) {
+  useFocusReturn();
   const { data, error, isPending, refetch } = useQuery(fileText(path, file.size > PREVIEW ? PREVIEW : 0));
   const text = useMemo(() => (data && !data.subarray(0, 4096).includes(0) ? new TextDecoder().decode(data) : null), [data]);
   return (

@@ -24,7 +24,7 @@ const pathOf = (node: GraphNode) => (node.kind === "RUN" ? (node.experiment ? ru
 
 function Name({ node }: { node: GraphNode }) {
   const path = pathOf(node);
-  return path ? <Link to={path} title={visible(node.name)}>{visible(node.name)}</Link> : <span className="anywhere" title={visible(node.name)}>{visible(node.name)}</span>;
+  return path ? <Link className="name" to={path} title={visible(node.name)}>{visible(node.name)}</Link> : <span className="anywhere" title={visible(node.name)}>{visible(node.name)}</span>;
 }
 
 function Entity({ data }: NodeProps<Shown>) {

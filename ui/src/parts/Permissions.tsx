@@ -81,7 +81,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
         <Text size="sm">
           Owner: <b>{visible(owner)}</b>, who may do everything here.
         </Text>
-        <Group gap="xs">
+        <Group className="actions">
           <Button variant="default" leftSection={<IconHelpCircle size={16} />} onClick={() => setDialog("why")}>
             Explain access
           </Button>

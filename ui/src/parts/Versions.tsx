@@ -37,7 +37,7 @@ function Metrics({ version }: { version: Version }) {
 export function Versions({ model, rows, chosen, choose, more, loadingMore }: Props) {
   const columns: Column<Version>[] = [
     {
-      header: "", label: "Compare", width: 40, from: "xs",
+      header: "", label: "Compare", width: 40,
       cell: (row) => (
         <Checkbox
           size="xs"

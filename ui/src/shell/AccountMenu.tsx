@@ -13,7 +13,7 @@ export function AccountMenu() {
   const navigate = useNavigate();
   const name = data?.display_name || data?.name || "";
   return (
-    <Menu position="bottom-end" shadow="md" width={240}>
+    <Menu withInitialFocusPlaceholder={false} position="bottom-end" shadow="md" width={240}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" radius="xl" aria-label="Account">
           <Avatar size={30} name={name || undefined} color="harbour" alt="" />

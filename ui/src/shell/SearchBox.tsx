@@ -34,28 +34,30 @@ export function SearchBox() {
 
   return (
     <Combobox store={combobox} onOptionSubmit={open} shadow="md" withinPortal>
-      <Combobox.Target>
+      <Combobox.Target withExpandedAttribute>
         <TextInput
           ref={input}
           className="search"
           maw={560}
           aria-label="Search catalogs, schemas and models"
           placeholder="Search names, tags, owners, aliases"
-          type="search"
+          aria-autocomplete="list"
+          autoComplete="off"
           value={text}
           leftSection={found.isFetching && asked ? <Loader size={14} /> : <IconSearch size={16} />}
           rightSection={<Kbd size="xs" visibleFrom="md">{mac ? "⌘K" : "/"}</Kbd>}
           rightSectionPointerEvents="none"
           onChange={(event) => {
             setText(event.currentTarget.value);
-            combobox.openDropdown();
+            if (event.currentTarget.value.trim()) combobox.openDropdown();
+            else combobox.closeDropdown();
             combobox.updateSelectedOptionIndex();
           }}
-          onFocus={() => combobox.openDropdown()}
+          onFocus={() => (text ? combobox.openDropdown() : undefined)}
           onBlur={() => combobox.closeDropdown()}
           onKeyDown={(event) => {
             if (event.key === "Escape") combobox.closeDropdown();
-            if (event.key === "Enter" && text.trim() && combobox.selectedOptionIndex === -1) open(ALL);
+            if (event.key === "Enter" && text.trim() && combobox.getSelectedOptionIndex() === -1) open(ALL);
           }}
         />
       </Combobox.Target>

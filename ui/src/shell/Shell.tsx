@@ -2,11 +2,12 @@ import { ActionIcon, AppShell, Badge, Burger, Group, ScrollArea, Text, useComput
 import { useDisclosure } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 
 import { accessRequests, me } from "../api/queries";
 import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../paths";
+import { useFocusOnArrival } from "../ui/focus";
 import { AccountMenu } from "./AccountMenu";
 import { SearchBox } from "./SearchBox";
 import { Tree } from "./Tree";
@@ -38,7 +39,9 @@ export function Shell() {
   const { data } = useQuery(me);
   const asked = useInfiniteQuery({ ...accessRequests("PENDING"), refetchInterval: 120_000 });
   const due = (asked.data?.pages ?? []).flatMap((page) => page.access_requests).filter((one) => one.to_decide).length;
+  const burger = useRef<HTMLButtonElement>(null);
   useEffect(close, [pathname, close]);
+  useFocusOnArrival(pathname, "main");
   return (
     <AppShell
       header={{ height: 56 }}
@@ -51,7 +54,7 @@ export function Shell() {
             <a className="skip" href="#main">
               Skip to the page
             </a>
-            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? "Close the navigation" : "Open the navigation"} />
+            <Burger ref={burger} opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? "Close the navigation" : "Open the navigation"} />
             <Link to={home} className="brand" aria-label="Modelkeep, start page">
               <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden>
                 <rect width="32" height="32" rx="7" fill="#1d5fbf" />
@@ -70,7 +73,15 @@ export function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar aria-label="Main">
+      <AppShell.Navbar
+        aria-label="Main"
+        data-closed={!opened || undefined}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !opened) return;
+          close();
+          burger.current?.focus();
+        }}
+      >
         <AppShell.Section p="xs">
           <Section to={home} end icon={<IconHome size={18} />}>
             Home

@@ -7,7 +7,7 @@ import { Failure } from "./Failure";
 export function Broken() {
   const error = useRouteError();
   return (
-    <Box p="lg" component="main">
+    <Box p="lg">
       <Failure error={error} retry={() => location.reload()} />
     </Box>
   );

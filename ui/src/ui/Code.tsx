@@ -1,4 +1,4 @@
-import { ActionIcon, Box, CopyButton, Tooltip } from "@mantine/core";
+import { ActionIcon, CopyButton, Tooltip } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 
 export function Copy({ text, label = "Copy", size = "sm" }: { text: string; label?: string; size?: string }) {
@@ -18,13 +18,11 @@ export function Copy({ text, label = "Copy", size = "sm" }: { text: string; labe
 /** Text to be copied as it is. */
 export function Code({ text, label }: { text: string; label: string }) {
   return (
-    <Box className="code" pos="relative">
+    <div className="code">
       <pre tabIndex={0} aria-label={label}>
         {text}
       </pre>
-      <Box pos="absolute" top={6} right={6}>
-        <Copy text={text} label={`Copy: ${label}`} />
-      </Box>
-    </Box>
+      <Copy text={text} label={`Copy: ${label}`} />
+    </div>
   );
 }

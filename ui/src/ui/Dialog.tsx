@@ -2,6 +2,7 @@ import { Button, Group, Modal, Stack } from "@mantine/core";
 import { type FormEvent, type ReactNode, useId } from "react";
 
 import { Failure } from "./Failure";
+import { useFocusReturn } from "./focus";
 
 interface Props {
   title: string;
@@ -20,6 +21,7 @@ interface Props {
 /** A question with one answer: closes by Escape, submits by Enter, and shows the server's refusal where it was asked. */
 export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", children }: Props) {
   const id = useId();
+  useFocusReturn();
   const send = (event: FormEvent) => {
     event.preventDefault();
     event.stopPropagation();

@@ -1,6 +1,6 @@
 import { ActionIcon, Menu, Text } from "@mantine/core";
 import { IconDotsVertical } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 
 export interface Item {
   label: string;
@@ -12,10 +12,16 @@ export interface Item {
 }
 
 export function Kebab({ label, items, size = "lg" }: { label: string; items: Item[]; size?: string }) {
+  const target = useRef<HTMLButtonElement>(null);
+  // The item goes away with its menu, so a dialog that it opens could not give the focus back to it.
+  const choose = (item: Item) => {
+    target.current?.focus();
+    item.onClick();
+  };
   return (
-    <Menu position="bottom-end" withinPortal shadow="md">
+    <Menu withInitialFocusPlaceholder={false} position="bottom-end" withinPortal shadow="md">
       <Menu.Target>
-        <ActionIcon variant="default" size={size} aria-label={label}>
+        <ActionIcon ref={target} variant="default" size={size} aria-label={label}>
           <IconDotsVertical size={18} />
         </ActionIcon>
       </Menu.Target>
@@ -25,7 +31,7 @@ export function Kebab({ label, items, size = "lg" }: { label: string; items: Ite
             key={item.label}
             color={item.danger ? "red" : undefined}
             leftSection={item.icon}
-            onClick={item.refused ? undefined : item.onClick}
+            onClick={item.refused ? undefined : () => choose(item)}
             aria-disabled={item.refused ? true : undefined}
             closeMenuOnClick={!item.refused}
           >

@@ -28,6 +28,7 @@ export function Page({ title, kind, icon, crumbs = [], copy, badge, actions, chi
   useEffect(() => {
     document.title = `${title} · Modelkeep`;
   }, [title]);
+  const long = title.length > 40;
   return (
     <Box p={{ base: "sm", sm: "lg" }} className="page">
       {crumbs.length > 0 ? (
@@ -40,15 +41,15 @@ export function Page({ title, kind, icon, crumbs = [], copy, badge, actions, chi
         </Breadcrumbs>
       ) : null}
       <Group justify="space-between" align="flex-start" mb="md" gap="sm">
-        <Group gap="xs" wrap="nowrap" className="grow">
+        <Group gap="xs" wrap="nowrap" className="grow" align={long ? "flex-start" : "center"}>
           {icon ? <Box c="dimmed" className="fixed">{icon}</Box> : null}
-          <Title order={1} size="h2" className="anywhere" aria-label={kind ? `${kind} ${title}` : undefined}>
+          <Title order={1} size={long ? "h4" : "h2"} className="anywhere" aria-label={kind ? `${kind} ${title}` : undefined}>
             {visible(title)}
           </Title>
           {copy ? <Copy text={copy} label="Copy the full name" /> : null}
           {badge}
         </Group>
-        {actions ? <Group gap="xs">{actions}</Group> : null}
+        {actions ? <Group className="actions">{actions}</Group> : null}
       </Group>
       {children}
     </Box>

@@ -1,7 +1,8 @@
 import { Tabs as MantineTabs } from "@mantine/core";
-import { type ReactNode, Suspense } from "react";
+import { type ReactNode, Suspense, useRef } from "react";
 import { useSearchParams } from "react-router";
 
+import { useTabInSight } from "./focus";
 import { Loading } from "./Loading";
 
 export interface Tab {
@@ -22,9 +23,11 @@ export function Tabs({ tabs }: { tabs: Tab[] }) {
     else next.set("tab", value);
     setParams(next, { replace: true });
   };
+  const list = useRef<HTMLDivElement>(null);
+  useTabInSight(list, active, tabs.length);
   return (
     <MantineTabs value={active ?? null} onChange={choose} keepMounted={false}>
-      <MantineTabs.List mb="md" className="tabs">
+      <MantineTabs.List ref={list} mb="md" className="tabs">
         {tabs.map((tab) => (
           <MantineTabs.Tab key={tab.value} value={tab.value}>
             {tab.label}

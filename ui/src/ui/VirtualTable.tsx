@@ -2,6 +2,8 @@ import { Box, Skeleton, Table } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useRef } from "react";
 
+import { useRowKeys } from "./rows";
+
 export interface Column<Row> {
   header: ReactNode;
   /** For columns whose header is no text. */
@@ -39,6 +41,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
     overscan: 12,
     enabled: virtual,
   });
+  const keys = useRowKeys(container, virtual);
   const items = virtual ? virtualizer.getVirtualItems() : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
   useEffect(() => {
@@ -52,7 +55,9 @@ export function VirtualTable<Row>(props: Props<Row>) {
       className="table"
       role="region"
       aria-label={label}
+      aria-keyshortcuts="ArrowDown ArrowUp"
       tabIndex={0}
+      {...keys}
       mah={virtual ? height : undefined}
     >
       <Table highlightOnHover stickyHeader verticalSpacing={8} aria-label={label} aria-rowcount={more ? -1 : rows.length + 1}>

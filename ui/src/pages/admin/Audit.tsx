@@ -6,7 +6,7 @@ import { useState } from "react";
 import { useSearchParams } from "react-router";
 
 import { type AuditFilter, type AuditRecord, audit, auditPage } from "../../api/queries";
-import { Changes, outcome } from "../../parts/Activity";
+import { Changes, Narrow, outcome } from "../../parts/Activity";
 import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
@@ -21,10 +21,10 @@ const day = (text: string, end = false) => (text ? new Date(`${text}T00:00:00`).
 const COLUMNS: Column<AuditRecord>[] = [
   { header: "When", width: 130, cell: (row) => <Time at={row.at} /> },
   { header: "Who", cell: (row) => <><span className="anywhere">{visible(row.actor || "nobody")}</span><Text size="xs" c="dimmed">{row.source}</Text></> },
-  { header: "Event", cell: (row) => <Text size="sm" fw={550} className="nowrap">{row.event}</Text> },
+  { header: "Event", cell: (row) => <><Text size="sm" fw={550} className="nowrap">{row.event}</Text><Narrow record={row} /></> },
   { header: "On", from: "sm", cell: (row) => row.targets.slice(0, 2).map((target) => <Text size="sm" key={target.id || target.name} className="anywhere">{visible(target.name || target.kind.toLowerCase())}</Text>) },
   { header: "Changes", from: "md", cell: (row) => <Changes record={row} /> },
-  { header: "Outcome", width: 120, cell: outcome },
+  { header: "Outcome", width: 120, from: "sm", cell: outcome },
 ];
 
 async function save(asked: AuditFilter, tell: (count: number) => void): Promise<void> {
@@ -65,7 +65,7 @@ export default function Audit() {
   };
   return (
     <Admin section="audit" actions={<Button variant="default" leftSection={<IconDownload size={16} />} onClick={start} loading={saving !== null}>{saving ? `${saving} events` : "Export"}</Button>}>
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 6 }} mb="md">
+      <SimpleGrid cols={{ base: 2, md: 3, lg: 6 }} spacing="sm" mb="md">
         <TextInput label="Who" placeholder="alice@example.com" value={get("actor")} onChange={(e) => set("actor", e.currentTarget.value)} />
         <TextInput label="Event" placeholder="model.* or alias.set" value={get("event")} onChange={(e) => set("event", e.currentTarget.value)} />
         <Select label="Outcome" clearable placeholder="Any" value={get("outcome") || null} onChange={(value) => set("outcome", value ?? "")} data={[{ value: "ok", label: "ok" }, { value: "refused", label: "refused" }]} />

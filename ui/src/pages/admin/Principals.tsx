@@ -50,8 +50,8 @@ export function Principals({ kind, one, hint, query, about, command, open }: Pro
           rows={rows}
           rowKey={(row) => row.id}
           columns={[
-            { header: "Name", cell: (row) => <><Text size="sm" fw={550} className="anywhere">{visible(row.name)}</Text>{row.display_name && row.display_name !== row.name ? <Text size="xs" c="dimmed" className="anywhere">{visible(row.display_name)}</Text> : null}</> },
-            { header: "Role", width: 150, cell: (row) => (row.account_admin ? <Badge variant="light" tt="none" radius="sm">account admin</Badge> : null) },
+            { header: "Name", cell: (row) => <><Text size="sm" fw={550} className="anywhere">{visible(row.name)}</Text>{row.account_admin ? <Text size="xs" hiddenFrom="xs">account admin</Text> : null}{row.display_name && row.display_name !== row.name ? <Text size="xs" c="dimmed" className="anywhere">{visible(row.display_name)}</Text> : null}</> },
+            { header: "Role", width: 150, from: "xs", cell: (row) => (row.account_admin ? <Badge variant="light" tt="none" radius="sm">account admin</Badge> : null) },
             { header: "State", width: 130, from: "xs", cell: (row) => <Badge variant="dot" tt="none" radius="sm" color={row.active ? "teal" : "gray"}>{row.active ? "active" : "deactivated"}</Badge> },
             { header: "Created", width: 140, from: "sm", cell: (row) => <Time at={row.created_at} /> },
             {

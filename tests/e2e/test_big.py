@@ -1,0 +1,161 @@
+"""In a real browser: ten thousand models, ten thousand versions and a graph of two hundred are looked at a window at a time."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from e2e.explorer import Complaints, World, open_page, picture
+from e2e.many import COUNT, ENTITIES, many_models, much_lineage
+from e2e.test_pages import pytestmark as needs_a_browser
+from live import new_catalog
+from playwright.sync_api import Browser, Locator, Page, Request, expect
+
+from modelkeep.wire.console import pages
+
+pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+SHOWN = 90  # rows that a window shows, with those kept ready above and below
+FAR = 1_100  # rows, of several pages of the server
+
+
+@dataclass(frozen=True)
+class Big:
+    schema: str
+    model: str
+
+    @property
+    def page(self) -> str:
+        return f"/explore/data/models/{self.model.replace('.', '/')}"
+
+
+@pytest.fixture(scope="module")
+def big(world: World) -> Big:
+    catalog = new_catalog(world.server, "many")
+    model = f"{catalog}.many.model_00000"
+    world.server.cli("models", "create", model)
+    world.server.cli("models", "copy", world.model, "1", model)
+    database = world.server.data_dir / "modelkeep.db"
+    many_models(database, catalog, model.rpartition(".")[2])
+    much_lineage(database, catalog, 1)
+    return Big(f"{catalog}.many", model)
+
+
+@pytest.fixture
+def page(browser: Browser, world: World) -> Iterator[Page]:
+    complaints = Complaints()
+    opened = open_page(browser, world.server)
+    complaints.hear(opened)
+    yield opened
+    opened.context.close()
+    assert complaints == []
+
+
+def _scroll(page: Page, region: Locator, wanted: Locator, rows: Locator) -> None:
+    """With the wheel, as far as it goes each time, until the wanted row is there; never are there many at once."""
+    region.hover()
+    for _ in range(200):
+        if wanted.count():
+            break
+        page.mouse.wheel(0, 8_000)
+        page.wait_for_timeout(30)
+        assert rows.count() < SHOWN
+    expect(wanted).to_be_visible()
+
+
+def test_a_schema_of_ten_thousand_models(page: Page, big: Big) -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/unity-catalog/models?" in request.url and "max_results=200" in request.url:
+            asked.append(request.url)
+
+    page.on("request", note)
+    page.goto(f"/explore/data/{big.schema.replace('.', '/')}")
+    table = page.get_by_role("table", name="Models")
+    region = page.get_by_role("region", name="Models", exact=True)
+    expect(table.get_by_role("link", name="model_00000")).to_be_visible()
+    assert table.get_by_role("row").count() < SHOWN
+    before = len(asked)
+    _scroll(page, region, table.get_by_role("link", name=f"model_{FAR:05}"), table.get_by_role("row"))
+    assert FAR // 200 - 1 <= len(asked) - before <= FAR // 200 + 5, "the server is asked for pages, each once"
+    picture(page, "many-models")
+
+
+def test_a_long_table_is_one_stop_of_the_tab_key(page: Page, big: Big) -> None:
+    page.goto(f"/explore/data/{big.schema.replace('.', '/')}")
+    table = page.get_by_role("table", name="Models")
+    expect(table.get_by_role("link", name="model_00000")).to_be_visible()
+    page.get_by_role("region", name="Models", exact=True).focus()
+    for _ in range(80):
+        page.keyboard.press("ArrowDown")
+    expect(table.get_by_role("link", name="model_00079")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(table.get_by_role("link", name="model_00078")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Edit tags")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Model model_00078")).to_be_visible()
+
+
+def test_a_tree_of_ten_thousand_models(page: Page, big: Big) -> None:
+    page.goto(f"/explore/data/{big.schema.replace('.', '/')}")
+    tree = page.get_by_role("tree")
+    items = tree.get_by_role("treeitem")
+    tree.get_by_role("treeitem", name="many", exact=True).click()
+    tree.focus()
+    expect(tree.get_by_role("treeitem", name="model_00000", exact=True)).to_be_visible()
+    for number in (199, 399, 599):
+        page.keyboard.press("End")
+        expect(tree.get_by_role("treeitem", name=f"model_{number + 1:05}", exact=True)).to_be_attached()
+        assert items.count() < SHOWN
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    at = page.locator(f"#{tree.get_attribute('aria-activedescendant')}")
+    name = at.get_attribute("aria-label") or ""
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"Model {name}")).to_be_visible()
+    expect(tree).to_be_focused()
+
+
+def test_a_model_of_ten_thousand_versions(page: Page, big: Big) -> None:
+    page.goto(big.page)
+    table = page.get_by_role("table", name="Versions")
+    expect(table.get_by_role("link", name=f"Version {COUNT}", exact=True)).to_be_visible()
+    far = table.get_by_role("link", name=f"Version {COUNT - FAR}", exact=True)
+    _scroll(page, page.get_by_role("region", name="Versions", exact=True).last, far, table.get_by_role("row"))
+    picture(page, "many-versions")
+    far.click()
+    expect(page.get_by_role("heading", name=f"model_00000 Version {COUNT - FAR}")).to_be_visible()
+
+
+def test_a_graph_of_two_hundred(page: Page, big: Big) -> None:
+    page.goto(f"{big.page}/version/1?tab=lineage")
+    expect(page.get_by_text(re.compile(rf"^{ENTITIES + 2} things"))).to_be_visible()
+    scale = page.locator(".react-flow__viewport").evaluate("e => new DOMMatrix(getComputedStyle(e).transform).a")
+    assert scale >= 0.6, "its words can be read"
+    root = page.locator(".node[data-root=true]")
+    expect(root).to_be_in_viewport()
+    boxes = [box for node in page.locator(".node").all()[:60] if (box := node.bounding_box())]
+    covered = [(a, b) for n, a in enumerate(boxes) for b in boxes[n + 1 :] if _covers(a, b)]
+    assert covered == []
+    picture(page, "much-lineage")
+    page.get_by_role("radiogroup", name="Show lineage as").get_by_text("List").click()
+    expect(page.get_by_role("table", name="Connections").get_by_role("row")).to_have_count(ENTITIES + 2)
+
+
+def _covers(a: object, b: object) -> bool:
+    assert isinstance(a, dict) and isinstance(b, dict)
+    return bool(
+        a["x"] < b["x"] + b["width"]
+        and b["x"] < a["x"] + a["width"]
+        and a["y"] < b["y"] + b["height"]
+        and b["y"] < a["y"] + a["height"]
+    )
+
+
+def test_a_graph_of_one(page: Page, big: Big) -> None:
+    page.goto(f"{big.page}/version/2?tab=lineage")
+    expect(page.get_by_text("Only this version is known so far.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Log what it was trained on")).to_be_visible()
+    picture(page, "little-lineage")
