@@ -41,6 +41,15 @@ async def test_a_write_that_raises_leaves_nothing(w: World) -> None:
     assert await w.rows("SELECT name FROM principals WHERE name = 'ghost'") == []
 
 
+async def test_many_rows_can_be_written_again_and_again(w: World) -> None:
+    """In threads, each of which must be done with the statement before the next one runs it."""
+    rows = [{"state": f"s{i}", "at": i} for i in range(200)]
+    for _ in range(6):
+        async with w.db.write() as tx:
+            for _ in range(20):
+                await tx.run_many("DELETE FROM used_sign_ins WHERE state = :state AND at = :at", rows)
+
+
 async def test_a_read_transaction_cannot_write(w: World) -> None:
     with pytest.raises(Exception, match=r"(?i)read-?only"):
         async with w.db.read() as tx:

@@ -120,9 +120,20 @@ class _WriteTx(_Tx):
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
         if len(rows) > _INLINE_ROWS:
-            await asyncio.to_thread(self._connection.executemany, sql, rows)
+            await asyncio.to_thread(_execute_many, self._connection, sql, rows)
         else:
-            self._connection.executemany(sql, rows)
+            _execute_many(self._connection, sql, rows)
+
+
+# Both close their cursor: one that a thread lets go of later resets its statement, which may be running again by then.
+
+
+def _execute(connection: sqlite3.Connection, sql: str) -> None:
+    connection.execute(sql).close()
+
+
+def _execute_many(connection: sqlite3.Connection, sql: str, rows: list[dict[str, Any]]) -> None:
+    connection.executemany(sql, rows).close()
 
 
 def _lower(text: str | None) -> str | None:
@@ -267,7 +278,7 @@ class SqliteDatabase:
         """Why it failed; '' where it did not. The lock is held."""
         self._group = None
         try:
-            await _finished(asyncio.ensure_future(asyncio.to_thread(writer.execute, "COMMIT")))
+            await _finished(asyncio.ensure_future(asyncio.to_thread(_execute, writer, "COMMIT")))
         except sqlite3.Error as error:
             return str(error)
         finally:
@@ -292,7 +303,7 @@ async def _begin(writer: sqlite3.Connection) -> None:
     finally:
         writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     try:
-        await _finished(asyncio.ensure_future(asyncio.to_thread(writer.execute, "BEGIN IMMEDIATE")))
+        await _finished(asyncio.ensure_future(asyncio.to_thread(_execute, writer, "BEGIN IMMEDIATE")))
     except sqlite3.OperationalError as error:
         raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error
     except asyncio.CancelledError:
