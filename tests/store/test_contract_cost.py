@@ -23,7 +23,8 @@ pytestmark = pytest.mark.anyio
 M = "c0.s0.m0"
 USE = "USE_CATALOG@c0+USE_SCHEMA@c0.s0"
 LARGE = ("principals", "memberships", "membership_closure", "tokens", "securables", "grants", "artifact_sets", "artifact_files",
-         "model_versions", "aliases", "tags", "lineage", "audit", "audit_targets", "audit_pending", "audit_seals")  # fmt: skip
+         "model_versions", "aliases", "tags", "lineage", "audit", "audit_targets", "audit_pending", "audit_seals",
+         "workspace_assignments")  # fmt: skip
 
 
 def _request(token: str) -> Request:
@@ -103,6 +104,7 @@ _ROWS = (
     ("principals (id, number, kind, name, name_key, created_at, created_by)", 2000,
      "'user' || $i, i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
     ("membership_closure (member_id, group_id)", 2000, "'user' || $i, 'user' || $i"),
+    ("workspace_assignments (workspace_id, principal_id, level, created_at, created_by)", 2000, "'1', 'user' || $i, 'USER', 0, ''"),
     ("tokens (id, hash, principal_id, created_at, created_by)", 2000, "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''"),
     (_SECURABLE, 20, "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''"),
     (_SECURABLE, 200,
