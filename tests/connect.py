@@ -19,11 +19,19 @@ def sections(page: Path = PAGE) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def run(server: Server, title: str, programs: Path, settings: dict[str, str] | None = None, page: Path = PAGE) -> str:
-    """What the section's lines print, run in a fresh shell whose first programs are those of this folder."""
+def run(
+    server: Server,
+    title: str,
+    programs: Path,
+    settings: dict[str, str] | None = None,
+    page: Path = PAGE,
+    before: str = "",
+) -> str:
+    """What the section's lines print, run in a fresh shell whose first programs are those of this folder. `before`: Python
+    that the page's snippets take for granted."""
     lines = ["set -e"]
     for language, code in BLOCK.findall(sections(page)[title]):
-        lines.append(f"python - <<'END_OF_SNIPPET'\n{code}END_OF_SNIPPET" if language == "python" else code)
+        lines.append(f"python - <<'END_OF_SNIPPET'\n{before}{code}END_OF_SNIPPET" if language == "python" else code)
     environment = server.env() | (settings or {}) | {"PATH": f"{programs}:{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as cwd:
         done = subprocess.run(

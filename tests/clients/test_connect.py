@@ -44,3 +44,15 @@ def test_from_staging_to_prod(site: Server) -> None:
     assert "refused, as it should be" in said
     assert "alice may NOT copy_version: User does not have USE CATALOG on Catalog 'prod'." in said
     assert "User does not have USE CATALOG on Catalog 'staging'." in said
+
+
+def test_experiments_are_shared(site: Server) -> None:
+    before = """
+import mlflow
+from databricks.sdk import WorkspaceClient
+w = WorkspaceClient()
+w.groups.create(display_name="analysts")
+experiment_id = mlflow.create_experiment("/Users/admin/shared")
+"""
+    said = run(site, "Experiments", Path(sys.executable).parent, page=GUIDES / "govern.md", before=before)
+    assert "analysts" in said and "CAN_READ" in said
