@@ -21,6 +21,7 @@ from wire.test_adversary import (
     robot,
     with_,
 )
+from wire.test_audit import sealed
 from wire.test_routes import PUBLIC, SIGNED
 
 from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSE_ID
@@ -382,6 +383,11 @@ def test_what_a_sign_in_changes_is_recorded(place: Place) -> None:
     ]  # fmt: skip
     for event in events(place, actor=name):
         assert event["source"] == "127.0.0.1" and event["request_id"], event
+    sealed(place.site)
+    exported = place.site.ok("GET", f"{V1}/audit/export", {"actor": name})["records"]
+    assert {(r["serviceName"], r["actionName"]) for r in exported} == {
+        ("accounts", action) for action in ("add", "addPrincipalToGroup", "removePrincipalFromGroup", "login")
+    }
 
 
 def test_no_claim_makes_an_admin_of_a_workspace(place: Place) -> None:

@@ -83,6 +83,11 @@ _ACCOUNTS = {
     "add_member": "addPrincipalToGroup", "remove_member": "removePrincipalFromGroup", "create_token": "generateDbToken",
     "create_token_for": "generateDbToken", "env": "generateDbToken", "revoke_token": "revokeDbToken",
 }  # fmt: skip
+_SIGN_IN = {
+    "token.issue": "mintOAuthToken", "session.start": "login", "session.end": "logout",
+    "group.add_member": "addPrincipalToGroup", "group.remove_member": "removePrincipalFromGroup",
+}  # fmt: skip
+"""By the event: all that one sign-in does is one operation"""
 _PRINCIPALS = {
     "principal.create": ("add", "createGroup"), "principal.delete": ("delete", "removeGroup"),
     "principal.update": ("updateUser", "updateGroup"),
@@ -128,6 +133,8 @@ def _names(event: AuditEvent) -> tuple[str, str]:
         return "unityCatalog", _UNITY[name].format(kind=_kind(event))
     if name in _ACCOUNTS:
         return "accounts", _ACCOUNTS[name]
+    if name == "sign_in" and event.event in _SIGN_IN:
+        return "accounts", _SIGN_IN[event.event]
     if event.event in _PRINCIPALS:
         group = any(target.kind == "GROUP" for target in event.targets) or '"kind":"GROUP"' in event.request
         return "accounts", _PRINCIPALS[event.event][group]
