@@ -64,7 +64,7 @@ def test_no_signature_is_no_error_until_one_is_required(data: bytes) -> None:
     (_with("  inputs: '" + "[" * 50_000 + "'\n"), "not JSON"),
 ])  # fmt: skip
 def test_a_hostile_or_broken_file_is_refused_in_one_sentence_and_at_once(data: bytes, said: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InvalidArgument, match=said):
         require_signature(read_mlmodel(data))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
