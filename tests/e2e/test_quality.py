@@ -83,7 +83,6 @@ DIALOGS = {
     "govern": ("tags", "Create governed tag"),
     "create-workspace": ("workspaces", "Create workspace"),
     "people": ("workspaces", "Actions on default", "People"),
-    "workspace": ("home", "Workspace default"),
     "grant": ("model-permissions", "Grant"),
     "explain": ("model-permissions", "Explain access"),
     "create-token": ("tokens", "Create token"),
