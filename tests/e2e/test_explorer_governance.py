@@ -137,9 +137,8 @@ def test_a_protected_alias_is_moved_by_those_who_may(browser: Browser, page: Pag
     schema = f"{world.catalog}.ml_team"
     person, team = f"mover@{world.catalog}.io", world.users[1]
     token = world.server.user(person)["DATABRICKS_TOKEN"]
-    world.server.cli(
-        "grants", "add", "catalog", world.catalog, person, "USE_CATALOG", "USE_SCHEMA", "EXECUTE", "MANAGE"
-    )
+    world.server.cli("grants", "add", "catalog", world.catalog, person, "USE_CATALOG", "USE_SCHEMA")
+    world.server.cli("grants", "add", "function", world.model, person, "EXECUTE", "MANAGE")
     page.goto(f"/explore/data/{world.catalog}/ml_team")
     page.get_by_role("button", name="Protect alias").click()
     dialog = page.get_by_role("dialog", name=f"Protect an alias on {schema}")
