@@ -1,5 +1,6 @@
 """In a real browser: drafts of descriptions, requests for access, protected aliases, governed tags, workspaces."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,9 +137,8 @@ def test_a_protected_alias_is_moved_by_those_who_may(browser: Browser, page: Pag
     schema = f"{world.catalog}.ml_team"
     person, team = f"mover@{world.catalog}.io", world.users[1]
     token = world.server.user(person)["DATABRICKS_TOKEN"]
-    world.server.cli(
-        "grants", "add", "catalog", world.catalog, person, "USE_CATALOG", "USE_SCHEMA", "EXECUTE", "MANAGE"
-    )
+    world.server.cli("grants", "add", "catalog", world.catalog, person, "USE_CATALOG", "USE_SCHEMA")
+    world.server.cli("grants", "add", "function", world.model, person, "EXECUTE", "MANAGE")
     page.goto(f"/explore/data/{world.catalog}/ml_team")
     page.get_by_role("button", name="Protect alias").click()
     dialog = page.get_by_role("dialog", name=f"Protect an alias on {schema}")
@@ -275,3 +275,51 @@ def test_a_workspace_is_made_assigned_and_a_catalog_bound_to_it(page: Page, worl
     page.get_by_label(f"Type {name} to confirm").fill(name)
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("row", name=re.compile(name))).to_have_count(0)
+
+
+# --- the rest of administration --------------------------------------------------------------------------------------
+
+
+def test_the_audit_log_is_filtered_and_exported(page: Page, world: World) -> None:
+    page.goto("/explore/admin/audit")
+    page.get_by_role("textbox", name="Event").fill("alias.set")
+    page.get_by_role("textbox", name="On", exact=True).fill(world.model)
+    table = page.get_by_role("table", name="Audit log")
+    expect(table.get_by_text("version.create")).to_have_count(0)
+    expect(table.get_by_text("alias.set").first).to_be_visible()
+    expect(page).to_have_url(re.compile(f"name={re.escape(world.model)}"))
+    for item, field in (("As shown here", "event"), ("In Databricks' schema", "actionName")):
+        page.get_by_role("button", name="Export").click()
+        with page.expect_download() as coming:
+            page.get_by_role("menuitem", name=item).click()
+        lines = [json.loads(line) for line in Path(coming.value.path()).read_text().splitlines()]
+        assert lines
+        assert {line[field] for line in lines} <= {"alias.set", "setRegisteredModelAlias"}
+        assert ("serviceName" in lines[0]) == (field == "actionName")
+
+
+def test_a_token_of_somebody_else_is_made_and_revoked(page: Page, world: World) -> None:
+    person = world.users[0]
+    page.goto("/explore/tokens")
+    page.get_by_role("combobox", name="Tokens of").fill(person)
+    page.get_by_role("option", name=person).click()
+    page.get_by_role("button", name="Create token").first.click()
+    page.get_by_role("textbox", name="What is it for?").fill("nightly")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_label("The token", exact=True)).to_contain_text("mk_")
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Revoke token nightly").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("No tokens")).to_be_visible()
+
+
+def test_a_version_leads_to_its_run_in_mlflows_pages(page: Page, world: World) -> None:
+    experiment, run = world.runs[0]
+    page.goto(f"{world.page}/version/1")
+    page.get_by_role("link", name=run).click()
+    expect(page).to_have_url(re.compile(f"/explore/experiments/{experiment}/runs/{run}"))
+    frame = page.frame_locator("iframe[title='MLflow experiments and runs']")
+    expect(frame.get_by_text("depth 3").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Register model")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="churn Version 1")).to_be_visible()

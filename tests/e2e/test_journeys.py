@@ -118,8 +118,8 @@ def _describe_tag_and_share(hand: Hand, team: str) -> None:
     expect(page.get_by_text("What will be sold?")).to_be_visible()
     edit = page.get_by_role("button", name="Edit tags")
     hand.press(edit)
-    hand.write(page.get_by_role("textbox", name="Key"), "task")
-    hand.write(page.get_by_role("textbox", name="Value"), "forecasting")
+    hand.write(page.get_by_role("combobox", name="Key"), "task")
+    hand.write(page.get_by_role("combobox", name="Value"), "forecasting")
     hand.press(page.get_by_role("button", name="Save tags"))
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(edit).to_be_focused()  # where it was before the dialog

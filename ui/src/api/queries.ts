@@ -232,13 +232,13 @@ export const grants = (securable_type: string, full_name: string) =>
       ).privilege_assignments,
   });
 
-/** `me`: of the caller, where nobody is named. */
-export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, me = false) =>
+/** `mine`: of the caller, where nobody is named. */
+export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, mine = false) =>
   queryOptions({
     queryKey: ["explain", securable_type, full_name, principal, operation],
     queryFn: () =>
       told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation } } })),
-    enabled: me || Boolean(principal && operation),
+    enabled: mine || Boolean(principal && operation),
   });
 
 export const accessRequests = (state: "PENDING" | "ALL") =>
@@ -305,14 +305,14 @@ export const workspaceAssignments = (workspace: string) =>
       (await told(api.GET(`${V1}/workspaces/{workspace}/assignments`, { params: { path: { workspace } } }))).assignments,
   });
 
-export const bindings = (catalog: string) =>
+export const bindings = (securable_name: string) =>
   queryOptions({
-    queryKey: ["bindings", catalog],
+    queryKey: ["bindings", securable_name],
     queryFn: async () =>
       (
         await told(
           api.GET(`${UC}/bindings/{securable_type}/{securable_name}`, {
-            params: { path: { securable_type: "catalog", securable_name: catalog }, query: { max_results: 1000 } },
+            params: { path: { securable_type: "catalog", securable_name }, query: { max_results: 1000 } },
           }),
         )
       ).bindings,
@@ -340,6 +340,8 @@ export interface AuditFilter {
   actor?: string;
   event?: string;
   outcome?: string;
+  name?: string;
+  source?: string;
   changes_only?: boolean;
   since?: number;
   until?: number;
@@ -347,6 +349,10 @@ export interface AuditFilter {
 
 export const auditPage = (asked: AuditFilter, size: number, page_token: string) =>
   told(api.GET(`${V1}/audit`, { params: { query: { ...asked, max_results: size, page_token } } }));
+
+/** The records in Databricks' schema, from the oldest on; asked again with `after` the cursor. */
+export const auditExport = ({ actor, event, outcome, name, source, since, until }: AuditFilter, after: number) =>
+  told(api.GET(`${V1}/audit/export`, { params: { query: { actor, event, outcome, name, source, since, until, after, max_results: 1000 } } }));
 
 export const audit = (asked: AuditFilter) =>
   infiniteQueryOptions({

@@ -59,7 +59,7 @@ export default function Tokens() {
       ) : null}
       {creating ? <Create principal={whose} onClose={() => setCreating(false)} /> : null}
       {revoking ? (
-        <ConfirmDelete title="Revoke token" what={<>Whoever uses <b>{visible(revoking.comment || revoking.token_id)}</b> is signed out at once.</>} act={() => revokeToken(revoking.token_id)} done="Token revoked." then={() => undefined} onClose={() => setRevoking(null)} />
+        <ConfirmDelete title="Revoke token" what={<>Whoever uses <b>{visible(revoking.comment || revoking.token_id)}</b> is signed out at once.</>} act={() => revokeToken(revoking.token_id)} submit="Revoke" done="Token revoked." then={() => undefined} onClose={() => setRevoking(null)} />
       ) : null}
     </Page>
   );

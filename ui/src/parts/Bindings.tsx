@@ -58,7 +58,7 @@ export default function Bindings({ catalog }: { catalog: CatalogInfo }) {
           rows={data}
           rowKey={(row) => String(row.workspace_id)}
           columns={[
-            { header: "Workspace", cell: (row) => <Group gap="xs"><Text size="sm" fw={550} className="anywhere">{visible(label(row.workspace_id))}</Text>{String(row.workspace_id) === who.data?.workspace_id ? <Badge variant="light" tt="none" radius="sm">this one</Badge> : null}</Group> },
+            { header: "Workspace", cell: (row) => <Group gap="xs"><Text size="sm" fw={550} style={{ overflowWrap: "anywhere" }}>{visible(label(row.workspace_id))}</Text>{String(row.workspace_id) === who.data?.workspace_id ? <Badge variant="light" tt="none" radius="sm">this one</Badge> : null}</Group> },
             { header: "Access", cell: (row) => (row.binding_type === READ_ONLY ? "Read only" : "Read and write") },
             {
               header: "", label: "Actions", width: 60,

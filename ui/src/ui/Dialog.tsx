@@ -33,7 +33,7 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
       <form id={id} onSubmit={send}>
         <Stack gap="md">
           {children}
-          {error ? <Failure error={error} /> : null}
+          {error ? <Failure error={error} act /> : null}
           <Group justify="flex-end" gap="sm">
             <Button variant="default" onClick={onClose}>
               Cancel

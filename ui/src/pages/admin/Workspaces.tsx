@@ -34,7 +34,7 @@ export default function Workspaces() {
           rows={data}
           rowKey={(row) => row.id}
           columns={[
-            { header: "Name", cell: (row) => <Group gap="xs"><IconBuildingCommunity size={18} aria-hidden /><Text size="sm" fw={550} className="anywhere">{visible(row.name)}</Text>{row.id === who.data?.workspace_id ? <Badge variant="light" tt="none" radius="sm">this one</Badge> : null}</Group> },
+            { header: "Name", cell: (row) => <Group gap="xs"><IconBuildingCommunity size={18} aria-hidden /><Text size="sm" fw={550} style={{ overflowWrap: "anywhere" }}>{visible(row.name)}</Text>{row.id === who.data?.workspace_id ? <Badge variant="light" tt="none" radius="sm">this one</Badge> : null}</Group> },
             { header: "Address", cell: (row) => (row.url ? <Anchor size="sm" className="anywhere" href={row.url} rel="noreferrer">{visible(row.url)}</Anchor> : <Text size="sm" c="dimmed">the server's own</Text>) },
             { header: "Id", from: "md", cell: (row) => <span className="mono">{row.id}</span> },
             { header: "Created", width: 140, from: "sm", cell: (row) => <Time at={row.created_at} /> },
