@@ -1,6 +1,6 @@
 import { Box, Skeleton, Table } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, useEffect, useRef } from "react";
 
 import { useRowKeys } from "./rows";
 
@@ -28,6 +28,15 @@ interface Props<Row> {
 }
 
 const FEW = 60;
+
+/** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
+const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
+  return columns.map((column, index) => (
+    <Table.Td key={column.label ?? (typeof column.header === "string" ? column.header : index)} ta={column.align} visibleFrom={column.from}>
+      {column.cell(row)}
+    </Table.Td>
+  ));
+}) as <Row>(props: { row: Row; columns: Column<Row>[] }) => ReactNode;
 
 /** A table of any length: only the rows that show are there, and the next page is fetched as its end comes near. */
 export function VirtualTable<Row>(props: Props<Row>) {
@@ -77,11 +86,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
             if (row === undefined) return null;
             return (
               <Table.Tr key={rowKey(row)} data-index={item.index} aria-rowindex={item.index + 2} ref={virtual ? virtualizer.measureElement : undefined}>
-                {columns.map((column, index) => (
-                  <Table.Td key={column.label ?? (typeof column.header === "string" ? column.header : index)} ta={column.align} visibleFrom={column.from}>
-                    {column.cell(row)}
-                  </Table.Td>
-                ))}
+                <Cells row={row} columns={columns} />
               </Table.Tr>
             );
           })}
