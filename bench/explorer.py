@@ -1,6 +1,7 @@
 """The web UI in a real browser: how soon a model's page can be used, and whether ten thousand rows scroll smoothly."""
 
 import importlib.util
+import json
 import os
 import sqlite3
 import statistics
@@ -17,8 +18,6 @@ OPENINGS = 9
 STEPS = 120  # turns of the wheel, one a frame or so
 FULL = "bench.explorer.model_00000"
 UC = "/api/2.1/unity-catalog"
-TASKS = """() => { window.tasks = []; new PerformanceObserver(list => window.tasks.push(...list.getEntries().map(one => one.duration)))
-  .observe({type: 'longtask', buffered: false}); }"""
 
 
 def measure(folder: Path) -> list[Row]:
@@ -67,16 +66,27 @@ def _scrolling(context: Any) -> list[Row]:
         page.goto(path)
         shown = page.get_by_role("table", name=table).locator("tbody tr[aria-rowindex]")
         shown.nth(3).hover()
-        page.evaluate(TASKS)
+        context.browser.start_tracing(page=page, categories=["toplevel", "__metadata"])
         for _ in range(STEPS):
             page.mouse.wheel(0, 900)
             page.wait_for_timeout(16)
-        tasks, far = page.evaluate("window.tasks"), int(shown.last.get_attribute("aria-rowindex") or 0)
-        longest = max(tasks, default=0.0)
-        label = f"10,000 {what}, longest task of the page while {far:,} rows pass"
-        rows.append(at_most(label, f"{longest:.0f} ms", f"{shown.count()} rows there", longest, 200, "ms"))
+        far = int(shown.last.get_attribute("aria-rowindex") or 0)
+        processor, wall = _longest(json.loads(context.browser.stop_tracing()))
+        label = f"10,000 {what}, longest task of the page while {far:,} rows pass, processor time"
+        rows.append(
+            at_most(label, f"{processor:.0f} ms ({wall:.0f} ms)", f"{shown.count()} rows", processor, 200, "ms")
+        )
         page.close()
     return rows
+
+
+def _longest(trace: dict[str, Any]) -> tuple[float, float]:
+    """Milliseconds of the main thread's longest task: of a processor, and by the clock."""
+    events = trace["traceEvents"]
+    named = {"args": {"name": "CrRendererMain"}, "name": "thread_name"}
+    main = {(one["pid"], one["tid"]) for one in events if named.items() <= one.items()}
+    tasks = [one for one in events if (one["pid"], one["tid"]) in main and one.get("ph") == "X"]
+    return max(one.get("tdur", 0) for one in tasks) / 1000, max(one["dur"] for one in tasks) / 1000
 
 
 def _fill(server: Server, data: Path) -> None:

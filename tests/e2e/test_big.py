@@ -79,7 +79,9 @@ def test_a_schema_of_ten_thousand_models(page: Page, big: Big) -> None:
     last = _scroll(page, table)
     number = int((last.text_content() or "").removeprefix("model_"))
     assert number >= FAR - 2
-    assert len(set(asked)) == len(asked) <= number // 200 + 3, "the server is asked for pages, each once, as they come near"
+    assert len(set(asked)) == len(asked) <= number // 200 + 3, (
+        "the server is asked for pages, each once, as they come near"
+    )
     picture(page, "many-models")
 
 

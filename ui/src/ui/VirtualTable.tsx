@@ -1,6 +1,6 @@
-import { Box, Skeleton, Table } from "@mantine/core";
+import { Box, Button, Skeleton, Table } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, useEffect, useRef, useState } from "react";
 
 import { useRowKeys } from "./rows";
 
@@ -53,9 +53,15 @@ export function VirtualTable<Row>(props: Props<Row>) {
   const keys = useRowKeys(container, virtual);
   const items = virtual ? virtualizer.getVirtualItems() : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
+  // Each page is asked for once by itself; where that has failed, a button asks again.
+  const [asked, setAsked] = useState("");
+  const end = rows.at(-1);
+  const until = end === undefined ? "" : rowKey(end);
   useEffect(() => {
-    if (more && !loadingMore && last >= rows.length - 30) more();
-  }, [more, loadingMore, last, rows.length]);
+    if (!more || loadingMore || last < rows.length - 30 || asked === until) return;
+    setAsked(until);
+    more();
+  }, [more, loadingMore, last, rows.length, asked, until]);
   const above = virtual ? (items[0]?.start ?? 0) : 0;
   const below = virtual ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
   return (
@@ -95,6 +101,12 @@ export function VirtualTable<Row>(props: Props<Row>) {
             <Table.Tr>
               <Table.Td colSpan={columns.length}>
                 <Skeleton height={18} />
+              </Table.Td>
+            </Table.Tr>
+          ) : more && asked === until ? (
+            <Table.Tr>
+              <Table.Td colSpan={columns.length}>
+                <Button size="compact-sm" variant="default" onClick={more}>Load more</Button>
               </Table.Td>
             </Table.Tr>
           ) : null}
