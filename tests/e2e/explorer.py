@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from e2e.test_pages import CHROMIUM, FLAGS
 from live import Server, run_client, succeeded
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+expect.set_options(timeout=20_000)  # as long as for actions: other tests may run beside these
 V1, UC = "/api/modelkeep/v1", "/api/2.1/unity-catalog"
 MAKE = """
 import json, sys

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +23,28 @@ def copies_of(database: Path, table: str, row_id: str, changes: Iterator[dict[st
             db.executemany(sql, ({**row, "id": new_id(), **change} for change in changes))
 
 
-def find(database: Path, sql: str, *values: Any) -> str:
+def model_id(database: Path, full_name: str) -> str:
+    sql = """SELECT m.id FROM securables m JOIN securables s ON s.id = m.parent_id JOIN securables c ON c.id = s.parent_id
+             WHERE c.name_key = ? AND s.name_key = ? AND m.name_key = ?"""
     with closing(sqlite3.connect(database, timeout=30)) as db:
-        return str(db.execute(sql, values).fetchone()[0])
+        return str(db.execute(sql, full_name.split(".")).fetchone()[0])
 
 
-def many_models(database: Path, schema: str, first: str) -> None:
-    """Ten thousand models in a schema that holds this one, and ten thousand versions of it, where it has one."""
-    model = find(
-        database,
-        "SELECT m.id FROM securables m JOIN securables s ON s.id = m.schema_id WHERE s.name_key = ? AND m.name_key = ?",
-        schema, first,
-    )  # fmt: skip
+def many_models(database: Path, full_name: str) -> None:
+    """Ten thousand models beside this one, whose only version becomes ten thousand."""
+    model = model_id(database, full_name)
     names = (f"model_{number:05}" for number in range(1, COUNT))
     copies_of(database, "securables", model, ({"name": name, "name_key": name, "last_version": 0} for name in names))
-    version = find(database, "SELECT id FROM model_versions WHERE model_id = ? AND version = 1", model)
-    numbers = islice(range(2, COUNT + 1), COUNT)
-    copies_of(database, "model_versions", version, ({"version": n, "aliases": "[]"} for n in numbers))
+    with closing(sqlite3.connect(database, timeout=30)) as db:
+        version = str(db.execute("SELECT id FROM model_versions WHERE model_id = ?", (model,)).fetchone()[0])
+    copies_of(database, "model_versions", version, ({"version": n, "aliases": "[]"} for n in range(2, COUNT + 1)))
     with closing(sqlite3.connect(database, timeout=30)) as db, db:
         db.execute("UPDATE securables SET last_version = ? WHERE id = ?", (COUNT, model))
 
 
-def much_lineage(database: Path, model_key: str, version: int) -> None:
+def much_lineage(database: Path, full_name: str, version: int) -> None:
     """Half of it tables that a version was made from, half jobs that use it."""
-    model = find(database, "SELECT id FROM securables WHERE kind = 'MODEL' AND name_key = ?", model_key)
+    model = model_id(database, full_name)
     rows = [
         (new_id(), model, version, "UPSTREAM", "TABLE", f"prod.sales.region_{number:03}", "training")
         if number % 2

@@ -85,6 +85,7 @@ export const modelsOf = (schema: string) =>
   infiniteQueryOptions({
     queryKey: ["all models", schema],
     queryFn: ({ pageParam }) => models(schema, pageParam),
+    structuralSharing: false, // compares all pages at each new one
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -138,6 +139,7 @@ export const versions = (full_name: string) =>
           params: { path: { full_name }, query: { max_results: PAGE, page_token: pageParam } },
         }),
       ),
+    structuralSharing: false,
     initialPageParam: "",
     getNextPageParam: following,
     refetchInterval: (query) =>

@@ -6,7 +6,7 @@ import { Link, useParams } from "react-router";
 
 import { update } from "../api/acts";
 import { useRefused } from "../api/can";
-import { modelsOf, schema as schemaQuery, tags as tagsQuery } from "../api/queries";
+import { type ModelInfo, modelsOf, schema as schemaQuery, tags as tagsQuery } from "../api/queries";
 import { CreateModel } from "../forms/create";
 import { RegisterModel } from "../forms/RegisterModel";
 import { ThingMenu } from "../parts/actions";
@@ -25,10 +25,26 @@ import { Star } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
 import { gist, lastPart, visible } from "../ui/text";
 import { Time } from "../ui/Time";
-import { VirtualTable } from "../ui/VirtualTable";
+import { type Column, VirtualTable } from "../ui/VirtualTable";
 
 const Permissions = lazy(() => import("../parts/Permissions"));
 const Activity = lazy(() => import("../parts/Activity"));
+
+const COLUMNS: Column<ModelInfo>[] = [
+  {
+    header: "Name",
+    cell: (row) => (
+      <Group gap="xs" wrap="nowrap">
+        <KindIcon kind="MODEL" />
+        <Link className="name" to={modelPath(row.full_name)}>{visible(row.name)}</Link>
+        {row.browse_only ? <Badge size="xs" variant="default">browse only</Badge> : null}
+      </Group>
+    ),
+  },
+  { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
+  { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
+  { header: "Changed", width: 140, cell: (row) => <Time at={row.updated_at} /> },
+];
 
 export default function Schema() {
   const { catalog = "", schema = "" } = useParams();
@@ -106,21 +122,7 @@ function Contents({ schema, create }: { schema: string; create: () => void }) {
       rowKey={(row) => row.full_name}
       more={hasNextPage ? () => void fetchNextPage() : undefined}
       loadingMore={isFetchingNextPage}
-      columns={[
-        {
-          header: "Name",
-          cell: (row) => (
-            <Group gap="xs" wrap="nowrap">
-              <KindIcon kind="MODEL" />
-              <Link className="name" to={modelPath(row.full_name)}>{visible(row.name)}</Link>
-              {row.browse_only ? <Badge size="xs" variant="default">browse only</Badge> : null}
-            </Group>
-          ),
-        },
-        { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
-        { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
-        { header: "Changed", width: 140, cell: (row) => <Time at={row.updated_at} /> },
-      ]}
+      columns={COLUMNS}
     />
   );
 }

@@ -1,4 +1,5 @@
 import { Checkbox, Group, Stack, Text } from "@mantine/core";
+import { useMemo } from "react";
 import { Link } from "react-router";
 
 import type { Version } from "../api/queries";
@@ -35,7 +36,12 @@ function Metrics({ version }: { version: Version }) {
 }
 
 export function Versions({ model, rows, chosen, choose, more, loadingMore }: Props) {
-  const columns: Column<Version>[] = [
+  const columns = useMemo(() => columnsOf(model, chosen, choose), [model, chosen, choose]);
+  return <VirtualTable label="Versions" columns={columns} rows={rows} rowKey={(row) => String(row.version)} rowHeight={56} more={more} loadingMore={loadingMore} />;
+}
+
+function columnsOf(model: string, chosen: number[], choose: (versions: number[]) => void): Column<Version>[] {
+  return [
     {
       header: "", label: "Compare", width: 40,
       cell: (row) => (
@@ -66,5 +72,4 @@ export function Versions({ model, rows, chosen, choose, more, loadingMore }: Pro
       cell: (row) => <Text size="sm" component="div"><Time at={row.created_at} /><Text size="xs" c="dimmed" className="anywhere" lineClamp={1}>{visible(row.created_by)}</Text></Text>,
     },
   ];
-  return <VirtualTable label="Versions" columns={columns} rows={rows} rowKey={(row) => String(row.version)} rowHeight={56} more={more} loadingMore={loadingMore} />;
 }

@@ -1,6 +1,8 @@
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 
+import { upright } from "./text";
+
 // Raw HTML is shown as text, links lose any scheme that could run something, and pictures, which would tell another server
 // who reads this, become links.
 const COMPONENTS: Components = {
@@ -26,7 +28,7 @@ export default function Markdown({ text }: { text: string }) {
   return (
     <div className="markdown">
       <ReactMarkdown components={COMPONENTS} remarkPlugins={PLUGINS}>
-        {text}
+        {upright(text)}
       </ReactMarkdown>
     </div>
   );

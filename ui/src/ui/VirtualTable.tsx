@@ -1,6 +1,6 @@
-import { Box, Skeleton, Table } from "@mantine/core";
+import { Box, Button, Skeleton, Table } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, useEffect, useRef, useState } from "react";
 
 import { useRowKeys } from "./rows";
 
@@ -29,6 +29,15 @@ interface Props<Row> {
 
 const FEW = 60;
 
+/** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
+const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
+  return columns.map((column, index) => (
+    <Table.Td key={column.label ?? (typeof column.header === "string" ? column.header : index)} ta={column.align} visibleFrom={column.from}>
+      {column.cell(row)}
+    </Table.Td>
+  ));
+}) as <Row>(props: { row: Row; columns: Column<Row>[] }) => ReactNode;
+
 /** A table of any length: only the rows that show are there, and the next page is fetched as its end comes near. */
 export function VirtualTable<Row>(props: Props<Row>) {
   const { label, columns, rows, rowKey, rowHeight = 45, more, loadingMore, height = "min(68vh, 900px)" } = props;
@@ -44,9 +53,15 @@ export function VirtualTable<Row>(props: Props<Row>) {
   const keys = useRowKeys(container, virtual);
   const items = virtual ? virtualizer.getVirtualItems() : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
+  // Each page is asked for once by itself; where that has failed, a button asks again.
+  const [asked, setAsked] = useState("");
+  const end = rows.at(-1);
+  const until = end === undefined ? "" : rowKey(end);
   useEffect(() => {
-    if (more && !loadingMore && last >= rows.length - 30) more();
-  }, [more, loadingMore, last, rows.length]);
+    if (!more || loadingMore || last < rows.length - 30 || asked === until) return;
+    setAsked(until);
+    more();
+  }, [more, loadingMore, last, rows.length, asked, until]);
   const above = virtual ? (items[0]?.start ?? 0) : 0;
   const below = virtual ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
   return (
@@ -77,11 +92,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
             if (row === undefined) return null;
             return (
               <Table.Tr key={rowKey(row)} data-index={item.index} aria-rowindex={item.index + 2} ref={virtual ? virtualizer.measureElement : undefined}>
-                {columns.map((column, index) => (
-                  <Table.Td key={column.label ?? (typeof column.header === "string" ? column.header : index)} ta={column.align} visibleFrom={column.from}>
-                    {column.cell(row)}
-                  </Table.Td>
-                ))}
+                <Cells row={row} columns={columns} />
               </Table.Tr>
             );
           })}
@@ -90,6 +101,12 @@ export function VirtualTable<Row>(props: Props<Row>) {
             <Table.Tr>
               <Table.Td colSpan={columns.length}>
                 <Skeleton height={18} />
+              </Table.Td>
+            </Table.Tr>
+          ) : more && asked === until ? (
+            <Table.Tr>
+              <Table.Td colSpan={columns.length}>
+                <Button size="compact-sm" variant="default" onClick={more}>Load more</Button>
               </Table.Td>
             </Table.Tr>
           ) : null}

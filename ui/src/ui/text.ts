@@ -38,11 +38,14 @@ export const exactTime = (at: number) => EXACT.format(at);
 
 export const plural = (count: number, noun: string, many = `${noun}s`) => `${count.toLocaleString("en")} ${count === 1 ? noun : many}`;
 
+const shown = (character: string) => `⟨U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+
+/** Of a longer text, only what turns the text around it: joiners belong to some scripts, and to emoji. */
+export const upright = (text: string) => text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, shown);
+
 /** Characters that do not show, or that turn text around, made visible: what a name is must be seen. */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, (character) =>
-    `⟨U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}⟩`,
-  );
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, shown);
 }
 
 /** The first words of a Markdown text, without its marks. */

@@ -22,7 +22,7 @@ const COLUMNS: Column<AuditRecord>[] = [
   { header: "When", width: 130, cell: (row) => <Time at={row.at} /> },
   { header: "Who", cell: (row) => <><span className="anywhere">{visible(row.actor || "nobody")}</span><Text size="xs" c="dimmed">{row.source}</Text></> },
   { header: "Event", cell: (row) => <><Text size="sm" fw={550} className="nowrap">{row.event}</Text><Narrow record={row} /></> },
-  { header: "On", from: "sm", cell: (row) => row.targets.slice(0, 2).map((target) => <Text size="sm" key={target.id || target.name} className="anywhere">{visible(target.name || target.kind.toLowerCase())}</Text>) },
+  { header: "On", from: "sm", cell: (row) => row.targets.slice(0, 2).map((target) => <Text size="sm" key={target.id || target.name} className="anywhere wide">{visible(target.name || target.kind.toLowerCase())}</Text>) },
   { header: "Changes", from: "md", cell: (row) => <Changes record={row} /> },
   { header: "Outcome", width: 120, from: "sm", cell: outcome },
 ];

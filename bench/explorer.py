@@ -1,0 +1,105 @@
+"""The web UI in a real browser: how soon a model's page can be used, and whether ten thousand rows scroll smoothly."""
+
+import importlib.util
+import json
+import os
+import sqlite3
+import statistics
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bench.program import Missing, Server, database, modelkeep
+from bench.report import Row, at_most, known
+
+OPENINGS = 9
+STEPS = 120  # turns of the wheel, one a frame or so
+FULL = "bench.explorer.model_00000"
+UC = "/api/2.1/unity-catalog"
+
+
+def measure(folder: Path) -> list[Row]:
+    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    if not Path(chromium).exists() or importlib.util.find_spec("playwright") is None:
+        raise Missing("chromium or playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with modelkeep(folder / "modelkeep") as server:
+        _fill(server, folder / "modelkeep")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=server.url)
+            form = {"token": server.headers["Authorization"].removeprefix("Bearer "), "next": "/"}
+            context.request.post("/login", form=form, headers={"origin": server.url}, max_redirects=0)
+            rows = [*_opening(context), *_scrolling(context)]
+            browser.close()
+    return rows
+
+
+def _opening(context: Any) -> list[Row]:
+    """From the address to a page whose versions are there and whose buttons answer."""
+    page, taken = context.new_page(), list[float]()
+    for _ in range(OPENINGS + 1):
+        begun = time.perf_counter()
+        page.goto(f"/explore/data/models/{FULL.replace('.', '/')}", wait_until="commit")
+        page.get_by_role("link", name="Version 10000", exact=True).wait_for()
+        page.get_by_role("button", name="Edit tags").click()
+        page.get_by_role("dialog").wait_for()
+        taken.append(time.perf_counter() - begun)
+    page.close()
+    first, again = taken[0] * 1000, statistics.median(taken[1:]) * 1000
+    return [
+        known("a model's page until a dialog of it is open, first visit", f"{first:.0f} ms", "", first),
+        at_most("the same, scripts kept by the browser, median", f"{again:.0f} ms", "", again, 1000, "ms"),
+    ]
+
+
+def _scrolling(context: Any) -> list[Row]:
+    rows: list[Row] = []
+    for what, path, table in (
+        ("models", f"/explore/data/{FULL.rpartition('.')[0].replace('.', '/')}", "Models"),
+        ("versions", f"/explore/data/models/{FULL.replace('.', '/')}", "Versions"),
+    ):
+        page = context.new_page()
+        page.goto(path)
+        shown = page.get_by_role("table", name=table).locator("tbody tr[aria-rowindex]")
+        shown.nth(3).hover()
+        context.browser.start_tracing(page=page, categories=["toplevel", "__metadata"])
+        for _ in range(STEPS):
+            page.mouse.wheel(0, 900)
+            page.wait_for_timeout(16)
+        far = int(shown.last.get_attribute("aria-rowindex") or 0)
+        processor, wall = _longest(json.loads(context.browser.stop_tracing()))
+        label = f"10,000 {what}, longest task of the page while {far:,} rows pass, processor time"
+        rows.append(
+            at_most(label, f"{processor:.0f} ms ({wall:.0f} ms)", f"{shown.count()} rows", processor, 200, "ms")
+        )
+        page.close()
+    return rows
+
+
+def _longest(trace: dict[str, Any]) -> tuple[float, float]:
+    """Milliseconds of the main thread's longest task: of a processor, and by the clock."""
+    events = trace["traceEvents"]
+    named = {"args": {"name": "CrRendererMain"}, "name": "thread_name"}
+    main = {(one["pid"], one["tid"]) for one in events if named.items() <= one.items()}
+    tasks = [one for one in events if (one["pid"], one["tid"]) in main and one.get("ph") == "X"]
+    return max(one.get("tdur", 0) for one in tasks) / 1000, max(one["dur"] for one in tasks) / 1000
+
+
+def _fill(server: Server, data: Path) -> None:
+    """A schema of ten thousand models, the first of which has ten thousand versions."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from e2e.many import many_models  # pyright: ignore[reportMissingImports]
+
+    catalog, schema, name = FULL.split(".")
+    server.call("POST", f"{UC}/catalogs", {"name": catalog})
+    server.call("POST", f"{UC}/schemas", {"name": schema, "catalog_name": catalog})
+    made = {"catalog_name": catalog, "schema_name": schema}
+    server.call("POST", f"{UC}/models", {"name": name, **made})
+    server.call("POST", f"{UC}/models/versions", {"model_name": name, "source": "s3://elsewhere/model", **made})
+    with closing(sqlite3.connect(database(data), timeout=30)) as db, db:
+        db.execute("UPDATE model_versions SET status = 'READY'")
+    many_models(database(data), FULL)
