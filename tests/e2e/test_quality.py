@@ -86,7 +86,7 @@ DIALOGS = {
     "grant": ("model-permissions", "Grant"),
     "explain": ("model-permissions", "Explain access"),
     "create-token": ("tokens", "Create token"),
-    "revoke-token": ("tokens", "Revoke"),
+    "revoke-token": ("tokens", re.compile("^Revoke token")),
     "add-user": ("users", "Add user"),
     "members": ("groups", "Actions on account users", "Members"),
     "delete-group": ("groups", "Actions on account users", "Delete"),

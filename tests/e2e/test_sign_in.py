@@ -118,7 +118,7 @@ def test_the_same_address_is_not_the_same_person(site: Site, page: Page) -> None
     site.user("eve@x.io")
     site.ok("POST", f"{V1}/users/eve@x.io/identities", link)
     page.get_by_role("link", name="Sign in with Example & Co").click()
-    page.wait_for_url(f"{site.host}/")
+    page.wait_for_url(f"{site.host}/explore")
     page.goto(f"{site.host}{ME}")
     expect(page.get_by_text('"userName":"eve@x.io"')).to_be_visible()
     assert site.call("DELETE", f"{V1}/users/eve@x.io/identities", link).status_code == 200

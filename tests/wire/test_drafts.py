@@ -41,7 +41,7 @@ def scribe(site: Site) -> Iterator[Completions]:
 
 def test_without_settings_it_is_said_how_to_set_it(site: Site, model: str) -> None:
     answer = site.call("POST", f"{V1}/models/{model}/draft-comment")
-    said = refused(answer, 503, "TEMPORARILY_UNAVAILABLE", "MODELKEEP_AI_URL", "MODELKEEP_AI_MODEL")
+    said = refused(answer, 400, "INVALID_STATE", "MODELKEEP_AI_URL", "MODELKEEP_AI_MODEL")
     assert site.ok("GET", f"{V1}/me")["no_drafts"] == said
 
 

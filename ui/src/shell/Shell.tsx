@@ -1,4 +1,4 @@
-import { ActionIcon, AppShell, Badge, Burger, Group, ScrollArea, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
@@ -94,7 +94,7 @@ export function Shell() {
           <Tree />
         </AppShell.Section>
         <AppShell.Section p="xs" className="nav-foot">
-          <ScrollArea.Autosize mah={220}>
+          <div className="foot-links">
             <Section to={requestsPath} icon={<IconInbox size={18} />}>
               Access requests
               {due > 0 ? <Badge size="sm" variant="light" aria-label={`${due} to decide`}>{due}</Badge> : null}
@@ -107,7 +107,7 @@ export function Shell() {
                 Administration
               </Section>
             ) : null}
-          </ScrollArea.Autosize>
+          </div>
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>

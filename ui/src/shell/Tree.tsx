@@ -132,6 +132,17 @@ export function Tree() {
     if (due && token) setPages((before) => ({ ...before, [due.name]: [...new Set([...(before[due.name] ?? []), token])] }));
   }, [due]);
 
+  // What the address shows is brought into sight once, when it is there.
+  const revealed = useRef("");
+  useEffect(() => {
+    if (revealed.current === selected) return;
+    const index = selected ? rows.findIndex((row) => row.name === selected && row.kind in DEPTH) : -1;
+    if (index < 0) return;
+    revealed.current = selected;
+    setAt(index);
+    virtualizer.scrollToIndex(index);
+  }, [rows, selected, virtualizer]);
+
   const go = (row: Node | undefined) => {
     const path = row ? securablePath(row.kind, row.name) : null;
     if (path) void navigate(path);

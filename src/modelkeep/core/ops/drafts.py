@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.core.errors import WrongState
 from modelkeep.core.model import Metric, ModelVersion, Param, Securable
 from modelkeep.core.names import MAX_COMMENT, FullName
 from modelkeep.core.operation import Ctx
@@ -79,7 +79,7 @@ async def write(ctx: Ctx, db: Database, facts: Facts) -> Draft:
 
 def _check_set(ctx: Ctx) -> None:
     if ctx.services.writer is None:
-        raise Unavailable(UNSET)
+        raise WrongState(UNSET)
 
 
 async def _facts(ctx: Ctx, model: Securable, found: Sequence[ModelVersion], only: int | None) -> Facts:

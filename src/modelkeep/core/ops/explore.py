@@ -120,10 +120,10 @@ def _sought(req: SearchSecurables) -> Sought:
 async def list_files(ctx: Ctx, req: ListFiles, model: Securable) -> Page[ArtifactFile]:
     """None before the version is READY: until then they come and go."""
     version = await fetch_version(ctx, model, req.name, req.version)
-    if version.status != Status.READY or not version.artifact_set_id:
-        return Page(())
     scope, limit = f"files of {version.id}|{ctx.actor.id}", page_size(req.max_results, MAX_FILES, MAX_FILES)
     after = read_token(scope, req.page_token, (str,)) or ("",)
+    if version.status != Status.READY or not version.artifact_set_id:
+        return Page(())
     found = await explore.files_after(ctx.tx, version.artifact_set_id, str(after[0]), limit + 1)
     return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].path,)) if len(found) > limit else "")
 

@@ -120,7 +120,13 @@ def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]
         except RegistryError as error:
             return _refusal(error)
 
-    refusals = (Answer(400, TokenError), Answer(401, TokenError), Answer(429, TokenError), Answer(503, TokenError))
+    refusals = (
+        Answer(400, TokenError),
+        Answer(401, TokenError),
+        Answer(404, TokenError),
+        Answer(429, TokenError),
+        Answer(503, TokenError),
+    )
     found: list[Route] = []
     for face in ("/oidc", "/oidc/accounts/{account_id}"):
         found += [
