@@ -3,7 +3,6 @@ import "@mantine/notifications/styles.css";
 import "./app.css";
 
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
@@ -13,6 +12,7 @@ import { RouterProvider } from "react-router";
 import { ApiError } from "./api/client";
 import { router } from "./routes";
 import { theme, variables } from "./theme";
+import { Messages } from "./ui/Messages";
 
 const client = new QueryClient({
   defaultOptions: {
@@ -32,7 +32,7 @@ if (root) {
     <StrictMode>
       <QueryClientProvider client={client}>
         <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
-          <Notifications position="bottom-right" />
+          <Messages />
           <RouterProvider router={router} />
         </MantineProvider>
       </QueryClientProvider>

@@ -1,5 +1,6 @@
-import { notifications } from "@mantine/notifications";
 import { type UseMutationResult, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { say } from "./Messages";
 
 /** One change: afterwards everything on the page is asked for again, and a word says that it is done. */
 export function useAct<Input, Output>(
@@ -12,7 +13,7 @@ export function useAct<Input, Output>(
     mutationFn: act,
     onSuccess: (output, input) => {
       const message = typeof done === "function" ? done(output, input) : done;
-      if (message) notifications.show({ message, color: "teal" });
+      if (message) void say(message);
       then?.(output, input);
       void client.invalidateQueries();
     },

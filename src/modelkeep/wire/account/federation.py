@@ -113,6 +113,8 @@ def routes(account_id: str) -> list[Route]:
             raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
         if f.page_token:
             raise InvalidArgument("There was no page token: lists come whole.")
+        if f.page_size is not None and f.page_size < 0:
+            raise InvalidArgument(f"page_size must not be negative, got {f.page_size}.")
         return f
 
     def shown(found: FederationPolicy, _: Any = None) -> PolicyInfo:
