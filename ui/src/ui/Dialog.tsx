@@ -38,7 +38,7 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" color={danger ? "red" : undefined} loading={busy} disabled={disabled}>
+            <Button type="submit" color={danger ? "red.9" : undefined} loading={busy} disabled={disabled}>
               {submit}
             </Button>
           </Group>
