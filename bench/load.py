@@ -43,22 +43,29 @@ def throughput(server: Server, path: str, seconds: int, connections: int = CONNE
 
 
 def request(path: str, headers: Mapping[str, str], *, keep: bool = True) -> bytes:
-    """The bytes of one GET."""
-    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{k}: {v}" for k, v in headers.items())]
+    """The bytes of one GET, but for the Host: `_to` adds whom it is sent to."""
+    lines = [f"GET {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
     return "\r\n".join([*lines, *([] if keep else ["Connection: close"]), "", ""]).encode()
+
+
+def _to(port: int, raw: bytes) -> bytes:
+    """With the Host that any client sends there: of another one the server must first ask whose it is."""
+    return raw.replace(b"\r\n", f"\r\nHost: 127.0.0.1:{port}\r\n".encode(), 1)
 
 
 class Line:
     """One kept-alive connection on which requests are timed, one after the other."""
 
     def __init__(self, port: int) -> None:
+        self._port = port
         self._socket = socket.create_connection(("127.0.0.1", port), 60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def time(self, raw: bytes) -> float:
         """Seconds from sending the request to the last byte of its answer, which must be 200."""
+        whole = _to(self._port, raw)
         begun = time.perf_counter()
-        self._socket.sendall(raw)
+        self._socket.sendall(whole)
         answer = _read(self._socket)
         took = time.perf_counter() - begun
         assert answer.startswith(b"HTTP/1.1 200"), answer[:500]
@@ -148,7 +155,7 @@ class _Client(asyncio.Protocol):
 
 async def _main(port: int, path: str, seconds: float, connections: int, headers: Mapping[str, str]) -> None:
     loop, begun = asyncio.get_running_loop(), time.perf_counter()
-    raw, until = request(path, headers), begun + seconds
+    raw, until = _to(port, request(path, headers)), begun + seconds
     clients = [
         (await loop.create_connection(lambda: _Client(raw, until), "127.0.0.1", port))[1] for _ in range(connections)
     ]
