@@ -59,13 +59,6 @@ class _Tx:
             await cursor.executemany(_translate(sql).encode(), rows)
 
 
-async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
-    """Compiling takes PostgreSQL longer than running any statement of ours."""
-    await connection.set_autocommit(True)
-    await connection.execute("SET jit = off")
-    await connection.set_autocommit(False)
-
-
 class PostgresDatabase:
     """A PostgreSQL database, by its URL."""
 
@@ -81,9 +74,7 @@ class PostgresDatabase:
             import psycopg_pool
         except ImportError as error:
             raise Unavailable("PostgreSQL needs the extra: pip install 'modelkeep[postgres]'.") from error
-        self._pool = psycopg_pool.AsyncConnectionPool(
-            self._url, min_size=1, max_size=self._max, open=False, timeout=10, configure=_configure
-        )
+        self._pool = psycopg_pool.AsyncConnectionPool(self._url, min_size=1, max_size=self._max, open=False, timeout=10)
         try:
             await self._pool.open(wait=True, timeout=10)
         except psycopg_pool.PoolTimeout as error:
