@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from e2e.explorer import World, browsing, make_world
+from e2e.explorer import Complaints, World, browsing, make_world, open_page
 from live import Server, new_catalog
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +18,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def world(server: Server) -> World:
     return make_world(server, new_catalog(server))
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """Signed in as the admin; whatever the console complains of fails the test."""
+    complaints = Complaints()
+    opened = open_page(browser, server)
+    complaints.hear(opened)
+    yield opened
+    opened.context.close()
+    assert complaints == []

@@ -1,19 +1,15 @@
 """In a real browser: ten thousand models, ten thousand versions and a graph of two hundred are looked at a window at a time."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from e2e.explorer import Complaints, World, open_page, picture
+from e2e.explorer import World, needs_the_pages, picture
 from e2e.many import COUNT, ENTITIES, many_models, much_lineage
-from e2e.test_pages import pytestmark as needs_a_browser
 from live import new_catalog
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
-from modelkeep.wire.console import pages
-
-pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+pytestmark = needs_the_pages
 SHOWN = 90  # rows that a window shows, with those kept ready above and below
 FAR = 1_100  # rows, of several pages of the server
 
@@ -38,16 +34,6 @@ def big(world: World) -> Big:
     many_models(database, model)
     much_lineage(database, model, 1)
     return Big(f"{catalog}.many", model)
-
-
-@pytest.fixture
-def page(browser: Browser, world: World) -> Iterator[Page]:
-    complaints = Complaints()
-    opened = open_page(browser, world.server)
-    complaints.hear(opened)
-    yield opened
-    opened.context.close()
-    assert complaints == []
 
 
 def _scroll(page: Page, table: Locator) -> Locator:

@@ -7,25 +7,11 @@ from pathlib import Path
 
 import pytest
 from completions import Completions, completions
-from e2e.explorer import Complaints, World, open_page, picture
-from e2e.test_pages import pytestmark as needs_a_browser
+from e2e.explorer import World, needs_the_pages, open_page, picture
 from live import Server, running_server
 from playwright.sync_api import Browser, Page, expect
 
-from modelkeep.wire.console import pages
-
-pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """Signed in as the admin; whatever the console complains of fails the test."""
-    complaints = Complaints()
-    opened = open_page(browser, server)
-    complaints.hear(opened)
-    yield opened
-    opened.context.close()
-    assert complaints == []
+pytestmark = needs_the_pages
 
 
 # --- drafts of descriptions ------------------------------------------------------------------------------------------

@@ -3,15 +3,11 @@
 import uuid
 
 import httpx
-import pytest
-from e2e.explorer import UC, Complaints, World, open_page, picture
-from e2e.test_pages import pytestmark as needs_a_browser
+from e2e.explorer import UC, Complaints, World, needs_the_pages, open_page, picture
 from live import Server
 from playwright.sync_api import Browser, Response, expect
 
-from modelkeep.wire.console import pages
-
-pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+pytestmark = needs_the_pages
 
 FIRST_ROUTE = 250_000  # bytes of gzipped JavaScript
 HOSTILE = """<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>

@@ -3,15 +3,11 @@
 import json
 
 import httpx
-import pytest
-from e2e.explorer import Complaints, World, open_page, picture
-from e2e.test_pages import pytestmark as needs_a_browser
+from e2e.explorer import Complaints, World, needs_the_pages, open_page, picture
 from live import run_client, succeeded
 from playwright.sync_api import Browser, Page, expect
 
-from modelkeep.wire.console import pages
-
-pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+pytestmark = needs_the_pages
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" onload="window.hurt=1"><script>parent.hurt = 1</script></svg>'
 RUN = f"""
 import json, pathlib, mlflow

@@ -4,15 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from e2e.explorer import Complaints, open_page, picture
+from e2e.explorer import Complaints, needs_the_pages, open_page, picture
 from e2e.hands import Hand, Keyboard, Mouse
-from e2e.test_pages import pytestmark as needs_a_browser
 from live import Server, run_client, running_server, succeeded
 from playwright.sync_api import Browser, Page, expect
 
-from modelkeep.wire.console import pages
-
-pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+pytestmark = needs_the_pages
 RUN = """
 import mlflow, pandas as pd
 from mlflow.models import infer_signature

@@ -7,13 +7,10 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from e2e.explorer import Complaints, World, open_page, picture
-from e2e.test_pages import pytestmark as needs_a_browser
+from e2e.explorer import Complaints, World, needs_the_pages, open_page, picture
 from playwright.sync_api import Browser, Page, expect
 
-from modelkeep.wire.console import pages
-
-pytestmark = [needs_a_browser, pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`")]
+pytestmark = needs_the_pages
 
 AXE = (Path(axe_playwright_python.__file__ or "").parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -26,13 +26,13 @@ _ADMIN = (
     "EXISTS (SELECT 1 FROM membership_closure m JOIN principals g ON g.id = m.group_id "
     "WHERE m.member_id = p.id AND g.account_admin = 1)"
 )
-# What he, or a group of his, is assigned to a workspace as; the words' order makes ADMIN win.
-_ROLE = (
+ROLE = (
     "(SELECT MIN(a.level) FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id "
     "WHERE m.member_id = p.id AND a.workspace_id = :workspace)"
 )
+"""What principal p, or a group of his, is assigned to a workspace as; the words' order makes ADMIN win."""
 _BY_TOKEN = (
-    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind, {_ROLE} "
+    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind, {ROLE} "
     "FROM tokens t JOIN principals p ON p.id = t.principal_id WHERE t.hash = :hash"
 )
 
@@ -58,7 +58,7 @@ async def actor_of_token(
 async def actor_of_id(tx: Tx, principal_id: str, source: str, workspace: str, token_id: str = "") -> Actor | None:
     """An active principal as the one who acts in a workspace (signed URLs)."""
     row = await tx.one(
-        f"SELECT p.id, p.name, p.kind, {_ADMIN}, {_ROLE} FROM principals p WHERE p.id = :id AND p.active = 1",
+        f"SELECT p.id, p.name, p.kind, {_ADMIN}, {ROLE} FROM principals p WHERE p.id = :id AND p.active = 1",
         id=principal_id, workspace=workspace,
     )  # fmt: skip
     return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source, workspace, row[4] or "") if row else None

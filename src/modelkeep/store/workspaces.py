@@ -7,7 +7,7 @@ from modelkeep.core.authz import Binding
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.model import CatalogBinding, Principal, Workspace, WorkspaceAssignment
 from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, now_ms
-from modelkeep.store.principals import ACCOUNT_USERS
+from modelkeep.store.principals import ACCOUNT_USERS, ROLE
 
 _COLUMNS = "w.id, w.name, w.url, w.created_at, w.created_by"
 
@@ -108,9 +108,7 @@ async def role_of(tx: Tx, workspace: str, principal_id: str) -> str:
     """USER or ADMIN, by assignment of his own or of a group of his, in the workspace of this id or name; '' for none."""
     found = await named(tx, workspace)
     row = await tx.one(
-        "SELECT MIN(a.level) FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id "
-        "WHERE m.member_id = :id AND a.workspace_id = :workspace",
-        id=principal_id, workspace=found.id if found else "",
+        f"SELECT {ROLE} FROM principals p WHERE p.id = :id", id=principal_id, workspace=found.id if found else "",
     )  # fmt: skip
     return (row[0] if row else None) or ""
 

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, TextInput } from "@mantine/core";
+import { Button, Group, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconPlus } from "@tabler/icons-react";
 import { lazy, useState } from "react";
@@ -11,7 +11,7 @@ import { CreateSchema } from "../forms/create";
 import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
-import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
 import { ProtectedFact } from "../parts/Protected";
 import { home, schemaPath } from "../paths";
 import { Action } from "../ui/Action";
@@ -20,7 +20,7 @@ import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
 import { Loading, PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
-import { Star } from "../ui/Star";
+import { Marks } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
 import { gist, lastPart, visible } from "../ui/text";
 import { Time } from "../ui/Time";
@@ -46,7 +46,7 @@ export default function Catalog() {
       icon={<KindIcon kind="CATALOG" size={26} />}
       crumbs={crumbs}
       copy={data.full_name}
-      badge={<><Star kind="CATALOG" name={data.full_name} />{data.browse_only ? <Badge variant="default">browse only</Badge> : null}</>}
+      badge={<Marks kind="CATALOG" of={data} />}
       actions={
         <>
           {data.browse_only ? <AskAccess primary on={{ type: "catalog", kind: "CATALOG", name }} /> : null}
@@ -70,8 +70,7 @@ export default function Catalog() {
                   <Fact term="Owner">{visible(data.owner)}</Fact>
                   {data.browse_only ? null : <TagsFact type="catalog" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />}
                   {data.browse_only ? null : <ProtectedFact on={{ type: "catalog", kind: "CATALOG", name }} />}
-                  <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
-                  <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
+                  <Dated of={data} />
                 </Facts>
               </div>
             ),

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconArrowsDiff, IconCopy, IconEye, IconUpload } from "@tabler/icons-react";
 import { lazy, useState } from "react";
@@ -12,7 +12,7 @@ import { CopyVersion } from "../forms/version";
 import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
-import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
 import { ProtectedFact } from "../parts/Protected";
 import { Use } from "../parts/Use";
 import { Versions } from "../parts/Versions";
@@ -24,10 +24,9 @@ import { KindIcon } from "../ui/kinds";
 import { Loading, PageLoading } from "../ui/Loading";
 import { Alias } from "../ui/Pairs";
 import { Page } from "../ui/Page";
-import { Star } from "../ui/Star";
+import { Marks } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
 import { visible } from "../ui/text";
-import { Time } from "../ui/Time";
 
 const Permissions = lazy(() => import("../parts/Permissions"));
 const Activity = lazy(() => import("../parts/Activity"));
@@ -61,7 +60,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
       icon={<KindIcon kind="MODEL" size={26} />}
       crumbs={crumbs}
       copy={data.full_name}
-      badge={<><Star kind="MODEL" name={data.full_name} />{only ? <Badge variant="default">browse only</Badge> : null}</>}
+      badge={<Marks kind="MODEL" of={data} />}
       actions={
         <>
           {only ? <AskAccess primary on={{ type: "function", kind: "MODEL", name }} /> : null}
@@ -107,8 +106,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
                     </Fact>
                   )}
                   {only ? null : <ProtectedFact on={{ type: "function", kind: "MODEL", name }} />}
-                  <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
-                  <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
+                  <Dated of={data} />
                   <Fact term="Full name"><span className="mono">{visible(data.full_name)}</span></Fact>
                 </Facts>
               </div>

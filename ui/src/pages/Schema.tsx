@@ -12,7 +12,7 @@ import { RegisterModel } from "../forms/RegisterModel";
 import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
-import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
 import { ProtectedFact } from "../parts/Protected";
 import { catalogPath, home, modelPath } from "../paths";
 import { Action } from "../ui/Action";
@@ -21,7 +21,7 @@ import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
 import { Loading, PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
-import { Star } from "../ui/Star";
+import { Marks } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
 import { gist, lastPart, visible } from "../ui/text";
 import { Time } from "../ui/Time";
@@ -63,7 +63,7 @@ export default function Schema() {
       icon={<KindIcon kind="SCHEMA" size={26} />}
       crumbs={crumbs}
       copy={data.full_name}
-      badge={<><Star kind="SCHEMA" name={data.full_name} />{data.browse_only ? <Badge variant="default">browse only</Badge> : null}</>}
+      badge={<Marks kind="SCHEMA" of={data} />}
       actions={
         <>
           {data.browse_only ? <AskAccess primary on={{ type: "schema", kind: "SCHEMA", name }} /> : null}
@@ -88,8 +88,7 @@ export default function Schema() {
                   <Fact term="Owner">{visible(data.owner)}</Fact>
                   {data.browse_only ? null : <TagsFact type="schema" name={name} tags={tags.data ?? []} refused={refused("change_tags")} />}
                   {data.browse_only ? null : <ProtectedFact on={{ type: "schema", kind: "SCHEMA", name }} />}
-                  <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
-                  <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
+                  <Dated of={data} />
                 </Facts>
               </div>
             ),

@@ -9,7 +9,7 @@ import { useRefused } from "../api/can";
 import { model as modelQuery, type Version as Info, version as versionQuery } from "../api/queries";
 import { CopyVersion, DeleteAlias, DeleteVersion, SetAlias } from "../forms/version";
 import { Description } from "../parts/Description";
-import { Fact, Facts, TagsFact } from "../parts/Facts";
+import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
 import { Signature } from "../parts/Signature";
 import { Use } from "../parts/Use";
 import { number } from "../parts/Versions";
@@ -25,7 +25,6 @@ import { Page } from "../ui/Page";
 import { Status } from "../ui/Status";
 import { Tabs } from "../ui/Tabs";
 import { visible } from "../ui/text";
-import { Time } from "../ui/Time";
 
 const Files = lazy(() => import("../parts/Files"));
 const Lineage = lazy(() => import("../parts/Lineage"));
@@ -106,8 +105,7 @@ export default function Version() {
                   </Fact>
                   <TagsFact type="function" name={name} version={data.version} tags={data.tags} refused={refused("change_tags")} />
                   <Origin version={data} />
-                  <Fact term="Created"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
-                  <Fact term="Changed"><Time at={data.updated_at} /> by {visible(data.updated_by)}</Fact>
+                  <Dated of={data} />
                 </Facts>
               </div>
             ),

@@ -10,6 +10,7 @@ import { Dialog } from "../ui/Dialog";
 import { Failure } from "../ui/Failure";
 import { Pair, Pairs } from "../ui/Pairs";
 import { visible } from "../ui/text";
+import { Time } from "../ui/Time";
 
 /** What is known of a thing, beside its page. */
 export function Facts({ label, children }: { label: string; children: ReactNode }) {
@@ -35,6 +36,23 @@ export function Fact({ term, edit, editLabel, children }: { term: string; edit?:
       </dt>
       <dd>{children}</dd>
     </div>
+  );
+}
+
+interface Dates {
+  created_at: number;
+  created_by: string;
+  updated_at: number;
+  updated_by: string;
+}
+
+/** By whom it was made and last changed, and when. */
+export function Dated({ of }: { of: Dates }) {
+  return (
+    <>
+      <Fact term="Created"><Time at={of.created_at} /> by {visible(of.created_by)}</Fact>
+      <Fact term="Changed"><Time at={of.updated_at} /> by {visible(of.updated_by)}</Fact>
+    </>
   );
 }
 

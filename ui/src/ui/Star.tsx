@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon, Badge, Tooltip } from "@mantine/core";
 import { IconStar, IconStarFilled } from "@tabler/icons-react";
 import { useEffect } from "react";
 
@@ -15,5 +15,15 @@ export function Star({ kind, name }: Kept) {
         {kept ? <IconStarFilled size={18} /> : <IconStar size={18} />}
       </ActionIcon>
     </Tooltip>
+  );
+}
+
+/** What stands behind a page's title: the star, and that only metadata is seen. */
+export function Marks({ kind, of }: { kind: Kept["kind"]; of: { full_name: string; browse_only?: boolean } }) {
+  return (
+    <>
+      <Star kind={kind} name={of.full_name} />
+      {of.browse_only ? <Badge variant="default">browse only</Badge> : null}
+    </>
   );
 }
