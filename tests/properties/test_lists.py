@@ -167,7 +167,7 @@ async def _check(w: World, plan: Plan) -> None:
         async with w.db.read() as tx:
             holder = await principals.by_name(tx, user)
             assert holder
-            actor = await principals.actor_of_id(tx, holder.id, "", w.workspace)
+            actor = await principals.actor_of_id(tx, holder.id, 0, "", w.workspace)
         assert actor
         page = plan.page
         readable = await _expected(w, actor, everything, READ)

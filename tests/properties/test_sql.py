@@ -41,7 +41,7 @@ async def _check(w: World, plan: Plan) -> None:
         async with w.db.read() as tx:
             holder = await principals.by_name(tx, user)
             assert holder
-            actor = await principals.actor_of_id(tx, holder.id, "", w.workspace)
+            actor = await principals.actor_of_id(tx, holder.id, 0, "", w.workspace)
         assert actor
         session, everywhere = Session(w.engine, actor, "", HOME), "FROM system.information_schema"
         own = {user, *[row[0] for row in await w.rows(

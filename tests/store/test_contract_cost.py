@@ -85,6 +85,7 @@ async def test_authorization_is_two_statements_at_any_depth_of_nested_groups(w: 
     (catalogs.ListCatalogs(), 2),
     (search.SearchVersions(f"name = '{M}'"), 2),
     (credentials.ReadCredentials(name(M), 1), 2),
+    (grants.GetEffectiveGrants(name(M)), 6),  # half of them record it
 ])  # fmt: skip
 async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, statements: int) -> None:
     await lite.model(M, reader=f"EXECUTE+{USE}")

@@ -2,7 +2,7 @@
 
 from modelkeep.core.model import Grant, Principal, Securable
 from modelkeep.core.names import FullName
-from modelkeep.store.db import Tx, WriteTx
+from modelkeep.store.db import Tx, WriteTx, among
 
 
 async def on(tx: Tx, securable: Securable, principal_id: str | None = None) -> list[Grant]:
@@ -17,13 +17,19 @@ async def on(tx: Tx, securable: Securable, principal_id: str | None = None) -> l
 
 
 async def effective(tx: Tx, chain: list[tuple[Securable, FullName]], principal_id: str | None) -> list[Grant]:
-    """The grants that hold on the last securable of a chain: its own, and those inherited (from_kind names the source)."""
+    """The grants that hold on the last securable of a chain: its own, and those inherited (from_kind names the source).
+    From the top down, each securable's by principal name then privilege."""
+    only = " AND g.principal_id = :principal" if principal_id else ""
+    ids, params = among(securable.id for securable, _ in chain)
+    rows = await tx.all(
+        "SELECT g.securable_id, p.name, g.privilege FROM grants g JOIN principals p ON p.id = g.principal_id "
+        f"WHERE g.securable_id IN ({ids}){only} ORDER BY p.name_key, g.privilege",
+        **params, **({"principal": principal_id} if principal_id else {}),
+    )  # fmt: skip
     found: list[Grant] = []
     for securable, name in chain:
-        inherited = securable.id != chain[-1][0].id
-        for grant in await on(tx, securable, principal_id):
-            source = (str(securable.kind), str(name)) if inherited else ("", "")
-            found.append(Grant(grant.principal, grant.privilege, *source))
+        source = (str(securable.kind), str(name)) if securable.id != chain[-1][0].id else ("", "")
+        found += [Grant(row[1], row[2], *source) for row in rows if row[0] == securable.id]
     return found
 
 

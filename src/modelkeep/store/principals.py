@@ -55,13 +55,23 @@ async def actor_of_token(
     return Actor(row[0], row[1], row[2], bool(row[3]), row[4], source, workspace, row[9] or "")
 
 
-async def actor_of_id(tx: Tx, principal_id: str, source: str, workspace: str, token_id: str = "") -> Actor | None:
-    """An active principal as the one who acts in a workspace (signed URLs)."""
-    row = await tx.one(
-        f"SELECT p.id, p.name, p.kind, {_ADMIN}, {ROLE} FROM principals p WHERE p.id = :id AND p.active = 1",
-        id=principal_id, workspace=workspace,
-    )  # fmt: skip
-    return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source, workspace, row[4] or "") if row else None
+_BY_ID = (
+    f"SELECT p.id, p.name, p.kind, {_ADMIN}, {ROLE}, t.id, t.expires_at, t.revoked_at "
+    "FROM principals p LEFT JOIN tokens t ON t.id = :token WHERE p.id = :id AND p.active = 1"
+)
+
+
+async def actor_of_id(
+    tx: Tx, principal_id: str, now: int, source: str, workspace: str, *, token_id: str = ""
+) -> Actor | None:
+    """An active principal as the one who acts in a workspace (signed URLs); None, too, where the token that he came with is
+    no longer valid. One indexed read."""
+    row = await tx.one(_BY_ID, id=principal_id, workspace=workspace, token=token_id)
+    if row is None:
+        return None
+    if token_id and (row[5] is None or row[7] is not None or (row[6] is not None and row[6] <= now)):
+        return None
+    return Actor(row[0], row[1], row[2], bool(row[3]), token_id, source, workspace, row[4] or "")
 
 
 async def by_name(tx: Tx, name: str) -> Principal | None:

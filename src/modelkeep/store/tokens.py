@@ -60,11 +60,6 @@ async def by_id(tx: Tx, token_id: str) -> tuple[Token, str] | None:
     return (Token(*row[1:]), row[0]) if row else None
 
 
-async def lives(tx: Tx, token_id: str, now: int) -> bool:
-    row = await tx.one("SELECT expires_at, revoked_at FROM tokens WHERE id = :id", id=token_id)
-    return row is not None and row[1] is None and (row[0] is None or row[0] > now)
-
-
 async def revoke(tx: WriteTx, id: str, at: int) -> None:
     """A token, or whatever else tokens come from, with all that came from it."""
     await tx.run("UPDATE tokens SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL", id=id, at=at)

@@ -8,7 +8,7 @@ from modelkeep.core.errors import PermissionDenied
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import FullName
 from modelkeep.core.ops.files import FileRequest
-from modelkeep.store import principals, tokens
+from modelkeep.store import principals
 from modelkeep.store.db import Database, now_ms
 
 OBJECTS = "/api/modelkeep/v1/objects"
@@ -59,10 +59,11 @@ class Urls:
             raise PermissionDenied(f"This URL is for {url.method} only. Ask for one for {method}.")
         if url.workspace != workspace:
             raise PermissionDenied("This URL is of another workspace's address. Use it as it was given.")
-        async with self._db.read() as tx:
-            actor = await principals.actor_of_id(tx, url.principal_id, source, workspace, url.token_id)
-            lives = not url.token_id or await tokens.lives(tx, url.token_id, now_ms())
-        if actor is None or not lives:
+        async with self._db.single() as tx:
+            actor = await principals.actor_of_id(
+                tx, url.principal_id, now_ms(), source, workspace, token_id=url.token_id
+            )
+        if actor is None:
             raise PermissionDenied("Whoever this URL was made for is signed out by now. Ask for a new one.")
         if not actor.role and not actor.account_admin:
             raise PermissionDenied("Whoever this URL was made for is no longer assigned to its workspace.")
