@@ -5,10 +5,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from world import World, name
+from world import Noting, World, name
 
 from modelkeep.core.authz import Link
-from modelkeep.core.errors import AlreadyExists, InvalidArgument, LimitExceeded, NotEmpty, NotFound, WrongState
+from modelkeep.core.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    LimitExceeded,
+    NotEmpty,
+    NotFound,
+    Unavailable,
+    WrongState,
+)
 from modelkeep.core.model import ArtifactFile
 from modelkeep.core.ops import catalogs, finalize, models, search, versions
 from modelkeep.core.ops.principals import (
@@ -48,6 +56,38 @@ async def test_many_rows_can_be_written_again_and_again(w: World) -> None:
         async with w.db.write() as tx:
             for _ in range(20):
                 await tx.run_many("DELETE FROM used_sign_ins WHERE state = :state AND at = :at", rows)
+
+
+async def test_a_step_before_the_commit_is_done_before_anyone_sees_the_rows(w: World) -> None:
+    said = list[str]()
+    async with w.db.write() as tx:
+        await principals.insert(tx, "USER", "seen", "test", 0)
+        for number in range(2):
+            tx.before_commit(Noting(said, str(number)))
+        assert said == []
+    assert said == ["do 0", "do 1"]
+    assert await w.rows("SELECT name FROM principals WHERE name = 'seen'") == [("seen",)]
+
+
+async def test_a_step_before_the_commit_that_fails_leaves_nothing(w: World) -> None:
+    said = list[str]()
+    with pytest.raises(Unavailable, match="disk is full"):
+        async with w.db.write() as tx:
+            await principals.insert(tx, "USER", "ghost", "test", 0)
+            tx.before_commit(Noting(said, "first"))
+            tx.before_commit(Noting(said, "second", Unavailable("The disk is full.")))
+            tx.before_commit(Noting(said, "third"))
+    assert said == ["do first", "do second", "undo first"]
+    assert await w.rows("SELECT name FROM principals WHERE name = 'ghost'") == []
+
+
+async def test_no_step_is_done_for_a_write_that_raises(w: World) -> None:
+    said = list[str]()
+    with pytest.raises(ZeroDivisionError):
+        async with w.db.write() as tx:
+            tx.before_commit(Noting(said, "never"))
+            raise ZeroDivisionError
+    assert said == []
 
 
 async def test_a_read_transaction_cannot_write(w: World) -> None:

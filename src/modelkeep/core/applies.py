@@ -20,7 +20,7 @@ _TAGGED = ("assign_tag", "change_tags", "get_quota", "reassign_tag")
 _PROTECTING = ("list_protected_aliases", "protect_alias", "unprotect_alias")
 _FILES = (
     "abort_upload", "complete_upload", "delete_directory", "delete_file", "list_directory", "make_directory", "open_file",
-    "start_upload", "vend_direct_upload", "vend_download", "vend_parts", "vend_upload", "write_file", "write_part",
+    "start_upload", "vend_direct_upload", "vend_download", "vend_parts", "vend_upload", "write_file", "write_part", "write_small_file",
 )  # fmt: skip
 _OBJECT = ("browse_object", "delete_object", "get_object", "list_object_tags", "rename_object", "update_comment")
 

@@ -16,7 +16,7 @@ from modelkeep.store.db import Database, WriteTx, new_id, now_ms
 _MAX_BUFFERED = 50_000
 _MAX_REQUEST = 4_000  # characters of the request that are kept
 _MAX_NAMES = 100
-_SECRET = frozenset({"token", "token_hash", "secret"})
+_LEFT_OUT = frozenset({"token", "token_hash", "secret", "data"})
 
 
 class Auditor:
@@ -186,7 +186,7 @@ def _request_json(request: msgspec.Struct) -> str:
     fields: dict[str, Any] = {}
     for name in request.__struct_fields__:
         value = getattr(request, name)
-        if name not in _SECRET and value is not None:
+        if name not in _LEFT_OUT and value is not None:
             fields[name] = str(value) if isinstance(value, FullName) else value
     text = msgspec.json.encode(fields, enc_hook=str).decode()
     return text if len(text) <= _MAX_REQUEST else msgspec.json.encode({"truncated": text[:_MAX_REQUEST]}).decode()

@@ -181,6 +181,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(files.vend_direct_upload, files.VendDirectUpload, "file.vend_write", (WRITE_FILES,), record="vending",
               outside=files.may_write),
     Operation(files.write_file, files.WriteFile, "file.write", (WRITE_FILES,), prepare=files.store_bytes),
+    Operation(files.write_small_file, files.WriteSmallFile, "file.write", (WRITE_FILES,)),
     Operation(files.delete_file, files.DeleteFile, "file.delete", (WRITE_FILES,), outside=files.may_write),
     Operation(directories.delete_directory, directories.DeleteDirectory, "directory.delete", (WRITE_FILES,),
               outside=files.may_write),

@@ -1,13 +1,15 @@
 """PostgreSQL through psycopg: a pool, server-prepared statements, read-only transactions for reads."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Hashable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from modelkeep.blobs.port import Pending
 from modelkeep.core.errors import Conflict, Unavailable
-from modelkeep.store.db import Row, UniqueViolation
+from modelkeep.store.db import Row, UniqueViolation, take
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +27,7 @@ def _translate(sql: str) -> str:
 class _Tx:
     def __init__(self, connection: "psycopg.AsyncConnection[Row]") -> None:
         self._connection = connection
+        self.steps: list[Pending] = []
 
     async def _execute(self, sql: str, params: dict[str, Any]) -> "psycopg.AsyncCursor[Row]":
         import psycopg
@@ -55,8 +58,14 @@ class _Tx:
         return (await self._execute(sql, params)).rowcount
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
+        if len(rows) == 1:  # a pipeline for it would take longer
+            await self._execute(sql, rows[0])
+            return
         async with self._connection.cursor() as cursor:
             await cursor.executemany(_translate(sql).encode(), rows)
+
+    def before_commit(self, step: Pending) -> None:
+        self.steps.append(step)
 
 
 class PostgresDatabase:
@@ -97,7 +106,10 @@ class PostgresDatabase:
                 await connection.set_autocommit(single)
                 await connection.set_read_only(read_only)
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ if read_only else None)
-                yield _Tx(connection)
+                tx = _Tx(connection)
+                yield tx
+                if tx.steps:
+                    await asyncio.to_thread(take, tx.steps)
         except (psycopg_pool.PoolTimeout, psycopg.OperationalError) as error:
             raise Unavailable("The database does not answer. Try again in a moment.") from error
 

@@ -6,13 +6,14 @@ and none is answered, nor seen by anyone, before the commit of all is on the dis
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modelkeep.core.errors import Unavailable
-from modelkeep.store.db import Row, UniqueViolation
+from modelkeep.blobs.port import Pending
+from modelkeep.core.errors import RegistryError, Unavailable
+from modelkeep.store.db import Row, UniqueViolation, take
 
 _INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
 _ROOM, _LARGE, _ENTRY = (
@@ -102,6 +103,10 @@ def _size(row: Row) -> int:
 
 
 class _WriteTx(_Tx):
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.steps: list[Pending] = []
+
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
         try:
             return self._connection.execute(sql, params).fetchall()
@@ -124,6 +129,9 @@ class _WriteTx(_Tx):
         else:
             _execute_many(self._connection, sql, rows)
 
+    def before_commit(self, step: Pending) -> None:
+        self.steps.append(step)
+
 
 # Both close their cursor: one that a thread lets go of later resets its statement, which may be running again by then.
 
@@ -134,6 +142,10 @@ def _execute(connection: sqlite3.Connection, sql: str) -> None:
 
 def _execute_many(connection: sqlite3.Connection, sql: str, rows: list[dict[str, Any]]) -> None:
     connection.executemany(sql, rows).close()
+
+
+def _commit(connection: sqlite3.Connection, steps: Sequence[Pending]) -> None:
+    take(steps, lambda: _execute(connection, "COMMIT"))
 
 
 def _lower(text: str | None) -> str | None:
@@ -170,9 +182,11 @@ class _Reading:
 class _Group:
     """Changes that one commit makes durable."""
 
-    __slots__ = ("commit", "lost")
+    __slots__ = ("commit", "lost", "steps")
 
     def __init__(self) -> None:
+        self.steps: list[Pending] = []
+        """To be done before the commit"""
         self.commit: asyncio.Future[str] | None = None
         """Set where others waited when the first change was done: it comes after theirs."""
         self.lost = ""
@@ -232,22 +246,24 @@ class SqliteDatabase:
         try:
             writer, group = await self._join()
             try:
-                yield _WriteTx(writer)
+                tx = _WriteTx(writer)
+                yield tx
                 if group.commit is not None:
                     writer.execute("RELEASE change")
+                group.steps += tx.steps
             except BaseException as error:
                 self._undo(writer, group, error)
                 raise
             if group.commit is None and self._waiting:
                 group.commit = asyncio.ensure_future(self._commit_in_turn(writer, group))
             elif group.commit is None:
-                failed = await self._commit(writer)
+                failed = await self._commit(writer, group)
         finally:
             self._lock.release()
         if group.commit is not None:
             failed = await _finished(group.commit)
         if failed:
-            raise Unavailable(f"The database did not take the change ({failed}). Try again in a moment.")
+            raise Unavailable(f"The change was not stored ({failed}). Try again in a moment.")
 
     async def _join(self) -> tuple[sqlite3.Connection, _Group]:
         """The group that the next change belongs to: a new transaction, or, in one that has changes already, a savepoint."""
@@ -272,15 +288,17 @@ class SqliteDatabase:
 
     async def _commit_in_turn(self, writer: sqlite3.Connection, group: _Group) -> str:
         async with self._lock:
-            return group.lost or await self._commit(writer)
+            return group.lost or await self._commit(writer, group)
 
-    async def _commit(self, writer: sqlite3.Connection) -> str:
+    async def _commit(self, writer: sqlite3.Connection, group: _Group) -> str:
         """Why it failed; '' where it did not. The lock is held."""
         self._group = None
         try:
-            await _finished(asyncio.ensure_future(asyncio.to_thread(_execute, writer, "COMMIT")))
+            await _finished(asyncio.ensure_future(asyncio.to_thread(_commit, writer, group.steps)))
         except sqlite3.Error as error:
-            return str(error)
+            return f"the database did not take it: {error}"
+        except RegistryError as error:
+            return error.message.rstrip(".")
         finally:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")

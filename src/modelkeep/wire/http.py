@@ -59,6 +59,12 @@ class Request:
         client = self.scope.get("client")
         return client[0] if client else ""
 
+    @property
+    def length(self) -> int:
+        """bytes of the body, -1 where the client does not say"""
+        told = self.header(b"content-length")
+        return int(told) if told.isdecimal() else -1
+
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
 

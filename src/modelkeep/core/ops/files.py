@@ -1,7 +1,7 @@
 """The files of versions, volumes, runs, logged models and traces: reading, writing one by one, URLs for single files.
 
 A version's files are written while it is PENDING and read once it is READY; the others stay open, the last write wins.
-Bytes never flow while a write transaction is open: they are stored first, and it makes them a file, or they go.
+Bytes never flow while a write transaction is open: they have arrived before, and it makes them a file, or they go.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
+from modelkeep.blobs.port import Blobs, DirectBlobs, FolderBlobs, Segment, SignedUrl
 from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, RegistryError, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable
@@ -53,6 +53,12 @@ class WriteRequest(FileRequest, frozen=True, kw_only=True):
 
 class WriteFile(WriteRequest, frozen=True, kw_only=True):
     pass
+
+
+class WriteSmallFile(WriteRequest, frozen=True, kw_only=True):
+    """Of a version or volume, in a folder: so few bytes that all of them are here before it is decided."""
+
+    data: bytes
 
 
 class DeleteFile(WriteRequest, frozen=True, kw_only=True):
@@ -298,10 +304,20 @@ async def write_file(ctx: Ctx, req: WriteFile, model: Securable | None) -> Artif
     await check_free(ctx, ctx.tx, site, req)
     if site.direct:
         await _publish(ctx, site, req.path.text, stored)
-    segment = stored.segment
-    return await put(ctx, site, ArtifactFile(
-        req.path.text, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now
-    ))  # fmt: skip
+    return await put(ctx, site, _one_piece(ctx, req, stored.segment))
+
+
+async def write_small_file(ctx: Ctx, req: WriteSmallFile, model: Securable) -> ArtifactFile:
+    """The bytes are stored with the commit that makes them a file: one wait for the disk, and not two."""
+    site = await locked(ctx, req, model)
+    await check_free(ctx, ctx.tx, site, req)
+    segment, pending = cast(FolderBlobs, ctx.services.blobs).write_small(site.set_id, req.data)
+    ctx.tx.before_commit(pending)
+    return await put(ctx, site, _one_piece(ctx, req, segment))
+
+
+def _one_piece(ctx: Ctx, req: WriteRequest, segment: Segment) -> ArtifactFile:
+    return ArtifactFile(req.path.text, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now)
 
 
 async def put(ctx: Ctx, site: Site, file: ArtifactFile) -> ArtifactFile:

@@ -94,7 +94,8 @@ _PRINCIPALS = {
 }  # fmt: skip
 """Of users and service principals, and of groups"""
 _FILES = {
-    "open_file": "filesGet", "write_file": "filesPut", "delete_file": "filesDelete", "vend_download": "filesGet",
+    "open_file": "filesGet", "write_file": "filesPut", "write_small_file": "filesPut", "delete_file": "filesDelete",
+    "vend_download": "filesGet",
     "vend_upload": "filesPut", "vend_direct_upload": "filesPut", "vend_parts": "filesPut", "start_upload": "filesPut",
     "write_part": "filesPut", "complete_upload": "filesPut", "list_directory": "directoriesGet",
     "make_directory": "directoriesPut", "delete_directory": "directoriesDelete",

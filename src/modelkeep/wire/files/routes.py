@@ -4,15 +4,16 @@ Clients: mlflow/store/artifact/presigned_url_artifact_repo.py, databricks/sdk/mi
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from modelkeep.blobs.port import SignedUrl
+from modelkeep.blobs.port import FolderBlobs, SignedUrl
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, RegistryError
+from modelkeep.core.model import ArtifactFile
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
@@ -172,8 +173,16 @@ class Files:
             part = target.ask(uploads.WritePart, set_id=url.set_id, upload_id=url.upload_id, number=url.part)
             stored = await self._do(request, actor, part, body=True)
         else:
-            stored = await self._do(request, actor, target.ask(files.WriteFile, set_id=url.set_id), body=True)
+            stored = await self._write(request, actor, target, set_id=url.set_id)
         return json_response({}, headers=[(b"etag", entity_tag(stored.sha256))])
+
+    async def _write(self, request: Request, actor: Actor, target: Target, **more: Any) -> ArtifactFile:
+        """A few bytes are taken in before it is decided on them: that is one look at the database, and not three."""
+        blobs = self._engine.services.blobs
+        if target.name is not None and not blobs.direct and 0 <= request.length <= cast(FolderBlobs, blobs).small:
+            small = target.ask(files.WriteSmallFile, data=await request.body(), **more)
+            return await self._do(request, actor, small)
+        return await self._do(request, actor, target.ask(files.WriteFile, **more), body=True)
 
     # --- directories -------------------------------------------------------------------------------------------------
 
@@ -206,7 +215,7 @@ class Files:
         fields: PutFields = _query(PutFields, request)
         _check_whole(request)
         target = _file(await self._of_path(path, actor, write=True), path["path"])
-        await self._do(request, actor, target.ask(files.WriteFile, overwrite=fields.overwrite), body=True)
+        await self._write(request, actor, target, overwrite=fields.overwrite)
         return Response(204)
 
     async def delete_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
