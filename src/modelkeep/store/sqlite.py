@@ -294,7 +294,7 @@ class SqliteDatabase:
         """Why it failed; '' where it did not. The lock is held."""
         self._group = None
         try:
-            await _finished(asyncio.ensure_future(asyncio.to_thread(_commit, writer, group.steps)))
+            await _in_thread(_commit, writer, group.steps)
         except sqlite3.Error as error:
             return f"the database did not take it: {error}"
         except RegistryError as error:
@@ -321,13 +321,17 @@ async def _begin(writer: sqlite3.Connection) -> None:
     finally:
         writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     try:
-        await _finished(asyncio.ensure_future(asyncio.to_thread(_execute, writer, "BEGIN IMMEDIATE")))
+        await _in_thread(_execute, writer, "BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error
     except asyncio.CancelledError:
         if writer.in_transaction:
             writer.execute("ROLLBACK")
         raise
+
+
+async def _in_thread(call: Callable[..., None], *args: Any) -> None:
+    await _finished(asyncio.get_running_loop().run_in_executor(None, call, *args))
 
 
 async def _finished(work: asyncio.Future[_T]) -> _T:
