@@ -116,7 +116,8 @@ async def test_an_answer_of_the_provider_is_taken_once_by_all_processes(w: World
 async def test_one_person_is_one_user_and_never_somebody_of_the_same_name(w: World) -> None:
     signs = signing_in(w)
     results = await asyncio.gather(*(caught(signs.by_provider(ADA, f"state-{i}", HERE)) for i in range(4)))
-    assert Issued in {type(r) for r in results}
+    assert {type(r) for r in results} == {Issued}, "whoever signs in twice at once for the first time gets in twice"
+    assert await w.rows("SELECT COUNT(*) FROM audit WHERE event = 'principal.create' AND actor = 'ada@x.io'") == [(1,)]
     assert await w.rows("SELECT COUNT(*) FROM principals WHERE name_key = 'ada@x.io'") == [(1,)]
     assert await w.count("external_identities") == 1
     other = Person(IDP, "S-1", "ADA@x.io")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import BadName, InvalidArgument, Unauthenticated
+from modelkeep.core.errors import AlreadyExists, BadName, InvalidArgument, Unauthenticated
 from modelkeep.core.model import FederationPolicy, Principal
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.ops.principals import hash_token
@@ -148,6 +148,13 @@ class SignIn:
 
     async def by_provider(self, person: Person, state: str, caller: Caller) -> Issued:
         """A browser's session for somebody whom the provider vouches for; a user is made of a stranger. Raises Unauthenticated."""
+        try:
+            return await self._vouched_for(person, state, caller)
+        except AlreadyExists:
+            # The same person (or name) came in for the first time at this very moment: now that they are here, look again.
+            return await self._vouched_for(person, state, caller)
+
+    async def _vouched_for(self, person: Person, state: str, caller: Caller) -> Issued:
         now = now_ms()
         async with self._db.write() as tx:
             if not await signin.use_once(tx, state, now):
