@@ -683,6 +683,7 @@ def test_the_command_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "champion" in cli("aliases", "list", "function", model)
     cli("aliases", "move", model, "champion=2", "other=1")
     cli("aliases", "move", model, "other=", "champion=1")
+    cli("aliases", "move", model, "champion", code=2)  # without "=" it is no removal
     assert _aliases(site, model) == {"champion": 1}
     cli("aliases", "unprotect", "schema", schema, "champion")
     tag = key()

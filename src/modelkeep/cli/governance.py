@@ -93,6 +93,10 @@ def _aliases(group: typer.Typer) -> None:
     @group.command()
     def move(model: str, moves: list[str]) -> None:
         """All or nothing: aliases move prod.ml_team.iris champion=7 challenger=8 old= (nothing after = removes it)."""
+        if bare := [move for move in moves if "=" not in move]:
+            raise typer.BadParameter(
+                f"'{bare[0]}' says no version: write {bare[0]}=7, or {bare[0]}= to remove the alias."
+            )
         pairs = [move.partition("=")[::2] for move in moves]
         body = {
             "set": [{"alias_name": alias, "version_num": number} for alias, number in pairs if number],
