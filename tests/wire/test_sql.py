@@ -229,7 +229,10 @@ def test_audit_is_read_as_over_rest(site: Site) -> None:
     select = "SELECT event_id, user_identity.email, action_name, response.status_code, outcome FROM system.access.audit"
     found = rows(site, f"{select} WHERE user_identity.email = '{user}' ORDER BY event_time DESC")
     assert [row[0] for row in found] == [e.get("event_id", e.get("id")) for e in mine]
-    assert found[0][1:] == [user, "grants.get", "403", "PERMISSION_DENIED"]
+    assert found[0][1:] == [user, "getPermissions", "403", "PERMISSION_DENIED"]
+    theirs = f"email = '{user}' AND service_name = 'unityCatalog' AND action_name = 'getPermissions'"
+    for same in (theirs, f"email = '{user}' AND event = 'grants.get'"):
+        assert rows(site, f"SELECT COUNT(*) FROM system.access.audit WHERE {same}") == [["3"]]
     day = rows(site, "SELECT event_date FROM system.access.audit LIMIT 1")[0][0]
     count = "SELECT COUNT(*) AS n FROM system.access.audit WHERE"
     assert rows(site, f"{count} email = '{user}' AND event_time >= '{day}' AND outcome <> 'ok'") == [["3"]]

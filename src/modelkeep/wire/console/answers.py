@@ -7,7 +7,7 @@ from modelkeep.core.ops.protection import Protected
 from modelkeep.store.archives import Archive
 from modelkeep.store.audit import AuditTarget, Tally
 from modelkeep.store.jobs import Job
-from modelkeep.wire.console.auditlog import AuditLogRecord
+from modelkeep.wire.auditlog import AuditLogRecord
 from modelkeep.wire.models import KeyValue
 
 

@@ -8,7 +8,8 @@ from modelkeep.core.model import Page
 from modelkeep.core.ops import audit
 from modelkeep.store.archives import Archive
 from modelkeep.store.audit import AuditEvent, AuditFilter, Tally
-from modelkeep.wire.console import answers, auditlog
+from modelkeep.wire import auditlog
+from modelkeep.wire.console import answers
 from modelkeep.wire.console.governance import V1, securable
 from modelkeep.wire.route import NoFields, Route
 

@@ -10,6 +10,7 @@ from modelkeep.core.model import Grant, ModelVersion, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import audit
 from modelkeep.store.audit import AuditEvent
+from modelkeep.wire import auditlog
 from modelkeep.wire.sql.scan import PAGE, Scan
 from modelkeep.wire.sql.tables import Column, Row, date
 
@@ -156,7 +157,7 @@ _AUDIT = (
     Column("event_id"), Column("event_time", "TIMESTAMP"), Column("event_date", "DATE"), Column("workspace_id"),
     Column("user_identity.email"), Column("source_ip_address"), Column("service_name"), Column("action_name"), Column("request_id"),
     Column("request_params"), Column("response.status_code", "LONG"), Column("response.error_message"), Column("outcome"),
-    Column("operation"), Column("targets"), Column("changes"),
+    Column("event"), Column("operation"), Column("targets"), Column("changes"),
 )  # fmt: skip
 
 
@@ -164,7 +165,7 @@ async def _audit(scan: Scan) -> Rows:
     def ask(token: str) -> audit.FindAudit:
         wanted = scan.wanted
         return audit.FindAudit(
-            wanted.get("user_identity.email", ""), wanted.get("action_name", ""), wanted.get("outcome", ""),
+            wanted.get("user_identity.email", ""), wanted.get("event", ""), wanted.get("outcome", ""),
             scan.since, scan.until, PAGE, token, source=wanted.get("source_ip_address", ""),
             request_id=wanted.get("request_id", ""), workspace_id=wanted.get("workspace_id", ""),
         )  # fmt: skip
@@ -176,8 +177,8 @@ async def _audit(scan: Scan) -> Rows:
 def _event(e: AuditEvent) -> Row:
     refused = e.outcome != "ok"
     return (
-        e.id, e.at, date(e.at), e.workspace_id or None, e.actor, e.source or None, "unityCatalog", e.event, e.request_id or None, e.request,
-        _STATUS.get(e.outcome, 500) if refused else 200, e.reason or None, e.outcome, e.operation,
+        e.id, e.at, date(e.at), e.workspace_id or None, e.actor, e.source or None, *auditlog.names(e), e.request_id or None, e.request,
+        _STATUS.get(e.outcome, 500) if refused else 200, e.reason or None, e.outcome, e.event, e.operation,
         msgspec.json.encode(e.targets).decode(), e.changes,
     )  # fmt: skip
 

@@ -110,7 +110,7 @@ _STATUS = {
 
 def record(event: AuditEvent, account_id: str) -> AuditLogRecord:
     """As Databricks would deliver it."""
-    service, action = _names(event)
+    service, action = names(event)
     local = service in ("filesystem", "mlflowExperiment")
     ok = event.outcome == "ok"
     return {
@@ -126,8 +126,8 @@ def record(event: AuditEvent, account_id: str) -> AuditLogRecord:
     }  # fmt: skip
 
 
-def _names(event: AuditEvent) -> tuple[str, str]:
-    """(service, action)"""
+def names(event: AuditEvent) -> tuple[str, str]:
+    """(service, action): Databricks', or `modelkeep` and our own."""
     noun, _, verb = event.event.partition(".")
     name = event.operation
     if name in _UNITY:
