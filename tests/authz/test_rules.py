@@ -268,6 +268,8 @@ async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None
     for request in (audit.ListJobs(), principals.SetActive("other", False), catalogs.CreateCatalog(name=name("x"))):
         with pytest.raises(PermissionDenied):
             await engine.execute(alice, request)
+    with pytest.raises(PermissionDenied, match=r"CREATE CATALOG on Metastore\."):
+        await engine.execute(alice, catalogs.CreateCatalog(name=name("x")))
     await lite.as_("admin").do(principals.RemoveMember("inner", "alice"))
     with pytest.raises(PermissionDenied, match="account admins"):
         await engine.execute(alice, audit.FindAudit())

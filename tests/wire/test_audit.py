@@ -233,6 +233,11 @@ def test_find_and_activity_on_the_command_line(cli: Any, story: Story) -> None:
     assert cli("audit", "archives").startswith("FIRST_SEQ")
 
 
+def test_a_head_that_was_copied_short_is_no_broken_chain(cli: Any) -> None:
+    with pytest.raises(AssertionError, match="64 hexadecimal digits"):
+        cli("audit", "verify", "--head", "5b1c")
+
+
 def test_export_goes_on_where_its_cursor_file_says(cli: Any, site: Site, story: Story, tmp_path: Path) -> None:
     file = tmp_path / "cursor"
     first = [json.loads(line) for line in cli("audit", "export", "--cursor-file", str(file)).splitlines()]

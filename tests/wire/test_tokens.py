@@ -81,7 +81,7 @@ def test_tokens_on_behalf_are_for_service_principals_and_by_admins(site: Site) -
     site.ok("POST", f"{V1}/service-principals", {"name": f"robot of {user}"})
     path, body = f"{MANAGED}/on-behalf-of/tokens", {"application_id": f"robot of {user}"}
     refused(site.call("POST", path, body, token=token), 403, "PERMISSION_DENIED")
-    refused(site.call("POST", path, {"application_id": user}), 404, "RESOURCE_DOES_NOT_EXIST")
+    refused(site.call("POST", path, {"application_id": user}), 404, "RESOURCE_DOES_NOT_EXIST", "that is a user")
     refused(site.call("POST", path, {}), 400, "INVALID_PARAMETER_VALUE", "application_id")
     made = site.ok("POST", path, body)
     assert site.ok("GET", ME, token=made["token_value"])["displayName"] == f"robot of {user}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from typing import Annotated, Any
 
 import typer
@@ -111,6 +112,10 @@ def verify_audit(
     """Recompute the audit chain, archives included: exit 0 where it holds (and has the head that is asked for), else 3."""
     from modelkeep.jobs.archive import verify
     from modelkeep.serve import opened
+
+    # A head that was copied short is no proof of anything, least of all that the chain is broken.
+    if head and not re.fullmatch(r"[0-9a-f]{64}", head.strip().lower()):
+        raise typer.BadParameter("A head is the 64 hexadecimal digits that `modelkeep audit verify` printed.")
 
     async def work(settings: Settings) -> int:
         _must_exist(settings)

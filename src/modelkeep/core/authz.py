@@ -186,11 +186,16 @@ def decide_here(need: Need, chain: Sequence[Link]) -> Decision:
             return Decision(True, privilege.words)
     if need in (ANYONE, ASK):
         return Decision(True, "any signed-in user")
-    label = RULES[target.securable.kind].label
-    name = target.securable.full_name
+    called = _called(target.securable)
     if need.any_of or need.manage:
-        return Decision(False, f"User does not have {need.words(target.securable.kind)} on {label} '{name}'.")
-    return Decision(False, f"User is not an owner of {label} '{name}'.")
+        return Decision(False, f"User does not have {need.words(target.securable.kind)} on {called}.")
+    return Decision(False, f"User is not an owner of {called}.")
+
+
+def _called(securable: Securable) -> str:
+    """There is one metastore, and nothing leads to it by name."""
+    label, name = RULES[securable.kind].label, securable.full_name
+    return f"{label} '{name}'" if name else label
 
 
 def decide_inside(need: Need, chain: Sequence[Link], *, writes: bool = False) -> Decision:

@@ -237,7 +237,8 @@ async def delete_container(ctx: Ctx, req: DeleteContainer, found: Securable) -> 
     label = RULES[found.kind].label
     if not req.force and await securables.has_children(ctx.tx, found):
         raise NotEmpty(
-            f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force.", kind=found.kind
+            f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
+            kind=found.kind,
         )
     for model_id in await securables.models_below(ctx.tx, found):
         _, sets = await versions.delete_all(ctx.tx, model_id)

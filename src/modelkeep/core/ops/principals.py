@@ -114,9 +114,12 @@ def hash_token(secret: str) -> str:
 async def named(ctx: Ctx, name: str, kind: str = "") -> Principal:
     found = await principals.by_name(ctx.tx, name)
     if found is None or (kind and found.kind != kind):
+        wanted = kind.capitalize().replace("_", " ") or "Principal"
+        if found is not None:
+            other = found.kind.lower().replace("_", " ")
+            raise NotFound(f"{wanted} '{name[:255]}' does not exist: that is a {other}.", kind="PRINCIPAL")
         raise NotFound(
-            f"{kind.capitalize().replace('_', ' ') or 'Principal'} '{name[:255]}' does not exist."
-            + near(name, await principals.like(ctx.tx, name)),
+            f"{wanted} '{name[:255]}' does not exist." + near(name, await principals.like(ctx.tx, name)),
             kind="PRINCIPAL",
         )
     return found
