@@ -206,7 +206,15 @@ def test_what_it_does_not_describe_is_listed(site: Site) -> None:
     section = QUIRKS.partition("### Against open-source Unity Catalog's description")[2].partition("\n### ")[0]
     if silent := [noun for noun in sorted(more) if noun not in QUIRKS]:
         warnings.warn(f"Only Databricks has these, and docs/dev/api-quirks.md does not say so: {silent}", stacklevel=1)
-    listed = {"effective-permissions", "entity-tag-assignments", "securable-tags", "subentity-tags", "models"}
+    listed = {
+        "effective-permissions",
+        "privilege-assignments",
+        "effective-privilege-assignments",
+        "entity-tag-assignments",
+        "securable-tags",
+        "subentity-tags",
+        "models",
+    }
     assert {noun for noun in listed if f"`{noun}" in section} == listed <= more
     for _, _, path in PURPOSE:
         assert f"`{path.strip('/').partition('/')[0]}" in section, path

@@ -152,6 +152,8 @@ def test_grants_through_the_sdk(server: Server, admin: WorkspaceClient, stranger
     direct = admin.grants.get(SecurableType.SCHEMA.value, schema).privilege_assignments
     assert not direct
     (effective,) = admin.grants.get_effective("schema", schema, principal="stranger@x.io").privilege_assignments or []
+    assert list(admin.grants.list_effective("schema", schema, principal="stranger@x.io")) == [effective]
+    assert list(admin.grants.list("schema", schema)) == admin.grants.get("schema", schema).privilege_assignments
     found = {p.privilege: (p.inherited_from_type, p.inherited_from_name) for p in effective.privileges or []}
     assert found == {Privilege.EXECUTE: (SecurableType.CATALOG, catalog)}
     removal = PermissionsChange(principal="stranger@x.io", remove=[Privilege.EXECUTE, Privilege.MANAGE])

@@ -226,6 +226,10 @@ class EffectivePermissions(TypedDict):
     privilege_assignments: list[EffectivePrivilegeAssignment]
 
 
+class EffectiveAssignments(TypedDict):
+    effective_privilege_assignments: list[EffectivePrivilegeAssignment]
+
+
 class MetastoreSummary(TypedDict):
     metastore_id: str
     name: str

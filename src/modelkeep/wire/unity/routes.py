@@ -84,6 +84,16 @@ class Permissions(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
+class Assignments(msgspec.Struct, frozen=True):
+    """databricks-sdk's `w.grants.list` and `list_effective`: the same, and a page has another name."""
+
+    securable_type: str
+    full_name: str
+    principal: str = ""
+    page_size: int | None = None
+    page_token: str = ""
+
+
 class Change(msgspec.Struct, frozen=True):
     principal: str
     add: tuple[str, ...] = ()
@@ -254,21 +264,26 @@ def effective_assignments(found: list[Grant], _: Any = None) -> answers.Effectiv
     return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
 
 
+def effective_list(found: list[Grant], _: Any = None) -> answers.EffectiveAssignments:
+    return {"effective_privilege_assignments": effective_assignments(found)["privilege_assignments"]}
+
+
 def routes(metastore_id: str) -> list[Route]:
-    def on(f: Permissions | ChangePermissions) -> FullName:
+    def on(f: Permissions | Assignments | ChangePermissions) -> FullName:
         return securable(f.securable_type, f.full_name, metastore_id)
 
-    def page(f: Permissions) -> None:
-        if f.max_results is not None and not (f.max_results == 0 or f.max_results >= 150):
-            raise InvalidArgument("max_results of permissions is 0 or at least 150.")  # databricks-sdk, GrantsAPI
+    def page(f: Permissions | Assignments) -> None:
+        word, size = ("page_size", f.page_size) if isinstance(f, Assignments) else ("max_results", f.max_results)
+        if size is not None and not (size == 0 or size >= 150):
+            raise InvalidArgument(f"{word} of permissions is 0 or at least 150.")  # databricks-sdk, GrantsAPI
         if f.page_token:
             raise BadPageToken("Permissions come on one page, so no page token was given. Leave page_token out.")
 
-    def get_grants(f: Permissions) -> grants.GetGrants:
+    def get_grants(f: Permissions | Assignments) -> grants.GetGrants:
         page(f)
         return grants.GetGrants(on(f), f.principal)
 
-    def get_effective(f: Permissions) -> grants.GetEffectiveGrants:
+    def get_effective(f: Permissions | Assignments) -> grants.GetEffectiveGrants:
         page(f)
         return grants.GetEffectiveGrants(on(f), f.principal)
 
@@ -312,4 +327,7 @@ def routes(metastore_id: str) -> list[Route]:
         Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
         Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective,
               effective_assignments),
+        Route("GET", f"{PREFIX}/privilege-assignments/{{securable_type}}/{{full_name}}", Assignments, get_grants, assignments),
+        Route("GET", f"{PREFIX}/effective-privilege-assignments/{{securable_type}}/{{full_name}}", Assignments, get_effective,
+              effective_list),
     ]  # fmt: skip

@@ -89,14 +89,15 @@ def spoken(routes: Sequence[Route], words: Words) -> list[Route]:
 
 def _assignments(route: Route, words: Words) -> Callable[..., Any] | None:
     write = route.write
-    if write is None or "permissions/" not in route.path:
+    if write is None or not any(word in route.path for word in ("permissions/", "privilege-assignments/")):
         return write
+    key = "effective_privilege_assignments" if "effective-privilege" in route.path else "privilege_assignments"
 
     @functools.wraps(write)
     def answer(result: Any, fields: Any) -> Any:
         said = write(result, fields)
-        kept = [_spelled(holder, words) for holder in said.get("privilege_assignments", ())]
-        return {**said, "privilege_assignments": [holder for holder in kept if holder["privileges"]]} if said else said
+        kept = [_spelled(holder, words) for holder in said.get(key, ())]
+        return {**said, key: [holder for holder in kept if holder["privileges"]]} if said else said
 
     return answer
 
