@@ -25,8 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The role whose temporary credentials clients without signed URLs get, for one version's files each; '' vends none."""
     sts_endpoint: str = ""
     """The address of the store's STS; '' is s3_endpoint, or AWS where that is empty, too."""
-    credential_minutes: float = 60
-    """How long temporary credentials live: 15 to 720."""
+    credential_minutes: float = 15
+    """How long temporary credentials live, and so outlive a revoke: 15 to 720."""
     shared_folder: str = ""
     """An existing folder through which `uc:` clients on this machine exchange files; it trusts whoever can reach it."""
     workspace: bool = True

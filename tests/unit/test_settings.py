@@ -16,6 +16,10 @@ def test_nothing_set_is_a_private_server_on_loopback_with_sqlite() -> None:
     check_bind(settings)
 
 
+def test_what_a_store_was_handed_ends_within_15_minutes_unless_the_operator_says_otherwise() -> None:
+    assert load({}).url_minutes <= 15 and load({}).credential_minutes <= 15
+
+
 @pytest.mark.parametrize("name", Settings.__struct_fields__)
 def test_each_setting_comes_from_its_variable(name: str) -> None:
     kind = typing.get_type_hints(Settings)[name]
