@@ -158,6 +158,16 @@ class SourceRun(msgspec.Struct, frozen=True):
     source_run_id: str = ""
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """A directory of the files of a run, logged model or volume."""
+
+    kind: str
+    """run, logged_model or volume"""
+    id: str = ""
+    """of a volume, its full name"""
+    path: str = ""
+
+
 class Tracking(Protocol):
     """The workspace, as the registry needs it. None: there is no such thing, or the actor may not read it."""
 
@@ -167,6 +177,11 @@ class Tracking(Protocol):
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         """The files of a run, logged_model or trace. Raises NotFound, PermissionDenied."""
+        ...
+
+    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+        """Where the files may lie that a source names so, the likeliest first: an experiment may keep its files in a volume,
+        and MLflow 3 means a run's logged model by the path of a run. Raises NotFound, PermissionDenied."""
         ...
 
 
