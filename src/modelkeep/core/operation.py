@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from modelkeep.blobs.copies import Copies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.authz import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
@@ -235,6 +236,8 @@ class Services(msgspec.Struct, frozen=True):
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     federation: Federation = Federation()
+    copies: Copies = msgspec.field(default_factory=Copies)
+    """Of files that clients handed over by themselves, as finalize takes them."""
     writer: DescriptionWriter | None = None
     """Set where the operator names a language model."""
 
