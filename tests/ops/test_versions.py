@@ -8,7 +8,7 @@ from world import MLMODEL, World, name
 
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.model import Metric, ModelVersion, Param
-from modelkeep.core.operation import DatasetInput, SourceRun
+from modelkeep.core.operation import DatasetInput, Origin, SourceRun
 from modelkeep.core.ops import audit, credentials, finalize, lineage, models, versions
 from modelkeep.jobs.tasks import Background, reap
 
@@ -193,6 +193,9 @@ class Run:
         )
 
     async def may(self, actor: Any, kind: str, id: str, *, write: bool) -> None:
+        raise NotFound("no")
+
+    async def places(self, actor: Any, origin: Origin) -> tuple[Origin, ...]:
         raise NotFound("no")
 
 

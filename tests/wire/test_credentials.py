@@ -6,17 +6,19 @@ import itertools
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 from wire.filing import MLMODEL, Shelf, named, running_shelf
 from wire.serving import FACE_B, UC, refused
 
+from modelkeep.blobs.port import Listed
 from modelkeep.blobs.s3 import S3Blobs
 from modelkeep.blobs.sts import Sts, escaped, session_name, session_policy
 from modelkeep.core.errors import InvalidArgument, Unavailable
@@ -181,6 +183,35 @@ def test_a_large_object_is_copied_in_parts(shelf: Vending, monkeypatch: pytest.M
     shelf.finalize(root)
     assert shelf.get(f"{root}/large.bin") == data
     assert shelf.get(f"{root}/empty") == b""
+
+
+def test_a_finalize_that_is_repeated_goes_on_with_the_copy(shelf: Vending, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request lasts as long as the copy may: the client repeats it, as MLflow's do after a 503."""
+    root, copied = shelf.by_credentials({"MLmodel": MLMODEL, "a": b"1", "b": b"2"}), list[str]()
+    name, version = named(root)
+    plain, copies = S3Blobs.copy, shelf.registry.engine.services.copies
+
+    async def slow(self: S3Blobs, set_id: str, objects: Sequence[Listed], target: str) -> None:
+        copied.append(target)
+        await asyncio.sleep(1)
+        await plain(self, set_id, objects, target)
+
+    monkeypatch.setattr(S3Blobs, "copy", slow)
+    monkeypatch.setattr(copies, "wait_s", 0.3)
+
+    def finalize() -> httpx.Response:
+        return shelf.b("POST", "model-versions/finalize", {"name": name, "version": version})
+
+    first = finalize()
+    assert "Finalize again" in refused(first, 503, "TEMPORARILY_UNAVAILABLE") and int(first.headers["retry-after"]) > 0
+    with ThreadPoolExecutor(2) as pool:
+        again = [answer.status_code for _ in range(5) for answer in pool.map(lambda _: finalize(), range(2))]
+    assert (set(again), again[-1], len(copied)) == ({503, 200}, 200, 1), (again, copied)
+    assert {path: shelf.get(f"{root}/{path}") for path in shelf.objects(root)} == {
+        "MLmodel": MLMODEL,
+        "a": b"1",
+        "b": b"2",
+    }
 
 
 # --- who may ---------------------------------------------------------------------------------------------------------

@@ -88,6 +88,63 @@ def test_files_of_a_volume_become_a_versions(bench: Shelf) -> None:
     bench.work()
 
 
+def logged(bench: Shelf, home: str, run_id: str, name: str = "lm") -> dict[str, Any]:
+    asked = {"experiment_id": home, "name": name, "source_run_id": run_id}
+    return bench.ok("POST", f"{V2}/logged-models", asked)["model"]["info"]
+
+
+def test_a_run_stands_for_its_logged_model(bench: Shelf) -> None:
+    """MLflow 3 keeps models beside runs, and `runs:/<run>/<name>` still means them."""
+    home, run_id = trained(bench, dict(MODEL_FILES))
+    for number, text in enumerate((b"old", b"new")):
+        model_id = logged(bench, home, run_id)["model_id"]
+        root = f"/WorkspaceInternal/Mlflow/Artifacts/{home}/LoggedModels/{model_id}/artifacts"
+        for path, data in {**MODEL_FILES, "which": text}.items():
+            assert bench.fs("PUT", "files", f"{root}/{path}", content=data).status_code == 204, number
+    for source in (f"runs:/{run_id}/lm", f"mlflow-artifacts:/{home}/{run_id}/artifacts/lm"):
+        version = register(bench, source)
+        assert (version["status"], version["run_id"], version["source"]) == ("READY", run_id, source), version
+        got = bench.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/Models/main/default/{version['name']}/1/which")
+        assert got.content == b"new"
+    # The run's own files come first, and another name is no model.
+    logged(bench, home, run_id, "m")
+    assert register(bench, f"runs:/{run_id}/m")["status"] == "READY"
+    assert "no files" in register(bench, f"runs:/{run_id}/other")["status_message"]
+
+
+def test_a_run_whose_files_are_in_a_volume(bench: Shelf) -> None:
+    schema = bench.schema()
+    catalog, team = schema.split(".")
+    volume = {"catalog_name": catalog, "schema_name": team, "name": "v", "volume_type": "MANAGED"}
+    bench.ok("POST", f"{UC}/volumes", volume)
+    place = f"dbfs:/Volumes/{catalog}/{team}/v/runs"
+    home = bench.ok("POST", f"{V2}/experiments/create", {"name": uuid.uuid4().hex, "artifact_location": place})
+    home = home["experiment_id"]
+    run_id = run(bench, home)
+    root = bench.ok("GET", f"{V2}/runs/get", {"run_id": run_id})["run"]["info"]["artifact_uri"]
+    model = logged(bench, home, run_id)
+    for where in (f"{root}/m", model["artifact_uri"]):
+        assert where.startswith(f"{place}/"), where
+        for path, data in MODEL_FILES.items():
+            assert bench.fs("PUT", "files", f"{where.removeprefix('dbfs:')}/{path}", content=data).status_code == 204
+    for source in (f"runs:/{run_id}/m", f"runs:/{run_id}/lm", f"models:/{model['model_id']}"):
+        version = register(bench, source)
+        assert (version["status"], version["source"]) == ("READY", source), version
+    # Who may read the run must be allowed to read the volume, too.
+    user, token = bench.user()
+    bench.allow(user, "catalog", "main", "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
+    bench.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
+    asked = {"access_control_list": [{"user_name": user, "permission_level": "CAN_READ"}]}
+    bench.ok("PATCH", f"/api/2.0/permissions/experiments/{home}", asked)
+    mine = {"name": f"mine {uuid.uuid4().hex[:8]}", "source": f"runs:/{run_id}/m"}
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": mine["name"]}, token)
+    answer = bench.call("POST", f"{V2}/model-versions/create", mine, token=token)
+    refused(answer, 403, "PERMISSION_DENIED", "READ VOLUME on Volume")
+    bench.allow(user, "volume", f"{schema}.v", "READ_VOLUME")
+    assert bench.ok("POST", f"{V2}/model-versions/create", mine, token)["model_version"]["version"] == "1"
+    bench.work()
+
+
 def test_a_link_to_the_run_is_kept(bench: Shelf) -> None:
     _, run_id = trained(bench, dict(MODEL_FILES))
     link = f"https://mlflow.example.com/#/experiments/1/runs/{run_id}"

@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import importlib
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment, SignedUrl
@@ -24,8 +24,8 @@ class S3Blobs:
 
     direct = True
     single_put_limit = 5 * 1024**3
-    copy_limit = 1024**3
-    """bytes that one request copies inside the store"""
+    copy_limit = 256 * 1024**2
+    """bytes that one request copies inside the store: what it does in a few seconds, well before we stop waiting"""
 
     def __init__(self, bucket: str, root: str = "", *, endpoint: str = "", region: str = "", threads: int = 16) -> None:
         """`endpoint`: URL of the store as clients reach it, '' for AWS; `region`: '' leaves it to the environment.
@@ -75,11 +75,7 @@ class S3Blobs:
 
     async def copy(self, set_id: str, objects: Sequence[Listed], target: str) -> None:
         """See the port. The ETag pins each object: what is copied is what was listed."""
-        copies = (self._run(self._copy, set_id, found, target) for found in objects)
-        # All of them end before it is told that one failed: what is freed then must not grow again.
-        for done in await asyncio.gather(*copies, return_exceptions=True):
-            if isinstance(done, BaseException):
-                raise done
+        await _all(self._copy(set_id, found, target) for found in objects)
 
     def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
         headers = {"If-None-Match": "*"}
@@ -158,24 +154,30 @@ class S3Blobs:
         ]
         return sorted(found, key=lambda entry: entry.object)
 
-    def _copy(self, set_id: str, found: Listed, target: str) -> None:
+    async def _copy(self, set_id: str, found: Listed, target: str) -> None:
         source, at = self._at(set_id, found.object), self._at(target, found.object)
         pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{found.checksum}"'}
-        with _changed():
-            if found.size <= self.copy_limit:
-                self._client.copy_object(**at, **pinned)
-                return
-            upload = at | {"UploadId": self._client.create_multipart_upload(**at)["UploadId"]}
-            try:
-                parts: list[tuple[int, str]] = []
-                for number, start in enumerate(range(0, found.size, self.copy_limit), 1):
-                    span = f"bytes={start}-{min(start + self.copy_limit, found.size) - 1}"
-                    made = self._client.upload_part_copy(**upload, PartNumber=number, CopySourceRange=span, **pinned)
-                    parts.append((number, made["CopyPartResult"]["ETag"]))
-                _complete(self._client, upload, parts)
-            except BaseException:
-                _abort(self._client, upload)
-                raise
+        if found.size <= self.copy_limit:
+            await self._run(lambda: _pinned(self._client.copy_object, **at, **pinned))
+            return
+        upload = at | {"UploadId": await self.start_multipart(target, found.object)}
+        try:
+            parts = await _all(
+                self._run(self._copy_part, upload | pinned, number, start, found.size)
+                for number, start in enumerate(range(0, found.size, self._part(found.size)), 1)
+            )
+            await self._run(_complete, self._client, upload, parts)
+        except BaseException:
+            await self._run(_abort, self._client, upload)
+            raise
+
+    def _part(self, size: int) -> int:
+        return max(self.copy_limit, -(-size // _PARTS))
+
+    def _copy_part(self, asked: dict[str, Any], number: int, start: int, size: int) -> tuple[int, str]:
+        span = f"bytes={start}-{min(start + self._part(size), size) - 1}"
+        made = _pinned(self._client.upload_part_copy, **asked, PartNumber=number, CopySourceRange=span)
+        return number, made["CopyPartResult"]["ETag"]
 
     def _delete(self, set_id: str, objects: Sequence[str]) -> None:
         for first in range(0, len(objects), _DELETE_BATCH):
@@ -288,16 +290,24 @@ def _abort(client: Any, upload: dict[str, Any]) -> None:
         return
 
 
-@contextmanager
-def _changed() -> Generator[None, None, None]:
-    """An object that is not, or no more, what was listed. Raises Conflict."""
+def _pinned(call: Callable[..., Any], **asked: Any) -> Any:
+    """A copy of an object as it was listed. Raises Conflict where it is no more."""
     errors = importlib.import_module("botocore.exceptions")
     try:
-        yield
+        return call(**asked)
     except errors.ClientError as error:
         if error.response.get("Error", {}).get("Code", "") in ("PreconditionFailed", "NoSuchKey", "412", "404"):
             raise Conflict("The uploaded files changed while they were being copied. Finalize again.") from error
         raise
+
+
+async def _all(calls: Iterable[Awaitable[_T]]) -> list[_T]:
+    """All of them end before it is told that one failed: what is freed then must not grow again."""
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return cast("list[_T]", done)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from modelkeep.blobs.copies import Copies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.authz import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
@@ -158,6 +159,16 @@ class SourceRun(msgspec.Struct, frozen=True):
     source_run_id: str = ""
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """A directory of the files of a run, logged model or volume."""
+
+    kind: str
+    """run, logged_model or volume"""
+    id: str = ""
+    """of a volume, its full name"""
+    path: str = ""
+
+
 class Tracking(Protocol):
     """The workspace, as the registry needs it. None: there is no such thing, or the actor may not read it."""
 
@@ -167,6 +178,11 @@ class Tracking(Protocol):
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         """The files of a run, logged_model or trace. Raises NotFound, PermissionDenied."""
+        ...
+
+    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+        """Where the files may lie that a source names so, the likeliest first: an experiment may keep its files in a volume,
+        and MLflow 3 means a run's logged model by the path of a run. Raises NotFound, PermissionDenied."""
         ...
 
 
@@ -220,6 +236,8 @@ class Services(msgspec.Struct, frozen=True):
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     federation: Federation = Federation()
+    copies: Copies = msgspec.field(default_factory=Copies)
+    """Of files that clients handed over by themselves, as finalize takes them."""
     writer: DescriptionWriter | None = None
     """Set where the operator names a language model."""
 

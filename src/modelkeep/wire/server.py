@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.core.errors import InvalidArgument, Unavailable
 from modelkeep.wire.app import AT_ONCE, App
 
 SENDFILE = "modelkeep.sendfile"
@@ -20,6 +21,7 @@ _WINDOW = 1 << 20  # bytes
 _KEEP_ALIVE_S = 75  # longer than clients' pools keep a connection unused, so that none meets one just closed
 
 _STALLED_S = 300
+_MAX_URL = 65_535  # bytes; httptools' own limit
 
 # uvicorn stops reading from a socket whenever this much of a body waits. Its 64 KiB make every read of a fast upload
 # stop and go; a full read's worth costs a fifth less CPU per byte, and memory stays bounded by it.
@@ -124,6 +126,17 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             extensions[SENDFILE] = functools.partial(send_file, cycle)
         cycle.scope["extensions"] = extensions
         super()._start_asgi_task(cycle, app)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP, or has a URL that the parser does not take: in the words of the API, as for any bad request."""
+        if len(getattr(self, "url", b"")) > _MAX_URL:
+            msg = f"The address and its query are longer than {_MAX_URL} bytes. Send fewer or shorter parameters."
+        else:
+            msg = "The request is not valid HTTP. Check what the client sends, and any proxy between."
+        body = msgspec.json.encode({"error_code": InvalidArgument.code, "message": msg})
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(httptools_impl.STATUS_LINE[400] + head + body)
+        self.transport.close()
 
 
 def configuration(app: App, host: str, port: int, *, behind_proxy: bool = False) -> uvicorn.Config:

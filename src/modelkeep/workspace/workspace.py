@@ -8,11 +8,22 @@ import msgspec
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, RegistryError, Unavailable
-from modelkeep.core.operation import SourceRun
+from modelkeep.core.operation import Origin, SourceRun
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Request, Response
-from modelkeep.workspace import answers, experiments, files, graphql, lineage, logged_models, runs, sharing, traces
+from modelkeep.workspace import (
+    answers,
+    experiments,
+    files,
+    graphql,
+    lineage,
+    logged_models,
+    runs,
+    sharing,
+    sources,
+    traces,
+)
 from modelkeep.workspace.access import Hidden
 from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, proxied_place
 from modelkeep.workspace.calls import API, MAX_BODY, UI, Call, parse, read
@@ -138,6 +149,10 @@ class Workspace:
     async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
         """What a model version keeps of its logged model; None where the actor may not read it."""
         return await lineage.source_logged_model(self._desk, actor, model_id)
+
+    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+        """Where the files may lie that a model version's source names so. Raises NotFound, PermissionDenied."""
+        return await sources.places(self._desk, actor, origin)
 
     async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
         """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor.

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.operation import SourceRun
+from modelkeep.core.operation import Origin, SourceRun
 from modelkeep.wire.http import Request, Response
 from modelkeep.workspace.artifacts import Place
 from modelkeep.workspace.child import TrackingServer
@@ -55,3 +55,6 @@ class Workspaces:
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         await (await self.of(actor.workspace)).may(actor, kind, id, write=write)
+
+    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+        return await (await self.of(actor.workspace)).places(actor, origin)

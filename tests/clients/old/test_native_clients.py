@@ -39,6 +39,7 @@ def test_databricks_sdk(server: Server, catalog: str, version: str) -> None:
         server.face_b("POST", "model-versions/create", {"name": model, "source": "models:/m-1"}).raise_for_status()
     succeeded(run(server, HERE.parent / "native" / "sdk.py", catalog, model, python=python))
     succeeded(run(server, HERE.parent / "native" / "account.py", f"{catalog}-{version}", python=python))
+    succeeded(run(server, HERE.parent / "native" / "sdk_objects.py", catalog, python=python))
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.7"])

@@ -1,7 +1,8 @@
 """Files that clients handed over by themselves, and how finalize takes them: as a copy that nobody else can reach.
 
-Each finalize copies into a set of its own. So whoever still holds credentials for the staging set, or finalizes twice at
-once, changes nothing that another finalize has checked.
+What lay in staging at one moment is copied into a set of its own. So whoever still holds credentials for the staging set, or
+finalizes twice at once, changes nothing that another finalize has checked. A copy may outlast the request: clients repeat
+that (MLflow does so after a 503, and after 120 s without an answer), and then meet the copy that is under way.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import msgspec
 
 from modelkeep.blobs.port import DirectBlobs, Listed, Segment
 from modelkeep.blobs.shared import SharedFolder
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.errors import InvalidArgument, RegistryError, Unavailable
 from modelkeep.core.model import ArtifactFile, ModelVersion
 from modelkeep.core.operation import Ctx
 from modelkeep.core.paths import ArtifactPath
@@ -67,12 +68,28 @@ async def _copied(ctx: Ctx, db: Database, version: ModelVersion, listed: Sequenc
         raise _both(version)
     for found in listed:
         ArtifactPath.file(found.object)  # whoever has credentials chooses names that no URL would be made for
-    set_id = await _new_set(ctx, db)
-    await blobs.copy(version.id, listed, set_id)
+    set_id = await ctx.services.copies.join((version.id, *listed), partial(_copy, ctx, db, version, listed))
+    if set_id is None:
+        raise Unavailable(
+            f"The files of version {version.version} of '{version.model}' are still being copied inside the store. Finalize "
+            "again: that goes on with this copy."
+        )
+    ctx.undo(partial(_free, ctx, db, set_id))
     return Taken(set_id, tuple(
         ArtifactFile(f.object, f.size, "", f.checksum, files.segments_json([Segment(f.object, f.size)]), f.modified_ms or ctx.now)
         for f in await blobs.list_set(set_id)
     ))  # fmt: skip
+
+
+async def _copy(ctx: Ctx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> str:
+    """The new set. Where this fails and nobody asks again, the job that was queued with the set frees it."""
+    set_id = await _new_set(ctx, db)
+    try:
+        await cast(DirectBlobs, ctx.services.blobs).copy(version.id, listed, set_id)
+    except RegistryError:
+        await _free(ctx, db, set_id)
+        raise
+    return set_id
 
 
 async def _read(ctx: Ctx, db: Database, version: ModelVersion, shared: SharedFolder) -> Taken | None:
@@ -81,7 +98,9 @@ async def _read(ctx: Ctx, db: Database, version: ModelVersion, shared: SharedFol
     async with aclosing(shared.given(version.id)) as given:
         async for path, chunks in given:
             ArtifactPath.file(path)
-            set_id = set_id or await _new_set(ctx, db)
+            if not set_id:
+                set_id = await _new_set(ctx, db)
+                ctx.undo(partial(_free, ctx, db, set_id))
             segment = await ctx.services.blobs.write(set_id, path, chunks)
             found.append(ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now))
     if not set_id:
@@ -103,7 +122,6 @@ async def _new_set(ctx: Ctx, db: Database) -> str:
     set_id = new_id()
     async with db.write() as tx:
         await stage(tx, set_id, ctx)
-    ctx.undo(partial(_free, ctx, db, set_id))
     return set_id
 
 

@@ -4,15 +4,18 @@ import re
 
 import msgspec
 
+from modelkeep.core.authz import holds
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, Securable, Status
-from modelkeep.core.names import MAX_SOURCE, FullName, check_comment
-from modelkeep.core.operation import Ctx, SourceRun
+from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, parse_full_name
+from modelkeep.core.operation import Ctx, On, Origin, SourceRun
 from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.db import Database, Tx, new_id
 
@@ -22,6 +25,9 @@ REQUIRE_SIGNATURE = "require_signature"
 UNSIGNED = "none"
 """The signature of a version whose files have none, or are not here."""
 _LINK = re.compile(r"https?://[^\s<>\"']{1,1990}")
+
+
+_READ_FILES = On("volume", holds(Privilege.READ_VOLUME), writes=False)
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -51,15 +57,6 @@ class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
     """What the client itself said of the version's lineage and dependencies."""
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """A directory of the files of a run or logged model of this deployment, or of a volume."""
-
-    kind: str
-    """run, logged_model or volume"""
-    id: str = ""
-    path: str = ""
-
-
 class RegisterVersion(CreateVersion, frozen=True, kw_only=True):
     """A version whose files this server brings itself: those of `source_model` at once, those of `origin` by a job.
 
@@ -69,6 +66,14 @@ class RegisterVersion(CreateVersion, frozen=True, kw_only=True):
     origin: Origin | None = None
     volume: FullName | None = None
     """Whose files they are, where `origin` says volume."""
+
+
+class Sourced(msgspec.Struct, frozen=True):
+    """What was learnt of a version's source before its transaction."""
+
+    run: SourceRun | None = None
+    places: tuple[Origin, ...] = ()
+    """Where the files may lie that are to be brought."""
 
 
 class VersionRequest(msgspec.Struct, frozen=True):
@@ -132,8 +137,12 @@ class CopyVersion(msgspec.Struct, frozen=True):
 
 async def read_source(
     ctx: Ctx, db: Database, req: CreateVersion, model: Securable, source: Securable | None
-) -> SourceRun | None:
+) -> Sourced:
     """What the run or logged model says of itself, where the caller may read it; before the write transaction."""
+    return Sourced(await _source_run(ctx, req))
+
+
+async def _source_run(ctx: Ctx, req: CreateVersion) -> SourceRun | None:
     tracking = ctx.services.tracking
     if tracking is None:
         return None
@@ -148,13 +157,14 @@ async def read_source(
 
 async def read_origin(
     ctx: Ctx, db: Database, req: RegisterVersion, model: Securable, source: Securable | None, volume: Securable | None
-) -> SourceRun | None:
+) -> Sourced:
     """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of."""
-    if (origin := req.origin) is not None and req.volume is None:
-        if ctx.services.tracking is None:
-            raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
-        await ctx.services.tracking.may(ctx.actor, origin.kind, origin.id, write=False)
-    return await read_source(ctx, db, req, model, source)
+    if (origin := req.origin) is None or req.volume is not None:
+        return Sourced(await _source_run(ctx, req), (origin,) if origin else ())
+    if ctx.services.tracking is None:
+        raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
+    places = await ctx.services.tracking.places(ctx.actor, origin)
+    return Sourced(await _source_run(ctx, req), places)
 
 
 async def create_version(ctx: Ctx, req: CreateVersion, model: Securable, source: Securable | None) -> ModelVersion:
@@ -176,16 +186,29 @@ async def register_version(
         return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
     version = await _create(ctx, req, model, None, artifact_set_id=set_id)
-    key = (
-        files.volume_key(volume.id)
-        if volume
-        else files.tracked_key(ctx.actor.workspace, req.origin.kind, req.origin.id)
-    )
-    found = await files.set_of(ctx.tx, key)
-    if volume is not None and found is None:
-        raise WrongState(f"Volume '{req.volume}' is external: its files are elsewhere. Log the model to a run first.")
-    await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{found.id if found else ''}/{req.origin.path}", ctx.now)
+    await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{await _files_at(ctx, req, volume)}", ctx.now)
     return version
+
+
+async def _files_at(ctx: Ctx, req: RegisterVersion, volume: Securable | None) -> str:
+    """`set/directory` of the first of the source's places that has files; that of the first one, where none has.
+    Raises what the check of a volume raises, WrongState for one that keeps no files here."""
+    known: Sourced = ctx.prepared
+    found: list[str] = []
+    for place in known.places:
+        if place.kind == "volume":
+            at = volume or await ctx.reach(_READ_FILES, parse_full_name(place.id, Kind.VOLUME))
+            held = await files.set_of(ctx.tx, files.volume_key(at.id))
+            if held is None:
+                raise WrongState(
+                    f"Volume '{at.full_name}' is external: its files are elsewhere. Log the model to a run first."
+                )
+        else:
+            held = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, place.kind, place.id))
+        found.append(f"{held.id if held else ''}/{place.path}")
+        if held and (await files.children(ctx.tx, held.id, place.path, "", 1))[0]:
+            return found[-1]
+    return found[0]
 
 
 async def _create(
@@ -198,7 +221,8 @@ async def _create(
     await models.check_tags(ctx, req.tags)
     if original is not None:
         fields = {"copied_from": encode(Provenance(original.id, original.model, original.version))} | fields
-    run: SourceRun | None = ctx.prepared
+    known: Sourced | None = ctx.prepared
+    run = known.run if known else None
     number = await versions.next_number(ctx.tx, model)
     version = _new(ctx, model, number, **{
         "source": req.source, "run_id": req.run_id, "comment": check_comment(req.comment),

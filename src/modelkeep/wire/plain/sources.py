@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import METASTORE, FullName, parse_short_name, parse_version
-from modelkeep.core.ops.versions import Origin
+from modelkeep.core.operation import Origin
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.wire.plain.stages import NO_STAGES
 
