@@ -15,7 +15,7 @@ from modelkeep.core.errors import BadName, BadPageToken, InvalidArgument
 from modelkeep.core.filters import Condition, matches, parse_filter
 from modelkeep.core.kinds import Kind
 from modelkeep.core.mlmodel import read_mlmodel, require_signature
-from modelkeep.core.names import check_alias, check_tag, fold, fold_principal, parse_full_name, parse_version
+from modelkeep.core.names import check_alias, check_platform_tag, fold, fold_principal, parse_full_name, parse_version
 from modelkeep.core.ops.search import OF_VERSIONS
 from modelkeep.core.paging import make_token, read_token
 
@@ -95,7 +95,7 @@ def test_what_no_alias_is(alias: str) -> None:
 @given(key=TEXT, value=TEXT)
 def test_a_tag_passes_or_is_refused(key: str, value: str) -> None:
     try:
-        check_tag(key, value)
+        check_platform_tag(key, value)
     except InvalidArgument:
         return
     assert key == key.strip() != "" and value == value.strip() and not set(key) & set(".,-=/:\n\0")

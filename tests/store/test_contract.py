@@ -386,6 +386,19 @@ async def test_tags_as_rows_and_as_json_say_the_same(w: World) -> None:
     assert rows == [(model.id, 0, "a", "3"), (model.id, 1, "A", "1"), (model.id, 1, "a", "")]
 
 
+async def test_the_longest_tag_is_kept_and_found(w: World) -> None:
+    """Its value has no repetition that an index could be shortened by."""
+    key = "\U0001f9e0" * 255
+    value = "".join(chr(0x4E00 + hash_ % 20_000) for hash_ in range(7, 100_000 * 7919, 7919))[:100_000]
+    long = value[:9_000]  # as a filter may be
+    await w.model(M)
+    await w.model("prod.ml.other")
+    await w.as_("admin").do(models.ChangeTags(name(M), None, {key: value, "k": long}))
+    await w.as_("admin").do(models.ChangeTags(name("prod.ml.other"), None, {"k": long[:-1] + "x"}))
+    found = await w.as_("admin").do(search.SearchModels(f"tags.k = '{long}'", order_by=("name",)))
+    assert [(model.securable.full_name, model.securable.tags[key]) for model in found.items] == [(M, value)]
+
+
 async def test_the_51st_tag_is_refused(w: World) -> None:
     await w.schema("prod.ml")
     tags = {f"k{i}": "v" for i in range(50)}

@@ -104,6 +104,29 @@ def test_messages_are_those_of_mlflows_own_server(site: Site) -> None:
         assert latest == {"model_versions": [version]}
 
 
+def test_tags_by_the_rule_of_mlflow(site: Site) -> None:
+    """Its own keys have dots, and a prompt is a value of many characters."""
+    name = fresh()
+    made(site, name, tags=[{"key": "mlflow.source", "value": " x "}])
+    number = pointer(site, name)["version"]
+    tags = {"mlflow.prompt.text": "p" * 100_000, "a/b-c d": "", "a:b": " v "}
+    for key, value in tags.items():
+        site.ok("POST", f"{A}/registered-models/set-tag", {"name": name, "key": key, "value": value})
+        site.ok("POST", f"{A}/model-versions/set-tag", {"name": name, "version": number, "key": key, "value": value})
+    found = site.ok("GET", f"{A}/model-versions/get", {"name": name, "version": number})["model_version"]["tags"]
+    assert {tag["key"]: tag["value"] for tag in found} == tags
+    site.ok("DELETE", f"{A}/model-versions/delete-tag", {"name": name, "version": number, "key": "a:b"})
+    full = f"main.default.{name}"  # what was set here goes through the other faces, too
+    assert {"key": "a/b-c d", "value": ""} in site.ok("GET", f"{FACE_B}/registered-models/get", {"name": full})[
+        "registered_model"
+    ]["tags"]
+    assert site.b("DELETE", "registered-models/delete-tag", {"name": full, "key": "a/b-c d"}).json() == {}
+    for key, value in (("a,b", ""), ("a=b", ""), ("", ""), ("k" * 251, ""), ("a\tb", ""), ("k", "v" * 100_001)):
+        sent = {"name": name, "key": key, "value": value}
+        refused(site.call("POST", f"{A}/registered-models/set-tag", json=sent), 400, INVALID)
+        refused(site.call("POST", f"{A}/model-versions/set-tag", json={**sent, "version": number}), 400, INVALID)
+
+
 # --- stages ----------------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 MAX_NAME = 255  # characters, of one part
 MAX_COMMENT = 65_535  # characters (OSS Unity Catalog's column)
 MAX_SOURCE = 2_000  # characters
+MAX_TAG_VALUE = 100_000  # characters (MLflow; the other faces take 1,000)
 MAX_VERSION = 2**63 - 1
 
 # Control, format (bidi overrides, zero width), surrogate, line and paragraph separators: never part of a name.
@@ -161,22 +162,45 @@ def check_alias(alias: str) -> str:
 
 
 def check_tag(key: str, value: str) -> None:
-    """A tag of the Unity Catalog faces (Databricks, database-objects/tags). Raises InvalidArgument."""
+    """What any face may set; each has its own rule besides. Raises InvalidArgument."""
+    if not 1 <= len(key) <= 255:
+        raise InvalidArgument(f"A tag key has 1 to 255 characters, got {len(key)}.")
+    if bad := sorted({c for c in key if unicodedata.category(c) == "Cc"}):
+        raise InvalidArgument(f"Tag key {key!r} must not contain {' '.join(repr(c) for c in bad)}.")
+    if len(value) > MAX_TAG_VALUE:
+        raise _long_value(key, value, MAX_TAG_VALUE)
+
+
+def check_mlflow_tag(key: str, value: str) -> None:
+    """Of a plain MLflow client (mlflow/utils/validation.py). Raises InvalidArgument."""
+    check_tag(key, value)
+    if not re.fullmatch(r"[/\w.\- :]{1,250}", key):
+        raise InvalidArgument(
+            f"Tag key {key!r} is not valid: keys have 1 to 250 letters, digits, underscores, dashes, periods, spaces, "
+            "colons and slashes."
+        )
+
+
+def check_platform_tag(key: str, value: str) -> None:
+    """Of all other faces (Databricks, database-objects/tags). Raises InvalidArgument."""
     check_tag_key(key)
     if len(value) > 1000:
-        raise InvalidArgument(f"The value of tag '{key}' is {len(value)} characters long; at most 1000 are allowed.")
+        raise _long_value(key, value, 1000)
     if value != value.strip():
         raise InvalidArgument(f"The value of tag '{key}' must not begin or end with spaces.")
 
 
 def check_tag_key(key: str) -> None:
-    """Raises InvalidArgument."""
-    if not 1 <= len(key) <= 255:
-        raise InvalidArgument(f"A tag key has 1 to 255 characters, got {len(key)}.")
+    """By the platform's rule. Raises InvalidArgument."""
+    check_tag(key, "")
     if key != key.strip():
         raise InvalidArgument(f"Tag key {key!r} must not begin or end with spaces.")
-    if bad := sorted({c for c in key if c in ".,-=/:" or unicodedata.category(c) == "Cc"}):
+    if bad := sorted({c for c in key if c in ".,-=/:"}):
         raise InvalidArgument(f"Tag key {key!r} must not contain {' '.join(repr(c) for c in bad)}.")
+
+
+def _long_value(key: str, value: str, most: int) -> InvalidArgument:
+    return InvalidArgument(f"The value of tag '{key}' is {len(value)} characters long; at most {most} are allowed.")
 
 
 def check_comment(text: str) -> str:

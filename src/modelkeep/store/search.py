@@ -62,9 +62,10 @@ async def models_in_order(
         source, where = f"({ids}) d CROSS JOIN {source}", ["x.id = d.id", *where]
     for i, (key, value) in enumerate(wanted.tags):
         where.append(
-            f"x.id IN (SELECT t.securable_id FROM tags t WHERE t.version = 0 AND t.key = :k{i} AND t.value = :w{i})"
+            f"x.id IN (SELECT t.securable_id FROM tags t WHERE t.version = 0 AND t.key = :k{i} "
+            f"AND substr(t.value, 1, 300) = :b{i} AND t.value = :w{i})"
         )
-        params |= {f"k{i}": key, f"w{i}": value}
+        params |= {f"k{i}": key, f"b{i}": value[:300], f"w{i}": value}
     _like_names(wanted, where, params)
     select = f"{MODEL_COLUMNS}, {FULL_NAME}"
     rows = await _rows(tx, actor, select, source, where, params, columns, after, limit)

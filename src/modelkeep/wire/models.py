@@ -1,7 +1,7 @@
 """What the faces of a model share: how a model, a version's source and the place of its files are written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument, NotThreeLevels
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Status
-from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
+from modelkeep.core.names import METASTORE, FullName, check_platform_tag, parse_full_name, parse_version
 from modelkeep.core.ops.credentials import Vended
 
 Id = Annotated[str, msgspec.Meta(max_length=255)]
@@ -21,10 +21,24 @@ PLAIN_PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/ml/ajax-api/2.0/m
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """Of a create: MLflow's own keys pass the platform's rules there, so sizes are bounded here."""
+    """Of a create."""
 
     key: Annotated[str, msgspec.Meta(max_length=255)]
     value: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
+
+
+def platform_tags(tags: Sequence[Tag]) -> dict[str, str]:
+    """Of a create: MLflow's own keys pass there, as they do in Databricks. Raises InvalidArgument."""
+    for tag in tags:
+        if not tag.key.startswith("mlflow."):
+            check_platform_tag(tag.key, tag.value)
+    return {tag.key: tag.value for tag in tags}
+
+
+def platform_tag(key: str, value: str) -> dict[str, str]:
+    """One to set. Raises InvalidArgument."""
+    check_platform_tag(key, value)
+    return {key: value}
 
 
 def model_name(text: str) -> FullName:

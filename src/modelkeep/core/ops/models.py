@@ -274,11 +274,9 @@ async def list_tags(ctx: Ctx, req: ListTags, found: Securable) -> Page[tuple[str
 
 
 async def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
-    """Tags that come with a create: MLflow's own keys (mlflow.*) pass, as they do in Databricks; the count is limited, and
-    governed ones are for who may assign them."""
+    """Tags that come with a create: the count is limited, and governed ones are for who may assign them."""
     for key, value in tags.items():
-        if not key.startswith("mlflow."):
-            check_tag(key, value)
+        check_tag(key, value)
     limit = ctx.services.limits.tags_per_securable
     if len(tags) > limit:
         raise LimitExceeded(f"{len(tags)} tags were given; at most {limit} are allowed.")

@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.core.errors import Conflict, InvalidArgument, LimitExceeded, NotFound, PermissionDenied
 from modelkeep.core.model import Page
-from modelkeep.core.names import check_comment, check_tag, check_tag_key
+from modelkeep.core.names import check_comment, check_platform_tag, check_tag_key
 from modelkeep.core.near import near
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.grants import grantee
@@ -189,7 +189,7 @@ def _check(key: str, description: str, allowed: tuple[str, ...]) -> None:
     if len(set(allowed)) != len(allowed):
         raise InvalidArgument("A value is given twice. Give each allowed value once.")
     for value in allowed:
-        check_tag(key, value)
+        check_platform_tag(key, value)
         if not 1 <= len(value) <= 256:
             raise InvalidArgument(
                 "An allowed value has 1 to 256 characters. For a tag without a value, give no values."

@@ -196,7 +196,8 @@ CREATE TABLE tags (
     PRIMARY KEY (securable_id, version, key)
 )
 --;
-CREATE INDEX tags_key ON tags (key, value)
+-- Of a long value only the beginning: PostgreSQL indexes no more than 2,704 bytes, of key and value together.
+CREATE INDEX tags_key ON tags (key, substr(value, 1, 300))
 --;
 -- Which tables, notebooks, jobs, models a version came from (UPSTREAM) or serves (DOWNSTREAM).
 CREATE TABLE lineage (

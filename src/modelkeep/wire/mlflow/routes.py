@@ -12,7 +12,16 @@ from modelkeep.core.ops import catalogs, credentials, finalize, lineage, models,
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
 from modelkeep.wire.mlflow import answers, shapes
-from modelkeep.wire.models import Place, model_name, named, new_model_name, source_model, storage_mode
+from modelkeep.wire.models import (
+    Place,
+    model_name,
+    named,
+    new_model_name,
+    platform_tag,
+    platform_tags,
+    source_model,
+    storage_mode,
+)
 from modelkeep.wire.route import NoFields, Route
 
 PREFIX = "/api/2.0/mlflow/unity-catalog"
@@ -22,7 +31,7 @@ PREFIX = "/api/2.0/mlflow/unity-catalog"
 
 
 def _create_model(f: shapes.CreateModel) -> models.CreateModel:
-    return models.CreateModel(model_name(f.name), f.description, {t.key: t.value for t in f.tags}, f.deployment_job_id)
+    return models.CreateModel(model_name(f.name), f.description, platform_tags(f.tags), f.deployment_job_id)
 
 
 def _update_model(f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
@@ -65,7 +74,7 @@ def _by_alias(f: shapes.Alias) -> versions.GetVersionByAlias:
 
 
 def _set_tag(f: shapes.SetTag) -> models.ChangeTags:
-    return models.ChangeTags(model_name(f.name), None, {f.key: f.value})
+    return models.ChangeTags(model_name(f.name), None, platform_tag(f.key, f.value))
 
 
 def _delete_tag(f: shapes.DeleteTag) -> models.ChangeTags:
@@ -85,7 +94,7 @@ def _create_version(f: shapes.CreateVersion, request: Request) -> versions.Creat
         run_id=f.run_id,
         logged_model_id=f.model_id,
         comment=f.description,
-        tags={t.key: t.value for t in f.tags},
+        tags=platform_tags(f.tags),
         workspace_id=f.run_tracking_server_id,
         upstream=(
             *said.of_header(request.header(b"x-databricks-lineage-identifier")),
@@ -131,7 +140,7 @@ def _emit_lineage(f: shapes.EmitLineage) -> msgspec.Struct:
 
 
 def _set_version_tag(f: shapes.SetVersionTag) -> models.ChangeTags:
-    return models.ChangeTags(model_name(f.name), parse_version(f.version), {f.key: f.value})
+    return models.ChangeTags(model_name(f.name), parse_version(f.version), platform_tag(f.key, f.value))
 
 
 def _delete_version_tag(f: shapes.DeleteVersionTag) -> models.ChangeTags:

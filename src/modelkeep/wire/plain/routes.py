@@ -12,10 +12,10 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.filters import IS_PROMPT
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel
-from modelkeep.core.names import FullName, parse_short_name, parse_version
+from modelkeep.core.names import FullName, check_mlflow_tag, parse_short_name, parse_version
 from modelkeep.core.ops import catalogs, models, search, versions
 from modelkeep.wire.errors import plain
-from modelkeep.wire.models import PLAIN_PREFIXES
+from modelkeep.wire.models import PLAIN_PREFIXES, Tag
 from modelkeep.wire.plain import answers, shapes
 from modelkeep.wire.plain.sources import read_source
 from modelkeep.wire.plain.stages import refuse
@@ -37,7 +37,7 @@ class Face:
     # --- registered models -------------------------------------------------------------------------------------------
 
     def create_model(self, f: shapes.CreateModel) -> models.CreateModel:
-        tags = {t.key: t.value for t in f.tags}
+        tags = _tags(f.tags)
         return models.CreateModel(self.name(f.name), f.description, tags, f.deployment_job_id, _spelled(f.name))
 
     def get_model(self, f: shapes.Name) -> models.GetModel:
@@ -71,7 +71,7 @@ class Face:
         return models.GetModel(self.name(f.name))
 
     def set_tag(self, f: shapes.SetTag) -> models.ChangeTags:
-        return models.ChangeTags(self.name(f.name), None, {f.key: f.value})
+        return models.ChangeTags(self.name(f.name), None, _tags([f]))
 
     def delete_tag(self, f: shapes.DeleteTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), None, remove=(f.key,))
@@ -88,7 +88,7 @@ class Face:
     # --- model versions ----------------------------------------------------------------------------------------------
 
     def create_version(self, f: shapes.CreateVersion) -> versions.RegisterVersion:
-        tags = {t.key: t.value for t in f.tags}
+        tags = _tags(f.tags)
         prompt = tags.get(IS_PROMPT, "").lower() == "true"
         found = read_source(f.source, self.home, prompt=prompt)
         origin = found.origin
@@ -110,7 +110,7 @@ class Face:
         return search.SearchVersions(f.filter, f.max_results, f.page_token, order, self.home)
 
     def set_version_tag(self, f: shapes.SetVersionTag) -> models.ChangeTags:
-        return models.ChangeTags(self.name(f.name), parse_version(f.version), {f.key: f.value})
+        return models.ChangeTags(self.name(f.name), parse_version(f.version), _tags([f]))
 
     def delete_version_tag(self, f: shapes.DeleteVersionTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), parse_version(f.version), remove=(f.key,))
@@ -136,6 +136,13 @@ class Face:
     def some_versions(self, result: Page[ModelVersion], _: Any) -> answers.Versions:
         found = [shapes.version(version, self.home) for version in result.items]
         return {"model_versions": found, "next_page_token": result.next_token}
+
+
+def _tags(tags: Sequence[Tag | shapes.SetTag | shapes.SetVersionTag]) -> dict[str, str]:
+    """Raises InvalidArgument."""
+    for tag in tags:
+        check_mlflow_tag(tag.key, tag.value)
+    return {tag.key: tag.value for tag in tags}
 
 
 def _spelled(text: str) -> str:

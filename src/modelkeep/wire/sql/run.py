@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, RegisteredModel, Securable
-from modelkeep.core.names import METASTORE, FullName
+from modelkeep.core.names import METASTORE, FullName, check_platform_tag
 from modelkeep.core.ops import catalogs, grants, models, objects
 from modelkeep.core.patterns import pattern
 from modelkeep.core.times import rfc3339
@@ -64,6 +64,8 @@ def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
             return change(full_name(on, home), comment)
         case s.SetTags(on=on, tags=tags):
             _once([key for key, _ in tags])
+            for key, value in tags:
+                check_platform_tag(key, value)
             return models.ChangeTags(full_name(on, home), set=dict(tags))
         case s.UnsetTags(on=on, keys=keys):
             _once(keys)

@@ -10,7 +10,7 @@ from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_version
 from modelkeep.core.ops import catalogs, models, versions
 from modelkeep.core.ops.models import Browsed
-from modelkeep.wire.models import Id, Place, Tag, location, model_in, model_name, named, new_model_name
+from modelkeep.wire.models import Id, Place, Tag, location, model_in, model_name, named, new_model_name, platform_tags
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import ModelAlias, RegisteredModelInfo, RegisteredModelPage
 from modelkeep.wire.unity.versions import one_version
@@ -92,7 +92,7 @@ def _create_model(f: CreateModel) -> models.CreateModel:
         raise InvalidArgument(f"Field 'full_name' is {f.full_name[:300]!r}, and the other fields name '{name}'.")
     if f.storage_location:
         raise InvalidArgument("The server chooses where a model's files are. Leave storage_location out.")
-    return models.CreateModel(name, f.comment, {t.key: t.value for t in f.tags}, f.deployment_job_id)
+    return models.CreateModel(name, f.comment, platform_tags(f.tags), f.deployment_job_id)
 
 
 def _list_models(f: ListModels) -> models.ListModels:

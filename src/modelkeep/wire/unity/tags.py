@@ -7,7 +7,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind, parse_kind
 from modelkeep.core.model import Page
-from modelkeep.core.names import FullName, parse_full_name, parse_version
+from modelkeep.core.names import FullName, check_platform_tag, parse_full_name, parse_version
 from modelkeep.core.ops import models
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import TagAssignment, TagAssignmentPage
@@ -78,6 +78,8 @@ def _changed(name: FullName, version: int | None, changes: Changes) -> models.Ch
     added = {tag.key: tag.value for tag in changes.add_tags}
     if len(added) != len(changes.add_tags) or added.keys() & set(changes.remove):
         raise InvalidArgument("A tag key is in this request twice. Add it or remove it, once.")
+    for key, value in added.items():
+        check_platform_tag(key, value)
     if not added and not changes.remove:
         raise InvalidArgument("The request changes nothing. Send changes with add_tags or remove.")
     return models.ChangeTags(name, version, added, changes.remove)
@@ -94,6 +96,7 @@ def _subentity_tags(f: SubentityTags) -> models.ChangeTags:
 
 
 def _assign(f: Assignment) -> models.AssignTag:
+    check_platform_tag(f.tag_key, f.tag_value)
     return models.AssignTag(_entity(f)[1], f.tag_key, f.tag_value)
 
 
@@ -104,6 +107,7 @@ def _remove(f: Assignment) -> models.ChangeTags:
 def _update(f: UpdateAssignment) -> models.ReassignTag:
     if f.update_mask not in ("tag_value", "*"):
         raise InvalidArgument(f"update_mask is {f.update_mask[:100]!r}; all of a tag that can be updated is tag_value.")
+    check_platform_tag(f.tag_key, f.tag_value)
     return models.ReassignTag(_entity(f)[1], f.tag_key, f.tag_value)
 
 

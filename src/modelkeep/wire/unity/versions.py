@@ -22,6 +22,7 @@ from modelkeep.wire.models import (
     model_in,
     model_name,
     named,
+    platform_tags,
     source_model,
     storage_mode,
 )
@@ -116,7 +117,7 @@ def _create_version(
         run_id=f.run_id,
         logged_model_id=f.model_id,
         comment=f.comment,
-        tags={t.key: t.value for t in f.tags},
+        tags=platform_tags(f.tags),
         workspace_id=f.run_tracking_server_id,
         upstream=(
             *said.of_header(request.header(b"x-databricks-lineage-identifier")),
