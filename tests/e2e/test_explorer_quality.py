@@ -38,6 +38,22 @@ def test_the_first_route_is_small_and_everything_is_our_own(browser: Browser, se
     assert 0 < sum(sizes.values()) < FIRST_ROUTE, sizes
 
 
+def test_the_scripts_of_a_page_are_named_in_its_head(browser: Browser, world: World) -> None:
+    """None is found out about only when another has run: that is what makes a first visit slow."""
+    scripts: list[str] = []
+    page = open_page(browser, world.server)
+    page.on("request", lambda one: scripts.append(one.url) if one.url.endswith(".js") else None)
+    for address in (world.page, f"{world.page}/version/1", f"/explore/data/{world.catalog}", "/explore/admin/tags"):
+        answer = page.goto(address)
+        assert answer is not None
+        head = answer.text().partition("</head>")[0]
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert 0 < len(scripts) < 20, scripts
+        assert [url for url in scripts if url.removeprefix(world.server.host) not in head] == []
+        scripts.clear()
+    page.context.close()
+
+
 def test_hostile_content_is_shown_and_does_nothing(browser: Browser, world: World) -> None:
     name = f"{world.catalog}.ml_team.x{uuid.uuid4().hex[:4]}<img src=x onerror=alert(1)>".replace(" ", "_")
     headers = {"authorization": f"Bearer {world.server.admin_token}"}

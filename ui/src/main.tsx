@@ -1,6 +1,4 @@
-import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
-import "./app.css";
+import "./styles";
 
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
@@ -10,7 +8,7 @@ import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 
 import { ApiError } from "./api/client";
-import { router } from "./routes";
+import { routerOf } from "./routes";
 import { theme, variables } from "./theme";
 import { Messages } from "./ui/Messages";
 
@@ -25,6 +23,7 @@ const client = new QueryClient({
 });
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 setNonce(nonce); // for the styles that dialogs add while they hold the page still
+const router = routerOf(client); // at once: it asks for the page's code and for what it shows
 const root = document.getElementById("root");
 
 if (root) {

@@ -122,7 +122,7 @@ export function Tree() {
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    overscan: 10,
+    overscan: 5,
     getItemKey: (index) => `${rows[index]?.kind}${rows[index]?.name}`,
   });
   const items = virtualizer.getVirtualItems();

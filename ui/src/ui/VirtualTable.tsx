@@ -47,7 +47,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
     count: rows.length,
     getScrollElement: () => container.current,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 6,
     enabled: virtual,
   });
   const keys = useRowKeys(container, virtual);
