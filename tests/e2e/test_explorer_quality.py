@@ -1,5 +1,6 @@
 """In a real browser: Catalog Explorer is small, harmless with hostile content, and says what somebody may not see."""
 
+import re
 import uuid
 
 import httpx
@@ -100,6 +101,9 @@ def test_whoever_may_only_browse_is_told_what_is_missing(browser: Browser, world
     expect(page.get_by_text("Versions, aliases, tags and files need EXECUTE")).to_be_visible()
     page.goto(f"{world.page}/version/1")
     expect(page.get_by_role("alert")).to_contain_text("User does not have EXECUTE")
+    page.goto(f"/explore/search?q={world.model}")
+    found = page.get_by_role("table", name="Search results").get_by_role("row", name=re.compile(re.escape(world.model)))
+    expect(found.first).to_contain_text("browse only")
     page.goto("/explore/admin/users")
     expect(page.get_by_role("link", name="Administration", exact=True)).to_have_count(
         1

@@ -244,7 +244,7 @@ SEE_CATALOG = f"({_BOUND} AND ({_ADMIN} OR {_USE_CATALOG}))"
 SEE_SCHEMA = f"({_BOUND} AND ({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
 _MAY_BIND = f"({_ADMIN} OR c.owner_id IN {_ME})"
 """Whoever may change a catalog's bindings, from wherever (BOUND_FROM_ANYWHERE in core/table.py)"""
-_BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
+BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
 
 
 def _read(privilege: str) -> str:
@@ -292,7 +292,7 @@ async def page_of_containers(
 
 def _seen(see: str, *, browse: bool) -> str:
     """2 for what is seen, 1 for what may only be browsed, else 0."""
-    return f"CASE WHEN {see} THEN 2 {f'WHEN {_BROWSE} THEN 1 ' * browse}ELSE 0 END"
+    return f"CASE WHEN {see} THEN 2 {f'WHEN {BROWSE} THEN 1 ' * browse}ELSE 0 END"
 
 
 def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> Seen:
@@ -374,6 +374,11 @@ async def readable_model(tx: Tx, actor: Actor, name: str) -> Securable | None:
     return of_row(row, row[_WIDTH]) if row else None
 
 
+BROWSED = (
+    f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind = 'CATALOG' "
+    "AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
+)
+"""SQL for the ids of the catalogs in which the actor may browse, where they are bound to his workspace."""
 _READS = "g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES')"
 _REACHED = (
     f"SELECT x.id FROM securables x WHERE x.kind = 'MODEL' AND x.owner_id IN {_ME}",
