@@ -8,6 +8,7 @@ import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 
 import { ApiError } from "./api/client";
+import { isLong } from "./api/long";
 import { routerOf } from "./routes";
 import { theme, variables } from "./theme";
 import { Messages } from "./ui/Messages";
@@ -16,6 +17,10 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
+      // All pages of a long list at once, one after the other: its table asks for those that show.
+      refetchOnWindowFocus: (query) => !isLong(query),
+      refetchOnMount: (query) => !isLong(query),
+      refetchOnReconnect: (query) => !isLong(query),
       // A refusal does not mend by asking again; a server that restarts does.
       retry: (count, error) => count < 2 && error instanceof ApiError && (error.status === 0 || error.status === 503),
     },
