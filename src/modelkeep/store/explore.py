@@ -8,7 +8,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, Securable
 from modelkeep.store.db import Tx
-from modelkeep.store.securables import BROWSE, BROWSED, COLUMNS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, of_row, reached
+from modelkeep.store.securables import BROWSE, COLUMNS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, of_row, reached
 
 Position = tuple[int, str, str]
 """(how well it fits, name, id)"""
@@ -26,6 +26,11 @@ _SOURCES = {
         READ_MODEL,
     ),
 }
+_BROWSED = (
+    "SELECT g.securable_id FROM grants g JOIN membership_closure me ON me.group_id = g.principal_id "
+    "WHERE me.member_id = :actor AND g.kind = 'CATALOG' AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
+)
+"""The catalogs in which the actor may browse, where they are bound to his workspace."""
 KINDS = tuple(_SOURCES)
 
 
@@ -61,7 +66,7 @@ async def _part(tx: Tx, actor: Actor, kind: Kind, sought: Sought, params: dict[s
     source, full, see = _SOURCES[kind]
     where = [f"x.kind = '{kind}'"]
     if kind is Kind.MODEL and (ids := await reached(tx, actor)) is not None:
-        where.append(f"(x.id IN ({ids}) OR x.catalog_id IN ({BROWSED}))")
+        where.append(f"(x.id IN ({ids}) OR x.catalog_id IN ({_BROWSED}))")
     # Tags and aliases are not told to whoever may only browse, so they do not let him find a thing either.
     seen, browsed = [see], [BROWSE]
     for i, word in enumerate(sought.words):

@@ -374,11 +374,6 @@ async def readable_model(tx: Tx, actor: Actor, name: str) -> Securable | None:
     return of_row(row, row[_WIDTH]) if row else None
 
 
-BROWSED = (
-    f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind = 'CATALOG' "
-    "AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
-)
-"""SQL for the ids of the catalogs in which the actor may browse, where they are bound to his workspace."""
 _READS = "g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES')"
 _REACHED = (
     f"SELECT x.id FROM securables x WHERE x.kind = 'MODEL' AND x.owner_id IN {_ME}",
