@@ -147,7 +147,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def _listed_securable(full_name: str) -> Callable[[Any], str]:
-    return lambda page: "1" if any(found.securable.full_name == full_name for found in page.items) else "0"
+    """`b`: metadata, through BROWSE alone."""
+
+    def told(page: Any) -> str:
+        only = [found.browse_only for found in page.items if found.securable.full_name == full_name]
+        return ("b" if only[0] else "1") if only else "0"
+
+    return told
 
 
 def _listed(text: str) -> Callable[[Any], str]:

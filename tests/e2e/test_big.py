@@ -116,6 +116,18 @@ def test_a_model_of_ten_thousand_versions(page: Page, big: Big) -> None:
     picture(page, "many-versions")
     name = last.text_content() or ""
     assert int(name.removeprefix("Version ")) <= COUNT - FAR + 2
+
+    asked: list[str] = []
+    scrolled = page.locator(".table").first.evaluate("table => table.scrollTop")
+    page.on("request", lambda request: asked.append(request.url) if "_token=" in request.url else None)
+    page.get_by_role("button", name="Edit tags").click()
+    page.get_by_role("combobox", name="Key").fill("seen")
+    page.get_by_role("dialog").get_by_role("button", name="Save tags").click()
+    expect(page.get_by_role("complementary")).to_contain_text("seen")
+    page.wait_for_timeout(700)
+    assert 1 <= len([url for url in asked if "/versions?" in url]) <= 2, "of what was scrolled through, what shows"
+    expect(last).to_have_text(name)
+    assert page.locator(".table").first.evaluate("table => table.scrollTop") == scrolled > 0
     last.click()
     expect(page.get_by_role("heading", name=f"model_00000 {name}")).to_be_visible()
 
@@ -131,6 +143,11 @@ def test_a_graph_of_two_hundred(page: Page, big: Big) -> None:
     covered = [(a, b) for n, a in enumerate(boxes) for b in boxes[n + 1 :] if _covers(a, b)]
     assert covered == []
     picture(page, "much-lineage")
+    far = page.get_by_role("button", name=re.compile("^Expand prod.sales.region")).last
+    expect(far).not_to_be_in_viewport()
+    page.keyboard.press("Tab")
+    far.focus()
+    expect(far).to_be_in_viewport(ratio=1)
     page.get_by_role("radiogroup", name="Show lineage as").get_by_text("List").click()
     expect(page.get_by_role("table", name="Connections").get_by_role("row")).to_have_count(ENTITIES + 2)
 

@@ -240,6 +240,14 @@ def test_search_finds_by_alias_tag_and_words(page: Page, world: World) -> None:
     expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
     assert "tag=task%3Anone" in page.url
     picture(page, "search")
+    page.get_by_label("Tag").fill("")
+    page.get_by_label("Owner").fill("admin")  # two changes before the address knows of either
+    page.get_by_role("radiogroup", name="Kind").get_by_text("All").click()
+    expect(page).to_have_url(re.compile(r"q=[^&]+&owner=admin$"))
+    page.get_by_label("Search catalogs, schemas and models").fill("elsewhere")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Words")).to_have_value("elsewhere")
+    expect(page.get_by_label("Owner")).to_have_value("")
 
 
 def test_mlflows_pages_in_our_frame_keep_the_address_in_step(browser: Browser, world: World) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from completions import Completions, completions
 from e2e.explorer import World, needs_the_pages, open_page, picture
@@ -204,6 +205,33 @@ def test_a_governed_tag_offers_its_values(page: Page, world: World) -> None:
     expect(page.get_by_role("row", name=re.compile(key))).to_have_count(0)
 
 
+def test_whoever_may_make_governed_tags_finds_where(browser: Browser, world: World) -> None:
+    """Told by the server, not by being an account admin."""
+    person = f"tags@{world.catalog}.io"
+    page = open_page(browser, world.server, token=world.server.user(person)["DATABRICKS_TOKEN"])
+    page.goto("/explore")
+    link = page.get_by_role("link", name="Governed tags")
+    expect(page.get_by_role("link", name="Access tokens")).to_be_visible()
+    expect(link).to_have_count(0)
+    headers = {"authorization": f"Bearer {world.server.admin_token}"}
+    with httpx.Client(base_url=world.server.host, headers=headers) as http:
+        account = http.get("/.well-known/databricks-config").json()["account_id"]
+        path, name = "/api/2.0/preview/accounts/access-control/rule-sets", f"accounts/{account}/ruleSets/default"
+        before = http.get(path, params={"name": name, "etag": ""}).json()
+        rules = [*before["grant_rules"], {"role": "roles/tagPolicy.creator", "principals": [f"users/{person}"]}]
+        put = {"name": name, "rule_set": {"name": name, "etag": before["etag"], "grant_rules": rules}}
+        assert http.put(path, json=put).status_code == 200
+    page.reload()
+    link.click()
+    page.get_by_role("button", name="Create governed tag").first.click()
+    page.get_by_role("dialog").get_by_role("textbox", name="Key").fill(f"mine_{world.catalog}")
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    expect(page.get_by_role("row", name=re.compile(f"mine_{world.catalog}"))).to_be_visible()
+    expect(page.get_by_role("tab", name="Users")).to_have_count(0)
+    picture(page, "tags-of-a-creator")
+    page.context.close()
+
+
 # --- workspaces ------------------------------------------------------------------------------------------------------
 
 
@@ -276,7 +304,7 @@ def test_the_audit_log_is_filtered_and_exported(page: Page, world: World) -> Non
     expect(page).to_have_url(re.compile(f"name={re.escape(world.model)}"))
     for item, field in (("As shown here", "event"), ("In Databricks' schema", "actionName")):
         page.get_by_role("button", name="Export").click()
-        with page.expect_download() as coming:
+        with page.expect_download() as coming, page.expect_request(re.compile("/audit.*changes_only=true")):
             page.get_by_role("menuitem", name=item).click()
         lines = [json.loads(line) for line in Path(coming.value.path()).read_text().splitlines()]
         assert lines

@@ -1,5 +1,6 @@
 """In a real browser: Catalog Explorer is small, harmless with hostile content, and says what somebody may not see."""
 
+import re
 import uuid
 
 import httpx
@@ -36,6 +37,22 @@ def test_the_first_route_is_small_and_everything_is_our_own(browser: Browser, se
     page.context.close()
     assert elsewhere == []
     assert 0 < sum(sizes.values()) < FIRST_ROUTE, sizes
+
+
+def test_the_scripts_of_a_page_are_named_in_its_head(browser: Browser, world: World) -> None:
+    """None is found out about only when another has run: that is what makes a first visit slow."""
+    scripts: list[str] = []
+    page = open_page(browser, world.server)
+    page.on("request", lambda one: scripts.append(one.url) if one.url.endswith(".js") else None)
+    for address in (world.page, f"{world.page}/version/1", f"/explore/data/{world.catalog}", "/explore/admin/tags"):
+        answer = page.goto(address)
+        assert answer is not None
+        head = answer.text().partition("</head>")[0]
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert 0 < len(scripts) < 20, scripts
+        assert [url for url in scripts if url.removeprefix(world.server.host) not in head] == []
+        scripts.clear()
+    page.context.close()
 
 
 def test_hostile_content_is_shown_and_does_nothing(browser: Browser, world: World) -> None:
@@ -84,6 +101,9 @@ def test_whoever_may_only_browse_is_told_what_is_missing(browser: Browser, world
     expect(page.get_by_text("Versions, aliases, tags and files need EXECUTE")).to_be_visible()
     page.goto(f"{world.page}/version/1")
     expect(page.get_by_role("alert")).to_contain_text("User does not have EXECUTE")
+    page.goto(f"/explore/search?q={world.model}")
+    found = page.get_by_role("table", name="Search results").get_by_role("row", name=re.compile(re.escape(world.model)))
+    expect(found.first).to_contain_text("browse only")
     page.goto("/explore/admin/users")
     expect(page.get_by_role("link", name="Administration", exact=True)).to_have_count(
         1

@@ -182,6 +182,19 @@ def test_the_navigation_of_a_narrow_window(page: Page, world: World, complaints:
     expect(closed).to_be_focused()
 
 
+def test_the_workspaces_are_in_the_account_menu_of_a_narrow_window(
+    page: Page, world: World, complaints: Complaints
+) -> None:
+    _open(page, world, PAGES["model"])
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.get_by_role("button", name="Account").click()
+    menu = page.get_by_role("menu", name="Account")
+    expect(menu).to_contain_text("Workspace default")
+    expect(menu.get_by_role("menuitem").first).to_be_in_viewport(ratio=1)
+    assert _serious(page, EVERYTHING) == []
+    picture(page, "workspaces-390")
+
+
 def test_the_sign_in_page(browser: Browser, world: World) -> None:
     page = open_page(browser, world.server, token="-")
     for width, scheme, rules in COMBINATIONS:

@@ -67,6 +67,23 @@ async def test_only_what_may_be_read_is_found(w: World) -> None:
     assert await found(w, "stranger", query="prod") == []
 
 
+async def test_what_may_only_be_browsed_is_found_by_what_is_told_of_it(w: World) -> None:
+    await made(w)
+    await w.grant("visitor", "BROWSE@prod")
+    page = await w.as_("visitor").do(SearchSecurables("detector"))
+    assert [(one.securable.full_name, one.browse_only, one.securable.tags) for one in page.items] == [
+        ("prod.fraud.detector", True, {}), ("prod.fraud.detector_old", True, {}), ("prod.fraud.other", True, {}),
+    ]  # fmt: skip
+    assert {"prod", "prod.fraud"} < set(await found(w, "visitor", query="prod"))
+    assert await found(w, "visitor", query="task:fraud") == await found(w, "visitor", tag="task") == [], (
+        "tags tell nothing"
+    )
+    await w.grant("visitor", "USE_CATALOG@prod+USE_SCHEMA@prod.fraud+EXECUTE@prod.fraud.detector")
+    page = await w.as_("visitor").do(SearchSecurables("detector"))
+    assert [one.browse_only for one in page.items] == [False, True, True]
+    assert await found(w, "visitor", query="task:fraud") == ["prod.fraud.detector"]
+
+
 async def test_too_much_is_refused(w: World) -> None:
     for asked in (SearchSecurables("a " * 9), SearchSecurables("a" * 501), SearchSecurables(kinds=("VOLUME",))):
         with pytest.raises(InvalidArgument):

@@ -87,7 +87,7 @@ def test_me_and_what_can_be_granted(site: Site) -> None:
     name, token = site.user()
     assert site.ok("GET", f"{V1}/me", token=token) == {
         "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"],
-        "workspace_id": "1", "workspace": "default", "no_drafts": drafts.UNSET,
+        "workspace_id": "1", "workspace": "default", "no_drafts": drafts.UNSET, "governs_tags": False,
     }  # fmt: skip
     assert site.ok("GET", f"{V1}/me")["account_admin"], "by a group"
     kinds = {one["type"]: one["privileges"] for one in site.ok("GET", f"{V1}/privileges", token=token)["securables"]}

@@ -317,12 +317,19 @@ class Link(msgspec.Struct, frozen=True):
     event: AuditEvent
 
 
-async def links(tx: Tx, after: int, wanted: AuditFilter | None = None, *, window: int = _BATCH) -> list[Link]:
-    """Of the `window` links after that number, those whose event is wanted: in the order in which they were sealed."""
+async def links(
+    tx: Tx, after: int, wanted: AuditFilter | None = None, *, window: int = _BATCH, without: Sequence[str] = ()
+) -> list[Link]:
+    """Of the `window` links after that number, those whose event is wanted: in the order in which they were sealed. `without`
+    as for `find`."""
     where, params = conditions(wanted) if wanted else ([], {})
     if wanted:
         where.append("a.at >= :since AND a.at < :until")
         params |= {"since": wanted.since, "until": wanted.until}
+    left_out, names = among(without)
+    if names:
+        where.append(f"(a.event NOT IN ({left_out}) OR a.outcome <> 'ok')")
+        params |= names
     rows = await tx.scan(
         f"SELECT s.seq, s.hash, {_SELECT} FROM audit_seals s JOIN audit a ON a.id = s.audit_id "
         f"WHERE {' AND '.join(['s.seq > :after AND s.seq <= :last', *where])} ORDER BY s.seq",

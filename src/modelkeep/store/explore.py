@@ -8,7 +8,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, Securable
 from modelkeep.store.db import Tx
-from modelkeep.store.securables import COLUMNS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, of_row, reached
+from modelkeep.store.securables import BROWSE, COLUMNS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, of_row, reached
 
 Position = tuple[int, str, str]
 """(how well it fits, name, id)"""
@@ -26,6 +26,11 @@ _SOURCES = {
         READ_MODEL,
     ),
 }
+_BROWSED = (
+    "SELECT g.securable_id FROM grants g JOIN membership_closure me ON me.group_id = g.principal_id "
+    "WHERE me.member_id = :actor AND g.kind = 'CATALOG' AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
+)
+"""The catalogs in which the actor may browse, where they are bound to his workspace."""
 KINDS = tuple(_SOURCES)
 
 
@@ -42,8 +47,8 @@ class Sought(msgspec.Struct, frozen=True):
 
 async def find(
     tx: Tx, actor: Actor, sought: Sought, after: Position | None, limit: int
-) -> list[tuple[Securable, Position]]:
-    """Up to `limit` securables that the actor sees, after a position."""
+) -> list[tuple[Securable, bool, Position]]:
+    """Up to `limit` securables that the actor sees, each with whether through BROWSE alone, after a position."""
     params: dict[str, Any] = {"actor": actor.id, "workspace": actor.workspace, "limit": limit}
     parts = [await _part(tx, actor, kind, sought, params) for kind in sought.kinds]
     later = ""
@@ -53,7 +58,7 @@ async def find(
     rows = await tx.scan(
         f"SELECT * FROM ({' UNION ALL '.join(parts)}) r {later} ORDER BY r.fit, r.name_key, r.id LIMIT :limit", **params
     )
-    return [(of_row(row, row[-1]), (row[-3], row[-2], row[0])) for row in rows]
+    return [(of_row(row, row[-2]), row[-1] == 1, (row[-4], row[-3], row[0])) for row in rows]
 
 
 async def _part(tx: Tx, actor: Actor, kind: Kind, sought: Sought, params: dict[str, Any]) -> str:
@@ -61,22 +66,31 @@ async def _part(tx: Tx, actor: Actor, kind: Kind, sought: Sought, params: dict[s
     source, full, see = _SOURCES[kind]
     where = [f"x.kind = '{kind}'"]
     if kind is Kind.MODEL and (ids := await reached(tx, actor)) is not None:
-        where.append(f"x.id IN ({ids})")
+        where.append(f"(x.id IN ({ids}) OR x.catalog_id IN ({_BROWSED}))")
+    # Tags and aliases are not told to whoever may only browse, so they do not let him find a thing either.
+    seen, browsed = [see], [BROWSE]
     for i, word in enumerate(sought.words):
         params[f"w{i}"] = f"%{_escaped(word)}%"
-        where.append(_mentions(full, _ALIKE.format(f":w{i}")))
+        alike = _ALIKE.format(f":w{i}")
+        seen.append(f"({_mentions(full, alike)} OR {_tagged(alike)})")
+        browsed.append(f"({_mentions(full, alike)})")
     if sought.tag is not None:
         key, value = sought.tag
         params |= {"key": key} | ({} if value is None else {"value": value})
         same = "" if value is None else " AND LOWER(t.value) = :value"
-        where.append(f"EXISTS (SELECT 1 FROM tags t WHERE t.securable_id = x.id AND LOWER(t.key) = :key{same})")
+        seen.append(f"EXISTS (SELECT 1 FROM tags t WHERE t.securable_id = x.id AND LOWER(t.key) = :key{same})")
+        browsed = []
     if sought.owner:
         params["owner"] = sought.owner
         where.append("EXISTS (SELECT 1 FROM principals p WHERE p.id = x.owner_id AND p.name_key = :owner)")
     fit = "-x.updated_at" if sought.newest_first else _fit(sought, full, params)
     # Named for the outer SELECT: two columns of one name would be one too many.
     columns = ", ".join(f"{column} AS c{i}" if i else f"{column} AS id" for i, column in enumerate(_columns()))
-    return f"SELECT {columns}, {fit} AS fit, x.name_key AS name_key, {full} AS full_name FROM {source} WHERE {' AND '.join([*where, see])}"
+    shown = " OR ".join(f"({' AND '.join(arm)})" for arm in (seen, browsed) if arm)
+    return (
+        f"SELECT {columns}, {fit} AS fit, x.name_key AS name_key, {full} AS full_name, CASE WHEN {see} THEN 2 ELSE 1 END AS seen "
+        f"FROM {source} WHERE {' AND '.join([*where, f'({shown})'])}"
+    )
 
 
 def _columns() -> list[str]:
@@ -93,10 +107,15 @@ def _columns() -> list[str]:
 
 def _mentions(full: str, alike: str) -> str:
     return (
-        f"({full} {alike} OR LOWER(x.comment) {alike} "
-        f"OR EXISTS (SELECT 1 FROM tags t WHERE t.securable_id = x.id AND LOWER(t.key || ':' || t.value) {alike}) "
-        f"OR EXISTS (SELECT 1 FROM aliases a WHERE a.model_id = x.id AND LOWER(a.alias) {alike}) "
-        f"OR EXISTS (SELECT 1 FROM principals p WHERE p.id = x.owner_id AND (p.name_key {alike} OR LOWER(p.display_name) {alike})))"
+        f"{full} {alike} OR LOWER(x.comment) {alike} "
+        f"OR EXISTS (SELECT 1 FROM principals p WHERE p.id = x.owner_id AND (p.name_key {alike} OR LOWER(p.display_name) {alike}))"
+    )
+
+
+def _tagged(alike: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM tags t WHERE t.securable_id = x.id AND LOWER(t.key || ':' || t.value) {alike}) "
+        f"OR EXISTS (SELECT 1 FROM aliases a WHERE a.model_id = x.id AND LOWER(a.alias) {alike})"
     )
 
 

@@ -244,7 +244,7 @@ SEE_CATALOG = f"({_BOUND} AND ({_ADMIN} OR {_USE_CATALOG}))"
 SEE_SCHEMA = f"({_BOUND} AND ({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
 _MAY_BIND = f"({_ADMIN} OR c.owner_id IN {_ME})"
 """Whoever may change a catalog's bindings, from wherever (BOUND_FROM_ANYWHERE in core/table.py)"""
-_BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
+BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
 
 
 def _read(privilege: str) -> str:
@@ -292,7 +292,7 @@ async def page_of_containers(
 
 def _seen(see: str, *, browse: bool) -> str:
     """2 for what is seen, 1 for what may only be browsed, else 0."""
-    return f"CASE WHEN {see} THEN 2 {f'WHEN {_BROWSE} THEN 1 ' * browse}ELSE 0 END"
+    return f"CASE WHEN {see} THEN 2 {f'WHEN {BROWSE} THEN 1 ' * browse}ELSE 0 END"
 
 
 def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> Seen:

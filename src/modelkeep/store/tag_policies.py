@@ -78,6 +78,16 @@ async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:
     return row is not None
 
 
+async def governs(tx: Tx, actor_id: str) -> bool:
+    """May he make policies, or change one?"""
+    row = await tx.one(
+        "SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
+        "WHERE c.member_id = :actor AND r.role IN ('CREATE', 'MANAGE') LIMIT 1",
+        actor=actor_id,
+    )
+    return row is not None
+
+
 async def insert(tx: WriteTx, key: str, description: str, allowed: tuple[str, ...], at: int) -> str:
     """The new policy's id. Raises AlreadyExists."""
     id = new_id()

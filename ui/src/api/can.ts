@@ -6,7 +6,7 @@ import { ApiError, api, told } from "./client";
 
 type Answer = Record<string, unknown>;
 
-const can = (type: string, fullName: string) =>
+export const can = (type: string, fullName: string) =>
   queryOptions({
     queryKey: ["can", type, fullName],
     queryFn: async (): Promise<Answer> => {

@@ -23,7 +23,7 @@ export type AccessRequest = Schemas["modelkeep.wire.console.answers.AccessReques
 const UC = "/api/2.1/unity-catalog";
 const V1 = "/api/modelkeep/v1";
 export const PAGE = 200;
-const PENDING = "PENDING_REGISTRATION";
+export const PENDING = "PENDING_REGISTRATION";
 
 /** A page's token for its successor; undefined ends the list. */
 const following = (page: { next_page_token?: string | null }) => page.next_page_token || undefined;
@@ -143,7 +143,7 @@ export const versions = (full_name: string) =>
     initialPageParam: "",
     getNextPageParam: following,
     refetchInterval: (query) =>
-      query.state.data?.pages.some((page) => page.versions.some((v) => v.status === PENDING)) ? 2000 : false,
+      query.state.data?.pages.length === 1 && query.state.data.pages.some((page) => page.versions.some((v) => v.status === PENDING)) ? 2000 : false,
   });
 
 export const version = (full_name: string, number: string) =>
@@ -353,8 +353,8 @@ export const auditPage = (asked: AuditFilter, size: number, page_token: string) 
   told(api.GET(`${V1}/audit`, { params: { query: { ...asked, max_results: size, page_token } } }));
 
 /** The records in Databricks' schema, from the oldest on; asked again with `after` the cursor. */
-export const auditExport = ({ actor, event, outcome, name, source, since, until }: AuditFilter, after: number) =>
-  told(api.GET(`${V1}/audit/export`, { params: { query: { actor, event, outcome, name, source, since, until, after, max_results: 1000 } } }));
+export const auditExport = (asked: AuditFilter, after: number) =>
+  told(api.GET(`${V1}/audit/export`, { params: { query: { ...asked, after, max_results: 5000 } } }));
 
 export const audit = (asked: AuditFilter) =>
   infiniteQueryOptions({

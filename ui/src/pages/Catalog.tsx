@@ -103,6 +103,7 @@ function Contents({ catalog, create }: { catalog: string; create: () => void }) 
       <VirtualTable
         label="Schemas"
         rows={rows.filter((row) => row.name.includes(filter.toLowerCase()))}
+        list={filter ? undefined : schemas(catalog).queryKey}
         rowKey={(row) => row.full_name}
         more={hasNextPage ? () => void fetchNextPage() : undefined}
         loadingMore={isFetchingNextPage}

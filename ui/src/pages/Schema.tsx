@@ -118,6 +118,7 @@ function Contents({ schema, create }: { schema: string; create: () => void }) {
     <VirtualTable
       label="Models"
       rows={rows}
+      list={modelsOf(schema).queryKey}
       rowKey={(row) => row.full_name}
       more={hasNextPage ? () => void fetchNextPage() : undefined}
       loadingMore={isFetchingNextPage}

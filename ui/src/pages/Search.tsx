@@ -1,8 +1,8 @@
-import { Anchor, Group, SegmentedControl, Select, SimpleGrid, Text, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
+import { Anchor, Badge, Group, SegmentedControl, Select, SimpleGrid, Text, TextInput } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconSearch } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import { search } from "../api/queries";
@@ -17,53 +17,53 @@ import { gist, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { VirtualTable } from "../ui/VirtualTable";
 
+type Fields = Record<string, string>;
+
+const filled = (fields: Fields) =>
+  new URLSearchParams(Object.entries(fields).map(([key, value]) => [key, value.trim()]).filter(([, value]) => value) as [string, string][]);
+
 /** All of a search is in its address, so that it can be sent to somebody else. */
 export default function Search() {
   const [params, setParams] = useSearchParams();
-  const get = (key: string) => params.get(key) ?? "";
-  const set = (key: string, value: string) =>
-    setParams((before) => {
-      const after = new URLSearchParams(before);
-      if (value) after.set(key, value);
-      else after.delete(key);
-      return after;
-    }, { replace: true });
-  const [text, setText] = useState(get("q"));
-  const [tag, setTag] = useState(get("tag"));
-  const [owner, setOwner] = useState(get("owner"));
-  const [typed] = useDebouncedValue(`${text}\n${tag}\n${owner}`, 250);
-  const inAddress = get("q");
-  useEffect(() => setText(inAddress), [inAddress]);
+  // What is asked for stays here, and is written to the address when a hand rests: what changes before that is not lost.
+  const [fields, setFields] = useState<Fields>(() => Object.fromEntries(params));
+  const latest = useRef(fields);
+  const write = useDebouncedCallback(() => setParams(filled(latest.current), { replace: true }), 250);
+  const set = (key: string, value: string) => {
+    latest.current = { ...latest.current, [key]: value };
+    setFields(latest.current);
+    write();
+  };
+  const address = params.toString();
+  const seen = useRef(address);
   useEffect(() => {
-    const [q = "", t = "", o = ""] = typed.split("\n");
-    setParams((before) => {
-      const after = new URLSearchParams(before);
-      for (const [key, value] of [["q", q], ["tag", t], ["owner", o]] as const) {
-        if (value.trim()) after.set(key, value.trim());
-        else after.delete(key);
-      }
-      return after;
-    }, { replace: true });
-  }, [typed, setParams]);
+    if (seen.current === address) return;
+    seen.current = address;
+    if (address === filled(latest.current).toString()) return;
+    latest.current = Object.fromEntries(new URLSearchParams(address)); // from elsewhere: a link, the search box
+    setFields(latest.current);
+  }, [address]);
+  const get = (key: string) => params.get(key) ?? "";
+  const now = (key: string) => fields[key] ?? "";
   const asked = { query: get("q"), kinds: get("kind"), tag: get("tag"), owner: get("owner"), order_by: get("sort") };
   const found = useInfiniteQuery(search(asked));
   const rows = found.data?.pages.flatMap((page) => page.results) ?? [];
   return (
     <Page title="Search">
       <SimpleGrid cols={{ base: 1, sm: 3 }} mb="sm">
-        <TextInput label="Words" description="In names, descriptions, tags, owners, aliases" value={text} onChange={(e) => setText(e.currentTarget.value)} leftSection={<IconSearch size={16} />} />
-        <TextInput label="Tag" description="key, or key:value" value={tag} onChange={(e) => setTag(e.currentTarget.value)} />
-        <TextInput label="Owner" description="The exact name of a user or group" value={owner} onChange={(e) => setOwner(e.currentTarget.value)} />
+        <TextInput label="Words" description="In names, descriptions, tags, owners, aliases" value={now("q")} onChange={(e) => set("q", e.currentTarget.value)} leftSection={<IconSearch size={16} />} />
+        <TextInput label="Tag" description="key, or key:value" value={now("tag")} onChange={(e) => set("tag", e.currentTarget.value)} />
+        <TextInput label="Owner" description="The exact name of a user or group" value={now("owner")} onChange={(e) => set("owner", e.currentTarget.value)} />
       </SimpleGrid>
       <Group mb="md" justify="space-between">
-        <SegmentedControl aria-label="Kind" size="xs" value={get("kind")} onChange={(value) => set("kind", value)} data={[{ value: "", label: "All" }, { value: "CATALOG", label: "Catalogs" }, { value: "SCHEMA", label: "Schemas" }, { value: "MODEL", label: "Models" }]} />
-        <Select aria-label="Sort by" size="xs" w={180} allowDeselect={false} value={get("sort") || "fit"} onChange={(value) => set("sort", value === "updated" ? "updated" : "")} data={[{ value: "fit", label: "Best fit first" }, { value: "updated", label: "Changed last first" }]} />
+        <SegmentedControl aria-label="Kind" size="xs" value={now("kind")} onChange={(value) => set("kind", value)} data={[{ value: "", label: "All" }, { value: "CATALOG", label: "Catalogs" }, { value: "SCHEMA", label: "Schemas" }, { value: "MODEL", label: "Models" }]} />
+        <Select aria-label="Sort by" size="xs" w={180} allowDeselect={false} value={now("sort") || "fit"} onChange={(value) => set("sort", value === "updated" ? "updated" : "")} data={[{ value: "fit", label: "Best fit first" }, { value: "updated", label: "Changed last first" }]} />
       </Group>
       {found.isPending ? <Loading /> : null}
       {found.error ? <Failure error={found.error} retry={() => void found.refetch()} /> : null}
       {found.data && rows.length === 0 ? (
         <Empty icon={<IconSearch size={34} />} title="Nothing found">
-          Only what you may see is found: a catalog with USE CATALOG, a schema with USE SCHEMA, a model with EXECUTE.
+          Only what you may see is found: a catalog with USE CATALOG, a schema with USE SCHEMA, a model with EXECUTE, or all of a catalog with BROWSE on it.
         </Empty>
       ) : null}
       {rows.length > 0 ? (
@@ -72,6 +72,7 @@ export default function Search() {
           <VirtualTable
             label="Search results"
             rows={rows}
+            list={search(asked).queryKey}
             rowKey={(row) => `${row.kind} ${row.full_name}`}
             rowHeight={58}
             more={found.hasNextPage ? () => void found.fetchNextPage() : undefined}
@@ -83,7 +84,10 @@ export default function Search() {
                   <Group gap="sm" wrap="nowrap">
                     <KindIcon kind={row.kind} />
                     <div className="anywhere">
-                      <Anchor component={Link} className="name" to={securablePath(row.kind, row.full_name) ?? "#"}>{visible(row.full_name)}</Anchor>
+                      <Group gap="xs">
+                        <Anchor component={Link} className="name" to={securablePath(row.kind, row.full_name) ?? "#"}>{visible(row.full_name)}</Anchor>
+                        {row.browse_only ? <Badge size="xs" variant="default">browse only</Badge> : null}
+                      </Group>
                       <Text size="xs" c="dimmed" lineClamp={1}>{kindLabel(row.kind)}{row.comment ? ` · ${gist(row.comment)}` : ""}</Text>
                     </div>
                   </Group>

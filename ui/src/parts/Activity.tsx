@@ -69,7 +69,7 @@ export default function Activity({ type, name }: { type: string; name: string })
   return (
     <>
       <Switch mb="sm" label="Show reads and downloads, too" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
-      <VirtualTable label="Activity" columns={columns(name)} rows={records} rowKey={(record) => record.id} more={hasNextPage ? () => void fetchNextPage() : undefined} loadingMore={isFetchingNextPage} />
+      <VirtualTable label="Activity" columns={columns(name)} rows={records} list={activity(type, name, !all).queryKey} rowKey={(record) => record.id} more={hasNextPage ? () => void fetchNextPage() : undefined} loadingMore={isFetchingNextPage} />
     </>
   );
 }

@@ -2,9 +2,9 @@ import "@xyflow/react/dist/style.css";
 
 import { Anchor, Box, Button, Group, SegmentedControl, Select, Table, Text, useComputedColorScheme } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
-import { Background, Controls, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, ReactFlowProvider } from "@xyflow/react";
+import { Background, Controls, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { IconArrowsMaximize, IconGitFork } from "@tabler/icons-react";
-import { createContext, useContext, useMemo, useState } from "react";
+import { createContext, type FocusEvent, useContext, useMemo, useState } from "react";
 import { Link } from "react-router";
 
 import { consumers, lineage, version as versionQuery } from "../api/queries";
@@ -14,7 +14,7 @@ import { Failure } from "../ui/Failure";
 import { KindIcon, kindLabel } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
 import { visible } from "../ui/text";
-import { type GraphNode, graphOf, HEIGHT, idOf } from "./lineage";
+import { type GraphNode, graphOf, HEIGHT, idOf, WIDTH } from "./lineage";
 
 type Shown = Node<{ node: GraphNode; root: boolean; expandable: boolean }, "entity">;
 
@@ -69,6 +69,7 @@ function Graph({ model, version }: { model: string; version: number }) {
   const [expanded, setExpanded] = useState<string[]>([root]);
   const [view, setView] = useState(() => (matchMedia("(max-width: 700px)").matches ? "list" : "graph"));
   const scheme = useComputedColorScheme("light");
+  const { setCenter, getZoom } = useReactFlow();
   const versions = expanded.filter((id) => id.startsWith("MODEL_VERSION ")).map((id) => id.slice("MODEL_VERSION ".length));
   const entities = expanded.filter((id) => !id.startsWith("MODEL_VERSION "));
   const split = (name: string) => [name.slice(0, name.lastIndexOf("/")), name.slice(name.lastIndexOf("/") + 1)] as const;
@@ -90,6 +91,16 @@ function Graph({ model, version }: { model: string; version: number }) {
   const tall = Math.max(...graph.nodes.map((node) => node.y + HEIGHT), 0) - Math.min(...graph.nodes.map((node) => node.y), 0);
   const alone = graph.nodes.length <= 1;
   const nameOf = (id: string) => graph.nodes.find((node) => node.id === id);
+  /** What the keyboard reaches is brought into sight by the graph; the browser, which would scroll the frame for it, is undone. */
+  const show = ({ target, currentTarget }: FocusEvent<HTMLElement>) => {
+    const element = target.closest<HTMLElement>(".react-flow__node");
+    const node = element ? nameOf(element.dataset.id ?? "") : undefined;
+    if (!element || !node || !target.matches(":focus-visible")) return;
+    for (let at = element.parentElement; at && currentTarget.contains(at); at = at.parentElement) at.scrollTo(0, 0);
+    const [inner, outer] = [element.getBoundingClientRect(), currentTarget.getBoundingClientRect()];
+    const seen = inner.left >= outer.left && inner.right <= outer.right && inner.top >= outer.top && inner.bottom <= outer.bottom;
+    if (!seen) void setCenter(node.x + WIDTH / 2, node.y + HEIGHT / 2, { zoom: getZoom() });
+  };
   return (
     <Expand value={expand}>
       <Group justify="space-between" mb="sm">
@@ -97,7 +108,7 @@ function Graph({ model, version }: { model: string; version: number }) {
         <SegmentedControl size="xs" aria-label="Show lineage as" value={view} onChange={setView} data={[{ value: "graph", label: "Graph" }, { value: "list", label: "List" }]} />
       </Group>
       {view === "graph" ? (
-        <Box className="panel" h={`min(62vh, ${Math.max(260, tall + 160)}px)`} style={{ overflow: "hidden" }}>
+        <Box className="panel" onFocus={show} h={`min(62vh, ${Math.max(260, tall + 160)}px)`} style={{ overflow: "hidden" }}>
           <ReactFlow nodes={nodes} edges={graph.edges.map((edge) => ({ id: `${edge.from}\n${edge.to}`, source: edge.from, target: edge.to, label: edge.label, animated: false }))} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ minZoom: 0.7, maxZoom: 1, padding: 0.15 }} minZoom={0.1} maxZoom={2} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} proOptions={{ hideAttribution: true }}>
             <Background gap={22} />
             <Controls showInteractive={false} aria-label="Zoom" />

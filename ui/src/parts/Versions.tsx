@@ -2,7 +2,7 @@ import { Checkbox, Group, Stack, Text } from "@mantine/core";
 import { useMemo } from "react";
 import { Link } from "react-router";
 
-import type { Version } from "../api/queries";
+import { PENDING, type Version, versions } from "../api/queries";
 import { runPath, versionPath } from "../paths";
 import { Alias, Pairs } from "../ui/Pairs";
 import { Status } from "../ui/Status";
@@ -37,7 +37,7 @@ function Metrics({ version }: { version: Version }) {
 
 export function Versions({ model, rows, chosen, choose, more, loadingMore }: Props) {
   const columns = useMemo(() => columnsOf(model, chosen, choose), [model, chosen, choose]);
-  return <VirtualTable label="Versions" columns={columns} rows={rows} rowKey={(row) => String(row.version)} rowHeight={56} more={more} loadingMore={loadingMore} />;
+  return <VirtualTable label="Versions" columns={columns} rows={rows} rowKey={(row) => String(row.version)} rowHeight={56} list={versions(model).queryKey} every={rows.some((row) => row.status === PENDING) ? 2000 : undefined} more={more} loadingMore={loadingMore} />;
 }
 
 function columnsOf(model: string, chosen: number[], choose: (versions: number[]) => void): Column<Version>[] {

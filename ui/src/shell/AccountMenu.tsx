@@ -1,4 +1,5 @@
 import { ActionIcon, Avatar, Menu, Text } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconBook, IconKey, IconLogout } from "@tabler/icons-react";
 import { useNavigate } from "react-router";
@@ -7,10 +8,12 @@ import { signOut } from "../api/acts";
 import { me } from "../api/queries";
 import { tokensPath } from "../paths";
 import { visible } from "../ui/text";
+import { WorkspaceItems } from "./WorkspaceMenu";
 
 export function AccountMenu() {
   const { data } = useQuery(me);
   const navigate = useNavigate();
+  const narrow = useMediaQuery("(max-width: 61.99em)"); // where the header has no room for the workspace's own menu
   const name = data?.display_name || data?.name || "";
   return (
     <Menu withInitialFocusPlaceholder={false} position="bottom-end" shadow="md" width={240}>
@@ -25,6 +28,13 @@ export function AccountMenu() {
             <Text size="sm" fw={600} className="anywhere">{visible(name)}</Text>
             {data.display_name && data.display_name !== data.name ? <Text size="xs" className="anywhere">{visible(data.name)}</Text> : null}
           </Menu.Label>
+        ) : null}
+        {narrow ? (
+          <>
+            <Menu.Divider />
+            <WorkspaceItems />
+            <Menu.Divider />
+          </>
         ) : null}
         <Menu.Item leftSection={<IconKey size={16} />} onClick={() => void navigate(tokensPath)}>
           Access tokens

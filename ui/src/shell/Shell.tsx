@@ -1,7 +1,7 @@
 import { ActionIcon, AppShell, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun } from "@tabler/icons-react";
+import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 
@@ -105,6 +105,10 @@ export function Shell() {
             {data?.account_admin ? (
               <Section to={adminPath("")} icon={<IconShieldCog size={18} />}>
                 Administration
+              </Section>
+            ) : data?.governs_tags ? (
+              <Section to={adminPath("tags")} icon={<IconTags size={18} />}>
+                Governed tags
               </Section>
             ) : null}
           </div>

@@ -11,6 +11,7 @@ import { KindIcon } from "../ui/kinds";
 import { lastPart, visible } from "../ui/text";
 
 const ROW = 32;
+const LONG = 6; // pages
 const DEPTH: Record<string, number> = { CATALOG: 1, SCHEMA: 2, MODEL: 3 };
 
 interface Node {
@@ -20,6 +21,8 @@ interface Node {
   /** Of MORE: whose next page, and its token. */
   token?: string;
   text?: string;
+  /** The page that it is on. */
+  page?: string;
 }
 
 interface Listed {
@@ -31,6 +34,8 @@ interface Listed {
 type Pages = Record<string, string[]>;
 
 const pageOf = (names: string[], next: string | null): Listed => ({ names, next: next ?? "" });
+
+const pageId = (container: string, token: string) => `${container} ${token}`;
 
 /** One page of what a container holds, whichever kind that is. */
 function pageQuery(container: string, token: string) {
@@ -90,7 +95,11 @@ export function Tree() {
         .flatMap(([container, tokens]) => tokens.map((token) => ({ container, token }))),
     [pages, open],
   );
-  const answers = useQueries({ queries: wanted.map(({ container, token }) => pageQuery(container, token)) });
+  // What is out of sight is not asked for again after a change: it is when it shows.
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const answers = useQueries({
+    queries: wanted.map(({ container, token }) => ({ ...pageQuery(container, token), enabled: !hidden.has(pageId(container, token)) })),
+  });
   const rows = useMemo(() => {
     const found: Node[] = [];
     const add = (container: string, level: number) => {
@@ -105,7 +114,7 @@ export function Tree() {
         else if (!listed) found.push({ kind: "WAIT", name: `${container}…${asked.token}`, level });
         for (const name of listed?.names ?? []) {
           count += 1;
-          found.push({ kind, name, level });
+          found.push({ kind, name, level, page: pageId(container, asked.token) });
           if (open.has(name)) add(name, level + 1);
         }
         next = listed?.next ?? "";
@@ -122,10 +131,21 @@ export function Tree() {
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    overscan: 10,
+    overscan: 5,
     getItemKey: (index) => `${rows[index]?.kind}${rows[index]?.name}`,
   });
   const items = virtualizer.getVirtualItems();
+  const seen = [...new Set(items.map((item) => rows[item.index]?.page ?? ""))].join("\n");
+  useEffect(() => {
+    const inSight = new Set(seen.split("\n"));
+    // A long list's alone: of a few, all are kept new.
+    const long = wanted.length > LONG ? wanted.map(({ container, token }) => pageId(container, token)) : [];
+    const there = new Set(rows.map((row) => row.page));
+    setHidden((before) => {
+      const after = new Set(long.filter((page) => there.has(page) && !inSight.has(page)));
+      return after.size === before.size && [...after].every((page) => before.has(page)) ? before : after;
+    });
+  }, [seen, rows, wanted]);
   const due = items.map((item) => rows[item.index]).find((row) => row?.kind === "MORE");
   useEffect(() => {
     const token = due?.token;

@@ -5,10 +5,27 @@ import { IconBuildingCommunity, IconChevronDown } from "@tabler/icons-react";
 import { me, workspaces } from "../api/queries";
 import { visible } from "../ui/text";
 
-/** The workspace that these pages are in, and the way to the others that the caller may enter. */
-export function WorkspaceMenu() {
+/** The workspace that these pages are in, and the way to the others that the caller may enter; in a narrow window, part of the account's menu. */
+export function WorkspaceItems() {
   const { data } = useQuery(me);
   const others = useQuery(workspaces).data?.filter((one) => one.id !== data?.workspace_id && one.url) ?? [];
+  if (!data) return null;
+  return (
+    <>
+      <Menu.Label>Workspace {visible(data.workspace)}</Menu.Label>
+      {others.map((one) => (
+        <Menu.Item key={one.id} component="a" href={`${one.url}/explore`} leftSection={<IconBuildingCommunity size={16} />}>
+          {visible(one.name)}
+          <Text size="xs" c="dimmed" className="anywhere">{visible(one.url)}</Text>
+        </Menu.Item>
+      ))}
+      {others.length === 0 ? <Menu.Item disabled>There is no other that you may enter</Menu.Item> : null}
+    </>
+  );
+}
+
+export function WorkspaceMenu() {
+  const { data } = useQuery(me);
   if (!data) return null;
   return (
     <Menu position="bottom-end" shadow="md" width={260}>
@@ -18,14 +35,7 @@ export function WorkspaceMenu() {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>Workspace {visible(data.workspace)}</Menu.Label>
-        {others.map((one) => (
-          <Menu.Item key={one.id} component="a" href={`${one.url}/explore`}>
-            {visible(one.name)}
-            <Text size="xs" c="dimmed" className="anywhere">{visible(one.url)}</Text>
-          </Menu.Item>
-        ))}
-        {others.length === 0 ? <Menu.Item disabled>There is no other that you may enter</Menu.Item> : null}
+        <WorkspaceItems />
       </Menu.Dropdown>
     </Menu>
   );

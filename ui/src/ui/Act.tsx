@@ -1,5 +1,6 @@
 import { type UseMutationResult, useMutation, useQueryClient } from "@tanstack/react-query";
 
+import { changed } from "../api/long";
 import { say } from "./Messages";
 
 /** One change: afterwards everything on the page is asked for again, and a word says that it is done. */
@@ -15,7 +16,7 @@ export function useAct<Input, Output>(
       const message = typeof done === "function" ? done(output, input) : done;
       if (message) void say(message);
       then?.(output, input);
-      void client.invalidateQueries();
+      changed(client);
     },
   });
 }

@@ -1,7 +1,9 @@
 import { Box, Button, Skeleton, Table } from "@mantine/core";
+import type { QueryKey } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useRef, useState } from "react";
 
+import { useLooked } from "../api/long";
 import { useRowKeys } from "./rows";
 
 export interface Column<Row> {
@@ -25,6 +27,10 @@ interface Props<Row> {
   more?: (() => void) | undefined;
   loadingMore?: boolean;
   height?: string;
+  /** The key of the list, where `rows` are all that is there of it. */
+  list?: QueryKey | undefined;
+  /** How often the rows that show are asked for again, in ms. */
+  every?: number | undefined;
 }
 
 const FEW = 60;
@@ -40,19 +46,20 @@ const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Co
 
 /** A table of any length: only the rows that show are there, and the next page is fetched as its end comes near. */
 export function VirtualTable<Row>(props: Props<Row>) {
-  const { label, columns, rows, rowKey, rowHeight = 45, more, loadingMore, height = "min(68vh, 900px)" } = props;
+  const { label, columns, rows, rowKey, rowHeight = 45, more, loadingMore, height = "min(68vh, 900px)", list, every } = props;
   const container = useRef<HTMLDivElement>(null);
   const virtual = rows.length > FEW || more !== undefined;
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => container.current,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 6,
     enabled: virtual,
   });
   const keys = useRowKeys(container, virtual);
   const items = virtual ? virtualizer.getVirtualItems() : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
+  useLooked(list, items[0]?.index ?? 0, Math.max(last, 0), every);
   // Each page is asked for once by itself; where that has failed, a button asks again.
   const [asked, setAsked] = useState("");
   const end = rows.at(-1);

@@ -61,6 +61,8 @@ class ExportAudit(msgspec.Struct, frozen=True):
     after: int = 0
     """the cursor of the answer before"""
     max_results: int | None = None
+    changes_only: bool = False
+    """As in FindAudit"""
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -99,7 +101,7 @@ async def export_audit(ctx: Ctx, req: ExportAudit) -> Exported:
     archived = archive.last_seq if archive else 0
     after = max(_time(req.after), archived)
     wanted = msgspec.structs.replace(req.wanted, since=_time(req.wanted.since), until=_time(req.wanted.until))
-    found = await audit.links(ctx.tx, after, wanted, window=window)
+    found = await audit.links(ctx.tx, after, wanted, window=window, without=_reads() if req.changes_only else ())
     cursor = max(after, min(after + window, newest))
     return Exported(tuple(found), cursor, cursor < newest, archived)
 

@@ -9,7 +9,7 @@ from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.core.paging import make_token, page_size, read_token
-from modelkeep.store import explore, principals, versions, workspaces
+from modelkeep.store import explore, principals, tag_policies, versions, workspaces
 from modelkeep.store.db import Database
 from modelkeep.store.explore import Sought, Stored
 
@@ -20,7 +20,7 @@ MAX_FILES = 1000
 
 
 class SearchSecurables(msgspec.Struct, frozen=True):
-    """Catalogs, schemas and models that the caller sees: `query` is words, `tag` is `key` or `key:value`."""
+    """Catalogs, schemas and models that the caller sees or may browse: `query` is words, `tag` is `key` or `key:value`."""
 
     query: str = ""
     kinds: tuple[str, ...] = ()
@@ -62,11 +62,16 @@ class Me(msgspec.Struct, frozen=True):
     """The one that is asked through, by its name"""
     no_drafts: str
     """Why nobody drafts descriptions here; '' where a language model does"""
+    governs_tags: bool
+    """May make governed tags, or manages one"""
 
 
 class Found(msgspec.Struct, frozen=True):
+    """Without tags and aliases where the caller sees it through BROWSE alone."""
+
     securable: Securable
     aliases: dict[str, int]
+    browse_only: bool = False
 
 
 class Storage(msgspec.Struct, frozen=True):
@@ -86,6 +91,7 @@ async def get_me(ctx: Ctx, req: GetMe) -> Me:
     return Me(
         ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups,
         ctx.actor.workspace, here.name if here else ctx.actor.workspace, "" if ctx.services.writer else UNSET,
+        ctx.actor.account_admin or await tag_policies.governs(ctx.tx, ctx.actor.id),
     )  # fmt: skip
 
 
@@ -95,11 +101,16 @@ async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
     after = read_token(scope, req.page_token, (int, str, str))
     position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
     rows = await explore.find(ctx.tx, ctx.actor, sought, position, limit + 1)
-    page = [securable for securable, _ in rows[:limit]]
-    registered = await versions.all_registered(ctx.tx, [s for s in page if s.kind is Kind.MODEL])
+    page = [(securable, only) for securable, only, _ in rows[:limit]]
+    registered = await versions.all_registered(ctx.tx, [s for s, only in page if s.kind is Kind.MODEL and not only])
     by_id: dict[str, RegisteredModel] = {model.securable.id: model for model in registered}
-    items = tuple(Found(s, by_id[s.id].aliases if s.id in by_id else {}) for s in page)
-    return Page(items, make_token(scope, rows[limit - 1][1]) if len(rows) > limit else "")
+    items = tuple(
+        Found(msgspec.structs.replace(s, tags_json="{}"), {}, browse_only=True)
+        if only
+        else Found(s, by_id[s.id].aliases if s.id in by_id else {})
+        for s, only in page
+    )
+    return Page(items, make_token(scope, rows[limit - 1][-1]) if len(rows) > limit else "")
 
 
 def _sought(req: SearchSecurables) -> Sought:

@@ -80,7 +80,8 @@ class VersionFiles(TypedDict):
 
 
 class Found(TypedDict):
-    """`aliases` are those of a model: name -> version."""
+    """`aliases` are those of a model: name -> version. `browse_only`: BROWSE is all that leads there, so neither those nor tags
+    are told."""
 
     kind: str
     full_name: str
@@ -89,6 +90,7 @@ class Found(TypedDict):
     updated_at: int
     tags: list[KeyValue]
     aliases: dict[str, int]
+    browse_only: bool
 
 
 class FoundPage(TypedDict):

@@ -46,6 +46,7 @@ class Export(msgspec.Struct, frozen=True):
     workspace_id: str = ""
     after: Time = 0
     max_results: int | None = None
+    changes_only: bool = False
 
 
 class Activity(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ def _find(f: Audit) -> audit.FindAudit:
 
 def _export(f: Export) -> audit.ExportAudit:
     wanted = AuditFilter(f.actor, f.event, f.name, f.outcome, f.source, f.request_id, f.since, f.until, f.workspace_id)
-    return audit.ExportAudit(wanted, f.after, f.max_results)
+    return audit.ExportAudit(wanted, f.after, f.max_results, f.changes_only)
 
 
 def _activity(f: Activity) -> audit.GetActivity:

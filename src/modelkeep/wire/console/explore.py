@@ -76,6 +76,7 @@ def _one(found: explore.Found) -> answers.Found:
     return {
         "kind": s.kind, "full_name": s.full_name, "comment": s.comment, "owner": s.owner, "updated_at": s.updated_at,
         "tags": [{"key": key, "value": value} for key, value in s.tags.items()], "aliases": found.aliases,
+        "browse_only": found.browse_only,
     }  # fmt: skip
 
 

@@ -1,14 +1,19 @@
 """Catalog Explorer as the browser gets it: one page for every path below /explore, and the files of its build.
 
-Files have names made of their content, and are kept for good; the page itself is asked for each time. Nothing but our own files
-runs there: no inline script, no other origin, no frame around it.
+Files have names made of their content, and are kept for good; the page itself is asked for each time, and names in its head the
+scripts of what its address shows, which the browser would otherwise find out about one after the other. Nothing but our own
+files runs there: no inline script, no other origin, no frame around it.
 """
 
 import gzip
 import mimetypes
+import re
 import secrets
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import NotFound
@@ -24,6 +29,14 @@ _FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _COMPRESSED = (".js", ".css", ".svg")
 
 
+class _Page(msgspec.Struct):
+    """A line of the build's pages.json."""
+
+    path: str
+    """As the browser's router has it: `:name` is one segment, a final `*` any number."""
+    files: list[str]
+
+
 def build() -> Path | None:
     """Where `make ui` has put the pages; None where it has not run."""
     folder = Path(__file__).parents[2] / "web"
@@ -34,10 +47,18 @@ def routes(folder: Path | None) -> list[Route]:
     files = {p.name: p for p in (folder / "assets").iterdir() if p.is_file()} if folder else {}
 
     @cache
-    def page() -> str:
+    def heads() -> tuple[str, list[tuple[re.Pattern[str], str]]]:
+        """The page, and by what address which scripts are added to its head."""
         if folder is None:
             raise NotFound("Catalog Explorer is not part of this installation: run `make ui` where it was built from.")
-        return (folder / "index.html").read_text()
+        html = (folder / "index.html").read_text()
+        shown = msgspec.json.decode((folder / "pages.json").read_bytes(), type=list[_Page])
+        return html, [(_pattern(one.path), _links(f for f in one.files if f not in html)) for one in shown]
+
+    def page(path: str) -> str:
+        html, scripts = heads()
+        links = next((links for pattern, links in scripts if pattern.fullmatch(path)), "")
+        return html.replace("</head>", f"{links}</head>", 1)
 
     @cache
     def content(name: str, *, compressed: bool) -> bytes:
@@ -47,7 +68,7 @@ def routes(folder: Path | None) -> list[Route]:
     async def show(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The page, which makes of its path what is shown."""
         nonce = secrets.token_urlsafe(18)
-        return Response(200, page().replace("__NONCE__", nonce).encode(), [
+        return Response(200, page(request.path).replace("__NONCE__", nonce).encode(), [
             (b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"),
             (b"content-security-policy", _POLICY.format(nonce=nonce).encode()), (b"referrer-policy", b"same-origin"),
         ])  # fmt: skip
@@ -72,3 +93,14 @@ def routes(folder: Path | None) -> list[Route]:
         Route("GET", f"{HOME}/{{page*}}", handler=show, answers=shown),
         Route("GET", f"{HOME}/assets/{{name}}", handler=asset, public=True, answers=(Answer(content="*/*"), Answer(404))),
     ]  # fmt: skip
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    segments = (
+        "[^/]+" if part.startswith(":") else ".*" if part == "*" else re.escape(part) for part in path.split("/")
+    )
+    return re.compile("/".join(segments).replace("/.*", "(/.*)?"))
+
+
+def _links(files: Iterable[str]) -> str:
+    return "".join(f'<link rel="modulepreload" crossorigin href="{HOME}/{name}">\n' for name in files)

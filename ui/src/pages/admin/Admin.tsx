@@ -1,7 +1,9 @@
 import { Tabs } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useRef } from "react";
 import { useNavigate } from "react-router";
 
+import { me } from "../../api/queries";
 import { adminPath } from "../../paths";
 import { useTabInSight } from "../../ui/focus";
 import { Page } from "../../ui/Page";
@@ -21,7 +23,10 @@ export function Admin({ section, actions, children }: { section: (typeof SECTION
   const navigate = useNavigate();
   const list = useRef<HTMLDivElement>(null);
   useTabInSight(list, section, SECTIONS.length);
+  const { data: who } = useQuery(me);
   const title = SECTIONS.find(([value]) => value === section)?.[1] ?? "";
+  // Whoever governs tags and is no account admin has nothing to do on the other pages.
+  if (who && !who.account_admin && who.governs_tags && section === "tags") return <Page title={title} actions={actions}>{children}</Page>;
   return (
     <Page title={title} crumbs={[{ label: "Administration", to: adminPath("users") }]} actions={actions}>
       <Tabs value={section} onChange={(value) => void navigate(adminPath(value ?? "users"))} activateTabWithKeyboard={false}>

@@ -15,7 +15,6 @@ import { Time } from "../../ui/Time";
 import { type Column, VirtualTable } from "../../ui/VirtualTable";
 import { Admin } from "./Admin";
 
-const MOST = 50_000;
 const day = (text: string | undefined, end = false) => (text ? new Date(`${text}T00:00:00`).getTime() + (end ? 86_400_000 : 0) : undefined);
 
 const COLUMNS: Column<AuditRecord>[] = [
@@ -50,17 +49,20 @@ function asDatabricks(asked: AuditFilter): Pages {
   };
 }
 
+/** To the end, however long that is: each page goes to a blob, which the browser keeps outside this page's memory. */
 async function save(next: Pages, name: string, tell: (count: number) => void): Promise<void> {
-  const lines: string[] = [];
+  const parts: Blob[] = [];
+  let count = 0;
   let more = true;
-  while (more && lines.length < MOST) {
+  while (more) {
     const page = await next();
-    lines.push(...page.lines.map((line) => `${JSON.stringify(line)}\n`));
+    if (page.lines.length > 0) parts.push(new Blob(page.lines.map((line) => `${JSON.stringify(line)}\n`)));
+    count += page.lines.length;
     more = page.more;
-    tell(lines.length);
+    tell(count);
   }
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }));
+  link.href = URL.createObjectURL(new Blob(parts, { type: "application/x-ndjson" }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -115,11 +117,12 @@ export default function Audit() {
         <TextInput label="From" type="date" value={get("since")} onChange={(e) => set("since", e.currentTarget.value)} />
         <TextInput label="To" type="date" value={get("until")} onChange={(e) => set("until", e.currentTarget.value)} />
       </SimpleGrid>
+      {saving ? <Text size="sm" c="dimmed" mb="sm" role="status">{saving.toLocaleString()} lines so far</Text> : null}
       {failure ? <Failure error={failure} /> : null}
       {found.isPending ? <Loading /> : null}
       {found.error ? <Failure error={found.error} retry={() => void found.refetch()} /> : null}
       {found.data && rows.length === 0 ? <Empty icon={<IconHistory size={34} />} title="No such events" command="modelkeep audit export">Change the filters: a name is exact, an event may end in *.</Empty> : null}
-      {rows.length > 0 ? <VirtualTable label="Audit log" columns={COLUMNS} rows={rows} rowKey={(row) => row.id} more={found.hasNextPage ? () => void found.fetchNextPage() : undefined} loadingMore={found.isFetchingNextPage} /> : null}
+      {rows.length > 0 ? <VirtualTable label="Audit log" columns={COLUMNS} rows={rows} list={audit(asked).queryKey} rowKey={(row) => row.id} more={found.hasNextPage ? () => void found.fetchNextPage() : undefined} loadingMore={found.isFetchingNextPage} /> : null}
     </Admin>
   );
 }

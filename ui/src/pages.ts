@@ -1,0 +1,25 @@
+/** Which page each address shows. The build reads it, too: the server names a page's code before the browser asks for it. */
+
+const model = "/explore/data/models/:catalog/:schema/:model";
+
+export const PAGES: Record<string, string> = {
+  "/explore": "Home",
+  "/explore/data": "Home",
+  "/explore/data/:catalog": "Catalog",
+  "/explore/data/:catalog/:schema": "Schema",
+  [model]: "Model",
+  [`${model}/version/:version`]: "Version",
+  [`${model}/compare`]: "Compare",
+  "/explore/search": "Search",
+  "/explore/experiments/*": "Experiments",
+  "/explore/requests": "Requests",
+  "/explore/tokens": "Tokens",
+  "/explore/admin/users": "admin/Users",
+  "/explore/admin/groups": "admin/Groups",
+  "/explore/admin/service-principals": "admin/ServicePrincipals",
+  "/explore/admin/tags": "admin/TagPolicies",
+  "/explore/admin/workspaces": "admin/Workspaces",
+  "/explore/admin/audit": "admin/Audit",
+  "/explore/admin/health": "admin/Health",
+  "*": "Nowhere",
+};
