@@ -72,6 +72,9 @@ class Keyboard:
         expect(target).to_be_visible()
         for _ in range(STOPS):
             now: dict[str, Any] = target.evaluate(FOCUSED)
+            if not now["shown"]:  # a dialog that closes keeps the focus until it is gone
+                self.page.wait_for_timeout(500)
+                now = target.evaluate(FOCUSED)
             assert now["shown"], f"the focus is out of sight: {now['name']}"
             assert now["marked"], f"nothing shows that the focus is here: {now['name']}"
             if now["here"]:
