@@ -1,4 +1,4 @@
-import { Checkbox, Group, Stack, Text } from "@mantine/core";
+import { Anchor, Checkbox, Group, Stack, Text } from "@mantine/core";
 import { useMemo } from "react";
 import { Link } from "react-router";
 
@@ -26,8 +26,8 @@ function Metrics({ version }: { version: Version }) {
   return (
     <>
       {shown.map((metric) => (
-        <Text size="xs" key={`${metric.key}${metric.dataset_name}`} className="nowrap">
-          {visible(metric.key)} <b>{number(metric.value)}</b>
+        <Text size="xs" key={`${metric.key}${metric.dataset_name}`} className="metric" title={`${visible(metric.key)} ${number(metric.value)}`}>
+          <span>{visible(metric.key)}</span> <b>{number(metric.value)}</b>
         </Text>
       ))}
       {version.metrics.length > 2 ? <Text size="xs" c="dimmed">+{version.metrics.length - 2}</Text> : null}
@@ -54,7 +54,15 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
         />
       ),
     },
-    { header: "Version", width: 90, cell: (row) => <Link className="name nowrap" to={versionPath(model, row.version)}>Version {row.version}</Link> },
+    {
+      header: "Version", width: 90,
+      cell: (row) => (
+        <>
+          <Link className="name nowrap" to={versionPath(model, row.version)}>Version {row.version}</Link>
+          {row.run_id && row.experiment_id ? <Text size="xs" c="dimmed" className="nowrap">run <Anchor component={Link} size="xs" className="mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Anchor></Text> : null}
+        </>
+      ),
+    },
     { header: "Status", width: 130, cell: (row) => <Status status={row.status} message={row.status_message} /> },
     {
       header: "Aliases and tags",
@@ -66,7 +74,6 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
       ),
     },
     { header: "Metrics", from: "md", cell: (row) => <Metrics version={row} /> },
-    { header: "Run", from: "lg", width: 90, cell: (row) => (row.run_id && row.experiment_id ? <Link className="name mono nowrap" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link> : null) },
     {
       header: "Created", from: "sm", width: 130,
       cell: (row) => <Text size="sm" component="div"><Time at={row.created_at} /><Text size="xs" c="dimmed" className="anywhere" lineClamp={1}>{visible(row.created_by)}</Text></Text>,
