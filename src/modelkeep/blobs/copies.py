@@ -3,7 +3,8 @@
 In the memory of this process: another node that is asked instead begins a copy of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any
 
 WAIT_S = 45.0
 """Below the 60 s after which proxies give up, and the 120 s of MLflow's clients, which then repeat the request."""
@@ -18,13 +19,13 @@ class Copies:
         self._under_way: dict[Hashable, asyncio.Task[str]] = {}
         self._ended: dict[Hashable, float] = {}
 
-    async def join(self, key: Hashable, copy: Callable[[], Awaitable[str]]) -> str | None:
+    async def join(self, key: Hashable, copy: Callable[[], Coroutine[Any, Any, str]]) -> str | None:
         """What `copy` answers, begun now or by somebody before; None where it is still at work after `wait_s`, and goes on.
 
         Raises what it raises; the next to ask begins anew."""
         self._forget()
         if (task := self._under_way.get(key)) is None:
-            task = self._under_way[key] = asyncio.ensure_future(_run(copy))
+            task = self._under_way[key] = asyncio.create_task(copy())
             task.add_done_callback(lambda done: self._end(key, done))
         done, _ = await asyncio.wait((task,), timeout=self.wait_s)
         if not done:
@@ -44,7 +45,3 @@ class Copies:
             del self._ended[key]
             if (task := self._under_way.get(key)) is not None and task.done():
                 del self._under_way[key]
-
-
-async def _run(copy: Callable[[], Awaitable[str]]) -> str:
-    return await copy()

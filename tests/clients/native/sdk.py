@@ -5,19 +5,11 @@ import sys
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.service.catalog import PermissionsChange, Privilege, SecurableType
+from refusal import refused
 
 catalog, versioned = sys.argv[1:]
 w = WorkspaceClient()
 NAME = f"{catalog}.ml_team.by_sdk"
-
-
-def refused(error, call, *args, **more):
-    try:
-        call(*args, **more)
-    except error as found:
-        return str(found)
-    raise AssertionError(f"{args} {more} was not refused")
-
 
 # The containers.
 metastore = w.metastores.summary()

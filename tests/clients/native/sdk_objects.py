@@ -6,19 +6,11 @@ import sys
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import DatabricksError, NotFound
 from databricks.sdk.service import catalog as uc
+from refusal import refused
 
 (catalog,) = sys.argv[1:]
 w = WorkspaceClient()
 HOME = f"{catalog}.ml_team"
-
-
-def refused(error, call, *args, **more):
-    try:
-        call(*args, **more)
-    except error as found:
-        return str(found)
-    raise AssertionError(f"{args} {more} was not refused")
-
 
 # Volumes.
 made = w.volumes.create(catalog, "ml_team", "files", uc.VolumeType.MANAGED, comment="first")
