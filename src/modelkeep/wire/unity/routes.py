@@ -76,22 +76,23 @@ class ListSchemas(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-class Permissions(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True):
+    """Whose grants on what."""
+
     securable_type: str
     full_name: str
     principal: str = ""
+    page_token: str = ""
+
+
+class Permissions(Held, frozen=True):
     max_results: int | None = None
-    page_token: str = ""
 
 
-class Assignments(msgspec.Struct, frozen=True):
-    """databricks-sdk's `w.grants.list` and `list_effective`: the same, and a page has another name."""
+class Assignments(Held, frozen=True):
+    """databricks-sdk's `w.grants.list` and `list_effective`: the same, and the size of a page has another name."""
 
-    securable_type: str
-    full_name: str
-    principal: str = ""
     page_size: int | None = None
-    page_token: str = ""
 
 
 class Change(msgspec.Struct, frozen=True):
