@@ -281,13 +281,12 @@ async def page_of_containers(
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
     if unbound:
         see = f"({see} OR {_MAY_BIND})"
-    rows = await tx.scan(
+    return await _page(
+        tx, limit,
         f"SELECT {COLUMNS}, {full}, {_seen(see, browse=browse)} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
-        "AND x.name_key > :name ORDER BY x.name_key LIMIT :budget",
-        parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor.id,
-        workspace=actor.workspace, budget=SCAN_BUDGET,
+        "AND x.name_key > :name ORDER BY x.name_key",
+        parent=parent_id, space=RULES[kind].space, name=after[0], actor=actor.id, workspace=actor.workspace,
     )  # fmt: skip
-    return _page(rows, limit, SCAN_BUDGET)
 
 
 def _seen(see: str, *, browse: bool) -> str:
@@ -295,17 +294,20 @@ def _seen(see: str, *, browse: bool) -> str:
     return f"CASE WHEN {see} THEN 2 {f'WHEN {BROWSE} THEN 1 ' * browse}ELSE 0 END"
 
 
-def _page(rows: list[tuple[Any, ...]], limit: int, budget: int) -> Seen:
-    """Of up to `budget` rows, each with its full name and `_seen` at its end."""
-    seen: list[tuple[Securable, bool]] = []
-    for index, row in enumerate(rows):
-        if row[-1]:
-            seen.append((of_row(row, row[_WIDTH]), row[-1] == 1))
-        if len(seen) == limit and index + 1 < len(rows):
-            return seen, (seen[-1][0].name_key, seen[-1][0].id)
-    if len(rows) >= budget:  # there may be more
-        return seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])
-    return seen, None
+async def _page(tx: Tx, limit: int, sql: str, **values: Any) -> Seen:
+    """Of the rows of `sql`, each with its full name and `_seen` at its end. Few rows first: whoever sees most of what there
+    is fills the page from them, and nobody pays for a budget not needed."""
+    for budget in (min(limit + 1, SCAN_BUDGET), SCAN_BUDGET):
+        rows = await tx.scan(f"{sql} LIMIT :budget", budget=budget, **values)
+        seen: list[tuple[Securable, bool]] = []
+        for index, row in enumerate(rows):
+            if row[-1]:
+                seen.append((of_row(row, row[_WIDTH]), row[-1] == 1))
+            if len(seen) == limit and index + 1 < len(rows):
+                return seen, (seen[-1][0].name_key, seen[-1][0].id)
+        if len(rows) < budget:
+            return seen, None
+    return seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])  # there may be more
 
 
 _MODELS = "securables x JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id"
@@ -320,30 +322,15 @@ async def page_of_models(
     see = _seen(READ_MODEL, browse=browse)
     select = f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
     later = "(x.name_key > :name OR (x.name_key = :name AND x.id > :id))"
+    order = "ORDER BY x.name_key, x.id"
     if schema_id:
         where = f"x.parent_id = :schema AND x.space = 'routine' AND x.kind = 'MODEL' AND {later}"
-        rows = await tx.scan(
-            f"{select} WHERE {where} ORDER BY x.name_key, x.id LIMIT :budget",
-            schema=schema_id, budget=SCAN_BUDGET, **common,
-        )  # fmt: skip
-        return _page(rows, limit, SCAN_BUDGET)
+        return await _page(tx, limit, f"{select} WHERE {where} {order}", schema=schema_id, **common)
     if not browse and (ids := await reached(tx, actor)) is not None:
-        rows = await tx.scan(
-            # CROSS JOIN keeps SQLite's planner from walking all models to test each one's id.
-            f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM ({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {later} "
-            "ORDER BY x.name_key, x.id LIMIT :budget",
-            budget=SCAN_BUDGET, **common,
-        )  # fmt: skip
-        return _page(rows, limit, SCAN_BUDGET)
-    # Few rows first: whoever sees most of what there is fills the page from them, and nobody pays for a budget not needed.
-    for budget in (limit + 1, SCAN_BUDGET):
-        rows = await tx.scan(
-            f"{select} WHERE x.kind = 'MODEL' AND {later} ORDER BY x.name_key, x.id LIMIT :budget",
-            budget=budget, **common,
-        )  # fmt: skip
-        if len(rows) < budget or sum(1 for row in rows if row[-1]) >= limit:
-            break
-    return _page(rows, limit, budget)
+        # CROSS JOIN keeps SQLite's planner from walking all models to test each one's id.
+        source = f"({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {later}"
+        return await _page(tx, limit, f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {source} {order}", **common)
+    return await _page(tx, limit, f"{select} WHERE x.kind = 'MODEL' AND {later} {order}", **common)
 
 
 async def page_of_objects(
@@ -352,13 +339,13 @@ async def page_of_objects(
     """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
     see = _seen(_SEE[kind], browse=browse)
     above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"
-    rows = await tx.scan(
+    return await _page(
+        tx, limit,
         f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS} WHERE {above} = :container AND x.space = :space "
-        "AND x.kind = :kind AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id LIMIT :budget",
+        "AND x.kind = :kind AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id",
         container=container.id, space=RULES[kind].space, kind=str(kind), actor=actor.id, workspace=actor.workspace,
-        name=after[0], id=after[1], budget=SCAN_BUDGET,
+        name=after[0], id=after[1],
     )  # fmt: skip
-    return _page(rows, limit, SCAN_BUDGET)
 
 
 async def readable_model(tx: Tx, actor: Actor, name: str) -> Securable | None:
