@@ -1,12 +1,12 @@
 import "./styles";
 
-import { MantineProvider } from "@mantine/core";
+import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 
+import { there } from "./api/ahead";
 import { ApiError } from "./api/client";
 import { isLong } from "./api/long";
 import { routerOf } from "./routes";
@@ -27,15 +27,19 @@ const client = new QueryClient({
   },
 });
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
-setNonce(nonce); // for the styles that dialogs add while they hold the page still
+// Before anything is drawn: Mantine says it once all is there, which would style all of it twice.
+const colours = localStorageColorSchemeManager();
+const chosen = colours.get("auto");
+const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+document.documentElement.setAttribute("data-mantine-color-scheme", chosen === "auto" ? system : chosen);
 const router = routerOf(client); // at once: it asks for the page's code and for what it shows
 const root = document.getElementById("root");
 
-if (root) {
-  createRoot(root).render(
+function draw(here: HTMLElement) {
+  createRoot(here).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+        <MantineProvider theme={theme} cssVariablesResolver={variables} colorSchemeManager={colours} defaultColorScheme="auto" getStyleNonce={() => nonce}>
           <Messages />
           <RouterProvider router={router} />
         </MantineProvider>
@@ -43,3 +47,5 @@ if (root) {
     </StrictMode>,
   );
 }
+
+if (root) void there(client, () => router.state.initialized, 150).then(() => draw(root));

@@ -2,7 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import type { ComponentType } from "react";
 import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 
-import { AHEAD } from "./api/ahead";
+import { AHEAD, shellAhead } from "./api/ahead";
 import { PAGES } from "./pages";
 import { Shell } from "./shell/Shell";
 import { Broken } from "./ui/Broken";
@@ -28,6 +28,11 @@ export const routerOf = (client: QueryClient) =>
   createBrowserRouter([
     {
       element: <Shell />,
+      loader: ({ params }) => {
+        shellAhead(client, params);
+        return null;
+      },
+      shouldRevalidate: () => false,
       errorElement: <Broken />,
       children: [
         {

@@ -1,13 +1,14 @@
-/** What a page asks for first, by the page's name: begun before its code is there. Its own queries then find it under way. */
+/** What is asked for before the code that shows it is there. The queries of that code then find it under way. */
 
 import type { QueryClient } from "@tanstack/react-query";
 import type { Params } from "react-router";
 
 import { can } from "./can";
-import { catalog, catalogs, model, modelsOf, schema, schemas, version, versions } from "./queries";
+import { accessRequests, catalog, catalogs, catalogsPage, me, model, modelsOf, modelsPage, schema, schemas, schemasPage, version, versions } from "./queries";
 
 const modelName = (params: Params) => `${params.catalog}.${params.schema}.${params.model}`;
 
+/** What a page asks for first, by the page's name. */
 export const AHEAD: Record<string, (client: QueryClient, params: Params) => void> = {
   Home: (client) => void client.prefetchInfiniteQuery(catalogs),
   Catalog: (client, { catalog: name = "" }) => {
@@ -29,3 +30,18 @@ export const AHEAD: Record<string, (client: QueryClient, params: Params) => void
   },
   Version: (client, params) => void client.prefetchQuery(version(modelName(params), params.version ?? "")),
 };
+
+/** What every page has around it: who asks, what waits for an answer, and the tree down to what the address shows. */
+export function shellAhead(client: QueryClient, { catalog: name, schema: inner }: Params) {
+  void client.prefetchQuery(me);
+  void client.prefetchInfiniteQuery(accessRequests("PENDING"));
+  void client.prefetchQuery(catalogsPage(""));
+  if (name) void client.prefetchQuery(schemasPage(name, ""));
+  if (name && inner) void client.prefetchQuery(modelsPage(`${name}.${inner}`, ""));
+}
+
+/** Resolves when all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once, not first as its shape. */
+export async function there(client: QueryClient, ready: () => boolean, most: number) {
+  const until = performance.now() + most;
+  while (performance.now() < until && !(ready() && client.isFetching() === 0)) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -150,7 +150,7 @@ function Preview({ file, path, onClose }: { file: VersionFile; path: string; onC
   const { data, error, isPending, refetch } = useQuery(fileText(path, file.size > PREVIEW ? PREVIEW : 0));
   const text = useMemo(() => (data && !data.subarray(0, 4096).includes(0) ? new TextDecoder().decode(data) : null), [data]);
   return (
-    <Drawer opened onClose={onClose} position="right" size="xl" title={<span className="anywhere">{visible(file.path)}</span>} closeButtonProps={{ "aria-label": "Close the preview" }}>
+    <Drawer opened onClose={onClose} lockScroll={false} position="right" size="xl" title={<span className="anywhere">{visible(file.path)}</span>} closeButtonProps={{ "aria-label": "Close the preview" }}>
       <Group justify="space-between" mb="sm">
         <Text size="sm" c="dimmed">{size(file.size)}{file.size > PREVIEW ? `, the first ${size(PREVIEW)} are shown` : ""}</Text>
         <Button component="a" size="xs" variant="default" href={path} download leftSection={<IconDownload size={15} />}>Download</Button>

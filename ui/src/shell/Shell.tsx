@@ -1,4 +1,4 @@
-import { ActionIcon, AppShell, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
@@ -43,13 +43,8 @@ export function Shell() {
   useEffect(close, [pathname, close]);
   useFocusOnArrival(pathname, "main");
   return (
-    <AppShell
-      header={{ height: 56 }}
-      navbar={{ width: 288, breakpoint: "sm", collapsed: { mobile: !opened } }}
-      padding={0}
-    >
-      <AppShell.Header>
-        <Group h="100%" px="md" gap="sm" wrap="nowrap" justify="space-between">
+    <>
+      <header className="shell-header">
           <Group gap="sm" wrap="nowrap">
             <a className="skip" href="#main">
               Skip to the page
@@ -71,29 +66,29 @@ export function Shell() {
             <Scheme />
             <AccountMenu />
           </Group>
-        </Group>
-      </AppShell.Header>
-      <AppShell.Navbar
+      </header>
+      <nav
+        className="shell-nav"
         aria-label="Main"
-        data-closed={!opened || undefined}
+        data-open={opened || undefined}
         onKeyDown={(event) => {
           if (event.key !== "Escape" || !opened) return;
           close();
           burger.current?.focus();
         }}
       >
-        <AppShell.Section p="xs">
+        <div className="shell-part">
           <Section to={home} end icon={<IconHome size={18} />}>
             Home
           </Section>
           <Section to={experimentsPath} icon={<IconFlask size={18} />}>
             Experiments
           </Section>
-        </AppShell.Section>
-        <AppShell.Section grow p="xs" pt={0} mih={0} component="section" aria-label="Catalogs">
+        </div>
+        <section className="shell-part shell-tree" aria-label="Catalogs">
           <Tree />
-        </AppShell.Section>
-        <AppShell.Section p="xs" className="nav-foot">
+        </section>
+        <div className="shell-part nav-foot">
           <div className="foot-links">
             <Section to={requestsPath} icon={<IconInbox size={18} />}>
               Access requests
@@ -112,11 +107,11 @@ export function Shell() {
               </Section>
             ) : null}
           </div>
-        </AppShell.Section>
-      </AppShell.Navbar>
-      <AppShell.Main id="main" tabIndex={-1}>
+        </div>
+      </nav>
+      <main id="main" tabIndex={-1}>
         <Outlet />
-      </AppShell.Main>
-    </AppShell>
+      </main>
+    </>
   );
 }

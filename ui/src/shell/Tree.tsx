@@ -64,12 +64,18 @@ function shown(pathname: string): string {
   return (parts[0] === "models" && parts.length >= 4 ? parts.slice(1, 4) : parts.slice(0, 2)).join(".");
 }
 
+/** The catalog and the schema that something is in. */
+const above = (name: string) => {
+  const parts = name.split(".");
+  return parts.slice(1).map((_, depth) => parts.slice(0, depth + 1).join("."));
+};
+
 export function Tree() {
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const selected = shown(pathname);
-  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
-  const [pages, setPages] = useState<Pages>({ "": [""] });
+  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(above(selected)));
+  const [pages, setPages] = useState<Pages>(() => Object.fromEntries(["", ...above(selected)].map((name) => [name, [""]])));
   const [at, setAt] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
 
@@ -83,9 +89,7 @@ export function Tree() {
     if (expanded) setPages((before) => (before[name] ? before : { ...before, [name]: [""] }));
   };
   useEffect(() => {
-    if (!selected) return;
-    const parts = selected.split(".");
-    for (let depth = 1; depth < parts.length; depth += 1) setExpanded(parts.slice(0, depth).join("."), true);
+    for (const name of above(selected)) setExpanded(name, true);
   }, [selected]);
 
   const wanted = useMemo(
@@ -131,6 +135,7 @@ export function Tree() {
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
+    initialRect: { width: 0, height: window.innerHeight }, // so that the rows are there at once, before anything is measured
     overscan: 5,
     getItemKey: (index) => `${rows[index]?.kind}${rows[index]?.name}`,
   });
@@ -160,7 +165,8 @@ export function Tree() {
     if (index < 0) return;
     revealed.current = selected;
     setAt(index);
-    virtualizer.scrollToIndex(index);
+    const { startIndex = 0, endIndex = 0 } = virtualizer.range ?? {};
+    if (index <= startIndex || index >= endIndex) virtualizer.scrollToIndex(index);
   }, [rows, selected, virtualizer]);
 
   const go = (row: Node | undefined) => {

@@ -28,8 +28,7 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
     if (!disabled && !busy) onSubmit();
   };
   return (
-    <Modal
-      opened onClose={onClose} title={title} size={size} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title={title} size={size} lockScroll={false} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
       <form id={id} onSubmit={send}>
         <Stack gap="md">
           {children}

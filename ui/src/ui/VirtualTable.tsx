@@ -53,6 +53,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
     count: rows.length,
     getScrollElement: () => container.current,
     estimateSize: () => rowHeight,
+    initialRect: { width: 0, height: 600 }, // so that the rows are there at once, before anything is measured
     overscan: 6,
     enabled: virtual,
   });
