@@ -2,12 +2,20 @@
 
 import re
 import uuid
+from typing import Any
 
+import httpx
 from e2e.explorer import World, needs_the_pages, open_page, picture
 from live import Server, run_client, succeeded
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = needs_the_pages
+MLMODEL = """flavors:
+  python_function: {loader_module: mlflow.sklearn}
+signature:
+  inputs: '[{"type": "double", "name": "x", "required": true}]'
+  outputs: '[{"type": "long", "required": true}]'
+"""
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(browser: Browser, server: Server, world: World) -> None:
@@ -138,6 +146,31 @@ def test_a_version_is_shown_whole(page: Page, world: World) -> None:
     code = page.get_by_label("Load it in Python", exact=True).inner_text()
     done = run_client(world.server, code.replace("model.predict(data)", "print('works')"))
     assert "works" in succeeded(done), "what the page tells people to paste"
+
+
+def test_a_version_becomes_ready_while_its_files_are_looked_at(page: Page, world: World) -> None:
+    headers = {"authorization": f"Bearer {world.server.admin_token}"}
+    name = f"{world.catalog}.ml_team.live"
+    with httpx.Client(base_url=world.server.host, headers=headers) as http:
+
+        def post(route: str, **fields: str) -> dict[str, Any]:
+            answer = http.post(f"/api/2.0/{route}", json=fields)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        post("mlflow/unity-catalog/registered-models/create", name=name)
+        post("mlflow/unity-catalog/model-versions/create", name=name, source="models:/m-1")
+        page.goto(f"/explore/data/models/{name.replace('.', '/')}/version/1?tab=files")
+        expect(page.get_by_text("Registering", exact=True)).to_be_visible()
+        expect(page.get_by_text("They are shown once the version is ready.")).to_be_visible()
+        to = post("fs/create-upload-url", path=f"/Models/{name.replace('.', '/')}/1/MLmodel")
+        sent = httpx.put(
+            to["url"], content=MLMODEL, headers={one["name"]: one["value"] for one in to.get("headers", [])}
+        )
+        assert sent.status_code == 200, sent.text
+        post("mlflow/unity-catalog/model-versions/finalize", name=name, version="1")
+    expect(page.get_by_text("Ready", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Preview MLmodel")).to_be_visible()
 
 
 def test_two_versions_side_by_side(page: Page, world: World) -> None:

@@ -34,8 +34,8 @@ def test_files_that_would_rather_be_programs(browser: Browser, world: World) -> 
         page = open_page(browser, world.server)
         complaints.hear(page)
         page.goto(f"/explore/data/models/{name.replace('.', '/')}/version/1")
-        expect(page.get_by_text("Registering", exact=True)).to_have_count(0, timeout=60_000)
         expect(page.get_by_role("heading", name="hostile Version 1")).to_be_visible()
+        expect(page.get_by_text("Registering", exact=True)).to_have_count(0, timeout=60_000)
         picture(page, "hostile-version")
         if page.get_by_text("Failed", exact=True).count():
             expect(page.get_by_role("alert")).to_contain_text("MLmodel")

@@ -1,12 +1,13 @@
 import { ActionIcon, Alert, Anchor, Badge, Button, Group, Table, Text, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconAlertTriangle, IconCopy, IconPlus, IconTrash, IconX } from "@tabler/icons-react";
-import { lazy, useState } from "react";
+import { lazy, useEffect, useRef, useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { draftComment, updateVersion } from "../api/acts";
 import { useRefused } from "../api/can";
-import { model as modelQuery, type Version as Info, version as versionQuery } from "../api/queries";
+import { changed } from "../api/long";
+import { model as modelQuery, PENDING, type Version as Info, version as versionQuery } from "../api/queries";
 import { CopyVersion, DeleteAlias, DeleteVersion, SetAlias } from "../forms/version";
 import { Description } from "../parts/Description";
 import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
@@ -36,6 +37,13 @@ export default function Version() {
   const name = `${catalog}.${schema}.${leaf}`;
   const { data, error, isPending, refetch } = useQuery(versionQuery(name, version));
   const above = useQuery(modelQuery(name));
+  // A version that has just become ready has files, a signature, a lineage: what was asked before is old.
+  const client = useQueryClient();
+  const was = useRef(data?.status);
+  useEffect(() => {
+    if (was.current === PENDING && data && data.status !== PENDING) changed(client);
+    was.current = data?.status;
+  }, [client, data]);
   const [asked, setAsked] = useState<Asked>(null);
   const refused = useRefused("function", name);
   const close = () => setAsked(null);

@@ -1,4 +1,3 @@
-import { Anchor, Checkbox, Group, Stack, Text } from "@mantine/core";
 import { useMemo } from "react";
 import { Link } from "react-router";
 
@@ -26,11 +25,11 @@ function Metrics({ version }: { version: Version }) {
   return (
     <>
       {shown.map((metric) => (
-        <Text size="xs" key={`${metric.key}${metric.dataset_name}`} className="metric" title={`${visible(metric.key)} ${number(metric.value)}`}>
+        <div key={`${metric.key}${metric.dataset_name}`} className="xs metric" title={`${visible(metric.key)} ${number(metric.value)}`}>
           <span>{visible(metric.key)}</span> <b>{number(metric.value)}</b>
-        </Text>
+        </div>
       ))}
-      {version.metrics.length > 2 ? <Text size="xs" c="dimmed">+{version.metrics.length - 2}</Text> : null}
+      {version.metrics.length > 2 ? <div className="xs quiet">+{version.metrics.length - 2}</div> : null}
     </>
   );
 }
@@ -45,8 +44,8 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
     {
       header: "", label: "Compare", width: 40,
       cell: (row) => (
-        <Checkbox
-          size="xs"
+        <input
+          type="checkbox"
           aria-label={`Compare version ${row.version}`}
           checked={chosen.includes(row.version)}
           disabled={chosen.length >= 2 && !chosen.includes(row.version)}
@@ -59,7 +58,7 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
       cell: (row) => (
         <>
           <Link className="name nowrap" to={versionPath(model, row.version)}>Version {row.version}</Link>
-          {row.run_id && row.experiment_id ? <Text size="xs" c="dimmed" className="nowrap">run <Anchor component={Link} size="xs" className="mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Anchor></Text> : null}
+          {row.run_id && row.experiment_id ? <div className="xs quiet nowrap">run <Link className="name mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link></div> : null}
         </>
       ),
     },
@@ -67,16 +66,16 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
     {
       header: "Aliases and tags",
       cell: (row) => (
-        <Stack gap={5}>
-          {row.aliases.length > 0 ? <Group gap={4}>{row.aliases.map((alias) => <Alias key={alias} name={alias} />)}</Group> : null}
+        <div className="stacked">
+          {row.aliases.length > 0 ? <span className="pairs">{row.aliases.map((alias) => <Alias key={alias} name={alias} />)}</span> : null}
           <Pairs tags={row.tags} most={3} />
-        </Stack>
+        </div>
       ),
     },
     { header: "Metrics", from: "md", cell: (row) => <Metrics version={row} /> },
     {
       header: "Created", from: "sm", width: 130,
-      cell: (row) => <Text size="sm" component="div"><Time at={row.created_at} /><Text size="xs" c="dimmed" className="anywhere" lineClamp={1}>{visible(row.created_by)}</Text></Text>,
+      cell: (row) => <><Time at={row.created_at} /><div className="xs quiet line">{visible(row.created_by)}</div></>,
     },
   ];
 }

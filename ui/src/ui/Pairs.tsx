@@ -1,4 +1,3 @@
-import { Badge, Group, Text } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { Link } from "react-router";
 
@@ -22,28 +21,23 @@ export function Pair({ tag, remove }: { tag: Tag; remove?: () => void }) {
 }
 
 export function Pairs({ tags, most = Number.POSITIVE_INFINITY, none = null }: { tags: Tag[]; most?: number; none?: string | null }) {
-  if (tags.length === 0) return none ? <Text size="sm" c="dimmed">{none}</Text> : null;
+  if (tags.length === 0) return none ? <span className="sm quiet">{none}</span> : null;
   return (
-    <Group gap={6}>
+    <span className="pairs">
       {tags.slice(0, most).map((tag) => (
         <Pair key={tag.key} tag={tag} />
       ))}
-      {tags.length > most ? <Text size="xs" c="dimmed">+{tags.length - most}</Text> : null}
-    </Group>
+      {tags.length > most ? <span className="xs quiet">+{tags.length - most}</span> : null}
+    </span>
   );
 }
 
 /** An alias; with a model, it leads to the version that it names. */
 export function Alias({ name, model, version }: { name: string; model?: string; version?: number }) {
-  const shown = (
-    <Badge variant="light" radius="sm" tt="none" size="md" className="alias">
-      @{visible(name)}
-    </Badge>
-  );
-  if (!model || version === undefined) return shown;
+  if (!model || version === undefined) return <span className="alias">@{visible(name)}</span>;
   return (
     <Link to={versionPath(model, version)} aria-label={`Alias ${name}: version ${version}`} className="alias">
-      {shown}
+      @{visible(name)}
     </Link>
   );
 }

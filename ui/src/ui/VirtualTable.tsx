@@ -1,4 +1,4 @@
-import { Box, Button, Skeleton, Table } from "@mantine/core";
+import { Button, Skeleton } from "@mantine/core";
 import type { QueryKey } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useRef, useState } from "react";
@@ -35,12 +35,15 @@ interface Props<Row> {
 
 const FEW = 60;
 
+// Plain elements: rows are many, and Mantine's own cost ten times as much to draw.
+const shownFrom = (column: { from?: string; align?: string }) => `${column.from ? `mantine-visible-from-${column.from}` : ""}${column.align === "right" ? " right" : ""}`;
+
 /** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
 const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
   return columns.map((column, index) => (
-    <Table.Td key={column.label ?? (typeof column.header === "string" ? column.header : index)} ta={column.align} visibleFrom={column.from}>
+    <td key={column.label ?? (typeof column.header === "string" ? column.header : index)} className={shownFrom(column)}>
       {column.cell(row)}
-    </Table.Td>
+    </td>
   ));
 }) as <Row>(props: { row: Row; columns: Column<Row>[] }) => ReactNode;
 
@@ -73,7 +76,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
   const above = virtual ? (items[0]?.start ?? 0) : 0;
   const below = virtual ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
   return (
-    <Box
+    <div
       ref={container}
       className="table"
       role="region"
@@ -81,45 +84,45 @@ export function VirtualTable<Row>(props: Props<Row>) {
       aria-keyshortcuts="ArrowDown ArrowUp"
       tabIndex={0}
       {...keys}
-      mah={virtual ? height : undefined}
+      style={virtual ? { maxHeight: height } : undefined}
     >
-      <Table highlightOnHover stickyHeader verticalSpacing={8} aria-label={label} aria-rowcount={more ? -1 : rows.length + 1}>
-        <Table.Thead>
-          <Table.Tr>
+      <table className="rows" aria-label={label} aria-rowcount={more ? -1 : rows.length + 1}>
+        <thead>
+          <tr>
             {columns.map((column, index) => (
-              <Table.Th key={column.label ?? (typeof column.header === "string" ? column.header : index)} w={column.width} ta={column.align} visibleFrom={column.from} aria-label={column.label}>
+              <th key={column.label ?? (typeof column.header === "string" ? column.header : index)} style={{ width: column.width }} className={shownFrom(column)} aria-label={column.label}>
                 {column.header}
-              </Table.Th>
+              </th>
             ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
+          </tr>
+        </thead>
+        <tbody>
           {above > 0 ? <tr aria-hidden><td style={{ height: above, padding: 0 }} colSpan={columns.length} /></tr> : null}
           {items.map((item) => {
             const row = rows[item.index];
             if (row === undefined) return null;
             return (
-              <Table.Tr key={rowKey(row)} data-index={item.index} aria-rowindex={item.index + 2} ref={virtual ? virtualizer.measureElement : undefined}>
+              <tr key={rowKey(row)} data-index={item.index} aria-rowindex={item.index + 2} ref={virtual ? virtualizer.measureElement : undefined}>
                 <Cells row={row} columns={columns} />
-              </Table.Tr>
+              </tr>
             );
           })}
           {below > 0 ? <tr aria-hidden><td style={{ height: below, padding: 0 }} colSpan={columns.length} /></tr> : null}
           {loadingMore ? (
-            <Table.Tr>
-              <Table.Td colSpan={columns.length}>
+            <tr>
+              <td colSpan={columns.length}>
                 <Skeleton height={18} />
-              </Table.Td>
-            </Table.Tr>
+              </td>
+            </tr>
           ) : more && asked === until ? (
-            <Table.Tr>
-              <Table.Td colSpan={columns.length}>
+            <tr>
+              <td colSpan={columns.length}>
                 <Button size="compact-sm" variant="default" onClick={more}>Load more</Button>
-              </Table.Td>
-            </Table.Tr>
+              </td>
+            </tr>
           ) : null}
-        </Table.Tbody>
-      </Table>
-    </Box>
+        </tbody>
+      </table>
+    </div>
   );
 }
