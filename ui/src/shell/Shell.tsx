@@ -1,5 +1,5 @@
 import { ActionIcon, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef } from "react";
@@ -42,6 +42,11 @@ export function Shell() {
   const burger = useRef<HTMLButtonElement>(null);
   useEffect(close, [pathname, close]);
   useFocusOnArrival(pathname, "main");
+  const leave = () => {
+    close();
+    burger.current?.focus();
+  };
+  useHotkeys(opened ? [["Escape", leave]] : []);
   return (
     <>
       <header className="shell-header">
@@ -67,16 +72,7 @@ export function Shell() {
             <AccountMenu />
           </Group>
       </header>
-      <nav
-        className="shell-nav"
-        aria-label="Main"
-        data-open={opened || undefined}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape" || !opened) return;
-          close();
-          burger.current?.focus();
-        }}
-      >
+      <nav className="shell-nav" aria-label="Main" data-open={opened || undefined}>
         <div className="shell-part">
           <Section to={home} end icon={<IconHome size={18} />}>
             Home

@@ -65,7 +65,7 @@ function shown(pathname: string): string {
 }
 
 /** The catalog and the schema that something is in. */
-const above = (name: string) => {
+const holders = (name: string) => {
   const parts = name.split(".");
   return parts.slice(1).map((_, depth) => parts.slice(0, depth + 1).join("."));
 };
@@ -74,8 +74,8 @@ export function Tree() {
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const selected = shown(pathname);
-  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(above(selected)));
-  const [pages, setPages] = useState<Pages>(() => Object.fromEntries(["", ...above(selected)].map((name) => [name, [""]])));
+  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(holders(selected)));
+  const [pages, setPages] = useState<Pages>(() => Object.fromEntries(["", ...holders(selected)].map((name) => [name, [""]])));
   const [at, setAt] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
 
@@ -89,7 +89,7 @@ export function Tree() {
     if (expanded) setPages((before) => (before[name] ? before : { ...before, [name]: [""] }));
   };
   useEffect(() => {
-    for (const name of above(selected)) setExpanded(name, true);
+    for (const name of holders(selected)) setExpanded(name, true);
   }, [selected]);
 
   const wanted = useMemo(
