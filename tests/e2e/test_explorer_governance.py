@@ -10,7 +10,7 @@ import pytest
 from completions import Completions, completions
 from e2e.explorer import World, needs_the_pages, open_page, picture
 from live import Server, running_server
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = needs_the_pages
 
@@ -314,8 +314,20 @@ def test_the_audit_log_is_filtered_and_exported(page: Page, world: World) -> Non
 
 def test_a_token_of_somebody_else_is_made_and_revoked(page: Page, world: World) -> None:
     person = world.users[0]
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/api/modelkeep/v1/users", hold)
     page.goto("/explore/tokens")
     page.get_by_role("combobox", name="Tokens of").fill(person)
+    page.wait_for_timeout(200)
+    for route in late:  # the list of everybody comes when a name is typed already
+        route.continue_()
+    page.unroute("**/api/modelkeep/v1/users", hold)
+    expect(page.get_by_role("option", name=person)).to_be_visible()
+    expect(page.get_by_role("combobox", name="Tokens of")).to_have_value(person)
     page.get_by_role("option", name=person).click()
     page.get_by_role("button", name="Create token").first.click()
     page.get_by_role("textbox", name="What is it for?").fill("nightly")

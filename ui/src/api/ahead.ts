@@ -32,12 +32,12 @@ export const AHEAD: Record<string, (client: QueryClient, params: Params) => void
 };
 
 /** What every page has around it: who asks, what waits for an answer, and the tree down to what the address shows. */
-export function shellAhead(client: QueryClient, { catalog: name, schema: inner }: Params) {
+export function shellAhead(client: QueryClient, { catalog: name, schema: inner, model: leaf }: Params) {
   void client.prefetchQuery(me);
   void client.prefetchInfiniteQuery(accessRequests("PENDING"));
   void client.prefetchQuery(catalogsPage(""));
-  if (name) void client.prefetchQuery(schemasPage(name, ""));
-  if (name && inner) void client.prefetchQuery(modelsPage(`${name}.${inner}`, ""));
+  if (name && inner) void client.prefetchQuery(schemasPage(name, ""));
+  if (name && inner && leaf) void client.prefetchQuery(modelsPage(`${name}.${inner}`, ""));
 }
 
 /** Resolves when all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once, not first as its shape. */

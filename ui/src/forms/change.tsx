@@ -71,6 +71,9 @@ export function PrincipalsSelect(props: { label: string; description?: string; v
 }
 
 export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; focus?: boolean; optional?: boolean }) {
+  const all = usePrincipals();
+  // The chosen one is always there: Mantine would write over what is typed when the list comes with it.
+  const alone = props.value !== null && !all.some((group) => group.items.includes(props.value ?? "")) ? [props.value] : [];
   return (
     <Select
       label={props.label}
@@ -84,7 +87,7 @@ export function PrincipalSelect(props: { label: string; value: string | null; on
       value={props.value}
       onChange={props.onChange}
       nothingFoundMessage="Nobody of this name"
-      data={usePrincipals()}
+      data={[...alone, ...all]}
     />
   );
 }
