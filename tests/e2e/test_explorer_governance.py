@@ -99,7 +99,7 @@ def test_access_is_requested_approved_and_refused(browser: Browser, page: Page, 
         page.get_by_role("dialog").get_by_role("button", name="Approve").click()
         expect(page.get_by_role("dialog")).to_be_hidden()
     asker.goto(world.page)
-    expect(asker.get_by_role("link", name="Version 1")).to_be_visible()
+    expect(asker.get_by_role("link", name="Version 1", exact=True)).to_be_visible()
 
     asker.goto(f"{world.page}?tab=permissions")
     asker.get_by_role("button", name="Request access").click()
