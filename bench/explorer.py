@@ -15,7 +15,7 @@ from bench.program import Missing, Server, database, modelkeep
 from bench.report import Row, at_most
 
 FIRST, AGAIN = 5, 3  # first visits, each with a cache of its own, and those that follow each
-SETTLED_S = 4.0  # a browser that has just been started is busy with itself
+SETTLED_S = 4.0  # a browser that has just been started is busy with itself, and a new window loads pages of its own
 STEPS = 120  # turns of the wheel, one a frame or so
 FULL = "bench.explorer.model_00000"
 UC = "/api/2.1/unity-catalog"
@@ -52,12 +52,14 @@ def _opening(browser: Any, server: Server) -> list[Row]:
     for _ in range(FIRST):
         context = _signed_in(browser, server)
         page = context.new_page()
+        time.sleep(SETTLED_S)
         for taken in (first, *[again] * AGAIN):
             begun = time.perf_counter()
             page.goto(f"/explore/data/models/{FULL.replace('.', '/')}", wait_until="commit")
-            page.get_by_role("link", name="Version 10000", exact=True).wait_for()
-            page.get_by_role("button", name="Edit tags").click()
-            page.get_by_role("dialog").wait_for()
+            # Plain selectors: to find by role, the page would have to compute every element's name meanwhile.
+            page.locator("a[href$='/version/10000']").first.wait_for()
+            page.locator("button[aria-label='Edit tags']").click()
+            page.locator("[role='dialog']").wait_for()
             taken.append((time.perf_counter() - begun) * 1000)
         context.close()
     new, kept = statistics.median(first), statistics.median(again)
