@@ -4,12 +4,11 @@ import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { RouterProvider } from "react-router";
 
 import { there } from "./api/ahead";
 import { ApiError } from "./api/client";
 import { isLong } from "./api/long";
-import { routerOf } from "./routes";
+import { begin, Pages } from "./routes";
 import { theme, variables } from "./theme";
 import { Messages } from "./ui/Messages";
 
@@ -32,7 +31,7 @@ const colours = localStorageColorSchemeManager();
 const chosen = colours.get("auto");
 const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 document.documentElement.setAttribute("data-mantine-color-scheme", chosen === "auto" ? system : chosen);
-const router = routerOf(client); // at once: it asks for the page's code and for what it shows
+const begun = begin(client, location.pathname);
 const root = document.getElementById("root");
 
 function draw(here: HTMLElement) {
@@ -41,11 +40,11 @@ function draw(here: HTMLElement) {
       <QueryClientProvider client={client}>
         <MantineProvider theme={theme} cssVariablesResolver={variables} colorSchemeManager={colours} defaultColorScheme="auto" getStyleNonce={() => nonce}>
           <Messages />
-          <RouterProvider router={router} />
+          <Pages />
         </MantineProvider>
       </QueryClientProvider>
     </StrictMode>,
   );
 }
 
-if (root) void there(client, () => router.state.initialized, 150).then(() => draw(root));
+if (root) void there(client, begun, 150).then(() => draw(root));

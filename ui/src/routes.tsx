@@ -1,6 +1,6 @@
-import type { QueryClient } from "@tanstack/react-query";
-import type { ComponentType } from "react";
-import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { type ComponentType, lazy, Suspense, useEffect } from "react";
+import { BrowserRouter, matchRoutes, Navigate, Outlet, Route, Routes, useLocation, useParams } from "react-router";
 
 import { AHEAD, shellAhead } from "./api/ahead";
 import { PAGES } from "./pages";
@@ -9,39 +9,51 @@ import { Broken } from "./ui/Broken";
 import { PageLoading } from "./ui/Loading";
 
 const code = import.meta.glob<{ default: ComponentType }>("./pages/**/*.tsx");
+const load = async (name: string) => code[`./pages/${name}.tsx`]?.() ?? Promise.reject(new Error(`There is no page ${name}.`));
+const pages: Record<string, ComponentType> = Object.fromEntries(Object.values(PAGES).map((name) => [name, lazy(() => load(name))]));
 
-/** While a page's code comes, so does what it is going to show. */
-function page(client: QueryClient, path: string, name: string): RouteObject {
-  return {
-    path,
-    hydrateFallbackElement: <PageLoading />,
-    lazy: async () => ({ Component: (await code[`./pages/${name}.tsx`]?.())?.default }),
-    loader: ({ params }) => {
-      AHEAD[name]?.(client, params);
-      return null;
-    },
-    shouldRevalidate: ({ currentParams, nextParams }) => JSON.stringify(currentParams) !== JSON.stringify(nextParams),
-  };
+/** Asks for the code and the data of the page at this address, and of what is around it. Resolves when the code is there. */
+export async function begin(client: QueryClient, address: string): Promise<void> {
+  const [found] = matchRoutes(Object.keys(PAGES).map((path) => ({ path })), address) ?? [];
+  const name = PAGES[found?.route.path ?? "*"] ?? "";
+  const coming = load(name);
+  shellAhead(client, found?.params ?? {});
+  AHEAD[name]?.(client, found?.params ?? {});
+  pages[name] = (await coming).default; // drawn at once, where a lazy one waits a turn
 }
 
-export const routerOf = (client: QueryClient) =>
-  createBrowserRouter([
-    {
-      element: <Shell />,
-      loader: ({ params }) => {
-        shellAhead(client, params);
-        return null;
-      },
-      shouldRevalidate: () => false,
-      errorElement: <Broken />,
-      children: [
-        {
-          errorElement: <Broken />,
-          children: [
-            { path: "/explore/admin", element: <Navigate to="/explore/admin/users" replace /> },
-            ...Object.entries(PAGES).map(([path, name]) => page(client, path, name)),
-          ],
-        },
-      ],
-    },
-  ]);
+/** While a page's code comes, so does what it is going to show. */
+function Asking({ name }: { name: string }) {
+  const client = useQueryClient();
+  const params = useParams();
+  const asked = JSON.stringify(params);
+  useEffect(() => AHEAD[name]?.(client, JSON.parse(asked) as typeof params), [client, name, asked]);
+  const Page = pages[name] ?? Outlet;
+  return (
+    <Suspense key={name} fallback={<PageLoading />}>
+      <Page />
+    </Suspense>
+  );
+}
+
+function Around() {
+  const { pathname } = useLocation();
+  return (
+    <Shell>
+      <Broken at={pathname}>
+        <Outlet />
+      </Broken>
+    </Shell>
+  );
+}
+
+export const Pages = () => (
+  <BrowserRouter>
+    <Routes>
+      <Route element={<Around />}>
+        <Route path="/explore/admin" element={<Navigate to="/explore/admin/users" replace />} />
+        {Object.entries(PAGES).map(([path, name]) => <Route key={path} path={path} element={<Asking name={name} />} />)}
+      </Route>
+    </Routes>
+  </BrowserRouter>
+);

@@ -40,8 +40,14 @@ export function shellAhead(client: QueryClient, { catalog: name, schema: inner, 
   if (name && inner && leaf) void client.prefetchQuery(modelsPage(`${name}.${inner}`, ""));
 }
 
-/** Resolves when all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once, not first as its shape. */
-export async function there(client: QueryClient, ready: () => boolean, most: number) {
-  const until = performance.now() + most;
-  while (performance.now() < until && !(ready() && client.isFetching() === 0)) await new Promise((resolve) => setTimeout(resolve, 5));
+/** Resolves when the code and all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once,
+ * not first as its shape. */
+export async function there(client: QueryClient, code: Promise<void>, most: number) {
+  const end = performance.now() + most;
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const all = async () => {
+    await code.catch(() => undefined); // the page tells
+    while (client.isFetching() > 0 && performance.now() < end) await wait(5);
+  };
+  await Promise.race([all(), wait(most)]);
 }

@@ -3,7 +3,7 @@ import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef } from "react";
-import { Link, NavLink, Outlet, useLocation } from "react-router";
+import { Link, NavLink, useLocation } from "react-router";
 
 import { accessRequests, me } from "../api/queries";
 import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../paths";
@@ -33,7 +33,7 @@ function Scheme() {
   );
 }
 
-export function Shell() {
+export function Shell({ children }: { children: ReactNode }) {
   const [opened, { toggle, close }] = useDisclosure(false);
   const { pathname } = useLocation();
   const { data } = useQuery(me);
@@ -106,7 +106,7 @@ export function Shell() {
         </div>
       </nav>
       <main id="main" tabIndex={-1}>
-        <Outlet />
+        {children}
       </main>
     </>
   );
