@@ -58,7 +58,7 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
       cell: (row) => (
         <>
           <Link className="name nowrap" to={versionPath(model, row.version)}>Version {row.version}</Link>
-          {row.run_id && row.experiment_id ? <div className="xs quiet nowrap">run <Link className="name mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link></div> : null}
+          {row.run_id && row.experiment_id ? <div className="xs quiet nowrap">run <Link className="link mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link></div> : null}
         </>
       ),
     },
