@@ -167,3 +167,5 @@ def test_a_graph_of_one(page: Page, big: Big) -> None:
     expect(page.get_by_text("Only this version is known so far.")).to_be_visible()
     expect(page.get_by_role("heading", name="Log what it was trained on")).to_be_visible()
     picture(page, "little-lineage")
+    page.set_viewport_size({"width": 800, "height": 900})
+    expect(page.locator(".react-flow__node")).to_be_in_viewport(ratio=1)

@@ -1,6 +1,7 @@
 import "@xyflow/react/dist/style.css";
 
 import { Anchor, Box, Button, Group, SegmentedControl, Select, Table, Text, useComputedColorScheme } from "@mantine/core";
+import { useWindowEvent } from "@mantine/hooks";
 import { useQueries } from "@tanstack/react-query";
 import { Background, Controls, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { IconArrowsMaximize, IconGitFork } from "@tabler/icons-react";
@@ -50,6 +51,7 @@ function Entity({ data }: NodeProps<Shown>) {
 }
 
 const TYPES = { entity: Entity };
+const FIT = { minZoom: 0.7, maxZoom: 1, padding: 0.15 };
 
 /** What a version came from and what came of it; anything in it can be opened, or followed further. */
 export default function Lineage({ model, version, choices }: { model: string; version: number; choices?: number[] }) {
@@ -69,7 +71,8 @@ function Graph({ model, version }: { model: string; version: number }) {
   const [expanded, setExpanded] = useState<string[]>([root]);
   const [view, setView] = useState(() => (matchMedia("(max-width: 700px)").matches ? "list" : "graph"));
   const scheme = useComputedColorScheme("light");
-  const { setCenter, getZoom } = useReactFlow();
+  const { setCenter, getZoom, fitView } = useReactFlow();
+  useWindowEvent("resize", () => void setTimeout(() => void fitView(FIT), 100)); // once the graph knows its new size
   const versions = expanded.filter((id) => id.startsWith("MODEL_VERSION ")).map((id) => id.slice("MODEL_VERSION ".length));
   const entities = expanded.filter((id) => !id.startsWith("MODEL_VERSION "));
   const split = (name: string) => [name.slice(0, name.lastIndexOf("/")), name.slice(name.lastIndexOf("/") + 1)] as const;
@@ -109,7 +112,7 @@ function Graph({ model, version }: { model: string; version: number }) {
       </Group>
       {view === "graph" ? (
         <Box className="panel" onFocus={show} h={`min(62vh, ${Math.max(260, tall + 160)}px)`} style={{ overflow: "hidden" }}>
-          <ReactFlow nodes={nodes} edges={graph.edges.map((edge) => ({ id: `${edge.from}\n${edge.to}`, source: edge.from, target: edge.to, label: edge.label, animated: false }))} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={{ minZoom: 0.7, maxZoom: 1, padding: 0.15 }} minZoom={0.1} maxZoom={2} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} proOptions={{ hideAttribution: true }}>
+          <ReactFlow nodes={nodes} edges={graph.edges.map((edge) => ({ id: `${edge.from}\n${edge.to}`, source: edge.from, target: edge.to, label: edge.label, animated: false }))} nodeTypes={TYPES} colorMode={scheme} fitView fitViewOptions={FIT} minZoom={0.1} maxZoom={2} nodesDraggable={false} nodesConnectable={false} edgesFocusable={false} proOptions={{ hideAttribution: true }}>
             <Background gap={22} />
             <Controls showInteractive={false} aria-label="Zoom" />
             {graph.nodes.length > 30 ? <MiniMap pannable zoomable ariaLabel="Overview of the graph" /> : null}
