@@ -12,7 +12,7 @@ from modelkeep.core.names import METASTORE
 from modelkeep.core.ops import catalogs, finalize, models, principals, versions
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
-from modelkeep.store import jobs
+from modelkeep.store import files, jobs
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
 from modelkeep.store.db import migrate, now_ms
@@ -47,6 +47,15 @@ async def test_64_parallel_creates_get_64_consecutive_numbers(w: World) -> None:
     assert sorted(v.version for v in made) == list(range(1, 65))
     assert (await w.find(M)).last_version == 64
     assert await w.rows("SELECT COUNT(DISTINCT artifact_set_id) FROM model_versions") == [(64,)]
+
+
+async def test_the_first_files_of_a_run_share_one_set(w: World) -> None:
+    """MLflow uploads the files of a model side by side."""
+    keys = [files.tracked_key("1", "logged_model", f"m-{number}") for number in range(5)]
+    made = await asyncio.gather(*(files.own_set(w.db, "logged_model", now_ms(), key) for key in keys * 8))
+    assert len(set(made)) == len(keys)
+    assert made == made[: len(keys)] * 8
+    assert await w.rows("SELECT COUNT(*) FROM artifact_sets WHERE kind = 'logged_model'") == [(len(keys),)]
 
 
 async def test_a_number_is_never_given_twice_even_after_its_version_is_deleted(w: World) -> None:

@@ -4,6 +4,7 @@ States: open (files come and go), live (frozen: a finalized version's), deleting
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from modelkeep.blobs.port import Segment
 from modelkeep.core.errors import WrongState
 from modelkeep.core.model import ArtifactFile
-from modelkeep.store.db import Tx, WriteTx, new_id
+from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, new_id
 
 
 class ArtifactSet(msgspec.Struct, frozen=True):
@@ -62,6 +63,17 @@ async def create_set(tx: WriteTx, kind: str, at: int, owner_key: str | None = No
         id=set_id, kind=kind, key=owner_key, at=at,
     )  # fmt: skip
     return set_id
+
+
+async def own_set(db: Database, kind: str, at: int, key: str) -> str:
+    """The id of this owner's set, made where there is none: its first files may come side by side. Raises WrongState."""
+    for _ in range(2):
+        # PostgreSQL tells so who was slower, once the quicker has committed; SQLite shows it what waits for the same commit.
+        with suppress(UniqueViolation):
+            async with db.write() as tx:
+                found = await set_of(tx, key)
+                return found.id if found is not None else await create_set(tx, kind, at, key)
+    raise WrongState("Its files are being deleted at this moment. Try again.")
 
 
 def volume_key(volume_id: str) -> str:

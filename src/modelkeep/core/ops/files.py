@@ -21,7 +21,7 @@ from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.versions import pending, ready
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs, versions
-from modelkeep.store.db import Database, Tx, UniqueViolation, new_id
+from modelkeep.store.db import Database, Tx, new_id
 
 _LINGER_MS = 10 * 60_000  # a run's replaced file may still be on its way to someone
 
@@ -202,19 +202,9 @@ async def prepared_site(ctx: Ctx, db: Database, req: WriteRequest, model: Secura
         site = await writable(ctx, tx, req, model)
         await check_free(ctx, tx, site, req)
     if not site.set_id:
-        site = msgspec.structs.replace(site, set_id=await _new_set(db, req, ctx))
+        key = files.tracked_key(ctx.actor.workspace, req.kind, req.id)
+        site = msgspec.structs.replace(site, set_id=await files.own_set(db, req.kind, ctx.now, key))
     return site
-
-
-async def _new_set(db: Database, req: FileRequest, ctx: Ctx) -> str:
-    key = files.tracked_key(ctx.actor.workspace, req.kind, req.id)
-    with suppress(UniqueViolation):  # another first file of the same run was quicker
-        async with db.write() as tx:
-            return await files.create_set(tx, req.kind, ctx.now, key)
-    async with db.read() as tx:
-        found = await files.set_of(tx, key)
-    assert found is not None
-    return found.id
 
 
 async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> None:
