@@ -124,6 +124,36 @@ def test_aliases_of_a_version(page: Page, world: World) -> None:
     expect(page.get_by_role("button", name="Delete alias Champion")).to_be_hidden()
 
 
+def test_aliases_of_a_model(page: Page, world: World) -> None:
+    page.goto(world.page)
+    facts = page.get_by_role("complementary", name="About this model")
+    facts.get_by_role("button", name="Set alias").click()
+    page.get_by_role("textbox", name="Alias").fill("Shadow")
+    page.get_by_role("combobox", name="Version").click()
+    page.get_by_role("option", name="Version 1", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Set alias").click()
+    expect(facts.get_by_role("link", name="Alias Shadow: version 1")).to_be_visible()
+    facts.get_by_role("button", name="Delete alias Shadow").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(facts.get_by_role("link", name="Alias Shadow: version 1")).to_have_count(0)
+
+
+def test_a_dialog_keeps_the_page_where_it_is(page: Page, world: World) -> None:
+    page.set_viewport_size({"width": 1000, "height": 420})
+    page.goto(world.page)
+    edit = page.get_by_role("button", name="Edit tags")
+    edit.scroll_into_view_if_needed()
+    before = edit.bounding_box()
+    edit.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.mouse.wheel(0, 600)
+    page.wait_for_timeout(200)
+    assert edit.bounding_box() == before
+    page.keyboard.press("Escape")
+    page.get_by_role("treeitem", name="ml_team").click()
+    expect(page.get_by_role("heading", name="Schema ml_team")).to_be_in_viewport()
+
+
 def test_a_version_is_shown_whole(page: Page, world: World) -> None:
     page.goto(f"{world.page}/version/1")
     inputs = page.get_by_role("table", name="Inputs")
@@ -212,10 +242,18 @@ def test_registering_the_model_of_a_run(page: Page, world: World) -> None:
     page.get_by_role("combobox", name="Run", exact=True).click()
     page.get_by_role("option", name=re.compile("depth 7")).click()
     expect(page.get_by_role("radio", name="Unity Catalog")).to_be_checked()
+    register = page.get_by_role("button", name="Register", exact=True)
+    page.get_by_label("Destination model").fill(f"{world.catalog}.ml_team.none_yet")
+    expect(page.get_by_text("A new model of this name is made.")).to_be_visible()
+    expect(register).to_be_enabled()
+    page.get_by_label("Destination model").fill("churn")
+    expect(register).to_be_disabled()
+    page.get_by_label("Destination model").fill(world.model)
+    expect(register).to_be_enabled()  # a name in full is a choice
     page.get_by_label("Destination model").fill("churn")
     page.get_by_role("option", name=world.model, exact=True).click()
     picture(page, "register")
-    page.get_by_role("button", name="Register", exact=True).click()
+    register.click()
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("is ready", timeout=60_000)
     page.get_by_role("button", name="Open the version").click()
     expect(page.get_by_role("heading", name="churn Version 3")).to_be_visible()
@@ -295,6 +333,17 @@ def test_mlflows_pages_in_our_frame_keep_the_address_in_step(browser: Browser, w
     page.goto(f"/explore/experiments/{experiment}/runs/{run}")
     page.get_by_role("button", name="Register model").click()
     expect(page.get_by_role("dialog").get_by_text("depth 3", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    experiments = page.get_by_role("navigation", name="Main").get_by_role("link", name="Experiments")
+    experiments.click()
+    expect(page).to_have_url(re.compile("/explore/experiments$"))
+    inside = page.locator("iframe[title='MLflow experiments and runs']")
+    inside.evaluate("frame => { frame.contentWindow.location.hash = '#/settings' }")  # what has no page of ours
+    page.wait_for_timeout(1000)
+    experiments.click()
+    page.wait_for_function("document.querySelector('iframe').contentWindow.location.hash.startsWith('#/experiments')")
+    inside.evaluate("frame => { frame.contentWindow.location.hash = '#/models' }")
+    expect(page.get_by_role("heading", name="Catalog Explorer")).to_be_visible()
     page.context.close()
 
 
@@ -302,6 +351,8 @@ def test_renaming_and_deleting(page: Page, world: World) -> None:
     name = f"{world.catalog}.ml_team.short_lived"
     world.server.cli("models", "create", name)
     world.server.cli("models", "copy", world.model, "1", name)
+    refused: list[str] = []
+    page.on("response", lambda one: refused.append(one.url) if one.status >= 400 else None)
     page.goto(f"/explore/data/models/{name.replace('.', '/')}")
     page.get_by_role("button", name="More actions on this registered model").click()
     page.get_by_role("menuitem", name="Rename").click()
@@ -322,3 +373,5 @@ def test_renaming_and_deleting(page: Page, world: World) -> None:
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("heading", name="Schema ml_team")).to_be_visible()
     expect(page.get_by_role("table", name="Models").get_by_role("link", name="renamed")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert refused == [], f"what is gone is not asked for again: {refused}"

@@ -312,6 +312,21 @@ def test_the_audit_log_is_filtered_and_exported(page: Page, world: World) -> Non
         assert ("serviceName" in lines[0]) == (field == "actionName")
 
 
+def test_a_user_is_deactivated_after_a_question(page: Page, world: World) -> None:
+    person = f"leaver@{world.catalog}.io"
+    world.server.cli("users", "create", person)
+    page.goto("/explore/admin/users")
+    actions = page.get_by_role("button", name=f"Actions on {person}")
+    for label in ("Deactivate", "Activate"):
+        actions.click()
+        page.get_by_role("menuitem", name=label, exact=True).click()
+        if label == "Deactivate":
+            expect(page.get_by_role("dialog")).to_contain_text(f"All sessions and tokens of {person} end at once.")
+            page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
+        row = page.get_by_role("row", name=re.compile(re.escape(person)))
+        expect(row).to_contain_text("deactivated" if label == "Deactivate" else "active")
+
+
 def test_a_token_of_somebody_else_is_made_and_revoked(page: Page, world: World) -> None:
     person = world.users[0]
     late: list[Route] = []

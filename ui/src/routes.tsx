@@ -48,7 +48,7 @@ function Around() {
 }
 
 export const Pages = () => (
-  <BrowserRouter>
+  <BrowserRouter useTransitions={false}>
     <Routes>
       <Route element={<Around />}>
         <Route path="/explore/admin" element={<Navigate to="/explore/admin/users" replace />} />

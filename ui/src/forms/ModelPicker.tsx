@@ -1,7 +1,7 @@
 import { Combobox, InputBase, Loader, Text, useCombobox } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { search } from "../api/queries";
 import { visible } from "../ui/text";
@@ -21,9 +21,14 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
   const [text, setText] = useState(value);
   const [asked] = useDebouncedValue(text.trim(), 150);
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() });
-  const found = useInfiniteQuery(search({ query: asked === value ? "" : asked, kinds: "MODEL" }, 30));
+  const found = useInfiniteQuery(search({ query: asked, kinds: "MODEL" }, 30));
   const names = (found.data?.pages[0]?.results ?? []).map((one) => one.full_name).filter((name) => name !== exclude);
   const fresh = FULL.test(asked) && !names.includes(asked.toLowerCase());
+  // Whoever writes a name in full has chosen: the list is for those who look for one.
+  const whole = !found.isFetching && asked === text.trim() && value === "" && FULL.test(asked) ? asked : "";
+  useEffect(() => {
+    if (whole) onChange(fresh ? whole : whole.toLowerCase(), fresh);
+  }, [whole, fresh, onChange]);
   const choose = (option: string) => {
     const isNew = option.startsWith(NEW);
     const name = isNew ? option.slice(NEW.length) : option;
@@ -36,7 +41,7 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
       <Combobox.Target withExpandedAttribute>
         <InputBase
           label={label}
-          description="Choose a model, or write catalog.schema.name for a new one."
+          description={value && fresh ? "A new model of this name is made." : "Choose a model, or write catalog.schema.name for a new one."}
           placeholder="catalog.schema.model"
           required
           data-autofocus

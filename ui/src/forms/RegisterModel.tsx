@@ -74,7 +74,7 @@ function Progressing({ model, version, onClose }: { model: string; version: stri
   const status = data?.status ?? "PENDING_REGISTRATION";
   const waiting = status === "PENDING_REGISTRATION";
   return (
-    <Dialog title="Register model" submit="Open the version" busy={false} error={null} onClose={onClose} onSubmit={() => { onClose(); void navigate(versionPath(model.toLowerCase(), version)); }}>
+    <Dialog title="Register model" submit="Open the version" cancel="Close" busy={false} error={null} onClose={onClose} onSubmit={() => { onClose(); void navigate(versionPath(model.toLowerCase(), version)); }}>
       <Text role="status" size="sm">
         {waiting
           ? `The server brings the run's files into version ${version} of ${visible(model)}. You may close this: it goes on by itself.`

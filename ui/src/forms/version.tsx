@@ -1,4 +1,4 @@
-import { Code as Mono, List, Text, TextInput } from "@mantine/core";
+import { Code as Mono, List, Select, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
@@ -42,7 +42,9 @@ export function CopyVersion({ model, version, onClose }: OfVersion) {
   );
 }
 
-export function SetAlias({ model, version, aliases, onClose }: OfVersion & { aliases: Record<string, number> }) {
+/** `choices`: where another version than this one may be meant. */
+export function SetAlias({ model, version: first, aliases, choices, onClose }: OfVersion & { aliases: Record<string, number>; choices?: number[] }) {
+  const [version, setVersion] = useState(first);
   const [alias, setAliasName] = useState("");
   const name = alias.trim().replace(/^@/, "");
   const now = aliases[name];
@@ -50,8 +52,9 @@ export function SetAlias({ model, version, aliases, onClose }: OfVersion & { ali
   const guards = (useQuery(protectedAliases("function", model)).data ?? []).filter((one) => one.alias === name);
   const act = useAct(() => setAlias(model, name, version), `@${name} now names version ${version}.`, onClose);
   return (
-    <Dialog title={`Set an alias of version ${version}`} submit={moves ? "Move alias" : "Set alias"} onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name || now === version}>
+    <Dialog title={choices ? "Set alias" : `Set an alias of version ${version}`} submit={moves ? "Move alias" : "Set alias"} onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name || now === version}>
       <TextInput label="Alias" description="Letters, digits, _ and -. Champion and champion are two." placeholder="Champion" value={alias} onChange={(e) => setAliasName(e.currentTarget.value)} data-autofocus required autoComplete="off" />
+      {choices ? <Select label="Version" allowDeselect={false} value={String(version)} onChange={(value) => setVersion(Number(value ?? first))} data={choices.map((choice) => ({ value: String(choice), label: `Version ${choice}` }))} /> : null}
       {moves ? <MoveWarning model={model} alias={name} from={now} to={version} /> : null}
       {guards.map((one) => (
         <Text size="sm" role="status" key={one.securable_name}>

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
 
 import { RegisterModel } from "../forms/RegisterModel";
-import { experimentsPath } from "../paths";
+import { experimentsPath, home } from "../paths";
 
 const STEP_MS = 400;
 // What MLflow's pages begin with until somebody chooses: training rather than chats, and no panel of its assistant, which is off here.
@@ -16,7 +16,7 @@ function prepare(): void {
 
 /** MLflow's own pages in a frame: its address (after #) and ours are two spellings of one. */
 export default function Experiments() {
-  const { pathname, search } = useLocation();
+  const { pathname, search, key } = useLocation();
   const navigate = useNavigate();
   const frame = useRef<HTMLIFrameElement>(null);
   const asked = `${pathname.slice(experimentsPath.length)}${search}`;
@@ -33,13 +33,14 @@ export default function Experiments() {
     document.title = "Experiments · Modelkeep";
   }, []);
   useEffect(() => {
-    // Our address was changed by a link or the browser's buttons: the frame follows.
+    // Our address was changed by a link or the browser's buttons, or its link was chosen again: the frame follows.
     const view = frame.current?.contentWindow;
     if (view && inside !== seen.current && view.location.pathname.startsWith("/ml/")) {
       seen.current = inside;
       view.location.replace(`/ml/#${inside}`);
     }
-  }, [inside]);
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies -- the same address, chosen once more
+  }, [inside, key]);
   useEffect(() => {
     // MLflow changes its address without an event that another window could hear, so it is looked at now and then.
     const timer = setInterval(() => {
@@ -50,7 +51,8 @@ export default function Experiments() {
       if (model?.[1]) {
         const name = decodeURIComponent(model[1]).split(".").map(encodeURIComponent).join("/");
         void navigate(`/explore/data/models/${name}${model[2] ? `/version/${model[2]}` : ""}`);
-      } else if (hash.startsWith("/experiments")) void navigate(experimentsPath + hash.slice("/experiments".length), { replace: true });
+      } else if (hash === "/models") void navigate(home);
+      else if (hash.startsWith("/experiments")) void navigate(experimentsPath + hash.slice("/experiments".length), { replace: true });
     }, STEP_MS);
     return () => clearInterval(timer);
   }, [navigate]);

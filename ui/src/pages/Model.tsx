@@ -1,6 +1,6 @@
-import { Alert, Button, Group, Text, Title } from "@mantine/core";
+import { ActionIcon, Alert, Button, Group, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { IconArrowsDiff, IconCopy, IconEye, IconUpload } from "@tabler/icons-react";
+import { IconArrowsDiff, IconCopy, IconEye, IconPlus, IconUpload, IconX } from "@tabler/icons-react";
 import { lazy, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
@@ -8,7 +8,7 @@ import { draftComment, update } from "../api/acts";
 import { useRefused } from "../api/can";
 import { model as modelQuery, type ModelInfo, versions } from "../api/queries";
 import { RegisterModel } from "../forms/RegisterModel";
-import { CopyVersion } from "../forms/version";
+import { CopyVersion, DeleteAlias, SetAlias } from "../forms/version";
 import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
@@ -47,9 +47,11 @@ export default function Model() {
 }
 
 function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: { label: string; to: string }[] }) {
-  const [dialog, setDialog] = useState<"register" | "copy" | null>(null);
+  const [dialog, setDialog] = useState<"register" | "copy" | "set alias" | null>(null);
+  const [deleting, setDeleting] = useState<{ alias: string; version: number } | null>(null);
   const listed = useInfiniteQuery({ ...versions(name), enabled: !data.browse_only });
-  const newest = listed.data?.pages[0]?.versions[0];
+  const first = listed.data?.pages[0]?.versions;
+  const newest = first?.[0];
   const only = data.browse_only;
   const refused = useRefused("function", name);
   const aliases = data.aliases ?? [];
@@ -94,14 +96,20 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
                   {only ? null : <TagsFact type="function" name={name} tags={data.tags ?? []} refused={refused("change_tags")} />}
                   {only ? null : (
                     <Fact term="Aliases">
-                      {aliases.length === 0 ? <Text size="sm" c="dimmed">None. Set one on a version.</Text> : null}
+                      {aliases.length === 0 ? <Text size="sm" c="dimmed" mb={4}>None. An alias names the version that is in use.</Text> : null}
                       <Group gap={6}>
                         {aliases.map((alias) => (
                           <Group key={alias.alias_name} gap={4} wrap="nowrap">
                             <Alias name={alias.alias_name} model={name} version={alias.version_num} />
                             <Text size="xs" c="dimmed">v{alias.version_num}</Text>
+                            {refused("delete_alias") ? null : (
+                              <ActionIcon variant="subtle" color="gray" size="xs" aria-label={`Delete alias ${alias.alias_name}`} onClick={() => setDeleting({ alias: alias.alias_name, version: alias.version_num })}>
+                                <IconX size={13} />
+                              </ActionIcon>
+                            )}
                           </Group>
                         ))}
+                        {newest ? <Action refused={refused("set_alias")} variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setDialog("set alias")}>Set alias</Action> : null}
                       </Group>
                     </Fact>
                   )}
@@ -112,13 +120,15 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
               </div>
             ),
           },
-          ...(only || !newest ? [] : [{ value: "use", label: "Use this model", render: () => <Use model={name} version={newest.version} alias={aliases[0]?.alias_name} /> }]),
-          ...(only || !newest ? [] : [{ value: "lineage", label: "Lineage", render: () => <Lineage model={name} version={newest.version} choices={listed.data?.pages[0]?.versions.map((v) => v.version)} /> }]),
+          ...(only || !newest ? [] : [{ value: "use", label: "Use this model", render: () => <Use model={name} version={aliases[0]?.version_num ?? newest.version} alias={aliases[0]?.alias_name} /> }]),
+          ...(only || !newest ? [] : [{ value: "lineage", label: "Lineage", render: () => <Lineage model={name} version={newest.version} choices={first?.map((v) => v.version)} /> }]),
           { value: "permissions", label: "Permissions", render: () => <Permissions on={{ type: "function", kind: "MODEL", name }} owner={data.owner} /> },
           { value: "activity", label: "Activity", render: () => <Activity type="function" name={name} /> },
         ]}
       />
       {dialog === "register" ? <RegisterModel destination={name} onClose={() => setDialog(null)} /> : null}
+      {dialog === "set alias" && newest ? <SetAlias model={name} version={newest.version} choices={first?.map((v) => v.version)} aliases={Object.fromEntries(aliases.map((alias) => [alias.alias_name, alias.version_num]))} onClose={() => setDialog(null)} /> : null}
+      {deleting ? <DeleteAlias model={name} {...deleting} onClose={() => setDeleting(null)} /> : null}
       {dialog === "copy" && newest ? <CopyVersion model={name} version={newest.version} onClose={() => setDialog(null)} /> : null}
     </Page>
   );

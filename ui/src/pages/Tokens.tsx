@@ -71,7 +71,7 @@ function Create({ principal, onClose }: { principal: string; onClose: () => void
   const act = useAct(() => createToken(comment, lifetime ? Number(lifetime) : null, principal));
   if (act.data)
     return (
-      <Dialog title="Your new token" submit="Done" onClose={onClose} onSubmit={onClose} busy={false} error={null} size="lg">
+      <Dialog title="Your new token" submit="Done" onClose={onClose} onSubmit={onClose} busy={false} error={null} size="lg" cancel={null} once>
         <Stack>
           <Text size="sm">Copy it now: it is shown this once.</Text>
           <Code text={act.data.token_value} label="The token" />

@@ -14,7 +14,7 @@ import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { KindIcon, kindLabel } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
-import { visible } from "../ui/text";
+import { plural, visible } from "../ui/text";
 import { type GraphNode, graphOf, HEIGHT, idOf, WIDTH } from "./lineage";
 
 type Shown = Node<{ node: GraphNode; root: boolean; expandable: boolean }, "entity">;
@@ -107,7 +107,7 @@ function Graph({ model, version }: { model: string; version: number }) {
   return (
     <Expand value={expand}>
       <Group justify="space-between" mb="sm">
-        <Text size="sm" c="dimmed">{graph.nodes.length === 1 ? "Only this version is known so far." : `${graph.nodes.length} things, ${graph.edges.length} connections. Left is where it came from, right what came of it.`}</Text>
+        <Text size="sm" c="dimmed">{graph.nodes.length === 1 ? "Only this version is known so far." : `${plural(graph.nodes.length, "thing")}, ${plural(graph.edges.length, "connection")}. Left is where it came from, right what came of it.`}</Text>
         <SegmentedControl size="xs" aria-label="Show lineage as" value={view} onChange={setView} data={[{ value: "graph", label: "Graph" }, { value: "list", label: "List" }]} />
       </Group>
       {view === "graph" ? (

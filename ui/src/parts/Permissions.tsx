@@ -163,7 +163,7 @@ function Why({ on, onClose }: { on: On; onClose: () => void }) {
   const [principal, setPrincipal] = useState<string | null>(null);
   const answers = QUESTIONS[on.kind];
   return (
-    <Dialog title="Why can, or cannot, a principal do this?" submit="Done" size="lg" onClose={onClose} onSubmit={onClose} busy={false} error={null}>
+    <Dialog title="Why can, or cannot, a principal do this?" submit="Done" cancel={null} size="lg" onClose={onClose} onSubmit={onClose} busy={false} error={null}>
       <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
       {principal ? (
         <Stack gap={6}>

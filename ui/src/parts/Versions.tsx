@@ -48,6 +48,7 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
           type="checkbox"
           aria-label={`Compare version ${row.version}`}
           checked={chosen.includes(row.version)}
+          title={chosen.length >= 2 && !chosen.includes(row.version) ? "Two are chosen: let one go to choose another." : undefined}
           disabled={chosen.length >= 2 && !chosen.includes(row.version)}
           onChange={(event) => choose(event.currentTarget.checked ? [...chosen, row.version] : chosen.filter((v) => v !== row.version))}
         />

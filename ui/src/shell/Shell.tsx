@@ -54,7 +54,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <a className="skip" href="#main">
               Skip to the page
             </a>
-            <Burger ref={burger} opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? "Close the navigation" : "Open the navigation"} />
+            <Burger ref={burger} opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-expanded={opened} aria-label={opened ? "Close the navigation" : "Open the navigation"} />
             <Link to={home} className="brand" aria-label="Modelkeep, start page">
               <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden>
                 <rect width="32" height="32" rx="7" fill="#1d5fbf" />

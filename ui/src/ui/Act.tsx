@@ -1,4 +1,5 @@
 import { type UseMutationResult, useMutation, useQueryClient } from "@tanstack/react-query";
+import { flushSync } from "react-dom";
 
 import { changed } from "../api/long";
 import { say } from "./Messages";
@@ -15,7 +16,8 @@ export function useAct<Input, Output>(
     onSuccess: (output, input) => {
       const message = typeof done === "function" ? done(output, input) : done;
       if (message) void say(message);
-      then?.(output, input);
+      // At once: what is left for another page may be gone, and must not be asked for again.
+      flushSync(() => then?.(output, input));
       changed(client);
     },
   });

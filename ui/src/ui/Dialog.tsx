@@ -15,11 +15,15 @@ interface Props {
   busy: boolean;
   error: unknown;
   size?: string;
+  /** What the other button says; null where there is nothing that could be called off. */
+  cancel?: string | null;
+  /** Shows what is shown only once: closed by its own button alone. */
+  once?: boolean;
   children: ReactNode;
 }
 
 /** A question with one answer: closes by Escape, submits by Enter, and shows the server's refusal where it was asked. */
-export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", children }: Props) {
+export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", cancel = "Cancel", once, children }: Props) {
   const id = useId();
   useFocusReturn();
   const send = (event: FormEvent) => {
@@ -28,15 +32,13 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
     if (!disabled && !busy) onSubmit();
   };
   return (
-    <Modal opened onClose={onClose} title={title} size={size} lockScroll={false} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title={title} size={size} lockScroll={false} closeOnEscape={!once} closeOnClickOutside={!once} withCloseButton={!once} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
       <form id={id} onSubmit={send}>
         <Stack gap="md">
           {children}
           {error ? <Failure error={error} act /> : null}
           <Group justify="flex-end" gap="sm">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
+            {cancel === null ? null : <Button variant="default" onClick={onClose}>{cancel}</Button>}
             <Button type="submit" color={danger ? "red.9" : undefined} loading={busy} disabled={disabled}>
               {submit}
             </Button>

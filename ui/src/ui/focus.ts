@@ -19,6 +19,7 @@ export function useFocusOnArrival(page: string, main: string): void {
   useEffect(() => {
     if (seen.current === page) return;
     seen.current = page;
+    document.getElementById(main)?.scrollTo(0, 0);
     const here = document.activeElement;
     const stays = here instanceof HTMLIFrameElement || here?.closest("[role=tree], [role=dialog], [role=tablist]");
     if (!stays) document.getElementById(main)?.focus({ preventScroll: true });

@@ -5,6 +5,7 @@ import { useNavigate } from "react-router";
 
 import { me } from "../../api/queries";
 import { adminPath } from "../../paths";
+import { Empty } from "../../ui/Empty";
 import { useTabInSight } from "../../ui/focus";
 import { Page } from "../../ui/Page";
 
@@ -27,6 +28,12 @@ export function Admin({ section, actions, children }: { section: (typeof SECTION
   const title = SECTIONS.find(([value]) => value === section)?.[1] ?? "";
   // Whoever governs tags and is no account admin has nothing to do on the other pages.
   if (who && !who.account_admin && who.governs_tags && section === "tags") return <Page title={title} actions={actions}>{children}</Page>;
+  if (who && !who.account_admin)
+    return (
+      <Page title={title} crumbs={[{ label: "Administration", to: adminPath("users") }]}>
+        <Empty title="For account admins">Only they manage people, workspaces and tags, and read the audit log. An account admin can make you one.</Empty>
+      </Page>
+    );
   return (
     <Page title={title} crumbs={[{ label: "Administration", to: adminPath("users") }]} actions={actions}>
       <Tabs value={section} onChange={(value) => void navigate(adminPath(value ?? "users"))} activateTabWithKeyboard={false}>

@@ -28,7 +28,7 @@ function Members({ group, onClose }: { group: string; onClose: () => void }) {
   const add = useAct((name: string) => addMember(group, name), (_, name) => `${visible(name)} added.`, () => setPicked(null));
   const take = useAct((name: string) => removeMember(group, name), (_, name) => `${visible(name)} removed.`);
   return (
-    <Dialog title={`Members of ${visible(group)}`} submit="Add member" onClose={onClose} onSubmit={() => picked && add.mutate(picked)} disabled={!picked} busy={add.isPending} error={add.error ?? take.error}>
+    <Dialog title={`Members of ${visible(group)}`} submit="Add member" cancel="Close" onClose={onClose} onSubmit={() => picked && add.mutate(picked)} disabled={!picked} busy={add.isPending} error={add.error ?? take.error}>
       {isPending ? <Loading lines={2} /> : null}
       {error ? <Failure error={error} /> : null}
       <Stack gap={4}>

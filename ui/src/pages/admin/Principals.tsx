@@ -33,15 +33,16 @@ export function Principals({ kind, one, hint, query, about, command, open }: Pro
   const { data, error, isPending, refetch } = useQuery(query);
   const [creating, setCreating] = useState(false);
   const [deleting, setDeleting] = useState<string | null>(null);
+  const [ending, setEnding] = useState<string | null>(null);
   const [filter, setFilter] = useState("");
-  const toggle = useAct(({ name, active }: { name: string; active: boolean }) => setActive(kind, name, active), (_, { name, active }) => `${visible(name)} is ${active ? "active" : "deactivated"}.`);
+  const activate = useAct((name: string) => setActive(kind, name, true), (_, name) => `${visible(name)} is active.`);
   const rows = (data ?? []).filter((row) => `${row.name} ${row.display_name}`.toLowerCase().includes(filter.toLowerCase()));
   return (
     <Admin section={kind} actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Add {one}</Button>}>
       <Text size="sm" mb="md">{about}</Text>
       {isPending ? <Loading /> : null}
       {error ? <Failure error={error} retry={() => void refetch()} /> : null}
-      {toggle.error ? <Failure error={toggle.error} /> : null}
+      {activate.error ? <Failure error={activate.error} /> : null}
       {data && data.length === 0 ? <Empty icon={<IconUser size={34} />} title={`No ${one}s yet`} command={command} action={<Button onClick={() => setCreating(true)}>Add {one}</Button>} /> : null}
       {(data?.length ?? 0) > 6 ? <TextInput aria-label="Filter by name" placeholder="Filter by name" mb="sm" maw={340} value={filter} onChange={(e) => setFilter(e.currentTarget.value)} /> : null}
       {rows.length > 0 ? (
@@ -59,7 +60,7 @@ export function Principals({ kind, one, hint, query, about, command, open }: Pro
               cell: (row) => (
                 <Kebab size="md" label={`Actions on ${row.name}`} items={[
                   ...(open ? [{ label: open.label, onClick: () => open.onClick(row.name) }] : []),
-                  { label: row.active ? "Deactivate" : "Activate", onClick: () => toggle.mutate({ name: row.name, active: !row.active }) },
+                  { label: row.active ? "Deactivate" : "Activate", onClick: () => (row.active ? setEnding(row.name) : activate.mutate(row.name)) },
                   { label: "Delete", danger: true, onClick: () => setDeleting(row.name) },
                 ]} />
               ),
@@ -68,6 +69,9 @@ export function Principals({ kind, one, hint, query, about, command, open }: Pro
         />
       ) : null}
       {creating ? <Create kind={kind} one={one} hint={hint} onClose={() => setCreating(false)} /> : null}
+      {ending ? (
+        <ConfirmDelete title={`Deactivate ${one}`} submit="Deactivate" what={<>All sessions and tokens of <b>{visible(ending)}</b> end at once. What it owns and was granted stays, and comes back when it is activated again.</>} act={() => setActive(kind, ending, false)} done={`${visible(ending)} is deactivated.`} then={() => undefined} onClose={() => setEnding(null)} />
+      ) : null}
       {deleting ? (
         <ConfirmDelete title={`Delete ${one}`} typed={deleting} what={<>You cannot undo this action. <b>{visible(deleting)}</b> loses every grant and token at once.</>} act={() => deletePrincipal(kind, deleting)} done={`${visible(deleting)} deleted.`} then={() => undefined} onClose={() => setDeleting(null)} />
       ) : null}

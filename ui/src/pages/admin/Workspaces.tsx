@@ -83,7 +83,7 @@ function People({ workspace, onClose }: { workspace: Workspace; onClose: () => v
   const add = useAct((name: string) => assignToWorkspace(workspace.id, name, level), (_, name) => `${visible(name)} assigned.`, () => setPicked(null));
   const take = useAct((name: string) => unassignFromWorkspace(workspace.id, name), (_, name) => `${visible(name)} is not assigned any more.`);
   return (
-    <Dialog title={`People of ${visible(workspace.name)}`} submit="Assign" size="lg" onClose={onClose} onSubmit={() => picked && add.mutate(picked)} disabled={!picked} busy={add.isPending} error={add.error ?? take.error}>
+    <Dialog title={`People of ${visible(workspace.name)}`} submit="Assign" cancel="Close" size="lg" onClose={onClose} onSubmit={() => picked && add.mutate(picked)} disabled={!picked} busy={add.isPending} error={add.error ?? take.error}>
       {isPending ? <Loading lines={2} /> : null}
       {error ? <Failure error={error} /> : null}
       <Stack gap={4}>
