@@ -106,8 +106,12 @@ def test_whoever_may_only_browse_is_told_what_is_missing(browser: Browser, world
     page.goto(f"/explore/search?q={world.model}")
     found = page.get_by_role("table", name="Search results").get_by_role("row", name=re.compile(re.escape(world.model)))
     expect(found.first).to_contain_text("browse only")
+    page.goto("/explore")
+    create = page.get_by_role("button", name="Create catalog").first
+    expect(create).to_have_attribute("aria-description", re.compile("CREATE CATALOG"))
     page.goto("/explore/admin/users")
-    expect(page.get_by_role("link", name="Administration", exact=True)).to_have_count(
-        1
-    )  # the page's own crumb, no section
+    expect(page.get_by_role("heading", name="For account admins")).to_be_visible()
+    expect(page.get_by_role("button", name="Add user")).to_have_count(0)
+    # the page's own crumb, no section
+    expect(page.get_by_role("link", name="Administration", exact=True)).to_have_count(1)
     page.context.close()

@@ -28,7 +28,7 @@ CHECKS: list[Any] = [
     response_headers_conformance, response_schema_conformance,
 ]  # fmt: skip
 OSS = {"User-Agent": "OpenAPI-Generator/0.7.0/python"}
-EXAMPLES = {"admin": 5, "oss": 4, "stranger": 2, "nobody": 1}
+EXAMPLES = {"admin": 3, "oss": 3, "stranger": 2, "nobody": 1}
 """Requests for each operation and way of making them (as described, and not as described)."""
 BOTH = tuple(GenerationMode)
 MODES = {"admin": BOTH, "oss": BOTH, "stranger": BOTH, "nobody": (GenerationMode.POSITIVE,)}

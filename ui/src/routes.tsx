@@ -1,5 +1,5 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { type ComponentType, lazy, Suspense, useEffect } from "react";
+import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
 import { BrowserRouter, matchRoutes, Navigate, Outlet, Route, Routes, useLocation, useParams } from "react-router";
 
 import { AHEAD, shellAhead } from "./api/ahead";
@@ -28,9 +28,9 @@ function Asking({ name }: { name: string }) {
   const params = useParams();
   const asked = JSON.stringify(params);
   useEffect(() => AHEAD[name]?.(client, JSON.parse(asked) as typeof params), [client, name, asked]);
-  const Page = pages[name] ?? Outlet;
+  const [Page] = useState(() => pages[name] ?? Outlet); // the same one as long as it shows, though its code comes meanwhile
   return (
-    <Suspense key={name} fallback={<PageLoading />}>
+    <Suspense fallback={<PageLoading />}>
       <Page />
     </Suspense>
   );
@@ -52,7 +52,7 @@ export const Pages = () => (
     <Routes>
       <Route element={<Around />}>
         <Route path="/explore/admin" element={<Navigate to="/explore/admin/users" replace />} />
-        {Object.entries(PAGES).map(([path, name]) => <Route key={path} path={path} element={<Asking name={name} />} />)}
+        {Object.entries(PAGES).map(([path, name]) => <Route key={path} path={path} element={<Asking key={name} name={name} />} />)}
       </Route>
     </Routes>
   </BrowserRouter>

@@ -10,7 +10,10 @@ const modelName = (params: Params) => `${params.catalog}.${params.schema}.${para
 
 /** What a page asks for first, by the page's name. */
 export const AHEAD: Record<string, (client: QueryClient, params: Params) => void> = {
-  Home: (client) => void client.prefetchInfiniteQuery(catalogs),
+  Home: (client) => {
+    void client.prefetchQuery(can("metastore", "metastore"));
+    void client.prefetchInfiniteQuery(catalogs);
+  },
   Catalog: (client, { catalog: name = "" }) => {
     void client.prefetchQuery(catalog(name));
     void client.prefetchQuery(can("catalog", name));

@@ -4,10 +4,12 @@ import { IconPlus, IconStack2, IconUpload } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { Link } from "react-router";
 
+import { useRefused } from "../api/can";
 import { catalogs, search } from "../api/queries";
 import { CreateCatalog } from "../forms/create";
 import { RegisterModel } from "../forms/RegisterModel";
 import { catalogPath, modelPath, securablePath } from "../paths";
+import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { type Kept, useFavourites, useRecents } from "../ui/kept";
@@ -47,6 +49,7 @@ function Links({ items, none }: { items: Kept[]; none: string }) {
 export default function Home() {
   const all = useInfiniteQuery(catalogs);
   const newest = useInfiniteQuery(search({ query: "", kinds: "MODEL", order_by: "updated" }, 10));
+  const refused = useRefused("metastore", "metastore");
   const recents = useRecents();
   const favourites = useFavourites();
   const [dialog, setDialog] = useState<"catalog" | "register" | null>(null);
@@ -60,9 +63,7 @@ export default function Home() {
           <Button variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>
             Register model
           </Button>
-          <Button leftSection={<IconPlus size={16} />} onClick={() => setDialog("catalog")}>
-            Create catalog
-          </Button>
+          <Action refused={refused("create_catalog")} leftSection={<IconPlus size={16} />} onClick={() => setDialog("catalog")}>Create catalog</Action>
         </>
       }
     >
@@ -72,7 +73,7 @@ export default function Home() {
             {all.isPending ? <Loading /> : null}
             {all.error ? <Failure error={all.error} retry={() => void all.refetch()} /> : null}
             {all.data && listed.length === 0 ? (
-              <Empty icon={<IconStack2 size={34} />} title="No catalogs yet" command="modelkeep catalogs create prod" action={<Button onClick={() => setDialog("catalog")}>Create catalog</Button>}>
+              <Empty icon={<IconStack2 size={34} />} title="No catalogs yet" command="modelkeep catalogs create prod" action={<Action refused={refused("create_catalog")} onClick={() => setDialog("catalog")}>Create catalog</Action>}>
                 A catalog holds schemas, a schema holds models. Either none has been made, or nobody has given you USE CATALOG.
               </Empty>
             ) : null}

@@ -60,7 +60,7 @@ export function Principals({ kind, one, hint, query, about, command, open }: Pro
               cell: (row) => (
                 <Kebab size="md" label={`Actions on ${row.name}`} items={[
                   ...(open ? [{ label: open.label, onClick: () => open.onClick(row.name) }] : []),
-                  { label: row.active ? "Deactivate" : "Activate", onClick: () => (row.active ? setEnding(row.name) : activate.mutate(row.name)) },
+                  ...(kind === "groups" ? [] : [{ label: row.active ? "Deactivate" : "Activate", onClick: () => (row.active ? setEnding(row.name) : activate.mutate(row.name)) }]),
                   { label: "Delete", danger: true, onClick: () => setDeleting(row.name) },
                 ]} />
               ),
