@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from live import free_port, run_script, running_server, succeeded
 
-FLOW = Path(__file__).parent / "flow" / "workspaces.py"
+FLOW = Path(__file__).parent / "native" / "workspaces.py"
 pytestmark = pytest.mark.clients
 
 

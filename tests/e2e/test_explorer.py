@@ -8,14 +8,9 @@ import httpx
 from e2e.explorer import World, needs_the_pages, open_page, picture
 from live import Server, run_client, succeeded
 from playwright.sync_api import Browser, Page, expect
+from wire.filing import MLMODEL, send
 
 pytestmark = needs_the_pages
-MLMODEL = """flavors:
-  python_function: {loader_module: mlflow.sklearn}
-signature:
-  inputs: '[{"type": "double", "name": "x", "required": true}]'
-  outputs: '[{"type": "long", "required": true}]'
-"""
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(browser: Browser, server: Server, world: World) -> None:
@@ -194,9 +189,7 @@ def test_a_version_becomes_ready_while_its_files_are_looked_at(page: Page, world
         expect(page.get_by_text("Registering", exact=True)).to_be_visible()
         expect(page.get_by_text("They are shown once the version is ready.")).to_be_visible()
         to = post("fs/create-upload-url", path=f"/Models/{name.replace('.', '/')}/1/MLmodel")
-        sent = httpx.put(
-            to["url"], content=MLMODEL, headers={one["name"]: one["value"] for one in to.get("headers", [])}
-        )
+        sent = send(to, "PUT", MLMODEL)
         assert sent.status_code == 200, sent.text
         post("mlflow/unity-catalog/model-versions/finalize", name=name, version="1")
     expect(page.get_by_text("Ready", exact=True)).to_be_visible()

@@ -51,7 +51,7 @@ def _check(after: int, previous: str, links: list[Link]) -> None:
 
 
 async def _enter(db: Database, blobs: Blobs, previous: str, links: list[Link], data: bytes) -> Archive | None:
-    set_id = await _set(db)
+    set_id = await files.own_set(db, "audit", now_ms(), archives.SET_KEY)
     first, last = links[0], links[-1]
     # A name of its own for each attempt: nobody ever writes over a file that is entered.
     path = f"audit-{first.seq:012d}-{last.seq:012d}-{new_id()[-12:]}.parquet"
@@ -84,19 +84,6 @@ async def remove(db: Database) -> int:
                 return removed
         async with db.write() as tx:
             removed += await archives.remove_archived(tx, last.last_seq)
-
-
-async def _set(db: Database) -> str:
-    """The artifact set that holds the files."""
-    async with db.read() as tx:
-        found = await files.set_of(tx, archives.SET_KEY)
-    if found is not None:
-        return found.id
-    try:
-        async with db.write() as tx:
-            return await files.create_set(tx, "audit", now_ms(), archives.SET_KEY)
-    except UniqueViolation:
-        return await _set(db)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -43,11 +43,11 @@ export function CopyVersion({ model, version, onClose }: OfVersion) {
 }
 
 /** `choices`: where another version than this one may be meant. */
-export function SetAlias({ model, version: first, aliases, choices, onClose }: OfVersion & { aliases: Record<string, number>; choices?: number[] }) {
+export function SetAlias({ model, version: first, aliases, choices, onClose }: OfVersion & { aliases: { alias_name: string; version_num: number }[]; choices?: number[] }) {
   const [version, setVersion] = useState(first);
   const [alias, setAliasName] = useState("");
   const name = alias.trim().replace(/^@/, "");
-  const now = aliases[name];
+  const now = aliases.find((one) => one.alias_name === name)?.version_num;
   const moves = now !== undefined && now !== version;
   const guards = (useQuery(protectedAliases("function", model)).data ?? []).filter((one) => one.alias === name);
   const act = useAct(() => setAlias(model, name, version), `@${name} now names version ${version}.`, onClose);

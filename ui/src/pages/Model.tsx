@@ -127,7 +127,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
         ]}
       />
       {dialog === "register" ? <RegisterModel destination={name} onClose={() => setDialog(null)} /> : null}
-      {dialog === "set alias" && newest ? <SetAlias model={name} version={newest.version} choices={first?.map((v) => v.version)} aliases={Object.fromEntries(aliases.map((alias) => [alias.alias_name, alias.version_num]))} onClose={() => setDialog(null)} /> : null}
+      {dialog === "set alias" && newest ? <SetAlias model={name} version={newest.version} choices={first?.map((v) => v.version)} aliases={aliases} onClose={() => setDialog(null)} /> : null}
       {deleting ? <DeleteAlias model={name} {...deleting} onClose={() => setDeleting(null)} /> : null}
       {dialog === "copy" && newest ? <CopyVersion model={name} version={newest.version} onClose={() => setDialog(null)} /> : null}
     </Page>

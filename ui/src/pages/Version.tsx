@@ -55,7 +55,6 @@ export default function Version() {
   ];
   if (isPending) return <PageLoading />;
   if (error) return <Page title={`Version ${version}`} crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
-  const aliases = Object.fromEntries((above.data?.aliases ?? []).map((alias) => [alias.alias_name, alias.version_num]));
   const ready = data.status === "READY";
   return (
     <Page
@@ -125,7 +124,7 @@ export default function Version() {
       />
       {asked?.what === "copy" ? <CopyVersion model={name} version={data.version} onClose={close} /> : null}
       {asked?.what === "delete" ? <DeleteVersion model={name} version={data.version} aliases={data.aliases} onClose={close} /> : null}
-      {asked?.what === "set alias" ? <SetAlias model={name} version={data.version} aliases={aliases} onClose={close} /> : null}
+      {asked?.what === "set alias" ? <SetAlias model={name} version={data.version} aliases={above.data?.aliases ?? []} onClose={close} /> : null}
       {asked?.what === "delete alias" ? <DeleteAlias model={name} version={data.version} alias={asked.alias} onClose={close} /> : null}
     </Page>
   );

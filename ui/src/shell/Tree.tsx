@@ -81,6 +81,7 @@ export function Tree() {
 
   const setExpanded = (name: string, expanded: boolean) => {
     setOpen((before) => {
+      if (before.has(name) === expanded) return before;
       const after = new Set(before);
       if (expanded) after.add(name);
       else after.delete(name);

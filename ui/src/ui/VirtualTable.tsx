@@ -36,12 +36,12 @@ interface Props<Row> {
 const FEW = 60;
 
 // Plain elements: rows are many, and Mantine's own cost ten times as much to draw.
-const shownFrom = (column: { from?: string; align?: string }) => `${column.from ? `mantine-visible-from-${column.from}` : ""}${column.align === "right" ? " right" : ""}`;
+const classOf = (column: { from?: string; align?: string }) => `${column.from ? `mantine-visible-from-${column.from}` : ""}${column.align === "right" ? " right" : ""}`;
 
 /** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
 const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
   return columns.map((column, index) => (
-    <td key={column.label ?? (typeof column.header === "string" ? column.header : index)} className={shownFrom(column)}>
+    <td key={column.label ?? (typeof column.header === "string" ? column.header : index)} className={classOf(column)}>
       {column.cell(row)}
     </td>
   ));
@@ -90,7 +90,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
         <thead>
           <tr>
             {columns.map((column, index) => (
-              <th key={column.label ?? (typeof column.header === "string" ? column.header : index)} style={{ width: column.width }} className={shownFrom(column)} aria-label={column.label}>
+              <th key={column.label ?? (typeof column.header === "string" ? column.header : index)} style={{ width: column.width }} className={classOf(column)} aria-label={column.label}>
                 {column.header}
               </th>
             ))}

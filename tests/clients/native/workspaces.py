@@ -11,6 +11,7 @@ from databricks.sdk.service import iam, ml
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from refusal import refused
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -22,14 +23,6 @@ def at(host, token=admin_token):
     return WorkspaceClient(host=host, token=token, auth_type="pat")
 
 
-def fails(error, call, *args, **fields):
-    try:
-        call(*args, **fields)
-    except error as found:
-        return str(found)
-    raise AssertionError(f"{error.__name__} was expected")
-
-
 # the account: its workspaces, and who may enter dev
 w, dev = at(prod_host), at(dev_host)
 a = AccountClient(host=prod_host, token=admin_token, account_id=w.config.account_id, auth_type="pat")
@@ -39,7 +32,7 @@ assert a.workspaces.get(listed["dev"].workspace_id).deployment_name == dev_host.
 made = a.workspaces.create(workspace_name="brief", deployment_name="brief.example.com").result()
 assert made.workspace_status.value == "RUNNING"
 a.workspaces.delete(made.workspace_id)
-fails(NotFound, a.workspaces.get, made.workspace_id)
+refused(NotFound, a.workspaces.get, made.workspace_id)
 
 dev_id = listed["dev"].workspace_id
 ada, bob = (w.users.create(user_name=name) for name in ("ada@x.io", "bob@x.io"))
@@ -51,7 +44,7 @@ robot_token = w.token_management.create_obo_token(application_id=robot.applicati
 tokens = {user: w.api_client.do("POST", "/api/modelkeep/v1/tokens", body={"principal": user})["token_value"]
           for user in ("ada@x.io", "bob@x.io")}  # fmt: skip
 ada_dev, ada_prod = at(dev_host, tokens["ada@x.io"]), at(prod_host, tokens["ada@x.io"])
-assert "not assigned" in fails(PermissionDenied, ada_dev.current_user.me)
+assert "not assigned" in refused(PermissionDenied, ada_dev.current_user.me)
 given = a.workspace_assignment.update(dev_id, int(team.id), permissions=[iam.WorkspacePermission.USER])
 assert given.principal.group_name == "scientists" and given.permissions == [iam.WorkspacePermission.USER]
 assert ada_dev.current_user.me().user_name == "ada@x.io"
@@ -99,7 +92,7 @@ assert told.run_workspace_id == dev_id, told
 assert mlflow.get_experiment_by_name("/Users/admin/churn") is None
 enter(prod_host, tokens["ada@x.io"])
 assert mlflow.get_experiment_by_name("/Users/ada@x.io/churn") is None
-fails(MlflowException, MlflowClient().get_run, run.info.run_id)
+refused(MlflowException, MlflowClient().get_run, run.info.run_id)
 assert mlflow.set_experiment("/Users/ada@x.io/churn").name == mine.name
 
 # prod is bound read-only to dev, dev to dev alone
@@ -108,9 +101,9 @@ assert w.catalogs.update("prod", isolation_mode=uc.CatalogIsolationMode.ISOLATED
 assert ws.get("prod").workspaces == [1], "the workspace that isolates it stays bound"
 enter(dev_host, tokens["ada@x.io"])
 words = "Catalog 'prod' is not accessible in current workspace"
-assert words in fails(MlflowException, mlflow.pyfunc.load_model, "models:/prod.ml_team.iris@Champion")
-assert words in fails(PermissionDenied, ada_dev.catalogs.get, "prod")
-assert words in fails(PermissionDenied, dev.registered_models.get, "prod.ml_team.iris"), "an admin, too"
+assert words in refused(MlflowException, mlflow.pyfunc.load_model, "models:/prod.ml_team.iris@Champion")
+assert words in refused(PermissionDenied, ada_dev.catalogs.get, "prod")
+assert words in refused(PermissionDenied, dev.registered_models.get, "prod.ml_team.iris"), "an admin, too"
 assert "prod" not in [c.name for c in dev.catalogs.list()] and "prod" in [c.name for c in w.catalogs.list()]
 read_only = uc.WorkspaceBindingBindingType.BINDING_TYPE_READ_ONLY
 ws.update_bindings("catalog", "prod", add=[uc.WorkspaceBinding(dev_id, read_only)])
@@ -119,15 +112,15 @@ assert (mlflow.pyfunc.load_model("models:/prod.ml_team.iris@Champion").predict(X
 enter(dev_host, admin_token)
 words = "Catalog 'prod' has been designated as read-only in current workspace"
 copying = ("models:/dev.ml_team.iris/1", "prod.ml_team.iris")
-assert words in fails(MlflowException, MlflowClient().copy_model_version, *copying)
-assert words in fails(PermissionDenied, dev.registered_models.update, "prod.ml_team.iris", comment="x")
-assert words in fails(PermissionDenied, dev.schemas.create, "x", "prod")
+assert words in refused(MlflowException, MlflowClient().copy_model_version, *copying)
+assert words in refused(PermissionDenied, dev.registered_models.update, "prod.ml_team.iris", comment="x")
+assert words in refused(PermissionDenied, dev.schemas.create, "x", "prod")
 MlflowClient().copy_model_version("models:/prod.ml_team.iris/1", "dev.ml_team.baseline")
 enter(prod_host, admin_token)
 assert MlflowClient().copy_model_version(*copying).version == "2"
 w.catalogs.update("dev", isolation_mode=uc.CatalogIsolationMode.ISOLATED)
 ws.update("dev", assign_workspaces=[dev_id], unassign_workspaces=[1])
-fails(PermissionDenied, w.catalogs.get, "dev")
+refused(PermissionDenied, w.catalogs.get, "dev")
 assert dev.catalogs.get("dev").isolation_mode.value == "ISOLATED"
 assert w.catalogs.update("dev", isolation_mode=uc.CatalogIsolationMode.OPEN).isolation_mode.value == "OPEN"
 
@@ -153,13 +146,13 @@ assert (found.object_id, found.object_type, direct(found)) == (
 inherited = {e.user_name or e.group_name for e in found.access_control_list for p in e.all_permissions if p.inherited}
 assert inherited == {"admins", "bob@x.io"}, "the workspace's admins and the account's"
 assert bob_dev.experiments.get_run(run.info.run_id).run.info.run_id, "an admin of dev manages its experiments"
-fails(NotFound, robot_dev.experiments.get_experiment, id)
+refused(NotFound, robot_dev.experiments.get_experiment, id)
 ada_dev.experiments.update_permissions(
     id, access_control_list=[Entry(service_principal_name=robot.application_id, permission_level=Level.CAN_READ)]
 )
 assert robot_dev.experiments.get_experiment(id).experiment.experiment_id == id
-fails(PermissionDenied, robot_dev.experiments.set_experiment_tag, id, "k", "v")
-fails(PermissionDenied, robot_dev.experiments.get_permissions, id)
+refused(PermissionDenied, robot_dev.experiments.set_experiment_tag, id, "k", "v")
+refused(PermissionDenied, robot_dev.experiments.get_permissions, id)
 edit = iam.AccessControlRequest(group_name="scientists", permission_level=iam.PermissionLevel.CAN_EDIT)
 changed = ada_dev.permissions.update("experiments", id, access_control_list=[edit])
 assert {e.group_name for e in changed.access_control_list} >= {"scientists", "admins"}
@@ -171,10 +164,10 @@ assert direct(put) == {"bob@x.io": "CAN_EDIT"}
 enter(dev_host, tokens["ada@x.io"])
 assert mlflow.get_experiment_by_name("/Users/ada@x.io/churn") is None, "what was taken from its creator stays taken"
 for api in (robot_dev, ada_dev):
-    fails(NotFound, api.experiments.get_experiment, id)
-    fails(NotFound, api.permissions.get, "experiments", id)
+    refused(NotFound, api.experiments.get_experiment, id)
+    refused(NotFound, api.permissions.get, "experiments", id)
 assert direct(bob_dev.experiments.set_permissions(id)) == {}
-assert "does not exist" in fails(
+assert "does not exist" in refused(
     NotFound,
     bob_dev.experiments.update_permissions,
     id,
@@ -182,15 +175,15 @@ assert "does not exist" in fails(
 )
 for bad in ([Entry(permission_level=Level.CAN_READ)], [Entry(user_name="ada@x.io", group_name="x", permission_level=Level.CAN_READ)],
             [Entry(user_name="ada@x.io")]):  # fmt: skip
-    fails(BadRequest, bob_dev.experiments.update_permissions, id, access_control_list=bad)
-fails(NotFound, bob_dev.permissions.get, "jobs", "1")
-fails(NotFound, w.experiments.get_permissions, "987654")
+    refused(BadRequest, bob_dev.experiments.update_permissions, id, access_control_list=bad)
+refused(NotFound, bob_dev.permissions.get, "jobs", "1")
+refused(NotFound, w.experiments.get_permissions, "987654")
 
 # leaving: the very next request is refused
 a.workspace_assignment.delete(dev_id, int(team.id))
-assert "not assigned" in fails(PermissionDenied, ada_dev.current_user.me)
+assert "not assigned" in refused(PermissionDenied, ada_dev.current_user.me)
 assert ada_prod.current_user.me().user_name == "ada@x.io"
-fails(
+refused(
     ResourceAlreadyExists, lambda: a.workspaces.create(workspace_name="DEV", deployment_name="x.example.com").result()
 )
 print("done")
