@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.blobs.port import Blobs, Pending
+from modelkeep.blobs.port import Blobs
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -393,23 +393,3 @@ class CountingTx:
     async def run_many(self, sql: str, rows: Sequence[dict[str, Any]], /) -> None:
         self._sent.append((sql, dict(rows[0]) if rows else {}))
         await self._tx.run_many(sql, rows)
-
-    def before_commit(self, step: Pending) -> None:
-        self._tx.before_commit(step)
-
-
-class Noting:
-    """A step before a commit that says what is asked of it."""
-
-    def __init__(self, said: list[str], name: str, fault: Exception | None = None) -> None:
-        self._said = said
-        self._name = name
-        self._fault = fault
-
-    def do(self) -> None:
-        self._said.append(f"do {self._name}")
-        if self._fault is not None:
-            raise self._fault
-
-    def undo(self) -> None:
-        self._said.append(f"undo {self._name}")

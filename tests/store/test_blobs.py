@@ -443,34 +443,6 @@ def test_a_disk_that_takes_no_more(folder: LocalBlobs) -> None:
     assert list((folder.root / set_id[-2:] / set_id).iterdir()) == []
 
 
-def test_a_small_object_is_there_once_it_is_done(folder: LocalBlobs) -> None:
-    async def case() -> None:
-        set_id = new_set()
-        segment, pending = folder.write_small(set_id, b"hello")
-        assert (segment.size, segment.sha256) == (5, hashlib.sha256(b"hello").hexdigest())
-        assert await names(folder, set_id) == []
-        pending.do()
-        assert await read(folder, set_id, [segment]) == b"hello"
-        assert await names(folder, set_id) == [segment.object]
-        pending.undo()
-        assert await names(folder, set_id) == []
-
-    run(case())
-
-
-def test_a_small_object_that_the_disk_does_not_take_leaves_nothing(folder: LocalBlobs) -> None:
-    set_id = new_set()
-    _, pending = folder.write_small(set_id, bytes(folder.small))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(Unavailable, match="File too large"):
-            pending.do()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list((folder.root / set_id[-2:] / set_id).iterdir()) == []
-
-
 # --- S3 alone ---------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from world import Noting
 
 from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import WriteTx
@@ -99,34 +98,6 @@ async def test_all_are_told_where_their_commit_fails(db: SqliteDatabase) -> None
     assert on_disk(db) == []
     await write(db, 4)
     assert on_disk(db) == [4]
-
-
-async def test_steps_of_a_group_are_done_once_before_its_commit_and_undone_with_it(db: SqliteDatabase) -> None:
-    async def stepping(number: int, said: list[str], *then: str) -> None:
-        async with db.write() as tx:
-            tx.before_commit(Noting(said, str(number)))
-            await add(tx, number)
-            for statement in then:
-                await tx.run(statement)
-
-    async def failing(number: int, said: list[str]) -> None:
-        async with db.write() as tx:
-            tx.before_commit(Noting(said, str(number)))
-            await add(tx, number)
-            raise KeyError(number)
-
-    said = list[str]()
-    await asyncio.gather(
-        stepping(0, said), stepping(1, said), failing(2, said), stepping(3, said), return_exceptions=True
-    )
-    assert said == ["do 0", "do 1", "do 3"]
-    assert on_disk(db) == [0, 1, 3]
-    said.clear()
-    wrong = ("PRAGMA defer_foreign_keys=ON", "INSERT INTO t (n, up) VALUES (100, 999)")
-    done = await asyncio.gather(stepping(4, said), stepping(5, said, *wrong), return_exceptions=True)
-    assert [type(one) for one in done] == [Unavailable] * 2
-    assert said == ["do 4", "do 5", "undo 5", "undo 4"]
-    assert on_disk(db) == [0, 1, 3]
 
 
 async def test_all_so_far_are_told_where_the_database_undoes_them(db: SqliteDatabase) -> None:

@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from world import Noting, World, name
+from world import World, name
 
 from modelkeep.core.authz import Link
 from modelkeep.core.errors import (
     AlreadyExists,
+    FileNotFound,
     InvalidArgument,
     LimitExceeded,
     NotEmpty,
     NotFound,
-    Unavailable,
     WrongState,
 )
 from modelkeep.core.model import ArtifactFile
@@ -28,6 +28,7 @@ from modelkeep.core.ops.principals import (
     RevokeToken,
     hash_token,
 )
+from modelkeep.jobs import check
 from modelkeep.store import files, grants, principals, securables
 from modelkeep.store import versions as version_rows
 from modelkeep.store.db import UniqueViolation, WriteTx, now_ms
@@ -56,38 +57,6 @@ async def test_many_rows_can_be_written_again_and_again(w: World) -> None:
         async with w.db.write() as tx:
             for _ in range(20):
                 await tx.run_many("DELETE FROM used_sign_ins WHERE state = :state AND at = :at", rows)
-
-
-async def test_a_step_before_the_commit_is_done_before_anyone_sees_the_rows(w: World) -> None:
-    said = list[str]()
-    async with w.db.write() as tx:
-        await principals.insert(tx, "USER", "seen", "test", 0)
-        for number in range(2):
-            tx.before_commit(Noting(said, str(number)))
-        assert said == []
-    assert said == ["do 0", "do 1"]
-    assert await w.rows("SELECT name FROM principals WHERE name = 'seen'") == [("seen",)]
-
-
-async def test_a_step_before_the_commit_that_fails_leaves_nothing(w: World) -> None:
-    said = list[str]()
-    with pytest.raises(Unavailable, match="disk is full"):
-        async with w.db.write() as tx:
-            await principals.insert(tx, "USER", "ghost", "test", 0)
-            tx.before_commit(Noting(said, "first"))
-            tx.before_commit(Noting(said, "second", Unavailable("The disk is full.")))
-            tx.before_commit(Noting(said, "third"))
-    assert said == ["do first", "do second", "undo first"]
-    assert await w.rows("SELECT name FROM principals WHERE name = 'ghost'") == []
-
-
-async def test_no_step_is_done_for_a_write_that_raises(w: World) -> None:
-    said = list[str]()
-    with pytest.raises(ZeroDivisionError):
-        async with w.db.write() as tx:
-            tx.before_commit(Noting(said, "never"))
-            raise ZeroDivisionError
-    assert said == []
 
 
 async def test_a_read_transaction_cannot_write(w: World) -> None:
@@ -445,8 +414,8 @@ def _file(path: str, size: int = 1, sha256: str = "00") -> ArtifactFile:
 async def test_a_set_is_open_then_live_then_deleting_and_never_goes_back(w: World) -> None:
     async with w.db.write() as tx:
         id = await files.create_set(tx, "version", 0)
-        assert await files.put_file(tx, id, _file("b")) == ""
-        assert await files.put_file(tx, id, _file("a/b", 2, "")) == ""
+        await files.put_file(tx, id, _file("b"))
+        await files.put_file(tx, id, _file("a/b", 2, ""))
         with pytest.raises(WrongState):
             await files.share(tx, id)
         manifest = await files.manifest(tx, id)
@@ -470,6 +439,37 @@ async def test_a_set_is_open_then_live_then_deleting_and_never_goes_back(w: Worl
             await files.share(tx, id)
         await files.forget_set(tx, id)
         assert await files.get_set(tx, id) is None and await files.manifest(tx, id) == []
+
+
+async def test_the_bytes_of_a_small_file_lie_in_its_row(w: World) -> None:
+    data, at = bytes(range(256)) * 100, now_ms()
+    async with w.db.write() as tx:
+        id = await files.create_set(tx, "run", at, "set of small ones")
+        await files.put_file(tx, id, ArtifactFile("a", len(data), "00", "", files.NO_SEGMENTS, at, data))
+        await files.put_file(tx, id, ArtifactFile("none", 0, "00", "", files.NO_SEGMENTS, at, b""))
+    async with w.db.read() as tx:
+        kept, listed = await files.file(tx, id, "a"), await files.manifest(tx, id)
+    assert kept is not None and kept.data == data
+    assert [(file.path, file.size, file.data) for file in listed] == [("a", len(data), None), ("none", 0, None)]
+    assert [b"".join([part async for part in files.read(w.db, w.blobs, id, file, file.size)]) for file in listed] == [
+        data,
+        b"",
+    ]
+    assert b"".join([part async for part in files.read(w.db, w.blobs, id, listed[0], 5)]) == data[:5]
+    assert [text async for text in check.findings(w.db, w.blobs)] == []
+    async with w.db.write() as tx:
+        await tx.run("UPDATE artifact_files SET data = :short WHERE path = 'a'", short=data[:7])
+        await tx.run("UPDATE artifact_files SET data = NULL WHERE path = 'none'")
+    assert [text async for text in check.findings(w.db, w.blobs)] == [
+        f"File 'a' of artifact set {id}: 25600 bytes are recorded, its row holds 7."
+    ]
+    async with w.db.write() as tx:
+        await tx.run("UPDATE artifact_files SET data = NULL WHERE path = 'a'")
+    assert [text async for text in check.findings(w.db, w.blobs)] == [
+        f"File 'a' of artifact set {id}: 25600 bytes are recorded, its row holds 0."
+    ]
+    with pytest.raises(FileNotFound, match="meanwhile"):
+        [part async for part in files.read(w.db, w.blobs, id, listed[0], 5)]
 
 
 async def test_deleting_the_last_version_of_a_set_queues_its_purge(w: World) -> None:

@@ -20,6 +20,7 @@ from live import free_port
 from wire.serving import FACE_B, Site
 
 from modelkeep.cli.mint import admin_token
+from modelkeep.core.ops import files
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.serve import Registry, application, opened
@@ -30,6 +31,8 @@ from modelkeep.wire.app import App
 FS = "/api/2.0/fs"
 Mounted = Callable[[Registry], contextlib.AbstractAsyncContextManager[App]]
 
+LARGE = bytes(files.SMALL + 1)
+"""The shortest file that is an object of its own where storage is a folder"""
 MLMODEL = b"""flavors:
   python_function: {loader_module: mlflow.sklearn}
 signature:

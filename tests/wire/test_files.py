@@ -14,7 +14,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
 from databricks.sdk.errors import NotFound
 from databricks.sdk.mixins.files import FilesExt
-from wire.filing import FS, MLMODEL, Shelf, named, send
+from wire.filing import FS, LARGE, MLMODEL, Shelf, named, send
 from wire.serving import FACE_B, refused, wait_until
 
 pytest_plugins = ("backends", "wire.filing")
@@ -192,23 +192,65 @@ def test_ranges_that_are_none_give_the_whole_file_or_one_sentence(folder_shelf: 
 
 def test_a_replaced_file_frees_the_old_object(folder_shelf: Shelf) -> None:
     root = folder_shelf.pending()
-    for data in (b"one", b"two", b"three"):
+    for data in (LARGE, b"one" + LARGE, b"two" + LARGE):
         assert folder_shelf.put(f"{root}/data", data).status_code == 200
     folder_shelf.put(f"{root}/MLmodel", MLMODEL)
     folder_shelf.work()
-    assert len(folder_shelf.objects(root)) == 2
+    assert len(folder_shelf.objects(root)) == 1
     folder_shelf.finalize(root)
-    assert folder_shelf.get(f"{root}/data") == b"three"
+    assert folder_shelf.get(f"{root}/data") == b"two" + LARGE
+
+
+@pytest.mark.parametrize("name", ["", "none", "one", "most"])
+def test_a_small_file_needs_no_object(folder_shelf: Shelf, name: str) -> None:
+    """It is in the database, from where it is read as any other: whole, in part, by a download, and after a restart."""
+    data = {"": b"0123456789", "none": b"", "one": b"x", "most": LARGE[1:]}[name]
+    root = folder_shelf.pending()
+    assert folder_shelf.put(f"{root}/data", data).headers["etag"] == f'"{hashlib.sha256(data).hexdigest()}"'
+    assert folder_shelf.objects(root) == []
+    folder_shelf.put(f"{root}/MLmodel", MLMODEL)
+    folder_shelf.finalize(root)
+    folder_shelf.work()
+    assert folder_shelf.get(f"{root}/data") == data
+    asked = folder_shelf.fs("HEAD", "files", f"{root}/data")
+    assert (asked.headers["content-length"], asked.content) == (str(len(data)), b"")
+    if len(data) > 1:
+        part = folder_shelf.fs("GET", "files", f"{root}/data", headers={"range": "bytes=2-4"})
+        assert (part.status_code, part.content, part.headers["content-length"]) == (206, data[2:5], "3")
+    assert sdk(folder_shelf).download(f"{root}/data").contents.read() == data  # pyright: ignore[reportOptionalMemberAccess]
+    assert folder_shelf.objects(root) == []
+
+
+def test_a_file_that_grows_and_shrinks_leaves_nothing_behind(folder_shelf: Shelf) -> None:
+    root = folder_shelf.pending()
+    folder_shelf.put(f"{root}/MLmodel", MLMODEL)
+    for data, objects in ((b"small", 0), (LARGE, 1), (b"again", 0), (b"x" + LARGE, 1)):
+        assert folder_shelf.put(f"{root}/data", data).status_code == 200
+        folder_shelf.work()
+        assert len(folder_shelf.objects(root)) == objects
+    folder_shelf.finalize(root)
+    assert folder_shelf.get(f"{root}/data") == b"x" + LARGE
+
+
+def test_a_small_file_sent_in_chunks_is_a_file_too(folder_shelf: Shelf) -> None:
+    """Without Content-Length nobody knows beforehand that it is small."""
+    root = folder_shelf.pending()
+    folder_shelf.put(f"{root}/MLmodel", MLMODEL)
+    assert send(folder_shelf.upload_url(f"{root}/data"), "PUT", iter([b"in ", b"pieces"])).status_code == 200
+    assert len(folder_shelf.objects(root)) == 1
+    folder_shelf.finalize(root)
+    assert folder_shelf.get(f"{root}/data") == b"in pieces"
 
 
 def test_a_file_is_deleted_while_pending(shelf: Shelf) -> None:
     root = shelf.pending()
-    shelf.put(f"{root}/data", b"x")
+    for path in ("data", "more"):
+        shelf.put(f"{root}/{path}", LARGE if path == "more" else b"x")
+        assert shelf.fs("DELETE", "files", f"{root}/{path}").status_code == 204
+        refused(shelf.fs("DELETE", "files", f"{root}/{path}"), 404, "NOT_FOUND")
     shelf.put(f"{root}/MLmodel", MLMODEL)
-    assert shelf.fs("DELETE", "files", f"{root}/data").status_code == 204
-    refused(shelf.fs("DELETE", "files", f"{root}/data"), 404, "NOT_FOUND")
     shelf.work()
-    assert len(shelf.objects(root)) == 1
+    assert len(shelf.objects(root)) == (1 if shelf.settings.storage_url else 0)
     shelf.finalize(root)
     assert shelf.names(root) == [f"{root}/MLmodel"]
 
@@ -310,9 +352,10 @@ def test_overwrite_is_asked_for(shelf: Shelf) -> None:
 
 def test_a_path_is_a_file_or_a_directory(folder_shelf: Shelf) -> None:
     root = folder_shelf.pending()
-    assert folder_shelf.put(f"{root}/a/b", b"1").status_code == 200
+    assert folder_shelf.put(f"{root}/a/b", LARGE).status_code == 200
     for path in ("a", "a/b/c", "a/b/c/d"):
-        refused(folder_shelf.put(f"{root}/{path}", b"1"), 409, "RESOURCE_ALREADY_EXISTS", "a file or a directory")
+        for data in (b"1", LARGE):
+            refused(folder_shelf.put(f"{root}/{path}", data), 409, "RESOURCE_ALREADY_EXISTS", "a file or a directory")
     assert len(folder_shelf.objects(root)) == 1
     refused(folder_shelf.fs("DELETE", "directories", f"{root}/a"), 409, "RESOURCE_CONFLICT")
     assert folder_shelf.fs("DELETE", "directories", f"{root}/absent").status_code == 204
@@ -373,7 +416,7 @@ def test_parts_out_of_order_and_replaced(shelf: Shelf) -> None:
     tags[1] = upload.part(1, one)
     assert upload.complete(*sorted(tags.items())).status_code == 200
     shelf.work()
-    assert len(shelf.objects(root)) == (4 if not shelf.settings.storage_url else 2)
+    assert len(shelf.objects(root)) == (3 if not shelf.settings.storage_url else 2)
     shelf.finalize(root)
     assert shelf.get(f"{root}/big") == one + two + three
 

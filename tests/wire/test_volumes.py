@@ -10,7 +10,7 @@ import pytest
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.config import Config
 from databricks.sdk.service.catalog import PermissionsChange, Privilege, VolumeType
-from wire.filing import FS, Shelf, running_shelf, send
+from wire.filing import FS, LARGE, Shelf, running_shelf, send
 from wire.serving import FACE_B, UC, refused
 
 pytest_plugins = ("backends", "wire.filing")
@@ -242,7 +242,7 @@ def test_deletion_frees_the_bytes(shelf: Shelf, schema: str, how: str) -> None:
     shelf.work()  # what earlier tests left
     root, w, before = made(shelf, schema), sdk(shelf), stored(shelf)
     for name in ("a", "b"):
-        w.files.upload(f"{root}/{name}", io.BytesIO(b"1"))
+        w.files.upload(f"{root}/{name}", io.BytesIO(LARGE))
     assert stored(shelf) == before + 2
     catalog = schema.partition(".")[0]
     if how == "volume":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from modelkeep.blobs.pipe import Part, cut, draw, pour
-from modelkeep.blobs.port import Listed, Pending, Segment
+from modelkeep.blobs.port import Listed, Segment
 from modelkeep.core.errors import FileNotFound, RegistryError, Unavailable, WrongState
 
 _PIECE = 1024 * 1024  # bytes of one read
@@ -36,7 +36,6 @@ class LocalBlobs:
 
     direct = False
     single_put_limit = 0
-    small = _SMALL
 
     def __init__(self, root: Path, threads: int = 8) -> None:
         """`threads`: how many files may be read or written at the same instant."""
@@ -48,11 +47,6 @@ class LocalBlobs:
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         """See the port. Raises WrongState where the set is deleted meanwhile."""
         return await pour(self._pool, chunks, _File(self.root, self._folder(set_id), self._side), _BATCH)
-
-    def write_small(self, set_id: str, data: bytes) -> tuple[Segment, Pending]:
-        """See the port."""
-        pending = _Small(_File(self.root, self._folder(set_id), self._side), data)
-        return pending.segment, pending
 
     def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
         parts = cut(segments, start, end)
@@ -136,31 +130,16 @@ class _File:
         self.write(chunks)
         with _storage(_deleted()):
             self._settle()
-            self._publish()
-        return self.segment(())
-
-    def segment(self, more: Sequence[bytes]) -> Segment:
-        """Of what was written, and of these."""
-        self._digest(more)
+            os.fsync(self._fd)
+            self._close()
+            self._part.rename(self._folder / self._name)
+            _sync_folder(self._folder)
         return Segment(self._name, self._size, self._hash.hexdigest())
-
-    def store(self, data: bytes) -> None:
-        """All of the object, whose segment was made before."""
-        with _storage(_deleted()):
-            self._open()
-            _write_all(self._fd, data)
-            self._publish()
 
     def _open(self) -> None:
         if self._fd < 0:
             _make_folder(self._folder, self._root)
             self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-    def _publish(self) -> None:
-        os.fsync(self._fd)
-        self._close()
-        self._part.rename(self._folder / self._name)
-        _sync_folder(self._folder)
 
     def discard(self) -> None:
         with suppress(OSError):
@@ -185,25 +164,6 @@ class _File:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-
-class _Small:
-    """See blobs.port.Pending."""
-
-    def __init__(self, file: _File, data: bytes) -> None:
-        self.segment = file.segment((data,))
-        self._file = file
-        self._data = data
-
-    def do(self) -> None:
-        try:
-            self._file.store(self._data)
-        except BaseException:
-            self.undo()
-            raise
-
-    def undo(self) -> None:
-        self._file.discard()
 
 
 def _write_all(fd: int, data: bytes) -> None:

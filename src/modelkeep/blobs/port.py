@@ -95,27 +95,6 @@ class Blobs(Protocol):
         ...
 
 
-class FolderBlobs(Blobs, Protocol):
-    """Storage whose bytes pass through this server."""
-
-    small: int
-    """bytes of the largest object that `write_small` takes"""
-
-    def write_small(self, set_id: str, data: bytes) -> tuple[Segment, "Pending"]:
-        """As `write`, in two steps: the segment, at once, and what stores it."""
-        ...
-
-
-class Pending(Protocol):
-    """An object that is not stored yet. Both wait for the disk."""
-
-    def do(self) -> None:
-        """Store it; raises as `Blobs.write` does, and leaves nothing then."""
-        ...
-
-    def undo(self) -> None: ...
-
-
 class DirectBlobs(Blobs, Protocol):
     """Storage that clients talk to themselves."""
 

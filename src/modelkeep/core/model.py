@@ -283,6 +283,8 @@ class ArtifactFile(msgspec.Struct, frozen=True):
     checksum: str
     segments_json: str
     modified_at: int
+    data: bytes | None = None
+    """The bytes themselves, where they lie in the database and were asked for"""
 
 
 class LineageEdge(msgspec.Struct, frozen=True):

@@ -18,6 +18,9 @@ async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> Async
     async with db.read() as tx:
         refs, dangling, homeless = await checks.miscounted(tx), await checks.dangling(tx), await checks.homeless(tx)
         unowned, bare = await checks.unowned(tx), await checks.volumes_without_set(tx)
+        short = await checks.cut_short(tx)
+    for set_id, path, recorded, held in short:
+        yield f"File '{path}' of artifact set {set_id}: {recorded} bytes are recorded, its row holds {held}."
     for set_id in unowned:
         yield f"Artifact set {set_id} is a volume's and belongs to no volume."
     for volume_id in bare:

@@ -64,7 +64,7 @@ async def hash_set(at: Background, set_id: str) -> None:
         if file.sha256:
             continue
         digest = hashlib.sha256()
-        async for chunk in at.blobs.read(set_id, files.segments(file), 0, file.size):
+        async for chunk in files.read(at.db, at.blobs, set_id, file, file.size):
             digest.update(chunk)
         async with at.db.write() as tx:
             await files.set_sha256(tx, set_id, file.path, digest.hexdigest())
@@ -102,7 +102,7 @@ async def bring(at: Background, key: str) -> None:
             raise InvalidArgument(
                 "The source has no files here, and so no MLmodel file. Log the model, then register it."
             )
-        signature = await finalize.check_manifest(at.blobs, source_set, found, needed=needed, root=prefix)
+        signature = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
         manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
     except InvalidArgument as error:
         await _fail(at, version, error.message)
@@ -111,7 +111,7 @@ async def bring(at: Background, key: str) -> None:
 
 
 async def _copy(at: Background, version: ModelVersion, source_set: str, file: ArtifactFile, path: str) -> ArtifactFile:
-    chunks = at.blobs.read(source_set, files.segments(file), 0, file.size)
+    chunks = files.read(at.db, at.blobs, source_set, file, file.size)
     segment = await at.blobs.write(version.artifact_set_id, path, chunks)
     copied = ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), now_ms())
     async with at.db.write() as tx:

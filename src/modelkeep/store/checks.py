@@ -11,6 +11,15 @@ async def every_set(tx: Tx) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+async def cut_short(tx: Tx) -> list[tuple[str, str, int, int]]:
+    """(set, path, bytes recorded, bytes there) of small files whose row does not hold them all."""
+    rows = await tx.scan(
+        "SELECT set_id, path, size, COALESCE(LENGTH(data), 0) FROM artifact_files "
+        "WHERE segments = '[]' AND size <> COALESCE(LENGTH(data), 0)"
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
 async def miscounted(tx: Tx) -> list[tuple[str, int, int]]:
     """(id, references counted, references there) of versions' sets whose count is wrong."""
     rows = await tx.scan(

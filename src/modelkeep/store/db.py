@@ -3,12 +3,11 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
 from importlib import resources
 from typing import Any, Protocol
 
-from modelkeep.blobs.port import Pending
 from modelkeep.core.errors import RegistryError
 
 Row = tuple[Any, ...]
@@ -51,10 +50,6 @@ class WriteTx(Tx, Protocol):
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None: ...
 
-    def before_commit(self, step: Pending) -> None:
-        """Have a thread do this once all statements are done: where it raises RegistryError, nothing is committed."""
-        ...
-
 
 class Database(Protocol):
     """SQLite or PostgreSQL."""
@@ -76,20 +71,6 @@ class Database(Protocol):
     async def script(self, statements: list[str]) -> None:
         """Run DDL statements in one transaction, holding the migration lock."""
         ...
-
-
-def take(steps: Sequence[Pending], commit: Callable[[], None] = lambda: None) -> None:
-    """Do them all, in order, then `commit`; undo those that were done where one fails, or the commit."""
-    done: list[Pending] = []
-    try:
-        for step in steps:
-            step.do()
-            done.append(step)
-        commit()
-    except BaseException:
-        for step in reversed(done):
-            step.undo()
-        raise
 
 
 def among(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:

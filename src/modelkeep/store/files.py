@@ -3,16 +3,16 @@
 States: open (files come and go), live (frozen: a finalized version's), deleting (no reference left; a job frees the bytes).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from modelkeep.blobs.port import Segment
-from modelkeep.core.errors import WrongState
+from modelkeep.blobs.port import Blobs, Segment
+from modelkeep.core.errors import FileNotFound, WrongState
 from modelkeep.core.model import ArtifactFile
-from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
 
 
 class ArtifactSet(msgspec.Struct, frozen=True):
@@ -48,6 +48,8 @@ class Entry(msgspec.Struct, frozen=True):
     """0 for a directory"""
 
 
+NO_SEGMENTS = "[]"
+"""Of a small file, whose bytes lie in its row"""
 _SET = "id, kind, state, refs, hashed, size, created_at"
 
 
@@ -151,20 +153,15 @@ async def forget_set(tx: WriteTx, set_id: str) -> None:
     await tx.run("DELETE FROM artifact_sets WHERE id = :id AND state = 'deleting'", id=set_id)
 
 
-async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> str:
-    """Add or replace one file of a set that the caller holds open (`lock_open`); the segments (JSON) of what it replaced,
-    or ''."""
-    before = await tx.one(
-        "SELECT segments FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=file.path
-    )
+async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> None:
+    """Add or replace one file of a set that the caller holds open (`lock_open`)."""
     await tx.run(
-        "INSERT INTO artifact_files (set_id, path, size, sha256, checksum, segments, modified_at) "
-        "VALUES (:set, :path, :size, :sha256, :checksum, :segments_json, :modified_at) ON CONFLICT (set_id, path) DO UPDATE SET "
-        "size = excluded.size, sha256 = excluded.sha256, checksum = excluded.checksum, segments = excluded.segments, "
-        "modified_at = excluded.modified_at",
+        "INSERT INTO artifact_files (set_id, path, size, sha256, checksum, segments, modified_at, data) "
+        "VALUES (:set, :path, :size, :sha256, :checksum, :segments_json, :modified_at, :data) "
+        "ON CONFLICT (set_id, path) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, "
+        "checksum = excluded.checksum, segments = excluded.segments, modified_at = excluded.modified_at, data = excluded.data",
         set=set_id, **{name: getattr(file, name) for name in ArtifactFile.__struct_fields__},
     )  # fmt: skip
-    return before[0] if before else ""
 
 
 async def replace_manifest(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> None:
@@ -185,10 +182,26 @@ _FILE = "path, size, sha256, checksum, segments, modified_at"
 
 
 async def file(tx: Tx, set_id: str, path: str) -> ArtifactFile | None:
+    """With its bytes, where they lie in its row."""
     row = await tx.one(
-        f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=path
+        f"SELECT {_FILE}, data FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=path
     )
     return ArtifactFile(*row) if row else None
+
+
+async def read(db: Database, blobs: Blobs, set_id: str, file: ArtifactFile, end: int) -> AsyncIterator[bytes]:
+    """The first `end` bytes of a file of a manifest, which does not hold the bytes of small ones. Raises as `Blobs.read`."""
+    if file.segments_json != NO_SEGMENTS:
+        async for chunk in blobs.read(set_id, segments(file), 0, end):
+            yield chunk
+        return
+    async with db.read() as tx:
+        row = await tx.one(
+            "SELECT data FROM artifact_files WHERE set_id = :set AND path = :path", set=set_id, path=file.path
+        )
+    if row is None or row[0] is None:
+        raise FileNotFound(f"The file '{file.path}' was replaced or deleted meanwhile. Read it again.")
+    yield row[0][:end]
 
 
 async def manifest(tx: Tx, set_id: str) -> list[ArtifactFile]:
@@ -238,15 +251,18 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
             return found, ""
 
 
-async def in_the_way(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> str:
-    """What a file at `path` cannot stand beside: one of its parents, or something below it; '' where there is nothing."""
-    names = ", ".join(f":p{i}" for i in range(len(parents)))
-    above = f"path IN ({names}) OR " if parents else ""
+async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> tuple[str, str]:
+    """The segments (JSON) of the file at `path`; and what a file cannot stand beside there: one of its parents, or something
+    below it. Each '' where there is none, and never both."""
+    names, params = among((path, *parents))
     row = await tx.one(
-        f"SELECT path FROM artifact_files WHERE set_id = :set AND ({above}(path >= :first AND path < :last)) LIMIT 1",
-        set=set_id, first=path + "/", last=path + "0", **{f"p{i}": parent for i, parent in enumerate(parents)},
+        f"SELECT path, segments FROM artifact_files WHERE set_id = :set "
+        f"AND (path IN ({names}) OR (path >= :first AND path < :last)) LIMIT 1",
+        set=set_id, first=path + "/", last=path + "0", **params,
     )  # fmt: skip
-    return row[0] if row else ""
+    if row is None:
+        return "", ""
+    return (row[1], "") if row[0] == path else ("", row[0])
 
 
 async def make_directory(tx: WriteTx, set_id: str, path: str, at: int) -> bool:

@@ -1,15 +1,13 @@
 """PostgreSQL through psycopg: a pool, server-prepared statements, read-only transactions for reads."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Hashable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from modelkeep.blobs.port import Pending
 from modelkeep.core.errors import Conflict, Unavailable
-from modelkeep.store.db import Row, UniqueViolation, take
+from modelkeep.store.db import Row, UniqueViolation
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,7 +25,6 @@ def _translate(sql: str) -> str:
 class _Tx:
     def __init__(self, connection: "psycopg.AsyncConnection[Row]") -> None:
         self._connection = connection
-        self.steps: list[Pending] = []
 
     async def _execute(self, sql: str, params: dict[str, Any]) -> "psycopg.AsyncCursor[Row]":
         import psycopg
@@ -63,9 +60,6 @@ class _Tx:
             return
         async with self._connection.cursor() as cursor:
             await cursor.executemany(_translate(sql).encode(), rows)
-
-    def before_commit(self, step: Pending) -> None:
-        self.steps.append(step)
 
 
 class PostgresDatabase:
@@ -106,10 +100,7 @@ class PostgresDatabase:
                 await connection.set_autocommit(single)
                 await connection.set_read_only(read_only)
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ if read_only else None)
-                tx = _Tx(connection)
-                yield tx
-                if tx.steps:
-                    await asyncio.to_thread(take, tx.steps)
+                yield _Tx(connection)
         except (psycopg_pool.PoolTimeout, psycopg.OperationalError) as error:
             raise Unavailable("The database does not answer. Try again in a moment.") from error
 

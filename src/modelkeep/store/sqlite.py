@@ -6,14 +6,13 @@ and none is answered, nor seen by anyone, before the commit of all is on the dis
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modelkeep.blobs.port import Pending
-from modelkeep.core.errors import RegistryError, Unavailable
-from modelkeep.store.db import Row, UniqueViolation, take
+from modelkeep.core.errors import Unavailable
+from modelkeep.store.db import Row, UniqueViolation
 
 _INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
 _ROOM, _LARGE, _ENTRY = (
@@ -99,14 +98,10 @@ class _ReadTx(_Tx):
 
 
 def _size(row: Row) -> int:
-    return sum(len(x) for x in row if isinstance(x, str))
+    return sum(len(x) for x in row if isinstance(x, (str, bytes)))
 
 
 class _WriteTx(_Tx):
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self.steps: list[Pending] = []
-
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
         try:
             return self._connection.execute(sql, params).fetchall()
@@ -129,9 +124,6 @@ class _WriteTx(_Tx):
         else:
             _execute_many(self._connection, sql, rows)
 
-    def before_commit(self, step: Pending) -> None:
-        self.steps.append(step)
-
 
 # Both close their cursor: one that a thread lets go of later resets its statement, which may be running again by then.
 
@@ -142,10 +134,6 @@ def _execute(connection: sqlite3.Connection, sql: str) -> None:
 
 def _execute_many(connection: sqlite3.Connection, sql: str, rows: list[dict[str, Any]]) -> None:
     connection.executemany(sql, rows).close()
-
-
-def _commit(connection: sqlite3.Connection, steps: Sequence[Pending]) -> None:
-    take(steps, lambda: _execute(connection, "COMMIT"))
 
 
 def _lower(text: str | None) -> str | None:
@@ -182,11 +170,9 @@ class _Reading:
 class _Group:
     """Changes that one commit makes durable."""
 
-    __slots__ = ("commit", "lost", "steps")
+    __slots__ = ("commit", "lost")
 
     def __init__(self) -> None:
-        self.steps: list[Pending] = []
-        """To be done before the commit"""
         self.commit: asyncio.Future[str] | None = None
         """Set where others waited when the first change was done: it comes after theirs."""
         self.lost = ""
@@ -246,18 +232,16 @@ class SqliteDatabase:
         try:
             writer, group = await self._join()
             try:
-                tx = _WriteTx(writer)
-                yield tx
+                yield _WriteTx(writer)
                 if group.commit is not None:
                     writer.execute("RELEASE change")
-                group.steps += tx.steps
             except BaseException as error:
                 self._undo(writer, group, error)
                 raise
             if group.commit is None and self._waiting:
                 group.commit = asyncio.ensure_future(self._commit_in_turn(writer, group))
             elif group.commit is None:
-                failed = await self._commit(writer, group)
+                failed = await self._commit(writer)
         finally:
             self._lock.release()
         if group.commit is not None:
@@ -288,17 +272,15 @@ class SqliteDatabase:
 
     async def _commit_in_turn(self, writer: sqlite3.Connection, group: _Group) -> str:
         async with self._lock:
-            return group.lost or await self._commit(writer, group)
+            return group.lost or await self._commit(writer)
 
-    async def _commit(self, writer: sqlite3.Connection, group: _Group) -> str:
+    async def _commit(self, writer: sqlite3.Connection) -> str:
         """Why it failed; '' where it did not. The lock is held."""
         self._group = None
         try:
-            await _in_thread(_commit, writer, group.steps)
+            await _in_thread(_execute, writer, "COMMIT")
         except sqlite3.Error as error:
             return f"the database did not take it: {error}"
-        except RegistryError as error:
-            return error.message.rstrip(".")
         finally:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")

@@ -77,8 +77,7 @@ class App:
         except Exception:
             log.exception("request failed", request_id=request.id, route=name, method=request.method)
             response = _bug(request.id)
-        await self._send(request, response, send)
-        took = time.perf_counter() - started
+        took = await self._send(request, response, send) - started
         metrics.request(name, request.method, response.status, took)
         # A signed URL signs its bearer in for as long as it lives: its path stays out of the log.
         path = name if "{token}" in name else request.path
@@ -123,7 +122,8 @@ class App:
             self._readings[key] = fields, asked
         return fields, asked
 
-    async def _send(self, request: Request, response: Response, send: Send) -> None:
+    async def _send(self, request: Request, response: Response, send: Send) -> float:
+        """When the last of the answer was handed over (by `time.perf_counter`)."""
         headers = [*request.site.headers, *response.headers]
         body = response.body
         length = len(body) if isinstance(body, bytes) else response.length
@@ -131,19 +131,22 @@ class App:
             headers.append((b"content-length", str(length).encode()))
         at_once = request.scope.get("extensions", {}).get(AT_ONCE)
         if at_once is not None and isinstance(body, bytes):
+            # The write itself wakes the client up, often on this very core, and goes on when that has had its turn.
+            handed = time.perf_counter()
             at_once(response.status, headers, b"" if request.method == "HEAD" else body)
-            return
+            return handed
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if isinstance(body, bytes):
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
-            return
+            return time.perf_counter()
         if request.method == "HEAD":
             await send({"type": "http.response.body", "body": b""})
-            return
+            return time.perf_counter()
         async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+        return time.perf_counter()
 
 
 def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Response:

@@ -4,13 +4,12 @@ Credentials outlive whatever is decided later, so the ones that write are for a 
 by the version's id: finalize copies out of it, and what is written there afterwards is in nobody's model.
 """
 
-from collections.abc import AsyncIterator
 from functools import partial
 
 import msgspec
 
 from modelkeep.blobs.port import TemporaryCredentials
-from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
+from modelkeep.core.model import ModelVersion, Securable, Status
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.staging import stage
 from modelkeep.core.ops.versions import CreateVersion, GetVersion, VersionRequest, fetch_version, get_version
@@ -99,10 +98,9 @@ async def export(ctx: Ctx, db: Database, version: ModelVersion) -> ModelVersion:
     if version.status == Status.READY:
         async with db.read() as tx:
             manifest = await files.manifest(tx, version.artifact_set_id)
-        given = [(file.path, partial(_bytes, ctx, version.artifact_set_id, file)) for file in manifest]
+        given = [
+            (file.path, partial(files.read, db, ctx.services.blobs, version.artifact_set_id, file, file.size))
+            for file in manifest
+        ]
         await ctx.services.shared.export(version.id, given)
     return version
-
-
-def _bytes(ctx: Ctx, set_id: str, file: ArtifactFile) -> AsyncIterator[bytes]:
-    return ctx.services.blobs.read(set_id, files.segments(file), 0, file.size)

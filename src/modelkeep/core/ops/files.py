@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from modelkeep.blobs.port import Blobs, DirectBlobs, FolderBlobs, Segment, SignedUrl
+from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
 from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, RegistryError, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable
@@ -23,6 +23,8 @@ from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs, versions
 from modelkeep.store.db import Database, Tx, new_id
 
+SMALL = 64 * 1024
+"""bytes of the largest file that is kept in the database, where storage is a folder"""
 _LINGER_MS = 10 * 60_000  # a run's replaced file may still be on its way to someone
 
 
@@ -207,16 +209,16 @@ async def prepared_site(ctx: Ctx, db: Database, req: WriteRequest, model: Secura
     return site
 
 
-async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> None:
-    """A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
-    if site.direct:
-        exists = not req.overwrite and await _in_store(ctx, site, req.path)
-    else:
-        exists = await files.file(tx, site.set_id, req.path.text) is not None
-    if exists and not req.overwrite:
+async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> str:
+    """The segments (JSON) of the file that is to be replaced, '' where there is none.
+
+    A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
+    replaced, other = await files.place(tx, site.set_id, req.path.text, req.path.parents)
+    if not req.overwrite and (await _in_store(ctx, site, req.path) if site.direct else replaced):
         raise AlreadyExists(f"The file '{req.path}' exists already. Send overwrite=true to replace it.")
-    if not exists and (other := await files.in_the_way(tx, site.set_id, req.path.text, req.path.parents)):
+    if other:
         raise AlreadyExists(f"'{req.path}' cannot be a file, for '{other}' exists: a path is a file or a directory.")
+    return replaced
 
 
 async def _in_store(ctx: Ctx, site: Site, path: ArtifactPath) -> bool:
@@ -291,29 +293,29 @@ async def write_file(ctx: Ctx, req: WriteFile, model: Securable | None) -> Artif
     site = await locked(ctx, req, model)
     if site.set_id != stored.set_id:
         raise WrongState("The version changed while the file arrived. Upload it again.")
-    await check_free(ctx, ctx.tx, site, req)
+    replaced = await check_free(ctx, ctx.tx, site, req)
     if site.direct:
         await _publish(ctx, site, req.path.text, stored)
-    return await put(ctx, site, _one_piece(ctx, req, stored.segment))
+    segment = stored.segment
+    segments = files.segments_json([segment])
+    return await put(
+        ctx, site, ArtifactFile(req.path.text, segment.size, segment.sha256, "", segments, ctx.now), replaced
+    )
 
 
 async def write_small_file(ctx: Ctx, req: WriteSmallFile, model: Securable) -> ArtifactFile:
-    """The bytes are stored with the commit that makes them a file: one wait for the disk, and not two."""
+    """The bytes become part of their row: one wait for the disk, and not three."""
     site = await locked(ctx, req, model)
-    await check_free(ctx, ctx.tx, site, req)
-    segment, pending = cast(FolderBlobs, ctx.services.blobs).write_small(site.set_id, req.data)
-    ctx.tx.before_commit(pending)
-    return await put(ctx, site, _one_piece(ctx, req, segment))
+    replaced = await check_free(ctx, ctx.tx, site, req)
+    digest = hashlib.sha256(req.data).hexdigest()
+    file = ArtifactFile(req.path.text, len(req.data), digest, "", files.NO_SEGMENTS, ctx.now, req.data)
+    return await put(ctx, site, file, replaced)
 
 
-def _one_piece(ctx: Ctx, req: WriteRequest, segment: Segment) -> ArtifactFile:
-    return ArtifactFile(req.path.text, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now)
-
-
-async def put(ctx: Ctx, site: Site, file: ArtifactFile) -> ArtifactFile:
-    """Make it a file of the set; the objects of what it replaces are freed."""
+async def put(ctx: Ctx, site: Site, file: ArtifactFile, replaced: str) -> ArtifactFile:
+    """Make it a file of the set; the objects of what it replaces (segments, JSON) are freed."""
     ctx.changed(f"file {file.path}", None, f"{file.size} bytes, SHA-256 {file.sha256 or 'pending'}")
-    replaced = await files.put_file(ctx.tx, site.set_id, file)
+    await files.put_file(ctx.tx, site.set_id, file)
     await free(ctx, site, replaced, keep=files.segments(file))
     return file
 

@@ -59,12 +59,12 @@ async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Secur
         raise InvalidArgument(
             f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
         )
-    signature = await check_manifest(ctx.services.blobs, set_id, manifest, needed=needed)
+    signature = await check_manifest(db, ctx.services.blobs, set_id, manifest, needed=needed)
     return Checked(tuple(manifest), signature, taken.set_id if taken else "")
 
 
 async def check_manifest(
-    blobs: Blobs, set_id: str, manifest: Sequence[ArtifactFile], *, needed: bool, root: str = ""
+    db: Database, blobs: Blobs, set_id: str, manifest: Sequence[ArtifactFile], *, needed: bool, root: str = ""
 ) -> str:
     """The signature of a model's files. `needed`: it must have inputs and outputs. `root`: where in the set they lie.
     Raises InvalidArgument for what is no MLflow model."""
@@ -72,11 +72,9 @@ async def check_manifest(
     if described is None:
         raise InvalidArgument("There is no MLmodel file: this is no model.")
     _refuse_clash(manifest)
-    data = bytearray()
     end = min(described.size, mlmodel.MAX_BYTES + 1)
-    async for chunk in blobs.read(set_id, files.segments(described), 0, end):
-        data += chunk
-    signature = mlmodel.read_mlmodel(bytes(data))
+    data = b"".join([chunk async for chunk in files.read(db, blobs, set_id, described, end)])
+    signature = mlmodel.read_mlmodel(data)
     if needed:
         mlmodel.require_signature(signature)
     return encode(signature) if signature != mlmodel.Signature() else UNSIGNED
@@ -162,7 +160,7 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         )
     if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
         await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
-    if set_id == version.artifact_set_id:
+    if set_id == version.artifact_set_id and any(file.segments_json != files.NO_SEGMENTS for file in manifest):
         # Objects in no manifest: stored by a process that died before it could record them, or by URLs that are still out.
         wait = ctx.services.url_ms + 60_000 if ctx.services.blobs.direct else 0
         await jobs.enqueue(ctx.tx, "sweep", set_id, ctx.now + wait)

@@ -168,12 +168,12 @@ async def complete_upload(ctx: Ctx, req: CompleteUpload, model: Securable | None
         if done is not None and done.checksum == _checksum(list(named.values())):
             return
         raise
-    await check_free(ctx, ctx.tx, site, req)
+    replaced = await check_free(ctx, ctx.tx, site, req)
     if site.direct:
         await direct(ctx).complete_multipart(site.set_id, upload.path, upload.store_upload, sorted(named.items()))
         ctx.changed(f"file {upload.path}", None, f"{len(named)} parts")
     else:
-        await _join(ctx, site, upload, named)
+        await _join(ctx, site, upload, named, replaced)
     await files.end_upload(ctx.tx, upload.id)
 
 
@@ -184,7 +184,7 @@ def _named(parts: Sequence[PartTag]) -> dict[int, str]:
     return dict(sorted(named.items()))
 
 
-async def _join(ctx: Ctx, site: Site, upload: Upload, named: dict[int, str]) -> None:
+async def _join(ctx: Ctx, site: Site, upload: Upload, named: dict[int, str], replaced: str) -> None:
     sent = await files.parts(ctx.tx, upload.id)
     for number, etag in named.items():
         if number not in sent or sent[number].sha256 != etag:
@@ -196,7 +196,7 @@ async def _join(ctx: Ctx, site: Site, upload: Upload, named: dict[int, str]) -> 
     await put(ctx, site, ArtifactFile(
         upload.path, sum(segment.size for segment in segments), sha256,
         _checksum([segment.sha256 for segment in segments]), files.segments_json(segments), ctx.now,
-    ))  # fmt: skip
+    ), replaced)  # fmt: skip
 
 
 def _checksum(hashes: list[str]) -> str:

@@ -36,8 +36,8 @@ def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
     start, end = found or (0, file.size)
     if found:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{file.size}".encode()))
-    now = None
-    if request.method == "GET" and isinstance(blobs, LocalBlobs) and end - start <= _SMALL:
+    now = None if file.data is None else file.data[start:end]
+    if now is None and request.method == "GET" and isinstance(blobs, LocalBlobs) and end - start <= _SMALL:
         now = blobs.read_now(opened.set_id, opened.segments, start, end)
     body = _body(request, blobs, opened, start, end) if now is None else now
     return Response(206 if found else 200, body, headers, end - start)

@@ -4,11 +4,11 @@ Clients: mlflow/store/artifact/presigned_url_artifact_repo.py, databricks/sdk/mi
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from modelkeep.blobs.port import FolderBlobs, SignedUrl
+from modelkeep.blobs.port import SignedUrl
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -179,7 +179,7 @@ class Files:
     async def _write(self, request: Request, actor: Actor, target: Target, **more: Any) -> ArtifactFile:
         """A few bytes are taken in before it is decided on them: that is one look at the database, and not three."""
         blobs = self._engine.services.blobs
-        if target.name is not None and not blobs.direct and 0 <= request.length <= cast(FolderBlobs, blobs).small:
+        if target.name is not None and not blobs.direct and 0 <= request.length <= files.SMALL:
             small = target.ask(files.WriteSmallFile, data=await request.body(), **more)
             return await self._do(request, actor, small)
         return await self._do(request, actor, target.ask(files.WriteFile, **more), body=True)
