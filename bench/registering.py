@@ -154,7 +154,8 @@ def _work(client: subprocess.Popen[str], number: int) -> Took:
 
 def _answering(log: Path) -> list[tuple[float, float]]:
     """From when until when each request was being answered, by their beginnings. The time in which the client had not sent
-    its body is the client's."""
+    its body is the client's, and so is what follows once the answer is handed to the kernel: on two cores the client that
+    this wakes up mostly runs in the middle of it (of the 0.4 ms that such a write took, 0.1 ms were the server's)."""
     spans: list[tuple[float, float]] = []
     for line in log.read_text().splitlines():
         if '"event":"request"' in line:
