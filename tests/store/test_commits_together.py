@@ -111,6 +111,22 @@ async def test_all_so_far_are_told_where_the_database_undoes_them(db: SqliteData
     assert on_disk(db) == [4, 5]
 
 
+async def test_a_full_disk_is_said_and_leaves_nothing(db: SqliteDatabase) -> None:
+    async with db.write() as tx:
+        await tx.run("CREATE TABLE large (data BLOB)")
+        (pages,) = await tx.one("PRAGMA page_count") or (0,)
+        await tx.one(f"PRAGMA max_page_count = {pages + 3}")
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=r"not stored .*full"):
+            await write(db, 1, "INSERT INTO large VALUES (zeroblob(1000000))")
+        assert on_disk(db) == []
+    await write(db, 2)
+    async with db.write() as tx:
+        await tx.one("PRAGMA max_page_count = 1000000")
+    await write(db, 3, "INSERT INTO large VALUES (zeroblob(1000000))")
+    assert on_disk(db) == [2, 3]
+
+
 @pytest.mark.parametrize("ticks", range(8))
 async def test_one_that_is_cancelled_is_done_or_not_once_it_ends(db: SqliteDatabase, ticks: int) -> None:
     tasks = [asyncio.create_task(write(db, number)) for number in range(4)]

@@ -28,7 +28,8 @@ from modelkeep.core.ops.principals import (
     RevokeToken,
     hash_token,
 )
-from modelkeep.jobs import check
+from modelkeep.jobs import check, tasks
+from modelkeep.serve import background
 from modelkeep.store import files, grants, principals, securables
 from modelkeep.store import versions as version_rows
 from modelkeep.store.db import UniqueViolation, WriteTx, now_ms
@@ -482,6 +483,20 @@ async def test_deleting_the_last_version_of_a_set_queues_its_purge(w: World) -> 
     await w.as_("admin").do(versions.DeleteVersion(name(M), 2))
     assert await w.rows("SELECT state FROM artifact_sets") == [("deleting",)]
     assert await w.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(made.artifact_set_id,)]
+
+
+async def test_a_large_set_is_forgotten_in_steps(w: World) -> None:
+    async with w.db.write() as tx:
+        id = await files.create_set(tx, "version", 0)
+        for number in range(450):
+            file = ArtifactFile(f"f{number}", 1, "00", "", files.NO_SEGMENTS, 0, b"x")
+            await files.put_file(tx, id, file)
+        assert await files.release(tx, id)
+        assert await files.forget_files(tx, id, 200) == 200
+        assert len(await files.manifest(tx, id)) == 250
+    await tasks.purge(background(w.registry), id)
+    async with w.db.read() as tx:
+        assert await files.get_set(tx, id) is None and await files.manifest(tx, id) == []
 
 
 async def test_a_copied_upload_that_equals_its_source_shares_the_source_s_set(w: World) -> None:

@@ -23,6 +23,7 @@ from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
 
 _EXPORT_MS = 24 * 3_600_000  # how long a copy in the shared folder stays without being asked for
+_AT_ONCE = 200  # files that one transaction forgets
 _LOOK_MS = 600_000
 _SIGNED_IN_MS = 24 * 3_600_000  # how long expired sessions and access tokens, and finished sign-ins, are remembered
 _UPLOAD_MS = 24 * 3_600_000  # how long a multipart upload may stay unfinished
@@ -52,8 +53,12 @@ async def purge(at: Background, set_id: str) -> None:
     if found is None or found.state != "deleting":
         return
     await at.blobs.delete_set(set_id)
-    async with at.db.write() as tx:
-        await files.forget_set(tx, set_id)
+    more = True
+    while more:  # in steps that nobody waits long for
+        async with at.db.write() as tx:
+            more = await files.forget_files(tx, set_id, _AT_ONCE) == _AT_ONCE
+            if not more:
+                await files.forget_set(tx, set_id)
 
 
 async def hash_set(at: Background, set_id: str) -> None:

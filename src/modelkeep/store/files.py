@@ -148,6 +148,15 @@ async def release(tx: WriteTx, set_id: str) -> bool:
     return row is not None and row[0] <= 0
 
 
+async def forget_files(tx: WriteTx, set_id: str, limit: int) -> int:
+    """Up to `limit` files of a set that is being deleted, with the bytes in their rows; how many."""
+    return await tx.run(
+        "DELETE FROM artifact_files WHERE set_id = :set AND path IN "
+        "(SELECT path FROM artifact_files WHERE set_id = :set ORDER BY path LIMIT :limit)",
+        set=set_id, limit=limit,
+    )  # fmt: skip
+
+
 async def forget_set(tx: WriteTx, set_id: str) -> None:
     """After its bytes are gone: the row and the manifest."""
     await tx.run("DELETE FROM artifact_sets WHERE id = :id AND state = 'deleting'", id=set_id)

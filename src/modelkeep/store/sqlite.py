@@ -20,6 +20,8 @@ _ROOM, _LARGE, _ENTRY = (
     64 << 10,
     1 << 10,
 )  # characters that a reader keeps, those of one thing at most, and the least counted
+_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_NOT_STORED = "The change was not stored ({}). Try again in a moment."
 _BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
 
 _T = TypeVar("_T")
@@ -140,6 +142,10 @@ def _lower(text: str | None) -> str | None:
     return text and text.lower()
 
 
+def _untaken(error: sqlite3.Error) -> str:
+    return f"the database did not take it: {error}"
+
+
 def _integrity(error: sqlite3.IntegrityError) -> Exception:
     return UniqueViolation(str(error)) if "UNIQUE" in str(error) else error
 
@@ -237,6 +243,8 @@ class SqliteDatabase:
                     writer.execute("RELEASE change")
             except BaseException as error:
                 self._undo(writer, group, error)
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _DISK:
+                    raise Unavailable(_NOT_STORED.format(_untaken(error))) from error
                 raise
             if group.commit is None and self._waiting:
                 group.commit = asyncio.ensure_future(self._commit_in_turn(writer, group))
@@ -247,7 +255,7 @@ class SqliteDatabase:
         if group.commit is not None:
             failed = await _finished(group.commit)
         if failed:
-            raise Unavailable(f"The change was not stored ({failed}). Try again in a moment.")
+            raise Unavailable(_NOT_STORED.format(failed))
 
     async def _join(self) -> tuple[sqlite3.Connection, _Group]:
         """The group that the next change belongs to: a new transaction, or, in one that has changes already, a savepoint."""
@@ -280,7 +288,7 @@ class SqliteDatabase:
         try:
             await _in_thread(_execute, writer, "COMMIT")
         except sqlite3.Error as error:
-            return f"the database did not take it: {error}"
+            return _untaken(error)
         finally:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")
