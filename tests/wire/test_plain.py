@@ -104,6 +104,16 @@ def test_messages_are_those_of_mlflows_own_server(site: Site) -> None:
         assert latest == {"model_versions": [version]}
 
 
+def test_refusals_speak_of_registered_models(site: Site) -> None:
+    """Databricks' "Routine or Model" is for its own clients."""
+    name = fresh()
+    missing = f"Registered Model 'main.default.{name}'"
+    refused(site.call("GET", f"{A}/registered-models/get", {"name": name}), 404, MISSING, missing)
+    refused(site.call("GET", f"{A}/model-versions/get", {"name": name, "version": "7"}), 404, MISSING, missing)
+    made(site, name)
+    refused(site.call("POST", f"{A}/registered-models/create", {"name": name}), 400, "RESOURCE_ALREADY_EXISTS", missing)
+
+
 def test_tags_by_the_rule_of_mlflow(site: Site) -> None:
     """Its own keys have dots, and a prompt is a value of many characters."""
     name = fresh()

@@ -9,6 +9,7 @@ Only 400, 401, 403, 404, 409, 429 and 503 leave this server on purpose: clients 
 from typing import TypedDict
 
 from modelkeep.core.errors import AlreadyExists, Conflict, NotEmpty, NotFound, RegistryError
+from modelkeep.core.kinds import RULES, Kind
 
 # databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
 # _is_retryable); a message quotes names that callers chose.
@@ -39,11 +40,12 @@ def databricks(error: RegistryError) -> tuple[int, Error]:
 
 
 def plain(error: RegistryError) -> tuple[int, Error]:
-    """For plain MLflow clients: MLflow's own server answers 400 where something exists already or changed meanwhile, and has one
-    word for all that is missing."""
+    """For plain MLflow clients: MLflow's own server answers 400 where something exists already or changed meanwhile, has one
+    word for all that is missing, and knows no routines."""
     code = NotFound.code if isinstance(error, NotFound) else error.code
     status = 400 if isinstance(error, Conflict) else error.status
-    return status, {"error_code": code, "message": harmless(error.message)}
+    message = error.message.replace(RULES[Kind.MODEL].label, "Registered Model")
+    return status, {"error_code": code, "message": harmless(message)}
 
 
 def harmless(message: str) -> str:
