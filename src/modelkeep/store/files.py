@@ -264,9 +264,9 @@ async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> tuple
     """The segments (JSON) of the file at `path`; and what a file cannot stand beside there: one of its parents, or something
     below it. Each '' where there is none, and never both."""
     names, params = among((path, *parents))
-    row = await tx.one(
-        f"SELECT path, segments FROM artifact_files WHERE set_id = :set "
-        f"AND (path IN ({names}) OR (path >= :first AND path < :last)) LIMIT 1",
+    row = await tx.one(  # two ranges of the primary key: with OR, SQLite reads the whole set
+        f"SELECT path, segments FROM artifact_files WHERE set_id = :set AND path IN ({names}) UNION ALL "
+        "SELECT path, '' FROM artifact_files WHERE set_id = :set AND path >= :first AND path < :last LIMIT 1",
         set=set_id, first=path + "/", last=path + "0", **params,
     )  # fmt: skip
     if row is None:
