@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.paths import MAX_DEPTH, MAX_PATH, ROOT, ArtifactPath
+from modelkeep.core.paths import MAX_DEPTH, MAX_NAME, MAX_PATH, ROOT, ArtifactPath
 
 WAYS_OUT = [
     "..",
@@ -127,9 +127,12 @@ def test_the_root_and_directories() -> None:
 
 
 def test_lengths() -> None:
-    ArtifactPath("a" * MAX_PATH)
+    long = "/".join(["a" * 224] * 4)
+    ArtifactPath(f"{long}a")
+    assert len(f"{long}a") == MAX_PATH
     ArtifactPath("/".join("a" * MAX_DEPTH))
-    for text in ("a" * (MAX_PATH + 1), "é" * MAX_PATH, "/".join("a" * (MAX_DEPTH + 1))):
+    ArtifactPath(f"a/{'é' * 127}x/b")
+    for text in (f"{long}ab", f"a/{'é' * 128}/b", "x" * (MAX_NAME + 1), "/".join("a" * (MAX_DEPTH + 1))):
         with pytest.raises(InvalidArgument, match="at most"):
             ArtifactPath(text)
 

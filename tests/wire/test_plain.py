@@ -1,5 +1,6 @@
 """Face A on the wire: names of one level, sources, stages, signatures, searches, and what it refuses."""
 
+import time
 import uuid
 from typing import Any
 
@@ -191,6 +192,10 @@ def test_a_pointer_is_kept_as_it_is_and_has_no_files_here(site: Site, source: st
     assert site.ok("GET", f"{A}/model-versions/get-download-uri", asked) == {"artifact_uri": source}
     listed = site.ok("GET", "/api/2.0/mlflow-artifacts/artifacts", {"path": f"Models/main/default/{name}/1"})
     assert listed == {"files": []}
+    elsewhere = f"not in this registry, but at '{source}'"
+    on_b = {"name": f"main.default.{name}", "version": "1", "operation": "MODEL_VERSION_OPERATION_READ"}
+    refused(site.b("POST", "model-versions/generate-temporary-credentials", on_b), 400, "INVALID_STATE", elsewhere)
+    refused(site.call("GET", f"/api/2.0/fs/directories/Models/main/default/{name}/1"), 400, "INVALID_STATE", elsewhere)
     copied = fresh("copy")
     made(site, copied)
     assert pointer(site, copied, f"models:/{name}/1")["source"] == source
@@ -316,6 +321,7 @@ def test_model_searches(site: Site, shelf: str, size: int, condition: str, order
         ("run_id IN ('run-A-{}', \"run-D-{}\")", ["name DESC", "version_number"], "D1 D2 A1"),
         ("run_id = 'run-D-{}' AND source_path LIKE 's3:%'", ["creation_timestamp"], "D1 D2"),
         ("name IN ('A {}', 'main.default.d {}') AND version_number != 1", [], "D2"),
+        ("run_id NOT IN ('run-A-{}')  AND name in ('A {}', 'D {}')", ["name", "version_number"], "D1 D2"),
         ("name = 'nothing {}'", [], ""),
     ],
 )  # fmt: skip
@@ -343,6 +349,28 @@ def test_a_search_shows_what_the_caller_may_read(site: Site, shelf: str) -> None
     assert found["model_versions"] == []
 
 
+def test_a_version_that_comes_or_goes_changes_its_model(site: Site) -> None:
+    """As in MLflow's own store; its UI sorts the models by that, under a name of its own."""
+    begin = uuid.uuid4().hex[:8]
+    one, other = f"one {begin}", f"other {begin}"
+
+    def order() -> list[str]:
+        asked = {"filter": f"name LIKE '%{begin}'", "order_by": ["timestamp DESC"]}
+        return [m["name"] for m in site.ok("GET", f"{A}/registered-models/search", asked)["registered_models"]]
+
+    for name in (one, other):
+        made(site, name)
+    time.sleep(0.01)
+    pointer(site, one)
+    assert order() == [one, other]
+    time.sleep(0.01)
+    pointer(site, other)
+    assert order() == [other, one]
+    time.sleep(0.01)
+    site.ok("DELETE", f"{A}/model-versions/delete", {"name": one, "version": "1"})
+    assert order() == [one, other]
+
+
 def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) -> None:
     asked = {"filter": f"name LIKE '%{shelf}'", "max_results": 2, "order_by": ["name"]}
     token = site.ok("GET", f"{A}/registered-models/search", asked)["next_page_token"]
@@ -358,7 +386,9 @@ def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) ->
     "fields",
     [
         {"filter": " AND ".join(["name = 'a'"] * 1_000)}, {"filter": "run_id = 'x'"}, {"filter": "name = 'a' OR name = 'b'"},
-        {"filter": "name ~ 'a'"}, {"filter": "name = 'a"}, {"filter": "name = 'a' -- x"}, {"filter": "name IN ('a')"},
+        {"filter": "name ~ 'a'"}, {"filter": "name = 'a"}, {"filter": "name = 'a' -- x"}, {"filter": "name IN 'a'"},
+        {"filter": "name = 'none at all'", "max_results": -1}, {"filter": "name = 'none at all'", "page_token": "junk"},
+        {"max_results": 1001},
         {"order_by": ["owner"]}, {"order_by": ["name; DROP"]}, {"order_by": ["name", "name DESC"]}, {"order_by": ["name up"]},
         {"max_results": -1}, {"max_results": "many"}, {"page_token": "x"},
     ],

@@ -106,6 +106,27 @@ def test_internal_paths_whose_ids_do_not_belong_together_name_nothing(site: Site
         assert http.get(good).status_code == http.put(good, content=b"2").status_code == 404
 
 
+def test_files_pass_at_the_address_of_plain_clients(site: Site, mine: dict[str, str]) -> None:
+    """A stream can be sent once: nobody is led elsewhere with it."""
+    root = f"/ajax-api/2.0/mlflow-artifacts/artifacts/{mine['experiment']}"
+    with site.client(ALICE) as http:
+        for place in (f"{root}/{mine['run']}/artifacts", f"{root}/models/{mine['model']}/artifacts"):
+            put = http.put(f"{place}/d/a b.txt", content=iter([b"one ", b"two"]))
+            assert (put.status_code, put.json()) == (200, {})
+            assert http.get(f"{place}/d/a b.txt").content == b"one two"
+            assert http.get(f"{place}/d/a b.txt", headers={"range": "bytes=4-"}).content == b"two"
+            with site.client(BOB) as other:
+                for answer in (
+                    other.get(f"{place}/d/a b.txt"), other.put(f"{place}/b", content=b"x"), other.delete(f"{place}/d/a b.txt"),
+                ):  # fmt: skip
+                    assert answer.status_code == 404
+            part = http.put(f"{place}/d/a b.txt", content=b"x", headers={"content-range": "bytes 0-0/5"})
+            assert (part.status_code, part.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+            assert http.delete(f"{place}/d/a b.txt").status_code == 200
+            assert http.get(f"{place}/d/a b.txt").status_code == 404
+        assert http.put(f"{root}/{mine['run']}/artifacts/", content=b"x").status_code == 400
+
+
 def test_the_ui_and_its_links(site: Site, mine: dict[str, str]) -> None:
     with site.client(ALICE) as http:
         page = http.get("/ml/")

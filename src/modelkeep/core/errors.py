@@ -7,7 +7,7 @@ RegistryError
 ├─ NotFound
 │  └─ FileNotFound
 ├─ NoSuchEndpoint
-├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState
+├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState └─ Elsewhere
 ├─ Throttled
 └─ Unavailable
 """
@@ -100,6 +100,10 @@ class WrongState(Conflict):
     """The securable's state forbids this (a file after finalize, a finalize of a failed version, ...)."""
 
     code, status = "INVALID_STATE", 400
+
+
+class Elsewhere(WrongState):
+    """The files that are asked for are at a place that this server never opens."""
 
 
 class Throttled(RegistryError):

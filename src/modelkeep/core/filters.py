@@ -1,6 +1,6 @@
 """MLflow's filter and order strings for registry searches: `name = 'a.b.c' AND tags.team LIKE 'ml%'`, parsed once, matched here.
 
-Grammar: conditions joined by AND; attributes and tag(s).key; comparators =, !=, LIKE, ILIKE, IN, and <, <=, >, >= of numbers
+Grammar: conditions joined by AND; attributes and tag(s).key; comparators =, !=, LIKE, ILIKE, IN, NOT IN, and <, <=, >, >= of numbers
 (mlflow/utils/search_utils.py, SearchModelUtils and SearchModelVersionUtils). Matching in Python keeps both databases of one mind.
 """
 
@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")
     | (?P<list>\(\s*(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:,\s*(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*)*,?\s*\))
-    | (?P<comparator>!=|=|<>|<=|>=|<|>)
+    | (?P<comparator>!=|=|<>|<=|>=|<|>|NOT\s+IN\b)
     | (?P<tag>tags?\.(?:`[^`]+`|"[^"]+"|[\w.\-/]+))
     | (?P<number>\d{1,18})
     | (?P<word>`[^`]+`|\w+(?:\.\w+)*)
@@ -32,6 +32,7 @@ _TOKEN = re.compile(
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
 _ATTRIBUTE = re.compile(r"attr(?:ibute)?s?\.", re.IGNORECASE)
 _TEXT = ("=", "!=", "LIKE", "ILIKE")
+_LISTS = ("IN", "NOT IN")
 _NUMBER = ("=", "!=", "<", "<=", ">", ">=")
 
 
@@ -41,7 +42,7 @@ class Fields(msgspec.Struct, frozen=True):
     texts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
-    """Those of `texts` that take IN"""
+    """Those of `texts` that take IN and NOT IN"""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class Condition(msgspec.Struct, frozen=True):
     value: str
     key: str = ""
     values: tuple[str, ...] = ()
-    """of IN"""
+    """of IN and NOT IN"""
 
 
 def parse_filter(text: str, fields: Fields) -> tuple[Condition, ...]:
@@ -99,9 +100,10 @@ def _condition(fields: Fields, left: tuple[str, str], comparator: str, right: tu
     if kind != "word" or name not in fields.texts:
         known = ", ".join((*fields.texts, *fields.numbers, "tags.<key>"))
         raise InvalidArgument(f"Filter field '{field[:100]}' is not supported. Use one of: {known}.")
-    if comparator == "IN" and name in fields.listed:
+    comparator = " ".join(comparator.split())
+    if comparator in _LISTS and name in fields.listed:
         if value_kind != "list":
-            raise InvalidArgument(f"Write {name} IN ('one', 'another').")
+            raise InvalidArgument(f"Write {name} {comparator} ('one', 'another').")
         return Condition(name, comparator, "", values=tuple(_unquoted(v) for v in _QUOTED.findall(value)))
     return _text(name, comparator, value_kind, value)
 
@@ -164,6 +166,8 @@ def _compare(condition: Condition, actual: str) -> bool:
             return actual != condition.value
         case "IN":
             return actual in condition.values
+        case "NOT IN":
+            return actual not in condition.values
         case "LIKE" | "ILIKE":
             return _like(condition.value, condition.comparator == "ILIKE").fullmatch(actual) is not None
         case "<":

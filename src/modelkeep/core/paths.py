@@ -9,6 +9,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 
 MAX_PATH = 900  # bytes in UTF-8: an S3 key has 1024, of which the set's id and the store's prefix need their part
+MAX_NAME = 255  # bytes in UTF-8, of a file or directory: what clients download has to fit on their disks
 MAX_DEPTH = 64
 
 _HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -56,6 +57,8 @@ def _check(text: str) -> None:
         raise InvalidArgument("An artifact path must be valid Unicode.") from error
     if size > MAX_PATH or text.count("/") >= MAX_DEPTH:
         raise InvalidArgument(f"An artifact path has at most {MAX_PATH} bytes and {MAX_DEPTH} levels.")
+    if any(len(name.encode()) > MAX_NAME for name in text.split("/")):
+        raise InvalidArgument(f"A name in an artifact path has at most {MAX_NAME} bytes: no disk takes a longer one.")
     if "\ufffd" in text:
         raise InvalidArgument("An artifact path must be percent-encoded UTF-8.")
     if text and not _harmless(text):

@@ -39,10 +39,10 @@ async def dangling(tx: Tx) -> list[tuple[str, str]]:
 
 
 async def homeless(tx: Tx) -> list[str]:
-    """The ids of READY versions without a live artifact set."""
+    """The ids of READY versions without the live artifact set that they have; a pointer has none."""
     rows = await tx.scan(
         "SELECT v.id FROM model_versions v LEFT JOIN artifact_sets s ON s.id = v.artifact_set_id "
-        "WHERE v.status = 'READY' AND (s.id IS NULL OR s.state <> 'live')"
+        "WHERE v.status = 'READY' AND v.artifact_set_id IS NOT NULL AND (s.id IS NULL OR s.state <> 'live')"
     )
     return [row[0] for row in rows]
 

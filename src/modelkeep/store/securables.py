@@ -191,6 +191,13 @@ async def lock(tx: WriteTx, securable: Securable) -> None:
         raise missing(securable.full_name, securable.kind)
 
 
+async def touch(tx: WriteTx, securable: Securable, by: str, at: int) -> None:
+    """As `lock`; and something of it changes."""
+    changed = "UPDATE securables SET updated_at = :at, updated_by = :by WHERE id = :id"
+    if not await tx.run(changed, id=securable.id, at=at, by=by):
+        raise missing(securable.full_name, securable.kind)
+
+
 async def has_children(tx: Tx, securable: Securable) -> bool:
     return await tx.one("SELECT 1 FROM securables WHERE parent_id = :id LIMIT 1", id=securable.id) is not None
 

@@ -74,14 +74,15 @@ async def all_registered(tx: Tx, models: Sequence[Securable]) -> list[Registered
     ]
 
 
-async def next_number(tx: WriteTx, model: Securable) -> int:
+async def next_number(tx: WriteTx, model: Securable, by: str, at: int) -> int:
     """The next version number: counted on the model's row, so that parallel creates queue and numbers are never reused.
-
-    Raises NotFound where the model is gone by then.
+    The model is changed by it, as it is in MLflow's own store. Raises NotFound where the model is gone by then.
     """
     row = await tx.one(
-        "UPDATE securables SET last_version = last_version + 1 WHERE id = :id RETURNING last_version", id=model.id
-    )
+        "UPDATE securables SET last_version = last_version + 1, updated_at = :at, updated_by = :by WHERE id = :id "
+        "RETURNING last_version",
+        id=model.id, at=at, by=by,
+    )  # fmt: skip
     if row is None:
         raise missing(model.full_name)
     return row[0]

@@ -156,8 +156,8 @@ async def trace_file(desk: Desk, visit: Visit) -> Response:
     return await _redirect(desk, visit, "trace", visit.call.text("request_id"), path)
 
 
-async def _redirect(desk: Desk, visit: Visit, kind: str, name: str, path: str, method: str = "GET") -> Response:
-    ((_, url),) = await _sign(desk, visit, method, kind, name, [path])
+async def _redirect(desk: Desk, visit: Visit, kind: str, name: str, path: str) -> Response:
+    ((_, url),) = await _sign(desk, visit, "GET", kind, name, [path])
     return Response(307, b"", [(b"location", url.encode()), (b"cache-control", b"no-store")])
 
 
@@ -177,23 +177,3 @@ async def proxied_list(desk: Desk, visit: Visit) -> Response:
     place = await place_of(desk, visit.actor, proxied_place(visit.call.text("path")), Level.READ)
     entries = await desk.files.list(place.kind, place.id, place.path)
     return answers.respond({"files": [_entry(basename(entry.path), entry) for entry in entries]})
-
-
-async def proxied_get(desk: Desk, visit: Visit) -> Response:
-    """A redirect to the file's signed URL, which these clients follow with the same method and body."""
-    return await _proxied(desk, visit, "GET", Level.READ)
-
-
-async def proxied_put(desk: Desk, visit: Visit) -> Response:
-    """As `proxied_get`."""
-    return await _proxied(desk, visit, "PUT", Level.EDIT)
-
-
-async def proxied_delete(desk: Desk, visit: Visit) -> Response:
-    """As `proxied_get`."""
-    return await _proxied(desk, visit, "DELETE", Level.EDIT)
-
-
-async def _proxied(desk: Desk, visit: Visit, method: str, level: Level) -> Response:
-    place = await place_of(desk, visit.actor, proxied_place(visit.call.text("artifact_path")), level)
-    return await _redirect(desk, visit, place.kind, place.id, place.path, method)

@@ -40,7 +40,7 @@ Act = Literal[
     "start_trace", "start_trace_v2", "search_traces", "visible_traces",
     "list_artifacts", "credentials_for_read", "credentials_for_write", "list_logged_model_artifacts",
     "credentials_for_upload", "credentials_for_download", "trace_upload", "trace_download",
-    "run_file", "logged_model_file", "trace_file", "proxied_list", "proxied_get", "proxied_put", "proxied_delete",
+    "run_file", "logged_model_file", "trace_file", "proxied_list",
 ]  # fmt: skip
 
 
@@ -192,9 +192,6 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_V3}/ui-telemetry", (), "ui_telemetry"),
     # plain http clients: artifacts through the server
     Route("GET", "/2.0/mlflow-artifacts/artifacts", (), "proxied_list"),
-    Route("GET", "/2.0/mlflow-artifacts/artifacts/{artifact_path...}", (), "proxied_get"),
-    Route("PUT", "/2.0/mlflow-artifacts/artifacts/{artifact_path...}", (), "proxied_put"),
-    Route("DELETE", "/2.0/mlflow-artifacts/artifacts/{artifact_path...}", (), "proxied_delete"),
 )
 
 UI_ROUTES: tuple[Route, ...] = (
@@ -218,7 +215,7 @@ OWN_ROUTES: tuple[Route, ...] = (
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Routes of MLflow's server that never pass: all below `prefix` (or that path itself)."""
+    """Routes of MLflow's server that never pass: all below `prefix` (and, where it ends without a slash, that path itself)."""
 
     prefix: str
     reason: str
@@ -258,6 +255,7 @@ REFUSED: tuple[Refusal, ...] = (
     Refusal("/2.0/mlflow/artifacts/presigned-download-url", "would hand out the child's own storage"),
     Refusal("/2.0/mlflow/artifacts/presigned-upload-url", "would hand out the child's own storage"),
     Refusal("/2.0/mlflow-artifacts/mpu", "our own (wire/files/proxied.py)"),
+    Refusal("/2.0/mlflow-artifacts/artifacts/", "our own, too"),
     Refusal("/2.0/mlflow-artifacts/presigned", "would hand out the child's own storage"),
     Refusal("/health", "our own"),
     Refusal("/version", "our own"),
@@ -270,6 +268,6 @@ REFUSED: tuple[Refusal, ...] = (
 def refusal(path: str) -> Refusal | None:
     """Why a path of MLflow's server (without /api or /ajax-api) is refused; None where no entry names it."""
     for entry in REFUSED:
-        if path == entry.prefix or (entry.prefix != "/" and path.startswith(entry.prefix + "/")):
+        if path == entry.prefix or (entry.prefix != "/" and path.startswith(entry.prefix.removesuffix("/") + "/")):
             return entry
     return None

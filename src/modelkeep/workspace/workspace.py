@@ -119,10 +119,10 @@ class Workspace:
             return _render(error)
 
     async def _read(self, visit: Visit) -> None:
-        """Parse the call, once. An upload's body is not read: the client is sent elsewhere with it."""
+        """Parse the call, once."""
         request, route = visit.request, visit.call.route
-        body = b"" if route.act == "proxied_put" or route.act == "ui_telemetry" else await request.body(MAX_BODY)
-        content_type = "" if route.act == "proxied_put" else request.header(b"content-type")
+        body = b"" if route.act == "ui_telemetry" else await request.body(MAX_BODY)
+        content_type = request.header(b"content-type")
         if route.act == "graphql":
             visit.call = Call(route, {}, parse(body))
         else:

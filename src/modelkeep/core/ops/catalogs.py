@@ -16,6 +16,7 @@ from modelkeep.core.privileges import Privilege
 from modelkeep.store import principals, securables, versions
 
 MAX_PAGE = 1000
+_RESERVED = ((Kind.CATALOG, "system"), (Kind.SCHEMA, "information_schema"))
 
 SEE: dict[Kind, Need] = {
     Kind.CATALOG: Need(any_of=(Privilege.USE_CATALOG, Privilege.MANAGE), admin=True),
@@ -142,11 +143,18 @@ async def create_schema(ctx: Ctx, req: CreateSchema, parent: Securable) -> Secur
 
 
 async def _create(ctx: Ctx, req: CreateContainer, parent: Securable) -> Securable:
+    _refuse_reserved(req.name)
     id = await securables.insert(
         ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), req.spec
     )
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)
+
+
+def _refuse_reserved(name: FullName) -> None:
+    """SQL finds views of its own under these names. Raises InvalidArgument."""
+    if (name.kind, name.parts[-1]) in _RESERVED:
+        raise InvalidArgument(f"The name '{name.parts[-1]}' is reserved for what SQL reads there. Choose another one.")
 
 
 async def get_container(ctx: Ctx, req: GetSecurable, found: Securable) -> Securable:
@@ -228,6 +236,7 @@ async def rename_schema(ctx: Ctx, req: RenameSchema, found: Securable, catalog: 
 
 
 async def _rename(ctx: Ctx, req: RenameContainer, found: Securable) -> Securable:
+    _refuse_reserved(req.new_name)
     ctx.changed("name", str(req.name), str(req.new_name))
     await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
     return await models.fetch(ctx, req.new_name)

@@ -19,9 +19,11 @@ MAX_MODELS = 1_000
 SEARCH_BUDGET = 10_000
 """Rows that one page of a search may look at before it is handed out short."""
 OF_VERSIONS = Fields(("name", "run_id", "source_path"), ("version_number",), ("name", "run_id"))
-OF_MODELS = Fields(("name",))
-_MODEL_ORDER = ("name", "creation_timestamp", "last_updated_timestamp")
-_VERSION_ORDER = (*_MODEL_ORDER, "version_number")
+OF_MODELS = Fields(("name",), listed=("name",))
+_TIMES = ("name", "creation_timestamp", "last_updated_timestamp")
+_MODEL_ORDER, _VERSION_ORDER = (*_TIMES, "timestamp"), (*_TIMES, "version_number")
+_SAME = {"timestamp": "last_updated_timestamp"}
+"""Of models, as MLflow's UI asks for it (mlflow/utils/search_utils.py)"""
 T = TypeVar("T")
 
 
@@ -54,15 +56,16 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
     """Versions whose model the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_VERSIONS), req.home)
     wanted, named = _narrowed(conditions), equals(conditions, "name")
+    order = _order(req.order_by, _VERSION_ORDER)
+    if not order:
+        of_one, of_all = (Sort("version_number", True),), (Sort("model"), Sort("version_number"))
+        order = of_one if named is not None else of_all
+    asked = _asked(f"versions|{_scope(ctx, req)}", req, order, page_size(req.max_results, MAX_PAGE, MAX_PAGE))
     if named is not None:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         if model is None:
             return Page(())  # a search filters, it does not refuse
         wanted = msgspec.structs.replace(wanted, model_id=model.id, run_ids=None)
-    order = _order(req.order_by, _VERSION_ORDER)
-    if not order:
-        of_one, of_all = (Sort("version_number", True),), (Sort("model"), Sort("version_number"))
-        order = of_one if named is not None else of_all
 
     def fits(v: ModelVersion) -> bool:
         return matches(conditions, lambda field: _attribute(v, field, req.home), v.tags)
@@ -70,14 +73,14 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
         return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
 
-    limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
-    return await _page(f"versions|{_scope(ctx, req)}", req.page_token, order, limit, fetch, fits)
+    return await _page(asked, fetch, fits)
 
 
 async def search_models(ctx: Ctx, req: SearchModels) -> Page[RegisteredModel]:
     """Models that the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_MODELS), req.home)
     order, wanted = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
+    asked = _asked(f"models|{_scope(ctx, req)}", req, order, page_size(req.max_results, 100, MAX_MODELS))
 
     def fits(model: Securable) -> bool:
         return matches(conditions, lambda _: _shown(model.full_name, req.home), model.tags)
@@ -89,8 +92,7 @@ async def search_models(ctx: Ctx, req: SearchModels) -> Page[RegisteredModel]:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         found = Page((model,) if model is not None and fits(model) else ())
     else:
-        limit = page_size(req.max_results, 100, MAX_MODELS)
-        found = await _page(f"models|{_scope(ctx, req)}", req.page_token, order, limit, fetch, fits)
+        found = await _page(asked, fetch, fits)
     return Page(tuple(await versions.all_registered(ctx.tx, found.items)), found.next_token)
 
 
@@ -144,7 +146,7 @@ def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
 
 def _order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Sort, ...]:
     """With the row's id at the end, so that no two rows are equal; in one direction with the field before, as its index is."""
-    orders = [Sort(order.field, order.descending) for order in parse_order(clauses, fields)]
+    orders = [Sort(_SAME.get(order.field, order.field), order.descending) for order in parse_order(clauses, fields)]
     return (*orders, Sort("id", orders[-1].descending)) if orders else ()
 
 
@@ -152,12 +154,25 @@ def _scope(ctx: Ctx, req: SearchVersions | SearchModels) -> str:
     return f"{req.filter}|{'|'.join(req.order_by)}|{req.home}|{ctx.actor.id}"
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """A page, checked even where there is nothing to put on it."""
+
+    scope: str
+    after: Position | None
+    limit: int
+
+
+def _asked(scope: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int) -> _Asked:
+    """Raises InvalidArgument for a token that is not of this search."""
+    return _Asked(scope, read_token(scope, req.page_token, rows.position_types(order)), limit)
+
+
 async def _page(
-    scope: str, token: str, order: Sequence[Sort], limit: int,
-    fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]], fits: Callable[[T], bool],
+    asked: _Asked, fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
+    fits: Callable[[T], bool],
 ) -> Page[T]:  # fmt: skip
     """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
-    position, found = read_token(scope, token, rows.position_types(order)), list[T]()
+    scope, position, limit, found = asked.scope, asked.after, asked.limit, list[T]()
     looked, size = 0, limit + 1
     while True:
         some = await fetch(position, size)

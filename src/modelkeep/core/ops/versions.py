@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from modelkeep.core.authz import holds
-from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
+from modelkeep.core.errors import Elsewhere, InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, Securable, Status
 from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, parse_full_name
@@ -223,7 +223,7 @@ async def _create(
         fields = {"copied_from": encode(Provenance(original.id, original.model, original.version))} | fields
     known: Sourced | None = ctx.prepared
     run = known.run if known else None
-    number = await versions.next_number(ctx.tx, model)
+    number = await versions.next_number(ctx.tx, model, ctx.actor.name, ctx.now)
     version = _new(ctx, model, number, **{
         "source": req.source, "run_id": req.run_id, "comment": check_comment(req.comment),
         "workspace_id": req.workspace_id, "experiment_id": run.experiment_id if run else "",
@@ -300,7 +300,7 @@ async def update_version(ctx: Ctx, req: UpdateVersion, model: Securable) -> Mode
 
 
 async def delete_version(ctx: Ctx, req: DeleteVersion, model: Securable) -> None:
-    await securables.lock(ctx.tx, model)
+    await securables.touch(ctx.tx, model, ctx.actor.name, ctx.now)
     version = await fetch_version(ctx, model, req.name, req.version)
     await check_movable(ctx, model, version.aliases)  # they go with it
     ctx.changed("version", version.version, None)
@@ -317,7 +317,7 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
         raise WrongState(
             f"Version {req.version} of '{req.name}' is {original.status}: only a READY version can be copied."
         )
-    number = await versions.next_number(ctx.tx, destination)
+    number = await versions.next_number(ctx.tx, destination, ctx.actor.name, ctx.now)
     version = _new(ctx, destination, number, **{
         "source": f"models:/{req.name}/{req.version}", "run_id": original.run_id,
         "experiment_id": original.experiment_id, "workspace_id": original.workspace_id,
@@ -386,6 +386,11 @@ def ready(version: ModelVersion) -> None:
     if version.status != Status.READY:
         raise WrongState(
             f"Version {version.version} of '{version.model}' is {version.status}: its files can be read once it is READY."
+        )
+    if not version.artifact_set_id:
+        raise Elsewhere(
+            f"The files of version {version.version} of '{version.model}' are not in this registry, but at "
+            f"{version.source[:300]!r}. Read them there, as plain MLflow clients do."
         )
 
 

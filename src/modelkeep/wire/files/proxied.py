@@ -1,6 +1,7 @@
-"""Artifacts of plain MLflow clients: a version's files under `mlflow-artifacts:/Models/...`, and uploads in parts to a run.
+"""Artifacts of plain MLflow clients: a version's files under `mlflow-artifacts:/Models/...`, and those of runs, logged models
+and traces, whose listings the workspace answers (workspace/files.py).
 
-Other paths are a run's, a logged model's or a trace's: the workspace answers them (workspace/files.py).
+Bytes are taken and given at these very addresses: whoever sends a stream cannot send it again to where a redirect leads.
 """
 
 from posixpath import basename
@@ -12,7 +13,7 @@ import msgspec
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import FileNotFound, InvalidArgument, NotFound, PermissionDenied
+from modelkeep.core.errors import Elsewhere, FileNotFound, InvalidArgument, NotFound, PermissionDenied
 from modelkeep.core.names import FullName, parse_short_name, parse_version
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.paths import ArtifactPath
@@ -21,6 +22,7 @@ from modelkeep.wire.errors import plain
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content
 from modelkeep.wire.files.places import Place, Target, locate
+from modelkeep.wire.files.routes import check_whole
 from modelkeep.wire.files.urls import Urls
 from modelkeep.wire.http import Request, Response, json_response
 from modelkeep.wire.models import PLAIN_PREFIXES
@@ -109,7 +111,7 @@ class Artifacts:
             asked = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
             try:
                 page = await self._do(request, actor, asked)
-            except FileNotFound:
+            except (FileNotFound, Elsewhere):
                 return []
             found += [(prefix + entry.name, entry) for entry in page.items]
             if not (token := page.next_token):
@@ -137,6 +139,30 @@ class Artifacts:
     def _named(self, request: Request) -> Target:
         f: VersionFile = read_fields(Route("", "", VersionFile), {}, request.query_string, b"", "")
         return Target("", ArtifactPath.parse(f.path), parse_short_name(f.name, self._home), parse_version(f.version))
+
+    # --- the files of runs, logged models and traces -----------------------------------------------------------------
+
+    async def read_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = await self._tracked(actor, path["path"], write=False)
+        opened = await self._do(request, actor, target.ask(files.OpenFile))
+        return content(request, self._engine.services.blobs, opened)
+
+    async def write_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        check_whole(request)
+        target = await self._tracked(actor, path["path"], write=True)
+        await self._engine.execute(actor, target.ask(files.WriteFile), request_id=request.id, body=request.stream())
+        return json_response({})
+
+    async def delete_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = await self._tracked(actor, path["path"], write=True)
+        await self._do(request, actor, target.ask(files.DeleteFile))
+        return json_response({})
+
+    async def _tracked(self, actor: Actor, path: str, *, write: bool) -> Target:
+        if self._tracking is None:
+            raise NotFound("No artifacts are kept under this path.")
+        place = await self._tracking.proxied(actor, path, write=write)
+        return _file(Target("", ArtifactPath.parse(place.path), kind=place.kind, id=place.id))
 
     # --- uploads in parts --------------------------------------------------------------------------------------------
 
@@ -172,10 +198,7 @@ class Artifacts:
         path = "/".join((directory.rstrip("/"), local.replace("\\", "/").rpartition("/")[2]))
         if path.startswith(_MODELS):
             raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
-        if self._tracking is None:
-            raise NotFound("No artifacts are kept under this path.")
-        place = await self._tracking.proxied(actor, path, write=True)
-        return _file(Target("", ArtifactPath.parse(place.path), kind=place.kind, id=place.id))
+        return await self._tracked(actor, path, write=True)
 
 
 async def _body(shape: type[Any], request: Request) -> Any:
@@ -199,12 +222,15 @@ def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: Full
     found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
     for prefix in ("/api", "/ajax-api"):
         root = f"{prefix}{ROOT}"
-        file = f"{root}/artifacts/{_MODELS}{{path*}}"
+        file, tracked = f"{root}/artifacts/{_MODELS}{{path*}}", f"{root}/artifacts/{{path*}}"
         found += [
             Route("GET", f"{root}/artifacts", PathField, handler=face.list_files, answers=(files_,)),
             Route("GET", file, handler=face.read_file, answers=read),
             Route("PUT", file, handler=face.refuse_change, answers=done),
             Route("DELETE", file, handler=face.refuse_change, answers=done),
+            Route("GET", tracked, handler=face.read_tracked, answers=read),
+            Route("PUT", tracked, handler=face.write_tracked, sends="application/octet-stream", answers=done),
+            Route("DELETE", tracked, handler=face.delete_tracked, answers=done),
             Route(
                 "POST",
                 f"{root}/mpu/create/{{path*}}",

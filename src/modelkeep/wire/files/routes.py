@@ -168,7 +168,7 @@ class Files:
         return json_response({})
 
     async def _receive(self, request: Request, actor: Actor, target: Target, url: ObjectUrl) -> Response:
-        _check_whole(request)
+        check_whole(request)
         if url.upload_id:
             part = target.ask(uploads.WritePart, set_id=url.set_id, upload_id=url.upload_id, number=url.part)
             stored = await self._do(request, actor, part, body=True)
@@ -213,7 +213,7 @@ class Files:
 
     async def write_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         fields: PutFields = _query(PutFields, request)
-        _check_whole(request)
+        check_whole(request)
         target = _file(await self._of_path(path, actor, write=True), path["path"])
         await self._write(request, actor, target, overwrite=fields.overwrite)
         return Response(204)
@@ -266,7 +266,7 @@ def _file(target: Target, text: str) -> Target:
     return target
 
 
-def _check_whole(request: Request) -> None:
+def check_whole(request: Request) -> None:
     """A part of a file cannot be replaced (RFC 9110, 14.5). Raises InvalidArgument."""
     if request.header(b"content-range"):
         raise InvalidArgument("A file is sent whole. Leave out Content-Range, or use a multipart upload.")

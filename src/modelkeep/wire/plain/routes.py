@@ -22,6 +22,7 @@ from modelkeep.wire.plain.stages import refuse
 from modelkeep.wire.route import NoFields, Route
 
 NAMESPACE = "/api/2.0/settings/types/default_namespace_ws/names/default"
+_MOST_MODELS, _MOST_VERSIONS = 1_000, 200_000  # mlflow/store/model_registry/__init__.py: more is refused
 _NEWEST_FIRST = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 
 
@@ -63,6 +64,7 @@ class Face:
         return models.DeleteModel(self.name(f.name))
 
     def search_models(self, f: shapes.Search) -> search.SearchModels:
+        _at_most(f.max_results, _MOST_MODELS)
         return search.SearchModels(f.filter, f.max_results, f.page_token, f.order_by, self.home)
 
     def latest(self, f: shapes.LatestVersions) -> models.GetModel:
@@ -106,6 +108,7 @@ class Face:
         return versions.UpdateVersion(self.name(f.name), parse_version(f.version), f.description)
 
     def search_versions(self, f: shapes.Search) -> search.SearchVersions:
+        _at_most(f.max_results, _MOST_VERSIONS)
         order = f.order_by or _NEWEST_FIRST
         return search.SearchVersions(f.filter, f.max_results, f.page_token, order, self.home)
 
@@ -156,6 +159,11 @@ def place(result: ModelVersion, _: Any) -> answers.ArtifactUri:
         return {"artifact_uri": result.source}
     parts = "/".join(quote(part, safe="") for part in result.model.split("."))
     return {"artifact_uri": f"mlflow-artifacts:/Models/{parts}/{result.version}"}
+
+
+def _at_most(asked: int | None, most: int) -> None:
+    if asked is not None and asked > most:
+        raise InvalidArgument(f"max_results must be at most {most}, got {asked}. Follow next_page_token for more.")
 
 
 def routes(home: FullName) -> list[Route]:

@@ -289,6 +289,8 @@ def routes(metastore_id: str) -> list[Route]:
         return grants.GetEffectiveGrants(on(f), f.principal)
 
     def change(f: ChangePermissions) -> grants.ChangeGrants:
+        if not any(change.add or change.remove for change in f.changes):
+            raise InvalidArgument("The request changes nothing. Send changes with add or remove.")
         return grants.ChangeGrants(on(f), tuple(grants.Change(c.principal, c.add, c.remove) for c in f.changes))
 
     def changed(found: list[Grant], f: ChangePermissions) -> answers.Permissions:
