@@ -100,6 +100,14 @@ def test_container_names(site: Site) -> None:
         "stays in its catalog",
     )
     refused(site.call("PATCH", f"{UC}/schemas/{catalog}.team", {}), 400, INVALID, "changes nothing")
+    for empty in ({}, {"changes": []}, {"changes": [{"principal": "admin", "adds": ["USE_CATALOG"]}]}):
+        refused(site.call("PATCH", f"{UC}/permissions/catalog/{catalog}", empty), 400, INVALID, "changes nothing")
+    for path, taken in (
+        ("catalogs", {"name": "System"}), ("schemas", {"catalog_name": catalog, "name": "INFORMATION_SCHEMA"}),
+    ):  # fmt: skip
+        refused(site.call("POST", f"{UC}/{path}", taken), 400, INVALID, "reserved")
+    renamed = site.call("PATCH", f"{UC}/schemas/{catalog}.team", {"new_name": "information_schema"})
+    refused(renamed, 400, INVALID, "reserved")
     assert (
         site.ok("PATCH", f"{UC}/schemas/{catalog}.team", {"new_name": f"{catalog}.team2"})["full_name"]
         == f"{catalog}.team2"

@@ -8,6 +8,8 @@ import pytest
 from wire.serving import FACE_B, UC, Site, refused, site
 from world import MODEL_FILES
 
+from modelkeep.jobs.check import findings
+
 __all__ = ["site"]
 
 A = "/api/2.0/mlflow"
@@ -199,6 +201,11 @@ def test_a_pointer_is_kept_as_it_is_and_has_no_files_here(site: Site, source: st
     copied = fresh("copy")
     made(site, copied)
     assert pointer(site, copied, f"models:/{name}/1")["source"] == source
+
+    async def told() -> list[str]:
+        return [text async for text in findings(site.registry.db, site.registry.blobs)]
+
+    assert not [text for text in site.run(told()) if "READY" in text]
 
 
 def test_a_copy_shares_the_files_and_needs_execute_on_its_source(site: Site) -> None:
