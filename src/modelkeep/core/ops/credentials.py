@@ -12,9 +12,8 @@ from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.core.model import ModelVersion, Securable, Status
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.staging import stage
+from modelkeep.core.ops.states import check_pending, check_ready
 from modelkeep.core.ops.versions import CreateVersion, GetVersion, VersionRequest, fetch_version, get_version
-from modelkeep.core.ops.versions import pending as check_pending
-from modelkeep.core.ops.versions import ready as check_ready
 from modelkeep.store import files
 from modelkeep.store.db import Database
 

@@ -18,7 +18,7 @@ from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
-from modelkeep.core.ops.versions import pending, ready
+from modelkeep.core.ops.states import check_pending, check_ready
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs, versions
 from modelkeep.store.db import Database, Tx, new_id
@@ -171,7 +171,7 @@ async def readable(ctx: Ctx, req: FileRequest, model: Securable | None) -> str:
         ctx.touch(req.kind.upper(), req.id, req.id)
         return found.id if found else ""
     version = await _version(ctx, ctx.tx, req, model)
-    ready(version)
+    check_ready(version)
     return _same_set(req, version.artifact_set_id)
 
 
@@ -184,7 +184,7 @@ async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) 
         ctx.touch(req.kind.upper(), req.id, req.id)
         return Site(found.id if found else "", False, False)
     version = await _version(ctx, tx, req, model)
-    pending(version)
+    check_pending(version)
     return Site(_same_set(req, version.artifact_set_id), ctx.services.blobs.direct, True)
 
 

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from modelkeep.core.authz import holds
-from modelkeep.core.errors import Elsewhere, InvalidArgument, LimitExceeded, NotFound, WrongState
+from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, Securable, Status
 from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, parse_full_name
@@ -380,25 +380,6 @@ async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> mo
 
 async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:
     return await versions.of_logged_model(ctx.tx, ctx.actor, req.model_id)
-
-
-def ready(version: ModelVersion) -> None:
-    if version.status != Status.READY:
-        raise WrongState(
-            f"Version {version.version} of '{version.model}' is {version.status}: its files can be read once it is READY."
-        )
-    if not version.artifact_set_id:
-        raise Elsewhere(
-            f"The files of version {version.version} of '{version.model}' are not in this registry, but at "
-            f"{version.source[:300]!r}. Read them there, as plain MLflow clients do."
-        )
-
-
-def pending(version: ModelVersion) -> None:
-    if version.status != Status.PENDING:
-        raise WrongState(
-            f"Version {version.version} of '{version.model}' is {version.status}: its files are final. Register a new version."
-        )
 
 
 def encode(value: object) -> str:
