@@ -97,7 +97,7 @@ async def _build(w: World, plan: Plan) -> None:
         for text in (*CATALOGS, *SCHEMAS, *sorted(plan.models)):
             made = await make(tx, text, plan.owners.get(text, "admin"))
             if made.kind is Kind.MODEL:
-                number = await version_rows.next_number(tx, made)
+                number = await version_rows.next_number(tx, made, "test", 0)
                 await version_rows.insert(tx, _version(made.id, number))
         for schema, kinds in OBJECTS.items():
             parent, holder = await securables.by_name(tx, name(schema)), await principals.by_name(tx, plan.objects)

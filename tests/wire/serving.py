@@ -230,6 +230,8 @@ class World:
         match route.path.removeprefix(V1):
             case "/explain":
                 return {**at, "operation": "get_model", "principal": "admin"}
+            case path if path.startswith(f"{UC}/permissions/") and route.method == "PATCH":
+                return {**at, "changes": [{"principal": self.user, "add": ["EXECUTE"]}]}
             case "/models/{full_name}/aliases":
                 return {"full_name": self.model, "set": [{"alias_name": "champion", "version_num": 1}]}
             case "/protected-aliases/{securable_type}/{full_name}/{alias}":

@@ -250,7 +250,7 @@ def test_a_read_only_binding_refuses_what_writes(site: Site, dev: dict[str, Any]
         ("POST", "/api/2.0/fs/create-upload-url", uploads(site, model)),
         ("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "a", "version": "1"}),
         ("POST", f"{FACE_B}/registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
-        ("PATCH", f"{UC}/permissions/function/{model}", {"changes": []}),
+        ("PATCH", f"{UC}/permissions/function/{model}", {"changes": [{"principal": "admin", "add": ["EXECUTE"]}]}),
         ("POST", f"{V1}/models/{other}/versions/1/copy", {"destination": model}),
         ("DELETE", f"{UC}/models/{model}", None), ("PATCH", f"{UC}/catalogs/{catalog}", {"owner": "admin"}),
     ):  # fmt: skip

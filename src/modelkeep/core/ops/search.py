@@ -20,8 +20,8 @@ SEARCH_BUDGET = 10_000
 """Rows that one page of a search may look at before it is handed out short."""
 OF_VERSIONS = Fields(("name", "run_id", "source_path"), ("version_number",), ("name", "run_id"))
 OF_MODELS = Fields(("name",), listed=("name",))
-_TIMES = ("name", "creation_timestamp", "last_updated_timestamp")
-_MODEL_ORDER, _VERSION_ORDER = (*_TIMES, "timestamp"), (*_TIMES, "version_number")
+_ORDER = ("name", "creation_timestamp", "last_updated_timestamp")
+_MODEL_ORDER, _VERSION_ORDER = (*_ORDER, "timestamp"), (*_ORDER, "version_number")
 _SAME = {"timestamp": "last_updated_timestamp"}
 """Of models, as MLflow's UI asks for it (mlflow/utils/search_utils.py)"""
 T = TypeVar("T")
