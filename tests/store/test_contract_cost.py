@@ -12,7 +12,7 @@ from modelkeep.core.ops import audit, catalogs, credentials, files, grants, mode
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import jobs, principals
-from modelkeep.store.db import now_ms
+from modelkeep.store.db import WriteTx, now_ms
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
 from modelkeep.wire.identity import Door
@@ -132,6 +132,12 @@ _ROWS = (
 )  # fmt: skip
 
 
+async def _analyze(w: World, tx: WriteTx) -> None:
+    """As PostgreSQL does by itself from time to time, and SQLite never."""
+    if w.db.dialect == "postgresql":
+        await tx.run("ANALYZE")
+
+
 async def _seed(w: World) -> None:
     """Enough rows that a plan which walks a whole table is the worse one, and the statistics that say so where there are any."""
     await w.model(M, reader=f"EXECUTE+{USE}")
@@ -148,8 +154,7 @@ async def _seed(w: World) -> None:
                 f"INSERT INTO {into} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
                 f"SELECT {values} FROM n"
             )
-        if w.db.dialect == "postgresql":  # by itself from time to time, as SQLite never does
-            await tx.run("ANALYZE")
+        await _analyze(w, tx)
 
 
 _AUDIT: tuple[dict[str, Any], ...] = (
@@ -218,8 +223,7 @@ async def test_a_file_is_written_into_a_large_set_without_reading_the_set(w: Wor
             "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT :set, 'd/' || CAST(i AS TEXT), 0, '[]', 0 FROM n",
             set=version.artifact_set_id,
         )
-        if w.db.dialect == "postgresql":  # by itself from time to time, as SQLite never does
-            await tx.run("ANALYZE")
+        await _analyze(w, tx)
     counting = Counting(w.db)
     engine = engine_on(w, counting)  # type: ignore[arg-type]
     engine.auditor = w.registry.auditor

@@ -57,7 +57,7 @@ def _check(text: str) -> None:
         raise InvalidArgument("An artifact path must be valid Unicode.") from error
     if size > MAX_PATH or text.count("/") >= MAX_DEPTH:
         raise InvalidArgument(f"An artifact path has at most {MAX_PATH} bytes and {MAX_DEPTH} levels.")
-    if any(len(name.encode()) > MAX_NAME for name in text.split("/")):
+    if size > MAX_NAME and any(len(name.encode()) > MAX_NAME for name in text.split("/")):
         raise InvalidArgument(f"A name in an artifact path has at most {MAX_NAME} bytes: no disk takes a longer one.")
     if "\ufffd" in text:
         raise InvalidArgument("An artifact path must be percent-encoded UTF-8.")

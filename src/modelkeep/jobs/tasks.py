@@ -51,14 +51,12 @@ async def purge(at: Background, set_id: str) -> None:
     async with at.db.read() as tx:
         found = await files.get_set(tx, set_id)
     if found is None or found.state != "deleting":
-        return
+        return None
     await at.blobs.delete_set(set_id)
-    more = True
-    while more:  # in steps that nobody waits long for
+    while True:  # in steps that nobody waits long for
         async with at.db.write() as tx:
-            more = await files.forget_files(tx, set_id, _AT_ONCE) == _AT_ONCE
-            if not more:
-                await files.forget_set(tx, set_id)
+            if await files.forget_files(tx, set_id, _AT_ONCE) < _AT_ONCE:
+                return await files.forget_set(tx, set_id)
 
 
 async def hash_set(at: Background, set_id: str) -> None:

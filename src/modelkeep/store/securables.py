@@ -187,14 +187,16 @@ async def lock(tx: WriteTx, securable: Securable) -> None:
 
     Lock the model before any artifact set. Raises NotFound where the securable is gone by then.
     """
-    if not await tx.run("UPDATE securables SET updated_at = updated_at WHERE id = :id", id=securable.id):
-        raise missing(securable.full_name, securable.kind)
+    await _hold(tx, securable, "updated_at = updated_at")
 
 
 async def touch(tx: WriteTx, securable: Securable, by: str, at: int) -> None:
     """As `lock`; and something of it changes."""
-    changed = "UPDATE securables SET updated_at = :at, updated_by = :by WHERE id = :id"
-    if not await tx.run(changed, id=securable.id, at=at, by=by):
+    await _hold(tx, securable, "updated_at = :at, updated_by = :by", at=at, by=by)
+
+
+async def _hold(tx: WriteTx, securable: Securable, columns: str, **params: Any) -> None:
+    if not await tx.run(f"UPDATE securables SET {columns} WHERE id = :id", id=securable.id, **params):
         raise missing(securable.full_name, securable.kind)
 
 

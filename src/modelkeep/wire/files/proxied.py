@@ -77,6 +77,10 @@ class Artifacts:
     async def _do(self, request: Request, actor: Actor, asked: files.FileRequest) -> Any:
         return await self._engine.execute(actor, asked, request_id=request.id)
 
+    async def _give(self, request: Request, actor: Actor, target: Target) -> Response:
+        opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
+        return content(request, self._engine.services.blobs, opened)
+
     # --- a version's files -------------------------------------------------------------------------------------------
 
     async def list_files(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
@@ -91,9 +95,7 @@ class Artifacts:
         return json_response({"files": found})
 
     async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        target = await locate(f"/{_MODELS}{path['path']}", actor, None, write=False)
-        opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
-        return content(request, self._engine.services.blobs, opened)
+        return await self._give(request, actor, await locate(f"/{_MODELS}{path['path']}", actor, None, write=False))
 
     async def refuse_change(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
@@ -133,8 +135,7 @@ class Artifacts:
 
     async def read_named(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         """As MLflow's UI asks for a file."""
-        opened = await self._do(request, actor, _file(self._named(request)).ask(files.OpenFile))
-        return content(request, self._engine.services.blobs, opened)
+        return await self._give(request, actor, self._named(request))
 
     def _named(self, request: Request) -> Target:
         f: VersionFile = read_fields(Route("", "", VersionFile), {}, request.query_string, b"", "")
@@ -143,9 +144,7 @@ class Artifacts:
     # --- the files of runs, logged models and traces -----------------------------------------------------------------
 
     async def read_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        target = await self._tracked(actor, path["path"], write=False)
-        opened = await self._do(request, actor, target.ask(files.OpenFile))
-        return content(request, self._engine.services.blobs, opened)
+        return await self._give(request, actor, await self._tracked(actor, path["path"], write=False))
 
     async def write_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         check_whole(request)
