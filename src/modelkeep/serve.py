@@ -28,6 +28,7 @@ from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import Limits, parse_full_name
 from modelkeep.core.operation import Federation, Services
 from modelkeep.core.ops import versions
+from modelkeep.core.paging import PageTokens
 from modelkeep.core.signin import SignIn, group_map
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
@@ -170,6 +171,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         services = Services(
             blobs=blobs,
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
+            page_tokens=PageTokens(bytes.fromhex(facts.signing_key)),
             workspace_id=settings.workspace_id,
             own_hosts=own_hosts(settings.address, settings.host, settings.port),
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
@@ -367,7 +369,9 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         await child.start()
         urls = Urls(registry.db, signer, engine.services.url_ms)
         artifacts = Artifacts(registry.db, urls, workspace_id)
-        return Workspace(registry.db, child, artifacts, registry.auditor, known, workspace_id), child
+        return Workspace(
+            registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.services.page_tokens
+        ), child
 
     found = Workspaces(start)
     try:

@@ -1,12 +1,16 @@
 """Names, versions, aliases, tags, filters, pages and grants that the rules forbid: 400 and a clear sentence."""
 
 import base64
+import hashlib
+import hmac
 from typing import Any
 
+import msgspec
 import pytest
 from wire.serving import FACE_B, UC, V1, Site, World, refused, site
 
-from modelkeep.core.paging import make_token
+from modelkeep.core.ops import search
+from modelkeep.store import principals, securables
 
 __all__ = ["site"]
 
@@ -530,16 +534,88 @@ def test_page_tokens_work_where_they_were_given(site: Site) -> None:
     assert page(versions, filtered, token, filter="source_path = 'x'").status_code == 200
 
 
-def test_a_token_made_by_hand_is_no_way_around_the_types(site: Site) -> None:
-    """Whoever knows the source can sign one; it moves him in his own list, and can do no more."""
-    _, token = site.user()
-    me = site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=token)["id"]
-    for position in ((10**30, "x"), (2**63, ""), (-(2**64), ""), ("a", "b", "c"), (), ("a", "\0"), ([], {})):
-        given = make_token(f"MODEL||False|{me}", position)  # type: ignore[arg-type]
-        refused(site.b("GET", "registered-models/search", {"page_token": given}, token), 400, INVALID, "page token")
-    for position in (("m", 2**63), ("m", -(2**70)), (5, 5)):
-        given = make_token(f"versions||{me}", position)
-        refused(site.b("GET", "model-versions/search", {"page_token": given}, token), 400, INVALID, "page token")
+@pytest.mark.parametrize(
+    ("path", "scope", "position", "fields"),
+    [
+        (f"{FACE_B}/registered-models/search", "MODEL||{me}", ["a", ""], {}),
+        (f"{FACE_B}/model-versions/search", "versions|||None|{me}", ["a", 1, ""], {}),
+        (f"{UC}/models", "browse||{me}", ["a", ""], {"include_browse": "true"}),
+        (f"{UC}/catalogs", "CATALOG|{metastore}|False|False|{me}", ["a", ""], {}),
+        (f"{V1}/access-requests", "access requests|ALL|{me}", ["0"], {"state": "ALL"}),
+    ],
+)
+def test_a_token_made_by_hand_is_refused(
+    site: Site, path: str, scope: str, position: list[Any], fields: dict[str, Any]
+) -> None:
+    """The key is the deployment's: a reader of the source cannot point a list at a row of their choice."""
+    name, token = site.user()
+
+    async def my_id() -> str:
+        async with site.registry.db.read() as tx:
+            found = await principals.by_name(tx, name)
+            assert found
+            return found.id
+
+    me, metastore = site.run(my_id()), site.registry.facts.metastore_id
+    body = msgspec.json.encode(position)
+    bound = scope.format(me=me, metastore=metastore).encode() + b"\0"
+    for key in (hashlib.sha256(b"modelkeep page tokens").digest(), b"", b"modelkeep page tokens"):
+        mac = hmac.digest(key, bound + body, "sha256")
+        for forged in (mac[:16] + body, mac + body, body, mac[:16] + body.ljust(256)):
+            given = base64.urlsafe_b64encode(forged).decode().rstrip("=")
+            refused(site.call("GET", path, {"page_token": given, **fields}, token=token), 400, INVALID, "page token")
+    assert site.call("GET", path, fields, token=token).status_code == 200
+
+
+def test_a_token_holds_no_name_of_what_its_reader_may_not_see(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that stop at a hidden row because they have looked at so many rows."""
+    monkeypatch.setattr(securables, "SCAN_BUDGET", 5)
+    monkeypatch.setattr(securables, "MAX_DIRECT", 0)
+    monkeypatch.setattr(search, "SEARCH_BUDGET", 5)
+    schema = site.schema()
+    for index in range(12):
+        site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
+        site.ok("POST", f"{FACE_B}/model-versions/create", {"name": f"{schema}.secret{index:02}", "source": "x"})
+    shown = site.model(schema)
+    user, token = site.user()
+    site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
+    site.allow(user, "function", shown, "EXECUTE")
+    catalog, _, leaf = schema.partition(".")
+    lists = [
+        (f"{FACE_B}/registered-models/search", {}),
+        (f"{FACE_B}/model-versions/search", {}),
+        (f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf}),
+        (f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf, "include_browse": "true"}),
+    ]
+    for path, fields in lists:
+        given, tokens = "", list[str]()
+        for _ in range(100):
+            page = site.call("GET", path, {"max_results": 2, "page_token": given, **fields}, token=token).json()
+            given = page.get("next_page_token") or ""
+            if not given:
+                break
+            tokens.append(given)
+        assert tokens, path
+        assert len({len(text) for text in tokens}) == 1
+        for text in tokens:
+            assert b"secret" not in base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_a_page_does_not_count_the_hidden_models_of_a_schema(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(securables, "SCAN_BUDGET", 5)
+    schema = site.schema()
+    for index in range(12):
+        site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
+    shown = site.model(schema)
+    user, token = site.user()
+    catalog, _, leaf = schema.partition(".")
+    site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
+    site.allow(user, "function", shown, "EXECUTE")
+    page = site.call(
+        "GET", f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf, "max_results": 2}, token=token
+    ).json()
+    assert [model["full_name"] for model in page["registered_models"]] == [shown]
+    assert not page.get("next_page_token")
 
 
 def test_pages_of_permissions(site: Site, world: World) -> None:

@@ -16,6 +16,7 @@ from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Metric, Param, Securable
 from modelkeep.core.names import DEFAULT_HOME, FullName, Limits
+from modelkeep.core.paging import PageTokens
 from modelkeep.store.audit import AuditTarget
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ class Services(msgspec.Struct, frozen=True):
 
     blobs: Blobs
     limits: Limits
+    page_tokens: PageTokens
     workspace_id: str
     """The default workspace's."""
     own_hosts: frozenset[str] = frozenset()

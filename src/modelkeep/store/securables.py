@@ -227,7 +227,6 @@ async def delete(tx: WriteTx, securable: Securable) -> None:
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
-
 # "See" for a listing: what authz.decide says for a read, as SQL over the same facts. :actor and :workspace are its parameters.
 _ME = "(SELECT group_id FROM membership_closure WHERE member_id = :actor)"
 
@@ -304,19 +303,24 @@ def _seen(see: str, *, browse: bool) -> str:
 
 
 async def _page(tx: Tx, limit: int, sql: str, **values: Any) -> Seen:
-    """Of the rows of `sql`, each with its full name and `_seen` at its end. Few rows first: whoever sees most of what there
-    is fills the page from them, and nobody pays for a budget not needed."""
-    for budget in (min(limit + 1, SCAN_BUDGET), SCAN_BUDGET):
-        rows = await tx.scan(f"{sql} LIMIT :budget", budget=budget, **values)
-        seen: list[tuple[Securable, bool]] = []
-        for index, row in enumerate(rows):
-            if row[-1]:
-                seen.append((of_row(row, row[_WIDTH]), row[-1] == 1))
-            if len(seen) == limit and index + 1 < len(rows):
-                return seen, (seen[-1][0].name_key, seen[-1][0].id)
-        if len(rows) < budget:
-            return seen, None
-    return seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])  # there may be more
+    """Few rows first: they suffice for a caller who sees most of what there is."""
+    page, whole = await _look(tx, limit, min(limit + 1, SCAN_BUDGET), sql, **values)
+    return page if whole else (await _look(tx, limit, SCAN_BUDGET, sql, **values))[0]
+
+
+async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Any) -> tuple[Seen, bool]:
+    """Of the first `budget` rows of `sql`, each with its full name and `_seen` at its end, those that are seen; and whether
+    they are a whole page (full, or the last). One that is not continues behind the last row looked at, seen or not."""
+    rows = await tx.scan(f"{sql} LIMIT :budget", budget=budget, **values)
+    seen: list[tuple[Securable, bool]] = []
+    for index, row in enumerate(rows):
+        if row[-1]:
+            seen.append((of_row(row, row[_WIDTH]), row[-1] == 1))
+        if len(seen) == limit and index + 1 < len(rows):
+            return (seen, (seen[-1][0].name_key, seen[-1][0].id)), True
+    if len(rows) < budget:
+        return (seen, None), True
+    return (seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])), False
 
 
 _MODELS = "securables x JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id"
@@ -327,19 +331,19 @@ async def page_of_models(
     tx: Tx, schema_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
 ) -> Seen:
     """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
-    common = {"actor": actor.id, "workspace": actor.workspace, "name": after[0], "id": after[1]}
-    see = _seen(READ_MODEL, browse=browse)
-    select = f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {_MODELS}"
-    later = "(x.name_key > :name OR (x.name_key = :name AND x.id > :id))"
-    order = "ORDER BY x.name_key, x.id"
+    values = {"actor": actor.id, "workspace": actor.workspace, "name": after[0], "id": after[1]}
+    select = f"SELECT {COLUMNS}, {_MODEL_NAME}, {_seen(READ_MODEL, browse=browse)} FROM"
+    where = "x.kind = 'MODEL' AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id"
     if schema_id:
-        where = f"x.parent_id = :schema AND x.space = 'routine' AND x.kind = 'MODEL' AND {later}"
-        return await _page(tx, limit, f"{select} WHERE {where} {order}", schema=schema_id, **common)
+        where, values["schema"] = f"x.parent_id = :schema AND x.space = 'routine' AND {where}", schema_id
+        look = await _look(tx, limit, min(limit + 1, SCAN_BUDGET), f"{select} {_MODELS} WHERE {where}", **values)
+        if look[1]:
+            return look[0]
     if not browse and (ids := await reached(tx, actor)) is not None:
         # CROSS JOIN keeps SQLite's planner from walking all models to test each one's id.
-        source = f"({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {later}"
-        return await _page(tx, limit, f"SELECT {COLUMNS}, {_MODEL_NAME}, {see} FROM {source} {order}", **common)
-    return await _page(tx, limit, f"{select} WHERE x.kind = 'MODEL' AND {later} {order}", **common)
+        direct = f"{select} ({ids}) d CROSS JOIN {_MODELS} WHERE x.id = d.id AND {where}"
+        return await _page(tx, limit, direct, **values)
+    return await _page(tx, limit, f"{select} {_MODELS} WHERE {where}", **values)
 
 
 async def page_of_objects(

@@ -7,6 +7,7 @@ import msgspec
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.model import Metric, Param
+from modelkeep.core.paging import PageTokens
 from modelkeep.store import experiments as rows
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import Database, new_id, now_ms
@@ -78,7 +79,7 @@ class Desk:
 
     def __init__(
         self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str,
+        workspace_id: str, page_tokens: PageTokens,
     ) -> None:  # fmt: skip
         self.db = db
         self.child = child
@@ -86,6 +87,7 @@ class Desk:
         self.auditor = auditor
         self.resolver = resolver
         self.workspace_id = workspace_id
+        self.page_tokens = page_tokens
         self.access = Access(db, child, workspace_id)
 
     async def forward(self, call: Call) -> Json:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, PermissionDenied
 from modelkeep.core.names import fold_principal
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.store import experiments as rows
 from modelkeep.store.db import now_ms
 from modelkeep.store.experiments import Level
@@ -201,7 +201,7 @@ async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
     call = visit.call
     size = page_size(_number(call.fields.get("max_results")), 1000, 50_000)
     scope = f"experiments|{visit.actor.id}|{call.text('filter')}|{call.fields.get('order_by')}"
-    position = read_token(scope, call.text("page_token"), (int,))
+    position = desk.page_tokens.open(scope, call.text("page_token"), (int,))
     offset = int(position[0]) if position else 0
     found: list[Json] = []
     for _ in range(_SCAN_PAGES):
@@ -211,11 +211,11 @@ async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
             if experiment["experiment_id"] in mine:
                 found.append(experiment)
             if len(found) == size:
-                return await _page(desk, visit, found, make_token(scope, (offset + index + 1,)))
+                return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset + index + 1,)))
         if len(page) < _SCAN_ROWS:
             return await _page(desk, visit, found, "")
         offset += len(page)
-    return await _page(desk, visit, found, make_token(scope, (offset,)))
+    return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset,)))
 
 
 async def _page(desk: Desk, visit: Visit, found: list[Json], token: str) -> Response:

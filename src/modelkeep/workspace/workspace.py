@@ -9,6 +9,7 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, RegistryError, Unavailable
 from modelkeep.core.operation import Origin, SourceRun
+from modelkeep.core.paging import PageTokens
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Request, Response
@@ -84,9 +85,9 @@ class Workspace:
 
     def __init__(
         self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str,
+        workspace_id: str, page_tokens: PageTokens,
     ) -> None:  # fmt: skip
-        self._desk = Desk(db, child, files, auditor, resolver, workspace_id)
+        self._desk = Desk(db, child, files, auditor, resolver, workspace_id, page_tokens)
         self._ui = Ui()
 
     async def handle(self, request: Request, actor: Actor) -> Response | None:

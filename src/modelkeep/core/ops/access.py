@@ -12,7 +12,7 @@ from modelkeep.core.model import Page, Principal, Securable
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.operation import Ctx, On
 from modelkeep.core.ops.grants import Change, ChangeGrants, change_grants, grantee, parse
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.store import access, identities, principals, securables
 from modelkeep.store.access import AccessRequest, Destination
 
@@ -166,12 +166,14 @@ async def list_access_requests(ctx: Ctx, req: ListAccessRequests) -> Page[Shown]
     if req.state not in (*STATES, "ALL"):
         raise InvalidArgument(f"State '{req.state[:100]}' is not known. Use one of: {', '.join(STATES)}, ALL.")
     scope = f"access requests|{req.state}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str,)) or (_LAST,)
+    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or (_LAST,)
     limit = page_size(req.max_results, 100, 200)
     found = await access.page(ctx.tx, req.state.replace("ALL", ""), str(after[0]), limit + 1)
     managed: dict[str, _Looked] = {}
     shown = [told for request in found[:limit] if (told := await _shown(ctx, request, managed)) is not None]
-    return Page(tuple(shown), make_token(scope, (found[limit - 1].id,)) if len(found) > limit else "")
+    return Page(
+        tuple(shown), ctx.services.page_tokens.seal(scope, (found[limit - 1].id,)) if len(found) > limit else ""
+    )
 
 
 class _Looked(msgspec.Struct, frozen=True):

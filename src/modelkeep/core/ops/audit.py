@@ -7,7 +7,7 @@ import msgspec
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.store import archives, audit, jobs
 from modelkeep.store.audit import AuditEvent, AuditFilter, Link
 
@@ -121,7 +121,7 @@ async def _page(
 ) -> Page[AuditEvent]:
     asked = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
     scope = f"audit|{securable_id}|{asked}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
-    position = read_token(scope, req.page_token, (int, str))
+    position = ctx.services.page_tokens.open(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
@@ -131,7 +131,10 @@ async def _page(
         without=_reads() if req.changes_only else (),
     )  # fmt: skip
     more = len(found) > limit
-    return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "")
+    return Page(
+        tuple(found[:limit]),
+        ctx.services.page_tokens.seal(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "",
+    )
 
 
 @cache

@@ -8,7 +8,7 @@ from modelkeep.core.model import CatalogBinding, Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.store import workspaces
 
 MAX_PAGE = 1000
@@ -38,10 +38,10 @@ class IsolateCatalog(msgspec.Struct, frozen=True):
 
 async def get_bindings(ctx: Ctx, req: GetBindings, catalog: Securable) -> Page[CatalogBinding]:
     scope = f"bindings of {catalog.id}|{ctx.actor.id}"
-    position = read_token(scope, req.page_token, (str,))
+    position = ctx.services.page_tokens.open(scope, req.page_token, (str,))
     limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     found = await workspaces.bindings(ctx.tx, catalog.id, str(position[0]) if position else "", limit + 1)
-    more = make_token(scope, (found[limit - 1].workspace_id,)) if len(found) > limit else ""
+    more = ctx.services.page_tokens.seal(scope, (found[limit - 1].workspace_id,)) if len(found) > limit else ""
     return Page(tuple(found[:limit]), more)
 
 

@@ -11,7 +11,7 @@ from modelkeep.core.near import near
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
 from modelkeep.core.ops.models import Browsed
-from modelkeep.core.paging import make_token, page_size, read_position
+from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import principals, securables, versions
 
@@ -194,11 +194,11 @@ async def _page(
 ) -> Page[Browsed[Securable]]:
     unbound = isinstance(req, ListCatalogs) and req.unbound
     scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
-    after, limit = read_position(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
+    after, limit = ctx.services.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
     found, more = await securables.page_of_containers(
         ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse, unbound=unbound
     )
-    return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), ctx.services.page_tokens.seal(scope, more) if more else "")
 
 
 async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:

@@ -5,7 +5,7 @@ from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.files import FileRequest, WriteRequest, locked, readable, writable
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.core.paths import ROOT
 from modelkeep.store import files
 from modelkeep.store.files import Entry
@@ -30,14 +30,14 @@ async def list_directory(ctx: Ctx, req: ListDirectory, place: Securable | None) 
     """The entries directly in a directory, by name. Raises FileNotFound where it is a file or nothing."""
     set_id = await readable(ctx, req, place)
     scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str,))
+    after = ctx.services.page_tokens.open(scope, req.page_token, (str,))
     found, more = await files.children(
         ctx.tx, set_id, req.path.text, str(after[0]) if after else "", page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     )
     empty = not found and after is None and req.path != ROOT
     if empty and await files.file(ctx.tx, set_id, f"{req.path}/") is None:
         raise FileNotFound(f"There is no directory '{req.path}'.")
-    return Page(tuple(found), make_token(scope, (more,)) if more else "")
+    return Page(tuple(found), ctx.services.page_tokens.seal(scope, (more,)) if more else "")
 
 
 async def make_directory(ctx: Ctx, req: MakeDirectory, place: Securable | None) -> None:

@@ -8,7 +8,7 @@ from modelkeep.core.model import ArtifactFile, Page, RegisteredModel, Securable,
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.store import explore, principals, tag_policies, versions, workspaces
 from modelkeep.store.db import Database
 from modelkeep.store.explore import Sought, Stored
@@ -98,7 +98,7 @@ async def get_me(ctx: Ctx, req: GetMe) -> Me:
 async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
     sought, limit = _sought(req), page_size(req.max_results, 50, MAX_FOUND)
     scope = f"search|{sought}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (int, str, str))
+    after = ctx.services.page_tokens.open(scope, req.page_token, (int, str, str))
     position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
     rows = await explore.find(ctx.tx, ctx.actor, sought, position, limit + 1)
     page = [(securable, only) for securable, only, _ in rows[:limit]]
@@ -110,7 +110,7 @@ async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
         else Found(s, by_id[s.id].aliases if s.id in by_id else {})
         for s, only in page
     )
-    return Page(items, make_token(scope, rows[limit - 1][-1]) if len(rows) > limit else "")
+    return Page(items, ctx.services.page_tokens.seal(scope, rows[limit - 1][-1]) if len(rows) > limit else "")
 
 
 def _sought(req: SearchSecurables) -> Sought:
@@ -132,11 +132,14 @@ async def list_files(ctx: Ctx, req: ListFiles, model: Securable) -> Page[Artifac
     """None before the version is READY: until then they come and go."""
     version = await fetch_version(ctx, model, req.name, req.version)
     scope, limit = f"files of {version.id}|{ctx.actor.id}", page_size(req.max_results, MAX_FILES, MAX_FILES)
-    after = read_token(scope, req.page_token, (str,)) or ("",)
+    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     if version.status != Status.READY or not version.artifact_set_id:
         return Page(())
     found = await explore.files_after(ctx.tx, version.artifact_set_id, str(after[0]), limit + 1)
-    return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].path,)) if len(found) > limit else "")
+    return Page(
+        tuple(found[:limit]),
+        ctx.services.page_tokens.seal(scope, (found[limit - 1].path,)) if len(found) > limit else "",
+    )
 
 
 async def ask_storage(ctx: Ctx, db: Database, req: GetStorage) -> str:

@@ -8,7 +8,7 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, fold
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import catalogs, models
-from modelkeep.core.paging import make_token, page_size, read_position
+from modelkeep.core.paging import page_size
 from modelkeep.store import quotas, securables
 
 ALIASES, TAGS = "alias-quota", "tag-quota"
@@ -98,11 +98,11 @@ async def get_quota(ctx: Ctx, req: GetQuota, found: Securable) -> Quota:
 
 async def list_quotas(ctx: Ctx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
     scope = f"quotas|{ctx.actor.id}"
-    position = read_position(scope, req.page_token)
+    position = ctx.services.page_tokens.open_name(scope, req.page_token)
     found, more = await securables.page_of_models(
         ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
     )
     counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in found])
     limit = ctx.services.limits.aliases_per_model
     items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model, _ in found)
-    return Page(items, make_token(scope, more) if more else "")
+    return Page(items, ctx.services.page_tokens.seal(scope, more) if more else "")

@@ -12,7 +12,7 @@ from modelkeep.core.names import FullName, check_alias, check_comment, check_spa
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
-from modelkeep.core.paging import make_token, page_size, read_position, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
 
@@ -154,11 +154,11 @@ async def get_model(ctx: Ctx, req: GetModel, model: Securable) -> RegisteredMode
 async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Page[Securable]:
     schema_id = schema.id if schema else ""
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
-    after = read_position(scope, req.page_token)
+    after = ctx.services.page_tokens.open_name(scope, req.page_token)
     found, more = await securables.page_of_models(
         ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
     )
-    return Page(tuple(model for model, _ in found), make_token(scope, more) if more else "")
+    return Page(tuple(model for model, _ in found), ctx.services.page_tokens.seal(scope, more) if more else "")
 
 
 async def browse_model(ctx: Ctx, req: BrowseModel, model: Securable) -> Browsed[RegisteredModel]:
@@ -173,9 +173,9 @@ def may_read(ctx: Ctx, name: FullName) -> bool:
 async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
-    after, limit = read_position(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
+    after, limit = ctx.services.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
     found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
-    return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), ctx.services.page_tokens.seal(scope, more) if more else "")
 
 
 async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
@@ -267,10 +267,12 @@ async def _tags_now(ctx: Ctx, name: FullName, found: Securable) -> dict[str, str
 
 async def list_tags(ctx: Ctx, req: ListTags, found: Securable) -> Page[tuple[str, str]]:
     scope = f"tags of {found.id}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str,)) or ("",)
+    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 100, MAX_PAGE)
     rest = sorted((key, value) for key, value in found.tags.items() if key > str(after[0]))
-    return Page(tuple(rest[:limit]), make_token(scope, (rest[limit - 1][0],)) if len(rest) > limit else "")
+    return Page(
+        tuple(rest[:limit]), ctx.services.page_tokens.seal(scope, (rest[limit - 1][0],)) if len(rest) > limit else ""
+    )
 
 
 async def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from modelkeep.core.names import FullName
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
-from modelkeep.core.paging import make_token, page_size, read_position
+from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, securables
 
@@ -71,12 +71,12 @@ async def browse_objects(ctx: Ctx, req: BrowseObjects, schema: Securable) -> Pag
 async def _page(ctx: Ctx, req: ListObjects, schema: Securable, *, browse: bool) -> Page[Browsed[Securable]]:
     """By name. Raises BadPageToken, InvalidArgument."""
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
-    position = read_position(scope, req.page_token)
+    position = ctx.services.page_tokens.open_name(scope, req.page_token)
     found, more = await securables.page_of_objects(
         ctx.tx, req.kind, schema, ctx.actor, position,
         page_size(req.max_results, 100, MAX_PAGE), browse=browse,
     )  # fmt: skip
-    return Page(tuple(Browsed(*one) for one in found), make_token(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), ctx.services.page_tokens.seal(scope, more) if more else "")
 
 
 async def rename_object(ctx: Ctx, req: RenameObject, found: Securable) -> Securable:

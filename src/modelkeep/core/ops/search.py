@@ -9,7 +9,7 @@ from modelkeep.core.filters import IS_PROMPT, Condition, Fields, equals, matches
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, short_name
 from modelkeep.core.operation import Ctx
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import PageTokens, page_size
 from modelkeep.store import search as rows
 from modelkeep.store import securables, versions
 from modelkeep.store.search import Position, Sort, Wanted
@@ -60,7 +60,7 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
     if not order:
         of_one, of_all = (Sort("version_number", True),), (Sort("model"), Sort("version_number"))
         order = of_one if named is not None else of_all
-    asked = _asked(f"versions|{_scope(ctx, req)}", req, order, page_size(req.max_results, MAX_PAGE, MAX_PAGE))
+    asked = _asked(ctx, "versions", req, order, page_size(req.max_results, MAX_PAGE, MAX_PAGE))
     if named is not None:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         if model is None:
@@ -80,7 +80,7 @@ async def search_models(ctx: Ctx, req: SearchModels) -> Page[RegisteredModel]:
     """Models that the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_MODELS), req.home)
     order, wanted = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
-    asked = _asked(f"models|{_scope(ctx, req)}", req, order, page_size(req.max_results, 100, MAX_MODELS))
+    asked = _asked(ctx, "models", req, order, page_size(req.max_results, 100, MAX_MODELS))
 
     def fits(model: Securable) -> bool:
         return matches(conditions, lambda _: _shown(model.full_name, req.home), model.tags)
@@ -157,14 +157,16 @@ def _scope(ctx: Ctx, req: SearchVersions | SearchModels) -> str:
 class _Asked(msgspec.Struct, frozen=True):
     """A page, checked even where there is nothing to put on it."""
 
+    tokens: PageTokens
     scope: str
     after: Position | None
     limit: int
 
 
-def _asked(scope: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int) -> _Asked:
-    """Raises InvalidArgument for a token that is not of this search."""
-    return _Asked(scope, read_token(scope, req.page_token, rows.position_types(order)), limit)
+def _asked(ctx: Ctx, noun: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int) -> _Asked:
+    """Raises BadPageToken for a token that is not of this search."""
+    tokens, scope = ctx.services.page_tokens, f"{noun}|{_scope(ctx, req)}"
+    return _Asked(tokens, scope, tokens.open(scope, req.page_token, rows.position_types(order)), limit)
 
 
 async def _page(
@@ -172,7 +174,7 @@ async def _page(
     fits: Callable[[T], bool],
 ) -> Page[T]:  # fmt: skip
     """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
-    scope, position, limit, found = asked.scope, asked.after, asked.limit, list[T]()
+    position, limit, found = asked.after, asked.limit, list[T]()
     looked, size = 0, limit + 1
     while True:
         some = await fetch(position, size)
@@ -180,11 +182,11 @@ async def _page(
             if readable and fits(entity):
                 found.append(entity)
             if len(found) == limit and index + 1 < len(some):
-                return Page(tuple(found), make_token(scope, position))
+                return Page(tuple(found), asked.tokens.seal(asked.scope, position))
         looked += len(some)
         if len(some) < size:
             return Page(tuple(found))
         if looked >= SEARCH_BUDGET or len(found) == limit:
             assert position is not None
-            return Page(tuple(found), make_token(scope, position))
+            return Page(tuple(found), asked.tokens.seal(asked.scope, position))
         size = min(4 * size, SEARCH_BUDGET)

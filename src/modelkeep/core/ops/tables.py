@@ -12,7 +12,7 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName, check_comment
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
-from modelkeep.core.paging import make_token, page_size, read_position
+from modelkeep.core.paging import page_size
 from modelkeep.core.patterns import pattern
 from modelkeep.store import securables
 
@@ -101,7 +101,7 @@ async def table_exists(ctx: Ctx, req: TableExists, schema: Securable) -> bool:
 async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Securable) -> Page[Securable]:
     """A page is matched after it was read, so it may be short, even empty, and not the last."""
     scope = f"summaries|{catalog.id}|{req.schema_pattern}|{req.table_pattern}|{ctx.actor.id}"
-    position = read_position(scope, req.page_token)
+    position = ctx.services.page_tokens.open_name(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
     found, more = await securables.page_of_objects(
         ctx.tx, Kind.TABLE, catalog, ctx.actor, position,
@@ -109,4 +109,4 @@ async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Secur
     )  # fmt: skip
     parts = [(one, one.full_name.split(".")) for one, _ in found]
     matching = tuple(one for one, (_, s, t) in parts if schema(s) and table(t))
-    return Page(matching, make_token(scope, more) if more else "")
+    return Page(matching, ctx.services.page_tokens.seal(scope, more) if more else "")

@@ -11,7 +11,7 @@ from modelkeep.core.names import check_comment, check_platform_tag, check_tag_ke
 from modelkeep.core.near import near
 from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.grants import grantee
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.store import tag_policies
 from modelkeep.store.tag_policies import ACCOUNT, Rule, TagPolicy
 
@@ -73,11 +73,11 @@ class TagRules(msgspec.Struct, frozen=True):
 
 async def list_tag_policies(ctx: Ctx, req: ListTagPolicies) -> Page[TagPolicy]:
     scope = f"tag policies|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (str,)) or ("",)
+    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 1000, 1000)
     found = await tag_policies.page(ctx.tx, str(after[0]), limit + 1)
     more = len(found) > limit
-    return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].key,)) if more else "")
+    return Page(tuple(found[:limit]), ctx.services.page_tokens.seal(scope, (found[limit - 1].key,)) if more else "")
 
 
 async def get_tag_policy(ctx: Ctx, req: GetTagPolicy) -> TagPolicy:

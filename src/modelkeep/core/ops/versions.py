@@ -14,7 +14,7 @@ from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
-from modelkeep.core.paging import make_token, page_size, read_token
+from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.db import Database, Tx, new_id
@@ -367,11 +367,11 @@ async def requires_signature(tx: Tx, model: Securable) -> bool:
 
 async def list_versions(ctx: Ctx, req: ListVersions, model: Securable) -> Page[ModelVersion]:
     scope = f"versions of {model.id}|{ctx.actor.id}"
-    after = read_token(scope, req.page_token, (int,)) or (MAX_VERSION,)
+    after = ctx.services.page_tokens.open(scope, req.page_token, (int,)) or (MAX_VERSION,)
     limit = page_size(req.max_results, 100, 1000)
     found = await versions.page_of_model(ctx.tx, model, int(after[0]), limit + 1)
     more = len(found) > limit
-    return Page(tuple(found[:limit]), make_token(scope, (found[limit - 1].version,)) if more else "")
+    return Page(tuple(found[:limit]), ctx.services.page_tokens.seal(scope, (found[limit - 1].version,)) if more else "")
 
 
 async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> models.Browsed[Page[ModelVersion]]:

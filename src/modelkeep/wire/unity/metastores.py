@@ -10,7 +10,7 @@ from modelkeep.core.kinds import RULES, Kind, parse_kind
 from modelkeep.core.model import CatalogBinding, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import bindings, catalogs, metastores
-from modelkeep.core.paging import page_size, read_token
+from modelkeep.core.paging import bad_page_token, page_size
 from modelkeep.wire.route import NoFields, Route
 from modelkeep.wire.unity import answers
 
@@ -116,7 +116,8 @@ def _changed(found: list[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
 
 def _all_of_them(f: List) -> metastores.ReadMetastore:
     page_size(f.max_results, 0, 1)
-    read_token("metastores", f.page_token, (str,))
+    if f.page_token:
+        raise bad_page_token()
     return metastores.ReadMetastore()
 
 
