@@ -60,6 +60,10 @@ class Database(Protocol):
 
     async def close(self) -> None: ...
 
+    async def check(self, seconds: float) -> None:
+        """Can this database read and store now? Raises Unavailable with the reason, after `seconds` at the latest."""
+        ...
+
     def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
 
     def single(self) -> AbstractAsyncContextManager[Tx]:

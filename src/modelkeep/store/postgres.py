@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelkeep.core.errors import Conflict, Unavailable
 from modelkeep.store.db import Row, UniqueViolation
+from modelkeep.store.postgres_probe import Probe
 
 if TYPE_CHECKING:
     import psycopg
@@ -70,6 +71,7 @@ class PostgresDatabase:
     def __init__(self, url: str, *, max_connections: int = 10) -> None:
         self._url = url
         self._max = max_connections
+        self._probe = Probe(url)
         self._pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Row]] | None = None
 
     async def open(self) -> None:
@@ -87,6 +89,13 @@ class PostgresDatabase:
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.close()
+            self._pool = None
+        await self._probe.close()
+
+    async def check(self, seconds: float) -> None:
+        if self._pool is None:
+            raise Unavailable("The database is closed: the server is stopping.")
+        await self._probe.check(seconds)
 
     @asynccontextmanager
     async def _transaction(self, *, read_only: bool, single: bool = False) -> AsyncGenerator[_Tx]:

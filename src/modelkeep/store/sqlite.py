@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import Row, UniqueViolation
+from modelkeep.store.files_on_disk import FilesOnDisk
 
 _INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
 _ROOM, _LARGE, _ENTRY = (
@@ -22,6 +23,7 @@ _ROOM, _LARGE, _ENTRY = (
 )  # characters that a reader keeps, those of one thing at most, and the least counted
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _NOT_STORED = "The change was not stored ({}). Try again in a moment."
+_CLOSED = "The database is closed: the server is stopping."
 _BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
 
 _T = TypeVar("_T")
@@ -192,6 +194,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._files = FilesOnDisk(path)
         self._idle: list[_Reader] = []
         self._writer: sqlite3.Connection | None = None
         self._lock = asyncio.Lock()  # given in turn: to a group's commit after those that waited before it
@@ -201,6 +204,21 @@ class SqliteDatabase:
     async def open(self) -> None:
         self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode=WAL")
+        self._writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()
+        self._files.remember()
+
+    async def check(self, seconds: float) -> None:
+        if self._writer is None:
+            raise Unavailable(_CLOSED)
+        if problem := self._files.problem():
+            raise Unavailable(problem)
+        try:
+            async with asyncio.timeout(seconds), self.single() as tx:
+                await tx.one("SELECT 1 FROM sqlite_master LIMIT 1")
+        except TimeoutError as error:
+            raise Unavailable("The database does not answer. Try again in a moment.") from error
+        except sqlite3.Error as error:
+            raise Unavailable(f"The database cannot be read ({error}).") from error
 
     async def close(self) -> None:
         async with self._lock:
@@ -255,13 +273,15 @@ class SqliteDatabase:
         if group.commit is not None:
             failed = await _finished(group.commit)
         if failed:
-            raise Unavailable(_NOT_STORED.format(failed))
+            raise Unavailable(failed)
 
     async def _join(self) -> tuple[sqlite3.Connection, _Group]:
         """The group that the next change belongs to: a new transaction, or, in one that has changes already, a savepoint."""
         if (writer := self._writer) is None:
-            raise Unavailable("The database is closed: the server is stopping.")
+            raise Unavailable(_CLOSED)
         if (group := self._group) is None:
+            if problem := self._files.problem():
+                raise Unavailable(problem)
             await _begin(writer)
             group = self._group = _Group()
         else:
@@ -280,19 +300,22 @@ class SqliteDatabase:
 
     async def _commit_in_turn(self, writer: sqlite3.Connection, group: _Group) -> str:
         async with self._lock:
-            return group.lost or await self._commit(writer)
+            return _NOT_STORED.format(group.lost) if group.lost else await self._commit(writer)
 
     async def _commit(self, writer: sqlite3.Connection) -> str:
-        """Why it failed; '' where it did not. The lock is held."""
+        """Why it failed; '' where it did not. The lock is held. Nothing counts as stored in files that are gone afterwards."""
         self._group = None
+        if problem := self._files.problem():
+            writer.execute("ROLLBACK")
+            return problem
         try:
             await _in_thread(_execute, writer, "COMMIT")
         except sqlite3.Error as error:
-            return _untaken(error)
+            return _NOT_STORED.format(_untaken(error))
         finally:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")
-        return ""
+        return self._files.problem()
 
     async def script(self, statements: list[str]) -> None:
         async with self.write() as tx:
