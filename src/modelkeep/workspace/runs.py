@@ -7,8 +7,7 @@ from modelkeep.workspace.answers import Json
 from modelkeep.workspace.calls import values
 from modelkeep.workspace.desk import Desk, Visit
 from modelkeep.workspace.permissions import Kind
-
-_USER_TAG = "mlflow.user"
+from modelkeep.workspace.steering import USER_TAG
 
 
 async def create_run(desk: Desk, visit: Visit) -> Response:
@@ -17,8 +16,8 @@ async def create_run(desk: Desk, visit: Visit) -> Response:
     fields["user_id"] = visit.actor.name
     values(fields, "tags[].key")  # a list of objects
     tags: list[Json] = fields.get("tags") or []
-    own = {"key": _USER_TAG, "value": visit.actor.name}
-    fields["tags"] = [*(tag for tag in tags if tag.get("key") != _USER_TAG), own]
+    own = {"key": USER_TAG, "value": visit.actor.name}
+    fields["tags"] = [*(tag for tag in tags if tag.get("key") != USER_TAG), own]
     document = await desk.forward(visit.call)
     info = document["run"]["info"]
     await desk.access.place(Kind.RUN, info["run_id"], info["experiment_id"])

@@ -1,19 +1,16 @@
-"""Acts on traces: ids are claimed before the child hears of them, and tags that would steer the child are dropped."""
+"""Acts on traces: ids are claimed before the child hears of them."""
 
 import re
-from typing import Any
 
 from modelkeep.core.errors import AlreadyExists, InvalidArgument
 from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
-from modelkeep.workspace.answers import ARTIFACT_TAG, Json
+from modelkeep.workspace.answers import Json
 from modelkeep.workspace.calls import values
 from modelkeep.workspace.desk import Desk, Visit
 from modelkeep.workspace.experiments import visible_among
 from modelkeep.workspace.permissions import Kind
 
-# mlflow.trace.spansLocation, .archiveLocation and such tell the server where to read spans: not a client's to say.
-_STEERING = ("mlflow.trace.", ARTIFACT_TAG)
 _TRACE_ID = re.compile(r"tr-[A-Za-z0-9_-]{1,125}")  # never a word that the child's paths use
 _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
@@ -25,10 +22,8 @@ async def start_trace(desk: Desk, visit: Visit) -> Response:
     if not isinstance(trace_id, str) or not await _claim(desk, trace_id, experiment_id):
         raise InvalidArgument("A trace's id is 'tr-' and letters, digits, '-' and '_'.")
     info["trace_location"] = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
-    tags: Any = info.get("tags") or {}
-    if not isinstance(tags, dict):
+    if not isinstance(info.get("tags") or {}, dict):
         raise InvalidArgument("Field 'tags' must be an object.")
-    info["tags"] = {k: v for k, v in tags.items() if not _steers(str(k))}  # pyright: ignore
     # Only the trace's info: spans travel as an artifact.
     visit.call.fields["trace"] = {"trace_info": info}
     return await desk.respond(visit, await desk.forward(visit.call))
@@ -45,15 +40,9 @@ async def _claim(desk: Desk, trace_id: str, experiment_id: str) -> bool:
     return True
 
 
-def _steers(key: str) -> bool:
-    return key.startswith(_STEERING)
-
-
 async def start_trace_v2(desk: Desk, visit: Visit) -> Response:
     """The older call; the child makes the id."""
-    tags: Any = visit.call.fields.get("tags") or []
-    if any(_steers(key) for key in values({"tags": tags}, "tags[].key")):
-        raise InvalidArgument("Tags that say where spans lie are the server's.")
+    values(visit.call.fields, "tags[].key")  # a list of objects
     document = await desk.forward(visit.call)
     info = document["trace_info"]
     await desk.access.place(Kind.TRACE, info["request_id"], info["experiment_id"])

@@ -23,6 +23,7 @@ from modelkeep.workspace import (
     runs,
     sharing,
     sources,
+    steering,
     traces,
 )
 from modelkeep.workspace.access import Hidden
@@ -128,6 +129,7 @@ class Workspace:
             visit.call = Call(route, {}, parse(body))
         else:
             visit.call = read(route, visit.call.params, request.query_string, content_type, body)
+            steering.neutralize(route, visit.call.fields, visit.actor.name)
 
     async def _act(self, visit: Visit) -> Response:
         desk, route = self._desk, visit.call.route
