@@ -157,9 +157,9 @@ class Organisation:
             ),
         ]
         made = (self._now, "", self._now, "")
-        self._bulk.many("securables", _SECURABLE, ((*row, row[-1], self._owner, 1, *made) for row in rows))
+        self._bulk.many("securables", SECURABLE, ((*row, row[-1], self._owner, 1, *made) for row in rows))
         versions = ((new_id(), model, 1, "READY", '["champion"]', *made) for model in models)
-        self._bulk.many("model_versions", _VERSION, versions)
+        self._bulk.many("model_versions", VERSION, versions)
         self._bulk.many("aliases", ("model_id", "alias", "version"), ((model, "champion", 1) for model in models))
         return models
 
@@ -167,19 +167,19 @@ class Organisation:
         """The reader executes all, by what is granted to the outermost group around him; the others hold single models."""
         outermost = self._chains[0][-1]
         rows = [(self._catalog, outermost, p, "CATALOG") for p in ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")]
-        self._bulk.many("grants", _GRANT, ((*row, self._now, "") for row in rows))
+        self._bulk.many("grants", GRANT, ((*row, self._now, "") for row in rows))
         few = min(len(groups), self._size.grants_each // 2)
         held = (
             (model, holder, "EXECUTE", "MODEL", self._now, "")
             for model in models
             for holder in (*self._random.sample(groups, few), *self._random.sample(users, self._size.grants_each - few))
         )
-        self._bulk.many("grants", _GRANT, held)
+        self._bulk.many("grants", GRANT, held)
 
 
 _MADE = ("created_at", "created_by", "updated_at", "updated_by")
-_SECURABLE = (
+SECURABLE = (
     "id", "kind", "space", "parent_id", "catalog_id", "schema_id", "name", "name_key", "owner_id", "last_version", *_MADE,
 )  # fmt: skip
-_VERSION = ("id", "model_id", "version", "status", "aliases", *_MADE)
-_GRANT = ("securable_id", "principal_id", "privilege", "kind", "created_at", "created_by")
+VERSION = ("id", "model_id", "version", "status", "aliases", *_MADE)
+GRANT = ("securable_id", "principal_id", "privilege", "kind", "created_at", "created_by")

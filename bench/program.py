@@ -118,10 +118,17 @@ def _wait(process: subprocess.Popen[bytes], port: int, health: str, begun: float
 
 
 @contextlib.contextmanager
-def modelkeep(data: Path, *, workspace: bool = False, database_url: str = "") -> Iterator[Server]:
-    """`modelkeep serve` on this data directory, with an admin's headers."""
+def modelkeep(
+    data: Path, *, workspace: bool = False, database_url: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """`modelkeep serve` on this data directory, with an admin's headers; `env` adds settings."""
     port = free_port()
-    env = {"MODELKEEP_PORT": str(port), "MODELKEEP_DATA_DIR": str(data), "MODELKEEP_WORKSPACE": str(int(workspace))}
+    env = {
+        **(env or {}),
+        "MODELKEEP_PORT": str(port),
+        "MODELKEEP_DATA_DIR": str(data),
+        "MODELKEEP_WORKSPACE": str(int(workspace)),
+    }
     env["MODELKEEP_DATABASE_URL"] = database_url
     program = [sys.executable, "-m", "modelkeep"]
     with running([*program, "serve"], port, "/health", env, data.with_suffix(".log")) as server:
