@@ -71,7 +71,7 @@ class World:
     @property
     def workspace(self) -> str:
         """The default one's id."""
-        return self.engine.services.workspace_id
+        return self.engine.config.workspace_id
 
     def as_(self, principal: str) -> "Caller":
         return Caller(self, principal)

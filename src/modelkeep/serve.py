@@ -26,7 +26,7 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import Limits, parse_full_name
-from modelkeep.core.operation import Federation, Services
+from modelkeep.core.operation import Config, Federation, Services
 from modelkeep.core.ops import versions
 from modelkeep.core.paging import PageTokens
 from modelkeep.core.signin import SignIn, group_map
@@ -168,8 +168,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         await workspaces.ensure_default(db, settings.workspace_id)
         blobs = storage(settings)
         auditor = Auditor(db)
-        services = Services(
-            blobs=blobs,
+        config = Config(
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
             page_tokens=PageTokens(bytes.fromhex(facts.signing_key)),
             workspace_id=settings.workspace_id,
@@ -177,10 +176,14 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
             home=home,
             url_ms=int(settings.url_minutes * 60_000),
+            federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
+        )
+        services = Services(
+            blobs=blobs,
+            settings=config,
             issuer=issuer(settings),
             shared=shared_folder(settings, facts),
             writer=writer.made(settings.ai_url, settings.ai_model, settings.ai_key),
-            federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
         )
         yield Registry(
             settings, db, blobs, facts, auditor,
@@ -296,7 +299,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
     sites = Sites(
         registry.db,
         site(settings.workspace_id, settings.address),
-        engine.services.own_hosts,
+        engine.config.own_hosts,
         public=bool(settings.public_url),
     )
     async with tracking_of(registry, signer) as tracking:
@@ -304,7 +307,7 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
         routes = [
             *console.routes(facts.account_id, ready),
             *workspace_routes.routes(),
-            *account_workspaces.routes(facts.account_id, settings.address, engine.services.workspace_id),
+            *account_workspaces.routes(facts.account_id, settings.address, engine.config.workspace_id),
             *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),
             *sql.routes(engine),
@@ -319,8 +322,8 @@ async def application(registry: Registry) -> AsyncGenerator[App]:
                 pages.HOME if web else "/ml/" if tracking else "",
             ).routes(),
             *pages.routes(web),
-            *plain.routes(engine.services.home),
-            *proxied.routes(engine, signer, tracking, engine.services.home),
+            *plain.routes(engine.config.home),
+            *proxied.routes(engine, signer, tracking, engine.config.home),
             *files.routes(engine, signer, tracking),
         ]
         ways = reach(engine.services)
@@ -367,10 +370,10 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         other = "" if workspace_id == settings.workspace_id else workspace_id
         child = TrackingServer(settings.data, settings.database_url, other)
         await child.start()
-        urls = Urls(registry.db, signer, engine.services.url_ms)
+        urls = Urls(registry.db, signer, engine.config.url_ms)
         artifacts = Artifacts(registry.db, urls, workspace_id)
         return Workspace(
-            registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.services.page_tokens
+            registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.config.page_tokens
         ), child
 
     found = Workspaces(start)

@@ -6,9 +6,10 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.authz import Actor
+from modelkeep.core.context import BaseCtx
 from modelkeep.core.errors import NotFound, PermissionDenied, RegistryError
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx, Operation
+from modelkeep.core.operation import Operation
 from modelkeep.store import audit
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import Database, WriteTx, new_id, now_ms
@@ -30,10 +31,10 @@ class Auditor:
         self.dropped = 0
         """Buffered reads that did not fit; a metric."""
 
-    async def in_tx(self, tx: WriteTx, op: Operation, request: msgspec.Struct, ctx: Ctx, request_id: str) -> None:
+    async def in_tx(self, tx: WriteTx, op: Operation, request: msgspec.Struct, ctx: BaseCtx, request_id: str) -> None:
         await audit.add(tx, [_event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")])
 
-    async def after(self, done: Sequence[tuple[Operation, msgspec.Struct, Ctx]], request_id: str) -> None:
+    async def after(self, done: Sequence[tuple[Operation, msgspec.Struct, BaseCtx]], request_id: str) -> None:
         """Record what succeeded without its own row in the change's transaction."""
         own: list[AuditEvent] = []
         for op, request, ctx in done:

@@ -7,14 +7,15 @@ import msgspec
 
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, knows
+from modelkeep.core.context import Ctx, ReadCtx, ServiceCtx
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
-from modelkeep.core.operation import Ctx, On, Operation, Services
+from modelkeep.core.operation import On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.store import principals, securables, workspaces
-from modelkeep.store.db import Database, now_ms
+from modelkeep.store.db import Database, WriteTx, now_ms
 
 
 class Engine:
@@ -29,6 +30,15 @@ class Engine:
         self.auditor = auditor
         self._conceal = conceal
         self._auditors = auditors
+
+    @property
+    def services(self) -> Services:
+        return self._services
+
+    @services.setter
+    def services(self, services: Services) -> None:
+        self._services = services
+        self.config = services.config
 
     async def execute(
         self, actor: Actor, request: msgspec.Struct, *, request_id: str = "", body: AsyncIterator[bytes] | None = None
@@ -46,28 +56,31 @@ class Engine:
         request_id: str = "",
         body: AsyncIterator[bytes] | None = None,
     ) -> list[Any]:
-        """Several operations as one: all of them happen, or none."""
-        done: list[tuple[Operation, msgspec.Struct, Ctx]] = []
+        """Several operations as one transaction: all of them happen, or none. Raises RegistryError.
+
+        Only the first may have a `prepare`, which would not see what those before it change, and only the last a `finish`,
+        which must not fail what those after it committed. Raises ValueError for others."""
+        operations = [BY_REQUEST[type(request)] for request in requests]
+        _check_order(operations, requests)
+        outside = ServiceCtx(actor, now_ms(), self.config, self.services, body)
+        done: list[tuple[Operation, msgspec.Struct, Ctx[Any]]] = []
         current = requests[0]
         try:
-            prepared = await self._prepare(actor, requests[0], body, done)
-            operations = [BY_REQUEST[type(request)] for request in requests]
+            prepared = await self._prepare(outside, operations[0], current)
             write = any(op.effect == "write" for op in operations)
             results: list[Any] = []
             async with self.db.write() if write else self.db.read() as tx:
-                for op, request in zip(operations, requests, strict=True):
-                    current = request
-                    ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, body, prepared)  # type: ignore[arg-type]
-                    done.append((op, request, ctx))
-                    targets = await self._authorize(ctx, op, request)
-                    results.append(await op.run(ctx, request, *targets))
+                for op, current in zip(operations, requests, strict=True):
+                    ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, self.services, prepared)
+                    targets = await self._authorize(ctx, op, current)
+                    results.append(await op.run(ctx, current, *targets))
+                    done.append((op, current, ctx))
                     if op.record == "in_tx":
-                        await self.auditor.in_tx(tx, op, request, ctx, request_id)  # type: ignore[arg-type]
+                        await self.auditor.in_tx(cast("WriteTx", tx), op, current, ctx, request_id)
             if operations[-1].finish is not None:
-                results[-1] = await operations[-1].finish(done[-1][2], self.db, results[-1])
+                results[-1] = await operations[-1].finish(_after(outside, done[-1][2]), self.db, results[-1])
         except BaseException as error:
-            for _op, _request, ctx in done:
-                await ctx.run_undo()
+            await outside.run_undo()
             if isinstance(error, RegistryError):
                 await self._refused(BY_REQUEST[type(current)], current, actor, error, request_id)
             raise
@@ -80,7 +93,7 @@ class Engine:
         try:
             async with self.db.read() as tx:
                 if (found := tx.recall(key)) is None:
-                    ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, None)  # type: ignore[arg-type]
+                    ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, self.services)
                     targets = await self._authorize(ctx, op, request)
                     found = await op.run(ctx, request, *targets), ctx.touched
                     tx.keep(key, found)
@@ -96,22 +109,16 @@ class Engine:
         found = cast("RegistryError", error.__cause__) if isinstance(error, Concealed) else error
         await self.auditor.refused(op, request, actor, found, request_id, same=self._conceal)
 
-    async def _prepare(
-        self, actor: Actor, request: msgspec.Struct, body: AsyncIterator[bytes] | None,
-        done: list[tuple[Operation, msgspec.Struct, Ctx]],
-    ) -> Any:  # fmt: skip
-        """Authorize, then do the slow part outside any write transaction; what it stored is undone if the rest fails."""
-        op = BY_REQUEST[type(request)]
+    async def _prepare(self, outside: ServiceCtx, op: Operation, request: msgspec.Struct) -> Any:
+        """Authorize, then do the slow part outside any transaction; what it stored is undone if the rest fails."""
         if (slow := op.slow(request)) is None:
             return None
         async with self.db.read() as tx:
-            ctx = Ctx(tx, self.db.dialect, actor, now_ms(), self.services, body)  # type: ignore[arg-type]
+            ctx: ReadCtx = Ctx(tx, self.db.dialect, outside.actor, outside.now, self.config, self.services)
             targets = await self._authorize(ctx, op, request)
-        ctx.tx = None  # type: ignore[assignment]
-        done.append((_PREPARED, request, ctx))
-        return await slow(ctx, self.db, request, *targets)
+        return await slow(outside, self.db, request, *targets)
 
-    async def _authorize(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> list[Securable | None]:
+    async def _authorize(self, ctx: ReadCtx, op: Operation, request: msgspec.Struct) -> list[Securable | None]:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
         await self._check_role(ctx, op, request)
         ctx.reacher = self._reached
@@ -139,7 +146,7 @@ class Engine:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
         return found
 
-    async def _check_role(self, ctx: Ctx, op: Operation, request: msgspec.Struct) -> None:
+    async def _check_role(self, ctx: ReadCtx, op: Operation, request: msgspec.Struct) -> None:
         """What an operation asks of the caller apart from securables. Raises PermissionDenied."""
         if ctx.actor.account_admin or not (op.account_admin or op.workspace_admin):
             return
@@ -152,10 +159,10 @@ class Engine:
         elif not (op.auditors and await self._audits(ctx)):
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
 
-    async def _audits(self, ctx: Ctx) -> bool:
+    async def _audits(self, ctx: ReadCtx) -> bool:
         return bool(self._auditors) and await principals.belongs(ctx.tx, ctx.actor.id, self._auditors)
 
-    async def _reached(self, ctx: Ctx, on: On, name: FullName) -> Securable:
+    async def _reached(self, ctx: ReadCtx, on: On, name: FullName) -> Securable:
         """One more securable, which the operation's function came upon."""
         chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
         return self._checked(on, name, chain)
@@ -177,7 +184,19 @@ class Concealed(NotFound):
     """Missing or forbidden: its cause says which, to the audit log alone."""
 
 
-_PREPARED = Operation(run=Engine.execute, request=msgspec.Struct, audit="", record="in_tx")
+def _check_order(operations: Sequence[Operation], requests: Sequence[msgspec.Struct]) -> None:
+    for op, request in zip(operations[1:], requests[1:], strict=True):
+        if op.slow(request) is not None:
+            raise ValueError(f"{op.name} prepares outside of the transaction: it can only come first")
+    for op in operations[:-1]:
+        if op.finish is not None:
+            raise ValueError(f"{op.name} finishes outside of the transaction: it can only come last")
+
+
+def _after(outside: ServiceCtx, ctx: Ctx[Any]) -> ServiceCtx:
+    """The context of `finish`: what it notes goes into the record of what the transaction did."""
+    outside.now, outside.touched, outside.changes = ctx.now, ctx.touched, ctx.changes
+    return outside
 
 
 def _check(on: On, name: FullName, chain: list[Link]) -> Securable:

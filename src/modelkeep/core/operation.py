@@ -1,10 +1,9 @@
 """What an operation is: a name, what it needs on which securables, what it leaves in the audit log, and its function."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -12,15 +11,10 @@ from modelkeep.blobs.copies import Copies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.authz import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
-from modelkeep.core.errors import RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Metric, Param, Securable
 from modelkeep.core.names import DEFAULT_HOME, FullName, Limits
 from modelkeep.core.paging import PageTokens
-from modelkeep.store.audit import AuditTarget
-
-if TYPE_CHECKING:
-    from modelkeep.store.db import WriteTx
 
 
 class On(msgspec.Struct, frozen=True):
@@ -216,94 +210,54 @@ class Federation(msgspec.Struct, frozen=True):
     """Raises InvalidArgument for a JWKS (in JSON) of no use."""
 
 
-class Services(msgspec.Struct, frozen=True):
-    """What operations reach beside the database."""
+class Config(msgspec.Struct, frozen=True):
+    """The settings that operations know: values alone, so that a transaction can never wait for one."""
 
-    blobs: Blobs
     limits: Limits
     page_tokens: PageTokens
     workspace_id: str
     """The default workspace's."""
     own_hosts: frozenset[str] = frozenset()
     """Host headers that lead there."""
-    tracking: Tracking | None = None
     managed: tuple[str, ...] = ()
     """Where this deployment keeps files: a folder, or s3://bucket/prefix."""
     home: FullName = DEFAULT_HOME
     """The schema in which models without a catalog and schema in their name live."""
     url_ms: int = 15 * 60_000
     """How long a vended URL lives."""
+    federation: Federation = Federation()
+    direct: bool = False
+    """Clients move bytes to and from the store by presigned URLs."""
+    credential_s: int = 0
+    """How long the store's temporary credentials live, in seconds; 0: there are none."""
+    writer: bool = False
+    """The operator names a language model."""
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What `prepare` and `finish` reach beside the database: all that may be slow."""
+
+    blobs: Blobs
+    settings: Config
+    """Without what follows from the services; `config` has that, too."""
+    tracking: Tracking | None = None
     issuer: CredentialIssuer | None = None
     """Set where the store can be asked for temporary credentials (only one that is `direct`)."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
-    federation: Federation = Federation()
     copies: Copies = msgspec.field(default_factory=Copies)
     """Of files that clients handed over by themselves, as finalize takes them."""
     writer: DescriptionWriter | None = None
     """Set where the operator names a language model."""
 
-
-class Ctx:
-    """What an operation's function is given: its transaction, who acts, when, and the services."""
-
-    __slots__ = (
-        "_undo",
-        "actor",
-        "body",
-        "chains",
-        "changes",
-        "dialect",
-        "now",
-        "prepared",
-        "reacher",
-        "services",
-        "targets",
-        "touched",
-        "tx",
-    )
-
-    def __init__(
-        self, tx: "WriteTx", dialect: str, actor: Actor, now: int, services: Services, body: AsyncIterator[bytes] | None,
-        prepared: Any = None,
-    ) -> None:  # fmt: skip
-        self.tx = tx
-        self.actor = actor
-        self.now = now
-        self.services = services
-        self.body = body
-        self.prepared = prepared
-        self.dialect = dialect
-        self.chains: dict[str, list[Link]] = {}
-        self.touched: list[AuditTarget] = []
-        self.reacher: Callable[[Ctx, On, FullName], Awaitable[Securable]] | None = None
-        self.changes: dict[str, tuple[Any, Any]] = {}
-        self._undo: list[Callable[[], Awaitable[None]]] = []
-
-    async def reach(self, on: On, name: FullName) -> Securable:
-        """The engine's own check, for a securable that only the function knows the name of; `chains` then has its links.
-        Raises PermissionDenied, NotFound."""
-        assert self.reacher is not None
-        return await self.reacher(self, on, name)
-
-    def touch(self, kind: str, id: str, name: str) -> None:
-        """Name something that the operation made or met, for the audit record."""
-        self.touched.append(AuditTarget(kind, id, name))
-
-    def changed(self, field: str, old: Any, new: Any) -> None:
-        """For the audit record: what a field was and is."""
-        if old != new:
-            self.changes[field] = (old, new)
-
-    def undo(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Run this when the operation fails after all (bytes written for nothing)."""
-        self._undo.append(action)
-
-    async def run_undo(self) -> None:
-        """All of them, the last first. What one cannot undo, because its storage is away, `modelkeep check` finds."""
-        for action in reversed(self._undo):
-            with suppress(RegistryError):
-                await action()
+    @property
+    def config(self) -> Config:
+        return msgspec.structs.replace(
+            self.settings,
+            direct=self.blobs.direct,
+            credential_s=self.issuer.seconds if self.issuer else 0,
+            writer=self.writer is not None,
+        )
 
 
 class Named(msgspec.Struct, frozen=True):

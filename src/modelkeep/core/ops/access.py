@@ -6,11 +6,12 @@ Limits: databricks-sdk, RfaAPI. Nothing is sent anywhere: destinations are shown
 import msgspec
 
 from modelkeep.core import authz
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied, WrongState
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Page, Principal, Securable
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.operation import Ctx, On
+from modelkeep.core.operation import On
 from modelkeep.core.ops.grants import Change, ChangeGrants, change_grants, grantee, parse
 from modelkeep.core.paging import page_size
 from modelkeep.store import access, identities, principals, securables
@@ -107,7 +108,7 @@ class Shown(msgspec.Struct, frozen=True):
     """pending, and the caller may decide it"""
 
 
-async def ask_access(ctx: Ctx, req: AskAccess) -> list[Asked]:
+async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Asked]:
     if not 1 <= len(req.asks) <= MAX_ASKS:
         raise InvalidArgument(f"A call has 1 to {MAX_ASKS} requests, got {len(req.asks)}.")
     told = [await _ask(ctx, ask) for ask in req.asks]
@@ -116,7 +117,7 @@ async def ask_access(ctx: Ctx, req: AskAccess) -> list[Asked]:
     return told
 
 
-async def _ask(ctx: Ctx, ask: Ask) -> Asked:
+async def _ask(ctx: WriteCtx, ask: Ask) -> Asked:
     if len(ask.comment) > MAX_COMMENT:
         raise LimitExceeded(f"The comment is {len(ask.comment)} characters long; at most {MAX_COMMENT} are allowed.")
     if not 1 <= len(ask.wanted) <= MAX_ASKS or len({str(w.name) + w.name.kind for w in ask.wanted}) != len(ask.wanted):
@@ -128,7 +129,7 @@ async def _ask(ctx: Ctx, ask: Ask) -> Asked:
     return Asked(principal, known.number, tuple(id for id, _ in found), tuple(told for _, told in found))
 
 
-async def _for_whom(ctx: Ctx, who: str) -> Principal:
+async def _for_whom(ctx: ReadCtx, who: str) -> Principal:
     if not who:
         return await grantee(ctx, ctx.actor.name)
     number = identities.number_of(who)
@@ -136,7 +137,7 @@ async def _for_whom(ctx: Ctx, who: str) -> Principal:
     return found or await grantee(ctx, who)
 
 
-async def _want(ctx: Ctx, principal: Principal, wanted: Wanted, comment: str) -> tuple[str, Destinations]:
+async def _want(ctx: WriteCtx, principal: Principal, wanted: Wanted, comment: str) -> tuple[str, Destinations]:
     found = await ctx.reach(_KNOWN, wanted.name)
     chain = [link.securable for link in ctx.chains[str(wanted.name)]]
     if not wanted.privileges:
@@ -161,19 +162,17 @@ def _grantable(found: Securable) -> list[str]:
     return sorted(RULES[found.kind].grantable)
 
 
-async def list_access_requests(ctx: Ctx, req: ListAccessRequests) -> Page[Shown]:
+async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[Shown]:
     """A page may be short, even empty, and not the last: others' requests are looked at and left out."""
     if req.state not in (*STATES, "ALL"):
         raise InvalidArgument(f"State '{req.state[:100]}' is not known. Use one of: {', '.join(STATES)}, ALL.")
     scope = f"access requests|{req.state}|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or (_LAST,)
+    after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or (_LAST,)
     limit = page_size(req.max_results, 100, 200)
     found = await access.page(ctx.tx, req.state.replace("ALL", ""), str(after[0]), limit + 1)
     managed: dict[str, _Looked] = {}
     shown = [told for request in found[:limit] if (told := await _shown(ctx, request, managed)) is not None]
-    return Page(
-        tuple(shown), ctx.services.page_tokens.seal(scope, (found[limit - 1].id,)) if len(found) > limit else ""
-    )
+    return Page(tuple(shown), ctx.config.page_tokens.seal(scope, (found[limit - 1].id,)) if len(found) > limit else "")
 
 
 class _Looked(msgspec.Struct, frozen=True):
@@ -185,7 +184,7 @@ class _Looked(msgspec.Struct, frozen=True):
     """and may grant on it in this workspace"""
 
 
-async def _shown(ctx: Ctx, request: AccessRequest, managed: dict[str, _Looked]) -> Shown | None:
+async def _shown(ctx: ReadCtx, request: AccessRequest, managed: dict[str, _Looked]) -> Shown | None:
     if request.securable_id not in managed:
         managed[request.securable_id] = await _looked_at(ctx, request)
     found = managed[request.securable_id]
@@ -194,7 +193,7 @@ async def _shown(ctx: Ctx, request: AccessRequest, managed: dict[str, _Looked]) 
     return Shown(request, found.securable, mine, to_decide) if mine or found.manages else None
 
 
-async def _looked_at(ctx: Ctx, request: AccessRequest) -> _Looked:
+async def _looked_at(ctx: ReadCtx, request: AccessRequest) -> _Looked:
     name = await securables.name_of(ctx.tx, request.securable_id) or METASTORE
     found = await securables.by_name(ctx.tx, name)
     assert found is not None  # requests go with their securable
@@ -205,7 +204,7 @@ async def _looked_at(ctx: Ctx, request: AccessRequest) -> _Looked:
     return _Looked(found, True, _GRANTS.decide(found.kind, ctx.chains[str(name)]).allowed)
 
 
-async def decide_access(ctx: Ctx, req: DecideAccess) -> Shown:
+async def decide_access(ctx: WriteCtx, req: DecideAccess) -> Shown:
     request, found, may = await _found(ctx, req.id)
     if not may:
         label = RULES[found.kind].label
@@ -222,7 +221,7 @@ async def decide_access(ctx: Ctx, req: DecideAccess) -> Shown:
     return await _again(ctx, req.id)
 
 
-async def withdraw_access(ctx: Ctx, req: WithdrawAccess) -> Shown:
+async def withdraw_access(ctx: WriteCtx, req: WithdrawAccess) -> Shown:
     """By whoever asked, or for whom."""
     request, _, _ = await _found(ctx, req.id)
     if ctx.actor.id not in (request.requester_id, request.principal_id):
@@ -231,7 +230,7 @@ async def withdraw_access(ctx: Ctx, req: WithdrawAccess) -> Shown:
     return await _again(ctx, req.id)
 
 
-async def _found(ctx: Ctx, id: str) -> tuple[AccessRequest, Securable, bool]:
+async def _found(ctx: ReadCtx, id: str) -> tuple[AccessRequest, Securable, bool]:
     """Others are not told that there is such a request. Raises NotFound."""
     request = await access.by_id(ctx.tx, id)
     managed: dict[str, _Looked] = {}
@@ -245,14 +244,14 @@ async def _found(ctx: Ctx, id: str) -> tuple[AccessRequest, Securable, bool]:
     return request, found, may
 
 
-async def _close(ctx: Ctx, request: AccessRequest, state: str, reason: str) -> None:
+async def _close(ctx: WriteCtx, request: AccessRequest, state: str, reason: str) -> None:
     if not await access.decide(ctx.tx, request.id, state, reason, ctx.actor.name, ctx.now):
         now = await access.by_id(ctx.tx, request.id)
         raise WrongState(f"The access request is {now.state if now else 'gone'}: only a PENDING one can be decided.")
     ctx.changed("state", "PENDING", state)
 
 
-async def _again(ctx: Ctx, id: str) -> Shown:
+async def _again(ctx: ReadCtx, id: str) -> Shown:
     request = await access.by_id(ctx.tx, id)
     assert request is not None
     shown = await _shown(ctx, request, {})
@@ -263,18 +262,18 @@ async def _again(ctx: Ctx, id: str) -> Shown:
 # --- destinations ----------------------------------------------------------------------------------------------------
 
 
-async def get_access_destinations(ctx: Ctx, req: GetAccessDestinations, found: Securable) -> Destinations:
+async def get_access_destinations(ctx: ReadCtx, req: GetAccessDestinations, found: Securable) -> Destinations:
     return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
 
 
-async def _destinations(ctx: Ctx, chain: list[Securable]) -> Destinations:
+async def _destinations(ctx: ReadCtx, chain: list[Securable]) -> Destinations:
     for securable in reversed(chain):
         if found := await access.destinations(ctx.tx, securable.id):
             return Destinations(chain[-1], securable, found)
     return Destinations(chain[-1], chain[-1], ())
 
 
-async def change_access_destinations(ctx: Ctx, req: ChangeAccessDestinations, found: Securable) -> Destinations:
+async def change_access_destinations(ctx: WriteCtx, req: ChangeAccessDestinations, found: Securable) -> Destinations:
     for destination in req.destinations:
         _check(destination)
     emails = sum(destination.type == "EMAIL" for destination in req.destinations)

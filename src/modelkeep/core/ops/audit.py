@@ -4,9 +4,9 @@ from functools import cache
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx
 from modelkeep.core.paging import page_size
 from modelkeep.store import archives, audit, jobs
 from modelkeep.store.audit import AuditEvent, AuditFilter, Link
@@ -81,20 +81,20 @@ class ListJobs(msgspec.Struct, frozen=True):
     pass
 
 
-async def find_audit(ctx: Ctx, req: FindAudit) -> Page[AuditEvent]:
+async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:
     return await _page(ctx, req, "", req.name, req.source, req.request_id, req.workspace_id)
 
 
-async def get_activity(ctx: Ctx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
+async def get_activity(ctx: ReadCtx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
     return await _page(ctx, req, found.id)
 
 
-async def summarize_activity(ctx: Ctx, req: SummarizeActivity, found: Securable) -> list[audit.Tally]:
+async def summarize_activity(ctx: ReadCtx, req: SummarizeActivity, found: Securable) -> list[audit.Tally]:
     """By event and outcome, what was done most first."""
     return await audit.tally(ctx.tx, ctx.dialect, found.id, _time(req.since), _time(req.until))
 
 
-async def export_audit(ctx: Ctx, req: ExportAudit) -> Exported:
+async def export_audit(ctx: ReadCtx, req: ExportAudit) -> Exported:
     """Of the next links (at most 5,000), those that are wanted: none of them may be."""
     window, newest = page_size(req.max_results, 1000, 5000), await audit.last_link(ctx.tx)
     archive = await archives.last(ctx.tx)
@@ -106,12 +106,12 @@ async def export_audit(ctx: Ctx, req: ExportAudit) -> Exported:
     return Exported(tuple(found), cursor, cursor < newest, archived)
 
 
-async def list_archives(ctx: Ctx, req: ListArchives) -> list[archives.Archive]:
+async def list_archives(ctx: ReadCtx, req: ListArchives) -> list[archives.Archive]:
     return await archives.every(ctx.tx)
 
 
 async def _page(
-    ctx: Ctx,
+    ctx: ReadCtx,
     req: FindAudit | GetActivity,
     securable_id: str,
     name: str = "",
@@ -121,7 +121,7 @@ async def _page(
 ) -> Page[AuditEvent]:
     asked = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
     scope = f"audit|{securable_id}|{asked}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
-    position = ctx.services.page_tokens.open(scope, req.page_token, (int, str))
+    position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
     found = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
@@ -133,7 +133,7 @@ async def _page(
     more = len(found) > limit
     return Page(
         tuple(found[:limit]),
-        ctx.services.page_tokens.seal(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "",
+        ctx.config.page_tokens.seal(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "",
     )
 
 
@@ -153,5 +153,5 @@ def _time(at: int) -> int:
     return min(max(at, 0), 2**62)
 
 
-async def list_jobs(ctx: Ctx, req: ListJobs) -> list[jobs.Job]:
+async def list_jobs(ctx: ReadCtx, req: ListJobs) -> list[jobs.Job]:
     return await jobs.every(ctx.tx)

@@ -3,10 +3,10 @@
 import msgspec
 
 from modelkeep.core.authz import Binding
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import CatalogBinding, Page, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
 from modelkeep.core.paging import page_size
 from modelkeep.store import workspaces
@@ -36,16 +36,16 @@ class IsolateCatalog(msgspec.Struct, frozen=True):
     isolated: bool
 
 
-async def get_bindings(ctx: Ctx, req: GetBindings, catalog: Securable) -> Page[CatalogBinding]:
+async def get_bindings(ctx: ReadCtx, req: GetBindings, catalog: Securable) -> Page[CatalogBinding]:
     scope = f"bindings of {catalog.id}|{ctx.actor.id}"
-    position = ctx.services.page_tokens.open(scope, req.page_token, (str,))
+    position = ctx.config.page_tokens.open(scope, req.page_token, (str,))
     limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     found = await workspaces.bindings(ctx.tx, catalog.id, str(position[0]) if position else "", limit + 1)
-    more = ctx.services.page_tokens.seal(scope, (found[limit - 1].workspace_id,)) if len(found) > limit else ""
+    more = ctx.config.page_tokens.seal(scope, (found[limit - 1].workspace_id,)) if len(found) > limit else ""
     return Page(tuple(found[:limit]), more)
 
 
-async def change_bindings(ctx: Ctx, req: ChangeBindings, catalog: Securable) -> list[CatalogBinding]:
+async def change_bindings(ctx: WriteCtx, req: ChangeBindings, catalog: Securable) -> list[CatalogBinding]:
     """All of the changes, or none. Raises InvalidArgument for a workspace that does not exist."""
     if not req.add and not req.remove:
         raise InvalidArgument(
@@ -62,7 +62,7 @@ async def change_bindings(ctx: Ctx, req: ChangeBindings, catalog: Securable) -> 
     return after
 
 
-async def isolate_catalog(ctx: Ctx, req: IsolateCatalog, catalog: Securable) -> Securable:
+async def isolate_catalog(ctx: WriteCtx, req: IsolateCatalog, catalog: Securable) -> Securable:
     ctx.changed("isolated", catalog.isolated, req.isolated)
     if req.isolated != catalog.isolated:
         await workspaces.isolate(ctx.tx, catalog.id, req.isolated)

@@ -3,12 +3,12 @@
 import msgspec
 
 from modelkeep.core.authz import Need, decide
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotEmpty
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, check_comment
 from modelkeep.core.near import near
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import page_size
@@ -134,15 +134,15 @@ class DeleteContainer(msgspec.Struct, frozen=True):
     force: bool = False
 
 
-async def create_catalog(ctx: Ctx, req: CreateCatalog, parent: Securable) -> Securable:
+async def create_catalog(ctx: WriteCtx, req: CreateCatalog, parent: Securable) -> Securable:
     return await _create(ctx, req, parent)
 
 
-async def create_schema(ctx: Ctx, req: CreateSchema, parent: Securable) -> Securable:
+async def create_schema(ctx: WriteCtx, req: CreateSchema, parent: Securable) -> Securable:
     return await _create(ctx, req, parent)
 
 
-async def _create(ctx: Ctx, req: CreateContainer, parent: Securable) -> Securable:
+async def _create(ctx: WriteCtx, req: CreateContainer, parent: Securable) -> Securable:
     _refuse_reserved(req.name)
     id = await securables.insert(
         ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), req.spec
@@ -157,31 +157,31 @@ def _refuse_reserved(name: FullName) -> None:
         raise InvalidArgument(f"The name '{name.parts[-1]}' is reserved for what SQL reads there. Choose another one.")
 
 
-async def get_container(ctx: Ctx, req: GetSecurable, found: Securable) -> Securable:
+async def get_container(ctx: ReadCtx, req: GetSecurable, found: Securable) -> Securable:
     return found
 
 
-async def get_metastore(ctx: Ctx, req: GetMetastore, found: Securable) -> Securable:
+async def get_metastore(ctx: ReadCtx, req: GetMetastore, found: Securable) -> Securable:
     return found
 
 
-async def browse_container(ctx: Ctx, req: BrowseCatalog | BrowseSchema, found: Securable) -> Browsed[Securable]:
+async def browse_container(ctx: ReadCtx, req: BrowseCatalog | BrowseSchema, found: Securable) -> Browsed[Securable]:
     return Browsed(found, not decide(SEE[found.kind], ctx.chains[str(req.name)]).allowed)
 
 
-async def list_catalogs(ctx: Ctx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:
+async def list_catalogs(ctx: ReadCtx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:
     return _seen(await _page(ctx, Kind.CATALOG, metastore.id, req))
 
 
-async def browse_catalogs(ctx: Ctx, req: BrowseCatalogs, metastore: Securable) -> Page[Browsed[Securable]]:
+async def browse_catalogs(ctx: ReadCtx, req: BrowseCatalogs, metastore: Securable) -> Page[Browsed[Securable]]:
     return await _page(ctx, Kind.CATALOG, metastore.id, req, browse=True)
 
 
-async def list_schemas(ctx: Ctx, req: ListSchemas, catalog: Securable) -> Page[Securable]:
+async def list_schemas(ctx: ReadCtx, req: ListSchemas, catalog: Securable) -> Page[Securable]:
     return _seen(await _page(ctx, Kind.SCHEMA, catalog.id, req))
 
 
-async def browse_schemas(ctx: Ctx, req: BrowseSchemas, catalog: Securable) -> Page[Browsed[Securable]]:
+async def browse_schemas(ctx: ReadCtx, req: BrowseSchemas, catalog: Securable) -> Page[Browsed[Securable]]:
     return await _page(ctx, Kind.SCHEMA, catalog.id, req, browse=True)
 
 
@@ -190,24 +190,24 @@ def _seen(page: Page[Browsed[Securable]]) -> Page[Securable]:
 
 
 async def _page(
-    ctx: Ctx, kind: Kind, parent_id: str, req: ListCatalogs | ListSchemas, *, browse: bool = False
+    ctx: ReadCtx, kind: Kind, parent_id: str, req: ListCatalogs | ListSchemas, *, browse: bool = False
 ) -> Page[Browsed[Securable]]:
     unbound = isinstance(req, ListCatalogs) and req.unbound
     scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
-    after, limit = ctx.services.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
+    after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
     found, more = await securables.page_of_containers(
         ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse, unbound=unbound
     )
-    return Page(tuple(Browsed(*one) for one in found), ctx.services.page_tokens.seal(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), ctx.config.page_tokens.seal(scope, more) if more else "")
 
 
-async def update_comment(ctx: Ctx, req: UpdateComment, found: Securable) -> Securable:
+async def update_comment(ctx: WriteCtx, req: UpdateComment, found: Securable) -> Securable:
     ctx.changed("comment", found.comment, req.comment)
     await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, comment=check_comment(req.comment))
     return await models.fetch(ctx, req.name)
 
 
-async def update_spec(ctx: Ctx, req: UpdateSpec, found: Securable) -> Securable:
+async def update_spec(ctx: WriteCtx, req: UpdateSpec, found: Securable) -> Securable:
     spec = {key: value for key, value in {**found.spec, **req.spec}.items() if value}
     for key in req.spec:
         ctx.changed(key, found.spec.get(key), spec.get(key))
@@ -215,7 +215,7 @@ async def update_spec(ctx: Ctx, req: UpdateSpec, found: Securable) -> Securable:
     return await models.fetch(ctx, req.name)
 
 
-async def transfer_ownership(ctx: Ctx, req: TransferOwnership, found: Securable) -> Securable:
+async def transfer_ownership(ctx: WriteCtx, req: TransferOwnership, found: Securable) -> Securable:
     principal = await principals.by_name(ctx.tx, req.owner)
     if principal is None:
         raise InvalidArgument(
@@ -227,22 +227,22 @@ async def transfer_ownership(ctx: Ctx, req: TransferOwnership, found: Securable)
     return await models.fetch(ctx, req.name)
 
 
-async def rename_catalog(ctx: Ctx, req: RenameCatalog, found: Securable) -> Securable:
+async def rename_catalog(ctx: WriteCtx, req: RenameCatalog, found: Securable) -> Securable:
     return await _rename(ctx, req, found)
 
 
-async def rename_schema(ctx: Ctx, req: RenameSchema, found: Securable, catalog: Securable) -> Securable:
+async def rename_schema(ctx: WriteCtx, req: RenameSchema, found: Securable, catalog: Securable) -> Securable:
     return await _rename(ctx, req, found)
 
 
-async def _rename(ctx: Ctx, req: RenameContainer, found: Securable) -> Securable:
+async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Securable:
     _refuse_reserved(req.new_name)
     ctx.changed("name", str(req.name), str(req.new_name))
     await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
     return await models.fetch(ctx, req.new_name)
 
 
-async def delete_container(ctx: Ctx, req: DeleteContainer, found: Securable) -> None:
+async def delete_container(ctx: WriteCtx, req: DeleteContainer, found: Securable) -> None:
     label = RULES[found.kind].label
     if not req.force and await securables.has_children(ctx.tx, found):
         raise NotEmpty(

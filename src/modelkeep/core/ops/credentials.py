@@ -9,8 +9,8 @@ from functools import partial
 import msgspec
 
 from modelkeep.blobs.port import TemporaryCredentials
+from modelkeep.core.context import ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.model import ModelVersion, Securable, Status
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.staging import stage
 from modelkeep.core.ops.states import check_pending, check_ready
 from modelkeep.core.ops.versions import CreateVersion, GetVersion, VersionRequest, fetch_version, get_version
@@ -47,28 +47,28 @@ class Vended(msgspec.Struct, frozen=True):
     """None where no STS is configured: there are signed URLs, or the folder"""
 
 
-async def read_credentials(ctx: Ctx, req: ReadCredentials, model: Securable) -> Vended:
+async def read_credentials(ctx: ReadCtx, req: ReadCredentials, model: Securable) -> Vended:
     """For a READY version whose files the caller may read. Raises WrongState."""
     version = await fetch_version(ctx, model, req.name, req.version)
     check_ready(version)
     return _vended(ctx, version, version.artifact_set_id, write=False)
 
 
-async def write_credentials(ctx: Ctx, req: WriteCredentials, model: Securable) -> Vended:
+async def write_credentials(ctx: WriteCtx, req: WriteCredentials, model: Securable) -> Vended:
     """For a PENDING version whose files the caller may write. Raises WrongState."""
     version = await fetch_version(ctx, model, req.name, req.version)
     check_pending(version)
-    if ctx.services.issuer is not None:
+    if ctx.config.credential_s:
         await stage(ctx.tx, version.id, ctx)
     return _vended(ctx, version, version.id, write=True)
 
 
-def _vended(ctx: Ctx, version: ModelVersion, set_id: str, *, write: bool) -> Vended:
+def _vended(ctx: ReadCtx, version: ModelVersion, set_id: str, *, write: bool) -> Vended:
     ctx.touch("MODEL_VERSION", version.id, f"{version.model}/{version.version}")
-    return Vended(version, set_id, write, ctx.now + ctx.services.url_ms)
+    return Vended(version, set_id, write, ctx.now + ctx.config.url_ms)
 
 
-async def issue(ctx: Ctx, db: Database, vended: Vended) -> Vended:
+async def issue(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
     """With credentials, where there is an STS. Raises Unavailable."""
     if ctx.services.issuer is None:
         return vended
@@ -79,19 +79,19 @@ async def issue(ctx: Ctx, db: Database, vended: Vended) -> Vended:
 # --- the shared folder -----------------------------------------------------------------------------------------------
 
 
-async def open_folder(ctx: Ctx, db: Database, version: ModelVersion) -> ModelVersion:
+async def open_folder(ctx: ServiceCtx, db: Database, version: ModelVersion) -> ModelVersion:
     assert ctx.services.shared is not None
     await ctx.services.shared.open(version.id)
     return version
 
 
-async def get_in_folder(ctx: Ctx, req: GetInFolder, model: Securable) -> ModelVersion:
+async def get_in_folder(ctx: ReadCtx, req: GetInFolder, model: Securable) -> ModelVersion:
     version = await get_version(ctx, req, model)
     ctx.touch("MODEL_VERSION", version.id, f"{version.model}/{version.version}")
     return version
 
 
-async def export(ctx: Ctx, db: Database, version: ModelVersion) -> ModelVersion:
+async def export(ctx: ServiceCtx, db: Database, version: ModelVersion) -> ModelVersion:
     """Put the files of a READY version into the folder. Raises Unavailable."""
     assert ctx.services.shared is not None
     if version.status == Status.READY:

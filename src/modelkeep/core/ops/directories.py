@@ -1,9 +1,9 @@
 """Directories of files: they come and go with what they hold, and in volumes also by themselves."""
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, FileNotFound, NotEmpty
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Securable
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.files import FileRequest, WriteRequest, locked, readable, writable
 from modelkeep.core.paging import page_size
 from modelkeep.core.paths import ROOT
@@ -26,21 +26,21 @@ class DeleteDirectory(WriteRequest, frozen=True, kw_only=True):
     pass
 
 
-async def list_directory(ctx: Ctx, req: ListDirectory, place: Securable | None) -> Page[Entry]:
+async def list_directory(ctx: ReadCtx, req: ListDirectory, place: Securable | None) -> Page[Entry]:
     """The entries directly in a directory, by name. Raises FileNotFound where it is a file or nothing."""
     set_id = await readable(ctx, req, place)
     scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open(scope, req.page_token, (str,))
+    after = ctx.config.page_tokens.open(scope, req.page_token, (str,))
     found, more = await files.children(
         ctx.tx, set_id, req.path.text, str(after[0]) if after else "", page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     )
     empty = not found and after is None and req.path != ROOT
     if empty and await files.file(ctx.tx, set_id, f"{req.path}/") is None:
         raise FileNotFound(f"There is no directory '{req.path}'.")
-    return Page(tuple(found), ctx.services.page_tokens.seal(scope, (more,)) if more else "")
+    return Page(tuple(found), ctx.config.page_tokens.seal(scope, (more,)) if more else "")
 
 
-async def make_directory(ctx: Ctx, req: MakeDirectory, place: Securable | None) -> None:
+async def make_directory(ctx: WriteCtx, req: MakeDirectory, place: Securable | None) -> None:
     """In a volume it is there from now on, with those above it; elsewhere whoever may write is told that files may follow."""
     if place is None or place.kind is not Kind.VOLUME:
         await writable(ctx, ctx.tx, req, place)
@@ -53,7 +53,7 @@ async def make_directory(ctx: Ctx, req: MakeDirectory, place: Securable | None) 
             ctx.changed(f"directory {path}", None, "present")
 
 
-async def delete_directory(ctx: Ctx, req: DeleteDirectory, place: Securable | None) -> None:
+async def delete_directory(ctx: WriteCtx, req: DeleteDirectory, place: Securable | None) -> None:
     """One that was never made is gone already. Raises NotEmpty."""
     site = await writable(ctx, ctx.tx, req, place)
     found, _ = await files.children(ctx.tx, site.set_id, req.path.text, "", 1)

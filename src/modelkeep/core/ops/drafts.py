@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.errors import WrongState
 from modelkeep.core.model import Metric, ModelVersion, Param, Securable
 from modelkeep.core.names import MAX_COMMENT, FullName
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.store import versions
 from modelkeep.store.db import Database
@@ -59,30 +59,30 @@ class VersionFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     metrics: tuple[Metric, ...] = ()
 
 
-async def draft_comment(ctx: Ctx, req: DraftComment, model: Securable) -> Facts:
+async def draft_comment(ctx: ReadCtx, req: DraftComment, model: Securable) -> Facts:
     _check_set(ctx)
     found = await versions.page_of_model(ctx.tx, model, 2**63 - 1, _VERSIONS)
     return await _facts(ctx, model, found, None)
 
 
-async def draft_version_comment(ctx: Ctx, req: DraftVersionComment, model: Securable) -> Facts:
+async def draft_version_comment(ctx: ReadCtx, req: DraftVersionComment, model: Securable) -> Facts:
     _check_set(ctx)
     return await _facts(ctx, model, [await fetch_version(ctx, model, req.name, req.version)], req.version)
 
 
-async def write(ctx: Ctx, db: Database, facts: Facts) -> Draft:
+async def write(ctx: ServiceCtx, db: Database, facts: Facts) -> Draft:
     """Raises Unavailable, Throttled."""
     assert ctx.services.writer is not None
     text = await ctx.services.writer.describe(msgspec.json.encode(facts).decode())
     return Draft(text[:MAX_COMMENT], ctx.services.writer.model)
 
 
-def _check_set(ctx: Ctx) -> None:
-    if ctx.services.writer is None:
+def _check_set(ctx: ReadCtx) -> None:
+    if not ctx.config.writer:
         raise WrongState(UNSET)
 
 
-async def _facts(ctx: Ctx, model: Securable, found: Sequence[ModelVersion], only: int | None) -> Facts:
+async def _facts(ctx: ReadCtx, model: Securable, found: Sequence[ModelVersion], only: int | None) -> Facts:
     aliases = (await versions.registered(ctx.tx, model)).aliases
     told = tuple(_version(version) for version in found)
     return Facts(model.full_name, model.comment[:_LONG], _short(model.tags), aliases, told, only)

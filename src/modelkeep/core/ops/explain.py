@@ -7,12 +7,13 @@ import msgspec
 from modelkeep.core import authz
 from modelkeep.core.applies import APPLIES
 from modelkeep.core.authz import Binding, Decision, Link
+from modelkeep.core.context import ReadCtx
 from modelkeep.core.errors import InvalidArgument, PermissionDenied
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Principal, Securable
 from modelkeep.core.names import FullName, fold_principal, missing
 from modelkeep.core.near import near
-from modelkeep.core.operation import Ctx, On, Operation, ways
+from modelkeep.core.operation import On, Operation, ways
 from modelkeep.core.ops import protection, tag_policies
 from modelkeep.core.ops.grants import grantee
 from modelkeep.core.privileges import Privilege
@@ -78,7 +79,7 @@ class Explanation(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
-async def explain(ctx: Ctx, req: Explain) -> Explanation:
+async def explain(ctx: ReadCtx, req: Explain) -> Explanation:
     """Anything about oneself; about others to account admins and to whoever manages the securable."""
     operation = _operation(req.operation)
     about_me = not req.principal or fold_principal(req.principal) == fold_principal(ctx.actor.name)
@@ -115,7 +116,7 @@ def _operation(name: str) -> Operation:
 
 
 async def _explained(
-    ctx: Ctx, principal: Principal, operation: Operation, chain: list[Link], req: Explain, *, complete: bool
+    ctx: ReadCtx, principal: Principal, operation: Operation, chain: list[Link], req: Explain, *, complete: bool
 ) -> Explanation:
     """`complete`: the chain does not end at a closed container."""
     facts = await _facts(ctx, principal, chain)
@@ -172,7 +173,7 @@ class _Facts(msgspec.Struct, frozen=True):
     """the name of the one that is asked through"""
 
 
-async def _facts(ctx: Ctx, principal: Principal, chain: Sequence[Link]) -> _Facts:
+async def _facts(ctx: ReadCtx, principal: Principal, chain: Sequence[Link]) -> _Facts:
     held = await evidence.holdings(ctx.tx, principal.id, [link.securable.id for link in chain])
     up = await evidence.ways_up(ctx.tx, principal.id)
     admins = await evidence.admin_groups(ctx.tx, principal.id)
@@ -183,7 +184,7 @@ async def _facts(ctx: Ctx, principal: Principal, chain: Sequence[Link]) -> _Fact
     return _Facts(held, up, admins, names, here.name if here else ctx.actor.workspace)
 
 
-async def _entering(ctx: Ctx, principal: Principal, facts: _Facts) -> list[tuple[Decision, Step]]:
+async def _entering(ctx: ReadCtx, principal: Principal, facts: _Facts) -> list[tuple[Decision, Step]]:
     """What keeps somebody out of the workspace altogether. A group never enters one itself."""
     if facts.admins or principal.kind == "GROUP" or await workspaces.role_of(ctx.tx, ctx.actor.workspace, principal.id):
         return []
@@ -264,7 +265,7 @@ _TAGS = ("assign_tag", "change_tags", "reassign_tag")
 
 
 async def _about_one(
-    ctx: Ctx, principal: Principal, operation: Operation, found: Securable, about: str, facts: _Facts
+    ctx: ReadCtx, principal: Principal, operation: Operation, found: Securable, about: str, facts: _Facts
 ) -> list[tuple[Decision, Step]]:
     """What an alias or a tag asks for beside. Raises InvalidArgument for operations that move and set none."""
     if operation.name in _MOVES and found.kind is Kind.MODEL:
@@ -293,7 +294,7 @@ def _as_mover(model: Securable, found: Protection, facts: _Facts) -> tuple[Decis
     return Decision(found.mine, "mover" if found.mine else protection.refusal(model, found)), step
 
 
-async def _with_askable(ctx: Ctx, step: Step, chain: list[Link]) -> Step:
+async def _with_askable(ctx: ReadCtx, step: Step, chain: list[Link]) -> Step:
     """Who owns or manages it: the owner first, then those of the containers above, the metastore admin last."""
     if step.ask or step.securable_type in ("TAG_POLICY", "WORKSPACE"):
         return step
@@ -305,7 +306,7 @@ async def _with_askable(ctx: Ctx, step: Step, chain: list[Link]) -> Step:
     return msgspec.structs.replace(step, ask=tuple(dict.fromkeys(known[id] for id in ids if id in known)))
 
 
-async def what_may_i(ctx: Ctx, req: WhatMayI, found: Securable) -> dict[str, bool | str]:
+async def what_may_i(ctx: ReadCtx, req: WhatMayI, found: Securable) -> dict[str, bool | str]:
     """{operation: True, or the sentence that refuses it}, from the links that have been read already."""
     from modelkeep.core.table import BY_NAME
 

@@ -2,10 +2,10 @@
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
 from modelkeep.core.model import ArtifactFile, Page, RegisteredModel, Securable, Status
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.core.paging import page_size
@@ -83,22 +83,22 @@ class Storage(msgspec.Struct, frozen=True):
     stored: tuple[Stored, ...]
 
 
-async def get_me(ctx: Ctx, req: GetMe) -> Me:
+async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
     found = await principals.by_name(ctx.tx, ctx.actor.name)
     display = found.display_name if found else ""
     groups = tuple(sorted(await principals.groups_of(ctx.tx, ctx.actor.id)))
     here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
     return Me(
         ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups,
-        ctx.actor.workspace, here.name if here else ctx.actor.workspace, "" if ctx.services.writer else UNSET,
+        ctx.actor.workspace, here.name if here else ctx.actor.workspace, "" if ctx.config.writer else UNSET,
         ctx.actor.account_admin or await tag_policies.governs(ctx.tx, ctx.actor.id),
     )  # fmt: skip
 
 
-async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
+async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
     sought, limit = _sought(req), page_size(req.max_results, 50, MAX_FOUND)
     scope = f"search|{sought}|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open(scope, req.page_token, (int, str, str))
+    after = ctx.config.page_tokens.open(scope, req.page_token, (int, str, str))
     position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
     rows = await explore.find(ctx.tx, ctx.actor, sought, position, limit + 1)
     page = [(securable, only) for securable, only, _ in rows[:limit]]
@@ -110,7 +110,7 @@ async def search_securables(ctx: Ctx, req: SearchSecurables) -> Page[Found]:
         else Found(s, by_id[s.id].aliases if s.id in by_id else {})
         for s, only in page
     )
-    return Page(items, ctx.services.page_tokens.seal(scope, rows[limit - 1][-1]) if len(rows) > limit else "")
+    return Page(items, ctx.config.page_tokens.seal(scope, rows[limit - 1][-1]) if len(rows) > limit else "")
 
 
 def _sought(req: SearchSecurables) -> Sought:
@@ -128,21 +128,21 @@ def _sought(req: SearchSecurables) -> Sought:
     )  # fmt: skip
 
 
-async def list_files(ctx: Ctx, req: ListFiles, model: Securable) -> Page[ArtifactFile]:
+async def list_files(ctx: ReadCtx, req: ListFiles, model: Securable) -> Page[ArtifactFile]:
     """None before the version is READY: until then they come and go."""
     version = await fetch_version(ctx, model, req.name, req.version)
     scope, limit = f"files of {version.id}|{ctx.actor.id}", page_size(req.max_results, MAX_FILES, MAX_FILES)
-    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or ("",)
+    after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     if version.status != Status.READY or not version.artifact_set_id:
         return Page(())
     found = await explore.files_after(ctx.tx, version.artifact_set_id, str(after[0]), limit + 1)
     return Page(
         tuple(found[:limit]),
-        ctx.services.page_tokens.seal(scope, (found[limit - 1].path,)) if len(found) > limit else "",
+        ctx.config.page_tokens.seal(scope, (found[limit - 1].path,)) if len(found) > limit else "",
     )
 
 
-async def ask_storage(ctx: Ctx, db: Database, req: GetStorage) -> str:
+async def ask_storage(ctx: ServiceCtx, db: Database, req: GetStorage) -> str:
     """'' where it answers."""
     try:
         await ctx.services.blobs.ready()
@@ -151,6 +151,6 @@ async def ask_storage(ctx: Ctx, db: Database, req: GetStorage) -> str:
     return ""
 
 
-async def get_storage(ctx: Ctx, req: GetStorage) -> Storage:
+async def get_storage(ctx: ReadCtx, req: GetStorage) -> Storage:
     stored = await explore.stored(ctx.tx)
-    return Storage(ctx.services.managed, ctx.prepared or "", ctx.dialect, tuple(stored))
+    return Storage(ctx.config.managed, ctx.prepared or "", ctx.dialect, tuple(stored))

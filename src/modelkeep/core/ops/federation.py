@@ -4,9 +4,9 @@ import re
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound
 from modelkeep.core.model import ExternalIdentity, FederationPolicy
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.principals import named
 from modelkeep.core.ops.secrets import service_principal
 from modelkeep.store import principals, signin, tokens
@@ -57,7 +57,7 @@ class DeletePolicy(GetPolicy, frozen=True):
     pass
 
 
-async def _scope(ctx: Ctx, req: OnPolicies) -> str:
+async def _scope(ctx: ReadCtx, req: OnPolicies) -> str:
     """The principal's id, '' for the account."""
     if not req.service_principal_id:
         return ""
@@ -66,7 +66,7 @@ async def _scope(ctx: Ctx, req: OnPolicies) -> str:
     return found.id
 
 
-async def create_policy(ctx: Ctx, req: CreatePolicy) -> FederationPolicy:
+async def create_policy(ctx: WriteCtx, req: CreatePolicy) -> FederationPolicy:
     scope, id = await _scope(ctx, req), new_id()
     policy_id = req.policy_id or id
     if not _POLICY_ID.fullmatch(policy_id):
@@ -88,15 +88,15 @@ async def create_policy(ctx: Ctx, req: CreatePolicy) -> FederationPolicy:
     return await _found(ctx, scope, policy_id)
 
 
-async def list_policies(ctx: Ctx, req: ListPolicies) -> list[FederationPolicy]:
+async def list_policies(ctx: ReadCtx, req: ListPolicies) -> list[FederationPolicy]:
     return await signin.policies(ctx.tx, await _scope(ctx, req))
 
 
-async def get_policy(ctx: Ctx, req: GetPolicy) -> FederationPolicy:
+async def get_policy(ctx: ReadCtx, req: GetPolicy) -> FederationPolicy:
     return await _found(ctx, await _scope(ctx, req), req.policy_id)
 
 
-async def update_policy(ctx: Ctx, req: UpdatePolicy) -> FederationPolicy:
+async def update_policy(ctx: WriteCtx, req: UpdatePolicy) -> FederationPolicy:
     """Ends the access tokens that were made by it: they may no longer fit."""
     scope = await _scope(ctx, req)
     old = await _found(ctx, scope, req.policy_id)
@@ -117,7 +117,7 @@ async def update_policy(ctx: Ctx, req: UpdatePolicy) -> FederationPolicy:
     return await _found(ctx, scope, req.policy_id)
 
 
-async def delete_policy(ctx: Ctx, req: DeletePolicy) -> None:
+async def delete_policy(ctx: WriteCtx, req: DeletePolicy) -> None:
     """Ends the access tokens that were made by it, too."""
     found = await _found(ctx, await _scope(ctx, req), req.policy_id)
     await signin.drop_policy(ctx.tx, found.id)
@@ -125,14 +125,14 @@ async def delete_policy(ctx: Ctx, req: DeletePolicy) -> None:
     ctx.touch("FEDERATION_POLICY", found.id, found.policy_id)
 
 
-async def _found(ctx: Ctx, scope: str, policy_id: str) -> FederationPolicy:
+async def _found(ctx: ReadCtx, scope: str, policy_id: str) -> FederationPolicy:
     found = await signin.policy(ctx.tx, scope, policy_id)
     if found is None:
         raise NotFound(f"Federation policy '{policy_id[:100]}' does not exist there.", kind="TOKEN")
     return found
 
 
-def _checked(ctx: Ctx, rule: Rule, *, of_account: bool) -> Rule:
+def _checked(ctx: ReadCtx, rule: Rule, *, of_account: bool) -> Rule:
     """The rule with its defaults. Raises InvalidArgument."""
     for name in ("description", "issuer", "subject", "subject_claim"):
         if len(getattr(rule, name)) > _MAX_TEXT:
@@ -145,7 +145,7 @@ def _checked(ctx: Ctx, rule: Rule, *, of_account: bool) -> Rule:
         raise InvalidArgument("`subject` is missing: whose tokens of that issuer are the service principal's?")
     if len(rule.audiences) > MAX_POLICIES or any(not 0 < len(each) <= _MAX_TEXT for each in rule.audiences):
         raise InvalidArgument(f"`audiences` has at most {MAX_POLICIES} texts of 1 to {_MAX_TEXT} characters.")
-    signin_ = ctx.services.federation
+    signin_ = ctx.config.federation
     if len(rule.keys) > _MAX_KEYS:
         raise InvalidArgument(f"`jwks_json` has more than {_MAX_KEYS} characters.")
     if rule.keys:
@@ -181,7 +181,7 @@ class ListLinks(msgspec.Struct, frozen=True):
     principal: str
 
 
-async def link_identity(ctx: Ctx, req: LinkIdentity) -> None:
+async def link_identity(ctx: WriteCtx, req: LinkIdentity) -> None:
     user = await named(ctx, req.principal, "USER")
     if not req.issuer or not req.subject or max(len(req.issuer), len(req.subject)) > _MAX_TEXT:
         raise InvalidArgument("`issuer` and `subject` are the `iss` and `sub` of the provider's tokens, to the letter.")
@@ -189,7 +189,7 @@ async def link_identity(ctx: Ctx, req: LinkIdentity) -> None:
     ctx.touch(user.kind, user.id, user.name)
 
 
-async def unlink_identity(ctx: Ctx, req: UnlinkIdentity) -> None:
+async def unlink_identity(ctx: WriteCtx, req: UnlinkIdentity) -> None:
     """Ends the sessions that began with it, too."""
     user = await named(ctx, req.principal, "USER")
     found = await signin.linked(ctx.tx, req.issuer, req.subject)
@@ -200,5 +200,5 @@ async def unlink_identity(ctx: Ctx, req: UnlinkIdentity) -> None:
     ctx.touch(user.kind, user.id, user.name)
 
 
-async def list_links(ctx: Ctx, req: ListLinks) -> list[ExternalIdentity]:
+async def list_links(ctx: ReadCtx, req: ListLinks) -> list[ExternalIdentity]:
     return await signin.links_of(ctx.tx, (await named(ctx, req.principal, "USER")).id)

@@ -13,11 +13,11 @@ from typing import cast
 import msgspec
 
 from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
+from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, RegistryError, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.states import check_pending, check_ready
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs, versions
@@ -121,26 +121,26 @@ class Stored(msgspec.Struct, frozen=True):
 # --- who may, and where ----------------------------------------------------------------------------------------------
 
 
-async def may_read(ctx: Ctx, db: Database, req: FileRequest, model: Securable | None) -> None:
+async def may_read(ctx: ServiceCtx, db: Database, req: FileRequest, model: Securable | None) -> None:
     """The workspace decides on runs, logged models and traces; of a version, the table has decided."""
     if model is None:
         await _ask_workspace(ctx, req, write=False)
 
 
-async def may_write(ctx: Ctx, db: Database, req: FileRequest, model: Securable | None) -> None:
+async def may_write(ctx: ServiceCtx, db: Database, req: FileRequest, model: Securable | None) -> None:
     """As `may_read`."""
     if model is None:
         await _ask_workspace(ctx, req, write=True)
 
 
-async def _ask_workspace(ctx: Ctx, req: FileRequest, *, write: bool) -> None:
+async def _ask_workspace(ctx: ServiceCtx, req: FileRequest, *, write: bool) -> None:
     tracking = ctx.services.tracking
     if tracking is None or not req.kind:
         raise FileNotFound("No artifacts are kept under this path.")
     await tracking.may(ctx.actor, req.kind, req.id, write=write)
 
 
-async def _version(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable) -> ModelVersion:
+async def _version(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable) -> ModelVersion:
     found = await versions.by_number(tx, model, req.version)
     if found is None:
         raise FileNotFound(f"Model version '{req.version}' of Routine or Model '{req.name}' does not exist.")
@@ -162,7 +162,7 @@ async def _of_volume(tx: Tx, req: FileRequest, volume: Securable) -> str:
     return _same_set(req, found.id)
 
 
-async def readable(ctx: Ctx, req: FileRequest, model: Securable | None) -> str:
+async def readable(ctx: ReadCtx, req: FileRequest, model: Securable | None) -> str:
     """The artifact set to read from, '' where nothing was ever written. Raises FileNotFound, WrongState."""
     if model is not None and model.kind is Kind.VOLUME:
         return await _of_volume(ctx.tx, req, model)
@@ -175,7 +175,7 @@ async def readable(ctx: Ctx, req: FileRequest, model: Securable | None) -> str:
     return _same_set(req, version.artifact_set_id)
 
 
-async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) -> Site:
+async def writable(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable | None) -> Site:
     """Where to write. Raises FileNotFound, WrongState."""
     if model is not None and model.kind is Kind.VOLUME:
         return Site(await _of_volume(tx, req, model), False, False)
@@ -185,10 +185,10 @@ async def writable(ctx: Ctx, tx: Tx, req: FileRequest, model: Securable | None) 
         return Site(found.id if found else "", False, False)
     version = await _version(ctx, tx, req, model)
     check_pending(version)
-    return Site(_same_set(req, version.artifact_set_id), ctx.services.blobs.direct, True)
+    return Site(_same_set(req, version.artifact_set_id), ctx.config.direct, True)
 
 
-async def locked(ctx: Ctx, req: FileRequest, model: Securable | None) -> Site:
+async def locked(ctx: WriteCtx, req: FileRequest, model: Securable | None) -> Site:
     """As `writable`, with the set held open until commit: finalize waits, or has been."""
     site = await writable(ctx, ctx.tx, req, model)
     if not site.set_id:
@@ -197,7 +197,7 @@ async def locked(ctx: Ctx, req: FileRequest, model: Securable | None) -> Site:
     return site
 
 
-async def prepared_site(ctx: Ctx, db: Database, req: WriteRequest, model: Securable | None) -> Site:
+async def prepared_site(ctx: ServiceCtx, db: Database, req: WriteRequest, model: Securable | None) -> Site:
     """Where bytes will go, before they flow. Raises what `writable` and `check_free` raise."""
     await may_write(ctx, db, req, model)
     async with db.read() as tx:
@@ -209,7 +209,7 @@ async def prepared_site(ctx: Ctx, db: Database, req: WriteRequest, model: Secura
     return site
 
 
-async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> str:
+async def check_free(ctx: BaseCtx, tx: Tx, site: Site, req: WriteRequest) -> str:
     """The segments (JSON) of the file that is to be replaced, '' where there is none.
 
     A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
@@ -221,14 +221,14 @@ async def check_free(ctx: Ctx, tx: Tx, site: Site, req: WriteRequest) -> str:
     return replaced
 
 
-async def _in_store(ctx: Ctx, site: Site, path: ArtifactPath) -> bool:
+async def _in_store(ctx: BaseCtx, site: Site, path: ArtifactPath) -> bool:
     return any(listed.object == path.text for listed in await ctx.services.blobs.list_set(site.set_id))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-async def open_file(ctx: Ctx, req: OpenFile | VendDownload, model: Securable | None) -> Opened:
+async def open_file(ctx: ReadCtx, req: OpenFile | VendDownload, model: Securable | None) -> Opened:
     set_id = await readable(ctx, req, model)
     found = await files.file(ctx.tx, set_id, req.path.text)
     if found is None:
@@ -236,31 +236,31 @@ async def open_file(ctx: Ctx, req: OpenFile | VendDownload, model: Securable | N
     return Opened(set_id, found)
 
 
-async def vend_download(ctx: Ctx, req: VendDownload, model: Securable | None) -> Vended:
+async def vend_download(ctx: ReadCtx, req: VendDownload, model: Securable | None) -> Vended:
     opened = await open_file(ctx, req, model)
     segments = opened.segments
-    if model is None or not ctx.services.blobs.direct or len(segments) != 1:
+    if model is None or not ctx.config.direct or len(segments) != 1:
         return Vended(opened.set_id)
     return Vended(opened.set_id, direct(ctx).presign_get(opened.set_id, segments[0].object, url_s(ctx)))
 
 
-def direct(ctx: Ctx) -> DirectBlobs:
+def direct(ctx: BaseCtx) -> DirectBlobs:
     return cast(DirectBlobs, ctx.services.blobs)
 
 
-def url_s(ctx: Ctx) -> int:
+def url_s(ctx: BaseCtx) -> int:
     """How long a URL lives, in seconds."""
-    return max(1, ctx.services.url_ms // 1000)
+    return max(1, ctx.config.url_ms // 1000)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-async def vend_upload(ctx: Ctx, req: VendUpload, model: Securable | None) -> Vended:
+async def vend_upload(ctx: ReadCtx, req: VendUpload, model: Securable | None) -> Vended:
     return Vended((await writable(ctx, ctx.tx, req, model)).set_id)
 
 
-async def vend_direct_upload(ctx: Ctx, req: VendDirectUpload, model: Securable | None) -> Vended:
+async def vend_direct_upload(ctx: WriteCtx, req: VendDirectUpload, model: Securable | None) -> Vended:
     """The URL makes a new object and never replaces one: a file that is sent again goes now, while finalize waits."""
     site = await locked(ctx, req, model)
     await ctx.services.blobs.delete(site.set_id, [req.path.text])
@@ -268,7 +268,7 @@ async def vend_direct_upload(ctx: Ctx, req: VendDirectUpload, model: Securable |
     return Vended(site.set_id, direct(ctx).presign_put(site.set_id, req.path.text, url_s(ctx)))
 
 
-async def store_bytes(ctx: Ctx, db: Database, req: WriteFile, model: Securable | None) -> Stored:
+async def store_bytes(ctx: ServiceCtx, db: Database, req: WriteFile, model: Securable | None) -> Stored:
     """The body, stored and not yet a file."""
     assert ctx.body is not None
     site = await prepared_site(ctx, db, req, model)
@@ -288,7 +288,7 @@ async def discard(db: Database, blobs: Blobs, set_id: str, path: str, segment: S
         await blobs.delete(set_id, [segment.object])
 
 
-async def write_file(ctx: Ctx, req: WriteFile, model: Securable | None) -> ArtifactFile:
+async def write_file(ctx: WriteCtx, req: WriteFile, model: Securable | None) -> ArtifactFile:
     stored: Stored = ctx.prepared
     site = await locked(ctx, req, model)
     if site.set_id != stored.set_id:
@@ -303,7 +303,7 @@ async def write_file(ctx: Ctx, req: WriteFile, model: Securable | None) -> Artif
     )
 
 
-async def write_small_file(ctx: Ctx, req: WriteSmallFile, model: Securable) -> ArtifactFile:
+async def write_small_file(ctx: WriteCtx, req: WriteSmallFile, model: Securable) -> ArtifactFile:
     """The bytes become part of their row: one wait for the disk, and not three."""
     site = await locked(ctx, req, model)
     replaced = await check_free(ctx, ctx.tx, site, req)
@@ -312,7 +312,7 @@ async def write_small_file(ctx: Ctx, req: WriteSmallFile, model: Securable) -> A
     return await put(ctx, site, file, replaced)
 
 
-async def put(ctx: Ctx, site: Site, file: ArtifactFile, replaced: str) -> ArtifactFile:
+async def put(ctx: WriteCtx, site: Site, file: ArtifactFile, replaced: str) -> ArtifactFile:
     """Make it a file of the set; the objects of what it replaces (segments, JSON) are freed."""
     ctx.changed(f"file {file.path}", None, f"{file.size} bytes, SHA-256 {file.sha256 or 'pending'}")
     await files.put_file(ctx.tx, site.set_id, file)
@@ -320,7 +320,7 @@ async def put(ctx: Ctx, site: Site, file: ArtifactFile, replaced: str) -> Artifa
     return file
 
 
-async def free(ctx: Ctx, site: Site, segments_json: str, keep: Sequence[Segment] = ()) -> None:
+async def free(ctx: WriteCtx, site: Site, segments_json: str, keep: Sequence[Segment] = ()) -> None:
     """Queue the deletion of a file's objects ('' has none), in this transaction."""
     kept = {segment.object for segment in keep}
     for segment in msgspec.json.decode(segments_json or "[]", type=list[Segment]):
@@ -329,7 +329,7 @@ async def free(ctx: Ctx, site: Site, segments_json: str, keep: Sequence[Segment]
             await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", at)
 
 
-async def delete_file(ctx: Ctx, req: DeleteFile, model: Securable | None) -> None:
+async def delete_file(ctx: WriteCtx, req: DeleteFile, model: Securable | None) -> None:
     site = await locked(ctx, req, model)
     removed = await files.remove_file(ctx.tx, site.set_id, req.path.text)
     if site.direct:
@@ -349,7 +349,7 @@ _PART = 16 * 1024 * 1024  # bytes; all parts but the last have this size, as som
 _MOST_PARTS = 9_999  # and a last one: S3's own limit
 
 
-async def _stage(ctx: Ctx, site: Site, path: str, body: AsyncIterator[bytes]) -> Stored:
+async def _stage(ctx: ServiceCtx, site: Site, path: str, body: AsyncIterator[bytes]) -> Stored:
     """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `_publish`."""
     blobs, digest, size, rest = direct(ctx), hashlib.sha256(), 0, bytearray()
     upload, parts = "", list[tuple[int, str]]()
@@ -373,7 +373,7 @@ async def _stage(ctx: Ctx, site: Site, path: str, body: AsyncIterator[bytes]) ->
     return Stored(site.set_id, segment, upload=upload, parts=tuple(parts))
 
 
-async def _publish(ctx: Ctx, site: Site, path: str, stored: Stored) -> None:
+async def _publish(ctx: BaseCtx, site: Site, path: str, stored: Stored) -> None:
     if stored.small is None:
         await direct(ctx).complete_multipart(site.set_id, path, stored.upload, stored.parts)
     else:

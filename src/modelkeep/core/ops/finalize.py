@@ -7,9 +7,9 @@ import msgspec
 
 from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.core import mlmodel
+from modelkeep.core.context import ServiceCtx, WriteCtx
 from modelkeep.core.errors import Conflict, InvalidArgument, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, staging
 from modelkeep.core.ops.versions import (
     UNSIGNED,
@@ -41,7 +41,7 @@ class Checked(msgspec.Struct, frozen=True):
     """The set that holds the files, where it is not yet the version's."""
 
 
-async def check_files(ctx: Ctx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
+async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
     """Read the manifest and the MLmodel file; None where there is nothing to finalize any more."""
     async with db.read() as tx:
         version = await versions.by_number(tx, model, req.version)
@@ -126,7 +126,7 @@ def _same_bytes(one: ArtifactFile, other: ArtifactFile) -> bool:
     return one.checksum != "" and (one.size, one.checksum) == (other.size, other.checksum)
 
 
-async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> ModelVersion:
+async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable) -> ModelVersion:
     await securables.lock(ctx.tx, model)
     version = await fetch_version(ctx, model, req.name, req.version)
     if version.status == Status.READY:
@@ -147,7 +147,7 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         raise Conflict(
             f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again."
         )
-    if ctx.services.blobs.direct or checked.taken:
+    if ctx.config.direct or checked.taken:
         await files.replace_manifest(ctx.tx, version.artifact_set_id, manifest)
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
     set_id, provenance = await _settle_copy(ctx, version, manifest)
@@ -162,13 +162,13 @@ async def finalize_version(ctx: Ctx, req: FinalizeVersion, model: Securable) -> 
         await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
     if set_id == version.artifact_set_id and any(file.segments_json != files.NO_SEGMENTS for file in manifest):
         # Objects in no manifest: stored by a process that died before it could record them, or by URLs that are still out.
-        wait = ctx.services.url_ms + 60_000 if ctx.services.blobs.direct else 0
+        wait = ctx.config.url_ms + 60_000 if ctx.config.direct else 0
         await jobs.enqueue(ctx.tx, "sweep", set_id, ctx.now + wait)
     ctx.changed("status", version.status, Status.READY)
     return await fetch_version(ctx, model, req.name, req.version)
 
 
-async def _settle_copy(ctx: Ctx, version: ModelVersion, manifest: list[ArtifactFile]) -> tuple[str, str]:
+async def _settle_copy(ctx: WriteCtx, version: ModelVersion, manifest: list[ArtifactFile]) -> tuple[str, str]:
     """A client's copy whose files equal its source's shares the source's set, and the upload is freed."""
     if not version.copied_from:
         return version.artifact_set_id, ""

@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from modelkeep.core.context import WriteCtx
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, check_comment
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
 from modelkeep.core.ops.tables import ColumnType, Number
 from modelkeep.store import securables
@@ -81,7 +81,7 @@ def definition(function: Securable) -> Definition:
     return msgspec.json.decode(function.spec["definition"], type=Definition)
 
 
-async def create_function(ctx: Ctx, req: CreateFunction, schema: Securable) -> Securable:
+async def create_function(ctx: WriteCtx, req: CreateFunction, schema: Securable) -> Securable:
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
         {"definition": msgspec.json.encode(req.definition).decode()},

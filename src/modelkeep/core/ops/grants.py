@@ -3,12 +3,12 @@
 import msgspec
 
 from modelkeep.core import authz
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Principal, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.near import near
-from modelkeep.core.operation import Ctx
 from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege, parse_privilege
 from modelkeep.store import grants, principals
 
@@ -38,13 +38,13 @@ class ChangeGrants(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-async def get_grants(ctx: Ctx, req: GetGrants, found: Securable) -> list[Grant]:
+async def get_grants(ctx: ReadCtx, req: GetGrants, found: Securable) -> list[Grant]:
     return await _visible(
         ctx, req.name, req.principal, await grants.on(ctx.tx, found, await _principal_id(ctx, req.principal))
     )
 
 
-async def get_effective_grants(ctx: Ctx, req: GetEffectiveGrants, found: Securable) -> list[Grant]:
+async def get_effective_grants(ctx: ReadCtx, req: GetEffectiveGrants, found: Securable) -> list[Grant]:
     chain = [(link.securable, FullName(req.name.parts[:depth])) for depth, link in enumerate(ctx.chains[str(req.name)])]
     inheriting = chain[1:] if len(chain) > 1 else chain  # metastore grants do not inherit
     applicable = RULES[found.kind].grantable
@@ -54,11 +54,11 @@ async def get_effective_grants(ctx: Ctx, req: GetEffectiveGrants, found: Securab
     return await _visible(ctx, req.name, req.principal, kept)
 
 
-async def _principal_id(ctx: Ctx, name: str) -> str | None:
+async def _principal_id(ctx: ReadCtx, name: str) -> str | None:
     return (await grantee(ctx, name)).id if name else None
 
 
-async def grantee(ctx: Ctx, name: str) -> Principal:
+async def grantee(ctx: ReadCtx, name: str) -> Principal:
     """Raises NotFound, in Databricks' words."""
     found = await principals.by_name(ctx.tx, name)
     if found is None:
@@ -70,7 +70,7 @@ async def grantee(ctx: Ctx, name: str) -> Principal:
     return found
 
 
-async def _visible(ctx: Ctx, name: FullName, principal: str, found: list[Grant]) -> list[Grant]:
+async def _visible(ctx: ReadCtx, name: FullName, principal: str, found: list[Grant]) -> list[Grant]:
     chain = ctx.chains[str(name)]
     if authz.decide(authz.OWNER_OR_MANAGE, chain).allowed:
         return found
@@ -78,7 +78,7 @@ async def _visible(ctx: Ctx, name: FullName, principal: str, found: list[Grant])
     return [grant for grant in found if grant.principal in own]
 
 
-async def change_grants(ctx: Ctx, req: ChangeGrants, found: Securable) -> list[Grant]:
+async def change_grants(ctx: WriteCtx, req: ChangeGrants, found: Securable) -> list[Grant]:
     """All of the changes, or none. Returns what the touched principals hold on the securable now."""
     touched: list[Grant] = []
     for change in req.changes:

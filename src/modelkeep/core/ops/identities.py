@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.model import Identity, Principal
 from modelkeep.core.names import check_principal_name, fold_principal
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
 from modelkeep.core.scim.filters import Condition, equal_to, matches, mentions, parse_filter, values
 from modelkeep.core.scim.patch import Change, apply
@@ -74,14 +74,14 @@ class Found(msgspec.Struct, frozen=True):
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _seen(ctx: Ctx, identity: Identity) -> Identity:
+def _seen(ctx: ReadCtx, identity: Identity) -> Identity:
     """Everybody may read what it takes to name a grantee; people's addresses are for account admins and themselves."""
     if ctx.actor.account_admin or identity.principal.id == ctx.actor.id:
         return identity
     return msgspec.structs.replace(identity, external_id="", given_name="", family_name="", emails=())
 
 
-async def list_identities(ctx: Ctx, req: ListIdentities) -> Found:
+async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
     of, start, count = TYPES[req.kind], max(req.start, 1), min(max(req.count, 0), MAX_PAGE)
     condition = parse_filter(req.filter, of) if req.filter.strip() else None
     if condition is None and not req.sort_by:
@@ -103,7 +103,7 @@ async def list_identities(ctx: Ctx, req: ListIdentities) -> Found:
     return Found(tuple(items if complete else await identities.related(ctx.tx, items)), len(found), start)
 
 
-async def _narrowed(ctx: Ctx, kind: str, condition: Condition | None) -> list[Identity]:
+async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None) -> list[Identity]:
     """What the database alone can tell apart; the filter itself decides."""
     equal = equal_to(condition)
     name = equal.get({"USER": "userName", "GROUP": "displayName"}.get(kind, "applicationId"))
@@ -122,18 +122,18 @@ def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
     return first is None, text if leaf is None or leaf.exact else fold(text)
 
 
-async def _by_number(ctx: Ctx, kind: str, id: str) -> Identity:
+async def _by_number(ctx: ReadCtx, kind: str, id: str) -> Identity:
     found = await identities.by_number(ctx.tx, kind, identities.number_of(id))
     if found is None:
         raise NotFound(f"{TYPES[kind].name} with id {id[:40]!r} does not exist.", kind="PRINCIPAL")
     return (await identities.related(ctx.tx, [found]))[0]
 
 
-async def get_identity(ctx: Ctx, req: GetIdentity) -> Identity:
+async def get_identity(ctx: ReadCtx, req: GetIdentity) -> Identity:
     return _seen(ctx, await _by_number(ctx, req.kind, req.id))
 
 
-async def get_my_identity(ctx: Ctx, req: GetMyIdentity) -> Identity:
+async def get_my_identity(ctx: ReadCtx, req: GetMyIdentity) -> Identity:
     found = await identities.by_id(ctx.tx, ctx.actor.id)
     if found is None:
         raise NotFound("You are no longer known here.", kind="PRINCIPAL")
@@ -143,7 +143,7 @@ async def get_my_identity(ctx: Ctx, req: GetMyIdentity) -> Identity:
 # --- changing --------------------------------------------------------------------------------------------------------
 
 
-async def create_identity(ctx: Ctx, req: CreateIdentity) -> Identity:
+async def create_identity(ctx: WriteCtx, req: CreateIdentity) -> Identity:
     want = req.wanted
     name = want.name or (new_id() if req.kind == "SERVICE_PRINCIPAL" else _name_of(req.kind))
     made = await principals.insert(
@@ -154,16 +154,16 @@ async def create_identity(ctx: Ctx, req: CreateIdentity) -> Identity:
     return await _become(ctx, found, msgspec.structs.replace(want, name=name, display_name=want.display_name or name))
 
 
-async def replace_identity(ctx: Ctx, req: ReplaceIdentity) -> Identity:
+async def replace_identity(ctx: WriteCtx, req: ReplaceIdentity) -> Identity:
     return await _become(ctx, await _by_number(ctx, req.kind, req.id), req.wanted)
 
 
-async def patch_identity(ctx: Ctx, req: PatchIdentity) -> Identity:
+async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
     found, of = await _by_number(ctx, req.kind, req.id), TYPES[req.kind]
     return await _become(ctx, found, wanted(of, apply(of, resource(found), req.changes)))
 
 
-async def delete_identity(ctx: Ctx, req: DeleteIdentity) -> None:
+async def delete_identity(ctx: WriteCtx, req: DeleteIdentity) -> None:
     found = (await _by_number(ctx, req.kind, req.id)).principal
     keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)
@@ -175,7 +175,7 @@ def _name_of(kind: str) -> str:
     raise misfit("invalidValue", f"Attribute '{'userName' if kind == 'USER' else 'displayName'}' is required.")
 
 
-async def _become(ctx: Ctx, old: Identity, want: Wanted) -> Identity:
+async def _become(ctx: WriteCtx, old: Identity, want: Wanted) -> Identity:
     """Make a principal what is wanted. Raises InvalidArgument, AlreadyExists."""
     was = old.principal
     if was.name == principals.ACCOUNT_USERS:
@@ -212,7 +212,7 @@ def _keep_name(was: Principal, name: str) -> None:
     check_principal_name(name)
 
 
-def _note(ctx: Ctx, old: Identity, new: Identity) -> None:
+def _note(ctx: ReadCtx, old: Identity, new: Identity) -> None:
     """For the audit log: what changed."""
     for field in ("name", "display_name", "active"):
         ctx.changed(field, getattr(old.principal, field), getattr(new.principal, field))
@@ -220,7 +220,7 @@ def _note(ctx: Ctx, old: Identity, new: Identity) -> None:
         ctx.changed(field, getattr(old, field), getattr(new, field))
 
 
-async def _set_members(ctx: Ctx, group: Principal, old: Identity, ids: tuple[str, ...]) -> None:
+async def _set_members(ctx: WriteCtx, group: Principal, old: Identity, ids: tuple[str, ...]) -> None:
     before = {member.number for member in old.members}
     numbers = {identities.number_of(id): id for id in ids}
     after = set(numbers)

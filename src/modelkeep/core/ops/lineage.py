@@ -2,10 +2,11 @@
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import LineageEdge, ModelVersion, Page, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx, SourceRun
+from modelkeep.core.operation import SourceRun
 from modelkeep.core.ops.models import no_version
 from modelkeep.store import lineage as rows
 from modelkeep.store import versions
@@ -77,7 +78,7 @@ def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
 
 
 async def record(
-    ctx: Ctx, model: Securable, version: int, entities: tuple[Entity, ...], direction: str = UPSTREAM
+    ctx: WriteCtx, model: Securable, version: int, entities: tuple[Entity, ...], direction: str = UPSTREAM
 ) -> None:
     """The edges of one version; one that is there already stays as it is."""
     if len(entities) > MAX_EDGES:
@@ -96,13 +97,13 @@ async def record(
         await rows.add(ctx.tx, model.id, edge, ctx.actor.name)
 
 
-async def emit_lineage(ctx: Ctx, req: EmitLineage, model: Securable) -> None:
+async def emit_lineage(ctx: WriteCtx, req: EmitLineage, model: Securable) -> None:
     if await versions.by_number(ctx.tx, model, req.version) is None:
         raise no_version(req.name, req.version)
     await record(ctx, model, req.version, req.entities, req.direction)
 
 
-async def get_lineage(ctx: Ctx, req: GetLineage, model: Securable) -> list[LineageEdge]:
+async def get_lineage(ctx: ReadCtx, req: GetLineage, model: Securable) -> list[LineageEdge]:
     """Upstream and downstream edges; copies of the version count as downstream where the caller may read them."""
     version = await versions.by_number(ctx.tx, model, req.version)
     if version is None:
@@ -125,5 +126,5 @@ async def get_lineage(ctx: Ctx, req: GetLineage, model: Securable) -> list[Linea
     return [*edges, *made]
 
 
-async def find_consumers(ctx: Ctx, req: FindConsumers) -> Page[LineageEdge]:
+async def find_consumers(ctx: ReadCtx, req: FindConsumers) -> Page[LineageEdge]:
     return Page(tuple(await rows.consumers(ctx.tx, ctx.actor, req.type.upper(), entity_name=req.entity)))

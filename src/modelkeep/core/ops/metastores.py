@@ -2,11 +2,11 @@
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import NotFound
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, fold
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import catalogs, models
 from modelkeep.core.paging import page_size
 from modelkeep.store import quotas, securables
@@ -64,27 +64,27 @@ class Quota(msgspec.Struct, frozen=True):
     limit: int
 
 
-async def read_metastore(ctx: Ctx, req: ReadMetastore, metastore: Securable) -> Securable:
+async def read_metastore(ctx: ReadCtx, req: ReadMetastore, metastore: Securable) -> Securable:
     return metastore
 
 
-async def rename_metastore(ctx: Ctx, req: RenameMetastore, metastore: Securable) -> Securable:
+async def rename_metastore(ctx: WriteCtx, req: RenameMetastore, metastore: Securable) -> Securable:
     new = fold(req.new_name, Kind.METASTORE)
     ctx.changed("name", metastore.name, new)
     await securables.update(ctx.tx, metastore, ctx.actor.name, ctx.now, name=new, name_key=new)
     return await models.fetch(ctx, req.name)
 
 
-async def transfer_metastore(ctx: Ctx, req: TransferMetastore, metastore: Securable) -> Securable:
+async def transfer_metastore(ctx: WriteCtx, req: TransferMetastore, metastore: Securable) -> Securable:
     return await catalogs.transfer_ownership(ctx, catalogs.TransferOwnership(req.name, req.owner), metastore)
 
 
-async def get_assignment(ctx: Ctx, req: GetAssignment, metastore: Securable) -> MetastoreAssignment:
+async def get_assignment(ctx: ReadCtx, req: GetAssignment, metastore: Securable) -> MetastoreAssignment:
     return MetastoreAssignment(metastore, ctx.actor.workspace)
 
 
-async def get_quota(ctx: Ctx, req: GetQuota, found: Securable) -> Quota:
-    limits = ctx.services.limits
+async def get_quota(ctx: ReadCtx, req: GetQuota, found: Securable) -> Quota:
+    limits = ctx.config.limits
     if req.quota == ALIASES and found.kind is Kind.MODEL:
         counts = await quotas.alias_counts(ctx.tx, [found.id])
         return Quota(found, ALIASES, counts.get(found.id, 0), limits.aliases_per_model)
@@ -96,13 +96,13 @@ async def get_quota(ctx: Ctx, req: GetQuota, found: Securable) -> Quota:
     )
 
 
-async def list_quotas(ctx: Ctx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
+async def list_quotas(ctx: ReadCtx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
     scope = f"quotas|{ctx.actor.id}"
-    position = ctx.services.page_tokens.open_name(scope, req.page_token)
+    position = ctx.config.page_tokens.open_name(scope, req.page_token)
     found, more = await securables.page_of_models(
         ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
     )
     counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in found])
-    limit = ctx.services.limits.aliases_per_model
+    limit = ctx.config.limits.aliases_per_model
     items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model, _ in found)
-    return Page(items, ctx.services.page_tokens.seal(scope, more) if more else "")
+    return Page(items, ctx.config.page_tokens.seal(scope, more) if more else "")

@@ -6,10 +6,10 @@ from typing import Generic, TypeVar
 import msgspec
 
 from modelkeep.core.authz import Need, decide, holds
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound
 from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
@@ -124,15 +124,15 @@ class ListObjectTags(ListTags, frozen=True):
     """Of a model, function, volume or table."""
 
 
-async def fetch(ctx: Ctx, name: FullName) -> Securable:
+async def fetch(ctx: ReadCtx, name: FullName) -> Securable:
     """The securable as this transaction has it now."""
     found = await securables.by_name(ctx.tx, name)
     assert found is not None
     return found
 
 
-async def create_model(ctx: Ctx, req: CreateModel, schema: Securable) -> RegisteredModel:
-    check_spaces(req.name, ctx.services.home)
+async def create_model(ctx: WriteCtx, req: CreateModel, schema: Securable) -> RegisteredModel:
+    check_spaces(req.name, ctx.config.home)
     spec = {"deployment_job_id": req.deployment_job_id} if req.deployment_job_id else {}
     comment = check_comment(req.comment)
     id = await securables.insert(
@@ -147,47 +147,47 @@ async def create_model(ctx: Ctx, req: CreateModel, schema: Securable) -> Registe
     return RegisteredModel(model, {})
 
 
-async def get_model(ctx: Ctx, req: GetModel, model: Securable) -> RegisteredModel:
+async def get_model(ctx: ReadCtx, req: GetModel, model: Securable) -> RegisteredModel:
     return await versions.registered(ctx.tx, model)
 
 
-async def list_models(ctx: Ctx, req: ListModels, schema: Securable | None) -> Page[Securable]:
+async def list_models(ctx: ReadCtx, req: ListModels, schema: Securable | None) -> Page[Securable]:
     schema_id = schema.id if schema else ""
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open_name(scope, req.page_token)
+    after = ctx.config.page_tokens.open_name(scope, req.page_token)
     found, more = await securables.page_of_models(
         ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
     )
-    return Page(tuple(model for model, _ in found), ctx.services.page_tokens.seal(scope, more) if more else "")
+    return Page(tuple(model for model, _ in found), ctx.config.page_tokens.seal(scope, more) if more else "")
 
 
-async def browse_model(ctx: Ctx, req: BrowseModel, model: Securable) -> Browsed[RegisteredModel]:
+async def browse_model(ctx: ReadCtx, req: BrowseModel, model: Securable) -> Browsed[RegisteredModel]:
     return Browsed(await versions.registered(ctx.tx, model), not may_read(ctx, req.name))
 
 
-def may_read(ctx: Ctx, name: FullName) -> bool:
+def may_read(ctx: ReadCtx, name: FullName) -> bool:
     """More than browse: asked of a name that this operation's own need has let pass."""
     return decide(READ, ctx.chains[str(name)]).allowed
 
 
-async def browse_models(ctx: Ctx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:
+async def browse_models(ctx: ReadCtx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
-    after, limit = ctx.services.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
+    after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
     found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
-    return Page(tuple(Browsed(*one) for one in found), ctx.services.page_tokens.seal(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), ctx.config.page_tokens.seal(scope, more) if more else "")
 
 
-async def rename_model(ctx: Ctx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
+async def rename_model(ctx: WriteCtx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
     """Only the name changes: versions, files, grants, aliases and tags hang on the model's id."""
-    check_spaces(req.new_name, ctx.services.home)
+    check_spaces(req.new_name, ctx.config.home)
     ctx.changed("name", str(req.name), str(req.new_name))
     if req.new_name != req.name or req.spelled not in ("", model.name):
         await securables.rename(ctx.tx, model, req.new_name, ctx.actor.name, ctx.now, req.spelled)
     return await versions.registered(ctx.tx, await fetch(ctx, req.new_name))
 
 
-async def delete_model(ctx: Ctx, req: DeleteModel, model: Securable) -> None:
+async def delete_model(ctx: WriteCtx, req: DeleteModel, model: Securable) -> None:
     """With all versions; files go when no other version refers to them."""
     await securables.lock(ctx.tx, model)
     gone, sets = await versions.delete_all(ctx.tx, model.id)
@@ -200,34 +200,34 @@ async def delete_model(ctx: Ctx, req: DeleteModel, model: Securable) -> None:
     await securables.delete(ctx.tx, model)
 
 
-async def release_files(ctx: Ctx, sets: Sequence[str]) -> None:
+async def release_files(ctx: WriteCtx, sets: Sequence[str]) -> None:
     """One reference less for each; a set without any is purged by a job, queued in this very transaction."""
     for set_id in sorted(sets):  # in one order for all, so that no two requests wait for each other
         if await files.release(ctx.tx, set_id):
             await jobs.enqueue(ctx.tx, "purge", set_id, ctx.now)
 
 
-async def set_alias(ctx: Ctx, req: SetAlias, model: Securable) -> None:
+async def set_alias(ctx: WriteCtx, req: SetAlias, model: Securable) -> None:
     check_alias(req.alias)
     await securables.lock(ctx.tx, model)
     await check_movable(ctx, model, (req.alias,))
     if await versions.by_number(ctx.tx, model, req.version) is None:
         raise no_version(req.name, req.version)
-    limit = ctx.services.limits.aliases_per_model
+    limit = ctx.config.limits.aliases_per_model
     if await versions.count_aliases(ctx.tx, model, req.alias) >= limit:
         raise LimitExceeded(f"Model '{req.name}' has {limit} aliases, the most a model can have. Delete one first.")
     ctx.changed(f"alias {req.alias}", await versions.alias_target(ctx.tx, model, req.alias), req.version)
     await versions.set_alias(ctx.tx, model, req.alias, req.version)
 
 
-async def delete_alias(ctx: Ctx, req: DeleteAlias, model: Securable) -> None:
+async def delete_alias(ctx: WriteCtx, req: DeleteAlias, model: Securable) -> None:
     """An absent alias is no error: clients deliver a DELETE twice."""
     await securables.lock(ctx.tx, model)
     await check_movable(ctx, model, (req.alias,))
     ctx.changed(f"alias {req.alias}", await versions.delete_alias(ctx.tx, model, req.alias), None)
 
 
-async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
+async def change_tags(ctx: WriteCtx, req: ChangeTags, found: Securable) -> None:
     await securables.lock(ctx.tx, found)
     version = None if req.version is None else await versions.by_number(ctx.tx, found, req.version)
     if req.version is not None and version is None:
@@ -236,7 +236,7 @@ async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
     for key, value in req.set.items():
         check_tag(key, value)
     after = {**{key: value for key, value in before.items() if key not in req.remove}, **req.set}
-    limit = ctx.services.limits.tags_per_securable
+    limit = ctx.config.limits.tags_per_securable
     if len(after) > max(limit, len(before)):
         raise LimitExceeded(f"'{req.name}' would have {len(after)} tags; at most {limit} are allowed.")
     for key in {*req.set, *req.remove}:
@@ -246,7 +246,7 @@ async def change_tags(ctx: Ctx, req: ChangeTags, found: Securable) -> None:
         await versions.put_tags(ctx.tx, found, version, after, ctx.actor.name, ctx.now)
 
 
-async def assign_tag(ctx: Ctx, req: AssignTag, found: Securable) -> None:
+async def assign_tag(ctx: WriteCtx, req: AssignTag, found: Securable) -> None:
     """The same tag with the same value is no error: clients deliver a POST twice."""
     held = await _tags_now(ctx, req.name, found)
     if held.get(req.key, req.value) != req.value:
@@ -254,32 +254,32 @@ async def assign_tag(ctx: Ctx, req: AssignTag, found: Securable) -> None:
     await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), found)
 
 
-async def reassign_tag(ctx: Ctx, req: ReassignTag, found: Securable) -> None:
+async def reassign_tag(ctx: WriteCtx, req: ReassignTag, found: Securable) -> None:
     if req.key not in await _tags_now(ctx, req.name, found):
         raise no_tag(req.name, req.key)
     await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), found)
 
 
-async def _tags_now(ctx: Ctx, name: FullName, found: Securable) -> dict[str, str]:
+async def _tags_now(ctx: WriteCtx, name: FullName, found: Securable) -> dict[str, str]:
     await securables.lock(ctx.tx, found)
     return (await fetch(ctx, name)).tags
 
 
-async def list_tags(ctx: Ctx, req: ListTags, found: Securable) -> Page[tuple[str, str]]:
+async def list_tags(ctx: ReadCtx, req: ListTags, found: Securable) -> Page[tuple[str, str]]:
     scope = f"tags of {found.id}|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or ("",)
+    after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 100, MAX_PAGE)
     rest = sorted((key, value) for key, value in found.tags.items() if key > str(after[0]))
     return Page(
-        tuple(rest[:limit]), ctx.services.page_tokens.seal(scope, (rest[limit - 1][0],)) if len(rest) > limit else ""
+        tuple(rest[:limit]), ctx.config.page_tokens.seal(scope, (rest[limit - 1][0],)) if len(rest) > limit else ""
     )
 
 
-async def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
+async def check_tags(ctx: ReadCtx, tags: dict[str, str]) -> None:
     """Tags that come with a create: the count is limited, and governed ones are for who may assign them."""
     for key, value in tags.items():
         check_tag(key, value)
-    limit = ctx.services.limits.tags_per_securable
+    limit = ctx.config.limits.tags_per_securable
     if len(tags) > limit:
         raise LimitExceeded(f"{len(tags)} tags were given; at most {limit} are allowed.")
     await check_governed(ctx, {}, tags)

@@ -3,10 +3,10 @@
 import msgspec
 
 from modelkeep.core.authz import Need, decide, holds
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import page_size
@@ -51,35 +51,35 @@ class DeleteObject(msgspec.Struct, frozen=True):
     name: FullName
 
 
-async def get_object(ctx: Ctx, req: GetObject, found: Securable) -> Securable:
+async def get_object(ctx: ReadCtx, req: GetObject, found: Securable) -> Securable:
     return found
 
 
-async def browse_object(ctx: Ctx, req: BrowseObject, found: Securable) -> Browsed[Securable]:
+async def browse_object(ctx: ReadCtx, req: BrowseObject, found: Securable) -> Browsed[Securable]:
     return Browsed(found, not decide(READ, ctx.chains[str(req.name)]).allowed)
 
 
-async def list_objects(ctx: Ctx, req: ListObjects, schema: Securable) -> Page[Securable]:
+async def list_objects(ctx: ReadCtx, req: ListObjects, schema: Securable) -> Page[Securable]:
     found = await _page(ctx, req, schema, browse=False)
     return Page(tuple(one.entity for one in found.items), found.next_token)
 
 
-async def browse_objects(ctx: Ctx, req: BrowseObjects, schema: Securable) -> Page[Browsed[Securable]]:
+async def browse_objects(ctx: ReadCtx, req: BrowseObjects, schema: Securable) -> Page[Browsed[Securable]]:
     return await _page(ctx, req, schema, browse=True)
 
 
-async def _page(ctx: Ctx, req: ListObjects, schema: Securable, *, browse: bool) -> Page[Browsed[Securable]]:
+async def _page(ctx: ReadCtx, req: ListObjects, schema: Securable, *, browse: bool) -> Page[Browsed[Securable]]:
     """By name. Raises BadPageToken, InvalidArgument."""
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
-    position = ctx.services.page_tokens.open_name(scope, req.page_token)
+    position = ctx.config.page_tokens.open_name(scope, req.page_token)
     found, more = await securables.page_of_objects(
         ctx.tx, req.kind, schema, ctx.actor, position,
         page_size(req.max_results, 100, MAX_PAGE), browse=browse,
     )  # fmt: skip
-    return Page(tuple(Browsed(*one) for one in found), ctx.services.page_tokens.seal(scope, more) if more else "")
+    return Page(tuple(Browsed(*one) for one in found), ctx.config.page_tokens.seal(scope, more) if more else "")
 
 
-async def rename_object(ctx: Ctx, req: RenameObject, found: Securable) -> Securable:
+async def rename_object(ctx: WriteCtx, req: RenameObject, found: Securable) -> Securable:
     """Only the name changes: files, grants and tags hang on the id."""
     ctx.changed("name", str(req.name), str(req.new_name))
     if req.new_name != req.name:
@@ -87,14 +87,14 @@ async def rename_object(ctx: Ctx, req: RenameObject, found: Securable) -> Secura
     return await models.fetch(ctx, req.new_name)
 
 
-async def delete_object(ctx: Ctx, req: DeleteObject, found: Securable) -> None:
+async def delete_object(ctx: WriteCtx, req: DeleteObject, found: Securable) -> None:
     """A volume goes with its files: a job frees the bytes."""
     if found.kind is Kind.VOLUME:
         await release_volumes(ctx, [found.id])
     await securables.delete(ctx.tx, found)
 
 
-async def release_volumes(ctx: Ctx, volume_ids: list[str]) -> None:
+async def release_volumes(ctx: WriteCtx, volume_ids: list[str]) -> None:
     """Their files go with the next purge; an external volume has none here."""
     held = [await files.set_of(ctx.tx, files.volume_key(id)) for id in volume_ids]
     await models.release_files(ctx, [found.id for found in held if found is not None])

@@ -5,11 +5,11 @@ import secrets
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
 from modelkeep.core.model import Principal, Token
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.near import near
-from modelkeep.core.operation import Ctx
 from modelkeep.store import principals, tokens
 from modelkeep.store.bootstrap import ADMINS
 
@@ -111,7 +111,7 @@ def hash_token(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-async def named(ctx: Ctx, name: str, kind: str = "") -> Principal:
+async def named(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
     found = await principals.by_name(ctx.tx, name)
     if found is None or (kind and found.kind != kind):
         wanted = kind.capitalize().replace("_", " ") or "Principal"
@@ -125,7 +125,7 @@ async def named(ctx: Ctx, name: str, kind: str = "") -> Principal:
     return found
 
 
-async def create_principal(ctx: Ctx, req: CreatePrincipal) -> Principal:
+async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
     if req.kind not in KINDS:
         raise InvalidArgument(f"A principal is one of {', '.join(KINDS)}.")
     made = await principals.insert(
@@ -136,11 +136,11 @@ async def create_principal(ctx: Ctx, req: CreatePrincipal) -> Principal:
     return made
 
 
-async def list_principals(ctx: Ctx, req: ListPrincipals) -> list[Principal]:
+async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> list[Principal]:
     return await principals.every(ctx.tx, req.kind)
 
 
-async def delete_principal(ctx: Ctx, req: DeletePrincipal) -> None:
+async def delete_principal(ctx: WriteCtx, req: DeletePrincipal) -> None:
     found = await named(ctx, req.principal)
     keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)
@@ -148,7 +148,7 @@ async def delete_principal(ctx: Ctx, req: DeletePrincipal) -> None:
     await keep_an_admin(ctx)
 
 
-def keep_built_in(ctx: Ctx, found: Principal) -> None:
+def keep_built_in(ctx: ReadCtx, found: Principal) -> None:
     """Raises InvalidArgument for what nobody may delete or deactivate, the caller himself included."""
     if found.name == ADMINS and found.kind == "GROUP":
         raise InvalidArgument(f"The group '{ADMINS}' is built in: its members are the account admins.")
@@ -160,7 +160,7 @@ def keep_built_in(ctx: Ctx, found: Principal) -> None:
         raise InvalidArgument("You cannot do this to yourself. Ask another account admin.")
 
 
-async def set_active(ctx: Ctx, req: SetActive) -> Principal:
+async def set_active(ctx: WriteCtx, req: SetActive) -> Principal:
     found = await named(ctx, req.principal)
     keep_built_in(ctx, found)
     if found.kind == "GROUP":
@@ -173,11 +173,11 @@ async def set_active(ctx: Ctx, req: SetActive) -> Principal:
     return await named(ctx, req.principal)
 
 
-async def list_members(ctx: Ctx, req: ListMembers) -> list[Principal]:
+async def list_members(ctx: ReadCtx, req: ListMembers) -> list[Principal]:
     return await principals.members(ctx.tx, await named(ctx, req.principal, "GROUP"))
 
 
-async def add_member(ctx: Ctx, req: AddMember) -> None:
+async def add_member(ctx: WriteCtx, req: AddMember) -> None:
     group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
     if group.name == principals.ACCOUNT_USERS:
         raise InvalidArgument(f"Everyone is in '{principals.ACCOUNT_USERS}' already; it takes no members.")
@@ -190,7 +190,7 @@ async def add_member(ctx: Ctx, req: AddMember) -> None:
     await principals.add_member(ctx.tx, group, member)
 
 
-async def remove_member(ctx: Ctx, req: RemoveMember) -> None:
+async def remove_member(ctx: WriteCtx, req: RemoveMember) -> None:
     group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
     ctx.touch(group.kind, group.id, group.name)
     ctx.touch(member.kind, member.id, member.name)
@@ -198,7 +198,7 @@ async def remove_member(ctx: Ctx, req: RemoveMember) -> None:
     await keep_an_admin(ctx)
 
 
-async def keep_an_admin(ctx: Ctx) -> None:
+async def keep_an_admin(ctx: ReadCtx) -> None:
     """Raises InvalidArgument where a change has left none."""
     if not await principals.any_account_admin(ctx.tx):
         raise InvalidArgument("Nobody would be an account admin any more. Make someone else one first.")
@@ -207,14 +207,14 @@ async def keep_an_admin(ctx: Ctx) -> None:
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
-async def create_token(ctx: Ctx, req: CreateToken) -> NewToken:
+async def create_token(ctx: WriteCtx, req: CreateToken) -> NewToken:
     holder = await named(ctx, _self_or_admin(ctx, req.principal))
     if holder.kind == "GROUP":
         raise InvalidArgument("A group has no tokens; make one for a user or a service principal.")
     return await mint(ctx, holder, req.comment, req.lifetime_ms)
 
 
-async def mint(ctx: Ctx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
+async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
     """A new token. Raises InvalidArgument."""
     if lifetime_ms is not None and not 0 < lifetime_ms <= MAX_TOKEN_MS:
         raise InvalidArgument(f"A token lives from 1 to {MAX_TOKEN_MS // 1000} seconds.")
@@ -230,30 +230,30 @@ async def mint(ctx: Ctx, holder: Principal, comment: str, lifetime_ms: int | Non
     return NewToken(secret, made[0])
 
 
-async def create_token_for(ctx: Ctx, req: CreateTokenFor) -> NewToken:
+async def create_token_for(ctx: WriteCtx, req: CreateTokenFor) -> NewToken:
     holder = await named(ctx, req.application_id, "SERVICE_PRINCIPAL")
     return await mint(ctx, holder, req.comment, req.lifetime_ms)
 
 
-def _self_or_admin(ctx: Ctx, principal: str) -> str:
+def _self_or_admin(ctx: ReadCtx, principal: str) -> str:
     if principal and principal != ctx.actor.name and not ctx.actor.account_admin:
         raise PermissionDenied("Only account admins may handle the tokens of others.")
     return principal or ctx.actor.name
 
 
-async def list_tokens(ctx: Ctx, req: ListTokens) -> list[Token]:
+async def list_tokens(ctx: ReadCtx, req: ListTokens) -> list[Token]:
     return await tokens.of_principal(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id, ctx.now)
 
 
-async def list_all_tokens(ctx: Ctx, req: ListAllTokens) -> list[Token]:
+async def list_all_tokens(ctx: ReadCtx, req: ListAllTokens) -> list[Token]:
     return await tokens.unrevoked(ctx.tx, req.creator, fold_principal(req.creator_name))
 
 
-async def get_token(ctx: Ctx, req: GetToken) -> Token:
+async def get_token(ctx: ReadCtx, req: GetToken) -> Token:
     return (await _own(ctx, req.id))[0]
 
 
-async def update_token(ctx: Ctx, req: UpdateToken) -> Token:
+async def update_token(ctx: WriteCtx, req: UpdateToken) -> Token:
     found, _ = await _own(ctx, req.id)
     ctx.touch("TOKEN", req.id, found.principal)
     ctx.changed("comment", found.comment, req.comment[:255])
@@ -261,13 +261,13 @@ async def update_token(ctx: Ctx, req: UpdateToken) -> Token:
     return (await _own(ctx, req.id))[0]
 
 
-async def revoke_token(ctx: Ctx, req: RevokeToken) -> None:
+async def revoke_token(ctx: WriteCtx, req: RevokeToken) -> None:
     found, _ = await _own(ctx, req.id)
     ctx.touch("TOKEN", req.id, found.principal)
     await tokens.revoke(ctx.tx, req.id, ctx.now)
 
 
-async def _own(ctx: Ctx, id: str) -> tuple[Token, str]:
+async def _own(ctx: ReadCtx, id: str) -> tuple[Token, str]:
     """One's own token, or anybody's to an account admin: others are not told that it exists. Raises NotFound."""
     found = await tokens.by_id(ctx.tx, id)
     if found is None or (found[1] != ctx.actor.id and not ctx.actor.account_admin):

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, check_alias
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.grants import grantee
 from modelkeep.store import protection, securables
 from modelkeep.store.protection import Protection
@@ -43,7 +43,7 @@ class Protected(msgspec.Struct, frozen=True):
     """where it is protected"""
 
 
-async def list_protected_aliases(ctx: Ctx, req: ListProtectedAliases, found: Securable) -> list[Protected]:
+async def list_protected_aliases(ctx: ReadCtx, req: ListProtectedAliases, found: Securable) -> list[Protected]:
     chain = [link.securable for link in ctx.chains[str(req.name)][1:]]
     of = {securable.id: securable for securable in chain}
     told = await protection.on(ctx.tx, list(of), ctx.actor.id) if of else []
@@ -52,7 +52,7 @@ async def list_protected_aliases(ctx: Ctx, req: ListProtectedAliases, found: Sec
     ]
 
 
-async def protect_alias(ctx: Ctx, req: ProtectAlias, found: Securable) -> Protected:
+async def protect_alias(ctx: WriteCtx, req: ProtectAlias, found: Securable) -> Protected:
     _only_about_models(found)
     check_alias(req.alias)
     if len(req.principals) > MAX_MOVERS:
@@ -68,7 +68,7 @@ async def protect_alias(ctx: Ctx, req: ProtectAlias, found: Securable) -> Protec
     return Protected(req.alias, names, found.kind, found.full_name)
 
 
-async def unprotect_alias(ctx: Ctx, req: UnprotectAlias, found: Securable) -> None:
+async def unprotect_alias(ctx: WriteCtx, req: UnprotectAlias, found: Securable) -> None:
     await securables.lock(ctx.tx, found)
     before = await _own(ctx, found, req.alias)
     if before is None:
@@ -77,7 +77,7 @@ async def unprotect_alias(ctx: Ctx, req: UnprotectAlias, found: Securable) -> No
     await protection.remove(ctx.tx, found, req.alias)
 
 
-async def _own(ctx: Ctx, found: Securable, alias: str) -> Protection | None:
+async def _own(ctx: ReadCtx, found: Securable, alias: str) -> Protection | None:
     told = await protection.on(ctx.tx, [found.id], ctx.actor.id)
     return next((p for p in told if p.alias == alias), None)
 
@@ -89,7 +89,7 @@ def _only_about_models(found: Securable) -> None:
         )
 
 
-async def check_movable(ctx: Ctx, model: Securable, aliases: Iterable[str]) -> None:
+async def check_movable(ctx: ReadCtx, model: Securable, aliases: Iterable[str]) -> None:
     """May the caller move these? Each protection counts, on the model and on what it lies in. Raises PermissionDenied."""
     wanted = set(aliases)
     for found in await protecting(ctx, model, ctx.actor.id) if wanted else []:
@@ -97,7 +97,7 @@ async def check_movable(ctx: Ctx, model: Securable, aliases: Iterable[str]) -> N
             raise PermissionDenied(refusal(model, found), kind=Kind.MODEL)
 
 
-async def protecting(ctx: Ctx, model: Securable, principal_id: str) -> list[Protection]:
+async def protecting(ctx: ReadCtx, model: Securable, principal_id: str) -> list[Protection]:
     """All protections that hold for a model, as they concern this principal."""
     return await protection.on(ctx.tx, [model.id, model.schema_id, model.catalog_id], principal_id)
 

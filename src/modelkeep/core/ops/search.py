@@ -5,10 +5,10 @@ from typing import TypeVar
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx
 from modelkeep.core.filters import IS_PROMPT, Condition, Fields, equals, matches, parse_filter, parse_order
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, short_name
-from modelkeep.core.operation import Ctx
 from modelkeep.core.paging import PageTokens, page_size
 from modelkeep.store import search as rows
 from modelkeep.store import securables, versions
@@ -52,7 +52,7 @@ def search_name(filter: str) -> str | None:
     return equals(parse_filter(filter, OF_VERSIONS), "name")
 
 
-async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
+async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersion]:
     """Versions whose model the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_VERSIONS), req.home)
     wanted, named = _narrowed(conditions), equals(conditions, "name")
@@ -76,7 +76,7 @@ async def search_versions(ctx: Ctx, req: SearchVersions) -> Page[ModelVersion]:
     return await _page(asked, fetch, fits)
 
 
-async def search_models(ctx: Ctx, req: SearchModels) -> Page[RegisteredModel]:
+async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel]:
     """Models that the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_MODELS), req.home)
     order, wanted = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
@@ -150,7 +150,7 @@ def _order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Sort, ...
     return (*orders, Sort("id", orders[-1].descending)) if orders else ()
 
 
-def _scope(ctx: Ctx, req: SearchVersions | SearchModels) -> str:
+def _scope(ctx: ReadCtx, req: SearchVersions | SearchModels) -> str:
     return f"{req.filter}|{'|'.join(req.order_by)}|{req.home}|{ctx.actor.id}"
 
 
@@ -163,9 +163,9 @@ class _Asked(msgspec.Struct, frozen=True):
     limit: int
 
 
-def _asked(ctx: Ctx, noun: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int) -> _Asked:
+def _asked(ctx: ReadCtx, noun: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int) -> _Asked:
     """Raises BadPageToken for a token that is not of this search."""
-    tokens, scope = ctx.services.page_tokens, f"{noun}|{_scope(ctx, req)}"
+    tokens, scope = ctx.config.page_tokens, f"{noun}|{_scope(ctx, req)}"
     return _Asked(tokens, scope, tokens.open(scope, req.page_token, rows.position_types(order)), limit)
 
 

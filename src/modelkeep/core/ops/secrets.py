@@ -4,9 +4,9 @@ import secrets
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound
 from modelkeep.core.model import ClientSecret, Principal
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.principals import hash_token
 from modelkeep.store import identities, principals, signin, tokens
 
@@ -40,7 +40,7 @@ class NewSecret(msgspec.Struct, frozen=True):
     info: ClientSecret
 
 
-async def service_principal(ctx: Ctx, id: str) -> Principal:
+async def service_principal(ctx: ReadCtx, id: str) -> Principal:
     """By its number. Raises NotFound."""
     found = await identities.by_number(ctx.tx, "SERVICE_PRINCIPAL", identities.number_of(id))
     if found is None:
@@ -48,7 +48,7 @@ async def service_principal(ctx: Ctx, id: str) -> Principal:
     return found.principal
 
 
-async def create_secret(ctx: Ctx, req: CreateSecret) -> NewSecret:
+async def create_secret(ctx: WriteCtx, req: CreateSecret) -> NewSecret:
     if not 0 < req.lifetime_ms <= MAX_SECRET_MS:
         raise InvalidArgument(f"A secret lives from 1 to {MAX_SECRET_MS // 1000} seconds.")
     holder = await service_principal(ctx, req.service_principal_id)
@@ -64,11 +64,11 @@ async def create_secret(ctx: Ctx, req: CreateSecret) -> NewSecret:
     return NewSecret(secret, made)
 
 
-async def list_secrets(ctx: Ctx, req: ListSecrets) -> list[ClientSecret]:
+async def list_secrets(ctx: ReadCtx, req: ListSecrets) -> list[ClientSecret]:
     return await signin.secrets_of(ctx.tx, (await service_principal(ctx, req.service_principal_id)).id)
 
 
-async def delete_secret(ctx: Ctx, req: DeleteSecret) -> None:
+async def delete_secret(ctx: WriteCtx, req: DeleteSecret) -> None:
     """Ends the access tokens that were made of it, too."""
     holder = await service_principal(ctx, req.service_principal_id)
     if not await signin.drop_secret(ctx.tx, holder.id, req.id):

@@ -14,9 +14,9 @@ import msgspec
 
 from modelkeep.blobs.port import DirectBlobs, Listed, Segment
 from modelkeep.blobs.shared import SharedFolder
+from modelkeep.core.context import BaseCtx, ServiceCtx
 from modelkeep.core.errors import InvalidArgument, RegistryError, Unavailable
 from modelkeep.core.model import ArtifactFile, ModelVersion
-from modelkeep.core.operation import Ctx
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs
 from modelkeep.store.db import Database, WriteTx, new_id
@@ -31,18 +31,18 @@ class Taken(msgspec.Struct, frozen=True):
     manifest: tuple[ArtifactFile, ...]
 
 
-def lifetime_ms(ctx: Ctx) -> int:
+def lifetime_ms(ctx: BaseCtx) -> int:
     """How long after it was last asked for a staging set must outlive its version: writes may still arrive until then."""
-    return _SPARE_MS + (ctx.services.issuer.seconds * 1000 if ctx.services.issuer else 0)
+    return _SPARE_MS + ctx.config.credential_s * 1000
 
 
-async def stage(tx: WriteTx, set_id: str, ctx: Ctx) -> None:
+async def stage(tx: WriteTx, set_id: str, ctx: BaseCtx) -> None:
     """Remember a staging set, and to free it when it is of no use any more."""
     await files.stage_set(tx, set_id, ctx.now)
     await jobs.enqueue(tx, "unstage", set_id, ctx.now + lifetime_ms(ctx))
 
 
-async def take(ctx: Ctx, db: Database, version: ModelVersion) -> Taken | None:
+async def take(ctx: ServiceCtx, db: Database, version: ModelVersion) -> Taken | None:
     """What clients handed over for a PENDING version, copied; None where they did not, and wrote by URLs if at all.
 
     Raises InvalidArgument for files that no artifact can be, or that came in two ways."""
@@ -53,7 +53,7 @@ async def take(ctx: Ctx, db: Database, version: ModelVersion) -> Taken | None:
     return None
 
 
-async def _in_staging(ctx: Ctx, db: Database, version: ModelVersion) -> Sequence[Listed] | None:
+async def _in_staging(ctx: ServiceCtx, db: Database, version: ModelVersion) -> Sequence[Listed] | None:
     if ctx.services.issuer is None:
         return None
     async with db.read() as tx:
@@ -61,7 +61,7 @@ async def _in_staging(ctx: Ctx, db: Database, version: ModelVersion) -> Sequence
     return (await ctx.services.blobs.list_set(version.id) or None) if staged else None
 
 
-async def _copied(ctx: Ctx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> Taken:
+async def _copied(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> Taken:
     """Inside the store, whatever the size."""
     blobs = cast(DirectBlobs, ctx.services.blobs)
     if await blobs.list_set(version.artifact_set_id):
@@ -81,7 +81,7 @@ async def _copied(ctx: Ctx, db: Database, version: ModelVersion, listed: Sequenc
     ))  # fmt: skip
 
 
-async def _copy(ctx: Ctx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> str:
+async def _copy(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> str:
     """The new set. Where this fails and nobody asks again, the job that was queued with the set frees it."""
     set_id = await _new_set(ctx, db)
     try:
@@ -92,7 +92,7 @@ async def _copy(ctx: Ctx, db: Database, version: ModelVersion, listed: Sequence[
     return set_id
 
 
-async def _read(ctx: Ctx, db: Database, version: ModelVersion, shared: SharedFolder) -> Taken | None:
+async def _read(ctx: ServiceCtx, db: Database, version: ModelVersion, shared: SharedFolder) -> Taken | None:
     """Through this server, hashed."""
     set_id, found = "", list[ArtifactFile]()
     async with aclosing(shared.given(version.id)) as given:
@@ -118,14 +118,14 @@ def _both(version: ModelVersion) -> InvalidArgument:
     )
 
 
-async def _new_set(ctx: Ctx, db: Database) -> str:
+async def _new_set(ctx: ServiceCtx, db: Database) -> str:
     set_id = new_id()
     async with db.write() as tx:
         await stage(tx, set_id, ctx)
     return set_id
 
 
-async def _free(ctx: Ctx, db: Database, set_id: str) -> None:
+async def _free(ctx: ServiceCtx, db: Database, set_id: str) -> None:
     """Unless it became the version's after all: a commit may succeed without telling."""
     async with db.write() as tx:
         found = await files.get_set(tx, set_id)

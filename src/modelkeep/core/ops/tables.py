@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from modelkeep.core.authz import decide
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
 from modelkeep.core.locations import check_outside
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName, check_comment
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models, objects
 from modelkeep.core.paging import page_size
 from modelkeep.core.patterns import pattern
@@ -76,14 +76,14 @@ def definition(table: Securable) -> Definition:
     return msgspec.json.decode(table.spec["definition"], type=Definition)
 
 
-async def create_table(ctx: Ctx, req: CreateTable, schema: Securable) -> Securable:
+async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Securable:
     told = req.definition
     if told.table_type != "EXTERNAL":
         raise InvalidArgument(
             f"table_type is {told.table_type[:100]!r}, and no table data are kept here. Register the table as EXTERNAL, with the "
             "storage_location of its files."
         )
-    check_outside(told.storage_location, ctx.services.managed)
+    check_outside(told.storage_location, ctx.config.managed)
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
         {"definition": msgspec.json.encode(told).decode()},
@@ -92,16 +92,16 @@ async def create_table(ctx: Ctx, req: CreateTable, schema: Securable) -> Securab
     return await models.fetch(ctx, req.name)
 
 
-async def table_exists(ctx: Ctx, req: TableExists, schema: Securable) -> bool:
+async def table_exists(ctx: ReadCtx, req: TableExists, schema: Securable) -> bool:
     """False also for a table that the caller may not read: this is no way to learn of it."""
     chain = ctx.chains[str(req.name)]
     return len(chain) > len(req.name.parts) and decide(objects.READ, chain).allowed
 
 
-async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Securable) -> Page[Securable]:
+async def list_table_summaries(ctx: ReadCtx, req: ListTableSummaries, catalog: Securable) -> Page[Securable]:
     """A page is matched after it was read, so it may be short, even empty, and not the last."""
     scope = f"summaries|{catalog.id}|{req.schema_pattern}|{req.table_pattern}|{ctx.actor.id}"
-    position = ctx.services.page_tokens.open_name(scope, req.page_token)
+    position = ctx.config.page_tokens.open_name(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
     found, more = await securables.page_of_objects(
         ctx.tx, Kind.TABLE, catalog, ctx.actor, position,
@@ -109,4 +109,4 @@ async def list_table_summaries(ctx: Ctx, req: ListTableSummaries, catalog: Secur
     )  # fmt: skip
     parts = [(one, one.full_name.split(".")) for one, _ in found]
     matching = tuple(one for one, (_, s, t) in parts if schema(s) and table(t))
-    return Page(matching, ctx.services.page_tokens.seal(scope, more) if more else "")
+    return Page(matching, ctx.config.page_tokens.seal(scope, more) if more else "")

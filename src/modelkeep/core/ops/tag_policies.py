@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import Conflict, InvalidArgument, LimitExceeded, NotFound, PermissionDenied
 from modelkeep.core.model import Page
 from modelkeep.core.names import check_comment, check_platform_tag, check_tag_key
 from modelkeep.core.near import near
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.grants import grantee
 from modelkeep.core.paging import page_size
 from modelkeep.store import tag_policies
@@ -71,20 +71,20 @@ class TagRules(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...]
 
 
-async def list_tag_policies(ctx: Ctx, req: ListTagPolicies) -> Page[TagPolicy]:
+async def list_tag_policies(ctx: ReadCtx, req: ListTagPolicies) -> Page[TagPolicy]:
     scope = f"tag policies|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open(scope, req.page_token, (str,)) or ("",)
+    after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 1000, 1000)
     found = await tag_policies.page(ctx.tx, str(after[0]), limit + 1)
     more = len(found) > limit
-    return Page(tuple(found[:limit]), ctx.services.page_tokens.seal(scope, (found[limit - 1].key,)) if more else "")
+    return Page(tuple(found[:limit]), ctx.config.page_tokens.seal(scope, (found[limit - 1].key,)) if more else "")
 
 
-async def get_tag_policy(ctx: Ctx, req: GetTagPolicy) -> TagPolicy:
+async def get_tag_policy(ctx: ReadCtx, req: GetTagPolicy) -> TagPolicy:
     return await _of_key(ctx, req.key)
 
 
-async def create_tag_policy(ctx: Ctx, req: CreateTagPolicy) -> TagPolicy:
+async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> TagPolicy:
     """Whoever makes one manages it."""
     await _check_role(ctx, ACCOUNT, "CREATE", "Only account admins, and who has CREATE on tag policies, may make one.")
     check_tag_key(req.key)
@@ -96,7 +96,7 @@ async def create_tag_policy(ctx: Ctx, req: CreateTagPolicy) -> TagPolicy:
     return await _of_key(ctx, req.key)
 
 
-async def update_tag_policy(ctx: Ctx, req: UpdateTagPolicy) -> TagPolicy:
+async def update_tag_policy(ctx: WriteCtx, req: UpdateTagPolicy) -> TagPolicy:
     """Tags that were set keep their values; the next change has to fit."""
     found = await _managed(ctx, await _of_key(ctx, req.key))
     description = found.description if req.description is None else req.description
@@ -108,18 +108,18 @@ async def update_tag_policy(ctx: Ctx, req: UpdateTagPolicy) -> TagPolicy:
     return await _of_key(ctx, req.key)
 
 
-async def delete_tag_policy(ctx: Ctx, req: DeleteTagPolicy) -> None:
+async def delete_tag_policy(ctx: WriteCtx, req: DeleteTagPolicy) -> None:
     """The tags stay, ungoverned."""
     found = await _managed(ctx, await _of_key(ctx, req.key))
     await tag_policies.delete(ctx.tx, found)
 
 
-async def get_tag_rules(ctx: Ctx, req: GetTagRules) -> TagRules:
+async def get_tag_rules(ctx: ReadCtx, req: GetTagRules) -> TagRules:
     await _managing(ctx, req.policy_id)
     return await _rules(ctx, req.policy_id)
 
 
-async def set_tag_rules(ctx: Ctx, req: SetTagRules) -> TagRules:
+async def set_tag_rules(ctx: WriteCtx, req: SetTagRules) -> TagRules:
     """Raises Conflict where they have changed since they were read."""
     await _managing(ctx, req.policy_id)
     if len(req.rules) > MAX_RULES:
@@ -140,20 +140,20 @@ async def set_tag_rules(ctx: Ctx, req: SetTagRules) -> TagRules:
     return after
 
 
-async def _rules(ctx: Ctx, policy_id: str) -> TagRules:
+async def _rules(ctx: ReadCtx, policy_id: str) -> TagRules:
     found = tuple(await tag_policies.rules(ctx.tx, policy_id))
     etag = hashlib.sha256(msgspec.json.encode((policy_id, found))).hexdigest()[:32]
     return TagRules(policy_id, etag, found)
 
 
-async def _of_key(ctx: Ctx, key: str) -> TagPolicy:
+async def _of_key(ctx: ReadCtx, key: str) -> TagPolicy:
     found = await tag_policies.by_key(ctx.tx, key)
     if found is None:
         raise NotFound(f"Tag key '{key[:255]}' has no tag policy.", kind="TAG_POLICY")
     return found
 
 
-async def _managing(ctx: Ctx, policy_id: str) -> None:
+async def _managing(ctx: ReadCtx, policy_id: str) -> None:
     """Account admins alone change what holds for every policy, or whoever manages one would make himself manage them all."""
     if policy_id == ACCOUNT:
         if not ctx.actor.account_admin:
@@ -165,14 +165,14 @@ async def _managing(ctx: Ctx, policy_id: str) -> None:
     await _managed(ctx, found)
 
 
-async def _managed(ctx: Ctx, policy: TagPolicy) -> TagPolicy:
+async def _managed(ctx: ReadCtx, policy: TagPolicy) -> TagPolicy:
     words = f"Only account admins, and who has MANAGE on the tag policy '{policy.key}', may do this."
     await _check_role(ctx, policy.id, "MANAGE", words)
     ctx.touch("TAG_POLICY", policy.id, policy.key)
     return policy
 
 
-async def _check_role(ctx: Ctx, policy_id: str, role: str, words: str) -> None:
+async def _check_role(ctx: ReadCtx, policy_id: str, role: str, words: str) -> None:
     if not ctx.actor.account_admin and not await tag_policies.may(ctx.tx, policy_id, ctx.actor.id, role):
         raise PermissionDenied(words)
 
@@ -196,7 +196,7 @@ def _check(key: str, description: str, allowed: tuple[str, ...]) -> None:
             )
 
 
-async def check_governed(ctx: Ctx, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+async def check_governed(ctx: ReadCtx, before: Mapping[str, str], after: Mapping[str, str]) -> None:
     """A change of tags, against the policies of the keys that change. Raises PermissionDenied, InvalidArgument."""
     changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
     for policy, may in await tag_policies.of_keys(ctx.tx, changed, ctx.actor.id) if changed else []:

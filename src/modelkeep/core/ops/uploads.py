@@ -10,9 +10,9 @@ from functools import partial
 import msgspec
 
 from modelkeep.blobs.port import Segment, SignedUrl
+from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import FileNotFound, InvalidArgument
 from modelkeep.core.model import ArtifactFile, Securable
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops.files import (
     Site,
     Vended,
@@ -84,7 +84,7 @@ def _no_upload() -> FileNotFound:
     return FileNotFound("There is no such upload of this file by you: it was completed, aborted, or never begun.")
 
 
-async def _own(ctx: Ctx, tx: Tx, site: Site, req: UploadRequest) -> Upload:
+async def _own(ctx: BaseCtx, tx: Tx, site: Site, req: UploadRequest) -> Upload:
     """The upload, where it is this caller's, to this very file. Raises FileNotFound."""
     found = await files.upload(tx, req.upload_id)
     if found is None or (found.principal_id, found.set_id, found.path) != (ctx.actor.id, site.set_id, req.path.text):
@@ -92,7 +92,7 @@ async def _own(ctx: Ctx, tx: Tx, site: Site, req: UploadRequest) -> Upload:
     return found
 
 
-async def prepare_upload(ctx: Ctx, db: Database, req: StartUpload, model: Securable | None) -> Started:
+async def prepare_upload(ctx: ServiceCtx, db: Database, req: StartUpload, model: Securable | None) -> Started:
     site = await prepared_site(ctx, db, req, model)
     if not site.direct:
         return Started(site)
@@ -101,7 +101,7 @@ async def prepare_upload(ctx: Ctx, db: Database, req: StartUpload, model: Secura
     return Started(site, upload)
 
 
-async def start_upload(ctx: Ctx, req: StartUpload, model: Securable | None) -> str:
+async def start_upload(ctx: WriteCtx, req: StartUpload, model: Securable | None) -> str:
     """The upload's id."""
     started: Started = ctx.prepared
     site = await locked(ctx, req, model)
@@ -111,7 +111,7 @@ async def start_upload(ctx: Ctx, req: StartUpload, model: Securable | None) -> s
     return await files.start_upload(ctx.tx, site.set_id, req.path.text, ctx.actor.id, started.store_upload, ctx.now)
 
 
-async def vend_parts(ctx: Ctx, req: VendParts, model: Securable | None) -> tuple[Vended, ...]:
+async def vend_parts(ctx: ReadCtx, req: VendParts, model: Securable | None) -> tuple[Vended, ...]:
     """One for each part number, in order."""
     site = await writable(ctx, ctx.tx, req, model)
     upload = await _own(ctx, ctx.tx, site, req)
@@ -123,13 +123,13 @@ async def vend_parts(ctx: Ctx, req: VendParts, model: Securable | None) -> tuple
     return tuple(Vended(site.set_id, _part_url(ctx, site, upload, number)) for number in numbers)
 
 
-def _part_url(ctx: Ctx, site: Site, upload: Upload, number: int) -> SignedUrl | None:
+def _part_url(ctx: ReadCtx, site: Site, upload: Upload, number: int) -> SignedUrl | None:
     if not site.direct:
         return None
     return direct(ctx).presign_part(site.set_id, upload.path, upload.store_upload, number, url_s(ctx))
 
 
-async def store_part(ctx: Ctx, db: Database, req: WritePart, model: Securable | None) -> Segment:
+async def store_part(ctx: ServiceCtx, db: Database, req: WritePart, model: Securable | None) -> Segment:
     """The body, stored and not yet a part."""
     assert ctx.body is not None
     check_number(req.number)
@@ -146,7 +146,7 @@ async def store_part(ctx: Ctx, db: Database, req: WritePart, model: Securable | 
     return segment
 
 
-async def write_part(ctx: Ctx, req: WritePart, model: Securable | None) -> Segment:
+async def write_part(ctx: WriteCtx, req: WritePart, model: Securable | None) -> Segment:
     """The part as stored; the same number again replaces it."""
     segment: Segment = ctx.prepared
     site = await locked(ctx, req, model)
@@ -157,7 +157,7 @@ async def write_part(ctx: Ctx, req: WritePart, model: Securable | None) -> Segme
     return segment
 
 
-async def complete_upload(ctx: Ctx, req: CompleteUpload, model: Securable | None) -> None:
+async def complete_upload(ctx: WriteCtx, req: CompleteUpload, model: Securable | None) -> None:
     """The parts, in the order of their numbers, are the file. Sent again after it succeeded, it succeeds again."""
     site = await locked(ctx, req, model)
     named = _named(req.parts)
@@ -184,7 +184,7 @@ def _named(parts: Sequence[PartTag]) -> dict[int, str]:
     return dict(sorted(named.items()))
 
 
-async def _join(ctx: Ctx, site: Site, upload: Upload, named: dict[int, str], replaced: str) -> None:
+async def _join(ctx: WriteCtx, site: Site, upload: Upload, named: dict[int, str], replaced: str) -> None:
     sent = await files.parts(ctx.tx, upload.id)
     for number, etag in named.items():
         if number not in sent or sent[number].sha256 != etag:
@@ -204,7 +204,7 @@ def _checksum(hashes: list[str]) -> str:
     return f"{hashlib.sha256(''.join(hashes).encode()).hexdigest()}-{len(hashes)}"
 
 
-async def abort_upload(ctx: Ctx, req: AbortUpload, model: Securable | None) -> None:
+async def abort_upload(ctx: WriteCtx, req: AbortUpload, model: Securable | None) -> None:
     """An upload that has ended is no error: clients abort to be sure."""
     site = await writable(ctx, ctx.tx, req, model)
     try:

@@ -5,11 +5,12 @@ import re
 import msgspec
 
 from modelkeep.core.authz import holds
+from modelkeep.core.context import ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, Securable, Status
 from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, parse_full_name
-from modelkeep.core.operation import Ctx, On, Origin, SourceRun
+from modelkeep.core.operation import On, Origin, SourceRun
 from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.ops.protection import check_movable
@@ -136,13 +137,13 @@ class CopyVersion(msgspec.Struct, frozen=True):
 
 
 async def read_source(
-    ctx: Ctx, db: Database, req: CreateVersion, model: Securable, source: Securable | None
+    ctx: ServiceCtx, db: Database, req: CreateVersion, model: Securable, source: Securable | None
 ) -> Sourced:
     """What the run or logged model says of itself, where the caller may read it; before the write transaction."""
     return Sourced(await _source_run(ctx, req))
 
 
-async def _source_run(ctx: Ctx, req: CreateVersion) -> SourceRun | None:
+async def _source_run(ctx: ServiceCtx, req: CreateVersion) -> SourceRun | None:
     tracking = ctx.services.tracking
     if tracking is None:
         return None
@@ -156,7 +157,12 @@ async def _source_run(ctx: Ctx, req: CreateVersion) -> SourceRun | None:
 
 
 async def read_origin(
-    ctx: Ctx, db: Database, req: RegisterVersion, model: Securable, source: Securable | None, volume: Securable | None
+    ctx: ServiceCtx,
+    db: Database,
+    req: RegisterVersion,
+    model: Securable,
+    source: Securable | None,
+    volume: Securable | None,
 ) -> Sourced:
     """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of."""
     if (origin := req.origin) is None or req.volume is not None:
@@ -167,7 +173,7 @@ async def read_origin(
     return Sourced(await _source_run(ctx, req), places)
 
 
-async def create_version(ctx: Ctx, req: CreateVersion, model: Securable, source: Securable | None) -> ModelVersion:
+async def create_version(ctx: WriteCtx, req: CreateVersion, model: Securable, source: Securable | None) -> ModelVersion:
     """PENDING, for the client to upload files and finalize it."""
     original = await _source_version(ctx, req, source) if source is not None else None
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
@@ -175,7 +181,7 @@ async def create_version(ctx: Ctx, req: CreateVersion, model: Securable, source:
 
 
 async def register_version(
-    ctx: Ctx, req: RegisterVersion, model: Securable, source: Securable | None, volume: Securable | None
+    ctx: WriteCtx, req: RegisterVersion, model: Securable, source: Securable | None, volume: Securable | None
 ) -> ModelVersion:
     """READY at once, but for an origin: then PENDING, until the job that is queued here has brought the files."""
     if source is not None:
@@ -190,7 +196,7 @@ async def register_version(
     return version
 
 
-async def _files_at(ctx: Ctx, req: RegisterVersion, volume: Securable | None) -> str:
+async def _files_at(ctx: ReadCtx, req: RegisterVersion, volume: Securable | None) -> str:
     """`set/directory` of the first of the source's places that has files; that of the first one, where none has.
     Raises what the check of a volume raises, WrongState for one that keeps no files here."""
     known: Sourced = ctx.prepared
@@ -212,7 +218,7 @@ async def _files_at(ctx: Ctx, req: RegisterVersion, volume: Securable | None) ->
 
 
 async def _create(
-    ctx: Ctx, req: CreateVersion, model: Securable, original: ModelVersion | None, **fields: str
+    ctx: WriteCtx, req: CreateVersion, model: Securable, original: ModelVersion | None, **fields: str
 ) -> ModelVersion:
     if len(req.source) > MAX_SOURCE:
         raise LimitExceeded(f"The source is {len(req.source)} characters long; at most {MAX_SOURCE} are allowed.")
@@ -240,7 +246,7 @@ async def _create(
     return await fetch_version(ctx, model, req.name, number)
 
 
-def _new(ctx: Ctx, model: Securable, number: int, **fields: str) -> ModelVersion:
+def _new(ctx: ReadCtx, model: Securable, number: int, **fields: str) -> ModelVersion:
     id = new_id()
     # Clients refuse to copy or re-register a version whose model_id is empty (mlflow#22012), so every version has one.
     fields["logged_model_id"] = fields.get("logged_model_id") or f"m-{id.replace('-', '')}"
@@ -253,7 +259,7 @@ def _new(ctx: Ctx, model: Securable, number: int, **fields: str) -> ModelVersion
     return msgspec.convert({name: made.get(name, "") for name in ModelVersion.__struct_fields__}, ModelVersion)
 
 
-async def _source_version(ctx: Ctx, req: CreateVersion, source: Securable) -> ModelVersion:
+async def _source_version(ctx: ReadCtx, req: CreateVersion, source: Securable) -> ModelVersion:
     """The version that a `models:/` source names; the caller's EXECUTE on its model has been checked."""
     assert req.source_model is not None
     if req.source_version.startswith("@"):
@@ -269,29 +275,29 @@ async def _source_version(ctx: Ctx, req: CreateVersion, source: Securable) -> Mo
     return found
 
 
-async def fetch_version(ctx: Ctx, model: Securable, name: FullName, number: int) -> ModelVersion:
+async def fetch_version(ctx: ReadCtx, model: Securable, name: FullName, number: int) -> ModelVersion:
     found = await versions.by_number(ctx.tx, model, number)
     if found is None:
         raise no_version(name, number)
     return found
 
 
-async def get_version(ctx: Ctx, req: GetVersion, model: Securable) -> ModelVersion:
+async def get_version(ctx: ReadCtx, req: GetVersion, model: Securable) -> ModelVersion:
     return await fetch_version(ctx, model, req.name, req.version)
 
 
-async def browse_version(ctx: Ctx, req: BrowseVersion, model: Securable) -> models.Browsed[ModelVersion]:
+async def browse_version(ctx: ReadCtx, req: BrowseVersion, model: Securable) -> models.Browsed[ModelVersion]:
     return models.Browsed(await fetch_version(ctx, model, req.name, req.version), not models.may_read(ctx, req.name))
 
 
-async def get_version_by_alias(ctx: Ctx, req: GetVersionByAlias, model: Securable) -> ModelVersion:
+async def get_version_by_alias(ctx: ReadCtx, req: GetVersionByAlias, model: Securable) -> ModelVersion:
     found = await versions.by_alias(ctx.tx, model, req.alias)
     if found is None:
         raise models.no_alias(req.name, req.alias)
     return found
 
 
-async def update_version(ctx: Ctx, req: UpdateVersion, model: Securable) -> ModelVersion:
+async def update_version(ctx: WriteCtx, req: UpdateVersion, model: Securable) -> ModelVersion:
     version = await fetch_version(ctx, model, req.name, req.version)
     if req.comment is not None:
         ctx.changed("comment", version.comment, req.comment)
@@ -299,7 +305,7 @@ async def update_version(ctx: Ctx, req: UpdateVersion, model: Securable) -> Mode
     return await fetch_version(ctx, model, req.name, req.version)
 
 
-async def delete_version(ctx: Ctx, req: DeleteVersion, model: Securable) -> None:
+async def delete_version(ctx: WriteCtx, req: DeleteVersion, model: Securable) -> None:
     await securables.touch(ctx.tx, model, ctx.actor.name, ctx.now)
     version = await fetch_version(ctx, model, req.name, req.version)
     await check_movable(ctx, model, version.aliases)  # they go with it
@@ -310,7 +316,7 @@ async def delete_version(ctx: Ctx, req: DeleteVersion, model: Securable) -> None
 # --- copy ------------------------------------------------------------------------------------------------------------
 
 
-async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destination: Securable) -> ModelVersion:
+async def copy_version(ctx: WriteCtx, req: CopyVersion, source: Securable, destination: Securable) -> ModelVersion:
     """The source's files, tags and description; not its aliases. Raises WrongState where the source is not READY."""
     original = await fetch_version(ctx, source, req.name, req.version)
     if original.status != Status.READY:
@@ -334,7 +340,7 @@ async def copy_version(ctx: Ctx, req: CopyVersion, source: Securable, destinatio
     return await fetch_version(ctx, destination, req.destination, number)
 
 
-async def _shared(ctx: Ctx, original: ModelVersion, destination: Securable) -> dict[str, str]:
+async def _shared(ctx: WriteCtx, original: ModelVersion, destination: Securable) -> dict[str, str]:
     """What a copy takes over from its original: one more reference to its files, or the pointer that it is."""
     if original.signature == UNSIGNED:
         await _refuse_unsigned(ctx, destination)
@@ -348,7 +354,7 @@ async def _shared(ctx: Ctx, original: ModelVersion, destination: Securable) -> d
     return taken
 
 
-async def _refuse_unsigned(ctx: Ctx, model: Securable) -> None:
+async def _refuse_unsigned(ctx: ReadCtx, model: Securable) -> None:
     if await requires_signature(ctx.tx, model):
         raise InvalidArgument(
             f"Models in catalog '{model.full_name.partition('.')[0]}' need a signature of inputs and outputs, and this "
@@ -365,20 +371,20 @@ async def requires_signature(tx: Tx, model: Securable) -> bool:
 # --- lists ---------------------------------------------------------------------------------------------------------
 
 
-async def list_versions(ctx: Ctx, req: ListVersions, model: Securable) -> Page[ModelVersion]:
+async def list_versions(ctx: ReadCtx, req: ListVersions, model: Securable) -> Page[ModelVersion]:
     scope = f"versions of {model.id}|{ctx.actor.id}"
-    after = ctx.services.page_tokens.open(scope, req.page_token, (int,)) or (MAX_VERSION,)
+    after = ctx.config.page_tokens.open(scope, req.page_token, (int,)) or (MAX_VERSION,)
     limit = page_size(req.max_results, 100, 1000)
     found = await versions.page_of_model(ctx.tx, model, int(after[0]), limit + 1)
     more = len(found) > limit
-    return Page(tuple(found[:limit]), ctx.services.page_tokens.seal(scope, (found[limit - 1].version,)) if more else "")
+    return Page(tuple(found[:limit]), ctx.config.page_tokens.seal(scope, (found[limit - 1].version,)) if more else "")
 
 
-async def browse_versions(ctx: Ctx, req: BrowseVersions, model: Securable) -> models.Browsed[Page[ModelVersion]]:
+async def browse_versions(ctx: ReadCtx, req: BrowseVersions, model: Securable) -> models.Browsed[Page[ModelVersion]]:
     return models.Browsed(await list_versions(ctx, req, model), not models.may_read(ctx, req.name))
 
 
-async def find_logged_model(ctx: Ctx, req: FindLoggedModel) -> ModelVersion | None:
+async def find_logged_model(ctx: ReadCtx, req: FindLoggedModel) -> ModelVersion | None:
     return await versions.of_logged_model(ctx.tx, ctx.actor, req.model_id)
 
 

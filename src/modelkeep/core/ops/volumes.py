@@ -4,11 +4,11 @@ from typing import Literal
 
 import msgspec
 
+from modelkeep.core.context import WriteCtx
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.locations import check_outside
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, check_comment
-from modelkeep.core.operation import Ctx
 from modelkeep.core.ops import models
 from modelkeep.store import files, securables
 
@@ -23,13 +23,13 @@ class CreateVolume(msgspec.Struct, frozen=True):
     """Of an external volume, and only of one: opaque text."""
 
 
-async def create_volume(ctx: Ctx, req: CreateVolume, schema: Securable) -> Securable:
+async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> Securable:
     managed = req.type == "MANAGED"
     if managed and req.storage_location:
         raise InvalidArgument("The server chooses where a managed volume's files are. Leave storage_location out.")
     if not managed and not req.storage_location:
         raise InvalidArgument("An external volume needs the storage_location of its files.")
-    spec = {} if managed else {"storage_location": check_outside(req.storage_location, ctx.services.managed)}
+    spec = {} if managed else {"storage_location": check_outside(req.storage_location, ctx.config.managed)}
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
         {"volume_type": req.type, **spec},

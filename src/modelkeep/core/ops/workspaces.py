@@ -5,10 +5,10 @@ import secrets
 import msgspec
 
 from modelkeep.core.addresses import Address, parse_address
+from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.model import Principal, Workspace, WorkspaceAssignment
 from modelkeep.core.names import check_principal_name
-from modelkeep.core.operation import Ctx
 from modelkeep.store import identities, principals, workspaces
 
 USER, ADMIN = "USER", "ADMIN"
@@ -58,20 +58,20 @@ class Unassign(NameWorkspace, frozen=True):
     principal: str | int
 
 
-async def list_workspaces(ctx: Ctx, req: ListWorkspaces) -> list[Workspace]:
+async def list_workspaces(ctx: ReadCtx, req: ListWorkspaces) -> list[Workspace]:
     return await (
         workspaces.every(ctx.tx) if ctx.actor.account_admin else workspaces.of_principal(ctx.tx, ctx.actor.id)
     )
 
 
-async def get_workspace(ctx: Ctx, req: GetWorkspace) -> Workspace:
+async def get_workspace(ctx: ReadCtx, req: GetWorkspace) -> Workspace:
     found = await _named(ctx, req.workspace)
     if not ctx.actor.account_admin and not await workspaces.role_of(ctx.tx, found.id, ctx.actor.id):
         raise _missing(req.workspace)
     return found
 
 
-async def create_workspace(ctx: Ctx, req: CreateWorkspace) -> Workspace:
+async def create_workspace(ctx: WriteCtx, req: CreateWorkspace) -> Workspace:
     """Nobody but account admins may enter it until they are assigned."""
     address = _address(ctx, req.address)
     number = str(10**15 + secrets.randbelow(8 * 10**15))
@@ -81,7 +81,7 @@ async def create_workspace(ctx: Ctx, req: CreateWorkspace) -> Workspace:
     return made
 
 
-async def update_workspace(ctx: Ctx, req: UpdateWorkspace) -> Workspace:
+async def update_workspace(ctx: WriteCtx, req: UpdateWorkspace) -> Workspace:
     if req.name is None and req.address is None:
         raise InvalidArgument("The request changes nothing. Send a name or an address.")
     found = await _named(ctx, req.workspace)
@@ -99,21 +99,21 @@ async def update_workspace(ctx: Ctx, req: UpdateWorkspace) -> Workspace:
     return changed
 
 
-async def delete_workspace(ctx: Ctx, req: DeleteWorkspace) -> None:
+async def delete_workspace(ctx: WriteCtx, req: DeleteWorkspace) -> None:
     """Its address ends; the tracking data stay where they are, for an operator to keep or remove."""
     found = await _named(ctx, req.workspace)
-    if found.id == ctx.services.workspace_id:
+    if found.id == ctx.config.workspace_id:
         raise InvalidArgument("The default workspace cannot be deleted.")
     ctx.touch("WORKSPACE", found.id, found.name)
     ctx.changed("address", found.url, None)
     await workspaces.delete(ctx.tx, found.id)
 
 
-async def list_assignments(ctx: Ctx, req: ListAssignments) -> list[WorkspaceAssignment]:
+async def list_assignments(ctx: ReadCtx, req: ListAssignments) -> list[WorkspaceAssignment]:
     return await workspaces.assignments(ctx.tx, (await _named(ctx, req.workspace)).id)
 
 
-async def assign(ctx: Ctx, req: Assign) -> WorkspaceAssignment:
+async def assign(ctx: WriteCtx, req: Assign) -> WorkspaceAssignment:
     workspace = await _named(ctx, req.workspace)
     if req.level not in (USER, ADMIN):
         raise InvalidArgument(f"A principal is assigned as {USER} or {ADMIN}.")
@@ -127,7 +127,7 @@ async def assign(ctx: Ctx, req: Assign) -> WorkspaceAssignment:
     return WorkspaceAssignment(found.number, principal.kind, principal.name, principal.display_name, req.level)
 
 
-async def unassign(ctx: Ctx, req: Unassign) -> None:
+async def unassign(ctx: WriteCtx, req: Unassign) -> None:
     """One who is not assigned is no error: clients deliver a DELETE twice."""
     workspace, principal = await _named(ctx, req.workspace), await _principal(ctx, req.principal)
     _touch(ctx, workspace, principal)
@@ -135,12 +135,12 @@ async def unassign(ctx: Ctx, req: Unassign) -> None:
     await workspaces.unassign(ctx.tx, workspace.id, principal)
 
 
-def _touch(ctx: Ctx, workspace: Workspace, principal: Principal) -> None:
+def _touch(ctx: ReadCtx, workspace: Workspace, principal: Principal) -> None:
     ctx.touch("WORKSPACE", workspace.id, workspace.name)
     ctx.touch(principal.kind, principal.id, principal.name)
 
 
-async def _named(ctx: Ctx, text: str) -> Workspace:
+async def _named(ctx: ReadCtx, text: str) -> Workspace:
     found = await workspaces.named(ctx.tx, text)
     if found is None:
         raise _missing(text)
@@ -151,7 +151,7 @@ def _missing(text: str) -> NotFound:
     return NotFound(f"Workspace '{text[:255]}' does not exist.", kind="WORKSPACE")
 
 
-async def _principal(ctx: Ctx, given: str | int) -> Principal:
+async def _principal(ctx: ReadCtx, given: str | int) -> Principal:
     if isinstance(given, str):
         found = await principals.by_name(ctx.tx, given)
     else:
@@ -169,8 +169,8 @@ def _name(text: str) -> str:
     return name
 
 
-def _address(ctx: Ctx, text: str) -> Address:
+def _address(ctx: ReadCtx, text: str) -> Address:
     address = parse_address(text)
-    if address.host in ctx.services.own_hosts:
+    if address.host in ctx.config.own_hosts:
         raise AlreadyExists(f"{address.host} is the address of the default workspace. Choose another host or port.")
     return address

@@ -215,7 +215,7 @@ def _entry(path: str, entry: Entry) -> dict[str, Any]:
 
 
 def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName) -> list[Route]:
-    face = Artifacts(engine, Urls(engine.db, signer, engine.services.url_ms), tracking, home)
+    face = Artifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
     bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
     read, done = (bytes_, msgspec.structs.replace(bytes_, status=206)), (Answer(type=dict),)
     found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]

@@ -59,7 +59,7 @@ class UploadFields(msgspec.Struct, frozen=True):
 
 def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list[Route]:
     """`places`: the workspaces, where they are on."""
-    face = Files(engine, Urls(engine.db, signer, engine.services.url_ms), places)
+    face = Files(engine, Urls(engine.db, signer, engine.config.url_ms), places)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
     one, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
     read = (Answer(content=file_bytes), Answer(206, content=file_bytes))

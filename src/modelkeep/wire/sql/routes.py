@@ -60,7 +60,7 @@ def routes(engine: Engine) -> list[Route]:
             raise InvalidArgument(
                 f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
             )
-        session = Session(engine, actor, request.id, engine.services.home)
+        session = Session(engine, actor, request.id, engine.config.home)
         answer = await executed(session, asked, new_id())
         response = json_response(answer)
         results.keep(_owner(actor), answer, len(response.body) if isinstance(response.body, bytes) else 0)

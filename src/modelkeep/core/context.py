@@ -1,0 +1,104 @@
+"""What an operation's steps may touch, as types: a transaction or the slow services, never both.
+
+`run` gets a `ReadCtx`, whose transaction cannot write, or a `WriteCtx`. Neither knows storage, the tracking server, the
+store's STS or a language model. `prepare` and `finish` get a `ServiceCtx`, which knows all of them and holds no transaction.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from modelkeep.core.authz import Actor, Link
+from modelkeep.core.errors import RegistryError
+from modelkeep.core.model import Securable
+from modelkeep.core.names import FullName
+from modelkeep.core.operation import Config, On, Services
+from modelkeep.store.audit import AuditTarget
+from modelkeep.store.db import Tx, WriteTx
+
+_T_co = TypeVar("_T_co", bound=Tx, covariant=True)
+
+
+class BaseCtx:
+    """Who acts, when, under which settings; and what the audit record will say."""
+
+    __slots__ = ("actor", "changes", "config", "now", "services", "touched")
+
+    def __init__(self, actor: Actor, now: int, config: Config, services: Services) -> None:
+        """`now`: epoch milliseconds."""
+        self.actor = actor
+        self.now = now
+        self.config = config
+        self.services = services
+        self.touched: list[AuditTarget] = []
+        self.changes: dict[str, tuple[Any, Any]] = {}
+
+    def touch(self, kind: str, id: str, name: str) -> None:
+        """Name something that the operation made or met, for the audit record."""
+        self.touched.append(AuditTarget(kind, id, name))
+
+    def changed(self, field: str, old: Any, new: Any) -> None:
+        """For the audit record: what a field was and is."""
+        if old != new:
+            self.changes[field] = (old, new)
+
+
+class Ctx(BaseCtx, Generic[_T_co]):
+    """One transaction of an operation."""
+
+    __slots__ = ("chains", "dialect", "prepared", "reacher", "tx")
+
+    def __init__(
+        self,
+        tx: _T_co,
+        dialect: str,
+        actor: Actor,
+        now: int,
+        config: Config,
+        services: Services,
+        prepared: Any = None,
+    ) -> None:
+        """`prepared`: what the operation's `prepare` returned."""
+        super().__init__(actor, now, config, services)
+        self.tx = tx
+        self.dialect = dialect
+        self.prepared = prepared
+        self.chains: dict[str, list[Link]] = {}
+        self.reacher: Callable[[ReadCtx, On, FullName], Awaitable[Securable]] | None = None
+
+    async def reach(self, on: On, name: FullName) -> Securable:
+        """The engine's own check, for a securable that only the function knows the name of; `chains` then has its links.
+        Raises PermissionDenied, NotFound."""
+        assert self.reacher is not None
+        return await self.reacher(self, on, name)
+
+
+ReadCtx: TypeAlias = "Ctx[Tx]"
+"""Of a transaction that may only read. A WriteCtx is one, too."""
+
+WriteCtx: TypeAlias = "Ctx[WriteTx]"
+"""Of a transaction that commits what it changes."""
+
+
+class ServiceCtx(BaseCtx):
+    """The slow services, outside of any transaction."""
+
+    __slots__ = ("_undo", "body")
+
+    def __init__(
+        self, actor: Actor, now: int, config: Config, services: Services, body: AsyncIterator[bytes] | None = None
+    ) -> None:
+        super().__init__(actor, now, config, services)
+        self.body = body
+        self._undo: list[Callable[[], Awaitable[None]]] = []
+
+    def undo(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run this when the operation fails after all (bytes written for nothing). The transaction may have committed by then,
+        so the action looks first whether what it undoes became part of something."""
+        self._undo.append(action)
+
+    async def run_undo(self) -> None:
+        """All of them, the last first. What one cannot undo, because its storage is away, `modelkeep check` finds."""
+        for action in reversed(self._undo):
+            with suppress(RegistryError):
+                await action()
