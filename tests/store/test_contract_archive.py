@@ -209,7 +209,7 @@ async def test_the_worker_archives_under_its_lease(lite: World) -> None:
     await old(lite, 30)
     background = Background(lite.db, lite.blobs, lite.registry.auditor, 0, audit_ms=7 * DAY)
     async with lite.db.write() as tx:
-        assert await jobs.lease(tx, "archiver", "another", now_ms(), 60_000)
+        assert await jobs.lease(tx, "archiver", "another", 60_000)
     await Worker(background)._archive()  # pyright: ignore[reportPrivateUsage]
     assert await lite.count("audit_archives") == 0
     async with lite.db.write() as tx:

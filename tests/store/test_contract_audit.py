@@ -13,7 +13,7 @@ from modelkeep.core.ops import audit as asked
 from modelkeep.core.ops import catalogs, credentials, models, principals, versions
 from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.jobs.worker import Worker
-from modelkeep.store import audit, jobs
+from modelkeep.store import audit
 from modelkeep.store.db import now_ms
 
 pytest_plugins = ("backends", "places")
@@ -232,88 +232,6 @@ class Flaky:
         if self.down:
             raise Unavailable("The database does not answer. Try again in a moment.")
         return self._db.write()
-
-
-# --- jobs and leases -------------------------------------------------------------------------------------------------
-
-
-async def _take(w: World, now: int, ms: int = 1000) -> jobs.Job | None:
-    async with w.db.write() as tx:
-        return await jobs.take(tx, w.db.dialect, now, ms)
-
-
-async def _enqueue(w: World, key: str, at: int) -> None:
-    async with w.db.write() as tx:
-        await jobs.enqueue(tx, "purge", key, at)
-
-
-async def test_a_job_waits_its_time_runs_under_a_lease_and_is_due_again_when_that_ends(w: World) -> None:
-    await _enqueue(w, "s", 100)
-    await _enqueue(w, "s", 50)
-    assert await _take(w, 99) is None
-    job = await _take(w, 100)
-    assert job is not None and (job.key, job.attempts, job.state) == ("s", 1, "running")
-    assert await _take(w, 1000) is None
-    async with w.db.write() as tx:
-        await jobs.extend(tx, job, 5000)
-    assert await _take(w, 4999) is None
-    again = await _take(w, 5000)
-    assert again is not None and (again.id, again.attempts) == (job.id, 2)
-    async with w.db.write() as tx:
-        await jobs.done(tx, again)
-    assert await w.count("jobs") == 0
-
-
-async def test_a_job_that_fails_waits_longer_each_time_and_is_dead_in_the_end(w: World) -> None:
-    await _enqueue(w, "s", 0)
-    now, waits = 0, list[int]()
-    for _ in range(jobs.MAX_ATTEMPTS):
-        job = await _take(w, now)
-        assert job is not None
-        async with w.db.write() as tx:
-            await jobs.failed(tx, job, "no disk", now)
-        ((due, state),) = await w.rows("SELECT run_at, state FROM jobs")
-        waits.append(due - now)
-        now = due
-    assert waits == sorted(waits) and waits[0] == 4000 and state == "dead"
-    assert await _take(w, now + 10**12) is None
-    async with w.db.read() as tx:
-        assert await jobs.counts(tx) == (0, 1)
-        (dead,) = await jobs.every(tx)
-    assert dead.error == "no disk"
-    await _enqueue(w, "s", 7)
-    revived = await _take(w, 7)
-    assert revived is not None and revived.attempts == 1
-
-
-async def test_a_job_whose_process_dies_every_time_is_dead_in_the_end(w: World) -> None:
-    await _enqueue(w, "s", 0)
-    now = 0
-    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
-        job = await _take(w, now, 10)
-        assert job is not None and job.attempts == attempt
-        now += 11
-    assert await _take(w, now) is None
-    assert await w.rows("SELECT state FROM jobs") == [("dead",)]
-
-
-async def test_jobs_and_their_cause_commit_together(w: World) -> None:
-    with pytest.raises(ZeroDivisionError):
-        async with w.db.write() as tx:
-            await jobs.enqueue(tx, "purge", "s", 0)
-            raise ZeroDivisionError
-    assert await w.count("jobs") == 0
-
-
-async def test_one_holder_has_a_lease_until_it_runs_out(w: World) -> None:
-    async def lease(holder: str, now: int) -> bool:
-        async with w.db.write() as tx:
-            return await jobs.lease(tx, "sealer", holder, now, 100)
-
-    assert [await lease("a", 0), await lease("b", 50), await lease("a", 90), await lease("b", 189), await lease("b", 190)] == [
-        True, False, True, False, True,
-    ]  # fmt: skip
-    assert not await lease("a", 200)
 
 
 async def test_a_worker_purges_what_was_deleted_and_a_second_run_changes_nothing(w: World) -> None:

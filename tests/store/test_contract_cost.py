@@ -12,7 +12,7 @@ from modelkeep.core.ops import audit, catalogs, credentials, files, grants, mode
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import jobs, principals
-from modelkeep.store.db import WriteTx, now_ms
+from modelkeep.store.db import WriteTx, new_id, now_ms
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
 from modelkeep.wire.identity import Door
@@ -189,9 +189,14 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
     ):  # fmt: skip
         await engine.execute(actor, request)
     async with counting.read() as tx:
-        await jobs.due(tx, now_ms())
+        await jobs.due(tx)
     async with counting.write() as tx:
-        await jobs.take(tx, w.db.dialect, now_ms(), 1000)
+        job = None
+        for lane in jobs.LANES:
+            job = await jobs.take(tx, w.db.dialect, lane, new_id(), 1000) or job
+        assert job is not None
+        await jobs.extend(tx, job, 1000)
+        await jobs.done(tx, job)
     return counting.sent
 
 

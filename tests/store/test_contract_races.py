@@ -15,7 +15,7 @@ from modelkeep.jobs.tasks import Background, purge
 from modelkeep.store import files, jobs
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
-from modelkeep.store.db import migrate, now_ms
+from modelkeep.store.db import migrate, new_id, now_ms
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -278,13 +278,13 @@ async def test_two_processes_start_a_new_deployment_at_once(
 async def test_a_job_is_taken_once(w: World) -> None:
     async with w.db.write() as tx:
         for i in range(10):
-            await jobs.enqueue(tx, "purge", f"set{i}", now_ms())
+            await jobs.enqueue(tx, "purge", f"set{i}")
 
     async def take() -> list[str]:
         taken: list[str] = []
         while True:
             async with w.db.write() as tx:
-                job = await jobs.take(tx, w.db.dialect, now_ms(), 60_000)
+                job = await jobs.take(tx, w.db.dialect, "files", new_id(), 60_000)
             if job is None:
                 return taken
             taken.append(job.key)

@@ -10,7 +10,7 @@ import pytest
 from wire.filing import MLMODEL, Shelf, running_shelf
 from wire.serving import FACE_B, UC, refused
 
-from modelkeep.jobs.tasks import reap
+from modelkeep.jobs.tasks import clear_shared, reap
 from modelkeep.serve import background
 
 pytest_plugins = ("wire.filing",)
@@ -48,7 +48,10 @@ class Exchange(Shelf):
         return answer.json()["storage_location"]
 
     def reap(self) -> None:
-        self.run(reap(background(self.registry)))
+        at = background(self.registry)
+        self.run(reap(at))
+        if at.shared is not None:
+            self.run(clear_shared(at, at.shared))
 
     @property
     def folder(self) -> Path:

@@ -69,7 +69,7 @@ async def _enter(db: Database, blobs: Blobs, previous: str, links: list[Link], d
             await files.put_file(tx, set_id, file)
     except UniqueViolation:  # somebody else was faster; and of any other failure nobody knows whether it was entered
         async with db.write() as tx:
-            await jobs.enqueue(tx, "drop", f"{set_id}/{segment.object}", now_ms())
+            await jobs.enqueue(tx, "drop", f"{set_id}/{segment.object}")
         return None
     return made
 

@@ -41,7 +41,7 @@ async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
         if state == "deleting":
             if repair:
                 async with db.write() as tx:
-                    await jobs.enqueue(tx, "purge", set_id, now_ms())
+                    await jobs.enqueue(tx, "purge", set_id)
             continue
         async with db.read() as tx:
             manifest = await files.manifest(tx, set_id)
@@ -62,7 +62,7 @@ async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
             if repair and strays:
                 async with db.write() as tx:
                     for name in strays:
-                        await jobs.enqueue(tx, "drop", f"{set_id}/{name}", now_ms())
+                        await jobs.enqueue(tx, "drop", f"{set_id}/{name}")
 
 
 async def _storage(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:

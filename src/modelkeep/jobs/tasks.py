@@ -1,6 +1,6 @@
 """What the background does: purge, hash and sweep artifact sets, fail what never finalized. Each may run twice.
 
-A task that answers a time (epoch ms) is run again then."""
+A task that answers a number is run again after as many milliseconds."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -128,7 +128,7 @@ async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
     async with at.db.write() as tx:
         failed = await versions.fail(tx, version.id, reason, version.created_by, now)
         if failed and await files.release(tx, version.artifact_set_id):
-            await jobs.enqueue(tx, "purge", version.artifact_set_id, now)
+            await jobs.enqueue(tx, "purge", version.artifact_set_id)
     if failed:
         await at.auditor.record(
             "version.finalize", "bring", SYSTEM, _target(version), "INVALID_PARAMETER_VALUE", reason
@@ -144,7 +144,7 @@ async def _finish(
         await files.freeze(tx, version.artifact_set_id, manifest)
         if not await versions.set_status(tx, version, Status.READY, "", version.created_by, now, signature=signature):
             raise Conflict("The version is no longer PENDING_REGISTRATION.")
-        await jobs.enqueue(tx, "sweep", version.artifact_set_id, now)  # what an attempt that died has left behind
+        await jobs.enqueue(tx, "sweep", version.artifact_set_id)  # what an attempt that died has left behind
     await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))
 
 
@@ -159,16 +159,16 @@ async def drop(at: Background, key: str) -> None:
 
 
 async def unstage(at: Background, set_id: str) -> int | None:
-    """Free a staging set that nobody needs or can write to any more; until then, when to look again."""
+    """Free a staging set that nobody needs or can write to any more; until then, in how many ms to look again."""
     now = now_ms()
     async with at.db.write() as tx:
         found = await files.get_set(tx, set_id)
         if found is None or found.kind != "staging":
             return None
         if await versions.status_of(tx, set_id) == Status.PENDING or found.created_at + at.staging_ms > now:
-            return max(now + _LOOK_MS, found.created_at + at.staging_ms)
+            return max(_LOOK_MS, found.created_at + at.staging_ms - now)
         if await files.release(tx, set_id):
-            await jobs.enqueue(tx, "purge", set_id, now)
+            await jobs.enqueue(tx, "purge", set_id)
     return None
 
 
@@ -184,8 +184,24 @@ async def clear_shared(at: Background, shared: SharedFolder) -> None:
     await shared.tidy()
 
 
-async def reap(at: Background, _: str = "") -> None:
-    """PENDING for too long becomes FAILED_REGISTRATION, and its files are freed; so are uploads that were left behind."""
+async def abort(at: Background, upload_id: str) -> None:
+    """End a multipart upload that was left behind, and free its parts."""
+    async with at.db.read() as tx:
+        upload = await files.upload(tx, upload_id)
+    if upload is None:
+        return
+    if upload.store_upload:
+        await cast(DirectBlobs, at.blobs).abort_multipart(upload.set_id, upload.path, upload.store_upload)
+    async with at.db.write() as tx:
+        parts = (await files.parts(tx, upload.id)).values()
+        await jobs.enqueue_all(tx, "drop", [f"{upload.set_id}/{segment.object}" for segment in parts])
+        await files.end_upload(tx, upload.id)
+
+
+async def reap(at: Background) -> None:
+    """PENDING for too long becomes FAILED_REGISTRATION, and its files are freed; uploads that were left behind are ended.
+
+    Nothing here waits for the storage: what needs it is a job."""
     now = now_ms()
     async with at.db.read() as tx:
         stale = await versions.pending_since(tx, now - at.pending_ms)
@@ -194,22 +210,16 @@ async def reap(at: Background, _: str = "") -> None:
         async with at.db.write() as tx:
             if await versions.fail(tx, version_id, "The files were never finalized.", SYSTEM.name, now):
                 if set_id and await files.release(tx, set_id):
-                    await jobs.enqueue(tx, "purge", set_id, now)
+                    await jobs.enqueue(tx, "purge", set_id)
             else:
                 continue
         await at.auditor.record("version.expire", "reap", SYSTEM, [AuditTarget("MODEL_VERSION", version_id, name)])
-    for upload in uploads:
-        if upload.store_upload:
-            await cast(DirectBlobs, at.blobs).abort_multipart(upload.set_id, upload.path, upload.store_upload)
+    if uploads:
         async with at.db.write() as tx:
-            for segment in (await files.parts(tx, upload.id)).values():
-                await jobs.enqueue(tx, "drop", f"{upload.set_id}/{segment.object}", now)
-            await files.end_upload(tx, upload.id)
+            await jobs.enqueue_all(tx, "abort", [upload.id for upload in uploads])
     async with at.db.write() as tx:
         await tokens.forget_expired(tx, now - _SIGNED_IN_MS)
         await signin.forget_used(tx, now - _SIGNED_IN_MS)
-    if at.shared is not None:
-        await clear_shared(at, at.shared)
 
 
 TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {
@@ -219,4 +229,5 @@ TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {
     "drop": drop,
     "unstage": unstage,
     "bring": bring,
+    "abort": abort,
 }

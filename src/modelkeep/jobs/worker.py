@@ -3,44 +3,67 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from modelkeep import limits
 from modelkeep.core.errors import RegistryError
 from modelkeep.jobs import archive, otlp
-from modelkeep.jobs.tasks import TASKS, Background, reap
+from modelkeep.jobs.lease import LeaseLost, cancelled, under_lease
+from modelkeep.jobs.tasks import TASKS, Background, clear_shared, reap
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 from modelkeep.store import archives, audit, jobs
-from modelkeep.store.db import new_id, now_ms
+from modelkeep.store.db import WriteTx, new_id, now_ms
 
-_LEASE_MS = 60_000
+_SEAL_LEASE_MS = 10_000
 _SEAL_DELAY_MS = (
     2_000  # an event this old is committed, or its transaction is the exception that the sealer looks back for
 )
 
 
 class Worker:
-    """Started with the server, awaited when it stops."""
+    """Started with the server, stopped with it."""
 
-    def __init__(self, background: Background) -> None:
+    def __init__(
+        self,
+        background: Background,
+        *,
+        lease_ms: int = limits.JOB_LEASE_MS,
+        longest_s: float = limits.JOB_LONGEST_S,
+    ) -> None:
         self._at = background
         self._id = new_id()
+        self._lease_ms = lease_ms
+        self._longest_s = longest_s
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._busy: dict[jobs.Lane, set[asyncio.Task[None]]] = {lane: set() for lane in jobs.LANES}
 
     def start(self) -> None:
         works = [(1.0, self._flush), (1.0, self._work), (2.0, self._seal), (30.0, self._reap)]
+        works += [(30.0, self._clear_shared)] if self._at.shared else []
         works += [(60.0, self._archive)] if self._at.audit_ms else []
         works += [(2.0, self._send)] if self._at.otlp else []
         for every, work in works:
             self._tasks.append(asyncio.create_task(self._loop(every, work)))
 
-    async def stop(self) -> None:
-        """Finish what runs, write what is buffered."""
+    async def stop(self, seconds: float = limits.JOBS_STOP_S) -> None:
+        """Write what is buffered, then let what runs go on for `seconds`; cancel the rest, whose jobs are put back."""
         self._stop.set()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._at.uses.flush(self._at.db)
-        await self._at.auditor.flush(minute_over=True)
+        await self._flush_all(seconds)
+        running = {*self._tasks, *(task for tasks in self._busy.values() for task in tasks)}
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+            await cancelled(running)
+        await self._flush_all(seconds)  # what the last of them have recorded
         if self._at.otlp:
             await self._at.otlp.close()
+
+    async def _flush_all(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(seconds, 1)):
+                await self._at.uses.flush(self._at.db)
+                await self._at.auditor.flush(minute_over=True)
+        except (RegistryError, TimeoutError) as error:
+            log.error("audit records of the last second were not stored", reason=str(error) or "no answer in time")
 
     async def _loop(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while not self._stop.is_set():
@@ -60,58 +83,104 @@ class Worker:
         await self._at.auditor.flush()
         metrics.audit_dropped.set(self._at.auditor.dropped)
 
+    # --- jobs ---------------------------------------------------------------------------------------------------------
+
     async def _work(self) -> None:
-        """Take jobs until none is due."""
-        while not self._stop.is_set() and await self.work_one():
-            pass
+        """Give each lane with due jobs a runner."""
+        async with self._at.db.read() as tx:
+            lanes = await jobs.due(tx)
+        for lane in lanes:
+            self._add_runner(lane)
+
+    def _add_runner(self, lane: jobs.Lane) -> None:
+        """Unless the lane has as many as it may, or the worker stops."""
+        busy = self._busy[lane]
+        if len(busy) < limits.JOBS_AT_ONCE_BY_LANE[lane] and not self._stop.is_set():
+            runner = asyncio.create_task(self._run_lane(lane))
+            busy.add(runner)
+            runner.add_done_callback(busy.discard)
+
+    async def _run_lane(self, lane: jobs.Lane) -> None:
+        """Take and do jobs of a lane until none is due."""
+        try:
+            while not self._stop.is_set() and (job := await self._take(lane)) is not None:
+                self._add_runner(lane)  # there may be another one
+                await self._do(job)
+        except RegistryError as error:
+            log.warning("background work waits", work=lane, reason=error.message)
+        except Exception:
+            log.exception("background work failed", work=lane)
 
     async def work_one(self) -> bool:
-        """Take and do one job; False where none is due."""
-        db = self._at.db
-        async with db.read() as tx:
-            if not await jobs.due(tx, now_ms()):
-                return False
-        async with db.write() as tx:
-            job = await jobs.take(tx, db.dialect, now_ms(), _LEASE_MS)
-        if job is None:
-            return False
-        keep = asyncio.create_task(self._keep(job))
-        try:
-            later = await TASKS[job.task](self._at, job.key)
-        except Exception as error:
-            log.warning("job failed", task=job.task, key=job.key, attempts=job.attempts, reason=str(error))
-            async with db.write() as tx:
-                await jobs.failed(tx, job, f"{type(error).__name__}: {error}", now_ms())
-            return True
-        finally:
-            keep.cancel()
-        async with db.write() as tx:
-            await (jobs.done(tx, job) if later is None else jobs.put_off(tx, job, later))
-        return True
+        """Take and do one job of whichever lane; False where none is due."""
+        async with self._at.db.read() as tx:
+            lanes = await jobs.due(tx)
+        for lane in lanes:
+            if (job := await self._take(lane)) is not None:
+                await self._do(job)
+                return True
+        return False
 
-    async def _keep(self, job: jobs.Job) -> None:
-        """Extend the lease while the job runs."""
-        while True:
-            await asyncio.sleep(_LEASE_MS / 3000)
+    async def _take(self, lane: jobs.Lane) -> jobs.TakenJob | None:
+        db = self._at.db
+        async with db.write() as tx:
+            return await jobs.take(tx, db.dialect, lane, f"{self._id}/{new_id()}", self._lease_ms)
+
+    async def _do(self, job: jobs.TakenJob) -> None:
+        """Run the task of a job under its lease, and record what came of it."""
+        deadline = asyncio.timeout(self._longest_s)
+        try:
+            async with deadline:
+                delay = await under_lease(TASKS[job.task](self._at, job.key), lambda: self._extend(job), self._lease_ms)
+        except LeaseLost:
+            log.warning("a job's lease was lost, and its task cancelled", task=job.task, key=job.key)
+        except asyncio.CancelledError:
+            await self._settle(job, lambda tx: jobs.put_back(tx, job))
+            raise
+        except Exception as error:
+            late = f"The task did not end within {self._longest_s} seconds."
+            reason = late if deadline.expired() else f"{type(error).__name__}: {error}"
+            log.warning("job failed", task=job.task, key=job.key, attempts=job.attempts, reason=reason)
+            await self._settle(job, lambda tx: jobs.failed(tx, job, reason))
+        else:
+            await self._settle(job, lambda tx: jobs.done(tx, job) if delay is None else jobs.put_off(tx, job, delay))
+
+    async def _settle(self, job: jobs.TakenJob, outcome: Callable[[WriteTx], Awaitable[bool]]) -> None:
+        """Where the database does not take the outcome, the job is due again when its lease runs out."""
+        try:
             async with self._at.db.write() as tx:
-                await jobs.extend(tx, job, now_ms() + _LEASE_MS)
+                mine = await outcome(tx)
+        except RegistryError as error:
+            log.warning("a job's outcome was not stored", task=job.task, key=job.key, reason=error.message)
+            return
+        if not mine:
+            log.warning("a job's outcome came too late: its lease was lost", task=job.task, key=job.key)
+
+    async def _extend(self, job: jobs.TakenJob) -> bool:
+        async with self._at.db.write() as tx:
+            return await jobs.extend(tx, job, self._lease_ms)
+
+    # --- duties of one process at a time ------------------------------------------------------------------------------
 
     async def _seal(self) -> None:
-        """Chain what is committed; one process at a time holds the lease."""
+        """Chain what is committed; the lease is checked in each transaction."""
         while not self._stop.is_set():
             async with self._at.db.read() as tx:
                 if not await audit.unsealed(tx, now_ms() - _SEAL_DELAY_MS):
                     return
             async with self._at.db.write() as tx:
-                if not await jobs.lease(tx, "sealer", self._id, now_ms(), 10_000):
+                if not await jobs.lease(tx, "sealer", self._id, _SEAL_LEASE_MS):
                     return
                 if not await audit.seal(tx, now_ms() - _SEAL_DELAY_MS):
                     return
 
     async def _archive(self) -> None:
-        """Archive what is old enough, then remove what is archived; one process at a time."""
+        """Archive what is old enough, then remove what is archived."""
+        await self._as_singleton("archiver", self._archive_all)
+
+    async def _archive_all(self) -> None:
         at = self._at
-        while not self._stop.is_set() and await self._leased("archiver", _LEASE_MS):
+        while not self._stop.is_set():
             async with at.db.read() as tx:
                 sent = await archives.cursor(tx, otlp.NAME) if at.otlp else None
             made = await archive.archive(at.db, at.blobs, now_ms() - at.audit_ms, sent=sent)
@@ -123,15 +192,29 @@ class Worker:
             )
 
     async def _send(self) -> None:
-        """Send what is sealed to the collector; one process at a time."""
+        """Send what is sealed to the collector."""
+        at = self._at
+        if at.otlp and at.otlp.ready(now_ms()) and await at.otlp.pending(at.db):
+            await self._as_singleton("otlp", self._send_all)
+
+    async def _send_all(self) -> None:
         at = self._at
         while at.otlp and not self._stop.is_set() and at.otlp.ready(now_ms()) and await at.otlp.pending(at.db):
-            if not await self._leased("otlp", _LEASE_MS) or not await at.otlp.send(at.db):
+            if not await at.otlp.send(at.db):
                 return
 
-    async def _leased(self, name: str, ms: int) -> bool:
+    async def _as_singleton(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this unless another process has the lease; stop where it is lost meanwhile."""
+        if not await self._leased(name):
+            return
+        try:
+            await under_lease(work(), lambda: self._leased(name), self._lease_ms)
+        except LeaseLost:
+            log.warning("a lease was lost, and its work cancelled", work=name)
+
+    async def _leased(self, name: str) -> bool:
         async with self._at.db.write() as tx:
-            return await jobs.lease(tx, name, self._id, now_ms(), ms)
+            return await jobs.lease(tx, name, self._id, self._lease_ms)
 
     async def _reap(self) -> None:
         await reap(self._at)
@@ -139,3 +222,7 @@ class Worker:
             waiting, dead = await jobs.counts(tx)
         metrics.jobs_waiting.set(waiting)
         metrics.jobs_dead.set(dead)
+
+    async def _clear_shared(self) -> None:
+        if self._at.shared is not None:
+            await clear_shared(self._at, self._at.shared)

@@ -1,12 +1,23 @@
-"""The queue: rows enqueued in the caller's transaction, taken under a lease, tried again with backoff, never lost."""
+"""The queue: rows enqueued in the caller's transaction, taken under a lease, tried again with backoff, never lost.
 
-from typing import Any
+Every time is the database's own (`now_ms()` in SQL), so the clocks of nodes need not agree. Whoever takes a job becomes its
+holder; an attempt that outlives its lease can no longer extend, finish or put off the job that another holder has by then.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
 
 from modelkeep.store.db import Tx, WriteTx, new_id
 
 MAX_ATTEMPTS = 8
+
+Lane = Literal["registrations", "files", "housekeeping"]
+LANES: tuple[Lane, ...] = ("registrations", "files", "housekeeping")
+"""`registrations`: a client waits for the result. `files`: needs the storage. `housekeeping`: needs the database alone."""
+_LANE_OF: dict[str, Lane] = {"bring": "registrations"}
+"""Of a task; the others are in `files`."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -20,56 +31,119 @@ class Job(msgspec.Struct, frozen=True):
     error: str
 
 
+class TakenJob(Job, frozen=True):
+    """A job and the holder of its lease. No two takes have the same holder."""
+
+    holder: str
+
+
 _JOB = "id, task, key, payload, state, attempts, run_at, error"
+_NOW = "(SELECT now_ms())"
+_MINE = "id = :id AND state = 'running' AND holder = :holder AND attempts = :attempts"
+_ENQUEUE = (
+    "INSERT INTO jobs (id, task, lane, key, run_at, created_at) "
+    f"VALUES (:id, :task, :lane, :key, {_NOW} + :delay, {_NOW}) "
+    "ON CONFLICT (task, key) DO UPDATE SET "
+    "again_at = CASE WHEN jobs.state = 'running' THEN excluded.run_at END, "
+    "attempts = CASE WHEN jobs.state = 'running' THEN jobs.attempts ELSE 0 END, "
+    "run_at = CASE WHEN jobs.state = 'running' THEN jobs.run_at ELSE excluded.run_at END, "
+    "state = CASE WHEN jobs.state = 'running' THEN 'running' ELSE 'queued' END, "
+    "error = CASE WHEN jobs.state = 'running' THEN jobs.error ELSE '' END "
+    "WHERE jobs.state = 'dead' OR (jobs.state = 'running' AND COALESCE(jobs.again_at > excluded.run_at, TRUE))"
+)
 
 
-async def enqueue(tx: WriteTx, task: str, key: str, at: int, payload: dict[str, Any] | None = None) -> None:
-    """One job for each (task, key): asking again while it waits changes nothing, and revives a dead one."""
-    await tx.run(
-        "INSERT INTO jobs (id, task, key, payload, run_at, created_at) VALUES (:id, :task, :key, :payload, :at, :at) "
-        "ON CONFLICT (task, key) DO UPDATE SET state = 'queued', attempts = 0, run_at = excluded.run_at, error = '' "
-        "WHERE jobs.state = 'dead'",
-        id=new_id(), task=task, key=key, payload=msgspec.json.encode(payload or {}).decode(), at=at,
-    )  # fmt: skip
+def _row(task: str, key: str, delay_ms: int) -> dict[str, Any]:
+    return {"id": new_id(), "task": task, "lane": _LANE_OF.get(task, "files"), "key": key, "delay": delay_ms}
 
 
-async def take(tx: WriteTx, dialect: str, now: int, lease_ms: int) -> Job | None:
-    """The next due job, now `running` under a lease; a job whose lease ran out (a crash) is due again, MAX_ATTEMPTS times."""
-    await tx.run(
-        "UPDATE jobs SET state = 'dead', error = 'Every attempt ended with its process.' "
-        "WHERE state = 'running' AND lease_until <= :now AND attempts >= :most",
-        now=now, most=MAX_ATTEMPTS,
-    )  # fmt: skip
+async def enqueue(tx: WriteTx, task: str, key: str, *, delay_ms: int = 0) -> None:
+    """One job for each (task, key). A job that waits stays as it is, a dead one is revived, and one that runs now runs again."""
+    await tx.run(_ENQUEUE, **_row(task, key, delay_ms))
+
+
+async def enqueue_all(tx: WriteTx, task: str, keys: Sequence[str]) -> None:
+    """As `enqueue`, for many keys at once."""
+    if keys:
+        await tx.run_many(_ENQUEUE, [_row(task, key, 0) for key in sorted(keys)])
+
+
+async def take(tx: WriteTx, dialect: str, lane: Lane, holder: str, lease_ms: int) -> TakenJob | None:
+    """The next due job of a lane, now `running` under a lease. A job whose lease ran out (a crash) is due again, MAX_ATTEMPTS
+    times. `holder`: a new name for each take."""
     skip = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
-    row = await tx.one(
-        "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = :lease WHERE id = (SELECT id FROM jobs "
-        "WHERE (state = 'queued' AND run_at <= :now) OR (state = 'running' AND lease_until <= :now) "
-        f"ORDER BY run_at LIMIT 1{skip}) RETURNING {_JOB}",
-        now=now, lease=now + lease_ms,
-    )  # fmt: skip
-    return Job(*row) if row else None
-
-
-async def extend(tx: WriteTx, job: Job, until: int) -> None:
-    await tx.run("UPDATE jobs SET lease_until = :until WHERE id = :id", id=job.id, until=until)
-
-
-async def done(tx: WriteTx, job: Job) -> None:
-    await tx.run("DELETE FROM jobs WHERE id = :id", id=job.id)
-
-
-async def put_off(tx: WriteTx, job: Job, at: int) -> None:
-    """It is not yet time: take it again at `at`, as if it had not been tried."""
-    await tx.run("UPDATE jobs SET state = 'queued', attempts = 0, run_at = :at WHERE id = :id", id=job.id, at=at)
-
-
-async def failed(tx: WriteTx, job: Job, error: str, now: int) -> None:
-    """Queue it again, later and later; after MAX_ATTEMPTS it is `dead`, kept for people to look at."""
-    state = "dead" if job.attempts >= MAX_ATTEMPTS else "queued"
     await tx.run(
-        "UPDATE jobs SET state = :state, error = :error, run_at = :at WHERE id = :id",
-        id=job.id, state=state, error=error[:2000], at=now + 1000 * 4**job.attempts,
+        "UPDATE jobs SET holder = '', run_at = COALESCE(again_at, run_at), again_at = NULL, "
+        "attempts = CASE WHEN again_at IS NULL THEN attempts ELSE 0 END, "
+        "state = CASE WHEN again_at IS NULL AND attempts >= :most THEN 'dead' ELSE 'queued' END, "
+        "error = CASE WHEN again_at IS NULL AND attempts >= :most THEN 'Every attempt ended with its process.' ELSE error END "
+        "WHERE id IN (SELECT id FROM jobs WHERE lane = :lane AND state = 'running' "
+        f"AND lease_until <= {_NOW} ORDER BY id{skip})",
+        lane=lane, most=MAX_ATTEMPTS,
     )  # fmt: skip
+    row = await tx.one(
+        f"UPDATE jobs SET state = 'running', attempts = attempts + 1, holder = :holder, lease_until = {_NOW} + :lease "
+        f"WHERE id = (SELECT id FROM jobs WHERE lane = :lane AND state = 'queued' AND run_at <= {_NOW} "
+        f"ORDER BY run_at LIMIT 1{skip}) RETURNING {_JOB}, holder",
+        lane=lane, holder=holder, lease=lease_ms,
+    )  # fmt: skip
+    return TakenJob(*row) if row else None
+
+
+def _mine(job: TakenJob) -> dict[str, Any]:
+    return {"id": job.id, "holder": job.holder, "attempts": job.attempts}
+
+
+async def extend(tx: WriteTx, job: TakenJob, lease_ms: int) -> bool:
+    """False where the lease is another holder's by now, or nobody's. The same holds for all below."""
+    return (
+        await tx.run(f"UPDATE jobs SET lease_until = {_NOW} + :lease WHERE {_MINE}", lease=lease_ms, **_mine(job)) == 1
+    )
+
+
+async def done(tx: WriteTx, job: TakenJob) -> bool:
+    """The job is gone, unless it was enqueued again meanwhile."""
+    # The delete comes first: it waits for an `enqueue` that is about to commit, and then leaves the row to the update.
+    if await tx.run(f"DELETE FROM jobs WHERE {_MINE} AND again_at IS NULL", **_mine(job)) == 1:
+        return True
+    changed = await tx.run(
+        "UPDATE jobs SET state = 'queued', holder = '', attempts = 0, run_at = again_at, again_at = NULL "
+        f"WHERE {_MINE} AND again_at IS NOT NULL",
+        **_mine(job),
+    )
+    return changed == 1
+
+
+async def put_off(tx: WriteTx, job: TakenJob, delay_ms: int) -> bool:
+    """It is not yet time: take it again after `delay_ms`, as if it had not been tried."""
+    changed = await tx.run(
+        "UPDATE jobs SET state = 'queued', holder = '', attempts = 0, again_at = NULL, "
+        f"run_at = CASE WHEN again_at < {_NOW} + :delay THEN again_at ELSE {_NOW} + :delay END WHERE {_MINE}",
+        delay=delay_ms, **_mine(job),
+    )  # fmt: skip
+    return changed == 1
+
+
+async def put_back(tx: WriteTx, job: TakenJob) -> bool:
+    """The attempt was interrupted, which is not the job's fault: it is due at once, and the attempt does not count."""
+    changed = await tx.run(
+        "UPDATE jobs SET state = 'queued', holder = '', attempts = attempts - 1, again_at = NULL, "
+        f"run_at = {_NOW} WHERE {_MINE}",
+        **_mine(job),
+    )
+    return changed == 1
+
+
+async def failed(tx: WriteTx, job: TakenJob, error: str) -> bool:
+    """Queue it again, later and later; after MAX_ATTEMPTS it is `dead`, kept for people to look at."""
+    changed = await tx.run(
+        "UPDATE jobs SET holder = '', error = :error, again_at = NULL, "
+        "state = CASE WHEN again_at IS NULL AND attempts >= :most THEN 'dead' ELSE 'queued' END, "
+        "attempts = CASE WHEN again_at IS NULL THEN attempts ELSE 0 END, "
+        f"run_at = COALESCE(again_at, {_NOW} + :wait) WHERE {_MINE}",
+        error=error[:2000], most=MAX_ATTEMPTS, wait=1000 * 4**job.attempts, **_mine(job),
+    )  # fmt: skip
+    return changed == 1
 
 
 async def every(tx: Tx, limit: int = 200) -> list[Job]:
@@ -77,25 +151,26 @@ async def every(tx: Tx, limit: int = 200) -> list[Job]:
     return [Job(*row) for row in rows]
 
 
-async def lease(tx: WriteTx, name: str, holder: str, now: int, ms: int) -> bool:
+async def lease(tx: WriteTx, name: str, holder: str, ms: int) -> bool:
     """Take or keep a named lease: one holder among all processes on this database."""
     changed = await tx.run(
-        "INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until) ON CONFLICT (name) DO UPDATE "
-        "SET holder = excluded.holder, until = excluded.until WHERE leases.holder = :holder OR leases.until <= :now",
-        name=name, holder=holder, until=now + ms, now=now,
+        f"INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {_NOW} + :ms) ON CONFLICT (name) DO UPDATE "
+        f"SET holder = excluded.holder, until = excluded.until WHERE leases.holder = :holder OR leases.until <= {_NOW}",
+        name=name, holder=holder, ms=ms,
     )  # fmt: skip
     return changed == 1
 
 
-async def due(tx: Tx, now: int) -> bool:
-    """Is there anything to take? (Asked without a write lock.)"""
-    return (
-        await tx.one(
-            "SELECT 1 FROM jobs WHERE (state = 'queued' AND run_at <= :now) OR (state = 'running' AND lease_until <= :now) LIMIT 1",
-            now=now,
-        )
-        is not None
-    )
+_DUE = " UNION ALL ".join(
+    f"SELECT {number} WHERE EXISTS (SELECT 1 FROM jobs WHERE lane = '{lane}' AND state = 'queued' AND run_at <= {_NOW}) "
+    f"OR EXISTS (SELECT 1 FROM jobs WHERE lane = '{lane}' AND state = 'running' AND lease_until <= {_NOW})"
+    for number, lane in enumerate(LANES)
+)
+
+
+async def due(tx: Tx) -> list[Lane]:
+    """The lanes with something to take. (Asked without a write lock.)"""
+    return [LANES[row[0]] for row in await tx.all(_DUE)]
 
 
 async def counts(tx: Tx) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from modelkeep.core.errors import Unavailable
-from modelkeep.store.db import Row, UniqueViolation
+from modelkeep.store.db import Row, UniqueViolation, now_ms
 from modelkeep.store.files_on_disk import FilesOnDisk
 
 _INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
@@ -233,6 +233,7 @@ class SqliteDatabase:
         )
         # SQLite's own LOWER knows ASCII alone. No index is made of it, so another one may take its place.
         connection.create_function("LOWER", 1, _lower, deterministic=True)
+        connection.create_function("now_ms", 0, now_ms)  # of PostgreSQL, a migration makes it
         for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         if query_only:

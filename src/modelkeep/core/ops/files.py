@@ -325,8 +325,8 @@ async def free(ctx: WriteCtx, site: Site, segments_json: str, keep: Sequence[Seg
     kept = {segment.object for segment in keep}
     for segment in msgspec.json.decode(segments_json or "[]", type=list[Segment]):
         if segment.object not in kept:
-            at = ctx.now if site.of_version else ctx.now + _LINGER_MS
-            await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", at)
+            wait = 0 if site.of_version else _LINGER_MS
+            await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", delay_ms=wait)
 
 
 async def delete_file(ctx: WriteCtx, req: DeleteFile, model: Securable | None) -> None:

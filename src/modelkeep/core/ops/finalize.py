@@ -159,11 +159,11 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
             f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again."
         )
     if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
-        await jobs.enqueue(ctx.tx, "hash", set_id, ctx.now)
+        await jobs.enqueue(ctx.tx, "hash", set_id)
     if set_id == version.artifact_set_id and any(file.segments_json != files.NO_SEGMENTS for file in manifest):
         # Objects in no manifest: stored by a process that died before it could record them, or by URLs that are still out.
         wait = ctx.config.url_ms + 60_000 if ctx.config.direct else 0
-        await jobs.enqueue(ctx.tx, "sweep", set_id, ctx.now + wait)
+        await jobs.enqueue(ctx.tx, "sweep", set_id, delay_ms=wait)
     ctx.changed("status", version.status, Status.READY)
     return await fetch_version(ctx, model, req.name, req.version)
 

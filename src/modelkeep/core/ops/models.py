@@ -204,7 +204,7 @@ async def release_files(ctx: WriteCtx, sets: Sequence[str]) -> None:
     """One reference less for each; a set without any is purged by a job, queued in this very transaction."""
     for set_id in sorted(sets):  # in one order for all, so that no two requests wait for each other
         if await files.release(ctx.tx, set_id):
-            await jobs.enqueue(ctx.tx, "purge", set_id, ctx.now)
+            await jobs.enqueue(ctx.tx, "purge", set_id)
 
 
 async def set_alias(ctx: WriteCtx, req: SetAlias, model: Securable) -> None:

@@ -39,7 +39,7 @@ def lifetime_ms(ctx: BaseCtx) -> int:
 async def stage(tx: WriteTx, set_id: str, ctx: BaseCtx) -> None:
     """Remember a staging set, and to free it when it is of no use any more."""
     await files.stage_set(tx, set_id, ctx.now)
-    await jobs.enqueue(tx, "unstage", set_id, ctx.now + lifetime_ms(ctx))
+    await jobs.enqueue(tx, "unstage", set_id, delay_ms=lifetime_ms(ctx))
 
 
 async def take(ctx: ServiceCtx, db: Database, version: ModelVersion) -> Taken | None:
@@ -130,4 +130,4 @@ async def _free(ctx: ServiceCtx, db: Database, set_id: str) -> None:
     async with db.write() as tx:
         found = await files.get_set(tx, set_id)
         if found is not None and found.kind == "staging" and await files.release(tx, set_id):
-            await jobs.enqueue(tx, "purge", set_id, ctx.now)
+            await jobs.enqueue(tx, "purge", set_id)

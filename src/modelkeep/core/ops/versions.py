@@ -192,7 +192,7 @@ async def register_version(
         return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
     version = await _create(ctx, req, model, None, artifact_set_id=set_id)
-    await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{await _files_at(ctx, req, volume)}", ctx.now)
+    await jobs.enqueue(ctx.tx, "bring", f"{version.id}/{await _files_at(ctx, req, volume)}")
     return version
 
 
