@@ -3,6 +3,19 @@
 This module imports nothing, so that every room may read it.
 """
 
+# --- rows that are compared (filters, SQL's WHERE) --------------------------------------------------------------------
+
+LIKE_PATTERN_CHARACTERS = 512
+"""Characters of one pattern of LIKE or ILIKE."""
+COMPARE_S = 10.0
+"""Seconds that one request may compare rows for."""
+COMPARE_SLICE_S = 0.02
+"""Seconds of comparing after which other requests get their turn."""
+SQL_KEPT_CHARACTERS = 32 << 20
+"""Characters of the rows that one statement keeps before it sorts and cuts them."""
+SQL_INLINE_CHARACTERS = 500
+"""Characters of a statement up to which it is parsed at once; a longer one waits for the thread that parses."""
+
 # --- pages of lists --------------------------------------------------------------------------------------------------
 
 PAGE_TOKEN_BLOCK_BYTES = 256

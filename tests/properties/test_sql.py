@@ -12,6 +12,7 @@ from world import World, new_place, world
 
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import FullName
+from modelkeep.core.pace import Pace
 from modelkeep.core.table import READ, READ_OBJECT, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.store import principals
 from modelkeep.wire.sql import select as q
@@ -163,8 +164,12 @@ def test_comparisons_are_those_of_a_database(
     where, way = _sql(condition, values), "DESC" if descending else "ASC"
     by = f"n {way} NULLS {'FIRST' if nulls_first else 'LAST'}, a ASC NULLS FIRST, rowid"
     found = database.execute(f"SELECT a, b, n, f FROM v WHERE {where} ORDER BY {by}", values).fetchall()
-    test = kept_by(condition, COLUMNS)
-    kept = [row for row in rows if test(row)]
     order = (q.Order("n", descending, nulls_first), q.Order("a"))
-    assert ordered(kept, order, COLUMNS) == found
+
+    async def evaluate() -> list[Row]:
+        pace = Pace()
+        test = kept_by(condition, COLUMNS, pace)
+        return await ordered([row for row in rows if await test(row)], order, COLUMNS, pace)
+
+    assert asyncio.run(evaluate()) == found
     database.close()

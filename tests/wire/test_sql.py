@@ -247,7 +247,7 @@ def test_a_statement_does_not_look_for_ever(site: Site, monkeypatch: pytest.Monk
         patch.setattr(scan, "MAX_LOOKED", 2)
         fails(site, "SELECT * FROM system.information_schema.catalogs", "RESOURCE_EXHAUSTED", "54000", "Narrow it")
     with monkeypatch.context() as patch:
-        patch.setattr(scan, "MAX_S", -1.0)
+        patch.setattr(scan, "COMPARE_S", -1.0)
         fails(site, "SELECT * FROM system.information_schema.catalogs", "RESOURCE_EXHAUSTED", "54000", "longer than")
     with monkeypatch.context() as patch:
         patch.setattr(statement, "MOST_BYTES", 10)

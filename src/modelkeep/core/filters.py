@@ -6,11 +6,12 @@ Grammar: conditions joined by AND; attributes and tag(s).key; comparators =, !=,
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property
 
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.patterns import check_pattern, compiled
 
 MAX_FILTER = 10_000  # characters
 MAX_CONDITIONS = 100
@@ -45,7 +46,7 @@ class Fields(msgspec.Struct, frozen=True):
     """Those of `texts` that take IN and NOT IN"""
 
 
-class Condition(msgspec.Struct, frozen=True):
+class Condition(msgspec.Struct, frozen=True, dict=True):
     """One comparison. `field` is 'tag' (then `key` names it) or one of the searchable attributes."""
 
     field: str
@@ -54,6 +55,10 @@ class Condition(msgspec.Struct, frozen=True):
     key: str = ""
     values: tuple[str, ...] = ()
     """of IN and NOT IN"""
+
+    @cached_property
+    def listed(self) -> frozenset[str]:
+        return frozenset(self.values)
 
 
 def parse_filter(text: str, fields: Fields) -> tuple[Condition, ...]:
@@ -113,7 +118,10 @@ def _text(name: str, comparator: str, value_kind: str, value: str, key: str = ""
         raise _comparator(comparator, _TEXT)
     if value_kind != "string":
         raise InvalidArgument(f"Put the value {value[:100]!r} of the filter in quotes.")
-    return Condition(name, comparator, _unquoted(value), key)
+    text = _unquoted(value)
+    if comparator.endswith("LIKE"):
+        check_pattern(text)
+    return Condition(name, comparator, text, key)
 
 
 def _number(name: str, comparator: str, value_kind: str, value: str) -> Condition:
@@ -147,15 +155,17 @@ def equals(conditions: tuple[Condition, ...], field: str) -> str | None:
     return next((c.value for c in conditions if c.field == field and c.comparator == "="), None)
 
 
+def holds(condition: Condition, attribute: Callable[[str], str], tags: Mapping[str, str]) -> bool:
+    """A tag that is absent fails every comparison, != too (as in MLflow's own stores)."""
+    actual = tags.get(condition.key) if condition.field == "tag" else attribute(condition.field)
+    if actual is None and condition.key == IS_PROMPT:
+        actual = "false"  # no model has this tag, and MLflow takes it as false
+    return actual is not None and _compare(condition, actual)
+
+
 def matches(conditions: tuple[Condition, ...], attribute: Callable[[str], str], tags: Mapping[str, str]) -> bool:
-    """Do all conditions hold? A tag that is absent fails every comparison, != too (as in MLflow's own stores)."""
-    for condition in conditions:
-        actual = tags.get(condition.key) if condition.field == "tag" else attribute(condition.field)
-        if actual is None and condition.key == IS_PROMPT:
-            actual = "false"  # no model has this tag, and MLflow takes it as false
-        if actual is None or not _compare(condition, actual):
-            return False
-    return True
+    """Do all conditions hold?"""
+    return all(holds(condition, attribute, tags) for condition in conditions)
 
 
 def _compare(condition: Condition, actual: str) -> bool:
@@ -165,11 +175,11 @@ def _compare(condition: Condition, actual: str) -> bool:
         case "!=":
             return actual != condition.value
         case "IN":
-            return actual in condition.values
+            return actual in condition.listed
         case "NOT IN":
-            return actual not in condition.values
+            return actual not in condition.listed
         case "LIKE" | "ILIKE":
-            return _like(condition.value, condition.comparator == "ILIKE").fullmatch(actual) is not None
+            return compiled(condition.value, any_case=condition.comparator == "ILIKE")(actual)
         case "<":
             return int(actual) < int(condition.value)
         case "<=":
@@ -178,18 +188,6 @@ def _compare(condition: Condition, actual: str) -> bool:
             return int(actual) > int(condition.value)
         case _:
             return int(actual) >= int(condition.value)
-
-
-@lru_cache(maxsize=256)
-def _like(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    """SQL LIKE: % is any run of characters, _ is one."""
-    first, *rest = [re.escape(part).replace("_", ".") for part in pattern.split("%")]
-    regex = first
-    if rest:
-        *middle, last = rest
-        # Atomic groups: the leftmost match of each part is enough, so no pattern backtracks.
-        regex += "".join(f"(?>.*?{part})" for part in middle if part) + f".*{last}"
-    return re.compile(regex, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 _ORDER = re.compile(r"\s*(?:attributes?\.)?`?(?P<field>\w+)`?(?:\s+(?P<way>ASC|DESC))?\s*", re.IGNORECASE)

@@ -1,14 +1,15 @@
 """Search over models and versions: MLflow's filter and order strings, and only what the caller may read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from modelkeep.core.context import ReadCtx
-from modelkeep.core.filters import IS_PROMPT, Condition, Fields, equals, matches, parse_filter, parse_order
+from modelkeep.core.filters import IS_PROMPT, Condition, Fields, equals, holds, parse_filter, parse_order
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, short_name
+from modelkeep.core.pace import Pace
 from modelkeep.core.paging import PageTokens, page_size
 from modelkeep.store import search as rows
 from modelkeep.store import securables, versions
@@ -66,9 +67,10 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
         if model is None:
             return Page(())  # a search filters, it does not refuse
         wanted = msgspec.structs.replace(wanted, model_id=model.id, run_ids=None)
+    pace = Pace()
 
-    def fits(v: ModelVersion) -> bool:
-        return matches(conditions, lambda field: _attribute(v, field, req.home), v.tags)
+    async def fits(v: ModelVersion) -> bool:
+        return await _hold(pace, conditions, lambda field: _attribute(v, field, req.home), v.tags)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
         return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
@@ -81,16 +83,17 @@ async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel
     conditions = _folded(parse_filter(req.filter, OF_MODELS), req.home)
     order, wanted = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
     asked = _asked(ctx, "models", req, order, page_size(req.max_results, 100, MAX_MODELS))
+    pace = Pace()
 
-    def fits(model: Securable) -> bool:
-        return matches(conditions, lambda _: _shown(model.full_name, req.home), model.tags)
+    async def fits(model: Securable) -> bool:
+        return await _hold(pace, conditions, lambda _: _shown(model.full_name, req.home), model.tags)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
         return await rows.models_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
 
     if (named := equals(conditions, "name")) is not None:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
-        found = Page((model,) if model is not None and fits(model) else ())
+        found = Page((model,) if model is not None and await fits(model) else ())
     else:
         found = await _page(asked, fetch, fits)
     return Page(tuple(await versions.all_registered(ctx.tx, found.items)), found.next_token)
@@ -169,9 +172,20 @@ def _asked(ctx: ReadCtx, noun: str, req: SearchVersions | SearchModels, order: S
     return _Asked(tokens, scope, tokens.open(scope, req.page_token, rows.position_types(order)), limit)
 
 
+async def _hold(
+    pace: Pace, conditions: tuple[Condition, ...], attribute: Callable[[str], str], tags: Mapping[str, str]
+) -> bool:
+    """Do all conditions hold? Others get their turn also between the conditions of one row. Raises LimitExceeded."""
+    for condition in conditions:
+        await pace.breathe()
+        if not holds(condition, attribute, tags):
+            return False
+    return True
+
+
 async def _page(
     asked: _Asked, fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
-    fits: Callable[[T], bool],
+    fits: Callable[[T], Awaitable[bool]],
 ) -> Page[T]:  # fmt: skip
     """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
     position, limit, found = asked.after, asked.limit, list[T]()
@@ -179,7 +193,7 @@ async def _page(
     while True:
         some = await fetch(position, size)
         for index, (entity, readable, position) in enumerate(some):
-            if readable and fits(entity):
+            if readable and await fits(entity):
                 found.append(entity)
             if len(found) == limit and index + 1 < len(some):
                 return Page(tuple(found), asked.tokens.seal(asked.scope, position))

@@ -1,17 +1,21 @@
-"""Which rows a query keeps, and in which order: SQL's comparisons, NULL being neither true nor false."""
+"""Which rows a query keeps, and in which order: SQL's comparisons, NULL being neither true nor false.
 
-from collections.abc import Callable, Sequence
+A test waits its turn before it compares a text with a pattern: a row may have thousands of comparisons of long texts.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, cast
 
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.pace import Pace
 from modelkeep.core.patterns import pattern
 from modelkeep.wire.sql.select import All, Compare, Condition, In, IsNull, Like, Not, Order, Value
 from modelkeep.wire.sql.tables import Cell, Column, Row
 
-Test = Callable[[Row], bool | None]
+Test = Callable[[Row], Awaitable[bool | None]]
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "<=>": eq}
 
 
@@ -26,7 +30,7 @@ class Columns:
 
     def place(self, name: str) -> int:
         if name not in self._places:
-            near = get_close_matches(name, self._places, 1)
+            near = get_close_matches(name[:255], self._places, 1)
             hint = f"The nearest is '{near[0]}'." if near else f"It has: {', '.join(c.name for c in self.all)}."
             raise InvalidArgument(f"'{self._view}' has no column '{name[:100]}'. {hint}")
         return self._places[name]
@@ -36,51 +40,80 @@ class Columns:
         return place, self.all[place]
 
 
-def kept_by(condition: Condition, columns: Columns) -> Test:
+def kept_by(condition: Condition, columns: Columns, pace: Pace) -> Test:
     """Raises InvalidArgument for a column that is not there, or a value that it cannot be compared with."""
     match condition:
         case All(of=parts):
-            return _all([kept_by(part, columns) for part in parts], False)
+            return _all([kept_by(part, columns, pace) for part in parts], False)
         case Not(of=part):
-            test = kept_by(part, columns)
-            return lambda row: None if (held := test(row)) is None else not held
+            return _not(kept_by(part, columns, pace))
         case Compare():
             return _compare(condition, columns)
         case In():
-            parts = [Compare(condition.column, "=", value) for value in condition.values]
-            return _all([_compare(part, columns) for part in parts], True)
+            return _in(condition, columns)
         case Like():
-            return _like(condition, columns)
+            return _like(condition, columns, pace)
         case IsNull():
-            place = columns.place(condition.column)
-            return lambda row: row[place] is None
+            return _is_null(columns.place(condition.column))
         case _:
-            return _all([kept_by(part, columns) for part in condition.of], True)
+            return _all([kept_by(part, columns, pace) for part in condition.of], True)
 
 
 def _all(tests: list[Test], decisive: bool) -> Test:
     """AND is decided by one False, OR by one True; without that, an unknown leaves it unknown."""
 
-    def test(row: Row) -> bool | None:
+    async def test(row: Row) -> bool | None:
         unknown = False
-        for one in tests:
-            held = one(row)
-            if held is decisive:
+        for part in tests:
+            result = await part(row)
+            if result is decisive:
                 return decisive
-            unknown = unknown or held is None
+            unknown = unknown or result is None
         return None if unknown else not decisive
+
+    return test
+
+
+def _not(inner: Test) -> Test:
+    async def test(row: Row) -> bool | None:
+        result = await inner(row)
+        return None if result is None else not result
+
+    return test
+
+
+def _is_null(place: int) -> Test:
+    async def test(row: Row) -> bool | None:
+        return row[place] is None
 
     return test
 
 
 def _compare(condition: Compare, columns: Columns) -> Test:
     place, column = columns.of(condition.column)
-    value, holds = comparable(condition.value, column), _OPERATORS[condition.operator]
-    if condition.operator == "<=>":
-        return lambda row: row[place] == value
-    if value is None:
-        return lambda row: None
-    return lambda row: None if (cell := row[place]) is None else holds(cell, value)
+    value, compares = comparable(condition.value, column), _OPERATORS[condition.operator]
+    null_safe = condition.operator == "<=>"
+
+    async def test(row: Row) -> bool | None:
+        cell = row[place]
+        if null_safe:
+            return cell == value
+        return None if cell is None or value is None else compares(cell, value)
+
+    return test
+
+
+def _in(condition: In, columns: Columns) -> Test:
+    place, column = columns.of(condition.column)
+    values = {comparable(value, column) for value in condition.values}
+
+    async def test(row: Row) -> bool | None:
+        cell = row[place]
+        if cell is None:
+            return None
+        return True if cell in values else None if None in values else False
+
+    return test
 
 
 def comparable(value: Value, column: Column) -> Cell:
@@ -123,19 +156,32 @@ def _moment(value: str, column: Column) -> Cell:
         ) from error
 
 
-def _like(condition: Like, columns: Columns) -> Test:
+def _like(condition: Like, columns: Columns, pace: Pace) -> Test:
     place, column = columns.of(condition.column)
-    if condition.pattern is None:
-        return lambda row: None
-    if column.type != "STRING" or not isinstance(condition.pattern, str):
+    text = condition.pattern
+    if text is None:
+        matches = None
+    elif column.type == "STRING" and isinstance(text, str):
+        matches = pattern(text, any_case=condition.any_case)
+    else:
         raise InvalidArgument(f"LIKE compares text, and column '{column.name}' or the pattern is none.")
-    matches = pattern(condition.pattern, any_case=condition.any_case)
-    return lambda row: None if (cell := row[place]) is None else matches(cast("str", cell))
+
+    async def test(row: Row) -> bool | None:
+        if matches is None or (cell := row[place]) is None:
+            return None
+        await pace.breathe()
+        return matches(cast("str", cell))
+
+    return test
 
 
-def ordered(rows: list[Row], order: Sequence[Order], columns: Columns) -> list[Row]:
-    for key in reversed(order):
-        place = columns.place(key.column)
+async def ordered(rows: list[Row], order: Sequence[Order], columns: Columns, pace: Pace) -> list[Row]:
+    """Of a column that is named twice, the first counts."""
+    keys: dict[int, Order] = {}
+    for key in order:
+        keys.setdefault(columns.place(key.column), key)
+    for place, key in reversed(keys.items()):
+        await pace.breathe()
         nulls = [row for row in rows if row[place] is None]
         others = sorted(
             (row for row in rows if row[place] is not None),

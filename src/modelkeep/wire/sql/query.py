@@ -1,44 +1,42 @@
 """A query over one view: rows of the core's lists, kept, ordered and cut here."""
 
-import asyncio
-import time
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from difflib import get_close_matches
 from typing import cast
 
 from modelkeep.core.errors import NotFound
+from modelkeep.limits import SQL_KEPT_CHARACTERS
 from modelkeep.wire.sql.evaluate import Columns, Test, comparable, kept_by, ordered
-from modelkeep.wire.sql.scan import Scan, Session
+from modelkeep.wire.sql.scan import Scan, Session, TooMuch
 from modelkeep.wire.sql.select import COUNT, All, Compare, Condition, Query
 from modelkeep.wire.sql.tables import Column, Row, Table
 from modelkeep.wire.sql.views import AUDIT, INFORMATION_SCHEMA, View
 
 SYSTEM = "system"
-_BREATH_S = 0.02
-"""How long rows may be compared before others get their turn"""
 
 
 async def select(session: Session, query: Query) -> Table:
     """Raises NotFound, PermissionDenied, InvalidArgument, TooMuch."""
     title, view, only = _view(session, query.view)
     columns = Columns(title, view.columns)
-    test = None if query.where is None else kept_by(query.where, columns)
-    for order in query.order:
-        columns.place(order.column)
+    by = [columns.place(order.column) for order in query.order]
     shown = [] if query.columns and query.columns[0][0] == COUNT else [columns.of(name) for name, _ in query.columns]
     wanted = [] if query.where is None else _demanded(query.where)
     scan = Scan(session, view.place, _equal(wanted, columns), only)
+    test = None if query.where is None else kept_by(query.where, columns, scan.pace)
     scan.since, scan.until = _between(wanted, columns, view.newest_first)
     await scan.start()
     # Rows that come in the order that is asked for need not all be looked at.
     enough = query.limit if not query.order or _as_they_come(query, view) else None
     counted = bool(query.columns) and not shown
-    rows = await _kept(scan, view, test, None if counted else enough)
+    needed = range(len(view.columns)) if not query.columns else (*by, *(place for place, _ in shown))
+    rows = await _kept(scan, view, test, None if counted else enough, _only(needed, len(view.columns)))
     if counted:
         name = query.columns[0][1] or COUNT
         total: list[Row] = [(len(rows),)]
         return Table((Column(name, "LONG"),), total[: query.limit])
-    rows = ordered(rows, query.order, columns)[: query.limit]
+    rows = (await ordered(rows, query.order, columns, scan.pace))[: query.limit]
     if not shown:
         return Table(tuple(Column(c.label, c.type) for c in view.columns), rows)
     heads = (Column(label or c.label, c.type) for (_, c), (_, label) in zip(shown, query.columns, strict=True))
@@ -56,7 +54,7 @@ def _view(session: Session, named: tuple[str, ...]) -> tuple[str, View, str]:
         return title, AUDIT, ""
     if schema == "information_schema" and leaf in INFORMATION_SCHEMA:
         return title, INFORMATION_SCHEMA[leaf], "" if catalog == SYSTEM else named[0] if len(named) == 3 else catalog
-    near = get_close_matches(leaf, INFORMATION_SCHEMA, 1)
+    near = get_close_matches(leaf[:255], INFORMATION_SCHEMA, 1)
     hint = f"The nearest is information_schema.{near[0]}." if near and schema == "information_schema" else _THERE
     raise NotFound(f"There is no view '{title[:300]}' to SELECT from. {hint}", kind="TABLE")
 
@@ -101,19 +99,33 @@ def _as_they_come(query: Query, view: View) -> bool:
     return [order.column for order in query.order] == [view.newest_first] and query.order[0].descending
 
 
-async def _kept(scan: Scan, view: View, test: Test | None, enough: int | None) -> list[Row]:
+def _only(places: Iterable[int], width: int) -> Callable[[Row], Row]:
+    """A row without the cells that neither the answer nor its order needs."""
+    needed = frozenset(places)
+    if len(needed) == width:
+        return lambda row: row
+    if not needed:
+        return lambda row: ()
+    return lambda row: tuple(cell if place in needed else None for place, cell in enumerate(row))
+
+
+async def _kept(scan: Scan, view: View, test: Test | None, enough: int | None, only: Callable[[Row], Row]) -> list[Row]:
     """The rows that pass, up to `enough`. Raises TooMuch."""
     kept: list[Row] = []
-    breath = time.monotonic()
+    size = 0
     async with aclosing(view.rows(scan)) as pages:
         async for page in pages:
             for row in page:
-                if test is None or test(row):
-                    kept.append(row)
-                    if enough is not None and len(kept) >= enough:
-                        return kept
-                if time.monotonic() - breath > _BREATH_S:
-                    scan.check_time()
-                    await asyncio.sleep(0)
-                    breath = time.monotonic()
+                await scan.pace.breathe()
+                if test is not None and not await test(row):
+                    continue
+                kept.append(only(row))
+                size += sum(len(cell) for cell in kept[-1] if isinstance(cell, str))
+                if enough is not None and len(kept) >= enough:
+                    return kept
+                if size > SQL_KEPT_CHARACTERS:
+                    raise TooMuch(
+                        f"The rows that the statement keeps have more than {SQL_KEPT_CHARACTERS} characters. Ask for fewer columns, or "
+                        "narrow it with WHERE."
+                    )
     return kept

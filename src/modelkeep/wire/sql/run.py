@@ -10,7 +10,7 @@ from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, check_platform_tag
 from modelkeep.core.ops import catalogs, grants, models, objects
-from modelkeep.core.patterns import pattern
+from modelkeep.core.patterns import check_pattern, pattern
 from modelkeep.core.times import rfc3339
 from modelkeep.wire.sql import statements as s
 from modelkeep.wire.sql.query import select
@@ -133,17 +133,21 @@ _SHOWN = {
 
 
 async def _show(session: Session, statement: s.Show) -> Table:
+    check_pattern(statement.like)  # as a whole: each row is compared with all of its parts
     like = [pattern(one, any_case=True, any_run="*", one="", escape="") for one in (statement.like or "*").split("|")]
     heads, rows = _SHOWN[statement.kind], list[Row]()
-    async for found in _listed(session, statement):
+    scan = Scan(session, (), {})
+    async for found in _listed(scan, session, statement):
         # As many of its last parts as there are columns.
         parts = [tuple(x.full_name.split("."))[-len(heads) :] for x in found]
-        rows += [some for some in parts if any(matches(some[-1]) for matches in like)]
+        for row in parts:
+            await scan.pace.breathe()
+            if any(matches(row[-1]) for matches in like):
+                rows.append(row)
     return Table(tuple(map(Column, heads)), rows)
 
 
-def _listed(session: Session, statement: s.Show) -> AsyncIterator[tuple[Securable, ...]]:
-    scan = Scan(session, (), {})
+def _listed(scan: Scan, session: Session, statement: s.Show) -> AsyncIterator[tuple[Securable, ...]]:
     if statement.kind is Kind.CATALOG:
         return scan.pages(lambda token: catalogs.ListCatalogs(PAGE, token))
     if statement.kind is Kind.SCHEMA:

@@ -14,11 +14,11 @@ from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Grant, ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import catalogs, grants, objects, search
+from modelkeep.core.pace import Pace
+from modelkeep.limits import COMPARE_S
 
 MAX_LOOKED = 20_000
 """Rows that one statement may look at"""
-MAX_S = 10.0
-"""Seconds that it may take"""
 PAGE = 1_000
 _AT_ONCE = 50
 _COST_OF_GRANTS = 10
@@ -41,6 +41,12 @@ class TooMuch(LimitExceeded):
     """A statement that would look at too many rows, or for too long."""
 
 
+def _too_long() -> TooMuch:
+    return TooMuch(
+        f"The statement took longer than {COMPARE_S:.0f} seconds. Narrow it with WHERE and = (catalog, schema, name)."
+    )
+
+
 class Scan:
     """One SELECT on its way. `wanted`: what columns must be equal to, by name; a row that differs is of no use."""
 
@@ -48,7 +54,8 @@ class Scan:
         """`place` as in View; `only` is the catalog whose information_schema is read, '' for all."""
         self._session = session
         self._only = only
-        self._deadline = time.monotonic() + MAX_S
+        self._deadline = time.monotonic() + COMPARE_S
+        self.pace = Pace(too_long=_too_long)
         self._looked = 0
         named = [wanted.get(column) for column in place]
         self._catalog, self._schema, self._leaf = (*named, None, None, None)[:3]
@@ -68,9 +75,7 @@ class Scan:
     def check_time(self) -> None:
         """Raises TooMuch."""
         if time.monotonic() > self._deadline:
-            raise TooMuch(
-                f"The statement took longer than {MAX_S:.0f} seconds. Narrow it with WHERE and = (catalog, schema, name)."
-            )
+            raise _too_long()
 
     async def pages(self, request: Callable[[str], msgspec.Struct]) -> AsyncIterator[tuple[Any, ...]]:
         """The items of each page; a list that is gone meanwhile has no more."""

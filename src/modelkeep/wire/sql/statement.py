@@ -16,6 +16,8 @@ from modelkeep.core import errors
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import METASTORE, FullName, fold
+from modelkeep.core.pace import Pace, in_parser
+from modelkeep.limits import SQL_INLINE_CHARACTERS
 from modelkeep.wire.errors import harmless
 from modelkeep.wire.sql import answers
 from modelkeep.wire.sql.grammar import read
@@ -111,8 +113,9 @@ async def executed(session: Session, asked: Execute, id: str) -> answers.Stateme
     try:
         # sqlglot is half a second of imports, which a server that never sees SQL does not pay.
         await asyncio.to_thread(_load)
-        table = await run(session, read(asked.statement, values))
-        return _succeeded(id, table, asked)
+        short = len(asked.statement) <= SQL_INLINE_CHARACTERS
+        statement = read(asked.statement, values) if short else await in_parser(read, asked.statement, values)
+        return await _succeeded(id, await run(session, statement), asked)
     except RegistryError as error:
         return {"statement_id": id, "status": failed(error)}
 
@@ -121,10 +124,11 @@ def _load() -> None:
     import_module("sqlglot.dialects.databricks")
 
 
-def _succeeded(id: str, table: Table, asked: Execute) -> answers.Statement:
+async def _succeeded(id: str, table: Table, asked: Execute) -> answers.Statement:
     rows: list[list[str | None]] = []
-    size, cut = 0, False
+    size, cut, pace = 0, False, Pace()
     for row in table.rows:
+        await pace.breathe()
         cells = [told(cell, column) for cell, column in zip(row, table.columns, strict=True)]
         size += sum(len(cell.encode()) + 3 if cell is not None else 5 for cell in cells)
         if len(rows) == asked.row_limit or (asked.byte_limit is not None and size > asked.byte_limit):

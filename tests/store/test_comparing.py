@@ -1,0 +1,117 @@
+"""Rows that are compared give other requests their turn, also within one row, and comparing ends at a deadline."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import msgspec
+import pytest
+from world import World, name
+
+from modelkeep.core import pace
+from modelkeep.core.errors import InvalidArgument, LimitExceeded
+from modelkeep.core.ops import catalogs, models, search
+from modelkeep.core.ops.search import SearchModels, SearchVersions
+from modelkeep.wire.sql import query
+from modelkeep.wire.sql.grammar import read
+from modelkeep.wire.sql.run import run
+from modelkeep.wire.sql.scan import Session, TooMuch
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+M = "c0.s0.m0"
+HOME = name("main.default")
+CONDITIONS = 60
+COMMENT = "aé" * 5_000
+LIKE = "%a_a_a_b%"
+
+
+def _filter(comparator: str = "ILIKE") -> str:
+    return " AND ".join([f"tags.k {comparator} '%a_a%'"] * CONDITIONS)
+
+
+async def _turns(work: Awaitable[object]) -> int:
+    """How often others had their turn while this ran."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    try:
+        await work
+    finally:
+        task.cancel()
+    return turns
+
+
+async def _seed(w: World) -> Session:
+    await w.model(M, admin="EXECUTE+USE_CATALOG@c0+USE_SCHEMA@c0.s0")
+    await w.version(M)
+    admin = w.as_("admin")
+    await admin.do(models.ChangeTags(name(M), None, {"k": COMMENT}))
+    await admin.do(models.ChangeTags(name(M), 1, {"k": COMMENT}))
+    await admin.do(catalogs.UpdateComment(name(M), COMMENT))
+    return Session(w.engine, await w.actor("admin"), "", HOME)
+
+
+@pytest.mark.parametrize("request_", [SearchModels(_filter()), SearchVersions(_filter()), SearchModels(_filter("LIKE")),
+                                      SearchVersions(f"name = '{M}' AND {_filter()}")])  # fmt: skip
+async def test_a_search_shares_the_event_loop_within_one_row(
+    lite: World, request_: msgspec.Struct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _seed(lite)
+    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
+    assert await _turns(lite.as_("admin").do(request_)) >= CONDITIONS
+
+
+@pytest.mark.parametrize("like", ["comment LIKE", "comment ILIKE", "NOT comment LIKE"])
+async def test_a_statement_shares_the_event_loop_within_one_row(
+    lite: World, like: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await _seed(lite)
+    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
+    where = " OR ".join([f"NOT ({like} '%a_a%' OR {like} '{LIKE}')"] * 30)
+    statement = read(f"SELECT model_name FROM system.information_schema.registered_models WHERE {where}")
+    assert await _turns(run(session, statement)) >= 30
+
+
+@pytest.mark.parametrize("request_", [SearchModels(_filter()), SearchVersions(_filter())])
+async def test_a_search_ends_at_its_deadline(
+    lite: World, request_: msgspec.Struct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _seed(lite)
+    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
+    monkeypatch.setattr(search, "Pace", lambda: pace.Pace(-1.0))
+    with pytest.raises(LimitExceeded, match=r"longer than 10 seconds\. Narrow its filter"):
+        await lite.as_("admin").do(request_)
+
+
+async def test_a_list_of_patterns_is_as_long_as_one(lite: World) -> None:
+    session = await _seed(lite)
+    with pytest.raises(InvalidArgument, match="A pattern has at most 512 characters"):
+        await run(session, read(f"SHOW CATALOGS LIKE '{'|'.join(['c*0'] * 200)}'"))
+    found = await run(session, read(f"SHOW CATALOGS LIKE '{'|'.join(['c*0'] * 128)}'"))
+    assert found.rows == [("c0",)]
+
+
+async def test_a_statement_keeps_so_many_characters(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await _seed(lite)
+    monkeypatch.setattr(query, "SQL_KEPT_CHARACTERS", 5_000)
+    view = "FROM system.information_schema.registered_models"
+    for statement in (
+        f"SELECT * {view}",
+        f"SELECT comment {view}",
+        f"SELECT model_name {view} ORDER BY comment, model_name",
+    ):
+        with pytest.raises(TooMuch, match="keeps have more than 5000 characters"):
+            await run(session, read(statement))
+    for statement in (
+        f"SELECT COUNT(*) {view}",
+        f"SELECT model_name {view} ORDER BY model_name",
+        f"SELECT * {view} LIMIT 1",
+    ):
+        await run(session, read(f"{statement}"))
