@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import Conflict, InvalidArgument, NotFound, RegistryError, WrongState
-from modelkeep.core.names import METASTORE
-from modelkeep.core.ops import catalogs, finalize, models, principals, versions
+from modelkeep.core.errors import Conflict, InvalidArgument, NotEmpty, NotFound, RegistryError, WrongState
+from modelkeep.core.kinds import Kind
+from modelkeep.core.names import METASTORE, FullName
+from modelkeep.core.ops import catalogs, finalize, models, principals, versions, volumes
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
-from modelkeep.store import files, jobs
+from modelkeep.store import files, jobs, securables
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
 from modelkeep.store.db import migrate, new_id, now_ms
@@ -143,6 +144,45 @@ async def test_a_model_created_while_its_schema_goes_never_hangs_in_the_air(w: W
         "SELECT x.id FROM securables x LEFT JOIN securables p ON p.id = x.parent_id WHERE p.id IS NULL AND x.kind <> 'METASTORE'"
     )
     assert homeless == []
+
+
+async def test_an_empty_container_is_deleted_or_gets_its_child_never_both(w: World) -> None:
+    """Both answers, against what is there: a deletion without force deletes nothing that was answered as created."""
+    for round_ in range(12):
+        await w.schema(f"prod.s{round_}")
+        text = f"prod.s{round_}"
+        create = [
+            models.CreateModel(name(f"{text}.x{round_}")),
+            volumes.CreateVolume(name(f"{text}.x{round_}!VOLUME")),
+            catalogs.CreateSchema(name=name(f"c{round_}.x{round_}")),
+        ][round_ % 3]
+        if round_ % 3 == 2:
+            text = f"c{round_}"
+            await w.catalog(text)
+        created, deleted = await _all(w, create, catalogs.DeleteContainer(name(text)))
+        assert isinstance(created, RegistryError) is not isinstance(deleted, RegistryError), (created, deleted)
+        there = await w.rows("SELECT name FROM securables WHERE name_key = :key", key=f"x{round_}")
+        assert bool(there) is not isinstance(created, RegistryError)
+
+
+async def test_a_deletion_waits_for_the_child_that_is_being_created(w: World) -> None:
+    await w.schema("prod.ml")
+    for number, kind in enumerate(("MODEL", "VOLUME", "TABLE", "FUNCTION")):
+        await w.actor("admin")
+        async with w.db.write() as tx:
+            parent = await securables.by_name(tx, name("prod.ml"))
+            assert parent is not None
+            child = FullName(("prod", "ml", f"x{number}"), Kind(kind))
+            await securables.insert(tx, parent, child, parent.owner_id, "test", now_ms(), "", {})
+            deleting = asyncio.create_task(w.as_("admin").do(catalogs.DeleteContainer(name("prod.ml"))))
+            await asyncio.sleep(0.3)
+            assert not deleting.done()
+        with pytest.raises(NotEmpty):
+            await deleting
+        async with w.db.write() as tx:
+            row = await securables.by_name(tx, child)
+            assert row is not None
+            await securables.delete(tx, row)
 
 
 async def test_a_finalize_delivered_twice_at_once_is_answered_twice(w: World) -> None:

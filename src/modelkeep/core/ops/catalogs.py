@@ -244,6 +244,7 @@ async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Secu
 
 async def delete_container(ctx: WriteCtx, req: DeleteContainer, found: Securable) -> None:
     label = RULES[found.kind].label
+    await securables.lock_children(ctx.tx, ctx.dialect, found)
     if not req.force and await securables.has_children(ctx.tx, found):
         raise NotEmpty(
             f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
