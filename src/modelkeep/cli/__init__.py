@@ -1,4 +1,4 @@
-"""The `modelkeep` command. serve, migrate, check, env and audit verify open the data directory; all other verbs are HTTP
+"""The `modelkeep` command. serve, migrate, check, env, admins and audit verify open the data directory; all other verbs are HTTP
 clients of the server that DATABRICKS_HOST and DATABRICKS_TOKEN name, and obey the same rules as any client.
 
 Exit codes: 0 done · 1 refused or failed (one line on standard error) · 2 the command line is wrong · 3 `check` or `audit
@@ -22,10 +22,11 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: a failure is one line with what to do, never a traceback."""
-    from modelkeep.cli import local, remote
+    from modelkeep.cli import admins, local, remote
 
     os.umask(0o077)  # what this program writes is its user's alone
     local.register(app)
+    admins.register(app)
     remote.register(app)
     try:
         app()

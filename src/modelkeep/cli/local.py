@@ -69,7 +69,7 @@ def check(
     from modelkeep.serve import opened
 
     async def work(settings: Settings) -> int:
-        _must_exist(settings)
+        must_exist(settings)
         async with opened(settings, upgrade=False) as registry:
             problems = [text async for text in findings(registry.db, registry.blobs, repair=repair)]
         for text in problems:
@@ -80,13 +80,17 @@ def check(
     raise typer.Exit(asyncio.run(work(load(data_dir=data_dir))))
 
 
-def env(port: Port = None, data_dir: DataDir = None) -> None:
+def env(
+    port: Port = None,
+    data_dir: DataDir = None,
+    user: Annotated[str, typer.Option(help="Another account admin than the built-in one.")] = "",
+) -> None:
     """Print the exports for an MLflow client, with an admin token that lives 24 hours. Needs to read the data directory."""
     from modelkeep.cli.mint import admin_token
 
     settings = load(port=port, data_dir=data_dir)
-    _must_exist(settings)
-    token = asyncio.run(admin_token(settings, TOKEN_MS))
+    must_exist(settings)
+    token = asyncio.run(admin_token(settings, TOKEN_MS, user))
     for line in (
         f"export DATABRICKS_HOST={settings.address}",
         f"export DATABRICKS_TOKEN={token}",
@@ -96,7 +100,8 @@ def env(port: Port = None, data_dir: DataDir = None) -> None:
         typer.echo(line)
 
 
-def _must_exist(settings: Settings) -> None:
+def must_exist(settings: Settings) -> None:
+    """Raises NotFound if the data directory holds no deployment."""
     from modelkeep.core.errors import NotFound
 
     if not settings.data.is_dir() or (not settings.database_url and not (settings.data / "modelkeep.db").exists()):
@@ -118,7 +123,7 @@ def verify_audit(
         raise typer.BadParameter("A head is the 64 hexadecimal digits that `modelkeep audit verify` printed.")
 
     async def work(settings: Settings) -> int:
-        _must_exist(settings)
+        must_exist(settings)
         async with opened(settings, upgrade=False) as registry:
             proof = await verify(registry.db, registry.blobs, head=head.strip().lower())
         verdict = proof.verdict

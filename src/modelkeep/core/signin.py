@@ -176,6 +176,8 @@ class SignIn:
     ) -> None:
         """The mapped groups are the provider's: somebody is in one as long as the claim says so. None makes an admin."""
         wanted = {fold_principal(name) for value, name in self._groups.items() if value in claimed}
+        if self._groups:
+            await principals.lock_account(tx)
         now_in = await signin.direct_groups(tx, user.id) if self._groups else set[str]()
         for name in sorted(set(self._groups.values())):
             group = await principals.by_name(tx, name)

@@ -79,6 +79,11 @@ async def by_name(tx: Tx, name: str) -> Principal | None:
     return _principal(row) if row else None
 
 
+async def by_id(tx: Tx, principal_id: str) -> Principal | None:
+    row = await tx.one(f"SELECT {_COLUMNS} FROM principals p WHERE p.id = :id", id=principal_id)
+    return _principal(row) if row else None
+
+
 async def like(tx: Tx, name: str) -> list[str]:
     """Names that begin with the same character, 2,000 at most: whom somebody who mistyped one may have meant."""
     first = fold_principal(name)[:1]
@@ -156,14 +161,15 @@ async def hold(tx: WriteTx, principal_id: str) -> None:
     await tx.run(f"UPDATE principals SET active = active WHERE {where}", who=principal_id or ACCOUNT_USERS)
 
 
-async def _one_at_a_time(tx: WriteTx) -> None:
-    """Changes of memberships queue here: each derives closure rows from those that the one before it left."""
+async def lock_account(tx: WriteTx) -> None:
+    """Changes of principals and memberships queue here until commit, each before it reads what it decides on: the closure
+    of memberships, who is still an account admin, the principal that it writes back."""
     await hold(tx, "")
 
 
 async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
     """Raises InvalidArgument where the group would contain itself."""
-    await _one_at_a_time(tx)
+    await lock_account(tx)
     if await tx.one(
         "SELECT 1 FROM membership_closure WHERE member_id = :group AND group_id = :member",
         group=group.id,
@@ -192,8 +198,21 @@ async def any_account_admin(tx: Tx) -> bool:
     return row is not None
 
 
+async def is_account_admin(tx: Tx, principal_id: str) -> bool:
+    """By membership, nested ones too; active or not."""
+    return await tx.one(f"SELECT 1 FROM principals p WHERE p.id = :id AND {_ADMIN}", id=principal_id) is not None
+
+
+async def account_admins(tx: Tx) -> list[Principal]:
+    """All users and service principals who are account admins, deactivated ones too, in the order of their names."""
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS} FROM principals p WHERE p.kind <> 'GROUP' AND {_ADMIN} ORDER BY p.name_key"
+    )
+    return [_principal(row) for row in rows]
+
+
 async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
-    await _one_at_a_time(tx)
+    await lock_account(tx)
     await tx.run(
         "DELETE FROM memberships WHERE group_id = :group AND member_id = :member", group=group.id, member=member.id
     )
@@ -220,7 +239,7 @@ async def _rebuild(tx: WriteTx, member_id: str) -> None:
 
 async def delete(tx: WriteTx, principal: Principal) -> None:
     """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
-    await _one_at_a_time(tx)
+    await lock_account(tx)
     owned = await tx.one("SELECT name FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id)
     if owned:
         raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")

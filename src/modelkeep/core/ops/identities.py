@@ -144,6 +144,7 @@ async def get_my_identity(ctx: ReadCtx, req: GetMyIdentity) -> Identity:
 
 
 async def create_identity(ctx: WriteCtx, req: CreateIdentity) -> Identity:
+    await principals.lock_account(ctx.tx)
     want = req.wanted
     name = want.name or (new_id() if req.kind == "SERVICE_PRINCIPAL" else _name_of(req.kind))
     made = await principals.insert(
@@ -155,15 +156,18 @@ async def create_identity(ctx: WriteCtx, req: CreateIdentity) -> Identity:
 
 
 async def replace_identity(ctx: WriteCtx, req: ReplaceIdentity) -> Identity:
+    await principals.lock_account(ctx.tx)
     return await _become(ctx, await _by_number(ctx, req.kind, req.id), req.wanted)
 
 
 async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
+    await principals.lock_account(ctx.tx)
     found, of = await _by_number(ctx, req.kind, req.id), TYPES[req.kind]
     return await _become(ctx, found, wanted(of, apply(of, resource(found), req.changes)))
 
 
 async def delete_identity(ctx: WriteCtx, req: DeleteIdentity) -> None:
+    await principals.lock_account(ctx.tx)
     found = (await _by_number(ctx, req.kind, req.id)).principal
     keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)

@@ -34,7 +34,8 @@ class NamePrincipal(msgspec.Struct, frozen=True):
 
 
 class DeletePrincipal(NamePrincipal, frozen=True):
-    pass
+    kind: str = ""
+    """of this kind only; '' is any"""
 
 
 class ListMembers(NamePrincipal, frozen=True):
@@ -44,6 +45,8 @@ class ListMembers(NamePrincipal, frozen=True):
 class SetActive(msgspec.Struct, frozen=True):
     principal: str
     active: bool
+    kind: str = ""
+    """of this kind only; '' is any"""
 
 
 class ChangeMember(msgspec.Struct, frozen=True):
@@ -141,7 +144,8 @@ async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> list[Principal]:
 
 
 async def delete_principal(ctx: WriteCtx, req: DeletePrincipal) -> None:
-    found = await named(ctx, req.principal)
+    await principals.lock_account(ctx.tx)
+    found = await named(ctx, req.principal, req.kind)
     keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)
     await principals.delete(ctx.tx, found)
@@ -161,7 +165,8 @@ def keep_built_in(ctx: ReadCtx, found: Principal) -> None:
 
 
 async def set_active(ctx: WriteCtx, req: SetActive) -> Principal:
-    found = await named(ctx, req.principal)
+    await principals.lock_account(ctx.tx)
+    found = await named(ctx, req.principal, req.kind)
     keep_built_in(ctx, found)
     if found.kind == "GROUP":
         raise InvalidArgument(
@@ -170,6 +175,7 @@ async def set_active(ctx: WriteCtx, req: SetActive) -> Principal:
     ctx.touch(found.kind, found.id, found.name)
     ctx.changed("active", found.active, req.active)
     await principals.set_active(ctx.tx, found, req.active)
+    await keep_an_admin(ctx)
     return await named(ctx, req.principal)
 
 
@@ -178,6 +184,7 @@ async def list_members(ctx: ReadCtx, req: ListMembers) -> list[Principal]:
 
 
 async def add_member(ctx: WriteCtx, req: AddMember) -> None:
+    await principals.lock_account(ctx.tx)
     group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
     if group.name == principals.ACCOUNT_USERS:
         raise InvalidArgument(f"Everyone is in '{principals.ACCOUNT_USERS}' already; it takes no members.")
@@ -191,6 +198,7 @@ async def add_member(ctx: WriteCtx, req: AddMember) -> None:
 
 
 async def remove_member(ctx: WriteCtx, req: RemoveMember) -> None:
+    await principals.lock_account(ctx.tx)
     group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
     ctx.touch(group.kind, group.id, group.name)
     ctx.touch(member.kind, member.id, member.name)
@@ -199,7 +207,7 @@ async def remove_member(ctx: WriteCtx, req: RemoveMember) -> None:
 
 
 async def keep_an_admin(ctx: ReadCtx) -> None:
-    """Raises InvalidArgument where a change has left none."""
+    """Raises InvalidArgument if a change, made under the account's lock, has left none."""
     if not await principals.any_account_admin(ctx.tx):
         raise InvalidArgument("Nobody would be an account admin any more. Make someone else one first.")
 

@@ -1,0 +1,74 @@
+"""`modelkeep admins`: who administers the account, for whoever can read the data directory. It works when nobody can sign in."""
+
+import asyncio
+
+import typer
+
+from modelkeep.cli.client import Json, show
+from modelkeep.cli.local import DataDir, must_exist
+from modelkeep.settings import Settings, load
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Account admins, by access to the data directory.")
+    group.command()(add)
+    group.command("list")(list_)
+    app.add_typer(group, name="admins")
+
+
+def add(name: str, data_dir: DataDir = None) -> None:
+    """Make NAME an account admin: creates the user, or reactivates it, and puts it into the group of admins. Audited."""
+    settings = load(data_dir=data_dir)
+    must_exist(settings)
+    typer.echo(asyncio.run(add_admin(settings, name)))
+
+
+def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """List the account admins, deactivated ones too."""
+    settings = load(data_dir=data_dir)
+    must_exist(settings)
+    show(asyncio.run(list_admins(settings)), ("name", "kind", "active"), as_json)
+
+
+async def add_admin(settings: Settings, name: str) -> str:
+    """What was done, as a sentence. Raises BadName, InvalidArgument."""
+    from modelkeep.cli.mint import record
+    from modelkeep.core.errors import InvalidArgument
+    from modelkeep.core.names import check_principal_name
+    from modelkeep.serve import opened
+    from modelkeep.store import principals
+    from modelkeep.store.audit import AuditTarget
+    from modelkeep.store.bootstrap import ADMINS
+    from modelkeep.store.db import now_ms
+
+    async with opened(settings) as registry, registry.db.write() as tx:
+        await principals.lock_account(tx)
+        user = await principals.by_name(tx, name)
+        admins = await principals.by_name(tx, ADMINS)
+        assert admins is not None
+        target = AuditTarget(admins.kind, admins.id, admins.name)
+        steps: list[str] = []
+        if user is not None and user.kind == "GROUP":
+            raise InvalidArgument(f"'{user.name}' is a group. Name a user or a service principal.")
+        if user is None:
+            user = await principals.insert(tx, "USER", check_principal_name(name), "modelkeep admins", now_ms())
+            await record(tx, "principal.create", "admins_add", target, user)
+            steps.append("created")
+        if not user.active:
+            await principals.set_active(tx, user, True)
+            await record(tx, "principal.update", "admins_add", target, user, changes='{"active":[false,true]}')
+            steps.append("reactivated")
+        if not await principals.is_account_admin(tx, user.id):
+            await principals.add_member(tx, admins, user)
+            await record(tx, "group.add_member", "add_member", target, user)
+            steps.append(f"added to '{ADMINS}'")
+    return f"'{user.name}' is an account admin ({', '.join(steps) or 'as before'})."
+
+
+async def list_admins(settings: Settings) -> list[dict[str, object]]:
+    from modelkeep.serve import opened
+    from modelkeep.store import principals
+
+    async with opened(settings, upgrade=False) as registry, registry.db.read() as tx:
+        rows = await principals.account_admins(tx)
+    return [{"name": row.name, "kind": row.kind, "active": row.active} for row in rows]
