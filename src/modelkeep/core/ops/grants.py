@@ -58,10 +58,10 @@ async def _principal_id(ctx: ReadCtx, name: str) -> str | None:
     return (await grantee(ctx, name)).id if name else None
 
 
-async def grantee(ctx: ReadCtx, name: str) -> Principal:
-    """Raises NotFound, in Databricks' words."""
+async def grantee(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
+    """`kind`: of this kind only; '' is any. Raises NotFound, in Databricks' words."""
     found = await principals.by_name(ctx.tx, name)
-    if found is None:
+    if found is None or kind not in ("", found.kind):
         raise NotFound(
             f"Could not find principal with name {name[:255]}. Name a user, group or service principal."
             + near(name, await principals.like(ctx.tx, name)),

@@ -61,8 +61,8 @@ class SetTagRules(msgspec.Struct, frozen=True):
 
     policy_id: str
     etag: str
-    rules: tuple[tuple[str, str], ...]
-    """(role, name of a principal)"""
+    rules: tuple[tuple[str, str] | tuple[str, str, str], ...]
+    """(role, name of a principal[, its kind])"""
 
 
 class TagRules(msgspec.Struct, frozen=True):
@@ -130,10 +130,10 @@ async def set_tag_rules(ctx: WriteCtx, req: SetTagRules) -> TagRules:
         raise Conflict("The rules have changed since they were read, or the etag is not theirs. Read them again.")
     roles = POLICY_ROLES if req.policy_id else ACCOUNT_ROLES
     granted: list[tuple[str, str]] = []
-    for role, name in req.rules:
+    for role, name, *kind in req.rules:
         if role not in roles:
             raise InvalidArgument(f"Role '{role[:100]}' cannot be given here. These can: {', '.join(roles)}.")
-        granted.append((role, (await grantee(ctx, name)).id))
+        granted.append((role, (await grantee(ctx, name, *kind)).id))
     await tag_policies.put_rules(ctx.tx, req.policy_id, granted)
     after = await _rules(ctx, req.policy_id)
     ctx.changed("rules", [[r.role, r.principal] for r in before.rules], [[r.role, r.principal] for r in after.rules])

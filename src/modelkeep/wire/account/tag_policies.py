@@ -114,7 +114,7 @@ def _page(found: Page[TagPolicy], _: Any) -> answers.TagPolicies:
 def _replaced(f: NewRuleSet, policy_id: str) -> core.SetTagRules:
     if f.rule_set.name not in ("", f.name):
         raise InvalidArgument("The rule set in the request has another name than the one that is to be replaced.")
-    rules = [(_role(rule.role), _principal(who)) for rule in f.rule_set.grant_rules for who in rule.principals]
+    rules = [(_role(rule.role), *_principal(who)) for rule in f.rule_set.grant_rules for who in rule.principals]
     return core.SetTagRules(policy_id, f.rule_set.etag, tuple(dict.fromkeys(rules)))
 
 
@@ -124,13 +124,15 @@ def _role(word: str) -> str:
     return _BY_WORD[word]
 
 
-def _principal(text: str) -> str:
-    kind, _, name = text.partition("/")
-    if kind not in _HOLDERS.values() or not name:
+def _principal(text: str) -> tuple[str, str]:
+    """(name, kind)."""
+    plural, _, name = text.partition("/")
+    kind = next((kind for kind, word in _HOLDERS.items() if word == plural), "")
+    if not kind or not name:
         raise InvalidArgument(
             f"'{text[:100]}' names nobody. Write users/NAME, groups/NAME or servicePrincipals/APPLICATION_ID."
         )
-    return name
+    return name, kind
 
 
 def routes(account_id: str) -> list[Route]:

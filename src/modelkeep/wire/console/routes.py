@@ -145,9 +145,11 @@ def _principal_routes() -> list[Route]:
                   lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
                   _principal),
             Route("GET", base, NoFields, lambda _, kind=kind: principals.ListPrincipals(kind), _principals),
-            Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal, lambda f: principals.SetActive(f.principal, f.active),
+            Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal,
+                  lambda f, kind=kind: principals.SetActive(f.principal, f.active, kind),
                   _principal),
-            Route("DELETE", f"{base}/{{principal}}", PrincipalName, lambda f: principals.DeletePrincipal(f.principal)),
+            Route("DELETE", f"{base}/{{principal}}", PrincipalName,
+                  lambda f, kind=kind: principals.DeletePrincipal(f.principal, kind)),
         ]  # fmt: skip
     members, links = f"{V1}/groups/{{principal}}/members", f"{V1}/users/{{principal}}/identities"
     return [
