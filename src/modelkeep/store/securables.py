@@ -190,15 +190,6 @@ async def lock(tx: WriteTx, securable: Securable) -> None:
     await _hold(tx, securable, "updated_at = updated_at")
 
 
-async def lock_children(tx: WriteTx, dialect: str, securable: Securable) -> None:
-    """As `lock`; and until commit nothing can be created in it: an insert takes a share of its parent's row, by the foreign
-    key, and waits. What was created before is seen by the next statement. Raises NotFound."""
-    if dialect != "postgresql":
-        await lock(tx, securable)
-    elif await tx.one("SELECT id FROM securables WHERE id = :id FOR UPDATE", id=securable.id) is None:
-        raise missing(securable.full_name, securable.kind)
-
-
 async def touch(tx: WriteTx, securable: Securable, by: str, at: int) -> None:
     """As `lock`; and something of it changes."""
     await _hold(tx, securable, "updated_at = :at, updated_by = :by", at=at, by=by)

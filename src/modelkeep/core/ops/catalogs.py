@@ -13,7 +13,7 @@ from modelkeep.core.ops import models, objects
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import principals, securables, versions
+from modelkeep.store import containers, principals, securables, versions
 
 MAX_PAGE = 1000
 _RESERVED = ((Kind.CATALOG, "system"), (Kind.SCHEMA, "information_schema"))
@@ -244,7 +244,7 @@ async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Secu
 
 async def delete_container(ctx: WriteCtx, req: DeleteContainer, found: Securable) -> None:
     label = RULES[found.kind].label
-    await securables.lock_children(ctx.tx, ctx.dialect, found)
+    await containers.lock_children(ctx.tx, ctx.dialect, found)
     if not req.force and await securables.has_children(ctx.tx, found):
         raise NotEmpty(
             f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
