@@ -139,6 +139,7 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
                 "{tag_key}",
                 "temporary-",
                 "/groups/",
+                "/service-principals/",
                 "/members",
                 "alias",
                 "finalize",
