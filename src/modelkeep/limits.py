@@ -35,3 +35,8 @@ JOBS_STOP_S = 10
 """How long running jobs may go on when the server stops; then they are cancelled and put back."""
 JOBS_CANCEL_S = 5
 """How long a cancelled attempt may take to end before nobody waits for it any more."""
+
+# --- tracking: one MLflow server for each workspace ------------------------------------------------------------------
+
+TRACKING_PROBE_S = 1.0
+"""The tracking server answers a health check within this, or counts as away; how long an answer is reused."""

@@ -45,9 +45,27 @@ async def test_calls_wait_while_it_starts_and_while_it_comes_back(child: Trackin
     again = await child.request("GET", "/api/2.0/mlflow/experiments/get-by-name", "experiment_name=kept")
     assert again.status == 200 and child.pid not in (None, first)
     await child.stop()
-    assert child.pid is None
+    assert child.pid is None and "stopped" in await child.state()
     with pytest.raises(Unavailable):
         await child.request("GET", "/health")
+
+
+async def test_its_state_says_whether_it_answers(child: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await child.ready()
+    monkeypatch.setattr(module, "TRACKING_PROBE_S", 0.0)  # no answer is reused
+    assert await child.state() == ""
+    pid = child.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert await child.state() == "The tracking server does not answer."
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await child.ready()
+    assert await child.state() == ""
+    monkeypatch.setattr(module, "TRACKING_PROBE_S", 60.0)
+    os.kill(pid, signal.SIGKILL)
+    assert await child.state() == ""  # within the minute, nobody asks again
 
 
 async def test_it_is_unavailable_when_it_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

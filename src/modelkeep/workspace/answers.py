@@ -1,9 +1,11 @@
 """What changes in the child's answers before they leave: locations, dataset sources of runs, our own tags, errors."""
 
+import json
 from typing import Any, cast
 
 import msgspec
 
+from modelkeep.core.errors import InvalidArgument, Unavailable
 from modelkeep.store.experiments import DatasetInput
 from modelkeep.wire.http import Response
 from modelkeep.workspace.child import Answer
@@ -17,6 +19,15 @@ OWN_TAG = "modelkeep."
 """Tag keys that begin so are ours: never taken from a client, never shown."""
 ARTIFACT_TAG = "mlflow.artifactLocation"
 CONTEXT_TAG = "mlflow.data.context"
+_NONSENSE = "The tracking server could not make sense of this request. Check its values."
+_BUSY = (
+    "The tracking server cannot do this now. Try again in a moment; operators: see tracking/tracking.log in the data "
+    "directory."
+)
+_INTERNALS = (
+    "[SQL:", "[parameters:", "sqlalche.me", "sqlalchemy.", "sqlite3.", "psycopg.", "Traceback (most recent call last)",
+    "site-packages",
+)  # fmt: skip
 _RETRIED = frozenset({405, 408, 413, 415, 422, 500, 502, 504})  # clients repeat these for minutes
 
 
@@ -30,20 +41,46 @@ def respond(document: Json) -> Response:
 
 
 def refusal(answer: Answer) -> Response:
-    """An error of the child as ours: JSON always, and never a status that clients repeat for minutes."""
+    """An error of the child as ours: JSON always, never a status that clients repeat for minutes, never its internals."""
     try:
         body = msgspec.json.decode(answer.body, type=Json)
     except msgspec.MsgspecError:
         body = {}
-    if "error_code" not in body:
-        if answer.status == 404:
-            body = {"error_code": "ENDPOINT_NOT_FOUND", "message": "The tracking server has no such endpoint."}
-        else:
-            message = "The tracking server could not make sense of this request. Check its values."
-            body = {"error_code": "INVALID_PARAMETER_VALUE", "message": message}
+    code, message = str(body.get("error_code", "")), str(body.get("message", ""))
+    if answer.status == 503:
+        code, message = Unavailable.code, _BUSY
+    elif answer.status == 404 and not code:
+        code, message = "ENDPOINT_NOT_FOUND", "The tracking server has no such endpoint."
+    elif not code or answer.status >= 500 or tells_internals(message):
+        code, message = InvalidArgument.code, _NONSENSE
     status = 400 if answer.status in _RETRIED else answer.status
-    kept = {"error_code": body["error_code"], "message": str(body.get("message", ""))}
+    kept = {"error_code": code, "message": message}
     return Response(status, msgspec.json.encode(kept), [(b"content-type", b"application/json")])
+
+
+def tells_internals(text: str) -> bool:
+    """Does a message of the child carry SQL, a traceback, or the words of its database driver?"""
+    return any(mark in text for mark in _INTERNALS)
+
+
+def graphql(answer: Answer) -> Response:
+    """An answer to a GraphQL query, its errors without the child's internals and our own tags left out."""
+    body = answer.body
+    if b'"errors"' in body or OWN_TAG.encode() in body:
+        body = json.dumps(_clean_graphql(json.loads(body)), separators=(",", ":")).encode()
+    return Response(200, body, [(b"content-type", b"application/json")])
+
+
+def _clean_graphql(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_clean_graphql(item) for item in cast(list[Any], value) if not _is_own(item)]
+    if isinstance(value, dict):
+        return {key: _clean_graphql(item) for key, item in cast(Json, value).items()}
+    return _NONSENSE if isinstance(value, str) and tells_internals(value) else value
+
+
+def _is_own(item: Any) -> bool:
+    return isinstance(item, dict) and str(cast(Json, item).get("key", "")).startswith(OWN_TAG)
 
 
 def runs_of(document: Json) -> list[Json]:
@@ -61,11 +98,13 @@ def show(document: Json, shown: Shown, sources: Sources | None = None) -> Json:
         _show_experiment(experiment, shown)
     for run in runs_of(document):
         _show_run_info(run["info"], shown)
+        _hide_own(run.get("data", {}))
         _show_inputs(run, sources or {})
     if "run_info" in document:
         _show_run_info(document["run_info"], shown)
     for model in _all(document, "model", "models"):
         info = model["info"]
+        _hide_own(info)
         info["artifact_uri"] = shown.logged_model(info.get("artifact_uri", ""), info["experiment_id"], info["model_id"])
     for trace in _all(document, "trace", "traces", "trace_infos"):
         _show_trace(trace.get("trace_info", trace), shown)
@@ -82,8 +121,7 @@ def _all(document: Json, one: str, *many: str) -> list[Json]:
 def _show_experiment(experiment: Json, shown: Shown) -> None:
     stored = experiment.get("artifact_location", "")
     experiment["artifact_location"] = shown.experiment(stored, experiment["experiment_id"])
-    if "tags" in experiment:
-        experiment["tags"] = [tag for tag in experiment["tags"] if not tag["key"].startswith(OWN_TAG)]
+    _hide_own(experiment)
 
 
 def _show_run_info(info: Json, shown: Shown) -> None:
@@ -98,7 +136,17 @@ def _show_inputs(run: Json, sources: Sources) -> None:
             dataset["source_type"], dataset["source"] = own
 
 
+def _hide_own(owner: Json) -> None:
+    """Tags of ours that older versions let in."""
+    tags = owner.get("tags")
+    if isinstance(tags, list):
+        owner["tags"] = [tag for tag in cast(list[Json], tags) if not _is_own(tag)]
+    elif isinstance(tags, dict):
+        owner["tags"] = {key: value for key, value in cast(Json, tags).items() if not key.startswith(OWN_TAG)}
+
+
 def _show_trace(info: Json, shown: Shown) -> None:
+    _hide_own(info)
     trace_id = info.get("trace_id") or info["request_id"]
     if "trace_location" not in info:  # v2: tags are a list
         for tag in cast(list[Json], info.get("tags", [])):

@@ -18,6 +18,7 @@ import httpx
 import msgspec
 
 from modelkeep.core.errors import Unavailable
+from modelkeep.limits import TRACKING_PROBE_S
 
 ARTIFACT_ROOT = "dbfs:/databricks/mlflow-tracking"
 SCHEMA = "mlflow"  # of PostgreSQL, beside our own; other workspaces' have their id behind it
@@ -26,8 +27,9 @@ _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _HEALTHY_S = 60.0  # alive this long, the pauses begin anew
 _MAX_SOCKET_PATH = 100  # bytes; the kernel's limit is 108, 104 on macOS
 _MAX_LOG = 16 * 1024 * 1024
-# What the child may see of our environment: never our tokens, nor settings that would make MLflow a client of us.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+# What the child may see of our environment: never our tokens or a cloud's, a home, a proxy, nor settings that would make
+# MLflow a client of us. `PG...` only where it has a PostgreSQL to connect to.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 _OUR_ROOT = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger("modelkeep.workspace")
@@ -54,6 +56,8 @@ class TrackingServer:
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._client: httpx.AsyncClient | None = None
+        self._probe: httpx.AsyncClient | None = None
+        self._last_state: tuple[float, str] = (-1e9, "")
         self._private: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -85,6 +89,11 @@ class TrackingServer:
             base_url="http://localhost",  # a name that MLflow's host check accepts
             timeout=httpx.Timeout(WAIT_S, connect=WAIT_S, pool=WAIT_S),
         )
+        # Of its own, so that many slow calls do not look like a server that is gone.
+        probing = httpx.AsyncHTTPTransport(uds=str(path), limits=httpx.Limits(max_keepalive_connections=0))
+        self._probe = httpx.AsyncClient(
+            transport=probing, base_url="http://localhost", timeout=httpx.Timeout(TRACKING_PROBE_S)
+        )
         self._watcher = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
@@ -93,14 +102,15 @@ class TrackingServer:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
-        if self._client:
-            await self._client.aclose()
+        for client in (self._client, self._probe):
+            if client:
+                await client.aclose()
         if self._listener:
             Path(self._listener.getsockname()).unlink(missing_ok=True)
             self._listener.close()
         if self._private:
             self._private.cleanup()
-        self._watcher = self._client = self._listener = self._private = None
+        self._watcher = self._client = self._probe = self._listener = self._private = None
 
     async def request(
         self, method: str, path: str, query_string: str = "", headers: dict[str, str] | None = None, body: bytes = b""
@@ -121,6 +131,29 @@ class TrackingServer:
     async def ready(self) -> None:
         """Raise Unavailable until the child serves."""
         await self.request("GET", "/health")
+
+    async def state(self) -> str:
+        """Why the child does not answer now; '' where it does. Takes at most TRACKING_PROBE_S, asks it once in that time."""
+        now = asyncio.get_running_loop().time()
+        if now - self._last_state[0] < TRACKING_PROBE_S:
+            return self._last_state[1]
+        self._last_state = now, await self._probe_state()
+        return self._last_state[1]
+
+    async def _probe_state(self) -> str:
+        if self._probe is None:
+            return "The tracking server is stopped."
+        if self.pid is None:
+            return "The tracking server is starting."
+        try:
+            answer = await self._probe.get("/health")
+        except (httpx.TimeoutException, httpx.TransportError):
+            return "The tracking server does not answer."
+        return (
+            ""
+            if answer.status_code == 200
+            else f"The tracking server answers {answer.status_code} to its health check."
+        )
 
     async def _supervise(self) -> None:
         loop = asyncio.get_running_loop()
@@ -160,7 +193,14 @@ class TrackingServer:
 
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        if self._database_url:
+            passed |= {name: value for name, value in os.environ.items() if name.startswith("PG")}
+            passed.setdefault("PGPASSFILE", str(Path.home() / ".pgpass"))
+        temporary = self._folder.resolve() / "tmp"
+        temporary.mkdir(exist_ok=True, mode=0o700)
         return passed | {
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
             "_MLFLOW_SERVER_FILE_STORE": store_uri(self._folder, self._database_url, self._schema),
             "_MLFLOW_SERVER_ARTIFACT_ROOT": ARTIFACT_ROOT,
             "_MLFLOW_IN_JOB_EXECUTOR": "false",

@@ -6,6 +6,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Response
+from modelkeep.workspace import answers
 from modelkeep.workspace.answers import Json
 from modelkeep.workspace.calls import Call, values
 from modelkeep.workspace.desk import Desk, Visit
@@ -27,8 +28,7 @@ async def graphql(desk: Desk, visit: Visit) -> Response:
     fields = visit.call.fields
     for name, given in roots(visit.call.text("query"), fields.get("variables") or {}):
         await _check(desk, visit.actor, visit.call.route, name, given)
-    answer = await desk.forward_raw(visit.call)
-    return Response(200, answer.body, [(b"content-type", b"application/json")])
+    return answers.graphql(await desk.forward_raw(visit.call))
 
 
 async def _check(desk: Desk, actor: Actor, route: Route, name: str, given: Json) -> None:

@@ -1,14 +1,20 @@
 """What runs inside the child process: MLflow's own tracking server, on a socket that our process owns.
 
+It knows no artifact store, and may change nothing outside its own folder (`workspace.sandbox`).
+
 Started by `workspace.child`, as `python -m modelkeep.workspace.tracking FD` with standard input a pipe that our process
 keeps open: when that closes (we stopped, or were killed), this process ends too.
 """
 
+import logging
 import os
 import socket
 import sys
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modelkeep.workspace.sandbox import confine
 
 STORE_VARIABLE = "_MLFLOW_SERVER_FILE_STORE"  # mlflow/server/constants.py: how its workers learn the store's address
 
@@ -44,16 +50,70 @@ def prepare(store_uri: str) -> None:
     engine.dispose()
 
 
+def close_artifacts() -> None:
+    """Leave MLflow no artifact repository: none by a scheme or plugin, none made directly.
+
+    Bytes never pass through this process. Deleting at a location does nothing, so that a trace or run whose tags name one
+    can still be deleted."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+    from mlflow.store.artifact import artifact_repository_registry as registry
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+    def refuse(*_args: object, **_named: object) -> NoReturn:
+        raise MlflowException("The tracking server opens no artifact locations.", INVALID_PARAMETER_VALUE)
+
+    class Nowhere:
+        def delete_artifacts(self, artifact_path: str | None = None) -> None:
+            """Nothing is here."""
+
+        def __getattr__(self, name: str) -> NoReturn:
+            refuse()
+
+    class Closed(registry.ArtifactRepositoryRegistry):
+        def register(self, scheme: str, repository: object) -> None:
+            """No scheme is ever known."""
+
+        def get_artifact_repository(
+            self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None
+        ) -> Any:
+            return Nowhere()
+
+    registry._artifact_repository_registry = Closed()  # pyright: ignore[reportPrivateUsage]
+    ArtifactRepository.__new__ = refuse
+
+
+def database_ports(store_uri: str) -> list[int] | None:
+    """The TCP ports of the tracking database: [] for a file, None where a libpq service file names them."""
+    from sqlalchemy import make_url
+
+    url = make_url(store_uri)
+    if not url.drivername.startswith("postgresql"):
+        return []
+    query = {key: [value] if isinstance(value, str) else list(value) for key, value in url.query.items()}
+    if "service" in query or "PGSERVICE" in os.environ:
+        return None
+    hosts = [host.rpartition(":")[2] for hosts in query.get("host", []) for host in hosts.split(",") if ":" in host]
+    named = [port for ports in query.get("port", []) for port in ports.split(",")]
+    texts = [str(url.port or ""), *named, *hosts, os.environ.get("PGPORT", "")]
+    return sorted({int(text) for text in texts if text.isdecimal()}) or [5432]
+
+
 def main() -> None:
     """Serve until our process goes away."""
     die_with_parent()
     listener = socket.socket(fileno=int(sys.argv[1]))
     store_uri = os.environ[STORE_VARIABLE]
-    prepare(store_uri)
     import uvicorn
     from mlflow.server.fastapi_app import app
     from mlflow.server.handlers import initialize_backend_stores
 
+    close_artifacts()
+    folder = Path.cwd()
+    # After the imports: Python may have to write their compiled form beside them.
+    if not confine(folder, hidden=folder.parent, ports=database_ports(store_uri)):
+        logging.getLogger("modelkeep.workspace").warning("no Landlock on this system: Python's audit hook stands alone")
+    prepare(store_uri)
     initialize_backend_stores(store_uri, store_uri, os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"])
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])

@@ -38,6 +38,11 @@ class Workspaces:
             await child.stop()
         self._open.clear()
 
+    async def state(self) -> str:
+        """Why tracking does not work in one of the workspaces; '' where all work. For readiness: cheap, never raises."""
+        reasons = await asyncio.gather(*(child.state() for _, child in self._open.values()))
+        return next(filter(None, reasons), "")
+
     async def handle(self, request: Request, actor: Actor) -> Response | None:
         return await (await self.of(actor.workspace)).handle(request, actor)
 
