@@ -40,3 +40,37 @@ JOBS_CANCEL_S = 5
 
 TRACKING_PROBE_S = 1.0
 """The tracking server answers a health check within this, or counts as away; how long an answer is reused."""
+# --- the database ----------------------------------------------------------------------------------------------------
+
+DATABASE_S = 10
+"""How long one call waits for the database: for a connection, a lock, or the answer to one statement."""
+SCAN_S = 5
+"""How long one scan (a search, a list) reads before it is stopped."""
+SLOW_S = 30
+"""How long one statement of a change that touches many rows may run."""
+BACKGROUND_SCAN_S = 600
+"""How long one scan of a job or of the command line reads before it is stopped."""
+SCANS_AT_ONCE = 2
+"""Scans that SQLite runs at once, each in a thread and on a connection of its own."""
+SCANS_OF_PRINCIPAL = 16
+"""Scans of one principal that run or wait; the next one is refused."""
+SCANS_WAITING = 128
+"""Scans of all principals that wait; the next one is refused."""
+SQLITE_READERS = 8
+"""Connections for short reads; those who come when all are in use wait in turn."""
+SQLITE_HOT_READERS = 2
+"""Of these, the ones that are used first and have the large caches."""
+HOT_CACHE_KIB = 16_384
+"""Pages that SQLite keeps for the writer and for each hot reader."""
+COLD_CACHE_KIB = 2_048
+"""Pages that SQLite keeps for each other connection."""
+HOT_ROWS_CHARS = 16 << 20
+"""Rows and answers that a hot reader keeps."""
+COLD_ROWS_CHARS = 1 << 20
+"""Rows and answers that each other reader keeps."""
+KEPT_CHARS = 64 << 10
+"""Of one row or answer that a reader keeps."""
+KEPT_LEAST_CHARS = 1 << 10
+"""What the smallest row or answer counts for."""
+INLINE_ROWS = 50
+"""Rows that one statement writes on the event loop; more are written in the writer's thread."""

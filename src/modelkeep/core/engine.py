@@ -1,6 +1,7 @@
 """The one path of a request: find the names, decide, run, record, commit."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.store import principals, securables, workspaces
-from modelkeep.store.db import Database, WriteTx, now_ms
+from modelkeep.store.db import Database, ReadForScans, ReadTx, WriteTx, now_ms
 
 
 class Engine:
@@ -69,7 +70,8 @@ class Engine:
             prepared = await self._prepare(outside, operations[0], current)
             write = any(op.effect == "write" for op in operations)
             results: list[Any] = []
-            async with self.db.write() if write else self.db.read() as tx:
+            scans = any(op.scans for op in operations)
+            async with self.db.write() if write else self._read(actor, scans=scans) as tx:
                 for op, current in zip(operations, requests, strict=True):
                     ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, self.services, prepared)
                     targets = await self._authorize(ctx, op, current)
@@ -91,7 +93,7 @@ class Engine:
         """A read that was decided and answered in this very state of the database is not decided and answered again."""
         key = (request, actor.id, actor.account_admin, actor.workspace)
         try:
-            async with self.db.read() as tx:
+            async with self._read(actor, scans=op.scans) as tx:
                 if (found := tx.recall(key)) is None:
                     ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, self.services)
                     targets = await self._authorize(ctx, op, request)
@@ -102,6 +104,9 @@ class Engine:
             raise
         self.auditor.read(op, request, actor, found[1], request_id)
         return found[0]
+
+    def _read(self, actor: Actor, *, scans: bool) -> AbstractAsyncContextManager[ReadTx]:
+        return ReadForScans(self.db, actor.id) if scans else self.db.read()
 
     async def _refused(
         self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str

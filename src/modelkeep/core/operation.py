@@ -75,6 +75,8 @@ class Operation(msgspec.Struct, frozen=True):
     """What the function itself asks for, in words, where that is not (only) about securables that the request names."""
     finish: Callable[..., Awaitable[Any]] | None = None
     """Slow work for a caller who is allowed what the transaction decided, after it: the result becomes what this returns."""
+    scans: bool = False
+    """Of a read: it runs statements that may read many rows, so it runs in the lane of scans, under the caller's limit there."""
 
     def slow(self, request: msgspec.Struct) -> Callable[..., Awaitable[Any]] | None:
         """What comes before the transaction that counts."""

@@ -20,6 +20,28 @@ audit_dropped = Gauge(
 audit_unsent = Gauge("modelkeep_audit_unsent", "Audit records that wait for the OTLP collector.", registry=registry)
 jobs_waiting = Gauge("modelkeep_jobs_waiting", "Jobs that wait or run.", registry=registry)
 jobs_dead = Gauge("modelkeep_jobs_dead", "Jobs given up after all attempts: somebody has to look.", registry=registry)
+database_seconds = Histogram(
+    "modelkeep_database_seconds",
+    "Time of a scan or commit (SQLite), of a transaction (PostgreSQL).",
+    ("work",),
+    registry=registry,
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+database_wait = Histogram(
+    "modelkeep_database_wait_seconds",
+    "Time that reads, changes and scans waited in line.",
+    ("work",),
+    registry=registry,
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30),
+)
+database_deadlines = Counter(
+    "modelkeep_database_deadlines",
+    "Statements and waits that were ended at their deadline.",
+    ("work",),
+    registry=registry,
+)
+scans_waiting = Gauge("modelkeep_scans_waiting", "Scans that wait in line.", registry=registry)
+scans_refused = Counter("modelkeep_scans_refused", "Scans refused with 429.", ("why",), registry=registry)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})

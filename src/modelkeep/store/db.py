@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from importlib import resources
 from typing import Any, Protocol
 
@@ -49,6 +50,38 @@ class WriteTx(Tx, Protocol):
         ...
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None: ...
+
+
+_scans_for: ContextVar[str] = ContextVar("_scans_for", default="")
+
+
+def scans_for() -> str:
+    """The principal whose scans the read transaction that begins now is for; '' where it is a short one, or our own work."""
+    return _scans_for.get()
+
+
+class ReadForScans:
+    """A read transaction in which a principal's scans run: in the lane of scans, under its limits."""
+
+    __slots__ = ("_principal", "_transaction")
+
+    def __init__(self, db: "Database", principal: str) -> None:
+        token = _scans_for.set(principal)
+        try:
+            self._transaction = db.read()
+        finally:
+            _scans_for.reset(token)
+        self._principal = principal
+
+    async def __aenter__(self) -> ReadTx:
+        token = _scans_for.set(self._principal)
+        try:
+            return await self._transaction.__aenter__()
+        finally:
+            _scans_for.reset(token)
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._transaction.__aexit__(*error)
 
 
 class Database(Protocol):

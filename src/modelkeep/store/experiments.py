@@ -68,7 +68,7 @@ async def visible(tx: Tx, workspace_id: str, principal_id: str) -> list[str]:
 
 async def permissions(tx: Tx, workspace_id: str, experiment_id: str) -> list[Permission]:
     """The experiment's access list, by principal name."""
-    rows = await tx.all(
+    rows = await tx.scan(
         "SELECT p.principal_id, q.name, q.kind, p.level, q.display_name FROM experiment_permissions p"
         " JOIN principals q ON q.id = p.principal_id"
         " WHERE p.workspace_id = :workspace AND p.experiment_id = :experiment ORDER BY q.name_key",

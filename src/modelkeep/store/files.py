@@ -289,7 +289,7 @@ async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:
     found = await file(tx, set_id, path)
     if found is not None and any(segment.object == name for segment in segments(found)):
         return True
-    rows = await tx.all(
+    rows = await tx.scan(
         "SELECT p.segment FROM uploads u JOIN upload_parts p ON p.upload_id = u.id WHERE u.set_id = :set AND u.path = :path",
         set=set_id, path=path,
     )  # fmt: skip
@@ -352,7 +352,7 @@ async def put_part(tx: WriteTx, upload_id: str, number: int, segment: Segment) -
 
 
 async def parts(tx: Tx, upload_id: str) -> dict[int, Segment]:
-    rows = await tx.all(
+    rows = await tx.scan(
         "SELECT part_number, segment FROM upload_parts WHERE upload_id = :id ORDER BY part_number", id=upload_id
     )
     return {row[0]: msgspec.json.decode(row[1], type=Segment) for row in rows}

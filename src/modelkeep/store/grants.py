@@ -8,7 +8,8 @@ from modelkeep.store.db import Tx, WriteTx, among
 async def on(tx: Tx, securable: Securable, principal_id: str | None = None) -> list[Grant]:
     """The grants made directly on the securable, by principal name then privilege."""
     only = " AND g.principal_id = :principal" if principal_id else ""
-    rows = await tx.all(
+    read = tx.all if principal_id else tx.scan
+    rows = await read(
         "SELECT p.name, g.privilege FROM grants g JOIN principals p ON p.id = g.principal_id "
         f"WHERE g.securable_id = :id{only} ORDER BY p.name_key, g.privilege",
         id=securable.id, **({"principal": principal_id} if principal_id else {}),
@@ -21,7 +22,7 @@ async def effective(tx: Tx, chain: list[tuple[Securable, FullName]], principal_i
     From the top down, each securable's by principal name then privilege."""
     only = " AND g.principal_id = :principal" if principal_id else ""
     ids, params = among(securable.id for securable, _ in chain)
-    rows = await tx.all(
+    rows = await tx.scan(
         "SELECT g.securable_id, p.name, g.privilege FROM grants g JOIN principals p ON p.id = g.principal_id "
         f"WHERE g.securable_id IN ({ids}){only} ORDER BY p.name_key, g.privilege",
         **params, **({"principal": principal_id} if principal_id else {}),

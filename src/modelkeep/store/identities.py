@@ -57,7 +57,7 @@ def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 async def count(tx: Tx, kind: str) -> int:
-    row = await tx.one("SELECT COUNT(*) FROM principals WHERE kind = :kind", kind=kind)
+    (row,) = await tx.scan("SELECT COUNT(*) FROM principals WHERE kind = :kind", kind=kind)
     return row[0] if row else 0
 
 

@@ -128,7 +128,7 @@ async def set_active(tx: WriteTx, principal: Principal, active: bool) -> None:
 
 
 async def members(tx: Tx, group: Principal) -> list[Principal]:
-    rows = await tx.all(
+    rows = await tx.scan(
         f"SELECT {_COLUMNS} FROM memberships m JOIN principals p ON p.id = m.member_id WHERE m.group_id = :id ORDER BY p.name_key",
         id=group.id,
     )

@@ -1,4 +1,5 @@
-"""SQLite: reads run on the event loop (7 to 40 µs each), one writer at a time, commits (an fsync) in a thread.
+"""SQLite: reads run on the event loop (7 to 40 µs each), scans in threads of their own; one writer at a time, whose commits
+(an fsync) run in another thread.
 
 Changes that wait for the writer at the same moment are committed as one: each is a savepoint, undone alone where it fails,
 and none is answered, nor seen by anyone, before the commit of all is on the disk.
@@ -6,106 +7,30 @@ and none is answered, nor seen by anyone, before the commit of all is on the dis
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from modelkeep import limits
 from modelkeep.core.errors import Unavailable
-from modelkeep.store.db import Row, UniqueViolation, now_ms
+from modelkeep.observe import metrics
+from modelkeep.store.db import Row, UniqueViolation, now_ms, scans_for
 from modelkeep.store.files_on_disk import FilesOnDisk
+from modelkeep.store.lanes import Lane
+from modelkeep.store.sqlite_readers import BUSY, Readers, Reading, Scanning, unreadable
+from modelkeep.store.sqlite_threads import Threads, execute, execute_many, fetch_all, finished
 
-_INLINE_ROWS = 50  # more than these are written in a thread, so that no request waits for a flush
-_ROOM, _LARGE, _ENTRY = (
-    16 << 20,
-    64 << 10,
-    1 << 10,
-)  # characters that a reader keeps, those of one thing at most, and the least counted
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _NOT_STORED = "The change was not stored ({}). Try again in a moment."
 _CLOSED = "The database is closed: the server is stopping."
-_BUSY_MS = 10_000  # another process (the CLI, a second server) may hold the write lock for a moment
-
-_T = TypeVar("_T")
 
 
-class _Tx:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+class _WriteTx:
+    def __init__(self, connection: sqlite3.Connection, threads: Threads) -> None:
         self._connection = connection
+        self._threads = threads
 
-    async def all(self, sql: str, /, **params: Any) -> list[Row]:
-        return self._connection.execute(sql, params).fetchall()
-
-    async def one(self, sql: str, /, **params: Any) -> Row | None:
-        return self._connection.execute(sql, params).fetchone()
-
-    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
-        return await asyncio.to_thread(lambda: self._connection.execute(sql, params).fetchall())
-
-
-class _Reader:
-    """A connection for reading, and what was learned of the state of the database that it saw last."""
-
-    __slots__ = ("connection", "known", "room", "state")
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.known: dict[Hashable, Any] = {}
-        self.room = _ROOM
-        self.state = -1
-
-    def look(self) -> None:
-        """SQLite counts every commit, of whatever process, in `data_version`: nothing is answered from an older state."""
-        state = self.connection.execute("PRAGMA data_version").fetchone()[0]
-        if state != self.state:
-            self.known.clear()
-            self.room = _ROOM
-            self.state = state
-
-
-class _ReadTx(_Tx):
-    """One snapshot. A row read of this very state is not read again: a busy alias asks for the same ones each time."""
-
-    def __init__(self, reader: _Reader) -> None:
-        super().__init__(reader.connection)
-        self._reader = reader
-        self._read = 0
-
-    async def all(self, sql: str, /, **params: Any) -> list[Row]:
-        rows = await super().all(sql, **params)
-        self._read += sum(map(_size, rows))
-        return rows
-
-    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
-        rows = await super().scan(sql, **params)
-        self._read += sum(map(_size, rows))
-        return rows
-
-    async def one(self, sql: str, /, **params: Any) -> Row | None:
-        key = (sql, *params, *params.values())
-        if (row := self._reader.known.get(key)) is not None:
-            return row
-        row = await super().one(sql, **params)
-        if row is not None:
-            self._read += _size(row)
-            self.keep(key, row)
-        return row
-
-    def recall(self, key: Hashable) -> Any:
-        return self._reader.known.get(key)
-
-    def keep(self, key: Hashable, value: Any) -> None:
-        """Unless this transaction has read so much that the value may be large."""
-        if self._read <= _LARGE and self._reader.room > 0:
-            self._reader.room -= self._read + _ENTRY
-            self._reader.known[key] = value
-
-
-def _size(row: Row) -> int:
-    return sum(len(x) for x in row if isinstance(x, (str, bytes)))
-
-
-class _WriteTx(_Tx):
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
         try:
             return self._connection.execute(sql, params).fetchall()
@@ -116,6 +41,9 @@ class _WriteTx(_Tx):
         rows = await self.all(sql, **params)  # RETURNING must be read to its end before it counts
         return rows[0] if rows else None
 
+    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+        return await self._threads.statement(self._connection, limits.SLOW_S, fetch_all, self._connection, sql, params)
+
     async def run(self, sql: str, /, **params: Any) -> int:
         try:
             return self._connection.execute(sql, params).rowcount
@@ -123,21 +51,11 @@ class _WriteTx(_Tx):
             raise _integrity(error) from error
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
-        if len(rows) > _INLINE_ROWS:
-            await asyncio.to_thread(_execute_many, self._connection, sql, rows)
+        if len(rows) > limits.INLINE_ROWS:
+            # Not interrupted where its caller leaves: that would undo the others' changes of the same commit, too.
+            await self._threads.run(execute_many, self._connection, sql, rows)
         else:
-            _execute_many(self._connection, sql, rows)
-
-
-# Both close their cursor: one that a thread lets go of later resets its statement, which may be running again by then.
-
-
-def _execute(connection: sqlite3.Connection, sql: str) -> None:
-    connection.execute(sql).close()
-
-
-def _execute_many(connection: sqlite3.Connection, sql: str, rows: list[dict[str, Any]]) -> None:
-    connection.executemany(sql, rows).close()
+            execute_many(self._connection, sql, rows)
 
 
 def _lower(text: str | None) -> str | None:
@@ -150,29 +68,6 @@ def _untaken(error: sqlite3.Error) -> str:
 
 def _integrity(error: sqlite3.IntegrityError) -> Exception:
     return UniqueViolation(str(error)) if "UNIQUE" in str(error) else error
-
-
-class _Reading:
-    """A read transaction's block. A plain class: @asynccontextmanager costs as much as a statement, on every request."""
-
-    __slots__ = ("_connect", "_idle", "_reader", "_snapshot")
-
-    def __init__(self, idle: list[_Reader], connect: Callable[..., sqlite3.Connection], *, snapshot: bool) -> None:
-        self._idle = idle
-        self._connect = connect
-        self._snapshot = snapshot
-
-    async def __aenter__(self) -> _ReadTx:
-        self._reader = reader = self._idle.pop() if self._idle else _Reader(self._connect(query_only=True))
-        if self._snapshot:
-            reader.connection.execute("BEGIN")
-        reader.look()  # the first read of the transaction: its snapshot is of this state
-        return _ReadTx(reader)
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._snapshot:
-            self._reader.connection.execute("ROLLBACK")
-        self._idle.append(self._reader)
 
 
 class _Group:
@@ -192,17 +87,26 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, scan_s: float = limits.SCAN_S, wait_s: float = limits.DATABASE_S) -> None:
+        """`scan_s`: how long a principal's scan may read; `wait_s`: how long anybody waits for a connection or a lock."""
         self._path = path
         self._files = FilesOnDisk(path)
-        self._idle: list[_Reader] = []
+        self._scan_s = scan_s
+        self._wait_s = wait_s
+        self._readers = Readers(self._reader, limits.SQLITE_READERS, limits.SQLITE_HOT_READERS, wait_s)
+        self._scanners = Readers(self._reader, limits.SCANS_AT_ONCE, 0, wait_s)
+        self._lane = Lane(
+            limits.SCANS_AT_ONCE, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s
+        )
         self._writer: sqlite3.Connection | None = None
         self._lock = asyncio.Lock()  # given in turn: to a group's commit after those that waited before it
         self._waiting = 0
         self._group: _Group | None = None
 
     async def open(self) -> None:
-        self._writer = self._connect()
+        self._writing, self._scans = Threads("commit", 1), Threads("scan", limits.SCANS_AT_ONCE)
+        self._background = Threads("background", 1)
+        self._writer = self._connect(str(self._path), limits.HOT_CACHE_KIB)
         self._writer.execute("PRAGMA journal_mode=WAL")
         self._writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()
         self._files.remember()
@@ -214,7 +118,7 @@ class SqliteDatabase:
             raise Unavailable(problem)
         try:
             async with asyncio.timeout(seconds), self.single() as tx:
-                await tx.one("SELECT 1 FROM sqlite_master LIMIT 1")
+                await tx.all("SELECT 1 FROM sqlite_master LIMIT 1")
         except TimeoutError as error:
             raise Unavailable("The database does not answer. Try again in a moment.") from error
         except sqlite3.Error as error:
@@ -222,42 +126,59 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         async with self._lock:
-            readers = (reader.connection for reader in self._idle)
-            for connection in (*readers, *([self._writer] if self._writer else [])):
-                connection.close()
-            self._idle, self._writer = [], None
+            self._readers.close()
+            self._scanners.close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+                for thread in (self._writing, self._scans, self._background):
+                    thread.close()
 
-    def _connect(self, *, query_only: bool = False) -> sqlite3.Connection:
+    def _connect(self, path: str, cache_kib: int, *, uri: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=_BUSY_MS / 1000
+            path, uri=uri, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=self._wait_s
         )
         # SQLite's own LOWER knows ASCII alone. No index is made of it, so another one may take its place.
         connection.create_function("LOWER", 1, _lower, deterministic=True)
         connection.create_function("now_ms", 0, now_ms)  # of PostgreSQL, a migration makes it
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=MEMORY"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"cache_size=-{cache_kib}", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
-        if query_only:
-            connection.execute("PRAGMA query_only=ON")
         return connection
 
-    def read(self) -> _Reading:
-        return _Reading(self._idle, self._connect, snapshot=True)
+    def _reader(self, cache_kib: int) -> sqlite3.Connection:
+        """Raises Unavailable where the files at the paths are no longer those that were opened."""
+        try:
+            connection = self._connect(f"{self._path.absolute().as_uri()}?mode=rw", cache_kib, uri=True)
+            connection.execute("PRAGMA query_only=ON")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(self._files.problem() or unreadable(error).message) from error
+        if problem := self._files.problem():
+            connection.close()
+            raise Unavailable(problem)
+        return connection
 
-    def single(self) -> _Reading:
-        return _Reading(self._idle, self._connect, snapshot=False)
+    def read(self) -> Reading:
+        self._check_open()
+        if principal := scans_for():
+            return Scanning(self._scanners, self._scans, self._scan_s, self._lane, principal)
+        return Reading(self._readers, self._background, limits.BACKGROUND_SCAN_S, snapshot=True)
+
+    def single(self) -> Reading:
+        self._check_open()
+        return Reading(self._readers, self._background, limits.BACKGROUND_SCAN_S, snapshot=False)
+
+    def _check_open(self) -> None:
+        if self._writer is None:
+            raise Unavailable(_CLOSED)
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[_WriteTx]:
-        self._waiting += 1
-        try:
-            await self._lock.acquire()
-        finally:
-            self._waiting -= 1
+        await self._acquire()
         failed = ""
         try:
             writer, group = await self._join()
             try:
-                yield _WriteTx(writer)
+                yield _WriteTx(writer, self._writing)
                 if group.commit is not None:
                     writer.execute("RELEASE change")
             except BaseException as error:
@@ -272,9 +193,24 @@ class SqliteDatabase:
         finally:
             self._lock.release()
         if group.commit is not None:
-            failed = await _finished(group.commit)
+            failed = await finished(group.commit)
         if failed:
             raise Unavailable(failed)
+
+    async def _acquire(self) -> None:
+        """Raises Unavailable where the others take too long."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            metrics.database_deadlines.labels("commit").inc()
+            raise Unavailable(BUSY) from error
+        finally:
+            self._waiting -= 1
+            metrics.database_wait.labels("commit").observe(loop.time() - begun)
 
     async def _join(self) -> tuple[sqlite3.Connection, _Group]:
         """The group that the next change belongs to: a new transaction, or, in one that has changes already, a savepoint."""
@@ -283,7 +219,7 @@ class SqliteDatabase:
         if (group := self._group) is None:
             if problem := self._files.problem():
                 raise Unavailable(problem)
-            await _begin(writer)
+            await self._begin(writer)
             group = self._group = _Group()
         else:
             writer.execute("SAVEPOINT change")
@@ -310,7 +246,7 @@ class SqliteDatabase:
             writer.execute("ROLLBACK")
             return problem
         try:
-            await _in_thread(_execute, writer, "COMMIT")
+            await self._writing.run(execute, writer, "COMMIT")
         except sqlite3.Error as error:
             return _NOT_STORED.format(_untaken(error))
         finally:
@@ -318,42 +254,26 @@ class SqliteDatabase:
                 writer.execute("ROLLBACK")
         return self._files.problem()
 
+    async def _begin(self, writer: sqlite3.Connection) -> None:
+        """At once where no other process writes: a thread takes longer than the lock. Else a thread waits, not the event loop."""
+        writer.execute("PRAGMA busy_timeout=0")
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:  # locked; whatever else it is, the next one says
+            pass
+        finally:
+            writer.execute(f"PRAGMA busy_timeout={int(self._wait_s * 1000)}")
+        try:
+            await self._writing.run(execute, writer, "BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error
+        except asyncio.CancelledError:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            raise
+
     async def script(self, statements: list[str]) -> None:
         async with self.write() as tx:
             for statement in statements:
                 await tx.run(statement)
-
-
-async def _begin(writer: sqlite3.Connection) -> None:
-    """At once where no other process writes: a thread takes longer than the lock. Else a thread waits, not the event loop."""
-    writer.execute("PRAGMA busy_timeout=0")
-    try:
-        writer.execute("BEGIN IMMEDIATE")
-        return
-    except sqlite3.OperationalError:  # locked; whatever else it is, the next one says
-        pass
-    finally:
-        writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    try:
-        await _in_thread(_execute, writer, "BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        raise Unavailable(f"The database did not take the change ({error}). Try again in a moment.") from error
-    except asyncio.CancelledError:
-        if writer.in_transaction:
-            writer.execute("ROLLBACK")
-        raise
-
-
-async def _in_thread(call: Callable[..., None], *args: Any) -> None:
-    await _finished(asyncio.get_running_loop().run_in_executor(None, call, *args))
-
-
-async def _finished(work: asyncio.Future[_T]) -> _T:
-    """Its result. It is finished even where whoever waits is cancelled meanwhile: only then is it known what became of it."""
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        while not work.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((work,))
-        raise

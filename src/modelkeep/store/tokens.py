@@ -32,7 +32,7 @@ _TOKEN = (
 
 async def of_principal(tx: Tx, principal_id: str, now: int) -> list[Token]:
     """Newest first: personal ones, revoked ones too, and whatever else is valid."""
-    rows = await tx.all(
+    rows = await tx.scan(
         f"SELECT {_TOKEN} WHERE t.principal_id = :id AND (t.kind = 'PERSONAL' OR (t.revoked_at IS NULL AND t.expires_at > :now)) "
         "ORDER BY t.created_at DESC, t.id DESC",
         id=principal_id, now=now,

@@ -115,7 +115,7 @@ async def role_of(tx: Tx, workspace: str, principal_id: str) -> str:
 
 async def assignments(tx: Tx, workspace_id: str) -> list[WorkspaceAssignment]:
     """By the principal's name."""
-    rows = await tx.all(
+    rows = await tx.scan(
         "SELECT p.number, p.kind, p.name, p.display_name, a.level FROM workspace_assignments a "
         "JOIN principals p ON p.id = a.principal_id WHERE a.workspace_id = :id ORDER BY p.name_key",
         id=workspace_id,
