@@ -74,3 +74,17 @@ KEPT_LEAST_CHARS = 1 << 10
 """What the smallest row or answer counts for."""
 INLINE_ROWS = 50
 """Rows that one statement writes on the event loop; more are written in the writer's thread."""
+# --- lineage ---------------------------------------------------------------------------------------------------------
+
+LINEAGE_EDGES_PER_CALL = 200
+"""Edges that one request may record."""
+LINEAGE_EDGES_PER_AUTHOR = 1_000
+"""Edges of one direction that one principal may record of one version."""
+LINEAGE_EDGES_PER_PAGE = 1_000
+LINEAGE_ROWS_PER_PAGE = 5_000
+"""Rows that one page of a table's or version's consumers looks at before it is handed out short."""
+
+# --- requests for access ---------------------------------------------------------------------------------------------
+
+PENDING_ACCESS_REQUESTS_PER_REQUESTER = 500
+"""Requests of one principal, for itself or for others, that nobody has decided yet."""

@@ -424,4 +424,4 @@ async def test_lineage_never_names_what_the_caller_may_not_read(lite: World) -> 
     await lite.grant("owner-of-all-three", "USE_CATALOG@hidden+USE_SCHEMA@hidden.ml")
     await lite.as_("owner-of-all-three").do(versions.CopyVersion(name(M), 1, name("hidden.ml.copy")))
     seen = await lite.as_("EXECUTE-on-model-USE").do(lineage.GetLineage(name(M), 1))
-    assert {e.entity_name for e in seen if e.direction == "DOWNSTREAM"} == {"open.ml.model/2"}
+    assert {e.entity_name for e in seen.items if e.direction == "DOWNSTREAM"} == {"open.ml.model/2"}

@@ -243,5 +243,5 @@ def test_filters(site: Site, world: World, kind: str) -> None:
 
 def test_nothing_of_this_made_the_server_fail(site: Site, world: World) -> None:
     site.ok("GET", "/health")
-    assert site.ok("GET", f"{V1}/lineage", {"type": "TABLE", "name": "a.b.c"}) == {"lineage": []}
+    assert site.ok("GET", f"{V1}/lineage", {"type": "TABLE", "name": "a.b.c"}) == {"lineage": [], "next_page_token": ""}
     assert site.b("GET", "registered-models/get", {"name": world.model}).status_code == 200

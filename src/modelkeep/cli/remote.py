@@ -129,8 +129,9 @@ def _models(group: typer.Typer) -> None:
 
     @group.command()
     def lineage(name: str, version: int, as_json: Json = False) -> None:
-        found = call("GET", f"{V1}/models/{part(name)}/versions/{version}/lineage")["lineage"]
-        show(found, ("direction", "entity_type", "entity_name", "context"), as_json)
+        """What a version came from and who uses it, with who says so."""
+        found = every("GET", f"{V1}/models/{part(name)}/versions/{version}/lineage", "lineage")
+        show(found, ("direction", "entity_type", "entity_name", "context", "created_by"), as_json)
 
     group.command("activity")(audit.activity("MODEL"))
 

@@ -44,7 +44,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
     Kind.MODEL: (
         *_ALL, *_TAGGED, *_PROTECTING, *_FILES, "browse_model", "browse_version", "browse_versions", "copy_version",
         "create_in_folder", "create_version", "delete_alias", "delete_model", "delete_version", "draft_comment", "draft_version_comment",
-        "emit_lineage",
+        "emit_lineage", "emit_upstream",
         "finalize_version", "get_in_folder", "get_lineage", "get_model", "get_version", "get_version_by_alias",
         "list_files", "list_object_tags", "list_versions", "read_credentials", "register_version", "rename_model", "set_alias",
         "update_comment", "update_spec", "update_version", "write_credentials",

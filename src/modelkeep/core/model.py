@@ -300,3 +300,5 @@ class LineageEdge(msgspec.Struct, frozen=True):
     context: str
     """training, evaluation, dependency, copy, ..."""
     created_at: int
+    created_by: str
+    """The principal that recorded it; of a copy, the one that copied."""

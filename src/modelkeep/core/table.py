@@ -200,6 +200,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(lineage.get_lineage, lineage.GetLineage, "lineage.get", (On("name", READ),), "read", "buffered", scans=True),
     # A note of who used what changes nothing of the model: a read-only binding lets it pass, as it lets the use.
     Operation(lineage.emit_lineage, lineage.EmitLineage, "lineage.emit", (On("name", READ, writes=False),)),
+    Operation(lineage.emit_upstream, lineage.EmitUpstream, "lineage.emit", (On("name", WRITE_VERSION),)),
     Operation(lineage.find_consumers, lineage.FindConsumers, "lineage.get", (), "read", "buffered", scans=True),
     # grants
     Operation(grants.get_grants, grants.GetGrants, "grants.get", (On("name", HOLDER, any_kind=True),), "read", "own_tx", scans=True),

@@ -73,6 +73,14 @@ async def pending(tx: Tx, securable_id: str, principal_id: str) -> AccessRequest
     return _request(row) if row else None
 
 
+async def count_pending(tx: Tx, requester_id: str) -> int:
+    row = await tx.one(
+        "SELECT COUNT(*) FROM access_requests WHERE requester_id = :requester AND state = 'PENDING'",
+        requester=requester_id,
+    )
+    return row[0] if row else 0
+
+
 async def put(
     tx: WriteTx, securable_id: str, principal_id: str, requester_id: str, privileges: list[str], comment: str, at: int
 ) -> str:

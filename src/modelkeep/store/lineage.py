@@ -1,41 +1,79 @@
 """Lineage edges as rows."""
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.model import LineageEdge, Securable
+from modelkeep.core.model import LineageEdge, ModelVersion, Securable
+from modelkeep.limits import LINEAGE_ROWS_PER_PAGE
 from modelkeep.store.db import Tx, WriteTx, new_id
 from modelkeep.store.securables import READ_MODEL
 
-_MAX = 1_000
-_EDGE = "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at"
+_EDGE = "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at, l.created_by"
+
+Found = tuple[list[LineageEdge], tuple[int, str] | None]
+"""Edges, and the (turn, id) behind which more may follow."""
 
 
-async def add(tx: WriteTx, model_id: str, edge: LineageEdge, by: str) -> None:
-    await tx.run(
-        "INSERT INTO lineage (id, model_id, version, direction, entity_type, entity_name, entity_id, context, created_at, created_by) "
-        "VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by) ON CONFLICT DO NOTHING",
+async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> int:
+    """1; 0 for an edge that is there already, whoever wrote it. `turn`: the how manyth edge of its author, 0 for the
+    version's creator."""
+    return await tx.run(
+        "INSERT INTO lineage (id, model_id, version, direction, entity_type, entity_name, entity_id, context, created_at, "
+        "created_by, turn) VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by, :turn) "
+        "ON CONFLICT DO NOTHING",
         id=new_id(), model=model_id, version=edge.version, direction=edge.direction, type=edge.entity_type, name=edge.entity_name,
-        entity=edge.entity_id, context=edge.context, at=edge.created_at, by=by,
+        entity=edge.entity_id, context=edge.context, at=edge.created_at, by=edge.created_by, turn=turn,
     )  # fmt: skip
 
 
-async def of_version(tx: Tx, model: Securable, version: int) -> list[LineageEdge]:
+async def count_of_author(tx: Tx, model_id: str, version: int, direction: str, author: str) -> int:
+    row = await tx.one(
+        "SELECT COUNT(*) FROM lineage WHERE model_id = :model AND version = :version AND direction = :direction "
+        "AND created_by = :author",
+        model=model_id, version=version, direction=direction, author=author,
+    )  # fmt: skip
+    return row[0] if row else 0
+
+
+async def of_version(
+    tx: Tx, model: Securable, version: int, direction: str, after: tuple[int, str], limit: int
+) -> Found:
+    """The creator's own first, then those of the others in turn."""
     rows = await tx.all(
-        f"SELECT {_EDGE} FROM lineage l WHERE l.model_id = :model AND l.version = :version ORDER BY l.direction, l.id LIMIT {_MAX}",
-        model=model.id, version=version,
+        f"SELECT {_EDGE}, l.turn, l.id FROM lineage l WHERE l.model_id = :model AND l.version = :version "
+        "AND l.direction = :direction AND (l.turn, l.id) > (:turn, :id) ORDER BY l.turn, l.id LIMIT :limit",
+        model=model.id, version=version, direction=direction, turn=after[0], id=after[1], limit=limit + 1,
     )  # fmt: skip
-    return [LineageEdge(model.full_name, *row) for row in rows]
+    edges = [LineageEdge(model.full_name, *row[:-2]) for row in rows[:limit]]
+    return edges, (rows[limit - 1][-2], rows[limit - 1][-1]) if len(rows) > limit else None
 
 
-async def consumers(
-    tx: Tx, actor: Actor, entity_type: str, *, entity_name: str = "", entity_id: str = ""
-) -> list[LineageEdge]:
-    """Versions that have this entity upstream, of models that the actor may read."""
-    column, value = ("entity_id", entity_id) if entity_id else ("entity_name", entity_name)
+async def copies(tx: Tx, actor: Actor, version: ModelVersion, after: tuple[int, str], limit: int) -> Found:
+    """The versions that were copied from this one, of models that the actor may read."""
+    return await _consumers(tx, actor, "MODEL_VERSION", "entity_id", version.id, after, limit)
+
+
+async def consumers(tx: Tx, actor: Actor, entity_type: str, name: str, after: tuple[int, str], limit: int) -> Found:
+    """The versions that have this entity upstream, of models that the actor may read, in the order they were written in."""
+    return await _consumers(tx, actor, entity_type, "entity_name", name, after, limit)
+
+
+async def _consumers(
+    tx: Tx, actor: Actor, entity_type: str, column: str, value: str, after: tuple[int, str], limit: int
+) -> Found:
+    """Looks at so many rows, whoever may read them, and no more; the page then is short and not the last."""
+    some = f" AND l.{column} <> ''" if column == "entity_id" else ""  # as its index says
     rows = await tx.scan(
-        f"SELECT c.name_key || '.' || s.name_key || '.' || x.name_key, {_EDGE} FROM lineage l JOIN securables x ON x.id = l.model_id "
+        f"SELECT c.name_key || '.' || s.name_key || '.' || x.name_key, {_EDGE}, l.id, CASE WHEN {READ_MODEL} THEN 1 ELSE 0 END "
+        "FROM lineage l JOIN securables x ON x.id = l.model_id "
         "JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id "
-        f"WHERE l.entity_type = :type AND l.{column} = :value AND l.direction = 'UPSTREAM' AND {READ_MODEL} "
-        f"ORDER BY l.id LIMIT {_MAX}",
-        type=entity_type, value=value, actor=actor.id, workspace=actor.workspace,
+        f"WHERE l.entity_type = :type AND l.{column} = :value{some} AND l.direction = 'UPSTREAM' AND l.id > :after "
+        "ORDER BY l.id LIMIT :budget",
+        type=entity_type, value=value, actor=actor.id, workspace=actor.workspace, after=after[1],
+        budget=LINEAGE_ROWS_PER_PAGE,
     )  # fmt: skip
-    return [LineageEdge(*row) for row in rows]
+    edges: list[LineageEdge] = []
+    for index, row in enumerate(rows):
+        if row[-1]:
+            edges.append(LineageEdge(*row[:-2]))
+        if len(edges) == limit and index + 1 < len(rows):
+            return edges, (0, row[-2])
+    return edges, (0, rows[-1][-2]) if len(rows) == LINEAGE_ROWS_PER_PAGE else None

@@ -121,7 +121,7 @@ function Graph({ model, version }: { model: string; version: number }) {
       ) : (
         <div className="table" role="region" aria-label="Connections" tabIndex={0}>
           <Table aria-label="Connections">
-            <Table.Thead><Table.Tr><Table.Th>From</Table.Th><Table.Th>To</Table.Th><Table.Th>How</Table.Th></Table.Tr></Table.Thead>
+            <Table.Thead><Table.Tr><Table.Th>From</Table.Th><Table.Th>To</Table.Th><Table.Th>How</Table.Th><Table.Th>Recorded by</Table.Th></Table.Tr></Table.Thead>
             <Table.Tbody>
               {graph.edges.map((edge) => (
                 <Table.Tr key={`${edge.from}\n${edge.to}`}>
@@ -134,6 +134,7 @@ function Graph({ model, version }: { model: string; version: number }) {
                     );
                   })}
                   <Table.Td>{visible(edge.label)}</Table.Td>
+                  <Table.Td>{visible(edge.authors.join(", "))}</Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>

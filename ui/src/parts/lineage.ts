@@ -18,6 +18,8 @@ export interface GraphEdge {
   from: string;
   to: string;
   label: string;
+  /** Who says so, by name; the program itself says that a run registered a version. */
+  authors: string[];
 }
 
 export const WIDTH = 230;
@@ -33,10 +35,11 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
     if (!nodes.has(id)) nodes.set(id, { id, kind, name, x: 0, y: 0, ...(experiment ? { experiment } : {}) });
     return id;
   };
-  const join = (from: string, to: string, label: string) => {
+  const join = (from: string, to: string, label: string, author?: string) => {
     const key = `${from}\n${to}`;
     const before = found.get(key);
-    if (!before) found.set(key, { from, to, label });
+    if (before && author && !before.authors.includes(author)) before.authors.push(author);
+    if (!before) found.set(key, { from, to, label, authors: author ? [author] : [] });
     else if (label && !before.label.split(", ").includes(label)) before.label = before.label ? `${before.label}, ${label}` : label;
   };
   const runs = new Map<string, string>();
@@ -51,8 +54,8 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
   for (const edge of edges) {
     const version = node("MODEL_VERSION", `${edge.model}/${edge.version}`);
     const other = node(edge.entity_type, edge.entity_name);
-    if (edge.direction === "DOWNSTREAM") join(version, other, edge.context);
-    else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context);
+    if (edge.direction === "DOWNSTREAM") join(version, other, edge.context, edge.created_by);
+    else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context, edge.created_by);
   }
   const graph = new graphlib.Graph();
   graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: 90 });

@@ -14,6 +14,7 @@ from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.operation import On
 from modelkeep.core.ops.grants import Change, ChangeGrants, change_grants, grantee, parse
 from modelkeep.core.paging import page_size
+from modelkeep.limits import PENDING_ACCESS_REQUESTS_PER_REQUESTER
 from modelkeep.store import access, identities, principals, securables
 from modelkeep.store.access import AccessRequest, Destination
 
@@ -151,6 +152,10 @@ async def _want(ctx: WriteCtx, principal: Principal, wanted: Wanted, comment: st
     if before is not None and asked != list(before.privileges):
         # Under an id of its own: whoever decides on what he has seen does not grant what was added meanwhile.
         await access.decide(ctx.tx, before.id, "WITHDRAWN", "Asked anew, for more.", ctx.actor.name, ctx.now)
+    elif before is None and await access.count_pending(ctx.tx, ctx.actor.id) >= PENDING_ACCESS_REQUESTS_PER_REQUESTER:
+        raise LimitExceeded(
+            f"{PENDING_ACCESS_REQUESTS_PER_REQUESTER} of your requests for access are not decided yet. Withdraw requests, or wait."
+        )
     id = await access.put(ctx.tx, found.id, principal.id, ctx.actor.id, asked, comment, ctx.now)
     ctx.touch(found.kind, found.id, found.full_name)
     ctx.touch(principal.kind, principal.id, principal.name)

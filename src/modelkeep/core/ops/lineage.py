@@ -3,16 +3,16 @@
 import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.errors import InvalidArgument, LimitExceeded
 from modelkeep.core.model import LineageEdge, ModelVersion, Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import SourceRun
 from modelkeep.core.ops.models import no_version
+from modelkeep.core.paging import page_size
+from modelkeep.limits import LINEAGE_EDGES_PER_AUTHOR, LINEAGE_EDGES_PER_CALL, LINEAGE_EDGES_PER_PAGE
 from modelkeep.store import lineage as rows
-from modelkeep.store import versions
+from modelkeep.store import securables, versions
 
-MAX_EDGES = 200
-"""Edges that one request may record."""
 UPSTREAM, DOWNSTREAM = "UPSTREAM", "DOWNSTREAM"
 
 
@@ -26,16 +26,27 @@ class Entity(msgspec.Struct, frozen=True):
 
 
 class GetLineage(msgspec.Struct, frozen=True):
+    """What the version came from, the copies of it, and who said that they use it: in this order."""
+
     name: FullName
     version: int
+    max_results: int | None = None
+    page_token: str = ""
 
 
 class EmitLineage(msgspec.Struct, frozen=True):
-    """A client says what it does with a version (DOWNSTREAM) or made it from (UPSTREAM)."""
+    """A client says what it does with a version (DOWNSTREAM)."""
 
     name: FullName
     version: int
-    direction: str
+    entities: tuple[Entity, ...]
+
+
+class EmitUpstream(msgspec.Struct, frozen=True):
+    """A client says what a version was made from (UPSTREAM): a statement about the version itself."""
+
+    name: FullName
+    version: int
     entities: tuple[Entity, ...]
 
 
@@ -44,6 +55,8 @@ class FindConsumers(msgspec.Struct, frozen=True):
 
     type: str
     entity: str
+    max_results: int | None = None
+    page_token: str = ""
 
 
 class DeltaSource(msgspec.Struct, frozen=True):
@@ -77,54 +90,106 @@ def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
     return (Entity("MODEL_VERSION", f"{original.model}/{original.version}", original.id, "copy"),)
 
 
-async def record(
-    ctx: WriteCtx, model: Securable, version: int, entities: tuple[Entity, ...], direction: str = UPSTREAM
-) -> None:
-    """The edges of one version; one that is there already stays as it is."""
-    if len(entities) > MAX_EDGES:
-        raise InvalidArgument(f"{len(entities)} lineage entities were given; at most {MAX_EDGES} are recorded at once.")
+async def record(ctx: WriteCtx, model: Securable, version: int, entities: tuple[Entity, ...]) -> None:
+    """What a version came from, as its creator and the server say at its creation. Raises LimitExceeded."""
+    _check_count(entities)
     for entity in entities:
-        edge = LineageEdge(
-            model.full_name,
-            version,
-            direction,
-            entity.type,
-            entity.name[:1000],
-            entity.id[:255],
-            entity.context[:255],
-            ctx.now,
-        )
-        await rows.add(ctx.tx, model.id, edge, ctx.actor.name)
+        await rows.add(ctx.tx, model.id, _edge(ctx, model, version, UPSTREAM, entity))
 
 
 async def emit_lineage(ctx: WriteCtx, req: EmitLineage, model: Securable) -> None:
-    if await versions.by_number(ctx.tx, model, req.version) is None:
-        raise no_version(req.name, req.version)
-    await record(ctx, model, req.version, req.entities, req.direction)
+    await _emit(ctx, req, model, DOWNSTREAM)
 
 
-async def get_lineage(ctx: ReadCtx, req: GetLineage, model: Securable) -> list[LineageEdge]:
-    """Upstream and downstream edges; copies of the version count as downstream where the caller may read them."""
+async def emit_upstream(ctx: WriteCtx, req: EmitUpstream, model: Securable) -> None:
+    await _emit(ctx, req, model, UPSTREAM)
+
+
+async def _emit(ctx: WriteCtx, req: EmitLineage | EmitUpstream, model: Securable, direction: str) -> None:
+    """An edge that is there already stays as it is. Raises NotFound, LimitExceeded."""
+    _check_count(req.entities)
+    await securables.lock(ctx.tx, model)  # so that calls beside this one count the same edges
     version = await versions.by_number(ctx.tx, model, req.version)
     if version is None:
         raise no_version(req.name, req.version)
-    edges = await rows.of_version(ctx.tx, model, req.version)
-    copies = await rows.consumers(ctx.tx, ctx.actor, "MODEL_VERSION", entity_id=version.id)
-    made = [
-        LineageEdge(
-            model.full_name,
-            req.version,
-            DOWNSTREAM,
-            "MODEL_VERSION",
-            f"{e.model}/{e.version}",
-            "",
-            e.context,
-            e.created_at,
+    author = ctx.actor.name
+    count = await rows.count_of_author(ctx.tx, model.id, req.version, direction, author)
+    for entity in req.entities:
+        turn = 0 if author == version.created_by else count + 1
+        count += await rows.add(ctx.tx, model.id, _edge(ctx, model, req.version, direction, entity), turn)
+    if count > LINEAGE_EDGES_PER_AUTHOR:
+        raise LimitExceeded(
+            f"'{author}' has recorded {LINEAGE_EDGES_PER_AUTHOR} {direction} edges of version {req.version} of '{req.name}', "
+            "and one principal can record no more. Record edges of another version."
         )
-        for e in copies
-    ]
-    return [*edges, *made]
+
+
+def _check_count(entities: tuple[Entity, ...]) -> None:
+    if len(entities) > LINEAGE_EDGES_PER_CALL:
+        raise InvalidArgument(
+            f"{len(entities)} lineage entities were given; at most {LINEAGE_EDGES_PER_CALL} are recorded at once."
+        )
+
+
+def _edge(ctx: WriteCtx, model: Securable, version: int, direction: str, entity: Entity) -> LineageEdge:
+    return LineageEdge(
+        model.full_name, version, direction, entity.type, entity.name[:1000], entity.id[:255], entity.context[:255],
+        ctx.now, ctx.actor.name,
+    )  # fmt: skip
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+_UPSTREAM, _COPIES, _DOWNSTREAM = range(3)
+
+
+async def get_lineage(ctx: ReadCtx, req: GetLineage, model: Securable) -> Page[LineageEdge]:
+    """A page may be short, even empty, and not the last."""
+    version = await versions.by_number(ctx.tx, model, req.version)
+    if version is None:
+        raise no_version(req.name, req.version)
+    tokens, scope = ctx.config.page_tokens, f"lineage of {version.id}|{ctx.actor.id}"
+    limit = page_size(req.max_results, LINEAGE_EDGES_PER_PAGE, LINEAGE_EDGES_PER_PAGE)
+    first, *after = tokens.open(scope, req.page_token, (int, int, str)) or (_UPSTREAM, *_START)
+    position = int(after[0]), str(after[1])
+    edges: list[LineageEdge] = []
+    for stage in range(int(first), _DOWNSTREAM + 1):
+        found, behind = await _stage(ctx, model, version, stage, position, limit - len(edges))
+        edges += found
+        if behind is not None:
+            return Page(tuple(edges), tokens.seal(scope, (stage, *behind)))
+        if len(edges) == limit and stage < _DOWNSTREAM:
+            return Page(tuple(edges), tokens.seal(scope, (stage + 1, *_START)))
+        position = _START
+    return Page(tuple(edges))
+
+
+_START = (-1, "")
+"""Before all (turn, id)"""
+
+
+async def _stage(
+    ctx: ReadCtx, model: Securable, version: ModelVersion, stage: int, after: tuple[int, str], limit: int
+) -> rows.Found:
+    if stage != _COPIES:
+        direction = UPSTREAM if stage == _UPSTREAM else DOWNSTREAM
+        return await rows.of_version(ctx.tx, model, version.version, direction, after, limit)
+    copies, behind = await rows.copies(ctx.tx, ctx.actor, version, after, limit)
+    edges = [
+        LineageEdge(
+            model.full_name, version.version, DOWNSTREAM, "MODEL_VERSION", f"{copy.model}/{copy.version}", "", copy.context,
+            copy.created_at, copy.created_by,
+        )
+        for copy in copies
+    ]  # fmt: skip
+    return edges, behind
 
 
 async def find_consumers(ctx: ReadCtx, req: FindConsumers) -> Page[LineageEdge]:
-    return Page(tuple(await rows.consumers(ctx.tx, ctx.actor, req.type.upper(), entity_name=req.entity)))
+    """A page may be short, even empty, and not the last."""
+    tokens, scope = ctx.config.page_tokens, f"consumers|{req.type}|{req.entity}|{ctx.actor.id}"
+    limit = page_size(req.max_results, LINEAGE_EDGES_PER_PAGE, LINEAGE_EDGES_PER_PAGE)
+    position = tokens.open(scope, req.page_token, (str,))
+    after = (0, str(position[0])) if position else _START
+    edges, behind = await rows.consumers(ctx.tx, ctx.actor, req.type.upper(), req.entity, after, limit)
+    return Page(tuple(edges), tokens.seal(scope, (behind[1],)) if behind else "")

@@ -109,6 +109,7 @@ class Privileges(TypedDict):
 
 class Lineage(TypedDict):
     lineage: list[LineageEdge]
+    next_page_token: str
 
 
 class AuditRecord(TypedDict):

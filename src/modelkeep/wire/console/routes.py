@@ -26,6 +26,11 @@ class Version(msgspec.Struct, frozen=True):
     version: str
 
 
+class VersionLineage(Version, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
 class Copy(msgspec.Struct, frozen=True):
     full_name: str
     version: str
@@ -35,6 +40,8 @@ class Copy(msgspec.Struct, frozen=True):
 class Consumers(msgspec.Struct, frozen=True):
     type: str
     name: str
+    max_results: int | None = None
+    page_token: str = ""
 
 
 class NewPrincipal(msgspec.Struct, frozen=True):
@@ -109,8 +116,16 @@ def _token_info(token: Token) -> answers.TokenInfo:
     }  # fmt: skip
 
 
-def _edges(result: list[LineageEdge] | Page[LineageEdge], _: Any) -> answers.Lineage:
-    return {"lineage": list(result.items) if isinstance(result, Page) else result}
+def _lineage(f: VersionLineage) -> lineage.GetLineage:
+    return lineage.GetLineage(_model(f.full_name), parse_version(f.version), f.max_results, f.page_token)
+
+
+def _consumers(f: Consumers) -> lineage.FindConsumers:
+    return lineage.FindConsumers(f.type, f.name, f.max_results, f.page_token)
+
+
+def _edges(result: Page[LineageEdge], _: Any) -> answers.Lineage:
+    return {"lineage": list(result.items), "next_page_token": result.next_token}
 
 
 def _links(found: list[ExternalIdentity], _: Any) -> answers.Identities:
@@ -205,8 +220,8 @@ def routes(account_id: str, ready: Any) -> list[Route]:
         Route("GET", "/metrics", handler=expose, answers=(Answer(content="text/plain"),)),
         Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: metastores.GetAssignment(), assignment),
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
-        Route("GET", f"{mv}/lineage", Version, lambda f: lineage.GetLineage(_model(f.full_name), parse_version(f.version)), _edges),
-        Route("GET", f"{V1}/lineage", Consumers, lambda f: lineage.FindConsumers(f.type, f.name), _edges),
+        Route("GET", f"{mv}/lineage", VersionLineage, _lineage, _edges),
+        Route("GET", f"{V1}/lineage", Consumers, _consumers, _edges),
         *audit_routes(account_id),
         Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),

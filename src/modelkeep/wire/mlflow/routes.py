@@ -136,7 +136,9 @@ def _emit_lineage(f: shapes.EmitLineage) -> msgspec.Struct:
     name, version = model_name(f.name), parse_version(f.version)
     direction, entities = said.of_info(f.model_version_lineage_info)
     # Every load in SDK mode says DOWNSTREAM without an entity: nothing to record, only to be allowed.
-    return lineage.EmitLineage(name, version, direction, entities) if entities else versions.GetVersion(name, version)
+    if direction == lineage.UPSTREAM:
+        return lineage.EmitUpstream(name, version, entities)
+    return lineage.EmitLineage(name, version, entities) if entities else versions.GetVersion(name, version)
 
 
 def _set_version_tag(f: shapes.SetVersionTag) -> models.ChangeTags:
