@@ -88,3 +88,51 @@ LINEAGE_ROWS_PER_PAGE = 5_000
 
 PENDING_ACCESS_REQUESTS_PER_REQUESTER = 500
 """Requests of one principal, for itself or for others, that nobody has decided yet."""
+# --- the socket: what a peer may send, and how long it may take ---------------------------------------------------------
+
+MAX_URL_BYTES = 65_535
+"""Path and query of a request."""
+MAX_HEADER_BYTES = 64 * 1024
+"""All header fields of a request."""
+MAX_HEADERS = 100
+"""Header fields of a request."""
+MAX_CHUNK_LINE_BYTES = 1_024
+"""The size of a chunk with its extensions."""
+MAX_TRAILER_BYTES = 8 * 1024
+"""Fields after a chunked body. They are dropped, whatever they say."""
+CHUNKS_PER_TURN = 256
+"""Chunks of one body that are decoded before others get the event loop."""
+PIPELINE_BYTES = 64 * 1024
+"""Requests that a peer sends ahead of an answer; the server reads no further until it has answered."""
+BODY_WINDOW_BYTES = 1 << 20
+"""A body that waits in memory; the server reads no further until its request has taken it."""
+LINGER_BYTES = 4 << 20
+"""What a refused peer may still send before its connection is cut: a reset would destroy the answer on its way."""
+LINGER_S = 2.0
+HEAD_S = 10.0
+"""From the first byte of a request, or from connecting, to its complete head."""
+BODY_S = 30.0
+"""Without a byte of a body that a request waits for."""
+WRITE_S = 60.0
+"""Without a byte taken from an answer that waits in memory."""
+STALLED_S = 300.0
+"""The same for a file that the kernel sends: no memory waits with it."""
+KEEP_ALIVE_S = 75.0
+"""Between requests of one connection: longer than clients' pools keep one unused, so that none meets one just closed."""
+SWEEP_S = 1.0
+"""How often the times above are looked at."""
+ACCEPTS_PER_TURN = 64
+"""Connections taken before others get the event loop."""
+ACCEPT_PAUSE_S = 1.0
+"""After the system had no descriptor for a new connection."""
+MIN_SPARE_DESCRIPTORS = 64
+"""Descriptors that connections leave to the database, to files and to the store; a quarter of all where that is more."""
+
+# --- requests: what is kept of them, and how large their bodies may be ---------------------------------------------------
+
+MAX_READING_BYTES = 1_000
+"""Path and query of a GET whose meaning is remembered."""
+READING_BYTES = 1_000
+"""What a remembered meaning takes beside them, on average."""
+READINGS_BYTES = 8 << 20
+"""All remembered meanings; above it, all are forgotten."""

@@ -1,11 +1,9 @@
 """Putting the parts together: the only module that sees everything."""
 
 import gc
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sign import Signer
-from modelkeep.core.addresses import is_loopback, is_wildcard, own_hosts
+from modelkeep.core.addresses import own_hosts
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
@@ -31,9 +29,11 @@ from modelkeep.core.ops import versions
 from modelkeep.core.paging import PageTokens
 from modelkeep.core.signin import SignIn, group_map
 from modelkeep.core.uses import TokenUses
+from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
+from modelkeep.listening import check_bind, listeners, server_options
 from modelkeep.observe.logs import flush, log
 from modelkeep.oidc.issuers import Issuers, check_keys
 from modelkeep.oidc.provider import Client, Provider
@@ -193,23 +193,6 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         await db.close()
 
 
-def check_bind(settings: Settings) -> None:
-    """Tokens travel in clear over http: only loopback, unless the operator says otherwise. Raises InvalidArgument."""
-    try:
-        loopback = settings.host == "localhost" or ip_address(settings.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback and not settings.insecure_bind and not settings.public_url.startswith("https://"):
-        raise InvalidArgument(
-            f"Refusing to listen on {settings.host}: tokens would cross the network in clear. Put a TLS proxy in front and set "
-            "MODELKEEP_PUBLIC_URL=https://..., or set MODELKEEP_INSECURE_BIND=1 if the network is yours alone."
-        )
-    if is_wildcard(settings.host) and not settings.public_url:
-        raise InvalidArgument(
-            f"'{settings.host}' is no address that clients could be sent to. Set MODELKEEP_PUBLIC_URL to the one that they use."
-        )
-
-
 def background(registry: Registry) -> Background:
     """What background work is done with."""
     settings, shared = registry.settings, registry.engine.services.shared
@@ -223,31 +206,14 @@ def background(registry: Registry) -> Background:
     )  # fmt: skip
 
 
-async def more_listeners(registry: Registry) -> list[socket.socket]:
-    """On a laptop a workspace is told from the others by its port, so this process listens there, too; [] where none does."""
-    from modelkeep.wire.server import listener
-
-    settings, more = registry.settings, list[socket.socket]()
-    async with registry.db.read() as tx:
-        found = [urlsplit(w.url) for w in await workspaces.every(tx) if is_loopback(settings.host)]
-    ours = (settings.host if settings.host != "localhost" else "127.0.0.1", settings.port)
-    places = {(p.hostname or "", p.port or 80) for p in found if p.scheme == "http" and is_loopback(p.hostname or "")}
-    for host, port in sorted(
-        {("127.0.0.1" if host.endswith("localhost") else host, port) for host, port in places} - {ours}
-    ):
-        try:
-            more.append(listener(host, port))
-        except OSError as error:
-            log.warning("a workspace's address cannot be listened on", address=f"{host}:{port}", error=str(error))
-    return [listener(*ours), *more] if more else []
-
-
 async def run(settings: Settings) -> None:
     """Serve until a signal says stop."""
-    from modelkeep.wire import server
+    from modelkeep.http.server import HttpServer
 
     check_bind(settings)
-    async with opened(settings) as registry, application(registry) as app:
+    lifecycle = Lifecycle()
+    async with opened(settings) as registry, application(registry, lifecycle) as app:
+        server = HttpServer(app, await listeners(registry.db, settings), server_options(settings), lifecycle)
         worker = Worker(background(registry))
         worker.start()
         # What start has built stays: the collector need not look at it again with every few hundred requests.
@@ -255,19 +221,16 @@ async def run(settings: Settings) -> None:
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY)
         log.info("Modelkeep is up", address=settings.address, data_dir=str(settings.data))
-        listeners = await more_listeners(registry)
         try:
-            await server.serve(
-                app, settings.host, settings.port, behind_proxy=bool(settings.public_url), listeners=listeners
-            )
+            await server.serve()
         finally:
             await worker.stop()
             flush()
 
 
 @asynccontextmanager
-async def application(registry: Registry) -> AsyncGenerator[App]:
-    """All faces over one registry, with the workspace behind them where it is on."""
+async def application(registry: Registry, lifecycle: Lifecycle | None = None) -> AsyncGenerator[App]:
+    """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
     from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
     from modelkeep.wire.account import workspaces as account_workspaces
     from modelkeep.wire.console import pages, reference, session

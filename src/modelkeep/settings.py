@@ -82,6 +82,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where audit records are sent as OpenTelemetry logs, OTLP over HTTP: http://collector:4318; '' sends none."""
     otlp_headers: str = ""
     """Headers of what is sent there: `authorization=Bearer%20x,other=y`, percent-encoded as in OTEL_EXPORTER_OTLP_HEADERS."""
+    max_connections: int = 4096
+    """Connections at once. Where the system allows fewer descriptors, that counts."""
+    connections_per_address: int = 512
+    """Connections at once from one address; 0 is no limit. A proxy on this machine (public_url) has none."""
+    lame_duck_seconds: float = 0
+    """After SIGTERM: seconds in which requests are still answered while `/health` says 503, so that balancers turn away."""
+    drain_seconds: float = 60
+    """After that: seconds in which uploads, downloads and other requests may still come to their end."""
     log_level: str = "info"
     log_json: bool = True
 

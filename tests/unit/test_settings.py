@@ -5,7 +5,8 @@ import typing
 import pytest
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.serve import check_bind, database, storage
+from modelkeep.listening import check_bind
+from modelkeep.serve import database, storage
 from modelkeep.settings import Settings, load
 
 

@@ -14,18 +14,17 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-import uvicorn
 import uvloop
 from live import free_port
 from wire.serving import FACE_B, Site
 
 from modelkeep.cli.mint import admin_token
 from modelkeep.core.ops import files
+from modelkeep.http.server import HttpServer
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
-from modelkeep.serve import Registry, application, opened
+from modelkeep.serve import Registry, application, listeners, opened, server_options
 from modelkeep.settings import Settings
-from modelkeep.wire import server
 from modelkeep.wire.app import App
 
 FS = "/api/2.0/fs"
@@ -155,16 +154,15 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
         },
     )
     shelf = Shelf(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
-    started, failure, servers = threading.Event(), list[BaseException](), list[uvicorn.Server]()
+    started, failure, servers = threading.Event(), list[BaseException](), list[HttpServer]()
 
     async def serve() -> None:
         shelf.loop = asyncio.get_running_loop()
         async with opened(chosen) as shelf.registry, mounted(shelf.registry) as shelf.app:
-            server_ = uvicorn.Server(server.configuration(shelf.app, chosen.host, chosen.port))
-            servers.append(server_)
-            serving = asyncio.create_task(server_.serve())
-            while not server_.started and not serving.done():  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            server = HttpServer(shelf.app, await listeners(shelf.registry.db, chosen), server_options(chosen))
+            servers.append(server)
+            serving = asyncio.create_task(server.serve())
+            await server.started.wait()
             started.set()
             await serving
 
@@ -184,7 +182,7 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
         yield shelf
     finally:
         shelf.http.close()
-        servers[0].should_exit = True
+        shelf.loop.call_soon_threadsafe(servers[0].stop)
         thread.join(20)
         assert not thread.is_alive()
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,14 +16,13 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from live import free_port
 
 from modelkeep.cli.mint import admin_token
+from modelkeep.http.server import HttpServer
 from modelkeep.observe.logs import configure
-from modelkeep.serve import Registry, application, opened
+from modelkeep.serve import Registry, application, listeners, opened, server_options
 from modelkeep.settings import Settings
-from modelkeep.wire import server
 from modelkeep.wire.app import App
 from modelkeep.wire.mlflow.routes import PREFIX as FACE_B
 from modelkeep.wire.route import Route
@@ -47,6 +46,7 @@ class Site:
         self.http = httpx.Client(base_url=self.host, timeout=20)
         self.app: App
         self.registry: Registry
+        self.server: HttpServer
         self.loop: asyncio.AbstractEventLoop
 
     @property
@@ -336,8 +336,8 @@ JWKS = json.dumps(
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
-    """A server over `folder`, without the workspace; stopped at the end."""
+def running_site(folder: Path, runner: Callable[..., Any] = asyncio.run, **settings: Any) -> Iterator[Site]:
+    """A server over `folder`, without the workspace; stopped at the end. `runner`: asyncio.run, or uvloop's."""
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
     known: dict[str, Any] = {
@@ -349,22 +349,24 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     chosen = msgspec.structs.replace(Settings(), workspace=False, log_level="critical", **(known | settings))
     configure(level="critical", json=True)
     site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
-    started, stop, failure, servers = threading.Event(), asyncio.Event(), list[BaseException](), list[uvicorn.Server]()
+    started, stop, failure = threading.Event(), asyncio.Event(), list[BaseException]()
 
     async def serve() -> None:
         site.loop = asyncio.get_running_loop()
         async with opened(chosen) as site.registry, application(site.registry) as site.app:
-            serving = asyncio.create_task(server.serve(site.app, chosen.host, chosen.port, started=servers.append))
-            while not (servers and servers[0].started):  # noqa: ASYNC110 - uvicorn has no event to wait for
-                await asyncio.sleep(0.01)
+            site.server = server = HttpServer(
+                site.app, await listeners(site.registry.db, chosen), server_options(chosen)
+            )
+            serving = asyncio.create_task(server.serve())
+            await server.started.wait()
             started.set()
             await stop.wait()
-            servers[0].should_exit = True
+            server.stop()
             await serving
 
     def work() -> None:
         try:
-            asyncio.run(serve())
+            runner(serve())
         except BaseException as error:
             failure.append(error)
             started.set()

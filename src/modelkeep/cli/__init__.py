@@ -2,7 +2,7 @@
 clients of the server that DATABRICKS_HOST and DATABRICKS_TOKEN name, and obey the same rules as any client.
 
 Exit codes: 0 done · 1 refused or failed (one line on standard error) · 2 the command line is wrong · 3 `check` or `audit
-verify` found something.
+verify` found something · 4 another program listens on the port of `serve`.
 """
 
 import os

@@ -12,6 +12,8 @@ from modelkeep.settings import Settings, load
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="Default: MODELKEEP_DATA_DIR, else ./modelkeep-data.")]
 Port = Annotated[int | None, typer.Option(help="Default: MODELKEEP_PORT, else 8080.")]
 TOKEN_MS = 24 * 3_600_000
+PORT_IN_USE = 4
+"""The exit code of `serve` where another program listens on the port."""
 
 
 def register(app: typer.Typer) -> None:
@@ -28,12 +30,17 @@ def serve(
     workspace: Annotated[bool | None, typer.Option(help="Run MLflow's tracking server behind this one.")] = None,
 ) -> None:
     """Start the server, in the foreground."""
-    from modelkeep.observe.logs import configure
+    from modelkeep.core.errors import PortInUse
+    from modelkeep.observe.logs import configure, log
     from modelkeep.serve import run
 
     settings = load(host=host, port=port, data_dir=data_dir, workspace=workspace)
     configure(level=settings.log_level, json=settings.log_json)
-    asyncio.run(run(settings)) if os.name == "nt" else _run_fast(run(settings))
+    try:
+        asyncio.run(run(settings)) if os.name == "nt" else _run_fast(run(settings))
+    except PortInUse as error:
+        log.critical("Modelkeep cannot start", reason=error.message)
+        raise typer.Exit(PORT_IN_USE) from None
 
 
 def _run_fast(main: Any) -> None:

@@ -9,7 +9,7 @@ RegistryError
 ├─ NoSuchEndpoint
 ├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState └─ Elsewhere
 ├─ Throttled
-└─ Unavailable
+└─ Unavailable     └─ PortInUse
 """
 
 from typing import ClassVar
@@ -116,3 +116,7 @@ class Unavailable(RegistryError):
     """A part of the deployment (database, storage, tracking server) does not answer. Retry later; operators: look there."""
 
     code, status = "TEMPORARILY_UNAVAILABLE", 503
+
+
+class PortInUse(Unavailable):
+    """Another program listens where this server should."""

@@ -42,6 +42,19 @@ database_deadlines = Counter(
 )
 scans_waiting = Gauge("modelkeep_scans_waiting", "Scans that wait in line.", registry=registry)
 scans_refused = Counter("modelkeep_scans_refused", "Scans refused with 429.", ("why",), registry=registry)
+connections = Gauge("modelkeep_connections", "Open connections.", registry=registry)
+connections_refused = Counter(
+    "modelkeep_connections_refused",
+    "Connections refused for want of a place or of a descriptor.",
+    ("reason",),
+    registry=registry,
+)
+refused_early = Counter(
+    "modelkeep_refused_early",
+    "Requests and connections ended by the limits of the HTTP server.",
+    ("reason",),
+    registry=registry,
+)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})

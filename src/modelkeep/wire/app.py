@@ -12,18 +12,17 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated, Unavailable
+from modelkeep.limits import MAX_READING_BYTES, READING_BYTES, READINGS_BYTES
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
 from modelkeep.wire.errors import databricks
-from modelkeep.wire.http import JSON, Disconnected, Receive, Request, Response, Scope, Send
+from modelkeep.wire.http import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.wire.identity import Door
 from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
 from modelkeep.wire.sites import Sites
 
 NOBODY = Actor("", "", "")
-AT_ONCE = "modelkeep.at_once"
 _random = random.Random().getrandbits  # for request ids: told apart, not secret
-_READINGS, _LONG = 4_000, 1_000  # GETs kept, and bytes of a query that is not
 _TRACKED = ("/api/", "/ajax-api/", "/ml")
 _HEALTH = "/health"  # whoever asks for it knows an address of a machine, not a workspace's
 
@@ -47,6 +46,7 @@ class App:
         self._tracking = tracking
         self.router = Router(routes)
         self._readings: dict[tuple[str, str, bytes], tuple[Any, Asked]] = {}
+        self._readings_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -116,9 +116,11 @@ class App:
             assert route.read_request is not None
             return fields, route.read_request(fields, request)
         asked = route.read(fields)
-        if get and len(request.query_string) < _LONG:
-            if len(self._readings) >= _READINGS:
+        if get and (size := len(request.path) + len(request.query_string)) <= MAX_READING_BYTES:
+            if self._readings_bytes > READINGS_BYTES:
                 self._readings.clear()
+                self._readings_bytes = 0
+            self._readings_bytes += size + READING_BYTES
             self._readings[key] = fields, asked
         return fields, asked
 

@@ -14,6 +14,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 
+# Extensions of the ASGI scope that our own server offers.
+AT_ONCE = "modelkeep.at_once"
+"""(status, headers, body): a whole answer in one write"""
+SENDFILE = "modelkeep.sendfile"
+"""async (path, offset, count): bytes of a file, sent by the kernel, as part of the body that was announced"""
+CANCELLABLE = "modelkeep.cancellable"
+"""(): this request changes nothing, so its work ends when its client leaves"""
+
 
 class Disconnected(Exception):
     """The client went away before it had sent the whole body."""

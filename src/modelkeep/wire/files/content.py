@@ -10,9 +10,8 @@ from modelkeep.blobs.pipe import cut
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.errors import Conflict, InvalidArgument
 from modelkeep.core.ops.files import Opened
-from modelkeep.wire.http import Request, Response
+from modelkeep.wire.http import SENDFILE, Request, Response
 
-SENDFILE = "modelkeep.sendfile"
 _SMALL = 64 * 1024  # bytes; below, a read costs less than setting up a transfer by the kernel
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
