@@ -265,18 +265,6 @@ def test_one_with_very_many_experiments_gets_full_pages_too(site: Site, monkeypa
         assert http.post(f"{V2}/experiments/search", json=body | {"page_token": kept}).status_code == 400
 
 
-def test_an_experiment_left_without_its_owner_goes_back_to_its_creator(world: World) -> None:
-    import sqlite3
-
-    with sqlite3.connect(world.site.database) as rows:  # as a crash between the two commits leaves it
-        rows.execute("DELETE FROM experiment_permissions WHERE experiment_id = ?", (world.experiment,))
-    named = {"experiment_name": world.name}
-    for user, status in ((BOB, 404), (ALICE, 200)):
-        with world.site.client(user) as http:
-            assert http.get(f"{V2}/experiments/get-by-name", params=named).status_code == status
-    assert ask(world, ALICE, *MANAGES[1]).json()["permissions"][0]["level"] == "CAN_MANAGE"
-
-
 def test_ids_of_others_cannot_be_slipped_into_ones_own_calls(world: World) -> None:
     with world.site.client(BOB) as http:
         mine = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]

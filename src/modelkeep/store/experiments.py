@@ -1,6 +1,6 @@
 """Experiment permissions, the experiment of each run, logged model and trace, and the dataset sources of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -19,6 +19,7 @@ class Level(StrEnum):
         return _RANK[self] >= _RANK[needed]
 
 
+_MOST_NAMED = 500
 _RANK = {Level.READ: 1, Level.EDIT: 2, Level.MANAGE: 3}
 
 
@@ -45,14 +46,28 @@ class DatasetInput(msgspec.Struct, frozen=True):
     """training, evaluation, ...; '' where the run did not say"""
 
 
-async def level_of(tx: Tx, workspace_id: str, experiment_id: str, principal_id: str) -> Level | None:
-    """The highest level that the principal or one of its groups holds; None where there is none."""
-    rows = await tx.all(
-        "SELECT DISTINCT p.level FROM experiment_permissions p JOIN membership_closure m ON m.group_id = p.principal_id"
-        " WHERE p.workspace_id = :workspace AND p.experiment_id = :experiment AND m.member_id = :principal",
-        workspace=workspace_id, experiment=experiment_id, principal=principal_id,
+async def levels_of(tx: Tx, workspace_id: str, experiment_ids: Sequence[str], principal_id: str) -> dict[str, Level]:
+    """The highest level that the principal or one of its groups holds on each of these; those without one are left out.
+
+    One statement: above 500 experiments it reads all that the principal holds in the workspace."""
+    if not experiment_ids:
+        return {}
+    few = len(experiment_ids) <= _MOST_NAMED
+    marks, ids = among(experiment_ids) if few else ("", {})
+    rows = await tx.scan(
+        "SELECT DISTINCT p.experiment_id, p.level FROM experiment_permissions p"
+        " JOIN membership_closure m ON m.group_id = p.principal_id"
+        " WHERE m.member_id = :principal AND p.workspace_id = :workspace"
+        + (f" AND p.experiment_id IN ({marks})" if few else ""),
+        workspace=workspace_id, principal=principal_id, **ids,
     )  # fmt: skip
-    return max((Level(row[0]) for row in rows), key=_RANK.__getitem__, default=None)
+    named = frozenset(experiment_ids)
+    levels: dict[str, Level] = {}
+    for experiment_id, text in rows:
+        level = Level(text)
+        if experiment_id in named and (experiment_id not in levels or level.allows(levels[experiment_id])):
+            levels[experiment_id] = level
+    return levels
 
 
 async def visible(tx: Tx, workspace_id: str, principal_id: str) -> list[str]:
@@ -124,14 +139,17 @@ async def experiments_of(tx: Tx, workspace_id: str, kind: str, ids: Sequence[str
     return found
 
 
-async def place(tx: WriteTx, workspace_id: str, kind: str, entity_id: str, experiment_id: str) -> str:
-    """Note where a run, logged model or trace belongs; the experiment that holds it (an earlier note stands)."""
-    await tx.run(
+async def place(tx: WriteTx, workspace_id: str, kind: str, homes: Mapping[str, str]) -> dict[str, str]:
+    """Note where runs, logged models or traces belong (id -> experiment); what holds now (an earlier note stands)."""
+    await tx.run_many(
         "INSERT INTO tracking_entities (workspace_id, kind, id, experiment_id)"
         " VALUES (:workspace, :kind, :id, :experiment) ON CONFLICT (workspace_id, kind, id) DO NOTHING",
-        workspace=workspace_id, kind=kind, id=entity_id, experiment=experiment_id,
-    )  # fmt: skip
-    return (await experiments_of(tx, workspace_id, kind, [entity_id]))[entity_id]
+        [
+            {"workspace": workspace_id, "kind": kind, "id": entity_id, "experiment": experiment_id}
+            for entity_id, experiment_id in sorted(homes.items())
+        ],
+    )
+    return await experiments_of(tx, workspace_id, kind, list(homes))
 
 
 async def keep_inputs(tx: WriteTx, workspace_id: str, run_id: str, inputs: Sequence[DatasetInput]) -> None:
@@ -159,3 +177,63 @@ async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[t
         )  # fmt: skip
         found.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})
     return found
+
+
+# --- who creates an experiment ---------------------------------------------------------------------------------------
+
+
+class Creation(msgspec.Struct, frozen=True):
+    """An experiment that somebody asked for, by its name."""
+
+    principal_id: str
+    created_at: int
+    """epoch ms"""
+    experiment_id: str
+    """'' until the tracking server has answered"""
+
+
+async def creation_of(tx: Tx, workspace_id: str, name: str) -> Creation | None:
+    """The last creation of this name."""
+    row = await tx.one(
+        "SELECT principal_id, created_at, experiment_id FROM experiment_creators"
+        " WHERE workspace_id = :workspace AND name = :name",
+        workspace=workspace_id, name=name,
+    )  # fmt: skip
+    return Creation(row[0], row[1], row[2]) if row else None
+
+
+async def begin_creation(
+    tx: WriteTx, workspace_id: str, name: str, principal_id: str, *, at: int, abandoned_before: int
+) -> bool:
+    """Note who is about to create an experiment; False while another principal is about to, under the same name.
+
+    `at`, `abandoned_before`: epoch ms; another's unfinished creation older than that no longer counts. The principal's own
+    unfinished one stands as it is, younger ones are replaced only once they are finished or abandoned."""
+    await tx.run(
+        "INSERT INTO experiment_creators (workspace_id, name, principal_id, created_at, experiment_id)"
+        " VALUES (:workspace, :name, :principal, :at, '') ON CONFLICT (workspace_id, name) DO UPDATE SET"
+        " principal_id = excluded.principal_id, created_at = excluded.created_at, experiment_id = ''"
+        " WHERE experiment_creators.experiment_id <> '' OR experiment_creators.created_at < :abandoned",
+        workspace=workspace_id, name=name, principal=principal_id, at=at, abandoned=abandoned_before,
+    )  # fmt: skip
+    creation = await creation_of(tx, workspace_id, name)
+    return creation is not None and creation.principal_id == principal_id
+
+
+async def finish_creation(tx: WriteTx, workspace_id: str, name: str, principal_id: str, experiment_id: str) -> bool:
+    """Note the experiment of an unfinished creation of this principal; False where there is none."""
+    return bool(
+        await tx.run(
+            "UPDATE experiment_creators SET experiment_id = :experiment WHERE workspace_id = :workspace AND name = :name"
+            " AND principal_id = :principal AND experiment_id = ''",
+            workspace=workspace_id, name=name, principal=principal_id, experiment=experiment_id,
+        )
+    )  # fmt: skip
+
+
+async def drop_creation(tx: WriteTx, workspace_id: str, name: str) -> None:
+    """Forget a creation that was not finished: nobody takes over an experiment of this name."""
+    await tx.run(
+        "DELETE FROM experiment_creators WHERE workspace_id = :workspace AND name = :name AND experiment_id = ''",
+        workspace=workspace_id, name=name,
+    )  # fmt: skip

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
+from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied, Unavailable
 from modelkeep.store import experiments as rows
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.workspace.calls import Call, values
-from modelkeep.workspace.child import TrackingServer
+from modelkeep.workspace.child import Answer, TrackingServer
 from modelkeep.workspace.permissions import Check, Kind
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -25,20 +25,19 @@ _WORDS = {Kind.EXPERIMENT: "Experiment", Kind.RUN: "Run", Kind.LOGGED_MODEL: "Lo
 _QUESTIONS = {
     Kind.RUN: ("/api/2.0/mlflow/runs/get", "run_id={}", ("run", "info", "experiment_id")),
     Kind.LOGGED_MODEL: ("/api/2.0/mlflow/logged-models/{}", "allow_deleted=true", ("model", "info", "experiment_id")),
-    Kind.TRACE: (
-        "/api/3.0/mlflow/traces/{}", "",
-        ("trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"),
-    ),
-}  # fmt: skip
+}
+_TRACES = "/api/3.0/mlflow/traces/batchGetInfos"
+_TRACE_HOME = ("trace_location", "mlflow_experiment", "experiment_id")
+_AT_ONCE = 8  # calls of the child for one call of ours
 
 
-class Hidden(NotFound):
-    """It exists, and this caller may not know. He reads what he would read if it did not; the audit log differs."""
+class Missing(NotFound):
+    """It does not exist, or this caller may not know that it does: one class, so that both are recorded alike."""
 
 
-def missing(kind: Kind, name: str, *, hidden: bool = False) -> NotFound:
+def missing(kind: Kind, name: str) -> Missing:
     """The same words whether it does not exist or may not be seen."""
-    return (Hidden if hidden else NotFound)(f"{_WORDS[kind]} '{name[:200]}' does not exist.", kind=kind)
+    return Missing(f"{_WORDS[kind]} '{name[:200]}' does not exist.", kind=kind)
 
 
 class Access:
@@ -77,7 +76,7 @@ class Access:
     def _decide(self, check: Check, name: str, home: str | None, levels: dict[str, Level]) -> None:
         held = levels.get(home) if home else None
         if held is None:
-            raise missing(check.kind, name, hidden=home is not None)
+            raise missing(check.kind, name)
         if not held.allows(check.level):
             raise PermissionDenied(
                 f"This needs {check.level} on experiment {home}, on which you hold {held}. Ask one who manages it."
@@ -87,12 +86,8 @@ class Access:
         """The caller's level on each; experiments that he may not see are left out."""
         if actor.workspace_admin:
             return dict.fromkeys(experiment_ids, Level.MANAGE)
-        found: dict[str, Level] = {}
         async with self._db.read() as tx:
-            for experiment_id in experiment_ids:
-                if level := await rows.level_of(tx, self._workspace, experiment_id, actor.id):
-                    found[experiment_id] = level
-        return found
+            return await rows.levels_of(tx, self._workspace, list(experiment_ids), actor.id)
 
     async def visible(self, actor: Actor) -> list[str]:
         """Every experiment that the caller holds anything on (an admin of the workspace sees others, too)."""
@@ -108,25 +103,54 @@ class Access:
             return {}
         async with self._db.read() as tx:
             found = await rows.experiments_of(tx, self._workspace, kind, wanted)
-        unknown = [name for name in wanted if name not in found]
-        for start in range(0, len(unknown), 8):
-            some = unknown[start : start + 8]
-            for name, home in zip(some, await asyncio.gather(*(self._ask(kind, n) for n in some)), strict=True):
-                if home:
-                    found[name] = await self.place(kind, name, home)
+        unknown = [name for name in dict.fromkeys(wanted) if name not in found]
+        homes = await (self._ask_traces(unknown) if kind is Kind.TRACE else self._ask_each(kind, unknown))
+        if homes:
+            async with self._db.write() as tx:
+                found |= await rows.place(tx, self._workspace, kind, homes)
         return found
 
     async def place(self, kind: Kind, name: str, experiment_id: str) -> str:
         """Note where a new run, logged model or trace lies; the experiment that holds it already, if one does."""
         async with self._db.write() as tx:
-            return await rows.place(tx, self._workspace, kind, name, experiment_id)
+            return (await rows.place(tx, self._workspace, kind, {name: experiment_id}))[name]
+
+    async def _ask_traces(self, names: list[str]) -> dict[str, str]:
+        """The child's word on traces that we have not met: one call for all."""
+        if not names:
+            return {}
+        body = msgspec.json.encode({"trace_ids": names})
+        answer = await self._child.request("POST", _TRACES, "", {"content-type": "application/json"}, body)
+        _check_answered(answer)
+        listed: list[dict[str, Any]] = msgspec.json.decode(answer.body).get("trace_infos", [])
+        return {info["trace_id"]: str(_inner(info, *_TRACE_HOME)) for info in listed if _inner(info, *_TRACE_HOME)}
+
+    async def _ask_each(self, kind: Kind, names: list[str]) -> dict[str, str]:
+        """The same of runs and logged models, for which the child has no call for many: `limits` keeps them few."""
+        homes: dict[str, str] = {}
+        for start in range(0, len(names), _AT_ONCE):
+            batch = names[start : start + _AT_ONCE]
+            for name, home in zip(batch, await asyncio.gather(*(self._ask(kind, n) for n in batch)), strict=True):
+                if home:
+                    homes[name] = home
+        return homes
 
     async def _ask(self, kind: Kind, name: str) -> str:
         path, query, keys = _QUESTIONS[kind]
         answer = await self._child.request("GET", path.format(name), query.format(name))
-        if answer.status != 200:
+        if answer.status in (400, 404):
             return ""
-        value: Any = msgspec.json.decode(answer.body)
-        for key in keys:
-            value = value.get(key, {})
-        return str(value) if value else ""
+        _check_answered(answer)
+        return str(_inner(msgspec.json.decode(answer.body), *keys))
+
+
+def _check_answered(answer: Answer) -> None:
+    if answer.status != 200:
+        raise Unavailable("The tracking server cannot look this up now. Try again in a moment.")
+
+
+def _inner(document: Any, *keys: str) -> Any:
+    """What lies under these keys, one in the other; '' where there is no such thing."""
+    for key in keys:
+        document = document.get(key) or {}
+    return document or ""

@@ -16,14 +16,14 @@ from modelkeep.store.experiments import Level
 from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
 from modelkeep.workspace.access import missing
-from modelkeep.workspace.answers import OWN_TAG, Json
+from modelkeep.workspace.answers import Json
 from modelkeep.workspace.calls import put, values
 from modelkeep.workspace.desk import Desk, Refused, Visit
 from modelkeep.workspace.locations import check_experiment_location
 from modelkeep.workspace.permissions import Kind
 
 DEFAULT_WORDS = frozenset({"0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
-_CREATOR = OWN_TAG + "creator"
+_UNFINISHED_MS = 120_000  # a creation that is older is nobody's any more; twice the longest wait for the child
 _HOME = re.compile(r"/Users/(.+)/default")
 _MOST_IN_FILTER = 400  # ids in one `experiment_id IN (...)`; above that, pages are filtered here
 _SCAN_ROWS, _SCAN_PAGES = 1000, 10
@@ -42,42 +42,51 @@ async def create_experiment(desk: Desk, visit: Visit) -> Response:
 
 
 async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list[Json]) -> str:
-    fields = {"name": name, "artifact_location": location, "tags": [*tags, {"key": _CREATOR, "value": visit.actor.id}]}
+    """The creator's row goes first, so that a stop between the child's commit and ours leaves no ownerless experiment."""
+    actor, workspace, now = visit.actor, desk.workspace_id, now_ms()
+    taken = AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
+    async with desk.db.write() as tx:
+        if not await rows.begin_creation(tx, workspace, name, actor.id, at=now, abandoned_before=now - _UNFINISHED_MS):
+            raise taken
     try:
+        fields = {"name": name, "artifact_location": location, "tags": tags}
         experiment_id = (await desk.ask("POST", f"{_API}/create", fields))["experiment_id"]
     except Refused as error:
-        if error.code != AlreadyExists.code:
-            raise
-        found = await named(desk, name)
-        if found:
-            await _adopt(desk, visit.actor, found)
-        raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.") from error
-    await _own(desk, visit.actor, experiment_id)
+        if error.code == AlreadyExists.code:
+            await _adopt(desk, actor, name, await named(desk, name))
+        async with desk.db.write() as tx:
+            await rows.drop_creation(tx, workspace, name)
+        if error.code == AlreadyExists.code:
+            raise taken from error
+        raise
+    if not await _finish(desk, actor, name, experiment_id):
+        raise taken
     await desk.record(visit, [("experiment", experiment_id)], event="experiment.create")
     return experiment_id
 
 
-async def _own(desk: Desk, actor: Actor, experiment_id: str) -> None:
+async def _finish(desk: Desk, actor: Actor, name: str, experiment_id: str) -> bool:
+    """Give the creator his experiment; False where the creation is no longer his, or others have settled whose it is."""
+    workspace = desk.workspace_id
     async with desk.db.write() as tx:
-        await rows.permit(tx, desk.workspace_id, experiment_id, actor.id, Level.MANAGE, by=actor.name, at=now_ms())
-
-
-async def _adopt(desk: Desk, actor: Actor, experiment: Json) -> bool:
-    """Give the creator his experiment where we stopped between the child's commit and ours."""
-    if {"key": _CREATOR, "value": actor.id} not in experiment.get("tags", []):
-        return False
-    async with desk.db.read() as tx:
-        if await rows.permissions(tx, desk.workspace_id, experiment["experiment_id"]):
+        if not await rows.finish_creation(tx, workspace, name, actor.id, experiment_id):
             return False
-    await _own(desk, actor, experiment["experiment_id"])
+        if await rows.permissions(tx, workspace, experiment_id):
+            return False
+        await rows.permit(tx, workspace, experiment_id, actor.id, Level.MANAGE, by=actor.name, at=now_ms())
     return True
 
 
-async def disown(desk: Desk, experiment_id: str) -> None:
-    """Whoever changes who may do what has settled whose it is: what is taken from the creator then stays taken."""
-    experiment = await existing(desk, experiment_id)
-    if any(tag["key"] == _CREATOR for tag in experiment.get("tags", [])):
-        await desk.ask("POST", f"{_API}/delete-experiment-tag", {"experiment_id": experiment_id, "key": _CREATOR})
+async def _adopt(desk: Desk, actor: Actor, name: str, experiment: Json | None) -> bool:
+    """Finish a creation of this caller where we stopped between the child's commit and ours.
+
+    Only an experiment that came to be right after the caller's own row counts: an older one of that name is not his."""
+    async with desk.db.read() as tx:
+        creation = await rows.creation_of(tx, desk.workspace_id, name)
+    if experiment is None or creation is None or creation.experiment_id or creation.principal_id != actor.id:
+        return False
+    age = int(experiment.get("creation_time", 0)) - creation.created_at
+    return 0 <= age <= _UNFINISHED_MS and await _finish(desk, actor, name, experiment["experiment_id"])
 
 
 async def existing(desk: Desk, experiment_id: str) -> Json:
@@ -113,11 +122,10 @@ async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
     if not name:
         raise InvalidArgument("Missing value for required parameter 'experiment_name'.")
     found = await named(desk, name)
-    if found is None:
+    # Both statements run whether it exists or not, so that the time of the answer does not tell.
+    levels = await desk.access.levels(visit.actor, [found["experiment_id"] if found else ""])
+    if not await _adopt(desk, visit.actor, name, found) and (found is None or not levels):
         raise missing(Kind.EXPERIMENT, name)
-    levels = await desk.access.levels(visit.actor, [found["experiment_id"]])
-    if not levels and not await _adopt(desk, visit.actor, found):
-        raise missing(Kind.EXPERIMENT, name, hidden=True)
     return await desk.respond(visit, {"experiment": found})
 
 
@@ -142,7 +150,7 @@ async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
             found = await named(desk, name)
     if found is None:
         return ""
-    await _adopt(desk, visit.actor, found)
+    await _adopt(desk, visit.actor, name, found)
     return found["experiment_id"]
 
 

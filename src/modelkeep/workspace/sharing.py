@@ -15,7 +15,7 @@ from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
 from modelkeep.workspace.answers import Json
 from modelkeep.workspace.desk import Desk, Visit
-from modelkeep.workspace.experiments import disown, existing, named
+from modelkeep.workspace.experiments import existing, named
 from modelkeep.workspace.permissions import Kind
 
 _NONE = "NONE"
@@ -51,8 +51,9 @@ async def set_permission(desk: Desk, visit: Visit) -> Response:
     level = visit.call.text("level")
     if level not in (_NONE, *Level):
         raise InvalidArgument(f"A level is one of {', '.join((*Level, _NONE))}.")
-    await disown(desk, experiment_id)
+    experiment_name = (await existing(desk, experiment_id))["name"]
     async with desk.db.write() as tx:
+        await rows.drop_creation(tx, desk.workspace_id, experiment_name)
         principal = await principals.by_name(tx, visit.call.text("principal"))
         if principal is None:
             raise NotFound(f"There is no principal named '{visit.call.text('principal')[:200]}'.")
@@ -130,8 +131,10 @@ async def update_access_list(desk: Desk, visit: Visit) -> Response:
 
 async def _written(desk: Desk, visit: Visit, *, replace: bool) -> Response:
     experiment_id, asked = visit.call.text("experiment_id"), _asked(visit)
-    await disown(desk, experiment_id)
+    experiment_name = (await existing(desk, experiment_id))["name"]
     async with desk.db.write() as tx:
+        # Whoever changes the access list settles whose the experiment is: an unfinished creation gives nothing back.
+        await rows.drop_creation(tx, desk.workspace_id, experiment_name)
         wanted: Wanted = {}
         for field, name, level in asked:
             principal = await principals.by_name(tx, name)

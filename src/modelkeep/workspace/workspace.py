@@ -26,7 +26,7 @@ from modelkeep.workspace import (
     steering,
     traces,
 )
-from modelkeep.workspace.access import Hidden
+from modelkeep.workspace.access import Missing
 from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, proxied_place
 from modelkeep.workspace.calls import API, MAX_BODY, UI, Call, parse, read
 from modelkeep.workspace.child import TrackingServer
@@ -116,7 +116,7 @@ class Workspace:
         except Refused as error:
             return answers.refusal(error.answer)
         except RegistryError as error:
-            if isinstance(error, PermissionDenied | Hidden):
+            if isinstance(error, PermissionDenied | Missing):
                 await self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message)
             return _render(error)
 
