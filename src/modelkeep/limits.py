@@ -74,6 +74,25 @@ KEPT_LEAST_CHARS = 1 << 10
 """What the smallest row or answer counts for."""
 INLINE_ROWS = 50
 """Rows that one statement writes on the event loop; more are written in the writer's thread."""
+# --- MLmodel files ---------------------------------------------------------------------------------------------------
+
+MLMODEL_BYTES = 512 * 1024
+MLMODEL_NODES = 20_000
+"""Values, keys and aliases in one MLmodel file."""
+MLMODEL_DEPTH = 40
+MLMODEL_DIRECTIVES = 100
+"""Directives of YAML, of which MLflow writes none."""
+MLMODEL_S = 10.0
+"""Seconds until the signature of an MLmodel file is read."""
+
+# --- SCIM ------------------------------------------------------------------------------------------------------------
+
+SCIM_FILTER_TERMS = 50
+"""Comparisons in one filter."""
+SCIM_FILTER_CHARACTERS = 10_000
+SCIM_ROWS_AT_ONCE = 50
+"""Rows with their groups and members that are compared in one step of the thread for it."""
+
 # --- lineage ---------------------------------------------------------------------------------------------------------
 
 LINEAGE_EDGES_PER_CALL = 200

@@ -19,6 +19,7 @@ from modelkeep.core.ops.versions import (
     fetch_version,
     requires_signature,
 )
+from modelkeep.limits import MLMODEL_BYTES
 from modelkeep.store import files, jobs, securables, versions
 from modelkeep.store.db import Database, Tx
 
@@ -72,9 +73,9 @@ async def check_manifest(
     if described is None:
         raise InvalidArgument("There is no MLmodel file: this is no model.")
     _refuse_clash(manifest)
-    end = min(described.size, mlmodel.MAX_BYTES + 1)
+    end = min(described.size, MLMODEL_BYTES + 1)
     data = b"".join([chunk async for chunk in files.read(db, blobs, set_id, described, end)])
-    signature = mlmodel.read_mlmodel(data)
+    signature = await mlmodel.read_signature(data)
     if needed:
         mlmodel.require_signature(signature)
     return encode(signature) if signature != mlmodel.Signature() else UNSIGNED
