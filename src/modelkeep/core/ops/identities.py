@@ -9,10 +9,12 @@ from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.model import Identity, Principal
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
+from modelkeep.core.pace import Pace, in_parser
 from modelkeep.core.scim.filters import Condition, equal_to, matches, mentions, parse_filter, values
 from modelkeep.core.scim.patch import Change, apply
 from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
-from modelkeep.core.scim.schema import TYPES, AttributePath, find_path, fold, misfit
+from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, find_path, fold, misfit
+from modelkeep.limits import SCIM_ROWS_AT_ONCE
 from modelkeep.store import identities, principals
 from modelkeep.store.bootstrap import ADMINS
 from modelkeep.store.db import new_id
@@ -91,19 +93,53 @@ async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
         total = await identities.count(ctx.tx, req.kind)
         return Found(tuple(await identities.related(ctx.tx, [_seen(ctx, each) for each in items])), total, start)
     path = find_path(of, req.sort_by, "invalidValue") if req.sort_by else None
-    found = await _narrowed(ctx, req.kind, condition)
+    pace = Pace(too_long=_too_long)
+    found = await _narrowed(ctx, req.kind, condition, pace)
     sorted_by_related = path is not None and path.attribute is not None and path.attribute.name in _RELATED
     if complete := mentions(condition, _RELATED) or sorted_by_related:
         found = await identities.related(ctx.tx, found)
     if condition is not None:
-        found = [each for each in found if matches(condition, shown(each))]
+        found = await _matching(condition, found, pace, complete=complete)
     if path is not None:
-        found.sort(key=lambda each: _sort_key(path, each), reverse=req.descending)
+        found = await _sorted(path, found, pace, descending=req.descending)
     items = found[start - 1 : start - 1 + count]
     return Found(tuple(items if complete else await identities.related(ctx.tx, items)), len(found), start)
 
 
-async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None) -> list[Identity]:
+def _too_long() -> Misfit:
+    return misfit("tooMany", "The filter takes too long. Narrow it with `and`, and name one attribute with eq.")
+
+
+async def _matching(condition: Condition, found: list[Identity], pace: Pace, *, complete: bool) -> list[Identity]:
+    """In slices. `complete`: with groups and members, of which each may have thousands; then in the parsers' thread."""
+    if not complete:
+        kept: list[Identity] = []
+        for each in found:
+            await pace.breathe()
+            if matches(condition, shown(each)):
+                kept.append(each)
+        return kept
+    kept = []
+    for start in range(0, len(found), SCIM_ROWS_AT_ONCE):
+        await pace.breathe()
+        kept += await in_parser(_fitting, condition, found[start : start + SCIM_ROWS_AT_ONCE])
+    return kept
+
+
+def _fitting(condition: Condition, found: list[Identity]) -> list[Identity]:
+    return [each for each in found if matches(condition, shown(each))]
+
+
+async def _sorted(path: AttributePath, found: list[Identity], pace: Pace, *, descending: bool) -> list[Identity]:
+    keys: list[tuple[bool, str]] = []
+    for each in found:
+        await pace.breathe()
+        keys.append(_sort_key(path, each))
+    order = sorted(range(len(found)), key=keys.__getitem__, reverse=descending)
+    return [found[index] for index in order]
+
+
+async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None, pace: Pace) -> list[Identity]:
     """What the database alone can tell apart; the filter itself decides."""
     equal = equal_to(condition)
     name = equal.get({"USER": "userName", "GROUP": "displayName"}.get(kind, "applicationId"))
@@ -111,7 +147,11 @@ async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None) -> lis
         ctx.tx, kind, number=identities.number_of(equal["id"]) if "id" in equal else None,
         name=None if name is None else fold_principal(name), external_id=equal.get("externalId"),
     )  # fmt: skip
-    return [_seen(ctx, each) for each in found]
+    kept: list[Identity] = []
+    for each in found:
+        await pace.breathe()
+        kept.append(_seen(ctx, each))
+    return kept
 
 
 def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:

@@ -12,8 +12,8 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.scim.schema import Attribute, AttributePath, Misfit, ResourceType, find_path, fold, misfit
+from modelkeep.limits import SCIM_FILTER_CHARACTERS, SCIM_FILTER_TERMS
 
-MAX_FILTER = 10_000  # characters
 _MAX_TOKENS, _MAX_DEPTH = 600, 30
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*") | (?P<bracket>[()\[\]])
@@ -76,8 +76,8 @@ def _unreadable(text: str, why: str) -> Misfit:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    if len(text) > MAX_FILTER:
-        raise _unreadable(text, f"it is longer than {MAX_FILTER} characters")
+    if len(text) > SCIM_FILTER_CHARACTERS:
+        raise _unreadable(text, f"it is longer than {SCIM_FILTER_CHARACTERS} characters")
     found: list[tuple[str, str]] = []
     position, end = 0, len(text.rstrip())
     while position < end:
@@ -96,7 +96,7 @@ class _Parser:
         self, tokens: list[tuple[str, str]], of: ResourceType, text: str, inside: Attribute | None = None
     ) -> None:
         self._tokens, self._of, self._text, self._inside = tokens, of, text, inside
-        self._at = self._depth = 0
+        self._at = self._depth = self._terms = 0
 
     def whole(self) -> Condition:
         found = self._either()
@@ -151,14 +151,17 @@ class _Parser:
                 self._text, "an attribute is missing" if kind == "end" else f"{name[:40]!r} is no attribute"
             )
         self._at += 1
+        self._terms += 1
+        if self._terms > SCIM_FILTER_TERMS:
+            raise _unreadable(self._text, f"it has more than {SCIM_FILTER_TERMS} comparisons")
         path = self._path(name)
         if self._take("["):
             if path.attribute is None or not path.attribute.parts or path.part or self._inside:
                 raise _unreadable(self._text, f"{name[:40]!r} has no parts to look into")
             inner = _Parser(self._tokens, self._of, self._text, path.attribute)
-            inner._at, inner._depth = self._at, self._depth
+            inner._at, inner._depth, inner._terms = self._at, self._depth, self._terms
             condition = inner._either()
-            self._at = inner._at
+            self._at, self._terms = inner._at, inner._terms
             self._expect("]")
             return Within(path.attribute, condition)
         if self._take("pr"):
