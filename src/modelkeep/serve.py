@@ -176,6 +176,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
             home=home,
             url_ms=int(settings.url_minutes * 60_000),
+            token_ms=settings.token_ms,
             federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
         )
         services = Services(

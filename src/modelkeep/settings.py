@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -49,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a version may stay PENDING_REGISTRATION before it is failed and its files are freed."""
     url_minutes: float = 15
     """How long a vended URL lives."""
+    token_days: Annotated[float, msgspec.Meta(gt=0, le=730)] = 90
+    """The longest lifetime of a personal access token in days, up to 730; a token that is created without a lifetime gets it."""
     unknown_tokens_per_minute: int = 100
     """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
     trusted_issuers: str = ""
@@ -98,6 +101,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """What clients use, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def token_ms(self) -> int:
+        """The longest lifetime of a personal access token, in milliseconds."""
+        return int(self.token_days * 86_400_000)
 
     @property
     def data(self) -> Path:

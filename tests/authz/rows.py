@@ -419,6 +419,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "create_token_for a service principal", principals.CreateTokenFor("robot")),
         Row(P, "update_token of another", principals.UpdateToken(ids["token"], "new")),
         Row(P, "revoke_token of another", principals.RevokeToken(ids["token"])),
+        Row(P, "revoke_origin of another's tokens", principals.RevokeOrigin(ids["token origin"])),
         Row(N, "create_secret", secrets.CreateSecret(ids["robot"])),
         Row(N, "list_secrets", secrets.ListSecrets(ids["robot"])),
         Row(N, "delete_secret", secrets.DeleteSecret(ids["robot"], ids["secret"])),
@@ -548,7 +549,7 @@ async def build(w: World) -> dict[str, str]:
     secret = await w.as_("admin").do(secrets.CreateSecret(robot))
     await w.as_("admin").do(federation.CreatePolicy(robot, rule=RULE, policy_id="ci"))
     await w.as_("admin").do(federation.LinkIdentity("somebody", "https://idp.example", "1"))
-    ids = {"token": token.info.id, "upload": upload, "somebody": str(number)}
+    ids = {"token": token.info.id, "token origin": token.info.origin_id, "upload": upload, "somebody": str(number)}
     return ids | {"robot": robot, "secret": secret.info.id} | await _govern(w)
 
 

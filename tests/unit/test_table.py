@@ -43,6 +43,6 @@ def test_a_change_is_recorded_in_its_own_transaction(op: Operation) -> None:
 def test_whatever_changes_something_needs_something(op: Operation) -> None:
     """All that a caller may change without holding anything: his own tokens."""
     if op.effect == "write" and not op.account_admin and not op.workspace_admin and not op.targets:
-        assert op.decides or op.name in ("create_token", "update_token", "revoke_token")
+        assert op.decides or op.name in ("create_token", "update_token", "revoke_token", "revoke_origin")
     for on in op.targets:
         assert op.effect == "read" or on.need.any_of or on.need.owner or on.need.manage or on.need.admin

@@ -18,12 +18,13 @@ from modelkeep.store.db import Tx, WriteTx, new_id, now_ms
 async def admin_token(settings: Settings, lifetime_ms: int, user: str = "") -> str:
     """A new token of an account admin, the built-in one unless `user` names another; the row and its audit record are one
     transaction. Raises NotFound and WrongState for whom no token would be accepted."""
+    lifetime_ms = min(lifetime_ms, settings.token_ms)
     async with opened(settings) as registry, registry.db.write() as tx:
         await principals.lock_account(tx)
         holder = await _usable(tx, registry.facts.admin_id, user)
         at, secret = now_ms(), TOKEN_PREFIX + secrets.token_urlsafe(32)
         id = await tokens.insert(
-            tx, holder.id, hash_token(secret), "modelkeep env", "modelkeep env", at, at + lifetime_ms
+            tx, holder.id, hash_token(secret), "modelkeep env", "modelkeep env", at, at + lifetime_ms, origin_kind="ENV"
         )
         await record(tx, "token.create", "env", AuditTarget("TOKEN", id, "modelkeep env"), holder, token_id=id)
     return secret

@@ -211,7 +211,18 @@ def _members(group: typer.Typer) -> None:
 
 
 def _tokens(group: typer.Typer) -> None:
-    columns = ("token_id", "kind", "principal", "comment", "created_by", "last_used_time", "expiry_time", "revoked")
+    columns = (
+        "token_id",
+        "kind",
+        "principal",
+        "comment",
+        "created_by",
+        "last_used_time",
+        "expiry_time",
+        "revoked",
+        "origin_kind",
+        "origin_id",
+    )
 
     @group.command()
     def create(
@@ -234,6 +245,11 @@ def _tokens(group: typer.Typer) -> None:
     @group.command()
     def revoke(token_id: str) -> None:
         call("DELETE", f"{V1}/tokens/{part(token_id)}")
+
+    @group.command("revoke-origin")
+    def revoke_origin(origin_id: str) -> None:
+        """Revoke all tokens that came from this origin (`tokens list` names it), and all that came from those."""
+        typer.echo(f"{call('DELETE', f'{V1}/token-origins/{part(origin_id)}')['revoked']} tokens revoked.")
 
 
 def _experiments(group: typer.Typer) -> None:

@@ -236,6 +236,11 @@ class Token(msgspec.Struct, frozen=True):
     creator_number: int | None
     kind: str = "PERSONAL"
     """PERSONAL, ACCESS (of a secret or a federation policy), SESSION (of a browser)."""
+    origin_kind: str = ""
+    """What it came from: TOKEN, SESSION, ENV, CLIENT_SECRET, FEDERATION_POLICY, IDENTITY; '' is unknown."""
+    origin_id: str = ""
+    bound: bool = False
+    """It ends with its origin."""
 
 
 class ClientSecret(msgspec.Struct, frozen=True):

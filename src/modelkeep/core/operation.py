@@ -227,6 +227,8 @@ class Config(msgspec.Struct, frozen=True):
     """The schema in which models without a catalog and schema in their name live."""
     url_ms: int = 15 * 60_000
     """How long a vended URL lives."""
+    token_ms: int = 90 * 86_400_000
+    """The longest lifetime of a personal access token."""
     federation: Federation = Federation()
     direct: bool = False
     """Clients move bytes to and from the store by presigned URLs."""

@@ -92,7 +92,13 @@ class SignIn:
             if not await signin.hold_secret(tx, secret_id):
                 raise Unauthenticated(BAD_CLIENT)
             return await _issue(
-                tx, "ACCESS", Actor(holder_id, name, "SERVICE_PRINCIPAL"), secret_id, "client secret", lifetime, caller
+                tx,
+                "ACCESS",
+                Actor(holder_id, name, "SERVICE_PRINCIPAL"),
+                ("CLIENT_SECRET", secret_id),
+                "client secret",
+                lifetime,
+                caller,
             )
 
     async def by_assertion(self, client_id: str, token: str, caller: Caller) -> Issued:
@@ -133,7 +139,15 @@ class SignIn:
             if not await signin.hold_policy(tx, policy):
                 raise Unauthenticated(BAD_ASSERTION)
             actor = Actor(holder.id, holder.name, holder.kind)
-            return await _issue(tx, "ACCESS", actor, policy.id, f"federation {policy.policy_id}", ACCESS_MS, caller)
+            return await _issue(
+                tx,
+                "ACCESS",
+                actor,
+                ("FEDERATION_POLICY", policy.id),
+                f"federation {policy.policy_id}",
+                ACCESS_MS,
+                caller,
+            )
 
     # --- browsers ----------------------------------------------------------------------------------------------------
 
@@ -144,7 +158,7 @@ class SignIn:
             if row is None or row[0] != "PERSONAL":
                 raise Unauthenticated("Sign in with a personal access token.")
             lifetime = self._session_ms if row[1] is None else min(self._session_ms, row[1] - now_ms())
-            return await _issue(tx, "SESSION", actor, actor.token_id, "browser", lifetime, caller)
+            return await _issue(tx, "SESSION", actor, ("TOKEN", actor.token_id), "browser", lifetime, caller)
 
     async def by_provider(self, person: Person, state: str, caller: Caller) -> Issued:
         """A browser's session for somebody whom the provider vouches for; a user is made of a stranger. Raises Unauthenticated."""
@@ -169,7 +183,7 @@ class SignIn:
                 raise Unauthenticated("Your user is deactivated. Ask an account admin.")
             actor = Actor(user.principal.id, user.principal.name, "USER")
             await self._bind_groups(tx, user.principal, person.groups, actor, caller)
-            return await _issue(tx, "SESSION", actor, link_id, "browser", self._session_ms, caller)
+            return await _issue(tx, "SESSION", actor, ("IDENTITY", link_id), "browser", self._session_ms, caller)
 
     async def _bind_groups(
         self, tx: WriteTx, user: Principal, claimed: frozenset[str], actor: Actor, caller: Caller
@@ -217,13 +231,13 @@ async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tu
 
 
 async def _issue(
-    tx: WriteTx, kind: str, holder: Actor, origin_id: str, comment: str, lifetime_ms: int, caller: Caller
+    tx: WriteTx, kind: str, holder: Actor, origin: tuple[str, str], comment: str, lifetime_ms: int, caller: Caller
 ) -> Issued:
     secret = (SESSION_PREFIX if kind == "SESSION" else ACCESS_PREFIX) + secrets.token_urlsafe(32)
     now = now_ms()
     id = await tokens.insert(
         tx, holder.id, hash_token(secret), comment, holder.name, now, now + lifetime_ms, holder.id, kind=kind,
-        origin_id=origin_id,
+        origin_kind=origin[0], origin_id=origin[1],
     )  # fmt: skip
     await _record(tx, "session.start" if kind == "SESSION" else "token.issue", holder, id, comment, caller)
     return Issued(secret, lifetime_ms)

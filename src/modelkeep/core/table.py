@@ -259,6 +259,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(principals.get_token, principals.GetToken, "token.get", (), "read", "buffered", account_admin=True),
     Operation(principals.update_token, principals.UpdateToken, "token.update"),
     Operation(principals.revoke_token, principals.RevokeToken, "token.revoke"),
+    Operation(principals.revoke_origin, principals.RevokeOrigin, "token.revoke"),
     # how machines and people sign in
     Operation(secrets.create_secret, secrets.CreateSecret, "secret.create", account_admin=True),
     Operation(secrets.list_secrets, secrets.ListSecrets, "secret.list", (), "read", "buffered", account_admin=True),

@@ -50,6 +50,12 @@ async def hold_secret(tx: WriteTx, id: str) -> bool:
     return bool(await tx.run("UPDATE client_secrets SET hash = hash WHERE id = :id", id=id))
 
 
+async def lock_secret(tx: WriteTx, id: str) -> int | None:
+    """When it expires (epoch milliseconds); it stays until this transaction is over. None if it is gone."""
+    row = await tx.one("UPDATE client_secrets SET hash = hash WHERE id = :id RETURNING expires_at", id=id)
+    return row[0] if row else None
+
+
 # --- federation policies ---------------------------------------------------------------------------------------------
 
 _POLICY = (
@@ -117,6 +123,11 @@ async def hold_policy(tx: WriteTx, used: FederationPolicy) -> bool:
             at=used.updated_at,
         )
     )
+
+
+async def lock_policy(tx: WriteTx, id: str) -> bool:
+    """Is it there, and stays as it is until this transaction is over?"""
+    return bool(await tx.run("UPDATE federation_policies SET scope = scope WHERE id = :id", id=id))
 
 
 # --- external identities ---------------------------------------------------------------------------------------------

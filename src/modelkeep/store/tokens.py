@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from modelkeep.core.model import Token
 from modelkeep.store.db import Row, Tx, WriteTx, new_id
 
@@ -11,23 +13,29 @@ USE_EVERY_MS = 60_000
 
 async def insert(
     tx: WriteTx, principal_id: str, token_hash: str, comment: str, by: str, at: int, expires_at: int | None, creator_id: str = "",
-    *, kind: str = "PERSONAL", origin_id: str = "",
+    *, kind: str = "PERSONAL", origin_kind: str = "", origin_id: str = "", bound: bool = True,
 ) -> str:  # fmt: skip
-    """The token's id. It ends with its origin (a secret, a policy, another token, an external identity)."""
+    """The token's id. If it is bound, it ends with its origin (a secret, a policy, another token, an external identity)."""
     token_id = new_id()
     await tx.run(
-        "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, creator_id, expires_at, kind, origin_id) "
-        "VALUES (:id, :hash, :principal, :comment, :at, :by, :creator, :expires, :kind, :origin)",
+        "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, creator_id, expires_at, kind, "
+        "origin_kind, origin_id, bound) "
+        "VALUES (:id, :hash, :principal, :comment, :at, :by, :creator, :expires, :kind, :origin_kind, :origin, :bound)",
         id=token_id, hash=token_hash, principal=principal_id, comment=comment, at=at, by=by, creator=creator_id, expires=expires_at,
-        kind=kind, origin=origin_id,
+        kind=kind, origin_kind=origin_kind, origin=origin_id, bound=int(bound),
     )  # fmt: skip
     return token_id
 
 
 _TOKEN = (
     "t.id, p.name, t.comment, t.created_at, t.expires_at, t.revoked_at, COALESCE(c.name, t.created_by), t.last_used_at, "
-    "p.number, c.number, t.kind FROM tokens t JOIN principals p ON p.id = t.principal_id LEFT JOIN principals c ON c.id = t.creator_id"
+    "p.number, c.number, t.kind, t.origin_kind, t.origin_id, t.bound "
+    "FROM tokens t JOIN principals p ON p.id = t.principal_id LEFT JOIN principals c ON c.id = t.creator_id"
 )
+
+
+def _token(row: Row) -> Token:
+    return Token(*row[:-1], bound=bool(row[-1]))
 
 
 async def of_principal(tx: Tx, principal_id: str, now: int) -> list[Token]:
@@ -37,7 +45,7 @@ async def of_principal(tx: Tx, principal_id: str, now: int) -> list[Token]:
         "ORDER BY t.created_at DESC, t.id DESC",
         id=principal_id, now=now,
     )  # fmt: skip
-    return [Token(*row) for row in rows]
+    return [_token(row) for row in rows]
 
 
 async def unrevoked(tx: Tx, creator: int | None, creator_name: str) -> list[Token]:
@@ -51,23 +59,75 @@ async def unrevoked(tx: Tx, creator: int | None, creator_name: str) -> list[Toke
         f"SELECT {_TOKEN} WHERE t.revoked_at IS NULL AND t.kind = 'PERSONAL'{where} ORDER BY t.created_at DESC, t.id DESC",
         **params,
     )
-    return [Token(*row) for row in rows]
+    return [_token(row) for row in rows]
 
 
 async def by_id(tx: Tx, token_id: str) -> tuple[Token, str] | None:
     """The token and its principal's id."""
     row = await tx.one(f"SELECT t.principal_id, {_TOKEN} WHERE t.id = :id", id=token_id)
-    return (Token(*row[1:]), row[0]) if row else None
+    return (_token(row[1:]), row[0]) if row else None
+
+
+def _from_origin(where: str) -> str:
+    """The ids of the tokens that came from origin `:id`, and from those, and so on."""
+    return (
+        f"WITH RECURSIVE below (id) AS (SELECT t.id FROM tokens t WHERE t.origin_id = :id{where} "
+        f"UNION SELECT t.id FROM tokens t JOIN below b ON t.origin_id = b.id WHERE true{where}) SELECT id FROM below"
+    )
 
 
 async def revoke(tx: WriteTx, id: str, at: int) -> None:
-    """A token, or whatever else tokens come from, with all that came from it."""
+    """A token, or whatever else tokens come from, with all that is bound to it, however many tokens lie between."""
     await tx.run("UPDATE tokens SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL", id=id, at=at)
-    await tx.run("UPDATE tokens SET revoked_at = :at WHERE origin_id = :id AND revoked_at IS NULL", id=id, at=at)
+    await _revoke_all(tx, _from_origin(" AND t.bound = 1"), id=id, at=at)
+
+
+async def revoke_origin(tx: WriteTx, id: str, principal_id: str, at: int) -> int:
+    """All that came from an origin, bound to it or not: of one principal, or ('') of everybody. How many were valid."""
+    owner = " AND principal_id = :principal" if principal_id else ""
+    params = {"principal": principal_id} if principal_id else {}
+    return await _revoke_all(tx, _from_origin(""), owner, id=id, at=at, **params)
+
+
+async def _revoke_all(tx: WriteTx, ids: str, where: str = "", **params: Any) -> int:
+    """How many were not revoked yet. Whoever mints from one of them at this moment holds it until commit: this waits there, and
+    looks once more for what was minted."""
+    total = 0
+    while changed := await tx.run(
+        f"UPDATE tokens SET revoked_at = :at WHERE revoked_at IS NULL{where} AND id IN ({ids})", **params
+    ):
+        total += changed
+    return total
+
+
+async def has_origin(tx: Tx, id: str, principal_id: str) -> bool:
+    """Did a token of this principal, or ('') of anybody, come from it?"""
+    owner = " AND t.principal_id = :principal" if principal_id else ""
+    params = {"principal": principal_id} if principal_id else {}
+    return await tx.one(f"SELECT 1 FROM tokens t WHERE t.origin_id = :id{owner} LIMIT 1", id=id, **params) is not None
 
 
 async def comment(tx: WriteTx, token_id: str, text: str) -> None:
     await tx.run("UPDATE tokens SET comment = :text WHERE id = :id", id=token_id, text=text)
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """What somebody signed in with."""
+
+    id: str
+    kind: str
+    expires_at: int | None
+    origin_kind: str
+    origin_id: str
+
+
+async def credential(tx: Tx, token_id: str) -> Credential | None:
+    """A token that is not revoked."""
+    row = await tx.one(
+        "SELECT id, kind, expires_at, origin_kind, origin_id FROM tokens WHERE id = :id AND revoked_at IS NULL",
+        id=token_id,
+    )
+    return Credential(*row) if row else None
 
 
 async def lock(tx: WriteTx, token_id: str) -> Row | None:

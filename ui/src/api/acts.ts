@@ -246,6 +246,9 @@ export const createToken = (comment: string, lifetime_seconds: number | null, pr
 export const revokeToken = (token_id: string) =>
   told(api.DELETE(`${V1}/tokens/{token_id}`, { params: { path: { token_id } } }));
 
+export const revokeTokenOrigin = (origin_id: string) =>
+  told(api.DELETE(`${V1}/token-origins/{origin_id}`, { params: { path: { origin_id } } }));
+
 export async function signOut(): Promise<void> {
   await fetch("/logout", { method: "POST", redirect: "manual" });
   location.assign("/login");

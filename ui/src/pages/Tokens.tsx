@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { IconKey, IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
 
-import { createToken, revokeToken } from "../api/acts";
+import { createToken, revokeToken, revokeTokenOrigin } from "../api/acts";
 import { me, type TokenInfo, tokens } from "../api/queries";
 import { ConfirmDelete, PrincipalSelect } from "../forms/change";
 import { useAct } from "../ui/Act";
@@ -22,9 +22,17 @@ const LIFETIMES = [
   { value: String(DAY), label: "1 day" },
   { value: String(30 * DAY), label: "30 days" },
   { value: String(90 * DAY), label: "90 days" },
-  { value: String(365 * DAY), label: "1 year" },
-  { value: "", label: "Never" },
+  { value: "", label: "Longest allowed" },
 ];
+
+const ORIGINS: Record<string, string> = {
+  TOKEN: "A token",
+  SESSION: "A browser session",
+  ENV: "modelkeep env",
+  CLIENT_SECRET: "A client secret",
+  FEDERATION_POLICY: "A federation policy",
+  IDENTITY: "Single sign-on",
+};
 
 export default function Tokens() {
   const [whose, setWhose] = useState("");
@@ -32,6 +40,7 @@ export default function Tokens() {
   const { data, error, isPending, refetch } = useQuery(tokens(whose));
   const [creating, setCreating] = useState(false);
   const [revoking, setRevoking] = useState<TokenInfo | null>(null);
+  const [ending, setEnding] = useState<TokenInfo | null>(null);
   const live = (data ?? []).filter((token) => !token.revoked);
   return (
     <Page title="Access tokens" actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create token</Button>}>
@@ -51,8 +60,9 @@ export default function Tokens() {
             { header: "For", cell: (row) => <Text size="sm" className="anywhere">{visible(row.comment) || <Text span c="dimmed">No comment</Text>}</Text> },
             { header: "Owner", from: "sm", cell: (row) => <span className="anywhere">{visible(row.principal)}</span> },
             { header: "Created", from: "xs", cell: (row) => <Time at={row.creation_time} /> },
-            { header: "Expires", cell: (row) => (row.expiry_time < 0 ? "never" : row.expiry_time < Date.now() ? <Badge color="gray" variant="light" tt="none">expired</Badge> : <Time at={row.expiry_time} />) },
+            { header: "Expires", cell: (row) => (row.expiry_time < 0 ? "no expiry" : row.expiry_time < Date.now() ? <Badge color="gray" variant="light" tt="none">expired</Badge> : <Time at={row.expiry_time} />) },
             { header: "Last used", from: "sm", cell: (row) => <Time at={row.last_used_time} /> },
+            { header: "Came from", from: "sm", cell: (row) => <Origin token={row} onRevoke={() => setEnding(row)} /> },
             { header: "", label: "Actions", width: 100, cell: (row) => <Button size="compact-xs" variant="default" color="red" onClick={() => setRevoking(row)} aria-label={`Revoke token ${row.comment || row.token_id}`}>Revoke</Button> },
           ]}
         />
@@ -61,7 +71,35 @@ export default function Tokens() {
       {revoking ? (
         <ConfirmDelete title="Revoke token" what={<>Whoever uses <b>{visible(revoking.comment || revoking.token_id)}</b> is signed out at once.</>} act={() => revokeToken(revoking.token_id)} submit="Revoke" done="Token revoked." then={() => undefined} onClose={() => setRevoking(null)} />
       ) : null}
+      {ending ? (
+        <ConfirmDelete
+          title="Revoke all from this origin"
+          what={<>All tokens that came from {(ORIGINS[ending.origin_kind] ?? "an origin").toLowerCase()} ({ending.origin_id}), and all that came from those, end at once.</>}
+          act={() => revokeTokenOrigin(ending.origin_id)}
+          submit="Revoke all"
+          done="Tokens revoked."
+          then={() => undefined}
+          onClose={() => setEnding(null)}
+        />
+      ) : null}
     </Page>
+  );
+}
+
+/** What a token was created with, and the action that ends all that came from there. */
+function Origin({ token, onRevoke }: { token: TokenInfo; onRevoke: () => void }) {
+  const label = ORIGINS[token.origin_kind] ?? "Unknown";
+  if (!token.origin_id) return <Text size="sm">{label}</Text>;
+  return (
+    <Stack gap={2} align="flex-start">
+      <Text size="sm" title={token.origin_id}>
+        {label}
+        {token.ends_with_origin ? ", ends with it" : ""}
+      </Text>
+      <Button size="compact-xs" variant="subtle" color="red" onClick={onRevoke} aria-label={`Revoke all from the origin of ${token.comment || token.token_id}`}>
+        Revoke all from it
+      </Button>
+    </Stack>
   );
 }
 

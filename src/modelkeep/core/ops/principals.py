@@ -10,6 +10,7 @@ from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
 from modelkeep.core.model import Principal, Token
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.near import near
+from modelkeep.core.ops.token_origins import origin_of
 from modelkeep.store import principals, tokens
 from modelkeep.store.bootstrap import ADMINS
 
@@ -76,6 +77,12 @@ class ListTokens(msgspec.Struct, frozen=True):
 
 class RevokeToken(msgspec.Struct, frozen=True):
     id: str
+
+
+class RevokeOrigin(msgspec.Struct, frozen=True):
+    """All tokens that came from one origin, and what came from those."""
+
+    origin_id: str
 
 
 class UpdateToken(msgspec.Struct, frozen=True):
@@ -223,13 +230,28 @@ async def create_token(ctx: WriteCtx, req: CreateToken) -> NewToken:
 
 
 async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
-    """A new token. Raises InvalidArgument."""
-    if lifetime_ms is not None and not 0 < lifetime_ms <= MAX_TOKEN_MS:
-        raise InvalidArgument(f"A token lives from 1 to {MAX_TOKEN_MS // 1000} seconds.")
+    """A new token. It lives as long as the caller asks for, at most as long as the setting and its origin allow, and ends with
+    its origin if it is bound to one. Raises InvalidArgument, Unauthenticated."""
+    longest_ms = ctx.config.token_ms
+    if lifetime_ms is not None and not 0 < lifetime_ms <= longest_ms:
+        raise InvalidArgument(f"A token lives from 1 to {longest_ms // 1000} seconds.")
+    origin = await origin_of(ctx, holder)
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    expires = None if lifetime_ms is None else ctx.now + lifetime_ms
+    expires = ctx.now + (lifetime_ms or longest_ms)
+    if origin.expires_at is not None:
+        expires = min(expires, origin.expires_at)
     id = await tokens.insert(
-        ctx.tx, holder.id, hash_token(secret), comment[:255], ctx.actor.name, ctx.now, expires, ctx.actor.id
+        ctx.tx,
+        holder.id,
+        hash_token(secret),
+        comment[:255],
+        ctx.actor.name,
+        ctx.now,
+        expires,
+        ctx.actor.id,
+        origin_kind=origin.kind,
+        origin_id=origin.id,
+        bound=origin.bound,
     )
     made = await tokens.by_id(ctx.tx, id)
     assert made is not None
@@ -273,6 +295,17 @@ async def revoke_token(ctx: WriteCtx, req: RevokeToken) -> None:
     found, _ = await _own(ctx, req.id)
     ctx.touch("TOKEN", req.id, found.principal)
     await tokens.revoke(ctx.tx, req.id, ctx.now)
+
+
+async def revoke_origin(ctx: WriteCtx, req: RevokeOrigin) -> int:
+    """How many valid tokens that ended: one's own, or everybody's to an account admin. Raises NotFound."""
+    principal_id = "" if ctx.actor.account_admin else ctx.actor.id
+    if not req.origin_id or not await tokens.has_origin(ctx.tx, req.origin_id, principal_id):
+        raise NotFound(f"No token came from '{req.origin_id[:100]}'.", kind="TOKEN")
+    count = await tokens.revoke_origin(ctx.tx, req.origin_id, principal_id, ctx.now)
+    ctx.touch("TOKEN", req.origin_id, req.origin_id)
+    ctx.changed("tokens", count, 0)
+    return count
 
 
 async def _own(ctx: ReadCtx, id: str) -> tuple[Token, str]:

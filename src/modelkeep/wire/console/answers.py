@@ -12,7 +12,8 @@ from modelkeep.wire.models import KeyValue
 
 
 class TokenInfo(TypedDict):
-    """`expiry_time` is -1 for a token that does not expire."""
+    """`expiry_time` is -1 for a token that does not expire: none is created like that any more. `origin_kind` says what `origin_id` is
+    the id of (TOKEN, SESSION, CLIENT_SECRET, FEDERATION_POLICY, IDENTITY), or that it came from `modelkeep env` (ENV)."""
 
     token_id: str
     principal: str
@@ -23,6 +24,15 @@ class TokenInfo(TypedDict):
     created_by: str
     last_used_time: int | None
     kind: str
+    origin_kind: str
+    origin_id: str
+    ends_with_origin: bool
+
+
+class RevokedTokens(TypedDict):
+    """How many tokens were valid until now."""
+
+    revoked: int
 
 
 class NewToken(TypedDict):

@@ -80,6 +80,10 @@ class Tokens(msgspec.Struct, frozen=True):
     principal: str = ""
 
 
+class TokenOrigin(msgspec.Struct, frozen=True):
+    origin_id: str
+
+
 class TokenId(msgspec.Struct, frozen=True):
     token_id: str
 
@@ -113,6 +117,7 @@ def _token_info(token: Token) -> answers.TokenInfo:
         "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
         "created_by": token.created_by, "last_used_time": token.last_used_at, "kind": token.kind,
+        "origin_kind": token.origin_kind, "origin_id": token.origin_id, "ends_with_origin": token.bound and token.origin_id != "",
     }  # fmt: skip
 
 
@@ -126,6 +131,10 @@ def _consumers(f: Consumers) -> lineage.FindConsumers:
 
 def _edges(result: Page[LineageEdge], _: Any) -> answers.Lineage:
     return {"lineage": list(result.items), "next_page_token": result.next_token}
+
+
+def _revoked(count: int, _: Any) -> answers.RevokedTokens:
+    return {"revoked": count}
 
 
 def _links(found: list[ExternalIdentity], _: Any) -> answers.Identities:
@@ -227,6 +236,7 @@ def routes(account_id: str, ready: Any) -> list[Route]:
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("DELETE", f"{V1}/token-origins/{{origin_id}}", TokenOrigin, lambda f: principals.RevokeOrigin(f.origin_id), _revoked),
         *governance.routes(),
         *explore.routes(V1),
         *drafts.routes(V1),
