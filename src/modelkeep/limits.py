@@ -16,6 +16,13 @@ SQL_KEPT_CHARACTERS = 32 << 20
 SQL_INLINE_CHARACTERS = 500
 """Characters of a statement up to which it is parsed at once; a longer one waits for the thread that parses."""
 
+# --- searches ------------------------------------------------------------------------------------------------------------
+
+SEARCH_CANDIDATES = 10_000
+"""Securables that an index may name for a search to judge them all; beyond, the search walks in order."""
+SEARCH_ROWS = 10_000
+"""Rows that one page of a search may look at before it is handed out short."""
+
 # --- pages of lists --------------------------------------------------------------------------------------------------
 
 PAGE_TOKEN_BLOCK_BYTES = 256

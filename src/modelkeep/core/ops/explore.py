@@ -10,6 +10,7 @@ from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.core.paging import page_size
 from modelkeep.store import explore, principals, tag_policies, versions, workspaces
+from modelkeep.store.catalog_search import KINDS
 from modelkeep.store.db import Database
 from modelkeep.store.explore import Sought, Stored
 
@@ -100,8 +101,7 @@ async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
     scope = f"search|{sought}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (int, str, str))
     position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
-    rows = await explore.find(ctx.tx, ctx.actor, sought, position, limit + 1)
-    page = [(securable, only) for securable, only, _ in rows[:limit]]
+    page, following = await explore.find(ctx.tx, ctx.dialect, ctx.actor, sought, position, limit)
     registered = await versions.all_registered(ctx.tx, [s for s, only in page if s.kind is Kind.MODEL and not only])
     by_id: dict[str, RegisteredModel] = {model.securable.id: model for model in registered}
     items = tuple(
@@ -110,7 +110,7 @@ async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
         else Found(s, by_id[s.id].aliases if s.id in by_id else {})
         for s, only in page
     )
-    return Page(items, ctx.config.page_tokens.seal(scope, rows[limit - 1][-1]) if len(rows) > limit else "")
+    return Page(items, ctx.config.page_tokens.seal(scope, following) if following else "")
 
 
 def _sought(req: SearchSecurables) -> Sought:
@@ -119,11 +119,11 @@ def _sought(req: SearchSecurables) -> Sought:
     if len(words) > MAX_WORDS or len(req.query) > MAX_QUERY:
         raise InvalidArgument(f"A search has at most {MAX_WORDS} words and {MAX_QUERY} characters.")
     kinds = tuple(parse_kind(kind) for kind in req.kinds)
-    if unknown := [kind for kind in kinds if kind not in explore.KINDS]:
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise InvalidArgument(f"A search finds catalogs, schemas and models, and no {unknown[0].lower()}.")
     key, colon, value = req.tag.lower().partition(":")
     return Sought(
-        words, kinds or explore.KINDS, (key, value if colon else None) if key else None, req.owner.lower(),
+        words, kinds or KINDS, (key, value if colon else None) if key else None, req.owner.lower(),
         req.newest_first,
     )  # fmt: skip
 
