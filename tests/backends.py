@@ -72,6 +72,28 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes stand still: it takes connections and requests, and answers nothing."""
+        pids = self._processes()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        """The postmaster and all that it started."""
+        listing = subprocess.run(
+            ["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True
+        ).stdout
+        lines = [line.split(None, 2) for line in listing.splitlines()[1:]]
+        own = {int(pid): int(up) for pid, up, args in lines if f"port={self.port}" in args and "postgres -D" in args}
+        (main,) = (pid for pid, parent in own.items() if parent not in own)  # one that was just forked looks like it
+        return [main, *(int(pid) for pid, parent, _ in lines if int(parent) == main)]
+
 
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[Seaweed]:

@@ -53,6 +53,14 @@ DATABASE_S = 10
 """How long one call waits for the database: for a connection, a lock, or the answer to one statement."""
 SCAN_S = 5
 """How long one scan (a search, a list) reads before it is stopped."""
+POSTGRES_WAIT_S = 5
+"""How long one transaction waits for a connection, and one scan for its turn."""
+CONNECT_S = 5
+"""How long one attempt to connect to PostgreSQL takes."""
+IDLE_IN_TRANSACTION_S = 60
+"""How long PostgreSQL keeps a transaction whose client says nothing."""
+MIGRATION_S = 3_600
+"""How long one statement of a migration may run."""
 SLOW_S = 30
 """How long one statement of a change that touches many rows may run."""
 BACKGROUND_SCAN_S = 600
@@ -63,6 +71,14 @@ SCANS_OF_PRINCIPAL = 16
 """Scans of one principal that run or wait; the next one is refused."""
 SCANS_WAITING = 128
 """Scans of all principals that wait; the next one is refused."""
+POSTGRES_READERS = 8
+"""Connections to PostgreSQL for short reads, unless the settings say otherwise."""
+POSTGRES_WRITERS = 8
+"""Connections to PostgreSQL for changes, unless the settings say otherwise."""
+POSTGRES_SCANNERS = 4
+"""Connections to PostgreSQL for scans, unless the settings say otherwise; as many run at once."""
+POSTGRES_WAITING = 1_000
+"""Transactions of one kind that wait for a connection; the next one is refused."""
 SQLITE_READERS = 8
 """Connections for short reads; those who come when all are in use wait in turn."""
 SQLITE_HOT_READERS = 2

@@ -75,7 +75,13 @@ def database(settings: Settings) -> Database:
         raise InvalidArgument("MODELKEEP_DATABASE_URL must be a postgresql:// URL, or empty for SQLite.")
     from modelkeep.store.postgres import PostgresDatabase
 
-    return PostgresDatabase(settings.database_url)
+    return PostgresDatabase(
+        settings.database_url,
+        readers=settings.database_read_connections,
+        writers=settings.database_write_connections,
+        scanners=settings.database_scan_connections,
+        pooler=settings.database_pooler,
+    )
 
 
 def storage(settings: Settings) -> Blobs:

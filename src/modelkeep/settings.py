@@ -18,6 +18,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Holds the SQLite database, the artifact folder, and what `modelkeep env` needs. Keep it private."""
     database_url: str = ""
     """postgresql://...; '' is SQLite in the data directory."""
+    database_read_connections: int = 8
+    """Connections of this process to PostgreSQL for short reads."""
+    database_write_connections: int = 8
+    """Connections of this process to PostgreSQL for changes."""
+    database_scan_connections: int = 4
+    """Connections of this process to PostgreSQL for searches and lists; as many run at once."""
+    database_pooler: bool = False
+    """PostgreSQL is behind PgBouncer in transaction mode: use no prepared statements and no settings of the session."""
     storage_url: str = ""
     """s3://bucket/prefix; '' is a folder in the data directory."""
     s3_endpoint: str = ""

@@ -26,11 +26,6 @@ CALLERS = ("owner-of-all-three", "metastore-admin", "account-admin", "CREATE-CAT
 Opened = Callable[..., Awaitable[Any]]
 
 
-@pytest.fixture(params=["sqlite"])
-def dialect(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
 @pytest.fixture
 async def opened(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     """Opens a database with the table `t`, whose one row is 1, and with these deadlines."""
@@ -116,9 +111,9 @@ async def test_a_principal_never_has_every_place(opened: Opened) -> None:
     db = await opened()
     count = slots(db)
     async with endless(db, *["greedy"] * count):
-        await running(db, count - 1)
+        await running(db, count // 2)
         assert await scan(db, "modest") == [(1,)]
-        assert sum(db._lane._running.values()) == count - 1
+        assert sum(db._lane._running.values()) == count // 2
 
 
 @pytest.mark.parametrize(
@@ -126,8 +121,8 @@ async def test_a_principal_never_has_every_place(opened: Opened) -> None:
     [
         ENDLESS,
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c WHERE x < 0",
-        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 100000) SELECT COUNT(*) FROM c a, c b, c d",
-        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 100000) "
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 100000) SELECT COUNT(*) FROM c a, c b, c d",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 100000) "
         "SELECT COUNT(*) FROM c a JOIN c b ON CAST(a.x AS TEXT) LIKE '%' || CAST(b.x AS TEXT) || '%'",
     ],
 )
@@ -170,13 +165,13 @@ async def test_what_waits_in_line_has_no_connection(opened: Opened) -> None:
 def connections(db: Any) -> int:
     if db.dialect == "sqlite":
         return len(db._readers._all) + len(db._scanners._all)
-    return sum(pool.get_stats()["pool_size"] for pool in db._pools.values())
+    return sum(pool.opened for pool in db.pools)
 
 
 def most(db: Any) -> int:
     if db.dialect == "sqlite":
         return limits.SQLITE_READERS + limits.SCANS_AT_ONCE
-    return sum(pool.max_size for pool in db._pools.values())
+    return sum(pool.most for pool in db.pools)
 
 
 async def test_a_hundred_at_once_open_a_handful_of_connections(opened: Opened) -> None:

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -199,28 +197,14 @@ async def test_a_closed_database_says_so(dialect: str, tmp_path: Path, request: 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-def processes(server: Postgres) -> list[int]:
-    """The server's: its postmaster and all that it started."""
-    listing = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
-    rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
-    (main,) = [int(pid) for pid, _, args in rows if f"port={server.port}" in args and "postgres -D" in args]
-    return [main, *(int(pid) for pid, parent, _ in rows if int(parent) == main)]
-
-
 async def test_a_frozen_server_is_noticed_in_time_and_taken_again(tmp_path: Path) -> None:
     with running_postgres() as server:
         async with world(await new_place(tmp_path, server)) as w:
             await w.db.check(SECONDS)
-            frozen = processes(server)
-            for pid in frozen:
-                os.kill(pid, signal.SIGSTOP)
-            try:
+            with server.frozen():
                 for _ in range(2):  # with a connection, and without
                     with pytest.raises(Unavailable, match="did not answer"):
                         await w.db.check(0.3)
-            finally:
-                for pid in frozen:
-                    os.kill(pid, signal.SIGCONT)
             await w.db.check(SECONDS)
 
 

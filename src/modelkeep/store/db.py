@@ -9,13 +9,17 @@ from contextvars import ContextVar
 from importlib import resources
 from typing import Any, Protocol
 
-from modelkeep.core.errors import RegistryError
+from modelkeep.core.errors import RegistryError, Unavailable
 
 Row = tuple[Any, ...]
 
 
 class UniqueViolation(Exception):
     """A UNIQUE constraint refused a row; the store function that knows what it means turns it into AlreadyExists."""
+
+
+class Contended(Unavailable):
+    """The database undid a change that met another one (a deadlock): the same change may pass at once when it is run again."""
 
 
 class Tx(Protocol):

@@ -8,12 +8,12 @@ from modelkeep.observe import metrics
 
 
 class Lane:
-    """Admits `at_once` scans; of one principal one fewer, so that the others always have a way."""
+    """Admits `at_once` scans; of one principal half as many, so that the others always have a way."""
 
     def __init__(self, at_once: int, *, of_principal: int, waiting: int, wait_s: float) -> None:
         """`of_principal`: how many of one principal's run or wait; `waiting`: of all; `wait_s`: how long each waits."""
         self._free = at_once
-        self._running_each = max(1, at_once - 1)
+        self._running_each = max(1, at_once // 2)
         self._of_principal = of_principal
         self._waiting = waiting
         self._wait_s = wait_s

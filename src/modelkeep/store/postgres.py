@@ -1,50 +1,60 @@
-"""PostgreSQL through psycopg: a pool, server-prepared statements, read-only transactions for reads."""
+"""PostgreSQL through psycopg: a pool for short reads, one for changes and one for scans, so that none starves another.
 
+Connections are in autocommit, and each transaction begins with one message that says all of it: behind PgBouncer in transaction
+mode a transaction is the largest thing that one session sees.
+"""
+
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from modelkeep.core.errors import Conflict, Unavailable
-from modelkeep.store.db import Row, UniqueViolation
+from modelkeep import limits
+from modelkeep.core.errors import Unavailable
+from modelkeep.observe import metrics
+from modelkeep.store.db import Row, scans_for
+from modelkeep.store.lanes import Lane
+from modelkeep.store.postgres_errors import AWAY, CONTENDED, UNKNOWN, meaning
+from modelkeep.store.postgres_pool import Bounds, Deadline, Pool, server_ms
 from modelkeep.store.postgres_probe import Probe
 
 if TYPE_CHECKING:
     import psycopg
-    import psycopg_pool
 
 _MIGRATION_LOCK = 7_203_511_885_027_131  # any number that only this program uses
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE = "BEGIN"
+_POOLER_HINT = "PostgreSQL refuses the session's settings. If it is behind PgBouncer in transaction mode, set MODELKEEP_DATABASE_POOLER=1."
+_IDLE, _FAILED = 0, 3  # of libpq's PGTransactionStatusType
+_T = TypeVar("_T")
 
 
 @lru_cache(maxsize=1024)
-def _translate(sql: str) -> str:
+def _translate(sql: str) -> bytes:
     """`:name` to psycopg's `%(name)s`."""
-    return re.sub(r"(?<![:\w]):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
+    return re.sub(r"(?<![:\w]):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
 class _Tx:
-    def __init__(self, connection: "psycopg.AsyncConnection[Row]") -> None:
+    """`scan_s`: how long a scan may take; longer than other statements where it differs from the pool's own deadline."""
+
+    def __init__(self, connection: "psycopg.AsyncConnection[Row]", pool: Pool, scan_s: float) -> None:
         self._connection = connection
-
-    async def _execute(self, sql: str, params: dict[str, Any]) -> "psycopg.AsyncCursor[Row]":
-        import psycopg
-
-        try:
-            return await self._connection.execute(_translate(sql).encode(), params)
-        except psycopg.errors.UniqueViolation as error:
-            raise UniqueViolation(error.diag.constraint_name or str(error)) from error
-        except psycopg.errors.ForeignKeyViolation as error:
-            raise Conflict("Something that this request refers to was made or deleted meanwhile. Try again.") from error
+        self._deadline = Deadline(connection, pool.work)
+        self._seconds = pool.bounds.statement_s
+        self._scan_s = scan_s
 
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
-        return await (await self._execute(sql, params)).fetchall()
+        return await self._run(lambda cursor: cursor.fetchall(), sql, params)
 
     async def one(self, sql: str, /, **params: Any) -> Row | None:
-        return await (await self._execute(sql, params)).fetchone()
+        return await self._run(lambda cursor: cursor.fetchone(), sql, params)
 
     async def scan(self, sql: str, /, **params: Any) -> list[Row]:
-        return await self.all(sql, **params)
+        await self._allow(self._scan_s)
+        return await self._run(lambda cursor: cursor.fetchall(), sql, params, scan=True)
 
     def recall(self, key: Hashable) -> None:
         """Nothing: another node may have committed since, and only a statement could tell."""
@@ -53,14 +63,54 @@ class _Tx:
         pass
 
     async def run(self, sql: str, /, **params: Any) -> int:
-        return (await self._execute(sql, params)).rowcount
+        return await self._run(_rowcount, sql, params)
 
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
         if len(rows) == 1:  # a pipeline for it would take longer
-            await self._execute(sql, rows[0])
+            await self.run(sql, **rows[0])
             return
+        if len(rows) > limits.INLINE_ROWS:
+            await self._allow(limits.SLOW_S)
         async with self._connection.cursor() as cursor:
-            await cursor.executemany(_translate(sql).encode(), rows)
+            await self.guarded(cursor.executemany(_translate(sql), rows))
+
+    async def command(self, sql: str) -> None:
+        """A command without parameters, as one message: it may hold several."""
+        await self.guarded(self._connection.execute(sql.encode(), prepare=False))
+
+    async def guarded(self, statement: Awaitable[_T], *, scan: bool = False) -> _T:
+        """Its result within the deadline, or what its failure means."""
+        import psycopg
+
+        try:
+            return await self._deadline.within(self._seconds, statement)
+        except psycopg.Error as error:
+            if (better := meaning(error, self._seconds, scan=scan)) is None:
+                raise
+            raise better from error
+
+    async def _run(
+        self,
+        result: Callable[["psycopg.AsyncCursor[Row]"], Awaitable[_T]],
+        sql: str,
+        params: dict[str, Any],
+        *,
+        scan: bool = False,
+    ) -> _T:
+        return await result(await self.guarded(self._connection.execute(_translate(sql), params), scan=scan))
+
+    async def _allow(self, seconds: float) -> None:
+        """From here on statements of this transaction may take so long."""
+        if seconds != self._seconds:
+            self._seconds = seconds
+            if (
+                self._connection.pgconn.transaction_status != 0
+            ):  # in autocommit there is nothing that it would be local to
+                await self.command(f"SET LOCAL statement_timeout = {server_ms(seconds)}")
+
+
+async def _rowcount(cursor: "psycopg.AsyncCursor[Row]") -> int:
+    return cursor.rowcount
 
 
 class PostgresDatabase:
@@ -68,62 +118,140 @@ class PostgresDatabase:
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, *, max_connections: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers: int = limits.POSTGRES_READERS,
+        writers: int = limits.POSTGRES_WRITERS,
+        scanners: int = limits.POSTGRES_SCANNERS,
+        pooler: bool = False,
+        statement_s: float = limits.DATABASE_S,
+        scan_s: float = limits.SCAN_S,
+        wait_s: float = limits.POSTGRES_WAIT_S,
+    ) -> None:
+        """`readers`, `writers`, `scanners`: connections for each kind of work. `pooler`: it is behind PgBouncer in
+        transaction mode. `statement_s`, `scan_s`, `wait_s`: deadlines of a statement, a scan, and a wait for a connection."""
         self._url = url
-        self._max = max_connections
+        self._pooler = pooler
+        short, long = Bounds(statement_s, wait_s), Bounds(scan_s, wait_s)
+        self._readers = Pool(url, "read", readers, short, pooler=pooler)
+        self._writers = Pool(url, "write", writers, short, pooler=pooler)
+        self._scanners = Pool(url, "scan", scanners, long, pooler=pooler)
+        self._lane = Lane(scanners, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s)
         self._probe = Probe(url)
-        self._pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Row]] | None = None
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        return self._readers, self._writers, self._scanners
 
     async def open(self) -> None:
         try:
             import psycopg_pool
         except ImportError as error:
             raise Unavailable("PostgreSQL needs the extra: pip install 'modelkeep[postgres]'.") from error
-        self._pool = psycopg_pool.AsyncConnectionPool(self._url, min_size=1, max_size=self._max, open=False, timeout=10)
+        await self._try_settings()
+        opened = await asyncio.gather(*(pool.open(limits.DATABASE_S) for pool in self.pools), return_exceptions=True)
+        for error in filter(None, opened):
+            await self.close()
+            if isinstance(error, psycopg_pool.PoolTimeout):
+                raise Unavailable("PostgreSQL does not answer. Check MODELKEEP_DATABASE_URL and the server.") from error
+            raise error
+
+    async def _try_settings(self) -> None:
+        """A pool goes on trying for ten seconds and does not say why; this does. Raises Unavailable."""
+        import psycopg
+
         try:
-            await self._pool.open(wait=True, timeout=10)
-        except psycopg_pool.PoolTimeout as error:
-            await self._pool.close()
-            raise Unavailable("PostgreSQL does not answer. Check MODELKEEP_DATABASE_URL and the server.") from error
+            connection = await psycopg.AsyncConnection.connect(self._url, **self._readers.arguments())  # type: ignore[arg-type]
+            await connection.close()
+        except psycopg.OperationalError as error:
+            if "startup parameter" in str(error):
+                raise Unavailable(_POOLER_HINT) from error
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        for pool in self.pools:
+            await pool.close()
         await self._probe.close()
 
     async def check(self, seconds: float) -> None:
-        if self._pool is None:
+        if not self._readers.is_open:
             raise Unavailable("The database is closed: the server is stopping.")
         await self._probe.check(seconds)
 
+    def read(self) -> AbstractAsyncContextManager[_Tx]:
+        if principal := scans_for():
+            return self._scanning(principal)
+        return self._transaction(self._readers, _READ, limits.BACKGROUND_SCAN_S)
+
     @asynccontextmanager
-    async def _transaction(self, *, read_only: bool, single: bool = False) -> AsyncGenerator[_Tx]:
-        import psycopg
-        import psycopg_pool
-
-        if self._pool is None:
-            raise Unavailable("The database is closed: the server is stopping.")
+    async def _scanning(self, principal: str) -> AsyncGenerator[_Tx]:
+        await self._lane.enter(principal)
         try:
-            async with self._pool.connection() as connection:
-                await connection.set_autocommit(single)
-                await connection.set_read_only(read_only)
-                await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ if read_only else None)
-                yield _Tx(connection)
-        except (psycopg_pool.PoolTimeout, psycopg.OperationalError) as error:
-            raise Unavailable("The database does not answer. Try again in a moment.") from error
+            async with self._transaction(self._scanners, _READ, self._scanners.bounds.statement_s) as tx:
+                yield tx
+        finally:
+            self._lane.leave(principal)
 
-    def read(self) -> Any:
-        return self._transaction(read_only=True)
+    @asynccontextmanager
+    async def single(self) -> AsyncGenerator[_Tx]:
+        connection = await self._readers.take()
+        try:
+            yield _Tx(connection, self._readers, self._readers.bounds.statement_s)
+        finally:
+            await self._readers.give(connection)
 
-    def single(self) -> Any:
-        return self._transaction(read_only=True, single=True)
+    def write(self) -> AbstractAsyncContextManager[_Tx]:
+        return self._transaction(self._writers, _WRITE, self._writers.bounds.statement_s)
 
-    def write(self) -> Any:
-        return self._transaction(read_only=False)
+    @asynccontextmanager
+    async def _transaction(self, pool: Pool, begin: str, scan_s: float) -> AsyncGenerator[_Tx]:
+        connection = await pool.take()
+        begun = asyncio.get_running_loop().time()
+        try:
+            tx = _Tx(connection, pool, scan_s)
+            await tx.command(begin + self._local(pool))
+            try:
+                yield tx
+            except BaseException:
+                await _roll_back(tx, connection)
+                raise
+            await _commit(tx, connection)
+        finally:
+            metrics.database_seconds.labels(pool.work).observe(asyncio.get_running_loop().time() - begun)
+            await pool.give(connection)
+
+    def _local(self, pool: Pool) -> str:
+        if not self._pooler:
+            return ""
+        return "".join(f"; SET LOCAL {name} = {value}" for name, value in pool.bounds.settings().items())
 
     async def script(self, statements: list[str]) -> None:
-        async with self._transaction(read_only=False) as tx:
+        async with self.write() as tx:
+            await tx.command("SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+            await tx._allow(limits.MIGRATION_S)  # pyright: ignore[reportPrivateUsage]
             await tx.run(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             for statement in statements:
                 await tx.run(statement)
+
+
+async def _commit(tx: _Tx, connection: "psycopg.AsyncConnection[Row]") -> None:
+    if connection.pgconn.transaction_status == _FAILED:  # the server would take the COMMIT and roll back
+        await _roll_back(tx, connection)
+        raise Unavailable(CONTENDED)
+    try:
+        await tx.command("COMMIT")
+    except Unavailable as error:
+        if error.message == AWAY:
+            raise Unavailable(UNKNOWN) from error
+        raise
+
+
+async def _roll_back(tx: _Tx, connection: "psycopg.AsyncConnection[Row]") -> None:
+    """Where that is not possible the connection goes, and the server undoes it by itself."""
+    if connection.closed:
+        return
+    try:
+        await tx.command("ROLLBACK")
+    except Unavailable:
+        await connection.close()
