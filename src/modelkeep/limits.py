@@ -178,3 +178,7 @@ READING_BYTES = 1_000
 """What a remembered meaning takes beside them, on average."""
 READINGS_BYTES = 8 << 20
 """All remembered meanings; above it, all are forgotten."""
+DELETE_ROWS = 200
+"""Rows that one step of a deletion removes: a few milliseconds in which no other change goes on."""
+DELETE_PAUSE_MS = 1
+"""Between two such steps."""

@@ -13,7 +13,7 @@ from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import catalogs, finalize, models, principals, versions, volumes
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
-from modelkeep.store import files, jobs, securables
+from modelkeep.store import deletion, files, jobs, securables
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
 from modelkeep.store.db import migrate, new_id, now_ms
@@ -182,7 +182,8 @@ async def test_a_deletion_waits_for_the_child_that_is_being_created(w: World) ->
         async with w.db.write() as tx:
             row = await securables.by_name(tx, child)
             assert row is not None
-            await securables.delete(tx, row)
+            await deletion.detach(tx, row)
+            assert await deletion.remove(tx, w.db.dialect, row.id)
 
 
 async def test_a_finalize_delivered_twice_at_once_is_answered_twice(w: World) -> None:

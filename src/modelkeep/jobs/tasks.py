@@ -2,12 +2,14 @@
 
 A task that answers a number is run again after as many milliseconds."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
 
+from modelkeep import limits
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.auditor import Auditor
@@ -17,7 +19,7 @@ from modelkeep.core.ops import finalize
 from modelkeep.core.ops.versions import requires_signature
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
-from modelkeep.store import files, jobs, securables, signin, tokens, versions
+from modelkeep.store import deletion, files, jobs, securables, signin, tokens, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
@@ -57,6 +59,15 @@ async def purge(at: Background, set_id: str) -> None:
         async with at.db.write() as tx:
             if await files.forget_files(tx, set_id, _AT_ONCE) < _AT_ONCE:
                 return await files.forget_set(tx, set_id)
+
+
+async def delete_detached(at: Background, securable_id: str) -> None:
+    """Remove what a deleted catalog, schema or model has left, in transactions that nobody waits long for."""
+    while True:
+        async with at.db.write() as tx:
+            if await deletion.remove(tx, at.db.dialect, securable_id):
+                return
+        await asyncio.sleep(limits.DELETE_PAUSE_MS / 1000)
 
 
 async def hash_set(at: Background, set_id: str) -> None:
@@ -230,4 +241,5 @@ TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {
     "unstage": unstage,
     "bring": bring,
     "abort": abort,
+    deletion.TASK: delete_detached,
 }

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.store.db import Row, Tx, WriteTx, new_id
+from modelkeep.store.securables import attached
 
 
 class AccessRequest(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Destination(msgspec.Struct, frozen=True):
 _SELECT = (
     "SELECT r.id, r.securable_id, p.name, q.name, r.requester_id, r.principal_id, r.privileges, r.comment, r.state, r.reason, "
     "r.created_at, r.decided_at, r.decided_by FROM access_requests r JOIN principals p ON p.id = r.principal_id "
-    "JOIN principals q ON q.id = r.requester_id"
+    f"JOIN principals q ON q.id = r.requester_id JOIN securables x ON x.id = r.securable_id AND {attached('x')}"
 )
 
 

@@ -16,7 +16,17 @@ from modelkeep.limits import SEARCH_ROWS
 from modelkeep.store import catalog_search
 from modelkeep.store.catalog_search import KINDS, Source, escaped
 from modelkeep.store.db import Tx, among
-from modelkeep.store.securables import BROWSE, COLUMNS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, of_row, reached
+from modelkeep.store.securables import (
+    BROWSE,
+    CATALOG_ABOVE,
+    COLUMNS,
+    READ_MODEL,
+    SCHEMA_ABOVE,
+    SEE_CATALOG,
+    SEE_SCHEMA,
+    of_row,
+    reached,
+)
 
 Position = tuple[int, str, str]
 """(how well it fits, name, id)"""
@@ -25,13 +35,13 @@ _SOURCES = {
     Kind.CATALOG: ("securables x CROSS JOIN securables c", "c.id = x.id", "x.name_key", SEE_CATALOG),
     Kind.SCHEMA: (
         "securables x CROSS JOIN securables s CROSS JOIN securables c",
-        "s.id = x.id AND c.id = x.catalog_id",
+        f"s.id = x.id AND {CATALOG_ABOVE}",
         "c.name_key || '.' || x.name_key",
         SEE_SCHEMA,
     ),
     Kind.MODEL: (
         "securables x CROSS JOIN securables s CROSS JOIN securables c",
-        "s.id = x.schema_id AND c.id = x.catalog_id",
+        f"{SCHEMA_ABOVE} AND {CATALOG_ABOVE}",
         "c.name_key || '.' || s.name_key || '.' || x.name_key",
         READ_MODEL,
     ),

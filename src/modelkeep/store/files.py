@@ -3,6 +3,7 @@
 States: open (files come and go), live (frozen: a finalized version's), deleting (no reference left; a job frees the bytes).
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -148,6 +149,24 @@ async def release(tx: WriteTx, set_id: str) -> bool:
     return row is not None and row[0] <= 0
 
 
+async def release_all(tx: WriteTx, dialect: str, set_ids: Sequence[str]) -> list[str]:
+    """As `release`, one reference for each time that a set is named; those sets that have none left."""
+    times = Counter(set_ids)
+    if times and dialect == "postgresql":  # in one order for all, so that no two requests wait for each other
+        marks, params = among(times)
+        await tx.all(f"SELECT id FROM artifact_sets WHERE id IN ({marks}) ORDER BY id FOR UPDATE", **params)
+    freed: list[str] = []
+    for count in sorted(set(times.values())):
+        marks, params = among(set_id for set_id, named in times.items() if named == count)
+        rows = await tx.all(
+            "UPDATE artifact_sets SET refs = refs - :count, state = CASE WHEN refs <= :count THEN 'deleting' ELSE state END "
+            f"WHERE id IN ({marks}) RETURNING id, refs",
+            count=count, **params,
+        )  # fmt: skip
+        freed += [row[0] for row in rows if row[1] <= 0]
+    return freed
+
+
 async def forget_files(tx: WriteTx, set_id: str, limit: int) -> int:
     """Up to `limit` files of a set that is being deleted, with the bytes in their rows; how many."""
     return await tx.run(
@@ -162,21 +181,26 @@ async def forget_set(tx: WriteTx, set_id: str) -> None:
     await tx.run("DELETE FROM artifact_sets WHERE id = :id AND state = 'deleting'", id=set_id)
 
 
+_PUT_FILE = (
+    "INSERT INTO artifact_files (set_id, path, size, sha256, checksum, segments, modified_at, data) "
+    "VALUES (:set, :path, :size, :sha256, :checksum, :segments_json, :modified_at, :data) "
+    "ON CONFLICT (set_id, path) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, "
+    "checksum = excluded.checksum, segments = excluded.segments, modified_at = excluded.modified_at, data = excluded.data"
+)
+
+
+def _file_row(set_id: str, file: ArtifactFile) -> dict[str, Any]:
+    return {"set": set_id, **{name: getattr(file, name) for name in ArtifactFile.__struct_fields__}}
+
+
 async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> None:
     """Add or replace one file of a set that the caller holds open (`lock_open`)."""
-    await tx.run(
-        "INSERT INTO artifact_files (set_id, path, size, sha256, checksum, segments, modified_at, data) "
-        "VALUES (:set, :path, :size, :sha256, :checksum, :segments_json, :modified_at, :data) "
-        "ON CONFLICT (set_id, path) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, "
-        "checksum = excluded.checksum, segments = excluded.segments, modified_at = excluded.modified_at, data = excluded.data",
-        set=set_id, **{name: getattr(file, name) for name in ArtifactFile.__struct_fields__},
-    )  # fmt: skip
+    await tx.run(_PUT_FILE, **_file_row(set_id, file))
 
 
 async def replace_manifest(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> None:
     await tx.run("DELETE FROM artifact_files WHERE set_id = :set", set=set_id)
-    for file in files:
-        await put_file(tx, set_id, file)
+    await tx.run_many(_PUT_FILE, [_file_row(set_id, file) for file in files])
 
 
 async def remove_file(tx: WriteTx, set_id: str, path: str) -> str:
@@ -298,12 +322,8 @@ async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:
 
 async def set_sha256(tx: WriteTx, set_id: str, path: str, sha256: str) -> None:
     """Fill in what the hashing job read."""
-    await tx.run(
-        "UPDATE artifact_files SET sha256 = :sha WHERE set_id = :set AND path = :path",
-        set=set_id,
-        path=path,
-        sha=sha256,
-    )
+    statement = "UPDATE artifact_files SET sha256 = :sha WHERE set_id = :set AND path = :path"
+    await tx.run(statement, set=set_id, path=path, sha=sha256)
 
 
 async def mark_hashed(tx: WriteTx, set_id: str) -> None:

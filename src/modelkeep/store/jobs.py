@@ -16,7 +16,7 @@ MAX_ATTEMPTS = 8
 Lane = Literal["registrations", "files", "housekeeping"]
 LANES: tuple[Lane, ...] = ("registrations", "files", "housekeeping")
 """`registrations`: a client waits for the result. `files`: needs the storage. `housekeeping`: needs the database alone."""
-_LANE_OF: dict[str, Lane] = {"bring": "registrations"}
+_LANE_OF: dict[str, Lane] = {"bring": "registrations", "delete_detached": "housekeeping"}
 """Of a task; the others are in `files`."""
 
 

@@ -4,7 +4,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.model import LineageEdge, ModelVersion, Securable
 from modelkeep.limits import LINEAGE_ROWS_PER_PAGE
 from modelkeep.store.db import Tx, WriteTx, new_id
-from modelkeep.store.securables import READ_MODEL
+from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE
 
 _EDGE = "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at, l.created_by"
 
@@ -64,7 +64,7 @@ async def _consumers(
     rows = await tx.scan(
         f"SELECT c.name_key || '.' || s.name_key || '.' || x.name_key, {_EDGE}, l.id, CASE WHEN {READ_MODEL} THEN 1 ELSE 0 END "
         "FROM lineage l JOIN securables x ON x.id = l.model_id "
-        "JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id "
+        f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
         f"WHERE l.entity_type = :type AND l.{column} = :value{some} AND l.direction = 'UPSTREAM' AND l.id > :after "
         "ORDER BY l.id LIMIT :budget",
         type=entity_type, value=value, actor=actor.id, workspace=actor.workspace, after=after[1],

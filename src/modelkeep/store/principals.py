@@ -8,6 +8,7 @@ from modelkeep.core.errors import AlreadyExists, InvalidArgument
 from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.securables import attached
 
 ACCOUNT_USERS = "account users"
 """The built-in group that every user and service principal belongs to."""
@@ -240,6 +241,12 @@ async def _rebuild(tx: WriteTx, member_id: str) -> None:
 async def delete(tx: WriteTx, principal: Principal) -> None:
     """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
     await lock_account(tx)
+    await tx.run(
+        # What is deleted already, and waits for a job to remove it, has an owner only because each row needs one.
+        "UPDATE securables SET owner_id = (SELECT m.owner_id FROM securables m WHERE m.kind = 'METASTORE') WHERE owner_id = :id "
+        f"AND NOT ({attached('securables')})",
+        id=principal.id,
+    )
     owned = await tx.one("SELECT name FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id)
     if owned:
         raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")

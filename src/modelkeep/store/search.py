@@ -12,14 +12,14 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.model import ModelVersion, Securable
 from modelkeep.store.db import Tx
+from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE, of_row, reached
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
-from modelkeep.store.securables import READ_MODEL, of_row, reached
 from modelkeep.store.versions import COLUMNS as VERSION_COLUMNS
 from modelkeep.store.versions import FULL_NAME, WIDTH
 
 Position = tuple[str | int, ...]
 _ABOVE = "CROSS JOIN securables s CROSS JOIN securables c"
-_JOINED = "s.id = x.schema_id AND c.id = x.catalog_id"
+_JOINED = f"{SCHEMA_ABOVE} AND {CATALOG_ABOVE}"
 _OF_MODELS = {
     "name": ("x.name_key", str), "creation_timestamp": ("x.created_at", int),
     "last_updated_timestamp": ("x.updated_at", int), "id": ("x.id", str),

@@ -19,6 +19,11 @@ COLUMNS = (
 )
 _WIDTH = 17
 
+# What lies above `x`. A container that is deleted has left its name space, while rows below it wait to be removed: they are not
+# seen any more. (The kind would say the same, but it has an index, which planners would take for the better start.)
+SCHEMA_ABOVE = "s.id = x.schema_id AND s.space = 'schema'"
+CATALOG_ABOVE = "c.id = x.catalog_id AND c.space = 'catalog'"
+
 # The statement that finds one securable by its name, with all that lies above it.
 _STEPS = (
     "SELECT m.* FROM securables m WHERE m.kind = 'METASTORE'",
@@ -122,11 +127,19 @@ async def spec_of(tx: Tx, securable_id: str) -> dict[str, str]:
     return msgspec.json.decode(row[0], type=dict[str, str]) if row else {}
 
 
+def attached(x: str) -> str:
+    """SQL for: neither this securable nor one above it is deleted. For statements that need nothing of what lies above."""
+    return (
+        f"{x}.kind <> 'DELETED' AND NOT EXISTS (SELECT 1 FROM securables d WHERE d.id IN ({x}.schema_id, {x}.catalog_id) "
+        "AND d.kind = 'DELETED')"
+    )
+
+
 async def name_of(tx: Tx, securable_id: str) -> FullName | None:
     """The full name, of this moment, of a securable known by its id."""
     row = await tx.one(
-        "SELECT x.kind, x.name_key, s.name_key, c.name_key FROM securables x LEFT JOIN securables s ON s.id = x.schema_id "
-        "LEFT JOIN securables c ON c.id = x.catalog_id WHERE x.id = :id",
+        f"SELECT x.kind, x.name_key, s.name_key, c.name_key FROM securables x LEFT JOIN securables s ON {SCHEMA_ABOVE} "
+        f"LEFT JOIN securables c ON {CATALOG_ABOVE} WHERE {attached('x')} AND x.id = :id",
         id=securable_id,
     )
     if row is None:
@@ -163,21 +176,16 @@ async def insert(
 
 
 async def update(tx: WriteTx, securable: Securable, by: str, at: int, **changes: Any) -> None:
-    """Set these columns (comment, owner_id, spec, tags). Raises AlreadyExists never: names change through `rename`."""
-    columns = ", ".join(f"{column} = :{column}" for column in changes)
-    await tx.run(
-        f"UPDATE securables SET {columns}, updated_at = :at, updated_by = :by WHERE id = :id",
-        id=securable.id, at=at, by=by, **changes,
-    )  # fmt: skip
+    """Set these columns (comment, owner_id, spec, tags); names change through `rename`. Raises NotFound."""
+    columns = "".join(f"{column} = :{column}, " for column in changes)
+    await _hold(tx, securable, f"{columns}updated_at = :at, updated_by = :by", at=at, by=by, **changes)
 
 
 async def rename(tx: WriteTx, securable: Securable, new: FullName, by: str, at: int, spelled: str = "") -> None:
-    """Only the row's own name changes: grants, aliases, tags and files hang on ids. Raises AlreadyExists."""
+    """Only the row's own name changes: grants, aliases, tags and files hang on ids. Raises AlreadyExists, NotFound."""
     try:
-        await tx.run(
-            "UPDATE securables SET name = :name, name_key = :key, updated_at = :at, updated_by = :by WHERE id = :id",
-            id=securable.id, name=spelled or new.parts[-1], key=new.parts[-1], at=at, by=by,
-        )  # fmt: skip
+        columns = "name = :name, name_key = :key, updated_at = :at, updated_by = :by"
+        await _hold(tx, securable, columns, name=spelled or new.parts[-1], key=new.parts[-1], at=at, by=by)
     except UniqueViolation as error:
         raise AlreadyExists(f"{RULES[securable.kind].label} '{new}' already exists.", kind=securable.kind) from error
 
@@ -196,34 +204,9 @@ async def touch(tx: WriteTx, securable: Securable, by: str, at: int) -> None:
 
 
 async def _hold(tx: WriteTx, securable: Securable, columns: str, **params: Any) -> None:
-    if not await tx.run(f"UPDATE securables SET {columns} WHERE id = :id", id=securable.id, **params):
+    where = "id = :id AND kind <> 'DELETED'"
+    if not await tx.run(f"UPDATE securables SET {columns} WHERE {where}", id=securable.id, **params):
         raise missing(securable.full_name, securable.kind)
-
-
-async def has_children(tx: Tx, securable: Securable) -> bool:
-    return await tx.one("SELECT 1 FROM securables WHERE parent_id = :id LIMIT 1", id=securable.id) is not None
-
-
-async def models_below(tx: Tx, securable: Securable) -> list[str]:
-    """The ids of all registered models in a catalog or schema."""
-    above = "catalog_id" if securable.kind is Kind.CATALOG else "parent_id"
-    rows = await tx.scan(f"SELECT id FROM securables WHERE {above} = :id AND kind = 'MODEL'", id=securable.id)
-    return [row[0] for row in rows]
-
-
-async def volumes_below(tx: Tx, securable: Securable) -> list[str]:
-    """The ids of all volumes in a catalog or schema."""
-    above = "catalog_id" if securable.kind is Kind.CATALOG else "parent_id"
-    rows = await tx.scan(f"SELECT id FROM securables WHERE {above} = :id AND kind = 'VOLUME'", id=securable.id)
-    return [row[0] for row in rows]
-
-
-async def delete(tx: WriteTx, securable: Securable) -> None:
-    """The row with all securables below it and, by cascade, their grants, aliases, tags and lineage; no versions may be left."""
-    if securable.kind is Kind.CATALOG:
-        await tx.run("DELETE FROM securables WHERE catalog_id = :id AND schema_id IS NOT NULL", id=securable.id)
-    await tx.run("DELETE FROM securables WHERE parent_id = :id", id=securable.id)
-    await tx.run("DELETE FROM securables WHERE id = :id", id=securable.id)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -285,7 +268,7 @@ async def page_of_containers(
         source = "securables x JOIN securables c ON c.id = x.id"
         see, full = SEE_CATALOG, "x.name_key"
     else:
-        source = "securables x JOIN securables c ON c.id = x.catalog_id JOIN securables s ON s.id = x.id"
+        source = f"securables x JOIN securables c ON {CATALOG_ABOVE} JOIN securables s ON s.id = x.id"
         see, full = SEE_SCHEMA, "c.name_key || '.' || x.name_key"
     if unbound:
         see = f"({see} OR {_MAY_BIND})"
@@ -323,7 +306,7 @@ async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Any) -> tup
     return (seen, (rows[-1][_WIDTH].rpartition(".")[2], rows[-1][0])), False
 
 
-_MODELS = "securables x JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id"
+_MODELS = f"securables x JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE}"
 _MODEL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
 
 

@@ -9,7 +9,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.core.names import missing
 from modelkeep.store.db import Row, Tx, WriteTx, among
-from modelkeep.store.securables import READ_MODEL
+from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE
 
 COLUMNS = (
     "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "
@@ -79,8 +79,8 @@ async def next_number(tx: WriteTx, model: Securable, by: str, at: int) -> int:
     The model is changed by it, as it is in MLflow's own store. Raises NotFound where the model is gone by then.
     """
     row = await tx.one(
-        "UPDATE securables SET last_version = last_version + 1, updated_at = :at, updated_by = :by WHERE id = :id "
-        "RETURNING last_version",
+        "UPDATE securables SET last_version = last_version + 1, updated_at = :at, updated_by = :by "
+        "WHERE id = :id AND kind <> 'DELETED' RETURNING last_version",
         id=model.id, at=at, by=by,
     )  # fmt: skip
     if row is None:
@@ -149,10 +149,9 @@ async def status_of(tx: Tx, version_id: str) -> str:
     return row[0] if row else ""
 
 
-async def delete_all(tx: WriteTx, model_id: str) -> tuple[int, list[str]]:
-    """How many there were, and the artifact set of each, for the caller to release (twice where two versions share it)."""
-    rows = await tx.all("DELETE FROM model_versions WHERE model_id = :model RETURNING artifact_set_id", model=model_id)
-    return len(rows), [row[0] for row in rows if row[0]]
+async def count(tx: Tx, model_id: str) -> int:
+    row = await tx.one("SELECT COUNT(*) FROM model_versions WHERE model_id = :model", model=model_id)
+    return row[0] if row else 0
 
 
 async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:
@@ -252,8 +251,8 @@ async def put_tags(
 
 FULL_NAME = "c.name_key || '.' || s.name_key || '.' || x.name_key"
 _FROM = (
-    "model_versions v JOIN securables x ON x.id = v.model_id JOIN securables s ON s.id = x.schema_id "
-    "JOIN securables c ON c.id = x.catalog_id"
+    f"model_versions v JOIN securables x ON x.id = v.model_id JOIN securables s ON {SCHEMA_ABOVE} "
+    f"JOIN securables c ON {CATALOG_ABOVE}"
 )
 
 

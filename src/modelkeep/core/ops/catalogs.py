@@ -9,11 +9,11 @@ from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import METASTORE, FullName, check_comment
 from modelkeep.core.near import near
-from modelkeep.core.ops import models, objects
+from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import containers, principals, securables, versions
+from modelkeep.store import deletion, principals, securables
 
 MAX_PAGE = 1000
 _RESERVED = ((Kind.CATALOG, "system"), (Kind.SCHEMA, "information_schema"))
@@ -243,15 +243,12 @@ async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Secu
 
 
 async def delete_container(ctx: WriteCtx, req: DeleteContainer, found: Securable) -> None:
+    """With all that lies in it: nobody sees it from here on, and its name is free; rows and files go in steps of a job."""
     label = RULES[found.kind].label
-    await containers.lock_children(ctx.tx, ctx.dialect, found)
-    if not req.force and await securables.has_children(ctx.tx, found):
+    await deletion.detach(ctx.tx, found)
+    if not req.force and await deletion.has_children(ctx.tx, found):
         raise NotEmpty(
             f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
             kind=found.kind,
         )
-    for model_id in await securables.models_below(ctx.tx, found):
-        _, sets = await versions.delete_all(ctx.tx, model_id)
-        await models.release_files(ctx, sets)
-    await objects.release_volumes(ctx, await securables.volumes_below(ctx.tx, found))
-    await securables.delete(ctx.tx, found)
+    await models.remove_detached(ctx, found)

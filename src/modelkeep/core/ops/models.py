@@ -9,12 +9,12 @@ from modelkeep.core.authz import Need, decide, holds
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound
 from modelkeep.core.model import Page, RegisteredModel, Securable
-from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag
+from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag, missing
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import files, jobs, securables, versions
+from modelkeep.store import deletion, files, jobs, securables, versions
 
 MAX_PAGE = 1000
 T = TypeVar("T")
@@ -125,9 +125,10 @@ class ListObjectTags(ListTags, frozen=True):
 
 
 async def fetch(ctx: ReadCtx, name: FullName) -> Securable:
-    """The securable as this transaction has it now."""
+    """The securable as this transaction has it now. Raises NotFound where it was deleted meanwhile."""
     found = await securables.by_name(ctx.tx, name)
-    assert found is not None
+    if found is None:
+        raise missing(str(name), name.leaf)
     return found
 
 
@@ -190,21 +191,26 @@ async def rename_model(ctx: WriteCtx, req: RenameModel, model: Securable, schema
 async def delete_model(ctx: WriteCtx, req: DeleteModel, model: Securable) -> None:
     """With all versions; files go when no other version refers to them."""
     await securables.lock(ctx.tx, model)
-    gone, sets = await versions.delete_all(ctx.tx, model.id)
-    if gone and not req.force:
+    count = await versions.count(ctx.tx, model.id)
+    if count and not req.force:
         raise NotEmpty(
-            f"Routine or Model '{req.name}' has {gone} versions. Delete them first, or ask with force.", kind=model.kind
+            f"Routine or Model '{req.name}' has {count} versions. Delete them first, or ask with force.",
+            kind=model.kind,
         )
-    ctx.changed("versions", gone, 0)
-    await release_files(ctx, sets)
-    await securables.delete(ctx.tx, model)
+    ctx.changed("versions", count, 0)
+    await deletion.detach(ctx.tx, model)
+    await remove_detached(ctx, model)
+
+
+async def remove_detached(ctx: WriteCtx, securable: Securable) -> None:
+    """What a detached securable leaves: at once where it is little, else by a job."""
+    if not await deletion.remove(ctx.tx, ctx.dialect, securable.id):
+        await jobs.enqueue(ctx.tx, deletion.TASK, securable.id)
 
 
 async def release_files(ctx: WriteCtx, sets: Sequence[str]) -> None:
     """One reference less for each; a set without any is purged by a job, queued in this very transaction."""
-    for set_id in sorted(sets):  # in one order for all, so that no two requests wait for each other
-        if await files.release(ctx.tx, set_id):
-            await jobs.enqueue(ctx.tx, "purge", set_id)
+    await jobs.enqueue_all(ctx.tx, "purge", await files.release_all(ctx.tx, ctx.dialect, sets))
 
 
 async def set_alias(ctx: WriteCtx, req: SetAlias, model: Securable) -> None:

@@ -11,7 +11,7 @@ from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import files, securables
+from modelkeep.store import deletion, securables
 
 MAX_PAGE = 1000
 
@@ -89,12 +89,5 @@ async def rename_object(ctx: WriteCtx, req: RenameObject, found: Securable) -> S
 
 async def delete_object(ctx: WriteCtx, req: DeleteObject, found: Securable) -> None:
     """A volume goes with its files: a job frees the bytes."""
-    if found.kind is Kind.VOLUME:
-        await release_volumes(ctx, [found.id])
-    await securables.delete(ctx.tx, found)
-
-
-async def release_volumes(ctx: WriteCtx, volume_ids: list[str]) -> None:
-    """Their files go with the next purge; an external volume has none here."""
-    held = [await files.set_of(ctx.tx, files.volume_key(id)) for id in volume_ids]
-    await models.release_files(ctx, [found.id for found in held if found is not None])
+    await deletion.detach(ctx.tx, found)
+    await models.remove_detached(ctx, found)
