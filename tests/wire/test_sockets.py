@@ -219,6 +219,15 @@ def test_a_refused_body_goes_by_and_the_next_request_is_answered(site: Site) -> 
         assert [status for status, _ in answers(peer, 2)] == [401, 200]
 
 
+@pytest.mark.parametrize("fields", [(), ("Content-Length: 0",), ("Upgrade: h2c",)])
+@pytest.mark.parametrize("value", ["close", "Close", "keep-alive, close"])
+def test_a_client_that_wants_no_more_is_closed(site: Site, value: str, fields: tuple[str, ...]) -> None:
+    with connect(site) as peer:
+        peer.sendall(get(site, "/health", f"Connection: {value}", *fields) + get(site))
+        answer = closed(peer)
+    assert answer.count(b"HTTP/1.1 200") == 1 and b"connection: close" in answer
+
+
 def test_http_1_0_is_answered_and_closed(site: Site) -> None:
     with connect(site) as peer:
         peer.sendall(f"GET /health HTTP/1.0\r\nHost: 127.0.0.1:{site.settings.port}\r\n\r\n".encode())

@@ -25,6 +25,8 @@ class Keeper(Protocol):
 
     def start(self, connection: "Connection", exchange: Exchange) -> None: ...
 
+    def opened(self, connection: "Connection") -> None: ...
+
     def closed(self, connection: "Connection") -> None: ...
 
     def refused(self, reason: str, source: str) -> None: ...
@@ -40,7 +42,7 @@ class Connection(asyncio.Protocol):
         self.source = source
         self.phase = HEAD
         self.exchange: Exchange | None = None
-        self.lost = False
+        self.opened = self.lost = False
         self._keeper = keeper
         self._since = keeper.clock()
         """When the last byte of a body came, the first of a head, or when the last answer was complete"""
@@ -60,6 +62,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self.opened = True
+        self._keeper.opened(self)
         address = transport.get_extra_info("peername")
         self._client = (address[0], address[1]) if address else None
         address = transport.get_extra_info("sockname")

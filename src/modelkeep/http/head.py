@@ -70,6 +70,7 @@ class HeadParser:
         self._headers: list[tuple[bytes, bytes]] = []
         self._noted: dict[bytes, bytes] = {}
         self._twice = b""
+        self._keep_alive = False
 
     # Called by httptools.
 
@@ -83,6 +84,10 @@ class HeadParser:
             if name in self._noted:
                 self._twice = name
             self._noted[name] = value.strip()
+
+    def on_headers_complete(self) -> None:
+        assert self._parser is not None
+        self._keep_alive = self._parser.should_keep_alive()  # forgotten with the end of the message, which may follow at once
 
     def parse(self, data: bytes) -> Head:
         """`data` is one head, with the empty line at its end. Raises BadRequest."""
@@ -102,7 +107,7 @@ class HeadParser:
         self._check_size(len(data))
         version = parser.get_http_version()
         length = self._length(version)
-        keep_alive = version == "1.1" and parser.should_keep_alive()
+        keep_alive = version == "1.1" and self._keep_alive
         if length or not keep_alive:
             self._parser = None  # it would wait for a body, which never passes through it
         return Head(self._scope(parser, version), length, keep_alive, version == "1.0", self._expects(version))

@@ -80,7 +80,7 @@ class HttpServer:
         )
         self._listeners = list(listeners)
         self._connections: dict[Connection, None] = {}
-        self._opening: set[asyncio.Task[object]] = set()
+        self._opening: dict[asyncio.Task[object], Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping, self._hurry = asyncio.Event(), asyncio.Event()
 
@@ -141,13 +141,13 @@ class HttpServer:
 
     def _sweep(self) -> None:
         """Every second: the date, and who takes too long."""
+        if not self.draining or self._connections:
+            asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
         self.date = b"date: %s\r\n" % formatdate(time.time(), usegmt=True).encode()
         metrics.connections.set(self.places.total)
         now = self.clock()
         for connection in list(self._connections):
             connection.check_times(now)
-        if not self.draining or self._connections:
-            asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -172,14 +172,13 @@ class HttpServer:
             self.places.take(source)
             connection = Connection(self, source)
             task = loop.create_task(loop.connect_accepted_socket(lambda made=connection: made, sock))
-            self._opening.add(task)
-            self._connections[connection] = None
-            task.add_done_callback(lambda done, one=connection: self._opened(done, one))
+            self._opening[task] = connection
+            task.add_done_callback(self._not_opened)
 
-    def _opened(self, task: "asyncio.Task[object]", connection: Connection) -> None:
-        self._opening.discard(task)
-        if (task.cancelled() or task.exception() is not None) and connection in self._connections:
-            self.closed(connection)
+    def _not_opened(self, task: "asyncio.Task[object]") -> None:
+        connection = self._opening.pop(task)
+        if (task.cancelled() or task.exception() is not None) and not connection.opened:
+            self.places.give_back(connection.source)
 
     def _pause(self, loop: asyncio.AbstractEventLoop, listening: socket.socket, error: OSError) -> None:
         metrics.connections_refused.labels("no_descriptor").inc()
@@ -212,6 +211,9 @@ class HttpServer:
         sock.close()
 
     # --- called by connections ---------------------------------------------------------------------------------------
+
+    def opened(self, connection: Connection) -> None:
+        self._connections[connection] = None
 
     def start(self, connection: Connection, exchange: Exchange) -> None:
         task = exchange.task = asyncio.get_running_loop().create_task(exchange.run(self.application))
