@@ -182,3 +182,27 @@ DELETE_ROWS = 200
 """Rows that one step of a deletion removes: a few milliseconds in which no other change goes on."""
 DELETE_PAUSE_MS = 1
 """Between two such steps."""
+JSON_BYTES = 256 * 1024
+"""A JSON body, unless its route takes texts or lists."""
+LONG_JSON_BYTES = 4 << 20
+"""A JSON body with texts (65,535 characters of a comment are up to 393,210 bytes of JSON), tags, columns, members or parts."""
+TRACKING_JSON_BYTES = 8 << 20
+"""A JSON body of metrics, parameters, inputs or traces: a full log-batch (1 MB in MLflow's own validation) fits well."""
+NO_BODY_BYTES = 1_000
+"""The body of a GET, which has none but `{}`."""
+SMALL_BODY_BYTES = 64 * 1024
+"""A body that counts towards no budget."""
+BODIES_BYTES = 48 << 20
+"""All larger bodies that are in memory at once."""
+BODIES_OF_CALLER_BYTES = 24 << 20
+"""Those of one caller."""
+INLINE_JSON_BYTES = 2_000
+"""A body that is read on the event loop, whatever is in it."""
+INLINE_JSON_PARTS = 500
+"""Objects, lists and keys of a body that is read on the event loop; others wait for the thread that reads JSON."""
+LONG_READS_OF_CALLER = 16
+"""Bodies of one caller that wait for that thread, or are in it."""
+LONG_READS = 64
+"""Those of all callers."""
+MAX_UNKNOWN_FIELDS = 100
+"""Fields of a request that its route does not know: clients grow, but not by hundreds."""

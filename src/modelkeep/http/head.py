@@ -87,7 +87,9 @@ class HeadParser:
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
-        self._keep_alive = self._parser.should_keep_alive()  # forgotten with the end of the message, which may follow at once
+        self._keep_alive = (
+            self._parser.should_keep_alive()
+        )  # forgotten with the end of the message, which may follow at once
 
     def parse(self, data: bytes) -> Head:
         """`data` is one head, with the empty line at its end. Raises BadRequest."""

@@ -15,6 +15,7 @@ from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated
 from modelkeep.limits import MAX_READING_BYTES, READING_BYTES, READINGS_BYTES
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.wire.identity import Door
@@ -51,8 +52,14 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started = time.perf_counter()
         request = Request(scope, receive, f"{_random(64):016x}")
+        try:
+            await self._serve(request, send)
+        finally:
+            request.release()
+
+    async def _serve(self, request: Request, send: Send) -> None:
+        started = time.perf_counter()
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
         try:
@@ -64,6 +71,7 @@ class App:
                 name, render = route.path, route.render or databricks
                 if not route.public:
                     actor = await self._door.authenticate(request)
+                    request.caller = actor.id
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
@@ -88,6 +96,7 @@ class App:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
         if self._tracking is not None and request.path.startswith(_TRACKED):
             actor = await self._door.authenticate(request)
+            request.caller = actor.id
             response = await self._tracking.handle(request, actor)
             if response is not None:
                 return actor, response
@@ -110,8 +119,11 @@ class App:
         key = (route.path, request.path, request.query_string)
         if get and (known := self._readings.get(key)) is not None:
             return known
-        body = b"" if get else await request.body()
-        fields = read_fields(route, path, request.query_string, body, request.header(b"content-type"))
+        body = b"" if get else await request.body(route.body_limit)
+        content_type = request.header(b"content-type")
+        fields = await read_in_turn(
+            request.caller, body, read_fields, route, path, request.query_string, body, content_type
+        )
         if route.read is None:
             assert route.read_request is not None
             return fields, route.read_request(fields, request)

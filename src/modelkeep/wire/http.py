@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.limits import JSON_BYTES, SMALL_BODY_BYTES
+from modelkeep.wire.bodies import memory
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,7 +45,19 @@ NOWHERE = Site("", "")
 class Request:
     """What arrived. `path` is percent-decoded exactly once (by the server); `raw_path` is as sent."""
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "raw_path", "scope", "site", "waited")
+    __slots__ = (
+        "_memory",
+        "_receive",
+        "caller",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "raw_path",
+        "scope",
+        "site",
+        "waited",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
         self.scope = scope
@@ -53,7 +67,11 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.id = request_id
         self.site = NOWHERE
+        self.caller = ""
+        """The principal's id, once it has signed in"""
         self._receive = receive
+        self._memory = 0
+        """Bytes that this request has of the memory for large bodies"""
         self.waited = 0.0
         """Seconds in which the body had not arrived: the client's time, and not ours"""
 
@@ -89,16 +107,35 @@ class Request:
             if chunk := message.get("body", b""):
                 yield chunk
 
-    async def body(self, limit: int = 4 * 1024 * 1024) -> bytes:
-        """The whole body; raises InvalidArgument above `limit` bytes (never 413: clients retry that for minutes)."""
+    async def body(self, limit: int = JSON_BYTES) -> bytes:
+        """The whole body; raises InvalidArgument above `limit` bytes (never 413: clients retry that for minutes), and
+        Throttled where too many large ones are in memory."""
+        if self.length > limit:
+            raise _too_large(limit)
         chunks: list[bytes] = []
         size = 0
         async for chunk in self.stream():
             size += len(chunk)
             if size > limit:
-                raise InvalidArgument(f"The request body is larger than {limit} bytes. Send less in one request.")
+                raise _too_large(limit)
+            if size > SMALL_BODY_BYTES:
+                self._take_memory(size - self._memory)
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _take_memory(self, amount: int) -> None:
+        memory.take(self.caller or self.source, amount)
+        self._memory += amount
+
+    def release(self) -> None:
+        """Nobody needs the body any more."""
+        if self._memory:
+            memory.give_back(self.caller or self.source, self._memory)
+            self._memory = 0
+
+
+def _too_large(limit: int) -> InvalidArgument:
+    return InvalidArgument(f"The request body is larger than {limit} bytes. Send less in one request.")
 
 
 class Response(msgspec.Struct):

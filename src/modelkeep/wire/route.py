@@ -14,6 +14,7 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
+from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES, MAX_UNKNOWN_FIELDS
 from modelkeep.wire.http import Request, Response
 
 Renderer = Callable[[RegistryError], tuple[int, Any]]
@@ -61,6 +62,36 @@ class Route(msgspec.Struct, frozen=True):
     """Of a handler. A public one names its refusals, too: an Answer without a type, of the face's own shape."""
     sends: str = ""
     """Content type of a handler's request body where that is no JSON; the fields are then in the query."""
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes of a JSON body."""
+        return body_limit(self.fields)
+
+
+_LONG = frozenset(
+    {
+        "columns",
+        "comment",
+        "description",
+        "function_info",
+        "operations",
+        "parts",
+        "statement",
+        "tag_value",
+        "tags",
+        "value",
+    }
+)
+_LIMITS: dict[type[msgspec.Struct], int] = {}
+
+
+def body_limit(fields: type[msgspec.Struct]) -> int:
+    """Bytes of a JSON body with these fields: more where one of them is a text or a list without a small bound."""
+    if fields not in _LIMITS:
+        long = any(field.encode_name.casefold() in _LONG for field in msgspec.structs.fields(fields))
+        _LIMITS[fields] = LONG_JSON_BYTES if long else JSON_BYTES
+    return _LIMITS[fields]
 
 
 ignored_keys: int = 0
@@ -129,8 +160,16 @@ def _check_inside(sent: dict[str, Any], fields: type[msgspec.Struct]) -> None:
         for item in cast("list[Any]", value if isinstance(value, list) else [value]):
             if isinstance(item, dict):
                 keys = cast("dict[str, Any]", item)
+                _check_few(keys, _known(inner))
                 ignored_keys += sum(1 for key in keys if not check_key(key, _known(inner)))
                 _check_inside(keys, inner)
+
+
+def _check_few(keys: dict[str, Any], known: dict[str, str]) -> None:
+    if len(keys) > len(known) + MAX_UNKNOWN_FIELDS:
+        raise InvalidArgument(
+            f"An object of the request has more than {MAX_UNKNOWN_FIELDS} unknown fields. Leave them out."
+        )
 
 
 def _fold(key: str) -> str:
@@ -149,6 +188,7 @@ def check_key(key: str, known: dict[str, str]) -> bool:
 
 def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str]) -> None:
     global ignored_keys
+    _check_few(more, known)
     for key, value in more.items():
         if not check_key(key, known):
             ignored_keys += 1

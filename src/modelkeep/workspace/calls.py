@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.limits import JSON_BYTES, NO_BODY_BYTES, TRACKING_JSON_BYTES
 from modelkeep.workspace.permissions import OWN_ROUTES, ROUTES, UI_ROUTES, Route, refusal
 
-MAX_BODY = 8 * 1024 * 1024  # bytes; a full log-batch (1 MB in MLflow's own validation) fits well
 MAX_DEPTH = 24
 # Objects whose keys are the caller's own: maps and free JSON of MLflow's messages.
 FREE = frozenset({"metadata", "trace_metadata", "value"})
 FREE_WHEN_OBJECT = frozenset({"tags"})
+_LONG = ("/log", "trace", "dataset", "assessment", "outputs")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _IDS = frozenset(
     {"artifact_location", "experiment_id", "experiment_ids", "experiment_name", "locations", "mlflow_experiment",
@@ -96,6 +97,13 @@ class Router:
 
 API = Router((*ROUTES, *OWN_ROUTES))
 UI = Router((*ROUTES, *UI_ROUTES))
+
+
+def body_limit(route: Route) -> int:
+    """Bytes of the route's body: metrics, parameters, inputs, traces and logged models come many at a time."""
+    if route.method == "GET":
+        return NO_BODY_BYTES
+    return TRACKING_JSON_BYTES if any(word in route.path for word in _LONG) else JSON_BYTES
 
 
 def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:

@@ -1,7 +1,9 @@
 """MLflow's own UI below /ml: the static build of the pinned package, and the links that clients print."""
 
+import asyncio
 import mimetypes
 import re
+from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +22,7 @@ _HEADERS = [
 ]
 _LINK = re.compile(r"/ml/(experiments/[0-9]+(?:/(?:runs|models|traces)(?:/[A-Za-z0-9_-]+)?)?)/?")
 _STATIC = "/ml/static-files/"
+_CHUNK_BYTES = 256 * 1024
 
 
 class Ui:
@@ -52,9 +55,15 @@ class Ui:
         if file is None:
             return None
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response(
-            200, file.read_bytes(), [*_HEADERS, (b"content-type", kind.encode()), (b"cache-control", cache.encode())]
-        )
+        headers = [*_HEADERS, (b"content-type", kind.encode()), (b"cache-control", cache.encode())]
+        return Response(200, _chunks(file), headers, file.stat().st_size)
+
+
+async def _chunks(file: Path) -> AsyncIterator[bytes]:
+    """Read in threads, as the client takes it: some scripts of the build have megabytes."""
+    with await asyncio.to_thread(file.open, "rb") as opened:
+        while chunk := await asyncio.to_thread(opened.read, _CHUNK_BYTES):
+            yield chunk
 
 
 def _redirect(location: str) -> Response:

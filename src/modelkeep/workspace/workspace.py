@@ -12,6 +12,7 @@ from modelkeep.core.operation import Origin, SourceRun
 from modelkeep.core.paging import PageTokens
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import Request, Response
 from modelkeep.workspace import (
     answers,
@@ -28,7 +29,7 @@ from modelkeep.workspace import (
 )
 from modelkeep.workspace.access import Missing
 from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, proxied_place
-from modelkeep.workspace.calls import API, MAX_BODY, UI, Call, parse, read
+from modelkeep.workspace.calls import API, UI, Call, body_limit, parse, read
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
 from modelkeep.workspace.permissions import Act, Kind, Route
@@ -123,13 +124,17 @@ class Workspace:
     async def _read(self, visit: Visit) -> None:
         """Parse the call, once."""
         request, route = visit.request, visit.call.route
-        body = b"" if route.act == "ui_telemetry" else await request.body(MAX_BODY)
-        content_type = request.header(b"content-type")
+        body = b"" if route.act == "ui_telemetry" else await request.body(body_limit(route))
+        visit.call = await read_in_turn(request.caller, body, self._parsed, visit, body)
+
+    def _parsed(self, visit: Visit, body: bytes) -> Call:
+        request, route = visit.request, visit.call.route
         if route.act == "graphql":
-            visit.call = Call(route, {}, parse(body))
-        else:
-            visit.call = read(route, visit.call.params, request.query_string, content_type, body)
-            steering.neutralize(route, visit.call.fields, visit.actor.name)
+            return Call(route, {}, parse(body))
+        content_type = request.header(b"content-type")
+        call = read(route, visit.call.params, request.query_string, content_type, body)
+        steering.neutralize(route, call.fields, visit.actor.name)
+        return call
 
     async def _act(self, visit: Visit) -> Response:
         desk, route = self._desk, visit.call.route

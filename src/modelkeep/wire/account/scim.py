@@ -4,7 +4,8 @@ Clients: identity providers, databricks/sdk/service/iam.py (which pages by start
 """
 
 import functools
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -16,8 +17,10 @@ from modelkeep.core.ops import identities
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import shown, wanted
 from modelkeep.core.scim.schema import TYPES, ResourceType, misfit
+from modelkeep.limits import LONG_JSON_BYTES
 from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, Handler, NoFields, Route, json_object, read_fields
 
@@ -25,6 +28,7 @@ WORKSPACE = "/api/2.0/preview/scim/v2"
 ACCOUNT = "/api/2.0/accounts/{account_id}/scim/v2"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _FAR = 2**53
+T = TypeVar("T")
 
 
 class Shown(msgspec.Struct, frozen=True, rename="camel"):
@@ -146,19 +150,24 @@ class _Resources:
         return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _create(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        wants = identities.CreateIdentity(self._of.kind, wanted(self._of, await _body(request)))
+        wants = identities.CreateIdentity(self._of.kind, await _read(request, lambda body: wanted(self._of, body)))
         return self._one(request, await self._engine.execute(actor, wants, request_id=request.id), 201)
 
     async def _replace(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        body = await _body(request)
-        if body.get("id") not in (None, path["id"]):
-            raise misfit("mutability", "The body's id is another one than the path's.")
-        wants = identities.ReplaceIdentity(self._of.kind, path["id"], wanted(self._of, body))
+        def read(body: dict[str, Any]) -> Any:
+            if body.get("id") not in (None, path["id"]):
+                raise misfit("mutability", "The body's id is another one than the path's.")
+            return wanted(self._of, body)
+
+        wants = identities.ReplaceIdentity(self._of.kind, path["id"], await _read(request, read))
         return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _patch(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        body = {key.casefold(): value for key, value in (await _body(request)).items()}
-        wants = identities.PatchIdentity(self._of.kind, path["id"], changes_of(body.get("operations")))
+        def read(body: dict[str, Any]) -> Any:
+            folded = {key.casefold(): value for key, value in body.items()}
+            return changes_of(folded.get("operations"))
+
+        wants = identities.PatchIdentity(self._of.kind, path["id"], await _read(request, read))
         return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _delete(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
@@ -187,8 +196,10 @@ class _Resources:
         return {name.strip().casefold().removeprefix(urn) for name in text.split(",")[:200] if name.strip()}
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    return json_object(await request.body(), request.header(b"content-type"))
+async def _read(request: Request, meaning: Callable[[dict[str, Any]], T]) -> T:
+    """What the body means; one with thousands of members is read in a thread."""
+    body, content_type = await request.body(LONG_JSON_BYTES), request.header(b"content-type")
+    return await read_in_turn(request.caller, body, lambda: meaning(json_object(body, content_type)))
 
 
 def _only(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:

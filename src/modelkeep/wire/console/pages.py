@@ -17,6 +17,7 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import NotFound
+from modelkeep.wire.bodies import once
 from modelkeep.wire.http import Request, Response
 from modelkeep.wire.route import Answer, Route
 
@@ -60,8 +61,7 @@ def routes(folder: Path | None) -> list[Route]:
         links = next((links for pattern, links in scripts if pattern.fullmatch(path)), "")
         return html.replace("</head>", f"{links}</head>", 1)
 
-    @cache
-    def content(name: str, *, compressed: bool) -> bytes:
+    def content(name: str, compressed: bool) -> bytes:
         data = files[name].read_bytes()
         return gzip.compress(data, 9, mtime=0) if compressed else data
 
@@ -83,9 +83,8 @@ def routes(folder: Path | None) -> list[Route]:
             "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
         )
         headers = [(b"content-type", kind.encode()), (b"vary", b"accept-encoding"), _FOREVER]
-        return Response(
-            200, content(name, compressed=small), [*headers, (b"content-encoding", b"gzip")] if small else headers
-        )
+        body = await once(content, name, small)
+        return Response(200, body, [*headers, (b"content-encoding", b"gzip")] if small else headers)
 
     shown = (Answer(content="text/html"),)
     return [

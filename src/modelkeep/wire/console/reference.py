@@ -1,6 +1,5 @@
 """The API's description at /openapi.json, and a page of it at /docs: public, since it tells nothing of what is in the registry."""
 
-import functools
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import NotFound
+from modelkeep.wire.bodies import once
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.openapi import document
 from modelkeep.wire.route import Answer, Route
@@ -54,12 +54,12 @@ def described(routes: Sequence[Route]) -> list[Route]:
     """These routes, and those that describe them all."""
     every: list[Route] = []
 
-    @functools.cache
     def text() -> bytes:
         return msgspec.json.encode(document(every, version("modelkeep")))
 
     async def openapi(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        return Response(200, text(), [(b"content-type", JSON), (b"cache-control", b"no-cache")])
+        # Made once, with the first request for it: some tenths of a second of work.
+        return Response(200, await once(text), [(b"content-type", JSON), (b"cache-control", b"no-cache")])
 
     every += [
         *routes,
@@ -82,7 +82,12 @@ async def _asset(request: Request, actor: Actor, path: dict[str, str]) -> Respon
     if name not in _ASSETS:
         raise NotFound(f"The page /docs has no part '{name[:100]}'.")
     headers = [(b"content-type", _TYPES[name.rpartition(".")[2]]), (b"cache-control", b"max-age=3600")]
-    return Response(200, _START if name == "start.js" else (_folder() / name).read_bytes(), headers)
+    return Response(200, await once(_content, name), headers)
+
+
+def _content(name: str) -> bytes:
+    """Of one of _ASSETS, which are few."""
+    return _START if name == "start.js" else (_folder() / name).read_bytes()
 
 
 def _folder() -> Path:

@@ -18,6 +18,7 @@ from modelkeep.core.names import FullName, parse_short_name, parse_version
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.files import Entry
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import plain
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content
@@ -26,7 +27,7 @@ from modelkeep.wire.files.routes import check_whole
 from modelkeep.wire.files.urls import Urls
 from modelkeep.wire.http import Request, Response, json_response
 from modelkeep.wire.models import PLAIN_PREFIXES
-from modelkeep.wire.route import Answer, Route, read_fields
+from modelkeep.wire.route import Answer, Route, body_limit, read_fields
 
 ROOT = "/2.0/mlflow-artifacts"
 _MODELS = "Models/"
@@ -201,7 +202,8 @@ class Artifacts:
 
 
 async def _body(shape: type[Any], request: Request) -> Any:
-    return read_fields(Route("", "", shape), {}, b"", await request.body(), request.header(b"content-type"))
+    body, content_type = await request.body(body_limit(shape)), request.header(b"content-type")
+    return await read_in_turn(request.caller, body, read_fields, Route("", "", shape), {}, b"", body, content_type)
 
 
 def _file(target: Target) -> Target:

@@ -18,13 +18,14 @@ from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.files import Entry
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import Error, databricks
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content, entity_tag
 from modelkeep.wire.files.places import Places, Target, locate
 from modelkeep.wire.files.urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.wire.http import Request, Response, json_response
-from modelkeep.wire.route import Answer, Route, read_fields
+from modelkeep.wire.route import Answer, Route, body_limit, read_fields
 
 PREFIX = "/api/2.0/fs"
 
@@ -103,8 +104,9 @@ def render(error: RegistryError) -> tuple[int, Error]:
 
 async def _fields(shape: type[Any], request: Request) -> Any:
     """From query and JSON body alike: clients use both for the same call."""
-    body = b"" if request.method in ("GET", "HEAD") else await request.body()
-    return read_fields(Route("", "", shape), {}, request.query_string, body, request.header(b"content-type"))
+    body = b"" if request.method in ("GET", "HEAD") else await request.body(body_limit(shape))
+    content_type, route = request.header(b"content-type"), Route("", "", shape)
+    return await read_in_turn(request.caller, body, read_fields, route, {}, request.query_string, body, content_type)
 
 
 def _query(shape: type[Any], request: Request) -> Any:

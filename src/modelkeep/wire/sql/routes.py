@@ -8,8 +8,9 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.store.db import new_id, now_ms
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import Request, Response, json_response
-from modelkeep.wire.route import Answer, NoFields, Route, read_fields
+from modelkeep.wire.route import Answer, NoFields, Route, body_limit, read_fields
 from modelkeep.wire.sql import answers
 from modelkeep.wire.sql.results import Results
 from modelkeep.wire.sql.scan import Session
@@ -40,9 +41,9 @@ class Chunk(OneStatement, frozen=True):
 
 
 async def _fields(kind: type[T], request: Request, path: dict[str, str]) -> T:
-    body = b"" if request.method == "GET" else await request.body()
-    content_type = request.header(b"content-type")
-    return read_fields(Route(request.method, "", kind), path, request.query_string, body, content_type)
+    body = b"" if request.method == "GET" else await request.body(body_limit(kind))
+    content_type, route = request.header(b"content-type"), Route(request.method, "", kind)
+    return await read_in_turn(request.caller, body, read_fields, route, path, request.query_string, body, content_type)
 
 
 def _owner(actor: Actor) -> str:

@@ -1,0 +1,81 @@
+"""Bodies in memory, and where they are read: a large or an intricate one never on the event loop, and nobody's fill it all."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from modelkeep.core.errors import Throttled
+from modelkeep.limits import (
+    BODIES_BYTES,
+    BODIES_OF_CALLER_BYTES,
+    INLINE_JSON_BYTES,
+    INLINE_JSON_PARTS,
+    LONG_READS,
+    LONG_READS_OF_CALLER,
+    SMALL_BODY_BYTES,
+)
+
+T = TypeVar("T")
+_MANY = "Too many large request bodies are being read. Wait until yours are answered, or send smaller ones."
+
+
+class Share:
+    """An amount that callers share; none of them gets all of it."""
+
+    def __init__(self, total: int, of_caller: int) -> None:
+        self.total = total
+        self.of_caller = of_caller
+        self.taken: Counter[str] = Counter()
+        self.all_taken = 0
+
+    def take(self, caller: str, amount: int) -> None:
+        """Raises Throttled."""
+        if self.all_taken + amount > self.total or self.taken[caller] + amount > self.of_caller:
+            raise Throttled(_MANY)
+        self.all_taken += amount
+        self.taken[caller] += amount
+
+    def give_back(self, caller: str, amount: int) -> None:
+        self.all_taken -= amount
+        self.taken[caller] -= amount
+        if not self.taken[caller]:
+            del self.taken[caller]
+
+
+memory = Share(BODIES_BYTES, BODIES_OF_CALLER_BYTES)
+"""Bytes of bodies above SMALL_BODY_BYTES."""
+_line = Share(LONG_READS, LONG_READS_OF_CALLER)
+_thread = ThreadPoolExecutor(1, "json")
+
+
+def intricate(body: bytes) -> bool:
+    """Whether reading it takes long enough for others to notice: bytes are counted in no time, objects are made in some."""
+    if len(body) <= INLINE_JSON_BYTES:
+        return False
+    parts = body.count(b":") + body.count(b"{") + body.count(b"[")
+    return len(body) > SMALL_BODY_BYTES or parts > INLINE_JSON_PARTS or body.count(b",") > 4 * INLINE_JSON_PARTS
+
+
+async def read_in_turn(caller: str, body: bytes, call: Callable[..., T], *args: Any) -> T:
+    """`call(*args)`, which reads `body`; in a thread where that takes long. Raises Throttled, and what `call` raises."""
+    if not intricate(body):
+        return call(*args)
+    _line.take(caller, 1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_thread, call, *args)
+    finally:
+        _line.give_back(caller, 1)
+
+
+async def once(call: Callable[..., T], *args: Any) -> T:
+    """What `call(*args)` answers, which is the same each time: made in the thread that reads JSON, and remembered."""
+    known = _known.get((call, args))
+    if known is None:
+        known = _known[call, args] = await asyncio.get_running_loop().run_in_executor(_thread, call, *args)
+    return known
+
+
+_known: dict[tuple[Callable[..., Any], tuple[Any, ...]], Any] = {}
+"""As many as there are scripts, styles and documents of ours."""
