@@ -4,8 +4,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import guard
 import pytest
 from live import Server, new_catalog, running_server, tail
+
+guard.install()
 
 
 @pytest.fixture(scope="session")

@@ -206,3 +206,15 @@ LONG_READS = 64
 """Those of all callers."""
 MAX_UNKNOWN_FIELDS = 100
 """Fields of a request that its route does not know: clients grow, but not by hundreds."""
+# --- storage ---------------------------------------------------------------------------------------------------------
+
+STORE_METADATA_S = 10.0
+"""A call to the store that moves no bytes of a file: a listing's page, a HEAD, a deletion, the start or end of an upload."""
+STORE_PUT_S = 60.0
+"""The upload of one part or small file (16 MiB) from this server's memory."""
+STORE_FINALIZE_S = 30.0
+"""All that a finalize asks of the store, apart from copies, which have a bound of their own."""
+STORE_STALL_S = 30.0
+"""A stream of bytes to or from the store that makes no progress."""
+FILE_CHANGE_MS = 120_000
+"""How long finalize waits for a change of files that a killed process began, or that the store left unanswered."""

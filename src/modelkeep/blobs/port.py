@@ -112,6 +112,14 @@ class DirectBlobs(Blobs, Protocol):
 
     def presign_get(self, set_id: str, path: str, expires_s: int) -> SignedUrl: ...
 
+    async def exists(self, set_id: str, path: str) -> bool:
+        """Is there an object at this path?"""
+        ...
+
+    async def put(self, set_id: str, path: str, data: bytes, *, overwrite: bool) -> None:
+        """Store a small file. Raises AlreadyExists where there is one and `overwrite` is False."""
+        ...
+
     async def start_multipart(self, set_id: str, path: str) -> str:
         """The store's upload id."""
         ...
@@ -125,9 +133,10 @@ class DirectBlobs(Blobs, Protocol):
         ...
 
     async def complete_multipart(
-        self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]
+        self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]], *, overwrite: bool = True
     ) -> None:
-        """parts: (part number, ETag), in any order. Raises InvalidArgument where the store refuses them."""
+        """parts: (part number, ETag), in any order. Raises InvalidArgument where the store refuses them, AlreadyExists where
+        there is a file and `overwrite` is False."""
         ...
 
     async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None:

@@ -10,7 +10,15 @@ from typing import Any, TypeVar, cast
 
 from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment, SignedUrl
-from modelkeep.core.errors import Conflict, FileNotFound, InvalidArgument, LimitExceeded, RegistryError, Unavailable
+from modelkeep.core.errors import (
+    AlreadyExists,
+    Conflict,
+    FileNotFound,
+    InvalidArgument,
+    LimitExceeded,
+    RegistryError,
+    Unavailable,
+)
 
 _PIECE = 1024 * 1024  # bytes of one read
 _PART = 16 * 1024 * 1024  # bytes of one uploaded part; also the largest object that is stored by one PUT
@@ -89,6 +97,13 @@ class S3Blobs:
             )
         )
 
+    async def exists(self, set_id: str, path: str) -> bool:
+        return await self._run(_exists, self._client, self._at(set_id, path))
+
+    async def put(self, set_id: str, path: str, data: bytes, *, overwrite: bool) -> None:
+        at = self._at(set_id, path) | _unless_there(overwrite=overwrite)
+        await self._run(lambda: self._client.put_object(**at, Body=data))
+
     async def start_multipart(self, set_id: str, path: str) -> str:
         started = await self._run(lambda: self._client.create_multipart_upload(**self._at(set_id, path)))
         return started["UploadId"]
@@ -105,9 +120,9 @@ class S3Blobs:
         return sent["ETag"]
 
     async def complete_multipart(
-        self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]]
+        self, set_id: str, path: str, upload_id: str, parts: Sequence[tuple[int, str]], *, overwrite: bool = True
     ) -> None:
-        upload = self._at(set_id, path) | {"UploadId": upload_id}
+        upload = self._at(set_id, path) | {"UploadId": upload_id} | _unless_there(overwrite=overwrite)
         refused = InvalidArgument("The store refuses these parts. Send every part's number and ETag, or upload again.")
         await self._run(lambda: _complete(self._client, upload, parts), refused=refused)
 
@@ -278,6 +293,21 @@ def _client(endpoint: str, region: str, connections: int) -> Any:
         return session.create_client("s3", region_name=region or None, endpoint_url=endpoint or None, config=config)
 
 
+def _unless_there(*, overwrite: bool) -> dict[str, str]:
+    return {} if overwrite else {"IfNoneMatch": "*"}
+
+
+def _exists(client: Any, at: dict[str, Any]) -> bool:
+    errors = importlib.import_module("botocore.exceptions")
+    try:
+        client.head_object(**at)
+    except errors.ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) == 404:
+            return False
+        raise
+    return True
+
+
 def _complete(client: Any, upload: dict[str, Any], parts: Sequence[tuple[int, str]]) -> None:
     listed = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(parts)]
     client.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
@@ -331,6 +361,8 @@ def _storage(refused: RegistryError | None = None) -> Generator[None, None, None
 def _translated(error: Any, refused: RegistryError | None) -> RegistryError:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "PreconditionFailed":
+        return AlreadyExists("This file exists already. Send overwrite=true to replace it.")
     if refused and 400 <= status < 500 and status not in (401, 403, 429):
         return refused
     if code in ("NoSuchKey", "NoSuchUpload"):

@@ -22,14 +22,13 @@ _T_co = TypeVar("_T_co", bound=Tx, covariant=True)
 class BaseCtx:
     """Who acts, when, under which settings; and what the audit record will say."""
 
-    __slots__ = ("actor", "changes", "config", "now", "services", "touched")
+    __slots__ = ("actor", "changes", "config", "now", "touched")
 
-    def __init__(self, actor: Actor, now: int, config: Config, services: Services) -> None:
+    def __init__(self, actor: Actor, now: int, config: Config) -> None:
         """`now`: epoch milliseconds."""
         self.actor = actor
         self.now = now
         self.config = config
-        self.services = services
         self.touched: list[AuditTarget] = []
         self.changes: dict[str, tuple[Any, Any]] = {}
 
@@ -55,11 +54,10 @@ class Ctx(BaseCtx, Generic[_T_co]):
         actor: Actor,
         now: int,
         config: Config,
-        services: Services,
         prepared: Any = None,
     ) -> None:
         """`prepared`: what the operation's `prepare` returned."""
-        super().__init__(actor, now, config, services)
+        super().__init__(actor, now, config)
         self.tx = tx
         self.dialect = dialect
         self.prepared = prepared
@@ -83,12 +81,13 @@ WriteCtx: TypeAlias = "Ctx[WriteTx]"
 class ServiceCtx(BaseCtx):
     """The slow services, outside of any transaction."""
 
-    __slots__ = ("_undo", "body")
+    __slots__ = ("_undo", "body", "services")
 
     def __init__(
         self, actor: Actor, now: int, config: Config, services: Services, body: AsyncIterator[bytes] | None = None
     ) -> None:
-        super().__init__(actor, now, config, services)
+        super().__init__(actor, now, config)
+        self.services = services
         self.body = body
         self._undo: list[Callable[[], Awaitable[None]]] = []
 

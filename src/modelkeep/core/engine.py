@@ -73,7 +73,7 @@ class Engine:
             scans = any(op.scans for op in operations)
             async with self.db.write() if write else self._read(actor, scans=scans) as tx:
                 for op, current in zip(operations, requests, strict=True):
-                    ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, self.services, prepared)
+                    ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, prepared)
                     targets = await self._authorize(ctx, op, current)
                     results.append(await op.run(ctx, current, *targets))
                     done.append((op, current, ctx))
@@ -95,7 +95,7 @@ class Engine:
         try:
             async with self._read(actor, scans=op.scans) as tx:
                 if (found := tx.recall(key)) is None:
-                    ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, self.services)
+                    ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config)
                     targets = await self._authorize(ctx, op, request)
                     found = await op.run(ctx, request, *targets), ctx.touched
                     tx.keep(key, found)
@@ -119,7 +119,7 @@ class Engine:
         if (slow := op.slow(request)) is None:
             return None
         async with self.db.read() as tx:
-            ctx: ReadCtx = Ctx(tx, self.db.dialect, outside.actor, outside.now, self.config, self.services)
+            ctx: ReadCtx = Ctx(tx, self.db.dialect, outside.actor, outside.now, self.config)
             targets = await self._authorize(ctx, op, request)
         return await slow(outside, self.db, request, *targets)
 

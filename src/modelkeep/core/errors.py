@@ -120,3 +120,7 @@ class Unavailable(RegistryError):
 
 class PortInUse(Unavailable):
     """Another program listens where this server should."""
+
+
+class NotSent(Unavailable):
+    """The call never left this server, so the other side has done nothing of it."""

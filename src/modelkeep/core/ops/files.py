@@ -5,19 +5,20 @@ Bytes never flow while a write transaction is open: they have arrived before, an
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import cast
 
 import msgspec
 
-from modelkeep.blobs.port import Blobs, DirectBlobs, Segment, SignedUrl
+from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
-from modelkeep.core.errors import AlreadyExists, FileNotFound, LimitExceeded, RegistryError, WrongState
+from modelkeep.core.errors import AlreadyExists, FileNotFound, RegistryError, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable
 from modelkeep.core.names import FullName
+from modelkeep.core.ops import direct
+from modelkeep.core.ops.direct import Deleted, Stored, Vended, Written
 from modelkeep.core.ops.states import check_pending, check_ready
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import files, jobs, versions
@@ -86,13 +87,6 @@ class Opened(msgspec.Struct, frozen=True):
         return files.segments(self.file)
 
 
-class Vended(msgspec.Struct, frozen=True):
-    """What a URL is made for; `url` where it is the store's own, None where this server is to sign one."""
-
-    set_id: str
-    url: SignedUrl | None = None
-
-
 class Site(msgspec.Struct, frozen=True):
     """Where a request may write."""
 
@@ -106,16 +100,12 @@ class Site(msgspec.Struct, frozen=True):
         return path.text if self.of_version else f"{new_id()}/{path}"
 
 
-class Stored(msgspec.Struct, frozen=True):
-    """Bytes that are no file yet."""
+class InStore(msgspec.Struct, frozen=True):
+    """What `look` saw before the transaction."""
 
     set_id: str
-    segment: Segment
-    small: bytes | None = None
-    """Still to be written to a direct store, in one PUT"""
-    upload: str = ""
-    parts: tuple[tuple[int, str], ...] = ()
-    """Already there as parts of this upload"""
+    exists: bool
+    """The store that clients write to themselves has something at the path."""
 
 
 # --- who may, and where ----------------------------------------------------------------------------------------------
@@ -202,27 +192,45 @@ async def prepared_site(ctx: ServiceCtx, db: Database, req: WriteRequest, model:
     await may_write(ctx, db, req, model)
     async with db.read() as tx:
         site = await writable(ctx, tx, req, model)
-        await check_free(ctx, tx, site, req)
+        await check_free(tx, site, req, exists=False)
+    if await taken(ctx, site, req):
+        raise AlreadyExists(f"The file '{req.path}' exists already. Send overwrite=true to replace it.")
     if not site.set_id:
         key = files.tracked_key(ctx.actor.workspace, req.kind, req.id)
         site = msgspec.structs.replace(site, set_id=await files.own_set(db, req.kind, ctx.now, key))
     return site
 
 
-async def check_free(ctx: BaseCtx, tx: Tx, site: Site, req: WriteRequest) -> str:
-    """The segments (JSON) of the file that is to be replaced, '' where there is none.
+async def taken(ctx: ServiceCtx, site: Site, req: WriteRequest) -> bool:
+    """A direct store has something at a path that must not be replaced."""
+    return site.direct and not req.overwrite and await direct.store(ctx).exists(site.set_id, req.path.text)
+
+
+async def check_free(tx: Tx, site: Site, req: WriteRequest, *, exists: bool) -> str:
+    """The segments (JSON) of the file that is to be replaced, '' where there is none. `exists`: in a direct store.
 
     A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
     replaced, other = await files.place(tx, site.set_id, req.path.text, req.path.parents)
-    if not req.overwrite and (await _in_store(ctx, site, req.path) if site.direct else replaced):
+    if not req.overwrite and (exists if site.direct else replaced):
         raise AlreadyExists(f"The file '{req.path}' exists already. Send overwrite=true to replace it.")
     if other:
         raise AlreadyExists(f"'{req.path}' cannot be a file, for '{other}' exists: a path is a file or a directory.")
     return replaced
 
 
-async def _in_store(ctx: BaseCtx, site: Site, path: ArtifactPath) -> bool:
-    return any(listed.object == path.text for listed in await ctx.services.blobs.list_set(site.set_id))
+async def look(ctx: ServiceCtx, db: Database, req: FileRequest, model: Securable | None) -> InStore:
+    """Before the transaction: may the caller write, and what does a direct store have at the path?"""
+    await may_write(ctx, db, req, model)
+    async with db.read() as tx:
+        site = await writable(ctx, tx, req, model)
+    return InStore(site.set_id, site.direct and await direct.store(ctx).exists(site.set_id, req.path.text))
+
+
+def still_there(site: Site, seen: InStore) -> bool:
+    """What `look` saw, in the transaction. Raises WrongState where it looked at another set."""
+    if site.set_id != seen.set_id:
+        raise WrongState("The version changed meanwhile. Try again.")
+    return seen.exists
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -241,16 +249,7 @@ async def vend_download(ctx: ReadCtx, req: VendDownload, model: Securable | None
     segments = opened.segments
     if model is None or not ctx.config.direct or len(segments) != 1:
         return Vended(opened.set_id)
-    return Vended(opened.set_id, direct(ctx).presign_get(opened.set_id, segments[0].object, url_s(ctx)))
-
-
-def direct(ctx: BaseCtx) -> DirectBlobs:
-    return cast(DirectBlobs, ctx.services.blobs)
-
-
-def url_s(ctx: BaseCtx) -> int:
-    """How long a URL lives, in seconds."""
-    return max(1, ctx.config.url_ms // 1000)
+    return Vended(opened.set_id, object=segments[0].object)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -261,11 +260,11 @@ async def vend_upload(ctx: ReadCtx, req: VendUpload, model: Securable | None) ->
 
 
 async def vend_direct_upload(ctx: WriteCtx, req: VendDirectUpload, model: Securable | None) -> Vended:
-    """The URL makes a new object and never replaces one: a file that is sent again goes now, while finalize waits."""
+    """The URL makes a new object and never replaces one: a file that is sent again goes first, while finalize waits."""
     site = await locked(ctx, req, model)
-    await ctx.services.blobs.delete(site.set_id, [req.path.text])
     await files.remove_file(ctx.tx, site.set_id, req.path.text)
-    return Vended(site.set_id, direct(ctx).presign_put(site.set_id, req.path.text, url_s(ctx)))
+    change = await direct.begin(ctx, site.set_id) if still_there(site, ctx.prepared) else None
+    return Vended(site.set_id, object=req.path.text, change=change)
 
 
 async def store_bytes(ctx: ServiceCtx, db: Database, req: WriteFile, model: Securable | None) -> Stored:
@@ -273,7 +272,8 @@ async def store_bytes(ctx: ServiceCtx, db: Database, req: WriteFile, model: Secu
     assert ctx.body is not None
     site = await prepared_site(ctx, db, req, model)
     if site.direct:
-        return await _stage(ctx, site, req.path.text, ctx.body)
+        stored = await direct.stage(ctx, site.set_id, req.path.text, ctx.body)
+        return msgspec.structs.replace(stored, exists=await taken(ctx, site, req))
     segment = await ctx.services.blobs.write(site.set_id, site.object(req.path), ctx.body)
     ctx.undo(partial(discard, db, ctx.services.blobs, site.set_id, req.path.text, segment))
     return Stored(site.set_id, segment)
@@ -288,25 +288,25 @@ async def discard(db: Database, blobs: Blobs, set_id: str, path: str, segment: S
         await blobs.delete(set_id, [segment.object])
 
 
-async def write_file(ctx: WriteCtx, req: WriteFile, model: Securable | None) -> ArtifactFile:
+async def write_file(ctx: WriteCtx, req: WriteFile, model: Securable | None) -> Written:
     stored: Stored = ctx.prepared
     site = await locked(ctx, req, model)
     if site.set_id != stored.set_id:
         raise WrongState("The version changed while the file arrived. Upload it again.")
-    replaced = await check_free(ctx, ctx.tx, site, req)
-    if site.direct:
-        await _publish(ctx, site, req.path.text, stored)
+    replaced = await check_free(ctx.tx, site, req, exists=stored.exists)
     segment = stored.segment
     segments = files.segments_json([segment])
-    return await put(
-        ctx, site, ArtifactFile(req.path.text, segment.size, segment.sha256, "", segments, ctx.now), replaced
-    )
+    file = ArtifactFile(req.path.text, segment.size, segment.sha256, "", segments, ctx.now)
+    if site.direct:
+        note(ctx, file)
+        return Written(file, stored, req.overwrite, await direct.begin(ctx, site.set_id))
+    return Written(await put(ctx, site, file, replaced), stored, req.overwrite, None)
 
 
 async def write_small_file(ctx: WriteCtx, req: WriteSmallFile, model: Securable) -> ArtifactFile:
     """The bytes become part of their row: one wait for the disk, and not three."""
     site = await locked(ctx, req, model)
-    replaced = await check_free(ctx, ctx.tx, site, req)
+    replaced = await check_free(ctx.tx, site, req, exists=False)
     digest = hashlib.sha256(req.data).hexdigest()
     file = ArtifactFile(req.path.text, len(req.data), digest, "", files.NO_SEGMENTS, ctx.now, req.data)
     return await put(ctx, site, file, replaced)
@@ -314,10 +314,14 @@ async def write_small_file(ctx: WriteCtx, req: WriteSmallFile, model: Securable)
 
 async def put(ctx: WriteCtx, site: Site, file: ArtifactFile, replaced: str) -> ArtifactFile:
     """Make it a file of the set; the objects of what it replaces (segments, JSON) are freed."""
-    ctx.changed(f"file {file.path}", None, f"{file.size} bytes, SHA-256 {file.sha256 or 'pending'}")
+    note(ctx, file)
     await files.put_file(ctx.tx, site.set_id, file)
     await free(ctx, site, replaced, keep=files.segments(file))
     return file
+
+
+def note(ctx: WriteCtx, file: ArtifactFile) -> None:
+    ctx.changed(f"file {file.path}", None, f"{file.size} bytes, SHA-256 {file.sha256 or 'pending'}")
 
 
 async def free(ctx: WriteCtx, site: Site, segments_json: str, keep: Sequence[Segment] = ()) -> None:
@@ -329,57 +333,14 @@ async def free(ctx: WriteCtx, site: Site, segments_json: str, keep: Sequence[Seg
             await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", delay_ms=wait)
 
 
-async def delete_file(ctx: WriteCtx, req: DeleteFile, model: Securable | None) -> None:
+async def delete_file(ctx: WriteCtx, req: DeleteFile, model: Securable | None) -> Deleted:
     site = await locked(ctx, req, model)
+    exists = still_there(site, ctx.prepared)
     removed = await files.remove_file(ctx.tx, site.set_id, req.path.text)
-    if site.direct:
-        if not removed and not await _in_store(ctx, site, req.path):
-            raise FileNotFound(f"There is no file '{req.path}'.")
-        await ctx.services.blobs.delete(site.set_id, [req.path.text])
-    elif not removed:
+    if not (removed or exists):
         raise FileNotFound(f"There is no file '{req.path}'.")
-    else:
-        await free(ctx, site, removed)
     ctx.changed(f"file {req.path}", "present", None)
-
-
-# --- writing through this server to a store that clients talk to themselves ------------------------------------------
-
-_PART = 16 * 1024 * 1024  # bytes; all parts but the last have this size, as some stores insist
-_MOST_PARTS = 9_999  # and a last one: S3's own limit
-
-
-async def _stage(ctx: ServiceCtx, site: Site, path: str, body: AsyncIterator[bytes]) -> Stored:
-    """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `_publish`."""
-    blobs, digest, size, rest = direct(ctx), hashlib.sha256(), 0, bytearray()
-    upload, parts = "", list[tuple[int, str]]()
-    async for chunk in body:
-        digest.update(chunk)
-        size += len(chunk)
-        rest += chunk
-        while len(rest) > _PART:
-            if not upload:
-                upload = await blobs.start_multipart(site.set_id, path)
-                ctx.undo(partial(blobs.abort_multipart, site.set_id, path, upload))
-            part = bytes(memoryview(rest)[:_PART])
-            del rest[:_PART]
-            if len(parts) == _MOST_PARTS:
-                raise LimitExceeded("The file is too large for one PUT. Set MODELKEEP_FILES_API=1 to send parts.")
-            parts.append((len(parts) + 1, await blobs.write_part(site.set_id, path, upload, len(parts) + 1, part)))
-    segment = Segment(path, size, digest.hexdigest())
-    if not upload:
-        return Stored(site.set_id, segment, small=bytes(rest))
-    parts.append((len(parts) + 1, await blobs.write_part(site.set_id, path, upload, len(parts) + 1, bytes(rest))))
-    return Stored(site.set_id, segment, upload=upload, parts=tuple(parts))
-
-
-async def _publish(ctx: BaseCtx, site: Site, path: str, stored: Stored) -> None:
-    if stored.small is None:
-        await direct(ctx).complete_multipart(site.set_id, path, stored.upload, stored.parts)
-    else:
-        await direct(ctx).write(site.set_id, path, _once(stored.small))
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    if data:
-        yield data
+    if site.direct:
+        return Deleted(req.path.text, await direct.begin(ctx, site.set_id))
+    await free(ctx, site, removed)
+    return Deleted(req.path.text, None)

@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.core import mlmodel
 from modelkeep.core.context import ServiceCtx, WriteCtx
-from modelkeep.core.errors import Conflict, InvalidArgument, WrongState
+from modelkeep.core.errors import Conflict, InvalidArgument, Unavailable, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import models, staging
 from modelkeep.core.ops.versions import (
@@ -20,8 +20,8 @@ from modelkeep.core.ops.versions import (
     requires_signature,
 )
 from modelkeep.limits import MLMODEL_BYTES
-from modelkeep.store import files, jobs, securables, versions
-from modelkeep.store.db import Database, Tx
+from modelkeep.store import changes, files, jobs, securables, versions
+from modelkeep.store.db import Database
 
 META = "registered_model_meta"
 """Clients before 3.18 write this file when they download a version, and upload it again with a copy."""
@@ -38,6 +38,8 @@ class Checked(msgspec.Struct, frozen=True):
     manifest: tuple[ArtifactFile, ...]
     signature: str
     """As ModelVersion has it"""
+    revision: int
+    """Of the version's set, before its files were listed"""
     taken: str = ""
     """The set that holds the files, where it is not yet the version's."""
 
@@ -48,12 +50,15 @@ async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model
         version = await versions.by_number(tx, model, req.version)
         if version is None or version.status != Status.PENDING:
             return None
+        known = await files.manifest(tx, version.artifact_set_id)
+        revision = await changes.revision(tx, version.artifact_set_id, ctx.now)
+    if revision.under_way:
+        raise _busy(req)
     if taken := await staging.take(ctx, db, version):
         set_id, manifest = taken.set_id, list(taken.manifest)
     else:
         set_id = version.artifact_set_id
-        async with db.read() as tx:
-            manifest = await read_manifest(tx, ctx.services.blobs, set_id, ctx.now)
+        manifest = await read_manifest(ctx.services.blobs, set_id, known, ctx.now)
     async with db.read() as tx:
         needed = not req.unsigned or await requires_signature(tx, model)
     if not any(file.path == "MLmodel" for file in manifest):
@@ -61,7 +66,7 @@ async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model
             f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
         )
     signature = await check_manifest(db, ctx.services.blobs, set_id, manifest, needed=needed)
-    return Checked(tuple(manifest), signature, taken.set_id if taken else "")
+    return Checked(tuple(manifest), signature, revision.number, taken.set_id if taken else "")
 
 
 async def check_manifest(
@@ -92,9 +97,8 @@ def _refuse_clash(manifest: Sequence[ArtifactFile]) -> None:
             )
 
 
-async def read_manifest(tx: Tx, blobs: Blobs, set_id: str, now: int) -> list[ArtifactFile]:
+async def read_manifest(blobs: Blobs, set_id: str, known: list[ArtifactFile], now: int) -> list[ArtifactFile]:
     """The files of an open set: our own records, or, where clients write to the store themselves, what lies there."""
-    known = await files.manifest(tx, set_id)
     if not blobs.direct:
         return known
     hashes = {(file.path, file.checksum, file.size): file.sha256 for file in known}
@@ -143,11 +147,9 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
         await models.release_files(ctx, [version.artifact_set_id])
         version, manifest = msgspec.structs.replace(version, artifact_set_id=checked.taken), list(checked.manifest)
     else:
-        manifest = await read_manifest(ctx.tx, ctx.services.blobs, version.artifact_set_id, ctx.now)
+        manifest = await _unchanged(ctx, req, version, checked)
     if checked is None or fingerprint(manifest) != fingerprint(checked.manifest):
-        raise Conflict(
-            f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again."
-        )
+        raise _changed(req)
     if ctx.config.direct or checked.taken:
         await files.replace_manifest(ctx.tx, version.artifact_set_id, manifest)
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
@@ -167,6 +169,35 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
         await jobs.enqueue(ctx.tx, "sweep", set_id, delay_ms=wait)
     ctx.changed("status", version.status, Status.READY)
     return await fetch_version(ctx, model, req.name, req.version)
+
+
+async def _unchanged(
+    ctx: WriteCtx, req: FinalizeVersion, version: ModelVersion, checked: Checked | None
+) -> list[ArtifactFile]:
+    """The files now: our records; or what the store listed, where nothing was changed there through this registry since.
+
+    What a client adds there by a URL after the listing is in no manifest, and swept. Raises Conflict, Unavailable."""
+    set_id = version.artifact_set_id
+    if not ctx.config.direct or checked is None:
+        return await files.manifest(ctx.tx, set_id)
+    revision = await changes.revision(ctx.tx, set_id, ctx.now)
+    if revision.under_way:
+        raise _busy(req)
+    if revision.number != checked.revision:
+        raise _changed(req)
+    return list(checked.manifest)
+
+
+def _changed(req: FinalizeVersion) -> Conflict:
+    return Conflict(
+        f"Files of version {req.version} of '{req.name}' changed while it was being finalized. Finalize again."
+    )
+
+
+def _busy(req: FinalizeVersion) -> Unavailable:
+    return Unavailable(
+        f"A file of version {req.version} of '{req.name}' is still being written. Finalize again in a moment."
+    )
 
 
 async def _settle_copy(ctx: WriteCtx, version: ModelVersion, manifest: list[ArtifactFile]) -> tuple[str, str]:

@@ -13,21 +13,21 @@ from modelkeep.blobs.port import Segment, SignedUrl
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import FileNotFound, InvalidArgument
 from modelkeep.core.model import ArtifactFile, Securable
+from modelkeep.core.ops import direct
+from modelkeep.core.ops.direct import Change, Vended
 from modelkeep.core.ops.files import (
     Site,
-    Vended,
     WriteRequest,
     check_free,
-    direct,
     discard,
     free,
     locked,
     may_write,
     prepared_site,
     put,
-    url_s,
+    still_there,
     writable,
-)  # fmt: skip
+)
 from modelkeep.store import files
 from modelkeep.store.db import Database, Tx
 from modelkeep.store.files import Upload
@@ -69,6 +69,23 @@ class AbortUpload(UploadRequest, frozen=True, kw_only=True):
     pass
 
 
+class PartsVended(msgspec.Struct, frozen=True):
+    """What URLs of parts are made for."""
+
+    upload: Upload
+    numbers: range
+    direct: bool
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """An upload whose parts are still to be joined in a direct store."""
+
+    upload: Upload
+    parts: dict[int, str]
+    overwrite: bool
+    change: Change
+
+
 class Started(msgspec.Struct, frozen=True):
     site: Site
     store_upload: str = ""
@@ -96,8 +113,8 @@ async def prepare_upload(ctx: ServiceCtx, db: Database, req: StartUpload, model:
     site = await prepared_site(ctx, db, req, model)
     if not site.direct:
         return Started(site)
-    upload = await direct(ctx).start_multipart(site.set_id, req.path.text)
-    ctx.undo(partial(direct(ctx).abort_multipart, site.set_id, req.path.text, upload))
+    upload = await direct.store(ctx).start_multipart(site.set_id, req.path.text)
+    ctx.undo(partial(direct.store(ctx).abort_multipart, site.set_id, req.path.text, upload))
     return Started(site, upload)
 
 
@@ -107,26 +124,30 @@ async def start_upload(ctx: WriteCtx, req: StartUpload, model: Securable | None)
     site = await locked(ctx, req, model)
     if site != started.site:
         raise _no_upload()
-    await check_free(ctx, ctx.tx, site, req)
+    await check_free(ctx.tx, site, req, exists=False)
     return await files.start_upload(ctx.tx, site.set_id, req.path.text, ctx.actor.id, started.store_upload, ctx.now)
 
 
-async def vend_parts(ctx: ReadCtx, req: VendParts, model: Securable | None) -> tuple[Vended, ...]:
-    """One for each part number, in order."""
+async def vend_parts(ctx: ReadCtx, req: VendParts, model: Securable | None) -> PartsVended:
     site = await writable(ctx, ctx.tx, req, model)
     upload = await _own(ctx, ctx.tx, site, req)
     if not 1 <= req.count <= 100:
         raise InvalidArgument(f"Ask for 1 to 100 part URLs at a time, not {req.count}.")
     check_number(req.first)
     check_number(req.first + req.count - 1)
-    numbers = range(req.first, req.first + req.count)
-    return tuple(Vended(site.set_id, _part_url(ctx, site, upload, number)) for number in numbers)
+    return PartsVended(upload, range(req.first, req.first + req.count), site.direct)
 
 
-def _part_url(ctx: ReadCtx, site: Site, upload: Upload, number: int) -> SignedUrl | None:
-    if not site.direct:
+async def sign_parts(ctx: ServiceCtx, db: Database, vended: PartsVended) -> tuple[Vended, ...]:
+    """One for each part number, in order."""
+    return tuple(Vended(vended.upload.set_id, _part_url(ctx, vended, number)) for number in vended.numbers)
+
+
+def _part_url(ctx: ServiceCtx, vended: PartsVended, number: int) -> SignedUrl | None:
+    if not vended.direct:
         return None
-    return direct(ctx).presign_part(site.set_id, upload.path, upload.store_upload, number, url_s(ctx))
+    upload = vended.upload
+    return direct.store(ctx).presign_part(upload.set_id, upload.path, upload.store_upload, number, direct.url_s(ctx))
 
 
 async def store_part(ctx: ServiceCtx, db: Database, req: WritePart, model: Securable | None) -> Segment:
@@ -157,7 +178,7 @@ async def write_part(ctx: WriteCtx, req: WritePart, model: Securable | None) -> 
     return segment
 
 
-async def complete_upload(ctx: WriteCtx, req: CompleteUpload, model: Securable | None) -> None:
+async def complete_upload(ctx: WriteCtx, req: CompleteUpload, model: Securable | None) -> Completed | None:
     """The parts, in the order of their numbers, are the file. Sent again after it succeeded, it succeeds again."""
     site = await locked(ctx, req, model)
     named = _named(req.parts)
@@ -166,15 +187,32 @@ async def complete_upload(ctx: WriteCtx, req: CompleteUpload, model: Securable |
     except FileNotFound:
         done = await files.file(ctx.tx, site.set_id, req.path.text)
         if done is not None and done.checksum == _checksum(list(named.values())):
-            return
+            return None
         raise
-    replaced = await check_free(ctx, ctx.tx, site, req)
+    replaced = await check_free(ctx.tx, site, req, exists=still_there(site, ctx.prepared))
     if site.direct:
-        await direct(ctx).complete_multipart(site.set_id, upload.path, upload.store_upload, sorted(named.items()))
         ctx.changed(f"file {upload.path}", None, f"{len(named)} parts")
-    else:
-        await _join(ctx, site, upload, named, replaced)
+        return Completed(upload, named, req.overwrite, await direct.begin(ctx, site.set_id))
+    await _join(ctx, site, upload, named, replaced)
     await files.end_upload(ctx.tx, upload.id)
+    return None
+
+
+async def complete_in_store(ctx: ServiceCtx, db: Database, completed: Completed | None) -> None:
+    if completed is None:
+        return
+    upload, change = completed.upload, completed.change
+    async with direct.changing(db, change):
+        await direct.store(ctx).complete_multipart(
+            upload.set_id,
+            upload.path,
+            upload.store_upload,
+            sorted(completed.parts.items()),
+            overwrite=completed.overwrite,
+        )
+    async with db.write() as tx:
+        await files.end_upload(tx, upload.id)
+        await direct.end(tx, change)
 
 
 def _named(parts: Sequence[PartTag]) -> dict[int, str]:
@@ -204,14 +242,23 @@ def _checksum(hashes: list[str]) -> str:
     return f"{hashlib.sha256(''.join(hashes).encode()).hexdigest()}-{len(hashes)}"
 
 
-async def abort_upload(ctx: WriteCtx, req: AbortUpload, model: Securable | None) -> None:
-    """An upload that has ended is no error: clients abort to be sure."""
+async def abort_upload(ctx: WriteCtx, req: AbortUpload, model: Securable | None) -> Upload | None:
+    """An upload that has ended is no error: clients abort to be sure. In a direct store it ends with its parts."""
     site = await writable(ctx, ctx.tx, req, model)
     try:
         upload = await _own(ctx, ctx.tx, site, req)
     except FileNotFound:
-        return
+        return None
+    if site.direct:
+        return upload
     await free(ctx, site, files.segments_json(list((await files.parts(ctx.tx, upload.id)).values())))
     await files.end_upload(ctx.tx, upload.id)
-    if site.direct:
-        await direct(ctx).abort_multipart(site.set_id, upload.path, upload.store_upload)
+    return None
+
+
+async def abort_in_store(ctx: ServiceCtx, db: Database, upload: Upload | None) -> None:
+    if upload is None:
+        return
+    await direct.store(ctx).abort_multipart(upload.set_id, upload.path, upload.store_upload)
+    async with db.write() as tx:
+        await files.end_upload(tx, upload.id)

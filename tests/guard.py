@@ -1,0 +1,94 @@
+"""No test process may ask anything slow (storage, the tracking server, another host) while the task holds a transaction.
+
+`tests/conftest.py` installs this once, so every test that opens a deployment in its own process checks it.
+"""
+
+import functools
+import inspect
+from contextvars import ContextVar
+from typing import Any
+
+import httpx
+
+from modelkeep.blobs.local import LocalBlobs
+from modelkeep.blobs.s3 import S3Blobs
+from modelkeep.blobs.shared import SharedFolder
+from modelkeep.blobs.sts import Sts
+from modelkeep.store.postgres import PostgresDatabase
+from modelkeep.store.sqlite import SqliteDatabase
+
+
+class SlowInTransaction(AssertionError):
+    """Something slow was asked for while a transaction was open."""
+
+
+class _Open:
+    """One transaction. Tasks that were begun inside of it inherit the variable, and outlive it."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.open = True
+
+
+_current: ContextVar[tuple[_Open, ...]] = ContextVar("transactions of this task", default=())
+_STORAGE = (
+    "write", "read", "list_set", "delete", "delete_set", "sets", "ready", "copy", "exists", "put", "start_multipart",
+    "write_part", "complete_multipart", "abort_multipart", "presign_put", "presign_get", "presign_part",
+)  # fmt: skip
+_FOLDER = ("open", "given", "export", "places", "remove", "tidy")
+
+
+def check(what: str) -> None:
+    """Raises SlowInTransaction."""
+    for transaction in _current.get():
+        if transaction.open:
+            raise SlowInTransaction(f"{what} inside of a {transaction.what} transaction")
+
+
+class _Watched:
+    """A transaction's block that says so while it lasts."""
+
+    def __init__(self, block: Any, what: str) -> None:
+        self._block = block
+        self._state = _Open(what)
+
+    async def __aenter__(self) -> Any:
+        entered = await self._block.__aenter__()
+        _current.set((*(state for state in _current.get() if state.open), self._state))
+        return entered
+
+    async def __aexit__(self, *failure: Any) -> Any:
+        self._state.open = False
+        return await self._block.__aexit__(*failure)
+
+
+def _watch(database: type[Any]) -> None:
+    for what in ("read", "single", "write"):
+        plain = getattr(database, what)
+
+        def watched(self: Any, *args: Any, _plain: Any = plain, _what: str = what, **named: Any) -> _Watched:
+            return _Watched(_plain(self, *args, **named), _what)
+
+        setattr(database, what, functools.wraps(plain)(watched))
+
+
+def _guard(owner: type[Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if (plain := inspect.getattr_static(owner, name, None)) is None:
+            continue
+
+        def guarded(self: Any, *args: Any, _plain: Any = plain, _name: str = name, **named: Any) -> Any:
+            check(f"{owner.__name__}.{_name}")
+            return _plain(self, *args, **named)
+
+        setattr(owner, name, functools.wraps(plain)(guarded))
+
+
+def install() -> None:
+    _watch(SqliteDatabase)
+    _watch(PostgresDatabase)
+    for storage in (LocalBlobs, S3Blobs):
+        _guard(storage, _STORAGE)
+    _guard(SharedFolder, _FOLDER)
+    _guard(Sts, ("issue",))
+    _guard(httpx.AsyncClient, ("send",))
