@@ -209,12 +209,26 @@ MAX_UNKNOWN_FIELDS = 100
 # --- storage ---------------------------------------------------------------------------------------------------------
 
 STORE_METADATA_S = 10.0
-"""A call to the store that moves no bytes of a file: a listing's page, a HEAD, a deletion, the start or end of an upload."""
-STORE_PUT_S = 60.0
-"""The upload of one part or small file (16 MiB) from this server's memory."""
+"""A call to the store that moves no bytes of a file: a HEAD, a deletion, the start of an upload."""
 STORE_FINALIZE_S = 30.0
-"""All that a finalize asks of the store, apart from copies, which have a bound of their own."""
-STORE_STALL_S = 30.0
-"""A stream of bytes to or from the store that makes no progress."""
+"""The listing of a set, or the end of an upload in parts."""
+STORE_STALL_S = 60.0
+"""One step of a stream of bytes to or from the store (1 MiB read, 16 MiB written); the stream as a whole has no limit."""
+STORE_JOB_S = 600.0
+"""One step of a background job, for which nobody waits."""
+STORE_SOCKET_S = 12.0
+"""A socket to the store without a byte, for calls that move none: after that its thread is free again."""
+STORE_THREADS = 8
+"""For calls that move no bytes. Bytes have as many threads of their own."""
+STS_THREADS = 4
+"""For calls to the store's STS."""
+SHARED_FOLDER_THREADS = 4
+"""For calls to the file system of the folder that clients share."""
+LANE_WAITING = 256
+"""Calls that may wait for a thread of one dependency; more are refused."""
+CIRCUIT_FAILURES = 3
+"""Calls in a row without an answer after which a dependency is not asked any more, but for one call at a time."""
+CIRCUIT_OPEN_S = 5.0
+"""Until the next call tries whether it answers again."""
 FILE_CHANGE_MS = 120_000
 """How long finalize waits for a change of files that a killed process began, or that the store left unanswered."""

@@ -1,6 +1,5 @@
 """Artifact sets in a folder: one file an object, under names that this server makes, never a client's path."""
 
-import asyncio
 import errno
 import hashlib
 import os
@@ -13,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from modelkeep import limits
+from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment
 from modelkeep.core.errors import FileNotFound, RegistryError, Unavailable, WrongState
@@ -40,17 +41,20 @@ class LocalBlobs:
     def __init__(self, root: Path, threads: int = 8) -> None:
         """`threads`: how many files may be read or written at the same instant."""
         self.root = root
-        self._pool = ThreadPoolExecutor(threads, "blobs")
+        self.circuit = Circuit("The storage folder")
+        self._bytes = Lane("blobs", threads, self.circuit)
+        self._calls = Lane("blobs-calls", threads, self.circuit)
+        self._root = _Root(root)
         # What a step of a write waits for must not queue behind such steps.
         self._side = ThreadPoolExecutor(threads, "blobs-side")
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         """See the port. Raises WrongState where the set is deleted meanwhile."""
-        return await pour(self._pool, chunks, _File(self.root, self._folder(set_id), self._side), _BATCH)
+        return await pour(self._bytes, chunks, _File(self._root, self._folder(set_id), self._side), _BATCH)
 
     def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
         parts = cut(segments, start, end)
-        return draw(self._pool, _pieces(self._folder(set_id), parts), end - start)
+        return draw(self._bytes, _pieces(self._folder(set_id), parts), end - start)
 
     def read_now(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> bytes | None:
         """As `read`, whole, where one object has it and it is in memory already: a thread takes longer. None where it is not."""
@@ -66,30 +70,62 @@ class LocalBlobs:
 
     async def list_set(self, set_id: str) -> Sequence[Listed]:
         """See the port. What a killed process left unfinished is listed once nothing has touched it for an hour."""
-        return await self._run(_list, self._folder(set_id))
+        return await self._run(limits.STORE_FINALIZE_S, _list, self._folder(set_id))
 
     async def delete(self, set_id: str, objects: Sequence[str]) -> None:
-        await self._run(_unlink, [self._folder(set_id) / _checked(name) for name in objects])
+        await self._run(limits.STORE_METADATA_S, _unlink, [self._folder(set_id) / _checked(name) for name in objects])
 
     async def delete_set(self, set_id: str) -> None:
-        await self._run(_remove, self._folder(set_id))
+        await self._run(limits.STORE_JOB_S, _remove, self._folder(set_id))
 
     async def sets(self) -> AsyncIterator[str]:
-        for bucket in await self._run(_subfolders, self.root):
-            for folder in await self._run(_subfolders, bucket):
-                if await self._run(_list, folder):
+        for bucket in await self._run(limits.STORE_JOB_S, _subfolders, self.root):
+            for folder in await self._run(limits.STORE_JOB_S, _subfolders, bucket):
+                if await self._run(limits.STORE_JOB_S, _list, folder):
                     yield folder.name
 
     async def ready(self) -> None:
-        await self._run(_probe, self.root)
+        await self._run(limits.STORE_METADATA_S, _probe, self.root)
 
     def _folder(self, set_id: str) -> Path:
         if not _SET_ID.fullmatch(set_id):
             raise ValueError(f"not an artifact set's id: {set_id!r}")
         return self.root / set_id[-2:] / set_id  # ids begin with their time, which would fill one folder
 
-    async def _run(self, call: Callable[..., _T], *args: object) -> _T:
-        return await asyncio.wrap_future(self._pool.submit(call, *args))
+    async def _run(self, seconds: float, call: Callable[..., _T], *args: object) -> _T:
+        def checked() -> _T:
+            self._root.check()
+            return call(*args)
+
+        return await self._calls.run(seconds, checked)
+
+
+class _Root:
+    """The folder that holds everything: made at first use, and from then on that very one.
+
+    Where a mount is gone, another directory (or none) is at its path, and what is written there is lost with the next one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raises Unavailable where it is gone."""
+        with _storage(_vanished(self.path)):
+            if self._known is None:
+                _make_folder(self.path, self.path)
+            stat = self.path.stat()
+        if self._known is None:
+            self._known = stat.st_dev, stat.st_ino
+        elif self._known != (stat.st_dev, stat.st_ino):
+            raise _vanished(self.path)
+
+
+def _vanished(path: Path) -> Unavailable:
+    return Unavailable(
+        f"The storage folder '{path}' is gone, or another directory is in its place. Its operator should mount or restore it, "
+        "then restart the server."
+    )
 
 
 class _File:
@@ -98,7 +134,7 @@ class _File:
     Bytes are hashed and written at once, and flushed as they come, so that the last fsync has little left to do.
     """
 
-    def __init__(self, root: Path, folder: Path, side: ThreadPoolExecutor) -> None:
+    def __init__(self, root: _Root, folder: Path, side: ThreadPoolExecutor) -> None:
         self._root, self._folder, self._side = root, folder, side
         self._name = f"{time.time_ns() // 1000:014x}-{secrets.token_hex(8)}"
         self._part = folder / (self._name + _PART)
@@ -128,17 +164,20 @@ class _File:
 
     def finish(self, chunks: list[bytes]) -> Segment:
         self.write(chunks)
+        self._root.check()
         with _storage(_deleted()):
             self._settle()
             os.fsync(self._fd)
             self._close()
             self._part.rename(self._folder / self._name)
             _sync_folder(self._folder)
+        self._root.check()
         return Segment(self._name, self._size, self._hash.hexdigest())
 
     def _open(self) -> None:
         if self._fd < 0:
-            _make_folder(self._folder, self._root)
+            self._root.check()
+            _make_folder(self._folder, self._root.path)
             self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def discard(self) -> None:

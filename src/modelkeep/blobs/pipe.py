@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 import msgspec
 
+from modelkeep import limits
+from modelkeep.blobs.lane import Lane
 from modelkeep.blobs.port import Segment
 from modelkeep.core.errors import InvalidArgument
 
@@ -52,10 +54,11 @@ class Sink(Protocol):
         ...
 
 
-async def pour(pool: ThreadPoolExecutor, chunks: AsyncIterator[bytes], sink: Sink, batch_bytes: int) -> Segment:
+async def pour(lane: Lane, chunks: AsyncIterator[bytes], sink: Sink, batch_bytes: int) -> Segment:
     """Send `chunks` to `sink` in batches of about `batch_bytes`: one is written while the next arrives.
 
-    Whatever fails, cancellation included, the sink is discarded before the failure goes on.
+    Whatever fails, cancellation included, the sink is discarded before the failure goes on; where the storage does not
+    answer, soon after. Raises Unavailable where one step takes too long, however long the whole may take.
     """
     batch: list[bytes] = []
     size = 0
@@ -66,14 +69,15 @@ async def pour(pool: ThreadPoolExecutor, chunks: AsyncIterator[bytes], sink: Sin
             batch.append(chunk)
             size += len(chunk)
             if size >= batch_bytes or len(batch) >= _BATCH_CHUNKS:
-                await asyncio.wrap_future(step)
-                step = pool.submit(sink.write, batch)
+                await lane.result(limits.STORE_STALL_S, step)
+                step = lane.submit(sink.write, batch)
                 batch, size = [], 0
-        await asyncio.wrap_future(step)
-        step = pool.submit(sink.finish, batch)
-        return await asyncio.wrap_future(step)
+        await lane.result(limits.STORE_STALL_S, step)
+        step = lane.submit(sink.finish, batch)
+        return await lane.result(limits.STORE_STALL_S, step)
     except BaseException:
-        await asyncio.shield(asyncio.wrap_future(pool.submit(_discard, step, sink)))
+        discarded = asyncio.wrap_future(lane.always(_discard, step, sink))
+        await asyncio.wait((discarded,), timeout=limits.STORE_METADATA_S)
         raise
 
 
@@ -82,19 +86,19 @@ def _discard(step: Future[Any], sink: Sink) -> None:
     sink.discard()
 
 
-async def draw(pool: ThreadPoolExecutor, pieces: Generator[bytes, None, None], size: int) -> AsyncIterator[bytes]:
+async def draw(lane: Lane, pieces: Generator[bytes, None, None], size: int) -> AsyncIterator[bytes]:
     """The `size` bytes that `pieces` yields; the next piece is read in a thread while this one is used."""
     if not size:
         return
-    step = pool.submit(next, pieces)
+    step: Future[bytes] = lane.submit(pieces.__next__)
     try:
         while True:
-            piece = await asyncio.wrap_future(step)
+            piece = await lane.result(limits.STORE_STALL_S, step)
             size -= len(piece)
             if size <= 0:
                 yield piece
                 return
-            step = pool.submit(next, pieces)
+            step = lane.submit(pieces.__next__)
             yield piece
     finally:
         step.add_done_callback(lambda _: pieces.close())  # never while its thread runs

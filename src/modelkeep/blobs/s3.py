@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
+from modelkeep import limits
+from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment, SignedUrl
 from modelkeep.core.errors import (
@@ -35,48 +36,55 @@ class S3Blobs:
     copy_limit = 256 * 1024**2
     """bytes that one request copies inside the store: what it does in a few seconds, well before we stop waiting"""
 
-    def __init__(self, bucket: str, root: str = "", *, endpoint: str = "", region: str = "", threads: int = 16) -> None:
+    def __init__(
+        self, bucket: str, root: str = "", *, endpoint: str = "", region: str = "", threads: int = limits.STORE_THREADS
+    ) -> None:
         """`endpoint`: URL of the store as clients reach it, '' for AWS; `region`: '' leaves it to the environment.
 
         Raises Unavailable where the extra `modelkeep[s3]` is not installed.
         """
         self._bucket = bucket
         self._root = f"{root.strip('/')}/" if root.strip("/") else ""
-        self._client = _client(endpoint, region, threads)
-        self._pool = ThreadPoolExecutor(threads, "s3")
+        # Bytes may take their time. What moves none gives its thread back soon, for a call that nobody waits for any more.
+        self._client = _client(endpoint, region, threads, limits.STORE_STALL_S, attempts=3)
+        self._quick = _client(endpoint, region, threads, limits.STORE_SOCKET_S, attempts=2)
+        self.circuit = Circuit("The store")
+        self._bytes = Lane("s3-bytes", threads, self.circuit)
+        self._calls = Lane("s3", threads, self.circuit)
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         sink = _Object(self._client, self._at(set_id, path), path)
-        return await pour(self._pool, chunks, sink, _PART)
+        return await pour(self._bytes, chunks, sink, _PART)
 
     def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
         parts = cut(segments, start, end)
-        return draw(self._pool, self._pieces(set_id, parts), end - start)
+        return draw(self._bytes, self._pieces(set_id, parts), end - start)
 
     async def list_set(self, set_id: str) -> Sequence[Listed]:
-        return await self._run(self._list, set_id)
+        return await self._run(limits.STORE_FINALIZE_S, self._list, set_id)
 
     async def delete(self, set_id: str, objects: Sequence[str]) -> None:
-        await self._run(self._delete, set_id, objects)
+        for first in range(0, len(objects), _DELETE_BATCH):
+            await self._run(limits.STORE_METADATA_S, self._delete, set_id, objects[first : first + _DELETE_BATCH])
 
     async def delete_set(self, set_id: str) -> None:
         """See the port. Unfinished uploads go first: one that completes in between leaves an object to delete."""
-        await self._run(self._abort_all, set_id)
+        await self._run(limits.STORE_JOB_S, self._abort_all, set_id)
         objects = await self.list_set(set_id)
         await self.delete(set_id, [found.object for found in objects])
 
     async def sets(self) -> AsyncIterator[str]:
         # Without a delimiter: some stores go on listing a "folder" whose objects are gone.
-        pages = iter(self._client.get_paginator("list_objects_v2").paginate(**self._under("")))
+        pages = iter(self._quick.get_paginator("list_objects_v2").paginate(**self._under("")))
         last = ""
-        while page := await self._run(lambda: next(pages, None)):
+        while page := await self._run(limits.STORE_FINALIZE_S, lambda: next(pages, None)):
             for entry in page.get("Contents", ()):
                 set_id, inside, _ = entry["Key"][len(self._root) :].partition("/")
                 if inside and set_id != last:
                     yield (last := set_id)
 
     async def ready(self) -> None:
-        await self._run(self._probe)
+        await self._run(limits.STORE_METADATA_S, self._probe)
 
     def uri(self, set_id: str) -> str:
         return f"s3://{self._bucket}/{self._root}{set_id}"
@@ -98,14 +106,15 @@ class S3Blobs:
         )
 
     async def exists(self, set_id: str, path: str) -> bool:
-        return await self._run(_exists, self._client, self._at(set_id, path))
+        return await self._run(limits.STORE_METADATA_S, _exists, self._quick, self._at(set_id, path))
 
     async def put(self, set_id: str, path: str, data: bytes, *, overwrite: bool) -> None:
         at = self._at(set_id, path) | _unless_there(overwrite=overwrite)
-        await self._run(lambda: self._client.put_object(**at, Body=data))
+        await self._run(limits.STORE_STALL_S, lambda: self._client.put_object(**at, Body=data), lane=self._bytes)
 
     async def start_multipart(self, set_id: str, path: str) -> str:
-        started = await self._run(lambda: self._client.create_multipart_upload(**self._at(set_id, path)))
+        at = self._at(set_id, path)
+        started = await self._run(limits.STORE_METADATA_S, lambda: self._quick.create_multipart_upload(**at))
         return started["UploadId"]
 
     def presign_part(self, set_id: str, path: str, upload_id: str, part_number: int, expires_s: int) -> SignedUrl:
@@ -116,7 +125,9 @@ class S3Blobs:
 
     async def write_part(self, set_id: str, path: str, upload_id: str, part_number: int, data: bytes) -> str:
         part = self._at(set_id, path) | {"UploadId": upload_id, "PartNumber": part_number}
-        sent = await self._run(lambda: self._client.upload_part(**part, Body=data))
+        sent = await self._run(
+            limits.STORE_STALL_S, lambda: self._client.upload_part(**part, Body=data), lane=self._bytes
+        )
         return sent["ETag"]
 
     async def complete_multipart(
@@ -124,10 +135,11 @@ class S3Blobs:
     ) -> None:
         upload = self._at(set_id, path) | {"UploadId": upload_id} | _unless_there(overwrite=overwrite)
         refused = InvalidArgument("The store refuses these parts. Send every part's number and ETag, or upload again.")
-        await self._run(lambda: _complete(self._client, upload, parts), refused=refused)
+        await self._run(limits.STORE_FINALIZE_S, _complete, self._client, upload, parts, refused=refused)
 
     async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None:
-        await self._run(lambda: _abort(self._client, self._at(set_id, path) | {"UploadId": upload_id}))
+        upload = self._at(set_id, path) | {"UploadId": upload_id}
+        await self._run(limits.STORE_METADATA_S, _abort, self._quick, upload)
 
     def _at(self, set_id: str, path: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": f"{self._root}{set_id}/{path}"}
@@ -164,7 +176,7 @@ class S3Blobs:
                 entry["ETag"].strip('"'),
                 int(entry["LastModified"].timestamp() * 1000),
             )
-            for page in self._client.get_paginator("list_objects_v2").paginate(**prefix)
+            for page in self._quick.get_paginator("list_objects_v2").paginate(**prefix)
             for entry in page.get("Contents", ())
         ]
         return sorted(found, key=lambda entry: entry.object)
@@ -173,17 +185,17 @@ class S3Blobs:
         source, at = self._at(set_id, found.object), self._at(target, found.object)
         pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{found.checksum}"'}
         if found.size <= self.copy_limit:
-            await self._run(lambda: _pinned(self._client.copy_object, **at, **pinned))
+            await self._run(limits.STORE_STALL_S, lambda: _pinned(self._client.copy_object, **at, **pinned))
             return
         upload = at | {"UploadId": await self.start_multipart(target, found.object)}
         try:
             parts = await _all(
-                self._run(self._copy_part, upload | pinned, number, start, found.size)
+                self._run(limits.STORE_STALL_S, self._copy_part, upload | pinned, number, start, found.size)
                 for number, start in enumerate(range(0, found.size, self._part(found.size)), 1)
             )
-            await self._run(_complete, self._client, upload, parts)
+            await self._run(limits.STORE_FINALIZE_S, _complete, self._client, upload, parts)
         except BaseException:
-            await self._run(_abort, self._client, upload)
+            await self._run(limits.STORE_METADATA_S, _abort, self._quick, upload)
             raise
 
     def _part(self, size: int) -> int:
@@ -195,33 +207,37 @@ class S3Blobs:
         return number, made["CopyPartResult"]["ETag"]
 
     def _delete(self, set_id: str, objects: Sequence[str]) -> None:
-        for first in range(0, len(objects), _DELETE_BATCH):
-            keys = [{"Key": self._at(set_id, name)["Key"]} for name in objects[first : first + _DELETE_BATCH]]
-            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
-            if failed := answer.get("Errors"):
-                raise Unavailable(
-                    f"The store does not delete: {failed[0].get('Code')}. Its operator should look there."
-                )
+        keys = [{"Key": self._at(set_id, name)["Key"]} for name in objects]
+        answer = self._quick.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+        if failed := answer.get("Errors"):
+            raise Unavailable(f"The store does not delete: {failed[0].get('Code')}. Its operator should look there.")
 
     def _abort_all(self, set_id: str) -> None:
-        for page in self._client.get_paginator("list_multipart_uploads").paginate(**self._under(set_id)):
+        for page in self._quick.get_paginator("list_multipart_uploads").paginate(**self._under(set_id)):
             for upload in page.get("Uploads", ()):
                 where = {"Bucket": self._bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                _abort(self._client, where)
+                _abort(self._quick, where)
 
     def _probe(self) -> None:
         at = {"Bucket": self._bucket, "Key": f"{self._root}.ready"}
-        self._client.head_bucket(Bucket=self._bucket)  # first: some stores make a missing bucket on a write
-        self._client.put_object(**at, Body=b"ready")
-        if self._client.get_object(**at)["Body"].read() != b"ready":
+        self._quick.head_bucket(Bucket=self._bucket)  # first: some stores make a missing bucket on a write
+        self._quick.put_object(**at, Body=b"ready")
+        if self._quick.get_object(**at)["Body"].read() != b"ready":
             raise Unavailable("The store does not return what was written to it. Its operator should look there.")
 
-    async def _run(self, call: Callable[..., _T], *args: object, refused: RegistryError | None = None) -> _T:
+    async def _run(
+        self,
+        seconds: float,
+        call: Callable[..., _T],
+        *args: object,
+        refused: RegistryError | None = None,
+        lane: Lane | None = None,
+    ) -> _T:
         def guarded() -> _T:
             with _storage(refused):
                 return call(*args)
 
-        return await asyncio.wrap_future(self._pool.submit(guarded))
+        return await (lane or self._calls).run(seconds, guarded)
 
 
 class _Object:
@@ -273,7 +289,7 @@ class _Object:
         self._parts.append((number, sent["ETag"]))
 
 
-def _client(endpoint: str, region: str, connections: int) -> Any:
+def _client(endpoint: str, region: str, connections: int, read_s: float, *, attempts: int) -> Any:
     try:
         session = importlib.import_module("botocore.session").get_session()
         config = importlib.import_module("botocore.config").Config(
@@ -284,8 +300,8 @@ def _client(endpoint: str, region: str, connections: int) -> Any:
             response_checksum_validation="when_required",
             max_pool_connections=connections,
             connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "max_attempts": 3},
+            read_timeout=read_s,
+            retries={"mode": "standard", "max_attempts": attempts},
         )
     except ModuleNotFoundError as error:
         raise Unavailable("Storage in S3 needs a package that is absent. Install `modelkeep[s3]`.") from error
@@ -333,7 +349,13 @@ def _pinned(call: Callable[..., Any], **asked: Any) -> Any:
 
 async def _all(calls: Iterable[Awaitable[_T]]) -> list[_T]:
     """All of them end before it is told that one failed: what is freed then must not grow again."""
-    done = await asyncio.gather(*calls, return_exceptions=True)
+    turns = asyncio.Semaphore(limits.STORE_THREADS)  # a deadline is a call's own, not that of those before it
+
+    async def in_turn(call: Awaitable[_T]) -> _T:
+        async with turns:
+            return await call
+
+    done = await asyncio.gather(*map(in_turn, calls), return_exceptions=True)
     for one in done:
         if isinstance(one, BaseException):
             raise one

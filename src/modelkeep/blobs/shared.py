@@ -5,7 +5,6 @@ What clients leave there is hostile until read: directories are walked by descri
 one name is opened, so that neither a link nor a directory that is swapped meanwhile leads out of the folder.
 """
 
-import asyncio
 import errno
 import hashlib
 import hmac
@@ -20,6 +19,8 @@ from pathlib import Path
 
 import msgspec
 
+from modelkeep import limits
+from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.core.errors import InvalidArgument, Unavailable
 
 _PIECE = 1024 * 1024  # bytes of one read
@@ -31,6 +32,7 @@ _MOST_FILES = 100_000
 _NAME = re.compile(r"(?P<kind>write|read)-(?P<version>[0-9a-f-]{36})-(?P<tag>[0-9a-f]{32})")
 _UNFINISHED = ".unfinished-"
 _STALE_S = 3600
+_LANE = Lane("shared-folder", limits.SHARED_FOLDER_THREADS, Circuit("The shared folder"))
 WRITABLE = "registered_model_meta"
 """MLflow before 3.18 writes this file into whatever folder it loads a model from."""
 
@@ -64,7 +66,7 @@ class SharedFolder:
 
     async def open(self, version_id: str) -> None:
         """Make the directory of a PENDING version. Its mode is the folder's own."""
-        await asyncio.to_thread(self._open, self._name("write", version_id))
+        await _LANE.run(limits.STORE_STALL_S, self._open, self._name("write", version_id))
 
     async def given(self, version_id: str) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]]]:
         """Every file that a client put into the directory of a PENDING version, as (path, bytes); none where it is absent.
@@ -72,9 +74,9 @@ class SharedFolder:
         The bytes of one must be read before the next is asked for. Raises InvalidArgument for what is no regular file."""
         with _folder(), self._opened() as root:
             name = self._name("write", version_id)
-            if not await asyncio.to_thread(_exists, root, name):
+            if not await _LANE.run(limits.STORE_STALL_S, _exists, root, name):
                 return
-            top = await asyncio.to_thread(_open_entry, root, name, name)
+            top = await _LANE.run(limits.STORE_STALL_S, _open_entry, root, name, name)
             if not stat.S_ISDIR(os.fstat(top).st_mode):
                 os.close(top)
                 raise InvalidArgument(
@@ -103,30 +105,30 @@ class SharedFolder:
                         await _copy(top, path, read, mode)
                     if WRITABLE not in (path for path, _ in files):
                         os.close(_create(top, WRITABLE, mode))
-                    await asyncio.to_thread(_close_directories, top, mode)
+                    await _LANE.run(limits.STORE_STALL_S, _close_directories, top, mode)
                     _publish(root, draft, name)
                 finally:
                     os.close(top)
             finally:
-                await asyncio.to_thread(_remove, root, draft)
+                await _LANE.run(limits.STORE_STALL_S, _remove, root, draft)
 
     async def places(self) -> Sequence[Place]:
         """Every directory of ours that is there, sorted by name."""
-        return await asyncio.to_thread(self._places)
+        return await _LANE.run(limits.STORE_STALL_S, self._places)
 
     async def remove(self, place: Place) -> None:
         """A directory with all that is in it; what is gone already is no error."""
         with _folder(), self._opened() as root:
-            await asyncio.to_thread(_remove, root, place.name)
+            await _LANE.run(limits.STORE_STALL_S, _remove, root, place.name)
 
     async def tidy(self) -> None:
         """Remove copies that a killed process left unfinished."""
         with _folder(), self._opened() as root:
-            for name in await asyncio.to_thread(_names, root):
+            for name in await _LANE.run(limits.STORE_STALL_S, _names, root):
                 with suppress(FileNotFoundError):
                     at = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
                     if name.startswith(_UNFINISHED) and time.time() - at > _STALE_S:
-                        await asyncio.to_thread(_remove, root, name)
+                        await _LANE.run(limits.STORE_STALL_S, _remove, root, name)
 
     def _name(self, kind: str, version_id: str) -> str:
         tag = hmac.digest(self._secret, f"shared folder|{kind}|{version_id}".encode(), hashlib.sha256)
@@ -182,9 +184,9 @@ async def _walk(fd: int, prefix: str, seen: list[int]) -> AsyncGenerator[tuple[s
     try:
         if prefix.count("/") > _DEEPEST:
             raise InvalidArgument(f"'{prefix[:200]}' lies deeper than {_DEEPEST} directories.")
-        for name in await asyncio.to_thread(_names, fd):
+        for name in await _LANE.run(limits.STORE_STALL_S, _names, fd):
             path = prefix + name
-            child = await asyncio.to_thread(_open_entry, fd, name, path)
+            child = await _LANE.run(limits.STORE_STALL_S, _open_entry, fd, name, path)
             if stat.S_ISDIR(os.fstat(child).st_mode):
                 async with aclosing(_walk(child, f"{path}/", seen)) as below:
                     async for file in below:
@@ -240,7 +242,7 @@ def _acceptable(found: os.stat_result) -> bool:
 
 
 async def _chunks(fd: int) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(os.read, fd, _PIECE):
+    while chunk := await _LANE.run(limits.STORE_STALL_S, os.read, fd, _PIECE):
         yield chunk
 
 
@@ -258,7 +260,7 @@ async def _copy(top: int, path: str, read: Read, mode: int) -> None:
         fd = _create(held[-1], name, mode if path == WRITABLE else mode & ~0o222)
         try:
             async for chunk in read():
-                await asyncio.to_thread(_write_all, fd, chunk)
+                await _LANE.run(limits.STORE_STALL_S, _write_all, fd, chunk)
         finally:
             os.close(fd)
     finally:

@@ -4,13 +4,13 @@ Whoever holds them keeps them until they expire, whatever is revoked, finalized 
 write are only ever made for a place that no version's files are read from.
 """
 
-import asyncio
 import importlib
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from modelkeep import limits
+from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.core.errors import InvalidArgument, Unavailable
 
@@ -34,12 +34,12 @@ class Sts:
         self._bucket, self._role = bucket, role_arn
         self._root = f"{root.strip('/')}/" if root.strip("/") else ""
         self._client = _client(endpoint, region)
-        self._pool = ThreadPoolExecutor(4, "sts")
+        self._lane = Lane("sts", limits.STS_THREADS, Circuit("The store's STS"))
 
     async def issue(self, set_id: str, holder: str, *, write: bool) -> TemporaryCredentials:
         """For one set. `holder` is whom the store's own log names. Raises Unavailable with a sentence."""
         policy = json.dumps(session_policy(self._bucket, f"{self._root}{set_id}/", write=write), separators=(",", ":"))
-        return await asyncio.wrap_future(self._pool.submit(self._assume, policy, holder))
+        return await self._lane.run(limits.STORE_METADATA_S, self._assume, policy, holder)
 
     def _assume(self, policy: str, holder: str) -> TemporaryCredentials:
         errors = importlib.import_module("botocore.exceptions")
@@ -97,7 +97,7 @@ def _client(endpoint: str, region: str) -> Any:
     try:
         session = importlib.import_module("botocore.session").get_session()
         config = importlib.import_module("botocore.config").Config(
-            connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 2}
+            connect_timeout=5, read_timeout=limits.STORE_SOCKET_S, retries={"mode": "standard", "max_attempts": 2}
         )
     except ModuleNotFoundError as error:
         raise Unavailable("Storage in S3 needs a package that is absent. Install `modelkeep[s3]`.") from error
