@@ -232,3 +232,16 @@ CIRCUIT_OPEN_S = 5.0
 """Until the next call tries whether it answers again."""
 FILE_CHANGE_MS = 120_000
 """How long finalize waits for a change of files that a killed process began, or that the store left unanswered."""
+
+# --- health ----------------------------------------------------------------------------------------------------------
+
+HEALTH_DATABASE_S = 1.0
+"""How long a readiness probe waits for the database."""
+HEALTH_EVERY_S = 5.0
+"""How old an answer of the storage or the tracking server may be."""
+HEALTH_AGAIN_S = 1.0
+"""The same for one that does not work."""
+HEALTH_FIRST_S = 0.8
+"""How long the first probe waits for them."""
+HEALTH_SILENT_S = 0.8
+"""After so long without an answer they count as away."""

@@ -34,13 +34,14 @@ from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.listening import check_bind, listeners, server_options
+from modelkeep.observe.health import Health
 from modelkeep.observe.logs import flush, log
 from modelkeep.oidc.issuers import Issuers, check_keys
 from modelkeep.oidc.provider import Client, Provider
 from modelkeep.settings import Settings
 from modelkeep.store import workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
-from modelkeep.store.db import Database, migrate, now_ms
+from modelkeep.store.db import Database, migrate
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.wire.app import App
 from modelkeep.wire.guesses import Guesses
@@ -51,7 +52,6 @@ from modelkeep.wire.sites import Sites, site
 if TYPE_CHECKING:
     from modelkeep.blobs.sts import Sts
 
-_STORAGE_CHECK_MS = 5_000
 _COLLECT_EVERY = 20_000
 """Objects that hold others, newly made: about a thousand requests' worth of cycles at most."""
 
@@ -240,6 +240,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
     from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
     from modelkeep.wire.account import workspaces as account_workspaces
+    from modelkeep.wire.console import health as health_routes
     from modelkeep.wire.console import pages, reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.console import workspaces as workspace_routes
@@ -256,16 +257,6 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 
-    checked = 0
-
-    async def ready() -> None:
-        nonlocal checked
-        async with registry.db.read() as tx:
-            await tx.one("SELECT 1")
-        if now_ms() - checked > _STORAGE_CHECK_MS:  # of S3, a check is three requests
-            await registry.blobs.ready()
-            checked = now_ms()
-
     sites = Sites(
         registry.db,
         site(settings.workspace_id, settings.address),
@@ -274,8 +265,10 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     )
     async with tracking_of(registry, signer) as tracking:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
+        health = health_of(registry, tracking, lifecycle)
         routes = [
-            *console.routes(facts.account_id, ready),
+            *console.routes(facts.account_id),
+            *health_routes.routes(health),
             *workspace_routes.routes(),
             *account_workspaces.routes(facts.account_id, settings.address, engine.config.workspace_id),
             *scim.routes(engine, facts.account_id),
@@ -304,7 +297,19 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             )
             for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
         )
-        yield unity.Bilingual(engine, door, native, oss, sites, tracking)
+        try:
+            yield unity.Bilingual(engine, door, native, oss, sites, tracking)
+        finally:
+            await health.close()
+
+
+def health_of(registry: Registry, tracking: Any, lifecycle: Lifecycle | None) -> Health:
+    async def store() -> str:
+        await registry.blobs.ready()
+        return ""
+
+    parts = {"store": store} | ({"tracking": tracking.state} if tracking is not None else {})
+    return Health(registry.db.check, parts, lambda: lifecycle is not None and lifecycle.draining)
 
 
 @asynccontextmanager

@@ -24,7 +24,9 @@ PUBLIC = {
     *(call for face in ("/oidc", "/oidc/accounts/{account_id}")
       for call in (f"GET {face}/.well-known/oauth-authorization-server", f"POST {face}/v1/token")),
     "GET /openapi.json", "GET /docs", "GET /docs/{asset}", "GET /explore/assets/{name}",
-    "GET /.well-known/databricks-config", "GET /health", "HEAD /health", "GET /login", "POST /login", "POST /logout",
+    "GET /.well-known/databricks-config",
+    *(f"{method} /health{path}" for method in ("GET", "HEAD") for path in ("", "/live", "/ready")),
+    "GET /login", "POST /login", "POST /logout",
 }  # fmt: skip
 SIGNED = re.compile(rf"(GET|HEAD|PUT|DELETE) {V1}/objects/\{{token\}}")
 

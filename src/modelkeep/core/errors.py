@@ -9,7 +9,8 @@ RegistryError
 ├─ NoSuchEndpoint
 ├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState └─ Elsewhere
 ├─ Throttled
-└─ Unavailable     └─ PortInUse
+└─ Unavailable     ├─ PortInUse
+                   └─ NotSent
 """
 
 from typing import ClassVar
@@ -123,4 +124,4 @@ class PortInUse(Unavailable):
 
 
 class NotSent(Unavailable):
-    """The call never left this server, so the other side has done nothing of it."""
+    """The call never left this server, so storage has done nothing of it. Retry in a few seconds."""

@@ -25,7 +25,9 @@ from modelkeep.wire.sites import Sites
 NOBODY = Actor("", "", "")
 _random = random.Random().getrandbits  # for request ids: told apart, not secret
 _TRACKED = ("/api/", "/ajax-api/", "/ml")
-_HEALTH = "/health"  # whoever asks for it knows an address of a machine, not a workspace's
+_HEALTH = frozenset(
+    {"/health", "/health/live", "/health/ready"}
+)  # whoever asks for it knows an address of a machine, not a workspace's
 
 
 class Tracking(Protocol):
@@ -63,7 +65,7 @@ class App:
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
         try:
-            health = request.path == _HEALTH
+            health = request.path in _HEALTH
             request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
             found = self.router.find(request.method, request.path)
             if found is not None:

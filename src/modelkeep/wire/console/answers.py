@@ -253,7 +253,8 @@ class Discovery(TypedDict):
 
 
 class Health(TypedDict):
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "degraded", "unavailable", "draining"]
+    degraded: NotRequired[list[str]]
     message: NotRequired[str]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, RegistryError
+from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ExternalIdentity, LineageEdge, Page, Principal, Token
 from modelkeep.core.names import FullName, parse_full_name, parse_version
@@ -187,7 +187,7 @@ def _principal_routes() -> list[Route]:
     ]
 
 
-def routes(account_id: str, ready: Any) -> list[Route]:
+def routes(account_id: str) -> list[Route]:
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         # Asked without credentials before nearly every call of databricks-sdk >= 0.95, on a connection of its own.
         told = {
@@ -200,15 +200,6 @@ def routes(account_id: str, ready: Any) -> list[Route]:
         await request.body()
         return Response(200, b"{}", [(b"content-type", JSON)])
 
-    async def health(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        try:
-            await ready()
-        except RegistryError as error:
-            return Response(
-                503, msgspec.json.encode({"status": "unavailable", "message": error.message}), [(b"content-type", JSON)]
-            )
-        return Response(200, b'{"status":"ok"}', [(b"content-type", JSON)])
-
     async def expose(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         metrics.ignored_keys.set(wire_route.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
@@ -218,14 +209,11 @@ def routes(account_id: str, ready: Any) -> list[Route]:
             "metastore_id": found.metastore.id, "workspace_id": int(found.workspace_id), "default_catalog_name": "main",
         }  # fmt: skip
 
-    healthy = (Answer(type=answers.Health), Answer(503, answers.Health))
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
     return [
         Route("GET", "/.well-known/databricks-config", handler=discover, public=True,
               answers=(Answer(type=answers.Discovery),)),
         Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry, answers=(Answer(type=dict),)),
-        Route("GET", "/health", handler=health, public=True, answers=healthy),
-        Route("HEAD", "/health", handler=health, public=True, answers=healthy),
         Route("GET", "/metrics", handler=expose, answers=(Answer(content="text/plain"),)),
         Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: metastores.GetAssignment(), assignment),
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
