@@ -245,3 +245,12 @@ HEALTH_FIRST_S = 0.8
 """How long the first probe waits for them."""
 HEALTH_SILENT_S = 0.8
 """After so long without an answer they count as away."""
+
+# --- disks -----------------------------------------------------------------------------------------------------------
+
+DISK_CHECK_S = 5
+"""Between two looks at the space of the disks."""
+DISK_MOST_SHARE = 0.05
+"""Of a small disk no more than this share must stay free, whatever the setting says."""
+DISK_AGAIN_FACTOR = 1.1
+"""Times the limit must be free before changes are taken again: a disk on the edge turns them off once, not by turns."""

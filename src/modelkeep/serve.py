@@ -34,6 +34,7 @@ from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.listening import check_bind, listeners, server_options
+from modelkeep.observe.disk import DiskGuard
 from modelkeep.observe.health import Health
 from modelkeep.observe.logs import flush, log
 from modelkeep.oidc.issuers import Issuers, check_keys
@@ -206,9 +207,11 @@ def background(registry: Registry) -> Background:
     pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
     if settings.audit_days and find_spec("arro3") is None:
         raise InvalidArgument("MODELKEEP_AUDIT_DAYS needs the extra: pip install 'modelkeep[archive]'.")
+    written = [settings.data, *([Path(settings.shared_folder)] if settings.shared_folder else [])]
     return Background(
         registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses,
         audit_ms=int(settings.audit_days * 24 * 3_600_000),
+        disk=DiskGuard(registry.engine.disk, written, settings.min_free_mb),
         otlp=Collector(settings.otlp_endpoint, settings.otlp_headers) if settings.otlp_endpoint else None,
     )  # fmt: skip
 
@@ -308,7 +311,10 @@ def health_of(registry: Registry, tracking: Any, lifecycle: Lifecycle | None) ->
         await registry.blobs.ready()
         return ""
 
-    parts = {"store": store} | ({"tracking": tracking.state} if tracking is not None else {})
+    async def disk() -> str:
+        return registry.engine.disk.reason
+
+    parts = {"store": store, "disk": disk} | ({"tracking": tracking.state} if tracking is not None else {})
     return Health(registry.db.check, parts, lambda: lifecycle is not None and lifecycle.draining)
 
 

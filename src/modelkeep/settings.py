@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The catalog and schema of models that plain MLflow clients name without any; made at the first start."""
     aliases_per_model: int = 10
     tags_per_securable: int = 50
+    min_free_mb: Annotated[float, msgspec.Meta(ge=0)] = 512
+    """MiB that stay free on each disk that the server writes to (5 % of a small one): below it changes are refused, while reads
+    and deletions go on; 0 is no limit."""
     pending_hours: float = 24
     """How long a version may stay PENDING_REGISTRATION before it is failed and its files are freed."""
     url_minutes: float = 15

@@ -10,6 +10,7 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, knows
 from modelkeep.core.context import Ctx, ReadCtx, ServiceCtx
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
+from modelkeep.core.full_disk import DiskState
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
@@ -29,6 +30,7 @@ class Engine:
         self.db = db
         self.services = services
         self.auditor = auditor
+        self.disk = DiskState()
         self._conceal = conceal
         self._auditors = auditors
 
@@ -63,6 +65,7 @@ class Engine:
         which must not fail what those after it committed. Raises ValueError for others."""
         operations = [BY_REQUEST[type(request)] for request in requests]
         _check_order(operations, requests)
+        self.disk.refuse(operations)
         outside = ServiceCtx(actor, now_ms(), self.config, self.services, body)
         done: list[tuple[Operation, msgspec.Struct, Ctx[Any]]] = []
         current = requests[0]

@@ -19,6 +19,7 @@ from modelkeep.core.ops import finalize
 from modelkeep.core.ops.versions import requires_signature
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
+from modelkeep.observe.disk import DiskGuard
 from modelkeep.store import deletion, files, jobs, securables, signin, tokens, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
@@ -27,6 +28,7 @@ from modelkeep.store.db import Database, now_ms
 _EXPORT_MS = 24 * 3_600_000  # how long a copy in the shared folder stays without being asked for
 _AT_ONCE = 200  # files that one transaction forgets
 _LOOK_MS = 600_000
+_FULL_DISK_MS = 60_000  # until copies into a disk that is almost full are tried again
 _SIGNED_IN_MS = 24 * 3_600_000  # how long expired sessions and access tokens, and finished sign-ins, are remembered
 _UPLOAD_MS = 24 * 3_600_000  # how long a multipart upload may stay unfinished
 
@@ -44,6 +46,8 @@ class Background(msgspec.Struct, frozen=True):
     uses: TokenUses = msgspec.field(default_factory=TokenUses)
     audit_ms: int = 0
     """How long audit records stay in the database; 0: for ever."""
+    disk: DiskGuard | None = None
+    """Looks at the disks, where the server runs."""
     otlp: Collector | None = None
     """Where audit records are sent."""
 
@@ -98,10 +102,12 @@ async def sweep(at: Background, set_id: str) -> None:
         await at.blobs.delete(set_id, strays)
 
 
-async def bring(at: Background, key: str) -> None:
+async def bring(at: Background, key: str) -> int | None:
     """Copy the files of a run or logged model into a PENDING version's set, and make it READY, or FAILED with the reason.
 
     `key`: version id, the set that the files are in ('' where nothing was ever written), and their directory."""
+    if at.disk is not None and at.disk.reason:
+        return _FULL_DISK_MS
     version_id, source_set, root = key.split("/", 2)
     async with at.db.read() as tx:
         version = await versions.by_id(tx, version_id)
@@ -109,7 +115,7 @@ async def bring(at: Background, key: str) -> None:
         model = await securables.by_id(tx, version.model_id) if version else None
         needed = model is not None and await requires_signature(tx, model)
     if version is None or model is None or version.status != Status.PENDING:
-        return
+        return None
     prefix = f"{root}/" if root else ""
     try:
         if not found:
@@ -120,8 +126,9 @@ async def bring(at: Background, key: str) -> None:
         manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
     except InvalidArgument as error:
         await _fail(at, version, error.message)
-        return
+        return None
     await _finish(at, version, model, manifest, signature)
+    return None
 
 
 async def _copy(at: Background, version: ModelVersion, source_set: str, file: ArtifactFile, path: str) -> ArtifactFile:

@@ -40,6 +40,7 @@ class Worker:
     def start(self) -> None:
         works = [(1.0, self._flush), (1.0, self._work), (2.0, self._seal), (30.0, self._reap)]
         works += [(30.0, self._clear_shared)] if self._at.shared else []
+        works += [(limits.DISK_CHECK_S, self._at.disk.check)] if self._at.disk else []
         works += [(60.0, self._archive)] if self._at.audit_ms else []
         works += [(2.0, self._send)] if self._at.otlp else []
         for every, work in works:

@@ -55,6 +55,12 @@ refused_early = Counter(
     ("reason",),
     registry=registry,
 )
+disk_free_bytes = Gauge(
+    "modelkeep_disk_free_bytes", "Space of the disks that the server writes to.", ("path",), registry=registry
+)
+writes_refused = Gauge(
+    "modelkeep_writes_refused", "1 while changes are refused because a disk is almost full.", registry=registry
+)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
