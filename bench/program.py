@@ -124,6 +124,8 @@ def modelkeep(
     """`modelkeep serve` on this data directory, with an admin's headers; `env` adds settings."""
     port = free_port()
     env = {
+        "MODELKEEP_REQUESTS_PER_SECOND": "0",  # one client stands for many
+        "MODELKEEP_ANONYMOUS_REQUESTS_PER_SECOND": "0",
         **(env or {}),
         "MODELKEEP_PORT": str(port),
         "MODELKEEP_DATA_DIR": str(data),

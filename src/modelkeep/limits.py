@@ -97,6 +97,15 @@ KEPT_LEAST_CHARS = 1 << 10
 """What the smallest row or answer counts for."""
 INLINE_ROWS = 50
 """Rows that one statement writes on the event loop; more are written in the writer's thread."""
+# --- who calls, and how often ----------------------------------------------------------------------------------------
+
+GUESSERS_KNOWN = 10_000
+"""Addresses, by door and kind of credential, whose failures of this minute are kept."""
+RATE_BUCKETS = 20_000
+"""Callers whose latest requests are counted; the one that was silent for longest is forgotten first."""
+FORWARDED_HOPS = 20
+"""Addresses of `X-Forwarded-For` or `Forwarded` that are read, the nearest first."""
+
 # --- MLmodel files ---------------------------------------------------------------------------------------------------
 
 MLMODEL_BYTES = 512 * 1024

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from modelkeep.core.addresses import is_loopback, is_wildcard
 from modelkeep.core.errors import InvalidArgument, PortInUse, RegistryError
+from modelkeep.http.proxies import parse_proxies
 from modelkeep.http.server import Options, listener
 from modelkeep.observe.logs import log
 from modelkeep.settings import Settings
@@ -63,7 +64,7 @@ def server_options(settings: Settings) -> Options:
     return Options(
         settings.max_connections,
         settings.connections_per_address,
-        bool(settings.public_url),
+        parse_proxies(settings.trusted_proxies or ("127.0.0.1 ::1" if settings.public_url else "")),
         settings.lame_duck_seconds,
         settings.drain_seconds,
     )

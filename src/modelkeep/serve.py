@@ -48,6 +48,7 @@ from modelkeep.wire.app import App
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.identity import Door
 from modelkeep.wire.models import Reach, named
+from modelkeep.wire.rates import Rates
 from modelkeep.wire.sites import Sites, site
 
 if TYPE_CHECKING:
@@ -256,7 +257,11 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer, web = Signer(bytes.fromhex(facts.signing_key)), pages.build()
-    door = Door(registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute), registry.auditor)
+    door = Door(
+        registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute), registry.auditor,
+        Rates(settings.requests_per_second, settings.request_burst),
+        Rates(settings.anonymous_requests_per_second, int(settings.anonymous_requests_per_second * 10)),
+    )  # fmt: skip
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 

@@ -65,6 +65,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The longest lifetime of a personal access token in days, up to 730; a token that is created without a lifetime gets it."""
     unknown_tokens_per_minute: int = 100
     """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
+    requests_per_second: float = 200
+    """Requests that one principal may send to one process, for good; 0 is no limit. Beyond it: 429 with `Retry-After`."""
+    request_burst: int = 2000
+    """Requests that it may send at once, after a pause."""
+    anonymous_requests_per_second: float = 100
+    """Requests without sign-in (discovery, sign-in, documentation) of one address; ten times as many at once. 0 is no limit."""
+    trusted_proxies: str = ""
+    """Proxies whose `X-Forwarded-For` or `Forwarded` counts: addresses and networks, spaces between; '' is loopback, with public_url."""
     trusted_issuers: str = ""
     """Issuers whose tokens federation policies may take, https://..., with spaces between: this server asks them for their keys."""
     oidc_issuer: str = ""

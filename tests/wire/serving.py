@@ -344,6 +344,8 @@ def running_site(folder: Path, runner: Callable[..., Any] = asyncio.run, **setti
         "data_dir": str(folder / "data"),
         "shared_folder": str(shared),
         "unknown_tokens_per_minute": 0,
+        "requests_per_second": 0,
+        "anonymous_requests_per_second": 0,
         "port": free_port(),
     }
     chosen = msgspec.structs.replace(Settings(), workspace=False, log_level="critical", **(known | settings))

@@ -22,11 +22,13 @@ class RegistryError(Exception):
     code: ClassVar[str] = "INTERNAL_ERROR"  # the word in the audit log and in metrics
     status: ClassVar[int] = 500
 
-    def __init__(self, message: str, *, kind: str = "") -> None:
+    def __init__(self, message: str, *, kind: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
         """The securable kind that the refusal is about ('CATALOG', 'MODEL', ...), or ''."""
+        self.retry_after = retry_after
+        """Seconds after which the same request may be answered; None where nobody knows, or waiting does not help."""
 
 
 class InvalidArgument(RegistryError):

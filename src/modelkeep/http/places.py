@@ -2,6 +2,7 @@
 
 import resource
 from collections import Counter
+from collections.abc import Container
 
 from modelkeep.limits import MIN_SPARE_DESCRIPTORS
 
@@ -26,7 +27,7 @@ def room(descriptors: int, wanted: int) -> int:
 class Places:
     """A connection has a place from being accepted until it is closed and the work of its last request has ended."""
 
-    def __init__(self, most: int, per_address: int, exempt: frozenset[str] = frozenset()) -> None:
+    def __init__(self, most: int, per_address: int, exempt: Container[str] = frozenset()) -> None:
         """`per_address`: 0 is no limit. `exempt`: addresses of proxies, who come for many."""
         self.most = most
         self.total = 0

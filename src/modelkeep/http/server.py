@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import os
 import signal
 import socket
 import time
@@ -17,6 +16,7 @@ from modelkeep.http.connection import Connection
 from modelkeep.http.exchange import Application, Exchange, refusal
 from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.http.places import Places, raise_descriptor_limit, room
+from modelkeep.http.proxies import TrustedProxies, behind_proxies
 from modelkeep.limits import ACCEPT_PAUSE_S, ACCEPTS_PER_TURN, SWEEP_S
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
@@ -26,7 +26,6 @@ _ABORT_S = 10.0
 """What changes something and is still at work when the drain is over gets this long: then the process ends, as at a crash."""
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _CROWDED = "There are too many connections. Close those that are not needed, or try again in a moment."
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -35,8 +34,8 @@ class Options(msgspec.Struct, frozen=True):
     max_connections: int = 4096
     connections_per_address: int = 512
     """0 is no limit"""
-    behind_proxy: bool = False
-    """A proxy on loopback says who called (X-Forwarded-For); otherwise no caller may choose its address."""
+    proxies: TrustedProxies = TrustedProxies()
+    """They say who called; nobody else may choose its address."""
     lame_duck_s: float = 0.0
     drain_s: float = 60.0
 
@@ -68,7 +67,7 @@ class HttpServer:
     ) -> None:
         self.options = options = options or Options()
         self.lifecycle = lifecycle or Lifecycle()
-        self.application = _behind_proxy(application) if options.behind_proxy else application
+        self.application = behind_proxies(application, options.proxies)
         self.clock: Callable[[], float] = time.monotonic
         self.date = b""
         self.draining = False
@@ -76,7 +75,7 @@ class HttpServer:
         self.places = Places(
             room(raise_descriptor_limit(), options.max_connections),
             options.connections_per_address,
-            _LOOPBACK if options.behind_proxy else frozenset(),
+            options.proxies,
         )
         self._listeners = list(listeners)
         self._connections: dict[Connection, None] = {}
@@ -232,10 +231,3 @@ class HttpServer:
     def refused(self, reason: str, source: str) -> None:
         metrics.refused_early.labels(reason).inc()
         log.info("a request was refused before it was read", reason=reason, source=source)
-
-
-def _behind_proxy(application: Application) -> Application:
-    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-
-    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
-    return ProxyHeadersMiddleware(application, trusted)  # pyright: ignore[reportArgumentType, reportReturnType]

@@ -11,12 +11,12 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated, Unavailable
+from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated
 from modelkeep.limits import MAX_READING_BYTES, READING_BYTES, READINGS_BYTES
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
 from modelkeep.wire.bodies import read_in_turn
-from modelkeep.wire.errors import databricks
+from modelkeep.wire.errors import databricks, retry_after
 from modelkeep.wire.http import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.wire.identity import Door
 from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
@@ -74,6 +74,10 @@ class App:
                 if not route.public:
                     actor = await self._door.authenticate(request)
                     request.caller = actor.id
+                elif (
+                    not health and "{token}" not in route.path
+                ):  # a signed URL was vended to a caller who had signed in
+                    self._door.admit(request)
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
@@ -170,8 +174,7 @@ def _refusal(render: Renderer, error: RegistryError, request_id: str) -> Respons
     headers = [(b"content-type", JSON), (b"x-request-id", request_id.encode())]
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="modelkeep"'))
-    if isinstance(error, Unavailable):
-        headers.append((b"retry-after", b"2"))
+    headers += retry_after(error)
     return Response(status, msgspec.json.encode(body), headers)
 
 

@@ -6,9 +6,10 @@ counts as 500, CATALOG_DOES_NOT_EXIST and RESOURCE_LIMIT_EXCEEDED among them. So
 Only 400, 401, 403, 404, 409, 429 and 503 leave this server on purpose: clients retry 405, 413, 422 and 500 for minutes.
 """
 
+import math
 from typing import TypedDict
 
-from modelkeep.core.errors import AlreadyExists, Conflict, NotEmpty, NotFound, RegistryError
+from modelkeep.core.errors import AlreadyExists, Conflict, NotEmpty, NotFound, RegistryError, Throttled, Unavailable
 from modelkeep.core.kinds import RULES, Kind
 
 # databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
@@ -46,6 +47,14 @@ def plain(error: RegistryError) -> tuple[int, Error]:
     status = 400 if isinstance(error, Conflict) else error.status
     message = error.message.replace(RULES[Kind.MODEL].label, "Registered Model")
     return status, {"error_code": code, "message": harmless(message)}
+
+
+def retry_after(error: RegistryError) -> list[tuple[bytes, bytes]]:
+    """The header Retry-After of a refusal that mends by waiting, in whole seconds; of another, nothing."""
+    seconds = error.retry_after
+    if seconds is None:
+        seconds = 2 if isinstance(error, Unavailable) else 1 if isinstance(error, Throttled) else 0
+    return [(b"retry-after", str(math.ceil(seconds)).encode())] if seconds else []
 
 
 def harmless(message: str) -> str:

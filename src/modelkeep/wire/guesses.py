@@ -1,13 +1,19 @@
-"""How many unknown credentials one address may try within a minute; those that have worked here are no guesses.
+"""How many unknown credentials one address may try within a minute before each further one is told so.
 
-The refusal is a 401: clients repeat a 429 for minutes, and a wrong token does not mend by waiting.
+What is valid is let in whatever else came from its address: each door looks a credential up first, and counts failures
+alone. The refusal of a token is a 401: clients repeat a 429 for minutes, and a wrong token does not mend by waiting.
 """
 
+from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
+from typing import Literal
 
 from modelkeep.core.errors import Unauthenticated
+from modelkeep.limits import GUESSERS_KNOWN
 
-_MAX_KNOWN = 10_000
+Door = Literal["token", "sign-in page", "client secret", "assertion", "provider"]
+_PREFIX = 4
+"""Characters of a credential that say what kind it is"""
 
 
 class TooManyFailures(Unauthenticated):
@@ -20,37 +26,38 @@ class Guesses:
     def __init__(self, a_minute: int = 0) -> None:
         """0 is no limit."""
         self._limit = a_minute
-        self._minute = 0
-        self._failures: dict[str, int] = {}
-        self._worked: dict[str, None] = {}
-        """Hashes of what has worked. Whether it still does is read each time."""
+        self._failures: OrderedDict[tuple[Door, str, str], tuple[int, int]] = OrderedDict()
+        """By door, kind of credential and network: (minute, failures within it)"""
 
-    def check(self, hashed: str, source: str, now: int) -> None:
-        """Raises TooManyFailures."""
-        if not self._failures:
-            return
-        if now // 60_000 != self._minute:
-            self._failures.clear()
-        elif self._failures.get(_network(source), 0) >= self._limit and hashed not in self._worked:
-            raise TooManyFailures(
-                "Too many unknown tokens came from your address. Wait a minute, then sign in again; "
-                "tokens that have worked here before still do."
-            )
-
-    def failed(self, source: str, now: int) -> None:
+    def failed(self, door: Door, credential: str, source: str, now: int) -> None:
+        """Counts a credential that is unknown; `now` in epoch ms. Raises TooManyFailures from the limit on."""
         if not self._limit:
             return
-        if now // 60_000 != self._minute or len(self._failures) >= _MAX_KNOWN:
-            self._minute = now // 60_000
-            self._failures.clear()
-        network = _network(source)
-        self._failures[network] = self._failures.get(network, 0) + 1
+        key, minute = _key(door, credential, source), now // 60_000
+        begun, failures = self._failures.pop(key, (minute, 0))
+        failures = failures + 1 if begun == minute else 1
+        self._failures[key] = (minute, failures)
+        if len(self._failures) > GUESSERS_KNOWN:
+            self._failures.popitem(last=False)
+        if failures > self._limit:
+            raise _too_many()
 
-    def worked(self, hashed: str) -> None:
-        if hashed not in self._worked:
-            if len(self._worked) >= _MAX_KNOWN:
-                del self._worked[next(iter(self._worked))]
-            self._worked[hashed] = None
+    def check(self, door: Door, credential: str, source: str, now: int) -> None:
+        """For a door behind which another server is asked: before that. Raises TooManyFailures."""
+        begun, failures = self._failures.get(_key(door, credential, source), (0, 0))
+        if self._limit and begun == now // 60_000 and failures >= self._limit:
+            raise _too_many()
+
+
+def _too_many() -> TooManyFailures:
+    return TooManyFailures(
+        "Too many unknown tokens came from your address. Wait a minute, then sign in again; "
+        "tokens that have worked here before still do."
+    )
+
+
+def _key(door: Door, credential: str, source: str) -> tuple[Door, str, str]:
+    return door, credential[:_PREFIX], _network(source)
 
 
 def _network(source: str) -> str:

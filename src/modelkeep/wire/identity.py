@@ -8,8 +8,10 @@ from modelkeep.core.uses import TokenUses
 from modelkeep.store import principals, workspaces
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.db import Database, now_ms
+from modelkeep.wire.guesses import Door as Where
 from modelkeep.wire.guesses import Guesses
 from modelkeep.wire.http import Request
+from modelkeep.wire.rates import Rates
 
 COOKIE = "modelkeep_session"
 _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
@@ -22,33 +24,43 @@ class NotAssigned(PermissionDenied):
 class Door:
     """Signs requests in. Shared by all faces of a process."""
 
-    def __init__(self, db: Database, uses: TokenUses, guesses: Guesses, auditor: Auditor) -> None:
+    def __init__(
+        self, db: Database, uses: TokenUses, guesses: Guesses, auditor: Auditor, rates: Rates | None = None,
+        anonymous: Rates | None = None,
+    ) -> None:  # fmt: skip
+        """`rates`: of principals; `anonymous`: of addresses, on routes without sign-in."""
         self._db = db
         self._uses = uses
         self.guesses = guesses
         self._auditor = auditor
+        self._rates = rates or Rates(0, 1)
+        self._anonymous = anonymous or Rates(0, 1)
+
+    def admit(self, request: Request) -> None:
+        """For a route without sign-in. Raises Throttled."""
+        self._anonymous.take(request.source)
 
     async def authenticate(self, request: Request) -> Actor:
-        """Raises Unauthenticated, with what to do; NotAssigned."""
+        """Raises Unauthenticated, with what to do; NotAssigned, Throttled."""
         secret, session = _secret(request)
         try:
-            return await self.actor(secret, request, session=session)
+            actor = await self.actor(secret, request, session=session)
         except Unauthenticated as error:
             raise type(error)(f"{error.message} {_HOW}") from error
+        self._rates.take(actor.id)
+        return actor
 
-    async def actor(self, secret: str, request: Request, *, session: bool = False) -> Actor:
+    async def actor(self, secret: str, request: Request, *, session: bool = False, door: Where = "token") -> Actor:
         """The token's bearer, or the one whose session it is, in the request's workspace. Raises Unauthenticated,
         TooManyFailures, NotAssigned."""
         hashed, now, source = hash_token(secret), now_ms(), request.source
-        self.guesses.check(hashed, source, now)
         async with self._db.single() as tx:
             actor = await principals.actor_of_token(tx, hashed, now, source, request.site.workspace_id, session=session)
         if isinstance(actor, str):
             if actor == principals.UNKNOWN_TOKEN:
-                self.guesses.failed(source, now)
+                self.guesses.failed(door, secret, source, now)
             raise Unauthenticated(actor)
         self._uses.note(actor.token_id, now)
-        self.guesses.worked(hashed)
         if not actor.role and not actor.account_admin:
             raise await self._kept_out(actor, request)
         return actor

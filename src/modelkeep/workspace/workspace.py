@@ -7,12 +7,13 @@ import msgspec
 
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import PermissionDenied, RegistryError, Unavailable
+from modelkeep.core.errors import PermissionDenied, RegistryError
 from modelkeep.core.operation import Origin, SourceRun
 from modelkeep.core.paging import PageTokens
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.wire.bodies import read_in_turn
+from modelkeep.wire.errors import retry_after
 from modelkeep.wire.http import Request, Response
 from modelkeep.workspace import (
     answers,
@@ -36,7 +37,6 @@ from modelkeep.workspace.permissions import Act, Kind, Route
 from modelkeep.workspace.ui import Ui
 
 ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
-_RETRY_AFTER_S = b"2"
 _BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
 _MODULES = (experiments, sharing, runs, logged_models, traces, files, graphql)
 # Where the id of the experiment stands in calls that make something in one; none means the caller's default.
@@ -190,6 +190,5 @@ def _named(call: Call) -> list[tuple[str, str]]:
 def _render(error: RegistryError) -> Response:
     body = msgspec.json.encode({"error_code": error.code, "message": error.message})
     headers = [(b"content-type", b"application/json")]
-    if isinstance(error, Unavailable):
-        headers.append((b"retry-after", _RETRY_AFTER_S))
+    headers += retry_after(error)
     return Response(error.status, body, headers)

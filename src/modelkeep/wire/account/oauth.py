@@ -10,12 +10,11 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError, Unauthenticated, Unavailable
-from modelkeep.core.ops.principals import hash_token
+from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError, Throttled, Unauthenticated, Unavailable
 from modelkeep.core.signin import BAD_CLIENT, Caller, Issued, SignIn
 from modelkeep.observe import metrics
 from modelkeep.store.db import now_ms
-from modelkeep.wire.errors import harmless
+from modelkeep.wire.errors import harmless, retry_after
 from modelkeep.wire.guesses import Guesses, TooManyFailures
 from modelkeep.wire.http import JSON, Request, Response, json_response
 from modelkeep.wire.route import Answer, Route
@@ -72,7 +71,7 @@ def oauth(error: RegistryError) -> tuple[int, TokenError]:
     elif isinstance(error, Unauthenticated):
         word = "invalid_client"
     else:
-        word = "temporarily_unavailable" if isinstance(error, Unavailable) else "invalid_request"
+        word = "temporarily_unavailable" if isinstance(error, Unavailable | Throttled) else "invalid_request"
     return error.status, {"error": word, "error_description": harmless(error.message)}
 
 
@@ -146,6 +145,7 @@ def _refusal(error: RegistryError) -> Response:
     elif status == 401:
         metrics.unauthenticated.inc()
         headers.append((b"www-authenticate", b'Basic realm="modelkeep"'))
+    headers += retry_after(error)
     return Response(status, msgspec.json.encode(told), headers)
 
 
@@ -189,19 +189,14 @@ async def _by_secret(
     client_ids, secret = _credentials(request, form)
     if form.get("client_id", client_ids[0]) not in client_ids:
         raise InvalidArgument("The request names two clients.")
-    hashed, now = hash_token(f"{client_ids[0]}:{secret}"), now_ms()
-    guesses.check(hashed, caller.source, now)
     refusal = Unauthenticated(BAD_CLIENT)
     for client_id in dict.fromkeys(client_ids):
         try:
-            made = await signing_in.by_secret(client_id, secret, caller)
+            return await signing_in.by_secret(client_id, secret, caller)
         except Unauthenticated as error:
             refusal = error
-            continue
-        guesses.worked(hashed)
-        return made
     if refusal.message == BAD_CLIENT:
-        guesses.failed(caller.source, now)
+        guesses.failed("client secret", client_ids[0], caller.source, now_ms())
     raise refusal
 
 
@@ -210,10 +205,9 @@ async def _by_assertion(signing_in: SignIn, guesses: Guesses, form: dict[str, st
         raise BadGrant(f"Only tokens of type {_JWT[0]} are exchanged here.")
     if form.get("requested_token_type", _ACCESS_TOKEN) != _ACCESS_TOKEN:
         raise BadGrant(f"Tokens are exchanged for {_ACCESS_TOKEN} alone.")
-    token, now = form.get("subject_token", ""), now_ms()
-    guesses.check("", caller.source, now)
+    client_id = form.get("client_id", "")
     try:
-        return await signing_in.by_assertion(form.get("client_id", ""), token, caller)
+        return await signing_in.by_assertion(client_id, form.get("subject_token", ""), caller)
     except Unauthenticated:
-        guesses.failed(caller.source, now)
+        guesses.failed("assertion", client_id, caller.source, now_ms())
         raise

@@ -11,6 +11,7 @@ from modelkeep.core.errors import InvalidArgument, RegistryError, Unauthenticate
 from modelkeep.core.signin import Caller, Issued, SignIn
 from modelkeep.oidc.provider import PENDING_S, Provider
 from modelkeep.store.db import now_ms
+from modelkeep.wire.errors import retry_after
 from modelkeep.wire.guesses import TooManyFailures
 from modelkeep.wire.http import Request, Response
 from modelkeep.wire.identity import COOKIE, Door, NotAssigned, check_origin, session_cookie
@@ -134,7 +135,9 @@ class Session:
 
     def _refused(self, next: str, error: RegistryError) -> Response:
         status = 429 if isinstance(error, TooManyFailures) else error.status
-        return _page(next, self._name, error.message, status)
+        response = _page(next, self._name, error.message, status)
+        response.headers += retry_after(error)
+        return response
 
     async def _start(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         if not self._home:
@@ -152,7 +155,7 @@ class Session:
             raise InvalidArgument("The form has more fields than the sign-in page sends.") from error
         next, token = _inside(form.get("next", ["/"])[0]), form.get("token", [""])[0].strip()
         try:
-            bearer = await self._door.actor(token, request)
+            bearer = await self._door.actor(token, request, door="sign-in page")
             return self._signed_in(request, await self._signing_in.by_token(bearer, _caller(request)), next)
         except (Unauthenticated, NotAssigned) as error:
             return self._refused(next, error)
@@ -167,7 +170,6 @@ class Session:
         assert self._provider is not None
         next = _asked_next(request)
         try:
-            self._door.guesses.check("", request.source, now_ms())
             there, pending = await self._provider.start(next, f"{request.site.address}{CALLBACK}")
         except RegistryError as error:
             return self._refused(next, error)
@@ -178,19 +180,27 @@ class Session:
         assert self._provider is not None
         now = now_ms()
         try:
-            self._door.guesses.check("", request.source, now)
+            self._door.guesses.check("provider", "", request.source, now)
             cookie, here = session_cookie(request, _PENDING), f"{request.site.address}{CALLBACK}"
             person, pending = await self._provider.finish(_answer(request), cookie, here)
             made = await self._signing_in.by_provider(person, pending.state, _caller(request))
             await self._enter(request, made)
         except RegistryError as error:
-            if isinstance(error, Unauthenticated):
-                self._door.guesses.failed(request.source, now)
-            response = self._refused("/", error)
+            response = self._refused("/", self._counted(error, request, now))
         else:
             response = self._signed_in(request, made, _inside(pending.next))
         response.headers.append(_set(request, _PENDING, "", 0, CALLBACK))
         return response
+
+    def _counted(self, error: RegistryError, request: Request, now: int) -> RegistryError:
+        """The refusal, or the one of whoever has tried too often."""
+        if not isinstance(error, Unauthenticated) or isinstance(error, TooManyFailures):
+            return error
+        try:
+            self._door.guesses.failed("provider", "", request.source, now)
+        except TooManyFailures as last:
+            return last
+        return error
 
     async def _enter(self, request: Request, made: Issued) -> None:
         """Raises NotAssigned, and ends the session, where somebody has no business in this workspace."""
