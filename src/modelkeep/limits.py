@@ -47,6 +47,40 @@ JOBS_CANCEL_S = 5
 
 TRACKING_PROBE_S = 1.0
 """The tracking server answers a health check within this, or counts as away; how long an answer is reused."""
+TRACKING_START_S = 60.0
+"""How long a call waits for a tracking server that starts."""
+TRACKING_CALL_S = 10.0
+"""How long a call of a tracking server that has started may take."""
+TRACKING_SEARCH_S = 30.0
+"""The same of one that reads or writes many rows."""
+TRACKING_CALLS_OF_PRINCIPAL = 16
+"""Tracking calls of one principal that are at work in one workspace."""
+TRACKING_SEARCHES_OF_PRINCIPAL = 4
+"""Those among them that search."""
+TRACKING_WAITING_OF_PRINCIPAL = 64
+"""Tracking calls of one principal that wait for their turn; the next one is refused."""
+TRACKING_LOG_BODY_BYTES = 2 * 1024 * 1024
+"""The same of one that logs: MLflow's clients send 1 MB at a time."""
+TRACKING_INPUTS_BODY_BYTES = 8 * 1024 * 1024
+"""The same of one that logs datasets, with their schemas and profiles."""
+TRACKING_INLINE_BYTES = 256 * 1024
+"""JSON of a tracking call or of its answer up to which the event loop reads it; a thread reads more."""
+TRACKING_SEARCH_CHARS = 10_000
+"""The filter and order of one search, together."""
+TRACKING_QUERY_CHARS = 20_000
+"""One GraphQL query."""
+TRACKING_PAGE_ROWS = 10_000
+"""Results of one page: what MLflow's own client asks for at a time."""
+TRACKING_IDS = 500
+"""Traces that one call may name."""
+TRACKING_RUNS = 100
+"""Runs or logged models that one call may name: for those not met yet, the tracking server is called one by one."""
+TRACKING_EXPERIMENTS = 5_000
+"""Experiments that one search may name."""
+TRACKING_IDLE_S = 1800.0
+"""The tracking server of a workspace beside the default one stops when nobody called it for as long."""
+TRACKING_SWEEP_S = 60.0
+"""How often idle and deleted workspaces are looked for."""
 # --- the database ----------------------------------------------------------------------------------------------------
 
 DATABASE_S = 10
@@ -195,8 +229,6 @@ JSON_BYTES = 256 * 1024
 """A JSON body, unless its route takes texts or lists."""
 LONG_JSON_BYTES = 4 << 20
 """A JSON body with texts (65,535 characters of a comment are up to 393,210 bytes of JSON), tags, columns, members or parts."""
-TRACKING_JSON_BYTES = 8 << 20
-"""A JSON body of metrics, parameters, inputs or traces: a full log-batch (1 MB in MLflow's own validation) fits well."""
 NO_BODY_BYTES = 1_000
 """The body of a GET, which has none but `{}`."""
 SMALL_BODY_BYTES = 64 * 1024

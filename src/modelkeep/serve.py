@@ -362,7 +362,11 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
             registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.config.page_tokens
         ), child
 
-    found = Workspaces(start)
+    async def existing() -> set[str]:
+        async with registry.db.read() as tx:
+            return {workspace.id for workspace in await workspaces.every(tx)}
+
+    found = Workspaces(start, settings.workspace_id, existing)
     try:
         await found.of(settings.workspace_id)
         yield found

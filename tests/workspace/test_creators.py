@@ -138,13 +138,13 @@ def test_of_two_creators_at_once_one_owns_it(where: str, request: pytest.Fixture
     for _ in range(12):
         name = uuid.uuid4().hex
 
-        def one(user: str, name: str = name) -> tuple[int, str]:
+        def make(user: str, name: str = name) -> tuple[int, str]:
             with running.client(user) as http:
                 answer = http.post(f"{V2}/experiments/create", json={"name": name})
                 return answer.status_code, answer.json().get("experiment_id", "")
 
         with ThreadPoolExecutor(3) as pool:
-            answers = dict(zip(users, pool.map(one, users), strict=True))
+            answers = dict(zip(users, pool.map(make, users), strict=True))
         won = [user for user, (status, _) in answers.items() if status == 200]
         assert len(won) == 1 and {s for s, _ in answers.values()} == {200, 409}, answers
         experiment = answers[won[0]][1]
@@ -175,10 +175,10 @@ def test_hidden_and_missing_names_take_the_same_path(site: Site, monkeypatch: py
     monkeypatch.setattr(desk, "db", counting)
     monkeypatch.setattr(desk.access, "_db", counting)
     paths: list[Any] = []
-    for asked in (name, uuid.uuid4().hex):
+    for ids in (name, uuid.uuid4().hex):
         calls.clear()
         counting.sent.clear()
-        assert by_name(site, BOB, asked) == 404
+        assert by_name(site, BOB, ids) == 404
         paths.append((list(calls), [sql for sql, _ in counting.sent]))
     assert paths[0] == paths[1]
     assert ("audit", "tracking.refused", "RESOURCE_DOES_NOT_EXIST") in paths[0][0]
@@ -191,6 +191,6 @@ def test_levels_are_one_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -
     with site.client(CAROL) as http:
         for others in (0, 10, 490, 2000):
             counting.sent.clear()
-            asked = [*mine, *(str(10**9 + n) for n in range(others))]
-            assert http.post(f"{V2}/runs/search", json={"experiment_ids": asked}).status_code == 200
+            ids = [*mine, *(str(10**9 + n) for n in range(others))]
+            assert http.post(f"{V2}/runs/search", json={"experiment_ids": ids}).status_code == 200
             assert ["experiment_permissions" in sql for sql, _ in counting.sent] == [True]

@@ -138,12 +138,12 @@ def fields_with_keys(message: Any, above: tuple[str, ...] = ()) -> Iterator[str]
 
 
 def messages() -> dict[tuple[str, str], Any]:
-    found: dict[tuple[str, str], Any] = {}
+    by_path: dict[tuple[str, str], Any] = {}
     for service in service_pb2.DESCRIPTOR.services_by_name.values():
         for method in service.methods:
             for endpoint in method.GetOptions().Extensions[databricks_pb2.rpc].endpoints:
-                found[endpoint.method, shape(f"/{endpoint.since.major}.0{endpoint.path}")] = method.input_type
-    return found
+                by_path[endpoint.method, shape(f"/{endpoint.since.major}.0{endpoint.path}")] = method.input_type
+    return by_path
 
 
 def shape(path: str) -> str:
@@ -154,8 +154,8 @@ def test_the_table_names_every_field_that_carries_keys() -> None:
     known = messages()
     by_route = {name: known.get((route.method, shape(route.path))) for name, route in BY_NAME.items()}
     assert {name for name, message in by_route.items() if message is None} == WITHOUT_MESSAGE
-    found = {name: tuple(fields_with_keys(message)) for name, message in by_route.items() if message is not None}
-    assert {name: fields for name, fields in found.items() if fields} == CARRIERS
+    fields = {name: tuple(fields_with_keys(message)) for name, message in by_route.items() if message is not None}
+    assert {name: paths for name, paths in fields.items() if paths} == CARRIERS
 
 
 def nest(path: str, keys: tuple[str, ...]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied, U
 from modelkeep.store import experiments as rows
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
+from modelkeep.workspace.bounds import MOST_IDS, too_many
 from modelkeep.workspace.calls import Call, values
 from modelkeep.workspace.child import Answer, TrackingServer
 from modelkeep.workspace.permissions import Check, Kind
@@ -53,6 +54,8 @@ class Access:
         named: list[tuple[Check, str]] = []
         for check in checks:
             ids = [i for i in dict.fromkeys(values(call.fields, check.field)) if i or not check.optional]
+            if len(ids) > MOST_IDS[check.kind]:
+                raise too_many(check.field, len(ids), MOST_IDS[check.kind])
             if not ids and not check.optional:
                 raise InvalidArgument(f"Missing value for required parameter '{check.field}'.")
             named.extend((check, i) for i in ids)

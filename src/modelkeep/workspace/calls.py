@@ -12,14 +12,12 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.limits import JSON_BYTES, NO_BODY_BYTES, TRACKING_JSON_BYTES
 from modelkeep.workspace.permissions import OWN_ROUTES, ROUTES, UI_ROUTES, Route, refusal
 
 MAX_DEPTH = 24
 # Objects whose keys are the caller's own: maps and free JSON of MLflow's messages.
 FREE = frozenset({"metadata", "trace_metadata", "value"})
 FREE_WHEN_OBJECT = frozenset({"tags"})
-_LONG = ("/log", "trace", "dataset", "assessment", "outputs")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _IDS = frozenset(
     {"artifact_location", "experiment_id", "experiment_ids", "experiment_name", "locations", "mlflow_experiment",
@@ -35,6 +33,8 @@ class Call(msgspec.Struct):
     route: Route
     params: dict[str, str]
     fields: dict[str, Any]
+    size: int = 0
+    """bytes of the body that came"""
 
     def path(self) -> str:
         """The child's path. Both twins reach the same handler there, and some routes exist only as /ajax-api."""
@@ -99,13 +99,6 @@ API = Router((*ROUTES, *OWN_ROUTES))
 UI = Router((*ROUTES, *UI_ROUTES))
 
 
-def body_limit(route: Route) -> int:
-    """Bytes of the route's body: metrics, parameters, inputs, traces and logged models come many at a time."""
-    if route.method == "GET":
-        return NO_BODY_BYTES
-    return TRACKING_JSON_BYTES if any(word in route.path for word in _LONG) else JSON_BYTES
-
-
 def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
     """The call as one set of fields. Raises InvalidArgument where it is malformed or says one thing twice."""
     asked = read_query(query, route.repeated)
@@ -126,7 +119,7 @@ def read(route: Route, params: dict[str, str], query: bytes, content_type: str, 
     inner = fields.get("assessment")
     if isinstance(inner, dict):
         _agree(params, inner)  # pyright: ignore[reportUnknownArgumentType]
-    return Call(route, params, fields | params)
+    return Call(route, params, fields | params, len(body))
 
 
 def read_query(query: bytes, repeated: tuple[str, ...]) -> dict[str, Any]:

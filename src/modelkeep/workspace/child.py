@@ -18,11 +18,16 @@ import httpx
 import msgspec
 
 from modelkeep.core.errors import Unavailable
-from modelkeep.limits import TRACKING_PROBE_S
+from modelkeep.limits import TRACKING_CALL_S, TRACKING_PROBE_S, TRACKING_SEARCH_S, TRACKING_START_S
 
 ARTIFACT_ROOT = "dbfs:/databricks/mlflow-tracking"
 SCHEMA = "mlflow"  # of PostgreSQL, beside our own; other workspaces' have their id behind it
-WAIT_S = 60.0
+WAIT_S = TRACKING_START_S
+# Calls that may read or write many rows, by the ends of their paths.
+_LONG = (
+    "/search", "/search-datasets", "/metrics", "/calculate-filter-correlation", "/batchGetInfos", "/graphql", "/get-history",
+    "/get-history-bulk", "/get-history-bulk-interval", "/log-batch", "/log-inputs", "/delete", "/delete-traces", "/restore",
+)  # fmt: skip
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _HEALTHY_S = 60.0  # alive this long, the pauses begin anew
 _MAX_SOCKET_PATH = 100  # bytes; the kernel's limit is 108, 104 on macOS
@@ -57,6 +62,9 @@ class TrackingServer:
         self._watcher: asyncio.Task[None] | None = None
         self._client: httpx.AsyncClient | None = None
         self._probe: httpx.AsyncClient | None = None
+        self._answered = False
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._used_at = 0.0
         self._last_state: tuple[float, str] = (-1e9, "")
         self._private: tempfile.TemporaryDirectory[str] | None = None
 
@@ -82,13 +90,7 @@ class TrackingServer:
         finally:
             os.umask(mask)
         self._listener.listen(1024)
-        # A connection a call: on a Unix socket that is cheap, and none is ever left over from a child that died.
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(path), limits=limits),
-            base_url="http://localhost",  # a name that MLflow's host check accepts
-            timeout=httpx.Timeout(WAIT_S, connect=WAIT_S, pool=WAIT_S),
-        )
+        self._client = connect(path)
         # Of its own, so that many slow calls do not look like a server that is gone.
         probing = httpx.AsyncHTTPTransport(uds=str(path), limits=httpx.Limits(max_keepalive_connections=0))
         self._probe = httpx.AsyncClient(
@@ -115,18 +117,37 @@ class TrackingServer:
     async def request(
         self, method: str, path: str, query_string: str = "", headers: dict[str, str] | None = None, body: bytes = b""
     ) -> Answer:
-        """One call; `path` is not yet percent-encoded. Waits a minute for a child that starts. Raises Unavailable."""
+        """One call; `path` is not yet percent-encoded. Waits a minute for a child that starts. Raises Unavailable.
+
+        At its deadline, or when it is cancelled, its connection closes; one that was not sent yet never is."""
         if self._client is None:
             raise Unavailable("The tracking server is stopped.")
         url = quote(path, safe="/-._~") + (f"?{query_string}" if query_string else "")
+        seconds = (TRACKING_SEARCH_S if path.endswith(_LONG) else TRACKING_CALL_S) if self._answered else WAIT_S
+        deadline = asyncio.timeout(seconds)
+        self._deadlines.add(deadline)
         try:
-            answer = await self._client.request(method, url, headers=headers, content=body)
-        except (httpx.TimeoutException, httpx.TransportError) as error:
+            async with deadline:
+                answer = await self._client.request(method, url, headers=headers, content=body)
+        except (TimeoutError, httpx.TimeoutException, httpx.TransportError) as error:
             raise Unavailable(
                 "The tracking server does not answer. Try again in a moment; operators: see tracking/tracking.log "
                 "in the data directory."
             ) from error
+        finally:
+            self._deadlines.discard(deadline)
+            self.touch()
+        self._answered = True
         return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+    def touch(self) -> None:
+        """Somebody is about to call."""
+        self._used_at = asyncio.get_running_loop().time()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last call ended; 0 while one is at work."""
+        return 0.0 if self._deadlines else asyncio.get_running_loop().time() - self._used_at
 
     async def ready(self) -> None:
         """Raise Unavailable until the child serves."""
@@ -183,6 +204,11 @@ class TrackingServer:
         try:
             await process.wait()
         finally:
+            self._answered = False
+            until = asyncio.get_running_loop().time() + WAIT_S
+            for deadline in self._deadlines:  # calls that it had not taken yet wait for the next one
+                if not deadline.expired():
+                    deadline.reschedule(until)
             if process.returncode is None:
                 process.terminate()
                 with contextlib.suppress(TimeoutError):
@@ -225,6 +251,17 @@ class TrackingServer:
     def _trim_log(self) -> None:
         if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
+
+
+def connect(path: Path) -> httpx.AsyncClient:
+    """A client of the server on this socket."""
+    # A connection a call: on a Unix socket that is cheap, and none is ever left over from a child that died.
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=str(path), limits=limits),
+        base_url="http://localhost",  # a name that MLflow's host check accepts
+        timeout=httpx.Timeout(WAIT_S, connect=WAIT_S, pool=WAIT_S),
+    )
 
 
 def store_uri(folder: Path, database_url: str, schema: str = SCHEMA) -> str:

@@ -1,5 +1,6 @@
 """What the acts of the workspace share: the child, the rules, the files, the audit log, and who is calling."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -8,6 +9,7 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.model import Metric, Param
 from modelkeep.core.paging import PageTokens
+from modelkeep.limits import TRACKING_INLINE_BYTES
 from modelkeep.store import experiments as rows
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import Database, new_id, now_ms
@@ -92,15 +94,16 @@ class Desk:
 
     async def forward(self, call: Call) -> Json:
         """The child's answer to the call as it stands now. Raises Refused, Unavailable."""
-        return answers.decode(await self._send(call.route.method, call.path(), call.query(), call.body()))
+        return await _decoded(await self.forward_raw(call))
 
     async def forward_raw(self, call: Call) -> Answer:
         """As `forward`, undecoded (some of MLflow's answers are not strict JSON)."""
-        return await self._send(call.route.method, call.path(), call.query(), call.body())
+        body = await asyncio.to_thread(call.body) if call.size > TRACKING_INLINE_BYTES else call.body()
+        return await self._send(call.route.method, call.path(), call.query(), body)
 
     async def ask(self, method: str, path: str, fields: Json | None = None, query: str = "") -> Json:
         """A call of our own. Raises Refused, Unavailable."""
-        return answers.decode(await self._send(method, path, query, dump(fields) if fields is not None else b""))
+        return await _decoded(await self._send(method, path, query, dump(fields) if fields is not None else b""))
 
     async def _send(self, method: str, path: str, query: str, body: bytes) -> Answer:
         answer = await self.child.request(method, path, query, _JSON, body)
@@ -133,6 +136,12 @@ class Desk:
             event or visit.call.route.event or "tracking.refused", visit.operation, visit.actor,
             list(_targets(targets)), outcome, reason, visit.request.id,
         )  # fmt: skip
+
+
+async def _decoded(answer: Answer) -> Json:
+    if len(answer.body) > TRACKING_INLINE_BYTES:
+        return await asyncio.to_thread(answers.decode, answer)
+    return answers.decode(answer)
 
 
 def _targets(named: list[tuple[str, str]]) -> tuple[AuditTarget, ...]:

@@ -10,13 +10,19 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, RegistryError
 from modelkeep.core.operation import Origin, SourceRun
 from modelkeep.core.paging import PageTokens
+from modelkeep.limits import (
+    TRACKING_CALLS_OF_PRINCIPAL,
+    TRACKING_SEARCHES_OF_PRINCIPAL,
+    TRACKING_WAITING_OF_PRINCIPAL,
+)
 from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import retry_after
-from modelkeep.wire.http import Request, Response
+from modelkeep.wire.http import CANCELLABLE, Request, Response
 from modelkeep.workspace import (
     answers,
+    bounds,
     experiments,
     files,
     graphql,
@@ -30,10 +36,11 @@ from modelkeep.workspace import (
 )
 from modelkeep.workspace.access import Missing
 from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, proxied_place
-from modelkeep.workspace.calls import API, UI, Call, body_limit, parse, read
+from modelkeep.workspace.calls import API, UI, Call, parse, read
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
 from modelkeep.workspace.permissions import Act, Kind, Route
+from modelkeep.workspace.turns import Turns
 from modelkeep.workspace.ui import Ui
 
 ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
@@ -91,6 +98,8 @@ class Workspace:
     ) -> None:  # fmt: skip
         self._desk = Desk(db, child, files, auditor, resolver, workspace_id, page_tokens)
         self._ui = Ui()
+        self._turns = Turns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
+        self._searches = Turns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
 
     async def handle(self, request: Request, actor: Actor) -> Response | None:
         """The answer to a tracking call or a page of MLflow's UI, errors included; None where no route matches."""
@@ -113,7 +122,13 @@ class Workspace:
         visit = Visit(request, actor, Call(route, params, {}))
         try:
             await self._read(visit)
-            return await self._act(visit)
+            if route.method == "GET" or bounds.searches(route):
+                _let_cancel(request)
+            async with self._turns.take(actor.id):
+                if not bounds.searches(route):
+                    return await self._act(visit)
+                async with self._searches.take(actor.id):
+                    return await self._act(visit)
         except Refused as error:
             return answers.refusal(error.answer)
         except RegistryError as error:
@@ -124,17 +139,8 @@ class Workspace:
     async def _read(self, visit: Visit) -> None:
         """Parse the call, once."""
         request, route = visit.request, visit.call.route
-        body = b"" if route.act == "ui_telemetry" else await request.body(body_limit(route))
-        visit.call = await read_in_turn(request.caller, body, self._parsed, visit, body)
-
-    def _parsed(self, visit: Visit, body: bytes) -> Call:
-        request, route = visit.request, visit.call.route
-        if route.act == "graphql":
-            return Call(route, {}, parse(body))
-        content_type = request.header(b"content-type")
-        call = read(route, visit.call.params, request.query_string, content_type, body)
-        steering.neutralize(route, call.fields, visit.actor.name)
-        return call
+        body = b"" if route.act == "ui_telemetry" else await request.body(bounds.body_bytes(route))
+        visit.call = await read_in_turn(request.caller, body, _parsed, visit, body)
 
     async def _act(self, visit: Visit) -> Response:
         desk, route = self._desk, visit.call.route
@@ -178,6 +184,25 @@ class Workspace:
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         """For a signed URL at its use. Raises NotFound, PermissionDenied."""
         await self._desk.access.require(actor, Kind(kind), id, Level.EDIT if write else Level.READ)
+
+
+def _parsed(visit: Visit, body: bytes) -> Call:
+    """The call as it may be forwarded. Raises InvalidArgument."""
+    request, route = visit.request, visit.call.route
+    if route.act == "graphql":
+        call = Call(route, {}, parse(body), len(body))
+    else:
+        call = read(route, visit.call.params, request.query_string, request.header(b"content-type"), body)
+        steering.neutralize(route, call.fields, visit.actor.name)
+    bounds.check(route, call.fields)
+    return call
+
+
+def _let_cancel(request: Request) -> None:
+    """A call that changes nothing ends when its client leaves, where the server can tell."""
+    let_cancel: Callable[[], None] | None = request.scope.get("extensions", {}).get(CANCELLABLE)
+    if let_cancel is not None:
+        let_cancel()
 
 
 def _named(call: Call) -> list[tuple[str, str]]:

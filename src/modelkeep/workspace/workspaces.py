@@ -5,38 +5,72 @@ the other's.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.operation import Origin, SourceRun
+from modelkeep.limits import TRACKING_IDLE_S, TRACKING_SWEEP_S
 from modelkeep.wire.http import Request, Response
 from modelkeep.workspace.artifacts import Place
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.workspace import Workspace
 
 Start = Callable[[str], Awaitable[tuple[Workspace, TrackingServer]]]
+Existing = Callable[[], Awaitable[set[str]]]
+log = logging.getLogger("modelkeep.workspace")
 
 
 class Workspaces:
-    """Those that somebody has come through since this process began."""
+    """Those that somebody has come through lately. The servers of idle and deleted ones are stopped."""
 
-    def __init__(self, start: Start) -> None:
-        """`start`: makes the workspace of this id, with its tracking server begun."""
+    def __init__(self, start: Start, default_id: str, existing: Existing) -> None:
+        """`start`: makes the workspace of this id, with its tracking server begun. `existing`: the ids of all there are.
+        The default workspace is never stopped."""
         self._start = start
+        self._default = default_id
+        self._existing = existing
         self._open: dict[str, tuple[Workspace, TrackingServer]] = {}
         self._starting = asyncio.Lock()
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def of(self, workspace_id: str) -> Workspace:
         if workspace_id not in self._open:
             async with self._starting:
                 if workspace_id not in self._open:
                     self._open[workspace_id] = await self._start(workspace_id)
-        return self._open[workspace_id][0]
+                    self._sweeper = self._sweeper or asyncio.create_task(self._sweep_forever())
+        workspace, child = self._open[workspace_id]
+        child.touch()
+        return workspace
 
     async def stop(self) -> None:
+        if self._sweeper:
+            self._sweeper.cancel()
         for _, child in self._open.values():
             await child.stop()
         self._open.clear()
+
+    async def sweep(self) -> None:
+        """Stop the servers of workspaces that are deleted, or that nobody called for TRACKING_IDLE_S."""
+        others = set(self._open) - {self._default}
+        if not others:
+            return
+        deleted = others - await self._existing()
+        for workspace_id in others:
+            async with self._starting:  # a call that comes now starts a new one after this one has let go of its socket
+                child = self._open[workspace_id][1]
+                if workspace_id in deleted or child.idle_s > TRACKING_IDLE_S:
+                    del self._open[workspace_id]
+                    await child.stop()
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TRACKING_SWEEP_S)
+            try:
+                await self.sweep()
+            except Exception as error:  # the database may be away; the next time counts
+                log.warning("idle tracking servers could not be stopped", exc_info=error)
 
     async def state(self) -> str:
         """Why tracking does not work in one of the workspaces; '' where all work. For readiness: cheap, never raises."""

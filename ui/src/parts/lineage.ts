@@ -45,7 +45,7 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
   const runs = new Map<string, string>();
   for (const info of infos) {
     const version = node("MODEL_VERSION", `${info.full_name}/${info.version}`);
-    if (info.run_id && !info.copied_from) {
+    if (info.run_id && info.experiment_id && !info.copied_from) {
       const run = node("RUN", info.run_id, info.experiment_id);
       runs.set(version, run);
       join(run, version, "registered");
