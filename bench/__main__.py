@@ -8,13 +8,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import alias, copies, discovery, explorer, files, governance, hostile, load, registering, scale, start
+from bench import (
+    alias,
+    copies,
+    discovery,
+    explorer,
+    files,
+    governance,
+    hostile,
+    load,
+    registering,
+    scale,
+    search,
+    start,
+)
 from bench.program import Missing
 from bench.report import Row, machine, table
 
 MEASURES: dict[str, Callable[[Path], list[Row]]] = {
     module.__name__.removeprefix("bench."): module.measure
-    for module in (alias, scale, governance, discovery, registering, files, copies, start, explorer, hostile)
+    for module in (alias, scale, governance, discovery, registering, files, copies, start, explorer, search, hostile)
 }
 
 

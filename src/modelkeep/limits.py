@@ -20,6 +20,8 @@ SQL_INLINE_CHARACTERS = 500
 
 SEARCH_CANDIDATES = 10_000
 """Securables that an index may name for a search to judge them all; beyond, the search walks in order."""
+SEARCH_VERSIONS = 100_000
+"""Versions of such candidates that a search sorts for a page; beyond, it reads them in an order that has an index."""
 SEARCH_ROWS = 10_000
 """Rows that one page of a search may look at before it is handed out short."""
 

@@ -40,7 +40,7 @@ from modelkeep.observe.logs import flush, log
 from modelkeep.oidc.issuers import Issuers, check_keys
 from modelkeep.oidc.provider import Client, Provider
 from modelkeep.settings import Settings
-from modelkeep.store import workspaces
+from modelkeep.store import catalog_search, workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate
 from modelkeep.store.sqlite import SqliteDatabase
@@ -171,6 +171,11 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         if upgrade:
             for name in await migrate(db):
                 log.info("database migrated", migration=name)
+        async with db.read() as tx:
+            if not await catalog_search.indexed(tx, db.dialect):
+                log.warning(
+                    "searches have no index: the database has no extension pg_trgm", guide="docs/guides/operate.md"
+                )
         home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
         facts = await deployment(db, home)
         await workspaces.ensure_default(db, settings.workspace_id)

@@ -237,7 +237,7 @@ def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.Monkey
 
     with patch.context() as patched:
         patched.setattr(securables, "SCAN_BUDGET", plan.budget)
-        patched.setattr(search, "SEARCH_BUDGET", plan.budget)
+        patched.setattr(search, "SEARCH_ROWS", plan.budget)
         patched.setattr(securables, "MAX_DIRECT", plan.direct)
         asyncio.run(main())
 

@@ -29,21 +29,41 @@ class Source(msgspec.Struct, frozen=True):
     params: dict[str, Any] = {}
 
 
-async def narrowest(tx: Tx, sources: Iterable[Source], most: int = SEARCH_CANDIDATES) -> Source | None:
-    """The source with the fewest securables; None where all have more than `most`."""
+async def narrowest(
+    tx: Tx, dialect: str, key: str, sources: Iterable[Source], most: int = SEARCH_CANDIDATES
+) -> Source | None:
+    """The securables of the source with the fewest, as a list, so that a planner knows how few; None where all have more than
+    `most`. `key` begins the names of its parameters."""
     best, fewest = None, most + 1
     for source in sources:
-        row = (await tx.scan(source.count, most=most + 1, **source.params))[0]
-        if max(row) < fewest:
-            best, fewest = source, max(row)
+        count = await _count(tx, source, most)
+        if count < fewest:
+            best, fewest = source, count
         if fewest <= _FEW:
             break
-    return best
+    if best is None:
+        return None
+    ids = [row[0] for row in await tx.scan(best.sql, **best.params)]
+    if dialect == "sqlite":
+        return of_ids(
+            f"SELECT value AS id FROM json_each(:{key}ids)", **{f"{key}ids": msgspec.json.encode(ids).decode()}
+        )
+    return of_ids(f"SELECT unnest(CAST(:{key}ids AS TEXT[])) AS id", **{f"{key}ids": ids})
+
+
+async def has_at_most(tx: Tx, source: Source, most: int) -> bool:
+    return await _count(tx, source, most) <= most
+
+
+async def _count(tx: Tx, source: Source, most: int) -> int:
+    """The largest of what it counts, up to one more than `most`."""
+    [row] = await tx.scan(source.count, **(source.params | {"most": most + 1}))
+    return max(row)
 
 
 def of_ids(sql: str, **params: Any) -> Source:
     """A source from any SELECT of ids."""
-    return Source(sql, f"SELECT COUNT(*) FROM (SELECT 1 FROM ({sql}) s LIMIT :most) n", params)
+    return Source(sql, f"SELECT COUNT(*) FROM (SELECT 1 FROM ({sql}) e LIMIT :most) n", params)
 
 
 async def indexed(tx: Tx, dialect: str) -> bool:
@@ -98,8 +118,8 @@ def _source(dialect: str, key: str, text: str, *, names_only: bool) -> Source | 
     hits = {"h": _hits(dialect, key, _NAMES)} | ({} if names_only else {"o": _hits(dialect, key, _OTHER)})
     arms = [
         "SELECT h.entity_id AS id FROM h",
-        "SELECT b.id FROM h CROSS JOIN securables b WHERE b.parent_id = h.entity_id AND b.kind IN ('SCHEMA', 'MODEL')",
-        "SELECT b.id FROM h CROSS JOIN securables b WHERE b.catalog_id = h.entity_id AND b.kind = 'MODEL'",
+        f"{_BELOW} k.kind IN ('CATALOG', 'SCHEMA') AND b.parent_id = k.id AND b.kind IN ('SCHEMA', 'MODEL')",
+        f"{_BELOW} k.kind = 'CATALOG' AND b.catalog_id = k.id AND b.kind = 'MODEL'",
     ]
     if not names_only:
         arms.append("SELECT o.entity_id FROM o WHERE o.field <> 'principal'")
@@ -112,11 +132,13 @@ def _source(dialect: str, key: str, text: str, *, names_only: bool) -> Source | 
     counts = ", ".join(f"(SELECT COUNT(*) FROM {name})" for name in hits)
     return Source(
         f"WITH {every} {' UNION '.join(arms)}",
-        f"WITH {few} SELECT {counts}, (SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(arms)}) s LIMIT :most) n)",
+        f"WITH {few} SELECT {counts}, (SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(arms)}) e LIMIT :most) n)",
         _params(key, text),
     )
 
 
+_BELOW = "SELECT b.id FROM h CROSS JOIN securables k CROSS JOIN securables b WHERE k.id = h.entity_id AND"
+"""What lies in the containers among the hits"""
 _NAMES, _OTHER = ("search_names", "= 'name'"), ("search_trigrams", "<> 'name'")
 """The two indexes: SQLite's table, and of which fields"""
 

@@ -162,10 +162,10 @@ async def find(
 ) -> tuple[list[tuple[Securable, bool]], Position | None]:
     """Up to `limit` securables that the actor sees after a position, each with whether through BROWSE alone; and where the search
     continues, None at its end. A page may be short and not the last."""
-    search = _Search(actor, sought, await _within_reach(tx, actor) if Kind.MODEL in sought.kinds else None)
+    search = _Search(actor, sought, await _within_reach(tx, dialect, actor) if Kind.MODEL in sought.kinds else None)
     indexed = await catalog_search.indexed(tx, dialect)
     sources = _sources(dialect, sought, search.models, indexed=indexed)
-    source = await catalog_search.narrowest(tx, sources)
+    source = await catalog_search.narrowest(tx, dialect, "found", sources)
     if source is not None:
         hits = await _all(tx, search, source, after, limit + 1)
         following = None
@@ -177,14 +177,15 @@ async def find(
     return await _securables(tx, hits), following
 
 
-async def _within_reach(tx: Tx, actor: Actor) -> Source | None:
+async def _within_reach(tx: Tx, dialect: str, actor: Actor) -> Source | None:
     """The models that the actor's grants lead to, by BROWSE too, where they are few."""
     ids = await reached(tx, actor)
     if ids is None:
         return None
     browsed = f"SELECT b.id FROM ({_BROWSED}) g CROSS JOIN securables b WHERE b.catalog_id = g.securable_id AND b.kind = 'MODEL'"
-    count = f"SELECT COUNT(*) FROM (SELECT 1 FROM ({ids}) r UNION ALL SELECT 1 FROM ({browsed}) s LIMIT :most) n"
-    return await catalog_search.narrowest(tx, [Source(f"{ids} UNION {browsed}", count, {"actor": actor.id})])
+    count = f"SELECT COUNT(*) FROM (SELECT 1 FROM ({ids}) d UNION ALL SELECT 1 FROM ({browsed}) e LIMIT :most) n"
+    within = Source(f"{ids} UNION {browsed}", count, {"actor": actor.id})
+    return await catalog_search.narrowest(tx, dialect, "reach", [within])
 
 
 def _sources(dialect: str, sought: Sought, models: Source | None, *, indexed: bool) -> Iterator[Source]:
@@ -223,7 +224,7 @@ async def _tiers(tx: Tx, dialect: str, sought: Sought, *, indexed: bool) -> list
         return [_Tier(None)]
     begins = [_Tier(1, "x.name_key > :exact AND x.name_key < :last")] if "." not in sought.text else []
     named = catalog_search.named_like(dialect, "sn", sought.text) if indexed else None
-    holds = _Tier(2, "", await catalog_search.narrowest(tx, [named] if named else []))
+    holds = _Tier(2, "", await catalog_search.narrowest(tx, dialect, "named", [named] if named else []))
     return [_Tier(0, "x.name_key = :leaf"), *begins, holds, _Tier(3)]
 
 

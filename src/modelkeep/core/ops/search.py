@@ -11,14 +11,14 @@ from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, short_name
 from modelkeep.core.pace import Pace
 from modelkeep.core.paging import PageTokens, page_size
+from modelkeep.core.patterns import longest_literal
+from modelkeep.limits import SEARCH_ROWS
 from modelkeep.store import search as rows
 from modelkeep.store import securables, versions
 from modelkeep.store.search import Position, Sort, Wanted
 
 MAX_PAGE = 10_000
 MAX_MODELS = 1_000
-SEARCH_BUDGET = 10_000
-"""Rows that one page of a search may look at before it is handed out short."""
 OF_VERSIONS = Fields(("name", "run_id", "source_path"), ("version_number",), ("name", "run_id"))
 OF_MODELS = Fields(("name",), listed=("name",))
 _ORDER = ("name", "creation_timestamp", "last_updated_timestamp")
@@ -72,8 +72,10 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
     async def fits(v: ModelVersion) -> bool:
         return await _hold(pace, conditions, lambda field: _attribute(v, field, req.home), v.tags)
 
+    start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, wanted, order, versions=True)
+
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
-        return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
+        return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
 
     return await _page(asked, fetch, fits)
 
@@ -88,13 +90,15 @@ async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel
     async def fits(model: Securable) -> bool:
         return await _hold(pace, conditions, lambda _: _shown(model.full_name, req.home), model.tags)
 
-    async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
-        return await rows.models_in_order(ctx.tx, ctx.actor, order, wanted, after, limit)
-
     if (named := equals(conditions, "name")) is not None:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         found = Page((model,) if model is not None and await fits(model) else ())
     else:
+        start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, wanted, order, versions=False)
+
+        async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
+            return await rows.models_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
+
         found = await _page(asked, fetch, fits)
     return Page(tuple(await versions.all_registered(ctx.tx, found.items)), found.next_token)
 
@@ -144,7 +148,12 @@ def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
     runs = next((c for c in conditions if c.field == "run_id" and c.comparator in ("=", "IN")), None)
     alike = (c.value for c in conditions if c.field == "name" and c.comparator in ("LIKE", "ILIKE"))
     names = tuple(pattern for pattern in alike if "/" not in pattern)
-    return Wanted("", (runs.values or (runs.value,)) if runs else None, tags, names)
+    texts = (
+        longest_literal(c.value, "").lower()
+        for c in conditions
+        if c.field == "tag" and c.comparator in ("LIKE", "ILIKE")
+    )
+    return Wanted("", (runs.values or (runs.value,)) if runs else None, tags, names, tuple(filter(None, texts)))
 
 
 def _order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Sort, ...]:
@@ -200,7 +209,7 @@ async def _page(
         looked += len(some)
         if len(some) < size:
             return Page(tuple(found))
-        if looked >= SEARCH_BUDGET or len(found) == limit:
+        if looked >= SEARCH_ROWS or len(found) == limit:
             assert position is not None
             return Page(tuple(found), asked.tokens.seal(asked.scope, position))
-        size = min(4 * size, SEARCH_BUDGET)
+        size = min(4 * size, SEARCH_ROWS)
