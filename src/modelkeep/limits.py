@@ -267,6 +267,10 @@ STS_THREADS = 4
 """For calls to the store's STS."""
 SHARED_FOLDER_THREADS = 4
 """For calls to the file system of the folder that clients share."""
+DNS_THREADS = 4
+"""For looking up the hosts of issuers."""
+OTLP_S = 10.0
+"""One request to the collector of audit records."""
 LANE_WAITING = 256
 """Calls that may wait for a thread of one dependency; more are refused."""
 CIRCUIT_FAILURES = 3

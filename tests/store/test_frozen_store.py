@@ -18,6 +18,7 @@ from modelkeep.core.model import Status
 from modelkeep.core.ops import finalize, models, uploads, versions
 from modelkeep.core.ops.files import DeleteFile, FileRequest, VendDirectUpload, VendDownload, WriteFile
 from modelkeep.core.paths import ArtifactPath
+from modelkeep.jobs.tasks import Background, purge
 from modelkeep.store import changes
 from modelkeep.store.db import now_ms
 
@@ -265,3 +266,16 @@ async def test_what_must_not_be_replaced_is_not(w: World) -> None:
         return_exceptions=True,
     )
     assert sum(not isinstance(answer, BaseException) for answer in answers) == 1, answers
+
+
+async def test_a_deleted_set_is_freed_after_the_changes_that_are_under_way(w: World) -> None:
+    version = await do(w, versions.GetVersion(name(MODEL), 2))
+    async with w.db.write() as tx:
+        await changes.begin(tx, version.artifact_set_id, now_ms(), now_ms() + 60_000)
+    await do(w, versions.DeleteVersion(name(MODEL), 2))
+    at = Background(w.db, w.blobs, w.registry.auditor, 3_600_000)
+    later = await purge(at, version.artifact_set_id)
+    assert later is not None and later > now_ms() and await w.blobs.list_set(version.artifact_set_id)
+    async with w.db.write() as tx:
+        await tx.run("UPDATE file_changes SET lapses_at = :past", past=now_ms() - 1)
+    assert await purge(at, version.artifact_set_id) is None and not await w.blobs.list_set(version.artifact_set_id)

@@ -1,9 +1,10 @@
 """Audit records at an OpenTelemetry collector: what arrives is what OpenTelemetry's own message types read, each record at least
 once and in order, however the collector behaves."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,6 +13,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from world import World, name
 
+from modelkeep import limits
 from modelkeep.core.errors import InvalidArgument, PermissionDenied
 from modelkeep.core.ops import catalogs
 from modelkeep.jobs import otlp
@@ -201,3 +203,24 @@ def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
         Collector(endpoint)
     with pytest.raises(InvalidArgument, match="MODELKEEP_OTLP_HEADERS"):
         Collector("http://c", "no value")
+
+
+async def test_a_collector_that_answers_byte_by_byte_has_a_deadline(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OTLP_S", 0.3)
+    await sealed(w, 1)
+    begun = list[str]()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.append("x")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 200 OK\r\nx: " if len(begun) == 1 else b"y")
+                begun.append("y")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        collector = Collector(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "")
+        assert not await asyncio.wait_for(collector.send(w.db), 20)
+        assert begun and not collector.ready(now_ms()) and await collector.pending(w.db)
+        await collector.close()

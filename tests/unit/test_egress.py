@@ -1,6 +1,5 @@
 """The requests that signing in sends out: to whom, how far, and how an issuer's keys change."""
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -71,12 +70,12 @@ async def test_a_name_that_leads_inside_is_not_asked_either(monkeypatch: pytest.
     """Looked up once, and every address of it must be a public one: the one that was looked at is the one that is asked."""
     port, lookups = int(evil.url.rpartition(":")[2]), list[str]()
 
-    async def lookup(host: str, port: int, **more: Any) -> list[Any]:
+    def lookup(host: str, port: int, **_: Any) -> list[Any]:
         lookups.append(host)
         found = ["93.184.215.14", "127.0.0.1"] if len(lookups) == 1 else ["127.0.0.1"]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
     assert "inside of the network" in await refused(f"https://rebinds.example:{port}/keys", inside=False)
     assert lookups == ["rebinds.example"] and evil.asked == []
 

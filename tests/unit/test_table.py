@@ -1,13 +1,16 @@
 """The operation table against the functions that it names."""
 
 import inspect
+import typing
 
 import pytest
 
 from modelkeep.core.applies import APPLIES
+from modelkeep.core.context import BaseCtx, Ctx, ServiceCtx
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Operation
 from modelkeep.core.table import BY_NAME, OPERATIONS
+from modelkeep.store.db import Tx, WriteTx
 
 
 @pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)
@@ -46,3 +49,23 @@ def test_whatever_changes_something_needs_something(op: Operation) -> None:
         assert op.decides or op.name in ("create_token", "update_token", "revoke_token", "revoke_origin")
     for on in op.targets:
         assert op.effect == "read" or on.need.any_of or on.need.owner or on.need.manage or on.need.admin
+
+
+def _context(step: object) -> object:
+    return typing.get_type_hints(step)["ctx"]
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)
+def test_a_step_has_a_transaction_or_services_and_a_read_cannot_write(op: Operation) -> None:
+    """The table's fields are any functions to the type checker, which checks what is inside of them."""
+    read, write = Ctx[Tx], Ctx[WriteTx]
+    assert _context(op.run) in ((read, write) if op.effect == "write" else (read,))
+    for slow in (op.prepare, op.outside, op.finish):
+        assert slow is None or _context(slow) is ServiceCtx
+
+
+def test_a_transaction_knows_no_service() -> None:
+    assert {name for kind in Ctx.__mro__ for name in getattr(kind, "__slots__", ())} == {
+        "actor", "changes", "config", "now", "touched", "chains", "dialect", "prepared", "reacher", "tx",
+    }  # fmt: skip
+    assert not issubclass(ServiceCtx, Ctx) and issubclass(ServiceCtx, BaseCtx) and "tx" not in ServiceCtx.__slots__

@@ -71,10 +71,10 @@ class Ctx(BaseCtx, Generic[_T_co]):
         return await self.reacher(self, on, name)
 
 
-ReadCtx: TypeAlias = "Ctx[Tx]"
+ReadCtx: TypeAlias = Ctx[Tx]
 """Of a transaction that may only read. A WriteCtx is one, too."""
 
-WriteCtx: TypeAlias = "Ctx[WriteTx]"
+WriteCtx: TypeAlias = Ctx[WriteTx]
 """Of a transaction that commits what it changes."""
 
 

@@ -4,6 +4,7 @@ The last link that the collector took is kept in the database; a collector that 
 and no request ever waits for it. What it takes twice (a crash between its answer and our note) has one `modelkeep.audit.id`.
 """
 
+import asyncio
 import random
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from modelkeep import limits
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
@@ -22,7 +24,6 @@ NAME = "otlp"
 _BATCH = 500  # records of one request
 _LONGEST_WAIT_MS = 300_000
 _INFO, _WARN = (9, "INFO"), (13, "WARN")
-_TIMEOUT_S = 10
 
 
 class Collector:
@@ -70,9 +71,12 @@ class Collector:
     async def _post(self, links: list[Link]) -> bool:
         import httpx
 
-        self._client = self._client or httpx.AsyncClient(timeout=_TIMEOUT_S)
+        self._client = self._client or httpx.AsyncClient(timeout=limits.OTLP_S)
         try:
-            answer: Any = await self._client.post(self._url, content=payload(links), headers=self._headers)
+            async with asyncio.timeout(limits.OTLP_S):  # httpx bounds each step alone
+                answer: Any = await self._client.post(self._url, content=payload(links), headers=self._headers)
+        except TimeoutError:
+            return self._failed(f"no answer within {limits.OTLP_S:g} seconds")
         except httpx.HTTPError as error:
             return self._failed(str(error) or type(error).__name__)
         if answer.status_code == 413 and self._batch > 1:

@@ -20,7 +20,7 @@ from modelkeep.core.ops.versions import requires_signature
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
 from modelkeep.observe.disk import DiskGuard
-from modelkeep.store import deletion, files, jobs, securables, signin, tokens, versions
+from modelkeep.store import changes, deletion, files, jobs, securables, signin, tokens, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
@@ -52,10 +52,15 @@ class Background(msgspec.Struct, frozen=True):
     """Where audit records are sent."""
 
 
-async def purge(at: Background, set_id: str) -> None:
-    """Free the bytes of a set without references; only then forget it, so that a crash between leaves it to be done again."""
+async def purge(at: Background, set_id: str) -> int | None:
+    """Free the bytes of a set without references; only then forget it, so that a crash between leaves it to be done again.
+
+    Not while a change of its objects is under way, which could make one after that."""
     async with at.db.read() as tx:
         found = await files.get_set(tx, set_id)
+        revision = await changes.revision(tx, set_id, now_ms())
+    if revision.under_way:
+        return now_ms() + limits.FILE_CHANGE_MS
     if found is None or found.state != "deleting":
         return None
     await at.blobs.delete_set(set_id)

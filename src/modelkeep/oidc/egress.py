@@ -6,15 +6,19 @@ Which host may lie inside of the network: that of an issuer which the operator h
 import asyncio
 import functools
 import json
+import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
+from modelkeep import limits
 from modelkeep.core.errors import Unavailable
 
 TIMEOUT_S = 5
 MAX_BYTES = 256 * 1024
+_resolver = ThreadPoolExecutor(limits.DNS_THREADS, "dns")  # a name server that hangs keeps these alone
 _TRANSLATED = ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48")
 
 
@@ -79,7 +83,8 @@ def _loopback(host: str) -> bool:
 
 async def _resolved(target: SplitResult, *, inside: bool) -> str:
     host, port = cast(str, target.hostname), target.port or (443 if target.scheme == "https" else 80)
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_resolver, look_up)
     addresses = [cast(str, entry[4][0]) for entry in found]
     if not inside and not all(_public(ip_address(address)) for address in addresses):
         raise Unavailable(f"{_named(target)} is an address inside of the network, which no issuer may name.")
