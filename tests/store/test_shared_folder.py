@@ -4,12 +4,17 @@ import asyncio
 import os
 import socket
 import stat
+import threading
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from modelkeep import limits
+from modelkeep.blobs import shared as shared_module
+from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.blobs.shared import SharedFolder, checked
 from modelkeep.core.errors import InvalidArgument, Unavailable
 
@@ -251,3 +256,37 @@ def test_the_folder_must_be_one_that_clients_may_have(tmp_path: Path) -> None:
     for bad in (data, data / "inside", tmp_path, tmp_path / "link", tmp_path / "absent", Path("shared")):
         with pytest.raises(InvalidArgument, match="MODELKEEP_SHARED_FOLDER"):
             checked(bad, data)
+
+
+def test_a_disk_that_hangs_costs_its_caller_a_deadline_and_no_other_file_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is still at work writes with a descriptor of its own: the caller's number is another file's by then."""
+    root = tmp_path / "shared"
+    root.mkdir()
+    folder, go, plain = SharedFolder(root, bytes(32)), threading.Event(), shared_module._write_all  # pyright: ignore
+    ended = threading.Event()
+
+    def hanging(fd: int, data: bytes) -> None:
+        go.wait(30)
+        plain(fd, data)
+        ended.set()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"of the model"
+
+    async def case() -> None:
+        monkeypatch.setattr(limits, "STORE_STALL_S", 0.2)
+        with pytest.raises(Unavailable, match="did not answer within"):
+            await folder.export(str(uuid.uuid4()), [("model.pkl", body)])
+        await asyncio.sleep(0.1)
+        others = [(tmp_path / f"other-{n}").open("wb") for n in range(20)]  # which take every number that is free
+        go.set()
+        assert await asyncio.to_thread(ended.wait, 30)
+        for other in others:
+            other.close()
+            assert (tmp_path / Path(other.name).name).read_bytes() == b""
+
+    monkeypatch.setattr(shared_module, "_write_all", hanging)
+    monkeypatch.setattr(shared_module, "_LANE", Lane("hanging", 4, Circuit("The shared folder")))
+    asyncio.run(case())

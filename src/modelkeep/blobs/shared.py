@@ -14,16 +14,18 @@ import secrets
 import stat
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from modelkeep import limits
 from modelkeep.blobs.lane import Circuit, Lane
-from modelkeep.core.errors import InvalidArgument, Unavailable
+from modelkeep.core.errors import InvalidArgument, NotSent, Unavailable
 
 _PIECE = 1024 * 1024  # bytes of one read
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe that takes its place must not block us
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,6 +39,7 @@ WRITABLE = "registered_model_meta"
 """MLflow before 3.18 writes this file into whatever folder it loads a model from."""
 
 Read = Callable[[], AsyncIterator[bytes]]
+_T = TypeVar("_T")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -72,13 +75,13 @@ class SharedFolder:
         """Every file that a client put into the directory of a PENDING version, as (path, bytes); none where it is absent.
 
         The bytes of one must be read before the next is asked for. Raises InvalidArgument for what is no regular file."""
-        with _folder(), self._opened() as root:
+        async with self._root_opened() as root:
             name = self._name("write", version_id)
-            if not await _LANE.run(limits.STORE_STALL_S, _exists, root, name):
+            if not await _with(root, _exists, name):
                 return
-            top = await _LANE.run(limits.STORE_STALL_S, _open_entry, root, name, name)
-            if not stat.S_ISDIR(os.fstat(top).st_mode):
-                os.close(top)
+            top, is_directory = await _with(root, _open_entry, name, name)
+            if not is_directory:
+                _close(top)
                 raise InvalidArgument(
                     "The version's directory in the shared folder is a file. Register the model again."
                 )
@@ -89,28 +92,22 @@ class SharedFolder:
     async def export(self, version_id: str, files: Sequence[tuple[str, Read]]) -> None:
         """A read-only copy of these files (path, bytes), unless it is there; in either case it was asked for now."""
         name = self._name("read", version_id)
-        with _folder(), self._opened() as root:
-            try:
-                os.utime(name, dir_fd=root, follow_symlinks=False)
+        async with self._root_opened() as root:
+            if await _with(root, _touch, name):
                 return
-            except FileNotFoundError:
-                pass
-            mode = stat.S_IMODE(os.fstat(root).st_mode)
             draft = f"{_UNFINISHED}{secrets.token_hex(16)}"
-            os.mkdir(draft, 0o700, dir_fd=root)
             try:
-                top = os.open(draft, _DIRECTORY, dir_fd=root)
+                top, mode = await _with(root, _begin, draft)
                 try:
                     for path, read in files:
                         await _copy(top, path, read, mode)
-                    if WRITABLE not in (path for path, _ in files):
-                        os.close(_create(top, WRITABLE, mode))
-                    await _LANE.run(limits.STORE_STALL_S, _close_directories, top, mode)
-                    _publish(root, draft, name)
+                    own = WRITABLE not in (path for path, _ in files)
+                    await _with(top, _complete, mode, own)
+                    await _with(root, _publish, draft, name)
                 finally:
-                    os.close(top)
+                    _close(top)
             finally:
-                await _LANE.run(limits.STORE_STALL_S, _remove, root, draft)
+                await _with(root, _remove, draft)
 
     async def places(self) -> Sequence[Place]:
         """Every directory of ours that is there, sorted by name."""
@@ -118,17 +115,22 @@ class SharedFolder:
 
     async def remove(self, place: Place) -> None:
         """A directory with all that is in it; what is gone already is no error."""
-        with _folder(), self._opened() as root:
-            await _LANE.run(limits.STORE_STALL_S, _remove, root, place.name)
+        async with self._root_opened() as root:
+            await _with(root, _remove, place.name)
 
     async def tidy(self) -> None:
         """Remove copies that a killed process left unfinished."""
-        with _folder(), self._opened() as root:
-            for name in await _LANE.run(limits.STORE_STALL_S, _names, root):
-                with suppress(FileNotFoundError):
-                    at = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
-                    if name.startswith(_UNFINISHED) and time.time() - at > _STALE_S:
-                        await _LANE.run(limits.STORE_STALL_S, _remove, root, name)
+        async with self._root_opened() as root:
+            await _with(root, _tidy)
+
+    @asynccontextmanager
+    async def _root_opened(self) -> AsyncGenerator[int]:
+        with _folder():
+            fd = await _LANE.run(limits.STORE_STALL_S, os.open, self._root, _ROOT)
+            try:
+                yield fd
+            finally:
+                _close(fd)
 
     def _name(self, kind: str, version_id: str) -> str:
         tag = hmac.digest(self._secret, f"shared folder|{kind}|{version_id}".encode(), hashlib.sha256)
@@ -136,7 +138,7 @@ class SharedFolder:
 
     @contextmanager
     def _opened(self) -> Generator[int]:
-        fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = os.open(self._root, _ROOT)
         try:
             yield fd
         finally:
@@ -184,10 +186,10 @@ async def _walk(fd: int, prefix: str, seen: list[int]) -> AsyncGenerator[tuple[s
     try:
         if prefix.count("/") > _DEEPEST:
             raise InvalidArgument(f"'{prefix[:200]}' lies deeper than {_DEEPEST} directories.")
-        for name in await _LANE.run(limits.STORE_STALL_S, _names, fd):
+        for name in await _with(fd, _names):
             path = prefix + name
-            child = await _LANE.run(limits.STORE_STALL_S, _open_entry, fd, name, path)
-            if stat.S_ISDIR(os.fstat(child).st_mode):
+            child, is_directory = await _with(fd, _open_entry, name, path)
+            if is_directory:
                 async with aclosing(_walk(child, f"{path}/", seen)) as below:
                     async for file in below:
                         yield file
@@ -198,13 +200,13 @@ async def _walk(fd: int, prefix: str, seen: list[int]) -> AsyncGenerator[tuple[s
                     raise InvalidArgument(f"A model version has at most {_MOST_FILES} files here.")
                 yield path, _chunks(child)
             finally:
-                os.close(child)
+                _close(child)
     finally:
-        os.close(fd)
+        _close(fd)
 
 
-def _open_entry(directory: int, name: str, path: str) -> int:
-    """A descriptor of a directory, or of a regular file that has no other name. Raises InvalidArgument."""
+def _open_entry(directory: int, name: str, path: str) -> tuple[int, bool]:
+    """A descriptor of a directory (True), or of a regular file that has no other name. Raises InvalidArgument."""
     refused = InvalidArgument(
         f"'{path[:200]}' is neither a directory nor a plain file of its own (a link, a pipe or a device). Remove it."
     )
@@ -223,10 +225,11 @@ def _open_entry(directory: int, name: str, path: str) -> int:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise refused from error
         raise
-    if not _acceptable(os.fstat(fd)):
+    opened = os.fstat(fd)
+    if not _acceptable(opened):
         os.close(fd)
         raise refused
-    return fd
+    return fd, stat.S_ISDIR(opened.st_mode)
 
 
 def _exists(directory: int, name: str) -> bool:
@@ -242,30 +245,64 @@ def _acceptable(found: os.stat_result) -> bool:
 
 
 async def _chunks(fd: int) -> AsyncIterator[bytes]:
-    while chunk := await _LANE.run(limits.STORE_STALL_S, os.read, fd, _PIECE):
+    while chunk := await _with(fd, os.read, _PIECE):
         yield chunk
 
 
 # --- writing what clients read ---------------------------------------------------------------------------------------
 
 
+def _touch(root: int, name: str) -> bool:
+    """The copy is asked for now; False where there is none."""
+    try:
+        os.utime(name, dir_fd=root, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _begin(root: int, draft: str) -> tuple[int, int]:
+    """A descriptor of a new directory, and the mode of the folder."""
+    os.mkdir(draft, 0o700, dir_fd=root)
+    return os.open(draft, _DIRECTORY, dir_fd=root), stat.S_IMODE(os.fstat(root).st_mode)
+
+
 async def _copy(top: int, path: str, read: Read, mode: int) -> None:
+    fd = await _with(top, _create_below, path, mode if path == WRITABLE else mode & ~0o222)
+    try:
+        async for chunk in read():
+            await _with(fd, _write_all, chunk)
+    finally:
+        _close(fd)
+
+
+def _create_below(top: int, path: str, mode: int) -> int:
     *directories, name = path.split("/")
-    held = [top]
+    opened = [top]
     try:
         for directory in directories:
             with suppress(FileExistsError):
-                os.mkdir(directory, 0o700, dir_fd=held[-1])
-            held.append(os.open(directory, _DIRECTORY, dir_fd=held[-1]))
-        fd = _create(held[-1], name, mode if path == WRITABLE else mode & ~0o222)
-        try:
-            async for chunk in read():
-                await _LANE.run(limits.STORE_STALL_S, _write_all, fd, chunk)
-        finally:
-            os.close(fd)
+                os.mkdir(directory, 0o700, dir_fd=opened[-1])
+            opened.append(os.open(directory, _DIRECTORY, dir_fd=opened[-1]))
+        return _create(opened[-1], name, mode)
     finally:
-        for fd in held[1:]:
+        for fd in opened[1:]:
             os.close(fd)
+
+
+def _complete(top: int, mode: int, own: bool) -> None:
+    """`own`: the file that old clients write to is not among the model's."""
+    if own:
+        os.close(_create(top, WRITABLE, mode))
+    _close_directories(top, mode)
+
+
+def _tidy(root: int) -> None:
+    for name in _names(root):
+        with suppress(FileNotFoundError):
+            at = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
+            if name.startswith(_UNFINISHED) and time.time() - at > _STALE_S:
+                _remove(root, name)
 
 
 def _publish(root: int, draft: str, name: str) -> None:
@@ -337,3 +374,21 @@ def _folder() -> Generator[None]:
         raise Unavailable(
             f"The shared folder cannot be used: {reason}. Its operator should check it and who owns what is in it."
         ) from error
+
+
+async def _with(fd: int, call: Callable[..., _T], *args: object) -> _T:
+    """`call` with a descriptor of its thread's own. That of a caller who has left may be closed, and its number be another
+    file's, before the call ends."""
+    own = os.dup(fd)
+    try:
+        future = _LANE.submit(call, own, *args)
+    except NotSent:
+        os.close(own)
+        raise
+    future.add_done_callback(lambda _: os.close(own))
+    return await _LANE.result(limits.STORE_STALL_S, future)
+
+
+def _close(fd: int) -> None:
+    """In a thread: a file system that hangs may want to flush."""
+    _LANE.always(os.close, fd)
