@@ -24,6 +24,7 @@ from modelkeep.workspace import sandbox
 
 root, kernel = Path(sys.argv[1]), sys.argv[2] == "kernel"
 own, other = root / "own", root / "other"
+sys.path += [str(root), str(root / "packages")]  # as a working directory with an environment in it
 libc = ctypes.CDLL(None, use_errno=True)
 if kernel:  # the kernel alone
     sandbox._Guard = lambda *_: lambda *_: None
@@ -53,6 +54,7 @@ acts = {
     "folder here": lambda: tempfile.TemporaryDirectory(dir=own).cleanup(),
     "database here": lambda: sqlite3.connect(own / "x.db").execute("CREATE TABLE t (a)"),
     "devnull": lambda: open(os.devnull, "w").write("x"),
+    "import": lambda: __import__("packaged"),
     "read python": lambda: Path(os.__file__).read_text(),
     "write": lambda: (other / "new").write_text("x"),
     "append": lambda: open(other / "f", "a"),
@@ -91,7 +93,7 @@ for name, act in acts.items():
         done.append(f"{name}: {error!r}" if not isinstance(error, sqlite3.OperationalError) else "")
 print(json.dumps([enforced, [name for name in done if name]]))
 """
-ALLOWED = ["write here", "rename here", "folder here", "database here", "devnull", "read python"]
+ALLOWED = ["write here", "rename here", "folder here", "database here", "devnull", "import", "read python"]
 
 
 @pytest.mark.parametrize("layer", ["kernel", "python"])
@@ -101,6 +103,8 @@ def test_a_confined_process_changes_nothing_outside_its_folder(tmp_path: Path, l
     (tmp_path / "own").mkdir()
     (tmp_path / "other" / "empty").mkdir(parents=True)
     (tmp_path / "other" / "f").write_text("precious")
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "packaged.py").touch()
     (tmp_path / "own" / "link").symlink_to(tmp_path / "other")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

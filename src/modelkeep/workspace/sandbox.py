@@ -61,6 +61,9 @@ class _Guard:
     def __init__(self, folder: Path, hidden: Path | None) -> None:
         self._own = os.path.realpath(folder)
         self._hidden = os.path.realpath(hidden) if hidden else ""
+        # Python itself may lie below the hidden directory; what it imports must stay readable.
+        imports = {os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path}
+        self._readable = tuple(path for path in imports if self._hidden and not _inside(self._hidden, path))
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
@@ -79,7 +82,7 @@ class _Guard:
         if isinstance(flags, int) and flags & _WRITES:
             if not self._owns(real) and real != os.devnull:
                 raise PermissionError(f"this process must not write '{real}'")
-        elif self._hidden and _inside(real, self._hidden) and not self._owns(real):
+        elif self._hidden and _inside(real, self._hidden) and not self._may_read(real):
             raise PermissionError(f"this process must not read '{real}'")
 
     def _check_change(self, event: str, args: tuple[Any, ...]) -> None:
@@ -102,6 +105,9 @@ class _Guard:
         path = text.removeprefix("file:").partition("?")[0] if text.startswith("file:") else text
         if not self._owns(os.path.realpath(path)):
             raise PermissionError(f"this process must not open the database '{text}'")
+
+    def _may_read(self, real: str) -> bool:
+        return self._owns(real) or any(_inside(real, path) for path in self._readable)
 
     def _owns(self, real: str) -> bool:
         return _inside(real, self._own)
