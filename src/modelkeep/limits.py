@@ -301,3 +301,5 @@ DISK_MOST_SHARE = 0.05
 """Of a small disk no more than this share must stay free, whatever the setting says."""
 DISK_AGAIN_FACTOR = 1.1
 """Times the limit must be free before changes are taken again: a disk on the edge turns them off once, not by turns."""
+MAX_LOGGED_PATH = 1_000
+"""Characters of a request's path in the log."""

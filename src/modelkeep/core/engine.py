@@ -1,5 +1,6 @@
 """The one path of a request: find the names, decide, run, record, commit."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
@@ -9,6 +10,7 @@ import msgspec
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, knows
 from modelkeep.core.context import Ctx, ReadCtx, ServiceCtx
+from modelkeep.core.ending import to_its_end
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.full_disk import DiskState
 from modelkeep.core.kinds import RULES
@@ -68,7 +70,7 @@ class Engine:
         self.disk.refuse(operations)
         outside = ServiceCtx(actor, now_ms(), self.config, self.services, body)
         done: list[tuple[Operation, msgspec.Struct, Ctx[Any]]] = []
-        current = requests[0]
+        current, decided = requests[0], False
         try:
             prepared = await self._prepare(outside, operations[0], current)
             write = any(op.effect == "write" for op in operations)
@@ -82,14 +84,19 @@ class Engine:
                     done.append((op, current, ctx))
                     if op.record == "in_tx":
                         await self.auditor.in_tx(cast("WriteTx", tx), op, current, ctx, request_id)
+                decided = True
             if operations[-1].finish is not None:
                 results[-1] = await operations[-1].finish(_after(outside, done[-1][2]), self.db, results[-1])
         except BaseException as error:
-            await outside.run_undo()
+            # Cancelled while it is committed, nobody knows what became of it. What it stored may be referred to by now, and
+            # what is not is found by `modelkeep check`.
+            if not (decided and isinstance(error, asyncio.CancelledError)):
+                await outside.run_undo()
             if isinstance(error, RegistryError):
                 await self._refused(BY_REQUEST[type(current)], current, actor, error, request_id)
             raise
-        await self.auditor.after([one for one in done if one[0].record != "in_tx"], request_id)
+        if unrecorded := [entry for entry in done if entry[0].record != "in_tx"]:
+            await to_its_end(self.auditor.after(unrecorded, request_id))
         return results
 
     async def _plain(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Any:
@@ -115,7 +122,7 @@ class Engine:
         self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str
     ) -> None:
         found = cast("RegistryError", error.__cause__) if isinstance(error, Concealed) else error
-        await self.auditor.refused(op, request, actor, found, request_id, same=self._conceal)
+        await to_its_end(self.auditor.refused(op, request, actor, found, request_id, same=self._conceal))
 
     async def _prepare(self, outside: ServiceCtx, op: Operation, request: msgspec.Struct) -> Any:
         """Authorize, then do the slow part outside any transaction; what it stored is undone if the rest fails."""

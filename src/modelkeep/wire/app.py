@@ -1,5 +1,6 @@
 """The ASGI application: every request's way through id, route, sign-in, operation, answer, access log."""
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -12,7 +13,8 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated
-from modelkeep.limits import MAX_READING_BYTES, READING_BYTES, READINGS_BYTES
+from modelkeep.core.table import BY_REQUEST
+from modelkeep.limits import MAX_LOGGED_PATH, MAX_READING_BYTES, READING_BYTES, READINGS_BYTES
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
 from modelkeep.wire.bodies import read_in_turn
@@ -25,6 +27,8 @@ from modelkeep.wire.sites import Sites
 NOBODY = Actor("", "", "")
 _random = random.Random().getrandbits  # for request ids: told apart, not secret
 _TRACKED = ("/api/", "/ajax-api/", "/ml")
+_LEFT = 499
+"""The status in the log where the client left before its answer."""
 _HEALTH = frozenset(
     {"/health", "/health/live", "/health/ready"}
 )  # whoever asks for it knows an address of a machine, not a workspace's
@@ -84,6 +88,9 @@ class App:
                 actor, response = await self._track(request)
         except Disconnected:
             return
+        except asyncio.CancelledError:
+            self._log(request, name, _LEFT, time.perf_counter() - started, actor)
+            raise
         except RegistryError as error:
             if isinstance(error, Unauthenticated):
                 metrics.unauthenticated.inc()
@@ -92,11 +99,14 @@ class App:
             log.exception("request failed", request_id=request.id, route=name, method=request.method)
             response = _bug(request.id)
         took = await self._send(request, response, send) - started
-        metrics.request(name, request.method, response.status, took)
+        self._log(request, name, response.status, took, actor)
+
+    def _log(self, request: Request, name: str, status: int, took: float, actor: Actor) -> None:
+        metrics.request(name, request.method, status, took)
         # A signed URL signs its bearer in for as long as it lives: its path stays out of the log.
         path = name if "{token}" in name else request.path
         ms = round(took * 1000, 2), round(request.waited * 1000, 2)
-        access(request.id, request.method, path, response.status, *ms, actor.name, request.source)
+        access(request.id, request.method, path[:MAX_LOGGED_PATH], status, *ms, actor.name, request.source)
 
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
@@ -110,9 +120,13 @@ class App:
 
     async def _answer(self, route: Route, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         if route.handler is not None:
+            if request.method == "GET" and not route.public:  # a public one may sign in
+                request.let_cancel()
             return await route.handler(request, actor, path)
         fields, asked = await self._read(route, request, path)
         if isinstance(asked, msgspec.Struct):
+            if BY_REQUEST[type(asked)].effect == "read":
+                request.let_cancel()
             result = await self._engine.execute(actor, asked, request_id=request.id)
         else:
             result = (await self._engine.execute_all(actor, asked, request_id=request.id))[-1]
@@ -162,6 +176,7 @@ class App:
         if request.method == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return time.perf_counter()
+        request.let_cancel()  # all is decided and recorded; what is left are bytes for nobody else
         async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})

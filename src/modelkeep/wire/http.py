@@ -94,6 +94,12 @@ class Request:
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
 
+    def let_cancel(self) -> None:
+        """This request changes nothing: its work ends when its client leaves."""
+        offer = self.scope.get("extensions", {}).get(CANCELLABLE)
+        if offer is not None:
+            offer()
+
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Disconnected when the client leaves early."""
         more = True

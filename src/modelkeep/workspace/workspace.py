@@ -7,6 +7,7 @@ import msgspec
 
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
+from modelkeep.core.ending import to_its_end
 from modelkeep.core.errors import PermissionDenied, RegistryError
 from modelkeep.core.operation import Origin, SourceRun
 from modelkeep.core.paging import PageTokens
@@ -19,7 +20,7 @@ from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import retry_after
-from modelkeep.wire.http import CANCELLABLE, Request, Response
+from modelkeep.wire.http import Request, Response
 from modelkeep.workspace import (
     answers,
     bounds,
@@ -123,7 +124,7 @@ class Workspace:
         try:
             await self._read(visit)
             if route.method == "GET" or bounds.searches(route):
-                _let_cancel(request)
+                request.let_cancel()
             async with self._turns.take(actor.id):
                 if not bounds.searches(route):
                     return await self._act(visit)
@@ -133,7 +134,7 @@ class Workspace:
             return answers.refusal(error.answer)
         except RegistryError as error:
             if isinstance(error, PermissionDenied | Missing):
-                await self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message)
+                await to_its_end(self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message))
             return _render(error)
 
     async def _read(self, visit: Visit) -> None:
@@ -196,13 +197,6 @@ def _parsed(visit: Visit, body: bytes) -> Call:
         steering.neutralize(route, call.fields, visit.actor.name)
     bounds.check(route, call.fields)
     return call
-
-
-def _let_cancel(request: Request) -> None:
-    """A call that changes nothing ends when its client leaves, where the server can tell."""
-    let_cancel: Callable[[], None] | None = request.scope.get("extensions", {}).get(CANCELLABLE)
-    if let_cancel is not None:
-        let_cancel()
 
 
 def _named(call: Call) -> list[tuple[str, str]]:

@@ -28,6 +28,9 @@ _WAREHOUSE: answers.Warehouse = {
 }  # fmt: skip
 
 
+_READING = ("SELECT", "WITH", "SHOW", "DESCRIBE")
+
+
 class OneWarehouse(msgspec.Struct, frozen=True):
     id: str
 
@@ -61,6 +64,8 @@ def routes(engine: Engine) -> list[Route]:
             raise InvalidArgument(
                 f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
             )
+        if asked.statement.lstrip()[:8].upper().startswith(_READING):
+            request.let_cancel()
         session = Session(engine, actor, request.id, engine.config.home)
         answer = await executed(session, asked, new_id())
         response = json_response(answer)
