@@ -303,3 +303,10 @@ DISK_AGAIN_FACTOR = 1.1
 """Times the limit must be free before changes are taken again: a disk on the edge turns them off once, not by turns."""
 MAX_LOGGED_PATH = 1_000
 """Characters of a request's path in the log."""
+LOG_LINES = 10
+"""Lines of one kind that strangers can cause, in one window; the others are counted."""
+LOG_WINDOW_S = 10.0
+LOG_KINDS = 1_000
+"""Kinds of lines that are counted; above it, counting begins afresh."""
+LOG_MESSAGE_CHARS = 2_000
+"""Characters of a library's message."""

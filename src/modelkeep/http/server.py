@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 import socket
 import time
@@ -19,7 +20,7 @@ from modelkeep.http.places import Places, raise_descriptor_limit, room
 from modelkeep.http.proxies import TrustedProxies, behind_proxies
 from modelkeep.limits import ACCEPT_PAUSE_S, ACCEPTS_PER_TURN, SWEEP_S
 from modelkeep.observe import metrics
-from modelkeep.observe.logs import log
+from modelkeep.observe.logs import limited, log
 
 _BACKLOG = 2048
 _ABORT_S = 10.0
@@ -181,7 +182,9 @@ class HttpServer:
 
     def _pause(self, loop: asyncio.AbstractEventLoop, listening: socket.socket, error: OSError) -> None:
         metrics.connections_refused.labels("no_descriptor").inc()
-        log.error("no descriptor is free for a new connection", error=str(error), connections=self.places.total)
+        limited(
+            logging.ERROR, "no descriptor is free for a new connection", error=str(error), connections=self.places.total
+        )
         loop.remove_reader(listening)
 
         def resume() -> None:
@@ -203,7 +206,9 @@ class HttpServer:
 
     def _turn_away(self, sock: socket.socket, reason: str, source: str) -> None:
         metrics.connections_refused.labels(reason).inc()
-        log.warning("a connection was refused", reason=reason, source=source, connections=self.places.total)
+        limited(
+            logging.WARNING, "a connection was refused", reason=reason, source=source, connections=self.places.total
+        )
         with contextlib.suppress(OSError):
             sock.setblocking(False)
             sock.send(refusal(Unavailable.status, Unavailable.code, _CROWDED, self.date))
@@ -230,4 +235,4 @@ class HttpServer:
 
     def refused(self, reason: str, source: str) -> None:
         metrics.refused_early.labels(reason).inc()
-        log.info("a request was refused before it was read", reason=reason, source=source)
+        limited(logging.INFO, "a request was refused before it was read", reason=reason, source=source)

@@ -4,10 +4,13 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
 import structlog
+
+from modelkeep.limits import LOG_KINDS, LOG_LINES, LOG_MESSAGE_CHARS, LOG_WINDOW_S
 
 log: Any = structlog.get_logger()
 
@@ -39,7 +42,53 @@ def configure(*, level: str, json: bool) -> None:
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    _bridge()
+
+
+def _bridge() -> None:
+    """What libraries and asyncio log, and Python's warnings, become lines of ours."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, _Bridge) for handler in root.handlers):
+        root.addHandler(_Bridge(logging.WARNING))
+        logging.captureWarnings(True)
+
+
+class _Bridge(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:  # a library's own mistake in its format
+            message = str(record.msg)
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        kind = (record.pathname, record.lineno)
+        _limited(kind, record.levelno, message[:LOG_MESSAGE_CHARS], fields)
+
+
+def limited(level: int, event: str, **fields: Any) -> None:
+    """A line that anybody can cause: of one event only so many are written in a while, and how many were not."""
+    _limited(event, level, event, fields)
+
+
+_windows: dict[Hashable, tuple[float, int, int]] = {}
+"""By kind of line: when its window began, how many were written in it, and how many were left out before and in it"""
+
+
+def _limited(kind: Hashable, level: int, event: str, fields: dict[str, Any]) -> None:
+    now = time.monotonic()
+    if len(_windows) > LOG_KINDS:
+        _windows.clear()
+    begun, written, left_out = _windows.get(kind, (now, 0, 0))
+    if now - begun > LOG_WINDOW_S:
+        begun, written = now, 0
+    if written >= LOG_LINES:
+        _windows[kind] = begun, written, left_out + 1
+        return
+    _windows[kind] = begun, written + 1, 0
+    if left_out:
+        fields = {**fields, "left_out": left_out}
+    log.log(level, event, **fields)
 
 
 class _Access(msgspec.Struct):
