@@ -310,3 +310,21 @@ LOG_KINDS = 1_000
 """Kinds of lines that are counted; above it, counting begins afresh."""
 LOG_MESSAGE_CHARS = 2_000
 """Characters of a library's message."""
+
+# --- the audit log ---------------------------------------------------------------------------------------------------
+
+AUDIT_TEXT_CHARS = 500
+"""Of one text of a request that a record keeps: a filter, a comment, a page token."""
+AUDIT_LIST_ITEMS = 50
+"""Of one list or mapping of a request or change."""
+AUDIT_REQUEST_BYTES = 4_000
+"""Of the request that a record keeps."""
+AUDIT_CHANGE_CHARS = 2_000
+"""Of one old or new value."""
+AUDIT_CHANGES_BYTES = 16_000
+"""Of all old and new values of a record."""
+AUDIT_REASON_CHARS = 2_000
+"""Of the sentence that says why something was refused."""
+AUDIT_READS_APART = 20
+"""Different requests of one kind, by one token about the same securables, that one flush records one by one; further ones are
+one record with a count. Reads about different securables are never put together."""

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from world import World, engine_on, name
 
+from modelkeep import limits
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.errors import PermissionDenied, Unavailable
 from modelkeep.core.ops import audit as asked
-from modelkeep.core.ops import catalogs, credentials, models, principals, versions
+from modelkeep.core.ops import catalogs, credentials, models, principals, search, versions
 from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import audit
@@ -193,8 +194,54 @@ async def test_vendings_are_one_record_a_version_and_minute_with_a_count(w: Worl
     await w.as_("admin").do(credentials.ReadCredentials(name(M), 1))
     await w.registry.auditor.flush(minute_over=True)
     found = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
-    assert sum(int(row[0].removeprefix('{"count": [0, ').removesuffix("]}")) for row in found) == 6 and len(found) <= 2
+    assert sum(_count(row[0]) for row in found) == 6 and len(found) <= 2
     assert await w.count("vendings") == 0
+
+
+def _count(changes: str) -> int:
+    return msgspec.json.decode(changes)["count"][1]
+
+
+async def test_a_vending_is_recorded_with_its_first_and_last_time(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await w.model(M)
+    await w.version(M)
+    minute = 60_000 * (now_ms() // 60_000 - 10)
+    auditor, other = w.registry.auditor, Auditor(w.db)
+    for node, at in ((auditor, 5_000), (other, 2_000), (auditor, 9_000), (other, 30_000), (auditor, 12_000)):
+        monkeypatch.setattr("modelkeep.core.auditor.now_ms", lambda at=at: minute + at)
+        w.engine.auditor = node
+        await w.as_("admin").do(credentials.ReadCredentials(name(M), 1))
+        await node.flush()
+    monkeypatch.undo()
+    await auditor.flush()
+    found = await w.rows("SELECT at, changes FROM audit WHERE event = 'version.vend_read'")
+    assert [(at, msgspec.json.decode(changes)) for at, changes in found] == [
+        (minute + 30_000, {"count": [0, 5], "at": [minute + 2_000, minute + 30_000]})
+    ]
+
+
+async def test_many_different_reads_of_one_caller_become_few_records_and_none_is_lost(w: World) -> None:
+    others = [f"prod.ml.m{i}" for i in range(limits.AUDIT_READS_APART + 10)]
+    for model in (M, *others):
+        await w.model(model)
+    admin, reader = w.as_("admin"), w.as_("reader")
+    await w.grant("reader", "USE_CATALOG+USE_SCHEMA+EXECUTE@prod")
+    for i in range(300):
+        await admin.do(search.SearchModels(f"name LIKE '%{i}%'"))
+        await admin.do(search.SearchModels("name LIKE '%same%'"))
+    await reader.do(search.SearchModels("name LIKE '%1%'"))
+    for model in others:
+        await admin.do(models.GetModel(name(model)))
+    await w.registry.auditor.flush()
+    found = await w.rows("SELECT actor, changes FROM audit WHERE operation = 'search_models'")
+    by_actor = {who: [changes for actor, changes in found if actor == who] for who in ("admin", "reader")}
+    counted = sum(_count(changes) if "count" in changes else 1 for changes in by_actor["admin"])
+    assert counted == 600 and len(by_actor["admin"]) <= limits.AUDIT_READS_APART + 1 and len(by_actor["reader"]) == 1
+    read = await w.rows("SELECT COUNT(DISTINCT targets) FROM audit WHERE event = 'model.get'")
+    assert read == [(len(others),)], "who read what is never put together"
+    await admin.do(search.SearchModels("name LIKE '%later%'"))
+    await w.registry.auditor.flush()
+    assert await w.count("audit WHERE request LIKE '%later%'") == 1
 
 
 async def test_a_flush_that_fails_loses_nothing(w: World) -> None:
@@ -215,7 +262,7 @@ async def test_a_flush_that_fails_loses_nothing(w: World) -> None:
     await auditor.flush(minute_over=True)
     assert await w.rows("SELECT COUNT(*) FROM audit WHERE event = 'model.get'") == [(1,)]
     counts = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
-    assert sum(int(row[0].removeprefix('{"count": [0, ').removesuffix("]}")) for row in counts) == 3
+    assert sum(_count(row[0]) for row in counts) == 3
 
 
 class Flaky:

@@ -10,14 +10,15 @@ from modelkeep.core.context import BaseCtx
 from modelkeep.core.errors import NotFound, PermissionDenied, RegistryError
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import Operation
-from modelkeep.store import audit
+from modelkeep.core.redaction import changes_json, request_json, short
+from modelkeep.limits import AUDIT_READS_APART, AUDIT_REASON_CHARS
+from modelkeep.store import audit, vendings
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import Database, WriteTx, new_id, now_ms
+from modelkeep.store.vendings import Vending
 
 _MAX_BUFFERED = 50_000
-_MAX_REQUEST = 4_000  # characters of the request that are kept
 _MAX_NAMES = 100
-_LEFT_OUT = frozenset({"token", "token_hash", "secret", "data"})
 
 
 class Auditor:
@@ -27,7 +28,9 @@ class Auditor:
         self._db = db
         self._reads: list[AuditEvent] = []
         self._same: dict[Any, list[Any]] = {}
-        self._vended: dict[str, tuple[int, int, AuditEvent]] = {}
+        self._alike: dict[Any, int] = {}
+        """How many different requests of one kind `_same` has"""
+        self._vended: dict[str, Vending] = {}
         self.dropped = 0
         """Buffered reads that did not fit; a metric."""
 
@@ -91,9 +94,16 @@ class Auditor:
         self, op: Operation, request: msgspec.Struct, actor: Actor, targets: list[AuditTarget], request_id: str
     ) -> None:
         """A plain read. The same read by the same token within one flush is one record with a count: a busy alias is asked
-        for thousands of times a second, and must not fill the log with copies."""
+        for thousands of times a second, and must not fill the log with copies. Nor must one caller with a new filter each time:
+        different requests of one kind about the same securables are recorded one by one up to AUDIT_READS_APART, then counted."""
         key = (request, actor.id, actor.token_id, actor.source, actor.workspace)
         found = self._same.get(key)
+        if found is None:
+            alike = (op.name, tuple(targets), *key[1:])
+            if (count := self._alike.get(alike, 0)) >= AUDIT_READS_APART:
+                key, found = alike, self._same.get(alike)
+            else:
+                self._alike[alike] = count + 1
         if found is not None:
             found[1] += 1
         elif len(self._same) >= _MAX_BUFFERED:
@@ -111,14 +121,18 @@ class Auditor:
         """What is buffered, which is empty from here on."""
         reads, self._reads = self._reads, []
         same, self._same = self._same, {}
+        self._alike = {}
         return [*reads, *(event if count == 1 else _counted(event, count) for event, count in same.values())]
 
     def vended(self, event: AuditEvent) -> None:
-        """One record for each version, principal, kind of access and minute."""
+        """One record for each version, principal, kind of access and minute, with the first and the last time."""
         minute = event.at // 60_000
         key = "|".join((str(minute), event.actor_id, event.event, *(target.id for target in event.targets)))
-        count = self._vended[key][1] if key in self._vended else 0
-        self._vended[key] = (minute, count + 1, event)
+        self._add_vending(key, Vending(minute, 1, event.at, event.at, event))
+
+    def _add_vending(self, key: str, vending: Vending) -> None:
+        before = self._vended.get(key)
+        self._vended[key] = vending if before is None else before.with_(vending)
 
     async def flush(self, *, minute_over: bool = False) -> None:
         """Write what is buffered; vendings of past minutes become audit rows (all of them at `minute_over`)."""
@@ -131,29 +145,26 @@ class Auditor:
             raise
 
     async def _write_buffered(
-        self, reads: list[AuditEvent], vended: dict[str, tuple[int, int, AuditEvent]], now: int, minute_over: bool
+        self, reads: list[AuditEvent], vended: dict[str, Vending], now: int, minute_over: bool
     ) -> None:
         if not reads and not vended and not minute_over:
             async with self._db.read() as tx:
-                if not await audit.vendings_due(tx, now):
+                if not await vendings.due(tx, now):
                     return
         async with self._db.write() as tx:
-            for key, (minute, count, event) in vended.items():
-                await audit.count_vending(tx, key, minute, count, event)
-            over = await audit.take_vendings(tx, now + 1 if minute_over else now)
-            closed = [
-                msgspec.structs.replace(_counted(event, count), id=new_id(), at=now_ms()) for count, event in over
-            ]
+            for key, vending in vended.items():
+                await vendings.count(tx, key, vending)
+            over = await vendings.take(tx, now + 1 if minute_over else now)
+            closed = [_closed(vending) for vending in over]
             if reads or closed:
                 await audit.add(tx, [*reads, *closed])
 
-    def _put_back(self, reads: list[AuditEvent], vended: dict[str, tuple[int, int, AuditEvent]]) -> None:
+    def _put_back(self, reads: list[AuditEvent], vended: dict[str, Vending]) -> None:
         """The database did not take them: they wait for the next flush, with what came meanwhile."""
         for event in reads:
             self._buffer(event)
-        for key, (minute, count, event) in vended.items():
-            since = self._vended[key][1] if key in self._vended else 0
-            self._vended[key] = (minute, count + since, event)
+        for key, vending in vended.items():
+            self._add_vending(key, vending)
 
 
 def _names(value: Any) -> list[str]:
@@ -172,22 +183,18 @@ def _counted(event: AuditEvent, count: int) -> AuditEvent:
     return msgspec.structs.replace(event, changes=f'{{"count": [0, {count}]}}')
 
 
+def _closed(vending: Vending) -> AuditEvent:
+    """As of the last time; the first one is beside it."""
+    changes = f'{{"count": [0, {vending.count}], "at": [{vending.first_at}, {vending.last_at}]}}'
+    return msgspec.structs.replace(vending.event, id=new_id(), at=vending.last_at, changes=changes)
+
+
 def _event(
     op: Operation, request: msgspec.Struct, actor: Actor, targets: list[AuditTarget], changes: dict[str, tuple[Any, Any]],
     request_id: str, outcome: str, reason: str,
 ) -> AuditEvent:  # fmt: skip
     return AuditEvent(
         new_id(), now_ms(), op.audit, op.name, actor.id, actor.name, actor.token_id, actor.source, request_id,
-        tuple(dict.fromkeys(targets)), _request_json(request), msgspec.json.encode(changes, enc_hook=str).decode(), outcome, reason,
+        tuple(dict.fromkeys(targets)), request_json(request), changes_json(changes), outcome, short(reason, AUDIT_REASON_CHARS),
         actor.workspace,
     )  # fmt: skip
-
-
-def _request_json(request: msgspec.Struct) -> str:
-    fields: dict[str, Any] = {}
-    for name in request.__struct_fields__:
-        value = getattr(request, name)
-        if name not in _LEFT_OUT and value is not None:
-            fields[name] = str(value) if isinstance(value, FullName) else value
-    text = msgspec.json.encode(fields, enc_hook=str).decode()
-    return text if len(text) <= _MAX_REQUEST else msgspec.json.encode({"truncated": text[:_MAX_REQUEST]}).decode()

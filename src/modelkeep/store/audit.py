@@ -249,28 +249,6 @@ async def tally(tx: Tx, dialect: str, securable_id: str, since: int, until: int)
     return [Tally(row[0], row[1], int(row[2]), *row[3:]) for row in rows]
 
 
-# --- vendings of the running minute, which become one event each ------------------------------------------------------
-
-
-async def count_vending(tx: WriteTx, key: str, minute: int, count: int, event: AuditEvent) -> None:
-    """`count` more of the same; `minute` is the epoch's."""
-    await tx.run(
-        "INSERT INTO vendings (key, minute, count, event) VALUES (:key, :minute, :count, :event) "
-        "ON CONFLICT (key) DO UPDATE SET count = vendings.count + excluded.count",
-        key=key, minute=minute, count=count, event=msgspec.json.encode(event).decode(),
-    )  # fmt: skip
-
-
-async def vendings_due(tx: Tx, minute: int) -> bool:
-    return await tx.one("SELECT 1 FROM vendings WHERE minute < :minute LIMIT 1", minute=minute) is not None
-
-
-async def take_vendings(tx: WriteTx, minute: int) -> list[tuple[int, AuditEvent]]:
-    """(count, event) of all minutes before this one, which are no longer kept."""
-    rows = await tx.all("DELETE FROM vendings WHERE minute < :minute RETURNING count, event", minute=minute)
-    return [(row[0], msgspec.json.decode(row[1], type=AuditEvent)) for row in rows]
-
-
 # --- the chain -------------------------------------------------------------------------------------------------------
 
 

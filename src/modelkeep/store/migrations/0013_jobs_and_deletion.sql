@@ -29,3 +29,10 @@ END $$
 --;
 --postgresql
 CREATE TRIGGER securables_parent AFTER INSERT ON securables FOR EACH ROW EXECUTE FUNCTION modelkeep_parent_is_there()
+--;
+-- The first and the last time of what a minute counts.
+ALTER TABLE vendings ADD COLUMN first_at BIGINT NOT NULL DEFAULT 0
+--;
+ALTER TABLE vendings ADD COLUMN last_at BIGINT NOT NULL DEFAULT 0
+--;
+UPDATE vendings SET first_at = minute * 60000, last_at = minute * 60000
