@@ -328,3 +328,12 @@ AUDIT_REASON_CHARS = 2_000
 AUDIT_READS_APART = 20
 """Different requests of one kind, by one token about the same securables, that one flush records one by one; further ones are
 one record with a count. Reads about different securables are never put together."""
+
+# --- principals ------------------------------------------------------------------------------------------------------
+
+IDS_PER_STATEMENT = 5_000
+"""Ids that one statement names: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+PRINCIPALS_PER_PAGE = 1_000
+"""Users, groups or service principals in one answer."""
+JOBS_PER_PAGE = 1_000
+"""Jobs in one answer."""

@@ -7,6 +7,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists, InvalidArgument
 from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
+from modelkeep.store import memberships
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 from modelkeep.store.securables import attached
 
@@ -168,28 +169,6 @@ async def lock_account(tx: WriteTx) -> None:
     await hold(tx, "")
 
 
-async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
-    """Raises InvalidArgument where the group would contain itself."""
-    await lock_account(tx)
-    if await tx.one(
-        "SELECT 1 FROM membership_closure WHERE member_id = :group AND group_id = :member",
-        group=group.id,
-        member=member.id,
-    ):
-        raise InvalidArgument(f"Group '{group.name}' is '{member.name}' or lies in it: a group cannot contain itself.")
-    await tx.run(
-        "INSERT INTO memberships (group_id, member_id) VALUES (:group, :member) ON CONFLICT DO NOTHING",
-        group=group.id, member=member.id,
-    )  # fmt: skip
-    # Whoever acts as the member now also acts as all that the group acts as.
-    await tx.run(
-        "INSERT INTO membership_closure (member_id, group_id) SELECT below.member_id, above.group_id "
-        "FROM membership_closure below CROSS JOIN membership_closure above "
-        "WHERE below.group_id = :member AND above.member_id = :group ON CONFLICT DO NOTHING",
-        group=group.id, member=member.id,
-    )  # fmt: skip
-
-
 async def any_account_admin(tx: Tx) -> bool:
     """Is there an active user or service principal who is an account admin?"""
     row = await tx.one(
@@ -212,32 +191,6 @@ async def account_admins(tx: Tx) -> list[Principal]:
     return [_principal(row) for row in rows]
 
 
-async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
-    await lock_account(tx)
-    await tx.run(
-        "DELETE FROM memberships WHERE group_id = :group AND member_id = :member", group=group.id, member=member.id
-    )
-    affected = await tx.all("SELECT member_id FROM membership_closure WHERE group_id = :member", member=member.id)
-    for (member_id,) in affected:
-        await _rebuild(tx, member_id)
-
-
-async def _rebuild(tx: WriteTx, member_id: str) -> None:
-    """The closure of one principal anew, from the direct memberships."""
-    await tx.run(
-        "DELETE FROM membership_closure WHERE member_id = :id AND group_id <> :id AND group_id NOT IN "
-        "(SELECT id FROM principals WHERE name_key = :everyone)",
-        id=member_id, everyone=ACCOUNT_USERS,
-    )  # fmt: skip
-    await tx.run(
-        "INSERT INTO membership_closure (member_id, group_id) WITH RECURSIVE up (id) AS "
-        "(SELECT m.group_id FROM memberships m WHERE m.member_id = :id UNION "
-        "SELECT m.group_id FROM memberships m JOIN up ON m.member_id = up.id) "
-        "SELECT CAST(:id AS TEXT), id FROM up WHERE true ON CONFLICT DO NOTHING",
-        id=member_id,
-    )
-
-
 async def delete(tx: WriteTx, principal: Principal) -> None:
     """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
     await lock_account(tx)
@@ -250,9 +203,16 @@ async def delete(tx: WriteTx, principal: Principal) -> None:
     owned = await tx.one("SELECT name FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id)
     if owned:
         raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")
-    below = await tx.all(
-        "SELECT member_id FROM membership_closure WHERE group_id = :id AND member_id <> :id", id=principal.id
-    )
+    await memberships.remove_all(tx, principal.id)
     await tx.run("DELETE FROM principals WHERE id = :id", id=principal.id)
-    for (member_id,) in below:
-        await _rebuild(tx, member_id)
+
+
+async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
+    """Raises InvalidArgument where the group would contain itself."""
+    await lock_account(tx)
+    await memberships.add(tx, group, [member.id])
+
+
+async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
+    await lock_account(tx)
+    await memberships.remove(tx, group, [member.id])

@@ -15,7 +15,7 @@ from modelkeep.core.scim.patch import Change, apply
 from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
 from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, find_path, fold, misfit
 from modelkeep.limits import SCIM_ROWS_AT_ONCE
-from modelkeep.store import identities, principals
+from modelkeep.store import identities, memberships, principals
 from modelkeep.store.bootstrap import ADMINS
 from modelkeep.store.db import new_id
 
@@ -269,14 +269,14 @@ async def _set_members(ctx: WriteCtx, group: Principal, old: Identity, ids: tupl
     numbers = {identities.number_of(id): id for id in ids}
     after = set(numbers)
     found = await identities.by_numbers(ctx.tx, sorted(before ^ after))
-    for number in sorted(before - after):
-        await principals.remove_member(ctx.tx, group, found[number])
+    if before - after:
+        await memberships.remove(ctx.tx, group, [found[number].id for number in sorted(before - after)])
     for number in sorted(after - before):
         member = found.get(number)
         if member is None:
             raise misfit("invalidValue", f"Nobody has the id {numbers[number][:40]!r}, which members names.")
         if member.name == principals.ACCOUNT_USERS:
             raise InvalidArgument(f"'{member.name}' cannot be put into a group. Grant to it what everyone should have.")
-        await principals.add_member(ctx.tx, group, member)
+    await memberships.add(ctx.tx, group, [found[number].id for number in sorted(after - before)])
     ctx.changed("members_added", [], sorted(found[number].name for number in after - before))
     ctx.changed("members_removed", [], sorted(found[number].name for number in before - after))

@@ -1,0 +1,109 @@
+"""Memberships in bulk: the closure stays true, and the number of statements does not follow the number of members."""
+
+import random
+
+import msgspec
+import pytest
+from store.test_contract_races import closure, closure_anew
+from world import Counting, World, engine_on
+
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.ops import identities, principals
+from modelkeep.core.scim.patch import changes_of
+from modelkeep.core.scim.resources import wanted
+from modelkeep.core.scim.schema import TYPES
+from modelkeep.store import memberships
+from modelkeep.store import principals as rows
+from modelkeep.store.db import now_ms
+
+pytest_plugins = ("backends", "places")
+pytestmark = pytest.mark.anyio
+
+
+async def numbers(w: World, *names: str) -> list[str]:
+    listed = dict(await w.rows("SELECT name, number FROM principals"))  # type: ignore[arg-type]
+    return [str(listed[name]) for name in names]
+
+
+def group_of(name: str, members: list[str], id: str) -> identities.ReplaceIdentity:
+    body = {"schemas": [TYPES["GROUP"].urn], "displayName": name, "members": [{"value": each} for each in members]}
+    return identities.ReplaceIdentity("GROUP", id, wanted(TYPES["GROUP"], body))
+
+
+async def many_users(w: World, prefix: str, count: int) -> list[str]:
+    """The ids of so many new users."""
+    async with w.db.write() as tx:
+        return [(await rows.insert(tx, "USER", f"{prefix}{i}", "test", now_ms())).id for i in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_changes_leave_the_closure_true(w: World, seed: int) -> None:
+    chance = random.Random(seed)
+    groups = [f"g{i}" for i in range(7)]
+    for group in groups:
+        await w.group(group)
+    await many_users(w, "u", 8)
+    everybody = [*groups, *(f"u{i}" for i in range(8))]
+    ids = dict(zip(everybody, await numbers(w, *everybody), strict=True))
+    admin = w.as_("admin")
+    for _ in range(25):
+        group, members = chance.choice(groups), chance.sample(everybody, chance.randrange(6))
+        try:
+            await admin.do(group_of(group, [ids[each] for each in members], ids[group]))
+        except InvalidArgument as error:
+            assert "cannot contain itself" in error.message
+        assert await closure(w) == await closure_anew(w)
+    for group in groups:
+        await admin.do(principals.DeletePrincipal(group))
+        assert await closure(w) == await closure_anew(w)
+
+
+async def test_a_group_reached_in_two_ways_stays_while_one_is_left(w: World) -> None:
+    await w.group("top")
+    for middle in ("left", "right"):
+        await w.group(middle, "ann", "bob")
+        await w.as_("admin").do(principals.AddMember("top", middle))
+    await w.as_("admin").do(principals.RemoveMember("left", "ann"))
+    assert await closure(w) == await closure_anew(w)
+    await w.as_("admin").do(principals.DeletePrincipal("right"))
+    assert await closure(w) == await closure_anew(w)
+    held = await w.rows(
+        "SELECT p.name FROM membership_closure m JOIN principals p ON p.id = m.member_id JOIN principals g ON g.id = m.group_id "
+        "WHERE g.name = 'top' ORDER BY p.name"
+    )
+    assert held == [("bob",), ("left",), ("top",)]
+
+
+async def test_statements_do_not_follow_the_members(w: World) -> None:
+    """Out of a group, into one, by SCIM, and when the group is deleted: as many statements for 400 members as for 4."""
+    counts: dict[int, list[int]] = {}
+    actor = await w.actor("admin")
+    for size in (4, 400):
+        await w.group(f"inner{size}")
+        await w.group(f"outer{size}")
+        ids = await many_users(w, f"m{size}-", size)
+        async with w.db.write() as tx:
+            inner = await rows.by_name(tx, f"inner{size}")
+            assert inner is not None
+            await memberships.add(tx, inner, ids)
+        (inner_id, outer_id), listed = (
+            await numbers(w, f"inner{size}", f"outer{size}"),
+            await numbers(w, *(f"m{size}-{i}" for i in range(size))),
+        )
+        every_second = changes_of([{"op": "remove", "path": "members", "value": [{"value": id} for id in listed[::2]]}])
+        requests: list[msgspec.Struct] = [
+            principals.AddMember(f"outer{size}", f"inner{size}"),
+            principals.RemoveMember(f"outer{size}", f"inner{size}"),
+            group_of(f"outer{size}", listed, outer_id),
+            group_of(f"outer{size}", [], outer_id),
+            identities.PatchIdentity("GROUP", inner_id, every_second),
+            principals.DeletePrincipal(f"inner{size}"),
+        ]
+        counts[size] = []
+        for request in requests:
+            counted = Counting(w.db)
+            await engine_on(w, counted).execute(actor, request)
+            counts[size].append(len(counted.sent))
+        assert await closure(w) == await closure_anew(w)
+    assert counts[4] == counts[400]
+    assert max(counts[400]) < 40
