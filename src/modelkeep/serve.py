@@ -40,7 +40,7 @@ from modelkeep.observe.logs import flush, log
 from modelkeep.oidc.issuers import Issuers, check_keys
 from modelkeep.oidc.provider import Client, Provider
 from modelkeep.settings import Settings
-from modelkeep.store import catalog_search, workspaces
+from modelkeep.store import catalog_search, principals, workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate
 from modelkeep.store.sqlite import SqliteDatabase
@@ -178,6 +178,8 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
                 )
         home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
         facts = await deployment(db, home)
+        if upgrade:
+            await principals.fill_look_keys(db)
         await workspaces.ensure_default(db, settings.workspace_id)
         blobs = storage(settings)
         auditor = Auditor(db)

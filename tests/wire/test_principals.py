@@ -5,6 +5,8 @@ import uuid
 import pytest
 from wire.serving import V1, Site, refused, site
 
+from modelkeep.store import jobs
+
 __all__ = ["site"]
 PLURALS = {"users": "USER", "groups": "GROUP", "service-principals": "SERVICE_PRINCIPAL"}
 
@@ -88,3 +90,61 @@ def test_a_rule_names_a_principal_with_its_kind(
     else:
         refused(answer, 404, "RESOURCE_DOES_NOT_EXIST")
         assert site.ok("GET", sets, {"name": name, "etag": ""}) == before
+
+
+def pages(site: Site, path: str, key: str, **query: object) -> list[list[str]]:
+    """The names (or ids) of each page."""
+    listed: list[list[str]] = []
+    token = ""
+    while True:
+        page = site.ok("GET", path, {**query, "page_token": token})
+        listed.append([each.get("name", each.get("id")) for each in page[key]])
+        token = page["next_page_token"]
+        if not token:
+            return listed
+
+
+@pytest.mark.parametrize("plural", PLURALS)
+def test_lists_are_paged_and_filtered(site: Site, plural: str) -> None:
+    own = f"Page{uuid.uuid4().hex[:6]}"
+    names = [f"{own}_{number:02}%" for number in range(23)]
+    for name in names:
+        site.ok("POST", f"{V1}/{plural}", {"name": name, "display_name": f"Display {own}!{name[-3:]}"})
+    path = f"{V1}/{plural}"
+    for text in (own.lower(), own.upper(), own[2:]):
+        assert pages(site, path, "principals", filter=text, max_results=10) == [names[:10], names[10:20], names[20:]]
+    assert pages(site, path, "principals", filter=f"display {own}", max_results=50) == [names]
+    assert pages(site, path, "principals", filter=f"{own}_01%") == [[names[1]]]
+    for literal in (f"{own}%1", f"{own}__1", f"{own}!", "no such name"):
+        expected = names if literal.endswith("!") else []  # the display names have it
+        assert pages(site, path, "principals", filter=literal) == [expected]
+    assert set(names) <= {name for page in pages(site, path, "principals", max_results=7) for name in page}
+
+
+def test_a_page_token_is_of_its_list_filter_and_caller(site: Site) -> None:
+    token = site.ok("GET", f"{V1}/groups", {"max_results": 1})["next_page_token"]
+    _, other = site.user()
+    assert site.ok("GET", f"{V1}/groups", {"max_results": 1, "page_token": token})["principals"]
+    for path, query, caller in (
+        ("users", {}, None),
+        ("service-principals", {}, None),
+        ("groups", {"filter": "a"}, None),
+        ("groups", {}, other),
+        ("jobs", {}, None),
+    ):
+        answer = site.call("GET", f"{V1}/{path}", {**query, "page_token": token}, token=caller)
+        refused(answer, 400, "INVALID_PARAMETER_VALUE")
+    refused(site.call("GET", f"{V1}/users", {"filter": "x" * 256}), 400, "INVALID_PARAMETER_VALUE")
+    refused(site.call("GET", f"{V1}/users", {"max_results": -1}), 400, "INVALID_PARAMETER_VALUE")
+
+
+def test_jobs_are_paged(site: Site) -> None:
+    async def enqueue() -> None:
+        async with site.registry.db.write() as tx:
+            for number in range(12):
+                await jobs.enqueue(tx, "purge", f"paged{number:02}", delay_ms=3_600_000 + number // 4)
+
+    site.run(enqueue())
+    listed = [id for page in pages(site, f"{V1}/jobs", "jobs", max_results=5) for id in page]
+    assert len(listed) == len(set(listed)) >= 12
+    assert all(len(page) <= 5 for page in pages(site, f"{V1}/jobs", "jobs", max_results=5))

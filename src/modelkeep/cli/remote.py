@@ -174,7 +174,7 @@ def _principals(group: typer.Typer, plural: str) -> None:
 
     @group.command("list")
     def list_(as_json: Json = False) -> None:
-        show(call("GET", f"{V1}/{plural}")["principals"], columns, as_json)
+        show(every("GET", f"{V1}/{plural}", "principals"), columns, as_json)
 
     @group.command()
     def create(name: str, display_name: str = "", account_admin: bool = False, as_json: Json = False) -> None:

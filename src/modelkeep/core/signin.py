@@ -224,6 +224,11 @@ async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tu
             f"'{name}' is somebody here already, who is not linked to your sign-in. If that is you, have an account admin say: "
             f"modelkeep users link '{name}' {person.issuer} '{person.subject}'."
         )
+    try:
+        await principals.lock_account(tx)
+        await principals.check_looks(tx, name)
+    except AlreadyExists as error:
+        raise Unauthenticated(f"The provider's name for you cannot be a user's here. {error.message}") from error
     made = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
     link_id = await signin.link(tx, person.issuer, person.subject, made.id, "sign-in", now)
     await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", caller)

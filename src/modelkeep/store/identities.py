@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.errors import AlreadyExists
+from modelkeep.core.lookalikes import look_key
 from modelkeep.core.model import Email, Identity, Principal, Related
 from modelkeep.core.names import fold_principal
+from modelkeep.store import principals
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among
 
 _COLUMNS = (
@@ -114,13 +116,16 @@ async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
 
 
 async def update(tx: WriteTx, identity: Identity, at: int) -> None:
-    """Everything but groups and members. Raises AlreadyExists where the new name is taken."""
+    """Everything but groups and members. Raises AlreadyExists where the new name is taken, or looks like
+    another one's."""
     principal = identity.principal
+    await principals.check_looks(tx, principal.name, principal.id)
     try:
         await tx.run(
-            "UPDATE principals SET name = :name, name_key = :key, display_name = :display, active = :active, "
+            "UPDATE principals SET name = :name, name_key = :key, look_key = :look, display_name = :display, active = :active, "
             "external_id = :external, given_name = :given, family_name = :family, emails = :emails, updated_at = :at WHERE id = :id",
-            id=principal.id, name=principal.name, key=fold_principal(principal.name), display=principal.display_name,
+            id=principal.id, name=principal.name, key=fold_principal(principal.name),
+            look=look_key(principal.name), display=principal.display_name,
             active=int(principal.active), external=identity.external_id, given=identity.given_name, family=identity.family_name,
             emails=msgspec.json.encode(identity.emails).decode(), at=at,
         )  # fmt: skip

@@ -147,8 +147,21 @@ async def failed(tx: WriteTx, job: TakenJob, error: str) -> bool:
 
 
 async def every(tx: Tx, limit: int = 200) -> list[Job]:
-    rows = await tx.all(f"SELECT {_JOB} FROM jobs ORDER BY run_at LIMIT :limit", limit=limit)
-    return [Job(*row) for row in rows]
+    return (await page(tx, None, limit))[0]
+
+
+async def page(tx: Tx, after: tuple[int, str] | None, limit: int) -> tuple[list[Job], tuple[int, str] | None]:
+    """In the order of the time at which they are due, and the (time, id) after which the list continues; None at its end."""
+    at, id = after or (-1, "")
+    rows = await tx.scan(
+        f"SELECT {_JOB}, run_at, id FROM jobs WHERE run_at > :at OR (run_at = :at AND id > :id) ORDER BY run_at, id LIMIT :limit",
+        at=at,
+        id=id,
+        limit=limit + 1,
+    )
+    return [Job(*row[:-2]) for row in rows[:limit]], (rows[limit - 1][-2], rows[limit - 1][-1]) if len(
+        rows
+    ) > limit else None
 
 
 async def lease(tx: WriteTx, name: str, holder: str, ms: int) -> bool:

@@ -5,10 +5,11 @@ from typing import Any
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists, InvalidArgument
+from modelkeep.core.lookalikes import look_key
 from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
 from modelkeep.store import memberships
-from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, new_id
 from modelkeep.store.securables import attached
 
 ACCOUNT_USERS = "account users"
@@ -97,22 +98,42 @@ async def like(tx: Tx, name: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def every(tx: Tx, kind: str) -> list[Principal]:
-    rows = await tx.scan(f"SELECT {_COLUMNS} FROM principals p WHERE p.kind = :kind ORDER BY p.name_key", kind=kind)
-    return [_principal(row) for row in rows]
+async def page(tx: Tx, kind: str, text: str, after: str, limit: int) -> tuple[list[Principal], str]:
+    """Those of a kind whose name or display name has this text in it, in the order of their names, and the name key after which
+    the list continues ('' at its end)."""
+    where = ""
+    if text:
+        where = " AND (p.name_key LIKE :like ESCAPE '!' OR LOWER(p.display_name) LIKE :like ESCAPE '!')"
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS}, p.name_key FROM principals p WHERE p.kind = :kind AND p.name_key > :after{where} "
+        "ORDER BY p.name_key LIMIT :limit",
+        kind=kind,
+        after=after,
+        limit=limit + 1,
+        **({"like": _like(text)} if text else {}),
+    )
+    return [_principal(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else ""
+
+
+def _like(text: str) -> str:
+    literal = fold_principal(text).replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{literal}%"
 
 
 async def insert(
     tx: WriteTx, kind: str, name: str, by: str, at: int, *, display_name: str = "", account_admin: bool = False
 ) -> Principal:
     """Raises AlreadyExists: users, groups and service principals share one name space, as grants name them all alike."""
+    await lock_account(tx)
+    await check_looks(tx, name)
     principal = Principal(new_id(), kind, name, display_name or name, True, account_admin, at)
     try:
         await tx.run(
-            "INSERT INTO principals (id, number, kind, name, name_key, display_name, account_admin, created_at, created_by, updated_at) "
-            "VALUES (:id, :number, :kind, :name, :key, :display, :admin, :at, :by, :at)",
+            "INSERT INTO principals (id, number, kind, name, name_key, display_name, account_admin, created_at, created_by, updated_at, "
+            "look_key) "
+            "VALUES (:id, :number, :kind, :name, :key, :display, :admin, :at, :by, :at, :look)",
             id=principal.id, number=10**15 + secrets.randbelow(8 * 10**15), kind=kind, name=name, key=fold_principal(name),
-            display=principal.display_name, admin=int(account_admin), at=at, by=by,
+            display=principal.display_name, admin=int(account_admin), at=at, by=by, look=look_key(name),
         )  # fmt: skip
     except UniqueViolation as error:
         raise AlreadyExists(f"A principal named '{name}' already exists.") from error
@@ -123,6 +144,33 @@ async def insert(
             id=principal.id, everyone=ACCOUNT_USERS,
         )  # fmt: skip
     return principal
+
+
+async def check_looks(tx: Tx, name: str, besides: str = "") -> None:
+    """`besides`: the id of the principal that gets this name. Raises AlreadyExists if another one's name looks like it; the
+    caller holds the account's lock."""
+    row = await tx.one(
+        "SELECT name FROM principals WHERE look_key = :look AND name_key <> :key AND id <> :id LIMIT 1",
+        look=look_key(name),
+        key=fold_principal(name),
+        id=besides,
+    )
+    if row is not None:
+        raise AlreadyExists(f"The name '{name}' looks like '{row[0]}', which already exists. Choose another name.")
+
+
+async def fill_look_keys(db: Database) -> None:
+    """Of principals that were written by an older program."""
+    while True:
+        async with db.write() as tx:
+            rows = await tx.all("SELECT id, name FROM principals WHERE look_key = '' LIMIT 1000")
+            if rows:
+                await tx.run_many(
+                    "UPDATE principals SET look_key = :look WHERE id = :id",
+                    [{"id": row[0], "look": look_key(row[1])} for row in rows],
+                )
+        if not rows:
+            return
 
 
 async def set_active(tx: WriteTx, principal: Principal, active: bool) -> None:

@@ -3,6 +3,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { fetched } from "./client";
+import { allPages } from "./queries";
 
 export interface Experiment {
   experiment_id: string;
@@ -34,7 +35,11 @@ async function asked<T>(path: string, body?: unknown): Promise<T> {
 export const experiments = queryOptions({
   queryKey: ["experiments"],
   queryFn: async () =>
-    (await asked<{ experiments?: Experiment[] }>("experiments/search", { max_results: 1000 })).experiments ?? [],
+    (
+      await allPages((page_token) =>
+        asked<{ experiments?: Experiment[]; next_page_token?: string }>("experiments/search", { max_results: 1000, page_token }),
+      )
+    ).flatMap((page) => page.experiments ?? []),
 });
 
 export const runs = (experiment_id: string) =>

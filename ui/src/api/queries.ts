@@ -28,6 +28,18 @@ export const PENDING = "PENDING_REGISTRATION";
 /** A page's token for its successor; undefined ends the list. */
 const following = (page: { next_page_token?: string | null }) => page.next_page_token || undefined;
 
+/** Every page of a list. */
+export async function allPages<P extends { next_page_token?: string | null }>(read: (page_token: string) => Promise<P>): Promise<P[]> {
+  const pages: P[] = [];
+  let token: string | undefined = "";
+  while (token !== undefined) {
+    const page: P = await read(token);
+    pages.push(page);
+    token = following(page);
+  }
+  return pages;
+}
+
 export const me = queryOptions({
   queryKey: ["me"],
   queryFn: () => told(api.GET(`${V1}/me`)),
@@ -119,12 +131,14 @@ export const tags = (entity_type: "catalogs" | "schemas", entity_name: string) =
   queryOptions({
     queryKey: ["tags", entity_type, entity_name],
     queryFn: async () => {
-      const page = await told(
-        api.GET(`${UC}/entity-tag-assignments/{entity_type}/{entity_name}/tags`, {
-          params: { path: { entity_type, entity_name }, query: { max_results: 1000 } },
-        }),
+      const pages = await allPages((page_token) =>
+        told(
+          api.GET(`${UC}/entity-tag-assignments/{entity_type}/{entity_name}/tags`, {
+            params: { path: { entity_type, entity_name }, query: { max_results: 1000, page_token } },
+          }),
+        ),
       );
-      return page.tag_assignments.map((tag) => ({ key: tag.tag_key, value: tag.tag_value }));
+      return pages.flatMap((page) => page.tag_assignments).map((tag) => ({ key: tag.tag_key, value: tag.tag_value }));
     },
   });
 
@@ -310,14 +324,16 @@ export const workspaceAssignments = (workspace: string) =>
 export const bindings = (securable_name: string) =>
   queryOptions({
     queryKey: ["bindings", securable_name],
-    queryFn: async () =>
-      (
-        await told(
+    queryFn: async () => {
+      const pages = await allPages((page_token) =>
+        told(
           api.GET(`${UC}/bindings/{securable_type}/{securable_name}`, {
-            params: { path: { securable_type: "catalog", securable_name }, query: { max_results: 1000 } },
+            params: { path: { securable_type: "catalog", securable_name }, query: { max_results: 1000, page_token } },
           }),
-        )
-      ).bindings,
+        ),
+      );
+      return pages.flatMap((page) => page.bindings);
+    },
   });
 
 // --- activity ---
@@ -365,30 +381,50 @@ export const audit = (asked: AuditFilter) =>
     placeholderData: keepPreviousData,
   });
 
-export const users = queryOptions({
-  queryKey: ["users"],
-  queryFn: async () => (await told(api.GET(`${V1}/users`))).principals,
-});
-export const groups = queryOptions({
-  queryKey: ["groups"],
-  queryFn: async () => (await told(api.GET(`${V1}/groups`))).principals,
-});
-export const servicePrincipals = queryOptions({
-  queryKey: ["service principals"],
-  queryFn: async () => (await told(api.GET(`${V1}/service-principals`))).principals,
-});
-/** Everybody, as the access-control rules name them. */
-export const principalPaths = queryOptions({
-  queryKey: ["principal paths"],
-  queryFn: async ({ client }) => {
-    const [people, teams, robots] = await Promise.all([client.fetchQuery(users), client.fetchQuery(groups), client.fetchQuery(servicePrincipals)]);
-    return [
-      ...people.map((one) => `users/${one.name}`),
-      ...teams.map((one) => `groups/${one.name}`),
-      ...robots.map((one) => `servicePrincipals/${one.name}`),
-    ];
-  },
-});
+export type PrincipalKind = "users" | "groups" | "service-principals";
+
+const principalsPage = (kind: PrincipalKind, filter: string, max_results: number, signal: AbortSignal) =>
+  told(api.GET(`${V1}/${kind}` as const, { params: { query: { filter, max_results } }, signal }));
+
+/** The first 1,000 whose name has the text in it; `more` says that there are others. */
+export const principals = (kind: PrincipalKind, text: string) =>
+  queryOptions({
+    queryKey: ["principals", kind, text],
+    queryFn: async ({ signal }) => {
+      const page = await principalsPage(kind, text, 1000, signal);
+      return { principals: page.principals, more: Boolean(page.next_page_token) };
+    },
+    placeholderData: keepPreviousData,
+  });
+
+/** The first of each kind whose name has the text in it, for a picker that searches as somebody types. */
+export const pickable = (text: string) =>
+  queryOptions({
+    queryKey: ["pickable", text],
+    queryFn: async ({ signal }) => {
+      const [teams, people, robots] = await Promise.all([
+        principalsPage("groups", text, PICKABLE, signal),
+        principalsPage("users", text, PICKABLE, signal),
+        principalsPage("service-principals", text, PICKABLE, signal),
+      ]);
+      return { teams: teams.principals, people: people.principals, robots: robots.principals };
+    },
+    placeholderData: keepPreviousData,
+  });
+
+const PICKABLE = 50;
+
+/** A principal as the access-control rules name it. */
+export async function principalPath(name: string): Promise<string> {
+  const { signal } = new AbortController();
+  const prefixes = { users: "users", groups: "groups", "service-principals": "servicePrincipals" } as const;
+  for (const kind of ["groups", "users", "service-principals"] as const) {
+    const page = await principalsPage(kind, name, 1000, signal);
+    if (page.principals.some((principal) => principal.name === name)) return `${prefixes[kind]}/${name}`;
+  }
+  return `users/${name}`; // the server says that nobody has this name
+}
+
 export const members = (principal: string) =>
   queryOptions({
     queryKey: ["members", principal],
@@ -402,7 +438,7 @@ export const tokens = (principal: string) =>
   });
 export const jobs = queryOptions({
   queryKey: ["jobs"],
-  queryFn: async () => (await told(api.GET(`${V1}/jobs`))).jobs,
+  queryFn: async () => (await allPages((page_token) => told(api.GET(`${V1}/jobs`, { params: { query: { max_results: 1000, page_token } } })))).flatMap((page) => page.jobs),
   refetchInterval: 10_000,
 });
 export const storage = queryOptions({

@@ -1,10 +1,11 @@
 import { MultiSelect, Select, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
 import { remove, update } from "../api/acts";
-import { groups, servicePrincipals, users } from "../api/queries";
+import { pickable } from "../api/queries";
 import { catalogPath, home, modelPath, schemaPath } from "../paths";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
@@ -37,21 +38,23 @@ export function Rename({ thing, onClose }: { thing: Thing; onClose: () => void }
   );
 }
 
-/** Users, groups and service principals by name, as far as the caller sees them. */
-function usePrincipals() {
-  const people = useQuery(users);
-  const teams = useQuery(groups);
-  const robots = useQuery(servicePrincipals);
-  const names = (found: { name: string }[] | undefined) => [...new Set((found ?? []).map((p) => p.name))];
-  return [
-    { group: "Groups", items: names(teams.data) },
-    { group: "Users", items: names(people.data) },
-    { group: "Service principals", items: names(robots.data) },
+/** Users, groups and service principals whose name has the text in it: the server searches as somebody types. `chosen` are there anyway. */
+function usePrincipals(text: string, chosen: string[]) {
+  const [searched] = useDebouncedValue(text.trim(), 180);
+  const { data } = useQuery(pickable(chosen.includes(searched) ? "" : searched));
+  const names = (principals: { name: string }[] | undefined) => (principals ?? []).map((principal) => principal.name);
+  const groups = [
+    { group: "Groups", items: names(data?.teams) },
+    { group: "Users", items: names(data?.people) },
+    { group: "Service principals", items: names(data?.robots) },
   ];
+  // The chosen ones are always there: Mantine would write over what is typed when the list comes with them.
+  return [...chosen.filter((name) => !groups.some((group) => group.items.includes(name))), ...groups];
 }
 
 export function PrincipalsSelect(props: { label: string; description?: string; value: string[]; onChange: (names: string[]) => void }) {
   const [open, setOpen] = useState(false);
+  const [text, setText] = useState("");
   return (
     <MultiSelect
       {...props}
@@ -65,15 +68,16 @@ export function PrincipalsSelect(props: { label: string; description?: string; v
       openOnFocus={false}
       limit={50}
       nothingFoundMessage="Nobody of this name"
-      data={usePrincipals()}
+      searchValue={text}
+      onSearchChange={setText}
+      data={usePrincipals(text, props.value)}
     />
   );
 }
 
 export function PrincipalSelect(props: { label: string; value: string | null; onChange: (name: string | null) => void; description?: string; focus?: boolean; optional?: boolean }) {
-  const all = usePrincipals();
-  // The chosen one is always there: Mantine would write over what is typed when the list comes with it.
-  const alone = props.value !== null && !all.some((group) => group.items.includes(props.value ?? "")) ? [props.value] : [];
+  const [text, setText] = useState(props.value ?? "");
+  const data = usePrincipals(text, props.value ? [props.value] : []);
   return (
     <Select
       label={props.label}
@@ -87,7 +91,9 @@ export function PrincipalSelect(props: { label: string; value: string | null; on
       value={props.value}
       onChange={props.onChange}
       nothingFoundMessage="Nobody of this name"
-      data={[...alone, ...all]}
+      searchValue={text}
+      onSearchChange={setText}
+      data={data}
     />
   );
 }

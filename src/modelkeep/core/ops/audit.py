@@ -8,6 +8,7 @@ from modelkeep.core.context import ReadCtx
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.paging import page_size
+from modelkeep.limits import JOBS_PER_PAGE
 from modelkeep.store import archives, audit, jobs
 from modelkeep.store.audit import AuditEvent, AuditFilter, Link
 
@@ -78,7 +79,8 @@ class ListArchives(msgspec.Struct, frozen=True):
 
 
 class ListJobs(msgspec.Struct, frozen=True):
-    pass
+    max_results: int | None = None
+    page_token: str = ""
 
 
 async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:
@@ -153,5 +155,9 @@ def _time(at: int) -> int:
     return min(max(at, 0), 2**62)
 
 
-async def list_jobs(ctx: ReadCtx, req: ListJobs) -> list[jobs.Job]:
-    return await jobs.every(ctx.tx)
+async def list_jobs(ctx: ReadCtx, req: ListJobs) -> Page[jobs.Job]:
+    scope, limit = f"jobs|{ctx.actor.id}", page_size(req.max_results, 200, JOBS_PER_PAGE)
+    position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
+    after = (int(position[0]), str(position[1])) if position else None
+    items, rest = await jobs.page(ctx.tx, after, limit)
+    return Page(tuple(items), ctx.config.page_tokens.seal(scope, rest) if rest else "")

@@ -7,15 +7,19 @@ import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
-from modelkeep.core.model import Principal, Token
+from modelkeep.core.model import Page, Principal, Token
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.near import near
 from modelkeep.core.ops.token_origins import origin_of
+from modelkeep.core.paging import page_size
+from modelkeep.limits import PRINCIPALS_PER_PAGE
 from modelkeep.store import principals, tokens
 from modelkeep.store.bootstrap import ADMINS
 
 KINDS = ("USER", "GROUP", "SERVICE_PRINCIPAL")
 TOKEN_PREFIX = "mk_"
+MAX_NAME = 255
+"""Characters of a principal's name."""
 MAX_TOKEN_MS = 730 * 24 * 3_600_000
 
 
@@ -28,6 +32,10 @@ class CreatePrincipal(msgspec.Struct, frozen=True):
 
 class ListPrincipals(msgspec.Struct, frozen=True):
     kind: str
+    text: str = ""
+    """in the name or the display name"""
+    max_results: int | None = None
+    page_token: str = ""
 
 
 class NamePrincipal(msgspec.Struct, frozen=True):
@@ -146,8 +154,14 @@ async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
     return made
 
 
-async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> list[Principal]:
-    return await principals.every(ctx.tx, req.kind)
+async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> Page[Principal]:
+    if len(req.text) > MAX_NAME:
+        raise InvalidArgument(f"`filter` has at most {MAX_NAME} characters, got {len(req.text)}.")
+    page_tokens, scope = ctx.config.page_tokens, f"principals|{req.kind}|{req.text}|{ctx.actor.id}"
+    after = page_tokens.open(scope, req.page_token, (str,)) or ("",)
+    limit = page_size(req.max_results, PRINCIPALS_PER_PAGE, PRINCIPALS_PER_PAGE)
+    items, rest = await principals.page(ctx.tx, req.kind, req.text, str(after[0]), limit)
+    return Page(tuple(items), page_tokens.seal(scope, (rest,)) if rest else "")
 
 
 async def delete_principal(ctx: WriteCtx, req: DeletePrincipal) -> None:

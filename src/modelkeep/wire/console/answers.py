@@ -170,10 +170,12 @@ class AuditExport(TypedDict):
 
 class Jobs(TypedDict):
     jobs: list[Job]
+    next_page_token: str
 
 
 class Principals(TypedDict):
     principals: list[Principal]
+    next_page_token: str
 
 
 class Identities(TypedDict):

@@ -50,6 +50,16 @@ class NewPrincipal(msgspec.Struct, frozen=True):
     account_admin: bool = False
 
 
+class Paged(msgspec.Struct, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class Principals(Paged, frozen=True):
+    filter: str = ""
+    """text that the name or the display name has in it"""
+
+
 class PrincipalName(msgspec.Struct, frozen=True):
     principal: str
 
@@ -96,16 +106,16 @@ def _principal(principal: Principal, _: Any) -> Principal:
     return principal
 
 
-def _principals(found: list[Principal], _: Any) -> answers.Principals:
-    return {"principals": found}
+def _principals(page: Page[Principal], _: Any) -> answers.Principals:
+    return {"principals": list(page.items), "next_page_token": page.next_token}
 
 
 def _members(found: list[Principal], _: Any) -> answers.Members:
     return {"members": found}
 
 
-def _jobs(found: list[Job], _: Any) -> answers.Jobs:
-    return {"jobs": found}
+def _jobs(page: Page[Job], _: Any) -> answers.Jobs:
+    return {"jobs": list(page.items), "next_page_token": page.next_token}
 
 
 def _tokens(found: list[Token], _: Any) -> answers.Tokens:
@@ -168,7 +178,8 @@ def _principal_routes() -> list[Route]:
             Route("POST", base, NewPrincipal,
                   lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
                   _principal),
-            Route("GET", base, NoFields, lambda _, kind=kind: principals.ListPrincipals(kind), _principals),
+            Route("GET", base, Principals,
+                  lambda f, kind=kind: principals.ListPrincipals(kind, f.filter, f.max_results, f.page_token), _principals),
             Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal,
                   lambda f, kind=kind: principals.SetActive(f.principal, f.active, kind),
                   _principal),
@@ -220,7 +231,7 @@ def routes(account_id: str) -> list[Route]:
         Route("GET", f"{mv}/lineage", VersionLineage, _lineage, _edges),
         Route("GET", f"{V1}/lineage", Consumers, _consumers, _edges),
         *audit_routes(account_id),
-        Route("GET", f"{V1}/jobs", NoFields, lambda _: audit.ListJobs(), _jobs),
+        Route("GET", f"{V1}/jobs", Paged, lambda f: audit.ListJobs(f.max_results, f.page_token), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
         Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),

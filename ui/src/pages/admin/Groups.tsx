@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { addMember, removeMember } from "../../api/acts";
-import { groups, members } from "../../api/queries";
+import { members } from "../../api/queries";
 import { PrincipalSelect } from "../../forms/change";
 import { useAct } from "../../ui/Act";
 import { Dialog } from "../../ui/Dialog";
@@ -16,7 +16,7 @@ export default function Groups() {
   const [open, setOpen] = useState<string | null>(null);
   return (
     <>
-      <Principals kind="groups" one="group" hint="A team, or a role that several people have." query={groups} command="modelkeep groups create data-scientists" about="Groups hold grants and own models, so that the work is shared. They may contain groups." open={{ label: "Members", onClick: setOpen }} />
+      <Principals kind="groups" one="group" hint="A team, or a role that several people have." command="modelkeep groups create data-scientists" about="Groups hold grants and own models, so that the work is shared. They may contain groups." open={{ label: "Members", onClick: setOpen }} />
       {open ? <Members group={open} onClose={() => setOpen(null)} /> : null}
     </>
   );

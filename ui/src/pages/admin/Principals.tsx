@@ -1,10 +1,11 @@
 import { Badge, Button, Checkbox, Group, Text, TextInput } from "@mantine/core";
-import { type UseQueryOptions, useQuery } from "@tanstack/react-query";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 import { IconPlus, IconUser } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 
 import { createPrincipal, deletePrincipal, type PrincipalKind, setActive } from "../../api/acts";
-import type { Principal } from "../../api/queries";
+import { principals } from "../../api/queries";
 import { ConfirmDelete } from "../../forms/change";
 import { useAct } from "../../ui/Act";
 import { Dialog } from "../../ui/Dialog";
@@ -21,30 +22,29 @@ interface Props {
   kind: PrincipalKind;
   one: string;
   hint: string;
-  // oxlint-disable-next-line typescript/no-explicit-any
-  query: UseQueryOptions<any, Error, Principal[], any>;
   about: ReactNode;
   command: string;
   /** Opens something about one of them. */
   open?: { label: string; onClick: (name: string) => void };
 }
 
-export function Principals({ kind, one, hint, query, about, command, open }: Props) {
-  const { data, error, isPending, refetch } = useQuery(query);
+export function Principals({ kind, one, hint, about, command, open }: Props) {
   const [creating, setCreating] = useState(false);
   const [deleting, setDeleting] = useState<string | null>(null);
   const [ending, setEnding] = useState<string | null>(null);
   const [filter, setFilter] = useState("");
+  const [searched] = useDebouncedValue(filter.trim(), 180);
+  const { data, error, isPending, refetch } = useQuery(principals(kind, searched));
   const activate = useAct((name: string) => setActive(kind, name, true), (_, name) => `${visible(name)} is active.`);
-  const rows = (data ?? []).filter((row) => `${row.name} ${row.display_name}`.toLowerCase().includes(filter.toLowerCase()));
+  const rows = data?.principals ?? [];
   return (
     <Admin section={kind} actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Add {one}</Button>}>
       <Text size="sm" mb="md">{about}</Text>
       {isPending ? <Loading /> : null}
       {error ? <Failure error={error} retry={() => void refetch()} /> : null}
       {activate.error ? <Failure error={activate.error} /> : null}
-      {data && data.length === 0 ? <Empty icon={<IconUser size={34} />} title={`No ${one}s yet`} command={command} action={<Button onClick={() => setCreating(true)}>Add {one}</Button>} /> : null}
-      {(data?.length ?? 0) > 6 ? <TextInput aria-label="Filter by name" placeholder="Filter by name" mb="sm" maw={340} value={filter} onChange={(e) => setFilter(e.currentTarget.value)} /> : null}
+      {data && rows.length === 0 && !searched ? <Empty icon={<IconUser size={34} />} title={`No ${one}s yet`} command={command} action={<Button onClick={() => setCreating(true)}>Add {one}</Button>} /> : null}
+      {rows.length > 6 || filter ? <TextInput aria-label="Filter by name" placeholder="Filter by name" mb="sm" maw={340} value={filter} onChange={(e) => setFilter(e.currentTarget.value)} /> : null}
       {rows.length > 0 ? (
         <VirtualTable
           label={`${one}s`}
@@ -68,6 +68,7 @@ export function Principals({ kind, one, hint, query, about, command, open }: Pro
           ]}
         />
       ) : null}
+      {data?.more ? <Text size="sm" c="dimmed">These are the first {rows.length.toLocaleString("en")}; more exist. Filter by name to find the others.</Text> : null}
       {creating ? <Create kind={kind} one={one} hint={hint} onClose={() => setCreating(false)} /> : null}
       {ending ? (
         <ConfirmDelete title={`Deactivate ${one}`} submit="Deactivate" what={<>All sessions and tokens of <b>{visible(ending)}</b> end at once. What it owns and was granted stays, and comes back when it is activated again.</>} act={() => setActive(kind, ending, false)} done={`${visible(ending)} is deactivated.`} then={() => undefined} onClose={() => setEnding(null)} />

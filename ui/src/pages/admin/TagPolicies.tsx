@@ -4,7 +4,7 @@ import { IconPlus, IconTags, IconUserShield } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 
 import { createTagPolicy, deleteTagPolicy, setTagRules, updateTagPolicy } from "../../api/acts";
-import { principalPaths, type TagPolicy, tagPolicies, tagRules } from "../../api/queries";
+import { principalPath, type TagPolicy, tagPolicies, tagRules } from "../../api/queries";
 import { ConfirmDelete, PrincipalsSelect } from "../../forms/change";
 import { useAct } from "../../ui/Act";
 import { Dialog } from "../../ui/Dialog";
@@ -90,15 +90,17 @@ const CREATE = "roles/tagPolicy.creator";
 /** Of one policy, or of all of them. */
 function Rules({ policy, onClose }: { policy?: TagPolicy; onClose: () => void }) {
   const { data, error } = useQuery(tagRules(policy?.id ?? ""));
-  const paths = useQuery(principalPaths);
   const [held, setHeld] = useState<Record<string, string[]> | null>(null);
   useEffect(() => {
     if (data) setHeld(Object.fromEntries(data.grant_rules.map((rule) => [rule.role, rule.principals.map((path) => path.slice(path.indexOf("/") + 1))])));
   }, [data]);
   const act = useAct(
-    () => {
-      const known = new Map((data?.grant_rules ?? []).flatMap((rule) => rule.principals).concat(paths.data ?? []).map((path) => [path.slice(path.indexOf("/") + 1), path]));
-      const rules = Object.entries(held ?? {}).map(([role, names]) => ({ role, principals: names.map((name) => known.get(name) ?? `users/${name}`) }));
+    async () => {
+      const known = new Map((data?.grant_rules ?? []).flatMap((rule) => rule.principals).map((path) => [path.slice(path.indexOf("/") + 1), path]));
+      const named = (name: string) => known.get(name) ?? principalPath(name);
+      const rules = await Promise.all(
+        Object.entries(held ?? {}).map(async ([role, names]) => ({ role, principals: await Promise.all(names.map(named)) })),
+      );
       return setTagRules(data?.name ?? "", data?.etag ?? "", rules);
     },
     "Permissions saved.",
@@ -108,7 +110,7 @@ function Rules({ policy, onClose }: { policy?: TagPolicy; onClose: () => void })
     <PrincipalsSelect label={label} description={description} value={held?.[role] ?? []} onChange={(names) => setHeld({ ...held, [role]: names })} />
   );
   return (
-    <Dialog title={policy ? `Permissions of ${visible(policy.tag_key)}` : "Permissions of all governed tags"} submit="Save" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error ?? error} disabled={!held || !paths.data}>
+    <Dialog title={policy ? `Permissions of ${visible(policy.tag_key)}` : "Permissions of all governed tags"} submit="Save" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error ?? error} disabled={!held}>
       {held ? (
         <>
           {field(ASSIGN, "Assign", policy ? "Who may set and remove this tag, where they may tag at all." : "Who may set and remove every governed tag.")}

@@ -1,6 +1,5 @@
-import { users } from "../../api/queries";
 import { Principals } from "./Principals";
 
 export default function Users() {
-  return <Principals kind="users" one="user" hint="Usually an e-mail address." query={users} command="modelkeep users create alice@example.com" about="People who sign in. Deactivating one ends all sessions and tokens at once, and keeps what they own." />;
+  return <Principals kind="users" one="user" hint="Usually an e-mail address." command="modelkeep users create alice@example.com" about="People who sign in. Deactivating one ends all sessions and tokens at once, and keeps what they own." />;
 }
