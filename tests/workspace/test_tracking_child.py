@@ -126,3 +126,31 @@ def test_where_the_tracking_database_is(tmp_path: Path) -> None:
     assert store_uri(tmp_path, "") == f"sqlite:///{tmp_path}/tracking.db"
     found = store_uri(tmp_path, "postgresql://u:p%40@h:5/db?sslmode=require")
     assert found == "postgresql+psycopg://u:p%40@h:5/db?sslmode=require&options=-csearch_path%3Dmlflow"
+
+
+def test_what_libpq_finds_at_home_goes_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / ".postgresql").mkdir(parents=True)
+    for name in (".pgpass", ".postgresql/root.crt"):
+        (home / name).touch()
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    monkeypatch.setenv("PGPASSFILE", "/elsewhere")
+    for url, expected in (
+        ("", {}),
+        (
+            "postgresql://h/db",
+            {
+                "PGSSLMODE": "verify-full",
+                "PGPASSFILE": "/elsewhere",
+                "PGSSLROOTCERT": str(home / ".postgresql/root.crt"),
+            },
+        ),
+    ):
+        server = TrackingServer(tmp_path, url)
+        (tmp_path / "tracking").mkdir(exist_ok=True)
+        environment = server._environment()  # pyright: ignore[reportPrivateUsage]
+        assert {name: value for name, value in environment.items() if name.startswith("PG")} == expected
+        assert environment["HOME"] == str(tmp_path / "tracking" / "tmp")

@@ -35,6 +35,15 @@ _MAX_LOG = 16 * 1024 * 1024
 # What the child may see of our environment: never our tokens or a cloud's, a home, a proxy, nor settings that would make
 # MLflow a client of us. `PG...` only where it has a PostgreSQL to connect to.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+# What libpq looks for in the home directory, which the child does not see.
+_LIBPQ_FILES = {
+    "PGPASSFILE": ".pgpass",
+    "PGSERVICEFILE": ".pg_service.conf",
+    "PGSSLROOTCERT": ".postgresql/root.crt",
+    "PGSSLCERT": ".postgresql/postgresql.crt",
+    "PGSSLKEY": ".postgresql/postgresql.key",
+    "PGSSLCRL": ".postgresql/root.crl",
+}
 _OUR_ROOT = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger("modelkeep.workspace")
@@ -221,7 +230,8 @@ class TrackingServer:
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if self._database_url:
             passed |= {name: value for name, value in os.environ.items() if name.startswith("PG")}
-            passed.setdefault("PGPASSFILE", str(Path.home() / ".pgpass"))
+            files = ((name, Path.home() / file) for name, file in _LIBPQ_FILES.items())
+            passed = {name: str(file) for name, file in files if file.is_file()} | passed
         temporary = self._folder.resolve() / "tmp"
         temporary.mkdir(exist_ok=True, mode=0o700)
         return passed | {
