@@ -19,7 +19,7 @@ REQUESTS = 100
 """Of each kind"""
 SCANS = 3
 WORDS = "/api/modelkeep/v1/search"
-MODELS = "/api/2.0/mlflow/unity-catalog/registered-models/search"
+MODELS = "/api/2.0/mlflow/registered-models/search"
 VERSIONS = "/api/2.0/mlflow/unity-catalog/model-versions/search"
 _EVERYTHING = """
 SELECT COUNT(*) FROM securables x JOIN securables s ON s.id = x.schema_id JOIN securables c ON c.id = x.catalog_id

@@ -22,6 +22,8 @@ SEARCH_CANDIDATES = 10_000
 """Securables that an index may name for a search to judge them all; beyond, the search walks in order."""
 SEARCH_VERSIONS = 100_000
 """Versions of such candidates that a search sorts for a page; beyond, it reads them in an order that has an index."""
+SEARCH_STEP_ROWS = 1_000
+"""Rows that one statement of a walk brings: they are made into answers on the event loop."""
 SEARCH_ROWS = 10_000
 """Rows that one page of a search may look at before it is handed out short."""
 

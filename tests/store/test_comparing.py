@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from modelkeep.core import pace
 from modelkeep.core.errors import InvalidArgument, LimitExceeded
 from modelkeep.core.ops import catalogs, models, search
 from modelkeep.core.ops.search import SearchModels, SearchVersions
+from modelkeep.store import search as rows
 from modelkeep.wire.sql import query
 from modelkeep.wire.sql.grammar import read
 from modelkeep.wire.sql.run import run
@@ -115,3 +117,25 @@ async def test_a_statement_keeps_so_many_characters(lite: World, monkeypatch: py
         f"SELECT * {view} LIMIT 1",
     ):
         await run(session, read(f"{statement}"))
+
+
+async def test_no_statement_of_a_walk_brings_many_rows(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the page is: what a statement brings is made into answers on the event loop."""
+    for i in range(30):
+        await lite.model(f"c0.s0.m{i}")
+        await lite.pending(f"c0.s0.m{i}", {})
+    await lite.own("", "admin")
+    sizes: list[int] = []
+    in_order = rows.versions_in_order
+
+    async def counting(*arguments: Any) -> Any:
+        brought = await in_order(*arguments)
+        sizes.append(len(brought))
+        return brought
+
+    monkeypatch.setattr(rows, "versions_in_order", counting)
+    monkeypatch.setattr(search, "SEARCH_STEP_ROWS", 7)
+    for request in (SearchVersions(), SearchVersions("source_path LIKE '%x%'"), SearchVersions(order_by=("name",))):
+        await lite.as_("admin").do(request)
+    assert max(sizes) <= 7
+    assert sum(sizes) == 3 * 30

@@ -115,8 +115,7 @@ async def test_searches_read_the_index_and_no_whole_table(w: World) -> None:
     counting.sent.clear()
     for request in (
         SearchSecurables("el_1999"), SearchSecurables("straße"), SearchSecurables("model_777 c0"), SearchSecurables("no such"),
-        SearchModels("name LIKE '%el_1999'"), SearchVersions("name LIKE '%el_1999'"), SearchModels("tags.k LIKE '%abc%'"),
-        SearchVersions("", 50, order_by=("last_updated_timestamp DESC",)),
+        SearchModels("name LIKE '%el_1999'", 50), SearchVersions("name LIKE '%el_1999'", 50), SearchModels("tags.k LIKE '%abc%'", 50),
     ):  # fmt: skip
         await engine.execute(admin, request)
     walks, used = list[str](), 0

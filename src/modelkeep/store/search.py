@@ -68,6 +68,13 @@ class Start(msgspec.Struct, frozen=True):
     """They have many versions: in the order of models, these are read as they come"""
     catalog: str = ""
     """The id of the one catalog whose models can be on it"""
+    sorts: bool = False
+    """No index has what it reads in its order"""
+
+    @property
+    def walks(self) -> bool:
+        """Are its rows read as they lie in an index?"""
+        return not self.sorts and (self.source is None or self.streams)
 
 
 def position_types(order: Sequence[Sort]) -> tuple[type, ...]:
@@ -78,7 +85,7 @@ def position_types(order: Sequence[Sort]) -> tuple[type, ...]:
 async def begin(tx: Tx, dialect: str, actor: Actor, wanted: Wanted, order: Sequence[Sort], *, versions: bool) -> Start:
     """The cheapest way to all that a search may find."""
     if wanted.one_by_one:
-        return Start()
+        return Start(sorts=not wanted.model_id or order[0].field not in ("version_number", "last_updated_timestamp"))
     ids = await reached(tx, actor)
     indexed = await catalog_search.indexed(tx, dialect)
     source = await catalog_search.narrowest(

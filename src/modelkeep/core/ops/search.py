@@ -12,10 +12,10 @@ from modelkeep.core.names import FullName, short_name
 from modelkeep.core.pace import Pace
 from modelkeep.core.paging import PageTokens, page_size
 from modelkeep.core.patterns import longest_literal
-from modelkeep.limits import SEARCH_ROWS
+from modelkeep.limits import SEARCH_ROWS, SEARCH_STEP_ROWS
 from modelkeep.store import search as rows
 from modelkeep.store import securables, versions
-from modelkeep.store.search import Position, Sort, Wanted
+from modelkeep.store.search import Position, Sort, Start, Wanted
 
 MAX_PAGE = 10_000
 MAX_MODELS = 1_000
@@ -77,7 +77,7 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
         return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
 
-    return await _page(asked, fetch, fits)
+    return await _page(asked, fetch, fits, start)
 
 
 async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel]:
@@ -99,7 +99,7 @@ async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel
         async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
             return await rows.models_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
 
-        found = await _page(asked, fetch, fits)
+        found = await _page(asked, fetch, fits, start)
     return Page(tuple(await versions.all_registered(ctx.tx, found.items)), found.next_token)
 
 
@@ -194,11 +194,12 @@ async def _hold(
 
 async def _page(
     asked: _Asked, fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
-    fits: Callable[[T], Awaitable[bool]],
+    fits: Callable[[T], Awaitable[bool]], start: Start,
 ) -> Page[T]:  # fmt: skip
     """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
+    most = SEARCH_STEP_ROWS if start.walks else SEARCH_ROWS  # what does not walk sorts its rows anew for each step
     position, limit, found = asked.after, asked.limit, list[T]()
-    looked, size = 0, limit + 1
+    looked, size = 0, min(limit + 1, most)
     while True:
         some = await fetch(position, size)
         for index, (entity, readable, position) in enumerate(some):
@@ -212,4 +213,4 @@ async def _page(
         if looked >= SEARCH_ROWS or len(found) == limit:
             assert position is not None
             return Page(tuple(found), asked.tokens.seal(asked.scope, position))
-        size = min(4 * size, SEARCH_ROWS)
+        size = min(4 * size, most)
