@@ -5,6 +5,7 @@ import inspect
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import get_type_hints
 
 import msgspec
 
@@ -55,11 +56,18 @@ def settings_page() -> str:
         for before, after in pairwise(body)
         if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr)
     }
+    hints = get_type_hints(settings.Settings, include_extras=True)
     rows = [
-        (f"`MODELKEEP_{f.name.upper()}`", f"`{f.default!r}`", told.get(f.name, ""))
+        (f"`{settings.variable_of(f.name)}`", f"`{f.default!r}`", settings.bounds(hints[f.name]), told.get(f.name, ""))
         for f in msgspec.structs.fields(settings.Settings)
     ]
-    return "# Settings\n\n" + table(("Variable", "Default", "Meaning"), rows)
+    files = ", ".join(f"`{settings.variable_of(name)}_FILE`" for name in settings.SECRETS)
+    return (
+        "# Settings\n\nA secret may come from a file of one line instead, which one of these names: "
+        + files
+        + ".\n\n"
+        + table(("Variable", "Default", "Values", "Meaning"), rows)
+    )
 
 
 def errors_page() -> str:

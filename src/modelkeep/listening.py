@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from modelkeep.core.addresses import is_loopback, is_wildcard
-from modelkeep.core.errors import InvalidArgument, PortInUse, RegistryError
+from modelkeep.core.errors import BadSetting, PortInUse, RegistryError
 from modelkeep.http.proxies import parse_proxies
 from modelkeep.http.server import Options, listener
 from modelkeep.observe.logs import log
@@ -16,18 +16,18 @@ from modelkeep.store.db import Database
 
 
 def check_bind(settings: Settings) -> None:
-    """Tokens travel in clear over http: only loopback, unless the operator says otherwise. Raises InvalidArgument."""
+    """Tokens travel in clear over http: only loopback, unless the operator says otherwise. Raises BadSetting."""
     try:
         loopback = settings.host == "localhost" or ip_address(settings.host).is_loopback
     except ValueError:
         loopback = False
     if not loopback and not settings.insecure_bind and not settings.public_url.startswith("https://"):
-        raise InvalidArgument(
+        raise BadSetting(
             f"Refusing to listen on {settings.host}: tokens would cross the network in clear. Put a TLS proxy in front and set "
             "MODELKEEP_PUBLIC_URL=https://..., or set MODELKEEP_INSECURE_BIND=1 if the network is yours alone."
         )
     if is_wildcard(settings.host) and not settings.public_url:
-        raise InvalidArgument(
+        raise BadSetting(
             f"'{settings.host}' is no address that clients could be sent to. Set MODELKEEP_PUBLIC_URL to the one that they use."
         )
 
@@ -35,7 +35,7 @@ def check_bind(settings: Settings) -> None:
 async def listeners(db: Database, settings: Settings) -> list[socket.socket]:
     """Where to listen: at our own address and, on a laptop, where a workspace is told from the others by its port, at theirs.
 
-    Raises PortInUse, or InvalidArgument where the host is not this machine's."""
+    Raises PortInUse, or BadSetting where the host is not this machine's."""
     async with db.read() as tx:
         found = [urlsplit(w.url) for w in await workspaces.every(tx) if is_loopback(settings.host)]
     ours = (settings.host if settings.host != "localhost" else "127.0.0.1", settings.port)
@@ -57,7 +57,7 @@ async def listeners(db: Database, settings: Settings) -> list[socket.socket]:
 def _not_ours(error: OSError, host: str, port: int) -> RegistryError:
     if error.errno == errno.EADDRINUSE:
         return PortInUse(f"Another program listens on {host}:{port}. Stop it, or choose another port (MODELKEEP_PORT).")
-    return InvalidArgument(f"This machine cannot listen on {host}:{port} ({error.strerror}). Check MODELKEEP_HOST.")
+    return BadSetting(f"This machine cannot listen on {host}:{port} ({error.strerror}). Check MODELKEEP_HOST.")
 
 
 def server_options(settings: Settings) -> Options:

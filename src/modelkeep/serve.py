@@ -20,7 +20,7 @@ from modelkeep.core.addresses import own_hosts
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.errors import BadSetting
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Status
 from modelkeep.core.names import Limits, parse_full_name
@@ -74,7 +74,7 @@ def database(settings: Settings) -> Database:
     if not settings.database_url:
         return SqliteDatabase(settings.data / "modelkeep.db")
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
-        raise InvalidArgument("MODELKEEP_DATABASE_URL must be a postgresql:// URL, or empty for SQLite.")
+        raise BadSetting("MODELKEEP_DATABASE_URL must be a postgresql:// URL, or empty for SQLite.")
     from modelkeep.store.postgres import PostgresDatabase
 
     return PostgresDatabase(
@@ -91,18 +91,18 @@ def storage(settings: Settings) -> Blobs:
         return LocalBlobs(settings.data / "artifacts")
     url = urlsplit(settings.storage_url)
     if url.scheme != "s3" or not url.netloc or url.query or url.fragment:
-        raise InvalidArgument("MODELKEEP_STORAGE_URL must be s3://bucket/prefix, or empty for a folder.")
+        raise BadSetting("MODELKEEP_STORAGE_URL must be s3://bucket/prefix, or empty for a folder.")
     from modelkeep.blobs.s3 import S3Blobs
 
     return S3Blobs(url.netloc, url.path.strip("/"), endpoint=settings.s3_endpoint)
 
 
 def issuer(settings: Settings) -> "Sts | None":
-    """The store's STS, where the settings name a role. Raises InvalidArgument, Unavailable."""
+    """The store's STS, where the settings name a role. Raises BadSetting, Unavailable."""
     if not settings.s3_role_arn:
         return None
     if not settings.storage_url:
-        raise InvalidArgument("MODELKEEP_S3_ROLE_ARN is of use only where MODELKEEP_STORAGE_URL is an S3 bucket.")
+        raise BadSetting("MODELKEEP_S3_ROLE_ARN is of use only where MODELKEEP_STORAGE_URL is an S3 bucket.")
     from modelkeep.blobs.sts import Sts
 
     url, endpoint = urlsplit(settings.storage_url), settings.sts_endpoint or settings.s3_endpoint
@@ -131,23 +131,21 @@ def reach(services: Services) -> Reach:
 
 
 def trusted_issuers(settings: Settings) -> frozenset[str]:
-    """Whom this server asks for keys. Raises InvalidArgument."""
+    """Whom this server asks for keys. Raises BadSetting."""
     found = frozenset(filter(None, (settings.oidc_issuer, *settings.trusted_issuers.split())))
     for issuer in found:
         url = urlsplit(issuer)
         if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
-            raise InvalidArgument(f"The issuer '{issuer}' must be an https:// address without a query.")
+            raise BadSetting(f"The issuer '{issuer}' must be an https:// address without a query.")
     return found
 
 
 def provider(settings: Settings, issuers: Issuers, signer: Signer) -> Provider | None:
-    """Whom people sign in with, where the settings name somebody. Raises InvalidArgument."""
+    """Whom people sign in with, where the settings name somebody. Raises BadSetting."""
     if not settings.oidc_issuer:
         return None
     if not settings.oidc_client_id:
-        raise InvalidArgument(
-            "MODELKEEP_OIDC_ISSUER needs MODELKEEP_OIDC_CLIENT_ID, as the provider has registered it."
-        )
+        raise BadSetting("MODELKEEP_OIDC_ISSUER needs MODELKEEP_OIDC_CLIENT_ID, as the provider has registered it.")
     client = Client(
         settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret,
         settings.oidc_scopes, settings.oidc_user_claim, settings.oidc_groups_claim,
@@ -214,7 +212,7 @@ def background(registry: Registry) -> Background:
     settings, shared = registry.settings, registry.engine.services.shared
     pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
     if settings.audit_days and find_spec("arro3") is None:
-        raise InvalidArgument("MODELKEEP_AUDIT_DAYS needs the extra: pip install 'modelkeep[archive]'.")
+        raise BadSetting("MODELKEEP_AUDIT_DAYS needs the extra: pip install 'modelkeep[archive]'.")
     written = [settings.data, *([Path(settings.shared_folder)] if settings.shared_folder else [])]
     return Background(
         registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses,
@@ -345,7 +343,7 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
     from modelkeep.workspace.workspaces import Workspaces
 
     if find_spec("mlflow") is None:
-        raise InvalidArgument(
+        raise BadSetting(
             "The workspace needs MLflow: pip install 'modelkeep[workspace]', or run without it (--no-workspace, MODELKEEP_WORKSPACE=0)."
         )
 

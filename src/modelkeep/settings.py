@@ -1,28 +1,31 @@
 """Every setting: its environment variable is MODELKEEP_ and its name in upper case. Defaults suit a laptop and are safe."""
 
+import math
 import os
+import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
+from msgspec import Meta
 
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.errors import BadSetting
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     """The address to listen on."""
-    port: int = 8080
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
     data_dir: str = "modelkeep-data"
     """Holds the SQLite database, the artifact folder, and what `modelkeep env` needs. Keep it private."""
     database_url: str = ""
     """postgresql://...; '' is SQLite in the data directory."""
-    database_read_connections: int = 8
+    database_read_connections: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Connections of this process to PostgreSQL for short reads."""
-    database_write_connections: int = 8
+    database_write_connections: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Connections of this process to PostgreSQL for changes."""
-    database_scan_connections: int = 4
+    database_scan_connections: Annotated[int, Meta(ge=1, le=1000)] = 4
     """Connections of this process to PostgreSQL for searches and lists; as many run at once."""
     database_pooler: bool = False
     """PostgreSQL is behind PgBouncer in transaction mode: use no prepared statements and no settings of the session."""
@@ -34,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The role whose temporary credentials clients without signed URLs get, for one version's files each; '' vends none."""
     sts_endpoint: str = ""
     """The address of the store's STS; '' is s3_endpoint, or AWS where that is empty, too."""
-    credential_minutes: float = 15
+    credential_minutes: Annotated[float, Meta(ge=15, le=720, extra={"unit": "minutes"})] = 15
     """How long temporary credentials live, and so outlive a revoke: 15 to 720."""
     shared_folder: str = ""
     """An existing folder through which `uc:` clients on this machine exchange files; it trusts whoever can reach it."""
@@ -52,24 +55,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Allow plain http on an address that is not loopback."""
     default_namespace: str = "main.default"
     """The catalog and schema of models that plain MLflow clients name without any; made at the first start."""
-    aliases_per_model: int = 10
-    tags_per_securable: int = 50
-    min_free_mb: Annotated[float, msgspec.Meta(ge=0)] = 512
+    aliases_per_model: Annotated[int, Meta(ge=0, le=10_000)] = 10
+    tags_per_securable: Annotated[int, Meta(ge=0, le=10_000)] = 50
+    min_free_mb: Annotated[float, Meta(ge=0, le=100_000_000, extra={"unit": "MiB"})] = 512
     """MiB that stay free on each disk that the server writes to (5 % of a small one): below it changes are refused, while reads
     and deletions go on; 0 is no limit."""
-    pending_hours: float = 24
+    pending_hours: Annotated[float, Meta(ge=0.0001, le=8760, extra={"unit": "hours"})] = 24
     """How long a version may stay PENDING_REGISTRATION before it is failed and its files are freed."""
-    url_minutes: float = 15
+    url_minutes: Annotated[float, Meta(ge=0.01, le=10_080, extra={"unit": "minutes"})] = 15
     """How long a vended URL lives."""
-    token_days: Annotated[float, msgspec.Meta(gt=0, le=730)] = 90
+    token_days: Annotated[float, Meta(ge=0.001, le=730, extra={"unit": "days"})] = 90
     """The longest lifetime of a personal access token in days, up to 730; a token that is created without a lifetime gets it."""
-    unknown_tokens_per_minute: int = 100
+    unknown_tokens_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
-    requests_per_second: float = 200
+    requests_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 200
     """Requests that one principal may send to one process, for good; 0 is no limit. Beyond it: 429 with `Retry-After`."""
-    request_burst: int = 2000
+    request_burst: Annotated[int, Meta(ge=1, le=10_000_000)] = 2000
     """Requests that it may send at once, after a pause."""
-    anonymous_requests_per_second: float = 100
+    anonymous_requests_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 100
     """Requests without sign-in (discovery, sign-in, documentation) of one address; ten times as many at once. 0 is no limit."""
     trusted_proxies: str = ""
     """Proxies whose `X-Forwarded-For` or `Forwarded` counts: addresses and networks, spaces between; '' is loopback, with public_url."""
@@ -89,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The claim that lists somebody's groups at the provider."""
     oidc_groups: str = ""
     """Which groups here these stand for, in JSON: {"value of the claim": "group here"}. No other value counts."""
-    session_hours: float = 12
+    session_hours: Annotated[float, Meta(ge=0.001, le=8760, extra={"unit": "hours"})] = 12
     """How long a browser stays signed in."""
     auditors: str = ""
     """A group whose members may read the whole audit log, as account admins may; '' is none."""
@@ -98,21 +101,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ai_model: str = ""
     """Which of its models."""
     ai_key: str = ""
-    audit_days: float = 0
+    audit_days: Annotated[float, Meta(ge=0, le=36_500, extra={"unit": "days"})] = 0
     """How long audit records stay in the database before they are archived as Parquet (extra `archive`); 0 keeps them there."""
     otlp_endpoint: str = ""
     """Where audit records are sent as OpenTelemetry logs, OTLP over HTTP: http://collector:4318; '' sends none."""
     otlp_headers: str = ""
     """Headers of what is sent there: `authorization=Bearer%20x,other=y`, percent-encoded as in OTEL_EXPORTER_OTLP_HEADERS."""
-    max_connections: int = 4096
+    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
     """Connections at once. Where the system allows fewer descriptors, that counts."""
-    connections_per_address: int = 512
+    connections_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 512
     """Connections at once from one address; 0 is no limit. A proxy on this machine (public_url) has none."""
-    lame_duck_seconds: float = 0
+    lame_duck_seconds: Annotated[float, Meta(ge=0, le=3600, extra={"unit": "seconds"})] = 0
     """After SIGTERM: seconds in which requests are still answered while `/health` says 503, so that balancers turn away."""
-    drain_seconds: float = 60
+    drain_seconds: Annotated[float, Meta(ge=0, le=86_400, extra={"unit": "seconds"})] = 60
     """After that: seconds in which uploads, downloads and other requests may still come to their end."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_json: bool = True
 
     @property
@@ -131,23 +134,79 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data_dir).resolve()
 
 
+SECRETS = ("database_url", "oidc_client_secret", "ai_key", "otlp_headers")
+"""Settings that may come from a file, which `MODELKEEP_<NAME>_FILE` names, and whose values are never printed."""
+_MAX_FILE_BYTES = 64 * 1024
+
+
 def load(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
-    """Defaults < environment < overrides. Raises InvalidArgument for an unknown MODELKEEP_ variable or a malformed value."""
-    known = {f"MODELKEEP_{name.upper()}": name for name in Settings.__struct_fields__}
+    """Defaults < environment < overrides. Raises BadSetting for an unknown MODELKEEP_ variable or a malformed value."""
+    known = {variable_of(name): name for name in Settings.__struct_fields__}
+    files = {f"{variable_of(name)}_FILE": name for name in SECRETS}
     values: dict[str, object] = {}
     for variable, value in environment.items():
         if variable in known:
             values[known[variable]] = value
+        elif variable in files:
+            if variable_of(files[variable]) in environment:
+                raise BadSetting(
+                    f"{variable} and {variable.removesuffix('_FILE')} are both set. Leave one of them out."
+                )
+            values[files[variable]] = _content(variable, value)
         elif variable.startswith("MODELKEEP_") and variable not in _OTHERS:
-            raise InvalidArgument(f"There is no setting {variable}. Known are: {', '.join(sorted(known))}.")
+            raise BadSetting(f"There is no setting {variable}. Known are: {', '.join(sorted([*known, *files]))}.")
     values |= {name: value for name, value in overrides.items() if value is not None}
+    hints = typing.get_type_hints(Settings, include_extras=True)
+    settings = Settings(**{name: _converted(name, value, hints[name]) for name, value in values.items()})
+    if not settings.workspace_id.isdecimal() or len(settings.workspace_id) > _MAX_DIGITS:
+        raise BadSetting(f"MODELKEEP_WORKSPACE_ID must be a number of at most {_MAX_DIGITS} digits.")
+    return settings
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"MODELKEEP_{name.upper()}"
+
+
+def bounds(kind: Any) -> str:
+    """What a setting may be, in words: `a number from 15 to 720 (minutes)`."""
+    if typing.get_origin(kind) is Literal:
+        return f"one of {', '.join(typing.get_args(kind))}"
+    base, *metas = typing.get_args(kind) or (kind,)
+    words = {bool: "1 or 0", int: "a whole number", float: "a number", str: "text"}[base]
+    for meta in metas:
+        unit = cast("dict[str, str]", meta.extra or {}).get("unit")
+        words += f" from {meta.ge:,} to {meta.le:,}" + (f" ({unit})" if unit else "")
+    return words
+
+
+def _converted(name: str, value: object, kind: Any) -> Any:
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
-        if not settings.workspace_id.isdecimal():
-            raise InvalidArgument("MODELKEEP_WORKSPACE_ID must be a number.")
-        return settings
+        converted = msgspec.convert(value, kind, strict=False)
+        if isinstance(converted, float) and not math.isfinite(converted):
+            raise msgspec.ValidationError
     except msgspec.ValidationError as error:
-        raise InvalidArgument(f"A setting is not valid: {error}.") from error
+        text = "what it is" if name in SECRETS else repr(str(value)[:100])
+        raise BadSetting(
+            f"A setting is not valid: {variable_of(name)} is {text}, and must be {bounds(kind)}."
+        ) from error
+    return converted
 
 
+def _content(variable: str, path: str) -> str:
+    """A secret out of its file, without the line's end."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+        text = data.decode().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"{variable} names '{path[:200]}', which cannot be read ({error}).") from error
+    if len(data) > _MAX_FILE_BYTES or "\0" in text or "\n" in text:
+        raise BadSetting(
+            f"{variable} names '{path[:200]}', which holds more than one line of at most {_MAX_FILE_BYTES} bytes."
+        )
+    return text
+
+
+_MAX_DIGITS = 18
 _OTHERS = ("MODELKEEP_PAGE",)  # used by the project's own tests

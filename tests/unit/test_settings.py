@@ -1,13 +1,15 @@
 """Settings: every one from its variable, nothing unknown, nothing malformed."""
 
 import typing
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.errors import BadSetting, InvalidArgument
 from modelkeep.listening import check_bind
 from modelkeep.serve import database, storage
-from modelkeep.settings import Settings, load
+from modelkeep.settings import SECRETS, Settings, load
 
 
 def test_nothing_set_is_a_private_server_on_loopback_with_sqlite() -> None:
@@ -21,11 +23,78 @@ def test_what_a_store_was_handed_ends_within_15_minutes_unless_the_operator_says
     assert load({}).url_minutes <= 15 and load({}).credential_minutes <= 15
 
 
+HINTS = typing.get_type_hints(Settings, include_extras=True)
+
+
+def _meta(name: str) -> msgspec.Meta | None:
+    return next((part for part in typing.get_args(HINTS[name]) if isinstance(part, msgspec.Meta)), None)
+
+
 @pytest.mark.parametrize("name", Settings.__struct_fields__)
 def test_each_setting_comes_from_its_variable(name: str) -> None:
-    kind = typing.get_type_hints(Settings)[name]
-    text, value = {bool: ("1", True), int: ("7", 7), float: ("0.5", 0.5), str: ("4", "4")}[kind]
+    kind, meta = typing.get_type_hints(Settings)[name], _meta(name)
+    if name == "log_level":
+        text = value = "error"
+    elif meta is not None:
+        value = kind(meta.le)
+        text = str(value)
+    else:
+        text, value = {bool: ("1", True), str: ("4", "4")}[kind]
     assert getattr(load({f"MODELKEEP_{name.upper()}": text}), name) == value
+
+
+NUMBERS = [name for name in Settings.__struct_fields__ if typing.get_type_hints(Settings)[name] in (int, float)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_outside_its_bounds_is_refused_in_one_sentence_with_both(name: str) -> None:
+    meta, variable = _meta(name), f"MODELKEEP_{name.upper()}"
+    assert meta is not None and meta.ge is not None and meta.le is not None, "every number has bounds"
+    assert meta.ge <= getattr(Settings(), name) <= meta.le
+    for bad in (str(meta.ge - 1), str(meta.le + 1), "nan", "inf", "-inf", "", "many", "1 000", "0x1"):
+        with pytest.raises(BadSetting) as refused:
+            load({variable: bad})
+        sentence = refused.value.message
+        assert sentence.startswith(f"A setting is not valid: {variable} is {bad!r}, and must be a ")
+        assert f"from {meta.ge:,} to {meta.le:,}" in sentence and sentence.endswith(".") and "\n" not in sentence
+    for fine in (meta.ge, meta.le):
+        assert getattr(load({variable: str(fine)}), name) == fine
+
+
+@pytest.mark.parametrize(("variable", "value", "words"), [
+    ("MODELKEEP_LOG_LEVEL", "verbose", "one of debug, info, warning, error, critical"),
+    ("MODELKEEP_LOG_LEVEL", "INFO", "one of debug"),
+    ("MODELKEEP_WORKSPACE", "maybe", "must be 1 or 0"),
+    ("MODELKEEP_CONCEAL", "", "must be 1 or 0"),
+    ("MODELKEEP_WORKSPACE_ID", "one", "must be a number"),
+    ("MODELKEEP_WORKSPACE_ID", "9" * 30, "at most 18 digits"),
+])  # fmt: skip
+def test_a_word_that_is_none_of_a_settings_is_refused_with_those(variable: str, value: str, words: str) -> None:
+    with pytest.raises(BadSetting, match=words):
+        load({variable: value})
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_a_file(name: str, tmp_path: Path) -> None:
+    variable, file = f"MODELKEEP_{name.upper()}", tmp_path / "secret"
+    for content in ("s3cr3t", "s3cr3t\n", "s3cr3t\r\n"):
+        file.write_text(content)
+        assert getattr(load({f"{variable}_FILE": str(file)}), name) == "s3cr3t"
+    with pytest.raises(BadSetting, match="both set"):
+        load({f"{variable}_FILE": str(file), variable: "x"})
+    for bad in (b"two\nlines", b"\xff", b"nul\0", b"x" * 70_000):
+        file.write_bytes(bad)
+        with pytest.raises(BadSetting, match=f"{variable}_FILE names"):
+            load({f"{variable}_FILE": str(file)})
+    for missing in (tmp_path / "none", tmp_path, ""):
+        with pytest.raises(BadSetting, match="cannot be read"):
+            load({f"{variable}_FILE": str(missing)})
+
+
+def test_only_secrets_come_from_files() -> None:
+    for name in set(Settings.__struct_fields__) - set(SECRETS):
+        with pytest.raises(BadSetting, match="no setting"):
+            load({f"MODELKEEP_{name.upper()}_FILE": "/dev/null"})
 
 
 @pytest.mark.parametrize("variable", ["MODELKEEP_PROT", "MODELKEEP_", "MODELKEEP_DATA_DIRECTORY", "MODELKEEP_port"])

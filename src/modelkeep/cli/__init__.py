@@ -1,10 +1,10 @@
 """The `modelkeep` command. serve, migrate, check, env, admins and audit verify open the data directory; all other verbs are HTTP
 clients of the server that DATABRICKS_HOST and DATABRICKS_TOKEN name, and obey the same rules as any client.
 
-Exit codes: 0 done · 1 refused or failed (one line on standard error) · 2 the command line is wrong · 3 `check` or `audit
-verify` found something · 4 another program listens on the port of `serve`.
+Its exit codes are in `cli/exits.py`; whatever fails is one line on standard error.
 """
 
+import logging
 import os
 import sys
 
@@ -22,8 +22,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: a failure is one line with what to do, never a traceback."""
-    from modelkeep.cli import admins, local, remote
+    from modelkeep.cli import admins, exits, local, remote
 
+    logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # its attempts are not our one line
     os.umask(0o077)  # what this program writes is its user's alone
     local.register(app)
     admins.register(app)
@@ -32,4 +33,4 @@ def main() -> None:
         app()
     except RegistryError as error:
         print(f"modelkeep: {error.message}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(exits.of_error(error))

@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 import typer
 
-from modelkeep.core.errors import InvalidArgument, Unavailable
+from modelkeep.cli.exits import Unreachable, of_status
+from modelkeep.core.errors import BadSetting, Unauthenticated
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 
 def call(method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-    """The JSON answer. A refusal ends the program: one line, exit code 1."""
+    """The JSON answer. A refusal ends the program: one line, and an exit code of its own."""
     import httpx
 
     host = os.environ.get("DATABRICKS_HOST", "").rstrip("/")
@@ -31,14 +32,14 @@ def call(method: str, path: str, body: dict[str, Any] | None = None, **query: An
             timeout=120,
         )
     except httpx.HTTPError as error:
-        raise Unavailable(f"{host} does not answer ({error}). Is the server running?") from error
+        raise Unreachable(f"{host} does not answer ({error}). Is the server running?") from error
     try:
         value = answer.json()
     except ValueError:
         value = {"error_code": f"HTTP {answer.status_code}", "message": answer.text[:200]}
     if answer.status_code >= 300:
         print(f"modelkeep: {value.get('error_code', answer.status_code)}: {value.get('message', '')}", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(of_status(answer.status_code))
     return value
 
 
@@ -48,14 +49,14 @@ def _token(host: str) -> str:
 
     token, id, secret = (os.environ.get(f"DATABRICKS_{name}", "") for name in ("TOKEN", "CLIENT_ID", "CLIENT_SECRET"))
     if not host or not (token or (id and secret)):
-        raise InvalidArgument('DATABRICKS_HOST and DATABRICKS_TOKEN are not set. Run: eval "$(modelkeep env)"')
+        raise BadSetting('DATABRICKS_HOST and DATABRICKS_TOKEN are not set. Run: eval "$(modelkeep env)"')
     if token:
         return token
     answer = httpx.post(
         f"{host}/oidc/v1/token", data={"grant_type": "client_credentials"}, auth=(id, secret), timeout=30
     )
     if answer.status_code != 200:
-        raise InvalidArgument(f"{host} does not sign in this client: {answer.text[:300]}")
+        raise Unauthenticated(f"{host} does not sign in this client: {answer.text[:300]}")
     return answer.json()["access_token"]
 
 

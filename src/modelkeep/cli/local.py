@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from modelkeep.cli.exits import PORT_IN_USE
 from modelkeep.settings import Settings, load
 
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="Default: MODELKEEP_DATA_DIR, else ./modelkeep-data.")]
 Port = Annotated[int | None, typer.Option(help="Default: MODELKEEP_PORT, else 8080.")]
 TOKEN_MS = 24 * 3_600_000
-PORT_IN_USE = 4
-"""The exit code of `serve` where another program listens on the port."""
 
 
 def register(app: typer.Typer) -> None:

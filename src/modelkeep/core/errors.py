@@ -1,7 +1,7 @@
 """Every failure that a caller may see: one class a kind; each wire face decides how its dialect spells it.
 
 RegistryError
-├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken └─ LimitExceeded
+├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken ├─ LimitExceeded └─ BadSetting
 ├─ Unauthenticated
 ├─ PermissionDenied
 ├─ NotFound
@@ -51,6 +51,10 @@ class BadPageToken(InvalidArgument):
 
 class LimitExceeded(InvalidArgument):
     """A number that the deployment limits (aliases a model, tags a securable, ...) would be exceeded."""
+
+
+class BadSetting(InvalidArgument):
+    """A setting that is unknown, out of its bounds, or of no use with another one. For the operator, at the start."""
 
 
 class Unauthenticated(RegistryError):

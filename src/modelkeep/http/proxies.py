@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.core.errors import BadSetting
 from modelkeep.limits import FORWARDED_HOPS
 
 _Scope = MutableMapping[str, Any]
@@ -60,13 +60,13 @@ class TrustedProxies:
 
 
 def parse_proxies(text: str) -> TrustedProxies:
-    """Addresses and networks with spaces or commas between. Raises InvalidArgument."""
+    """Addresses and networks with spaces or commas between. Raises BadSetting."""
     networks: list[IPv4Network | IPv6Network] = []
     for word in text.replace(",", " ").split():
         try:
             networks.append(ip_network(word))
         except ValueError as error:
-            raise InvalidArgument(
+            raise BadSetting(
                 f"MODELKEEP_TRUSTED_PROXIES has '{word[:100]}', which is no address (10.0.0.7) and no network (10.0.0.0/8)."
             ) from error
     return TrustedProxies(networks)
