@@ -35,7 +35,8 @@ class Attacker:
         return time.monotonic() < self.until
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 10)
+        """From an address of its own, as another machine's."""
+        return socket.create_connection(("127.0.0.1", self.port), 10, ("127.0.0.2", 0))
 
     def rest(self, seconds: float) -> None:
         time.sleep(max(0.0, min(seconds, self.until - time.monotonic())))
