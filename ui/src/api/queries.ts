@@ -226,8 +226,9 @@ export interface Asked {
 export const search = (asked: Asked, size = 50) =>
   infiniteQueryOptions({
     queryKey: ["search", asked, size],
-    queryFn: ({ pageParam }) =>
-      told(api.GET(`${V1}/search`, { params: { query: { ...asked, max_results: size, page_token: pageParam } } })),
+    // Aborted when the words change: the server stops looking for the earlier ones.
+    queryFn: ({ pageParam, signal }) =>
+      told(api.GET(`${V1}/search`, { params: { query: { ...asked, max_results: size, page_token: pageParam } }, signal })),
     initialPageParam: "",
     getNextPageParam: following,
     placeholderData: keepPreviousData,
@@ -365,8 +366,8 @@ export interface AuditFilter {
   until?: number;
 }
 
-export const auditPage = (asked: AuditFilter, size: number, page_token: string) =>
-  told(api.GET(`${V1}/audit`, { params: { query: { ...asked, max_results: size, page_token } } }));
+export const auditPage = (asked: AuditFilter, size: number, page_token: string, signal?: AbortSignal) =>
+  told(api.GET(`${V1}/audit`, { params: { query: { ...asked, max_results: size, page_token } }, signal }));
 
 /** The records in Databricks' schema, from the oldest on; asked again with `after` the cursor. */
 export const auditExport = (asked: AuditFilter, after: number) =>
@@ -375,7 +376,7 @@ export const auditExport = (asked: AuditFilter, after: number) =>
 export const audit = (asked: AuditFilter) =>
   infiniteQueryOptions({
     queryKey: ["audit", asked],
-    queryFn: ({ pageParam }) => auditPage(asked, 100, pageParam),
+    queryFn: ({ pageParam, signal }) => auditPage(asked, 100, pageParam, signal),
     initialPageParam: "",
     getNextPageParam: following,
     placeholderData: keepPreviousData,
