@@ -89,6 +89,10 @@ TRACKING_SWEEP_S = 60.0
 
 DATABASE_S = 10
 """How long one call waits for the database: for a connection, a lock, or the answer to one statement."""
+CONTENDED_TRIES = 3
+"""How often a change is run that the database undid for the sake of another (a deadlock)."""
+BACKGROUND_THREADS = 4
+"""Threads for SQLite's scans of jobs and of steps outside an operation's transaction."""
 SCAN_S = 5
 """How long one scan (a search, a list) reads before it is stopped."""
 POSTGRES_WAIT_S = 5

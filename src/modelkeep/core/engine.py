@@ -18,8 +18,9 @@ from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import On, Operation, Services
 from modelkeep.core.table import BY_REQUEST
+from modelkeep.limits import CONTENDED_TRIES
 from modelkeep.store import principals, securables, workspaces
-from modelkeep.store.db import Database, ReadForScans, ReadTx, WriteTx, now_ms
+from modelkeep.store.db import Contended, Database, ReadForScans, ReadTx, WriteTx, now_ms
 
 
 class Engine:
@@ -70,34 +71,53 @@ class Engine:
         self.disk.refuse(operations)
         outside = ServiceCtx(actor, now_ms(), self.config, self.services, body)
         done: list[tuple[Operation, msgspec.Struct, Ctx[Any]]] = []
-        current, decided = requests[0], False
         try:
-            prepared = await self._prepare(outside, operations[0], current)
-            write = any(op.effect == "write" for op in operations)
-            results: list[Any] = []
-            scans = any(op.scans for op in operations)
-            async with self.db.write() if write else self._read(actor, scans=scans) as tx:
-                for op, current in zip(operations, requests, strict=True):
-                    ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, prepared)
-                    targets = await self._authorize(ctx, op, current)
-                    results.append(await op.run(ctx, current, *targets))
-                    done.append((op, current, ctx))
-                    if op.record == "in_tx":
-                        await self.auditor.in_tx(cast("WriteTx", tx), op, current, ctx, request_id)
-                decided = True
+            prepared = await self._prepare(outside, operations[0], requests[0])
+            results = await self._transact(actor, requests, prepared, request_id, done)
             if operations[-1].finish is not None:
                 results[-1] = await operations[-1].finish(_after(outside, done[-1][2]), self.db, results[-1])
         except BaseException as error:
             # Cancelled while it is committed, nobody knows what became of it. What it stored may be referred to by now, and
             # what is not is found by `modelkeep check`.
-            if not (decided and isinstance(error, asyncio.CancelledError)):
+            if not (len(done) == len(requests) and isinstance(error, asyncio.CancelledError)):
                 await outside.run_undo()
             if isinstance(error, RegistryError):
-                await self._refused(BY_REQUEST[type(current)], current, actor, error, request_id)
+                failed = min(len(done), len(requests) - 1)
+                await self._refused(operations[failed], requests[failed], actor, error, request_id)
             raise
         if unrecorded := [entry for entry in done if entry[0].record != "in_tx"]:
             await to_its_end(self.auditor.after(unrecorded, request_id))
         return results
+
+    async def _transact(
+        self,
+        actor: Actor,
+        requests: Sequence[msgspec.Struct],
+        prepared: Any,
+        request_id: str,
+        done: list[tuple[Operation, msgspec.Struct, Ctx[Any]]],
+    ) -> list[Any]:
+        """The transaction that counts; `done` grows with it. One that the database undid for the sake of another is run again."""
+        operations = [BY_REQUEST[type(request)] for request in requests]
+        write, scans = any(op.effect == "write" for op in operations), any(op.scans for op in operations)
+        tries = 0
+        while True:
+            done.clear()
+            results: list[Any] = []
+            try:
+                async with self.db.write() if write else self._read(actor, scans=scans) as tx:
+                    for op, request in zip(operations, requests, strict=True):
+                        ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, prepared)
+                        targets = await self._authorize(ctx, op, request)
+                        results.append(await op.run(ctx, request, *targets))
+                        if op.record == "in_tx":
+                            await self.auditor.in_tx(cast("WriteTx", tx), op, request, ctx, request_id)
+                        done.append((op, request, ctx))
+                return results
+            except Contended:
+                tries += 1
+                if tries == CONTENDED_TRIES:
+                    raise
 
     async def _plain(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Any:
         """A read that was decided and answered in this very state of the database is not decided and answered again."""

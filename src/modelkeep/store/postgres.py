@@ -1,7 +1,6 @@
 """PostgreSQL through psycopg: a pool for short reads, one for changes and one for scans, so that none starves another.
 
-Connections are in autocommit, and each transaction begins with one message that says all of it: behind PgBouncer in transaction
-mode a transaction is the largest thing that one session sees.
+Behind PgBouncer in transaction mode, a transaction is the largest thing that one session sees: each then sets its deadlines itself.
 """
 
 import asyncio
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     import psycopg
 
 _MIGRATION_LOCK = 7_203_511_885_027_131  # any number that only this program uses
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_WRITE = "BEGIN"
 _POOLER_HINT = "PostgreSQL refuses the session's settings. If it is behind PgBouncer in transaction mode, set MODELKEEP_DATABASE_POOLER=1."
 _IDLE, _FAILED = 0, 3  # of libpq's PGTransactionStatusType
 _T = TypeVar("_T")
@@ -103,9 +100,7 @@ class _Tx:
         """From here on statements of this transaction may take so long."""
         if seconds != self._seconds:
             self._seconds = seconds
-            if (
-                self._connection.pgconn.transaction_status != 0
-            ):  # in autocommit there is nothing that it would be local to
+            if not self._connection.autocommit:  # else there is no transaction that it would be local to
                 await self.command(f"SET LOCAL statement_timeout = {server_ms(seconds)}")
 
 
@@ -135,9 +130,9 @@ class PostgresDatabase:
         self._url = url
         self._pooler = pooler
         short, long = Bounds(statement_s, wait_s), Bounds(scan_s, wait_s)
-        self._readers = Pool(url, "read", readers, short, pooler=pooler)
-        self._writers = Pool(url, "write", writers, short, pooler=pooler)
-        self._scanners = Pool(url, "scan", scanners, long, pooler=pooler)
+        self._readers = Pool(url, "read", readers, short, read_only=True, pooler=pooler)
+        self._writers = Pool(url, "write", writers, short, read_only=False, pooler=pooler)
+        self._scanners = Pool(url, "scan", scanners, long, read_only=True, pooler=pooler)
         self._lane = Lane(scanners, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s)
         self._probe = Probe(url)
 
@@ -182,13 +177,13 @@ class PostgresDatabase:
     def read(self) -> AbstractAsyncContextManager[_Tx]:
         if principal := scans_for():
             return self._scanning(principal)
-        return self._transaction(self._readers, _READ, limits.BACKGROUND_SCAN_S)
+        return self._transaction(self._readers, limits.BACKGROUND_SCAN_S)
 
     @asynccontextmanager
     async def _scanning(self, principal: str) -> AsyncGenerator[_Tx]:
         await self._lane.enter(principal)
         try:
-            async with self._transaction(self._scanners, _READ, self._scanners.bounds.statement_s) as tx:
+            async with self._transaction(self._scanners, self._scanners.bounds.statement_s) as tx:
                 yield tx
         finally:
             self._lane.leave(principal)
@@ -197,21 +192,27 @@ class PostgresDatabase:
     async def single(self) -> AsyncGenerator[_Tx]:
         connection = await self._readers.take()
         try:
+            await connection.set_autocommit(True)
             yield _Tx(connection, self._readers, self._readers.bounds.statement_s)
         finally:
+            if connection.pgconn.transaction_status == _IDLE:
+                await connection.set_autocommit(False)
             await self._readers.give(connection)
 
     def write(self) -> AbstractAsyncContextManager[_Tx]:
-        return self._transaction(self._writers, _WRITE, self._writers.bounds.statement_s)
+        return self._transaction(self._writers, self._writers.bounds.statement_s)
 
     @asynccontextmanager
-    async def _transaction(self, pool: Pool, begin: str, scan_s: float) -> AsyncGenerator[_Tx]:
+    async def _transaction(self, pool: Pool, scan_s: float) -> AsyncGenerator[_Tx]:
         connection = await pool.take()
         begun = asyncio.get_running_loop().time()
         try:
             tx = _Tx(connection, pool, scan_s)
-            await tx.command(begin + self._local(pool))
             try:
+                if self._pooler:
+                    await tx.command(
+                        "; ".join(f"SET LOCAL {name} = {value}" for name, value in pool.bounds.settings().items())
+                    )
                 yield tx
             except BaseException:
                 await _roll_back(tx, connection)
@@ -220,11 +221,6 @@ class PostgresDatabase:
         finally:
             metrics.database_seconds.labels(pool.work).observe(asyncio.get_running_loop().time() - begun)
             await pool.give(connection)
-
-    def _local(self, pool: Pool) -> str:
-        if not self._pooler:
-            return ""
-        return "".join(f"; SET LOCAL {name} = {value}" for name, value in pool.bounds.settings().items())
 
     async def script(self, statements: list[str]) -> None:
         async with self.write() as tx:
@@ -240,7 +236,7 @@ async def _commit(tx: _Tx, connection: "psycopg.AsyncConnection[Row]") -> None:
         await _roll_back(tx, connection)
         raise Unavailable(CONTENDED)
     try:
-        await tx.command("COMMIT")
+        await tx.guarded(connection.commit())
     except Unavailable as error:
         if error.message == AWAY:
             raise Unavailable(UNKNOWN) from error
@@ -252,6 +248,6 @@ async def _roll_back(tx: _Tx, connection: "psycopg.AsyncConnection[Row]") -> Non
     if connection.closed:
         return
     try:
-        await tx.command("ROLLBACK")
+        await tx.guarded(connection.rollback())
     except Unavailable:
         await connection.close()

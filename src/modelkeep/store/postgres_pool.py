@@ -43,8 +43,9 @@ def server_ms(seconds: float) -> int:
 class Pool:
     """`work`: its label in the metrics."""
 
-    def __init__(self, url: str, work: str, most: int, bounds: Bounds, *, pooler: bool) -> None:
+    def __init__(self, url: str, work: str, most: int, bounds: Bounds, *, read_only: bool, pooler: bool) -> None:
         self.work = work
+        self._read_only = read_only
         self.bounds = bounds
         self.most = most
         self._url = url
@@ -65,7 +66,6 @@ class Pool:
         import psycopg.conninfo
 
         arguments: dict[str, Any] = {
-            "autocommit": True,
             "connect_timeout": limits.CONNECT_S,
             "application_name": "modelkeep",
             "tcp_user_timeout": int(self.bounds.statement_s * 1000),
@@ -84,6 +84,7 @@ class Pool:
         self._pool = psycopg_pool.AsyncConnectionPool(
             self._url,
             kwargs=self.arguments(),
+            configure=self._configure,
             min_size=1,
             max_size=self.most,
             max_waiting=limits.POSTGRES_WAITING,
@@ -92,6 +93,14 @@ class Pool:
             reconnect_timeout=limits.CONNECT_S,
         )
         await self._pool.open(wait=True, timeout=seconds)
+
+    async def _configure(self, connection: "psycopg.AsyncConnection[Row]") -> None:
+        """How its transactions begin: it is told here alone, and not to the session."""
+        import psycopg
+
+        await connection.set_read_only(self._read_only)
+        if self._read_only:
+            await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None

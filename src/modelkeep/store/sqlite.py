@@ -105,7 +105,7 @@ class SqliteDatabase:
 
     async def open(self) -> None:
         self._writing, self._scans = Threads("commit", 1), Threads("scan", limits.SCANS_AT_ONCE)
-        self._background = Threads("background", 1)
+        self._background = Threads("background", limits.BACKGROUND_THREADS)
         self._writer = self._connect(str(self._path), limits.HOT_CACHE_KIB)
         self._writer.execute("PRAGMA journal_mode=WAL")
         self._writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()
