@@ -1,4 +1,4 @@
-import { Anchor, Badge, Group, SegmentedControl, Select, SimpleGrid, Text, TextInput } from "@mantine/core";
+import { Anchor, Badge, Button, Group, SegmentedControl, Select, SimpleGrid, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconSearch } from "@tabler/icons-react";
@@ -61,7 +61,16 @@ export default function Search() {
       </Group>
       {found.isPending ? <Loading /> : null}
       {found.error ? <Failure error={found.error} retry={() => void found.refetch()} /> : null}
-      {found.data && rows.length === 0 ? (
+      {rows.length === 0 && found.hasNextPage ? (
+        <Empty
+          icon={<IconSearch size={34} />}
+          title="Nothing found so far"
+          action={<Button variant="default" loading={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>Search on</Button>}
+        >
+          Only a part of the registry was searched.
+        </Empty>
+      ) : null}
+      {found.data && rows.length === 0 && !found.hasNextPage ? (
         <Empty icon={<IconSearch size={34} />} title="Nothing found">
           Only what you may see is found: a catalog with USE CATALOG, a schema with USE SCHEMA, a model with EXECUTE, or all of a catalog with BROWSE on it.
         </Empty>
