@@ -298,7 +298,7 @@ OPERATIONS: tuple[Operation, ...] = (
               (On("name", OWNER_OR_MANAGE, any_kind=True),), "read", "own_tx", scans=True),
     Operation(explore.get_storage, explore.GetStorage, "storage.get", (), "read", "buffered", account_admin=True,
               prepare=explore.ask_storage, scans=True),
-    Operation(audit.list_jobs, audit.ListJobs, "jobs.list", (), "read", "buffered", account_admin=True),
+    Operation(audit.list_jobs, audit.ListJobs, "jobs.list", (), "read", "buffered", account_admin=True, scans=True),
 )  # fmt: skip
 
 BY_REQUEST = {operation.request: operation for operation in OPERATIONS}
