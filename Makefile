@@ -64,6 +64,7 @@ ui: .cache/ui.stamp
 
 docs: .cache/dev.stamp
 	.venv/bin/python tools/reference.py
+	.venv/bin/python tools/limits.py
 
 bench: .cache/dev.stamp
 	.venv/bin/python -m bench $(ARGS)

@@ -46,6 +46,10 @@ JOBS_STOP_S = 10
 """How long running jobs may go on when the server stops; then they are cancelled and put back."""
 JOBS_CANCEL_S = 5
 """How long a cancelled attempt may take to end before nobody waits for it any more."""
+DELETE_ROWS = 200
+"""Rows that one step of a deletion removes: a few milliseconds in which no other change goes on."""
+DELETE_PAUSE_MS = 1
+"""Between two such steps."""
 
 # --- tracking: one MLflow server for each workspace ------------------------------------------------------------------
 
@@ -229,10 +233,6 @@ READING_BYTES = 1_000
 """What a remembered meaning takes beside them, on average."""
 READINGS_BYTES = 8 << 20
 """All remembered meanings; above it, all are forgotten."""
-DELETE_ROWS = 200
-"""Rows that one step of a deletion removes: a few milliseconds in which no other change goes on."""
-DELETE_PAUSE_MS = 1
-"""Between two such steps."""
 JSON_BYTES = 256 * 1024
 """A JSON body, unless its route takes texts or lists."""
 LONG_JSON_BYTES = 4 << 20
@@ -343,3 +343,9 @@ PRINCIPALS_PER_PAGE = 1_000
 """Users, groups or service principals in one answer."""
 JOBS_PER_PAGE = 1_000
 """Jobs in one answer."""
+# --- what one principal may pile up ----------------------------------------------------------------------------------
+
+TOKENS_PER_PRINCIPAL = 600
+"""Personal access tokens that are neither revoked nor expired (Databricks' own number)."""
+UPLOADS_PER_PRINCIPAL = 1_000
+"""Multipart uploads that are under way; a job ends those that are older than a day."""

@@ -156,3 +156,13 @@ async def used(tx: WriteTx, uses: dict[str, int]) -> None:
         "UPDATE tokens SET last_used_at = :at WHERE id = :id AND (last_used_at IS NULL OR last_used_at <= :before)",
         [{"id": id, "at": at, "before": at - USE_EVERY_MS} for id, at in uses.items()],
     )
+
+
+async def count(tx: Tx, principal_id: str, now: int, most: int) -> int:
+    """Personal tokens of the principal that can be used, counted up to `most`. `now`: epoch ms."""
+    row = await tx.one(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM tokens WHERE principal_id = :id AND kind = 'PERSONAL' AND revoked_at IS NULL "
+        "AND (expires_at IS NULL OR expires_at > :now) LIMIT :most) t",
+        id=principal_id, now=now, most=most,
+    )  # fmt: skip
+    return row[0] if row else 0

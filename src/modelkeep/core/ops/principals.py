@@ -5,8 +5,9 @@ import secrets
 
 import msgspec
 
+from modelkeep import limits
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.errors import InvalidArgument, NotFound, PermissionDenied
+from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied
 from modelkeep.core.model import Page, Principal, Token
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.near import near
@@ -246,6 +247,11 @@ async def create_token(ctx: WriteCtx, req: CreateToken) -> NewToken:
 async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
     """A new token. It lives as long as the caller asks for, at most as long as the setting and its origin allow, and ends with
     its origin if it is bound to one. Raises InvalidArgument, Unauthenticated."""
+    most = limits.TOKENS_PER_PRINCIPAL
+    if await tokens.count(ctx.tx, holder.id, ctx.now, most) >= most:
+        raise LimitExceeded(
+            f"'{holder.name}' has {most} tokens, the most that one principal can have. Revoke one first."
+        )
     longest_ms = ctx.config.token_ms
     if lifetime_ms is not None and not 0 < lifetime_ms <= longest_ms:
         raise InvalidArgument(f"A token lives from 1 to {longest_ms // 1000} seconds.")

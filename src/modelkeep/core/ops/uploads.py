@@ -9,9 +9,10 @@ from functools import partial
 
 import msgspec
 
+from modelkeep import limits
 from modelkeep.blobs.port import Segment, SignedUrl
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
-from modelkeep.core.errors import FileNotFound, InvalidArgument
+from modelkeep.core.errors import FileNotFound, InvalidArgument, LimitExceeded
 from modelkeep.core.model import ArtifactFile, Securable
 from modelkeep.core.ops import direct
 from modelkeep.core.ops.direct import Change, Vended
@@ -28,7 +29,7 @@ from modelkeep.core.ops.files import (
     still_there,
     writable,
 )
-from modelkeep.store import files
+from modelkeep.store import files, uploads_of_principal
 from modelkeep.store.db import Database, Tx
 from modelkeep.store.files import Upload
 
@@ -125,6 +126,9 @@ async def start_upload(ctx: WriteCtx, req: StartUpload, model: Securable | None)
     if site != started.site:
         raise _no_upload()
     await check_free(ctx.tx, site, req, exists=False)
+    most = limits.UPLOADS_PER_PRINCIPAL
+    if await uploads_of_principal.count(ctx.tx, ctx.actor.id, most) >= most:
+        raise LimitExceeded(f"At most {most} uploads of one principal can be under way. Complete or abort some first.")
     return await files.start_upload(ctx.tx, site.set_id, req.path.text, ctx.actor.id, started.store_upload, ctx.now)
 
 

@@ -30,6 +30,8 @@ END $$
 --postgresql
 CREATE TRIGGER securables_parent AFTER INSERT ON securables FOR EACH ROW EXECUTE FUNCTION modelkeep_parent_is_there()
 --;
+CREATE INDEX uploads_principal ON uploads (principal_id)
+--;
 -- The first and the last time of what a minute counts.
 ALTER TABLE vendings ADD COLUMN first_at BIGINT NOT NULL DEFAULT 0
 --;
