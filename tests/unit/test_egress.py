@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -215,3 +216,19 @@ async def test_keys_outlive_an_issuer_that_does_not_answer_by_an_hour(one: Issue
         await issuers.verified(token(), one.url, ("modelkeep",))
     clock.now += 31
     await issuers.verified(token(), one.url, ("modelkeep",))
+
+
+@pytest.mark.parametrize("address", [
+    "192.88.99.1", "192.31.196.1", "192.52.193.7", "192.175.48.1", "192.0.0.9", "3fff::1", "3fff:fff:ffff::1", "5f00::1",
+    "100::1", "100:0:0:1::1", "2001:db8::1", "2001:20::1", "2002:a00:1::", "2620:4f:8000::1", "64:ff9b::a00:1", "64:ff9b:1::1",
+    "::ffff:10.0.0.1", "::ffff:192.88.99.1", "fec0::1", "fd00::1", "198.18.0.1", "203.0.113.1",
+])  # fmt: skip
+def test_no_special_address_of_ianas_registries_is_public(address: str) -> None:
+    assert not egress._public(ip_address(address))  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "8.8.8.8", "192.88.98.1", "192.88.100.1", "2606:4700::1111", "2a00:1450::1"]
+)
+def test_addresses_beside_them_are_public(address: str) -> None:
+    assert egress._public(ip_address(address))  # pyright: ignore[reportPrivateUsage]

@@ -361,6 +361,10 @@ def test_a_page_of_one_workspace_changes_nothing_through_another(place: Place) -
         f"http://127.0.0.1:{place.site.settings.port}",
         "https://evil.example",
         f"https://{DEV}.evil.example",
+        f"http://{DEV}",
+        f"ftp://{DEV}",
+        f"{DEV}",
+        f"https://{DEV}/",
         "null",
     ):
         answer = place.dev("POST", "/api/2.0/token/create", made, token="", cookie=session, origin=origin)

@@ -69,7 +69,24 @@ def test_names_that_a_stranger_could_lead_here_are_not_local() -> None:
         map(is_local, ("127.0.0.1:1", "[::1]:8080", "localhost", "modelkeep", "dev.localhost:80", "10.0.0.7", ""))
     )
     assert not any(
-        map(is_local, ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"))
+        map(
+            is_local,
+            (
+                "evil.example",
+                "evil.example:8080",
+                "127.0.0.1.evil.example",
+                "localhost.evil.example",
+                "127.0.0.1:8170.evil.com",
+                "localhost:80.evil.com",
+                "[::1]:80.evil.com",
+                "[::1].evil.com",
+                "[::1]evil.com",
+                "localhost:",
+                "127.0.0.1:80:evil.com",
+                "x[::1]",
+                "[evil.com]",
+            ),
+        )
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli.exits import PORT_IN_USE
+from modelkeep.cli.exits import FINDINGS, PORT_IN_USE
 from modelkeep.settings import Settings, load
 
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="Default: MODELKEEP_DATA_DIR, else ./modelkeep-data.")]
@@ -123,6 +123,7 @@ def verify_audit(
     """Recompute the audit chain, archives included: exit 0 where it holds (and has the head that is asked for), else 3."""
     from modelkeep.jobs.archive import verify
     from modelkeep.serve import opened
+    from modelkeep.store import audit_guards
 
     # A head that was copied short is no proof of anything, least of all that the chain is broken.
     if head and not re.fullmatch(r"[0-9a-f]{64}", head.strip().lower()):
@@ -132,6 +133,8 @@ def verify_audit(
         must_exist(settings)
         async with opened(settings, upgrade=False) as registry:
             proof = await verify(registry.db, registry.blobs, head=head.strip().lower())
+            async with registry.db.read() as tx:
+                unguarded = await audit_guards.missing(tx, registry.db.dialect)
         verdict = proof.verdict
         typer.echo(
             f"sealed {verdict.sealed} · archived {proof.archived} · unsealed {verdict.unsealed} · head {verdict.head}"
@@ -141,8 +144,12 @@ def verify_audit(
             broken = f"No link of the chain has the hash {head}: what it stood for was cut off or replaced."
         if verdict.found:
             typer.echo(f"The head asked for is link {verdict.found}.")
+        if unguarded and not broken:
+            broken = (
+                f"The database no longer keeps the log append-only: these triggers are gone: {', '.join(unguarded)}."
+            )
         if broken:
             typer.echo(f"BROKEN: {broken}")
-        return 3 if broken else 0
+        return FINDINGS if broken else 0
 
     raise typer.Exit(asyncio.run(work(load(data_dir=data_dir))))

@@ -9,6 +9,7 @@ import msgspec
 from modelkeep.core.errors import InvalidArgument
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+_HEADER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:[0-9]{1,5})?")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -66,7 +67,10 @@ def is_local(header: str) -> bool:
 
     An address, a name without dots, or one below `localhost`: no stranger's name server answers for any of them, so that a
     page of theirs cannot be led here under a name of its own (DNS rebinding)."""
-    host = header.rpartition("]")[0].removeprefix("[") if header.startswith("[") else header.partition(":")[0]
+    parts = _HEADER.fullmatch(header)
+    if parts is None:
+        return False
+    host = parts["host"].strip("[]")
     try:
         ip_address(host)
     except ValueError:

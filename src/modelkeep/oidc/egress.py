@@ -19,7 +19,15 @@ from modelkeep.core.errors import Unavailable
 TIMEOUT_S = 5
 MAX_BYTES = 256 * 1024
 _resolver = ThreadPoolExecutor(limits.DNS_THREADS, "dns")  # a name server that hangs keeps these alone
-_TRANSLATED = ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48")
+# What IANA's registries of special addresses have beyond what `ipaddress` calls private, or not in every Python.
+_SPECIAL = tuple(
+    ip_network(network)
+    for network in (
+        "192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24",
+        "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2002::/16", "2620:4f:8000::/48",
+        "3fff::/20", "5f00::/16", "fec0::/10",
+    )
+)  # fmt: skip
 
 
 async def ask(
@@ -92,11 +100,10 @@ async def _resolved(target: SplitResult, *, inside: bool) -> str:
 
 
 def _public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return _public(address.ipv4_mapped)
-        if address.sixtofour is not None or address.teredo is not None or any(address in net for net in _TRANSLATED):
-            return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return _public(address.ipv4_mapped)
+    if any(address in network for network in _SPECIAL if network.version == address.version):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

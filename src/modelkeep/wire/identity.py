@@ -1,5 +1,8 @@
 """Who is calling: a bearer token, or the session in the browser's cookie, to an Actor. One indexed read a request, never cached."""
 
+import re
+
+from modelkeep.core.addresses import is_loopback
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import PermissionDenied, Unauthenticated
@@ -108,7 +111,11 @@ def check_origin(request: Request) -> None:
     origin = request.header(b"origin")
     site = request.header(b"sec-fetch-site")
     host = request.header(b"host")
-    if not origin or origin.partition("://")[2] != host or site not in ("", "same-origin"):
+    scheme, _, source = origin.partition("://")
+    # Whatever its address is, the server speaks plain http on this machine.
+    plain = scheme == "http" and is_loopback(re.sub(r":[0-9]+$", "", host).strip("[]"))
+    expected = plain or scheme == request.site.address.partition("://")[0]
+    if not origin or source != host or not expected or site not in ("", "same-origin"):
         raise PermissionDenied(
             "This request comes from another site's page. Send it from Modelkeep's own pages, or with a token."
         )
