@@ -7,12 +7,33 @@ import msgspec
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import Conflict, InvalidArgument, NotEmpty, NotFound, RegistryError, WrongState
+from modelkeep.core.errors import (
+    Conflict,
+    InvalidArgument,
+    LimitExceeded,
+    NotEmpty,
+    NotFound,
+    RegistryError,
+    WrongState,
+)
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import catalogs, finalize, models, principals, versions, volumes
+from modelkeep.core.operation import Federation
+from modelkeep.core.ops import (
+    access,
+    catalogs,
+    federation,
+    finalize,
+    models,
+    principals,
+    tag_policies,
+    versions,
+    volumes,
+    workspaces,
+)
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
+from modelkeep.store import access as access_rows
 from modelkeep.store import deletion, files, jobs, securables
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment
@@ -368,3 +389,97 @@ async def test_a_copy_of_what_is_being_deleted_is_refused(w: World) -> None:
     with pytest.raises(WrongState, match="cannot be copied"):
         await w.as_("admin").do(versions.CopyVersion(name(M), 1, name(M)))
     assert (await w.find(M)).last_version == 1
+
+
+# --- changes that write back what they read ---------------------------------------------------------------------------
+
+
+async def test_changes_of_two_fields_at_once_lose_neither(w: World) -> None:
+    """Each request changes one field of what it has read: both are answered, so both are there in the end."""
+    admin = w.as_("admin")
+    await w.model(M)
+    async with w.db.write() as tx:
+        await principal_rows.insert(tx, "SERVICE_PRINCIPAL", "robot", "test", now_ms())
+    ((robot,),) = await w.rows("SELECT number FROM principals WHERE name = 'robot'")
+    settings = msgspec.structs.replace(
+        w.engine.services.settings, federation=Federation(frozenset({"https://issuer"}), "a")
+    )
+    w.engine.services = msgspec.structs.replace(w.engine.services, settings=settings)
+    rule = federation.Rule(issuer="https://issuer", subject="job", audiences=("a",))
+    await admin.do(federation.CreatePolicy(str(robot), rule=rule, policy_id="ci"))
+    await admin.do(tag_policies.CreateTagPolicy("grade", "", ()))
+    for round_ in range(6):
+        text = f"r{round_}"
+        change = [
+            msgspec.structs.replace(rule, description=text),
+            msgspec.structs.replace(rule, subject=text),
+        ]
+        workspace = await admin.do(workspaces.CreateWorkspace(f"ws{round_}", f"ws{round_}.x.io"))
+        answers = await _all(
+            w,
+            tag_policies.UpdateTagPolicy("grade", text, None),
+            tag_policies.UpdateTagPolicy("grade", None, (text,)),
+            federation.UpdatePolicy(str(robot), policy_id="ci", rule=change[0], fields=("description",)),
+            federation.UpdatePolicy(str(robot), policy_id="ci", rule=change[1], fields=("subject",)),
+            workspaces.UpdateWorkspace(workspace.id, f"new{round_}", None),
+            workspaces.UpdateWorkspace(workspace.id, None, f"new{round_}.x.io"),
+            catalogs.UpdateSpec(name(M), {"deployment_job_id": text}),
+            catalogs.UpdateSpec(name(M), {"other": text}),
+        )
+        assert not any(isinstance(answer, RegistryError) for answer in answers), answers
+        policy = await admin.do(tag_policies.GetTagPolicy("grade"))
+        assert (policy.description, policy.allowed) == (text, (text,))
+        trusted = await admin.do(federation.GetPolicy(str(robot), policy_id="ci"))
+        assert (trusted.description, trusted.subject) == (text, text)
+        changed = await admin.do(workspaces.GetWorkspace(workspace.id))
+        assert (changed.name, changed.url.rpartition("/")[2]) == (f"new{round_}", f"new{round_}.x.io")
+        assert (await w.find(M)).spec == {"deployment_job_id": text, "other": text}
+
+
+async def test_a_change_of_what_is_being_renamed_is_done_or_not_there(w: World) -> None:
+    """The name that the request resolved may be gone when it holds the row: 404, and nothing of it is done."""
+    for round_ in range(8):
+        old, new = f"prod.ml.old{round_}", f"prod.ml.new{round_}"
+        await w.model(old)
+        await w.version(old)
+        results = await _all(
+            w,
+            catalogs.UpdateComment(name(old), "changed"),
+            models.ChangeTags(name(old), None, {"k": "v"}),
+            models.RenameModel(name(old), name(new)),
+            models.SetAlias(name(old), "champion", 1),
+            catalogs.TransferOwnership(name(old), "admin"),
+        )
+        assert not isinstance(results[2], RegistryError)
+        assert all(not isinstance(r, RegistryError) or isinstance(r, NotFound) for r in results), results
+        model = await w.find(new)
+        assert (model.comment == "changed") is not isinstance(results[0], NotFound)
+        assert bool(model.tags) is not isinstance(results[1], NotFound)
+
+
+async def test_requests_for_access_keep_to_the_limit_of_their_requester(w: World) -> None:
+    """On securables of their own: the request that waits counts the one before it."""
+    await w.user("ann")
+    for number in range(3):
+        await w.schema(f"prod.s{number}")
+    await w.grant("ann", "BROWSE@prod")
+    actor = await w.actor("ann")
+    asks = [
+        access.AskAccess((access.Ask((access.Wanted(name(f"prod.s{number}"), ("USE_SCHEMA",)),)),))
+        for number in range(3)
+    ]
+    async with w.db.write() as tx:
+        await principal_rows.hold(tx, actor.id)
+        metastore = await securables.by_name(tx, METASTORE)
+        assert metastore is not None
+        for number in range(access.PENDING_ACCESS_REQUESTS_PER_REQUESTER):
+            other = await principal_rows.insert(tx, "GROUP", f"g{number}", "test", now_ms())
+            await access_rows.put(tx, metastore.id, other.id, actor.id, ["CREATE_CATALOG"], "", now_ms())
+        asking = [asyncio.create_task(w.engine.execute(actor, ask)) for ask in asks]
+        await asyncio.sleep(0.3)
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [LimitExceeded] * 3, answers
+    pending = await w.rows(
+        "SELECT COUNT(*) FROM access_requests WHERE requester_id = :id AND state = 'PENDING'", id=actor.id
+    )
+    assert pending == [(access.PENDING_ACCESS_REQUESTS_PER_REQUESTER,)]

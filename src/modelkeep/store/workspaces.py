@@ -45,6 +45,11 @@ async def insert(tx: WriteTx, workspace: Workspace, host: str | None) -> None:
         raise _taken(workspace) from error
 
 
+async def lock(tx: WriteTx, workspace_id: str) -> None:
+    """Changes of a workspace's name and address queue on its row until commit."""
+    await tx.run("UPDATE workspaces SET name = name WHERE id = :id", id=workspace_id)
+
+
 async def update(tx: WriteTx, workspace: Workspace, host: str | None) -> None:
     """Its name and address. Raises AlreadyExists."""
     try:

@@ -146,6 +146,7 @@ async def _want(ctx: WriteCtx, principal: Principal, wanted: Wanted, comment: st
             f"No privilege on '{wanted.name}' is asked for. Name one: {', '.join(_grantable(found))}."
         )
     privileges = {parse(text, found.kind).value for text in wanted.privileges}
+    await principals.hold(ctx.tx, ctx.actor.id)  # the requester's requests are counted
     await securables.lock(ctx.tx, found)
     before = await access.pending(ctx.tx, found.id, principal.id)
     asked = sorted(privileges | set(before.privileges if before else ()))

@@ -208,9 +208,11 @@ async def update_comment(ctx: WriteCtx, req: UpdateComment, found: Securable) ->
 
 
 async def update_spec(ctx: WriteCtx, req: UpdateSpec, found: Securable) -> Securable:
-    spec = {key: value for key, value in {**found.spec, **req.spec}.items() if value}
+    await securables.lock(ctx.tx, found)
+    before = (await models.fetch(ctx, req.name)).spec
+    spec = {key: value for key, value in {**before, **req.spec}.items() if value}
     for key in req.spec:
-        ctx.changed(key, found.spec.get(key), spec.get(key))
+        ctx.changed(key, before.get(key), spec.get(key))
     await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, spec=msgspec.json.encode(spec).decode())
     return await models.fetch(ctx, req.name)
 

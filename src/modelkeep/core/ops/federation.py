@@ -99,6 +99,7 @@ async def get_policy(ctx: ReadCtx, req: GetPolicy) -> FederationPolicy:
 async def update_policy(ctx: WriteCtx, req: UpdatePolicy) -> FederationPolicy:
     """Ends the access tokens that were made by it: they may no longer fit."""
     scope = await _scope(ctx, req)
+    await principals.hold(ctx.tx, scope)
     old = await _found(ctx, scope, req.policy_id)
     was = Rule(*(getattr(old, name) for name in Rule.__struct_fields__))
     rule = _checked(

@@ -125,7 +125,7 @@ class ListObjectTags(ListTags, frozen=True):
 
 
 async def fetch(ctx: ReadCtx, name: FullName) -> Securable:
-    """The securable as this transaction has it now. Raises NotFound where it was deleted meanwhile."""
+    """The securable as this transaction has it now. Raises NotFound if it was renamed or deleted since it was resolved."""
     found = await securables.by_name(ctx.tx, name)
     if found is None:
         raise missing(str(name), name.leaf)

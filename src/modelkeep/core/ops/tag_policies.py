@@ -98,7 +98,8 @@ async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> TagPolicy:
 
 async def update_tag_policy(ctx: WriteCtx, req: UpdateTagPolicy) -> TagPolicy:
     """Tags that were set keep their values; the next change has to fit."""
-    found = await _managed(ctx, await _of_key(ctx, req.key))
+    await tag_policies.lock(ctx.tx, (await _managed(ctx, await _of_key(ctx, req.key))).id)
+    found = await _of_key(ctx, req.key)
     description = found.description if req.description is None else req.description
     allowed = found.allowed if req.allowed is None else req.allowed
     _check(req.key, description, allowed)

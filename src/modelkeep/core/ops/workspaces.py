@@ -84,6 +84,7 @@ async def create_workspace(ctx: WriteCtx, req: CreateWorkspace) -> Workspace:
 async def update_workspace(ctx: WriteCtx, req: UpdateWorkspace) -> Workspace:
     if req.name is None and req.address is None:
         raise InvalidArgument("The request changes nothing. Send a name or an address.")
+    await workspaces.lock(ctx.tx, (await _named(ctx, req.workspace)).id)
     found = await _named(ctx, req.workspace)
     name = found.name if req.name is None else _name(req.name)
     address = parse_address(found.url) if found.url else None
