@@ -54,6 +54,7 @@ from modelkeep.wire.sites import Sites, site
 if TYPE_CHECKING:
     from modelkeep.blobs.sts import Sts
 
+_GUIDE = "docs/guides/operate.md"
 _COLLECT_EVERY = 20_000
 """Objects that hold others, newly made: about a thousand requests' worth of cycles at most."""
 
@@ -169,11 +170,6 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         if upgrade:
             for name in await migrate(db):
                 log.info("database migrated", migration=name)
-        async with db.read() as tx:
-            if not await catalog_search.indexed(tx, db.dialect):
-                log.warning(
-                    "searches have no index: the database has no extension pg_trgm", guide="docs/guides/operate.md"
-                )
         home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
         facts = await deployment(db, home)
         if upgrade:
@@ -229,6 +225,9 @@ async def run(settings: Settings) -> None:
     check_bind(settings)
     lifecycle = Lifecycle()
     async with opened(settings) as registry, application(registry, lifecycle) as app:
+        async with registry.db.read() as tx:
+            if not await catalog_search.indexed(tx, registry.db.dialect):
+                log.warning("searches have no index: the database has no extension pg_trgm", guide=_GUIDE)
         server = HttpServer(app, await listeners(registry.db, settings), server_options(settings), lifecycle)
         worker = Worker(background(registry))
         worker.start()

@@ -22,8 +22,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: a failure is one line with what to do, never a traceback."""
+    import structlog
+
     from modelkeep.cli import admins, exits, local, remote
 
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )  # a command's output is its result alone
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # its attempts are not our one line
     os.umask(0o077)  # what this program writes is its user's alone
     local.register(app)
