@@ -5,10 +5,11 @@ import uuid
 from typing import Any
 
 import pytest
-from wire.serving import FACE_B, UC, Site, refused, site
+from wire.serving import FACE_B, UC, V1, Site, refused, site
 from world import MODEL_FILES
 
 from modelkeep.jobs.check import findings
+from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSE_ID
 
 __all__ = ["site"]
 
@@ -409,3 +410,41 @@ def test_ten_thousand_conditions(site: Site) -> None:
     query = "%20AND%20".join(["name%3D%27a%27"] * 10_000)
     answer = site.raw(site.head("GET", f"{A}/registered-models/search?filter={query}"))
     assert answer.startswith(b"HTTP/1.1 400"), answer[:300]
+
+
+def test_no_dialect_names_the_source_of_a_copy_to_a_stranger(site: Site) -> None:
+    source, copy = site.model(), site.model()
+    number = ready(site, source)
+    site.ok("POST", f"{V1}/models/{source}/versions/{number}/copy", {"destination": copy})
+    site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": copy, "alias": "champion", "version": "1"})
+    user, token = site.user()
+    catalog, model = copy.partition(".")[0], {"name": copy}
+    site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
+    uc, views = f"{UC}/models/{copy}", f"SELECT source, copied_from FROM {catalog}.information_schema.model_versions"
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        ("GET", f"{FACE_B}/model-versions/get", {**model, "version": "1"}),
+        ("GET", f"{FACE_B}/registered-models/alias", {**model, "alias": "champion"}),
+        ("GET", f"{FACE_B}/model-versions/search", {"filter": f"name='{copy}'"}),
+        ("GET", f"{A}/model-versions/get", {**model, "version": "1"}),
+        ("GET", f"{A}/registered-models/get", model),
+        ("GET", f"{A}/registered-models/search", {"filter": f"name='{copy}'"}),
+        ("POST", f"{A}/registered-models/get-latest-versions", model),
+        ("GET", f"{uc}/versions", {}),
+        ("GET", f"{uc}/versions/1", {}),
+        ("GET", f"{uc}/aliases/champion", {}),
+        ("GET", f"{V1}/models/{copy}/versions", {}),
+        ("GET", f"{V1}/models/{copy}/versions/1", {}),
+        ("GET", f"{V1}/models/{copy}/versions/1/lineage", {}),
+        ("POST", STATEMENTS, {"statement": views, "warehouse_id": WAREHOUSE_ID}),
+    ]
+    names = source.split(".")
+    for bearer, told in ((token, False), (site.admin, True)):
+        for method, path, fields in asked:
+            answer = site.call(method, path, fields, token=bearer)
+            assert answer.status_code == 200, (path, answer.text)
+            if "registered-models/search" not in path or not told:  # some answers of models have no versions in them
+                assert any(name in answer.text for name in (names[0], names[2])) is told, (path, answer.text)
+    site.allow(user, "catalog", names[0], "BROWSE")
+    assert site.call("GET", f"{A}/model-versions/get", {**model, "version": "1"}, token=token).json()["model_version"][
+        "source"
+    ]

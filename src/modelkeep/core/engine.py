@@ -17,6 +17,7 @@ from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import On, Operation, Services
+from modelkeep.core.ops.sources import hide_sources
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.limits import CONTENDED_TRIES
 from modelkeep.store import principals, securables, workspaces
@@ -109,7 +110,7 @@ class Engine:
                     for op, request in zip(operations, requests, strict=True):
                         ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, prepared)
                         targets = await self._authorize(ctx, op, request)
-                        results.append(await op.run(ctx, request, *targets))
+                        results.append(await hide_sources(ctx, await op.run(ctx, request, *targets)))
                         if op.record == "in_tx":
                             await self.auditor.in_tx(cast("WriteTx", tx), op, request, ctx, request_id)
                         done.append((op, request, ctx))
@@ -127,7 +128,7 @@ class Engine:
                 if (found := tx.recall(key)) is None:
                     ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config)
                     targets = await self._authorize(ctx, op, request)
-                    found = await op.run(ctx, request, *targets), ctx.touched
+                    found = await hide_sources(ctx, await op.run(ctx, request, *targets)), ctx.touched
                     tx.keep(key, found)
         except RegistryError as error:
             await self._refused(op, request, actor, error, request_id)

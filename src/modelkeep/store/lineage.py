@@ -1,10 +1,12 @@
 """Lineage edges as rows."""
 
+from collections.abc import Sequence
+
 from modelkeep.core.authz import Actor
 from modelkeep.core.model import LineageEdge, ModelVersion, Securable
 from modelkeep.limits import LINEAGE_ROWS_PER_PAGE
-from modelkeep.store.db import Tx, WriteTx, new_id
-from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE
+from modelkeep.store.db import Tx, WriteTx, among, new_id
+from modelkeep.store.securables import ADMIN, CATALOG_ABOVE, KNOW_MODEL, READ_MODEL, SCHEMA_ABOVE
 
 _EDGE = "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at, l.created_by"
 
@@ -77,3 +79,17 @@ async def _consumers(
         if len(edges) == limit and index + 1 < len(rows):
             return edges, (0, row[-2])
     return edges, (0, rows[-1][-2]) if len(rows) == LINEAGE_ROWS_PER_PAGE else None
+
+
+async def known_sources(tx: Tx, actor: Actor, version_ids: Sequence[str]) -> set[str] | None:
+    """Of these versions, those whose model the actor may know of; None means all, even deleted ones (a metastore admin)."""
+    marks, ids = among(version_ids)
+    read = tx.all if len(version_ids) == 1 else tx.scan
+    rows = await read(
+        f"SELECT '' WHERE {ADMIN} UNION ALL SELECT v.id FROM model_versions v JOIN securables x ON x.id = v.model_id "
+        f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
+        f"WHERE v.id IN ({marks}) AND {KNOW_MODEL}",
+        actor=actor.id, workspace=actor.workspace, **ids,
+    )  # fmt: skip
+    known = {row[0] for row in rows}
+    return None if "" in known else known

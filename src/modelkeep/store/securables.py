@@ -10,6 +10,7 @@ from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
+from modelkeep.core.privileges import Privilege
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 
 COLUMNS = (
@@ -221,7 +222,7 @@ def _granted(securables: str, privileges: str) -> str:
     )
 
 
-_ADMIN = f"EXISTS (SELECT 1 FROM securables ms WHERE ms.kind = 'METASTORE' AND ms.owner_id IN {_ME})"
+ADMIN = f"EXISTS (SELECT 1 FROM securables ms WHERE ms.kind = 'METASTORE' AND ms.owner_id IN {_ME})"
 _USE_CATALOG = f"(c.owner_id IN {_ME} OR {_granted('c.id', repr('USE_CATALOG') + ', ' + repr('ALL_PRIVILEGES') + ', ' + repr('MANAGE'))})"
 _USE_SCHEMA = (
     f"(s.owner_id IN {_ME} OR c.owner_id IN {_ME} "
@@ -231,19 +232,27 @@ _BOUND = (
     "(c.isolated = 0 OR EXISTS (SELECT 1 FROM catalog_bindings cb WHERE cb.catalog_id = c.id "
     "AND cb.workspace_id = :workspace))"
 )
-SEE_CATALOG = f"({_BOUND} AND ({_ADMIN} OR {_USE_CATALOG}))"
-SEE_SCHEMA = f"({_BOUND} AND ({_ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
-_MAY_BIND = f"({_ADMIN} OR c.owner_id IN {_ME})"
+SEE_CATALOG = f"({_BOUND} AND ({ADMIN} OR {_USE_CATALOG}))"
+SEE_SCHEMA = f"({_BOUND} AND ({ADMIN} OR ({_USE_CATALOG} AND {_USE_SCHEMA})))"
+_MAY_BIND = f"({ADMIN} OR c.owner_id IN {_ME})"
 """Whoever may change a catalog's bindings, from wherever (BOUND_FROM_ANYWHERE in core/table.py)"""
 BROWSE = f"({_BOUND} AND {_granted('c.id', repr('BROWSE') + ', ' + repr('ALL_PRIVILEGES'))})"
 
 
 def _read(privilege: str) -> str:
     held = _granted("x.id, s.id, c.id", f"{privilege!r}, 'ALL_PRIVILEGES'")
-    return f"({_BOUND} AND ({_ADMIN} OR ((x.owner_id IN {_ME} OR {held}) AND {_USE_SCHEMA} AND {_USE_CATALOG})))"
+    return f"({_BOUND} AND ({ADMIN} OR ((x.owner_id IN {_ME} OR {held}) AND {_USE_SCHEMA} AND {_USE_CATALOG})))"
 
 
 READ_MODEL = _read("EXECUTE")
+_ON_MODELS = ", ".join(
+    repr(str(privilege)) for privilege in sorted(RULES[Kind.MODEL].grantable | {Privilege.ALL_PRIVILEGES})
+)
+KNOW_MODEL = (
+    f"({BROWSE} OR ({_BOUND} AND ({ADMIN} OR ((x.owner_id IN {_ME} OR s.owner_id IN {_ME} OR c.owner_id IN {_ME} "
+    f"OR {_granted('x.id, s.id, c.id', _ON_MODELS)}) AND {_USE_SCHEMA} AND {_USE_CATALOG}))))"
+)
+"""What authz.decide says of SEEN: the actor holds anything on the model, or may browse its catalog."""
 _SEE = {
     Kind.FUNCTION: READ_MODEL,
     Kind.VOLUME: _read("READ_VOLUME"),

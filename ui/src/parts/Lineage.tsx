@@ -88,7 +88,7 @@ function Graph({ model, version }: { model: string; version: number }) {
   );
   if (edges[0]?.isPending || infos[0]?.isPending) return <Loading />;
   if (edges[0]?.error) return <Failure error={edges[0].error} retry={() => void edges[0]?.refetch()} />;
-  const expandable = (node: GraphNode) => !expanded.includes(node.id) && (node.kind === "MODEL_VERSION" || node.kind === "TABLE" || node.kind === "PATH" || node.kind === "NOTEBOOK" || node.kind === "JOB");
+  const expandable = (node: GraphNode) => !node.hidden && !expanded.includes(node.id) && (node.kind === "MODEL_VERSION" || node.kind === "TABLE" || node.kind === "PATH" || node.kind === "NOTEBOOK" || node.kind === "JOB");
   const expand = (id: string) => setExpanded((before) => (before.includes(id) ? before : [...before, id]));
   const nodes: Shown[] = graph.nodes.map((node) => ({ id: node.id, type: "entity", position: { x: node.x, y: node.y }, data: { node, root: node.id === root, expandable: expandable(node) }, draggable: false, connectable: false, ariaLabel: `${kindLabel(node.kind)} ${node.name}` }));
   const tall = Math.max(...graph.nodes.map((node) => node.y + HEIGHT), 0) - Math.min(...graph.nodes.map((node) => node.y), 0);

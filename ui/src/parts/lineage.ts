@@ -10,6 +10,8 @@ export interface GraphNode {
   name: string;
   /** Where it leads, where it has a page. */
   experiment?: string;
+  /** Its name is not for this user. */
+  hidden?: boolean;
   x: number;
   y: number;
 }
@@ -42,10 +44,16 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
     if (!before) found.set(key, { from, to, label, authors: author ? [author] : [] });
     else if (label && !before.label.split(", ").includes(label)) before.label = before.label ? `${before.label}, ${label}` : label;
   };
+  const hidden = (kind: string, of: string) => {
+    const id = `hidden ${kind} ${of}`;
+    nodes.set(id, { id, kind, name: "Hidden: you have no access", hidden: true, x: 0, y: 0 });
+    return id;
+  };
   const runs = new Map<string, string>();
+  const copies = new Set(edges.filter((edge) => edge.direction === "UPSTREAM" && edge.entity_type === "MODEL_VERSION").map((edge) => `${edge.model}/${edge.version}`));
   for (const info of infos) {
     const version = node("MODEL_VERSION", `${info.full_name}/${info.version}`);
-    if (info.run_id && info.experiment_id && !info.copied_from) {
+    if (info.run_id && info.experiment_id && !info.copied_from && !copies.has(`${info.full_name}/${info.version}`)) {
       const run = node("RUN", info.run_id, info.experiment_id);
       runs.set(version, run);
       join(run, version, "registered");
@@ -53,7 +61,7 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
   }
   for (const edge of edges) {
     const version = node("MODEL_VERSION", `${edge.model}/${edge.version}`);
-    const other = node(edge.entity_type, edge.entity_name);
+    const other = edge.entity_name ? node(edge.entity_type, edge.entity_name) : hidden(edge.entity_type, version);
     if (edge.direction === "DOWNSTREAM") join(version, other, edge.context, edge.created_by);
     else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context, edge.created_by);
   }

@@ -8,11 +8,13 @@ from modelkeep.core.model import LineageEdge, ModelVersion, Page, Securable
 from modelkeep.core.names import FullName
 from modelkeep.core.operation import SourceRun
 from modelkeep.core.ops.models import no_version
+from modelkeep.core.ops.sources import hide_in_all
 from modelkeep.core.paging import page_size
 from modelkeep.limits import LINEAGE_EDGES_PER_AUTHOR, LINEAGE_EDGES_PER_CALL, LINEAGE_EDGES_PER_PAGE
 from modelkeep.store import lineage as rows
 from modelkeep.store import securables, versions
 
+MODEL_VERSION = "MODEL_VERSION"
 UPSTREAM, DOWNSTREAM = "UPSTREAM", "DOWNSTREAM"
 
 
@@ -87,7 +89,7 @@ def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
 def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
     if original is None:
         return ()
-    return (Entity("MODEL_VERSION", f"{original.model}/{original.version}", original.id, "copy"),)
+    return (Entity(MODEL_VERSION, f"{original.model}/{original.version}", original.id, "copy"),)
 
 
 async def record(ctx: WriteCtx, model: Securable, version: int, entities: tuple[Entity, ...]) -> None:
@@ -177,7 +179,7 @@ async def _stage(
     copies, behind = await rows.copies(ctx.tx, ctx.actor, version, after, limit)
     edges = [
         LineageEdge(
-            model.full_name, version.version, DOWNSTREAM, "MODEL_VERSION", f"{copy.model}/{copy.version}", "", copy.context,
+            model.full_name, version.version, DOWNSTREAM, MODEL_VERSION, f"{copy.model}/{copy.version}", "", copy.context,
             copy.created_at, copy.created_by,
         )
         for copy in copies
@@ -191,5 +193,10 @@ async def find_consumers(ctx: ReadCtx, req: FindConsumers) -> Page[LineageEdge]:
     limit = page_size(req.max_results, LINEAGE_EDGES_PER_PAGE, LINEAGE_EDGES_PER_PAGE)
     position = tokens.open(scope, req.page_token, (str,))
     after = (0, str(position[0])) if position else _START
-    edges, behind = await rows.consumers(ctx.tx, ctx.actor, req.type.upper(), req.entity, after, limit)
+    kind = req.type.upper()
+    edges, behind = await rows.consumers(ctx.tx, ctx.actor, kind, req.entity, after, limit)
+    if (
+        kind == MODEL_VERSION
+    ):  # the copies of a version, for callers who may know of it: the name alone must not lead to them
+        edges = [edge for edge in await hide_in_all(ctx, edges) if edge.entity_name]
     return Page(tuple(edges), tokens.seal(scope, (behind[1],)) if behind else "")

@@ -9,6 +9,7 @@ from modelkeep.core.context import ReadCtx
 from modelkeep.core.filters import IS_PROMPT, Condition, Fields, equals, holds, parse_filter, parse_order
 from modelkeep.core.model import ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import FullName, short_name
+from modelkeep.core.ops.sources import hide_in_all
 from modelkeep.core.pace import Pace
 from modelkeep.core.paging import PageTokens, page_size
 from modelkeep.core.patterns import longest_literal
@@ -67,7 +68,7 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
         if model is None:
             return Page(())  # a search filters, it does not refuse
         wanted = msgspec.structs.replace(wanted, model_id=model.id, run_ids=None)
-    pace = Pace()
+    pace, by_source = Pace(), any(c.field == "source_path" for c in conditions)
 
     async def fits(v: ModelVersion) -> bool:
         return await _hold(pace, conditions, lambda field: _attribute(v, field, req.home), v.tags)
@@ -75,9 +76,18 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
     start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, wanted, order, versions=True)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
-        return await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
+        batch = await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
+        return await _without_sources(ctx, batch) if by_source else batch
 
     return await _page(asked, fetch, fits, start)
+
+
+async def _without_sources(
+    ctx: ReadCtx, batch: list[tuple[ModelVersion, bool, Position]]
+) -> list[tuple[ModelVersion, bool, Position]]:
+    """So that a condition on the source tells nothing that the answer hides."""
+    visible = await hide_in_all(ctx, [version for version, _, _ in batch])
+    return [(version, readable, at) for version, (_, readable, at) in zip(visible, batch, strict=True)]
 
 
 async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel]:
