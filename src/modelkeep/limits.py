@@ -44,6 +44,10 @@ JOB_LONGEST_S = 24 * 3600
 """An attempt that takes longer is cancelled and counts as failed."""
 JOBS_STOP_S = 10
 """How long running jobs may go on when the server stops; then they are cancelled and put back."""
+AUDIT_HEAD_S = 3600.0
+"""Between two reports of the audit chain's head, to the log and the collector."""
+AUDIT_HEAD_CHECK_S = 60.0
+"""Between two looks whether such a report is due, and whether it is this process's to make."""
 JOBS_CANCEL_S = 5
 """How long a cancelled attempt may take to end before nobody waits for it any more."""
 DELETE_ROWS = 200

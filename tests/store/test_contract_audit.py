@@ -66,6 +66,23 @@ async def test_the_log_is_append_only(w: World, statement: str) -> None:
     assert (await _verify(w)).broken == ""
 
 
+async def test_a_rewritten_chain_lacks_the_head_that_was_written_down(w: World) -> None:
+    before = await _sealed(w)
+    async with w.db.read() as tx:
+        assert (await audit.head(tx)) == audit.Head(before.sealed, before.head)
+    await _tamper(
+        w,
+        "UPDATE audit SET actor = 'mallory' WHERE id = (SELECT audit_id FROM audit_seals WHERE seq = 2)",
+        "INSERT INTO audit_pending (audit_id, at) SELECT s.audit_id, a.at FROM audit_seals s JOIN audit a ON a.id = s.audit_id",
+        "DELETE FROM audit_seals",
+    )
+    async with w.db.write() as tx:
+        await audit.seal(tx, LATER)
+    async with w.db.read() as tx:
+        verdict = await audit.verify(tx, look_for=before.head)
+    assert (verdict.broken, verdict.sealed, verdict.found) == ("", before.sealed, 0), "it is whole, and another one"
+
+
 @pytest.mark.parametrize("column", ["actor", "event", "reason", "request", "changes", "outcome", "source", "token_id"])
 async def test_an_edited_event_is_named(w: World, column: str) -> None:
     await _sealed(w)

@@ -26,7 +26,7 @@ from modelkeep.store.db import now_ms
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
 
-LATER = 2**62
+LATER, HEAD = 2**62, "audit.head"
 
 
 class Receiver(ThreadingHTTPServer):
@@ -50,7 +50,12 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def seqs(self) -> list[int]:
-        return [attributes(record)["modelkeep.audit.seq"].int_value for record in self.records]
+        return [_seq(record) for record in self.records if record.event_name != HEAD]
+
+    @property
+    def heads(self) -> list[tuple[int, str]]:
+        heads = [record for record in self.records if record.event_name == HEAD]
+        return [(_seq(record), attributes(record)["modelkeep.audit.hash"].string_value) for record in heads]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -70,6 +75,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+def _seq(record: Any) -> int:
+    return attributes(record)["modelkeep.audit.seq"].int_value
 
 
 def attributes(record: Any) -> dict[str, Any]:
@@ -195,6 +204,96 @@ async def test_the_worker_sends_and_never_touches_the_database_where_there_is_no
     lease = await lite.rows("SELECT until FROM leases WHERE name = 'otlp'")
     await worker._send()  # pyright: ignore[reportPrivateUsage]
     assert await lite.rows("SELECT until FROM leases WHERE name = 'otlp'") == lease and len(receiver.asked) == 1
+
+
+def worker_of(w: World, head_s: float, collector: Collector | None = None) -> Worker:
+    return Worker(Background(w.db, w.blobs, w.registry.auditor, 0, otlp=collector), head_s=head_s)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the worker logs at the level of information."""
+    found: list[dict[str, Any]] = []
+
+    class Log:
+        def info(self, event: str, **fields: Any) -> None:
+            found.append({"event": event, **fields})
+
+    monkeypatch.setattr("modelkeep.jobs.worker.log", Log())
+    return found
+
+
+async def report(worker: Worker) -> None:
+    await worker._report_head()  # pyright: ignore[reportPrivateUsage]
+    await worker._send()  # pyright: ignore[reportPrivateUsage]
+
+
+async def head(w: World) -> tuple[int, str]:
+    async with w.db.read() as tx:
+        last = await audit.head(tx)
+    return last.seq, last.hash
+
+
+async def test_the_head_of_the_chain_is_logged_and_sent(
+    w: World, receiver: Receiver, lines: list[dict[str, Any]]
+) -> None:
+    """At each start, then at each interval by one process; what was written down is in the chain as long as that is whole."""
+    first, second = worker_of(w, 0.0, Collector(receiver.url)), worker_of(w, 3600.0, Collector(receiver.url))
+    await report(first)
+    assert not lines and not receiver.heads, "an empty chain has no head"
+    await sealed(w, 2)
+    await report(first)
+    before = await head(w)
+    await sealed(w, 1)
+    await report(first)
+    await report(second)  # its start
+    await report(second)
+    after = await head(w)
+    reports = [(line["seq"], line["hash"]) for line in lines if line["event"] == "audit chain head"]
+    assert reports == [before, after, after] and before != after
+    assert receiver.heads == reports
+    async with w.db.read() as tx:
+        assert [(await audit.verify(tx, look_for=hash)).found for _, hash in reports] == [seq for seq, _ in reports]
+
+
+async def test_only_the_holder_of_the_lease_reports_again(w: World, lines: list[dict[str, Any]]) -> None:
+    await sealed(w, 1)
+    holder, other = worker_of(w, 1000.0), worker_of(w, 1000.0)
+    await report(holder)
+    await report(other)
+    for worker in (other, holder, other):
+        worker._head_due_s = 0.0  # pyright: ignore[reportPrivateUsage]
+        await report(worker)
+    assert len(lines) == 3, "two starts, and the holder's next one"
+    async with w.db.write() as tx:  # the holder is gone
+        await tx.run("UPDATE leases SET until = 0 WHERE name = 'audit head'")
+    await report(other)
+    assert len(lines) == 4
+
+
+async def test_a_running_worker_reports_at_each_interval(lite: World, lines: list[dict[str, Any]]) -> None:
+    await sealed(lite, 1)
+    worker = worker_of(lite, 0.05)
+    worker.start()
+    for _ in range(2000):
+        if sum(line["event"] == "audit chain head" for line in lines) >= 3:
+            break
+        await asyncio.sleep(0.01)
+    else:
+        raise AssertionError("it reports no more")
+    await worker.stop()
+
+
+async def test_a_head_waits_for_a_collector_that_is_away(lite: World, receiver: Receiver) -> None:
+    await sealed(lite, 1)
+    collector = Collector(receiver.url)
+    collector.offer_head(audit.Head(7, "a" * 64), 1)
+    receiver.answers = [(503, {}, b"")]
+    await collector.send_head()
+    assert collector.has_head and not collector.ready(now_ms())
+    await collector.send_head()
+    assert not collector.has_head and receiver.heads == [(7, "a" * 64)]
+    await collector.close()
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "http://c/?a=b"])

@@ -17,7 +17,7 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 from modelkeep.store import archives, audit
-from modelkeep.store.audit import Link
+from modelkeep.store.audit import Head, Link
 from modelkeep.store.db import Database, now_ms
 
 NAME = "otlp"
@@ -40,6 +40,7 @@ class Collector:
         self._failures = 0
         self._again_at = 0
         self._client: Any = None
+        self._head: dict[str, Any] | None = None
 
     def ready(self, now: int) -> bool:
         """Is it time to ask (again)?"""
@@ -58,30 +59,45 @@ class Collector:
             last = await archives.last(tx)  # what was archived before there was a collector stays there
             after = max(await archives.cursor(tx, NAME), last.last_seq if last else 0)
             links = await audit.links(tx, after, window=self._batch)
-        if links and not await self._post(links):
+        if links and not await self._post([_record(link) for link in links]):
             return False
         async with db.write() as tx:
             await archives.move_cursor(tx, NAME, links[-1].seq if links else after)
         return bool(links)
 
+    def offer_head(self, head: Head, at: int) -> None:
+        """Send this head of the chain, as it was at `at` (ms), next; it replaces one that waits."""
+        self._head = _head_record(head, at)
+
+    @property
+    def has_head(self) -> bool:
+        """Does one wait to be sent?"""
+        return self._head is not None
+
+    async def send_head(self) -> None:
+        """Where the collector is away, it waits."""
+        record = self._head
+        if record is not None and await self._post([record]) and self._head is record:
+            self._head = None
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _post(self, links: list[Link]) -> bool:
+    async def _post(self, records: list[dict[str, Any]]) -> bool:
         import httpx
 
         self._client = self._client or httpx.AsyncClient(timeout=limits.OTLP_S)
         try:
             async with asyncio.timeout(limits.OTLP_S):  # httpx bounds each step alone
-                answer: Any = await self._client.post(self._url, content=payload(links), headers=self._headers)
+                answer: Any = await self._client.post(self._url, content=payload(records), headers=self._headers)
         except TimeoutError:
             return self._failed(f"no answer within {limits.OTLP_S:g} seconds")
         except httpx.HTTPError as error:
             return self._failed(str(error) or type(error).__name__)
         if answer.status_code == 413 and self._batch > 1:
             self._batch //= 2
-            return self._failed(f"the collector takes no request of {len(links)} records")
+            return self._failed(f"the collector takes no request of {len(records)} records")
         if not answer.is_success:
             return self._failed(f"HTTP {answer.status_code} {answer.text[:200]}", answer.headers.get("retry-after", ""))
         self._failures = 0
@@ -121,10 +137,10 @@ def _headers(text: str) -> dict[str, str]:
     return found
 
 
-def payload(links: list[Link]) -> bytes:
+def payload(records: list[dict[str, Any]]) -> bytes:
     """An ExportLogsServiceRequest in OTLP's JSON encoding (64-bit numbers are texts there)."""
     resource = [_attribute("service.name", "modelkeep"), _attribute("service.version", version("modelkeep"))]
-    scope = {"scope": {"name": "modelkeep.audit"}, "logRecords": [_record(link) for link in links]}
+    scope = {"scope": {"name": "modelkeep.audit"}, "logRecords": records}
     return msgspec.json.encode({"resourceLogs": [{"resource": {"attributes": resource}, "scopeLogs": [scope]}]})
 
 
@@ -145,6 +161,17 @@ def _record(link: Link) -> dict[str, Any]:
         "timeUnixNano": str(event.at * 1_000_000), "observedTimeUnixNano": str(event.at * 1_000_000),
         "severityNumber": number, "severityText": text, "eventName": event.event, "body": {"stringValue": told},
         "attributes": [_attribute(name, value) for name, value in attributes.items() if value not in ("", [])],
+    }  # fmt: skip
+
+
+def _head_record(head: Head, at: int) -> dict[str, Any]:
+    number, text = _INFO
+    attributes: dict[str, str | int] = {"modelkeep.audit.seq": head.seq, "modelkeep.audit.hash": head.hash}
+    return {
+        "timeUnixNano": str(at * 1_000_000), "observedTimeUnixNano": str(at * 1_000_000),
+        "severityNumber": number, "severityText": text, "eventName": "audit.head",
+        "body": {"stringValue": f"The head of the audit chain is link {head.seq}, {head.hash}."},
+        "attributes": [_attribute(name, value) for name, value in attributes.items()],
     }  # fmt: skip
 
 

@@ -28,17 +28,21 @@ class Worker:
         *,
         lease_ms: int = limits.JOB_LEASE_MS,
         longest_s: float = limits.JOB_LONGEST_S,
+        head_s: float = limits.AUDIT_HEAD_S,
     ) -> None:
         self._at = background
         self._id = new_id()
         self._lease_ms = lease_ms
         self._longest_s = longest_s
+        self._head_s = head_s
+        self._head_due_s: float | None = None
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._busy: dict[jobs.Lane, set[asyncio.Task[None]]] = {lane: set() for lane in jobs.LANES}
 
     def start(self) -> None:
         works = [(1.0, self._flush), (1.0, self._work), (2.0, self._seal), (30.0, self._reap)]
+        works += [(min(self._head_s, limits.AUDIT_HEAD_CHECK_S), self._report_head)]
         works += [(30.0, self._clear_shared)] if self._at.shared else []
         works += [(limits.DISK_CHECK_S, self._at.disk.check)] if self._at.disk else []
         works += [(60.0, self._archive)] if self._at.audit_ms else []
@@ -175,6 +179,23 @@ class Worker:
                 if not await audit.seal(tx, now_ms() - _SEAL_DELAY_MS):
                     return
 
+    async def _report_head(self) -> None:
+        """Say in the log, and to the collector, what the head of the chain is: nobody who forges the chain in the database
+        changes it there. At each start, then each `head_s` by the process that has the lease for it."""
+        clock, starts = asyncio.get_running_loop().time(), self._head_due_s is None
+        if self._head_due_s is not None and clock < self._head_due_s:
+            return
+        async with self._at.db.write() as tx:
+            mine = await jobs.lease(tx, "audit head", self._id, int(1500 * self._head_s))
+            head = await audit.head(tx)
+        if not (mine or starts):
+            return
+        self._head_due_s = clock + self._head_s
+        if head.seq:
+            log.info("audit chain head", seq=head.seq, hash=head.hash)
+            if self._at.otlp:
+                self._at.otlp.offer_head(head, now_ms())
+
     async def _archive(self) -> None:
         """Archive what is old enough, then remove what is archived."""
         await self._as_singleton("archiver", self._archive_all)
@@ -193,10 +214,12 @@ class Worker:
             )
 
     async def _send(self) -> None:
-        """Send what is sealed to the collector."""
+        """Send what is sealed to the collector; and the head of the chain, which any process may do."""
         at = self._at
         if at.otlp and at.otlp.ready(now_ms()) and await at.otlp.pending(at.db):
             await self._as_singleton("otlp", self._send_all)
+        if at.otlp and at.otlp.has_head and at.otlp.ready(now_ms()):
+            await at.otlp.send_head()
 
     async def _send_all(self) -> None:
         at = self._at

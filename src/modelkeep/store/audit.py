@@ -257,15 +257,23 @@ def link(previous: str, event: AuditEvent | dict[str, Any]) -> str:
     return hashlib.sha256(previous.encode() + b"\n" + msgspec.json.encode(event)).hexdigest()
 
 
-async def _head(tx: Tx) -> tuple[int, str]:
+class Head(msgspec.Struct, frozen=True):
+    """The last link of the chain: its number, 0 where there is none yet, and its hash."""
+
+    seq: int
+    hash: str
+
+
+async def head(tx: Tx) -> Head:
     row = await tx.one("SELECT seq, hash FROM audit_seals ORDER BY seq DESC LIMIT 1")
     row = row or await tx.one("SELECT last_seq, last_hash FROM audit_archives ORDER BY first_seq DESC LIMIT 1")
-    return (row[0], row[1]) if row else (0, GENESIS)
+    return Head(row[0], row[1]) if row else Head(0, GENESIS)
 
 
 async def seal(tx: WriteTx, before: int) -> int:
     """Chain up to a batch of unsealed events older than `before` (ms); how many. One sealer at a time (a lease)."""
-    seq, previous = await _head(tx)
+    last = await head(tx)
+    seq, previous = last.seq, last.hash
     rows = await tx.all(
         f"SELECT {_SELECT} FROM audit_pending p JOIN audit a ON a.id = p.audit_id WHERE p.at < :before "
         "ORDER BY p.at, p.audit_id LIMIT :limit",
@@ -317,7 +325,7 @@ async def links(
 
 
 async def last_link(tx: Tx) -> int:
-    return (await _head(tx))[0]
+    return (await head(tx)).seq
 
 
 class Verdict(msgspec.Struct, frozen=True):
