@@ -272,7 +272,9 @@ def test_every_kind_of_credential_enters_only_where_its_holder_is_assigned(place
     assert holder.alive() == ALL
 
     def at_dev() -> dict[str, httpx.Response]:
-        found = {kind: place.dev("GET", ME, token="", cookie=cookie) for kind, cookie in holder.sessions.items()}
+        found = {
+            kind: place.dev("GET", ME, token="", cookie=f"__Host-{cookie}") for kind, cookie in holder.sessions.items()
+        }
         return found | {kind: place.dev("GET", ME, token=token) for kind, token in holder.tokens.items()}
 
     for kind, answer in at_dev().items():
@@ -302,7 +304,7 @@ def test_the_whole_route_table_at_a_second_workspace(place: Place) -> None:
     }
     shown = [
         *({"authorization": f"Bearer {token}"} for token in holder.tokens.values()),
-        *({"cookie": cookie, "origin": f"https://{DEV}"} for cookie in holder.sessions.values()),
+        *({"cookie": f"__Host-{cookie}", "origin": f"https://{DEV}"} for cookie in holder.sessions.values()),
     ]
     for number, (headers, route) in enumerate(routes):
         told, name = {"host": DEV, **headers}, f"{route.method} {route.path}"
@@ -333,7 +335,66 @@ def test_nobody_has_a_session_in_a_workspace_that_they_may_not_enter(place: Plac
     session = cookie.partition(";")[0]
     assert place.dev("GET", ME, token="", cookie=session).json()["userName"] == name
     plain = replace(place.lab, at="").provider(answer).headers["set-cookie"]
-    assert "Secure" not in plain and "; HttpOnly; SameSite=Lax" in plain
+    assert "Secure" not in plain and "__Host-" not in plain and "; HttpOnly; SameSite=Lax" in plain
+
+
+def _set_cookies(answer: httpx.Response) -> list[str]:
+    return answer.headers.get_list("set-cookie")
+
+
+def test_under_https_the_cookies_are_of_this_host_alone(place: Place) -> None:
+    """A sibling domain or a page of plain http can plant a cookie of the old names, and none with the prefix."""
+    name, answer = person()
+    place.assign("account users")
+    try:
+        told, pending = place.lab.begin()
+        assert pending.startswith("__Host-modelkeep_sign_in=")
+        signed = answer(place.lab, place.lab.claims("provider", nonce=told["nonce"]))
+        place.lab.one.answers["/token"] = {"id_token": signed}
+        query = {"state": told["state"], "code": "c", "iss": place.lab.one.url}
+        assert place.lab.back(pending.removeprefix("__Host-"), **query).status_code == 401
+        by_provider = place.lab.back(pending, **query)
+        _, pat = place.site.user()
+        by_token = place.lab.form(pat)
+    finally:
+        place.site.ok("DELETE", f"{V1}/workspaces/dev/assignments/account users")
+    for cookie in (*_set_cookies(by_provider), *_set_cookies(by_token)):
+        assert cookie.startswith("__Host-modelkeep_"), cookie
+        assert "; Path=/; " in cookie and cookie.endswith("; Secure") and "Domain" not in cookie
+    place.assign(name)
+    session = _set_cookies(by_provider)[0].partition(";")[0]
+    old = session.removeprefix("__Host-")
+    assert place.dev("GET", ME, token="", cookie=f"{old}x; {session}").json()["userName"] == name
+    for sent in (old, f"__Secure-{old}", f"__host-{old}", f"{session}x; {old}"):
+        refused(place.dev("GET", ME, token="", cookie=sent), 401, "UNAUTHENTICATED")
+    for sent in (session, f"{old}; {session}"):  # at an address of http, only the plain name counts
+        expected = 200 if sent.startswith("modelkeep") else 401
+        assert place.site.call("GET", ME, token="", headers={"cookie": sent}).status_code == expected
+
+
+def test_what_a_proxy_says_of_the_scheme_changes_no_name(place: Place) -> None:
+    for proto in ("https", "http", "https, http"):
+        headers = {"x-forwarded-proto": proto, "forwarded": f"proto={proto}", "origin": place.site.host}
+        at_http = httpx.post(f"{place.site.host}/login", data={"token": place.site.admin}, headers=headers)
+        assert _set_cookies(at_http)[0].startswith("modelkeep_session=mkw_")
+        headers |= {"origin": f"https://{DEV}", "host": DEV}
+        at_https = httpx.post(f"{place.site.host}/login", data={"token": place.site.admin}, headers=headers)
+        assert _set_cookies(at_https)[0].startswith("__Host-modelkeep_session=mkw_")
+
+
+def test_signing_out_under_https_ends_and_clears_both(place: Place) -> None:
+    user, pat = place.site.user()
+    place.assign(user)
+    session, old = (place.lab.form(pat).headers["set-cookie"].partition(";")[0] for _ in range(2))
+    sent = {"host": DEV, "origin": f"https://{DEV}", "cookie": f"{session}; {old.removeprefix('__Host-')}"}
+    answer = httpx.post(f"{place.site.host}/logout", headers=sent)
+    cleared = {cookie.partition(";")[0] for cookie in _set_cookies(answer) if "Max-Age=0" in cookie}
+    assert (answer.status_code, cleared) == (303, {"__Host-modelkeep_session=", "modelkeep_session="})
+    assert all(cookie.endswith("; Secure") for cookie in _set_cookies(answer))
+    for cookie in (session, old):
+        refused(place.dev("GET", ME, token="", cookie=cookie), 401, "UNAUTHENTICATED", "revoked")
+    plain = httpx.post(f"{place.site.host}/logout", headers={"origin": place.site.host})
+    assert [cookie.partition(";")[0] for cookie in _set_cookies(plain)] == ["modelkeep_session="]
 
 
 def test_a_sign_in_that_began_at_one_address_does_not_end_at_another(place: Place) -> None:
@@ -345,7 +406,8 @@ def test_a_sign_in_that_began_at_one_address_does_not_end_at_another(place: Plac
             "id_token": answer(place.lab, place.lab.claims("provider", nonce=told["nonce"]))
         }
         query = {"state": told["state"], "code": "c", "iss": place.lab.one.url}
-        assert replace(place.lab, at="").back(cookie, **query).status_code == 401
+        for sent in (cookie, cookie.removeprefix("__Host-")):
+            assert replace(place.lab, at="").back(sent, **query).status_code == 401
         assert let_in(place.lab.back(cookie, **query))
     finally:
         place.site.ok("DELETE", f"{V1}/workspaces/dev/assignments/account users")

@@ -17,6 +17,7 @@ from modelkeep.wire.http import Request
 from modelkeep.wire.rates import Rates
 
 COOKIE = "modelkeep_session"
+"""Of the session, under http; `cookie_name` says what it is called under https."""
 _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
 
 
@@ -96,7 +97,23 @@ def _secret(request: Request) -> tuple[str, bool]:
     return cookie, True
 
 
-def session_cookie(request: Request, named: str = COOKIE) -> str:
+def is_https(request: Request) -> bool:
+    """Is the workspace's own address one of https? (What the connection or a header says does not count.)"""
+    return request.site.address.startswith("https://")
+
+
+def cookie_name(request: Request, name: str = COOKIE) -> str:
+    """Under https with the prefix that browsers keep for cookies of this host alone, set by https: neither a page of a sibling
+    domain nor one of plain http can plant such a cookie (RFC 6265bis, section 4.1.3.2)."""
+    return f"__Host-{name}" if is_https(request) else name
+
+
+def session_cookie(request: Request, name: str = COOKIE) -> str:
+    """The value of our cookie of this name; '' where there is none."""
+    return raw_cookie(request, cookie_name(request, name))
+
+
+def raw_cookie(request: Request, named: str) -> str:
     for part in request.header(b"cookie").split(";"):
         name, _, value = part.strip().partition("=")
         if name == named:

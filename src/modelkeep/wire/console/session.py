@@ -14,7 +14,16 @@ from modelkeep.store.db import now_ms
 from modelkeep.wire.errors import retry_after
 from modelkeep.wire.guesses import TooManyFailures
 from modelkeep.wire.http import Request, Response
-from modelkeep.wire.identity import COOKIE, Door, NotAssigned, check_origin, session_cookie
+from modelkeep.wire.identity import (
+    COOKIE,
+    Door,
+    NotAssigned,
+    check_origin,
+    cookie_name,
+    is_https,
+    raw_cookie,
+    session_cookie,
+)
 from modelkeep.wire.route import Answer, Route
 
 CALLBACK = "/login/callback"
@@ -162,9 +171,16 @@ class Session:
 
     async def _sign_out(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         check_origin(request)
-        if secret := session_cookie(request):
+        headers = [(b"location", b"/login"), _set(request, COOKIE, "", 0)]
+        secrets = {session_cookie(request)}
+        if is_https(
+            request
+        ):  # browsers that signed in when the cookie had no prefix, or when the address was one of http
+            secrets.add(raw_cookie(request, COOKIE))
+            headers.append(_set_raw(COOKIE, "", 0, secure=True))
+        for secret in secrets - {""}:
             await self._signing_in.end_session(secret, _caller(request))
-        return Response(303, b"", [(b"location", b"/login"), _set(request, COOKIE, "", 0)])
+        return Response(303, b"", headers)
 
     async def _to_provider(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         assert self._provider is not None
@@ -212,8 +228,14 @@ class Session:
 
 
 def _set(request: Request, name: str, value: str, max_age: int, path: str = "/") -> tuple[bytes, bytes]:
-    secure = "; Secure" if request.site.address.startswith("https://") else ""
-    return b"set-cookie", f"{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}".encode()
+    """Under https, where the cookie is of the whole host, `path` does not count."""
+    https = is_https(request)
+    return _set_raw(cookie_name(request, name), value, max_age, "/" if https else path, secure=https)
+
+
+def _set_raw(name: str, value: str, max_age: int, path: str = "/", *, secure: bool) -> tuple[bytes, bytes]:
+    attributes = f"Path={path}; HttpOnly; SameSite=Lax; Max-Age={max_age}{'; Secure' * secure}"
+    return b"set-cookie", f"{name}={value}; {attributes}".encode()
 
 
 def _asked_next(request: Request) -> str:
