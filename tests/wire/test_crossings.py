@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -535,3 +536,14 @@ def test_who_moved_a_binding_or_an_assignment_and_from_what(place: Place) -> Non
         ["USER", "ADMIN"],
         ["ADMIN", None],
     ]
+
+
+def test_a_public_address_of_https_names_the_default_workspace_s_cookie(tmp_path: Path) -> None:
+    with running_site(tmp_path, public_url="https://keep.example") as site:
+        at, sent = f"http://127.0.0.1:{site.settings.port}", {"host": "keep.example", "origin": "https://keep.example"}
+        answer = httpx.post(f"{at}/login", data={"token": site.admin}, headers=sent)
+        session = _set_cookies(answer)[0].partition(";")[0]
+        assert session.startswith("__Host-modelkeep_session=mkw_")
+        for cookie, status in ((session, 200), (session.removeprefix("__Host-"), 401)):
+            headers = {"host": "keep.example", "cookie": cookie}
+            assert httpx.get(f"{at}{ME}", headers=headers).status_code == status
