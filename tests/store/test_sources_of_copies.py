@@ -9,7 +9,7 @@ from world import World, name
 
 from modelkeep.core.authz import SEEN, decide
 from modelkeep.core.model import ModelVersion
-from modelkeep.core.ops import models, search, versions
+from modelkeep.core.ops import audit, models, search, versions
 from modelkeep.core.ops.lineage import FindConsumers, GetLineage
 from modelkeep.store import securables
 from modelkeep.store.lineage import known_sources
@@ -149,3 +149,17 @@ async def test_one_statement_for_a_page_and_none_without_copies(w: World, monkey
         asked.clear()
         await do(request)
         assert asked == statements, request
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_the_activity_of_a_copy_hides_it_too(w: World, who: str) -> None:
+    await copied(w)
+    await w.as_("admin").do(
+        versions.CreateVersion(name=name(COPY), source=URI.upper(), source_model=name(SOURCE), source_version="1")
+    )
+    await w.grant(who, f"MANAGE@{COPY}")
+    events = (await w.as_(who).do(audit.GetActivity(name(COPY), changes_only=True))).items
+    assert {"version.copy", "version.create", "alias.set"} <= {event.event for event in events}
+    text = msgspec.json.encode(events).decode().lower()
+    assert (SOURCE in text) is (who in MAY_KNOW)
+    assert all(COPY in [target.name for target in event.targets] for event in events)

@@ -83,12 +83,21 @@ async def _consumers(
 
 async def known_sources(tx: Tx, actor: Actor, version_ids: Sequence[str]) -> set[str] | None:
     """Of these versions, those whose model the actor may know of; None means all, even deleted ones (a metastore admin)."""
-    marks, ids = among(version_ids)
-    read = tx.all if len(version_ids) == 1 else tx.scan
+    return await _known(tx, actor, "v.id", "model_versions v JOIN securables x ON x.id = v.model_id", version_ids)
+
+
+async def known_models(tx: Tx, actor: Actor, model_ids: Sequence[str]) -> set[str] | None:
+    """Of these models, those that the actor may know of; None as for `known_sources`."""
+    return await _known(tx, actor, "x.id", "securables x", model_ids)
+
+
+async def _known(tx: Tx, actor: Actor, id: str, source: str, wanted_ids: Sequence[str]) -> set[str] | None:
+    marks, ids = among(wanted_ids)
+    read = tx.all if len(wanted_ids) == 1 else tx.scan
     rows = await read(
-        f"SELECT '' WHERE {ADMIN} UNION ALL SELECT v.id FROM model_versions v JOIN securables x ON x.id = v.model_id "
+        f"SELECT '' WHERE {ADMIN} UNION ALL SELECT {id} FROM {source} "
         f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
-        f"WHERE v.id IN ({marks}) AND {KNOW_MODEL}",
+        f"WHERE {id} IN ({marks}) AND {KNOW_MODEL}",
         actor=actor.id, workspace=actor.workspace, **ids,
     )  # fmt: skip
     known = {row[0] for row in rows}

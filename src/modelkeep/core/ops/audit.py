@@ -7,6 +7,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx
 from modelkeep.core.model import Page, Securable
 from modelkeep.core.names import FullName
+from modelkeep.core.ops.sources import hide_in_events
 from modelkeep.core.paging import page_size
 from modelkeep.limits import JOBS_PER_PAGE
 from modelkeep.store import archives, audit, jobs
@@ -88,7 +89,8 @@ async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:
 
 
 async def get_activity(ctx: ReadCtx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
-    return await _page(ctx, req, found.id)
+    page = await _page(ctx, req, found.id)
+    return Page(await hide_in_events(ctx, page.items, found), page.next_token)
 
 
 async def summarize_activity(ctx: ReadCtx, req: SummarizeActivity, found: Securable) -> list[audit.Tally]:

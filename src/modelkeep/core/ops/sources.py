@@ -1,14 +1,17 @@
 """What an answer says of the version that another version was copied from: its name, for callers who may know that it exists."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from modelkeep.core.context import ReadCtx
-from modelkeep.core.model import LineageEdge, ModelVersion, Page, RegisteredModel
+from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.model import LineageEdge, ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.ops.models import Browsed
 from modelkeep.store import lineage as rows
+from modelkeep.store.audit import AuditEvent
 
 T = TypeVar("T")
 _REGISTERED = "models:/"
@@ -48,6 +51,33 @@ async def hide_in_all(ctx: ReadCtx, items: Sequence[T]) -> tuple[T, ...]:
         item if known is None or id is None or id in known else _masked(item)
         for item, id in zip(items, ids, strict=True)
     )
+
+
+async def hide_in_events(ctx: ReadCtx, events: Sequence[AuditEvent], about: Securable) -> tuple[AuditEvent, ...]:
+    """The activity of a model without the names of other models (copied to it, or from it) that the caller may not know of."""
+    if about.kind is not Kind.MODEL:
+        return tuple(events)
+    others = {
+        target.id for event in events for target in event.targets if _is_other_model(target.kind, target.id, about)
+    }
+    known = await rows.known_models(ctx.tx, ctx.actor, sorted(others)) if others else None
+    return tuple(events) if known is None else tuple(_masked_event(event, others - known) for event in events)
+
+
+def _is_other_model(kind: str, id: str, about: Securable) -> bool:
+    return kind == RULES[Kind.MODEL].kind and id != about.id
+
+
+def _masked_event(event: AuditEvent, hidden: set[str]) -> AuditEvent:
+    names = sorted({target.name for target in event.targets if target.id in hidden}, key=len, reverse=True)
+    if not names:
+        return event
+    pattern = re.compile("|".join(re.escape(name) for name in names), re.IGNORECASE)
+    return msgspec.structs.replace(
+        event,
+        targets=tuple(msgspec.structs.replace(t, id="", name="") if t.id in hidden else t for t in event.targets),
+        request=pattern.sub("", event.request), changes=pattern.sub("", event.changes), reason=pattern.sub("", event.reason),
+    )  # fmt: skip
 
 
 def _source_id(item: object) -> str | None:
