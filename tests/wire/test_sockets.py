@@ -1,6 +1,7 @@
 """The HTTP server by raw sockets: framing that nobody can read in two ways, and bounds on what a peer sends, withholds or
 does not read."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -15,7 +16,14 @@ import uvloop
 from wire.serving import Site, running_site
 
 from modelkeep.http import connection, exchange
-from modelkeep.limits import LINGER_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES, MAX_URL_BYTES
+from modelkeep.limits import (
+    BODY_WINDOW_BYTES,
+    LINGER_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    MAX_TRAILER_BYTES,
+    MAX_URL_BYTES,
+)
 from modelkeep.observe import metrics
 
 TOKEN = "/oidc/v1/token"
@@ -53,7 +61,6 @@ def answers(peer: socket.socket, count: int, patience_s: float = 0.3) -> list[tu
     """Statuses and bodies of `count` answers, and of any that follow at once."""
     data, parsed = b"", list[tuple[int, bytes]]()
     while True:
-        peer.settimeout(10 if len(parsed) < count else patience_s)
         while (match := re.match(rb"HTTP/1.1 (\d+).*?\r\n\r\n", data, re.DOTALL)) is not None:
             length = re.search(rb"content-length: (\d+)", match[0], re.IGNORECASE)
             end = match.end() + (int(length[1]) if length else 0)
@@ -61,6 +68,7 @@ def answers(peer: socket.socket, count: int, patience_s: float = 0.3) -> list[tu
                 break
             parsed.append((int(match[1]), data[match.end() : end]))
             data = data[end:]
+        peer.settimeout(10 if len(parsed) < count else patience_s)
         try:
             piece = peer.recv(1 << 20)
         except (TimeoutError, ConnectionResetError):
@@ -217,6 +225,51 @@ def test_a_refused_body_goes_by_and_the_next_request_is_answered(site: Site) -> 
     with connect(site) as peer:
         peer.sendall(head(site, f"POST {SCHEMAS} HTTP/1.1", "Content-Length: 300000") + b"x" * 300_000 + get(site))
         assert [status for status, _ in answers(peer, 2)] == [401, 200]
+
+
+@pytest.mark.parametrize("size", [1, 20, 300, 900])
+@pytest.mark.parametrize("authorization", ["", "Bearer mk_wrong"])
+def test_a_body_that_was_refused_before_it_was_read_goes_by_to_its_end(
+    site: Site, size: int, authorization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much of it waited when the refusal came, and however small the chunks are that follow."""
+    body, run = exchange.Exchange.body, exchange.Exchange.run
+    crowded = asyncio.Event()
+
+    def watched(self: exchange.Exchange, piece: bytes) -> None:
+        body(self, piece)
+        if self.crowded:
+            crowded.set()
+
+    async def late(self: exchange.Exchange, application: exchange.Application) -> None:
+        if self.scope["path"] == SCHEMAS:
+            await crowded.wait()
+        await run(self, application)
+
+    monkeypatch.setattr(exchange.Exchange, "body", watched)
+    monkeypatch.setattr(exchange.Exchange, "run", late)
+    fields = ("Transfer-Encoding: chunked", *([f"Authorization: {authorization}"] if authorization else []))
+    with connect(site) as peer:
+        peer.sendall(head(site, f"POST {SCHEMAS} HTTP/1.1", *fields))
+        peer.sendall(chunked(b"x" * (BODY_WINDOW_BYTES + 1), BODY_WINDOW_BYTES + 1)[: -len(b"0\r\n\r\n")])
+        assert [status for status, _ in answers(peer, 1)] == [401]
+        peer.sendall(chunked(b"x" * (600_000 * size // (size + 7)), size) + get(site))
+        assert [status for status, _ in answers(peer, 1)] == [200]
+
+
+@pytest.mark.parametrize("coding", ["Content-Length: 10", "Transfer-Encoding: chunked"])
+def test_a_server_that_stops_takes_no_request_after_a_refused_body(tmp_path: Path, coding: str) -> None:
+    with running_site(tmp_path) as site, connect(site) as peer:
+        peer.sendall(head(site, f"POST {SCHEMAS} HTTP/1.1", coding) + b"1")
+        peer.settimeout(10)
+        assert peer.recv(65536).startswith(b"HTTP/1.1 401")
+        site.loop.call_soon_threadsafe(site.server.stop)
+        deadline = time.monotonic() + 10
+        while not site.server.draining:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        peer.sendall((b"234567890" if coding[0] == "C" else b"\r\nx\r\n0\r\n\r\n") + get(site))
+        assert closed(peer) == b""
 
 
 @pytest.mark.parametrize("fields", [(), ("Content-Length: 0",), ("Upgrade: h2c",)])

@@ -253,7 +253,7 @@ class Connection(asyncio.Protocol):
         self._ahead += rest
         exchange.body_complete()
         if exchange.done:
-            self._next()
+            self.answered(exchange)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

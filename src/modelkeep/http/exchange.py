@@ -120,6 +120,7 @@ class Exchange:
     def left(self) -> None:
         """The client is gone, or given up."""
         self.disconnected = True
+        self._body = bytearray()
         self._wake()
         if self.cancellable and self.task is not None and not self.done:
             self.task.cancel()
@@ -241,5 +242,6 @@ class Exchange:
 
     def _end(self) -> None:
         self.done = True
+        self._body = bytearray()  # nobody reads it now, and what waits to be read keeps the connection from reading on
         self._wake()
         self.link.answered(self)
