@@ -6,6 +6,8 @@ from world import World, name
 from modelkeep.core.errors import BadPageToken, InvalidArgument
 from modelkeep.core.ops import catalogs, explore, models
 from modelkeep.core.ops.explore import SearchSecurables
+from modelkeep.core.ops.search import SearchModels, SearchVersions
+from modelkeep.core.ops.versions import CreateVersion
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -57,6 +59,30 @@ async def test_pages_hold_each_result_once(w: World) -> None:
     first = await w.as_("admin").do(SearchSecurables("fraud", max_results=2))
     with pytest.raises(BadPageToken):
         await w.as_("admin").do(SearchSecurables("other", page_token=first.next_token))
+
+
+@pytest.mark.parametrize("tag", ["stage", "stage:live"])
+@pytest.mark.parametrize("query", ["", "det"])
+async def test_a_model_is_one_result_however_many_of_its_versions_have_the_tag(w: World, tag: str, query: str) -> None:
+    await made(w)
+    for number in (1, 2, 3):
+        await w.as_("admin").do(CreateVersion(name=name("prod.fraud.detector")))
+        await w.as_("admin").do(models.ChangeTags(name("prod.fraud.detector"), number, {"stage": "live"}))
+    await w.as_("admin").do(models.ChangeTags(name("prod.fraud.detector"), None, {"Stage": "Live"}))
+    assert await found(w, tag=tag, query=query) == ["prod.fraud.detector"]
+
+
+@pytest.mark.parametrize("kind", ["model", "version"])
+async def test_a_registry_search_by_part_of_a_tag_finds_each_once(w: World, kind: str) -> None:
+    """Though the part stands in several tags."""
+    await made(w)
+    for number in (1, 2):
+        await w.as_("admin").do(CreateVersion(name=name("prod.fraud.detector")))
+        await w.as_("admin").do(models.ChangeTags(name("prod.fraud.detector"), number, {"a": "lively", "b": "lively"}))
+    await w.as_("admin").do(models.ChangeTags(name("prod.fraud.detector"), None, {"a": "lively", "b": "lively"}))
+    search = SearchModels if kind == "model" else SearchVersions
+    page = await w.as_("admin").do(search(filter="tags.a LIKE '%lively%'"))
+    assert len(page.items) == (1 if kind == "model" else 2)
 
 
 async def test_only_what_may_be_read_is_found(w: World) -> None:

@@ -43,7 +43,8 @@ async def narrowest(
             break
     if best is None:
         return None
-    ids = [row[0] for row in await tx.scan(best.sql, **best.params)]
+    # Each once, though two of its texts, or tags of two of its versions, may have led here.
+    ids = list(dict.fromkeys(row[0] for row in await tx.scan(best.sql, **best.params)))
     if dialect == "sqlite":
         return of_ids(
             f"SELECT value AS id FROM json_each(:{key}ids)", **{f"{key}ids": msgspec.json.encode(ids).decode()}
