@@ -21,7 +21,9 @@ SET = "0190a0a0-0000-7000-8000-00000000000a"
 
 
 def deleted(root: Path) -> None:
-    shutil.rmtree(root)
+    """As `rm -r` does where somebody writes a file into it at the same time: again, until it is gone."""
+    while root.exists():
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def moved(root: Path) -> None:

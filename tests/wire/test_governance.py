@@ -28,7 +28,7 @@ from mlflow.exceptions import RestException
 from typer.testing import CliRunner
 from wire.serving import FACE_B, UC, V1, Site, refused, site
 
-from modelkeep.cli import remote
+from modelkeep.cli import exits, remote
 
 __all__ = ["site"]
 pytestmark = pytest.mark.clients
@@ -669,7 +669,7 @@ def test_the_command_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "delete_model" in cli("grants", "can", "function", model, token=ann.token)
     asked = cli("access", "ask", "function", model, "EXECUTE", "--comment", "why not", token=ann.token).strip()
     assert asked in cli("access", "inbox")
-    cli("access", "approve", asked, token=ann.token, code=1)
+    cli("access", "approve", asked, token=ann.token, code=exits.REFUSED)
     cli("access", "approve", asked)
     assert cli("grants", "explain", "function", model, "me", "get_model", token=ann.token).startswith(
         f"{ann.name} may get_model"

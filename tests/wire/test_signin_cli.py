@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from wire.serving import Site, site
 from wire.test_adversary import EXCHANGE, GRANT, JWT, ME
 
-from modelkeep.cli import remote
+from modelkeep.cli import exits, remote
 
 __all__ = ["site"]
 Cli = Callable[..., Result]
@@ -61,8 +61,8 @@ def test_a_secret_signs_the_command_line_in_until_it_is_deleted(
     for each in listed:
         said(cli("service-principals", "delete-secret", robot, each["id"]))
     assert json.loads(said(cli("service-principals", "secrets", robot, "--json"))) == []
-    assert cli("service-principals", "delete-secret", robot, listed[0]["id"]).exit_code == 1
-    assert cli("service-principals", "create-secret", "nobody").exit_code == 1
+    assert cli("service-principals", "delete-secret", robot, listed[0]["id"]).exit_code == exits.NOT_FOUND
+    assert cli("service-principals", "create-secret", "nobody").exit_code == exits.FAILED
 
 
 def test_an_issuer_is_trusted_until_it_is_not(cli: Cli, site: Site, robot: str, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_issuer_is_trusted_until_it_is_not(cli: Cli, site: Site, robot: str, 
     said(cli("service-principals", "distrust", robot, "ci"))
     assert site.call("GET", ME, token=token).status_code == 401
     assert httpx.post(f"{site.host}/oidc/v1/token", data=form).status_code == 401
-    assert cli("service-principals", "distrust", robot, "ci").exit_code == 1
+    assert cli("service-principals", "distrust", robot, "ci").exit_code == exits.NOT_FOUND
     assert httpx.post(f"{site.host}/oidc/v1/token", data=GRANT, auth=(robot, "x")).status_code == 401
 
 
@@ -100,4 +100,4 @@ def test_a_user_is_linked_to_a_subject_and_unlinked(cli: Cli, site: Site) -> Non
     said(cli("users", "unlink", user, idp, subject))
     assert subject not in said(cli("users", "identities", user))
     said(cli("users", "link", other, idp, subject))
-    assert cli("users", "link", "nobody@x.io", idp, "s").exit_code == 1
+    assert cli("users", "link", "nobody@x.io", idp, "s").exit_code == exits.NOT_FOUND
