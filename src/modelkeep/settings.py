@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     credential_minutes: Annotated[float, Meta(ge=15, le=720, extra={"unit": "minutes"})] = 15
     """How long temporary credentials live, and so outlive a revoke: 15 to 720."""
     shared_folder: str = ""
-    """An existing folder through which `uc:` clients on this machine exchange files; it trusts whoever can reach it."""
+    """An existing folder through which `uc:` clients on this machine exchange files; it trusts every user who can reach it."""
     workspace: bool = True
     """Run MLflow's tracking server behind this one (needs the extra `workspace`)."""
     workspace_id: str = "1"

@@ -103,7 +103,7 @@ async def test_reads_and_changes_end_while_every_scan_is_stuck(opened: Opened) -
             assert await tx.one("SELECT MIN(n) FROM t") == (1,)
         await db.check(5)
         assert not any(task.done() for task in stuck)
-    assert slots(db) == count  # whoever leaves frees his place
+    assert slots(db) == count  # a caller who leaves frees the place
     assert len(await scan(db, "late")) == 202
 
 

@@ -1,4 +1,4 @@
-"""Every line of the log is JSON, whoever wrote it, and strangers cannot flood it."""
+"""Every line of the log is JSON, also a library's, and strangers cannot flood it."""
 
 import json
 import subprocess

@@ -63,7 +63,7 @@ _CREDENTIAL = re.compile("secret|token|passw|credential|assertion|hash|(^|_)keys
 
 
 def test_every_request_field_that_may_be_a_credential_is_typed_as_one() -> None:
-    """A new field with such a name is a Secret, or is listed here by whoever reviews it."""
+    """A new field with such a name is a Secret, or is listed here after a review."""
     suspects = {
         (kind.__name__, field.name)
         for kind in _structs()

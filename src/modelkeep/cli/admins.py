@@ -1,4 +1,4 @@
-"""`modelkeep admins`: who administers the account, for whoever can read the data directory. It works when nobody can sign in."""
+"""`modelkeep admins`: who administers the account, for anybody who can read the data directory. It works when nobody can sign in."""
 
 import asyncio
 

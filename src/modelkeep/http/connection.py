@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
             self.exchange.keep_alive = False
 
     def check_times(self, now: float) -> None:
-        """Called every second: whoever takes too long is given up."""
+        """Called every second: a peer that takes too long is given up."""
         if self._stuck(now):
             self._give_up("slow_reader")
         elif self.phase is HEAD and not self._full:

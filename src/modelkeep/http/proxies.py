@@ -73,7 +73,7 @@ def parse_proxies(text: str) -> TrustedProxies:
 
 
 def behind_proxies(application: _Application, proxies: TrustedProxies) -> _Application:
-    """The same ASGI application, told who called."""
+    """The same ASGI application, with the caller's address."""
 
     async def told(scope: _Scope, receive: Any, send: Any) -> None:
         client = scope.get("client")

@@ -57,7 +57,7 @@ def listener(host: str, port: int) -> socket.socket:
 
 
 class HttpServer:
-    """Answers requests on its listeners until it is told to stop."""
+    """Answers requests on its listeners until `stop` is called."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ async def under_lease(work: Awaitable[_T], extend: Callable[[], Awaitable[bool]]
     try:
         while True:
             await asyncio.wait({task}, timeout=lease_ms / 1000 / _EXTENDS)
-            if task.cancelled():  # by itself: whoever waits here was not
+            if task.cancelled():  # by itself: the waiting task was not
                 raise RuntimeError("The task was cancelled from within.")
             if task.done():
                 return task.result()

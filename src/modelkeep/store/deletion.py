@@ -31,7 +31,7 @@ async def has_children(tx: Tx, securable: Securable) -> bool:
 
 
 async def detach(tx: WriteTx, securable: Securable) -> None:
-    """Take the securable, and so all that lies below it, out of the tree. On PostgreSQL this waits for whoever creates something
+    """Take the securable, and so all that lies below it, out of the tree. On PostgreSQL this waits for anybody who creates something
     in it at this moment, so `has_children` is worth asking afterwards. Raises NotFound where it is gone already."""
     changed = await tx.run(
         "UPDATE securables SET kind = 'DELETED', space = 'deleted', name_key = id, parent_id = NULL, catalog_id = NULL, "

@@ -61,7 +61,7 @@ async def consumers(tx: Tx, actor: Actor, entity_type: str, name: str, after: tu
 async def _consumers(
     tx: Tx, actor: Actor, entity_type: str, column: str, value: str, after: tuple[int, str], limit: int
 ) -> Found:
-    """Looks at so many rows, whoever may read them, and no more; the page then is short and not the last."""
+    """Looks at so many rows, visible to the caller or not, and no more; the page then is short and not the last."""
     some = f" AND l.{column} <> ''" if column == "entity_id" else ""  # as its index says
     rows = await tx.scan(
         f"SELECT c.name_key || '.' || s.name_key || '.' || x.name_key, {_EDGE}, l.id, CASE WHEN {READ_MODEL} THEN 1 ELSE 0 END "

@@ -95,7 +95,7 @@ class Pool:
         await self._pool.open(wait=True, timeout=seconds)
 
     async def _configure(self, connection: "psycopg.AsyncConnection[Row]") -> None:
-        """How its transactions begin: it is told here alone, and not to the session."""
+        """How its transactions begin: only here, never as a setting of the session."""
         import psycopg
 
         await connection.set_read_only(self._read_only)

@@ -84,7 +84,7 @@ class Probe:
 
 
 def hang_up(connection: "psycopg.AsyncConnection[Any]") -> None:
-    """Shut the connection's socket: whoever waits for an answer on it gets an OperationalError at once."""
+    """Shut the connection's socket: a task that waits for an answer on it gets an OperationalError at once."""
     import psycopg
 
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as own:

@@ -1,7 +1,7 @@
 """Searches over many models or versions: keyset pages in any order, each row with whether the actor may read it.
 
 A search begins from the models that its narrowest condition leaves, where these are few. Else each order begins on an index, so that
-a page costs the same wherever it is, and rows are judged by whoever asks for them. CROSS JOIN keeps SQLite's planner on the table
+a page costs the same wherever it is, and rows are judged for the caller. CROSS JOIN keeps SQLite's planner on the table
 whose index that is.
 """
 

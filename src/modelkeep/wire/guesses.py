@@ -1,4 +1,4 @@
-"""How many unknown credentials one address may try within a minute before each further one is told so.
+"""How many unknown credentials one address may try within a minute before further ones are refused with 429.
 
 What is valid is let in whatever else came from its address: each door looks a credential up first, and counts failures
 alone. The refusal of a token is a 401: clients repeat a 429 for minutes, and a wrong token does not mend by waiting.

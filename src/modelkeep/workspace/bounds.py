@@ -82,7 +82,7 @@ def check(route: Route, fields: dict[str, Any]) -> None:
 
 
 def too_many(field: str, count: int, most: int) -> InvalidArgument:
-    """What a call with too many ids is told."""
+    """The refusal of a call with too many ids."""
     return InvalidArgument(f"Field '{field}' names {count}; at most {most} are taken at once. Send several calls.")
 
 

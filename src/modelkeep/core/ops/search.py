@@ -207,7 +207,9 @@ async def _page(
     fits: Callable[[T], Awaitable[bool]], start: Start,
 ) -> Page[T]:  # fmt: skip
     """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
-    most = SEARCH_STEP_ROWS if start.walks else SEARCH_ROWS  # what does not walk sorts its rows anew for each step
+    most = (
+        SEARCH_STEP_ROWS if start.walks else SEARCH_ROWS
+    )  # a search that does not walk sorts its rows again for each step
     position, limit, found = asked.after, asked.limit, list[T]()
     looked, size = 0, min(limit + 1, most)
     while True:

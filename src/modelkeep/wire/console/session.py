@@ -209,7 +209,7 @@ class Session:
         return response
 
     def _counted(self, error: RegistryError, request: Request, now: int) -> RegistryError:
-        """The refusal, or the one of whoever has tried too often."""
+        """The refusal, or the one for too many tries."""
         if not isinstance(error, Unauthenticated) or isinstance(error, TooManyFailures):
             return error
         try:
