@@ -22,7 +22,7 @@ from bench.report import Row, at_least, at_most, known
 
 _PRODUCT = {"MODELKEEP_REQUESTS_PER_SECOND": "200", "MODELKEEP_ANONYMOUS_REQUESTS_PER_SECOND": "100"}
 """The limits that the product has by default, and other benchmarks turn off."""
-QUIET_S, ATTACK_S, AFTER_S = 5, 10, 3
+QUIET_S, ATTACK_S, AFTER_S = 4, 8, 2
 READ_MS, WRITE_MS = 30.0, 100.0
 TIMES = 3
 GROWTH_MIB = 100.0
