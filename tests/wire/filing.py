@@ -150,6 +150,8 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
             "port": free_port(),
             "workspace": False,
             "log_level": "critical",
+            "requests_per_second": 0,
+            "anonymous_requests_per_second": 0,
             **settings,
         },
     )
