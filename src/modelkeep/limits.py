@@ -251,6 +251,15 @@ BODIES_OF_CALLER_BYTES = 24 << 20
 """Those of one caller."""
 INLINE_JSON_BYTES = 2_000
 """A body that is read on the event loop, whatever is in it."""
+JSON_KEYS = 30_000
+"""Fields in all objects of one JSON body together: ten thousand members with three each."""
+JSON_REST = 4
+"""How many times as long as one intricate body took the thread rests before it reads the next."""
+JSON_REST_S = 0.5
+"""The longest such rest."""
+THREAD_TURN_S = 0.0005
+"""How long a thread that reads JSON, YAML or SQL may run Python before the event loop gets its turn. Each statement of a short read
+asks for one, so with Python's 5 ms one busy thread makes such a read take tens of milliseconds."""
 INLINE_JSON_PARTS = 500
 """Objects, lists and keys of a body that is read on the event loop; others wait for the thread that reads JSON."""
 LONG_READS_OF_CALLER = 16

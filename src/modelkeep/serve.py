@@ -1,6 +1,7 @@
 """Putting the parts together: the only module that sees everything."""
 
 import gc
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
+from modelkeep.limits import THREAD_TURN_S
 from modelkeep.listening import check_bind, listeners, server_options
 from modelkeep.observe.disk import DiskGuard
 from modelkeep.observe.health import Health
@@ -235,6 +237,7 @@ async def run(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY)
+        sys.setswitchinterval(THREAD_TURN_S)
         log.info("Modelkeep is up", address=settings.address, data_dir=str(settings.data))
         try:
             await server.serve()

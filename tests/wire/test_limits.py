@@ -164,3 +164,23 @@ def test_what_is_the_same_each_time_is_read_once(site: Site, path: str, monkeypa
     monkeypatch.setattr(Path, "read_bytes", read)
     monkeypatch.setattr(reference, "document", read)
     assert site.call("GET", path, token="").content == first.content != b""
+
+
+@pytest.mark.parametrize("separator", ['":', '" :', '":\n'])
+@pytest.mark.parametrize("shape", ["one object", "many objects", "nested"])
+def test_a_body_has_so_many_fields(site: Site, separator: str, shape: str) -> None:
+    """Counted before the body is decoded, which would keep the interpreter for as long as it takes."""
+    fields = [f'"k{n}{separator}{n}' for n in range(30_001)]
+    inner = {
+        "one object": "{" + ",".join(fields) + "}",
+        "many objects": "[" + ",".join(f"{{{field}}}" for field in fields) + "]",
+        "nested": "[" * 50 + ",".join(f"{{{field}}}" for field in fields) + "]" * 50,
+    }[shape]
+    answer = sent(site, "POST", MODELS, f'{{"name": "m", "x": {inner}}}'.encode())
+    assert answer.status_code == 400 and "Send it in parts" in answer.json()["message"]
+
+
+def test_a_long_text_of_json_is_no_field(site: Site) -> None:
+    body = {"name": "m", "comment": json.dumps({f"key_{n}": n for n in range(3_000)})}
+    answer = sent(site, "POST", MODELS, json.dumps(body).encode())
+    assert answer.status_code == 400 and "parts" not in answer.json()["message"]

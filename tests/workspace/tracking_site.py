@@ -70,7 +70,11 @@ def serving(data: Path, database_url: str = "") -> Iterator[Site]:
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     port = listener.getsockname()[1]
-    site = Site(Settings(data_dir=str(data), database_url=database_url, port=port, workspace_id=WORKSPACE_ID, requests_per_second=0))
+    site = Site(
+        Settings(
+            data_dir=str(data), database_url=database_url, port=port, workspace_id=WORKSPACE_ID, requests_per_second=0
+        )
+    )
     mask = os.umask(0o077)
     thread = threading.Thread(target=lambda: asyncio.run(site.run(listener)))
     thread.start()

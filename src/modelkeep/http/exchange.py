@@ -89,6 +89,8 @@ class Exchange:
         except Exception:
             log.exception("the application failed")
         finally:
+            # They refer to this exchange, and it to the scope: the request would stay in memory until a collection of cycles.
+            self.scope.pop("extensions", None)
             if not (self.done or self.disconnected):
                 self._give_up()
 

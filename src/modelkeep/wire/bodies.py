@@ -1,17 +1,21 @@
 """Bodies in memory, and where they are read: a large or an intricate one never on the event loop, and nobody's fill it all."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from modelkeep.core.errors import Throttled
+from modelkeep.core.errors import InvalidArgument, Throttled
 from modelkeep.limits import (
     BODIES_BYTES,
     BODIES_OF_CALLER_BYTES,
     INLINE_JSON_BYTES,
     INLINE_JSON_PARTS,
+    JSON_KEYS,
+    JSON_REST,
+    JSON_REST_S,
     LONG_READS,
     LONG_READS_OF_CALLER,
     SMALL_BODY_BYTES,
@@ -50,6 +54,26 @@ _line = Share(LONG_READS, LONG_READS_OF_CALLER)
 _thread = ThreadPoolExecutor(1, "json")
 
 
+class _Turns:
+    """What the thread runs, with rests between. The decoder keeps the interpreter to itself for a whole text, so one long body
+    right after the other would leave the event loop a moment after each."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def run(self, call: Callable[..., T], *args: Any) -> T:
+        time.sleep(max(0.0, self._next - time.perf_counter()))
+        begin = time.perf_counter()
+        try:
+            return call(*args)
+        finally:
+            now = time.perf_counter()
+            self._next = now + min(JSON_REST * (now - begin), JSON_REST_S)
+
+
+_turns = _Turns()
+
+
 def intricate(body: bytes) -> bool:
     """Whether reading it takes long enough for others to notice: bytes are counted in no time, objects are made in some."""
     if len(body) <= INLINE_JSON_BYTES:
@@ -59,12 +83,14 @@ def intricate(body: bytes) -> bool:
 
 
 async def read_in_turn(caller: str, body: bytes, call: Callable[..., T], *args: Any) -> T:
-    """`call(*args)`, which reads `body`; in a thread where that takes long. Raises Throttled, and what `call` raises."""
+    """`call(*args)`, which reads `body`; in a thread where that takes long. Raises Throttled, InvalidArgument, and what `call` raises."""
     if not intricate(body):
         return call(*args)
+    if (keys := body.count(b'":') + body.count(b'" :')) > JSON_KEYS:
+        raise InvalidArgument(f"The body has {keys} fields, and {JSON_KEYS} at most are read. Send it in parts.")
     _line.take(caller, 1)
     try:
-        return await asyncio.get_running_loop().run_in_executor(_thread, call, *args)
+        return await asyncio.get_running_loop().run_in_executor(_thread, _turns.run, call, *args)
     finally:
         _line.give_back(caller, 1)
 
