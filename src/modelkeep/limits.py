@@ -243,6 +243,10 @@ LONG_JSON_BYTES = 4 << 20
 """A JSON body with texts (65,535 characters of a comment are up to 393,210 bytes of JSON), tags, columns, members or parts."""
 NO_BODY_BYTES = 1_000
 """The body of a GET, which has none but `{}`."""
+BODIES_BYTES_PER_SECOND = 4 << 20
+"""Bytes of JSON bodies above SMALL_BODY_BYTES that one caller may send for good."""
+BODIES_BURST_BYTES = 64 << 20
+"""Bytes of such bodies at once, after a pause."""
 SMALL_BODY_BYTES = 64 * 1024
 """A body that counts towards no budget."""
 BODIES_BYTES = 48 << 20

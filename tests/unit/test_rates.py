@@ -66,3 +66,17 @@ def test_memory_is_bounded_by_callers() -> None:
     for index in range(RATE_BUCKETS + 5_000):
         rates.take(f"caller{index}")
     assert len(rates._buckets) == RATE_BUCKETS  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("amount", [1, 300, 1_000])
+def test_an_amount_counts_as_so_many(amount: int) -> None:
+    now = [0.0]
+    rates = Rates(100, 1_000, lambda: now[0], unit="bytes")
+    for _ in range(1_000 // amount):
+        rates.take("ann", amount)
+    with pytest.raises(Throttled, match="more than 100 bytes a second") as refusal:
+        rates.take("ann", amount)
+    rates.take("bob", amount)
+    assert refusal.value.retry_after
+    now[0] += refusal.value.retry_after
+    rates.take("ann", amount)

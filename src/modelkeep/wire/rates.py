@@ -12,28 +12,32 @@ from modelkeep.limits import RATE_BUCKETS
 class Rates:
     """Of one process."""
 
-    def __init__(self, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """`per_second`: requests that a caller may send for good, 0 is no limit; `burst`: at once, after a pause."""
+    def __init__(
+        self, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic, *, unit: str = "requests"
+    ) -> None:
+        """`per_second`: requests that a caller may send for good, 0 is no limit; `burst`: at once, after a pause. `unit`:
+        what is counted, where that is not requests."""
+        self._unit = unit
         self._per_second = per_second
         self._burst = float(max(burst, 1))
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """By caller: (requests left, when). A caller who is not here has a full bucket."""
 
-    def take(self, caller: str) -> None:
-        """Raises Throttled, with the seconds until the next request is answered."""
+    def take(self, caller: str, amount: int = 1) -> None:
+        """Raises Throttled, with the seconds until as much is allowed again."""
         if not self._per_second:
             return
         now = self._clock()
         left, before = self._buckets.pop(caller, (self._burst, now))
         left = min(self._burst, left + (now - before) * self._per_second)
-        allowed = left >= 1
-        self._buckets[caller] = (left - 1 if allowed else left, now)
+        allowed = left >= amount
+        self._buckets[caller] = (left - amount if allowed else left, now)
         if len(self._buckets) > RATE_BUCKETS:
             self._buckets.popitem(last=False)  # who was silent for longest, and so has the fullest
         if not allowed:
-            wait = math.ceil((1 - left) / self._per_second)
+            wait = math.ceil((amount - left) / self._per_second)
             raise Throttled(
-                f"You send more than {self._per_second:g} requests a second. Wait {wait} s, then try again.",
+                f"You send more than {self._per_second:g} {self._unit} a second. Wait {wait} s, then try again.",
                 retry_after=wait,
             )
