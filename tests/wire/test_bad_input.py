@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from wire.serving import FACE_B, RETRIED, UC, V1, Site, World, filled, refused, site
 
+from modelkeep.wire import http
 from modelkeep.wire import route as wire
+from modelkeep.wire.rates import Rates
 from modelkeep.wire.route import Route
 
 __all__ = ["site"]
@@ -60,6 +62,12 @@ BODIES: dict[str, bytes] = {
     "deep object": b'{"x":' * 100_000 + b"1" + b"}" * 100_000,
     "never closed": b"[" * 100_000, "5000 digits": b'{"x":' + b"1" * 5000 + b"}",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def fast_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One caller sends to every route, faster than the product lets large bodies come."""
+    monkeypatch.setattr(http, "_flow", Rates(0, 1))
 
 
 @pytest.mark.parametrize("kind", BODIES)

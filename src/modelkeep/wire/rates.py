@@ -36,8 +36,9 @@ class Rates:
         if len(self._buckets) > RATE_BUCKETS:
             self._buckets.popitem(last=False)  # who was silent for longest, and so has the fullest
         if not allowed:
+            most = f"{self._per_second:,.0f}" if self._per_second >= 1000 else f"{self._per_second:g}"
             wait = math.ceil((amount - left) / self._per_second)
             raise Throttled(
-                f"You send more than {self._per_second:g} {self._unit} a second. Wait {wait} s, then try again.",
+                f"You send more than {most} {self._unit} a second. Wait {wait} s, then try again.",
                 retry_after=wait,
             )
