@@ -87,7 +87,7 @@ class Connection:
                 self._socket = self._attacker.connect()
                 self._socket.settimeout(_ANSWER_S)
             self._socket.sendall(raw)
-            status, body, closes = _answer(self._socket)
+            status, body, closes = read_answer(self._socket)
             if closes:
                 self.close()
         except OSError:
@@ -104,7 +104,7 @@ class Connection:
             self._socket = None
 
 
-def _answer(connection: socket.socket) -> tuple[str, bytes, bool]:
+def read_answer(connection: socket.socket) -> tuple[str, bytes, bool]:
     """Status, body, and whether the server closes the connection. Raises OSError where it did before its answer's end."""
     data = b""
     while b"\r\n\r\n" not in data:

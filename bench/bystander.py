@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import people
+from bench.attacks import read_answer
 
 READS_A_SECOND, WRITES_A_SECOND = 60, 15
 LOST_MS = 10_000.0
@@ -85,25 +86,10 @@ class Bystander:
     def _ask(self, connection: socket.socket, raw: bytes) -> tuple[socket.socket, str]:
         try:
             connection.sendall(raw)
-            data = b""
-            while b"\r\n\r\n" not in data:
-                data += _received(connection)
-            head, _, body = data.partition(b"\r\n\r\n")
-            fields = head.lower().split(b"\r\n")
-            length = next(int(field.split(b":")[1]) for field in fields if field.startswith(b"content-length:"))
-            while len(body) < length:
-                body += _received(connection)
-            return connection, head[9:12].decode()
+            return connection, read_answer(connection)[0]
         except OSError:
             connection.close()
             return self._connect(), "closed"
-
-
-def _received(connection: socket.socket) -> bytes:
-    data = connection.recv(1 << 16)
-    if not data:
-        raise OSError("closed")
-    return data
 
 
 def main() -> None:

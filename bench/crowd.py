@@ -120,8 +120,8 @@ def furnish(server: Server, *, workspace: bool) -> dict[str, Any]:
     server.call("POST", f"{plain}/registered-models/create", {"name": "hostile_like"}, owner)
     for number in range(5):
         body = {"name": "hostile_like", "source": f"s3://elsewhere/{number}"}
-        made = server.call("POST", f"{plain}/model-versions/create", body, owner)["model_version"]["version"]
-        tag = {"name": "hostile_like", "version": made, "key": "k", "value": "a" * 100_000}
+        version = server.call("POST", f"{plain}/model-versions/create", body, owner)["model_version"]["version"]
+        tag = {"name": "hostile_like", "version": version, "key": "k", "value": "a" * 100_000}
         server.call("POST", f"{plain}/model-versions/set-tag", tag, owner)
     experiment = "0"
     if workspace:
