@@ -349,3 +349,36 @@ def test_refusals_and_changes_are_in_the_audit_log(world: World) -> None:
         (BOB, "run.delete", "POST runs/delete", "PERMISSION_DENIED"),
         (ALICE, "run.delete", "POST runs/delete", "ok"),
     ]
+
+
+def test_an_access_list_that_gives_and_takes_leaves_what_it_gives(site: Site) -> None:
+    """PUT replaces what was given, PATCH changes the principals that it names: both leave each entry that they name."""
+    with site.client("alice@x.io") as alice:
+        made = alice.post("/api/2.0/mlflow/experiments/create", json={"name": f"/Shared/{uuid.uuid4().hex}"})
+        path = f"/api/2.0/permissions/experiments/{made.json()['experiment_id']}"
+
+        def given(method: str, **levels: str) -> dict[str, str]:
+            people = {
+                "bob": ("user_name", "bob@x.io"),
+                "carol": ("user_name", "carol@x.io"),
+                "team": ("group_name", "team"),
+            }
+            entries = [{"user_name": "alice@x.io", "permission_level": "CAN_MANAGE"}]
+            entries += [
+                {people[who][0]: people[who][1], "permission_level": f"CAN_{level}"} for who, level in levels.items()
+            ]
+            answer = alice.request(method, path, json={"access_control_list": entries})
+            assert answer.status_code == 200, answer.text
+            listed = alice.get(path).json()["access_control_list"]
+            direct = {
+                entry.get("user_name") or entry.get("group_name"): held["permission_level"]
+                for entry in listed
+                for held in entry["all_permissions"]
+                if not held["inherited"]
+            }
+            return {who: direct[name].removeprefix("CAN_") for who, (_, name) in people.items() if name in direct}
+
+        assert given("PUT", bob="READ", carol="EDIT") == {"bob": "READ", "carol": "EDIT"}
+        assert given("PUT", carol="READ", team="MANAGE") == {"carol": "READ", "team": "MANAGE"}
+        assert given("PATCH", bob="EDIT", carol="MANAGE") == {"bob": "EDIT", "carol": "MANAGE", "team": "MANAGE"}
+        assert given("PUT", bob="EDIT") == {"bob": "EDIT"}

@@ -1,5 +1,7 @@
 """Grants as rows: who holds what on which securable."""
 
+from collections.abc import Sequence
+
 from modelkeep.core.model import Grant, Principal, Securable
 from modelkeep.core.names import FullName
 from modelkeep.store.db import Tx, WriteTx, among
@@ -44,7 +46,7 @@ async def add(tx: WriteTx, securable: Securable, principal: Principal, privilege
     return changed == 1
 
 
-async def remove(tx: WriteTx, securable: Securable, principal: Principal, privileges: list[str]) -> list[str]:
+async def remove(tx: WriteTx, securable: Securable, principal: Principal, privileges: Sequence[str]) -> list[str]:
     """Those that were there and are gone."""
     gone: list[str] = []
     for privilege in privileges:

@@ -79,20 +79,33 @@ async def _visible(ctx: ReadCtx, name: FullName, principal: str, found: list[Gra
 
 
 async def change_grants(ctx: WriteCtx, req: ChangeGrants, found: Securable) -> list[Grant]:
-    """All of the changes, or none. Returns what the touched principals hold on the securable now."""
+    """All of the changes, or none. Returns what the touched principals hold on the securable now.
+
+    All removals come before all additions, whatever their order in the request: `databricks bundle` sends each grant as
+    `add: [X], remove: [ALL_PRIVILEGES]`, which says "X and nothing else"."""
     touched: list[Grant] = []
-    for change in req.changes:
-        principal = await grantee(ctx, change.principal)
+    for principal, added, removed in await _merged(ctx, req.changes, found.kind):
         before = {g.privilege for g in await grants.on(ctx.tx, found, principal.id)}
-        added = [parse(text, found.kind) for text in change.add]
-        for privilege in added:
+        await grants.remove(ctx.tx, found, principal, sorted(removed - added))
+        for privilege in sorted(added):
             await grants.add(ctx.tx, found, principal, privilege, ctx.actor.name, ctx.now)
-        for text in change.remove:
-            await grants.remove(ctx.tx, found, principal, _with_implied(parse(text, None)))
         after = await grants.on(ctx.tx, found, principal.id)
         ctx.changed(f"grants of {principal.name}", sorted(before), sorted(g.privilege for g in after))
         touched += after
     return touched
+
+
+async def _merged(
+    ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind
+) -> list[tuple[Principal, set[Privilege], set[Privilege]]]:
+    """(principal, privileges to add, privileges to remove), each principal once. Raises NotFound, InvalidArgument."""
+    merged: dict[str, tuple[Principal, set[Privilege], set[Privilege]]] = {}
+    for change in changes:
+        principal = await grantee(ctx, change.principal)
+        _, added, removed = merged.setdefault(principal.id, (principal, set(), set()))
+        added.update(parse(text, kind) for text in change.add)
+        removed.update(*(_with_implied(parse(text, None)) for text in change.remove))
+    return list(merged.values())
 
 
 def parse(text: str, kind: Kind | None) -> Privilege:
@@ -109,6 +122,6 @@ def parse(text: str, kind: Kind | None) -> Privilege:
     return privilege
 
 
-def _with_implied(privilege: Privilege) -> list[str]:
+def _with_implied(privilege: Privilege) -> set[Privilege]:
     """Revoking ALL PRIVILEGES takes the single privileges that it implies too; MANAGE stays (privileges reference)."""
-    return [privilege, *sorted(IMPLIED_BY_ALL)] if privilege is Privilege.ALL_PRIVILEGES else [privilege]
+    return {privilege, *IMPLIED_BY_ALL} if privilege is Privilege.ALL_PRIVILEGES else {privilege}
