@@ -241,8 +241,6 @@ JSON_BYTES = 256 * 1024
 """A JSON body, unless its route takes texts or lists."""
 LONG_JSON_BYTES = 4 << 20
 """A JSON body with texts (65,535 characters of a comment are up to 393,210 bytes of JSON), tags, columns, members or parts."""
-NO_BODY_BYTES = 1_000
-"""The body of a GET, which has none but `{}`."""
 BODIES_BYTES_PER_SECOND = 4 << 20
 """Bytes of JSON bodies above SMALL_BODY_BYTES that one caller may send for good."""
 BODIES_BURST_BYTES = 64 << 20

@@ -303,10 +303,3 @@ def test_a_query_that_is_longer_than_any(site: Site) -> None:
     assert head.startswith(b"HTTP/1.1 400") and b"application/json" in head, answer[:300]
     assert json.loads(body)["error_code"] == "INVALID_PARAMETER_VALUE" and b"longer than 65535 bytes" in body, body
     assert b"not valid HTTP" in site.raw(b"GET /api/2.0/mlflow/x\r\n\x00\r\n\r\n")
-
-
-def test_a_get_looks_at_no_body(site: Site, world: World) -> None:
-    other = site.model()
-    body = json.dumps({"name": other})
-    answer = site.call("GET", f"{FACE_B}/registered-models/get?name={world.model}", content=body, headers=JSON)
-    assert answer.json()["registered_model"]["name"] == world.model

@@ -94,7 +94,7 @@ def test_one_fact_is_said_once(site: Site, mine: dict[str, str]) -> None:
         refused(http.get(f"{V2}/runs/get?run_id={run}&run_id=x"), "twice")
         refused(http.get(f"{V2}/runs/get?run_id={run}&run_uuid=x"), "run_id")
         refused(http.get(f"{V2}/runs/get?run_id={run}&runId=x"), "run_id")
-        refused(http.request("GET", f"{V2}/runs/get?run_id={run}", json={"run_id": "x"}), "query")
+        refused(http.request("GET", f"{V2}/runs/get?run_id={run}", json={"run_id": "x"}), "run_id")
         refused(
             http.patch(f"{V2}/logged-models/{mine['model']}/tags", json={"model_id": "m-1", "tags": []}), "model_id"
         )
@@ -104,6 +104,58 @@ def test_one_fact_is_said_once(site: Site, mine: dict[str, str]) -> None:
         refused(http.post(f"{V2}/runs/log-batch", json=deep), "model_id")
         assert http.post(f"{V2}/runs/set-tag?run_id={run}", json=tag | {"run_uuid": run}).status_code == 200
         assert http.get(f"{V2}/runs/get?run_uuid={run}").status_code == 200
+
+
+def get(http: httpx.Client, path: str, fields: object, query: str = "") -> httpx.Response:
+    return http.request("GET", f"{V2}/{path}{query}", json=fields)
+
+
+def test_the_body_of_a_get_is_its_request(site: Site, mine: dict[str, str]) -> None:
+    """MLflow's own server reads it where there is no query; mlflow-export-import sends nothing else."""
+    run, experiment = mine["run"], mine["experiment"]
+    with site.client(ALICE) as http:
+        for step in range(3):
+            sent = {"run_id": run, "key": "loss", "value": step, "timestamp": step, "step": step}
+            assert http.post(f"{V2}/runs/log-metric", json=sent).status_code == 200
+        name = http.get(f"{V2}/experiments/get?experiment_id={experiment}").json()["experiment"]["name"]
+        history = {"run_id": run, "metric_key": "loss", "max_results": 2}
+        for path, fields in (
+            ("experiments/get", {"experiment_id": experiment}),
+            ("experiments/get-by-name", {"experiment_name": name}),
+            ("runs/get", {"run_id": run}),
+            ("runs/get", {"run_uuid": run, "run_id": run}),
+            ("metrics/get-history", history),
+            ("metrics/get-history-bulk", {"run_id": [run], "metric_key": "loss"}),
+            ("metrics/get-history-bulk-interval", {"run_ids": [run], "metric_key": "loss", "max_results": 2}),
+            ("artifacts/list", {"run_id": run}),
+            ("artifacts/list", {"run_id": run, "path": None}),
+            ("experiments/search", {"filter": f"name = '{name}'", "order_by": ["name"], "max_results": 5}),
+            (f"logged-models/{mine['model']}", {"allow_deleted": True}),
+            ("traces", {"experiment_ids": [experiment], "max_results": 5}),
+        ):
+            by_query = http.get(f"{V2}/{path}", params={k: v for k, v in fields.items() if v is not None})
+            by_body = get(http, path, fields)
+            assert (by_body.status_code, by_body.json()) == (200, by_query.json()), path
+        assert len(get(http, "metrics/get-history", history).json()["metrics"]) == 2
+        found = get(http, "experiments/search", {"filter": "name = 'nothing of this name'", "max_results": 5})
+        assert found.json().get("experiments", []) == []
+
+
+def test_the_body_of_a_get_contradicts_nothing(site: Site, mine: dict[str, str]) -> None:
+    run = mine["run"]
+    with site.client(ALICE) as http:
+        refused(get(http, "runs/get", {"run_id": "x"}, f"?run_id={run}"), "run_id")
+        refused(get(http, "runs/get", {"run_uuid": "x"}, f"?run_id={run}"), "run_id")
+        refused(get(http, "runs/get", {"runId": run}), "run_id")
+        refused(get(http, "runs/get", {"run_id": {"eq": run}}), "run_id")
+        refused(get(http, "runs/get", {"run_id": [run]}), "run_id")
+        refused(get(http, "runs/get", [run]), "object")
+        refused(get(http, f"logged-models/{mine['model']}", {"model_id": "m-1"}), "model_id")
+        refused(http.request("GET", f"{V2}/runs/get", content=f'{{"run_id":"{run}","run_id":"{run}"}}'), "twice")
+        assert get(http, "runs/get", {"run_id": run}, f"?run_id={run}").status_code == 200
+        assert get(http, "runs/get", {}, f"?run_id={run}").status_code == 200
+    with site.client(BOB) as http:
+        assert get(http, "runs/get", {"run_id": run}).status_code == 404
 
 
 def test_unknown_fields_are_let_through(site: Site, mine: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import databricks, retry_after
 from modelkeep.wire.http import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.wire.identity import Door
-from modelkeep.wire.route import Asked, Renderer, Route, Router, read_fields
+from modelkeep.wire.route import BODY_IS_REQUEST, Asked, Renderer, Route, Router, fields_of, read_fields
 from modelkeep.wire.sites import Sites
 
 NOBODY = Actor("", "", "")
@@ -122,6 +122,8 @@ class App:
         if route.handler is not None:
             if request.method == "GET" and not route.public:  # a public one may sign in
                 request.let_cancel()
+            if request.method in BODY_IS_REQUEST and not route.public and request.has_body:
+                await fields_of(request, route.fields, path)  # refuses a body that contradicts path or query
             return await route.handler(request, actor, path)
         fields, asked = await self._read(route, request, path)
         if isinstance(asked, msgspec.Struct):
@@ -134,8 +136,8 @@ class App:
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
     async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, Asked]:
-        """The wire struct, and what it asks of the core. The same GET means the same each time, and is read once."""
-        get = request.method == "GET"
+        """The wire struct, and what it asks of the core. The same GET without a body means the same each time, and is read once."""
+        get = request.method == "GET" and not request.has_body
         key = (route.path, request.path, request.query_string)
         if get and (known := self._readings.get(key)) is not None:
             return known

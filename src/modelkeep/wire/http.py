@@ -47,6 +47,7 @@ class Request:
     """What arrived. `path` is percent-decoded exactly once (by the server); `raw_path` is as sent."""
 
     __slots__ = (
+        "_body",
         "_memory",
         "_receive",
         "caller",
@@ -71,6 +72,7 @@ class Request:
         self.caller = ""
         """The principal's id, once it has signed in"""
         self._receive = receive
+        self._body: bytes | None = None
         self._memory = 0
         """Bytes that this request has of the memory for large bodies"""
         self.waited = 0.0
@@ -91,6 +93,11 @@ class Request:
         """bytes of the body, -1 where the client does not say"""
         told = self.header(b"content-length")
         return int(told) if told.isdecimal() else -1
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the head announces a body that is not empty."""
+        return self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -115,8 +122,10 @@ class Request:
                 yield chunk
 
     async def body(self, limit: int = JSON_BYTES) -> bytes:
-        """The whole body; raises InvalidArgument above `limit` bytes (never 413: clients retry that for minutes), and
-        Throttled where too many large ones are in memory."""
+        """The whole body, the same at each call; raises InvalidArgument above `limit` bytes (never 413: clients retry that for
+        minutes), and Throttled where too many large ones are in memory."""
+        if self._body is not None:
+            return self._body
         if self.length > limit:
             raise _too_large(limit)
         chunks: list[bytes] = []
@@ -128,7 +137,8 @@ class Request:
             if size > SMALL_BODY_BYTES:
                 self._take_memory(size - self._memory)
             chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return self._body
 
     def _take_memory(self, amount: int) -> None:
         _flow.take(self.caller or self.source, amount)

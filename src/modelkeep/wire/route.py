@@ -15,6 +15,7 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES, MAX_UNKNOWN_FIELDS
+from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import Request, Response
 
 Renderer = Callable[[RegistryError], tuple[int, Any]]
@@ -98,9 +99,25 @@ ignored_keys: int = 0
 """Unknown keys seen so far, a metric: it tells when clients have grown."""
 
 
+BODY_IS_REQUEST = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods whose JSON body, where there is one, carries the request's fields: MLflow's own server reads the body of a GET that
+has no query (mlflow/server/handlers.py, `_get_request_message`), and mlflow-export-import sends nothing else."""
+
+
+async def fields_of(request: Request, shape: type[Any], path: dict[str, str] | None = None) -> Any:
+    """The wire struct of a handler's request: of its path, query and JSON body. Raises InvalidArgument."""
+    body = await request.body(body_limit(shape)) if request.has_body else b""
+    content_type, route = request.header(b"content-type"), Route(request.method, "", shape)
+    return await read_in_turn(
+        request.caller, body, read_fields, route, path or {}, request.query_string, body, content_type
+    )
+
+
 def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: bytes, content_type: str) -> Any:
     """The route's wire struct. Raises InvalidArgument."""
     known = _known(route.fields)
+    if not path.keys() <= set(known.values()):
+        known = known | {_fold(name): name for name in path}
     values: dict[str, Any] = dict(path)
     if any("\0" in value for value in path.values()):
         raise InvalidArgument("The path has a NUL character (%00), which no name may hold.")

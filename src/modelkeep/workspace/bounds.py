@@ -5,7 +5,6 @@ from typing import Any, cast
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.limits import (
     JSON_BYTES,
-    NO_BODY_BYTES,
     TRACKING_EXPERIMENTS,
     TRACKING_IDS,
     TRACKING_INPUTS_BODY_BYTES,
@@ -55,8 +54,6 @@ def searches(route: Route) -> bool:
 
 def body_bytes(route: Route) -> int:
     """The largest body that this route takes."""
-    if route.method == "GET":
-        return NO_BODY_BYTES
     if route.act == "log_inputs":
         return TRACKING_INPUTS_BODY_BYTES
     return TRACKING_LOG_BODY_BYTES if route.path.endswith(_LOGGING) else JSON_BYTES

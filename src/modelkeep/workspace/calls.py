@@ -102,15 +102,14 @@ UI = Router((*ROUTES, *UI_ROUTES))
 def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
     """The call as one set of fields. Raises InvalidArgument where it is malformed or says one thing twice."""
     asked = read_query(query, route.repeated)
+    if body and content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
+        raise InvalidArgument("Send the body as JSON, with `Content-Type: application/json`.")
+    fields = parse(body)
     if route.method == "GET":
-        if body.strip() not in (b"", b"{}"):
-            raise InvalidArgument("A GET request carries its fields in the query string, not in a body.")
-        fields = asked
-    else:
-        if body and content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
-            raise InvalidArgument("Send the body as JSON, with `Content-Type: application/json`.")
-        fields = parse(body)
-        _agree(asked, fields)
+        fields = {name: _in_query(name, value) for name, value in fields.items() if value is not None}
+    _agree(asked, fields)
+    if route.method == "GET":
+        fields |= asked
     check_keys(fields)
     if "run_uuid" in fields:  # MLflow's older name for run_id, which clients still send beside it
         _agree({"run_id": fields["run_uuid"]}, fields)
@@ -138,6 +137,22 @@ def read_query(query: bytes, repeated: tuple[str, ...]) -> dict[str, Any]:
         else:
             found[key] = value
     return found
+
+
+def _in_query(name: str, value: Any) -> str | list[str]:
+    """A field of a GET's body, as its query would say it: MLflow's server reads either (server/handlers.py,
+    `_get_request_message`). Raises InvalidArgument for an object, which no query can hold."""
+    if isinstance(value, list):
+        return [_word(name, item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return _word(name, value)
+
+
+def _word(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise InvalidArgument(f"Field '{name[:100]}' of a GET must be a text, a number, true, false, or a list of these.")
 
 
 def parse(body: bytes) -> dict[str, Any]:

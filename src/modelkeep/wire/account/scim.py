@@ -22,7 +22,7 @@ from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import JSON, Request, Response
-from modelkeep.wire.route import Answer, Handler, NoFields, Route, json_object, read_fields
+from modelkeep.wire.route import Answer, Handler, NoFields, Route, fields_of, json_object, read_fields
 
 WORKSPACE = "/api/2.0/preview/scim/v2"
 ACCOUNT = "/api/2.0/accounts/{account_id}/scim/v2"
@@ -52,7 +52,6 @@ _BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
     "SERVICE_PRINCIPAL": (answers.ServicePrincipalBody, answers.ServicePrincipal),
 }
 """For the API's description: (what a body holds, what is answered). Bodies are read by SCIM's own rules."""
-_SHOWN, _LISTED = Route("GET", "", Shown), Route("GET", "", Listed)
 
 
 def routes(engine: Engine, account_id: str) -> list[Route]:
@@ -131,7 +130,7 @@ class _Resources:
         ]
 
     async def _list(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        asked: Listed = read_fields(_LISTED, {}, request.query_string, b"", "")
+        asked: Listed = await fields_of(request, Listed)
         order = asked.sort_order.casefold()
         if order not in ("", "ascending", "descending"):
             raise misfit("invalidValue", "sortOrder is ascending or descending.")
@@ -147,7 +146,8 @@ class _Resources:
 
     async def _get(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.GetIdentity(self._of.kind, path["id"])
-        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+        asked: Shown = await fields_of(request, Shown)
+        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id), asked=asked)
 
     async def _create(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.CreateIdentity(self._of.kind, await _read(request, lambda body: wanted(self._of, body)))
@@ -174,9 +174,10 @@ class _Resources:
         await self._engine.execute(actor, identities.DeleteIdentity(self._of.kind, path["id"]), request_id=request.id)
         return Response(204)
 
-    def _one(self, request: Request, identity: Identity, status: int = 200) -> Response:
-        asked: Shown = read_fields(_SHOWN, {}, request.query_string, b"", "")
-        return answer(request, self._present(request, identity, asked), status, self._location(request, identity))
+    def _one(self, request: Request, identity: Identity, status: int = 200, *, asked: Shown | None = None) -> Response:
+        """`asked`: what the query says, unless the request is a GET, whose body counts too."""
+        wants: Shown = asked or read_fields(Route("", "", Shown), {}, request.query_string, b"", "")
+        return answer(request, self._present(request, identity, wants), status, self._location(request, identity))
 
     def _location(self, request: Request, identity: Identity) -> str:
         return f"{request.site.address}{self._base}/{self._of.endpoint}/{identity.number}"

@@ -18,7 +18,6 @@ from modelkeep.core.names import FullName, parse_short_name, parse_version
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.files import Entry
-from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import plain
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content
@@ -27,7 +26,7 @@ from modelkeep.wire.files.routes import check_whole
 from modelkeep.wire.files.urls import Urls
 from modelkeep.wire.http import Request, Response, json_response
 from modelkeep.wire.models import PLAIN_PREFIXES
-from modelkeep.wire.route import Answer, Route, body_limit, read_fields
+from modelkeep.wire.route import Answer, Route, fields_of
 
 ROOT = "/2.0/mlflow-artifacts"
 _MODELS = "Models/"
@@ -86,7 +85,7 @@ class Artifacts:
 
     async def list_files(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         """A directory; entries by their bare names. A file, or nothing, is an empty one."""
-        fields: PathField = read_fields(Route("", "", PathField), {}, request.query_string, b"", "")
+        fields: PathField = await fields_of(request, PathField)
         if not fields.path.startswith(_MODELS):
             return await self._elsewhere(request, actor)
         # The client takes the name from a URI, where it is quoted, and adds the rest as it is.
@@ -123,12 +122,12 @@ class Artifacts:
     # --- the same for `databricks` workspace-registry clients --------------------------------------------------------
 
     async def list_version(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        target = self._named(request)
+        target = await self._named(request)
         found = [_entry(path, entry) for path, entry in await self._entries(request, actor, target)]
         return json_response({"files": found})
 
     async def signed_download(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        asked = _file(self._named(request)).ask(files.VendDownload)
+        asked = _file(await self._named(request)).ask(files.VendDownload)
         vended: files.Vended = await self._do(request, actor, asked)
         made = self._urls.make(actor, "GET", asked, set_id=vended.set_id)
         url = vended.url.url if vended.url else request.site.address + made
@@ -136,10 +135,10 @@ class Artifacts:
 
     async def read_named(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         """As MLflow's UI asks for a file."""
-        return await self._give(request, actor, self._named(request))
+        return await self._give(request, actor, await self._named(request))
 
-    def _named(self, request: Request) -> Target:
-        f: VersionFile = read_fields(Route("", "", VersionFile), {}, request.query_string, b"", "")
+    async def _named(self, request: Request) -> Target:
+        f: VersionFile = await fields_of(request, VersionFile)
         return Target("", ArtifactPath.parse(f.path), parse_short_name(f.name, self._home), parse_version(f.version))
 
     # --- the files of runs, logged models and traces -----------------------------------------------------------------
@@ -167,7 +166,7 @@ class Artifacts:
     # --- uploads in parts --------------------------------------------------------------------------------------------
 
     async def create_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields = await _body(Create, request)
+        fields = await fields_of(request, Create)
         uploads.check_number(fields.num_parts)
         target = await self._of_run(actor, path["path"], fields.path)
         upload_id = await self._do(request, actor, target.ask(uploads.StartUpload))
@@ -181,7 +180,7 @@ class Artifacts:
         return json_response({"upload_id": upload_id, "credentials": found})
 
     async def complete_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields = await _body(Upload, request)
+        fields = await fields_of(request, Upload)
         target = await self._of_run(actor, path["path"], fields.path)
         await self._do(
             request, actor, target.ask(uploads.CompleteUpload, upload_id=fields.upload_id, parts=fields.parts)
@@ -189,7 +188,7 @@ class Artifacts:
         return json_response({})
 
     async def abort_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields = await _body(Upload, request)
+        fields = await fields_of(request, Upload)
         target = await self._of_run(actor, path["path"], fields.path)
         await self._do(request, actor, target.ask(uploads.AbortUpload, upload_id=fields.upload_id))
         return json_response({})
@@ -199,11 +198,6 @@ class Artifacts:
         if path.startswith(_MODELS):
             raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
         return await self._tracked(actor, path, write=True)
-
-
-async def _body(shape: type[Any], request: Request) -> Any:
-    body, content_type = await request.body(body_limit(shape)), request.header(b"content-type")
-    return await read_in_turn(request.caller, body, read_fields, Route("", "", shape), {}, b"", body, content_type)
 
 
 def _file(target: Target) -> Target:

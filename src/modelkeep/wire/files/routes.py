@@ -18,14 +18,13 @@ from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.files import Entry
-from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import Error, databricks
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import content, entity_tag
 from modelkeep.wire.files.places import Places, Target, locate
 from modelkeep.wire.files.urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.wire.http import Request, Response, json_response
-from modelkeep.wire.route import Answer, Route, body_limit, read_fields
+from modelkeep.wire.route import Answer, Route, fields_of, read_fields
 
 PREFIX = "/api/2.0/fs"
 
@@ -102,17 +101,6 @@ def render(error: RegistryError) -> tuple[int, Error]:
     return status, body
 
 
-async def _fields(shape: type[Any], request: Request) -> Any:
-    """From query and JSON body alike: clients use both for the same call."""
-    body = b"" if request.method in ("GET", "HEAD") else await request.body(body_limit(shape))
-    content_type, route = request.header(b"content-type"), Route("", "", shape)
-    return await read_in_turn(request.caller, body, read_fields, route, {}, request.query_string, body, content_type)
-
-
-def _query(shape: type[Any], request: Request) -> Any:
-    return read_fields(Route("", "", shape), {}, request.query_string, b"", "")
-
-
 class Files:
     """The handlers."""
 
@@ -141,7 +129,7 @@ class Files:
         return SignedUrl(request.site.address + self._urls.make(actor, method, asked, set_id=vended.set_id, **more))
 
     async def create_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        fields: PathField = await _fields(PathField, request)
+        fields: PathField = await fields_of(request, PathField)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
         direct = self._engine.services.blobs.direct and target.version > 0
         asked = target.ask(files.VendDirectUpload if direct else files.VendUpload)
@@ -149,7 +137,7 @@ class Files:
         return json_response(_shown(self._url(request, actor, "PUT", asked, vended)))
 
     async def create_download_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        fields: PathField = await _fields(PathField, request)
+        fields: PathField = await fields_of(request, PathField)
         asked = _file(await self._target(fields.path, actor, write=False), fields.path).ask(files.VendDownload)
         vended = await self._do(request, actor, asked)
         return json_response(_shown(self._url(request, actor, "GET", asked, vended)))
@@ -189,7 +177,7 @@ class Files:
     # --- directories -------------------------------------------------------------------------------------------------
 
     async def list_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields: ListFields = _query(ListFields, request)
+        fields: ListFields = await fields_of(request, ListFields)
         target = await self._of_path(path, actor, write=False)
         asked = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
         page = await self._do(request, actor, asked)
@@ -214,7 +202,9 @@ class Files:
         return content(request, self._engine.services.blobs, opened)
 
     async def write_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields: PutFields = _query(PutFields, request)
+        fields: PutFields = read_fields(
+            Route("", "", PutFields), {}, request.query_string, b"", ""
+        )  # the body is the file
         check_whole(request)
         target = _file(await self._of_path(path, actor, write=True), path["path"])
         await self._write(request, actor, target, overwrite=fields.overwrite)
@@ -228,7 +218,7 @@ class Files:
     # --- multipart ---------------------------------------------------------------------------------------------------
 
     async def upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields: PostFields = await _fields(PostFields, request)
+        fields: PostFields = await fields_of(request, PostFields)
         target = _file(await self._of_path(path, actor, write=True), path["path"])
         if fields.action == "initiate-upload":
             upload_id = await self._do(request, actor, target.ask(uploads.StartUpload, overwrite=fields.overwrite))
@@ -240,7 +230,7 @@ class Files:
         raise InvalidArgument("Say action=initiate-upload, or action=complete-upload with upload_type=multipart.")
 
     async def create_upload_part_urls(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        fields: UploadFields = await _fields(UploadFields, request)
+        fields: UploadFields = await fields_of(request, UploadFields)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
         asked = target.ask(
             uploads.VendParts, upload_id=fields.session_token, first=fields.start_part_number, count=fields.count
@@ -253,7 +243,7 @@ class Files:
         return json_response({"upload_part_urls": urls})
 
     async def create_abort_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        fields: UploadFields = await _fields(UploadFields, request)
+        fields: UploadFields = await fields_of(request, UploadFields)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
         asked = target.ask(files.VendUpload)
         vended = await self._do(request, actor, asked)

@@ -1,16 +1,13 @@
 """Databricks' SQL Statement Execution API, and the one warehouse that its clients have to name."""
 
-from typing import TypeVar
-
 import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.store.db import new_id, now_ms
-from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import Request, Response, json_response
-from modelkeep.wire.route import Answer, NoFields, Route, body_limit, read_fields
+from modelkeep.wire.route import Answer, NoFields, Route, fields_of
 from modelkeep.wire.sql import answers
 from modelkeep.wire.sql.results import Results
 from modelkeep.wire.sql.scan import Session
@@ -19,7 +16,6 @@ from modelkeep.wire.sql.statement import Execute, executed
 STATEMENTS = "/api/2.0/sql/statements"
 WAREHOUSES = "/api/2.0/sql/warehouses"
 WAREHOUSE_ID = "0000000000000001"
-T = TypeVar("T", bound=msgspec.Struct)
 
 _WAREHOUSE: answers.Warehouse = {
     "id": WAREHOUSE_ID, "name": "built-in", "state": "RUNNING", "warehouse_type": "PRO", "cluster_size": "2X-Small",
@@ -43,12 +39,6 @@ class Chunk(OneStatement, frozen=True):
     chunk_index: int
 
 
-async def _fields(kind: type[T], request: Request, path: dict[str, str]) -> T:
-    body = b"" if request.method == "GET" else await request.body(body_limit(kind))
-    content_type, route = request.header(b"content-type"), Route(request.method, "", kind)
-    return await read_in_turn(request.caller, body, read_fields, route, path, request.query_string, body, content_type)
-
-
 def _owner(actor: Actor) -> str:
     """Whose answer it is: what one workspace reaches, another may not."""
     return f"{actor.id}@{actor.workspace}"
@@ -59,7 +49,7 @@ def routes(engine: Engine) -> list[Route]:
 
     async def execute_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Run one statement: its answer is final."""
-        asked = await _fields(Execute, request, path)
+        asked: Execute = await fields_of(request, Execute, path)
         if asked.warehouse_id != WAREHOUSE_ID:
             raise InvalidArgument(
                 f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
@@ -74,18 +64,18 @@ def routes(engine: Engine) -> list[Route]:
 
     async def get_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The answer of a statement that the caller ran, as long as it is kept."""
-        asked = await _fields(OneStatement, request, path)
+        asked: OneStatement = await fields_of(request, OneStatement, path)
         return json_response(results.get(_owner(actor), asked.statement_id))
 
     async def cancel_execution(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Changes nothing: the statement is finished."""
-        asked = await _fields(OneStatement, request, path)
+        asked: OneStatement = await fields_of(request, OneStatement, path)
         results.get(_owner(actor), asked.statement_id)
         return json_response({})
 
     async def get_statement_result_chunk(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The rows of a statement that the caller ran: all of them are chunk 0."""
-        asked = await _fields(Chunk, request, path)
+        asked: Chunk = await fields_of(request, Chunk, path)
         found = results.get(_owner(actor), asked.statement_id).get("result")
         if found is None or asked.chunk_index != 0:
             raise NotFound(f"Statement '{asked.statement_id[:100]}' has no chunk {asked.chunk_index}.")
@@ -112,7 +102,7 @@ async def list_warehouses(request: Request, actor: Actor, path: dict[str, str]) 
 
 async def get_warehouse(request: Request, actor: Actor, path: dict[str, str]) -> Response:
     """The one that there is."""
-    asked = await _fields(OneWarehouse, request, path)
+    asked: OneWarehouse = await fields_of(request, OneWarehouse, path)
     if asked.id != WAREHOUSE_ID:
         raise NotFound(f"Warehouse '{asked.id[:100]}' does not exist. The only one is {WAREHOUSE_ID}.")
     return json_response(_WAREHOUSE)
