@@ -1,25 +1,34 @@
-"""No test process may ask anything slow (storage, the tracking server, another host) while the task holds a transaction.
+"""No test process may ask anything slow (storage, the tracking server, another host) while the task holds a transaction, nor
+change many rows in a statement on the event loop.
 
 `tests/conftest.py` installs this once, so every test that opens a deployment in its own process checks it.
 """
 
 import functools
 import inspect
+import sys
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from modelkeep import limits
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.s3 import S3Blobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sts import Sts
+from modelkeep.store import sqlite
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.sqlite import SqliteDatabase
 
 
 class SlowInTransaction(AssertionError):
     """Something slow was asked for while a transaction was open."""
+
+
+class SlowOnTheLoop(AssertionError):
+    """A statement on the event loop whose rows somebody else chose."""
 
 
 class _Open:
@@ -30,6 +39,7 @@ class _Open:
         self.open = True
 
 
+_PACKAGE = str(Path(limits.__file__).parent)
 _current: ContextVar[tuple[_Open, ...]] = ContextVar("transactions of this task", default=())
 _STORAGE = (
     "write", "read", "list_set", "delete", "delete_set", "sets", "ready", "copy", "exists", "put", "start_multipart",
@@ -84,7 +94,27 @@ def _guard(owner: type[Any], names: tuple[str, ...]) -> None:
         setattr(owner, name, functools.wraps(plain)(guarded))
 
 
+def _bound(transaction: type[Any]) -> None:
+    """A statement of the package that changes many rows says so (`bulk`): it runs in the writer's thread, and not on the event loop."""
+    plain = transaction.run
+
+    async def bounded(self: Any, sql: str, /, **params: Any) -> int:
+        changed = await plain(self, sql, **params)
+        if max(changed, len(params)) > limits.INLINE_ROWS and _called_from_package():
+            raise SlowOnTheLoop(f"{changed} rows changed, {len(params)} values named on the event loop: {sql}")
+        return changed
+
+    transaction.run = functools.wraps(plain)(bounded)
+
+
+def _called_from_package() -> bool:
+    """Is the caller's caller the package, and not a test that fills its tables?"""
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
 def install() -> None:
+    _bound(sqlite._WriteTx)  # pyright: ignore[reportPrivateUsage]
     _watch(SqliteDatabase)
     _watch(PostgresDatabase)
     for storage in (LocalBlobs, S3Blobs):

@@ -217,7 +217,7 @@ async def grant(tx: WriteTx, who: str, notation: str, on: str = "") -> None:
         privilege, at, where = part.partition("@")
         target = await securables.by_name(tx, name(where if at else on))
         assert target is not None, notation
-        await grants.add(tx, target, holder, Privilege(privilege), "test", now_ms())
+        await grants.change(tx, target, [(holder.id, Privilege(privilege))], [], "test", now_ms())
 
 
 async def _principal(tx: WriteTx, who: str, kind: str, *, account_admin: bool = False) -> Principal:
@@ -389,6 +389,10 @@ class CountingTx:
     async def run(self, sql: str, /, **params: Any) -> int:
         self._sent.append((sql, params))
         return await self._tx.run(sql, **params)
+
+    async def bulk(self, sql: str, /, **params: Any) -> int:
+        self._sent.append((sql, params))
+        return await self._tx.bulk(sql, **params)
 
     async def run_many(self, sql: str, rows: Sequence[dict[str, Any]], /) -> None:
         self._sent.append((sql, dict(rows[0]) if rows else {}))

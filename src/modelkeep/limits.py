@@ -16,6 +16,11 @@ SQL_KEPT_CHARACTERS = 32 << 20
 SQL_INLINE_CHARACTERS = 500
 """Characters of a statement up to which it is parsed at once; a longer one waits for the thread that parses."""
 
+NEAR_NAMES = 100
+"""Names that a misspelled one is compared with, for the hint in a refusal."""
+NEAR_CHARACTERS = 48
+"""Characters of each that are compared."""
+
 # --- searches ------------------------------------------------------------------------------------------------------------
 
 SEARCH_CANDIDATES = 10_000

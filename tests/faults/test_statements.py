@@ -75,6 +75,10 @@ class FaultyTx(CountingTx):
         self._faulty.step()
         return await super().run(sql, **params)
 
+    async def bulk(self, sql: str, /, **params: Any) -> int:
+        self._faulty.step()
+        return await super().bulk(sql, **params)
+
     async def run_many(self, sql: str, rows: Any, /) -> None:
         self._faulty.step()
         await super().run_many(sql, rows)

@@ -278,10 +278,12 @@ async def test_granting_twice_is_one_grant_and_taking_what_is_not_there_is_nothi
     model = await w.model(M)
     ann = await w.user("ann")
     async with w.db.write() as tx:
-        assert await grants.add(tx, model, ann, "EXECUTE", "test", 1)
-        assert not await grants.add(tx, model, ann, "EXECUTE", "test", 2)
-        assert await grants.remove(tx, model, ann, ["EXECUTE", "MANAGE"]) == ["EXECUTE"]
-        assert await grants.remove(tx, model, ann, ["EXECUTE"]) == []
+        for at in (1, 2):
+            await grants.change(tx, model, [(ann.id, "EXECUTE")], [], "test", at)
+            assert await grants.held(tx, model, [ann.id]) == {ann.id: {"EXECUTE"}}
+        for _ in range(2):
+            await grants.change(tx, model, [], [(ann.id, "EXECUTE"), (ann.id, "MANAGE")], "test", 3)
+            assert await grants.held(tx, model, [ann.id]) == {ann.id: set()}
 
 
 async def test_a_group_cannot_contain_itself(w: World) -> None:

@@ -1,14 +1,17 @@
-"""Memberships in bulk: the closure stays true, and the number of statements does not follow the number of members."""
+"""Memberships and grants in bulk: the closure stays true, and the number of statements does not follow the number of members."""
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
 from store.test_contract_races import closure, closure_anew
-from world import Counting, World, engine_on
+from world import Counting, World, engine_on, name
 
-from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.ops import identities, principals
+from modelkeep import limits
+from modelkeep.core import near
+from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
+from modelkeep.core.ops import catalogs, grants, identities, principals
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import wanted
 from modelkeep.core.scim.schema import TYPES
@@ -107,3 +110,53 @@ async def test_statements_do_not_follow_the_members(w: World) -> None:
         assert await closure(w) == await closure_anew(w)
     assert counts[4] == counts[400]
     assert max(counts[400]) < 40
+
+
+@pytest.mark.parametrize("shape", ["one principal each", "one principal alone", "granted and revoked"])
+async def test_statements_do_not_follow_the_grants(w: World, shape: str) -> None:
+    await w.model("c0.s0.m0")
+    actor = await w.actor("admin")
+    await many_users(w, "u", 400)
+    counts: list[int] = []
+    for size in (4, 400):
+        names = ["u0"] * size if shape == "one principal alone" else [f"u{i}" for i in range(size)]
+        changes = [grants.Change(each, ("EXECUTE", "APPLY_TAG")) for each in names]
+        if shape == "granted and revoked":
+            changes += [grants.Change(each, (), ("ALL PRIVILEGES",)) for each in names[::2]]
+        counted = Counting(w.db)
+        await engine_on(w, counted).execute(actor, grants.ChangeGrants(name("c0.s0.m0"), tuple(changes)))
+        counts.append(len(counted.sent))
+    assert counts[0] == counts[1] < 20
+    granted = await w.as_("admin").do(grants.GetGrants(name("c0.s0.m0")))
+    left = {"one principal each": 400, "one principal alone": 1, "granted and revoked": 400}[shape]
+    assert len(granted) == 2 * left
+
+
+async def test_a_misspelled_name_is_compared_with_a_bounded_number_of_names(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many_users(w, "ann", 300)
+    await w.model("c0.s0.m0")
+    compared: list[int] = []
+    close = near.get_close_matches
+
+    def counted(word: str, possibilities: dict[str, str], **options: Any) -> list[str]:
+        compared.append(len(possibilities))
+        assert max(map(len, (word, *possibilities))) <= limits.NEAR_CHARACTERS
+        return close(word, possibilities, **options)
+
+    monkeypatch.setattr(near, "get_close_matches", counted)
+    admin = w.as_("admin")
+    for request in (
+        principals.SetActive("ann1500", False),
+        grants.ChangeGrants(name("c0.s0.m0"), (grants.Change("ann1500", ("EXECUTE",)),)),
+        catalogs.TransferOwnership(name("c0.s0.m0"), "ann1500"),
+        principals.RemoveMember("admins", "ann1500"),
+        principals.SetActive("ann15o" + "0" * 200, False),
+    ):
+        with pytest.raises(RegistryError, match="" if "0" * 200 in str(request) else "Near it: 'ann"):
+            await admin.do(request)
+    assert len(compared) == 5
+    assert max(compared) <= limits.NEAR_NAMES
+    with pytest.raises(NotFound, match="Near it: 'ann150'"):
+        await admin.do(principals.SetActive("ann15O0", False))

@@ -53,6 +53,10 @@ class WriteTx(Tx, Protocol):
         """The number of rows changed. Raises UniqueViolation."""
         ...
 
+    async def bulk(self, sql: str, /, **params: Any) -> int:
+        """As `run`, for statements that may change or name many rows: never on the event loop's own time."""
+        ...
+
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None: ...
 
 

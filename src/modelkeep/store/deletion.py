@@ -53,7 +53,7 @@ async def remove(tx: WriteTx, dialect: str, root: str) -> bool:
             ids = ids[:left]
             await _free(tx, dialect, await _volume_sets(tx, ids))
             marks, params = among(ids)
-            await tx.run(f"DELETE FROM securables WHERE id IN ({marks})", **params)
+            await tx.bulk(f"DELETE FROM securables WHERE id IN ({marks})", **params)
             left -= len(ids)
             if ids == [root]:
                 return True
@@ -72,7 +72,7 @@ async def _remove_dependents(tx: WriteTx, dialect: str, ids: Sequence[str], left
     """How many of the `left` rows may still be removed."""
     marks, params = among(ids)
     for table, column, key in _DEPENDENTS:
-        left -= await tx.run(
+        left -= await tx.bulk(
             f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} IN ({marks}) LIMIT :limit)",
             limit=left, **params,
         )  # fmt: skip

@@ -169,7 +169,7 @@ async def release_all(tx: WriteTx, dialect: str, set_ids: Sequence[str]) -> list
 
 async def forget_files(tx: WriteTx, set_id: str, limit: int) -> int:
     """Up to `limit` files of a set that is being deleted, with the bytes in their rows; how many."""
-    return await tx.run(
+    return await tx.bulk(
         "DELETE FROM artifact_files WHERE set_id = :set AND path IN "
         "(SELECT path FROM artifact_files WHERE set_id = :set ORDER BY path LIMIT :limit)",
         set=set_id, limit=limit,
@@ -199,7 +199,7 @@ async def put_file(tx: WriteTx, set_id: str, file: ArtifactFile) -> None:
 
 
 async def replace_manifest(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> None:
-    await tx.run("DELETE FROM artifact_files WHERE set_id = :set", set=set_id)
+    await tx.bulk("DELETE FROM artifact_files WHERE set_id = :set", set=set_id)
     await tx.run_many(_PUT_FILE, [_file_row(set_id, file) for file in files])
 
 

@@ -1,9 +1,10 @@
 """Grants as rows: who holds what on which securable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from modelkeep.core.model import Grant, Principal, Securable
+from modelkeep.core.model import Grant, Securable
 from modelkeep.core.names import FullName
+from modelkeep.limits import IDS_PER_STATEMENT, INLINE_ROWS
 from modelkeep.store.db import Tx, WriteTx, among
 
 
@@ -36,23 +37,39 @@ async def effective(tx: Tx, chain: list[tuple[Securable, FullName]], principal_i
     return found
 
 
-async def add(tx: WriteTx, securable: Securable, principal: Principal, privilege: str, by: str, at: int) -> bool:
-    """False where it was granted already."""
-    changed = await tx.run(
-        "INSERT INTO grants (securable_id, principal_id, privilege, kind, created_at, created_by) "
-        "VALUES (:id, :principal, :privilege, :kind, :at, :by) ON CONFLICT DO NOTHING",
-        id=securable.id, principal=principal.id, privilege=privilege, kind=securable.kind, at=at, by=by,
-    )  # fmt: skip
-    return changed == 1
-
-
-async def remove(tx: WriteTx, securable: Securable, principal: Principal, privileges: Sequence[str]) -> list[str]:
-    """Those that were there and are gone."""
-    gone: list[str] = []
-    for privilege in privileges:
-        if await tx.run(
-            "DELETE FROM grants WHERE securable_id = :id AND principal_id = :principal AND privilege = :privilege",
-            id=securable.id, principal=principal.id, privilege=privilege,
+async def held(tx: Tx, securable: Securable, principal_ids: Sequence[str]) -> dict[str, set[str]]:
+    """What each of these principals is granted directly on the securable: privileges by principal id."""
+    privileges: dict[str, set[str]] = {id: set() for id in principal_ids}
+    for start in range(0, len(principal_ids), IDS_PER_STATEMENT):
+        marks, ids = among(principal_ids[start : start + IDS_PER_STATEMENT])
+        read = tx.all if len(ids) <= INLINE_ROWS else tx.scan
+        for row in await read(
+            f"SELECT principal_id, privilege FROM grants WHERE securable_id = :id AND principal_id IN ({marks})",
+            id=securable.id, **ids,
         ):  # fmt: skip
-            gone.append(privilege)
-    return gone
+            privileges[row[0]].add(row[1])
+    return privileges
+
+
+async def change(
+    tx: WriteTx,
+    securable: Securable,
+    added: Iterable[tuple[str, str]],
+    removed: Iterable[tuple[str, str]],
+    by: str,
+    at: int,
+) -> None:
+    """Grant and revoke pairs of principal id and privilege. A pair that is there already, or is not, stays as it is."""
+    if new := [
+        {"id": securable.id, "principal": id, "privilege": privilege, "kind": securable.kind, "at": at, "by": by}
+        for id, privilege in added
+    ]:
+        await tx.run_many(
+            "INSERT INTO grants (securable_id, principal_id, privilege, kind, created_at, created_by) "
+            "VALUES (:id, :principal, :privilege, :kind, :at, :by) ON CONFLICT DO NOTHING",
+            new,
+        )
+    if old := [{"id": securable.id, "principal": id, "privilege": privilege} for id, privilege in removed]:
+        await tx.run_many(
+            "DELETE FROM grants WHERE securable_id = :id AND principal_id = :principal AND privilege = :privilege", old
+        )

@@ -23,24 +23,24 @@ async def add(tx: WriteTx, group: Principal, member_ids: Sequence[str]) -> None:
     """Raises InvalidArgument where the group would contain itself."""
     for part in _parts(member_ids):
         marks, ids = among(part)
-        inside = await tx.one(
+        inside = await tx.scan(
             "SELECT p.name FROM membership_closure c JOIN principals p ON p.id = c.group_id "
             f"WHERE c.member_id = :group AND c.group_id IN ({marks}) ORDER BY p.name_key LIMIT 1",
             group=group.id,
             **ids,
         )
-        if inside is not None:
+        if inside:
             raise InvalidArgument(
-                f"Group '{group.name}' is '{inside[0]}' or lies in it: a group cannot contain itself."
+                f"Group '{group.name}' is '{inside[0][0]}' or lies in it: a group cannot contain itself."
             )
-        await tx.run(
+        await tx.bulk(
             f"INSERT INTO memberships (group_id, member_id) SELECT CAST(:group AS TEXT), id FROM principals WHERE id IN ({marks}) "
             "ON CONFLICT DO NOTHING",
             group=group.id,
             **ids,
         )
         # Whoever acts as a member now also acts as all that the group acts as.
-        await tx.run(
+        await tx.bulk(
             "INSERT INTO membership_closure (member_id, group_id) SELECT DISTINCT below.member_id, above.group_id "
             "FROM membership_closure below CROSS JOIN membership_closure above "
             f"WHERE below.group_id IN ({marks}) AND above.member_id = :group ON CONFLICT DO NOTHING",
@@ -53,17 +53,17 @@ async def remove(tx: WriteTx, group: Principal, member_ids: Sequence[str]) -> No
     """Of those who are no members, nothing."""
     parts = [among(part) for part in _parts(member_ids)]
     for marks, ids in parts:
-        await tx.run(
+        await tx.bulk(
             f"DELETE FROM memberships WHERE group_id = :group AND member_id IN ({marks})", group=group.id, **ids
         )
     for marks, ids in parts:
-        await tx.run(_PRUNE.format(members=marks), group=group.id, **ids)
+        await tx.bulk(_PRUNE.format(members=marks), group=group.id, **ids)
 
 
 async def remove_all(tx: WriteTx, principal_id: str) -> None:
     """All memberships of a principal that is about to be deleted, and all memberships in it."""
-    await tx.run("DELETE FROM memberships WHERE group_id = :id OR member_id = :id", id=principal_id)
-    await tx.run(_PRUNE.format(members=":group"), group=principal_id)
+    await tx.bulk("DELETE FROM memberships WHERE group_id = :id OR member_id = :id", id=principal_id)
+    await tx.bulk(_PRUNE.format(members=":group"), group=principal_id)
 
 
 def _parts(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -62,6 +62,10 @@ class _Tx:
     async def run(self, sql: str, /, **params: Any) -> int:
         return await self._run(_rowcount, sql, params)
 
+    async def bulk(self, sql: str, /, **params: Any) -> int:
+        await self._allow(limits.SLOW_S)
+        return await self.run(sql, **params)
+
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
         if len(rows) == 1:  # a pipeline for it would take longer
             await self.run(sql, **rows[0])

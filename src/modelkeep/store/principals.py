@@ -1,15 +1,17 @@
 """Users, groups, service principals, their memberships (with the closure that decisions read) and their tokens."""
 
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
+from modelkeep import limits
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists, InvalidArgument
 from modelkeep.core.lookalikes import look_key
 from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
 from modelkeep.store import memberships
-from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
 from modelkeep.store.securables import attached
 
 ACCOUNT_USERS = "account users"
@@ -82,20 +84,33 @@ async def by_name(tx: Tx, name: str) -> Principal | None:
     return _principal(row) if row else None
 
 
+async def by_names(tx: Tx, names: Iterable[str]) -> dict[str, Principal]:
+    """Those of these names that exist, by folded name."""
+    found: dict[str, Principal] = {}
+    keys = list({fold_principal(name) for name in names})
+    for start in range(0, len(keys), limits.IDS_PER_STATEMENT):
+        marks, part = among(keys[start : start + limits.IDS_PER_STATEMENT])
+        read = tx.all if len(part) <= limits.INLINE_ROWS else tx.scan
+        for row in await read(f"SELECT {_COLUMNS}, p.name_key FROM principals p WHERE p.name_key IN ({marks})", **part):
+            found[row[-1]] = _principal(row)
+    return found
+
+
 async def by_id(tx: Tx, principal_id: str) -> Principal | None:
     row = await tx.one(f"SELECT {_COLUMNS} FROM principals p WHERE p.id = :id", id=principal_id)
     return _principal(row) if row else None
 
 
 async def like(tx: Tx, name: str) -> list[str]:
-    """Names that begin with the same character, 2,000 at most: whom somebody who mistyped one may have meant."""
-    first = fold_principal(name)[:1]
-    if not first:
-        return []
-    rows = await tx.scan(
-        "SELECT name FROM principals WHERE substr(name_key, 1, 1) = :first ORDER BY name_key LIMIT 2000", first=first
+    """The names that come before and after this one: the principal that a misspelled name means is probably among them."""
+    key, half = fold_principal(name)[: limits.NEAR_CHARACTERS], limits.NEAR_NAMES // 2
+    before = await tx.all(
+        "SELECT name FROM principals WHERE name_key < :key ORDER BY name_key DESC LIMIT :half", key=key, half=half
     )
-    return [row[0] for row in rows]
+    after = await tx.all(
+        "SELECT name FROM principals WHERE name_key >= :key ORDER BY name_key LIMIT :half", key=key, half=half
+    )
+    return [row[0] for row in (*reversed(before), *after)]
 
 
 async def page(tx: Tx, kind: str, text: str, after: str, limit: int) -> tuple[list[Principal], str]:
@@ -242,7 +257,7 @@ async def account_admins(tx: Tx) -> list[Principal]:
 async def delete(tx: WriteTx, principal: Principal) -> None:
     """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
     await lock_account(tx)
-    await tx.run(
+    await tx.bulk(
         # What is deleted already, and waits for a job to remove it, has an owner only because each row needs one.
         "UPDATE securables SET owner_id = (SELECT m.owner_id FROM securables m WHERE m.kind = 'METASTORE') WHERE owner_id = :id "
         f"AND NOT ({attached('securables')})",
@@ -252,7 +267,7 @@ async def delete(tx: WriteTx, principal: Principal) -> None:
     if owned:
         raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")
     await memberships.remove_all(tx, principal.id)
-    await tx.run("DELETE FROM principals WHERE id = :id", id=principal.id)
+    await tx.bulk("DELETE FROM principals WHERE id = :id", id=principal.id)
 
 
 async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:

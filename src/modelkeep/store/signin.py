@@ -181,7 +181,7 @@ async def use_once(tx: WriteTx, state: str, at: int) -> bool:
 
 
 async def forget_used(tx: WriteTx, before: int) -> None:
-    await tx.run("DELETE FROM used_sign_ins WHERE at < :before", before=before)
+    await tx.bulk("DELETE FROM used_sign_ins WHERE at < :before", before=before)
 
 
 async def grants_admin(tx: Tx, group_id: str) -> bool:

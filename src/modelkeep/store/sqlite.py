@@ -19,7 +19,7 @@ from modelkeep.store.db import Row, UniqueViolation, now_ms, scans_for
 from modelkeep.store.files_on_disk import FilesOnDisk
 from modelkeep.store.lanes import Lane
 from modelkeep.store.sqlite_readers import BUSY, Readers, Reading, Scanning, unreadable
-from modelkeep.store.sqlite_threads import Threads, execute, execute_many, fetch_all, finished
+from modelkeep.store.sqlite_threads import Threads, execute, execute_many, execute_one, fetch_all, finished
 
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _NOT_STORED = "The change was not stored ({}). Try again in a moment."
@@ -50,9 +50,15 @@ class _WriteTx:
         except sqlite3.IntegrityError as error:
             raise _integrity(error) from error
 
+    async def bulk(self, sql: str, /, **params: Any) -> int:
+        # Not interrupted where its caller leaves: that would undo the others' changes of the same commit, too.
+        try:
+            return await self._threads.run(execute_one, self._connection, sql, params)
+        except sqlite3.IntegrityError as error:
+            raise _integrity(error) from error
+
     async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
         if len(rows) > limits.INLINE_ROWS:
-            # Not interrupted where its caller leaves: that would undo the others' changes of the same commit, too.
             await self._threads.run(execute_many, self._connection, sql, rows)
         else:
             execute_many(self._connection, sql, rows)

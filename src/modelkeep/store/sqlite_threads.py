@@ -117,5 +117,13 @@ def execute(connection: sqlite3.Connection, sql: str) -> None:
     connection.execute(sql).close()
 
 
+def execute_one(connection: sqlite3.Connection, sql: str, params: dict[str, Any]) -> int:
+    cursor = connection.execute(sql, params)
+    try:
+        return cursor.rowcount
+    finally:
+        cursor.close()
+
+
 def execute_many(connection: sqlite3.Connection, sql: str, rows: list[dict[str, Any]]) -> None:
     connection.executemany(sql, rows).close()

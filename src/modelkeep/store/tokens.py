@@ -93,7 +93,7 @@ async def _revoke_all(tx: WriteTx, ids: str, where: str = "", **params: Any) -> 
     """How many were not revoked yet. Whoever mints from one of them at this moment holds it until commit: this waits there, and
     looks once more for what was minted."""
     total = 0
-    while changed := await tx.run(
+    while changed := await tx.bulk(
         f"UPDATE tokens SET revoked_at = :at WHERE revoked_at IS NULL{where} AND id IN ({ids})", **params
     ):
         total += changed
@@ -147,7 +147,7 @@ async def session(tx: Tx, token_hash: str) -> Row | None:
 
 async def forget_expired(tx: WriteTx, before: int) -> None:
     """Short-lived tokens are many, and who had them is in the audit log."""
-    await tx.run("DELETE FROM tokens WHERE kind <> 'PERSONAL' AND expires_at < :before", before=before)
+    await tx.bulk("DELETE FROM tokens WHERE kind <> 'PERSONAL' AND expires_at < :before", before=before)
 
 
 async def used(tx: WriteTx, uses: dict[str, int]) -> None:

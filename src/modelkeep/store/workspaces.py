@@ -67,7 +67,7 @@ def _taken(workspace: Workspace) -> AlreadyExists:
 
 async def delete(tx: WriteTx, workspace_id: str) -> None:
     """With its assignments and bindings. Experiments and their files stay where they are."""
-    await tx.run("DELETE FROM workspaces WHERE id = :id", id=workspace_id)
+    await tx.bulk("DELETE FROM workspaces WHERE id = :id", id=workspace_id)
 
 
 async def by_id(tx: Tx, workspace_id: str) -> Workspace | None:

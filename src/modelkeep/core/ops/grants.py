@@ -4,11 +4,12 @@ import msgspec
 
 from modelkeep.core import authz
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Principal, Securable
-from modelkeep.core.names import FullName
+from modelkeep.core.names import FullName, fold_principal
 from modelkeep.core.near import near
+from modelkeep.core.pace import Pace
 from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege, parse_privilege
 from modelkeep.store import grants, principals
 
@@ -62,12 +63,16 @@ async def grantee(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
     """`kind`: of this kind only; '' is any. Raises NotFound, in Databricks' words."""
     found = await principals.by_name(ctx.tx, name)
     if found is None or kind not in ("", found.kind):
-        raise NotFound(
-            f"Could not find principal with name {name[:255]}. Name a user, group or service principal."
-            + near(name, await principals.like(ctx.tx, name)),
-            kind="PRINCIPAL",
-        )
+        raise await _unknown(ctx, name)
     return found
+
+
+async def _unknown(ctx: ReadCtx, name: str) -> NotFound:
+    return NotFound(
+        f"Could not find principal with name {name[:255]}. Name a user, group or service principal."
+        + near(name, await principals.like(ctx.tx, name)),
+        kind="PRINCIPAL",
+    )
 
 
 async def _visible(ctx: ReadCtx, name: FullName, principal: str, found: list[Grant]) -> list[Grant]:
@@ -83,28 +88,40 @@ async def change_grants(ctx: WriteCtx, req: ChangeGrants, found: Securable) -> l
 
     All removals come before all additions, whatever their order in the request: `databricks bundle` sends each grant as
     `add: [X], remove: [ALL_PRIVILEGES]`, which says "X and nothing else"."""
+    merged = await _merged(ctx, req.changes, found.kind)
+    before = await grants.held(ctx.tx, found, [principal.id for principal, _, _ in merged])
+    new = [(principal.id, privilege) for principal, added, _ in merged for privilege in sorted(added)]
+    old = [(principal.id, privilege) for principal, added, removed in merged for privilege in sorted(removed - added)]
+    await grants.change(ctx.tx, found, new, old, ctx.actor.name, ctx.now)
     touched: list[Grant] = []
-    for principal, added, removed in await _merged(ctx, req.changes, found.kind):
-        before = {g.privilege for g in await grants.on(ctx.tx, found, principal.id)}
-        await grants.remove(ctx.tx, found, principal, sorted(removed - added))
-        for privilege in sorted(added):
-            await grants.add(ctx.tx, found, principal, privilege, ctx.actor.name, ctx.now)
-        after = await grants.on(ctx.tx, found, principal.id)
-        ctx.changed(f"grants of {principal.name}", sorted(before), sorted(g.privilege for g in after))
-        touched += after
+    for principal, added, removed in merged:
+        after = sorted((before[principal.id] - removed) | added)
+        ctx.changed(f"grants of {principal.name}", sorted(before[principal.id]), after)
+        touched += [Grant(principal.name, privilege) for privilege in after]
     return touched
+
+
+def _too_long() -> RegistryError:
+    return LimitExceeded("The change names too many privileges. Send it in parts.")
 
 
 async def _merged(
     ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind
 ) -> list[tuple[Principal, set[Privilege], set[Privilege]]]:
     """(principal, privileges to add, privileges to remove), each principal once. Raises NotFound, InvalidArgument."""
+    pace = Pace(too_long=_too_long)
+    named = await principals.by_names(ctx.tx, (change.principal for change in changes))
     merged: dict[str, tuple[Principal, set[Privilege], set[Privilege]]] = {}
     for change in changes:
-        principal = await grantee(ctx, change.principal)
+        if (principal := named.get(fold_principal(change.principal))) is None:
+            raise await _unknown(ctx, change.principal)
         _, added, removed = merged.setdefault(principal.id, (principal, set(), set()))
-        added.update(parse(text, kind) for text in change.add)
-        removed.update(*(_with_implied(parse(text, None)) for text in change.remove))
+        for text in dict.fromkeys(change.add):
+            await pace.breathe()
+            added.add(parse(text, kind))
+        for text in dict.fromkeys(change.remove):
+            await pace.breathe()
+            removed.update(_with_implied(parse(text, None)))
     return list(merged.values())
 
 
