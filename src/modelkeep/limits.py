@@ -252,6 +252,8 @@ BODIES_BURST_BYTES = 64 << 20
 """Bytes of such bodies at once, after a pause."""
 SMALL_BODY_BYTES = 64 * 1024
 """A body that counts towards no budget."""
+GZIP_RATIO = 200
+"""Bytes that one byte of a gzip body may unpack to, above SMALL_BODY_BYTES: metrics and traces pack 5 to 50 times."""
 BODIES_BYTES = 48 << 20
 """All larger bodies that are in memory at once."""
 BODIES_OF_CALLER_BYTES = 24 << 20

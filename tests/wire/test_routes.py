@@ -201,7 +201,10 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"{FACE_B}/registered-models/get/", f"/{FACE_B}/registered-models/get", f"{FACE_B}//registered-models/get",
+        f"{FACE_B}/registered-models/get//", f"/x{FACE_B}/registered-models/get", f"{FACE_B}//registered-models/get",
+        "/api/2.0/preview/mlflow", "/api/2.0/preview/mlflow/nothing", "/api/2.0/preview/preview/mlflow/registered-models/get",
+        "/api/2.0/preview/unity-catalog/catalogs", "/api/2.0/unity-catalog/nothing", "/api/2.0/unity-catalog",
+        "/ajax-api/2.0/unity-catalog/catalogs", "/api/2.0/Preview/mlflow/registered-models/search",
         f"{FACE_B}/Registered-Models/get", f"{FACE_B}/registered-models/get;x=1", f"{FACE_B}/registered-models/get%00",
         f"{FACE_B}/registered-models/get%20", f"{FACE_B}/registered-models/get%252f",
         "/api/2.0/mlflow/registered-models/list",
@@ -210,9 +213,9 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
         "/ajax-api/2.0/mlflow/unity-catalog/registered-models/get",
         "/health/../metrics", "/health/x", "/healthz", "/.well-known/databricks-config/..%2fmetrics",
         "/%2e%2e/etc/passwd",
-        f"{UC}/catalogs/", f"{UC}/catalogs/a/b", f"{UC}/catalogs/a%2Fb", f"{UC}/catalogs/..%2Fmetastore_summary", "/?",
+        f"{UC}/catalogs//", f"{UC}/catalogs/a/b", f"{UC}/catalogs/a%2Fb", f"{UC}/catalogs/..%2Fmetastore_summary", "/?",
         "/*",
-        f"{UC}/*", f"{V1}/models/a.b.c/versions/1/../../copy", "//", "/api/4.0/mlflow/traces", "/" + "a" * 60_000,
+        f"{UC}/*", f"{V1}/models/a.b.c/versions/1/../../copy", "//x", "/api/4.0/mlflow/traces", "/" + "a" * 60_000,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("verb", ["GET", "POST"])

@@ -1,5 +1,6 @@
 """Malformed and two-faced calls: one clear 4xx in JSON, nothing done, nothing that clients repeat for minutes."""
 
+import gzip
 import json
 import uuid
 from typing import Any
@@ -156,6 +157,44 @@ def test_the_body_of_a_get_contradicts_nothing(site: Site, mine: dict[str, str])
         assert get(http, "runs/get", {}, f"?run_id={run}").status_code == 200
     with site.client(BOB) as http:
         assert get(http, "runs/get", {"run_id": run}).status_code == 404
+
+
+def test_other_spellings_mean_the_same_to_everybody(site: Site, mine: dict[str, str]) -> None:
+    usual = f"{V2}/experiments/get"
+    query = f"?experiment_id={mine['experiment']}"
+    for path in (
+        f"{usual}/",
+        f"/{usual}",
+        "/api/2.0/preview/mlflow/experiments/get",
+        "/ajax-api/2.0/preview/mlflow/experiments/get/",
+    ):
+        for user, status in ((ALICE, 200), (BOB, 404)):
+            with site.client(user) as http:
+                asked, spelled = http.get(f"{usual}{query}"), http.get(f"{site.url}{path}{query}")
+                assert (spelled.status_code, spelled.json()) == (status, asked.json()), path
+        assert httpx.get(f"{site.url}{path}{query}").status_code == 401
+    with site.client(ALICE) as http:
+        for path in ("/api/2.0/preview/mlflow/traces/get/", "/api/2.0/preview/preview/mlflow/experiments/get", f"{usual}//",
+                     "/api/2.0/preview/mlflow/scorers/list", "/api/2.0/preview/mlflow/logged-models//tags"):  # fmt: skip
+            assert http.get(f"{site.url}{path}{query}").status_code == 404, path
+        assert http.get("/ml/").status_code in (200, 404)  # the page, no redirect to itself
+
+
+def test_a_body_may_come_as_gzip(site: Site, mine: dict[str, str]) -> None:
+    batch = {
+        "run_id": mine["run"],
+        "metrics": [{"key": "k", "value": n, "timestamp": n, "step": n} for n in range(900)],
+    }
+    packed = {"content-encoding": "gzip", "content-type": "application/json"}
+    with site.client(ALICE) as http:
+        body = gzip.compress(json.dumps(batch).encode())
+        assert http.post(f"{V2}/runs/log-batch", content=body, headers=packed).status_code == 200
+        assert (
+            len(get(http, "metrics/get-history", {"run_id": mine["run"], "metric_key": "k"}).json()["metrics"]) == 900
+        )
+        refused(http.post(f"{V2}/runs/log-batch", content=body[:-9], headers=packed), "gzip")
+        bomb = gzip.compress(b'{"run_id":"' + b"a" * 3_000_000 + b'"}')
+        refused(http.post(f"{V2}/runs/log-batch", content=bomb, headers=packed))
 
 
 def test_unknown_fields_are_let_through(site: Site, mine: dict[str, str]) -> None:

@@ -23,10 +23,12 @@ from modelkeep.wire.http import AT_ONCE, JSON, Disconnected, Receive, Request, R
 from modelkeep.wire.identity import Door
 from modelkeep.wire.route import BODY_IS_REQUEST, Asked, Renderer, Route, Router, fields_of, read_fields
 from modelkeep.wire.sites import Sites
+from modelkeep.wire.spelling import usual_end, usual_head
 
 NOBODY = Actor("", "", "")
 _random = random.Random().getrandbits  # for request ids: told apart, not secret
-_TRACKED = ("/api/", "/ajax-api/", "/ml")
+_API = ("/api/", "/ajax-api/")
+_TRACKED = (*_API, "/ml")
 _LEFT = 499
 """The status in the log where the client left before its answer."""
 _HEALTH = frozenset(
@@ -71,7 +73,7 @@ class App:
         try:
             health = request.path in _HEALTH
             request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
-            found = self.router.find(request.method, request.path)
+            found = self._find(request)
             if found is not None:
                 route, path = found
                 name, render = route.path, route.render or databricks
@@ -107,6 +109,23 @@ class App:
         path = name if "{token}" in name else request.path
         ms = round(took * 1000, 2), round(request.waited * 1000, 2)
         access(request.id, request.method, path[:MAX_LOGGED_PATH], status, *ms, actor.name, request.source)
+
+    def _find(self, request: Request) -> tuple[Route, dict[str, str]] | None:
+        """The route as the path is spelled, or as it usually is; the request then has that usual path."""
+        found = self.router.find(request.method, request.path)
+        if found is not None and not found[0].takes_rest:
+            return found
+        path = usual_head(request.path)
+        if path != request.path:
+            found, request.path = self.router.find(request.method, path) or found, path
+        if path.endswith("/") and (found is None or found[0].takes_rest):
+            shorter = usual_end(path)
+            exact = self.router.find(request.method, shorter)
+            if exact is not None and not exact[0].takes_rest:  # a slash at the end of a file's path is part of it
+                found, request.path = exact, shorter
+            elif found is None and path.startswith(_API):
+                request.path = shorter
+        return found
 
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""

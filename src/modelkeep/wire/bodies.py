@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from modelkeep.core.errors import InvalidArgument, Throttled
 from modelkeep.limits import (
     BODIES_BYTES,
     BODIES_OF_CALLER_BYTES,
+    GZIP_RATIO,
     INLINE_JSON_BYTES,
     INLINE_JSON_PARTS,
     JSON_KEYS,
@@ -93,6 +95,43 @@ async def read_in_turn(caller: str, body: bytes, call: Callable[..., T], *args: 
         return await asyncio.get_running_loop().run_in_executor(_thread, _turns.run, call, *args)
     finally:
         _line.give_back(caller, 1)
+
+
+async def unpacked(caller: str, body: bytes, coding: str, limit: int) -> bytes:
+    """The body without its `Content-Encoding`, in a thread where that is much work. Raises InvalidArgument, Throttled."""
+    coding = coding.strip().lower()
+    if coding == "identity":
+        return body
+    if coding not in ("gzip", "x-gzip"):
+        raise InvalidArgument(f"Content-Encoding '{coding[:50]}' is not read. Send the body as it is, or as gzip.")
+    if len(body) <= INLINE_JSON_BYTES:
+        return _gunzip(body, limit)
+    _line.take(caller, 1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_thread, _turns.run, _gunzip, body, limit)
+    finally:
+        _line.give_back(caller, 1)
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    most = min(limit, max(SMALL_BODY_BYTES, GZIP_RATIO * len(body)))
+    reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # gzip's own header and checksum
+    try:
+        data = reader.decompress(body, most + 1)
+    except zlib.error as error:
+        raise InvalidArgument("The body is not valid gzip.") from error
+    if len(data) > limit:
+        raise too_large(limit)
+    if len(data) > most:
+        raise InvalidArgument(f"The body is packed more than {GZIP_RATIO} times. Send it as it is.")
+    if not reader.eof or reader.unused_data:
+        raise InvalidArgument("The body is not one whole gzip stream.")
+    return data
+
+
+def too_large(limit: int) -> InvalidArgument:
+    """The refusal of a body above `limit` bytes."""
+    return InvalidArgument(f"The request body is larger than {limit} bytes. Send less in one request.")
 
 
 async def once(call: Callable[..., T], *args: Any) -> T:

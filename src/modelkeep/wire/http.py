@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument
 from modelkeep.limits import BODIES_BURST_BYTES, BODIES_BYTES_PER_SECOND, JSON_BYTES, SMALL_BODY_BYTES
-from modelkeep.wire.bodies import memory
+from modelkeep.wire.bodies import memory, too_large, unpacked
 from modelkeep.wire.rates import Rates
 
 Scope = MutableMapping[str, Any]
@@ -122,23 +121,30 @@ class Request:
                 yield chunk
 
     async def body(self, limit: int = JSON_BYTES) -> bytes:
-        """The whole body, the same at each call; raises InvalidArgument above `limit` bytes (never 413: clients retry that for
-        minutes), and Throttled where too many large ones are in memory."""
-        if self._body is not None:
-            return self._body
+        """The whole body, unpacked where it came as gzip, the same at each call; raises InvalidArgument above `limit` bytes
+        (never 413: clients retry that for minutes), and Throttled where too many large ones are in memory."""
+        if self._body is None:
+            self._body = await self.raw_body(limit)
+            if self._body and (coding := self.header(b"content-encoding")):
+                self._body = await unpacked(self.caller, self._body, coding, limit)
+                if (extra := len(self._body) - max(self._memory, SMALL_BODY_BYTES)) > 0:
+                    self._take_memory(extra)
+        return self._body
+
+    async def raw_body(self, limit: int = JSON_BYTES) -> bytes:
+        """As `body`, once, as it was sent: the bytes of a file are the caller's own."""
         if self.length > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         chunks: list[bytes] = []
         size = 0
         async for chunk in self.stream():
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             if size > SMALL_BODY_BYTES:
                 self._take_memory(size - self._memory)
             chunks.append(chunk)
-        self._body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return self._body
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _take_memory(self, amount: int) -> None:
         _flow.take(self.caller or self.source, amount)
@@ -153,10 +159,6 @@ class Request:
 
 
 _flow = Rates(BODIES_BYTES_PER_SECOND, BODIES_BURST_BYTES, unit="bytes of large JSON bodies")
-
-
-def _too_large(limit: int) -> InvalidArgument:
-    return InvalidArgument(f"The request body is larger than {limit} bytes. Send less in one request.")
 
 
 class Response(msgspec.Struct):

@@ -65,6 +65,11 @@ class Route(msgspec.Struct, frozen=True):
     """Content type of a handler's request body where that is no JSON; the fields are then in the query."""
 
     @property
+    def takes_rest(self) -> bool:
+        """Whether its last parameter is the rest of the path, slashes and all."""
+        return self.path.endswith("*}")
+
+    @property
     def body_limit(self) -> int:
         """Bytes of a JSON body."""
         return body_limit(self.fields)

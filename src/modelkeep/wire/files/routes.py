@@ -170,7 +170,7 @@ class Files:
         """A few bytes are taken in before it is decided on them: that is one look at the database, and not three."""
         blobs = self._engine.services.blobs
         if target.name is not None and not blobs.direct and 0 <= request.length <= files.SMALL:
-            small = target.ask(files.WriteSmallFile, data=await request.body(), **more)
+            small = target.ask(files.WriteSmallFile, data=await request.raw_body(), **more)
             return await self._do(request, actor, small)
         return await self._do(request, actor, target.ask(files.WriteFile, **more), body=True)
 
