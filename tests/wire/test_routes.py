@@ -13,6 +13,7 @@ from modelkeep.wire.account.scim import WORKSPACE as SCIM
 from modelkeep.wire.models import PLAIN_PREFIXES
 from modelkeep.wire.plain.routes import NAMESPACE
 from modelkeep.wire.route import Route
+from modelkeep.wire.spelling import usual_end, usual_head
 from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSES
 
 __all__ = ["site"]
@@ -187,7 +188,7 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
     tried = 0
     for path in sorted(paths):
         for verb in VERBS:
-            if site.app.router.find(verb, path) is not None:
+            if any(site.app.router.find(verb, spelled) for spelled in (path, usual_end(usual_head(path)))):
                 continue
             tried += 1
             answer = site.call(verb, path)

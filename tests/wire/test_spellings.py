@@ -10,11 +10,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wire.filing import MLMODEL
 from wire.serving import FACE_B, UC, V1, Site, World, filled, refused, site
 
 from modelkeep.limits import GZIP_RATIO, JSON_BYTES, LONG_JSON_BYTES, SMALL_BODY_BYTES
 from modelkeep.wire import bodies
-from modelkeep.wire.route import Route
 from modelkeep.wire.spelling import usual_end, usual_head
 
 __all__ = ["site"]
@@ -201,8 +201,10 @@ def test_what_is_no_gzip_is_refused(site: Site, coding: str, body: bytes) -> Non
 def test_a_file_is_stored_as_it_was_sent(site: Site) -> None:
     model = site.model(versions=1)
     root = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/1"
-    headers = {"content-encoding": "gzip"}
-    for name, content in (("small.gz", WHOLE), ("MLmodel", b"flavors: {}\n")):
-        assert site.call("PUT", f"{root}/{name}", content=content, headers=headers).status_code == 204
-    route = next(r for r in site.routes if isinstance(r, Route) and r.path.endswith("/objects/{token}"))
-    assert route.public
+    sent_files = {"small.gz": WHOLE, "large.gz": gzip.compress(bytes(range(256)) * 4_000, 0), "MLmodel": MLMODEL}
+    for name, content in sent_files.items():
+        coding = {} if name == "MLmodel" else {"content-encoding": "gzip"}
+        assert site.call("PUT", f"{root}/{name}", content=content, headers=coding).status_code == 204
+    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": model, "version": "1"})
+    for name, content in sent_files.items():
+        assert site.call("GET", f"{root}/{name}").content == content, name
