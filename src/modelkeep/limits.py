@@ -363,6 +363,10 @@ IDS_PER_STATEMENT = 5_000
 """Ids that one statement names: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 PRINCIPALS_PER_PAGE = 1_000
 """Users, groups or service principals in one answer."""
+TOKENS_PER_PAGE = 1_000
+"""Tokens of one principal in one answer."""
+MANAGED_TOKENS = 10_000
+"""Tokens of all principals in Databricks' own list, which has no pages."""
 JOBS_PER_PAGE = 1_000
 """Jobs in one answer."""
 # --- what one principal may pile up ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from authz.rows import build, rows
 from world import Rehearsal, RolledBack, World, chunks, engine_on, name
 
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
-from modelkeep.core.model import Grant
+from modelkeep.core.model import Grant, Page
 from modelkeep.core.names import METASTORE, FullName
 from modelkeep.core.ops import audit, catalogs, credentials, explain, grants, lineage, models, principals, versions
 from modelkeep.core.table import BY_REQUEST
@@ -191,7 +191,7 @@ async def test_a_new_principal_under_an_old_name_inherits_nothing(lite: World) -
     await admin.do(principals.DeletePrincipal("bob"))
     await admin.do(principals.CreatePrincipal("USER", "Bob"))
     assert not await _may(lite, "bob", models.GetModel(name(M)))
-    assert await admin.do(principals.ListMembers("readers")) == []
+    assert await admin.do(principals.ListMembers("readers")) == Page(())
 
 
 async def test_making_versions_does_not_let_one_connect_a_job_that_runs_as_the_owner(lite: World) -> None:

@@ -120,7 +120,7 @@ async def test_a_token_belongs_to_who_it_was_made_for(lite: World) -> None:
         with pytest.raises(NotFound, match="Token"):
             await ann.do(principals.RevokeToken(id))
     await ann.do(principals.RevokeToken(made.info.id))
-    assert {t.id: t.revoked_at is not None for t in await ann.do(principals.ListTokens())}[made.info.id]
+    assert {t.id: t.revoked_at is not None for t in (await ann.do(principals.ListTokens())).items}[made.info.id]
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------
@@ -155,11 +155,11 @@ async def test_privileges_are_read_in_either_spelling(lite: World) -> None:
     assert [g.privilege for g in left] == ["CREATE_MODEL_VERSION"]
 
 
-async def test_adding_and_taking_at_once_takes(lite: World) -> None:
+async def test_adding_and_taking_at_once_adds(lite: World) -> None:
     await lite.model(M)
     await lite.user("ann")
     left = await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.Change("ann", ("EXECUTE",), ("EXECUTE",)),)))
-    assert left == []
+    assert [grant.privilege for grant in left] == ["EXECUTE"]
 
 
 async def test_whoever_does_not_manage_sees_only_his_own_and_his_groups_grants(lite: World) -> None:

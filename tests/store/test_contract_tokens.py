@@ -218,7 +218,7 @@ async def test_a_token_without_expiry_from_before_stays_and_is_listed_so(w: Worl
         await tokens.insert(tx, ann.id, hash_token("old"), "old", "test", now_ms(), None)
     assert (await signed_in(w, "old")).name == "ann"
     listed = await w.as_("ann").do(principals.ListTokens())
-    assert [each.expires_at for each in listed if each.comment == "old"] == [None]
+    assert [each.expires_at for each in listed.items if each.comment == "old"] == [None]
 
 
 async def test_people_mint_up_to_the_longest_lifetime(w: World, door: SignIn) -> None:

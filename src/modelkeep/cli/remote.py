@@ -198,7 +198,7 @@ def _principals(group: typer.Typer, plural: str) -> None:
 def _members(group: typer.Typer) -> None:
     @group.command()
     def members(name: str, as_json: Json = False) -> None:
-        show(call("GET", f"{V1}/groups/{part(name)}/members")["members"], ("name", "kind", "active"), as_json)
+        show(every("GET", f"{V1}/groups/{part(name)}/members", "members"), ("name", "kind", "active"), as_json)
 
     @group.command("add-member")
     def add_member(name: str, member: str) -> None:
@@ -240,7 +240,7 @@ def _tokens(group: typer.Typer) -> None:
 
     @group.command("list")
     def list_(principal: str = "", as_json: Json = False) -> None:
-        show(call("GET", f"{V1}/tokens", principal=principal)["tokens"], columns, as_json)
+        show(every("GET", f"{V1}/tokens", "tokens", principal=principal), columns, as_json)
 
     @group.command()
     def revoke(token_id: str) -> None:

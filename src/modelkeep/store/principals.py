@@ -192,12 +192,14 @@ async def set_active(tx: WriteTx, principal: Principal, active: bool) -> None:
     await tx.run("UPDATE principals SET active = :active WHERE id = :id", id=principal.id, active=int(active))
 
 
-async def members(tx: Tx, group: Principal) -> list[Principal]:
+async def members(tx: Tx, group: Principal, after: str, limit: int) -> tuple[list[Principal], str]:
+    """In the order of their names, from behind the name key `after` on; and as `page` the name key after which they continue."""
     rows = await tx.scan(
-        f"SELECT {_COLUMNS} FROM memberships m JOIN principals p ON p.id = m.member_id WHERE m.group_id = :id ORDER BY p.name_key",
-        id=group.id,
-    )
-    return [_principal(row) for row in rows]
+        f"SELECT {_COLUMNS}, p.name_key FROM memberships m JOIN principals p ON p.id = m.member_id "
+        "WHERE m.group_id = :id AND p.name_key > :after ORDER BY p.name_key LIMIT :limit",
+        id=group.id, after=after, limit=limit + 1,
+    )  # fmt: skip
+    return [_principal(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else ""
 
 
 async def groups_of(tx: Tx, principal_id: str) -> list[str]:

@@ -38,25 +38,34 @@ def _token(row: Row) -> Token:
     return Token(*row[:-1], bound=bool(row[-1]))
 
 
-async def of_principal(tx: Tx, principal_id: str, now: int) -> list[Token]:
-    """Newest first: personal ones, revoked ones too, and whatever else is valid."""
+async def of_principal(
+    tx: Tx, principal_id: str, now: int, before: tuple[int, str] | None, limit: int, *, usable: bool
+) -> list[Token]:
+    """Newest first: personal ones, revoked ones too, and whatever else is valid. `usable`: personal ones that are valid.
+    `before`: (created_at, id) of the token that the list continues after."""
+    valid = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > :now)"
+    where = f"t.kind = 'PERSONAL' AND {valid}" if usable else f"(t.kind = 'PERSONAL' OR ({valid}))"
+    params = dict[str, Any]()
+    if before is not None:
+        where += " AND (t.created_at < :created OR (t.created_at = :created AND t.id < :last))"
+        params["created"], params["last"] = before
     rows = await tx.scan(
-        f"SELECT {_TOKEN} WHERE t.principal_id = :id AND (t.kind = 'PERSONAL' OR (t.revoked_at IS NULL AND t.expires_at > :now)) "
-        "ORDER BY t.created_at DESC, t.id DESC",
-        id=principal_id, now=now,
+        f"SELECT {_TOKEN} WHERE t.principal_id = :id AND {where} ORDER BY t.created_at DESC, t.id DESC LIMIT :limit",
+        id=principal_id, now=now, limit=limit, **params,
     )  # fmt: skip
     return [_token(row) for row in rows]
 
 
-async def unrevoked(tx: Tx, creator: int | None, creator_name: str) -> list[Token]:
+async def unrevoked(tx: Tx, creator: int | None, creator_name: str, limit: int) -> list[Token]:
     """Everybody's personal ones, newest first; of one creator where a number or a name key (or both) is given."""
-    where, params = "", dict[str, Any]()
+    where, params = "", dict[str, Any](limit=limit)
     if creator is not None:
         where, params["number"] = " AND c.number = :number", creator
     if creator_name:
         where, params["name"] = f"{where} AND c.name_key = :name", creator_name
     rows = await tx.scan(
-        f"SELECT {_TOKEN} WHERE t.revoked_at IS NULL AND t.kind = 'PERSONAL'{where} ORDER BY t.created_at DESC, t.id DESC",
+        f"SELECT {_TOKEN} WHERE t.revoked_at IS NULL AND t.kind = 'PERSONAL'{where} "
+        "ORDER BY t.created_at DESC, t.id DESC LIMIT :limit",
         **params,
     )
     return [_token(row) for row in rows]

@@ -427,15 +427,20 @@ export async function principalPath(name: string): Promise<string> {
 }
 
 export const members = (principal: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["members", principal],
-    queryFn: async () =>
-      (await told(api.GET(`${V1}/groups/{principal}/members`, { params: { path: { principal } } }))).members,
+    queryFn: ({ pageParam }) =>
+      told(api.GET(`${V1}/groups/{principal}/members`, { params: { path: { principal }, query: { max_results: 100, page_token: pageParam } } })),
+    initialPageParam: "",
+    getNextPageParam: following,
   });
 export const tokens = (principal: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["tokens", principal],
-    queryFn: async () => (await told(api.GET(`${V1}/tokens`, { params: { query: { principal } } }))).tokens,
+    queryFn: ({ pageParam }) =>
+      told(api.GET(`${V1}/tokens`, { params: { query: { principal, max_results: 100, page_token: pageParam } } })),
+    initialPageParam: "",
+    getNextPageParam: following,
   });
 export const jobs = queryOptions({
   queryKey: ["jobs"],

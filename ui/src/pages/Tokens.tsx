@@ -1,9 +1,10 @@
 import { Badge, Button, Group, Select, Stack, Text, TextInput } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { IconKey, IconPlus } from "@tabler/icons-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 
 import { createToken, revokeToken, revokeTokenOrigin } from "../api/acts";
+import { useLooked } from "../api/long";
 import { me, type TokenInfo, tokens } from "../api/queries";
 import { ConfirmDelete, PrincipalSelect } from "../forms/change";
 import { useAct } from "../ui/Act";
@@ -37,11 +38,13 @@ const ORIGINS: Record<string, string> = {
 export default function Tokens() {
   const [whose, setWhose] = useState("");
   const who = useQuery(me);
-  const { data, error, isPending, refetch } = useQuery(tokens(whose));
+  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(tokens(whose));
   const [creating, setCreating] = useState(false);
   const [revoking, setRevoking] = useState<TokenInfo | null>(null);
   const [ending, setEnding] = useState<TokenInfo | null>(null);
-  const live = (data ?? []).filter((token) => !token.revoked);
+  const all = useMemo(() => data?.pages.flatMap((page) => page.tokens) ?? [], [data]);
+  const live = useMemo(() => all.filter((token) => !token.revoked), [all]);
+  useLooked(tokens(whose).queryKey, 0, Math.max(all.length - 1, 0));
   return (
     <Page title="Access tokens" actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>Create token</Button>}>
       <Text size="sm" mb="md">Clients sign in with a token: DATABRICKS_TOKEN for MLflow and databricks-sdk. A token may do what its owner may do.</Text>
@@ -50,11 +53,13 @@ export default function Tokens() {
       ) : null}
       {isPending ? <Loading /> : null}
       {error ? <Failure error={error} retry={() => void refetch()} /> : null}
-      {data && live.length === 0 ? <Empty icon={<IconKey size={34} />} title="No tokens" command="modelkeep tokens create" action={<Button onClick={() => setCreating(true)}>Create token</Button>} /> : null}
-      {live.length > 0 ? (
+      {data && live.length === 0 && !hasNextPage ? <Empty icon={<IconKey size={34} />} title="No tokens" command="modelkeep tokens create" action={<Button onClick={() => setCreating(true)}>Create token</Button>} /> : null}
+      {live.length > 0 || hasNextPage ? (
         <VirtualTable
           label="Access tokens"
           rows={live}
+          more={hasNextPage ? () => void fetchNextPage() : undefined}
+          loadingMore={isFetchingNextPage}
           rowKey={(row) => row.token_id}
           columns={[
             { header: "For", cell: (row) => <Text size="sm" className="anywhere">{visible(row.comment) || <Text span c="dimmed">No comment</Text>}</Text> },

@@ -13,7 +13,7 @@ from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.near import near
 from modelkeep.core.ops.token_origins import origin_of
 from modelkeep.core.paging import page_size
-from modelkeep.limits import PRINCIPALS_PER_PAGE
+from modelkeep.limits import PRINCIPALS_PER_PAGE, TOKENS_PER_PAGE
 from modelkeep.store import principals, tokens
 from modelkeep.store.bootstrap import ADMINS
 
@@ -49,7 +49,8 @@ class DeletePrincipal(NamePrincipal, frozen=True):
 
 
 class ListMembers(NamePrincipal, frozen=True):
-    pass
+    max_results: int | None = None
+    page_token: str = ""
 
 
 class SetActive(msgspec.Struct, frozen=True):
@@ -81,7 +82,13 @@ class CreateToken(msgspec.Struct, frozen=True):
 
 
 class ListTokens(msgspec.Struct, frozen=True):
+    """Personal tokens of one principal, and its sessions and access tokens that are valid."""
+
     principal: str = ""
+    usable: bool = False
+    """only personal tokens that are neither revoked nor expired: at most `limits.TOKENS_PER_PRINCIPAL`"""
+    max_results: int | None = None
+    page_token: str = ""
 
 
 class RevokeToken(msgspec.Struct, frozen=True):
@@ -201,8 +208,13 @@ async def set_active(ctx: WriteCtx, req: SetActive) -> Principal:
     return await named(ctx, req.principal)
 
 
-async def list_members(ctx: ReadCtx, req: ListMembers) -> list[Principal]:
-    return await principals.members(ctx.tx, await named(ctx, req.principal, "GROUP"))
+async def list_members(ctx: ReadCtx, req: ListMembers) -> Page[Principal]:
+    group = await named(ctx, req.principal, "GROUP")
+    page_tokens, scope = ctx.config.page_tokens, f"members|{group.id}|{ctx.actor.id}"
+    after = page_tokens.open(scope, req.page_token, (str,)) or ("",)
+    limit = page_size(req.max_results, PRINCIPALS_PER_PAGE, PRINCIPALS_PER_PAGE)
+    items, rest = await principals.members(ctx.tx, group, str(after[0]), limit)
+    return Page(tuple(items), page_tokens.seal(scope, (rest,)) if rest else "")
 
 
 async def add_member(ctx: WriteCtx, req: AddMember) -> None:
@@ -291,12 +303,27 @@ def _self_or_admin(ctx: ReadCtx, principal: str) -> str:
     return principal or ctx.actor.name
 
 
-async def list_tokens(ctx: ReadCtx, req: ListTokens) -> list[Token]:
-    return await tokens.of_principal(ctx.tx, (await named(ctx, _self_or_admin(ctx, req.principal))).id, ctx.now)
+async def list_tokens(ctx: ReadCtx, req: ListTokens) -> Page[Token]:
+    holder = await named(ctx, _self_or_admin(ctx, req.principal))
+    page_tokens, scope = ctx.config.page_tokens, f"tokens|{holder.id}|{req.usable}|{ctx.actor.id}"
+    at, id = page_tokens.open(scope, req.page_token, (int, str)) or (None, "")
+    limit = page_size(req.max_results, TOKENS_PER_PAGE, TOKENS_PER_PAGE)
+    before = None if at is None else (int(at), str(id))
+    items = await tokens.of_principal(ctx.tx, holder.id, ctx.now, before, limit + 1, usable=req.usable)
+    rest = len(items) > limit
+    items = items[:limit]
+    return Page(tuple(items), page_tokens.seal(scope, (items[-1].created_at, items[-1].id)) if rest else "")
 
 
 async def list_all_tokens(ctx: ReadCtx, req: ListAllTokens) -> list[Token]:
-    return await tokens.unrevoked(ctx.tx, req.creator, fold_principal(req.creator_name))
+    """Databricks' answer has no pages. Raises LimitExceeded where it would be too long."""
+    most = limits.MANAGED_TOKENS
+    items = await tokens.unrevoked(ctx.tx, req.creator, fold_principal(req.creator_name), most + 1)
+    if len(items) > most:
+        raise LimitExceeded(
+            f"More than {most} tokens match. Name their creator with created_by_id or created_by_username."
+        )
+    return items
 
 
 async def get_token(ctx: ReadCtx, req: GetToken) -> Token:

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.model import Token
+from modelkeep.core.model import Page, Token
 from modelkeep.core.ops import principals
-from modelkeep.store.db import now_ms
 from modelkeep.wire.account import answers
 from modelkeep.wire.route import NoFields, Route
 
@@ -73,7 +72,7 @@ def routes(workspace_id: int) -> list[Route]:
 
     return [
         Route("POST", f"{OWN}/create", NewToken, _create, _made),
-        Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(), _list),
+        Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(usable=True), _list),
         Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("PATCH", f"{OWN}/{{token_id}}", ChangedToken, _change),
         Route("PATCH", f"{MANAGED}/tokens/{{token_id}}", ChangedToken, _change, managed_alone),
@@ -88,20 +87,12 @@ def _made(made: principals.NewToken, _: Any) -> answers.NewOwnToken:
     return {"token_value": made.token, "token_info": _own(made.info)}
 
 
-def _list(found: list[Token], _: Any) -> answers.OwnTokens:
-    return {"token_infos": [_own(token) for token in found if _valid(token)]}
+def _list(page: Page[Token], _: Any) -> answers.OwnTokens:
+    return {"token_infos": [_own(token) for token in page.items]}
 
 
 def _list_all(f: Created) -> principals.ListAllTokens:
     return principals.ListAllTokens(f.created_by_id, f.created_by_username)
-
-
-def _valid(token: Token) -> bool:
-    return (
-        token.kind == "PERSONAL"
-        and token.revoked_at is None
-        and (token.expires_at is None or token.expires_at > now_ms())
-    )
 
 
 def _own(token: Token) -> answers.OwnToken:

@@ -44,6 +44,7 @@ class NewToken(TypedDict):
 
 class Tokens(TypedDict):
     tokens: list[TokenInfo]
+    next_page_token: str
 
 
 class VersionInfo(TypedDict):
@@ -184,6 +185,7 @@ class Identities(TypedDict):
 
 class Members(TypedDict):
     members: list[Principal]
+    next_page_token: str
 
 
 class May(TypedDict):

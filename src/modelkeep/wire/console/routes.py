@@ -64,6 +64,11 @@ class PrincipalName(msgspec.Struct, frozen=True):
     principal: str
 
 
+class Members(PrincipalName, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
 class UpdatePrincipal(msgspec.Struct, frozen=True):
     principal: str
     active: bool
@@ -86,7 +91,7 @@ class NewToken(msgspec.Struct, frozen=True):
     principal: str = ""
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class Tokens(Paged, frozen=True):
     principal: str = ""
 
 
@@ -110,16 +115,16 @@ def _principals(page: Page[Principal], _: Any) -> answers.Principals:
     return {"principals": list(page.items), "next_page_token": page.next_token}
 
 
-def _members(found: list[Principal], _: Any) -> answers.Members:
-    return {"members": found}
+def _members(page: Page[Principal], _: Any) -> answers.Members:
+    return {"members": list(page.items), "next_page_token": page.next_token}
 
 
 def _jobs(page: Page[Job], _: Any) -> answers.Jobs:
     return {"jobs": list(page.items), "next_page_token": page.next_token}
 
 
-def _tokens(found: list[Token], _: Any) -> answers.Tokens:
-    return {"tokens": [_token_info(token) for token in found]}
+def _tokens(page: Page[Token], _: Any) -> answers.Tokens:
+    return {"tokens": [_token_info(token) for token in page.items], "next_page_token": page.next_token}
 
 
 def _token_info(token: Token) -> answers.TokenInfo:
@@ -192,7 +197,13 @@ def _principal_routes() -> list[Route]:
         Route("GET", links, PrincipalName, lambda f: federation.ListLinks(f.principal), _links),
         Route("POST", links, Link, lambda f: federation.LinkIdentity(f.principal, f.issuer, f.subject)),
         Route("DELETE", links, Link, lambda f: federation.UnlinkIdentity(f.principal, f.issuer, f.subject)),
-        Route("GET", members, PrincipalName, lambda f: principals.ListMembers(f.principal), _members),
+        Route(
+            "GET",
+            members,
+            Members,
+            lambda f: principals.ListMembers(f.principal, f.max_results, f.page_token),
+            _members,
+        ),
         Route("PUT", f"{members}/{{member}}", Member, lambda f: principals.AddMember(f.principal, f.member)),
         Route("DELETE", f"{members}/{{member}}", Member, lambda f: principals.RemoveMember(f.principal, f.member)),
     ]
@@ -233,7 +244,8 @@ def routes(account_id: str) -> list[Route]:
         *audit_routes(account_id),
         Route("GET", f"{V1}/jobs", Paged, lambda f: audit.ListJobs(f.max_results, f.page_token), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
-        Route("GET", f"{V1}/tokens", Tokens, lambda f: principals.ListTokens(f.principal), _tokens),
+        Route("GET", f"{V1}/tokens", Tokens,
+              lambda f: principals.ListTokens(f.principal, max_results=f.max_results, page_token=f.page_token), _tokens),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("DELETE", f"{V1}/token-origins/{{origin_id}}", TokenOrigin, lambda f: principals.RevokeOrigin(f.origin_id), _revoked),
         *governance.routes(),

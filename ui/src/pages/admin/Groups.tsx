@@ -1,8 +1,9 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { addMember, removeMember } from "../../api/acts";
+import { useLooked } from "../../api/long";
 import { members } from "../../api/queries";
 import { PrincipalSelect } from "../../forms/change";
 import { useAct } from "../../ui/Act";
@@ -23,7 +24,9 @@ export default function Groups() {
 }
 
 function Members({ group, onClose }: { group: string; onClose: () => void }) {
-  const { data, error, isPending } = useQuery(members(group));
+  const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(members(group));
+  const rows = data?.pages.flatMap((page) => page.members) ?? [];
+  useLooked(members(group).queryKey, 0, Math.max(rows.length - 1, 0));
   const [picked, setPicked] = useState<string | null>(null);
   const add = useAct((name: string) => addMember(group, name), (_, name) => `${visible(name)} added.`, () => setPicked(null));
   const take = useAct((name: string) => removeMember(group, name), (_, name) => `${visible(name)} removed.`);
@@ -32,13 +35,18 @@ function Members({ group, onClose }: { group: string; onClose: () => void }) {
       {isPending ? <Loading lines={2} /> : null}
       {error ? <Failure error={error} /> : null}
       <Stack gap={4}>
-        {data?.length === 0 ? <Text size="sm" c="dimmed">Nobody yet.</Text> : null}
-        {data?.map((member) => (
+        {data && rows.length === 0 ? <Text size="sm" c="dimmed">Nobody yet.</Text> : null}
+        {rows.map((member) => (
           <Group key={member.id} justify="space-between" wrap="nowrap">
             <Text size="sm" className="anywhere">{visible(member.name)}</Text>
             <Button size="compact-xs" variant="default" aria-label={`Remove ${member.name}`} onClick={() => take.mutate(member.name)}>Remove</Button>
           </Group>
         ))}
+        {hasNextPage ? (
+          <Button size="compact-sm" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+            Load more
+          </Button>
+        ) : null}
       </Stack>
       <PrincipalSelect label="New member" value={picked} onChange={setPicked} />
     </Dialog>
