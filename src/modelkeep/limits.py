@@ -177,6 +177,12 @@ MLMODEL_S = 10.0
 SCIM_FILTER_TERMS = 50
 """Comparisons in one filter."""
 SCIM_FILTER_CHARACTERS = 10_000
+SCIM_ENTITLEMENTS = 100
+"""Entitlements of one principal."""
+SCIM_COMPARED_MEMBERS = 50_000
+"""Members that the changes of one PATCH may look at one by one."""
+SCIM_OPERATIONS = 1_000
+"""Operations in one PATCH."""
 SCIM_ROWS_AT_ONCE = 50
 """Rows with their groups and members that are compared in one step of the thread for it."""
 

@@ -1,6 +1,7 @@
 """SCIM's lists: what a filter finds, in whatever order and page, is what a reading of the same filter in Python finds."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from world import World, drop, new_place, world
 
 from modelkeep.core.ops import identities
-from modelkeep.core.scim.patch import Change
-from modelkeep.core.scim.resources import Wanted
+from modelkeep.core.scim.conditions import Compare
+from modelkeep.core.scim.filters import parse_filter
+from modelkeep.core.scim.patch import Change, apply, changes_of
+from modelkeep.core.scim.resources import Wanted, wanted
+from modelkeep.core.scim.schema import TYPES, USER, Misfit
 from modelkeep.settings import Settings
 
 pytest_plugins = ("backends", "places")
@@ -36,6 +40,23 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def single_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def doubled(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def bare(text: str) -> str:
+    """Without quotes, where the text is one word that means only itself."""
+    plain = re.fullmatch(r"[\w@.-]+", text) and text.casefold() not in ("and", "or", "not", "null")
+    return text if plain else quoted(text)
+
+
+SPELLINGS = [quoted, single_quoted, doubled, bare]
+
+
 def values(person: Person, attribute: str) -> list[Any]:
     found = person[attribute]
     return [v for v in (found if isinstance(found, list) else [found]) if v != ""]
@@ -58,10 +79,18 @@ PIECES = [*NAMES, "a", "O", "", "@x.io", "e1", "E1", "team", "SHARED@x.io", "é"
 comparison = st.tuples(
     st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "le"]), st.sampled_from(TEXT), st.sampled_from(PIECES)
 )
+STRANGERS = ["title eq {}", "addresses.country co {}", "phones[type sw {}]", "emails[colour eq {}]", "manager pr"]
 leaf = st.one_of(
-    comparison.map(lambda c: (f"{c[1]} {c[0]} {quoted(c[2])}", lambda p, c=c: compared(*c, p))),
+    st.tuples(comparison, st.sampled_from(SPELLINGS)).map(
+        lambda t: (f"{t[0][1]} {t[0][0]} {t[1](t[0][2])}", lambda p, c=t[0]: compared(*c, p))
+    ),
     st.sampled_from(TEXT).map(lambda a: (f"{a} pr", lambda p, a=a: bool(values(p, a)))),
-    st.booleans().map(lambda b: (f"active eq {str(b).lower()}", lambda p, b=b: p["active"] is b)),
+    st.tuples(st.booleans(), st.sampled_from(["{}", '"{}"', "'{}'"])).map(
+        lambda t: (f"active eq {t[1].format(t[0])}", lambda p, b=t[0]: p["active"] is b)
+    ),
+)
+stranger = st.tuples(st.sampled_from(STRANGERS), st.sampled_from(PIECES)).map(
+    lambda t: (t[0].format(quoted(t[1])), lambda p: False)
 )
 filters = st.recursive(
     leaf,
@@ -74,6 +103,12 @@ filters = st.recursive(
         inner.map(lambda t: (f"not ({t[0]})", lambda p, t=t: not t[1](p))),
     ),
     max_leaves=6,
+)
+# What nobody has stands beside conditions, and never below a `not`.
+widened = st.one_of(
+    filters,
+    st.tuples(filters, stranger).map(lambda t: (f"({t[0][0]}) or {t[1][0]}", t[0][1])),
+    st.tuples(filters, stranger).map(lambda t: (f"{t[1][0]} and ({t[0][0]})", t[1][1])),
 )
 
 
@@ -129,7 +164,7 @@ def test_a_filter_finds_what_python_finds(dialect: str, tmp_path: Path, request:
 
     place, everyone = asyncio.run(make()), [with_derived_email(person) for person in people()]
 
-    @given(filters, st.integers(1, 4), st.integers(0, 9), st.booleans())
+    @given(widened, st.integers(1, 4), st.integers(0, 9), st.booleans())
     @settings(max_examples=120 if server is None else 30, deadline=None)
     def holds_for(drawn: Any, start: int, count: int, descending: bool) -> None:
         text, holds = drawn
@@ -140,3 +175,55 @@ def test_a_filter_finds_what_python_finds(dialect: str, tmp_path: Path, request:
         holds_for()
     finally:
         drop(place, server)
+
+
+@given(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40), st.sampled_from(SPELLINGS)
+)
+@settings(max_examples=300, deadline=None)
+def test_every_spelling_of_a_text_means_that_text(text: str, spelled: Any) -> None:
+    controls = [c for c in text if ord(c) < 32]
+    written = spelled(text)
+    for control in controls:
+        written = written.replace(control, f"\\u{ord(control):04x}")
+    condition = parse_filter(f"(displayName eq {written})", USER)
+    assert isinstance(condition, Compare)
+    assert condition.value == text
+
+
+TEXTS = ["", "x", "True", "a@x.io", "{", '[{"value": "1"}]', '{"active": false}']
+KEYS = ["value", "type", "primary", "displayName", "active", "title", "emails", "name", "members", "$ref"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(TEXTS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=6,
+)
+PATHS = [
+    "", "title", "active", "displayName", "name", "name.formatted", "emails", "emails.value", "members", "groups", "[]",
+    'emails[type eq "work"].value', 'emails[type eq "work" or colour eq "x"]', "emails[primary eq true]", "members[",
+    'members[value eq "1"]', "urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:2.0:User:y", "entitlements",
+    "entitlements[value eq x]",
+]  # fmt: skip
+OPERATIONS = st.fixed_dictionaries(
+    {"op": st.sampled_from(["add", "replace", "Remove"])}, optional={"path": st.sampled_from(PATHS), "value": JSON}
+)
+
+
+@given(st.sampled_from(list(TYPES.values())), st.lists(OPERATIONS, min_size=1, max_size=4))
+@settings(max_examples=400, deadline=None)
+def test_any_change_is_made_or_refused(of: Any, operations: list[Any]) -> None:
+    """Never anything but SCIM's own refusal, and never an attribute that resources do not have."""
+    old = {
+        "id": "1",
+        "active": True,
+        "emails": [{"value": "a@x.io", "type": "work"}],
+        "members": [{"value": "1"}, {"value": "2"}],
+    }
+    resource = {name: value for name, value in old.items() if of.attribute(name)}
+    try:
+        changed = apply(of, resource, changes_of(of, operations))
+        wanted(of, {"userName": "x", "displayName": "x", **changed})
+    except Misfit:
+        return
+    assert all(of.attribute(name) for name in changed)
+    assert changed["id"] == "1"

@@ -14,7 +14,7 @@ from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
 from modelkeep.core.ops import catalogs, grants, identities, principals
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import wanted
-from modelkeep.core.scim.schema import TYPES
+from modelkeep.core.scim.schema import GROUP, TYPES
 from modelkeep.store import memberships
 from modelkeep.store import principals as rows
 from modelkeep.store.db import now_ms
@@ -93,7 +93,9 @@ async def test_statements_do_not_follow_the_members(w: World) -> None:
             await numbers(w, f"inner{size}", f"outer{size}"),
             await numbers(w, *(f"m{size}-{i}" for i in range(size))),
         )
-        every_second = changes_of([{"op": "remove", "path": "members", "value": [{"value": id} for id in listed[::2]]}])
+        every_second = changes_of(
+            GROUP, [{"op": "remove", "path": "members", "value": [{"value": id} for id in listed[::2]]}]
+        )
         requests: list[msgspec.Struct] = [
             principals.AddMember(f"outer{size}", f"inner{size}"),
             principals.RemoveMember(f"outer{size}", f"inner{size}"),

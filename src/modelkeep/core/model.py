@@ -217,6 +217,8 @@ class Identity(msgspec.Struct, frozen=True):
     updated_at: int
     groups: tuple[Related, ...] = ()
     members: tuple[Related, ...] = ()
+    entitlements: tuple[str, ...] = ()
+    """Databricks' names, stored as they came; no decision reads them."""
 
 
 class Token(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among
 
 _COLUMNS = (
     "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at, "
-    "p.number, p.external_id, p.given_name, p.family_name, p.emails, p.updated_at"
+    "p.number, p.external_id, p.given_name, p.family_name, p.emails, p.updated_at, p.entitlements"
 )
 _MAX_NUMBER = 10**17
 _AT_ONCE = 500  # ids in one statement
@@ -24,7 +24,8 @@ _AT_ONCE = 500  # ids in one statement
 def _identity(row: tuple[Any, ...]) -> Identity:
     emails = () if row[11] == "[]" else msgspec.json.decode(row[11], type=tuple[Email, ...])
     principal = Principal(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), row[6])
-    return Identity(principal, row[7], row[8], row[9], row[10], emails, row[12])
+    entitlements = () if row[13] == "[]" else msgspec.json.decode(row[13], type=tuple[str, ...])
+    return Identity(principal, row[7], row[8], row[9], row[10], emails, row[12], entitlements=entitlements)
 
 
 def number_of(text: str) -> int:
@@ -123,11 +124,13 @@ async def update(tx: WriteTx, identity: Identity, at: int) -> None:
     try:
         await tx.run(
             "UPDATE principals SET name = :name, name_key = :key, look_key = :look, display_name = :display, active = :active, "
-            "external_id = :external, given_name = :given, family_name = :family, emails = :emails, updated_at = :at WHERE id = :id",
+            "external_id = :external, given_name = :given, family_name = :family, emails = :emails, entitlements = :entitlements, "
+            "updated_at = :at WHERE id = :id",
             id=principal.id, name=principal.name, key=fold_principal(principal.name),
             look=look_key(principal.name), display=principal.display_name,
             active=int(principal.active), external=identity.external_id, given=identity.given_name, family=identity.family_name,
-            emails=msgspec.json.encode(identity.emails).decode(), at=at,
+            emails=msgspec.json.encode(identity.emails).decode(),
+            entitlements=msgspec.json.encode(identity.entitlements).decode(), at=at,
         )  # fmt: skip
     except UniqueViolation as error:
         raise AlreadyExists(f"A principal named '{principal.name}' already exists.") from error

@@ -10,10 +10,11 @@ from modelkeep.core.model import Identity, Principal
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
 from modelkeep.core.pace import Pace, in_parser
-from modelkeep.core.scim.filters import Condition, equal_to, matches, mentions, parse_filter, values
+from modelkeep.core.scim.conditions import Condition, equal_to, matches, mentions, values
+from modelkeep.core.scim.filters import parse_filter
 from modelkeep.core.scim.patch import Change, apply
 from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
-from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, find_path, fold, misfit
+from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, ResourceType, find_path, fold, misfit
 from modelkeep.limits import SCIM_ROWS_AT_ONCE
 from modelkeep.store import identities, memberships, principals
 from modelkeep.store.bootstrap import ADMINS
@@ -80,7 +81,7 @@ def _seen(ctx: ReadCtx, identity: Identity) -> Identity:
     """Everybody may read what it takes to name a grantee; people's addresses are for account admins and themselves."""
     if ctx.actor.account_admin or identity.principal.id == ctx.actor.id:
         return identity
-    return msgspec.structs.replace(identity, external_id="", given_name="", family_name="", emails=())
+    return msgspec.structs.replace(identity, external_id="", given_name="", family_name="", emails=(), entitlements=())
 
 
 async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
@@ -203,7 +204,14 @@ async def replace_identity(ctx: WriteCtx, req: ReplaceIdentity) -> Identity:
 async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
     await principals.lock_account(ctx.tx)
     found, of = await _by_number(ctx, req.kind, req.id), TYPES[req.kind]
-    return await _become(ctx, found, wanted(of, apply(of, resource(found), req.changes)))
+    return await _become(ctx, found, _patched(of, found, req.changes))
+
+
+def _patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:
+    """What the changes make of a principal. Raises Misfit."""
+    want = wanted(of, apply(of, resource(identity), changes))
+    # The changed resource lists every entitlement that is left: without the list, none is.
+    return want if want.entitlements is not None else msgspec.structs.replace(want, entitlements=())
 
 
 async def delete_identity(ctx: WriteCtx, req: DeleteIdentity) -> None:
@@ -232,7 +240,7 @@ async def _become(ctx: WriteCtx, old: Identity, want: Wanted) -> Identity:
     now = msgspec.structs.replace(was, name=name, display_name=want.display_name, active=active)
     new = msgspec.structs.replace(
         old, principal=now, external_id=want.external_id, given_name=want.given_name, family_name=want.family_name,
-        emails=want.emails,
+        emails=want.emails, entitlements=old.entitlements if want.entitlements is None else want.entitlements,
     )  # fmt: skip
     ctx.touch(now.kind, now.id, now.name)
     if new != old:
@@ -260,7 +268,7 @@ def _note(ctx: ReadCtx, old: Identity, new: Identity) -> None:
     """For the audit log: what changed."""
     for field in ("name", "display_name", "active"):
         ctx.changed(field, getattr(old.principal, field), getattr(new.principal, field))
-    for field in ("external_id", "given_name", "family_name", "emails"):
+    for field in ("external_id", "given_name", "family_name", "emails", "entitlements"):
         ctx.changed(field, getattr(old, field), getattr(new, field))
 
 

@@ -1,58 +1,40 @@
-"""SCIM's filters (RFC 7644, 3.4.2.2): `userName eq "x" and not (emails[type eq "work"] pr)`, parsed once and matched here.
+"""SCIM's filters (RFC 7644, 3.4.2.2): `userName eq "x" and not (emails[type eq "work"] pr)`, parsed once.
 
 An absent attribute equals nothing but null; `ne` is the opposite of `eq`; of several values one that fits is enough.
+An attribute that resources here do not have equals nothing either, and nothing turns that into its opposite: `not`, `ne` and
+`eq null` over one are refused, since a mistyped name would then match everybody.
+Clients of Databricks write text in double quotes, in single quotes, and without any.
 """
 
 import json
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
-import msgspec
-
-from modelkeep.core.scim.schema import Attribute, AttributePath, Misfit, ResourceType, find_path, fold, misfit
+from modelkeep.core.scim.conditions import ORDER, Both, Compare, Condition, Either, Not, Within, time_of
+from modelkeep.core.scim.schema import (
+    Attribute,
+    AttributePath,
+    Misfit,
+    ResourceType,
+    find_path,
+    known_path,
+    look_alike,
+    misfit,
+)
 from modelkeep.limits import SCIM_FILTER_CHARACTERS, SCIM_FILTER_TERMS
 
 _MAX_TOKENS, _MAX_DEPTH = 600, 30
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*") | (?P<bracket>[()\[\]])
-    | (?P<word>[A-Za-z$][\w$:.-]*) | (?P<number>-?[0-9]+(?:\.[0-9]+)?))""",
-    re.VERBOSE | re.ASCII,
+    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.|'')*') | (?P<bracket>[()\[\]])
+    | (?P<word>[\w$.:@/+~\#!%&*=?^{|}-]+))""",
+    re.VERBOSE | re.DOTALL,
 )
-_ORDER = ("gt", "ge", "lt", "le")
-_OPERATORS = ("eq", "ne", "co", "sw", "ew", *_ORDER)
-_CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
-
-
-class Compare(msgspec.Struct, frozen=True):
-    """`path operator value`; the operator `pr` has no value."""
-
-    path: AttributePath
-    operator: str
-    value: str | bool | float | None = None
-
-
-class Within(msgspec.Struct, frozen=True):
-    """`attribute[condition]`: one of the attribute's values meets the whole condition."""
-
-    attribute: Attribute
-    condition: "Condition"
-
-
-class Not(msgspec.Struct, frozen=True):
-    condition: "Condition"
-
-
-class Both(msgspec.Struct, frozen=True):
-    conditions: "tuple[Condition, ...]"
-
-
-class Either(msgspec.Struct, frozen=True):
-    conditions: "tuple[Condition, ...]"
-
-
-Condition = Compare | Within | Not | Both | Either
+_NAME = re.compile(r"[A-Za-z$][\w$:.-]*", re.ASCII)
+_SINGLE = re.compile(r"''|\\(.)|\"", re.DOTALL)
+_KEYWORDS = ("and", "or", "not")
+_NOBODY = AttributePath(None)
+_OPERATORS = ("eq", "ne", "co", "sw", "ew", *ORDER)
+_BOOLEANS = {"true": True, "false": False}
 
 
 def parse_filter(text: str, of: ResourceType) -> Condition:
@@ -96,7 +78,7 @@ class _Parser:
         self, tokens: list[tuple[str, str]], of: ResourceType, text: str, inside: Attribute | None = None
     ) -> None:
         self._tokens, self._of, self._text, self._inside = tokens, of, text, inside
-        self._at = self._depth = self._terms = 0
+        self._at = self._depth = self._terms = self._inverted = 0
 
     def whole(self) -> Condition:
         found = self._either()
@@ -137,7 +119,9 @@ class _Parser:
     def _single(self) -> Condition:
         negated = self._take("not")
         if self._take("("):
+            self._inverted += negated
             found = self._either()
+            self._inverted -= negated
             self._expect(")")
             return Not(found) if negated else found
         if negated:
@@ -146,7 +130,7 @@ class _Parser:
 
     def _comparison(self) -> Condition:
         kind, name = self._peek()
-        if kind != "word":
+        if kind != "word" or not _NAME.fullmatch(name):
             raise _unreadable(
                 self._text, "an attribute is missing" if kind == "end" else f"{name[:40]!r} is no attribute"
             )
@@ -156,180 +140,95 @@ class _Parser:
             raise _unreadable(self._text, f"it has more than {SCIM_FILTER_TERMS} comparisons")
         path = self._path(name)
         if self._take("["):
-            if path.attribute is None or not path.attribute.parts or path.part or self._inside:
-                raise _unreadable(self._text, f"{name[:40]!r} has no parts to look into")
-            inner = _Parser(self._tokens, self._of, self._text, path.attribute)
-            inner._at, inner._depth, inner._terms = self._at, self._depth, self._terms
-            condition = inner._either()
-            self._at, self._terms = inner._at, inner._terms
-            self._expect("]")
-            return Within(path.attribute, condition)
+            return self._within(path, name)
         if self._take("pr"):
             return Compare(path, "pr")
         operator = self._peek()[1].casefold()
         if operator not in _OPERATORS:
             raise _unreadable(self._text, f"after {name[:40]!r} comes one of {', '.join((*_OPERATORS, 'pr'))}")
         self._at += 1
-        return _checked(self._text, Compare(path, operator, self._value()))
+        comparison = self._checked(Compare(path, operator, self._value(path)))
+        if path is _NOBODY and (operator == "ne" or comparison.value is None):
+            self._refuse(name)
+        return comparison
+
+    def _within(self, path: AttributePath, name: str) -> Condition:
+        """`attribute[condition]`, from behind its bracket on. Nobody has a value of an attribute that resources do not have."""
+        attribute = Attribute(name, "") if path is _NOBODY else path.attribute
+        if attribute is None or (path is not _NOBODY and not attribute.parts) or path.part or self._inside:
+            raise _unreadable(self._text, f"{name[:40]!r} has no parts to look into")
+        inner = _Parser(self._tokens, self._of, self._text, attribute)
+        inner._at, inner._depth, inner._terms, inner._inverted = self._at, self._depth, self._terms, self._inverted
+        condition = inner._either()
+        self._at, self._terms = inner._at, inner._terms
+        self._expect("]")
+        return Compare(path, "pr") if path is _NOBODY else Within(attribute, condition)
 
     def _path(self, name: str) -> AttributePath:
-        if self._inside is None:
-            return find_path(self._of, name, "invalidFilter")
-        part = self._inside.part(name)
-        if part is None:
-            raise _unreadable(self._text, f"{self._inside.name} has no part {name[:40]!r}")
-        return AttributePath(part)
+        """`_NOBODY` for what resources do not have, where that can only match nobody. Raises Misfit."""
+        if self._inside is not None:
+            part = self._inside.part(name)
+            path = None if part is None else AttributePath(part)
+        else:
+            path = known_path(self._of, name)
+        if path is not None:
+            return path
+        if self._inverted or (self._inside is None and look_alike(self._of, name)):
+            self._refuse(name)
+        return _NOBODY
 
-    def _value(self) -> str | bool | float | None:
+    def _refuse(self, name: str) -> None:
+        """Raises Misfit for an attribute that resources do not have."""
+        if self._inside is not None:
+            raise _unreadable(self._text, f"{self._inside.name} has no part {name[:40]!r}")
+        find_path(self._of, name, "invalidFilter")
+
+    def _value(self, path: AttributePath) -> str | bool | None:
+        """What a path is compared with. Without quotes, `null` is absence, and `true` and `false` are text to a text attribute."""
         kind, text = self._peek()
         self._at += 1
+        word = text.casefold()
         if kind == "string":
-            try:
-                value = cast("str", json.loads(text))
-                value.encode()  # an escaped lone surrogate is no text
-            except ValueError as error:
-                raise _unreadable(self._text, "a value is not a JSON string") from error
-            if "\0" in value:
-                raise _unreadable(self._text, "a value has a NUL character")
-            return value
-        if kind == "number":
-            return float(text)
-        if kind == "word" and text.casefold() in _CONSTANTS:
-            return _CONSTANTS[text.casefold()]
-        raise _unreadable(self._text, "a value is missing (put text in double quotes)")
-
-
-def _checked(text: str, found: Compare) -> Compare:
-    """A comparison that can be true. Raises Misfit."""
-    leaf, value = found.path.leaf, found.value
-    if found.operator in ("eq", "ne") or leaf is None:
-        return found
-    if leaf.type == "boolean" or not isinstance(value, str):
-        raise _unreadable(text, f"`{found.operator}` compares text")
-    if leaf.type == "dateTime" and found.operator in _ORDER and _time(value) is None:
-        raise _unreadable(text, f"{value[:40]!r} is no time")
-    return found
-
-
-def matches(condition: Condition, resource: dict[str, Any]) -> bool:
-    """Does a resource, in SCIM's own shape, meet the condition?"""
-    match condition:
-        case Both(conditions):
-            return all(matches(each, resource) for each in conditions)
-        case Either(conditions):
-            return any(matches(each, resource) for each in conditions)
-        case Not(inner):
-            return not matches(inner, resource)
-        case Within(attribute, inner):
-            return any(matches(inner, item) for item in _items(resource.get(attribute.name)))
-        case Compare():
-            return _compare(condition, resource)
-
-
-def _items(value: Any) -> list[dict[str, Any]]:
-    found = cast("list[Any]", value if isinstance(value, list) else [value])
-    return [cast("dict[str, Any]", item) for item in found if isinstance(item, dict)]
-
-
-def values(path: AttributePath, resource: dict[str, Any]) -> Iterator[Any]:
-    """What is at the path; of complex attributes their `value`, unless a part is named."""
-    if path.attribute is None:
-        return
-    found = resource.get(path.attribute.name)
-    for item in cast("list[Any]", found if isinstance(found, list) else [found]):
-        if isinstance(item, dict):
-            value = cast("dict[str, Any]", item).get(
-                path.part.name if path.part else "value", item if path.part is None else None
-            )
+            value = self._unquoted(text)
+        elif kind != "word" or word in _KEYWORDS:
+            raise _unreadable(self._text, "a value is missing (put text in double quotes)")
+        elif word == "null":
+            return None
         else:
-            value = item
-        if value is not None and value != "":
-            yield value
+            value = text
+        if path.leaf is not None and path.leaf.type == "boolean":
+            if value.casefold() not in _BOOLEANS:  # Entra asks for `primary eq "True"`
+                raise _unreadable(self._text, f"{path.leaf.name} is true or false")
+            return _BOOLEANS[value.casefold()]
+        return value
+
+    def _unquoted(self, text: str) -> str:
+        """The text of a JSON string, or of one in single quotes, where a quote is `\\'` or `''`. Raises Misfit."""
+        if text.startswith("'"):
+            text = f'"{_SINGLE.sub(_in_json, text[1:-1])}"'
+        try:
+            value = cast("str", json.loads(text))
+            value.encode()  # an escaped lone surrogate is no text
+        except ValueError as error:
+            raise _unreadable(self._text, "a value is not a JSON string") from error
+        if "\0" in value:
+            raise _unreadable(self._text, "a value has a NUL character")
+        return value
+
+    def _checked(self, comparison: Compare) -> Compare:
+        """A comparison that can be true. Raises Misfit."""
+        leaf, value = comparison.path.leaf, comparison.value
+        if comparison.operator in ("eq", "ne") or leaf is None:
+            return comparison
+        if leaf.type == "boolean" or not isinstance(value, str):
+            raise _unreadable(self._text, f"`{comparison.operator}` compares text")
+        if leaf.type == "dateTime" and comparison.operator in ORDER and time_of(value) is None:
+            raise _unreadable(self._text, f"{value[:40]!r} is no time")
+        return comparison
 
 
-def _compare(condition: Compare, resource: dict[str, Any]) -> bool:
-    found, wanted, leaf = list(values(condition.path, resource)), condition.value, condition.path.leaf
-    if leaf is not None and leaf.parts and not condition.path.part:
-        leaf = leaf.part("value") or leaf
-    match condition.operator:
-        case "pr":
-            return bool(found)
-        case "eq":
-            return _equal(leaf, found, wanted)
-        case "ne":
-            return not _equal(leaf, found, wanted)
-        case operator:
-            return any(_text(operator, leaf, value, str(wanted)) for value in found if isinstance(value, str))
-
-
-def _equal(leaf: Attribute | None, found: list[Any], wanted: Any) -> bool:
-    if wanted is None:
-        return not found
-    if isinstance(wanted, str) and leaf is not None:
-        return any(_text("eq", leaf, value, wanted) for value in found if isinstance(value, str))
-    return any(type(value) is type(wanted) and value == wanted for value in found)
-
-
-def _text(operator: str, leaf: Attribute | None, value: str, wanted: str) -> bool:
-    if leaf is not None and leaf.type == "dateTime" and operator in ("eq", *_ORDER):
-        left, right = _time(value), _time(wanted)
-        return left is not None and right is not None and _ordered(operator, left, right)
-    if leaf is None or not leaf.exact:
-        value, wanted = fold(value), fold(wanted)
-    match operator:
-        case "co":
-            return wanted in value
-        case "sw":
-            return value.startswith(wanted)
-        case "ew":
-            return value.endswith(wanted)
-        case _:
-            return _ordered(operator, value, wanted)
-
-
-def _ordered(operator: str, left: Any, right: Any) -> bool:
-    match operator:
-        case "eq":
-            return left == right
-        case "gt":
-            return left > right
-        case "ge":
-            return left >= right
-        case "lt":
-            return left < right
-        case _:
-            return left <= right
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def equal_to(condition: Condition | None) -> dict[str, str]:
-    """What every match must have, by attribute: the `eq` conditions that stand alone or are joined by `and`."""
-    parts = condition.conditions if isinstance(condition, Both) else (condition,)
-    return {
-        part.path.attribute.name: part.value
-        for part in parts
-        if isinstance(part, Compare) and part.operator == "eq" and isinstance(part.value, str)
-        and part.path.attribute is not None and part.path.part is None
-    }  # fmt: skip
-
-
-def mentions(condition: Condition | None, names: frozenset[str]) -> bool:
-    """Does the condition look at one of these attributes?"""
-    match condition:
-        case Both(conditions) | Either(conditions):
-            return any(mentions(each, names) for each in conditions)
-        case Not(inner):
-            return mentions(inner, names)
-        case Within(attribute, _):
-            return attribute.name in names
-        case Compare(path):
-            return path.attribute is not None and path.attribute.name in names
-        case None:
-            return False
+def _in_json(match: re.Match[str]) -> str:
+    """An escape of text in single quotes, as JSON writes it."""
+    if match[0] == '"':
+        return '\\"'
+    return "'" if match[0] == "''" or match[1] == "'" else match[0]

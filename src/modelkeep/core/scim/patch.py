@@ -1,23 +1,30 @@
-"""SCIM's changes (RFC 7644, 3.5.2): add, replace and remove at a path, applied to a resource in SCIM's own shape."""
+"""SCIM's changes (RFC 7644, 3.5.2): add, replace and remove at a path, applied to a resource in SCIM's own shape.
 
+Identity providers mix attributes that resources here do not have with those that count (Entra ID sends `title`, a department and
+`active` in one PATCH). A change of such an attribute is ignored, so that the others take effect.
+"""
+
+import json
 import re
 from typing import Any, cast
 
 import msgspec
 
-from modelkeep.core.scim.filters import Both, Compare, Condition, matches, parse_value_filter
-from modelkeep.core.scim.schema import IGNORED, Attribute, ResourceType, find_path, misfit
+from modelkeep.core.scim.conditions import Both, Compare, Condition, Either, matches, names_stranger
+from modelkeep.core.scim.filters import parse_value_filter
+from modelkeep.core.scim.schema import Attribute, ResourceType, find_path, known_path, misfit
+from modelkeep.limits import SCIM_COMPARED_MEMBERS, SCIM_OPERATIONS
 
-MAX_CHANGES = 1_000
 _FILTERED = re.compile(r"([^\[\]\"]+)\[(.*)\](?:\.([^\[\]\"]+))?", re.DOTALL)
+_PLAIN = re.compile(r"[^\[\]\"]+")
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One operation of a PATCH. `value` is JSON as it came."""
+    """One operation of a PATCH. `value` is JSON; UNSET where the operation has none."""
 
     op: str
     path: str = ""
-    value: Any = None
+    value: Any = msgspec.UNSET
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -27,17 +34,17 @@ class _Place(msgspec.Struct, frozen=True):
     """Only those of several values that meet this."""
 
 
-def changes_of(operations: Any) -> tuple[Change, ...]:
+def changes_of(of: ResourceType, operations: Any) -> tuple[Change, ...]:
     """The `Operations` of a body. Raises Misfit."""
     if not isinstance(operations, list) or not operations:
         raise misfit("invalidSyntax", "A PATCH has a list `Operations` with at least one operation.")
     listed = cast("list[Any]", operations)
-    if len(listed) > MAX_CHANGES:
-        raise misfit("invalidValue", f"A PATCH has at most {MAX_CHANGES} operations, got {len(listed)}.")
-    return tuple(_change(item) for item in listed)
+    if len(listed) > SCIM_OPERATIONS:
+        raise misfit("invalidValue", f"A PATCH has at most {SCIM_OPERATIONS} operations, got {len(listed)}.")
+    return tuple(_change(of, item) for item in listed)
 
 
-def _change(item: Any) -> Change:
+def _change(of: ResourceType, item: Any) -> Change:
     if not isinstance(item, dict):
         raise misfit("invalidSyntax", "Each of a PATCH's Operations is an object with op, path and value.")
     fields: dict[str, Any] = {}
@@ -52,66 +59,199 @@ def _change(item: Any) -> Change:
         raise misfit("invalidPath", "An operation's path is a text.")
     if op.casefold() == "remove" and not path:
         raise misfit("noTarget", "A remove needs a path.")
-    if op.casefold() != "remove" and fields.get("value") is None:
-        raise misfit("invalidValue", f"An operation '{op.casefold()}' needs a value.")
-    return Change(op.casefold(), path or "", fields.get("value"))
+    value = fields.get("value", msgspec.UNSET)
+    return Change(op.casefold(), path or "", value if value is msgspec.UNSET else _decoded(of, path or "", value))
+
+
+def _decoded(of: ResourceType, path: str, value: Any) -> Any:
+    """The value, also where it is JSON in a text (Keycloak's SCIM client), or a single value in a list. Raises Misfit."""
+    target = known_path(of, path) if path else None
+    if path and (target is None or target.attribute is None):
+        return value
+    leaf = target.leaf if target else None
+    if leaf is not None and not leaf.parts:
+        items = cast("list[Any]", value) if isinstance(value, list) else None
+        return items[0] if items is not None and len(items) == 1 and not leaf.many else cast("Any", value)
+    if isinstance(value, list):
+        return [_from_text(item) for item in cast("list[Any]", value)]
+    return _from_text(value)
+
+
+def _from_text(value: Any) -> Any:
+    """The object or list that a text holds as JSON; other values as they are. Raises Misfit."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        decoded = json.loads(value, object_pairs_hook=_unique)
+        json.dumps(decoded, ensure_ascii=False).encode()  # an escaped lone surrogate is no text
+    except (ValueError, RecursionError) as error:
+        raise misfit("invalidSyntax", "The JSON text in an operation's value cannot be read.") from error
+    return decoded
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where a key is given twice."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key is given twice")
+    return dict(pairs)
 
 
 def apply(of: ResourceType, resource: dict[str, Any], changes: tuple[Change, ...]) -> dict[str, Any]:
     """The resource with all changes, which are made in their order. Raises Misfit."""
-    found = dict(resource)
+    changed = dict(resource)
+    members = _Members(changed)
     for change in changes:
         for place, value in _places(of, change):
-            if place.among is not None:
-                _change_among(found, place, change.op, value)
-            elif place.part is not None:
-                _change_part(found, place.attribute, place.part, change.op, value)
+            if place.attribute.name != "members" or not members.change(place, change.op, value):
+                _apply(changed, place, change.op, value)
+    members.write_back()
+    return changed
+
+
+class _Members:
+    """The members of a group while changes are made, by their value: a change by value costs the same in a group of any size."""
+
+    def __init__(self, resource: dict[str, Any]) -> None:
+        self._resource = resource
+        self._by_value: dict[str, dict[str, Any]] | None = None
+        self._compared = 0
+        """Members that changes looked at one by one so far"""
+
+    def change(self, place: "_Place", op: str, value: Any) -> bool:
+        """Makes the change; False, with the members back in the resource, for one that must look at each. Raises Misfit."""
+        values = _values_of(place, op, value)
+        if values is None:
+            self.write_back()
+            self._compare()
+            return False
+        members = self._index()
+        if op == "replace" or (op == "remove" and not values and place.among is None and value is msgspec.UNSET):
+            members.clear()
+        for name, item in values.items():
+            if op == "remove":
+                members.pop(name, None)
             else:
-                _change_whole(found, place.attribute, change.op, value)
-    return found
+                members[name] = item
+        return True
+
+    def write_back(self) -> None:
+        if self._by_value is not None:
+            self._resource.pop("members", None)
+            if self._by_value:
+                self._resource["members"] = list(self._by_value.values())
+            self._by_value = None
+
+    def _index(self) -> dict[str, dict[str, Any]]:
+        if self._by_value is None:
+            self._compare()
+            listed = cast("list[dict[str, Any]]", self._resource.get("members") or [])
+            self._by_value = {str(item.get("value")): item for item in listed}
+        return self._by_value
+
+    def _compare(self) -> None:
+        self._compared += len(self._resource.get("members") or ())
+        if self._compared > SCIM_COMPARED_MEMBERS:
+            raise misfit(
+                "tooMany",
+                "The changes look at too many members. Name each as `members[value eq ...]`, or send fewer changes.",
+            )
+
+
+def _values_of(place: "_Place", op: str, value: Any) -> dict[str, dict[str, Any]] | None:
+    """The members, by value, that a change names one by one; None for a change that says which by a condition, or by null."""
+    if place.part is not None or value is None:
+        return None
+    if place.among is not None:
+        names = _named(place.among) if op == "remove" else None
+        return None if names is None else {name: {} for name in names}
+    if value is msgspec.UNSET:
+        return {} if op == "remove" else None
+    return {str(item.get("value")): item for item in _objects("members", value)}
+
+
+def _named(condition: Condition) -> tuple[str, ...] | None:
+    """The texts of `value eq "1" or value eq "2"`; None for other conditions."""
+    names: list[str] = []
+    for part in condition.conditions if isinstance(condition, Either) else (condition,):
+        if not isinstance(part, Compare) or part.operator != "eq" or not isinstance(part.value, str):
+            return None
+        if part.path.attribute is None or part.path.attribute.name != "value":
+            return None
+        names.append(part.value)
+    return tuple(names)
+
+
+def _apply(resource: dict[str, Any], place: "_Place", op: str, value: Any) -> None:
+    """One change at one place. An attribute without a value and one that is null are the same (RFC 7643, 2.5)."""
+    if op != "remove" and value is msgspec.UNSET:
+        raise misfit("invalidValue", f"An operation '{op}' needs a value.")
+    if value is msgspec.UNSET or value is None:
+        if op == "add":
+            return
+        op, value = "remove", None
+    if place.among is not None:
+        _change_among(resource, place, op, value)
+    elif place.part is not None:
+        _change_part(resource, place.attribute, place.part, op, value)
+    else:
+        _change_whole(resource, place.attribute, op, value)
 
 
 def _places(of: ResourceType, change: Change) -> list[tuple[_Place, Any]]:
-    """Where a change applies: without a path, at every attribute of its value."""
-    if change.path:
+    """Where a change applies: without a path, at every attribute of its value. Raises Misfit."""
+    if change.path and change.path.casefold() != of.urn.casefold():
         place = _place(of, change.path)
         return [(place, change.value)] if place else []
-    given = change.value
-    if not isinstance(given, dict):
+    value: Any = change.value
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    objects = [cast("dict[str, Any]", each) for each in values if isinstance(each, dict)]
+    if not objects or len(objects) != len(values):
         raise misfit("invalidValue", "An operation without a path has an object for its value.")
-    found: list[tuple[_Place, Any]] = []
-    for key, value in cast("dict[str, Any]", given).items():
-        if key.casefold() in ("schemas", "id", "meta"):
-            continue  # of the resource as it was read; they stay what they are
+    return [place for attributes in objects for place in _places_of_attributes(of, change.op, attributes)]
+
+
+def _places_of_attributes(of: ResourceType, op: str, attributes: dict[str, Any]) -> list[tuple[_Place, Any]]:
+    places: list[tuple[_Place, Any]] = []
+    for key, value in attributes.items():
+        attribute = of.attribute(key)
+        if attribute is not None and attribute.mutability == "readOnly":
+            continue  # of the resource as the client read it: `id`, `meta`, `groups`
         if key.casefold() == of.urn.casefold():
-            found += _places(of, Change(change.op, "", value))
+            places += _places(of, Change(op, "", value))
         elif (place := _place(of, key)) is not None:
-            found.append((place, value))
-    return found
+            places.append((place, value))
+    return places
 
 
 def _place(of: ResourceType, path: str) -> _Place | None:
-    """None for what is ignored. Raises Misfit."""
-    if filtered := _FILTERED.fullmatch(path.strip()):
-        name, condition, part_name = filtered.groups()
-        if name.casefold() in IGNORED:
-            return None
-        found = find_path(of, name, "invalidPath")
-        attribute = found.attribute
-        if attribute is None or not attribute.many or not attribute.parts or found.part:
-            raise misfit("invalidPath", f"Path {path[:100]!r} looks for a value among several where there is one.")
-        part = attribute.part(part_name) if part_name else None
-        if part_name and part is None:
-            raise misfit("invalidPath", f"Attribute '{attribute.name}' has no part {part_name[:100]!r}.")
-        place = _Place(attribute, part, parse_value_filter(condition, of, attribute))
+    """None for an attribute that resources here do not have: its change is ignored. Raises Misfit."""
+    text = path.strip()
+    if filtered := _FILTERED.fullmatch(text):
+        place = _filtered_place(of, path, *filtered.groups())
+    elif not _PLAIN.fullmatch(text):
+        find_path(of, text, "invalidPath")
+        return None
     else:
-        found = find_path(of, path.strip(), "invalidPath")
-        if found.attribute is None:
-            return None
-        place = _Place(found.attribute, found.part)
-    if "readOnly" in (place.attribute.mutability, place.part.mutability if place.part else ""):
+        target = known_path(of, text)
+        place = _Place(target.attribute, target.part) if target and target.attribute else None
+    if place and "readOnly" in (place.attribute.mutability, place.part.mutability if place.part else ""):
         raise misfit("mutability", f"Attribute {path[:100]!r} is set by the server alone.")
     return place
+
+
+def _filtered_place(of: ResourceType, path: str, name: str, condition: str, part_name: str | None) -> _Place | None:
+    """Of `attribute[condition].part`, as `_place`."""
+    target = known_path(of, name)
+    if target is None or target.attribute is None:
+        return None
+    attribute = target.attribute
+    if not attribute.many or not attribute.parts or target.part:
+        raise misfit("invalidPath", f"Path {path[:100]!r} looks for a value among several where there is one.")
+    among = parse_value_filter(condition, of, attribute)
+    part = attribute.part(part_name) if part_name else None
+    if (part_name and part is None) or names_stranger(among):
+        return None
+    return _Place(attribute, part, among)
 
 
 def _change_whole(resource: dict[str, Any], attribute: Attribute, op: str, value: Any) -> None:
@@ -174,18 +314,28 @@ def _change_among(resource: dict[str, Any], place: _Place, op: str, value: Any) 
             item.update(_known_parts(place.attribute, cast("dict[str, Any]", value)))
         else:
             raise misfit("invalidValue", f"A value of '{name}' is an object.")
+    if any(_is_primary(item) for item in met):  # a new primary value is the only one (RFC 7644, 3.5.2)
+        for item in items:
+            if not any(item is each for each in met):
+                item.pop("primary", None)
     resource[name] = items
 
 
+def _is_primary(item: dict[str, Any]) -> bool:
+    return str(item.get("primary")).casefold() == "true"
+
+
 def _new_item(place: _Place, op: str) -> dict[str, Any]:
-    """`add emails[type eq "work"].value` where there is none makes one, as Entra and Okta expect. Raises Misfit (noTarget)."""
+    """`add emails[type eq "work"].value` where there is none makes one, as Okta expects, and `replace`, too, as Entra ID does. Not
+    of a member: nobody joins a group by a replacement. Raises Misfit (noTarget)."""
     parts = place.among.conditions if isinstance(place.among, Both) else (place.among,)
-    made: dict[str, Any] = {}
+    item: dict[str, Any] = {}
     for part in parts:
-        if op != "add" or not isinstance(part, Compare) or part.operator != "eq" or part.path.attribute is None:
+        makes = op == "add" or place.attribute.name != "members"
+        if not makes or not isinstance(part, Compare) or part.operator != "eq" or part.path.attribute is None:
             raise misfit("noTarget", f"No value of '{place.attribute.name}' meets the condition of the path.")
-        made[part.path.attribute.name] = part.value
-    return made
+        item[part.path.attribute.name] = part.value
+    return item
 
 
 def _objects(name: str, value: Any) -> list[dict[str, Any]]:

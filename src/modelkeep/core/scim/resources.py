@@ -5,8 +5,9 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.model import Email, Identity, Related
-from modelkeep.core.scim.schema import IGNORED, TYPES, ResourceType, fold, misfit
+from modelkeep.core.scim.schema import TYPES, ResourceType, fold, look_alike, misfit
 from modelkeep.core.times import rfc3339
+from modelkeep.limits import SCIM_ENTITLEMENTS
 
 MAX_TEXT = 255  # characters of a name
 MAX_EMAILS = 20
@@ -25,6 +26,8 @@ class Wanted(msgspec.Struct, frozen=True):
     emails: tuple[Email, ...] = ()
     members: tuple[str, ...] = ()
     """ids"""
+    entitlements: tuple[str, ...] | None = None
+    """names; None leaves those that there are"""
 
 
 def resource(identity: Identity) -> dict[str, Any]:
@@ -56,6 +59,8 @@ def resource(identity: Identity) -> dict[str, Any]:
         found["groups"] = [
             {**_related(group), "type": "direct" if group.direct else "indirect"} for group in identity.groups
         ]
+    if identity.entitlements:
+        found["entitlements"] = [{"value": name} for name in identity.entitlements]
     found["meta"] = {
         "resourceType": of.name, "created": rfc3339(principal.created_at), "lastModified": rfc3339(identity.updated_at),
     }  # fmt: skip
@@ -92,6 +97,7 @@ def wanted(of: ResourceType, body: dict[str, Any]) -> Wanted:
         family_name=_text(parts, "familyName"),
         emails=_emails(of, fields),
         members=tuple(dict.fromkeys(_text(member, "value", required=True) for member in _list(fields, "members", of))),
+        entitlements=_entitlements(of, fields),
     )
 
 
@@ -100,24 +106,19 @@ def known_keys(of: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
     spelled: dict[str, Any] = {}
     for key, value in body.items():
         attribute = of.attribute(key)
-        name = attribute.name if attribute else key
         if attribute is None:
-            _no_look_alike(of, key)
-        elif name in spelled:
-            raise misfit("invalidSyntax", f"Attribute '{name}' is given twice, in two spellings.")
-        else:
-            spelled[name] = value
+            continue
+        if attribute.name in spelled:
+            raise misfit("invalidSyntax", f"Attribute '{attribute.name}' is given twice, in two spellings.")
+        spelled[attribute.name] = value
+    for key in body:
+        meant = look_alike(of, key)
+        # A directory's own attribute may have a similar name, such as `display_name`. It is no misspelling beside the real one.
+        if meant is not None and meant.required and meant.name not in spelled:
+            raise misfit(
+                "invalidSyntax", f"Attribute '{key[:100]}' looks like '{meant.name}' and is not. Send '{meant.name}'."
+            )
     return spelled
-
-
-def _no_look_alike(of: ResourceType, key: str) -> None:
-    """`user_name` is no spelling of `userName`, and whoever sends it means something. Raises Misfit."""
-    plain = key.replace("_", "").replace("-", "")
-    meant = of.attribute(plain)
-    if meant is not None and key.casefold() not in IGNORED:
-        raise misfit(
-            "invalidSyntax", f"Attribute '{key[:100]}' looks like '{meant.name}' and is not. Send '{meant.name}'."
-        )
 
 
 def _text(fields: dict[str, Any], name: str, *, required: bool = False) -> str:
@@ -172,14 +173,26 @@ def _spelled(of: ResourceType, name: str, value: dict[str, Any]) -> dict[str, An
 
 
 def _emails(of: ResourceType, fields: dict[str, Any]) -> tuple[Email, ...]:
-    found = tuple(
-        Email(_text(item, "value", required=True), _text(item, "type"), _flag(item, "primary"))
-        for item in _list(fields, "emails", of)
-    )
-    if len(found) > MAX_EMAILS:
+    """Each address once for each type. An entry without an address (Entra ID sends null) is none. Raises Misfit."""
+    emails: dict[tuple[str, str], Email] = {}
+    for item in _list(fields, "emails", of):
+        email = Email(_text(item, "value"), _text(item, "type"), _flag(item, "primary"))
+        key = fold(email.value), fold(email.type)
+        if email.value and (key not in emails or email.primary):
+            emails[key] = email
+    if len(emails) > MAX_EMAILS:
         raise misfit("invalidValue", f"A user has at most {MAX_EMAILS} emails.")
-    if sum(email.primary is True for email in found) > 1:
+    if sum(email.primary is True for email in emails.values()) > 1:
         raise misfit("invalidValue", "One of a user's emails is the primary one, not several.")
-    if len({(fold(email.value), fold(email.type)) for email in found}) < len(found):
-        raise misfit("invalidValue", "An email is given twice.")
-    return found
+    return tuple(emails.values())
+
+
+def _entitlements(of: ResourceType, fields: dict[str, Any]) -> tuple[str, ...] | None:
+    """Raises Misfit."""
+    if fields.get("entitlements") is None:
+        return None
+    names = dict.fromkeys(_text(item, "value") for item in _list(fields, "entitlements", of))
+    names.pop("", None)
+    if len(names) > SCIM_ENTITLEMENTS:
+        raise misfit("invalidValue", f"A principal has at most {SCIM_ENTITLEMENTS} entitlements.")
+    return tuple(names)

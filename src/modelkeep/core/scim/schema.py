@@ -40,6 +40,7 @@ class Attribute(msgspec.Struct, frozen=True):
     exact: bool = False
     """case counts"""
     mutability: Literal["readWrite", "readOnly", "immutable"] = "readWrite"
+    returned: Literal["always", "default"] = "default"
     unique: Literal["none", "server"] = "none"
     parts: tuple["Attribute", ...] = ()
     values: tuple[str, ...] = ()
@@ -67,8 +68,8 @@ class ResourceType(msgspec.Struct, frozen=True):
 
 
 COMMON = (
-    Attribute("schemas", "The schemas of the resource.", many=True, exact=True, mutability="readOnly"),
-    Attribute("id", "A number in text that never changes.", exact=True, mutability="readOnly", unique="server"),
+    Attribute("schemas", "The schemas of the resource.", many=True, exact=True, mutability="readOnly", returned="always"),
+    Attribute("id", "A number in text that never changes.", exact=True, mutability="readOnly", returned="always", unique="server"),
     Attribute("externalId", "The identity provider's own id. Only account admins see it.", exact=True),
     Attribute("meta", "When it was made and changed.", "complex", mutability="readOnly", parts=(
         Attribute("resourceType", "The resource's type.", exact=True, mutability="readOnly"),
@@ -85,6 +86,8 @@ _GROUPS = Attribute("groups", "The groups that it acts as, nested ones included.
     Attribute("display", "The group's name.", mutability="readOnly"),
     Attribute("type", "Whether it is a member itself, or through another group.", mutability="readOnly", values=("direct", "indirect")),
 ))  # fmt: skip
+_ENTITLEMENTS = Attribute("entitlements", "Stored and returned. They decide nothing here: assignments and grants do.", "complex",
+                          many=True, parts=(Attribute("value", "The entitlement's name, such as workspace-access."),))  # fmt: skip
 
 USER = ResourceType("USER", "User", "Users", "People.", (
     Attribute("userName", "The name that grants use, usually an e-mail address.", required=True, unique="server"),
@@ -99,6 +102,7 @@ USER = ResourceType("USER", "User", "Users", "People.", (
         Attribute("primary", "Whether it is the first to use.", "boolean"),
     )),
     _GROUPS,
+    _ENTITLEMENTS,
 ))  # fmt: skip
 GROUP = ResourceType("GROUP", "Group", "Groups", "Groups, which may hold groups.", (
     Attribute("displayName", "The name that grants use.", required=True, unique="server"),
@@ -110,15 +114,25 @@ GROUP = ResourceType("GROUP", "Group", "Groups", "Groups, which may hold groups.
         Attribute("type", "What the member is.", mutability="immutable", values=("User", "Group", "ServicePrincipal")),
     )),
     _GROUPS,
+    _ENTITLEMENTS,
 ))  # fmt: skip
 SERVICE_PRINCIPAL = ResourceType("SERVICE_PRINCIPAL", "ServicePrincipal", "ServicePrincipals", "Machines.", (
-    Attribute("applicationId", "The name that grants use; made where none is given.", mutability="immutable", unique="server"),
-    _DISPLAY, _ACTIVE, _GROUPS,
+    Attribute("applicationId", "The name that grants use; made where none is given.", mutability="immutable", returned="always",
+              unique="server"),
+    _DISPLAY, _ACTIVE, _GROUPS, _ENTITLEMENTS,
 ))  # fmt: skip
 TYPES = {found.kind: found for found in (USER, GROUP, SERVICE_PRINCIPAL)}
 
-IGNORED = frozenset({"roles", "entitlements"})
+IGNORED = frozenset({"roles"})
 """What Databricks has and this registry has no use for: account admins are the members of a group."""
+ALWAYS_RETURNED = frozenset(
+    attribute.name.casefold()
+    for of in TYPES.values()
+    for attribute in (*of.attributes, *COMMON)
+    if attribute.returned == "always"
+)
+"""Names, folded, of attributes that every answer holds, whatever `attributes` and `excludedAttributes` say (RFC 7644, 3.9).
+Databricks' Terraform provider reads `applicationId` of service principals without asking for it."""
 
 
 def fold(text: str) -> str:
@@ -139,13 +153,26 @@ class AttributePath(msgspec.Struct, frozen=True):
 
 def find_path(of: ResourceType, text: str, scim_type: ScimType) -> AttributePath:
     """The attribute that a path names, whatever its case, with or without the schema's urn. Raises Misfit."""
+    path = known_path(of, text)
+    if path is None:
+        names = ", ".join(a.name for a in (*of.attributes, *COMMON))
+        raise misfit(scim_type, f"A {of.name} has no attribute {text[:100]!r}. It has {names}.")
+    return path
+
+
+def known_path(of: ResourceType, text: str) -> AttributePath | None:
+    """As `find_path`; None for an attribute, or a part of one, that resources here do not have."""
     plain = text[len(of.urn) + 1 :] if text.casefold().startswith(f"{of.urn}:".casefold()) else text
     name, dot, rest = plain.partition(".")
     attribute = of.attribute(name)
-    if attribute is None and name.casefold() in IGNORED:
-        return AttributePath(None)
-    part = attribute.part(rest) if attribute and dot else None
-    if attribute is None or (dot and part is None):
-        known = ", ".join(a.name for a in (*of.attributes, *COMMON))
-        raise misfit(scim_type, f"A {of.name} has no attribute {text[:100]!r}. It has {known}.")
-    return AttributePath(attribute, part)
+    if attribute is None:
+        return AttributePath(None) if name.casefold() in IGNORED else None
+    part = attribute.part(rest) if dot else None
+    return None if dot and part is None else AttributePath(attribute, part)
+
+
+def look_alike(of: ResourceType, name: str) -> Attribute | None:
+    """The attribute that `user_name` or `display-name` resembles and does not name."""
+    if of.attribute(name) is not None or name.casefold() in IGNORED:
+        return None
+    return of.attribute(name.replace("_", "").replace("-", ""))

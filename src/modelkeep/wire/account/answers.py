@@ -35,6 +35,7 @@ class User(TypedDict):
     emails: NotRequired[list[Email]]
     externalId: NotRequired[str]
     groups: NotRequired[list[dict[str, Any]]]
+    entitlements: NotRequired[list[dict[str, Any]]]
     meta: NotRequired[dict[str, str]]
 
 
@@ -45,17 +46,19 @@ class Group(TypedDict):
     externalId: NotRequired[str]
     members: NotRequired[list[dict[str, Any]]]
     groups: NotRequired[list[dict[str, Any]]]
+    entitlements: NotRequired[list[dict[str, Any]]]
     meta: NotRequired[dict[str, str]]
 
 
 class ServicePrincipal(TypedDict):
     schemas: list[str]
     id: str
-    applicationId: NotRequired[str]
+    applicationId: str
     displayName: NotRequired[str]
     active: NotRequired[bool]
     externalId: NotRequired[str]
     groups: NotRequired[list[dict[str, Any]]]
+    entitlements: NotRequired[list[dict[str, Any]]]
     meta: NotRequired[dict[str, str]]
 
 
@@ -76,12 +79,14 @@ class UserBody(msgspec.Struct, rename="camel"):
     external_id: str = ""
     name: dict[str, str] = {}
     emails: list[dict[str, Any]] = []
+    entitlements: list[dict[str, Any]] = []
 
 
 class GroupBody(msgspec.Struct, rename="camel"):
     display_name: str
     external_id: str = ""
     members: list[dict[str, Any]] = []
+    entitlements: list[dict[str, Any]] = []
 
 
 class ServicePrincipalBody(msgspec.Struct, rename="camel"):
@@ -89,6 +94,7 @@ class ServicePrincipalBody(msgspec.Struct, rename="camel"):
     display_name: str = ""
     active: bool = True
     external_id: str = ""
+    entitlements: list[dict[str, Any]] = []
 
 
 class Operations(msgspec.Struct):

@@ -41,7 +41,7 @@ _OWN: dict[str, tuple[str, tuple[Attribute, ...]]] = {
 def _attribute(of: Attribute) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": of.name, "type": of.type, "multiValued": of.many, "description": of.description, "required": of.required,
-        "mutability": of.mutability, "returned": "default",
+        "mutability": of.mutability, "returned": of.returned,
     }  # fmt: skip
     if of.type in ("string", "reference"):
         found |= {"caseExact": of.exact, "uniqueness": of.unique}

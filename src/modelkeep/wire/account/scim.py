@@ -16,7 +16,7 @@ from modelkeep.core.model import Identity
 from modelkeep.core.ops import identities
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import shown, wanted
-from modelkeep.core.scim.schema import TYPES, ResourceType, misfit
+from modelkeep.core.scim.schema import ALWAYS_RETURNED, TYPES, ResourceType, misfit
 from modelkeep.limits import LONG_JSON_BYTES
 from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
@@ -67,9 +67,9 @@ def routes(engine: Engine, account_id: str) -> list[Route]:
                     "GET", f"{base}/{path}", handler=_at(account_id, handler), render=scim, answers=(Answer(type=dict),)
                 )
             )
-        found.append(
-            Route("GET", f"{base}/{{rest*}}", handler=_at(account_id, _nothing), render=scim, answers=(Answer(404),))
-        )
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):  # `POST /.search`, too
+            nothing = _at(account_id, _nothing)
+            found.append(Route(method, f"{base}/{{rest*}}", handler=nothing, render=scim, answers=(Answer(404),)))
     return found
 
 
@@ -165,7 +165,7 @@ class _Resources:
     async def _patch(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         def read(body: dict[str, Any]) -> Any:
             folded = {key.casefold(): value for key, value in body.items()}
-            return changes_of(folded.get("operations"))
+            return changes_of(self._of, folded.get("operations"))
 
         wants = identities.PatchIdentity(self._of.kind, path["id"], await _read(request, read))
         return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
@@ -207,7 +207,7 @@ def _only(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in resource.items():
         parts = _parts(key, names)
-        if key in ("id", "schemas") or "" in parts:
+        if key.casefold() in ALWAYS_RETURNED or "" in parts:
             kept[key] = value
         elif parts:
             kept[key] = _trimmed(value, parts, keep=True)
@@ -218,7 +218,7 @@ def _without(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in resource.items():
         parts = _parts(key, names)
-        if key in ("id", "schemas") or "" not in parts:
+        if key.casefold() in ALWAYS_RETURNED or "" not in parts:
             kept[key] = _trimmed(value, parts, keep=False) if parts else value
     return kept
 
