@@ -12,6 +12,7 @@ import msgspec
 from modelkeep import settings
 from modelkeep.core import errors
 from modelkeep.core.kinds import RULES
+from modelkeep.core.privileges import INERT
 from modelkeep.core.table import OPERATIONS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -45,7 +46,13 @@ def privileges() -> str:
         )
         for rules in RULES.values()
     ]
-    return "# Privileges\n\n" + table(("Securable", "Can be granted", "Securable types in paths and SQL"), rows)
+    inert = ", ".join(sorted(word.replace("_", " ") for word in INERT))
+    return (
+        "# Privileges\n\n"
+        + table(("Securable", "Can be granted", "Securable types in paths and SQL"), rows)
+        + "\nInert privileges: Databricks has them, and they mean nothing here. They can be granted on any securable, are shown with a "
+        f"mark, and no decision reads them. {inert}.\n"
+    )
 
 
 def settings_page() -> str:

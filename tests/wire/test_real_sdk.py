@@ -197,7 +197,7 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, Callable[[WorkspaceClient, str]
     "bad privilege": (
         errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
         lambda w,
-        c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="admin", add=[Privilege.READ_FILES])]),
+        c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="admin", add=[Privilege.CREATE_CATALOG])]),
     ),
     "no principal": (
         errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST",

@@ -52,6 +52,8 @@ def _explain(group: typer.Typer) -> None:
                 _say(f"      by {_place(way['what'], way)}, held by {way['principal']}{through}")
             if step["ask"]:
                 _say(f"      ask: {', '.join(step['ask'])}")
+        for way in told["without_effect"]:
+            _say(f"  . {_place(way['what'], way)}, held by {way['principal']}, means nothing here")
 
     @group.command()
     def can(securable_type: str, full_name: str, as_json: Json = False) -> None:

@@ -71,14 +71,15 @@ def check(
     repair: Annotated[bool, typer.Option(help="Queue the clean-up of what nothing refers to.")] = False,
 ) -> None:
     """Prove that database and storage agree: every file of every version is there, and nothing else is."""
-    from modelkeep.jobs.check import findings
+    from modelkeep.jobs.check import findings, notes
     from modelkeep.serve import opened
 
     async def work(settings: Settings) -> int:
         must_exist(settings)
         async with opened(settings, upgrade=False) as registry:
             problems = [text async for text in findings(registry.db, registry.blobs, repair=repair)]
-        for text in problems:
+            remarks = [text async for text in notes(registry.db)]
+        for text in (*remarks, *problems):
             typer.echo(text)
         typer.echo(f"{len(problems)} problems" if problems else "Database and storage agree.")
         return 3 if problems else 0

@@ -1,5 +1,6 @@
 """Verbs that are HTTP clients of the server."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
@@ -149,7 +150,7 @@ def _grants(group: typer.Typer) -> None:
     def list_(securable_type: str, full_name: str, effective: bool = False, as_json: Json = False) -> None:
         prefix = "effective-" if effective else ""
         found = call("GET", f"{UC}/{prefix}{path(securable_type, full_name)}")
-        show(found["privilege_assignments"], ("principal", "privileges"), as_json)
+        show(_marked(found["privilege_assignments"], as_json=as_json), ("principal", "privileges"), as_json)
 
     @group.command()
     def add(securable_type: str, full_name: str, principal: str, privileges: list[str]) -> None:
@@ -162,11 +163,25 @@ def _grants(group: typer.Typer) -> None:
 
 
 def _change(path: str, change: dict[str, Any]) -> None:
-    show(
-        call("PATCH", f"{UC}/{path}", {"changes": [change]})["privilege_assignments"],
-        ("principal", "privileges"),
-        False,
-    )
+    changed = call("PATCH", f"{UC}/{path}", {"changes": [change]})["privilege_assignments"]
+    show(_marked(changed, as_json=False), ("principal", "privileges"), False)
+
+
+def _marked(assignments: list[dict[str, Any]], *, as_json: bool) -> list[dict[str, Any]]:
+    """For people: privileges that mean nothing here are named as such."""
+    if as_json:
+        return assignments
+    return [
+        {**held, "privileges": [_with_mark(word, held.get("inert_privileges", ())) for word in held["privileges"]]}
+        for held in assignments
+    ]
+
+
+def _with_mark(privilege: Any, inert: Collection[str]) -> Any:
+    """`privilege`: a word, or (effective ones) an object."""
+    if isinstance(privilege, str):
+        return f"{privilege} (no effect)" if privilege in inert else privilege
+    return privilege
 
 
 def _principals(group: typer.Typer, plural: str) -> None:

@@ -145,6 +145,8 @@ class Grant(msgspec.Struct, frozen=True):
     privilege: str
     from_kind: str = ""
     from_name: str = ""
+    inert: bool = False
+    """Of a privilege that meant nothing here when it was granted: no decision reads it."""
 
 
 class Principal(msgspec.Struct, frozen=True):

@@ -72,10 +72,68 @@ ON_METASTORE = frozenset({Privilege.CREATE_CATALOG})
 IMPLIED_BY_ALL = frozenset(Privilege) - {Privilege.ALL_PRIVILEGES, Privilege.MANAGE}
 """What ALL PRIVILEGES stands for at check time; MANAGE is never part of it."""
 
+INERT = frozenset(
+    {
+        "ACCESS",
+        "ALL",
+        "CREATE",
+        "CREATE_CLEAN_ROOM",
+        "CREATE_CONNECTION",
+        "CREATE_EXTERNAL_LOCATION",
+        "CREATE_EXTERNAL_TABLE",
+        "CREATE_EXTERNAL_VOLUME",
+        "CREATE_FEATURE",
+        "CREATE_FOREIGN_CATALOG",
+        "CREATE_FOREIGN_SECURABLE",
+        "CREATE_MANAGED_STORAGE",
+        "CREATE_MATERIALIZED_VIEW",
+        "CREATE_PROVIDER",
+        "CREATE_RECIPIENT",
+        "CREATE_SERVICE_CREDENTIAL",
+        "CREATE_SHARE",
+        "CREATE_STORAGE_CREDENTIAL",
+        "CREATE_VIEW",
+        "EXECUTE_CLEAN_ROOM_TASK",
+        "EXTERNAL_USE_LOCATION",
+        "EXTERNAL_USE_SCHEMA",
+        "MANAGE_ALLOWLIST",
+        "MODIFY_CLEAN_ROOM",
+        "READ_FEATURE",
+        "READ_FILES",
+        "READ_METADATA",
+        "READ_PRIVATE_FILES",
+        "REFRESH",
+        "SET_SHARE_PERMISSION",
+        "USAGE",
+        "USE_CONNECTION",
+        "USE_MARKETPLACE_ASSETS",
+        "USE_PROVIDER",
+        "USE_RECIPIENT",
+        "USE_SHARE",
+        "WRITE_FILES",
+        "WRITE_PRIVATE_FILES",
+    }
+)
+"""Privileges of Databricks that mean nothing here: every other word of databricks-sdk's enumeration, 0.30 to 0.162, and SQL's ALL.
+They are granted, shown and revoked, so that what declares them (Terraform, bundles) converges, and no decision reads them."""
+
+NOT_IN_ALL = frozenset({"EXTERNAL_USE_LOCATION", "EXTERNAL_USE_SCHEMA"})
+"""Inert ones that stay when ALL PRIVILEGES is revoked, as MANAGE does (privileges reference)."""
+
 
 def parse_privilege(text: str) -> Privilege | None:
     """Both spellings, any case: `USE_CATALOG`, `use catalog`; None for anything else."""
     try:
-        return Privilege("_".join(text.split()).upper())
+        return Privilege(_spelled(text))
     except ValueError:
         return None
+
+
+def parse_inert(text: str) -> str | None:
+    """A word of INERT, spelled as freely; None for anything else."""
+    word = _spelled(text)
+    return word if word in INERT else None
+
+
+def _spelled(text: str) -> str:
+    return "_".join(text.split()).upper()

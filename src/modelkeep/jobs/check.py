@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 from modelkeep.blobs.port import Blobs
-from modelkeep.store import checks, files, jobs
+from modelkeep.core.privileges import Privilege
+from modelkeep.store import checks, files, jobs, securables
 from modelkeep.store.db import Database, now_ms
 
 _FRESH_MS = 60 * 60_000  # objects of an open set may be younger than their rows: a write that is under way
@@ -31,6 +32,18 @@ async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> Async
         yield f"Alias '{alias}' of model {model_id} points at a version that does not exist."
     for version_id in homeless:
         yield f"Version {version_id} is READY and has no live artifact set."
+
+
+async def notes(db: Database) -> AsyncIterator[str]:
+    """One sentence for each thing that is no disagreement, and that an operator may want to change."""
+    async with db.read() as tx:
+        for privilege, principal, securable_id in await checks.outdated_grants(tx, sorted(Privilege)):
+            if (name := await securables.name_of(tx, securable_id)) is None:
+                continue  # deleted; a job removes its rows
+            yield (
+                f"'{principal}' was granted {privilege} on '{name}' when that meant nothing here: it has no effect until it is "
+                "granted again."
+            )
 
 
 async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:

@@ -1,8 +1,10 @@
 """What `modelkeep check` asks of the database: rows that contradict each other."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from modelkeep.store.db import Tx
+from modelkeep.store.db import Tx, among
 
 
 async def every_set(tx: Tx) -> list[tuple[str, str, int]]:
@@ -63,3 +65,14 @@ async def volumes_without_set(tx: Tx) -> list[str]:
         "WHERE x.kind = 'VOLUME' AND s.id IS NULL"
     )
     return [row[0] for row in rows if msgspec.json.decode(row[1])["volume_type"] == "MANAGED"]
+
+
+async def outdated_grants(tx: Tx, known: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(privilege, principal, securable id) of inert grants of privileges that mean something by now (`known`)."""
+    words, params = among(known)
+    rows = await tx.scan(
+        "SELECT g.privilege, p.name, g.securable_id FROM inert_grants g JOIN principals p ON p.id = g.principal_id "
+        f"WHERE g.privilege IN ({words}) ORDER BY p.name_key, g.privilege, g.securable_id",
+        **params,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

@@ -21,6 +21,7 @@ _DEPENDENTS = (
     ("tags", "securable_id", "securable_id, version, key"),
     ("lineage", "model_id", "id"),
     ("grants", "securable_id", "securable_id, principal_id, privilege"),
+    ("inert_grants", "securable_id", "securable_id, principal_id, privilege"),
     ("access_requests", "securable_id", "id"),
 )
 """(table, column of the securable's id, primary key) of rows of which a securable may have many; the others go by cascade."""

@@ -13,6 +13,8 @@ class Holding(msgspec.Struct, frozen=True):
     securable_id: str
     privilege: str
     holder_id: str
+    inert: bool = False
+    """Granted when the privilege meant nothing here: no decision reads it."""
 
 
 async def holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> list[Holding]:
@@ -25,6 +27,17 @@ async def holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> l
         me=principal_id, **ids,
     )  # fmt: skip
     return [Holding(*row) for row in rows]
+
+
+async def inert_holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> list[Holding]:
+    """As `holdings`, of inert grants alone."""
+    ids, params = among(securable_ids)
+    rows = await tx.all(
+        f"SELECT securable_id, privilege, principal_id FROM inert_grants WHERE securable_id IN ({ids}) AND principal_id IN "
+        "(SELECT group_id FROM membership_closure WHERE member_id = :me) ORDER BY 1, 2, 3",
+        me=principal_id, **params,
+    )  # fmt: skip
+    return [Holding(*row, inert=True) for row in rows]
 
 
 async def ways_up(tx: Tx, principal_id: str) -> dict[str, list[str]]:

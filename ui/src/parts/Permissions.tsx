@@ -1,4 +1,4 @@
-import { Anchor, Button, Checkbox, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Badge, Button, Checkbox, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconHelpCircle, IconPlus, IconShieldLock } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
@@ -32,6 +32,8 @@ interface Row {
   privilege: string;
   fromKind: string;
   fromName: string;
+  /** It means nothing here: kept and shown, and no decision reads it. */
+  inert: boolean;
 }
 
 export default function Permissions({ on, owner }: { on: On; owner: string }) {
@@ -44,7 +46,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
   const rows = useMemo(
     () =>
       (data ?? []).flatMap((held) =>
-        held.privileges.map((one): Row => ({ principal: held.principal, privilege: one.privilege, fromKind: one.inherited_from_type ?? "", fromName: one.inherited_from_name ?? "" })),
+        held.privileges.map((one): Row => ({ principal: held.principal, privilege: one.privilege, fromKind: one.inherited_from_type ?? "", fromName: one.inherited_from_name ?? "", inert: one.inert ?? false })),
       ),
     [data],
   );
@@ -65,7 +67,21 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
         ),
     },
     { header: "Principal", cell: (row) => <span className="anywhere">{visible(row.principal)}</span> },
-    { header: "Privilege", cell: (row) => <Text size="sm" fw={550} className="nowrap">{words(row.privilege)}</Text> },
+    {
+      header: "Privilege",
+      cell: (row) => (
+        <Group gap={6} wrap="nowrap">
+          <Text size="sm" fw={550} className="nowrap">
+            {words(row.privilege)}
+          </Text>
+          {row.inert ? (
+            <Badge variant="light" color="gray" title="Databricks has this privilege. Here it allows nothing.">
+              No effect
+            </Badge>
+          ) : null}
+        </Group>
+      ),
+    },
     {
       header: "Inherited from",
       cell: (row) => {

@@ -77,6 +77,8 @@ class Explanation(msgspec.Struct, frozen=True):
     allowed: bool
     reason: str
     steps: tuple[Step, ...] = ()
+    without_effect: tuple[Way, ...] = ()
+    """Grants of privileges that mean nothing here, or meant nothing when they were granted: no step reads them."""
 
 
 async def explain(ctx: ReadCtx, req: Explain) -> Explanation:
@@ -139,7 +141,8 @@ async def _explained(
             steps[f"{step.needs} {step.securable_name}"] = step
     first = next((decision for decision in decisions if not decision.allowed), decisions[0])
     told = [step if step.met else await _with_askable(ctx, step, chain) for step in steps.values()]
-    return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(told))
+    ignored = await _without_effect(ctx, principal, chain)
+    return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(told), ignored)
 
 
 def _about(operation: Operation, kind: Kind | None, field: str, *, account_admin: bool) -> list[On]:
@@ -182,6 +185,16 @@ async def _facts(ctx: ReadCtx, principal: Principal, chain: Sequence[Link]) -> _
     here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
     names = await evidence.names(ctx.tx, ids)
     return _Facts(held, up, admins, names, here.name if here else ctx.actor.workspace)
+
+
+async def _without_effect(ctx: ReadCtx, principal: Principal, chain: Sequence[Link]) -> tuple[Way, ...]:
+    at = {link.securable.id: link.securable for link in chain}
+    inert = await evidence.inert_holdings(ctx.tx, principal.id, list(at))
+    names = await evidence.names(ctx.tx, [held.holder_id for held in inert])
+    return tuple(
+        Way(held.privilege, at[held.securable_id].kind, at[held.securable_id].full_name, names[held.holder_id])
+        for held in inert
+    )
 
 
 async def _entering(ctx: ReadCtx, principal: Principal, facts: _Facts) -> list[tuple[Decision, Step]]:

@@ -10,7 +10,7 @@ from modelkeep.core.model import Grant, Principal, Securable
 from modelkeep.core.names import FullName, fold_principal
 from modelkeep.core.near import near
 from modelkeep.core.pace import Pace
-from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege, parse_privilege
+from modelkeep.core.privileges import IMPLIED_BY_ALL, INERT, NOT_IN_ALL, Privilege, parse_inert, parse_privilege
 from modelkeep.store import grants, principals
 
 
@@ -89,45 +89,66 @@ async def change_grants(ctx: WriteCtx, req: ChangeGrants, found: Securable) -> l
     All removals come before all additions, whatever their order in the request: `databricks bundle` sends each grant as
     `add: [X], remove: [ALL_PRIVILEGES]`, which says "X and nothing else"."""
     merged = await _merged(ctx, req.changes, found.kind)
-    before = await grants.held(ctx.tx, found, [principal.id for principal, _, _ in merged])
-    new = [(principal.id, privilege) for principal, added, _ in merged for privilege in sorted(added)]
-    old = [(principal.id, privilege) for principal, added, removed in merged for privilege in sorted(removed - added)]
+    ids = [principal.id for principal, _, _ in merged]
+    before = await grants.held(ctx.tx, found, ids)
+    inert_before = await grants.held(ctx.tx, found, ids, inert=True)
+    new, old, inert_new, inert_old = (list[tuple[str, str]]() for _ in range(4))
+    for principal, added, removed in merged:
+        gone, meant = removed - added, added - INERT
+        new += [(principal.id, word) for word in sorted(meant)]
+        old += [(principal.id, word) for word in sorted(gone & before[principal.id])]
+        inert_new += [(principal.id, word) for word in sorted(added & INERT)]
+        # What was granted when it meant nothing, and is granted again, counts from now on.
+        inert_old += [(principal.id, word) for word in sorted((gone | meant) & inert_before[principal.id])]
     await grants.change(ctx.tx, found, new, old, ctx.actor.name, ctx.now)
+    await grants.change(ctx.tx, found, inert_new, inert_old, ctx.actor.name, ctx.now, inert=True)
     touched: list[Grant] = []
     for principal, added, removed in merged:
-        after = sorted((before[principal.id] - removed) | added)
-        ctx.changed(f"grants of {principal.name}", sorted(before[principal.id]), after)
-        touched += [Grant(principal.name, privilege) for privilege in after]
+        counted = (before[principal.id] - removed) | (added - INERT)
+        inert = (inert_before[principal.id] - removed - (added - INERT)) | (added & INERT)
+        held = [Grant(principal.name, word, inert=word in inert) for word in sorted(counted | inert)]
+        ctx.changed(
+            f"grants of {principal.name}",
+            _recorded(before[principal.id], inert_before[principal.id]),
+            _recorded(counted, inert),
+        )
+        touched += held
     return touched
+
+
+def _recorded(counted: set[str], inert: set[str]) -> list[str]:
+    """For the audit log."""
+    return sorted([*counted, *(f"{word} (inert)" for word in inert)])
 
 
 def _too_long() -> RegistryError:
     return LimitExceeded("The change names too many privileges. Send it in parts.")
 
 
-async def _merged(
-    ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind
-) -> list[tuple[Principal, set[Privilege], set[Privilege]]]:
-    """(principal, privileges to add, privileges to remove), each principal once. Raises NotFound, InvalidArgument."""
+async def _merged(ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind) -> list[tuple[Principal, set[str], set[str]]]:
+    """(principal, words to add, words to remove), each principal once: privileges, and words of INERT.
+    Raises NotFound, InvalidArgument."""
     pace = Pace(too_long=_too_long)
     named = await principals.by_names(ctx.tx, (change.principal for change in changes))
-    merged: dict[str, tuple[Principal, set[Privilege], set[Privilege]]] = {}
+    merged: dict[str, tuple[Principal, set[str], set[str]]] = {}
     for change in changes:
         if (principal := named.get(fold_principal(change.principal))) is None:
             raise await _unknown(ctx, change.principal)
         _, added, removed = merged.setdefault(principal.id, (principal, set(), set()))
         for text in dict.fromkeys(change.add):
             await pace.breathe()
-            added.add(parse(text, kind))
+            added.add(parse_inert(text) or parse(text, kind))
         for text in dict.fromkeys(change.remove):
             await pace.breathe()
-            removed.update(_with_implied(parse(text, None)))
+            removed.update(_with_implied(parse_inert(text) or parse(text, None)))
     return list(merged.values())
 
 
 def parse(text: str, kind: Kind | None) -> Privilege:
     """A privilege as a client writes it, which can be granted on this kind (None: on any). Raises InvalidArgument."""
     privilege = parse_privilege(text)
+    if privilege is None and parse_inert(text):
+        raise InvalidArgument(f"Privilege {parse_inert(text)} means nothing here, so nobody needs it. Leave it out.")
     if privilege is None:
         known = near(text, (p.words for p in Privilege)) or f" Known are: {', '.join(sorted(Privilege))}."
         raise InvalidArgument(f"Privilege '{text[:100]}' is not known.{known}")
@@ -139,6 +160,9 @@ def parse(text: str, kind: Kind | None) -> Privilege:
     return privilege
 
 
-def _with_implied(privilege: Privilege) -> set[Privilege]:
-    """Revoking ALL PRIVILEGES takes the single privileges that it implies too; MANAGE stays (privileges reference)."""
-    return {privilege, *IMPLIED_BY_ALL} if privilege is Privilege.ALL_PRIVILEGES else {privilege}
+def _with_implied(word: str) -> set[str]:
+    """Revoking ALL PRIVILEGES takes the single privileges that it implies too; MANAGE stays (privileges reference). SQL's `ALL`
+    grants nothing, and revokes what ALL PRIVILEGES does: both are the careful reading."""
+    if word not in (Privilege.ALL_PRIVILEGES, "ALL"):
+        return {word}
+    return {Privilege.ALL_PRIVILEGES, *IMPLIED_BY_ALL, *(INERT - NOT_IN_ALL)}

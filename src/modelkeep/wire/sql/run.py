@@ -16,7 +16,7 @@ from modelkeep.wire.sql import statements as s
 from modelkeep.wire.sql.query import select
 from modelkeep.wire.sql.scan import PAGE, Scan, Session
 from modelkeep.wire.sql.select import Query
-from modelkeep.wire.sql.tables import Column, Row, Table
+from modelkeep.wire.sql.tables import YES_NO, Column, Row, Table
 
 
 async def run(session: Session, statement: s.Statement | Query) -> Table:
@@ -120,10 +120,16 @@ async def _show_grants(session: Session, statement: s.ShowGrants) -> Table:
     name = full_name(statement.on, session.home)
     held: list[Grant] = await session.ask(grants.GetEffectiveGrants(name, statement.principal))
     rows: list[Row] = [
-        (g.principal, g.privilege.replace("_", " "), g.from_kind or str(name.kind), g.from_name or str(name))
+        (
+            g.principal,
+            g.privilege.replace("_", " "),
+            g.from_kind or str(name.kind),
+            g.from_name or str(name),
+            YES_NO[g.inert],
+        )
         for g in held
     ]
-    return Table(tuple(map(Column, ("Principal", "ActionType", "ObjectType", "ObjectKey"))), rows)
+    return Table(tuple(map(Column, ("Principal", "ActionType", "ObjectType", "ObjectKey", "Inert"))), rows)
 
 
 _SHOWN = {

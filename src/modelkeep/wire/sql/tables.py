@@ -10,6 +10,9 @@ Cell = str | int | bool | None
 Row = tuple[Cell, ...]
 
 
+YES_NO = {True: "YES", False: "NO"}
+
+
 class Column(msgspec.Struct, frozen=True):
     name: str
     type: Literal["STRING", "LONG", "BOOLEAN", "TIMESTAMP", "DATE"] = "STRING"

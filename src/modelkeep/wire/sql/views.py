@@ -12,7 +12,7 @@ from modelkeep.core.ops import audit
 from modelkeep.store.audit import AuditEvent
 from modelkeep.wire import auditlog
 from modelkeep.wire.sql.scan import PAGE, Scan
-from modelkeep.wire.sql.tables import Column, Row, date
+from modelkeep.wire.sql.tables import YES_NO, Column, Row, date
 
 Rows = AsyncGenerator[list[Row]]
 
@@ -121,7 +121,8 @@ def _privileges(source: Callable[[Scan], AsyncIterator[Sequence[FullName]]]) -> 
 
 
 def _privilege(name: FullName, grant: Grant) -> Row:
-    return grant.principal, *name.parts, grant.privilege.replace("_", " "), "NO", grant.from_kind or "NONE"
+    told = grant.privilege.replace("_", " "), "NO", grant.from_kind or "NONE", YES_NO[grant.inert]
+    return grant.principal, *name.parts, *told
 
 
 async def _metastore(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
@@ -197,7 +198,7 @@ def _of_kind(word: str, kind: Kind) -> View:
 
 
 def _held(place: tuple[str, ...], names: Callable[[Scan], AsyncIterator[Sequence[FullName]]]) -> View:
-    columns = _texts("grantee", *place, "privilege_type", "is_grantable", "inherited_from")
+    columns = _texts("grantee", *place, "privilege_type", "is_grantable", "inherited_from", "is_inert")
     return View(columns, _privileges(names), place)
 
 

@@ -203,6 +203,8 @@ class FunctionPage(TypedDict):
 class PrivilegeAssignment(TypedDict):
     principal: str
     privileges: list[str]
+    inert_privileges: NotRequired[list[str]]
+    """Those of `privileges` that mean nothing here: they are kept and shown, and no decision reads them."""
 
 
 class Permissions(TypedDict):
@@ -213,6 +215,8 @@ class Permissions(TypedDict):
 
 class EffectivePrivilege(TypedDict):
     privilege: str
+    inert: NotRequired[bool]
+    """It means nothing here, and no decision reads it."""
     inherited_from_type: NotRequired[str]
     inherited_from_name: NotRequired[str]
 

@@ -248,16 +248,21 @@ def _info(found: Securable | Browsed[Securable], metastore_id: str) -> answers.C
 
 
 def assignments(found: list[Grant], _: Any = None) -> answers.Permissions:
-    by_principal: dict[str, list[str]] = {}
+    by_principal: dict[str, answers.PrivilegeAssignment] = {}
     for grant in found:
-        by_principal.setdefault(grant.principal, []).append(grant.privilege)
-    return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
+        listed = by_principal.setdefault(grant.principal, {"principal": grant.principal, "privileges": []})
+        listed["privileges"].append(grant.privilege)
+        if grant.inert:
+            listed.setdefault("inert_privileges", []).append(grant.privilege)
+    return {"privilege_assignments": list(by_principal.values())}
 
 
 def effective_assignments(found: list[Grant], _: Any = None) -> answers.EffectivePermissions:
     by_principal: dict[str, list[answers.EffectivePrivilege]] = {}
     for grant in found:
         privilege: answers.EffectivePrivilege = {"privilege": grant.privilege}
+        if grant.inert:
+            privilege["inert"] = True
         if grant.from_kind:
             privilege["inherited_from_type"] = grant.from_kind
             privilege["inherited_from_name"] = grant.from_name

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.engine import Engine
-from modelkeep.core.privileges import parse_privilege
 from modelkeep.wire.app import App, Tracking
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.http import Receive, Scope, Send
@@ -30,7 +29,7 @@ class Words(msgspec.Struct, frozen=True):
     """Do its clients fetch files by signed URLs when they are told DEFAULT_STORAGE?"""
 
 
-# unitycatalog/client/models/privilege.py, 0.4 to 0.7, of those that exist here.
+# unitycatalog/client/models/privilege.py, 0.4 to 0.7; the second half means nothing here.
 _OSS_PRIVILEGES = frozenset(
     {
         "CREATE CATALOG",
@@ -45,13 +44,20 @@ _OSS_PRIVILEGES = frozenset(
         "MODIFY",
         "CREATE VOLUME",
         "READ VOLUME",
+        "CREATE EXTERNAL LOCATION",
+        "CREATE EXTERNAL TABLE",
+        "CREATE EXTERNAL VOLUME",
+        "CREATE MANAGED STORAGE",
+        "CREATE STORAGE CREDENTIAL",
+        "READ FILES",
+        "WRITE FILES",
     }
 )
 
 
 def _with_spaces(privilege: str) -> str | None:
-    known = parse_privilege(privilege)
-    return known.words if known is not None and known.words in _OSS_PRIVILEGES else None
+    words = privilege.replace("_", " ")
+    return words if words in _OSS_PRIVILEGES else None
 
 
 DATABRICKS = Words(databricks, str, True)
@@ -109,7 +115,10 @@ def _spelled(assignment: dict[str, Any], words: Words) -> dict[str, Any]:
         known = words.privilege(privilege if isinstance(privilege, str) else privilege["privilege"])
         if known is not None:
             kept.append(known if isinstance(privilege, str) else {**privilege, "privilege": known})
-    return {**assignment, "privileges": kept}
+    spelled = {**assignment, "privileges": kept}
+    if inert := assignment.get("inert_privileges"):
+        spelled["inert_privileges"] = [known for word in inert if (known := words.privilege(word)) is not None]
+    return spelled
 
 
 class Bilingual(App):
