@@ -336,8 +336,8 @@ class Rehearsal:
         return self._db.read()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteTx]:
-        async with self._db.write() as tx:
+    async def write(self, principal: str = "") -> AsyncIterator[WriteTx]:
+        async with self._db.write(principal) as tx:
             yield tx
             raise RolledBack
 
@@ -358,8 +358,8 @@ class Counting:
     single = read
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Any]:
-        async with self._db.write() as tx:
+    async def write(self, principal: str = "") -> AsyncIterator[Any]:
+        async with self._db.write(principal) as tx:
             yield CountingTx(tx, self.sent)
 
 

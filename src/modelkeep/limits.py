@@ -116,6 +116,8 @@ IDLE_IN_TRANSACTION_S = 60
 """How long PostgreSQL keeps a transaction whose client says nothing."""
 MIGRATION_S = 3_600
 """How long one statement of a migration may run."""
+CHANGES_OF_COMMIT = 16
+"""Changes that wait for SQLite's writer and share one commit; the next ones wait for the next commit."""
 SLOW_S = 30
 """How long one statement of a change that touches many rows may run."""
 BACKGROUND_SCAN_S = 600
@@ -156,6 +158,8 @@ INLINE_ROWS = 50
 
 GUESSERS_KNOWN = 10_000
 """Addresses, by door and kind of credential, whose failures of this minute are kept."""
+THROTTLED_PAUSE_S = 0.25
+"""How long the answer 429 waits, so that a client that repeats a refused request at once cannot keep the server busy."""
 RATE_BUCKETS = 20_000
 """Callers whose latest requests are counted; the one that was silent for longest is forgotten first."""
 FORWARDED_HOPS = 20

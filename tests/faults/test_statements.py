@@ -44,9 +44,9 @@ class Faulty:
             yield FaultyTx(tx, self)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Any]:
+    async def write(self, principal: str = "") -> AsyncIterator[Any]:
         try:
-            async with self._db.write() as tx:
+            async with self._db.write(principal) as tx:
                 yield FaultyTx(tx, self)
                 self.step()
         except RolledBack:

@@ -1,12 +1,14 @@
 """SQLite: changes that wait at the same moment are committed as one, and each is still all of it or nothing."""
 
 import asyncio
+import random
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from modelkeep import limits
 from modelkeep.core.errors import Unavailable
 from modelkeep.store.db import WriteTx
 from modelkeep.store.sqlite import SqliteDatabase
@@ -137,3 +139,37 @@ async def test_one_that_is_cancelled_is_done_or_not_once_it_ends(db: SqliteDatab
     known = 1 in on_disk(db)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert on_disk(db) == ([0, 1, 2, 3] if known else [0, 2, 3])
+
+
+@pytest.mark.parametrize("others", [20, 40, 64])
+async def test_many_changes_of_one_principal_delay_another_by_one_commit(db: SqliteDatabase, others: int) -> None:
+    answered: list[str] = []
+
+    async def change(principal: str, number: int) -> None:
+        async with db.write(principal) as tx:
+            await add(tx, number)
+        answered.append(principal)
+
+    await asyncio.gather(*(change("busy", number) for number in range(others)), change("other", others))
+    assert answered.index("other") <= limits.CHANGES_OF_COMMIT
+    assert on_disk(db) == list(range(others + 1))
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_changes_that_are_cancelled_at_any_moment_block_nobody(db: SqliteDatabase, seed: int) -> None:
+    choice, done = random.Random(seed), set[int]()
+
+    async def change(number: int) -> None:
+        async with db.write(choice.choice("abc")) as tx:
+            await add(tx, number)
+        done.add(number)
+
+    tasks = [asyncio.create_task(change(number)) for number in range(50)]
+    for _ in range(40):
+        await asyncio.sleep(choice.choice((0, 0, 0.001)))
+        choice.choice(tasks).cancel()
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
+    stored = set(on_disk(db))
+    assert done <= stored
+    await write(db, 100)
+    assert set(on_disk(db)) == stored | {100}

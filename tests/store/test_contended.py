@@ -28,8 +28,8 @@ class Undoing:
         self.read = db.read
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteTx]:
-        async with self._db.write() as tx:
+    async def write(self, principal: str = "") -> AsyncIterator[WriteTx]:
+        async with self._db.write(principal) as tx:
             yield tx
             if self._left > 0:
                 self._left -= 1

@@ -146,9 +146,9 @@ class CrashingDatabase:
         return self._db.read()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Any]:
+    async def write(self, principal: str = "") -> AsyncIterator[Any]:
         self._left -= 1
-        async with self._db.write() as tx:
+        async with self._db.write(principal) as tx:
             yield tx
             if self._left == 0 and not self._committed:
                 raise Crash

@@ -292,7 +292,7 @@ class Flaky:
     def read(self) -> Any:
         return self._db.read()
 
-    def write(self) -> Any:
+    def write(self, principal: str = "") -> Any:
         if self.down:
             raise Unavailable("The database does not answer. Try again in a moment.")
         return self._db.write()

@@ -348,7 +348,7 @@ class Failing:
     def read(self) -> Any:
         return self._db.read()
 
-    def write(self) -> Any:
+    def write(self, principal: str = "") -> Any:
         if self.failures:
             self.failures -= 1
             raise Unavailable("The database does not answer. Try again in a moment.")

@@ -171,7 +171,7 @@ async def test_a_crash_before_the_cursor_is_kept_sends_again(lite: World, receiv
     class NoNote:
         read = lite.db.read
 
-        def write(self) -> Any:
+        def write(self, principal: str = "") -> Any:
             raise RuntimeError("the process ends here")
 
     with pytest.raises(RuntimeError):

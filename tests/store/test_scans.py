@@ -237,8 +237,8 @@ class Watched:
     single = read
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Any]:
-        async with self._db.write() as tx:
+    async def write(self, principal: str = "") -> AsyncIterator[Any]:
+        async with self._db.write(principal) as tx:
             yield CountingTx(tx, [])
             raise RolledBack
 

@@ -8,16 +8,19 @@ import httpx
 import pytest
 from wire.serving import FACE_B, UC, V1, Site, running_site
 
+from modelkeep.wire import app
+
 RATE, BURST = 4, 8
 
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Far below what the product allows. The only proxy that it believes is on loopback, as the tests are."""
-    with running_site(
+    with pytest.MonkeyPatch.context() as patch, running_site(
         tmp_path_factory.mktemp("limited"), requests_per_second=RATE, request_burst=BURST,
         anonymous_requests_per_second=1, trusted_proxies="127.0.0.0/8 ::1", conceal=True,
     ) as running:  # fmt: skip
+        patch.setattr(app, "THROTTLED_PAUSE_S", 0.001)
         yield running
 
 
@@ -51,6 +54,18 @@ def test_a_principal_beyond_its_limit_waits_as_long_as_it_is_told(
         assert "more than 4 requests a second" in answer.text
     time.sleep(1)
     assert limited.call(method, path, fields, token=user).status_code != 429
+
+
+def test_a_refused_client_waits_for_its_answer_while_others_are_served(
+    limited: Site, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time.sleep(2.5)
+    other = limited.user()[1]
+    monkeypatch.setattr(app, "THROTTLED_PAUSE_S", 60)
+    with pytest.raises(httpx.ReadTimeout):
+        for _ in range(BURST * 4):
+            limited.call("GET", f"{V1}/me", token=user, timeout=1)
+    assert limited.call("GET", f"{V1}/me", token=other).status_code == 200
 
 
 def test_others_do_not_notice(limited: Site, user: str) -> None:

@@ -82,12 +82,13 @@ class Auditor:
             tuple(targets), "{}", "{}", outcome, reason, actor.workspace,
         )  # fmt: skip
         if now:
-            await self.write([made])
+            await self.write([made], actor.id)
         else:
             self._buffer(made)
 
-    async def write(self, events: list[AuditEvent]) -> None:
-        async with self._db.write() as tx:
+    async def write(self, events: list[AuditEvent], principal: str = "") -> None:
+        """`principal`: whose acts these are, where they are one principal's."""
+        async with self._db.write(principal) as tx:
             await audit.add(tx, events)
 
     def read(

@@ -106,7 +106,7 @@ class Engine:
             done.clear()
             results: list[Any] = []
             try:
-                async with self.db.write() if write else self._read(actor, scans=scans) as tx:
+                async with self.db.write(actor.id) if write else self._read(actor, scans=scans) as tx:
                     for op, request in zip(operations, requests, strict=True):
                         ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, prepared)
                         targets = await self._authorize(ctx, op, request)

@@ -111,7 +111,9 @@ class Database(Protocol):
         """For one statement that reads: without the cost of a transaction around it."""
         ...
 
-    def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
+    def write(self, principal: str = "") -> AbstractAsyncContextManager[WriteTx]:
+        """`principal`: whose change it is ('' is our own work): principals take turns."""
+        ...
 
     async def script(self, statements: list[str]) -> None:
         """Run DDL statements in one transaction, holding the migration lock."""

@@ -15,9 +15,10 @@ from modelkeep.core.errors import Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row, scans_for
 from modelkeep.store.lanes import Lane
-from modelkeep.store.postgres_errors import AWAY, CONTENDED, UNKNOWN, meaning
+from modelkeep.store.postgres_errors import AWAY, CONTENDED, FULL, UNKNOWN, meaning
 from modelkeep.store.postgres_pool import Bounds, Deadline, Pool, server_ms
 from modelkeep.store.postgres_probe import Probe
+from modelkeep.store.turns import Turns
 
 if TYPE_CHECKING:
     import psycopg
@@ -138,6 +139,7 @@ class PostgresDatabase:
         self._writers = Pool(url, "write", writers, short, read_only=False, pooler=pooler)
         self._scanners = Pool(url, "scan", scanners, long, read_only=True, pooler=pooler)
         self._lane = Lane(scanners, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s)
+        self._turns = Turns(writers, max(1, writers // 2))
         self._probe = Probe(url)
 
     @property
@@ -203,8 +205,18 @@ class PostgresDatabase:
                 await connection.set_autocommit(False)
             await self._readers.give(connection)
 
-    def write(self) -> AbstractAsyncContextManager[_Tx]:
-        return self._transaction(self._writers, self._writers.bounds.statement_s)
+    @asynccontextmanager
+    async def write(self, principal: str = "") -> AsyncGenerator[_Tx]:
+        try:
+            await self._turns.enter(principal, self._writers.bounds.wait_s)
+        except TimeoutError as error:
+            metrics.database_deadlines.labels("write").inc()
+            raise Unavailable(FULL) from error
+        try:
+            async with self._transaction(self._writers, self._writers.bounds.statement_s) as tx:
+                yield tx
+        finally:
+            self._turns.leave(principal)
 
     @asynccontextmanager
     async def _transaction(self, pool: Pool, scan_s: float) -> AsyncGenerator[_Tx]:

@@ -2,7 +2,7 @@
 (an fsync) run in another thread.
 
 Changes that wait for the writer at the same moment are committed as one: each is a savepoint, undone alone where it fails,
-and none is answered, nor seen by anyone, before the commit of all is on the disk.
+and none is answered, nor seen by anyone, before the commit of all is on the disk. Principals take turns (`store/turns.py`).
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from modelkeep.store.files_on_disk import FilesOnDisk
 from modelkeep.store.lanes import Lane
 from modelkeep.store.sqlite_readers import BUSY, Readers, Reading, Scanning, unreadable
 from modelkeep.store.sqlite_threads import Threads, execute, execute_many, execute_one, fetch_all, finished
+from modelkeep.store.turns import Turns
 
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _NOT_STORED = "The change was not stored ({}). Try again in a moment."
@@ -79,13 +80,13 @@ def _integrity(error: sqlite3.IntegrityError) -> Exception:
 class _Group:
     """Changes that one commit makes durable."""
 
-    __slots__ = ("commit", "lost")
+    __slots__ = ("changes", "commit")
 
     def __init__(self) -> None:
+        self.changes = 0
+        """Changes that were done, or undone alone."""
         self.commit: asyncio.Future[str] | None = None
-        """Set where others waited when the first change was done: it comes after theirs."""
-        self.lost = ""
-        """Why the database itself undid them all, if it did (a full disk)"""
+        """Why the commit failed, '' where it did not. Set where others waited when the first change was done."""
 
 
 class SqliteDatabase:
@@ -105,9 +106,9 @@ class SqliteDatabase:
             limits.SCANS_AT_ONCE, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s
         )
         self._writer: sqlite3.Connection | None = None
-        self._lock = asyncio.Lock()  # given in turn: to a group's commit after those that waited before it
-        self._waiting = 0
+        self._turns = Turns(1, 1, give_up=self._release)
         self._group: _Group | None = None
+        self._committing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         self._writing, self._scans = Threads("commit", 1), Threads("scan", limits.SCANS_AT_ONCE)
@@ -131,7 +132,8 @@ class SqliteDatabase:
             raise Unavailable(f"The database cannot be read ({error}).") from error
 
     async def close(self) -> None:
-        async with self._lock:
+        await self._acquire("")
+        try:
             self._readers.close()
             self._scanners.close()
             if self._writer is not None:
@@ -139,6 +141,8 @@ class SqliteDatabase:
                 self._writer = None
                 for thread in (self._writing, self._scans, self._background):
                     thread.close()
+        finally:
+            self._turns.leave("")
 
     def _connect(self, path: str, cache_kib: int, *, uri: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -178,8 +182,8 @@ class SqliteDatabase:
             raise Unavailable(_CLOSED)
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[_WriteTx]:
-        await self._acquire()
+    async def write(self, principal: str = "") -> AsyncGenerator[_WriteTx]:
+        await self._acquire(principal)
         failed = ""
         try:
             writer, group = await self._join()
@@ -192,31 +196,49 @@ class SqliteDatabase:
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _DISK:
                     raise Unavailable(_NOT_STORED.format(_untaken(error))) from error
                 raise
-            if group.commit is None and self._waiting:
-                group.commit = asyncio.ensure_future(self._commit_in_turn(writer, group))
+            finally:
+                group.changes += 1
+            if group.commit is None and self._turns.anyone_waits():
+                group.commit = asyncio.get_running_loop().create_future()
             elif group.commit is None:
                 failed = await self._commit(writer)
         finally:
-            self._lock.release()
+            self._release(principal)
         if group.commit is not None:
             failed = await finished(group.commit)
         if failed:
             raise Unavailable(failed)
 
-    async def _acquire(self) -> None:
+    async def _acquire(self, principal: str) -> None:
         """Raises Unavailable where the others take too long."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        self._waiting += 1
         try:
-            async with asyncio.timeout(self._wait_s):
-                await self._lock.acquire()
+            await self._turns.enter(principal, self._wait_s)
         except TimeoutError as error:
             metrics.database_deadlines.labels("commit").inc()
             raise Unavailable(BUSY) from error
         finally:
-            self._waiting -= 1
             metrics.database_wait.labels("commit").observe(loop.time() - begun)
+
+    def _release(self, principal: str) -> None:
+        """The writer goes to the next change; where none waits, or the group is large enough, the group is committed first."""
+        group, writer = self._group, self._writer
+        pending = group.commit if group is not None else None
+        open_group = group is not None and group.changes < limits.CHANGES_OF_COMMIT and self._turns.anyone_waits()
+        if pending is None or open_group or writer is None:
+            self._turns.leave(principal)
+        else:
+            self._committing = asyncio.ensure_future(self._commit_group(writer, pending, principal))
+
+    async def _commit_group(self, writer: sqlite3.Connection, result: asyncio.Future[str], principal: str) -> None:
+        try:
+            result.set_result(await self._commit(writer))
+        except BaseException as error:
+            result.set_exception(error)
+            raise
+        finally:
+            self._turns.leave(principal)
 
     async def _join(self) -> tuple[sqlite3.Connection, _Group]:
         """The group that the next change belongs to: a new transaction, or, in one that has changes already, a savepoint."""
@@ -237,16 +259,14 @@ class SqliteDatabase:
             writer.execute("ROLLBACK TO change")
             writer.execute("RELEASE change")
             return
-        group.lost, self._group = str(error) or "it was interrupted", None
+        self._group = None
         if writer.in_transaction:
             writer.execute("ROLLBACK")
-
-    async def _commit_in_turn(self, writer: sqlite3.Connection, group: _Group) -> str:
-        async with self._lock:
-            return _NOT_STORED.format(group.lost) if group.lost else await self._commit(writer)
+        if group.commit is not None:
+            group.commit.set_result(_NOT_STORED.format(str(error) or "it was interrupted"))
 
     async def _commit(self, writer: sqlite3.Connection) -> str:
-        """Why it failed; '' where it did not. The lock is held. Nothing counts as stored in files that are gone afterwards."""
+        """Why it failed; '' where it did not. Nothing counts as stored in files that are gone afterwards."""
         self._group = None
         if problem := self._files.problem():
             writer.execute("ROLLBACK")

@@ -12,9 +12,9 @@ import msgspec
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Unauthenticated
+from modelkeep.core.errors import NoSuchEndpoint, RegistryError, Throttled, Unauthenticated
 from modelkeep.core.table import BY_REQUEST
-from modelkeep.limits import MAX_LOGGED_PATH, MAX_READING_BYTES, READING_BYTES, READINGS_BYTES
+from modelkeep.limits import MAX_LOGGED_PATH, MAX_READING_BYTES, READING_BYTES, READINGS_BYTES, THROTTLED_PAUSE_S
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
 from modelkeep.wire.bodies import read_in_turn
@@ -100,6 +100,11 @@ class App:
         except Exception:
             log.exception("request failed", request_id=request.id, route=name, method=request.method)
             response = _bug(request.id)
+        if response.status == Throttled.status:
+            request.release()
+            request.let_cancel()
+            started += THROTTLED_PAUSE_S
+            await asyncio.sleep(THROTTLED_PAUSE_S)  # a client that repeats at once takes less of the event loop
         took = await self._send(request, response, send) - started
         self._log(request, name, response.status, took, actor)
 

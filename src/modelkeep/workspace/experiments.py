@@ -45,7 +45,7 @@ async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list
     """The creator's row goes first, so that a stop between the child's commit and ours leaves no ownerless experiment."""
     actor, workspace, now = visit.actor, desk.workspace_id, now_ms()
     taken = AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
-    async with desk.db.write() as tx:
+    async with desk.db.write(actor.id) as tx:
         if not await rows.begin_creation(tx, workspace, name, actor.id, at=now, abandoned_before=now - _UNFINISHED_MS):
             raise taken
     try:
@@ -54,7 +54,7 @@ async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list
     except Refused as error:
         if error.code == AlreadyExists.code:
             await _adopt(desk, actor, name, await named(desk, name))
-        async with desk.db.write() as tx:
+        async with desk.db.write(actor.id) as tx:
             await rows.drop_creation(tx, workspace, name)
         if error.code == AlreadyExists.code:
             raise taken from error
@@ -68,7 +68,7 @@ async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list
 async def _finish(desk: Desk, actor: Actor, name: str, experiment_id: str) -> bool:
     """Give the creator his experiment; False where the creation is no longer his, or others have settled whose it is."""
     workspace = desk.workspace_id
-    async with desk.db.write() as tx:
+    async with desk.db.write(actor.id) as tx:
         if not await rows.finish_creation(tx, workspace, name, actor.id, experiment_id):
             return False
         if await rows.permissions(tx, workspace, experiment_id):

@@ -30,6 +30,6 @@ async def log_inputs(desk: Desk, visit: Visit) -> Response:
     document = await desk.forward(visit.call)
     inputs = answers.dataset_inputs(visit.call.fields.get("datasets") or [])
     if inputs:
-        async with desk.db.write() as tx:
+        async with desk.db.write(visit.actor.id) as tx:
             await rows.keep_inputs(tx, desk.workspace_id, visit.call.text("run_id"), inputs)
     return answers.respond(document)

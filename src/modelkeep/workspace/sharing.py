@@ -52,7 +52,7 @@ async def set_permission(desk: Desk, visit: Visit) -> Response:
     if level not in (_NONE, *Level):
         raise InvalidArgument(f"A level is one of {', '.join((*Level, _NONE))}.")
     experiment_name = (await existing(desk, experiment_id))["name"]
-    async with desk.db.write() as tx:
+    async with desk.db.write(visit.actor.id) as tx:
         await rows.drop_creation(tx, desk.workspace_id, experiment_name)
         principal = await principals.by_name(tx, visit.call.text("principal"))
         if principal is None:
@@ -132,7 +132,7 @@ async def update_access_list(desk: Desk, visit: Visit) -> Response:
 async def _written(desk: Desk, visit: Visit, *, replace: bool) -> Response:
     experiment_id, asked = visit.call.text("experiment_id"), _asked(visit)
     experiment_name = (await existing(desk, experiment_id))["name"]
-    async with desk.db.write() as tx:
+    async with desk.db.write(visit.actor.id) as tx:
         # Whoever changes the access list settles whose the experiment is: an unfinished creation gives nothing back.
         await rows.drop_creation(tx, desk.workspace_id, experiment_name)
         wanted: Wanted = {}

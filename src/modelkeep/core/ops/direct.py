@@ -155,7 +155,7 @@ async def sign_upload(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
 async def _remove(ctx: ServiceCtx, db: Database, change: Change, path: str) -> None:
     async with changing(db, change):
         await store(ctx).delete(change.set_id, [path])
-    async with db.write() as tx:
+    async with db.write(ctx.actor.id) as tx:
         await end(tx, change)
 
 
@@ -164,7 +164,7 @@ async def publish(ctx: ServiceCtx, db: Database, written: Written) -> ArtifactFi
     if (change := written.change) is not None:
         async with changing(db, change):
             await _publish(ctx, written.file.path, written.stored, overwrite=written.overwrite)
-        async with db.write() as tx:
+        async with db.write(ctx.actor.id) as tx:
             await files.lock_open(tx, change.set_id)
             await files.put_file(tx, change.set_id, written.file)
             await end(tx, change)

@@ -120,14 +120,14 @@ def _both(version: ModelVersion) -> InvalidArgument:
 
 async def _new_set(ctx: ServiceCtx, db: Database) -> str:
     set_id = new_id()
-    async with db.write() as tx:
+    async with db.write(ctx.actor.id) as tx:
         await stage(tx, set_id, ctx)
     return set_id
 
 
 async def _free(ctx: ServiceCtx, db: Database, set_id: str) -> None:
     """Unless it became the version's after all: a commit may succeed without telling."""
-    async with db.write() as tx:
+    async with db.write(ctx.actor.id) as tx:
         found = await files.get_set(tx, set_id)
         if found is not None and found.kind == "staging" and await files.release(tx, set_id):
             await jobs.enqueue(tx, "purge", set_id)

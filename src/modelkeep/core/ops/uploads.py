@@ -214,7 +214,7 @@ async def complete_in_store(ctx: ServiceCtx, db: Database, completed: Completed 
             sorted(completed.parts.items()),
             overwrite=completed.overwrite,
         )
-    async with db.write() as tx:
+    async with db.write(ctx.actor.id) as tx:
         await files.end_upload(tx, upload.id)
         await direct.end(tx, change)
 
@@ -264,5 +264,5 @@ async def abort_in_store(ctx: ServiceCtx, db: Database, upload: Upload | None) -
     if upload is None:
         return
     await direct.store(ctx).abort_multipart(upload.set_id, upload.path, upload.store_upload)
-    async with db.write() as tx:
+    async with db.write(ctx.actor.id) as tx:
         await files.end_upload(tx, upload.id)
