@@ -32,6 +32,17 @@ SEARCH_STEP_ROWS = 1_000
 SEARCH_ROWS = 10_000
 """Rows that one page of a search may look at before it is handed out short."""
 
+# --- prompts ---------------------------------------------------------------------------------------------------------
+
+PROMPT_TEMPLATE_CHARACTERS = 100_000
+"""Characters of one template, as text or as the JSON of its messages: what MLflow's own server stores (a tag's value)."""
+PROMPT_PAGE_CHARACTERS = 1_000_000
+"""Characters of the templates on one page of versions; the page is short where it would have more."""
+PROMPT_LINKS = 1_000
+"""Runs, logged models and traces that a prompt is linked to; a new link takes the place of the oldest."""
+PROMPT_LINKS_AT_ONCE = 100
+"""Links (versions times runs, models or traces) that one call may make."""
+
 # --- pages of lists --------------------------------------------------------------------------------------------------
 
 PAGE_TOKEN_BLOCK_BYTES = 256

@@ -30,6 +30,9 @@ from modelkeep.core.ops import (
     models,
     objects,
     principals,
+    prompt_links,
+    prompt_search,
+    prompts,
     protection,
     search,
     secrets,
@@ -52,7 +55,7 @@ RULE = federation.Rule(
 )  # fmt: skip
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
 WALLED, SHOWN = "walled.ml.model", "shown.ml.model"
-VOLUME, TABLE, FUNCTION = "prod.ml.raw", "prod.ml.features", "prod.ml.score"
+VOLUME, TABLE, FUNCTION, PROMPT = "prod.ml.raw", "prod.ml.features", "prod.ml.score", "prod.ml.greet"
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -102,15 +105,18 @@ def _actors() -> list[Who]:
         (Privilege.APPLY_TAG, "volume", VOLUME),
         (Privilege.MANAGE, "volume", VOLUME),
         (Privilege.ALL_PRIVILEGES, "volume", VOLUME),
+        (Privilege.EXECUTE, "prompt", PROMPT),
+        (Privilege.APPLY_TAG, "prompt", PROMPT),
+        (Privilege.MANAGE, "prompt", PROMPT),
         (Privilege.CREATE_VOLUME, "schema", SCHEMA),
         (Privilege.CREATE_TABLE, "schema", SCHEMA),
     ):
-        at = {"volume": f"{on}!VOLUME", "table": f"{on}!TABLE", "function": f"{on}!FUNCTION"}.get(kind, on)
+        at = on if kind == "schema" else f"{on}!{kind.upper()}"
         found.append(Who(f"{privilege.words} on {kind}, USE", f"{privilege}@{at}+{USE}"))
     found += [
         Who("READ VOLUME on volume, no USE", f"READ_VOLUME@{VOLUME}!VOLUME"),
         Who("READ VOLUME and SELECT on catalog, USE", f"READ_VOLUME@{CATALOG}+SELECT@{CATALOG}+{USE}"),
-        Who("owner of volume, table, function, USE", USE, ("object owners",)),
+        Who("owner of volume, table, function, prompt, USE", USE, ("object owners",)),
         Who("CREATE MODEL on catalog, USE", f"CREATE_MODEL@{CATALOG}+{USE}"),
         Who("CREATE SCHEMA on catalog, USE", f"CREATE_SCHEMA@{CATALOG}+{USE}"),
         Who("CREATE SCHEMA on catalog, no USE", f"CREATE_SCHEMA@{CATALOG}"),
@@ -201,6 +207,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Signing in",
         "Audit and jobs",
     )  # fmt: skip
+    Q, prompt = "Prompts", leaf(PROMPT, Kind.PROMPT)
     T = "Protected aliases, governed tags, requests for access"
     W, walled, shown = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)  # fmt: skip
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
@@ -322,6 +329,35 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "get_object: function", objects.GetObject(function)),
         Row(U, "get_object: function prod.ml.churn (a model)", objects.GetObject(leaf(MODEL, Kind.FUNCTION))),
         Row(U, "get_model prod.ml.score (a function)", models.GetModel(name(FUNCTION))),
+        Row(Q, "create_prompt", prompts.CreatePrompt(leaf("prod.ml.fresh", Kind.PROMPT), tags={"team": "a"})),
+        Row(Q, "create_prompt prod.ml.greet (exists)", prompts.CreatePrompt(prompt)),
+        Row(Q, "create_prompt prod.ml.churn (a model)", prompts.CreatePrompt(leaf(MODEL, Kind.PROMPT))),
+        Row(Q, "create_model prod.ml.greet (a prompt)", models.CreateModel(name(PROMPT))),
+        Row(Q, "get_prompt", prompts.GetPrompt(prompt)),
+        Row(Q, "get_prompt prod.ml.churn (a model)", prompts.GetPrompt(leaf(MODEL, Kind.PROMPT))),
+        Row(Q, "browse_prompt", prompts.BrowsePrompt(prompt), _browsed),
+        Row(Q, "search_prompts: sees greet", prompt_search.SearchPrompts(name(SCHEMA)),
+            lambda page: "1" if any(p.securable.full_name == PROMPT for p in page.items) else "0"),
+        Row(Q, "list_objects: sees prompt", objects.ListObjects(name(SCHEMA), Kind.PROMPT), _listed(PROMPT)),
+        Row(Q, "browse_objects of prompts", objects.BrowseObjects(name(SCHEMA), Kind.PROMPT), _browsed_object),
+        Row(Q, "search_securables: sees greet", explore.SearchSecurables("greet"), _listed_securable(PROMPT)),
+        Row(Q, "update_prompt", prompts.UpdatePrompt(prompt, "x")),
+        Row(Q, "delete_prompt", prompts.DeletePrompt(prompt)),
+        Row(Q, "create_prompt_version", prompts.CreatePromptVersion(prompt, '"Bye"')),
+        Row(Q, "get_prompt_version", prompts.GetPromptVersion(prompt, 1)),
+        Row(Q, "get_prompt_version_by_alias", prompts.GetPromptVersionByAlias(prompt, "live")),
+        Row(Q, "list_prompt_versions", prompts.ListPromptVersions(prompt)),
+        Row(Q, "update_prompt_version", prompts.UpdatePromptVersion(prompt, 1, "x")),
+        Row(Q, "delete_prompt_version", prompts.DeletePromptVersion(prompt, 1)),
+        Row(Q, "change_prompt_version_tags", prompts.ChangePromptVersionTags(prompt, 1, {"team": "b"})),
+        Row(Q, "change_tags of prompt", models.ChangeTags(prompt, None, {"team": "b"})),
+        Row(Q, "set_prompt_alias", prompts.SetPromptAlias(prompt, "live", 1)),
+        Row(Q, "delete_prompt_alias", prompts.DeletePromptAlias(prompt, "live")),
+        Row(Q, "link_prompts (without a workspace)",
+            prompt_links.LinkPrompts((prompt_links.LinkedVersion(prompt, 1),), "run", ("run1",))),
+        Row(Q, "list_prompt_links", prompt_links.ListPromptLinks(prompt)),
+        Row(Q, "transfer_ownership of prompt", catalogs.TransferOwnership(prompt, "stranger")),
+        Row(Q, "change_grants of prompt", grants.ChangeGrants(prompt, (grants.Change("stranger", ("EXECUTE",)),))),
         Row(V, "search_securables: sees prod", explore.SearchSecurables("prod", ("CATALOG",)), _listed_securable(CATALOG)),
         Row(V, "search_securables: sees prod.ml", explore.SearchSecurables("prod", ("SCHEMA",)), _listed_securable(SCHEMA)),
         Row(V, "search_securables: sees churn", explore.SearchSecurables("churn"), _listed_securable(MODEL)),
@@ -501,7 +537,10 @@ async def build(w: World) -> dict[str, str]:
     await maker.do(functions.CreateFunction(leaf(FUNCTION, Kind.FUNCTION), COMPUTED))
     actor = await w.actor("maker")
     await w.engine.execute(actor, files.WriteFile(path=ArtifactPath("a.bin"), name=volume), body=chunks(b"1"))
-    for text in (f"{VOLUME}!VOLUME", f"{TABLE}!TABLE", f"{FUNCTION}!FUNCTION"):
+    prompt = leaf(PROMPT, Kind.PROMPT)
+    await maker.do(prompts.CreatePrompt(prompt, "Says hello", {"team": "a"}))
+    await maker.do(prompts.CreatePromptVersion(prompt, '"Hello {{name}}"'), prompts.SetPromptAlias(prompt, "live", 1))
+    for text in (f"{VOLUME}!VOLUME", f"{TABLE}!TABLE", f"{FUNCTION}!FUNCTION", f"{PROMPT}!PROMPT"):
         await w.own(text, "object owners")
     await w.grant("somebody else", f"READ_VOLUME@{VOLUME}!VOLUME")
     await w.grant("somebody else", f"EXECUTE@{CATALOG}+EXECUTE@{SCHEMA}+EXECUTE@{MODEL}")

@@ -69,7 +69,8 @@ The world: catalog prod, schema prod.ml and model prod.ml.churn, each owned by a
 (READY, @champion) and version 2 (PENDING, complete). On open.ml.model all account users hold EXECUTE and CREATE MODEL VERSION.
 Alias @guarded of churn is for movers, tag `grade` is governed (values a and b), somebody has asked for EXECUTE on churn.
 On the catalogs walled and shown they hold ALL PRIVILEGES; walled is bound to no workspace, and shown read-only to this one.
-Volume prod.ml.raw (with a file), table prod.ml.features and function prod.ml.score are owned by one more group.
+Volume prod.ml.raw (with a file), table prod.ml.features, function prod.ml.score and prompt prod.ml.greet (with version 1, @live)
+are owned by one more group.
 USE means USE CATALOG on prod and USE SCHEMA on prod.ml. "on model": on prod.ml.churn, and so on.
 
   +  done                                   C  403, names USE CATALOG        1 0  a list: what is asked about is in it, or not

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.clients
 
 
 @pytest.mark.parametrize(
-    "script", ["register", "aliases", "govern", "delete", "refusals", "unsigned", "lineage", "foreign", "volume"]
+    "script",
+    ["register", "aliases", "govern", "delete", "refusals", "unsigned", "lineage", "foreign", "volume", "prompts"],
 )
 def test_flow(server: Server, catalog: str, script: str) -> None:
     succeeded(run_script(server, FLOW / f"{script}.py", catalog))

@@ -12,7 +12,7 @@ from modelkeep import limits
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import Conflict, NotEmpty, NotFound, RegistryError
 from modelkeep.core.kinds import Kind
-from modelkeep.core.ops import access, catalogs, models, objects, principals, versions, volumes
+from modelkeep.core.ops import access, catalogs, models, objects, principals, prompts, versions, volumes
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background
@@ -28,10 +28,12 @@ ROOTS = {
     "a schema": catalogs.DeleteContainer(name("prod.ml"), True),
     "a model": models.DeleteModel(name("prod.ml.churn")),
     "a volume": objects.DeleteObject(name("prod.ml.raw!VOLUME")),
+    "a prompt": prompts.DeletePrompt(name("prod.ml.greet!PROMPT")),
 }
 WATCHERS = ("metastore admin", "owner of all three", "EXECUTE on catalog, USE")
 TABLES = (
-    "securables", "model_versions", "aliases", "tags", "lineage", "grants", "access_requests", "access_destinations",
+    "securables", "model_versions", "prompt_versions", "prompt_links", "aliases",
+    "tags", "lineage", "grants", "access_requests", "access_destinations",
     "protected_aliases", "alias_movers", "catalog_bindings", "artifact_sets", "artifact_files", "uploads", "upload_parts",
 )  # fmt: skip
 

@@ -252,6 +252,29 @@ class World:
             case _:
                 return None
 
+    @cached_property
+    def prompt(self) -> str:
+        """Made when a route asks for one, with a version."""
+        name = f"{self.schema}.greet"
+        self._site.ok("POST", f"{FACE_B}/prompts", {"name": name, "prompt": {"name": name}})
+        self._site.ok(
+            "POST", f"{FACE_B}/prompts/{name}/versions", {"name": name, "prompt_version": {"template": '"Hi"'}}
+        )
+        return name
+
+    def values_of_prompt(self, route: Route) -> dict[str, Any]:
+        """As `values`, for prompts."""
+        catalog, schema = self.schema.split(".")
+        new = route.method == "POST" and route.path == f"{FACE_B}/prompts"
+        name = f"{self.schema}.n_{uuid.uuid4().hex[:8]}" if new else self.prompt
+        known: dict[str, Any] = {
+            "name": name, "full_name": name, "version": "1", "alias": "live", "key": "k", "template": '"Hi"',
+            "prompt_version": {"template": '"Hi"'}, "catalog_schema": {"catalog_name": catalog, "schema_name": schema},
+            "prompt_versions": [{"name": name, "version": "1"}], "run_ids": ["r"], "model_ids": ["m"], "trace_ids": ["t"],
+        }  # fmt: skip
+        fields = msgspec.structs.fields(route.fields)
+        return {field.encode_name: known[field.encode_name] for field in fields if field.encode_name in known}
+
     def values_of_sign_in(self, route: Route) -> dict[str, Any]:
         """As `values`, for secrets and federation policies."""
         known = {"id": self.robot_id, "account_id": self.account, "secret_id": "absent", "policy_id": "absent"}
@@ -277,6 +300,8 @@ class World:
             return {"id": WAREHOUSE_ID} if "{id}" in route.path else {}
         if (known := self.values_of_governance(route)) is not None:
             return known
+        if "/prompt" in route.path:
+            return self.values_of_prompt(route)
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):

@@ -37,7 +37,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.SCHEMA: (
         *_ALL, *_TAGGED, *_PROTECTING, "browse_models", "browse_objects", "browse_schema",
-        "create_function", "create_model", "create_table",
+        "create_function", "create_model", "create_prompt", "create_table", "search_prompts",
         "create_volume", "delete_container", "get_schema", "list_models", "list_objects", "list_schema_tags", "rename_schema",
         "update_comment", "update_spec",
     ),
@@ -52,4 +52,10 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
     Kind.FUNCTION: (*_ALL, *_TAGGED, *_OBJECT),
     Kind.VOLUME: (*_ALL, *_TAGGED, *_OBJECT, *_FILES),
     Kind.TABLE: (*_ALL, *_TAGGED, *_OBJECT, "table_exists"),
+    Kind.PROMPT: (
+        *_ALL, *_TAGGED, *_PROTECTING, "browse_prompt", "change_prompt_version_tags", "create_prompt_version", "delete_prompt",
+        "delete_prompt_alias", "delete_prompt_version", "get_prompt", "get_prompt_version", "get_prompt_version_by_alias",
+        "list_object_tags", "list_prompt_links", "list_prompt_versions", "set_prompt_alias", "update_prompt",
+        "update_prompt_version",
+    ),
 }  # fmt: skip

@@ -175,7 +175,10 @@ class Engine:
                 and not blocked_at(chain[:-1])
                 and knows(chain)
             ):
-                raise AlreadyExists(f"{RULES[name.kind].label} '{name}' already exists.", kind=name.kind)
+                kind = chain[
+                    -1
+                ].securable.kind  # not always the kind that the request names: some share their name space
+                raise AlreadyExists(f"{RULES[kind].label} '{name}' already exists.", kind=kind)
             found.append(self._checked(on, name, chain))
         for securable in found:
             if securable is not None:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     FUNCTION = "FUNCTION"
     VOLUME = "VOLUME"
     TABLE = "TABLE"
+    PROMPT = "PROMPT"
 
 
 class KindRules(msgspec.Struct, frozen=True):
@@ -25,7 +26,7 @@ class KindRules(msgspec.Struct, frozen=True):
     depth: int
     """Parts of the full name; 0 for the metastore."""
     space: str
-    """The name space inside the parent; models share theirs with functions, as in Unity Catalog."""
+    """The name space inside the parent; models share theirs with functions and prompts, as in Unity Catalog."""
     label: str
     """What a sentence calls it (the words of Databricks' own errors)."""
     grantable: frozenset[Privilege]
@@ -53,6 +54,8 @@ RULES: dict[Kind, KindRules] = {
         ),
         KindRules(Kind.VOLUME, Kind.SCHEMA, 3, "volume", "Volume", privileges.ON_VOLUME, None, ("VOLUME",)),
         KindRules(Kind.TABLE, Kind.SCHEMA, 3, "table", "Table", privileges.ON_TABLE, None, ("TABLE",)),
+        # A prompt is created with CREATE FUNCTION and read with EXECUTE, so it lives among the functions of its schema.
+        KindRules(Kind.PROMPT, Kind.SCHEMA, 3, "routine", "Prompt", privileges.ON_PROMPT, None, ("PROMPT",)),
     )
 }  # fmt: skip
 

@@ -131,6 +131,57 @@ class RegisteredModel(msgspec.Struct, frozen=True):
     latest: ModelVersion | None = None
 
 
+class Prompt(msgspec.Struct, frozen=True):
+    """A prompt of a schema, with its aliases (name -> version number)."""
+
+    securable: Securable
+    aliases: dict[str, int]
+    newest: int | None = None
+    """The number of its newest version."""
+
+
+class PromptVersion(msgspec.Struct, frozen=True):
+    """One version of a prompt. Its template never changes."""
+
+    id: str
+    prompt_id: str
+    version: int
+    comment: str
+    template: str
+    """JSON text: a string, or a list of chat messages"""
+    characters: int
+    """Length of the template."""
+    aliases_json: str
+    tags_json: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    prompt: str
+    """The full name of its prompt."""
+
+    @property
+    def aliases(self) -> list[str]:
+        return msgspec.json.decode(self.aliases_json, type=list[str])
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return msgspec.json.decode(self.tags_json, type=dict[str, str])
+
+
+class PromptLink(msgspec.Struct, frozen=True):
+    """A run, logged model or trace that used a version of a prompt."""
+
+    id: str
+    version: int
+    workspace_id: str
+    kind: str
+    """run, logged_model or trace"""
+    target_id: str
+    created_at: int
+    created_by: str
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """One page of a list; `next_token` is '' on the last one. A page may be short, even empty, and not the last."""
 

@@ -135,7 +135,16 @@ def check_spaces(name: FullName, home: FullName) -> None:
         )
 
 
-def parse_version(value: object) -> int:
+def check_prompt_name(name: FullName) -> None:
+    """A new prompt's own name: clients write it unquoted into paths (mlflow/prompt/constants.py, PROMPT_NAME_RULE). Raises BadName."""
+    if not _PLAIN.fullmatch(name.parts[-1]):
+        raise BadName(
+            f"Prompt name {name.parts[-1]!r} is not valid: names have letters, digits, hyphens and underscores.",
+            kind=Kind.PROMPT,
+        )
+
+
+def parse_version(value: object, of: str = "Model") -> int:
     """A version number from 1 to 2^63 - 1, given as an integer or as its decimal digits. Raises InvalidArgument."""
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
@@ -144,7 +153,7 @@ def parse_version(value: object) -> int:
     else:
         number = 0
     if not 1 <= number <= MAX_VERSION:
-        raise InvalidArgument(f"Model version must be a positive integer, got {str(value)[:100]!r}.")
+        raise InvalidArgument(f"{of} version must be a positive integer, got {str(value)[:100]!r}.")
     return number
 
 

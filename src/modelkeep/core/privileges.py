@@ -39,6 +39,7 @@ _ON_MODEL = {
     Privilege.CREATE_MODEL_VERSION,
 }
 _ON_FUNCTION = {Privilege.ALL_PRIVILEGES, Privilege.EXECUTE, Privilege.MANAGE}
+_ON_PROMPT = _ON_FUNCTION | {Privilege.APPLY_TAG}
 _ON_VOLUME = {
     Privilege.ALL_PRIVILEGES,
     Privilege.APPLY_TAG,
@@ -63,6 +64,7 @@ _ON_CATALOG = _ON_SCHEMA | {Privilege.BROWSE, Privilege.CREATE_SCHEMA, Privilege
 
 ON_MODEL = frozenset(_ON_MODEL)
 ON_FUNCTION = frozenset(_ON_FUNCTION)
+ON_PROMPT = frozenset(_ON_PROMPT)
 ON_VOLUME = frozenset(_ON_VOLUME)
 ON_TABLE = frozenset(_ON_TABLE)
 ON_SCHEMA = frozenset(_ON_SCHEMA)

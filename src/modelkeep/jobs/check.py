@@ -29,7 +29,7 @@ async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> Async
     for set_id, counted, real in refs:
         yield f"Artifact set {set_id} counts {counted} references and has {real}."
     for model_id, alias in dangling:
-        yield f"Alias '{alias}' of model {model_id} points at a version that does not exist."
+        yield f"Alias '{alias}' of model or prompt {model_id} points at a version that does not exist."
     for version_id in homeless:
         yield f"Version {version_id} is READY and has no live artifact set."
 

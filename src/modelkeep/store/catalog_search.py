@@ -14,7 +14,7 @@ from modelkeep.core.kinds import Kind
 from modelkeep.limits import SEARCH_CANDIDATES
 from modelkeep.store.db import Tx
 
-KINDS = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
+KINDS = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT)
 _GRAM = 3  # characters
 _GRAMS = 12  # of one text, at most: enough to be selective
 _FEW = 200
@@ -119,8 +119,8 @@ def _source(dialect: str, key: str, text: str, *, names_only: bool) -> Source | 
     hits = {"h": _hits(dialect, key, _NAMES)} | ({} if names_only else {"o": _hits(dialect, key, _OTHER)})
     arms = [
         "SELECT h.entity_id AS id FROM h",
-        f"{_BELOW} k.kind IN ('CATALOG', 'SCHEMA') AND b.parent_id = k.id AND b.kind IN ('SCHEMA', 'MODEL')",
-        f"{_BELOW} k.kind = 'CATALOG' AND b.catalog_id = k.id AND b.kind = 'MODEL'",
+        f"{_BELOW} k.kind IN ('CATALOG', 'SCHEMA') AND b.parent_id = k.id AND b.kind IN ('SCHEMA', 'MODEL', 'PROMPT')",
+        f"{_BELOW} k.kind = 'CATALOG' AND b.catalog_id = k.id AND b.kind IN ('MODEL', 'PROMPT')",
     ]
     if not names_only:
         arms.append("SELECT o.entity_id FROM o WHERE o.field <> 'principal'")

@@ -32,10 +32,11 @@ async def miscounted(tx: Tx) -> list[tuple[str, int, int]]:
 
 
 async def dangling(tx: Tx) -> list[tuple[str, str]]:
-    """(model id, alias) of aliases that point at no version."""
+    """(id of the model or prompt, alias) of aliases that point at no version."""
     rows = await tx.scan(
         "SELECT a.model_id, a.alias FROM aliases a LEFT JOIN model_versions v ON v.model_id = a.model_id "
-        "AND v.version = a.version WHERE v.id IS NULL"
+        "AND v.version = a.version LEFT JOIN prompt_versions p ON p.prompt_id = a.model_id AND p.version = a.version "
+        "WHERE v.id IS NULL AND p.id IS NULL"
     )
     return [(row[0], row[1]) for row in rows]
 

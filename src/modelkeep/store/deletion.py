@@ -20,6 +20,8 @@ _DEPENDENTS = (
     ("aliases", "model_id", "model_id, alias"),
     ("tags", "securable_id", "securable_id, version, key"),
     ("lineage", "model_id", "id"),
+    ("prompt_links", "prompt_id", "id"),
+    ("prompt_versions", "prompt_id", "id"),
     ("grants", "securable_id", "securable_id, principal_id, privilege"),
     ("inert_grants", "securable_id", "securable_id, principal_id, privilege"),
     ("access_requests", "securable_id", "id"),

@@ -1,4 +1,4 @@
-"""What people look for by words: catalogs, schemas and models at once, best fits first; and what is stored, in numbers.
+"""What people look for by words: catalogs, schemas, models and prompts at once, best fits first; and what is stored, in numbers.
 
 A search begins from the candidates of an index where one of its conditions has few. Else it walks the securables in the order that
 is asked for, fit by fit, and hands out a short page when its budget is spent.
@@ -20,6 +20,7 @@ from modelkeep.store.securables import (
     BROWSE,
     CATALOG_ABOVE,
     COLUMNS,
+    MODELS_AND_PROMPTS,
     READ_MODEL,
     SCHEMA_ABOVE,
     SEE_CATALOG,
@@ -31,6 +32,12 @@ from modelkeep.store.securables import (
 Position = tuple[int, str, str]
 """(how well it fits, name, id)"""
 _ALIKE = "LIKE {} ESCAPE '~'"
+_IN_SCHEMA = (
+    "securables x CROSS JOIN securables s CROSS JOIN securables c",
+    f"{SCHEMA_ABOVE} AND {CATALOG_ABOVE}",
+    "c.name_key || '.' || s.name_key || '.' || x.name_key",
+    READ_MODEL,
+)
 _SOURCES = {
     Kind.CATALOG: ("securables x CROSS JOIN securables c", "c.id = x.id", "x.name_key", SEE_CATALOG),
     Kind.SCHEMA: (
@@ -39,13 +46,10 @@ _SOURCES = {
         "c.name_key || '.' || x.name_key",
         SEE_SCHEMA,
     ),
-    Kind.MODEL: (
-        "securables x CROSS JOIN securables s CROSS JOIN securables c",
-        f"{SCHEMA_ABOVE} AND {CATALOG_ABOVE}",
-        "c.name_key || '.' || s.name_key || '.' || x.name_key",
-        READ_MODEL,
-    ),
+    Kind.MODEL: _IN_SCHEMA,
+    Kind.PROMPT: _IN_SCHEMA,
 }
+_LEAVES = (Kind.MODEL, Kind.PROMPT)
 _BROWSED = (
     "SELECT g.securable_id FROM grants g JOIN membership_closure me ON me.group_id = g.principal_id "
     "WHERE me.member_id = :actor AND g.kind = 'CATALOG' AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
@@ -98,7 +102,7 @@ class _Search:
     """One search of one actor: its SQL, by kind, over the same parameters."""
 
     def __init__(self, actor: Actor, sought: Sought, models: Source | None) -> None:
-        """`models`: the models within the actor's reach, where they are few."""
+        """`models`: the models and prompts within the actor's reach, where they are few."""
         self.sought = sought
         self.models = models
         self.params: dict[str, Any] = {"actor": actor.id, "workspace": actor.workspace, "exact": sought.text}
@@ -121,7 +125,7 @@ class _Search:
 
     def ids(self, kind: Kind, source: Source | None, where: str, later: str) -> str:
         """The next of one kind, in order, before anything is asked about them."""
-        if kind is Kind.MODEL and self.models is not None and source is None:
+        if kind in _LEAVES and self.models is not None and source is None:
             source = self.models
         tables = "securables x" if source is None else f"({source.sql}) d CROSS JOIN securables x"
         conditions = ["x.id = d.id"] * (source is not None) + [f"x.kind = '{kind}'", *filter(None, (where, later))]
@@ -162,7 +166,7 @@ async def find(
 ) -> tuple[list[tuple[Securable, bool]], Position | None]:
     """Up to `limit` securables that the actor sees after a position, each with whether through BROWSE alone; and where the search
     continues, None at its end. A page may be short and not the last."""
-    search = _Search(actor, sought, await _within_reach(tx, dialect, actor) if Kind.MODEL in sought.kinds else None)
+    search = _Search(actor, sought, await _within_reach(tx, dialect, actor, sought.kinds))
     indexed = await catalog_search.indexed(tx, dialect)
     sources = _sources(dialect, sought, search.models, indexed=indexed)
     source = await catalog_search.narrowest(tx, dialect, "found", sources)
@@ -177,12 +181,13 @@ async def find(
     return await _securables(tx, hits), following
 
 
-async def _within_reach(tx: Tx, dialect: str, actor: Actor) -> Source | None:
-    """The models that the actor's grants lead to, by BROWSE too, where they are few."""
-    ids = await reached(tx, actor)
+async def _within_reach(tx: Tx, dialect: str, actor: Actor, kinds: tuple[Kind, ...]) -> Source | None:
+    """The models and prompts that the actor's grants lead to, by BROWSE too, where they are few and asked for."""
+    ids = await reached(tx, actor, MODELS_AND_PROMPTS) if any(kind in _LEAVES for kind in kinds) else None
     if ids is None:
         return None
-    browsed = f"SELECT b.id FROM ({_BROWSED}) g CROSS JOIN securables b WHERE b.catalog_id = g.securable_id AND b.kind = 'MODEL'"
+    browsed = f"SELECT b.id FROM ({_BROWSED}) g CROSS JOIN securables b WHERE b.catalog_id = g.securable_id "
+    browsed += f"AND b.kind {MODELS_AND_PROMPTS}"
     count = f"SELECT COUNT(*) FROM (SELECT 1 FROM ({ids}) d UNION ALL SELECT 1 FROM ({browsed}) e LIMIT :most) n"
     within = Source(f"{ids} UNION {browsed}", count, {"actor": actor.id})
     return await catalog_search.narrowest(tx, dialect, "reach", [within])

@@ -257,6 +257,7 @@ _SEE = {
     Kind.FUNCTION: READ_MODEL,
     Kind.VOLUME: _read("READ_VOLUME"),
     Kind.TABLE: _read("SELECT"),
+    Kind.PROMPT: READ_MODEL,
 }
 
 Seen = tuple[list[tuple[Securable, bool]], tuple[str, str] | None]
@@ -367,26 +368,32 @@ async def readable_model(tx: Tx, actor: Actor, name: str) -> Securable | None:
 
 
 _READS = "g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES')"
-_REACHED = (
-    f"SELECT x.id FROM securables x WHERE x.kind = 'MODEL' AND x.owner_id IN {_ME}",
-    f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind = 'MODEL' AND {_READS}",
-    f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'SCHEMA' AND {_READS} "
-    "AND b.parent_id = g.securable_id AND b.space = 'routine' AND b.kind = 'MODEL'",
-    f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'CATALOG' AND {_READS} "
-    "AND b.catalog_id = g.securable_id AND b.kind = 'MODEL'",
-)
+MODELS_ALONE = "= 'MODEL'"
+MODELS_AND_PROMPTS = "IN ('MODEL', 'PROMPT')"
 
 
-async def reached(tx: Tx, actor: Actor) -> str | None:
-    """SQL for the ids of the models that the actor's own grants and ownerships lead to, where they are few; None where they
-    are many (or the actor is a metastore admin), and a walk over all models in order is better."""
+def _reached(kinds: str) -> tuple[str, ...]:
+    return (
+        f"SELECT x.id FROM securables x WHERE x.kind {kinds} AND x.owner_id IN {_ME}",
+        f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind {kinds} AND {_READS}",
+        f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'SCHEMA' AND {_READS} "
+        f"AND b.parent_id = g.securable_id AND b.space = 'routine' AND b.kind {kinds}",
+        f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'CATALOG' AND {_READS} "
+        f"AND b.catalog_id = g.securable_id AND b.kind {kinds}",
+    )
+
+
+async def reached(tx: Tx, actor: Actor, kinds: str = MODELS_ALONE) -> str | None:
+    """SQL for the ids of the models (or models and prompts, by `kinds`) that the actor's own grants and ownerships lead to,
+    where they are few; None where they are many (or the actor is a metastore admin), and a walk in order is better."""
     admin = await tx.one(
         f"SELECT 1 FROM securables x WHERE x.kind = 'METASTORE' AND x.owner_id IN {_ME} LIMIT 1", actor=actor.id
     )
     if admin is not None:
         return None
+    sources = _reached(kinds)
     count = await tx.one(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(_REACHED)}) d LIMIT {MAX_DIRECT + 1}) n",
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(sources)}) d LIMIT {MAX_DIRECT + 1}) n",
         actor=actor.id,
     )
-    return " UNION ".join(_REACHED) if count is not None and count[0] <= MAX_DIRECT else None
+    return " UNION ".join(sources) if count is not None and count[0] <= MAX_DIRECT else None

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.authz import Actor
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.core.names import missing
 from modelkeep.store.db import Row, Tx, WriteTx, among
@@ -84,7 +85,7 @@ async def next_number(tx: WriteTx, model: Securable, by: str, at: int) -> int:
         id=model.id, at=at, by=by,
     )  # fmt: skip
     if row is None:
-        raise missing(model.full_name)
+        raise missing(model.full_name, model.kind)
     return row[0]
 
 
@@ -216,10 +217,15 @@ async def _refresh_aliases(tx: WriteTx, model: Securable, version: int | None) -
         "SELECT alias FROM aliases WHERE model_id = :model AND version = :version ORDER BY alias",
         model=model.id, version=version,
     )  # fmt: skip
+    table, owner = _VERSIONS[model.kind]
     await tx.run(
-        "UPDATE model_versions SET aliases = :aliases WHERE model_id = :model AND version = :version",
+        f"UPDATE {table} SET aliases = :aliases WHERE {owner} = :model AND version = :version",
         model=model.id, version=version, aliases=_json([row[0] for row in rows]),
     )  # fmt: skip
+
+
+_VERSIONS = {Kind.MODEL: ("model_versions", "model_id"), Kind.PROMPT: ("prompt_versions", "prompt_id")}
+"""Of each kind with versions: their table, and its column of the securable's id"""
 
 
 def _json(value: Any) -> str:
@@ -233,18 +239,22 @@ async def put_tags(
     tx: WriteTx, securable: Securable, version: ModelVersion | None, tags: dict[str, str], by: str, at: int
 ) -> None:
     """Make these the tags of the version, or of the securable where `version` is None: rows to search, JSON to answer."""
-    number = version.version if version else 0
+    await put_tag_rows(tx, securable, version.version if version else 0, tags)
+    table, row_id = ("model_versions", version.id) if version else ("securables", securable.id)
+    await tx.run(
+        f"UPDATE {table} SET tags = :tags, updated_at = :at, updated_by = :by WHERE id = :id",
+        tags=_json(tags), at=at, by=by, id=row_id,
+    )  # fmt: skip
+
+
+async def put_tag_rows(tx: WriteTx, securable: Securable, number: int, tags: dict[str, str]) -> None:
+    """The rows to search alone. `number`: of a version; 0 for the securable itself."""
     await tx.run("DELETE FROM tags WHERE securable_id = :id AND version = :version", id=securable.id, version=number)
     if tags:
         await tx.run_many(
             "INSERT INTO tags (securable_id, version, key, value) VALUES (:id, :version, :key, :value)",
             [{"id": securable.id, "version": number, "key": key, "value": value} for key, value in tags.items()],
         )
-    table, row_id = ("model_versions", version.id) if version else ("securables", securable.id)
-    await tx.run(
-        f"UPDATE {table} SET tags = :tags, updated_at = :at, updated_by = :by WHERE id = :id",
-        tags=_json(tags), at=at, by=by, id=row_id,
-    )  # fmt: skip
 
 
 # --- search ----------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class AuditLogRecord(TypedDict):
 
 _KINDS = {
     "METASTORE": "Metastore", "CATALOG": "Catalog", "SCHEMA": "Schema", "MODEL": "RegisteredModel", "FUNCTION": "Function",
-    "VOLUME": "Volume", "TABLE": "Table",
+    "VOLUME": "Volume", "TABLE": "Table", "PROMPT": "Prompt",
 }  # fmt: skip
 _BY_DEPTH = ("METASTORE", "CATALOG", "SCHEMA", "MODEL")
 _UNITY = {

@@ -83,6 +83,8 @@ _LONG = frozenset(
         "function_info",
         "operations",
         "parts",
+        "prompt",
+        "prompt_version",
         "statement",
         "tag_value",
         "tags",
@@ -267,9 +269,13 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise InvalidArgument("The request body is not JSON. Send one JSON object in UTF-8.") from error
     if not isinstance(value, dict):
         raise InvalidArgument("The request body is not a JSON object.")
-    if "\\u0000" in text:
+    if "\\u0000" in text and _NUL.search(text):
         raise InvalidArgument("The request body has a NUL character (\\u0000), which no field may hold.")
     return cast("dict[str, Any]", value)
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""An escaped NUL, and not an escaped backslash before the same letters (JSON text inside a field)."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -273,15 +273,15 @@ def _step(needs: str, chain: list[Link], facts: _Facts, suffices: Callable[[list
     return Step(needs.replace("_", " "), target.kind, target.full_name, suffices(chain), tuple(found))
 
 
-_MOVES = ("delete_alias", "set_alias")
-_TAGS = ("assign_tag", "change_tags", "reassign_tag")
+_MOVES = ("delete_alias", "delete_prompt_alias", "set_alias", "set_prompt_alias")
+_TAGS = ("assign_tag", "change_prompt_version_tags", "change_tags", "reassign_tag")
 
 
 async def _about_one(
     ctx: ReadCtx, principal: Principal, operation: Operation, found: Securable, about: str, facts: _Facts
 ) -> list[tuple[Decision, Step]]:
     """What an alias or a tag asks for beside. Raises InvalidArgument for operations that move and set none."""
-    if operation.name in _MOVES and found.kind is Kind.MODEL:
+    if operation.name in _MOVES and found.kind in (Kind.MODEL, Kind.PROMPT):
         held = [p for p in await protection.protecting(ctx, found, principal.id) if p.alias == about]
         return [_as_mover(found, p, facts) for p in held]
     if operation.name not in _TAGS:

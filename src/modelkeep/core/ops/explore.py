@@ -5,11 +5,11 @@ import msgspec
 from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
-from modelkeep.core.model import ArtifactFile, Page, RegisteredModel, Securable, Status
+from modelkeep.core.model import ArtifactFile, Page, Securable, Status
 from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.core.paging import page_size
-from modelkeep.store import explore, principals, tag_policies, versions, workspaces
+from modelkeep.store import explore, principals, prompts, tag_policies, versions, workspaces
 from modelkeep.store.catalog_search import KINDS
 from modelkeep.store.db import Database
 from modelkeep.store.explore import Sought, Stored
@@ -21,7 +21,7 @@ MAX_FILES = 1000
 
 
 class SearchSecurables(msgspec.Struct, frozen=True):
-    """Catalogs, schemas and models that the caller sees or may browse: `query` is words, `tag` is `key` or `key:value`."""
+    """Catalogs, schemas, models and prompts that the caller sees or may browse: `query` is words, `tag` is `key` or `key:value`."""
 
     query: str = ""
     kinds: tuple[str, ...] = ()
@@ -103,11 +103,12 @@ async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
     position = None if after is None else (int(after[0]), str(after[1]), str(after[2]))
     page, following = await explore.find(ctx.tx, ctx.dialect, ctx.actor, sought, position, limit)
     registered = await versions.all_registered(ctx.tx, [s for s, only in page if s.kind is Kind.MODEL and not only])
-    by_id: dict[str, RegisteredModel] = {model.securable.id: model for model in registered}
+    found_prompts = await prompts.with_aliases(ctx.tx, [s for s, only in page if s.kind is Kind.PROMPT and not only])
+    aliases = {entity.securable.id: entity.aliases for entity in (*registered, *found_prompts)}
     items = tuple(
         Found(msgspec.structs.replace(s, tags_json="{}"), {}, browse_only=True)
         if only
-        else Found(s, by_id[s.id].aliases if s.id in by_id else {})
+        else Found(s, aliases.get(s.id, {}))
         for s, only in page
     )
     return Page(items, ctx.config.page_tokens.seal(scope, following) if following else "")
@@ -120,7 +121,7 @@ def _sought(req: SearchSecurables) -> Sought:
         raise InvalidArgument(f"A search has at most {MAX_WORDS} words and {MAX_QUERY} characters.")
     kinds = tuple(parse_kind(kind) for kind in req.kinds)
     if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise InvalidArgument(f"A search finds catalogs, schemas and models, and no {unknown[0].lower()}.")
+        raise InvalidArgument(f"A search finds catalogs, schemas, models and prompts, and no {unknown[0].lower()}.")
     key, colon, value = req.tag.lower().partition(":")
     return Sought(
         words, kinds or KINDS, (key, value if colon else None) if key else None, req.owner.lower(),

@@ -85,12 +85,12 @@ async def get_assignment(ctx: ReadCtx, req: GetAssignment, metastore: Securable)
 
 async def get_quota(ctx: ReadCtx, req: GetQuota, found: Securable) -> Quota:
     limits = ctx.config.limits
-    if req.quota == ALIASES and found.kind is Kind.MODEL:
+    if req.quota == ALIASES and found.kind in (Kind.MODEL, Kind.PROMPT):
         counts = await quotas.alias_counts(ctx.tx, [found.id])
         return Quota(found, ALIASES, counts.get(found.id, 0), limits.aliases_per_model)
     if req.quota == TAGS and found.kind is not Kind.METASTORE:
         return Quota(found, TAGS, len(found.tags), limits.tags_per_securable)
-    known = f"{TAGS}, and on a model {ALIASES}"
+    known = f"{TAGS}, and on a model or prompt {ALIASES}"
     raise NotFound(
         f"There is no limit '{req.quota[:100]}' on {RULES[found.kind].label} '{found.full_name}'. Enforced are {known}."
     )

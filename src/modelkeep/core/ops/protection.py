@@ -83,9 +83,9 @@ async def _own(ctx: ReadCtx, found: Securable, alias: str) -> Protection | None:
 
 
 def _only_about_models(found: Securable) -> None:
-    if found.kind not in (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL):
+    if found.kind not in (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT):
         raise InvalidArgument(
-            f"A {RULES[found.kind].label} has no aliases. Protect those of a catalog, schema or model."
+            f"A {RULES[found.kind].label} has no aliases. Protect those of a catalog, schema, model or prompt."
         )
 
 
@@ -94,7 +94,7 @@ async def check_movable(ctx: ReadCtx, model: Securable, aliases: Iterable[str]) 
     wanted = set(aliases)
     for found in await protecting(ctx, model, ctx.actor.id) if wanted else []:
         if found.alias in wanted and not found.mine:
-            raise PermissionDenied(refusal(model, found), kind=Kind.MODEL)
+            raise PermissionDenied(refusal(model, found), kind=model.kind)
 
 
 async def protecting(ctx: ReadCtx, model: Securable, principal_id: str) -> list[Protection]:
@@ -105,7 +105,7 @@ async def protecting(ctx: ReadCtx, model: Securable, principal_id: str) -> list[
 def where(model: Securable, found: Protection) -> tuple[Kind, str]:
     """The securable that a protection of this model is on."""
     parts = model.full_name.split(".")
-    kind = {model.id: Kind.MODEL, model.schema_id: Kind.SCHEMA, model.catalog_id: Kind.CATALOG}[found.securable_id]
+    kind = {model.id: model.kind, model.schema_id: Kind.SCHEMA, model.catalog_id: Kind.CATALOG}[found.securable_id]
     return kind, ".".join(parts[: RULES[kind].depth])
 
 

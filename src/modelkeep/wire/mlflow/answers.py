@@ -70,3 +70,37 @@ class Credentials(TypedDict):
 
 class ArtifactRepository(TypedDict):
     is_databricks_sdk_models_artifact_repository_enabled: bool
+
+
+class Prompt(TypedDict):
+    """Times are RFC 3339."""
+
+    name: str
+    creation_timestamp: str
+    last_updated_timestamp: str
+    description: str
+    aliases: list[AliasedVersion]
+    tags: list[KeyValue]
+
+
+class PromptVersion(TypedDict):
+    """Times are RFC 3339. `template` is the JSON text of a string, or of a list of chat messages."""
+
+    name: str
+    version: str
+    creation_timestamp: str
+    last_updated_timestamp: str
+    description: str
+    template: str
+    aliases: list[AliasedVersion]
+    tags: list[KeyValue]
+
+
+class Prompts(TypedDict):
+    prompts: list[Prompt]
+    next_page_token: str
+
+
+class PromptVersions(TypedDict):
+    prompt_versions: list[PromptVersion]
+    next_page_token: str

@@ -11,7 +11,7 @@ from modelkeep.core.names import parse_version
 from modelkeep.core.ops import catalogs, credentials, finalize, lineage, models, search, versions
 from modelkeep.wire import lineage as said
 from modelkeep.wire.http import Request
-from modelkeep.wire.mlflow import answers, shapes
+from modelkeep.wire.mlflow import answers, prompts, shapes
 from modelkeep.wire.models import (
     Place,
     model_name,
@@ -165,7 +165,7 @@ def _vended(result: credentials.Vended, _: Any) -> answers.Credentials:
 
 
 def routes(files_api: bool, place: Place = named) -> list[Route]:
-    """All 23 routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs.
+    """All routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs.
     `place`: what the clients are told of where files are."""
     rm, mv = f"{PREFIX}/registered-models", f"{PREFIX}/model-versions"
 
@@ -206,4 +206,5 @@ def routes(files_api: bool, place: Place = named) -> list[Route]:
         Route("POST", f"{mv}/set-tag", shapes.SetVersionTag, _set_version_tag),
         Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, _delete_version_tag),
         Route("GET", probe, NoFields, lambda _: catalogs.GetMetastore(), probed),
+        *prompts.routes(PREFIX),
     ]  # fmt: skip
