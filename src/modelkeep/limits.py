@@ -240,10 +240,12 @@ HEAD_S = 10.0
 """From the first byte of a request, or from connecting, to its complete head."""
 BODY_S = 30.0
 """Without a byte of a body that a request waits for."""
-WRITE_S = 60.0
-"""Without a byte taken from an answer that waits in memory."""
+PEER_BYTES_PER_SECOND = 500
+"""What a peer sends of a body, or takes of an answer, on average at the least: as Apache's mod_reqtimeout asks for."""
+PEER_WINDOW_S = 60.0
+"""Seconds of waiting for the peer that such an average is about."""
 STALLED_S = 300.0
-"""The same for a file that the kernel sends: no memory waits with it."""
+"""The same for a file that the kernel sends, of which no memory waits."""
 KEEP_ALIVE_S = 75.0
 """Between requests of one connection: longer than clients' pools keep one unused, so that none meets one just closed."""
 SWEEP_S = 1.0

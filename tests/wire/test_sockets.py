@@ -3,19 +3,20 @@ does not read."""
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import uvloop
 from wire.serving import Site, running_site
 
-from modelkeep.http import connection, exchange
+from modelkeep.http import connection, exchange, sendfile, server
 from modelkeep.limits import (
     BODY_WINDOW_BYTES,
     LINGER_BYTES,
@@ -465,7 +466,7 @@ def test_a_body_that_nobody_wants_any_more_is_given_up(site: Site, monkeypatch: 
 
 
 def test_an_answer_that_is_not_read_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "WRITE_S", 0.5)
+    monkeypatch.setattr(connection, "PEER_WINDOW_S", 0.5)
     before = counted("slow_reader")
     with connect(site) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -474,6 +475,114 @@ def test_an_answer_that_is_not_read_is_given_up(site: Site, monkeypatch: pytest.
         while counted("slow_reader") == before and time.monotonic() < deadline:
             time.sleep(0.05)
         assert counted("slow_reader") == before + 1
+
+
+# --- peers that send or take a byte now and then ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An average is about half a second, and looked at twenty times a second."""
+    monkeypatch.setattr(connection, "PEER_WINDOW_S", 0.5)
+    monkeypatch.setattr(sendfile, "STALLED_S", 0.5)
+    monkeypatch.setattr(server, "SWEEP_S", 0.05)
+    time.sleep(1.1)  # until the last sweep of the old kind
+
+
+def trickle(peer: socket.socket, pieces: Iterator[bytes], until: Callable[[], bool]) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        for piece in pieces:
+            if until():
+                return
+            peer.sendall(piece)
+            time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("short_windows")
+@pytest.mark.parametrize(
+    ("line", "field", "piece"),
+    [
+        (f"POST {SCHEMAS}", "Content-Length: 100000", b"1"),
+        (f"POST {SCHEMAS}", "Transfer-Encoding: chunked", b"1\r\n1\r\n"),
+        ("PUT /api/2.0/fs/files/Volumes/main/default/none/f", "Content-Length: 100000", b"1"),
+        ("POST /no/such/route", "Content-Length: 100000", b"1"),
+    ],
+)
+def test_a_body_that_trickles_is_given_up(site: Site, line: str, field: str, piece: bytes) -> None:
+    """Also one that nobody wants: its refusal is out already."""
+    before = counted("slow_body")
+    with connect(site) as peer:
+        peer.sendall(head(site, f"{line} HTTP/1.1", f"Authorization: Bearer {site.admin}", field))
+        deadline = time.monotonic() + 10
+        trickle(peer, itertools.repeat(piece), lambda: counted("slow_body") > before or time.monotonic() > deadline)
+        assert counted("slow_body") == before + 1
+        assert closed(peer).startswith((b"HTTP/1.1 408", b"HTTP/1.1 40"))
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_a_slow_body_that_keeps_coming_is_read_to_its_end(site: Site) -> None:
+    name = f"s_{time.monotonic_ns()}"
+    body = json.dumps({"name": name, "catalog_name": "main", "comment": "x" * 2_000}).encode()
+    with connect(site) as peer:
+        peer.sendall(post(site, SCHEMAS, b"", f"Content-Length: {len(body)}")[0])
+        begun = time.monotonic()
+        trickle(peer, (body[i : i + 30] for i in range(0, len(body), 30)), lambda: False)  # 1,500 bytes a second
+        assert time.monotonic() - begun > 1.1, "two windows"
+        assert answers(peer, 1)[0][0] == 200
+
+
+def large_file(site: Site) -> str:
+    """The path of a file of 8 MB."""
+    volume = {"catalog_name": "main", "schema_name": "default", "name": "slow", "volume_type": "MANAGED"}
+    path = "/api/2.0/fs/files/Volumes/main/default/slow/f"
+    with connect(site) as peer:
+        body = json.dumps(volume).encode()
+        peer.sendall(b"".join(post(site, "/api/2.1/unity-catalog/volumes", body, f"Content-Length: {len(body)}")))
+        assert answers(peer, 1)[0][0] in (200, 400, 409)
+        data = b"x" * (8 << 20)
+        authorization = f"Authorization: Bearer {site.admin}"
+        peer.sendall(head(site, f"PUT {path}?overwrite=true HTTP/1.1", authorization, f"Content-Length: {len(data)}"))
+        peer.sendall(data)
+        assert answers(peer, 1)[0][0] == 204
+    return path
+
+
+@pytest.mark.usefixtures("short_windows")
+@pytest.mark.parametrize("what", ["in memory", "a file"])
+def test_an_answer_that_is_taken_byte_by_byte_is_given_up(site: Site, what: str) -> None:
+    path = large_file(site) if what == "a file" else "/docs/swagger-ui-bundle.js"
+    with connect(site) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = get(site, path, f"Authorization: Bearer {site.admin}")
+        peer.sendall(request * (1 if what == "a file" else 20))
+        assert peer.recv(1) == b"H"
+        open_before, deadline = site.server.places.total, time.monotonic() + 10
+        while site.server.places.total >= open_before:
+            assert time.monotonic() < deadline, "still open"
+            with contextlib.suppress(ConnectionResetError):
+                peer.recv(1)
+            time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("short_windows")
+@pytest.mark.parametrize("what", ["in memory", "a file"])
+def test_an_answer_that_is_taken_slowly_is_sent_to_its_end(site: Site, what: str) -> None:
+    """64 KiB every 20 ms, for two windows and longer."""
+    path, times = (large_file(site), 1) if what == "a file" else ("/docs/swagger-ui-bundle.js", 5)
+    with connect(site) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 << 10)
+        peer.sendall(get(site, path, f"Authorization: Bearer {site.admin}") * times)
+        peer.settimeout(10)
+        begun, data = time.monotonic(), peer.recv(1 << 16)
+        length = re.search(rb"content-length: (\d+)", data, re.IGNORECASE)
+        assert length
+        whole = times * (data.index(b"\r\n\r\n") + 4 + int(length[1]))
+        taken = len(data)
+        while taken < whole and (piece := peer.recv(min(1 << 16, whole - taken))):
+            taken += len(piece)
+            time.sleep(0.02)
+        assert taken == whole
+        assert time.monotonic() - begun > 1.1
 
 
 # --- places ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.http.chunked import Chunked
 from modelkeep.http.exchange import Application, Exchange, refusal
 from modelkeep.http.head import CHUNKED, HEAD_END, BadRequest, HeadParser, check_incomplete
-from modelkeep.limits import BODY_S, HEAD_S, KEEP_ALIVE_S, LINGER_BYTES, LINGER_S, PIPELINE_BYTES, WRITE_S
+from modelkeep.http.progress import Progress, in_flight
+from modelkeep.limits import BODY_S, HEAD_S, KEEP_ALIVE_S, LINGER_BYTES, LINGER_S, PEER_WINDOW_S, PIPELINE_BYTES
 
 HEAD, BODY, BUSY, LINGER = "head", "body", "busy", "linger"
 _LATE = "The request did not arrive in time. Send it again, and check the network and any proxy between."
@@ -55,7 +56,10 @@ class Connection(asyncio.Protocol):
         self._served = 0
         self._paused = self._full = False
         self._drained: asyncio.Event | None = None
-        self._unsent, self._unsent_since = 0, 0.0
+        self._unsent = 0
+        """bytes of answers that the peer had not taken at the last check, while some of them waited in memory"""
+        self._checked = self._since
+        self._incoming, self._outgoing = Progress(PEER_WINDOW_S), Progress(PEER_WINDOW_S)
         self._lingered = 0
 
     # --- called by the event loop ------------------------------------------------------------------------------------
@@ -75,6 +79,7 @@ class Connection(asyncio.Protocol):
             self._read_head(data)
         elif phase is BODY:
             self._since = self._keeper.clock()
+            self._incoming.moved(len(data))
             self._read_body(data)
         elif phase is not LINGER:
             self._ahead += data
@@ -102,6 +107,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
+        self._outgoing.restart()  # the peer took most of what waited
         if self._drained is not None:
             self._drained.set()
             self._drained = None
@@ -198,6 +204,7 @@ class Connection(asyncio.Protocol):
         if head.length:
             self.phase = BODY
             self._since = self._keeper.clock()
+            self._incoming.restart()
             self._chunks = Chunked() if head.length == CHUNKED else None
             self._left = max(head.length, 0)
         else:
@@ -297,22 +304,28 @@ class Connection(asyncio.Protocol):
 
     def check_times(self, now: float) -> None:
         """Called every second: a peer that takes too long is given up."""
-        if self._stuck(now):
+        passed, self._checked = now - self._checked, now
+        if self._reads_too_slowly(passed):
             self._give_up("slow_reader")
         elif self.phase is HEAD and not self._full:
             if now - self._since > (HEAD_S if self._ahead or not self._served else KEEP_ALIVE_S):
                 self._late("slow_head") if self._ahead else self.close()
-        elif self.phase is BODY and not self._paused and now - self._since > BODY_S:
-            self._late("slow_body")
+        elif self.phase is BODY and not self._paused:
+            if self._incoming.too_slow(passed) or now - self._since > BODY_S:
+                self._late("slow_body")
         elif self.phase is LINGER and now - self._since > LINGER_S and not self._unsent:
             self.transport.abort()
 
-    def _stuck(self, now: float) -> bool:
-        unsent = self.transport.get_write_buffer_size()
-        if not unsent or unsent != self._unsent:
-            self._unsent, self._unsent_since = unsent, now
+    def _reads_too_slowly(self, passed_s: float) -> bool:
+        """Of what waits for the peer in memory."""
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        if self._unsent:
+            self._unsent += in_flight(self.transport.get_extra_info("socket").fileno())
+        if not (before and self._unsent):
+            self._outgoing.restart()
             return False
-        return now - self._unsent_since > WRITE_S
+        self._outgoing.moved(max(before - self._unsent, 0))
+        return self._outgoing.too_slow(passed_s)
 
     def _late(self, reason: str) -> None:
         exchange = self.exchange

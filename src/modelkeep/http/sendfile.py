@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from modelkeep.core.errors import Unavailable
+from modelkeep.http.progress import Progress, in_flight
 from modelkeep.limits import STALLED_S
 
 _WINDOW = 1 << 20  # bytes of one call
@@ -73,12 +74,13 @@ async def _head_gone(receiver: Receiver) -> None:
 
 async def _copy(receiver: Receiver, sock: int, fd: int, offset: int, count: int) -> None:
     loop = asyncio.get_running_loop()
+    progress = Progress(STALLED_S)
     while count and not receiver.disconnected:
         call: Callable[..., int] = os.sendfile
         try:
             sent = await _finished(loop.run_in_executor(_pool, call, sock, fd, offset, min(count, _WINDOW)))
         except BlockingIOError:
-            if await _room(loop, sock):
+            if await _moves(loop, sock, progress):
                 continue
             _abort(receiver)
             return
@@ -96,14 +98,15 @@ def _abort(receiver: Receiver) -> None:
     receiver.transport.abort()
 
 
-async def _room(loop: asyncio.AbstractEventLoop, sock: int) -> bool:
-    """Wait until the socket takes more; False where its reader took nothing for minutes."""
+async def _moves(loop: asyncio.AbstractEventLoop, sock: int, progress: Progress) -> bool:
+    """Wait until the socket takes more, for a window at most; False where its reader takes too little."""
+    before, begun = in_flight(sock), loop.time()
     ready: asyncio.Future[Any] = loop.create_future()
     loop.add_writer(sock, lambda: ready.done() or ready.set_result(None))
     try:
-        await asyncio.wait_for(ready, STALLED_S)
-    except TimeoutError:
-        return False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ready, STALLED_S)
     finally:
         loop.remove_writer(sock)
-    return True
+    progress.moved(max(before - in_flight(sock), 0))
+    return not progress.too_slow(loop.time() - begun)
