@@ -91,7 +91,7 @@ TRACKING_LOG_BODY_BYTES = 2 * 1024 * 1024
 """The same of one that logs: MLflow's clients send 1 MB at a time."""
 TRACKING_INPUTS_BODY_BYTES = 8 * 1024 * 1024
 """The same of one that logs datasets, with their schemas and profiles."""
-TRACKING_INLINE_BYTES = 256 * 1024
+TRACKING_INLINE_BYTES = 32 * 1024
 """JSON of a tracking call or of its answer up to which the event loop reads it; a thread reads more."""
 TRACKING_SEARCH_CHARS = 10_000
 """The filter and order of one search, together."""
