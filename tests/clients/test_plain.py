@@ -23,6 +23,20 @@ def test_registry(server: Server) -> None:
     assert "done" in succeeded(run_script(server, PLAIN / "registry.py", uuid.uuid4().hex[:6], settings=plain(server)))
 
 
+def test_a_token_as_the_password_of_a_user(server: Server) -> None:
+    """MLFLOW_TRACKING_USERNAME and _PASSWORD, as for MLflow's own server with sign-in."""
+    settings = {name: value for name, value in plain(server).items() if name != "MLFLOW_TRACKING_TOKEN"}
+    settings |= {"MLFLOW_TRACKING_USERNAME": "token", "MLFLOW_TRACKING_PASSWORD": server.admin_token}
+    code = """
+import mlflow
+with mlflow.start_run() as run:
+    mlflow.log_metric("m", 1.0)
+    mlflow.log_text("x", "a.txt")
+print(mlflow.get_run(run.info.run_id).data.metrics, mlflow.search_registered_models(max_results=1) is not None)
+"""
+    assert "{'m': 1.0} True" in run_code(server, code, settings)
+
+
 def run_code(server: Server, code: str, settings: dict[str, str]) -> str:
     """What the script printed, and MLflow said of it."""
     with tempfile.TemporaryDirectory() as folder:

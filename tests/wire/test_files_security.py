@@ -554,7 +554,8 @@ def test_bodies_of_every_kind_get_a_clear_refusal(folder_shelf: Shelf) -> None:
         (path[:-1] + b', "path": "/x"}', "application/json"),
         (path.replace(b"path", b"Path"), "application/json"),
         (path, "text/plain"),
-        (path, "application/x-www-form-urlencoded"),
+        (path, "multipart/form-data"),
+        (b"path=x", "application/x-www-form-urlencoded"),
         (b"\xff", "application/json"),
     ):
         for route in ("create-upload-url", "create-download-url"):

@@ -360,3 +360,22 @@ def test_repeated_and_nested_ids_are_found() -> None:
     for path in ("metrics.model_id", "trace[].x", "trace.info.id.deeper", "trace.info"):
         with pytest.raises(InvalidArgument):
             calls.values(body, path)
+
+
+def test_basic_signs_in_and_a_bearer_token_sends_json_as_a_form(site: Site) -> None:
+    form, body = "application/x-www-form-urlencoded", json.dumps({"max_results": 1})
+    with site.client(ALICE) as http:
+        for kind in ({}, {"content-type": form}):
+            assert http.post(f"{V2}/experiments/search", content=body, headers=kind).status_code == 200
+            foreign = http.post(
+                f"{V2}/experiments/search", content=body, headers={**kind, "origin": "http://evil.example"}
+            )
+            assert foreign.status_code == 400
+    with httpx.Client(base_url=site.url, auth=("any", site.tokens[ALICE]), timeout=90) as http:
+        assert http.post(f"{V2}/experiments/search", json={"max_results": 1}).status_code == 200
+        for path in (f"{V2}/experiments/search", "/ml/graphql"):
+            for kind in ({}, {"content-type": form}, {"content-type": "text/plain"}):
+                answer = http.post(path, content=body, headers=kind)
+                assert (answer.status_code, "application/json" in answer.text) == (400, True), (path, answer.text)
+        created = http.post(f"{V2}/experiments/create", json={"name": "x"}, headers={"origin": "http://evil.example"})
+        assert (created.status_code, created.json()["error_code"]) == (403, "PERMISSION_DENIED")

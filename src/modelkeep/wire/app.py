@@ -20,7 +20,7 @@ from modelkeep.observe.logs import access, log
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import databricks, retry_after
 from modelkeep.wire.http import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
-from modelkeep.wire.identity import Door
+from modelkeep.wire.identity import Door, json_type
 from modelkeep.wire.route import BODY_IS_REQUEST, Asked, Renderer, Route, Router, fields_of, read_fields
 from modelkeep.wire.sites import Sites
 from modelkeep.wire.spelling import usual_end, usual_head
@@ -166,7 +166,7 @@ class App:
         if get and (known := self._readings.get(key)) is not None:
             return known
         body = b"" if get else await request.body(route.body_limit)
-        content_type = request.header(b"content-type")
+        content_type = json_type(request)
         fields = await read_in_turn(
             request.caller, body, read_fields, route, path, request.query_string, body, content_type
         )

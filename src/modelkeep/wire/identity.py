@@ -1,5 +1,11 @@
-"""Who is calling: a bearer token, or the session in the browser's cookie, to an Actor. One indexed read a request, never cached."""
+"""Who is calling: a token, or the session in the browser's cookie, to an Actor. One indexed read a request, never cached.
 
+A token comes as a bearer token, or as the password of HTTP Basic (`curl -u`, `.netrc`, MLFLOW_TRACKING_USERNAME and _PASSWORD), whatever
+the user name. No answer of the API asks for Basic, so no browser opens its dialog and stores a token.
+"""
+
+import base64
+import binascii
 import re
 
 from modelkeep.core.addresses import is_loopback
@@ -18,6 +24,7 @@ from modelkeep.wire.rates import Rates
 
 COOKIE = "modelkeep_session"
 """Of the session, under http; `cookie_name` says what it is called under https."""
+_UNDECLARED = ("", "application/x-www-form-urlencoded")
 _HOW = "Set DATABRICKS_TOKEN to a token (`modelkeep env` prints one)."
 
 
@@ -88,6 +95,9 @@ def _secret(request: Request) -> tuple[str, bool]:
     scheme, _, credential = request.header(b"authorization").partition(" ")
     if scheme.lower() == "bearer" and credential:
         return credential.strip(), False
+    if scheme.lower() == "basic":
+        _check_basic_origin(request)
+        return _password(credential), False
     if scheme:
         raise Unauthenticated(f"Sign in with a bearer token. {_HOW}")
     cookie = session_cookie(request)
@@ -95,6 +105,39 @@ def _secret(request: Request) -> tuple[str, bool]:
         raise Unauthenticated(f"The request carries no credential. {_HOW}")
     check_origin(request)
     return cookie, True
+
+
+def _password(credential: str) -> str:
+    """Of `user:password` in base64, after the first colon. Raises Unauthenticated."""
+    try:
+        text = base64.b64decode(credential.strip(), validate=True).decode("latin-1")
+    except (binascii.Error, ValueError):
+        text = ""
+    _, _, password = text.partition(":")
+    if not password:
+        raise Unauthenticated(f"With HTTP Basic, send an access token as the password. {_HOW}")
+    return password
+
+
+def _check_basic_origin(request: Request) -> None:
+    """A browser that somebody gave a token in a URL (`https://user:token@host`) sends it with requests of every site's pages.
+    Raises PermissionDenied."""
+    if request.header(b"origin") or request.header(b"sec-fetch-site"):
+        check_origin(request)
+
+
+def json_type(request: Request) -> str:
+    """The content type by which a JSON body is read.
+
+    `curl -d` declares a form, or nothing. Both are read as JSON if the request carries a bearer token, which no other site's page can
+    send. With a cookie or with HTTP Basic the body must be declared: browsers send forms and undeclared bodies across sites."""
+    content_type = request.header(b"content-type")
+    if content_type.partition(";")[0].strip().lower() not in _UNDECLARED:
+        return content_type
+    bearer = request.header(b"authorization").partition(" ")[0].lower() == "bearer"
+    if bearer and (not request.header(b"origin") or _from_own_page(request)):
+        return "application/json"
+    return content_type or "text/plain"
 
 
 def is_https(request: Request) -> bool:
@@ -125,6 +168,13 @@ def check_origin(request: Request) -> None:
     """A browser's request that changes something must come from our own pages. Raises PermissionDenied."""
     if request.method in ("GET", "HEAD"):
         return
+    if not _from_own_page(request):
+        raise PermissionDenied(
+            "This request comes from another site's page. Send it from Modelkeep's own pages, or with a token."
+        )
+
+
+def _from_own_page(request: Request) -> bool:
     origin = request.header(b"origin")
     site = request.header(b"sec-fetch-site")
     host = request.header(b"host")
@@ -132,7 +182,4 @@ def check_origin(request: Request) -> None:
     # Whatever its address is, the server speaks plain http on this machine.
     plain = scheme == "http" and is_loopback(re.sub(r":[0-9]+$", "", host).strip("[]"))
     expected = plain or scheme == request.site.address.partition("://")[0]
-    if not origin or source != host or not expected or site not in ("", "same-origin"):
-        raise PermissionDenied(
-            "This request comes from another site's page. Send it from Modelkeep's own pages, or with a token."
-        )
+    return bool(origin) and source == host and expected and site in ("", "same-origin")

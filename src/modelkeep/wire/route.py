@@ -17,6 +17,7 @@ from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES, MAX_UNKNOWN_FIELDS
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import Request, Response
+from modelkeep.wire.identity import json_type
 
 Renderer = Callable[[RegistryError], tuple[int, Any]]
 """(HTTP status, body) of an error in a face's dialect."""
@@ -114,7 +115,7 @@ has no query (mlflow/server/handlers.py, `_get_request_message`), and mlflow-exp
 async def fields_of(request: Request, shape: type[Any], path: dict[str, str] | None = None) -> Any:
     """The wire struct of a handler's request: of its path, query and JSON body. Raises InvalidArgument."""
     body = await request.body(body_limit(shape)) if request.has_body else b""
-    content_type, route = request.header(b"content-type"), Route(request.method, "", shape)
+    content_type, route = json_type(request), Route(request.method, "", shape)
     return await read_in_turn(
         request.caller, body, read_fields, route, path or {}, request.query_string, body, content_type
     )

@@ -102,8 +102,7 @@ UI = Router((*ROUTES, *UI_ROUTES))
 def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
     """The call as one set of fields. Raises InvalidArgument where it is malformed or says one thing twice."""
     asked = read_query(query, route.repeated)
-    if body and content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
-        raise InvalidArgument("Send the body as JSON, with `Content-Type: application/json`.")
+    check_declared(content_type, body)
     fields = parse(body)
     if route.method == "GET":
         fields = {name: _in_query(name, value) for name, value in fields.items() if value is not None}
@@ -119,6 +118,12 @@ def read(route: Route, params: dict[str, str], query: bytes, content_type: str, 
     if isinstance(inner, dict):
         _agree(params, inner)  # pyright: ignore[reportUnknownArgumentType]
     return Call(route, params, fields | params, len(body))
+
+
+def check_declared(content_type: str, body: bytes) -> None:
+    """Raises InvalidArgument for a body that is declared to be something else than JSON."""
+    if body and content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
+        raise InvalidArgument("Send the body as JSON, with `Content-Type: application/json`.")
 
 
 def read_query(query: bytes, repeated: tuple[str, ...]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from modelkeep.store.experiments import Level
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.errors import retry_after
 from modelkeep.wire.http import Request, Response
+from modelkeep.wire.identity import json_type
 from modelkeep.workspace import (
     answers,
     bounds,
@@ -37,7 +38,7 @@ from modelkeep.workspace import (
 )
 from modelkeep.workspace.access import Missing
 from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, proxied_place
-from modelkeep.workspace.calls import API, UI, Call, parse, read
+from modelkeep.workspace.calls import API, UI, Call, check_declared, parse, read
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
 from modelkeep.workspace.permissions import Act, Kind, Route
@@ -191,9 +192,10 @@ def _parsed(visit: Visit, body: bytes) -> Call:
     """The call as it may be forwarded. Raises InvalidArgument."""
     request, route = visit.request, visit.call.route
     if route.act == "graphql":
+        check_declared(json_type(request), body)
         call = Call(route, {}, parse(body), len(body))
     else:
-        call = read(route, visit.call.params, request.query_string, request.header(b"content-type"), body)
+        call = read(route, visit.call.params, request.query_string, json_type(request), body)
         steering.neutralize(route, call.fields, visit.actor.name)
     bounds.check(route, call.fields)
     return call

@@ -117,7 +117,7 @@ def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]
         try:
             return await token(request, actor, path)
         except RegistryError as error:
-            return _refusal(error)
+            return _refusal(request, error)
 
     refusals = (
         Answer(400, TokenError),
@@ -137,14 +137,16 @@ def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]
     return found
 
 
-def _refusal(error: RegistryError) -> Response:
+def _refusal(request: Request, error: RegistryError) -> Response:
     status, told = oauth(error)
     headers = [*_NOT_KEPT, (b"content-type", JSON)]
     if isinstance(error, TooManyFailures):
         status = 429  # no client repeats it here
     elif status == 401:
         metrics.unauthenticated.inc()
-        headers.append((b"www-authenticate", b'Basic realm="modelkeep"'))
+        # RFC 6749, 5.2: the scheme that the client has tried. To anyone else a browser would show a dialog, and keep what is typed.
+        scheme = b"Basic" if request.header(b"authorization").lower().startswith("basic") else b"Bearer"
+        headers.append((b"www-authenticate", scheme + b' realm="modelkeep"'))
     headers += retry_after(error)
     return Response(status, msgspec.json.encode(told), headers)
 

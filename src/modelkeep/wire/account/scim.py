@@ -22,6 +22,7 @@ from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
 from modelkeep.wire.bodies import read_in_turn
 from modelkeep.wire.http import JSON, Request, Response
+from modelkeep.wire.identity import json_type
 from modelkeep.wire.route import Answer, Handler, NoFields, Route, fields_of, json_object, read_fields
 
 WORKSPACE = "/api/2.0/preview/scim/v2"
@@ -199,7 +200,7 @@ class _Resources:
 
 async def _read(request: Request, meaning: Callable[[dict[str, Any]], T]) -> T:
     """What the body means; one with thousands of members is read in a thread."""
-    body, content_type = await request.body(LONG_JSON_BYTES), request.header(b"content-type")
+    body, content_type = await request.body(LONG_JSON_BYTES), json_type(request)
     return await read_in_turn(request.caller, body, lambda: meaning(json_object(body, content_type)))
 
 
