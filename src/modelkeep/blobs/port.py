@@ -29,6 +29,8 @@ class Listed(msgspec.Struct, frozen=True):
     checksum: str = ""
     """The store's own checksum (S3: the ETag without quotes); '' in a folder."""
     modified_ms: int = 0
+    key: str = ""
+    """As the store itself names it inside the set (S3: the end of its key, `s3_keys`); '' in a folder."""
 
 
 class SignedUrl(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Artifact sets in an S3-compatible store: one object a file, `<root>/<set>/<path>`, which clients reach by URLs."""
+"""Artifact sets in an S3-compatible store: one object a file, `<root>/<set>/<path as s3_keys spells it>`, which clients reach by URLs."""
 
 import asyncio
 import hashlib
@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 from modelkeep import limits
+from modelkeep.blobs import s3_keys, s3_objects
 from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment, SignedUrl
@@ -64,14 +65,16 @@ class S3Blobs:
         return await self._run(limits.STORE_FINALIZE_S, self._list, set_id)
 
     async def delete(self, set_id: str, objects: Sequence[str]) -> None:
-        for first in range(0, len(objects), _DELETE_BATCH):
-            await self._run(limits.STORE_METADATA_S, self._delete, set_id, objects[first : first + _DELETE_BATCH])
+        await self._delete_keys(set_id, [s3_keys.spell(name) for name in objects])
+
+    async def _delete_keys(self, set_id: str, keys: Sequence[str]) -> None:
+        for first in range(0, len(keys), _DELETE_BATCH):
+            await self._run(limits.STORE_METADATA_S, self._delete, set_id, keys[first : first + _DELETE_BATCH])
 
     async def delete_set(self, set_id: str) -> None:
         """See the port. Unfinished uploads go first: one that completes in between leaves an object to delete."""
         await self._run(limits.STORE_JOB_S, self._abort_all, set_id)
-        objects = await self.list_set(set_id)
-        await self.delete(set_id, [found.object for found in objects])
+        await self._delete_keys(set_id, [found.key for found in await self.list_set(set_id)])
 
     async def sets(self) -> AsyncIterator[str]:
         # Without a delimiter: some stores go on listing a "folder" whose objects are gone.
@@ -139,10 +142,13 @@ class S3Blobs:
 
     async def abort_multipart(self, set_id: str, path: str, upload_id: str) -> None:
         upload = self._at(set_id, path) | {"UploadId": upload_id}
-        await self._run(limits.STORE_METADATA_S, _abort, self._quick, upload)
+        await self._run(limits.STORE_METADATA_S, s3_objects.abort, self._quick, upload)
 
     def _at(self, set_id: str, path: str) -> dict[str, Any]:
-        return {"Bucket": self._bucket, "Key": f"{self._root}{set_id}/{path}"}
+        return self._at_key(set_id, s3_keys.spell(path))
+
+    def _at_key(self, set_id: str, key: str) -> dict[str, Any]:
+        return {"Bucket": self._bucket, "Key": f"{self._root}{set_id}/{key}"}
 
     def _under(self, set_id: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Prefix": f"{self._root}{set_id}/" if set_id else self._root}
@@ -171,10 +177,11 @@ class S3Blobs:
         prefix = self._under(set_id)
         found = [
             Listed(
-                entry["Key"][len(prefix["Prefix"]) :],
+                s3_keys.read(key := entry["Key"][len(prefix["Prefix"]) :]),
                 entry["Size"],
                 entry["ETag"].strip('"'),
                 int(entry["LastModified"].timestamp() * 1000),
+                key,
             )
             for page in self._quick.get_paginator("list_objects_v2").paginate(**prefix)
             for entry in page.get("Contents", ())
@@ -182,7 +189,7 @@ class S3Blobs:
         return sorted(found, key=lambda entry: entry.object)
 
     async def _copy(self, set_id: str, found: Listed, target: str) -> None:
-        source, at = self._at(set_id, found.object), self._at(target, found.object)
+        source, at = self._at_key(set_id, found.key), self._at(target, found.object)
         pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{found.checksum}"'}
         if found.size <= self.copy_limit:
             await self._run(limits.STORE_STALL_S, lambda: _pinned(self._client.copy_object, **at, **pinned))
@@ -195,7 +202,7 @@ class S3Blobs:
             )
             await self._run(limits.STORE_FINALIZE_S, _complete, self._client, upload, parts)
         except BaseException:
-            await self._run(limits.STORE_METADATA_S, _abort, self._quick, upload)
+            await self._run(limits.STORE_METADATA_S, s3_objects.abort, self._quick, upload)
             raise
 
     def _part(self, size: int) -> int:
@@ -206,17 +213,11 @@ class S3Blobs:
         made = _pinned(self._client.upload_part_copy, **asked, PartNumber=number, CopySourceRange=span)
         return number, made["CopyPartResult"]["ETag"]
 
-    def _delete(self, set_id: str, objects: Sequence[str]) -> None:
-        keys = [{"Key": self._at(set_id, name)["Key"]} for name in objects]
-        answer = self._quick.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
-        if failed := answer.get("Errors"):
-            raise Unavailable(f"The store does not delete: {failed[0].get('Code')}. Its operator should look there.")
+    def _delete(self, set_id: str, keys: Sequence[str]) -> None:
+        s3_objects.delete(self._quick, self._bucket, [self._at_key(set_id, key)["Key"] for key in keys])
 
     def _abort_all(self, set_id: str) -> None:
-        for page in self._quick.get_paginator("list_multipart_uploads").paginate(**self._under(set_id)):
-            for upload in page.get("Uploads", ()):
-                where = {"Bucket": self._bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                _abort(self._quick, where)
+        s3_objects.abort_all(self._quick, self._under(set_id))
 
     def _probe(self) -> None:
         at = {"Bucket": self._bucket, "Key": f"{self._root}.ready"}
@@ -275,7 +276,7 @@ class _Object:
     def discard(self) -> None:
         if self._upload:
             with suppress(RegistryError), _storage():
-                _abort(self._client, self._upload)
+                s3_objects.abort(self._client, self._upload)
 
     def _send(self, part: bytes) -> None:
         number = len(self._parts) + 1
@@ -327,13 +328,6 @@ def _exists(client: Any, at: dict[str, Any]) -> bool:
 def _complete(client: Any, upload: dict[str, Any], parts: Sequence[tuple[int, str]]) -> None:
     listed = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(parts)]
     client.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
-
-
-def _abort(client: Any, upload: dict[str, Any]) -> None:
-    try:
-        client.abort_multipart_upload(**upload)
-    except client.exceptions.NoSuchUpload:
-        return
 
 
 def _pinned(call: Callable[..., Any], **asked: Any) -> Any:

@@ -257,29 +257,27 @@ async def below(tx: Tx, set_id: str, directory: str) -> list[ArtifactFile]:
 async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) -> tuple[list[Entry], str]:
     """Up to `limit` entries of a directory ('' is the root), sorted as their paths are; and where to go on ('' at the end).
 
-    Each statement is a range of the primary key; what lies below a directory is jumped over, however much it is.
+    Each statement is a range of the primary key; what lies below a directory is jumped over, however much it is. The mark of
+    the directory itself (`make_directory`) is no entry.
     """
     prefix = f"{directory}/" if directory else ""
-    start, found = after or prefix, list[Entry]()
+    start, seen, found = after or prefix, prefix, list[Entry]()
     while True:
         rows = await tx.all(
-            "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start "
+            "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start AND path <> :seen "
             "ORDER BY path LIMIT :limit",
-            set=set_id, start=start, limit=limit + 1 - len(found),
+            set=set_id, start=start, seen=seen, limit=limit + 1 - len(found),
         )  # fmt: skip
         for path, size, modified_at in rows:
             if path < start:
                 continue  # below the directory just found
-            if path == prefix:  # the mark of this directory itself (`make_directory`)
-                start = f"{prefix}\x01"
-                continue
             if not path.startswith(prefix):
                 return found, ""
             if len(found) == limit:
-                return found, start
+                return found, path
             name, slash, _ = path[len(prefix) :].partition("/")
             found.append(Entry(name, True) if slash else Entry(name, False, size, modified_at))
-            start = f"{prefix}{name}" + ("0" if slash else "\x01")  # '0' follows '/'; no path holds a control character
+            start, seen = (f"{prefix}{name}0", "") if slash else (path, path)  # '0' follows '/'
         if len(rows) == 0:
             return found, ""
 

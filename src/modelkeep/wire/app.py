@@ -77,6 +77,7 @@ class App:
             if found is not None:
                 route, path = found
                 name, render = route.path, route.render or databricks
+                request.check_path()
                 if not route.public:
                     actor = await self._door.authenticate(request)
                     request.caller = actor.id
@@ -87,6 +88,7 @@ class App:
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
+                request.check_path()
                 actor, response = await self._track(request)
         except Disconnected:
             return

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -97,6 +98,15 @@ class Request:
     def has_body(self) -> bool:
         """Whether the head announces a body that is not empty."""
         return self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+
+    def check_path(self) -> None:
+        """Raises InvalidArgument where the path is no percent-encoded UTF-8: two such paths would be read as one."""
+        if "\ufffd" not in self.path:
+            return
+        try:
+            unquote_to_bytes(self.raw_path).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidArgument("The path must be percent-encoded UTF-8.") from error
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")

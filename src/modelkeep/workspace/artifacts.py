@@ -1,6 +1,7 @@
 """The files of runs, logged models and traces: which path means what, and what the bytes' keeper must offer."""
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -58,19 +59,20 @@ class Place(msgspec.Struct, frozen=True):
 
 def internal_place(path: str) -> Place | None:
     """What `/WorkspaceInternal/Mlflow/Artifacts/...` names; None where it is no such path. Raises InvalidArgument."""
-    return _place(_INTERNAL.fullmatch(path.removesuffix("/")))
+    return _place(_INTERNAL.fullmatch(path.removesuffix("/")), ArtifactPath.parse)
 
 
 def proxied_place(path: str) -> Place:
-    """What `<experiment>/<run>/artifacts/...` of a plain http client names. Raises InvalidArgument, NotFound."""
-    place = _place(_PROXIED.fullmatch(path.removesuffix("/")))
+    """What `<experiment>/<run>/artifacts/...` of a plain http client names: as MLflow's server reads it, `d//a` and `./d/a`
+    are `d/a`. Raises InvalidArgument, NotFound."""
+    place = _place(_PROXIED.fullmatch(path.removesuffix("/")), ArtifactPath.normalized)
     if place is None:
         raise NotFound("No artifacts are kept under this path.")
     return place
 
 
-def _place(match: re.Match[str] | None) -> Place | None:
+def _place(match: re.Match[str] | None, parse: Callable[[str], ArtifactPath]) -> Place | None:
     if match is None:
         return None
-    path = ArtifactPath.parse(match["path"] or "").text
+    path = parse(match["path"] or "").text
     return Place(match["experiment"], _KINDS[match["folder"]], match["id"], path)

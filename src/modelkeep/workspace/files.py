@@ -39,7 +39,7 @@ async def list_logged_model_artifacts(desk: Desk, visit: Visit) -> Response:
 async def _listing(desk: Desk, kind: str, name: str, path: str, root_uri: str) -> Response:
     if in_volume(root_uri):
         raise InvalidArgument(f"These artifacts are in a volume: list {root_uri} through the Files API.")
-    entries = await _entries(desk, kind, name, ArtifactPath.parse(path).text)
+    entries = await _entries(desk, kind, name, ArtifactPath.normalized(path).text)
     files: list[Json] = [_entry(entry.path, entry) for entry in entries]
     return answers.respond({"root_uri": root_uri, "files": files})
 
@@ -123,7 +123,7 @@ def _info(path: str, url: str) -> Json:
 async def _sign(
     desk: Desk, visit: Visit, method: str, kind: str, name: str, paths: Sequence[str]
 ) -> list[tuple[str, str]]:
-    clean = [(path, ArtifactPath.file(path).text) for path in paths]
+    clean = [(path, ArtifactPath.normalized_file(path).text) for path in paths]
     urls = [(path, desk.files.signed_url(visit.actor, method, kind, name, text)) for path, text in clean]
     event = "artifact.read_url" if method == "GET" else "artifact.write_url"
     desk.auditor.vended(desk.event(visit, event, [(kind, name)]))
@@ -152,7 +152,7 @@ async def logged_model_file(desk: Desk, visit: Visit) -> Response:
 async def trace_file(desk: Desk, visit: Visit) -> Response:
     """A trace's span data, or one of its attachments."""
     path = visit.call.text("path")
-    path = f"{ATTACHMENTS}/{ArtifactPath.file(path)}" if path else TRACE_DATA
+    path = f"{ATTACHMENTS}/{ArtifactPath.normalized_file(path)}" if path else TRACE_DATA
     return await _redirect(desk, visit, "trace", visit.call.text("request_id"), path)
 
 

@@ -1,5 +1,6 @@
 """What a path of the Files API names: a file of a model version (`/Models/...`), of a volume (`/Volumes/...`), or a workspace's."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -44,6 +45,11 @@ class Target(msgspec.Struct, frozen=True):
     kind: str = ""
     id: str = ""
 
+    @property
+    def root(self) -> str:
+        """The part of `shown` above the path in the artifact set"""
+        return self.shown.removesuffix(f"/{self.path}")
+
     def ask(self, request: type[_R], **more: Any) -> _R:
         """A request about this file or directory."""
         return request(path=self.path, name=self.name, version=self.version, kind=self.kind, id=self.id, **more)
@@ -54,13 +60,19 @@ def _nowhere(text: str) -> FileNotFound:
     return FileNotFound(f"Nothing is kept at '{text[:300]}'. Paths begin with {begin}.")
 
 
-async def locate(text: str, actor: Actor, places: Places | None, *, write: bool) -> Target:
-    """`text` is percent-decoded once. Raises FileNotFound, InvalidArgument, and what the workspace raises."""
+Parse = Callable[[str], ArtifactPath]
+
+
+async def locate(
+    text: str, actor: Actor, places: Places | None, *, write: bool, parse: Parse = ArtifactPath.parse
+) -> Target:
+    """`text` is percent-decoded once; `parse` reads the part of it in a version. Raises FileNotFound, InvalidArgument, and
+    what the workspace raises."""
     if len(text) > 4096:
         raise InvalidArgument("The path is too long.")
     shown = text.removesuffix("/")
     if text.startswith("/Models/"):
-        return _version(text, shown)
+        return _version(text, shown, parse)
     if text.startswith("/Volumes/"):
         return _volume(text, shown)
     if places is not None and text.startswith("/WorkspaceInternal/"):
@@ -70,11 +82,11 @@ async def locate(text: str, actor: Actor, places: Places | None, *, write: bool)
     raise _nowhere(text)
 
 
-def _version(text: str, shown: str) -> Target:
+def _version(text: str, shown: str, parse: Parse) -> Target:
     parts = text.split("/", 6)[2:]
     if len(parts) < 4 or not all(parts[:4]):
         raise _nowhere(text)
-    path = ArtifactPath.parse(parts[4] if len(parts) > 4 else "")
+    path = parse(parts[4] if len(parts) > 4 else "")
     return Target(shown, path, _name(parts, Kind.MODEL), parse_version(parts[3]))
 
 

@@ -4,6 +4,8 @@ and traces, whose listings the workspace answers (workspace/files.py).
 Bytes are taken and given at these very addresses: whoever sends a stream cannot send it again to where a redirect leads.
 """
 
+import re
+from pathlib import PurePosixPath, PureWindowsPath
 from posixpath import basename
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -31,6 +33,7 @@ from modelkeep.wire.route import Answer, Route, fields_of
 ROOT = "/2.0/mlflow-artifacts"
 _MODELS = "Models/"
 _PAGE = 1000
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 class Tracking(Protocol):
@@ -90,12 +93,12 @@ class Artifacts:
             return await self._elsewhere(request, actor)
         # The client takes the name from a URI, where it is quoted, and adds the rest as it is.
         parts = fields.path.split("/", 5)
-        target = await locate("/" + "/".join([*map(unquote, parts[:5]), *parts[5:]]), actor, None, write=False)
+        target = await _in_version("/".join([*map(unquote, parts[:5]), *parts[5:]]), actor)
         found = [_entry(basename(path), entry) for path, entry in await self._entries(request, actor, target)]
         return json_response({"files": found})
 
     async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        return await self._give(request, actor, await locate(f"/{_MODELS}{path['path']}", actor, None, write=False))
+        return await self._give(request, actor, await _in_version(f"{_MODELS}{path['path']}", actor))
 
     async def refuse_change(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
@@ -139,7 +142,9 @@ class Artifacts:
 
     async def _named(self, request: Request) -> Target:
         f: VersionFile = await fields_of(request, VersionFile)
-        return Target("", ArtifactPath.parse(f.path), parse_short_name(f.name, self._home), parse_version(f.version))
+        return Target(
+            "", ArtifactPath.normalized(f.path), parse_short_name(f.name, self._home), parse_version(f.version)
+        )
 
     # --- the files of runs, logged models and traces -----------------------------------------------------------------
 
@@ -194,10 +199,21 @@ class Artifacts:
         return json_response({})
 
     async def _of_run(self, actor: Actor, directory: str, local: str) -> Target:
-        path = "/".join((directory.rstrip("/"), local.replace("\\", "/").rpartition("/")[2]))
+        path = "/".join((directory.rstrip("/"), _file_name(local)))
         if path.startswith(_MODELS):
             raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
         return await self._tracked(actor, path, write=True)
+
+
+async def _in_version(path: str, actor: Actor) -> Target:
+    """`Models/...`, in a version as MLflow's own server reads paths: `./a` and `d//a` are `a` and `d/a`."""
+    return await locate(f"/{path}", actor, None, write=False, parse=ArtifactPath.normalized)
+
+
+def _file_name(local: str) -> str:
+    """The last part of a path on the client's disk. A backslash ends a directory where the path begins as none but Windows'
+    does; elsewhere it is part of a name."""
+    return (PureWindowsPath(local) if _WINDOWS.match(local) else PurePosixPath(local)).name
 
 
 def _file(target: Target) -> Target:
@@ -213,7 +229,7 @@ def _entry(path: str, entry: Entry) -> dict[str, Any]:
 def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName) -> list[Route]:
     face = Artifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
     bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
-    read, done = (bytes_, msgspec.structs.replace(bytes_, status=206)), (Answer(type=dict),)
+    read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), Answer(416)), (Answer(type=dict),)
     found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
     for prefix in ("/api", "/ajax-api"):
         root = f"{prefix}{ROOT}"
