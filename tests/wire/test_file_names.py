@@ -1,11 +1,14 @@
 """Names of files are opaque: each is stored, listed and given back as it was sent, whatever it holds, over each storage."""
 
 import io
+import posixpath
 import unicodedata
 
+import pytest
+import requests
 from databricks.sdk.mixins.files import FilesExt
-from wire.filing import Shelf, send
-from wire.serving import UC
+from wire.filing import FS, Shelf, send
+from wire.serving import UC, refused
 from wire.test_files import sdk
 
 pytest_plugins = ("backends", "wire.filing")
@@ -103,3 +106,62 @@ def test_a_volume_keeps_each_file_under_its_own_name(shelf: Shelf) -> None:
     for name in ("\t", "a:b", "％2f"):
         api.create_directory(f"{root}/{name}/below")
         assert [entry.name for entry in api.list_directory_contents(f"{root}/{name}")] == ["below"]
+
+
+_AGENTS = {"mlflow": "mlflow-python-client/3.17.2", "mlflow by the sdk": "databricks-sdk-py/0.156.0 python/3.11.2"}
+_DIRECTORIES = ("C#", "what?", "key=%41", "key=A", "day=1 00%3A00", "x%2Fy", "50%", "a b", "é/C#/%25", "q?x=1&y")
+
+
+@pytest.mark.parametrize("agent", _AGENTS.values(), ids=_AGENTS)
+def test_mlflow_finds_directories_that_it_does_not_quote(folder_shelf: Shelf, agent: str) -> None:
+    """As its repository of signed URLs walks: what one answer calls a directory goes into the next URL as it is."""
+    shelf = folder_shelf
+    files = {f"{name}/part": name.encode() for name in _DIRECTORIES}
+    root = shelf.ready(files)
+    with requests.Session() as http:
+        http.headers.update({"user-agent": agent, "authorization": f"Bearer {shelf.admin}"})
+
+        def walk(path: str) -> list[str]:
+            answer = http.get(f"{shelf.host}{FS}/directories{posixpath.join(root, path)}").json()
+            found = list[str]()
+            for entry in answer["contents"]:
+                inside = posixpath.relpath(entry["path"], root)
+                found += walk(inside) if entry["is_directory"] else [inside]
+            return found
+
+        assert sorted(walk("")) == sorted(["MLmodel", *files])
+        for path in ("day=1 00%3A00", "x%2Fy"):  # as somebody names them
+            (entry,) = http.get(f"{shelf.host}{FS}/directories{root}/{path}").json()["contents"]
+            assert entry["path"] == f"{root}/{path}/part"
+        assert http.get(f"{shelf.host}{FS}/directories{root}/no%3Asuch").status_code == 404
+
+
+def test_whoever_quotes_is_told_names_as_they_are(folder_shelf: Shelf) -> None:
+    root = folder_shelf.ready({"C#/%3A/a": b"1", "b": b""})
+    assert f"{root}/C#/" in folder_shelf.names(root)
+    entries = list(sdk(folder_shelf).list_directory_contents(f"{root}/C#"))
+    assert [entry.path for entry in entries] == [f"{root}/C#/%3A"]
+    refused(folder_shelf.fs("GET", "directories", f"{root}/C#/:"), 404, "NOT_FOUND")
+
+
+def test_a_path_that_is_no_utf_8_is_refused(folder_shelf: Shelf) -> None:
+    root = folder_shelf.ready({"\ufffd": b"1"})
+    for kind in ("files", "directories"):
+        answer = folder_shelf.call("GET", f"{FS}/{kind}{root}/%ff")
+        refused(answer, 400, "INVALID_PARAMETER_VALUE", "UTF-8")
+    assert folder_shelf.call("GET", f"{FS}/files{root}/%EF%BF%BD").content == b"1"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x" * 4096, "too long"),
+        ("é" * 128, "at most 255 bytes"),
+        ("x" * 1000, "at most 900 bytes"),
+        ("d/" * 64 + "f", "64 levels"),
+        ("/".join(["\\" * 100] * 3), "counts as four"),
+    ],
+)
+def test_a_name_that_is_too_long_is_refused_in_a_sentence(folder_shelf: Shelf, name: str, said: str) -> None:
+    path = f"{folder_shelf.pending()}/{name}"
+    refused(folder_shelf.call("POST", f"{FS}/create-upload-url", {"path": path}), 400, "INVALID_PARAMETER_VALUE", said)

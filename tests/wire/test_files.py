@@ -7,15 +7,18 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
-from databricks.sdk.errors import NotFound
+from databricks.sdk.errors import AlreadyExists, NotFound
 from databricks.sdk.mixins.files import FilesExt
 from wire.filing import FS, LARGE, MLMODEL, Shelf, named, send
 from wire.serving import FACE_B, refused, wait_until
+
+from modelkeep.wire.files.content import disposition
 
 pytest_plugins = ("backends", "wire.filing")
 
@@ -144,11 +147,27 @@ def test_bytes_are_never_served_as_something_to_run(folder_shelf: Shelf) -> None
     for answer in (send(url, "GET"), send(url, "HEAD"), folder_shelf.fs("GET", "files", f"{root}/é/page.html")):
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "application/octet-stream"
-        assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''page.html"
+        assert answer.headers["content-disposition"] == "attachment; filename=\"page.html\"; filename*=UTF-8''page.html"
         assert "sandbox" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-length"] == "25"
         assert answer.headers["last-modified"].endswith("GMT")
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("a b.txt", "a b.txt"),
+        ('say "hi".txt', "say _hi_.txt"),
+        ("模型.bin", "__.bin"),
+        ("back\\slash", "back_slash"),
+        ("two\r\nlines", "two__lines"),
+        ("50%.txt", "50_.txt"),
+        ("\u202etxt.exe", "_txt.exe"),
+    ],
+)
+def test_a_download_is_named_for_old_readers_and_new_ones(name: str, plain: str) -> None:
+    assert disposition(name).decode() == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @pytest.mark.parametrize(
@@ -175,19 +194,34 @@ def test_ranges(shelf: Shelf, asked: str, first: int, last: int) -> None:
         assert answer.content == data[first : last + 1]
 
 
-def test_ranges_that_are_none_give_the_whole_file_or_one_sentence(folder_shelf: Shelf) -> None:
-    root = folder_shelf.ready({"data": b"0123456789", "empty": b""})
+def test_ranges_that_are_none_give_the_whole_file(folder_shelf: Shelf) -> None:
+    root = folder_shelf.ready({"data": b"0123456789"})
     for asked in ("bytes=5-2", "items=0-1", "bytes=", "bytes=-", "bytes=0-1,3-4", "bytes=a-b", "bytes=0x1-2"):
         answer = folder_shelf.fs("GET", "files", f"{root}/data", headers={"range": asked})
         assert (answer.status_code, answer.content) == (200, b"0123456789"), asked
-    for path, asked in (("data", "bytes=10-"), ("data", "bytes=99-100"), ("data", "bytes=-0"), ("empty", "bytes=0-")):
-        answer = folder_shelf.fs("GET", "files", f"{root}/{path}", headers={"range": asked})
-        refused(answer, 400, "INVALID_PARAMETER_VALUE", "bytes")
     etag = folder_shelf.fs("HEAD", "files", f"{root}/data").headers["etag"]
     ranges = {"range": "bytes=1-2", "if-range": etag}
     assert folder_shelf.fs("GET", "files", f"{root}/data", headers=ranges).content == b"12"
     ranges["if-range"] = '"other"'
     assert folder_shelf.fs("GET", "files", f"{root}/data", headers=ranges).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("data", "bytes=10-"), ("data", "bytes=99-100"), ("data", "bytes=-0"), ("empty", "bytes=0-")]
+)
+def test_a_range_past_the_end_is_told_the_size(shelf: Shelf, path: str, asked: str) -> None:
+    """Of files in a row, in an object of their own, and in the store that clients read themselves."""
+    root = shelf.ready({"data": b"0123456789", "empty": b"", "large": LARGE})
+    size = 10 if path == "data" else 0
+    for answer in (
+        shelf.fs("GET", "files", f"{root}/{path}", headers={"range": asked}),
+        send(shelf.download_url(f"{root}/{path}"), "GET", range=asked),
+    ):
+        if shelf.host in str(answer.url):
+            refused(answer, 416, "INVALID_PARAMETER_VALUE", f"{size} bytes")
+            assert answer.headers["content-range"] == f"bytes */{size}"
+    large = shelf.fs("GET", "files", f"{root}/large", headers={"range": f"bytes={len(LARGE)}-"})
+    assert (large.status_code, large.headers["content-range"]) == (416, f"bytes */{len(LARGE)}")
 
 
 def test_a_replaced_file_frees_the_old_object(folder_shelf: Shelf) -> None:
@@ -335,19 +369,28 @@ def test_a_large_body_through_this_server(shelf: Shelf) -> None:
     assert shelf.fs("GET", "files", f"{root}/big").content == data
 
 
-def test_overwrite_is_asked_for(shelf: Shelf) -> None:
-    root = shelf.pending()
-    assert shelf.fs("PUT", "files", f"{root}/a/b", content=b"1").status_code == 204
-    refused(shelf.fs("PUT", "files", f"{root}/a/b", content=b"2"), 409, "ALREADY_EXISTS", "overwrite=true")
+def test_a_file_is_replaced_unless_the_caller_refuses(shelf: Shelf) -> None:
+    """As databricks-sdk documents `overwrite`: true where nothing is said."""
+    root, api = shelf.pending(), sdk(shelf)
+    api.upload(f"{root}/a/b", io.BytesIO(b"1"))
+    api.upload(f"{root}/a/b", io.BytesIO(b"2"))
     refused(
-        shelf.fs("PUT", "files", f"{root}/a/b", content=b"2", params={"overwrite": "false"}),
+        shelf.fs("PUT", "files", f"{root}/a/b", content=b"3", params={"overwrite": "false"}),
         409,
         "ALREADY_EXISTS",
+        "overwrite=true",
     )
-    assert shelf.fs("PUT", "files", f"{root}/a/b", content=b"3", params={"overwrite": "true"}).status_code == 204
+    with pytest.raises(AlreadyExists):
+        api.upload(f"{root}/a/b", io.BytesIO(b"4"), overwrite=False)
+    for overwrite in (None, True):
+        data = os.urandom(5 * MIB + 1)
+        small_parts(shelf).upload(f"{root}/big", io.BytesIO(data), overwrite=overwrite)
+    query = {"action": "initiate-upload", "overwrite": "false"}
+    if not shelf.settings.storage_url:
+        refused(shelf.fs("POST", "files", f"{root}/big", params=query), 409, "ALREADY_EXISTS")
     shelf.put(f"{root}/MLmodel", MLMODEL)
     shelf.finalize(root)
-    assert shelf.get(f"{root}/a/b") == b"3"
+    assert shelf.get(f"{root}/a/b") == b"2" and shelf.get(f"{root}/big") == data
 
 
 def test_a_path_is_a_file_or_a_directory(folder_shelf: Shelf) -> None:

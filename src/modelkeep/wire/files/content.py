@@ -10,20 +10,25 @@ from modelkeep.blobs.pipe import cut
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.errors import Conflict, InvalidArgument
 from modelkeep.core.ops.files import Opened
-from modelkeep.wire.http import SENDFILE, Request, Response
+from modelkeep.wire.http import SENDFILE, Request, Response, json_response
+from modelkeep.wire.route import Answer
 
 _SMALL = 64 * 1024  # bytes; below, a read costs less than setting up a transfer by the kernel
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
+_NOT_QUOTABLE = re.compile(r"[^ -~]|[\"\\%]")
+OUTSIDE = Answer(416, content="")
+"""For the API's description: a range past the end of the file"""
+_OUTSIDE = (1, 0)
+"""No range: it begins behind its end"""
 
 
 def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
-    """The answer to GET and HEAD. Raises InvalidArgument for a range outside the file, Conflict where it changed."""
+    """The answer to GET and HEAD: 416 for a range outside the file. Raises Conflict where it changed."""
     file, etag = opened.file, entity_tag(opened.file.sha256 or opened.file.checksum)
-    name = quote(file.path.rpartition("/")[2], safe="")
     _check_unmodified(request, file.modified_at)
     headers = [
         (b"content-type", b"application/octet-stream"),
-        (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode()),
+        (b"content-disposition", disposition(file.path.rpartition("/")[2])),
         (b"content-security-policy", b"sandbox; default-src 'none'"),
         (b"cache-control", b"private, no-store"),
         (b"accept-ranges", b"bytes"),
@@ -33,6 +38,8 @@ def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
     asked = request.header(b"range") if request.header(b"if-range") in ("", etag.decode()) else ""
     found = byte_range(asked, file.size)
     start, end = found or (0, file.size)
+    if start > end:
+        return _unsatisfiable(asked, file.size)
     if found:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{file.size}".encode()))
     now = None if file.data is None else file.data[start:end]
@@ -42,15 +49,19 @@ def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
     return Response(206 if found else 200, body, headers, end - start)
 
 
+def disposition(name: str) -> bytes:
+    """As a file to save, with its name for readers of RFC 6266, and an ASCII one for those before it."""
+    plain = _NOT_QUOTABLE.sub("_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}".encode()
+
+
 def entity_tag(digest: str) -> bytes:
     return f'"{digest}"'.encode() if digest else b""
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
-    """[start, end) of a Range header; None where the whole file is meant (no range, several, another unit).
-
-    Raises InvalidArgument where the range lies outside: a 416 would be retried by clients for minutes.
-    """
+    """[start, end) of a Range header; None where the whole file is meant (no range, several, another unit), and `start` above
+    `end` where the range lies outside the file."""
     match = _RANGE.fullmatch(header.strip())
     if match is None or match[1] == match[2] == "":
         return None
@@ -60,9 +71,13 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
             return None
     else:
         start, end = max(size - int(match[2]), 0), size
-    if start >= end:
-        raise InvalidArgument(f"The range '{header[:60]}' lies outside the file, which has {size} bytes.")
-    return start, end
+    return (start, end) if start < end else _OUTSIDE
+
+
+def _unsatisfiable(header: str, size: int) -> Response:
+    message = f"The range '{header[:60]}' lies outside the file, which has {size} bytes."
+    headers = [(b"content-range", f"bytes */{size}".encode()), (b"accept-ranges", b"bytes")]
+    return json_response({"error_code": InvalidArgument.code, "message": message}, 416, headers)
 
 
 def _check_unmodified(request: Request, modified_at: int) -> None:

@@ -22,7 +22,7 @@ from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.files import Entry
 from modelkeep.wire.errors import plain
 from modelkeep.wire.files import answers
-from modelkeep.wire.files.content import content
+from modelkeep.wire.files.content import OUTSIDE, content
 from modelkeep.wire.files.places import Place, Target, locate
 from modelkeep.wire.files.routes import check_whole
 from modelkeep.wire.files.urls import Urls
@@ -229,7 +229,7 @@ def _entry(path: str, entry: Entry) -> dict[str, Any]:
 def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName) -> list[Route]:
     face = Artifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
     bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
-    read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), Answer(416)), (Answer(type=dict),)
+    read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), OUTSIDE), (Answer(type=dict),)
     found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
     for prefix in ("/api", "/ajax-api"):
         root = f"{prefix}{ROOT}"

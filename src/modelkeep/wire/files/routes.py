@@ -12,21 +12,22 @@ from modelkeep.blobs.port import SignedUrl
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, RegistryError
-from modelkeep.core.model import ArtifactFile
+from modelkeep.core.errors import AlreadyExists, FileNotFound, InvalidArgument, NotFound, RegistryError
+from modelkeep.core.model import ArtifactFile, Page
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store.files import Entry
 from modelkeep.wire.errors import Error, databricks
-from modelkeep.wire.files import answers
-from modelkeep.wire.files.content import content, entity_tag
+from modelkeep.wire.files import answers, unquoted
+from modelkeep.wire.files.content import OUTSIDE, content, entity_tag
 from modelkeep.wire.files.places import Places, Target, locate
 from modelkeep.wire.files.urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.wire.http import Request, Response, json_response
 from modelkeep.wire.route import Answer, Route, fields_of, read_fields
 
 PREFIX = "/api/2.0/fs"
+_DIRECTORIES = f"{PREFIX}/directories".encode()
 
 
 class PathField(msgspec.Struct, frozen=True):
@@ -39,12 +40,14 @@ class ListFields(msgspec.Struct, frozen=True):
 
 
 class PutFields(msgspec.Struct, frozen=True):
-    overwrite: bool = False
+    overwrite: bool = True
+    """databricks-sdk, `files.upload`: "If true or unspecified, an existing file will be overwritten." """
 
 
 class PostFields(msgspec.Struct, frozen=True):
     action: str = ""
-    overwrite: bool = False
+    overwrite: bool = True
+    """As in PutFields: the SDK sends a large file so, by the same method."""
     upload_type: str = ""
     session_token: str = ""
     parts: tuple[uploads.PartTag, ...] = ()
@@ -62,7 +65,7 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list
     face = Files(engine, Urls(engine.db, signer, engine.config.url_ms), places)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
     one, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
-    read = (Answer(content=file_bytes), Answer(206, content=file_bytes))
+    read = (Answer(content=file_bytes), Answer(206, content=file_bytes), OUTSIDE)
     listed = (Answer(type=answers.Directory),)
     every = [
         Route("POST", f"{PREFIX}/create-upload-url", PathField, handler=face.create_upload_url, answers=(one,)),
@@ -178,11 +181,22 @@ class Files:
 
     async def list_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         fields: ListFields = await fields_of(request, ListFields)
-        target = await self._of_path(path, actor, write=False)
-        asked = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
-        page = await self._do(request, actor, asked)
-        contents = [_entry(target.shown, entry) for entry in page.items]
+        text = f"/{path['path']}"
+        quotes = not unquoted.does_not_quote(request, text)
+        try:
+            target, page = await self._list(request, actor, text, fields)
+        except FileNotFound:
+            meant = None if quotes else unquoted.meant(request.raw_path.removeprefix(_DIRECTORIES))
+            if meant is None or meant == text:
+                raise
+            target, page = await self._list(request, actor, meant, fields)
+        contents = [_entry(target, entry, quotes=quotes) for entry in page.items]
         return json_response({"contents": contents, "next_page_token": page.next_token})
+
+    async def _list(self, request: Request, actor: Actor, text: str, fields: ListFields) -> tuple[Target, Page[Entry]]:
+        target = await self._target(text, actor, write=False)
+        asked = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
+        return target, await self._do(request, actor, asked)
 
     async def make_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         target = await self._of_path(path, actor, write=True)
@@ -268,13 +282,16 @@ def _shown(url: SignedUrl) -> answers.Url:
     return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
 
 
-def _entry(directory: str, entry: Entry) -> answers.Entry:
+def _entry(directory: Target, entry: Entry, *, quotes: bool) -> answers.Entry:
+    """`quotes`: the client quotes what it puts into a URL."""
     shown: answers.Entry = {
-        "path": f"{directory}/{entry.name}",
+        "path": f"{directory.shown}/{entry.name}",
         "name": entry.name,
         "is_directory": entry.is_directory,
     }
     if not entry.is_directory:
         shown["file_size"] = entry.size
         shown["last_modified"] = entry.modified_at
+    elif not quotes:
+        shown["path"] = directory.root + unquoted.askable(shown["path"].removeprefix(directory.root))
     return shown
