@@ -178,10 +178,19 @@ FORWARDED_HOPS = 20
 
 # --- MLmodel files ---------------------------------------------------------------------------------------------------
 
-MLMODEL_BYTES = 512 * 1024
-MLMODEL_NODES = 20_000
+MLMODEL_BYTES = 16 << 20
+"""Of one MLmodel file: a signature of 60,000 columns has 4 MB."""
+MLMODEL_INLINE_BYTES = 64 * 1024
+"""Of an MLmodel file that a thread of the server reads; a process of its own reads a larger one."""
+MLMODEL_MEMORY_BYTES = 1 << 30
+"""Of that process."""
+MLMODEL_NODES = 200_000
 """Values, keys and aliases in one MLmodel file."""
+MLMODEL_VISITED_NODES = 1_000_000
+"""The same, with all that an alias names counted each time."""
 MLMODEL_DEPTH = 40
+SIGNATURE_CHARS = 64 * 1024
+"""JSON of the columns or parameters of a signature that are kept with a version, for each of its three parts."""
 MLMODEL_DIRECTIVES = 100
 """Directives of YAML, of which MLflow writes none."""
 MLMODEL_S = 10.0

@@ -3,13 +3,18 @@ import { Badge, Table, Text, Title } from "@mantine/core";
 import { rowsOf, type SignatureRow } from "../ui/signature";
 import { visible } from "../ui/text";
 
-function Part({ title, rows }: { title: string; rows: SignatureRow[] }) {
-  if (rows.length === 0) return null;
+function Part({ title, rows, leftOut }: { title: string; rows: SignatureRow[]; leftOut: number }) {
+  if (rows.length + leftOut === 0) return null;
   return (
     <>
       <Title order={3} size="h5" mt="sm" mb={6}>
-        {title} <span className="count">{rows.length}</span>
+        {title} <span className="count">{rows.length + leftOut}</span>
       </Title>
+      {leftOut > 0 ? (
+        <Text size="sm" c="dimmed" mb={6}>
+          The first {rows.length} of {rows.length + leftOut}. The MLmodel file has all of them.
+        </Text>
+      ) : null}
       <div className="table" role="region" aria-label={title} tabIndex={0} style={{ maxHeight: 420 }}>
         <Table verticalSpacing={6} aria-label={title} stickyHeader>
           <Table.Thead>
@@ -34,6 +39,11 @@ function Part({ title, rows }: { title: string; rows: SignatureRow[] }) {
   );
 }
 
+const leftOutOf = (signature: Record<string, unknown>, part: string): number => {
+  const counts = signature.left_out as Record<string, number> | undefined;
+  return counts?.[part] ?? 0;
+};
+
 export function Signature({ signature }: { signature: Record<string, unknown> | null }) {
   return (
     <section aria-labelledby="signature">
@@ -44,9 +54,9 @@ export function Signature({ signature }: { signature: Record<string, unknown> | 
         </Text>
       ) : (
         <>
-          <Part title="Inputs" rows={rowsOf(signature.inputs)} />
-          <Part title="Outputs" rows={rowsOf(signature.outputs)} />
-          <Part title="Parameters" rows={rowsOf(signature.params)} />
+          <Part title="Inputs" rows={rowsOf(signature.inputs)} leftOut={leftOutOf(signature, "inputs")} />
+          <Part title="Outputs" rows={rowsOf(signature.outputs)} leftOut={leftOutOf(signature, "outputs")} />
+          <Part title="Parameters" rows={rowsOf(signature.params)} leftOut={leftOutOf(signature, "params")} />
         </>
       )}
     </section>

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from modelkeep.blobs.port import Blobs, Segment
-from modelkeep.core import mlmodel
+from modelkeep.core import mlmodel, mlmodel_reader
 from modelkeep.core.context import ServiceCtx, WriteCtx
 from modelkeep.core.errors import Conflict, InvalidArgument, Unavailable, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
@@ -19,7 +19,6 @@ from modelkeep.core.ops.versions import (
     fetch_version,
     requires_signature,
 )
-from modelkeep.limits import MLMODEL_BYTES
 from modelkeep.store import changes, files, jobs, securables, versions
 from modelkeep.store.db import Database
 
@@ -78,9 +77,9 @@ async def check_manifest(
     if described is None:
         raise InvalidArgument("There is no MLmodel file: this is no model.")
     _refuse_clash(manifest)
-    end = min(described.size, MLMODEL_BYTES + 1)
-    data = b"".join([chunk async for chunk in files.read(db, blobs, set_id, described, end)])
-    signature = await mlmodel.read_signature(data)
+    mlmodel.check_size(described.size)
+    data = b"".join([chunk async for chunk in files.read(db, blobs, set_id, described, described.size)])
+    signature = await mlmodel_reader.read_signature(data)
     if needed:
         mlmodel.require_signature(signature)
     return encode(signature) if signature != mlmodel.Signature() else UNSIGNED
