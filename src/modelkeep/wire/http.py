@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from modelkeep.core.errors import InvalidArgument
 from modelkeep.limits import BODIES_BURST_BYTES, BODIES_BYTES_PER_SECOND, JSON_BYTES, SMALL_BODY_BYTES
 from modelkeep.wire.bodies import memory, too_large, unpacked
 from modelkeep.wire.rates import Rates
