@@ -111,7 +111,7 @@ def test_messages_are_those_of_mlflows_own_server(site: Site) -> None:
 def test_refusals_speak_of_registered_models(site: Site) -> None:
     """Databricks' "Routine or Model" is for its own clients."""
     name = fresh()
-    missing = f"Registered Model 'main.default.{name}'"
+    missing = f"Registered Model '{name}'"
     refused(site.call("GET", f"{A}/registered-models/get", {"name": name}), 404, MISSING, missing)
     refused(site.call("GET", f"{A}/model-versions/get", {"name": name, "version": "7"}), 404, MISSING, missing)
     made(site, name)
@@ -155,6 +155,88 @@ def test_stages_are_refused_with_a_word_about_aliases(site: Site) -> None:
         ("POST", "model-versions/create", {"source": f"models:/{name}/Production"}),
     ):
         refused(site.call(method, f"{A}/{path}", {"name": name, **more}), 400, INVALID, "use aliases")
+
+
+# --- the newest version ----------------------------------------------------------------------------------------------
+
+
+def test_latest_is_the_newest_version(site: Site) -> None:
+    """`load_prompt("p")`, `prompts:/p@latest`, `models:/m@latest`: MLflow's server answers the highest number."""
+    name = fresh("Latest")
+    made(site, name)
+    missing = refused(site.call("GET", f"{A}/registered-models/alias", {"name": name, "alias": "latest"}), 404, MISSING)
+    assert name in missing and "main.default" not in missing
+    for number in ("1", "2", "3"):
+        pointer(site, name, f"s3://elsewhere/{number}")
+        for word in ("latest", "LATEST", "Latest"):
+            found = site.ok("GET", f"{A}/registered-models/alias", {"name": name, "alias": word})["model_version"]
+            assert (found["version"], found["source"]) == (number, f"s3://elsewhere/{number}")
+    site.ok("DELETE", f"{A}/model-versions/delete", {"name": name, "version": "3"})
+    by_uc_prefix = site.ok("GET", "/ajax-api/2.0/mlflow/registered-models/alias", {"name": name, "alias": "latest"})
+    assert by_uc_prefix["model_version"]["version"] == "2"
+    _, stranger = site.user()
+    denied = site.call("GET", f"{A}/registered-models/alias", {"name": name, "alias": "latest"}, token=stranger)
+    assert denied.status_code == 403
+    nothing = site.call("GET", f"{A}/registered-models/alias", {"name": fresh(), "alias": "latest"})
+    refused(nothing, 404, MISSING, "Registered Model")
+
+
+@pytest.mark.parametrize("word", ["latest", "LATEST", "v1", "V12"])
+def test_no_alias_can_be_called_so(site: Site, word: str) -> None:
+    name = fresh()
+    made(site, name)
+    pointer(site, name)
+    sent = {"name": name, "alias": word, "version": "1"}
+    refused(site.call("POST", f"{A}/registered-models/alias", sent), 400, INVALID, "reserved")
+    assert site.ok("DELETE", f"{A}/registered-models/alias", {"name": name, "alias": word}) == {}
+
+
+@pytest.mark.parametrize("source", ["models:/{}@latest", "models:/{}/latest", "models:/{}@LATEST"])
+def test_a_copy_of_the_latest_version(site: Site, source: str) -> None:
+    name = site.model("main.default")
+    newest = [ready(site, name) for _ in range(2)][-1]
+    short = name.rpartition(".")[2]
+    copy = fresh("copy")
+    made(site, copy)
+    made_of = pointer(site, copy, source.format(short))
+    assert made_of["status"] == "READY"
+    other = site.ok("GET", f"{UC}/models/main.default.{copy}/versions/1", {})
+    assert other["status"] == "READY" and newest == "2"
+    refused(
+        site.call("POST", f"{A}/model-versions/create", {"name": copy, "source": source.format(copy + " none")}),
+        404,
+        MISSING,
+    )
+
+
+def test_latest_is_no_word_of_unity_catalog(site: Site) -> None:
+    name = site.model(versions=2)
+    refused(site.b("GET", "registered-models/alias", {"name": name, "alias": "latest"}), 404, MISSING, "Alias 'latest'")
+    refused(site.call("GET", f"{UC}/models/{name}/aliases/latest"), 404, MISSING, "Alias 'latest'")
+
+
+def test_refusals_speak_of_the_callers_own_name(site: Site) -> None:
+    name = fresh("UpdateRMTest")
+    for method, path, more in (
+        ("GET", "registered-models/get", {}),
+        ("PATCH", "registered-models/update", {"description": "x"}),
+        ("POST", "registered-models/rename", {"new_name": "other"}),
+        ("DELETE", "registered-models/delete", {}),
+        ("POST", "registered-models/set-tag", {"key": "k", "value": "v"}),
+        ("GET", "model-versions/get", {"version": "1"}),
+        ("POST", "model-versions/create", {"source": "s3://x/y"}),
+        ("GET", "registered-models/alias", {"alias": "champion"}),
+        ("GET", "registered-models/alias", {"alias": "latest"}),
+    ):
+        said = refused(site.call(method, f"{A}/{path}", {"name": name, **more}), 404, MISSING, f"'{name}'")
+        assert "main.default" not in said and name.lower() not in said
+    made(site, name)
+    refused(site.call("GET", f"{A}/model-versions/get", {"name": name, "version": "7"}), 404, MISSING, f"'{name}'")
+    taken = site.call("POST", f"{A}/registered-models/create", {"name": name})
+    refused(taken, 400, "RESOURCE_ALREADY_EXISTS", f"'{name}' already exists")
+    full = f"main.default.{name.lower()}"
+    refused(site.call("GET", f"{A}/model-versions/get", {"name": full, "version": "7"}), 404, MISSING, full)
+    refused(site.b("GET", "registered-models/get", {"name": f"main.default.{fresh()}"}), 404, MISSING, "main.default.")
 
 
 # --- sources ---------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _BY_ALIAS = (
     "WHERE a.model_id = :model AND a.alias = :alias"
 )
 
-
+_NEWEST = f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id = :model ORDER BY v.version DESC LIMIT 1"
 _REGISTERED = (
     f"SELECT a.alias, a.version, {COLUMNS} FROM model_versions v LEFT JOIN aliases a ON a.model_id = v.model_id "
     "WHERE v.model_id = :model AND v.version = (SELECT MAX(w.version) FROM model_versions w WHERE w.model_id = :model) "
@@ -44,6 +44,12 @@ async def by_number(tx: Tx, model: Securable, version: int) -> ModelVersion | No
 
 async def by_alias(tx: Tx, model: Securable, alias: str) -> ModelVersion | None:
     row = await tx.one(_BY_ALIAS, model=model.id, alias=alias)
+    return _version(row, model) if row else None
+
+
+async def newest(tx: Tx, model: Securable) -> ModelVersion | None:
+    """The version with the highest number, whatever its status."""
+    row = await tx.one(_NEWEST, model=model.id)
     return _version(row, model) if row else None
 
 

@@ -136,7 +136,7 @@ class App:
 
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
-        if self._tracking is not None and request.path.startswith(_TRACKED):
+        if self._tracking is not None and request.path.startswith(_TRACKED) and request.method != "OPTIONS":
             actor = await self._door.authenticate(request)
             request.caller = actor.id
             response = await self._tracking.handle(request, actor)
@@ -152,12 +152,17 @@ class App:
                 await fields_of(request, route.fields, path)  # refuses a body that contradicts path or query
             return await route.handler(request, actor, path)
         fields, asked = await self._read(route, request, path)
-        if isinstance(asked, msgspec.Struct):
-            if BY_REQUEST[type(asked)].effect == "read":
-                request.let_cancel()
-            result = await self._engine.execute(actor, asked, request_id=request.id)
-        else:
-            result = (await self._engine.execute_all(actor, asked, request_id=request.id))[-1]
+        try:
+            if isinstance(asked, msgspec.Struct):
+                if BY_REQUEST[type(asked)].effect == "read":
+                    request.let_cancel()
+                result = await self._engine.execute(actor, asked, request_id=request.id)
+            else:
+                result = (await self._engine.execute_all(actor, asked, request_id=request.id))[-1]
+        except RegistryError as error:
+            if route.reword is not None:
+                error.message = route.reword(error.message, fields)
+            raise
         answer: Any = {} if route.write is None else route.write(result, fields)
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 

@@ -54,6 +54,8 @@ class Route(msgspec.Struct, frozen=True):
     write: Callable[[Any, Any], Any] | None = None
     """Called with the (last) result and the wire struct; None answers `{}`."""
     render: Renderer | None = None
+    reword: Callable[[str, Any], str] | None = None
+    """Called with a refusal's sentence and the wire struct: the same refusal in words of the caller's own."""
     handler: Handler | None = None
     """Instead of read and write: a route that does not fit an operation (bytes, static pages)."""
     public: bool = False

@@ -38,6 +38,8 @@ class Missing(NotFound):
 
 def missing(kind: Kind, name: str) -> Missing:
     """The same words whether it does not exist or may not be seen."""
+    if kind is Kind.RUN:  # mlflow/optuna/storage.py looks for these words: without them it drops what it could not log
+        return Missing(f"Run with id={name[:200]} not found.", kind=kind)
     return Missing(f"{_WORDS[kind]} '{name[:200]}' does not exist.", kind=kind)
 
 

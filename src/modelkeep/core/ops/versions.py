@@ -23,6 +23,8 @@ from modelkeep.store.db import Database, Tx, new_id
 MAX_VERSION = 2**63 - 1
 REQUIRE_SIGNATURE = "require_signature"
 """The catalog's property: `true` refuses versions without a signature whatever dialect they come by."""
+NEWEST = "latest"
+"""The source version that stands for the one with the highest number."""
 UNSIGNED = "none"
 """The signature of a version whose files have none, or are not here."""
 _LINK = re.compile(r"https?://[^\s<>\"']{1,1990}")
@@ -99,6 +101,8 @@ class BrowseVersion(GetVersion, frozen=True):
 class GetVersionByAlias(msgspec.Struct, frozen=True):
     name: FullName
     alias: str
+    newest: bool = False
+    """The version with the highest number instead: MLflow's `latest`, which no alias can be called."""
 
 
 class UpdateVersion(msgspec.Struct, frozen=True):
@@ -262,7 +266,9 @@ def _new(ctx: ReadCtx, model: Securable, number: int, **fields: str) -> ModelVer
 async def _source_version(ctx: ReadCtx, req: CreateVersion, source: Securable) -> ModelVersion:
     """The version that a `models:/` source names; the caller's EXECUTE on its model has been checked."""
     assert req.source_model is not None
-    if req.source_version.startswith("@"):
+    if req.source_version == NEWEST:
+        found = await versions.newest(ctx.tx, source)
+    elif req.source_version.startswith("@"):
         found = await versions.by_alias(ctx.tx, source, req.source_version[1:])
     else:
         found = await versions.by_number(ctx.tx, source, int(req.source_version))
@@ -291,9 +297,9 @@ async def browse_version(ctx: ReadCtx, req: BrowseVersion, model: Securable) -> 
 
 
 async def get_version_by_alias(ctx: ReadCtx, req: GetVersionByAlias, model: Securable) -> ModelVersion:
-    found = await versions.by_alias(ctx.tx, model, req.alias)
+    found = await (versions.newest(ctx.tx, model) if req.newest else versions.by_alias(ctx.tx, model, req.alias))
     if found is None:
-        raise models.no_alias(req.name, req.alias)
+        raise no_version(req.name, NEWEST) if req.newest else models.no_alias(req.name, req.alias)
     return found
 
 

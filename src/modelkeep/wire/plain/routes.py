@@ -17,7 +17,7 @@ from modelkeep.core.ops import catalogs, models, search, versions
 from modelkeep.wire.errors import plain
 from modelkeep.wire.models import PLAIN_PREFIXES, Tag
 from modelkeep.wire.plain import answers, shapes
-from modelkeep.wire.plain.sources import read_source
+from modelkeep.wire.plain.sources import LATEST, read_source
 from modelkeep.wire.plain.stages import refuse
 from modelkeep.wire.route import NoFields, Route
 
@@ -34,6 +34,13 @@ class Face:
 
     def name(self, text: str) -> FullName:
         return parse_short_name(text, self.home)
+
+    def in_callers_words(self, message: str, fields: Any) -> str:
+        """A refusal that calls models of the default schema as this request does."""
+        for text in (getattr(fields, "name", ""), getattr(fields, "new_name", "")):
+            if text and "." not in text:
+                message = message.replace(f"'{self.name(text)}'", f"'{text}'")
+        return message
 
     # --- registered models -------------------------------------------------------------------------------------------
 
@@ -85,7 +92,8 @@ class Face:
         return models.DeleteAlias(self.name(f.name), f.alias)
 
     def by_alias(self, f: shapes.Alias) -> versions.GetVersionByAlias:
-        return versions.GetVersionByAlias(self.name(f.name), f.alias)
+        """MLflow's server takes `latest`, in any case, for the newest version; no alias can be called so."""
+        return versions.GetVersionByAlias(self.name(f.name), f.alias, f.alias.lower() == LATEST)
 
     # --- model versions ----------------------------------------------------------------------------------------------
 
@@ -174,7 +182,8 @@ def routes(home: FullName) -> list[Route]:
         return {"etag": "", "namespace": {"value": str(home)}, "setting_name": "default"}
 
     namespace = Route("GET", NAMESPACE, NoFields, lambda _: catalogs.GetMetastore(), published)
-    return [*(msgspec.structs.replace(route, render=plain) for route in found), namespace]
+    words = face.in_callers_words
+    return [*(msgspec.structs.replace(route, render=plain, reword=words) for route in found), namespace]
 
 
 def _routes(face: Face, prefix: str) -> list[Route]:

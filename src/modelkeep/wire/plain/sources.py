@@ -9,6 +9,7 @@ from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import METASTORE, FullName, parse_short_name, parse_version
 from modelkeep.core.operation import Origin
+from modelkeep.core.ops.versions import NEWEST
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.wire.plain.stages import NO_STAGES
 
@@ -18,12 +19,15 @@ class Source(msgspec.Struct, frozen=True):
 
     model: FullName | None = None
     version: str = ""
-    """A number, or '@' and an alias"""
+    """A number, '@' and an alias, or NEWEST"""
     origin: Origin | None = None
     volume: FullName | None = None
     """Set where the origin is a directory of it"""
 
 
+LATEST = "latest"
+"""MLflow's word for the newest version, in any case (mlflow/store/model_registry/sqlalchemy_store.py,
+`get_model_version_by_alias`). Only on this face: in Unity Catalog it is an alias that nobody can set."""
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))/*")
 _LOGGED = re.compile(r"models:/(?P<id>m-[A-Za-z0-9]{1,64})(?:/(?P<path>.*))?", re.DOTALL)
 _PLACE = re.compile(
@@ -44,6 +48,9 @@ def read_source(source: str, home: FullName, *, prompt: bool) -> Source:
     if match := _LOGGED.fullmatch(source):
         return Source(origin=Origin("logged_model", match["id"], _path(match["path"])))
     if match := _MODEL.fullmatch(source):
+        named = (match["version"] or match["alias"]).lower()
+        if named == LATEST:  # `models:/name/latest` and `models:/name@latest`
+            return Source(parse_short_name(match["name"], home), NEWEST)
         if match["version"] and not match["version"].isdecimal():
             raise InvalidArgument(f"The source '{source[:300]}' names no version. {NO_STAGES}")
         version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
