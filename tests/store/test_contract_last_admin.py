@@ -30,7 +30,7 @@ async def number(w: World, who: str) -> str:
 
 
 def patch(kind: str, id: str, **operation: Any) -> identities.PatchIdentity:
-    return identities.PatchIdentity(kind, id, changes_of([operation]))
+    return identities.PatchIdentity(kind, id, changes_of(TYPES[kind], [operation]))
 
 
 async def deactivate(w: World, who: str) -> msgspec.Struct:
@@ -173,7 +173,7 @@ async def test_a_claim_takes_nobody_out_of_a_group_that_makes_admins_meanwhile(w
 )
 async def test_a_change_of_a_name_brings_no_deactivated_user_back(w: World, change: dict[str, Any]) -> None:
     await w.user("ann")
-    request = identities.PatchIdentity("USER", await number(w, "ann"), changes_of([change]))
+    request = identities.PatchIdentity("USER", await number(w, "ann"), changes_of(TYPES["USER"], [change]))
     actor = await w.actor("admin")
     async with w.db.write() as tx:
         await rows.lock_account(tx)

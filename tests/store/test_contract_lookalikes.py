@@ -46,7 +46,7 @@ async def by_scim(w: World, place: Settings, name: str) -> object:
 async def by_rename(w: World, place: Settings, name: str) -> object:
     await w.user("ann")
     ((id,),) = await w.rows("SELECT number FROM principals WHERE name = 'ann'")
-    change = changes_of([{"op": "replace", "path": "userName", "value": name}])
+    change = changes_of(TYPES["USER"], [{"op": "replace", "path": "userName", "value": name}])
     return await w.as_("admin").do(identities.PatchIdentity("USER", str(id), change))
 
 
@@ -95,7 +95,7 @@ async def test_names_that_people_tell_apart_are_two(w: World) -> None:
 async def test_a_principal_may_change_how_its_own_name_is_written(w: World) -> None:
     await w.user("\u0430nn")
     ((id,),) = await w.rows("SELECT number FROM principals WHERE name = :name", name="\u0430nn")
-    change = changes_of([{"op": "replace", "path": "userName", "value": "ann"}])
+    change = changes_of(TYPES["USER"], [{"op": "replace", "path": "userName", "value": "ann"}])
     assert (await w.as_("admin").do(identities.PatchIdentity("USER", str(id), change))).principal.name == "ann"
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from modelkeep.store.db import Tx, WriteTx, among
+from modelkeep.store.principals import WORKSPACE_USERS
 
 
 class Level(StrEnum):
@@ -20,6 +21,15 @@ class Level(StrEnum):
 
 
 _MOST_NAMED = 500
+# Levels that the principal holds by its own name, by a group's, and as one who is assigned to the workspace.
+_HELD = (
+    "SELECT p.experiment_id, p.level FROM experiment_permissions p"
+    " JOIN membership_closure m ON m.group_id = p.principal_id"
+    " WHERE m.member_id = :principal AND p.workspace_id = :workspace{0}"
+    " UNION SELECT p.experiment_id, p.level FROM experiment_workspace_levels p WHERE p.workspace_id = :workspace{0}"
+    " AND EXISTS (SELECT 1 FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id"
+    " WHERE m.member_id = :principal AND a.workspace_id = :workspace)"
+)
 _RANK = {Level.READ: 1, Level.EDIT: 2, Level.MANAGE: 3}
 
 
@@ -55,10 +65,7 @@ async def levels_of(tx: Tx, workspace_id: str, experiment_ids: Sequence[str], pr
     few = len(experiment_ids) <= _MOST_NAMED
     marks, ids = among(experiment_ids) if few else ("", {})
     rows = await tx.scan(
-        "SELECT DISTINCT p.experiment_id, p.level FROM experiment_permissions p"
-        " JOIN membership_closure m ON m.group_id = p.principal_id"
-        " WHERE m.member_id = :principal AND p.workspace_id = :workspace"
-        + (f" AND p.experiment_id IN ({marks})" if few else ""),
+        _HELD.format(f" AND p.experiment_id IN ({marks})" if few else ""),
         workspace=workspace_id, principal=principal_id, **ids,
     )  # fmt: skip
     named = frozenset(experiment_ids)
@@ -72,24 +79,26 @@ async def levels_of(tx: Tx, workspace_id: str, experiment_ids: Sequence[str], pr
 
 async def visible(tx: Tx, workspace_id: str, principal_id: str) -> list[str]:
     """The ids of every experiment on which the principal or one of its groups holds anything."""
-    rows = await tx.scan(
-        "SELECT DISTINCT p.experiment_id FROM experiment_permissions p"
-        " JOIN membership_closure m ON m.group_id = p.principal_id"
-        " WHERE m.member_id = :principal AND p.workspace_id = :workspace",
-        workspace=workspace_id, principal=principal_id,
-    )  # fmt: skip
-    return [row[0] for row in rows]
+    rows = await tx.scan(_HELD.format(""), workspace=workspace_id, principal=principal_id)
+    return list(dict.fromkeys(row[0] for row in rows))
 
 
 async def permissions(tx: Tx, workspace_id: str, experiment_id: str) -> list[Permission]:
-    """The experiment's access list, by principal name."""
+    """The experiment's access list, by principal name; the workspace's own group comes last, with its name for an id."""
     rows = await tx.scan(
         "SELECT p.principal_id, q.name, q.kind, p.level, q.display_name FROM experiment_permissions p"
         " JOIN principals q ON q.id = p.principal_id"
         " WHERE p.workspace_id = :workspace AND p.experiment_id = :experiment ORDER BY q.name_key",
         workspace=workspace_id, experiment=experiment_id,
     )  # fmt: skip
-    return [Permission(row[0], row[1], row[2], Level(row[3]), row[4]) for row in rows]
+    users = await tx.one(
+        "SELECT level FROM experiment_workspace_levels WHERE workspace_id = :workspace AND experiment_id = :experiment",
+        workspace=workspace_id, experiment=experiment_id,
+    )  # fmt: skip
+    everyone = (
+        [Permission(WORKSPACE_USERS, WORKSPACE_USERS, "GROUP", Level(users[0]), WORKSPACE_USERS)] if users else []
+    )
+    return [*(Permission(row[0], row[1], row[2], Level(row[3]), row[4]) for row in rows), *everyone]
 
 
 async def inherited(tx: Tx, workspace_id: str) -> list[Permission]:
@@ -106,7 +115,15 @@ async def inherited(tx: Tx, workspace_id: str) -> list[Permission]:
 async def permit(
     tx: WriteTx, workspace_id: str, experiment_id: str, principal_id: str, level: Level, *, by: str, at: int
 ) -> None:
-    """Give the principal this level, in place of what it held directly. `at`: epoch ms."""
+    """Give the principal, or WORKSPACE_USERS, this level, in place of what it held directly. `at`: epoch ms."""
+    if principal_id == WORKSPACE_USERS:
+        await tx.run(
+            "INSERT INTO experiment_workspace_levels (workspace_id, experiment_id, level, created_at, created_by)"
+            " VALUES (:workspace, :experiment, :level, :at, :by) ON CONFLICT (workspace_id, experiment_id)"
+            " DO UPDATE SET level = excluded.level, created_at = excluded.created_at, created_by = excluded.created_by",
+            workspace=workspace_id, experiment=experiment_id, level=str(level), at=at, by=by,
+        )  # fmt: skip
+        return
     await tx.run(
         "INSERT INTO experiment_permissions (workspace_id, experiment_id, principal_id, level, created_at, created_by)"
         " VALUES (:workspace, :experiment, :principal, :level, :at, :by)"
@@ -117,7 +134,13 @@ async def permit(
 
 
 async def forbid(tx: WriteTx, workspace_id: str, experiment_id: str, principal_id: str) -> None:
-    """Take away what the principal held directly; nothing happens where it held nothing."""
+    """Take away what the principal, or WORKSPACE_USERS, held directly; nothing happens where it held nothing."""
+    if principal_id == WORKSPACE_USERS:
+        await tx.run(
+            "DELETE FROM experiment_workspace_levels WHERE workspace_id = :workspace AND experiment_id = :experiment",
+            workspace=workspace_id, experiment=experiment_id,
+        )  # fmt: skip
+        return
     await tx.run(
         "DELETE FROM experiment_permissions WHERE workspace_id = :workspace AND experiment_id = :experiment"
         " AND principal_id = :principal",

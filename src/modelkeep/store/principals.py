@@ -17,6 +17,9 @@ from modelkeep.store.securables import attached
 ACCOUNT_USERS = "account users"
 """The built-in group that every user and service principal belongs to."""
 
+WORKSPACE_USERS = "users"
+"""Databricks' name for a workspace's own group: everyone who is assigned to the workspace. It is in access lists of experiments alone."""
+
 UNKNOWN_TOKEN = "The access token is not known here."
 
 _COLUMNS = "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at"
@@ -96,6 +99,22 @@ async def by_names(tx: Tx, names: Iterable[str]) -> dict[str, Principal]:
     return found
 
 
+async def in_access_list(tx: Tx, name: str) -> Principal | None:
+    """Whom an access list, a grant or an owner names: a principal by its name, else the service principal with this display name,
+    as Databricks' own tools write it. Raises InvalidArgument if several service principals have it."""
+    principal = await by_name(tx, name)
+    if principal is not None:
+        return principal
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM principals p WHERE p.display_name = :name AND p.kind = 'SERVICE_PRINCIPAL' "
+        "ORDER BY p.name_key LIMIT 2",
+        name=name,
+    )
+    if len(rows) > 1:
+        raise InvalidArgument(f"Several service principals are called '{name[:255]}'. Name one by its application id.")
+    return _principal(rows[0]) if rows else None
+
+
 async def by_id(tx: Tx, principal_id: str) -> Principal | None:
     row = await tx.one(f"SELECT {_COLUMNS} FROM principals p WHERE p.id = :id", id=principal_id)
     return _principal(row) if row else None
@@ -164,6 +183,10 @@ async def insert(
 async def check_looks(tx: Tx, name: str, besides: str = "") -> None:
     """`besides`: the id of the principal that gets this name. Raises AlreadyExists if another one's name looks like it; the
     caller holds the account's lock."""
+    if look_key(name) == look_key(WORKSPACE_USERS) and not await _has_name(tx, besides, name):
+        raise AlreadyExists(
+            f"'{WORKSPACE_USERS}' is each workspace's own group, of everyone who is assigned to it. Choose another name."
+        )
     row = await tx.one(
         "SELECT name FROM principals WHERE look_key = :look AND name_key <> :key AND id <> :id LIMIT 1",
         look=look_key(name),
@@ -172,6 +195,11 @@ async def check_looks(tx: Tx, name: str, besides: str = "") -> None:
     )
     if row is not None:
         raise AlreadyExists(f"The name '{name}' looks like '{row[0]}', which already exists. Choose another name.")
+
+
+async def _has_name(tx: Tx, principal_id: str, name: str) -> bool:
+    row = await tx.one("SELECT name_key FROM principals WHERE id = :id", id=principal_id)
+    return row is not None and row[0] == fold_principal(name)
 
 
 async def fill_look_keys(db: Database) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.model import Principal
+from modelkeep.core.names import fold_principal
 from modelkeep.store import audit, principals
 from modelkeep.store import experiments as rows
-from modelkeep.store.db import WriteTx, now_ms
+from modelkeep.store.db import Tx, WriteTx, now_ms
 from modelkeep.store.experiments import Level, Permission
+from modelkeep.store.principals import WORKSPACE_USERS
 from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
 from modelkeep.workspace.answers import Json
@@ -21,6 +23,8 @@ from modelkeep.workspace.permissions import Kind
 _NONE = "NONE"
 _MAX_ENTRIES = 1000
 _NAMES = {"user_name": "USER", "group_name": "GROUP", "service_principal_name": "SERVICE_PRINCIPAL"}
+_KINDS = {field: (kind, "SERVICE_PRINCIPAL") if field == "user_name" else (kind,) for field, kind in _NAMES.items()}
+"""Databricks takes a service principal under `user_name`, too, and answers `service_principal_name` (databricks/cli)."""
 _FIELDS = {kind: field for field, kind in _NAMES.items()}
 _WORDS = {"user_name": "UserName", "group_name": "GroupName", "service_principal_name": "ServicePrincipalName"}
 _LEVELS = {
@@ -54,7 +58,7 @@ async def set_permission(desk: Desk, visit: Visit) -> Response:
     experiment_name = (await existing(desk, experiment_id))["name"]
     async with desk.db.write(visit.actor.id) as tx:
         await rows.drop_creation(tx, desk.workspace_id, experiment_name)
-        principal = await principals.by_name(tx, visit.call.text("principal"))
+        principal = await _principal(tx, visit.call.text("principal"))
         if principal is None:
             raise NotFound(f"There is no principal named '{visit.call.text('principal')[:200]}'.")
         wanted: Wanted = {} if level == _NONE else {principal.id: (principal, Level(level))}
@@ -137,8 +141,8 @@ async def _written(desk: Desk, visit: Visit, *, replace: bool) -> Response:
         await rows.drop_creation(tx, desk.workspace_id, experiment_name)
         wanted: Wanted = {}
         for field, name, level in asked:
-            principal = await principals.by_name(tx, name)
-            if principal is None or principal.kind != _NAMES[field]:
+            principal = await _principal(tx, name)
+            if principal is None or principal.kind not in _KINDS[field]:
                 raise NotFound(f"Principal: {_WORDS[field]}({name[:255]}) does not exist.")
             if principal.id in wanted:
                 raise InvalidArgument(f"'{name[:255]}' is in access_control_list twice.")
@@ -147,6 +151,14 @@ async def _written(desk: Desk, visit: Visit, *, replace: bool) -> Response:
         gone = [(p.principal_id, p.principal) for p in before if p.principal_id not in wanted]
         await _change(desk, visit, tx, experiment_id, wanted, gone)
     return await access_list(desk, visit)
+
+
+async def _principal(tx: Tx, name: str) -> Principal | None:
+    """Raises InvalidArgument for a display name of several service principals."""
+    principal = await principals.in_access_list(tx, name)
+    if principal is None and fold_principal(name) == WORKSPACE_USERS:
+        return Principal(WORKSPACE_USERS, "GROUP", WORKSPACE_USERS, WORKSPACE_USERS, True, False, 0)
+    return principal
 
 
 def _asked(visit: Visit) -> list[tuple[str, str, Level]]:

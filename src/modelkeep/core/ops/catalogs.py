@@ -218,7 +218,7 @@ async def update_spec(ctx: WriteCtx, req: UpdateSpec, found: Securable) -> Secur
 
 
 async def transfer_ownership(ctx: WriteCtx, req: TransferOwnership, found: Securable) -> Securable:
-    principal = await principals.by_name(ctx.tx, req.owner)
+    principal = await principals.in_access_list(ctx.tx, req.owner)
     if principal is None:
         raise InvalidArgument(
             f"Principal '{req.owner[:255]}' does not exist. Name a user, group or service principal."

@@ -61,7 +61,7 @@ async def _principal_id(ctx: ReadCtx, name: str) -> str | None:
 
 async def grantee(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
     """`kind`: of this kind only; '' is any. Raises NotFound, in Databricks' words."""
-    found = await principals.by_name(ctx.tx, name)
+    found = await principals.in_access_list(ctx.tx, name)
     if found is None or kind not in ("", found.kind):
         raise await _unknown(ctx, name)
     return found
@@ -132,8 +132,10 @@ async def _merged(ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind) -> list
     named = await principals.by_names(ctx.tx, (change.principal for change in changes))
     merged: dict[str, tuple[Principal, set[str], set[str]]] = {}
     for change in changes:
-        if (principal := named.get(fold_principal(change.principal))) is None:
+        key = fold_principal(change.principal)
+        if (principal := named.get(key) or await principals.in_access_list(ctx.tx, change.principal)) is None:
             raise await _unknown(ctx, change.principal)
+        named[key] = principal
         _, added, removed = merged.setdefault(principal.id, (principal, set(), set()))
         for text in dict.fromkeys(change.add):
             await pace.breathe()

@@ -154,7 +154,7 @@ def _missing(text: str) -> NotFound:
 
 async def _principal(ctx: ReadCtx, given: str | int) -> Principal:
     if isinstance(given, str):
-        found = await principals.by_name(ctx.tx, given)
+        found = await principals.in_access_list(ctx.tx, given)
     else:
         found = (await identities.by_numbers(ctx.tx, [given])).get(given)
     if found is None:
