@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +163,20 @@ def test_maps_and_free_json_are_known_and_nothing_else_is_free() -> None:
                 assert last in FREE | FREE_WHEN_OBJECT, (route.path, name)
             elif last in FREE:
                 assert nested is None, (route.path, name)
+
+
+def test_the_frames_questions_about_parts_that_are_off_are_answered() -> None:
+    from modelkeep.workspace.ui import _ABSENT, Ui  # pyright: ignore[reportPrivateUsage]
+
+    ui = Ui()
+    build = Path(ui._folder or "") / "static" / "js"  # pyright: ignore[reportPrivateUsage]
+    scripts = b"".join(path.read_bytes() for path in build.glob("*.js"))
+    for path in _ABSENT:
+        answer = ui.answer("GET", path)
+        assert answer is not None and answer.status == 200, path
+        assert ui.answer("POST", path) is None, "only the question is answered"
+        assert path.rpartition("/")[2].encode() in scripts, "MLflow's pages ask for it no more"
+        assert refusal(bare(path.removeprefix("/ml"))) is not None or "users" in path, "the API itself stays closed"
+    page, style = ui.answer("GET", "/ml/"), ui.answer("GET", "/ml/static-files/modelkeep.css")
+    assert page is not None and isinstance(page.body, bytes) and b"static-files/modelkeep.css" in page.body
+    assert style is not None and b"data-assistant-ui" in scripts

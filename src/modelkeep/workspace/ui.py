@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
 from modelkeep.wire.http import Response
+from modelkeep.workspace.answers import Json
 
 # Everything comes from this server; charts need styles and workers of their own making, no code.
 CSP = "; ".join((
@@ -23,6 +26,19 @@ _HEADERS = [
 _LINK = re.compile(r"/ml/(experiments/[0-9]+(?:/(?:runs|models|traces)(?:/[A-Za-z0-9_-]+)?)?)/?")
 _STATIC = "/ml/static-files/"
 _CHUNK_BYTES = 256 * 1024
+
+_ABSENT: dict[str, Json] = {
+    "/ml/ajax-api/2.0/mlflow/gateway-proxy": {"endpoints": []},
+    "/ml/ajax-api/2.0/mlflow/users/current": {},
+    "/ml/ajax-api/3.0/mlflow/assistant/config": {"providers": {}, "projects": {}, "remote_access_allowed": False},
+    "/ml/ajax-api/3.0/mlflow/assistant/providers": {"providers": [], "resolved": None},
+}
+"""What the pages ask at each visit about parts that are off here, and what says so. They show a refusal as an error over the
+page's own controls. MLflow's server answers the first one like this where no gateway is configured
+(mlflow/server/handlers.py, gateway_proxy_handler)."""
+_STYLE = "modelkeep.css"
+_HIDDEN = b"[data-assistant-ui] { display: none !important; }\n"
+"""The button of the assistant, which the pages show on every local address, whatever the server answers."""
 
 
 class Ui:
@@ -43,12 +59,23 @@ class Ui:
         if path == "/ml":
             return _redirect("/ml/")
         if path == "/ml/":
-            return self._file("index.html", "no-cache")
+            return self._index()
+        if path in _ABSENT:
+            return Response(200, msgspec.json.encode(_ABSENT[path]), [(b"content-type", b"application/json")])
+        if path == _STATIC + _STYLE:
+            return Response(200, _HIDDEN, [*_HEADERS, (b"content-type", b"text/css"), (b"cache-control", b"no-cache")])
         if path.startswith(_STATIC):
             return self._file(path.removeprefix(_STATIC), "public, max-age=2419200, immutable")
         if link := _LINK.fullmatch(path):
             return _redirect(f"/ml/#/{link[1]}")
         return None
+
+    def _index(self) -> Response:
+        """MLflow's page with a stylesheet of ours."""
+        page = self._files["index.html"].read_bytes()
+        link = f'<link href="static-files/{_STYLE}" rel="stylesheet"></head>'
+        headers = [*_HEADERS, (b"content-type", b"text/html"), (b"cache-control", b"no-cache")]
+        return Response(200, page.replace(b"</head>", link.encode(), 1), headers)
 
     def _file(self, name: str, cache: str) -> Response | None:
         file = self._files.get(name)
