@@ -362,3 +362,5 @@ class LineageEdge(msgspec.Struct, frozen=True):
     created_at: int
     created_by: str
     """The principal that recorded it; of a copy, the one that copied."""
+    entity_version: str = ""
+    """of a Delta table, the version that was read; '' where nobody said"""

@@ -8,7 +8,10 @@ from modelkeep.limits import LINEAGE_ROWS_PER_PAGE
 from modelkeep.store.db import Tx, WriteTx, among, new_id
 from modelkeep.store.securables import ADMIN, CATALOG_ABOVE, KNOW_MODEL, READ_MODEL, SCHEMA_ABOVE
 
-_EDGE = "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at, l.created_by"
+_EDGE = (
+    "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at, l.created_by, "
+    "l.entity_version"
+)
 
 Found = tuple[list[LineageEdge], tuple[int, str] | None]
 """Edges, and the (turn, id) behind which more may follow."""
@@ -19,10 +22,12 @@ async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> i
     version's creator."""
     return await tx.run(
         "INSERT INTO lineage (id, model_id, version, direction, entity_type, entity_name, entity_id, context, created_at, "
-        "created_by, turn) VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by, :turn) "
+        "created_by, turn, entity_version) "
+        "VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by, :turn, :entity_version) "
         "ON CONFLICT DO NOTHING",
         id=new_id(), model=model_id, version=edge.version, direction=edge.direction, type=edge.entity_type, name=edge.entity_name,
         entity=edge.entity_id, context=edge.context, at=edge.created_at, by=edge.created_by, turn=turn,
+        entity_version=edge.entity_version,
     )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ class Entity(msgspec.Struct, frozen=True):
     name: str
     id: str = ""
     context: str = ""
+    version: str = ""
+    """of a table, which one was read"""
 
 
 class GetLineage(msgspec.Struct, frozen=True):
@@ -66,6 +68,7 @@ class DeltaSource(msgspec.Struct, frozen=True):
 
     delta_table_name: str | None = None
     delta_table_id: str | None = None
+    delta_table_version: int | str | None = None
     path: str | None = None
 
 
@@ -80,7 +83,9 @@ def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
         except msgspec.DecodeError:
             continue  # a source that some client wrote in another form is no reason to refuse a version
         if source.delta_table_name:
-            found.append(Entity("TABLE", source.delta_table_name.lower(), source.delta_table_id or "", dataset.context))
+            table, version = source.delta_table_name.lower(), source.delta_table_version
+            known = "" if version is None else str(version)
+            found.append(Entity("TABLE", table, source.delta_table_id or "", dataset.context, known))
         elif source.path:
             found.append(Entity("PATH", source.path, "", dataset.context))
     return tuple(found)
@@ -136,7 +141,7 @@ def _check_count(entities: tuple[Entity, ...]) -> None:
 def _edge(ctx: WriteCtx, model: Securable, version: int, direction: str, entity: Entity) -> LineageEdge:
     return LineageEdge(
         model.full_name, version, direction, entity.type, entity.name[:1000], entity.id[:255], entity.context[:255],
-        ctx.now, ctx.actor.name,
+        ctx.now, ctx.actor.name, entity.version[:255],
     )  # fmt: skip
 
 
