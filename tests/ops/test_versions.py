@@ -10,6 +10,7 @@ from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, Wron
 from modelkeep.core.model import Metric, ModelVersion, Page, Param
 from modelkeep.core.operation import DatasetInput, Origin, SourceRun
 from modelkeep.core.ops import audit, credentials, finalize, lineage, models, versions
+from modelkeep.core.ops.run_metrics import last_metrics
 from modelkeep.jobs.tasks import Background, reap
 
 pytest_plugins = ("backends", "places")
@@ -177,7 +178,7 @@ class Run:
     """A workspace with one run, which alice may read."""
 
     def __init__(self) -> None:
-        source = '{"delta_table_name": "Prod.ML.Features"}'
+        source = '{"delta_table_name": "Prod.ML.Features", "delta_table_version": 12}'
         self.run = SourceRun(
             "7", (Param("depth", "3"),), (Metric("auc", 0.5),),
             (DatasetInput("d", "delta_table", source, "training"), DatasetInput("e", "delta_table", '{"path": "/x"}', "evaluation"),
@@ -199,6 +200,29 @@ class Run:
         raise NotFound("no")
 
 
+@pytest.mark.parametrize(("of_model", "of_run", "models_of_run", "kept"), [
+    # One model, logged after a loop of steps: MLflow gives it the first step, and the run has the last one.
+    ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
+    ((Metric("loss", 1.0), Metric("auc", 0.9)), (Metric("loss", 0.25, step=29), Metric("auc", 0.9)), 1,
+     {("loss", 0.25, 29), ("auc", 0.9, 0)}),
+    # Steps that begin with 1 never reach the model.
+    ((Metric("auc", 0.9),), (Metric("epoch_loss", 0.5, step=3), Metric("auc", 0.9)), 1, {("auc", 0.9, 0), ("epoch_loss", 0.5, 3)}),
+    ((Metric("loss", "NaN"),), (Metric("loss", "Infinity", step=2),), 1, {("loss", "Infinity", 2)}),
+    # A checkpoint keeps the values of its own step.
+    ((Metric("loss", 0.6, step=10),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.6, 10)}),
+    ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 3, {("loss", 1.0, 0)}),
+    # Each dataset has a value of its own, and the run's last one is of one of them.
+    ((Metric("auc", 0.8, dataset_name="a"), Metric("auc", 0.7, dataset_name="b")), (Metric("auc", 0.7, step=1, dataset_name="b"),), 1,
+     {("auc", 0.8, 0), ("auc", 0.7, 0)}),
+    ((), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
+])  # fmt: skip
+def test_a_version_keeps_the_last_step_of_its_metrics(
+    of_model: tuple[Metric, ...], of_run: tuple[Metric, ...], models_of_run: int, kept: set[tuple[str, Any, int]]
+) -> None:
+    run = SourceRun("7", (), of_run, models=models_of_run)
+    assert {(metric.key, metric.value, metric.step) for metric in last_metrics(of_model, run)} == kept
+
+
 async def test_a_version_keeps_what_its_creator_may_read_of_the_run(lite: World) -> None:
     await lite.model(
         M,
@@ -218,9 +242,10 @@ async def test_a_version_keeps_what_its_creator_may_read_of_the_run(lite: World)
         "m-1",
     )
     edges = (await lite.as_("alice").do(lineage.GetLineage(name(M), 1))).items
-    assert {(e.entity_type, e.entity_name, e.context) for e in edges} == {
-        ("TABLE", "prod.ml.features", "training"), ("PATH", "/x", "evaluation"),
+    assert {(e.entity_type, e.entity_name, e.context, e.entity_version) for e in edges} == {
+        ("TABLE", "prod.ml.features", "training", "12"), ("PATH", "/x", "evaluation", ""),
     }  # fmt: skip
+    assert (seen.workspace_id, unseen.workspace_id) == (lite.registry.settings.workspace_id, "")
     assert await lite.as_("alice").do(lineage.GetLineage(name(M), 2)) == Page(())
     consumers = (await lite.as_("alice").do(lineage.FindConsumers("table", "prod.ml.features"))).items
     assert {(e.model, e.version) for e in consumers} == {(M, 1), (M, 3)}

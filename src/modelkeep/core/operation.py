@@ -154,6 +154,8 @@ class SourceRun(msgspec.Struct, frozen=True):
     metrics: tuple[Metric, ...]
     inputs: tuple[DatasetInput, ...] = ()
     source_run_id: str = ""
+    models: int = 0
+    """Logged models that a run has made"""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -236,6 +238,8 @@ class Config(msgspec.Struct, frozen=True):
     """How long the store's temporary credentials live, in seconds; 0: there are none."""
     writer: bool = False
     """The operator names a language model."""
+    auditors: str = ""
+    """A group whose members read the whole audit log; '' is none."""
 
 
 class Services(msgspec.Struct, frozen=True):

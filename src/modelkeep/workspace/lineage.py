@@ -31,6 +31,7 @@ async def source_run(desk: Desk, actor: Actor, run_id: str) -> SourceRun | None:
         metrics=_metrics(data, run_id=run_id),
         inputs=tuple(DatasetInput(i.name, i.source_type, i.source, i.context) for i in inputs),
         source_run_id=run_id,
+        models=len(run.get("outputs", {}).get("model_outputs", [])),
     )
 
 

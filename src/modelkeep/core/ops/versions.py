@@ -9,11 +9,12 @@ from modelkeep.core.context import ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ModelVersion, Page, Securable, Status
-from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, parse_full_name
+from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, check_unchanged, parse_full_name
 from modelkeep.core.operation import On, Origin, SourceRun
 from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.ops.protection import check_movable
+from modelkeep.core.ops.run_metrics import last_metrics
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
@@ -111,6 +112,8 @@ class UpdateVersion(msgspec.Struct, frozen=True):
     name: FullName
     version: int
     comment: str | None = None
+    etag: str = ""
+    """Of the comment that the caller has read: a newer one is not overwritten."""
 
 
 class ListVersions(msgspec.Struct, frozen=True):
@@ -157,7 +160,8 @@ async def _source_run(ctx: ServiceCtx, req: CreateVersion) -> SourceRun | None:
     if found is None or run is None:
         return found or run
     # A logged model has its own parameters and metrics; the datasets are the run's.
-    return SourceRun(found.experiment_id, found.params or run.params, found.metrics or run.metrics, run.inputs, run_id)
+    metrics = last_metrics(found.metrics, run) or run.metrics
+    return SourceRun(found.experiment_id, found.params or run.params, metrics, run.inputs, run_id)
 
 
 async def read_origin(
@@ -236,7 +240,8 @@ async def _create(
     number = await versions.next_number(ctx.tx, model, ctx.actor.name, ctx.now)
     version = _new(ctx, model, number, **{
         "source": req.source, "run_id": req.run_id, "comment": check_comment(req.comment),
-        "workspace_id": req.workspace_id, "experiment_id": run.experiment_id if run else "",
+        "workspace_id": ctx.actor.workspace if run else req.workspace_id,
+        "experiment_id": run.experiment_id if run else "",
         "logged_model_id": req.logged_model_id, "run_link": req.run_link,
         "params_json": encode(run.params) if run else original.params_json if original else "[]",
         "metrics_json": encode(run.metrics) if run else original.metrics_json if original else "[]",
@@ -304,7 +309,10 @@ async def get_version_by_alias(ctx: ReadCtx, req: GetVersionByAlias, model: Secu
 
 
 async def update_version(ctx: WriteCtx, req: UpdateVersion, model: Securable) -> ModelVersion:
+    if req.etag:
+        await securables.lock(ctx.tx, model)
     version = await fetch_version(ctx, model, req.name, req.version)
+    check_unchanged(version.comment, req.etag, f"{req.name}/{req.version}")
     if req.comment is not None:
         ctx.changed("comment", version.comment, req.comment)
         await versions.update(ctx.tx, version, ctx.actor.name, ctx.now, comment=check_comment(req.comment))

@@ -1,0 +1,20 @@
+"""Which metrics a version keeps: those of its logged model, at the last step that the run has logged."""
+
+from collections import Counter
+
+from modelkeep.core.model import Metric
+from modelkeep.core.operation import SourceRun
+
+
+def last_metrics(of_model: tuple[Metric, ...], run: SourceRun) -> tuple[Metric, ...]:
+    """The logged model's metrics, each with the run's last value where the run has logged a later step of it.
+
+    MLflow's `log_model` gives the model the run's values at one step alone, the first by default
+    (mlflow/models/model.py, log_model_metrics_for_step). The models of a run that has several are checkpoints, and so is a
+    model that was logged at a later step: each keeps its own values."""
+    if run.models != 1 or any(metric.step > 0 for metric in of_model):
+        return of_model
+    last = {metric.key: metric for metric in run.metrics if metric.step > 0}
+    times = Counter(metric.key for metric in of_model)  # several datasets have several values of one key
+    mine = tuple(last.get(metric.key, metric) if times[metric.key] == 1 else metric for metric in of_model)
+    return (*mine, *(metric for key, metric in last.items() if key not in times))
