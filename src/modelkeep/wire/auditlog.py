@@ -62,6 +62,7 @@ _UNITY = {
     "delete_alias": "deleteRegisteredModelAlias", "create_volume": "createVolume", "create_table": "createTable",
     "create_function": "createFunction", "table_exists": "tableExists", "list_table_summaries": "listTableSummaries",
     "create_version": "createModelVersion", "register_version": "createModelVersion",
+    "register_signed": "createModelVersion",
     "create_in_folder": "createModelVersion", "copy_version": "createModelVersion",
     "finalize_version": "finalizeModelVersion", "bring": "finalizeModelVersion", "get_version": "getModelVersion",
     "get_in_folder": "getModelVersion", "browse_version": "getModelVersion",
