@@ -20,7 +20,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Iterator[Server]:
     """One `modelkeep serve`, with its workspace, for each test process: tests keep apart by catalogs of their own."""
-    with running_server(tmp_path_factory.mktemp("server"), MODELKEEP_SHARED_FOLDER=str(shared_folder)) as running:
+    settings = {"MODELKEEP_SHARED_FOLDER": str(shared_folder), "MODELKEEP_AUDITORS": "auditors"}
+    with running_server(tmp_path_factory.mktemp("server"), **settings) as running:
         yield running
 
 

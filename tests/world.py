@@ -246,9 +246,13 @@ async def world(place: Settings, *, upgrade: bool = False) -> AsyncIterator[Worl
         os.umask(mask)
 
 
-def engine_on(w: World, db: Database, **settings: Any) -> Engine:
+def engine_on(w: World, db: Database, *, auditors: str = "", **settings: Any) -> Engine:
     """A second engine, over a wrapped database."""
-    return Engine(db, w.engine.services, Auditor(db), **settings)
+    services = w.engine.services
+    if auditors:
+        known = msgspec.structs.replace(services.settings, auditors=auditors)
+        services = msgspec.structs.replace(services, settings=known)
+    return Engine(db, services, Auditor(db), **settings)
 
 
 async def new_place(folder: Path, server: Any = None, **settings: Any) -> Settings:

@@ -189,6 +189,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             url_ms=int(settings.url_minutes * 60_000),
             token_ms=settings.token_ms,
             federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
+            auditors=settings.auditors,
         )
         services = Services(
             blobs=blobs,
@@ -199,7 +200,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         )
         yield Registry(
             settings, db, blobs, facts, auditor,
-            Engine(db, services, auditor, conceal=settings.conceal, auditors=settings.auditors), TokenUses(),
+            Engine(db, services, auditor, conceal=settings.conceal), TokenUses(),
         )  # fmt: skip
     finally:
         await db.close()
@@ -284,7 +285,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
         routes = [
             *console.routes(facts.account_id),
             *health_routes.routes(health),
-            *workspace_routes.routes(),
+            *workspace_routes.routes(registry.settings.address),
             *account_workspaces.routes(facts.account_id, settings.address, engine.config.workspace_id),
             *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),

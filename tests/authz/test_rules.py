@@ -10,7 +10,18 @@ from world import Rehearsal, RolledBack, World, chunks, engine_on, name
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.model import Grant, Page
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import audit, catalogs, credentials, explain, grants, lineage, models, principals, versions
+from modelkeep.core.ops import (
+    audit,
+    catalogs,
+    credentials,
+    explain,
+    explore,
+    grants,
+    lineage,
+    models,
+    principals,
+    versions,
+)
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.store import principals as store
 
@@ -265,6 +276,8 @@ async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None
         for engine_, actor in ((engine, other), (lite.engine, alice)):
             with pytest.raises(PermissionDenied, match="account admins"):
                 await engine_.execute(actor, request)
+    told = [await engine.execute(actor, explore.GetMe()) for actor in (alice, other, await lite.actor("admin"))]
+    assert [me.reads_audit for me in told] == [True, False, True]
     for request in (audit.ListJobs(), principals.SetActive("other", False), catalogs.CreateCatalog(name=name("x"))):
         with pytest.raises(PermissionDenied):
             await engine.execute(alice, request)
@@ -273,6 +286,7 @@ async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None
     await lite.as_("admin").do(principals.RemoveMember("inner", "alice"))
     with pytest.raises(PermissionDenied, match="account admins"):
         await engine.execute(alice, audit.FindAudit())
+    assert not (await engine.execute(alice, explore.GetMe())).reads_audit
 
 
 async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> None:

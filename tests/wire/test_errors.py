@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire.serving import FACE_B, UC, Site, refused, site
+from wire.serving import FACE_B, UC, V1, Site, refused, site
 
 import modelkeep
 from modelkeep.core import errors
@@ -154,6 +154,24 @@ def test_finalize_again_and_again(site: Site) -> None:
             "INVALID_STATE",
             "FAILED_REGISTRATION",
         )
+
+
+def test_no_alias_names_a_version_that_nobody_can_load(site: Site) -> None:
+    model = site.model(versions=2)
+    alias = f"{UC}/models/{model}/aliases/Champion"
+    site.ok("PUT", alias, {"version_num": 1})  # clients do so while the server still brings the files
+    become(site, model, Status.FAILED, "never finalized")
+    fields = {"name": model, "alias": "Champion", "version": "1"}
+    tries = [
+        site.call("PUT", alias, {"version_num": 1}),
+        site.b("POST", "registered-models/alias", fields),
+        site.call("POST", "/api/2.0/mlflow/registered-models/alias", fields),
+        site.call("PATCH", f"{V1}/models/{model}/aliases", {"set": [{"alias_name": "New", "version_num": 1}], "remove": ["Champion"]}),
+    ]  # fmt: skip
+    for answer in tries:
+        refused(answer, 400, "INVALID_STATE", "FAILED_REGISTRATION", "Register the model again")
+    assert site.ok("GET", f"{UC}/models/{model}", {"include_aliases": True})["aliases"][0]["version_num"] == 1
+    site.ok("PUT", alias, {"version_num": 2})
 
 
 def test_deliveries_that_arrive_twice(site: Site) -> None:

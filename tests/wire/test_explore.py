@@ -83,11 +83,41 @@ def test_a_version_is_told_with_all_that_is_known(site: Site) -> None:
     refused(site.call("GET", f"{of_model}/1/files", token=stranger), 403, "PERMISSION_DENIED", "USE CATALOG")
 
 
+@pytest.mark.parametrize("kind", ["catalogs", "schemas", "models", "versions"])
+def test_a_newer_description_is_not_overwritten(site: Site, kind: str) -> None:
+    model = site.model(versions=1)
+    catalog, schema, _ = model.split(".")
+    name = {"catalogs": catalog, "schemas": f"{catalog}.{schema}"}.get(kind, model)
+    path = f"{UC}/models/{model}/versions/1" if kind == "versions" else f"{UC}/{kind}/{name}"
+    seen = site.ok("GET", path)["etag"]
+    if kind == "versions":
+        assert site.ok("GET", f"{V1}/models/{model}/versions/1")["etag"] == seen
+    theirs = site.ok("PATCH", path, {"comment": "theirs: ü", "etag": seen})["etag"]
+    for stale in (seen, f'"{seen}"', "x", theirs.upper()):
+        refused(site.call("PATCH", path, {"comment": "mine", "etag": stale}), 409, "RESOURCE_CONFLICT", "Read it again")
+    assert site.ok("GET", path)["comment"] == "theirs: ü"
+    assert site.ok("PATCH", path, {"comment": "mine", "etag": f'"{theirs}"'})["comment"] == "mine"
+    assert site.ok("PATCH", path, {"comment": "anything"})["comment"] == "anything", "older clients send no etag"
+    if kind != "versions":
+        _, reader = site.user()
+        site.allow("account users", "catalog", catalog, "BROWSE")
+        assert "etag" not in site.ok("GET", path, {"include_browse": True}, token=reader)
+
+
+def test_signing_in_says_why(site: Site) -> None:
+    ended = site.call("GET", "/login?next=%2Fexplore&why=ended", token="").text
+    assert "Your session has ended" in ended and 'value="/explore"' in ended
+    for why in ("", "&why=", "&why=other", "&why=<b>"):
+        shown = site.call("GET", f"/login?next=%2Fexplore{why}", token="").text
+        assert "ended" not in shown and "<b>" not in shown
+
+
 def test_me_and_what_can_be_granted(site: Site) -> None:
     name, token = site.user()
     assert site.ok("GET", f"{V1}/me", token=token) == {
         "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"],
         "workspace_id": "1", "workspace": "default", "no_drafts": drafts.UNSET, "governs_tags": False,
+        "reads_audit": False,
     }  # fmt: skip
     assert site.ok("GET", f"{V1}/me")["account_admin"], "by a group"
     kinds = {one["type"]: one["privileges"] for one in site.ok("GET", f"{V1}/privileges", token=token)["securables"]}

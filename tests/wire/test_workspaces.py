@@ -97,6 +97,12 @@ def test_a_laptop_answers_to_every_local_name_and_no_other(tmp_path: Any) -> Non
         refused(through(alone, "evil.example", "GET", ME), 404, "ENDPOINT_NOT_FOUND")
         assert through(alone, "evil.example", "GET", "/health").status_code == 200
         alone.ok("POST", f"{V1}/workspaces", {"name": "dev", "address": DEV})
+        listed = {one["name"]: one for one in alone.ok("GET", f"{V1}/workspaces")["workspaces"]}
+        assert (listed["default"]["url"], listed["default"]["default"]) == (alone.host, True), "the way back"
+        assert (listed["dev"]["url"], listed["dev"]["default"]) == (
+            f"https://{DEV}" if "://" not in DEV else DEV,
+            False,
+        )
         assert through(alone, f"localhost:{alone.settings.port}", "GET", ME).status_code == 200
         for host in ("modelkeep", "127.0.0.1:9", f"prod.localhost:{alone.settings.port}", "evil.example"):
             refused(through(alone, host, "GET", ME), 404, "ENDPOINT_NOT_FOUND")

@@ -17,26 +17,23 @@ from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import On, Operation, Services
+from modelkeep.core.ops.audit import may_audit
 from modelkeep.core.ops.sources import hide_sources
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.limits import CONTENDED_TRIES
-from modelkeep.store import principals, securables, workspaces
+from modelkeep.store import securables, workspaces
 from modelkeep.store.db import Contended, Database, ReadForScans, ReadTx, WriteTx, now_ms
 
 
 class Engine:
     """Executes typed requests for an actor."""
 
-    def __init__(
-        self, db: Database, services: Services, auditor: Auditor, *, conceal: bool = False, auditors: str = ""
-    ) -> None:
-        """`auditors`: a group whose members read the whole audit log; '' is none."""
+    def __init__(self, db: Database, services: Services, auditor: Auditor, *, conceal: bool = False) -> None:
         self.db = db
         self.services = services
         self.auditor = auditor
         self.disk = DiskState()
         self._conceal = conceal
-        self._auditors = auditors
 
     @property
     def services(self) -> Services:
@@ -195,11 +192,8 @@ class Engine:
                 raise PermissionDenied(
                     "Only account admins and the workspace's own admins may do this. Ask one of them."
                 )
-        elif not (op.auditors and await self._audits(ctx)):
+        elif not (op.auditors and await may_audit(ctx)):
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
-
-    async def _audits(self, ctx: ReadCtx) -> bool:
-        return bool(self._auditors) and await principals.belongs(ctx.tx, ctx.actor.id, self._auditors)
 
     async def _reached(self, ctx: ReadCtx, on: On, name: FullName) -> Securable:
         """One more securable, which the operation's function came upon."""

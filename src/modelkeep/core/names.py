@@ -4,12 +4,13 @@ Identity is the folded name: NFC, lower case ("stored lower-case", Databricks sq
 platform's (object names, tags pages) and MLflow's (aliases, mlflow/utils/validation.py).
 """
 
+import hashlib
 import re
 import unicodedata
 
 import msgspec
 
-from modelkeep.core.errors import BadName, InvalidArgument, LimitExceeded, NotFound, NotThreeLevels
+from modelkeep.core.errors import BadName, Conflict, InvalidArgument, LimitExceeded, NotFound, NotThreeLevels
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
 
 MAX_NAME = 255  # characters, of one part
@@ -210,6 +211,19 @@ def check_tag_key(key: str) -> None:
 
 def _long_value(key: str, value: str, most: int) -> InvalidArgument:
     return InvalidArgument(f"The value of tag '{key}' is {len(value)} characters long; at most {most} are allowed.")
+
+
+def comment_etag(comment: str) -> str:
+    """Names the text of a comment. A caller sends it back to replace only the text that they have read."""
+    return hashlib.sha256(comment.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def check_unchanged(comment: str, etag: str, name: str) -> None:
+    """`etag`: of the comment that the caller has read; '' skips the check. Raises Conflict."""
+    if etag and etag.strip('"') != comment_etag(comment):
+        raise Conflict(
+            f"The description of '{name}' has changed since you read it. Read it again, then save yours with the new etag."
+        )
 
 
 def check_comment(text: str) -> str:

@@ -10,7 +10,7 @@ from modelkeep.core.names import FullName
 from modelkeep.core.ops.sources import hide_in_events
 from modelkeep.core.paging import page_size
 from modelkeep.limits import JOBS_PER_PAGE
-from modelkeep.store import archives, audit, jobs
+from modelkeep.store import archives, audit, jobs, principals
 from modelkeep.store.audit import AuditEvent, AuditFilter, Link
 
 
@@ -82,6 +82,12 @@ class ListArchives(msgspec.Struct, frozen=True):
 class ListJobs(msgspec.Struct, frozen=True):
     max_results: int | None = None
     page_token: str = ""
+
+
+async def may_audit(ctx: ReadCtx) -> bool:
+    """May the caller read the whole audit log: as an account admin, or as a member of the auditors' group?"""
+    group = ctx.config.auditors
+    return ctx.actor.account_admin or (group != "" and await principals.belongs(ctx.tx, ctx.actor.id, group))
 
 
 async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:

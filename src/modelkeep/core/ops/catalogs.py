@@ -7,7 +7,7 @@ from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotEmpty
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
-from modelkeep.core.names import METASTORE, FullName, check_comment
+from modelkeep.core.names import METASTORE, FullName, check_comment, check_unchanged
 from modelkeep.core.near import near
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
@@ -94,6 +94,8 @@ class UpdateComment(msgspec.Struct, frozen=True):
 
     name: FullName
     comment: str
+    etag: str = ""
+    """Of the comment that the caller has read: a newer one is not overwritten."""
 
 
 class UpdateCatalogComment(UpdateComment, frozen=True):
@@ -202,6 +204,10 @@ async def _page(
 
 
 async def update_comment(ctx: WriteCtx, req: UpdateComment, found: Securable) -> Securable:
+    if req.etag:
+        await securables.lock(ctx.tx, found)
+        found = await models.fetch(ctx, req.name)
+        check_unchanged(found.comment, req.etag, str(req.name))
     ctx.changed("comment", found.comment, req.comment)
     await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, comment=check_comment(req.comment))
     return await models.fetch(ctx, req.name)

@@ -6,6 +6,7 @@ from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.errors import InvalidArgument, RegistryError
 from modelkeep.core.kinds import Kind, parse_kind
 from modelkeep.core.model import ArtifactFile, Page, Securable, Status
+from modelkeep.core.ops.audit import may_audit
 from modelkeep.core.ops.drafts import UNSET
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.core.paging import page_size
@@ -65,6 +66,8 @@ class Me(msgspec.Struct, frozen=True):
     """Why nobody drafts descriptions here; '' where a language model does"""
     governs_tags: bool
     """May make governed tags, or manages one"""
+    reads_audit: bool
+    """May read the whole audit log"""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -93,6 +96,7 @@ async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
         ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups,
         ctx.actor.workspace, here.name if here else ctx.actor.workspace, "" if ctx.config.writer else UNSET,
         ctx.actor.account_admin or await tag_policies.governs(ctx.tx, ctx.actor.id),
+        await may_audit(ctx),
     )  # fmt: skip
 
 

@@ -7,8 +7,8 @@ import msgspec
 
 from modelkeep.core.authz import Need, decide, holds
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound
-from modelkeep.core.model import Page, RegisteredModel, Securable
+from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound, WrongState
+from modelkeep.core.model import Page, RegisteredModel, Securable, Status
 from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag, missing
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
@@ -214,11 +214,18 @@ async def release_files(ctx: WriteCtx, sets: Sequence[str]) -> None:
 
 
 async def set_alias(ctx: WriteCtx, req: SetAlias, model: Securable) -> None:
+    """A PENDING version can have aliases: clients set them while the server still copies the files. A failed one cannot."""
     check_alias(req.alias)
     await securables.lock(ctx.tx, model)
     await check_movable(ctx, model, (req.alias,))
-    if await versions.by_number(ctx.tx, model, req.version) is None:
+    version = await versions.by_number(ctx.tx, model, req.version)
+    if version is None:
         raise no_version(req.name, req.version)
+    if version.status == Status.FAILED:
+        raise WrongState(
+            f"Version {req.version} of '{req.name}' is {version.status}: nobody can load it, so no alias can name it. "
+            "Register the model again, and set the alias on that version."
+        )
     limit = ctx.config.limits.aliases_per_model
     if await versions.count_aliases(ctx.tx, model, req.alias) >= limit:
         raise LimitExceeded(f"Model '{req.name}' has {limit} aliases, the most a model can have. Delete one first.")

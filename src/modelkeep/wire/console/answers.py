@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from modelkeep.core.model import ExternalIdentity, LineageEdge, Metric, Param, Principal, Workspace, WorkspaceAssignment
+from modelkeep.core.model import ExternalIdentity, LineageEdge, Metric, Param, Principal, WorkspaceAssignment
 from modelkeep.core.ops.protection import Protected
 from modelkeep.store.archives import Archive
 from modelkeep.store.audit import AuditTarget, Tally
@@ -69,6 +69,10 @@ class VersionInfo(TypedDict):
     metrics: list[Metric]
     signature: dict[str, Any] | None
     copied_from: dict[str, Any] | None
+    workspace_id: str
+    """Of the run; '' where the registry does not know it"""
+    etag: str
+    """Of the comment"""
 
 
 class VersionPage(TypedDict):
@@ -262,8 +266,19 @@ class Health(TypedDict):
     message: NotRequired[str]
 
 
+class AddressedWorkspace(TypedDict):
+    """`default`: the settings say its address, and nobody can change that here."""
+
+    id: str
+    name: str
+    url: str
+    default: bool
+    created_at: int
+    created_by: str
+
+
 class Workspaces(TypedDict):
-    workspaces: list[Workspace]
+    workspaces: list[AddressedWorkspace]
 
 
 class WorkspaceAssignments(TypedDict):

@@ -1,17 +1,23 @@
 """What the web pages read beyond the other faces: who I am, search, versions with all that is known, files, what is stored."""
 
+import re
 from typing import Any
 
 import msgspec
 
 from modelkeep.core.authz import Actor
+from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import ArtifactFile, ModelVersion, Page
-from modelkeep.core.names import parse_full_name, parse_version
-from modelkeep.core.ops import explore, versions
+from modelkeep.core.names import comment_etag, parse_full_name, parse_version
+from modelkeep.core.operation import Origin
+from modelkeep.core.ops import explore, registering, versions
+from modelkeep.core.paths import ArtifactPath
 from modelkeep.wire.console import answers
 from modelkeep.wire.http import JSON, Request, Response
 from modelkeep.wire.route import Answer, NoFields, Route
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -37,6 +43,16 @@ class Version(msgspec.Struct, frozen=True):
     version: str
 
 
+class Register(msgspec.Struct, frozen=True):
+    """A model of a run: its logged model (`model_id`), or the directory of the run's artifacts that `path` names."""
+
+    full_name: str
+    run_id: str
+    model_id: str = ""
+    path: str = ""
+    comment: str = ""
+
+
 class Files(Version, frozen=True):
     max_results: int | None = None
     page_token: str = ""
@@ -55,6 +71,20 @@ def _list_versions(f: Versions) -> versions.ListVersions:
 
 def _get_version(f: Version) -> versions.GetVersion:
     return versions.GetVersion(parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version))
+
+
+def _register(f: Register) -> registering.RegisterSigned:
+    """Raises InvalidArgument."""
+    if bool(f.model_id) == bool(f.path):
+        raise InvalidArgument("Send either model_id or path: the logged model, or a directory of the run's artifacts.")
+    if not _ID.fullmatch(f.model_id or f.run_id) or not _ID.fullmatch(f.run_id):
+        raise InvalidArgument("run_id and model_id are ids of MLflow: letters, digits, _ and -.")
+    path = ArtifactPath.parse(f.path).text
+    origin = Origin("logged_model", f.model_id) if f.model_id else Origin("run", f.run_id, path)
+    return registering.RegisterSigned(
+        name=parse_full_name(f.full_name, Kind.MODEL), origin=origin, run_id=f.run_id, logged_model_id=f.model_id,
+        source=f"models:/{f.model_id}" if f.model_id else f"runs:/{f.run_id}/{path}", comment=f.comment,
+    )  # fmt: skip
 
 
 def _list_files(f: Files) -> explore.ListFiles:
@@ -90,6 +120,7 @@ def version_info(v: ModelVersion, _: Any = None) -> answers.VersionInfo:
         "params": v.params, "metrics": v.metrics,
         "signature": msgspec.json.decode(v.signature) if v.signature.startswith("{") else None,
         "copied_from": msgspec.json.decode(v.copied_from) if v.copied_from else None,
+        "workspace_id": v.workspace_id, "etag": comment_etag(v.comment),
     }  # fmt: skip
 
 
@@ -125,6 +156,7 @@ def routes(v1: str) -> list[Route]:
         Route("GET", f"{v1}/me", NoFields, lambda _: explore.GetMe(), _me),
         Route("GET", f"{v1}/search", Search, _search, _found),
         Route("GET", f"{v1}/privileges", handler=privileges, answers=(Answer(type=answers.Privileges),)),
+        Route("POST", of_model, Register, _register, version_info),
         Route("GET", of_model, Versions, _list_versions, _versions),
         Route("GET", f"{of_model}/{{version}}", Version, _get_version, version_info),
         Route("GET", f"{of_model}/{{version}}/files", Files, _list_files, _files),

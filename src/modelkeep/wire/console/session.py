@@ -90,9 +90,14 @@ _PROVIDER = """<a class="provider" href="/login/provider?next={there}">Sign in w
 </details>"""
 
 
-def _page(next: str, provider: str, error: str = "", status: int = 200) -> Response:
-    """`provider`: its name, '' where there is none."""
-    note = f'<p class="error" role="alert">{html.escape(error)}</p>' if error else ""
+_REASONS = {"ended": "Your session has ended. Sign in, and you are back where you were; what you typed is still there."}
+"""Why a page of ours leads here, by the word in its address."""
+
+
+def _page(next: str, provider: str, error: str = "", status: int = 200, why: str = "") -> Response:
+    """`provider`: its name, '' where there is none. `why`: a word of `_REASONS`."""
+    note = f'<p role="status">{_REASONS[why]}</p>' if why in _REASONS else ""
+    note = f'<p class="error" role="alert">{html.escape(error)}</p>' if error else note
     ways = _FORM.format(next=html.escape(next), focus="" if provider else "autofocus")
     if provider:
         ways = _PROVIDER.format(there=quote(next, safe=""), name=html.escape(provider), form=ways)
@@ -154,7 +159,7 @@ class Session:
         return Response(303, b"", [(b"location", self._home.encode())])
 
     async def _show(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        return _page(_asked_next(request), self._name)
+        return _page(_asked_next(request), self._name, why=_query_value(request, "why"))
 
     async def _by_token(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         check_origin(request)
@@ -239,7 +244,11 @@ def _set_raw(name: str, value: str, max_age: int, path: str = "/", *, secure: bo
 
 
 def _asked_next(request: Request) -> str:
-    return _inside(parse_qs(request.query_string.decode("latin-1")).get("next", ["/"])[0])
+    return _inside(_query_value(request, "next") or "/")
+
+
+def _query_value(request: Request, name: str) -> str:
+    return parse_qs(request.query_string.decode("latin-1")).get(name, [""])[0]
 
 
 def _answer(request: Request) -> dict[str, str]:

@@ -35,14 +35,6 @@ class Assign(Assignee, frozen=True):
     level: str = workspaces.USER
 
 
-def _workspace(found: Workspace, _: Any) -> Workspace:
-    return found
-
-
-def _every(found: list[Workspace], _: Any) -> answers.Workspaces:
-    return {"workspaces": found}
-
-
 def _assignment(found: WorkspaceAssignment, _: Any) -> WorkspaceAssignment:
     return found
 
@@ -51,13 +43,24 @@ def _assignments(found: list[WorkspaceAssignment], _: Any) -> answers.WorkspaceA
     return {"assignments": found}
 
 
-def routes() -> list[Route]:
+def routes(default_url: str) -> list[Route]:
+    """`default_url`: the address of the default workspace, which the settings know and its row does not."""
+
+    def info(workspace: Workspace, _: Any = None) -> answers.AddressedWorkspace:
+        return {
+            "id": workspace.id, "name": workspace.name, "url": workspace.url or default_url, "default": not workspace.url,
+            "created_at": workspace.created_at, "created_by": workspace.created_by,
+        }  # fmt: skip
+
+    def every(found: list[Workspace], _: Any) -> answers.Workspaces:
+        return {"workspaces": [info(workspace) for workspace in found]}
+
     one = f"{BASE}/{{workspace}}"
     principal = f"{one}/assignments/{{principal}}"
     return [
-        Route("GET", BASE, NoFields, lambda _: workspaces.ListWorkspaces(), _every),
-        Route("POST", BASE, Create, lambda f: workspaces.CreateWorkspace(f.name, f.address), _workspace),
-        Route("PATCH", one, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), _workspace),
+        Route("GET", BASE, NoFields, lambda _: workspaces.ListWorkspaces(), every),
+        Route("POST", BASE, Create, lambda f: workspaces.CreateWorkspace(f.name, f.address), info),
+        Route("PATCH", one, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), info),
         Route("DELETE", one, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
         Route("GET", f"{one}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
         Route("PUT", principal, Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),

@@ -38,6 +38,8 @@ class RegisteredModelInfo(TypedDict):
     aliases: NotRequired[list[ModelAlias]]
     deployment_job_id: NotRequired[str]
     deployment_job_state: NotRequired[str]
+    etag: NotRequired[str]
+    """Of the comment"""
 
 
 class RegisteredModelPage(TypedDict):
@@ -70,6 +72,8 @@ class ModelVersionInfo(TypedDict):
     tags: NotRequired[list[KeyValue]]
     model_params: NotRequired[list[NameValue]]
     model_metrics: NotRequired[list[dict[str, Any]]]
+    etag: NotRequired[str]
+    """Of the comment"""
 
 
 class ModelVersionPage(TypedDict):
@@ -93,6 +97,8 @@ class ContainerInfo(TypedDict):
     browse_only: bool
     securable_type: str
     properties: NotRequired[dict[str, str]]
+    etag: NotRequired[str]
+    """Of the comment"""
 
 
 class CatalogInfo(ContainerInfo):

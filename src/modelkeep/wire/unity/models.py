@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import Page, RegisteredModel, Securable
-from modelkeep.core.names import METASTORE, FullName, parse_version
+from modelkeep.core.names import METASTORE, FullName, comment_etag, parse_version
 from modelkeep.core.ops import catalogs, models, versions
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.models import Id, Place, Tag, location, model_in, model_name, named, new_model_name, platform_tags
@@ -52,6 +52,8 @@ class UpdateModel(msgspec.Struct, frozen=True):
     new_name: str | None = None
     owner: str | None = None
     deployment_job_id: Id | None = None
+    etag: str = ""
+    """Of the comment that the caller has read. With it, a newer comment is not overwritten."""
     catalog_name: str = ""
     schema_name: str = ""
     name: str = ""
@@ -112,7 +114,7 @@ def _update_model(f: UpdateModel) -> Sequence[msgspec.Struct]:
     name = agreed(model_name(f.full_name), f.catalog_name, f.schema_name, f.name)
     asked: list[msgspec.Struct] = []
     if f.comment is not None:
-        asked.append(catalogs.UpdateComment(name, f.comment))
+        asked.append(catalogs.UpdateComment(name, f.comment, f.etag))
     if f.deployment_job_id is not None:
         asked.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
     if f.new_name is not None:
@@ -161,7 +163,7 @@ def info(model: Securable, metastore_id: str) -> RegisteredModelInfo:
     return {
         **brief(model, metastore_id), "storage_location": location(model.full_name),
         "tags": [{"key": key, "value": value} for key, value in model.tags.items()],
-        "deployment_job_id": job, "deployment_job_state": "CONNECTED" if job else "NOT_SET_UP",
+        "etag": comment_etag(model.comment), "deployment_job_id": job, "deployment_job_state": "CONNECTED" if job else "NOT_SET_UP",
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.core.errors import BadPageToken, InvalidArgument
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Page, Securable
-from modelkeep.core.names import METASTORE, FullName, parse_full_name
+from modelkeep.core.names import METASTORE, FullName, comment_etag, parse_full_name
 from modelkeep.core.ops import bindings, catalogs, grants
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire.route import Route
@@ -55,6 +55,8 @@ class Update(msgspec.Struct, frozen=True):
     options: dict[str, str] = {}
     name: str = ""
     catalog_name: str = ""
+    etag: str = ""
+    """Of the comment that the caller has read. With it, a newer comment is not overwritten."""
 
 
 class Delete(msgspec.Struct, frozen=True):
@@ -187,7 +189,7 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     get, rename, comment, spec = _CATALOG if kind is Kind.CATALOG else _SCHEMA
     asked: list[msgspec.Struct] = []
     if f.comment is not None:
-        asked.append(comment(name, f.comment))
+        asked.append(comment(name, f.comment, f.etag))
     if f.properties is not None:
         asked.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
     if _as_it_is(kind, f):
@@ -243,6 +245,7 @@ def _info(found: Securable | Browsed[Securable], metastore_id: str) -> answers.C
         "updated_by": x.updated_by, "browse_only": browse_only, "securable_type": RULES[x.kind].wire[0],
     }  # fmt: skip
     if not browse_only:
+        shown["etag"] = comment_etag(x.comment)
         shown["properties"] = msgspec.json.decode(x.spec.get("properties", "{}"))
     return shown
 

@@ -8,7 +8,7 @@ import msgspec
 
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.model import ModelVersion, Page, Status
-from modelkeep.core.names import parse_version
+from modelkeep.core.names import comment_etag, parse_version
 from modelkeep.core.ops import credentials, finalize, versions
 from modelkeep.core.ops.models import Browsed
 from modelkeep.wire import lineage as said
@@ -90,6 +90,8 @@ class UpdateVersion(msgspec.Struct, frozen=True):
     full_name: str
     version: str | int
     comment: str | None = None
+    etag: str = ""
+    """Of the comment that the caller has read. With it, a newer comment is not overwritten."""
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -151,7 +153,7 @@ def _get_version(f: GetVersion) -> versions.GetVersion:
 def _update_version(f: UpdateVersion) -> versions.UpdateVersion:
     if f.comment is None:
         raise InvalidArgument("The request changes nothing. Send comment: it is all of a version that can be updated.")
-    return versions.UpdateVersion(model_name(f.full_name), parse_version(f.version), f.comment)
+    return versions.UpdateVersion(model_name(f.full_name), parse_version(f.version), f.comment, f.etag)
 
 
 def _delete_version(f: Version) -> versions.DeleteVersion:
@@ -233,7 +235,7 @@ def info(version: ModelVersion, metastore_id: str, place: Place = named) -> Mode
         **brief(version, metastore_id, place), "aliases": aliases,
         "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
         "model_params": [{"name": p.name, "value": p.value} for p in version.params],
-        "model_metrics": [msgspec.to_builtins(m) for m in version.metrics],
+        "model_metrics": [msgspec.to_builtins(m) for m in version.metrics], "etag": comment_etag(version.comment),
     }  # fmt: skip
 
 
