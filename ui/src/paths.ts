@@ -15,6 +15,7 @@ export const requestsPath = "/explore/requests";
 export const adminPath = (section: string) => `/explore/admin/${section}`;
 export const experimentsPath = "/explore/experiments";
 export const runPath = (experiment: string, run: string) => `/explore/experiments/${segment(experiment)}/runs/${segment(run)}`;
+export const experimentPath = (experiment: string) => `/explore/experiments/${segment(experiment)}`;
 
 /** The page of anything that has one, by what the server calls its kind. */
 export function securablePath(kind: string, fullName: string): string | null {
@@ -36,8 +37,8 @@ export function securablePath(kind: string, fullName: string): string | null {
   }
 }
 
-/** Where signing in leads back to. */
-export const signInPath = () => `/login?next=${segment(location.pathname + location.search)}`;
+/** The sign-in page, which says that the session has ended and leads back here. */
+export const signInPath = () => `/login?next=${segment(location.pathname + location.search)}&why=ended`;
 
 /** A file of a version, as the Files API has it: always an attachment, never a page. */
 export function filePath(fullName: string, version: number, file: string): string {

@@ -3,13 +3,18 @@ import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
 import { BrowserRouter, matchRoutes, Navigate, Outlet, Route, Routes, useLocation, useParams } from "react-router";
 
 import { AHEAD, shellAhead } from "./api/ahead";
+import { loadPart } from "./api/connection";
 import { PAGES } from "./pages";
 import { Shell } from "./shell/Shell";
 import { Broken } from "./ui/Broken";
 import { PageLoading } from "./ui/Loading";
 
 const code = import.meta.glob<{ default: ComponentType }>("./pages/**/*.tsx");
-const load = async (name: string) => code[`./pages/${name}.tsx`]?.() ?? Promise.reject(new Error(`There is no page ${name}.`));
+const load = async (name: string) => {
+  const part = code[`./pages/${name}.tsx`];
+  if (!part) throw new Error(`There is no page ${name}.`);
+  return loadPart(part);
+};
 const pages: Record<string, ComponentType> = Object.fromEntries(Object.values(PAGES).map((name) => [name, lazy(() => load(name))]));
 
 /** Asks for the code and the data of the page at this address, and of what is around it. Resolves when the code is there. */

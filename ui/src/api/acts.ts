@@ -1,5 +1,6 @@
 /** Everything that the pages change. Each act is one call of the public API; what it may do is for the server to say. */
 
+import { dropDrafts } from "../ui/draft";
 import { api, told } from "./client";
 
 const UC = "/api/2.1/unity-catalog";
@@ -25,6 +26,10 @@ export const createModel = (schema: string, name: string, comment: string) => {
 
 export interface Changes {
   comment?: string;
+  /** Of the comment that was read: a newer one is not overwritten. */
+  etag?: string;
+  /** Of a catalog or schema: all of them. */
+  properties?: Record<string, string>;
   new_name?: string;
   owner?: string;
 }
@@ -74,11 +79,11 @@ export const setAlias = (full_name: string, alias: string, version_num: number) 
 export const deleteAlias = (full_name: string, alias: string) =>
   told(api.DELETE(`${UC}/models/{full_name}/aliases/{alias}`, { params: { path: { full_name, alias } } }));
 
-export const updateVersion = (full_name: string, version: number, comment: string) =>
+export const updateVersion = (full_name: string, version: number, comment: string, etag: string) =>
   told(
     api.PATCH(`${UC}/models/{full_name}/versions/{version}`, {
       params: { path: { full_name, version: String(version) } },
-      body: { comment },
+      body: { comment, etag },
     }),
   );
 
@@ -95,9 +100,12 @@ export const copyVersion = (full_name: string, version: number, destination: str
     }),
   );
 
-/** The server brings the run's files in by itself; the version is PENDING_REGISTRATION until then. */
-export const registerVersion = (name: string, source: string, run_id: string, description: string) =>
-  told(api.POST("/api/2.0/mlflow/model-versions/create", { body: { name, source, run_id, description } }));
+/** A logged model, or a directory of the run's artifacts. */
+export type RunSource = { model_id: string } | { path: string };
+
+/** As Unity Catalog does: without a signature it is refused. The server brings the run's files in by itself; the version is PENDING_REGISTRATION until then. */
+export const registerVersion = (full_name: string, run_id: string, source: RunSource, comment: string) =>
+  told(api.POST(`${V1}/models/{full_name}/versions`, { params: { path: { full_name } }, body: { run_id, ...source, comment } }));
 
 /** What a language model would write as the description; nothing is saved. */
 export const draftComment = (full_name: string, version?: number) =>
@@ -250,6 +258,7 @@ export const revokeTokenOrigin = (origin_id: string) =>
   told(api.DELETE(`${V1}/token-origins/{origin_id}`, { params: { path: { origin_id } } }));
 
 export async function signOut(): Promise<void> {
+  dropDrafts();
   await fetch("/logout", { method: "POST", redirect: "manual" });
   location.assign("/login");
 }

@@ -2,6 +2,7 @@
 
 import { queryOptions, useQuery } from "@tanstack/react-query";
 
+import { visible } from "../ui/text";
 import { ApiError, api, told } from "./client";
 
 type Answer = Record<string, unknown>;
@@ -22,11 +23,12 @@ export const can = (type: string, fullName: string) =>
     staleTime: 30_000,
   });
 
-/** Asks by the operation's name; answers the reason of a refusal, or undefined. */
-export function useRefused(type: string, fullName: string): (operation: string) => string | undefined {
+/** Asks by the operation's name; answers the reason of a refusal and who can help, or undefined. `owner`: of the securable. */
+export function useRefused(type: string, fullName: string, owner = ""): (operation: string) => string | undefined {
   const { data } = useQuery(can(type, fullName));
   return (operation) => {
     const said = data?.[operation];
-    return typeof said === "string" ? said : undefined;
+    if (typeof said !== "string") return undefined;
+    return owner === "" || said.includes("Ask ") ? said : `${said} Ask ${visible(owner)}.`;
   };
 }

@@ -3,6 +3,7 @@
 import createClient from "openapi-fetch";
 
 import { signInPath } from "../paths";
+import { lost } from "./connection";
 import type { components, paths } from "./generated";
 
 export type Schemas = components["schemas"];
@@ -41,12 +42,15 @@ async function reached<T>(answer: Promise<T>): Promise<T> {
     return await answer;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
+    lost();
     throw new ApiError(0, "UNREACHABLE", "The server does not answer. Check your network, or whether it runs.", "");
   }
 }
 
 function refusal(response: Response, body: unknown): ApiError {
-  if (response.status === 401) location.assign(signInPath());
+  if (response.status === 502 || response.status === 504) lost(); // a proxy says that nobody is behind it
+  // With a dialog open there may be text that nobody has saved: the dialog says so, and leads to the sign-in page.
+  if (response.status === 401 && !document.querySelector("[role=dialog]")) location.assign(signInPath());
   const said = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   const message = said.message ?? said.detail;
   return new ApiError(

@@ -2,6 +2,7 @@
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
+import type { RunSource } from "./acts";
 import { fetched } from "./client";
 import { allPages } from "./queries";
 
@@ -19,7 +20,7 @@ export interface Run {
 /** One model that a run made, and what a registration names as its source. */
 export interface RunModel {
   label: string;
-  source: string;
+  source: RunSource;
 }
 
 const BASE = "/ajax-api/2.0/mlflow";
@@ -64,6 +65,26 @@ export const run = (run_id: string) =>
     enabled: run_id !== "",
   });
 
+/** A run by a search, which finds nothing where the caller may not read it: to ask for the run itself would be refused and recorded. */
+export const visibleRun = (experiment_id: string, run_id: string) =>
+  queryOptions({
+    queryKey: ["visible run", experiment_id, run_id],
+    queryFn: async () => {
+      const body = { experiment_ids: [experiment_id], filter: `attributes.run_id = '${run_id.replaceAll("'", "")}'`, max_results: 1, run_view_type: "ALL" };
+      return (await asked<{ runs?: Run[] }>("runs/search", body)).runs?.[0] ?? null;
+    },
+    enabled: experiment_id !== "" && run_id !== "",
+    staleTime: 60_000,
+  });
+
+export const experiment = (experiment_id: string) =>
+  queryOptions({
+    queryKey: ["experiment", experiment_id],
+    queryFn: async () => (await asked<{ experiment: Experiment }>(`experiments/get?experiment_id=${encodeURIComponent(experiment_id)}`)).experiment,
+    enabled: experiment_id !== "",
+    staleTime: 60_000,
+  });
+
 /** The models of a run: logged models (MLflow 3), and directories that `log_model` of MLflow 2 wrote. */
 export const runModels = (run_id: string) =>
   queryOptions({
@@ -78,7 +99,7 @@ export const runModels = (run_id: string) =>
 
 async function loggedModel(id: string): Promise<RunModel> {
   const { model } = await asked<{ model: { info: { name?: string } } }>(`logged-models/${encodeURIComponent(id)}`);
-  return { label: model.info.name ?? id, source: `models:/${id}` };
+  return { label: model.info.name ?? id, source: { model_id: id } };
 }
 
 async function directories(found: Run): Promise<RunModel[]> {
@@ -96,5 +117,5 @@ async function directories(found: Run): Promise<RunModel[]> {
         return listed.files?.some((file) => file.path === `${path}/MLmodel`) ? path : null;
       }),
   );
-  return inside.filter((path) => path !== null).map((path) => ({ label: path, source: `runs:/${id}/${path}` }));
+  return inside.filter((path) => path !== null).map((path) => ({ label: path, source: { path } }));
 }

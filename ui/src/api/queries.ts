@@ -7,7 +7,7 @@ import { api, fetched, type Schemas, told } from "./client";
 export type CatalogInfo = Schemas["CatalogInfo"];
 export type SchemaInfo = Schemas["SchemaInfo"];
 export type ModelInfo = Schemas["RegisteredModelInfo"];
-export type Version = Schemas["VersionInfo"];
+export type Version = Schemas["VersionPage"]["versions"][number];
 export type VersionFile = Schemas["FileOfVersion"];
 export type Found = Schemas["Found"];
 export type Edge = Schemas["LineageEdge"];
@@ -17,12 +17,16 @@ export type TokenInfo = Schemas["TokenInfo"];
 export type Job = Schemas["Job"];
 export type ProtectedAlias = Schemas["Protected"];
 export type TagPolicy = Schemas["TagPolicy"];
-export type Workspace = Schemas["Workspace"];
+export type Workspace = Schemas["AddressedWorkspace"];
+export type Explanation = Schemas["Explanation"];
+export type Step = Schemas["Step"];
 export type AccessRequest = Schemas["modelkeep.wire.console.answers.AccessRequest"];
 
 const UC = "/api/2.1/unity-catalog";
 const V1 = "/api/modelkeep/v1";
 export const PAGE = 200;
+export const READY = "READY";
+export const FAILED = "FAILED_REGISTRATION";
 export const PENDING = "PENDING_REGISTRATION";
 
 /** A page's token for its successor; undefined ends the list. */
@@ -194,23 +198,45 @@ export const fileText = (path: string, bytes: number) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+/** Edges of a graph; more would be no picture. */
+const MOST_EDGES = 5_000;
+
+export interface Edges {
+  edges: Edge[];
+  /** There are others. */
+  more: boolean;
+}
+
+/** All pages, up to the most that a graph shows. */
+async function allEdges(read: (page_token: string) => Promise<{ lineage: Edge[]; next_page_token: string }>): Promise<Edges> {
+  const edges: Edge[] = [];
+  let token: string | undefined = "";
+  while (token !== undefined && edges.length < MOST_EDGES) {
+    const page: { lineage: Edge[]; next_page_token: string } = await read(token);
+    edges.push(...page.lineage);
+    token = following(page);
+  }
+  return { edges, more: token !== undefined };
+}
+
 export const lineage = (full_name: string, number: string) =>
   queryOptions({
     queryKey: ["lineage", full_name, number],
-    queryFn: async () =>
-      (
-        await told(
+    queryFn: ({ signal }) =>
+      allEdges((page_token) =>
+        told(
           api.GET(`${V1}/models/{full_name}/versions/{version}/lineage`, {
-            params: { path: { full_name, version: number } },
+            params: { path: { full_name, version: number }, query: { page_token } },
+            signal,
           }),
-        )
-      ).lineage,
+        ),
+      ),
   });
 
 export const consumers = (type: string, name: string) =>
   queryOptions({
     queryKey: ["consumers", type, name],
-    queryFn: async () => (await told(api.GET(`${V1}/lineage`, { params: { query: { type, name } } }))).lineage,
+    queryFn: ({ signal }) => allEdges((page_token) => told(api.GET(`${V1}/lineage`, { params: { query: { type, name, page_token } }, signal }))),
   });
 
 // --- search ---
@@ -250,11 +276,11 @@ export const grants = (securable_type: string, full_name: string) =>
   });
 
 /** `mine`: of the caller, where nobody is named. */
-export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, mine = false) =>
+export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, mine = false, field = "") =>
   queryOptions({
-    queryKey: ["explain", securable_type, full_name, principal, operation],
+    queryKey: ["explain", securable_type, full_name, principal, operation, field],
     queryFn: () =>
-      told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation } } })),
+      told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation, field } } })),
     enabled: mine || Boolean(principal && operation),
   });
 

@@ -7,8 +7,10 @@ import { createModel, registerVersion } from "../api/acts";
 import { experiments, type Run, run, runModels, runs } from "../api/mlflow";
 import { version as versionQuery } from "../api/queries";
 import { versionPath } from "../paths";
+import { Refusal } from "../parts/AskAccess";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
+import { useDraft } from "../ui/draft";
 import { Failure } from "../ui/Failure";
 import { exactTime, lastPart, parent, visible } from "../ui/text";
 import { ModelPicker } from "./ModelPicker";
@@ -20,46 +22,53 @@ interface Props {
   destination?: string;
 }
 
-const label = (one: Run) => `${one.info.run_name ?? one.info.run_id}${one.info.start_time ? ` · ${exactTime(one.info.start_time)}` : ""}`;
+const runLabel = (one: Run) => `${one.info.run_name ?? one.info.run_id}${one.info.start_time ? ` · ${exactTime(one.info.start_time)}` : ""}`;
 
 /** From a run to a version: the server brings the files in, and this dialog waits with whoever started it. */
 export function RegisterModel({ onClose, runId, destination: given = "" }: Props) {
   const [experiment, setExperiment] = useState<string | null>(null);
   const [chosen, setChosen] = useState<string | null>(runId ?? null);
-  const [source, setSource] = useState<string | null>(null);
+  const [label, setLabel] = useState<string | null>(null);
   const [destination, setDestination] = useState(given);
   const [isNew, setIsNew] = useState(false);
-  const [description, setDescription] = useState("");
+  const { text: description, setText: setDescription, drop } = useDraft(`registration of ${runId ?? given}`, "");
+  const [created, setCreated] = useState("");
   const [made, setMade] = useState<{ model: string; version: string } | null>(null);
   const everything = useQuery({ ...experiments, enabled: !runId });
   const listed = useInfiniteQuery({ ...runs(experiment ?? ""), enabled: Boolean(experiment) });
   const known = useQuery({ ...run(runId ?? ""), enabled: Boolean(runId) });
   const models = useQuery(runModels(chosen ?? ""));
-  useEffect(() => setSource(models.data?.[0]?.source ?? null), [models.data]);
+  useEffect(() => setLabel(models.data?.[0]?.label ?? null), [models.data]);
+  const source = models.data?.find((one) => one.label === label)?.source;
   const act = useAct(
     async () => {
-      if (isNew) await createModel(parent(destination), lastPart(destination), "");
-      const { model_version } = await registerVersion(destination, source ?? "", chosen ?? "", description);
-      return { model: destination, version: model_version.version };
+      if (!source) throw new Error("This run has logged no model.");
+      if (isNew && created !== destination) await createModel(parent(destination), lastPart(destination), "");
+      setCreated(destination); // a second try after a refused registration does not make it again
+      const { version } = await registerVersion(destination, chosen ?? "", source, description);
+      drop();
+      return { model: destination, version: String(version) };
     },
     undefined,
     setMade,
   );
+  const schema = parent(destination);
+  const refusal = <Refusal error={act.error} {...(isNew ? { on: { type: "schema", kind: "SCHEMA", name: schema }, operation: "create_model" } : { on: { type: "function", kind: "MODEL", name: destination }, operation: "create_version" })} />;
   if (made) return <Progressing {...made} onClose={onClose} />;
   return (
-    <Dialog title="Register model" submit="Register" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error ?? everything.error ?? models.error} disabled={!destination || !source} size="lg">
+    <Dialog title="Register model" submit="Register" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error ?? everything.error ?? models.error} disabled={!destination || !source} size="lg" refusal={refusal}>
       {runId ? (
         <Text size="sm">From run <b>{visible(known.data?.info.run_name ?? runId)}</b></Text>
       ) : (
         <>
           <Select label="Experiment" searchable openOnFocus={false} required data={(everything.data ?? []).map((e) => ({ value: e.experiment_id, label: e.name }))} value={experiment} onChange={(value) => { setExperiment(value); setChosen(null); }} nothingFoundMessage="No experiments" placeholder={everything.isPending ? "Loading" : "Choose an experiment"} data-autofocus />
-          <Select label="Run" searchable required disabled={!experiment} data={(listed.data?.pages ?? []).flatMap((page) => page.runs ?? []).map((r) => ({ value: r.info.run_id, label: label(r) }))} value={chosen} onChange={setChosen} nothingFoundMessage="No runs" placeholder={listed.isFetching ? "Loading" : "Choose a run"} />
+          <Select label="Run" searchable required disabled={!experiment} data={(listed.data?.pages ?? []).flatMap((page) => page.runs ?? []).map((r) => ({ value: r.info.run_id, label: runLabel(r) }))} value={chosen} onChange={setChosen} nothingFoundMessage="No runs" placeholder={listed.isFetching ? "Loading" : "Choose a run"} />
         </>
       )}
-      <Select label="Model of the run" required disabled={!chosen} data={(models.data ?? []).map((m) => ({ value: m.source, label: m.label }))} value={source} onChange={setSource} nothingFoundMessage="This run has logged no model" rightSection={models.isFetching ? <Loader size={14} /> : undefined} placeholder={models.data?.length === 0 ? "This run has logged no model" : ""} />
+      <Select label="Model of the run" required disabled={!chosen} data={(models.data ?? []).map((m) => m.label)} value={label} onChange={setLabel} nothingFoundMessage="This run has logged no model" rightSection={models.isFetching ? <Loader size={14} /> : undefined} placeholder={models.data?.length === 0 ? "This run has logged no model" : ""} />
       <Radio.Group label="Registry" value="uc">
         <Stack mt={6}>
-          <Radio value="uc" label="Unity Catalog" readOnly />
+          <Radio value="uc" label="Unity Catalog" description="The model needs a signature of inputs and outputs." readOnly />
         </Stack>
       </Radio.Group>
       <ModelPicker label="Destination model" value={destination} onChange={(name, fresh) => { setDestination(name); setIsNew(fresh); }} />

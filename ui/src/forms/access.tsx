@@ -6,6 +6,7 @@ import { askAccess, decideAccess, type Wanted } from "../api/acts";
 import { type AccessRequest, explanation, vocabulary } from "../api/queries";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
+import { useDraft } from "../ui/draft";
 import { Failure } from "../ui/Failure";
 import { kindLabel } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
@@ -35,15 +36,15 @@ function useMissing({ type, kind, name }: Place) {
   return { ...found, known, above };
 }
 
-export function RequestAccess({ on, onClose }: { on: Place; onClose: () => void }) {
+export function RequestAccess({ on, first, onClose }: { on: Place; first?: string | undefined; onClose: () => void }) {
   const missing = useMissing(on);
   const { data } = useQuery(vocabulary);
   const [whom, setWhom] = useState<string | null>(null);
-  const [comment, setComment] = useState("");
-  const [privileges, setPrivileges] = useState<string[]>([FIRST[on.kind]]);
+  const { text: comment, setText: setComment, drop } = useDraft(`access ${on.name}`, "");
+  const [privileges, setPrivileges] = useState<string[]>([first ?? FIRST[on.kind]]);
   const grantable = data?.securables.find((one) => one.type === on.kind)?.privileges ?? [];
   const wanted = [...missing.above, ...(missing.known && privileges.length > 0 ? [{ type: WIRE[on.kind] ?? "", name: on.name, privileges }] : [])];
-  const act = useAct(() => askAccess(wanted, comment.trim(), whom ?? ""), "Requested. You see under Access requests what becomes of it.", onClose);
+  const act = useAct(() => askAccess(wanted, comment.trim(), whom ?? ""), "Requested. You see under Access requests what becomes of it.", () => { drop(); onClose(); });
   return (
     <Dialog title="Request access" submit="Request" size="lg" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={wanted.length === 0}>
       {missing.isPending ? <Loading lines={2} /> : null}

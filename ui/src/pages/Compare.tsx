@@ -1,11 +1,12 @@
-import { Anchor, Switch, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, Group, Select, Stack, Switch, Table, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { Link, useParams, useSearchParams } from "react-router";
+import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 
-import { fileText, type Version, version as versionQuery, versionFiles } from "../api/queries";
-import { number } from "../parts/Versions";
-import { catalogPath, filePath, home, modelPath, schemaPath, versionPath } from "../paths";
+import { fileText, type Version, version as versionQuery, versionFiles, versions } from "../api/queries";
+import { RunLink } from "../parts/RunLink";
+import { metricText } from "../parts/Versions";
+import { catalogPath, comparePath, filePath, home, modelPath, schemaPath, versionPath } from "../paths";
 import { Failure } from "../ui/Failure";
 import { PageLoading } from "../ui/Loading";
 import { Alias, Pairs } from "../ui/Pairs";
@@ -51,6 +52,9 @@ const signature = (version: Version): Side =>
     (["inputs", "outputs", "params"] as const).flatMap((part) => rowsOf(version.signature?.[part]).map((row) => [`${part}: ${row.name}`, `${row.type}${row.required ? "" : ", optional"}`])),
   );
 
+const metrics = (version: Version): Side =>
+  Object.fromEntries(version.metrics.map((metric) => [metric.key + (metric.dataset_name ? ` (${metric.dataset_name})` : ""), metricText(metric)]));
+
 function useParts(model: string, asked: string) {
   const version = useQuery(versionQuery(model, asked));
   const files = useInfiniteQuery(versionFiles(model, asked));
@@ -65,17 +69,51 @@ function useParts(model: string, asked: string) {
   };
 }
 
+/** Two versions, from the address; without two of them, the question which. */
 export default function Compare() {
   const { catalog = "", schema = "", model: leaf = "" } = useParams();
   const [params] = useSearchParams();
-  const [one = "1", two = "2"] = (params.get("versions") ?? "").split(",");
-  const [differing, setDiffering] = useState(false);
   const name = `${catalog}.${schema}.${leaf}`;
+  const crumbs = [{ label: "Catalogs", to: home }, { label: catalog, to: catalogPath(catalog) }, { label: schema, to: schemaPath(`${catalog}.${schema}`) }, { label: leaf, to: modelPath(name) }];
+  const asked = [...new Set((params.get("versions") ?? "").split(",").map((text) => text.trim()).filter((text) => /^\d{1,18}$/.test(text)))];
+  const [one, two] = asked;
+  return asked.length === 2 && one && two ? <Two key={`${one},${two}`} name={name} one={one} two={two} crumbs={crumbs} /> : <Choose name={name} asked={asked} crumbs={crumbs} />;
+}
+
+interface Crumbs {
+  crumbs: { label: string; to: string }[];
+}
+
+function Choose({ name, asked, crumbs }: Crumbs & { name: string; asked: string[] }) {
+  const navigate = useNavigate();
+  const [left, setLeft] = useState<string | null>(asked[0] ?? null);
+  const [right, setRight] = useState<string | null>(asked[1] ?? null);
+  const listed = useInfiniteQuery(versions(name));
+  const known = (listed.data?.pages ?? []).flatMap((page) => page.versions).map((row) => String(row.version));
+  const choices = [...new Set([...known, ...asked])].map((value) => ({ value, label: `Version ${value}` }));
+  const sentence = asked.length > 2 ? `Two versions are compared at a time, and the address names ${asked.length}.` : asked.length === 1 ? "The address names one version. Choose the other one." : "Choose the versions to compare.";
+  return (
+    <Page title="Compare versions" crumbs={crumbs}>
+      {listed.error ? <Failure error={listed.error} retry={() => void listed.refetch()} /> : null}
+      <Stack maw={420}>
+        <Text size="sm" role="status">{sentence}</Text>
+        <Select label="From" value={left} onChange={setLeft} data={choices} searchable />
+        <Select label="To" value={right} onChange={setRight} data={choices} searchable />
+        <Group>
+          <Button disabled={!left || !right || left === right} onClick={() => void navigate(comparePath(name, [left ?? "", right ?? ""]), { replace: true })}>Compare</Button>
+          <Anchor component={Link} to={modelPath(name)} size="sm">Back to the model</Anchor>
+        </Group>
+      </Stack>
+    </Page>
+  );
+}
+
+function Two({ name, one, two, crumbs }: Crumbs & { name: string; one: string; two: string }) {
+  const [differing, setDiffering] = useState(false);
   const left = useParts(name, one);
   const right = useParts(name, two);
-  const crumbs = [{ label: "Catalogs", to: home }, { label: catalog, to: catalogPath(catalog) }, { label: schema, to: schemaPath(`${catalog}.${schema}`) }, { label: leaf, to: modelPath(name) }];
   const error = left.version.error ?? right.version.error;
-  if (error) return <Page title="Compare versions" crumbs={crumbs}><Failure error={error} /></Page>;
+  if (error) return <Page title="Compare versions" crumbs={crumbs}><Failure error={error} /><Anchor component={Link} to={modelPath(name)} size="sm">Back to the model</Anchor></Page>;
   if (!left.version.data || !right.version.data) return <PageLoading />;
   const [a, b] = [left.version.data, right.version.data];
   const names: [string, string] = [`Version ${one}`, `Version ${two}`];
@@ -84,7 +122,7 @@ export default function Compare() {
     ["Aliases", (v) => v.aliases.map((alias) => <Alias key={alias} name={alias} />)],
     ["Tags", (v) => <Pairs tags={v.tags} none="None" />],
     ["Created", (v) => <><Time at={v.created_at} /> by {visible(v.created_by)}</>],
-    ["Source run", (v) => <span className="mono">{v.run_id || "none"}</span>],
+    ["Source run", (v) => (v.run_id ? <RunLink run={v.run_id} experiment={v.experiment_id} workspace={v.workspace_id} named /> : "none")],
     ["Description", (v) => <span className="clip">{gist(v.comment)}</span>],
   ];
   const common = { differing, names };
@@ -97,7 +135,7 @@ export default function Compare() {
         </Table>
       </div>
       <Block title="Signature" left={signature(a)} right={signature(b)} {...common} />
-      <Block title="Metrics" left={Object.fromEntries(a.metrics.map((m) => [m.key, String(number(m.value))]))} right={Object.fromEntries(b.metrics.map((m) => [m.key, String(number(m.value))]))} {...common} />
+      <Block title="Metrics" left={metrics(a)} right={metrics(b)} {...common} />
       <Block title="Parameters" left={Object.fromEntries(a.params.map((p) => [p.name, p.value]))} right={Object.fromEntries(b.params.map((p) => [p.name, p.value]))} {...common} />
       <Block title="Dependencies" left={left.requirements} right={right.requirements} {...common} />
       <Block title="Files" left={left.files} right={right.files} {...common} />

@@ -1,7 +1,7 @@
 import { Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconPlus, IconStack2, IconUpload } from "@tabler/icons-react";
-import { type ReactNode, useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import { Link } from "react-router";
 
 import { useRefused } from "../api/can";
@@ -32,6 +32,16 @@ function Block({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
+/** Breaks after the dots, before a name breaks within a word. */
+function DottedName({ name }: { name: string }) {
+  const parts = visible(name).split(".");
+  return (
+    <span className="anywhere">
+      {parts.map((part, index) => <Fragment key={index}>{part}{index < parts.length - 1 ? <>.<wbr /></> : null}</Fragment>)}
+    </span>
+  );
+}
+
 function Links({ items, none }: { items: Kept[]; none: string }) {
   if (items.length === 0) return <Text size="sm" c="dimmed">{none}</Text>;
   return (
@@ -39,7 +49,7 @@ function Links({ items, none }: { items: Kept[]; none: string }) {
       {items.map((one) => (
         <Link key={`${one.kind} ${one.name}`} className="nav-link" to={securablePath(one.kind, one.name) ?? "/explore"}>
           <KindIcon kind={one.kind} />
-          <span className="anywhere">{visible(one.name)}</span>
+          <DottedName name={one.name} />
         </Link>
       ))}
     </Stack>
@@ -108,9 +118,9 @@ export default function Home() {
                 rows={models}
                 rowKey={(row) => row.full_name}
                 columns={[
-                  { header: "Model", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="MODEL" /><Link className="name" to={modelPath(row.full_name)}>{visible(row.full_name)}</Link></Group> },
+                  { header: "Model", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="MODEL" /><Link className="name" to={modelPath(row.full_name)}><DottedName name={row.full_name} /></Link></Group> },
                   { header: "Aliases", from: "sm", cell: (row) => <Group gap={4}>{Object.entries(row.aliases).map(([alias, version]) => <Alias key={alias} name={alias} model={row.full_name} version={version} />)}</Group> },
-                  { header: "Tags", from: "md", cell: (row) => <Pairs tags={row.tags} most={3} /> },
+                  { header: "Tags", from: "lg", cell: (row) => <Pairs tags={row.tags} most={2} /> },
                   { header: "Changed", width: 140, cell: (row) => <Time at={row.updated_at} /> },
                 ]}
               />

@@ -1,12 +1,12 @@
 import { ActionIcon, Alert, Button, Group, Text, Title } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconArrowsDiff, IconCopy, IconEye, IconPlus, IconUpload, IconX } from "@tabler/icons-react";
-import { lazy, useState } from "react";
+import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
 import { draftComment, update } from "../api/acts";
 import { useRefused } from "../api/can";
-import { model as modelQuery, type ModelInfo, versions } from "../api/queries";
+import { model as modelQuery, type ModelInfo, READY, versions } from "../api/queries";
 import { RegisterModel } from "../forms/RegisterModel";
 import { CopyVersion, DeleteAlias, SetAlias } from "../forms/version";
 import { ThingMenu } from "../parts/actions";
@@ -14,8 +14,9 @@ import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
 import { ProtectedFact } from "../parts/Protected";
-import { Use } from "../parts/Use";
+import { UseModel } from "../parts/Use";
 import { Versions } from "../parts/Versions";
+import { inRank, useWorking } from "../parts/working";
 import { catalogPath, comparePath, home, schemaPath } from "../paths";
 import { Action } from "../ui/Action";
 import { Empty } from "../ui/Empty";
@@ -24,13 +25,14 @@ import { KindIcon } from "../ui/kinds";
 import { Loading, PageLoading } from "../ui/Loading";
 import { Alias } from "../ui/Pairs";
 import { Page } from "../ui/Page";
+import { lazyPart } from "../ui/part";
 import { Marks } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
 import { visible } from "../ui/text";
 
-const Permissions = lazy(() => import("../parts/Permissions"));
-const Activity = lazy(() => import("../parts/Activity"));
-const Lineage = lazy(() => import("../parts/Lineage"));
+const Permissions = lazyPart(() => import("../parts/Permissions"));
+const Activity = lazyPart(() => import("../parts/Activity"));
+const Lineage = lazyPart(() => import("../parts/Lineage"));
 
 export default function Model() {
   const { catalog = "", schema = "", model = "" } = useParams();
@@ -52,9 +54,11 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
   const listed = useInfiniteQuery({ ...versions(name), enabled: !data.browse_only });
   const first = listed.data?.pages[0]?.versions;
   const newest = first?.[0];
+  const working = useWorking(name, data.aliases ?? [], first ?? []);
+  const client = useQueryClient();
   const only = data.browse_only;
-  const refused = useRefused("function", name);
-  const aliases = data.aliases ?? [];
+  const refused = useRefused("function", name, data.owner);
+  const aliases = inRank(data.aliases ?? [], (one) => one.alias_name);
   return (
     <Page
       title={data.name}
@@ -88,7 +92,7 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("MODEL", name, { comment })} draft={() => draftComment(name)} readOnly={only} refused={refused("update_comment")} />
+                  <Description comment={data.comment} of={`model ${name}`} etag={data.etag} fresh={() => client.fetchQuery({ ...modelQuery(name), staleTime: 0 })} save={(comment, etag) => update("MODEL", name, { comment, etag })} draft={() => draftComment(name)} readOnly={only} refused={refused("update_comment")} />
                   {only ? null : <VersionsBlock name={name} register={() => setDialog("register")} />}
                 </div>
                 <Facts label="About this model">
@@ -99,11 +103,11 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
                       {aliases.length === 0 ? <Text size="sm" c="dimmed" mb={4}>None. An alias names the version that is in use.</Text> : null}
                       <Group gap={6}>
                         {aliases.map((alias) => (
-                          <Group key={alias.alias_name} gap={4} wrap="nowrap">
+                          <Group key={alias.alias_name} gap={4} wrap="nowrap" maw="100%" className="alias-row">
                             <Alias name={alias.alias_name} model={name} version={alias.version_num} />
                             <Text size="xs" c="dimmed">v{alias.version_num}</Text>
                             {refused("delete_alias") ? null : (
-                              <ActionIcon variant="subtle" color="gray" size="xs" aria-label={`Delete alias ${alias.alias_name}`} onClick={() => setDeleting({ alias: alias.alias_name, version: alias.version_num })}>
+                              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Delete alias ${alias.alias_name}`} onClick={() => setDeleting({ alias: alias.alias_name, version: alias.version_num })}>
                                 <IconX size={13} />
                               </ActionIcon>
                             )}
@@ -120,16 +124,16 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
               </div>
             ),
           },
-          ...(only || !newest ? [] : [{ value: "use", label: "Use this model", render: () => <Use model={name} version={aliases[0]?.version_num ?? newest.version} alias={aliases[0]?.alias_name} /> }]),
-          ...(only || !newest ? [] : [{ value: "lineage", label: "Lineage", render: () => <Lineage model={name} version={newest.version} choices={first?.map((v) => v.version)} /> }]),
+          ...(only || !newest ? [] : [{ value: "use", label: "Use this model", render: () => <UseModel model={name} working={working} choices={aliases} newest={newest.version} /> }]),
+          ...(only || !newest ? [] : [{ value: "lineage", label: "Lineage", render: () => <Lineage key={working?.version ?? newest.version} model={name} version={working?.version ?? newest.version} choices={first?.map((v) => v.version)} /> }]),
           { value: "permissions", label: "Permissions", render: () => <Permissions on={{ type: "function", kind: "MODEL", name }} owner={data.owner} /> },
           { value: "activity", label: "Activity", render: () => <Activity type="function" name={name} /> },
         ]}
       />
       {dialog === "register" ? <RegisterModel destination={name} onClose={() => setDialog(null)} /> : null}
-      {dialog === "set alias" && newest ? <SetAlias model={name} version={newest.version} choices={first?.map((v) => v.version)} aliases={aliases} onClose={() => setDialog(null)} /> : null}
+      {dialog === "set alias" && newest ? <SetAlias model={name} version={(first?.find((one) => one.status === READY) ?? newest).version} choices={first?.map((v) => v.version)} aliases={aliases} onClose={() => setDialog(null)} /> : null}
       {deleting ? <DeleteAlias model={name} {...deleting} onClose={() => setDeleting(null)} /> : null}
-      {dialog === "copy" && newest ? <CopyVersion model={name} version={newest.version} onClose={() => setDialog(null)} /> : null}
+      {dialog === "copy" && newest ? <CopyVersion model={name} version={working?.version ?? newest.version} onClose={() => setDialog(null)} /> : null}
     </Page>
   );
 }

@@ -74,7 +74,7 @@ export default function AccessRequests() {
   const [deciding, setDeciding] = useState<{ request: AccessRequest; approve: boolean } | null>(null);
   const withdraw = useAct((id: string) => withdrawAccess(id), "Withdrawn.");
   const decide: Column<AccessRequest> = {
-    header: "", label: "Decide", width: 190,
+    header: <span className="visually-hidden">Decide</span>, label: "Decide", width: 190,
     cell: (row) => (
       <Group gap={6} wrap="nowrap">
         <Button size="compact-sm" aria-label={`Approve the request of ${row.principal} on ${row.full_name}`} onClick={() => setDeciding({ request: row, approve: true })}>Approve</Button>
@@ -83,7 +83,7 @@ export default function AccessRequests() {
     ),
   };
   const undo: Column<AccessRequest> = {
-    header: "", label: "Actions", width: 110,
+    header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 110,
     cell: (row) => (row.state === "PENDING" ? <Button size="compact-sm" variant="default" aria-label={`Withdraw the request on ${row.full_name}`} onClick={() => withdraw.mutate(row.request_id)}>Withdraw</Button> : null),
   };
   return (

@@ -1,7 +1,7 @@
 import { Badge, Button, Group } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconPlus, IconUpload } from "@tabler/icons-react";
-import { lazy, useState } from "react";
+import { useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { update } from "../api/acts";
@@ -21,14 +21,15 @@ import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
 import { Loading, PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
+import { lazyPart } from "../ui/part";
 import { Marks } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
 import { gist, lastPart, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
 
-const Permissions = lazy(() => import("../parts/Permissions"));
-const Activity = lazy(() => import("../parts/Activity"));
+const Permissions = lazyPart(() => import("../parts/Permissions"));
+const Activity = lazyPart(() => import("../parts/Activity"));
 
 const COLUMNS: Column<ModelInfo>[] = [
   {
@@ -52,7 +53,8 @@ export default function Schema() {
   const { data, error, isPending, refetch } = useQuery(schemaQuery(name));
   const tags = useQuery({ ...tagsQuery("schemas", name), enabled: Boolean(data && !data.browse_only) });
   const [dialog, setDialog] = useState<"model" | "register" | null>(null);
-  const refused = useRefused("schema", name);
+  const refused = useRefused("schema", name, data?.owner);
+  const client = useQueryClient();
   const crumbs = [{ label: "Catalogs", to: home }, { label: catalog, to: catalogPath(catalog) }];
   if (isPending) return <PageLoading />;
   if (error) return <Page title={schema} kind="Schema" crumbs={crumbs}><Closed on={{ type: "schema", kind: "SCHEMA", name }} error={error} retry={() => void refetch()} /></Page>;
@@ -81,7 +83,7 @@ export default function Schema() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => update("SCHEMA", name, { comment })} refused={refused("update_comment")} />
+                  <Description of={`schema ${name}`} comment={data.comment} etag={data.etag} fresh={() => client.fetchQuery({ ...schemaQuery(name), staleTime: 0 })} save={(comment, etag) => update("SCHEMA", name, { comment, etag })} refused={refused("update_comment")} />
                   <Contents schema={name} create={() => setDialog("model")} />
                 </div>
                 <Facts label="About this schema">

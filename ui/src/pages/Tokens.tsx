@@ -68,7 +68,7 @@ export default function Tokens() {
             { header: "Expires", cell: (row) => (row.expiry_time < 0 ? "no expiry" : row.expiry_time < Date.now() ? <Badge color="gray" variant="light" tt="none">expired</Badge> : <Time at={row.expiry_time} />) },
             { header: "Last used", from: "sm", cell: (row) => <Time at={row.last_used_time} /> },
             { header: "Came from", from: "sm", cell: (row) => <Origin token={row} onRevoke={() => setEnding(row)} /> },
-            { header: "", label: "Actions", width: 100, cell: (row) => <Button size="compact-xs" variant="default" color="red" onClick={() => setRevoking(row)} aria-label={`Revoke token ${row.comment || row.token_id}`}>Revoke</Button> },
+            { header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 100, cell: (row) => <Button size="compact-xs" variant="default" color="red" onClick={() => setRevoking(row)} aria-label={`Revoke token ${row.comment || row.token_id}`}>Revoke</Button> },
           ]}
         />
       ) : null}

@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Anchor, Badge, Button, Group, Table, Text, Title } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconAlertTriangle, IconCopy, IconPlus, IconTrash, IconX } from "@tabler/icons-react";
-import { lazy, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link, useParams } from "react-router";
 
 import { draftComment, updateVersion } from "../api/acts";
@@ -9,26 +9,29 @@ import { useRefused } from "../api/can";
 import { changed } from "../api/long";
 import { model as modelQuery, PENDING, type Version as Info, version as versionQuery } from "../api/queries";
 import { CopyVersion, DeleteAlias, DeleteVersion, SetAlias } from "../forms/version";
+import { Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
 import { Dated, Fact, Facts, TagsFact } from "../parts/Facts";
 import { Signature } from "../parts/Signature";
-import { Use } from "../parts/Use";
-import { number } from "../parts/Versions";
-import { catalogPath, home, modelPath, runPath, schemaPath, versionPath } from "../paths";
+import { NotReady, Use } from "../parts/Use";
+import { metricText } from "../parts/Versions";
+import { inRank } from "../parts/working";
+import { RunLink } from "../parts/RunLink";
+import { catalogPath, home, modelPath, schemaPath, versionPath } from "../paths";
 import { Copy } from "../ui/Code";
 import { Action } from "../ui/Action";
-import { Failure } from "../ui/Failure";
 import { Kebab } from "../ui/Kebab";
 import { KindIcon } from "../ui/kinds";
 import { PageLoading } from "../ui/Loading";
+import { lazyPart } from "../ui/part";
 import { Alias } from "../ui/Pairs";
 import { Page } from "../ui/Page";
 import { Status } from "../ui/Status";
 import { Tabs } from "../ui/Tabs";
 import { visible } from "../ui/text";
 
-const Files = lazy(() => import("../parts/Files"));
-const Lineage = lazy(() => import("../parts/Lineage"));
+const Files = lazyPart(() => import("../parts/Files"));
+const Lineage = lazyPart(() => import("../parts/Lineage"));
 
 type Asked = { what: "copy" | "delete" | "set alias" } | { what: "delete alias"; alias: string } | null;
 
@@ -45,7 +48,7 @@ export default function Version() {
     was.current = data?.status;
   }, [client, data]);
   const [asked, setAsked] = useState<Asked>(null);
-  const refused = useRefused("function", name);
+  const refused = useRefused("function", name, above.data?.owner);
   const close = () => setAsked(null);
   const crumbs = [
     { label: "Catalogs", to: home },
@@ -54,7 +57,7 @@ export default function Version() {
     { label: leaf, to: modelPath(name) },
   ];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={`Version ${version}`} crumbs={crumbs}><Failure error={error} retry={() => void refetch()} /></Page>;
+  if (error) return <Page title={`Version ${version}`} crumbs={crumbs}><Closed on={{ type: "function", kind: "MODEL", name }} error={error} retry={() => void refetch()} /></Page>;
   const ready = data.status === "READY";
   return (
     <Page
@@ -81,7 +84,7 @@ export default function Version() {
     >
       {data.status === "FAILED_REGISTRATION" ? (
         <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} mb="md" title="This version could not be registered">
-          {data.status_message || "Its files never came."} Register the model again, and delete this version.
+          {data.status_message || "Its files never came. Register the model again."} You can delete this version.
         </Alert>
       ) : null}
       <Tabs
@@ -92,7 +95,7 @@ export default function Version() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} save={(comment) => updateVersion(name, data.version, comment)} draft={() => draftComment(name, data.version)} refused={refused("update_version")} />
+                  <Description of={`version ${name}/${data.version}`} comment={data.comment} etag={data.etag} fresh={() => client.fetchQuery({ ...versionQuery(name, version), staleTime: 0 })} save={(comment, etag) => updateVersion(name, data.version, comment, etag)} draft={() => draftComment(name, data.version)} refused={refused("update_version")} />
                   <Signature signature={data.signature} />
                   <Numbers version={data} />
                 </div>
@@ -102,9 +105,11 @@ export default function Version() {
                       {data.aliases.map((alias) => (
                         <Group key={alias} gap={2} wrap="nowrap">
                           <Alias name={alias} />
-                          <ActionIcon variant="subtle" color="gray" size="xs" aria-label={`Delete alias ${alias}`} onClick={() => setAsked({ what: "delete alias", alias })}>
-                            <IconX size={13} />
-                          </ActionIcon>
+                          {refused("delete_alias") ? null : (
+                            <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Delete alias ${alias}`} onClick={() => setAsked({ what: "delete alias", alias })}>
+                              <IconX size={13} />
+                            </ActionIcon>
+                          )}
                         </Group>
                       ))}
                       <Action refused={refused("set_alias")} variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setAsked({ what: "set alias" })}>Set alias</Action>
@@ -118,7 +123,7 @@ export default function Version() {
             ),
           },
           { value: "files", label: "Files", render: () => <Files model={name} version={data.version} ready={ready} /> },
-          { value: "use", label: "Use this model", render: () => <Use model={name} version={data.version} alias={data.aliases[0]} /> },
+          { value: "use", label: "Use this model", render: () => (ready ? <Use model={name} version={data.version} alias={inRank(data.aliases, (alias) => alias)[0]} /> : <NotReady version={data.version} />) },
           { value: "lineage", label: "Lineage", render: () => <Lineage model={name} version={data.version} /> },
         ]}
       />
@@ -136,7 +141,7 @@ function Origin({ version }: { version: Info }) {
     <>
       {version.run_id ? (
         <Fact term="Source run">
-          {version.experiment_id ? <Anchor component={Link} size="sm" className="mono" to={runPath(version.experiment_id, version.run_id)}>{version.run_id}</Anchor> : <span className="mono">{visible(version.run_id)}</span>}
+          <RunLink run={version.run_id} experiment={version.experiment_id} workspace={version.workspace_id} named />
         </Fact>
       ) : null}
       {copied?.model ? (
@@ -155,7 +160,7 @@ function Numbers({ version }: { version: Info }) {
   const { params, metrics } = version;
   return (
     <>
-      <Listed title="Metrics" none="None were logged with the model." rows={metrics.map((metric) => [metric.key + (metric.dataset_name ? ` (${metric.dataset_name})` : ""), String(number(metric.value))])} />
+      <Listed title="Metrics" none="None were logged with the model." rows={metrics.map((metric) => [metric.key + (metric.dataset_name ? ` (${metric.dataset_name})` : ""), metricText(metric)])} />
       <Listed title="Parameters" none="None were logged with the model." rows={params.map((param) => [param.name, param.value])} />
     </>
   );

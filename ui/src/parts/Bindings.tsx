@@ -61,7 +61,7 @@ export default function Bindings({ catalog }: { catalog: CatalogInfo }) {
             { header: "Workspace", cell: (row) => <Group gap="xs"><Text size="sm" fw={550} style={{ overflowWrap: "anywhere" }}>{visible(label(row.workspace_id))}</Text>{String(row.workspace_id) === who.data?.workspace_id ? <Badge variant="light" tt="none" radius="sm">this one</Badge> : null}</Group> },
             { header: "Access", cell: (row) => (row.binding_type === READ_ONLY ? "Read only" : "Read and write") },
             {
-              header: "", label: "Actions", width: 60,
+              header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 60,
               cell: (row) => (
                 <Kebab size="md" label={`Actions on ${label(row.workspace_id)}`} items={[
                   { label: row.binding_type === READ_ONLY ? "Let it write" : "Make it read-only", refused: refused("change_bindings"), onClick: () => change.mutate({ id: row.workspace_id, type: row.binding_type === READ_ONLY ? READ_WRITE : READ_ONLY }) },

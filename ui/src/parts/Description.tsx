@@ -1,20 +1,36 @@
-import { ActionIcon, Box, Group, Text, Textarea, Title } from "@mantine/core";
+import { ActionIcon, Alert, Box, Button, Group, Text, Textarea, Title } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { IconPencil, IconPlus, IconSparkles } from "@tabler/icons-react";
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { IconAlertTriangle, IconPencil, IconPlus, IconSparkles } from "@tabler/icons-react";
+import { Suspense, useEffect, useRef, useState } from "react";
 
+import { ApiError } from "../api/client";
 import { me } from "../api/queries";
 import { useAct } from "../ui/Act";
 import { Action } from "../ui/Action";
 import { Dialog } from "../ui/Dialog";
+import { Diff } from "../ui/Diff";
+import { isCut, markCut, useDraft } from "../ui/draft";
 import { Failure } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
+import { lazyPart } from "../ui/part";
 
-const Markdown = lazy(() => import("../ui/Markdown"));
+const Markdown = lazyPart(() => import("../ui/Markdown"));
+
+interface Commented {
+  comment: string;
+  etag?: string | undefined;
+}
 
 interface Props {
+  /** What it describes: a name for the draft that the browser keeps. */
+  of: string;
   comment: string;
-  save: (comment: string) => Promise<unknown>;
+  /** Of the comment that shows. */
+  etag: string | undefined;
+  /** Refused where the comment has another etag by now. */
+  save: (comment: string, etag: string) => Promise<unknown>;
+  /** The comment as it is now. */
+  fresh: () => Promise<Commented>;
   /** Asks a language model for a text to begin with. */
   draft?: () => Promise<{ comment: string }>;
   readOnly?: boolean;
@@ -22,8 +38,11 @@ interface Props {
   refused?: string | undefined;
 }
 
-export function Description({ comment, save, draft, readOnly, refused }: Props) {
-  const [editing, setEditing] = useState<"write" | "draft" | null>(null);
+export function Description(props: Props) {
+  const { of, comment, draft, readOnly, refused } = props;
+  const mayWrite = !readOnly && !refused;
+  // A save that was cut off by the end of the session: back from signing in, the text is here again.
+  const [editing, setEditing] = useState<"write" | "draft" | null>(() => (isCut(of) ? "write" : null));
   const { data: who } = useQuery(me);
   const generate = draft && !readOnly ? (
     <Action refused={refused ?? (who?.no_drafts || undefined)} size="compact-sm" variant="default" leftSection={<IconSparkles size={15} />} onClick={() => setEditing("draft")}>
@@ -36,7 +55,7 @@ export function Description({ comment, save, draft, readOnly, refused }: Props) 
         <Title order={2} size="h4" id="description">
           Description
         </Title>
-        {!readOnly && !refused && comment ? (
+        {mayWrite && comment ? (
           <ActionIcon variant="subtle" color="gray" aria-label="Edit description" onClick={() => setEditing("write")}>
             <IconPencil size={17} />
           </ActionIcon>
@@ -60,14 +79,17 @@ export function Description({ comment, save, draft, readOnly, refused }: Props) 
           {generate}
         </Group>
       )}
-      {editing ? <Edit comment={comment} save={save} draft={draft} begin={editing === "draft"} onClose={() => setEditing(null)} /> : null}
+      {editing ? <Edit {...props} begin={editing === "draft"} onClose={() => setEditing(null)} /> : null}
     </Box>
   );
 }
 
 /** `begin`: with a draft that is asked for at once. */
-function Edit({ comment, save, draft, begin, onClose }: Props & { begin: boolean; onClose: () => void }) {
-  const [text, setText] = useState(comment);
+function Edit({ of, comment, etag, save, fresh, draft, begin, onClose }: Props & { begin: boolean; onClose: () => void }) {
+  // What the text began from; after a clash, what somebody else has saved meanwhile.
+  const [base, setBase] = useState({ comment, etag: etag ?? "" });
+  const [theirs, setTheirs] = useState<string | null>(null);
+  const { text, setText, restored, drop } = useDraft(of, comment);
   const { data: who } = useQuery(me);
   const drafting = useMutation({ mutationFn: async () => draft?.(), onSuccess: (made) => made && setText(made.comment) });
   const begun = useRef(!begin);
@@ -75,10 +97,40 @@ function Edit({ comment, save, draft, begin, onClose }: Props & { begin: boolean
     if (!begun.current) drafting.mutate();
     begun.current = true;
   }, [drafting]);
-  const act = useAct(() => save(text), "Description saved.", onClose);
+  const act = useAct(
+    async () => {
+      try {
+        await save(text, base.etag);
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) markCut(of, text);
+        if (error instanceof ApiError && error.status === 409) {
+          const now = await fresh();
+          setBase({ comment: now.comment, etag: now.etag ?? "" });
+          setTheirs(now.comment);
+        }
+        throw error;
+      }
+    },
+    "Description saved.",
+    () => { drop(); onClose(); },
+  );
+  const clash = theirs !== null && theirs !== text;
   return (
-    <Dialog title={comment ? "Edit description" : "Add description"} submit="Save" size="lg" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={text === comment}>
+    <Dialog title={comment ? "Edit description" : "Add description"} submit={clash ? "Save mine" : "Save"} size="lg" onClose={onClose} onCancel={drop} onSubmit={() => act.mutate()} busy={act.isPending} error={clash ? null : act.error} disabled={text === base.comment}>
+      {restored ? (
+        <Group gap="sm" role="status">
+          <Text size="sm">This is what you typed before and have not saved.</Text>
+          <Button size="compact-xs" variant="default" onClick={() => setText(comment)}>Begin from the saved text</Button>
+        </Group>
+      ) : null}
       <Textarea label="Description" description="Markdown: headings, lists, tables, links, code." value={text} onChange={(e) => setText(e.currentTarget.value)} autosize minRows={8} maxRows={20} data-autofocus />
+      {clash ? (
+        <Alert role="alert" color="yellow" variant="light" className="warning" icon={<IconAlertTriangle size={20} />} title="Somebody else has saved a description meanwhile">
+          <Text size="sm" mb="xs">From theirs to yours. Save mine replaces their text.</Text>
+          <Diff before={theirs} after={text} />
+          <Button mt="xs" size="xs" variant="default" onClick={() => setText(theirs)}>Take theirs</Button>
+        </Alert>
+      ) : null}
       {draft ? (
         <Group gap="sm">
           <Action refused={who?.no_drafts || undefined} variant="default" size="xs" leftSection={<IconSparkles size={15} />} loading={drafting.isPending} onClick={() => drafting.mutate()}>

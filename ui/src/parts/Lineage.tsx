@@ -2,30 +2,63 @@ import "@xyflow/react/dist/style.css";
 
 import { Anchor, Box, Button, Group, SegmentedControl, Select, Table, Text, useComputedColorScheme } from "@mantine/core";
 import { useWindowEvent } from "@mantine/hooks";
-import { useQueries } from "@tanstack/react-query";
+import { useQueries, useQuery } from "@tanstack/react-query";
 import { Background, Controls, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { IconArrowsMaximize, IconGitFork } from "@tabler/icons-react";
 import { createContext, type FocusEvent, useContext, useMemo, useState } from "react";
 import { Link } from "react-router";
 
-import { consumers, lineage, version as versionQuery } from "../api/queries";
-import { runPath, securablePath } from "../paths";
+import { experiment as experimentQuery, visibleRun } from "../api/mlflow";
+import { consumers, lineage, PENDING, version as versionQuery } from "../api/queries";
+import { securablePath } from "../paths";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { KindIcon, kindLabel } from "../ui/kinds";
 import { Loading } from "../ui/Loading";
 import { plural, visible } from "../ui/text";
+import { RunLink, useWorkspaceOf } from "./RunLink";
 import { type GraphNode, graphOf, HEIGHT, idOf, WIDTH } from "./lineage";
 
 type Shown = Node<{ node: GraphNode; root: boolean; expandable: boolean }, "entity">;
 
 const Expand = createContext<(id: string) => void>(() => undefined);
 
-const pathOf = (node: GraphNode) => (node.kind === "RUN" ? (node.experiment ? runPath(node.experiment, node.name) : null) : node.kind === "TABLE" ? null : securablePath(node.kind, node.name));
+const pathOf = (node: GraphNode) => (node.kind === "TABLE" || node.kind === "RUN" ? null : securablePath(node.kind, node.name));
+
+/** A run by its name and experiment, where the caller may read them. */
+function RunName({ node }: { node: GraphNode }) {
+  const elsewhere = useWorkspaceOf()(node.workspace ?? "");
+  const here = node.experiment !== undefined && elsewhere === null;
+  const run = useQuery(visibleRun(here ? (node.experiment ?? "") : "", node.name));
+  const experiment = useQuery(experimentQuery(run.data ? (node.experiment ?? "") : ""));
+  return (
+    <>
+      <span className="name-line" title={node.name}><RunLink run={node.name} experiment={node.experiment ?? ""} workspace={node.workspace ?? ""} named /></span>
+      {experiment.data ? <span className="under" title={visible(experiment.data.name)}>{visible(experiment.data.name)}</span> : null}
+    </>
+  );
+}
 
 function Name({ node }: { node: GraphNode }) {
   const path = pathOf(node);
-  return path ? <Link className="name" to={path} title={visible(node.name)}>{visible(node.name)}</Link> : <span className="anywhere" title={visible(node.name)}>{visible(node.name)}</span>;
+  const name = visible(node.name);
+  if (node.kind === "RUN" && !node.hidden) return <RunName node={node} />;
+  if (node.kind === "MODEL_VERSION" && path) {
+    const slash = name.lastIndexOf("/");
+    return (
+      <>
+        <Link className="name" to={path} title={name}>Version {name.slice(slash + 1)}</Link>
+        <span className="under" title={name}>{name.slice(0, slash)}</span>
+      </>
+    );
+  }
+  const under = (node.versions ?? []).length > 0 ? <span className="under">version {(node.versions ?? []).map(visible).join(", ")}</span> : null;
+  return (
+    <>
+      {path ? <Link className="name" to={path} title={name}>{name}</Link> : <span className="name-line" title={name}>{name}</span>}
+      {under}
+    </>
+  );
 }
 
 function Entity({ data }: NodeProps<Shown>) {
@@ -81,11 +114,12 @@ function Graph({ model, version }: { model: string; version: number }) {
   const used = useQueries({ queries: entities.map((id) => consumers(id.slice(0, id.indexOf(" ")), id.slice(id.indexOf(" ") + 1))) });
   const stamp = [...edges, ...infos, ...used].map((answer) => answer.dataUpdatedAt).join();
   const graph = useMemo(
-    () => graphOf([...edges, ...used].flatMap((answer) => answer.data ?? []), infos.flatMap((answer) => (answer.data ? [answer.data] : []))),
+    () => graphOf([...edges, ...used].flatMap((answer) => answer.data?.edges ?? []), infos.flatMap((answer) => (answer.data ? [answer.data] : []))),
     // The answers are new objects at each render; what they hold changes with their times.
     // oxlint-disable-next-line react/exhaustive-deps
     [stamp],
   );
+  const cut = [...edges, ...used].some((answer) => answer.data?.more);
   if (edges[0]?.isPending || infos[0]?.isPending) return <Loading />;
   if (edges[0]?.error) return <Failure error={edges[0].error} retry={() => void edges[0]?.refetch()} />;
   const expandable = (node: GraphNode) => !node.hidden && !expanded.includes(node.id) && (node.kind === "MODEL_VERSION" || node.kind === "TABLE" || node.kind === "PATH" || node.kind === "NOTEBOOK" || node.kind === "JOB");
@@ -107,7 +141,7 @@ function Graph({ model, version }: { model: string; version: number }) {
   return (
     <Expand value={expand}>
       <Group justify="space-between" mb="sm">
-        <Text size="sm" c="dimmed">{graph.nodes.length === 1 ? "Only this version is known so far." : `${plural(graph.nodes.length, "thing")}, ${plural(graph.edges.length, "connection")}. Left is where it came from, right what came of it.`}</Text>
+        <Text size="sm" c="dimmed">{graph.nodes.length === 1 ? "Only this version is known so far." : `${plural(graph.nodes.length, "thing")}, ${plural(graph.edges.length, "connection")}. Left is where it came from, right what came of it.`}{cut ? " There is more than fits: these are the first connections." : ""}</Text>
         <SegmentedControl size="xs" aria-label="Show lineage as" value={view} onChange={setView} data={[{ value: "graph", label: "Graph" }, { value: "list", label: "List" }]} />
       </Group>
       {view === "graph" ? (
@@ -129,7 +163,7 @@ function Graph({ model, version }: { model: string; version: number }) {
                     const node = nameOf(id);
                     return (
                       <Table.Td key={id}>
-                        {node ? <Group gap={6} wrap="nowrap"><KindIcon kind={node.kind} size={15} /><Name node={node} />{expandable(node) ? <Anchor component="button" size="xs" onClick={() => expand(node.id)} aria-label={`Expand ${node.name}`}>expand</Anchor> : null}</Group> : null}
+                        {node ? <Group gap={6} wrap="nowrap"><KindIcon kind={node.kind} size={15} /><div className="named"><Name node={node} /></div>{expandable(node) ? <Anchor component="button" size="xs" onClick={() => expand(node.id)} aria-label={`Expand ${node.name}`}>expand</Anchor> : null}</Group> : null}
                       </Table.Td>
                     );
                   })}
@@ -143,7 +177,7 @@ function Graph({ model, version }: { model: string; version: number }) {
       )}
       {alone ? (
         <Box mt="md">
-          <Empty icon={<IconGitFork size={34} />} title="Log what it was trained on" command={`dataset = mlflow.data.load_delta(table_name="prod.ml_team.iris", version="0")\nmlflow.log_input(dataset, "training")`}>
+          <Empty icon={<IconGitFork size={34} />} title={infos[0]?.data?.status === PENDING ? "This version is still being registered" : "Log what it was trained on"} command={`dataset = mlflow.data.load_delta(table_name="prod.ml_team.iris", version="0")\nmlflow.log_input(dataset, "training")`}>
             Tables that a run logs as inputs appear here when its model is registered, and so do copies.
           </Empty>
         </Box>

@@ -6,10 +6,11 @@ import { Link } from "react-router";
 
 import { changeGrants } from "../api/acts";
 import { useRefused } from "../api/can";
-import { explanation, grants, vocabulary } from "../api/queries";
+import { explanation, grants, me, vocabulary } from "../api/queries";
 import { PrincipalSelect } from "../forms/change";
 import { securablePath } from "../paths";
 import { AskAccess } from "./AskAccess";
+import { Steps } from "./Explained";
 import { useAct } from "../ui/Act";
 import { Action } from "../ui/Action";
 import { Dialog } from "../ui/Dialog";
@@ -42,7 +43,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
   const [revoking, setRevoking] = useState<Row[]>([]);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [filter, setFilter] = useState("");
-  const refused = useRefused(on.type, on.name)("change_grants");
+  const refused = useRefused(on.type, on.name, owner)("change_grants");
   const rows = useMemo(
     () =>
       (data ?? []).flatMap((held) =>
@@ -55,7 +56,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
   const chosen = rows.filter((row) => picked.has(key(row)) && !row.fromKind);
   const columns: Column<Row>[] = [
     {
-      header: "", label: "Choose", width: 44,
+      header: <span className="visually-hidden">Choose</span>, label: "Choose", width: 44,
       cell: (row) =>
         row.fromKind ? null : (
           <Checkbox size="xs" checked={picked.has(key(row))} aria-label={`Choose ${words(row.privilege)} of ${row.principal}`} onChange={(event) => {
@@ -94,9 +95,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
   return (
     <Stack>
       <Group justify="space-between">
-        <Text size="sm">
-          Owner: <b>{visible(owner)}</b>, who may do everything here.
-        </Text>
+        <Owner on={on} owner={owner} asks={refused === undefined} />
         <Group className="actions">
           <Button variant="default" leftSection={<IconHelpCircle size={16} />} onClick={() => setDialog("why")}>
             Explain access
@@ -128,6 +127,26 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
       {dialog === "why" ? <Why on={on} onClose={() => setDialog(null)} /> : null}
       {revoking.length > 0 ? <Revoke on={on} rows={revoking} onClose={() => { setRevoking([]); setPicked(new Set()); }} /> : null}
     </Stack>
+  );
+}
+
+const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model" } as const;
+
+/** What the owner can do, and what the owner lacks. `asks`: the caller may ask about others. */
+function Owner({ on, owner, asks }: { on: On; owner: string; asks: boolean }) {
+  const { data: who } = useQuery(me);
+  const may = asks || who?.account_admin === true || who?.name === owner;
+  const { data } = useQuery({ ...explanation(on.type, on.name, owner, SEES[on.kind]), enabled: may && owner !== "" });
+  const lacks = (data?.steps ?? []).filter((step) => !step.met);
+  return (
+    <div>
+      <Text size="sm">
+        Owner: <b>{visible(owner)}</b>
+        {data?.allowed ? (on.kind === "MODEL" ? ", who may do everything here." : ", who manages it and what is in it. Loading models in it takes grants of their own.") : lacks.length > 0 ? ", who lacks what leads here:" : "."}
+      </Text>
+      {lacks.length > 0 ? <Steps steps={lacks} /> : null}
+      {data && !data.allowed && lacks.length === 0 ? <Text size="sm">{data.reason}</Text> : null}
+    </div>
   );
 }
 
@@ -179,7 +198,7 @@ function Why({ on, onClose }: { on: On; onClose: () => void }) {
   const [principal, setPrincipal] = useState<string | null>(null);
   const answers = QUESTIONS[on.kind];
   return (
-    <Dialog title="Why can, or cannot, a principal do this?" submit="Done" cancel={null} size="lg" onClose={onClose} onSubmit={onClose} busy={false} error={null}>
+    <Dialog title="Why can, or cannot, a principal do this?" submit="Done" cancel={null} size="xl" onClose={onClose} onSubmit={onClose} busy={false} error={null}>
       <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
       {principal ? (
         <Stack gap={6}>
@@ -197,9 +216,15 @@ function Reason({ on, principal, operation, label }: { on: On; principal: string
   return (
     <Group gap="sm" wrap="nowrap" align="flex-start">
       <Text size="sm" w={190} className="fixed">{label}</Text>
-      <Text size="sm" className="anywhere">
-        {error ? error.message : data ? <><b>{data.allowed ? "Yes" : "No"}</b>: {data.reason}</> : "…"}
-      </Text>
+      <div className="anywhere">
+        <Text size="sm">{error ? error.message : data ? <><b>{data.allowed ? "Yes" : "No"}</b>{data.allowed ? "" : `: ${data.reason}`}</> : "…"}</Text>
+        {data?.steps?.length ? (
+          <details open={!data.allowed}>
+            <summary>{data.allowed ? `By ${data.reason}` : "What it takes"}</summary>
+            <Steps steps={data.steps} />
+          </details>
+        ) : null}
+      </div>
     </Group>
   );
 }

@@ -2,7 +2,8 @@ import { useMemo } from "react";
 import { Link } from "react-router";
 
 import { PENDING, type Version, versions } from "../api/queries";
-import { runPath, versionPath } from "../paths";
+import { versionPath } from "../paths";
+import { RunLink } from "./RunLink";
 import { Alias, Pairs } from "../ui/Pairs";
 import { Status } from "../ui/Status";
 import { visible } from "../ui/text";
@@ -18,6 +19,9 @@ interface Props {
   loadingMore: boolean;
 }
 
+/** A metric's value, and at which step it was logged. */
+export const metricText = (metric: { value: number | string; step?: number }) => `${number(metric.value)}${metric.step ? ` (step ${metric.step})` : ""}`;
+
 export const number = (value: number | string) => (typeof value === "number" ? Number(value.toPrecision(6)).toString() : value);
 
 function Metrics({ version }: { version: Version }) {
@@ -25,8 +29,9 @@ function Metrics({ version }: { version: Version }) {
   return (
     <>
       {shown.map((metric) => (
-        <div key={`${metric.key}${metric.dataset_name}`} className="xs metric" title={`${visible(metric.key)} ${number(metric.value)}`}>
+        <div key={`${metric.key}${metric.dataset_name}`} className="xs metric" title={`${visible(metric.key)} ${metricText(metric)}`}>
           <span>{visible(metric.key)}</span> <b>{number(metric.value)}</b>
+          {metric.step ? <span className="quiet nowrap">step {metric.step}</span> : null}
         </div>
       ))}
       {version.metrics.length > 2 ? <div className="xs quiet">+{version.metrics.length - 2}</div> : null}
@@ -42,7 +47,7 @@ export function Versions({ model, rows, chosen, choose, more, loadingMore }: Pro
 function columnsOf(model: string, chosen: number[], choose: (versions: number[]) => void): Column<Version>[] {
   return [
     {
-      header: "", label: "Compare", width: 40,
+      header: <span className="visually-hidden">Compare</span>, label: "Compare", width: 40,
       cell: (row) => (
         <input
           type="checkbox"
@@ -59,7 +64,7 @@ function columnsOf(model: string, chosen: number[], choose: (versions: number[])
       cell: (row) => (
         <>
           <Link className="name nowrap" to={versionPath(model, row.version)}>Version {row.version}</Link>
-          {row.run_id && row.experiment_id ? <div className="xs quiet nowrap">run <Link className="link mono" to={runPath(row.experiment_id, row.run_id)}>{row.run_id.slice(0, 8)}</Link></div> : null}
+          {row.run_id && row.experiment_id ? <div className="xs quiet nowrap">run <RunLink run={row.run_id} experiment={row.experiment_id} workspace={row.workspace_id} /></div> : null}
         </>
       ),
     },

@@ -10,6 +10,10 @@ export interface GraphNode {
   name: string;
   /** Where it leads, where it has a page. */
   experiment?: string;
+  /** Of a run: where it was logged, '' where nobody knows. */
+  workspace?: string;
+  /** Of a table: the versions that were read. */
+  versions?: string[];
   /** Its name is not for this user. */
   hidden?: boolean;
   x: number;
@@ -24,17 +28,19 @@ export interface GraphEdge {
   authors: string[];
 }
 
-export const WIDTH = 230;
-export const HEIGHT = 62;
+export const WIDTH = 250;
+export const HEIGHT = 74;
 export const idOf = (kind: string, name: string) => `${kind} ${name}`;
 
 /** `edges` of any number of versions; `infos` of those whose run is known. */
 export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; edges: GraphEdge[] } {
   const nodes = new Map<string, GraphNode>();
   const found = new Map<string, GraphEdge>();
-  const node = (kind: string, name: string, experiment?: string) => {
+  const node = (kind: string, name: string, more: Partial<GraphNode> = {}) => {
     const id = idOf(kind, name);
-    if (!nodes.has(id)) nodes.set(id, { id, kind, name, x: 0, y: 0, ...(experiment ? { experiment } : {}) });
+    const before = nodes.get(id);
+    const versions = [...new Set([...(before?.versions ?? []), ...(more.versions ?? [])])];
+    nodes.set(id, { id, kind, name, x: 0, y: 0, ...before, ...more, ...(versions.length > 0 ? { versions } : {}) });
     return id;
   };
   const join = (from: string, to: string, label: string, author?: string) => {
@@ -54,14 +60,14 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
   for (const info of infos) {
     const version = node("MODEL_VERSION", `${info.full_name}/${info.version}`);
     if (info.run_id && info.experiment_id && !info.copied_from && !copies.has(`${info.full_name}/${info.version}`)) {
-      const run = node("RUN", info.run_id, info.experiment_id);
+      const run = node("RUN", info.run_id, { experiment: info.experiment_id, workspace: info.workspace_id });
       runs.set(version, run);
       join(run, version, "registered");
     }
   }
   for (const edge of edges) {
     const version = node("MODEL_VERSION", `${edge.model}/${edge.version}`);
-    const other = edge.entity_name ? node(edge.entity_type, edge.entity_name) : hidden(edge.entity_type, version);
+    const other = edge.entity_name ? node(edge.entity_type, edge.entity_name, edge.entity_version ? { versions: [edge.entity_version] } : {}) : hidden(edge.entity_type, version);
     if (edge.direction === "DOWNSTREAM") join(version, other, edge.context, edge.created_by);
     else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context, edge.created_by);
   }

@@ -1,7 +1,7 @@
 import { ActionIcon, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { IconFlask, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
+import { IconFlask, IconHistory, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 
@@ -10,6 +10,7 @@ import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../p
 import { useFocusOnArrival } from "../ui/focus";
 import { AccountMenu } from "./AccountMenu";
 import { SearchBox } from "./SearchBox";
+import { Connection } from "./Connection";
 import { Tree } from "./Tree";
 import { WorkspaceMenu } from "./WorkspaceMenu";
 
@@ -97,15 +98,25 @@ export function Shell({ children }: { children: ReactNode }) {
               <Section to={adminPath("")} icon={<IconShieldCog size={18} />}>
                 Administration
               </Section>
-            ) : data?.governs_tags ? (
-              <Section to={adminPath("tags")} icon={<IconTags size={18} />}>
-                Governed tags
-              </Section>
-            ) : null}
+            ) : (
+              <>
+                {data?.reads_audit ? (
+                  <Section to={adminPath("audit")} icon={<IconHistory size={18} />}>
+                    Audit log
+                  </Section>
+                ) : null}
+                {data?.governs_tags ? (
+                  <Section to={adminPath("tags")} icon={<IconTags size={18} />}>
+                    Governed tags
+                  </Section>
+                ) : null}
+              </>
+            )}
           </div>
         </div>
       </nav>
       <main id="main" tabIndex={-1}>
+        <Connection />
         {children}
       </main>
     </>

@@ -8,7 +8,7 @@ import { visible } from "../ui/text";
 /** The workspace that these pages are in, and the way to the others that the caller may enter; in a narrow window, part of the account's menu. */
 export function WorkspaceItems() {
   const { data } = useQuery(me);
-  const others = useQuery(workspaces).data?.filter((one) => one.id !== data?.workspace_id && one.url) ?? [];
+  const others = useQuery(workspaces).data?.filter((one) => one.id !== data?.workspace_id) ?? [];
   if (!data) return null;
   return (
     <>

@@ -19,11 +19,15 @@ interface Props {
   cancel?: string | null;
   /** Shows what is shown only once: closed by its own button alone. */
   once?: boolean;
+  /** Under a refusal: what is missing, and whom to ask. */
+  refusal?: ReactNode;
+  /** Called by the other button alone, not where the dialog is closed by accident. */
+  onCancel?: () => void;
   children: ReactNode;
 }
 
 /** A question with one answer: closes by Escape, submits by Enter, and shows the server's refusal where it was asked. */
-export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", cancel = "Cancel", once, children }: Props) {
+export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", cancel = "Cancel", once, refusal, onCancel, children }: Props) {
   const id = useId();
   useFocusReturn();
   const send = (event: FormEvent) => {
@@ -36,9 +40,9 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
       <form id={id} onSubmit={send}>
         <Stack gap="md">
           {children}
-          {error ? <Failure error={error} act /> : null}
+          {error ? <Failure error={error} act>{refusal}</Failure> : null}
           <Group justify="flex-end" gap="sm">
-            {cancel === null ? null : <Button variant="default" onClick={onClose}>{cancel}</Button>}
+            {cancel === null ? null : <Button variant="default" onClick={() => { onCancel?.(); onClose(); }}>{cancel}</Button>}
             <Button type="submit" color={danger ? "red.9" : undefined} loading={busy} disabled={disabled}>
               {submit}
             </Button>

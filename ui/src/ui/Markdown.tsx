@@ -16,6 +16,10 @@ const COMPONENTS: Components = {
       {children}
     </a>
   ),
+  // A task list's box says what it is about, as the item does; code that is wider than the page can be scrolled by keys.
+  input: ({ checked }) => <input type="checkbox" disabled checked={checked === true} readOnly aria-label={checked ? "Done" : "To do"} />,
+  pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
+  table: ({ children }) => <table tabIndex={0}>{children}</table>,
   h1: "h3",
   h2: "h3",
   h3: "h4",

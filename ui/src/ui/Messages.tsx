@@ -1,14 +1,17 @@
 /** Short messages of what was done. Their code is loaded with the first one: most visits only look. */
 
-import { lazy, Suspense, useSyncExternalStore } from "react";
+import { Suspense, useSyncExternalStore } from "react";
 
-const Notifications = lazy(async () => ({ default: (await import("@mantine/notifications")).Notifications }));
+import { loadPart } from "../api/connection";
+import { lazyPart } from "./part";
+
+const Notifications = lazyPart(async () => ({ default: (await import("@mantine/notifications")).Notifications }));
 
 let said = false;
 const listeners = new Set<() => void>();
 
 export async function say(message: string): Promise<void> {
-  const { notifications } = await import("@mantine/notifications");
+  const { notifications } = await loadPart(() => import("@mantine/notifications"));
   said = true;
   for (const listener of listeners) listener();
   notifications.show({ message, color: "teal" });

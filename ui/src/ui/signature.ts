@@ -49,3 +49,26 @@ export function rowsOf(part: unknown): SignatureRow[] {
     ...("default" in column ? { default: JSON.stringify(column.default) } : {}),
   }));
 }
+
+type Signature = Json | null | undefined;
+
+const PARTS = [["inputs", "Input"], ["outputs", "Output"], ["params", "Parameter"]] as const;
+
+/** What a caller of the one must change for the other: columns that are gone, new or of another type. */
+export function signatureChanges(before: Signature, after: Signature): string[] {
+  if (!before && !after) return [];
+  if (!before) return ["The version so far has no signature; the new one has."];
+  if (!after) return ["The new version has no signature."];
+  return PARTS.flatMap(([part, word]) => {
+    const [left, right] = [rowsOf(before[part]), rowsOf(after[part])].map((rows) => new Map(rows.map((row) => [row.name, row]))) as [Map<string, SignatureRow>, Map<string, SignatureRow>];
+    const gone = [...left.keys()].filter((name) => !right.has(name)).map((name) => `${word} ${name} is gone`);
+    const added = [...right.values()].filter((row) => !left.has(row.name)).map((row) => `${word} ${row.name} (${row.type}) is new${row.required && part === "inputs" ? " and required" : ""}`);
+    const changed = [...right.values()].flatMap((row) => {
+      const old = left.get(row.name);
+      if (!old) return [];
+      if (old.type !== row.type) return [`${word} ${row.name} is ${row.type}, and was ${old.type}`];
+      return part === "inputs" && old.required !== row.required ? [`${word} ${row.name} is ${row.required ? "required" : "optional"} now`] : [];
+    });
+    return [...gone, ...added, ...changed];
+  });
+}

@@ -21,8 +21,8 @@ const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
   [12, "month"],
   [Number.POSITIVE_INFINITY, "year"],
 ];
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const EXACT = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" }); // words, which are English like all others here
+const EXACT = new Intl.DateTimeFormat(navigator.languages, { dateStyle: "medium", timeStyle: "long" }); // the reader's own order and zone, which it names
 
 export function relativeTime(at: number, now: number): string {
   let value = (at - now) / 1000;
@@ -48,8 +48,18 @@ export function visible(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, shown);
 }
 
-/** The first words of a Markdown text, without its marks. */
-export const gist = (text: string) => visible(text.slice(0, 300).replace(/[*`#>|~]+|-{3,}/gu, " ").replace(/\s+/gu, " ").trim());
+/** The first words of a Markdown text, without its marks: links and pictures are their words. */
+export function gist(text: string): string {
+  const words = text
+    .slice(0, 600)
+    .replace(/!?\[([^\][]*)\](?:\([^()\s]*(?:\s+"[^"]*")?\)|\[[^\][]*\])/gu, "$1")
+    .replace(/<(https?:[^>\s]+)>/gu, "$1")
+    .replace(/^\s*(?:#{1,6}\s+|>\s?|[-*+]\s+(?:\[[ xX]\]\s+)?|```.*$)/gmu, "")
+    .replace(/\|?(?:\s*:?-{3,}:?\s*\|?)+/gu, " ")
+    .replace(/[*`~]+|(?<![\p{L}\p{N}])_+|_+(?![\p{L}\p{N}])/gu, "")
+    .replace(/\|/gu, " ");
+  return visible(words.replace(/\s+/gu, " ").trim().slice(0, 300));
+}
 
 /** `USE CATALOG` of `USE_CATALOG`. */
 export const words = (privilege: string) => privilege.replaceAll("_", " ");

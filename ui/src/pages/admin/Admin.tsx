@@ -4,7 +4,7 @@ import { type ReactNode, useRef } from "react";
 import { useNavigate } from "react-router";
 
 import { me } from "../../api/queries";
-import { adminPath } from "../../paths";
+import { adminPath, home } from "../../paths";
 import { Empty } from "../../ui/Empty";
 import { useTabInSight } from "../../ui/focus";
 import { Page } from "../../ui/Page";
@@ -19,6 +19,11 @@ const SECTIONS = [
   ["health", "Storage and jobs"],
 ] as const;
 
+const WHO: Partial<Record<(typeof SECTIONS)[number][0], string>> = {
+  tags: "Only they, and those who manage a governed tag, see this page.",
+  audit: "Only they, and members of the auditors' group, read the audit log.",
+};
+
 /** What account admins have: one page a subject, under one head. */
 export function Admin({ section, actions, children }: { section: (typeof SECTIONS)[number][0]; actions?: ReactNode; children: ReactNode }) {
   const navigate = useNavigate();
@@ -26,12 +31,13 @@ export function Admin({ section, actions, children }: { section: (typeof SECTION
   useTabInSight(list, section, SECTIONS.length);
   const { data: who } = useQuery(me);
   const title = SECTIONS.find(([value]) => value === section)?.[1] ?? "";
-  // Whoever governs tags and is no account admin has nothing to do on the other pages.
-  if (who && !who.account_admin && who.governs_tags && section === "tags") return <Page title={title} actions={actions}>{children}</Page>;
+  // Auditors and those who govern tags have one page each, and nothing to do on the others.
+  const own = (section === "audit" && who?.reads_audit) || (section === "tags" && who?.governs_tags);
+  if (who && !who.account_admin && own) return <Page title={title} actions={actions}>{children}</Page>;
   if (who && !who.account_admin)
     return (
-      <Page title={title} crumbs={[{ label: "Administration", to: adminPath("users") }]}>
-        <Empty title="For account admins">Only they manage people, workspaces and tags, and read the audit log. An account admin can make you one.</Empty>
+      <Page title={title} crumbs={[{ label: "Catalogs", to: home }]}>
+        <Empty title="For account admins">{WHO[section] ?? "Only they manage people and workspaces."} Ask an account admin.</Empty>
       </Page>
     );
   return (

@@ -51,12 +51,12 @@ export function Principals({ kind, one, hint, about, command, open }: Props) {
           rows={rows}
           rowKey={(row) => row.id}
           columns={[
-            { header: "Name", cell: (row) => <><Text size="sm" fw={550} className="anywhere">{visible(row.name)}</Text>{row.account_admin ? <Text size="xs" hiddenFrom="xs">account admin</Text> : null}{row.display_name && row.display_name !== row.name ? <Text size="xs" c="dimmed" className="anywhere">{visible(row.display_name)}</Text> : null}</> },
+            { header: "Name", cell: (row) => <><Text size="sm" fw={550} className="line-of">{visible(row.name)}</Text>{row.account_admin ? <Text size="xs" hiddenFrom="xs">account admin</Text> : null}{row.display_name && row.display_name !== row.name ? <Text size="xs" c="dimmed" className="line-of">{visible(row.display_name)}</Text> : null}</> },
             { header: "Role", width: 150, from: "xs", cell: (row) => (row.account_admin ? <Badge variant="light" tt="none" radius="sm">account admin</Badge> : null) },
             { header: "State", width: 130, from: "xs", cell: (row) => <Badge variant="dot" tt="none" radius="sm" color={row.active ? "teal" : "gray"}>{row.active ? "active" : "deactivated"}</Badge> },
             { header: "Created", width: 140, from: "sm", cell: (row) => <Time at={row.created_at} /> },
             {
-              header: "", label: "Actions", width: 60,
+              header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 60,
               cell: (row) => (
                 <Kebab size="md" label={`Actions on ${row.name}`} items={[
                   ...(open ? [{ label: open.label, onClick: () => open.onClick(row.name) }] : []),

@@ -44,7 +44,7 @@ export default function TagPolicies() {
             { header: "Description", from: "md", cell: (row) => <span className="clip">{visible(row.description)}</span> },
             { header: "Changed", width: 140, from: "sm", cell: (row) => <Time at={Date.parse(row.update_time)} /> },
             {
-              header: "", label: "Actions", width: 60,
+              header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 60,
               cell: (row) => (
                 <Kebab size="md" label={`Actions on ${row.tag_key}`} items={[
                   { label: "Edit", onClick: () => setAsked({ what: "edit", policy: row }) },

@@ -35,11 +35,11 @@ export default function Workspaces() {
           rowKey={(row) => row.id}
           columns={[
             { header: "Name", cell: (row) => <Group gap="xs"><IconBuildingCommunity size={18} aria-hidden /><Text size="sm" fw={550} style={{ overflowWrap: "anywhere" }}>{visible(row.name)}</Text>{row.id === who.data?.workspace_id ? <Badge variant="light" tt="none" radius="sm">this one</Badge> : null}</Group> },
-            { header: "Address", cell: (row) => (row.url ? <Anchor size="sm" className="anywhere" href={row.url} rel="noreferrer">{visible(row.url)}</Anchor> : <Text size="sm" c="dimmed">the server's own</Text>) },
+            { header: "Address", cell: (row) => <><Anchor size="sm" className="anywhere" href={row.url} rel="noreferrer">{visible(row.url)}</Anchor>{row.default ? <Text size="xs" c="dimmed">the server's own</Text> : null}</> },
             { header: "Id", from: "md", cell: (row) => <span className="mono">{row.id}</span> },
             { header: "Created", width: 140, from: "sm", cell: (row) => <Time at={row.created_at} /> },
             {
-              header: "", label: "Actions", width: 60,
+              header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 60,
               cell: (row) => (
                 <Kebab size="md" label={`Actions on ${row.name}`} items={[
                   { label: "People", onClick: () => setAsked({ what: "people", workspace: row }) },
@@ -62,7 +62,7 @@ export default function Workspaces() {
 function Edit({ before, onClose }: { before?: Workspace; onClose: () => void }) {
   const [name, setName] = useState(before?.name ?? "");
   const [address, setAddress] = useState(before?.url ?? "");
-  const fixed = before !== undefined && !before.url;
+  const fixed = before !== undefined && before.default;
   const act = useAct(
     () => (before ? updateWorkspace(before.id, name.trim(), fixed ? undefined : address.trim()) : createWorkspace(name.trim(), address.trim())),
     (made) => `Workspace ${visible(made.name)} ${before ? "changed" : "created"}.`,
