@@ -1,9 +1,25 @@
-"""Which metrics a version keeps: those of its logged model, at the last step that the run has logged."""
+"""What a version keeps of its run and logged model; of its metrics, the last step that the run has logged."""
 
 from collections import Counter
 
+from modelkeep.core.context import ServiceCtx
 from modelkeep.core.model import Metric
 from modelkeep.core.operation import SourceRun
+
+
+async def source_run(ctx: ServiceCtx, asked_run_id: str, logged_model_id: str) -> SourceRun | None:
+    """Of what the caller may read; None where that is nothing. Either id may be ''."""
+    tracking = ctx.services.tracking
+    if tracking is None:
+        return None
+    found = await tracking.source_logged_model(ctx.actor, logged_model_id) if logged_model_id else None
+    run_id = asked_run_id or (found.source_run_id if found else "")
+    run = await tracking.source_run(ctx.actor, run_id) if run_id else None
+    if found is None or run is None:
+        return found or run
+    # A logged model has its own parameters and metrics; the datasets are the run's.
+    metrics = last_metrics(found.metrics, run) or run.metrics
+    return SourceRun(found.experiment_id, found.params or run.params, metrics, run.inputs, run_id)
 
 
 def last_metrics(of_model: tuple[Metric, ...], run: SourceRun) -> tuple[Metric, ...]:

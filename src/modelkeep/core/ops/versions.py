@@ -14,7 +14,7 @@ from modelkeep.core.operation import On, Origin, SourceRun
 from modelkeep.core.ops import lineage, models
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.ops.protection import check_movable
-from modelkeep.core.ops.run_metrics import last_metrics
+from modelkeep.core.ops.run_metrics import source_run
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
@@ -147,21 +147,7 @@ async def read_source(
     ctx: ServiceCtx, db: Database, req: CreateVersion, model: Securable, source: Securable | None
 ) -> Sourced:
     """What the run or logged model says of itself, where the caller may read it; before the write transaction."""
-    return Sourced(await _source_run(ctx, req))
-
-
-async def _source_run(ctx: ServiceCtx, req: CreateVersion) -> SourceRun | None:
-    tracking = ctx.services.tracking
-    if tracking is None:
-        return None
-    found = await tracking.source_logged_model(ctx.actor, req.logged_model_id) if req.logged_model_id else None
-    run_id = req.run_id or (found.source_run_id if found else "")
-    run = await tracking.source_run(ctx.actor, run_id) if run_id else None
-    if found is None or run is None:
-        return found or run
-    # A logged model has its own parameters and metrics; the datasets are the run's.
-    metrics = last_metrics(found.metrics, run) or run.metrics
-    return SourceRun(found.experiment_id, found.params or run.params, metrics, run.inputs, run_id)
+    return Sourced(await source_run(ctx, req.run_id, req.logged_model_id))
 
 
 async def read_origin(
@@ -174,11 +160,11 @@ async def read_origin(
 ) -> Sourced:
     """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of."""
     if (origin := req.origin) is None or req.volume is not None:
-        return Sourced(await _source_run(ctx, req), (origin,) if origin else ())
+        return Sourced(await source_run(ctx, req.run_id, req.logged_model_id), (origin,) if origin else ())
     if ctx.services.tracking is None:
         raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
     places = await ctx.services.tracking.places(ctx.actor, origin)
-    return Sourced(await _source_run(ctx, req), places)
+    return Sourced(await source_run(ctx, req.run_id, req.logged_model_id), places)
 
 
 async def create_version(ctx: WriteCtx, req: CreateVersion, model: Securable, source: Securable | None) -> ModelVersion:
