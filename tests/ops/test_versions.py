@@ -241,6 +241,7 @@ async def test_a_version_keeps_what_its_creator_may_read_of_the_run(lite: World)
         ["own"],
         "m-1",
     )
+    assert logged.run_id == "r"  # the run that it was logged in: the exporter of a version asks for it
     edges = (await lite.as_("alice").do(lineage.GetLineage(name(M), 1))).items
     assert {(e.entity_type, e.entity_name, e.context, e.entity_version) for e in edges} == {
         ("TABLE", "prod.ml.features", "training", "12"), ("PATH", "/x", "evaluation", ""),

@@ -320,8 +320,6 @@ def by_b(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str
             "tags": of["tags"],
             "model_id": of["model_id"],
             "run_workspace_id": of["run_tracking_server_id"],
-            "model_params": of["model_params"],
-            "model_metrics": of["model_metrics"],
             "aliases": [(a["alias"], int(a["version"])) for a in of["aliases"]],
         },
     )

@@ -225,7 +225,7 @@ async def _create(
     run = known.run if known else None
     number = await versions.next_number(ctx.tx, model, ctx.actor.name, ctx.now)
     version = _new(ctx, model, number, **{
-        "source": req.source, "run_id": req.run_id, "comment": check_comment(req.comment),
+        "source": req.source, "run_id": req.run_id or (run.source_run_id if run else ""), "comment": check_comment(req.comment),
         "workspace_id": ctx.actor.workspace if run else req.workspace_id,
         "experiment_id": run.experiment_id if run else "",
         "logged_model_id": req.logged_model_id, "run_link": req.run_link,

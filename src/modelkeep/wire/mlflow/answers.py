@@ -1,8 +1,8 @@
 """The answers of face B: the writers are checked against these types, and the API's description is made of them."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
-from modelkeep.wire.models import AliasedVersion, KeyValue, NameValue, StorageMode
+from modelkeep.wire.models import AliasedVersion, KeyValue, StorageMode
 
 
 class RegisteredModel(TypedDict):
@@ -38,8 +38,6 @@ class ModelVersion(TypedDict):
     model_id: str
     aliases: NotRequired[list[AliasedVersion]]
     tags: NotRequired[list[KeyValue]]
-    model_params: NotRequired[list[NameValue]]
-    model_metrics: NotRequired[list[dict[str, Any]]]
 
 
 class OneModel(TypedDict):

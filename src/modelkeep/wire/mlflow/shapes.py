@@ -144,12 +144,13 @@ def model_brief(securable: Securable) -> answers.RegisteredModel:
 
 
 def version(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
-    """A ModelVersion message. `version` is a string in this dialect."""
+    """A ModelVersion message. `version` is a string in this dialect.
+
+    Parameters and metrics are left out: mlflow-export-import writes a version as JSON, which the objects that the client makes
+    of them are not. The version's logged model (`model_id`) has them, and so has the native face."""
     message = version_brief(entity, place)
     message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
     message["tags"] = tag_list(entity.tags)
-    message["model_params"] = [{"name": p.name, "value": p.value} for p in entity.params]
-    message["model_metrics"] = [msgspec.to_builtins(m) for m in entity.metrics]
     return message
 
 
