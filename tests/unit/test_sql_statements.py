@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from modelkeep.core.kinds import Kind
 from modelkeep.wire.sql import statements as s
+from modelkeep.wire.sql.errors import BadSql
 from modelkeep.wire.sql.grammar import read
-from modelkeep.wire.sql.words import BadSql
 
 ODD = (
     "`",
@@ -56,6 +56,8 @@ STATEMENTS = st.one_of(
     st.builds(s.SetOwner, BELOW, NAMES),
     st.builds(s.Create, CONTAINER, TEXTS, st.booleans()),
     st.builds(s.Drop, CONTAINER, st.booleans(), st.booleans()),
+    st.builds(s.Drop, BELOW, st.just(False), st.booleans()),
+    st.builds(s.ShowPrincipals, st.sampled_from(("USER", "GROUP")), TEXTS),
     st.builds(s.Show, st.sampled_from([Kind.SCHEMA, Kind.MODEL, Kind.TABLE]), st.one_of(st.just(()), KEYS), TEXTS),
     st.builds(s.Describe, BELOW, st.booleans()),
     st.builds(s.CommentOn, BELOW, TEXTS),
@@ -130,6 +132,11 @@ def _(x: s.Show) -> str:
 
 
 @write.register
+def _(x: s.ShowPrincipals) -> str:
+    return f"SHOW {x.kind}S{' LIKE ' + text(x.like) if x.like else ''}"
+
+
+@write.register
 def _(x: s.Describe) -> str:
     return f"DESCRIBE {x.on.kind} {'EXTENDED ' if x.extended else ''}{_name(x.on.name)}"
 
@@ -186,10 +193,10 @@ GRANT = "GRANT SELECT ON CATALOG c TO x"
     [
         ("", "empty"), (" \n;", "empty"), ("; ;", "more than one"),
         (f"{GRANT}; DROP CATALOG c CASCADE", "more than one"), (f"{GRANT};;", "more than one"),
-        (f"{GRANT} -- to be sure", "Comments"), (f"{GRANT} --", "Comments"), (f"/* x */ {GRANT}", "Comments"),
-        ("GRANT SELECT ON /* x */ CATALOG c TO x", "Comments"), ("GRANT SELECT ON CATALOG c TO x /*; DROP CATALOG c */", "Comments"),
-        ("/*+ HINT */ GRANT SELECT ON CATALOG c TO x", "Comments"), ("GRANT/**/SELECT ON CATALOG c TO x", "Comments"),
-        (f"{GRANT} /*", "does not end"), ("GRANT SELECT ON CATALOG `c TO x", "does not end"),
+        (f"{GRANT} /*", "does not end"), (f"{GRANT} /* /* */", "does not end"), ("/*/" + GRANT, "does not end"), ("-- x", "empty"),
+        (f"{GRANT} */", "'*'"), (f"-- x\n{GRANT}; -- y\n{GRANT}", "more than one"), (f"{GRANT} {{# x #}}", "character {"),
+        ("/*" * 9_000, "does not end"), ("/* ' */ COMMENT ON CATALOG c IS 'x", "does not end"), (f"/* {'x' * 20_000} */", "are allowed"),
+        ("GRANT SELECT ON CATALOG `c TO x", "does not end"),
         ("COMMENT ON CATALOG c IS 'x", "does not end"), ("COMMENT ON CATALOG c IS 'x\\'", "does not end"),
         ('COMMENT ON CATALOG c IS "x', "does not end"), ("GRANT SELECT ON CATALOG c` TO x", "does not end"),
         ("GRANT\u00a0SELECT ON CATALOG c TO x", "U+00A0"), ("GRANT SELECT ON CATALOG c TO x\u2028", "U+2028"),
@@ -212,9 +219,12 @@ GRANT = "GRANT SELECT ON CATALOG c TO x"
         ("COMMENT ON CATALOG c IS x'41'", "text in quotes"), ("COMMENT ON CATALOG c IS N'a'", "text in quotes"),
         ("ALTER MODEL a.b.c SET TAGS ()", "a name"), ("ALTER MODEL a.b.c SET TAGS ('a' = 'b',)", "a name"),
         ("ALTER MODEL a.b.c SET TAGS ('a' = 5)", "text in quotes"), ("ALTER METASTORE OWNER TO x", "CATALOG"),
-        ("DROP TABLE a.b.c", "CATALOG"), ("DROP CATALOG a, b", "','"), ("DENY SELECT ON CATALOG c TO x", "GRANT"),
+        ("DROP METASTORE", "CATALOG"), ("DROP MODEL a.b.c CASCADE", "'CASCADE'"),
+        ("DROP CATALOG a, b", "','"), ("DENY SELECT ON CATALOG c TO x", "GRANT"),
         ("EXECUTE IMMEDIATE 'DROP CATALOG c'", "GRANT"), ("BEGIN DROP CATALOG c; END", "more than one"),
-        ("SET x = 1", "GRANT"), ("USE CATALOG c", "stands alone"), ("INSERT INTO a.b.c VALUES (1)", "GRANT"),
+        ("SET x = 1", "TAG"), ("SET TAG ON CATALOG c x = 5", "a name"), ("UNSET TAG ON CATALOG c x = y", "'='"),
+        ("SET TAG ON CATALOG c", "ends"), ("SHOW GROUPS IN c", "'IN'"), ("SHOW CURRENT MODEL", "CATALOG"),
+        ("USE CATALOG c", "stands alone"), ("INSERT INTO a.b.c VALUES (1)", "GRANT"),
         ("${x}", "GRANT"), ("{{ x }}", "GRANT"), ("EXPLAIN SELECT 1", "GRANT"), ("x" * 20_001, "20001"),
         ("GRANT " + "a, " * 2_000, "words"),
     ],
@@ -224,6 +234,43 @@ def test_what_is_refused(statement: str, words: str) -> None:
         read(statement)
     assert words in refusal.value.message
     assert refusal.value.message.endswith(".") and len(refusal.value.message) < 400
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"-- let the team in\n{GRANT}", f'/* {{"app": "dbt", "node_id": "model.x"}} */\n{GRANT}', f"{GRANT} -- temporary", f"{GRANT} --",
+        f"{GRANT}; -- done", f"{GRANT} /* ; DROP CATALOG c CASCADE */", "GRANT/**/SELECT/* a */ON CATALOG c TO x", f"/*+ HINT */ {GRANT}",
+        f"/* /* inner */ still a comment */ {GRANT}", f"-- a\r\n-- b \\\n goes on\n{GRANT}", f"/* it's */ {GRANT} -- `\"",
+        f"--\n\n/**/ {GRANT}",
+        f"/* é \u202e ｓ */ {GRANT} /*traceparent='00-4bf9-01'*/", "GRANT SELECT -- a, b\r ON CATALOG c TO x",
+    ],
+)  # fmt: skip
+def test_comments_stand_anywhere(statement: str) -> None:
+    assert read(statement) == read(GRANT)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(statement=STATEMENTS, comment=st.text("-*'\"` \n;ab", max_size=12))
+def test_comments_change_no_statement(statement: s.Statement, comment: str) -> None:
+    """Whatever stands in quotes is no comment, and whatever stands in a comment is no statement."""
+    line = comment.replace("\n", "")
+    assert read(f"/*{comment}*/{write(statement)}--{line}") == statement
+    assert read(f"--{line}\n/*/*{comment}*/{comment}*/ {write(statement)} /**/") == statement
+
+
+def test_tags_and_principals_of_databricks() -> None:
+    schema, model = s.Object(Kind.SCHEMA, ("c", "s")), s.Object(Kind.MODEL, ("c", "s", "m"))
+    assert read("SET TAG ON SCHEMA c.s cost = y") == s.SetTags(schema, (("cost", "y"),))
+    assert read("SET TAG ON SCHEMA c.s `cost center` = 'a b'") == s.SetTags(schema, (("cost center", "a b"),))
+    assert read("SET TAG ON REGISTERED MODEL c.s.m flag") == s.SetTags(model, (("flag", ""),))
+    assert read("unset tag on schema c.s cost;") == s.UnsetTags(schema, ("cost",))
+    assert read("SHOW GROUPS") == s.ShowPrincipals("GROUP")
+    assert read("SHOW USERS LIKE '*@x.io'") == s.ShowPrincipals("USER", "*@x.io")
+    assert read("SHOW CURRENT DATABASE") == s.ShowCurrent(Kind.SCHEMA)
+    assert read("SHOW USER FUNCTIONS IN c.s") == read("SHOW FUNCTIONS IN c.s")
+    assert read("DROP MODEL IF EXISTS c.s.m") == s.Drop(model, False, True)
+    assert read("GRANT EXECUTE ON REGISTERED MODEL c.s.m TO x") == read("GRANT EXECUTE ON MODEL c.s.m TO x")
 
 
 # --- SELECT -------------------------------------------------------------------------------------------------------------

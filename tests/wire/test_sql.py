@@ -221,6 +221,39 @@ def test_defaults_parameters_and_limits(site: Site, named: tuple[str, ...]) -> N
     assert len(everything) > 5
 
 
+def test_statements_as_tools_write_them(site: Site) -> None:
+    name = site.model(versions=0)
+    catalog, schema, leaf = name.split(".")
+    user, _ = site.user()
+    site.allow("admin", "catalog", catalog, "APPLY_TAG")
+    assert [user] in rows(site, "-- who is there\nSHOW USERS") and rows(site, f"SHOW USERS LIKE '{user}'") == [[user]]
+    assert ["admins"] in rows(site, "SHOW GROUPS") and [user] not in rows(site, "SHOW GROUPS")
+    assert rows(site, "SHOW CURRENT CATALOG /* here */", catalog=catalog) == [[catalog]]
+    assert rows(site, "SHOW CURRENT SCHEMA", catalog=catalog, schema=schema) == [[schema]]
+    metastore = site.ok("GET", f"{UC}/metastore_summary")["global_metastore_id"]
+    assert rows(site, "SHOW CURRENT METASTORE") == [[metastore]]
+    for kind, on in (("CATALOG", catalog), ("SCHEMA", f"{catalog}.{schema}"), ("REGISTERED MODEL", name)):
+        rows(site, f"/* dbt */ SET TAG ON {kind} {on} cost = high -- until friday")
+        view = f"{kind.split()[-1].lower()}_tags"
+        tags = f"SELECT tag_name, tag_value FROM {catalog}.information_schema.{view}"
+        assert rows(site, tags) == [["cost", "high"]]
+        rows(site, f"UNSET TAG ON {kind} {on} cost")
+        assert rows(site, tags) == []
+    rows(site, f"DROP MODEL {name}")
+    rows(site, f"DROP MODEL IF EXISTS {name}")
+    fails(site, f"DROP MODEL {name}", "NOT_FOUND", "42704", leaf)
+
+
+def test_prompts_in_statements(site: Site) -> None:
+    schema = site.schema()
+    site.ok("POST", "/api/2.0/mlflow/unity-catalog/prompts", {"name": f"{schema}.p", "prompt": {}})
+    assert rows(site, f"SHOW PROMPTS IN {schema}") == [[schema.split(".")[1], "p"]]
+    assert rows(site, f"DESCRIBE PROMPT {schema}.p")[2] == ["Prompt Name", "p"]
+    fails(site, f"ALTER PROMPT {schema}.p RENAME TO q", "BAD_REQUEST", "22023", "keeps its name")
+    rows(site, f"DROP PROMPT {schema}.p")
+    fails(site, f"DESCRIBE PROMPT {schema}.p", "NOT_FOUND", "42704", "does not exist")
+
+
 def test_audit_is_read_as_over_rest(site: Site) -> None:
     user, token = site.user()
     for _ in range(3):

@@ -6,18 +6,23 @@ from typing import TypeVar
 
 from modelkeep.core.kinds import Kind
 from modelkeep.wire.sql import statements as s
+from modelkeep.wire.sql.comments import without_comments
+from modelkeep.wire.sql.errors import BadSql
 from modelkeep.wire.sql.select import Query, Value, read_select
-from modelkeep.wire.sql.words import BadSql, Reader, words
+from modelkeep.wire.sql.words import Reader, words
 
 T = TypeVar("T")
 _KINDS = {"DATABASE": Kind.SCHEMA, **{str(kind): kind for kind in Kind}}
 _CONTAINERS = {"CATALOG": Kind.CATALOG, "SCHEMA": Kind.SCHEMA, "DATABASE": Kind.SCHEMA}
 _PLURALS = {f"{word}S": kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
+_PRINCIPALS = {"GROUPS": "GROUP", "USERS": "USER"}
+_CURRENT = {**_CONTAINERS, "METASTORE": Kind.METASTORE}
 _BELOW = {word: kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
 
 
 def read(statement: str, parameters: dict[str, Value] | None = None) -> s.Statement | Query:
     """What the statement asks for. `parameters` are the values of its `:name` markers. Raises BadSql."""
+    statement = without_comments(statement)
     reader = Reader(words(statement))
     if reader.sees("SELECT") or reader.sees("WITH"):
         return read_select(statement, parameters or {})
@@ -27,6 +32,8 @@ def read(statement: str, parameters: dict[str, Value] | None = None) -> s.Statem
 
 
 def _kind(r: Reader, kinds: dict[str, Kind]) -> Kind:
+    if Kind.MODEL in kinds.values() and r.takes("REGISTERED", "MODEL"):
+        return Kind.MODEL
     return kinds[r.one_of(*kinds)]
 
 
@@ -63,10 +70,20 @@ def _show(r: Reader) -> s.Statement:
         principal = "" if r.sees("ON") else r.name()
         r.one_of("ON")
         return s.ShowGrants(_on(r, _KINDS), principal)
-    kind = _PLURALS[r.one_of(*_PLURALS, "GRANTS")]
+    for word, kind in _PRINCIPALS.items():
+        if r.takes(word):
+            return s.ShowPrincipals(kind, _pattern(r))
+    if r.takes("CURRENT"):
+        return s.ShowCurrent(_kind(r, _CURRENT))
+    if r.sees("USER", "FUNCTIONS") or r.sees("ALL", "FUNCTIONS"):
+        r.one_of("USER", "ALL")
+    kind = _PLURALS[r.one_of(*_PLURALS, *_PRINCIPALS, "CURRENT", "GRANTS")]
     within = r.names() if kind is not Kind.CATALOG and (r.takes("IN") or r.takes("FROM")) else ()
-    like = r.text() if r.takes("LIKE") or r.is_text() else ""
-    return s.Show(kind, within, like)
+    return s.Show(kind, within, _pattern(r))
+
+
+def _pattern(r: Reader) -> str:
+    return r.text() if r.takes("LIKE") or r.is_text() else ""
 
 
 def _alter(r: Reader) -> s.Statement:
@@ -108,10 +125,10 @@ def _create(r: Reader) -> s.Statement:
 
 
 def _drop(r: Reader) -> s.Statement:
-    kind = _kind(r, _CONTAINERS)
+    kind = _kind(r, _BELOW)
     if_there = r.takes("IF", "EXISTS")
     name = r.names()
-    cascade = not r.takes("RESTRICT") and r.takes("CASCADE")
+    cascade = kind in _CONTAINERS.values() and not r.takes("RESTRICT") and r.takes("CASCADE")
     return s.Drop(s.Object(kind, name), cascade, if_there)
 
 
@@ -128,6 +145,22 @@ def _comment(r: Reader) -> s.Statement:
     return s.CommentOn(on, "" if r.takes("NULL") else r.text())
 
 
+def _set_tag(r: Reader) -> s.Statement:
+    on = _tagged(r)
+    return s.SetTags(on, ((_key(r), _key(r) if r.takes_sign("=") else ""),))
+
+
+def _unset_tag(r: Reader) -> s.Statement:
+    on = _tagged(r)
+    return s.UnsetTags(on, (_key(r),))
+
+
+def _tagged(r: Reader) -> s.Object:
+    r.one_of("TAG")
+    r.one_of("ON")
+    return _on(r, _BELOW)
+
+
 def _use(r: Reader) -> s.Statement:
     raise BadSql(
         "Each statement stands alone, so USE would change nothing. Send `catalog` and `schema` with the statement."
@@ -136,5 +169,5 @@ def _use(r: Reader) -> s.Statement:
 
 _STATEMENTS: dict[str, Callable[[Reader], s.Statement]] = {
     "GRANT": _grant, "REVOKE": _revoke, "SHOW": _show, "ALTER": _alter, "CREATE": _create, "DROP": _drop, "DESCRIBE": _describe,
-    "DESC": _describe, "COMMENT": _comment, "USE": _use,
+    "DESC": _describe, "COMMENT": _comment, "SET": _set_tag, "UNSET": _unset_tag, "USE": _use,
 }  # fmt: skip

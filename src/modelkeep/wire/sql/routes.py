@@ -9,6 +9,7 @@ from modelkeep.store.db import new_id, now_ms
 from modelkeep.wire.http import Request, Response, json_response
 from modelkeep.wire.route import Answer, NoFields, Route, fields_of
 from modelkeep.wire.sql import answers
+from modelkeep.wire.sql.comments import beginning
 from modelkeep.wire.sql.results import Results
 from modelkeep.wire.sql.scan import Session
 from modelkeep.wire.sql.statement import Execute, executed
@@ -54,7 +55,7 @@ def routes(engine: Engine) -> list[Route]:
             raise InvalidArgument(
                 f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
             )
-        if asked.statement.lstrip()[:8].upper().startswith(_READING):
+        if beginning(asked.statement).startswith(_READING):
             request.let_cancel()
         session = Session(engine, actor, request.id, engine.config.home)
         answer = await executed(session, asked, new_id())

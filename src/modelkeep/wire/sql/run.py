@@ -7,10 +7,10 @@ import msgspec
 
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind
-from modelkeep.core.model import Grant, RegisteredModel, Securable
+from modelkeep.core.model import Grant, Prompt, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, check_platform_tag
-from modelkeep.core.ops import catalogs, grants, models, objects
-from modelkeep.core.patterns import check_pattern, pattern
+from modelkeep.core.ops import catalogs, grants, metastores, models, objects, principals, prompts
+from modelkeep.core.patterns import Matcher, check_pattern, pattern
 from modelkeep.core.times import rfc3339
 from modelkeep.wire.sql import statements as s
 from modelkeep.wire.sql.query import select
@@ -28,6 +28,10 @@ async def run(session: Session, statement: s.Statement | Query) -> Table:
             return await _show_grants(session, statement)
         case s.Show():
             return await _show(session, statement)
+        case s.ShowPrincipals():
+            return await _show_principals(session, statement)
+        case s.ShowCurrent():
+            return await _show_current(session, statement.kind)
         case s.Describe():
             return await _describe(session, statement)
         case s.Create():
@@ -90,6 +94,8 @@ _RENAMES: dict[Kind, Callable[[FullName, FullName], msgspec.Struct]] = {
 def _rename(on: s.Object, new: s.Name, home: FullName) -> msgspec.Struct:
     name = full_name(on, home)
     renamed = name.parent.child(new[0], on.kind) if len(new) == 1 else full_name(s.Object(on.kind, new), home)
+    if on.kind not in _RENAMES:
+        raise InvalidArgument(f"A {on.kind.lower()} keeps its name.")
     if renamed.parent != name.parent:
         raise InvalidArgument(f"A rename stays where it is: name something in '{name.parent}', or the new name alone.")
     return _RENAMES[on.kind](name, renamed)
@@ -105,9 +111,17 @@ async def _create(session: Session, statement: s.Create) -> None:
             raise
 
 
+_DROPS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
+    Kind.MODEL: models.DeleteModel, Kind.FUNCTION: objects.DeleteObject, Kind.VOLUME: objects.DeleteObject,
+    Kind.TABLE: objects.DeleteObject, Kind.PROMPT: prompts.DeletePrompt,
+}  # fmt: skip
+
+
 async def _drop(session: Session, statement: s.Drop) -> None:
+    name = full_name(statement.on, session.home)
+    container = name.kind in (Kind.CATALOG, Kind.SCHEMA)
     try:
-        await session.ask(catalogs.DeleteContainer(full_name(statement.on, session.home), statement.cascade))
+        await session.ask(catalogs.DeleteContainer(name, statement.cascade) if container else _DROPS[name.kind](name))
     except NotFound:
         if not statement.if_there:
             raise
@@ -135,12 +149,41 @@ async def _show_grants(session: Session, statement: s.ShowGrants) -> Table:
 _SHOWN = {
     Kind.CATALOG: ("catalog",), Kind.SCHEMA: ("databaseName",), Kind.MODEL: ("database", "modelName"),
     Kind.FUNCTION: ("database", "functionName"), Kind.VOLUME: ("database", "volume_name"), Kind.TABLE: ("database", "tableName"),
+    Kind.PROMPT: ("database", "promptName"),
 }  # fmt: skip
 
 
+def _patterns(like: str) -> list[Matcher]:
+    """One of them matches. Raises InvalidArgument."""
+    check_pattern(like)  # as a whole: each row is compared with all of its parts
+    return [pattern(part, any_case=True, any_run="*", one="", escape="") for part in (like or "*").split("|")]
+
+
+async def _show_principals(session: Session, statement: s.ShowPrincipals) -> Table:
+    like, rows = _patterns(statement.like), list[Row]()
+    scan = Scan(session, (), {})
+    async for page in scan.pages(lambda token: principals.ListPrincipals(statement.kind, "", PAGE, token)):
+        for principal in page:
+            await scan.pace.breathe()
+            if any(matches(principal.name) for matches in like):
+                rows.append((principal.name,))
+    return Table((Column("name"),), rows)
+
+
+async def _show_current(session: Session, kind: Kind) -> Table:
+    if kind is Kind.METASTORE:
+        return Table((Column("metastore"),), [(await current_metastore(session),)])
+    return Table((Column(kind.lower()),), [(session.home.parts[RULES[kind].depth - 1],)])
+
+
+async def current_metastore(session: Session) -> str:
+    """Its global id, as `current_metastore()` has it at Databricks: `cloud:region:id`."""
+    metastore: Securable = await session.ask(metastores.ReadMetastore())
+    return f"self-hosted:local:{metastore.id}"
+
+
 async def _show(session: Session, statement: s.Show) -> Table:
-    check_pattern(statement.like)  # as a whole: each row is compared with all of its parts
-    like = [pattern(one, any_case=True, any_run="*", one="", escape="") for one in (statement.like or "*").split("|")]
+    like = _patterns(statement.like)
     heads, rows = _SHOWN[statement.kind], list[Row]()
     scan = Scan(session, (), {})
     async for found in _listed(scan, session, statement):
@@ -167,14 +210,14 @@ def _listed(scan: Scan, session: Session, statement: s.Show) -> AsyncIterator[tu
 
 _GETS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
     Kind.CATALOG: catalogs.GetCatalog, Kind.SCHEMA: catalogs.GetSchema, Kind.MODEL: models.GetModel,
-    Kind.FUNCTION: objects.GetObject, Kind.VOLUME: objects.GetObject, Kind.TABLE: objects.GetObject,
+    Kind.FUNCTION: objects.GetObject, Kind.VOLUME: objects.GetObject, Kind.TABLE: objects.GetObject, Kind.PROMPT: prompts.GetPrompt,
 }  # fmt: skip
 
 
 async def _describe(session: Session, statement: s.Describe) -> Table:
     name = full_name(statement.on, session.home)
-    found: Securable | RegisteredModel = await session.ask(_GETS[name.kind](name))
-    x = found.securable if isinstance(found, RegisteredModel) else found
+    found: Securable | RegisteredModel | Prompt = await session.ask(_GETS[name.kind](name))
+    x = found if isinstance(found, Securable) else found.securable
     label = "Namespace" if name.kind is Kind.SCHEMA else name.kind.capitalize()
     rows: list[Row] = [("Catalog Name", name.parts[0])] if name.kind is not Kind.CATALOG else []
     rows += [("Schema Name", name.parts[1])] if len(name.parts) == 3 else []

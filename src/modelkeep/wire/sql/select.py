@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.wire.sql.words import BadSql
+from modelkeep.wire.sql.errors import BadSql
 
 Value = str | int | float | bool | None
 MAX_LIMIT = 2**31 - 1

@@ -20,12 +20,12 @@ from modelkeep.core.pace import Pace, in_parser
 from modelkeep.limits import SQL_INLINE_CHARACTERS
 from modelkeep.wire.errors import harmless
 from modelkeep.wire.sql import answers
+from modelkeep.wire.sql.errors import BadSql
 from modelkeep.wire.sql.grammar import read
 from modelkeep.wire.sql.run import run
 from modelkeep.wire.sql.scan import Session, TooMuch
 from modelkeep.wire.sql.select import Value
 from modelkeep.wire.sql.tables import Table, told
-from modelkeep.wire.sql.words import BadSql
 
 MOST_BYTES = 16 * 1024 * 1024
 """Of the rows of one answer"""

@@ -61,6 +61,21 @@ class Show(Statement, frozen=True):
     """`*` is any text, `|` stands between two patterns; case does not count"""
 
 
+class ShowPrincipals(Statement, frozen=True):
+    """Users or groups of the account."""
+
+    kind: str
+    """USER or GROUP"""
+    like: str = ""
+    """As of `Show`"""
+
+
+class ShowCurrent(Statement, frozen=True):
+    """The catalog, schema or metastore of names that leave theirs out."""
+
+    kind: Kind
+
+
 class Describe(Statement, frozen=True):
     on: Object
     extended: bool = False

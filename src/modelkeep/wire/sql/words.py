@@ -1,7 +1,7 @@
 """What a statement is made of: sqlglot's tokens, with nothing but plain spaces between them.
 
-Whatever two readers could see differently is refused before anything is read: comments, hints, a second statement, characters
-outside of quotes that are not ASCII. What the tokenizer leaves out shows as a gap between two tokens.
+Comments are gone before this (`comments.py`). Whatever two readers could see differently is refused before anything is read: a
+second statement, characters outside of quotes that are not ASCII. What the tokenizer leaves out shows as a gap between two tokens.
 """
 
 from functools import cache
@@ -9,16 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.wire.sql.comments import UNENDED
+from modelkeep.wire.sql.errors import BadSql
 
-MAX_STATEMENT = 20_000  # characters
 MAX_WORDS = 2_000
 _SPACES = frozenset(" \t\r\n")
 _ASCII_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-
-
-class BadSql(InvalidArgument):
-    """A statement that is not in this server's SQL."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -33,9 +29,7 @@ _KINDS: dict[str, Literal["word", "name", "text", "number"]] = {
 
 
 def words(statement: str) -> list[Word]:
-    """The words of one statement, without the semicolon that may end it. Raises BadSql."""
-    if len(statement) > MAX_STATEMENT:
-        raise BadSql(f"The statement is {len(statement)} characters long; at most {MAX_STATEMENT} are allowed.")
+    """The words of one statement without comments, and without the semicolon that may end it. Raises BadSql."""
     found: list[Word] = []
     position = 0
     for token in _tokens(statement):
@@ -60,10 +54,7 @@ def _tokens(statement: str) -> list[Any]:
     try:
         return _tokenizer().tokenize(statement)
     except (SqlglotError, RecursionError) as error:
-        raise BadSql(
-            "The statement has a quote, backtick or comment that does not end. In text, write a quote as \\', in a name a "
-            "backtick as ``."
-        ) from error
+        raise BadSql(UNENDED) from error
 
 
 @cache
@@ -92,7 +83,7 @@ def _only_spaces(gap: str) -> None:
     if strange is None:
         return
     if strange.isascii() and strange.isprintable():
-        raise BadSql("Comments and hints are not read here. Send the statement without them.")
+        raise BadSql(f"The character {strange} stands where it means nothing here. Send the statement without it.")
     raise _not_ascii(strange)
 
 
