@@ -9,8 +9,8 @@ LIKE_PATTERN_CHARACTERS = 512
 """Characters of one pattern of LIKE or ILIKE."""
 COMPARE_S = 10.0
 """Seconds that one request may compare rows for."""
-COMPARE_SLICE_S = 0.02
-"""Seconds of comparing after which other requests get their turn."""
+COMPARE_SLICE_S = 0.005
+"""Seconds of comparing after which other requests get their turn, before this one or another goes on comparing."""
 SQL_KEPT_CHARACTERS = 32 << 20
 """Characters of the rows that one statement keeps before it sorts and cuts them."""
 SQL_INLINE_CHARACTERS = 500
@@ -27,7 +27,7 @@ SEARCH_CANDIDATES = 10_000
 """Securables that an index may name for a search to judge them all; beyond, the search walks in order."""
 SEARCH_VERSIONS = 100_000
 """Versions of such candidates that a search sorts for a page; beyond, it reads them in an order that has an index."""
-SEARCH_STEP_ROWS = 1_000
+SEARCH_STEP_ROWS = 250
 """Rows that one statement of a walk brings: they are made into answers on the event loop."""
 SEARCH_ROWS = 10_000
 """Rows that one page of a search may look at before it is handed out short."""

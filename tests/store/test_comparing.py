@@ -139,3 +139,37 @@ async def test_no_statement_of_a_walk_brings_many_rows(lite: World, monkeypatch:
         await lite.as_("admin").do(request)
     assert max(sizes) <= 7
     assert sum(sizes) == 3 * 30
+
+
+@pytest.mark.parametrize("comparers", [1, 2, 5])
+async def test_one_request_compares_at_a_time(comparers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many compare, others wait for one slice."""
+    now, since_turn, most = 0.0, 0.0, 0.0
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now
+
+    async def compare() -> None:
+        nonlocal now, since_turn, most
+        own = pace.Pace(1e9)
+        for _ in range(100):
+            now += pace.COMPARE_SLICE_S / 4
+            since_turn += pace.COMPARE_SLICE_S / 4
+            most = max(most, since_turn)
+            await own.breathe()
+
+    async def others() -> None:
+        nonlocal now, since_turn
+        while True:
+            now += pace.COMPARE_SLICE_S / 50
+            since_turn = 0.0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(pace, "time", Clock)
+    monkeypatch.setattr(pace, "_slices", pace._Slices())  # pyright: ignore[reportPrivateUsage]
+    other = asyncio.create_task(others())
+    await asyncio.gather(*(compare() for _ in range(comparers)))
+    other.cancel()
+    assert most < 3 * pace.COMPARE_SLICE_S
