@@ -122,7 +122,7 @@ def test_setting_up_with_the_sdk(server: Server, admin: WorkspaceClient) -> None
     assert admin.catalogs.get(name).as_dict() == made.as_dict()
     schema = admin.schemas.create("ml_team", name, comment="s")
     assert schema.full_name == f"{name}.ml_team"
-    assert [s.name for s in admin.schemas.list(name)] == ["ml_team"]
+    assert [s.name for s in admin.schemas.list(name)] == ["default", "ml_team"]
     assert admin.schemas.get(f"{name}.ml_team").catalog_name == name
     assert admin.schemas.update(f"{name}.ml_team", comment="changed").comment == "changed"
     assert admin.schemas.update(f"{name}.ml_team", new_name="renamed").full_name == f"{name}.renamed"
@@ -136,7 +136,8 @@ def test_setting_up_with_the_sdk(server: Server, admin: WorkspaceClient) -> None
 
 def test_many_pages_are_one_list(server: Server, admin: WorkspaceClient) -> None:
     catalog = new_catalog(server, *(f"s{i}" for i in range(7)))
-    assert [s.name for s in admin.schemas.list(catalog, max_results=2)] == [f"s{i}" for i in range(7)]
+    listed = [s.name for s in admin.schemas.list(catalog, max_results=2)]
+    assert listed == ["default", *(f"s{i}" for i in range(7))]
 
 
 def test_grants_through_the_sdk(server: Server, admin: WorkspaceClient, stranger: dict[str, str]) -> None:

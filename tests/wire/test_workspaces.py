@@ -127,10 +127,11 @@ def test_the_audit_log_says_through_which_workspace(site: Site, dev: dict[str, A
     found = site.ok("GET", f"{V1}/audit", asked)["events"]
     assert [(e["event"], e["workspace_id"]) for e in found] == [
         ("securable.update", "1"),
+        ("schema.create", dev["id"]),
         ("catalog.create", dev["id"]),
     ]
     there = site.ok("GET", f"{V1}/audit", {**asked, "workspace_id": dev["id"]})["events"]
-    assert [e["event"] for e in there] == ["catalog.create"]
+    assert [e["event"] for e in there] == ["schema.create", "catalog.create"]
 
 
 def test_only_those_who_are_assigned_may_enter(site: Site, dev: dict[str, Any]) -> None:

@@ -6,7 +6,9 @@ store's STS or a language model. `prepare` and `finish` get a `ServiceCtx`, whic
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
 
 from modelkeep.core.authz import Actor, Link
 from modelkeep.core.errors import RegistryError
@@ -45,7 +47,7 @@ class BaseCtx:
 class Ctx(BaseCtx, Generic[_T_co]):
     """One transaction of an operation."""
 
-    __slots__ = ("chains", "dialect", "prepared", "reacher", "tx")
+    __slots__ = ("chains", "dialect", "performed", "performer", "prepared", "reacher", "tx")
 
     def __init__(
         self,
@@ -63,12 +65,30 @@ class Ctx(BaseCtx, Generic[_T_co]):
         self.prepared = prepared
         self.chains: dict[str, list[Link]] = {}
         self.reacher: Callable[[ReadCtx, On, FullName], Awaitable[Securable]] | None = None
+        self.performer: Callable[[Ctx[_T_co], msgspec.Struct], Awaitable[tuple[Any, BaseCtx]]] | None = None
+        self.performed: list[Performed] = []
 
     async def reach(self, on: On, name: FullName) -> Securable:
         """The engine's own check, for a securable that only the function knows the name of; `chains` then has its links.
         Raises PermissionDenied, NotFound."""
         assert self.reacher is not None
         return await self.reacher(self, on, name)
+
+    async def perform(self, request: msgspec.Struct, *, first: bool = False) -> Any:
+        """The result of another operation of the table that is part of this one: authorized by its own row, in this transaction, and
+        recorded as its own event, before this operation's event where it comes `first`. Raises RegistryError."""
+        assert self.performer is not None
+        result, ctx = await self.performer(self, request)
+        self.performed.append(Performed(request, ctx, first))
+        return result
+
+
+class Performed(NamedTuple):
+    """An operation that another one performed."""
+
+    request: msgspec.Struct
+    ctx: BaseCtx
+    first: bool
 
 
 ReadCtx: TypeAlias = Ctx[Tx]

@@ -8,8 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import ASK, SEEN, Actor, Link, blocked_at, knows
-from modelkeep.core.context import Ctx, ReadCtx, ServiceCtx
+from modelkeep.core.authz import ASK, SEEN, Actor, Link, Need, blocked_at, decide_inside, knows
+from modelkeep.core.context import Ctx, Performed, ReadCtx, ServiceCtx
 from modelkeep.core.ending import to_its_end
 from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.core.full_disk import DiskState
@@ -106,16 +106,34 @@ class Engine:
                 async with self.db.write(actor.id) if write else self._read(actor, scans=scans) as tx:
                     for op, request in zip(operations, requests, strict=True):
                         ctx: Ctx[Any] = Ctx(tx, self.db.dialect, actor, now_ms(), self.config, prepared)
+                        ctx.performer = self._perform
                         targets = await self._authorize(ctx, op, request)
                         results.append(await hide_sources(ctx, await op.run(ctx, request, *targets)))
-                        if op.record == "in_tx":
-                            await self.auditor.in_tx(cast("WriteTx", tx), op, request, ctx, request_id)
+                        await self._record(cast("WriteTx", tx), op, request, ctx, request_id)
                         done.append((op, request, ctx))
                 return results
             except Contended:
                 tries += 1
                 if tries == CONTENDED_TRIES:
                     raise
+
+    async def _record(
+        self, tx: WriteTx, op: Operation, request: msgspec.Struct, ctx: Ctx[Any], request_id: str
+    ) -> None:
+        """An operation's event, with those of the operations that it performed."""
+        own = [Performed(request, ctx, False)] if op.record == "in_tx" else []
+        first = [inner for inner in ctx.performed if inner.first]
+        for event in (*first, *own, *(inner for inner in ctx.performed if not inner.first)):
+            await self.auditor.in_tx(tx, BY_REQUEST[type(event.request)], event.request, event.ctx, request_id)
+
+    async def _perform(self, outer: Ctx[Any], request: msgspec.Struct) -> tuple[Any, Ctx[Any]]:
+        """Raises ValueError for an operation that is more than its transaction."""
+        op = BY_REQUEST[type(request)]
+        if op.slow(request) is not None or op.finish is not None or op.record != "in_tx":
+            raise ValueError(f"{op.name} cannot be part of another operation")
+        ctx: Ctx[Any] = Ctx(outer.tx, self.db.dialect, outer.actor, outer.now, self.config)
+        targets = await self._authorize(ctx, op, request)
+        return await op.run(ctx, request, *targets), ctx
 
     async def _plain(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Any:
         """A read that was decided and answered in this very state of the database is not decided and answered again."""
@@ -176,6 +194,10 @@ class Engine:
                     -1
                 ].securable.kind  # not always the kind that the request names: some share their name space
                 raise AlreadyExists(f"{RULES[kind].label} '{name}' already exists.", kind=kind)
+            if on.created is not None and len(chain) == len(name.parts):
+                self._check_creatable(on.created, name, chain)
+                found.append(None)
+                continue
             found.append(self._checked(on, name, chain))
         for securable in found:
             if securable is not None:
@@ -199,6 +221,16 @@ class Engine:
         """One more securable, which the operation's function came upon."""
         chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
         return self._checked(on, name, chain)
+
+    def _check_creatable(self, need: Need, name: FullName, parents: list[Link]) -> None:
+        """May the actor create what is missing? In conceal mode a refusal is the answer that a forbidden one gets."""
+        decision = decide_inside(need, parents, writes=True)
+        if decision.allowed:
+            return
+        refusal = PermissionDenied(decision.reason, kind=parents[-1].securable.kind)
+        if self._conceal:
+            raise Concealed(missing(str(name), name.leaf).message, kind=name.kind) from refusal
+        raise refusal
 
     def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""

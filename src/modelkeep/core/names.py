@@ -57,6 +57,8 @@ class FullName(msgspec.Struct, frozen=True):
 
 
 METASTORE = FullName(())
+DEFAULT_SCHEMA = "default"
+"""What every new catalog comes with"""
 DEFAULT_HOME = FullName(("main", "default"))
 
 

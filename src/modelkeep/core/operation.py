@@ -26,6 +26,8 @@ class On(msgspec.Struct, frozen=True):
     """Decide on the parent of what is named (which is about to be made there, or renamed there)."""
     optional: bool = False
     """The field may be None; the function then gets None."""
+    created: Need | None = None
+    """Where what is named is missing: what its parent needs, for the function to create it there; the function then gets None."""
     any_kind: bool = False
     """A FUNCTION may turn out to be a model, and the other way round: they share a name space."""
     on_volume: Need | None = None
@@ -114,6 +116,8 @@ class Operation(msgspec.Struct, frozen=True):
         told: list[str] = []
         for on in self.targets:
             told.append(f"{ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
+            if on.created is not None:
+                told[-1] += f" (where that is missing: {ways(on.created)} on its parent)"
             if on.on_volume is not None:
                 told[-1] += f" (on a volume: {ways(on.on_volume)})"
         told += ["or account admin"] * self.account_admin_may

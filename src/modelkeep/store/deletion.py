@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from modelkeep import limits
 from modelkeep.core.kinds import RULES
 from modelkeep.core.model import Securable
-from modelkeep.core.names import missing
+from modelkeep.core.names import DEFAULT_SCHEMA, missing
 from modelkeep.store import files, jobs
 from modelkeep.store.db import Tx, WriteTx, among
+from modelkeep.store.securables import COLUMNS, of_row
 
 TASK = "delete_detached"
 _LEAVES = ", ".join(f"'{kind}'" for kind, rules in RULES.items() if rules.depth == 3)
@@ -27,6 +28,20 @@ _DEPENDENTS = (
     ("access_requests", "securable_id", "id"),
 )
 """(table, column of the securable's id, primary key) of rows of which a securable may have many; the others go by cascade."""
+_ABOUT = ("grants", "inert_grants", "protected_aliases", "access_destinations", "access_requests")
+"""Tables with what people say about a securable"""
+
+
+async def untouched_default(tx: Tx, catalog: Securable) -> Securable | None:
+    """The schema that came with the catalog, where it is as it was: made in the same moment, never changed, nothing granted on it."""
+    without = " ".join(f"AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.securable_id = x.id)" for table in _ABOUT)
+    row = await tx.one(
+        f"SELECT {COLUMNS} FROM securables x WHERE x.parent_id = :catalog AND x.space = 'schema' AND x.name_key = :name "
+        "AND x.created_at = :created AND x.updated_at = x.created_at AND x.comment = '' AND x.tags = '{}' AND x.spec = '{}' "
+        f"{without}",
+        catalog=catalog.id, name=DEFAULT_SCHEMA, created=catalog.created_at,
+    )  # fmt: skip
+    return of_row(row, f"{catalog.full_name}.{DEFAULT_SCHEMA}") if row else None
 
 
 async def has_children(tx: Tx, securable: Securable) -> bool:

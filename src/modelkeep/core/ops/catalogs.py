@@ -7,7 +7,7 @@ from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotEmpty
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
-from modelkeep.core.names import METASTORE, FullName, check_comment, check_unchanged
+from modelkeep.core.names import DEFAULT_SCHEMA, METASTORE, FullName, check_comment, check_unchanged
 from modelkeep.core.near import near
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
@@ -137,7 +137,11 @@ class DeleteContainer(msgspec.Struct, frozen=True):
 
 
 async def create_catalog(ctx: WriteCtx, req: CreateCatalog, parent: Securable) -> Securable:
-    return await _create(ctx, req, parent)
+    """With an empty schema `default`, as Databricks makes it: terraform-provider-databricks deletes that right afterwards, and fails
+    where there is none."""
+    catalog = await _create(ctx, req, parent)
+    await ctx.perform(CreateSchema(name=req.name.child(DEFAULT_SCHEMA)))
+    return catalog
 
 
 async def create_schema(ctx: WriteCtx, req: CreateSchema, parent: Securable) -> Securable:
@@ -250,13 +254,30 @@ async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Secu
     return await models.fetch(ctx, req.new_name)
 
 
+async def _remove_default(ctx: WriteCtx, catalog: Securable) -> None:
+    schema = await deletion.untouched_default(ctx.tx, catalog)
+    if schema is None:
+        return
+    ctx.touch(schema.kind, schema.id, schema.full_name)
+    await deletion.detach(ctx.tx, schema)
+    if await deletion.has_children(ctx.tx, schema):
+        raise _not_empty(catalog, catalog.full_name)
+    await models.remove_detached(ctx, schema)
+
+
 async def delete_container(ctx: WriteCtx, req: DeleteContainer, found: Securable) -> None:
-    """With all that lies in it: nobody sees it from here on, and its name is free; rows and files go in steps of a job."""
-    label = RULES[found.kind].label
+    """With all that lies in it: nobody sees it from here on, and its name is free; rows and files go in steps of a job.
+    The schema that came with a catalog goes without force, too, where nobody has used it."""
     await deletion.detach(ctx.tx, found)
+    if found.kind is Kind.CATALOG and not req.force:
+        await _remove_default(ctx, found)
     if not req.force and await deletion.has_children(ctx.tx, found):
-        raise NotEmpty(
-            f"{label} '{req.name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
-            kind=found.kind,
-        )
+        raise _not_empty(found, str(req.name))
     await models.remove_detached(ctx, found)
+
+
+def _not_empty(found: Securable, name: str) -> NotEmpty:
+    return NotEmpty(
+        f"{RULES[found.kind].label} '{name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
+        kind=found.kind,
+    )
