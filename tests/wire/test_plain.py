@@ -283,7 +283,15 @@ def test_a_pointer_is_kept_as_it_is_and_has_no_files_here(site: Site, source: st
     refused(site.call("GET", f"/api/2.0/fs/directories/Models/main/default/{name}/1"), 400, "INVALID_STATE", elsewhere)
     copied = fresh("copy")
     made(site, copied)
-    assert pointer(site, copied, f"models:/{name}/1")["source"] == source
+    assert pointer(site, copied, f"models:/{name}/1")["source"] == f"models:/{name}/1"
+    again = fresh("again")
+    site.ok("POST", f"{V1}/models/main.default.{copied}/versions/1/copy", {"destination": f"main.default.{again}"})
+    for copy in (copied, again):
+        asked = {"name": copy, "version": "1"}
+        assert site.ok("GET", f"{A}/model-versions/get-download-uri", asked) == {"artifact_uri": source}
+        refused(
+            site.call("GET", f"/api/2.0/fs/directories/Models/main/default/{copy}/1"), 400, "INVALID_STATE", elsewhere
+        )
 
     async def told() -> list[str]:
         return [text async for text in findings(site.registry.db, site.registry.blobs)]

@@ -315,3 +315,20 @@ def test_results_are_kept_for_a_while_and_not_without_end() -> None:
     now = KEPT_MS + 1
     with pytest.raises(NotFound):
         kept.get("a", "large")
+
+
+def test_a_version_is_copied_into_a_model_that_need_not_be_there(site: Site) -> None:
+    source, target = site.model(), site.schema()
+    number = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": source, "source": "models:/m-1"})
+    assert number["model_version"]["version"] == "1"
+    fails(site, f"COPY MODEL {source} VERSION 1 TO {target}.m", "ABORTED", "40000", "READY")
+    fails(site, f"COPY MODEL {source} VERSION 7 TO {target}.m", "NOT_FOUND", "42704", "'7'")
+    for bad in (f"COPY MODEL {source} TO {target}.m", f"COPY MODEL {source} VERSION x TO {target}.m", f"COPY {source}"):
+        fails(site, bad, "BAD_REQUEST", "42601")
+    assert rows(site, f"SHOW MODELS IN {target}") == []
+    pointer = {"name": f"p_{number['model_version']['creation_timestamp']}", "source": "s3://elsewhere/m"}
+    site.ok("POST", "/api/2.0/mlflow/registered-models/create", {"name": pointer["name"]})
+    site.ok("POST", "/api/2.0/mlflow/model-versions/create", pointer)
+    for _ in range(2):
+        rows(site, f"COPY MODEL main.default.{pointer['name']} VERSION 1 TO {target}.m")
+    assert [row[1] for row in rows(site, f"SHOW MODELS IN {target}")] == ["m"]

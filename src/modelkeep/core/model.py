@@ -76,6 +76,12 @@ class Param(msgspec.Struct, frozen=True):
     value: str
 
 
+class _Copied(msgspec.Struct, frozen=True):
+    """Of `copied_from`"""
+
+    location: str = ""
+
+
 class ModelVersion(msgspec.Struct, frozen=True):
     id: str
     model_id: str
@@ -105,6 +111,13 @@ class ModelVersion(msgspec.Struct, frozen=True):
     """The full name of its registered model."""
     spelled: str
     """That model's own name, as it was spelled."""
+
+    @property
+    def location(self) -> str:
+        """Of a version without files of its own: where its source, or what it was copied from, says that they are."""
+        if not self.copied_from:
+            return self.source
+        return msgspec.json.decode(self.copied_from, type=_Copied).location or self.source
 
     @property
     def aliases(self) -> list[str]:

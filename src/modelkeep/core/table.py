@@ -198,7 +198,7 @@ OPERATIONS: tuple[Operation, ...] = (
               (On("name", OWNER_OR_ADMIN, writes=True),), "read", "own_tx", finish=drafts.write),
     Operation(versions.delete_version, versions.DeleteVersion, "version.delete", (On("name", OWNER_OR_MANAGE),)),
     Operation(versions.copy_version, versions.CopyVersion, "version.copy",
-              (On("name", READ, writes=False), On("destination", WRITE_VERSION))),
+              (On("name", READ, writes=False), On("destination", WRITE_VERSION, created=MAKE_MODEL))),
     # ways to a version's files other than URLs
     Operation(credentials.read_credentials, credentials.ReadCredentials, "version.vend_read", (On("name", READ),), "read", "vending",
               finish=credentials.issue),

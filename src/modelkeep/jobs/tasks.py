@@ -16,7 +16,7 @@ from modelkeep.core.auditor import Auditor
 from modelkeep.core.errors import Conflict, InvalidArgument
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import finalize
-from modelkeep.core.ops.versions import requires_signature
+from modelkeep.core.ops.copies import requires_signature
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
 from modelkeep.observe.disk import DiskGuard

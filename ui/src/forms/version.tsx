@@ -4,14 +4,14 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { copyVersion, createModel, deleteAlias, deleteVersion, setAlias } from "../api/acts";
+import { copyVersion, deleteAlias, deleteVersion, setAlias } from "../api/acts";
 import { FAILED, PENDING, protectedAliases, READY, version as versionQuery } from "../api/queries";
 import { Refusal } from "../parts/AskAccess";
 import { modelPath, versionPath } from "../paths";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
 import { signatureChanges } from "../ui/signature";
-import { parent, lastPart, visible } from "../ui/text";
+import { parent, visible } from "../ui/text";
 import { kindLabel } from "../ui/kinds";
 import { ConfirmDelete } from "./change";
 import { ModelPicker } from "./ModelPicker";
@@ -28,10 +28,7 @@ export function CopyVersion({ model, version, onClose }: OfVersion) {
   const [isNew, setIsNew] = useState(false);
   const navigate = useNavigate();
   const act = useAct(
-    async () => {
-      if (isNew) await createModel(parent(destination), lastPart(destination), "");
-      return copyVersion(model, version, destination);
-    },
+    () => copyVersion(model, version, destination),
     (made) => `Copied to ${made.full_name}, version ${made.version}.`,
     (made) => { onClose(); void navigate(versionPath(made.full_name, made.version)); },
   );

@@ -11,14 +11,8 @@ from modelkeep.core.context import ServiceCtx, WriteCtx
 from modelkeep.core.errors import Conflict, InvalidArgument, Unavailable, WrongState
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import models, staging
-from modelkeep.core.ops.versions import (
-    UNSIGNED,
-    Provenance,
-    VersionRequest,
-    encode,
-    fetch_version,
-    requires_signature,
-)
+from modelkeep.core.ops.copies import UNSIGNED, Provenance, encode, requires_signature
+from modelkeep.core.ops.versions import VersionRequest, fetch_version
 from modelkeep.store import changes, files, jobs, securables, versions
 from modelkeep.store.db import Database
 

@@ -97,5 +97,5 @@ def _masked(item: T) -> T:
         return msgspec.structs.replace(item, latest=_masked(item.latest))
     assert isinstance(item, ModelVersion)
     # A source that is a path or URL is where the files are, and names no model.
-    source = "" if item.source.startswith(_REGISTERED) else item.source
+    source = "" if item.location.startswith(_REGISTERED) else item.location
     return msgspec.structs.replace(item, copied_from="", source=source)

@@ -13,7 +13,7 @@ def check_ready(version: ModelVersion) -> None:
     if not version.artifact_set_id:
         raise Elsewhere(
             f"The files of version {version.version} of '{version.model}' are not in this registry, but at "
-            f"{version.source[:300]!r}. Read them there, as plain MLflow clients do."
+            f"{version.location[:300]!r}. Read them there, as plain MLflow clients do."
         )
 
 

@@ -12,6 +12,7 @@ from modelkeep.core.model import ModelVersion, Page, Securable, Status
 from modelkeep.core.names import MAX_SOURCE, FullName, check_comment, check_unchanged, parse_full_name
 from modelkeep.core.operation import On, Origin, SourceRun
 from modelkeep.core.ops import lineage, models
+from modelkeep.core.ops.copies import UNSIGNED, Provenance, create_destination, encode, refuse_unsigned, shared_files
 from modelkeep.core.ops.models import no_version
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.run_metrics import source_run
@@ -19,28 +20,15 @@ from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
 from modelkeep.store import files, jobs, securables, versions
-from modelkeep.store.db import Database, Tx, new_id
+from modelkeep.store.db import Database, new_id
 
 MAX_VERSION = 2**63 - 1
-REQUIRE_SIGNATURE = "require_signature"
-"""The catalog's property: `true` refuses versions without a signature whatever dialect they come by."""
 NEWEST = "latest"
 """The source version that stands for the one with the highest number."""
-UNSIGNED = "none"
-"""The signature of a version whose files have none, or are not here."""
 _LINK = re.compile(r"https?://[^\s<>\"']{1,1990}")
 
 
 _READ_FILES = On("volume", holds(Privilege.READ_VOLUME), writes=False)
-
-
-class Provenance(msgspec.Struct, frozen=True):
-    """Which version another one was copied from. `kind`: server copy, copy (same files) or modified copy."""
-
-    version_id: str
-    model: str
-    version: int
-    kind: str = "copy"
 
 
 class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,9 +168,9 @@ async def register_version(
     """READY at once, but for an origin: then PENDING, until the job that is queued here has brought the files."""
     if source is not None:
         original = await _source_version(ctx, req, source)
-        return await _create(ctx, req, model, original, **await _shared(ctx, original, model))
+        return await _create(ctx, req, model, original, **await shared_files(ctx, original, model))
     if req.origin is None:
-        await _refuse_unsigned(ctx, model)
+        await refuse_unsigned(ctx, model)
         return await _create(ctx, req, model, None, status=Status.READY, signature=UNSIGNED)
     set_id = await files.create_set(ctx.tx, "version", ctx.now)
     version = await _create(ctx, req, model, None, artifact_set_id=set_id)
@@ -316,20 +304,25 @@ async def delete_version(ctx: WriteCtx, req: DeleteVersion, model: Securable) ->
 # --- copy ------------------------------------------------------------------------------------------------------------
 
 
-async def copy_version(ctx: WriteCtx, req: CopyVersion, source: Securable, destination: Securable) -> ModelVersion:
-    """The source's files, tags and description; not its aliases. Raises WrongState where the source is not READY."""
+async def copy_version(
+    ctx: WriteCtx, req: CopyVersion, source: Securable, destination: Securable | None
+) -> ModelVersion:
+    """The source's files, tags and description; not its aliases. A destination that is missing is created, as
+    `MlflowClient.copy_model_version` does. Raises WrongState where the source is not READY."""
     original = await fetch_version(ctx, source, req.name, req.version)
     if original.status != Status.READY:
         raise WrongState(
             f"Version {req.version} of '{req.name}' is {original.status}: only a READY version can be copied."
         )
+    if destination is None:
+        destination = await create_destination(ctx, req.destination)
     number = await versions.next_number(ctx.tx, destination, ctx.actor.name, ctx.now)
     version = _new(ctx, destination, number, **{
         "source": f"models:/{req.name}/{req.version}", "run_id": original.run_id,
         "experiment_id": original.experiment_id, "workspace_id": original.workspace_id,
         "logged_model_id": original.logged_model_id, "run_link": original.run_link, "comment": original.comment,
         "params_json": original.params_json, "metrics_json": original.metrics_json,
-        **await _shared(ctx, original, destination),
+        **await shared_files(ctx, original, destination),
     })  # fmt: skip
     await versions.insert(ctx.tx, version)
     if original.tags:
@@ -338,34 +331,6 @@ async def copy_version(ctx: WriteCtx, req: CopyVersion, source: Securable, desti
     await lineage.record(ctx, destination, number, lineage.of_copy(original))
     ctx.changed("version", None, number)
     return await fetch_version(ctx, destination, req.destination, number)
-
-
-async def _shared(ctx: WriteCtx, original: ModelVersion, destination: Securable) -> dict[str, str]:
-    """What a copy takes over from its original: one more reference to its files, or the pointer that it is."""
-    if original.signature == UNSIGNED:
-        await _refuse_unsigned(ctx, destination)
-    taken = {
-        "status": Status.READY, "signature": original.signature, "artifact_set_id": original.artifact_set_id,
-        "copied_from": encode(Provenance(original.id, original.model, original.version, "server copy")),
-    }  # fmt: skip
-    if not original.artifact_set_id:
-        return taken | {"source": original.source}
-    await files.share(ctx.tx, original.artifact_set_id)
-    return taken
-
-
-async def _refuse_unsigned(ctx: ReadCtx, model: Securable) -> None:
-    if await requires_signature(ctx.tx, model):
-        raise InvalidArgument(
-            f"Models in catalog '{model.full_name.partition('.')[0]}' need a signature of inputs and outputs, and this "
-            "version has none. Log the model with `input_example=` or `signature=`, then register it again."
-        )
-
-
-async def requires_signature(tx: Tx, model: Securable) -> bool:
-    """Does its catalog say so, by its property `require_signature`?"""
-    properties = (await securables.spec_of(tx, model.catalog_id)).get("properties", "{}")
-    return msgspec.json.decode(properties, type=dict[str, str]).get(REQUIRE_SIGNATURE, "").lower() == "true"
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
@@ -386,7 +351,3 @@ async def browse_versions(ctx: ReadCtx, req: BrowseVersions, model: Securable) -
 
 async def find_logged_model(ctx: ReadCtx, req: FindLoggedModel) -> ModelVersion | None:
     return await versions.of_logged_model(ctx.tx, ctx.actor, req.model_id)
-
-
-def encode(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -164,7 +164,7 @@ def _spelled(text: str) -> str:
 def place(result: ModelVersion, _: Any) -> answers.ArtifactUri:
     """Where clients find the files: through this server, or where the version points."""
     if not result.artifact_set_id:
-        return {"artifact_uri": result.source}
+        return {"artifact_uri": result.location}
     parts = "/".join(quote(part, safe="") for part in result.model.split("."))
     return {"artifact_uri": f"mlflow-artifacts:/Models/{parts}/{result.version}"}
 

@@ -161,6 +161,15 @@ def _tagged(r: Reader) -> s.Object:
     return _on(r, _BELOW)
 
 
+def _copy(r: Reader) -> s.Statement:
+    """`COPY MODEL dev.ml.churn VERSION 3 TO prod.ml.churn`: ours, Databricks has no such statement."""
+    on = _on(r, {"MODEL": Kind.MODEL})
+    r.one_of("VERSION")
+    version = r.number()
+    r.one_of("TO")
+    return s.Copy(on, version, r.names())
+
+
 def _use(r: Reader) -> s.Statement:
     raise BadSql(
         "Each statement stands alone, so USE would change nothing. Send `catalog` and `schema` with the statement."
@@ -169,5 +178,5 @@ def _use(r: Reader) -> s.Statement:
 
 _STATEMENTS: dict[str, Callable[[Reader], s.Statement]] = {
     "GRANT": _grant, "REVOKE": _revoke, "SHOW": _show, "ALTER": _alter, "CREATE": _create, "DROP": _drop, "DESCRIBE": _describe,
-    "DESC": _describe, "COMMENT": _comment, "SET": _set_tag, "UNSET": _unset_tag, "USE": _use,
+    "DESC": _describe, "COMMENT": _comment, "COPY": _copy, "SET": _set_tag, "UNSET": _unset_tag, "USE": _use,
 }  # fmt: skip

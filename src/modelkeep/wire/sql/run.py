@@ -8,8 +8,8 @@ import msgspec
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Prompt, RegisteredModel, Securable
-from modelkeep.core.names import METASTORE, FullName, check_platform_tag
-from modelkeep.core.ops import catalogs, grants, metastores, models, objects, principals, prompts
+from modelkeep.core.names import METASTORE, FullName, check_platform_tag, parse_version
+from modelkeep.core.ops import catalogs, grants, metastores, models, objects, principals, prompts, versions
 from modelkeep.core.patterns import Matcher, check_pattern, pattern
 from modelkeep.core.times import rfc3339
 from modelkeep.wire.sql import statements as s
@@ -74,6 +74,9 @@ def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
         case s.UnsetTags(on=on, keys=keys):
             _once(keys)
             return models.ChangeTags(full_name(on, home), remove=keys)
+        case s.Copy(on=on, version=version, to=to):
+            destination = full_name(s.Object(Kind.MODEL, to), home)
+            return versions.CopyVersion(full_name(on, home), parse_version(version), destination)
         case s.Rename(on=on, new=new):
             return _rename(on, new, home)
         case _:

@@ -97,6 +97,14 @@ class UnsetTags(Statement, frozen=True):
     keys: tuple[str, ...]
 
 
+class Copy(Statement, frozen=True):
+    """A version of a model to another model, which need not be there."""
+
+    on: Object
+    version: str
+    to: Name
+
+
 class Rename(Statement, frozen=True):
     on: Object
     new: Name

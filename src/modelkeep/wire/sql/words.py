@@ -166,6 +166,10 @@ class Reader:
         """Text in quotes. Raises BadSql."""
         return self._take("text", what="text in quotes").text
 
+    def number(self) -> str:
+        """A number as it is written. Raises BadSql."""
+        return self._take("number", what="a number").text
+
     def ended(self) -> bool:
         return self._next == len(self._words)
 
