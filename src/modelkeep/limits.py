@@ -207,6 +207,10 @@ SCIM_COMPARED_MEMBERS = 50_000
 """Members that the changes of one PATCH may look at one by one."""
 SCIM_OPERATIONS = 1_000
 """Operations in one PATCH."""
+SCIM_INLINE_RELATED = 200
+"""Members, groups and changes of principals that the event loop handles; a thread does more."""
+SCIM_RELATED_PER_PAGE = 20_000
+"""Members of all groups on one page of a list, unless its first group alone has more."""
 SCIM_ROWS_AT_ONCE = 50
 """Rows with their groups and members that are compared in one step of the thread for it."""
 

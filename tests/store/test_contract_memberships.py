@@ -1,6 +1,7 @@
 """Memberships and grants in bulk: the closure stays true, and the number of statements does not follow the number of members."""
 
 import random
+import threading
 from typing import Any
 
 import msgspec
@@ -162,3 +163,62 @@ async def test_a_misspelled_name_is_compared_with_a_bounded_number_of_names(
     assert max(compared) <= limits.NEAR_NAMES
     with pytest.raises(NotFound, match="Near it: 'ann150'"):
         await admin.do(principals.SetActive("ann15O0", False))
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "remove by filter", "replace", "many small ones"])
+async def test_a_large_group_is_changed_off_the_event_loop(
+    w: World, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = identities.SCIM_INLINE_RELATED
+    await w.group("crowd")
+    ids = await many_users(w, "u", size + 1)
+    async with w.db.write() as tx:
+        crowd = await rows.by_name(tx, "crowd")
+        assert crowd is not None
+        await memberships.add(tx, crowd, ids[:-1])
+    (number,), listed = await numbers(w, "crowd"), await numbers(w, *(f"u{i}" for i in range(size + 1)))
+    threads: list[str] = []
+    plain = identities.apply
+
+    def noting(*args: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return plain(*args)
+
+    monkeypatch.setattr(identities, "apply", noting)
+    operations = {
+        "add": [{"op": "add", "path": "members", "value": [{"value": listed[-1]}]}],
+        "remove": [{"op": "remove", "path": "members", "value": [{"value": id} for id in listed[::2]]}],
+        "remove by filter": [{"op": "remove", "path": f'members[value eq "{id}"]'} for id in listed[:100]],
+        "replace": [{"op": "replace", "path": "members", "value": [{"value": id} for id in listed]}],
+        "many small ones": [{"op": "add", "path": "members", "value": [{"value": listed[-1]}]}] * 500,
+    }[change]
+    left = {"remove": size // 2, "remove by filter": size - 100}.get(change, size + 1)
+    changed = await w.as_("admin").do(identities.PatchIdentity("GROUP", number, changes_of(TYPES["GROUP"], operations)))
+    assert len(changed.members) == left
+    assert await closure(w) == await closure_anew(w)
+    assert threads and all(name.startswith("objects") for name in threads)
+
+
+@pytest.mark.parametrize(("sizes", "most", "pages"), [
+    ([3, 3, 3, 3], 6, [2, 2]), ([9, 1, 1], 6, [1, 2]), ([1, 9, 1], 6, [1, 1, 1]), ([0, 0, 0], 0, [3]),
+])  # fmt: skip
+async def test_a_page_of_groups_ends_where_their_members_are_many(
+    w: World, sizes: list[int], most: int, pages: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on behind the last group gets them all, each with all its members."""
+    ids = await many_users(w, "u", max(sizes) or 1)
+    for index, size in enumerate(sizes):
+        await w.group(f"zz{index}")
+        async with w.db.write() as tx:
+            group = await rows.by_name(tx, f"zz{index}")
+            assert group is not None
+            await memberships.add(tx, group, ids[:size])
+    monkeypatch.setattr(identities, "SCIM_RELATED_PER_PAGE", most)
+    for filter in ('displayName sw "zz"', 'displayName sw "zz" and displayName pr'):
+        listed: list[list[int]] = []
+        start = 1
+        while items := (await w.as_("admin").do(identities.ListIdentities("GROUP", filter, start))).items:
+            listed.append([len(each.members) for each in items])
+            start += len(items)
+        assert [len(page) for page in listed] == pages
+        assert [size for page in listed for size in page] == sizes

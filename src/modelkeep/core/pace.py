@@ -11,6 +11,7 @@ from modelkeep.limits import COMPARE_S, COMPARE_SLICE_S
 
 _T = TypeVar("_T")
 _PARSER = ThreadPoolExecutor(1, "parser")
+_OBJECTS = ThreadPoolExecutor(2, "objects")
 
 
 class _Slices:
@@ -69,3 +70,9 @@ def _too_long() -> RegistryError:
 async def in_parser(call: Callable[..., _T], *args: object) -> _T:
     """Runs a parser in the one thread for it: long texts queue there and not on the event loop."""
     return await asyncio.get_running_loop().run_in_executor(_PARSER, call, *args)
+
+
+async def off_loop(call: Callable[..., _T], *args: object) -> _T:
+    """Runs work that takes a fraction of a second at most, and that a transaction or an answer waits for: the parsers' thread
+    may be busy for seconds."""
+    return await asyncio.get_running_loop().run_in_executor(_OBJECTS, call, *args)

@@ -10,6 +10,7 @@ from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.lookalikes import look_key
 from modelkeep.core.model import Email, Identity, Principal, Related
 from modelkeep.core.names import fold_principal
+from modelkeep.limits import INLINE_ROWS
 from modelkeep.store import principals
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among
 
@@ -50,9 +51,22 @@ async def by_numbers(tx: Tx, numbers: Sequence[int]) -> dict[int, Principal]:
     found: dict[int, Principal] = {}
     for part in _parts(numbers):
         marks, names = among(part)
-        for row in await tx.all(f"SELECT {_COLUMNS} FROM principals p WHERE p.number IN ({marks})", **names):
+        read = tx.all if len(part) <= INLINE_ROWS else tx.scan
+        for row in await read(f"SELECT {_COLUMNS} FROM principals p WHERE p.number IN ({marks})", **names):
             found[row[7]] = _identity(row).principal
     return found
+
+
+async def member_counts(tx: Tx, group_ids: Sequence[str]) -> dict[str, int]:
+    """Direct members by group; of groups that have some."""
+    counts: dict[str, int] = {}
+    for part in _parts(group_ids):
+        marks, ids = among(part)
+        for row in await tx.scan(
+            f"SELECT group_id, COUNT(*) FROM memberships WHERE group_id IN ({marks}) GROUP BY group_id", **ids
+        ):
+            counts[row[0]] = row[1]
+    return counts
 
 
 def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:

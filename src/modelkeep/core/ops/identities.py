@@ -9,13 +9,13 @@ from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.model import Identity, Principal
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
-from modelkeep.core.pace import Pace, in_parser
+from modelkeep.core.pace import Pace, in_parser, off_loop
 from modelkeep.core.scim.conditions import Condition, equal_to, matches, mentions, values
 from modelkeep.core.scim.filters import parse_filter
 from modelkeep.core.scim.patch import Change, apply
 from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
 from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, ResourceType, find_path, fold, misfit
-from modelkeep.limits import SCIM_ROWS_AT_ONCE
+from modelkeep.limits import SCIM_INLINE_RELATED, SCIM_RELATED_PER_PAGE, SCIM_ROWS_AT_ONCE
 from modelkeep.store import identities, memberships, principals
 from modelkeep.store.bootstrap import ADMINS
 from modelkeep.store.db import new_id
@@ -92,7 +92,8 @@ async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
             raise misfit("invalidValue", "sortOrder needs sortBy.")
         items = await identities.page(ctx.tx, req.kind, start - 1, count)
         total = await identities.count(ctx.tx, req.kind)
-        return Found(tuple(await identities.related(ctx.tx, [_seen(ctx, each) for each in items])), total, start)
+        items = await _bounded(ctx, [_seen(ctx, each) for each in items])
+        return Found(tuple(await identities.related(ctx.tx, items)), total, start)
     path = find_path(of, req.sort_by, "invalidValue") if req.sort_by else None
     pace = Pace(too_long=_too_long)
     found = await _narrowed(ctx, req.kind, condition, pace)
@@ -104,7 +105,23 @@ async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
     if path is not None:
         found = await _sorted(path, found, pace, descending=req.descending)
     items = found[start - 1 : start - 1 + count]
-    return Found(tuple(items if complete else await identities.related(ctx.tx, items)), len(found), start)
+    if not complete:
+        items = await identities.related(ctx.tx, await _bounded(ctx, items))
+    return Found(tuple(items), len(found), start)
+
+
+async def _bounded(ctx: ReadCtx, items: list[Identity]) -> list[Identity]:
+    """As many of a page as have no more than `limits.SCIM_RELATED_PER_PAGE` members together, one at the least: clients ask for
+    the rest by its index (RFC 7644, 3.4.2.4)."""
+    sizes = await identities.member_counts(
+        ctx.tx, [each.principal.id for each in items if each.principal.kind == "GROUP"]
+    )
+    total = 0
+    for index, each in enumerate(items):
+        total += sizes.get(each.principal.id, 0)
+        if index and total > SCIM_RELATED_PER_PAGE:
+            return items[:index]
+    return items
 
 
 def _too_long() -> Misfit:
@@ -204,7 +221,11 @@ async def replace_identity(ctx: WriteCtx, req: ReplaceIdentity) -> Identity:
 async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
     await principals.lock_account(ctx.tx)
     found, of = await _by_number(ctx, req.kind, req.id), TYPES[req.kind]
-    return await _become(ctx, found, _patched(of, found, req.changes))
+    if len(found.members) + len(found.groups) + len(req.changes) > SCIM_INLINE_RELATED:
+        want = await off_loop(_patched, of, found, req.changes)
+    else:
+        want = _patched(of, found, req.changes)
+    return await _become(ctx, found, want)
 
 
 def _patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:

@@ -4,7 +4,7 @@ Clients: identity providers, databricks/sdk/service/iam.py (which pages by start
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -14,10 +14,11 @@ from modelkeep.core.engine import Engine
 from modelkeep.core.errors import NoSuchEndpoint, NotFound
 from modelkeep.core.model import Identity
 from modelkeep.core.ops import identities
+from modelkeep.core.pace import off_loop
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import shown, wanted
 from modelkeep.core.scim.schema import ALWAYS_RETURNED, TYPES, ResourceType, misfit
-from modelkeep.limits import LONG_JSON_BYTES
+from modelkeep.limits import LONG_JSON_BYTES, SCIM_INLINE_RELATED
 from modelkeep.wire.account import answers, discovery
 from modelkeep.wire.account.errors import scim
 from modelkeep.wire.bodies import read_in_turn
@@ -139,6 +140,9 @@ class _Resources:
             self._of.kind, asked.filter, min(asked.start_index, _FAR), asked.count, asked.sort_by, order == "descending"
         )
         found: identities.Found = await self._engine.execute(actor, wants, request_id=request.id)
+        return await _made(found.items, self._page, request, found, asked)
+
+    def _page(self, request: Request, found: identities.Found, asked: Listed) -> Response:
         items = [self._present(request, each, asked) for each in found.items]
         page: dict[str, Any] = {
             "schemas": [LIST], "totalResults": found.total, "startIndex": found.start, "itemsPerPage": len(items),
@@ -148,11 +152,11 @@ class _Resources:
     async def _get(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.GetIdentity(self._of.kind, path["id"])
         asked: Shown = await fields_of(request, Shown)
-        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id), asked=asked)
+        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id), asked=asked)
 
     async def _create(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.CreateIdentity(self._of.kind, await _read(request, lambda body: wanted(self._of, body)))
-        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id), 201)
+        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id), 201)
 
     async def _replace(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         def read(body: dict[str, Any]) -> Any:
@@ -161,7 +165,7 @@ class _Resources:
             return wanted(self._of, body)
 
         wants = identities.ReplaceIdentity(self._of.kind, path["id"], await _read(request, read))
-        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _patch(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         def read(body: dict[str, Any]) -> Any:
@@ -169,15 +173,20 @@ class _Resources:
             return changes_of(self._of, folded.get("operations"))
 
         wants = identities.PatchIdentity(self._of.kind, path["id"], await _read(request, read))
-        return self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _delete(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         await self._engine.execute(actor, identities.DeleteIdentity(self._of.kind, path["id"]), request_id=request.id)
         return Response(204)
 
-    def _one(self, request: Request, identity: Identity, status: int = 200, *, asked: Shown | None = None) -> Response:
+    async def _one(
+        self, request: Request, identity: Identity, status: int = 200, *, asked: Shown | None = None
+    ) -> Response:
         """`asked`: what the query says, unless the request is a GET, whose body counts too."""
         wants: Shown = asked or read_fields(Route("", "", Shown), {}, request.query_string, b"", "")
+        return await _made((identity,), self._resource, request, identity, wants, status)
+
+    def _resource(self, request: Request, identity: Identity, wants: Shown, status: int) -> Response:
         return answer(request, self._present(request, identity, wants), status, self._location(request, identity))
 
     def _location(self, request: Request, identity: Identity) -> str:
@@ -196,6 +205,13 @@ class _Resources:
         """Attribute paths, folded, without the schema's urn. What a resource does not have is not shown anyway."""
         urn = f"{self._of.urn}:".casefold()
         return {name.strip().casefold().removeprefix(urn) for name in text.split(",")[:200] if name.strip()}
+
+
+async def _made(items: Sequence[Identity], make: Callable[..., Response], *args: Any) -> Response:
+    """`make(*args)`, which answers with these principals: in a thread where they have many members or groups."""
+    if sum(1 + len(each.members) + len(each.groups) for each in items) > SCIM_INLINE_RELATED:
+        return await off_loop(make, *args)
+    return make(*args)
 
 
 async def _read(request: Request, meaning: Callable[[dict[str, Any]], T]) -> T:
