@@ -268,7 +268,8 @@ class World:
         new = route.method == "POST" and route.path == f"{FACE_B}/prompts"
         name = f"{self.schema}.n_{uuid.uuid4().hex[:8]}" if new else self.prompt
         known: dict[str, Any] = {
-            "name": name, "full_name": name, "version": "1", "alias": "live", "key": "k", "template": '"Hi"',
+            "name": name, "full_name": name, "version": "1", "alias": "live", "key": "k", "template": '"Hi"', "comment": "x",
+            "catalog_name": catalog, "schema_name": schema,
             "prompt_version": {"template": '"Hi"'}, "catalog_schema": {"catalog_name": catalog, "schema_name": schema},
             "prompt_versions": [{"name": name, "version": "1"}], "run_ids": ["r"], "model_ids": ["m"], "trace_ids": ["t"],
         }  # fmt: skip

@@ -8,6 +8,7 @@ import typer
 from modelkeep.cli import audit, signin, workspaces
 from modelkeep.cli.client import Json, call, every, part, show
 from modelkeep.cli.governance import register_governance
+from modelkeep.cli.prompts import prompts
 from modelkeep.cli.sql import run_sql
 
 UC, V1, B = "/api/2.1/unity-catalog", "/api/modelkeep/v1", "/api/2.0/mlflow/unity-catalog"
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     workspaces.workspaces(_group(app, "workspaces", "Workspaces, and who may enter them."))
     _schemas(_group(app, "schemas", "Schemas of a catalog."))
     _models(_group(app, "models", "Registered models and their versions."))
+    prompts(_group(app, "prompts", "Prompts of a schema and their versions."))
     grants = _group(app, "grants", "Who holds what, and why.")
     _grants(grants)
     register_governance(app, grants)

@@ -80,6 +80,67 @@ class VersionPage(TypedDict):
     next_page_token: str
 
 
+class PromptInfo(TypedDict):
+    """`aliases` are name to version number. Of a caller who may only browse, and on a list, aliases and the newest version are left out."""
+
+    full_name: str
+    name: str
+    comment: str
+    owner: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    tags: list[KeyValue]
+    aliases: dict[str, int]
+    newest_version: int | None
+    browse_only: bool
+
+
+class PromptPage(TypedDict):
+    prompts: list[PromptInfo]
+    next_page_token: str
+
+
+class PromptVersionInfo(TypedDict):
+    """`template` is the JSON text of a string (`type` text), or of a list of messages (`type` chat). `response_format` and `model_config`
+    are JSON texts, '' where there is none."""
+
+    full_name: str
+    version: int
+    comment: str
+    template: str
+    type: str
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+    aliases: list[str]
+    tags: list[KeyValue]
+    response_format: str
+    model_config: str
+
+
+class PromptVersionPage(TypedDict):
+    versions: list[PromptVersionInfo]
+    next_page_token: str
+
+
+class PromptLinkInfo(TypedDict):
+    """`kind` is run, logged_model or trace."""
+
+    version: int
+    kind: str
+    id: str
+    created_at: int
+    created_by: str
+
+
+class PromptLinks(TypedDict):
+    links: list[PromptLinkInfo]
+    next_page_token: str
+
+
 class FileOfVersion(TypedDict):
     """`size` in bytes, `sha256` '' until a job has read it, `modified_at` in epoch ms."""
 

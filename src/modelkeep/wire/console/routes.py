@@ -13,7 +13,7 @@ from modelkeep.core.ops import audit, federation, lineage, metastores, principal
 from modelkeep.observe import metrics
 from modelkeep.store.jobs import Job
 from modelkeep.wire import route as wire_route
-from modelkeep.wire.console import answers, drafts, explore, governance
+from modelkeep.wire.console import answers, drafts, explore, governance, prompts
 from modelkeep.wire.console.audit import routes as audit_routes
 from modelkeep.wire.console.explore import version_info
 from modelkeep.wire.console.governance import V1
@@ -250,6 +250,7 @@ def routes(account_id: str) -> list[Route]:
         Route("DELETE", f"{V1}/token-origins/{{origin_id}}", TokenOrigin, lambda f: principals.RevokeOrigin(f.origin_id), _revoked),
         *governance.routes(),
         *explore.routes(V1),
+        *prompts.routes(V1),
         *drafts.routes(V1),
         *_principal_routes(),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from modelkeep.wire.mlflow.shapes import tag_list
 from modelkeep.wire.models import Tag
 
 
-class PromptInfo(msgspec.Struct, frozen=True):
+class PromptBody(msgspec.Struct, frozen=True):
     name: str = ""
     description: str | None = None
     tags: tuple[Tag, ...] = ()
@@ -20,7 +20,7 @@ class PromptInfo(msgspec.Struct, frozen=True):
             check_prompt_tag(tag.key, tag.value)
 
 
-class VersionInfo(msgspec.Struct, frozen=True):
+class PromptVersionBody(msgspec.Struct, frozen=True):
     """Its template and tags are checked as the body is read, so that long ones never are on the event loop."""
 
     name: str = ""
@@ -43,12 +43,12 @@ class Name(msgspec.Struct, frozen=True):
 
 class CreatePrompt(msgspec.Struct, frozen=True):
     name: str
-    prompt: PromptInfo = PromptInfo()
+    prompt: PromptBody = PromptBody()
 
 
 class UpdatePrompt(msgspec.Struct, frozen=True):
     name: str
-    prompt: PromptInfo = PromptInfo()
+    prompt: PromptBody = PromptBody()
 
 
 class SchemaName(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class SearchPrompts(msgspec.Struct, frozen=True):
 
 class CreateVersion(msgspec.Struct, frozen=True):
     name: str
-    prompt_version: VersionInfo
+    prompt_version: PromptVersionBody
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class Version(msgspec.Struct, frozen=True):
 class UpdateVersion(msgspec.Struct, frozen=True):
     name: str
     version: str | int
-    prompt_version: VersionInfo = VersionInfo()
+    prompt_version: PromptVersionBody = PromptVersionBody()
 
 
 class SearchVersions(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind, parse_kind
 from modelkeep.core.model import Page
 from modelkeep.core.names import FullName, check_platform_tag, parse_full_name, parse_version
-from modelkeep.core.ops import models
+from modelkeep.core.ops import models, prompts
+from modelkeep.core.templates import check_version_tag
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import TagAssignment, TagAssignmentPage
 
@@ -64,7 +65,9 @@ class UpdateAssignment(msgspec.Struct, frozen=True):
 
 def _on(kind: Kind, full_name: str) -> FullName:
     if kind is Kind.METASTORE:
-        raise InvalidArgument("A metastore has no tags. Tag a catalog, schema, model, function, volume or table.")
+        raise InvalidArgument(
+            "A metastore has no tags. Tag a catalog, schema, model, prompt, function, volume or table."
+        )
     return parse_full_name(full_name, kind)
 
 
@@ -89,8 +92,15 @@ def _securable_tags(f: SecurableTags) -> models.ChangeTags:
     return _changed(_on(parse_kind(f.securable_type), f.securable_full_name), None, f.changes)
 
 
-def _subentity_tags(f: SubentityTags) -> models.ChangeTags:
-    if parse_kind(f.securable_type) is not Kind.MODEL:
+def _subentity_tags(f: SubentityTags) -> msgspec.Struct:
+    kind = parse_kind(f.securable_type)
+    if kind is Kind.PROMPT:
+        name, version = parse_full_name(f.securable_full_name, kind), parse_version(f.subentity_name, "Prompt")
+        changes = _changed(name, version, f.changes)
+        for key, value in changes.set.items():
+            check_version_tag(key, value)
+        return prompts.ChangePromptVersionTags(name, version, changes.set, changes.remove)
+    if kind is not Kind.MODEL:
         raise InvalidArgument(f"A {f.securable_type[:100]} has no versions to tag. Only models (FUNCTION) have.")
     return _changed(parse_full_name(f.securable_full_name, Kind.MODEL), parse_version(f.subentity_name), f.changes)
 
