@@ -1,6 +1,7 @@
 /** Which page each address shows. The build reads it, too: the server names a page's code before the browser asks for it. */
 
 const model = "/explore/data/models/:catalog/:schema/:model";
+const prompt = "/explore/data/prompts/:catalog/:schema/:prompt";
 
 export const PAGES: Record<string, string> = {
   "/explore": "Home",
@@ -10,6 +11,8 @@ export const PAGES: Record<string, string> = {
   [model]: "Model",
   [`${model}/version/:version`]: "Version",
   [`${model}/compare`]: "Compare",
+  [prompt]: "Prompt",
+  [`${prompt}/compare`]: "PromptCompare",
   "/explore/search": "Search",
   "/explore/experiments/*": "Experiments",
   "/explore/requests": "Requests",

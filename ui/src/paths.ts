@@ -9,6 +9,10 @@ export const modelPath = (fullName: string) => `/explore/data/models/${fullName.
 export const versionPath = (fullName: string, version: number | string) => `${modelPath(fullName)}/version/${version}`;
 export const comparePath = (fullName: string, versions: (number | string)[]) =>
   `${modelPath(fullName)}/compare?versions=${versions.join(",")}`;
+export const promptPath = (fullName: string, version?: number | string) =>
+  `/explore/data/prompts/${fullName.split(".").map(segment).join("/")}${version === undefined ? "" : `?version=${version}`}`;
+export const promptComparePath = (fullName: string, versions: (number | string)[]) =>
+  `${promptPath(fullName)}/compare?versions=${versions.join(",")}`;
 export const searchPath = (query: string) => `/explore/search?q=${segment(query)}`;
 export const tokensPath = "/explore/tokens";
 export const requestsPath = "/explore/requests";
@@ -28,6 +32,8 @@ export function securablePath(kind: string, fullName: string): string | null {
     case "FUNCTION":
     case "REGISTERED_MODEL":
       return modelPath(fullName);
+    case "PROMPT":
+      return promptPath(fullName);
     case "MODEL_VERSION": {
       const slash = fullName.lastIndexOf("/");
       return slash > 0 ? versionPath(fullName.slice(0, slash), fullName.slice(slash + 1)) : null;

@@ -2,6 +2,7 @@
 
 import { dropDrafts } from "../ui/draft";
 import { api, told } from "./client";
+import { deletePrompt, updatePrompt } from "./prompts";
 
 const UC = "/api/2.1/unity-catalog";
 const V1 = "/api/modelkeep/v1";
@@ -38,6 +39,7 @@ export function update(kind: string, full_name: string, body: Changes): Promise<
   const params = { path: { full_name } };
   if (kind === "CATALOG") return told(api.PATCH(`${UC}/catalogs/{full_name}`, { params, body }));
   if (kind === "SCHEMA") return told(api.PATCH(`${UC}/schemas/{full_name}`, { params, body }));
+  if (kind === "PROMPT") return updatePrompt(full_name, body);
   return told(api.PATCH(`${UC}/models/{full_name}`, { params, body }));
 }
 
@@ -45,6 +47,7 @@ export function remove(kind: string, full_name: string, force = false): Promise<
   const params = { path: { full_name }, query: { force } };
   if (kind === "CATALOG") return told(api.DELETE(`${UC}/catalogs/{full_name}`, { params }));
   if (kind === "SCHEMA") return told(api.DELETE(`${UC}/schemas/{full_name}`, { params }));
+  if (kind === "PROMPT") return deletePrompt(full_name, force);
   return told(api.DELETE(`${UC}/models/{full_name}`, { params: { path: { full_name } } }));
 }
 

@@ -15,14 +15,14 @@ import { PrincipalSelect } from "./change";
 
 export interface Place {
   /** As the permission routes name it. */
-  type: "catalog" | "schema" | "function";
-  kind: "CATALOG" | "SCHEMA" | "MODEL";
+  type: "catalog" | "schema" | "function" | "prompt";
+  kind: "CATALOG" | "SCHEMA" | "MODEL" | "PROMPT";
   name: string;
 }
 
-const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model" } as const;
-const FIRST = { CATALOG: "USE_CATALOG", SCHEMA: "USE_SCHEMA", MODEL: "EXECUTE" } as const;
-const WIRE: Record<string, string> = { CATALOG: "CATALOG", SCHEMA: "SCHEMA", MODEL: "FUNCTION" };
+const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model", PROMPT: "get_prompt" } as const;
+const FIRST = { CATALOG: "USE_CATALOG", SCHEMA: "USE_SCHEMA", MODEL: "EXECUTE", PROMPT: "EXECUTE" } as const;
+const WIRE: Record<string, string> = { CATALOG: "CATALOG", SCHEMA: "SCHEMA", MODEL: "FUNCTION", PROMPT: "PROMPT" };
 const MOST = 200; // characters of a comment, as the server limits them
 
 /** What the caller lacks on the way to something, as far as the server tells; and whether it tells of the thing itself. */

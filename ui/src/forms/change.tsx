@@ -6,19 +6,19 @@ import { useNavigate } from "react-router";
 
 import { remove, update } from "../api/acts";
 import { pickable } from "../api/queries";
-import { catalogPath, home, modelPath, schemaPath } from "../paths";
+import { catalogPath, home, modelPath, promptPath, schemaPath } from "../paths";
 import { useAct } from "../ui/Act";
 import { Dialog } from "../ui/Dialog";
 import { kindLabel } from "../ui/kinds";
 import { lastPart, parent, visible } from "../ui/text";
 
 export interface Thing {
-  kind: "CATALOG" | "SCHEMA" | "MODEL";
+  kind: "CATALOG" | "SCHEMA" | "MODEL" | "PROMPT";
   name: string;
 }
 
 const pathOf = ({ kind, name }: Thing) =>
-  kind === "CATALOG" ? catalogPath(name) : kind === "SCHEMA" ? schemaPath(name) : modelPath(name);
+  kind === "CATALOG" ? catalogPath(name) : kind === "SCHEMA" ? schemaPath(name) : kind === "PROMPT" ? promptPath(name) : modelPath(name);
 
 export function Rename({ thing, onClose }: { thing: Thing; onClose: () => void }) {
   const [name, setName] = useState(lastPart(thing.name));
@@ -143,7 +143,9 @@ export function DeleteThing({ thing, onClose }: { thing: Thing; onClose: () => v
   const lost =
     thing.kind === "MODEL"
       ? "All its versions, their files, aliases, tags and grants go with it."
-      : `Everything in it goes with it: ${thing.kind === "CATALOG" ? "schemas, " : ""}models, versions and files.`;
+      : thing.kind === "PROMPT"
+      ? "All its versions, aliases, tags and grants go with it."
+      : `Everything in it goes with it: ${thing.kind === "CATALOG" ? "schemas, " : ""}models, prompts, versions and files.`;
   return (
     <ConfirmDelete
       title={`Delete ${kindLabel(thing.kind)}`}

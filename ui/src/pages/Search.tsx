@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import { search } from "../api/queries";
-import { securablePath } from "../paths";
+import { promptPath, securablePath } from "../paths";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { KindIcon, kindLabel } from "../ui/kinds";
@@ -56,7 +56,7 @@ export default function Search() {
         <TextInput label="Owner" description="The exact name of a user or group" value={now("owner")} onChange={(e) => set("owner", e.currentTarget.value)} />
       </SimpleGrid>
       <Group mb="md" justify="space-between">
-        <SegmentedControl aria-label="Kind" size="xs" value={now("kind")} onChange={(value) => set("kind", value)} data={[{ value: "", label: "All" }, { value: "CATALOG", label: "Catalogs" }, { value: "SCHEMA", label: "Schemas" }, { value: "MODEL", label: "Models" }]} />
+        <SegmentedControl aria-label="Kind" size="xs" value={now("kind")} onChange={(value) => set("kind", value)} data={[{ value: "", label: "All" }, { value: "CATALOG", label: "Catalogs" }, { value: "SCHEMA", label: "Schemas" }, { value: "MODEL", label: "Models" }, { value: "PROMPT", label: "Prompts" }]} />
         <Select aria-label="Sort by" size="xs" w={180} allowDeselect={false} value={now("sort") || "fit"} onChange={(value) => set("sort", value === "updated" ? "updated" : "")} data={[{ value: "fit", label: "Best fit first" }, { value: "updated", label: "Changed last first" }]} />
       </Group>
       {found.isPending ? <Loading /> : null}
@@ -72,7 +72,7 @@ export default function Search() {
       ) : null}
       {found.data && rows.length === 0 && !found.hasNextPage ? (
         <Empty icon={<IconSearch size={34} />} title="Nothing found">
-          Only what you may see is found: a catalog with USE CATALOG, a schema with USE SCHEMA, a model with EXECUTE, or all of a catalog with BROWSE on it.
+          Only what you may see is found: a catalog with USE CATALOG, a schema with USE SCHEMA, a model or prompt with EXECUTE, or all of a catalog with BROWSE on it.
         </Empty>
       ) : null}
       {rows.length > 0 ? (
@@ -102,7 +102,7 @@ export default function Search() {
                   </Group>
                 ),
               },
-              { header: "Aliases", from: "sm", cell: (row) => <Group gap={4}>{Object.entries(row.aliases).map(([alias, version]) => <Alias key={alias} name={alias} model={row.full_name} version={version} />)}</Group> },
+              { header: "Aliases", from: "sm", cell: (row) => <Group gap={4}>{Object.entries(row.aliases).map(([alias, version]) => row.kind === "PROMPT" ? <Link key={alias} className="alias" aria-label={`Alias ${alias}: version ${version}`} to={promptPath(row.full_name, version)}>@{visible(alias)}</Link> : <Alias key={alias} name={alias} model={row.full_name} version={version} />)}</Group> },
               { header: "Tags", from: "md", cell: (row) => <Pairs tags={row.tags} most={3} /> },
               { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
               { header: "Changed", width: 140, from: "xs", cell: (row) => <Time at={row.updated_at} /> },

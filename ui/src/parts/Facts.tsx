@@ -58,7 +58,7 @@ export function Dated({ of }: { of: Dates }) {
 
 interface TagsProps {
   /** As the tag routes name it. */
-  type: "catalog" | "schema" | "function";
+  type: "catalog" | "schema" | "function" | "prompt";
   name: string;
   version?: number;
   tags: Tag[];

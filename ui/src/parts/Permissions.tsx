@@ -23,8 +23,8 @@ import { type Column, VirtualTable } from "../ui/VirtualTable";
 
 interface On {
   /** As the permission routes name it. */
-  type: "catalog" | "schema" | "function";
-  kind: "CATALOG" | "SCHEMA" | "MODEL";
+  type: "catalog" | "schema" | "function" | "prompt";
+  kind: "CATALOG" | "SCHEMA" | "MODEL" | "PROMPT";
   name: string;
 }
 
@@ -159,7 +159,7 @@ function Grant({ on, onClose }: { on: On; onClose: () => void }) {
   return (
     <Dialog title={`Grant on ${visible(on.name)}`} submit="Grant" size="lg" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!principal || privileges.length === 0}>
       <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
-      <Checkbox.Group label="Privileges" description={on.kind === "MODEL" ? "To use the model, a principal also needs USE CATALOG and USE SCHEMA above it." : "They hold for everything in it, now and later."} value={privileges} onChange={setPrivileges}>
+      <Checkbox.Group label="Privileges" description={on.kind === "MODEL" || on.kind === "PROMPT" ? `To use the ${on.kind.toLowerCase()}, a principal also needs USE CATALOG and USE SCHEMA above it.` : "They hold for everything in it, now and later."} value={privileges} onChange={setPrivileges}>
         <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} mt="xs" spacing="xs">
           {grantable.map((privilege) => (
             <Checkbox key={privilege} value={privilege} label={words(privilege)} />
@@ -190,7 +190,11 @@ const QUESTIONS: Record<On["kind"], [string, string][]> = {
     ["get_model", "See and load it"], ["create_version", "Register a version"], ["copy_version", "Copy its versions"], ["set_alias", "Set an alias"],
     ["change_tags", "Change tags"], ["update_comment", "Change the description"], ["rename_model", "Rename it"], ["change_grants", "Change permissions"], ["delete_model", "Delete it"],
   ],
-  SCHEMA: [["get_schema", "See it"], ["create_model", "Create a model in it"], ["update_comment", "Change the description"], ["rename_schema", "Rename it"], ["change_grants", "Change permissions"], ["delete_container", "Delete it"]],
+  PROMPT: [
+    ["get_prompt", "See and load it"], ["create_prompt_version", "Register a version"], ["set_prompt_alias", "Set an alias"], ["change_tags", "Change tags"],
+    ["update_prompt", "Change the description"], ["change_grants", "Change permissions"], ["delete_prompt", "Delete it"],
+  ],
+  SCHEMA: [["get_schema", "See it"], ["create_model", "Create a model in it"], ["create_prompt", "Create a prompt in it"], ["update_comment", "Change the description"], ["rename_schema", "Rename it"], ["change_grants", "Change permissions"], ["delete_container", "Delete it"]],
   CATALOG: [["get_catalog", "See it"], ["create_schema", "Create a schema in it"], ["rename_catalog", "Rename it"], ["change_grants", "Change permissions"], ["delete_container", "Delete it"]],
 };
 

@@ -54,7 +54,7 @@ export function ProtectedFact({ on }: { on: Place }) {
       </Stack>
       {asked?.what === "protect" ? <Protect on={on} before={asked.before} onClose={close} /> : null}
       {asked?.what === "unprotect" ? (
-        <ConfirmDelete title="Remove the protection" what={<>From then on, whoever may set aliases on {on.kind === "MODEL" ? "the model" : "a model in it"} moves <b>@{visible(asked.alias)}</b>.</>} act={() => unprotectAlias(on.type, on.name, asked.alias)} done={`@${visible(asked.alias)} is not protected here any more.`} then={() => undefined} onClose={close} submit="Remove" />
+        <ConfirmDelete title="Remove the protection" what={<>From then on, whoever may set aliases on {on.kind === "MODEL" || on.kind === "PROMPT" ? `the ${on.kind.toLowerCase()}` : "a model or prompt in it"} moves <b>@{visible(asked.alias)}</b>.</>} act={() => unprotectAlias(on.type, on.name, asked.alias)} done={`@${visible(asked.alias)} is not protected here any more.`} then={() => undefined} onClose={close} submit="Remove" />
       ) : null}
     </Fact>
   );
@@ -67,7 +67,7 @@ function Protect({ on, before, onClose }: { on: Place; before?: ProtectedAlias; 
   const act = useAct(() => protectAlias(on.type, on.name, name, movers), `@${visible(name)} is protected.`, onClose);
   return (
     <Dialog title={`Protect an alias on ${visible(on.name)}`} submit="Protect" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!name}>
-      <Text size="sm">{on.kind === "MODEL" ? "Only those named here may set, move or delete it." : "On every model in it, only those named here may set, move or delete it."} They need the right to set aliases, too.</Text>
+      <Text size="sm">{on.kind === "MODEL" || on.kind === "PROMPT" ? "Only those named here may set, move or delete it." : "On every model and prompt in it, only those named here may set, move or delete it."} They need the right to set aliases, too.</Text>
       <TextInput label="Alias" placeholder="Champion" value={alias} onChange={(e) => setAlias(e.currentTarget.value)} required disabled={before !== undefined} data-autofocus={before ? undefined : true} autoComplete="off" />
       <PrincipalsSelect label="Who may move it" description="Empty: nobody." value={movers} onChange={setMovers} />
     </Dialog>

@@ -6,8 +6,9 @@ import { DeleteThing, Rename, type Thing, Transfer } from "../forms/change";
 import { Kebab } from "../ui/Kebab";
 import { kindLabel } from "../ui/kinds";
 
-const TYPES = { CATALOG: "catalog", SCHEMA: "schema", MODEL: "function" } as const;
+const TYPES = { CATALOG: "catalog", SCHEMA: "schema", MODEL: "function", PROMPT: "prompt" } as const;
 const RENAMES = { CATALOG: "rename_catalog", SCHEMA: "rename_schema", MODEL: "rename_model" } as const;
+const DELETES = { CATALOG: "delete_container", SCHEMA: "delete_container", MODEL: "delete_model", PROMPT: "delete_prompt" } as const;
 
 /** Rename, transfer, delete: the same for everything that has a name. */
 export function ThingMenu({ thing, owner, copy }: { thing: Thing; owner: string; copy?: { label: string; icon: React.ReactNode; onClick: () => void } }) {
@@ -19,10 +20,10 @@ export function ThingMenu({ thing, owner, copy }: { thing: Thing; owner: string;
       <Kebab
         label={`More actions on this ${kindLabel(thing.kind)}`}
         items={[
-          { label: "Rename", refused: refused(RENAMES[thing.kind]), icon: <IconPencil size={16} />, onClick: () => setDialog("rename") },
+          ...(thing.kind === "PROMPT" ? [] : [{ label: "Rename", refused: refused(RENAMES[thing.kind]), icon: <IconPencil size={16} />, onClick: () => setDialog("rename") }]),
           ...(copy ? [copy] : []),
           { label: "Transfer ownership", refused: refused("transfer_ownership"), icon: <IconArrowsExchange size={16} />, onClick: () => setDialog("transfer") },
-          { label: "Delete", refused: refused(thing.kind === "MODEL" ? "delete_model" : "delete_container"), icon: <IconTrash size={16} />, danger: true, onClick: () => setDialog("delete") },
+          { label: "Delete", refused: refused(DELETES[thing.kind]), icon: <IconTrash size={16} />, danger: true, onClick: () => setDialog("delete") },
         ]}
       />
       {dialog === "rename" ? <Rename thing={thing} onClose={close} /> : null}

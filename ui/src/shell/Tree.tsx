@@ -5,6 +5,7 @@ import { IconChevronDown, IconChevronRight, IconDots } from "@tabler/icons-react
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
 
+import { promptsPage } from "../api/prompts";
 import { catalogsPage, modelsPage, schemasPage } from "../api/queries";
 import { securablePath } from "../paths";
 import { KindIcon } from "../ui/kinds";
@@ -12,10 +13,11 @@ import { lastPart, visible } from "../ui/text";
 
 const ROW = 32;
 const LONG = 6; // pages
-const DEPTH: Record<string, number> = { CATALOG: 1, SCHEMA: 2, MODEL: 3 };
+const DEPTH: Record<string, number> = { CATALOG: 1, SCHEMA: 2, MODEL: 3, PROMPT: 3 };
+const PROMPTS = "prompts "; // begins the tokens of the pages of prompts, which come after those of models
 
 interface Node {
-  kind: "CATALOG" | "SCHEMA" | "MODEL" | "MORE" | "WAIT" | "NONE" | "FAILED";
+  kind: "CATALOG" | "SCHEMA" | "MODEL" | "PROMPT" | "MORE" | "WAIT" | "NONE" | "FAILED";
   name: string;
   level: number;
   /** Of MORE: whose next page, and its token. */
@@ -27,13 +29,15 @@ interface Node {
 
 interface Listed {
   names: string[];
+  /** Those among them that are prompts. */
+  prompts: ReadonlySet<string>;
   next: string;
 }
 
 /** The pages of one container that have been asked for so far: '' is the metastore. */
 type Pages = Record<string, string[]>;
 
-const pageOf = (names: string[], next: string | null): Listed => ({ names, next: next ?? "" });
+const pageOf = (names: string[], next: string | null, prompts: string[] = []): Listed => ({ names: [...names, ...prompts], prompts: new Set(prompts), next: next ?? "" });
 
 const pageId = (container: string, token: string) => `${container} ${token}`;
 
@@ -51,8 +55,11 @@ function pageQuery(container: string, token: string) {
         const page = await client.fetchQuery(schemasPage(container, token));
         return pageOf(page.schemas.map((one) => one.full_name), page.next_page_token);
       }
-      const page = await client.fetchQuery(modelsPage(container, token));
-      return pageOf(page.registered_models.map((one) => one.full_name), page.next_page_token);
+      const models = token.startsWith(PROMPTS) ? undefined : await client.fetchQuery(modelsPage(container, token));
+      const names = (models?.registered_models ?? []).map((model) => model.full_name);
+      if (models?.next_page_token) return pageOf(names, models.next_page_token);
+      const prompts = await client.fetchQuery(promptsPage(container, token.startsWith(PROMPTS) ? token.slice(PROMPTS.length) : ""));
+      return pageOf(names, prompts.next_page_token ? PROMPTS + prompts.next_page_token : "", prompts.prompts.map((prompt) => prompt.full_name));
     },
   });
 }
@@ -61,7 +68,7 @@ function pageQuery(container: string, token: string) {
 function shown(pathname: string): string {
   const parts = pathname.split("/").slice(3).map(decodeURIComponent);
   if (!pathname.startsWith("/explore/data/")) return "";
-  return (parts[0] === "models" && parts.length >= 4 ? parts.slice(1, 4) : parts.slice(0, 2)).join(".");
+  return ((parts[0] === "models" || parts[0] === "prompts") && parts.length >= 4 ? parts.slice(1, 4) : parts.slice(0, 2)).join(".");
 }
 
 /** The catalog and the schema that something is in. */
@@ -119,12 +126,12 @@ export function Tree() {
         else if (!listed) found.push({ kind: "WAIT", name: `${container}…${asked.token}`, level });
         for (const name of listed?.names ?? []) {
           count += 1;
-          found.push({ kind, name, level, page: pageId(container, asked.token) });
+          found.push({ kind: listed?.prompts.has(name) ? "PROMPT" : kind, name, level, page: pageId(container, asked.token) });
           if (open.has(name)) add(name, level + 1);
         }
         next = listed?.next ?? "";
         if (listed && !next && count === 0 && level > 1)
-          found.push({ kind: "NONE", name: `${container}-`, level, text: kind === "SCHEMA" ? "No schemas" : "No models" });
+          found.push({ kind: "NONE", name: `${container}-`, level, text: kind === "SCHEMA" ? "No schemas" : "No models or prompts" });
       }
       if (next) found.push({ kind: "MORE", name: container, level, token: next });
     };
