@@ -163,6 +163,9 @@ def test_the_pages_own_calls(site: Site, prompt: str) -> None:
     site.ok("POST", f"{PROMPTS}/{prompt}/aliases/live", {"version": "1"})
     told = site.ok("PATCH", f"{V1}/prompts/{prompt}", {"comment": "new", "owner": "admin"})
     assert (told["comment"], told["owner"], told["aliases"]) == ("new", "admin", {"live": 1})
+    stale = site.call("PATCH", f"{V1}/prompts/{prompt}", {"comment": "newer", "etag": "another"})
+    refused(stale, 409, "RESOURCE_CONFLICT", "changed since you read it")
+    site.ok("PATCH", f"{V1}/prompts/{prompt}", {"comment": "new", "etag": told["etag"]})
     site.ok("PATCH", f"{V1}/prompts/{prompt}/versions/1", {"comment": "why"})
     tags = f"{UC}/subentity-tags/prompt/{prompt}/1"
     site.ok("PATCH", tags, {"changes": {"add_tags": [{"key": "k", "value": "v"}]}})

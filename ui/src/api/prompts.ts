@@ -77,7 +77,7 @@ export async function registerPrompt(name: string, template: string, description
   return told(api.POST(`${UC}/prompts/{name}/versions`, { params: { path: { name } }, body }));
 }
 
-export const updatePrompt = (full_name: string, body: { comment?: string; owner?: string }) =>
+export const updatePrompt = (full_name: string, body: { comment?: string; etag?: string; owner?: string }) =>
   told(api.PATCH(`${V1}/prompts/{full_name}`, { params: { path: { full_name } }, body }));
 
 export const deletePrompt = (full_name: string, force: boolean) =>

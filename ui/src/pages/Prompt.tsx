@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Anchor, Badge, Button, Group, Text, Title } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconArrowsDiff, IconEye, IconPlus, IconTrash, IconX } from "@tabler/icons-react";
-import { lazy, useState } from "react";
+import { useState } from "react";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 
 import { useRefused } from "../api/can";
@@ -22,6 +22,7 @@ import { Failure } from "../ui/Failure";
 import { KindIcon } from "../ui/kinds";
 import { Loading, PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
+import { lazyPart } from "../ui/part";
 import { Pairs } from "../ui/Pairs";
 import { Marks } from "../ui/Star";
 import { Tabs } from "../ui/Tabs";
@@ -29,9 +30,9 @@ import { gist, visible } from "../ui/text";
 import { Time } from "../ui/Time";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
 
-const Permissions = lazy(() => import("../parts/Permissions"));
-const Activity = lazy(() => import("../parts/Activity"));
-const PromptLinks = lazy(() => import("../parts/PromptLinks"));
+const Permissions = lazyPart(() => import("../parts/Permissions"));
+const Activity = lazyPart(() => import("../parts/Activity"));
+const PromptLinks = lazyPart(() => import("../parts/PromptLinks"));
 
 const on = (name: string) => ({ type: "prompt", kind: "PROMPT", name }) as const;
 
@@ -59,7 +60,8 @@ function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: { label: s
   const listed = useInfiniteQuery({ ...promptVersions(name), enabled: !only });
   const rows = listed.data?.pages.flatMap((page) => page.versions) ?? [];
   const chosen = Number(params.get("version") ?? prompt.newest_version ?? 0);
-  const refused = useRefused("prompt", name);
+  const refused = useRefused("prompt", name, prompt.owner);
+  const client = useQueryClient();
   const aliases = Object.entries(prompt.aliases);
   const known = rows.find((row) => row.version === chosen);
   const close = () => setAsked(null);
@@ -92,7 +94,15 @@ function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: { label: s
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={prompt.comment} save={(comment) => updatePrompt(name, { comment })} readOnly={only} refused={refused("update_prompt")} />
+                  <Description
+                    of={`prompt ${name}`}
+                    comment={prompt.comment}
+                    etag={prompt.etag}
+                    fresh={() => client.fetchQuery({ ...promptQuery(name), staleTime: 0 })}
+                    save={(comment, etag) => updatePrompt(name, { comment, etag })}
+                    readOnly={only}
+                    refused={refused("update_prompt")}
+                  />
                   {listed.isPending && !only ? <Loading /> : null}
                   {listed.error ? <Failure error={listed.error} retry={() => void listed.refetch()} /> : null}
                   {listed.data && rows.length === 0 ? (

@@ -1,19 +1,17 @@
 import { Anchor, Table, Text, Title } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
-import { type Change, diffLines } from "diff";
 import { type ReactNode, useMemo } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 
 import { linesOf, type PromptVersion, promptVersion } from "../api/prompts";
 import { catalogPath, home, promptPath, schemaPath } from "../paths";
+import { type DiffLine, diffLines } from "../ui/difflines";
 import { Failure } from "../ui/Failure";
 import { PageLoading } from "../ui/Loading";
 import { Page } from "../ui/Page";
 import { Pairs } from "../ui/Pairs";
 import { gist, plural, upright, visible } from "../ui/text";
 import { Time } from "../ui/Time";
-
-const MOST_MS = 2_000; // of one comparison; then the texts stand one after the other
 
 /** Two versions of a prompt, line by line. */
 export default function PromptCompare() {
@@ -50,8 +48,8 @@ const FACTS: [string, (version: PromptVersion) => ReactNode][] = [
 ];
 
 function Comparison({ name, left, right }: { name: string; left: PromptVersion; right: PromptVersion }) {
-  const changes = useMemo(() => diffLines(linesOf(left), linesOf(right), { timeout: MOST_MS }), [left, right]);
-  const count = (of: "added" | "removed") => (changes ?? []).filter((change) => change[of]).reduce((sum, change) => sum + change.count, 0);
+  const lines = useMemo(() => diffLines(linesOf(left), linesOf(right)), [left, right]);
+  const count = (kind: DiffLine["kind"]) => lines.filter((line) => line.kind === kind).length;
   return (
     <>
       <div className="table" role="region" aria-label="About the versions" tabIndex={0}>
@@ -75,21 +73,21 @@ function Comparison({ name, left, right }: { name: string; left: PromptVersion; 
       </div>
       <Title order={2} size="h4" mt="lg" mb={6}>Template</Title>
       <Text size="sm" c="dimmed" mb={6} role="status">
-        {changes && !changes.some((change) => change.added || change.removed) ? "The templates are the same." : `${plural(count("added"), "line")} added, ${plural(count("removed"), "line")} removed.`}
+        {count("same") === lines.length ? "The templates are the same." : `${plural(count("added"), "line")} added, ${plural(count("gone"), "line")} removed.`}
       </Text>
-      {changes ? <Lines changes={changes} /> : <Text size="sm">These templates differ too much to be compared line by line.</Text>}
+      <Lines lines={lines} />
     </>
   );
 }
 
-function Lines({ changes }: { changes: Change[] }) {
+const ELEMENTS = { same: ["span", " "], gone: ["del", "-"], added: ["ins", "+"] } as const;
+
+function Lines({ lines }: { lines: DiffLine[] }) {
   return (
     <pre className="diff" tabIndex={0} role="region" aria-label="Differences of the templates">
-      {changes.map((change, index) => {
-        const sign = change.added ? "+" : change.removed ? "-" : " ";
-        const lines = change.value.replace(/\n$/u, "").split("\n").map((line) => `${sign} ${upright(line)}`).join("\n");
-        const Element = change.added ? "ins" : change.removed ? "del" : "span";
-        return <Element key={index} className={change.added ? "diff-added" : change.removed ? "diff-gone" : undefined}>{`${lines}\n`}</Element>;
+      {lines.map((line, index) => {
+        const [Element, sign] = ELEMENTS[line.kind];
+        return <Element key={index} className={line.kind === "same" ? undefined : `diff-${line.kind}`}>{`${sign} ${upright(line.text)}\n`}</Element>;
       })}
     </pre>
   );

@@ -29,7 +29,7 @@ export function AskAccess({ on, primary, first }: Props) {
   );
 }
 
-const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model" } as const;
+const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model", PROMPT: "get_prompt" } as const;
 
 /** A refusal to show something, with what is missing, whom to ask, and the way to be let in. */
 export function Closed({ on, error, retry }: { on: Place; error: unknown; retry: () => void }) {

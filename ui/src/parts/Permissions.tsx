@@ -130,7 +130,7 @@ export default function Permissions({ on, owner }: { on: On; owner: string }) {
   );
 }
 
-const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model" } as const;
+const SEES = { CATALOG: "get_catalog", SCHEMA: "get_schema", MODEL: "get_model", PROMPT: "get_prompt" } as const;
 
 /** What the owner can do, and what the owner lacks. `asks`: the caller may ask about others. */
 function Owner({ on, owner, asks }: { on: On; owner: string; asks: boolean }) {
@@ -142,7 +142,7 @@ function Owner({ on, owner, asks }: { on: On; owner: string; asks: boolean }) {
     <div>
       <Text size="sm">
         Owner: <b>{visible(owner)}</b>
-        {data?.allowed ? (on.kind === "MODEL" ? ", who may do everything here." : ", who manages it and what is in it. Loading models in it takes grants of their own.") : lacks.length > 0 ? ", who lacks what leads here:" : "."}
+        {data?.allowed ? (on.kind === "MODEL" || on.kind === "PROMPT" ? ", who may do everything here." : ", who manages it and what is in it. Loading models in it takes grants of their own.") : lacks.length > 0 ? ", who lacks what leads here:" : "."}
       </Text>
       {lacks.length > 0 ? <Steps steps={lacks} /> : null}
       {data && !data.allowed && lacks.length === 0 ? <Text size="sm">{data.reason}</Text> : null}

@@ -7,7 +7,15 @@ from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotEmpty, NotFound
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Prompt, PromptVersion, Securable
-from modelkeep.core.names import MAX_VERSION, FullName, check_alias, check_comment, check_prompt_name, check_tag
+from modelkeep.core.names import (
+    MAX_VERSION,
+    FullName,
+    check_alias,
+    check_comment,
+    check_prompt_name,
+    check_tag,
+    check_unchanged,
+)
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.ops.protection import check_movable
@@ -44,6 +52,8 @@ class UpdatePrompt(msgspec.Struct, frozen=True):
 
     name: FullName
     comment: str | None = None
+    etag: str = ""
+    """Of the comment that was read; a newer one is not overwritten"""
 
 
 class DeletePrompt(msgspec.Struct, frozen=True):
@@ -137,6 +147,10 @@ async def browse_prompt(ctx: ReadCtx, req: BrowsePrompt, prompt: Securable) -> B
 
 
 async def update_prompt(ctx: WriteCtx, req: UpdatePrompt, prompt: Securable) -> Prompt:
+    if req.etag:
+        await securables.lock(ctx.tx, prompt)
+        prompt = await models.fetch(ctx, req.name)
+        check_unchanged(prompt.comment, req.etag, str(req.name))
     if req.comment is not None:
         ctx.changed("comment", prompt.comment, req.comment)
         comment = check_comment(req.comment)

@@ -86,6 +86,7 @@ class PromptInfo(TypedDict):
     full_name: str
     name: str
     comment: str
+    etag: str
     owner: str
     created_at: int
     created_by: str

@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Prompt, PromptLink, PromptVersion, Securable
-from modelkeep.core.names import METASTORE, FullName, parse_full_name, parse_version
+from modelkeep.core.names import METASTORE, FullName, comment_etag, parse_full_name, parse_version
 from modelkeep.core.ops import catalogs, objects, prompt_links, prompts
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.templates import MODEL_CONFIG_TAG, PART_OF_VERSION, RESPONSE_FORMAT_TAG, type_of
@@ -30,6 +30,7 @@ class UpdatePrompt(OnePrompt, frozen=True):
     """Absent means unchanged."""
 
     comment: str | None = None
+    etag: str = ""
     owner: str | None = None
 
 
@@ -63,7 +64,7 @@ def _update(f: UpdatePrompt) -> Sequence[msgspec.Struct]:
     """Both changes happen, or none."""
     name = _name(f.full_name)
     owner = [catalogs.TransferOwnership(name, f.owner)] if f.owner is not None else []
-    return [prompts.UpdatePrompt(name, f.comment), *owner, prompts.BrowsePrompt(name)]
+    return [prompts.UpdatePrompt(name, f.comment, f.etag), *owner, prompts.BrowsePrompt(name)]
 
 
 def _update_version(f: UpdateVersion) -> prompts.UpdatePromptVersion:
@@ -73,7 +74,8 @@ def _update_version(f: UpdateVersion) -> prompts.UpdatePromptVersion:
 def _info(securable: Securable, aliases: dict[str, int], newest: int | None, *, only: bool) -> answers.PromptInfo:
     tags = {} if only else securable.tags
     return {
-        "full_name": securable.full_name, "name": securable.name, "comment": securable.comment, "owner": securable.owner,
+        "full_name": securable.full_name, "name": securable.name, "comment": securable.comment, "etag": comment_etag(securable.comment),
+        "owner": securable.owner,
         "created_at": securable.created_at, "created_by": securable.created_by, "updated_at": securable.updated_at,
         "updated_by": securable.updated_by, "tags": [{"key": key, "value": value} for key, value in tags.items()],
         "aliases": {} if only else aliases, "newest_version": None if only else newest, "browse_only": only,
