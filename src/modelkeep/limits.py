@@ -103,6 +103,8 @@ TRACKING_IDS = 500
 """Traces that one call may name."""
 TRACKING_RUNS = 100
 """Runs or logged models that one call may name: for those not met yet, the tracking server is called one by one."""
+TRACKING_BULK_RUNS = 200
+"""Runs that one call deletes by their age; the answer says how many it were."""
 TRACKING_EXPERIMENTS = 5_000
 """Experiments that one search may name."""
 TRACKING_IDLE_S = 1800.0

@@ -82,6 +82,9 @@ def test_every_allowed_route_exists_in_mlflow_or_is_ours() -> None:
         ("POST", "/2.0/mlflow/logged-models/x/artifacts/credentials-for-download"),
         ("GET", "/2.0/mlflow/traces/x/credentials-for-data-upload"),
         ("GET", "/2.0/mlflow/traces/x/credentials-for-data-download"),
+        # Databricks' own, of databricks-sdk.
+        ("GET", "/2.0/mlflow/experiments/list"),
+        ("POST", "/2.0/mlflow/databricks/runs/delete-runs"),
     }
     table = {(route.method, concrete(route.path.replace("...}", "}"))) for route in (*ROUTES, *UI_ROUTES)}
     assert table - known == ours

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
+from modelkeep.workspace import defaults
 from modelkeep.workspace.permissions import OWN_ROUTES, ROUTES, UI_ROUTES, Route, refusal
 
 MAX_DEPTH = 24
@@ -117,6 +118,10 @@ def read(route: Route, params: dict[str, str], query: bytes, content_type: str, 
     inner = fields.get("assessment")
     if isinstance(inner, dict):
         _agree(params, inner)  # pyright: ignore[reportUnknownArgumentType]
+    fields = {
+        name: value for name, value in fields.items() if value is not None
+    }  # null is absent, as in protobuf's JSON
+    defaults.put_in(route.method, route.path, fields)
     return Call(route, params, fields | params, len(body))
 
 

@@ -6,6 +6,8 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, PermissionDenied
 from modelkeep.core.names import fold_principal
@@ -17,7 +19,7 @@ from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
 from modelkeep.workspace.access import missing
 from modelkeep.workspace.answers import Json
-from modelkeep.workspace.calls import put, values
+from modelkeep.workspace.calls import Call, put, values
 from modelkeep.workspace.desk import Desk, Refused, Visit
 from modelkeep.workspace.locations import check_experiment_location
 from modelkeep.workspace.permissions import Kind
@@ -178,10 +180,25 @@ async def visible_among(desk: Desk, visit: Visit, asked: list[str]) -> list[str]
 
 async def in_visible_experiments(desk: Desk, visit: Visit) -> Response:
     """Forward a search whose `experiment_ids` are cut down to what the caller may see."""
+    if not visit.call.texts("experiment_ids") and not visit.call.route.path.endswith("/runs/search"):
+        raise InvalidArgument("Missing value for required parameter 'experiment_ids'.")  # as MLflow's server says it
     visit.call.fields["experiment_ids"] = await visible_among(desk, visit, visit.call.texts("experiment_ids"))
     if not visit.call.fields["experiment_ids"]:
         return answers.respond({})
     return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def list_experiments(desk: Desk, visit: Visit) -> Response:
+    """The older call of databricks-sdk: a search without a filter."""
+    call = visit.call
+    fields = {name: call.fields[name] for name in ("max_results", "page_token", "view_type") if name in call.fields}
+    size = _number(fields["max_results"]) or 0
+    if size < 0:
+        raise InvalidArgument("max_results must be positive.")
+    fields["max_results"] = min(size, _SCAN_ROWS)  # "automatically capped at 1000"
+    searched = msgspec.structs.replace(call.route, method="POST", path="/2.0/mlflow/experiments/search")
+    visit.call = Call(searched, {}, fields)
+    return await search_experiments(desk, visit)
 
 
 async def search_experiments(desk: Desk, visit: Visit) -> Response:

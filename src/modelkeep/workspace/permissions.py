@@ -33,9 +33,9 @@ class Check(msgspec.Struct, frozen=True):
 
 Act = Literal[
     "forward", "server_info", "ui_telemetry", "graphql",
-    "create_experiment", "experiment_by_name", "rename_experiment", "search_experiments", "in_visible_experiments",
+    "create_experiment", "experiment_by_name", "list_experiments", "rename_experiment", "search_experiments", "in_visible_experiments",
     "list_permissions", "set_permission", "permission_levels", "access_list", "replace_access_list", "update_access_list",
-    "create_run", "log_inputs",
+    "create_run", "log_inputs", "delete_runs",
     "create_logged_model", "get_logged_model", "tag_logged_model",
     "start_trace", "start_trace_v2", "search_traces", "visible_traces",
     "list_artifacts", "credentials_for_read", "credentials_for_write", "list_logged_model_artifacts",
@@ -82,6 +82,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_V2}/experiments/create", (), "create_experiment", "experiment.create"),
     Route("GET", f"{_V2}/experiments/get", (READ_EXPERIMENT,)),
     Route("GET", f"{_V2}/experiments/get-by-name", (), "experiment_by_name"),
+    Route("GET", f"{_V2}/experiments/list", (), "list_experiments"),
     Route("GET", f"{_V2}/experiments/search", (), "search_experiments", repeated=("order_by",)),
     Route("POST", f"{_V2}/experiments/search", (), "search_experiments"),
     Route("POST", f"{_V2}/experiments/update", (MANAGE_EXPERIMENT,), "rename_experiment", "experiment.rename"),
@@ -97,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_V2}/runs/update", (EDIT_RUN,)),
     Route("POST", f"{_V2}/runs/delete", (EDIT_RUN,), event="run.delete"),
     Route("POST", f"{_V2}/runs/restore", (EDIT_RUN,), event="run.restore"),
+    Route("POST", f"{_V2}/databricks/runs/delete-runs", (EDIT_EXPERIMENT,), "delete_runs", "run.delete"),
     Route("POST", f"{_V2}/runs/log-metric", (EDIT_RUN, _ON_MODEL)),
     Route("POST", f"{_V2}/runs/log-parameter", (EDIT_RUN,)),
     Route("POST", f"{_V2}/runs/set-tag", (EDIT_RUN,)),

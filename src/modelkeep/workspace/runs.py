@@ -1,5 +1,7 @@
 """Acts on runs: where a new one lies and whose it is, and the sources of its datasets."""
 
+from modelkeep.core.errors import InvalidArgument
+from modelkeep.limits import TRACKING_BULK_RUNS
 from modelkeep.store import experiments as rows
 from modelkeep.wire.http import Response
 from modelkeep.workspace import answers
@@ -8,6 +10,9 @@ from modelkeep.workspace.calls import values
 from modelkeep.workspace.desk import Desk, Visit
 from modelkeep.workspace.permissions import Kind
 from modelkeep.workspace.steering import USER_TAG
+
+_API = "/api/2.0/mlflow/runs"
+_MOST_RUNS = 10_000  # databricks-sdk, ExperimentsAPI.delete_runs: "the maximum allowed value for max_runs"
 
 
 async def create_run(desk: Desk, visit: Visit) -> Response:
@@ -23,6 +28,24 @@ async def create_run(desk: Desk, visit: Visit) -> Response:
     await desk.access.place(Kind.RUN, info["run_id"], info["experiment_id"])
     await desk.record(visit, [("run", info["run_id"]), ("experiment", info["experiment_id"])])
     return await desk.respond(visit, document)
+
+
+async def delete_runs(desk: Desk, visit: Visit) -> Response:
+    """As `w.experiments.delete_runs`: the oldest runs up to a time, so many at once; the caller repeats it for more."""
+    fields = visit.call.fields
+    until, most = fields.get("max_timestamp_millis"), fields.get("max_runs") or TRACKING_BULK_RUNS
+    if not isinstance(until, int) or isinstance(until, bool):
+        raise InvalidArgument("Field 'max_timestamp_millis' must be a time in milliseconds since 1970.")
+    if not isinstance(most, int) or not 1 <= most <= _MOST_RUNS:
+        raise InvalidArgument(f"Field 'max_runs' must be a number from 1 to {_MOST_RUNS}.")
+    search = {
+        "experiment_ids": [visit.call.text("experiment_id")], "filter": f"attributes.start_time <= {until}",
+        "run_view_type": "ACTIVE_ONLY", "max_results": min(most, TRACKING_BULK_RUNS), "order_by": ["attributes.start_time ASC"],
+    }  # fmt: skip
+    found = (await desk.ask("POST", f"{_API}/search", search)).get("runs", [])
+    for run in found:
+        await desk.ask("POST", f"{_API}/delete", {"run_id": run["info"]["run_id"]})
+    return answers.respond({"runs_deleted": len(found)})
 
 
 async def log_inputs(desk: Desk, visit: Visit) -> Response:

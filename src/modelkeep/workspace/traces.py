@@ -12,6 +12,9 @@ from modelkeep.workspace.experiments import visible_among
 from modelkeep.workspace.permissions import Kind
 
 _TRACE_ID = re.compile(r"tr-[A-Za-z0-9_-]{1,125}")  # never a word that the child's paths use
+_FILTERS = ("filter", "base_filter", "filter_string1", "filter_string2")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_IN_SPANS = re.compile(r"\btraces?\s*\.\s*text\b|(?<![\w.])spans?\s*\.\s*\w+", re.IGNORECASE)
 _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
 
@@ -47,6 +50,18 @@ async def start_trace_v2(desk: Desk, visit: Visit) -> Response:
     info = document["trace_info"]
     await desk.access.place(Kind.TRACE, info["request_id"], info["experiment_id"])
     return await desk.respond(visit, document)
+
+
+def check_filters(fields: Json) -> None:
+    """Refuse conditions on the contents of spans: these are files, and a search would find nothing, silently.
+    Raises InvalidArgument."""
+    for name in _FILTERS:
+        text = fields.get(name)
+        if isinstance(text, str) and (match := _IN_SPANS.search(_QUOTED.sub("''", text))):
+            raise InvalidArgument(
+                f"Traces cannot be searched by '{match[0].strip()}': their spans are kept as files. Search by trace.* "
+                "attributes, tags or metadata instead."
+            )
 
 
 async def search_traces(desk: Desk, visit: Visit) -> Response:

@@ -83,6 +83,23 @@ def close_artifacts() -> None:
     ArtifactRepository.__new__ = refuse
 
 
+def search_by_name_of_dataset() -> None:
+    """Let a search of logged models by a dataset's name find any digest of it.
+
+    MLflow's handler says a digest that the call leaves out as None, for which its store looks then (server/handlers.py,
+    `_search_logged_models`; store/tracking/sqlalchemy_store.py, `_apply_filter_string_datasets_search_logged_models`)."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store: Any = SqlAlchemyStore
+    search = store.search_logged_models
+
+    def searched(self: SqlAlchemyStore, *args: Any, datasets: list[dict[str, Any]] | None = None, **named: Any) -> Any:
+        known = datasets and [{key: value for key, value in item.items() if value is not None} for item in datasets]
+        return search(self, *args, datasets=known, **named)
+
+    store.search_logged_models = searched
+
+
 def database_ports(store_uri: str) -> list[int] | None:
     """The TCP ports of the tracking database: [] for a file, None where a libpq service file names them."""
     from sqlalchemy import make_url
@@ -109,6 +126,7 @@ def main() -> None:
     from mlflow.server.handlers import initialize_backend_stores
 
     close_artifacts()
+    search_by_name_of_dataset()
     folder = Path.cwd()
     # After the imports: Python may have to write their compiled form beside them.
     if not confine(folder, hidden=folder.parent, ports=database_ports(store_uri)):

@@ -198,6 +198,8 @@ def _parsed(visit: Visit, body: bytes) -> Call:
         call = read(route, visit.call.params, request.query_string, json_type(request), body)
         steering.neutralize(route, call.fields, visit.actor.name)
     bounds.check(route, call.fields)
+    if "/traces" in route.path:
+        traces.check_filters(call.fields)
     return call
 
 
