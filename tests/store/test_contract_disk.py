@@ -118,9 +118,29 @@ def test_deletions_and_revocations_need_no_space_and_uploads_do() -> None:
     assert {
         op.name for op in OPERATIONS if op.name.startswith(("delete_", "revoke_", "abort_", "get_", "list_"))
     } <= free
-    assert {"change_grants", "remove_member", "set_active", "unassign", "search_versions"} <= free
+    assert {
+        "patch_identity",
+        "replace_identity",
+        "change_grants",
+        "remove_member",
+        "set_active",
+        "unassign",
+        "search_versions",
+    } <= free
     assert {"write_file", "write_small_file", "start_upload", "write_part", "complete_upload", "create_version",
             "register_version", "write_credentials", "vend_direct_upload", "create_model", "set_alias"} <= needs  # fmt: skip
+
+
+def test_what_takes_away_is_marked_in_the_table() -> None:
+    """So that nobody forgets it of a new row: each verb that frees space or ends a right."""
+    verbs = {"abort", "delete", "remove_member", "revoke", "unassign", "unlink", "withdraw"}
+    unmarked = [
+        op.name
+        for op in OPERATIONS
+        if op.effect == "write" and op.audit.rpartition(".")[2] in verbs and not op.full_disk
+    ]
+    assert not unmarked
+    assert all(op.effect == "write" for op in OPERATIONS if op.full_disk)
 
 
 async def test_a_full_disk_is_degraded_and_reads_and_deletions_answer(w: World, disks: Disks) -> None:

@@ -1,19 +1,10 @@
-"""What still happens when a disk is almost full: reads, deletions, and whatever takes rights away."""
+"""What still happens when a disk is almost full: reads, and what the table of operations marks with `full_disk`."""
 
 from collections.abc import Iterable
 
 from modelkeep.core.errors import Unavailable
 from modelkeep.core.operation import Operation
 
-_EVENTS = frozenset(
-    {
-        "abort", "bind", "change_destinations", "decide", "delete", "isolate", "protect", "remove_member", "revoke", "unassign",
-        "unlink", "unprotect", "withdraw",
-    }
-)  # fmt: skip
-"""Verbs of audit events of changes that free space, or take rights away and need next to none"""
-_ALSO = frozenset({"change_grants", "set_active"})
-"""Operations that revoke and deactivate, among others"""
 _CHANGED = "The server's disk is almost full, so changes are refused for now: reads and deletions go on. Ask the operator to free space."
 
 
@@ -34,4 +25,4 @@ class DiskState:
 
 def needs_space(op: Operation) -> bool:
     """May this operation not run on a disk that is almost full?"""
-    return op.effect == "write" and op.audit.rpartition(".")[2] not in _EVENTS and op.name not in _ALSO
+    return op.effect == "write" and not op.full_disk

@@ -77,6 +77,8 @@ class Operation(msgspec.Struct, frozen=True):
     """What the function itself asks for, in words, where that is not (only) about securables that the request names."""
     finish: Callable[..., Awaitable[Any]] | None = None
     """Slow work for a caller who is allowed what the transaction decided, after it: the result becomes what this returns."""
+    full_disk: bool = False
+    """Of a change: it goes on while a disk is almost full, since it frees space, or takes rights away and needs next to none."""
     scans: bool = False
     """Of a read: it runs statements that may read many rows, so it runs in the lane of scans, under the caller's limit there."""
 
