@@ -116,21 +116,21 @@ async def done(tx: WriteTx, job: TakenJob) -> bool:
 
 async def put_off(tx: WriteTx, job: TakenJob, delay_ms: int) -> bool:
     """It is not yet time: take it again after `delay_ms`, as if it had not been tried."""
-    changed = await tx.run(
-        "UPDATE jobs SET state = 'queued', holder = '', attempts = 0, again_at = NULL, "
-        f"run_at = CASE WHEN again_at < {_NOW} + :delay THEN again_at ELSE {_NOW} + :delay END WHERE {_MINE}",
-        delay=delay_ms, **_mine(job),
-    )  # fmt: skip
-    return changed == 1
+    due = f"CASE WHEN again_at < {_NOW} + :delay THEN again_at ELSE {_NOW} + :delay END"
+    return await _queue(tx, job, "0", due, delay=delay_ms)
 
 
 async def put_back(tx: WriteTx, job: TakenJob) -> bool:
     """The attempt was interrupted, which is not the job's fault: it is due at once, and the attempt does not count."""
+    return await _queue(tx, job, "attempts - 1", _NOW)
+
+
+async def _queue(tx: WriteTx, job: TakenJob, attempts: str, due: str, **params: Any) -> bool:
+    """The job waits again. `attempts`, `due`: SQL of what counts as tried, and of when it is taken next."""
     changed = await tx.run(
-        "UPDATE jobs SET state = 'queued', holder = '', attempts = attempts - 1, again_at = NULL, "
-        f"run_at = {_NOW} WHERE {_MINE}",
-        **_mine(job),
-    )
+        f"UPDATE jobs SET state = 'queued', holder = '', attempts = {attempts}, again_at = NULL, run_at = {due} WHERE {_MINE}",
+        **params, **_mine(job),
+    )  # fmt: skip
     return changed == 1
 
 
