@@ -10,9 +10,8 @@ import msgspec
 import pytest
 from wire.serving import FACE_B, RETRIED, UC, V1, Site, World, filled, refused, site
 
-from modelkeep.wire import http
+from modelkeep.wire import bodies
 from modelkeep.wire import route as wire
-from modelkeep.wire.rates import Rates
 from modelkeep.wire.route import Route
 
 __all__ = ["site"]
@@ -67,7 +66,7 @@ BODIES: dict[str, bytes] = {
 @pytest.fixture(autouse=True)
 def fast_sender(monkeypatch: pytest.MonkeyPatch) -> None:
     """One caller sends to every route, faster than the product lets large bodies come."""
-    monkeypatch.setattr(http, "_flow", Rates(0, 1))
+    monkeypatch.setattr(bodies.memory, "rates", None)
 
 
 @pytest.mark.parametrize("kind", BODIES)

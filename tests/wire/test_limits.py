@@ -10,10 +10,12 @@ import httpx
 import pytest
 from wire.serving import Site, site, wait_until
 
+from modelkeep.core.errors import Throttled
 from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES, MAX_READING_BYTES, MAX_UNKNOWN_FIELDS, READINGS_BYTES
 from modelkeep.wire import bodies
 from modelkeep.wire import route as route_module
 from modelkeep.wire.console import reference
+from modelkeep.wire.rates import Rates
 
 __all__ = ["site"]
 
@@ -184,3 +186,21 @@ def test_a_long_text_of_json_is_no_field(site: Site) -> None:
     body = {"name": "m", "comment": json.dumps({f"key_{n}": n for n in range(3_000)})}
     answer = sent(site, "POST", MODELS, json.dumps(body).encode())
     assert answer.status_code == 400 and "parts" not in answer.json()["message"]
+
+
+@pytest.mark.parametrize("callers", [1, 2])
+def test_large_bodies_of_a_caller_are_limited_in_memory_and_in_time(callers: int) -> None:
+    """What is given back counts towards the bytes a second all the same, and another caller has an account of its own."""
+    now = 0.0
+    share = bodies.Share(100, 60, Rates(10, 80, lambda: now, unit="bytes"))
+    for caller in map(str, range(callers)):
+        share.take(caller, 40)
+        with pytest.raises(Throttled, match="large request bodies"):
+            share.take(caller, 30)
+        share.give_back(caller, 40)
+        with pytest.raises(Throttled, match="more than 10 bytes a second"):
+            share.take(caller, 20)
+        now += 1
+        share.take(caller, 20)
+        share.give_back(caller, 20)
+    assert share.all_taken == 0 and not share.taken

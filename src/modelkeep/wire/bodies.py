@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from modelkeep.core.errors import InvalidArgument, Throttled
 from modelkeep.limits import (
+    BODIES_BURST_BYTES,
     BODIES_BYTES,
+    BODIES_BYTES_PER_SECOND,
     BODIES_OF_CALLER_BYTES,
     GZIP_RATIO,
     INLINE_JSON_BYTES,
@@ -22,6 +24,7 @@ from modelkeep.limits import (
     LONG_READS_OF_CALLER,
     SMALL_BODY_BYTES,
 )
+from modelkeep.wire.rates import Rates
 
 T = TypeVar("T")
 _MANY = "Too many large request bodies are being read. Wait until yours are answered, or send smaller ones."
@@ -30,7 +33,9 @@ _MANY = "Too many large request bodies are being read. Wait until yours are answ
 class Share:
     """An amount that callers share; none of them gets all of it."""
 
-    def __init__(self, total: int, of_caller: int) -> None:
+    def __init__(self, total: int, of_caller: int, rates: Rates | None = None) -> None:
+        """`rates`: how much a caller may take in the course of time, given back or not."""
+        self.rates = rates
         self.total = total
         self.of_caller = of_caller
         self.taken: Counter[str] = Counter()
@@ -38,6 +43,8 @@ class Share:
 
     def take(self, caller: str, amount: int) -> None:
         """Raises Throttled."""
+        if self.rates is not None:
+            self.rates.take(caller, amount)
         if self.all_taken + amount > self.total or self.taken[caller] + amount > self.of_caller:
             raise Throttled(_MANY)
         self.all_taken += amount
@@ -50,7 +57,11 @@ class Share:
             del self.taken[caller]
 
 
-memory = Share(BODIES_BYTES, BODIES_OF_CALLER_BYTES)
+memory = Share(
+    BODIES_BYTES,
+    BODIES_OF_CALLER_BYTES,
+    Rates(BODIES_BYTES_PER_SECOND, BODIES_BURST_BYTES, unit="bytes of large JSON bodies"),
+)
 """Bytes of bodies above SMALL_BODY_BYTES."""
 _line = Share(LONG_READS, LONG_READS_OF_CALLER)
 _thread = ThreadPoolExecutor(1, "json")

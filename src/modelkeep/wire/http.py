@@ -8,9 +8,8 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from modelkeep.core.errors import InvalidArgument
-from modelkeep.limits import BODIES_BURST_BYTES, BODIES_BYTES_PER_SECOND, JSON_BYTES, SMALL_BODY_BYTES
+from modelkeep.limits import JSON_BYTES, SMALL_BODY_BYTES
 from modelkeep.wire.bodies import memory, too_large, unpacked
-from modelkeep.wire.rates import Rates
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -158,7 +157,6 @@ class Request:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _take_memory(self, amount: int) -> None:
-        _flow.take(self.caller or self.source, amount)
         memory.take(self.caller or self.source, amount)
         self._memory += amount
 
@@ -167,9 +165,6 @@ class Request:
         if self._memory:
             memory.give_back(self.caller or self.source, self._memory)
             self._memory = 0
-
-
-_flow = Rates(BODIES_BYTES_PER_SECOND, BODIES_BURST_BYTES, unit="bytes of large JSON bodies")
 
 
 class Response(msgspec.Struct):
