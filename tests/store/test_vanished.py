@@ -87,9 +87,23 @@ def _remove_index(path: Path) -> None:
     path.with_name(f"{path.name}-shm").unlink()
 
 
+def _truncate_log(path: Path) -> None:
+    os.truncate(f"{path}-wal", 0)
+
+
+def _cut_off_log(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    os.truncate(log, log.stat().st_size // 2)
+
+
+def _cut_off_the_last_frame(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    os.truncate(log, log.stat().st_size - 1)
+
+
 HARMS = [
     _unlink, _unlink_all, _replace, _replace_by_database, _move_folder, _move_folder_and_begin_anew, _truncate, _cut_off,
-    _remove_log, _remove_index,
+    _remove_log, _remove_index, _truncate_log, _cut_off_log, _cut_off_the_last_frame,
 ]  # fmt: skip
 
 

@@ -2,19 +2,27 @@
 
 import os
 import sqlite3
+import struct
 from pathlib import Path
 
 _Identity = tuple[int, int]
 """(device, inode)"""
-_FILES = {"file": "", "write-ahead log": "-wal", "index of the write-ahead log": "-shm"}
+_LOG, _INDEX = "write-ahead log", "index of the write-ahead log"
+_FILES = {"file": "", _LOG: "-wal", _INDEX: "-shm"}
 REMOVED = (
     "The database's {} was removed or replaced while the server ran, so changes are refused. "
     "Operators: put it back, or stop the server and restore a backup."
 )
 TRUNCATED = (
-    "The database's file was truncated while the server ran, so changes are refused. "
+    "The database's {} was truncated while the server ran, so changes are refused. "
     "Operators: stop the server and restore a backup."
 )
+
+
+# https://sqlite.org/walformat.html: the index begins with 48 bytes, twice; in them, in the machine's byte order, are the size of a page
+# at 14 (1 is 65,536) and the number of valid frames at 16.
+_INDEX_HEAD, _PAGE_AND_FRAMES = 48, struct.Struct("=14xHI")
+_LOG_HEAD_BYTES, _FRAME_HEAD_BYTES = 32, 24
 
 
 class FilesOnDisk:
@@ -26,12 +34,21 @@ class FilesOnDisk:
     def __init__(self, path: Path) -> None:
         self._paths = {label: f"{path.absolute()}{suffix}" for label, suffix in _FILES.items()}
         self._opened: dict[str, _Identity] = {}
-        self._size = 0
+        self._size = self._log_size = 0
+        self._index = -1
+        """the log's index, for reading"""
 
     def remember(self) -> None:
         """Called when a connection has read once: then all three exist until the last connection closes. Raises OSError."""
         self._opened = {label: _identity(path)[0] for label, path in self._paths.items()}
         self._size = _identity(self._paths["file"])[1]
+        self._index = os.open(self._paths[_INDEX], os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Called when the last connection is closed: not before, for the locks' sake."""
+        if self._index >= 0:
+            os.close(self._index)
+            self._index = -1
 
     def problem(self) -> str:
         """What became of them in a sentence; '' while they are in place."""
@@ -44,9 +61,23 @@ class FilesOnDisk:
                 return REMOVED.format(label)
             if label == "file" and size != self._size:
                 if size < self._size and not _whole(self._paths[label], size):
-                    return TRUNCATED
+                    return TRUNCATED.format(label)
                 self._size = size
+            if label == _LOG and size != self._log_size:
+                if size < self._log_size and self._log_is_cut():
+                    return TRUNCATED.format(label)
+                self._log_size = size
         return ""
+
+    def _log_is_cut(self) -> bool:
+        """Has the log fewer bytes than frames that its index counts? A checkpoint that empties it sets their number to zero."""
+        head = os.pread(self._index, _INDEX_HEAD, 0)
+        size = _identity(self._paths[_LOG])[1]
+        if len(head) < _INDEX_HEAD or os.pread(self._index, _INDEX_HEAD, 0) != head:
+            return False  # another program changes it at this moment
+        page_bytes, frames = _PAGE_AND_FRAMES.unpack_from(head)
+        page_bytes = 65_536 if page_bytes == 1 else page_bytes
+        return size < (_LOG_HEAD_BYTES + frames * (_FRAME_HEAD_BYTES + page_bytes) if frames else 0)
 
 
 def _identity(path: str) -> tuple[_Identity, int]:

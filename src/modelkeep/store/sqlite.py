@@ -139,6 +139,7 @@ class SqliteDatabase:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+                self._files.close()
                 for thread in (self._writing, self._scans, self._background):
                     thread.close()
         finally:
