@@ -18,7 +18,7 @@ from modelkeep.core.errors import (
     PermissionDenied,
 )
 from modelkeep.core.names import FullName
-from modelkeep.core.ops import catalogs, explore, models, prompt_links, prompts, protection, tag_policies
+from modelkeep.core.ops import audit, catalogs, explore, models, prompt_links, prompts, protection, tag_policies
 from modelkeep.core.ops.prompt_links import LinkedVersion, LinkPrompts, ListPromptLinks
 from modelkeep.core.ops.prompt_search import SearchPrompts
 from modelkeep.core.templates import MODEL_CONFIG_TAG, TYPE_TAG
@@ -330,6 +330,22 @@ async def test_a_link_needs_rights_at_both_ends_and_is_seen_by_those_who_may_rea
     assert len(await everything(w, ListPromptLinks(P, 1))) == 2
     await w.as_("admin").do(prompts.DeletePromptVersion(P, 2))
     assert await w.count("prompt_links") == 2
+
+
+async def test_the_activity_of_a_prompt_hides_others_that_were_linked_with_it(tracked: World) -> None:
+    w = tracked
+    await greet(w, '"1"')
+    other = name("secret.ml.plan!PROMPT")
+    await w.schema("secret.ml")
+    await w.as_("admin").do(prompts.CreatePrompt(other), prompts.CreatePromptVersion(other, '"x"'))
+    await w.grant("keeper", "MANAGE@prod.ml.greet!PROMPT+USE_CATALOG@prod+USE_SCHEMA@prod.ml")
+    both = (LinkedVersion(P, 1), LinkedVersion(other, 1))
+    await w.as_("admin").do(LinkPrompts(both, "run", ("admin/1",)))
+    for who, hidden in (("keeper", True), ("admin", False)):
+        events = (await w.as_(who).do(audit.GetActivity(P))).items
+        text = msgspec.json.encode([event for event in events if event.event == "prompt.link"], enc_hook=str).decode()
+        assert "prod.ml.greet" in text
+        assert ("secret.ml.plan" not in text) == hidden, who
 
 
 async def test_links_of_a_prompt_are_bounded_and_the_oldest_gives_way(

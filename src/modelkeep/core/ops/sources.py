@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from modelkeep.core.context import ReadCtx
-from modelkeep.core.kinds import RULES, Kind
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import LineageEdge, ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.ops.models import Browsed
 from modelkeep.store import lineage as rows
@@ -54,8 +54,9 @@ async def hide_in_all(ctx: ReadCtx, items: Sequence[T]) -> tuple[T, ...]:
 
 
 async def hide_in_events(ctx: ReadCtx, events: Sequence[AuditEvent], about: Securable) -> tuple[AuditEvent, ...]:
-    """The activity of a model without the names of other models (copied to it, or from it) that the caller may not know of."""
-    if about.kind is not Kind.MODEL:
+    """The activity of a model or prompt without the names of others (copied to it or from it, or linked in the same call) that the
+    caller may not know of."""
+    if about.kind not in _NAMED_TOGETHER:
         return tuple(events)
     others = {
         target.id for event in events for target in event.targets if _is_other_model(target.kind, target.id, about)
@@ -65,7 +66,11 @@ async def hide_in_events(ctx: ReadCtx, events: Sequence[AuditEvent], about: Secu
 
 
 def _is_other_model(kind: str, id: str, about: Securable) -> bool:
-    return kind == RULES[Kind.MODEL].kind and id != about.id
+    return kind in _NAMED_TOGETHER and id != about.id
+
+
+_NAMED_TOGETHER = (Kind.MODEL, Kind.PROMPT)
+"""Kinds of which one event may name several"""
 
 
 def _masked_event(event: AuditEvent, hidden: set[str]) -> AuditEvent:

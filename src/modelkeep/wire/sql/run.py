@@ -64,8 +64,7 @@ def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
         case s.SetOwner(on=on, principal=owner):
             return catalogs.TransferOwnership(full_name(on, home), owner)
         case s.CommentOn(on=on, comment=comment):
-            change = catalogs.UpdateCatalogComment if on.kind is Kind.CATALOG else catalogs.UpdateComment
-            return change(full_name(on, home), comment)
+            return _COMMENTS.get(on.kind, catalogs.UpdateComment)(full_name(on, home), comment)
         case s.SetTags(on=on, tags=tags):
             _once([key for key, _ in tags])
             for key, value in tags:
@@ -88,6 +87,9 @@ def _once(keys: Any) -> None:
         raise InvalidArgument("A tag key is in this statement twice. Name it once.")
 
 
+_COMMENTS: dict[Kind, Callable[[FullName, str], msgspec.Struct]] = {
+    Kind.CATALOG: catalogs.UpdateCatalogComment, Kind.PROMPT: prompts.UpdatePrompt,
+}  # fmt: skip
 _RENAMES: dict[Kind, Callable[[FullName, FullName], msgspec.Struct]] = {
     Kind.CATALOG: catalogs.RenameCatalog, Kind.SCHEMA: catalogs.RenameSchema, Kind.MODEL: models.RenameModel,
     Kind.FUNCTION: objects.RenameObject, Kind.VOLUME: objects.RenameObject, Kind.TABLE: objects.RenameObject,
