@@ -1,13 +1,13 @@
 """In a real browser: what the pages say is so, and what somebody typed or looks at survives a restart, a sign-in and a colleague."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from e2e.explorer import UC, V1, World, needs_the_pages, open_page, picture
-from live import run_client, succeeded
+from e2e.explorer import UC, V1, needs_the_pages, open_page, picture
+from live import Server, new_catalog, run_client, succeeded
 from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = needs_the_pages
@@ -47,7 +47,8 @@ for alias, version in (("Alpha", 2), ("Champion", 1)):
 class Facts:
     """`model` has two READY versions of different signatures, @Champion on the first, @Alpha on the second, and one PENDING."""
 
-    world: World
+    server: Server
+    catalog: str
     model: str
     http: httpx.Client
 
@@ -62,25 +63,30 @@ class Facts:
 
 
 @pytest.fixture(scope="module")
-def facts(world: World) -> Iterator[Facts]:
-    succeeded(run_client(world.server, MAKE, world.catalog))
-    headers = {"authorization": f"Bearer {world.server.admin_token}"}
-    with httpx.Client(base_url=world.server.host, headers=headers, timeout=30) as http:
-        made = Facts(world, f"{world.catalog}.ml_team.steps", http)
+def facts(server: Server) -> Iterator[Facts]:
+    catalog = new_catalog(server)
+    succeeded(run_client(server, MAKE, catalog))
+    headers = {"authorization": f"Bearer {server.admin_token}"}
+    with httpx.Client(base_url=server.host, headers=headers, timeout=30) as http:
+        made = Facts(server, catalog, f"{catalog}.ml_team.steps", http)
         fields = {"name": made.model, "source": "models:/m-1"}
         made.ok("POST", "/api/2.0/mlflow/unity-catalog/model-versions/create", fields)
         yield made
 
 
-def test_auditors_find_the_audit_log(browser: Browser, world: World) -> None:
-    name = f"auditor@{world.catalog}.io"
-    token = world.server.user(name)["DATABRICKS_TOKEN"]
-    other = open_page(browser, world.server, token=token)
+def answering(document: object) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(json=document)
+
+
+def test_auditors_find_the_audit_log(browser: Browser, facts: Facts) -> None:
+    name = f"auditor@{facts.catalog}.io"
+    token = facts.server.user(name)["DATABRICKS_TOKEN"]
+    other = open_page(browser, facts.server, token=token)
     other.goto("/explore/admin/audit")
     expect(other.get_by_text("Only they, and members of the auditors' group, read the audit log.")).to_be_visible()
     expect(other.get_by_role("link", name="Audit log")).to_be_hidden()
-    world.server.cli("groups", "create", "auditors")
-    world.server.cli("groups", "add-member", "auditors", name)
+    facts.server.cli("groups", "create", "auditors")
+    facts.server.cli("groups", "add-member", "auditors", name)
     other.goto("/explore")
     other.get_by_role("link", name="Audit log").click()
     expect(other.get_by_role("table", name="Audit log").get_by_text("session.start").first).to_be_visible()
@@ -89,7 +95,7 @@ def test_auditors_find_the_audit_log(browser: Browser, world: World) -> None:
 
 
 def test_access_is_explained_and_the_owner_is_described_as_is(page: Page, facts: Facts) -> None:
-    person, catalog = f"holder@{facts.world.catalog}.io", facts.world.catalog
+    person, catalog = f"holder@{facts.catalog}.io", facts.catalog
     inner, outer = f"guild of {catalog}", f"engineers of {catalog}"
     for fields in (
         {"name": person, "kind": "users"},
@@ -114,18 +120,19 @@ def test_access_is_explained_and_the_owner_is_described_as_is(page: Page, facts:
     expect(dialog.get_by_text("Ask admin").first).to_be_visible()
     picture(page, "explained")
     page.keyboard.press("Escape")
+    facts.ok("POST", f"{V1}/users", {"name": f"heir@{catalog}.io"})
     lonely = f"{catalog}.ml_team.lonely"
     facts.ok("POST", f"{UC}/models", {"name": "lonely", "catalog_name": catalog, "schema_name": "ml_team"})
-    facts.ok("PATCH", f"{UC}/models/{lonely}", {"owner": facts.world.users[0]})
+    facts.ok("PATCH", f"{UC}/models/{lonely}", {"owner": f"heir@{catalog}.io"})
     page.goto(f"/explore/data/models/{lonely.replace('.', '/')}?tab=permissions")
     expect(page.get_by_text("who lacks what leads here")).to_be_visible()
     expect(page.get_by_role("list", name="What it takes")).to_contain_text(f"USE CATALOG on catalog {catalog}")
 
 
 def test_refusals_name_what_is_missing_and_whom_to_ask(browser: Browser, facts: Facts) -> None:
-    person = f"holder@{facts.world.catalog}.io"
-    token = facts.world.server.cli("tokens", "create", "--principal", person).split()[-1]
-    holder = open_page(browser, facts.world.server, token=token)
+    person = f"holder@{facts.catalog}.io"
+    token = facts.server.cli("tokens", "create", "--principal", person).split()[-1]
+    holder = open_page(browser, facts.server, token=token)
     holder.goto(f"{facts.page}/version/1")
     holder.get_by_role("button", name="Copy this version").click()
     dialog = holder.get_by_role("dialog")
@@ -138,9 +145,7 @@ def test_refusals_name_what_is_missing_and_whom_to_ask(browser: Browser, facts: 
     picture(holder, "refusal")
     holder.keyboard.press("Escape")
     expect(holder.get_by_role("button", name="Set alias").first).to_have_accessible_description(re.compile("Ask admin"))
-    stranger = open_page(
-        browser, facts.world.server, token=facts.world.server.user(f"s@{facts.world.catalog}.io")["DATABRICKS_TOKEN"]
-    )
+    stranger = open_page(browser, facts.server, token=facts.server.user(f"s@{facts.catalog}.io")["DATABRICKS_TOKEN"])
     stranger.goto(f"{facts.page}/version/1")
     expect(stranger.get_by_role("list", name="What it takes")).to_contain_text("USE CATALOG")
     expect(stranger.get_by_role("button", name="Request access")).to_be_visible()
@@ -180,7 +185,7 @@ def test_code_and_lineage_are_of_the_version_that_works(page: Page, facts: Facts
     expect(page.get_by_role("combobox", name="Version")).to_have_value("Version 1")
     graph = page.locator(".react-flow")
     expect(graph.get_by_text("thirty steps")).to_be_visible()
-    for text in ("Version 1", f"/truth {facts.world.catalog}", "version 12"):
+    for text in ("Version 1", f"/truth {facts.catalog}", "version 12"):
         expect(graph.get_by_text(text, exact=True)).to_be_visible()
     picture(page, "lineage of Champion")
     page.goto(f"{facts.page}/version/1")
@@ -188,11 +193,38 @@ def test_code_and_lineage_are_of_the_version_that_works(page: Page, facts: Facts
     expect(page.get_by_role("link", name="thirty steps")).to_be_visible()
 
 
+def test_a_run_of_another_workspace_opens_there(page: Page, facts: Facts) -> None:
+    other = {
+        "id": "7",
+        "name": "research",
+        "url": "http://research.example",
+        "default": False,
+        "created_at": 1,
+        "created_by": "x",
+    }
+    known = facts.ok("GET", f"{V1}/workspaces")["workspaces"]
+    assert isinstance(known, list)
+    page.route("**/api/modelkeep/v1/workspaces", answering({"workspaces": [*known, other]}))
+    version = facts.ok("GET", f"{V1}/models/{facts.model}/versions/1")
+    path = f"/explore/experiments/{version['experiment_id']}/runs/{version['run_id']}"
+    for workspace, href in (("7", f"http://research.example{path}"), (version["workspace_id"], path), ("8", None)):
+        seen = {**version, "workspace_id": workspace}
+        page.route(f"**/models/{facts.model}/versions/1", answering(seen))
+        page.goto(f"{facts.page}/version/1")
+        about = page.get_by_role("complementary", name="About this version")
+        expect(about).to_contain_text(str(version["run_id"])[:8])
+        expect(about.locator("a[href*='/runs/']")).to_have_count(0 if href is None else 1)
+        if href is not None:
+            expect(about.locator("a[href*='/runs/']")).to_have_attribute("href", href)
+        if workspace != version["workspace_id"]:
+            expect(about).to_contain_text(f"in workspace {'research' if workspace == '7' else workspace}")
+
+
 def test_registering_asks_for_a_signature(page: Page, facts: Facts) -> None:
     page.goto(facts.page)
     page.get_by_role("button", name="Register version").click()
     dialog = page.get_by_role("dialog")
-    for field, option in (("Experiment", f"/truth {facts.world.catalog}"), ("Run", "no signature")):
+    for field, option in (("Experiment", f"/truth {facts.catalog}"), ("Run", "no signature")):
         dialog.get_by_role("combobox", name=field, exact=True).click()
         page.get_by_role("option", name=option).click()
     expect(dialog.get_by_role("combobox", name="Model of the run")).to_have_value("model")
@@ -201,23 +233,24 @@ def test_registering_asks_for_a_signature(page: Page, facts: Facts) -> None:
     page.goto(facts.page)
     expect(page.get_by_role("link", name="Version 3", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Version 4")).to_be_hidden()  # nothing was made that failed
-    page.goto(f"/explore/data/{facts.world.catalog}")
+    page.goto(f"/explore/data/{facts.catalog}")
     switch = page.get_by_role("switch", name="Every version needs one")
     switch.click()
     expect(page.get_by_text("Every version needs a signature from now on.")).to_be_visible()
-    assert facts.ok("GET", f"{UC}/catalogs/{facts.world.catalog}")["properties"] == {"require_signature": "true"}
+    assert facts.ok("GET", f"{UC}/catalogs/{facts.catalog}")["properties"] == {"require_signature": "true"}
     switch.click()
     expect(page.get_by_text("Plain MLflow clients may register without a signature.")).to_be_visible()
-    assert facts.ok("GET", f"{UC}/catalogs/{facts.world.catalog}")["properties"] == {}
+    assert facts.ok("GET", f"{UC}/catalogs/{facts.catalog}")["properties"] == {}
 
 
-def test_mlflows_pages_ask_for_nothing_that_is_not_there(browser: Browser, world: World) -> None:
+def test_mlflows_pages_ask_for_nothing_that_is_not_there(browser: Browser, facts: Facts) -> None:
     failed: list[str] = []
-    page = open_page(browser, world.server)
+    page = open_page(browser, facts.server)
     page.on("response", lambda answer: failed.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
-    page.goto(f"/explore/experiments/{world.runs[0][0]}/runs")
+    experiment = facts.ok("GET", f"{V1}/models/{facts.model}/versions/1")["experiment_id"]
+    page.goto(f"/explore/experiments/{experiment}/runs")
     frame = page.frame_locator("iframe")
-    expect(frame.get_by_text("depth 3").first).to_be_visible(timeout=30_000)
+    expect(frame.get_by_text("thirty steps").first).to_be_visible(timeout=30_000)
     expect(frame.get_by_text("ENDPOINT_NOT_FOUND")).to_have_count(0)
     button = frame.locator("button[data-assistant-ui]")
     expect(button).to_have_count(1)  # else MLflow marks it in another way
@@ -271,7 +304,7 @@ def test_what_was_typed_survives_the_end_of_the_session(page: Page, facts: Facts
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("alert").filter(has_text="Your session has ended").get_by_role("link", name="Sign in").click()
     expect(page.get_by_role("status")).to_contain_text("Your session has ended.")
-    page.get_by_label("Access token").fill(facts.world.server.admin_token)
+    page.get_by_label("Access token").fill(facts.server.admin_token)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("textbox", name="Description")).to_have_value("Worth keeping.")
     picture(page, "back with the text")
@@ -318,7 +351,7 @@ def test_compare_asks_which_where_its_address_does_not_say(page: Page, facts: Fa
 def test_short_texts_are_words_without_marks(page: Page, facts: Facts) -> None:
     link = '[release managers](https://x.example/a_b "t")'
     comment = f"# Owners\n\nDecisions are **final**. Changes go through {link}.\n\n- [x] snake_case stays"
-    facts.ok("PATCH", f"{UC}/catalogs/{facts.world.catalog}", {"comment": comment})
+    facts.ok("PATCH", f"{UC}/catalogs/{facts.catalog}", {"comment": comment})
     page.goto("/explore")
-    row = page.get_by_role("row").filter(has_text=facts.world.catalog).first
+    row = page.get_by_role("row").filter(has_text=facts.catalog).first
     expect(row).to_contain_text("Owners Decisions are final. Changes go through release managers. snake_case stays")

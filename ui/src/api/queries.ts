@@ -199,7 +199,7 @@ export const fileText = (path: string, bytes: number) =>
   });
 
 /** Edges of a graph; more would be no picture. */
-const MOST_EDGES = 5_000;
+const MOST_EDGES = 2_000;
 
 export interface Edges {
   edges: Edge[];

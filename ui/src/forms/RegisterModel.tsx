@@ -56,7 +56,7 @@ export function RegisterModel({ onClose, runId, destination: given = "" }: Props
   const refusal = <Refusal error={act.error} {...(isNew ? { on: { type: "schema", kind: "SCHEMA", name: schema }, operation: "create_model" } : { on: { type: "function", kind: "MODEL", name: destination }, operation: "create_version" })} />;
   if (made) return <Progressing {...made} onClose={onClose} />;
   return (
-    <Dialog title="Register model" submit="Register" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error ?? everything.error ?? models.error} disabled={!destination || !source} size="lg" refusal={refusal}>
+    <Dialog title="Register model" submit="Register" onClose={onClose} onCancel={drop} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error ?? everything.error ?? models.error} disabled={!destination || !source} size="lg" refusal={refusal}>
       {runId ? (
         <Text size="sm">From run <b>{visible(known.data?.info.run_name ?? runId)}</b></Text>
       ) : (

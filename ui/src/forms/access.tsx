@@ -46,7 +46,7 @@ export function RequestAccess({ on, first, onClose }: { on: Place; first?: strin
   const wanted = [...missing.above, ...(missing.known && privileges.length > 0 ? [{ type: WIRE[on.kind] ?? "", name: on.name, privileges }] : [])];
   const act = useAct(() => askAccess(wanted, comment.trim(), whom ?? ""), "Requested. You see under Access requests what becomes of it.", () => { drop(); onClose(); });
   return (
-    <Dialog title="Request access" submit="Request" size="lg" onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={wanted.length === 0}>
+    <Dialog title="Request access" submit="Request" size="lg" onClose={onClose} onCancel={drop} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={wanted.length === 0}>
       {missing.isPending ? <Loading lines={2} /> : null}
       {missing.error ? <Failure error={missing.error} retry={() => void missing.refetch()} /> : null}
       {missing.data && missing.known ? (
@@ -74,10 +74,10 @@ export function RequestAccess({ on, first, onClose }: { on: Place; first?: strin
 
 /** Approving grants what was asked for, in the same step; whoever is refused is told why. */
 export function DecideAccess({ request, approve, onClose }: { request: AccessRequest; approve: boolean; onClose: () => void }) {
-  const [reason, setReason] = useState("");
-  const act = useAct(() => decideAccess(request.request_id, approve, reason.trim()), approve ? "Approved and granted." : "Rejected.", onClose);
+  const { text: reason, setText: setReason, drop } = useDraft(`decision on ${request.request_id}`, "");
+  const act = useAct(() => decideAccess(request.request_id, approve, reason.trim()), approve ? "Approved and granted." : "Rejected.", () => { drop(); onClose(); });
   return (
-    <Dialog title={approve ? "Approve the request" : "Reject the request"} submit={approve ? "Approve" : "Reject"} danger={!approve} onClose={onClose} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!approve && !reason.trim()}>
+    <Dialog title={approve ? "Approve the request" : "Reject the request"} submit={approve ? "Approve" : "Reject"} danger={!approve} onClose={onClose} onCancel={drop} onSubmit={() => act.mutate()} busy={act.isPending} error={act.error} disabled={!approve && !reason.trim()}>
       <Text size="sm">
         <b>{visible(request.principal)}</b> {approve ? "is granted" : "does not get"} {request.privileges.map(words).join(", ")} on <b>{visible(request.full_name)}</b>.
       </Text>

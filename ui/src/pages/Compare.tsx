@@ -29,7 +29,7 @@ function Block({ title, left, right, differing, names }: { title: string; left: 
         {title} <span className="count">{keys.length === 0 ? "" : different === 0 ? "the same" : `${different} of ${keys.length} differ`}</span>
       </Title>
       {shown.length === 0 ? <Text size="sm" c="dimmed">{keys.length === 0 ? "Neither has any." : "Nothing differs."}</Text> : (
-        <div className="table" role="region" aria-label={title} tabIndex={0} style={{ maxHeight: 480 }}>
+        <div className="table" role="region" aria-label={`${title} by name`} tabIndex={0} style={{ maxHeight: 480 }}>
           <Table verticalSpacing={6} stickyHeader aria-label={title} layout="fixed" miw={520}>
             <Table.Thead><Table.Tr><Table.Th>Name</Table.Th>{names.map((name) => <Table.Th key={name}>{name}</Table.Th>)}</Table.Tr></Table.Thead>
             <Table.Tbody>

@@ -23,12 +23,12 @@ import { VirtualTable } from "../ui/VirtualTable";
 
 function Block({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <section aria-label={title}>
+    <div>
       <Title order={2} size="h4" mb="xs">
         {title}
       </Title>
       {children}
-    </section>
+    </div>
   );
 }
 

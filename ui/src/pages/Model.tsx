@@ -144,7 +144,7 @@ function VersionsBlock({ name, register }: { name: string; register: () => void 
   const navigate = useNavigate();
   const rows = listed.data?.pages.flatMap((page) => page.versions) ?? [];
   return (
-    <section aria-label="Versions">
+    <div>
       <Group justify="space-between" mb="xs">
         <Title order={2} size="h4">Versions</Title>
         {rows.length > 1 ? (
@@ -163,6 +163,6 @@ function VersionsBlock({ name, register }: { name: string; register: () => void 
       {rows.length > 0 ? (
         <Versions model={name} rows={rows} chosen={chosen} choose={setChosen} more={listed.hasNextPage ? () => void listed.fetchNextPage() : undefined} loadingMore={listed.isFetchingNextPage} />
       ) : null}
-    </section>
+    </div>
   );
 }

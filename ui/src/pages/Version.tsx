@@ -173,7 +173,7 @@ function Listed({ title, rows, none }: { title: string; rows: [string, string][]
         {title} {rows.length > 0 ? <Badge variant="default" radius="sm" size="sm">{rows.length}</Badge> : null}
       </Title>
       {rows.length === 0 ? <Text size="sm" c="dimmed">{none}</Text> : (
-        <div className="table" role="region" aria-label={title} tabIndex={0} style={{ maxHeight: 420 }}>
+        <div className="table" role="region" aria-label={`${title} by name`} tabIndex={0} style={{ maxHeight: 420 }}>
           <Table verticalSpacing={6} aria-label={title}>
             <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Value</Table.Th></Table.Tr></Table.Thead>
             <Table.Tbody>

@@ -218,8 +218,8 @@ function Why({ on, onClose }: { on: On; onClose: () => void }) {
 function Reason({ on, principal, operation, label }: { on: On; principal: string; operation: string; label: string }) {
   const { data, error } = useQuery(explanation(on.type, on.name, principal, operation));
   return (
-    <Group gap="sm" wrap="nowrap" align="flex-start">
-      <Text size="sm" w={190} className="fixed">{label}</Text>
+    <div className="reason">
+      <Text size="sm" fw={550}>{label}</Text>
       <div className="anywhere">
         <Text size="sm">{error ? error.message : data ? <><b>{data.allowed ? "Yes" : "No"}</b>{data.allowed ? "" : `: ${data.reason}`}</> : "…"}</Text>
         {data?.steps?.length ? (
@@ -229,6 +229,6 @@ function Reason({ on, principal, operation, label }: { on: On; principal: string
           </details>
         ) : null}
       </div>
-    </Group>
+    </div>
   );
 }

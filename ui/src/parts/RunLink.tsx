@@ -31,10 +31,10 @@ interface Props {
 export function RunLink({ run, experiment, workspace, named }: Props) {
   const elsewhere = useWorkspaceOf()(workspace);
   const { data } = useQuery(visibleRun(named && !elsewhere ? experiment : "", run));
-  const id = named ? run : run.slice(0, 8);
+  const id = named && !elsewhere ? run : run.slice(0, 8);
   const name = data?.info.run_name;
   const path = runPath(experiment, run);
-  const label = name ? <>{visible(name)} <span className="xs quiet mono">{run.slice(0, 8)}</span></> : <span className="mono">{visible(id)}</span>;
+  const label = name ? <>{visible(name)} <span className="xs quiet mono">{run.slice(0, 8)}</span></> : <span className="mono" title={run}>{visible(id)}</span>;
   const known = experiment !== "" && data !== null && (elsewhere === null || elsewhere.url !== "");
   return (
     <>

@@ -15,7 +15,7 @@ function Part({ title, rows, leftOut }: { title: string; rows: SignatureRow[]; l
           The first {rows.length} of {rows.length + leftOut}. The MLmodel file has all of them.
         </Text>
       ) : null}
-      <div className="table" role="region" aria-label={title} tabIndex={0} style={{ maxHeight: 420 }}>
+      <div className="table" role="region" aria-label={`${title} of the signature`} tabIndex={0} style={{ maxHeight: 420 }}>
         <Table verticalSpacing={6} aria-label={title} stickyHeader>
           <Table.Thead>
             <Table.Tr>

@@ -71,16 +71,52 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
     if (edge.direction === "DOWNSTREAM") join(version, other, edge.context, edge.created_by);
     else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context, edge.created_by);
   }
+  if (nodes.size > MOST_ARRANGED) inColumns(nodes, [...found.values()]);
+  else arrange(nodes, [...found.values()]);
+  return { nodes: [...nodes.values()], edges: [...found.values()] };
+}
+
+/** Nodes that are arranged with few crossings, which takes time that grows with their square. */
+const MOST_ARRANGED = 300;
+
+/** Each node one column right of the last one that leads to it, one below the other. */
+function inColumns(nodes: Map<string, GraphNode>, edges: GraphEdge[]): void {
+  const column = new Map([...nodes.keys()].map((id) => [id, 0]));
+  for (let round = 0, moved = true; moved && round < MOST_COLUMNS; round += 1) {
+    moved = false;
+    for (const { from, to } of edges) {
+      const next = (column.get(from) ?? 0) + 1;
+      if (next > (column.get(to) ?? 0) && next < MOST_COLUMNS) {
+        column.set(to, next);
+        moved = true;
+      }
+    }
+  }
+  const heights = new Map<number, number>();
+  for (const id of nodes.keys()) heights.set(column.get(id) ?? 0, (heights.get(column.get(id) ?? 0) ?? 0) + 1);
+  const used = new Map<number, number>();
+  for (const [id, node] of nodes) {
+    const at = column.get(id) ?? 0;
+    const row = used.get(at) ?? 0;
+    used.set(at, row + 1);
+    node.x = at * (WIDTH + 90);
+    node.y = (row - (heights.get(at) ?? 1) / 2) * (HEIGHT + 18);
+  }
+}
+
+const MOST_COLUMNS = 12; // versions that are copies of each other in a circle would move on for ever
+
+/** With few crossings, by dagre. */
+function arrange(nodes: Map<string, GraphNode>, edges: GraphEdge[]): void {
   const graph = new graphlib.Graph();
   graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: 90 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const id of nodes.keys()) graph.setNode(id, { width: WIDTH, height: HEIGHT });
-  for (const edge of found.values()) graph.setEdge(edge.from, edge.to);
+  for (const edge of edges) graph.setEdge(edge.from, edge.to);
   layout(graph);
   for (const [id, at] of nodes) {
     const place = graph.node(id) as { x: number; y: number };
     at.x = place.x - WIDTH / 2;
     at.y = place.y - HEIGHT / 2;
   }
-  return { nodes: [...nodes.values()], edges: [...found.values()] };
 }

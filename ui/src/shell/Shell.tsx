@@ -82,7 +82,7 @@ export function Shell({ children }: { children: ReactNode }) {
             Experiments
           </Section>
         </div>
-        <section className="shell-part shell-tree" aria-label="Catalogs">
+        <section className="shell-part shell-tree" aria-label="Catalog tree">
           <Tree />
         </section>
         <div className="shell-part nav-foot">
