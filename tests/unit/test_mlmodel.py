@@ -186,6 +186,13 @@ _IN, _OUT = Schema([ColSpec("double", "x")]), Schema([ColSpec("double", "y")])
 _CONFIG = {"endpoint": "llm", "stop": ["a"]}
 
 
+def test_parameters_alone_are_inputs_enough() -> None:
+    params = ParamSchema([ParamSpec("t", "double", 0.5)])
+    require_signature(read_mlmodel(_written(ModelSignature(None, _OUT, params))))
+    with pytest.raises(InvalidArgument, match="only inputs"):
+        require_signature(read_mlmodel(_written(ModelSignature(_IN, None, params))))
+
+
 @pytest.mark.parametrize("default", [float("nan"), float("inf"), float("-inf")])
 def test_a_default_that_json_cannot_say_is_kept_as_text(default: float) -> None:
     params = ParamSchema([ParamSpec("limit", "double", default), ParamSpec("t", "double", 0.5)])

@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 import requests
 from databricks.sdk.mixins.files import FilesExt
-from wire.filing import FS, Shelf, send
-from wire.serving import UC, refused
+from wire.filing import FS, Shelf, named, send
+from wire.serving import FACE_B, UC, V1, refused
 from wire.test_files import sdk
 
 pytest_plugins = ("backends", "wire.filing")
@@ -165,3 +165,69 @@ def test_a_path_that_is_no_utf_8_is_refused(folder_shelf: Shelf) -> None:
 def test_a_name_that_is_too_long_is_refused_in_a_sentence(folder_shelf: Shelf, name: str, said: str) -> None:
     path = f"{folder_shelf.pending()}/{name}"
     refused(folder_shelf.call("POST", f"{FS}/create-upload-url", {"path": path}), 400, "INVALID_PARAMETER_VALUE", said)
+
+
+@pytest.mark.parametrize("directory", ["C#", "what?", "key=%41", "q?x=1&y", "deep/er/x%2Fy"])
+def test_finalize_says_which_directories_some_clients_miss(folder_shelf: Shelf, directory: str) -> None:
+    root = folder_shelf.ready({f"{directory}/part": b"1"})
+    name, version = named(root)
+    asked = {"name": name, "version": str(version)}
+    told = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=asked).json()["model_version"]
+    assert told["status"] == "READY" and f"'{directory.rpartition('/')[2]}'" in told["status_message"]
+    copied = folder_shelf.ok(
+        "POST", f"{V1}/models/{name}/versions/{version}/copy", {"destination": folder_shelf.model()}
+    )
+    assert copied["status_message"] == told["status_message"]
+
+
+@pytest.mark.parametrize("file", ["a#b", "what?", "%41", "50%/x", "é/a b"])
+def test_finalize_says_nothing_of_names_that_come_back(folder_shelf: Shelf, file: str) -> None:
+    name, version = named(folder_shelf.ready({file: b"1"}))
+    asked = {"name": name, "version": str(version)}
+    told = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=asked).json()["model_version"]
+    assert told["status_message"] == ""
+
+
+@pytest.mark.parametrize("part", ["a#b", "what?", "a%41b", "%2f", "#"])
+def test_a_new_name_that_urls_break_is_refused(folder_shelf: Shelf, part: str) -> None:
+    schema = folder_shelf.schema()
+    catalog, team = schema.split(".")
+    place = {"catalog_name": catalog, "schema_name": team, "name": part}
+    for path, fields in (
+        (f"{FACE_B}/registered-models/create", {"name": f"{schema}.{part}"}),
+        (f"{UC}/models", place),
+        (f"{UC}/volumes", {**place, "volume_type": "MANAGED"}),
+        (f"{UC}/schemas", {"catalog_name": catalog, "name": part}),
+        (f"{UC}/catalogs", {"name": part}),
+        ("/api/2.0/mlflow/registered-models/create", {"name": part}),
+    ):
+        refused(folder_shelf.call("POST", path, fields), 400, "INVALID_PARAMETER_VALUE", "percent escape")
+    name = folder_shelf.model(schema)
+    renamed = {"name": name, "new_name": f"{schema}.{part}"}
+    answer = folder_shelf.call("PATCH", f"{FACE_B}/registered-models/update", renamed)
+    refused(answer, 400, "INVALID_PARAMETER_VALUE", "percent escape")
+
+
+def test_an_old_name_that_urls_break_is_used_and_renamed(folder_shelf: Shelf) -> None:
+    """A model from before the rule."""
+    name = folder_shelf.model(versions=1)
+    schema, _, leaf = name.rpartition(".")
+    old = f"{schema}.{leaf}#1"
+
+    async def age() -> None:
+        async with folder_shelf.registry.db.write() as tx:
+            await tx.run(
+                "UPDATE securables SET name = :new, name_key = :new WHERE name_key = :old", new=f"{leaf}#1", old=leaf
+            )
+
+    folder_shelf.run(age())
+    asked = {"name": old, "version": "1"}
+    assert folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=asked).status_code == 200
+    folder_shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": old, "description": "kept"})
+    folder_shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": old, "new_name": f"{schema}.{leaf}"})
+    folder_shelf.ok("DELETE", f"{FACE_B}/registered-models/delete", {"name": name})
+
+
+@pytest.mark.parametrize("name", ["50%", "a%zz", "a&b=c", "café", "a+b"])
+def test_other_new_names_stay_allowed(folder_shelf: Shelf, name: str) -> None:
+    folder_shelf.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{folder_shelf.schema()}.{name}"})

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 from wire.filing import Shelf
 from wire.serving import UC, refused
@@ -191,3 +192,51 @@ def test_a_version_deleted_meanwhile_leaves_nothing(bench: Shelf) -> None:
     bench.work()
     jobs = bench.ok("GET", "/api/modelkeep/v1/jobs")
     assert not [job for job in jobs["jobs"] if job["task"] == "bring"], jobs
+
+
+# --- the run of a version --------------------------------------------------------------------------------------------
+
+
+def create(bench: Shelf, source: str, **more: str) -> httpx.Response:
+    name = f"M {uuid.uuid4().hex[:8]}"
+    bench.ok("POST", f"{V2}/registered-models/create", {"name": name})
+    return bench.call("POST", f"{V2}/model-versions/create", {"name": name, "source": source, **more})
+
+
+def test_the_run_of_a_version_is_the_one_that_its_source_names(bench: Shelf) -> None:
+    home, run_id = trained(bench, MODEL_FILES)
+    other = run(bench, home)
+    sources = (f"runs:/{run_id}/m", f"mlflow-artifacts:/{home}/{run_id}/artifacts/m")
+    for source in sources:
+        for wrong in (other, uuid.uuid4().hex, "no-run"):
+            answer = create(bench, source, run_id=wrong)
+            refused(answer, 400, "INVALID_PARAMETER_VALUE", "run_id request parameter must identify the resource")
+        for right in ({}, {"run_id": run_id}):
+            made = create(bench, source, **right).json()["model_version"]
+            assert made["run_id"] == run_id
+
+
+def test_a_run_that_nobody_knows_is_refused_unless_a_link_says_where_it_is(bench: Shelf) -> None:
+    home = experiment(bench)
+    run_id, unknown, pointer = run(bench, home), uuid.uuid4().hex, "s3://bucket/model"
+    refused(create(bench, pointer, run_id=unknown), 400, "INVALID_PARAMETER_VALUE", "run_id request parameter")
+    for more in ({"run_id": run_id}, {"run_id": unknown, "run_link": "https://elsewhere.example/runs/1"}, {}):
+        made = create(bench, pointer, **more).json()["model_version"]
+        assert made["run_id"] == more.get("run_id", "")
+
+
+def test_a_copy_has_the_run_of_its_source(bench: Shelf) -> None:
+    _, run_id = trained(bench, MODEL_FILES)
+    version = register(bench, f"runs:/{run_id}/m")
+    source = f"models:/{version['name']}/1"
+    refused(create(bench, source, run_id=uuid.uuid4().hex), 400, "INVALID_PARAMETER_VALUE", "must match")
+    assert create(bench, source, run_id=run_id).json()["model_version"]["run_id"] == run_id
+    assert create(bench, source).status_code == 200
+
+
+def test_a_registered_run_says_which_directories_some_clients_miss(bench: Shelf) -> None:
+    _, run_id = trained(bench, {**MODEL_FILES, "C#/part": b"1", "50%/a#b": b"2"})
+    version = register(bench, f"runs:/{run_id}/m")
+    assert version["status"] == "READY" and "'C#'" in version["status_message"]
+    _, plain = trained(bench, {**MODEL_FILES, "50%/a#b": b"2", "a b/x?": b"3"})
+    assert register(bench, f"runs:/{plain}/m")["status_message"] == ""

@@ -248,7 +248,8 @@ def _finite(text: str) -> float | str:
 
 
 def require_signature(signature: Signature) -> None:
-    """Inputs and outputs both ("ML model versions in UC must have a model signature"). Raises InvalidArgument."""
+    """Inputs and outputs both ("ML model versions in UC must have a model signature"). A model that takes parameters alone has
+    no inputs, and MLflow's client lets it pass. Raises InvalidArgument."""
     if not signature.inputs and not signature.outputs:
         raise InvalidArgument(
             "The model has no signature, and models in Unity Catalog need one with inputs and outputs. "
@@ -259,7 +260,7 @@ def require_signature(signature: Signature) -> None:
             "The model's signature includes only inputs, and models in Unity Catalog need outputs too. "
             "Log it with `input_example=` or a full `signature=`, then register it again."
         )
-    if not signature.inputs:
+    if not signature.inputs and not signature.params:
         raise InvalidArgument(
             "The model's signature includes only outputs, and models in Unity Catalog need inputs too. "
             "Log it with `input_example=` or a full `signature=`, then register it again."

@@ -12,6 +12,7 @@ import msgspec
 
 from modelkeep.core.errors import BadName, Conflict, InvalidArgument, LimitExceeded, NotFound, NotThreeLevels
 from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.core.paths import breaks_urls
 
 MAX_NAME = 255  # characters, of one part
 MAX_COMMENT = 65_535  # characters (OSS Unity Catalog's column)
@@ -144,6 +145,18 @@ def check_prompt_name(name: FullName) -> None:
         raise BadName(
             f"Prompt name {name.parts[-1]!r} is not valid: names have letters, digits, hyphens and underscores.",
             kind=Kind.PROMPT,
+        )
+
+
+def check_in_urls(name: FullName) -> None:
+    """A new name can stand in the URLs of clients that do not quote (MLflow's signed URLs, databricks-sdk). Raises BadName."""
+    part = name.parts[-1]
+    if breaks_urls(part):
+        what = name.kind.capitalize() if RULES[name.kind].space == "routine" else RULES[name.kind].label
+        raise BadName(
+            f"{what} name '{part}' has '#', '?' or a percent escape, and clients that put it into a URL would ask for another "
+            "name. Choose one without.",
+            kind=name.kind,
         )
 
 

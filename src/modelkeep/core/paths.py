@@ -27,7 +27,7 @@ MAX_DEPTH = 64
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_. -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_. -]*)*")
 """Nearly every path: each part begins with a letter or digit, and holds nothing that anybody could misread"""
-_SPELLED = re.compile(r"[\\\x01-\x1f\ufffd-\uffff]")
+_SPELLED = re.compile(r"[\\\x01-\x08\x0a-\x1f\ufffd-\uffff]")
 """What `s3_keys` spells in four bytes"""
 _MOST_DECODINGS = 8
 # What lax decoders read as a dot, a slash or a backslash: overlong UTF-8, and %uXXXX.
@@ -35,6 +35,7 @@ _LAX = re.compile(
     r"(?P<dot>%c0%ae|%e0%80%ae|%f0%80%80%ae)|%c0%af|%e0%80%af|%f0%80%80%af|%c1%9c|%u(?P<code>[0-9a-f]{4})",
     re.IGNORECASE,
 )
+_URL = re.compile(r"[#?]|%[0-9A-Fa-f]{2}")
 _SEPARATORS = re.compile(r"[/\\]")
 
 
@@ -79,6 +80,16 @@ class ArtifactPath(msgspec.Struct, frozen=True):
         """Every directory above it but the root, from the top."""
         names = self.text.split("/")
         return tuple("/".join(names[:depth]) for depth in range(1, len(names)))
+
+
+def breaks_urls(name: str) -> bool:
+    """A client that puts the name into a URL as it is (MLflow, databricks-sdk for full names) asks for something else."""
+    return _URL.search(name) is not None
+
+
+def changed_by_stores(path: str) -> bool:
+    """The key of its object in S3 spells some of its characters in another way (`blobs/s3_keys.py`)."""
+    return _SPELLED.search(path) is not None
 
 
 def _check(text: str) -> None:

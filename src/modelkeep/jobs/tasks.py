@@ -165,7 +165,10 @@ async def _finish(
     async with at.db.write() as tx:
         await securables.lock(tx, model)
         await files.freeze(tx, version.artifact_set_id, manifest)
-        if not await versions.set_status(tx, version, Status.READY, "", version.created_by, now, signature=signature):
+        warning = finalize.what_clients_miss(manifest)
+        if not await versions.set_status(
+            tx, version, Status.READY, warning, version.created_by, now, signature=signature
+        ):
             raise Conflict("The version is no longer PENDING_REGISTRATION.")
         await jobs.enqueue(tx, "sweep", version.artifact_set_id)  # what an attempt that died has left behind
     await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))

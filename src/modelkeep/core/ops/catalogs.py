@@ -7,7 +7,7 @@ from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotEmpty
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Page, Securable
-from modelkeep.core.names import DEFAULT_SCHEMA, METASTORE, FullName, check_comment, check_unchanged
+from modelkeep.core.names import DEFAULT_SCHEMA, METASTORE, FullName, check_comment, check_in_urls, check_unchanged
 from modelkeep.core.near import near
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
@@ -150,6 +150,7 @@ async def create_schema(ctx: WriteCtx, req: CreateSchema, parent: Securable) -> 
 
 async def _create(ctx: WriteCtx, req: CreateContainer, parent: Securable) -> Securable:
     _refuse_reserved(req.name)
+    check_in_urls(req.name)
     id = await securables.insert(
         ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), req.spec
     )
@@ -249,6 +250,8 @@ async def rename_schema(ctx: WriteCtx, req: RenameSchema, found: Securable, cata
 
 async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Securable:
     _refuse_reserved(req.new_name)
+    if req.new_name != req.name:
+        check_in_urls(req.new_name)
     ctx.changed("name", str(req.name), str(req.new_name))
     await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
     return await models.fetch(ctx, req.new_name)

@@ -13,6 +13,7 @@ from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.core.ops import models, staging
 from modelkeep.core.ops.copies import UNSIGNED, Provenance, encode, requires_signature
 from modelkeep.core.ops.versions import VersionRequest, fetch_version
+from modelkeep.core.paths import breaks_urls, changed_by_stores
 from modelkeep.store import changes, files, jobs, securables, versions
 from modelkeep.store.db import Database
 
@@ -35,6 +36,8 @@ class Checked(msgspec.Struct, frozen=True):
     """Of the version's set, before its files were listed"""
     taken: str = ""
     """The set that holds the files, where it is not yet the version's."""
+    warning: str = ""
+    """What some clients will not find of the files, in a sentence"""
 
 
 async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
@@ -59,7 +62,25 @@ async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model
             f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
         )
     signature = await check_manifest(db, ctx.services.blobs, set_id, manifest, needed=needed)
-    return Checked(tuple(manifest), signature, revision.number, taken.set_id if taken else "")
+    warning = what_clients_miss(manifest, credentials=ctx.services.issuer is not None)
+    return Checked(tuple(manifest), signature, revision.number, taken.set_id if taken else "", warning)
+
+
+def what_clients_miss(manifest: Sequence[ArtifactFile], *, credentials: bool = False) -> str:
+    """What to say of names that some clients do not find again; '' where all do. `credentials`: clients read the store itself."""
+    directories = (part for file in manifest for part in file.path.split("/")[:-1])
+    sentences = list[str]()
+    if directory := next(filter(breaks_urls, directories), ""):
+        sentences.append(
+            f"The directory '{directory[:100]}' has '#', '?' or a percent escape in its name: clients that do not quote it in a "
+            "URL find it when they download the whole version, and not when they ask for it alone."
+        )
+    if credentials and (path := next((file.path for file in manifest if changed_by_stores(file.path)), "")):
+        sentences.append(
+            f"The file {path[:100]!r} has a backslash or control character in its name: clients with temporary credentials "
+            "of the store find it under another name."
+        )
+    return " ".join(sentences)
 
 
 async def check_manifest(
@@ -148,7 +169,7 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
     set_id, provenance = await _settle_copy(ctx, version, manifest)
     if not await versions.set_status(
-        ctx.tx, version, Status.READY, "", ctx.actor.name, ctx.now,
+        ctx.tx, version, Status.READY, checked.warning, ctx.actor.name, ctx.now,
         signature=checked.signature, artifact_set_id=set_id, copied_from=provenance,
     ):  # fmt: skip
         raise Conflict(
@@ -161,6 +182,8 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
         wait = ctx.config.url_ms + 60_000 if ctx.config.direct else 0
         await jobs.enqueue(ctx.tx, "sweep", set_id, delay_ms=wait)
     ctx.changed("status", version.status, Status.READY)
+    if checked.warning:
+        ctx.changed("warning", None, checked.warning)
     return await fetch_version(ctx, model, req.name, req.version)
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeep.core.context import WriteCtx
 from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName, check_comment
+from modelkeep.core.names import FullName, check_comment, check_in_urls
 from modelkeep.core.ops import models
 from modelkeep.core.ops.tables import ColumnType, Number
 from modelkeep.store import securables
@@ -82,6 +82,7 @@ def definition(function: Securable) -> Definition:
 
 
 async def create_function(ctx: WriteCtx, req: CreateFunction, schema: Securable) -> Securable:
+    check_in_urls(req.name)
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
         {"definition": msgspec.json.encode(req.definition).decode()},

@@ -9,7 +9,7 @@ from modelkeep.core.authz import Need, decide, holds
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound, WrongState
 from modelkeep.core.model import Page, RegisteredModel, Securable, Status
-from modelkeep.core.names import FullName, check_alias, check_comment, check_spaces, check_tag, missing
+from modelkeep.core.names import FullName, check_alias, check_comment, check_in_urls, check_spaces, check_tag, missing
 from modelkeep.core.ops.protection import check_movable
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
@@ -134,6 +134,7 @@ async def fetch(ctx: ReadCtx, name: FullName) -> Securable:
 
 async def create_model(ctx: WriteCtx, req: CreateModel, schema: Securable) -> RegisteredModel:
     check_spaces(req.name, ctx.config.home)
+    check_in_urls(req.name)
     spec = {"deployment_job_id": req.deployment_job_id} if req.deployment_job_id else {}
     comment = check_comment(req.comment)
     id = await securables.insert(
@@ -182,6 +183,8 @@ async def browse_models(ctx: ReadCtx, req: BrowseModels, schema: Securable | Non
 async def rename_model(ctx: WriteCtx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
     """Only the name changes: versions, files, grants, aliases and tags hang on the model's id."""
     check_spaces(req.new_name, ctx.config.home)
+    if req.new_name != req.name:
+        check_in_urls(req.new_name)
     ctx.changed("name", str(req.name), str(req.new_name))
     if req.new_name != req.name or req.spelled not in ("", model.name):
         await securables.rename(ctx.tx, model, req.new_name, ctx.actor.name, ctx.now, req.spelled)

@@ -6,7 +6,7 @@ from modelkeep.core.authz import Need, decide, holds
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Securable
-from modelkeep.core.names import FullName
+from modelkeep.core.names import FullName, check_in_urls
 from modelkeep.core.ops import models
 from modelkeep.core.ops.models import Browsed
 from modelkeep.core.paging import page_size
@@ -83,6 +83,7 @@ async def rename_object(ctx: WriteCtx, req: RenameObject, found: Securable) -> S
     """Only the name changes: files, grants and tags hang on the id."""
     ctx.changed("name", str(req.name), str(req.new_name))
     if req.new_name != req.name:
+        check_in_urls(req.new_name)
         await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
     return await models.fetch(ctx, req.new_name)
 

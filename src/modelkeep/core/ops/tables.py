@@ -10,7 +10,7 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
 from modelkeep.core.locations import check_outside
 from modelkeep.core.model import Page, Securable
-from modelkeep.core.names import FullName, check_comment
+from modelkeep.core.names import FullName, check_comment, check_in_urls
 from modelkeep.core.ops import models, objects
 from modelkeep.core.paging import page_size
 from modelkeep.core.patterns import pattern
@@ -84,6 +84,7 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
             "storage_location of its files."
         )
     check_outside(told.storage_location, ctx.config.managed)
+    check_in_urls(req.name)
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
         {"definition": msgspec.json.encode(told).decode()},

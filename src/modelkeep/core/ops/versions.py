@@ -146,13 +146,28 @@ async def read_origin(
     source: Securable | None,
     volume: Securable | None,
 ) -> Sourced:
-    """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of."""
-    if (origin := req.origin) is None or req.volume is not None:
-        return Sourced(await source_run(ctx, req.run_id, req.logged_model_id), (origin,) if origin else ())
-    if ctx.services.tracking is None:
-        raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
-    places = await ctx.services.tracking.places(ctx.actor, origin)
-    return Sourced(await source_run(ctx, req.run_id, req.logged_model_id), places)
+    """As `read_source`. Raises NotFound where the caller may not read the run or logged model that the files are of,
+    InvalidArgument where the version's run is another one, or none that the caller knows."""
+    origin, tracking = req.origin, ctx.services.tracking
+    if origin is not None and origin.kind == "run" and req.run_id != origin.id:
+        raise _another_run(req, "identify the resource that contains the source")
+    places = (origin,) if origin else ()
+    if origin is not None and req.volume is None:
+        if tracking is None:
+            raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
+        places = await tracking.places(ctx.actor, origin)
+    run = await source_run(ctx, req.run_id, req.logged_model_id)
+    here = not (req.run_link or req.source_model)  # `run_link` says that the run is elsewhere
+    if req.run_id and here and tracking is not None and (run is None or run.source_run_id != req.run_id):
+        raise _another_run(req, "identify the resource that contains the source")
+    return Sourced(run, places)
+
+
+def _another_run(req: CreateVersion, must: str) -> InvalidArgument:
+    """In the words of MLflow's own server (server/handlers.py)."""
+    return InvalidArgument(
+        f"Invalid model version source: '{req.source[:300]}'. The run_id request parameter must {must}."
+    )
 
 
 async def create_version(ctx: WriteCtx, req: CreateVersion, model: Securable, source: Securable | None) -> ModelVersion:
@@ -168,6 +183,8 @@ async def register_version(
     """READY at once, but for an origin: then PENDING, until the job that is queued here has brought the files."""
     if source is not None:
         original = await _source_version(ctx, req, source)
+        if req.run_id and req.run_id != original.run_id:
+            raise _another_run(req, "match the referenced model version")
         return await _create(ctx, req, model, original, **await shared_files(ctx, original, model))
     if req.origin is None:
         await refuse_unsigned(ctx, model)

@@ -8,7 +8,7 @@ from modelkeep.core.context import WriteCtx
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.locations import check_outside
 from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName, check_comment
+from modelkeep.core.names import FullName, check_comment, check_in_urls
 from modelkeep.core.ops import models
 from modelkeep.store import files, securables
 
@@ -30,6 +30,7 @@ async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> 
     if not managed and not req.storage_location:
         raise InvalidArgument("An external volume needs the storage_location of its files.")
     spec = {} if managed else {"storage_location": check_outside(req.storage_location, ctx.config.managed)}
+    check_in_urls(req.name)
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
         {"volume_type": req.type, **spec},

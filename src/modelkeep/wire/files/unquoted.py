@@ -13,7 +13,6 @@ from modelkeep.wire.http import Request
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SAFE = frozenset(b"!#$%&'()*+,/:;=?@[]~-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 """What `requests` leaves as it is: an escape of such a byte was there before."""
-_LOST = re.compile(r"[#?]|%[0-9A-Fa-f]{2}")
 _VERSIONS = "/Models/"
 _ESCAPED = str.maketrans({"#": "%23", "?": "%3F", "%": "%25"})
 
@@ -44,8 +43,3 @@ def _unquoted(match: re.Match[bytes]) -> bytes:
 def askable(path: str) -> str:
     """A directory's path as it comes back from a client that does not quote."""
     return path.translate(_ESCAPED)
-
-
-def is_lost(name: str) -> bool:
-    """A client that does not quote does not find a directory of this name by itself."""
-    return _LOST.search(name) is not None
