@@ -12,6 +12,7 @@ from modelkeep.limits import COMPARE_S, COMPARE_SLICE_S
 _T = TypeVar("_T")
 _PARSER = ThreadPoolExecutor(1, "parser")
 _OBJECTS = ThreadPoolExecutor(2, "objects")
+_SIGNER = ThreadPoolExecutor(2, "signer")
 
 
 class _Slices:
@@ -76,3 +77,8 @@ async def off_loop(call: Callable[..., _T], *args: object) -> _T:
     """Runs work that takes a fraction of a second at most, and that a transaction or an answer waits for: the parsers' thread
     may be busy for seconds."""
     return await asyncio.get_running_loop().run_in_executor(_OBJECTS, call, *args)
+
+
+async def in_signer(call: Callable[..., _T], *args: object) -> _T:
+    """Signs URLs of a store: a millisecond each, and a call to the cloud's metadata service where the store's keys have expired."""
+    return await asyncio.get_running_loop().run_in_executor(_SIGNER, call, *args)

@@ -17,6 +17,7 @@ from modelkeep.blobs.port import DirectBlobs, Segment, SignedUrl
 from modelkeep.core.context import BaseCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import LimitExceeded, NotSent, RegistryError, Unavailable
 from modelkeep.core.model import ArtifactFile
+from modelkeep.core.pace import in_signer
 from modelkeep.store import changes, files
 from modelkeep.store.db import Database, WriteTx
 
@@ -141,14 +142,14 @@ async def _publish(ctx: ServiceCtx, path: str, stored: Stored, *, overwrite: boo
 async def sign_download(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
     if not vended.object:
         return vended
-    url = store(ctx).presign_get(vended.set_id, vended.object, url_s(ctx))
+    url = await in_signer(store(ctx).presign_get, vended.set_id, vended.object, url_s(ctx))
     return msgspec.structs.replace(vended, url=url)
 
 
 async def sign_upload(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
     if vended.change is not None:
         await _remove(ctx, db, vended.change, vended.object)
-    url = store(ctx).presign_put(vended.set_id, vended.object, url_s(ctx))
+    url = await in_signer(store(ctx).presign_put, vended.set_id, vended.object, url_s(ctx))
     return msgspec.structs.replace(vended, url=url)
 
 

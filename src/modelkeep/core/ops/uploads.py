@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from modelkeep import limits
-from modelkeep.blobs.port import Segment, SignedUrl
+from modelkeep.blobs.port import Segment
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import FileNotFound, InvalidArgument, LimitExceeded
 from modelkeep.core.model import ArtifactFile, Securable
@@ -29,6 +29,7 @@ from modelkeep.core.ops.files import (
     still_there,
     writable,
 )
+from modelkeep.core.pace import in_signer
 from modelkeep.store import files, uploads_of_principal
 from modelkeep.store.db import Database, Tx
 from modelkeep.store.files import Upload
@@ -144,14 +145,18 @@ async def vend_parts(ctx: ReadCtx, req: VendParts, model: Securable | None) -> P
 
 async def sign_parts(ctx: ServiceCtx, db: Database, vended: PartsVended) -> tuple[Vended, ...]:
     """One for each part number, in order."""
-    return tuple(Vended(vended.upload.set_id, _part_url(ctx, vended, number)) for number in vended.numbers)
-
-
-def _part_url(ctx: ServiceCtx, vended: PartsVended, number: int) -> SignedUrl | None:
+    set_id = vended.upload.set_id
     if not vended.direct:
-        return None
-    upload = vended.upload
-    return direct.store(ctx).presign_part(upload.set_id, upload.path, upload.store_upload, number, direct.url_s(ctx))
+        return tuple(Vended(set_id) for _ in vended.numbers)
+    return await in_signer(_signed_parts, ctx, vended)
+
+
+def _signed_parts(ctx: ServiceCtx, vended: PartsVended) -> tuple[Vended, ...]:
+    upload, presign, seconds = vended.upload, direct.store(ctx).presign_part, direct.url_s(ctx)
+    return tuple(
+        Vended(upload.set_id, presign(upload.set_id, upload.path, upload.store_upload, number, seconds))
+        for number in vended.numbers
+    )
 
 
 async def store_part(ctx: ServiceCtx, db: Database, req: WritePart, model: Securable | None) -> Segment:
