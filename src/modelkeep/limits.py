@@ -413,3 +413,11 @@ TOKENS_PER_PRINCIPAL = 600
 """Personal access tokens that are neither revoked nor expired (Databricks' own number)."""
 UPLOADS_PER_PRINCIPAL = 1_000
 """Multipart uploads that are under way; a job ends those that are older than a day."""
+# --- workspace files -----------------------------------------------------------------------------------------------------
+
+WORKSPACE_DIRECTORY_ENTRIES = 10_000
+"""Entries of one directory of workspace files that a list returns; a larger one is refused."""
+WORKSPACE_FILE_BYTES = 500 << 20
+"""Bytes of one workspace file."""
+WORKSPACE_IMPORT_BYTES = 10 << 20
+"""Bytes of a workspace file that comes or goes as base64 within JSON."""

@@ -256,7 +256,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     from modelkeep.wire.console import pages, reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.console import workspaces as workspace_routes
-    from modelkeep.wire.files import proxied
+    from modelkeep.wire.files import proxied, workspace_files
     from modelkeep.wire.files import routes as files
     from modelkeep.wire.mlflow import routes as mlflow
     from modelkeep.wire.plain import routes as plain
@@ -304,6 +304,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *plain.routes(engine.config.home),
             *proxied.routes(engine, signer, tracking, engine.config.home),
             *files.routes(engine, signer, tracking),
+            *workspace_files.routes(engine),
         ]
         ways = reach(engine.services)
         # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.

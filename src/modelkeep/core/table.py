@@ -43,6 +43,7 @@ from modelkeep.core.ops import (
     uploads,
     versions,
     volumes,
+    workspace_files,
     workspaces,
 )
 from modelkeep.core.privileges import Privilege as P
@@ -64,6 +65,7 @@ MANAGE_POLICY = "account admin, or MANAGE on the tag policy (for the rules of al
 READ_VOLUME = holds(P.READ_VOLUME)
 READ_FILES = On("name", READ, optional=True, on_volume=READ_VOLUME)
 WRITE_FILES = On("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_VOLUME), writes=True)
+OWN_FILES = "the home folder of the caller, the folder Shared, or the workspace's admin role"
 SOURCE = On("source_model", READ, optional=True, writes=False)
 
 # A catalog that is bound to the wrong workspaces could not be mended otherwise.
@@ -235,6 +237,16 @@ OPERATIONS: tuple[Operation, ...] = (
               finish=uploads.complete_in_store),
     Operation(uploads.abort_upload, uploads.AbortUpload, "upload.abort", (WRITE_FILES,), outside=files.may_write,
               finish=uploads.abort_in_store, full_disk=True),
+    # workspace files
+    Operation(workspace_files.list_workspace_files, workspace_files.ListWorkspaceFiles, "workspace_file.list", (), "read", "buffered",
+              decides=OWN_FILES, scans=True),
+    Operation(workspace_files.get_workspace_file, workspace_files.GetWorkspaceFile, "workspace_file.get", (), "read", "buffered",
+              decides=OWN_FILES),
+    Operation(workspace_files.make_workspace_directory, workspace_files.MakeWorkspaceDirectory, "workspace_file.mkdirs", (),
+              prepare=workspace_files.prepare_set, decides=OWN_FILES),
+    Operation(workspace_files.delete_workspace_file, workspace_files.DeleteWorkspaceFile, "workspace_file.delete", (),
+              prepare=workspace_files.prepare_set, finish=workspace_files.finish_deletion, decides=OWN_FILES,
+              full_disk=True),
     # lineage
     Operation(lineage.get_lineage, lineage.GetLineage, "lineage.get", (On("name", READ),), "read", "buffered", scans=True),
     # A note of who used what changes nothing of the model: a read-only binding lets it pass, as it lets the use.

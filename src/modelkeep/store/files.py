@@ -211,6 +211,16 @@ async def remove_file(tx: WriteTx, set_id: str, path: str) -> str:
     return row[0] if row else ""
 
 
+async def remove_below(tx: WriteTx, set_id: str, directory: str, limit: int) -> list[str]:
+    """Remove up to `limit` files and marks of directories below `directory`, its own mark included; the segments (JSON) of each."""
+    rows = await tx.all(
+        "DELETE FROM artifact_files WHERE set_id = :set AND path IN (SELECT path FROM artifact_files WHERE set_id = :set "
+        "AND path >= :first AND path < :last ORDER BY path LIMIT :limit) RETURNING segments",
+        set=set_id, first=directory + "/", last=directory + "0", limit=limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
 _FILE = "path, size, sha256, checksum, segments, modified_at"
 
 

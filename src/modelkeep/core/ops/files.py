@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from modelkeep.blobs.port import Blobs, Segment
+from modelkeep.core import workspace_paths
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, FileNotFound, RegistryError, WrongState
 from modelkeep.core.kinds import Kind
@@ -26,12 +27,12 @@ from modelkeep.store.db import Database, Tx, new_id
 
 SMALL = 64 * 1024
 """bytes of the largest file that is kept in the database, where storage is a folder"""
-_LINGER_MS = 10 * 60_000  # a run's replaced file may still be on its way to someone
+LINGER_MS = 10 * 60_000  # a run's replaced file may still be on its way to someone
 
 
 class FileRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A file or directory of a model version (`name`, `version`), of a volume (`name`), or of a run, logged model or trace
-    (`kind`, `id`)."""
+    """A file or directory of a model version (`name`, `version`), of a volume (`name`), of a run, logged model or trace
+    (`kind`, `id`), or of the workspace itself (`kind`: core/workspace_paths.py)."""
 
     path: ArtifactPath
     name: FullName | None = None
@@ -124,6 +125,9 @@ async def may_write(ctx: ServiceCtx, db: Database, req: FileRequest, model: Secu
 
 
 async def _ask_workspace(ctx: ServiceCtx, req: FileRequest, *, write: bool) -> None:
+    if req.kind == workspace_paths.KIND:
+        workspace_paths.check(ctx.actor, req.path, write=write)
+        return
     tracking = ctx.services.tracking
     if tracking is None or not req.kind:
         raise FileNotFound("No artifacts are kept under this path.")
@@ -158,7 +162,7 @@ async def readable(ctx: ReadCtx, req: FileRequest, model: Securable | None) -> s
         return await _of_volume(ctx.tx, req, model)
     if model is None:
         found = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
-        ctx.touch(req.kind.upper(), req.id, req.id)
+        ctx.touch(req.kind.upper(), req.id or f"/{req.path}", req.id or f"/{req.path}")
         return found.id if found else ""
     version = await _version(ctx, ctx.tx, req, model)
     check_ready(version)
@@ -171,7 +175,7 @@ async def writable(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable | No
         return Site(await _of_volume(tx, req, model), False, False)
     if model is None:
         found = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
-        ctx.touch(req.kind.upper(), req.id, req.id)
+        ctx.touch(req.kind.upper(), req.id or f"/{req.path}", req.id or f"/{req.path}")
         return Site(found.id if found else "", False, False)
     version = await _version(ctx, tx, req, model)
     check_pending(version)
@@ -329,7 +333,7 @@ async def free(ctx: WriteCtx, site: Site, segments_json: str, keep: Sequence[Seg
     kept = {segment.object for segment in keep}
     for segment in msgspec.json.decode(segments_json or "[]", type=list[Segment]):
         if segment.object not in kept:
-            wait = 0 if site.of_version else _LINGER_MS
+            wait = 0 if site.of_version else LINGER_MS
             await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", delay_ms=wait)
 
 

@@ -78,3 +78,26 @@ class Part(TypedDict):
 class Parts(TypedDict):
     upload_id: str
     credentials: list[Part]
+
+
+class ObjectInfo(TypedDict):
+    """A file or directory of the workspace. A directory has neither size (bytes) nor times (epoch ms)."""
+
+    object_type: str
+    path: str
+    object_id: int
+    resource_id: str
+    size: NotRequired[int]
+    created_at: NotRequired[int]
+    modified_at: NotRequired[int]
+
+
+class Objects(TypedDict):
+    objects: NotRequired[list[ObjectInfo]]
+    """Absent where the directory is empty"""
+
+
+class Exported(TypedDict):
+    content: str
+    """base64"""
+    file_type: str
