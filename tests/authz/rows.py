@@ -42,6 +42,7 @@ from modelkeep.core.ops import (
     uploads,
     versions,
     volumes,
+    workspace_files,
     workspaces,
 )
 from modelkeep.core.paths import ROOT, ArtifactPath
@@ -203,6 +204,7 @@ def _whose_grants(found: list[Any]) -> str:
 def rows(ids: dict[str, str]) -> list[Row]:
     m, new, open_model = name(MODEL), name("prod.ml.new"), name("open.ml.model")
     mlmodel, extra = ArtifactPath("MLmodel"), ArtifactPath("extra.bin")
+    foreign = ArtifactPath("Users/nobody@x.io/notes")
     C, S, M, V, F, U, D, G, P, N, A = (
         "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions",
         "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Signing in",
@@ -471,6 +473,13 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(N, "link_identity", federation.LinkIdentity("somebody", "https://idp.example", "2")),
         Row(N, "unlink_identity", federation.UnlinkIdentity("somebody", "https://idp.example", "1")),
         Row(N, "list_links", federation.ListLinks("somebody")),
+        Row(W, "list_workspace_files: the root", workspace_files.ListWorkspaceFiles(path=ROOT)),
+        Row(W, "list_workspace_files: the home of somebody else", workspace_files.ListWorkspaceFiles(path=foreign)),
+        Row(W, "get_workspace_file: Shared", workspace_files.GetWorkspaceFile(path=ArtifactPath("Shared"))),
+        Row(W, "get_workspace_file in the home of somebody else", workspace_files.GetWorkspaceFile(path=foreign)),
+        Row(W, "make_workspace_directory in Shared", workspace_files.MakeWorkspaceDirectory(path=ArtifactPath("Shared/d"))),
+        Row(W, "make_workspace_directory in the home of somebody else", workspace_files.MakeWorkspaceDirectory(path=foreign)),
+        Row(W, "delete_workspace_file in the home of somebody else", workspace_files.DeleteWorkspaceFile(path=foreign)),
         Row(W, "list_workspaces: sees dev", workspaces.ListWorkspaces(),
             lambda found: "1" if any(w.name == "dev" for w in found) else "0"),
         Row(W, "get_workspace dev", workspaces.GetWorkspace("dev")),

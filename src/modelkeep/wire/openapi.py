@@ -158,9 +158,10 @@ def _error_type(render: Renderer) -> Any:
 
 
 def _dialect(render: Renderer) -> str:
-    """The package of the face, or the renderer's own name where several faces share it."""
+    """The package of the face, or the renderer's own name where several faces share it, or the face has several."""
     package = render.__module__.removeprefix("modelkeep.wire.").partition(".")[0]
-    return getattr(render, "__name__", package) if package == "errors" else package
+    name: str = getattr(render, "__name__", package)
+    return name if package == "errors" or name.startswith("workspace") else package
 
 
 def _one_of(codes: set[str]) -> Json:

@@ -69,20 +69,20 @@ def routes(engine: Engine) -> list[Route]:
     api, by_path = "/api/2.0/workspace", "/api/2.0/workspace-files"
     empty, file_bytes = (Answer(type=dict),), "application/octet-stream"
     every = [
-        Route("POST", f"{api}/mkdirs", PathFields, handler=face.make_directory, answers=empty, render=render_400),
+        Route("POST", f"{api}/mkdirs", PathFields, handler=face.make_directory, answers=empty, render=workspace_import),
         Route("GET", f"{api}/get-status", PathFields, handler=face.get_status, answers=(Answer(type=answers.ObjectInfo),)),
         Route("GET", f"{api}/list", PathFields, handler=face.list_objects, answers=(Answer(type=answers.Objects),)),
         Route("POST", f"{api}/delete", DeleteFields, handler=face.delete, answers=empty),
         Route("GET", f"{api}/export", ExportFields, handler=face.export, answers=(Answer(type=answers.Exported),)),
-        Route("POST", f"{api}/import", ImportFields, handler=face.import_object, answers=empty, render=render_400),
+        Route("POST", f"{api}/import", ImportFields, handler=face.import_object, answers=empty, render=workspace_import),
         Route("POST", f"{by_path}/import-file/{{path*}}", ImportFileFields, handler=face.import_file, sends=file_bytes,
               answers=empty),
         Route("GET", f"{by_path}/{{path*}}", handler=face.read_file, answers=(Answer(content=file_bytes),)),
     ]  # fmt: skip
-    return [msgspec.structs.replace(route, render=route.render or render) for route in every]
+    return [msgspec.structs.replace(route, render=route.render or workspace) for route in every]
 
 
-def render(error: RegistryError) -> tuple[int, Error]:
+def workspace(error: RegistryError) -> tuple[int, Error]:
     """The codes and statuses that the clients above branch on."""
     status, body = databricks(error)
     if isinstance(error, FileNotFound):
@@ -92,9 +92,9 @@ def render(error: RegistryError) -> tuple[int, Error]:
     return status, body
 
 
-def render_400(error: RegistryError) -> tuple[int, Error]:
-    """As `render`, but 400 for what exists: the Workspace API answers so, `import-file` answers 409."""
-    status, body = render(error)
+def workspace_import(error: RegistryError) -> tuple[int, Error]:
+    """As `workspace`, but 400 for what exists: the Workspace API answers so, `import-file` answers 409."""
+    status, body = workspace(error)
     return (400, body) if isinstance(error, AlreadyExists) else (status, body)
 
 
