@@ -7,8 +7,8 @@ from modelkeep.core.model import Page, Securable
 from modelkeep.core.ops.files import FileRequest, WriteRequest, locked, readable, writable
 from modelkeep.core.paging import page_size
 from modelkeep.core.paths import ROOT
-from modelkeep.store import files
-from modelkeep.store.files import Entry
+from modelkeep.store import directories, files
+from modelkeep.store.directories import Entry
 
 MAX_PAGE = 1000
 
@@ -31,7 +31,7 @@ async def list_directory(ctx: ReadCtx, req: ListDirectory, place: Securable | No
     set_id = await readable(ctx, req, place)
     scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,))
-    found, more = await files.children(
+    found, more = await directories.children(
         ctx.tx, set_id, req.path.text, str(after[0]) if after else "", page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     )
     empty = not found and after is None and req.path != ROOT
@@ -49,14 +49,14 @@ async def make_directory(ctx: WriteCtx, req: MakeDirectory, place: Securable | N
     for path in (*req.path.parents, req.path.text) if req.path != ROOT else ():
         if await files.file(ctx.tx, site.set_id, path) is not None:
             raise AlreadyExists(f"'{path}' is a file: a path is a file or a directory.")
-        if await files.make_directory(ctx.tx, site.set_id, path, ctx.now):
+        if await directories.make_directory(ctx.tx, site.set_id, path, ctx.now):
             ctx.changed(f"directory {path}", None, "present")
 
 
 async def delete_directory(ctx: WriteCtx, req: DeleteDirectory, place: Securable | None) -> None:
     """One that was never made is gone already. Raises NotEmpty."""
     site = await writable(ctx, ctx.tx, req, place)
-    found, _ = await files.children(ctx.tx, site.set_id, req.path.text, "", 1)
+    found, _ = await directories.children(ctx.tx, site.set_id, req.path.text, "", 1)
     if found:
         raise NotEmpty(f"The directory '{req.path}' holds files. Delete them first.")
     if await files.remove_file(ctx.tx, site.set_id, f"{req.path}/"):

@@ -19,7 +19,7 @@ from modelkeep.core.ops.run_metrics import source_run
 from modelkeep.core.ops.tag_policies import check_governed
 from modelkeep.core.paging import page_size
 from modelkeep.core.privileges import Privilege
-from modelkeep.store import files, jobs, securables, versions
+from modelkeep.store import directories, files, jobs, securables, versions
 from modelkeep.store.db import Database, new_id
 
 MAX_VERSION = 2**63 - 1
@@ -211,7 +211,7 @@ async def _files_at(ctx: ReadCtx, req: RegisterVersion, volume: Securable | None
         else:
             held = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, place.kind, place.id))
         found.append(f"{held.id if held else ''}/{place.path}")
-        if held and (await files.children(ctx.tx, held.id, place.path, "", 1))[0]:
+        if held and (await directories.children(ctx.tx, held.id, place.path, "", 1))[0]:
             return found[-1]
     return found[0]
 

@@ -13,9 +13,9 @@ from modelkeep.core.ops.files import LINGER_MS, FileRequest, WriteRequest
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.core.workspace_paths import KIND, SHARED, USERS, always_there, check, home_of
 from modelkeep.limits import DELETE_ROWS, WORKSPACE_DIRECTORY_ENTRIES
-from modelkeep.store import files, jobs
+from modelkeep.store import directories, files, jobs
 from modelkeep.store.db import Database, Tx, WriteTx
-from modelkeep.store.files import Entry
+from modelkeep.store.directories import Entry
 
 _PAGE = 1_000
 
@@ -90,7 +90,7 @@ async def get_workspace_file(ctx: ReadCtx, req: GetWorkspaceFile) -> WorkspaceEn
 async def _is_directory(tx: Tx, set_id: str, path: str) -> bool:
     if await files.file(tx, set_id, f"{path}/") is not None:
         return True
-    below, _ = await files.children(tx, set_id, path, "", 1)
+    below, _ = await directories.children(tx, set_id, path, "", 1)
     return bool(below)
 
 
@@ -112,7 +112,7 @@ async def list_workspace_files(ctx: ReadCtx, req: ListWorkspaceFiles) -> list[Wo
 async def _children(ctx: ReadCtx, path: str) -> list[Entry]:
     set_id, entries, after = await _set_id(ctx, ctx.tx), list[Entry](), ""
     while True:
-        page, after = await files.children(ctx.tx, set_id, path, after, _PAGE)
+        page, after = await directories.children(ctx.tx, set_id, path, after, _PAGE)
         entries += page
         if not after:
             return entries
@@ -134,7 +134,7 @@ async def make_workspace_directory(ctx: WriteCtx, req: MakeWorkspaceDirectory) -
     for path in (*req.path.parents, req.path.text):
         if await files.file(ctx.tx, set_id, path) is not None:
             raise AlreadyExists(f"'/{path}' is a file, so it cannot be a directory: it already exists.")
-        if await files.make_directory(ctx.tx, set_id, path, ctx.now):
+        if await directories.make_directory(ctx.tx, set_id, path, ctx.now):
             ctx.changed(f"directory /{path}", None, "present")
     ctx.touch(KIND.upper(), f"/{req.path}", f"/{req.path}")
 
@@ -150,7 +150,7 @@ async def delete_workspace_file(ctx: WriteCtx, req: DeleteWorkspaceFile) -> Dele
     if segments := await files.remove_file(ctx.tx, set_id, path):
         await _free(ctx.tx, set_id, [segments])
         return DeletedTree(set_id, "")
-    below, _ = await files.children(ctx.tx, set_id, path, "", 1)
+    below, _ = await directories.children(ctx.tx, set_id, path, "", 1)
     if below and not req.recursive:
         raise NotEmpty(f"Folder (/{path}) is not empty. Delete what is in it, or send recursive=true.")
     if not below and await files.file(ctx.tx, set_id, f"{path}/") is None:
@@ -168,7 +168,7 @@ async def finish_deletion(ctx: ServiceCtx, db: Database, deleted: DeletedTree) -
 
 async def _delete_step(tx: WriteTx, set_id: str, directory: str) -> bool:
     """True where something may be left."""
-    segments = await files.remove_below(tx, set_id, directory, DELETE_ROWS)
+    segments = await directories.remove_below(tx, set_id, directory, DELETE_ROWS)
     await _free(tx, set_id, segments)
     return len(segments) == DELETE_ROWS
 

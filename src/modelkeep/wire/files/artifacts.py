@@ -3,7 +3,7 @@
 from modelkeep.core.authz import Actor
 from modelkeep.core.ops.files import FileRequest
 from modelkeep.core.paths import ArtifactPath
-from modelkeep.store import files
+from modelkeep.store import directories, files
 from modelkeep.store.db import Database
 from modelkeep.wire.files.urls import Urls
 from modelkeep.workspace.artifacts import FileInfo
@@ -25,7 +25,7 @@ class Artifacts:
         async with self._db.read() as tx:
             artifacts = await files.set_of(tx, files.tracked_key(self._workspace, kind, id))
             while artifacts is not None:
-                entries, more = await files.children(tx, artifacts.id, path.text, more, _PAGE)
+                entries, more = await directories.children(tx, artifacts.id, path.text, more, _PAGE)
                 prefix = f"{path}/" if path.text else ""
                 found += [FileInfo(prefix + entry.name, entry.is_directory, entry.size) for entry in entries]
                 if not more:

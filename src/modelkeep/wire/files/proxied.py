@@ -19,7 +19,7 @@ from modelkeep.core.errors import Elsewhere, FileNotFound, InvalidArgument, NotF
 from modelkeep.core.names import FullName, parse_short_name, parse_version
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.paths import ArtifactPath
-from modelkeep.store.files import Entry
+from modelkeep.store.directories import Entry
 from modelkeep.wire.errors import plain
 from modelkeep.wire.files import answers
 from modelkeep.wire.files.content import OUTSIDE, content

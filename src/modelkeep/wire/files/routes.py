@@ -17,7 +17,7 @@ from modelkeep.core.model import ArtifactFile, Page
 from modelkeep.core.ops import directories, files, uploads
 from modelkeep.core.ops.files import FileRequest, Vended
 from modelkeep.core.paths import ArtifactPath
-from modelkeep.store.files import Entry
+from modelkeep.store.directories import Entry
 from modelkeep.wire.errors import Error, databricks
 from modelkeep.wire.files import answers, unquoted
 from modelkeep.wire.files.content import OUTSIDE, content, entity_tag
