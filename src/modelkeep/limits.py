@@ -103,6 +103,16 @@ TRACKING_IDS = 500
 """Traces that one call may name."""
 TRACKING_RUNS = 100
 """Runs or logged models that one call may name: for those not met yet, the tracking server is called one by one."""
+OTLP_BYTES = 4 << 20
+"""One export of traces, once it is unpacked."""
+OTLP_SPANS = 2_000
+"""Spans of one export; OpenTelemetry's exporters send 512."""
+OTLP_TRACES = 512
+"""Traces of one export."""
+OTLP_ATTRIBUTES = 1_000
+"""Attributes, events and links of one span, or attributes of one resource; OpenTelemetry's own limit is 128 of each."""
+OTLP_DEPTH = 16
+"""Levels of lists and maps in one attribute."""
 TRACKING_BULK_RUNS = 200
 """Runs that one call deletes by their age; the answer says how many it were."""
 TRACKING_EXPERIMENTS = 5_000

@@ -366,7 +366,7 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         child = TrackingServer(settings.data, settings.database_url, other)
         await child.start()
         urls = Urls(registry.db, signer, engine.config.url_ms)
-        artifacts = Artifacts(registry.db, urls, workspace_id)
+        artifacts = Artifacts(engine, urls, workspace_id)
         return Workspace(
             registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.config.page_tokens
         ), child

@@ -28,7 +28,7 @@ from modelkeep.wire.spelling import usual_end, usual_head
 NOBODY = Actor("", "", "")
 _random = random.Random().getrandbits  # for request ids: told apart, not secret
 _API = ("/api/", "/ajax-api/")
-_TRACKED = (*_API, "/ml")
+_TRACKED = (*_API, "/ml", "/v1/traces")
 _LEFT = 499
 """The status in the log where the client left before its answer."""
 _HEALTH = frozenset(

@@ -18,6 +18,8 @@ Sources = dict[tuple[str, str, str], tuple[str, str]]
 OWN_TAG = "modelkeep."
 """Tag keys that begin so are ours: never taken from a client, never shown."""
 ARTIFACT_TAG = "mlflow.artifactLocation"
+SPANS_TAG = "mlflow.trace.spansLocation"
+"""Where MLflow's server has the spans: clients would ask it for rows, and each trace has its file."""
 CONTEXT_TAG = "mlflow.data.context"
 _NONSENSE = "The tracking server could not make sense of this request. Check its values."
 _BUSY = (
@@ -149,11 +151,13 @@ def _show_trace(info: Json, shown: Shown) -> None:
     _hide_own(info)
     trace_id = info.get("trace_id") or info["request_id"]
     if "trace_location" not in info:  # v2: tags are a list
-        for tag in cast(list[Json], info.get("tags", [])):
+        info["tags"] = [tag for tag in cast(list[Json], info.get("tags", [])) if tag["key"] != SPANS_TAG]
+        for tag in info["tags"]:
             if tag["key"] == ARTIFACT_TAG:
                 tag["value"] = shown.trace(tag["value"], info["experiment_id"], trace_id)
         return
     tags = cast(Json, info.setdefault("tags", {}))
+    tags.pop(SPANS_TAG, None)
     place = info["trace_location"]["mlflow_experiment"]["experiment_id"]
     tags[ARTIFACT_TAG] = shown.trace(tags.get(ARTIFACT_TAG, ""), place, trace_id)
 

@@ -42,6 +42,10 @@ class ArtifactFiles(Protocol):
         """The entries directly in the directory ('' is the root); empty where there is no such directory."""
         ...
 
+    async def write(self, actor: Actor, request_id: str, kind: str, id: str, path: str, data: bytes) -> None:
+        """Put one file there, in the place of an older one."""
+        ...
+
     def signed_url(self, actor: Actor, method: str, kind: str, id: str, path: str) -> str:
         """A short-lived URL (absolute, or beginning with / on this server) for one GET, PUT or DELETE of one file."""
         ...

@@ -27,6 +27,7 @@ WAIT_S = TRACKING_START_S
 _LONG = (
     "/search", "/search-datasets", "/metrics", "/calculate-filter-correlation", "/batchGetInfos", "/graphql", "/get-history",
     "/get-history-bulk", "/get-history-bulk-interval", "/log-batch", "/log-inputs", "/delete", "/delete-traces", "/restore",
+    "/v1/traces",
 )  # fmt: skip
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _HEALTHY_S = 60.0  # alive this long, the pauses begin anew

@@ -37,7 +37,7 @@ Act = Literal[
     "list_permissions", "set_permission", "permission_levels", "access_list", "replace_access_list", "update_access_list",
     "create_run", "log_inputs", "delete_runs",
     "create_logged_model", "get_logged_model", "tag_logged_model",
-    "start_trace", "start_trace_v2", "search_traces", "visible_traces",
+    "start_trace", "start_trace_v2", "log_spans", "search_traces", "visible_traces",
     "list_artifacts", "credentials_for_read", "credentials_for_write", "list_logged_model_artifacts",
     "credentials_for_upload", "credentials_for_download", "trace_upload", "trace_download",
     "run_file", "logged_model_file", "trace_file", "proxied_list",
@@ -203,6 +203,9 @@ UI_ROUTES: tuple[Route, ...] = (
 )
 
 
+OTLP_TRACES_ROUTE = Route("POST", "/v1/traces", (EDIT_EXPERIMENT, _opt(EDIT_RUN)), "log_spans")
+"""At the root, where OpenTelemetry's exporters look for it; the experiment and run are in headers."""
+
 _ACCESS = "/2.0/permissions/experiments/{experiment_id}"
 OWN_ROUTES: tuple[Route, ...] = (
     # Ours, beside MLflow's: who may do what with an experiment (given by id or by name; only who manages it may ask).
@@ -248,7 +251,7 @@ REFUSED: tuple[Refusal, ...] = (
     Refusal("/2.0/mlflow/traces/link-prompts", "prompts are not offered"),
     Refusal("/3.0/mlflow/traces/get", "spans are artifacts, never rows of the child"),
     Refusal("/3.0/mlflow/traces/batchGet", "spans are artifacts, never rows of the child"),
-    Refusal("/v1", "OTLP ingestion: spans are artifacts, never rows of the child"),
+    Refusal("/v1", "traces by OTLP are taken at /v1/traces alone (workspace/otlp.py)"),
     Refusal("/2.0/mlflow/unified-traces", "MLflow itself does not implement it"),
     Refusal("/2.0/mlflow/get-online-trace-details", "MLflow itself does not implement it"),
     Refusal("/2.0mlflow/experiments/search-datasets", "MLflow itself does not implement it"),

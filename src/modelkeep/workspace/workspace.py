@@ -30,6 +30,7 @@ from modelkeep.workspace import (
     graphql,
     lineage,
     logged_models,
+    otlp,
     runs,
     sharing,
     sources,
@@ -41,18 +42,19 @@ from modelkeep.workspace.artifacts import ArtifactFiles, Place, internal_place, 
 from modelkeep.workspace.calls import API, UI, Call, check_declared, parse, read
 from modelkeep.workspace.child import TrackingServer
 from modelkeep.workspace.desk import Desk, ModelResolver, Refused, Visit
-from modelkeep.workspace.permissions import Act, Kind, Route
+from modelkeep.workspace.permissions import OTLP_TRACES_ROUTE, Act, Kind, Route
 from modelkeep.workspace.turns import Turns
 from modelkeep.workspace.ui import Ui
 
 ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
 _BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
-_MODULES = (experiments, sharing, runs, logged_models, traces, files, graphql)
+_MODULES = (experiments, sharing, runs, logged_models, traces, files, graphql, otlp)
 # Where the id of the experiment stands in calls that make something in one; none means the caller's default.
 _HOME_FIELD = {
     "create_run": "experiment_id",
     "create_logged_model": "experiment_id",
     "start_trace_v2": "experiment_id",
+    "log_spans": "experiment_id",
     "start_trace": "trace.trace_info.trace_location.mlflow_experiment.experiment_id",
 }
 
@@ -106,6 +108,8 @@ class Workspace:
     async def handle(self, request: Request, actor: Actor) -> Response | None:
         """The answer to a tracking call or a page of MLflow's UI, errors included; None where no route matches."""
         router, path = API, request.path
+        if path == otlp.PATH:
+            return await self._answer(request, actor, OTLP_TRACES_ROUTE, {}) if request.method == "POST" else None
         if path == "/ml" or path.startswith("/ml/"):
             if page := self._ui.answer(request.method, path):
                 return page
@@ -141,6 +145,9 @@ class Workspace:
     async def _read(self, visit: Visit) -> None:
         """Parse the call, once."""
         request, route = visit.request, visit.call.route
+        if route is OTLP_TRACES_ROUTE:
+            visit.call = await otlp.read(request)
+            return
         body = b"" if route.act == "ui_telemetry" else await request.body(bounds.body_bytes(route))
         visit.call = await read_in_turn(request.caller, body, _parsed, visit, body)
 

@@ -1,10 +1,12 @@
 """The files of runs, logged models and traces, as the workspace's own routes need them: listings and signed URLs."""
 
+from collections.abc import AsyncIterator
+
 from modelkeep.core.authz import Actor
-from modelkeep.core.ops.files import FileRequest
+from modelkeep.core.engine import Engine
+from modelkeep.core.ops.files import FileRequest, WriteFile
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.store import directories, files
-from modelkeep.store.db import Database
 from modelkeep.wire.files.urls import Urls
 from modelkeep.workspace.artifacts import FileInfo
 
@@ -14,8 +16,9 @@ _PAGE = 1000
 class Artifacts:
     """Implements workspace.artifacts.ArtifactFiles. Its callers ask for permission; each use of a URL asks again."""
 
-    def __init__(self, db: Database, urls: Urls, workspace_id: str) -> None:
-        self._db = db
+    def __init__(self, engine: Engine, urls: Urls, workspace_id: str) -> None:
+        self._engine = engine
+        self._db = engine.db
         self._workspace = workspace_id
         self._urls = urls
 
@@ -31,6 +34,15 @@ class Artifacts:
                 if not more:
                     break
         return found
+
+    async def write(self, actor: Actor, request_id: str, kind: str, id: str, path: str, data: bytes) -> None:
+        """Put one file there, in the place of an older one. Raises what an upload of it raises."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data
+
+        request = WriteFile(path=ArtifactPath.file(path), kind=kind, id=id)
+        await self._engine.execute(actor, request, request_id=request_id, body=chunks())
 
     def signed_url(self, actor: Actor, method: str, kind: str, id: str, path: str) -> str:
         """From `/` on, for one GET, PUT or DELETE of one file. Raises InvalidArgument."""
