@@ -358,7 +358,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(Q, "change_tags of prompt", models.ChangeTags(prompt, None, {"team": "b"})),
         Row(Q, "set_prompt_alias", prompts.SetPromptAlias(prompt, "live", 1)),
         Row(Q, "delete_prompt_alias", prompts.DeletePromptAlias(prompt, "live")),
-        Row(Q, "link_prompts (without a workspace)",
+        Row(Q, "link_prompts, whose run is missing",
             prompt_links.LinkPrompts((prompt_links.LinkedVersion(prompt, 1),), "run", ("run1",))),
         Row(Q, "list_prompt_links", prompt_links.ListPromptLinks(prompt)),
         Row(Q, "transfer_ownership of prompt", catalogs.TransferOwnership(prompt, "stranger")),
