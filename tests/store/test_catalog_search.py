@@ -8,7 +8,7 @@ from scanning import scanned
 from world import World, name
 
 from modelkeep.core.kinds import Kind
-from modelkeep.core.ops import catalogs, models, versions
+from modelkeep.core.ops import catalogs, models, search, versions
 from modelkeep.core.ops.explore import SearchSecurables
 from modelkeep.store import catalog_search, principals
 from modelkeep.store import explore as store
@@ -220,3 +220,25 @@ async def test_who_reaches_little_makes_nobody_read_much(w: World, monkeypatch: 
         assert sum(steps) <= 20
         pages, token = pages + 1, page.next_token
     assert pages > 4
+
+
+SOURCES = ("dbfs:/a", "dbfs:/A", "dbfs:/a/" + "x" * 400 + "1", "dbfs:/a/" + "x" * 400 + "2", "models:/été/1", "it's")
+
+
+@pytest.mark.parametrize(
+    "order", [(), ("name",), ("name DESC",), ("last_updated_timestamp DESC",), ("version_number",)]
+)
+async def test_a_source_finds_its_own_versions_alone(w: World, order: tuple[str, ...]) -> None:
+    for model in ("c0.s0.m0", "c0.s0.m1"):
+        await w.model(model)
+        for source in SOURCES:
+            await w.pending(model, {}, source=source)
+    await w.own("", "admin")
+    for source in (*SOURCES, "dbfs:/"):
+        quoted = source.replace("'", "''")
+        filter = f"source_path = '{quoted}'"
+        found = (await w.as_("admin").do(search.SearchVersions(filter, order_by=order))).items
+        assert [version.source for version in found] == [source] * (2 if source in SOURCES else 0)
+        for more in (" AND name = 'c0.s0.m1'", " AND name LIKE '%m1'"):
+            (one,) = (await w.as_("admin").do(search.SearchVersions(filter + more, order_by=order))).items or (None,)
+            assert (one and one.model) == ("c0.s0.m1" if source in SOURCES else None)

@@ -177,6 +177,9 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (reader, models.ListModels(max_results=50)), (admin, models.ListModels(max_results=50)),
         (admin, models.ListModels(name("c0.s0"), max_results=50)), (reader, models.ListModels(name("c0.s0"), max_results=50)),
         (reader, search.SearchVersions(f"name = '{M}'")), (reader, search.SearchVersions("run_id = 'run7'")),
+        (reader, search.SearchVersions("run_id = 'run7'", 50, order_by=("name",))),
+        (reader, search.SearchVersions("source_path = 'no such source'")),
+        (admin, search.SearchVersions("source_path = 'no such source'", 50, order_by=("name DESC",))),
         (reader, search.SearchModels("tags.team = 'a'", 50, order_by=("last_updated_timestamp DESC",))),
         (reader, search.SearchVersions("", 50, order_by=("last_updated_timestamp DESC", "name"))),
         (admin, search.SearchVersions(f"name = '{M}'", 50, order_by=("last_updated_timestamp DESC",))),
@@ -226,6 +229,25 @@ async def test_no_hot_statement_walks_a_large_table(w: World) -> None:
         walks += [f"{line}\n    of: {sql}" for line in await _plan(w, sql, params) if _walks(w.db.dialect, line)]
     assert checked > 30
     assert not walks, "\n".join(walks)
+
+
+@pytest.mark.parametrize("request_", [
+    search.SearchVersions("source_path = 's'"), search.SearchVersions("tags.k = 'v'"), search.SearchModels("tags.k = 'v'"),
+    search.SearchVersions("source_path = 's'", order_by=("name",)), search.SearchModels("tags.k = 'v'", order_by=("name DESC",)),
+])  # fmt: skip
+async def test_long_texts_are_found_by_their_beginnings(lite: World, request_: msgspec.Struct) -> None:
+    """Not by all rows that have the same key, nor by all versions."""
+    await lite.model(M, reader=f"EXECUTE+{USE}")
+    await lite.as_("admin").do(models.ChangeTags(name(M), None, {"k": "v"}))
+    counting = Counting(lite.db)
+    await engine_on(lite, counting).execute(await lite.actor("reader"), request_)  # type: ignore[arg-type]
+    by_text = [(sql, params) for sql, params in counting.sent if "substr(" in sql]
+    assert by_text
+    for sql, params in by_text:
+        plan = [
+            line for line in await _plan(lite, sql, params) if "tags_key" in line or "model_versions_source" in line
+        ]
+        assert plan and all("<expr>=?" in line for line in plan), (plan, sql)
 
 
 async def test_a_file_is_written_into_a_large_set_without_reading_the_set(w: World) -> None:

@@ -42,11 +42,17 @@ class Sort(msgspec.Struct, frozen=True):
     descending: bool = False
 
 
+# Long texts are indexed by their beginnings, `substr(value, 1, 300)`. Where the whole text is compared beside it, `|| ''` keeps
+# SQLite from putting the parameter into the beginning's expression, which then matches no index.
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What the database itself narrows a search to, before rows are looked at."""
 
     model_id: str = ""
     run_ids: tuple[str, ...] | None = None
+    source: str = ""
+    """Where the files of a version came from, exactly"""
     tags: tuple[tuple[str, str], ...] = ()
     names: tuple[str, ...] = ()
     """LIKE patterns in lower case, for a model's own name or its full one"""
@@ -56,7 +62,7 @@ class Wanted(msgspec.Struct, frozen=True):
     @property
     def one_by_one(self) -> bool:
         """Is there an index of versions for it?"""
-        return bool(self.model_id) or self.run_ids is not None
+        return bool(self.model_id or self.source) or self.run_ids is not None
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -109,7 +115,7 @@ def _sources(dialect: str, actor: Actor, wanted: Wanted, ids: str | None, *, ind
     for i, (key, value) in enumerate(wanted.tags):
         yield catalog_search.of_ids(
             f"SELECT DISTINCT t.securable_id AS id FROM tags t WHERE t.key = :t{i}k AND substr(t.value, 1, 300) = :t{i}b "
-            f"AND t.value = :t{i}v",
+            f"AND t.value || '' = :t{i}v",
             **{f"t{i}k": key, f"t{i}b": value[:300], f"t{i}v": value},
         )
     if ids is not None:
@@ -160,7 +166,7 @@ async def models_in_order(
         for i, (key, value) in enumerate(wanted.tags):
             where.append(
                 f"x.id IN (SELECT t.securable_id FROM tags t WHERE t.version = 0 AND t.key = :k{i} "
-                f"AND substr(t.value, 1, 300) = :b{i} AND t.value = :w{i})"
+                f"AND substr(t.value, 1, 300) = :b{i} AND t.value || '' = :w{i})"
             )
             params |= {f"k{i}": key, f"b{i}": value[:300], f"w{i}": value}
         _like_names(wanted, where, params)
@@ -177,7 +183,8 @@ async def versions_in_order(
     """Up to `limit` model versions after a position."""
     columns = [(_OF_VERSIONS[sort.field][0], sort.descending) for sort in order]
     by_name = order[0].field == "name"
-    tables = ("securables x", "model_versions v") if by_name else ("model_versions v", "securables x")
+    walks_names = by_name and not wanted.one_by_one
+    tables = ("securables x", "model_versions v") if walks_names else ("model_versions v", "securables x")
     source, params = " CROSS JOIN ".join(tables) + f" {_ABOVE}", dict[str, Any]()
     where = [f"x.id = v.model_id AND {_JOINED}"] + ["x.kind = 'MODEL'"] * by_name
     if wanted.model_id:
@@ -185,6 +192,9 @@ async def versions_in_order(
     elif wanted.run_ids is not None:
         names = ", ".join(f":r{i}" for i in range(len(wanted.run_ids)))
         where, params = [f"v.run_id IN ({names})", *where], {f"r{i}": run for i, run in enumerate(wanted.run_ids)}
+    elif wanted.source:
+        where = ["substr(v.source, 1, 300) = :source_begin AND v.source || '' = :source", *where]
+        params = {"source_begin": wanted.source[:300], "source": wanted.source}
     elif start.source is not None:
         params |= start.source.params
         if start.streams:

@@ -156,6 +156,7 @@ def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
         (c.key, c.value) for c in conditions if c.field == "tag" and c.comparator == "=" and c.key != IS_PROMPT
     )
     runs = next((c for c in conditions if c.field == "run_id" and c.comparator in ("=", "IN")), None)
+    source = next((c.value for c in conditions if c.field == "source_path" and c.comparator == "="), "")
     alike = (c.value for c in conditions if c.field == "name" and c.comparator in ("LIKE", "ILIKE"))
     names = tuple(pattern for pattern in alike if "/" not in pattern)
     texts = (
@@ -163,7 +164,7 @@ def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
         for c in conditions
         if c.field == "tag" and c.comparator in ("LIKE", "ILIKE")
     )
-    return Wanted("", (runs.values or (runs.value,)) if runs else None, tags, names, tuple(filter(None, texts)))
+    return Wanted("", (runs.values or (runs.value,)) if runs else None, source, tags, names, tuple(filter(None, texts)))
 
 
 def _order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Sort, ...]:
