@@ -124,6 +124,17 @@ class NameValue(TypedDict):
     value: str
 
 
+class NextPage(TypedDict):
+    """Absent on the last page: the specifications know no null."""
+
+    next_page_token: NotRequired[str]
+
+
+def next_page(token: str) -> NextPage:
+    """`token`: '' on the last page."""
+    return {"next_page_token": token} if token else {}
+
+
 class AliasedVersion(TypedDict):
     alias: str
     version: str

@@ -124,11 +124,11 @@ class OwnTokens(TypedDict):
 
 
 class ManagedToken(OwnToken):
-    created_by_id: int | None
+    created_by_id: NotRequired[int]
     created_by_username: str
     owner_id: int
     workspace_id: int
-    last_used_day: int | None
+    last_used_day: NotRequired[int]
 
 
 class NewManagedToken(TypedDict):
@@ -161,7 +161,7 @@ class TagPolicy(TypedDict):
 
 class TagPolicies(TypedDict):
     tag_policies: list[TagPolicy]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class GrantRule(TypedDict):

@@ -15,6 +15,7 @@ from modelkeep.core.ops import tag_policies as core
 from modelkeep.core.times import rfc3339
 from modelkeep.store.tag_policies import TagPolicy
 from modelkeep.wire.account import answers
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import Route
 
 POLICIES = "/api/2.1/tag-policies"
@@ -108,7 +109,7 @@ def _told(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
 
 
 def _page(found: Page[TagPolicy], _: Any) -> answers.TagPolicies:
-    return {"tag_policies": [_told(policy) for policy in found.items], "next_page_token": found.next_token or None}
+    return {"tag_policies": [_told(policy) for policy in found.items], **next_page(found.next_token)}
 
 
 def _replaced(f: NewRuleSet, policy_id: str) -> core.SetTagRules:

@@ -51,12 +51,16 @@ class Created(msgspec.Struct, frozen=True):
 
 def routes(workspace_id: int) -> list[Route]:
     def managed(token: Token) -> answers.ManagedToken:
-        return {
-            **_own(token), "created_by_id": token.creator_number, "created_by_username": token.created_by,
-            "owner_id": token.owner_number, "workspace_id": workspace_id,
-            # A day is what Databricks promises here; modelkeep's own API tells the minute.
-            "last_used_day": None if token.last_used_at is None else token.last_used_at // _DAY_MS * _DAY_MS,
+        info: answers.ManagedToken = {
+            **_own(token), "created_by_username": token.created_by, "owner_id": token.owner_number,
+            "workspace_id": workspace_id,
         }  # fmt: skip
+        if token.creator_number is not None:
+            info["created_by_id"] = token.creator_number
+        if token.last_used_at is not None:
+            # A day is what Databricks promises here; modelkeep's own API tells the minute.
+            info["last_used_day"] = token.last_used_at // _DAY_MS * _DAY_MS
+        return info
 
     def made_for(made: principals.NewToken, _: Any) -> answers.NewManagedToken:
         return {"token_value": made.token, "token_info": managed(made.info)}

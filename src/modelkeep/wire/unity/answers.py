@@ -44,7 +44,7 @@ class RegisteredModelInfo(TypedDict):
 
 class RegisteredModelPage(TypedDict):
     registered_models: list[RegisteredModelInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class ModelVersionInfo(TypedDict):
@@ -66,7 +66,7 @@ class ModelVersionInfo(TypedDict):
     source: NotRequired[str]
     run_id: NotRequired[str]
     model_id: NotRequired[str]
-    run_workspace_id: NotRequired[int | None]
+    run_workspace_id: NotRequired[int]
     storage_location: NotRequired[str]
     aliases: NotRequired[list[ModelAlias]]
     tags: NotRequired[list[KeyValue]]
@@ -78,7 +78,7 @@ class ModelVersionInfo(TypedDict):
 
 class ModelVersionPage(TypedDict):
     model_versions: list[ModelVersionInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class ContainerInfo(TypedDict):
@@ -116,12 +116,12 @@ class SchemaInfo(ContainerInfo):
 
 class CatalogPage(TypedDict):
     catalogs: list[CatalogInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class SchemaPage(TypedDict):
     schemas: list[SchemaInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class ObjectInfo(TypedDict):
@@ -131,7 +131,8 @@ class ObjectInfo(TypedDict):
     catalog_name: str
     schema_name: str
     full_name: str
-    comment: str | None
+    comment: NotRequired[str]
+    """Left out where it is empty: unitycatalog-client refuses a volume with an empty one."""
     owner: str
     metastore_id: str
     created_at: int
@@ -149,7 +150,7 @@ class VolumeInfo(ObjectInfo):
 
 class VolumePage(TypedDict):
     volumes: list[VolumeInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class TableInfo(ObjectInfo):
@@ -163,7 +164,7 @@ class TableInfo(ObjectInfo):
 
 class TablePage(TypedDict):
     tables: list[TableInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class TableExists(TypedDict):
@@ -177,7 +178,7 @@ class TableSummary(TypedDict):
 
 class TableSummaryPage(TypedDict):
     tables: list[TableSummary]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class FunctionInfo(ObjectInfo):
@@ -203,7 +204,7 @@ class FunctionInfo(ObjectInfo):
 
 class FunctionPage(TypedDict):
     functions: list[FunctionInfo]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class PrivilegeAssignment(TypedDict):
@@ -256,7 +257,7 @@ class MetastoreSummary(TypedDict):
 
 class MetastorePage(TypedDict):
     metastores: list[MetastoreSummary]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class Quota(TypedDict):
@@ -273,7 +274,7 @@ class QuotaOf(TypedDict):
 
 class QuotaPage(TypedDict):
     quotas: list[Quota]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class BoundWorkspaces(TypedDict):
@@ -289,7 +290,7 @@ class WorkspaceBindings(TypedDict):
     """A change answers all of them on one page."""
 
     bindings: list[WorkspaceBinding]
-    next_page_token: NotRequired[str | None]
+    next_page_token: NotRequired[str]
 
 
 class TagAssignment(TypedDict):
@@ -301,7 +302,7 @@ class TagAssignment(TypedDict):
 
 class TagAssignmentPage(TypedDict):
     tag_assignments: list[TagAssignment]
-    next_page_token: str | None
+    next_page_token: NotRequired[str]
 
 
 class RfaSecurable(TypedDict):

@@ -11,6 +11,7 @@ from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import functions
 from modelkeep.core.ops import objects as core
 from modelkeep.core.ops.models import Browsed
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers, objects
 
@@ -88,7 +89,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.FunctionPage:
         items = [objects.shown(item, info, brief) for item in result.items]
-        return {"functions": items, "next_page_token": result.next_token or None}
+        return {"functions": items, **next_page(result.next_token)}
 
     path = f"{FUNCTIONS}/{{name}}"
     return [

@@ -11,6 +11,7 @@ from modelkeep.core.model import CatalogBinding, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, parse_full_name
 from modelkeep.core.ops import bindings, catalogs, metastores
 from modelkeep.core.paging import bad_page_token, page_size
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import NoFields, Route
 from modelkeep.wire.unity import answers
 
@@ -107,7 +108,7 @@ def _binding(b: CatalogBinding) -> answers.WorkspaceBinding:
 
 
 def _bindings(found: Page[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
-    return {"bindings": [_binding(b) for b in found.items], "next_page_token": found.next_token or None}
+    return {"bindings": [_binding(b) for b in found.items], **next_page(found.next_token)}
 
 
 def _changed(found: list[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
@@ -130,7 +131,7 @@ def info(m: Securable, _: Any = None) -> answers.MetastoreSummary:
 
 
 def _page(m: Securable, _: Any) -> answers.MetastorePage:
-    return {"metastores": [info(m)], "next_page_token": None}
+    return {"metastores": [info(m)]}
 
 
 def _quota(quota: metastores.Quota) -> answers.Quota:
@@ -171,7 +172,7 @@ def routes(metastore_id: str) -> list[Route]:
         return asked
 
     def quota_page(result: Page[metastores.Quota], _: Any) -> answers.QuotaPage:
-        return {"quotas": [_quota(q) for q in result.items], "next_page_token": result.next_token or None}
+        return {"quotas": [_quota(q) for q in result.items], **next_page(result.next_token)}
 
     all_of_them, bound = f"{PREFIX}/metastores", f"{PREFIX}/bindings/{{securable_type}}/{{securable_name}}"
     of_catalog, quotas = f"{PREFIX}/workspace-bindings/catalogs/{{name}}", f"{PREFIX}/resource-quotas"

@@ -10,7 +10,18 @@ from modelkeep.core.model import Page, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, comment_etag, parse_version
 from modelkeep.core.ops import catalogs, models, versions
 from modelkeep.core.ops.models import Browsed
-from modelkeep.wire.models import Id, Place, Tag, location, model_in, model_name, named, new_model_name, platform_tags
+from modelkeep.wire.models import (
+    Id,
+    Place,
+    Tag,
+    location,
+    model_in,
+    model_name,
+    named,
+    new_model_name,
+    next_page,
+    platform_tags,
+)
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import ModelAlias, RegisteredModelInfo, RegisteredModelPage
 from modelkeep.wire.unity.versions import one_version
@@ -194,7 +205,7 @@ def routes(metastore_id: str, place: Place = named) -> list[Route]:
             brief(m.entity, metastore_id, browse_only=m.only) if isinstance(m, Browsed) else brief(m, metastore_id)
             for m in result.items
         ]
-        return {"registered_models": items, "next_page_token": result.next_token or None}
+        return {"registered_models": items, **next_page(result.next_token)}
 
     def alias(_: Any, f: SetAlias) -> ModelAlias:
         return alias_info(str(model_name(f.full_name)), f.alias, parse_version(f.version_num))

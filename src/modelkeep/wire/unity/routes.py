@@ -11,6 +11,7 @@ from modelkeep.core.model import Grant, Page, Securable
 from modelkeep.core.names import METASTORE, FullName, comment_etag, parse_full_name
 from modelkeep.core.ops import bindings, catalogs, grants
 from modelkeep.core.ops.models import Browsed
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers
 from modelkeep.wire.unity.objects import securable
@@ -313,13 +314,13 @@ def routes(metastore_id: str) -> list[Route]:
     def catalog_page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.CatalogPage:
         return {
             "catalogs": [catalog_info(c, metastore_id) for c in result.items],
-            "next_page_token": result.next_token or None,
+            **next_page(result.next_token),
         }
 
     def schema_page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.SchemaPage:
         return {
             "schemas": [schema_info(s, metastore_id) for s in result.items],
-            "next_page_token": result.next_token or None,
+            **next_page(result.next_token),
         }
 
     c, s = f"{PREFIX}/catalogs", f"{PREFIX}/schemas"

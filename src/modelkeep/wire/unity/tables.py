@@ -11,6 +11,7 @@ from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import objects as core
 from modelkeep.core.ops import tables
 from modelkeep.core.ops.models import Browsed
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers, objects
 
@@ -88,7 +89,7 @@ def _summary_page(result: Page[Securable], _: Any) -> answers.TableSummaryPage:
     found: list[answers.TableSummary] = [
         {"full_name": t.full_name, "table_type": tables.definition(t).table_type} for t in result.items
     ]
-    return {"tables": found, "next_page_token": result.next_token or None}
+    return {"tables": found, **next_page(result.next_token)}
 
 
 def _exists(found: bool, _: Any) -> answers.TableExists:
@@ -120,7 +121,7 @@ def routes(metastore_id: str) -> list[Route]:
                 item.pop("columns", None)
             if f.omit_properties:
                 item.pop("properties", None)
-        return {"tables": items, "next_page_token": result.next_token or None}
+        return {"tables": items, **next_page(result.next_token)}
 
     path = f"{TABLES}/{{full_name}}"
     return [

@@ -10,6 +10,7 @@ from modelkeep.core.model import Page
 from modelkeep.core.names import FullName, check_platform_tag, parse_full_name, parse_version
 from modelkeep.core.ops import models, prompts
 from modelkeep.core.templates import check_version_tag
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import TagAssignment, TagAssignmentPage
 
@@ -152,7 +153,7 @@ def _found(result: Page[tuple[str, str]], f: Assignment) -> TagAssignment:
 def _page(result: Page[tuple[str, str]], f: Assignments) -> TagAssignmentPage:
     return {
         "tag_assignments": [_assignment(f, *tag) for tag in result.items],
-        "next_page_token": result.next_token or None,
+        **next_page(result.next_token),
     }
 
 

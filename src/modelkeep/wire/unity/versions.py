@@ -22,6 +22,7 @@ from modelkeep.wire.models import (
     model_in,
     model_name,
     named,
+    next_page,
     platform_tags,
     source_model,
     storage_mode,
@@ -215,11 +216,11 @@ def brief(
     }  # fmt: skip
     if browse_only:
         return told
-    return {
-        **told, "source": version.source, "run_id": version.run_id, "model_id": version.logged_model_id,
-        "run_workspace_id": int(version.workspace_id) if _INT64.fullmatch(version.workspace_id) else None,
-        "storage_location": place(version),
-    }  # fmt: skip
+    told["source"], told["run_id"], told["model_id"] = version.source, version.run_id, version.logged_model_id
+    told["storage_location"] = place(version)
+    if _INT64.fullmatch(version.workspace_id):
+        told["run_workspace_id"] = int(version.workspace_id)
+    return told
 
 
 def info(version: ModelVersion, metastore_id: str, place: Place = named) -> ModelVersionInfo:
@@ -275,7 +276,7 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
         only = isinstance(result, Browsed) and result.only
         listed = result.entity if isinstance(result, Browsed) else result
         items = [brief(version, metastore_id, place, browse_only=only) for version in listed.items]
-        return {"model_versions": items, "next_page_token": listed.next_token or None}
+        return {"model_versions": items, **next_page(listed.next_token)}
 
     # To whoever asks with include_browse nothing is exported.
     exported, browsed = one_version(metastore_id, found), one_version(metastore_id, place)

@@ -11,6 +11,7 @@ from modelkeep.core.names import METASTORE, parse_full_name
 from modelkeep.core.ops import objects as core
 from modelkeep.core.ops import volumes
 from modelkeep.core.ops.models import Browsed
+from modelkeep.wire.models import next_page
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers, objects
 
@@ -69,7 +70,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.VolumePage:
         items = [objects.shown(item, info, brief) for item in result.items]
-        return {"volumes": items, "next_page_token": result.next_token or None}
+        return {"volumes": items, **next_page(result.next_token)}
 
     path = f"{VOLUMES}/{{name}}"
     return [
