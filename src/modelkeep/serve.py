@@ -261,6 +261,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     from modelkeep.wire.mlflow import routes as mlflow
     from modelkeep.wire.plain import routes as plain
     from modelkeep.wire.sql import routes as sql
+    from modelkeep.wire.unity import metastores
     from modelkeep.wire.unity import vocabulary as unity
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
@@ -287,6 +288,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *health_routes.routes(health),
             *workspace_routes.routes(registry.settings.address),
             *account_workspaces.routes(facts.account_id, settings.address, engine.config.workspace_id),
+            *metastores.account_routes(facts.account_id, facts.metastore_id),
             *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),
             *sql.routes(engine),

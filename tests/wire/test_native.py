@@ -135,9 +135,9 @@ def test_lists_page_through_everything(site: Site) -> None:
         page = site.ok("GET", f"{UC}/models", query)
         found += [model["full_name"] for model in page["registered_models"]]
         assert not {"tags", "aliases"} & set(page["registered_models"][0])
-        if not page["next_page_token"]:
+        if not page.get("next_page_token"):
             break
-        query["page_token"] = page["next_page_token"]
+        query["page_token"] = page.get("next_page_token")
     assert found == names
     everywhere = {m["full_name"] for m in site.ok("GET", f"{UC}/models", {"max_results": 1000})["registered_models"]}
     assert set(names) <= everywhere

@@ -1,7 +1,7 @@
 """What the faces of a model share: how a model, a version's source and the place of its files are written."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -122,6 +122,14 @@ class KeyValue(TypedDict):
 class NameValue(TypedDict):
     name: str
     value: str
+
+
+def check_mask(mask: str, field: str, others: Collection[str]) -> None:
+    """An `update_mask` that changes this field. It may also name other fields of the message, those that say what is meant:
+    terraform-provider-databricks sends `destinations,securable`. Raises InvalidArgument."""
+    named = {part.strip() for part in mask.split(",")}
+    if not named & {field, "*"} or not named <= {field, "*", *others}:
+        raise InvalidArgument(f"update_mask is {mask[:100]!r}; all that can be updated is {field}.")
 
 
 class NextPage(TypedDict):

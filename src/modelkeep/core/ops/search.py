@@ -58,7 +58,7 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
     """Versions whose model the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_VERSIONS), req.home)
     wanted, named = _narrowed(conditions), equals(conditions, "name")
-    order = _order(req.order_by, _VERSION_ORDER)
+    order = _order(req.order_by, _VERSION_ORDER, () if named is not None else _TIES)
     if not order:
         of_one, of_all = (Sort("version_number", True),), (Sort("model"), Sort("version_number"))
         order = of_one if named is not None else of_all
@@ -167,10 +167,17 @@ def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
     return Wanted("", (runs.values or (runs.value,)) if runs else None, source, tags, names, tuple(filter(None, texts)))
 
 
-def _order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Sort, ...]:
+_TIES = (Sort("name"), Sort("version_number", True))
+"""Of versions of several models, as MLflow's own store sorts what is equal (mlflow/store/model_registry/sqlalchemy_store.py)"""
+
+
+def _order(clauses: tuple[str, ...], fields: tuple[str, ...], ties: tuple[Sort, ...] = ()) -> tuple[Sort, ...]:
     """With the row's id at the end, so that no two rows are equal; in one direction with the field before, as its index is."""
     orders = [Sort(_SAME.get(order.field, order.field), order.descending) for order in parse_order(clauses, fields)]
-    return (*orders, Sort("id", orders[-1].descending)) if orders else ()
+    if not orders:
+        return ()
+    orders += [tie for tie in ties if tie.field not in {order.field for order in orders}]
+    return (*orders, Sort("id", orders[-1].descending))
 
 
 def _scope(ctx: ReadCtx, req: SearchVersions | SearchModels) -> str:

@@ -46,6 +46,14 @@ class OneModel(TypedDict):
     registered_model: RegisteredModel
 
 
+class RegisteredModelOfDatabricks(RegisteredModel):
+    id: str
+
+
+class ModelOfDatabricks(TypedDict):
+    registered_model_databricks: RegisteredModelOfDatabricks
+
+
 class Models(TypedDict):
     registered_models: list[RegisteredModel]
     next_page_token: str

@@ -74,6 +74,10 @@ class Face:
         _at_most(f.max_results, _MOST_MODELS)
         return search.SearchModels(f.filter, f.max_results, f.page_token, f.order_by, self.home)
 
+    def list_models(self, f: shapes.Listed) -> search.SearchModels:
+        _at_most(f.max_results, _MOST_MODELS)
+        return search.SearchModels("", f.max_results, f.page_token, (), self.home)
+
     def latest(self, f: shapes.LatestVersions) -> models.GetModel:
         if f.stages:
             raise refuse()
@@ -133,6 +137,10 @@ class Face:
 
     def one_model(self, result: RegisteredModel, _: Any) -> answers.OneModel:
         return {"registered_model": shapes.model(result, self.home)}
+
+    def one_model_of_databricks(self, result: RegisteredModel, _: Any) -> answers.ModelOfDatabricks:
+        """For `w.model_registry.get_model`, which terraform's `databricks_mlflow_model` reads."""
+        return {"registered_model_databricks": {**shapes.model(result, self.home), "id": result.securable.id}}
 
     def some_models(self, result: Page[RegisteredModel], _: Any) -> answers.Models:
         found = [shapes.model(model, self.home) for model in result.items]
@@ -195,6 +203,14 @@ def _routes(face: Face, prefix: str) -> list[Route]:
         Route("POST", f"{rm}/rename", shapes.RenameModel, face.rename_model, face.one_model),
         Route("DELETE", f"{rm}/delete", shapes.Name, face.delete_model),
         Route("GET", f"{rm}/search", shapes.Search, face.search_models, face.some_models),
+        Route("GET", f"{rm}/list", shapes.Listed, face.list_models, face.some_models),
+        Route(
+            "GET",
+            f"{prefix}/databricks/registered-models/get",
+            shapes.Name,
+            face.get_model,
+            face.one_model_of_databricks,
+        ),
         Route("GET", f"{rm}/get-latest-versions", shapes.LatestVersions, face.latest, face.latest_versions),
         Route("POST", f"{rm}/get-latest-versions", shapes.LatestVersions, face.latest, face.latest_versions),
         Route("POST", f"{rm}/set-tag", shapes.SetTag, face.set_tag),

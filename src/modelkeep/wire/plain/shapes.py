@@ -41,6 +41,13 @@ class Search(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """Of databricks-sdk's `w.model_registry.list_models`"""
+
+    max_results: int | None = None
+    page_token: str = ""
+
+
 class LatestVersions(msgspec.Struct, frozen=True):
     name: str
     stages: tuple[str, ...] = ()

@@ -260,6 +260,14 @@ class MetastorePage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class AccountMetastore(TypedDict):
+    metastore_info: MetastoreSummary
+
+
+class AccountMetastores(TypedDict):
+    metastores: list[MetastoreSummary]
+
+
 class Quota(TypedDict):
     parent_securable_type: str
     parent_full_name: str

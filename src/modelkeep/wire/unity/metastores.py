@@ -27,6 +27,14 @@ class One(msgspec.Struct, frozen=True):
     id: str
 
 
+class OfAccount(msgspec.Struct, frozen=True):
+    account_id: str
+
+
+class OneOfAccount(OfAccount, frozen=True):
+    metastore_id: str
+
+
 class UpdateMetastore(msgspec.Struct, frozen=True):
     id: str
     new_name: str | None = None
@@ -132,6 +140,31 @@ def info(m: Securable, _: Any = None) -> answers.MetastoreSummary:
 
 def _page(m: Securable, _: Any) -> answers.MetastorePage:
     return {"metastores": [info(m)]}
+
+
+def _info_of_account(m: Securable, _: Any) -> answers.AccountMetastore:
+    return {"metastore_info": info(m)}
+
+
+def _page_of_account(m: Securable, _: Any) -> answers.AccountMetastores:
+    return {"metastores": [info(m)]}
+
+
+def account_routes(account_id: str, metastore_id: str) -> list[Route]:
+    """What AccountClient.metastores asks for. There is one metastore, which is not created or deleted."""
+
+    def ours(f: OfAccount) -> metastores.ReadMetastore:
+        if f.account_id != account_id:
+            raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
+        if isinstance(f, OneOfAccount) and f.metastore_id != metastore_id:
+            raise NotFound(f"Metastore '{f.metastore_id[:100]}' does not exist.", kind="METASTORE")
+        return metastores.ReadMetastore()
+
+    all_of_them = "/api/2.0/accounts/{account_id}/metastores"
+    return [
+        Route("GET", all_of_them, OfAccount, ours, _page_of_account),
+        Route("GET", f"{all_of_them}/{{metastore_id}}", OneOfAccount, ours, _info_of_account),
+    ]
 
 
 def _quota(quota: metastores.Quota) -> answers.Quota:

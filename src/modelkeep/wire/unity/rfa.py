@@ -12,11 +12,19 @@ from modelkeep.core.model import Securable as Found
 from modelkeep.core.names import FullName
 from modelkeep.core.ops import access
 from modelkeep.store.access import Destination
+from modelkeep.wire.models import check_mask
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity import answers, objects
 
 RFA = "/api/3.0/rfa"
 _TYPES = {"USER": "USER_PRINCIPAL", "GROUP": "GROUP_PRINCIPAL", "SERVICE_PRINCIPAL": "SERVICE_PRINCIPAL"}
+_OF_MESSAGE = (
+    "securable",
+    "securable_type",
+    "full_name",
+    "destination_source_securable",
+    "are_any_destinations_hidden",
+)
 _OWNERS = {Kind.MODEL: "REGISTERED_MODEL"}
 
 
@@ -74,8 +82,7 @@ def routes(metastore_id: str) -> list[Route]:
         return access.AskAccess(tuple(_ask(request, named) for request in f.requests))
 
     def change(f: Changed) -> access.ChangeAccessDestinations:
-        if f.update_mask not in ("destinations", "*"):
-            raise InvalidArgument(f"update_mask is {f.update_mask[:100]!r}; all that can be updated is destinations.")
+        check_mask(f.update_mask, "destinations", _OF_MESSAGE)
         kind, full_name = f.securable.type or f.securable_type, f.securable.full_name or f.full_name
         if (f.securable_type or kind) != kind or (f.full_name or full_name) != full_name:
             raise InvalidArgument("The securable is named twice, and differently. Name it once.")

@@ -10,7 +10,7 @@ from modelkeep.core.model import Page
 from modelkeep.core.names import FullName, check_platform_tag, parse_full_name, parse_version
 from modelkeep.core.ops import models, prompts
 from modelkeep.core.templates import check_version_tag
-from modelkeep.wire.models import next_page
+from modelkeep.wire.models import check_mask, next_page
 from modelkeep.wire.route import Route
 from modelkeep.wire.unity.answers import TagAssignment, TagAssignmentPage
 
@@ -116,8 +116,11 @@ def _remove(f: Assignment) -> models.ChangeTags:
 
 
 def _update(f: UpdateAssignment) -> models.ReassignTag:
-    if f.update_mask not in ("tag_value", "*"):
-        raise InvalidArgument(f"update_mask is {f.update_mask[:100]!r}; all of a tag that can be updated is tag_value.")
+    check_mask(
+        f.update_mask,
+        "tag_value",
+        ("entity_type", "entity_name", "tag_key", "source_type", "update_time", "updated_by"),
+    )
     check_platform_tag(f.tag_key, f.tag_value)
     return models.ReassignTag(_entity(f)[1], f.tag_key, f.tag_value)
 

@@ -266,6 +266,11 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
     elif reach and not reach.way:
         create = _no_files
 
+    def create_from_source(f: CreateVersion, request: Request) -> msgspec.Struct:
+        if reach is not None and not f.source:  # required by open-source Unity Catalog's specification
+            raise InvalidArgument("Field 'source' is missing from the request.")
+        return create(f, request)
+
     def whole(result: ModelVersion, _: Any) -> ModelVersionInfo:
         return info(result, metastore_id, place)
 
@@ -286,7 +291,7 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
 
     one = f"{VERSIONS}/{{version}}"
     return [
-        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=made, read_request=create),
+        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=made, read_request=create_from_source),
         Route("GET", VERSIONS, ListVersions, _list_versions, page),
         Route("GET", one, GetVersion, read_one, told),
         Route("PATCH", one, UpdateVersion, _update_version, whole),
