@@ -38,7 +38,7 @@ def test_the_tree_by_keyboard(page: Page, world: World) -> None:
         page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     expect(tree.get_by_role("treeitem", name="ml_team", exact=True)).to_be_visible()
-    for key in ("ArrowRight", "ArrowRight"):
+    for key in ("ArrowRight", "ArrowDown", "ArrowRight"):  # into the catalog, past its schema `default`, into ml_team
         page.keyboard.press(key)
     expect(tree.get_by_role("treeitem", name="churn", exact=True)).to_be_visible()
     page.keyboard.press("ArrowRight")
