@@ -12,7 +12,25 @@ COMPARE_S = 10.0
 COMPARE_SLICE_S = 0.005
 """Seconds of comparing after which other requests get their turn, before this one or another goes on comparing."""
 SQL_KEPT_CHARACTERS = 32 << 20
-"""Characters of the rows that one statement keeps before it sorts and cuts them."""
+"""Characters of the views' rows that one statement loads, after its WHERE where it reads one view."""
+SQL_TABLES = 16
+"""Tables and subqueries that the FROM clauses of one statement name."""
+SQL_COLUMNS = 300
+"""Columns of an answer, and of a subquery."""
+SQL_ROWS = 100_000
+"""Rows of an answer."""
+SQL_ANSWER_CHARACTERS = 32 << 20
+"""Characters of the text in an answer's rows."""
+SQL_CELL_BYTES = 16 << 20
+"""Bytes of a text that an expression makes."""
+SQL_STEPS = 2_000
+"""Steps of SQLite's virtual machine between two looks at the deadline and at the memory."""
+SQL_MEMORY_BYTES = 256 << 20
+"""How much the process's peak memory may grow while SQLite runs a statement: joins and sorts are in memory."""
+SQL_STATEMENTS = 2
+"""SELECT statements that run at once, each in a thread; a principal's next one waits for the one before it."""
+SQL_WAIT_S = 10.0
+"""How long a SELECT waits for its turn."""
 SQL_INLINE_CHARACTERS = 500
 """Characters of a statement up to which it is parsed at once; a longer one waits for the thread that parses."""
 

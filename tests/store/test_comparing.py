@@ -13,7 +13,7 @@ from modelkeep.core.errors import InvalidArgument, LimitExceeded
 from modelkeep.core.ops import catalogs, models, search
 from modelkeep.core.ops.search import SearchModels, SearchVersions
 from modelkeep.store import search as rows
-from modelkeep.wire.sql import query
+from modelkeep.wire.sql import sandbox
 from modelkeep.wire.sql.grammar import read
 from modelkeep.wire.sql.run import run
 from modelkeep.wire.sql.scan import Session, TooMuch
@@ -102,7 +102,7 @@ async def test_a_list_of_patterns_is_as_long_as_one(lite: World) -> None:
 
 async def test_a_statement_keeps_so_many_characters(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
     session = await _seed(lite)
-    monkeypatch.setattr(query, "SQL_KEPT_CHARACTERS", 5_000)
+    monkeypatch.setattr(sandbox, "SQL_KEPT_CHARACTERS", 5_000)
     view = "FROM system.information_schema.registered_models"
     for statement in (
         f"SELECT * {view}",

@@ -9,7 +9,7 @@ from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Grant, Prompt, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, check_platform_tag, parse_version
-from modelkeep.core.ops import catalogs, grants, metastores, models, objects, principals, prompts, versions
+from modelkeep.core.ops import catalogs, grants, models, objects, principals, prompts, versions
 from modelkeep.core.patterns import Matcher, check_pattern, pattern
 from modelkeep.core.times import rfc3339
 from modelkeep.wire.sql import statements as s
@@ -177,14 +177,8 @@ async def _show_principals(session: Session, statement: s.ShowPrincipals) -> Tab
 
 async def _show_current(session: Session, kind: Kind) -> Table:
     if kind is Kind.METASTORE:
-        return Table((Column("metastore"),), [(await current_metastore(session),)])
+        return Table((Column("metastore"),), [(await session.metastore(),)])
     return Table((Column(kind.lower()),), [(session.home.parts[RULES[kind].depth - 1],)])
-
-
-async def current_metastore(session: Session) -> str:
-    """Its global id, as `current_metastore()` has it at Databricks: `cloud:region:id`."""
-    metastore: Securable = await session.ask(metastores.ReadMetastore())
-    return f"self-hosted:local:{metastore.id}"
 
 
 async def _show(session: Session, statement: s.Show) -> Table:

@@ -13,7 +13,7 @@ from modelkeep.core.errors import LimitExceeded, NotFound, PermissionDenied
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Grant, ModelVersion, Page, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import catalogs, grants, objects, search
+from modelkeep.core.ops import catalogs, grants, metastores, objects, search
 from modelkeep.core.pace import Pace
 from modelkeep.limits import COMPARE_S
 
@@ -36,12 +36,17 @@ class Session(msgspec.Struct, frozen=True):
     async def ask(self, request: msgspec.Struct) -> Any:
         return await self.engine.execute(self.actor, request, request_id=self.request_id)
 
+    async def metastore(self) -> str:
+        """Its global id, as `current_metastore()` has it at Databricks: `cloud:region:id`."""
+        metastore: Securable = await self.ask(metastores.ReadMetastore())
+        return f"self-hosted:local:{metastore.id}"
+
 
 class TooMuch(LimitExceeded):
     """A statement that would look at too many rows, or for too long."""
 
 
-def _too_long() -> TooMuch:
+def too_long() -> TooMuch:
     return TooMuch(
         f"The statement took longer than {COMPARE_S:.0f} seconds. Narrow it with WHERE and = (catalog, schema, name)."
     )
@@ -54,18 +59,22 @@ class Scan:
         """`place` as in View; `only` is the catalog whose information_schema is read, '' for all."""
         self._session = session
         self._only = only
-        self._deadline = time.monotonic() + COMPARE_S
-        self.pace = Pace(too_long=_too_long)
-        self._looked = 0
+        self.deadline = time.monotonic() + COMPARE_S
+        self.pace = Pace(too_long=too_long)
+        self._looked = [0]
         named = [wanted.get(column) for column in place]
         self._catalog, self._schema, self._leaf = (*named, None, None, None)[:3]
         self.wanted = wanted
         self.since, self.until = 0, 2**62
 
+    def shares(self, other: "Scan") -> None:
+        """Rows and seconds count together with those of another scan."""
+        self._looked, self.deadline = other._looked, other.deadline
+
     def look(self, count: int) -> None:
         """Raises TooMuch."""
-        self._looked += count
-        if self._looked > MAX_LOOKED:
+        self._looked[0] += count
+        if self._looked[0] > MAX_LOOKED:
             raise TooMuch(
                 f"The statement would look at more than {MAX_LOOKED} rows. Narrow it with WHERE and = (catalog, schema, name), or by "
                 "event_time."
@@ -74,8 +83,8 @@ class Scan:
 
     def check_time(self) -> None:
         """Raises TooMuch."""
-        if time.monotonic() > self._deadline:
-            raise _too_long()
+        if time.monotonic() > self.deadline:
+            raise too_long()
 
     async def pages(self, request: Callable[[str], msgspec.Struct]) -> AsyncIterator[tuple[Any, ...]]:
         """The items of each page; a list that is gone meanwhile has no more."""

@@ -6,16 +6,19 @@ import msgspec
 
 from modelkeep.core.times import rfc3339
 
-Cell = str | int | bool | None
+Cell = str | int | float | bool | None
 Row = tuple[Cell, ...]
 
 
 YES_NO = {True: "YES", False: "NO"}
 
 
+Type = Literal["STRING", "LONG", "INT", "DOUBLE", "BOOLEAN", "TIMESTAMP", "DATE"]
+
+
 class Column(msgspec.Struct, frozen=True):
     name: str
-    type: Literal["STRING", "LONG", "BOOLEAN", "TIMESTAMP", "DATE"] = "STRING"
+    type: Type = "STRING"
     """TIMESTAMP cells are epoch ms, DATE cells `2026-01-31`, which sorts as it should"""
 
     @property
@@ -43,4 +46,6 @@ def told(cell: Cell, column: Column) -> str | None:
         return None
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if column.type == "DOUBLE":
+        return str(float(cell))
     return rfc3339(cell) if column.type == "TIMESTAMP" and isinstance(cell, int) else str(cell)

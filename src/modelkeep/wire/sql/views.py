@@ -24,6 +24,8 @@ class View(msgspec.Struct, frozen=True):
     """The columns that name catalog, schema and securable, as far as there are such: what is looked at is narrowed by them"""
     newest_first: str = ""
     """The column by which rows come, where they come in an order"""
+    day_of_newest: str = ""
+    """The column of that time's day"""
 
 
 def _texts(*names: str) -> tuple[Column, ...]:
@@ -236,4 +238,4 @@ INFORMATION_SCHEMA: dict[str, View] = {
     "routine_privileges": _held(_place("routine_name", "routine"), _routine_names),
 }  # fmt: skip
 
-AUDIT = View(_AUDIT, _audit, (), "event_time")
+AUDIT = View(_AUDIT, _audit, (), "event_time", "event_date")
