@@ -303,6 +303,8 @@ class World:
             return known
         if "/prompt" in route.path:
             return self.values_of_prompt(route)
+        if route.method == "POST" and route.path == f"{V1}/models/{{full_name}}/versions":
+            return {"full_name": self.model, "run_id": "0" * 32, "model_id": "m-1"}
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):

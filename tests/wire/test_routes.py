@@ -156,6 +156,8 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
                 "links-to-",
             )
             refused_later = any(part in route.path for part in known) or answer.status_code == 409
+            if route.method == "POST" and route.path.endswith("/v1/models/{full_name}/versions"):
+                refused_later = "this server runs without one" in answer.text  # a workspace
             assert answer.status_code == 200 or refused_later, (name(route), answer.text)
             assert answer.status_code != 403, (name(route), answer.text)
             if route.method == "DELETE" or route.path.endswith("/rename"):
