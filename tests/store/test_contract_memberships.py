@@ -222,3 +222,23 @@ async def test_a_page_of_groups_ends_where_their_members_are_many(
             start += len(items)
         assert [len(page) for page in listed] == pages
         assert [size for page in listed for size in page] == sizes
+
+
+@pytest.mark.parametrize("part", [1, 3, 10, 11])
+async def test_ids_go_in_parts_of_a_bounded_size(w: World, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of the parts, what they do together is the same."""
+    for module in ("modelkeep.limits", "modelkeep.store.memberships", "modelkeep.store.grants"):
+        monkeypatch.setattr(f"{module}.IDS_PER_STATEMENT", part)
+    await w.model("c0.s0.m0")
+    await w.group("crowd")
+    await many_users(w, "u", 10)
+    names = [f"u{i}" for i in range(10)]
+    (crowd,), members = await numbers(w, "crowd"), await numbers(w, *names)
+    admin = w.as_("admin")
+    assert len((await admin.do(group_of("crowd", members, crowd))).members) == 10
+    assert await closure(w) == await closure_anew(w)
+    changes = tuple(grants.Change(each, ("EXECUTE",)) for each in names)
+    granted = await admin.do(grants.ChangeGrants(name("c0.s0.m0"), changes))
+    assert sorted(grant.principal for grant in granted) == names
+    assert (await admin.do(group_of("crowd", [], crowd))).members == ()
+    assert await closure(w) == await closure_anew(w)
