@@ -8,9 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import requests
+from mlflow.utils.uri import validate_path_is_safe
 from workspace.tracking_site import Site
 
 from modelkeep.core.errors import RegistryError
+from modelkeep.core.listed_names import meant, told
 from modelkeep.workspace.artifacts import internal_place, proxied_place
 from modelkeep.workspace.locations import is_plain
 
@@ -123,6 +126,55 @@ def test_files_pass_at_the_address_of_plain_clients(site: Site, mine: dict[str, 
             assert http.delete(f"{place}/d/a b.txt").status_code == 200
             assert http.get(f"{place}/d/a b.txt").status_code == 404
         assert http.put(f"{root}/{mine['run']}/artifacts/", content=b"x").status_code == 400
+
+
+_IMAGE = "epoch%step%{}%timestamp%1796090773743%{}3b8e7c1-0c52.png"
+NAMES_OF_RUNS = (
+    *(_IMAGE.format(step, uuid_) for step, uuid_ in ((0, "c0"), (23, "5c"), (25, "2f"), (41, "ff"))),
+    "w:0",
+    "plan：b.txt",
+    "back\\slash",
+    "half%5cway",
+    "x%00y",
+    "C%23/part",
+    "a%2fb",
+    "%41",
+    "100%",
+    "q?x=1",
+    "a#b",
+    "é％％",
+    "tab%09",
+    "\u200fright",
+)
+
+
+def test_plain_mlflow_keeps_every_image_and_finds_it_by_what_it_is_told(site: Site, mine: dict[str, str]) -> None:
+    """Its client decodes each name of a list, gives up on the whole list for a `#`, and quotes nothing in a URL."""
+    root, agent = f"{mine['experiment']}/{mine['run']}/artifacts", {"user-agent": "mlflow-python-client/3.10.0"}
+    api = f"{site.url}/api/2.0/mlflow-artifacts/artifacts"
+    with site.client(ALICE) as http, requests.Session() as plain:
+        plain.headers.update({**agent, "authorization": http.headers["authorization"]})
+        body = {"run_id": mine["run"], "path": [f"images/{name}" for name in NAMES_OF_RUNS]}
+        write = http.post(f"{V2}/artifacts/credentials-for-write", json=body).json()["credential_infos"]
+        for info in write:
+            assert httpx.put(info["signed_uri"], content=info["path"].encode()).status_code == 200
+
+        def walk(directory: str) -> dict[str, bytes]:
+            found = dict[str, bytes]()
+            for entry in plain.get(api, params={"path": f"{root}/{directory}"}).json()["files"]:
+                path = f"{directory}/{validate_path_is_safe(entry['path'])}"
+                found |= walk(path) if entry["is_dir"] else {path: plain.get(f"{api}/{root}/{path}").content}
+            return found
+
+        assert sorted(walk("images").values()) == sorted(f"images/{name}".encode() for name in NAMES_OF_RUNS)
+        listed = http.get(f"{V2}/artifacts/list", params={"run_id": mine["run"], "path": "images"}).json()["files"]
+        assert {entry["path"].split("/")[1] for entry in listed} == {name.split("/")[0] for name in NAMES_OF_RUNS}
+
+
+@pytest.mark.parametrize("step", [*range(20, 50)])
+def test_an_image_of_any_step_is_kept_by_the_client(step: int) -> None:
+    name = told(_IMAGE.format(step, "f3"))
+    assert validate_path_is_safe(name) == name and meant(name) == _IMAGE.format(step, "f3")
 
 
 def test_plain_paths_mean_what_they_mean_to_mlflow_s_own_server(site: Site, mine: dict[str, str]) -> None:

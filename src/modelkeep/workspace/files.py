@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from posixpath import basename, dirname
 from typing import Any
 
+from modelkeep.core import listed_names
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.paths import ArtifactPath
@@ -176,4 +177,8 @@ async def proxied_list(desk: Desk, visit: Visit) -> Response:
     """A directory; entries by their bare names."""
     place = await place_of(desk, visit.actor, proxied_place(visit.call.text("path")), Level.READ)
     entries = await desk.files.list(place.kind, place.id, place.path)
-    return answers.respond({"files": [_entry(basename(entry.path), entry) for entry in entries]})
+    if not listed_names.decodes(visit.request.header(b"user-agent")):
+        return answers.respond({"files": [_entry(basename(entry.path), entry) for entry in entries]})
+    if not entries and (meant := listed_names.meant(place.path)) != place.path:
+        entries = await desk.files.list(place.kind, place.id, ArtifactPath(meant).text)
+    return answers.respond({"files": [_entry(listed_names.told(basename(entry.path)), entry) for entry in entries]})

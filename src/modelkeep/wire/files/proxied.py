@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from modelkeep.blobs.sign import Signer
+from modelkeep.core import listed_names
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import Elsewhere, FileNotFound, InvalidArgument, NotFound, PermissionDenied
@@ -81,7 +82,14 @@ class Artifacts:
         return await self._engine.execute(actor, asked, request_id=request.id)
 
     async def _give(self, request: Request, actor: Actor, target: Target) -> Response:
-        opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
+        try:
+            opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
+        except FileNotFound:
+            meant = listed_names.meant(target.path.text)
+            if meant == target.path.text or not listed_names.decodes(request.header(b"user-agent")):
+                raise
+            target = msgspec.structs.replace(target, path=ArtifactPath(meant))
+            opened = await self._do(request, actor, target.ask(files.OpenFile))
         return content(request, self._engine.services.blobs, opened)
 
     # --- a version's files -------------------------------------------------------------------------------------------
@@ -94,8 +102,13 @@ class Artifacts:
         # The client takes the name from a URI, where it is quoted, and adds the rest as it is.
         parts = fields.path.split("/", 5)
         target = await _in_version("/".join([*map(unquote, parts[:5]), *parts[5:]]), actor)
-        found = [_entry(basename(path), entry) for path, entry in await self._entries(request, actor, target)]
-        return json_response({"files": found})
+        entries = await self._entries(request, actor, target)
+        if not listed_names.decodes(request.header(b"user-agent")):
+            return json_response({"files": [_entry(basename(path), entry) for path, entry in entries]})
+        if not entries and (meant := listed_names.meant(target.path.text)) != target.path.text:
+            target = msgspec.structs.replace(target, path=ArtifactPath(meant))
+            entries = await self._entries(request, actor, target)
+        return json_response({"files": [_entry(listed_names.told(basename(path)), entry) for path, entry in entries]})
 
     async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         return await self._give(request, actor, await _in_version(f"{_MODELS}{path['path']}", actor))
