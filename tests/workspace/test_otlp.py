@@ -49,7 +49,7 @@ def export(*spans: dict[str, Any], resource: dict[str, str] | None = None) -> Ex
         span.trace_id, span.span_id = given["trace"], given.get("id", os.urandom(8))
         span.parent_span_id = given.get("parent", b"")
         span.name = given.get("name", f"step {number}")
-        span.start_time_unix_nano, span.end_time_unix_nano = 10**18, 10**18 + 10**6
+        span.start_time_unix_nano, span.end_time_unix_nano = 10**18, given.get("end", 10**18 + 10**6)
         put(span.attributes, given.get("attributes", {}))
     return request
 
@@ -198,6 +198,10 @@ def deep(levels: int) -> ExportTraceServiceRequest:
         (lambda: export({"trace": os.urandom(16), "id": b""}), 1, "8"),
         (lambda: export({"trace": os.urandom(17)}, {"trace": os.urandom(16), "id": bytes(8)}), 2, "16 bytes"),
         (lambda: export({"trace": os.urandom(16), "attributes": {f"k{n}": "" for n in range(OTLP_ATTRIBUTES)}}), 1, "attributes"),
+        (lambda: export({"trace": os.urandom(16), "name": "a\0b", "attributes": {"k\0": "v", "mlflow.traceTag.t": "\0"}}), 0, ""),
+        (lambda: export({"trace": os.urandom(16), "attributes": {"mlflow.spanType": "x" * 501}}, {"trace": os.urandom(16)}), 1, "type"),
+        (lambda: export({"trace": os.urandom(16), "end": 2**64 - 1}, {"trace": os.urandom(16)}), 1, "2^63"),
+        (lambda: export({"trace": os.urandom(16)}, resource={"a\0": "b", "c": "\0d", "e": "f"}), 0, ""),
         (lambda: deep(OTLP_DEPTH + 1), 1, "levels"),
         (lambda: deep(OTLP_DEPTH - 2), 0, ""),
     ],

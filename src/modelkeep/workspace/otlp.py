@@ -31,6 +31,7 @@ _BATCH = "batch"
 _TRACE_TAG = (
     "mlflow.traceTag."  # mlflow/tracing/constant.py: an attribute of the root span that becomes a tag of the trace
 )
+_TYPE, _TYPE_CHARS = "mlflow.spanType", 500  # mlflow/store/tracking/dbmodels/models.py, SqlSpan.type
 _AT_ONCE = 8  # traces whose files are written at the same time
 _locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -111,7 +112,9 @@ def _parsed(body: bytes, kind: str) -> Batch:
         raise InvalidArgument(
             f"The export has {traces} traces, and {OTLP_TRACES} at most are taken. Send smaller batches."
         )
+    batch.keep(f"A span's times are below 2^63 ns, and its type has at most {_TYPE_CHARS} characters.", _is_storable)
     for span in batch.spans():
+        span.name = span.name.replace("\0", "")
         for attributes in (span.attributes, *(event.attributes for event in span.events)):
             _neutralize(attributes)
     return batch
@@ -137,6 +140,11 @@ def _has_ids(span: Any) -> bool:
     return len(span.trace_id) == 16 and len(span.span_id) == 8 and any(span.trace_id) and any(span.span_id)
 
 
+def _is_storable(span: Any) -> bool:
+    types = [item.value.string_value for item in span.attributes if item.key == _TYPE]
+    return max(span.start_time_unix_nano, span.end_time_unix_nano) < 2**63 and all(len(t) < _TYPE_CHARS for t in types)
+
+
 def _bounded(owner: Any) -> bool:
     """Few enough attributes, events and links, none of them nested too deep."""
     parts = [owner, *getattr(owner, "events", ()), *getattr(owner, "links", ())]
@@ -156,8 +164,13 @@ def _bounded(owner: Any) -> bool:
 
 
 def _neutralize(attributes: Any) -> None:
-    """Take out the keys that only the server may write, also where they would become a tag of the trace."""
-    kept = [item for item in attributes if not (is_reserved(item.key) or is_reserved(_as_tag(item.key)))]
+    """Take out what only the server may write, also where it would become a tag of the trace, and what no database stores."""
+    kept = [
+        item
+        for item in attributes
+        if not (is_reserved(item.key) or is_reserved(_as_tag(item.key)))
+        and "\0" not in item.key + item.value.string_value
+    ]
     if len(kept) != len(attributes):
         _replace(attributes, kept)
 
