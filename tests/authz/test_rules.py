@@ -329,7 +329,7 @@ def _missing(request: msgspec.Struct, *, models_only: bool = False) -> list[msgs
         for field in request.__struct_fields__:
             value = getattr(request, field)
             if isinstance(value, FullName) and str(value).startswith(old):
-                changes[field] = name(new + str(value).removeprefix(old))
+                changes[field] = FullName(name(new + str(value).removeprefix(old)).parts, value.kind)
         if changes:
             found.append(msgspec.structs.replace(request, **changes))
     return found

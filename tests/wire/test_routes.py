@@ -211,7 +211,7 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
         "/ajax-api/2.0/unity-catalog/catalogs", "/api/2.0/Preview/mlflow/registered-models/search",
         f"{FACE_B}/Registered-Models/get", f"{FACE_B}/registered-models/get;x=1", f"{FACE_B}/registered-models/get%00",
         f"{FACE_B}/registered-models/get%20", f"{FACE_B}/registered-models/get%252f",
-        f"{FACE_B}/prompts", f"{FACE_B}/prompts/a.b.c", f"{FACE_B}/prompts/search", f"{FACE_B}/registered-models/list",
+        f"{FACE_B}/prompt", f"{FACE_B}/prompts/a.b.c/nothing", f"{FACE_B}/prompts:search", f"{FACE_B}/registered-models/list",
         "/api/3.0/mlflow/unity-catalog/registered-models/get",
         "/ajax-api/2.0/mlflow/unity-catalog/registered-models/get",
         "/health/../metrics", "/health/x", "/healthz", "/.well-known/databricks-config/..%2fmetrics",
