@@ -367,7 +367,8 @@ class LineageEdge(msgspec.Struct, frozen=True):
     version: int
     direction: str
     entity_type: str
-    """TABLE, NOTEBOOK, JOB, PIPELINE, MODEL_VERSION, FUNCTION, VECTOR_INDEX, MODEL_ENDPOINT, CONNECTION or PATH"""
+    """TABLE, NOTEBOOK, JOB, PIPELINE, MODEL_VERSION, FUNCTION, VECTOR_INDEX, MODEL_ENDPOINT, CONNECTION, FEATURE_SERVICE,
+    FEATURE_VIEW or PATH"""
     entity_name: str
     entity_id: str
     context: str

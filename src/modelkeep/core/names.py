@@ -208,7 +208,10 @@ def check_mlflow_tag(key: str, value: str) -> None:
 
 def check_platform_tag(key: str, value: str) -> None:
     """Of all other faces (Databricks, database-objects/tags). Raises InvalidArgument."""
-    check_tag_key(key)
+    if key.startswith("feast."):  # Feast's register_model sets `feast.feature_service` on the version
+        check_tag(key, "")
+    else:
+        check_tag_key(key)
     if len(value) > 1000:
         raise _long_value(key, value, 1000)
     if value != value.strip():

@@ -162,6 +162,8 @@ class SourceRun(msgspec.Struct, frozen=True):
     source_run_id: str = ""
     models: int = 0
     """Logged models that a run has made"""
+    feast: tuple[tuple[str, str], ...] = ()
+    """The run's tags `feast.*`, as Feast's MLflow integration sets them: (key, value)"""
 
 
 class Origin(msgspec.Struct, frozen=True):

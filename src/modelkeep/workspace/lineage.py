@@ -32,6 +32,9 @@ async def source_run(desk: Desk, actor: Actor, run_id: str) -> SourceRun | None:
         inputs=tuple(DatasetInput(i.name, i.source_type, i.source, i.context) for i in inputs),
         source_run_id=run_id,
         models=len(run.get("outputs", {}).get("model_outputs", [])),
+        feast=tuple(
+            (tag["key"], tag.get("value", "")) for tag in data.get("tags", []) if tag["key"].startswith("feast.")
+        ),
     )
 
 
@@ -50,6 +53,7 @@ async def source_logged_model(desk: Desk, actor: Actor, model_id: str) -> Source
         metrics=_metrics(data, model_id=model_id),
         inputs=run.inputs if run else (),
         source_run_id=run_id,
+        feast=run.feast if run else (),
     )
 
 

@@ -88,7 +88,29 @@ def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
             found.append(Entity("TABLE", table, source.delta_table_id or "", dataset.context, known))
         elif source.path:
             found.append(Entity("PATH", source.path, "", dataset.context))
-    return tuple(found)
+    return (*found, *_of_feast(dict(run.feast) if run else {}))
+
+
+def _of_feast(tags: dict[str, str]) -> tuple[Entity, ...]:
+    """The feature service and feature views that the run's features came from. Feast's MLflow integration (0.67) says so in the run's
+    tags: `feast.feature_refs` is `view:feature,view:feature`. A project's names are its own."""
+    project = tags.get("feast.project", "").strip()
+
+    def named(text: str) -> str:
+        return f"{project}/{text}" if project else text
+
+    views: dict[str, list[str]] = {view: [] for view in _listed(tags.get("feast.feature_views", ""))}
+    for reference in _listed(tags.get("feast.feature_refs", "")):
+        view, _, feature = reference.partition(":")
+        if view and feature:
+            views.setdefault(view, []).append(feature)
+    service = tags.get("feast.feature_service", "").strip()
+    services = [Entity("FEATURE_SERVICE", named(service), "", "feature")] if service else []
+    return (*services, *(Entity("FEATURE_VIEW", named(v), "", ", ".join(f) or "feature") for v, f in views.items()))
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
 def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
@@ -97,10 +119,13 @@ def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
     return (Entity(MODEL_VERSION, f"{original.model}/{original.version}", original.id, "copy"),)
 
 
-async def record(ctx: WriteCtx, model: Securable, version: int, entities: tuple[Entity, ...]) -> None:
-    """What a version came from, as its creator and the server say at its creation. Raises LimitExceeded."""
+async def record(
+    ctx: WriteCtx, model: Securable, version: int, entities: tuple[Entity, ...], read: tuple[Entity, ...] = ()
+) -> None:
+    """What a version came from, as its creator says at its creation, and as the server itself `read`. Of the latter those beyond the
+    limit are left out: no run has too many sources to be registered. Raises InvalidArgument."""
     _check_count(entities)
-    for entity in entities:
+    for entity in (*entities, *read[: LINEAGE_EDGES_PER_CALL - len(entities)]):
         await rows.add(ctx.tx, model.id, _edge(ctx, model, version, UPSTREAM, entity))
 
 

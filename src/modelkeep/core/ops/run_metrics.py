@@ -19,7 +19,7 @@ async def source_run(ctx: ServiceCtx, asked_run_id: str, logged_model_id: str) -
         return found or run
     # A logged model has its own parameters and metrics; the datasets are the run's.
     metrics = last_metrics(found.metrics, run) or run.metrics
-    return SourceRun(found.experiment_id, found.params or run.params, metrics, run.inputs, run_id)
+    return SourceRun(found.experiment_id, found.params or run.params, metrics, run.inputs, run_id, feast=run.feast)
 
 
 def last_metrics(of_model: tuple[Metric, ...], run: SourceRun) -> tuple[Metric, ...]:

@@ -241,7 +241,7 @@ async def _create(
     await versions.insert(ctx.tx, version)
     if req.tags:
         await versions.put_tags(ctx.tx, model, version, req.tags, ctx.actor.name, ctx.now)
-    await lineage.record(ctx, model, number, (*req.upstream, *lineage.of_run(run), *lineage.of_copy(original)))
+    await lineage.record(ctx, model, number, req.upstream, (*lineage.of_copy(original), *lineage.of_run(run)))
     ctx.changed("version", None, number)
     return await fetch_version(ctx, model, req.name, number)
 
