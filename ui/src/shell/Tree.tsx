@@ -37,7 +37,7 @@ interface Listed {
 /** The pages of one container that have been asked for so far: '' is the metastore. */
 type Pages = Record<string, string[]>;
 
-const pageOf = (names: string[], next: string | null, prompts: string[] = []): Listed => ({ names: [...names, ...prompts], prompts: new Set(prompts), next: next ?? "" });
+const pageOf = (names: string[], next: string | null | undefined, prompts: string[] = []): Listed => ({ names: [...names, ...prompts], prompts: new Set(prompts), next: next ?? "" });
 
 const pageId = (container: string, token: string) => `${container} ${token}`;
 
