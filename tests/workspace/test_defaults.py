@@ -138,6 +138,21 @@ def test_databricks_sdk_deletes_runs_by_their_age(site: Site, as_alice: Site) ->
         other.experiments.delete_runs(made, 9_000)
 
 
+def test_one_call_deletes_so_many_runs(site: Site, as_alice: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from databricks.sdk import WorkspaceClient
+
+    from modelkeep.limits import TRACKING_BULK_RUNS
+    from modelkeep.workspace import runs
+
+    assert runs.TRACKING_BULK_RUNS == TRACKING_BULK_RUNS
+    monkeypatch.setattr(runs, "TRACKING_BULK_RUNS", 2)
+    client = WorkspaceClient(host=site.url, token=site.tokens[ALICE])
+    made = str(client.experiments.create_experiment(uuid.uuid4().hex).experiment_id)
+    for _ in range(3):
+        client.experiments.create_run(experiment_id=made, start_time=1)
+    assert [client.experiments.delete_runs(made, 9, max_runs=10_000).runs_deleted for _ in range(3)] == [2, 1, 0]
+
+
 def test_searches_in_no_experiment_are_refused(site: Site) -> None:
     with site.client(ALICE) as http:
         for path in ("experiments/search-datasets", "logged-models/search"):

@@ -96,6 +96,8 @@ CARRIERS: dict[str, tuple[str, ...]] = {
 # Routes that MLflow defines without a message of its services: their handlers read nothing with keys.
 WITHOUT_MESSAGE = {
     "POST /2.0/mlflow/experiments/search-datasets",
+    "GET /2.0/mlflow/experiments/list",
+    "POST /2.0/mlflow/databricks/runs/delete-runs",
     "GET /2.0/mlflow/metrics/get-history-bulk",
     "POST /2.0/mlflow/artifacts/credentials-for-read",
     "POST /2.0/mlflow/artifacts/credentials-for-write",
