@@ -40,7 +40,8 @@ ANYONE = {
     f"GET {UC}/catalogs", f"GET {UC}/models", f"GET {UC}/metastore_summary", f"GET {UC}/current-metastore-assignment",
     f"GET {V1}/lineage", f"GET {V1}/me", f"GET {V1}/search", f"GET {V1}/privileges", f"GET {V1}/tokens", f"POST {V1}/tokens",
     f"GET {V1}/users", f"GET {V1}/groups", f"GET {V1}/service-principals", f"GET {NAMESPACE}",
-    *(f"GET {prefix}/{search}" for prefix in PLAIN_PREFIXES for search in ("registered-models/search", "model-versions/search")),
+    *(f"GET {prefix}/{search}" for prefix in PLAIN_PREFIXES for search in
+      ("registered-models/search", "registered-models/list", "model-versions/search")),
     *(f"GET {base}/{path}" for base in (SCIM, SCIM_ACCOUNT) for path in
       ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")),
     "GET /api/2.1/tag-policies", "GET /api/2.1/tag-policies/{tag_key}", f"GET {V1}/access-requests",
