@@ -26,7 +26,7 @@ SQL_CELL_BYTES = 16 << 20
 SQL_STEPS = 2_000
 """Steps of SQLite's virtual machine between two looks at the deadline and at the memory."""
 SQL_MEMORY_BYTES = 256 << 20
-"""How much the process's peak memory may grow while SQLite runs a statement: joins and sorts are in memory."""
+"""How much the process's memory may grow while SQLite runs a statement: joins and sorts are in memory."""
 SQL_STATEMENTS = 2
 """SELECT statements that run at once, each in a thread; a principal's next one waits for the one before it."""
 SQL_WAIT_S = 10.0

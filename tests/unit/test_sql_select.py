@@ -1,6 +1,7 @@
 """SELECT in Databricks' dialect, over rows of two small views: answers, headings, types, and what is refused."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -175,6 +176,8 @@ def test_a_view_is_read_no_further_than_it_must(views: list[int]) -> None:
         ("SELECT name FROM t WHERE n = 1 LIMIT 1", 1),
         ("SELECT name FROM t ORDER BY at DESC LIMIT 2", 1),
         ("SELECT name FROM t ORDER BY n LIMIT 1", 2),
+        ("SELECT name AS at FROM t ORDER BY at DESC LIMIT 1", 2),
+        ("SELECT x.at AS moment FROM t x ORDER BY moment DESC LIMIT 1", 1),
         ("SELECT count(*) FROM t LIMIT 1", 2),
         ("SELECT name FROM t LIMIT 1 OFFSET 2", 2),
         ("SELECT DISTINCT name FROM t LIMIT 1", 2),
@@ -393,6 +396,23 @@ def test_sqlite_itself_lets_nothing_else_through(sql: str) -> None:
     with pytest.raises((BadSql, LimitExceeded)):
         box.select(sql, {})
     box.close()
+
+
+def test_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement that was stopped leaves no room for a larger one."""
+    monkeypatch.setattr(sandbox, "SQL_MEMORY_BYTES", 32 << 20)
+    status = sandbox._open_status()  # pyright: ignore[reportPrivateUsage]
+    used: list[int] = []
+    for _ in range(4):
+        box = sandbox.Sandbox(time.monotonic() + 5)
+        box.create("r0", 1)
+        box.load("r0", [("x" * 300 + str(i),) for i in range(500)], "", {}, None)
+        with pytest.raises(LimitExceeded, match="too much memory"):
+            box.select("SELECT a.c0, b.c0, c.c0 FROM r0 a, r0 b, r0 c ORDER BY 1, 2, 3", {})
+        box.close()
+        used.append(sandbox._memory_used(status))  # pyright: ignore[reportPrivateUsage]
+    os.close(status)
+    assert used[-1] - used[0] < 32 << 20
 
 
 def test_a_principal_has_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:

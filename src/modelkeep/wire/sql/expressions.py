@@ -7,7 +7,7 @@ from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.patterns import check_pattern
 from modelkeep.wire.sql.errors import BadSql
 from modelkeep.wire.sql.relations import UNKNOWN, Scope
-from modelkeep.wire.sql.select import Value, kind, parts, text_of, unknown
+from modelkeep.wire.sql.select import ALLOWED, Value, kind, parts, text_of, unknown
 from modelkeep.wire.sql.tables import Cell, Column, Type
 from modelkeep.wire.sql.values import comparable, day_of
 
@@ -150,13 +150,14 @@ class Expressions:
                 return self.constant(c.user)
 
     def _anonymous(self, node: Any, scope: Scope) -> Typed:
-        name = str(parts(node, "this").this).lower()
+        name = str(node.this).lower()
+        if name not in ("user", "current_metastore"):
+            raise BadSql(f"There is no function '{name[:100]}' here. {ALLOWED}")
+        parts(node, "this")
         if name == "user":
             return self.constant(self._context.user)
-        if name == "current_metastore":
-            self.needs_metastore = True
-            return Typed(":metastore", "STRING")
-        raise unknown(node)
+        self.needs_metastore = True
+        return Typed(":metastore", "STRING")
 
     # --- conditions ---------------------------------------------------------------------------------------------------
 

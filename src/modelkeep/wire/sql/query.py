@@ -33,7 +33,7 @@ async def select(session: Session, query: Query) -> Table:
         rows = await _rows(session, plan, values)
     finally:
         _TURNS.leave(caller)
-    return Table(plan.columns, _typed(rows, plan.columns))
+    return Table(plan.columns, rows)
 
 
 async def _plan(session: Session, query: Query) -> Plan:
@@ -52,9 +52,9 @@ async def _rows(session: Session, plan: Plan, values: dict[str, Cell]) -> list[R
         for source, scan in zip(plan.sources, scans, strict=True):
             scan.shares(budget)
             await _load(sandbox, source, scan, values)
-        return await sandbox.in_thread(sandbox.select, plan.sql, values)
+        return await sandbox.in_thread(_answer, sandbox, plan, values)
     finally:
-        sandbox.close()
+        await sandbox.in_thread(sandbox.close)
 
 
 async def _load(sandbox: Sandbox, source: Source, scan: Scan, values: dict[str, Cell]) -> None:
@@ -69,16 +69,24 @@ async def _load(sandbox: Sandbox, source: Source, scan: Scan, values: dict[str, 
         async for page in pages:
             if not page:
                 continue
-            needed = [_only(row, source.used) for row in page]
-            passed = await sandbox.in_thread(sandbox.load, source.table, needed, source.filter, values, left)
+            passed = await sandbox.in_thread(_add, sandbox, source, page, values, left)
             left = None if left is None else left - passed
             if left is not None and left <= 0:
                 return
 
 
+def _add(sandbox: Sandbox, source: Source, page: list[Row], values: dict[str, Cell], left: int | None) -> int:
+    needed = [_only(row, source.used) for row in page]
+    return sandbox.load(source.table, needed, source.filter, values, left)
+
+
 def _only(row: Row, used: set[int]) -> Row:
     """The cells that the statement names."""
     return tuple(cell if place in used else None for place, cell in enumerate(row))
+
+
+def _answer(sandbox: Sandbox, plan: Plan, values: dict[str, Cell]) -> list[Row]:
+    return _typed(sandbox.select(plan.sql, values), plan.columns)
 
 
 def _typed(rows: list[Row], columns: tuple[Column, ...]) -> list[Row]:

@@ -6,12 +6,15 @@ few steps ends it at its deadline, when its caller leaves, or when it takes too 
 """
 
 import asyncio
+import ctypes
+import os
 import resource
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from modelkeep.core.errors import LimitExceeded
@@ -46,11 +49,12 @@ class Sandbox:
         """`deadline`: of `time.monotonic()`."""
         self._deadline = deadline
         self._left = False
-        self._memory = _peak_memory()
+        self._status = _open_status()
+        self._memory = _memory_used(self._status)
         self._why = ""
         self._loading = True
         self._size = 0
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=0)
         self._connection = connection
         connection.execute("PRAGMA temp_store = MEMORY")
         for limit, value in (
@@ -113,8 +117,9 @@ class Sandbox:
         self._loading = False
         found: list[Row] = []
         size = 0
+        cursor = self._connection.cursor()
         try:
-            cursor = self._connection.execute(sql, values)
+            cursor.execute(sql, values)
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
                 found += rows
                 size += sum(len(cell) for row in rows for cell in row if isinstance(cell, str))
@@ -126,10 +131,20 @@ class Sandbox:
                     raise TooMuch(f"The answer has more than {SQL_ROWS} rows. Narrow it with WHERE, or use LIMIT.")
         except sqlite3.Error as error:
             raise self._failure(error) from error
+        finally:
+            cursor.close()
         return found
 
     def close(self) -> None:
+        """Frees its memory now: handlers that lead back to this object would keep it until the garbage collector runs."""
+        self._connection.set_progress_handler(None, 0)
+        self._connection.set_authorizer(None)
         self._connection.close()
+        del self._connection
+        if _memory_used(self._status) - self._memory > SQL_MEMORY_BYTES // 8:
+            _give_back()
+        if self._status >= 0:
+            os.close(self._status)
 
     def _grow(self, size: int) -> None:
         self._size += size
@@ -143,7 +158,7 @@ class Sandbox:
         """Anything but 0 stops SQLite."""
         if time.monotonic() > self._deadline:
             self._why = "time"
-        elif _peak_memory() - self._memory > SQL_MEMORY_BYTES:
+        elif _memory_used(self._status) - self._memory > SQL_MEMORY_BYTES:
             self._why = "memory"
         return 1 if self._left or self._why else 0
 
@@ -166,9 +181,24 @@ class Sandbox:
         return BadSql("This SELECT cannot be run. Write it with fewer subqueries, or in simpler terms.")
 
 
-def _peak_memory() -> int:
-    """Of this process, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+def _memory_used(status: int) -> int:
+    """Resident bytes of this process, by /proc/self/statm; its peak where there is no such file."""
+    if status < 0:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+    return int(os.pread(status, 100, 0).split()[1]) * resource.getpagesize()
+
+
+def _give_back() -> None:
+    """Return freed memory to the system (glibc), or the next statement's bound would begin above it."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _open_status() -> int:
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return -1
 
 
 def _like(text: str | None, like: str | None) -> bool | None:

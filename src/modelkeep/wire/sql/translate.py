@@ -128,7 +128,7 @@ class _Translator(Functions):
         limit, most = self._limit(args)
         distinct = " DISTINCT" if args.get("distinct") and not parts(args["distinct"]).args.get("on") else ""
         plain = not (group or having or self.aggregates or distinct)
-        self._stream(args, scope, where, most if plain else None)
+        self._stream(scope, where, order, most if plain else None)
         columns = tuple(Column(name, typed.type) for name, typed, _ in listed)
         picked = ", ".join(f"{typed.sql} AS c{i}" for i, (_, typed, _) in enumerate(listed))
         condition = f" WHERE {where}" if where else ""
@@ -247,24 +247,16 @@ class _Translator(Functions):
         if operator in ("EQ", "NullSafeEQ", "LT", "LTE"):
             source.until = min(source.until, at - at % _DAY_MS + _DAY_MS if day else at + 1)
 
-    def _stream(self, args: dict[str, Any], scope: Scope, where: str, most: int | None) -> None:
+    def _stream(self, scope: Scope, where: str, order: str, most: int | None) -> None:
         """Rows of a view that stands alone are filtered as they come, and end when there are enough."""
-        if (
-            len(scope.relations) != 1
-            or (source := scope.relations[0].source) is None
-            or (scope.outer and scope.outer.relations)
-        ):
+        if len(scope.relations) != 1 or (scope.outer and scope.outer.relations) or "SELECT" in where:
             return
-        if "SELECT" in where:
+        [relation] = scope.relations
+        if (source := relation.source) is None:
             return
-        source.filter = where.replace(f"{scope.relations[0].sql}.", f"{source.table}.")
-        order = items(args.get("order"))
-        newest = (
-            len(order) == 1
-            and order[0].args.get("desc")
-            and text_of(order[0].this, 100).lower() == source.view.newest_first
-        )
-        if most is not None and (not order or (newest and source.view.newest_first)):
+        source.filter = where.replace(f"{relation.sql}.", f"{source.table}.")
+        newest = [f" ORDER BY {relation.sql}.c{i} DESC NULLS LAST" for i in relation.places(source.view.newest_first)]
+        if most is not None and order in ("", *newest):
             source.enough = most
 
     # --- the select list, GROUP BY, ORDER BY, LIMIT -------------------------------------------------------------------
