@@ -70,9 +70,9 @@ def test_command_line(server: Server, catalog: str) -> None:
     server.cli("sql", f"CREATE SCHEMA {catalog}.reviews COMMENT 'by hand'")
     table = server.cli("sql", "SHOW SCHEMAS LIKE 'rev*'", "--catalog", catalog)
     assert table.splitlines() == ["DATABASENAME", "reviews"]
-    select = "SELECT schema_name, comment FROM information_schema.schemata WHERE comment IS NOT NULL ORDER BY 1"
+    select = "SELECT schema_name, comment FROM information_schema.schemata WHERE comment IS NOT NULL ORDER BY 9"
     refused = subprocess.run([MODELKEEP, "sql", select], env=server.env(), capture_output=True, text=True, timeout=60)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("modelkeep: BAD_REQUEST: ") and refused.stderr.count("\n") == 1
-    found = json.loads(server.cli("sql", select.replace("BY 1", "BY schema_name DESC"), "--catalog", catalog, "--json"))
+    found = json.loads(server.cli("sql", select.replace("BY 9", "BY schema_name DESC"), "--catalog", catalog, "--json"))
     assert found == [{"schema_name": "reviews", "comment": "by hand"}, {"schema_name": "ml_team", "comment": ""}]
