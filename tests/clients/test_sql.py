@@ -41,7 +41,7 @@ def test_sdk(server: Server, catalog: str) -> None:
     assert rows("SHOW MODELS LIKE 'ir*'") == [["ml_team", "iris"]]
     assert rows(f"GRANT USE CATALOG, USE SCHEMA ON CATALOG {catalog} TO {quoted}") == []
     rows(f"GRANT EXECUTE ON FUNCTION iris TO {quoted}")
-    assert rows(f"SHOW GRANTS {quoted} ON MODEL iris") == [[user, "EXECUTE", "MODEL", f"{catalog}.ml_team.iris"]]
+    assert rows(f"SHOW GRANTS {quoted} ON MODEL iris") == [[user, "EXECUTE", "MODEL", f"{catalog}.ml_team.iris", "NO"]]
     privileges = "SELECT privilege_type FROM information_schema.routine_privileges WHERE grantee = :who"
     assert rows(privileges, who=user) == [["EXECUTE"]]
     seen = theirs.statement_execution.execute_statement("SHOW CATALOGS", warehouse.id)
@@ -74,5 +74,15 @@ def test_command_line(server: Server, catalog: str) -> None:
     refused = subprocess.run([MODELKEEP, "sql", select], env=server.env(), capture_output=True, text=True, timeout=60)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("modelkeep: BAD_REQUEST: ") and refused.stderr.count("\n") == 1
-    found = json.loads(server.cli("sql", select.replace("BY 9", "BY schema_name DESC"), "--catalog", catalog, "--json"))
+    found = json.loads(
+        server.cli(
+            "sql",
+            select.replace(
+                "IS NOT NULL ORDER BY 9", "IS NOT NULL AND schema_name <> 'default' ORDER BY schema_name DESC"
+            ),
+            "--catalog",
+            catalog,
+            "--json",
+        )
+    )
     assert found == [{"schema_name": "reviews", "comment": "by hand"}, {"schema_name": "ml_team", "comment": ""}]
