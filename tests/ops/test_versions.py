@@ -44,7 +44,7 @@ async def test_a_new_version_waits_for_its_files(lite: World) -> None:
 @pytest.mark.parametrize(("mlmodel", "said"), [
     (b"flavors: {}", "no signature"),
     (b"flavors: {}\nsignature: {inputs: '[{}]'}", "only inputs"),
-    (b"a: &a [*a]", "no `flavors`"),
+    (b"a: &a [*a]", "holds itself"),
     (b"\xff", "not plain YAML"),
 ])  # fmt: skip
 async def test_a_version_without_a_whole_signature_stays_pending_and_may_be_mended(

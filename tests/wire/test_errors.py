@@ -18,6 +18,8 @@ from modelkeep.store.db import now_ms
 from modelkeep.wire.account.errors import scim
 from modelkeep.wire.errors import RETRIED_WORDS, databricks, harmless, plain
 from modelkeep.wire.files.routes import render as files
+from modelkeep.wire.files.workspace_files import workspace, workspace_import
+from modelkeep.wire.mlflow.prompts import prompt_errors
 from modelkeep.wire.unity.errors import oss
 
 __all__ = ["site"]
@@ -25,7 +27,9 @@ __all__ = ["site"]
 
 def test_every_route_speaks_a_dialect_whose_errors_are_checked(site: Site) -> None:
     """test_real_sdk.py holds these against the clients' own lists of codes."""
-    assert {route.render for _, route in site.dialects} <= {None, databricks, oss, files, plain, scim}
+    assert {route.render for _, route in site.dialects} <= {
+        None, databricks, oss, files, plain, scim, prompt_errors, workspace, workspace_import,
+    }  # fmt: skip
 
 
 def test_our_own_words_are_none_that_the_sdk_repeats() -> None:

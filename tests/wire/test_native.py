@@ -70,7 +70,7 @@ def test_a_model_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
     assert {key: told[key] for key in expected} == expected
     assert isinstance(told["created_at"], int)
     assert told["created_by"] == told["owner"]
-    assert set(told) - set(expected) == {"id", "created_at", "created_by", "updated_at", "updated_by"}
+    assert set(told) - set(expected) == {"id", "created_at", "created_by", "updated_at", "updated_by", "etag"}
     assert "aliases" not in site.ok("GET", f"{UC}/models/{full_name}")
 
 
