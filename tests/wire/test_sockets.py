@@ -620,8 +620,9 @@ def test_an_idle_connection_makes_room_and_a_busy_one_does_not(tmp_path: Path) -
         third.sendall(b"GET /health HTTP/1.1\r\n")
         assert closed(idle) == b""
         deadline = time.monotonic() + 5
-        while site.server.places.total > 3:
-            assert time.monotonic() < deadline
+        connections = site.server._connections  # pyright: ignore[reportPrivateUsage]
+        while site.server.places.total > 3 or any(connection.idle for connection in list(connections)):
+            assert time.monotonic() < deadline, "what was sent has not arrived"
             time.sleep(0.01)
         with connect(site) as more:
             assert closed(more).startswith(b"HTTP/1.1 503")
