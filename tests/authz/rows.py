@@ -304,6 +304,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(V, "change_tags of a version", models.ChangeTags(m, 1, {"team": "b"})),
         Row(V, "copy_version of churn to open.ml.model", versions.CopyVersion(m, 1, open_model)),
         Row(V, "copy_version of open.ml.model to churn", versions.CopyVersion(open_model, 1, m)),
+        Row(V, "copy_version of open.ml.model to prod.ml.fresh (made)", versions.CopyVersion(open_model, 1, name("prod.ml.fresh"))),
         Row(V, "read_credentials", credentials.ReadCredentials(m, 1)),
         Row(V, "write_credentials", credentials.WriteCredentials(m, 2)),
         Row(V, "create_in_folder", credentials.CreateInFolder(name=m, source="models:/m-1")),
