@@ -22,6 +22,7 @@ _SOURCES = {
         READ_MODEL,
     ),
 }
+_SOURCES[Kind.PROMPT] = _SOURCES[Kind.MODEL]
 
 
 async def scanned(tx: Tx, actor: Actor, sought: Sought) -> list[tuple[str, bool]]:

@@ -29,8 +29,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+# Programs in Go, whose requests tests/wire/test_terraform.py and test_workspace_files.py send.
+TOOLS = ("Terraform", "Databricks CLI and bundles")
+
+
 def test_every_section_is_run_somewhere() -> None:
-    assert set(sections()) == {*NEWEST, *OLD}
+    assert set(sections()) == {*NEWEST, *OLD, *TOOLS}
 
 
 @pytest.mark.parametrize("title", NEWEST)

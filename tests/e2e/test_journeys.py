@@ -81,7 +81,7 @@ def _make_a_catalog(hand: Hand, name: str) -> None:
     hand.write(page.get_by_role("textbox", name="Name"), name)
     hand.press(page.get_by_role("button", name="Create", exact=True))
     expect(page.get_by_role("heading", name=f"Catalog {name}")).to_be_visible()
-    expect(page.get_by_text("No schemas in this catalog")).to_be_visible()
+    expect(page.get_by_role("link", name="default", exact=True)).to_be_visible()
     hand.press(page.get_by_role("button", name="Create schema").last)
     hand.write(page.get_by_role("textbox", name="Name"), "team")
     hand.press(page.get_by_role("button", name="Create", exact=True))

@@ -15,7 +15,7 @@ from world import World, name
 
 from modelkeep import limits
 from modelkeep.core.errors import InvalidArgument, PermissionDenied
-from modelkeep.core.ops import catalogs
+from modelkeep.core.ops import catalogs, principals
 from modelkeep.jobs import otlp
 from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background
@@ -103,7 +103,7 @@ def listening() -> Iterator[Receiver]:
 async def sealed(w: World, count: int) -> None:
     for _ in range(count):
         number = await w.count("audit")
-        await w.as_("admin").do(catalogs.CreateCatalog(name=name(f"c{number}")))
+        await w.as_("admin").do(principals.CreatePrincipal("GROUP", f"g{number}"))  # leaves one record
     async with w.db.write() as tx:
         await audit.seal(tx, LATER)
 

@@ -183,6 +183,8 @@ class World:
         self.user, self.token = site.user()
         self.robot = f"robot of {self.user}"
         site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
+        self.group = f"group of {self.user}"
+        site.ok("POST", f"{V1}/groups", {"name": self.group})
         self.governed = f"k_{uuid.uuid4().hex[:8]}"
         site.ok("POST", "/api/2.1/tag-policies", {"tag_key": self.governed})
         listed = site.ok(
@@ -325,7 +327,8 @@ class World:
             "alias": "champion", "version_num": "1", "key": "team", "value": "x",
             "changes": {"add_tags": [{"key": "team", "value": "x"}]},
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
-            "principal": self.user, "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
+            "principal": self.group if "/groups/" in route.path else self.user,
+            "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
             "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
             "issuer": "https://idp.example", "subject": fresh, "update_mask": "comment",
             "account_id": self.account, "metastore_id": self.metastore,

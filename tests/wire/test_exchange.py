@@ -161,7 +161,7 @@ def test_a_way_out_of_the_folder_is_refused_and_nothing_is_kept(shelf: Exchange,
 def test_a_name_that_no_url_would_be_made_for_is_refused(shelf: Exchange) -> None:
     name, number, directory = shelf.created()
     (directory / "MLmodel").write_bytes(MLMODEL)
-    (directory / "bell\x07").write_bytes(b"x")
+    (directory / "%2e%2e").write_bytes(b"x")
     answer = shelf.oss("PATCH", f"models/{name}/versions/{number}/finalize")
     refused(answer, 400, "INVALID_PARAMETER_VALUE", "artifact path")
 

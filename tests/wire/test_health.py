@@ -85,6 +85,6 @@ def test_a_server_that_stops_wants_no_requests(shelf: Shelf, stopping: Lifecycle
     assert probe(shelf, "/health/live")[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/health/x", "/health/live/", "/healthz", "/health/LIVE", "/health//ready"])
+@pytest.mark.parametrize("path", ["/health/x", "/health/live//", "/healthz", "/health/LIVE", "/health//ready"])
 def test_other_paths_are_none(shelf: Shelf, path: str) -> None:
     assert shelf.call("GET", path, token="").status_code == 404

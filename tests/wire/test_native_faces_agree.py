@@ -331,7 +331,7 @@ def by_native(site: Site, agent: str, model: str, version: int) -> tuple[dict[st
     of = site.call("GET", f"{UC}/models/{model}/versions/{version}", query, headers=headers).json()
     for entity in (told, of):
         entity["aliases"] = [(a["alias_name"], a["version_num"]) for a in entity["aliases"]]
-    of["run_workspace_id"] = str(of["run_workspace_id"] or "")
+    of["run_workspace_id"] = str(of.get("run_workspace_id") or "")
     return told, of
 
 

@@ -39,7 +39,7 @@ ANYONE = {
     f"GET {FACE_B}/registered-models:is-databricks-sdk-models-artifact-repository-enabled",
     f"GET {UC}/catalogs", f"GET {UC}/models", f"GET {UC}/metastore_summary", f"GET {UC}/current-metastore-assignment",
     f"GET {V1}/lineage", f"GET {V1}/me", f"GET {V1}/search", f"GET {V1}/privileges", f"GET {V1}/tokens", f"POST {V1}/tokens",
-    f"GET {V1}/users", f"GET {V1}/groups", f"GET {V1}/service-principals", f"GET {NAMESPACE}",
+    f"GET {V1}/users", f"GET {V1}/groups", f"GET {V1}/groups/{{principal}}/members", f"GET {V1}/service-principals", f"GET {NAMESPACE}",
     *(f"GET {prefix}/{search}" for prefix in PLAIN_PREFIXES for search in
       ("registered-models/search", "registered-models/list", "model-versions/search")),
     *(f"GET {base}/{path}" for base in (SCIM, SCIM_ACCOUNT) for path in

@@ -133,7 +133,7 @@ refused("INVALID_PARAMETER_VALUE", "aliases", client.get_latest_versions, name, 
 refused("RESOURCE_ALREADY_EXISTS", "exists", client.create_registered_model, name.upper())
 refused("RESOURCE_DOES_NOT_EXIST", "does not exist", client.get_registered_model, f"absent-{suffix}")
 refused("RESOURCE_DOES_NOT_EXIST", "does not exist", client.get_model_version, name, "77")
-refused("RESOURCE_DOES_NOT_EXIST", "not exist", client.create_model_version, name, "runs:/0123456789abcdef/model")
+refused("RESOURCE_DOES_NOT_EXIST", "not found", client.create_model_version, name, "runs:/0123456789abcdef/model")
 refused("INVALID_PARAMETER_VALUE", "three levels", client.create_registered_model, "one.dot")
 refused("INVALID_PARAMETER_VALUE", "at most", client.search_registered_models, " AND ".join(["name = 'a'"] * 101))
 refused("INVALID_PARAMETER_VALUE", "order_by", client.search_registered_models, order_by=["owner"])

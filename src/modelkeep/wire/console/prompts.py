@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from modelkeep.core.errors import InvalidArgument
 from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, Prompt, PromptLink, PromptVersion, Securable
 from modelkeep.core.names import METASTORE, FullName, comment_etag, parse_full_name, parse_version
@@ -62,6 +63,8 @@ def _in_schema(f: InSchema) -> objects.BrowseObjects:
 
 def _update(f: UpdatePrompt) -> Sequence[msgspec.Struct]:
     """Both changes happen, or none."""
+    if f.comment is None and f.owner is None:
+        raise InvalidArgument("The request changes nothing. Send comment or owner.")
     name = _name(f.full_name)
     owner = [catalogs.TransferOwnership(name, f.owner)] if f.owner is not None else []
     return [prompts.UpdatePrompt(name, f.comment, f.etag), *owner, prompts.BrowsePrompt(name)]
