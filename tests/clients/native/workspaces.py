@@ -171,7 +171,7 @@ assert "does not exist" in refused(
     NotFound,
     bob_dev.experiments.update_permissions,
     id,
-    access_control_list=[Entry(user_name="robot", permission_level=Level.CAN_READ)],
+    access_control_list=[Entry(user_name="nobody@x.io", permission_level=Level.CAN_READ)],
 )
 for bad in ([Entry(permission_level=Level.CAN_READ)], [Entry(user_name="ada@x.io", group_name="x", permission_level=Level.CAN_READ)],
             [Entry(user_name="ada@x.io")]):  # fmt: skip
