@@ -206,6 +206,13 @@ RATE_BUCKETS = 20_000
 FORWARDED_HOPS = 20
 """Addresses of `X-Forwarded-For` or `Forwarded` that are read, the nearest first."""
 
+AUTHORIZATION_CODES_PER_SESSION = 20
+"""Authorization codes of one browser's session that can be traded at a time."""
+REFRESHABLE_TOKENS_PER_PRINCIPAL = 50
+"""Tools of one principal that refresh their tokens: one more ends the oldest."""
+AUTHORIZE_QUERY_BYTES = 4_000
+"""Query or form of a request for authorization."""
+
 # --- MLmodel files ---------------------------------------------------------------------------------------------------
 
 MLMODEL_BYTES = 16 << 20

@@ -19,6 +19,7 @@ from modelkeep.blobs.shared import SharedFolder
 from modelkeep.blobs.sign import Signer
 from modelkeep.core.addresses import own_hosts
 from modelkeep.core.auditor import Auditor
+from modelkeep.core.authorizations import Authorizations
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import BadSetting
@@ -252,8 +253,8 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
     from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
     from modelkeep.wire.account import workspaces as account_workspaces
+    from modelkeep.wire.console import authorize, pages, reference, session
     from modelkeep.wire.console import health as health_routes
-    from modelkeep.wire.console import pages, reference, session
     from modelkeep.wire.console import routes as console
     from modelkeep.wire.console import workspaces as workspace_routes
     from modelkeep.wire.files import proxied, workspace_files
@@ -274,6 +275,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 
+    codes = Authorizations(registry.db, settings.token_ms)
     sites = Sites(
         registry.db,
         site(settings.workspace_id, settings.address),
@@ -293,7 +295,8 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *tokens.routes(int(settings.workspace_id)),
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
-            *oauth.routes(signing_in, door.guesses, facts.account_id),
+            *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
+            *authorize.Consents(door, codes, facts.account_id).routes(),
             *federation.routes(facts.account_id),
             *session.Session(
                 door,

@@ -423,8 +423,9 @@ def test_a_secret_is_good_for_its_own_client_at_the_token_endpoint(lab: Lab, cli
     ("form", "error"),
     [
         ({"scope": "all-apis"}, "unsupported_grant_type"), ({"grant_type": "password"}, "unsupported_grant_type"),
-        ({"grant_type": "authorization_code", "code": "x"}, "unsupported_grant_type"),
-        ({"grant_type": "refresh_token", "refresh_token": "x"}, "unsupported_grant_type"),
+        # A client with a secret is no tool on a person's computer.
+        ({"grant_type": "authorization_code", "code": "x"}, "invalid_request"),
+        ({"grant_type": "refresh_token", "refresh_token": "x"}, "invalid_request"),
         ({**GRANT, "scope": "sql"}, "invalid_scope"), ({**GRANT, "scope": "all-apis offline_access"}, "invalid_scope"),
         ({**GRANT, "authorization_details": "[]"}, "invalid_scope"), ({**GRANT, "assume_group": "1"}, "invalid_scope"),
         ({**GRANT, "client_secret": "x"}, "invalid_request"), ({**GRANT, "client_id": "another"}, "invalid_request"),

@@ -23,7 +23,8 @@ __all__ = ["site"]
 PUBLIC = {
     # What a client needs to sign in, and where it proves who it is.
     *(call for face in ("/oidc", "/oidc/accounts/{account_id}")
-      for call in (f"GET {face}/.well-known/oauth-authorization-server", f"POST {face}/v1/token")),
+      for call in (f"GET {face}/.well-known/oauth-authorization-server", f"POST {face}/v1/token",
+                   f"GET {face}/v1/authorize", f"POST {face}/v1/authorize")),
     "GET /openapi.json", "GET /docs", "GET /docs/{asset}", "GET /explore/assets/{name}",
     "GET /.well-known/databricks-config",
     *(f"{method} /health{path}" for method in ("GET", "HEAD") for path in ("", "/live", "/ready")),

@@ -28,6 +28,7 @@ class Issued(msgspec.Struct, frozen=True):
 
     token: str
     lifetime_ms: int
+    id: str = ""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ class SignIn:
         async with self._db.write() as tx:
             if not await signin.hold_secret(tx, secret_id):
                 raise Unauthenticated(BAD_CLIENT)
-            return await _issue(
+            return await issue(
                 tx,
                 "ACCESS",
                 Actor(holder_id, name, "SERVICE_PRINCIPAL"),
@@ -139,7 +140,7 @@ class SignIn:
             if not await signin.hold_policy(tx, policy):
                 raise Unauthenticated(BAD_ASSERTION)
             actor = Actor(holder.id, holder.name, holder.kind)
-            return await _issue(
+            return await issue(
                 tx,
                 "ACCESS",
                 actor,
@@ -158,7 +159,7 @@ class SignIn:
             if row is None or row[0] != "PERSONAL":
                 raise Unauthenticated("Sign in with a personal access token.")
             lifetime = self._session_ms if row[1] is None else min(self._session_ms, row[1] - now_ms())
-            return await _issue(tx, "SESSION", actor, ("TOKEN", actor.token_id), "browser", lifetime, caller)
+            return await issue(tx, "SESSION", actor, ("TOKEN", actor.token_id), "browser", lifetime, caller)
 
     async def by_provider(self, person: Person, state: str, caller: Caller) -> Issued:
         """A browser's session for somebody whom the provider vouches for; a user is made of a stranger. Raises Unauthenticated."""
@@ -183,7 +184,7 @@ class SignIn:
                 raise Unauthenticated("Your user is deactivated. Ask an account admin.")
             actor = Actor(user.principal.id, user.principal.name, "USER")
             await self._bind_groups(tx, user.principal, person.groups, actor, caller)
-            return await _issue(tx, "SESSION", actor, ("IDENTITY", link_id), "browser", self._session_ms, caller)
+            return await issue(tx, "SESSION", actor, ("IDENTITY", link_id), "browser", self._session_ms, caller)
 
     async def _bind_groups(
         self, tx: WriteTx, user: Principal, claimed: frozenset[str], actor: Actor, caller: Caller
@@ -202,7 +203,7 @@ class SignIn:
             leaves = group.id in now_in
             await (principals.remove_member if leaves else principals.add_member)(tx, group, user)
             event = "group.remove_member" if leaves else "group.add_member"
-            await _record(tx, event, actor, "", "sign-in: the provider's claim", caller, group)
+            await record(tx, event, actor, "", "sign-in: the provider's claim", caller, group)
 
     async def end_session(self, secret: str, caller: Caller) -> None:
         """Sign out: of what is no session, nothing."""
@@ -210,7 +211,7 @@ class SignIn:
             row = await tokens.session(tx, hash_token(secret))
             if row is not None:
                 await tokens.revoke(tx, row[0], now_ms())
-                await _record(tx, "session.end", Actor(row[1], row[2], "USER"), row[0], "sign out", caller)
+                await record(tx, "session.end", Actor(row[1], row[2], "USER"), row[0], "sign out", caller)
 
 
 async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tuple[str, Any]:
@@ -231,26 +232,28 @@ async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tu
         raise Unauthenticated(f"The provider's name for you cannot be a user's here. {error.message}") from error
     made = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
     link_id = await signin.link(tx, person.issuer, person.subject, made.id, "sign-in", now)
-    await _record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", caller)
+    await record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", caller)
     return link_id, await identities.by_id(tx, made.id)
 
 
-async def _issue(
+async def issue(
     tx: WriteTx, kind: str, holder: Actor, origin: tuple[str, str], comment: str, lifetime_ms: int, caller: Caller
 ) -> Issued:
+    """A new token of an origin (what it is, its id), with its event in the audit log."""
     secret = (SESSION_PREFIX if kind == "SESSION" else ACCESS_PREFIX) + secrets.token_urlsafe(32)
     now = now_ms()
     id = await tokens.insert(
         tx, holder.id, hash_token(secret), comment, holder.name, now, now + lifetime_ms, holder.id, kind=kind,
         origin_kind=origin[0], origin_id=origin[1],
     )  # fmt: skip
-    await _record(tx, "session.start" if kind == "SESSION" else "token.issue", holder, id, comment, caller)
-    return Issued(secret, lifetime_ms)
+    await record(tx, "session.start" if kind == "SESSION" else "token.issue", holder, id, comment, caller)
+    return Issued(secret, lifetime_ms, id)
 
 
-async def _record(
+async def record(
     tx: WriteTx, event: str, holder: Actor, token_id: str, reason: str, caller: Caller, group: Principal | None = None
 ) -> None:
+    """One event of a sign-in, in the same transaction."""
     targets = (AuditTarget(holder.kind, holder.id, holder.name),)
     if group is not None:
         targets = (AuditTarget(group.kind, group.id, group.name), *targets)

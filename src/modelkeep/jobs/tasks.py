@@ -20,7 +20,7 @@ from modelkeep.core.ops.copies import requires_signature
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
 from modelkeep.observe.disk import DiskGuard
-from modelkeep.store import changes, deletion, files, jobs, securables, signin, tokens, versions
+from modelkeep.store import authorizations, changes, deletion, files, jobs, securables, signin, tokens, versions
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
@@ -246,6 +246,7 @@ async def reap(at: Background) -> None:
     async with at.db.write() as tx:
         await tokens.forget_expired(tx, now - _SIGNED_IN_MS)
         await signin.forget_used(tx, now - _SIGNED_IN_MS)
+        await authorizations.forget(tx, now - _SIGNED_IN_MS)
 
 
 TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {

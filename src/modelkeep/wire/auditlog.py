@@ -85,7 +85,8 @@ _ACCOUNTS = {
     "create_token_for": "generateDbToken", "env": "generateDbToken", "revoke_token": "revokeDbToken",
 }  # fmt: skip
 _SIGN_IN = {
-    "token.issue": "mintOAuthToken", "session.start": "login", "session.end": "logout",
+    "token.issue": "mintOAuthToken", "token.authorize": "mintOAuthAuthorizationCode", "token.revoke": "revokeDbToken",
+    "session.start": "login", "session.end": "logout",
     "group.add_member": "addPrincipalToGroup", "group.remove_member": "removePrincipalFromGroup",
 }  # fmt: skip
 """By the event: all that one sign-in does is one operation"""

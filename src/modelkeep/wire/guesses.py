@@ -11,7 +11,7 @@ from typing import Literal
 from modelkeep.core.errors import Unauthenticated
 from modelkeep.limits import GUESSERS_KNOWN
 
-Door = Literal["token", "sign-in page", "client secret", "assertion", "provider"]
+Door = Literal["token", "sign-in page", "client secret", "assertion", "provider", "authorization"]
 _PREFIX = 4
 """Characters of a credential that say what kind it is"""
 

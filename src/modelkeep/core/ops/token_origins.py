@@ -51,7 +51,14 @@ async def _of_session(ctx: WriteCtx, session: tokens.Credential) -> Origin:
 
 
 async def _of_token(ctx: WriteCtx, token: tokens.Credential) -> Origin:
-    if token.kind == "ACCESS":
+    if (
+        token.kind == "ACCESS" and token.origin_kind == "TOKEN"
+    ):  # of an OAuth client: it ends with what that client refreshes
+        refreshed = await tokens.credential(ctx.tx, token.origin_id)
+        if refreshed is None:
+            raise Unauthenticated(REVOKED)
+        return await _bound_to_token(ctx, refreshed)
+    if token.kind == "ACCESS" and token.origin_kind != "IDENTITY":
         return await _bound_to_proof(ctx, token)
     if token.origin_kind == "ENV":
         return Origin("TOKEN", token.id)

@@ -1,14 +1,17 @@
-"""The token endpoint of OAuth clients: client credentials, and the exchange of a trusted issuer's token (RFC 6749, RFC 8693).
+"""The token endpoint of OAuth clients: client credentials, authorization codes and their refresh tokens, and the exchange of a trusted
+issuer's token (RFC 6749, RFC 8693).
 
-Clients: databricks/sdk/credentials_provider.py (oauth-m2m, env-oidc, file-oidc, github-oidc, azure-devops-oidc).
+Clients: databricks/sdk/credentials_provider.py (oauth-m2m, external-browser, env-oidc, file-oidc, github-oidc, azure-devops-oidc),
+databricks-sdk-go credentials/u2m (`databricks auth login`).
 """
 
 import base64
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
+from modelkeep.core.authorizations import ALL_APIS, OFFLINE, SCOPES, Authorizations, InvalidGrant, Tokens
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError, Throttled, Unauthenticated, Unavailable
 from modelkeep.core.signin import BAD_CLIENT, Caller, Issued, SignIn
@@ -22,7 +25,7 @@ from modelkeep.wire.route import Answer, Route
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _JWT = ("urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token")
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-_SCOPE = "all-apis"
+_SCOPE = ALL_APIS
 _MAX_BODY = 64 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _NOT_KEPT = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
@@ -52,6 +55,8 @@ class AccessToken(TypedDict):
     token_type: str
     expires_in: int
     scope: str
+    refresh_token: NotRequired[str]
+    issued_token_type: NotRequired[str]
 
 
 class Endpoints(TypedDict):
@@ -61,6 +66,8 @@ class Endpoints(TypedDict):
     grant_types_supported: list[str]
     response_types_supported: list[str]
     scopes_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
     token_endpoint_auth_methods_supported: list[str]
 
 
@@ -68,6 +75,8 @@ def oauth(error: RegistryError) -> tuple[int, TokenError]:
     """RFC 6749, 5.2."""
     if isinstance(error, BadGrant):
         word = error.error
+    elif isinstance(error, InvalidGrant):
+        word = "invalid_grant"
     elif isinstance(error, Unauthenticated):
         word = "invalid_client"
     else:
@@ -75,7 +84,7 @@ def oauth(error: RegistryError) -> tuple[int, TokenError]:
     return error.status, {"error": word, "error_description": harmless(error.message)}
 
 
-def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]:
+def routes(signing_in: SignIn, codes: Authorizations, guesses: Guesses, account_id: str) -> list[Route]:
     def at(request: Request, path: dict[str, str]) -> str:
         if path.get("account_id", account_id) != account_id:
             raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
@@ -84,10 +93,10 @@ def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         base = at(request, path)
         told: Endpoints = {
-            # Nobody signs in at this address with a browser, but clients read the field.
             "issuer": base, "authorization_endpoint": f"{base}/v1/authorize", "token_endpoint": f"{base}/v1/token",
-            "grant_types_supported": ["client_credentials", EXCHANGE], "response_types_supported": [],
-            "scopes_supported": [_SCOPE],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", EXCHANGE],
+            "response_types_supported": ["code"], "scopes_supported": [_SCOPE, OFFLINE],
+            "code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": True,
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         }  # fmt: skip
         return json_response(told)
@@ -95,18 +104,26 @@ def routes(signing_in: SignIn, guesses: Guesses, account_id: str) -> list[Route]
     async def token(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         at(request, path)
         form = await _form(request)
-        if form.get("scope", _SCOPE) != _SCOPE or {"authorization_details", "assume_group"} & form.keys():
+        grant = form.get("grant_type", "")
+        of_person = grant in ("authorization_code", "refresh_token")
+        narrowed = (
+            not set(form.get("scope", _SCOPE).split()) <= SCOPES if of_person else form.get("scope", _SCOPE) != _SCOPE
+        )
+        if narrowed or {"authorization_details", "assume_group"} & form.keys():
             raise BadScope(
                 f"Tokens do all that their holder may do (scope {_SCOPE}). Grant less to the holder instead."
             )
         caller = Caller(request.source, request.id, request.site.workspace_id)
-        grant = form.get("grant_type", "")
+        if of_person:
+            return json_response(await _by_person(codes, guesses, request, form, caller), headers=_NOT_KEPT)
         if grant == "client_credentials":
             made = await _by_secret(signing_in, guesses, request, form, caller)
         elif grant == EXCHANGE:
             made = await _by_assertion(signing_in, guesses, form, caller)
         else:
-            raise UnsupportedGrant(f"Grants here are client_credentials and {EXCHANGE}.")
+            raise UnsupportedGrant(
+                f"Grants here are authorization_code, refresh_token, client_credentials and {EXCHANGE}."
+            )
         told: AccessToken = {
             "access_token": made.token, "token_type": "Bearer", "expires_in": made.lifetime_ms // 1000, "scope": _SCOPE,
         }  # fmt: skip
@@ -183,6 +200,38 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[list[str], str
     # RFC 6749 has both form-encoded; most clients, databricks-sdk among them, send them as they are.
     client_id, _, secret = text.partition(":")
     return [client_id, unquote_plus(client_id)], secret
+
+
+async def _by_person(
+    codes: Authorizations, guesses: Guesses, request: Request, form: dict[str, str], caller: Caller
+) -> AccessToken:
+    """For a code, or for a refresh token, of a client without a secret. Raises InvalidArgument, InvalidGrant, TooManyFailures."""
+    client_ids, secret = _credentials(request, form)
+    client_id = form.get("client_id", client_ids[0])
+    if client_id not in client_ids or secret or not client_id:
+        raise InvalidArgument(
+            "Send the client's id once, as `client_id`, without a secret: the client runs on a person's computer."
+        )
+    proof = form.get("code" if form["grant_type"] == "authorization_code" else "refresh_token", "")
+    try:
+        made = await _traded(codes, form, client_id, proof, caller)
+    except InvalidGrant:
+        guesses.failed("authorization", proof, caller.source, now_ms())
+        raise
+    token: AccessToken = {
+        "access_token": made.access, "token_type": "Bearer", "expires_in": made.lifetime_ms // 1000,
+        "scope": f"{_SCOPE} {OFFLINE}" if made.refresh else _SCOPE,
+    }  # fmt: skip
+    if made.refresh:
+        token["refresh_token"] = made.refresh
+    return token
+
+
+async def _traded(codes: Authorizations, form: dict[str, str], client_id: str, proof: str, caller: Caller) -> Tokens:
+    if form["grant_type"] == "refresh_token":
+        return await codes.refresh(proof, client_id, caller)
+    redirect_uri, verifier = form.get("redirect_uri", ""), form.get("code_verifier", "")
+    return await codes.exchange(proof, client_id, redirect_uri, verifier, caller)
 
 
 async def _by_secret(

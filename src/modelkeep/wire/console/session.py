@@ -11,6 +11,7 @@ from modelkeep.core.errors import InvalidArgument, RegistryError, Unauthenticate
 from modelkeep.core.signin import Caller, Issued, SignIn
 from modelkeep.oidc.provider import PENDING_S, Provider
 from modelkeep.store.db import now_ms
+from modelkeep.wire.console.plain_page import error_note, plain_page
 from modelkeep.wire.errors import retry_after
 from modelkeep.wire.guesses import TooManyFailures
 from modelkeep.wire.http import Request, Response
@@ -28,53 +29,7 @@ from modelkeep.wire.route import Answer, Route
 
 CALLBACK = "/login/callback"
 _PENDING = "modelkeep_sign_in"
-_HEADERS = [
-    (b"content-type", b"text/html; charset=utf-8"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    ),
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"same-origin"),
-]  # fmt: skip
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Modelkeep</title>
-<style>
-:root {{ color-scheme: light dark; --line: #c9ced6; --accent: #1f5fbf; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --line: #4b5563; --accent: #8ab4f8; }} }}
-body {{ font: 16px/1.5 system-ui, sans-serif; display: grid; place-items: center; min-height: 100vh; margin: 0; }}
-main {{ width: min(24rem, calc(100vw - 3rem)); }}
-h1 {{ font-size: 1.5rem; margin: 0 0 .25rem; }}
-label {{ display: block; font-weight: 600; margin: 1.5rem 0 .375rem; }}
-input {{ width: 100%; box-sizing: border-box; font: inherit; padding: .5rem .75rem; border: 1px solid var(--line);
-  border-radius: .375rem; }}
-button {{ width: 100%; margin-top: 1rem; font: inherit; font-weight: 600; padding: .625rem; border: 0; border-radius: .375rem;
-  background: #1f5fbf; color: #fff; cursor: pointer; }}
-:focus-visible {{ outline: 3px solid var(--accent); outline-offset: 2px; }}
-code {{ font-size: .875em; }}
-.provider {{ display: block; text-align: center; text-decoration: none; margin: 1.5rem 0; font-weight: 600; padding: .625rem;
-  border-radius: .375rem; background: #1f5fbf; color: #fff; }}
-summary {{ cursor: pointer; }}
-.error {{ border-left: 4px solid #c62828; padding: .25rem .75rem; }}
-</style>
-</head>
-<body>
-<main>
-<h1>Sign in to Modelkeep</h1>
-<p>Your models, experiments and runs.</p>
-{error}
-{ways}
-</main>
-</body>
-</html>
-"""
-
-
+_HEADING = "<h1>Sign in to Modelkeep</h1>\n<p>Your models, experiments and runs.</p>"
 _FORM = """<form method="post" action="/login">
 <input type="hidden" name="next" value="{next}">
 <label for="token">Access token</label>
@@ -97,11 +52,11 @@ _REASONS = {"ended": "Your session has ended. Sign in, and you are back where yo
 def _page(next: str, provider: str, error: str = "", status: int = 200, why: str = "") -> Response:
     """`provider`: its name, '' where there is none. `why`: a word of `_REASONS`."""
     note = f'<p role="status">{_REASONS[why]}</p>' if why in _REASONS else ""
-    note = f'<p class="error" role="alert">{html.escape(error)}</p>' if error else note
+    note = error_note(error) if error else note
     ways = _FORM.format(next=html.escape(next), focus="" if provider else "autofocus")
     if provider:
         ways = _PROVIDER.format(there=quote(next, safe=""), name=html.escape(provider), form=ways)
-    return Response(status, _PAGE.format(error=note, ways=ways).encode(), list(_HEADERS))
+    return plain_page("Sign in", f"{_HEADING}\n{note}\n{ways}", status)
 
 
 def _inside(next: str) -> str:
