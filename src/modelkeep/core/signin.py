@@ -175,6 +175,10 @@ class SignIn:
             if not await signin.use_once(tx, state, now):
                 raise Unauthenticated("This answer of the provider was used before. Sign in again.")
             row = await signin.linked(tx, person.issuer, person.subject)
+            if row is None:
+                # The same person may come in at this moment: whoever has the lock first has committed when it is ours.
+                await principals.lock_account(tx)
+                row = await signin.linked(tx, person.issuer, person.subject)
             link_id, user = (
                 (row[0], await identities.by_id(tx, row[1])) if row else await _new_user(tx, person, now, caller)
             )
