@@ -213,6 +213,9 @@ REFRESHABLE_TOKENS_PER_PRINCIPAL = 50
 AUTHORIZE_QUERY_BYTES = 4_000
 """Query or form of a request for authorization."""
 
+ASSIGNMENTS_PER_REQUEST = 100
+"""Principals that one request assigns to a workspace."""
+
 # --- MLmodel files ---------------------------------------------------------------------------------------------------
 
 MLMODEL_BYTES = 16 << 20

@@ -251,7 +251,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry, lifecycle: Lifecycle | None = None) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
-    from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens
+    from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens, workspace_settings
     from modelkeep.wire.account import workspaces as account_workspaces
     from modelkeep.wire.console import authorize, pages, reference, session
     from modelkeep.wire.console import health as health_routes
@@ -307,6 +307,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             ).routes(),
             *pages.routes(web),
             *plain.routes(engine.config.home),
+            *workspace_settings.routes(engine.config.home),
             *proxied.routes(engine, signer, tracking, engine.config.home),
             *files.routes(engine, signer, tracking),
             *workspace_files.routes(engine),

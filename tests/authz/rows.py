@@ -491,6 +491,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "assign to dev", workspaces.Assign("dev", "stranger")),
         Row(W, "unassign from dev", workspaces.Unassign("dev", "stranger")),
         Row(W, "assign to default", workspaces.Assign("1", "stranger")),
+        Row(W, "get_default_catalog", workspaces.GetDefaultCatalog("dev")),
+        Row(W, "set_default_catalog of dev", workspaces.SetDefaultCatalog("dev", "main", "0")),
         Row(W, "get_catalog, not bound", catalogs.GetCatalog(walled.parent.parent)),
         Row(W, "get_model, not bound", models.GetModel(walled)),
         Row(W, "browse_model, not bound", models.BrowseModel(walled), _browsed),

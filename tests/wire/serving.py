@@ -243,6 +243,12 @@ class World:
                 return {"requests": [{"securable_permissions": [wanted]}]}
             case "/api/3.0/rfa/destinations":
                 return {"update_mask": "destinations", "securable": securable, "destinations": []}
+            case "/api/2.0/preview/permissionassignments" if route.method == "POST":
+                return {"permission_assignments": [{"user_name": self.user, "permissions": ["USER"]}]}
+            case "/api/2.0/settings/types/default_namespace_ws/names/default" if route.method in ("PATCH", "DELETE"):
+                etag = self._site.ok("GET", route.path)["etag"]
+                change = {"setting": {"etag": etag, "namespace": {"value": "main"}}, "field_mask": "namespace.value"}
+                return change if route.method == "PATCH" else {"etag": etag}
             case "/api/2.1/tag-policies" if route.method == "POST":
                 return {"tag_key": f"k_{uuid.uuid4().hex[:8]}"}
             case "/api/2.1/tag-policies/{tag_key}":

@@ -10,8 +10,8 @@ from wire.serving import FACE_B, UC, V1, Site, World, filled, refused, running_s
 from modelkeep.store import principals
 from modelkeep.wire.account.scim import ACCOUNT as SCIM_ACCOUNT
 from modelkeep.wire.account.scim import WORKSPACE as SCIM
+from modelkeep.wire.account.workspace_settings import NAMESPACE
 from modelkeep.wire.models import PLAIN_PREFIXES
-from modelkeep.wire.plain.routes import NAMESPACE
 from modelkeep.wire.route import Route
 from modelkeep.wire.spelling import usual_end, usual_head
 from modelkeep.wire.sql.routes import STATEMENTS, WAREHOUSES

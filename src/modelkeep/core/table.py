@@ -334,6 +334,8 @@ OPERATIONS: tuple[Operation, ...] = (
               workspace_admin=True, scans=True),
     Operation(workspaces.assign, workspaces.Assign, "workspace.assign", workspace_admin=True),
     Operation(workspaces.unassign, workspaces.Unassign, "workspace.unassign", workspace_admin=True, full_disk=True),
+    Operation(workspaces.get_default_catalog, workspaces.GetDefaultCatalog, "workspace.get", (), "read", "buffered"),
+    Operation(workspaces.set_default_catalog, workspaces.SetDefaultCatalog, "workspace.update", workspace_admin=True),
     # audit and operations
     Operation(audit.find_audit, audit.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True, scans=True),
     Operation(audit.export_audit, audit.ExportAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True, scans=True),

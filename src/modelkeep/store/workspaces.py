@@ -106,6 +106,23 @@ async def of_principal(tx: Tx, principal_id: str) -> list[Workspace]:
     return [Workspace(*row) for row in rows]
 
 
+# --- the default catalog of SQL --------------------------------------------------------------------------------------
+
+
+async def default_catalog(tx: Tx, workspace_id: str) -> tuple[str, int]:
+    """(the catalog that was set for the workspace, '' for none; epoch ms of the last change, 0 for never)."""
+    row = await tx.one("SELECT default_catalog, default_catalog_at FROM workspaces WHERE id = :id", id=workspace_id)
+    return (row[0], row[1]) if row else ("", 0)
+
+
+async def set_default_catalog(tx: WriteTx, workspace_id: str, catalog: str, at: int) -> None:
+    """'' leaves it to the deployment's setting. `at`: epoch ms."""
+    await tx.run(
+        "UPDATE workspaces SET default_catalog = :catalog, default_catalog_at = :at WHERE id = :id",
+        id=workspace_id, catalog=catalog, at=at,
+    )  # fmt: skip
+
+
 # --- assignments -----------------------------------------------------------------------------------------------------
 
 

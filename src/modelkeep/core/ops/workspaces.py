@@ -6,9 +6,10 @@ import msgspec
 
 from modelkeep.core.addresses import Address, parse_address
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
+from modelkeep.core.errors import AlreadyExists, Conflict, InvalidArgument, NotFound
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Principal, Workspace, WorkspaceAssignment
-from modelkeep.core.names import check_principal_name
+from modelkeep.core.names import check_principal_name, fold
 from modelkeep.store import identities, principals, workspaces
 
 USER, ADMIN = "USER", "ADMIN"
@@ -52,10 +53,36 @@ class Assign(NameWorkspace, frozen=True):
 
     principal: str | int
     level: str = USER
+    kinds: tuple[str, ...] = ()
+    """of these kinds only; () is any"""
 
 
 class Unassign(NameWorkspace, frozen=True):
     principal: str | int
+
+
+class GetDefaultCatalog(NameWorkspace, frozen=True):
+    """The catalog that SQL in the workspace means where a name has none."""
+
+
+class SetDefaultCatalog(NameWorkspace, frozen=True):
+    """`catalog`: '' leaves it to the deployment's setting. `etag`: of what the caller has read."""
+
+    catalog: str = ""
+    etag: str = ""
+
+
+class DefaultCatalog(msgspec.Struct, frozen=True):
+    """`catalog` is '' where none was set."""
+
+    catalog: str
+    etag: str
+
+
+class StaleSetting(Conflict):
+    """A change of a setting that somebody else has changed since, or whose etag is missing. `etag` is the one to send."""
+
+    etag: str = ""
 
 
 async def list_workspaces(ctx: ReadCtx, req: ListWorkspaces) -> list[Workspace]:
@@ -110,6 +137,33 @@ async def delete_workspace(ctx: WriteCtx, req: DeleteWorkspace) -> None:
     await workspaces.delete(ctx.tx, found.id)
 
 
+async def get_default_catalog(ctx: ReadCtx, req: GetDefaultCatalog) -> DefaultCatalog:
+    """Of a workspace that the caller may enter. Raises NotFound."""
+    workspace = await get_workspace(ctx, GetWorkspace(req.workspace))
+    catalog, at = await workspaces.default_catalog(ctx.tx, workspace.id)
+    return DefaultCatalog(catalog, str(at))
+
+
+async def set_default_catalog(ctx: WriteCtx, req: SetDefaultCatalog) -> DefaultCatalog:
+    """Raises StaleSetting, BadName."""
+    workspace = await _named(ctx, req.workspace)
+    await workspaces.lock(ctx.tx, workspace.id)
+    before, at = await workspaces.default_catalog(ctx.tx, workspace.id)
+    if req.etag != str(at):
+        stale = StaleSetting(
+            "The setting's etag is missing, or the setting has changed since it was read. Send the etag of this answer."
+        )
+        stale.etag = str(at)
+        raise stale
+    catalog = fold(req.catalog, Kind.CATALOG) if req.catalog else ""
+    # Another time than before, so that the etag differs.
+    now = max(ctx.now, at + 1)
+    ctx.touch("WORKSPACE", workspace.id, workspace.name)
+    ctx.changed("default_catalog", before, catalog)
+    await workspaces.set_default_catalog(ctx.tx, workspace.id, catalog, now)
+    return DefaultCatalog(catalog, str(now))
+
+
 async def list_assignments(ctx: ReadCtx, req: ListAssignments) -> list[WorkspaceAssignment]:
     return await workspaces.assignments(ctx.tx, (await _named(ctx, req.workspace)).id)
 
@@ -118,7 +172,7 @@ async def assign(ctx: WriteCtx, req: Assign) -> WorkspaceAssignment:
     workspace = await _named(ctx, req.workspace)
     if req.level not in (USER, ADMIN):
         raise InvalidArgument(f"A principal is assigned as {USER} or {ADMIN}.")
-    principal = await _principal(ctx, req.principal)
+    principal = await _principal(ctx, req.principal, req.kinds)
     _touch(ctx, workspace, principal)
     before = await workspaces.level_of(ctx.tx, workspace.id, principal)
     ctx.changed(f"assignment of {principal.name}", before, req.level)
@@ -152,12 +206,12 @@ def _missing(text: str) -> NotFound:
     return NotFound(f"Workspace '{text[:255]}' does not exist.", kind="WORKSPACE")
 
 
-async def _principal(ctx: ReadCtx, given: str | int) -> Principal:
+async def _principal(ctx: ReadCtx, given: str | int, kinds: tuple[str, ...] = ()) -> Principal:
     if isinstance(given, str):
         found = await principals.in_access_list(ctx.tx, given)
     else:
         found = (await identities.by_numbers(ctx.tx, [given])).get(given)
-    if found is None:
+    if found is None or (kinds and found.kind not in kinds):
         raise NotFound(f"Principal '{str(given)[:255]}' does not exist.", kind="PRINCIPAL")
     return found
 

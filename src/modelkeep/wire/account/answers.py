@@ -224,3 +224,17 @@ class PermissionLevel(TypedDict):
 
 class PermissionLevels(TypedDict):
     permissions: list[PermissionLevel]
+
+
+class Namespace(TypedDict):
+    value: str
+
+
+class DefaultNamespace(TypedDict):
+    etag: str
+    namespace: Namespace
+    setting_name: str
+
+
+class DeletedSetting(TypedDict):
+    etag: str

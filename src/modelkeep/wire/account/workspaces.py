@@ -65,26 +65,30 @@ def _update(f: Update) -> workspaces.UpdateWorkspace:
     )
 
 
+def level_of(permissions: tuple[str, ...]) -> str:
+    """ADMIN wins, unknown words count for nothing; '' takes the assignment away (databricks-sdk, its docstring)."""
+    return next((word for word in ("ADMIN", "USER") if word in permissions), "")
+
+
 def _assign(f: Assign) -> workspaces.Assign | workspaces.Unassign:
-    """ADMIN wins, unknown words count for nothing, and nothing takes the assignment away (databricks-sdk, its docstring)."""
-    level = next((word for word in ("ADMIN", "USER") if word in f.permissions), "")
+    level = level_of(f.permissions)
     if not level:
         return workspaces.Unassign(f.workspace_id, f.principal_id)
     return workspaces.Assign(f.workspace_id, f.principal_id, level)
 
 
-def _assignment(found: WorkspaceAssignment) -> answers.PermissionAssignment:
+def assignment(found: WorkspaceAssignment) -> answers.PermissionAssignment:
     principal: answers.AssignedPrincipal = {"principal_id": found.number, "display_name": found.display_name}
     principal[_NAMES[found.kind]] = found.name
     return {"permissions": [found.level], "principal": principal}
 
 
-def _assigned(found: WorkspaceAssignment | None, _: Any) -> answers.PermissionAssignment:
-    return _assignment(found) if found is not None else {"permissions": []}
+def assigned(found: WorkspaceAssignment | None, _: Any) -> answers.PermissionAssignment:
+    return assignment(found) if found is not None else {"permissions": []}
 
 
-def _assignments(found: list[WorkspaceAssignment], _: Any) -> answers.PermissionAssignments:
-    return {"permission_assignments": [_assignment(one) for one in found]}
+def assignments_of(found: list[WorkspaceAssignment], _: Any) -> answers.PermissionAssignments:
+    return {"permission_assignments": [assignment(one) for one in found]}
 
 
 def _levels(found: list[WorkspaceAssignment], _: Any) -> answers.PermissionLevels:
@@ -124,7 +128,7 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
         Route("GET", one, One, ours(lambda f: workspaces.GetWorkspace(f.workspace_id)), info),
         Route("PATCH", one, Update, ours(_update), info),
         Route("DELETE", one, One, ours(lambda f: workspaces.DeleteWorkspace(f.workspace_id))),
-        Route("GET", assignments, One, ours(lambda f: workspaces.ListAssignments(f.workspace_id)), _assignments),
+        Route("GET", assignments, One, ours(lambda f: workspaces.ListAssignments(f.workspace_id)), assignments_of),
         Route(
             "GET",
             f"{assignments}/permissions",
@@ -132,6 +136,6 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
             ours(lambda f: workspaces.ListAssignments(f.workspace_id)),
             _levels,
         ),
-        Route("PUT", principal, Assign, ours(_assign), _assigned),
+        Route("PUT", principal, Assign, ours(_assign), assigned),
         Route("DELETE", principal, Assignee, ours(lambda f: workspaces.Unassign(f.workspace_id, f.principal_id))),
     ]

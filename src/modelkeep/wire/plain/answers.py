@@ -74,13 +74,3 @@ class Versions(TypedDict):
 
 class ArtifactUri(TypedDict):
     artifact_uri: str
-
-
-class Namespace(TypedDict):
-    value: str
-
-
-class DefaultNamespace(TypedDict):
-    etag: str
-    namespace: Namespace
-    setting_name: str

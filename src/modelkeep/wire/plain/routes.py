@@ -19,9 +19,8 @@ from modelkeep.wire.models import PLAIN_PREFIXES, Tag
 from modelkeep.wire.plain import answers, shapes
 from modelkeep.wire.plain.sources import LATEST, read_source
 from modelkeep.wire.plain.stages import refuse
-from modelkeep.wire.route import NoFields, Route
+from modelkeep.wire.route import Route
 
-NAMESPACE = "/api/2.0/settings/types/default_namespace_ws/names/default"
 _MOST_MODELS, _MOST_VERSIONS = 1_000, 200_000  # mlflow/store/model_registry/__init__.py: more is refused
 _NEWEST_FIRST = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 
@@ -186,12 +185,8 @@ def routes(home: FullName) -> list[Route]:
     face = Face(home)
     found = [route for prefix in PLAIN_PREFIXES for route in _routes(face, prefix)]
 
-    def published(_: Any, __: Any) -> answers.DefaultNamespace:
-        return {"etag": "", "namespace": {"value": str(home)}, "setting_name": "default"}
-
-    namespace = Route("GET", NAMESPACE, NoFields, lambda _: catalogs.GetMetastore(), published)
     words = face.in_callers_words
-    return [*(msgspec.structs.replace(route, render=plain, reword=words) for route in found), namespace]
+    return [msgspec.structs.replace(route, render=plain, reword=words) for route in found]
 
 
 def _routes(face: Face, prefix: str) -> list[Route]:

@@ -5,6 +5,8 @@ import msgspec
 from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
 from modelkeep.core.errors import InvalidArgument, NotFound
+from modelkeep.core.names import FullName
+from modelkeep.store import workspaces
 from modelkeep.store.db import new_id, now_ms
 from modelkeep.wire.http import Request, Response, json_response
 from modelkeep.wire.route import Answer, NoFields, Route, fields_of
@@ -45,6 +47,14 @@ def _owner(actor: Actor) -> str:
     return f"{actor.id}@{actor.workspace}"
 
 
+async def home_of_workspace(engine: Engine, actor: Actor) -> FullName:
+    """Where names are that say no catalog or schema. In a catalog that was set for the workspace the schema is always `default`
+    (databricks-sdk, DefaultNamespaceAPI)."""
+    async with engine.db.single() as tx:
+        catalog, _ = await workspaces.default_catalog(tx, actor.workspace)
+    return FullName((catalog, "default")) if catalog else engine.config.home
+
+
 def routes(engine: Engine) -> list[Route]:
     results = Results(now_ms)
 
@@ -57,7 +67,7 @@ def routes(engine: Engine) -> list[Route]:
             )
         if beginning(asked.statement).startswith(_READING):
             request.let_cancel()
-        session = Session(engine, actor, request.id, engine.config.home)
+        session = Session(engine, actor, request.id, await home_of_workspace(engine, actor))
         answer = await executed(session, asked, new_id())
         response = json_response(answer)
         results.keep(_owner(actor), answer, len(response.body) if isinstance(response.body, bytes) else 0)
