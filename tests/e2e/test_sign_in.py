@@ -1,9 +1,15 @@
 """Signing in at a real OpenID provider, in a real browser."""
 
+import base64
+import hashlib
 import os
+import secrets
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from live import free_port
@@ -150,3 +156,54 @@ def test_the_token_form_is_still_there(site: Site, page: Page) -> None:
     if folder := os.environ.get("SCREENSHOTS"):
         page.goto(f"{site.host}/login")
         page.screenshot(path=f"{folder}/login.png")
+
+
+class Callback(BaseHTTPRequestHandler):
+    """Where a tool on the person's computer waits for the browser."""
+
+    answers: ClassVar[list[dict[str, list[str]]]] = []
+
+    def do_GET(self) -> None:
+        query = urlsplit(self.path).query
+        if query:
+            self.answers.append(parse_qs(query))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"You can close this tab.")
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+@pytest.mark.parametrize("decision", ["Allow", "Deny"])
+def test_a_tool_gets_its_token_through_the_provider_and_consent(site: Site, page: Page, decision: str) -> None:
+    """The page's policy lets its form lead to the tool's address: only a real browser enforces that over the redirect."""
+    Callback.answers.clear()
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    with ThreadingHTTPServer(("localhost", 0), Callback) as tool:
+        threading.Thread(target=tool.serve_forever, daemon=True).start()
+        redirect = f"http://localhost:{tool.server_port}"
+        query = {
+            "response_type": "code", "client_id": "databricks-cli", "redirect_uri": redirect, "scope": "all-apis offline_access",
+            "state": "a&b", "code_challenge": challenge, "code_challenge_method": "S256",
+        }  # fmt: skip
+        sign_in(site, page, "s-ada")
+        page.wait_for_url(f"{site.host}{ME}")
+        page.goto(f"{site.host}/oidc/v1/authorize?{urlencode(query)}")
+        expect(page.get_by_role("heading", name="Let databricks-cli act for you?")).to_be_visible()
+        page.get_by_role("button", name=decision).click()
+        expect(page.get_by_text("You can close this tab.")).to_be_visible()
+        tool.shutdown()
+    answer = {name: values[0] for name, values in Callback.answers[0].items()}
+    assert answer["state"] == "a&b"
+    if decision == "Deny":
+        assert answer["error"] == "access_denied"
+        return
+    form = {
+        "grant_type": "authorization_code", "code": answer["code"], "client_id": "databricks-cli", "redirect_uri": redirect,
+        "code_verifier": verifier,
+    }  # fmt: skip
+    told = site.http.post("/oidc/v1/token", data=form).json()
+    assert site.ok("GET", ME, token=told["access_token"])["displayName"] == "Ada"
+    again = {"grant_type": "refresh_token", "refresh_token": told["refresh_token"], "client_id": "databricks-cli"}
+    assert site.http.post("/oidc/v1/token", data=again).status_code == 200
