@@ -16,6 +16,7 @@ from modelkeep.core.names import FullName
 from modelkeep.store import securables, versions
 from modelkeep.store.db import now_ms
 from modelkeep.wire.account.errors import scim
+from modelkeep.wire.account.workspace_settings import namespace_errors
 from modelkeep.wire.errors import RETRIED_WORDS, databricks, harmless, plain
 from modelkeep.wire.files.routes import render as files
 from modelkeep.wire.files.workspace_files import workspace, workspace_import
@@ -28,7 +29,7 @@ __all__ = ["site"]
 def test_every_route_speaks_a_dialect_whose_errors_are_checked(site: Site) -> None:
     """test_real_sdk.py holds these against the clients' own lists of codes."""
     assert {route.render for _, route in site.dialects} <= {
-        None, databricks, oss, files, plain, scim, prompt_errors, workspace, workspace_import,
+        None, databricks, oss, files, plain, scim, prompt_errors, workspace, workspace_import, namespace_errors,
     }  # fmt: skip
 
 

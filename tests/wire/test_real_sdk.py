@@ -26,6 +26,7 @@ from mlflow.protos.databricks_uc_registry_service_pb2 import UcModelRegistryServ
 from mlflow.utils.rest_utils import extract_all_api_info_for_service
 
 from modelkeep.core.errors import RegistryError, Throttled, Unavailable
+from modelkeep.wire.account.workspace_settings import namespace_errors
 from modelkeep.wire.errors import databricks
 from modelkeep.wire.files.routes import render as files
 from modelkeep.wire.files.workspace_files import workspace, workspace_import
@@ -86,7 +87,7 @@ ERRORS = sorted(set(tree()), key=lambda kind: kind.__name__)
 @pytest.mark.parametrize("kind", ERRORS)
 def test_every_error_has_a_status_and_a_code_that_clients_know(kind: type[RegistryError]) -> None:
     """Whatever securable it is about, and in every face's dialect."""
-    for render in (databricks, oss, files, prompt_errors, workspace, workspace_import):
+    for render in (databricks, oss, files, prompt_errors, workspace, workspace_import, namespace_errors):
         for securable in ("", "METASTORE", "CATALOG", "SCHEMA", "MODEL", "PRINCIPAL", "TOKEN"):
             status, body = render(kind("Something is wrong.", kind=securable))
             assert body["error_code"] in set(ErrorCode.keys()), (render, body)

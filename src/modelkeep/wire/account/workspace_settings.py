@@ -137,7 +137,7 @@ def _deleted(setting: workspaces.DefaultCatalog, _: Any) -> answers.DeletedSetti
     return {"etag": setting.etag}
 
 
-def _render(error: RegistryError) -> tuple[int, Any]:
+def namespace_errors(error: RegistryError) -> tuple[int, Any]:
     """A stale etag's refusal tells the fresh one, where databricks-sdk-go looks for it."""
     status, body = databricks(error)
     if not isinstance(error, workspaces.StaleSetting):
@@ -167,6 +167,6 @@ def routes(home: FullName) -> list[Route]:
         Route("PUT", principal, Assign, write=assigned, read_request=_assign),
         Route("DELETE", principal, Assignee, read_request=_unassign),
         Route("GET", NAMESPACE, Etag, write=setting, read_request=get),
-        Route("PATCH", NAMESPACE, UpdateNamespace, write=setting, read_request=_set, render=_render),
-        Route("DELETE", NAMESPACE, Etag, write=_deleted, read_request=_unset, render=_render),
+        Route("PATCH", NAMESPACE, UpdateNamespace, write=setting, read_request=_set, render=namespace_errors),
+        Route("DELETE", NAMESPACE, Etag, write=_deleted, read_request=_unset, render=namespace_errors),
     ]
