@@ -29,7 +29,7 @@ root = f"/Volumes/{catalog}/ml_team/renamed"
 w.files.create_directory(f"{root}/a/b")
 for data in (b"old", b"new"):
     w.files.upload(f"{root}/a/b c.txt", io.BytesIO(data), overwrite=True)
-refused(DatabricksError, w.files.upload, f"{root}/a/b c.txt", io.BytesIO(b"x"))
+refused(DatabricksError, w.files.upload, f"{root}/a/b c.txt", io.BytesIO(b"x"), overwrite=False)
 assert w.files.download(f"{root}/a/b c.txt").contents.read() == b"new"
 assert int(w.files.get_metadata(f"{root}/a/b c.txt").content_length) == 3
 w.files.get_directory_metadata(f"{root}/a")
