@@ -80,7 +80,7 @@ class Authorizations:
                 raise LimitExceeded(
                     "You have allowed too many applications in this minute. Wait a minute, then try again."
                 )
-            made = Code(
+            grant = Code(
                 consent.client_id,
                 consent.redirect_uri,
                 consent.challenge,
@@ -88,7 +88,7 @@ class Authorizations:
                 session.token_id,
                 now + CODE_MS,
             )
-            await authorizations.add_code(tx, hash_token(code), made)
+            await authorizations.add_code(tx, hash_token(code), grant)
             reason = f"{consent.client_id} at {consent.redirect_uri}"
             await record(tx, "token.authorize", session, session.token_id, reason, caller)
         return code
@@ -156,8 +156,8 @@ class Authorizations:
             elif row[5]:
                 id, expires_at, principal_id, name, kind, _ = row
                 holder, lifetime = Actor(principal_id, name, kind), min(ACCESS_MS, expires_at - now)
-                made = await issue(tx, "ACCESS", holder, ("TOKEN", id), f"OAuth: {client_id}", lifetime, caller)
-                return Tokens(made.token, made.lifetime_ms, successor)
+                access = await issue(tx, "ACCESS", holder, ("TOKEN", id), f"OAuth: {client_id}", lifetime, caller)
+                return Tokens(access.token, access.lifetime_ms, successor)
         raise InvalidGrant(BAD_REFRESH)
 
     async def _end(self, tx: WriteTx, token_id: str, reason: str, caller: Caller) -> None:

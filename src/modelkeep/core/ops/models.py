@@ -8,6 +8,7 @@ import msgspec
 from modelkeep.core.authz import Need, decide, holds
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound, WrongState
+from modelkeep.core.kinds import Kind
 from modelkeep.core.model import Page, RegisteredModel, Securable, Status
 from modelkeep.core.names import FullName, check_alias, check_comment, check_in_urls, check_spaces, check_tag, missing
 from modelkeep.core.ops.protection import check_movable
@@ -229,18 +230,32 @@ async def set_alias(ctx: WriteCtx, req: SetAlias, model: Securable) -> None:
             f"Version {req.version} of '{req.name}' is {version.status}: nobody can load it, so no alias can name it. "
             "Register the model again, and set the alias on that version."
         )
+    await store_alias(ctx, model, req.name, req.alias, req.version)
+
+
+async def store_alias(ctx: WriteCtx, holder: Securable, name: FullName, alias: str, version: int) -> None:
+    """Move or add an alias of a locked model or prompt, to a version that exists. `name`: as the caller wrote it.
+
+    Raises LimitExceeded."""
+    noun = "prompt" if holder.kind is Kind.PROMPT else "model"
     limit = ctx.config.limits.aliases_per_model
-    if await versions.count_aliases(ctx.tx, model, req.alias) >= limit:
-        raise LimitExceeded(f"Model '{req.name}' has {limit} aliases, the most a model can have. Delete one first.")
-    ctx.changed(f"alias {req.alias}", await versions.alias_target(ctx.tx, model, req.alias), req.version)
-    await versions.set_alias(ctx.tx, model, req.alias, req.version)
+    if await versions.count_aliases(ctx.tx, holder, alias) >= limit:
+        raise LimitExceeded(
+            f"{noun.capitalize()} '{name}' has {limit} aliases, the most a {noun} can have. Delete one first."
+        )
+    ctx.changed(f"alias {alias}", await versions.alias_target(ctx.tx, holder, alias), version)
+    await versions.set_alias(ctx.tx, holder, alias, version)
 
 
 async def delete_alias(ctx: WriteCtx, req: DeleteAlias, model: Securable) -> None:
+    await remove_alias(ctx, model, req.alias)
+
+
+async def remove_alias(ctx: WriteCtx, holder: Securable, alias: str) -> None:
     """An absent alias is no error: clients deliver a DELETE twice."""
-    await securables.lock(ctx.tx, model)
-    await check_movable(ctx, model, (req.alias,))
-    ctx.changed(f"alias {req.alias}", await versions.delete_alias(ctx.tx, model, req.alias), None)
+    await securables.lock(ctx.tx, holder)
+    await check_movable(ctx, holder, (alias,))
+    ctx.changed(f"alias {alias}", await versions.delete_alias(ctx.tx, holder, alias), None)
 
 
 async def change_tags(ctx: WriteCtx, req: ChangeTags, found: Securable) -> None:

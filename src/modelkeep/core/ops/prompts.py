@@ -243,18 +243,11 @@ async def set_prompt_alias(ctx: WriteCtx, req: SetPromptAlias, prompt: Securable
     await securables.lock(ctx.tx, prompt)
     await check_movable(ctx, prompt, (req.alias,))
     await fetch_version(ctx, prompt, req.version)
-    limit = ctx.config.limits.aliases_per_model
-    if await versions.count_aliases(ctx.tx, prompt, req.alias) >= limit:
-        raise LimitExceeded(f"Prompt '{req.name}' has {limit} aliases, the most a prompt can have. Delete one first.")
-    ctx.changed(f"alias {req.alias}", await versions.alias_target(ctx.tx, prompt, req.alias), req.version)
-    await versions.set_alias(ctx.tx, prompt, req.alias, req.version)
+    await models.store_alias(ctx, prompt, req.name, req.alias, req.version)
 
 
 async def delete_prompt_alias(ctx: WriteCtx, req: DeletePromptAlias, prompt: Securable) -> None:
-    """An absent alias is no error: clients deliver a DELETE twice."""
-    await securables.lock(ctx.tx, prompt)
-    await check_movable(ctx, prompt, (req.alias,))
-    ctx.changed(f"alias {req.alias}", await versions.delete_alias(ctx.tx, prompt, req.alias), None)
+    await models.remove_alias(ctx, prompt, req.alias)
 
 
 async def change_prompt_version_tags(ctx: WriteCtx, req: ChangePromptVersionTags, prompt: Securable) -> None:

@@ -68,11 +68,6 @@ class CreateVersion(msgspec.Struct, frozen=True):
     prompt_version: PromptVersionBody
 
 
-class Version(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-
-
 class UpdateVersion(msgspec.Struct, frozen=True):
     name: str
     version: str | int
@@ -85,17 +80,6 @@ class SearchVersions(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-class Alias(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-
-
-class SetAlias(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-    version: str | int
-
-
 class SetTag(msgspec.Struct, frozen=True):
     name: str
     key: str
@@ -103,11 +87,6 @@ class SetTag(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_prompt_tag(self.key, self.value)
-
-
-class DeleteTag(msgspec.Struct, frozen=True):
-    name: str
-    key: str
 
 
 class SetVersionTag(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from modelkeep.core.ops import models, prompt_links, prompt_search, prompts
 from modelkeep.wire.errors import Error, databricks
 from modelkeep.wire.mlflow import answers
 from modelkeep.wire.mlflow import prompt_shapes as shapes
+from modelkeep.wire.mlflow.shapes import Alias, DeleteTag, SetAlias, Version
 from modelkeep.wire.route import Route
 
 
@@ -90,7 +91,7 @@ def _list_versions(f: shapes.SearchVersions) -> prompts.ListPromptVersions:
     return prompts.ListPromptVersions(prompt_name(f.name), f.max_results, f.page_token)
 
 
-def _set_alias(f: shapes.SetAlias) -> prompts.SetPromptAlias:
+def _set_alias(f: SetAlias) -> prompts.SetPromptAlias:
     return prompts.SetPromptAlias(prompt_name(f.name), f.alias, prompt_version(f.version))
 
 
@@ -98,7 +99,7 @@ def _set_tag(f: shapes.SetTag) -> models.ChangeTags:
     return models.ChangeTags(prompt_name(f.name), None, {f.key: f.value})
 
 
-def _delete_tag(f: shapes.DeleteTag) -> models.ChangeTags:
+def _delete_tag(f: DeleteTag) -> models.ChangeTags:
     return models.ChangeTags(prompt_name(f.name), None, remove=(f.key,))
 
 
@@ -149,15 +150,15 @@ def routes(prefix: str) -> list[Route]:
         Route("POST", f"{root}/search", shapes.SearchPrompts, _search, _prompts),
         Route("POST", versions, shapes.CreateVersion, _create_version, _one_version),
         Route("PATCH", version, shapes.UpdateVersion, _update_version, _one_version),
-        Route("DELETE", version, shapes.Version, _version(prompts.DeletePromptVersion)),
-        Route("GET", version, shapes.Version, _version(prompts.GetPromptVersion), _one_version),
+        Route("DELETE", version, Version, _version(prompts.DeletePromptVersion)),
+        Route("GET", version, Version, _version(prompts.GetPromptVersion), _one_version),
         Route("POST", f"{versions}/search", shapes.SearchVersions, _list_versions, _versions),
-        Route("POST", alias, shapes.SetAlias, _set_alias),
-        Route("DELETE", alias, shapes.Alias, lambda f: prompts.DeletePromptAlias(prompt_name(f.name), f.alias)),
-        Route("GET", f"{versions}/by-alias/{{alias}}", shapes.Alias,
+        Route("POST", alias, SetAlias, _set_alias),
+        Route("DELETE", alias, Alias, lambda f: prompts.DeletePromptAlias(prompt_name(f.name), f.alias)),
+        Route("GET", f"{versions}/by-alias/{{alias}}", Alias,
               lambda f: prompts.GetPromptVersionByAlias(prompt_name(f.name), f.alias), _one_version),
         Route("POST", f"{one}/tags", shapes.SetTag, _set_tag),
-        Route("DELETE", f"{one}/tags/{{key}}", shapes.DeleteTag, _delete_tag),
+        Route("DELETE", f"{one}/tags/{{key}}", DeleteTag, _delete_tag),
         Route("POST", f"{version}/tags", shapes.SetVersionTag, _set_version_tag),
         Route("DELETE", f"{version}/tags/{{key}}", shapes.DeleteVersionTag, _delete_version_tag),
         Route("POST", f"{links}/links-to-models", shapes.LinkToModels,
