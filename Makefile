@@ -56,9 +56,10 @@ check: .cache/dev.stamp .cache/ui.stamp
 	.venv/bin/python tools/reference.py --check
 	$(NPM) ui run --silent check
 
-fix: .cache/dev.stamp
+fix: .cache/dev.stamp .cache/npm.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	$(NPM) ui run --silent format
 
 ui: .cache/ui.stamp
 

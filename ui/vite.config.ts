@@ -11,7 +11,8 @@ const pagesOf: Plugin = {
     const needed = (file: string, found = new Set<string>()): Set<string> => {
       if (found.has(file)) return found;
       found.add(file);
-      for (const next of chunks.find((one) => one.fileName === file)?.imports ?? []) needed(next, found);
+      for (const next of chunks.find((one) => one.fileName === file)?.imports ?? [])
+        needed(next, found);
       return found;
     };
     const pages = Object.entries(PAGES).map(([path, name]) => {
@@ -28,12 +29,25 @@ const stylesOf: Plugin = {
   name: "styles",
   async generateBundle(_, bundle) {
     const classes = (text: string) => new Set(text.match(/\bm_[0-9a-f]{6,9}\b/g));
-    const all = classes(await this.fs.readFile((await this.resolve("@mantine/core/styles.css"))?.id ?? "", { encoding: "utf8" }));
+    const all = classes(
+      await this.fs.readFile((await this.resolve("@mantine/core/styles.css"))?.id ?? "", {
+        encoding: "utf8",
+      }),
+    );
     const parts = Object.values(bundle);
-    const styled = classes(parts.map((one) => (one.type === "asset" && one.fileName.endsWith(".css") ? String(one.source) : "")).join());
+    const styled = classes(
+      parts
+        .map((one) =>
+          one.type === "asset" && one.fileName.endsWith(".css") ? String(one.source) : "",
+        )
+        .join(),
+    );
     const used = classes(parts.map((one) => (one.type === "chunk" ? one.code : "")).join());
     const bare = [...used].filter((name) => all.has(name) && !styled.has(name));
-    if (bare.length > 0) this.error(`src/styles.ts lacks the styles of ${bare.join(", ")}: look in @mantine/core/styles`);
+    if (bare.length > 0)
+      this.error(
+        `src/styles.ts lacks the styles of ${bare.join(", ")}: look in @mantine/core/styles`,
+      );
   },
 };
 
@@ -55,8 +69,16 @@ export default defineConfig({
         // What nearly every page needs comes as two parts, not as thirty: the libraries, which seldom change, and our own.
         codeSplitting: {
           groups: [
-            { name: "base", test: /node_modules.(react|react-dom|scheduler|react-router|@tanstack|@floating-ui|openapi-fetch|clsx)\//, priority: 2 },
-            { name: "shared", test: /src.(ui|parts|forms|api|paths)|@mantine.(core|hooks)|@tabler/, minShareCount: 5 },
+            {
+              name: "base",
+              test: /node_modules.(react|react-dom|scheduler|react-router|@tanstack|@floating-ui|openapi-fetch|clsx)\//,
+              priority: 2,
+            },
+            {
+              name: "shared",
+              test: /src.(ui|parts|forms|api|paths)|@mantine.(core|hooks)|@tabler/,
+              minShareCount: 5,
+            },
           ],
         },
       },

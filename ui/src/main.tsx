@@ -21,7 +21,8 @@ const client = new QueryClient({
       refetchOnMount: (query) => !isLong(query),
       refetchOnReconnect: (query) => !isLong(query),
       // A refusal does not mend by asking again; a server that restarts does.
-      retry: (count, error) => count < 2 && error instanceof ApiError && (error.status === 0 || error.status === 503),
+      retry: (count, error) =>
+        count < 2 && error instanceof ApiError && (error.status === 0 || error.status === 503),
     },
   },
 });
@@ -30,7 +31,10 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"
 const colours = localStorageColorSchemeManager();
 const chosen = colours.get("auto");
 const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-document.documentElement.setAttribute("data-mantine-color-scheme", chosen === "auto" ? system : chosen);
+document.documentElement.setAttribute(
+  "data-mantine-color-scheme",
+  chosen === "auto" ? system : chosen,
+);
 const begun = begin(client, location.pathname);
 const root = document.getElementById("root");
 
@@ -38,7 +42,13 @@ function draw(here: HTMLElement) {
   createRoot(here).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <MantineProvider theme={theme} cssVariablesResolver={variables} colorSchemeManager={colours} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+        <MantineProvider
+          theme={theme}
+          cssVariablesResolver={variables}
+          colorSchemeManager={colours}
+          defaultColorScheme="auto"
+          getStyleNonce={() => nonce}
+        >
           <Messages />
           <Pages />
         </MantineProvider>

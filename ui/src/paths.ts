@@ -4,9 +4,12 @@ const segment = encodeURIComponent;
 
 export const home = "/explore";
 export const catalogPath = (catalog: string) => `/explore/data/${segment(catalog)}`;
-export const schemaPath = (fullName: string) => `/explore/data/${fullName.split(".").map(segment).join("/")}`;
-export const modelPath = (fullName: string) => `/explore/data/models/${fullName.split(".").map(segment).join("/")}`;
-export const versionPath = (fullName: string, version: number | string) => `${modelPath(fullName)}/version/${version}`;
+export const schemaPath = (fullName: string) =>
+  `/explore/data/${fullName.split(".").map(segment).join("/")}`;
+export const modelPath = (fullName: string) =>
+  `/explore/data/models/${fullName.split(".").map(segment).join("/")}`;
+export const versionPath = (fullName: string, version: number | string) =>
+  `${modelPath(fullName)}/version/${version}`;
 export const comparePath = (fullName: string, versions: (number | string)[]) =>
   `${modelPath(fullName)}/compare?versions=${versions.join(",")}`;
 export const promptPath = (fullName: string, version?: number | string) =>
@@ -18,7 +21,8 @@ export const tokensPath = "/explore/tokens";
 export const requestsPath = "/explore/requests";
 export const adminPath = (section: string) => `/explore/admin/${section}`;
 export const experimentsPath = "/explore/experiments";
-export const runPath = (experiment: string, run: string) => `/explore/experiments/${segment(experiment)}/runs/${segment(run)}`;
+export const runPath = (experiment: string, run: string) =>
+  `/explore/experiments/${segment(experiment)}/runs/${segment(run)}`;
 export const experimentPath = (experiment: string) => `/explore/experiments/${segment(experiment)}`;
 
 /** The page of anything that has one, by what the server calls its kind. */
@@ -44,7 +48,8 @@ export function securablePath(kind: string, fullName: string): string | null {
 }
 
 /** The sign-in page, which says that the session has ended and leads back here. */
-export const signInPath = () => `/login?next=${segment(location.pathname + location.search)}&why=ended`;
+export const signInPath = () =>
+  `/login?next=${segment(location.pathname + location.search)}&why=ended`;
 
 /** A file of a version, as the Files API has it: always an attachment, never a page. */
 export function filePath(fullName: string, version: number, file: string): string {

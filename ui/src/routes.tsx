@@ -1,6 +1,15 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
-import { BrowserRouter, matchRoutes, Navigate, Outlet, Route, Routes, useLocation, useParams } from "react-router";
+import {
+  BrowserRouter,
+  matchRoutes,
+  Navigate,
+  Outlet,
+  Route,
+  Routes,
+  useLocation,
+  useParams,
+} from "react-router";
 
 import { AHEAD, shellAhead } from "./api/ahead";
 import { loadPart } from "./api/connection";
@@ -15,11 +24,17 @@ const load = async (name: string) => {
   if (!part) throw new Error(`There is no page ${name}.`);
   return loadPart(part);
 };
-const pages: Record<string, ComponentType> = Object.fromEntries(Object.values(PAGES).map((name) => [name, lazy(() => load(name))]));
+const pages: Record<string, ComponentType> = Object.fromEntries(
+  Object.values(PAGES).map((name) => [name, lazy(() => load(name))]),
+);
 
 /** Asks for the code and the data of the page at this address, and of what is around it. Resolves when the code is there. */
 export async function begin(client: QueryClient, address: string): Promise<void> {
-  const [found] = matchRoutes(Object.keys(PAGES).map((path) => ({ path })), address) ?? [];
+  const [found] =
+    matchRoutes(
+      Object.keys(PAGES).map((path) => ({ path })),
+      address,
+    ) ?? [];
   const name = PAGES[found?.route.path ?? "*"] ?? "";
   const coming = load(name);
   shellAhead(client, found?.params ?? {});
@@ -57,7 +72,9 @@ export const Pages = () => (
     <Routes>
       <Route element={<Around />}>
         <Route path="/explore/admin" element={<Navigate to="/explore/admin/users" replace />} />
-        {Object.entries(PAGES).map(([path, name]) => <Route key={path} path={path} element={<Asking key={name} name={name} />} />)}
+        {Object.entries(PAGES).map(([path, name]) => (
+          <Route key={path} path={path} element={<Asking key={name} name={name} />} />
+        ))}
       </Route>
     </Routes>
   </BrowserRouter>

@@ -1,7 +1,16 @@
 import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const harbour: MantineColorsTuple = [
-  "#e9f2fd", "#d3e2f6", "#a6c4ea", "#75a3de", "#4e88d4", "#3576cd", "#1d5fbf", "#1a55ab", "#114b9a", "#004087",
+  "#e9f2fd",
+  "#d3e2f6",
+  "#a6c4ea",
+  "#75a3de",
+  "#4e88d4",
+  "#3576cd",
+  "#1d5fbf",
+  "#1a55ab",
+  "#114b9a",
+  "#004087",
 ];
 
 export const theme = createTheme({
@@ -19,6 +28,9 @@ export const theme = createTheme({
 
 /** Where Mantine's own shades are too faint to be read by everyone (4.5 to 1). */
 export const variables: CSSVariablesResolver = () => {
-  const quiet = { "--mantine-color-dimmed": "var(--quiet)", "--mantine-color-placeholder": "var(--quiet)" };
+  const quiet = {
+    "--mantine-color-dimmed": "var(--quiet)",
+    "--mantine-color-placeholder": "var(--quiet)",
+  };
   return { variables: {}, light: quiet, dark: { ...quiet, "--mantine-color-anchor": "#8fb8ee" } };
 };

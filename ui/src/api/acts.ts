@@ -35,7 +35,11 @@ export interface Changes {
   owner?: string;
 }
 
-export function update(kind: string, full_name: string, body: Changes): Promise<{ full_name: string }> {
+export function update(
+  kind: string,
+  full_name: string,
+  body: Changes,
+): Promise<{ full_name: string }> {
   const params = { path: { full_name } };
   if (kind === "CATALOG") return told(api.PATCH(`${UC}/catalogs/{full_name}`, { params, body }));
   if (kind === "SCHEMA") return told(api.PATCH(`${UC}/schemas/{full_name}`, { params, body }));
@@ -77,10 +81,19 @@ export const changeTags = (
 // --- versions ---
 
 export const setAlias = (full_name: string, alias: string, version_num: number) =>
-  told(api.PUT(`${UC}/models/{full_name}/aliases/{alias}`, { params: { path: { full_name, alias } }, body: { version_num } }));
+  told(
+    api.PUT(`${UC}/models/{full_name}/aliases/{alias}`, {
+      params: { path: { full_name, alias } },
+      body: { version_num },
+    }),
+  );
 
 export const deleteAlias = (full_name: string, alias: string) =>
-  told(api.DELETE(`${UC}/models/{full_name}/aliases/{alias}`, { params: { path: { full_name, alias } } }));
+  told(
+    api.DELETE(`${UC}/models/{full_name}/aliases/{alias}`, {
+      params: { path: { full_name, alias } },
+    }),
+  );
 
 export const updateVersion = (full_name: string, version: number, comment: string, etag: string) =>
   told(
@@ -92,7 +105,9 @@ export const updateVersion = (full_name: string, version: number, comment: strin
 
 export const deleteVersion = (full_name: string, version: number) =>
   told(
-    api.DELETE(`${UC}/models/{full_name}/versions/{version}`, { params: { path: { full_name, version: String(version) } } }),
+    api.DELETE(`${UC}/models/{full_name}/versions/{version}`, {
+      params: { path: { full_name, version: String(version) } },
+    }),
   );
 
 export const copyVersion = (full_name: string, version: number, destination: string) =>
@@ -107,8 +122,18 @@ export const copyVersion = (full_name: string, version: number, destination: str
 export type RunSource = { model_id: string } | { path: string };
 
 /** As Unity Catalog does: without a signature it is refused. The server brings the run's files in by itself; the version is PENDING_REGISTRATION until then. */
-export const registerVersion = (full_name: string, run_id: string, source: RunSource, comment: string) =>
-  told(api.POST(`${V1}/models/{full_name}/versions`, { params: { path: { full_name } }, body: { run_id, ...source, comment } }));
+export const registerVersion = (
+  full_name: string,
+  run_id: string,
+  source: RunSource,
+  comment: string,
+) =>
+  told(
+    api.POST(`${V1}/models/{full_name}/versions`, {
+      params: { path: { full_name } },
+      body: { run_id, ...source, comment },
+    }),
+  );
 
 /** What a language model would write as the description; nothing is saved. */
 export const draftComment = (full_name: string, version?: number) =>
@@ -136,13 +161,25 @@ export const changeGrants = (
 
 // --- protected aliases ---
 
-const guarded = (securable_type: string, full_name: string, alias: string) => ({ params: { path: { securable_type, full_name, alias } } });
+const guarded = (securable_type: string, full_name: string, alias: string) => ({
+  params: { path: { securable_type, full_name, alias } },
+});
 
 export const protectAlias = (type: string, name: string, alias: string, principals: string[]) =>
-  told(api.PUT(`${V1}/protected-aliases/{securable_type}/{full_name}/{alias}`, { ...guarded(type, name, alias), body: { principals } }));
+  told(
+    api.PUT(`${V1}/protected-aliases/{securable_type}/{full_name}/{alias}`, {
+      ...guarded(type, name, alias),
+      body: { principals },
+    }),
+  );
 
 export const unprotectAlias = (type: string, name: string, alias: string) =>
-  told(api.DELETE(`${V1}/protected-aliases/{securable_type}/{full_name}/{alias}`, guarded(type, name, alias)));
+  told(
+    api.DELETE(
+      `${V1}/protected-aliases/{securable_type}/{full_name}/{alias}`,
+      guarded(type, name, alias),
+    ),
+  );
 
 // --- governed tags ---
 
@@ -160,40 +197,74 @@ export const updateTagPolicy = (tag_key: string, description: string, values: st
     }),
   );
 
-export const deleteTagPolicy = (tag_key: string) => told(api.DELETE(`${POLICIES}/{tag_key}`, { params: { path: { tag_key } } }));
+export const deleteTagPolicy = (tag_key: string) =>
+  told(api.DELETE(`${POLICIES}/{tag_key}`, { params: { path: { tag_key } } }));
 
-export const setTagRules = (name: string, etag: string, grant_rules: { role: string; principals: string[] }[]) =>
-  told(api.PUT("/api/2.0/preview/accounts/access-control/rule-sets", { body: { name, rule_set: { name, etag, grant_rules } } }));
+export const setTagRules = (
+  name: string,
+  etag: string,
+  grant_rules: { role: string; principals: string[] }[],
+) =>
+  told(
+    api.PUT("/api/2.0/preview/accounts/access-control/rule-sets", {
+      body: { name, rule_set: { name, etag, grant_rules } },
+    }),
+  );
 
 // --- workspaces ---
 
-export const createWorkspace = (name: string, address: string) => told(api.POST(`${V1}/workspaces`, { body: { name, address } }));
+export const createWorkspace = (name: string, address: string) =>
+  told(api.POST(`${V1}/workspaces`, { body: { name, address } }));
 
 export const updateWorkspace = (workspace: string, name: string, address?: string) =>
-  told(api.PATCH(`${V1}/workspaces/{workspace}`, { params: { path: { workspace } }, body: { name, address: address ?? null } }));
+  told(
+    api.PATCH(`${V1}/workspaces/{workspace}`, {
+      params: { path: { workspace } },
+      body: { name, address: address ?? null },
+    }),
+  );
 
-export const deleteWorkspace = (workspace: string) => told(api.DELETE(`${V1}/workspaces/{workspace}`, { params: { path: { workspace } } }));
+export const deleteWorkspace = (workspace: string) =>
+  told(api.DELETE(`${V1}/workspaces/{workspace}`, { params: { path: { workspace } } }));
 
 export const assignToWorkspace = (workspace: string, principal: string, level: string) =>
-  told(api.PUT(`${V1}/workspaces/{workspace}/assignments/{principal}`, { params: { path: { workspace, principal } }, body: { level } }));
+  told(
+    api.PUT(`${V1}/workspaces/{workspace}/assignments/{principal}`, {
+      params: { path: { workspace, principal } },
+      body: { level },
+    }),
+  );
 
 export const unassignFromWorkspace = (workspace: string, principal: string) =>
-  told(api.DELETE(`${V1}/workspaces/{workspace}/assignments/{principal}`, { params: { path: { workspace, principal } } }));
+  told(
+    api.DELETE(`${V1}/workspaces/{workspace}/assignments/{principal}`, {
+      params: { path: { workspace, principal } },
+    }),
+  );
 
 export type BindingType = "BINDING_TYPE_READ_WRITE" | "BINDING_TYPE_READ_ONLY";
 
 /** null unbinds. */
-export const changeBinding = (catalog: string, workspace_id: number, binding_type: BindingType | null) =>
+export const changeBinding = (
+  catalog: string,
+  workspace_id: number,
+  binding_type: BindingType | null,
+) =>
   told(
     api.PATCH(`${UC}/bindings/{securable_type}/{securable_name}`, {
       params: { path: { securable_type: "catalog", securable_name: catalog } },
-      body: binding_type ? { add: [{ workspace_id, binding_type }] } : { remove: [{ workspace_id }] },
+      body: binding_type
+        ? { add: [{ workspace_id, binding_type }] }
+        : { remove: [{ workspace_id }] },
     }),
   );
 
 export const isolateCatalog = (full_name: string, isolated: boolean) =>
   told(
-    api.PATCH(`${UC}/catalogs/{full_name}`, { params: { path: { full_name } }, body: { isolation_mode: isolated ? "ISOLATED" : "OPEN" } }),
+    api.PATCH(`${UC}/catalogs/{full_name}`, {
+      params: { path: { full_name } },
+      body: { isolation_mode: isolated ? "ISOLATED" : "OPEN" },
+    }),
   );
 
 // --- requests for access ---
@@ -214,7 +285,10 @@ export const askAccess = (wanted: Wanted[], comment: string, principal: string) 
           {
             comment,
             behalf_of: principal ? { id: principal } : null,
-            securable_permissions: wanted.map(({ type, name, privileges }) => ({ securable: { type, full_name: name }, permissions: privileges })),
+            securable_permissions: wanted.map(({ type, name, privileges }) => ({
+              securable: { type, full_name: name },
+              permissions: privileges,
+            })),
           },
         ],
       },
@@ -223,10 +297,15 @@ export const askAccess = (wanted: Wanted[], comment: string, principal: string) 
 
 export const decideAccess = (request_id: string, approve: boolean, reason: string) =>
   told(
-    api.POST(approve ? `${V1}/access-requests/{request_id}/approve` : `${V1}/access-requests/{request_id}/reject`, {
-      params: { path: { request_id } },
-      body: { reason },
-    }),
+    api.POST(
+      approve
+        ? `${V1}/access-requests/{request_id}/approve`
+        : `${V1}/access-requests/{request_id}/reject`,
+      {
+        params: { path: { request_id } },
+        body: { reason },
+      },
+    ),
   );
 
 export const withdrawAccess = (request_id: string) =>
@@ -236,20 +315,37 @@ export const withdrawAccess = (request_id: string) =>
 
 export type PrincipalKind = "users" | "groups" | "service-principals";
 
-export const createPrincipal = (kind: PrincipalKind, name: string, display_name: string, account_admin: boolean) =>
-  told(api.POST(`${V1}/${kind}` as const, { body: { name, display_name, account_admin } }));
+export const createPrincipal = (
+  kind: PrincipalKind,
+  name: string,
+  display_name: string,
+  account_admin: boolean,
+) => told(api.POST(`${V1}/${kind}` as const, { body: { name, display_name, account_admin } }));
 
 export const setActive = (kind: PrincipalKind, principal: string, active: boolean) =>
-  told(api.PATCH(`${V1}/${kind}/{principal}` as const, { params: { path: { principal } }, body: { active } }));
+  told(
+    api.PATCH(`${V1}/${kind}/{principal}` as const, {
+      params: { path: { principal } },
+      body: { active },
+    }),
+  );
 
 export const deletePrincipal = (kind: PrincipalKind, principal: string) =>
   told(api.DELETE(`${V1}/${kind}/{principal}` as const, { params: { path: { principal } } }));
 
 export const addMember = (principal: string, member: string) =>
-  told(api.PUT(`${V1}/groups/{principal}/members/{member}`, { params: { path: { principal, member } } }));
+  told(
+    api.PUT(`${V1}/groups/{principal}/members/{member}`, {
+      params: { path: { principal, member } },
+    }),
+  );
 
 export const removeMember = (principal: string, member: string) =>
-  told(api.DELETE(`${V1}/groups/{principal}/members/{member}`, { params: { path: { principal, member } } }));
+  told(
+    api.DELETE(`${V1}/groups/{principal}/members/{member}`, {
+      params: { path: { principal, member } },
+    }),
+  );
 
 export const createToken = (comment: string, lifetime_seconds: number | null, principal: string) =>
   told(api.POST(`${V1}/tokens`, { body: { comment, lifetime_seconds, principal } }));

@@ -5,7 +5,21 @@ import type { Params } from "react-router";
 
 import { can } from "./can";
 import { prompt, promptsOf, promptsPage, promptVersions } from "./prompts";
-import { accessRequests, catalog, catalogs, catalogsPage, me, model, modelsOf, modelsPage, schema, schemas, schemasPage, version, versions } from "./queries";
+import {
+  accessRequests,
+  catalog,
+  catalogs,
+  catalogsPage,
+  me,
+  model,
+  modelsOf,
+  modelsPage,
+  schema,
+  schemas,
+  schemasPage,
+  version,
+  versions,
+} from "./queries";
 
 const modelName = (params: Params) => `${params.catalog}.${params.schema}.${params.model}`;
 
@@ -31,24 +45,36 @@ export const AHEAD: Record<string, (client: QueryClient, params: Params) => void
     const name = modelName(params);
     void client.prefetchQuery(can("function", name));
     // Who may only browse is refused the versions, and a refusal is a line in the audit log: the model itself tells.
-    void client.ensureQueryData(model(name)).then((found) => (found.browse_only ? undefined : client.prefetchInfiniteQuery(versions(name))), () => undefined);
+    void client.ensureQueryData(model(name)).then(
+      (found) => (found.browse_only ? undefined : client.prefetchInfiniteQuery(versions(name))),
+      () => undefined,
+    );
   },
   Prompt: (client, params) => {
     const name = `${params.catalog}.${params.schema}.${params.prompt}`;
     void client.prefetchQuery(can("prompt", name));
-    void client.ensureQueryData(prompt(name)).then((found) => (found.browse_only ? undefined : client.prefetchInfiniteQuery(promptVersions(name))), () => undefined);
+    void client.ensureQueryData(prompt(name)).then(
+      (found) =>
+        found.browse_only ? undefined : client.prefetchInfiniteQuery(promptVersions(name)),
+      () => undefined,
+    );
   },
-  Version: (client, params) => void client.prefetchQuery(version(modelName(params), params.version ?? "")),
+  Version: (client, params) =>
+    void client.prefetchQuery(version(modelName(params), params.version ?? "")),
 };
 
 /** What every page has around it: who asks, what waits for an answer, and the tree down to what the address shows. */
-export function shellAhead(client: QueryClient, { catalog: name, schema: inner, model: leaf, prompt: aPrompt }: Params) {
+export function shellAhead(
+  client: QueryClient,
+  { catalog: name, schema: inner, model: leaf, prompt: aPrompt }: Params,
+) {
   void client.prefetchQuery(me);
   void client.prefetchInfiniteQuery(accessRequests("PENDING"));
   void client.prefetchQuery(catalogsPage(""));
   if (name && inner) void client.prefetchQuery(schemasPage(name, ""));
   if (name && inner && aPrompt) void client.prefetchQuery(promptsPage(`${name}.${inner}`, ""));
-  if (name && inner && (leaf || aPrompt)) void client.prefetchQuery(modelsPage(`${name}.${inner}`, ""));
+  if (name && inner && (leaf || aPrompt))
+    void client.prefetchQuery(modelsPage(`${name}.${inner}`, ""));
 }
 
 /** Resolves when the code and all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once,

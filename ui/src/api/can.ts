@@ -13,7 +13,11 @@ export const can = (type: string, fullName: string) =>
     queryFn: async (): Promise<Answer> => {
       const path = { securable_type: type, full_name: fullName };
       try {
-        return (await told(api.GET("/api/modelkeep/v1/can/{securable_type}/{full_name}", { params: { path } }))).operations;
+        return (
+          await told(
+            api.GET("/api/modelkeep/v1/can/{securable_type}/{full_name}", { params: { path } }),
+          )
+        ).operations;
       } catch (error) {
         // Whoever is told nothing may still try: the act itself is refused in the server's words.
         if (error instanceof ApiError && error.status !== 0) return {};
@@ -24,7 +28,11 @@ export const can = (type: string, fullName: string) =>
   });
 
 /** Asks by the operation's name; answers the reason of a refusal and who can help, or undefined. `owner`: of the securable. */
-export function useRefused(type: string, fullName: string, owner = ""): (operation: string) => string | undefined {
+export function useRefused(
+  type: string,
+  fullName: string,
+  owner = "",
+): (operation: string) => string | undefined {
   const { data } = useQuery(can(type, fullName));
   return (operation) => {
     const said = data?.[operation];

@@ -24,7 +24,9 @@ export class ApiError extends Error {
 export const api = createClient<paths>({ baseUrl: location.origin });
 
 /** The answer's body. Throws ApiError; a session that has ended leads to the sign-in page. */
-export async function told<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function told<T>(
+  answer: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
   const { data, error, response } = await reached(answer);
   if (!response.ok) throw refusal(response, error);
   return data as T;
@@ -43,14 +45,20 @@ async function reached<T>(answer: Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     lost();
-    throw new ApiError(0, "UNREACHABLE", "The server does not answer. Check your network, or whether it runs.", "");
+    throw new ApiError(
+      0,
+      "UNREACHABLE",
+      "The server does not answer. Check your network, or whether it runs.",
+      "",
+    );
   }
 }
 
 function refusal(response: Response, body: unknown): ApiError {
   if (response.status === 502 || response.status === 504) lost(); // a proxy says that nobody is behind it
   // With a dialog open there may be text that nobody has saved: the dialog says so, and leads to the sign-in page.
-  if (response.status === 401 && !document.querySelector("[role=dialog]")) location.assign(signInPath());
+  if (response.status === 401 && !document.querySelector("[role=dialog]"))
+    location.assign(signInPath());
   const said = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   const message = said.message ?? said.detail;
   return new ApiError(

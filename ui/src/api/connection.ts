@@ -6,7 +6,9 @@ export type Connection = "ok" | "away" | "newer";
 
 const TRY_MS = 2_500;
 const ASSET = /\/explore\/assets\/index-[\w-]+\.js/;
-const entry = () => ASSET.exec(document.querySelector<HTMLScriptElement>('script[type="module"]')?.src ?? "")?.[0] ?? "";
+const entry = () =>
+  ASSET.exec(document.querySelector<HTMLScriptElement>('script[type="module"]')?.src ?? "")?.[0] ??
+  "";
 
 let state: Connection = "ok";
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -22,7 +24,10 @@ function become(next: Connection): void {
 /** The script that the server's page begins with now; undefined while nobody answers. */
 async function servedEntry(): Promise<string | undefined> {
   try {
-    const response = await fetch("/explore", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    const response = await fetch("/explore", {
+      cache: "no-store",
+      signal: AbortSignal.timeout(10_000),
+    });
     if (response.status >= 500) return undefined;
     return ASSET.exec(await response.text())?.[0] ?? ""; // '' of the sign-in page, which names no script
   } catch {

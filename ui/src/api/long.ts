@@ -1,6 +1,12 @@
 /** Long lists: of those with several pages, only the ones that are being looked at are asked for again. */
 
-import { type InfiniteData, type Query, type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
+import {
+  type InfiniteData,
+  type Query,
+  type QueryClient,
+  type QueryKey,
+  useQueryClient,
+} from "@tanstack/react-query";
 import { useEffect } from "react";
 
 type Pages = InfiniteData<object, string>;
@@ -12,13 +18,18 @@ const pagesOf = (query: Query) => (query.state.data as Partial<Pages> | undefine
 
 export const isLong = (query: unknown) => pagesOf(query as Query).length > 1;
 
-const rowsOf = (page: object) => (Object.values(page).find((value) => Array.isArray(value)) as unknown[] | undefined)?.length ?? 0;
+const rowsOf = (page: object) =>
+  (Object.values(page).find((value) => Array.isArray(value)) as unknown[] | undefined)?.length ?? 0;
 
 /** The indexes of the pages that these rows are on. */
 function around(pages: object[], [first, last]: readonly [number, number]): [number, number] {
   let end = 0;
   const ends = pages.map((page) => (end += rowsOf(page)));
-  const at = (row: number) => Math.max(ends.findIndex((one) => row < one), 0);
+  const at = (row: number) =>
+    Math.max(
+      ends.findIndex((one) => row < one),
+      0,
+    );
   return [at(first), at(Math.min(last, end - 1))];
 }
 
@@ -32,7 +43,8 @@ async function shownAgain(client: QueryClient, query: Query): Promise<void> {
   const [first, last] = around(pages, looked.get(query.queryHash) ?? [0, 0]);
   const after: Pages = { pages: [...pages], pageParams: [...pageParams] };
   const cut = (at: number, token: string | undefined) => {
-    if (after.pageParams[at] !== token) after.pages.length = after.pageParams.length = Math.min(at, after.pages.length);
+    if (after.pageParams[at] !== token)
+      after.pages.length = after.pageParams.length = Math.min(at, after.pages.length);
   };
   try {
     let token = pageParams[first];
@@ -62,7 +74,12 @@ export function changed(client: QueryClient): void {
 }
 
 /** For a table of a list: says which rows show, and asks for them again every `interval` ms where that is given. */
-export function useLooked(list: QueryKey | undefined, first: number, last: number, interval?: number): void {
+export function useLooked(
+  list: QueryKey | undefined,
+  first: number,
+  last: number,
+  interval?: number,
+): void {
   const client = useQueryClient();
   const query = list ? client.getQueryCache().find({ queryKey: list }) : undefined;
   const hash = query?.queryHash;
@@ -73,8 +90,13 @@ export function useLooked(list: QueryKey | undefined, first: number, last: numbe
     const asked = hash === undefined ? undefined : client.getQueryCache().get(hash);
     if (!asked) return undefined;
     // Seen anew, its data may be old.
-    if (isLong(asked) && Date.now() - asked.state.dataUpdatedAt > 5_000) void shownAgain(client, asked);
-    const timer = interval ? setInterval(() => { if (isLong(asked)) void shownAgain(client, asked); }, interval) : undefined;
+    if (isLong(asked) && Date.now() - asked.state.dataUpdatedAt > 5_000)
+      void shownAgain(client, asked);
+    const timer = interval
+      ? setInterval(() => {
+          if (isLong(asked)) void shownAgain(client, asked);
+        }, interval)
+      : undefined;
     return () => {
       clearInterval(timer);
       looked.delete(hash ?? "");

@@ -12,7 +12,14 @@ export interface Experiment {
 }
 
 export interface Run {
-  info: { run_id: string; run_name?: string; status?: string; start_time?: number; experiment_id: string; user_id?: string };
+  info: {
+    run_id: string;
+    run_name?: string;
+    status?: string;
+    start_time?: number;
+    experiment_id: string;
+    user_id?: string;
+  };
   data?: { tags?: { key: string; value: string }[]; metrics?: { key: string; value: number }[] };
   outputs?: { model_outputs?: { model_id: string }[] };
 }
@@ -29,7 +36,11 @@ async function asked<T>(path: string, body?: unknown): Promise<T> {
   const init: RequestInit =
     body === undefined
       ? {}
-      : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+      : {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body),
+        };
   return (await fetched(`${BASE}/${path}`, init)).json() as Promise<T>;
 }
 
@@ -38,7 +49,10 @@ export const experiments = queryOptions({
   queryFn: async () =>
     (
       await allPages((page_token) =>
-        asked<{ experiments?: Experiment[]; next_page_token?: string }>("experiments/search", { max_results: 1000, page_token }),
+        asked<{ experiments?: Experiment[]; next_page_token?: string }>("experiments/search", {
+          max_results: 1000,
+          page_token,
+        }),
       )
     ).flatMap((page) => page.experiments ?? []),
 });
@@ -61,7 +75,8 @@ export const runs = (experiment_id: string) =>
 export const run = (run_id: string) =>
   queryOptions({
     queryKey: ["run", run_id],
-    queryFn: async () => (await asked<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`)).run,
+    queryFn: async () =>
+      (await asked<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`)).run,
     enabled: run_id !== "",
   });
 
@@ -70,7 +85,12 @@ export const visibleRun = (experiment_id: string, run_id: string) =>
   queryOptions({
     queryKey: ["visible run", experiment_id, run_id],
     queryFn: async () => {
-      const body = { experiment_ids: [experiment_id], filter: `attributes.run_id = '${run_id.replaceAll("'", "")}'`, max_results: 1, run_view_type: "ALL" };
+      const body = {
+        experiment_ids: [experiment_id],
+        filter: `attributes.run_id = '${run_id.replaceAll("'", "")}'`,
+        max_results: 1,
+        run_view_type: "ALL",
+      };
       return (await asked<{ runs?: Run[] }>("runs/search", body)).runs?.[0] ?? null;
     },
     enabled: experiment_id !== "" && run_id !== "",
@@ -80,7 +100,12 @@ export const visibleRun = (experiment_id: string, run_id: string) =>
 export const experiment = (experiment_id: string) =>
   queryOptions({
     queryKey: ["experiment", experiment_id],
-    queryFn: async () => (await asked<{ experiment: Experiment }>(`experiments/get?experiment_id=${encodeURIComponent(experiment_id)}`)).experiment,
+    queryFn: async () =>
+      (
+        await asked<{ experiment: Experiment }>(
+          `experiments/get?experiment_id=${encodeURIComponent(experiment_id)}`,
+        )
+      ).experiment,
     enabled: experiment_id !== "",
     staleTime: 60_000,
   });
@@ -90,15 +115,20 @@ export const runModels = (run_id: string) =>
   queryOptions({
     queryKey: ["run models", run_id],
     queryFn: async (): Promise<RunModel[]> => {
-      const found = (await asked<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`)).run;
-      const logged = await Promise.all((found.outputs?.model_outputs ?? []).map((output) => loggedModel(output.model_id)));
+      const found = (await asked<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`))
+        .run;
+      const logged = await Promise.all(
+        (found.outputs?.model_outputs ?? []).map((output) => loggedModel(output.model_id)),
+      );
       return [...logged, ...(await directories(found))];
     },
     enabled: run_id !== "",
   });
 
 async function loggedModel(id: string): Promise<RunModel> {
-  const { model } = await asked<{ model: { info: { name?: string } } }>(`logged-models/${encodeURIComponent(id)}`);
+  const { model } = await asked<{ model: { info: { name?: string } } }>(
+    `logged-models/${encodeURIComponent(id)}`,
+  );
   return { label: model.info.name ?? id, source: { model_id: id } };
 }
 

@@ -22,11 +22,18 @@ const following = (page: { next_page_token?: string | null }) => page.next_page_
 
 const promptsIn = (schema: string, page_token: string) => {
   const [catalog_name = "", schema_name = ""] = schema.split(".");
-  return told(api.GET(`${V1}/prompts`, { params: { query: { catalog_name, schema_name, max_results: PAGE, page_token } } }));
+  return told(
+    api.GET(`${V1}/prompts`, {
+      params: { query: { catalog_name, schema_name, max_results: PAGE, page_token } },
+    }),
+  );
 };
 
 export const promptsPage = (schema: string, page_token: string) =>
-  queryOptions({ queryKey: ["prompts", schema, page_token], queryFn: () => promptsIn(schema, page_token) });
+  queryOptions({
+    queryKey: ["prompts", schema, page_token],
+    queryFn: () => promptsIn(schema, page_token),
+  });
 
 export const promptsOf = (schema: string) =>
   infiniteQueryOptions({
@@ -47,7 +54,11 @@ export const promptVersions = (full_name: string) =>
   infiniteQueryOptions({
     queryKey: ["prompt versions", full_name],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${V1}/prompts/{full_name}/versions`, { params: { path: { full_name }, query: { max_results: 50, page_token: pageParam } } })),
+      told(
+        api.GET(`${V1}/prompts/{full_name}/versions`, {
+          params: { path: { full_name }, query: { max_results: 50, page_token: pageParam } },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -56,14 +67,22 @@ export const promptVersion = (full_name: string, version: number | string) =>
   queryOptions({
     queryKey: ["prompt version", full_name, String(version)],
     queryFn: () =>
-      told(api.GET(`${V1}/prompts/{full_name}/versions/{version}`, { params: { path: { full_name, version: String(version) } } })),
+      told(
+        api.GET(`${V1}/prompts/{full_name}/versions/{version}`, {
+          params: { path: { full_name, version: String(version) } },
+        }),
+      ),
   });
 
 export const promptLinks = (full_name: string) =>
   infiniteQueryOptions({
     queryKey: ["prompt links", full_name],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${V1}/prompts/{full_name}/links`, { params: { path: { full_name }, query: { max_results: 50, page_token: pageParam } } })),
+      told(
+        api.GET(`${V1}/prompts/{full_name}/links`, {
+          params: { path: { full_name }, query: { max_results: 50, page_token: pageParam } },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -71,17 +90,27 @@ export const promptLinks = (full_name: string) =>
 // --- change ---
 
 /** The prompt, if it is new, and its next version. `template` is the JSON text of a string, or of messages. */
-export async function registerPrompt(name: string, template: string, description: string, create: boolean) {
-  if (create) await told(api.POST(`${UC}/prompts`, { body: { name, prompt: { name, description } } }));
+export async function registerPrompt(
+  name: string,
+  template: string,
+  description: string,
+  create: boolean,
+) {
+  if (create)
+    await told(api.POST(`${UC}/prompts`, { body: { name, prompt: { name, description } } }));
   const body = { name, prompt_version: { name, template, description } };
   return told(api.POST(`${UC}/prompts/{name}/versions`, { params: { path: { name } }, body }));
 }
 
-export const updatePrompt = (full_name: string, body: { comment?: string; etag?: string; owner?: string }) =>
-  told(api.PATCH(`${V1}/prompts/{full_name}`, { params: { path: { full_name } }, body }));
+export const updatePrompt = (
+  full_name: string,
+  body: { comment?: string; etag?: string; owner?: string },
+) => told(api.PATCH(`${V1}/prompts/{full_name}`, { params: { path: { full_name } }, body }));
 
 export const deletePrompt = (full_name: string, force: boolean) =>
-  told(api.DELETE(`${V1}/prompts/{full_name}`, { params: { path: { full_name }, query: { force } } }));
+  told(
+    api.DELETE(`${V1}/prompts/{full_name}`, { params: { path: { full_name }, query: { force } } }),
+  );
 
 export const updatePromptVersion = (full_name: string, version: number, comment: string) =>
   told(
@@ -92,11 +121,18 @@ export const updatePromptVersion = (full_name: string, version: number, comment:
   );
 
 export const deletePromptVersion = (full_name: string, version: number) =>
-  told(api.DELETE(`${V1}/prompts/{full_name}/versions/{version}`, { params: { path: { full_name, version: String(version) } } }));
+  told(
+    api.DELETE(`${V1}/prompts/{full_name}/versions/{version}`, {
+      params: { path: { full_name, version: String(version) } },
+    }),
+  );
 
 export const setPromptAlias = (name: string, alias: string, version: number) =>
   told(
-    api.POST(`${UC}/prompts/{name}/aliases/{alias}`, { params: { path: { name, alias } }, body: { name, alias, version: String(version) } }),
+    api.POST(`${UC}/prompts/{name}/aliases/{alias}`, {
+      params: { path: { name, alias } },
+      body: { name, alias, version: String(version) },
+    }),
   );
 
 export const deletePromptAlias = (name: string, alias: string) =>
@@ -117,7 +153,9 @@ export function messagesOf(version: PromptVersion): string | Message[] {
 /** The template as lines, for a comparison. */
 export function linesOf(version: PromptVersion): string {
   const template = messagesOf(version);
-  return typeof template === "string" ? template : template.map(({ role, content }) => `[${role}]\n${content}`).join("\n\n");
+  return typeof template === "string"
+    ? template
+    : template.map(({ role, content }) => `[${role}]\n${content}`).join("\n\n");
 }
 
 /** The names of its variables, as MLflow reads them: `{{ name }}`. */

@@ -33,7 +33,9 @@ export const PENDING = "PENDING_REGISTRATION";
 const following = (page: { next_page_token?: string | null }) => page.next_page_token || undefined;
 
 /** Every page of a list. */
-export async function allPages<P extends { next_page_token?: string | null }>(read: (page_token: string) => Promise<P>): Promise<P[]> {
+export async function allPages<P extends { next_page_token?: string | null }>(
+  read: (page_token: string) => Promise<P>,
+): Promise<P[]> {
   const pages: P[] = [];
   let token: string | undefined = "";
   while (token !== undefined) {
@@ -61,14 +63,23 @@ export const vocabulary = queryOptions({
 export const catalogsPage = (page_token: string) =>
   queryOptions({
     queryKey: ["catalogs", page_token],
-    queryFn: () => told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token, include_browse: true } } })),
+    queryFn: () =>
+      told(
+        api.GET(`${UC}/catalogs`, {
+          params: { query: { max_results: PAGE, page_token, include_browse: true } },
+        }),
+      ),
   });
 
 export const schemasPage = (catalog_name: string, page_token: string) =>
   queryOptions({
     queryKey: ["schemas", catalog_name, page_token],
     queryFn: () =>
-      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token, include_browse: true } } })),
+      told(
+        api.GET(`${UC}/schemas`, {
+          params: { query: { catalog_name, max_results: PAGE, page_token, include_browse: true } },
+        }),
+      ),
   });
 
 const models = (schema: string, page_token: string) => {
@@ -78,12 +89,19 @@ const models = (schema: string, page_token: string) => {
 };
 
 export const modelsPage = (schema: string, page_token: string) =>
-  queryOptions({ queryKey: ["models", schema, page_token], queryFn: () => models(schema, page_token) });
+  queryOptions({
+    queryKey: ["models", schema, page_token],
+    queryFn: () => models(schema, page_token),
+  });
 
 export const catalogs = infiniteQueryOptions({
   queryKey: ["all catalogs"],
   queryFn: ({ pageParam }) =>
-    told(api.GET(`${UC}/catalogs`, { params: { query: { max_results: PAGE, page_token: pageParam, include_browse: true } } })),
+    told(
+      api.GET(`${UC}/catalogs`, {
+        params: { query: { max_results: PAGE, page_token: pageParam, include_browse: true } },
+      }),
+    ),
   initialPageParam: "",
   getNextPageParam: following,
 });
@@ -92,7 +110,13 @@ export const schemas = (catalog_name: string) =>
   infiniteQueryOptions({
     queryKey: ["all schemas", catalog_name],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${UC}/schemas`, { params: { query: { catalog_name, max_results: PAGE, page_token: pageParam, include_browse: true } } })),
+      told(
+        api.GET(`${UC}/schemas`, {
+          params: {
+            query: { catalog_name, max_results: PAGE, page_token: pageParam, include_browse: true },
+          },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -111,13 +135,23 @@ export const modelsOf = (schema: string) =>
 export const catalog = (name: string) =>
   queryOptions({
     queryKey: ["catalog", name],
-    queryFn: () => told(api.GET(`${UC}/catalogs/{full_name}`, { params: { path: { full_name: name }, query: { include_browse: true } } })),
+    queryFn: () =>
+      told(
+        api.GET(`${UC}/catalogs/{full_name}`, {
+          params: { path: { full_name: name }, query: { include_browse: true } },
+        }),
+      ),
   });
 
 export const schema = (name: string) =>
   queryOptions({
     queryKey: ["schema", name],
-    queryFn: () => told(api.GET(`${UC}/schemas/{full_name}`, { params: { path: { full_name: name }, query: { include_browse: true } } })),
+    queryFn: () =>
+      told(
+        api.GET(`${UC}/schemas/{full_name}`, {
+          params: { path: { full_name: name }, query: { include_browse: true } },
+        }),
+      ),
   });
 
 export const model = (name: string) =>
@@ -126,7 +160,10 @@ export const model = (name: string) =>
     queryFn: () =>
       told(
         api.GET(`${UC}/models/{full_name}`, {
-          params: { path: { full_name: name }, query: { include_aliases: true, include_browse: true } },
+          params: {
+            path: { full_name: name },
+            query: { include_aliases: true, include_browse: true },
+          },
         }),
       ),
   });
@@ -138,11 +175,16 @@ export const tags = (entity_type: "catalogs" | "schemas", entity_name: string) =
       const pages = await allPages((page_token) =>
         told(
           api.GET(`${UC}/entity-tag-assignments/{entity_type}/{entity_name}/tags`, {
-            params: { path: { entity_type, entity_name }, query: { max_results: 1000, page_token } },
+            params: {
+              path: { entity_type, entity_name },
+              query: { max_results: 1000, page_token },
+            },
           }),
         ),
       );
-      return pages.flatMap((page) => page.tag_assignments).map((tag) => ({ key: tag.tag_key, value: tag.tag_value }));
+      return pages
+        .flatMap((page) => page.tag_assignments)
+        .map((tag) => ({ key: tag.tag_key, value: tag.tag_value }));
     },
   });
 
@@ -161,7 +203,10 @@ export const versions = (full_name: string) =>
     initialPageParam: "",
     getNextPageParam: following,
     refetchInterval: (query) =>
-      query.state.data?.pages.length === 1 && query.state.data.pages.some((page) => page.versions.some((v) => v.status === PENDING)) ? 2000 : false,
+      query.state.data?.pages.length === 1 &&
+      query.state.data.pages.some((page) => page.versions.some((v) => v.status === PENDING))
+        ? 2000
+        : false,
   });
 
 export const version = (full_name: string, number: string) =>
@@ -169,7 +214,9 @@ export const version = (full_name: string, number: string) =>
     queryKey: ["version", full_name, number],
     queryFn: () =>
       told(
-        api.GET(`${V1}/models/{full_name}/versions/{version}`, { params: { path: { full_name, version: number } } }),
+        api.GET(`${V1}/models/{full_name}/versions/{version}`, {
+          params: { path: { full_name, version: number } },
+        }),
       ),
     refetchInterval: (query) => (query.state.data?.status === PENDING ? 1500 : false),
   });
@@ -180,7 +227,10 @@ export const versionFiles = (full_name: string, number: string) =>
     queryFn: ({ pageParam }) =>
       told(
         api.GET(`${V1}/models/{full_name}/versions/{version}/files`, {
-          params: { path: { full_name, version: number }, query: { max_results: 1000, page_token: pageParam } },
+          params: {
+            path: { full_name, version: number },
+            query: { max_results: 1000, page_token: pageParam },
+          },
         }),
       ),
     initialPageParam: "",
@@ -192,7 +242,10 @@ export const fileText = (path: string, bytes: number) =>
   queryOptions({
     queryKey: ["text", path, bytes],
     queryFn: async () => {
-      const answer = await fetched(path, bytes > 0 ? { headers: { range: `bytes=0-${bytes - 1}` } } : {});
+      const answer = await fetched(
+        path,
+        bytes > 0 ? { headers: { range: `bytes=0-${bytes - 1}` } } : {},
+      );
       return new Uint8Array(await answer.arrayBuffer());
     },
     staleTime: Number.POSITIVE_INFINITY,
@@ -208,7 +261,9 @@ export interface Edges {
 }
 
 /** All pages, up to the most that a graph shows. */
-async function allEdges(read: (page_token: string) => Promise<{ lineage: Edge[]; next_page_token: string }>): Promise<Edges> {
+async function allEdges(
+  read: (page_token: string) => Promise<{ lineage: Edge[]; next_page_token: string }>,
+): Promise<Edges> {
   const edges: Edge[] = [];
   let token: string | undefined = "";
   while (token !== undefined && edges.length < MOST_EDGES) {
@@ -236,7 +291,10 @@ export const lineage = (full_name: string, number: string) =>
 export const consumers = (type: string, name: string) =>
   queryOptions({
     queryKey: ["consumers", type, name],
-    queryFn: ({ signal }) => allEdges((page_token) => told(api.GET(`${V1}/lineage`, { params: { query: { type, name, page_token } }, signal }))),
+    queryFn: ({ signal }) =>
+      allEdges((page_token) =>
+        told(api.GET(`${V1}/lineage`, { params: { query: { type, name, page_token } }, signal })),
+      ),
   });
 
 // --- search ---
@@ -254,7 +312,12 @@ export const search = (asked: Asked, size = 50) =>
     queryKey: ["search", asked, size],
     // Aborted when the words change: the server stops looking for the earlier ones.
     queryFn: ({ pageParam, signal }) =>
-      told(api.GET(`${V1}/search`, { params: { query: { ...asked, max_results: size, page_token: pageParam } }, signal })),
+      told(
+        api.GET(`${V1}/search`, {
+          params: { query: { ...asked, max_results: size, page_token: pageParam } },
+          signal,
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
     placeholderData: keepPreviousData,
@@ -276,11 +339,22 @@ export const grants = (securable_type: string, full_name: string) =>
   });
 
 /** `mine`: of the caller, where nobody is named. */
-export const explanation = (securable_type: string, full_name: string, principal: string, operation: string, mine = false, field = "") =>
+export const explanation = (
+  securable_type: string,
+  full_name: string,
+  principal: string,
+  operation: string,
+  mine = false,
+  field = "",
+) =>
   queryOptions({
     queryKey: ["explain", securable_type, full_name, principal, operation, field],
     queryFn: () =>
-      told(api.GET(`${V1}/explain`, { params: { query: { securable_type, full_name, principal, operation, field } } })),
+      told(
+        api.GET(`${V1}/explain`, {
+          params: { query: { securable_type, full_name, principal, operation, field } },
+        }),
+      ),
     enabled: mine || Boolean(principal && operation),
   });
 
@@ -288,7 +362,11 @@ export const accessRequests = (state: "PENDING" | "ALL") =>
   infiniteQueryOptions({
     queryKey: ["access requests", state],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${V1}/access-requests`, { params: { query: { state, max_results: PAGE, page_token: pageParam } } })),
+      told(
+        api.GET(`${V1}/access-requests`, {
+          params: { query: { state, max_results: PAGE, page_token: pageParam } },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
     staleTime: 30_000,
@@ -300,7 +378,9 @@ export const protectedAliases = (securable_type: string, full_name: string) =>
     queryFn: async () =>
       (
         await told(
-          api.GET(`${V1}/protected-aliases/{securable_type}/{full_name}`, { params: { path: { securable_type, full_name } } }),
+          api.GET(`${V1}/protected-aliases/{securable_type}/{full_name}`, {
+            params: { path: { securable_type, full_name } },
+          }),
         )
       ).protected_aliases,
   });
@@ -310,7 +390,11 @@ export const protectedAliases = (securable_type: string, full_name: string) =>
 export const tagPolicies = infiniteQueryOptions({
   queryKey: ["tag policies"],
   queryFn: ({ pageParam }) =>
-    told(api.GET("/api/2.1/tag-policies", { params: { query: { page_size: 1000, page_token: pageParam } } })),
+    told(
+      api.GET("/api/2.1/tag-policies", {
+        params: { query: { page_size: 1000, page_token: pageParam } },
+      }),
+    ),
   initialPageParam: "",
   getNextPageParam: following,
   staleTime: 60_000,
@@ -318,7 +402,8 @@ export const tagPolicies = infiniteQueryOptions({
 
 const account = queryOptions({
   queryKey: ["account"],
-  queryFn: async () => (await (await fetched("/.well-known/databricks-config")).json()) as { account_id: string },
+  queryFn: async () =>
+    (await (await fetched("/.well-known/databricks-config")).json()) as { account_id: string },
   staleTime: Number.POSITIVE_INFINITY,
 });
 
@@ -329,7 +414,11 @@ export const tagRules = (policy: string) =>
     queryFn: async ({ client }) => {
       const { account_id } = await client.fetchQuery(account);
       const name = `accounts/${account_id}${policy ? `/tagPolicies/${policy}` : ""}/ruleSets/default`;
-      return told(api.GET("/api/2.0/preview/accounts/access-control/rule-sets", { params: { query: { name, etag: "" } } }));
+      return told(
+        api.GET("/api/2.0/preview/accounts/access-control/rule-sets", {
+          params: { query: { name, etag: "" } },
+        }),
+      );
     },
   });
 
@@ -345,7 +434,11 @@ export const workspaceAssignments = (workspace: string) =>
   queryOptions({
     queryKey: ["assignments", workspace],
     queryFn: async () =>
-      (await told(api.GET(`${V1}/workspaces/{workspace}/assignments`, { params: { path: { workspace } } }))).assignments,
+      (
+        await told(
+          api.GET(`${V1}/workspaces/{workspace}/assignments`, { params: { path: { workspace } } }),
+        )
+      ).assignments,
   });
 
 export const bindings = (securable_name: string) =>
@@ -355,7 +448,10 @@ export const bindings = (securable_name: string) =>
       const pages = await allPages((page_token) =>
         told(
           api.GET(`${UC}/bindings/{securable_type}/{securable_name}`, {
-            params: { path: { securable_type: "catalog", securable_name }, query: { max_results: 1000, page_token } },
+            params: {
+              path: { securable_type: "catalog", securable_name },
+              query: { max_results: 1000, page_token },
+            },
           }),
         ),
       );
@@ -371,7 +467,10 @@ export const activity = (securable_type: string, full_name: string, changes_only
     queryFn: ({ pageParam }) =>
       told(
         api.GET(`${V1}/activity/{securable_type}/{full_name}`, {
-          params: { path: { securable_type, full_name }, query: { changes_only, max_results: 50, page_token: pageParam } },
+          params: {
+            path: { securable_type, full_name },
+            query: { changes_only, max_results: 50, page_token: pageParam },
+          },
         }),
       ),
     initialPageParam: "",
@@ -392,12 +491,24 @@ export interface AuditFilter {
   until?: number;
 }
 
-export const auditPage = (asked: AuditFilter, size: number, page_token: string, signal?: AbortSignal) =>
-  told(api.GET(`${V1}/audit`, { params: { query: { ...asked, max_results: size, page_token } }, signal }));
+export const auditPage = (
+  asked: AuditFilter,
+  size: number,
+  page_token: string,
+  signal?: AbortSignal,
+) =>
+  told(
+    api.GET(`${V1}/audit`, {
+      params: { query: { ...asked, max_results: size, page_token } },
+      signal,
+    }),
+  );
 
 /** The records in Databricks' schema, from the oldest on; asked again with `after` the cursor. */
 export const auditExport = (asked: AuditFilter, after: number) =>
-  told(api.GET(`${V1}/audit/export`, { params: { query: { ...asked, after, max_results: 5000 } } }));
+  told(
+    api.GET(`${V1}/audit/export`, { params: { query: { ...asked, after, max_results: 5000 } } }),
+  );
 
 export const audit = (asked: AuditFilter) =>
   infiniteQueryOptions({
@@ -410,7 +521,12 @@ export const audit = (asked: AuditFilter) =>
 
 export type PrincipalKind = "users" | "groups" | "service-principals";
 
-const principalsPage = (kind: PrincipalKind, filter: string, max_results: number, signal: AbortSignal) =>
+const principalsPage = (
+  kind: PrincipalKind,
+  filter: string,
+  max_results: number,
+  signal: AbortSignal,
+) =>
   told(api.GET(`${V1}/${kind}` as const, { params: { query: { filter, max_results } }, signal }));
 
 /** The first 1,000 whose name has the text in it; `more` says that there are others. */
@@ -444,10 +560,15 @@ const PICKABLE = 50;
 /** A principal as the access-control rules name it. */
 export async function principalPath(name: string): Promise<string> {
   const { signal } = new AbortController();
-  const prefixes = { users: "users", groups: "groups", "service-principals": "servicePrincipals" } as const;
+  const prefixes = {
+    users: "users",
+    groups: "groups",
+    "service-principals": "servicePrincipals",
+  } as const;
   for (const kind of ["groups", "users", "service-principals"] as const) {
     const page = await principalsPage(kind, name, 1000, signal);
-    if (page.principals.some((principal) => principal.name === name)) return `${prefixes[kind]}/${name}`;
+    if (page.principals.some((principal) => principal.name === name))
+      return `${prefixes[kind]}/${name}`;
   }
   return `users/${name}`; // the server says that nobody has this name
 }
@@ -456,7 +577,11 @@ export const members = (principal: string) =>
   infiniteQueryOptions({
     queryKey: ["members", principal],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${V1}/groups/{principal}/members`, { params: { path: { principal }, query: { max_results: 100, page_token: pageParam } } })),
+      told(
+        api.GET(`${V1}/groups/{principal}/members`, {
+          params: { path: { principal }, query: { max_results: 100, page_token: pageParam } },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
   });
@@ -464,13 +589,22 @@ export const tokens = (principal: string) =>
   infiniteQueryOptions({
     queryKey: ["tokens", principal],
     queryFn: ({ pageParam }) =>
-      told(api.GET(`${V1}/tokens`, { params: { query: { principal, max_results: 100, page_token: pageParam } } })),
+      told(
+        api.GET(`${V1}/tokens`, {
+          params: { query: { principal, max_results: 100, page_token: pageParam } },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: following,
   });
 export const jobs = queryOptions({
   queryKey: ["jobs"],
-  queryFn: async () => (await allPages((page_token) => told(api.GET(`${V1}/jobs`, { params: { query: { max_results: 1000, page_token } } })))).flatMap((page) => page.jobs),
+  queryFn: async () =>
+    (
+      await allPages((page_token) =>
+        told(api.GET(`${V1}/jobs`, { params: { query: { max_results: 1000, page_token } } })),
+      )
+    ).flatMap((page) => page.jobs),
   refetchInterval: 10_000,
 });
 export const storage = queryOptions({

@@ -22,10 +22,13 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
   const [asked] = useDebouncedValue(text.trim(), 150);
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() });
   const found = useInfiniteQuery(search({ query: asked, kinds: "MODEL" }, 30));
-  const names = (found.data?.pages[0]?.results ?? []).map((one) => one.full_name).filter((name) => name !== exclude);
+  const names = (found.data?.pages[0]?.results ?? [])
+    .map((one) => one.full_name)
+    .filter((name) => name !== exclude);
   const fresh = FULL.test(asked) && !names.includes(asked.toLowerCase());
   // Whoever writes a name in full has chosen: the list is for those who look for one.
-  const whole = !found.isFetching && asked === text.trim() && value === "" && FULL.test(asked) ? asked : "";
+  const whole =
+    !found.isFetching && asked === text.trim() && value === "" && FULL.test(asked) ? asked : "";
   useEffect(() => {
     if (whole) onChange(fresh ? whole : whole.toLowerCase(), fresh);
   }, [whole, fresh, onChange]);
@@ -41,7 +44,11 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
       <Combobox.Target withExpandedAttribute>
         <InputBase
           label={label}
-          description={value && fresh ? "A new model of this name is made." : "Choose a model, or write catalog.schema.name for a new one."}
+          description={
+            value && fresh
+              ? "A new model of this name is made."
+              : "Choose a model, or write catalog.schema.name for a new one."
+          }
           placeholder="catalog.schema.model"
           required
           data-autofocus
@@ -63,15 +70,23 @@ export function ModelPicker({ label, value, onChange, exclude }: Props) {
         <Combobox.Options mah={260} style={{ overflowY: "auto" }} aria-label="Models">
           {names.map((name) => (
             <Combobox.Option key={name} value={name}>
-              <Text size="sm" className="anywhere">{visible(name)}</Text>
+              <Text size="sm" className="anywhere">
+                {visible(name)}
+              </Text>
             </Combobox.Option>
           ))}
           {fresh ? (
             <Combobox.Option value={NEW + asked}>
-              <Text size="sm" c="harbour" className="anywhere">Create new model {visible(asked)}</Text>
+              <Text size="sm" c="harbour" className="anywhere">
+                Create new model {visible(asked)}
+              </Text>
             </Combobox.Option>
           ) : null}
-          {names.length === 0 && !fresh ? <Combobox.Empty>No model of this name. Write catalog.schema.name to make one.</Combobox.Empty> : null}
+          {names.length === 0 && !fresh ? (
+            <Combobox.Empty>
+              No model of this name. Write catalog.schema.name to make one.
+            </Combobox.Empty>
+          ) : null}
         </Combobox.Options>
       </Combobox.Dropdown>
     </Combobox>

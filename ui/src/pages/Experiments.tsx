@@ -8,10 +8,14 @@ import { experimentsPath, home } from "../paths";
 
 const STEP_MS = 400;
 // What MLflow's pages begin with until somebody chooses: training rather than chats, and no panel of its assistant, which is off here.
-const FIRST = { "mlflow.workflowType_v1": "machine_learning", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": true };
+const FIRST = {
+  "mlflow.workflowType_v1": "machine_learning",
+  "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": true,
+};
 
 function prepare(): void {
-  for (const [key, value] of Object.entries(FIRST)) if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
+  for (const [key, value] of Object.entries(FIRST))
+    if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
 }
 
 /** MLflow's own pages in a frame: its address (after #) and ours are two spellings of one. */
@@ -52,7 +56,8 @@ export default function Experiments() {
         const name = decodeURIComponent(model[1]).split(".").map(encodeURIComponent).join("/");
         void navigate(`/explore/data/models/${name}${model[2] ? `/version/${model[2]}` : ""}`);
       } else if (hash === "/models") void navigate(home);
-      else if (hash.startsWith("/experiments")) void navigate(experimentsPath + hash.slice("/experiments".length), { replace: true });
+      else if (hash.startsWith("/experiments"))
+        void navigate(experimentsPath + hash.slice("/experiments".length), { replace: true });
     }, STEP_MS);
     return () => clearInterval(timer);
   }, [navigate]);
@@ -60,13 +65,36 @@ export default function Experiments() {
   return (
     <Box h="calc(100dvh - 56px)" style={{ display: "flex", flexDirection: "column" }}>
       <Group justify="space-between" px="md" py={6} className="frame-bar">
-        <Text component="h1" size="sm" fw={600}>Experiments and runs</Text>
+        <Text component="h1" size="sm" fw={600}>
+          Experiments and runs
+        </Text>
         <Group gap="xs">
-          <Button size="xs" leftSection={<IconUpload size={15} />} onClick={() => setRegistering(true)}>Register model</Button>
-          <Button size="xs" variant="default" component="a" href={`/ml/#${inside}`} target="_blank" rel="noreferrer" leftSection={<IconExternalLink size={15} />}>Open alone</Button>
+          <Button
+            size="xs"
+            leftSection={<IconUpload size={15} />}
+            onClick={() => setRegistering(true)}
+          >
+            Register model
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            component="a"
+            href={`/ml/#${inside}`}
+            target="_blank"
+            rel="noreferrer"
+            leftSection={<IconExternalLink size={15} />}
+          >
+            Open alone
+          </Button>
         </Group>
       </Group>
-      <iframe ref={frame} title="MLflow experiments and runs" src={`/ml/#${first}`} className="frame" />
+      <iframe
+        ref={frame}
+        title="MLflow experiments and runs"
+        src={`/ml/#${first}`}
+        className="frame"
+      />
       {registering ? <RegisterModel runId={run} onClose={() => setRegistering(false)} /> : null}
     </Box>
   );

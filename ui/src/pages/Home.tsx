@@ -37,17 +37,35 @@ function DottedName({ name }: { name: string }) {
   const parts = visible(name).split(".");
   return (
     <span className="anywhere">
-      {parts.map((part, index) => <Fragment key={index}>{part}{index < parts.length - 1 ? <>.<wbr /></> : null}</Fragment>)}
+      {parts.map((part, index) => (
+        <Fragment key={index}>
+          {part}
+          {index < parts.length - 1 ? (
+            <>
+              .<wbr />
+            </>
+          ) : null}
+        </Fragment>
+      ))}
     </span>
   );
 }
 
 function Links({ items, none }: { items: Kept[]; none: string }) {
-  if (items.length === 0) return <Text size="sm" c="dimmed">{none}</Text>;
+  if (items.length === 0)
+    return (
+      <Text size="sm" c="dimmed">
+        {none}
+      </Text>
+    );
   return (
     <Stack gap={2}>
       {items.map((one) => (
-        <Link key={`${one.kind} ${one.name}`} className="nav-link" to={securablePath(one.kind, one.name) ?? "/explore"}>
+        <Link
+          key={`${one.kind} ${one.name}`}
+          className="nav-link"
+          to={securablePath(one.kind, one.name) ?? "/explore"}
+        >
           <KindIcon kind={one.kind} />
           <DottedName name={one.name} />
         </Link>
@@ -70,10 +88,20 @@ export default function Home() {
       title="Catalog Explorer"
       actions={
         <>
-          <Button variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>
+          <Button
+            variant="default"
+            leftSection={<IconUpload size={16} />}
+            onClick={() => setDialog("register")}
+          >
             Register model
           </Button>
-          <Action refused={refused("create_catalog")} leftSection={<IconPlus size={16} />} onClick={() => setDialog("catalog")}>Create catalog</Action>
+          <Action
+            refused={refused("create_catalog")}
+            leftSection={<IconPlus size={16} />}
+            onClick={() => setDialog("catalog")}
+          >
+            Create catalog
+          </Action>
         </>
       }
     >
@@ -83,8 +111,18 @@ export default function Home() {
             {all.isPending ? <Loading /> : null}
             {all.error ? <Failure error={all.error} retry={() => void all.refetch()} /> : null}
             {all.data && listed.length === 0 ? (
-              <Empty icon={<IconStack2 size={34} />} title="No catalogs yet" command="modelkeep catalogs create prod" action={<Action refused={refused("create_catalog")} onClick={() => setDialog("catalog")}>Create catalog</Action>}>
-                A catalog holds schemas, a schema holds models. Either none has been made, or nobody has given you USE CATALOG.
+              <Empty
+                icon={<IconStack2 size={34} />}
+                title="No catalogs yet"
+                command="modelkeep catalogs create prod"
+                action={
+                  <Action refused={refused("create_catalog")} onClick={() => setDialog("catalog")}>
+                    Create catalog
+                  </Action>
+                }
+              >
+                A catalog holds schemas, a schema holds models. Either none has been made, or nobody
+                has given you USE CATALOG.
               </Empty>
             ) : null}
             {listed.length > 0 ? (
@@ -96,9 +134,27 @@ export default function Home() {
                 loadingMore={all.isFetchingNextPage}
                 height="420px"
                 columns={[
-                  { header: "Name", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="CATALOG" /><Link className="name" to={catalogPath(row.name)}>{visible(row.name)}</Link></Group> },
-                  { header: "Description", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
-                  { header: "Owner", from: "xs", cell: (row) => <span className="anywhere">{visible(row.owner)}</span> },
+                  {
+                    header: "Name",
+                    cell: (row) => (
+                      <Group gap="xs" wrap="nowrap">
+                        <KindIcon kind="CATALOG" />
+                        <Link className="name" to={catalogPath(row.name)}>
+                          {visible(row.name)}
+                        </Link>
+                      </Group>
+                    ),
+                  },
+                  {
+                    header: "Description",
+                    from: "sm",
+                    cell: (row) => <span className="clip">{gist(row.comment)}</span>,
+                  },
+                  {
+                    header: "Owner",
+                    from: "xs",
+                    cell: (row) => <span className="anywhere">{visible(row.owner)}</span>,
+                  },
                   { header: "Created", width: 140, cell: (row) => <Time at={row.created_at} /> },
                 ]}
               />
@@ -106,10 +162,22 @@ export default function Home() {
           </Block>
           <Block title="Changed last">
             {newest.isPending ? <Loading /> : null}
-            {newest.error ? <Failure error={newest.error} retry={() => void newest.refetch()} /> : null}
+            {newest.error ? (
+              <Failure error={newest.error} retry={() => void newest.refetch()} />
+            ) : null}
             {newest.data && models.length === 0 ? (
-              <Empty icon={<KindIcon kind="MODEL" size={34} />} title="No models yet" action={<Button variant="default" onClick={() => setDialog("register")}>Register model</Button>} command={'mlflow.register_model("runs:/<run_id>/model", "main.default.my_model")'}>
-                Train with MLflow, then register the run's model: from its run page, here, or from code.
+              <Empty
+                icon={<KindIcon kind="MODEL" size={34} />}
+                title="No models yet"
+                action={
+                  <Button variant="default" onClick={() => setDialog("register")}>
+                    Register model
+                  </Button>
+                }
+                command={'mlflow.register_model("runs:/<run_id>/model", "main.default.my_model")'}
+              >
+                Train with MLflow, then register the run's model: from its run page, here, or from
+                code.
               </Empty>
             ) : null}
             {models.length > 0 ? (
@@ -118,8 +186,28 @@ export default function Home() {
                 rows={models}
                 rowKey={(row) => row.full_name}
                 columns={[
-                  { header: "Model", cell: (row) => <Group gap="xs" wrap="nowrap"><KindIcon kind="MODEL" /><Link className="name" to={modelPath(row.full_name)}><DottedName name={row.full_name} /></Link></Group> },
-                  { header: "Aliases", from: "sm", cell: (row) => <Group gap={4}>{Object.entries(row.aliases).map(([alias, version]) => <Alias key={alias} name={alias} model={row.full_name} version={version} />)}</Group> },
+                  {
+                    header: "Model",
+                    cell: (row) => (
+                      <Group gap="xs" wrap="nowrap">
+                        <KindIcon kind="MODEL" />
+                        <Link className="name" to={modelPath(row.full_name)}>
+                          <DottedName name={row.full_name} />
+                        </Link>
+                      </Group>
+                    ),
+                  },
+                  {
+                    header: "Aliases",
+                    from: "sm",
+                    cell: (row) => (
+                      <Group gap={4}>
+                        {Object.entries(row.aliases).map(([alias, version]) => (
+                          <Alias key={alias} name={alias} model={row.full_name} version={version} />
+                        ))}
+                      </Group>
+                    ),
+                  },
                   { header: "Tags", from: "lg", cell: (row) => <Pairs tags={row.tags} most={2} /> },
                   { header: "Changed", width: 140, cell: (row) => <Time at={row.updated_at} /> },
                 ]}

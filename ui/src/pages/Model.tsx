@@ -1,6 +1,13 @@
 import { ActionIcon, Alert, Button, Group, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { IconArrowsDiff, IconCopy, IconEye, IconPlus, IconUpload, IconX } from "@tabler/icons-react";
+import {
+  IconArrowsDiff,
+  IconCopy,
+  IconEye,
+  IconPlus,
+  IconUpload,
+  IconX,
+} from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
@@ -44,11 +51,28 @@ export default function Model() {
     { label: schema, to: schemaPath(`${catalog}.${schema}`) },
   ];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={model} kind="Model" crumbs={crumbs}><Closed on={{ type: "function", kind: "MODEL", name }} error={error} retry={() => void refetch()} /></Page>;
+  if (error)
+    return (
+      <Page title={model} kind="Model" crumbs={crumbs}>
+        <Closed
+          on={{ type: "function", kind: "MODEL", name }}
+          error={error}
+          retry={() => void refetch()}
+        />
+      </Page>
+    );
   return <Shown key={name} name={name} data={data} crumbs={crumbs} />;
 }
 
-function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: { label: string; to: string }[] }) {
+function Shown({
+  name,
+  data,
+  crumbs,
+}: {
+  name: string;
+  data: ModelInfo;
+  crumbs: { label: string; to: string }[];
+}) {
   const [dialog, setDialog] = useState<"register" | "copy" | "set alias" | null>(null);
   const [deleting, setDeleting] = useState<{ alias: string; version: number } | null>(null);
   const listed = useInfiniteQuery({ ...versions(name), enabled: !data.browse_only });
@@ -70,7 +94,14 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
       actions={
         <>
           {only ? <AskAccess primary on={{ type: "function", kind: "MODEL", name }} /> : null}
-          <Action refused={refused("register_version")} variant="default" leftSection={<IconUpload size={16} />} onClick={() => setDialog("register")}>Register version</Action>
+          <Action
+            refused={refused("register_version")}
+            variant="default"
+            leftSection={<IconUpload size={16} />}
+            onClick={() => setDialog("register")}
+          >
+            Register version
+          </Action>
           <ThingMenu
             thing={{ kind: "MODEL", name: data.full_name }}
             owner={data.owner}
@@ -80,8 +111,15 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
       }
     >
       {only ? (
-        <Alert variant="light" color="gray" icon={<IconEye size={20} />} mb="md" title="You see this model's metadata">
-          BROWSE on the catalog lets you find it. Versions, aliases, tags and files need EXECUTE on the model: ask {visible(data.owner)}.
+        <Alert
+          variant="light"
+          color="gray"
+          icon={<IconEye size={20} />}
+          mb="md"
+          title="You see this model's metadata"
+        >
+          BROWSE on the catalog lets you find it. Versions, aliases, tags and files need EXECUTE on
+          the model: ask {visible(data.owner)}.
         </Alert>
       ) : null}
       <Tabs
@@ -92,48 +130,163 @@ function Shown({ name, data, crumbs }: { name: string; data: ModelInfo; crumbs: 
             render: () => (
               <div className="columns">
                 <div>
-                  <Description comment={data.comment} of={`model ${name}`} etag={data.etag} fresh={() => client.fetchQuery({ ...modelQuery(name), staleTime: 0 })} save={(comment, etag) => update("MODEL", name, { comment, etag })} draft={() => draftComment(name)} readOnly={only} refused={refused("update_comment")} />
-                  {only ? null : <VersionsBlock name={name} register={() => setDialog("register")} />}
+                  <Description
+                    comment={data.comment}
+                    of={`model ${name}`}
+                    etag={data.etag}
+                    fresh={() => client.fetchQuery({ ...modelQuery(name), staleTime: 0 })}
+                    save={(comment, etag) => update("MODEL", name, { comment, etag })}
+                    draft={() => draftComment(name)}
+                    readOnly={only}
+                    refused={refused("update_comment")}
+                  />
+                  {only ? null : (
+                    <VersionsBlock name={name} register={() => setDialog("register")} />
+                  )}
                 </div>
                 <Facts label="About this model">
                   <Fact term="Owner">{visible(data.owner)}</Fact>
-                  {only ? null : <TagsFact type="function" name={name} tags={data.tags ?? []} refused={refused("change_tags")} />}
+                  {only ? null : (
+                    <TagsFact
+                      type="function"
+                      name={name}
+                      tags={data.tags ?? []}
+                      refused={refused("change_tags")}
+                    />
+                  )}
                   {only ? null : (
                     <Fact term="Aliases">
-                      {aliases.length === 0 ? <Text size="sm" c="dimmed" mb={4}>None. An alias names the version that is in use.</Text> : null}
+                      {aliases.length === 0 ? (
+                        <Text size="sm" c="dimmed" mb={4}>
+                          None. An alias names the version that is in use.
+                        </Text>
+                      ) : null}
                       <Group gap={6}>
                         {aliases.map((alias) => (
-                          <Group key={alias.alias_name} gap={4} wrap="nowrap" maw="100%" className="alias-row">
-                            <Alias name={alias.alias_name} model={name} version={alias.version_num} />
-                            <Text size="xs" c="dimmed">v{alias.version_num}</Text>
+                          <Group
+                            key={alias.alias_name}
+                            gap={4}
+                            wrap="nowrap"
+                            maw="100%"
+                            className="alias-row"
+                          >
+                            <Alias
+                              name={alias.alias_name}
+                              model={name}
+                              version={alias.version_num}
+                            />
+                            <Text size="xs" c="dimmed">
+                              v{alias.version_num}
+                            </Text>
                             {refused("delete_alias") ? null : (
-                              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Delete alias ${alias.alias_name}`} onClick={() => setDeleting({ alias: alias.alias_name, version: alias.version_num })}>
+                              <ActionIcon
+                                variant="subtle"
+                                color="gray"
+                                size="sm"
+                                aria-label={`Delete alias ${alias.alias_name}`}
+                                onClick={() =>
+                                  setDeleting({
+                                    alias: alias.alias_name,
+                                    version: alias.version_num,
+                                  })
+                                }
+                              >
                                 <IconX size={13} />
                               </ActionIcon>
                             )}
                           </Group>
                         ))}
-                        {newest ? <Action refused={refused("set_alias")} variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setDialog("set alias")}>Set alias</Action> : null}
+                        {newest ? (
+                          <Action
+                            refused={refused("set_alias")}
+                            variant="default"
+                            size="compact-xs"
+                            leftSection={<IconPlus size={13} />}
+                            onClick={() => setDialog("set alias")}
+                          >
+                            Set alias
+                          </Action>
+                        ) : null}
                       </Group>
                     </Fact>
                   )}
                   {only ? null : <ProtectedFact on={{ type: "function", kind: "MODEL", name }} />}
                   <Dated of={data} />
-                  <Fact term="Full name"><span className="mono">{visible(data.full_name)}</span></Fact>
+                  <Fact term="Full name">
+                    <span className="mono">{visible(data.full_name)}</span>
+                  </Fact>
                 </Facts>
               </div>
             ),
           },
-          ...(only || !newest ? [] : [{ value: "use", label: "Use this model", render: () => <UseModel model={name} working={working} choices={aliases} newest={newest.version} /> }]),
-          ...(only || !newest ? [] : [{ value: "lineage", label: "Lineage", render: () => <Lineage key={working?.version ?? newest.version} model={name} version={working?.version ?? newest.version} choices={first?.map((v) => v.version)} /> }]),
-          { value: "permissions", label: "Permissions", render: () => <Permissions on={{ type: "function", kind: "MODEL", name }} owner={data.owner} /> },
-          { value: "activity", label: "Activity", render: () => <Activity type="function" name={name} /> },
+          ...(only || !newest
+            ? []
+            : [
+                {
+                  value: "use",
+                  label: "Use this model",
+                  render: () => (
+                    <UseModel
+                      model={name}
+                      working={working}
+                      choices={aliases}
+                      newest={newest.version}
+                    />
+                  ),
+                },
+              ]),
+          ...(only || !newest
+            ? []
+            : [
+                {
+                  value: "lineage",
+                  label: "Lineage",
+                  render: () => (
+                    <Lineage
+                      key={working?.version ?? newest.version}
+                      model={name}
+                      version={working?.version ?? newest.version}
+                      choices={first?.map((v) => v.version)}
+                    />
+                  ),
+                },
+              ]),
+          {
+            value: "permissions",
+            label: "Permissions",
+            render: () => (
+              <Permissions on={{ type: "function", kind: "MODEL", name }} owner={data.owner} />
+            ),
+          },
+          {
+            value: "activity",
+            label: "Activity",
+            render: () => <Activity type="function" name={name} />,
+          },
         ]}
       />
-      {dialog === "register" ? <RegisterModel destination={name} onClose={() => setDialog(null)} /> : null}
-      {dialog === "set alias" && newest ? <SetAlias model={name} version={(first?.find((one) => one.status === READY) ?? newest).version} choices={first?.map((v) => v.version)} aliases={aliases} onClose={() => setDialog(null)} /> : null}
-      {deleting ? <DeleteAlias model={name} {...deleting} onClose={() => setDeleting(null)} /> : null}
-      {dialog === "copy" && newest ? <CopyVersion model={name} version={working?.version ?? newest.version} onClose={() => setDialog(null)} /> : null}
+      {dialog === "register" ? (
+        <RegisterModel destination={name} onClose={() => setDialog(null)} />
+      ) : null}
+      {dialog === "set alias" && newest ? (
+        <SetAlias
+          model={name}
+          version={(first?.find((one) => one.status === READY) ?? newest).version}
+          choices={first?.map((v) => v.version)}
+          aliases={aliases}
+          onClose={() => setDialog(null)}
+        />
+      ) : null}
+      {deleting ? (
+        <DeleteAlias model={name} {...deleting} onClose={() => setDeleting(null)} />
+      ) : null}
+      {dialog === "copy" && newest ? (
+        <CopyVersion
+          model={name}
+          version={working?.version ?? newest.version}
+          onClose={() => setDialog(null)}
+        />
+      ) : null}
     </Page>
   );
 }
@@ -146,9 +299,24 @@ function VersionsBlock({ name, register }: { name: string; register: () => void 
   return (
     <div>
       <Group justify="space-between" mb="xs">
-        <Title order={2} size="h4">Versions</Title>
+        <Title order={2} size="h4">
+          Versions
+        </Title>
         {rows.length > 1 ? (
-          <Button variant="default" size="xs" leftSection={<IconArrowsDiff size={15} />} disabled={chosen.length !== 2} onClick={() => void navigate(comparePath(name, chosen.toSorted((a, b) => a - b)))}>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconArrowsDiff size={15} />}
+            disabled={chosen.length !== 2}
+            onClick={() =>
+              void navigate(
+                comparePath(
+                  name,
+                  chosen.toSorted((a, b) => a - b),
+                ),
+              )
+            }
+          >
             {chosen.length === 2 ? "Compare" : "Choose two to compare"}
           </Button>
         ) : null}
@@ -156,12 +324,24 @@ function VersionsBlock({ name, register }: { name: string; register: () => void 
       {listed.isPending ? <Loading /> : null}
       {listed.error ? <Failure error={listed.error} retry={() => void listed.refetch()} /> : null}
       {listed.data && rows.length === 0 ? (
-        <Empty icon={<KindIcon kind="MODEL_VERSION" size={34} />} title="No versions yet" action={<Button onClick={register}>Register version</Button>} command={`mlflow.register_model("runs:/<run_id>/model", "${name}")`}>
+        <Empty
+          icon={<KindIcon kind="MODEL_VERSION" size={34} />}
+          title="No versions yet"
+          action={<Button onClick={register}>Register version</Button>}
+          command={`mlflow.register_model("runs:/<run_id>/model", "${name}")`}
+        >
           A version holds a model's files, signature, parameters and metrics, and never changes.
         </Empty>
       ) : null}
       {rows.length > 0 ? (
-        <Versions model={name} rows={rows} chosen={chosen} choose={setChosen} more={listed.hasNextPage ? () => void listed.fetchNextPage() : undefined} loadingMore={listed.isFetchingNextPage} />
+        <Versions
+          model={name}
+          rows={rows}
+          chosen={chosen}
+          choose={setChosen}
+          more={listed.hasNextPage ? () => void listed.fetchNextPage() : undefined}
+          loadingMore={listed.isFetchingNextPage}
+        />
       ) : null}
     </div>
   );

@@ -5,8 +5,21 @@ import { useState } from "react";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 
 import { useRefused } from "../api/can";
-import { prompt as promptQuery, type PromptInfo, type PromptVersion, promptVersion, promptVersions, updatePrompt } from "../api/prompts";
-import { DeletePromptAlias, DeletePromptVersion, EditMessage, RegisterPrompt, SetPromptAlias } from "../forms/prompt";
+import {
+  prompt as promptQuery,
+  type PromptInfo,
+  type PromptVersion,
+  promptVersion,
+  promptVersions,
+  updatePrompt,
+} from "../api/prompts";
+import {
+  DeletePromptAlias,
+  DeletePromptVersion,
+  EditMessage,
+  RegisterPrompt,
+  SetPromptAlias,
+} from "../forms/prompt";
 import { ThingMenu } from "../parts/actions";
 import { AskAccess, Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
@@ -46,13 +59,24 @@ export default function Prompt() {
     { label: schema, to: schemaPath(`${catalog}.${schema}`) },
   ];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={prompt} kind="Prompt" crumbs={crumbs}><Closed on={on(name)} error={error} retry={() => void refetch()} /></Page>;
+  if (error)
+    return (
+      <Page title={prompt} kind="Prompt" crumbs={crumbs}>
+        <Closed on={on(name)} error={error} retry={() => void refetch()} />
+      </Page>
+    );
   return <PromptPage key={name} prompt={data} crumbs={crumbs} />;
 }
 
 type Asked = "register" | "set alias" | { alias: string; version: number } | null;
 
-function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: { label: string; to: string }[] }) {
+function PromptPage({
+  prompt,
+  crumbs,
+}: {
+  prompt: PromptInfo;
+  crumbs: { label: string; to: string }[];
+}) {
   const name = prompt.full_name;
   const [params] = useSearchParams();
   const [asked, setAsked] = useState<Asked>(null);
@@ -76,14 +100,27 @@ function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: { label: s
       actions={
         <>
           {only ? <AskAccess primary on={on(name)} /> : null}
-          <Action refused={refused("create_prompt_version")} leftSection={<IconPlus size={16} />} onClick={() => setAsked("register")}>Register version</Action>
+          <Action
+            refused={refused("create_prompt_version")}
+            leftSection={<IconPlus size={16} />}
+            onClick={() => setAsked("register")}
+          >
+            Register version
+          </Action>
           <ThingMenu thing={{ kind: "PROMPT", name }} owner={prompt.owner} />
         </>
       }
     >
       {only ? (
-        <Alert variant="light" color="gray" icon={<IconEye size={20} />} mb="md" title="You see this prompt's metadata">
-          BROWSE on the catalog lets you find it. Templates, aliases and tags need EXECUTE on the prompt: ask {visible(prompt.owner)}.
+        <Alert
+          variant="light"
+          color="gray"
+          icon={<IconEye size={20} />}
+          mb="md"
+          title="You see this prompt's metadata"
+        >
+          BROWSE on the catalog lets you find it. Templates, aliases and tags need EXECUTE on the
+          prompt: ask {visible(prompt.owner)}.
         </Alert>
       ) : null}
       <Tabs
@@ -104,55 +141,139 @@ function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: { label: s
                     refused={refused("update_prompt")}
                   />
                   {listed.isPending && !only ? <Loading /> : null}
-                  {listed.error ? <Failure error={listed.error} retry={() => void listed.refetch()} /> : null}
+                  {listed.error ? (
+                    <Failure error={listed.error} retry={() => void listed.refetch()} />
+                  ) : null}
                   {listed.data && rows.length === 0 ? (
-                    <Empty icon={<KindIcon kind="PROMPT" size={34} />} title="No versions yet" action={<Button onClick={() => setAsked("register")}>Register version</Button>} command={`mlflow.genai.register_prompt(name="${name}", template="...")`}>
+                    <Empty
+                      icon={<KindIcon kind="PROMPT" size={34} />}
+                      title="No versions yet"
+                      action={
+                        <Button onClick={() => setAsked("register")}>Register version</Button>
+                      }
+                      command={`mlflow.genai.register_prompt(name="${name}", template="...")`}
+                    >
                       A version holds a template, which never changes.
                     </Empty>
                   ) : null}
                   {rows.length > 0 ? <VersionBlock name={name} version={chosen} /> : null}
                   {rows.length > 0 ? (
-                    <Versions name={name} rows={rows} shown={chosen} more={listed.hasNextPage ? () => void listed.fetchNextPage() : undefined} loadingMore={listed.isFetchingNextPage} />
+                    <Versions
+                      name={name}
+                      rows={rows}
+                      shown={chosen}
+                      more={listed.hasNextPage ? () => void listed.fetchNextPage() : undefined}
+                      loadingMore={listed.isFetchingNextPage}
+                    />
                   ) : null}
                 </div>
                 <Facts label="About this prompt">
                   <Fact term="Owner">{visible(prompt.owner)}</Fact>
-                  {only ? null : <TagsFact type="prompt" name={name} tags={prompt.tags} refused={refused("change_tags")} />}
+                  {only ? null : (
+                    <TagsFact
+                      type="prompt"
+                      name={name}
+                      tags={prompt.tags}
+                      refused={refused("change_tags")}
+                    />
+                  )}
                   {only ? null : (
                     <Fact term="Aliases">
-                      {aliases.length === 0 ? <Text size="sm" c="dimmed" mb={4}>None. An alias names the version that is in use.</Text> : null}
+                      {aliases.length === 0 ? (
+                        <Text size="sm" c="dimmed" mb={4}>
+                          None. An alias names the version that is in use.
+                        </Text>
+                      ) : null}
                       <Group gap={6}>
                         {aliases.map(([alias, version]) => (
                           <Group key={alias} gap={4} wrap="nowrap">
-                            <Link to={promptPath(name, version)} aria-label={`Alias ${alias}: version ${version}`} className="alias">@{visible(alias)}</Link>
-                            <Text size="xs" c="dimmed">v{version}</Text>
+                            <Link
+                              to={promptPath(name, version)}
+                              aria-label={`Alias ${alias}: version ${version}`}
+                              className="alias"
+                            >
+                              @{visible(alias)}
+                            </Link>
+                            <Text size="xs" c="dimmed">
+                              v{version}
+                            </Text>
                             {refused("delete_prompt_alias") ? null : (
-                              <ActionIcon variant="subtle" color="gray" size="xs" aria-label={`Delete alias ${alias}`} onClick={() => setAsked({ alias, version })}>
+                              <ActionIcon
+                                variant="subtle"
+                                color="gray"
+                                size="xs"
+                                aria-label={`Delete alias ${alias}`}
+                                onClick={() => setAsked({ alias, version })}
+                              >
                                 <IconX size={13} />
                               </ActionIcon>
                             )}
                           </Group>
                         ))}
-                        {rows.length > 0 ? <Action refused={refused("set_prompt_alias")} variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setAsked("set alias")}>Set alias</Action> : null}
+                        {rows.length > 0 ? (
+                          <Action
+                            refused={refused("set_prompt_alias")}
+                            variant="default"
+                            size="compact-xs"
+                            leftSection={<IconPlus size={13} />}
+                            onClick={() => setAsked("set alias")}
+                          >
+                            Set alias
+                          </Action>
+                        ) : null}
                       </Group>
                     </Fact>
                   )}
                   {only ? null : <ProtectedFact on={on(name)} />}
                   <Dated of={prompt} />
-                  <Fact term="Full name"><span className="mono">{visible(name)}</span></Fact>
+                  <Fact term="Full name">
+                    <span className="mono">{visible(name)}</span>
+                  </Fact>
                 </Facts>
               </div>
             ),
           },
-          ...(only || !known ? [] : [{ value: "use", label: "Use this prompt", render: () => <UsePrompt prompt={name} version={known} alias={known.aliases[0]} /> }]),
-          ...(only ? [] : [{ value: "links", label: "Used by", render: () => <PromptLinks prompt={name} /> }]),
-          { value: "permissions", label: "Permissions", render: () => <Permissions on={on(name)} owner={prompt.owner} /> },
-          { value: "activity", label: "Activity", render: () => <Activity type="prompt" name={name} /> },
+          ...(only || !known
+            ? []
+            : [
+                {
+                  value: "use",
+                  label: "Use this prompt",
+                  render: () => (
+                    <UsePrompt prompt={name} version={known} alias={known.aliases[0]} />
+                  ),
+                },
+              ]),
+          ...(only
+            ? []
+            : [{ value: "links", label: "Used by", render: () => <PromptLinks prompt={name} /> }]),
+          {
+            value: "permissions",
+            label: "Permissions",
+            render: () => <Permissions on={on(name)} owner={prompt.owner} />,
+          },
+          {
+            value: "activity",
+            label: "Activity",
+            render: () => <Activity type="prompt" name={name} />,
+          },
         ]}
       />
-      {asked === "register" ? <RegisterPrompt prompt={name} before={known ?? rows[0]} onClose={close} /> : null}
-      {asked === "set alias" ? <SetPromptAlias prompt={name} version={chosen} aliases={prompt.aliases} choices={rows.map((row) => row.version)} onClose={close} /> : null}
-      {asked !== null && typeof asked === "object" ? <DeletePromptAlias prompt={name} {...asked} onClose={close} /> : null}
+      {asked === "register" ? (
+        <RegisterPrompt prompt={name} before={known ?? rows[0]} onClose={close} />
+      ) : null}
+      {asked === "set alias" ? (
+        <SetPromptAlias
+          prompt={name}
+          version={chosen}
+          aliases={prompt.aliases}
+          choices={rows.map((row) => row.version)}
+          onClose={close}
+        />
+      ) : null}
+      {asked !== null && typeof asked === "object" ? (
+        <DeletePromptAlias prompt={name} {...asked} onClose={close} />
+      ) : null}
     </Page>
   );
 }
@@ -169,26 +290,66 @@ function VersionBlock({ name, version }: { name: string; version: number }) {
     <section aria-label={`Version ${version}`}>
       <Group justify="space-between" mb="xs" mt="md">
         <Group gap="xs">
-          <Title order={2} size="h4">Version {version}</Title>
-          <Badge variant="default" tt="none">{data.type}</Badge>
-          {data.aliases.map((alias) => <span key={alias} className="alias">@{visible(alias)}</span>)}
+          <Title order={2} size="h4">
+            Version {version}
+          </Title>
+          <Badge variant="default" tt="none">
+            {data.type}
+          </Badge>
+          {data.aliases.map((alias) => (
+            <span key={alias} className="alias">
+              @{visible(alias)}
+            </span>
+          ))}
         </Group>
         {refused("delete_prompt_version") ? null : (
-          <Button variant="default" size="xs" leftSection={<IconTrash size={15} />} onClick={() => setAsked("delete")}>Delete version</Button>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconTrash size={15} />}
+            onClick={() => setAsked("delete")}
+          >
+            Delete version
+          </Button>
         )}
       </Group>
       <Template version={data} />
       <dl className="facts inline">
-        <Fact term="Commit message" edit={refused("update_prompt_version") ? undefined : () => setAsked("message")} editLabel="Edit commit message">
-          {visible(data.comment) || <Text span size="sm" c="dimmed">None</Text>}
+        <Fact
+          term="Commit message"
+          edit={refused("update_prompt_version") ? undefined : () => setAsked("message")}
+          editLabel="Edit commit message"
+        >
+          {visible(data.comment) || (
+            <Text span size="sm" c="dimmed">
+              None
+            </Text>
+          )}
         </Fact>
-        <TagsFact type="prompt" name={name} version={version} tags={data.tags} refused={refused("change_prompt_version_tags")} />
-        <Fact term="Registered"><Time at={data.created_at} /> by {visible(data.created_by)}</Fact>
+        <TagsFact
+          type="prompt"
+          name={name}
+          version={version}
+          tags={data.tags}
+          refused={refused("change_prompt_version_tags")}
+        />
+        <Fact term="Registered">
+          <Time at={data.created_at} /> by {visible(data.created_by)}
+        </Fact>
       </dl>
       <Extra title="Model configuration" text={data.model_config} />
       <Extra title="Response format" text={data.response_format} />
-      {asked === "delete" ? <DeletePromptVersion prompt={name} version={version} aliases={data.aliases} onClose={close} /> : null}
-      {asked === "message" ? <EditMessage prompt={name} version={version} message={data.comment} onClose={close} /> : null}
+      {asked === "delete" ? (
+        <DeletePromptVersion
+          prompt={name}
+          version={version}
+          aliases={data.aliases}
+          onClose={close}
+        />
+      ) : null}
+      {asked === "message" ? (
+        <EditMessage prompt={name} version={version} message={data.comment} onClose={close} />
+      ) : null}
     </section>
   );
 }
@@ -197,7 +358,9 @@ function Extra({ title, text }: { title: string; text: string }) {
   if (!text) return null;
   return (
     <>
-      <Title order={3} size="h5" mt="md" mb={6}>{title}</Title>
+      <Title order={3} size="h5" mt="md" mb={6}>
+        {title}
+      </Title>
       <Code label={title} text={JSON.stringify(JSON.parse(text), null, 2)} />
     </>
   );
@@ -216,44 +379,107 @@ function Versions({ name, rows, shown, more, loadingMore }: VersionsProps) {
   const navigate = useNavigate();
   const columns: Column<PromptVersion>[] = [
     {
-      header: "", label: "Compare", width: 40,
+      header: "",
+      label: "Compare",
+      width: 40,
       cell: (row) => (
         <input
           type="checkbox"
           aria-label={`Compare version ${row.version}`}
           checked={chosen.includes(row.version)}
           disabled={chosen.length >= 2 && !chosen.includes(row.version)}
-          onChange={(event) => setChosen(event.currentTarget.checked ? [...chosen, row.version] : chosen.filter((version) => version !== row.version))}
+          onChange={(event) =>
+            setChosen(
+              event.currentTarget.checked
+                ? [...chosen, row.version]
+                : chosen.filter((version) => version !== row.version),
+            )
+          }
         />
       ),
     },
     {
-      header: "Version", width: 100,
-      cell: (row) => <Anchor component={Link} className="name nowrap" aria-current={row.version === shown ? "true" : undefined} to={promptPath(name, row.version)}>Version {row.version}</Anchor>,
+      header: "Version",
+      width: 100,
+      cell: (row) => (
+        <Anchor
+          component={Link}
+          className="name nowrap"
+          aria-current={row.version === shown ? "true" : undefined}
+          to={promptPath(name, row.version)}
+        >
+          Version {row.version}
+        </Anchor>
+      ),
     },
     {
       header: "Aliases and tags",
       cell: (row) => (
         <div className="stacked">
-          {row.aliases.length > 0 ? <span className="pairs">{row.aliases.map((alias) => <span key={alias} className="alias">@{visible(alias)}</span>)}</span> : null}
+          {row.aliases.length > 0 ? (
+            <span className="pairs">
+              {row.aliases.map((alias) => (
+                <span key={alias} className="alias">
+                  @{visible(alias)}
+                </span>
+              ))}
+            </span>
+          ) : null}
           <Pairs tags={row.tags} most={3} />
         </div>
       ),
     },
-    { header: "Commit message", from: "sm", cell: (row) => <span className="clip">{gist(row.comment)}</span> },
-    { header: "Registered", width: 130, cell: (row) => <><Time at={row.created_at} /><div className="xs quiet line">{visible(row.created_by)}</div></> },
+    {
+      header: "Commit message",
+      from: "sm",
+      cell: (row) => <span className="clip">{gist(row.comment)}</span>,
+    },
+    {
+      header: "Registered",
+      width: 130,
+      cell: (row) => (
+        <>
+          <Time at={row.created_at} />
+          <div className="xs quiet line">{visible(row.created_by)}</div>
+        </>
+      ),
+    },
   ];
   return (
     <section aria-label="Versions">
       <Group justify="space-between" mb="xs" mt="lg">
-        <Title order={2} size="h4">Versions</Title>
+        <Title order={2} size="h4">
+          Versions
+        </Title>
         {rows.length > 1 ? (
-          <Button variant="default" size="xs" leftSection={<IconArrowsDiff size={15} />} disabled={chosen.length !== 2} onClick={() => void navigate(promptComparePath(name, chosen.toSorted((a, b) => a - b)))}>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconArrowsDiff size={15} />}
+            disabled={chosen.length !== 2}
+            onClick={() =>
+              void navigate(
+                promptComparePath(
+                  name,
+                  chosen.toSorted((a, b) => a - b),
+                ),
+              )
+            }
+          >
             {chosen.length === 2 ? "Compare" : "Choose two to compare"}
           </Button>
         ) : null}
       </Group>
-      <VirtualTable label="Versions" columns={columns} rows={rows} rowKey={(row) => String(row.version)} rowHeight={56} list={promptVersions(name).queryKey} more={more} loadingMore={loadingMore} />
+      <VirtualTable
+        label="Versions"
+        columns={columns}
+        rows={rows}
+        rowKey={(row) => String(row.version)}
+        rowHeight={56}
+        list={promptVersions(name).queryKey}
+        more={more}
+        loadingMore={loadingMore}
+      />
     </section>
   );
 }

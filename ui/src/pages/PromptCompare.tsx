@@ -19,7 +19,9 @@ export default function PromptCompare() {
   const [params] = useSearchParams();
   const name = `${catalog}.${schema}.${prompt}`;
   const [one = "", two = ""] = (params.get("versions") ?? "").split(",");
-  const [left, right] = useQueries({ queries: [promptVersion(name, one), promptVersion(name, two)] });
+  const [left, right] = useQueries({
+    queries: [promptVersion(name, one), promptVersion(name, two)],
+  });
   const crumbs = [
     { label: "Catalogs", to: home },
     { label: catalog, to: catalogPath(catalog) },
@@ -28,7 +30,18 @@ export default function PromptCompare() {
   ];
   const title = `Compare versions ${one} and ${two}`;
   const failed = left.error ?? right.error;
-  if (failed) return <Page title={title} crumbs={crumbs}><Failure error={failed} retry={() => { void left.refetch(); void right.refetch(); }} /></Page>;
+  if (failed)
+    return (
+      <Page title={title} crumbs={crumbs}>
+        <Failure
+          error={failed}
+          retry={() => {
+            void left.refetch();
+            void right.refetch();
+          }}
+        />
+      </Page>
+    );
   if (!left.data || !right.data) return <PageLoading />;
   return (
     <Page title={title} crumbs={crumbs}>
@@ -39,15 +52,46 @@ export default function PromptCompare() {
 
 const FACTS: [string, (version: PromptVersion) => ReactNode][] = [
   ["Type", (version) => version.type],
-  ["Aliases", (version) => version.aliases.map((alias) => <span key={alias} className="alias">@{visible(alias)}</span>)],
+  [
+    "Aliases",
+    (version) =>
+      version.aliases.map((alias) => (
+        <span key={alias} className="alias">
+          @{visible(alias)}
+        </span>
+      )),
+  ],
   ["Tags", (version) => <Pairs tags={version.tags} none="None" />],
-  ["Model configuration", (version) => <span className="mono anywhere">{visible(version.model_config) || "none"}</span>],
-  ["Response format", (version) => <span className="mono anywhere">{visible(version.response_format) || "none"}</span>],
-  ["Registered", (version) => <><Time at={version.created_at} /> by {visible(version.created_by)}</>],
+  [
+    "Model configuration",
+    (version) => <span className="mono anywhere">{visible(version.model_config) || "none"}</span>,
+  ],
+  [
+    "Response format",
+    (version) => (
+      <span className="mono anywhere">{visible(version.response_format) || "none"}</span>
+    ),
+  ],
+  [
+    "Registered",
+    (version) => (
+      <>
+        <Time at={version.created_at} /> by {visible(version.created_by)}
+      </>
+    ),
+  ],
   ["Commit message", (version) => <span className="clip">{gist(version.comment)}</span>],
 ];
 
-function Comparison({ name, left, right }: { name: string; left: PromptVersion; right: PromptVersion }) {
+function Comparison({
+  name,
+  left,
+  right,
+}: {
+  name: string;
+  left: PromptVersion;
+  right: PromptVersion;
+}) {
   const lines = useMemo(() => diffLines(linesOf(left), linesOf(right)), [left, right]);
   const count = (kind: DiffLine["kind"]) => lines.filter((line) => line.kind === kind).length;
   return (
@@ -56,8 +100,16 @@ function Comparison({ name, left, right }: { name: string; left: PromptVersion; 
         <Table verticalSpacing={6} layout="fixed" miw={520} aria-label="About the versions">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th><span className="visually-hidden">Fact</span></Table.Th>
-              {[left, right].map(({ version }) => <Table.Th key={version}><Anchor component={Link} to={promptPath(name, version)}>Version {version}</Anchor></Table.Th>)}
+              <Table.Th>
+                <span className="visually-hidden">Fact</span>
+              </Table.Th>
+              {[left, right].map(({ version }) => (
+                <Table.Th key={version}>
+                  <Anchor component={Link} to={promptPath(name, version)}>
+                    Version {version}
+                  </Anchor>
+                </Table.Th>
+              ))}
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -71,9 +123,13 @@ function Comparison({ name, left, right }: { name: string; left: PromptVersion; 
           </Table.Tbody>
         </Table>
       </div>
-      <Title order={2} size="h4" mt="lg" mb={6}>Template</Title>
+      <Title order={2} size="h4" mt="lg" mb={6}>
+        Template
+      </Title>
       <Text size="sm" c="dimmed" mb={6} role="status">
-        {count("same") === lines.length ? "The templates are the same." : `${plural(count("added"), "line")} added, ${plural(count("gone"), "line")} removed.`}
+        {count("same") === lines.length
+          ? "The templates are the same."
+          : `${plural(count("added"), "line")} added, ${plural(count("gone"), "line")} removed.`}
       </Text>
       <Lines lines={lines} />
     </>
@@ -87,7 +143,12 @@ function Lines({ lines }: { lines: DiffLine[] }) {
     <pre className="diff" tabIndex={0} role="region" aria-label="Differences of the templates">
       {lines.map((line, index) => {
         const [Element, sign] = ELEMENTS[line.kind];
-        return <Element key={index} className={line.kind === "same" ? undefined : `diff-${line.kind}`}>{`${sign} ${upright(line.text)}\n`}</Element>;
+        return (
+          <Element
+            key={index}
+            className={line.kind === "same" ? undefined : `diff-${line.kind}`}
+          >{`${sign} ${upright(line.text)}\n`}</Element>
+        );
       })}
     </pre>
   );

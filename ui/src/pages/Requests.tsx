@@ -19,30 +19,81 @@ import { visible, words } from "../ui/text";
 import { Time } from "../ui/Time";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
 
-const COLOURS: Record<string, string> = { PENDING: "yellow", APPROVED: "teal", REJECTED: "red", WITHDRAWN: "gray" };
+const COLOURS: Record<string, string> = {
+  PENDING: "yellow",
+  APPROVED: "teal",
+  REJECTED: "red",
+  WITHDRAWN: "gray",
+};
 
 const THING: Column<AccessRequest> = {
   header: "On",
   cell: (row) => {
     const path = securablePath(row.securable_type, row.full_name);
     const shown = visible(row.full_name) || "the metastore";
-    return <Group gap="xs" wrap="nowrap"><KindIcon kind={row.securable_type === "FUNCTION" ? "MODEL" : row.securable_type} />{path ? <Anchor component={Link} size="sm" className="anywhere" to={path}>{shown}</Anchor> : <span className="anywhere">{shown}</span>}</Group>;
+    return (
+      <Group gap="xs" wrap="nowrap">
+        <KindIcon kind={row.securable_type === "FUNCTION" ? "MODEL" : row.securable_type} />
+        {path ? (
+          <Anchor component={Link} size="sm" className="anywhere" to={path}>
+            {shown}
+          </Anchor>
+        ) : (
+          <span className="anywhere">{shown}</span>
+        )}
+      </Group>
+    );
   },
 };
 const WHO: Column<AccessRequest> = {
   header: "For",
-  cell: (row) => <><span className="anywhere">{visible(row.principal)}</span>{row.requester !== row.principal ? <Text size="xs" c="dimmed" className="anywhere">asked by {visible(row.requester)}</Text> : null}</>,
+  cell: (row) => (
+    <>
+      <span className="anywhere">{visible(row.principal)}</span>
+      {row.requester !== row.principal ? (
+        <Text size="xs" c="dimmed" className="anywhere">
+          asked by {visible(row.requester)}
+        </Text>
+      ) : null}
+    </>
+  ),
 };
-const WHAT: Column<AccessRequest> = { header: "Privileges", cell: (row) => <Text size="sm" fw={550}>{row.privileges.map(words).join(", ")}</Text> };
-const WHY: Column<AccessRequest> = { header: "What for", from: "md", cell: (row) => <span className="clip">{visible(row.comment)}</span> };
-const WHEN: Column<AccessRequest> = { header: "Asked", width: 130, from: "sm", cell: (row) => <Time at={row.created_at} /> };
+const WHAT: Column<AccessRequest> = {
+  header: "Privileges",
+  cell: (row) => (
+    <Text size="sm" fw={550}>
+      {row.privileges.map(words).join(", ")}
+    </Text>
+  ),
+};
+const WHY: Column<AccessRequest> = {
+  header: "What for",
+  from: "md",
+  cell: (row) => <span className="clip">{visible(row.comment)}</span>,
+};
+const WHEN: Column<AccessRequest> = {
+  header: "Asked",
+  width: 130,
+  from: "sm",
+  cell: (row) => <Time at={row.created_at} />,
+};
 const STATE: Column<AccessRequest> = {
   header: "State",
   cell: (row) => (
     <>
-      <Badge variant="dot" tt="none" radius="sm" color={COLOURS[row.state] ?? "gray"}>{row.state.toLowerCase()}</Badge>
-      {row.decided_by ? <Text size="xs" c="dimmed" className="anywhere">by {visible(row.decided_by)}, <Time at={row.decided_at} /></Text> : null}
-      {row.reason ? <Text size="xs" className="anywhere">{visible(row.reason)}</Text> : null}
+      <Badge variant="dot" tt="none" radius="sm" color={COLOURS[row.state] ?? "gray"}>
+        {row.state.toLowerCase()}
+      </Badge>
+      {row.decided_by ? (
+        <Text size="xs" c="dimmed" className="anywhere">
+          by {visible(row.decided_by)}, <Time at={row.decided_at} />
+        </Text>
+      ) : null}
+      {row.reason ? (
+        <Text size="xs" className="anywhere">
+          {visible(row.reason)}
+        </Text>
+      ) : null}
     </>
   ),
 };
@@ -58,42 +109,133 @@ interface Props {
 }
 
 function Requests({ state, keep, label, columns, none, about }: Props) {
-  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(accessRequests(state));
+  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } =
+    useInfiniteQuery(accessRequests(state));
   if (isPending) return <Loading />;
   if (error) return <Failure error={error} retry={() => void refetch()} />;
   const rows = data.pages.flatMap((page) => page.access_requests).filter(keep);
   return (
     <>
-      {rows.length > 0 ? <VirtualTable label={label} columns={columns} rows={rows} rowKey={(row) => row.request_id} rowHeight={56} /> : <Empty icon={<IconInbox size={34} />} title={none} command="modelkeep access inbox">{about}</Empty>}
-      {hasNextPage ? <Button mt="sm" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>Look further back</Button> : null}
+      {rows.length > 0 ? (
+        <VirtualTable
+          label={label}
+          columns={columns}
+          rows={rows}
+          rowKey={(row) => row.request_id}
+          rowHeight={56}
+        />
+      ) : (
+        <Empty icon={<IconInbox size={34} />} title={none} command="modelkeep access inbox">
+          {about}
+        </Empty>
+      )}
+      {hasNextPage ? (
+        <Button
+          mt="sm"
+          variant="default"
+          loading={isFetchingNextPage}
+          onClick={() => void fetchNextPage()}
+        >
+          Look further back
+        </Button>
+      ) : null}
     </>
   );
 }
 
 export default function AccessRequests() {
-  const [deciding, setDeciding] = useState<{ request: AccessRequest; approve: boolean } | null>(null);
+  const [deciding, setDeciding] = useState<{ request: AccessRequest; approve: boolean } | null>(
+    null,
+  );
   const withdraw = useAct((id: string) => withdrawAccess(id), "Withdrawn.");
   const decide: Column<AccessRequest> = {
-    header: <span className="visually-hidden">Decide</span>, label: "Decide", width: 190,
+    header: <span className="visually-hidden">Decide</span>,
+    label: "Decide",
+    width: 190,
     cell: (row) => (
       <Group gap={6} wrap="nowrap">
-        <Button size="compact-sm" aria-label={`Approve the request of ${row.principal} on ${row.full_name}`} onClick={() => setDeciding({ request: row, approve: true })}>Approve</Button>
-        <Button size="compact-sm" variant="default" color="red" aria-label={`Reject the request of ${row.principal} on ${row.full_name}`} onClick={() => setDeciding({ request: row, approve: false })}>Reject</Button>
+        <Button
+          size="compact-sm"
+          aria-label={`Approve the request of ${row.principal} on ${row.full_name}`}
+          onClick={() => setDeciding({ request: row, approve: true })}
+        >
+          Approve
+        </Button>
+        <Button
+          size="compact-sm"
+          variant="default"
+          color="red"
+          aria-label={`Reject the request of ${row.principal} on ${row.full_name}`}
+          onClick={() => setDeciding({ request: row, approve: false })}
+        >
+          Reject
+        </Button>
       </Group>
     ),
   };
   const undo: Column<AccessRequest> = {
-    header: <span className="visually-hidden">Actions</span>, label: "Actions", width: 110,
-    cell: (row) => (row.state === "PENDING" ? <Button size="compact-sm" variant="default" aria-label={`Withdraw the request on ${row.full_name}`} onClick={() => withdraw.mutate(row.request_id)}>Withdraw</Button> : null),
+    header: <span className="visually-hidden">Actions</span>,
+    label: "Actions",
+    width: 110,
+    cell: (row) =>
+      row.state === "PENDING" ? (
+        <Button
+          size="compact-sm"
+          variant="default"
+          aria-label={`Withdraw the request on ${row.full_name}`}
+          onClick={() => withdraw.mutate(row.request_id)}
+        >
+          Withdraw
+        </Button>
+      ) : null,
   };
   return (
     <Page title="Access requests">
       {withdraw.error ? <Failure error={withdraw.error} /> : null}
       <Tabs
         tabs={[
-          { value: "inbox", label: "To decide", render: () => <Requests state="PENDING" keep={(row) => row.to_decide} label="Requests to decide" columns={[THING, WHO, WHAT, WHY, WHEN, decide]} none="Nothing to decide" about="Requests for access to what you own or manage appear here. Approving one grants what it asks for." /> },
-          { value: "mine", label: "Asked by me", render: () => <Requests state="ALL" keep={(row) => row.mine} label="My requests" columns={[THING, WHO, WHAT, STATE, WHEN, undo]} none="You have asked for nothing" about="Where something is closed to you, Request access on its page asks whoever manages it." /> },
-          { value: "decided", label: "Decided", render: () => <Requests state="ALL" keep={(row) => row.state !== "PENDING"} label="Decided requests" columns={[THING, WHO, WHAT, STATE, WHEN]} none="Nothing has been decided yet" about="What was approved, rejected or withdrawn, of what you manage and of what you have asked for." /> },
+          {
+            value: "inbox",
+            label: "To decide",
+            render: () => (
+              <Requests
+                state="PENDING"
+                keep={(row) => row.to_decide}
+                label="Requests to decide"
+                columns={[THING, WHO, WHAT, WHY, WHEN, decide]}
+                none="Nothing to decide"
+                about="Requests for access to what you own or manage appear here. Approving one grants what it asks for."
+              />
+            ),
+          },
+          {
+            value: "mine",
+            label: "Asked by me",
+            render: () => (
+              <Requests
+                state="ALL"
+                keep={(row) => row.mine}
+                label="My requests"
+                columns={[THING, WHO, WHAT, STATE, WHEN, undo]}
+                none="You have asked for nothing"
+                about="Where something is closed to you, Request access on its page asks whoever manages it."
+              />
+            ),
+          },
+          {
+            value: "decided",
+            label: "Decided",
+            render: () => (
+              <Requests
+                state="ALL"
+                keep={(row) => row.state !== "PENDING"}
+                label="Decided requests"
+                columns={[THING, WHO, WHAT, STATE, WHEN]}
+                none="Nothing has been decided yet"
+                about="What was approved, rejected or withdrawn, of what you manage and of what you have asked for."
+              />
+            ),
+          },
         ]}
       />
       {deciding ? <DecideAccess {...deciding} onClose={() => setDeciding(null)} /> : null}

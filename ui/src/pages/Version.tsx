@@ -7,7 +7,12 @@ import { Link, useParams } from "react-router";
 import { draftComment, updateVersion } from "../api/acts";
 import { useRefused } from "../api/can";
 import { changed } from "../api/long";
-import { model as modelQuery, PENDING, type Version as Info, version as versionQuery } from "../api/queries";
+import {
+  model as modelQuery,
+  PENDING,
+  type Version as Info,
+  version as versionQuery,
+} from "../api/queries";
 import { CopyVersion, DeleteAlias, DeleteVersion, SetAlias } from "../forms/version";
 import { Closed } from "../parts/AskAccess";
 import { Description } from "../parts/Description";
@@ -33,7 +38,10 @@ import { visible } from "../ui/text";
 const Files = lazyPart(() => import("../parts/Files"));
 const Lineage = lazyPart(() => import("../parts/Lineage"));
 
-type Asked = { what: "copy" | "delete" | "set alias" } | { what: "delete alias"; alias: string } | null;
+type Asked =
+  | { what: "copy" | "delete" | "set alias" }
+  | { what: "delete alias"; alias: string }
+  | null;
 
 export default function Version() {
   const { catalog = "", schema = "", model: leaf = "", version = "" } = useParams();
@@ -57,7 +65,16 @@ export default function Version() {
     { label: leaf, to: modelPath(name) },
   ];
   if (isPending) return <PageLoading />;
-  if (error) return <Page title={`Version ${version}`} crumbs={crumbs}><Closed on={{ type: "function", kind: "MODEL", name }} error={error} retry={() => void refetch()} /></Page>;
+  if (error)
+    return (
+      <Page title={`Version ${version}`} crumbs={crumbs}>
+        <Closed
+          on={{ type: "function", kind: "MODEL", name }}
+          error={error}
+          retry={() => void refetch()}
+        />
+      </Page>
+    );
   const ready = data.status === "READY";
   return (
     <Page
@@ -69,22 +86,46 @@ export default function Version() {
       badge={<Status status={data.status} />}
       actions={
         <>
-          <Button variant="default" leftSection={<IconCopy size={16} />} disabled={!ready} title={ready ? undefined : "Only a ready version can be copied."} onClick={() => setAsked({ what: "copy" })}>
+          <Button
+            variant="default"
+            leftSection={<IconCopy size={16} />}
+            disabled={!ready}
+            title={ready ? undefined : "Only a ready version can be copied."}
+            onClick={() => setAsked({ what: "copy" })}
+          >
             Copy this version
           </Button>
           <Kebab
             label="More actions on this version"
             items={[
-              { label: "Set alias", refused: refused("set_alias"), icon: <IconPlus size={16} />, onClick: () => setAsked({ what: "set alias" }) },
-              { label: "Delete", refused: refused("delete_version"), icon: <IconTrash size={16} />, danger: true, onClick: () => setAsked({ what: "delete" }) },
+              {
+                label: "Set alias",
+                refused: refused("set_alias"),
+                icon: <IconPlus size={16} />,
+                onClick: () => setAsked({ what: "set alias" }),
+              },
+              {
+                label: "Delete",
+                refused: refused("delete_version"),
+                icon: <IconTrash size={16} />,
+                danger: true,
+                onClick: () => setAsked({ what: "delete" }),
+              },
             ]}
           />
         </>
       }
     >
       {data.status === "FAILED_REGISTRATION" ? (
-        <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} mb="md" title="This version could not be registered">
-          {data.status_message || "Its files never came. Register the model again."} You can delete this version.
+        <Alert
+          color="red"
+          variant="light"
+          icon={<IconAlertTriangle size={20} />}
+          mb="md"
+          title="This version could not be registered"
+        >
+          {data.status_message || "Its files never came. Register the model again."} You can delete
+          this version.
         </Alert>
       ) : null}
       <Tabs
@@ -95,7 +136,17 @@ export default function Version() {
             render: () => (
               <div className="columns">
                 <div>
-                  <Description of={`version ${name}/${data.version}`} comment={data.comment} etag={data.etag} fresh={() => client.fetchQuery({ ...versionQuery(name, version), staleTime: 0 })} save={(comment, etag) => updateVersion(name, data.version, comment, etag)} draft={() => draftComment(name, data.version)} refused={refused("update_version")} />
+                  <Description
+                    of={`version ${name}/${data.version}`}
+                    comment={data.comment}
+                    etag={data.etag}
+                    fresh={() =>
+                      client.fetchQuery({ ...versionQuery(name, version), staleTime: 0 })
+                    }
+                    save={(comment, etag) => updateVersion(name, data.version, comment, etag)}
+                    draft={() => draftComment(name, data.version)}
+                    refused={refused("update_version")}
+                  />
                   <Signature signature={data.signature} />
                   <Numbers version={data} />
                 </div>
@@ -106,31 +157,85 @@ export default function Version() {
                         <Group key={alias} gap={2} wrap="nowrap">
                           <Alias name={alias} />
                           {refused("delete_alias") ? null : (
-                            <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Delete alias ${alias}`} onClick={() => setAsked({ what: "delete alias", alias })}>
+                            <ActionIcon
+                              variant="subtle"
+                              color="gray"
+                              size="sm"
+                              aria-label={`Delete alias ${alias}`}
+                              onClick={() => setAsked({ what: "delete alias", alias })}
+                            >
                               <IconX size={13} />
                             </ActionIcon>
                           )}
                         </Group>
                       ))}
-                      <Action refused={refused("set_alias")} variant="default" size="compact-xs" leftSection={<IconPlus size={13} />} onClick={() => setAsked({ what: "set alias" })}>Set alias</Action>
+                      <Action
+                        refused={refused("set_alias")}
+                        variant="default"
+                        size="compact-xs"
+                        leftSection={<IconPlus size={13} />}
+                        onClick={() => setAsked({ what: "set alias" })}
+                      >
+                        Set alias
+                      </Action>
                     </Group>
                   </Fact>
-                  <TagsFact type="function" name={name} version={data.version} tags={data.tags} refused={refused("change_tags")} />
+                  <TagsFact
+                    type="function"
+                    name={name}
+                    version={data.version}
+                    tags={data.tags}
+                    refused={refused("change_tags")}
+                  />
                   <Origin version={data} />
                   <Dated of={data} />
                 </Facts>
               </div>
             ),
           },
-          { value: "files", label: "Files", render: () => <Files model={name} version={data.version} ready={ready} /> },
-          { value: "use", label: "Use this model", render: () => (ready ? <Use model={name} version={data.version} alias={inRank(data.aliases, (alias) => alias)[0]} /> : <NotReady version={data.version} />) },
-          { value: "lineage", label: "Lineage", render: () => <Lineage model={name} version={data.version} /> },
+          {
+            value: "files",
+            label: "Files",
+            render: () => <Files model={name} version={data.version} ready={ready} />,
+          },
+          {
+            value: "use",
+            label: "Use this model",
+            render: () =>
+              ready ? (
+                <Use
+                  model={name}
+                  version={data.version}
+                  alias={inRank(data.aliases, (alias) => alias)[0]}
+                />
+              ) : (
+                <NotReady version={data.version} />
+              ),
+          },
+          {
+            value: "lineage",
+            label: "Lineage",
+            render: () => <Lineage model={name} version={data.version} />,
+          },
         ]}
       />
-      {asked?.what === "copy" ? <CopyVersion model={name} version={data.version} onClose={close} /> : null}
-      {asked?.what === "delete" ? <DeleteVersion model={name} version={data.version} aliases={data.aliases} onClose={close} /> : null}
-      {asked?.what === "set alias" ? <SetAlias model={name} version={data.version} aliases={above.data?.aliases ?? []} onClose={close} /> : null}
-      {asked?.what === "delete alias" ? <DeleteAlias model={name} version={data.version} alias={asked.alias} onClose={close} /> : null}
+      {asked?.what === "copy" ? (
+        <CopyVersion model={name} version={data.version} onClose={close} />
+      ) : null}
+      {asked?.what === "delete" ? (
+        <DeleteVersion model={name} version={data.version} aliases={data.aliases} onClose={close} />
+      ) : null}
+      {asked?.what === "set alias" ? (
+        <SetAlias
+          model={name}
+          version={data.version}
+          aliases={above.data?.aliases ?? []}
+          onClose={close}
+        />
+      ) : null}
+      {asked?.what === "delete alias" ? (
+        <DeleteAlias model={name} version={data.version} alias={asked.alias} onClose={close} />
+      ) : null}
     </Page>
   );
 }
@@ -141,16 +246,28 @@ function Origin({ version }: { version: Info }) {
     <>
       {version.run_id ? (
         <Fact term="Source run">
-          <RunLink run={version.run_id} experiment={version.experiment_id} workspace={version.workspace_id} named />
+          <RunLink
+            run={version.run_id}
+            experiment={version.experiment_id}
+            workspace={version.workspace_id}
+            named
+          />
         </Fact>
       ) : null}
       {copied?.model ? (
         <Fact term="Copied from">
-          <Anchor component={Link} size="sm" to={versionPath(copied.model, copied.version ?? 1)}>{visible(copied.model)}, version {copied.version}</Anchor>
+          <Anchor component={Link} size="sm" to={versionPath(copied.model, copied.version ?? 1)}>
+            {visible(copied.model)}, version {copied.version}
+          </Anchor>
         </Fact>
       ) : null}
       {version.source ? (
-        <Fact term="Source"><Group gap={4} wrap="nowrap"><span className="mono">{visible(version.source)}</span><Copy text={version.source} label="Copy the source" /></Group></Fact>
+        <Fact term="Source">
+          <Group gap={4} wrap="nowrap">
+            <span className="mono">{visible(version.source)}</span>
+            <Copy text={version.source} label="Copy the source" />
+          </Group>
+        </Fact>
       ) : null}
     </>
   );
@@ -160,8 +277,19 @@ function Numbers({ version }: { version: Info }) {
   const { params, metrics } = version;
   return (
     <>
-      <Listed title="Metrics" none="None were logged with the model." rows={metrics.map((metric) => [metric.key + (metric.dataset_name ? ` (${metric.dataset_name})` : ""), metricText(metric)])} />
-      <Listed title="Parameters" none="None were logged with the model." rows={params.map((param) => [param.name, param.value])} />
+      <Listed
+        title="Metrics"
+        none="None were logged with the model."
+        rows={metrics.map((metric) => [
+          metric.key + (metric.dataset_name ? ` (${metric.dataset_name})` : ""),
+          metricText(metric),
+        ])}
+      />
+      <Listed
+        title="Parameters"
+        none="None were logged with the model."
+        rows={params.map((param) => [param.name, param.value])}
+      />
     </>
   );
 }
@@ -170,15 +298,40 @@ function Listed({ title, rows, none }: { title: string; rows: [string, string][]
   return (
     <section aria-label={title}>
       <Title order={2} size="h4" mt="lg" mb={6}>
-        {title} {rows.length > 0 ? <Badge variant="default" radius="sm" size="sm">{rows.length}</Badge> : null}
+        {title}{" "}
+        {rows.length > 0 ? (
+          <Badge variant="default" radius="sm" size="sm">
+            {rows.length}
+          </Badge>
+        ) : null}
       </Title>
-      {rows.length === 0 ? <Text size="sm" c="dimmed">{none}</Text> : (
-        <div className="table" role="region" aria-label={`${title} by name`} tabIndex={0} style={{ maxHeight: 420 }}>
+      {rows.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          {none}
+        </Text>
+      ) : (
+        <div
+          className="table"
+          role="region"
+          aria-label={`${title} by name`}
+          tabIndex={0}
+          style={{ maxHeight: 420 }}
+        >
           <Table verticalSpacing={6} aria-label={title}>
-            <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>Value</Table.Th></Table.Tr></Table.Thead>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Name</Table.Th>
+                <Table.Th>Value</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
             <Table.Tbody>
               {rows.map(([key, value], index) => (
-                <Table.Tr key={`${key}${index}`}><Table.Td className="anywhere" w="45%">{visible(key)}</Table.Td><Table.Td className="mono">{visible(value)}</Table.Td></Table.Tr>
+                <Table.Tr key={`${key}${index}`}>
+                  <Table.Td className="anywhere" w="45%">
+                    {visible(key)}
+                  </Table.Td>
+                  <Table.Td className="mono">{visible(value)}</Table.Td>
+                </Table.Tr>
               ))}
             </Table.Tbody>
           </Table>

@@ -7,7 +7,10 @@ import type { Place } from "../forms/access";
 import { kindLabel } from "../ui/kinds";
 import { visible, words } from "../ui/text";
 
-const on = (type: string, name: string) => (type === "ACCOUNT" ? "the account" : `${kindLabel(type === "FUNCTION" ? "MODEL" : type)} ${visible(name)}`);
+const on = (type: string, name: string) =>
+  type === "ACCOUNT"
+    ? "the account"
+    : `${kindLabel(type === "FUNCTION" ? "MODEL" : type)} ${visible(name)}`;
 
 /** What is needed, who gives it by which grant and through which groups, and whom to ask for what is missing. */
 export function Steps({ steps }: { steps: Step[] }) {
@@ -16,13 +19,33 @@ export function Steps({ steps }: { steps: Step[] }) {
       {steps.map((step) => (
         <List.Item
           key={`${step.needs} ${step.securable_name}`}
-          icon={step.met ? <IconCheck size={15} color="var(--mantine-color-teal-7)" role="img" aria-label="Met" /> : <IconX size={15} color="var(--mantine-color-red-7)" role="img" aria-label="Missing" />}
+          icon={
+            step.met ? (
+              <IconCheck
+                size={15}
+                color="var(--mantine-color-teal-7)"
+                role="img"
+                aria-label="Met"
+              />
+            ) : (
+              <IconX size={15} color="var(--mantine-color-red-7)" role="img" aria-label="Missing" />
+            )
+          }
         >
-          <b>{step.needs.replaceAll(", ", " or ")}</b> on {on(step.securable_type, step.securable_name)}
+          <b>{step.needs.replaceAll(", ", " or ")}</b> on{" "}
+          {on(step.securable_type, step.securable_name)}
           {(step.given_by ?? []).map((way) => (
-            <Text key={`${way.what} ${way.securable_name} ${way.principal}`} size="xs" c="dimmed" className="anywhere">
-              {words(visible(way.what))} on {on(way.securable_type, way.securable_name)}, held by {visible(way.principal)}
-              {(way.groups ?? []).length > 0 ? ` (through ${(way.groups ?? []).map(visible).join(" > ")})` : ""}
+            <Text
+              key={`${way.what} ${way.securable_name} ${way.principal}`}
+              size="xs"
+              c="dimmed"
+              className="anywhere"
+            >
+              {words(visible(way.what))} on {on(way.securable_type, way.securable_name)}, held by{" "}
+              {visible(way.principal)}
+              {(way.groups ?? []).length > 0
+                ? ` (through ${(way.groups ?? []).map(visible).join(" > ")})`
+                : ""}
             </Text>
           ))}
           {(step.ask ?? []).length > 0 ? (

@@ -34,11 +34,29 @@ export function RunLink({ run, experiment, workspace, named }: Props) {
   const id = named && !elsewhere ? run : run.slice(0, 8);
   const name = data?.info.run_name;
   const path = runPath(experiment, run);
-  const label = name ? <>{visible(name)} <span className="xs quiet mono">{run.slice(0, 8)}</span></> : <span className="mono" title={run}>{visible(id)}</span>;
+  const label = name ? (
+    <>
+      {visible(name)} <span className="xs quiet mono">{run.slice(0, 8)}</span>
+    </>
+  ) : (
+    <span className="mono" title={run}>
+      {visible(id)}
+    </span>
+  );
   const known = experiment !== "" && data !== null && (elsewhere === null || elsewhere.url !== "");
   return (
     <>
-      {!known ? label : elsewhere ? <Anchor inherit href={elsewhere.url + path}>{label}</Anchor> : <Anchor inherit component={Link} to={path}>{label}</Anchor>}
+      {!known ? (
+        label
+      ) : elsewhere ? (
+        <Anchor inherit href={elsewhere.url + path}>
+          {label}
+        </Anchor>
+      ) : (
+        <Anchor inherit component={Link} to={path}>
+          {label}
+        </Anchor>
+      )}
       {data === null ? <span className="xs quiet"> not visible to you</span> : null}
       {elsewhere ? <span className="xs quiet"> in workspace {visible(elsewhere.name)}</span> : null}
     </>

@@ -15,7 +15,13 @@ function Part({ title, rows, leftOut }: { title: string; rows: SignatureRow[]; l
           The first {rows.length} of {rows.length + leftOut}. The MLmodel file has all of them.
         </Text>
       ) : null}
-      <div className="table" role="region" aria-label={`${title} of the signature`} tabIndex={0} style={{ maxHeight: 420 }}>
+      <div
+        className="table"
+        role="region"
+        aria-label={`${title} of the signature`}
+        tabIndex={0}
+        style={{ maxHeight: 420 }}
+      >
         <Table verticalSpacing={6} aria-label={title} stickyHeader>
           <Table.Thead>
             <Table.Tr>
@@ -29,7 +35,20 @@ function Part({ title, rows, leftOut }: { title: string; rows: SignatureRow[]; l
               <Table.Tr key={row.name}>
                 <Table.Td className="anywhere">{visible(row.name)}</Table.Td>
                 <Table.Td className="mono">{visible(row.type)}</Table.Td>
-                <Table.Td>{row.default === undefined ? <Badge variant="light" color={row.required ? "harbour" : "gray"} radius="sm" tt="none">{row.required ? "required" : "optional"}</Badge> : <span className="mono">{visible(row.default)}</span>}</Table.Td>
+                <Table.Td>
+                  {row.default === undefined ? (
+                    <Badge
+                      variant="light"
+                      color={row.required ? "harbour" : "gray"}
+                      radius="sm"
+                      tt="none"
+                    >
+                      {row.required ? "required" : "optional"}
+                    </Badge>
+                  ) : (
+                    <span className="mono">{visible(row.default)}</span>
+                  )}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -47,16 +66,30 @@ const leftOutOf = (signature: Record<string, unknown>, part: string): number => 
 export function Signature({ signature }: { signature: Record<string, unknown> | null }) {
   return (
     <section aria-labelledby="signature">
-      <Title order={2} size="h4" id="signature">Signature</Title>
+      <Title order={2} size="h4" id="signature">
+        Signature
+      </Title>
       {signature === null ? (
         <Text size="sm" c="dimmed" mt={4}>
           None. Log the model with input_example= or signature= to say what it takes and gives.
         </Text>
       ) : (
         <>
-          <Part title="Inputs" rows={rowsOf(signature.inputs)} leftOut={leftOutOf(signature, "inputs")} />
-          <Part title="Outputs" rows={rowsOf(signature.outputs)} leftOut={leftOutOf(signature, "outputs")} />
-          <Part title="Parameters" rows={rowsOf(signature.params)} leftOut={leftOutOf(signature, "params")} />
+          <Part
+            title="Inputs"
+            rows={rowsOf(signature.inputs)}
+            leftOut={leftOutOf(signature, "inputs")}
+          />
+          <Part
+            title="Outputs"
+            rows={rowsOf(signature.outputs)}
+            leftOut={leftOutOf(signature, "outputs")}
+          />
+          <Part
+            title="Parameters"
+            rows={rowsOf(signature.params)}
+            leftOut={leftOutOf(signature, "params")}
+          />
         </>
       )}
     </section>

@@ -11,7 +11,11 @@ function marked(text: string): ReactNode[] {
   let end = 0;
   for (const match of text.matchAll(VARIABLE)) {
     pieces.push(upright(text.slice(end, match.index)));
-    pieces.push(<mark key={match.index} className="variable">{match[0]}</mark>);
+    pieces.push(
+      <mark key={match.index} className="variable">
+        {match[0]}
+      </mark>,
+    );
     end = match.index + match[0].length;
   }
   pieces.push(upright(text.slice(end)));
@@ -21,7 +25,15 @@ function marked(text: string): ReactNode[] {
 function Block({ label, text }: { label: string; text: string }) {
   return (
     <div className="code">
-      <pre className="template" tabIndex={0} role="region" aria-label={label}>{text === "" ? <Text span size="sm" c="dimmed">empty</Text> : marked(text)}</pre>
+      <pre className="template" tabIndex={0} role="region" aria-label={label}>
+        {text === "" ? (
+          <Text span size="sm" c="dimmed">
+            empty
+          </Text>
+        ) : (
+          marked(text)
+        )}
+      </pre>
       <Copy text={text} label={`Copy: ${label}`} />
     </div>
   );
@@ -30,12 +42,15 @@ function Block({ label, text }: { label: string; text: string }) {
 /** The template of a version: one text, or the messages of a chat, each under its role. */
 export function Template({ version }: { version: PromptVersion }) {
   const template = messagesOf(version);
-  if (typeof template === "string") return <Block label={`Template of version ${version.version}`} text={template} />;
+  if (typeof template === "string")
+    return <Block label={`Template of version ${version.version}`} text={template} />;
   return (
     <Stack gap="sm" component="ol" className="messages">
       {template.map(({ role, content }, index) => (
         <li key={`${role} ${index}`}>
-          <Text size="xs" fw={600} tt="uppercase" mb={4}>{upright(role)}</Text>
+          <Text size="xs" fw={600} tt="uppercase" mb={4}>
+            {upright(role)}
+          </Text>
           <Block label={`Message ${index + 1}, ${role}`} text={content} />
         </li>
       ))}

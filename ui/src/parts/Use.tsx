@@ -27,7 +27,9 @@ data.to_parquet("scored.parquet")`;
   return (
     <Stack maw={820}>
       <Text size="sm">
-        {alias ? `This code follows the alias @${alias}, which names version ${version} now: moving the alias changes what it loads.` : `This code loads version ${version}. Set an alias to let code follow a name instead.`}
+        {alias
+          ? `This code follows the alias @${alias}, which names version ${version} now: moving the alias changes what it loads.`
+          : `This code loads version ${version}. Set an alias to let code follow a name instead.`}
       </Text>
       {(
         [
@@ -38,7 +40,9 @@ data.to_parquet("scored.parquet")`;
         ] as const
       ).map(([title, text]) => (
         <div key={title}>
-          <Title order={2} size="h5" mb={6}>{title}</Title>
+          <Title order={2} size="h5" mb={6}>
+            {title}
+          </Title>
           <Code text={text} label={title} />
         </div>
       ))}
@@ -71,7 +75,21 @@ export function UseModel({ model, working, choices, newest }: OfModel) {
   return (
     <>
       {choices.length > 1 && working ? (
-        <Select label="Load by" w={260} mb="sm" allowDeselect={false} value={alias ?? working.alias ?? ""} onChange={setAlias} data={[...(working.alias ? [] : [{ value: "", label: `Version ${working.version}` }]), ...choices.map((one) => ({ value: one.alias_name, label: `@${one.alias_name} (version ${one.version_num})` }))]} />
+        <Select
+          label="Load by"
+          w={260}
+          mb="sm"
+          allowDeselect={false}
+          value={alias ?? working.alias ?? ""}
+          onChange={setAlias}
+          data={[
+            ...(working.alias ? [] : [{ value: "", label: `Version ${working.version}` }]),
+            ...choices.map((one) => ({
+              value: one.alias_name,
+              label: `@${one.alias_name} (version ${one.version_num})`,
+            })),
+          ]}
+        />
       ) : null}
       <Use model={model} {...shown} />
     </>

@@ -4,7 +4,15 @@ import { type PromptVersion, variablesOf } from "../api/prompts";
 import { Code } from "../ui/Code";
 
 /** Ready to be pasted: what a client needs to load this version. */
-export function UsePrompt({ prompt, version, alias }: { prompt: string; version: PromptVersion; alias?: string | undefined }) {
+export function UsePrompt({
+  prompt,
+  version,
+  alias,
+}: {
+  prompt: string;
+  version: PromptVersion;
+  alias?: string | undefined;
+}) {
   const uri = alias ? `prompts:/${prompt}@${alias}` : `prompts:/${prompt}/${version.version}`;
   const names = variablesOf(version).filter((name) => !name.includes("."));
   const values = names.map((name) => `${name}="..."`).join(", ");
@@ -38,7 +46,9 @@ mlflow.genai.register_prompt(
         ] as const
       ).map(([title, text]) => (
         <div key={title}>
-          <Title order={3} size="h5" mb={6}>{title}</Title>
+          <Title order={3} size="h5" mb={6}>
+            {title}
+          </Title>
           <Code text={text} label={title} />
         </div>
       ))}

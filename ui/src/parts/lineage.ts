@@ -33,14 +33,26 @@ export const HEIGHT = 74;
 export const idOf = (kind: string, name: string) => `${kind} ${name}`;
 
 /** `edges` of any number of versions; `infos` of those whose run is known. */
-export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; edges: GraphEdge[] } {
+export function graphOf(
+  edges: Edge[],
+  infos: Version[],
+): { nodes: GraphNode[]; edges: GraphEdge[] } {
   const nodes = new Map<string, GraphNode>();
   const found = new Map<string, GraphEdge>();
   const node = (kind: string, name: string, more: Partial<GraphNode> = {}) => {
     const id = idOf(kind, name);
     const before = nodes.get(id);
     const versions = [...new Set([...(before?.versions ?? []), ...(more.versions ?? [])])];
-    nodes.set(id, { id, kind, name, x: 0, y: 0, ...before, ...more, ...(versions.length > 0 ? { versions } : {}) });
+    nodes.set(id, {
+      id,
+      kind,
+      name,
+      x: 0,
+      y: 0,
+      ...before,
+      ...more,
+      ...(versions.length > 0 ? { versions } : {}),
+    });
     return id;
   };
   const join = (from: string, to: string, label: string, author?: string) => {
@@ -48,7 +60,8 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
     const before = found.get(key);
     if (before && author && !before.authors.includes(author)) before.authors.push(author);
     if (!before) found.set(key, { from, to, label, authors: author ? [author] : [] });
-    else if (label && !before.label.split(", ").includes(label)) before.label = before.label ? `${before.label}, ${label}` : label;
+    else if (label && !before.label.split(", ").includes(label))
+      before.label = before.label ? `${before.label}, ${label}` : label;
   };
   const hidden = (kind: string, of: string) => {
     const id = `hidden ${kind} ${of}`;
@@ -56,20 +69,44 @@ export function graphOf(edges: Edge[], infos: Version[]): { nodes: GraphNode[]; 
     return id;
   };
   const runs = new Map<string, string>();
-  const copies = new Set(edges.filter((edge) => edge.direction === "UPSTREAM" && edge.entity_type === "MODEL_VERSION").map((edge) => `${edge.model}/${edge.version}`));
+  const copies = new Set(
+    edges
+      .filter((edge) => edge.direction === "UPSTREAM" && edge.entity_type === "MODEL_VERSION")
+      .map((edge) => `${edge.model}/${edge.version}`),
+  );
   for (const info of infos) {
     const version = node("MODEL_VERSION", `${info.full_name}/${info.version}`);
-    if (info.run_id && info.experiment_id && !info.copied_from && !copies.has(`${info.full_name}/${info.version}`)) {
-      const run = node("RUN", info.run_id, { experiment: info.experiment_id, workspace: info.workspace_id });
+    if (
+      info.run_id &&
+      info.experiment_id &&
+      !info.copied_from &&
+      !copies.has(`${info.full_name}/${info.version}`)
+    ) {
+      const run = node("RUN", info.run_id, {
+        experiment: info.experiment_id,
+        workspace: info.workspace_id,
+      });
       runs.set(version, run);
       join(run, version, "registered");
     }
   }
   for (const edge of edges) {
     const version = node("MODEL_VERSION", `${edge.model}/${edge.version}`);
-    const other = edge.entity_name ? node(edge.entity_type, edge.entity_name, edge.entity_version ? { versions: [edge.entity_version] } : {}) : hidden(edge.entity_type, version);
+    const other = edge.entity_name
+      ? node(
+          edge.entity_type,
+          edge.entity_name,
+          edge.entity_version ? { versions: [edge.entity_version] } : {},
+        )
+      : hidden(edge.entity_type, version);
     if (edge.direction === "DOWNSTREAM") join(version, other, edge.context, edge.created_by);
-    else join(other, edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version), edge.context, edge.created_by);
+    else
+      join(
+        other,
+        edge.entity_type === "MODEL_VERSION" ? version : (runs.get(version) ?? version),
+        edge.context,
+        edge.created_by,
+      );
   }
   if (nodes.size > MOST_ARRANGED) inColumns(nodes, [...found.values()]);
   else arrange(nodes, [...found.values()]);
@@ -93,7 +130,8 @@ function inColumns(nodes: Map<string, GraphNode>, edges: GraphEdge[]): void {
     }
   }
   const heights = new Map<number, number>();
-  for (const id of nodes.keys()) heights.set(column.get(id) ?? 0, (heights.get(column.get(id) ?? 0) ?? 0) + 1);
+  for (const id of nodes.keys())
+    heights.set(column.get(id) ?? 0, (heights.get(column.get(id) ?? 0) ?? 0) + 1);
   const used = new Map<number, number>();
   for (const [id, node] of nodes) {
     const at = column.get(id) ?? 0;

@@ -25,8 +25,14 @@ export function AccountMenu() {
       <Menu.Dropdown>
         {data ? (
           <Menu.Label>
-            <Text size="sm" fw={600} className="anywhere">{visible(name)}</Text>
-            {data.display_name && data.display_name !== data.name ? <Text size="xs" className="anywhere">{visible(data.name)}</Text> : null}
+            <Text size="sm" fw={600} className="anywhere">
+              {visible(name)}
+            </Text>
+            {data.display_name && data.display_name !== data.name ? (
+              <Text size="xs" className="anywhere">
+                {visible(data.name)}
+              </Text>
+            ) : null}
           </Menu.Label>
         ) : null}
         {narrow ? (
@@ -39,7 +45,13 @@ export function AccountMenu() {
         <Menu.Item leftSection={<IconKey size={16} />} onClick={() => void navigate(tokensPath)}>
           Access tokens
         </Menu.Item>
-        <Menu.Item leftSection={<IconBook size={16} />} component="a" href="/docs" target="_blank" rel="noreferrer">
+        <Menu.Item
+          leftSection={<IconBook size={16} />}
+          component="a"
+          href="/docs"
+          target="_blank"
+          rel="noreferrer"
+        >
           API reference
         </Menu.Item>
         <Menu.Divider />

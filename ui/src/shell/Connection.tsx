@@ -16,7 +16,9 @@ export function Connection() {
   if (state === "ok") return null;
   return (
     <div className="connection" role="status" data-state={state}>
-      {state === "away" ? "The server does not answer. This page tries again by itself." : "A new version of Modelkeep is there."}
+      {state === "away"
+        ? "The server does not answer. This page tries again by itself."
+        : "A new version of Modelkeep is there."}
       {state === "newer" ? (
         <Button size="compact-sm" variant="default" onClick={() => location.reload()}>
           Reload

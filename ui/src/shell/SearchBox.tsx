@@ -22,11 +22,17 @@ export function SearchBox() {
   const found = useInfiniteQuery({ ...search({ query: asked }, 8), enabled: asked !== "" });
   const results = asked === "" ? [] : (found.data?.pages[0]?.results ?? []);
   const mac = useOs() === "macos";
-  useHotkeys([["mod+K", () => input.current?.focus()], ["/", () => input.current?.focus()]]);
+  useHotkeys([
+    ["mod+K", () => input.current?.focus()],
+    ["/", () => input.current?.focus()],
+  ]);
 
   const open = (value: string) => {
     const [kind = "", name = ""] = value.split(" ", 2);
-    const path = value === ALL ? searchPath(text.trim()) : securablePath(kind, value.slice(kind.length + 1) || name);
+    const path =
+      value === ALL
+        ? searchPath(text.trim())
+        : securablePath(kind, value.slice(kind.length + 1) || name);
     combobox.closeDropdown();
     input.current?.blur();
     if (path) void navigate(path);
@@ -45,7 +51,11 @@ export function SearchBox() {
           autoComplete="off"
           value={text}
           leftSection={found.isFetching && asked ? <Loader size={14} /> : <IconSearch size={16} />}
-          rightSection={<Kbd size="xs" visibleFrom="md">{mac ? "⌘K" : "/"}</Kbd>}
+          rightSection={
+            <Kbd size="xs" visibleFrom="md">
+              {mac ? "⌘K" : "/"}
+            </Kbd>
+          }
           rightSectionPointerEvents="none"
           onChange={(event) => {
             setText(event.currentTarget.value);
@@ -57,18 +67,24 @@ export function SearchBox() {
           onBlur={() => combobox.closeDropdown()}
           onKeyDown={(event) => {
             if (event.key === "Escape") combobox.closeDropdown();
-            if (event.key === "Enter" && text.trim() && combobox.getSelectedOptionIndex() === -1) open(ALL);
+            if (event.key === "Enter" && text.trim() && combobox.getSelectedOptionIndex() === -1)
+              open(ALL);
           }}
         />
       </Combobox.Target>
       <Combobox.Dropdown hidden={asked === ""}>
         <Combobox.Options mah={420} style={{ overflowY: "auto" }} aria-label="Found">
           {results.map((one) => (
-            <Combobox.Option key={`${one.kind} ${one.full_name}`} value={`${one.kind} ${one.full_name}`}>
+            <Combobox.Option
+              key={`${one.kind} ${one.full_name}`}
+              value={`${one.kind} ${one.full_name}`}
+            >
               <Group gap="sm" wrap="nowrap">
                 <KindIcon kind={one.kind} />
                 <div className="anywhere">
-                  <Text size="sm" fw={550}>{visible(one.full_name)}</Text>
+                  <Text size="sm" fw={550}>
+                    {visible(one.full_name)}
+                  </Text>
                   <Text size="xs" c="dimmed" lineClamp={1}>
                     {kindLabel(one.kind)}
                     {one.comment ? ` · ${gist(one.comment)}` : ""}
@@ -77,10 +93,14 @@ export function SearchBox() {
               </Group>
             </Combobox.Option>
           ))}
-          {asked && results.length === 0 && !found.isFetching ? <Combobox.Empty>Nothing found for “{asked}”.</Combobox.Empty> : null}
+          {asked && results.length === 0 && !found.isFetching ? (
+            <Combobox.Empty>Nothing found for “{asked}”.</Combobox.Empty>
+          ) : null}
           {asked ? (
             <Combobox.Option value={ALL}>
-              <Text size="sm" c="harbour">See all results</Text>
+              <Text size="sm" c="harbour">
+                See all results
+              </Text>
             </Combobox.Option>
           ) : null}
         </Combobox.Options>

@@ -1,7 +1,25 @@
-import { ActionIcon, Badge, Burger, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import {
+  ActionIcon,
+  Badge,
+  Burger,
+  Group,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { IconFlask, IconHistory, IconHome, IconInbox, IconKey, IconMoon, IconShieldCog, IconSun, IconTags } from "@tabler/icons-react";
+import {
+  IconFlask,
+  IconHistory,
+  IconHome,
+  IconInbox,
+  IconKey,
+  IconMoon,
+  IconShieldCog,
+  IconSun,
+  IconTags,
+} from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 
@@ -14,7 +32,17 @@ import { Connection } from "./Connection";
 import { Tree } from "./Tree";
 import { WorkspaceMenu } from "./WorkspaceMenu";
 
-function Section({ to, icon, children, end }: { to: string; icon: ReactNode; children: ReactNode; end?: boolean }) {
+function Section({
+  to,
+  icon,
+  children,
+  end,
+}: {
+  to: string;
+  icon: ReactNode;
+  children: ReactNode;
+  end?: boolean;
+}) {
   return (
     <NavLink to={to} end={end} className={({ isActive }) => `nav-link${isActive ? " active" : ""}`}>
       {icon}
@@ -28,7 +56,13 @@ function Scheme() {
   const { setColorScheme } = useMantineColorScheme();
   const next = scheme === "dark" ? "light" : "dark";
   return (
-    <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Use ${next} colours`} onClick={() => setColorScheme(next)}>
+    <ActionIcon
+      variant="subtle"
+      color="gray"
+      size="lg"
+      aria-label={`Use ${next} colours`}
+      onClick={() => setColorScheme(next)}
+    >
       {scheme === "dark" ? <IconSun size={19} /> : <IconMoon size={19} />}
     </ActionIcon>
   );
@@ -39,7 +73,9 @@ export function Shell({ children }: { children: ReactNode }) {
   const { pathname } = useLocation();
   const { data } = useQuery(me);
   const asked = useInfiniteQuery({ ...accessRequests("PENDING"), refetchInterval: 120_000 });
-  const due = (asked.data?.pages ?? []).flatMap((page) => page.access_requests).filter((one) => one.to_decide).length;
+  const due = (asked.data?.pages ?? [])
+    .flatMap((page) => page.access_requests)
+    .filter((one) => one.to_decide).length;
   const burger = useRef<HTMLButtonElement>(null);
   useEffect(close, [pathname, close]);
   useFocusOnArrival(pathname, "main");
@@ -51,27 +87,42 @@ export function Shell({ children }: { children: ReactNode }) {
   return (
     <>
       <header className="shell-header">
-          <Group gap="sm" wrap="nowrap">
-            <a className="skip" href="#main">
-              Skip to the page
-            </a>
-            <Burger ref={burger} opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-expanded={opened} aria-label={opened ? "Close the navigation" : "Open the navigation"} />
-            <Link to={home} className="brand" aria-label="Modelkeep, start page">
-              <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden>
-                <rect width="32" height="32" rx="7" fill="#1d5fbf" />
-                <path d="M8 23V10l8 6 8-6v13" fill="none" stroke="#fff" strokeWidth="3.2" strokeLinecap="round" strokeLinejoin="round" />
-              </svg>
-              <Text span inherit visibleFrom="xs">
-                Modelkeep
-              </Text>
-            </Link>
-          </Group>
-          <SearchBox />
-          <Group gap={4} wrap="nowrap">
-            <WorkspaceMenu />
-            <Scheme />
-            <AccountMenu />
-          </Group>
+        <Group gap="sm" wrap="nowrap">
+          <a className="skip" href="#main">
+            Skip to the page
+          </a>
+          <Burger
+            ref={burger}
+            opened={opened}
+            onClick={toggle}
+            hiddenFrom="sm"
+            size="sm"
+            aria-expanded={opened}
+            aria-label={opened ? "Close the navigation" : "Open the navigation"}
+          />
+          <Link to={home} className="brand" aria-label="Modelkeep, start page">
+            <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden>
+              <rect width="32" height="32" rx="7" fill="#1d5fbf" />
+              <path
+                d="M8 23V10l8 6 8-6v13"
+                fill="none"
+                stroke="#fff"
+                strokeWidth="3.2"
+                strokeLinecap="round"
+                strokeLinejoin="round"
+              />
+            </svg>
+            <Text span inherit visibleFrom="xs">
+              Modelkeep
+            </Text>
+          </Link>
+        </Group>
+        <SearchBox />
+        <Group gap={4} wrap="nowrap">
+          <WorkspaceMenu />
+          <Scheme />
+          <AccountMenu />
+        </Group>
       </header>
       <nav className="shell-nav" aria-label="Main" data-open={opened || undefined}>
         <div className="shell-part">
@@ -89,7 +140,11 @@ export function Shell({ children }: { children: ReactNode }) {
           <div className="foot-links">
             <Section to={requestsPath} icon={<IconInbox size={18} />}>
               Access requests
-              {due > 0 ? <Badge size="sm" variant="light" aria-label={`${due} to decide`}>{due}</Badge> : null}
+              {due > 0 ? (
+                <Badge size="sm" variant="light" aria-label={`${due} to decide`}>
+                  {due}
+                </Badge>
+              ) : null}
             </Section>
             <Section to={tokensPath} icon={<IconKey size={18} />}>
               Access tokens

@@ -37,7 +37,11 @@ interface Listed {
 /** The pages of one container that have been asked for so far: '' is the metastore. */
 type Pages = Record<string, string[]>;
 
-const pageOf = (names: string[], next: string | null | undefined, prompts: string[] = []): Listed => ({ names: [...names, ...prompts], prompts: new Set(prompts), next: next ?? "" });
+const pageOf = (
+  names: string[],
+  next: string | null | undefined,
+  prompts: string[] = [],
+): Listed => ({ names: [...names, ...prompts], prompts: new Set(prompts), next: next ?? "" });
 
 const pageId = (container: string, token: string) => `${container} ${token}`;
 
@@ -49,17 +53,31 @@ function pageQuery(container: string, token: string) {
     queryFn: async ({ client }) => {
       if (depth === 0) {
         const page = await client.fetchQuery(catalogsPage(token));
-        return pageOf(page.catalogs.map((one) => one.full_name), page.next_page_token);
+        return pageOf(
+          page.catalogs.map((one) => one.full_name),
+          page.next_page_token,
+        );
       }
       if (depth === 1) {
         const page = await client.fetchQuery(schemasPage(container, token));
-        return pageOf(page.schemas.map((one) => one.full_name), page.next_page_token);
+        return pageOf(
+          page.schemas.map((one) => one.full_name),
+          page.next_page_token,
+        );
       }
-      const models = token.startsWith(PROMPTS) ? undefined : await client.fetchQuery(modelsPage(container, token));
+      const models = token.startsWith(PROMPTS)
+        ? undefined
+        : await client.fetchQuery(modelsPage(container, token));
       const names = (models?.registered_models ?? []).map((model) => model.full_name);
       if (models?.next_page_token) return pageOf(names, models.next_page_token);
-      const prompts = await client.fetchQuery(promptsPage(container, token.startsWith(PROMPTS) ? token.slice(PROMPTS.length) : ""));
-      return pageOf(names, prompts.next_page_token ? PROMPTS + prompts.next_page_token : "", prompts.prompts.map((prompt) => prompt.full_name));
+      const prompts = await client.fetchQuery(
+        promptsPage(container, token.startsWith(PROMPTS) ? token.slice(PROMPTS.length) : ""),
+      );
+      return pageOf(
+        names,
+        prompts.next_page_token ? PROMPTS + prompts.next_page_token : "",
+        prompts.prompts.map((prompt) => prompt.full_name),
+      );
     },
   });
 }
@@ -68,7 +86,11 @@ function pageQuery(container: string, token: string) {
 function shown(pathname: string): string {
   const parts = pathname.split("/").slice(3).map(decodeURIComponent);
   if (!pathname.startsWith("/explore/data/")) return "";
-  return ((parts[0] === "models" || parts[0] === "prompts") && parts.length >= 4 ? parts.slice(1, 4) : parts.slice(0, 2)).join(".");
+  return (
+    (parts[0] === "models" || parts[0] === "prompts") && parts.length >= 4
+      ? parts.slice(1, 4)
+      : parts.slice(0, 2)
+  ).join(".");
 }
 
 /** The catalog and the schema that something is in. */
@@ -82,7 +104,9 @@ export function Tree() {
   const navigate = useNavigate();
   const selected = shown(pathname);
   const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(holders(selected)));
-  const [pages, setPages] = useState<Pages>(() => Object.fromEntries(["", ...holders(selected)].map((name) => [name, [""]])));
+  const [pages, setPages] = useState<Pages>(() =>
+    Object.fromEntries(["", ...holders(selected)].map((name) => [name, [""]])),
+  );
   const [at, setAt] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
 
@@ -110,7 +134,10 @@ export function Tree() {
   // What is out of sight is not asked for again after a change: it is when it shows.
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const answers = useQueries({
-    queries: wanted.map(({ container, token }) => ({ ...pageQuery(container, token), enabled: !hidden.has(pageId(container, token)) })),
+    queries: wanted.map(({ container, token }) => ({
+      ...pageQuery(container, token),
+      enabled: !hidden.has(pageId(container, token)),
+    })),
   });
   const rows = useMemo(() => {
     const found: Node[] = [];
@@ -122,16 +149,27 @@ export function Tree() {
         if (asked.container !== container) continue;
         const answer = answers[index];
         const listed = answer?.data;
-        if (answer?.isError) found.push({ kind: "FAILED", name: `${container}!`, level, text: answer.error.message });
+        if (answer?.isError)
+          found.push({ kind: "FAILED", name: `${container}!`, level, text: answer.error.message });
         else if (!listed) found.push({ kind: "WAIT", name: `${container}…${asked.token}`, level });
         for (const name of listed?.names ?? []) {
           count += 1;
-          found.push({ kind: listed?.prompts.has(name) ? "PROMPT" : kind, name, level, page: pageId(container, asked.token) });
+          found.push({
+            kind: listed?.prompts.has(name) ? "PROMPT" : kind,
+            name,
+            level,
+            page: pageId(container, asked.token),
+          });
           if (open.has(name)) add(name, level + 1);
         }
         next = listed?.next ?? "";
         if (listed && !next && count === 0 && level > 1)
-          found.push({ kind: "NONE", name: `${container}-`, level, text: kind === "SCHEMA" ? "No schemas" : "No models or prompts" });
+          found.push({
+            kind: "NONE",
+            name: `${container}-`,
+            level,
+            text: kind === "SCHEMA" ? "No schemas" : "No models or prompts",
+          });
       }
       if (next) found.push({ kind: "MORE", name: container, level, token: next });
     };
@@ -152,24 +190,33 @@ export function Tree() {
   useEffect(() => {
     const inSight = new Set(seen.split("\n"));
     // A long list's alone: of a few, all are kept new.
-    const long = wanted.length > LONG ? wanted.map(({ container, token }) => pageId(container, token)) : [];
+    const long =
+      wanted.length > LONG ? wanted.map(({ container, token }) => pageId(container, token)) : [];
     const there = new Set(rows.map((row) => row.page));
     setHidden((before) => {
       const after = new Set(long.filter((page) => there.has(page) && !inSight.has(page)));
-      return after.size === before.size && [...after].every((page) => before.has(page)) ? before : after;
+      return after.size === before.size && [...after].every((page) => before.has(page))
+        ? before
+        : after;
     });
   }, [seen, rows, wanted]);
   const due = items.map((item) => rows[item.index]).find((row) => row?.kind === "MORE");
   useEffect(() => {
     const token = due?.token;
-    if (due && token) setPages((before) => ({ ...before, [due.name]: [...new Set([...(before[due.name] ?? []), token])] }));
+    if (due && token)
+      setPages((before) => ({
+        ...before,
+        [due.name]: [...new Set([...(before[due.name] ?? []), token])],
+      }));
   }, [due]);
 
   // What the address shows is brought into sight once, when it is there.
   const revealed = useRef("");
   useEffect(() => {
     if (revealed.current === selected) return;
-    const index = selected ? rows.findIndex((row) => row.name === selected && row.kind in DEPTH) : -1;
+    const index = selected
+      ? rows.findIndex((row) => row.name === selected && row.kind in DEPTH)
+      : -1;
     if (index < 0) return;
     revealed.current = selected;
     setAt(index);
@@ -199,7 +246,13 @@ export function Tree() {
       else setExpanded(row.name, true);
     } else if (event.key === "ArrowLeft" && row) {
       if (expanded) setExpanded(row.name, false);
-      else move(Math.max(rows.slice(0, at).findLastIndex((above) => above.level < row.level), 0));
+      else
+        move(
+          Math.max(
+            rows.slice(0, at).findLastIndex((above) => above.level < row.level),
+            0,
+          ),
+        );
     } else if (event.key === "Enter" || event.key === " ") go(row);
     else return;
     event.preventDefault();
@@ -221,13 +274,34 @@ export function Tree() {
           const row = rows[item.index];
           if (!row) return null;
           const plain = !(row.kind in DEPTH);
-          const expanded = row.kind === "CATALOG" || row.kind === "SCHEMA" ? open.has(row.name) : undefined;
-          const style = { height: ROW, top: item.start, paddingInlineStart: 4 + (row.level - 1) * 16 };
+          const expanded =
+            row.kind === "CATALOG" || row.kind === "SCHEMA" ? open.has(row.name) : undefined;
+          const style = {
+            height: ROW,
+            top: item.start,
+            paddingInlineStart: 4 + (row.level - 1) * 16,
+          };
           if (plain)
             return (
-              <div key={item.key} role="treeitem" aria-selected={false} id={`tree-${item.index}`} aria-level={row.level} className="tree-row" style={style} aria-label={row.text ?? "Loading"} tabIndex={-1}>
+              <div
+                key={item.key}
+                role="treeitem"
+                aria-selected={false}
+                id={`tree-${item.index}`}
+                aria-level={row.level}
+                className="tree-row"
+                style={style}
+                aria-label={row.text ?? "Loading"}
+                tabIndex={-1}
+              >
                 <span className="twist">{row.kind === "MORE" ? <IconDots size={14} /> : null}</span>
-                {row.text ? <Text span size="xs" c="dimmed" title={row.text}>{row.text}</Text> : <Skeleton height={12} width="60%" />}
+                {row.text ? (
+                  <Text span size="xs" c="dimmed" title={row.text}>
+                    {row.text}
+                  </Text>
+                ) : (
+                  <Skeleton height={12} width="60%" />
+                )}
               </div>
             );
           return (
@@ -258,9 +332,15 @@ export function Tree() {
                   if (expanded !== undefined) setExpanded(row.name, !expanded);
                 }}
               >
-                {expanded === undefined ? null : expanded ? <IconChevronDown size={15} /> : <IconChevronRight size={15} />}
+                {expanded === undefined ? null : expanded ? (
+                  <IconChevronDown size={15} />
+                ) : (
+                  <IconChevronRight size={15} />
+                )}
               </span>
-              <span className="kind" aria-hidden><KindIcon kind={row.kind} size={16} /></span>
+              <span className="kind" aria-hidden>
+                <KindIcon kind={row.kind} size={16} />
+              </span>
               <span>{visible(lastPart(row.name))}</span>
             </div>
           );

@@ -14,12 +14,21 @@ export function WorkspaceItems() {
     <>
       <Menu.Label>Workspace {visible(data.workspace)}</Menu.Label>
       {others.map((one) => (
-        <Menu.Item key={one.id} component="a" href={`${one.url}/explore`} leftSection={<IconBuildingCommunity size={16} />}>
+        <Menu.Item
+          key={one.id}
+          component="a"
+          href={`${one.url}/explore`}
+          leftSection={<IconBuildingCommunity size={16} />}
+        >
           {visible(one.name)}
-          <Text size="xs" c="dimmed" className="anywhere">{visible(one.url)}</Text>
+          <Text size="xs" c="dimmed" className="anywhere">
+            {visible(one.url)}
+          </Text>
         </Menu.Item>
       ))}
-      {others.length === 0 ? <Menu.Item disabled>There is no other that you may enter</Menu.Item> : null}
+      {others.length === 0 ? (
+        <Menu.Item disabled>There is no other that you may enter</Menu.Item>
+      ) : null}
     </>
   );
 }
@@ -30,7 +39,16 @@ export function WorkspaceMenu() {
   return (
     <Menu position="bottom-end" shadow="md" width={260}>
       <Menu.Target>
-        <Button variant="subtle" color="gray" size="compact-md" maw={200} leftSection={<IconBuildingCommunity size={17} />} rightSection={<IconChevronDown size={14} />} aria-label={`Workspace ${data.workspace}`} visibleFrom="md">
+        <Button
+          variant="subtle"
+          color="gray"
+          size="compact-md"
+          maw={200}
+          leftSection={<IconBuildingCommunity size={17} />}
+          rightSection={<IconChevronDown size={14} />}
+          aria-label={`Workspace ${data.workspace}`}
+          visibleFrom="md"
+        >
           {visible(data.workspace)}
         </Button>
       </Menu.Target>

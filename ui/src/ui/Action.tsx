@@ -12,7 +12,14 @@ export function Action({ refused, onClick, ...rest }: Props) {
   if (!refused) return <Button {...rest} onClick={onClick} />;
   return (
     <Tooltip label={refused} multiline maw={360} events={{ hover: true, focus: true, touch: true }}>
-      <Button {...rest} variant="default" c="dimmed" data-refused aria-disabled aria-description={refused} />
+      <Button
+        {...rest}
+        variant="default"
+        c="dimmed"
+        data-refused
+        aria-disabled
+        aria-description={refused}
+      />
     </Tooltip>
   );
 }

@@ -4,7 +4,10 @@ import { Component, type ReactNode } from "react";
 import { Failure } from "./Failure";
 
 /** Where a page itself has failed: the rest of the shell stays. A class, since React knows no other way. */
-export class Broken extends Component<{ at: string; children: ReactNode }, { at: string; error: unknown }> {
+export class Broken extends Component<
+  { at: string; children: ReactNode },
+  { at: string; error: unknown }
+> {
   override state = { at: this.props.at, error: null };
 
   static getDerivedStateFromError(error: unknown) {

@@ -1,12 +1,26 @@
 import { ActionIcon, CopyButton, Tooltip } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 
-export function Copy({ text, label = "Copy", size = "sm" }: { text: string; label?: string; size?: string }) {
+export function Copy({
+  text,
+  label = "Copy",
+  size = "sm",
+}: {
+  text: string;
+  label?: string;
+  size?: string;
+}) {
   return (
     <CopyButton value={text} timeout={1500}>
       {({ copied, copy }) => (
         <Tooltip label={copied ? "Copied" : label}>
-          <ActionIcon variant="subtle" color={copied ? "teal" : "gray"} size={size} onClick={copy} aria-label={copied ? "Copied" : label}>
+          <ActionIcon
+            variant="subtle"
+            color={copied ? "teal" : "gray"}
+            size={size}
+            onClick={copy}
+            aria-label={copied ? "Copied" : label}
+          >
             {copied ? <IconCheck size={15} /> : <IconCopy size={15} />}
           </ActionIcon>
         </Tooltip>

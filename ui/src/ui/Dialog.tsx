@@ -27,7 +27,22 @@ interface Props {
 }
 
 /** A question with one answer: closes by Escape, submits by Enter, and shows the server's refusal where it was asked. */
-export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, busy, error, size = "md", cancel = "Cancel", once, refusal, onCancel, children }: Props) {
+export function Dialog({
+  title,
+  onClose,
+  onSubmit,
+  submit,
+  danger,
+  disabled,
+  busy,
+  error,
+  size = "md",
+  cancel = "Cancel",
+  once,
+  refusal,
+  onCancel,
+  children,
+}: Props) {
   const id = useId();
   useFocusReturn();
   const send = (event: FormEvent) => {
@@ -36,14 +51,44 @@ export function Dialog({ title, onClose, onSubmit, submit, danger, disabled, bus
     if (!disabled && !busy) onSubmit();
   };
   return (
-    <Modal opened onClose={onClose} title={title} size={size} lockScroll={false} closeOnEscape={!once} closeOnClickOutside={!once} withCloseButton={!once} classNames={{ title: "dialog-title" }} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={title}
+      size={size}
+      lockScroll={false}
+      closeOnEscape={!once}
+      closeOnClickOutside={!once}
+      withCloseButton={!once}
+      classNames={{ title: "dialog-title" }}
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <form id={id} onSubmit={send}>
         <Stack gap="md">
           {children}
-          {error ? <Failure error={error} act>{refusal}</Failure> : null}
+          {error ? (
+            <Failure error={error} act>
+              {refusal}
+            </Failure>
+          ) : null}
           <Group justify="flex-end" gap="sm">
-            {cancel === null ? null : <Button variant="default" onClick={() => { onCancel?.(); onClose(); }}>{cancel}</Button>}
-            <Button type="submit" color={danger ? "red.9" : undefined} loading={busy} disabled={disabled}>
+            {cancel === null ? null : (
+              <Button
+                variant="default"
+                onClick={() => {
+                  onCancel?.();
+                  onClose();
+                }}
+              >
+                {cancel}
+              </Button>
+            )}
+            <Button
+              type="submit"
+              color={danger ? "red.9" : undefined}
+              loading={busy}
+              disabled={disabled}
+            >
               {submit}
             </Button>
           </Group>

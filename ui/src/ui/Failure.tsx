@@ -7,22 +7,54 @@ import { ApiError } from "../api/client";
 import { signInPath } from "../paths";
 
 /** A refusal or failure in the server's own sentence, with a way to try again where that may help. `act`: of what was to be done, not seen. */
-export function Failure({ error, retry, act, children }: { error: unknown; retry?: () => void; act?: boolean; children?: ReactNode }) {
+export function Failure({
+  error,
+  retry,
+  act,
+  children,
+}: {
+  error: unknown;
+  retry?: () => void;
+  act?: boolean;
+  children?: ReactNode;
+}) {
   const known = error instanceof ApiError ? error : null;
   const status = known?.status ?? 0;
   const Icon = status === 403 ? IconLock : status === 404 ? IconMoodEmpty : IconAlertTriangle;
   if (status === 401)
     return (
-      <Alert role="alert" variant="light" color="yellow" className="warning" icon={<IconLock size={20} />} title="Your session has ended">
+      <Alert
+        role="alert"
+        variant="light"
+        color="yellow"
+        className="warning"
+        icon={<IconLock size={20} />}
+        title="Your session has ended"
+      >
         <Text size="sm">What you typed is kept. Sign in, and you are back here.</Text>
         <Group mt="sm">
-          <Button size="xs" component="a" href={signInPath()}>Sign in</Button>
+          <Button size="xs" component="a" href={signInPath()}>
+            Sign in
+          </Button>
         </Group>
       </Alert>
     );
-  const title = status === 403 ? (act ? "You may not do this" : "You may not see this") : status === 404 ? "Not found" : "That did not work";
+  const title =
+    status === 403
+      ? act
+        ? "You may not do this"
+        : "You may not see this"
+      : status === 404
+        ? "Not found"
+        : "That did not work";
   return (
-    <Alert role="alert" variant="light" color={status === 403 || status === 404 ? "gray" : "red"} icon={<Icon size={20} />} title={title}>
+    <Alert
+      role="alert"
+      variant="light"
+      color={status === 403 || status === 404 ? "gray" : "red"}
+      icon={<Icon size={20} />}
+      title={title}
+    >
       <Text size="sm" className="anywhere">
         {error instanceof Error ? error.message : "Something unexpected happened."}
       </Text>

@@ -11,7 +11,15 @@ export interface Item {
   refused?: string | undefined;
 }
 
-export function Kebab({ label, items, size = "lg" }: { label: string; items: Item[]; size?: string }) {
+export function Kebab({
+  label,
+  items,
+  size = "lg",
+}: {
+  label: string;
+  items: Item[];
+  size?: string;
+}) {
   const target = useRef<HTMLButtonElement>(null);
   // The item goes away with its menu, so a dialog that it opens could not give the focus back to it.
   const choose = (item: Item) => {

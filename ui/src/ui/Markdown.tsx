@@ -7,7 +7,11 @@ import { upright } from "./text";
 // who reads this, become links.
 const COMPONENTS: Components = {
   img: ({ src, alt }) => (
-    <a href={typeof src === "string" ? src : undefined} rel="noreferrer noopener nofollow" target="_blank">
+    <a
+      href={typeof src === "string" ? src : undefined}
+      rel="noreferrer noopener nofollow"
+      target="_blank"
+    >
       {alt || "image"}
     </a>
   ),
@@ -17,7 +21,15 @@ const COMPONENTS: Components = {
     </a>
   ),
   // A task list's box says what it is about, as the item does; code that is wider than the page can be scrolled by keys.
-  input: ({ checked }) => <input type="checkbox" disabled checked={checked === true} readOnly aria-label={checked ? "Done" : "To do"} />,
+  input: ({ checked }) => (
+    <input
+      type="checkbox"
+      disabled
+      checked={checked === true}
+      readOnly
+      aria-label={checked ? "Done" : "To do"}
+    />
+  ),
   pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
   table: ({ children }) => <table tabIndex={0}>{children}</table>,
   h1: "h3",

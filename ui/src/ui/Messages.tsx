@@ -5,7 +5,9 @@ import { Suspense, useSyncExternalStore } from "react";
 import { loadPart } from "../api/connection";
 import { lazyPart } from "./part";
 
-const Notifications = lazyPart(async () => ({ default: (await import("@mantine/notifications")).Notifications }));
+const Notifications = lazyPart(async () => ({
+  default: (await import("@mantine/notifications")).Notifications,
+}));
 
 let said = false;
 const listeners = new Set<() => void>();

@@ -42,8 +42,17 @@ export function Page({ title, kind, icon, crumbs = [], copy, badge, actions, chi
       ) : null}
       <Group justify="space-between" align="flex-start" mb="md" gap="sm">
         <Group gap="xs" wrap="nowrap" className="grow" align={long ? "flex-start" : "center"}>
-          {icon ? <Box c="dimmed" className="fixed">{icon}</Box> : null}
-          <Title order={1} size={long ? "h4" : "h2"} className="anywhere" aria-label={kind ? `${kind} ${title}` : undefined}>
+          {icon ? (
+            <Box c="dimmed" className="fixed">
+              {icon}
+            </Box>
+          ) : null}
+          <Title
+            order={1}
+            size={long ? "h4" : "h2"}
+            className="anywhere"
+            aria-label={kind ? `${kind} ${title}` : undefined}
+          >
             {visible(title)}
           </Title>
           {copy ? <Copy text={copy} label="Copy the full name" /> : null}

@@ -20,7 +20,15 @@ export function Pair({ tag, remove }: { tag: Tag; remove?: () => void }) {
   );
 }
 
-export function Pairs({ tags, most = Number.POSITIVE_INFINITY, none = null }: { tags: Tag[]; most?: number; none?: string | null }) {
+export function Pairs({
+  tags,
+  most = Number.POSITIVE_INFINITY,
+  none = null,
+}: {
+  tags: Tag[];
+  most?: number;
+  none?: string | null;
+}) {
   if (tags.length === 0) return none ? <span className="sm quiet">{none}</span> : null;
   return (
     <span className="pairs">
@@ -33,10 +41,22 @@ export function Pairs({ tags, most = Number.POSITIVE_INFINITY, none = null }: { 
 }
 
 /** An alias; with a model, it leads to the version that it names. */
-export function Alias({ name, model, version }: { name: string; model?: string; version?: number }) {
+export function Alias({
+  name,
+  model,
+  version,
+}: {
+  name: string;
+  model?: string;
+  version?: number;
+}) {
   if (!model || version === undefined) return <span className="alias">@{visible(name)}</span>;
   return (
-    <Link to={versionPath(model, version)} aria-label={`Alias ${name}: version ${version}`} className="alias">
+    <Link
+      to={versionPath(model, version)}
+      aria-label={`Alias ${name}: version ${version}`}
+      className="alias"
+    >
       @{visible(name)}
     </Link>
   );

@@ -11,7 +11,13 @@ export function Star({ kind, name }: Kept) {
   const label = kept ? "Remove from favourites" : "Add to favourites";
   return (
     <Tooltip label={label}>
-      <ActionIcon variant="subtle" color={kept ? "yellow" : "gray"} aria-label={label} aria-pressed={kept} onClick={() => toggleFavourite({ kind, name })}>
+      <ActionIcon
+        variant="subtle"
+        color={kept ? "yellow" : "gray"}
+        aria-label={label}
+        aria-pressed={kept}
+        onClick={() => toggleFavourite({ kind, name })}
+      >
         {kept ? <IconStarFilled size={18} /> : <IconStar size={18} />}
       </ActionIcon>
     </Tooltip>
@@ -19,7 +25,13 @@ export function Star({ kind, name }: Kept) {
 }
 
 /** What stands behind a page's title: the star, and that only metadata is seen. */
-export function Marks({ kind, of }: { kind: Kept["kind"]; of: { full_name: string; browse_only?: boolean } }) {
+export function Marks({
+  kind,
+  of,
+}: {
+  kind: Kept["kind"];
+  of: { full_name: string; browse_only?: boolean };
+}) {
   return (
     <>
       <Star kind={kind} name={of.full_name} />

@@ -1,6 +1,10 @@
 import { Loader, Tooltip } from "@mantine/core";
 
-const LABELS: Record<string, string> = { READY: "Ready", PENDING_REGISTRATION: "Registering", FAILED_REGISTRATION: "Failed" };
+const LABELS: Record<string, string> = {
+  READY: "Ready",
+  PENDING_REGISTRATION: "Registering",
+  FAILED_REGISTRATION: "Failed",
+};
 
 export function Status({ status, message }: { status: string; message?: string }) {
   const shown = (
@@ -9,5 +13,11 @@ export function Status({ status, message }: { status: string; message?: string }
       {LABELS[status] ?? status}
     </span>
   );
-  return message ? <Tooltip label={message} multiline maw={420}>{shown}</Tooltip> : shown;
+  return message ? (
+    <Tooltip label={message} multiline maw={420}>
+      {shown}
+    </Tooltip>
+  ) : (
+    shown
+  );
 }

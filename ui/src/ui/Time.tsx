@@ -14,11 +14,30 @@ export function Time({ at }: { at: number | null | undefined }) {
   }, []);
   // A table has one of these in every row, and a tooltip costs more than the row: it comes with the pointer.
   const [hovered, setHovered] = useState(false);
-  if (!at) return <Text span inherit c="dimmed">never</Text>;
+  if (!at)
+    return (
+      <Text span inherit c="dimmed">
+        never
+      </Text>
+    );
   const shown = (
-    <time dateTime={new Date(at).toISOString()} className="time" onPointerEnter={hovered ? undefined : () => setHovered(true)}>
+    <time
+      dateTime={new Date(at).toISOString()}
+      className="time"
+      onPointerEnter={hovered ? undefined : () => setHovered(true)}
+    >
       {relativeTime(at, at > now && at < now + AHEAD_MS ? at : now)}
     </time>
   );
-  return hovered ? <Tooltip defaultOpened label={exactTime(at)} events={{ hover: true, focus: false, touch: true }}>{shown}</Tooltip> : shown;
+  return hovered ? (
+    <Tooltip
+      defaultOpened
+      label={exactTime(at)}
+      events={{ hover: true, focus: false, touch: true }}
+    >
+      {shown}
+    </Tooltip>
+  ) : (
+    shown
+  );
 }

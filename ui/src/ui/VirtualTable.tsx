@@ -36,12 +36,16 @@ interface Props<Row> {
 const FEW = 60;
 
 // Plain elements: rows are many, and Mantine's own cost ten times as much to draw.
-const classOf = (column: { from?: string; align?: string }) => `${column.from ? `mantine-visible-from-${column.from}` : ""}${column.align === "right" ? " right" : ""}`;
+const classOf = (column: { from?: string; align?: string }) =>
+  `${column.from ? `mantine-visible-from-${column.from}` : ""}${column.align === "right" ? " right" : ""}`;
 
 /** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
 const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
   return columns.map((column, index) => (
-    <td key={column.label ?? (typeof column.header === "string" ? column.header : index)} className={classOf(column)}>
+    <td
+      key={column.label ?? (typeof column.header === "string" ? column.header : index)}
+      className={classOf(column)}
+    >
       {column.cell(row)}
     </td>
   ));
@@ -49,7 +53,18 @@ const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Co
 
 /** A table of any length: only the rows that show are there, and the next page is fetched as its end comes near. */
 export function VirtualTable<Row>(props: Props<Row>) {
-  const { label, columns, rows, rowKey, rowHeight = 45, more, loadingMore, height = "min(68vh, 900px)", list, every } = props;
+  const {
+    label,
+    columns,
+    rows,
+    rowKey,
+    rowHeight = 45,
+    more,
+    loadingMore,
+    height = "min(68vh, 900px)",
+    list,
+    every,
+  } = props;
   const container = useRef<HTMLDivElement>(null);
   const virtual = rows.length > FEW || more !== undefined;
   const virtualizer = useVirtualizer({
@@ -61,7 +76,9 @@ export function VirtualTable<Row>(props: Props<Row>) {
     enabled: virtual,
   });
   const keys = useRowKeys(container, virtual);
-  const items = virtual ? virtualizer.getVirtualItems() : rows.map((_, index) => ({ index, start: 0, end: 0 }));
+  const items = virtual
+    ? virtualizer.getVirtualItems()
+    : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
   useLooked(list, items[0]?.index ?? 0, Math.max(last, 0), every);
   // Each page is asked for once by itself; where that has failed, a button asks again.
@@ -90,24 +107,42 @@ export function VirtualTable<Row>(props: Props<Row>) {
         <thead>
           <tr>
             {columns.map((column, index) => (
-              <th key={column.label ?? (typeof column.header === "string" ? column.header : index)} style={{ width: column.width }} className={classOf(column)} aria-label={column.label}>
+              <th
+                key={column.label ?? (typeof column.header === "string" ? column.header : index)}
+                style={{ width: column.width }}
+                className={classOf(column)}
+                aria-label={column.label}
+              >
                 {column.header}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {above > 0 ? <tr aria-hidden><td style={{ height: above, padding: 0 }} colSpan={columns.length} /></tr> : null}
+          {above > 0 ? (
+            <tr aria-hidden>
+              <td style={{ height: above, padding: 0 }} colSpan={columns.length} />
+            </tr>
+          ) : null}
           {items.map((item) => {
             const row = rows[item.index];
             if (row === undefined) return null;
             return (
-              <tr key={rowKey(row)} data-index={item.index} aria-rowindex={item.index + 2} ref={virtual ? virtualizer.measureElement : undefined}>
+              <tr
+                key={rowKey(row)}
+                data-index={item.index}
+                aria-rowindex={item.index + 2}
+                ref={virtual ? virtualizer.measureElement : undefined}
+              >
                 <Cells row={row} columns={columns} />
               </tr>
             );
           })}
-          {below > 0 ? <tr aria-hidden><td style={{ height: below, padding: 0 }} colSpan={columns.length} /></tr> : null}
+          {below > 0 ? (
+            <tr aria-hidden>
+              <td style={{ height: below, padding: 0 }} colSpan={columns.length} />
+            </tr>
+          ) : null}
           {loadingMore ? (
             <tr>
               <td colSpan={columns.length}>
@@ -117,7 +152,9 @@ export function VirtualTable<Row>(props: Props<Row>) {
           ) : more && asked === until ? (
             <tr>
               <td colSpan={columns.length}>
-                <Button size="compact-sm" variant="default" onClick={more}>Load more</Button>
+                <Button size="compact-sm" variant="default" onClick={more}>
+                  Load more
+                </Button>
               </td>
             </tr>
           ) : null}

@@ -10,13 +10,18 @@ const MOST = 2_000; // lines: the table of two longer texts would fill memory
 export function diffLines(before: string, after: string): DiffLine[] {
   const left = before.split("\n");
   const right = after.split("\n");
-  if (left.length > MOST || right.length > MOST) return [...left.map((text): DiffLine => ({ kind: "gone", text })), ...right.map((text): DiffLine => ({ kind: "added", text }))];
+  if (left.length > MOST || right.length > MOST)
+    return [
+      ...left.map((text): DiffLine => ({ kind: "gone", text })),
+      ...right.map((text): DiffLine => ({ kind: "added", text })),
+    ];
   const width = right.length + 1;
   const length = new Uint16Array((left.length + 1) * width);
   const at = (i: number, j: number) => length[i * width + j] ?? 0;
   for (let i = left.length - 1; i >= 0; i -= 1)
     for (let j = right.length - 1; j >= 0; j -= 1)
-      length[i * width + j] = left[i] === right[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+      length[i * width + j] =
+        left[i] === right[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
   const lines: DiffLine[] = [];
   let [i, j] = [0, 0];
   while (i < left.length || j < right.length) {

@@ -13,7 +13,13 @@ interface Draft {
 function readDraft(name: string): Draft | null {
   try {
     const value: unknown = JSON.parse(sessionStorage.getItem(PREFIX + name) ?? "null");
-    if (typeof value !== "object" || value === null || !("text" in value) || typeof value.text !== "string") return null;
+    if (
+      typeof value !== "object" ||
+      value === null ||
+      !("text" in value) ||
+      typeof value.text !== "string"
+    )
+      return null;
     return { text: value.text, cut: "cut" in value && value.cut === true };
   } catch {
     return null; // written by somebody else
@@ -36,7 +42,8 @@ export function markCut(name: string, text: string): void {
 export const isCut = (name: string) => readDraft(name)?.cut ?? false;
 
 export function dropDrafts(): void {
-  for (const key of Object.keys(sessionStorage)) if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
+  for (const key of Object.keys(sessionStorage))
+    if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
 }
 
 interface Typed {

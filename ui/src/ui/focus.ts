@@ -8,7 +8,8 @@ export function useFocusReturn(): void {
   useEffect(() => {
     const before = opener.current;
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+      if (before instanceof HTMLElement && before.isConnected)
+        before.focus({ preventScroll: true });
     };
   }, []);
 }
@@ -21,14 +22,23 @@ export function useFocusOnArrival(page: string, main: string): void {
     seen.current = page;
     document.getElementById(main)?.scrollTo(0, 0);
     const here = document.activeElement;
-    const stays = here instanceof HTMLIFrameElement || here?.closest("[role=tree], [role=dialog], [role=tablist]");
+    const stays =
+      here instanceof HTMLIFrameElement ||
+      here?.closest("[role=tree], [role=dialog], [role=tablist]");
     if (!stays) document.getElementById(main)?.focus({ preventScroll: true });
   }, [page, main]);
 }
 
 /** Of more tabs than a narrow window shows, the chosen one is among those that show, also when some come later. */
-export function useTabInSight(list: RefObject<HTMLElement | null>, value: string | null | undefined, count: number): void {
+export function useTabInSight(
+  list: RefObject<HTMLElement | null>,
+  value: string | null | undefined,
+  count: number,
+): void {
   useEffect(() => {
-    if (count > 1) list.current?.querySelector(`[id$="-tab-${value}"]`)?.scrollIntoView({ block: "nearest", inline: "center" });
+    if (count > 1)
+      list.current
+        ?.querySelector(`[id$="-tab-${value}"]`)
+        ?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [list, value, count]);
 }

@@ -18,7 +18,10 @@ function read(key: string): Kept[] {
   let items: Kept[] = [];
   try {
     const parsed: unknown = JSON.parse(text);
-    if (Array.isArray(parsed)) items = parsed.filter((one): one is Kept => typeof one?.kind === "string" && typeof one?.name === "string");
+    if (Array.isArray(parsed))
+      items = parsed.filter(
+        (one): one is Kept => typeof one?.kind === "string" && typeof one?.name === "string",
+      );
   } catch {
     // What somebody else wrote there is nothing of ours.
   }
@@ -48,9 +51,18 @@ export const visited = (one: Kept) => {
   write(RECENTS, [one, ...before.filter((other) => !same(other, one))].slice(0, MOST));
 };
 export const forget = (one: Kept) => {
-  for (const key of [RECENTS, FAVOURITES]) write(key, read(key).filter((other) => !same(other, one)));
+  for (const key of [RECENTS, FAVOURITES])
+    write(
+      key,
+      read(key).filter((other) => !same(other, one)),
+    );
 };
 export const toggleFavourite = (one: Kept) => {
   const before = read(FAVOURITES);
-  write(FAVOURITES, before.some((other) => same(other, one)) ? before.filter((other) => !same(other, one)) : [one, ...before]);
+  write(
+    FAVOURITES,
+    before.some((other) => same(other, one))
+      ? before.filter((other) => !same(other, one))
+      : [one, ...before],
+  );
 };

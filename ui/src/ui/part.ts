@@ -4,4 +4,5 @@ import { type ComponentType, lazy } from "react";
 
 import { loadPart } from "../api/connection";
 
-export const lazyPart = <Props>(load: () => Promise<{ default: ComponentType<Props> }>) => lazy(() => loadPart(load));
+export const lazyPart = <Props>(load: () => Promise<{ default: ComponentType<Props> }>) =>
+  lazy(() => loadPart(load));

@@ -5,18 +5,23 @@ import { type KeyboardEvent, type RefObject, useLayoutEffect, useRef } from "rea
 const CONTROLS = "a[href], button, input";
 const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 };
 
-const controls = (row: Element) => [...row.querySelectorAll<HTMLElement>(CONTROLS)].filter((one) => one.offsetParent !== null);
+const controls = (row: Element) =>
+  [...row.querySelectorAll<HTMLElement>(CONTROLS)].filter((one) => one.offsetParent !== null);
 const indexOf = (row: HTMLElement) => Number(row.dataset.index);
 
 /** `roving`: whether rows beside the current one are skipped by Tab, as those that are not there would be anyway. */
 export function useRowKeys(container: RefObject<HTMLElement | null>, roving: boolean) {
   const current = useRef(0);
-  const rows = () => [...(container.current?.querySelectorAll<HTMLElement>("tbody tr[data-index]") ?? [])];
+  const rows = () => [
+    ...(container.current?.querySelectorAll<HTMLElement>("tbody tr[data-index]") ?? []),
+  ];
   const stop = () => {
     if (!roving) return;
     const all = rows();
     const at = all.find((row) => indexOf(row) === current.current) ?? all[0];
-    for (const row of all) for (const one of row.querySelectorAll<HTMLElement>(CONTROLS)) one.tabIndex = row === at ? 0 : -1;
+    for (const row of all)
+      for (const one of row.querySelectorAll<HTMLElement>(CONTROLS))
+        one.tabIndex = row === at ? 0 : -1;
   };
   useLayoutEffect(stop);
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
@@ -26,7 +31,11 @@ export function useRowKeys(container: RefObject<HTMLElement | null>, roving: boo
     const here = target.closest<HTMLElement>("tbody tr[data-index]");
     const all = rows();
     // From the table itself, an arrow leads in; Page Up, Page Down, Home and End go on scrolling.
-    const next = here ? all.find((row) => indexOf(row) === indexOf(here) + step) : target === container.current && step > 0 ? firstShown(all, target) : undefined;
+    const next = here
+      ? all.find((row) => indexOf(row) === indexOf(here) + step)
+      : target === container.current && step > 0
+        ? firstShown(all, target)
+        : undefined;
     if (!next) return;
     const column = target.closest("td")?.cellIndex ?? 0;
     const cell = next.children[column];
@@ -47,6 +56,7 @@ export function useRowKeys(container: RefObject<HTMLElement | null>, roving: boo
 }
 
 function firstShown(rows: HTMLElement[], container: HTMLElement): HTMLElement | undefined {
-  const top = container.getBoundingClientRect().top + (container.querySelector("thead")?.clientHeight ?? 0);
+  const top =
+    container.getBoundingClientRect().top + (container.querySelector("thead")?.clientHeight ?? 0);
   return rows.find((row) => row.getBoundingClientRect().top >= top - 1) ?? rows[0];
 }

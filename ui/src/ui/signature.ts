@@ -9,7 +9,8 @@ export interface SignatureRow {
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** `array<double>`, `{a: string, b?: long}`, `float32 (-1, 28, 28)`. */
 export function typeText(spec: unknown): string {
@@ -24,7 +25,8 @@ export function typeText(spec: unknown): string {
   if (type === "map") return `map<string, ${typeText(spec.values)}>`;
   if (type === "object" && isObject(spec.properties)) {
     const fields = Object.entries(spec.properties).map(
-      ([name, field]) => `${name}${isObject(field) && field.required === false ? "?" : ""}: ${typeText(field)}`,
+      ([name, field]) =>
+        `${name}${isObject(field) && field.required === false ? "?" : ""}: ${typeText(field)}`,
     );
     return `{${fields.join(", ")}}`;
   }
@@ -43,7 +45,12 @@ export function rowsOf(part: unknown): SignatureRow[] {
   }
   if (!Array.isArray(parsed)) return [];
   return parsed.filter(isObject).map((column, index) => ({
-    name: typeof column.name === "string" ? column.name : parsed.length === 1 ? "(unnamed)" : String(index),
+    name:
+      typeof column.name === "string"
+        ? column.name
+        : parsed.length === 1
+          ? "(unnamed)"
+          : String(index),
     type: typeText(column),
     required: column.required !== false && !("default" in column),
     ...("default" in column ? { default: JSON.stringify(column.default) } : {}),
@@ -52,7 +59,11 @@ export function rowsOf(part: unknown): SignatureRow[] {
 
 type Signature = Json | null | undefined;
 
-const PARTS = [["inputs", "Input"], ["outputs", "Output"], ["params", "Parameter"]] as const;
+const PARTS = [
+  ["inputs", "Input"],
+  ["outputs", "Output"],
+  ["params", "Parameter"],
+] as const;
 
 /** What a caller of the one must change for the other: columns that are gone, new or of another type. */
 export function signatureChanges(before: Signature, after: Signature): string[] {
@@ -60,14 +71,25 @@ export function signatureChanges(before: Signature, after: Signature): string[] 
   if (!before) return ["The version so far has no signature; the new one has."];
   if (!after) return ["The new version has no signature."];
   return PARTS.flatMap(([part, word]) => {
-    const [left, right] = [rowsOf(before[part]), rowsOf(after[part])].map((rows) => new Map(rows.map((row) => [row.name, row]))) as [Map<string, SignatureRow>, Map<string, SignatureRow>];
-    const gone = [...left.keys()].filter((name) => !right.has(name)).map((name) => `${word} ${name} is gone`);
-    const added = [...right.values()].filter((row) => !left.has(row.name)).map((row) => `${word} ${row.name} (${row.type}) is new${row.required && part === "inputs" ? " and required" : ""}`);
+    const [left, right] = [rowsOf(before[part]), rowsOf(after[part])].map(
+      (rows) => new Map(rows.map((row) => [row.name, row])),
+    ) as [Map<string, SignatureRow>, Map<string, SignatureRow>];
+    const gone = [...left.keys()]
+      .filter((name) => !right.has(name))
+      .map((name) => `${word} ${name} is gone`);
+    const added = [...right.values()]
+      .filter((row) => !left.has(row.name))
+      .map(
+        (row) =>
+          `${word} ${row.name} (${row.type}) is new${row.required && part === "inputs" ? " and required" : ""}`,
+      );
     const changed = [...right.values()].flatMap((row) => {
       const old = left.get(row.name);
       if (!old) return [];
       if (old.type !== row.type) return [`${word} ${row.name} is ${row.type}, and was ${old.type}`];
-      return part === "inputs" && old.required !== row.required ? [`${word} ${row.name} is ${row.required ? "required" : "optional"} now`] : [];
+      return part === "inputs" && old.required !== row.required
+        ? [`${word} ${row.name} is ${row.required ? "required" : "optional"} now`]
+        : [];
     });
     return [...gone, ...added, ...changed];
   });

@@ -22,7 +22,10 @@ const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
   [Number.POSITIVE_INFINITY, "year"],
 ];
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" }); // words, which are English like all others here
-const EXACT = new Intl.DateTimeFormat(navigator.languages, { dateStyle: "medium", timeStyle: "long" }); // the reader's own order and zone, which it names
+const EXACT = new Intl.DateTimeFormat(navigator.languages, {
+  dateStyle: "medium",
+  timeStyle: "long",
+}); // the reader's own order and zone, which it names
 
 export function relativeTime(at: number, now: number): string {
   let value = (at - now) / 1000;
@@ -36,16 +39,21 @@ export function relativeTime(at: number, now: number): string {
 
 export const exactTime = (at: number) => EXACT.format(at);
 
-export const plural = (count: number, noun: string, many = `${noun}s`) => `${count.toLocaleString("en")} ${count === 1 ? noun : many}`;
+export const plural = (count: number, noun: string, many = `${noun}s`) =>
+  `${count.toLocaleString("en")} ${count === 1 ? noun : many}`;
 
-const shown = (character: string) => `⟨U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+const shown = (character: string) =>
+  `⟨U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}⟩`;
 
 /** Of a longer text, only what turns the text around it: joiners belong to some scripts, and to emoji. */
 export const upright = (text: string) => text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, shown);
 
 /** Characters that do not show, or that turn text around, made visible: what a name is must be seen. */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, shown);
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu,
+    shown,
+  );
 }
 
 /** The first words of a Markdown text, without its marks: links and pictures are their words. */
@@ -65,4 +73,5 @@ export function gist(text: string): string {
 export const words = (privilege: string) => privilege.replaceAll("_", " ");
 
 export const lastPart = (fullName: string) => fullName.slice(fullName.lastIndexOf(".") + 1);
-export const parent = (fullName: string) => fullName.slice(0, Math.max(fullName.lastIndexOf("."), 0));
+export const parent = (fullName: string) =>
+  fullName.slice(0, Math.max(fullName.lastIndexOf("."), 0));

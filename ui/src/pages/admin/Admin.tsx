@@ -25,26 +25,54 @@ const WHO: Partial<Record<(typeof SECTIONS)[number][0], string>> = {
 };
 
 /** What account admins have: one page a subject, under one head. */
-export function Admin({ section, actions, children }: { section: (typeof SECTIONS)[number][0]; actions?: ReactNode; children: ReactNode }) {
+export function Admin({
+  section,
+  actions,
+  children,
+}: {
+  section: (typeof SECTIONS)[number][0];
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   const navigate = useNavigate();
   const list = useRef<HTMLDivElement>(null);
   useTabInSight(list, section, SECTIONS.length);
   const { data: who } = useQuery(me);
   const title = SECTIONS.find(([value]) => value === section)?.[1] ?? "";
   // Auditors and those who govern tags have one page each, and nothing to do on the others.
-  const own = (section === "audit" && who?.reads_audit) || (section === "tags" && who?.governs_tags);
-  if (who && !who.account_admin && own) return <Page title={title} actions={actions}>{children}</Page>;
+  const own =
+    (section === "audit" && who?.reads_audit) || (section === "tags" && who?.governs_tags);
+  if (who && !who.account_admin && own)
+    return (
+      <Page title={title} actions={actions}>
+        {children}
+      </Page>
+    );
   if (who && !who.account_admin)
     return (
       <Page title={title} crumbs={[{ label: "Catalogs", to: home }]}>
-        <Empty title="For account admins">{WHO[section] ?? "Only they manage people and workspaces."} Ask an account admin.</Empty>
+        <Empty title="For account admins">
+          {WHO[section] ?? "Only they manage people and workspaces."} Ask an account admin.
+        </Empty>
       </Page>
     );
   return (
-    <Page title={title} crumbs={[{ label: "Administration", to: adminPath("users") }]} actions={actions}>
-      <Tabs value={section} onChange={(value) => void navigate(adminPath(value ?? "users"))} activateTabWithKeyboard={false}>
+    <Page
+      title={title}
+      crumbs={[{ label: "Administration", to: adminPath("users") }]}
+      actions={actions}
+    >
+      <Tabs
+        value={section}
+        onChange={(value) => void navigate(adminPath(value ?? "users"))}
+        activateTabWithKeyboard={false}
+      >
         <Tabs.List ref={list} mb="md" className="tabs" aria-label="Administration">
-          {SECTIONS.map(([value, label]) => <Tabs.Tab key={value} value={value}>{label}</Tabs.Tab>)}
+          {SECTIONS.map(([value, label]) => (
+            <Tabs.Tab key={value} value={value}>
+              {label}
+            </Tabs.Tab>
+          ))}
         </Tabs.List>
         <Tabs.Panel value={section}>{children}</Tabs.Panel>
       </Tabs>

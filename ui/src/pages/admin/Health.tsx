@@ -10,7 +10,14 @@ import { Time } from "../../ui/Time";
 import { VirtualTable } from "../../ui/VirtualTable";
 import { Admin } from "./Admin";
 
-const LABELS: Record<string, string> = { version: "Model versions", volume: "Volumes", run: "Runs", logged_model: "Logged models", trace: "Traces", staging: "Uploads under way" };
+const LABELS: Record<string, string> = {
+  version: "Model versions",
+  volume: "Volumes",
+  run: "Runs",
+  logged_model: "Logged models",
+  trace: "Traces",
+  staging: "Uploads under way",
+};
 const COLOURS: Record<string, string> = { queued: "gray", running: "harbour", dead: "red" };
 
 export default function Health() {
@@ -18,46 +25,100 @@ export default function Health() {
   const waiting = useQuery(jobs);
   return (
     <Admin section="health">
-      <Title order={2} size="h4" mb="sm">Storage</Title>
+      <Title order={2} size="h4" mb="sm">
+        Storage
+      </Title>
       {stored.isPending ? <Loading /> : null}
       {stored.error ? <Failure error={stored.error} retry={() => void stored.refetch()} /> : null}
       {stored.data ? (
         <>
           {stored.data.problem ? (
-            <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title="The storage does not answer">{stored.data.problem}</Alert>
+            <Alert
+              color="red"
+              variant="light"
+              icon={<IconAlertTriangle size={20} />}
+              title="The storage does not answer"
+            >
+              {stored.data.problem}
+            </Alert>
           ) : (
             <Group className="panel" p="md" wrap="nowrap" gap="sm" c="teal">
               <IconCircleCheck size={22} aria-hidden />
-              <Text size="sm" className="anywhere" c="var(--mantine-color-text)"><b>Storage and database answer.</b> Database: {stored.data.database}. Files: {stored.data.places.join(", ")}.</Text>
+              <Text size="sm" className="anywhere" c="var(--mantine-color-text)">
+                <b>Storage and database answer.</b> Database: {stored.data.database}. Files:{" "}
+                {stored.data.places.join(", ")}.
+              </Text>
             </Group>
           )}
           <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} my="md">
             {stored.data.stored.map((part) => (
               <div className="panel" key={`${part.kind} ${part.state}`} style={{ padding: 14 }}>
-                <Group justify="space-between"><Text size="sm" c="dimmed">{LABELS[part.kind] ?? part.kind}</Text><Badge variant="default" tt="none" radius="sm" size="sm">{part.state}</Badge></Group>
-                <Text size="xl" fw={600}>{size(part.bytes)}</Text>
-                <Text size="xs" c="dimmed">{plural(part.files, "file")} in {plural(part.sets, "set")}</Text>
+                <Group justify="space-between">
+                  <Text size="sm" c="dimmed">
+                    {LABELS[part.kind] ?? part.kind}
+                  </Text>
+                  <Badge variant="default" tt="none" radius="sm" size="sm">
+                    {part.state}
+                  </Badge>
+                </Group>
+                <Text size="xl" fw={600}>
+                  {size(part.bytes)}
+                </Text>
+                <Text size="xs" c="dimmed">
+                  {plural(part.files, "file")} in {plural(part.sets, "set")}
+                </Text>
               </div>
             ))}
           </SimpleGrid>
         </>
       ) : null}
-      <Title order={2} size="h4" my="sm">Jobs</Title>
+      <Title order={2} size="h4" my="sm">
+        Jobs
+      </Title>
       {waiting.isPending ? <Loading lines={2} /> : null}
-      {waiting.error ? <Failure error={waiting.error} retry={() => void waiting.refetch()} /> : null}
-      {waiting.data?.length === 0 ? <Text size="sm" c="dimmed">Nothing waits, runs or has failed.</Text> : null}
+      {waiting.error ? (
+        <Failure error={waiting.error} retry={() => void waiting.refetch()} />
+      ) : null}
+      {waiting.data?.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          Nothing waits, runs or has failed.
+        </Text>
+      ) : null}
       {waiting.data && waiting.data.length > 0 ? (
         <VirtualTable<Job>
           label="Jobs"
           rows={waiting.data}
           rowKey={(row) => row.id}
           columns={[
-            { header: "Task", cell: (row) => <Text size="sm" fw={550}>{row.task}</Text> },
-            { header: "About", from: "sm", cell: (row) => <span className="mono clip">{visible(row.key)}</span> },
-            { header: "State", width: 110, cell: (row) => <Badge variant="light" tt="none" radius="sm" color={COLOURS[row.state] ?? "gray"}>{row.state}</Badge> },
+            {
+              header: "Task",
+              cell: (row) => (
+                <Text size="sm" fw={550}>
+                  {row.task}
+                </Text>
+              ),
+            },
+            {
+              header: "About",
+              from: "sm",
+              cell: (row) => <span className="mono clip">{visible(row.key)}</span>,
+            },
+            {
+              header: "State",
+              width: 110,
+              cell: (row) => (
+                <Badge variant="light" tt="none" radius="sm" color={COLOURS[row.state] ?? "gray"}>
+                  {row.state}
+                </Badge>
+              ),
+            },
             { header: "Attempts", width: 90, align: "right", cell: (row) => row.attempts },
             { header: "Due", width: 140, cell: (row) => <Time at={row.run_at} /> },
-            { header: "Error", from: "md", cell: (row) => <span className="clip">{visible(row.error)}</span> },
+            {
+              header: "Error",
+              from: "md",
+              cell: (row) => <span className="clip">{visible(row.error)}</span>,
+            },
           ]}
         />
       ) : null}

@@ -1,5 +1,13 @@
 import { Principals } from "./Principals";
 
 export default function ServicePrincipals() {
-  return <Principals kind="service-principals" one="service principal" hint="Of a job, a pipeline or a serving endpoint." command="modelkeep service-principals create nightly-training" about="Identities of programs. Create tokens for them under Access tokens." />;
+  return (
+    <Principals
+      kind="service-principals"
+      one="service principal"
+      hint="Of a job, a pipeline or a serving endpoint."
+      command="modelkeep service-principals create nightly-training"
+      about="Identities of programs. Create tokens for them under Access tokens."
+    />
+  );
 }
