@@ -1,4 +1,4 @@
-"""The house rules that no ready linter knows; `make check` runs them over src/.
+"""The house rules that no ready linter knows; `make check` runs them over src/, and those of names over more.
 
 A line is let off by a comment that says why: `# house: sql because ...`.
 """
@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import vocabulary
 
 SOURCE = Path(__file__).parents[1] / "src" / "modelkeep"
 LONGEST = 400  # lines of a module
@@ -92,9 +94,10 @@ def findings(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    found = [finding for path in sorted(SOURCE.rglob("*.py")) for finding in findings(path)]
-    sys.stdout.writelines(f"{finding}\n" for finding in found)
-    return 1 if found else 0
+    violations = [finding for path in sorted(SOURCE.rglob("*.py")) for finding in findings(path)]
+    violations += vocabulary.check()
+    sys.stdout.writelines(f"{violation}\n" for violation in violations)
+    return 1 if violations else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""The ratchet of names and words: what it sees, and that counts can only fall."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import vocabulary
+
+
+def _findings(folder: Path, name: str, text: str) -> list[str]:
+    path = folder / name
+    path.write_text(text)
+    return [finding for _, finding in vocabulary.findings(path)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "found = 1",
+        "found: int = 1",
+        "self._found = 1",
+        "for each in rows: pass",
+        "rows = [some for some in rows]",
+        "def more(): pass",
+        "async def kept(): pass",
+        "def rows(given): pass",
+        "def rows(*, given=1): pass",
+        "rows = lambda one: 1",
+        "with rows as held: pass",
+        "import rows as made",
+        "(shown, rows) = rows",
+        "if (wanted := rows): pass",
+        "try: pass\nexcept ValueError as found: pass",
+        "match rows:\n    case [one, *more]: pass",
+        "class Row:\n    kept: int",
+    ],
+)
+def test_a_name_that_does_not_say_what_it_holds_is_found(tmp_path: Path, line: str):
+    assert any(finding.startswith("name: ") for finding in _findings(tmp_path, "module.py", line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "found_rows = 1",
+        "rows = client.found",
+        "rows = found(1)",
+        "made = 1  # house: name because the wire says so",
+        '"""one of some rows, found and kept"""',
+        "someone = 1",
+    ],
+)
+def test_other_names_and_uses_pass(tmp_path: Path, line: str):
+    assert _findings(tmp_path, "module.py", line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "const found = rows;",
+        "let more: number;",
+        "export function told(rows: Row[]) {}",
+        "async function asked<T>(path: string) {}",
+        "const { data: found, isPending } = useQuery(rows);",
+        "const { data, more } = useQuery(rows);",
+        "const [one, two] = rows;",
+        "rows.map((each) => each.id);",
+        "rows.map(each => each.id);",
+        "function rows(path: string, found: Row) {}",
+        "const rows = (more?: boolean) => more;",
+        "export function Page({ model, shown }: Props) {}",
+    ],
+)
+def test_names_in_typescript_are_seen_too(tmp_path: Path, line: str):
+    assert any(finding.startswith("name: ") for finding in _findings(tmp_path, "module.ts", line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "const foundRows = rows;",
+        "const rows = query.found;",
+        'const text = "one, more and each";',
+        "const rows = { found: 1 };",
+        "<Text>one, some, more</Text>",
+        "query.each((row) => row);",
+    ],
+)
+def test_other_typescript_passes(tmp_path: Path, line: str):
+    assert _findings(tmp_path, "module.tsx", line) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("page.md", "Whoever asked was told.", 3),
+        ("page.md", "They ask, tell and whatever; untold, unasked.", 0),
+        ("0001_rows.sql", "-- whoever", 1),
+        ("module.py", '"""Whoever asks."""', 1),
+        ("module.py", 'text = f"asked for on {name}"', 0),
+        ("page.md", "`No privilege on 'a.b' is asked for. Name one: SELECT.`", 0),
+    ],
+)
+def test_words_are_counted_in_every_text(tmp_path: Path, name: str, text: str, count: int):
+    assert len(_findings(tmp_path, name, text)) == count
+
+
+def _lines(count: int) -> list[tuple[int, str]]:
+    return [(number + 1, "name: 'found'") for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("now", "limits", "refused"),
+    [
+        ({"a": 3}, {"a": 3}, []),
+        ({"a": 2}, {"a": 3}, []),
+        ({"a": 4}, {"a": 3}, ["a"]),
+        ({"a": 1}, {}, ["a"]),
+        ({"a": 1, "b": 4}, {"a": 3, "b": 3}, ["b"]),  # what a sank by is not for b
+        ({"new/a": 3, "b": 1}, {"old/a": 3, "b": 1}, []),  # moved
+        ({"new/a": 2, "new/b": 1}, {"old/a": 3}, []),  # split
+        ({"new/a": 4}, {"old/a": 3}, ["new/a"]),
+        ({"a": 0, "new/b": 3}, {"a": 3}, ["new/b"]),
+    ],
+)
+def test_a_count_can_only_fall(now: dict[str, int], limits: dict[str, int], refused: list[str]):
+    lines = vocabulary.excess({path: _lines(count) for path, count in now.items()}, Counter(limits))
+    assert sorted({line.partition(":")[0] for line in lines}) == refused
+
+
+def test_lowering_writes_less_and_never_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vocabulary, "ROOT", tmp_path)
+    monkeypatch.setattr(vocabulary, "LIST", tmp_path / "vocabulary.txt")
+    module = tmp_path / "docs" / "page.md"
+    module.parent.mkdir()
+    module.write_text("told\ntold\n")
+    assert vocabulary.lower() == 0
+    assert vocabulary.allowed() == {"docs/page.md": 2}
+
+    module.write_text("told\ntold\ntold\n")
+    assert vocabulary.lower() == 1, "a third one must be renamed"
+    assert vocabulary.allowed() == {"docs/page.md": 2}
+    assert len(vocabulary.check()) == 3
+
+    module.rename(module.with_name("other.md"))
+    (tmp_path / "docs" / "other.md").write_text("told\n")
+    assert vocabulary.check() == []
+    assert vocabulary.lower() == 0
+    assert vocabulary.allowed() == {"docs/other.md": 1}
+
+    (tmp_path / "docs" / "other.md").write_text("said\n")
+    assert vocabulary.lower() == 0
+    assert not vocabulary.LIST.exists(), "the last one takes the list along"
