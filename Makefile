@@ -48,6 +48,7 @@ test-clients: .cache/dev.stamp $(OLD_CLIENTS:%=.cache/clients/%.stamp)
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/clients/old $(ARGS)
 
 check: .cache/dev.stamp .cache/ui.stamp
+	@.venv/bin/python tools/commit_msg.py --install
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright
