@@ -53,8 +53,10 @@ STATEMENTS = st.one_of(
     st.builds(s.Grant, PRIVILEGES, ANY, NAMES),
     st.builds(s.Revoke, PRIVILEGES, ANY, NAMES),
     st.builds(s.ShowGrants, ANY, TEXTS),
+    st.builds(s.ShowGrantsTo, NAMES),
+    st.builds(s.Use, CONTAINER),
     st.builds(s.SetOwner, BELOW, NAMES),
-    st.builds(s.Create, CONTAINER, TEXTS, st.booleans()),
+    st.builds(s.Create, CONTAINER, TEXTS, st.booleans(), st.lists(st.tuples(NAMES, TEXTS), max_size=3).map(tuple)),
     st.builds(s.Drop, CONTAINER, st.booleans(), st.booleans()),
     st.builds(s.Drop, BELOW, st.just(False), st.booleans()),
     st.builds(s.ShowPrincipals, st.sampled_from(("USER", "GROUP")), TEXTS),
@@ -110,6 +112,16 @@ def _(x: s.ShowGrants) -> str:
 
 
 @write.register
+def _(x: s.ShowGrantsTo) -> str:
+    return f"SHOW GRANTS TO {quoted(x.principal)}"
+
+
+@write.register
+def _(x: s.Use) -> str:
+    return f"USE {_object(x.on)}"
+
+
+@write.register
 def _(x: s.SetOwner) -> str:
     return f"ALTER {_object(x.on)} SET OWNER TO {quoted(x.principal)}"
 
@@ -117,7 +129,9 @@ def _(x: s.SetOwner) -> str:
 @write.register
 def _(x: s.Create) -> str:
     comment = f" COMMENT {text(x.comment)}" if x.comment else ""
-    return f"CREATE {x.on.kind} {'IF NOT EXISTS ' if x.if_absent else ''}{_name(x.on.name)}{comment}"
+    properties = ", ".join(f"{text(key)} = {text(value)}" for key, value in x.properties)
+    options = comment + (f" WITH DBPROPERTIES ({properties})" if properties else "")
+    return f"CREATE {x.on.kind} {'IF NOT EXISTS ' if x.if_absent else ''}{_name(x.on.name)}{options}"
 
 
 @write.register
@@ -208,10 +222,16 @@ GRANT = "GRANT SELECT ON CATALOG c TO x"
         ("GRANT SELECT ON CATALOG IDENTIFIER('c') TO x", "'('"), ("GRANT SELECT ON CATALOG IDENTIFIER(:c) TO x", "'('"),
         ("GRANT SELECT ON CATALOG c TO alice@x.io", "'@'"), ("GRANT SELECT ON CATALOG a-b TO x", "'-'"),
         ("GRANT SELECT ON CATALOG c TO 'x'", "a name"), ('GRANT SELECT ON CATALOG "c" TO x', "a name"),
-        ("GRANT SELECT ON CATALOG c TO :who", "':'"), ("GRANT SELECT ON CATALOG c TO x WITH GRANT OPTION", "'WITH'"),
+        ("GRANT SELECT ON CATALOG c TO :who", "':'"), ("GRANT SELECT ON CATALOG c TO x WITH GRANT OPTION", "Grant MANAGE"),
+        ("GRANT SELECT ON CATALOG c TO x WITH GRANT", "'WITH'"),
         ("GRANT SELECT ON CATALOG c TO x, y", "','"), ("GRANT SELECT ON CATALOG c TO", "ends"), ("GRANT ON CATALOG c TO x", "ends"),
         ("GRANT `SELECT` ON CATALOG c TO x", "a keyword"), ("GRANT SELECT, ON CATALOG c TO x", "ends"), ("GRANT", "ends"),
-        ("GRANT SELECT ON c TO x", "CATALOG"), ("GRANT SELECT ON SHARE c TO x", "CATALOG"), ("GRANT SELECT TO x", "ends"),
+        ("GRANT SELECT ON SCHEMA TO x", "TO should be"), ("SHOW GRANTS ON SHARE c", "CATALOG"), ("SHOW GRANTS TO", "ends"),
+        ("CREATE SCHEMA c.s WITH DBPROPERTIES (a = b)", "a number"), ("CREATE SCHEMA c.s WITH DBPROPERTIES ()", "a name"),
+        ("CREATE SCHEMA c.s WITH DBPROPERTIES (a = true)", "in quotes"), ("CREATE SCHEMA c.s WITH TAGS (a = 'b')", "'WITH'"),
+        ("CREATE SCHEMA c.s COMMENT 'a' COMMENT 'b'", "'COMMENT'"), ("DESCRIBE HISTORY c.s.t", "CATALOG"), ("USE", "ends"),
+        ("USE CATALOG c.d, e", "','"), ("USE VOLUME a.b.c", "'a'"),
+        ("GRANT SELECT ON SHARE c TO x", "CATALOG"), ("GRANT SELECT TO x", "ends"),
         ("GRANT SELECT ON CATALOG c..d TO x", "a name"), ("GRANT SELECT ON CATALOG c. TO x", "'x'"),
         ("CREATE CATALOG c MANAGED LOCATION 's3://x'", "'MANAGED'"), ("CREATE CATALOG c USING SHARE a.b", "'USING'"),
         ("CREATE OR REPLACE SCHEMA c.s", "CATALOG"), ("CREATE TABLE c.s.t (a INT)", "CATALOG"),
@@ -224,7 +244,7 @@ GRANT = "GRANT SELECT ON CATALOG c TO x"
         ("EXECUTE IMMEDIATE 'DROP CATALOG c'", "GRANT"), ("BEGIN DROP CATALOG c; END", "more than one"),
         ("SET x = 1", "TAG"), ("SET TAG ON CATALOG c x = 5", "a name"), ("UNSET TAG ON CATALOG c x = y", "'='"),
         ("SET TAG ON CATALOG c", "ends"), ("SHOW GROUPS IN c", "'IN'"), ("SHOW CURRENT MODEL", "CATALOG"),
-        ("USE CATALOG c", "stands alone"), ("INSERT INTO a.b.c VALUES (1)", "GRANT"),
+        ("INSERT INTO a.b.c VALUES (1)", "GRANT"),
         ("${x}", "GRANT"), ("{{ x }}", "GRANT"), ("EXPLAIN SELECT 1", "GRANT"), ("x" * 20_001, "20001"),
         ("GRANT " + "a, " * 2_000, "words"),
     ],
@@ -271,6 +291,40 @@ def test_tags_and_principals_of_databricks() -> None:
     assert read("SHOW USER FUNCTIONS IN c.s") == read("SHOW FUNCTIONS IN c.s")
     assert read("DROP MODEL IF EXISTS c.s.m") == s.Drop(model, False, True)
     assert read("GRANT EXECUTE ON REGISTERED MODEL c.s.m TO x") == read("GRANT EXECUTE ON MODEL c.s.m TO x")
+
+
+def test_a_name_without_its_kind_is_a_table_unless_no_table_has_the_privilege() -> None:
+    name = ("c", "s", "m")
+    table, routine = s.Object(Kind.TABLE, name), s.Object(Kind.FUNCTION, name)
+    assert read("GRANT SELECT ON c.s.m TO x") == s.Grant(("SELECT",), table, "x")
+    assert read("GRANT ALL PRIVILEGES, MANAGE ON c.s.m TO x") == s.Grant(("ALL PRIVILEGES", "MANAGE"), table, "x")
+    assert read("grant execute on c.s.m to `x`") == s.Grant(("EXECUTE",), routine, "x")
+    assert read("REVOKE APPLY TAG, CREATE MODEL VERSION ON `c`.s.m FROM x") == s.Revoke(
+        ("APPLY TAG", "CREATE MODEL VERSION"), routine, "x"
+    )
+    assert read("SHOW GRANTS ON c.s.m") == s.ShowGrants(table) and read("SHOW GRANTS x ON t") == s.ShowGrants(
+        s.Object(Kind.TABLE, ("t",)), "x"
+    )
+    assert read("DESC c.s.m") == s.Describe(table) and read("DESCRIBE EXTENDED c.s.m;") == s.Describe(table, True)
+    # A word that is a kind is the kind; backticks make a name of it.
+    assert read("GRANT SELECT ON `schema` TO x") == s.Grant(("SELECT",), s.Object(Kind.TABLE, ("schema",)), "x")
+    assert read("GRANT SELECT ON SCHEMA `to` TO x") == s.Grant(("SELECT",), s.Object(Kind.SCHEMA, ("to",)), "x")
+
+
+def test_use_and_grants_of_a_principal_and_properties() -> None:
+    assert read("USE CATALOG c") == read("use catalog 'c';") == s.Use(s.Object(Kind.CATALOG, ("c",)))
+    assert read("USE c.s") == read("USE DATABASE c.s") == s.Use(s.Object(Kind.SCHEMA, ("c", "s")))
+    assert read("SHOW GRANTS TO x") == read("show grant to `x`") == s.ShowGrantsTo("x")
+    assert read("SHOW GRANTS TO x ON SCHEMA c.s") == read("SHOW GRANTS x ON SCHEMA c.s")
+    assert read("SHOW GRANTS TO ON CATALOG c") == s.ShowGrants(s.Object(Kind.CATALOG, ("c",)), "TO")
+    schema = s.Object(Kind.SCHEMA, ("c", "s"))
+    properties = (("a", "b"), ("x.y", "5"), ("z", ""))
+    assert read("CREATE SCHEMA c.s WITH DBPROPERTIES (a = 'b', x.y 5, 'z' = '') COMMENT 'w'") == s.Create(
+        schema, "w", False, properties
+    )
+    assert read("CREATE SCHEMA c.s COMMENT 'w' WITH DBPROPERTIES (a='b')") == s.Create(
+        schema, "w", False, properties[:1]
+    )
 
 
 def test_a_server_that_never_sees_sql_does_not_load_its_parser() -> None:

@@ -244,6 +244,69 @@ def test_statements_as_tools_write_them(site: Site) -> None:
     fails(site, f"DROP MODEL {name}", "NOT_FOUND", "42704", leaf)
 
 
+def test_a_model_is_a_function_and_needs_no_kind_for_execute(site: Site) -> None:
+    name = site.model(versions=1)
+    user, token = site.user()
+    schema = name.rpartition(".")[0]
+    rows(site, f"COMMENT ON FUNCTION {name} IS 'scores'")
+    described = rows(site, f"DESCRIBE FUNCTION {name}")
+    assert described == rows(site, f"DESCRIBE MODEL {name}") and ["Comment", "scores"] in described
+    rows(site, f"GRANT EXECUTE ON {name} TO `{user}`")
+    [held] = rows(site, f"SHOW GRANTS `{user}` ON FUNCTION {name}")
+    assert held == [user, "EXECUTE", "FUNCTION", name, "NO"]
+    fails(site, f"GRANT SELECT ON {name} TO `{user}`", "NOT_FOUND", "42704", "Table")
+    fails(site, f"GRANT EXECUTE ON {name} TO `{user}` WITH GRANT OPTION", "BAD_REQUEST", "42601", "MANAGE")
+    rows(site, f"REVOKE EXECUTE ON {name} FROM `{user}`")
+    assert rows(site, f"SHOW GRANTS `{user}` ON FUNCTION {name}") == []
+    fails(site, f"COMMENT ON FUNCTION {name} IS 'x'", "BAD_REQUEST", "42501", token=token)
+    fails(site, f"DESCRIBE FUNCTION {name}x", "NOT_FOUND", "42704", "Routine or Model")
+    site.ok("POST", f"{FACE_B}/prompts", {"name": f"{schema}.p", "prompt": {}})
+    for text in (f"DESCRIBE FUNCTION {schema}.p", f"COMMENT ON FUNCTION {schema}.p IS 'x'"):
+        fails(site, text, "NOT_FOUND", "42704", "does not exist")
+
+
+def test_grants_of_one_principal_wherever_they_are(site: Site) -> None:
+    name = site.model(versions=1)
+    catalog, schema, _ = name.split(".")
+    user, token = site.user()
+    site.ok("POST", f"{FACE_B}/prompts", {"name": f"{catalog}.{schema}.p", "prompt": {}})
+    for kind, on, privilege in (
+        ("catalog", catalog, "USE_CATALOG"), ("schema", f"{catalog}.{schema}", "USE_SCHEMA"), ("function", name, "EXECUTE"),
+        ("prompt", f"{catalog}.{schema}.p", "APPLY_TAG"),
+    ):  # fmt: skip
+        site.allow(user, kind, on, privilege)
+    granted = [
+        [user, "USE CATALOG", "CATALOG", catalog, "NO"], [user, "USE SCHEMA", "SCHEMA", f"{catalog}.{schema}", "NO"],
+        [user, "EXECUTE", "MODEL", name, "NO"], [user, "APPLY TAG", "PROMPT", f"{catalog}.{schema}.p", "NO"],
+    ]  # fmt: skip
+    assert rows(site, f"SHOW GRANTS TO `{user.upper()}`") == granted
+    assert rows(site, f"SHOW GRANTS TO `{user}`", token) == granted[:3]  # who cannot list the prompt is not told of it
+    other, stranger = site.user()
+    assert rows(site, f"SHOW GRANTS TO `{user}`", stranger) == [] == rows(site, f"SHOW GRANTS TO `{other}`")
+    fails(site, "SHOW GRANTS TO nobody", "NOT_FOUND", "42704", "principal")
+
+
+def test_use_changes_nothing_and_says_whether_the_caller_may(site: Site) -> None:
+    name = site.model(versions=0)
+    catalog, schema, _ = name.split(".")
+    _, stranger = site.user()
+    for text in (f"USE CATALOG {catalog}", f"USE {catalog}.{schema}", f"USE SCHEMA {catalog}.{schema}"):
+        assert rows(site, text) == []
+        fails(site, text, "BAD_REQUEST", "42501", "USE CATALOG", token=stranger)
+    assert rows(site, "SHOW CURRENT CATALOG") == [["main"]]
+    fails(site, f"USE CATALOG {catalog}x", "NOT_FOUND", "42704", "does not exist")
+    fails(site, f"USE {catalog}.{schema}x", "NOT_FOUND", "42704", "does not exist")
+
+
+def test_a_schema_has_the_properties_that_sql_gives_it(site: Site) -> None:
+    catalog = site.schema().partition(".")[0]
+    rows(site, f"CREATE SCHEMA {catalog}.told WITH DBPROPERTIES (team = 'ds', 'cost center' = '7') COMMENT 'c'")
+    info = site.ok("GET", f"{UC}/schemas/{catalog}.told")
+    assert (info["properties"], info["comment"]) == ({"team": "ds", "cost center": "7"}, "c")
+    assert ["Properties", "cost center = 7, team = ds"] in rows(site, f"DESCRIBE SCHEMA EXTENDED {catalog}.told")
+    fails(site, f"CREATE SCHEMA {catalog}.t WITH DBPROPERTIES (a = 'b', a = 'c')", "BAD_REQUEST", "22023", "twice")
+
+
 def test_prompts_in_statements(site: Site) -> None:
     schema = site.schema()
     site.ok("POST", "/api/2.0/mlflow/unity-catalog/prompts", {"name": f"{schema}.p", "prompt": {}})

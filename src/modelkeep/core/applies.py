@@ -16,6 +16,7 @@ _ALL = (
     "transfer_ownership",
     "what_may_i",
 )
+_ROUTINE = ("get_routine", "update_routine_comment")
 _TAGGED = ("assign_tag", "change_tags", "get_quota", "reassign_tag")
 _PROTECTING = ("list_protected_aliases", "protect_alias", "unprotect_alias")
 _FILES = (
@@ -42,7 +43,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
         "update_comment", "update_spec",
     ),
     Kind.MODEL: (
-        *_ALL, *_TAGGED, *_PROTECTING, *_FILES, "browse_model", "browse_version", "browse_versions", "copy_version",
+        *_ALL, *_TAGGED, *_PROTECTING, *_ROUTINE, *_FILES, "browse_model", "browse_version", "browse_versions", "copy_version",
         "create_in_folder", "create_version", "delete_alias", "delete_model", "delete_version", "draft_comment", "draft_version_comment",
         "emit_lineage", "emit_upstream",
         "finalize_version", "get_in_folder", "get_lineage", "get_model", "get_version", "get_version_by_alias",
@@ -50,7 +51,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
         "register_version", "rename_model", "set_alias",
         "update_comment", "update_spec", "update_version", "write_credentials",
     ),
-    Kind.FUNCTION: (*_ALL, *_TAGGED, *_OBJECT),
+    Kind.FUNCTION: (*_ALL, *_TAGGED, *_OBJECT, *_ROUTINE),
     Kind.VOLUME: (*_ALL, *_TAGGED, *_OBJECT, *_FILES),
     Kind.TABLE: (*_ALL, *_TAGGED, *_OBJECT, "table_exists"),
     Kind.PROMPT: (

@@ -77,7 +77,8 @@ _UNITY = {
     "update_spec": "update{kind}", "transfer_ownership": "update{kind}", "change_tags": "update{kind}",
     "browse_catalog": "getCatalog", "browse_catalogs": "listCatalogs", "browse_schema": "getSchema",
     "browse_schemas": "listSchema",
-    "delete_container": "delete{kind}", "get_object": "get{kind}", "browse_object": "get{kind}", "list_objects": "list{kind}s",
+    "delete_container": "delete{kind}", "get_object": "get{kind}", "get_routine": "get{kind}", "update_routine_comment": "update{kind}",
+     "browse_object": "get{kind}", "list_objects": "list{kind}s",
     "browse_objects": "list{kind}s", "rename_object": "update{kind}", "delete_object": "delete{kind}",
 }  # fmt: skip
 _ACCOUNTS = {

@@ -4,10 +4,11 @@ from typing import Literal
 
 import msgspec
 
-from modelkeep.core.context import WriteCtx
-from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName, check_comment, check_in_urls
-from modelkeep.core.ops import models
+from modelkeep.core.context import ReadCtx, WriteCtx
+from modelkeep.core.kinds import Kind
+from modelkeep.core.model import RegisteredModel, Securable
+from modelkeep.core.names import FullName, check_comment, check_in_urls, missing
+from modelkeep.core.ops import catalogs, models
 from modelkeep.core.ops.tables import ColumnType, Number
 from modelkeep.store import securables
 
@@ -81,6 +82,19 @@ def definition(function: Securable) -> Definition:
     return msgspec.json.decode(function.spec["definition"], type=Definition)
 
 
+class GetRoutine(msgspec.Struct, frozen=True):
+    """A function or a model: SQL's FUNCTION is either."""
+
+    name: FullName
+
+
+class UpdateRoutineComment(msgspec.Struct, frozen=True):
+    """Of a function or a model."""
+
+    name: FullName
+    comment: str
+
+
 async def create_function(ctx: WriteCtx, req: CreateFunction, schema: Securable) -> Securable:
     check_in_urls(req.name)
     id = await securables.insert(
@@ -89,3 +103,19 @@ async def create_function(ctx: WriteCtx, req: CreateFunction, schema: Securable)
     )  # fmt: skip
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)
+
+
+async def get_routine(ctx: ReadCtx, req: GetRoutine, routine: Securable) -> Securable | RegisteredModel:
+    _refuse_prompt(req.name, routine)
+    return await models.get_model(ctx, models.GetModel(req.name), routine) if routine.kind is Kind.MODEL else routine
+
+
+async def update_routine_comment(ctx: WriteCtx, req: UpdateRoutineComment, routine: Securable) -> Securable:
+    _refuse_prompt(req.name, routine)
+    return await catalogs.update_comment(ctx, catalogs.UpdateComment(req.name, req.comment), routine)
+
+
+def _refuse_prompt(name: FullName, routine: Securable) -> None:
+    """Prompts share the name space, and have operations of their own. Raises NotFound."""
+    if routine.kind is Kind.PROMPT:
+        raise missing(str(name), name.leaf)

@@ -17,6 +17,8 @@ _CONTAINERS = {"CATALOG": Kind.CATALOG, "SCHEMA": Kind.SCHEMA, "DATABASE": Kind.
 _PLURALS = {f"{word}S": kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
 _PRINCIPALS = {"GROUPS": "GROUP", "USERS": "USER"}
 _CURRENT = {**_CONTAINERS, "METASTORE": Kind.METASTORE}
+_ON_ROUTINES = frozenset({"EXECUTE", "CREATE MODEL VERSION", "CREATE_MODEL_VERSION"})
+"""Privileges that no table has"""
 _BELOW = {word: kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
 
 
@@ -43,15 +45,30 @@ def _on(r: Reader, kinds: dict[str, Kind]) -> s.Object:
 
 
 def _grant(r: Reader) -> s.Statement:
-    privileges, on = _privileges(r), _on(r, _KINDS)
+    privileges = _privileges(r)
+    on = _securable(r, privileges, "TO")
     r.one_of("TO")
-    return s.Grant(privileges, on, r.name())
+    statement = s.Grant(privileges, on, r.name())
+    if r.sees("WITH", "GRANT", "OPTION"):
+        raise BadSql(
+            "Unity Catalog has no WITH GRANT OPTION, so nothing was granted. Grant MANAGE to let somebody grant to others."
+        )
+    return statement
 
 
 def _revoke(r: Reader) -> s.Statement:
-    privileges, on = _privileges(r), _on(r, _KINDS)
+    privileges = _privileges(r)
+    on = _securable(r, privileges, "FROM")
     r.one_of("FROM")
     return s.Revoke(privileges, on, r.name())
+
+
+def _securable(r: Reader, privileges: tuple[str, ...] = (), *follows: str) -> s.Object:
+    """A securable with its kind, or without: then it is a table, as in Databricks' grammar (`[ TABLE ] table_name`), or a
+    function or model if a privilege is named that no table has."""
+    if not any(r.sees(word) for word in (*_KINDS, "REGISTERED")) and (names := r.names_before(*follows)):
+        return s.Object(Kind.TABLE if _ON_ROUTINES.isdisjoint(privileges) else Kind.FUNCTION, names)
+    return _on(r, _KINDS)
 
 
 def _privileges(r: Reader) -> tuple[str, ...]:
@@ -67,9 +84,12 @@ def _privileges(r: Reader) -> tuple[str, ...]:
 
 def _show(r: Reader) -> s.Statement:
     if r.takes("GRANTS") or r.takes("GRANT"):
+        if r.sees("TO") and not r.sees("TO", "ON") and r.takes("TO"):
+            principal = r.name()
+            return s.ShowGrants(_securable(r), principal) if r.takes("ON") else s.ShowGrantsTo(principal)
         principal = "" if r.sees("ON") else r.name()
         r.one_of("ON")
-        return s.ShowGrants(_on(r, _KINDS), principal)
+        return s.ShowGrants(_securable(r), principal)
     for word, kind in _PRINCIPALS.items():
         if r.takes(word):
             return s.ShowPrincipals(kind, _pattern(r))
@@ -120,8 +140,24 @@ def _tag(r: Reader) -> tuple[str, str]:
 def _create(r: Reader) -> s.Statement:
     kind = _kind(r, _CONTAINERS)
     if_absent = r.takes("IF", "NOT", "EXISTS")
-    name = r.names()
-    return s.Create(s.Object(kind, name), r.text() if r.takes("COMMENT") else "", if_absent)
+    on = s.Object(kind, r.names())
+    comment, properties = "", tuple[tuple[str, str], ...]()
+    while True:  # each at most once, in any order
+        if not comment and r.takes("COMMENT"):
+            comment = r.text()
+        elif not properties and (r.takes("WITH", "DBPROPERTIES") or r.takes("WITH", "PROPERTIES")):
+            properties = _listed(r, _property)
+        else:
+            return s.Create(on, comment, if_absent, properties)
+
+
+def _property(r: Reader) -> tuple[str, str]:
+    """`key = value`, where the sign may be left out. A key may have periods."""
+    key = r.text() if r.is_text() else ".".join(r.names())
+    r.takes_sign("=")
+    if r.takes("TRUE") or r.takes("FALSE"):
+        raise BadSql(f"The value of property '{key[:100]}' is no text. Put it in quotes.")
+    return key, r.text() if r.is_text() else r.number()
 
 
 def _drop(r: Reader) -> s.Statement:
@@ -133,9 +169,23 @@ def _drop(r: Reader) -> s.Statement:
 
 
 def _describe(r: Reader) -> s.Statement:
+    if not r.sees("EXTENDED"):
+        on = _described(r)
+        if on is not None:
+            return s.Describe(on)
+    if r.takes("EXTENDED"):
+        return s.Describe(s.Object(Kind.TABLE, r.names()), True)
     kind = _kind(r, _BELOW)
     extended = r.takes("EXTENDED")
     return s.Describe(s.Object(kind, r.names()), extended)
+
+
+def _described(r: Reader) -> s.Object | None:
+    """A name without its kind is a table, as in Databricks' grammar."""
+    if any(r.sees(word) for word in (*_BELOW, "REGISTERED")):
+        return None
+    names = r.names_before()
+    return s.Object(Kind.TABLE, names) if names else None
 
 
 def _comment(r: Reader) -> s.Statement:
@@ -171,9 +221,9 @@ def _copy(r: Reader) -> s.Statement:
 
 
 def _use(r: Reader) -> s.Statement:
-    raise BadSql(
-        "Each statement stands alone, so USE would change nothing. Send `catalog` and `schema` with the statement."
-    )
+    """`USE [SCHEMA] name`, `USE CATALOG name`."""
+    kind = next((kind for word, kind in _CONTAINERS.items() if r.takes(word)), Kind.SCHEMA)
+    return s.Use(s.Object(kind, (r.text(),) if r.is_text() else r.names()))
 
 
 _STATEMENTS: dict[str, Callable[[Reader], s.Statement]] = {

@@ -1,22 +1,22 @@
 """What each statement asks of the core: the very requests that REST makes, with the same decisions and audit events."""
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
 from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound
 from modelkeep.core.kinds import RULES, Kind
-from modelkeep.core.model import Grant, Prompt, RegisteredModel, Securable
+from modelkeep.core.model import Prompt, RegisteredModel, Securable
 from modelkeep.core.names import METASTORE, FullName, check_platform_tag, parse_version
-from modelkeep.core.ops import catalogs, grants, models, objects, principals, prompts, versions
+from modelkeep.core.ops import catalogs, functions, grants, models, objects, principals, prompts, versions
 from modelkeep.core.patterns import Matcher, check_pattern, pattern
 from modelkeep.core.times import rfc3339
 from modelkeep.wire.sql import statements as s
+from modelkeep.wire.sql.grants import show_grants, show_grants_to
 from modelkeep.wire.sql.query import select
 from modelkeep.wire.sql.scan import PAGE, Scan, Session
 from modelkeep.wire.sql.select import Query
-from modelkeep.wire.sql.tables import YES_NO, Column, Row, Table
+from modelkeep.wire.sql.tables import Column, Row, Table
 
 
 async def run(session: Session, statement: s.Statement | Query) -> Table:
@@ -25,7 +25,11 @@ async def run(session: Session, statement: s.Statement | Query) -> Table:
         case Query():
             return await select(session, statement)
         case s.ShowGrants():
-            return await _show_grants(session, statement)
+            return await show_grants(session, full_name(statement.on, session.home), statement.principal)
+        case s.ShowGrantsTo():
+            return await show_grants_to(session, statement.principal)
+        case s.Use():
+            await session.ask(_GETS[statement.on.kind](full_name(statement.on, session.home)))
         case s.Show():
             return await _show(session, statement)
         case s.ShowPrincipals():
@@ -82,13 +86,13 @@ def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
             raise NotImplementedError(type(statement))
 
 
-def _once(keys: Any) -> None:
+def _once(keys: Sequence[str], what: str = "tag") -> None:
     if len(set(keys)) != len(keys):
-        raise InvalidArgument("A tag key is in this statement twice. Name it once.")
+        raise InvalidArgument(f"A {what} key is in this statement twice. Name it once.")
 
 
 _COMMENTS: dict[Kind, Callable[[FullName, str], msgspec.Struct]] = {
-    Kind.CATALOG: catalogs.UpdateCatalogComment, Kind.PROMPT: prompts.UpdatePrompt,
+    Kind.CATALOG: catalogs.UpdateCatalogComment, Kind.PROMPT: prompts.UpdatePrompt, Kind.FUNCTION: functions.UpdateRoutineComment,
 }  # fmt: skip
 _RENAMES: dict[Kind, Callable[[FullName, FullName], msgspec.Struct]] = {
     Kind.CATALOG: catalogs.RenameCatalog, Kind.SCHEMA: catalogs.RenameSchema, Kind.MODEL: models.RenameModel,
@@ -110,10 +114,15 @@ async def _create(session: Session, statement: s.Create) -> None:
     kind = catalogs.CreateCatalog if statement.on.kind is Kind.CATALOG else catalogs.CreateSchema
     name = full_name(statement.on, session.home)
     try:
-        await session.ask(kind(name=name, comment=statement.comment))
+        await session.ask(kind(name=name, comment=statement.comment, spec=_spec(statement.properties)))
     except AlreadyExists:
         if not statement.if_absent:
             raise
+
+
+def _spec(properties: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    _once([key for key, _ in properties], "property")
+    return {"properties": msgspec.json.encode(dict(properties)).decode()} if properties else {}
 
 
 _DROPS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
@@ -133,22 +142,6 @@ async def _drop(session: Session, statement: s.Drop) -> None:
 
 
 # --- answers ------------------------------------------------------------------------------------------------------------
-
-
-async def _show_grants(session: Session, statement: s.ShowGrants) -> Table:
-    name = full_name(statement.on, session.home)
-    held: list[Grant] = await session.ask(grants.GetEffectiveGrants(name, statement.principal))
-    rows: list[Row] = [
-        (
-            g.principal,
-            g.privilege.replace("_", " "),
-            g.from_kind or str(name.kind),
-            g.from_name or str(name),
-            YES_NO[g.inert],
-        )
-        for g in held
-    ]
-    return Table(tuple(map(Column, ("Principal", "ActionType", "ObjectType", "ObjectKey", "Inert"))), rows)
 
 
 _SHOWN = {
@@ -209,7 +202,7 @@ def _listed(scan: Scan, session: Session, statement: s.Show) -> AsyncIterator[tu
 
 _GETS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
     Kind.CATALOG: catalogs.GetCatalog, Kind.SCHEMA: catalogs.GetSchema, Kind.MODEL: models.GetModel,
-    Kind.FUNCTION: objects.GetObject, Kind.VOLUME: objects.GetObject, Kind.TABLE: objects.GetObject, Kind.PROMPT: prompts.GetPrompt,
+    Kind.FUNCTION: functions.GetRoutine, Kind.VOLUME: objects.GetObject, Kind.TABLE: objects.GetObject, Kind.PROMPT: prompts.GetPrompt,
 }  # fmt: skip
 
 
@@ -217,7 +210,7 @@ async def _describe(session: Session, statement: s.Describe) -> Table:
     name = full_name(statement.on, session.home)
     found: Securable | RegisteredModel | Prompt = await session.ask(_GETS[name.kind](name))
     x = found if isinstance(found, Securable) else found.securable
-    label = "Namespace" if name.kind is Kind.SCHEMA else name.kind.capitalize()
+    label = "Namespace" if name.kind is Kind.SCHEMA else x.kind.capitalize()
     rows: list[Row] = [("Catalog Name", name.parts[0])] if name.kind is not Kind.CATALOG else []
     rows += [("Schema Name", name.parts[1])] if len(name.parts) == 3 else []
     rows += [(f"{label} Name", x.name_key), ("Comment", x.comment), ("Owner", x.owner)]
@@ -228,5 +221,7 @@ async def _describe(session: Session, statement: s.Describe) -> Table:
         rows += [("Created By", x.created_by), ("Created At", rfc3339(x.created_at))]
         rows += [("Updated By", x.updated_by), ("Updated At", rfc3339(x.updated_at))]
         rows.append(("Tags", ", ".join(f"{key} = {value}" for key, value in sorted(x.tags.items()))))
+        if properties := msgspec.json.decode(x.spec.get("properties", "{}"), type=dict[str, str]):
+            rows.append(("Properties", ", ".join(f"{key} = {value}" for key, value in sorted(properties.items()))))
     heads = ("database_description_item", "database_description_value")
     return Table(tuple(map(Column, heads if name.kind is Kind.SCHEMA else ("info_name", "info_value"))), rows)

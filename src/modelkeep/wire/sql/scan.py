@@ -154,23 +154,27 @@ class Scan:
     def _here(self, full_name: str) -> bool:
         return self._only in ("", full_name.partition(".")[0])
 
-    async def grants(self, names: Sequence[FullName]) -> list[tuple[FullName, list[Grant]]]:
-        """What holds on each of these, inherited ones included, as far as the caller may see it."""
+    async def grants(
+        self, names: Sequence[FullName], request: Callable[[FullName], msgspec.Struct] = grants.GetEffectiveGrants
+    ) -> list[tuple[FullName, list[Grant]]]:
+        """What holds on each of these, as far as the caller may see it: by default with what is inherited."""
         found: list[tuple[FullName, list[Grant]]] = []
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             self.look(_COST_OF_GRANTS * len(some))
-            found += zip(some, await self._grants(some), strict=True)
+            found += zip(some, await self._grants(some, request), strict=True)
         return found
 
-    async def _grants(self, names: Sequence[FullName]) -> list[list[Grant]]:
+    async def _grants(
+        self, names: Sequence[FullName], request: Callable[[FullName], msgspec.Struct]
+    ) -> list[list[Grant]]:
         session = self._session
-        requests = [grants.GetEffectiveGrants(name) for name in names]
+        requests = [request(name) for name in names]
         try:
             return await session.engine.execute_all(session.actor, requests, request_id=session.request_id)
         except (NotFound, PermissionDenied) as error:
             if len(names) == 1:
-                if names[0].parts:
+                if names[0].parts and error.kind != "PRINCIPAL":
                     return [[]]  # gone since it was listed
                 raise error
-            return [held for name in names for held in await self._grants([name])]
+            return [held for name in names for held in await self._grants([name], request)]

@@ -35,6 +35,12 @@ class ShowGrants(Statement, frozen=True):
     principal: str = ""
 
 
+class ShowGrantsTo(Statement, frozen=True):
+    """What is granted to one principal, on every securable whose grants the caller sees."""
+
+    principal: str
+
+
 class SetOwner(Statement, frozen=True):
     on: Object
     principal: str
@@ -44,6 +50,7 @@ class Create(Statement, frozen=True):
     on: Object
     comment: str = ""
     if_absent: bool = False
+    properties: tuple[tuple[str, str], ...] = ()
 
 
 class Drop(Statement, frozen=True):
@@ -79,6 +86,12 @@ class ShowCurrent(Statement, frozen=True):
 class Describe(Statement, frozen=True):
     on: Object
     extended: bool = False
+
+
+class Use(Statement, frozen=True):
+    """The catalog or schema of later statements: there are no sessions, so it says no more than that the caller may use it."""
+
+    on: Object
 
 
 class CommentOn(Statement, frozen=True):

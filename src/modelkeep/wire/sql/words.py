@@ -159,6 +159,18 @@ class Reader:
             parts.append(self.name())
         return tuple(parts)
 
+    def names_before(self, *keywords: str) -> tuple[str, ...] | None:
+        """The name that comes next, and past it, if one of these keywords or the end of the statement follows it."""
+        start = self._next
+        try:
+            names = self.names()
+        except BadSql:
+            names = ()
+        if names and (self.ended() or any(self.sees(keyword) for keyword in keywords)):
+            return names
+        self._next = start
+        return None
+
     def is_text(self) -> bool:
         return self._next < len(self._words) and self._words[self._next].kind == "text"
 
