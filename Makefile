@@ -4,6 +4,7 @@ PYTHON ?= python3
 TEST_PROCESSES ?= 2
 UV := .tools/bin/uv
 RUN_EXTRAS := --extra workspace --extra postgres --extra s3 --extra docs
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 OLD_CLIENTS := 3.0 2.22 2.16 2.11 skinny sdk-0.30 databricks-cli-0.18 unitycatalog-0.4 unitycatalog-0.7
 
 # The machine's own Python is enough; nothing but PyPI is asked for anything.
@@ -16,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui docs test-clients check fix bench lock clean
+.PHONY: help up env test browser ui docs site test-clients check fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -26,6 +27,7 @@ help:
 	@echo "make test-clients  the tests with older MLflow clients"
 	@echo "make check         format, lint, types, imports        make fix: mend what can be mended"
 	@echo "make ui            build the web UI (make up and make test do it by themselves)"
+	@echo "make site          build the documentation site in build/site"
 	@echo "make bench         the speed table                     make clean: remove what make built"
 
 up: .cache/run.stamp .cache/ui.stamp
@@ -55,6 +57,7 @@ check: .cache/dev.stamp .cache/ui.stamp
 	.venv/bin/lint-imports
 	.venv/bin/python tools/house.py
 	.venv/bin/python tools/reference.py --check
+	$(MKDOCS)
 	$(NPM) ui run --silent check
 
 fix: .cache/dev.stamp .cache/npm.stamp
@@ -67,6 +70,10 @@ ui: .cache/ui.stamp
 docs: .cache/dev.stamp
 	.venv/bin/python tools/reference.py
 	.venv/bin/python tools/limits.py
+
+# The documentation site in build/site. Every warning is an error: dead links and anchors, pages without a place in the navigation.
+site: .cache/dev.stamp ui/openapi.json
+	$(MKDOCS)
 
 bench: .cache/dev.stamp
 	.venv/bin/python -m bench $(ARGS)

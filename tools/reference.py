@@ -1,15 +1,18 @@
-"""Writes docs/reference/*.md from the code itself: operations, privileges, settings, errors. `--check` only compares."""
+"""Writes docs/reference/*.md from the code itself: operations, privileges, settings, errors, commands. `--check` only compares."""
 
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
+from typer.main import get_command
 
 from modelkeep import settings
+from modelkeep.cli import admins, app, exits, local, remote
 from modelkeep.core import errors
 from modelkeep.core.kinds import RULES
 from modelkeep.core.privileges import INERT
@@ -58,14 +61,19 @@ def privileges() -> str:
 def settings_page() -> str:
     tree = ast.parse(inspect.getsource(settings.Settings))
     body = tree.body[0].body  # type: ignore[attr-defined]
-    told = {
+    meanings = {
         before.target.id: after.value.value
         for before, after in pairwise(body)
         if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr)
     }
     hints = get_type_hints(settings.Settings, include_extras=True)
     rows = [
-        (f"`{settings.variable_of(f.name)}`", f"`{f.default!r}`", settings.bounds(hints[f.name]), told.get(f.name, ""))
+        (
+            f"`{settings.variable_of(f.name)}`",
+            f"`{f.default!r}`",
+            settings.bounds(hints[f.name]),
+            meanings.get(f.name, ""),
+        )
         for f in msgspec.structs.fields(settings.Settings)
     ]
     files = ", ".join(f"`{settings.variable_of(name)}_FILE`" for name in settings.SECRETS)
@@ -87,11 +95,75 @@ def errors_page() -> str:
     return "# Errors\n\n" + table(("Error", "HTTP status", "Code", "Meaning, and what to do"), rows)
 
 
+def commands() -> str:
+    """The page of the command line, from typer's own tree of commands."""
+    for module in (local, admins, remote):
+        module.register(app)
+    sections = [
+        _section(path, command, context) for path, command, context in _walk(get_command(app), "modelkeep", None)
+    ]
+    codes = [
+        (ast.literal_eval(node.value), doc.value.value)
+        for node, doc in pairwise(ast.parse(inspect.getsource(exits)).body)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(doc, ast.Expr)
+        and isinstance(doc.value, ast.Constant)
+    ]
+    return (
+        "# Command line\n\n`modelkeep COMMAND --help` prints the same. Commands that read the data directory need no token. All others are "
+        "HTTP clients: they take the server from `DATABRICKS_HOST` and the token from `DATABRICKS_TOKEN`. `modelkeep env` prints both.\n\n"
+        "## Exit codes\n\n"
+        + table(
+            ("Code", "Meaning"),
+            [("0", "The command succeeded."), *((str(code), meaning) for code, meaning in codes)],
+        )
+        + "\n"
+        + "\n".join(sections)
+    )
+
+
+def _walk(command: Any, path: str, parent: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(path, command, its context) of a click command and of all below it, groups too."""
+    context = command.context_class(command, info_name=path.rpartition(" ")[2], parent=parent)
+    if parent is not None:
+        yield path, command, context
+    if hasattr(command, "list_commands"):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if not below.hidden:
+                yield from _walk(below, f"{path} {name}", context)
+
+
+def _section(path: str, command: Any, context: Any) -> str:
+    """The Markdown of a group (a heading) or a command (usage, then arguments and options)."""
+    about = inspect.cleandoc(command.help or "").replace("\b\n", "").replace("<", "\\<")
+    if hasattr(command, "list_commands"):
+        return f"## {path}\n\n{about}\n"
+    level = "##" if path.count(" ") == 1 else "###"
+    usage = " ".join(part for part in command.collect_usage_pieces(context) if part)
+    rows = [
+        (f"`{_spelling(parameter, context)}`", (parameter.help or "").replace("|", "\\|").replace("<", "\\<"))
+        for parameter in command.params
+        if not parameter.hidden and parameter.name != "help"
+    ]
+    body = f"{about}\n\n```text\n{path} {usage}\n```\n"
+    return f"{level} {path}\n\n{body}" + (f"\n{table(('Parameter', 'Meaning'), rows)}" if rows else "")
+
+
+def _spelling(parameter: Any, context: Any) -> str:
+    """`NAME` of an argument, `--option VALUE` of an option."""
+    if parameter.param_type_name == "argument":
+        return " ".join(parameter.get_usage_pieces(context)).strip("[]").rstrip(".")
+    return parameter.get_help_record(context)[0].replace("/ ", "or ")
+
+
 PAGES = {
     "operations.md": operations,
     "privileges.md": privileges,
     "settings.md": settings_page,
     "errors.md": errors_page,
+    "cli.md": commands,
 }
 
 
