@@ -449,6 +449,8 @@ JOBS_PER_PAGE = 1_000
 
 TOKENS_PER_PRINCIPAL = 600
 """Personal access tokens that are neither revoked nor expired (Databricks' own number)."""
+TOKEN_USERS = 1_000
+"""Users, service principals and groups that may use personal access tokens by their own name."""
 UPLOADS_PER_PRINCIPAL = 1_000
 """Multipart uploads that are under way; a job ends those that are older than a day."""
 # --- workspace files -----------------------------------------------------------------------------------------------------

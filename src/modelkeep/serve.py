@@ -251,7 +251,15 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def application(registry: Registry, lifecycle: Lifecycle | None = None) -> AsyncGenerator[App]:
     """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
-    from modelkeep.wire.account import federation, oauth, scim, tag_policies, tokens, workspace_settings
+    from modelkeep.wire.account import (
+        federation,
+        oauth,
+        scim,
+        tag_policies,
+        token_permissions,
+        tokens,
+        workspace_settings,
+    )
     from modelkeep.wire.account import workspaces as account_workspaces
     from modelkeep.wire.console import authorize, pages, reference, session
     from modelkeep.wire.console import health as health_routes
@@ -293,6 +301,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *metastores.account_routes(facts.account_id, facts.metastore_id),
             *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),
+            *token_permissions.routes(),
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
             *oauth.routes(signing_in, codes, door.guesses, facts.account_id),

@@ -8,7 +8,7 @@ from modelkeep.core.authz import Actor
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.kinds import Kind
 from modelkeep.core.names import DEFAULT_HOME, METASTORE, FullName
-from modelkeep.store import principals, securables
+from modelkeep.store import principals, securables, token_users
 from modelkeep.store.db import Database, UniqueViolation, WriteTx, new_id, now_ms
 
 ADMINS = "admins"
@@ -44,7 +44,8 @@ async def deployment(db: Database, home: FullName = DEFAULT_HOME) -> Deployment:
 async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
     at, by = now_ms(), SYSTEM.name
     made = Deployment(new_id(), new_id(), "", secrets.token_hex(32))
-    await principals.insert(tx, "GROUP", principals.ACCOUNT_USERS, by, at)
+    everyone = await principals.insert(tx, "GROUP", principals.ACCOUNT_USERS, by, at)
+    await token_users.add(tx, [everyone.id], by, at)
     admins = await principals.insert(tx, "GROUP", ADMINS, by, at, account_admin=True)
     admin = await principals.insert(tx, "USER", ADMIN, by, at)
     await principals.add_member(tx, admins, admin)

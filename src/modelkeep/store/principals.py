@@ -11,6 +11,7 @@ from modelkeep.core.lookalikes import look_key
 from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
 from modelkeep.store import memberships
+from modelkeep.store import token_users as token_rows
 from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
 from modelkeep.store.securables import attached
 
@@ -18,9 +19,11 @@ ACCOUNT_USERS = "account users"
 """The built-in group that every user and service principal belongs to."""
 
 WORKSPACE_USERS = "users"
-"""Databricks' name for a workspace's own group: everyone who is assigned to the workspace. It is in access lists of experiments alone."""
+"""Databricks' name for a workspace's own group: everyone who is assigned to the workspace. It is in access lists of experiments alone,
+and in the list of who may use tokens, where it stands for the account's group."""
 
 UNKNOWN_TOKEN = "The access token is not known here."
+NOT_PERMITTED = "The token's principal may not use personal access tokens. Ask an account admin for CAN_USE on tokens."
 
 _COLUMNS = "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at"
 
@@ -39,8 +42,10 @@ ROLE = (
     "WHERE m.member_id = p.id AND a.workspace_id = :workspace)"
 )
 """What principal p, or a group of his, is assigned to a workspace as; the words' order makes ADMIN win."""
+MAY_USE_TOKENS = "EXISTS (SELECT 1 FROM membership_closure m JOIN token_users u ON u.principal_id = m.group_id WHERE m.member_id = p.id)"
+"""May principal p use personal access tokens? Account admins may in any case."""
 _BY_TOKEN = (
-    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind, {ROLE} "
+    f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind, {ROLE}, {MAY_USE_TOKENS} "
     "FROM tokens t JOIN principals p ON p.id = t.principal_id WHERE t.hash = :hash"
 )
 
@@ -60,6 +65,8 @@ async def actor_of_token(
         return "The access token has expired."
     if not row[7]:
         return "The token's principal is deactivated."
+    if not row[10] and not row[3] and await token_rows.rests_on_personal_token(tx, row[4]):
+        return NOT_PERMITTED
     return Actor(row[0], row[1], row[2], bool(row[3]), row[4], source, workspace, row[9] or "")
 
 
@@ -260,6 +267,20 @@ async def lock_account(tx: WriteTx) -> None:
     """Changes of principals and memberships queue here until commit, each before it reads what it decides on: the closure
     of memberships, who is still an account admin, the principal that it writes back."""
     await hold(tx, "")
+
+
+async def token_users(tx: Tx) -> list[Principal]:
+    """Who may use personal access tokens, besides account admins, in the order of their names."""
+    rows = await tx.scan(
+        f"SELECT {_COLUMNS} FROM token_users u JOIN principals p ON p.id = u.principal_id ORDER BY p.name_key"
+    )
+    return [_principal(row) for row in rows]
+
+
+async def may_use_tokens(tx: Tx, principal_id: str) -> bool:
+    """By its own name, by a group's, or as an account admin."""
+    row = await tx.one(f"SELECT {MAY_USE_TOKENS}, {_ADMIN} FROM principals p WHERE p.id = :id", id=principal_id)
+    return row is not None and bool(row[0] or row[1])
 
 
 async def any_account_admin(tx: Tx) -> bool:

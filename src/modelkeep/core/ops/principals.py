@@ -12,6 +12,7 @@ from modelkeep.core.model import Page, Principal, Token
 from modelkeep.core.names import check_principal_name, fold_principal
 from modelkeep.core.near import near
 from modelkeep.core.ops.token_origins import origin_of
+from modelkeep.core.ops.token_users import check_may_use_tokens
 from modelkeep.core.paging import page_size
 from modelkeep.limits import PRINCIPALS_PER_PAGE, TOKENS_PER_PAGE
 from modelkeep.store import principals, tokens
@@ -258,7 +259,8 @@ async def create_token(ctx: WriteCtx, req: CreateToken) -> NewToken:
 
 async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
     """A new token. It lives as long as the caller asks for, at most as long as the setting and its origin allow, and ends with
-    its origin if it is bound to one. Raises InvalidArgument, Unauthenticated."""
+    its origin if it is bound to one. Raises InvalidArgument, PermissionDenied, Unauthenticated."""
+    await check_may_use_tokens(ctx, holder)
     most = limits.TOKENS_PER_PRINCIPAL
     if await tokens.count(ctx.tx, holder.id, ctx.now, most) >= most:
         raise LimitExceeded(

@@ -226,6 +226,36 @@ class PermissionLevels(TypedDict):
     permissions: list[PermissionLevel]
 
 
+class HeldLevel(TypedDict):
+    permission_level: str
+    inherited: bool
+
+
+class AccessEntry(TypedDict):
+    """Exactly one of the names."""
+
+    all_permissions: list[HeldLevel]
+    user_name: NotRequired[str]
+    group_name: NotRequired[str]
+    service_principal_name: NotRequired[str]
+    display_name: NotRequired[str]
+
+
+class ObjectPermissions(TypedDict):
+    object_id: str
+    object_type: str
+    access_control_list: list[AccessEntry]
+
+
+class AccessLevel(TypedDict):
+    permission_level: str
+    description: str
+
+
+class AccessLevels(TypedDict):
+    permission_levels: list[AccessLevel]
+
+
 class Namespace(TypedDict):
     value: str
 
