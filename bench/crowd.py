@@ -71,7 +71,6 @@ class _Attackers:
         members = self._members()
         closure = [(user, group) for user in users.values() for group in (user, everyone)]
         closure += [(crowd, crowd), (outer, outer), (crowd, outer)]
-        closure += [(member, group) for member in members for group in (crowd, outer)]
         self._bulk.many("membership_closure", ("member_id", "group_id"), iter(closure))
         direct = [(outer, crowd), *((crowd, member) for member in members)]
         self._bulk.many("memberships", ("group_id", "member_id"), iter(direct))

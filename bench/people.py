@@ -134,14 +134,14 @@ class Organisation:
         self._bulk.many("principals", columns, rows)
 
     def _memberships(self, users: list[str], reader: str, everybody: str) -> None:
-        """As store.principals keeps them: the direct ones, and the closure of all."""
+        """As store.memberships keeps them: the direct ones, and the closure of groups."""
         direct = [(outer, inner) for chain in self._chains for inner, outer in pairwise(chain)]
         closure = [(inner, outer) for chain in self._chains for i, inner in enumerate(chain) for outer in chain[i:]]
         for user in [*users, reader, everybody]:
             mine = self._chains if user == everybody else self._random.sample(self._chains, self._size.chains_each)
             mine = [self._chains[0], *(c for c in mine[1:] if c is not self._chains[0])] if user == reader else mine
             direct += [(chain[0], user) for chain in mine]
-            closure += [(user, group) for group in (user, self._account_users, *(g for chain in mine for g in chain))]
+            closure += [(user, group) for group in (user, self._account_users)]
         self._bulk.many("memberships", ("group_id", "member_id"), iter(direct))
         self._bulk.many("membership_closure", ("member_id", "group_id"), iter(closure))
 

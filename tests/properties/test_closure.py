@@ -67,6 +67,6 @@ def _expected(members: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 async def _closure(tx: WriteTx) -> set[tuple[str, str]]:
     rows = await tx.all(
-        "SELECT m.name, g.name FROM membership_closure c JOIN principals m ON m.id = c.member_id JOIN principals g ON g.id = c.group_id"
+        "SELECT m.name, g.name FROM acts_as c JOIN principals m ON m.id = c.member_id JOIN principals g ON g.id = c.group_id"
     )
     return {(m, g) for m, g in rows if m not in ("admin", "admins", EVERYONE)}

@@ -48,7 +48,7 @@ async def _check(w: World, plan: Plan) -> None:
         assert actor
         session, everywhere = Session(w.engine, actor, "", HOME), "FROM system.information_schema"
         own = {user, *[row[0] for row in await w.rows(
-            "SELECT p.name FROM membership_closure m JOIN principals p ON p.id = m.group_id WHERE m.member_id = :id", id=actor.id
+            "SELECT p.name FROM acts_as m JOIN principals p ON p.id = m.group_id WHERE m.member_id = :id", id=actor.id
         )]}  # fmt: skip
         seen = {
             "catalogs": await _expected(w, actor, (*CATALOGS, "main"), SEE_CATALOG),

@@ -1,22 +1,24 @@
 """Memberships and grants in bulk: the closure stays true, and the number of statements does not follow the number of members."""
 
 import random
+import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from store.test_contract_races import closure, closure_anew
-from world import Counting, World, engine_on, name
+from world import Counting, CountingTx, World, engine_on, name
 
 from modelkeep import limits
 from modelkeep.core import near
-from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError
+from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
 from modelkeep.core.ops import catalogs, grants, identities, principals
 from modelkeep.core.scim.patch import changes_of
 from modelkeep.core.scim.resources import wanted
 from modelkeep.core.scim.schema import GROUP, TYPES
-from modelkeep.store import memberships
+from modelkeep.store import evidence, memberships
 from modelkeep.store import principals as rows
 from modelkeep.store.db import now_ms
 
@@ -72,7 +74,7 @@ async def test_a_group_reached_in_two_ways_stays_while_one_is_left(w: World) -> 
     await w.as_("admin").do(principals.DeletePrincipal("right"))
     assert await closure(w) == await closure_anew(w)
     held = await w.rows(
-        "SELECT p.name FROM membership_closure m JOIN principals p ON p.id = m.member_id JOIN principals g ON g.id = m.group_id "
+        "SELECT p.name FROM acts_as m JOIN principals p ON p.id = m.member_id JOIN principals g ON g.id = m.group_id "
         "WHERE g.name = 'top' ORDER BY p.name"
     )
     assert held == [("bob",), ("left",), ("top",)]
@@ -113,6 +115,117 @@ async def test_statements_do_not_follow_the_members(w: World) -> None:
         assert await closure(w) == await closure_anew(w)
     assert counts[4] == counts[400]
     assert max(counts[400]) < 40
+
+
+def test_only_few_modules_read_the_closure_itself() -> None:
+    """It has no rows that lead from users to their groups: all others use `acts_as`."""
+    sources = Path(memberships.__file__).parents[1].rglob("*.py")
+    readers = {path.name for path in sources if re.search(r"(FROM|JOIN) membership_closure", path.read_text())}
+    assert readers == {"acts_as.py", "identities.py", "memberships.py", "principals.py"}
+
+
+async def test_a_group_of_many_is_one_row_to_the_groups_around_it(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many members a group has, when it joins or leaves another, or when that one joins a third."""
+    written: list[int] = []
+    for method in ("run", "bulk"):
+        plain = getattr(CountingTx, method)
+
+        async def counted(self: Any, sql: str, /, *, plain: Any = plain, **params: Any) -> int:
+            rows = await plain(self, sql, **params)
+            if rows < 0:  # SQLite's driver does not count the rows of a statement that begins with WITH
+                ((rows,),) = await self._tx.all("SELECT changes()")
+            written.append(rows if "membership" in sql else 0)
+            return rows
+
+        monkeypatch.setattr(CountingTx, method, counted)
+    sums: dict[int, list[int]] = {}
+    for size in (3, 300):
+        for group in ("inner", "outer", "third"):
+            await w.group(f"{group}{size}")
+        ids = await many_users(w, f"m{size}-", size)
+        async with w.db.write() as tx:
+            inner = await rows.by_name(tx, f"inner{size}")
+            assert inner is not None
+            await memberships.add(tx, inner, ids)
+        engine, actor = engine_on(w, Counting(w.db)), await w.actor("admin")
+        sums[size] = []
+        for change in (
+            principals.AddMember(f"outer{size}", f"inner{size}"),
+            principals.AddMember(f"third{size}", f"outer{size}"),
+            principals.RemoveMember(f"outer{size}", f"inner{size}"),
+            principals.AddMember(f"third{size}", f"inner{size}"),
+            principals.RemoveMember(f"third{size}", f"outer{size}"),
+        ):
+            written.clear()
+            await engine.execute(actor, change)
+            sums[size].append(sum(written))
+        assert await closure(w) == await closure_anew(w)
+    assert sums[3] == sums[300] == [2, 3, 3, 2, 2]
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "two levels", "by one request"])
+async def test_nested_groups_are_bounded_by_what_one_change_may_touch(
+    w: World, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memberships, "NESTED_GROUP_PAIRS", 9)
+    names = [f"g{i}" for i in range(12)]
+    for group in names:
+        await w.group(group)
+    ids = dict(zip(names, await numbers(w, *names), strict=True))
+    admin = w.as_("admin")
+    if shape == "by one request":
+        with pytest.raises(LimitExceeded, match="Too many groups are nested around 'g0'"):
+            await admin.do(group_of("g0", [ids[each] for each in names[1:11]], ids["g0"]))
+        assert await closure(w) == await closure_anew(w)
+        await admin.do(group_of("g0", [ids[each] for each in names[1:9]], ids["g0"]))
+        return
+    pairs = {
+        "chain": [(f"g{i + 1}", f"g{i}") for i in range(5)],  # 3 x 3 in the middle of five
+        "star": [("g0", f"g{i}") for i in range(1, 10)],  # 9 x 1 at the root of nine
+        "two levels": [
+            ("g0", "g1"),
+            ("g1", "g2"),
+            ("g1", "g3"),
+            ("g1", "g4"),
+            ("g1", "g5"),
+            ("g1", "g6"),
+            ("g1", "g7"),
+        ],
+    }[shape]
+    fits = {"chain": 4, "star": 8, "two levels": 4}[shape]
+    for number, (group, member) in enumerate(pairs):
+        if number == fits:
+            with pytest.raises(LimitExceeded, match="nested around"):
+                await admin.do(principals.AddMember(group, member))
+            break
+        await admin.do(principals.AddMember(group, member))
+    assert await closure(w) == await closure_anew(w)
+    for group, member in reversed(pairs[:fits]):
+        await admin.do(principals.RemoveMember(group, member))
+    assert await closure(w) == await closure_anew(w)
+
+
+async def test_the_ways_to_a_group_are_read_without_its_other_members(w: World) -> None:
+    await w.group("crowd", "ann")
+    await w.group("outer")
+    await w.as_("admin").do(principals.AddMember("outer", "crowd"))
+    ids = await many_users(w, "u", 60)
+    async with w.db.write() as tx:
+        crowd, outer, ann = [await rows.by_name(tx, who) for who in ("crowd", "outer", "ann")]
+        assert crowd and outer and ann
+        await memberships.add(tx, crowd, ids)
+        lengths: list[int] = []
+        plain = tx.all
+
+        async def counted(sql: str, /, **params: Any) -> Any:
+            found = await plain(sql, **params)
+            lengths.append(len(found))
+            return found
+
+        tx.all = counted  # type: ignore[method-assign]
+        ways = await evidence.ways_up(tx, ann.id)
+        assert ways == {ann.id: [], crowd.id: [crowd.id], outer.id: [crowd.id, outer.id]}
+        assert lengths == [2]
 
 
 @pytest.mark.parametrize("shape", ["one principal each", "one principal alone", "granted and revoked"])

@@ -107,6 +107,38 @@ async def test_older_audit_records_are_found_by_what_they_are_about(empty: Setti
         await db.close()
 
 
+async def test_everybody_acts_as_before_when_the_closure_is_of_groups_alone(empty: Settings) -> None:
+    db = _database(empty)
+    await db.open()
+    try:
+        await applied(db)
+        for migration in takewhile(lambda m: not m.name.endswith("_group_closure"), migrations()):
+            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
+            await db.script([mark, *migration.statements(db.dialect)])
+        kinds = {"ann": "USER", "bot": "SERVICE_PRINCIPAL", "in": "GROUP", "out": "GROUP", "account users": "GROUP"}
+        before = {(who, who) for who in kinds} | {(who, "account users") for who in ("ann", "bot")}
+        before |= {("ann", "in"), ("ann", "out"), ("in", "out"), ("bot", "out")}
+        async with db.write() as tx:
+            for number, (who, kind) in enumerate(kinds.items()):
+                await tx.run(
+                    "INSERT INTO principals (id, number, kind, name, name_key, created_at, created_by) "
+                    "VALUES (:who, :number, :kind, :who, :who, 0, '')",
+                    who=who,
+                    kind=kind,
+                    number=number,
+                )
+            for group, member in (("in", "ann"), ("out", "in"), ("out", "bot")):
+                await tx.run("INSERT INTO memberships VALUES (:group, :member)", group=group, member=member)
+            for member, group in before:
+                await tx.run("INSERT INTO membership_closure VALUES (:member, :group)", group=group, member=member)
+        await migrate(db)
+        async with db.read() as tx:
+            assert set(await tx.all("SELECT member_id, group_id FROM acts_as")) == before
+            assert await tx.all("SELECT member_id FROM membership_closure WHERE group_id = 'in'") == [("in",)]
+    finally:
+        await db.close()
+
+
 async def test_two_processes_migrate_at_once(empty: Settings) -> None:
     """Real ones: each runs `modelkeep migrate` over the same database."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODELKEEP_")}

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, among
+
+_ME = acts_as(":me")
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -20,10 +23,9 @@ class Holding(msgspec.Struct, frozen=True):
 async def holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> list[Holding]:
     """Of the principal and of all groups that it acts as."""
     at, ids = among(securable_ids)
-    acts_as = "(SELECT group_id FROM membership_closure WHERE member_id = :me)"
     rows = await tx.all(
-        f"SELECT securable_id, privilege, principal_id FROM grants WHERE securable_id IN ({at}) AND principal_id IN {acts_as} "
-        f"UNION ALL SELECT id, '', owner_id FROM securables WHERE id IN ({at}) AND owner_id IN {acts_as} ORDER BY 1, 2, 3",
+        f"SELECT securable_id, privilege, principal_id FROM grants WHERE securable_id IN ({at}) AND principal_id IN {_ME} "
+        f"UNION ALL SELECT id, '', owner_id FROM securables WHERE id IN ({at}) AND owner_id IN {_ME} ORDER BY 1, 2, 3",
         me=principal_id, **ids,
     )  # fmt: skip
     return [Holding(*row) for row in rows]
@@ -33,8 +35,8 @@ async def inert_holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]
     """As `holdings`, of inert grants alone."""
     ids, params = among(securable_ids)
     rows = await tx.all(
-        f"SELECT securable_id, privilege, principal_id FROM inert_grants WHERE securable_id IN ({ids}) AND principal_id IN "
-        "(SELECT group_id FROM membership_closure WHERE member_id = :me) ORDER BY 1, 2, 3",
+        f"SELECT securable_id, privilege, principal_id FROM inert_grants WHERE securable_id IN ({ids}) "
+        f"AND principal_id IN {_ME} ORDER BY 1, 2, 3",
         me=principal_id, **params,
     )  # fmt: skip
     return [Holding(*row, inert=True) for row in rows]
@@ -43,8 +45,7 @@ async def inert_holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]
 async def ways_up(tx: Tx, principal_id: str) -> dict[str, list[str]]:
     """Each group that the principal acts as: the groups on the shortest way there, itself the last. Ids; {id: []} for itself."""
     rows = await tx.all(
-        "SELECT m.member_id, m.group_id FROM memberships m JOIN membership_closure c ON c.group_id = m.group_id "
-        "WHERE c.member_id = :me ORDER BY m.group_id",
+        f"SELECT m.member_id, m.group_id FROM memberships m WHERE m.member_id IN {_ME} ORDER BY m.group_id",
         me=principal_id,
     )
     above: dict[str, list[str]] = {}
@@ -63,8 +64,7 @@ async def ways_up(tx: Tx, principal_id: str) -> dict[str, list[str]]:
 async def admin_groups(tx: Tx, principal_id: str) -> list[str]:
     """The ids of what makes the principal an account admin: itself, or groups that it acts as."""
     rows = await tx.all(
-        "SELECT p.id FROM membership_closure c JOIN principals p ON p.id = c.group_id "
-        "WHERE c.member_id = :me AND p.account_admin = 1 ORDER BY p.name_key",
+        f"SELECT p.id FROM principals p WHERE p.account_admin = 1 AND p.id IN {_ME} ORDER BY p.name_key",
         me=principal_id,
     )
     return [row[0] for row in rows]

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, WriteTx, among
 from modelkeep.store.principals import WORKSPACE_USERS
 
@@ -24,11 +25,11 @@ _MOST_NAMED = 500
 # Levels that the principal holds by its own name, by a group's, and as one who is assigned to the workspace.
 _HELD = (
     "SELECT p.experiment_id, p.level FROM experiment_permissions p"
-    " JOIN membership_closure m ON m.group_id = p.principal_id"
-    " WHERE m.member_id = :principal AND p.workspace_id = :workspace{0}"
+    f" WHERE p.principal_id IN {acts_as(':principal')}"
+    " AND p.workspace_id = :workspace{0}"
     " UNION SELECT p.experiment_id, p.level FROM experiment_workspace_levels p WHERE p.workspace_id = :workspace{0}"
-    " AND EXISTS (SELECT 1 FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id"
-    " WHERE m.member_id = :principal AND a.workspace_id = :workspace)"
+    f" AND EXISTS (SELECT 1 FROM workspace_assignments a WHERE a.principal_id IN {acts_as(':principal')}"
+    " AND a.workspace_id = :workspace)"
 )
 _RANK = {Level.READ: 1, Level.EDIT: 2, Level.MANAGE: 3}
 

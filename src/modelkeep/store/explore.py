@@ -14,6 +14,7 @@ from modelkeep.core.kinds import Kind
 from modelkeep.core.model import ArtifactFile, Securable
 from modelkeep.limits import SEARCH_ROWS
 from modelkeep.store import catalog_search
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.catalog_search import KINDS, Source, escaped
 from modelkeep.store.db import Tx, among
 from modelkeep.store.securables import (
@@ -51,8 +52,8 @@ _SOURCES = {
 }
 _LEAVES = (Kind.MODEL, Kind.PROMPT)
 _BROWSED = (
-    "SELECT g.securable_id FROM grants g JOIN membership_closure me ON me.group_id = g.principal_id "
-    "WHERE me.member_id = :actor AND g.kind = 'CATALOG' AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
+    f"SELECT g.securable_id FROM {acts_as(':actor')} me CROSS JOIN grants g WHERE g.principal_id = me.group_id "
+    "AND g.kind = 'CATALOG' AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
 )
 """The catalogs in which the actor may browse, where they are bound to his workspace."""
 _MORE = 4

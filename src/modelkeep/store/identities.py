@@ -109,10 +109,13 @@ async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
     for part in _parts([each.principal.id for each in found]):
         marks, ids = among(part)
         for row in await tx.scan(
-            "SELECT m.member_id, g.number, g.name, d.group_id IS NOT NULL FROM membership_closure m "
-            "JOIN principals g ON g.id = m.group_id "
+            "SELECT m.member_id, g.number, g.name, d.group_id IS NOT NULL FROM ("
+            f"SELECT member_id, group_id FROM membership_closure WHERE member_id IN ({marks}) UNION "
+            "SELECT direct.member_id, around.group_id FROM memberships direct "
+            "JOIN membership_closure around ON around.member_id = direct.group_id "
+            f"WHERE direct.member_id IN ({marks})) m JOIN principals g ON g.id = m.group_id "
             "LEFT JOIN memberships d ON d.group_id = m.group_id AND d.member_id = m.member_id "
-            f"WHERE m.member_id IN ({marks}) AND m.group_id <> m.member_id ORDER BY g.name_key",
+            "WHERE m.group_id <> m.member_id ORDER BY g.name_key",
             **ids,
         ):
             groups[row[0]].append(Related(row[1], "GROUP", row[2], bool(row[3])))

@@ -12,6 +12,7 @@ from modelkeep.core.model import Principal
 from modelkeep.core.names import fold_principal
 from modelkeep.store import memberships
 from modelkeep.store import token_users as token_rows
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
 from modelkeep.store.securables import attached
 
@@ -33,16 +34,13 @@ def _principal(row: tuple[Any, ...]) -> Principal:
 
 
 # Account admins are flagged on a principal, often a group: a member is one while the membership lasts.
-_ADMIN = (
-    "EXISTS (SELECT 1 FROM membership_closure m JOIN principals g ON g.id = m.group_id "
-    "WHERE m.member_id = p.id AND g.account_admin = 1)"
-)
+_ADMIN = f"EXISTS (SELECT 1 FROM {acts_as('p.id')} m JOIN principals g ON g.id = m.group_id WHERE g.account_admin = 1)"
 ROLE = (
-    "(SELECT MIN(a.level) FROM membership_closure m JOIN workspace_assignments a ON a.principal_id = m.group_id "
-    "WHERE m.member_id = p.id AND a.workspace_id = :workspace)"
+    f"(SELECT MIN(a.level) FROM {acts_as('p.id')} m CROSS JOIN workspace_assignments a "
+    "WHERE a.principal_id = m.group_id AND a.workspace_id = :workspace)"
 )
 """What principal p, or a group of his, is assigned to a workspace as; the words' order makes ADMIN win."""
-MAY_USE_TOKENS = "EXISTS (SELECT 1 FROM membership_closure m JOIN token_users u ON u.principal_id = m.group_id WHERE m.member_id = p.id)"
+MAY_USE_TOKENS = f"EXISTS (SELECT 1 FROM {acts_as('p.id')} m JOIN token_users u ON u.principal_id = m.group_id)"
 """May principal p use personal access tokens? Account admins may in any case."""
 _BY_TOKEN = (
     f"SELECT p.id, p.name, p.kind, {_ADMIN}, t.id, t.expires_at, t.revoked_at, p.active, t.kind, {ROLE}, {MAY_USE_TOKENS} "
@@ -240,8 +238,7 @@ async def members(tx: Tx, group: Principal, after: str, limit: int) -> tuple[lis
 async def groups_of(tx: Tx, principal_id: str) -> list[str]:
     """Names of all groups that the principal acts as, nested ones included."""
     rows = await tx.all(
-        "SELECT p.name FROM membership_closure m JOIN principals p ON p.id = m.group_id "
-        "WHERE m.member_id = :id AND m.group_id <> :id ORDER BY p.name_key",
+        f"SELECT p.name FROM principals p WHERE p.id IN {acts_as(':id')} AND p.id <> :id ORDER BY p.name_key",
         id=principal_id,
     )
     return [row[0] for row in rows]
@@ -250,8 +247,7 @@ async def groups_of(tx: Tx, principal_id: str) -> list[str]:
 async def belongs(tx: Tx, principal_id: str, group: str) -> bool:
     """Is it a member of the group of this name, through others too?"""
     row = await tx.one(
-        "SELECT 1 FROM principals g JOIN membership_closure m ON m.group_id = g.id "
-        "WHERE g.name_key = :key AND g.kind = 'GROUP' AND m.member_id = :id",
+        f"SELECT 1 FROM principals g WHERE g.name_key = :key AND g.kind = 'GROUP' AND g.id IN {acts_as(':id')}",
         key=fold_principal(group), id=principal_id,
     )  # fmt: skip
     return row is not None
@@ -286,8 +282,10 @@ async def may_use_tokens(tx: Tx, principal_id: str) -> bool:
 async def any_account_admin(tx: Tx) -> bool:
     """Is there an active user or service principal who is an account admin?"""
     row = await tx.one(
-        "SELECT 1 FROM principals g JOIN membership_closure m ON m.group_id = g.id JOIN principals p ON p.id = m.member_id "
-        "WHERE g.account_admin = 1 AND p.active = 1 AND p.kind <> 'GROUP' LIMIT 1"
+        "SELECT 1 FROM principals g JOIN membership_closure c ON c.group_id = g.id JOIN principals p ON p.id = c.member_id "
+        "WHERE g.account_admin = 1 AND p.active = 1 AND p.kind <> 'GROUP' UNION ALL "
+        "SELECT 1 FROM principals g JOIN membership_closure c ON c.group_id = g.id JOIN memberships d ON d.group_id = c.member_id "
+        "JOIN principals p ON p.id = d.member_id WHERE g.account_admin = 1 AND p.active = 1 AND p.kind <> 'GROUP' LIMIT 1"
     )
     return row is not None
 

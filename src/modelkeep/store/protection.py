@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from modelkeep.core.model import Principal, Securable
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, WriteTx, among
 
 
@@ -23,7 +24,7 @@ async def on(tx: Tx, securable_ids: Sequence[str], actor_id: str) -> list[Protec
     """Those of these securables, by alias."""
     marks, ids = among(securable_ids)
     rows = await tx.all(
-        "SELECT a.securable_id, a.alias, p.name, CASE WHEN p.id IN (SELECT group_id FROM membership_closure WHERE member_id = :me) "
+        f"SELECT a.securable_id, a.alias, p.name, CASE WHEN p.id IN {acts_as(':me')} "
         "THEN 1 ELSE 0 END FROM protected_aliases a LEFT JOIN alias_movers m ON m.securable_id = a.securable_id AND m.alias = a.alias "
         f"LEFT JOIN principals p ON p.id = m.principal_id WHERE a.securable_id IN ({marks}) "
         "ORDER BY a.alias, a.securable_id, p.name_key",

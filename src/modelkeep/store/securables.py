@@ -11,6 +11,7 @@ from modelkeep.core.kinds import RULES, Kind
 from modelkeep.core.model import Securable
 from modelkeep.core.names import FullName, missing
 from modelkeep.core.privileges import Privilege
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 
 COLUMNS = (
@@ -64,9 +65,9 @@ def _chain_sql(depth: int, dialect: str) -> str:
     held = joined.format("g.securable_id || g.privilege")
     return (
         f"SELECT {links}, {_BINDING if depth else 'NULL'}, "
-        f"(SELECT {held} FROM membership_closure me CROSS JOIN grants g WHERE me.member_id = :actor "
-        f"AND g.principal_id = me.group_id AND g.securable_id IN ({', '.join(f'{t}.id' for t in tables)})), "
-        f"(SELECT {joined.format('group_id')} FROM membership_closure WHERE member_id = :actor) "
+        f"(SELECT {held} FROM {acts_as(':actor')} me CROSS JOIN grants g WHERE g.principal_id = me.group_id "
+        f"AND g.securable_id IN ({', '.join(f'{t}.id' for t in tables)})), "
+        f"(SELECT {joined.format('group_id')} FROM {acts_as(':actor')} mine) "
         f"FROM securables m{''.join(_BELOW[: depth + 1])} WHERE m.kind = 'METASTORE'"
     )
 
@@ -212,7 +213,7 @@ async def _hold(tx: WriteTx, securable: Securable, columns: str, **params: Any) 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
 # "See" for a listing: what authz.decide says for a read, as SQL over the same facts. :actor and :workspace are its parameters.
-_ME = "(SELECT group_id FROM membership_closure WHERE member_id = :actor)"
+_ME = acts_as(":actor")
 
 
 def _granted(securables: str, privileges: str) -> str:

@@ -4,6 +4,7 @@ import msgspec
 
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.model import ClientSecret, ExternalIdentity, FederationPolicy
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Row, Tx, UniqueViolation, WriteTx, new_id
 
 # --- client secrets --------------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ async def forget_used(tx: WriteTx, before: int) -> None:
 async def grants_admin(tx: Tx, group_id: str) -> bool:
     """Does a member of this group become an account, metastore or workspace admin by it, nested groups included?"""
     row = await tx.one(
-        "SELECT 1 FROM membership_closure m JOIN principals g ON g.id = m.group_id WHERE m.member_id = :id AND "
+        f"SELECT 1 FROM {acts_as(':id')} m JOIN principals g ON g.id = m.group_id WHERE "
         "(g.account_admin = 1 OR g.id IN (SELECT owner_id FROM securables WHERE kind = 'METASTORE') "
         "OR g.id IN (SELECT principal_id FROM workspace_assignments WHERE level = 'ADMIN')) LIMIT 1",
         id=group_id,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from modelkeep.core.errors import AlreadyExists
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among, new_id
 from modelkeep.store.principals import ACCOUNT_USERS
 
@@ -33,6 +34,7 @@ class Rule(msgspec.Struct, frozen=True):
     principal: str
 
 
+_ME = acts_as(":actor")
 _COLUMNS = "id, tag_key, description, allowed, created_at, updated_at"
 
 
@@ -60,8 +62,8 @@ async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagP
     """Those that govern one of these keys, and whether the actor may assign it."""
     marks, wanted = among(sorted(keys))
     rows = await tx.all(
-        f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
-        f"WHERE c.member_id = :actor AND r.policy_id IN ('', tag_policies.id) AND r.role IN ('ASSIGN', 'MANAGE')) "
+        f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM tag_policy_rules r WHERE r.principal_id IN {_ME} "
+        f"AND r.policy_id IN ('', tag_policies.id) AND r.role IN ('ASSIGN', 'MANAGE')) "
         f"FROM tag_policies WHERE tag_key IN ({marks}) ORDER BY tag_key",
         actor=actor_id, **wanted,
     )  # fmt: skip
@@ -71,8 +73,8 @@ async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagP
 async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:
     """Does the actor, or a group of his, have this role on the policy or on all of them?"""
     row = await tx.one(
-        "SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
-        "WHERE c.member_id = :actor AND r.policy_id IN ('', :id) AND r.role = :role LIMIT 1",
+        f"SELECT 1 FROM tag_policy_rules r WHERE r.principal_id IN {_ME} "
+        "AND r.policy_id IN ('', :id) AND r.role = :role LIMIT 1",
         actor=actor_id, id=policy_id, role=role,
     )  # fmt: skip
     return row is not None
@@ -81,8 +83,7 @@ async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:
 async def governs(tx: Tx, actor_id: str) -> bool:
     """May he make policies, or change one?"""
     row = await tx.one(
-        "SELECT 1 FROM tag_policy_rules r JOIN membership_closure c ON c.group_id = r.principal_id "
-        "WHERE c.member_id = :actor AND r.role IN ('CREATE', 'MANAGE') LIMIT 1",
+        f"SELECT 1 FROM tag_policy_rules r WHERE r.principal_id IN {_ME} AND r.role IN ('CREATE', 'MANAGE') LIMIT 1",
         actor=actor_id,
     )
     return row is not None

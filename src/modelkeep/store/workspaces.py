@@ -6,6 +6,7 @@ from typing import Any
 from modelkeep.core.authz import Binding
 from modelkeep.core.errors import AlreadyExists
 from modelkeep.core.model import CatalogBinding, Principal, Workspace, WorkspaceAssignment
+from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, now_ms
 from modelkeep.store.principals import ACCOUNT_USERS, ROLE
 
@@ -99,8 +100,8 @@ async def every(tx: Tx) -> list[Workspace]:
 async def of_principal(tx: Tx, principal_id: str) -> list[Workspace]:
     """Those that the principal, or a group of his, is assigned to."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM workspaces w WHERE w.id IN (SELECT a.workspace_id FROM membership_closure m "
-        "JOIN workspace_assignments a ON a.principal_id = m.group_id WHERE m.member_id = :id) ORDER BY w.name_key",
+        f"SELECT {_COLUMNS} FROM workspaces w WHERE w.id IN (SELECT a.workspace_id FROM workspace_assignments a "
+        f"WHERE a.principal_id IN {acts_as(':id')}) ORDER BY w.name_key",
         id=principal_id,
     )
     return [Workspace(*row) for row in rows]
