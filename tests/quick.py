@@ -54,12 +54,11 @@ def _serve(door: str) -> None:
     import httpx
     from typer.main import get_command
 
-    from modelkeep.cli import app, local, remote
+    from modelkeep.cli import app
+    from modelkeep.cli.commands import ENTRIES, load
 
-    local.register(app)
-    remote.register(app)
     command = get_command(app)
-    assert databricks.sdk
+    assert databricks.sdk and [load(name) for name in ENTRIES]
     httpx.Client().close()  # loads what the first one loads
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(door)
@@ -76,7 +75,7 @@ def _serve(door: str) -> None:
 
 def _answer(connection: socket.socket, command: Any) -> None:
     """In the fork: become the caller, do as modelkeep.cli.main does, and tell how it ended."""
-    from modelkeep.core.errors import RegistryError
+    from modelkeep.cli import run
 
     size, rights, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(3 * array.array("i").itemsize))
     text = b""
@@ -92,13 +91,10 @@ def _answer(connection: socket.socket, command: Any) -> None:
     code = 0
     try:
         if program == "modelkeep":
-            command(arguments, prog_name="modelkeep")
+            code = run(command, arguments)
         else:
             assert arguments == ["-"]
             exec(compile(sys.stdin.read(), "<stdin>", "exec"), {"__name__": "__main__"})
-    except RegistryError as error:
-        print(f"modelkeep: {error.message}", file=sys.stderr)
-        code = 1
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:

@@ -12,7 +12,7 @@ import msgspec
 from typer.main import get_command
 
 from modelkeep import settings
-from modelkeep.cli import admins, app, exits, local, remote
+from modelkeep.cli import app, exits
 from modelkeep.core import errors
 from modelkeep.core.kinds import RULES
 from modelkeep.core.privileges import INERT
@@ -97,8 +97,6 @@ def errors_page() -> str:
 
 def commands() -> str:
     """The page of the command line, from typer's own tree of commands."""
-    for module in (local, admins, remote):
-        module.register(app)
     sections = [
         _section(path, command, context) for path, command, context in _walk(get_command(app), "modelkeep", None)
     ]

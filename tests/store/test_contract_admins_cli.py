@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 from world import World, new_place, world
 
-from modelkeep.cli import admins, local
+from modelkeep.cli import app
+from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.cli.admins import add_admin, list_admins
-from modelkeep.cli.mint import admin_token
 from modelkeep.core.authz import Actor
 from modelkeep.core.errors import BadName, InvalidArgument, NotFound, RegistryError, WrongState
 from modelkeep.core.ops import principals
@@ -33,7 +32,7 @@ async def actor(w: World, secret: str) -> Actor | str:
 
 async def minted(w: World, place: Settings, user: str = "") -> Actor:
     """Whom a token of `modelkeep env` signs in."""
-    holder = await actor(w, await admin_token(place, 60_000, user))
+    holder = await actor(w, await create_admin_token(place, 60_000, user))
     assert isinstance(holder, Actor), holder
     assert holder.account_admin
     return holder
@@ -61,7 +60,7 @@ async def test_env_prints_what_is_accepted_or_says_what_to_run(w: World, place: 
     await loss(w)
     before = await w.count("tokens")
     with pytest.raises(RegistryError, match="modelkeep admins add admin"):
-        await admin_token(place, 60_000)
+        await create_admin_token(place, 60_000)
     assert await w.count("tokens") == before
     assert "'admin' is an account admin" in await add_admin(place, "admin")
     assert (await minted(w, place, "admin")).name == "admin"
@@ -95,15 +94,12 @@ async def test_nobody_else_becomes_an_admin(w: World, place: Settings) -> None:
             await add_admin(place, name)
     for user, mismatch in (("nobody", NotFound), ("staff", NotFound), ("ann", WrongState)):
         with pytest.raises(mismatch, match="modelkeep admins add"):
-            await admin_token(place, 60_000, user)
+            await create_admin_token(place, 60_000, user)
     assert [each["name"] for each in await list_admins(place)] == ["admin"]
 
 
 def test_the_command_line_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = asyncio.run(new_place(tmp_path))
-    app = typer.Typer()
-    local.register(app)
-    admins.register(app)
     monkeypatch.setenv("MODELKEEP_DATA_DIR", str(place.data))
 
     async def deactivate() -> None:

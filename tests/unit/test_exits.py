@@ -13,7 +13,7 @@ import pytest
 
 from modelkeep.cli import exits
 
-STATUSES = {400: 1, 409: 1, 401: 8, 403: 8, 404: 9, 429: 7, 503: 7}
+STATUSES = {400: 1, 409: 10, 401: 8, 403: 8, 404: 9, 429: 7, 502: 7, 503: 7, 504: 7}
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -79,4 +79,4 @@ def test_the_guide_has_all_of_them() -> None:
     table = guide[guide.index("## Exit codes") :].partition("\n## ")[0]
     codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == codes
-    assert len(codes) == 10
+    assert len(codes) == 11

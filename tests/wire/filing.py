@@ -18,7 +18,7 @@ import uvloop
 from live import free_port
 from wire.serving import FACE_B, Site
 
-from modelkeep.cli.mint import admin_token
+from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.core.ops import files
 from modelkeep.http.server import HttpServer
 from modelkeep.jobs.tasks import Background
@@ -155,7 +155,7 @@ def running_shelf(folder: Path, mounted: Mounted = application, **settings: Any)
             **settings,
         },
     )
-    shelf = Shelf(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
+    shelf = Shelf(chosen, asyncio.run(create_admin_token(chosen, 3_600_000)))
     started, failure, servers = threading.Event(), list[BaseException](), list[HttpServer]()
 
     async def serve() -> None:

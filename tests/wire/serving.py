@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from live import free_port
 
-from modelkeep.cli.mint import admin_token
+from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.http.server import HttpServer
 from modelkeep.observe.logs import configure
 from modelkeep.serve import Registry, application, listeners, opened, server_options
@@ -388,7 +388,7 @@ def running_site(folder: Path, runner: Callable[..., Any] = asyncio.run, **setti
     }
     chosen = msgspec.structs.replace(Settings(), workspace=False, log_level="critical", **(known | settings))
     configure(level="critical", json=True)
-    site = Site(chosen, asyncio.run(admin_token(chosen, 3_600_000)))
+    site = Site(chosen, asyncio.run(create_admin_token(chosen, 3_600_000)))
     started, stop, failure = threading.Event(), asyncio.Event(), list[BaseException]()
 
     async def serve() -> None:

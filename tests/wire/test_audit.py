@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 from wire.serving import FACE_B, V1, Site, refused, site
 
-from modelkeep.cli import remote
+from modelkeep.cli import app
 from modelkeep.cli.audit import epoch_ms
 from modelkeep.core.errors import InvalidArgument
 from modelkeep.store import audit
@@ -212,8 +211,6 @@ def test_the_cursor_goes_on_behind_the_last_record(site: Site, story: Story) -> 
 
 @pytest.fixture
 def cli(site: Site, monkeypatch: pytest.MonkeyPatch) -> Any:
-    app = typer.Typer()
-    remote.register(app)
     monkeypatch.setenv("DATABRICKS_HOST", site.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", site.admin)
 

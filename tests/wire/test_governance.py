@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import typer
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.service.catalog import (
     AccessRequestDestinations,
@@ -28,7 +27,7 @@ from mlflow.exceptions import RestException
 from typer.testing import CliRunner
 from wire.serving import FACE_B, UC, V1, Site, refused, site
 
-from modelkeep.cli import exits, remote
+from modelkeep.cli import app, exits
 
 __all__ = ["site"]
 pytestmark = pytest.mark.clients
@@ -645,8 +644,6 @@ def test_explaining_protected_aliases_and_governed_tags(site: Site, admin: Works
 def test_the_command_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     runner, schema, ann = CliRunner(), site.schema(), person(site)
     catalog, model = schema.partition(".")[0], site.model(schema, versions=2)
-    app = typer.Typer()
-    remote.register(app)
     monkeypatch.setenv("DATABRICKS_HOST", site.host)
 
     def cli(*words: str, token: str | None = None, code: int = 0) -> str:

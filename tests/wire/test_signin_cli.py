@@ -7,14 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import typer
 from click.testing import Result
 from issuer import Issuer
 from typer.testing import CliRunner
 from wire.serving import Site, site
 from wire.test_adversary import EXCHANGE, GRANT, JWT, ME
 
-from modelkeep.cli import exits, remote
+from modelkeep.cli import app, exits
 
 __all__ = ["site"]
 Cli = Callable[..., Result]
@@ -22,8 +21,6 @@ Cli = Callable[..., Result]
 
 @pytest.fixture
 def cli(site: Site, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    app = typer.Typer()
-    remote.register(app)
     monkeypatch.setenv("DATABRICKS_HOST", site.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", site.admin)
     return lambda *args: CliRunner().invoke(app, list(args))
@@ -96,7 +93,7 @@ def test_a_user_is_linked_to_a_subject_and_unlinked(cli: Cli, site: Site) -> Non
     said(cli("users", "link", user, idp, subject))
     assert subject in said(cli("users", "identities", user)) and idp in said(cli("users", "identities", user, "--json"))
     taken = cli("users", "link", other, idp, subject)
-    assert taken.exit_code == 1 and "linked to somebody already" in taken.stderr
+    assert taken.exit_code == exits.CONFLICT and "linked to somebody already" in taken.stderr
     said(cli("users", "unlink", user, idp, subject))
     assert subject not in said(cli("users", "identities", user))
     said(cli("users", "link", other, idp, subject))

@@ -1,38 +1,40 @@
-"""`modelkeep admins`: who administers the account, for anybody who can read the data directory. It works when nobody can sign in."""
+"""`modelkeep admins`: the account admins, for anybody who can read the data directory. It works when nobody can sign in."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
-from modelkeep.cli.client import Json, show
-from modelkeep.cli.local import DataDir, must_exist
+from modelkeep.cli.client import show
+from modelkeep.cli.commands import new_group
+from modelkeep.cli.parameters import Json
+from modelkeep.cli.server import DataDir, log_to_stderr, must_exist
 from modelkeep.settings import Settings, load
 
-
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Account admins, by access to the data directory.")
-    group.command()(add)
-    group.command("list")(list_)
-    app.add_typer(group, name="admins")
+app = new_group()
 
 
-def add(name: str, data_dir: DataDir = None) -> None:
-    """Make NAME an account admin: creates the user, or reactivates it, and puts it into the group of admins. Audited."""
+@app.command()
+def add(name: Annotated[str, typer.Argument(help="Name of the user.")], data_dir: DataDir = None) -> None:
+    """Make a user an account admin. Creates or reactivates the user if necessary, and writes an audit record."""
     settings = load(data_dir=data_dir)
     must_exist(settings)
+    log_to_stderr()
     typer.echo(asyncio.run(add_admin(settings, name)))
 
 
+@app.command("list")
 def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     """List the account admins, deactivated ones too."""
     settings = load(data_dir=data_dir)
     must_exist(settings)
+    log_to_stderr()
     show(asyncio.run(list_admins(settings)), ("name", "kind", "active"), as_json)
 
 
 async def add_admin(settings: Settings, name: str) -> str:
-    """What was done, as a sentence. Raises BadName, InvalidArgument."""
-    from modelkeep.cli.mint import record
+    """Returns a sentence that says what changed. Raises BadName, InvalidArgument."""
+    from modelkeep.cli.admin_token import record
     from modelkeep.core.errors import InvalidArgument
     from modelkeep.core.names import check_principal_name
     from modelkeep.serve import opened

@@ -1,11 +1,13 @@
-"""The exit codes of `modelkeep`, one for each thing that a script may want to tell apart."""
+"""The exit codes of `modelkeep`: one for each outcome that a script may want to tell apart."""
 
 from modelkeep.core.errors import (
     BadSetting,
+    Conflict,
     NotFound,
     PermissionDenied,
     PortInUse,
     RegistryError,
+    Throttled,
     Unauthenticated,
     Unavailable,
 )
@@ -17,7 +19,7 @@ class Unreachable(Unavailable):
 
 DONE = 0
 FAILED = 1
-"""The request is not valid, or clashes with what exists."""
+"""The request is not valid."""
 USAGE = 2
 """The command line is wrong."""
 FINDINGS = 3
@@ -29,24 +31,57 @@ SETTINGS = 5
 UNAVAILABLE = 6
 """The database or the storage does not answer."""
 UNREACHABLE = 7
-"""The server does not answer, or not now (429, 503)."""
+"""The server does not answer, or not now (429, 502, 503, 504)."""
 REFUSED = 8
 """The server refuses the caller (401, 403)."""
 NOT_FOUND = 9
-"""What the command names does not exist."""
+"""The command names something that does not exist."""
+CONFLICT = 10
+"""The request conflicts with the current state: a name is taken, a container is not empty."""
 
 _OF_ERROR: tuple[tuple[type[RegistryError], int], ...] = (
-    (PortInUse, PORT_IN_USE), (BadSetting, SETTINGS), (Unreachable, UNREACHABLE), (Unavailable, UNAVAILABLE),
-    (NotFound, NOT_FOUND), (PermissionDenied, REFUSED), (Unauthenticated, REFUSED),
-)  # fmt: skip
-_OF_STATUS = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 429: UNREACHABLE, 503: UNREACHABLE}
+    (PortInUse, PORT_IN_USE),
+    (BadSetting, SETTINGS),
+    (Unreachable, UNREACHABLE),
+    (Throttled, UNREACHABLE),
+    (Unavailable, UNAVAILABLE),
+    (NotFound, NOT_FOUND),
+    (Conflict, CONFLICT),
+    (PermissionDenied, REFUSED),
+    (Unauthenticated, REFUSED),
+)
+_OF_STATUS = {
+    401: REFUSED,
+    403: REFUSED,
+    404: NOT_FOUND,
+    409: CONFLICT,
+    429: UNREACHABLE,
+    502: UNREACHABLE,
+    503: UNREACHABLE,
+    504: UNREACHABLE,
+}
+_OF_SQL_STATE = {
+    "42501": REFUSED,
+    "42704": NOT_FOUND,
+    "42710": CONFLICT,
+    "2BP01": CONFLICT,
+    "40000": CONFLICT,
+    "53000": UNREACHABLE,
+    "08000": UNREACHABLE,
+}
+"""SQLSTATEs of a failed statement; `wire/sql/statement.py` has the list."""
 
 
 def of_error(error: RegistryError) -> int:
-    """Of a command that raised this."""
+    """The exit code of a command that raises `error`."""
     return next((code for kind, code in _OF_ERROR if isinstance(error, kind)), FAILED)
 
 
 def of_status(status: int) -> int:
-    """Of an HTTP answer that is no success."""
+    """The exit code for an HTTP answer that is not a success."""
     return _OF_STATUS.get(status, FAILED)
+
+
+def of_sql_state(state: str) -> int:
+    """The exit code for a SQL statement that failed."""
+    return _OF_SQL_STATE.get(state, FAILED)

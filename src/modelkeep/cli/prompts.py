@@ -1,50 +1,136 @@
-"""`modelkeep prompts`: what a schema has, what a version says, aliases, and deletion."""
+"""`modelkeep prompts`: prompts of a schema, their versions and aliases."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from modelkeep.cli import audit
-from modelkeep.cli.client import Json, call, every, part, show
+from modelkeep.cli.client import MLFLOW_UC, V1, call, list_all, part, show, show_json, show_value
+from modelkeep.cli.commands import new_group
+from modelkeep.cli.parameters import (
+    Alias,
+    Comment,
+    Json,
+    NewComment,
+    NewOwner,
+    Prompt,
+    Schema,
+    TagKeys,
+    Tags,
+    Version,
+    change_tags,
+    changes,
+    split_schema,
+)
 
-V1, B = "/api/modelkeep/v1/prompts", "/api/2.0/mlflow/unity-catalog/prompts"
+app = new_group()
+_PROMPTS, _MLFLOW_PROMPTS = f"{V1}/prompts", f"{MLFLOW_UC}/prompts"
+_COLUMNS = ("full_name", "owner", "comment")
+_VERSION_COLUMNS = ("version", "type", "aliases", "created_by", "comment")
+VersionOrAlias = Annotated[str, typer.Argument(help="Number of the version, or @ and an alias.")]
+
+app.command("activity")(audit.activity("PROMPT"))
 
 
-def prompts(group: typer.Typer) -> None:
-    """The verbs of the group."""
-    group.command("activity")(audit.activity("PROMPT"))
+@app.command("list")
+def list_(schema: Schema, as_json: Json = False) -> None:
+    """List the prompts of a schema."""
+    show(list_all("GET", _PROMPTS, "prompts", **split_schema(schema)), _COLUMNS, as_json)
 
-    @group.command("list")
-    def list_(schema: str, as_json: Json = False) -> None:
-        """SCHEMA is catalog.schema."""
-        catalog, _, name = schema.partition(".")
-        rows = every("GET", V1, "prompts", catalog_name=catalog, schema_name=name)
-        show(rows, ("full_name", "owner", "comment"), as_json)
 
-    @group.command()
-    def get(name: str, as_json: Json = False) -> None:
-        """A prompt with its aliases and tags."""
-        columns = ("full_name", "owner", "comment", "newest_version", "aliases", "tags")
-        show(call("GET", f"{V1}/{part(name)}"), columns, as_json)
+@app.command()
+def get(name: Prompt, as_json: Json = False) -> None:
+    """Show a prompt with its aliases and tags."""
+    show(call("GET", f"{_PROMPTS}/{part(name)}"), (*_COLUMNS, "newest_version", "aliases", "tags"), as_json)
 
-    @group.command()
-    def versions(name: str, as_json: Json = False) -> None:
-        columns = ("version", "type", "aliases", "created_by", "comment")
-        show(every("GET", f"{V1}/{part(name)}/versions", "versions"), columns, as_json)
 
-    @group.command("show")
-    def show_version(
-        name: str, version: Annotated[str, typer.Argument(help="A number, or @ and an alias.")] = "@latest"
-    ) -> None:
-        """Print the template of a version, as JSON text."""
-        at = f"by-alias/{part(version[1:])}" if version.startswith("@") else part(version)
-        typer.echo(call("GET", f"{B}/{part(name)}/versions/{at}")["template"])
+@app.command()
+def create(name: Prompt, comment: Comment = "", as_json: Json = False) -> None:
+    """Create a prompt without versions."""
+    call("POST", _MLFLOW_PROMPTS, {"name": name, "prompt": {"name": name, "description": comment}})
+    show(call("GET", f"{_PROMPTS}/{part(name)}"), _COLUMNS, as_json)
 
-    @group.command()
-    def alias(name: str, alias: str, version: int) -> None:
-        """Point an alias at a version."""
-        call("POST", f"{B}/{part(name)}/aliases/{part(alias)}", {"version": str(version)})
 
-    @group.command()
-    def delete(name: str, force: Annotated[bool, typer.Option(help="Delete its versions, too.")] = False) -> None:
-        call("DELETE", f"{V1}/{part(name)}", force=str(force).lower())
+@app.command()
+def update(name: Prompt, comment: NewComment = None, owner: NewOwner = None, as_json: Json = False) -> None:
+    """Change the description or the owner of a prompt."""
+    show(call("PATCH", f"{_PROMPTS}/{part(name)}", changes(comment=comment, owner=owner)), _COLUMNS, as_json)
+
+
+@app.command()
+def delete(
+    name: Prompt,
+    force: Annotated[bool, typer.Option(help="Delete it with its versions.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a prompt."""
+    show_json(call("DELETE", f"{_PROMPTS}/{part(name)}", force=str(force).lower()), as_json)
+
+
+@app.command()
+def tag(name: Prompt, tags: Tags, as_json: Json = False) -> None:
+    """Set tags of a prompt."""
+    show_json(change_tags("prompt", name, add=tags), as_json)
+
+
+@app.command()
+def untag(name: Prompt, keys: TagKeys, as_json: Json = False) -> None:
+    """Remove tags of a prompt."""
+    show_json(change_tags("prompt", name, remove=keys), as_json)
+
+
+@app.command()
+def versions(name: Prompt, as_json: Json = False) -> None:
+    """List the versions of a prompt."""
+    show(list_all("GET", f"{_PROMPTS}/{part(name)}/versions", "versions"), _VERSION_COLUMNS, as_json)
+
+
+@app.command("show")
+def show_version(name: Prompt, version: VersionOrAlias = "@latest", as_json: Json = False) -> None:
+    """Print the template of a version, as JSON text."""
+    at = f"by-alias/{part(version[1:])}" if version.startswith("@") else part(version)
+    message = call("GET", f"{_MLFLOW_PROMPTS}/{part(name)}/versions/{at}")
+    show_value(message["template"], message, as_json)
+
+
+@app.command("get-version")
+def get_version(name: Prompt, version: Version, as_json: Json = False) -> None:
+    """Show a version with its aliases and tags."""
+    path = f"{_PROMPTS}/{part(name)}/versions/{version}"
+    show(call("GET", path), (*_VERSION_COLUMNS, "tags"), as_json)
+
+
+@app.command("create-version")
+def create_version(
+    name: Prompt,
+    template: Annotated[Path, typer.Argument(help="File with the template's text.", exists=True, dir_okay=False)],
+    comment: Comment = "",
+    as_json: Json = False,
+) -> None:
+    """Add a version with the text of a file as its template."""
+    import json
+
+    message: dict[str, Any] = {"name": name, "template": json.dumps(template.read_text()), "description": comment}
+    body = {"name": name, "prompt_version": message}
+    version = call("POST", f"{_MLFLOW_PROMPTS}/{part(name)}/versions", body)
+    show(version, ("name", "version", "description"), as_json)
+
+
+@app.command("delete-version")
+def delete_version(name: Prompt, version: Version, as_json: Json = False) -> None:
+    """Delete a version."""
+    show_json(call("DELETE", f"{_PROMPTS}/{part(name)}/versions/{version}"), as_json)
+
+
+@app.command()
+def alias(name: Prompt, alias: Alias, version: Version, as_json: Json = False) -> None:
+    """Point an alias at a version."""
+    path = f"{_MLFLOW_PROMPTS}/{part(name)}/aliases/{part(alias)}"
+    show_json(call("POST", path, {"version": str(version)}), as_json)
+
+
+@app.command()
+def unalias(name: Prompt, alias: Alias, as_json: Json = False) -> None:
+    """Remove an alias."""
+    show_json(call("DELETE", f"{_MLFLOW_PROMPTS}/{part(name)}/aliases/{part(alias)}"), as_json)

@@ -5,26 +5,31 @@ from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli.client import Json, call, show
+from modelkeep.cli.client import call, show
+from modelkeep.cli.commands import new_group
+from modelkeep.cli.exits import of_sql_state
+from modelkeep.cli.parameters import Json
 
-SQL = "/api/2.0/sql"
+app = new_group()
+_SQL = "/api/2.0/sql"
 
 
+@app.command("sql")
 def run_sql(
-    statement: str,
-    catalog: Annotated[str, typer.Option(help="Of names that do not say theirs.")] = "",
-    schema: Annotated[str, typer.Option(help="Of names that do not say theirs.")] = "",
+    statement: Annotated[str, typer.Argument(help="The statement. Quote names with other characters in backticks.")],
+    catalog: Annotated[str, typer.Option(help="Catalog of names that do not name one.")] = "",
+    schema: Annotated[str, typer.Option(help="Schema of names that do not name one.")] = "",
     as_json: Json = False,
 ) -> None:
-    """For example: sql "SHOW GRANTS ON CATALOG prod". Names with more than letters, digits and _ stand in backticks."""
-    warehouse = call("GET", f"{SQL}/warehouses")["warehouses"][0]["id"]
+    """Run one SQL statement. For example: sql "SHOW GRANTS ON CATALOG prod" """
+    warehouse = call("GET", f"{_SQL}/warehouses")["warehouses"][0]["id"]
     body: dict[str, Any] = {"statement": statement, "warehouse_id": warehouse}
     body |= {key: value for key, value in (("catalog", catalog), ("schema", schema)) if value}
-    answer = call("POST", f"{SQL}/statements", body)
-    if "error" in answer["status"]:
-        error = answer["status"]["error"]
-        print(f"modelkeep: {error['error_code']}: {error['message']}", file=sys.stderr)
-        raise typer.Exit(1)
+    answer = call("POST", f"{_SQL}/statements", body)
+    status = answer["status"]
+    if "error" in status:
+        print(f"modelkeep: {status['error']['error_code']}: {status['error']['message']}", file=sys.stderr)
+        raise typer.Exit(of_sql_state(status.get("sql_state", "")))
     columns = tuple(column["name"] for column in answer["manifest"]["schema"]["columns"])
     rows = [dict(zip(columns, row, strict=True)) for row in answer["result"]["data_array"]]
     if columns or as_json:

@@ -1,97 +1,95 @@
-"""Verbs about workspaces, who may enter them, and which catalogs they may reach."""
+"""`modelkeep workspaces`: workspaces, and who may enter them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from modelkeep.cli.client import call, every, part, show
+from modelkeep.cli.client import V1, call, part, show, show_json
+from modelkeep.cli.commands import new_group
+from modelkeep.cli.parameters import Json, Principal, changes
+from modelkeep.core.errors import NotFound
 
-UC, V1 = "/api/2.1/unity-catalog", "/api/modelkeep/v1/workspaces"
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+app = new_group()
+_WORKSPACES = f"{V1}/workspaces"
 _COLUMNS = ("id", "name", "url")
-_TYPE = "BINDING_TYPE_"
+
+Workspace = Annotated[str, typer.Argument(help="Name or id of the workspace.")]
+Address = Annotated[str, typer.Argument(help="host or host:port that its clients have in DATABRICKS_HOST.")]
 
 
-def workspaces(group: typer.Typer) -> None:
-    @group.command("list")
-    def list_(as_json: Json = False) -> None:
-        """Those that you may enter."""
-        show(call("GET", V1)["workspaces"], _COLUMNS, as_json)
-
-    @group.command()
-    def create(name: str, address: str, as_json: Json = False) -> None:
-        """ADDRESS is host or host:port: what its clients have in DATABRICKS_HOST."""
-        show(call("POST", V1, {"name": name, "address": address}), _COLUMNS, as_json)
-
-    @group.command()
-    def update(workspace: str, name: str | None = None, address: str | None = None, as_json: Json = False) -> None:
-        """A new name, a new address, or both."""
-        show(call("PATCH", f"{V1}/{part(workspace)}", {"name": name, "address": address}), _COLUMNS, as_json)
-
-    @group.command()
-    def delete(workspace: str) -> None:
-        """End its address. What was tracked in it stays on disk."""
-        call("DELETE", f"{V1}/{part(workspace)}")
-
-    @group.command()
-    def members(workspace: str, as_json: Json = False) -> None:
-        """Who may enter it, and who manages it."""
-        found = call("GET", f"{V1}/{part(workspace)}/assignments")["assignments"]
-        show(found, ("name", "kind", "level"), as_json)
-
-    @group.command()
-    def assign(workspace: str, principal: str, admin: bool = False) -> None:
-        """Let a user, group or service principal in; --admin lets it manage who enters, and all experiments."""
-        level = "ADMIN" if admin else "USER"
-        call("PUT", f"{V1}/{part(workspace)}/assignments/{part(principal)}", {"level": level})
-
-    @group.command()
-    def unassign(workspace: str, principal: str) -> None:
-        call("DELETE", f"{V1}/{part(workspace)}/assignments/{part(principal)}")
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the workspaces that you may enter."""
+    show(call("GET", _WORKSPACES)["workspaces"], _COLUMNS, as_json)
 
 
-def bindings(group: typer.Typer) -> None:
-    """Among the verbs of catalogs."""
-
-    @group.command()
-    def isolate(name: str) -> None:
-        """Close a catalog to all workspaces but this one, and those that it is bound to."""
-        call("PATCH", f"{UC}/catalogs/{part(name)}", {"isolation_mode": "ISOLATED"})
-
-    @group.command("open")
-    def open_(name: str) -> None:
-        """Open a catalog to all workspaces."""
-        call("PATCH", f"{UC}/catalogs/{part(name)}", {"isolation_mode": "OPEN"})
-
-    @group.command("bindings")
-    def list_(name: str, as_json: Json = False) -> None:
-        """The workspaces through which an isolated catalog can be reached."""
-        found = every("GET", f"{UC}/bindings/catalog/{part(name)}", "bindings")
-        show(found, ("workspace_id", "binding_type"), as_json)
-
-    @group.command()
-    def bind(name: str, workspace: str, read_only: bool = False) -> None:
-        """WORKSPACE is a name or an id."""
-        access = "READ_ONLY" if read_only else "READ_WRITE"
-        _change(name, {"add": [{"workspace_id": _id(workspace), "binding_type": _TYPE + access}]})
-
-    @group.command()
-    def unbind(name: str, workspace: str) -> None:
-        _change(name, {"remove": [{"workspace_id": _id(workspace)}]})
+@app.command()
+def get(workspace: Workspace, as_json: Json = False) -> None:
+    """Show a workspace."""
+    rows = call("GET", _WORKSPACES)["workspaces"]
+    same = [row for row in rows if workspace.casefold() in (row["id"], row["name"].casefold())]
+    if not same:
+        raise NotFound(f"There is no workspace '{workspace}' that you may enter.")
+    show(same[0], _COLUMNS, as_json)
 
 
-def _change(name: str, change: dict[str, Any]) -> None:
-    show(
-        call("PATCH", f"{UC}/bindings/catalog/{part(name)}", change)["bindings"],
-        ("workspace_id", "binding_type"),
-        False,
-    )
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the new workspace.")], address: Address, as_json: Json = False
+) -> None:
+    """Create a workspace."""
+    show(call("POST", _WORKSPACES, {"name": name, "address": address}), _COLUMNS, as_json)
 
 
-def _id(workspace: str) -> int:
+@app.command()
+def update(
+    workspace: Workspace,
+    name: Annotated[str | None, typer.Option(help="The new name.")] = None,
+    address: Annotated[str | None, typer.Option(help="The new host or host:port.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change the name or the address of a workspace."""
+    body = changes(name=name, address=address)
+    show(call("PATCH", f"{_WORKSPACES}/{part(workspace)}", body), _COLUMNS, as_json)
+
+
+@app.command()
+def delete(workspace: Workspace, as_json: Json = False) -> None:
+    """Delete a workspace and its address. Its experiments stay on disk."""
+    show_json(call("DELETE", f"{_WORKSPACES}/{part(workspace)}"), as_json)
+
+
+@app.command()
+def members(workspace: Workspace, as_json: Json = False) -> None:
+    """List who may enter a workspace, and who manages it."""
+    rows = call("GET", f"{_WORKSPACES}/{part(workspace)}/assignments")["assignments"]
+    show(rows, ("name", "kind", "level"), as_json)
+
+
+@app.command()
+def assign(
+    workspace: Workspace,
+    principal: Principal,
+    admin: Annotated[bool, typer.Option(help="Let it also manage the members and all experiments.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let a user, group or service principal enter a workspace."""
+    path = f"{_WORKSPACES}/{part(workspace)}/assignments/{part(principal)}"
+    show_json(call("PUT", path, {"level": "ADMIN" if admin else "USER"}), as_json)
+
+
+@app.command()
+def unassign(workspace: Workspace, principal: Principal, as_json: Json = False) -> None:
+    """End the assignment of a principal to a workspace."""
+    show_json(call("DELETE", f"{_WORKSPACES}/{part(workspace)}/assignments/{part(principal)}"), as_json)
+
+
+def workspace_id(workspace: str) -> int:
+    """The id of a workspace that is named by id or name. Raises typer.BadParameter."""
     if workspace.isdecimal():
         return int(workspace)
-    found = [w["id"] for w in call("GET", V1)["workspaces"] if w["name"].casefold() == workspace.casefold()]
-    if not found:
+    rows = call("GET", _WORKSPACES)["workspaces"]
+    ids = [row["id"] for row in rows if row["name"].casefold() == workspace.casefold()]
+    if not ids:
         raise typer.BadParameter(f"You can enter no workspace named {workspace!r}.")
-    return int(found[0])
+    return int(ids[0])

@@ -1,4 +1,4 @@
-"""The admin token of `modelkeep env`: minted by whoever can read the data directory, and audited."""
+"""The admin token of `modelkeep env`: created for anybody who can read the data directory, and audited."""
 
 import getpass
 import secrets
@@ -15,13 +15,15 @@ from modelkeep.store.bootstrap import ADMIN
 from modelkeep.store.db import Tx, WriteTx, new_id, now_ms
 
 
-async def admin_token(settings: Settings, lifetime_ms: int, user: str = "") -> str:
-    """A new token of an account admin, the built-in one unless `user` names another; the row and its audit record are one
-    transaction. Raises NotFound and WrongState for whom no token would be accepted."""
+async def create_admin_token(settings: Settings, lifetime_ms: int, user: str = "") -> str:
+    """A new token of an account admin: of the built-in one, unless `user` names another.
+
+    The token and its audit record are one transaction. Raises NotFound and WrongState if no token of that user would be accepted.
+    """
     lifetime_ms = min(lifetime_ms, settings.token_ms)
     async with opened(settings) as registry, registry.db.write() as tx:
         await principals.lock_account(tx)
-        holder = await _usable(tx, registry.facts.admin_id, user)
+        holder = await _account_admin(tx, registry.facts.admin_id, user)
         at, secret = now_ms(), TOKEN_PREFIX + secrets.token_urlsafe(32)
         id = await tokens.insert(
             tx, holder.id, hash_token(secret), "modelkeep env", "modelkeep env", at, at + lifetime_ms, origin_kind="ENV"
@@ -30,14 +32,14 @@ async def admin_token(settings: Settings, lifetime_ms: int, user: str = "") -> s
     return secret
 
 
-async def _usable(tx: Tx, admin_id: str, user: str) -> Principal:
-    """The account admin to mint for: active, and an admin. Raises NotFound, WrongState, with the command that mends it."""
+async def _account_admin(tx: Tx, admin_id: str, user: str) -> Principal:
+    """The active account admin of this name. Raises NotFound and WrongState, with the command that mends it."""
     holder = await principals.by_name(tx, user) if user else await principals.by_id(tx, admin_id)
     if holder is None or holder.kind == "GROUP":
         name = (user or ADMIN)[:255]
-        word = shlex.quote(name)
+        quoted = shlex.quote(name)
         raise NotFound(
-            f"There is no user '{name}'. Run `modelkeep admins add {word}`, then `modelkeep env --user {word}`.",
+            f"There is no user '{name}'. Run `modelkeep admins add {quoted}`, then `modelkeep env --user {quoted}`.",
             kind="PRINCIPAL",
         )
     again = f"Run `modelkeep admins add {shlex.quote(holder.name)}`, then this command again."
@@ -58,10 +60,21 @@ async def record(
     token_id: str = "",
     changes: str = "{}",
 ) -> None:
-    """The audit record of what a local user did to a principal, in the transaction that does it."""
+    """Writes the audit record of a local user's change of a principal, in the transaction of the change."""
     event_record = AuditEvent(
-        new_id(), now_ms(), event, operation, "", f"local user {getpass.getuser()}", token_id, "", "",
+        new_id(),
+        now_ms(),
+        event,
+        operation,
+        "",
+        f"local user {getpass.getuser()}",
+        token_id,
+        "",
+        "",
         (target, AuditTarget(principal.kind, principal.id, principal.name)),
-        "{}", changes, "ok", "read access to the data directory",
-    )  # fmt: skip
+        "{}",
+        changes,
+        "ok",
+        "read access to the data directory",
+    )
     await audit.add(tx, [event_record])
