@@ -9,6 +9,7 @@ from world import Counting, World, engine_on, name
 
 from modelkeep.core.authz import Actor
 from modelkeep.core.ops import audit, catalogs, credentials, explore, files, grants, models, search, versions
+from modelkeep.core.ops import principals as principals_
 from modelkeep.core.paths import ArtifactPath
 from modelkeep.core.uses import TokenUses
 from modelkeep.store import jobs, principals
@@ -194,6 +195,9 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (admin, versions.CreateVersion(name=name(M))), (admin, versions.DeleteVersion(name(M), 2)),
         (admin, models.SetAlias(name(M), "other", 1)), (admin, versions.CopyVersion(name(M), 1, name(M))),
         (admin, models.DeleteModel(name(M))),
+        (admin, principals_.AddMember("group1", "group2")), (admin, principals_.AddMember("group1", "user7")),
+        (admin, principals_.RemoveMember("group1", "group2")), (admin, principals_.RemoveMember("group1", "user7")),
+        (admin, principals_.SetActive("user7", False)), (admin, principals_.DeletePrincipal("group2")),
         *((who, asked) for asked in _BY_TEXT for who in (reader, admin) if w.db.dialect == "sqlite"),
     ):  # fmt: skip
         await engine.execute(actor, request)
@@ -218,6 +222,7 @@ _BY_TEXT = (
 
 _WALKS_ON_PURPOSE = (
     "x.kind = 'MODEL' AND (x.name_key >",  # an admin's page: walks the index in order and stops at its LIMIT
+    "WITH RECURSIVE affected",  # PostgreSQL reads 2,000 memberships rather than their index, for it cannot tell how few it needs
 )
 
 
@@ -304,6 +309,10 @@ def _walks(dialect: str, line: str) -> bool:
                 "r",
                 "me",
                 "mine",
+                "affected",
+                "a",
+                "u",
+                "up",
                 "json_each",
                 "search_names",
                 "search_trigrams",
