@@ -17,6 +17,10 @@ Sources = dict[tuple[str, str, str], tuple[str, str]]
 
 OWN_TAG = "modelkeep."
 """Tag keys that begin so are ours: never taken from a client, never shown."""
+DELETED_NAME_TAG = "modelkeep.deletedName"
+"""The name that an experiment had before it was deleted."""
+DELETED_PREFIX = ".deleted/"
+"""Names of deleted experiments in MLflow's server begin so (workspace/deleted_experiments.py); no client sees or chooses one."""
 ARTIFACT_TAG = "mlflow.artifactLocation"
 SPANS_TAG = "mlflow.trace.spansLocation"
 """Where MLflow's server has the spans: clients would ask it for rows, and each trace has its file."""
@@ -68,7 +72,7 @@ def tells_internals(text: str) -> bool:
 def graphql(answer: Answer) -> Response:
     """An answer to a GraphQL query, its errors without the child's internals and our own tags left out."""
     body = answer.body
-    if b'"errors"' in body or OWN_TAG.encode() in body:
+    if b'"errors"' in body or OWN_TAG.encode() in body or DELETED_PREFIX.encode() in body:
         body = json.dumps(_clean_graphql(json.loads(body)), separators=(",", ":")).encode()
     return Response(200, body, [(b"content-type", b"application/json")])
 
@@ -77,7 +81,10 @@ def _clean_graphql(value: Any) -> Any:
     if isinstance(value, list):
         return [_clean_graphql(item) for item in cast(list[Any], value) if not _is_own(item)]
     if isinstance(value, dict):
-        return {key: _clean_graphql(item) for key, item in cast(Json, value).items()}
+        document = cast(Json, value)
+        if str(document.get("name", "")).startswith(DELETED_PREFIX):
+            document = document | {"name": name_before_deletion(document)}
+        return {key: _clean_graphql(item) for key, item in document.items()}
     return _NONSENSE if isinstance(value, str) and tells_internals(value) else value
 
 
@@ -123,7 +130,16 @@ def _all(document: Json, one: str, *many: str) -> list[Json]:
 def _show_experiment(experiment: Json, shown: Shown) -> None:
     stored = experiment.get("artifact_location", "")
     experiment["artifact_location"] = shown.experiment(stored, experiment["experiment_id"])
+    if str(experiment.get("name", "")).startswith(DELETED_PREFIX):
+        experiment["name"] = name_before_deletion(experiment)
     _hide_own(experiment)
+
+
+def name_before_deletion(experiment: Json) -> str:
+    """Of an experiment that was moved away from its name."""
+    tags: list[Json] = experiment.get("tags") or []
+    names = [tag["value"] for tag in tags if tag.get("key") == DELETED_NAME_TAG]
+    return names[0] if names else experiment["name"].removeprefix(DELETED_PREFIX).partition("/")[2]
 
 
 def _show_run_info(info: Json, shown: Shown) -> None:

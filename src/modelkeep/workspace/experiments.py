@@ -20,6 +20,7 @@ from modelkeep.workspace import answers
 from modelkeep.workspace.access import missing
 from modelkeep.workspace.answers import Json
 from modelkeep.workspace.calls import Call, put, values
+from modelkeep.workspace.deleted_experiments import deleted_named, free_name, is_moved, take_name_back
 from modelkeep.workspace.desk import Desk, Refused, Visit
 from modelkeep.workspace.locations import check_experiment_location
 from modelkeep.workspace.permissions import Kind
@@ -30,6 +31,7 @@ _HOME = re.compile(r"/Users/(.+)/default")
 _MOST_IN_FILTER = 400  # ids in one `experiment_id IN (...)`; above that, pages are filtered here
 _SCAN_ROWS, _SCAN_PAGES = 1000, 10
 _API = "/api/2.0/mlflow/experiments"
+_ACTIVE = "active"
 
 
 async def create_experiment(desk: Desk, visit: Visit) -> Response:
@@ -113,6 +115,10 @@ def _query(key: str, value: str) -> str:
 def _check_name(actor: Actor, name: str) -> None:
     if not name.strip():
         raise InvalidArgument("Give the experiment a name.")
+    if name.startswith(answers.DELETED_PREFIX):
+        raise InvalidArgument(
+            f"Names of experiments do not begin with '{answers.DELETED_PREFIX}'. Choose another name."
+        )
     home = _HOME.fullmatch(name)
     if home and fold_principal(home[1]) != fold_principal(actor.name) and not actor.workspace_admin:
         raise PermissionDenied(f"'{name}' is the default experiment of '{home[1]}'. Choose another name.")
@@ -123,12 +129,46 @@ async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
     name = visit.call.text("experiment_name")
     if not name:
         raise InvalidArgument("Missing value for required parameter 'experiment_name'.")
-    found = await named(desk, name)
-    # Both statements run whether it exists or not, so that the time of the answer does not tell.
-    levels = await desk.access.levels(visit.actor, [found["experiment_id"] if found else ""])
-    if not await _adopt(desk, visit.actor, name, found) and (found is None or not levels):
-        raise missing(Kind.EXPERIMENT, name)
-    return await desk.respond(visit, {"experiment": found})
+    experiment = await named(desk, name)
+    # All statements run whether it exists or not, so that the time of the answer does not tell.
+    levels = await desk.access.levels(visit.actor, [experiment["experiment_id"] if experiment else ""])
+    if not await _adopt(desk, visit.actor, name, experiment) and (experiment is None or not levels):
+        experiment = await deleted_named(desk, name)
+        levels = await desk.access.levels(visit.actor, [experiment["experiment_id"] if experiment else ""])
+        if experiment is None or not levels:
+            raise missing(Kind.EXPERIMENT, name)
+    return await desk.respond(visit, {"experiment": experiment})
+
+
+async def delete_experiment(desk: Desk, visit: Visit) -> Response:
+    """It leaves its name to others. MLflow's own experiment 0 keeps it: the server would make another one."""
+    experiment = await existing(desk, visit.call.text("experiment_id"))
+    if experiment["lifecycle_stage"] == _ACTIVE and experiment["experiment_id"] != "0":
+        await free_name(desk, experiment)
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def restore_experiment(desk: Desk, visit: Visit) -> Response:
+    """Under the name that it had, unless another experiment has that now."""
+    experiment = await existing(desk, visit.call.text("experiment_id"))
+    if not is_moved(experiment):
+        return await desk.respond(visit, await desk.forward(visit.call))
+    experiment_id, name = experiment["experiment_id"], answers.name_before_deletion(experiment)
+    taken = AlreadyExists(
+        f"Another experiment is called '{name}' now. Rename or delete that one, then restore this one."
+    )
+    if await named(desk, name) is not None:
+        raise taken
+    if experiment["lifecycle_stage"] != _ACTIVE:
+        await desk.forward(visit.call)
+    try:
+        await take_name_back(desk, experiment_id, name)
+    except Refused as error:
+        if error.code != AlreadyExists.code:
+            raise
+        await desk.ask("POST", f"{_API}/delete", {"experiment_id": experiment_id})
+        raise taken from error
+    return answers.respond({})
 
 
 async def rename_experiment(desk: Desk, visit: Visit) -> Response:

@@ -34,6 +34,7 @@ class Check(msgspec.Struct, frozen=True):
 Act = Literal[
     "forward", "server_info", "ui_telemetry", "graphql",
     "create_experiment", "experiment_by_name", "list_experiments", "rename_experiment", "search_experiments", "in_visible_experiments",
+    "delete_experiment", "restore_experiment",
     "list_permissions", "set_permission", "permission_levels", "access_list", "replace_access_list", "update_access_list",
     "create_run", "log_inputs", "delete_runs",
     "create_logged_model", "get_logged_model", "tag_logged_model",
@@ -86,8 +87,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_V2}/experiments/search", (), "search_experiments", repeated=("order_by",)),
     Route("POST", f"{_V2}/experiments/search", (), "search_experiments"),
     Route("POST", f"{_V2}/experiments/update", (MANAGE_EXPERIMENT,), "rename_experiment", "experiment.rename"),
-    Route("POST", f"{_V2}/experiments/delete", (MANAGE_EXPERIMENT,), event="experiment.delete"),
-    Route("POST", f"{_V2}/experiments/restore", (MANAGE_EXPERIMENT,), event="experiment.restore"),
+    Route("POST", f"{_V2}/experiments/delete", (MANAGE_EXPERIMENT,), "delete_experiment", event="experiment.delete"),
+    Route("POST", f"{_V2}/experiments/restore", (MANAGE_EXPERIMENT,), "restore_experiment", event="experiment.restore"),
     Route("POST", f"{_V2}/experiments/set-experiment-tag", (EDIT_EXPERIMENT,), event="experiment.tag"),
     Route("POST", f"{_V2}/experiments/delete-experiment-tag", (EDIT_EXPERIMENT,), event="experiment.untag"),
     Route("POST", f"{_V2}/experiments/search-datasets", (), "in_visible_experiments"),
