@@ -1,6 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
+import { thirdPartyNotices } from "./notices.ts";
 import { PAGES } from "./src/pages.ts";
 
 /** Writes pages.json: the parts that each address needs, so that the server names them all in the page's head. */
@@ -54,7 +55,7 @@ const stylesOf: Plugin = {
 // No inlined assets and no polyfill: the server's policy allows neither data: scripts nor inline ones.
 export default defineConfig({
   base: "/explore/",
-  plugins: [react(), pagesOf, stylesOf],
+  plugins: [react(), pagesOf, stylesOf, thirdPartyNotices],
   build: {
     outDir: "../src/modelkeep/web",
     emptyOutDir: true,
