@@ -17,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui docs site test-clients check fix bench lock clean
+.PHONY: help up env test browser ui release test-release docs site test-clients check fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make check         format, lint, types, imports        make fix: mend what can be mended"
 	@echo "make ui            build the web UI (make up and make test do it by themselves)"
 	@echo "make site          build the documentation site in build/site"
+	@echo "make release       wheel, sdist, SBOMs and checksums in dist/      make test-release: install and serve them"
 	@echo "make bench         the speed table                     make clean: remove what make built"
 
 up: .cache/run.stamp .cache/ui.stamp
@@ -39,7 +40,7 @@ env:
 	@exec .venv/bin/modelkeep env
 
 test: .cache/dev.stamp .cache/provider.stamp .cache/ui.stamp browser
-	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old $(ARGS)
+	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old --ignore tests/release $(ARGS)
 
 # The browser of the page tests: Debian's own (CHROMIUM names another).
 browser:
@@ -66,6 +67,14 @@ fix: .cache/dev.stamp .cache/npm.stamp
 	$(NPM) ui run --silent format
 
 ui: .cache/ui.stamp
+
+# Wheel, sdist, SBOMs and checksums in dist/, built twice and compared.
+release: .cache/dev.stamp .cache/ui.stamp
+	.venv/bin/python tools/release.py
+
+# Installs the wheel into a fresh environment of each Python on this machine, and serves.
+test-release: release
+	.venv/bin/pytest tests/release $(ARGS)
 
 docs: .cache/dev.stamp
 	.venv/bin/python tools/reference.py
