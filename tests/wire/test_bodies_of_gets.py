@@ -203,3 +203,37 @@ def test_a_deletion_that_says_two_things_deletes_nothing(site: Site, two: tuple[
         answer = with_body(site, path, {field: other}, "DELETE")
         refused(answer, 400, INVALID, f"'{field}' has two values")
     assert site.b("GET", "registered-models/get", {"name": two[0]}).status_code == 200
+
+
+def test_a_field_has_its_own_name_and_its_name_in_lower_camel_case(site: Site) -> None:
+    """The JSON of protobuf takes both for the same field; whatever else looks like a field is refused."""
+    schema = site.schema()
+    catalog, name = schema.split(".")
+    model = {"catalogName": catalog, "schemaName": name, "name": "m"}
+    assert site.ok("POST", f"{UC}/models", model)["full_name"] == f"{schema}.m"
+    for query in (
+        {"catalogName": catalog, "schemaName": name},
+        {"catalog_name": catalog, "schemaName": name, "maxResults": 1},
+    ):
+        listed = site.ok("GET", f"{UC}/models?{httpx.QueryParams(query)}")
+        assert names(listed, "registered_models", "full_name") == [f"{schema}.m"], query
+    both = {"catalogName": catalog, "catalog_name": catalog, "schema_name": name}
+    assert names(with_body(site, f"{UC}/models", both).json(), "registered_models", "full_name") == [f"{schema}.m"]
+    assert site.call("GET", f"{UC}/models?{httpx.QueryParams(both)}").status_code == 200
+    entity = {"entityType": "functions", "entityName": f"{schema}.m", "tagKey": "team", "tagValue": "ds"}
+    site.ok("POST", f"{UC}/entity-tag-assignments", entity)
+    change = {"changes": {"addTags": [{"key": "stage", "value": "x"}], "add_tags": None}}
+    site.ok("PATCH", f"{UC}/securable-tags/function/{schema}.m", change)
+    tags = site.ok("GET", f"{UC}/models/{schema}.m")["tags"]
+    assert sorted(tag["key"] for tag in tags) == ["stage", "team"]
+    for bad, words in (
+        ({"catalogName": catalog, "catalog_name": "x", "schemaName": name}, "two values"),
+        ({"CatalogName": catalog, "schemaName": name}, "looks like"),
+        ({"catalogname": catalog, "schemaName": name}, "looks like"),
+        ({"catalog-name": catalog, "schemaName": name}, "looks like"),
+        ({"catalogNAME": catalog, "schemaName": name}, "looks like"),
+    ):
+        refused(with_body(site, f"{UC}/models", bad), 400, INVALID, words)
+        refused(site.call("GET", f"{UC}/models?{httpx.QueryParams(bad)}"), 400, INVALID, words)
+    inside = {"name": f"{schema}.n", "tags": [{"key": "a", "Key": "b"}]}
+    refused(site.call("POST", f"{FACE_B}/registered-models/create", inside), 400, INVALID, "looks like")

@@ -373,7 +373,9 @@ def test_tags_of_models_and_versions(site: Site, schema: str, kind: str) -> None
             ({"add_tags": [{"key": "a.b", "value": "x"}]}, "must not contain"),
             ({"add_tags": [{"key": "a"}, {"key": "a", "value": "b"}]}, "twice"),
             ({"add_tags": [{"key": "a"}], "remove": ["a"]}, "twice"),
-            ({"addTags": [{"key": "a"}]}, "looks like"),
+            ({"add-tags": [{"key": "a"}]}, "looks like"),
+            ({"addTags": [{"Key": "a"}]}, "looks like"),
+            ({"addTags": [{"key": "a"}], "add_tags": [{"key": "b"}]}, "two values"),
         ):
             refused(site.call("PATCH", path, {"changes": changes}), 400, "INVALID_PARAMETER_VALUE", words)
     refused(site.call("PATCH", of_model, {}), 400, "INVALID_PARAMETER_VALUE", "changes")

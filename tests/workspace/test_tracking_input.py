@@ -87,7 +87,7 @@ def test_one_fact_is_said_once(site: Site, mine: dict[str, str]) -> None:
     with site.client(ALICE) as http:
         tag = {"run_id": run, "key": "k", "value": "v"}
         refused(http.post(f"{V2}/runs/set-tag", json=tag | {"runId": "x"}), "run_id")
-        refused(http.post(f"{V2}/runs/set-tag", json={"key": "k", "value": "v", "runId": run}), "run_id")
+        refused(http.post(f"{V2}/runs/set-tag", json={"key": "k", "value": "v", "runID": run}), "run_id")
         refused(http.post(f"{V2}/runs/set-tag", json=tag | {"RUN_ID": "x"}), "run_id")
         refused(http.post(f"{V2}/runs/set-tag", json=tag | {"run_uuid": "x"}), "run_id")
         refused(http.post(f"{V2}/runs/set-tag?run_id=x", json=tag), "run_id")
@@ -101,10 +101,45 @@ def test_one_fact_is_said_once(site: Site, mine: dict[str, str]) -> None:
         )
         wrong = {"assessment": {"trace_id": "tr-2", "assessment_name": "a"}}
         refused(http.post(f"{V3}/traces/tr-1/assessments", json=wrong), "trace_id")
-        deep = {"run_id": run, "metrics": [{"key": "k", "value": 1, "timestamp": 1, "modelId": "m-1"}]}
+        deep = {"run_id": run, "metrics": [{"key": "k", "value": 1, "timestamp": 1, "ModelId": "m-1"}]}
         refused(http.post(f"{V2}/runs/log-batch", json=deep), "model_id")
         assert http.post(f"{V2}/runs/set-tag?run_id={run}", json=tag | {"run_uuid": run}).status_code == 200
         assert http.get(f"{V2}/runs/get?run_uuid={run}").status_code == 200
+
+
+def test_a_field_has_its_own_name_and_its_name_in_lower_camel_case(site: Site, mine: dict[str, str]) -> None:
+    """MLflow's server reads both in a body (ParseDict), and refuses a body that has both."""
+    run, experiment = mine["run"], mine["experiment"]
+    with site.client(ALICE) as http, site.client(BOB) as stranger:
+
+        def tags() -> dict[str, str]:
+            data = http.get(f"{V2}/runs/get?runId={run}").json()["run"]["data"]
+            return {tag["key"]: tag["value"] for tag in data["tags"]}
+
+        tag = {"runId": run, "key": "camel", "value": "v"}
+        assert http.post(f"{V2}/runs/set-tag", json=tag).status_code == 200
+        assert http.post(f"{V2}/runs/set-tag", json=tag | {"run_id": run}).status_code == 200
+        assert http.post(f"{V2}/runs/set-tag", json=tag | {"run_id": None}).status_code == 200
+        assert tags()["camel"] == "v"
+        # What is decided on is what is forwarded, whichever name it came under.
+        for other in (tag, tag | {"run_id": None}, {"key": "k", "value": "v", "runUuid": run}):
+            assert stranger.post(f"{V2}/runs/set-tag", json=other).status_code == 404
+        refused(http.post(f"{V2}/runs/set-tag", json=tag | {"run_id": "x"}), "run_id")
+        batch = {"runId": run, "metrics": [{"key": "k", "value": 1, "timestamp": 1, "modelId": "m-1"}]}
+        assert http.post(f"{V2}/runs/log-batch", json=batch).status_code == 404
+        batch["metrics"] = [{"key": "k", "value": 1, "timestamp": 1, "modelId": mine["model"]}]
+        assert http.post(f"{V2}/runs/log-batch", json=batch).status_code == 200
+        refused(http.post(f"{V2}/runs/log-batch", json=batch | {"run_id": "x", "runId": run}), "run_id")
+        search = {"experimentIds": [experiment], "maxResults": 1, "orderBy": ["start_time DESC"]}
+        found = http.post(f"{V2}/runs/search", json=search).json()["runs"]
+        assert [each["info"]["run_id"] for each in found] == [run]
+        assert stranger.post(f"{V2}/runs/search", json=search).json().get("runs", []) == []
+        # Keys that are the caller's own stay as they are.
+        logged = {"experimentId": experiment, "name": "m", "tags": [{"key": "aB", "value": "v"}]}
+        model = http.post(f"{V2}/logged-models", json=logged).json()["model"]["info"]
+        assert [t["key"] for t in model["tags"] if t["key"] == "aB"] == ["aB"]
+        for bad in ("RunId", "runID", "run-id", "run__id", "RUN_ID"):
+            refused(http.post(f"{V2}/runs/set-tag", json={bad: run, "key": "k", "value": "v"}))
 
 
 def get(http: httpx.Client, path: str, fields: object, query: str = "") -> httpx.Response:
@@ -147,7 +182,7 @@ def test_the_body_of_a_get_contradicts_nothing(site: Site, mine: dict[str, str])
     with site.client(ALICE) as http:
         refused(get(http, "runs/get", {"run_id": "x"}, f"?run_id={run}"), "run_id")
         refused(get(http, "runs/get", {"run_uuid": "x"}, f"?run_id={run}"), "run_id")
-        refused(get(http, "runs/get", {"runId": run}), "run_id")
+        refused(get(http, "runs/get", {"runID": run}), "run_id")
         refused(get(http, "runs/get", {"run_id": {"eq": run}}), "run_id")
         refused(get(http, "runs/get", {"run_id": [run]}), "run_id")
         refused(get(http, "runs/get", [run]), "object")

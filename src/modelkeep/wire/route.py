@@ -2,11 +2,14 @@
 
 Path, query and body are read once, into one wire struct. Duplicate keys, keys that look like a known one, and values that
 disagree between path, query and body are refused; other unknown keys are ignored and counted, since clients grow.
+A field has one other name: its lowerCamelCase, which the JSON of protobuf takes for the same field, and so do the parsers of
+MLflow's server (google.protobuf.json_format.ParseDict) and of Databricks.
 """
 
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, cast, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -134,9 +137,7 @@ def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: b
     if query_string:
         _merge(values, _query(query_string, known, _lists(route.fields)), known)
     if body:
-        sent = json_object(body, content_type)
-        _merge(values, sent, known)
-        _check_inside(sent, route.fields)
+        _merge(values, _renamed(json_object(body, content_type), route.fields, known), known)
     try:
         return msgspec.convert(values, route.fields, strict=False)
     except msgspec.ValidationError as error:
@@ -179,17 +180,37 @@ def _inside(fields: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]]:
     return _INSIDE[fields]
 
 
-def _check_inside(sent: dict[str, Any], fields: type[msgspec.Struct]) -> None:
-    """The rule of keys for the objects inside a body: no look-alikes, strangers are counted. Raises InvalidArgument."""
+def _renamed(sent: dict[str, Any], shape: type[msgspec.Struct], known: dict[str, str]) -> dict[str, Any]:
+    """A body with its fields under their own names, and the objects inside likewise. Raises InvalidArgument."""
+    _check_few(sent, known)
+    inside = _inside(shape)
+    fields: dict[str, Any] = {}
+    for key, value in sent.items():
+        name = known_name(key, known) or key
+        if name in inside:
+            value = _renamed_inside(value, inside[name])
+        if fields.get(name) is None:
+            fields[name] = value
+        elif value is not None and (type(value), value) != (type(fields[name]), fields[name]):
+            raise _two_values(name, fields[name], value)
+    return fields
+
+
+def _renamed_inside(value: Any, shape: type[msgspec.Struct]) -> Any:
+    """As `_renamed`, of an object or a list of objects; strangers in them are counted."""
+    if isinstance(value, list):
+        return [_renamed_object(item, shape) for item in cast("list[Any]", value)]
+    return _renamed_object(value, shape)
+
+
+def _renamed_object(value: Any, shape: type[msgspec.Struct]) -> Any:
     global ignored_keys
-    for name, inner in _inside(fields).items():
-        value = sent.get(name)
-        for item in cast("list[Any]", value if isinstance(value, list) else [value]):
-            if isinstance(item, dict):
-                keys = cast("dict[str, Any]", item)
-                _check_few(keys, _known(inner))
-                ignored_keys += sum(1 for key in keys if not check_key(key, _known(inner)))
-                _check_inside(keys, inner)
+    if not isinstance(value, dict):
+        return value
+    known = _known(shape)
+    fields = _renamed(cast("dict[str, Any]", value), shape, known)
+    ignored_keys += sum(1 for name in fields if _fold(name) not in known)
+    return fields
 
 
 def _check_few(keys: dict[str, Any], known: dict[str, str]) -> None:
@@ -203,30 +224,42 @@ def _fold(key: str) -> str:
     return key.replace("_", "").replace("-", "").casefold()
 
 
-def check_key(key: str, known: dict[str, str]) -> bool:
-    """True for a known key, False for a stranger to be ignored. Raises InvalidArgument for a look-alike."""
+def known_name(key: str, known: dict[str, str]) -> str | None:
+    """The field that a key names, by its own name or in lowerCamelCase; None for a stranger, which is to be ignored.
+    Raises InvalidArgument for a look-alike."""
     meant = known.get(_fold(key))
-    if meant is None:
-        return False
-    if meant != key:
-        raise InvalidArgument(f"Field '{key[:100]}' looks like '{meant}' and is not. Send '{meant}', once.")
-    return True
+    if meant is None or key in (meant, _lower_camel(meant)):
+        return meant
+    raise InvalidArgument(f"Field '{key[:100]}' looks like '{meant}' and is not. Send '{meant}', once.")
+
+
+@cache
+def _lower_camel(name: str) -> str:
+    """As protobuf makes the JSON name of a field: each letter after an underscore is a capital, and the underscore goes."""
+    return _AFTER_UNDERSCORE.sub(lambda match: match[1].upper(), name)
+
+
+_AFTER_UNDERSCORE = re.compile(r"_([a-z0-9])")
 
 
 def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str]) -> None:
     global ignored_keys
     _check_few(more, known)
     for key, value in more.items():
-        if not check_key(key, known):
+        if known_name(key, known) is None:
             ignored_keys += 1
         elif value is None:
             continue
         elif key in values and str(values[key]) != str(value):
-            raise InvalidArgument(
-                f"Field '{key}' has two values in this request: {_short(values[key])} and {_short(value)}."
-            )
+            raise _two_values(key, values[key], value)
         else:
             values[key] = value
+
+
+def _two_values(name: str, one_value: object, other_value: object) -> InvalidArgument:
+    return InvalidArgument(
+        f"Field '{name}' has two values in this request: {_short(one_value)} and {_short(other_value)}."
+    )
 
 
 def _short(value: object) -> str:
@@ -239,12 +272,20 @@ def _query(query_string: bytes, known: dict[str, str], lists: frozenset[str]) ->
     except ValueError as error:
         raise InvalidArgument("The query string cannot be read. Percent-encode it as UTF-8.") from error
     values: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
     for key, value in pairs:
-        if key in values and key in known.values() and key not in lists:
-            raise InvalidArgument(f"Query parameter '{key}' is given twice.")
+        name = known_name(key, known) or key
         if "\0" in value:
             raise InvalidArgument(f"Query parameter '{key[:100]}' has a NUL character.")
-        values[key] = [*values.get(key, []), value] if key in lists else value
+        if spelled.setdefault(name, key) != key:
+            if values[name] != ([value] if name in lists else value):
+                raise _two_values(name, values[name], value)
+        elif name in lists:
+            values[name] = [*values.get(name, []), value]
+        elif name in values and name in known.values():
+            raise InvalidArgument(f"Query parameter '{name}' is given twice.")
+        else:
+            values[name] = value
     return values
 
 

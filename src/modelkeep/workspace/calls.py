@@ -1,12 +1,13 @@
 """One tracking call: which route it is, and its fields, parsed once and without room for two readings.
 
-MLflow takes a field under two spellings and keeps the last of duplicate keys. What is checked here is what is
-forwarded, re-written from the parsed form, so both sides read the same call.
+MLflow takes a field under two names, its own and its lowerCamelCase (ParseDict of protobuf), and keeps the last of duplicate keys.
+Here each field gets its own name, and two different values are refused. What is checked is what is forwarded, written from the
+parsed form, so both sides read the same call.
 """
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -20,6 +21,8 @@ MAX_DEPTH = 24
 FREE = frozenset({"metadata", "trace_metadata", "value"})
 FREE_WHEN_OBJECT = frozenset({"tags"})
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
+_CAPITAL = re.compile(r"[A-Z]")
+_LOWER_CAMEL = re.compile(r"[a-z][a-z0-9]*(?:[A-Z][a-z0-9]*)+")
 _IDS = frozenset(
     {"artifact_location", "experiment_id", "experiment_ids", "experiment_name", "locations", "mlflow_experiment",
      "model_id", "models", "metrics", "new_name", "request_id", "request_ids", "run_id", "run_ids", "run_uuid",
@@ -104,13 +107,12 @@ def read(route: Route, params: dict[str, str], query: bytes, content_type: str, 
     """The call as one set of fields. Raises InvalidArgument where it is malformed or says one thing twice."""
     asked = read_query(query, route.repeated)
     check_declared(content_type, body)
-    fields = parse(body)
+    fields = own_names(parse(body))
     if route.method == "GET":
         fields = {name: _in_query(name, value) for name, value in fields.items() if value is not None}
     _agree(asked, fields)
     if route.method == "GET":
         fields |= asked
-    check_keys(fields)
     if "run_uuid" in fields:  # MLflow's older name for run_id, which clients still send beside it
         _agree({"run_id": fields["run_uuid"]}, fields)
         fields["run_id"] = fields.pop("run_uuid")
@@ -137,16 +139,17 @@ def read_query(query: bytes, repeated: tuple[str, ...]) -> dict[str, Any]:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=2000)
     except ValueError as error:
         raise InvalidArgument("The query string cannot be read as UTF-8 `key=value` pairs.") from error
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for key, value in pairs:
         _plain(value)
-        if key in repeated:
-            found.setdefault(key, []).append(value)
-        elif key in found:
-            raise InvalidArgument(f"Query parameter '{key[:100]}' is given twice.")
+        name = _own_name(key)
+        if name in repeated:
+            parameters.setdefault(name, []).append(value)
+        elif name in parameters:
+            raise InvalidArgument(f"Query parameter '{name[:100]}' is given twice.")
         else:
-            found[key] = value
-    return found
+            parameters[name] = value
+    return parameters
 
 
 def _in_query(name: str, value: Any) -> str | list[str]:
@@ -188,8 +191,8 @@ def dump(value: Any) -> bytes:
         raise InvalidArgument("A number in the body is too large.") from error
 
 
-def check_keys(value: Any, depth: int = 0, *, free: bool = False) -> None:
-    """Refuse other spellings of fields, broken text and absurd nesting. Raises InvalidArgument.
+def own_names(value: Any, depth: int = 0, *, free: bool = False) -> Any:
+    """The value with each field under its own name. Raises InvalidArgument for other spellings, broken text and absurd nesting.
     `free`: the keys are the caller's own."""
     if depth > MAX_DEPTH:
         raise InvalidArgument(f"The body is nested more than {MAX_DEPTH} levels deep.")
@@ -198,14 +201,25 @@ def check_keys(value: Any, depth: int = 0, *, free: bool = False) -> None:
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise InvalidArgument("A number in the body is too large: integers have 64 bits.")  # MLflow would read it as 0
     elif isinstance(value, list):
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
-            check_keys(item, depth + 1, free=free)
+        return [own_names(item, depth + 1, free=free) for item in cast("list[Any]", value)]
     elif isinstance(value, dict):
-        for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
-            key = str(name)  # pyright: ignore[reportUnknownArgumentType]
-            _plain(key) if free else _check_key(key)
-            own = free or key in FREE or (key in FREE_WHEN_OBJECT and isinstance(item, dict))
-            check_keys(item, depth + 1, free=own)
+        return _own_names(cast("dict[str, Any]", value), depth, free=free)
+    return value
+
+
+def _own_names(sent: dict[str, Any], depth: int, *, free: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, item in sent.items():
+        if free:
+            _plain(key)
+        name = key if free else _own_name(key)
+        own = free or name in FREE or (name in FREE_WHEN_OBJECT and isinstance(item, dict))
+        value = own_names(item, depth + 1, free=own)
+        if fields.get(name) is None:
+            fields[name] = value
+        elif value is not None:
+            _agree({name: value}, fields)
+    return fields
 
 
 def put(fields: dict[str, Any], path: str, value: str) -> None:
@@ -268,15 +282,18 @@ def _plain(text: str) -> None:
             raise InvalidArgument("Text must be valid Unicode (it has half of a surrogate pair).") from error
 
 
-def _check_key(key: str) -> None:
+def _own_name(key: str) -> str:
+    """The field that a key names, by its own name or in lowerCamelCase. Raises InvalidArgument for any other spelling."""
+    name = _CAPITAL.sub(lambda match: f"_{match[0].lower()}", key) if _LOWER_CAMEL.fullmatch(key) else key
     meant = _SQUASHED.get(key.replace("_", "").lower())
-    if meant is not None and key != meant:
-        raise InvalidArgument(f"Unknown field '{key}': write '{meant}'.")
-    if not _FIELD.fullmatch(key):
+    if meant is not None and name != meant:
+        raise InvalidArgument(f"Unknown field '{key[:100]}': write '{meant}'.")
+    if not _FIELD.fullmatch(name):
         raise InvalidArgument(f"Unknown field '{key[:100]}': field names are written in lower case with underscores.")
+    return name
 
 
 def _agree(some: dict[str, Any], fields: dict[str, Any]) -> None:
     for key, value in some.items():
-        if key in fields and fields[key] != value:
+        if key in fields and (type(fields[key]), fields[key]) != (type(value), value):
             raise InvalidArgument(f"'{key[:100]}' is given twice, with different values.")
