@@ -1,5 +1,6 @@
 """What face B answers, parsed by the client's own messages, with nothing unknown in it."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -60,8 +61,12 @@ def test_a_model_version(status: Status) -> None:
     assert (found.name, found.version, found.model_id, found.run_id) == ("prod.ml.churn", str(2**62), "m-1", "run")
     assert messages.ModelVersionStatus.Name(found.status) == status
     assert [(t.key, t.value) for t in found.tags] == [("k", "")] and [a.alias for a in found.aliases] == ["champion"]
-    # mlflow-export-import cannot write the objects that a client makes of them.
-    assert (list(found.model_params), list(found.model_metrics)) == ([], [])
+    assert [(param.name, param.value) for param in found.model_params] == [("depth", "3")]
+    auc, loss, best = found.model_metrics
+    assert (auc.key, auc.value, auc.timestamp, auc.step, auc.dataset_name, auc.dataset_digest, auc.model_id, auc.run_id) == (
+        "auc", 0.5, 1, 2, "d", "digest", "m-1", "run",
+    )  # fmt: skip
+    assert math.isnan(loss.value) and best.value == -math.inf
 
 
 def test_a_version_in_a_list() -> None:

@@ -137,10 +137,15 @@ def test_a_body_in_chunks_reads_like_one_in_one_piece(site: Site, world: World) 
     assert {"key": "schön", "value": "ü😀"} in tags
 
 
-def look_alikes(key: str) -> set[str]:
+def lower_camel(key: str) -> str:
     head, *rest = key.split("_")
-    camel = head + "".join(word.capitalize() for word in rest)
-    return {camel, key.upper(), key.replace("_", "-"), f"{key}_"} - {key}
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def look_alikes(key: str) -> set[str]:
+    camel = lower_camel(key)
+    spellings = {camel[:1].upper() + camel[1:], key.upper(), key.replace("_", ""), key.replace("_", "-"), f"{key}_"}
+    return spellings - {key, camel}
 
 
 def test_no_route_takes_a_key_that_looks_like_one_of_its_own(site: Site, world: World) -> None:
@@ -154,6 +159,9 @@ def test_no_route_takes_a_key_that_looks_like_one_of_its_own(site: Site, world: 
             for key in look_alikes(field):
                 tried += 1
                 refused(site.call(route.method, path, {key: "x"}), 400, INVALID, f"'{key}'", f"'{field}'")
+            if (camel := lower_camel(field)) != field:
+                for both in ({camel: "x", field: "y"}, {field: "x", camel: "y"}):
+                    refused(site.call(route.method, path, both), 400, INVALID, "two values", f"'{field}'")
     assert tried > 250
 
 

@@ -107,3 +107,23 @@ def test_what_a_search_finds_equal_comes_by_name_and_newest_version_first(site: 
 def test_databricks_clients_may_leave_the_source_out(site: Site) -> None:
     answer = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": site.model()})
     assert answer["model_version"]["version"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("agent", "whole"),
+    [
+        ("mlflow/3.17.2 databricks-sdk-py/0.162.0 python/3.11", True),
+        ("mlflow/3.17.2 databricks-sdk-py/0.162.0 upstream/mlflow-export-import upstream-version/1", False),
+        ("mlflow-python-client/3.17.2 mlflow-export-import/1.0.0", False),
+        ("", True),
+    ],
+)
+def test_a_version_has_its_metrics_except_for_a_tool_that_cannot_write_them(
+    site: Site, agent: str, whole: bool
+) -> None:
+    name = site.model(versions=1)
+    for path in ("model-versions/get?version=1&", "registered-models/alias?alias=a&"):
+        site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": name, "alias": "a", "version": "1"})
+        answer = site.call("GET", f"{FACE_B}/{path}name={name}", headers={"user-agent": agent}).json()["model_version"]
+        everything = whole or path.startswith("registered")
+        assert ("model_params" in answer, "model_metrics" in answer) == (everything, everything), path

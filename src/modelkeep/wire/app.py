@@ -164,6 +164,8 @@ class App:
                 error.message = route.reword(error.message, fields)
             raise
         answer: Any = {} if route.write is None else route.write(result, fields)
+        if route.fit is not None:
+            answer = route.fit(answer, request)
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
     async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, Asked]:

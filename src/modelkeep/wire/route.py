@@ -65,6 +65,8 @@ class Route(msgspec.Struct, frozen=True):
     """No sign-in. Written out for each such route, never a default."""
     read_request: Callable[[Any, Request], Asked] | None = None
     """Instead of `read`, where a header says something too."""
+    fit: Callable[[Any, Request], Any] | None = None
+    """Of an answer: what is left of it for a client that its headers say cannot take all."""
     answers: tuple[Answer, ...] = ()
     """Of a handler. A public one names its refusals, too: an Answer without a type, of the face's own shape."""
     sends: str = ""

@@ -1,8 +1,8 @@
 """The answers of face B: the writers are checked against these types, and the API's description is made of them."""
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from modelkeep.wire.models import AliasedVersion, KeyValue, StorageMode
+from modelkeep.wire.models import AliasedVersion, KeyValue, NameValue, StorageMode
 
 
 class RegisteredModel(TypedDict):
@@ -36,6 +36,8 @@ class ModelVersion(TypedDict):
     status_message: str
     storage_location: str
     model_id: str
+    model_params: NotRequired[list[NameValue]]
+    model_metrics: NotRequired[list[dict[str, Any]]]
     aliases: NotRequired[list[AliasedVersion]]
     tags: NotRequired[list[KeyValue]]
 

@@ -25,6 +25,8 @@ from modelkeep.wire.models import (
 from modelkeep.wire.route import NoFields, Route
 
 PREFIX = "/api/2.0/mlflow/unity-catalog"
+EXPORTER = b"mlflow-export-import"
+"""In the User-Agent of databricks-sdk where DATABRICKS_SDK_UPSTREAM says so."""
 
 
 # --- registered models -----------------------------------------------------------------------------------------------
@@ -176,6 +178,14 @@ def routes(files_api: bool, place: Place = named) -> list[Route]:
         found = [shapes.version_brief(version, place) for version in result.items]
         return {"model_versions": found, "next_page_token": result.next_token}
 
+    def for_exporter(answer: answers.OneVersion, request: Request) -> answers.OneVersion:
+        """mlflow-export-import writes a version as JSON, and the client's objects for parameters and metrics have none: it
+        would export nothing (mlflow_export_import/common/model_utils.py, `model_version_to_dict`)."""
+        if EXPORTER in request.headers.get(b"user-agent", b""):
+            answer["model_version"].pop("model_params", None)
+            answer["model_version"].pop("model_metrics", None)
+        return answer
+
     def artifact_uri(result: ModelVersion, _: Any) -> answers.ArtifactUri:
         return {"artifact_uri": place(result)}
 
@@ -198,7 +208,7 @@ def routes(files_api: bool, place: Place = named) -> list[Route]:
         Route("POST", f"{mv}/finalize", shapes.Version, _version(finalize.FinalizeVersion), one_version),
         Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, one_version),
         Route("DELETE", f"{mv}/delete", shapes.Version, _version(versions.DeleteVersion)),
-        Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), one_version),
+        Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), one_version, fit=for_exporter),
         Route("GET", f"{mv}/search", shapes.SearchVersions, _search_versions, versions_page),
         Route("GET", f"{mv}/get-download-uri", shapes.Version, _version(versions.GetVersion), artifact_uri),
         Route("POST", f"{mv}/generate-temporary-credentials", shapes.Credentials, _credentials, _vended),

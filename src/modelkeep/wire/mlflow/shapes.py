@@ -1,6 +1,6 @@
 """Face B's messages: what the `databricks-uc` client sends, and what it parses (mlflow/protos/databricks_uc_registry_messages.proto)."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -144,13 +144,13 @@ def model_brief(securable: Securable) -> answers.RegisteredModel:
 
 
 def version(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
-    """A ModelVersion message. `version` is a string in this dialect.
-
-    Parameters and metrics are left out: mlflow-export-import writes a version as JSON, which the objects that the client makes
-    of them are not. The version's logged model (`model_id`) has them, and so has the native face."""
+    """A ModelVersion message. `version` is a string in this dialect."""
     message = version_brief(entity, place)
     message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
     message["tags"] = tag_list(entity.tags)
+    # As they are stored, which is the message's own form: to read and write them once more is work for every load by alias.
+    message["model_params"] = cast("Any", msgspec.Raw(entity.params_json.encode()))
+    message["model_metrics"] = cast("Any", msgspec.Raw(entity.metrics_json.encode()))
     return message
 
 
