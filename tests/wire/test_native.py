@@ -184,7 +184,7 @@ BAD_MODELS = (
         {"name": "iris", "catalog_name": "main", "schema_name": "default", "storage_location": "s3://x/y"},
         "storage_location",
     ),
-    ({"name": "iris", "catalogName": "main", "schema_name": "default"}, "catalog_name"),
+    ({"name": "iris", "CatalogName": "main", "schema_name": "default"}, "catalog_name"),
     ({"catalog_name": "main", "schema_name": "default"}, "name"),
 )
 

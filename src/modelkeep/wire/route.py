@@ -198,15 +198,11 @@ def _renamed(sent: dict[str, Any], shape: type[msgspec.Struct], known: dict[str,
     return fields
 
 
-def _renamed_inside(value: Any, shape: type[msgspec.Struct]) -> Any:
+def _renamed_inside(value: Any, shape: type[msgspec.Struct], *, listed: bool = False) -> Any:
     """As `_renamed`, of an object or a list of objects; strangers in them are counted."""
-    if isinstance(value, list):
-        return [_renamed_object(item, shape) for item in cast("list[Any]", value)]
-    return _renamed_object(value, shape)
-
-
-def _renamed_object(value: Any, shape: type[msgspec.Struct]) -> Any:
     global ignored_keys
+    if isinstance(value, list) and not listed:
+        return [_renamed_inside(item, shape, listed=True) for item in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     known = _known(shape)
