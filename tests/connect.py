@@ -29,9 +29,24 @@ def run(
 ) -> str:
     """What the section's lines print, run in a fresh shell whose first programs are those of this folder. `before`: Python
     that the page's snippets take for granted."""
+    return run_text(server, sections(page)[title], programs, settings, before=before)
+
+
+def run_text(
+    server: Server,
+    text: str,
+    programs: Path,
+    settings: dict[str, str] | None = None,
+    before: str = "",
+    leave_out: str = r"(?!)",
+) -> str:
+    """What the code blocks of a text print, in one shell. `leave_out`: lines that begin so name what the server here replaces."""
     lines = ["set -e"]
-    for language, code in BLOCK.findall(sections(page)[title]):
-        lines.append(f"python - <<'END_OF_SNIPPET'\n{before}{code}END_OF_SNIPPET" if language == "python" else code)
+    for language, code in BLOCK.findall(text):
+        if language == "python":
+            lines.append(f"python - <<'END_OF_SNIPPET'\n{before}{code}END_OF_SNIPPET")
+        elif language != "text":
+            lines.append(re.sub(rf"^(?:{leave_out}).*\n", "", code, flags=re.MULTILINE))
     environment = server.env() | (settings or {}) | {"PATH": f"{programs}:{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as cwd:
         done = subprocess.run(
