@@ -191,6 +191,8 @@ class Caller:
     async def do(self, request: msgspec.Struct, *more: msgspec.Struct) -> Any:
         """The result of the (last) request; all of them are one transaction."""
         actor = await self.world.actor(self.principal)
+        if not more:
+            return await self.world.engine.execute(actor, request)
         return (await self.world.engine.execute_all(actor, (request, *more)))[-1]
 
 

@@ -437,6 +437,10 @@ one record with a count. Reads about different securables are never put together
 
 IDS_PER_STATEMENT = 5_000
 """Ids that one statement names: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+MEMBERS_PER_STEP = 1_000
+"""Members of one group that one transaction adds and removes; a larger change comes in steps."""
+STEPS_WAIT_S = 30.0
+"""How long a change in steps waits for another one."""
 NESTED_GROUP_PAIRS = 5_000
 """Groups within one group times groups around it, itself included in both: the rows of the closure that one change touches."""
 PRINCIPALS_PER_PAGE = 1_000

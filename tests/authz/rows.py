@@ -24,6 +24,7 @@ from modelkeep.core.ops import (
     finalize,
     functions,
     grants,
+    group_members,
     identities,
     lineage,
     metastores,
@@ -459,6 +460,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "replace_identity", identities.ReplaceIdentity("USER", ids["somebody"], Wanted("somebody new"))),
         Row(P, "patch_identity", identities.PatchIdentity("USER", ids["somebody"], (Change("replace", "active", False),))),
         Row(P, "delete_identity", identities.DeleteIdentity("USER", ids["somebody"])),
+        Row(P, "change_members", group_members.ChangeMembers(ids["group"], group_members.MemberChange())),
         Row(P, "create_token", principals.CreateToken()),
         Row(P, "create_token of another", principals.CreateToken(principal="somebody")),
         Row(P, "list_tokens", principals.ListTokens()),
@@ -613,6 +615,7 @@ async def build(w: World) -> dict[str, str]:
     await w.as_("admin").do(federation.CreatePolicy(robot, rule=RULE, policy_id="ci"))
     await w.as_("admin").do(federation.LinkIdentity("somebody", "https://idp.example", "1"))
     ids = {"token": token.info.id, "token origin": token.info.origin_id, "upload": upload, "somebody": str(number)}
+    ids["group"] = str((await w.rows("SELECT number FROM principals WHERE name = 'outer readers'"))[0][0])
     return ids | {"robot": robot, "secret": secret.info.id} | await _govern(w)
 
 

@@ -1,8 +1,8 @@
 """The one path of a request: find the names, decide, run, record, commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
 import msgspec
@@ -19,6 +19,7 @@ from modelkeep.core.names import FullName, missing
 from modelkeep.core.operation import On, Operation, Services
 from modelkeep.core.ops.audit import may_audit
 from modelkeep.core.ops.sources import hide_sources
+from modelkeep.core.steps import StepLock, Steps
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.limits import CONTENDED_TRIES
 from modelkeep.store import securables, workspaces
@@ -33,6 +34,7 @@ class Engine:
         self.services = services
         self.auditor = auditor
         self.disk = DiskState()
+        self._step_lock = StepLock()
         self._conceal = conceal
 
     @property
@@ -50,6 +52,9 @@ class Engine:
         """The result of the operation that this type of request stands for. Raises RegistryError."""
         if (op := BY_REQUEST[type(request)]).plain(request):
             return await self._plain(actor, op, request, request_id)
+        if op.steps is not None:
+            self.disk.refuse([op])
+            return await op.steps(self._steps(actor, op, request, request_id), request)
         return (await self.execute_all(actor, (request,), request_id=request_id, body=body))[0]
 
     async def execute_all(
@@ -86,6 +91,23 @@ class Engine:
         if unrecorded := [entry for entry in done if entry[0].record != "in_tx"]:
             await to_its_end(self.auditor.after(unrecorded, request_id))
         return results
+
+    def _steps(self, actor: Actor, op: Operation, request: msgspec.Struct, request_id: str) -> Steps:
+        @asynccontextmanager
+        async def read() -> AsyncGenerator[ReadCtx]:
+            try:
+                async with self.db.read() as tx:
+                    ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config)
+                    await self._authorize(ctx, op, request)
+                    yield ctx
+            except RegistryError as error:
+                await self._refused(op, request, actor, error, request_id)
+                raise
+
+        async def perform(step: msgspec.Struct) -> Any:
+            return (await self.execute_all(actor, (step,), request_id=request_id))[0]
+
+        return Steps(read, perform, self._step_lock)
 
     async def _transact(
         self,

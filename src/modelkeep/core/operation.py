@@ -77,6 +77,8 @@ class Operation(msgspec.Struct, frozen=True):
     """What the function itself asks for, in words, where that is not (only) about securables that the request names."""
     finish: Callable[..., Awaitable[Any]] | None = None
     """Slow work for a caller who is allowed what the transaction decided, after it: the result becomes what this returns."""
+    steps: Callable[..., Awaitable[Any]] | None = None
+    """In place of `run` where a request may be too large for one transaction: it performs other operations (`core/steps.py`)."""
     full_disk: bool = False
     """Of a change: it goes on while a disk is almost full, since it frees space, or takes rights away and needs next to none."""
     scans: bool = False

@@ -133,6 +133,17 @@ async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
     ]
 
 
+async def with_members(tx: Tx, identity: Identity, most: int | None = None) -> Identity:
+    """The same with its direct members, without its groups. `most`: one more than these are enough."""
+    limit = "" if most is None else f" LIMIT {most + 1}"
+    rows = await tx.scan(
+        "SELECT p.number, p.kind, p.name FROM memberships m JOIN principals p ON p.id = m.member_id "
+        f"WHERE m.group_id = :id{limit}",
+        id=identity.principal.id,
+    )
+    return msgspec.structs.replace(identity, members=tuple(Related(*row) for row in rows))
+
+
 async def update(tx: WriteTx, identity: Identity, at: int) -> None:
     """Everything but groups and members. Raises AlreadyExists where the new name is taken, or looks like
     another one's."""

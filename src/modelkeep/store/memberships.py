@@ -51,6 +51,18 @@ async def remove(tx: WriteTx, group: Principal, member_ids: Sequence[str]) -> No
         await tx.bulk(_PRUNE.format(members=marks), group=group.id, **ids)
 
 
+async def check_circles(tx: Tx, group: Principal, member_ids: Sequence[str]) -> None:
+    """Raises InvalidArgument where the group would contain itself."""
+    for part in _parts(member_ids):
+        await _check_circle(tx, group, await _groups_of(tx, part))
+
+
+async def direct(tx: Tx, group_id: str) -> frozenset[str]:
+    """The ids of a group's own members."""
+    rows = await tx.scan("SELECT member_id FROM memberships WHERE group_id = :group", group=group_id)
+    return frozenset(row[0] for row in rows)
+
+
 async def remove_all(tx: WriteTx, principal_id: str) -> None:
     """All memberships of a principal that is about to be deleted, and all memberships in it."""
     await tx.bulk("DELETE FROM memberships WHERE group_id = :id OR member_id = :id", id=principal_id)

@@ -1,7 +1,7 @@
 """Users, groups, service principals, their memberships (with the closure that decisions read) and their tokens."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from modelkeep import limits
@@ -102,6 +102,18 @@ async def by_names(tx: Tx, names: Iterable[str]) -> dict[str, Principal]:
         for row in await read(f"SELECT {_COLUMNS}, p.name_key FROM principals p WHERE p.name_key IN ({marks})", **part):
             found[row[-1]] = _principal(row)
     return found
+
+
+async def names_of(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
+    """By id."""
+    names: dict[str, str] = {}
+    for start in range(0, len(ids), limits.IDS_PER_STATEMENT):
+        marks, part = among(ids[start : start + limits.IDS_PER_STATEMENT])
+        read = tx.all if len(part) <= limits.INLINE_ROWS else tx.scan
+        names.update(
+            {row[0]: row[1] for row in await read(f"SELECT id, name FROM principals WHERE id IN ({marks})", **part)}
+        )
+    return names
 
 
 async def in_access_list(tx: Tx, name: str) -> Principal | None:

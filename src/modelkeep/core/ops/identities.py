@@ -8,6 +8,7 @@ from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.errors import InvalidArgument, NotFound
 from modelkeep.core.model import Identity, Principal
 from modelkeep.core.names import check_principal_name, fold_principal
+from modelkeep.core.ops.group_members import MemberChange, apply_members, ids_of
 from modelkeep.core.ops.principals import keep_an_admin, keep_built_in
 from modelkeep.core.pace import Pace, in_parser, off_loop
 from modelkeep.core.scim.conditions import Condition, equal_to, matches, mentions, values
@@ -15,8 +16,14 @@ from modelkeep.core.scim.filters import parse_filter
 from modelkeep.core.scim.patch import Change, apply
 from modelkeep.core.scim.resources import Wanted, resource, shown, wanted
 from modelkeep.core.scim.schema import TYPES, AttributePath, Misfit, ResourceType, find_path, fold, misfit
-from modelkeep.limits import SCIM_INLINE_RELATED, SCIM_RELATED_PER_PAGE, SCIM_ROWS_AT_ONCE
-from modelkeep.store import identities, memberships, principals
+from modelkeep.core.steps import Overtaken
+from modelkeep.limits import (
+    MEMBERS_PER_STEP,
+    SCIM_INLINE_RELATED,
+    SCIM_RELATED_PER_PAGE,
+    SCIM_ROWS_AT_ONCE,
+)
+from modelkeep.store import identities, principals
 from modelkeep.store.bootstrap import ADMINS
 from modelkeep.store.db import new_id
 
@@ -53,12 +60,16 @@ class ReplaceIdentity(msgspec.Struct, frozen=True):
     kind: str
     id: str
     wanted: Wanted
+    members: MemberChange | None = None
+    """In place of those in `wanted`, where the members come in steps."""
 
 
 class PatchIdentity(msgspec.Struct, frozen=True):
     kind: str
     id: str
     changes: tuple[Change, ...]
+    members: MemberChange | None = None
+    """Where the members come in steps; `changes` then has none."""
 
 
 class DeleteIdentity(msgspec.Struct, frozen=True):
@@ -180,55 +191,72 @@ def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
     return first is None, text if leaf is None or leaf.exact else fold(text)
 
 
-async def _by_number(ctx: ReadCtx, kind: str, id: str) -> Identity:
+async def by_number(ctx: ReadCtx, kind: str, id: str) -> Identity:
+    """Without its groups and members."""
     found = await identities.by_number(ctx.tx, kind, identities.number_of(id))
     if found is None:
         raise NotFound(f"{TYPES[kind].name} with id {id[:40]!r} does not exist.", kind="PRINCIPAL")
-    return (await identities.related(ctx.tx, [found]))[0]
+    return found
 
 
 async def get_identity(ctx: ReadCtx, req: GetIdentity) -> Identity:
-    return _seen(ctx, await _by_number(ctx, req.kind, req.id))
+    identity = await by_number(ctx, req.kind, req.id)
+    return _seen(ctx, (await identities.related(ctx.tx, [identity]))[0])
 
 
 async def get_my_identity(ctx: ReadCtx, req: GetMyIdentity) -> Identity:
-    found = await identities.by_id(ctx.tx, ctx.actor.id)
-    if found is None:
+    identity = await identities.by_id(ctx.tx, ctx.actor.id)
+    if identity is None:
         raise NotFound("You are no longer known here.", kind="PRINCIPAL")
-    return (await identities.related(ctx.tx, [found]))[0]
+    return (await identities.related(ctx.tx, [identity]))[0]
 
 
 # --- changing --------------------------------------------------------------------------------------------------------
 
 
 async def create_identity(ctx: WriteCtx, req: CreateIdentity) -> Identity:
+    """Without its groups, as the next two."""
     await principals.lock_account(ctx.tx)
     want = req.wanted
     name = want.name or (new_id() if req.kind == "SERVICE_PRINCIPAL" else _name_of(req.kind))
-    made = await principals.insert(
+    principal = await principals.insert(
         ctx.tx, req.kind, check_principal_name(name), ctx.actor.name, ctx.now, display_name=want.display_name
     )
-    found = await identities.by_id(ctx.tx, made.id)
-    assert found is not None
-    return await _become(ctx, found, msgspec.structs.replace(want, name=name, display_name=want.display_name or name))
+    identity = await identities.by_id(ctx.tx, principal.id)
+    assert identity is not None
+    members = MemberChange(add=tuple(await ids_of(ctx, want.members)) if req.kind == "GROUP" else ())
+    new = msgspec.structs.replace(want, name=name, display_name=want.display_name or name)
+    return await _become(ctx, identity, new, members)
 
 
 async def replace_identity(ctx: WriteCtx, req: ReplaceIdentity) -> Identity:
     await principals.lock_account(ctx.tx)
-    return await _become(ctx, await _by_number(ctx, req.kind, req.id), req.wanted)
+    identity, members = await by_number(ctx, req.kind, req.id), req.members
+    if members is None and req.kind == "GROUP":
+        members = MemberChange(exact=await ids_of(ctx, req.wanted.members))
+    return await _become(ctx, identity, req.wanted, members or MemberChange())
 
 
 async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
     await principals.lock_account(ctx.tx)
-    found, of = await _by_number(ctx, req.kind, req.id), TYPES[req.kind]
-    if len(found.members) + len(found.groups) + len(req.changes) > SCIM_INLINE_RELATED:
-        want = await off_loop(_patched, of, found, req.changes)
+    identity, of, members = await by_number(ctx, req.kind, req.id), TYPES[req.kind], req.members
+    if req.kind == "GROUP" and members is None:
+        identity = await identities.with_members(ctx.tx, identity, MEMBERS_PER_STEP)
+        if len(identity.members) > MEMBERS_PER_STEP:
+            raise Overtaken(
+                f"Others change the members of '{identity.principal.name}' at the same time. Send the request again."
+            )
+    if len(identity.members) + len(req.changes) > SCIM_INLINE_RELATED:
+        want = await off_loop(patched, of, identity, req.changes)
     else:
-        want = _patched(of, found, req.changes)
-    return await _become(ctx, found, want)
+        want = patched(of, identity, req.changes)
+    if req.kind == "GROUP" and members is None:
+        listed, after = {str(member.number) for member in identity.members}, set(want.members)
+        members = MemberChange(tuple(await ids_of(ctx, after - listed)), tuple(await ids_of(ctx, listed - after)))
+    return await _become(ctx, msgspec.structs.replace(identity, members=()), want, members or MemberChange())
 
 
-def _patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:
+def patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:
     """What the changes make of a principal. Raises Misfit."""
     want = wanted(of, apply(of, resource(identity), changes))
     # The changed resource lists every entitlement that is left: without the list, none is.
@@ -237,7 +265,7 @@ def _patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) 
 
 async def delete_identity(ctx: WriteCtx, req: DeleteIdentity) -> None:
     await principals.lock_account(ctx.tx)
-    found = (await _by_number(ctx, req.kind, req.id)).principal
+    found = (await by_number(ctx, req.kind, req.id)).principal
     keep_built_in(ctx, found)
     ctx.touch(found.kind, found.id, found.name)
     await principals.delete(ctx.tx, found)
@@ -248,7 +276,7 @@ def _name_of(kind: str) -> str:
     raise misfit("invalidValue", f"Attribute '{'userName' if kind == 'USER' else 'displayName'}' is required.")
 
 
-async def _become(ctx: WriteCtx, old: Identity, want: Wanted) -> Identity:
+async def _become(ctx: WriteCtx, old: Identity, want: Wanted, members: MemberChange) -> Identity:
     """Make a principal what is wanted. Raises InvalidArgument, AlreadyExists."""
     was = old.principal
     if was.name == principals.ACCOUNT_USERS:
@@ -268,11 +296,11 @@ async def _become(ctx: WriteCtx, old: Identity, want: Wanted) -> Identity:
         _note(ctx, old, new)
         await identities.update(ctx.tx, new, ctx.now)
     if now.kind == "GROUP":
-        await _set_members(ctx, now, old, want.members)
+        await apply_members(ctx, now, members)
     await keep_an_admin(ctx)
     made = await identities.by_id(ctx.tx, now.id)
     assert made is not None
-    return (await identities.related(ctx.tx, [made]))[0]
+    return made
 
 
 def _keep_name(was: Principal, name: str) -> None:
@@ -291,21 +319,3 @@ def _note(ctx: ReadCtx, old: Identity, new: Identity) -> None:
         ctx.changed(field, getattr(old.principal, field), getattr(new.principal, field))
     for field in ("external_id", "given_name", "family_name", "emails", "entitlements"):
         ctx.changed(field, getattr(old, field), getattr(new, field))
-
-
-async def _set_members(ctx: WriteCtx, group: Principal, old: Identity, ids: tuple[str, ...]) -> None:
-    before = {member.number for member in old.members}
-    numbers = {identities.number_of(id): id for id in ids}
-    after = set(numbers)
-    found = await identities.by_numbers(ctx.tx, sorted(before ^ after))
-    if before - after:
-        await memberships.remove(ctx.tx, group, [found[number].id for number in sorted(before - after)])
-    for number in sorted(after - before):
-        member = found.get(number)
-        if member is None:
-            raise misfit("invalidValue", f"Nobody has the id {numbers[number][:40]!r}, which members names.")
-        if member.name == principals.ACCOUNT_USERS:
-            raise InvalidArgument(f"'{member.name}' cannot be put into a group. Grant to it what everyone should have.")
-    await memberships.add(ctx.tx, group, [found[number].id for number in sorted(after - before)])
-    ctx.changed("members_added", [], sorted(found[number].name for number in after - before))
-    ctx.changed("members_removed", [], sorted(found[number].name for number in before - after))

@@ -27,7 +27,7 @@ class Change(msgspec.Struct, frozen=True):
     value: Any = msgspec.UNSET
 
 
-class _Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True):
     attribute: Attribute
     part: Attribute | None = None
     among: Condition | None = None
@@ -101,7 +101,7 @@ def apply(of: ResourceType, resource: dict[str, Any], changes: tuple[Change, ...
     changed = dict(resource)
     members = _Members(changed)
     for change in changes:
-        for place, value in _places(of, change):
+        for place, value in places_of(of, change):
             if place.attribute.name != "members" or not members.change(place, change.op, value):
                 _apply(changed, place, change.op, value)
     members.write_back()
@@ -117,7 +117,7 @@ class _Members:
         self._compared = 0
         """Members that changes looked at one by one so far"""
 
-    def change(self, place: "_Place", op: str, value: Any) -> bool:
+    def change(self, place: "Place", op: str, value: Any) -> bool:
         """Makes the change; False, with the members back in the resource, for one that must look at each. Raises Misfit."""
         values = _values_of(place, op, value)
         if values is None:
@@ -157,7 +157,7 @@ class _Members:
             )
 
 
-def _values_of(place: "_Place", op: str, value: Any) -> dict[str, dict[str, Any]] | None:
+def _values_of(place: "Place", op: str, value: Any) -> dict[str, dict[str, Any]] | None:
     """The members, by value, that a change names one by one; None for a change that says which by a condition, or by null."""
     if place.part is not None or value is None:
         return None
@@ -181,7 +181,7 @@ def _named(condition: Condition) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _apply(resource: dict[str, Any], place: "_Place", op: str, value: Any) -> None:
+def _apply(resource: dict[str, Any], place: "Place", op: str, value: Any) -> None:
     """One change at one place. An attribute without a value and one that is null are the same (RFC 7643, 2.5)."""
     if op != "remove" and value is msgspec.UNSET:
         raise misfit("invalidValue", f"An operation '{op}' needs a value.")
@@ -197,7 +197,7 @@ def _apply(resource: dict[str, Any], place: "_Place", op: str, value: Any) -> No
         _change_whole(resource, place.attribute, op, value)
 
 
-def _places(of: ResourceType, change: Change) -> list[tuple[_Place, Any]]:
+def places_of(of: ResourceType, change: Change) -> list[tuple[Place, Any]]:
     """Where a change applies: without a path, at every attribute of its value. Raises Misfit."""
     if change.path and change.path.casefold() != of.urn.casefold():
         place = _place(of, change.path)
@@ -210,20 +210,20 @@ def _places(of: ResourceType, change: Change) -> list[tuple[_Place, Any]]:
     return [place for attributes in objects for place in _places_of_attributes(of, change.op, attributes)]
 
 
-def _places_of_attributes(of: ResourceType, op: str, attributes: dict[str, Any]) -> list[tuple[_Place, Any]]:
-    places: list[tuple[_Place, Any]] = []
+def _places_of_attributes(of: ResourceType, op: str, attributes: dict[str, Any]) -> list[tuple[Place, Any]]:
+    places: list[tuple[Place, Any]] = []
     for key, value in attributes.items():
         attribute = of.attribute(key)
         if attribute is not None and attribute.mutability == "readOnly":
             continue  # of the resource as the client read it: `id`, `meta`, `groups`
         if key.casefold() == of.urn.casefold():
-            places += _places(of, Change(op, "", value))
+            places += places_of(of, Change(op, "", value))
         elif (place := _place(of, key)) is not None:
             places.append((place, value))
     return places
 
 
-def _place(of: ResourceType, path: str) -> _Place | None:
+def _place(of: ResourceType, path: str) -> Place | None:
     """None for an attribute that resources here do not have: its change is ignored. Raises Misfit."""
     text = path.strip()
     if filtered := _FILTERED.fullmatch(text):
@@ -233,13 +233,13 @@ def _place(of: ResourceType, path: str) -> _Place | None:
         return None
     else:
         target = known_path(of, text)
-        place = _Place(target.attribute, target.part) if target and target.attribute else None
+        place = Place(target.attribute, target.part) if target and target.attribute else None
     if place and "readOnly" in (place.attribute.mutability, place.part.mutability if place.part else ""):
         raise misfit("mutability", f"Attribute {path[:100]!r} is set by the server alone.")
     return place
 
 
-def _filtered_place(of: ResourceType, path: str, name: str, condition: str, part_name: str | None) -> _Place | None:
+def _filtered_place(of: ResourceType, path: str, name: str, condition: str, part_name: str | None) -> Place | None:
     """Of `attribute[condition].part`, as `_place`."""
     target = known_path(of, name)
     if target is None or target.attribute is None:
@@ -251,7 +251,7 @@ def _filtered_place(of: ResourceType, path: str, name: str, condition: str, part
     part = attribute.part(part_name) if part_name else None
     if (part_name and part is None) or names_stranger(among):
         return None
-    return _Place(attribute, part, among)
+    return Place(attribute, part, among)
 
 
 def _change_whole(resource: dict[str, Any], attribute: Attribute, op: str, value: Any) -> None:
@@ -297,7 +297,7 @@ def _set(item: dict[str, Any], part: Attribute, op: str, value: Any) -> None:
         item[part.name] = value
 
 
-def _change_among(resource: dict[str, Any], place: _Place, op: str, value: Any) -> None:
+def _change_among(resource: dict[str, Any], place: Place, op: str, value: Any) -> None:
     name, condition = place.attribute.name, cast("Condition", place.among)
     items = [dict(item) for item in cast("list[dict[str, Any]]", resource.get(name) or [])]
     met = [item for item in items if matches(condition, item)]
@@ -325,7 +325,7 @@ def _is_primary(item: dict[str, Any]) -> bool:
     return str(item.get("primary")).casefold() == "true"
 
 
-def _new_item(place: _Place, op: str) -> dict[str, Any]:
+def _new_item(place: Place, op: str) -> dict[str, Any]:
     """`add emails[type eq "work"].value` where there is none makes one, as Okta expects, and `replace`, too, as Entra ID does. Not
     of a member: nobody joins a group by a replacement. Raises Misfit (noTarget)."""
     parts = place.among.conditions if isinstance(place.among, Both) else (place.among,)
