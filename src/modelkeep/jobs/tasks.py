@@ -14,8 +14,9 @@ from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared import SharedFolder
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.errors import Conflict, InvalidArgument
+from modelkeep.core.mlmodel import ModelFile
 from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
-from modelkeep.core.ops import finalize
+from modelkeep.core.ops import finalize, lineage
 from modelkeep.core.ops.copies import requires_signature
 from modelkeep.core.uses import TokenUses
 from modelkeep.jobs.otlp import Collector
@@ -127,12 +128,12 @@ async def bring(at: Background, key: str) -> int | None:
             raise InvalidArgument(
                 "The source has no files here, and so no MLmodel file. Log the model, then register it."
             )
-        signature = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
+        model_file = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
         manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
     except InvalidArgument as error:
         await _fail(at, version, error.message)
         return None
-    await _finish(at, version, model, manifest, signature)
+    await _finish(at, version, model, manifest, model_file)
     return None
 
 
@@ -159,7 +160,7 @@ async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
 
 
 async def _finish(
-    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], signature: str
+    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], model_file: ModelFile
 ) -> None:
     now = now_ms()
     async with at.db.write() as tx:
@@ -167,9 +168,10 @@ async def _finish(
         await files.freeze(tx, version.artifact_set_id, manifest)
         warning = finalize.what_clients_miss(manifest)
         if not await versions.set_status(
-            tx, version, Status.READY, warning, version.created_by, now, signature=signature
+            tx, version, Status.READY, warning, version.created_by, now, signature=finalize.kept_signature(model_file)
         ):
             raise Conflict("The version is no longer PENDING_REGISTRATION.")
+        await lineage.record_resources(tx, model, version, lineage.of_resources(model_file.resources), now)
         await jobs.enqueue(tx, "sweep", version.artifact_set_id)  # what an attempt that died has left behind
     await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))
 

@@ -19,8 +19,8 @@ from modelkeep.store.catalog_search import Source
 from modelkeep.store.db import Tx
 from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE, of_row, reached
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
-from modelkeep.store.versions import COLUMNS as VERSION_COLUMNS
 from modelkeep.store.versions import FULL_NAME, WIDTH
+from modelkeep.store.versions import LISTED_COLUMNS as VERSION_COLUMNS
 
 Position = tuple[str | int, ...]
 _ABOVE = "CROSS JOIN securables s CROSS JOIN securables c"

@@ -28,7 +28,7 @@ from modelkeep.wire.models import (
     storage_mode,
 )
 from modelkeep.wire.route import Route
-from modelkeep.wire.unity.answers import ModelAlias, ModelVersionInfo, ModelVersionPage
+from modelkeep.wire.unity.answers import FeatureDeps, ModelAlias, ModelVersionInfo, ModelVersionPage
 
 PREFIX = "/api/2.1/unity-catalog"
 VERSIONS = f"{PREFIX}/models/{{full_name}}/versions"
@@ -127,6 +127,7 @@ def _create_version(
             *said.of_dependencies(_dependencies(f.model_version_dependencies)),
             *said.of_features(f.feature_deps),
         ),
+        feature_deps=f.feature_deps,
     )
 
 
@@ -232,8 +233,9 @@ def info(version: ModelVersion, metastore_id: str, place: Place = named) -> Mode
             "model_name": name,
         } for alias in version.aliases
     ]  # fmt: skip
+    features: FeatureDeps = {"feature_deps": version.feature_deps} if version.feature_deps else {}
     return {
-        **brief(version, metastore_id, place), "aliases": aliases,
+        **brief(version, metastore_id, place), **features, "aliases": aliases,
         "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
         "model_params": [{"name": p.name, "value": p.value} for p in version.params],
         "model_metrics": [msgspec.to_builtins(m) for m in version.metrics], "etag": comment_etag(version.comment),
