@@ -16,7 +16,7 @@ import httpx
 from modelkeep import limits
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.s3 import S3Blobs
-from modelkeep.blobs.shared import SharedFolder
+from modelkeep.blobs.shared_folder import SharedFolder
 from modelkeep.blobs.sts import Sts
 from modelkeep.store import sqlite
 from modelkeep.store.postgres import PostgresDatabase

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.kinds import Kind
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.kinds import Kind
 from modelkeep.store.db import Tx
-from modelkeep.store.explore import Sought
+from modelkeep.store.explorer import Sought
 from modelkeep.store.securables import BROWSE, READ_MODEL, SEE_CATALOG, SEE_SCHEMA
 
 _ALIKE = "LIKE {} ESCAPE '~'"

@@ -18,16 +18,16 @@ import msgspec
 
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import Actor
 from modelkeep.core.engine import Engine
-from modelkeep.core.errors import Unauthenticated
-from modelkeep.core.kinds import Kind
-from modelkeep.core.model import ArtifactFile, ModelVersion, Principal, Securable
-from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import finalize, versions
-from modelkeep.core.ops.principals import hash_token
-from modelkeep.core.privileges import Privilege
-from modelkeep.serve import Registry, opened
+from modelkeep.core.operations.identity.principals import hash_token
+from modelkeep.core.operations.models import finalize, versions
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import Unauthenticated
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.model import ArtifactFile, ModelVersion, Principal, Securable
+from modelkeep.domain.names import METASTORE, FullName
+from modelkeep.domain.privileges import Privilege
+from modelkeep.serve.process import Registry, opened
 from modelkeep.settings import Settings
 from modelkeep.store import files, grants, principals, securables, tokens
 from modelkeep.store.bootstrap import ADMIN, deployment

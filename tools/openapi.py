@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelkeep.serve import application, opened
+from modelkeep.api.openapi import document
+from modelkeep.serve.process import application, opened
 from modelkeep.settings import Settings
-from modelkeep.wire.openapi import document
 
 
 async def description() -> bytes:

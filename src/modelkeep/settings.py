@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 from msgspec import Meta
 
-from modelkeep.core.errors import BadSetting
+from modelkeep.domain.errors import BadSetting
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

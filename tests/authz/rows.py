@@ -6,51 +6,49 @@ from typing import Any
 import msgspec
 from world import World, chunks, name
 
-from modelkeep.core.kinds import Kind
-from modelkeep.core.model import CatalogBinding
-from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import (
-    access,
-    audit,
+from modelkeep.core.operations.audit import audit_log
+from modelkeep.core.operations.catalog import (
     bindings,
     catalogs,
-    credentials,
-    directories,
-    drafts,
-    explain,
-    explore,
-    federation,
-    files,
-    finalize,
+    explorer,
     functions,
-    grants,
+    metastores,
+    model_search,
+    objects,
+    tables,
+    volumes,
+    workspaces,
+)
+from modelkeep.core.operations.files import credentials, directories, files, uploads, workspace_files
+from modelkeep.core.operations.governance import explain, grants, tag_policies
+from modelkeep.core.operations.identity import (
+    access_requests,
+    federation,
     group_members,
     identities,
-    lineage,
-    metastores,
-    models,
-    objects,
     principals,
+    secrets,
+    token_users,
+)
+from modelkeep.core.operations.models import (
+    description_drafts,
+    finalize,
+    lineage,
+    models,
     prompt_links,
     prompt_search,
     prompts,
-    protection,
-    registering,
-    search,
-    secrets,
-    tables,
-    tag_policies,
-    token_users,
-    uploads,
+    protected_aliases,
+    signed_registration,
     versions,
-    volumes,
-    workspace_files,
-    workspaces,
 )
-from modelkeep.core.paths import ROOT, ArtifactPath
-from modelkeep.core.privileges import ON_MODEL, Privilege
-from modelkeep.core.scim.patch import Change
-from modelkeep.core.scim.resources import Wanted
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.model import CatalogBinding
+from modelkeep.domain.names import METASTORE, FullName
+from modelkeep.domain.paths import ROOT, ArtifactPath
+from modelkeep.domain.privileges import ON_MODEL, Privilege
+from modelkeep.domain.scim.patch import Change
+from modelkeep.domain.scim.resources import Wanted
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
 RULE = federation.Rule(
@@ -266,7 +264,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "browse_models of schema", models.BrowseModels(name(SCHEMA)), _browsed_in(MODEL)),
         Row(M, "browse_models of all", models.BrowseModels(), _browsed_in(MODEL)),
         Row(M, "update_comment", catalogs.UpdateComment(m, **described)),
-        Row(M, "draft_comment", drafts.DraftComment(m)),
+        Row(M, "draft_comment", description_drafts.DraftComment(m)),
         Row(M, "update_spec", catalogs.UpdateSpec(m, {"deployment_job_id": "7"})),
         Row(M, "transfer_ownership", catalogs.TransferOwnership(m, "stranger")),
         Row(M, "rename_model", models.RenameModel(m, new)),
@@ -289,19 +287,19 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(V, "list_versions", versions.ListVersions(m)),
         Row(V, "browse_version", versions.BrowseVersion(m, 1), _browsed),
         Row(V, "browse_versions", versions.BrowseVersions(m), _browsed),
-        Row(V, "search_versions: sees churn", search.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
-        Row(V, "search_versions of a run: sees churn", search.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
-        Row(V, "search_models: sees churn", search.SearchModels(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
+        Row(V, "search_versions: sees churn", model_search.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
+        Row(V, "search_versions of a run: sees churn", model_search.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
+        Row(V, "search_models: sees churn", model_search.SearchModels(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
         Row(V, "register_version (a pointer)", versions.RegisterVersion(name=m, source="s3://elsewhere/m")),
         Row(V, "register_signed from open.ml.model",
-            registering.RegisterSigned(name=m, source_model=open_model, source_version="1")),
+            signed_registration.RegisterSigned(name=m, source_model=open_model, source_version="1")),
         Row(V, "register_version from open.ml.model",
             versions.RegisterVersion(name=m, source_model=open_model, source_version="1")),
         Row(V, "register_version of open.ml.model from churn",
             versions.RegisterVersion(name=open_model, source_model=m, source_version="1")),
         Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
         Row(V, "update_version", versions.UpdateVersion(m, 1, "x")),
-        Row(V, "draft_version_comment", drafts.DraftVersionComment(m, 1)),
+        Row(V, "draft_version_comment", description_drafts.DraftVersionComment(m, 1)),
         Row(V, "delete_version", versions.DeleteVersion(m, 1)),
         Row(V, "change_tags of a version", models.ChangeTags(m, 1, {"team": "b"})),
         Row(V, "copy_version of churn to open.ml.model", versions.CopyVersion(m, 1, open_model)),
@@ -351,7 +349,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
             lambda page: "1" if any(p.securable.full_name == PROMPT for p in page.items) else "0"),
         Row(Q, "list_objects: sees prompt", objects.ListObjects(name(SCHEMA), Kind.PROMPT), _listed(PROMPT)),
         Row(Q, "browse_objects of prompts", objects.BrowseObjects(name(SCHEMA), Kind.PROMPT), _browsed_object),
-        Row(Q, "search_securables: sees greet", explore.SearchSecurables("greet"), _listed_securable(PROMPT)),
+        Row(Q, "search_securables: sees greet", explorer.SearchSecurables("greet"), _listed_securable(PROMPT)),
         Row(Q, "update_prompt", prompts.UpdatePrompt(prompt, "x")),
         Row(Q, "delete_prompt", prompts.DeletePrompt(prompt)),
         Row(Q, "create_prompt_version", prompts.CreatePromptVersion(prompt, '"Bye"')),
@@ -369,10 +367,10 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(Q, "list_prompt_links", prompt_links.ListPromptLinks(prompt)),
         Row(Q, "transfer_ownership of prompt", catalogs.TransferOwnership(prompt, "stranger")),
         Row(Q, "change_grants of prompt", grants.ChangeGrants(prompt, (grants.Change("stranger", ("EXECUTE",)),))),
-        Row(V, "search_securables: sees prod", explore.SearchSecurables("prod", ("CATALOG",)), _listed_securable(CATALOG)),
-        Row(V, "search_securables: sees prod.ml", explore.SearchSecurables("prod", ("SCHEMA",)), _listed_securable(SCHEMA)),
-        Row(V, "search_securables: sees churn", explore.SearchSecurables("churn"), _listed_securable(MODEL)),
-        Row(V, "list_files", explore.ListFiles(m, 1)),
+        Row(V, "search_securables: sees prod", explorer.SearchSecurables("prod", ("CATALOG",)), _listed_securable(CATALOG)),
+        Row(V, "search_securables: sees prod.ml", explorer.SearchSecurables("prod", ("SCHEMA",)), _listed_securable(SCHEMA)),
+        Row(V, "search_securables: sees churn", explorer.SearchSecurables("churn"), _listed_securable(MODEL)),
+        Row(V, "list_files", explorer.ListFiles(m, 1)),
         Row(U, "list_objects: sees volume", objects.ListObjects(name(SCHEMA), Kind.VOLUME), _listed(VOLUME)),
         Row(U, "list_objects: sees table", objects.ListObjects(name(SCHEMA), Kind.TABLE), _listed(TABLE)),
         Row(U, "list_objects: sees function", objects.ListObjects(name(SCHEMA), Kind.FUNCTION), _listed(FUNCTION)),
@@ -394,7 +392,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "change_tags of volume", models.ChangeTags(volume, None, {"team": "b"})),
         Row(U, "get_grants of volume", grants.GetGrants(volume), _whose_grants),
         Row(U, "change_grants of volume", grants.ChangeGrants(volume, (grants.Change("stranger", ("READ_VOLUME",)),))),
-        Row(U, "get_activity of volume", audit.GetActivity(volume)),
+        Row(U, "get_activity of volume", audit_log.GetActivity(volume)),
         Row(D, "list_directory", directories.ListDirectory(path=ROOT, name=volume)),
         Row(D, "make_directory", directories.MakeDirectory(path=folder, name=volume)),
         Row(D, "delete_directory", directories.DeleteDirectory(path=folder, name=volume)),
@@ -420,10 +418,10 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(G, "emit_lineage", lineage.EmitLineage(m, 1, (lineage.Entity("JOB", "7"),))),
         Row(G, "emit_upstream", lineage.EmitUpstream(m, 1, (lineage.Entity("TABLE", "a.b.c"),))),
         Row(G, "find_consumers: sees churn", lineage.FindConsumers("TABLE", "prod.ml.features"), lambda p: "1" if p.items else "0"),
-        Row(T, "list_protected_aliases", protection.ListProtectedAliases(m)),
-        Row(T, "protect_alias of model", protection.ProtectAlias(m, "guarded", ())),
-        Row(T, "protect_alias of schema", protection.ProtectAlias(name(SCHEMA), "guarded", ())),
-        Row(T, "unprotect_alias of model", protection.UnprotectAlias(m, "guarded")),
+        Row(T, "list_protected_aliases", protected_aliases.ListProtectedAliases(m)),
+        Row(T, "protect_alias of model", protected_aliases.ProtectAlias(m, "guarded", ())),
+        Row(T, "protect_alias of schema", protected_aliases.ProtectAlias(name(SCHEMA), "guarded", ())),
+        Row(T, "unprotect_alias of model", protected_aliases.UnprotectAlias(m, "guarded")),
         Row(T, "set_alias guarded, which is protected", models.SetAlias(m, "guarded", 1)),
         Row(T, "delete_alias guarded, which is protected", models.DeleteAlias(m, "guarded")),
         Row(T, "change_tags grade, which is governed", models.ChangeTags(m, None, {"grade": "a"})),
@@ -436,12 +434,12 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(T, "get_tag_rules of all policies", tag_policies.GetTagRules()),
         Row(T, "set_tag_rules", tag_policies.SetTagRules(ids["policy"], ids["etag"], ())),
         Row(T, "set_tag_rules of all policies", tag_policies.SetTagRules("", ids["etag of all"], ())),
-        Row(T, "ask_access to churn", access.AskAccess((access.Ask((access.Wanted(m, ("EXECUTE",)),)),))),
-        Row(T, "list_access_requests: sees that for churn", access.ListAccessRequests(), lambda p: "1" if p.items else "0"),
-        Row(T, "decide_access to churn", access.DecideAccess(ids["request"], True)),
-        Row(T, "withdraw_access to churn of another", access.WithdrawAccess(ids["request"])),
-        Row(T, "get_access_destinations of churn", access.GetAccessDestinations(m)),
-        Row(T, "change_access_destinations of churn", access.ChangeAccessDestinations(m, ())),
+        Row(T, "ask_access to churn", access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(m, ("EXECUTE",)),)),))),
+        Row(T, "list_access_requests: sees that for churn", access_requests.ListAccessRequests(), lambda p: "1" if p.items else "0"),
+        Row(T, "decide_access to churn", access_requests.DecideAccess(ids["request"], True)),
+        Row(T, "withdraw_access to churn of another", access_requests.WithdrawAccess(ids["request"])),
+        Row(T, "get_access_destinations of churn", access_requests.GetAccessDestinations(m)),
+        Row(T, "change_access_destinations of churn", access_requests.ChangeAccessDestinations(m, ())),
         Row(P, "create_principal", principals.CreatePrincipal("USER", "new user")),
         Row(P, "list_principals", principals.ListPrincipals("USER")),
         Row(P, "delete_principal", principals.DeletePrincipal("somebody")),
@@ -449,7 +447,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "list_members", principals.ListMembers("model owners")),
         Row(P, "add_member", principals.AddMember("model owners", "stranger")),
         Row(P, "remove_member", principals.RemoveMember("outer readers", "inner readers")),
-        Row(P, "get_me", explore.GetMe()),
+        Row(P, "get_me", explorer.GetMe()),
         Row(P, "list_identities", identities.ListIdentities("USER", 'userName eq "somebody"')),
         Row(P, "list_identities by e-mail: finds another", identities.ListIdentities("USER", 'emails.value eq "some@body.io"'),
             lambda found: "1" if found.items else "0"),
@@ -508,7 +506,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "get_model, not bound", models.GetModel(walled)),
         Row(W, "browse_model, not bound", models.BrowseModel(walled), _browsed),
         Row(W, "list_models: sees one not bound", models.ListModels(), _listed(WALLED)),
-        Row(W, "search_models: sees one not bound", search.SearchModels(f"name = '{WALLED}'"), lambda p: "1" if p.items else "0"),
+        Row(W, "search_models: sees one not bound", model_search.SearchModels(f"name = '{WALLED}'"), lambda p: "1" if p.items else "0"),
         Row(W, "copy_version of one not bound", versions.CopyVersion(walled, 1, open_model)),
         Row(W, "get_bindings, not bound", bindings.GetBindings(walled.parent.parent)),
         Row(W, "isolate_catalog, not bound", bindings.IsolateCatalog(walled.parent.parent, False)),
@@ -522,15 +520,15 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "vend_upload, read-only", files.VendUpload(path=extra, name=shown, version=1)),
         Row(W, "change_tags, read-only", models.ChangeTags(shown, None, {"team": "b"})),
         Row(W, "create_schema, read-only", catalogs.CreateSchema(name=shown.parent.parent.child("fresh"))),
-        Row(A, "find_audit", audit.FindAudit()),
-        Row(A, "export_audit", audit.ExportAudit()),
-        Row(A, "list_archives", audit.ListArchives()),
-        Row(A, "get_activity of model", audit.GetActivity(m)),
-        Row(A, "get_activity of schema", audit.GetActivity(name(SCHEMA))),
-        Row(A, "get_activity of catalog", audit.GetActivity(name(CATALOG))),
-        Row(A, "summarize_activity of model", audit.SummarizeActivity(m)),
-        Row(A, "get_storage", explore.GetStorage()),
-        Row(A, "list_jobs", audit.ListJobs()),
+        Row(A, "find_audit", audit_log.FindAudit()),
+        Row(A, "export_audit", audit_log.ExportAudit()),
+        Row(A, "list_archives", audit_log.ListArchives()),
+        Row(A, "get_activity of model", audit_log.GetActivity(m)),
+        Row(A, "get_activity of schema", audit_log.GetActivity(name(SCHEMA))),
+        Row(A, "get_activity of catalog", audit_log.GetActivity(name(CATALOG))),
+        Row(A, "summarize_activity of model", audit_log.SummarizeActivity(m)),
+        Row(A, "get_storage", explorer.GetStorage()),
+        Row(A, "list_jobs", audit_log.ListJobs()),
     ]  # fmt: skip
 
 
@@ -623,13 +621,13 @@ async def _govern(w: World) -> dict[str, str]:
     """@guarded of churn is for movers, tag `grade` is governed, and somebody has asked for EXECUTE on churn."""
     admin = w.as_("admin")
     owner = w.as_("owner of all three".replace(" ", "-"))
-    await owner.do(protection.ProtectAlias(name(MODEL), "guarded", ("movers",)))
+    await owner.do(protected_aliases.ProtectAlias(name(MODEL), "guarded", ("movers",)))
     policy = await admin.do(tag_policies.CreateTagPolicy("grade", "", ("a", "b")))
     etag = (await admin.do(tag_policies.GetTagRules(policy.id))).etag
     rules = (("ASSIGN", "tag assigners"), ("MANAGE", "tag managers"))
     made = await admin.do(tag_policies.SetTagRules(policy.id, etag, rules))
     etag = (await admin.do(tag_policies.GetTagRules())).etag
     of_all = await admin.do(tag_policies.SetTagRules("", etag, (("CREATE", "tag makers"),)))
-    wanted = access.Wanted(name(MODEL), ("EXECUTE",))
-    (asked,) = await owner.do(access.AskAccess((access.Ask((wanted,), "somebody"),)))
+    wanted = access_requests.Wanted(name(MODEL), ("EXECUTE",))
+    (asked,) = await owner.do(access_requests.AskAccess((access_requests.Ask((wanted,), "somebody"),)))
     return {"policy": policy.id, "etag": made.etag, "etag of all": of_all.etag, "request": asked.requests[0]}

@@ -8,23 +8,13 @@ import pytest
 from authz.rows import COMPUTED, DEFINED
 from world import Counting, World, engine_on, name
 
-from modelkeep.core.errors import Conflict, InvalidArgument, NotFound, PermissionDenied, RegistryError
-from modelkeep.core.names import METASTORE
-from modelkeep.core.ops import (
-    access,
-    catalogs,
-    explain,
-    functions,
-    grants,
-    models,
-    objects,
-    principals,
-    protection,
-    tables,
-    tag_policies,
-    volumes,
-)
-from modelkeep.core.privileges import Privilege
+from modelkeep.core.operations.catalog import catalogs, functions, objects, tables, volumes
+from modelkeep.core.operations.governance import explain, grants, tag_policies
+from modelkeep.core.operations.identity import access_requests, principals
+from modelkeep.core.operations.models import models, protected_aliases
+from modelkeep.domain.errors import Conflict, InvalidArgument, NotFound, PermissionDenied, RegistryError
+from modelkeep.domain.names import METASTORE
+from modelkeep.domain.privileges import Privilege
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -216,7 +206,7 @@ async def test_explanations_agree_with_what_happens(lite: World) -> None:
             ("update_comment", catalogs.UpdateComment(name(MODEL), who)),
             ("change_grants", grants.ChangeGrants(name(MODEL), ())),
             ("explain", explain.Explain(name(MODEL), "get_model", "maker")),
-            ("ask_access", access.AskAccess((access.Ask((access.Wanted(name(MODEL), ("EXECUTE",)),)),))),
+            ("ask_access", access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),))),
         ):  # fmt: skip
             told = await admin.do(explain.Explain(name(MODEL), operation, who))
             assert told.allowed == await _may(lite, who, request), (notation, operation)
@@ -256,8 +246,8 @@ async def test_explain_of_oneself_tells_a_stranger_nothing_that_a_refusal_would_
     actor = await lite.actor("stranger")
     asked = (
         lambda at: explain.Explain(name(at), "get_model"),
-        lambda at: access.AskAccess((access.Ask((access.Wanted(name(at), ("EXECUTE",)),)),)),
-        lambda at: access.GetAccessDestinations(name(at)),
+        lambda at: access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(at), ("EXECUTE",)),)),)),
+        lambda at: access_requests.GetAccessDestinations(name(at)),
         lambda at: explain.WhatMayI(name(at)),
     )
     for ask in asked:
@@ -284,9 +274,9 @@ async def test_the_metastore_may_be_asked_for_and_explained(lite: World) -> None
     told = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
     assert not told.allowed and told.steps[0].ask == ("admins",)
     (asked,) = await lite.as_("ann").do(
-        access.AskAccess((access.Ask((access.Wanted(METASTORE, ("CREATE_CATALOG",)),)),))
+        access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(METASTORE, ("CREATE_CATALOG",)),)),))
     )
-    await lite.as_("admin").do(access.DecideAccess(asked.requests[0], True))
+    await lite.as_("admin").do(access_requests.DecideAccess(asked.requests[0], True))
     await lite.as_("ann").do(catalogs.CreateCatalog(name=name("hers")))
     told = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
     assert told.allowed and told.steps[0].given_by[0].what == "CREATE_CATALOG"
@@ -319,22 +309,24 @@ async def test_governance_on_both_databases(w: World) -> None:
     await ann.do(tag_policies.CreateTagPolicy("hers"))
     await bob.do(tag_policies.DeleteTagPolicy("hers"))
     await admin.do(tag_policies.DeleteTagPolicy("grade"))
-    await admin.do(protection.ProtectAlias(name("prod.ml"), "champion", ("outer", "outer")))
+    await admin.do(protected_aliases.ProtectAlias(name("prod.ml"), "champion", ("outer", "outer")))
     with pytest.raises(PermissionDenied, match="outer"):
         await bob.do(models.SetAlias(name(MODEL), "champion", 1))
-    assert [p.principals for p in await bob.do(protection.ListProtectedAliases(name(MODEL)))] == [("outer",)]
-    await admin.do(protection.UnprotectAlias(name("prod.ml"), "champion"))
+    assert [p.principals for p in await bob.do(protected_aliases.ListProtectedAliases(name(MODEL)))] == [("outer",)]
+    await admin.do(protected_aliases.UnprotectAlias(name("prod.ml"), "champion"))
     await bob.do(models.SetAlias(name(MODEL), "champion", 1))
-    ask = access.AskAccess((access.Ask((access.Wanted(name(MODEL), ("EXECUTE",)),)),))
+    ask = access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),))
     (first,), (again,) = await ann.do(ask), await ann.do(ask)
     assert first.requests == again.requests
-    assert [r.request.id for r in (await bob.do(access.ListAccessRequests())).items] == list(first.requests)
-    await bob.do(access.ChangeAccessDestinations(name(MODEL), (access.Destination("x@y.io", "EMAIL"),)))
-    assert (await ann.do(access.GetAccessDestinations(name(MODEL)))).found[0].id == "x@y.io"
-    assert (await bob.do(access.DecideAccess(first.requests[0], True))).request.state == "APPROVED"
+    assert [r.request.id for r in (await bob.do(access_requests.ListAccessRequests())).items] == list(first.requests)
+    await bob.do(
+        access_requests.ChangeAccessDestinations(name(MODEL), (access_requests.Destination("x@y.io", "EMAIL"),))
+    )
+    assert (await ann.do(access_requests.GetAccessDestinations(name(MODEL)))).found[0].id == "x@y.io"
+    assert (await bob.do(access_requests.DecideAccess(first.requests[0], True))).request.state == "APPROVED"
     (third,) = await ann.do(ask)
     assert third.requests != first.requests
-    await ann.do(access.WithdrawAccess(third.requests[0]))
+    await ann.do(access_requests.WithdrawAccess(third.requests[0]))
     told = await admin.do(explain.Explain(name(MODEL), "get_model", "ann"))
     assert [step.met for step in told.steps] == [True, False, True]
     assert told.steps[0].given_by[0].groups == ("inner", "outer") and told.steps[1].ask[0] == "admin"
@@ -350,7 +342,7 @@ async def test_many_at_once(w: World) -> None:
     policy = await admin.do(tag_policies.CreateTagPolicy("grade"))
     etag = (await admin.do(tag_policies.GetTagRules(policy.id))).etag
     of_all = (await admin.do(tag_policies.GetTagRules())).etag
-    ask = access.AskAccess((access.Ask((access.Wanted(name(MODEL), ("EXECUTE",)),)),))
+    ask = access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),))
 
     async def together(caller: Any, request: msgspec.Struct, times: int = 5) -> list[Any]:
         ended: list[Any] = []
@@ -370,13 +362,13 @@ async def test_many_at_once(w: World) -> None:
     ids = {told[0].requests for told in asked}
     assert len(ids) == 1
     ((id,),) = ids
-    decided = await together(admin, access.DecideAccess(id, True))
+    decided = await together(admin, access_requests.DecideAccess(id, True))
     assert sorted(type(told).__name__ for told in decided) == ["Shown", *["WrongState"] * 4]
     for policy_id, known in ((policy.id, etag), ("", of_all)):
         ended = await together(admin, tag_policies.SetTagRules(policy_id, known, (("ASSIGN", "asker"),)))
         assert sorted(type(told).__name__ for told in ended) == [*["Conflict"] * 4, "TagRules"]
     for request in (
-        protection.ProtectAlias(name(MODEL), "champion", ("asker", "admin")),
-        access.ChangeAccessDestinations(name(MODEL), (access.Destination("a@b.io", "EMAIL"),)),
+        protected_aliases.ProtectAlias(name(MODEL), "champion", ("asker", "admin")),
+        access_requests.ChangeAccessDestinations(name(MODEL), (access_requests.Destination("a@b.io", "EMAIL"),)),
     ):
         assert not [told for told in await together(admin, request) if isinstance(told, RegistryError)]

@@ -12,7 +12,8 @@ import pytest
 from authz.rows import ACTORS, Row, Who, build, rows
 from world import Rehearsal, RolledBack, World, chunks, engine_on
 
-from modelkeep.core.errors import (
+from modelkeep.core.table import BY_NAME, BY_REQUEST, OPERATIONS
+from modelkeep.domain.errors import (
     AlreadyExists,
     FileNotFound,
     NotFound,
@@ -20,7 +21,6 @@ from modelkeep.core.errors import (
     RegistryError,
     Unauthenticated,
 )
-from modelkeep.core.table import BY_NAME, BY_REQUEST, OPERATIONS
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio

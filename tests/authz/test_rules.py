@@ -7,22 +7,16 @@ import pytest
 from authz.rows import build, rows
 from world import Rehearsal, RolledBack, World, chunks, engine_on, name
 
-from modelkeep.core.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
-from modelkeep.core.model import Grant, Page
-from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.ops import (
-    audit,
-    catalogs,
-    credentials,
-    explain,
-    explore,
-    grants,
-    lineage,
-    models,
-    principals,
-    versions,
-)
+from modelkeep.core.operations.audit import audit_log
+from modelkeep.core.operations.catalog import catalogs, explorer
+from modelkeep.core.operations.files import credentials
+from modelkeep.core.operations.governance import explain, grants
+from modelkeep.core.operations.identity import principals
+from modelkeep.core.operations.models import lineage, models, versions
 from modelkeep.core.table import BY_REQUEST
+from modelkeep.domain.errors import AlreadyExists, InvalidArgument, NotFound, PermissionDenied, RegistryError
+from modelkeep.domain.model import Grant, Page
+from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.store import principals as store
 
 pytest_plugins = ("backends", "places")
@@ -131,7 +125,7 @@ async def test_a_manager_may_grant_himself_a_privilege_and_that_is_recorded(lite
     assert not await _may(lite, "mandy", models.GetModel(name(M)))
     await lite.as_("mandy").do(grants.ChangeGrants(name(M), (grants.Change("mandy", ("EXECUTE",)),)))
     assert await _may(lite, "mandy", models.GetModel(name(M)))
-    (event,) = (await lite.as_("admin").do(audit.FindAudit(event="grants.change"))).items
+    (event,) = (await lite.as_("admin").do(audit_log.FindAudit(event="grants.change"))).items
     assert event.actor == "mandy" and event.outcome == "ok"
     assert event.changes == '{"grants of mandy":[["MANAGE"],["EXECUTE","MANAGE"]]}'
     assert (await lite.find(M)).id in {target.id for target in event.targets}
@@ -256,7 +250,7 @@ async def test_the_last_account_admin_stays_one(lite: World) -> None:
     await lite.as_("admin").do(principals.AddMember("admins", "second"))
     await lite.as_("second").do(principals.RemoveMember("admins", "admin"))
     with pytest.raises(PermissionDenied):
-        await lite.as_("admin").do(audit.FindAudit())
+        await lite.as_("admin").do(audit_log.FindAudit())
 
 
 async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None:
@@ -271,22 +265,22 @@ async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None
     await lite.user("watchers too")
     engine = engine_on(lite, lite.db, auditors="Watchers")
     alice, other = await lite.actor("alice"), await lite.actor("watchers too")
-    for request in (audit.FindAudit(), audit.ExportAudit(), audit.ListArchives()):
+    for request in (audit_log.FindAudit(), audit_log.ExportAudit(), audit_log.ListArchives()):
         await engine.execute(alice, request)
         for engine_, actor in ((engine, other), (lite.engine, alice)):
             with pytest.raises(PermissionDenied, match="account admins"):
                 await engine_.execute(actor, request)
-    told = [await engine.execute(actor, explore.GetMe()) for actor in (alice, other, await lite.actor("admin"))]
+    told = [await engine.execute(actor, explorer.GetMe()) for actor in (alice, other, await lite.actor("admin"))]
     assert [me.reads_audit for me in told] == [True, False, True]
-    for request in (audit.ListJobs(), principals.SetActive("other", False), catalogs.CreateCatalog(name=name("x"))):
+    for request in (audit_log.ListJobs(), principals.SetActive("other", False), catalogs.CreateCatalog(name=name("x"))):
         with pytest.raises(PermissionDenied):
             await engine.execute(alice, request)
     with pytest.raises(PermissionDenied, match=r"CREATE CATALOG on Metastore\."):
         await engine.execute(alice, catalogs.CreateCatalog(name=name("x")))
     await lite.as_("admin").do(principals.RemoveMember("inner", "alice"))
     with pytest.raises(PermissionDenied, match="account admins"):
-        await engine.execute(alice, audit.FindAudit())
-    assert not (await engine.execute(alice, explore.GetMe())).reads_audit
+        await engine.execute(alice, audit_log.FindAudit())
+    assert not (await engine.execute(alice, explorer.GetMe())).reads_audit
 
 
 async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> None:
@@ -402,7 +396,7 @@ async def test_conceal_mode_still_says_what_is_no_secret(lite: World) -> None:
             await engine.execute(stranger, request)
     with pytest.raises(PermissionDenied):
         await engine.execute(stranger, grants.ChangeGrants(METASTORE, ()))
-    events = (await lite.as_("admin").do(audit.FindAudit(outcome="refused", actor="stranger"))).items
+    events = (await lite.as_("admin").do(audit_log.FindAudit(outcome="refused", actor="stranger"))).items
     assert {e.outcome for e in events} == {"PERMISSION_DENIED"}
 
 
@@ -411,7 +405,7 @@ async def test_the_audit_log_knows_the_real_reason_of_a_concealed_refusal(lite: 
     engine = engine_on(lite, lite.db, conceal=True)
     with pytest.raises(NotFound):
         await engine.execute(await lite.actor("USE-both"), models.GetModel(name(M)))
-    (event,) = (await lite.as_("admin").do(audit.FindAudit(outcome="refused", actor="USE-both"))).items
+    (event,) = (await lite.as_("admin").do(audit_log.FindAudit(outcome="refused", actor="USE-both"))).items
     assert event.outcome == "PERMISSION_DENIED" and "EXECUTE" in event.reason
 
 

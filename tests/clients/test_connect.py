@@ -29,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-# Programs in Go, whose requests tests/wire/test_terraform.py and test_workspace_files.py send.
+# Programs in Go, whose requests tests/api/unity_catalog/test_terraform.py and test_workspace_files.py send.
 TOOLS = ("Terraform", "Databricks CLI and bundles")
 
 

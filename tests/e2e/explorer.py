@@ -12,11 +12,11 @@ from e2e.test_pages import pytestmark as needs_a_browser
 from live import Server, run_client, succeeded
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from modelkeep.wire.console import pages
+from modelkeep.api.docs import web_ui
 
 needs_the_pages = [
     needs_a_browser,
-    pytest.mark.skipif(pages.build() is None, reason="the web UI is not built: `make ui`"),
+    pytest.mark.skipif(web_ui.build() is None, reason="the web UI is not built: `make ui`"),
 ]
 expect.set_options(timeout=20_000)  # as long as for actions: other tests may run beside these
 V1, UC = "/api/modelkeep/v1", "/api/2.1/unity-catalog"

@@ -5,10 +5,10 @@ import uuid
 from typing import Any
 
 import httpx
+from api.filing import MLMODEL, send
 from e2e.explorer import World, needs_the_pages, open_page, picture
 from live import Server, run_client, succeeded
 from playwright.sync_api import Browser, Page, expect
-from wire.filing import MLMODEL, send
 
 pytestmark = needs_the_pages
 

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from api.serving import V1, Site, running_site
 from live import free_port
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from provider import CLIENT, MISSING, running_provider
-from wire.serving import V1, Site, running_site
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 pytestmark = [

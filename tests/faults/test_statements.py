@@ -8,9 +8,9 @@ import pytest
 from authz.rows import Row, build, rows
 from world import MODEL_FILES, CountingTx, Rehearsal, RolledBack, World, chunks, engine_on, name
 
-from modelkeep.core.errors import RegistryError, Unavailable
-from modelkeep.core.ops import finalize
+from modelkeep.core.operations.models import finalize
 from modelkeep.core.table import BY_REQUEST
+from modelkeep.domain.errors import RegistryError, Unavailable
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world import new_place, world
 
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.domain.errors import InvalidArgument
 from modelkeep.store import principals
 from modelkeep.store.db import WriteTx
 

@@ -3,11 +3,21 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelkeep.core.authz import Binding, Link, Need, as_if_bound, blocked_at, decide, decide_inside, effective, unbound
-from modelkeep.core.kinds import BY_DEPTH, RULES, Kind
-from modelkeep.core.model import Securable
-from modelkeep.core.privileges import Privilege
 from modelkeep.core.table import OPERATIONS
+from modelkeep.domain.authorization import (
+    Binding,
+    Link,
+    Need,
+    as_if_bound,
+    blocked_at,
+    decide,
+    decide_inside,
+    effective,
+    unbound,
+)
+from modelkeep.domain.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.domain.model import Securable
+from modelkeep.domain.privileges import Privilege
 
 NAMES = ("", "c", "c.s", "c.s.m")
 

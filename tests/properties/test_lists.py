@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from world import World, drop, grant, make, name, new_place, world
 
-from modelkeep.core.authz import Binding, Need, as_if_bound, blocked_at, decide, effective
-from modelkeep.core.errors import PermissionDenied
-from modelkeep.core.kinds import RULES, Kind
-from modelkeep.core.model import Page
-from modelkeep.core.ops import catalogs, explain, grants, models, objects, search
-from modelkeep.core.privileges import IMPLIED_BY_ALL, Privilege
+from modelkeep.core.operations.catalog import catalogs, model_search, objects
+from modelkeep.core.operations.governance import explain, grants
+from modelkeep.core.operations.models import models
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
+from modelkeep.domain.authorization import Binding, Need, as_if_bound, blocked_at, decide, effective
+from modelkeep.domain.errors import PermissionDenied
+from modelkeep.domain.kinds import RULES, Kind
+from modelkeep.domain.model import Page
+from modelkeep.domain.privileges import IMPLIED_BY_ALL, Privilege
 from modelkeep.store import principals, securables, workspaces
 from modelkeep.store import versions as version_rows
 
@@ -122,7 +124,7 @@ async def _build(w: World, plan: Plan) -> None:
 
 
 def _version(model_id: str, number: int) -> Any:
-    from modelkeep.core.model import ModelVersion
+    from modelkeep.domain.model import ModelVersion
     from modelkeep.store.db import new_id
 
     made = dict.fromkeys(ModelVersion.__struct_fields__, "") | {
@@ -179,14 +181,16 @@ async def _check(w: World, plan: Plan) -> None:
         told = await _pages(w, actor, models.BrowseModels(None, page))
         assert sorted(b.entity.full_name for b in told) == browsable
         assert sorted(b.entity.full_name for b in told if not b.only) == readable
-        found = await _pages(w, actor, search.SearchVersions("", page))
+        found = await _pages(w, actor, model_search.SearchVersions("", page))
         assert sorted(v.model for v in found) == readable
         for order in ((), ("name DESC",), ("last_updated_timestamp DESC", "name")):
-            some = await _pages(w, actor, search.SearchModels("name != 'x'", page, order_by=order))
+            some = await _pages(w, actor, model_search.SearchModels("name != 'x'", page, order_by=order))
             assert sorted(m.securable.full_name for m in some) == readable
-        found = await _pages(w, actor, search.SearchVersions("", page, order_by=("creation_timestamp", "name DESC")))
+        found = await _pages(
+            w, actor, model_search.SearchVersions("", page, order_by=("creation_timestamp", "name DESC"))
+        )
         assert sorted(v.model for v in found) == readable
-        found = await _pages(w, actor, search.SearchVersions("run_id = 'r'", page))
+        found = await _pages(w, actor, model_search.SearchVersions("run_id = 'r'", page))
         assert sorted(v.model for v in found) == readable
         seen = await _pages(w, actor, catalogs.ListCatalogs(page))
         assert sorted(c.full_name for c in seen) == await _expected(w, actor, ("a", "b", "main"), SEE_CATALOG)
@@ -237,7 +241,7 @@ def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.Monkey
 
     with patch.context() as patched:
         patched.setattr(securables, "SCAN_BUDGET", plan.budget)
-        patched.setattr(search, "SEARCH_ROWS", plan.budget)
+        patched.setattr(model_search, "SEARCH_ROWS", plan.budget)
         patched.setattr(securables, "MAX_DIRECT", plan.direct)
         asyncio.run(main())
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelkeep.core import patterns
-from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.filters import Condition, matches, parse_filter
-from modelkeep.core.ops.search import OF_VERSIONS
-from modelkeep.core.patterns import compiled, fold_case, longest_literal, pattern
+from modelkeep.core.operations.catalog.model_search import OF_VERSIONS
+from modelkeep.domain import patterns
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.filters import Condition, matches, parse_filter
+from modelkeep.domain.patterns import compiled, fold_case, longest_literal, pattern
 from modelkeep.limits import LIKE_PATTERN_CHARACTERS
 
 LETTERS = "abAB%_\\éÉßσςΣİKıſ\n.*["

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from world import MLMODEL, World, name, new_place, world
 
-from modelkeep.core.errors import NotFound, RegistryError
-from modelkeep.core.ops import finalize, models, versions
+from modelkeep.core.operations.models import finalize, models, versions
+from modelkeep.domain.errors import NotFound, RegistryError
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
 

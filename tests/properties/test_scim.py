@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World, drop, new_place, world
 
-from modelkeep.core.ops import identities
-from modelkeep.core.scim.conditions import Compare
-from modelkeep.core.scim.filters import parse_filter
-from modelkeep.core.scim.patch import Change, apply, changes_of
-from modelkeep.core.scim.resources import Wanted, wanted
-from modelkeep.core.scim.schema import TYPES, USER, Misfit
+from modelkeep.core.operations.identity import identities
+from modelkeep.domain.scim.conditions import Compare
+from modelkeep.domain.scim.filters import parse_filter
+from modelkeep.domain.scim.patch import Change, apply, changes_of
+from modelkeep.domain.scim.resources import Wanted, wanted
+from modelkeep.domain.scim.schema import TYPES, USER, Misfit
 from modelkeep.settings import Settings
 
 pytest_plugins = ("backends", "places")

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from properties.test_lists import CATALOGS, MODELS, OBJECTS, PLANS, SCHEMAS, USERS, Plan, _build, _expected
 from world import World, new_place, world
 
-from modelkeep.core.kinds import Kind
-from modelkeep.core.names import FullName
+from modelkeep.api.sql.execute import run
+from modelkeep.api.sql.grammar import read
+from modelkeep.api.sql.scan import Scan, Session
+from modelkeep.api.sql.tables import Column, Row
+from modelkeep.api.sql.views import INFORMATION_SCHEMA, Rows, View
 from modelkeep.core.table import READ, READ_OBJECT, SEE_CATALOG, SEE_SCHEMA
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.names import FullName
 from modelkeep.store import principals
-from modelkeep.wire.sql.grammar import read
-from modelkeep.wire.sql.run import run
-from modelkeep.wire.sql.scan import Scan, Session
-from modelkeep.wire.sql.tables import Column, Row
-from modelkeep.wire.sql.views import INFORMATION_SCHEMA, Rows, View
 
 pytest_plugins = ("backends", "places")
 HOME = FullName(("main", "default"))
@@ -81,7 +81,7 @@ async def _check(w: World, plan: Plan) -> None:
 
 
 async def _managed(w: World, actor: Any, names: list[str]) -> list[str]:
-    from modelkeep.core.authz import OWNER_OR_MANAGE
+    from modelkeep.domain.authorization import OWNER_OR_MANAGE
 
     return await _expected(w, actor, names, OWNER_OR_MANAGE)
 

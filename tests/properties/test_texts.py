@@ -13,13 +13,13 @@ import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from modelkeep.core.errors import BadName, BadPageToken, InvalidArgument
-from modelkeep.core.filters import Condition, matches, parse_filter
-from modelkeep.core.kinds import Kind
-from modelkeep.core.mlmodel import read_mlmodel, require_signature
-from modelkeep.core.names import check_alias, check_platform_tag, fold, fold_principal, parse_full_name, parse_version
-from modelkeep.core.ops.search import OF_VERSIONS
-from modelkeep.core.paging import PageTokens
+from modelkeep.core.operations.catalog.model_search import OF_VERSIONS
+from modelkeep.domain.errors import BadName, BadPageToken, InvalidArgument
+from modelkeep.domain.filters import Condition, matches, parse_filter
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.mlmodel import read_mlmodel, require_signature
+from modelkeep.domain.names import check_alias, check_platform_tag, fold, fold_principal, parse_full_name, parse_version
+from modelkeep.domain.paging import PageTokens
 from modelkeep.limits import PAGE_TOKEN_BLOCK_BYTES
 
 TEXT = st.text(max_size=40)

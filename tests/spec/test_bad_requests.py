@@ -10,10 +10,10 @@ from typing import Any, get_type_hints
 import httpx
 import msgspec
 import pytest
-from wire.serving import FACE_B, RETRIED, UC, V1, Site, World, filled, site
+from api.serving import FACE_B, RETRIED, UC, V1, Site, World, filled, site
 
-from modelkeep.wire.errors import databricks
-from modelkeep.wire.route import Route
+from modelkeep.api.errors import databricks
+from modelkeep.http.routing import Route
 
 __all__ = ["site"]
 
@@ -38,7 +38,7 @@ def in_query(route: Route) -> bool:
 def every(site: Site, *wanted: str) -> Iterator[Case]:
     """Routes that read fields (one of `wanted`, if some are), with the headers of those whom they are for.
 
-    Not SCIM's: its names have no case (RFC 7643, 2.1), its paths are looked up before its fields are; wire/test_scim.py
+    Not SCIM's: its names have no case (RFC 7643, 2.1), its paths are looked up before its fields are; api/test_scim.py
     has its wrong requests."""
     for headers, route in site.dialects:
         if (

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
+from api.serving import Site, World, running_site
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
@@ -19,9 +20,8 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from wire.serving import Site, World, running_site
 
-from modelkeep.wire.route import Route
+from modelkeep.http.routing import Route
 
 CHECKS: list[Any] = [
     schemathesis.checks.not_a_server_error, status_code_conformance, content_type_conformance,

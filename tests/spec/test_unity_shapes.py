@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import unitycatalog.client as oss
+from api.serving import UC, V1, Site, World, filled, site
 from unitycatalog.client import models as shapes
-from wire.serving import UC, V1, Site, World, filled, site
 
-from modelkeep.wire.route import Route
+from modelkeep.http.routing import Route
 
 __all__ = ["site"]
 

@@ -7,11 +7,12 @@ import pytest
 from scanning import scanned
 from world import World, name
 
-from modelkeep.core.kinds import Kind
-from modelkeep.core.ops import catalogs, models, search, versions
-from modelkeep.core.ops.explore import SearchSecurables
-from modelkeep.store import catalog_search, principals
-from modelkeep.store import explore as store
+from modelkeep.core.operations.catalog import catalogs, model_search
+from modelkeep.core.operations.catalog.explorer import SearchSecurables
+from modelkeep.core.operations.models import models, versions
+from modelkeep.domain.kinds import Kind
+from modelkeep.store import explorer as store
+from modelkeep.store import principals, text_index
 from modelkeep.store.db import now_ms
 
 pytest_plugins = ("backends", "places")
@@ -95,7 +96,7 @@ def _sought(chance: random.Random) -> store.Sought:
     tag = chance.choice((*[None] * 12, ("task", None), ("task", "fraud"), ("k", None), ("k", "x"), ("é", None)))
     query = chance.choice(("", *QUERIES, f"{chance.choice(QUERIES)} {chance.choice(QUERIES)}"))
     return store.Sought(
-        tuple(query.lower().split()), chance.choice((catalog_search.KINDS, (Kind.MODEL,), (Kind.SCHEMA, Kind.CATALOG))), tag,
+        tuple(query.lower().split()), chance.choice((text_index.KINDS, (Kind.MODEL,), (Kind.SCHEMA, Kind.CATALOG))), tag,
         chance.choice((*[""] * 12, "admin", "owner", "alice@example.com", "nobody")), chance.choice((False, False, True)),
     )  # fmt: skip
 
@@ -122,10 +123,10 @@ async def test_a_search_finds_what_reading_everything_finds(
     chance = random.Random(7 * candidates + budget + few)
     await _seed(w, chance)
     monkeypatch.setattr(store, "SEARCH_ROWS", budget)
-    monkeypatch.setattr(catalog_search, "_FEW", few)
-    monkeypatch.setattr(catalog_search.narrowest, "__defaults__", (candidates,))
+    monkeypatch.setattr(text_index, "_FEW", few)
+    monkeypatch.setattr(text_index.narrowest, "__defaults__", (candidates,))
     if candidates:  # a PostgreSQL without pg_trgm reads the same texts, one by one
-        monkeypatch.setattr(catalog_search, "indexed", indexed)
+        monkeypatch.setattr(text_index, "indexed", indexed)
     nonempty = 0
     for _ in range(100):
         who, sought = chance.choice(CALLERS), _sought(chance)
@@ -208,7 +209,7 @@ async def test_who_reaches_little_makes_nobody_read_much(w: World, monkeypatch: 
 
     monkeypatch.setattr(store, "_step", counting)
     monkeypatch.setattr(store, "SEARCH_ROWS", 10)
-    monkeypatch.setattr(catalog_search.narrowest, "__defaults__", (0,))
+    monkeypatch.setattr(text_index.narrowest, "__defaults__", (0,))
     page = await w.as_("stranger").do(SearchSecurables("m", kinds=("MODEL",)))
     assert (page.items, page.next_token, sum(steps)) == ((), "", 0)
     await w.grant("reader", "USE_CATALOG@c0+EXECUTE@c0")
@@ -237,8 +238,10 @@ async def test_a_source_finds_its_own_versions_alone(w: World, order: tuple[str,
     for source in (*SOURCES, "dbfs:/"):
         quoted = source.replace("'", "''")
         filter = f"source_path = '{quoted}'"
-        found = (await w.as_("admin").do(search.SearchVersions(filter, order_by=order))).items
+        found = (await w.as_("admin").do(model_search.SearchVersions(filter, order_by=order))).items
         assert [version.source for version in found] == [source] * (2 if source in SOURCES else 0)
         for more in (" AND name = 'c0.s0.m1'", " AND name LIKE '%m1'"):
-            (one,) = (await w.as_("admin").do(search.SearchVersions(filter + more, order_by=order))).items or (None,)
+            (one,) = (await w.as_("admin").do(model_search.SearchVersions(filter + more, order_by=order))).items or (
+                None,
+            )
             assert (one and one.model) == ("c0.s0.m1" if source in SOURCES else None)

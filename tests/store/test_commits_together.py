@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.store.db import WriteTx
 from modelkeep.store.sqlite import SqliteDatabase
 

@@ -8,15 +8,16 @@ import msgspec
 import pytest
 from world import World, name
 
-from modelkeep.core import pace
-from modelkeep.core.errors import InvalidArgument, LimitExceeded
-from modelkeep.core.ops import catalogs, models, search
-from modelkeep.core.ops.search import SearchModels, SearchVersions
-from modelkeep.store import search as rows
-from modelkeep.wire.sql import sandbox
-from modelkeep.wire.sql.grammar import read
-from modelkeep.wire.sql.run import run
-from modelkeep.wire.sql.scan import Session, TooMuch
+from modelkeep.api.sql import sandbox
+from modelkeep.api.sql.execute import run
+from modelkeep.api.sql.grammar import read
+from modelkeep.api.sql.scan import Session, TooMuch
+from modelkeep.core.operations.catalog import catalogs, model_search
+from modelkeep.core.operations.catalog.model_search import SearchModels, SearchVersions
+from modelkeep.core.operations.models import models
+from modelkeep.domain import time_slices
+from modelkeep.domain.errors import InvalidArgument, LimitExceeded
+from modelkeep.store import model_search as rows
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -66,7 +67,7 @@ async def test_a_search_shares_the_event_loop_within_one_row(
     lite: World, request_: msgspec.Struct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _seed(lite)
-    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
+    monkeypatch.setattr(time_slices, "COMPARE_SLICE_S", -1.0)
     assert await _turns(lite.as_("admin").do(request_)) >= CONDITIONS
 
 
@@ -75,7 +76,7 @@ async def test_a_statement_shares_the_event_loop_within_one_row(
     lite: World, like: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = await _seed(lite)
-    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
+    monkeypatch.setattr(time_slices, "COMPARE_SLICE_S", -1.0)
     where = " OR ".join([f"NOT ({like} '%a_a%' OR {like} '{LIKE}')"] * 30)
     statement = read(f"SELECT model_name FROM system.information_schema.registered_models WHERE {where}")
     assert await _turns(run(session, statement)) >= 30
@@ -86,8 +87,8 @@ async def test_a_search_ends_at_its_deadline(
     lite: World, request_: msgspec.Struct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _seed(lite)
-    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
-    monkeypatch.setattr(search, "Pace", lambda: pace.Pace(-1.0))
+    monkeypatch.setattr(time_slices, "COMPARE_SLICE_S", -1.0)
+    monkeypatch.setattr(model_search, "Pace", lambda: time_slices.Pace(-1.0))
     with pytest.raises(LimitExceeded, match=r"longer than 10 seconds\. Narrow its filter"):
         await lite.as_("admin").do(request_)
 
@@ -134,7 +135,7 @@ async def test_no_statement_of_a_walk_brings_many_rows(lite: World, monkeypatch:
         return brought
 
     monkeypatch.setattr(rows, "versions_in_order", counting)
-    monkeypatch.setattr(search, "SEARCH_STEP_ROWS", 7)
+    monkeypatch.setattr(model_search, "SEARCH_STEP_ROWS", 7)
     for request in (SearchVersions(), SearchVersions("source_path LIKE '%x%'"), SearchVersions(order_by=("name",))):
         await lite.as_("admin").do(request)
     assert max(sizes) <= 7
@@ -153,23 +154,23 @@ async def test_one_request_compares_at_a_time(comparers: int, monkeypatch: pytes
 
     async def compare() -> None:
         nonlocal now, since_turn, most
-        own = pace.Pace(1e9)
+        own = time_slices.Pace(1e9)
         for _ in range(100):
-            now += pace.COMPARE_SLICE_S / 4
-            since_turn += pace.COMPARE_SLICE_S / 4
+            now += time_slices.COMPARE_SLICE_S / 4
+            since_turn += time_slices.COMPARE_SLICE_S / 4
             most = max(most, since_turn)
             await own.breathe()
 
     async def others() -> None:
         nonlocal now, since_turn
         while True:
-            now += pace.COMPARE_SLICE_S / 50
+            now += time_slices.COMPARE_SLICE_S / 50
             since_turn = 0.0
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(pace, "time", Clock)
-    monkeypatch.setattr(pace, "_slices", pace._Slices())  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(time_slices, "time", Clock)
+    monkeypatch.setattr(time_slices, "_slices", time_slices._Slices())  # pyright: ignore[reportPrivateUsage]
     other = asyncio.create_task(others())
     await asyncio.gather(*(compare() for _ in range(comparers)))
     other.cancel()
-    assert most < 3 * pace.COMPARE_SLICE_S
+    assert most < 3 * time_slices.COMPARE_SLICE_S

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from world import World, engine_on, name
 
-from modelkeep.core.ops import catalogs, models, versions
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.models import models, versions
 from modelkeep.limits import CONTENDED_TRIES
 from modelkeep.store.db import Contended, Database, WriteTx
 

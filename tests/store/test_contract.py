@@ -7,19 +7,8 @@ from typing import Any
 import pytest
 from world import World, name
 
-from modelkeep.core.authz import Link
-from modelkeep.core.errors import (
-    AlreadyExists,
-    FileNotFound,
-    InvalidArgument,
-    LimitExceeded,
-    NotEmpty,
-    NotFound,
-    WrongState,
-)
-from modelkeep.core.model import ArtifactFile
-from modelkeep.core.ops import catalogs, finalize, models, search, versions
-from modelkeep.core.ops.principals import (
+from modelkeep.core.operations.catalog import catalogs, model_search
+from modelkeep.core.operations.identity.principals import (
     AddMember,
     CreatePrincipal,
     CreateToken,
@@ -28,8 +17,20 @@ from modelkeep.core.ops.principals import (
     RevokeToken,
     hash_token,
 )
+from modelkeep.core.operations.models import finalize, models, versions
+from modelkeep.domain.authorization import Link
+from modelkeep.domain.errors import (
+    AlreadyExists,
+    FileNotFound,
+    InvalidArgument,
+    LimitExceeded,
+    NotEmpty,
+    NotFound,
+    WrongState,
+)
+from modelkeep.domain.model import ArtifactFile
 from modelkeep.jobs import check, tasks
-from modelkeep.serve import background
+from modelkeep.serve.process import background
 from modelkeep.store import files, grants, principals, securables
 from modelkeep.store import versions as version_rows
 from modelkeep.store.db import UniqueViolation, WriteTx, now_ms
@@ -367,7 +368,7 @@ async def test_the_longest_tag_is_kept_and_found(w: World) -> None:
     await w.model("prod.ml.other")
     await w.as_("admin").do(models.ChangeTags(name(M), None, {key: value, "k": long}))
     await w.as_("admin").do(models.ChangeTags(name("prod.ml.other"), None, {"k": long[:-1] + "x"}))
-    found = await w.as_("admin").do(search.SearchModels(f"tags.k = '{long}'", order_by=("name",)))
+    found = await w.as_("admin").do(model_search.SearchModels(f"tags.k = '{long}'", order_by=("name",)))
     assert [(model.securable.full_name, model.securable.tags[key]) for model in found.items] == [(M, value)]
 
 
@@ -388,7 +389,7 @@ async def test_search_walks_all_versions_page_by_page(w: World) -> None:
             await w.pending(text, {}, run_id=f"run{i}", source=f"dbfs:/{text}/{i}", tags={"n": str(i)})
     found, token = list[tuple[str, int]](), ""
     while True:
-        page = await w.as_("admin").do(search.SearchVersions("", 2, token))
+        page = await w.as_("admin").do(model_search.SearchVersions("", 2, token))
         found += [(v.model, v.version) for v in page.items]
         if not (token := page.next_token):
             break
@@ -403,7 +404,7 @@ async def test_search_walks_all_versions_page_by_page(w: World) -> None:
         ("tags.none != 'x'", set()),
         ("name = 'nothing.at.all'", set()),
     ):  # fmt: skip
-        page = await w.as_("admin").do(search.SearchVersions(text))
+        page = await w.as_("admin").do(model_search.SearchVersions(text))
         assert {(v.model, v.version) for v in page.items} == expected, text
 
 

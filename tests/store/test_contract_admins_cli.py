@@ -11,10 +11,10 @@ from world import World, new_place, world
 from modelkeep.cli import app
 from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.cli.admins import add_admin, list_admins
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import BadName, InvalidArgument, NotFound, RegistryError, WrongState
-from modelkeep.core.ops import principals
-from modelkeep.core.ops.principals import hash_token
+from modelkeep.core.operations.identity import principals
+from modelkeep.core.operations.identity.principals import hash_token
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import BadName, InvalidArgument, NotFound, RegistryError, WrongState
 from modelkeep.settings import Settings
 from modelkeep.store import principals as rows
 from modelkeep.store.db import now_ms

@@ -14,9 +14,9 @@ from world import World, name, new_place, world
 
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Segment
-from modelkeep.core.errors import PermissionDenied, WrongState
-from modelkeep.core.ops import audit as asked
-from modelkeep.core.ops import catalogs
+from modelkeep.core.operations.audit import audit_log as asked
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.domain.errors import PermissionDenied, WrongState
 from modelkeep.jobs import archive
 from modelkeep.jobs.archive import Proof
 from modelkeep.jobs.tasks import Background

@@ -9,9 +9,12 @@ from world import World, engine_on, name
 
 from modelkeep import limits
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.errors import PermissionDenied, Unavailable
-from modelkeep.core.ops import audit as asked
-from modelkeep.core.ops import catalogs, credentials, models, principals, search, versions
+from modelkeep.core.operations.audit import audit_log as asked
+from modelkeep.core.operations.catalog import catalogs, model_search
+from modelkeep.core.operations.files import credentials
+from modelkeep.core.operations.identity import principals
+from modelkeep.core.operations.models import models, versions
+from modelkeep.domain.errors import PermissionDenied, Unavailable
 from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import audit
@@ -244,9 +247,9 @@ async def test_many_different_reads_of_one_caller_become_few_records_and_none_is
     admin, reader = w.as_("admin"), w.as_("reader")
     await w.grant("reader", "USE_CATALOG+USE_SCHEMA+EXECUTE@prod")
     for i in range(300):
-        await admin.do(search.SearchModels(f"name LIKE '%{i}%'"))
-        await admin.do(search.SearchModels("name LIKE '%same%'"))
-    await reader.do(search.SearchModels("name LIKE '%1%'"))
+        await admin.do(model_search.SearchModels(f"name LIKE '%{i}%'"))
+        await admin.do(model_search.SearchModels("name LIKE '%same%'"))
+    await reader.do(model_search.SearchModels("name LIKE '%1%'"))
     for model in others:
         await admin.do(models.GetModel(name(model)))
     await w.registry.auditor.flush()
@@ -256,7 +259,7 @@ async def test_many_different_reads_of_one_caller_become_few_records_and_none_is
     assert counted == 600 and len(by_actor["admin"]) <= limits.AUDIT_READS_APART + 1 and len(by_actor["reader"]) == 1
     read = await w.rows("SELECT COUNT(DISTINCT targets) FROM audit WHERE event = 'model.get'")
     assert read == [(len(others),)], "who read what is never put together"
-    await admin.do(search.SearchModels("name LIKE '%later%'"))
+    await admin.do(model_search.SearchModels("name LIKE '%later%'"))
     await w.registry.auditor.flush()
     assert await w.count("audit WHERE request LIKE '%later%'") == 1
 

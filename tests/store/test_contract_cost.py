@@ -7,17 +7,21 @@ import msgspec
 import pytest
 from world import Counting, World, engine_on, name
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.ops import audit, catalogs, credentials, explore, files, grants, models, search, versions
-from modelkeep.core.ops import principals as principals_
-from modelkeep.core.paths import ArtifactPath
-from modelkeep.core.uses import TokenUses
+from modelkeep.api.authentication import Door
+from modelkeep.api.failed_logins import Guesses
+from modelkeep.api.request_workspace import site
+from modelkeep.core.operations.audit import audit_log
+from modelkeep.core.operations.catalog import catalogs, explorer, model_search
+from modelkeep.core.operations.files import credentials, files
+from modelkeep.core.operations.governance import grants
+from modelkeep.core.operations.identity import principals as principals_
+from modelkeep.core.operations.models import models, versions
+from modelkeep.core.token_last_used import TokenUses
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.paths import ArtifactPath
+from modelkeep.http.messages import Request
 from modelkeep.store import jobs, principals
 from modelkeep.store.db import WriteTx, new_id, now_ms
-from modelkeep.wire.guesses import Guesses
-from modelkeep.wire.http import Request
-from modelkeep.wire.identity import Door
-from modelkeep.wire.sites import site
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -85,7 +89,7 @@ async def test_authorization_is_two_statements_at_any_depth_of_nested_groups(w: 
     (models.ListModels(), 3),
     (catalogs.GetSchema(name("c0.s0")), 1),
     (catalogs.ListCatalogs(), 2),
-    (search.SearchVersions(f"name = '{M}'"), 2),
+    (model_search.SearchVersions(f"name = '{M}'"), 2),
     (credentials.ReadCredentials(name(M), 1), 2),
     (grants.GetEffectiveGrants(name(M)), 6),  # half of them record it
 ])  # fmt: skip
@@ -181,17 +185,17 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (reader, versions.GetVersion(name(M), 1)), (reader, models.GetModel(name(M))), (reader, versions.ListVersions(name(M))),
         (reader, models.ListModels(max_results=50)), (admin, models.ListModels(max_results=50)),
         (admin, models.ListModels(name("c0.s0"), max_results=50)), (reader, models.ListModels(name("c0.s0"), max_results=50)),
-        (reader, search.SearchVersions(f"name = '{M}'")), (reader, search.SearchVersions("run_id = 'run7'")),
-        (reader, search.SearchVersions("run_id = 'run7'", 50, order_by=("name",))),
-        (reader, search.SearchVersions("source_path = 'no such source'")),
-        (admin, search.SearchVersions("source_path = 'no such source'", 50, order_by=("name DESC",))),
-        (reader, search.SearchModels("tags.team = 'a'", 50, order_by=("last_updated_timestamp DESC",))),
-        (reader, search.SearchVersions("", 50, order_by=("last_updated_timestamp DESC", "name"))),
-        (admin, search.SearchVersions(f"name = '{M}'", 50, order_by=("last_updated_timestamp DESC",))),
+        (reader, model_search.SearchVersions(f"name = '{M}'")), (reader, model_search.SearchVersions("run_id = 'run7'")),
+        (reader, model_search.SearchVersions("run_id = 'run7'", 50, order_by=("name",))),
+        (reader, model_search.SearchVersions("source_path = 'no such source'")),
+        (admin, model_search.SearchVersions("source_path = 'no such source'", 50, order_by=("name DESC",))),
+        (reader, model_search.SearchModels("tags.team = 'a'", 50, order_by=("last_updated_timestamp DESC",))),
+        (reader, model_search.SearchVersions("", 50, order_by=("last_updated_timestamp DESC", "name"))),
+        (admin, model_search.SearchVersions(f"name = '{M}'", 50, order_by=("last_updated_timestamp DESC",))),
         (reader, versions.FindLoggedModel("m-none")), (reader, credentials.ReadCredentials(name(M), 1)),
         (reader, catalogs.ListSchemas(name("c0"))), (admin, grants.GetEffectiveGrants(name(M))),
-        *((admin, audit.FindAudit(max_results=20, **asked)) for asked in _AUDIT), (admin, audit.ExportAudit(max_results=20)),
-        (admin, audit.GetActivity(name(M))), (admin, audit.SummarizeActivity(name(M))),
+        *((admin, audit_log.FindAudit(max_results=20, **asked)) for asked in _AUDIT), (admin, audit_log.ExportAudit(max_results=20)),
+        (admin, audit_log.GetActivity(name(M))), (admin, audit_log.SummarizeActivity(name(M))),
         (admin, versions.CreateVersion(name=name(M))), (admin, versions.DeleteVersion(name(M), 2)),
         (admin, models.SetAlias(name(M), "other", 1)), (admin, versions.CopyVersion(name(M), 1, name(M))),
         (admin, models.DeleteModel(name(M))),
@@ -214,9 +218,9 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
 
 
 _BY_TEXT = (
-    search.SearchModels("name LIKE '%odel4999'", 50), search.SearchVersions("tags.team LIKE '%odel4%'", 50),
-    explore.SearchSecurables("model4999"), explore.SearchSecurables("x49 champ", tag="team:a"),
-    explore.SearchSecurables(owner="user7"), explore.SearchSecurables("no such thing"),
+    model_search.SearchModels("name LIKE '%odel4999'", 50), model_search.SearchVersions("tags.team LIKE '%odel4%'", 50),
+    explorer.SearchSecurables("model4999"), explorer.SearchSecurables("x49 champ", tag="team:a"),
+    explorer.SearchSecurables(owner="user7"), explorer.SearchSecurables("no such thing"),
 )  # fmt: skip
 """What an index of texts serves (of PostgreSQL's: tests/store/test_trigrams.py)"""
 
@@ -241,8 +245,10 @@ async def test_no_hot_statement_walks_a_large_table(w: World) -> None:
 
 
 @pytest.mark.parametrize("request_", [
-    search.SearchVersions("source_path = 's'"), search.SearchVersions("tags.k = 'v'"), search.SearchModels("tags.k = 'v'"),
-    search.SearchVersions("source_path = 's'", order_by=("name",)), search.SearchModels("tags.k = 'v'", order_by=("name DESC",)),
+    model_search.SearchVersions("source_path = 's'"), model_search.SearchVersions("tags.k = 'v'"),
+    model_search.SearchModels("tags.k = 'v'"),
+    model_search.SearchVersions("source_path = 's'", order_by=("name",)),
+    model_search.SearchModels("tags.k = 'v'", order_by=("name DESC",)),
 ])  # fmt: skip
 async def test_long_texts_are_found_by_their_beginnings(lite: World, request_: msgspec.Struct) -> None:
     """Not by all rows that have the same key, nor by all versions."""

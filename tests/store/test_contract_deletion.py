@@ -9,11 +9,14 @@ from authz.rows import build, rows
 from world import Counting, Rehearsal, RolledBack, World, chunks, engine_on, name
 
 from modelkeep import limits
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import Conflict, NotEmpty, NotFound, RegistryError
-from modelkeep.core.kinds import Kind
-from modelkeep.core.ops import access, catalogs, models, objects, principals, prompts, versions, volumes
+from modelkeep.core.operations.catalog import catalogs, objects, volumes
+from modelkeep.core.operations.identity import access_requests as access
+from modelkeep.core.operations.identity import principals
+from modelkeep.core.operations.models import models, prompts, versions
 from modelkeep.core.table import BY_REQUEST
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import Conflict, NotEmpty, NotFound, RegistryError
+from modelkeep.domain.kinds import Kind
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker

@@ -10,15 +10,17 @@ from authz.rows import build, rows
 from world import Rehearsal, RolledBack, World, chunks, engine_on, name
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
-from modelkeep.core.full_disk import DiskState, needs_space
-from modelkeep.core.ops import catalogs, models
+from modelkeep.core.full_disk import needs_space
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.models import models
 from modelkeep.core.table import BY_REQUEST, OPERATIONS
+from modelkeep.domain.disk_state import DiskState
+from modelkeep.domain.errors import Unavailable
 from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.observe import disk, metrics
 from modelkeep.observe.disk import DiskGuard
 from modelkeep.observe.health import Health
-from modelkeep.serve import health_of
+from modelkeep.serve.process import health_of
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio

@@ -3,11 +3,12 @@
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import BadPageToken, InvalidArgument
-from modelkeep.core.ops import catalogs, explore, models
-from modelkeep.core.ops.explore import SearchSecurables
-from modelkeep.core.ops.search import SearchModels, SearchVersions
-from modelkeep.core.ops.versions import CreateVersion
+from modelkeep.core.operations.catalog import catalogs, explorer
+from modelkeep.core.operations.catalog.explorer import SearchSecurables
+from modelkeep.core.operations.catalog.model_search import SearchModels, SearchVersions
+from modelkeep.core.operations.models import models
+from modelkeep.core.operations.models.versions import CreateVersion
+from modelkeep.domain.errors import BadPageToken, InvalidArgument
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -117,6 +118,6 @@ async def test_too_much_is_refused(w: World) -> None:
 
 
 async def test_storage_tells_what_is_kept(w: World) -> None:
-    told = await w.as_("admin").do(explore.GetStorage())
+    told = await w.as_("admin").do(explorer.GetStorage())
     assert told.problem == ""
     assert all(part.bytes >= 0 and part.sets > 0 for part in told.stored)

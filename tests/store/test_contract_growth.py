@@ -6,9 +6,10 @@ import pytest
 from world import World, name
 
 from modelkeep import limits
-from modelkeep.core.errors import LimitExceeded
-from modelkeep.core.ops import principals, uploads
-from modelkeep.core.paths import ArtifactPath
+from modelkeep.core.operations.files import uploads
+from modelkeep.core.operations.identity import principals
+from modelkeep.domain.errors import LimitExceeded
+from modelkeep.domain.paths import ArtifactPath
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ import pytest
 from world import World, name
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
-from modelkeep.core.ops import versions
+from modelkeep.core.operations.models import versions
+from modelkeep.domain.errors import Unavailable
 from modelkeep.jobs.lease import LeaseLost, under_lease
 from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.jobs.worker import Worker

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from world import World
 
-from modelkeep.core.errors import InvalidArgument, RegistryError
-from modelkeep.core.ops import identities, principals
-from modelkeep.core.scim.patch import changes_of
-from modelkeep.core.scim.resources import wanted
-from modelkeep.core.scim.schema import TYPES
+from modelkeep.core.operations.identity import identities, principals
 from modelkeep.core.signin import Caller, Person, SignIn
+from modelkeep.domain.errors import InvalidArgument, RegistryError
+from modelkeep.domain.scim.patch import changes_of
+from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.schema import TYPES
 from modelkeep.store import principals as rows
 from modelkeep.store import signin
 from modelkeep.store.db import now_ms

@@ -7,13 +7,13 @@ import pytest
 from world import World
 
 from modelkeep.cli.admins import add_admin
-from modelkeep.core.errors import AlreadyExists, RegistryError, Unauthenticated
-from modelkeep.core.lookalikes import look_key
-from modelkeep.core.ops import identities, principals
-from modelkeep.core.scim.patch import changes_of
-from modelkeep.core.scim.resources import wanted
-from modelkeep.core.scim.schema import TYPES
+from modelkeep.core.operations.identity import identities, principals
 from modelkeep.core.signin import Caller, Person, SignIn
+from modelkeep.domain.errors import AlreadyExists, RegistryError, Unauthenticated
+from modelkeep.domain.lookalikes import look_key
+from modelkeep.domain.scim.patch import changes_of
+from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.schema import TYPES
 from modelkeep.settings import Settings
 from modelkeep.store import principals as rows
 

@@ -13,12 +13,12 @@ from store.test_contract_races import closure, closure_anew
 from world import CountingTx, World
 
 from modelkeep.core import engine
-from modelkeep.core.errors import AlreadyExists, InvalidArgument, RegistryError
-from modelkeep.core.ops import group_members, identities, identity_steps, principals
-from modelkeep.core.scim.patch import changes_of
-from modelkeep.core.scim.resources import Wanted
-from modelkeep.core.scim.schema import GROUP
+from modelkeep.core.operations.identity import group_members, identities, identity_steps, principals
 from modelkeep.core.steps import Overtaken
+from modelkeep.domain.errors import AlreadyExists, InvalidArgument, RegistryError
+from modelkeep.domain.scim.patch import changes_of
+from modelkeep.domain.scim.resources import Wanted
+from modelkeep.domain.scim.schema import GROUP
 from modelkeep.store import memberships
 from modelkeep.store import principals as rows
 

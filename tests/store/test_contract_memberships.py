@@ -12,13 +12,15 @@ from store.test_contract_races import closure, closure_anew
 from world import Counting, CountingTx, World, engine_on, name
 
 from modelkeep import limits
-from modelkeep.core import near
-from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
-from modelkeep.core.ops import catalogs, grants, identities, principals
-from modelkeep.core.scim.patch import changes_of
-from modelkeep.core.scim.resources import wanted
-from modelkeep.core.scim.schema import GROUP, TYPES
-from modelkeep.store import evidence, memberships
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.governance import grants
+from modelkeep.core.operations.identity import identities, principals
+from modelkeep.domain import suggestions
+from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
+from modelkeep.domain.scim.patch import changes_of
+from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.schema import GROUP, TYPES
+from modelkeep.store import explain, memberships
 from modelkeep.store import principals as rows
 from modelkeep.store.db import now_ms
 
@@ -223,7 +225,7 @@ async def test_the_ways_to_a_group_are_read_without_its_other_members(w: World) 
             return found
 
         tx.all = counted  # type: ignore[method-assign]
-        ways = await evidence.ways_up(tx, ann.id)
+        ways = await explain.ways_up(tx, ann.id)
         assert ways == {ann.id: [], crowd.id: [crowd.id], outer.id: [crowd.id, outer.id]}
         assert lengths == [2]
 
@@ -254,14 +256,14 @@ async def test_a_misspelled_name_is_compared_with_a_bounded_number_of_names(
     await many_users(w, "ann", 300)
     await w.model("c0.s0.m0")
     compared: list[int] = []
-    close = near.get_close_matches
+    close = suggestions.get_close_matches
 
     def counted(word: str, possibilities: dict[str, str], **options: Any) -> list[str]:
         compared.append(len(possibilities))
         assert max(map(len, (word, *possibilities))) <= limits.NEAR_CHARACTERS
         return close(word, possibilities, **options)
 
-    monkeypatch.setattr(near, "get_close_matches", counted)
+    monkeypatch.setattr(suggestions, "get_close_matches", counted)
     admin = w.as_("admin")
     for request in (
         principals.SetActive("ann1500", False),

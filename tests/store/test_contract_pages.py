@@ -7,9 +7,9 @@ import pytest
 from store.test_contract_memberships import many_users
 from world import World
 
-from modelkeep.core.errors import BadPageToken, LimitExceeded
-from modelkeep.core.model import Page
-from modelkeep.core.ops import principals
+from modelkeep.core.operations.identity import principals
+from modelkeep.domain.errors import BadPageToken, LimitExceeded
+from modelkeep.domain.model import Page
 from modelkeep.store import memberships, tokens
 from modelkeep.store import principals as rows
 

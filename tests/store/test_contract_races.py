@@ -7,7 +7,13 @@ import msgspec
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import (
+from modelkeep.core.operation import Federation
+from modelkeep.core.operations.catalog import catalogs, volumes, workspaces
+from modelkeep.core.operations.governance import tag_policies
+from modelkeep.core.operations.identity import access_requests as access
+from modelkeep.core.operations.identity import federation, principals
+from modelkeep.core.operations.models import finalize, models, versions
+from modelkeep.domain.errors import (
     Conflict,
     InvalidArgument,
     LimitExceeded,
@@ -16,24 +22,11 @@ from modelkeep.core.errors import (
     RegistryError,
     WrongState,
 )
-from modelkeep.core.kinds import Kind
-from modelkeep.core.names import METASTORE, FullName
-from modelkeep.core.operation import Federation
-from modelkeep.core.ops import (
-    access,
-    catalogs,
-    federation,
-    finalize,
-    models,
-    principals,
-    tag_policies,
-    versions,
-    volumes,
-    workspaces,
-)
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import Background, purge
-from modelkeep.store import access as access_rows
+from modelkeep.store import access_requests as access_rows
 from modelkeep.store import deletion, files, jobs, securables
 from modelkeep.store import principals as principal_rows
 from modelkeep.store.bootstrap import deployment

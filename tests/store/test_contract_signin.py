@@ -8,12 +8,12 @@ import pytest
 from issuer import Issuer
 from world import World
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import AlreadyExists, LimitExceeded, Unauthenticated
-from modelkeep.core.model import Principal
-from modelkeep.core.ops import federation, secrets
-from modelkeep.core.ops.principals import CreatePrincipal, RevokeToken, hash_token
+from modelkeep.core.operations.identity import federation, secrets
+from modelkeep.core.operations.identity.principals import CreatePrincipal, RevokeToken, hash_token
 from modelkeep.core.signin import Caller, Issued, Person, SignIn
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import AlreadyExists, LimitExceeded, Unauthenticated
+from modelkeep.domain.model import Principal
 from modelkeep.oidc.issuers import Issuers
 from modelkeep.store import identities, principals, signin, tokens, workspaces
 from modelkeep.store.db import now_ms

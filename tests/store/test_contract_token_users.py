@@ -3,12 +3,12 @@
 import pytest
 from world import World
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied, RegistryError
-from modelkeep.core.ops import principals
-from modelkeep.core.ops import token_users as core
-from modelkeep.core.ops.principals import hash_token
-from modelkeep.core.ops.token_users import GetTokenUsers, SetTokenUsers, TokenUser
+from modelkeep.core.operations.identity import principals
+from modelkeep.core.operations.identity import token_users as core
+from modelkeep.core.operations.identity.principals import hash_token
+from modelkeep.core.operations.identity.token_users import GetTokenUsers, SetTokenUsers, TokenUser
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied, RegistryError
 from modelkeep.limits import TOKEN_USERS
 from modelkeep.store import principals as rows
 from modelkeep.store import tokens

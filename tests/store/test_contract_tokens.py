@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from world import World
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import InvalidArgument, NotFound, RegistryError, Unauthenticated
-from modelkeep.core.ops import federation, principals, secrets
-from modelkeep.core.ops.principals import hash_token
+from modelkeep.core.operations.identity import federation, principals, secrets
+from modelkeep.core.operations.identity.principals import hash_token
 from modelkeep.core.signin import Caller, Person, SignIn
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import InvalidArgument, NotFound, RegistryError, Unauthenticated
 from modelkeep.store import principals as rows
 from modelkeep.store import signin, tokens
 from modelkeep.store.db import now_ms

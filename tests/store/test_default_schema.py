@@ -6,12 +6,20 @@ from typing import Any
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import Conflict, NotEmpty, NotFound
-from modelkeep.core.ops import access, catalogs, models, protection, volumes
-from modelkeep.core.ops.audit import FindAudit
-from modelkeep.core.ops.catalogs import CreateCatalog, CreateSchema, DeleteContainer, GetSchema, ListSchemas
-from modelkeep.core.ops.grants import Change, ChangeGrants
-from modelkeep.store.access import Destination
+from modelkeep.core.operations.audit.audit_log import FindAudit
+from modelkeep.core.operations.catalog import catalogs, volumes
+from modelkeep.core.operations.catalog.catalogs import (
+    CreateCatalog,
+    CreateSchema,
+    DeleteContainer,
+    GetSchema,
+    ListSchemas,
+)
+from modelkeep.core.operations.governance.grants import Change, ChangeGrants
+from modelkeep.core.operations.identity import access_requests
+from modelkeep.core.operations.models import models, protected_aliases
+from modelkeep.domain.errors import Conflict, NotEmpty, NotFound
+from modelkeep.store.access_requests import Destination
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -60,8 +68,8 @@ TOUCHES: dict[str, Any] = {
     "a tag": models.ChangeTags(name(SCHEMA), set={"a": "b"}),
     "a grant": ChangeGrants(name(SCHEMA), (Change("ann", ("EXECUTE",)),)),
     "an inert grant": ChangeGrants(name(SCHEMA), (Change("ann", ("REFRESH",)),)),
-    "a protected alias": protection.ProtectAlias(name(SCHEMA), "champion", ("ann",)),
-    "a destination": access.ChangeAccessDestinations(name(SCHEMA), (Destination("a@x.io", "EMAIL"),)),
+    "a protected alias": protected_aliases.ProtectAlias(name(SCHEMA), "champion", ("ann",)),
+    "a destination": access_requests.ChangeAccessDestinations(name(SCHEMA), (Destination("a@x.io", "EMAIL"),)),
     "an owner": catalogs.TransferOwnership(name(SCHEMA), "ann"),
 }
 

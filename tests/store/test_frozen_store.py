@@ -13,13 +13,14 @@ from world import MLMODEL, World, chunks, drop, name, new_place, world
 
 from modelkeep import limits
 from modelkeep.blobs.s3 import S3Blobs
-from modelkeep.core.errors import Conflict, NotSent, RegistryError, Unavailable
-from modelkeep.core.model import Status
-from modelkeep.core.ops import finalize, models, uploads, versions
-from modelkeep.core.ops.files import DeleteFile, FileRequest, VendDirectUpload, VendDownload, WriteFile
-from modelkeep.core.paths import ArtifactPath
+from modelkeep.core.operations.files import uploads
+from modelkeep.core.operations.files.files import DeleteFile, FileRequest, VendDirectUpload, VendDownload, WriteFile
+from modelkeep.core.operations.models import finalize, models, versions
+from modelkeep.domain.errors import Conflict, NotSent, RegistryError, Unavailable
+from modelkeep.domain.model import Status
+from modelkeep.domain.paths import ArtifactPath
 from modelkeep.jobs.tasks import Background, purge
-from modelkeep.store import changes
+from modelkeep.store import announced_changes
 from modelkeep.store.db import now_ms
 
 pytest_plugins = ("backends", "places")
@@ -216,7 +217,7 @@ async def test_an_upload_url_for_what_is_there_deletes_it_first_and_only_then(w:
 async def test_a_change_of_a_killed_process_lapses(w: World) -> None:
     version = await do(w, versions.GetVersion(name(MODEL), 2))
     async with w.db.write() as tx:
-        await changes.begin(tx, version.artifact_set_id, now_ms(), now_ms() + 60_000)
+        await announced_changes.begin(tx, version.artifact_set_id, now_ms(), now_ms() + 60_000)
     with pytest.raises(Unavailable):
         await do(w, finalized())
     async with w.db.write() as tx:
@@ -271,7 +272,7 @@ async def test_what_must_not_be_replaced_is_not(w: World) -> None:
 async def test_a_deleted_set_is_freed_after_the_changes_that_are_under_way(w: World) -> None:
     version = await do(w, versions.GetVersion(name(MODEL), 2))
     async with w.db.write() as tx:
-        await changes.begin(tx, version.artifact_set_id, now_ms(), now_ms() + 60_000)
+        await announced_changes.begin(tx, version.artifact_set_id, now_ms(), now_ms() + 60_000)
     await do(w, versions.DeleteVersion(name(MODEL), 2))
     at = Background(w.db, w.blobs, w.registry.auditor, 3_600_000)
     later = await purge(at, version.artifact_set_id)

@@ -3,10 +3,11 @@
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import PermissionDenied
-from modelkeep.core.ops import catalogs, models
-from modelkeep.core.ops.explain import Explain, Explanation
-from modelkeep.core.ops.grants import Change, ChangeGrants, GetEffectiveGrants, GetGrants
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.governance.explain import Explain, Explanation
+from modelkeep.core.operations.governance.grants import Change, ChangeGrants, GetEffectiveGrants, GetGrants
+from modelkeep.core.operations.models import models
+from modelkeep.domain.errors import PermissionDenied
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio

@@ -6,10 +6,11 @@ import pytest
 from world import World, name
 
 from modelkeep import limits
-from modelkeep.core.errors import BadPageToken, LimitExceeded, PermissionDenied
-from modelkeep.core.model import LineageEdge
-from modelkeep.core.ops import access, lineage, versions
-from modelkeep.core.ops.lineage import EmitLineage, EmitUpstream, Entity, FindConsumers, GetLineage
+from modelkeep.core.operations.identity import access_requests
+from modelkeep.core.operations.models import lineage, versions
+from modelkeep.core.operations.models.lineage import EmitLineage, EmitUpstream, Entity, FindConsumers, GetLineage
+from modelkeep.domain.errors import BadPageToken, LimitExceeded, PermissionDenied
+from modelkeep.domain.model import LineageEdge
 from modelkeep.store import lineage as rows
 
 pytest_plugins = ("backends", "places")
@@ -166,12 +167,14 @@ async def test_consumers_come_by_the_page(w: World, monkeypatch: pytest.MonkeyPa
 
 
 async def test_one_principal_waits_for_only_so_many_decisions(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "PENDING_ACCESS_REQUESTS_PER_REQUESTER", 3)
+    monkeypatch.setattr(access_requests, "PENDING_ACCESS_REQUESTS_PER_REQUESTER", 3)
     await w.model(MODEL, owner="alice")
     await w.grant("bob", "USE_CATALOG@prod+USE_SCHEMA@prod.ml")
 
-    def ask(index: int) -> access.AskAccess:
-        return access.AskAccess((access.Ask((access.Wanted(name(f"prod.ml.m{index}"), ("EXECUTE",)),)),))
+    def ask(index: int) -> access_requests.AskAccess:
+        return access_requests.AskAccess(
+            (access_requests.Ask((access_requests.Wanted(name(f"prod.ml.m{index}"), ("EXECUTE",)),)),)
+        )
 
     for index in range(5):
         await w.model(f"prod.ml.m{index}", owner="alice")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from modelkeep.core.errors import RegistryError
-from modelkeep.serve import opened
+from modelkeep.domain.errors import RegistryError
+from modelkeep.serve.process import opened
 from modelkeep.settings import Settings
 from modelkeep.store import audit
 from modelkeep.store.db import Migration, applied, migrate, migrations

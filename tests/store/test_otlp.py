@@ -14,8 +14,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from world import World, name
 
 from modelkeep import limits
-from modelkeep.core.errors import InvalidArgument, PermissionDenied
-from modelkeep.core.ops import catalogs, principals
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.identity import principals
+from modelkeep.domain.errors import InvalidArgument, PermissionDenied
 from modelkeep.jobs import otlp
 from modelkeep.jobs.otlp import Collector
 from modelkeep.jobs.tasks import Background

@@ -16,8 +16,8 @@ from backends import LOOPBACK, Postgres, free_ports, running, running_postgres
 from world import new_place, world
 
 from modelkeep import limits
-from modelkeep.core.errors import Conflict, LimitExceeded, RegistryError, Unavailable
-from modelkeep.core.ops import explore
+from modelkeep.core.operations.catalog import explorer
+from modelkeep.domain.errors import Conflict, LimitExceeded, RegistryError, Unavailable
 from modelkeep.store.db import Contended, ReadForScans, UniqueViolation
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.postgres_errors import meaning
@@ -343,7 +343,7 @@ async def test_behind_pgbouncer_in_transaction_mode(tmp_path: Path, postgres: Po
                 *map(model, range(12))
             )  # more than there are sessions: each transaction has another one
             hits = await asyncio.gather(
-                *(w.as_("admin").do(explore.SearchSecurables(f"m{number}")) for number in range(12))
+                *(w.as_("admin").do(explorer.SearchSecurables(f"m{number}")) for number in range(12))
             )
             assert all(page.items for page in hits)
             async with w.db.write() as tx:

@@ -7,8 +7,9 @@ import anyio
 import pytest
 from world import World, name
 
-from modelkeep.core.errors import NotFound, PermissionDenied
-from modelkeep.core.ops import grants, models, versions
+from modelkeep.core.operations.governance import grants
+from modelkeep.core.operations.models import models, versions
+from modelkeep.domain.errors import NotFound, PermissionDenied
 from modelkeep.store.sqlite import SqliteDatabase
 
 pytest_plugins = ("backends", "places")

@@ -12,10 +12,10 @@ from authz.rows import build, rows
 from world import CountingTx, RolledBack, World, chunks, engine_on
 
 from modelkeep import limits
-from modelkeep.core.errors import LimitExceeded, RegistryError, Throttled, Unavailable
 from modelkeep.core.table import BY_REQUEST, OPERATIONS
+from modelkeep.domain.errors import LimitExceeded, RegistryError, Throttled, Unavailable
 from modelkeep.store.db import Database, ReadForScans, Row
-from modelkeep.store.lanes import Lane
+from modelkeep.store.scan_lanes import Lane
 from modelkeep.store.sqlite import SqliteDatabase
 
 pytest_plugins = ("backends", "places")

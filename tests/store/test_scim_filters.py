@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from world import World
 
-from modelkeep.core import pace
-from modelkeep.core.ops import identities
-from modelkeep.core.ops.identities import ListIdentities
-from modelkeep.core.scim.filters import parse_filter
-from modelkeep.core.scim.schema import TYPES, Misfit
+from modelkeep.core.operations.identity import identities
+from modelkeep.core.operations.identity.identities import ListIdentities
+from modelkeep.domain import time_slices
+from modelkeep.domain.scim.filters import parse_filter
+from modelkeep.domain.scim.schema import TYPES, Misfit
 from modelkeep.limits import SCIM_FILTER_CHARACTERS, SCIM_FILTER_TERMS
 from modelkeep.store import principals
 
@@ -66,7 +66,7 @@ async def test_others_get_their_turn_while_principals_are_compared(
     w: World, filter: str, sort_by: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await crowd(w)
-    monkeypatch.setattr(pace, "COMPARE_SLICE_S", 0.0)
+    monkeypatch.setattr(time_slices, "COMPARE_SLICE_S", 0.0)
     turns, most, running = 0, 0, True
     handed: list[int] = []
     real = identities._fitting  # pyright: ignore[reportPrivateUsage]
@@ -102,7 +102,7 @@ async def test_a_list_that_takes_too_long_ends(
     w: World, filter: str, sort_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await crowd(w)
-    monkeypatch.setattr(pace, "COMPARE_SLICE_S", -1.0)
-    monkeypatch.setattr(identities, "Pace", partial(pace.Pace, -1.0))
+    monkeypatch.setattr(time_slices, "COMPARE_SLICE_S", -1.0)
+    monkeypatch.setattr(identities, "Pace", partial(time_slices.Pace, -1.0))
     with pytest.raises(Misfit, match="takes too long"):
         await w.as_("admin").do(ListIdentities("USER", filter, 1, 1000, sort_by))

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 from world import World, name
 
-from modelkeep.core.authz import SEEN, decide
-from modelkeep.core.model import ModelVersion
-from modelkeep.core.ops import audit, models, search, versions
-from modelkeep.core.ops.lineage import FindConsumers, GetLineage
+from modelkeep.core.operations.audit import audit_log
+from modelkeep.core.operations.catalog import model_search
+from modelkeep.core.operations.models import models, versions
+from modelkeep.core.operations.models.lineage import FindConsumers, GetLineage
+from modelkeep.domain.authorization import SEEN, decide
+from modelkeep.domain.model import ModelVersion
 from modelkeep.store import securables
 from modelkeep.store.lineage import known_sources
 
@@ -57,9 +59,9 @@ async def every_answer(w: World, who: str) -> list[ModelVersion]:
         (await do(models.GetModel(name(COPY)))).latest,
         *(await do(versions.ListVersions(name(COPY)))).items,
         *(await do(versions.BrowseVersions(name(COPY)))).entity.items,
-        *(v for v in (await do(search.SearchVersions())).items if v.model == COPY),
-        *(await do(search.SearchVersions(f"name = '{COPY}'"))).items,
-        *(m.latest for m in (await do(search.SearchModels())).items if m.securable.full_name == COPY),
+        *(v for v in (await do(model_search.SearchVersions())).items if v.model == COPY),
+        *(await do(model_search.SearchVersions(f"name = '{COPY}'"))).items,
+        *(m.latest for m in (await do(model_search.SearchModels())).items if m.securable.full_name == COPY),
     ]
     assert len(found) == 9
     return found
@@ -93,7 +95,7 @@ async def test_lineage_masks_the_source_and_keeps_the_edge(w: World, who: str) -
 async def test_a_search_by_source_tells_nothing_that_answers_hide(w: World, condition: str) -> None:
     await copied(w)
     for who in EVERYBODY:
-        page = await w.as_(who).do(search.SearchVersions(condition.format(URI)))
+        page = await w.as_(who).do(model_search.SearchVersions(condition.format(URI)))
         assert [v.model for v in page.items] == [COPY] * (who in MAY_KNOW), who
 
 
@@ -143,7 +145,7 @@ async def test_one_statement_for_a_page_and_none_without_copies(w: World, monkey
         (versions.GetVersion(name(PLAIN), 1), []),
         (versions.ListVersions(name(PLAIN)), []),
         (versions.ListVersions(name(COPY)), [1]),
-        (search.SearchVersions(), [1]),
+        (model_search.SearchVersions(), [1]),
         (versions.GetVersionByAlias(name(COPY), "champion"), [1]),
     ):
         asked.clear()
@@ -158,7 +160,7 @@ async def test_the_activity_of_a_copy_hides_it_too(w: World, who: str) -> None:
         versions.CreateVersion(name=name(COPY), source=URI.upper(), source_model=name(SOURCE), source_version="1")
     )
     await w.grant(who, f"MANAGE@{COPY}")
-    events = (await w.as_(who).do(audit.GetActivity(name(COPY), changes_only=True))).items
+    events = (await w.as_(who).do(audit_log.GetActivity(name(COPY), changes_only=True))).items
     assert {"version.copy", "version.create", "alias.set"} <= {event.event for event in events}
     text = msgspec.json.encode(events).decode().lower()
     assert (SOURCE in text) is (who in MAY_KNOW)

@@ -18,12 +18,12 @@ from backends import LOOPBACK, Postgres, accepts, free_ports, running
 from scanning import scanned
 from world import Counting, World, drop, engine_on, name, new_place, world
 
-from modelkeep.core.kinds import Kind
-from modelkeep.core.ops import catalogs
-from modelkeep.core.ops.explore import SearchSecurables
-from modelkeep.core.ops.search import SearchModels, SearchVersions
-from modelkeep.store import catalog_search
-from modelkeep.store import explore as store
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.catalog.explorer import SearchSecurables
+from modelkeep.core.operations.catalog.model_search import SearchModels, SearchVersions
+from modelkeep.domain.kinds import Kind
+from modelkeep.store import explorer as store
+from modelkeep.store import text_index
 
 pytestmark = pytest.mark.anyio
 
@@ -109,7 +109,7 @@ async def _seed(w: World) -> None:
 async def test_searches_read_the_index_and_no_whole_table(w: World) -> None:
     await _seed(w)
     async with w.db.read() as tx:
-        assert await catalog_search.indexed(tx, w.db.dialect)
+        assert await text_index.indexed(tx, w.db.dialect)
     counting = Counting(w.db)
     engine, admin = engine_on(w, counting), await w.actor("admin")  # type: ignore[arg-type]
     counting.sent.clear()

@@ -3,7 +3,8 @@
 import pytest
 from world import World
 
-from modelkeep.core.ops import principals, workspaces
+from modelkeep.core.operations.catalog import workspaces
+from modelkeep.core.operations.identity import principals
 from modelkeep.store import experiments
 from modelkeep.store.experiments import Level
 from modelkeep.store.principals import WORKSPACE_USERS

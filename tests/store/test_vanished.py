@@ -13,7 +13,7 @@ import pytest
 from backends import Postgres, running_postgres
 from world import new_place, world
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.store.sqlite import SqliteDatabase
 
 pytest_plugins = ("backends", "places")

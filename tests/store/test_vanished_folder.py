@@ -8,10 +8,10 @@ import pytest
 from world import World, chunks, name
 
 from modelkeep.blobs.local import LocalBlobs
-from modelkeep.core.errors import Unavailable
-from modelkeep.core.ops import versions
-from modelkeep.core.ops.files import WriteFile
-from modelkeep.core.paths import ArtifactPath
+from modelkeep.core.operations.files.files import WriteFile
+from modelkeep.core.operations.models import versions
+from modelkeep.domain.errors import Unavailable
+from modelkeep.domain.paths import ArtifactPath
 from modelkeep.store.bootstrap import ADMIN
 
 pytest_plugins = ("places",)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from modelkeep import limits
-from modelkeep.blobs.lane import Circuit, Lane
-from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment
-from modelkeep.core.errors import FileNotFound, RegistryError, Unavailable, WrongState
+from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.streams import Part, cut, draw, pour
+from modelkeep.domain.errors import FileNotFound, RegistryError, Unavailable, WrongState
 
 _PIECE = 1024 * 1024  # bytes of one read
 _BATCH = 4 * 1024 * 1024  # bytes that arrive while as many are hashed and written

@@ -9,10 +9,10 @@ from typing import Any, TypeVar, cast
 
 from modelkeep import limits
 from modelkeep.blobs import s3_keys, s3_objects
-from modelkeep.blobs.lane import Circuit, Lane
-from modelkeep.blobs.pipe import Part, cut, draw, pour
 from modelkeep.blobs.port import Listed, Segment, SignedUrl
-from modelkeep.core.errors import (
+from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.streams import Part, cut, draw, pour
+from modelkeep.domain.errors import (
     AlreadyExists,
     Conflict,
     FileNotFound,

@@ -10,9 +10,9 @@ import re
 from typing import Any
 
 from modelkeep import limits
-from modelkeep.blobs.lane import Circuit, Lane
 from modelkeep.blobs.port import TemporaryCredentials
-from modelkeep.core.errors import InvalidArgument, Unavailable
+from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.domain.errors import InvalidArgument, Unavailable
 
 SHORTEST_S, LONGEST_S = 15 * 60, 12 * 3600  # what AWS lets a session live
 _READ = ("s3:GetObject",)

@@ -21,7 +21,7 @@ def main() -> None:
 def run(command: object, arguments: list[str] | None = None) -> int:
     """Runs `command` (a Typer app or a click command) and returns the program's exit code."""
     from modelkeep.cli import exits
-    from modelkeep.core.errors import RegistryError
+    from modelkeep.domain.errors import RegistryError
 
     assert callable(command)
     try:

@@ -35,9 +35,9 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 async def add_admin(settings: Settings, name: str) -> str:
     """Returns a sentence that says what changed. Raises BadName, InvalidArgument."""
     from modelkeep.cli.admin_token import record
-    from modelkeep.core.errors import InvalidArgument
-    from modelkeep.core.names import check_principal_name
-    from modelkeep.serve import opened
+    from modelkeep.domain.errors import InvalidArgument
+    from modelkeep.domain.names import check_principal_name
+    from modelkeep.serve.process import opened
     from modelkeep.store import principals
     from modelkeep.store.audit import AuditTarget
     from modelkeep.store.bootstrap import ADMINS
@@ -68,7 +68,7 @@ async def add_admin(settings: Settings, name: str) -> str:
 
 
 async def list_admins(settings: Settings) -> list[dict[str, object]]:
-    from modelkeep.serve import opened
+    from modelkeep.serve.process import opened
     from modelkeep.store import principals
 
     async with opened(settings, upgrade=False) as registry, registry.db.read() as tx:

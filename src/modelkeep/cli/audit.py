@@ -14,7 +14,7 @@ from modelkeep.cli.audit_chain import verify
 from modelkeep.cli.client import V1, call, part, show
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import Json
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.domain.errors import InvalidArgument
 
 app = new_group()
 app.command()(verify)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import typer
 
 from modelkeep.cli.exits import Unreachable, of_status
-from modelkeep.core.errors import BadSetting, Throttled, Unauthenticated
+from modelkeep.domain.errors import BadSetting, Throttled, Unauthenticated
 
 if TYPE_CHECKING:
     import httpx

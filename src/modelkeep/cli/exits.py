@@ -1,6 +1,6 @@
 """The exit codes of `modelkeep`: one for each outcome that a script may want to tell apart."""
 
-from modelkeep.core.errors import (
+from modelkeep.domain.errors import (
     BadSetting,
     Conflict,
     NotFound,
@@ -69,7 +69,7 @@ _OF_SQL_STATE = {
     "53000": UNREACHABLE,
     "08000": UNREACHABLE,
 }
-"""SQLSTATEs of a failed statement; `wire/sql/statement.py` has the list."""
+"""SQLSTATEs of a failed statement; `api/sql/statement.py` has the list."""
 
 
 def of_error(error: RegistryError) -> int:

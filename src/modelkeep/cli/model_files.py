@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modelkeep.cli.client import MLFLOW_UC, UC, V1, call, list_all, parse_answer, part, refuse, send, stream
-from modelkeep.core.errors import InvalidArgument, Unavailable
+from modelkeep.domain.errors import InvalidArgument, Unavailable
 
 _FILES = "/api/2.0/fs/files/Models"
 _CHUNK_BYTES = 1 << 20

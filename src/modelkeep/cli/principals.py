@@ -8,7 +8,7 @@ from modelkeep.cli import signin
 from modelkeep.cli.client import V1, call, list_all, part, show, show_json
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import Json, Principal
-from modelkeep.core.errors import NotFound
+from modelkeep.domain.errors import NotFound
 
 users_app, groups_app, service_principals_app = new_group(), new_group(), new_group()
 _COLUMNS = ("name", "display_name", "active", "account_admin")

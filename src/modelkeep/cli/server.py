@@ -32,9 +32,9 @@ def serve(
     ] = None,
 ) -> None:
     """Start the server in the foreground."""
-    from modelkeep.core.errors import PortInUse
+    from modelkeep.domain.errors import PortInUse
     from modelkeep.observe.logs import configure, log
-    from modelkeep.serve import run
+    from modelkeep.serve.process import run
 
     settings, lacks_mlflow = with_workspace_if_installed(
         load(host=host, port=port, data_dir=data_dir, workspace=workspace), chosen=workspace is not None
@@ -59,7 +59,7 @@ def with_workspace_if_installed(settings: Settings, *, chosen: bool = False) -> 
 
     import msgspec
 
-    from modelkeep.core.errors import BadSetting
+    from modelkeep.domain.errors import BadSetting
     from modelkeep.settings import variable_of
 
     if not settings.workspace or find_spec("mlflow") is not None:
@@ -89,7 +89,7 @@ def _run_with_uvloop(main: Any) -> None:
 @migrate_app.command("migrate")
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date."""
-    from modelkeep.serve import database, private_folder
+    from modelkeep.serve.process import database, private_folder
     from modelkeep.store.db import migrate as apply
 
     async def work(settings: Settings) -> None:
@@ -113,7 +113,7 @@ def check(
 ) -> None:
     """Prove that database and storage agree: every file of every version exists, and no other file does."""
     from modelkeep.jobs.check import findings, notes
-    from modelkeep.serve import opened
+    from modelkeep.serve.process import opened
 
     async def work(settings: Settings) -> int:
         must_exist(settings)
@@ -153,7 +153,7 @@ def env(
 
 def must_exist(settings: Settings) -> None:
     """Raises NotFound if the data directory holds no deployment."""
-    from modelkeep.core.errors import NotFound
+    from modelkeep.domain.errors import NotFound
 
     if not settings.data.is_dir() or (not settings.database_url and not (settings.data / "modelkeep.db").exists()):
         raise NotFound(

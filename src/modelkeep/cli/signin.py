@@ -7,7 +7,7 @@ import typer
 
 from modelkeep.cli.client import V1, call, part, show, show_json, show_value
 from modelkeep.cli.parameters import Json
-from modelkeep.core.errors import NotFound
+from modelkeep.domain.errors import NotFound
 
 _ACCOUNTS, _SCIM = "/api/2.0/accounts", "/api/2.0/preview/scim/v2"
 _SCIM_KINDS = {

@@ -7,7 +7,7 @@ import typer
 from modelkeep.cli.client import V1, call, part, show, show_json
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import Json, Principal, changes
-from modelkeep.core.errors import NotFound
+from modelkeep.domain.errors import NotFound
 
 app = new_group()
 _WORKSPACES = f"{V1}/workspaces"

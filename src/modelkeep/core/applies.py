@@ -1,6 +1,6 @@
 """Which operations are about which kind of securable (by their first field), for those who ask what may be done with one."""
 
-from modelkeep.core.kinds import Kind
+from modelkeep.domain.kinds import Kind
 
 _ALL = (
     "ask_access",

@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import msgspec
 
-from modelkeep.core.authz import Actor
 from modelkeep.core.context import BaseCtx
-from modelkeep.core.errors import NotFound, PermissionDenied, RegistryError
-from modelkeep.core.names import FullName
 from modelkeep.core.operation import Operation
-from modelkeep.core.redaction import changes_json, request_json, short
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import NotFound, PermissionDenied, RegistryError
+from modelkeep.domain.names import FullName
+from modelkeep.domain.redaction import changes_json, request_json, short
 from modelkeep.limits import AUDIT_READS_APART, AUDIT_REASON_CHARS
 from modelkeep.store import audit, vendings
 from modelkeep.store.audit import AuditEvent, AuditTarget

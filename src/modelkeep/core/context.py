@@ -10,11 +10,11 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from modelkeep.core.authz import Actor, Link
-from modelkeep.core.errors import RegistryError
-from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName
 from modelkeep.core.operation import Config, On, Services
+from modelkeep.domain.authorization import Actor, Link
+from modelkeep.domain.errors import RegistryError
+from modelkeep.domain.model import Securable
+from modelkeep.domain.names import FullName
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.db import Tx, WriteTx
 

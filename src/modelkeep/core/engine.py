@@ -8,19 +8,20 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.authz import ASK, SEEN, Actor, Link, Need, blocked_at, decide_inside, knows
 from modelkeep.core.context import Ctx, Performed, ReadCtx, ServiceCtx
-from modelkeep.core.ending import to_its_end
-from modelkeep.core.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
-from modelkeep.core.full_disk import DiskState
-from modelkeep.core.kinds import RULES
-from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName, missing
+from modelkeep.core.full_disk import refuse_changes
 from modelkeep.core.operation import On, Operation, Services
-from modelkeep.core.ops.audit import may_audit
-from modelkeep.core.ops.sources import hide_sources
+from modelkeep.core.operations.audit.audit_log import may_audit
+from modelkeep.core.operations.models.copy_sources import hide_sources
 from modelkeep.core.steps import StepLock, Steps
 from modelkeep.core.table import BY_REQUEST
+from modelkeep.domain.authorization import ASK, SEEN, Actor, Link, Need, blocked_at, decide_inside, knows
+from modelkeep.domain.disk_state import DiskState
+from modelkeep.domain.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
+from modelkeep.domain.kinds import RULES
+from modelkeep.domain.model import Securable
+from modelkeep.domain.names import FullName, missing
+from modelkeep.domain.shielding import to_its_end
 from modelkeep.limits import CONTENDED_TRIES
 from modelkeep.store import securables, workspaces
 from modelkeep.store.db import Contended, Database, ReadForScans, ReadTx, WriteTx, now_ms
@@ -53,7 +54,7 @@ class Engine:
         if (op := BY_REQUEST[type(request)]).plain(request):
             return await self._plain(actor, op, request, request_id)
         if op.steps is not None:
-            self.disk.refuse([op])
+            refuse_changes(self.disk, [op])
             return await op.steps(self._steps(actor, op, request, request_id), request)
         return (await self.execute_all(actor, (request,), request_id=request_id, body=body))[0]
 
@@ -71,7 +72,7 @@ class Engine:
         which must not fail what those after it committed. Raises ValueError for others."""
         operations = [BY_REQUEST[type(request)] for request in requests]
         _check_order(operations, requests)
-        self.disk.refuse(operations)
+        refuse_changes(self.disk, operations)
         outside = ServiceCtx(actor, now_ms(), self.config, self.services, body)
         done: list[tuple[Operation, msgspec.Struct, Ctx[Any]]] = []
         try:

@@ -2,25 +2,17 @@
 
 from collections.abc import Iterable
 
-from modelkeep.core.errors import Unavailable
 from modelkeep.core.operation import Operation
+from modelkeep.domain.disk_state import DiskState
+from modelkeep.domain.errors import Unavailable
 
 _CHANGED = "The server's disk is almost full, so changes are refused for now: reads and deletions go on. Ask the operator to free space."
 
 
-class DiskState:
-    """Of the disks that this process writes to. Whoever looks at them sets `reason`."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self) -> None:
-        self.reason = ""
-        """Why changes are refused; '' where they are not."""
-
-    def refuse(self, operations: Iterable[Operation]) -> None:
-        """Raises Unavailable where the disk is almost full, unless none of the operations needs space."""
-        if self.reason and any(needs_space(op) for op in operations):
-            raise Unavailable(_CHANGED)
+def refuse_changes(disk: DiskState, operations: Iterable[Operation]) -> None:
+    """Raises Unavailable where the disk is almost full and an operation needs space."""
+    if disk.reason and any(needs_space(op) for op in operations):
+        raise Unavailable(_CHANGED)
 
 
 def needs_space(op: Operation) -> bool:

@@ -7,14 +7,14 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from modelkeep.blobs.copies import Copies
+from modelkeep.blobs.in_flight_copies import Copies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
-from modelkeep.blobs.shared import SharedFolder
-from modelkeep.core.authz import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
-from modelkeep.core.kinds import Kind
-from modelkeep.core.model import Metric, Param, Securable
-from modelkeep.core.names import DEFAULT_HOME, FullName, Limits
-from modelkeep.core.paging import PageTokens
+from modelkeep.blobs.shared_folder import SharedFolder
+from modelkeep.domain.authorization import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.model import Metric, Param, Securable
+from modelkeep.domain.names import DEFAULT_HOME, FullName, Limits
+from modelkeep.domain.paging import PageTokens
 
 
 class On(msgspec.Struct, frozen=True):
@@ -166,8 +166,6 @@ class SourceRun(msgspec.Struct, frozen=True):
     """Logged models that a run has made"""
     feast: tuple[tuple[str, str], ...] = ()
     """The run's tags `feast.*`, as Feast's MLflow integration sets them: (key, value)"""
-    features: tuple[str, ...] = ()
-    """`view:feature` of the run's file `feast_features.json`"""
 
 
 class Origin(msgspec.Struct, frozen=True):

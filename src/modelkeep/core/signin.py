@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import AlreadyExists, BadName, InvalidArgument, Unauthenticated
-from modelkeep.core.model import FederationPolicy, Principal
-from modelkeep.core.names import check_principal_name, fold_principal
-from modelkeep.core.ops.principals import hash_token
+from modelkeep.core.operations.identity.principals import hash_token
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import AlreadyExists, BadName, InvalidArgument, Unauthenticated
+from modelkeep.domain.model import FederationPolicy, Principal
+from modelkeep.domain.names import check_principal_name, fold_principal
 from modelkeep.store import audit, identities, principals, signin, tokens
 from modelkeep.store.audit import AuditEvent, AuditTarget
 from modelkeep.store.db import Database, WriteTx, new_id, now_ms

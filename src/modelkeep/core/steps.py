@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.context import ReadCtx
-from modelkeep.core.errors import Conflict, Unavailable
+from modelkeep.domain.errors import Conflict, Unavailable
 from modelkeep.limits import STEPS_WAIT_S
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.domain.errors import InvalidArgument
 from modelkeep.http.chunked import Chunked
 from modelkeep.http.exchange import Application, Exchange, refusal
 from modelkeep.http.head import CHUNKED, HEAD_END, BadRequest, HeadParser, check_incomplete

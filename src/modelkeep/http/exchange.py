@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from modelkeep.core.errors import RegistryError
+from modelkeep.domain.errors import RegistryError
 from modelkeep.http.head import Head
+from modelkeep.http.messages import AT_ONCE, CANCELLABLE, SENDFILE
 from modelkeep.http.sendfile import send_file
 from modelkeep.limits import BODY_WINDOW_BYTES
 from modelkeep.observe.logs import log
-from modelkeep.wire.http import AT_ONCE, CANCELLABLE, SENDFILE
 
 Message = MutableMapping[str, Any]
 Application = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from modelkeep.core.errors import BadSetting
+from modelkeep.domain.errors import BadSetting
 from modelkeep.limits import FORWARDED_HOPS
 
 _Scope = MutableMapping[str, Any]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.http.progress import Progress, in_flight
 from modelkeep.limits import STALLED_S
 

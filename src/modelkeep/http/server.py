@@ -12,11 +12,11 @@ from email.utils import formatdate
 
 import msgspec
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.http.connection import Connection
+from modelkeep.http.connection_slots import Places, raise_descriptor_limit, room
 from modelkeep.http.exchange import Application, Exchange, refusal
 from modelkeep.http.lifecycle import Lifecycle
-from modelkeep.http.places import Places, raise_descriptor_limit, room
 from modelkeep.http.proxies import TrustedProxies, behind_proxies
 from modelkeep.limits import ACCEPT_PAUSE_S, ACCEPTS_PER_TURN, SWEEP_S
 from modelkeep.observe import metrics

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from modelkeep.blobs.port import Blobs
-from modelkeep.core.errors import FileNotFound, InvalidArgument, WrongState
-from modelkeep.core.model import ArtifactFile
+from modelkeep.domain.errors import FileNotFound, InvalidArgument, WrongState
+from modelkeep.domain.model import ArtifactFile
 from modelkeep.jobs import parquet
 from modelkeep.store import archives, audit, files, jobs
 from modelkeep.store.archives import Archive

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from modelkeep.blobs.port import Blobs
-from modelkeep.core.privileges import Privilege
+from modelkeep.domain.privileges import Privilege
 from modelkeep.store import checks, files, jobs, securables
 from modelkeep.store.db import Database, now_ms
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from modelkeep import limits
-from modelkeep.core.errors import InvalidArgument
+from modelkeep.domain.errors import InvalidArgument
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 from modelkeep.store import archives, audit
@@ -154,7 +154,7 @@ def _record(link: Link) -> dict[str, Any]:
         "modelkeep.targets": names, "modelkeep.target_ids": [target.id for target in event.targets],
         "modelkeep.request": event.request, "modelkeep.changes": event.changes, "modelkeep.request_id": event.request_id,
         "modelkeep.token_id": event.token_id, "user.id": event.actor_id, "user.name": event.actor,
-        "client.address": event.source, "modelkeep.workspace_id": event.workspace_id,
+        "client.address": event.source, "modelkeep.tracking_id": event.workspace_id,
     }  # fmt: skip
     told = f"{event.actor or 'somebody'}: {event.event} {', '.join(names)}".rstrip() + f" ({event.outcome})"
     return {

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument, Unavailable
+from modelkeep.domain.errors import InvalidArgument, Unavailable
 from modelkeep.store.audit import AuditEvent, Link
 
 _TEXT = [name for name in AuditEvent.__struct_fields__ if name != "at"]

@@ -11,17 +11,26 @@ import msgspec
 
 from modelkeep import limits
 from modelkeep.blobs.port import Blobs, DirectBlobs
-from modelkeep.blobs.shared import SharedFolder
+from modelkeep.blobs.shared_folder import SharedFolder
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.errors import Conflict, InvalidArgument
-from modelkeep.core.mlmodel import ModelFile
-from modelkeep.core.model import ArtifactFile, ModelVersion, Securable, Status
-from modelkeep.core.ops import finalize, lineage
-from modelkeep.core.ops.copies import requires_signature
-from modelkeep.core.uses import TokenUses
+from modelkeep.core.operations.models import finalize
+from modelkeep.core.operations.models.version_copies import requires_signature
+from modelkeep.core.token_last_used import TokenUses
+from modelkeep.domain.errors import Conflict, InvalidArgument
+from modelkeep.domain.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.jobs.otlp import Collector
 from modelkeep.observe.disk import DiskGuard
-from modelkeep.store import authorizations, changes, deletion, files, jobs, securables, signin, tokens, versions
+from modelkeep.store import (
+    announced_changes,
+    authorizations,
+    deletion,
+    files,
+    jobs,
+    securables,
+    signin,
+    tokens,
+    versions,
+)
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
@@ -59,7 +68,7 @@ async def purge(at: Background, set_id: str) -> int | None:
     Not while a change of its objects is under way, which could make one after that."""
     async with at.db.read() as tx:
         found = await files.get_set(tx, set_id)
-        revision = await changes.revision(tx, set_id, now_ms())
+        revision = await announced_changes.revision(tx, set_id, now_ms())
     if revision.under_way:
         return now_ms() + limits.FILE_CHANGE_MS
     if found is None or found.state != "deleting":
@@ -128,12 +137,12 @@ async def bring(at: Background, key: str) -> int | None:
             raise InvalidArgument(
                 "The source has no files here, and so no MLmodel file. Log the model, then register it."
             )
-        model_file = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
+        signature = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
         manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
     except InvalidArgument as error:
         await _fail(at, version, error.message)
         return None
-    await _finish(at, version, model, manifest, model_file)
+    await _finish(at, version, model, manifest, signature)
     return None
 
 
@@ -160,7 +169,7 @@ async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
 
 
 async def _finish(
-    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], model_file: ModelFile
+    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], signature: str
 ) -> None:
     now = now_ms()
     async with at.db.write() as tx:
@@ -168,10 +177,9 @@ async def _finish(
         await files.freeze(tx, version.artifact_set_id, manifest)
         warning = finalize.what_clients_miss(manifest)
         if not await versions.set_status(
-            tx, version, Status.READY, warning, version.created_by, now, signature=finalize.kept_signature(model_file)
+            tx, version, Status.READY, warning, version.created_by, now, signature=signature
         ):
             raise Conflict("The version is no longer PENDING_REGISTRATION.")
-        await lineage.record_resources(tx, model, version, lineage.of_resources(model_file.resources), now)
         await jobs.enqueue(tx, "sweep", version.artifact_set_id)  # what an attempt that died has left behind
     await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from modelkeep import limits
-from modelkeep.core.errors import RegistryError
+from modelkeep.domain.errors import RegistryError
 from modelkeep.jobs import archive, otlp
 from modelkeep.jobs.lease import LeaseLost, cancelled, under_lease
 from modelkeep.jobs.tasks import TASKS, Background, clear_shared, reap

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelkeep import limits
-from modelkeep.core.full_disk import DiskState
+from modelkeep.domain.disk_state import DiskState
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from modelkeep import limits
-from modelkeep.core.errors import RegistryError
+from modelkeep.domain.errors import RegistryError
 
 Ask = Callable[[], Awaitable[str]]
 """Why a part does not work; '' where it does."""

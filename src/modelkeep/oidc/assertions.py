@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument, Unauthenticated
+from modelkeep.domain.errors import InvalidArgument, Unauthenticated
 
 SKEW_S = 60
 """How far an issuer's clock may be from ours."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 
 TIMEOUT_S = 5
 MAX_BYTES = 256 * 1024

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from modelkeep.core.errors import InvalidArgument, Unauthenticated, Unavailable
+from modelkeep.domain.errors import InvalidArgument, Unauthenticated, Unavailable
 from modelkeep.oidc import egress
 from modelkeep.oidc.assertions import Key, Unverified, chosen, keys_of, peek, verified
 

@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from modelkeep.blobs.sign import Signer
-from modelkeep.core.errors import PermissionDenied, Unauthenticated
+from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.signin import Person
+from modelkeep.domain.errors import PermissionDenied, Unauthenticated
 from modelkeep.oidc import egress
 from modelkeep.oidc.issuers import Issuers, Metadata, same_host
 

@@ -4,10 +4,10 @@ import secrets
 
 import msgspec
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import AlreadyExists
-from modelkeep.core.kinds import Kind
-from modelkeep.core.names import DEFAULT_HOME, METASTORE, FullName
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import AlreadyExists
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.names import DEFAULT_HOME, METASTORE, FullName
 from modelkeep.store import principals, securables, token_users
 from modelkeep.store.db import Database, UniqueViolation, WriteTx, new_id, now_ms
 

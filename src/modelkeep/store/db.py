@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from importlib import resources
 from typing import Any, Protocol
 
-from modelkeep.core.errors import RegistryError, Unavailable
+from modelkeep.domain.errors import RegistryError, Unavailable
 
 Row = tuple[Any, ...]
 

@@ -8,9 +8,9 @@ id ask for its name space too (`SCHEMA_ABOVE`, `CATALOG_ABOVE` in store/securabl
 from collections.abc import Sequence
 
 from modelkeep import limits
-from modelkeep.core.kinds import RULES
-from modelkeep.core.model import Securable
-from modelkeep.core.names import DEFAULT_SCHEMA, missing
+from modelkeep.domain.kinds import RULES
+from modelkeep.domain.model import Securable
+from modelkeep.domain.names import DEFAULT_SCHEMA, missing
 from modelkeep.store import files, jobs
 from modelkeep.store.db import Tx, WriteTx, among
 from modelkeep.store.securables import COLUMNS, of_row

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from modelkeep.blobs.port import Blobs, Segment
-from modelkeep.core.errors import FileNotFound, WrongState
-from modelkeep.core.model import ArtifactFile
+from modelkeep.domain.errors import FileNotFound, WrongState
+from modelkeep.domain.model import ArtifactFile
 from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
 
 

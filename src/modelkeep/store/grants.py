@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from modelkeep.core.model import Grant, Securable
-from modelkeep.core.names import FullName
+from modelkeep.domain.model import Grant, Securable
+from modelkeep.domain.names import FullName
 from modelkeep.limits import IDS_PER_STATEMENT, INLINE_ROWS
 from modelkeep.store.db import Tx, WriteTx, among
 

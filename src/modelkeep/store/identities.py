@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.errors import AlreadyExists
-from modelkeep.core.lookalikes import look_key
-from modelkeep.core.model import Email, Identity, Principal, Related
-from modelkeep.core.names import fold_principal
+from modelkeep.domain.errors import AlreadyExists
+from modelkeep.domain.lookalikes import look_key
+from modelkeep.domain.model import Email, Identity, Principal, Related
+from modelkeep.domain.names import fold_principal
 from modelkeep.limits import INLINE_ROWS
 from modelkeep.store import principals
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from modelkeep.core.authz import Actor
-from modelkeep.core.model import LineageEdge, ModelVersion, Securable
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.model import LineageEdge, ModelVersion, Securable
 from modelkeep.limits import LINEAGE_ROWS_PER_PAGE
 from modelkeep.store.db import Tx, WriteTx, among, new_id
 from modelkeep.store.securables import ADMIN, CATALOG_ABOVE, KNOW_MODEL, READ_MODEL, SCHEMA_ABOVE

@@ -6,8 +6,8 @@ that member times the groups around the changed one, whose product `NESTED_GROUP
 
 from collections.abc import Sequence
 
-from modelkeep.core.errors import InvalidArgument, LimitExceeded
-from modelkeep.core.model import Principal
+from modelkeep.domain.errors import InvalidArgument, LimitExceeded
+from modelkeep.domain.model import Principal
 from modelkeep.limits import IDS_PER_STATEMENT, INLINE_ROWS, NESTED_GROUP_PAIRS
 from modelkeep.store.db import Tx, WriteTx, among
 

@@ -11,14 +11,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row, scans_for
-from modelkeep.store.lanes import Lane
 from modelkeep.store.postgres_errors import AWAY, CONTENDED, FULL, UNKNOWN, meaning
 from modelkeep.store.postgres_pool import Bounds, Deadline, Pool, server_ms
 from modelkeep.store.postgres_probe import Probe
-from modelkeep.store.turns import Turns
+from modelkeep.store.scan_lanes import Lane
+from modelkeep.store.writer_turns import Turns
 
 if TYPE_CHECKING:
     import psycopg

@@ -1,7 +1,7 @@
 """What a failure of PostgreSQL means to a caller, in a sentence: wait, try again, narrow it, or look at the server."""
 
 from modelkeep import limits
-from modelkeep.core.errors import Conflict, LimitExceeded, RegistryError, Unavailable
+from modelkeep.domain.errors import Conflict, LimitExceeded, RegistryError, Unavailable
 from modelkeep.store.db import Contended, UniqueViolation
 
 AWAY = "The database does not answer. Try again in a moment."

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelkeep import limits
-from modelkeep.core.errors import Throttled, Unavailable
+from modelkeep.domain.errors import Throttled, Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row
 from modelkeep.store.postgres_errors import AWAY, FULL

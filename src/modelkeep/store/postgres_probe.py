@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     import psycopg

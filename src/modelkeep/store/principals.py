@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from modelkeep import limits
-from modelkeep.core.authz import Actor
-from modelkeep.core.errors import AlreadyExists, InvalidArgument
-from modelkeep.core.lookalikes import look_key
-from modelkeep.core.model import Principal
-from modelkeep.core.names import fold_principal
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import AlreadyExists, InvalidArgument
+from modelkeep.domain.lookalikes import look_key
+from modelkeep.domain.model import Principal
+from modelkeep.domain.names import fold_principal
 from modelkeep.store import memberships
 from modelkeep.store import token_users as token_rows
 from modelkeep.store.acts_as import acts_as

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.model import Prompt, PromptLink, PromptVersion, Securable
-from modelkeep.core.templates import PART_OF_VERSION
+from modelkeep.domain.model import Prompt, PromptLink, PromptVersion, Securable
+from modelkeep.domain.prompt_templates import PART_OF_VERSION
 from modelkeep.store.db import Row, Tx, WriteTx, among, new_id
 from modelkeep.store.versions import put_tag_rows
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.authz import Actor, Binding, Link
-from modelkeep.core.errors import AlreadyExists
-from modelkeep.core.kinds import RULES, Kind
-from modelkeep.core.model import Securable
-from modelkeep.core.names import FullName, missing
-from modelkeep.core.privileges import Privilege
+from modelkeep.domain.authorization import Actor, Binding, Link
+from modelkeep.domain.errors import AlreadyExists
+from modelkeep.domain.kinds import RULES, Kind
+from modelkeep.domain.model import Securable
+from modelkeep.domain.names import FullName, missing
+from modelkeep.domain.privileges import Privilege
 from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
 

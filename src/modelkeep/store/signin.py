@@ -2,8 +2,8 @@
 
 import msgspec
 
-from modelkeep.core.errors import AlreadyExists
-from modelkeep.core.model import ClientSecret, ExternalIdentity, FederationPolicy
+from modelkeep.domain.errors import AlreadyExists
+from modelkeep.domain.model import ClientSecret, ExternalIdentity, FederationPolicy
 from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Row, Tx, UniqueViolation, WriteTx, new_id
 

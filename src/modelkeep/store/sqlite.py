@@ -2,7 +2,7 @@
 (an fsync) run in another thread.
 
 Changes that wait for the writer at the same moment are committed as one: each is a savepoint, undone alone where it fails,
-and none is answered, nor seen by anyone, before the commit of all is on the disk. Principals take turns (`store/turns.py`).
+and none is answered, nor seen by anyone, before the commit of all is on the disk. Principals take turns (`store/writer_turns.py`).
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row, UniqueViolation, now_ms, scans_for
 from modelkeep.store.files_on_disk import FilesOnDisk
-from modelkeep.store.lanes import Lane
+from modelkeep.store.scan_lanes import Lane
 from modelkeep.store.sqlite_readers import BUSY, Readers, Reading, Scanning, unreadable
 from modelkeep.store.sqlite_threads import Threads, execute, execute_many, execute_one, fetch_all, finished
-from modelkeep.store.turns import Turns
+from modelkeep.store.writer_turns import Turns
 
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _NOT_STORED = "The change was not stored ({}). Try again in a moment."

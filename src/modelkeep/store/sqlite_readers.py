@@ -7,10 +7,10 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from modelkeep import limits
-from modelkeep.core.errors import Unavailable
+from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row
-from modelkeep.store.lanes import Lane
+from modelkeep.store.scan_lanes import Lane
 from modelkeep.store.sqlite_threads import Threads, fetch_all
 
 BUSY = "The database is busy: no connection became free in time. Try again in a moment."

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from modelkeep.core.errors import LimitExceeded, Unavailable
+from modelkeep.domain.errors import LimitExceeded, Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row
 

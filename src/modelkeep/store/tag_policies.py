@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from modelkeep.core.errors import AlreadyExists
+from modelkeep.domain.errors import AlreadyExists
 from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among, new_id
 from modelkeep.store.principals import ACCOUNT_USERS

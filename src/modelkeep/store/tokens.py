@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.core.model import Token
+from modelkeep.domain.model import Token
 from modelkeep.store.db import Row, Tx, WriteTx, new_id
 
 USE_EVERY_MS = 60_000

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from modelkeep.core.authz import Binding
-from modelkeep.core.errors import AlreadyExists
-from modelkeep.core.model import CatalogBinding, Principal, Workspace, WorkspaceAssignment
+from modelkeep.domain.authorization import Binding
+from modelkeep.domain.errors import AlreadyExists
+from modelkeep.domain.model import CatalogBinding, Principal, Workspace, WorkspaceAssignment
 from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, now_ms
 from modelkeep.store.principals import ACCOUNT_USERS, ROLE

@@ -20,7 +20,7 @@ export type TagPolicy = Schemas["TagPolicy"];
 export type Workspace = Schemas["AddressedWorkspace"];
 export type Explanation = Schemas["Explanation"];
 export type Step = Schemas["Step"];
-export type AccessRequest = Schemas["modelkeep.wire.console.answers.AccessRequest"];
+export type AccessRequest = Schemas["modelkeep.api.v1.answers.AccessRequest"];
 
 const UC = "/api/2.1/unity-catalog";
 const V1 = "/api/modelkeep/v1";

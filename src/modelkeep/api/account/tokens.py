@@ -1,0 +1,128 @@
+"""Personal access tokens in Databricks' shapes: one's own, and everybody's for account admins.
+
+Clients: databricks/sdk/service/settings.py (TokensAPI, TokenManagementAPI), databricks-cli 0.18 `tokens`.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from modelkeep.api.account import answers
+from modelkeep.core.operations.identity import principals
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.model import Page, Token
+from modelkeep.http.routing import NoFields, Route
+
+OWN = "/api/2.0/token"
+MANAGED = "/api/2.0/token-management"
+_DAY_MS = 86_400_000
+Lifetime = Annotated[int, msgspec.Meta(ge=1, le=principals.MAX_TOKEN_MS // 1000)]
+"""seconds"""
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    comment: str = ""
+    lifetime_seconds: Lifetime | None = None
+    scopes: list[str] = []
+
+
+class NewTokenFor(NewToken, frozen=True, kw_only=True):
+    application_id: str
+
+
+class TokenId(msgspec.Struct, frozen=True):
+    token_id: str
+
+
+class TokenChange(msgspec.Struct, frozen=True):
+    comment: str | None = None
+
+
+class ChangedToken(msgspec.Struct, frozen=True):
+    token_id: str
+    token: TokenChange
+    update_mask: str
+
+
+class Created(msgspec.Struct, frozen=True):
+    created_by_id: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
+    created_by_username: str = ""
+
+
+def routes(workspace_id: int) -> list[Route]:
+    def managed(token: Token) -> answers.ManagedToken:
+        info: answers.ManagedToken = {
+            **_own(token), "created_by_username": token.created_by, "owner_id": token.owner_number,
+            "workspace_id": workspace_id,
+        }  # fmt: skip
+        if token.creator_number is not None:
+            info["created_by_id"] = token.creator_number
+        if token.last_used_at is not None:
+            # A day is what Databricks promises here; modelkeep's own API tells the minute.
+            info["last_used_day"] = token.last_used_at // _DAY_MS * _DAY_MS
+        return info
+
+    def made_for(made: principals.NewToken, _: Any) -> answers.NewManagedToken:
+        return {"token_value": made.token, "token_info": managed(made.info)}
+
+    def one(found: Token, _: Any) -> answers.ManagedTokenInfo:
+        return {"token_info": managed(found)}
+
+    def managed_alone(found: Token, _: Any) -> answers.ManagedToken:
+        return managed(found)
+
+    def every(found: list[Token], _: Any) -> answers.ManagedTokens:
+        return {"token_infos": [managed(token) for token in found]}
+
+    return [
+        Route("POST", f"{OWN}/create", NewToken, _create, _made),
+        Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(usable=True), _list),
+        Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("PATCH", f"{OWN}/{{token_id}}", ChangedToken, _change),
+        Route("PATCH", f"{MANAGED}/tokens/{{token_id}}", ChangedToken, _change, managed_alone),
+        Route("GET", f"{MANAGED}/tokens", Created, _list_all, every),
+        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), one),
+        Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("POST", f"{MANAGED}/on-behalf-of/tokens", NewTokenFor, _create_for, made_for),
+    ]
+
+
+def _made(made: principals.NewToken, _: Any) -> answers.NewOwnToken:
+    return {"token_value": made.token, "token_info": _own(made.info)}
+
+
+def _list(page: Page[Token], _: Any) -> answers.OwnTokens:
+    return {"token_infos": [_own(token) for token in page.items]}
+
+
+def _list_all(f: Created) -> principals.ListAllTokens:
+    return principals.ListAllTokens(f.created_by_id, f.created_by_username)
+
+
+def _own(token: Token) -> answers.OwnToken:
+    return {
+        "token_id": token.id, "comment": token.comment, "creation_time": token.created_at,
+        "expiry_time": -1 if token.expires_at is None else token.expires_at,
+    }  # fmt: skip
+
+
+def _create(f: NewToken) -> principals.CreateToken:
+    return principals.CreateToken(f.comment, _lifetime_ms(f))
+
+
+def _create_for(f: NewTokenFor) -> principals.CreateTokenFor:
+    return principals.CreateTokenFor(f.application_id, f.comment, _lifetime_ms(f))
+
+
+def _change(f: ChangedToken) -> principals.UpdateToken:
+    """Raises InvalidArgument for all but the comment: tokens have no scopes, and no other lifetime than they were made with."""
+    if f.update_mask not in ("comment", "*") or f.token.comment is None:
+        raise InvalidArgument("Only a token's comment changes: `update_mask` is comment, and `token` has it.")
+    return principals.UpdateToken(f.token_id, f.token.comment)
+
+
+def _lifetime_ms(f: NewToken) -> int | None:
+    """Raises InvalidArgument for a token that should do less than its holder: it would do more than was asked."""
+    if f.scopes:
+        raise InvalidArgument("Tokens have no scopes here. Leave `scopes` out, or grant less to the token's holder.")
+    return None if f.lifetime_seconds is None else f.lifetime_seconds * 1000

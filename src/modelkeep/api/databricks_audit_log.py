@@ -1,0 +1,186 @@
+"""An audit record in the schema of Databricks' audit log, under the names that Databricks has for services and actions.
+
+What it has no name for is told under the service `modelkeep`, in our operation's own name.
+"""
+
+import inspect
+from typing import Any, TypedDict
+
+import msgspec
+
+from modelkeep.domain import errors
+from modelkeep.store.audit import AuditEvent
+
+
+class UserIdentity(TypedDict):
+    email: str
+    subjectName: str | None
+
+
+class AuditResponse(TypedDict):
+    """`result` is what a change changed, as JSON text: {field: [old, new]}."""
+
+    statusCode: int
+    errorMessage: str | None
+    result: str | None
+
+
+class AuditLogRecord(TypedDict):
+    """One line of Databricks' audit log, version 2.0; `sessionId` is the id of the credential."""
+
+    version: str
+    auditLevel: str
+    timestamp: int
+    workspaceId: str
+    accountId: str
+    eventId: str
+    sourceIPAddress: str
+    userAgent: str | None
+    sessionId: str | None
+    userIdentity: UserIdentity
+    serviceName: str
+    actionName: str
+    requestId: str
+    requestParams: dict[str, str]
+    response: AuditResponse
+
+
+_KINDS = {
+    "METASTORE": "Metastore", "CATALOG": "Catalog", "SCHEMA": "Schema", "MODEL": "RegisteredModel", "FUNCTION": "Function",
+    "VOLUME": "Volume", "TABLE": "Table", "PROMPT": "Prompt",
+}  # fmt: skip
+_BY_DEPTH = ("METASTORE", "CATALOG", "SCHEMA", "MODEL")
+_UNITY = {
+    "get_metastore": "getMetastoreSummary", "read_metastore": "getMetastore", "rename_metastore": "updateMetastore",
+    "create_catalog": "createCatalog", "list_catalogs": "listCatalogs", "get_catalog": "getCatalog",
+    "create_schema": "createSchema", "list_schemas": "listSchema", "get_schema": "getSchema",
+    "get_bindings": "getCatalogWorkspaceBindings", "change_bindings": "updateCatalogWorkspaceBindings",
+    "rename_catalog": "updateCatalog", "rename_schema": "updateSchema", "create_model": "createRegisteredModel",
+    "get_model": "getRegisteredModel", "browse_model": "getRegisteredModel", "list_models": "listRegisteredModels",
+    "browse_models": "listRegisteredModels", "search_models": "listRegisteredModels", "rename_model": "updateRegisteredModel",
+    "delete_model": "deleteRegisteredModel", "set_alias": "setRegisteredModelAlias",
+    "delete_alias": "deleteRegisteredModelAlias", "create_volume": "createVolume", "create_table": "createTable",
+    "create_function": "createFunction", "table_exists": "tableExists", "list_table_summaries": "listTableSummaries",
+    "create_version": "createModelVersion", "register_version": "createModelVersion",
+    "register_signed": "createModelVersion",
+    "create_in_folder": "createModelVersion", "copy_version": "createModelVersion",
+    "finalize_version": "finalizeModelVersion", "bring": "finalizeModelVersion", "get_version": "getModelVersion",
+    "get_in_folder": "getModelVersion", "browse_version": "getModelVersion",
+    "find_logged_model": "getModelVersion", "get_version_by_alias": "getModelVersionByAlias",
+    "list_versions": "listModelVersions", "browse_versions": "listModelVersions", "search_versions": "listModelVersions",
+    "update_version": "updateModelVersion", "delete_version": "deleteModelVersion",
+    "read_credentials": "generateTemporaryModelVersionCredential",
+    "write_credentials": "generateTemporaryModelVersionCredential", "get_grants": "getPermissions",
+    "get_effective_grants": "getEffectivePermissions", "change_grants": "updatePermissions",
+    "assign_tag": "createEntityTagAssignment", "reassign_tag": "updateEntityTagAssignment",
+    "update_comment": "update{kind}", "update_catalog_comment": "update{kind}", "update_catalog_spec": "update{kind}",
+    "update_spec": "update{kind}", "transfer_ownership": "update{kind}", "change_tags": "update{kind}",
+    "browse_catalog": "getCatalog", "browse_catalogs": "listCatalogs", "browse_schema": "getSchema",
+    "browse_schemas": "listSchema",
+    "delete_container": "delete{kind}", "get_object": "get{kind}", "get_routine": "get{kind}", "update_routine_comment": "update{kind}",
+     "browse_object": "get{kind}", "list_objects": "list{kind}s",
+    "browse_objects": "list{kind}s", "rename_object": "update{kind}", "delete_object": "delete{kind}",
+}  # fmt: skip
+_ACCOUNTS = {
+    "add_member": "addPrincipalToGroup", "remove_member": "removePrincipalFromGroup", "create_token": "generateDbToken",
+    "create_token_for": "generateDbToken", "env": "generateDbToken", "revoke_token": "revokeDbToken",
+}  # fmt: skip
+_SIGN_IN = {
+    "token.issue": "mintOAuthToken", "token.authorize": "mintOAuthAuthorizationCode", "token.revoke": "revokeDbToken",
+    "session.start": "login", "session.end": "logout",
+    "group.add_member": "addPrincipalToGroup", "group.remove_member": "removePrincipalFromGroup",
+}  # fmt: skip
+"""By the event: all that one sign-in does is one operation"""
+_PRINCIPALS = {
+    "principal.create": ("add", "createGroup"), "principal.delete": ("delete", "removeGroup"),
+    "principal.update": ("updateUser", "updateGroup"),
+}  # fmt: skip
+"""Of users and service principals, and of groups"""
+_FILES = {
+    "open_file": "filesGet", "write_file": "filesPut", "write_small_file": "filesPut", "delete_file": "filesDelete",
+    "vend_download": "filesGet",
+    "vend_upload": "filesPut", "vend_direct_upload": "filesPut", "vend_parts": "filesPut", "start_upload": "filesPut",
+    "write_part": "filesPut", "complete_upload": "filesPut", "list_directory": "directoriesGet",
+    "make_directory": "directoriesPut", "delete_directory": "directoriesDelete",
+}  # fmt: skip
+_TRACKED = ("experiment", "run", "logged_model", "trace")
+_STATUS = {
+    found.code: found.status
+    for _, found in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(found, errors.RegistryError)
+}
+
+
+def record(event: AuditEvent, account_id: str) -> AuditLogRecord:
+    """As Databricks would deliver it."""
+    service, action = names(event)
+    local = service in ("filesystem", "mlflowExperiment")
+    ok = event.outcome == "ok"
+    return {
+        "version": "2.0", "auditLevel": "WORKSPACE_LEVEL" if local else "ACCOUNT_LEVEL", "timestamp": event.at,
+        "workspaceId": event.workspace_id or "0" if local else "0", "accountId": account_id, "eventId": event.id,
+        "sourceIPAddress": event.source, "userAgent": None, "sessionId": event.token_id or None,
+        "userIdentity": {"email": event.actor, "subjectName": None}, "serviceName": service, "actionName": action,
+        "requestId": event.request_id, "requestParams": _params(event),
+        "response": {
+            "statusCode": 200 if ok else _STATUS.get(event.outcome, 500), "errorMessage": None if ok else event.reason,
+            "result": event.changes if event.changes != "{}" else None,
+        },
+    }  # fmt: skip
+
+
+def names(event: AuditEvent) -> tuple[str, str]:
+    """(service, action): Databricks', or `modelkeep` and our own."""
+    noun, _, verb = event.event.partition(".")
+    name = event.operation
+    if name in _UNITY:
+        return "unityCatalog", _UNITY[name].format(kind=_kind(event))
+    if name in _ACCOUNTS:
+        return "accounts", _ACCOUNTS[name]
+    if name == "sign_in" and event.event in _SIGN_IN:
+        return "accounts", _SIGN_IN[event.event]
+    if event.event in _PRINCIPALS:
+        group = any(target.kind == "GROUP" for target in event.targets) or '"kind":"GROUP"' in event.request
+        return "accounts", _PRINCIPALS[event.event][group]
+    if name in _FILES:
+        return "filesystem", _FILES[name]
+    if noun in _TRACKED:
+        return "mlflowExperiment", _camel(verb) + "Mlflow" + _camel(f"_{noun}")
+    return "modelkeep", _camel(name) if name.isidentifier() else _camel(f"{verb}_{noun}")
+
+
+def _kind(event: AuditEvent) -> str:
+    """Of what was named first; where nothing was found, as its name looks."""
+    first = event.targets[0] if event.targets else None
+    kind = (
+        first.kind
+        if first and first.kind in _KINDS
+        else _BY_DEPTH[min(_depth(first.name), 3)]
+        if first
+        else "METASTORE"
+    )
+    return _KINDS[kind]
+
+
+def _depth(name: str) -> int:
+    return name.count(".") + 1 if name else 0
+
+
+def _camel(text: str) -> str:
+    first, *others = text.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+def _params(event: AuditEvent) -> dict[str, str]:
+    """Our request's fields, as texts, and Databricks' word for the name."""
+    sent: dict[str, Any] = msgspec.json.decode(event.request)
+    params = {key: _text(value) for key, value in sent.items() if value not in (None, "", [], {})}
+    if "name" in params:
+        params["full_name_arg"] = params["name"]
+    if "full_name_arg" not in params and event.targets:
+        params["full_name_arg"] = event.targets[0].name
+    return params
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

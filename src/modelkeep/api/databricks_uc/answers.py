@@ -1,0 +1,106 @@
+"""The answers of face B: the writers are checked against these types, and the API's description is made of them."""
+
+from typing import Any, NotRequired, TypedDict
+
+from modelkeep.api.model_shapes import AliasedVersion, KeyValue, NameValue, StorageMode
+
+
+class RegisteredModel(TypedDict):
+    """Times are epoch milliseconds. Searches leave aliases and tags out."""
+
+    name: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    user_id: str
+    description: str
+    deployment_job_id: str
+    deployment_job_state: str
+    aliases: NotRequired[list[AliasedVersion]]
+    tags: NotRequired[list[KeyValue]]
+
+
+class ModelVersion(TypedDict):
+    """Times are epoch milliseconds. Searches leave aliases, tags, parameters and metrics out."""
+
+    name: str
+    version: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    user_id: str
+    description: str
+    source: str
+    run_id: str
+    run_experiment_id: str
+    run_tracking_server_id: str
+    status: str
+    status_message: str
+    storage_location: str
+    model_id: str
+    model_params: NotRequired[list[NameValue]]
+    model_metrics: NotRequired[list[dict[str, Any]]]
+    aliases: NotRequired[list[AliasedVersion]]
+    tags: NotRequired[list[KeyValue]]
+
+
+class OneModel(TypedDict):
+    registered_model: RegisteredModel
+
+
+class Models(TypedDict):
+    registered_models: list[RegisteredModel]
+    next_page_token: str
+
+
+class OneVersion(TypedDict):
+    model_version: ModelVersion
+
+
+class Versions(TypedDict):
+    model_versions: list[ModelVersion]
+    next_page_token: str
+
+
+class ArtifactUri(TypedDict):
+    artifact_uri: str
+
+
+class Credentials(TypedDict):
+    credentials: StorageMode
+
+
+class ArtifactRepository(TypedDict):
+    is_databricks_sdk_models_artifact_repository_enabled: bool
+
+
+class Prompt(TypedDict):
+    """Times are RFC 3339."""
+
+    name: str
+    creation_timestamp: str
+    last_updated_timestamp: str
+    description: str
+    aliases: list[AliasedVersion]
+    tags: list[KeyValue]
+
+
+class PromptVersion(TypedDict):
+    """Times are RFC 3339. `template` is the JSON text of a string, or of a list of chat messages."""
+
+    name: str
+    version: str
+    creation_timestamp: str
+    last_updated_timestamp: str
+    description: str
+    template: str
+    aliases: list[AliasedVersion]
+    tags: list[KeyValue]
+
+
+class Prompts(TypedDict):
+    prompts: list[Prompt]
+    next_page_token: str
+
+
+class PromptVersions(TypedDict):
+    prompt_versions: list[PromptVersion]
+    next_page_token: str

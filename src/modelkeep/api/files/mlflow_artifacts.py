@@ -1,0 +1,275 @@
+"""Artifacts of plain MLflow clients: a version's files under `mlflow-artifacts:/Models/...`, and those of runs, logged models
+and traces, whose listings the workspace answers (workspace/files.py).
+
+Bytes are taken and given at these very addresses: whoever sends a stream cannot send it again to where a redirect leads.
+"""
+
+import re
+from pathlib import PurePosixPath, PureWindowsPath
+from posixpath import basename
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import msgspec
+
+from modelkeep.api.errors import plain
+from modelkeep.api.files import answers
+from modelkeep.api.files.content import OUTSIDE, content
+from modelkeep.api.files.file_targets import Place, Target, locate
+from modelkeep.api.files.routes import check_whole
+from modelkeep.api.files.signed_urls import Urls
+from modelkeep.api.model_shapes import PLAIN_PREFIXES
+from modelkeep.blobs.url_signing import Signer
+from modelkeep.core.engine import Engine
+from modelkeep.core.operations.files import directories, files, uploads
+from modelkeep.domain import listed_names
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import Elsewhere, FileNotFound, InvalidArgument, NotFound, PermissionDenied
+from modelkeep.domain.names import FullName, parse_short_name, parse_version
+from modelkeep.domain.paths import ArtifactPath
+from modelkeep.http.binding import fields_of
+from modelkeep.http.messages import Request, Response, json_response
+from modelkeep.http.routing import Answer, Route
+from modelkeep.store.directories import Entry
+
+ROOT = "/2.0/mlflow-artifacts"
+_MODELS = "Models/"
+_PAGE = 1000
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+class Tracking(Protocol):
+    """The workspace."""
+
+    async def handle(self, request: Request, actor: Actor) -> Response | None: ...
+
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+        """What `<experiment>/<run>/artifacts/...` names, allowed to this actor. Raises NotFound, PermissionDenied."""
+        ...
+
+
+class PathField(msgspec.Struct, frozen=True):
+    path: str = ""
+
+
+class VersionFile(msgspec.Struct, frozen=True):
+    name: str
+    version: str | int
+    path: str = ""
+
+
+class Create(msgspec.Struct, frozen=True):
+    path: str
+    """of the file on the client's disk: the request names the directory that it goes to, and this its name"""
+    num_parts: int = 1
+
+
+class Upload(msgspec.Struct, frozen=True):
+    path: str
+    upload_id: str
+    parts: tuple[uploads.PartTag, ...] = ()
+
+
+class Artifacts:
+    """The handlers."""
+
+    def __init__(self, engine: Engine, urls: Urls, tracking: Tracking | None, home: FullName) -> None:
+        self._engine = engine
+        self._urls = urls
+        self._tracking = tracking
+        self._home = home
+
+    async def _do(self, request: Request, actor: Actor, asked: files.FileRequest) -> Any:
+        return await self._engine.execute(actor, asked, request_id=request.id)
+
+    async def _give(self, request: Request, actor: Actor, target: Target) -> Response:
+        try:
+            opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
+        except FileNotFound:
+            meant = listed_names.meant(target.path.text)
+            if meant == target.path.text or not listed_names.decodes(request.header(b"user-agent")):
+                raise
+            target = msgspec.structs.replace(target, path=ArtifactPath(meant))
+            opened = await self._do(request, actor, target.ask(files.OpenFile))
+        return content(request, self._engine.services.blobs, opened)
+
+    # --- a version's files -------------------------------------------------------------------------------------------
+
+    async def list_files(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        """A directory; entries by their bare names. A file, or nothing, is an empty one."""
+        fields: PathField = await fields_of(request, PathField)
+        if not fields.path.startswith(_MODELS):
+            return await self._elsewhere(request, actor)
+        # The client takes the name from a URI, where it is quoted, and adds the rest as it is.
+        parts = fields.path.split("/", 5)
+        target = await _in_version("/".join([*map(unquote, parts[:5]), *parts[5:]]), actor)
+        entries = await self._entries(request, actor, target)
+        if not listed_names.decodes(request.header(b"user-agent")):
+            return json_response({"files": [_entry(basename(path), entry) for path, entry in entries]})
+        if not entries and (meant := listed_names.meant(target.path.text)) != target.path.text:
+            target = msgspec.structs.replace(target, path=ArtifactPath(meant))
+            entries = await self._entries(request, actor, target)
+        return json_response({"files": [_entry(listed_names.told(basename(path)), entry) for path, entry in entries]})
+
+    async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        return await self._give(request, actor, await _in_version(f"{_MODELS}{path['path']}", actor))
+
+    async def refuse_change(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
+
+    async def _elsewhere(self, request: Request, actor: Actor) -> Response:
+        answer = await self._tracking.handle(request, actor) if self._tracking else None
+        if answer is None:
+            raise NotFound("No artifacts are kept under this path.")
+        return answer
+
+    async def _entries(self, request: Request, actor: Actor, target: Target) -> list[tuple[str, Entry]]:
+        found, token = list[tuple[str, Entry]](), ""
+        prefix = f"{target.path}/" if target.path.text else ""
+        while True:
+            asked = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
+            try:
+                page = await self._do(request, actor, asked)
+            except (FileNotFound, Elsewhere):
+                return []
+            found += [(prefix + entry.name, entry) for entry in page.items]
+            if not (token := page.next_token):
+                return found
+
+    # --- the same for `databricks` workspace-registry clients --------------------------------------------------------
+
+    async def list_version(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        target = await self._named(request)
+        found = [_entry(path, entry) for path, entry in await self._entries(request, actor, target)]
+        return json_response({"files": found})
+
+    async def signed_download(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        asked = _file(await self._named(request)).ask(files.VendDownload)
+        vended: files.Vended = await self._do(request, actor, asked)
+        made = self._urls.make(actor, "GET", asked, set_id=vended.set_id)
+        url = vended.url.url if vended.url else request.site.address + made
+        return json_response({"signed_uri": url, "headers": []})
+
+    async def read_named(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        """As MLflow's UI asks for a file."""
+        return await self._give(request, actor, await self._named(request))
+
+    async def _named(self, request: Request) -> Target:
+        f: VersionFile = await fields_of(request, VersionFile)
+        return Target(
+            "", ArtifactPath.normalized(f.path), parse_short_name(f.name, self._home), parse_version(f.version)
+        )
+
+    # --- the files of runs, logged models and traces -----------------------------------------------------------------
+
+    async def read_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        return await self._give(request, actor, await self._tracked(actor, path["path"], write=False))
+
+    async def write_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        check_whole(request)
+        target = await self._tracked(actor, path["path"], write=True)
+        await self._engine.execute(actor, target.ask(files.WriteFile), request_id=request.id, body=request.stream())
+        return json_response({})
+
+    async def delete_tracked(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        target = await self._tracked(actor, path["path"], write=True)
+        await self._do(request, actor, target.ask(files.DeleteFile))
+        return json_response({})
+
+    async def _tracked(self, actor: Actor, path: str, *, write: bool) -> Target:
+        if self._tracking is None:
+            raise NotFound("No artifacts are kept under this path.")
+        place = await self._tracking.proxied(actor, path, write=write)
+        return _file(Target("", ArtifactPath.parse(place.path), kind=place.kind, id=place.id))
+
+    # --- uploads in parts --------------------------------------------------------------------------------------------
+
+    async def create_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields = await fields_of(request, Create)
+        uploads.check_number(fields.num_parts)
+        target = await self._of_run(actor, path["path"], fields.path)
+        upload_id = await self._do(request, actor, target.ask(uploads.StartUpload))
+        found = list[dict[str, Any]]()
+        for first in range(1, fields.num_parts + 1, 100):
+            count = min(100, fields.num_parts + 1 - first)
+            asked = target.ask(uploads.VendParts, upload_id=upload_id, first=first, count=count)
+            for number, one in enumerate(await self._do(request, actor, asked), first):
+                url = self._urls.make(actor, "PUT", asked, set_id=one.set_id, upload_id=upload_id, part=number)
+                found.append({"url": request.site.address + url, "part_number": number, "headers": {}})
+        return json_response({"upload_id": upload_id, "credentials": found})
+
+    async def complete_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields = await fields_of(request, Upload)
+        target = await self._of_run(actor, path["path"], fields.path)
+        await self._do(
+            request, actor, target.ask(uploads.CompleteUpload, upload_id=fields.upload_id, parts=fields.parts)
+        )
+        return json_response({})
+
+    async def abort_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        fields = await fields_of(request, Upload)
+        target = await self._of_run(actor, path["path"], fields.path)
+        await self._do(request, actor, target.ask(uploads.AbortUpload, upload_id=fields.upload_id))
+        return json_response({})
+
+    async def _of_run(self, actor: Actor, directory: str, local: str) -> Target:
+        path = "/".join((directory.rstrip("/"), _file_name(local)))
+        if path.startswith(_MODELS):
+            raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
+        return await self._tracked(actor, path, write=True)
+
+
+async def _in_version(path: str, actor: Actor) -> Target:
+    """`Models/...`, in a version as MLflow's own server reads paths: `./a` and `d//a` are `a` and `d/a`."""
+    return await locate(f"/{path}", actor, None, write=False, parse=ArtifactPath.normalized)
+
+
+def _file_name(local: str) -> str:
+    """The last part of a path on the client's disk. A backslash ends a directory where the path begins as none but Windows'
+    does; elsewhere it is part of a name."""
+    return (PureWindowsPath(local) if _WINDOWS.match(local) else PurePosixPath(local)).name
+
+
+def _file(target: Target) -> Target:
+    if not target.path.text:
+        raise InvalidArgument("Name a file, not a directory.")
+    return target
+
+
+def _entry(path: str, entry: Entry) -> dict[str, Any]:
+    return {"path": path, "is_dir": entry.is_directory} | ({} if entry.is_directory else {"file_size": entry.size})
+
+
+def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName) -> list[Route]:
+    face = Artifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
+    bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
+    read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), OUTSIDE), (Answer(type=dict),)
+    found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
+    for prefix in ("/api", "/ajax-api"):
+        root = f"{prefix}{ROOT}"
+        file, tracked = f"{root}/artifacts/{_MODELS}{{path*}}", f"{root}/artifacts/{{path*}}"
+        found += [
+            Route("GET", f"{root}/artifacts", PathField, handler=face.list_files, answers=(files_,)),
+            Route("GET", file, handler=face.read_file, answers=read),
+            Route("PUT", file, handler=face.refuse_change, answers=done),
+            Route("DELETE", file, handler=face.refuse_change, answers=done),
+            Route("GET", tracked, handler=face.read_tracked, answers=read),
+            Route("PUT", tracked, handler=face.write_tracked, sends="application/octet-stream", answers=done),
+            Route("DELETE", tracked, handler=face.delete_tracked, answers=done),
+            Route(
+                "POST",
+                f"{root}/mpu/create/{{path*}}",
+                handler=face.create_upload,
+                answers=(Answer(type=answers.Parts),),
+            ),
+            Route("POST", f"{root}/mpu/complete/{{path*}}", handler=face.complete_upload, answers=done),
+            Route("POST", f"{root}/mpu/abort/{{path*}}", handler=face.abort_upload, answers=done),
+        ]
+    for prefix in PLAIN_PREFIXES:
+        versions = f"{prefix}/model-versions"
+        found += [
+            Route("GET", f"{versions}/list-artifacts", VersionFile, handler=face.list_version, answers=(files_,)),
+            Route("GET", f"{versions}/get-signed-download-uri", VersionFile, handler=face.signed_download,
+                  answers=(Answer(type=answers.SignedUri),)),
+        ]  # fmt: skip
+    return [msgspec.structs.replace(route, render=plain) for route in found]

@@ -1,0 +1,101 @@
+"""Functions in native Unity Catalog REST: metadata alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.api.model_shapes import next_page
+from modelkeep.api.unity_catalog import answers, objects
+from modelkeep.core.operations.catalog import functions
+from modelkeep.core.operations.catalog import objects as core
+from modelkeep.core.operations.models.models import Browsed
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.model import Page, Securable
+from modelkeep.domain.names import METASTORE, parse_full_name
+from modelkeep.http.routing import Route
+
+FUNCTIONS = "/api/2.1/unity-catalog/functions"
+
+
+class FunctionInfo(functions.Definition, frozen=True, kw_only=True):
+    name: str
+    catalog_name: str
+    schema_name: str
+    full_name: str = ""
+    comment: str = ""
+
+
+class CreateFunction(msgspec.Struct, frozen=True):
+    function_info: FunctionInfo
+
+
+class GetFunction(msgspec.Struct, frozen=True):
+    name: str
+    include_browse: bool = False
+
+
+class UpdateFunction(msgspec.Struct, frozen=True):
+    """`name` is the full name, in path and body."""
+
+    name: str
+    owner: str | None = None
+
+
+def _create(f: CreateFunction) -> functions.CreateFunction:
+    info = f.function_info
+    name = METASTORE.child(info.catalog_name).child(info.schema_name).child(info.name, Kind.FUNCTION)
+    objects.agreed(name, full_name=info.full_name)
+    told = {field: getattr(info, field) for field in functions.Definition.__struct_fields__}
+    return functions.CreateFunction(name, functions.Definition(**told), info.comment)
+
+
+def _update(f: UpdateFunction) -> Sequence[msgspec.Struct]:
+    return objects.changes(parse_full_name(f.name, Kind.FUNCTION), None, None, f.owner, "owner")
+
+
+def _parameters(told: functions.Parameters) -> functions.Parameters:
+    """unitycatalog-client refuses a parameter without type_json."""
+    return functions.Parameters(
+        tuple(msgspec.structs.replace(one, type_json=one.type_json or "") for one in told.parameters)
+    )
+
+
+def routes(metastore_id: str) -> list[Route]:
+    def brief(x: Securable) -> answers.FunctionInfo:
+        return {**objects.brief(x, metastore_id, browse_only=True), "function_id": x.id}
+
+    def info(x: Securable) -> answers.FunctionInfo:
+        told = functions.definition(x)
+        shown: answers.FunctionInfo = {
+            **objects.brief(x, metastore_id, browse_only=False), "function_id": x.id,
+            "input_params": _parameters(told.input_params),
+            "data_type": told.data_type, "full_data_type": told.full_data_type, "routine_body": told.routine_body,
+            "routine_definition": told.routine_definition, "parameter_style": told.parameter_style,
+            "is_deterministic": told.is_deterministic, "sql_data_access": told.sql_data_access,
+            "is_null_call": told.is_null_call, "security_type": told.security_type, "specific_name": told.specific_name,
+        }  # fmt: skip
+        if told.return_params is not None:
+            shown["return_params"] = _parameters(told.return_params)
+        if told.routine_dependencies is not None:
+            shown["routine_dependencies"] = told.routine_dependencies
+        for field in ("external_language", "external_name", "sql_path", "properties"):
+            if (said := getattr(told, field)) is not None:
+                shown[field] = said
+        return shown
+
+    def one(result: Securable | Browsed[Securable], _: Any) -> answers.FunctionInfo:
+        return objects.shown(result, info, brief)
+
+    def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.FunctionPage:
+        items = [objects.shown(item, info, brief) for item in result.items]
+        return {"functions": items, **next_page(result.next_token)}
+
+    path = f"{FUNCTIONS}/{{name}}"
+    return [
+        Route("POST", FUNCTIONS, CreateFunction, _create, one),
+        Route("GET", FUNCTIONS, objects.ListIn, lambda f: objects.in_schema(f, Kind.FUNCTION), page),
+        Route("GET", path, GetFunction, lambda f: objects.one(f.name, Kind.FUNCTION, browse=f.include_browse), one),
+        Route("PATCH", path, UpdateFunction, _update, one),
+        Route("DELETE", path, GetFunction, lambda f: core.DeleteObject(parse_full_name(f.name, Kind.FUNCTION))),
+    ]

@@ -1,0 +1,137 @@
+"""Tables in native Unity Catalog REST: metadata alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.api.model_shapes import next_page
+from modelkeep.api.unity_catalog import answers, objects
+from modelkeep.core.operations.catalog import objects as core
+from modelkeep.core.operations.catalog import tables
+from modelkeep.core.operations.models.models import Browsed
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.model import Page, Securable
+from modelkeep.domain.names import METASTORE, parse_full_name
+from modelkeep.http.routing import Route
+
+TABLES = "/api/2.1/unity-catalog/tables"
+SUMMARIES = "/api/2.1/unity-catalog/table-summaries"
+TABLE_OF_MLFLOW = "/api/2.0/unity-catalog/tables/{full_name}"
+"""MLflow asks here for the id of a Delta table that a run read (mlflow/data/delta_dataset_source.py)."""
+
+
+class CreateTable(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    catalog_name: str
+    schema_name: str
+    table_type: str
+    data_source_format: tables.Format
+    storage_location: str = ""
+    columns: tuple[tables.Column, ...] = ()
+    comment: str = ""
+    properties: dict[str, str] = {}
+    full_name: str = ""
+
+
+class ListTables(objects.ListIn, frozen=True):
+    omit_columns: bool = False
+    omit_properties: bool = False
+
+
+class GetTable(msgspec.Struct, frozen=True):
+    full_name: str
+    include_browse: bool = False
+
+
+class GetTableOfMlflow(msgspec.Struct, frozen=True):
+    full_name: str
+    full_name_arg: str = ""
+
+
+class UpdateTable(msgspec.Struct, frozen=True):
+    full_name: str
+    owner: str | None = None
+    comment: str | None = None
+
+
+class ListSummaries(msgspec.Struct, frozen=True):
+    catalog_name: str
+    schema_name_pattern: str = ""
+    table_name_pattern: str = ""
+    max_results: int | None = None
+    page_token: str = ""
+
+
+def _create(f: CreateTable) -> tables.CreateTable:
+    name = METASTORE.child(f.catalog_name).child(f.schema_name).child(f.name, Kind.TABLE)
+    objects.agreed(name, full_name=f.full_name)
+    told = tables.Definition(f.table_type, f.data_source_format, f.storage_location, f.columns, f.properties)
+    return tables.CreateTable(name, told, f.comment)
+
+
+def _update(f: UpdateTable) -> Sequence[msgspec.Struct]:
+    return objects.changes(parse_full_name(f.full_name, Kind.TABLE), f.comment, None, f.owner, "comment or owner")
+
+
+def _mlflow(f: GetTableOfMlflow) -> core.GetObject:
+    name = parse_full_name(f.full_name, Kind.TABLE)
+    return core.GetObject(objects.agreed(name, full_name=f.full_name_arg))
+
+
+def _summaries(f: ListSummaries) -> tables.ListTableSummaries:
+    return tables.ListTableSummaries(
+        METASTORE.child(f.catalog_name), f.schema_name_pattern, f.table_name_pattern, f.max_results, f.page_token
+    )
+
+
+def _summary_page(result: Page[Securable], _: Any) -> answers.TableSummaryPage:
+    found: list[answers.TableSummary] = [
+        {"full_name": t.full_name, "table_type": tables.definition(t).table_type} for t in result.items
+    ]
+    return {"tables": found, **next_page(result.next_token)}
+
+
+def _exists(found: bool, _: Any) -> answers.TableExists:
+    return {"table_exists": found}
+
+
+def routes(metastore_id: str) -> list[Route]:
+    def brief(t: Securable) -> answers.TableInfo:
+        told = tables.definition(t)
+        return {
+            **objects.brief(t, metastore_id, browse_only=True), "table_id": t.id, "table_type": told.table_type,
+            "data_source_format": told.data_source_format,
+        }  # fmt: skip
+
+    def info(t: Securable) -> answers.TableInfo:
+        told = tables.definition(t)
+        return {
+            **brief(t), "browse_only": False, "storage_location": told.storage_location, "properties": told.properties,
+            "columns": told.columns,
+        }  # fmt: skip
+
+    def one(result: Securable | Browsed[Securable], _: Any) -> answers.TableInfo:
+        return objects.shown(result, info, brief)
+
+    def page(result: Page[Securable | Browsed[Securable]], f: ListTables) -> answers.TablePage:
+        items = [objects.shown(item, info, brief) for item in result.items]
+        for item in items:
+            if f.omit_columns:
+                item.pop("columns", None)
+            if f.omit_properties:
+                item.pop("properties", None)
+        return {"tables": items, **next_page(result.next_token)}
+
+    path = f"{TABLES}/{{full_name}}"
+    return [
+        Route("POST", TABLES, CreateTable, _create, one),
+        Route("GET", TABLES, ListTables, lambda f: objects.in_schema(f, Kind.TABLE), page),
+        Route("GET", path, GetTable, lambda f: objects.one(f.full_name, Kind.TABLE, browse=f.include_browse), one),
+        Route("PATCH", path, UpdateTable, _update, one),
+        Route("DELETE", path, GetTable, lambda f: core.DeleteObject(parse_full_name(f.full_name, Kind.TABLE))),
+        Route("GET", f"{path}/exists", GetTable, lambda f: tables.TableExists(parse_full_name(f.full_name, Kind.TABLE)),
+              _exists),
+        Route("GET", SUMMARIES, ListSummaries, _summaries, _summary_page),
+        Route("GET", TABLE_OF_MLFLOW, GetTableOfMlflow, _mlflow, one),
+    ]  # fmt: skip

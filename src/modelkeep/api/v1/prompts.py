@@ -1,0 +1,144 @@
+"""Prompts for the web pages and the command line: lists by schema, versions with all that is known, and what used them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.api.v1 import answers
+from modelkeep.core.operations.catalog import catalogs, objects
+from modelkeep.core.operations.models import prompt_links, prompts
+from modelkeep.core.operations.models.models import Browsed
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.model import Page, Prompt, PromptLink, PromptVersion, Securable
+from modelkeep.domain.names import METASTORE, FullName, comment_etag, parse_full_name, parse_version
+from modelkeep.domain.prompt_templates import MODEL_CONFIG_TAG, PART_OF_VERSION, RESPONSE_FORMAT_TAG, type_of
+from modelkeep.http.routing import Route
+
+
+class InSchema(msgspec.Struct, frozen=True):
+    catalog_name: str
+    schema_name: str
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class OnePrompt(msgspec.Struct, frozen=True):
+    full_name: str
+
+
+class UpdatePrompt(OnePrompt, frozen=True):
+    """Absent means unchanged."""
+
+    comment: str | None = None
+    etag: str = ""
+    owner: str | None = None
+
+
+class DeletePrompt(OnePrompt, frozen=True):
+    force: bool = False
+
+
+class Paged(OnePrompt, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class OneVersion(OnePrompt, frozen=True):
+    version: str
+
+
+class UpdateVersion(OneVersion, frozen=True):
+    comment: str
+
+
+def _name(text: str) -> FullName:
+    return parse_full_name(text, Kind.PROMPT)
+
+
+def _in_schema(f: InSchema) -> objects.BrowseObjects:
+    schema = METASTORE.child(f.catalog_name).child(f.schema_name)
+    return objects.BrowseObjects(schema, Kind.PROMPT, f.max_results, f.page_token)
+
+
+def _update(f: UpdatePrompt) -> Sequence[msgspec.Struct]:
+    """Both changes happen, or none."""
+    if f.comment is None and f.owner is None:
+        raise InvalidArgument("The request changes nothing. Send comment or owner.")
+    name = _name(f.full_name)
+    owner = [catalogs.TransferOwnership(name, f.owner)] if f.owner is not None else []
+    return [prompts.UpdatePrompt(name, f.comment, f.etag), *owner, prompts.BrowsePrompt(name)]
+
+
+def _update_version(f: UpdateVersion) -> prompts.UpdatePromptVersion:
+    return prompts.UpdatePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt"), f.comment)
+
+
+def _info(securable: Securable, aliases: dict[str, int], newest: int | None, *, only: bool) -> answers.PromptInfo:
+    tags = {} if only else securable.tags
+    return {
+        "full_name": securable.full_name, "name": securable.name, "comment": securable.comment, "etag": comment_etag(securable.comment),
+        "owner": securable.owner,
+        "created_at": securable.created_at, "created_by": securable.created_by, "updated_at": securable.updated_at,
+        "updated_by": securable.updated_by, "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        "aliases": {} if only else aliases, "newest_version": None if only else newest, "browse_only": only,
+    }  # fmt: skip
+
+
+def _prompt(browsed: Browsed[Prompt], _: Any) -> answers.PromptInfo:
+    prompt = browsed.entity
+    return _info(prompt.securable, prompt.aliases, prompt.newest, only=browsed.only)
+
+
+def _page(page: Page[Browsed[Securable]], _: Any) -> answers.PromptPage:
+    """Without aliases and versions, which one prompt's own answer has."""
+    rows = [_info(browsed.entity, {}, None, only=browsed.only) for browsed in page.items]
+    return {"prompts": rows, "next_page_token": page.next_token}
+
+
+def _version(version: PromptVersion, _: Any = None) -> answers.PromptVersionInfo:
+    own = {key: value for key, value in version.tags.items() if not key.startswith(PART_OF_VERSION)}
+    return {
+        "full_name": version.prompt, "version": version.version, "comment": version.comment, "template": version.template,
+        "type": type_of(version.template), "created_at": version.created_at, "created_by": version.created_by,
+        "updated_at": version.updated_at, "updated_by": version.updated_by, "aliases": version.aliases,
+        "tags": [{"key": key, "value": value} for key, value in own.items()],
+        "response_format": version.tags.get(RESPONSE_FORMAT_TAG, ""), "model_config": version.tags.get(MODEL_CONFIG_TAG, ""),
+    }  # fmt: skip
+
+
+def _versions(page: Page[PromptVersion], _: Any) -> answers.PromptVersionPage:
+    return {"versions": [_version(version) for version in page.items], "next_page_token": page.next_token}
+
+
+def _links(page: Page[PromptLink], _: Any) -> answers.PromptLinks:
+    links: list[answers.PromptLinkInfo] = [
+        {
+            "version": link.version, "kind": link.kind, "id": link.target_id, "created_at": link.created_at,
+            "created_by": link.created_by,
+        }
+        for link in page.items
+    ]  # fmt: skip
+    return {"links": links, "next_page_token": page.next_token}
+
+
+def routes(v1: str) -> list[Route]:
+    """`v1`: the prefix of Modelkeep's own acts."""
+    one = f"{v1}/prompts/{{full_name}}"
+    versions, version = f"{one}/versions", f"{one}/versions/{{version}}"
+    return [
+        Route("GET", f"{v1}/prompts", InSchema, _in_schema, _page),
+        Route("GET", one, OnePrompt, lambda f: prompts.BrowsePrompt(_name(f.full_name)), _prompt),
+        Route("PATCH", one, UpdatePrompt, _update, _prompt),
+        Route("DELETE", one, DeletePrompt, lambda f: prompts.DeletePrompt(_name(f.full_name), f.force)),
+        Route("GET", versions, Paged, lambda f: prompts.ListPromptVersions(_name(f.full_name), f.max_results, f.page_token),
+              _versions),
+        Route("GET", version, OneVersion,
+              lambda f: prompts.GetPromptVersion(_name(f.full_name), parse_version(f.version, "Prompt")), _version),
+        Route("PATCH", version, UpdateVersion, _update_version, _version),
+        Route("DELETE", version, OneVersion,
+              lambda f: prompts.DeletePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt"))),
+        Route("GET", f"{one}/links", Paged,
+              lambda f: prompt_links.ListPromptLinks(_name(f.full_name), f.max_results, f.page_token), _links),
+    ]  # fmt: skip

@@ -1,0 +1,68 @@
+"""Workspaces by their names, for people (/api/modelkeep/v1/workspaces): the same acts as the account's routes."""
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.api.v1 import answers
+from modelkeep.core.operations.catalog import workspaces
+from modelkeep.domain.model import Workspace, WorkspaceAssignment
+from modelkeep.http.routing import NoFields, Route
+
+BASE = "/api/modelkeep/v1/workspaces"
+
+
+class Create(msgspec.Struct, frozen=True):
+    name: str
+    address: str
+
+
+class One(msgspec.Struct, frozen=True):
+    workspace: str
+    """its name or its id"""
+
+
+class Update(One, frozen=True):
+    name: str | None = None
+    address: str | None = None
+
+
+class Assignee(One, frozen=True):
+    principal: str
+
+
+class Assign(Assignee, frozen=True):
+    level: str = workspaces.USER
+
+
+def _assignment(found: WorkspaceAssignment, _: Any) -> WorkspaceAssignment:
+    return found
+
+
+def _assignments(found: list[WorkspaceAssignment], _: Any) -> answers.WorkspaceAssignments:
+    return {"assignments": found}
+
+
+def routes(default_url: str) -> list[Route]:
+    """`default_url`: the address of the default workspace, which the settings know and its row does not."""
+
+    def info(workspace: Workspace, _: Any = None) -> answers.AddressedWorkspace:
+        return {
+            "id": workspace.id, "name": workspace.name, "url": workspace.url or default_url, "default": not workspace.url,
+            "created_at": workspace.created_at, "created_by": workspace.created_by,
+        }  # fmt: skip
+
+    def every(found: list[Workspace], _: Any) -> answers.Workspaces:
+        return {"workspaces": [info(workspace) for workspace in found]}
+
+    one = f"{BASE}/{{workspace}}"
+    principal = f"{one}/assignments/{{principal}}"
+    return [
+        Route("GET", BASE, NoFields, lambda _: workspaces.ListWorkspaces(), every),
+        Route("POST", BASE, Create, lambda f: workspaces.CreateWorkspace(f.name, f.address), info),
+        Route("PATCH", one, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), info),
+        Route("DELETE", one, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
+        Route("GET", f"{one}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
+        Route("PUT", principal, Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),
+        Route("DELETE", principal, Assignee, lambda f: workspaces.Unassign(f.workspace, f.principal)),
+    ]

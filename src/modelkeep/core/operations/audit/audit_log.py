@@ -1,0 +1,171 @@
+"""Reading the audit log, the activity of one securable, and the job queue."""
+
+from functools import cache
+
+import msgspec
+
+from modelkeep.core.context import ReadCtx
+from modelkeep.core.operations.models.copy_sources import hide_in_events
+from modelkeep.domain.model import Page, Securable
+from modelkeep.domain.names import FullName
+from modelkeep.domain.paging import page_size
+from modelkeep.limits import JOBS_PER_PAGE
+from modelkeep.store import archives, audit, jobs, principals
+from modelkeep.store.audit import AuditEvent, AuditFilter, Link
+
+
+class FindAudit(msgspec.Struct, frozen=True):
+    """The whole log. `event` and `name` may end in *, `outcome` may be 'refused'; `since` and `until` are epoch ms."""
+
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: int = 0
+    until: int = 2**62
+    max_results: int | None = None
+    page_token: str = ""
+    name: str = ""
+    source: str = ""
+    request_id: str = ""
+    oldest_first: bool = False
+    changes_only: bool = False
+    """Without what was only read, where that was allowed."""
+    workspace_id: str = ""
+
+
+class GetActivity(msgspec.Struct, frozen=True):
+    """What happened to one securable, by its id: also under its former names. Filters as those of FindAudit."""
+
+    name: FullName
+    max_results: int | None = None
+    page_token: str = ""
+    actor: str = ""
+    event: str = ""
+    outcome: str = ""
+    since: int = 0
+    until: int = 2**62
+    oldest_first: bool = False
+    changes_only: bool = False
+
+
+class SummarizeActivity(msgspec.Struct, frozen=True):
+    """How often what was done with a securable, and when last: reads, too."""
+
+    name: FullName
+    since: int = 0
+    until: int = 2**62
+
+
+class ExportAudit(msgspec.Struct, frozen=True):
+    """Records in the order in which they were sealed, so that whoever goes on behind the last one misses none."""
+
+    wanted: AuditFilter = AuditFilter()
+    after: int = 0
+    """the cursor of the answer before"""
+    max_results: int | None = None
+    changes_only: bool = False
+    """As in FindAudit"""
+
+
+class Exported(msgspec.Struct, frozen=True):
+    links: tuple[Link, ...]
+    cursor: int
+    more: bool
+    archived: int
+    """Records up to this link are in the archive, and not in this list."""
+
+
+class ListArchives(msgspec.Struct, frozen=True):
+    pass
+
+
+class ListJobs(msgspec.Struct, frozen=True):
+    max_results: int | None = None
+    page_token: str = ""
+
+
+async def may_audit(ctx: ReadCtx) -> bool:
+    """May the caller read the whole audit log: as an account admin, or as a member of the auditors' group?"""
+    group = ctx.config.auditors
+    return ctx.actor.account_admin or (group != "" and await principals.belongs(ctx.tx, ctx.actor.id, group))
+
+
+async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:
+    return await _page(ctx, req, "", req.name, req.source, req.request_id, req.workspace_id)
+
+
+async def get_activity(ctx: ReadCtx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
+    page = await _page(ctx, req, found.id)
+    return Page(await hide_in_events(ctx, page.items, found), page.next_token)
+
+
+async def summarize_activity(ctx: ReadCtx, req: SummarizeActivity, found: Securable) -> list[audit.Tally]:
+    """By event and outcome, what was done most first."""
+    return await audit.tally(ctx.tx, ctx.dialect, found.id, _time(req.since), _time(req.until))
+
+
+async def export_audit(ctx: ReadCtx, req: ExportAudit) -> Exported:
+    """Of the next links (at most 5,000), those that are wanted: none of them may be."""
+    window, newest = page_size(req.max_results, 1000, 5000), await audit.last_link(ctx.tx)
+    archive = await archives.last(ctx.tx)
+    archived = archive.last_seq if archive else 0
+    after = max(_time(req.after), archived)
+    wanted = msgspec.structs.replace(req.wanted, since=_time(req.wanted.since), until=_time(req.wanted.until))
+    found = await audit.links(ctx.tx, after, wanted, window=window, without=_reads() if req.changes_only else ())
+    cursor = max(after, min(after + window, newest))
+    return Exported(tuple(found), cursor, cursor < newest, archived)
+
+
+async def list_archives(ctx: ReadCtx, req: ListArchives) -> list[archives.Archive]:
+    return await archives.every(ctx.tx)
+
+
+async def _page(
+    ctx: ReadCtx,
+    req: FindAudit | GetActivity,
+    securable_id: str,
+    name: str = "",
+    source: str = "",
+    request_id: str = "",
+    workspace_id: str = "",
+) -> Page[AuditEvent]:
+    asked = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
+    scope = f"audit|{securable_id}|{asked}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
+    position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
+    limit = page_size(req.max_results, 100, 1000)
+    found = await audit.find(
+        ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
+        since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
+        limit=limit + 1, name=name, source=source, request_id=request_id, workspace_id=workspace_id,
+        oldest_first=req.oldest_first,
+        without=_reads() if req.changes_only else (),
+    )  # fmt: skip
+    more = len(found) > limit
+    return Page(
+        tuple(found[:limit]),
+        ctx.config.page_tokens.seal(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "",
+    )
+
+
+@cache
+def _reads() -> tuple[str, ...]:
+    """The events of operations that change nothing, and of handing out ways to files."""
+    from modelkeep.core.table import OPERATIONS  # the table lists this module's functions
+
+    changes = {
+        operation.audit for operation in OPERATIONS if operation.effect == "write" and operation.record != "vending"
+    }
+    return tuple(sorted({operation.audit for operation in OPERATIONS} - changes))
+
+
+def _time(at: int) -> int:
+    """Epoch ms that a database can compare with."""
+    return min(max(at, 0), 2**62)
+
+
+async def list_jobs(ctx: ReadCtx, req: ListJobs) -> Page[jobs.Job]:
+    scope, limit = f"jobs|{ctx.actor.id}", page_size(req.max_results, 200, JOBS_PER_PAGE)
+    position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
+    after = (int(position[0]), str(position[1])) if position else None
+    items, rest = await jobs.page(ctx.tx, after, limit)
+    return Page(tuple(items), ctx.config.page_tokens.seal(scope, rest) if rest else "")

@@ -1,0 +1,109 @@
+"""The metastore itself: reading it as its administrator, renaming it, and the limits that are enforced in it."""
+
+import msgspec
+
+from modelkeep.core.context import ReadCtx, WriteCtx
+from modelkeep.core.operations.catalog import catalogs
+from modelkeep.core.operations.models import models
+from modelkeep.domain.errors import NotFound
+from modelkeep.domain.kinds import RULES, Kind
+from modelkeep.domain.model import Page, Securable
+from modelkeep.domain.names import METASTORE, FullName, fold
+from modelkeep.domain.paging import page_size
+from modelkeep.store import quotas, securables
+
+ALIASES, TAGS = "alias-quota", "tag-quota"
+MAX_PAGE = 500
+
+
+class ReadMetastore(msgspec.Struct, frozen=True):
+    """As an administrator: whoever signs in may have its summary (GetMetastore)."""
+
+    name: FullName = METASTORE
+
+
+class RenameMetastore(msgspec.Struct, frozen=True):
+    new_name: str
+    name: FullName = METASTORE
+
+
+class TransferMetastore(msgspec.Struct, frozen=True):
+    """Make a user, group or service principal the metastore admin."""
+
+    owner: str
+    name: FullName = METASTORE
+
+
+class GetAssignment(msgspec.Struct, frozen=True):
+    """The metastore that the caller's workspace is attached to."""
+
+    name: FullName = METASTORE
+
+
+class MetastoreAssignment(msgspec.Struct, frozen=True):
+    metastore: Securable
+    workspace_id: str
+
+
+class GetQuota(msgspec.Struct, frozen=True):
+    name: FullName
+    quota: str
+
+
+class ListQuotas(msgspec.Struct, frozen=True):
+    """How many aliases each model has: of the rest, no number is limited but that of tags, which GetQuota tells."""
+
+    max_results: int | None = None
+    page_token: str = ""
+    name: FullName = METASTORE
+
+
+class Quota(msgspec.Struct, frozen=True):
+    on: Securable
+    name: str
+    count: int
+    limit: int
+
+
+async def read_metastore(ctx: ReadCtx, req: ReadMetastore, metastore: Securable) -> Securable:
+    return metastore
+
+
+async def rename_metastore(ctx: WriteCtx, req: RenameMetastore, metastore: Securable) -> Securable:
+    new = fold(req.new_name, Kind.METASTORE)
+    ctx.changed("name", metastore.name, new)
+    await securables.update(ctx.tx, metastore, ctx.actor.name, ctx.now, name=new, name_key=new)
+    return await models.fetch(ctx, req.name)
+
+
+async def transfer_metastore(ctx: WriteCtx, req: TransferMetastore, metastore: Securable) -> Securable:
+    return await catalogs.transfer_ownership(ctx, catalogs.TransferOwnership(req.name, req.owner), metastore)
+
+
+async def get_assignment(ctx: ReadCtx, req: GetAssignment, metastore: Securable) -> MetastoreAssignment:
+    return MetastoreAssignment(metastore, ctx.actor.workspace)
+
+
+async def get_quota(ctx: ReadCtx, req: GetQuota, found: Securable) -> Quota:
+    limits = ctx.config.limits
+    if req.quota == ALIASES and found.kind in (Kind.MODEL, Kind.PROMPT):
+        counts = await quotas.alias_counts(ctx.tx, [found.id])
+        return Quota(found, ALIASES, counts.get(found.id, 0), limits.aliases_per_model)
+    if req.quota == TAGS and found.kind is not Kind.METASTORE:
+        return Quota(found, TAGS, len(found.tags), limits.tags_per_securable)
+    known = f"{TAGS}, and on a model or prompt {ALIASES}"
+    raise NotFound(
+        f"There is no limit '{req.quota[:100]}' on {RULES[found.kind].label} '{found.full_name}'. Enforced are {known}."
+    )
+
+
+async def list_quotas(ctx: ReadCtx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
+    scope = f"quotas|{ctx.actor.id}"
+    position = ctx.config.page_tokens.open_name(scope, req.page_token)
+    found, more = await securables.page_of_models(
+        ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
+    )
+    counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in found])
+    limit = ctx.config.limits.aliases_per_model
+    items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model, _ in found)
+    return Page(items, ctx.config.page_tokens.seal(scope, more) if more else "")

@@ -1,0 +1,312 @@
+"""Requests for access: who knows of something asks, who manages it sees that and decides; approving grants.
+
+Limits: databricks-sdk, RfaAPI. Nothing is sent anywhere: destinations are shown, the inbox is here.
+"""
+
+import msgspec
+
+from modelkeep.core.context import ReadCtx, WriteCtx
+from modelkeep.core.operation import On
+from modelkeep.core.operations.governance.grants import Change, ChangeGrants, change_grants, grantee, parse
+from modelkeep.domain import authorization
+from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied, WrongState
+from modelkeep.domain.kinds import RULES
+from modelkeep.domain.model import Page, Principal, Securable
+from modelkeep.domain.names import METASTORE, FullName
+from modelkeep.domain.paging import page_size
+from modelkeep.limits import PENDING_ACCESS_REQUESTS_PER_REQUESTER
+from modelkeep.store import access_requests, identities, principals, securables
+from modelkeep.store.access_requests import AccessRequest, Destination
+
+MAX_ASKS, MAX_COMMENT, MAX_REASON = 30, 200, 1000
+MAX_OF_A_SORT = 5
+STATES = ("PENDING", "APPROVED", "REJECTED", "WITHDRAWN")
+TYPES = ("EMAIL", "SLACK", "MICROSOFT_TEAMS", "GENERIC_WEBHOOK", "URL")
+_KNOWN = On("name", authorization.ASK, any_kind=True)
+_MANAGED = On("name", authorization.OWNER_OR_MANAGE, any_kind=True)
+_GRANTS = msgspec.structs.replace(_MANAGED, writes=True)
+_LAST = "~"
+"""after every id"""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Privileges on one securable."""
+
+    name: FullName
+    privileges: tuple[str, ...]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """For one principal: '' is the caller; else a name, or the number that identity providers know."""
+
+    wanted: tuple[Wanted, ...]
+    principal: str = ""
+    comment: str = ""
+
+
+class AskAccess(msgspec.Struct, frozen=True):
+    """All of it is asked, or nothing."""
+
+    asks: tuple[Ask, ...]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What became of one Ask."""
+
+    principal: Principal
+    number: int
+    requests: tuple[str, ...]
+    destinations: "tuple[Destinations, ...]"
+
+
+class Destinations(msgspec.Struct, frozen=True):
+    """Where to ask for access to a securable: those of the nearest one that has some; with none, its owner."""
+
+    securable: Securable
+    source: Securable
+    found: tuple[Destination, ...]
+
+
+class ListAccessRequests(msgspec.Struct, frozen=True):
+    """Newest first: those on what the caller manages, and his own. `state` ALL is any."""
+
+    state: str = "PENDING"
+    max_results: int | None = None
+    page_token: str = ""
+
+
+class DecideAccess(msgspec.Struct, frozen=True):
+    """Approving grants what was asked for, in the same transaction."""
+
+    id: str
+    approve: bool
+    reason: str = ""
+
+
+class WithdrawAccess(msgspec.Struct, frozen=True):
+    id: str
+
+
+class GetAccessDestinations(msgspec.Struct, frozen=True):
+    name: FullName
+
+
+class ChangeAccessDestinations(msgspec.Struct, frozen=True):
+    """None at all: those of the containers above hold again."""
+
+    name: FullName
+    destinations: tuple[Destination, ...]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A request with the names of this moment."""
+
+    request: AccessRequest
+    securable: Securable
+    mine: bool
+    """asked by the caller, or for him"""
+    to_decide: bool
+    """pending, and the caller may decide it"""
+
+
+async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Asked]:
+    if not 1 <= len(req.asks) <= MAX_ASKS:
+        raise InvalidArgument(f"A call has 1 to {MAX_ASKS} requests, got {len(req.asks)}.")
+    told = [await _ask(ctx, ask) for ask in req.asks]
+    if len({asked.principal.id for asked in told}) != len(told):
+        raise InvalidArgument("Two requests are for the same principal. Put what it needs into one.")
+    return told
+
+
+async def _ask(ctx: WriteCtx, ask: Ask) -> Asked:
+    if len(ask.comment) > MAX_COMMENT:
+        raise LimitExceeded(f"The comment is {len(ask.comment)} characters long; at most {MAX_COMMENT} are allowed.")
+    if not 1 <= len(ask.wanted) <= MAX_ASKS or len({str(w.name) + w.name.kind for w in ask.wanted}) != len(ask.wanted):
+        raise InvalidArgument(f"A request names 1 to {MAX_ASKS} securables, each of them once.")
+    principal = await _for_whom(ctx, ask.principal)
+    known = await identities.by_id(ctx.tx, principal.id)
+    assert known is not None
+    found = [await _want(ctx, principal, wanted, ask.comment) for wanted in ask.wanted]
+    return Asked(principal, known.number, tuple(id for id, _ in found), tuple(told for _, told in found))
+
+
+async def _for_whom(ctx: ReadCtx, who: str) -> Principal:
+    if not who:
+        return await grantee(ctx, ctx.actor.name)
+    number = identities.number_of(who)
+    found = (await identities.by_numbers(ctx.tx, [number])).get(number) if number else None
+    return found or await grantee(ctx, who)
+
+
+async def _want(ctx: WriteCtx, principal: Principal, wanted: Wanted, comment: str) -> tuple[str, Destinations]:
+    found = await ctx.reach(_KNOWN, wanted.name)
+    chain = [link.securable for link in ctx.chains[str(wanted.name)]]
+    if not wanted.privileges:
+        raise InvalidArgument(
+            f"No privilege on '{wanted.name}' is asked for. Name one: {', '.join(_grantable(found))}."
+        )
+    privileges = {parse(text, found.kind).value for text in wanted.privileges}
+    await principals.hold(ctx.tx, ctx.actor.id)  # the requester's requests are counted
+    await securables.lock(ctx.tx, found)
+    before = await access_requests.pending(ctx.tx, found.id, principal.id)
+    asked = sorted(privileges | set(before.privileges if before else ()))
+    if before is not None and asked != list(before.privileges):
+        # Under an id of its own: whoever decides on what he has seen does not grant what was added meanwhile.
+        await access_requests.decide(ctx.tx, before.id, "WITHDRAWN", "Asked anew, for more.", ctx.actor.name, ctx.now)
+    elif (
+        before is None
+        and await access_requests.count_pending(ctx.tx, ctx.actor.id) >= PENDING_ACCESS_REQUESTS_PER_REQUESTER
+    ):
+        raise LimitExceeded(
+            f"{PENDING_ACCESS_REQUESTS_PER_REQUESTER} of your requests for access are not decided yet. Withdraw requests, or wait."
+        )
+    id = await access_requests.put(ctx.tx, found.id, principal.id, ctx.actor.id, asked, comment, ctx.now)
+    ctx.touch(found.kind, found.id, found.full_name)
+    ctx.touch(principal.kind, principal.id, principal.name)
+    ctx.changed(f"asked for on {found.full_name}", list(before.privileges) if before else None, asked)
+    return id, await _destinations(ctx, chain)
+
+
+def _grantable(found: Securable) -> list[str]:
+    return sorted(RULES[found.kind].grantable)
+
+
+async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[Shown]:
+    """A page may be short, even empty, and not the last: others' requests are looked at and left out."""
+    if req.state not in (*STATES, "ALL"):
+        raise InvalidArgument(f"State '{req.state[:100]}' is not known. Use one of: {', '.join(STATES)}, ALL.")
+    scope = f"access requests|{req.state}|{ctx.actor.id}"
+    after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or (_LAST,)
+    limit = page_size(req.max_results, 100, 200)
+    found = await access_requests.page(ctx.tx, req.state.replace("ALL", ""), str(after[0]), limit + 1)
+    managed: dict[str, _Looked] = {}
+    shown = [told for request in found[:limit] if (told := await _shown(ctx, request, managed)) is not None]
+    return Page(tuple(shown), ctx.config.page_tokens.seal(scope, (found[limit - 1].id,)) if len(found) > limit else "")
+
+
+class _Looked(msgspec.Struct, frozen=True):
+    """What the caller is to the securable of a request."""
+
+    securable: Securable
+    manages: bool
+    decides: bool
+    """and may grant on it in this workspace"""
+
+
+async def _shown(ctx: ReadCtx, request: AccessRequest, managed: dict[str, _Looked]) -> Shown | None:
+    if request.securable_id not in managed:
+        managed[request.securable_id] = await _looked_at(ctx, request)
+    found = managed[request.securable_id]
+    mine = ctx.actor.id in (request.requester_id, request.principal_id)
+    to_decide = found.decides and request.state == "PENDING"
+    return Shown(request, found.securable, mine, to_decide) if mine or found.manages else None
+
+
+async def _looked_at(ctx: ReadCtx, request: AccessRequest) -> _Looked:
+    name = await securables.name_of(ctx.tx, request.securable_id) or METASTORE
+    found = await securables.by_name(ctx.tx, name)
+    assert found is not None  # requests go with their securable
+    try:
+        await ctx.reach(_MANAGED, name)
+    except (PermissionDenied, NotFound):
+        return _Looked(found, False, False)
+    return _Looked(found, True, _GRANTS.decide(found.kind, ctx.chains[str(name)]).allowed)
+
+
+async def decide_access(ctx: WriteCtx, req: DecideAccess) -> Shown:
+    request, found, may = await _found(ctx, req.id)
+    if not may:
+        label = RULES[found.kind].label
+        raise PermissionDenied(f"User does not have MANAGE on {label} '{found.full_name}'.", kind=found.kind)
+    if len(req.reason) > MAX_REASON:
+        raise LimitExceeded(f"The reason is {len(req.reason)} characters long; at most {MAX_REASON} are allowed.")
+    if not req.approve and not req.reason.strip():
+        raise InvalidArgument("Whoever is refused should know why. Give a reason.")
+    name = await securables.name_of(ctx.tx, found.id) or METASTORE
+    await ctx.reach(_GRANTS, name)
+    await _close(ctx, request, "APPROVED" if req.approve else "REJECTED", req.reason)
+    if req.approve:
+        await change_grants(ctx, ChangeGrants(name, (Change(request.principal, request.privileges),)), found)
+    return await _again(ctx, req.id)
+
+
+async def withdraw_access(ctx: WriteCtx, req: WithdrawAccess) -> Shown:
+    """By whoever asked, or for whom."""
+    request, _, _ = await _found(ctx, req.id)
+    if ctx.actor.id not in (request.requester_id, request.principal_id):
+        raise PermissionDenied("Only who asked for access can withdraw the request. Reject it instead.")
+    await _close(ctx, request, "WITHDRAWN", "")
+    return await _again(ctx, req.id)
+
+
+async def _found(ctx: ReadCtx, id: str) -> tuple[AccessRequest, Securable, bool]:
+    """Others are not told that there is such a request. Raises NotFound."""
+    request = await access_requests.by_id(ctx.tx, id)
+    managed: dict[str, _Looked] = {}
+    if request is None or await _shown(ctx, request, managed) is None:
+        raise NotFound(f"There is no access request '{id[:100]}'.", kind="ACCESS_REQUEST")
+    found, may = managed[request.securable_id].securable, managed[request.securable_id].manages
+    ctx.touch(found.kind, found.id, found.full_name)
+    holder = await principals.by_name(ctx.tx, request.principal)
+    assert holder is not None
+    ctx.touch(holder.kind, holder.id, holder.name)
+    return request, found, may
+
+
+async def _close(ctx: WriteCtx, request: AccessRequest, state: str, reason: str) -> None:
+    if not await access_requests.decide(ctx.tx, request.id, state, reason, ctx.actor.name, ctx.now):
+        now = await access_requests.by_id(ctx.tx, request.id)
+        raise WrongState(f"The access request is {now.state if now else 'gone'}: only a PENDING one can be decided.")
+    ctx.changed("state", "PENDING", state)
+
+
+async def _again(ctx: ReadCtx, id: str) -> Shown:
+    request = await access_requests.by_id(ctx.tx, id)
+    assert request is not None
+    shown = await _shown(ctx, request, {})
+    assert shown is not None
+    return shown
+
+
+# --- destinations ----------------------------------------------------------------------------------------------------
+
+
+async def get_access_destinations(ctx: ReadCtx, req: GetAccessDestinations, found: Securable) -> Destinations:
+    return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
+
+
+async def _destinations(ctx: ReadCtx, chain: list[Securable]) -> Destinations:
+    for securable in reversed(chain):
+        if found := await access_requests.destinations(ctx.tx, securable.id):
+            return Destinations(chain[-1], securable, found)
+    return Destinations(chain[-1], chain[-1], ())
+
+
+async def change_access_destinations(ctx: WriteCtx, req: ChangeAccessDestinations, found: Securable) -> Destinations:
+    for destination in req.destinations:
+        _check(destination)
+    emails = sum(destination.type == "EMAIL" for destination in req.destinations)
+    urls = sum(destination.type == "URL" for destination in req.destinations)
+    others = len(req.destinations) - emails
+    if emails > MAX_OF_A_SORT or others > MAX_OF_A_SORT:
+        raise LimitExceeded(
+            f"At most {MAX_OF_A_SORT} e-mail addresses and {MAX_OF_A_SORT} other destinations can be set."
+        )
+    if urls and len(req.destinations) > 1:
+        raise InvalidArgument("A URL stands alone: leave the other destinations out.")
+    await securables.lock(ctx.tx, found)
+    ctx.changed("access destinations", await access_requests.destinations(ctx.tx, found.id), req.destinations)
+    await access_requests.put_destinations(ctx.tx, found.id, req.destinations)
+    return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
+
+
+def _check(destination: Destination) -> None:
+    """Raises InvalidArgument."""
+    if destination.type not in TYPES:
+        raise InvalidArgument(f"destination_type is one of {', '.join(TYPES)}, got {destination.type[:100]!r}.")
+    if not 1 <= len(destination.id) <= 2000 or not destination.id.isprintable():
+        raise InvalidArgument("destination_id has 1 to 2000 printable characters.")
+    if destination.type == "EMAIL" and "@" not in destination.id[1:-1]:
+        raise InvalidArgument(f"'{destination.id[:100]}' is not an e-mail address.")
+    if destination.type == "URL" and not destination.id.startswith(("https://", "http://")):
+        raise InvalidArgument("The destination of type URL begins with https:// or http://.")

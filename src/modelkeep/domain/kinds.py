@@ -1,0 +1,76 @@
+"""Every kind of securable: where it nests, what can be granted on it, and what the wires call it."""
+
+from enum import StrEnum
+
+import msgspec
+
+from modelkeep.domain import privileges
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.privileges import Privilege
+
+
+class Kind(StrEnum):
+    METASTORE = "METASTORE"
+    CATALOG = "CATALOG"
+    SCHEMA = "SCHEMA"
+    MODEL = "MODEL"
+    FUNCTION = "FUNCTION"
+    VOLUME = "VOLUME"
+    TABLE = "TABLE"
+    PROMPT = "PROMPT"
+
+
+class KindRules(msgspec.Struct, frozen=True):
+    kind: Kind
+    parent: Kind | None
+    depth: int
+    """Parts of the full name; 0 for the metastore."""
+    space: str
+    """The name space inside the parent; models share theirs with functions and prompts, as in Unity Catalog."""
+    label: str
+    """What a sentence calls it (the words of Databricks' own errors)."""
+    grantable: frozenset[Privilege]
+    usage: Privilege | None
+    """What a caller needs on this container to reach what lies in it."""
+    wire: tuple[str, ...]
+    """Names of the kind in paths and bodies, upper case; the first is what answers say."""
+
+
+RULES: dict[Kind, KindRules] = {
+    rules.kind: rules
+    for rules in (
+        KindRules(Kind.METASTORE, None, 0, "metastore", "Metastore", privileges.ON_METASTORE, None, ("METASTORE",)),
+        KindRules(
+            Kind.CATALOG, Kind.METASTORE, 1, "catalog", "Catalog", privileges.ON_CATALOG, Privilege.USE_CATALOG, ("CATALOG",)
+        ),
+        KindRules(Kind.SCHEMA, Kind.CATALOG, 2, "schema", "Schema", privileges.ON_SCHEMA, Privilege.USE_SCHEMA, ("SCHEMA",)),
+        # "Registered models are a subtype of the FUNCTION securable object" (Databricks, manage model lifecycle).
+        KindRules(
+            Kind.MODEL, Kind.SCHEMA, 3, "routine", "Routine or Model", privileges.ON_MODEL, None,
+            ("FUNCTION", "REGISTERED_MODEL", "MODEL"),
+        ),
+        KindRules(
+            Kind.FUNCTION, Kind.SCHEMA, 3, "routine", "Routine or Model", privileges.ON_FUNCTION, None, ("FUNCTION",)
+        ),
+        KindRules(Kind.VOLUME, Kind.SCHEMA, 3, "volume", "Volume", privileges.ON_VOLUME, None, ("VOLUME",)),
+        KindRules(Kind.TABLE, Kind.SCHEMA, 3, "table", "Table", privileges.ON_TABLE, None, ("TABLE",)),
+        # A prompt is created with CREATE FUNCTION and read with EXECUTE, so it lives among the functions of its schema.
+        KindRules(Kind.PROMPT, Kind.SCHEMA, 3, "routine", "Prompt", privileges.ON_PROMPT, None, ("PROMPT",)),
+    )
+}  # fmt: skip
+
+BY_DEPTH: tuple[Kind, ...] = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
+"""What a name of so many parts is, unless it says otherwise."""
+
+# A FUNCTION is found as a model is, and may turn out to be either (`On.any_kind`).
+_BY_WIRE = {name: kind for kind, rules in reversed(RULES.items()) for name in rules.wire}
+
+
+def parse_kind(text: str) -> Kind:
+    """A securable type as a client writes it, in any case, with `-`, `_` or space. Raises InvalidArgument."""
+    kind = _BY_WIRE.get(text.upper().replace("-", "_").replace(" ", "_"))
+    if kind is None:
+        raise InvalidArgument(
+            f"Securable type '{text[:100]}' is not supported. Use one of: {', '.join(sorted(_BY_WIRE))}."
+        )
+    return kind

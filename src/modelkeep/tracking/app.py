@@ -1,0 +1,224 @@
+"""The tracking face: finds the route, checks its rule, and runs its act. What no route names is not ours to answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import get_args
+
+import msgspec
+
+from modelkeep.core.auditor import Auditor
+from modelkeep.core.operation import Origin, SourceRun
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import PermissionDenied, RegistryError
+from modelkeep.domain.paging import PageTokens
+from modelkeep.domain.shielding import to_its_end
+from modelkeep.http.bodies import read_in_turn
+from modelkeep.http.messages import Request, Response
+from modelkeep.http.origin import json_type
+from modelkeep.http.retry_after import retry_after
+from modelkeep.limits import (
+    TRACKING_CALLS_OF_PRINCIPAL,
+    TRACKING_SEARCHES_OF_PRINCIPAL,
+    TRACKING_WAITING_OF_PRINCIPAL,
+)
+from modelkeep.store.db import Database
+from modelkeep.store.experiments import Level
+from modelkeep.tracking import (
+    answers,
+    call_limits,
+    experiment_permissions,
+    experiments,
+    files,
+    graphql,
+    lineage,
+    logged_models,
+    otlp,
+    reserved_keys,
+    runs,
+    traces,
+    version_sources,
+)
+from modelkeep.tracking.access import Missing
+from modelkeep.tracking.artifacts import ArtifactFiles, Place, internal_place, proxied_place
+from modelkeep.tracking.calls import API, UI, Call, check_declared, parse, read
+from modelkeep.tracking.child import TrackingServer
+from modelkeep.tracking.concurrent_calls import Turns
+from modelkeep.tracking.mlflow_ui import Ui
+from modelkeep.tracking.proxy import Desk, ModelResolver, Refused, Visit
+from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, Act, Kind, Route
+
+ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
+_BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
+_MODULES = (experiments, experiment_permissions, runs, logged_models, traces, files, graphql, otlp)
+# Where the id of the experiment stands in calls that make something in one; none means the caller's default.
+_HOME_FIELD = {
+    "create_run": "experiment_id",
+    "create_logged_model": "experiment_id",
+    "start_trace_v2": "experiment_id",
+    "log_spans": "experiment_id",
+    "start_trace": "trace.trace_info.trace_location.mlflow_experiment.experiment_id",
+}
+
+
+async def _forward(desk: Desk, visit: Visit) -> Response:
+    if visit.call.route.path.endswith("/get-history-bulk"):  # this one writes NaN as a bare word
+        answer = await desk.forward_raw(visit.call)
+        return Response(200, answer.body, [(b"content-type", b"application/json")])
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def _ui_telemetry(_desk: Desk, _visit: Visit) -> Response:
+    return answers.respond({"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0})
+
+
+async def _server_info(_desk: Desk, _visit: Visit) -> Response:
+    return answers.respond({
+        "store_type": "SqlStore", "workspaces_enabled": False, "trace_archival_enabled": False,
+        "multipart_uploads_enabled": True, "multipart_downloads_enabled": False,
+        "features_enabled": {"gateway": False},
+    })  # fmt: skip
+
+
+_OWN: dict[str, ActFunction] = {
+    "forward": _forward,
+    "ui_telemetry": _ui_telemetry,
+    "server_info": _server_info,
+}
+
+
+def _function(act: str) -> ActFunction:
+    found = [getattr(module, act) for module in _MODULES if hasattr(module, act)]
+    return found[0] if found else _OWN[act]
+
+
+ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(Act)}
+
+
+class Workspace:
+    """One workspace: MLflow's tracking server behind our identities and experiment permissions."""
+
+    def __init__(
+        self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
+        workspace_id: str, page_tokens: PageTokens,
+    ) -> None:  # fmt: skip
+        self._desk = Desk(db, child, files, auditor, resolver, workspace_id, page_tokens)
+        self._ui = Ui()
+        self._turns = Turns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
+        self._searches = Turns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
+
+    async def handle(self, request: Request, actor: Actor) -> Response | None:
+        """The answer to a tracking call or a page of MLflow's UI, errors included; None where no route matches."""
+        router, path = API, request.path
+        if path == otlp.PATH:
+            return await self._answer(request, actor, OTLP_TRACES_ROUTE, {}) if request.method == "POST" else None
+        if path == "/ml" or path.startswith("/ml/"):
+            if page := self._ui.answer(request.method, path):
+                return page
+            router, path = UI, path.removeprefix("/ml")
+        for prefix in ("/api/", "/ajax-api/"):
+            if path.startswith(prefix):
+                path = path[len(prefix) - 1 :]
+                break
+        else:
+            if router is API or path not in _BARE:
+                return None
+        found = router.find(request.method, path)
+        return await self._answer(request, actor, *found) if found else None
+
+    async def _answer(self, request: Request, actor: Actor, route: Route, params: dict[str, str]) -> Response:
+        visit = Visit(request, actor, Call(route, params, {}))
+        try:
+            await self._read(visit)
+            if route.method == "GET" or call_limits.searches(route):
+                request.let_cancel()
+            async with self._turns.take(actor.id):
+                if not call_limits.searches(route):
+                    return await self._act(visit)
+                async with self._searches.take(actor.id):
+                    return await self._act(visit)
+        except Refused as error:
+            return answers.refusal(error.answer)
+        except RegistryError as error:
+            if isinstance(error, PermissionDenied | Missing):
+                await to_its_end(self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message))
+            return _render(error)
+
+    async def _read(self, visit: Visit) -> None:
+        """Parse the call, once."""
+        request, route = visit.request, visit.call.route
+        if route is OTLP_TRACES_ROUTE:
+            visit.call = await otlp.read(request)
+            return
+        body = b"" if route.act == "ui_telemetry" else await request.body(call_limits.body_bytes(route))
+        visit.call = await read_in_turn(request.caller, body, _parsed, visit, body)
+
+    async def _act(self, visit: Visit) -> Response:
+        desk, route = self._desk, visit.call.route
+        if home := _HOME_FIELD.get(route.act):
+            await experiments.settle_default(desk, visit, home, create=True)
+        elif "experiment_id" in visit.call.fields:
+            await experiments.settle_default(desk, visit, "experiment_id", create=False)
+        named = await desk.access.check(visit.actor, route.checks, visit.call)
+        response = await ACTS[route.act](desk, visit)
+        if route.event and route.checks and not route.act.startswith("create_"):  # the others record by themselves
+            await desk.record(visit, [(str(kind), name) for kind, name in named])
+        return response
+
+    # --- for the rest of the server ----------------------------------------------------------------------------------
+
+    async def source_run(self, actor: Actor, run_id: str) -> SourceRun | None:
+        """What a model version keeps of its run; None where the actor may not read it."""
+        return await lineage.source_run(self._desk, actor, run_id)
+
+    async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
+        """What a model version keeps of its logged model; None where the actor may not read it."""
+        return await lineage.source_logged_model(self._desk, actor, model_id)
+
+    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+        """Where the files may lie that a model version's source names so. Raises NotFound, PermissionDenied."""
+        return await version_sources.places(self._desk, actor, origin)
+
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+        """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor.
+
+        None where it is no such path. Raises InvalidArgument, PermissionDenied, NotFound (also where its ids do not
+        belong together)."""
+        place = internal_place(path)
+        level = Level.EDIT if write else Level.READ
+        return await files.place_of(self._desk, actor, place, level) if place else None
+
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+        """What `<experiment>/<run>/artifacts/...` of a plain client names, allowed to this actor. Raises as `internal`."""
+        return await files.place_of(self._desk, actor, proxied_place(path), Level.EDIT if write else Level.READ)
+
+    async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
+        """For a signed URL at its use. Raises NotFound, PermissionDenied."""
+        await self._desk.access.require(actor, Kind(kind), id, Level.EDIT if write else Level.READ)
+
+
+def _parsed(visit: Visit, body: bytes) -> Call:
+    """The call as it may be forwarded. Raises InvalidArgument."""
+    request, route = visit.request, visit.call.route
+    if route.act == "graphql":
+        check_declared(json_type(request), body)
+        call = Call(route, {}, parse(body), len(body))
+    else:
+        call = read(route, visit.call.params, request.query_string, json_type(request), body)
+        reserved_keys.neutralize(route, call.fields, visit.actor.name)
+    call_limits.check(route, call.fields)
+    if "/traces" in route.path:
+        traces.check_filters(call.fields)
+    return call
+
+
+def _named(call: Call) -> list[tuple[str, str]]:
+    """What a refused call spoke of, for the audit log."""
+    kinds = {"experiment_id": Kind.EXPERIMENT, "experiment_name": Kind.EXPERIMENT, "run_id": Kind.RUN,
+             "model_id": Kind.LOGGED_MODEL, "trace_id": Kind.TRACE, "request_id": Kind.TRACE}  # fmt: skip
+    return [(kind, value) for field, kind in kinds.items() if isinstance(value := call.fields.get(field), str)]
+
+
+def _render(error: RegistryError) -> Response:
+    body = msgspec.json.encode({"error_code": error.code, "message": error.message})
+    headers = [(b"content-type", b"application/json")]
+    headers += retry_after(error)
+    return Response(error.status, body, headers)

@@ -1,0 +1,300 @@
+"""Acts on experiments: who owns a new one, reserved names, the caller's default one, searches of what he sees."""
+
+import base64
+import json
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import AlreadyExists, InvalidArgument, PermissionDenied
+from modelkeep.domain.names import fold_principal
+from modelkeep.domain.paging import page_size
+from modelkeep.http.messages import Response
+from modelkeep.store import experiments as rows
+from modelkeep.store.db import now_ms
+from modelkeep.store.experiments import Level
+from modelkeep.tracking import answers
+from modelkeep.tracking.access import missing
+from modelkeep.tracking.answers import Json
+from modelkeep.tracking.calls import Call, put, values
+from modelkeep.tracking.deleted_experiments import deleted_named, free_name, is_moved, take_name_back
+from modelkeep.tracking.locations import check_experiment_location
+from modelkeep.tracking.proxy import Desk, Refused, Visit
+from modelkeep.tracking.route_rules import Kind
+
+DEFAULT_WORDS = frozenset({"0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
+_UNFINISHED_MS = 120_000  # a creation that is older is nobody's any more; twice the longest wait for the child
+_HOME = re.compile(r"/Users/(.+)/default")
+_MOST_IN_FILTER = 400  # ids in one `experiment_id IN (...)`; above that, pages are filtered here
+_SCAN_ROWS, _SCAN_PAGES = 1000, 10
+_API = "/api/2.0/mlflow/experiments"
+_ACTIVE = "active"
+
+
+async def create_experiment(desk: Desk, visit: Visit) -> Response:
+    """The creator manages what he made."""
+    call = visit.call
+    name = call.text("name")
+    _check_name(visit.actor, name)
+    call.fields["artifact_location"] = check_experiment_location(call.text("artifact_location"))
+    tags: list[Json] = call.fields.get("tags") or []
+    values(call.fields, "tags[].key")  # a list of objects
+    return answers.respond({"experiment_id": await _create(desk, visit, name, call.text("artifact_location"), tags)})
+
+
+async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list[Json]) -> str:
+    """The creator's row goes first, so that a stop between the child's commit and ours leaves no ownerless experiment."""
+    actor, workspace, now = visit.actor, desk.workspace_id, now_ms()
+    taken = AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
+    async with desk.db.write(actor.id) as tx:
+        if not await rows.begin_creation(tx, workspace, name, actor.id, at=now, abandoned_before=now - _UNFINISHED_MS):
+            raise taken
+    try:
+        fields = {"name": name, "artifact_location": location, "tags": tags}
+        experiment_id = (await desk.ask("POST", f"{_API}/create", fields))["experiment_id"]
+    except Refused as error:
+        if error.code == AlreadyExists.code:
+            await _adopt(desk, actor, name, await named(desk, name))
+        async with desk.db.write(actor.id) as tx:
+            await rows.drop_creation(tx, workspace, name)
+        if error.code == AlreadyExists.code:
+            raise taken from error
+        raise
+    if not await _finish(desk, actor, name, experiment_id):
+        raise taken
+    await desk.record(visit, [("experiment", experiment_id)], event="experiment.create")
+    return experiment_id
+
+
+async def _finish(desk: Desk, actor: Actor, name: str, experiment_id: str) -> bool:
+    """Give the creator his experiment; False where the creation is no longer his, or others have settled whose it is."""
+    workspace = desk.workspace_id
+    async with desk.db.write(actor.id) as tx:
+        if not await rows.finish_creation(tx, workspace, name, actor.id, experiment_id):
+            return False
+        if await rows.permissions(tx, workspace, experiment_id):
+            return False
+        await rows.permit(tx, workspace, experiment_id, actor.id, Level.MANAGE, by=actor.name, at=now_ms())
+    return True
+
+
+async def _adopt(desk: Desk, actor: Actor, name: str, experiment: Json | None) -> bool:
+    """Finish a creation of this caller where we stopped between the child's commit and ours.
+
+    Only an experiment that came to be right after the caller's own row counts: an older one of that name is not his."""
+    async with desk.db.read() as tx:
+        creation = await rows.creation_of(tx, desk.workspace_id, name)
+    if experiment is None or creation is None or creation.experiment_id or creation.principal_id != actor.id:
+        return False
+    age = int(experiment.get("creation_time", 0)) - creation.created_at
+    return 0 <= age <= _UNFINISHED_MS and await _finish(desk, actor, name, experiment["experiment_id"])
+
+
+async def existing(desk: Desk, experiment_id: str) -> Json:
+    """Raises Refused: an admin may do anything with an experiment but for it being there."""
+    return (await desk.ask("GET", f"{_API}/get", query=_query("experiment_id", experiment_id)))["experiment"]
+
+
+async def named(desk: Desk, name: str) -> Json | None:
+    """The experiment of this name, whoever may see it; None where there is none."""
+    try:
+        return (await desk.ask("GET", f"{_API}/get-by-name", query=_query("experiment_name", name)))["experiment"]
+    except Refused as error:
+        if error.answer.status == 404:
+            return None
+        raise
+
+
+def _query(key: str, value: str) -> str:
+    return urlencode({key: value})
+
+
+def _check_name(actor: Actor, name: str) -> None:
+    if not name.strip():
+        raise InvalidArgument("Give the experiment a name.")
+    if name.startswith(answers.DELETED_PREFIX):
+        raise InvalidArgument(
+            f"Names of experiments do not begin with '{answers.DELETED_PREFIX}'. Choose another name."
+        )
+    home = _HOME.fullmatch(name)
+    if home and fold_principal(home[1]) != fold_principal(actor.name) and not actor.workspace_admin:
+        raise PermissionDenied(f"'{name}' is the default experiment of '{home[1]}'. Choose another name.")
+
+
+async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
+    """One of the caller's experiments by its name."""
+    name = visit.call.text("experiment_name")
+    if not name:
+        raise InvalidArgument("Missing value for required parameter 'experiment_name'.")
+    experiment = await named(desk, name)
+    # All statements run whether it exists or not, so that the time of the answer does not tell.
+    levels = await desk.access.levels(visit.actor, [experiment["experiment_id"] if experiment else ""])
+    if not await _adopt(desk, visit.actor, name, experiment) and (experiment is None or not levels):
+        experiment = await deleted_named(desk, name)
+        levels = await desk.access.levels(visit.actor, [experiment["experiment_id"] if experiment else ""])
+        if experiment is None or not levels:
+            raise missing(Kind.EXPERIMENT, name)
+    return await desk.respond(visit, {"experiment": experiment})
+
+
+async def delete_experiment(desk: Desk, visit: Visit) -> Response:
+    """It leaves its name to others. MLflow's own experiment 0 keeps it: the server would make another one."""
+    experiment = await existing(desk, visit.call.text("experiment_id"))
+    if experiment["lifecycle_stage"] == _ACTIVE and experiment["experiment_id"] != "0":
+        await free_name(desk, experiment)
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def restore_experiment(desk: Desk, visit: Visit) -> Response:
+    """Under the name that it had, unless another experiment has that now."""
+    experiment = await existing(desk, visit.call.text("experiment_id"))
+    if not is_moved(experiment):
+        return await desk.respond(visit, await desk.forward(visit.call))
+    experiment_id, name = experiment["experiment_id"], answers.name_before_deletion(experiment)
+    taken = AlreadyExists(
+        f"Another experiment is called '{name}' now. Rename or delete that one, then restore this one."
+    )
+    if await named(desk, name) is not None:
+        raise taken
+    if experiment["lifecycle_stage"] != _ACTIVE:
+        await desk.forward(visit.call)
+    try:
+        await take_name_back(desk, experiment_id, name)
+    except Refused as error:
+        if error.code != AlreadyExists.code:
+            raise
+        await desk.ask("POST", f"{_API}/delete", {"experiment_id": experiment_id})
+        raise taken from error
+    return answers.respond({})
+
+
+async def rename_experiment(desk: Desk, visit: Visit) -> Response:
+    """A new name, unless another experiment has it."""
+    name = visit.call.text("new_name")
+    _check_name(visit.actor, name)
+    other = await named(desk, name)
+    if other and other["experiment_id"] != visit.call.text("experiment_id"):
+        raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
+    return answers.respond(await desk.forward(visit.call))
+
+
+async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
+    """The caller's `/Users/<name>/default`; '' where there is none and none is to be made."""
+    name = f"/Users/{visit.actor.name}/default"
+    found = await named(desk, name)
+    if found is None and create:
+        try:
+            return await _create(desk, visit, name, "", [])
+        except AlreadyExists:  # a call beside this one was faster
+            found = await named(desk, name)
+    if found is None:
+        return ""
+    await _adopt(desk, visit.actor, name, found)
+    return found["experiment_id"]
+
+
+async def settle_default(desk: Desk, visit: Visit, path: str, *, create: bool) -> None:
+    """Put the caller's default experiment where the call names none."""
+    given = (values(visit.call.fields, path) or [""])[0]
+    if given == "0" and visit.actor.workspace_admin and not create:
+        return  # admins may look at MLflow's own experiment 0, which belongs to nobody
+    if given in DEFAULT_WORDS:
+        found = await default_experiment(desk, visit, create=create)
+        if found:
+            put(visit.call.fields, path, found)
+
+
+async def visible_among(desk: Desk, visit: Visit, asked: list[str]) -> list[str]:
+    """Those of these experiments that the caller may see, in the order asked; the default one under its own id."""
+    found = list(asked)
+    if DEFAULT_WORDS & set(asked):
+        own = await default_experiment(desk, visit, create=False)
+        found = [own if e in DEFAULT_WORDS else e for e in asked]
+    known = await desk.access.locate(Kind.EXPERIMENT, found)
+    levels = await desk.access.levels(visit.actor, known)
+    return [e for e in dict.fromkeys(found) if e in levels]
+
+
+async def in_visible_experiments(desk: Desk, visit: Visit) -> Response:
+    """Forward a search whose `experiment_ids` are cut down to what the caller may see."""
+    if not visit.call.texts("experiment_ids") and not visit.call.route.path.endswith("/runs/search"):
+        raise InvalidArgument("Missing value for required parameter 'experiment_ids'.")  # as MLflow's server says it
+    visit.call.fields["experiment_ids"] = await visible_among(desk, visit, visit.call.texts("experiment_ids"))
+    if not visit.call.fields["experiment_ids"]:
+        return answers.respond({})
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def list_experiments(desk: Desk, visit: Visit) -> Response:
+    """The older call of databricks-sdk: a search without a filter."""
+    call = visit.call
+    fields = {name: call.fields[name] for name in ("max_results", "page_token", "view_type") if name in call.fields}
+    size = _number(fields["max_results"]) or 0
+    if size < 0:
+        raise InvalidArgument("max_results must be positive.")
+    fields["max_results"] = min(size, _SCAN_ROWS)  # "automatically capped at 1000"
+    searched = msgspec.structs.replace(call.route, method="POST", path="/2.0/mlflow/experiments/search")
+    visit.call = Call(searched, {}, fields)
+    return await search_experiments(desk, visit)
+
+
+async def search_experiments(desk: Desk, visit: Visit) -> Response:
+    """The caller's experiments that match, a page at a time; MLflow's own paging and order hold."""
+    if visit.actor.workspace_admin:
+        return await desk.respond(visit, await desk.forward(visit.call))
+    mine = await desk.access.visible(visit.actor)
+    if not mine:
+        return answers.respond({})
+    if len(mine) > _MOST_IN_FILTER:
+        return await _scan(desk, visit, frozenset(mine))
+    # First, so that nothing in the caller's filter (a comment, a quote) can end the text before our condition.
+    quoted = ", ".join(f"'{e}'" for e in mine)
+    ours = f"experiment_id IN ({quoted})"
+    theirs = visit.call.text("filter").strip()
+    visit.call.fields["filter"] = f"{ours} AND {theirs}" if theirs else ours
+    document = await desk.forward(visit.call)
+    document["experiments"] = [e for e in document.get("experiments", []) if e["experiment_id"] in set(mine)]
+    return await desk.respond(visit, document)
+
+
+async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
+    """For a caller with very many experiments: read the child's pages until ours is full, or for long enough."""
+    call = visit.call
+    size = page_size(_number(call.fields.get("max_results")), 1000, 50_000)
+    scope = f"experiments|{visit.actor.id}|{call.text('filter')}|{call.fields.get('order_by')}"
+    position = desk.page_tokens.open(scope, call.text("page_token"), (int,))
+    offset = int(position[0]) if position else 0
+    found: list[Json] = []
+    for _ in range(_SCAN_PAGES):
+        call.fields |= {"max_results": _SCAN_ROWS, "page_token": _child_token(offset)}
+        page = (await desk.forward(call)).get("experiments", [])
+        for index, experiment in enumerate(page):
+            if experiment["experiment_id"] in mine:
+                found.append(experiment)
+            if len(found) == size:
+                return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset + index + 1,)))
+        if len(page) < _SCAN_ROWS:
+            return await _page(desk, visit, found, "")
+        offset += len(page)
+    return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset,)))
+
+
+async def _page(desk: Desk, visit: Visit, found: list[Json], token: str) -> Response:
+    return await desk.respond(visit, {"experiments": found} | ({"next_page_token": token} if token else {}))
+
+
+def _child_token(offset: int) -> str:
+    # mlflow/utils/search_utils.py, create_page_token: the pinned MLflow's tokens are offsets, none for the start
+    if not offset:
+        return ""
+    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument("max_results must be an integer.") from error

@@ -1,0 +1,67 @@
+"""What MLflow's UI asks by GraphQL: queries whose every root field is known, each checked like its REST twin."""
+
+from typing import Any, cast
+
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.http.messages import Response
+from modelkeep.store.experiments import Level
+from modelkeep.tracking import answers
+from modelkeep.tracking.answers import Json
+from modelkeep.tracking.calls import Call, values
+from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.route_rules import Check, Kind, Route
+
+# Below its root field a query walks only what belongs to that run or experiment, and the child's empty registry.
+ROOTS = {
+    "mlflowGetRun": (
+        Check(Kind.RUN, Level.READ, "runId", optional=True), Check(Kind.RUN, Level.READ, "runUuid", optional=True),
+    ),
+    "mlflowGetExperiment": (Check(Kind.EXPERIMENT, Level.READ, "experimentId"),),
+    "mlflowSearchRuns": (Check(Kind.EXPERIMENT, Level.READ, "experimentIds[]"),),
+    "mlflowGetMetricHistoryBulkInterval": (Check(Kind.RUN, Level.READ, "runIds[]"),),
+}  # fmt: skip
+
+
+async def graphql(desk: Desk, visit: Visit) -> Response:
+    """Check every root field of the query, then forward it. Raises InvalidArgument for anything but such a query."""
+    fields = visit.call.fields
+    for name, given in roots(visit.call.text("query"), fields.get("variables") or {}):
+        await _check(desk, visit.actor, visit.call.route, name, given)
+    return answers.graphql(await desk.forward_raw(visit.call))
+
+
+async def _check(desk: Desk, actor: Actor, route: Route, name: str, given: Json) -> None:
+    if name == "mlflowGetRun" and not (values(given, "runId") or values(given, "runUuid")):
+        raise InvalidArgument("mlflowGetRun needs a runId.")
+    await desk.access.check(actor, ROOTS[name], Call(route, {}, given))
+
+
+def roots(query: str, variables: Json) -> list[tuple[str, Json]]:
+    """The root fields of a query with the `input` of each. Raises InvalidArgument."""
+    from graphql import GraphQLError, parse  # comes with the pinned MLflow; only its UI needs it
+    from graphql.language import FieldNode, OperationDefinitionNode, OperationType
+
+    try:
+        definitions = parse(query, max_tokens=5000).definitions
+    except (GraphQLError, RecursionError) as error:
+        raise InvalidArgument("The GraphQL query cannot be parsed.") from error
+    operations = [d for d in definitions if isinstance(d, OperationDefinitionNode)]
+    if len(operations) != 1 or operations[0].operation is not OperationType.QUERY:
+        raise InvalidArgument("Send one GraphQL query at a time; there are no mutations.")
+    found: list[tuple[str, Json]] = []
+    for node in operations[0].selection_set.selections:
+        if not isinstance(node, FieldNode) or node.name.value not in ROOTS:
+            raise InvalidArgument(f"GraphQL queries may ask for {', '.join(ROOTS)}.")
+        found.append((node.name.value, _input(node, variables)))
+    return found
+
+
+def _input(node: Any, variables: Json) -> Json:
+    from graphql import value_from_ast_untyped
+
+    given = {argument.name.value: value_from_ast_untyped(argument.value, variables) for argument in node.arguments}
+    value = given.get("input")
+    if set(given) != {"input"} or not isinstance(value, dict):
+        raise InvalidArgument("GraphQL fields take one argument, `input`.")
+    return cast(Json, value)

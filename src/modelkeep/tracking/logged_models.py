@@ -1,0 +1,67 @@
+"""Acts on logged models, and the read-only view of one whose experiment the caller may not see."""
+
+from typing import Any
+
+from modelkeep.domain.errors import NotFound, PermissionDenied
+from modelkeep.http.messages import Response
+from modelkeep.store.experiments import Level
+from modelkeep.tracking import answers
+from modelkeep.tracking.access import missing
+from modelkeep.tracking.calls import values
+from modelkeep.tracking.proxy import Desk, KnownModel, Visit
+from modelkeep.tracking.route_rules import Kind
+
+_VERSIONS_TAG = "mlflow.modelVersions"
+
+
+async def create_logged_model(desk: Desk, visit: Visit) -> Response:
+    """A new logged model of one of the caller's experiments."""
+    document = await desk.forward(visit.call)
+    info = document["model"]["info"]
+    await desk.access.place(Kind.LOGGED_MODEL, info["model_id"], info["experiment_id"])
+    await desk.record(visit, [("logged_model", info["model_id"]), ("experiment", info["experiment_id"])])
+    return await desk.respond(visit, document)
+
+
+async def get_logged_model(desk: Desk, visit: Visit) -> Response:
+    """The logged model, or what a model version that the caller may execute remembers of it."""
+    model_id = visit.call.text("model_id")
+    try:
+        await desk.access.require(visit.actor, Kind.LOGGED_MODEL, model_id, Level.READ)
+    except NotFound:
+        known = await desk.resolver(visit.actor, model_id)
+        if known is None:
+            raise
+        return await desk.respond(visit, {"model": _remembered(known)})
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def tag_logged_model(desk: Desk, visit: Visit) -> Response:
+    """Tags, for those who may edit."""
+    try:
+        await desk.access.require(visit.actor, Kind.LOGGED_MODEL, visit.call.text("model_id"), Level.EDIT)
+    except PermissionDenied as error:
+        # After registering, the client notes the version on the logged model and gives up on any code but this one
+        # (mlflow/tracking/_model_registry/fluent.py), though a reader may register what he can read.
+        if values(visit.call.fields, "tags[].key") == [_VERSIONS_TAG]:
+            raise missing(Kind.LOGGED_MODEL, visit.call.text("model_id")) from error
+        raise
+    return answers.respond(await desk.forward(visit.call))
+
+
+def _remembered(known: KnownModel) -> dict[str, Any]:
+    metrics = [
+        {name: getattr(metric, name) for name in metric.__struct_fields__ if getattr(metric, name) not in ("", None)}
+        for metric in known.metrics
+    ]
+    info = {
+        "model_id": known.model_id, "experiment_id": known.experiment_id, "name": known.name,
+        "creation_timestamp_ms": known.created_at, "last_updated_timestamp_ms": known.updated_at,
+        "status": "LOGGED_MODEL_READY", "artifact_uri": "",
+    }  # fmt: skip
+    if known.source_run_id:
+        info["source_run_id"] = known.source_run_id
+    return {
+        "info": info,
+        "data": {"params": [{"key": p.name, "value": p.value} for p in known.params], "metrics": metrics},
+    }

@@ -1,0 +1,58 @@
+"""Acts on runs: where a new one lies and whose it is, and the sources of its datasets."""
+
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.http.messages import Response
+from modelkeep.limits import TRACKING_BULK_RUNS
+from modelkeep.store import experiments as rows
+from modelkeep.tracking import answers
+from modelkeep.tracking.answers import Json
+from modelkeep.tracking.calls import values
+from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.reserved_keys import USER_TAG
+from modelkeep.tracking.route_rules import Kind
+
+_API = "/api/2.0/mlflow/runs"
+_MOST_RUNS = 10_000  # databricks-sdk, ExperimentsAPI.delete_runs: "the maximum allowed value for max_runs"
+
+
+async def create_run(desk: Desk, visit: Visit) -> Response:
+    """A run belongs to who made it, whatever name the client's machine gave."""
+    fields = visit.call.fields
+    fields["user_id"] = visit.actor.name
+    values(fields, "tags[].key")  # a list of objects
+    tags: list[Json] = fields.get("tags") or []
+    own = {"key": USER_TAG, "value": visit.actor.name}
+    fields["tags"] = [*(tag for tag in tags if tag.get("key") != USER_TAG), own]
+    document = await desk.forward(visit.call)
+    info = document["run"]["info"]
+    await desk.access.place(Kind.RUN, info["run_id"], info["experiment_id"])
+    await desk.record(visit, [("run", info["run_id"]), ("experiment", info["experiment_id"])])
+    return await desk.respond(visit, document)
+
+
+async def delete_runs(desk: Desk, visit: Visit) -> Response:
+    """As `w.experiments.delete_runs`: the oldest runs up to a time, so many at once; the caller repeats it for more."""
+    fields = visit.call.fields
+    until, most = fields.get("max_timestamp_millis"), fields.get("max_runs") or TRACKING_BULK_RUNS
+    if not isinstance(until, int) or isinstance(until, bool):
+        raise InvalidArgument("Field 'max_timestamp_millis' must be a time in milliseconds since 1970.")
+    if not isinstance(most, int) or not 1 <= most <= _MOST_RUNS:
+        raise InvalidArgument(f"Field 'max_runs' must be a number from 1 to {_MOST_RUNS}.")
+    search = {
+        "experiment_ids": [visit.call.text("experiment_id")], "filter": f"attributes.start_time <= {until}",
+        "run_view_type": "ACTIVE_ONLY", "max_results": min(most, TRACKING_BULK_RUNS), "order_by": ["attributes.start_time ASC"],
+    }  # fmt: skip
+    found = (await desk.ask("POST", f"{_API}/search", search)).get("runs", [])
+    for run in found:
+        await desk.ask("POST", f"{_API}/delete", {"run_id": run["info"]["run_id"]})
+    return answers.respond({"runs_deleted": len(found)})
+
+
+async def log_inputs(desk: Desk, visit: Visit) -> Response:
+    """Keep each dataset's source for this very run."""
+    document = await desk.forward(visit.call)
+    inputs = answers.dataset_inputs(visit.call.fields.get("datasets") or [])
+    if inputs:
+        async with desk.db.write(visit.actor.id) as tx:
+            await rows.keep_inputs(tx, desk.workspace_id, visit.call.text("run_id"), inputs)
+    return answers.respond(document)

@@ -1,0 +1,90 @@
+"""Acts on traces: ids are claimed before the child hears of them."""
+
+import re
+
+from modelkeep.domain.errors import AlreadyExists, InvalidArgument
+from modelkeep.http.messages import Response
+from modelkeep.tracking import answers
+from modelkeep.tracking.answers import Json
+from modelkeep.tracking.calls import values
+from modelkeep.tracking.experiments import visible_among
+from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.route_rules import Kind
+
+_TRACE_ID = re.compile(r"tr-[A-Za-z0-9_-]{1,125}")  # never a word that the child's paths use
+_FILTERS = ("filter", "base_filter", "filter_string1", "filter_string2")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_IN_SPANS = re.compile(r"\btraces?\s*\.\s*text\b|(?<![\w.])spans?\s*\.\s*\w+", re.IGNORECASE)
+_PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
+
+
+async def start_trace(desk: Desk, visit: Visit) -> Response:
+    """A trace of one of the caller's experiments; the same trace may be sent again."""
+    info: Json = visit.call.fields["trace"]["trace_info"]
+    trace_id, experiment_id = info.get("trace_id"), values(visit.call.fields, _PLACE)[0]
+    if not isinstance(trace_id, str) or not await _claim(desk, trace_id, experiment_id):
+        raise InvalidArgument("A trace's id is 'tr-' and letters, digits, '-' and '_'.")
+    info["trace_location"] = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
+    if not isinstance(info.get("tags") or {}, dict):
+        raise InvalidArgument("Field 'tags' must be an object.")
+    # Only the trace's info: spans travel as an artifact.
+    visit.call.fields["trace"] = {"trace_info": info}
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def _claim(desk: Desk, trace_id: str, experiment_id: str) -> bool:
+    home = (await desk.access.locate(Kind.TRACE, [trace_id])).get(trace_id)
+    if home is None:
+        if not _TRACE_ID.fullmatch(trace_id):
+            return False
+        home = await desk.access.place(Kind.TRACE, trace_id, experiment_id)
+    if home != experiment_id:
+        raise AlreadyExists(f"Trace '{trace_id}' already exists.")
+    return True
+
+
+async def start_trace_v2(desk: Desk, visit: Visit) -> Response:
+    """The older call; the child makes the id."""
+    values(visit.call.fields, "tags[].key")  # a list of objects
+    document = await desk.forward(visit.call)
+    info = document["trace_info"]
+    await desk.access.place(Kind.TRACE, info["request_id"], info["experiment_id"])
+    return await desk.respond(visit, document)
+
+
+def check_filters(fields: Json) -> None:
+    """Refuse conditions on the contents of spans: these are files, and a search would find nothing, silently.
+    Raises InvalidArgument."""
+    for name in _FILTERS:
+        text = fields.get(name)
+        if isinstance(text, str) and (match := _IN_SPANS.search(_QUOTED.sub("''", text))):
+            raise InvalidArgument(
+                f"Traces cannot be searched by '{match[0].strip()}': their spans are kept as files. Search by trace.* "
+                "attributes, tags or metadata instead."
+            )
+
+
+async def search_traces(desk: Desk, visit: Visit) -> Response:
+    """Traces of those of the named experiments that the caller may see."""
+    asked = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
+    if not asked or len(asked) != len(visit.call.fields["locations"]):
+        raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")
+    seen = await visible_among(desk, visit, asked)
+    if not seen:
+        return answers.respond({})
+    visit.call.fields["locations"] = [
+        {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": e}} for e in seen
+    ]
+    return await desk.respond(visit, await desk.forward(visit.call))
+
+
+async def visible_traces(desk: Desk, visit: Visit) -> Response:
+    """The infos of those of these traces that the caller may see."""
+    asked = visit.call.texts("trace_ids")
+    homes = await desk.access.locate(Kind.TRACE, asked)
+    levels = await desk.access.levels(visit.actor, set(homes.values()))
+    seen = [t for t in asked if t in homes and levels.get(homes[t], None) is not None]
+    if not seen:
+        return answers.respond({})
+    visit.call.fields["trace_ids"] = seen
+    return await desk.respond(visit, await desk.forward(visit.call))

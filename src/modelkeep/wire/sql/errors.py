@@ -1,7 +1,0 @@
-"""How a statement fails that cannot be read."""
-
-from modelkeep.core.errors import InvalidArgument
-
-
-class BadSql(InvalidArgument):
-    """A statement that is not in this server's SQL."""

@@ -1,0 +1,439 @@
+"""A whole server on a real socket in a thread of this process: the wire as clients meet it, its route table to walk."""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import pytest
+from live import free_port
+
+from modelkeep.api.app import App
+from modelkeep.api.databricks_uc.routes import PREFIX as FACE_B
+from modelkeep.api.sql.routes import WAREHOUSE_ID, WAREHOUSES
+from modelkeep.cli.admin_token import create_admin_token
+from modelkeep.http.routing import Route
+from modelkeep.http.server import HttpServer
+from modelkeep.observe.logs import configure
+from modelkeep.serve.process import Registry, application, listeners, opened, server_options
+from modelkeep.settings import Settings
+
+V1 = "/api/modelkeep/v1"
+UC = "/api/2.1/unity-catalog"
+T = TypeVar("T")
+
+RETRIED = frozenset({405, 408, 413, 415, 422, 429, 500, 502, 503, 504})
+"""Statuses that clients repeat for minutes: no request that is merely wrong may meet one."""
+
+
+class Site:
+    """A running server: `app` and `registry` are the parts behind it, `loop` is where they live."""
+
+    def __init__(self, settings: Settings, admin: str) -> None:
+        self.settings = settings
+        self.host = settings.address
+        self.admin = admin
+        self.http = httpx.Client(base_url=self.host, timeout=20)
+        self.app: App
+        self.registry: Registry
+        self.server: HttpServer
+        self.loop: asyncio.AbstractEventLoop
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return self.app.router.routes
+
+    @property
+    def dialects(self) -> list[tuple[dict[str, str], Route]]:
+        """Every route with the headers of the clients that it is for: some have a twin for others."""
+        other: App | None = getattr(self.app, "other", None)
+        twins = other.router.routes if other else ()
+        return [
+            *(({}, route) for route in self.routes),
+            *(({"user-agent": "OpenAPI-Generator/0.7.0/python"}, r) for r in twins),
+        ]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await something on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def call(
+        self, method: str, path: str, fields: dict[str, Any] | None = None, *, token: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """One request, as the admin unless `token` says otherwise ('' sends none): fields as a client places them."""
+        token = self.admin if token is None else token
+        headers = {**({"authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
+        if fields is not None:
+            more["params" if method == "GET" else "json"] = fields
+        return self.http.request(method, path, headers=headers, **more)
+
+    def b(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
+        """A call of the `databricks-uc` face."""
+        return self.call(method, f"{FACE_B}/{path}", fields, token=token)
+
+    def ok(self, method: str, path: str, fields: dict[str, Any] | None = None, token: str | None = None) -> Any:
+        answer = self.call(method, path, fields, token=token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def user(self, name: str = "") -> tuple[str, str]:
+        """A new user: (name, token)."""
+        name = name or f"u_{uuid.uuid4().hex[:8]}@x.io"
+        self.ok("POST", f"{V1}/users", {"name": name})
+        return name, self.ok("POST", f"{V1}/tokens", {"principal": name})["token_value"]
+
+    def session(self, token: str = "") -> str:
+        """The cookie of a browser that has signed in with this token (the admin's by default)."""
+        answer = httpx.post(f"{self.host}/login", data={"token": token or self.admin}, headers={"origin": self.host})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["set-cookie"].partition(";")[0]
+
+    def allow(self, who: str, kind: str, full_name: str, *privileges: str) -> None:
+        changes = [{"principal": who, "add": list(privileges)}]
+        self.ok("PATCH", f"{UC}/permissions/{kind}/{full_name}", {"changes": changes})
+
+    def schema(self) -> str:
+        """A new catalog with one schema: `catalog.team`."""
+        catalog = f"c_{uuid.uuid4().hex[:8]}"
+        self.ok("POST", f"{UC}/catalogs", {"name": catalog})
+        self.ok("POST", f"{UC}/schemas", {"name": "team", "catalog_name": catalog})
+        return f"{catalog}.team"
+
+    def model(self, schema: str = "", versions: int = 0) -> str:
+        """The full name of a new registered model with so many PENDING versions."""
+        name = f"{schema or self.schema()}.m_{uuid.uuid4().hex[:8]}"
+        self.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})
+        for _ in range(versions):
+            self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})
+        return name
+
+    def head(self, method: str, path: str, *lines: str) -> bytes:
+        """The head of a request of the admin's, with these lines too, to be sent as it is."""
+        signed = (
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.settings.port}",
+            f"Authorization: Bearer {self.admin}",
+            *lines,
+            "",
+            "",
+        )
+        return "\r\n".join(signed).encode()
+
+    def raw(self, data: bytes, timeout_s: float = 5, patience_s: float = 0.3) -> bytes:
+        """What the server answers to these very bytes before it closes, or falls silent for `patience_s`."""
+        with socket.create_connection(("127.0.0.1", self.settings.port), timeout_s) as connection:
+            connection.sendall(data)
+            answer = b""
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                while chunk := connection.recv(65536):
+                    answer += chunk
+                    connection.settimeout(patience_s)
+            return answer
+
+
+def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
+    """Asserts an error of the contract: this status and code, and one clear sentence, which is returned."""
+    assert (answer.status_code, answer.headers.get("content-type")) == (status, "application/json"), answer.text
+    body = answer.json()
+    if "schemas" in body:  # SCIM's own shape has no such word
+        assert set(body) - {"scimType"} == {"schemas", "status", "detail"}, body
+        assert body["status"] == str(status)
+        message = body["detail"]
+    else:
+        assert set(body) - {"details"} == {"error_code", "message"}, body
+        assert body["error_code"] == code, body
+        message = body["message"]
+    assert isinstance(message, str)
+    assert re.fullmatch(r"[\s\S]{8,3000}[.`)]", message), message
+    assert not re.search(r"Traceback|sqlite|\.py\b|<class|object at 0x", message), message
+    for word in words:
+        assert word in message, message
+    return message
+
+
+def filled(route: Route, values: dict[str, Any]) -> str:
+    """The route's path with these values for its parameters; 'absent' for one that has none."""
+    return re.sub(r"\{([^}]+)\}", lambda match: str(values.get(match[1].strip("*"), "absent")), route.path)
+
+
+FUNCTION: dict[str, Any] = {
+    "input_params": {"parameters": []}, "data_type": "INT", "full_data_type": "INT", "routine_body": "SQL",
+    "routine_definition": "1", "parameter_style": "S", "is_deterministic": True, "sql_data_access": "NO_SQL",
+    "is_null_call": False, "security_type": "DEFINER", "specific_name": "x",
+}  # fmt: skip
+
+
+class World:
+    """A model with a PENDING version, and fields for every route that name it (or its parents)."""
+
+    def __init__(self, site: Site) -> None:
+        self.model = site.model(versions=1)
+        self.schema = self.model.rpartition(".")[0]
+        self.catalog = self.schema.partition(".")[0]
+        self.user, self.token = site.user()
+        self.robot = f"robot of {self.user}"
+        site.ok("POST", f"{V1}/service-principals", {"name": self.robot})
+        self.group = f"group of {self.user}"
+        site.ok("POST", f"{V1}/groups", {"name": self.group})
+        self.governed = f"k_{uuid.uuid4().hex[:8]}"
+        site.ok("POST", "/api/2.1/tag-policies", {"tag_key": self.governed})
+        listed = site.ok(
+            "GET", "/api/2.0/preview/scim/v2/ServicePrincipals", {"filter": f'applicationId eq "{self.robot}"'}
+        )
+        self.robot_id = listed["Resources"][0]["id"]
+        self.metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
+        self.account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
+        self.number = int(site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=self.token)["id"])
+        self._site = site
+        place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
+        self.bodies: dict[str, dict[str, Any]] = {
+            "volumes": {**place, "volume_type": "MANAGED"},
+            "tables": {**place, "table_type": "EXTERNAL", "data_source_format": "CSV", "storage_location": "s3://x/y"},
+            "functions": {**place, **FUNCTION},
+        }
+        for kind in self.bodies:
+            site.ok("POST", f"{UC}/{kind}", self.body(kind, kind))
+
+    @cached_property
+    def workspace(self) -> dict[str, str]:
+        """Made when a route asks for one: with two, a server answers to their addresses alone."""
+        fresh = f"w_{uuid.uuid4().hex[:8]}"
+        return self._site.ok("POST", f"{V1}/workspaces", {"name": fresh, "address": f"{fresh}.example.com"})
+
+    def body(self, kind: str, name: str) -> dict[str, Any]:
+        """Of a create of this kind."""
+        body = {**self.bodies[kind], "name": name}
+        return {"function_info": body} if kind == "functions" else body
+
+    def values_of_object(self, route: Route, kind: str) -> dict[str, Any]:
+        """As `values`, for volumes, tables and functions."""
+        if route.method == "POST":
+            return self.body(kind, f"n_{uuid.uuid4().hex[:8]}")
+        if "{" not in route.path:
+            return {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
+        told = {"owner": "admin"} if route.method == "PATCH" else {}
+        return {"name" if "{name}" in route.path else "full_name": f"{self.schema}.{kind}", **told}
+
+    def values_of_governance(self, route: Route) -> dict[str, Any] | None:
+        """As `values`, where what is needed is no single field; None for other routes."""
+        at = {"securable_type": "function", "full_name": self.model}
+        securable = {"type": "FUNCTION", "full_name": self.model}
+        rules = f"accounts/{self.account}/ruleSets/default"
+        match route.path.removeprefix(V1):
+            case "/explain":
+                return {**at, "operation": "get_model", "principal": "admin"}
+            case path if path.startswith(f"{UC}/permissions/") and route.method == "PATCH":
+                return {**at, "changes": [{"principal": self.user, "add": ["EXECUTE"]}]}
+            case "/models/{full_name}/aliases":
+                return {"full_name": self.model, "set": [{"alias_name": "champion", "version_num": 1}]}
+            case "/protected-aliases/{securable_type}/{full_name}/{alias}":
+                return {**at, "alias": "champion"} | ({"principals": ["admin"]} if route.method == "PUT" else {})
+            case "/api/3.0/rfa/requests":
+                wanted = {"securable": securable, "permissions": ["EXECUTE"]}
+                return {"requests": [{"securable_permissions": [wanted]}]}
+            case "/api/3.0/rfa/destinations":
+                return {"update_mask": "destinations", "securable": securable, "destinations": []}
+            case "/api/2.0/preview/permissionassignments" if route.method == "POST":
+                return {"permission_assignments": [{"user_name": self.user, "permissions": ["USER"]}]}
+            case "/api/2.0/settings/types/default_namespace_ws/names/default" if route.method in ("PATCH", "DELETE"):
+                etag = self._site.ok("GET", route.path)["etag"]
+                change = {"setting": {"etag": etag, "namespace": {"value": "main"}}, "field_mask": "namespace.value"}
+                return change if route.method == "PATCH" else {"etag": etag}
+            case "/api/2.1/tag-policies" if route.method == "POST":
+                return {"tag_key": f"k_{uuid.uuid4().hex[:8]}"}
+            case "/api/2.1/tag-policies/{tag_key}":
+                return {"tag_key": self.governed} | ({"update_mask": "*"} if route.method == "PATCH" else {})
+            case "/api/2.0/preview/accounts/access-control/assignable-roles":
+                return {"resource": f"accounts/{self.account}"}
+            case "/api/2.0/preview/accounts/access-control/rule-sets":
+                return {"name": rules} | ({"rule_set": {"etag": "x", "name": rules}} if route.method == "PUT" else {})
+            case _:
+                return None
+
+    @cached_property
+    def prompt(self) -> str:
+        """Made when a route asks for one, with a version."""
+        name = f"{self.schema}.greet"
+        self._site.ok("POST", f"{FACE_B}/prompts", {"name": name, "prompt": {"name": name}})
+        self._site.ok(
+            "POST", f"{FACE_B}/prompts/{name}/versions", {"name": name, "prompt_version": {"template": '"Hi"'}}
+        )
+        return name
+
+    def values_of_prompt(self, route: Route) -> dict[str, Any]:
+        """As `values`, for prompts."""
+        catalog, schema = self.schema.split(".")
+        new = route.method == "POST" and route.path == f"{FACE_B}/prompts"
+        name = f"{self.schema}.n_{uuid.uuid4().hex[:8]}" if new else self.prompt
+        known: dict[str, Any] = {
+            "name": name, "full_name": name, "version": "1", "alias": "live", "key": "k", "template": '"Hi"', "comment": "x",
+            "catalog_name": catalog, "schema_name": schema,
+            "prompt_version": {"template": '"Hi"'}, "catalog_schema": {"catalog_name": catalog, "schema_name": schema},
+            "prompt_versions": [{"name": name, "version": "1"}], "run_ids": ["r"], "model_ids": ["m"], "trace_ids": ["t"],
+        }  # fmt: skip
+        fields = msgspec.structs.fields(route.fields)
+        return {field.encode_name: known[field.encode_name] for field in fields if field.encode_name in known}
+
+    def values_of_sign_in(self, route: Route) -> dict[str, Any]:
+        """As `values`, for secrets and federation policies."""
+        known = {"id": self.robot_id, "account_id": self.account, "secret_id": "absent", "policy_id": "absent"}
+        found: dict[str, Any] = {name: known[name] for name in re.findall(r"\{([^}]+)\}", route.path)}
+        if route.method == "POST" and "federationPolicies" in route.path:
+            rule = {"issuer": "https://ci.example", "jwks_json": JWKS, "subject": "job" if "id" in found else None}
+            found["oidc_policy"] = {name: value for name, value in rule.items() if value}
+        return found
+
+    def values(self, route: Route) -> dict[str, Any]:
+        """Something valid for each parameter and required field of the route, where tests of the wire know one."""
+        kind = re.match(rf"({UC}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
+        if kind is not None:
+            return self.values_of_object(route, kind[2])
+        if route.path.startswith(f"{UC}/metastores/"):
+            return {"id": self.metastore} | ({"owner": "admins"} if route.method == "PATCH" else {})
+        if "credentials/secrets" in route.path or "federationPolicies" in route.path:
+            return self.values_of_sign_in(route)
+        if "bindings/" in route.path:
+            of_any = {"securable_type": "catalog", "securable_name": self.catalog}
+            return {"name": self.catalog} if "{name}" in route.path else of_any
+        if route.path.startswith(WAREHOUSES):
+            return {"id": WAREHOUSE_ID} if "{id}" in route.path else {}
+        if (known := self.values_of_governance(route)) is not None:
+            return known
+        if "/prompt" in route.path:
+            return self.values_of_prompt(route)
+        if route.method == "POST" and route.path == f"{V1}/models/{{full_name}}/versions":
+            return {"full_name": self.model, "run_id": "0" * 32, "model_id": "m-1"}
+        full_name = self.model
+        for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
+            if route.path.startswith(f"{UC}{kind}"):
+                full_name = name
+        fresh, (catalog, schema, model) = f"n_{uuid.uuid4().hex[:8]}", self.model.split(".")
+        operations = (
+            (FACE_B, "MODEL_VERSION_OPERATION_READ_WRITE"),
+            (UC, "READ_WRITE_MODEL_VERSION"),
+            (V1, "get_model"),
+        )
+        known = {
+            "full_name": full_name, "name": self.model if "/2.0/mlflow/" in route.path else fresh,
+            "new_name": f"{self.schema}.{fresh}", "version": "1",
+            "securable_type": "function", "securable_full_name": self.model, "subentity_name": "1",
+            "entity_type": "functions",
+            "entity_name": self.model, "tag_key": "team", "catalog_name": catalog, "schema_name": schema,
+            "model_name": model,
+            "alias": "champion", "version_num": "1", "key": "team", "value": "x",
+            "changes": {"add_tags": [{"key": "team", "value": "x"}]},
+            "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
+            "principal": self.group if "/groups/" in route.path else self.user,
+            "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
+            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
+            "issuer": "https://idp.example", "subject": fresh, "update_mask": "comment",
+            "account_id": self.account, "metastore_id": self.metastore,
+            "principal_id": str(self.number), "address": f"{fresh}.example.com", "workspace_name": fresh,
+            "deployment_name": f"{fresh}.example.com",
+            "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
+            "statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID,
+        }  # fmt: skip
+        if route.method == "PATCH" and "token" in route.path:
+            known["token"] = {"comment": "x"}
+        if "{workspace" in route.path:
+            known |= {"workspace_id": self.workspace["id"], "workspace": self.workspace["name"]}
+        in_path = set(re.findall(r"\{([^}*]+)\*?\}", route.path))
+        fields = msgspec.structs.fields(route.fields)
+        optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name", "address"} & {
+            field.encode_name for field in fields
+        }
+        wanted = (
+            {field.encode_name for field in fields if field.required}
+            | in_path
+            | (optional if route.method != "GET" else set())
+        )
+        return {name: value for name, value in known.items() if name in wanted}
+
+    def request(self, site: Site, route: Route, token: str | None = None, **more: Any) -> httpx.Response:
+        """The route, asked for in earnest."""
+        values = self.values(route)
+        path = filled(route, values)
+        fields: dict[str, Any] = {k: v for k, v in values.items() if f"{{{k}}}" not in route.path}
+        return site.call(route.method, path, fields or None, token=token, **more)
+
+
+JWKS = json.dumps(
+    {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "1"}]}
+)
+"""The public key of RFC 8037's example."""
+
+
+@contextlib.contextmanager
+def running_site(folder: Path, runner: Callable[..., Any] = asyncio.run, **settings: Any) -> Iterator[Site]:
+    """A server over `folder`, without the workspace; stopped at the end. `runner`: asyncio.run, or uvloop's."""
+    shared = folder / "shared"
+    shared.mkdir(exist_ok=True)
+    known: dict[str, Any] = {
+        "data_dir": str(folder / "data"),
+        "shared_folder": str(shared),
+        "unknown_tokens_per_minute": 0,
+        "requests_per_second": 0,
+        "anonymous_requests_per_second": 0,
+        "port": free_port(),
+    }
+    chosen = msgspec.structs.replace(Settings(), workspace=False, log_level="critical", **(known | settings))
+    configure(level="critical", json=True)
+    site = Site(chosen, asyncio.run(create_admin_token(chosen, 3_600_000)))
+    started, stop, failure = threading.Event(), asyncio.Event(), list[BaseException]()
+
+    async def serve() -> None:
+        site.loop = asyncio.get_running_loop()
+        async with opened(chosen) as site.registry, application(site.registry) as site.app:
+            site.server = server = HttpServer(
+                site.app, await listeners(site.registry.db, chosen), server_options(chosen)
+            )
+            serving = asyncio.create_task(server.serve())
+            await server.started.wait()
+            started.set()
+            await stop.wait()
+            server.stop()
+            await serving
+
+    def work() -> None:
+        try:
+            runner(serve())
+        except BaseException as error:
+            failure.append(error)
+            started.set()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert started.wait(20)
+    if failure:
+        raise failure[0]
+    try:
+        yield site
+    finally:
+        site.http.close()
+        site.loop.call_soon_threadsafe(stop.set)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def wait_until(true: Any, timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One server for all tests of a module: each makes its own catalogs and users."""
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running

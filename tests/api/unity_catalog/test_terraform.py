@@ -1,0 +1,150 @@
+"""What Databricks' Terraform provider sends for each resource, request by request, and that a second plan finds nothing to change.
+
+The sequences are those of provider 1.x with `terraform apply`, `plan` and `destroy` against a running server.
+"""
+
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from api.serving import UC, Site
+
+pytest_plugins = ("api.serving",)
+
+SCIM = "/api/2.0/preview/scim/v2"
+READ = "attributes=userName,displayName,active,externalId,entitlements"
+
+
+class Provider:
+    """The provider's client: what it creates it reads, and what it read must say what was sent."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.word = uuid.uuid4().hex[:8]
+        self.catalog = f"tf_{self.word}"
+
+    def __call__(self, method: str, path: str, body: dict[str, Any] | None = None, **more: Any) -> Any:
+        headers = {"user-agent": "databricks-tf-provider/1.90.0 databricks-sdk-go/0.175.0", **more.pop("headers", {})}
+        answer = self.site.call(method, path, headers=headers, **({"json": body} if body is not None else {}), **more)
+        assert answer.status_code < 300, (method, path, answer.text)
+        return answer.json() if answer.content and method != "HEAD" else answer
+
+    def make_catalog(self) -> None:
+        """The provider deletes the schema that appears by itself, at once, and fails where there is none."""
+        self("POST", f"{UC}/catalogs", {"name": self.catalog, "comment": "by terraform"})
+        self("DELETE", f"{UC}/schemas/{self.catalog}.default")
+        assert self("GET", f"{UC}/catalogs/{self.catalog}")["comment"] == "by terraform"
+
+    def grants(self, kind: str, name: str) -> dict[str, set[str]]:
+        assignments = self("GET", f"{UC}/permissions/{kind}/{name}").get("privilege_assignments", [])
+        return {entry["principal"]: set(entry["privileges"]) for entry in assignments}
+
+
+@pytest.fixture
+def provider(site: Site) -> Provider:
+    provider = Provider(site)
+    provider.make_catalog()
+    return provider
+
+
+def test_catalog_schema_model_volume_and_file(provider: Provider) -> None:
+    catalog = provider.catalog
+    provider("POST", f"{UC}/schemas", {"catalog_name": catalog, "name": "things", "comment": "a"})
+    place = {"catalog_name": catalog, "schema_name": "things"}
+    provider("POST", f"{UC}/models", {**place, "name": "churn", "comment": "m"})
+    provider("POST", f"{UC}/volumes", {**place, "name": "raw", "volume_type": "MANAGED", "comment": "v"})
+    for kind, name, comment in (
+        ("schemas", "things", "a"), ("models", "things.churn", "m"), ("volumes", "things.raw", "v"),
+    ):  # fmt: skip
+        assert provider("GET", f"{UC}/{kind}/{catalog}.{name}")["comment"] == comment
+    path = f"/api/2.0/fs/files/Volumes/{catalog}/things/raw/a.txt"
+    for content in (b"hello", b"changed"):  # an update sends the file again, and names no overwrite
+        provider("PUT", path, content=content)
+        assert provider("HEAD", path).headers["content-length"] == str(len(content))
+    provider("DELETE", path)
+    for kind, name in (("models", "things.churn"), ("volumes", "things.raw"), ("schemas", "things")):
+        provider("DELETE", f"{UC}/{kind}/{catalog}.{name}")
+    provider("DELETE", f"{UC}/catalogs/{catalog}?force=true")
+    assert provider.site.call("GET", f"{UC}/catalogs/{catalog}").status_code == 404
+
+
+def test_principals_keep_what_was_set(provider: Provider) -> None:
+    name = f"{provider.word}@x.io"
+    user = provider("POST", f"{SCIM}/Users", {"userName": name, "active": True, "entitlements": [{}]})["id"]
+    job = provider("POST", f"{SCIM}/ServicePrincipals", {
+        "displayName": "tf-sp", "active": True, "entitlements": [{"value": "databricks-sql-access"}, {"value": "workspace-access"}],
+    })  # fmt: skip
+    group = provider(
+        "POST", f"{SCIM}/Groups", {"displayName": f"g{provider.word}", "entitlements": [{"value": "workspace-access"}]}
+    )
+    read = provider("GET", f"{SCIM}/ServicePrincipals/{job['id']}?{READ}")
+    assert read["applicationId"] == job["applicationId"], "whatever attributes are asked for"
+    assert {entry["value"] for entry in read["entitlements"]} == {"databricks-sql-access", "workspace-access"}
+    address = f"{SCIM}/Groups/{group['id']}"
+    assert [
+        e["value"] for e in provider("GET", f"{address}?attributes=displayName,externalId,entitlements")["entitlements"]
+    ] == ["workspace-access"]
+    for change in (
+        {"op": "add", "path": "members", "value": [{"value": user}]},
+        {"op": "add", "path": "members", "value": [{"value": user}]},
+    ):
+        provider(
+            "PATCH", address, {"Operations": [change], "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}
+        )
+        assert [member["value"] for member in provider("GET", f"{address}?attributes=members")["members"]] == [user]
+    leave = {"op": "remove", "path": f'members[value eq "{user}"]'}
+    provider("PATCH", address, {"Operations": [leave], "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]})
+    assert not provider("GET", f"{address}?attributes=members").get("members")
+    lease = {"application_id": job["applicationId"], "comment": "obo", "lifetime_seconds": 3600}
+    token = provider("POST", "/api/2.0/token-management/on-behalf-of/tokens", lease)["token_info"]["token_id"]
+    assert provider("GET", f"/api/2.0/token-management/tokens/{token}")["token_info"]["comment"] == "obo"
+    provider("DELETE", f"/api/2.0/token-management/tokens/{token}")
+    for kind, id in (("ServicePrincipals", job["id"]), ("Groups", group["id"]), ("Users", user)):
+        provider("DELETE", f"{SCIM}/{kind}/{id}")
+
+
+def test_grants_are_what_was_applied(provider: Provider) -> None:
+    """Also privileges that mean nothing here, or each plan would want to grant them again."""
+    job = provider("POST", f"{SCIM}/ServicePrincipals", {"displayName": "tf-grants", "active": True})["applicationId"]
+    name, _ = provider.site.user()
+    applied = {job: {"USE_CATALOG", "CREATE_MATERIALIZED_VIEW"}, name: {"USE_CATALOG", "USE_SCHEMA", "EXECUTE"}}
+    address = f"{UC}/permissions/catalog/{provider.catalog}"
+    for _ in range(2):  # a second apply changes nothing
+        provider(
+            "PATCH", address, {"changes": [{"principal": who, "add": sorted(held)} for who, held in applied.items()]}
+        )
+        assert provider.grants("catalog", provider.catalog) == applied
+    narrowed = [{"principal": name, "add": ["USE_CATALOG"], "remove": ["ALL_PRIVILEGES"]}]
+    provider("PATCH", address, {"changes": narrowed})
+    assert provider.grants("catalog", provider.catalog) == applied | {name: {"USE_CATALOG"}}
+    gone = [{"principal": who, "remove": sorted(held)} for who, held in applied.items()]
+    provider("PATCH", address, {"changes": gone})
+    assert provider.grants("catalog", provider.catalog) == {}
+
+
+def test_bindings(provider: Provider) -> None:
+    workspace = int(httpx.get(f"{provider.site.host}{SCIM}/Me", headers={
+        "authorization": f"Bearer {provider.site.admin}"}).headers["x-databricks-org-id"])  # fmt: skip
+    address = f"{UC}/bindings/catalog/{provider.catalog}"
+    bound = {"binding_type": "BINDING_TYPE_READ_WRITE", "workspace_id": workspace}
+    for _ in range(2):
+        provider("PATCH", address, {"add": [bound]})
+        [binding] = provider("GET", address)["bindings"]
+        assert {key: binding[key] for key in bound} == bound
+    provider("PATCH", address, {"remove": [bound]})
+    assert not provider("GET", address).get("bindings")
+
+
+def test_directory_and_workspace_file(provider: Provider) -> None:
+    home = f"/Users/{provider('GET', f'{SCIM}/Me')['userName']}"
+    directory = f"{home}/{provider.word}"
+    provider("POST", "/api/2.0/workspace/mkdirs", {"path": directory})
+    first = provider("GET", f"/api/2.0/workspace/get-status?path={directory}")
+    for content in (b"hello", b"changed"):
+        provider("POST", "/api/2.0/workspace/import", data={"path": f"{directory}/a.txt", "format": "AUTO", "overwrite": "true"},
+                 files={"content": content})  # fmt: skip
+        assert provider("GET", f"/api/2.0/workspace/get-status?path={directory}/a.txt")["size"] == len(content)
+    assert provider("GET", f"/api/2.0/workspace/get-status?path={directory}") == first
+    provider("POST", "/api/2.0/workspace/delete", {"path": f"{directory}/a.txt"})
+    provider("POST", "/api/2.0/workspace/delete", {"path": directory, "recursive": True})
