@@ -11,9 +11,9 @@ PAGE = ROOT / "docs/dev/limits.md"
 HEAD = """\
 # Limits
 
-What one caller, or all of them together, can cost. `tools/limits.py` writes this page from `src/modelkeep/limits.py` and
-`limits-elsewhere.md`. "Where" are the modules that read a limit, "tests" those that name it: others lower it through a parameter, or
-meet it from outside.
+These limits bound the cost of one caller, or of all callers together. `tools/limits.py` writes this page from `src/modelkeep/limits.py` and
+`limits-elsewhere.md`. "Where" lists the modules that read a limit, "Tests" the tests that name it. Other tests lower a limit through a
+parameter, or reach it from outside.
 """
 
 TAIL = ROOT / "docs/dev/limits-elsewhere.md"
@@ -29,7 +29,11 @@ def main() -> None:
 
 
 def _sections(text: str, src: dict[Path, str], tests: dict[Path, str]) -> list[str]:
-    titles = {number: line.strip("#- ") for number, line in enumerate(text.splitlines(), 1) if line.startswith("# ---")}
+    titles = {
+        number: _capitalized(line.strip("#- "))
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.startswith("# ---")
+    }
     parts: list[str] = []
     body = ast.parse(text).body
     for node, following in zip(body, [*body[1:], None], strict=True):
@@ -37,7 +41,7 @@ def _sections(text: str, src: dict[Path, str], tests: dict[Path, str]) -> list[s
             continue
         for number in [number for number in titles if number < node.lineno]:
             parts.append(
-                f"\n## {titles.pop(number).capitalize()}\n\n| Limit | Value | What | Where | Tests |\n| --- | --- | --- | --- | --- |\n"
+                f"\n## {titles.pop(number)}\n\n| Limit | Value | What | Where | Tests |\n| --- | --- | --- | --- | --- |\n"
             )
         said = following.value if isinstance(following, ast.Expr) else None
         what = " ".join(str(said.value).split()) if isinstance(said, ast.Constant) else ""
@@ -51,6 +55,10 @@ def _sections(text: str, src: dict[Path, str], tests: dict[Path, str]) -> list[s
         )
         parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     return parts
+
+
+def _capitalized(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
 def _named(name: str, files: dict[Path, str], below: str) -> str:

@@ -1,7 +1,7 @@
 """What mkdocs.yml cannot say about the documentation site: pages that are made while it is built, and checks of its own.
 
 - `reference/api/*.md`: the HTTP API, one page a tag, from `ui/openapi.json` (which `make site` brings up to date).
-- `changelog.md`, `contributing.md` and `security.md`: the files at the root of the project.
+- Pages for the files of the project that are not in docs/: the changelog, how to contribute, how to deploy, ...
 - `dev/decisions/index.md`: the list of decisions.
 - A warning, and so an error, for a page that loads something from another host, and for Markdown that GitHub and this site read
   in two ways.
@@ -21,9 +21,16 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 API = "reference/api"
-ROOT_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
+ROOT_PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CODE_OF_CONDUCT.md": "code-of-conduct.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "deploy/README.md": "guides/deploy.md",
+}
+"""Files outside of docs/ that are pages of the site, too."""
 DECISIONS = "dev/decisions"
-_LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
+_LINK = re.compile(r"\[((?:[^\[\]]|!?\[[^\]]*\])*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 _LOADED = re.compile(r"""<(?:script|img|iframe|link rel="stylesheet")[^>]*?(?:src|href)=["']((?:https?:)?//[^"']+)""")
 
 log = get_plugin_logger("site")
@@ -82,20 +89,19 @@ def decisions(folder: Path) -> str:
 
 
 def _moved(link: re.Match[str], page: str) -> str:
-    """A link to a file at the project's root leads to that file's page; one of such a file into docs/ loses the folder."""
-    before, target, anchor, after = link.groups(default="")
-    if target.endswith("/"):
-        return f"{before}{target}index.md{anchor}{after}"
-    at_root = page in ROOT_PAGES.values()
-    path = target if at_root else posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), target))
+    """The link as the site has it. Files outside of docs/ are pages of the site, or no link at all."""
+    text, target, anchor = link.groups(default="")
+    source = next((source for source, path in ROOT_PAGES.items() if path == page), f"docs/{page}")
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
     if path in ROOT_PAGES:
-        path = "docs/" + ROOT_PAGES[path]
-    elif not at_root:
+        path = f"docs/{ROOT_PAGES[path]}"
+    elif path in ("docs/dev/decisions", "docs/reference/api"):
+        path += "/index.md"
+    elif source.startswith("docs/"):
         return link.group()
     if not path.startswith("docs/"):
-        return link.group()
-    start = "docs" if at_root else posixpath.dirname(f"docs/{page}")
-    return f"{before}{posixpath.relpath(path, start)}{anchor}{after}"
+        return text
+    return f"[{text}]({posixpath.relpath(path, posixpath.dirname(f'docs/{page}'))}{anchor})"
 
 
 # --- the HTTP API

@@ -88,10 +88,20 @@ def test_each_operation_has_its_place(hook: ModuleType) -> None:
     ("dev/architecture.md", "races.md", "races.md"),
     ("security.md", "docs/dev/threat-model.md", "dev/threat-model.md"),
     ("contributing.md", "CHANGELOG.md", "changelog.md"),
+    ("contributing.md", "deploy/README.md#how-this-is-checked", "guides/deploy.md#how-this-is-checked"),
+    ("guides/deploy.md", "../docs/guides/proxy.md", "proxy.md"),
+    ("guides/deploy.md", "../SECURITY.md", "../security.md"),
     ("guides/install.md", "https://example.com/CHANGELOG.md", "https://example.com/CHANGELOG.md"),
 ])  # fmt: skip
 def test_links_between_the_root_and_the_docs(hook: ModuleType, at: str, link: str, becomes: str) -> None:
     assert hook.on_page_markdown(f"See [this]({link}).", page(at), None, None) == f"See [this]({becomes})."
+
+
+def test_a_link_to_a_file_that_is_no_page_is_text(hook: ModuleType) -> None:
+    assert (
+        hook.on_page_markdown("See [the file](compose/compose.yaml).", page("guides/deploy.md"), None, None)
+        == "See the file."
+    )
 
 
 @pytest.mark.parametrize("html", [
