@@ -47,9 +47,9 @@ def read_fields(route: Route, path: dict[str, str], query_string: bytes, body: b
     if any("\0" in value for value in path.values()):
         raise InvalidArgument("The path has a NUL character (%00), which no name may hold.")
     if query_string:
-        _merge(values, _query(query_string, known, _lists(route.fields)), known)
+        _merge(values, _query(query_string, known, _lists(route.fields)), known, path)
     if body:
-        _merge(values, _renamed(json_object(body, content_type), route.fields, known), known)
+        _merge(values, _renamed(json_object(body, content_type), route.fields, known), known, path)
     try:
         return msgspec.convert(values, route.fields, strict=False)
     except msgspec.ValidationError as error:
@@ -150,13 +150,14 @@ def _lower_camel(name: str) -> str:
 _AFTER_UNDERSCORE = re.compile(r"_([a-z0-9])")
 
 
-def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str]) -> None:
+def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str], path: dict[str, str]) -> None:
+    """`path`: the parameters of the path. The Databricks CLI leaves such a field of the body empty (`tag-policies update-tag-policy`)."""
     global ignored_keys
     _check_few(more, known)
     for key, value in more.items():
         if known_name(key, known) is None:
             ignored_keys += 1
-        elif value is None:
+        elif value is None or (value == "" and key in path):
             continue
         elif key in values and str(values[key]) != str(value):
             raise _two_values(key, values[key], value)

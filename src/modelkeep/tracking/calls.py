@@ -116,7 +116,7 @@ def read(route: Route, params: dict[str, str], query: bytes, content_type: str, 
     if "run_uuid" in fields:  # MLflow's older name for run_id, which clients still send beside it
         _agree({"run_id": fields["run_uuid"]}, fields)
         fields["run_id"] = fields.pop("run_uuid")
-    _agree(params, fields)
+    _agree(params, {name: value for name, value in fields.items() if value != ""})
     inner = fields.get("assessment")
     if isinstance(inner, dict):
         _agree(params, inner)  # pyright: ignore[reportUnknownArgumentType]

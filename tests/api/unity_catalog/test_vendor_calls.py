@@ -127,3 +127,27 @@ def test_a_version_has_its_metrics_except_for_a_tool_that_cannot_write_them(
         answer = site.call("GET", f"{FACE_B}/{path}name={name}", headers={"user-agent": agent}).json()["model_version"]
         everything = whole or path.startswith("registered")
         assert ("model_params" in answer, "model_metrics" in answer) == (everything, everything), path
+
+
+def test_an_empty_field_of_the_body_leaves_the_path_alone(site: Site) -> None:
+    """The Databricks CLI sends what it knows by a positional argument in the path, and empty in the body."""
+    model, key = site.model(), f"k_{uuid.uuid4().hex[:8]}"
+    site.ok("POST", "/api/2.1/tag-policies", {"tag_key": key})
+    site.ok(
+        "POST", f"{UC}/entity-tag-assignments", {"entity_type": "functions", "entity_name": model, "tag_key": "team"}
+    )
+    token = site.ok("POST", "/api/2.0/token/create", {"comment": "a"})["token_info"]["token_id"]
+    cases: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        (f"/api/2.1/tag-policies/{key}?update_mask=description", {"description": "two"}, {"tag_key": ""}),
+        (f"{UC}/entity-tag-assignments/functions/{model}/tags/team?update_mask=tag_value", {"tag_value": "z"},
+         {"entity_type": "", "entity_name": "", "tag_key": ""}),
+        (f"{UC}/models/{model}", {"comment": "two"}, {"full_name": ""}),
+        (f"/api/2.0/token/{token}", {"token": {"comment": "n"}, "update_mask": "comment"}, {"token_id": ""}),
+    ]  # fmt: skip
+    for path, body, empty in cases:
+        answer = site.ok("PATCH", path, body | empty)
+        assert all(answer.get(field) == value for field, value in body.items() if answer and field in answer)
+        for field in empty:
+            refused(site.call("PATCH", path, body | {field: "other"}), 400, INVALID, field)
+    assert site.ok("GET", f"/api/2.1/tag-policies/{key}")["description"] == "two"
+    assert site.ok("GET", f"{UC}/models/{model}")["comment"] == "two"
