@@ -19,7 +19,11 @@ Row = tuple[str, str, str, Any, list[Any]]
 
 
 def rows() -> list[Row]:
-    found = [ROW.fullmatch(line) for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    found = [
+        ROW.fullmatch(line)
+        for line in PAGE.read_text().partition("## Databricks' calls")[0].splitlines()
+        if line.startswith("| `")
+    ]
     assert all(found), "a row of the table cannot be read"
     return [(m[1], m[2], m[3], json.loads(m[4]), json.loads(f"[{m[5] or ''}]")) for m in found if m]
 

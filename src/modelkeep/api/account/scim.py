@@ -60,7 +60,7 @@ _BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
 
 def routes(engine: Engine, account_id: str) -> list[Route]:
     found = [
-        Route("GET", f"{WORKSPACE}/Me", NoFields, lambda _: identities.GetMyIdentity(), _me),
+        Route("GET", f"{WORKSPACE}/Me", Shown, lambda _: identities.GetMyIdentity(), _me),
     ]  # fmt: skip
     for base in (WORKSPACE, ACCOUNT):
         for of in TYPES.values():
@@ -77,11 +77,24 @@ def routes(engine: Engine, account_id: str) -> list[Route]:
     return found
 
 
-def _me(me: Identity, _: Any) -> answers.User:
-    told = shown(me)
-    if "applicationId" in told:  # databricks-sdk reads everybody here as a user
-        told["userName"] = told["applicationId"]
-    return cast("answers.User", told)
+def _me(me: Identity, choice: Shown) -> answers.User:
+    attributes = shown(me)
+    if "applicationId" in attributes:  # databricks-sdk reads everybody here as a user
+        attributes["userName"] = attributes["applicationId"]
+    return cast("answers.User", _chosen(attributes, choice, TYPES[me.principal.kind].urn))
+
+
+def _chosen(resource: dict[str, Any], choice: Shown, urn: str) -> dict[str, Any]:
+    """The attributes that the caller asks for."""
+    if choice.attributes:
+        return _only(resource, _names(choice.attributes, urn))
+    return _without(resource, _names(choice.excluded_attributes, urn)) if choice.excluded_attributes else resource
+
+
+def _names(text: str, urn: str) -> set[str]:
+    """Attribute paths, folded, without the schema's urn. What a resource does not have is not shown anyway."""
+    prefix = f"{urn}:".casefold()
+    return {name.strip().casefold().removeprefix(prefix) for name in text.split(",")[:200] if name.strip()}
 
 
 def _at(account_id: str, handler: Handler) -> Handler:
@@ -199,14 +212,7 @@ class _Resources:
         found["meta"]["location"] = self._location(request, identity)
         for other in (*found.get("members", ()), *found.get("groups", ())):
             other["$ref"] = f"{request.site.address}{self._base}/{other['$ref']}"
-        if asked.attributes:
-            return _only(found, self._names(asked.attributes))
-        return _without(found, self._names(asked.excluded_attributes)) if asked.excluded_attributes else found
-
-    def _names(self, text: str) -> set[str]:
-        """Attribute paths, folded, without the schema's urn. What a resource does not have is not shown anyway."""
-        urn = f"{self._of.urn}:".casefold()
-        return {name.strip().casefold().removeprefix(urn) for name in text.split(",")[:200] if name.strip()}
+        return _chosen(found, asked, self._of.urn)
 
 
 async def _made(items: Sequence[Identity], make: Callable[..., Response], *args: Any) -> Response:

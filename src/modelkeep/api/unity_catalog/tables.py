@@ -1,7 +1,7 @@
 """Tables in native Unity Catalog REST: metadata alone."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -37,6 +37,7 @@ class CreateTable(msgspec.Struct, frozen=True, kw_only=True):
 class ListTables(objects.ListIn, frozen=True):
     omit_columns: bool = False
     omit_properties: bool = False
+    omit_username: bool = False
 
 
 class GetTable(msgspec.Struct, frozen=True):
@@ -116,12 +117,13 @@ def routes(metastore_id: str) -> list[Route]:
 
     def page(result: Page[Securable | Browsed[Securable]], f: ListTables) -> answers.TablePage:
         items = [objects.shown(item, info, brief) for item in result.items]
-        for item in items:
-            if f.omit_columns:
-                item.pop("columns", None)
-            if f.omit_properties:
-                item.pop("properties", None)
-        return {"tables": items, **next_page(result.next_token)}
+        omitted = {
+            *(("columns",) if f.omit_columns else ()),
+            *(("properties",) if f.omit_properties else ()),
+            *(("owner", "created_by", "updated_by") if f.omit_username else ()),
+        }
+        table_infos = [cast("answers.TableInfo", {k: v for k, v in item.items() if k not in omitted}) for item in items]
+        return {"tables": table_infos, **next_page(result.next_token)}
 
     path = f"{TABLES}/{{full_name}}"
     return [
