@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import typer
 from api.filing import MLMODEL
 from api.serving import Site, site
 from click.testing import Result
@@ -330,3 +331,40 @@ def test_settings_that_no_client_can_use_are_named(host: str, token: str, monkey
     monkeypatch.setenv("DATABRICKS_TOKEN", token)
     with pytest.raises(BadSetting, match="DATABRICKS_"):
         client.call("GET", "/x")
+
+
+@pytest.mark.parametrize(("status", "content", "code", "words"), [
+    (502, b"<html>Bad gateway</html>", exits.UNREACHABLE, "HTTP 502"),
+    (400, b"[]", exits.FAILED, "HTTP 400"),
+    (403, b"", exits.REFUSED, "HTTP 403"),
+    (404, b'{"error_code": "X", "message": "no \\u001b[31m\\nred"}', exits.NOT_FOUND, "X: no ?[31m?red"),
+])  # fmt: skip
+def test_any_refusal_is_one_line_without_control_characters(
+    status: int,
+    content: bytes,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answering(monkeypatch, status, content)
+    with pytest.raises(typer.Exit) as end:
+        client.call("GET", "/x")
+    said = capsys.readouterr().err
+    assert end.value.exit_code == code
+    assert said.count("\n") == 1 and words in said and said[:-1].isprintable()
+
+
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>", b"{", b"\xff"])
+def test_a_server_that_is_no_registry_is_named(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, 200, content)
+    with pytest.raises(client.Unreachable, match="Is it a Modelkeep server"):
+        client.call("GET", "/x")
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, content: bytes) -> None:
+    """Every request gets this answer."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=content))
+    monkeypatch.setenv("DATABRICKS_HOST", "http://a")
+    monkeypatch.setenv("DATABRICKS_TOKEN", "x")
+    monkeypatch.setattr(client, "_client", lambda: httpx.Client(transport=transport))

@@ -61,6 +61,8 @@ def test_a_refusal_of_the_server_has_a_code(host: str, tmp_path: Path, status: i
     (["serve"], {"MODELKEEP_STORAGE_URL": "gs://x"}, exits.SETTINGS),
     (["migrate"], {"MODELKEEP_NONE": "1"}, exits.SETTINGS),
     (["migrate"], {"MODELKEEP_DATABASE_URL_FILE": "/none"}, exits.SETTINGS),
+    (["migrate"], {"MODELKEEP_DATA_DIR": "/dev/null/data"}, exits.FAILED),
+    (["serve"], {"MODELKEEP_DATA_DIR": "/dev/null/data"}, exits.FAILED),
     (["models", "get", "a"], {}, exits.SETTINGS),
     (["models", "get", "a"], {"DATABRICKS_HOST": "http://127.0.0.1:9", "DATABRICKS_TOKEN": "x"}, exits.UNREACHABLE),
     (["migrate"], {"MODELKEEP_DATABASE_URL": "postgresql://u:p@127.0.0.1:9/x?connect_timeout=2"}, exits.UNAVAILABLE),

@@ -29,6 +29,9 @@ def run(command: object, arguments: list[str] | None = None) -> int:
     except RegistryError as error:
         print(f"modelkeep: {error.message}", file=sys.stderr)
         return exits.of_error(error)
+    except OSError as error:
+        print(f"modelkeep: {error}", file=sys.stderr)
+        return exits.FAILED
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return exits.DONE

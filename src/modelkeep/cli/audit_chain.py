@@ -50,11 +50,11 @@ async def _verify(settings: Settings, head: str) -> int:
 
 def _problem(proof: "Proof", head: str, lost_triggers: list[str]) -> str:
     """Why the log cannot be trusted, '' if it can."""
-    verdict = proof.verdict
-    if verdict.broken:
-        return verdict.broken
-    if head and not verdict.found:
-        return f"No link of the chain has the hash {head}: what it stood for was cut off or replaced."
-    if lost_triggers:
-        return f"The database no longer keeps the log append-only: these triggers are gone: {', '.join(lost_triggers)}."
-    return ""
+    broken = proof.verdict.broken
+    if not broken and head and not proof.verdict.found:
+        broken = f"No link of the chain has the hash {head}: what it stood for was cut off or replaced."
+    if not broken and lost_triggers:
+        broken = (
+            f"The database no longer keeps the log append-only: these triggers are gone: {', '.join(lost_triggers)}."
+        )
+    return broken

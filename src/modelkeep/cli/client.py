@@ -5,10 +5,10 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import quote
 
 import typer
@@ -71,20 +71,28 @@ def _answering(method: str, path: str, **arguments: Any) -> Generator["httpx.Res
 
 
 def parse_answer(answer: "httpx.Response") -> Any:
-    """The JSON of an answer. A refusal prints one line and raises typer.Exit."""
+    """The JSON of an answer. A refusal prints one line and raises typer.Exit. Raises Unreachable if it is not JSON."""
     if answer.status_code >= 300:
         refuse(answer)
-    return answer.json() if answer.content else {}
+    try:
+        return answer.json() if answer.content else {}
+    except ValueError as error:
+        raise Unreachable(f"{_host()} answers with something else than JSON. Is it a Modelkeep server?") from error
 
 
 def refuse(answer: "httpx.Response") -> NoReturn:
     """Prints the server's reason in one line and raises typer.Exit with the exit code for its status."""
-    try:
+    problem: Any = None
+    with suppress(ValueError):
         problem = answer.json()
-    except ValueError:
-        problem = {"error_code": f"HTTP {answer.status_code}", "message": answer.text[:200]}
-    print(f"modelkeep: {problem.get('error_code', answer.status_code)}: {problem.get('message', '')}", file=sys.stderr)
+    fields = cast("dict[str, Any]", problem) if isinstance(problem, dict) else {"message": answer.text[:200]}
+    fail(fields.get("error_code", f"HTTP {answer.status_code}"), fields.get("message", ""))
     raise typer.Exit(of_status(answer.status_code))
+
+
+def fail(code: object, message: str) -> None:
+    """Prints a refusal as one line on standard error."""
+    print(printable(f"modelkeep: {code}: {message}"), file=sys.stderr)
 
 
 def _host() -> str:

@@ -1,11 +1,10 @@
 """`modelkeep sql`: one statement, and its rows as a table."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from modelkeep.cli.client import call, show
+from modelkeep.cli.client import call, fail, show
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.exits import of_sql_state
 from modelkeep.cli.parameters import Json
@@ -28,7 +27,7 @@ def run_sql(
     answer = call("POST", f"{_SQL}/statements", body)
     status = answer["status"]
     if "error" in status:
-        print(f"modelkeep: {status['error']['error_code']}: {status['error']['message']}", file=sys.stderr)
+        fail(status["error"]["error_code"], status["error"]["message"])
         raise typer.Exit(of_sql_state(status.get("sql_state", "")))
     columns = tuple(column["name"] for column in answer["manifest"]["schema"]["columns"])
     rows = [dict(zip(columns, row, strict=True)) for row in answer["result"]["data_array"]]
