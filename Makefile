@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 # The web UI, made of its sources and of the API's description. Node comes from PyPI, pinned in uv.lock, into an environment of its own.
 UI_NODE := .cache/node/bin
-UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
+UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
 .PHONY: help up env test browser ui release test-release docs site test-clients check fix bench lock clean

@@ -77,7 +77,7 @@ export default defineConfig({
             },
             {
               name: "shared",
-              test: /src.(ui|parts|forms|api|paths)|@mantine.(core|hooks)|@tabler/,
+              test: /src.(ui|components|dialogs|lib|api|paths)|@mantine.(core|hooks)|@tabler/,
               minShareCount: 5,
             },
           ],

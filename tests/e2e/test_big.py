@@ -168,7 +168,7 @@ def _covers(a: object, b: object) -> bool:
 
 def test_a_graph_of_one(page: Page, big: Big) -> None:
     page.goto(f"{big.page}/version/2?tab=lineage")
-    expect(page.get_by_text("Only this version is known so far.")).to_be_visible()
+    expect(page.get_by_text("No connections are known yet.")).to_be_visible()
     expect(page.get_by_role("heading", name="Log what it was trained on")).to_be_visible()
     picture(page, "little-lineage")
     page.set_viewport_size({"width": 800, "height": 900})

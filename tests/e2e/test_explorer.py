@@ -237,7 +237,7 @@ def test_registering_the_model_of_a_run(page: Page, world: World) -> None:
     expect(page.get_by_role("radio", name="Unity Catalog")).to_be_checked()
     register = page.get_by_role("button", name="Register", exact=True)
     page.get_by_label("Destination model").fill(f"{world.catalog}.ml_team.none_yet")
-    expect(page.get_by_text("A new model of this name is made.")).to_be_visible()
+    expect(page.get_by_text("This creates a new model.")).to_be_visible()
     expect(register).to_be_enabled()
     page.get_by_label("Destination model").fill("churn")
     expect(register).to_be_disabled()

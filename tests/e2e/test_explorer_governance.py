@@ -137,7 +137,7 @@ def test_a_protected_alias_is_moved_by_those_who_may(browser: Browser, page: Pag
     about = page.get_by_role("complementary", name="About this schema")
     expect(about).to_contain_text(f"@Gatemoved by {team}")
     page.goto(world.page)
-    expect(page.get_by_role("complementary")).to_contain_text(f"moved by {team}, as schema {schema} says")
+    expect(page.get_by_role("complementary")).to_contain_text(f"moved by {team}, by a rule of schema {schema}")
 
     mover = open_page(browser, world.server, token=token)
     mover.goto(f"{world.page}/version/1")
@@ -156,7 +156,7 @@ def test_a_protected_alias_is_moved_by_those_who_may(browser: Browser, page: Pag
     page.goto(f"/explore/data/{world.catalog}/ml_team")
     page.get_by_role("button", name="Remove the protection of Gate").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
-    expect(about).to_contain_text("None: whoever may set aliases moves them.")
+    expect(about).to_contain_text("None. Everyone who may set aliases can move them.")
 
 
 # --- governed tags ---------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_a_governed_tag_offers_its_values(page: Page, world: World) -> None:
     page.get_by_role("button", name="Edit tags").click()
     page.get_by_role("combobox", name="Key").fill(key)
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("status")).to_contain_text("is governed: only who may assign it sets or removes it")
+    expect(dialog.get_by_role("status")).to_contain_text("is a governed tag. Only principals with ASSIGN can set or remove it.")
     page.get_by_role("combobox", name="Value").fill("test")
     dialog.get_by_role("button", name="Save tags").click()
     expect(dialog.get_by_role("alert")).to_contain_text("its value is one of 'dev', 'prod'")
@@ -321,7 +321,7 @@ def test_a_user_is_deactivated_after_a_question(page: Page, world: World) -> Non
         actions.click()
         page.get_by_role("menuitem", name=label, exact=True).click()
         if label == "Deactivate":
-            expect(page.get_by_role("dialog")).to_contain_text(f"All sessions and tokens of {person} end at once.")
+            expect(page.get_by_role("dialog")).to_contain_text(f"This immediately ends all sessions and tokens of {person}.")
             page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
         row = page.get_by_role("row", name=re.compile(re.escape(person)))
         expect(row).to_contain_text("deactivated" if label == "Deactivate" else "active")

@@ -125,8 +125,8 @@ def test_access_is_explained_and_the_owner_is_described_as_is(page: Page, facts:
     facts.ok("POST", f"{UC}/models", {"name": "lonely", "catalog_name": catalog, "schema_name": "ml_team"})
     facts.ok("PATCH", f"{UC}/models/{lonely}", {"owner": f"heir@{catalog}.io"})
     page.goto(f"/explore/data/models/{lonely.replace('.', '/')}?tab=permissions")
-    expect(page.get_by_text("who lacks what leads here")).to_be_visible()
-    expect(page.get_by_role("list", name="What it takes")).to_contain_text(f"USE CATALOG on catalog {catalog}")
+    expect(page.get_by_text("who lacks these privileges")).to_be_visible()
+    expect(page.get_by_role("list", name="Needed privileges")).to_contain_text(f"USE CATALOG on catalog {catalog}")
 
 
 def test_refusals_name_what_is_missing_and_whom_to_ask(browser: Browser, facts: Facts) -> None:
@@ -140,14 +140,14 @@ def test_refusals_name_what_is_missing_and_whom_to_ask(browser: Browser, facts: 
     holder.get_by_role("option", name=facts.model).click()
     dialog.get_by_role("button", name="Copy", exact=True).click()
     expect(dialog.get_by_role("alert")).to_contain_text("User does not have CREATE MODEL VERSION")
-    expect(dialog.get_by_role("list", name="What it takes")).to_contain_text("Ask admin")
+    expect(dialog.get_by_role("list", name="Needed privileges")).to_contain_text("Ask admin")
     expect(dialog.get_by_role("button", name="Request access")).to_be_visible()
     picture(holder, "refusal")
     holder.keyboard.press("Escape")
     expect(holder.get_by_role("button", name="Set alias").first).to_have_accessible_description(re.compile("Ask admin"))
     stranger = open_page(browser, facts.server, token=facts.server.user(f"s@{facts.catalog}.io")["DATABRICKS_TOKEN"])
     stranger.goto(f"{facts.page}/version/1")
-    expect(stranger.get_by_role("list", name="What it takes")).to_contain_text("USE CATALOG")
+    expect(stranger.get_by_role("list", name="Needed privileges")).to_contain_text("USE CATALOG")
     expect(stranger.get_by_role("button", name="Request access")).to_be_visible()
     for opened in (holder, stranger):
         opened.context.close()
@@ -172,7 +172,7 @@ def test_an_alias_warns_before_it_moves_to_something_else(page: Page, facts: Fac
     move = dialog.get_by_role("button", name="Move alias")
     expect(move).to_be_disabled()
     picture(page, "alias of a version that is not ready")
-    dialog.get_by_role("checkbox", name="Set the alias all the same").check()
+    dialog.get_by_role("checkbox", name="Set the alias anyway").check()
     expect(move).to_be_enabled()
 
 
@@ -236,7 +236,7 @@ def test_registering_asks_for_a_signature(page: Page, facts: Facts) -> None:
     page.goto(f"/explore/data/{facts.catalog}")
     switch = page.get_by_role("switch", name="Every version needs one")
     switch.click()
-    expect(page.get_by_text("Every version needs a signature from now on.")).to_be_visible()
+    expect(page.get_by_text("Every new version needs a signature from now on.")).to_be_visible()
     assert facts.ok("GET", f"{UC}/catalogs/{facts.catalog}")["properties"] == {"require_signature": "true"}
     switch.click()
     expect(page.get_by_text("Plain MLflow clients may register without a signature.")).to_be_visible()
@@ -288,7 +288,7 @@ def test_a_newer_build_offers_to_reload(page: Page, facts: Facts) -> None:
     page.route("**/explore", newer)
     page.route("**/assets/Version-*.js", lambda route: route.fulfill(status=404))
     page.get_by_role("link", name="Version 1", exact=True).click()
-    expect(page.get_by_text("A new version of Modelkeep is there.")).to_be_visible()
+    expect(page.get_by_text("A new version of Modelkeep is available.")).to_be_visible()
     picture(page, "newer")
     page.unroute("**/explore")
     page.unroute("**/assets/Version-*.js")
@@ -334,7 +334,7 @@ def test_compare_asks_which_where_its_address_does_not_say(page: Page, facts: Fa
     for address, sentence in (
         ("", "Choose the versions to compare."),
         ("?versions=2", "The address names one version."),
-        ("?versions=1,2,3", "the address names 3"),
+        ("?versions=1,2,3", "because the address names 3"),
         ("?versions=a,b", "Choose the versions to compare."),
     ):
         page.goto(f"{facts.page}/compare{address}")

@@ -5,41 +5,41 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { there } from "./api/ahead";
 import { ApiError } from "./api/client";
-import { isLong } from "./api/long";
-import { begin, Pages } from "./routes";
+import { hasSeveralPages } from "./api/infiniteLists";
+import { untilLoaded } from "./api/prefetch";
+import { AppRoutes, preloadPage } from "./routes";
 import { theme, variables } from "./theme";
-import { Messages } from "./ui/Messages";
+import { Toasts } from "./ui/Toasts";
 
 const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      // All pages of a long list at once, one after the other: its table asks for those that show.
-      refetchOnWindowFocus: (query) => !isLong(query),
-      refetchOnMount: (query) => !isLong(query),
-      refetchOnReconnect: (query) => !isLong(query),
-      // A refusal does not mend by asking again; a server that restarts does.
+      // A long list would refetch all its pages, one after the other. Its table refetches the visible ones.
+      refetchOnWindowFocus: (query) => !hasSeveralPages(query),
+      refetchOnMount: (query) => !hasSeveralPages(query),
+      refetchOnReconnect: (query) => !hasSeveralPages(query),
+      // Retry a server that restarts, but not a refusal.
       retry: (count, error) =>
         count < 2 && error instanceof ApiError && (error.status === 0 || error.status === 503),
     },
   },
 });
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
-// Before anything is drawn: Mantine says it once all is there, which would style all of it twice.
+// Set before the first render. Mantine would set it after the render and so style everything twice.
 const colours = localStorageColorSchemeManager();
-const chosen = colours.get("auto");
-const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+const storedScheme = colours.get("auto");
+const systemScheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 document.documentElement.setAttribute(
   "data-mantine-color-scheme",
-  chosen === "auto" ? system : chosen,
+  storedScheme === "auto" ? systemScheme : storedScheme,
 );
-const begun = begin(client, location.pathname);
+const pageLoaded = preloadPage(client, location.pathname);
 const root = document.getElementById("root");
 
-function draw(here: HTMLElement) {
-  createRoot(here).render(
+function render(element: HTMLElement) {
+  createRoot(element).render(
     <StrictMode>
       <QueryClientProvider client={client}>
         <MantineProvider
@@ -49,12 +49,12 @@ function draw(here: HTMLElement) {
           defaultColorScheme="auto"
           getStyleNonce={() => nonce}
         >
-          <Messages />
-          <Pages />
+          <Toasts />
+          <AppRoutes />
         </MantineProvider>
       </QueryClientProvider>
     </StrictMode>,
   );
 }
 
-if (root) void there(client, begun, 150).then(() => draw(root));
+if (root) void untilLoaded(client, pageLoaded, 150).then(() => render(root));

@@ -1,4 +1,4 @@
-/** Every path of the pages. Those of models and versions are the ones that MLflow's clients print after a registration. */
+/** All paths of the pages. MLflow's clients print those of models and versions after a registration. */
 
 const segment = encodeURIComponent;
 
@@ -25,7 +25,18 @@ export const runPath = (experiment: string, run: string) =>
   `/explore/experiments/${segment(experiment)}/runs/${segment(run)}`;
 export const experimentPath = (experiment: string) => `/explore/experiments/${segment(experiment)}`;
 
-/** The page of anything that has one, by what the server calls its kind. */
+/** MLflow's page of what uses a prompt: a run, a logged model or a trace. */
+export function mlflowEntityPath(kind: string, experiment: string, id: string): string | null {
+  const base = experimentPath(experiment);
+  if (kind === "run") return runPath(experiment, id);
+  if (kind === "logged_model") return `${base}/models/${segment(id)}`;
+  // MLflow has read both names of the parameter.
+  if (kind === "trace")
+    return `${base}/traces?selectedEvaluationId=${segment(id)}&traceId=${segment(id)}`;
+  return null;
+}
+
+/** The page of an entity, by the server's name of its kind; null for kinds without a page. */
 export function securablePath(kind: string, fullName: string): string | null {
   switch (kind) {
     case "CATALOG":
@@ -47,11 +58,11 @@ export function securablePath(kind: string, fullName: string): string | null {
   }
 }
 
-/** The sign-in page, which says that the session has ended and leads back here. */
+/** The sign-in page. It says that the session has ended, and leads back here. */
 export const signInPath = () =>
   `/login?next=${segment(location.pathname + location.search)}&why=ended`;
 
-/** A file of a version, as the Files API has it: always an attachment, never a page. */
+/** The Files API's address of a version's file. The answer is always an attachment, never a page. */
 export function filePath(fullName: string, version: number, file: string): string {
   return `/api/2.0/fs/files/Models/${[...fullName.split("."), String(version), ...file.split("/")].map(segment).join("/")}`;
 }

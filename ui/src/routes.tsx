@@ -11,69 +11,72 @@ import {
   useParams,
 } from "react-router";
 
-import { AHEAD, shellAhead } from "./api/ahead";
-import { loadPart } from "./api/connection";
+import { loadModule } from "./api/connection";
+import { PREFETCH_BY_PAGE, prefetchShell } from "./api/prefetch";
 import { PAGES } from "./pages";
 import { Shell } from "./shell/Shell";
-import { Broken } from "./ui/Broken";
-import { PageLoading } from "./ui/Loading";
+import { ErrorBoundary } from "./ui/ErrorBoundary";
+import { PageSkeleton } from "./ui/Skeletons";
 
-const code = import.meta.glob<{ default: ComponentType }>("./pages/**/*.tsx");
-const load = async (name: string) => {
-  const part = code[`./pages/${name}.tsx`];
+const pageModules = import.meta.glob<{ default: ComponentType }>("./pages/**/*.tsx");
+const loadPage = async (name: string) => {
+  const part = pageModules[`./pages/${name}.tsx`];
   if (!part) throw new Error(`There is no page ${name}.`);
-  return loadPart(part);
+  return loadModule(part);
 };
 const pages: Record<string, ComponentType> = Object.fromEntries(
-  Object.values(PAGES).map((name) => [name, lazy(() => load(name))]),
+  Object.values(PAGES).map((name) => [name, lazy(() => loadPage(name))]),
 );
 
-/** Asks for the code and the data of the page at this address, and of what is around it. Resolves when the code is there. */
-export async function begin(client: QueryClient, address: string): Promise<void> {
-  const [found] =
+/** Requests the code and the data of the page at an address, and the data of its frame. Resolves when the code has arrived. */
+export async function preloadPage(client: QueryClient, address: string): Promise<void> {
+  const [match] =
     matchRoutes(
       Object.keys(PAGES).map((path) => ({ path })),
       address,
     ) ?? [];
-  const name = PAGES[found?.route.path ?? "*"] ?? "";
-  const coming = load(name);
-  shellAhead(client, found?.params ?? {});
-  AHEAD[name]?.(client, found?.params ?? {});
-  pages[name] = (await coming).default; // drawn at once, where a lazy one waits a turn
+  const name = PAGES[match?.route.path ?? "*"] ?? "";
+  const module = loadPage(name);
+  prefetchShell(client, match?.params ?? {});
+  PREFETCH_BY_PAGE[name]?.(client, match?.params ?? {});
+  pages[name] = (await module).default; // renders immediately, unlike a lazy component
 }
 
-/** While a page's code comes, so does what it is going to show. */
-function Asking({ name }: { name: string }) {
+/** Loads a page's code, and requests its data at the same time. */
+function PageLoader({ name }: { name: string }) {
   const client = useQueryClient();
   const params = useParams();
-  const asked = JSON.stringify(params);
-  useEffect(() => AHEAD[name]?.(client, JSON.parse(asked) as typeof params), [client, name, asked]);
-  const [Page] = useState(() => pages[name] ?? Outlet); // the same one as long as it shows, though its code comes meanwhile
+  const paramsJson = JSON.stringify(params);
+  useEffect(
+    () => PREFETCH_BY_PAGE[name]?.(client, JSON.parse(paramsJson) as typeof params),
+    [client, name, paramsJson],
+  );
+  const [Page] = useState(() => pages[name] ?? Outlet); // keeps one component while the page shows
   return (
-    <Suspense fallback={<PageLoading />}>
+    <Suspense fallback={<PageSkeleton />}>
       <Page />
     </Suspense>
   );
 }
 
-function Around() {
+function AppFrame() {
   const { pathname } = useLocation();
   return (
     <Shell>
-      <Broken at={pathname}>
+      <ErrorBoundary pathname={pathname}>
         <Outlet />
-      </Broken>
+      </ErrorBoundary>
     </Shell>
   );
 }
 
-export const Pages = () => (
+export const AppRoutes = () => (
   <BrowserRouter useTransitions={false}>
     <Routes>
-      <Route element={<Around />}>
+      <Route element={<AppFrame />}>
         <Route path="/explore/admin" element={<Navigate to="/explore/admin/users" replace />} />
         {Object.entries(PAGES).map(([path, name]) => (
-          <Route key={path} path={path} element={<Asking key={name} name={name} />} />
+          <Route key={path} path={path} element={<PageLoader key={name} name={name} />} />
         ))}
       </Route>
     </Routes>

@@ -1,12 +1,24 @@
-/** One way to call the server: typed by its own description, and every refusal becomes an ApiError with its sentence. */
+/** Calls to the server, typed by its OpenAPI document. Every error answer becomes an ApiError with the server's message. */
 
 import createClient from "openapi-fetch";
 
 import { signInPath } from "../paths";
-import { lost } from "./connection";
-import type { components, paths } from "./generated";
+import { reportUnreachable } from "./connection";
+import type { paths } from "./generated";
 
-export type Schemas = components["schemas"];
+/** The prefixes of the routes that several modules here call. */
+export const UNITY_CATALOG = "/api/2.1/unity-catalog";
+export const V1 = "/api/modelkeep/v1";
+
+/** The JSON body of a route's answer. The types follow the routes, so the server may name its own types freely. */
+export type Answer<
+  Path extends keyof paths,
+  Method extends "get" | "post" = "get",
+> = paths[Path][Method] extends {
+  responses: { 200: { content: { "application/json": infer Body } } };
+}
+  ? Body
+  : never;
 
 export class ApiError extends Error {
   readonly status: number;
@@ -23,28 +35,28 @@ export class ApiError extends Error {
 
 export const api = createClient<paths>({ baseUrl: location.origin });
 
-/** The answer's body. Throws ApiError; a session that has ended leads to the sign-in page. */
-export async function told<T>(
+/** Returns the body of an answer. Throws ApiError. An ended session leads to the sign-in page. */
+export async function unwrap<T>(
   answer: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
-  const { data, error, response } = await reached(answer);
-  if (!response.ok) throw refusal(response, error);
+  const { data, error, response } = await withNetworkError(answer);
+  if (!response.ok) throw toApiError(response, error);
   return data as T;
 }
 
 /** Any other route of the server: MLflow's, which its own documents describe, and the bytes of files. */
-export async function fetched(path: string, init?: RequestInit): Promise<Response> {
-  const response = await reached(fetch(path, init));
-  if (!response.ok) throw refusal(response, await response.json().catch(() => undefined));
+export async function fetchOk(path: string, init?: RequestInit): Promise<Response> {
+  const response = await withNetworkError(fetch(path, init));
+  if (!response.ok) throw toApiError(response, await response.json().catch(() => undefined));
   return response;
 }
 
-async function reached<T>(answer: Promise<T>): Promise<T> {
+async function withNetworkError<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    lost();
+    reportUnreachable();
     throw new ApiError(
       0,
       "UNREACHABLE",
@@ -54,16 +66,16 @@ async function reached<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-function refusal(response: Response, body: unknown): ApiError {
-  if (response.status === 502 || response.status === 504) lost(); // a proxy says that nobody is behind it
+function toApiError(response: Response, body: unknown): ApiError {
+  if (response.status === 502 || response.status === 504) reportUnreachable(); // a proxy says that nobody is behind it
   // With a dialog open there may be text that nobody has saved: the dialog says so, and leads to the sign-in page.
   if (response.status === 401 && !document.querySelector("[role=dialog]"))
     location.assign(signInPath());
-  const said = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
-  const message = said.message ?? said.detail;
+  const fields = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  const message = fields.message ?? fields.detail;
   return new ApiError(
     response.status,
-    typeof said.error_code === "string" ? said.error_code : "",
+    typeof fields.error_code === "string" ? fields.error_code : "",
     typeof message === "string" ? message : `The server answered ${response.status}.`,
     response.headers.get("x-request-id") ?? "",
   );

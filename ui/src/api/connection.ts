@@ -1,27 +1,28 @@
-/** Whether the server answers, and whether it is still the one that this page came from. */
+/** Whether the server answers, and whether it still serves the build that this page came from. */
 
 import { useSyncExternalStore } from "react";
 
 export type Connection = "ok" | "away" | "newer";
 
-const TRY_MS = 2_500;
+const RETRY_MS = 2_500;
 const ASSET = /\/explore\/assets\/index-[\w-]+\.js/;
-const entry = () =>
+const loadedEntry = () =>
   ASSET.exec(document.querySelector<HTMLScriptElement>('script[type="module"]')?.src ?? "")?.[0] ??
   "";
 
 let state: Connection = "ok";
 let timer: ReturnType<typeof setTimeout> | undefined;
+let isProbing = false;
 const listeners = new Set<() => void>();
-const waiting = new Set<() => void>();
+const onReachable = new Set<() => void>();
 
-function become(next: Connection): void {
+function setState(next: Connection): void {
   if (state === next) return;
   state = next;
   for (const listener of listeners) listener();
 }
 
-/** The script that the server's page begins with now; undefined while nobody answers. */
+/** The entry script of the build that the server serves now; undefined while it does not answer. */
 async function servedEntry(): Promise<string | undefined> {
   try {
     const response = await fetch("/explore", {
@@ -29,51 +30,60 @@ async function servedEntry(): Promise<string | undefined> {
       signal: AbortSignal.timeout(10_000),
     });
     if (response.status >= 500) return undefined;
-    return ASSET.exec(await response.text())?.[0] ?? ""; // '' of the sign-in page, which names no script
+    return ASSET.exec(await response.text())?.[0] ?? ""; // '' for the sign-in page, which has no script
   } catch {
     return undefined;
   }
 }
 
-async function look(): Promise<void> {
+async function probe(): Promise<void> {
+  if (isProbing) return;
+  isProbing = true;
   const served = await servedEntry();
+  isProbing = false;
   if (served === undefined) {
-    become("away");
-    timer = setTimeout(() => void look(), TRY_MS);
+    setState("away");
+    timer = setTimeout(() => void probe(), RETRY_MS);
     return;
   }
   timer = undefined;
-  become(served !== "" && entry() !== "" && served !== entry() ? "newer" : "ok");
-  const resumed = [...waiting];
-  waiting.clear();
-  for (const resume of resumed) resume();
+  setState(served !== "" && loadedEntry() !== "" && served !== loadedEntry() ? "newer" : "ok");
+  const callbacks = [...onReachable];
+  onReachable.clear();
+  for (const resume of callbacks) resume();
 }
 
-/** A call got no answer: asks until there is one. */
-export function lost(): void {
+/** Reports a call without an answer. From then on, probes repeat until the server answers. */
+export function reportUnreachable(): void {
   if (timer !== undefined) return;
-  timer = setTimeout(() => void look(), 0);
+  timer = setTimeout(() => void probe(), 0);
+}
+
+/** Probes immediately instead of waiting for the next attempt. */
+export function retryNow(): void {
+  clearTimeout(timer);
+  timer = setTimeout(() => void probe(), 0);
 }
 
 /** Resolves when the server answers again. */
-const answering = () =>
+const untilReachable = () =>
   new Promise<void>((resolve) => {
-    waiting.add(resolve);
-    lost();
+    onReachable.add(resolve);
+    reportUnreachable();
   });
 
-/** Loads a part of the pages. While the server is away it waits; a part of an older build never comes, and the page says so. */
-export async function loadPart<T>(part: () => Promise<T>): Promise<T> {
+/** Loads a module of the pages. Waits while the server is away. A module of an older build never resolves; the banner offers a reload. */
+export async function loadModule<T>(load: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await part();
+      return await load();
     } catch (error) {
-      await answering();
-      if (state === "newer") await new Promise(() => undefined); // until somebody reloads
+      await untilReachable();
+      if (state === "newer") await new Promise(() => undefined); // until the reader reloads
       try {
-        return await part();
+        return await load();
       } catch {
-        // A browser may remember that a script failed. The address is the page's state, so loading it again shows the same page.
+        // A browser may remember that a script failed. The address is the page's state, so a reload shows the same page.
         if (sessionStorage.getItem(RELOADED) === location.href) throw error;
         sessionStorage.setItem(RELOADED, location.href);
         location.reload();

@@ -1,9 +1,9 @@
-/** The few calls of MLflow's own tracking API that the dialogs need; MLflow describes them, not our document. */
+/** Calls of MLflow's tracking API. MLflow describes them, not the OpenAPI document. */
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import type { RunSource } from "./acts";
-import { fetched } from "./client";
+import { fetchOk } from "./client";
+import type { RunSource } from "./mutations";
 import { allPages } from "./queries";
 
 export interface Experiment {
@@ -24,7 +24,7 @@ export interface Run {
   outputs?: { model_outputs?: { model_id: string }[] };
 }
 
-/** One model that a run made, and what a registration names as its source. */
+/** A model of a run, and the source that a registration names for it. */
 export interface RunModel {
   label: string;
   source: RunSource;
@@ -32,7 +32,7 @@ export interface RunModel {
 
 const BASE = "/ajax-api/2.0/mlflow";
 
-async function asked<T>(path: string, body?: unknown): Promise<T> {
+async function callMlflow<T>(path: string, body?: unknown): Promise<T> {
   const init: RequestInit =
     body === undefined
       ? {}
@@ -41,7 +41,7 @@ async function asked<T>(path: string, body?: unknown): Promise<T> {
           headers: { "content-type": "application/json" },
           body: JSON.stringify(body),
         };
-  return (await fetched(`${BASE}/${path}`, init)).json() as Promise<T>;
+  return (await fetchOk(`${BASE}/${path}`, init)).json() as Promise<T>;
 }
 
 export const experiments = queryOptions({
@@ -49,7 +49,7 @@ export const experiments = queryOptions({
   queryFn: async () =>
     (
       await allPages((page_token) =>
-        asked<{ experiments?: Experiment[]; next_page_token?: string }>("experiments/search", {
+        callMlflow<{ experiments?: Experiment[]; next_page_token?: string }>("experiments/search", {
           max_results: 1000,
           page_token,
         }),
@@ -61,7 +61,7 @@ export const runs = (experiment_id: string) =>
   infiniteQueryOptions({
     queryKey: ["runs", experiment_id],
     queryFn: ({ pageParam }) =>
-      asked<{ runs?: Run[]; next_page_token?: string }>("runs/search", {
+      callMlflow<{ runs?: Run[]; next_page_token?: string }>("runs/search", {
         experiment_ids: [experiment_id],
         max_results: 100,
         page_token: pageParam || undefined,
@@ -76,11 +76,11 @@ export const run = (run_id: string) =>
   queryOptions({
     queryKey: ["run", run_id],
     queryFn: async () =>
-      (await asked<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`)).run,
+      (await callMlflow<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`)).run,
     enabled: run_id !== "",
   });
 
-/** A run by a search, which finds nothing where the caller may not read it: to ask for the run itself would be refused and recorded. */
+/** Finds a run by a search, or null if the caller may not read it. A direct request would be refused and recorded. */
 export const visibleRun = (experiment_id: string, run_id: string) =>
   queryOptions({
     queryKey: ["visible run", experiment_id, run_id],
@@ -91,7 +91,7 @@ export const visibleRun = (experiment_id: string, run_id: string) =>
         max_results: 1,
         run_view_type: "ALL",
       };
-      return (await asked<{ runs?: Run[] }>("runs/search", body)).runs?.[0] ?? null;
+      return (await callMlflow<{ runs?: Run[] }>("runs/search", body)).runs?.[0] ?? null;
     },
     enabled: experiment_id !== "" && run_id !== "",
     staleTime: 60_000,
@@ -102,7 +102,7 @@ export const experiment = (experiment_id: string) =>
     queryKey: ["experiment", experiment_id],
     queryFn: async () =>
       (
-        await asked<{ experiment: Experiment }>(
+        await callMlflow<{ experiment: Experiment }>(
           `experiments/get?experiment_id=${encodeURIComponent(experiment_id)}`,
         )
       ).experiment,
@@ -110,42 +110,83 @@ export const experiment = (experiment_id: string) =>
     staleTime: 60_000,
   });
 
-/** The models of a run: logged models (MLflow 3), and directories that `log_model` of MLflow 2 wrote. */
+/** The models of a run: logged models (MLflow 3), and the directories of `log_model` in MLflow 2. */
 export const runModels = (run_id: string) =>
   queryOptions({
     queryKey: ["run models", run_id],
     queryFn: async (): Promise<RunModel[]> => {
-      const found = (await asked<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`))
-        .run;
+      const mlflowRun = (
+        await callMlflow<{ run: Run }>(`runs/get?run_id=${encodeURIComponent(run_id)}`)
+      ).run;
       const logged = await Promise.all(
-        (found.outputs?.model_outputs ?? []).map((output) => loggedModel(output.model_id)),
+        (mlflowRun.outputs?.model_outputs ?? []).map((output) => loggedModel(output.model_id)),
       );
-      return [...logged, ...(await directories(found))];
+      return [...logged, ...(await directories(mlflowRun))];
     },
     enabled: run_id !== "",
   });
 
 async function loggedModel(id: string): Promise<RunModel> {
-  const { model } = await asked<{ model: { info: { name?: string } } }>(
+  const { model } = await callMlflow<{ model: { info: { name?: string } } }>(
     `logged-models/${encodeURIComponent(id)}`,
   );
   return { label: model.info.name ?? id, source: { model_id: id } };
 }
 
-async function directories(found: Run): Promise<RunModel[]> {
-  const id = found.info.run_id;
-  const { files } = await asked<{ files?: { path: string; is_dir: boolean }[] }>(
+async function directories(mlflowRun: Run): Promise<RunModel[]> {
+  const id = mlflowRun.info.run_id;
+  const { files } = await callMlflow<{ files?: { path: string; is_dir: boolean }[] }>(
     `artifacts/list?run_id=${encodeURIComponent(id)}`,
   );
-  const inside = await Promise.all(
+  const paths = await Promise.all(
     (files ?? [])
       .filter((file) => file.is_dir)
       .map(async ({ path }) => {
-        const listed = await asked<{ files?: { path: string }[] }>(
+        const page = await callMlflow<{ files?: { path: string }[] }>(
           `artifacts/list?run_id=${encodeURIComponent(id)}&path=${encodeURIComponent(path)}`,
         );
-        return listed.files?.some((file) => file.path === `${path}/MLmodel`) ? path : null;
+        return page.files?.some((file) => file.path === `${path}/MLmodel`) ? path : null;
       }),
   );
-  return inside.filter((path) => path !== null).map((path) => ({ label: path, source: { path } }));
+  return paths.filter((path) => path !== null).map((path) => ({ label: path, source: { path } }));
+}
+
+/** Where a run, logged model or trace is in MLflow. */
+export interface MlflowEntity {
+  experiment: string;
+  /** '' for an entity without a name. */
+  name: string;
+}
+
+/** Finds the experiment of what uses a prompt. `kind` is run, logged_model or trace. */
+export const mlflowEntity = (kind: string, id: string) =>
+  queryOptions({
+    queryKey: ["mlflow entity", kind, id],
+    queryFn: () => findEntity(kind, id),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+async function findEntity(kind: string, id: string): Promise<MlflowEntity | null> {
+  const segment = encodeURIComponent(id);
+  if (kind === "run") {
+    const { run: mlflowRun } = await callMlflow<{ run: Run }>(`runs/get?run_id=${segment}`);
+    return { experiment: mlflowRun.info.experiment_id, name: mlflowRun.info.run_name ?? "" };
+  }
+  if (kind === "logged_model") {
+    const { model } = await callMlflow<{ model: LoggedModel }>(`logged-models/${segment}`);
+    return { experiment: model.info.experiment_id, name: model.info.name ?? "" };
+  }
+  if (kind !== "trace") return null;
+  const response = await fetchOk(`/ajax-api/3.0/mlflow/traces/${segment}`);
+  const { trace } = (await response.json()) as { trace: Trace };
+  const experimentId = trace.trace_info.trace_location?.mlflow_experiment?.experiment_id;
+  return experimentId ? { experiment: experimentId, name: "" } : null;
+}
+
+interface LoggedModel {
+  info: { name?: string; experiment_id: string };
+}
+
+interface Trace {
+  trace_info: { trace_location?: { mlflow_experiment?: { experiment_id?: string } } };
 }

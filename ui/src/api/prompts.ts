@@ -2,27 +2,28 @@
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { api, type Schemas, told } from "./client";
+import { type Answer, api, unwrap, V1 } from "./client";
 
-export type PromptInfo = Schemas["PromptInfo"];
-export type PromptVersion = Schemas["PromptVersionInfo"];
-export type PromptLink = Schemas["PromptLinkInfo"];
+export type PromptInfo = Answer<"/api/modelkeep/v1/prompts">["prompts"][number];
+export type PromptVersion =
+  Answer<"/api/modelkeep/v1/prompts/{full_name}/versions">["versions"][number];
+export type PromptLink = Answer<"/api/modelkeep/v1/prompts/{full_name}/links">["links"][number];
 
 export interface Message {
   role: string;
   content: string;
 }
 
-const V1 = "/api/modelkeep/v1";
-const UC = "/api/2.0/mlflow/unity-catalog";
+const DATABRICKS_UC = "/api/2.0/mlflow/unity-catalog";
 const PAGE = 200;
-const following = (page: { next_page_token?: string | null }) => page.next_page_token || undefined;
+const nextPageToken = (page: { next_page_token?: string | null }) =>
+  page.next_page_token || undefined;
 
 // --- read ---
 
-const promptsIn = (schema: string, page_token: string) => {
+const fetchPrompts = (schema: string, page_token: string) => {
   const [catalog_name = "", schema_name = ""] = schema.split(".");
-  return told(
+  return unwrap(
     api.GET(`${V1}/prompts`, {
       params: { query: { catalog_name, schema_name, max_results: PAGE, page_token } },
     }),
@@ -32,42 +33,43 @@ const promptsIn = (schema: string, page_token: string) => {
 export const promptsPage = (schema: string, page_token: string) =>
   queryOptions({
     queryKey: ["prompts", schema, page_token],
-    queryFn: () => promptsIn(schema, page_token),
+    queryFn: () => fetchPrompts(schema, page_token),
   });
 
 export const promptsOf = (schema: string) =>
   infiniteQueryOptions({
     queryKey: ["all prompts", schema],
-    queryFn: ({ pageParam }) => promptsIn(schema, pageParam),
+    queryFn: ({ pageParam }) => fetchPrompts(schema, pageParam),
     structuralSharing: false, // compares all pages at each new one
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 
 export const prompt = (full_name: string) =>
   queryOptions({
     queryKey: ["prompt", full_name],
-    queryFn: () => told(api.GET(`${V1}/prompts/{full_name}`, { params: { path: { full_name } } })),
+    queryFn: () =>
+      unwrap(api.GET(`${V1}/prompts/{full_name}`, { params: { path: { full_name } } })),
   });
 
 export const promptVersions = (full_name: string) =>
   infiniteQueryOptions({
     queryKey: ["prompt versions", full_name],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/prompts/{full_name}/versions`, {
           params: { path: { full_name }, query: { max_results: 50, page_token: pageParam } },
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 
 export const promptVersion = (full_name: string, version: number | string) =>
   queryOptions({
     queryKey: ["prompt version", full_name, String(version)],
     queryFn: () =>
-      told(
+      unwrap(
         api.GET(`${V1}/prompts/{full_name}/versions/{version}`, {
           params: { path: { full_name, version: String(version) } },
         }),
@@ -78,13 +80,13 @@ export const promptLinks = (full_name: string) =>
   infiniteQueryOptions({
     queryKey: ["prompt links", full_name],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/prompts/{full_name}/links`, {
           params: { path: { full_name }, query: { max_results: 50, page_token: pageParam } },
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 
 // --- change ---
@@ -97,23 +99,27 @@ export async function registerPrompt(
   create: boolean,
 ) {
   if (create)
-    await told(api.POST(`${UC}/prompts`, { body: { name, prompt: { name, description } } }));
+    await unwrap(
+      api.POST(`${DATABRICKS_UC}/prompts`, { body: { name, prompt: { name, description } } }),
+    );
   const body = { name, prompt_version: { name, template, description } };
-  return told(api.POST(`${UC}/prompts/{name}/versions`, { params: { path: { name } }, body }));
+  return unwrap(
+    api.POST(`${DATABRICKS_UC}/prompts/{name}/versions`, { params: { path: { name } }, body }),
+  );
 }
 
 export const updatePrompt = (
   full_name: string,
   body: { comment?: string; etag?: string; owner?: string },
-) => told(api.PATCH(`${V1}/prompts/{full_name}`, { params: { path: { full_name } }, body }));
+) => unwrap(api.PATCH(`${V1}/prompts/{full_name}`, { params: { path: { full_name } }, body }));
 
 export const deletePrompt = (full_name: string, force: boolean) =>
-  told(
+  unwrap(
     api.DELETE(`${V1}/prompts/{full_name}`, { params: { path: { full_name }, query: { force } } }),
   );
 
 export const updatePromptVersion = (full_name: string, version: number, comment: string) =>
-  told(
+  unwrap(
     api.PATCH(`${V1}/prompts/{full_name}/versions/{version}`, {
       params: { path: { full_name, version: String(version) } },
       body: { comment },
@@ -121,22 +127,26 @@ export const updatePromptVersion = (full_name: string, version: number, comment:
   );
 
 export const deletePromptVersion = (full_name: string, version: number) =>
-  told(
+  unwrap(
     api.DELETE(`${V1}/prompts/{full_name}/versions/{version}`, {
       params: { path: { full_name, version: String(version) } },
     }),
   );
 
 export const setPromptAlias = (name: string, alias: string, version: number) =>
-  told(
-    api.POST(`${UC}/prompts/{name}/aliases/{alias}`, {
+  unwrap(
+    api.POST(`${DATABRICKS_UC}/prompts/{name}/aliases/{alias}`, {
       params: { path: { name, alias } },
       body: { name, alias, version: String(version) },
     }),
   );
 
 export const deletePromptAlias = (name: string, alias: string) =>
-  told(api.DELETE(`${UC}/prompts/{name}/aliases/{alias}`, { params: { path: { name, alias } } }));
+  unwrap(
+    api.DELETE(`${DATABRICKS_UC}/prompts/{name}/aliases/{alias}`, {
+      params: { path: { name, alias } },
+    }),
+  );
 
 // --- templates ---
 
@@ -151,7 +161,7 @@ export function messagesOf(version: PromptVersion): string | Message[] {
 }
 
 /** The template as lines, for a comparison. */
-export function linesOf(version: PromptVersion): string {
+export function templateText(version: PromptVersion): string {
   const template = messagesOf(version);
   return typeof template === "string"
     ? template
@@ -162,5 +172,5 @@ export function linesOf(version: PromptVersion): string {
 export const VARIABLE = /\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}\}/gu;
 
 export function variablesOf(version: PromptVersion): string[] {
-  return [...new Set([...linesOf(version).matchAll(VARIABLE)].map((match) => match[1] ?? ""))];
+  return [...new Set([...templateText(version).matchAll(VARIABLE)].map((match) => match[1] ?? ""))];
 }

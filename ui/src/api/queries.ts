@@ -2,35 +2,40 @@
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 
-import { api, fetched, type Schemas, told } from "./client";
+import { type Answer, api, fetchOk, UNITY_CATALOG, unwrap, V1 } from "./client";
 
-export type CatalogInfo = Schemas["CatalogInfo"];
-export type SchemaInfo = Schemas["SchemaInfo"];
-export type ModelInfo = Schemas["RegisteredModelInfo"];
-export type Version = Schemas["VersionPage"]["versions"][number];
-export type VersionFile = Schemas["FileOfVersion"];
-export type Found = Schemas["Found"];
-export type Edge = Schemas["LineageEdge"];
-export type AuditRecord = Schemas["AuditRecord"];
-export type Principal = Schemas["Principal"];
-export type TokenInfo = Schemas["TokenInfo"];
-export type Job = Schemas["Job"];
-export type ProtectedAlias = Schemas["Protected"];
-export type TagPolicy = Schemas["TagPolicy"];
-export type Workspace = Schemas["AddressedWorkspace"];
-export type Explanation = Schemas["Explanation"];
-export type Step = Schemas["Step"];
-export type AccessRequest = Schemas["modelkeep.api.v1.answers.AccessRequest"];
+export type CatalogInfo = Answer<"/api/2.1/unity-catalog/catalogs/{full_name}">;
+export type SchemaInfo = Answer<"/api/2.1/unity-catalog/schemas/{full_name}">;
+export type ModelInfo = Answer<"/api/2.1/unity-catalog/models/{full_name}">;
+export type Version = Answer<"/api/modelkeep/v1/models/{full_name}/versions">["versions"][number];
+export type VersionFile =
+  Answer<"/api/modelkeep/v1/models/{full_name}/versions/{version}/files">["files"][number];
+export type SearchResult = Answer<"/api/modelkeep/v1/search">["results"][number];
+export type LineageEdge = Answer<"/api/modelkeep/v1/lineage">["lineage"][number];
+export type AuditRecord = Answer<"/api/modelkeep/v1/audit">["events"][number];
+export type Principal = Answer<"/api/modelkeep/v1/users">["principals"][number];
+export type TokenInfo = Answer<"/api/modelkeep/v1/tokens">["tokens"][number];
+export type Job = Answer<"/api/modelkeep/v1/jobs">["jobs"][number];
+export type ProtectedAlias =
+  Answer<"/api/modelkeep/v1/protected-aliases/{securable_type}/{full_name}">["protected_aliases"][number];
+export type PrivilegeAssignment =
+  Answer<"/api/2.1/unity-catalog/effective-permissions/{securable_type}/{full_name}">["privilege_assignments"][number];
+export type TagPolicy = Answer<"/api/2.1/tag-policies">["tag_policies"][number];
+export type Workspace = Answer<"/api/modelkeep/v1/workspaces">["workspaces"][number];
+export type Binding =
+  Answer<"/api/2.1/unity-catalog/bindings/{securable_type}/{securable_name}">["bindings"][number];
+export type Explanation = Answer<"/api/modelkeep/v1/explain">;
+export type Step = NonNullable<Explanation["steps"]>[number];
+export type AccessRequest = Answer<"/api/modelkeep/v1/access-requests">["access_requests"][number];
 
-const UC = "/api/2.1/unity-catalog";
-const V1 = "/api/modelkeep/v1";
 export const PAGE = 200;
 export const READY = "READY";
 export const FAILED = "FAILED_REGISTRATION";
 export const PENDING = "PENDING_REGISTRATION";
 
 /** A page's token for its successor; undefined ends the list. */
-const following = (page: { next_page_token?: string | null }) => page.next_page_token || undefined;
+const nextPageToken = (page: { next_page_token?: string | null }) =>
+  page.next_page_token || undefined;
 
 /** Every page of a list. */
 export async function allPages<P extends { next_page_token?: string | null }>(
@@ -41,20 +46,20 @@ export async function allPages<P extends { next_page_token?: string | null }>(
   while (token !== undefined) {
     const page: P = await read(token);
     pages.push(page);
-    token = following(page);
+    token = nextPageToken(page);
   }
   return pages;
 }
 
 export const me = queryOptions({
   queryKey: ["me"],
-  queryFn: () => told(api.GET(`${V1}/me`)),
+  queryFn: () => unwrap(api.GET(`${V1}/me`)),
   staleTime: 60_000,
 });
 
-export const vocabulary = queryOptions({
+export const grantablePrivileges = queryOptions({
   queryKey: ["vocabulary"],
-  queryFn: () => told(api.GET(`${V1}/privileges`)),
+  queryFn: () => unwrap(api.GET(`${V1}/privileges`)),
   staleTime: Number.POSITIVE_INFINITY,
 });
 
@@ -64,8 +69,8 @@ export const catalogsPage = (page_token: string) =>
   queryOptions({
     queryKey: ["catalogs", page_token],
     queryFn: () =>
-      told(
-        api.GET(`${UC}/catalogs`, {
+      unwrap(
+        api.GET(`${UNITY_CATALOG}/catalogs`, {
           params: { query: { max_results: PAGE, page_token, include_browse: true } },
         }),
       ),
@@ -75,59 +80,59 @@ export const schemasPage = (catalog_name: string, page_token: string) =>
   queryOptions({
     queryKey: ["schemas", catalog_name, page_token],
     queryFn: () =>
-      told(
-        api.GET(`${UC}/schemas`, {
+      unwrap(
+        api.GET(`${UNITY_CATALOG}/schemas`, {
           params: { query: { catalog_name, max_results: PAGE, page_token, include_browse: true } },
         }),
       ),
   });
 
-const models = (schema: string, page_token: string) => {
+const fetchModels = (schema: string, page_token: string) => {
   const [catalog_name = "", schema_name = ""] = schema.split(".");
   const query = { catalog_name, schema_name, max_results: PAGE, page_token, include_browse: true };
-  return told(api.GET(`${UC}/models`, { params: { query } }));
+  return unwrap(api.GET(`${UNITY_CATALOG}/models`, { params: { query } }));
 };
 
 export const modelsPage = (schema: string, page_token: string) =>
   queryOptions({
     queryKey: ["models", schema, page_token],
-    queryFn: () => models(schema, page_token),
+    queryFn: () => fetchModels(schema, page_token),
   });
 
 export const catalogs = infiniteQueryOptions({
   queryKey: ["all catalogs"],
   queryFn: ({ pageParam }) =>
-    told(
-      api.GET(`${UC}/catalogs`, {
+    unwrap(
+      api.GET(`${UNITY_CATALOG}/catalogs`, {
         params: { query: { max_results: PAGE, page_token: pageParam, include_browse: true } },
       }),
     ),
   initialPageParam: "",
-  getNextPageParam: following,
+  getNextPageParam: nextPageToken,
 });
 
 export const schemas = (catalog_name: string) =>
   infiniteQueryOptions({
     queryKey: ["all schemas", catalog_name],
     queryFn: ({ pageParam }) =>
-      told(
-        api.GET(`${UC}/schemas`, {
+      unwrap(
+        api.GET(`${UNITY_CATALOG}/schemas`, {
           params: {
             query: { catalog_name, max_results: PAGE, page_token: pageParam, include_browse: true },
           },
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 
 export const modelsOf = (schema: string) =>
   infiniteQueryOptions({
     queryKey: ["all models", schema],
-    queryFn: ({ pageParam }) => models(schema, pageParam),
+    queryFn: ({ pageParam }) => fetchModels(schema, pageParam),
     structuralSharing: false, // compares all pages at each new one
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 
 // --- one thing ---
@@ -136,8 +141,8 @@ export const catalog = (name: string) =>
   queryOptions({
     queryKey: ["catalog", name],
     queryFn: () =>
-      told(
-        api.GET(`${UC}/catalogs/{full_name}`, {
+      unwrap(
+        api.GET(`${UNITY_CATALOG}/catalogs/{full_name}`, {
           params: { path: { full_name: name }, query: { include_browse: true } },
         }),
       ),
@@ -147,8 +152,8 @@ export const schema = (name: string) =>
   queryOptions({
     queryKey: ["schema", name],
     queryFn: () =>
-      told(
-        api.GET(`${UC}/schemas/{full_name}`, {
+      unwrap(
+        api.GET(`${UNITY_CATALOG}/schemas/{full_name}`, {
           params: { path: { full_name: name }, query: { include_browse: true } },
         }),
       ),
@@ -158,8 +163,8 @@ export const model = (name: string) =>
   queryOptions({
     queryKey: ["model", name],
     queryFn: () =>
-      told(
-        api.GET(`${UC}/models/{full_name}`, {
+      unwrap(
+        api.GET(`${UNITY_CATALOG}/models/{full_name}`, {
           params: {
             path: { full_name: name },
             query: { include_aliases: true, include_browse: true },
@@ -173,8 +178,8 @@ export const tags = (entity_type: "catalogs" | "schemas", entity_name: string) =
     queryKey: ["tags", entity_type, entity_name],
     queryFn: async () => {
       const pages = await allPages((page_token) =>
-        told(
-          api.GET(`${UC}/entity-tag-assignments/{entity_type}/{entity_name}/tags`, {
+        unwrap(
+          api.GET(`${UNITY_CATALOG}/entity-tag-assignments/{entity_type}/{entity_name}/tags`, {
             params: {
               path: { entity_type, entity_name },
               query: { max_results: 1000, page_token },
@@ -194,14 +199,14 @@ export const versions = (full_name: string) =>
   infiniteQueryOptions({
     queryKey: ["versions", full_name],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/models/{full_name}/versions`, {
           params: { path: { full_name }, query: { max_results: PAGE, page_token: pageParam } },
         }),
       ),
     structuralSharing: false,
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
     refetchInterval: (query) =>
       query.state.data?.pages.length === 1 &&
       query.state.data.pages.some((page) => page.versions.some((v) => v.status === PENDING))
@@ -213,7 +218,7 @@ export const version = (full_name: string, number: string) =>
   queryOptions({
     queryKey: ["version", full_name, number],
     queryFn: () =>
-      told(
+      unwrap(
         api.GET(`${V1}/models/{full_name}/versions/{version}`, {
           params: { path: { full_name, version: number } },
         }),
@@ -225,7 +230,7 @@ export const versionFiles = (full_name: string, number: string) =>
   infiniteQueryOptions({
     queryKey: ["files", full_name, number],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/models/{full_name}/versions/{version}/files`, {
           params: {
             path: { full_name, version: number },
@@ -234,7 +239,7 @@ export const versionFiles = (full_name: string, number: string) =>
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 
 /** The beginning of a file, for looking at. */
@@ -242,7 +247,7 @@ export const fileText = (path: string, bytes: number) =>
   queryOptions({
     queryKey: ["text", path, bytes],
     queryFn: async () => {
-      const answer = await fetched(
+      const answer = await fetchOk(
         path,
         bytes > 0 ? { headers: { range: `bytes=0-${bytes - 1}` } } : {},
       );
@@ -252,26 +257,26 @@ export const fileText = (path: string, bytes: number) =>
   });
 
 /** Edges of a graph; more would be no picture. */
-const MOST_EDGES = 2_000;
+const MAX_EDGES = 2_000;
 
 export interface Edges {
-  edges: Edge[];
+  edges: LineageEdge[];
   /** There are others. */
-  more: boolean;
+  truncated: boolean;
 }
 
 /** All pages, up to the most that a graph shows. */
 async function allEdges(
-  read: (page_token: string) => Promise<{ lineage: Edge[]; next_page_token: string }>,
+  read: (page_token: string) => Promise<{ lineage: LineageEdge[]; next_page_token: string }>,
 ): Promise<Edges> {
-  const edges: Edge[] = [];
+  const edges: LineageEdge[] = [];
   let token: string | undefined = "";
-  while (token !== undefined && edges.length < MOST_EDGES) {
-    const page: { lineage: Edge[]; next_page_token: string } = await read(token);
+  while (token !== undefined && edges.length < MAX_EDGES) {
+    const page: { lineage: LineageEdge[]; next_page_token: string } = await read(token);
     edges.push(...page.lineage);
-    token = following(page);
+    token = nextPageToken(page);
   }
-  return { edges, more: token !== undefined };
+  return { edges, truncated: token !== undefined };
 }
 
 export const lineage = (full_name: string, number: string) =>
@@ -279,7 +284,7 @@ export const lineage = (full_name: string, number: string) =>
     queryKey: ["lineage", full_name, number],
     queryFn: ({ signal }) =>
       allEdges((page_token) =>
-        told(
+        unwrap(
           api.GET(`${V1}/models/{full_name}/versions/{version}/lineage`, {
             params: { path: { full_name, version: number }, query: { page_token } },
             signal,
@@ -293,13 +298,13 @@ export const consumers = (type: string, name: string) =>
     queryKey: ["consumers", type, name],
     queryFn: ({ signal }) =>
       allEdges((page_token) =>
-        told(api.GET(`${V1}/lineage`, { params: { query: { type, name, page_token } }, signal })),
+        unwrap(api.GET(`${V1}/lineage`, { params: { query: { type, name, page_token } }, signal })),
       ),
   });
 
 // --- search ---
 
-export interface Asked {
+export interface SearchFilter {
   query: string;
   kinds?: string;
   tag?: string;
@@ -307,19 +312,19 @@ export interface Asked {
   order_by?: string;
 }
 
-export const search = (asked: Asked, size = 50) =>
+export const search = (filter: SearchFilter, size = 50) =>
   infiniteQueryOptions({
-    queryKey: ["search", asked, size],
+    queryKey: ["search", filter, size],
     // Aborted when the words change: the server stops looking for the earlier ones.
     queryFn: ({ pageParam, signal }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/search`, {
-          params: { query: { ...asked, max_results: size, page_token: pageParam } },
+          params: { query: { ...filter, max_results: size, page_token: pageParam } },
           signal,
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
     placeholderData: keepPreviousData,
   });
 
@@ -330,8 +335,8 @@ export const grants = (securable_type: string, full_name: string) =>
     queryKey: ["grants", securable_type, full_name],
     queryFn: async () =>
       (
-        await told(
-          api.GET(`${UC}/effective-permissions/{securable_type}/{full_name}`, {
+        await unwrap(
+          api.GET(`${UNITY_CATALOG}/effective-permissions/{securable_type}/{full_name}`, {
             params: { path: { securable_type, full_name } },
           }),
         )
@@ -350,7 +355,7 @@ export const explanation = (
   queryOptions({
     queryKey: ["explain", securable_type, full_name, principal, operation, field],
     queryFn: () =>
-      told(
+      unwrap(
         api.GET(`${V1}/explain`, {
           params: { query: { securable_type, full_name, principal, operation, field } },
         }),
@@ -362,13 +367,13 @@ export const accessRequests = (state: "PENDING" | "ALL") =>
   infiniteQueryOptions({
     queryKey: ["access requests", state],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/access-requests`, {
           params: { query: { state, max_results: PAGE, page_token: pageParam } },
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
     staleTime: 30_000,
   });
 
@@ -377,7 +382,7 @@ export const protectedAliases = (securable_type: string, full_name: string) =>
     queryKey: ["protected aliases", securable_type, full_name],
     queryFn: async () =>
       (
-        await told(
+        await unwrap(
           api.GET(`${V1}/protected-aliases/{securable_type}/{full_name}`, {
             params: { path: { securable_type, full_name } },
           }),
@@ -390,20 +395,20 @@ export const protectedAliases = (securable_type: string, full_name: string) =>
 export const tagPolicies = infiniteQueryOptions({
   queryKey: ["tag policies"],
   queryFn: ({ pageParam }) =>
-    told(
+    unwrap(
       api.GET("/api/2.1/tag-policies", {
         params: { query: { page_size: 1000, page_token: pageParam } },
       }),
     ),
   initialPageParam: "",
-  getNextPageParam: following,
+  getNextPageParam: nextPageToken,
   staleTime: 60_000,
 });
 
 const account = queryOptions({
   queryKey: ["account"],
   queryFn: async () =>
-    (await (await fetched("/.well-known/databricks-config")).json()) as { account_id: string },
+    (await (await fetchOk("/.well-known/databricks-config")).json()) as { account_id: string },
   staleTime: Number.POSITIVE_INFINITY,
 });
 
@@ -414,7 +419,7 @@ export const tagRules = (policy: string) =>
     queryFn: async ({ client }) => {
       const { account_id } = await client.fetchQuery(account);
       const name = `accounts/${account_id}${policy ? `/tagPolicies/${policy}` : ""}/ruleSets/default`;
-      return told(
+      return unwrap(
         api.GET("/api/2.0/preview/accounts/access-control/rule-sets", {
           params: { query: { name, etag: "" } },
         }),
@@ -426,7 +431,7 @@ export const tagRules = (policy: string) =>
 
 export const workspaces = queryOptions({
   queryKey: ["workspaces"],
-  queryFn: async () => (await told(api.GET(`${V1}/workspaces`))).workspaces,
+  queryFn: async () => (await unwrap(api.GET(`${V1}/workspaces`))).workspaces,
   staleTime: 60_000,
 });
 
@@ -435,7 +440,7 @@ export const workspaceAssignments = (workspace: string) =>
     queryKey: ["assignments", workspace],
     queryFn: async () =>
       (
-        await told(
+        await unwrap(
           api.GET(`${V1}/workspaces/{workspace}/assignments`, { params: { path: { workspace } } }),
         )
       ).assignments,
@@ -446,8 +451,8 @@ export const bindings = (securable_name: string) =>
     queryKey: ["bindings", securable_name],
     queryFn: async () => {
       const pages = await allPages((page_token) =>
-        told(
-          api.GET(`${UC}/bindings/{securable_type}/{securable_name}`, {
+        unwrap(
+          api.GET(`${UNITY_CATALOG}/bindings/{securable_type}/{securable_name}`, {
             params: {
               path: { securable_type: "catalog", securable_name },
               query: { max_results: 1000, page_token },
@@ -465,7 +470,7 @@ export const activity = (securable_type: string, full_name: string, changes_only
   infiniteQueryOptions({
     queryKey: ["activity", securable_type, full_name, changes_only],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/activity/{securable_type}/{full_name}`, {
           params: {
             path: { securable_type, full_name },
@@ -474,7 +479,7 @@ export const activity = (securable_type: string, full_name: string, changes_only
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
     placeholderData: keepPreviousData,
   });
 
@@ -492,30 +497,30 @@ export interface AuditFilter {
 }
 
 export const auditPage = (
-  asked: AuditFilter,
+  filter: AuditFilter,
   size: number,
   page_token: string,
   signal?: AbortSignal,
 ) =>
-  told(
+  unwrap(
     api.GET(`${V1}/audit`, {
-      params: { query: { ...asked, max_results: size, page_token } },
+      params: { query: { ...filter, max_results: size, page_token } },
       signal,
     }),
   );
 
 /** The records in Databricks' schema, from the oldest on; asked again with `after` the cursor. */
-export const auditExport = (asked: AuditFilter, after: number) =>
-  told(
-    api.GET(`${V1}/audit/export`, { params: { query: { ...asked, after, max_results: 5000 } } }),
+export const auditExport = (filter: AuditFilter, after: number) =>
+  unwrap(
+    api.GET(`${V1}/audit/export`, { params: { query: { ...filter, after, max_results: 5000 } } }),
   );
 
-export const audit = (asked: AuditFilter) =>
+export const audit = (filter: AuditFilter) =>
   infiniteQueryOptions({
-    queryKey: ["audit", asked],
-    queryFn: ({ pageParam, signal }) => auditPage(asked, 100, pageParam, signal),
+    queryKey: ["audit", filter],
+    queryFn: ({ pageParam, signal }) => auditPage(filter, 100, pageParam, signal),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
     placeholderData: keepPreviousData,
   });
 
@@ -527,38 +532,42 @@ const principalsPage = (
   max_results: number,
   signal: AbortSignal,
 ) =>
-  told(api.GET(`${V1}/${kind}` as const, { params: { query: { filter, max_results } }, signal }));
+  unwrap(api.GET(`${V1}/${kind}` as const, { params: { query: { filter, max_results } }, signal }));
 
-/** The first 1,000 whose name has the text in it; `more` says that there are others. */
+/** The first 1,000 whose name has the text in it; `truncated` says that others exist. */
 export const principals = (kind: PrincipalKind, text: string) =>
   queryOptions({
     queryKey: ["principals", kind, text],
     queryFn: async ({ signal }) => {
       const page = await principalsPage(kind, text, 1000, signal);
-      return { principals: page.principals, more: Boolean(page.next_page_token) };
+      return { principals: page.principals, truncated: Boolean(page.next_page_token) };
     },
     placeholderData: keepPreviousData,
   });
 
-/** The first of each kind whose name has the text in it, for a picker that searches as somebody types. */
-export const pickable = (text: string) =>
+/** The first of each kind whose name has the text in it, for a picker. */
+export const principalChoices = (text: string) =>
   queryOptions({
     queryKey: ["pickable", text],
     queryFn: async ({ signal }) => {
-      const [teams, people, robots] = await Promise.all([
-        principalsPage("groups", text, PICKABLE, signal),
-        principalsPage("users", text, PICKABLE, signal),
-        principalsPage("service-principals", text, PICKABLE, signal),
+      const [groups, users, servicePrincipals] = await Promise.all([
+        principalsPage("groups", text, CHOICES_PER_KIND, signal),
+        principalsPage("users", text, CHOICES_PER_KIND, signal),
+        principalsPage("service-principals", text, CHOICES_PER_KIND, signal),
       ]);
-      return { teams: teams.principals, people: people.principals, robots: robots.principals };
+      return {
+        groups: groups.principals,
+        users: users.principals,
+        servicePrincipals: servicePrincipals.principals,
+      };
     },
     placeholderData: keepPreviousData,
   });
 
-const PICKABLE = 50;
+const CHOICES_PER_KIND = 50;
 
 /** A principal as the access-control rules name it. */
-export async function principalPath(name: string): Promise<string> {
+export async function principalRuleName(name: string): Promise<string> {
   const { signal } = new AbortController();
   const prefixes = {
     users: "users",
@@ -577,38 +586,38 @@ export const members = (principal: string) =>
   infiniteQueryOptions({
     queryKey: ["members", principal],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/groups/{principal}/members`, {
           params: { path: { principal }, query: { max_results: 100, page_token: pageParam } },
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 export const tokens = (principal: string) =>
   infiniteQueryOptions({
     queryKey: ["tokens", principal],
     queryFn: ({ pageParam }) =>
-      told(
+      unwrap(
         api.GET(`${V1}/tokens`, {
           params: { query: { principal, max_results: 100, page_token: pageParam } },
         }),
       ),
     initialPageParam: "",
-    getNextPageParam: following,
+    getNextPageParam: nextPageToken,
   });
 export const jobs = queryOptions({
   queryKey: ["jobs"],
   queryFn: async () =>
     (
       await allPages((page_token) =>
-        told(api.GET(`${V1}/jobs`, { params: { query: { max_results: 1000, page_token } } })),
+        unwrap(api.GET(`${V1}/jobs`, { params: { query: { max_results: 1000, page_token } } })),
       )
     ).flatMap((page) => page.jobs),
   refetchInterval: 10_000,
 });
 export const storage = queryOptions({
   queryKey: ["storage"],
-  queryFn: () => told(api.GET(`${V1}/storage`)),
+  queryFn: () => unwrap(api.GET(`${V1}/storage`)),
   refetchInterval: 30_000,
 });

@@ -3,18 +3,18 @@ import { IconExternalLink, IconUpload } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
 
-import { RegisterModel } from "../forms/RegisterModel";
+import { RegisterModel } from "../dialogs/RegisterModel";
 import { experimentsPath, home } from "../paths";
 
 const STEP_MS = 400;
 // What MLflow's pages begin with until somebody chooses: training rather than chats, and no panel of its assistant, which is off here.
-const FIRST = {
+const MLFLOW_DEFAULTS = {
   "mlflow.workflowType_v1": "machine_learning",
   "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": true,
 };
 
-function prepare(): void {
-  for (const [key, value] of Object.entries(FIRST))
+function setMlflowDefaults(): void {
+  for (const [key, value] of Object.entries(MLFLOW_DEFAULTS))
     if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
 }
 
@@ -23,15 +23,15 @@ export default function Experiments() {
   const { pathname, search, key } = useLocation();
   const navigate = useNavigate();
   const frame = useRef<HTMLIFrameElement>(null);
-  const asked = `${pathname.slice(experimentsPath.length)}${search}`;
-  const inside = asked === "" || asked === "/" ? "/experiments" : `/experiments${asked}`;
+  const subpath = `${pathname.slice(experimentsPath.length)}${search}`;
+  const mlflowPath = subpath === "" || subpath === "/" ? "/experiments" : `/experiments${subpath}`;
   const [first] = useState(() => {
-    prepare();
-    return inside;
+    setMlflowDefaults();
+    return mlflowPath;
   });
-  const seen = useRef(first);
+  const framePath = useRef(first);
   const [registering, setRegistering] = useState(false);
-  const run = /\/runs\/([0-9a-f]{32})/.exec(inside)?.[1];
+  const run = /\/runs\/([0-9a-f]{32})/.exec(mlflowPath)?.[1];
 
   useEffect(() => {
     document.title = "Experiments · Modelkeep";
@@ -39,18 +39,18 @@ export default function Experiments() {
   useEffect(() => {
     // Our address was changed by a link or the browser's buttons, or its link was chosen again: the frame follows.
     const view = frame.current?.contentWindow;
-    if (view && inside !== seen.current && view.location.pathname.startsWith("/ml/")) {
-      seen.current = inside;
-      view.location.replace(`/ml/#${inside}`);
+    if (view && mlflowPath !== framePath.current && view.location.pathname.startsWith("/ml/")) {
+      framePath.current = mlflowPath;
+      view.location.replace(`/ml/#${mlflowPath}`);
     }
     // oxlint-disable-next-line react/exhaustive-effect-dependencies -- the same address, chosen once more
-  }, [inside, key]);
+  }, [mlflowPath, key]);
   useEffect(() => {
     // MLflow changes its address without an event that another window could hear, so it is looked at now and then.
     const timer = setInterval(() => {
       const hash = frame.current?.contentWindow?.location.hash.slice(1);
-      if (!hash || hash === seen.current) return;
-      seen.current = hash;
+      if (!hash || hash === framePath.current) return;
+      framePath.current = hash;
       const model = /^\/models\/([^/]+\.[^/]+\.[^/?]+)(?:\/versions\/(\d+))?/.exec(hash);
       if (model?.[1]) {
         const name = decodeURIComponent(model[1]).split(".").map(encodeURIComponent).join("/");
@@ -80,7 +80,7 @@ export default function Experiments() {
             size="xs"
             variant="default"
             component="a"
-            href={`/ml/#${inside}`}
+            href={`/ml/#${mlflowPath}`}
             target="_blank"
             rel="noreferrer"
             leftSection={<IconExternalLink size={15} />}

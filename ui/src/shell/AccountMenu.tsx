@@ -1,13 +1,13 @@
 import { ActionIcon, Avatar, Menu, Text } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
 import { IconBook, IconKey, IconLogout } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
-import { signOut } from "../api/acts";
+import { signOut } from "../api/mutations";
 import { me } from "../api/queries";
+import { visible } from "../lib/text";
 import { tokensPath } from "../paths";
-import { visible } from "../ui/text";
 import { WorkspaceItems } from "./WorkspaceMenu";
 
 export function AccountMenu() {

@@ -1,26 +1,26 @@
 import { Combobox, Group, Kbd, Loader, Text, TextInput, useCombobox } from "@mantine/core";
 import { useDebouncedValue, useHotkeys, useOs } from "@mantine/hooks";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { IconSearch } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { search } from "../api/queries";
+import { markdownSummary, visible } from "../lib/text";
 import { searchPath, securablePath } from "../paths";
 import { KindIcon, kindLabel } from "../ui/kinds";
-import { gist, visible } from "../ui/text";
 
 const ALL = "all results";
 
 /** Finds anything by name, tag, comment, owner or alias, from every page. */
 export function SearchBox() {
   const [text, setText] = useState("");
-  const [asked] = useDebouncedValue(text.trim(), 180);
+  const [query] = useDebouncedValue(text.trim(), 180);
   const input = useRef<HTMLInputElement>(null);
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() });
   const navigate = useNavigate();
-  const found = useInfiniteQuery({ ...search({ query: asked }, 8), enabled: asked !== "" });
-  const results = asked === "" ? [] : (found.data?.pages[0]?.results ?? []);
+  const searchQuery = useInfiniteQuery({ ...search({ query }, 8), enabled: query !== "" });
+  const results = query === "" ? [] : (searchQuery.data?.pages[0]?.results ?? []);
   const mac = useOs() === "macos";
   useHotkeys([
     ["mod+K", () => input.current?.focus()],
@@ -50,7 +50,9 @@ export function SearchBox() {
           aria-autocomplete="list"
           autoComplete="off"
           value={text}
-          leftSection={found.isFetching && asked ? <Loader size={14} /> : <IconSearch size={16} />}
+          leftSection={
+            searchQuery.isFetching && query ? <Loader size={14} /> : <IconSearch size={16} />
+          }
           rightSection={
             <Kbd size="xs" visibleFrom="md">
               {mac ? "⌘K" : "/"}
@@ -72,31 +74,31 @@ export function SearchBox() {
           }}
         />
       </Combobox.Target>
-      <Combobox.Dropdown hidden={asked === ""}>
+      <Combobox.Dropdown hidden={query === ""}>
         <Combobox.Options mah={420} style={{ overflowY: "auto" }} aria-label="Found">
-          {results.map((one) => (
+          {results.map((result) => (
             <Combobox.Option
-              key={`${one.kind} ${one.full_name}`}
-              value={`${one.kind} ${one.full_name}`}
+              key={`${result.kind} ${result.full_name}`}
+              value={`${result.kind} ${result.full_name}`}
             >
               <Group gap="sm" wrap="nowrap">
-                <KindIcon kind={one.kind} />
+                <KindIcon kind={result.kind} />
                 <div className="anywhere">
                   <Text size="sm" fw={550}>
-                    {visible(one.full_name)}
+                    {visible(result.full_name)}
                   </Text>
                   <Text size="xs" c="dimmed" lineClamp={1}>
-                    {kindLabel(one.kind)}
-                    {one.comment ? ` · ${gist(one.comment)}` : ""}
+                    {kindLabel(result.kind)}
+                    {result.comment ? ` · ${markdownSummary(result.comment)}` : ""}
                   </Text>
                 </div>
               </Group>
             </Combobox.Option>
           ))}
-          {asked && results.length === 0 && !found.isFetching ? (
-            <Combobox.Empty>Nothing found for “{asked}”.</Combobox.Empty>
+          {query && results.length === 0 && !searchQuery.isFetching ? (
+            <Combobox.Empty>Nothing found for “{query}”.</Combobox.Empty>
           ) : null}
-          {asked ? (
+          {query ? (
             <Combobox.Option value={ALL}>
               <Text size="sm" c="harbour">
                 See all results

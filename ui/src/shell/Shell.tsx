@@ -8,7 +8,6 @@ import {
   useMantineColorScheme,
 } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import {
   IconFlask,
   IconHistory,
@@ -20,19 +19,20 @@ import {
   IconSun,
   IconTags,
 } from "@tabler/icons-react";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 
 import { accessRequests, me } from "../api/queries";
+import { useFocusOnArrival } from "../lib/focus";
 import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../paths";
-import { useFocusOnArrival } from "../ui/focus";
 import { AccountMenu } from "./AccountMenu";
+import { ConnectionBanner } from "./ConnectionBanner";
 import { SearchBox } from "./SearchBox";
-import { Connection } from "./Connection";
 import { Tree } from "./Tree";
 import { WorkspaceMenu } from "./WorkspaceMenu";
 
-function Section({
+function NavItem({
   to,
   icon,
   children,
@@ -51,7 +51,7 @@ function Section({
   );
 }
 
-function Scheme() {
+function ColorSchemeToggle() {
   const scheme = useComputedColorScheme("light");
   const { setColorScheme } = useMantineColorScheme();
   const next = scheme === "dark" ? "light" : "dark";
@@ -72,10 +72,13 @@ export function Shell({ children }: { children: ReactNode }) {
   const [opened, { toggle, close }] = useDisclosure(false);
   const { pathname } = useLocation();
   const { data } = useQuery(me);
-  const asked = useInfiniteQuery({ ...accessRequests("PENDING"), refetchInterval: 120_000 });
-  const due = (asked.data?.pages ?? [])
+  const pendingRequests = useInfiniteQuery({
+    ...accessRequests("PENDING"),
+    refetchInterval: 120_000,
+  });
+  const toDecide = (pendingRequests.data?.pages ?? [])
     .flatMap((page) => page.access_requests)
-    .filter((one) => one.to_decide).length;
+    .filter((request) => request.to_decide).length;
   const burger = useRef<HTMLButtonElement>(null);
   useEffect(close, [pathname, close]);
   useFocusOnArrival(pathname, "main");
@@ -120,50 +123,50 @@ export function Shell({ children }: { children: ReactNode }) {
         <SearchBox />
         <Group gap={4} wrap="nowrap">
           <WorkspaceMenu />
-          <Scheme />
+          <ColorSchemeToggle />
           <AccountMenu />
         </Group>
       </header>
       <nav className="shell-nav" aria-label="Main" data-open={opened || undefined}>
         <div className="shell-part">
-          <Section to={home} end icon={<IconHome size={18} />}>
+          <NavItem to={home} end icon={<IconHome size={18} />}>
             Home
-          </Section>
-          <Section to={experimentsPath} icon={<IconFlask size={18} />}>
+          </NavItem>
+          <NavItem to={experimentsPath} icon={<IconFlask size={18} />}>
             Experiments
-          </Section>
+          </NavItem>
         </div>
         <section className="shell-part shell-tree" aria-label="Catalog tree">
           <Tree />
         </section>
         <div className="shell-part nav-foot">
           <div className="foot-links">
-            <Section to={requestsPath} icon={<IconInbox size={18} />}>
+            <NavItem to={requestsPath} icon={<IconInbox size={18} />}>
               Access requests
-              {due > 0 ? (
-                <Badge size="sm" variant="light" aria-label={`${due} to decide`}>
-                  {due}
+              {toDecide > 0 ? (
+                <Badge size="sm" variant="light" aria-label={`${toDecide} to decide`}>
+                  {toDecide}
                 </Badge>
               ) : null}
-            </Section>
-            <Section to={tokensPath} icon={<IconKey size={18} />}>
+            </NavItem>
+            <NavItem to={tokensPath} icon={<IconKey size={18} />}>
               Access tokens
-            </Section>
+            </NavItem>
             {data?.account_admin ? (
-              <Section to={adminPath("")} icon={<IconShieldCog size={18} />}>
+              <NavItem to={adminPath("")} icon={<IconShieldCog size={18} />}>
                 Administration
-              </Section>
+              </NavItem>
             ) : (
               <>
                 {data?.reads_audit ? (
-                  <Section to={adminPath("audit")} icon={<IconHistory size={18} />}>
+                  <NavItem to={adminPath("audit")} icon={<IconHistory size={18} />}>
                     Audit log
-                  </Section>
+                  </NavItem>
                 ) : null}
                 {data?.governs_tags ? (
-                  <Section to={adminPath("tags")} icon={<IconTags size={18} />}>
+                  <NavItem to={adminPath("tags")} icon={<IconTags size={18} />}>
                     Governed tags
-                  </Section>
+                  </NavItem>
                 ) : null}
               </>
             )}
@@ -171,7 +174,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
       </nav>
       <main id="main" tabIndex={-1}>
-        <Connection />
+        <ConnectionBanner />
         {children}
       </main>
     </>

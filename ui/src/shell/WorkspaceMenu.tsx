@@ -1,28 +1,29 @@
 import { Button, Menu, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { IconBuildingCommunity, IconChevronDown } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 
 import { me, workspaces } from "../api/queries";
-import { visible } from "../ui/text";
+import { visible } from "../lib/text";
 
 /** The workspace that these pages are in, and the way to the others that the caller may enter; in a narrow window, part of the account's menu. */
 export function WorkspaceItems() {
   const { data } = useQuery(me);
-  const others = useQuery(workspaces).data?.filter((one) => one.id !== data?.workspace_id) ?? [];
+  const others =
+    useQuery(workspaces).data?.filter((workspace) => workspace.id !== data?.workspace_id) ?? [];
   if (!data) return null;
   return (
     <>
       <Menu.Label>Workspace {visible(data.workspace)}</Menu.Label>
-      {others.map((one) => (
+      {others.map((workspace) => (
         <Menu.Item
-          key={one.id}
+          key={workspace.id}
           component="a"
-          href={`${one.url}/explore`}
+          href={`${workspace.url}/explore`}
           leftSection={<IconBuildingCommunity size={16} />}
         >
-          {visible(one.name)}
+          {visible(workspace.name)}
           <Text size="xs" c="dimmed" className="anywhere">
-            {visible(one.url)}
+            {visible(workspace.url)}
           </Text>
         </Menu.Item>
       ))}

@@ -1,32 +1,32 @@
 import { Button, Group, Modal, Stack } from "@mantine/core";
 import { type FormEvent, type ReactNode, useId } from "react";
 
-import { Failure } from "./Failure";
-import { useFocusReturn } from "./focus";
+import { useFocusReturn } from "../lib/focus";
+import { ErrorAlert } from "./ErrorAlert";
 
 interface Props {
   title: string;
   onClose: () => void;
   onSubmit: () => void;
-  /** What the button says. */
+  /** The label of the submit button. */
   submit: string;
   danger?: boolean;
   disabled?: boolean;
   busy: boolean;
   error: unknown;
   size?: string;
-  /** What the other button says; null where there is nothing that could be called off. */
+  /** The label of the cancel button, or null for none. */
   cancel?: string | null;
-  /** Shows what is shown only once: closed by its own button alone. */
+  /** Closes only by its own button, because its content appears once. */
   once?: boolean;
-  /** Under a refusal: what is missing, and whom to ask. */
-  refusal?: ReactNode;
-  /** Called by the other button alone, not where the dialog is closed by accident. */
+  /** Below an error: the missing privileges and whom to ask. */
+  denial?: ReactNode;
+  /** Called by the cancel button only, not when the dialog closes by accident. */
   onCancel?: () => void;
   children: ReactNode;
 }
 
-/** A question with one answer: closes by Escape, submits by Enter, and shows the server's refusal where it was asked. */
+/** A form in a dialog. Escape closes it, Enter submits it, and it shows the server's error. */
 export function Dialog({
   title,
   onClose,
@@ -39,7 +39,7 @@ export function Dialog({
   size = "md",
   cancel = "Cancel",
   once,
-  refusal,
+  denial,
   onCancel,
   children,
 }: Props) {
@@ -67,9 +67,9 @@ export function Dialog({
         <Stack gap="md">
           {children}
           {error ? (
-            <Failure error={error} act>
-              {refusal}
-            </Failure>
+            <ErrorAlert error={error} isAction>
+              {denial}
+            </ErrorAlert>
           ) : null}
           <Group justify="flex-end" gap="sm">
             {cancel === null ? null : (

@@ -1,7 +1,7 @@
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 
-import { upright } from "./text";
+import { escapeBidi } from "../lib/text";
 
 // Raw HTML is shown as text, links lose any scheme that could run something, and pictures, which would tell another server
 // who reads this, become links.
@@ -44,7 +44,7 @@ export default function Markdown({ text }: { text: string }) {
   return (
     <div className="markdown">
       <ReactMarkdown components={COMPONENTS} remarkPlugins={PLUGINS}>
-        {upright(text)}
+        {escapeBidi(text)}
       </ReactMarkdown>
     </div>
   );

@@ -2,10 +2,10 @@ import { Anchor, Box, Breadcrumbs, Group, Title } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
 import { Link } from "react-router";
 
-import { Copy } from "./Code";
-import { visible } from "./text";
+import { visible } from "../lib/text";
+import { CopyButton } from "./CodeBlock";
 
-interface Crumb {
+export interface Crumb {
   label: string;
   to: string;
 }
@@ -13,7 +13,7 @@ interface Crumb {
 interface Props {
   title: string;
   /** The word before it, for readers that hear the page. */
-  kind?: string;
+  kind?: string | undefined;
   icon?: ReactNode;
   crumbs?: Crumb[];
   /** What the copy button copies. */
@@ -55,7 +55,7 @@ export function Page({ title, kind, icon, crumbs = [], copy, badge, actions, chi
           >
             {visible(title)}
           </Title>
-          {copy ? <Copy text={copy} label="Copy the full name" /> : null}
+          {copy ? <CopyButton text={copy} label="Copy the full name" /> : null}
           {badge}
         </Group>
         {actions ? <Group className="actions">{actions}</Group> : null}

@@ -3,8 +3,8 @@ import type { QueryKey } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useRef, useState } from "react";
 
-import { useLooked } from "../api/long";
-import { useRowKeys } from "./rows";
+import { useVisibleRows } from "../api/infiniteLists";
+import { useRowKeys } from "../lib/useRowKeys";
 
 export interface Column<Row> {
   header: ReactNode;
@@ -13,7 +13,7 @@ export interface Column<Row> {
   cell: (row: Row) => ReactNode;
   width?: number | string;
   /** Hidden on narrower windows. */
-  from?: "xs" | "sm" | "md" | "lg" | "xl";
+  visibleFrom?: "xs" | "sm" | "md" | "lg" | "xl";
   align?: "left" | "right";
 }
 
@@ -24,20 +24,20 @@ interface Props<Row> {
   rowKey: (row: Row) => string;
   rowHeight?: number;
   /** Asks for the next page; undefined when there is none. */
-  more?: (() => void) | undefined;
+  loadMore?: (() => void) | undefined;
   loadingMore?: boolean;
   height?: string;
   /** The key of the list, where `rows` are all that is there of it. */
-  list?: QueryKey | undefined;
+  queryKey?: QueryKey | undefined;
   /** How often the rows that show are asked for again, in ms. */
-  every?: number | undefined;
+  refetchInterval?: number | undefined;
 }
 
-const FEW = 60;
+const VIRTUAL_FROM = 60;
 
 // Plain elements: rows are many, and Mantine's own cost ten times as much to draw.
-const classOf = (column: { from?: string; align?: string }) =>
-  `${column.from ? `mantine-visible-from-${column.from}` : ""}${column.align === "right" ? " right" : ""}`;
+const classOf = (column: { visibleFrom?: string; align?: string }) =>
+  `${column.visibleFrom ? `mantine-visible-from-${column.visibleFrom}` : ""}${column.align === "right" ? " right" : ""}`;
 
 /** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
 const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
@@ -59,14 +59,14 @@ export function VirtualTable<Row>(props: Props<Row>) {
     rows,
     rowKey,
     rowHeight = 45,
-    more,
+    loadMore,
     loadingMore,
     height = "min(68vh, 900px)",
-    list,
-    every,
+    queryKey,
+    refetchInterval,
   } = props;
   const container = useRef<HTMLDivElement>(null);
-  const virtual = rows.length > FEW || more !== undefined;
+  const virtual = rows.length > VIRTUAL_FROM || loadMore !== undefined;
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => container.current,
@@ -80,16 +80,16 @@ export function VirtualTable<Row>(props: Props<Row>) {
     ? virtualizer.getVirtualItems()
     : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
-  useLooked(list, items[0]?.index ?? 0, Math.max(last, 0), every);
+  useVisibleRows(queryKey, items[0]?.index ?? 0, Math.max(last, 0), refetchInterval);
   // Each page is asked for once by itself; where that has failed, a button asks again.
-  const [asked, setAsked] = useState("");
+  const [requestedAfter, setAsked] = useState("");
   const end = rows.at(-1);
-  const until = end === undefined ? "" : rowKey(end);
+  const lastKey = end === undefined ? "" : rowKey(end);
   useEffect(() => {
-    if (!more || loadingMore || last < rows.length - 30 || asked === until) return;
-    setAsked(until);
-    more();
-  }, [more, loadingMore, last, rows.length, asked, until]);
+    if (!loadMore || loadingMore || last < rows.length - 30 || requestedAfter === lastKey) return;
+    setAsked(lastKey);
+    loadMore();
+  }, [loadMore, loadingMore, last, rows.length, requestedAfter, lastKey]);
   const above = virtual ? (items[0]?.start ?? 0) : 0;
   const below = virtual ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0;
   return (
@@ -103,7 +103,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
       {...keys}
       style={virtual ? { maxHeight: height } : undefined}
     >
-      <table className="rows" aria-label={label} aria-rowcount={more ? -1 : rows.length + 1}>
+      <table className="rows" aria-label={label} aria-rowcount={loadMore ? -1 : rows.length + 1}>
         <thead>
           <tr>
             {columns.map((column, index) => (
@@ -149,10 +149,10 @@ export function VirtualTable<Row>(props: Props<Row>) {
                 <Skeleton height={18} />
               </td>
             </tr>
-          ) : more && asked === until ? (
+          ) : loadMore && requestedAfter === lastKey ? (
             <tr>
               <td colSpan={columns.length}>
-                <Button size="compact-sm" variant="default" onClick={more}>
+                <Button size="compact-sm" variant="default" onClick={loadMore}>
                   Load more
                 </Button>
               </td>

@@ -1,14 +1,14 @@
 import { Alert, Badge, Group, SimpleGrid, Text, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 
 import { type Job, jobs, storage } from "../../api/queries";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
-import { plural, size, visible } from "../../ui/text";
-import { Time } from "../../ui/Time";
+import { formatBytes, plural, visible } from "../../lib/text";
+import { ErrorAlert } from "../../ui/ErrorAlert";
+import { LoadingSkeleton } from "../../ui/Skeletons";
+import { TimeAgo } from "../../ui/TimeAgo";
 import { VirtualTable } from "../../ui/VirtualTable";
-import { Admin } from "./Admin";
+import { AdminPage } from "./AdminPage";
 
 const LABELS: Record<string, string> = {
   version: "Model versions",
@@ -21,37 +21,39 @@ const LABELS: Record<string, string> = {
 const COLOURS: Record<string, string> = { queued: "gray", running: "harbour", dead: "red" };
 
 export default function Health() {
-  const stored = useQuery(storage);
-  const waiting = useQuery(jobs);
+  const storageQuery = useQuery(storage);
+  const jobsQuery = useQuery(jobs);
   return (
-    <Admin section="health">
+    <AdminPage section="health">
       <Title order={2} size="h4" mb="sm">
         Storage
       </Title>
-      {stored.isPending ? <Loading /> : null}
-      {stored.error ? <Failure error={stored.error} retry={() => void stored.refetch()} /> : null}
-      {stored.data ? (
+      {storageQuery.isPending ? <LoadingSkeleton /> : null}
+      {storageQuery.error ? (
+        <ErrorAlert error={storageQuery.error} retry={() => void storageQuery.refetch()} />
+      ) : null}
+      {storageQuery.data ? (
         <>
-          {stored.data.problem ? (
+          {storageQuery.data.problem ? (
             <Alert
               color="red"
               variant="light"
               icon={<IconAlertTriangle size={20} />}
               title="The storage does not answer"
             >
-              {stored.data.problem}
+              {storageQuery.data.problem}
             </Alert>
           ) : (
             <Group className="panel" p="md" wrap="nowrap" gap="sm" c="teal">
               <IconCircleCheck size={22} aria-hidden />
               <Text size="sm" className="anywhere" c="var(--mantine-color-text)">
-                <b>Storage and database answer.</b> Database: {stored.data.database}. Files:{" "}
-                {stored.data.places.join(", ")}.
+                <b>Storage and database answer.</b> Database: {storageQuery.data.database}. Files:{" "}
+                {storageQuery.data.places.join(", ")}.
               </Text>
             </Group>
           )}
           <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} my="md">
-            {stored.data.stored.map((part) => (
+            {storageQuery.data.stored.map((part) => (
               <div className="panel" key={`${part.kind} ${part.state}`} style={{ padding: 14 }}>
                 <Group justify="space-between">
                   <Text size="sm" c="dimmed">
@@ -62,7 +64,7 @@ export default function Health() {
                   </Badge>
                 </Group>
                 <Text size="xl" fw={600}>
-                  {size(part.bytes)}
+                  {formatBytes(part.bytes)}
                 </Text>
                 <Text size="xs" c="dimmed">
                   {plural(part.files, "file")} in {plural(part.sets, "set")}
@@ -75,19 +77,19 @@ export default function Health() {
       <Title order={2} size="h4" my="sm">
         Jobs
       </Title>
-      {waiting.isPending ? <Loading lines={2} /> : null}
-      {waiting.error ? (
-        <Failure error={waiting.error} retry={() => void waiting.refetch()} />
+      {jobsQuery.isPending ? <LoadingSkeleton lines={2} /> : null}
+      {jobsQuery.error ? (
+        <ErrorAlert error={jobsQuery.error} retry={() => void jobsQuery.refetch()} />
       ) : null}
-      {waiting.data?.length === 0 ? (
+      {jobsQuery.data?.length === 0 ? (
         <Text size="sm" c="dimmed">
           Nothing waits, runs or has failed.
         </Text>
       ) : null}
-      {waiting.data && waiting.data.length > 0 ? (
+      {jobsQuery.data && jobsQuery.data.length > 0 ? (
         <VirtualTable<Job>
           label="Jobs"
-          rows={waiting.data}
+          rows={jobsQuery.data}
           rowKey={(row) => row.id}
           columns={[
             {
@@ -100,7 +102,7 @@ export default function Health() {
             },
             {
               header: "About",
-              from: "sm",
+              visibleFrom: "sm",
               cell: (row) => <span className="mono clip">{visible(row.key)}</span>,
             },
             {
@@ -113,15 +115,15 @@ export default function Health() {
               ),
             },
             { header: "Attempts", width: 90, align: "right", cell: (row) => row.attempts },
-            { header: "Due", width: 140, cell: (row) => <Time at={row.run_at} /> },
+            { header: "Due", width: 140, cell: (row) => <TimeAgo at={row.run_at} /> },
             {
               header: "Error",
-              from: "md",
+              visibleFrom: "md",
               cell: (row) => <span className="clip">{visible(row.error)}</span>,
             },
           ]}
         />
       ) : null}
-    </Admin>
+    </AdminPage>
   );
 }

@@ -4,7 +4,7 @@ export default function ServicePrincipals() {
   return (
     <Principals
       kind="service-principals"
-      one="service principal"
+      noun="service principal"
       hint="Of a job, a pipeline or a serving endpoint."
       command="modelkeep service-principals create nightly-training"
       about="Identities of programs. Create tokens for them under Access tokens."

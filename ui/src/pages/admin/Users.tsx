@@ -4,7 +4,7 @@ export default function Users() {
   return (
     <Principals
       kind="users"
-      one="user"
+      noun="user"
       hint="Usually an e-mail address."
       command="modelkeep users create alice@example.com"
       about="People who sign in. Deactivating one ends all sessions and tokens at once, and keeps what they own."

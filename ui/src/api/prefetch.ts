@@ -1,0 +1,90 @@
+/** Requests that start before the code of a page has arrived. The queries of that code then join them. */
+
+import type { QueryClient } from "@tanstack/react-query";
+import type { Params } from "react-router";
+
+import { allowedOperations } from "./permissions";
+import { prompt, promptsOf, promptsPage, promptVersions } from "./prompts";
+import {
+  accessRequests,
+  catalog,
+  catalogs,
+  catalogsPage,
+  me,
+  model,
+  modelsOf,
+  modelsPage,
+  schema,
+  schemas,
+  schemasPage,
+  version,
+  versions,
+} from "./queries";
+
+const modelName = (params: Params) => `${params.catalog}.${params.schema}.${params.model}`;
+
+/** Starts the first requests of a page, by the page's name. */
+export const PREFETCH_BY_PAGE: Record<string, (client: QueryClient, params: Params) => void> = {
+  Home: (client) => {
+    void client.prefetchQuery(allowedOperations("metastore", "metastore"));
+    void client.prefetchInfiniteQuery(catalogs);
+  },
+  Catalog: (client, { catalog: name = "" }) => {
+    void client.prefetchQuery(catalog(name));
+    void client.prefetchQuery(allowedOperations("catalog", name));
+    void client.prefetchInfiniteQuery(schemas(name));
+  },
+  Schema: (client, params) => {
+    const name = `${params.catalog}.${params.schema}`;
+    void client.prefetchQuery(schema(name));
+    void client.prefetchQuery(allowedOperations("schema", name));
+    void client.prefetchInfiniteQuery(modelsOf(name));
+    void client.prefetchInfiniteQuery(promptsOf(name));
+  },
+  Model: (client, params) => {
+    const name = modelName(params);
+    void client.prefetchQuery(allowedOperations("function", name));
+    // Who may only browse is refused the versions, and a refusal is a line in the audit log: the model itself tells.
+    void client.ensureQueryData(model(name)).then(
+      (info) => (info.browse_only ? undefined : client.prefetchInfiniteQuery(versions(name))),
+      () => undefined,
+    );
+  },
+  Prompt: (client, params) => {
+    const name = `${params.catalog}.${params.schema}.${params.prompt}`;
+    void client.prefetchQuery(allowedOperations("prompt", name));
+    void client.ensureQueryData(prompt(name)).then(
+      (info) => (info.browse_only ? undefined : client.prefetchInfiniteQuery(promptVersions(name))),
+      () => undefined,
+    );
+  },
+  Version: (client, params) =>
+    void client.prefetchQuery(version(modelName(params), params.version ?? "")),
+};
+
+/** What every page has around it: who asks, what waits for an answer, and the tree down to what the address shows. */
+export function prefetchShell(
+  client: QueryClient,
+  { catalog: name, schema: schemaName, model: leafName, prompt: promptName }: Params,
+) {
+  void client.prefetchQuery(me);
+  void client.prefetchInfiniteQuery(accessRequests("PENDING"));
+  void client.prefetchQuery(catalogsPage(""));
+  if (name && schemaName) void client.prefetchQuery(schemasPage(name, ""));
+  if (name && schemaName && promptName)
+    void client.prefetchQuery(promptsPage(`${name}.${schemaName}`, ""));
+  if (name && schemaName && (leafName || promptName))
+    void client.prefetchQuery(modelsPage(`${name}.${schemaName}`, ""));
+}
+
+/** Resolves when the code and all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once,
+ * not first as its shape. */
+export async function untilLoaded(client: QueryClient, code: Promise<void>, timeoutMs: number) {
+  const end = performance.now() + timeoutMs;
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const settled = async () => {
+    await code.catch(() => undefined); // the page tells
+    while (client.isFetching() > 0 && performance.now() < end) await wait(5);
+  };
+  await Promise.race([settled(), wait(timeoutMs)]);
+}

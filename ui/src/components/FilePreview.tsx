@@ -1,0 +1,69 @@
+import { Button, Drawer, Group, Text } from "@mantine/core";
+import { IconDownload } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+
+import { fileText, type VersionFile } from "../api/queries";
+import { useFocusReturn } from "../lib/focus";
+import { formatBytes, visible } from "../lib/text";
+import { ErrorAlert } from "../ui/ErrorAlert";
+import { LoadingSkeleton } from "../ui/Skeletons";
+import { PREVIEW } from "./Files";
+
+/** Text as text: nothing of a file is ever rendered. */
+export function Preview({
+  file,
+  path,
+  onClose,
+}: {
+  file: VersionFile;
+  path: string;
+  onClose: () => void;
+}) {
+  useFocusReturn();
+  const { data, error, isPending, refetch } = useQuery(
+    fileText(path, file.size > PREVIEW ? PREVIEW : 0),
+  );
+  const text = useMemo(
+    () => (data && !data.subarray(0, 4096).includes(0) ? new TextDecoder().decode(data) : null),
+    [data],
+  );
+  return (
+    <Drawer
+      opened
+      onClose={onClose}
+      lockScroll={false}
+      position="right"
+      size="xl"
+      title={<span className="anywhere">{visible(file.path)}</span>}
+      closeButtonProps={{ "aria-label": "Close the preview" }}
+    >
+      <Group justify="space-between" mb="sm">
+        <Text size="sm" c="dimmed">
+          {formatBytes(file.size)}
+          {file.size > PREVIEW ? `, the first ${formatBytes(PREVIEW)} are shown` : ""}
+        </Text>
+        <Button
+          component="a"
+          size="xs"
+          variant="default"
+          href={path}
+          download
+          leftSection={<IconDownload size={15} />}
+        >
+          Download
+        </Button>
+      </Group>
+      {isPending ? <LoadingSkeleton /> : null}
+      {error ? <ErrorAlert error={error} retry={() => void refetch()} /> : null}
+      {data && text === null ? (
+        <Text size="sm">This is no text. Download it to look inside.</Text>
+      ) : null}
+      {text !== null ? (
+        <pre className="preview panel" tabIndex={0} aria-label={`Content of ${file.path}`}>
+          {visible(text)}
+        </pre>
+      ) : null}
+    </Drawer>
+  );
+}

@@ -1,0 +1,131 @@
+import { useMemo } from "react";
+import { Link } from "react-router";
+
+import { PENDING, type Version, versions } from "../api/queries";
+import { formatNumber, metricText } from "../lib/metrics";
+import { visible } from "../lib/text";
+import { versionPath } from "../paths";
+import { AliasBadge } from "../ui/AliasBadge";
+import { StatusBadge } from "../ui/StatusBadge";
+import { TagList } from "../ui/Tags";
+import { TimeAgo } from "../ui/TimeAgo";
+import { type Column, VirtualTable } from "../ui/VirtualTable";
+import { CompareCheckbox } from "./CompareCheckbox";
+import { RunLink } from "./RunLink";
+
+interface Props {
+  model: string;
+  rows: Version[];
+  chosen: number[];
+  setChosen: (versions: number[]) => void;
+  loadMore: (() => void) | undefined;
+  loadingMore: boolean;
+}
+
+function Metrics({ version }: { version: Version }) {
+  const metrics = version.metrics.slice(0, 2);
+  return (
+    <>
+      {metrics.map((metric) => (
+        <div
+          key={`${metric.key}${metric.dataset_name}`}
+          className="xs metric"
+          title={`${visible(metric.key)} ${metricText(metric)}`}
+        >
+          <span>{visible(metric.key)}</span> <b>{formatNumber(metric.value)}</b>
+          {metric.step ? <span className="quiet nowrap">step {metric.step}</span> : null}
+        </div>
+      ))}
+      {version.metrics.length > 2 ? (
+        <div className="xs quiet">+{version.metrics.length - 2}</div>
+      ) : null}
+    </>
+  );
+}
+
+export function VersionTable({ model, rows, chosen, setChosen, loadMore, loadingMore }: Props) {
+  const columns = useMemo(() => columnsOf(model, chosen, setChosen), [model, chosen, setChosen]);
+  return (
+    <VirtualTable
+      label="Versions"
+      columns={columns}
+      rows={rows}
+      rowKey={(row) => String(row.version)}
+      rowHeight={56}
+      queryKey={versions(model).queryKey}
+      refetchInterval={rows.some((row) => row.status === PENDING) ? 2000 : undefined}
+      loadMore={loadMore}
+      loadingMore={loadingMore}
+    />
+  );
+}
+
+function columnsOf(
+  model: string,
+  chosen: number[],
+  setChosen: (versions: number[]) => void,
+): Column<Version>[] {
+  return [
+    {
+      header: <span className="visually-hidden">Compare</span>,
+      label: "Compare",
+      width: 40,
+      cell: (row) => (
+        <CompareCheckbox version={row.version} chosen={chosen} setChosen={setChosen} />
+      ),
+    },
+    {
+      header: "Version",
+      width: 90,
+      cell: (row) => (
+        <>
+          <Link className="name nowrap" to={versionPath(model, row.version)}>
+            Version {row.version}
+          </Link>
+          {row.run_id && row.experiment_id ? (
+            <div className="xs quiet nowrap">
+              run{" "}
+              <RunLink
+                run={row.run_id}
+                experiment={row.experiment_id}
+                workspace={row.workspace_id}
+              />
+            </div>
+          ) : null}
+        </>
+      ),
+    },
+    {
+      header: "Status",
+      width: 130,
+      cell: (row) => <StatusBadge status={row.status} message={row.status_message} />,
+    },
+    {
+      header: "Aliases and tags",
+      cell: (row) => (
+        <div className="stacked">
+          {row.aliases.length > 0 ? (
+            <span className="pairs">
+              {row.aliases.map((alias) => (
+                <AliasBadge key={alias} name={alias} />
+              ))}
+            </span>
+          ) : null}
+          <TagList tags={row.tags} max={3} />
+        </div>
+      ),
+    },
+    { header: "Metrics", visibleFrom: "md", cell: (row) => <Metrics version={row} /> },
+    {
+      header: "Created",
+      visibleFrom: "sm",
+      width: 130,
+      cell: (row) => (
+        <>
+          <TimeAgo at={row.created_at} />
+          <div className="xs quiet line">{visible(row.created_by)}</div>
+        </>
+      ),
+    },
+  ];
+}

@@ -1,0 +1,58 @@
+/** The lineage graph of a version, and of the nodes that the reader has expanded. */
+
+import { useQueries } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+
+import { consumers, lineage, type Version, version as versionQuery } from "../api/queries";
+import { type GraphEdge, type GraphNode, graphOf, nodeId, versionOfNode } from "./lineageGraph";
+
+interface Lineage {
+  rootId: string;
+  root: Version | undefined;
+  graph: { nodes: GraphNode[]; edges: GraphEdge[] };
+  expandedIds: string[];
+  expand: (id: string) => void;
+  /** More edges exist than the graph shows. */
+  isTruncated: boolean;
+  isPending: boolean;
+  error: Error | null;
+  retry: () => void;
+}
+
+export function useLineage(model: string, version: number): Lineage {
+  const rootId = nodeId("MODEL_VERSION", `${model}/${version}`);
+  const [expandedIds, setExpandedIds] = useState<string[]>([rootId]);
+  const versions = expandedIds.map(versionOfNode).filter((name) => name !== null);
+  const entities = expandedIds.filter((id) => versionOfNode(id) === null);
+  const edges = useQueries({ queries: versions.map((name) => lineage(...name)) });
+  const infos = useQueries({ queries: versions.map((name) => versionQuery(...name)) });
+  const consumerEdges = useQueries({
+    queries: entities.map((id) =>
+      consumers(id.slice(0, id.indexOf(" ")), id.slice(id.indexOf(" ") + 1)),
+    ),
+  });
+  const updatedAt = [...edges, ...infos, ...consumerEdges]
+    .map((answer) => answer.dataUpdatedAt)
+    .join();
+  const graph = useMemo(
+    () =>
+      graphOf(
+        [...edges, ...consumerEdges].flatMap((answer) => answer.data?.edges ?? []),
+        infos.flatMap((answer) => (answer.data ? [answer.data] : [])),
+      ),
+    // Each render has new answer objects. Their data changes only with these times.
+    // oxlint-disable-next-line react/exhaustive-deps
+    [updatedAt],
+  );
+  return {
+    rootId,
+    root: infos[0]?.data,
+    graph,
+    expandedIds,
+    expand: (id) => setExpandedIds((ids) => (ids.includes(id) ? ids : [...ids, id])),
+    isTruncated: [...edges, ...consumerEdges].some((answer) => answer.data?.truncated),
+    isPending: edges[0]?.isPending === true || infos[0]?.isPending === true,
+    error: edges[0]?.error ?? null,
+    retry: () => void edges[0]?.refetch(),
+  };
+}

@@ -1,0 +1,126 @@
+/** The rows of the catalog tree, from the pages that have arrived. */
+
+import { type PageRequest, pageId, type TreePage } from "./treePages";
+
+export interface TreeRow {
+  kind: "CATALOG" | "SCHEMA" | "MODEL" | "PROMPT" | "MORE" | "WAIT" | "NONE" | "FAILED";
+  name: string;
+  level: number;
+  /** Of MORE: the token of the next page of the container `name`. */
+  token?: string;
+  /** Of NONE and FAILED: what the row says. */
+  text?: string;
+  /** The id of the page that the row is on. */
+  page?: string;
+}
+
+/** What a query has said about a page so far. */
+export interface PageAnswer {
+  data?: TreePage | undefined;
+  error: Error | null;
+}
+
+const KINDS = ["CATALOG", "SCHEMA", "MODEL"] as const;
+
+export const isSecurable = (row: TreeRow) =>
+  row.kind === "CATALOG" || row.kind === "SCHEMA" || row.kind === "MODEL" || row.kind === "PROMPT";
+
+export const canExpand = (row: TreeRow) => row.kind === "CATALOG" || row.kind === "SCHEMA";
+
+/** The rows of all open containers, from the top. `answers` are in the order of `requests`. */
+export function treeRows(
+  requests: PageRequest[],
+  answers: PageAnswer[],
+  open: ReadonlySet<string>,
+): TreeRow[] {
+  const rows: TreeRow[] = [];
+  const addContainer = (container: string, level: number) => {
+    const kind = KINDS[level - 1] ?? "MODEL";
+    let count = 0;
+    let nextToken = "";
+    for (const [index, request] of requests.entries()) {
+      if (request.container !== container) continue;
+      const answer = answers[index];
+      const page = answer?.data;
+      if (answer?.error)
+        rows.push({ kind: "FAILED", name: `${container}!`, level, text: answer.error.message });
+      else if (!page) rows.push({ kind: "WAIT", name: `${container}…${request.token}`, level });
+      for (const name of page?.names ?? []) {
+        count += 1;
+        const rowKind = page?.prompts.has(name) ? "PROMPT" : kind;
+        rows.push({ kind: rowKind, name, level, page: pageId(request) });
+        if (open.has(name)) addContainer(name, level + 1);
+      }
+      nextToken = page?.nextToken ?? "";
+      if (page && !nextToken && count === 0 && level > 1) rows.push(emptyRow(container, level));
+    }
+    if (nextToken) rows.push({ kind: "MORE", name: container, level, token: nextToken });
+  };
+  addContainer("", 1);
+  return rows;
+}
+
+const emptyRow = (container: string, level: number): TreeRow => ({
+  kind: "NONE",
+  name: `${container}-`,
+  level,
+  text: level === 2 ? "No schemas" : "No models or prompts",
+});
+
+/** The full name of the securable that an address shows, or ''. */
+export function selectedName(pathname: string): string {
+  if (!pathname.startsWith("/explore/data/")) return "";
+  const parts = pathname.split("/").slice(3).map(decodeURIComponent);
+  const isLeaf = (parts[0] === "models" || parts[0] === "prompts") && parts.length >= 4;
+  return (isLeaf ? parts.slice(1, 4) : parts.slice(0, 2)).join(".");
+}
+
+/** The catalog and the schema that contain a securable. */
+export function ancestors(name: string): string[] {
+  const parts = name.split(".");
+  return parts.slice(1).map((_, depth) => parts.slice(0, depth + 1).join("."));
+}
+
+/** What a key of the keyboard does to the row at `index`: move to a row, open or close it, or follow it. */
+export type TreeAction =
+  | { type: "move"; index: number }
+  | { type: "expand" | "collapse"; name: string }
+  | { type: "follow" };
+
+export function keyAction(
+  key: string,
+  rows: TreeRow[],
+  index: number,
+  open: ReadonlySet<string>,
+): TreeAction | null {
+  const row = rows[index];
+  const expanded = row !== undefined && open.has(row.name);
+  switch (key) {
+    case "ArrowDown":
+      return { type: "move", index: index + 1 };
+    case "ArrowUp":
+      return { type: "move", index: index - 1 };
+    case "Home":
+      return { type: "move", index: 0 };
+    case "End":
+      return { type: "move", index: rows.length - 1 };
+    case "ArrowRight":
+      if (!row || !canExpand(row)) return null;
+      return expanded ? { type: "move", index: index + 1 } : { type: "expand", name: row.name };
+    case "ArrowLeft":
+      if (!row) return null;
+      if (expanded) return { type: "collapse", name: row.name };
+      return { type: "move", index: Math.max(parentIndex(rows, index), 0) };
+    case "Enter":
+    case " ":
+      return { type: "follow" };
+    default:
+      return null;
+  }
+}
+
+/** The row of the container that holds the row at `index`; -1 without one. */
+function parentIndex(rows: TreeRow[], index: number): number {
+  const level = rows[index]?.level ?? 0;
+  return rows.slice(0, index).findLastIndex((row) => row.level < level);
+}
