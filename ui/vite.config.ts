@@ -4,29 +4,29 @@ import { defineConfig, type Plugin } from "vite";
 import { thirdPartyNotices } from "./notices.ts";
 import { PAGES } from "./src/pages.ts";
 
-/** Writes pages.json: the parts that each address needs, so that the server names them all in the page's head. */
-const pagesOf: Plugin = {
+/** Writes pages.json: the files that each address needs. The server names them in the page's head. */
+const pageFiles: Plugin = {
   name: "pages",
   generateBundle(_, bundle) {
-    const chunks = Object.values(bundle).filter((one) => one.type === "chunk");
-    const needed = (file: string, found = new Set<string>()): Set<string> => {
-      if (found.has(file)) return found;
-      found.add(file);
-      for (const next of chunks.find((one) => one.fileName === file)?.imports ?? [])
-        needed(next, found);
-      return found;
+    const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+    const withImports = (fileName: string, files = new Set<string>()): Set<string> => {
+      if (files.has(fileName)) return files;
+      files.add(fileName);
+      for (const imported of chunks.find((chunk) => chunk.fileName === fileName)?.imports ?? [])
+        withImports(imported, files);
+      return files;
     };
     const pages = Object.entries(PAGES).map(([path, name]) => {
-      const page = chunks.find((one) => one.facadeModuleId?.endsWith(`/src/pages/${name}.tsx`));
+      const page = chunks.find((chunk) => chunk.facadeModuleId?.endsWith(`/src/pages/${name}.tsx`));
       if (!page) return this.error(`${path} shows ${name}, which is no page`);
-      return { path, files: [...needed(page.fileName)] };
+      return { path, files: [...withImports(page.fileName)] };
     });
     this.emitFile({ type: "asset", fileName: "pages.json", source: JSON.stringify(pages) });
   },
 };
 
-/** Fails where the code names a class of Mantine's whose styles are not imported. */
-const stylesOf: Plugin = {
+/** Fails if the code uses a class of Mantine whose styles are not imported. */
+const checkStyles: Plugin = {
   name: "styles",
   async generateBundle(_, bundle) {
     const classes = (text: string) => new Set(text.match(/\bm_[0-9a-f]{6,9}\b/g));
@@ -35,27 +35,27 @@ const stylesOf: Plugin = {
         encoding: "utf8",
       }),
     );
-    const parts = Object.values(bundle);
+    const files = Object.values(bundle);
     const styled = classes(
-      parts
-        .map((one) =>
-          one.type === "asset" && one.fileName.endsWith(".css") ? String(one.source) : "",
+      files
+        .map((file) =>
+          file.type === "asset" && file.fileName.endsWith(".css") ? String(file.source) : "",
         )
         .join(),
     );
-    const used = classes(parts.map((one) => (one.type === "chunk" ? one.code : "")).join());
-    const bare = [...used].filter((name) => all.has(name) && !styled.has(name));
-    if (bare.length > 0)
+    const used = classes(files.map((file) => (file.type === "chunk" ? file.code : "")).join());
+    const unstyled = [...used].filter((name) => all.has(name) && !styled.has(name));
+    if (unstyled.length > 0)
       this.error(
-        `src/styles.ts lacks the styles of ${bare.join(", ")}: look in @mantine/core/styles`,
+        `src/styles.ts lacks the styles of ${unstyled.join(", ")}: look in @mantine/core/styles`,
       );
   },
 };
 
-// No inlined assets and no polyfill: the server's policy allows neither data: scripts nor inline ones.
+// No inlined assets and no polyfill, because the server's policy allows neither data: scripts nor inline scripts.
 export default defineConfig({
   base: "/explore/",
-  plugins: [react(), pagesOf, stylesOf, thirdPartyNotices],
+  plugins: [react(), pageFiles, checkStyles, thirdPartyNotices],
   build: {
     outDir: "../src/modelkeep/web",
     emptyOutDir: true,
@@ -67,7 +67,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
     rolldownOptions: {
       output: {
-        // What nearly every page needs comes as two parts, not as thirty: the libraries, which seldom change, and our own.
+        // Nearly every page needs these. Two files instead of thirty: the libraries, which seldom change, and our own code.
         codeSplitting: {
           groups: [
             {

@@ -187,7 +187,9 @@ def test_a_governed_tag_offers_its_values(page: Page, world: World) -> None:
     page.get_by_role("button", name="Edit tags").click()
     page.get_by_role("combobox", name="Key").fill(key)
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("status")).to_contain_text("is a governed tag. Only principals with ASSIGN can set or remove it.")
+    expect(dialog.get_by_role("status")).to_contain_text(
+        "is a governed tag. Only principals with ASSIGN can set or remove it."
+    )
     page.get_by_role("combobox", name="Value").fill("test")
     dialog.get_by_role("button", name="Save tags").click()
     expect(dialog.get_by_role("alert")).to_contain_text("its value is one of 'dev', 'prod'")
@@ -321,7 +323,9 @@ def test_a_user_is_deactivated_after_a_question(page: Page, world: World) -> Non
         actions.click()
         page.get_by_role("menuitem", name=label, exact=True).click()
         if label == "Deactivate":
-            expect(page.get_by_role("dialog")).to_contain_text(f"This immediately ends all sessions and tokens of {person}.")
+            expect(page.get_by_role("dialog")).to_contain_text(
+                f"This immediately ends all sessions and tokens of {person}."
+            )
             page.get_by_role("dialog").get_by_role("button", name="Deactivate").click()
         row = page.get_by_role("row", name=re.compile(re.escape(person)))
         expect(row).to_contain_text("deactivated" if label == "Deactivate" else "active")
