@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,7 +30,9 @@ STEP, CROWD = 4, 15
 
 
 class Measured:
-    """A database that counts the rows of memberships that each of its write transactions changes."""
+    """A database that counts the rows of some tables that each of its write transactions changes."""
+
+    tables = ("memberships",)
 
     def __init__(self, db: Any) -> None:
         self._db = db
@@ -45,7 +48,7 @@ class Measured:
     async def write(self, principal: str = "") -> AsyncIterator[Any]:
         if len(self.changed) >= self.stop_after:
             raise ProcessDied
-        measured = _MeasuredTx()
+        measured = _MeasuredTx(self.tables)
         async with self._db.write(principal) as tx:
             measured.wrap(tx)
             yield measured
@@ -60,15 +63,17 @@ class ProcessDied(BaseException):
 class _MeasuredTx(CountingTx):
     changed = 0
 
-    def __init__(self) -> None:
+    def __init__(self, tables: tuple[str, ...]) -> None:
         super().__init__(None, [])  # type: ignore[arg-type]
+        self._tables = tables
 
     def wrap(self, tx: Any) -> None:
         self._tx = tx
 
     async def bulk(self, sql: str, /, **params: Any) -> int:
         count = await self._tx.bulk(sql, **params)
-        self.changed += max(count, 0) if " memberships" in sql.partition("WHERE")[0] else 0
+        head = sql.partition("WHERE")[0]
+        self.changed += max(count, 0) if any(re.search(rf"\b{table}\b", head) for table in self._tables) else 0
         return count
 
 

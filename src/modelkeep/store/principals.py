@@ -10,11 +10,10 @@ from modelkeep.domain.errors import AlreadyExists, InvalidArgument
 from modelkeep.domain.lookalikes import look_key
 from modelkeep.domain.model import Principal
 from modelkeep.domain.names import fold_principal
-from modelkeep.store import memberships
+from modelkeep.store import memberships, principal_rows
 from modelkeep.store import token_users as token_rows
 from modelkeep.store.acts_as import acts_as
-from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
-from modelkeep.store.securables import attached
+from modelkeep.store.db import Contended, Database, Tx, UniqueViolation, WriteTx, among, new_id
 
 ACCOUNT_USERS = "account users"
 """The built-in group that every user and service principal belongs to."""
@@ -318,17 +317,14 @@ async def account_admins(tx: Tx) -> list[Principal]:
 
 
 async def delete(tx: WriteTx, principal: Principal) -> None:
-    """Its tokens, grants and memberships go with it. Raises InvalidArgument while it owns anything."""
+    """Its tokens, grants and memberships go with it: few of them (`principal_rows`). Raises InvalidArgument while it owns
+    anything, Contended where others delete much of what it owned."""
     await lock_account(tx)
-    await tx.bulk(
-        # What is deleted already, and waits for a job to remove it, has an owner only because each row needs one.
-        "UPDATE securables SET owner_id = (SELECT m.owner_id FROM securables m WHERE m.kind = 'METASTORE') WHERE owner_id = :id "
-        f"AND NOT ({attached('securables')})",
-        id=principal.id,
-    )
-    owned = await tx.one("SELECT name FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id)
-    if owned:
-        raise InvalidArgument(f"'{principal.name}' still owns '{owned[0]}' or more. Transfer the ownership first.")
+    await principal_rows.give_up_detached(tx, principal.id, limits.MEMBERS_PER_STEP)
+    if name := await principal_rows.owned(tx, principal.id):
+        raise InvalidArgument(f"'{principal.name}' still owns '{name}' or more. Transfer the ownership first.")
+    if await tx.one("SELECT 1 FROM securables WHERE owner_id = :id LIMIT 1", id=principal.id):
+        raise Contended(f"Others delete what '{principal.name}' owned at the same time. Try again in a moment.")
     await memberships.remove_all(tx, principal.id)
     await tx.bulk("DELETE FROM principals WHERE id = :id", id=principal.id)
 
