@@ -401,6 +401,8 @@ HEALTH_SILENT_S = 0.8
 
 DISK_CHECK_S = 5
 """Between two looks at the space of the disks."""
+DISK_ANSWER_S = 2.0
+"""How long one look at a disk takes; one that hangs longer counts as a disk that could not be looked at."""
 DISK_MOST_SHARE = 0.05
 """Of a small disk no more than this share must stay free, whatever the setting says."""
 DISK_AGAIN_FACTOR = 1.1

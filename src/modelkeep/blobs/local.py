@@ -22,7 +22,6 @@ _PIECE = 1024 * 1024  # bytes of one read
 _BATCH = 4 * 1024 * 1024  # bytes that arrive while as many are hashed and written
 _SMALL = 256 * 1024  # bytes that are hashed sooner than a thread for it wakes up
 _SYNC = 64 * 1024 * 1024  # bytes between two flushes to the disk while a file still arrives
-_IF_CACHED: int = getattr(os, "RWF_NOWAIT", 0)  # where the system cannot tell, the disk is waited for
 _STALE_S = 3600
 _PART = ".part"
 _REMOVE_TRIES = 20
@@ -56,17 +55,26 @@ class LocalBlobs:
         parts = cut(segments, start, end)
         return draw(self._bytes, _pieces(self._folder(set_id), parts), end - start)
 
-    def read_now(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> bytes | None:
-        """As `read`, whole, where one object has it and it is in memory already: a thread takes longer. None where it is not."""
-        parts = cut(segments, start, end)
-        if len(parts) != 1 or end - start > _SMALL:
-            return b"" if not parts else None
-        with _storage():
-            return _cached(self._folder(set_id) / _checked(parts[0].object), parts[0].start, end - start)
+    async def read_small(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> bytes | None:
+        """As `read`, whole; None for more than a few hundred kilobytes. In a thread, even where the bytes are in memory: a file
+        system that hangs already hangs when a file is opened, and the event loop would hang with it."""
+        if end - start > _SMALL:
+            return None
+        return await self._calls.run(limits.STORE_METADATA_S, _whole, self._folder(set_id), cut(segments, start, end))
 
     def local_path(self, set_id: str, object: str) -> Path:
-        """Where an object lies, for whoever lets the kernel send it. Raises ValueError for what is no name of ours."""
+        """Where an object lies. Raises ValueError for what is no name of ours."""
         return self._folder(set_id) / _checked(object)
+
+    async def open_object(self, set_id: str, object: str) -> int:
+        """The descriptor of an object, for a caller who lets the kernel send it and closes it. Raises ValueError for what is no
+        name of ours, FileNotFound, Unavailable."""
+        opening = self._calls.submit(_open, self.local_path(set_id, object))
+        try:
+            return await self._calls.result(limits.STORE_METADATA_S, opening)
+        except BaseException:
+            opening.add_done_callback(_close_late)
+            raise
 
     async def list_set(self, set_id: str) -> Sequence[Listed]:
         """See the port. What a killed process left unfinished is listed once nothing has touched it for an hour."""
@@ -229,18 +237,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _cached(path: Path, start: int, size: int) -> bytes | None:
-    """What the kernel has in its memory of a file; None where that is not all."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        data = bytearray(size)
-        return bytes(data) if os.preadv(fd, [data], start, _IF_CACHED) == size else None
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
-            return None
-        raise
-    finally:
-        os.close(fd)
+def _open(path: Path) -> int:
+    with _storage():
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _close_late(opening: "Future[int]") -> None:
+    """Of a call that nobody waits for any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result())
+
+
+def _whole(folder: Path, parts: Sequence[Part]) -> bytes:
+    return b"".join(_pieces(folder, parts))
 
 
 def _pieces(folder: Path, parts: Sequence[Part]) -> Generator[bytes, None, None]:

@@ -10,7 +10,7 @@ import msgspec
 from modelkeep.domain.errors import RegistryError
 from modelkeep.http.head import Head
 from modelkeep.http.messages import AT_ONCE, CANCELLABLE, SENDFILE
-from modelkeep.http.sendfile import send_file
+from modelkeep.http.sendfile import close_soon, send_file
 from modelkeep.limits import BODY_WINDOW_BYTES
 from modelkeep.observe.logs import log
 
@@ -194,10 +194,14 @@ class Exchange:
         parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         return b"".join(parts)
 
-    async def send_file(self, path: Any, offset: int, count: int) -> None:
-        """`count` bytes of a file as (part of) the body of the answer whose head, with its length, was sent."""
-        await self.link.drain()
-        await send_file(self, path, offset, count)
+    async def send_file(self, descriptor: int, offset: int, count: int) -> None:
+        """`count` bytes of a file as (part of) the body of the answer whose head, with its length, was sent. Closes the file."""
+        try:
+            await self.link.drain()
+        except BaseException:
+            close_soon(descriptor)
+            raise
+        await send_file(self, descriptor, offset, count)
 
     def sent(self, count: int) -> None:
         """Bytes of the body went around the transport."""

@@ -2,18 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from modelkeep.domain.errors import Unavailable
 from modelkeep.http.progress import Progress, in_flight
-from modelkeep.limits import STALLED_S
+from modelkeep.limits import STALLED_S, STORE_STALL_S
 
 _WINDOW = 1 << 20  # bytes of one call
-T = TypeVar("T")
 
 # Threads of their own: slow disks must not starve the database's.
 _pool = ThreadPoolExecutor(8, "sendfile")
@@ -28,40 +25,54 @@ class Receiver(Protocol):
     def sent(self, count: int) -> None: ...
 
 
-async def send_file(receiver: Receiver, path: Path, offset: int, count: int) -> None:
-    """Raises Unavailable where the file is shorter than `offset` + `count`."""
-    fd = await _opened(path)
+async def send_file(receiver: Receiver, descriptor: int, offset: int, count: int) -> None:
+    """Closes the descriptor. Raises Unavailable where the file is shorter than `offset` + `count`, or its disk does not answer
+    for `STORE_STALL_S` seconds."""
+    file = _File(descriptor)
     try:
         await _head_gone(receiver)
         # uvloop and asyncio refuse to watch the descriptor of one of their own transports, and take a duplicate.
-        sock = os.dup(receiver.transport.get_extra_info("socket").fileno())
-        try:
-            await _copy(receiver, sock, fd, offset, count)
-        finally:
-            os.close(sock)
+        file.socket = os.dup(receiver.transport.get_extra_info("socket").fileno())
+        await _copy(receiver, file, offset, count)
     finally:
-        _pool.submit(os.close, fd)
+        file.close()
 
 
-async def _opened(path: Path) -> int:
-    work = asyncio.get_running_loop().run_in_executor(_pool, os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return await _finished(work)
-    except asyncio.CancelledError:
-        if not work.cancelled() and work.exception() is None:
-            _pool.submit(os.close, work.result())
-        raise
+def close_soon(descriptor: int) -> None:
+    """In a thread: a file system that hangs may hang here, too."""
+    _pool.submit(os.close, descriptor)
 
 
-async def _finished(work: asyncio.Future[T]) -> T:
-    """Its result. A thread goes on where its caller is cancelled: its descriptors must stay open until it ends."""
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        while not work.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((work,))
-        raise
+class _File:
+    """A file and the socket that it goes to. Both stay open while a thread is at work with them, whatever its caller does."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.socket = -1
+        self._work: Future[int] | None = None
+
+    async def send(self, offset: int, count: int) -> int:
+        """How many bytes the socket took. Raises BlockingIOError where it takes none, Unavailable, and what the kernel says."""
+        self._work = work = _pool.submit(os.sendfile, self.socket, self._descriptor, offset, count)
+        waiter = asyncio.wrap_future(work)
+        done, _ = await asyncio.wait((waiter,), timeout=STORE_STALL_S)
+        if not done:
+            waiter.cancel()
+            raise Unavailable(
+                f"The storage folder did not answer within {STORE_STALL_S:g} seconds. Try again in a moment."
+            )
+        return waiter.result()
+
+    def close(self) -> None:
+        if self._work is None or self._work.done():
+            self._close()
+        else:
+            self._work.add_done_callback(lambda _: self._close())
+
+    def _close(self) -> None:
+        if self.socket >= 0:
+            os.close(self.socket)
+        close_soon(self._descriptor)
 
 
 async def _head_gone(receiver: Receiver) -> None:
@@ -72,15 +83,14 @@ async def _head_gone(receiver: Receiver) -> None:
         delay = 0.002
 
 
-async def _copy(receiver: Receiver, sock: int, fd: int, offset: int, count: int) -> None:
+async def _copy(receiver: Receiver, file: _File, offset: int, count: int) -> None:
     loop = asyncio.get_running_loop()
     progress = Progress(STALLED_S)
     while count and not receiver.disconnected:
-        call: Callable[..., int] = os.sendfile
         try:
-            sent = await _finished(loop.run_in_executor(_pool, call, sock, fd, offset, min(count, _WINDOW)))
+            sent = await file.send(offset, min(count, _WINDOW))
         except BlockingIOError:
-            if await _moves(loop, sock, progress):
+            if await _moves(loop, file.socket, progress):
                 continue
             _abort(receiver)
             return

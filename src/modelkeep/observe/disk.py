@@ -3,12 +3,24 @@
 import asyncio
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from modelkeep import limits
 from modelkeep.domain.disk_state import DiskState
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
+
+
+class DiskUsage(Protocol):
+    """Bytes, as `shutil.disk_usage` tells them."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def free(self) -> int: ...
 
 
 class DiskGuard:
@@ -19,6 +31,9 @@ class DiskGuard:
         self._state = state
         self._paths = paths
         self._min_free_bytes = int(min_free_mb * 2**20)
+        # One thread a disk: what hangs is looked at by nobody else, and the others are looked at all the same.
+        self._threads = {path: ThreadPoolExecutor(1, "disk") for path in paths}
+        self._looking: dict[Path, Future[DiskUsage]] = {}
 
     @property
     def reason(self) -> str:
@@ -27,7 +42,7 @@ class DiskGuard:
 
     async def check(self) -> None:
         """Look once; a line of the log says when that changes something."""
-        reason = await asyncio.to_thread(self._look) if self._min_free_bytes else ""
+        reason = await self._look() if self._min_free_bytes else ""
         if bool(reason) != bool(self._state.reason):
             if reason:
                 log.error("changes are refused: a disk is almost full", reason=reason)
@@ -36,12 +51,12 @@ class DiskGuard:
         self._state.reason = reason
         metrics.writes_refused.set(bool(reason))
 
-    def _look(self) -> str:
+    async def _look(self) -> str:
         for path in self._paths:
             try:
-                disk = shutil.disk_usage(path)
-            except OSError as error:
-                log.warning("a disk could not be looked at", path=str(path), reason=str(error))
+                disk = await self._usage(path)
+            except (OSError, TimeoutError) as error:
+                log.warning("a disk could not be looked at", path=str(path), reason=str(error) or "it does not answer")
                 continue
             metrics.disk_free_bytes.labels(str(path)).set(disk.free)
             least = min(self._min_free_bytes, int(disk.total * limits.DISK_MOST_SHARE))
@@ -50,3 +65,10 @@ class DiskGuard:
             if disk.free < least:
                 return f"The disk of {path} has {disk.free >> 20} MiB free, and {least >> 20} MiB must stay free."
         return ""
+
+    async def _usage(self, path: Path) -> DiskUsage:
+        """Raises OSError, TimeoutError after `limits.DISK_ANSWER_S`; a look that hangs is not begun a second time."""
+        if (look := self._looking.get(path)) is None or look.done():
+            look = self._looking[path] = self._threads[path].submit(shutil.disk_usage, path)
+        async with asyncio.timeout(limits.DISK_ANSWER_S):
+            return await asyncio.shield(asyncio.wrap_future(look))

@@ -22,7 +22,7 @@ _OUTSIDE = (1, 0)
 """No range: it begins behind its end"""
 
 
-def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
+async def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
     """The answer to GET and HEAD: 416 for a range outside the file. Raises Conflict where it changed."""
     file, etag = opened.file, entity_tag(opened.file.sha256 or opened.file.checksum)
     _check_unmodified(request, file.modified_at)
@@ -44,7 +44,7 @@ def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{file.size}".encode()))
     now = None if file.data is None else file.data[start:end]
     if now is None and request.method == "GET" and isinstance(blobs, LocalBlobs) and end - start <= _SMALL:
-        now = blobs.read_now(opened.set_id, opened.segments, start, end)
+        now = await blobs.read_small(opened.set_id, opened.segments, start, end)
     body = _body(request, blobs, opened, start, end) if now is None else now
     return Response(206 if found else 200, body, headers, end - start)
 
@@ -97,7 +97,8 @@ async def _body(request: Request, blobs: Blobs, opened: Opened, start: int, end:
     send = request.scope.get("extensions", {}).get(SENDFILE)
     if send is not None and isinstance(blobs, LocalBlobs) and end - start > _SMALL:
         for part in cut(opened.segments, start, end):
-            await send(blobs.local_path(opened.set_id, part.object), part.start, part.end - part.start)
+            descriptor = await blobs.open_object(opened.set_id, part.object)
+            await send(descriptor, part.start, part.end - part.start)
         return
     async for chunk in blobs.read(opened.set_id, opened.segments, start, end):
         yield chunk

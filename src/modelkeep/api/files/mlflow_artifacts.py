@@ -91,7 +91,7 @@ class Artifacts:
                 raise
             target = msgspec.structs.replace(target, path=ArtifactPath(meant))
             opened = await self._do(request, actor, target.ask(files.OpenFile))
-        return content(request, self._engine.services.blobs, opened)
+        return await content(request, self._engine.services.blobs, opened)
 
     # --- a version's files -------------------------------------------------------------------------------------------
 

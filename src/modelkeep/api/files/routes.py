@@ -152,7 +152,7 @@ class Files:
         target = Target("", ArtifactPath.file(url.path), full_name(url), url.version, url.kind, url.id)
         if url.method == "GET":
             opened = await self._do(request, actor, target.ask(files.OpenFile, set_id=url.set_id))
-            return content(request, self._engine.services.blobs, opened)
+            return await content(request, self._engine.services.blobs, opened)
         if url.method == "PUT":
             return await self._receive(request, actor, target, url)
         if url.upload_id:
@@ -214,7 +214,7 @@ class Files:
     async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         target = _file(await self._of_path(path, actor, write=False), path["path"])
         opened = await self._do(request, actor, target.ask(files.OpenFile))
-        return content(request, self._engine.services.blobs, opened)
+        return await content(request, self._engine.services.blobs, opened)
 
     async def write_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         fields: PutFields = read_fields(

@@ -195,7 +195,7 @@ class WorkspaceFiles:
         return json_response({"content": text.decode(), "file_type": _extension(entry.path)})
 
     async def _content(self, request: Request, actor: Actor, path: _Path) -> Response:
-        return content(request, self._engine.services.blobs, await self._open(request, actor, path))
+        return await content(request, self._engine.services.blobs, await self._open(request, actor, path))
 
     async def _open(self, request: Request, actor: Actor, path: _Path) -> files.Opened:
         return await self._do(request, actor, files.OpenFile(path=path.path, kind=KIND), path)
