@@ -8,8 +8,8 @@ from store.test_contract_memberships import many_users, numbers
 from store.test_contract_races import closure, closure_anew
 from world import World
 
-from modelkeep.core.errors import InvalidArgument, NotFound
-from modelkeep.core.ops import identities, principal_deletion, principals
+from modelkeep.core.operations.identity import identities, principal_deletion, principals
+from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.store import principals as rows
 
 pytest_plugins = ("backends", "places")

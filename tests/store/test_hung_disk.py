@@ -16,9 +16,9 @@ from world import World, chunks, name
 from modelkeep import limits
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Segment
-from modelkeep.core.errors import NotSent, Unavailable
 from modelkeep.core.full_disk import DiskState
-from modelkeep.core.ops import models, versions
+from modelkeep.core.operations.models import models, versions
+from modelkeep.domain.errors import NotSent, Unavailable
 from modelkeep.http import sendfile
 from modelkeep.observe.disk import DiskGuard
 

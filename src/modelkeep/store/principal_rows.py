@@ -1,6 +1,6 @@
 """All rows that go with a principal when it is deleted, counted and removed a bounded number at a time."""
 
-from modelkeep.core.model import Principal
+from modelkeep.domain.model import Principal
 from modelkeep.store import memberships
 from modelkeep.store.db import Tx, WriteTx
 from modelkeep.store.securables import attached

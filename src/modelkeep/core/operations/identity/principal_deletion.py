@@ -6,11 +6,11 @@ leaves nobody more than they had. Sent again it goes on where it ended."""
 import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.errors import InvalidArgument
-from modelkeep.core.model import Principal
-from modelkeep.core.ops import identities, principals
-from modelkeep.core.ops.group_members import makes_admins
+from modelkeep.core.operations.identity import identities, principals
+from modelkeep.core.operations.identity.group_members import makes_admins
 from modelkeep.core.steps import Steps
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.model import Principal
 from modelkeep.limits import MEMBERS_PER_STEP
 from modelkeep.store import principal_rows
 from modelkeep.store import principals as principal_store
