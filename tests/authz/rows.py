@@ -352,6 +352,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(Q, "browse_objects of prompts", objects.BrowseObjects(name(SCHEMA), Kind.PROMPT), _browsed_object),
         Row(Q, "search_securables: sees greet", explorer.SearchSecurables("greet"), _listed_securable(PROMPT)),
         Row(Q, "update_prompt", prompts.UpdatePrompt(prompt, "x")),
+        Row(Q, "rename_prompt", prompts.RenamePrompt(prompt, leaf("prod.ml.hello", Kind.PROMPT))),
         Row(Q, "delete_prompt", prompts.DeletePrompt(prompt)),
         Row(Q, "create_prompt_version", prompts.CreatePromptVersion(prompt, '"Bye"')),
         Row(Q, "get_prompt_version", prompts.GetPromptVersion(prompt, 1)),

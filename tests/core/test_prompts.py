@@ -288,6 +288,10 @@ class Runs:
             raise NotFound(f"Run '{id}' does not exist.")
         raise PermissionDenied("This needs EDIT.")
 
+    async def describe(self, actor: Actor, kind: str, id: str) -> tuple[str, str]:
+        await self.may(actor, kind, id, write=False)
+        return "7", f"{kind} {id}"
+
 
 @pytest.fixture
 def tracked(w: World) -> World:
@@ -328,6 +332,7 @@ async def test_a_link_needs_rights_at_both_ends_and_is_seen_by_those_who_may_rea
     for who, expected in (("admin", ["admin/3", "reader/2/admin"]), ("reader", ["reader/2/admin", "reader/1"])):
         page = await w.as_(who).do(ListPromptLinks(P))
         assert [link.target_id for link in page.items] == expected
+        assert [(link.experiment_id, link.name) for link in page.items] == [("7", f"run {id}") for id in expected]
     with pytest.raises(PermissionDenied):
         await w.as_("other").do(ListPromptLinks(P))
     assert len(await everything(w, ListPromptLinks(P, 1))) == 2

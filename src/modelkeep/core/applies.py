@@ -57,7 +57,7 @@ APPLIES: dict[Kind, tuple[str, ...]] = {
     Kind.PROMPT: (
         *_ALL, *_TAGGED, *_PROTECTING, "browse_prompt", "change_prompt_version_tags", "create_prompt_version", "delete_prompt",
         "delete_prompt_alias", "delete_prompt_version", "get_prompt", "get_prompt_version", "get_prompt_version_by_alias",
-        "list_object_tags", "list_prompt_links", "list_prompt_versions", "set_prompt_alias", "update_prompt",
+        "list_object_tags", "list_prompt_links", "list_prompt_versions", "rename_prompt", "set_prompt_alias", "update_prompt",
         "update_prompt_version",
     ),
 }  # fmt: skip

@@ -189,6 +189,10 @@ class Tracking(Protocol):
         """The files of a run, logged_model or trace. Raises NotFound, PermissionDenied."""
         ...
 
+    async def describe(self, actor: Actor, kind: str, id: str) -> tuple[str, str]:
+        """(experiment id, name) of a run, logged_model or trace that the actor may read. Raises NotFound, PermissionDenied."""
+        ...
+
     async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
         """Where the files may lie that a source names so, the likeliest first: an experiment may keep its files in a volume,
         and MLflow 3 means a run's logged model by the path of a run. Raises NotFound, PermissionDenied."""

@@ -149,6 +149,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(prompt_search.search_prompts, prompt_search.SearchPrompts, "prompt.list", (On("schema", SEE_SCHEMA),), "read", "buffered",
               scans=True),
     Operation(prompts.update_prompt, prompts.UpdatePrompt, "prompt.update", (On("name", OWNER_OR_MANAGE),)),
+    Operation(prompts.rename_prompt, prompts.RenamePrompt, "prompt.rename",
+              (On("name", OWNER), On("name", holds(P.CREATE_FUNCTION), parent=True))),
     Operation(prompts.delete_prompt, prompts.DeletePrompt, "prompt.delete", (On("name", OWNER_OR_MANAGE),), full_disk=True),
     Operation(prompts.create_prompt_version, prompts.CreatePromptVersion, "prompt_version.create", (On("name", OWNER_OR_MANAGE),)),
     Operation(prompts.get_prompt_version, prompts.GetPromptVersion, "prompt_version.get", (On("name", READ),), "read", "buffered"),

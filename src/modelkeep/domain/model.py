@@ -193,6 +193,10 @@ class PromptLink(msgspec.Struct, frozen=True):
     target_id: str
     created_at: int
     created_by: str
+    experiment_id: str = ""
+    """Of the run, logged model or trace: with the id, what a page's address needs"""
+    name: str = ""
+    """Of the run, logged model or trace; '' where it has none"""
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

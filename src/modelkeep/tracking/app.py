@@ -31,6 +31,7 @@ from modelkeep.tracking import (
     graphql,
     lineage,
     logged_models,
+    names,
     otlp,
     reserved_keys,
     runs,
@@ -172,6 +173,10 @@ class Workspace:
     async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
         """What a model version keeps of its logged model; None where the actor may not read it."""
         return await lineage.source_logged_model(self._desk, actor, model_id)
+
+    async def describe(self, actor: Actor, kind: str, id: str) -> tuple[str, str]:
+        """(experiment id, name). Raises NotFound, PermissionDenied."""
+        return await names.describe(self._desk, actor, kind, id)
 
     async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
         """Where the files may lie that a model version's source names so. Raises NotFound, PermissionDenied."""

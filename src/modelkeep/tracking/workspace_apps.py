@@ -95,5 +95,8 @@ class Workspaces:
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         await (await self.of(actor.workspace)).may(actor, kind, id, write=write)
 
+    async def describe(self, actor: Actor, kind: str, id: str) -> tuple[str, str]:
+        return await (await self.of(actor.workspace)).describe(actor, kind, id)
+
     async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
         return await (await self.of(actor.workspace)).places(actor, origin)

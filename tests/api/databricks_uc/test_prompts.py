@@ -199,3 +199,34 @@ def test_browse_shows_metadata_alone(site: Site, prompt: str) -> None:
     told = site.ok("GET", f"{V1}/prompts/{prompt}", token=token)
     assert (told["browse_only"], told["tags"], told["aliases"], told["newest_version"]) == (True, [], {}, None)
     refused(site.call("GET", f"{V1}/prompts/{prompt}/versions/1", token=token), 403, "PERMISSION_DENIED")
+
+
+def test_a_renamed_prompt_keeps_everything_but_its_name(site: Site) -> None:
+    schema = site.model().rpartition(".")[0]
+    old, new = f"{schema}.old", f"{schema}.new"
+    site.ok(
+        "POST",
+        PROMPTS,
+        {"name": old, "prompt": {"name": old, "description": "d", "tags": [{"key": "t", "value": "v"}]}},
+    )
+    register(site, old, "Hello {{name}}")
+    site.ok("POST", f"{PROMPTS}/{old}/aliases/live", {"name": old, "alias": "live", "version": "1"})
+    user, token = site.user()
+    site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
+    site.allow(user, "prompt", old, "EXECUTE")
+    path = f"{V1}/prompts/{old}"
+    for name, words in (
+        ("a b", "space"), ("x.y", "not the full name"), ("elsewhere.s.new", "stays in its schema"), ("", "name"), ("a+b", "hyphens"),
+    ):  # fmt: skip
+        refused(site.call("PATCH", path, {"new_name": name}), 400, INVALID, words)
+    refused(site.call("PATCH", path, {"new_name": "new"}, token=token), 403, "PERMISSION_DENIED")
+    site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.taken"})
+    refused(site.call("PATCH", path, {"new_name": "taken"}), 409, "RESOURCE_ALREADY_EXISTS")
+    refused(site.call("PATCH", path, {"new_name": "taken", "comment": "lost"}), 409, "RESOURCE_ALREADY_EXISTS")
+    told = site.ok("PATCH", path, {"new_name": "new", "comment": "moved"})
+    assert (told["full_name"], told["comment"], told["aliases"]) == (new, "moved", {"live": 1})
+    assert site.ok("GET", f"{PROMPTS}/{new}/versions/by-alias/live", token=token)["template"] == '"Hello {{name}}"'
+    refused(site.call("GET", f"{PROMPTS}/{old}"), 404, "RESOURCE_DOES_NOT_EXIST")
+    # The old name is free, and resurrects nothing.
+    site.ok("POST", PROMPTS, {"name": old, "prompt": {"name": old}})
+    refused(site.call("GET", f"{PROMPTS}/{old}", token=token), 403, "PERMISSION_DENIED")

@@ -104,8 +104,14 @@ def test_messages_are_those_of_mlflows_own_server(site: Site) -> None:
     assert model["aliases"] == [{"alias": "champion", "version": "1"}] and model["tags"] == [{"key": "a", "value": "b"}]
     assert model["latest_versions"] == [version]
     for method in ("GET", "POST"):
-        latest = site.ok(method, f"{A}/registered-models/get-latest-versions", {"name": name})
-        assert latest == {"model_versions": [version]}
+        for stages in (
+            {},
+            {"stages": ["None"]},
+            {"stages": ["None", "Staging", "Production", "Archived"]},
+            {"stages": []},
+        ):
+            latest = site.ok(method, f"{A}/registered-models/get-latest-versions", {"name": name, **stages})
+            assert latest == {"model_versions": [version]}, stages
 
 
 def test_refusals_speak_of_registered_models(site: Site) -> None:
@@ -151,7 +157,8 @@ def test_stages_are_refused_with_a_word_about_aliases(site: Site) -> None:
     for method, path, more in (
         ("POST", "model-versions/transition-stage", {"version": "1", "stage": "Production"}),
         ("POST", "registered-models/get-latest-versions", {"stages": ["Staging"]}),
-        ("GET", "registered-models/get-latest-versions", {"stages": ["Staging", "None"]}),
+        ("GET", "registered-models/get-latest-versions", {"stages": ["Staging", "Production"]}),
+        ("POST", "registered-models/get-latest-versions", {"stages": ["None", "Bogus"]}),
         ("POST", "model-versions/create", {"source": f"models:/{name}/Production"}),
     ):
         refused(site.call(method, f"{A}/{path}", {"name": name, **more}), 400, INVALID, "use aliases")

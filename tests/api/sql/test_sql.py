@@ -312,9 +312,12 @@ def test_prompts_in_statements(site: Site) -> None:
     site.ok("POST", "/api/2.0/mlflow/unity-catalog/prompts", {"name": f"{schema}.p", "prompt": {}})
     assert rows(site, f"SHOW PROMPTS IN {schema}") == [[schema.split(".")[1], "p"]]
     assert rows(site, f"DESCRIBE PROMPT {schema}.p")[2] == ["Prompt Name", "p"]
-    fails(site, f"ALTER PROMPT {schema}.p RENAME TO q", "BAD_REQUEST", "22023", "keeps its name")
-    rows(site, f"DROP PROMPT {schema}.p")
-    fails(site, f"DESCRIBE PROMPT {schema}.p", "NOT_FOUND", "42704", "does not exist")
+    rows(site, f"ALTER PROMPT {schema}.p RENAME TO q")
+    fails(site, f"ALTER PROMPT {schema}.q RENAME TO `a+b`", "BAD_REQUEST", "22023", "hyphens")
+    fails(site, f"ALTER PROMPT {schema}.q RENAME TO elsewhere.s.q", "BAD_REQUEST", "22023", "stays where it is")
+    assert rows(site, f"SHOW PROMPTS IN {schema}") == [[schema.split(".")[1], "q"]]
+    rows(site, f"DROP PROMPT {schema}.q")
+    fails(site, f"DESCRIBE PROMPT {schema}.q", "NOT_FOUND", "42704", "does not exist")
 
 
 def test_audit_is_read_as_over_rest(site: Site) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import time
 from typing import Any
 
 import mlflow
 from common import arguments, client, refused, same
+from databricks.sdk import WorkspaceClient
 
 os.environ["MLFLOW_ALIAS_PROMPT_CACHE_TTL_SECONDS"] = "0"
 os.environ["MLFLOW_VERSION_PROMPT_CACHE_TTL_SECONDS"] = "0"
@@ -110,6 +112,36 @@ with mlflow.start_run() as run:
 linked = json.loads(client.get_run(run.info.run_id).data.tags["mlflow.linkedPrompts"])
 same(linked, [{"name": NAME, "version": "1"}])
 same(client.get_logged_model(model.model_id).tags["mlflow.linkedPrompts"], f'[{{"name": "{NAME}", "version": "2"}}]')
+
+
+# A prompt that a traced function loads is linked to its trace, and the page of the prompt knows all of them by name.
+@mlflow.trace(name="answer")
+def answer() -> str:
+    return genai.load_prompt(f"prompts:/{NAME}/1").format(name="you")
+
+
+mlflow.set_experiment(f"/prompts-{catalog}")
+same(answer(), "Hello you, – ✓")
+mlflow.flush_trace_async_logging()
+trace_id = mlflow.get_last_active_trace_id()
+trace = client.get_trace(trace_id)
+same(json.loads(trace.info.tags["mlflow.linkedPrompts"]), [{"name": NAME, "version": "1"}])
+api = WorkspaceClient().api_client
+for _ in range(50):  # MLflow sends links from a thread of its own
+    used = api.do("GET", f"/api/modelkeep/v1/prompts/{NAME}/links")["links"]
+    if len(used) == 3:
+        break
+    time.sleep(0.2)
+same(
+    sorted((link["kind"], link["version"], link["id"], link["name"], link["experiment_id"]) for link in used),
+    sorted(
+        [
+            ("run", 1, run.info.run_id, run.info.run_name, run.info.experiment_id),
+            ("logged_model", 2, model.model_id, "agent", model.experiment_id),
+            ("trace", 1, trace_id, "answer", trace.info.experiment_id),
+        ]
+    ),
+)
 
 # A prompt shares its name with no model.
 model_name = f"{SCHEMA}.a_model"

@@ -115,6 +115,11 @@ if Version("2.21") <= VERSION:
     prompt = prompts.register_prompt(f"prompt-{suffix}", "Say {{word}}.")
     assert prompts.load_prompt(f"prompts:/prompt-{suffix}/1").template == "Say {{word}}.", prompt
     assert f"prompt-{suffix}" not in [m.name for m in client.search_registered_models()]
+    prompts.set_prompt_alias(f"prompt-{suffix}", alias="live", version=1)
+    assert prompts.load_prompt(f"prompts:/prompt-{suffix}@live").version in (1, "1")
+    prompts.delete_prompt_alias(f"prompt-{suffix}", alias="live")
+    delete = client.delete_prompt_version if hasattr(client, "delete_prompt_version") else client.delete_prompt
+    delete(f"prompt-{suffix}", "1")
 
 
 def refused(code: str, words: str, act, *args, **more) -> None:

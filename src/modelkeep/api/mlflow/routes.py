@@ -12,7 +12,7 @@ import msgspec
 from modelkeep.api.errors import plain
 from modelkeep.api.mlflow import answers, shapes
 from modelkeep.api.mlflow.sources import LATEST, read_source
-from modelkeep.api.mlflow.stages import refuse
+from modelkeep.api.mlflow.stages import only_others, refuse
 from modelkeep.api.model_shapes import PLAIN_PREFIXES, Tag
 from modelkeep.core.operations.catalog import catalogs, model_search
 from modelkeep.core.operations.models import models, versions
@@ -79,7 +79,7 @@ class Face:
         return model_search.SearchModels("", f.max_results, f.page_token, (), self.home)
 
     def latest(self, f: shapes.LatestVersions) -> models.GetModel:
-        if f.stages:
+        if only_others(f.stages):
             raise refuse()
         return models.GetModel(self.name(f.name))
 

@@ -100,14 +100,13 @@ _COMMENTS: dict[Kind, Callable[[FullName, str], msgspec.Struct]] = {
 _RENAMES: dict[Kind, Callable[[FullName, FullName], msgspec.Struct]] = {
     Kind.CATALOG: catalogs.RenameCatalog, Kind.SCHEMA: catalogs.RenameSchema, Kind.MODEL: models.RenameModel,
     Kind.FUNCTION: objects.RenameObject, Kind.VOLUME: objects.RenameObject, Kind.TABLE: objects.RenameObject,
+    Kind.PROMPT: prompts.RenamePrompt,
 }  # fmt: skip
 
 
 def _rename(on: s.Object, new: s.Name, home: FullName) -> msgspec.Struct:
     name = full_name(on, home)
     renamed = name.parent.child(new[0], on.kind) if len(new) == 1 else full_name(s.Object(on.kind, new), home)
-    if on.kind not in _RENAMES:
-        raise InvalidArgument(f"A {on.kind.lower()} keeps its name.")
     if renamed.parent != name.parent:
         raise InvalidArgument(f"A rename stays where it is: name something in '{name.parent}', or the new name alone.")
     return _RENAMES[on.kind](name, renamed)

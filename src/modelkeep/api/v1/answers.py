@@ -128,11 +128,13 @@ class PromptVersionPage(TypedDict):
 
 
 class PromptLinkInfo(TypedDict):
-    """`kind` is run, logged_model or trace."""
+    """`kind` is run, logged_model or trace; the experiment is where it lies in this workspace."""
 
     version: int
     kind: str
     id: str
+    name: str
+    experiment_id: str
     created_at: int
     created_by: str
 

@@ -34,6 +34,7 @@ class UpdatePrompt(OnePrompt, frozen=True):
     comment: str | None = None
     etag: str = ""
     owner: str | None = None
+    new_name: str | None = None
 
 
 class DeletePrompt(OnePrompt, frozen=True):
@@ -63,12 +64,24 @@ def _in_schema(f: InSchema) -> objects.BrowseObjects:
 
 
 def _update(f: UpdatePrompt) -> Sequence[msgspec.Struct]:
-    """Both changes happen, or none."""
-    if f.comment is None and f.owner is None:
-        raise InvalidArgument("The request changes nothing. Send comment or owner.")
+    """All changes happen, or none. The owner changes last: the new one decides on the others from then on."""
+    changes: list[msgspec.Struct] = []
     name = _name(f.full_name)
-    owner = [catalogs.TransferOwnership(name, f.owner)] if f.owner is not None else []
-    return [prompts.UpdatePrompt(name, f.comment, f.etag), *owner, prompts.BrowsePrompt(name)]
+    if f.comment is not None:
+        changes.append(prompts.UpdatePrompt(name, f.comment, f.etag))
+    if f.new_name is not None:
+        new = name.parent.child(f.new_name, Kind.PROMPT) if "." not in f.new_name else _name(f.new_name)
+        if new.parent != name.parent:
+            raise InvalidArgument(
+                f"A rename stays in its schema '{name.parent}'. Name another one there, or the new name alone."
+            )
+        changes.append(prompts.RenamePrompt(name, new))
+        name = new
+    if f.owner is not None:
+        changes.append(catalogs.TransferOwnership(name, f.owner))
+    if not changes:
+        raise InvalidArgument("The request changes nothing. Send comment, new_name or owner.")
+    return [*changes, prompts.BrowsePrompt(name)]
 
 
 def _update_version(f: UpdateVersion) -> prompts.UpdatePromptVersion:
@@ -115,7 +128,8 @@ def _versions(page: Page[PromptVersion], _: Any) -> answers.PromptVersionPage:
 def _links(page: Page[PromptLink], _: Any) -> answers.PromptLinks:
     links: list[answers.PromptLinkInfo] = [
         {
-            "version": link.version, "kind": link.kind, "id": link.target_id, "created_at": link.created_at,
+            "version": link.version, "kind": link.kind, "id": link.target_id, "name": link.name,
+            "experiment_id": link.experiment_id, "created_at": link.created_at,
             "created_by": link.created_by,
         }
         for link in page.items

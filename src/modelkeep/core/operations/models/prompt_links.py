@@ -4,6 +4,7 @@ A link is a note of a use. It needs EXECUTE on the prompt, and the right to chan
 those who may read both.
 """
 
+import asyncio
 from contextlib import suppress
 from typing import Literal
 
@@ -23,6 +24,7 @@ from modelkeep.store import prompts, securables
 from modelkeep.store.db import Database, Tx
 
 MAX_PAGE = 50
+_AT_ONCE = 5  # calls of the tracking server
 _NEWEST = "~"  # after every id
 _USES = On("name", holds(Privilege.EXECUTE, admin=True), writes=False)
 
@@ -80,25 +82,38 @@ async def link_prompts(ctx: WriteCtx, req: LinkPrompts) -> None:
                 await prompts.forget_oldest_link(ctx.tx, prompt)
 
 
-async def check_links(ctx: ServiceCtx, db: Database, req: ListPromptLinks, prompt: Securable) -> frozenset[str]:
-    """The ids of the page's links whose other end the caller may read."""
+async def check_links(
+    ctx: ServiceCtx, db: Database, req: ListPromptLinks, prompt: Securable
+) -> dict[str, tuple[str, str]]:
+    """(experiment id, name) of the other end, by link, for those links of the page whose other end the caller may read."""
     async with db.read() as tx:
         links = await _links(tx, ctx, req, prompt)
-    readable: set[str] = set()
-    for link in links:
-        if link.workspace_id == ctx.actor.workspace and ctx.services.tracking is not None:
-            with suppress(NotFound, PermissionDenied):
-                await ctx.services.tracking.may(ctx.actor, link.kind, link.target_id, write=False)
-                readable.add(link.id)
-    return frozenset(readable)
+    tracking, readable = ctx.services.tracking, dict[str, tuple[str, str]]()
+    here = [link for link in links if link.workspace_id == ctx.actor.workspace]
+    for start in range(0, len(here) if tracking else 0, _AT_ONCE):
+        some_links = here[start : start + _AT_ONCE]
+        ends = await asyncio.gather(*(_end(ctx, link) for link in some_links))
+        readable |= {link.id: end for link, end in zip(some_links, ends, strict=True) if end is not None}
+    return readable
+
+
+async def _end(ctx: ServiceCtx, link: PromptLink) -> tuple[str, str] | None:
+    assert ctx.services.tracking is not None
+    with suppress(NotFound, PermissionDenied):
+        return await ctx.services.tracking.describe(ctx.actor, link.kind, link.target_id)
+    return None
 
 
 async def list_prompt_links(ctx: ReadCtx, req: ListPromptLinks, prompt: Securable) -> Page[PromptLink]:
-    readable: frozenset[str] = ctx.prepared
+    readable: dict[str, tuple[str, str]] = ctx.prepared
     links = await _links(ctx.tx, ctx, req, prompt)
     full = len(links) == page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     token = ctx.config.page_tokens.seal(_scope(ctx, prompt), (links[-1].id,)) if full else ""
-    return Page(tuple(link for link in links if link.id in readable), token)
+    return Page(tuple(_described(link, *readable[link.id]) for link in links if link.id in readable), token)
+
+
+def _described(link: PromptLink, experiment_id: str, name: str) -> PromptLink:
+    return msgspec.structs.replace(link, experiment_id=experiment_id, name=name)
 
 
 async def _links(tx: Tx, ctx: BaseCtx, req: ListPromptLinks, prompt: Securable) -> list[PromptLink]:

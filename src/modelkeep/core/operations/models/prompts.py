@@ -56,6 +56,11 @@ class UpdatePrompt(msgspec.Struct, frozen=True):
     """Of the comment that was read; a newer one is not overwritten"""
 
 
+class RenamePrompt(msgspec.Struct, frozen=True):
+    name: FullName
+    new_name: FullName
+
+
 class DeletePrompt(msgspec.Struct, frozen=True):
     name: FullName
     force: bool = True
@@ -156,6 +161,15 @@ async def update_prompt(ctx: WriteCtx, req: UpdatePrompt, prompt: Securable) -> 
         comment = check_comment(req.comment)
         await securables.update(ctx.tx, prompt, ctx.actor.name, ctx.now, comment=comment)
     return (await prompts.with_aliases(ctx.tx, (await models.fetch(ctx, req.name),)))[0]
+
+
+async def rename_prompt(ctx: WriteCtx, req: RenamePrompt, prompt: Securable, schema: Securable) -> Securable:
+    """Only the name changes: versions, aliases, tags, grants and links hang on the prompt's id. Raises BadName."""
+    ctx.changed("name", str(req.name), str(req.new_name))
+    if req.new_name != req.name:
+        check_prompt_name(req.new_name)
+        await securables.rename(ctx.tx, prompt, req.new_name, ctx.actor.name, ctx.now)
+    return await models.fetch(ctx, req.new_name)
 
 
 async def delete_prompt(ctx: WriteCtx, req: DeletePrompt, prompt: Securable) -> None:
