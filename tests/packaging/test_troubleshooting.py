@@ -32,10 +32,12 @@ def template(node: ast.expr | None, constants: dict[str, ast.expr]) -> str | Non
     return None
 
 
-def is_finding(node: ast.AST, module: str) -> TypeGuard[ast.Yield | ast.Assign | ast.keyword]:
+def is_finding(node: ast.AST, module: str) -> TypeGuard[ast.Yield | ast.Return | ast.Assign | ast.keyword]:
     """Does the node say what `check` or `audit verify` reports?"""
     if isinstance(node, ast.Yield):
         return module == "jobs/check.py"
+    if isinstance(node, ast.Return):
+        return module == "cli/audit_chain.py" and isinstance(node.value, ast.JoinedStr | ast.Constant)
     return isinstance(node, ast.Assign | ast.keyword) and ast.unparse(node).startswith(("broken =", "broken="))
 
 
