@@ -1,4 +1,4 @@
-"""Writes docs/reference/*.md from the code itself: operations, privileges, settings, errors, commands. `--check` only compares."""
+"""Writes what repeats the code: docs/reference/*.md, and the schema of the chart's values. `--check` only compares."""
 
 import ast
 import inspect
@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import chart
 import msgspec
 from typer.main import get_command
 
@@ -18,7 +19,7 @@ from modelkeep.domain import errors
 from modelkeep.domain.kinds import RULES
 from modelkeep.domain.privileges import INERT
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = Path(__file__).parents[1]
 HEAD = "<!-- Written by tools/reference.py; change the code, then run `make docs`. -->\n\n"
 RECORDS = {
     "in_tx": "with the change", "own_tx": "at once", "buffered": "within a second", "vending": "counted by the minute",
@@ -59,13 +60,7 @@ def privileges() -> str:
 
 
 def settings_page() -> str:
-    tree = ast.parse(inspect.getsource(settings.Settings))
-    body = tree.body[0].body  # type: ignore[attr-defined]
-    meanings = {
-        before.target.id: after.value.value
-        for before, after in pairwise(body)
-        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr)
-    }
+    meanings = chart.meanings()
     hints = get_type_hints(settings.Settings, include_extras=True)
     rows = [
         (
@@ -166,15 +161,13 @@ PAGES = {
 
 
 def main() -> None:
-    stale: list[str] = []
-    for name, page in PAGES.items():
-        path, text = FOLDER / name, HEAD + page()
-        if not path.exists() or path.read_text() != text:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                path.write_text(text)
+    texts = {f"docs/reference/{name}": HEAD + page() for name, page in PAGES.items()}
+    texts[chart.PATH] = chart.values_schema()
+    stale = [name for name, text in texts.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
     if stale and "--check" in sys.argv:
         sys.exit(f"Out of date: {', '.join(stale)}. Run `make docs`.")
+    for name in stale:
+        (ROOT / name).write_text(texts[name])
 
 
 if __name__ == "__main__":
