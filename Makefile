@@ -17,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui release test-release docs site test-clients check fix bench lock clean
+.PHONY: help up env test browser ui release test-release docs site test-clients check deploy-lint deploy-check fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make test          every test but the older clients'  (ARGS='-k alias' narrows)"
 	@echo "make test-clients  the tests with older MLflow clients"
 	@echo "make check         format, lint, types, imports        make fix: mend what can be mended"
+	@echo "make deploy-check  the image's recipe, the compose file, the Helm chart, the systemd unit"
 	@echo "make ui            build the web UI (make up and make test do it by themselves)"
 	@echo "make site          build the documentation site in build/site"
 	@echo "make release       wheel, sdist, SBOMs and checksums in dist/      make test-release: install and serve them"
@@ -60,6 +61,26 @@ check: .cache/dev.stamp .cache/ui.stamp
 	.venv/bin/python tools/reference.py --check
 	$(MKDOCS)
 	$(NPM) ui run --silent check
+	@$(MAKE) --no-print-directory deploy-lint
+
+# What is around the code: the image, the compose file, the chart's values, the code host's files. The linters come from PyPI.
+DEPLOY := deploy/helm/modelkeep
+SCHEMA := .venv/bin/check-jsonschema --quiet
+deploy-lint: .cache/dev.stamp
+	.venv/bin/hadolint Dockerfile
+	$(SCHEMA) --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
+	$(SCHEMA) --check-metaschema $(DEPLOY)/values.schema.json
+	$(SCHEMA) --schemafile $(DEPLOY)/values.schema.json $(DEPLOY)/values.yaml $(DEPLOY)/ci/*.yaml
+	$(SCHEMA) --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(SCHEMA) --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) --builtin-schema vendor.dependabot .github/dependabot.yml
+
+# The same and more: what Helm renders, what the compose file runs, what systemd says. Helm is a Go module; the first build takes minutes.
+HELM_VERSION := v3.22.0
+deploy-check: deploy-lint
+	@command -v helm >/dev/null || test -x .cache/go/bin/helm || ! command -v go >/dev/null || GOBIN="$(CURDIR)/.cache/go/bin" go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	.venv/bin/pytest -ra tests/deploy $(ARGS)
 
 fix: .cache/dev.stamp .cache/npm.stamp
 	.venv/bin/ruff check --fix .
