@@ -3,7 +3,7 @@
 
 ARG PYTHON_VERSION=3.13
 ARG NODE_VERSION=24
-ARG DEBIAN_RELEASE=bookworm
+ARG DEBIAN_RELEASE=trixie
 
 # The server's sources with exactly the packages of uv.lock. The wheel and the API's description come from here.
 FROM python:${PYTHON_VERSION}-slim-${DEBIAN_RELEASE} AS server

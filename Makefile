@@ -17,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui release test-release docs site test-clients check deploy-lint deploy-check fix bench lock clean
+.PHONY: help up env test browser ui release test-release docs site test-clients check deploy-lint deploy-check image-smoke fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -76,11 +76,19 @@ deploy-lint: .cache/dev.stamp
 	$(SCHEMA) --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(SCHEMA) --builtin-schema vendor.dependabot .github/dependabot.yml
 
-# The same and more: what Helm renders, what the compose file runs, what systemd says. Helm is a Go module; the first build takes minutes.
+# The same and more: what Helm renders, what the compose file runs, what systemd says. Helm and actionlint are Go modules: the first build takes minutes.
 HELM_VERSION := v3.22.0
+ACTIONLINT_VERSION := v1.7.12
 deploy-check: deploy-lint
 	@command -v helm >/dev/null || test -x .cache/go/bin/helm || ! command -v go >/dev/null || GOBIN="$(CURDIR)/.cache/go/bin" go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	@test -x .cache/go/bin/actionlint || ! command -v go >/dev/null || GOBIN="$(CURDIR)/.cache/go/bin" go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	@test ! -x .cache/go/bin/actionlint || .cache/go/bin/actionlint
 	.venv/bin/pytest -ra tests/deploy $(ARGS)
+
+# Builds the image and runs it without a container engine, as root. ARGS=--stand-ins makes the base images here, without a registry.
+image-smoke: .cache/node.stamp
+	@command -v buildah >/dev/null && command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends buildah debootstrap; }
+	$(PYTHON) tools/image_smoke.py $(ARGS)
 
 fix: .cache/dev.stamp .cache/npm.stamp
 	.venv/bin/ruff check --fix .
