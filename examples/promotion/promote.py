@@ -3,8 +3,8 @@
     python promote.py staging.ml_team.fraud prod.ml_team.fraud --check smoke.csv
 
 The version that carries the alias `candidate` in staging is loaded and predicts the rows of the check file. Then `copy_model_version`
-makes it a version of the production model on the server, and the alias `champion` moves to it. A run that is repeated changes
-nothing: a version that was copied before is found by its tag.
+makes it a version of the production model on the server, and the alias `champion` moves to it. A second run changes
+nothing: the tag of a version says what it was copied from.
 """
 
 import argparse

@@ -110,8 +110,8 @@ def test_a_model_and_its_versions(cli: Cli, schema: str, tmp_path: Path) -> None
     cli.text("models", "alias", name, "champion", "2")
     cli.text("models", "tag-version", name, "2", "approved=yes", "by=ann")
     cli.text("models", "untag-version", name, "2", "by")
-    shown = cli.json("models", "get-version", name, "2")
-    assert (shown["aliases"], keys(shown["tags"])) == (["champion"], {"approved": "yes"})
+    version = cli.json("models", "get-version", name, "2")
+    assert (version["aliases"], keys(version["tags"])) == (["champion"], {"approved": "yes"})
     assert cli.json("models", "update-version", name, "2", "--comment", "better")["comment"] == "better"
     cli.text("models", "unalias", name, "champion")
     assert cli.json("models", "get-version", name, "2")["aliases"] == []

@@ -41,7 +41,7 @@ async def _verify(settings: Settings, head: str) -> int:
         f"sealed {verdict.sealed} · archived {proof.archived} · unsealed {verdict.unsealed} · head {verdict.head}"
     )
     if verdict.found:
-        typer.echo(f"The head asked for is link {verdict.found}.")
+        typer.echo(f"That head is link {verdict.found}.")
     problem = _problem(proof, head, lost_triggers)
     if problem:
         typer.echo(f"BROKEN: {problem}")
