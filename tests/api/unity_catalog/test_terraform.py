@@ -148,3 +148,112 @@ def test_directory_and_workspace_file(provider: Provider) -> None:
     assert provider("GET", f"/api/2.0/workspace/get-status?path={directory}") == first
     provider("POST", "/api/2.0/workspace/delete", {"path": f"{directory}/a.txt"})
     provider("POST", "/api/2.0/workspace/delete", {"path": directory, "recursive": True})
+
+
+def test_a_model_changes_in_place(provider: Provider) -> None:
+    """Comment, owner, tags: each update is read back, and the owner's change comes alone, as the provider sends it."""
+    catalog = provider.catalog
+    provider("POST", f"{UC}/schemas", {"catalog_name": catalog, "name": "things"})
+    place = {"catalog_name": catalog, "schema_name": "things"}
+    model = provider("POST", f"{UC}/models", {**place, "name": "churn", "comment": "m"})["full_name"]
+    for kind, name in (("catalogs", catalog), ("schemas", f"{catalog}.things"), ("models", model)):
+        for body in ({"owner": "admins"}, {"comment": "changed"}, {"comment": ""}, {"owner": "admin"}):
+            provider("PATCH", f"{UC}/{kind}/{name}", body)
+            read = provider("GET", f"{UC}/{kind}/{name}")
+            assert {field: read.get(field, "") for field in body} == body
+    provider("PATCH", f"{UC}/catalogs/{catalog}", {"properties": {"a": "2", "b": "3"}})
+    assert provider("GET", f"{UC}/catalogs/{catalog}")["properties"] == {"a": "2", "b": "3"}
+    tags = f"{UC}/entity-tag-assignments"
+    tag = {"entity_type": "functions", "entity_name": model, "tag_key": "team"}
+    provider("POST", tags, {**tag, "tag_value": "a"})
+    address = f"{tags}/functions/{model}/tags/team"
+    provider("PATCH", f"{address}?update_mask=tag_value", {**tag, "tag_value": "b"})
+    assert provider("GET", address) == {**tag, "tag_value": "b"}
+    provider("DELETE", address)
+    assert provider.site.call("GET", address).status_code == 404
+
+
+def test_a_governed_tag(provider: Provider) -> None:
+    key = f"k_{provider.word}"
+    address = f"/api/2.1/tag-policies/{key}"
+    provider("POST", "/api/2.1/tag-policies", {"tag_key": key, "description": "d", "values": [{"name": "eng"}]})
+    provider(
+        "POST",
+        f"{UC}/entity-tag-assignments",
+        {"entity_type": "catalogs", "entity_name": provider.catalog, "tag_key": key, "tag_value": "eng"},
+    )
+    values = [{"name": "eng"}, {"name": "ops"}]
+    changed = {"tag_key": key, "description": "changed", "values": values}
+    provider("PATCH", f"{address}?update_mask=description,values", changed)
+    read = provider("GET", address)
+    assert {field: read[field] for field in changed} == changed
+    provider("DELETE", address)
+
+
+def test_the_default_namespace(provider: Provider) -> None:
+    """The provider sends no etag first, and repeats the request with the one in the refusal; so it does to delete."""
+    address = "/api/2.0/settings/types/default_namespace_ws/names/default"
+    for value in ("first", "second"):
+        setting = {"namespace": {"value": value}, "setting_name": "default"}
+        body = {"allow_missing": True, "field_mask": "namespace.value", "setting": setting}
+        refused = provider.site.call("PATCH", address, body)
+        assert (refused.status_code, refused.json()["error_code"]) == (409, "RESOURCE_CONFLICT"), refused.text
+        etag = refused.json()["details"][0]["metadata"]["etag"]
+        provider("PATCH", address, {**body, "setting": {**setting, "etag": etag}})
+        read = provider("GET", f"{address}?etag={etag}")
+        assert (read["namespace"]["value"], read["setting_name"]) == (value, "default")
+    refused = provider.site.call("DELETE", f"{address}?etag=")
+    assert refused.status_code == 409
+    provider("DELETE", f"{address}?etag={refused.json()['details'][0]['metadata']['etag']}")
+
+
+def test_who_enters_the_workspace(provider: Provider) -> None:
+    address = "/api/2.0/preview/permissionassignments"
+    group = provider("POST", f"{SCIM}/Groups", {"displayName": f"w{provider.word}"})["id"]
+    name, _ = provider.site.user()
+    for level in ("USER", "ADMIN", "USER"):
+        provider("PUT", f"{address}/principals/{group}", {"permissions": [level]})
+        listed = provider("GET", address)["permission_assignments"]
+        assert [entry["permissions"] for entry in listed if str(entry["principal"]["principal_id"]) == group] == [
+            [level]
+        ]
+    by_name = {"permission_assignments": [{"user_name": name, "permissions": ["USER"]}]}
+    [assigned] = provider("POST", address, by_name)["permission_assignments"]
+    for number in (group, assigned["principal"]["principal_id"]):
+        provider("DELETE", f"{address}/principals/{number}")
+    left = {str(entry["principal"]["principal_id"]) for entry in provider("GET", address)["permission_assignments"]}
+    assert not left & {group, str(assigned["principal"]["principal_id"])}
+
+
+def test_destinations_of_requests_for_access(provider: Provider) -> None:
+    securable = {"type": "CATALOG", "full_name": provider.catalog}
+    address = f"/api/3.0/rfa/destinations/CATALOG/{provider.catalog}"
+    for sent in (
+        [{"destination_id": "a@x.io", "destination_type": "EMAIL"}],
+        [{"destination_id": "b@x.io", "destination_type": "EMAIL"}],
+        [],
+    ):
+        body = {"securable": securable, "destinations": sent}
+        provider("PATCH", "/api/3.0/rfa/destinations?update_mask=destinations,securable", body)
+        destinations = provider("GET", address)["destinations"]
+        assert destinations == sent or (not sent and destinations[0]["special_destination"].endswith("_OWNER"))
+
+
+def test_a_flat_model_a_token_and_a_secret(provider: Provider) -> None:
+    """`databricks_mlflow_model`, `databricks_token`, `databricks_service_principal_secret`."""
+    registry, name = "/api/2.0/mlflow", f"flat_{provider.word}"
+    provider("POST", f"{registry}/registered-models/create", {"name": name, "description": "d"})
+    for description in ("d", "changed"):
+        provider("PATCH", f"{registry}/registered-models/update", {"name": name, "description": description})
+        read = provider("GET", f"{registry}/databricks/registered-models/get?name={name}")
+        assert read["registered_model_databricks"]["description"] == description
+    provider("DELETE", f"{registry}/registered-models/delete", {"name": name})
+    created = provider("POST", "/api/2.0/token/create", {"comment": "mine", "lifetime_seconds": 86_400})
+    token = created["token_info"]["token_id"]
+    assert token in {info["token_id"] for info in provider("GET", "/api/2.0/token/list")["token_infos"]}
+    provider("POST", "/api/2.0/token/delete", {"token_id": token})
+    robot = provider("POST", f"{SCIM}/ServicePrincipals", {"displayName": "tf-secrets", "active": True})["id"]
+    secrets = f"/api/2.0/accounts/servicePrincipals/{robot}/credentials/secrets"
+    secret = provider("POST", secrets, {})
+    assert [info["id"] for info in provider("GET", secrets)["secrets"]] == [secret["id"]]
+    provider("DELETE", f"{secrets}/{secret['id']}")
