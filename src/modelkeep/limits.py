@@ -231,6 +231,8 @@ MLMODEL_VISITED_NODES = 1_000_000
 MLMODEL_DEPTH = 40
 SIGNATURE_CHARS = 64 * 1024
 """JSON of the columns or parameters of a signature that are kept with a version, for each of its three parts."""
+RESOURCE_NAME_CHARACTERS = 767
+"""Of a resource that an MLmodel file names: three names of 255 characters, and the periods between them."""
 MLMODEL_DIRECTIVES = 100
 """Directives of YAML, of which MLflow writes none."""
 MLMODEL_S = 10.0
@@ -258,6 +260,10 @@ SCIM_ROWS_AT_ONCE = 50
 
 LINEAGE_EDGES_PER_CALL = 200
 """Edges that one request may record."""
+FEAST_FEATURES_BYTES = 64 * 1024
+"""Of the file of a run in which Feast names the features of its model; a larger one is not read."""
+FEATURE_DEPS_CHARACTERS = 64 * 1024
+"""Of the text `feature_deps` that a client may send with a version."""
 LINEAGE_EDGES_PER_AUTHOR = 1_000
 """Edges of one direction that one principal may record of one version."""
 LINEAGE_EDGES_PER_PAGE = 1_000

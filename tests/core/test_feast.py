@@ -4,14 +4,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from world import World, name
+from modelkeep.core.operations.models.feast_features import FILE
+from world import World, chunks, name
 
 from modelkeep.core.operation import DatasetInput, Origin, SourceRun
+from modelkeep.core.operations.files.files import WriteFile
 from modelkeep.core.operations.models import lineage, models, versions
 from modelkeep.core.operations.models.lineage import FindConsumers, GetLineage
 from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.domain.names import check_platform_tag
-from modelkeep.limits import LINEAGE_EDGES_PER_CALL
+from modelkeep.domain.paths import ArtifactPath
+from modelkeep.limits import FEAST_FEATURES_BYTES, LINEAGE_EDGES_PER_CALL
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -38,6 +41,8 @@ def edges(**tags: str) -> set[tuple[str, str, str]]:
         ({"feature_views": "a,b"}, {("FEATURE_VIEW", "a", "feature"), ("FEATURE_VIEW", "b", "feature")}),
         ({"feature_refs": "a:x,a:y,b:z"}, {("FEATURE_VIEW", "a", "x, y"), ("FEATURE_VIEW", "b", "z")}),
         # Unreadable parts are left out.
+        # Feast cuts a long list in the middle of a word.
+        ({"feature_refs": "a:x,b:...", "feature_views": "a,bb..."}, {("FEATURE_VIEW", "a", "x")}),
         ({"feature_refs": ":x,a:,,b", "feature_views": " , ", "feature_service": "  ", "project": "p"}, set()),
         ({}, set()),
     ],
@@ -102,3 +107,36 @@ async def test_no_run_has_too_many_sources_to_be_registered(lite: World) -> None
     lite.engine.services = msgspec.structs.replace(lite.engine.services, tracking=tracking)
     made = await lite.as_("alice").do(versions.CreateVersion(name=name(M), run_id="r"))
     assert len(await upstream(lite, made.version)) > 50
+
+
+async def put_run_file(w: World, data: bytes) -> None:
+    """Into the root of run r, as Feast's client does."""
+    request = WriteFile(path=ArtifactPath.parse(FILE), kind="run", id="r")
+    await w.engine.execute(await w.actor("alice"), request, body=chunks(data))
+
+
+class Writable(Tracking):
+    async def may(self, actor: Any, kind: str, id: str, *, write: bool) -> None:
+        assert (actor.name, kind, id) == ("alice", "run", "r")
+
+
+@pytest.mark.parametrize(
+    ("data", "views"),
+    [
+        (b'["orders:count","extra:x","extra:y"]', {"shop/orders", "shop/visits", "shop/extra"}),
+        (b'["extra:x", ":", "b", "c:", "d:...", "e:z..."]', {"shop/orders", "shop/visits", "shop/extra"}),
+        (b'["a\\u0000b:x", "\\ud800:x"]', {"shop/orders", "shop/visits"}),
+        (b"[" * 5_000, {"shop/orders", "shop/visits"}),
+        (b'{"extra:x": 1}', {"shop/orders", "shop/visits"}),
+        (b"", {"shop/orders", "shop/visits"}),
+        (b'["extra:x", 5]', {"shop/orders", "shop/visits"}),
+        (b"\xff", {"shop/orders", "shop/visits"}),
+        (b'["' + b"x" * FEAST_FEATURES_BYTES + b':y"]', {"shop/orders", "shop/visits"}),
+    ],
+)  # fmt: skip
+async def test_its_file_of_features_is_read_if_it_is_one(lite: World, data: bytes, views: set[str]) -> None:
+    await lite.model(M, owner="alice", alice="USE_CATALOG@prod+USE_SCHEMA@prod.ml")
+    lite.engine.services = msgspec.structs.replace(lite.engine.services, tracking=Writable(0))
+    await put_run_file(lite, data)
+    made = await lite.as_("alice").do(versions.CreateVersion(name=name(M), run_id="r"))
+    assert {entity for kind, entity in await upstream(lite, made.version) if kind == "FEATURE_VIEW"} == views

@@ -11,15 +11,23 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
+from mlflow.models.resources import (
+    DatabricksFunction,
+    DatabricksServingEndpoint,
+    DatabricksTable,
+    DatabricksUCConnection,
+    DatabricksVectorSearchIndex,
+)
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array
 from world import MLMODEL
 
 from modelkeep.domain import mlmodel, mlmodel_reader
 from modelkeep.domain.errors import InvalidArgument, Throttled
-from modelkeep.domain.mlmodel import LongSignature, Signature, read_mlmodel, require_signature
+from modelkeep.domain.mlmodel import LongSignature, ModelFile, Signature, require_signature
 from modelkeep.limits import (
+    LINEAGE_EDGES_PER_CALL,
     MLMODEL_BYTES,
     MLMODEL_INLINE_BYTES,
     MLMODEL_NODES,
@@ -32,15 +40,19 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
 )
 
 
+def read_signature(data: bytes) -> Signature:
+    return mlmodel.read_mlmodel(data).signature
+
+
 def _with(signature: str) -> bytes:
     return f"flavors: {{}}\nsignature:\n{signature}".encode()
 
 
 def test_a_whole_signature_is_kept_as_its_json() -> None:
-    found = read_mlmodel(MLMODEL)
+    found = read_signature(MLMODEL)
     assert found.inputs.startswith('[{"type": "double"') and found.outputs and found.params == ""
     require_signature(found)
-    assert read_mlmodel(_with("  inputs: [{type: long}]\n")) == Signature('[{"type":"long"}]')
+    assert read_signature(_with("  inputs: [{type: long}]\n")) == Signature('[{"type":"long"}]')
 
 
 @pytest.mark.parametrize(("signature", "said"), [
@@ -53,12 +65,12 @@ def test_a_whole_signature_is_kept_as_its_json() -> None:
 ])  # fmt: skip
 def test_what_a_signature_lacks_is_named(signature: str, said: str) -> None:
     with pytest.raises(InvalidArgument, match=said):
-        require_signature(read_mlmodel(_with(signature)))
+        require_signature(read_signature(_with(signature)))
 
 
 @pytest.mark.parametrize("data", [b"flavors: {}", b"flavors: {}\nsignature: null", b"flavors: {}\nsignature: text"])
 def test_no_signature_is_no_error_until_one_is_required(data: bytes) -> None:
-    assert read_mlmodel(data) == Signature()
+    assert read_signature(data) == Signature()
 
 
 SIXTIES = b"x: 1" + b":59" * 40_000
@@ -80,7 +92,7 @@ SIXTIES = b"x: 1" + b":59" * 40_000
     b"flavors: {}\n" + SIXTIES,
 ])  # fmt: skip
 def test_no_feature_of_yaml_is_refused_or_believed(data: bytes) -> None:
-    assert read_mlmodel(data) == Signature()
+    assert read_signature(data) == Signature()
 
 
 @pytest.mark.parametrize(("text", "inputs"), [
@@ -91,7 +103,7 @@ def test_no_feature_of_yaml_is_refused_or_believed(data: bytes) -> None:
     ("[&a {type: long}, *a]", '[{"type":"long"},{"type":"long"}]'),
 ])  # fmt: skip
 def test_a_signature_in_yaml_is_read_as_json_reads_its_words(text: str, inputs: str) -> None:
-    assert read_mlmodel(_with(f"  inputs: {text}\n")) == Signature(inputs)
+    assert read_signature(_with(f"  inputs: {text}\n")) == Signature(inputs)
 
 
 @pytest.mark.parametrize(("data", "said"), [
@@ -123,7 +135,7 @@ def test_a_signature_in_yaml_is_read_as_json_reads_its_words(text: str, inputs: 
 def test_a_hostile_or_broken_file_is_refused_in_one_sentence_and_at_once(data: bytes, said: str) -> None:
     began = time.process_time()
     with pytest.raises(InvalidArgument, match=said):
-        require_signature(read_mlmodel(data))
+        require_signature(read_signature(data))
     assert time.process_time() - began < 5
 
 
@@ -146,7 +158,7 @@ def _steps(data: bytes) -> int:
 
     sys.setprofile(count)
     try:
-        read_mlmodel(data)
+        read_signature(data)
     finally:
         sys.setprofile(None)
     return steps
@@ -156,16 +168,16 @@ def test_an_mlmodel_is_read_off_the_loop_and_waits_for_only_so_long(monkeypatch:
     monkeypatch.setattr(mlmodel_reader, "MLMODEL_S", 0.05)
     reading, done = threading.Event(), threading.Event()
 
-    def slow(_: bytes) -> Signature:
+    def slow(_: bytes) -> ModelFile:
         reading.set()
         done.wait(10)
-        return Signature()
+        return ModelFile()
 
     monkeypatch.setattr(mlmodel, "read_mlmodel", slow)
 
     async def main() -> None:
         with pytest.raises(Throttled, match="Finalize again"):
-            await mlmodel_reader.read_signature(b"flavors: {}")
+            await mlmodel_reader.read_model_file(b"flavors: {}")
 
     try:
         asyncio.run(main())  # the loop turned meanwhile: else nobody would have noticed the time
@@ -188,22 +200,22 @@ _CONFIG = {"endpoint": "llm", "stop": ["a"]}
 
 def test_parameters_alone_are_inputs_enough() -> None:
     params = ParamSchema([ParamSpec("t", "double", 0.5)])
-    require_signature(read_mlmodel(_written(ModelSignature(None, _OUT, params))))
+    require_signature(read_signature(_written(ModelSignature(None, _OUT, params))))
     with pytest.raises(InvalidArgument, match="only inputs"):
-        require_signature(read_mlmodel(_written(ModelSignature(_IN, None, params))))
+        require_signature(read_signature(_written(ModelSignature(_IN, None, params))))
 
 
 @pytest.mark.parametrize("default", [float("nan"), float("inf"), float("-inf")])
 def test_a_default_that_json_cannot_say_is_kept_as_text(default: float) -> None:
     params = ParamSchema([ParamSpec("limit", "double", default), ParamSpec("t", "double", 0.5)])
-    found = read_mlmodel(_written(ModelSignature(_IN, _OUT, params)))
+    found = read_signature(_written(ModelSignature(_IN, _OUT, params)))
     require_signature(found)
     assert [one["default"] for one in msgspec_json(found.params)] == [json_word(default), 0.5]
 
 
 def test_defaults_of_a_list_may_be_infinite() -> None:
     params = ParamSchema([ParamSpec("range", "double", [float("-inf"), 0.0, float("inf")], shape=(-1,))])
-    (range_,) = msgspec_json(read_mlmodel(_written(ModelSignature(_IN, _OUT, params))).params)
+    (range_,) = msgspec_json(read_signature(_written(ModelSignature(_IN, _OUT, params))).params)
     assert range_["default"] == ["-Infinity", 0.0, "Infinity"]
 
 
@@ -217,7 +229,7 @@ def test_defaults_of_a_list_may_be_infinite() -> None:
     ],
 )
 def test_a_schema_is_kept_word_for_word(schema: Schema) -> None:
-    assert read_mlmodel(_written(ModelSignature(schema, _OUT))).inputs == schema.to_json()
+    assert read_signature(_written(ModelSignature(schema, _OUT))).inputs == schema.to_json()
 
 
 _values = st.recursive(
@@ -235,15 +247,15 @@ def test_whatever_mlflow_can_write_beside_the_signature_changes_nothing(value: o
     signature = ModelSignature(_IN, _OUT)
     expected = Signature(_IN.to_json(), _OUT.to_json())
     data = _written(signature, metadata={"a": value, "b": [value, value]}, model_config={"one": value})
-    assert read_mlmodel(data) == expected
+    assert read_signature(data) == expected
 
 
 def test_one_object_in_two_places_is_everyday_code() -> None:
     data = _written(ModelSignature(_IN, _OUT), model_config={"answer": _CONFIG, "judge": _CONFIG})
     assert b"&id001" in data and b"*id001" in data
-    assert read_mlmodel(data).inputs == _IN.to_json()
+    assert read_signature(data).inputs == _IN.to_json()
     few = b"a: &a0 [x, x]\n" + b"".join(b"k%d: &a%d [*a%d, *a%d]\n" % (i, i, i - 1, i - 1) for i in range(1, 15))
-    assert MLMODEL_VISITED_NODES > 2**15 and read_mlmodel(few + b"flavors: {}") == Signature()
+    assert MLMODEL_VISITED_NODES > 2**15 and read_signature(few + b"flavors: {}") == Signature()
 
 
 def test_a_wide_signature_is_read_apart_and_its_first_columns_are_kept() -> None:
@@ -252,8 +264,9 @@ def test_a_wide_signature_is_read_apart_and_its_first_columns_are_kept() -> None
     columns = ",".join(f'{{"type": "double", "name": "gene_{i:011d}", "required": true}}' for i in range(count))
     data = _with(f"  inputs: '[{columns}]'\n  outputs: '[{{}}]'\n")
     assert MLMODEL_INLINE_BYTES < len(data) < MLMODEL_BYTES
-    found = asyncio.run(mlmodel_reader.read_signature(data))
-    assert isinstance(found, LongSignature) and found == read_mlmodel(data)
+    model_file = asyncio.run(mlmodel_reader.read_model_file(data))
+    found = model_file.signature
+    assert isinstance(found, LongSignature) and model_file == mlmodel.read_mlmodel(data)
     require_signature(found)
     first = msgspec_json(found.inputs)
     assert first[0] == {"type": "double", "name": "gene_00000000000", "required": True}
@@ -263,7 +276,7 @@ def test_a_wide_signature_is_read_apart_and_its_first_columns_are_kept() -> None
 
 @pytest.mark.parametrize("text", ["{a: '" + "x" * SIGNATURE_CHARS + "'}", "['" + "x" * SIGNATURE_CHARS + "']"])
 def test_one_column_that_is_too_long_is_left_out(text: str) -> None:
-    found = read_mlmodel(_with(f"  inputs: {text}\n"))
+    found = read_signature(_with(f"  inputs: {text}\n"))
     assert isinstance(found, LongSignature) and (found.inputs, found.left_out) == ("[]", {"inputs": 1})
 
 
@@ -279,7 +292,7 @@ def test_one_column_that_is_too_long_is_left_out(text: str) -> None:
 def test_a_process_of_its_own_refuses_in_the_same_words(data: bytes, said: str) -> None:
     padded = data + b"\n#" + b" " * MLMODEL_INLINE_BYTES
     with pytest.raises(InvalidArgument, match=said):
-        asyncio.run(mlmodel_reader.read_signature(padded))
+        asyncio.run(mlmodel_reader.read_model_file(padded))
 
 
 def test_a_process_that_takes_too_much_memory_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,3 +307,59 @@ def msgspec_json(text: str) -> list[dict[str, object]]:
 
 def json_word(number: float) -> str:
     return json.dumps(number)
+
+
+# --- what the model needs ----------------------------------------------------------------------------------------------
+
+
+def resources_of(text: str) -> set[tuple[str, str]]:
+    return {
+        (resource.type, resource.name) for resource in mlmodel.read_mlmodel(f"flavors: {{}}\n{text}".encode()).resources
+    }
+
+
+def test_resources_are_read_as_mlflow_writes_them() -> None:
+    model = Model(
+        resources=[
+            DatabricksTable("main.ml.features"), DatabricksTable("main.ml.theirs", on_behalf_of_user=True),
+            DatabricksFunction("main.ml.score"), DatabricksVectorSearchIndex("main.ml.docs"), DatabricksServingEndpoint("llm"),
+            DatabricksUCConnection("crm"),
+        ]
+    )  # fmt: skip
+    assert resources_of(yaml.safe_dump({"resources": model.resources})) == {
+        ("table", "main.ml.features"), ("function", "main.ml.score"), ("vector_search_index", "main.ml.docs"),
+        ("serving_endpoint", "llm"), ("uc_connection", "crm"),
+    }  # fmt: skip
+    policy = {"system_auth_policy": {"resources": {"databricks": {"table": [{"name": "a.b.c"}]}}}}
+    assert resources_of(yaml.safe_dump({"auth_policy": policy, "resources": model.resources})) == {("table", "a.b.c")}
+    assert (
+        resources_of(yaml.safe_dump({"auth_policy": {"user_auth_policy": {}}, "resources": model.resources})) == set()
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resources: 5", "resources: [a]", "resources: {databricks: [a]}", "resources: {databricks: {table: a.b.c}}",
+        "resources: {databricks: {table: [a.b.c, 5, null, [x]]}}", "resources: {databricks: {table: [{name: 5}, {name: [a]}]}}",
+        "resources: {databricks: {table: [{name: ''}, {nme: a}]}}", 'resources: {databricks: {table: [{name: "a\\0b"}]}}',
+        'resources: {databricks: {table: [{name: "a\\nb"}, {name: "\\x1b[2J"}]}}',
+        f"resources: {{databricks: {{table: [{{name: {'n' * 4096}}}]}}}}",
+        "auth_policy: 5\nresources: {databricks: {table: [{name: a.b.c}]}}", "auth_policy: {system_auth_policy: [a]}",
+    ],
+)  # fmt: skip
+def test_a_resource_that_cannot_be_read_is_left_out(text: str) -> None:
+    assert resources_of(text) == set()
+
+
+def test_resources_are_as_many_as_one_call_may_record() -> None:
+    entries = ", ".join(f"{{name: a.b.t{number}}}" for number in range(10_000))
+    assert len(resources_of(f"resources: {{databricks: {{table: [{entries}]}}}}")) == LINEAGE_EDGES_PER_CALL
+    doubled = "resources:\n  x0: &x0 [{name: a.b.c}]\n" + "".join(
+        f"  x{i + 1}: &x{i + 1} [*x{i}, *x{i}]\n" for i in range(40)
+    )
+    with pytest.raises(InvalidArgument, match="repeat each other"):
+        resources_of(f"{doubled}  databricks: {{table: *x40}}")
+    many = ", ".join(f"k{number}: *all" for number in range(1_000))
+    same = f"all: &all [{', '.join(['{name: a.b.c}'] * 100)}]\nresources: {{databricks: {{{many}}}}}"
+    assert len(resources_of(same)) <= LINEAGE_EDGES_PER_CALL

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelkeep.core.operations.models.lineage import DOWNSTREAM, UPSTREAM, Entity
+from modelkeep.core.operations.models.lineage import DOWNSTREAM, UPSTREAM, Entity, dependency
 from modelkeep.domain.errors import InvalidArgument
 
 _MAX_HEADER = 64 * 1024
@@ -20,6 +20,7 @@ _DEPENDENCIES = {
     "DATABRICKS_VECTOR_INDEX": "VECTOR_INDEX",
     "DATABRICKS_MODEL_ENDPOINT": "MODEL_ENDPOINT",
     "DATABRICKS_UC_CONNECTION": "CONNECTION",
+    "DATABRICKS_UC_MODEL_SERVICE": "MODEL_SERVICE",
 }
 
 
@@ -50,11 +51,7 @@ def of_info(info: dict[str, Any]) -> tuple[str, tuple[Entity, ...]]:
 
 def of_dependencies(dependencies: Iterable[tuple[str, str]]) -> tuple[Entity, ...]:
     """(type, name) pairs."""
-    return tuple(
-        Entity(_DEPENDENCIES[kind], name, "", "dependency")
-        for kind, name in dependencies
-        if name and kind in _DEPENDENCIES
-    )
+    return tuple(dependency(_DEPENDENCIES[kind], name) for kind, name in dependencies if name and kind in _DEPENDENCIES)
 
 
 def of_features(feature_deps: str) -> tuple[Entity, ...]:

@@ -166,6 +166,8 @@ class SourceRun(msgspec.Struct, frozen=True):
     """Logged models that a run has made"""
     feast: tuple[tuple[str, str], ...] = ()
     """The run's tags `feast.*`, as Feast's MLflow integration sets them: (key, value)"""
+    features: tuple[str, ...] = ()
+    """`view:feature` of the run's file `feast_features.json`"""
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -16,11 +16,13 @@ import yaml
 
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.limits import (
+    LINEAGE_EDGES_PER_CALL,
     MLMODEL_BYTES,
     MLMODEL_DEPTH,
     MLMODEL_DIRECTIVES,
     MLMODEL_NODES,
     MLMODEL_VISITED_NODES,
+    RESOURCE_NAME_CHARACTERS,
     SIGNATURE_CHARS,
 )
 
@@ -39,6 +41,21 @@ class Signature(msgspec.Struct, frozen=True):
     params: str = ""
 
 
+class Resource(msgspec.Struct, frozen=True):
+    """A thing of Databricks that the model needs, as `log_model(resources=...)` names it."""
+
+    type: str
+    """table, function, vector_search_index, ... (mlflow/models/resources.py, ResourceType)"""
+    name: str
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """What is kept of an MLmodel file."""
+
+    signature: Signature = Signature()
+    resources: tuple[Resource, ...] = ()
+
+
 class LongSignature(Signature, frozen=True):
     """The first columns of one that is too long to be kept with the version; the MLmodel file has all."""
 
@@ -54,8 +71,8 @@ def check_size(size: int) -> None:
         )
 
 
-def read_mlmodel(data: bytes) -> Signature:
-    """The signature of an MLmodel file. Raises InvalidArgument for anything that is not one."""
+def read_mlmodel(data: bytes) -> ModelFile:
+    """Raises InvalidArgument for anything that is not an MLmodel file."""
     check_size(len(data))
     try:
         content = _read(data)
@@ -71,13 +88,43 @@ def read_mlmodel(data: bytes) -> Signature:
         raise InvalidArgument(
             "The MLmodel file does not describe an MLflow model (no `flavors`). Log the model with MLflow."
         )
-    signature = cast("dict[str, Any]", content).get("signature")
+    fields = cast("dict[str, Any]", content)
+    return ModelFile(_signature(fields.get("signature")), _resources(fields))
+
+
+def _signature(signature: Any) -> Signature:
     if not isinstance(signature, dict):
         return Signature()
     schemas = {part: _schema(cast("dict[str, Any]", signature), part) for part in ("inputs", "outputs", "params")}
     texts = {part: text for part, (text, _) in schemas.items()}
     left_out = {part: count for part, (_, count) in schemas.items() if count}
     return LongSignature(**texts, left_out=left_out) if left_out else Signature(**texts)
+
+
+def _resources(model: dict[str, Any]) -> tuple[Resource, ...]:
+    """The resources that the model's system identity uses, in the words of MLflow's own client
+    (mlflow/store/_unity_catalog/registry/rest_store.py, `get_model_version_dependencies`): those of the auth policy, where
+    there is one, and never one on behalf of the user. What cannot be read is left out, and so is what is beyond the limit."""
+    policy = model.get("auth_policy")
+    declared = _object(_object(policy).get("system_auth_policy")).get("resources") if policy else model.get("resources")
+    resources: dict[Resource, None] = {}
+    for kind, entries in _object(_object(declared).get("databricks")).items():
+        for entry in cast("list[Any]", entries) if isinstance(entries, list) else ():
+            name = _object(entry).get("name")
+            if len(resources) == LINEAGE_EDGES_PER_CALL:
+                return tuple(resources)
+            if isinstance(name, str) and _is_name(name) and not _object(entry).get("on_behalf_of_user"):
+                resources[Resource(kind, name)] = None
+    return tuple(resources)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _is_name(text: str) -> bool:
+    """No control character, no half of a surrogate pair, and no longer than a name of three levels can be."""
+    return 0 < len(text) <= RESOURCE_NAME_CHARACTERS and text.isprintable()
 
 
 def _read(data: bytes) -> Any:

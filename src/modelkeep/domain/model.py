@@ -107,6 +107,8 @@ class ModelVersion(msgspec.Struct, frozen=True):
     created_by: str
     updated_at: int
     updated_by: str
+    feature_deps: str
+    """What its client said of its features: text that nobody here reads on, as a rule JSON."""
     model: str
     """The full name of its registered model."""
     spelled: str

@@ -13,10 +13,11 @@ from modelkeep import limits
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared_folder import SharedFolder
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.operations.models import finalize
+from modelkeep.core.operations.models import finalize, lineage
 from modelkeep.core.operations.models.version_copies import requires_signature
 from modelkeep.core.token_last_used import TokenUses
 from modelkeep.domain.errors import Conflict, InvalidArgument
+from modelkeep.domain.mlmodel import ModelFile
 from modelkeep.domain.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.jobs.otlp import Collector
 from modelkeep.observe.disk import DiskGuard
@@ -137,12 +138,12 @@ async def bring(at: Background, key: str) -> int | None:
             raise InvalidArgument(
                 "The source has no files here, and so no MLmodel file. Log the model, then register it."
             )
-        signature = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
+        model_file = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
         manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
     except InvalidArgument as error:
         await _fail(at, version, error.message)
         return None
-    await _finish(at, version, model, manifest, signature)
+    await _finish(at, version, model, manifest, model_file)
     return None
 
 
@@ -169,7 +170,7 @@ async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
 
 
 async def _finish(
-    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], signature: str
+    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], model_file: ModelFile
 ) -> None:
     now = now_ms()
     async with at.db.write() as tx:
@@ -177,9 +178,10 @@ async def _finish(
         await files.freeze(tx, version.artifact_set_id, manifest)
         warning = finalize.what_clients_miss(manifest)
         if not await versions.set_status(
-            tx, version, Status.READY, warning, version.created_by, now, signature=signature
+            tx, version, Status.READY, warning, version.created_by, now, signature=finalize.kept_signature(model_file)
         ):
             raise Conflict("The version is no longer PENDING_REGISTRATION.")
+        await lineage.record_resources(tx, model, version, lineage.of_resources(model_file.resources), now)
         await jobs.enqueue(tx, "sweep", version.artifact_set_id)  # what an attempt that died has left behind
     await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))
 

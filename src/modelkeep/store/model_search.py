@@ -21,6 +21,7 @@ from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
 from modelkeep.store.text_index import Source
 from modelkeep.store.versions import COLUMNS as VERSION_COLUMNS
 from modelkeep.store.versions import FULL_NAME, WIDTH
+from modelkeep.store.versions import LISTED_COLUMNS as VERSION_COLUMNS
 
 Position = tuple[str | int, ...]
 _ABOVE = "CROSS JOIN securables s CROSS JOIN securables c"

@@ -15,9 +15,11 @@ from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE
 COLUMNS = (
     "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "
     "v.logged_model_id, v.run_link, v.comment, COALESCE(v.artifact_set_id, ''), v.aliases, v.tags, v.params, v.metrics, v.signature, "
-    "v.copied_from, v.created_at, v.created_by, v.updated_at, v.updated_by"
+    "v.copied_from, v.created_at, v.created_by, v.updated_at, v.updated_by, v.feature_deps"
 )
-WIDTH = 23
+WIDTH = 24
+LISTED_COLUMNS = COLUMNS.replace("v.feature_deps", "''")
+"""Of the versions in a list, which leaves the longest text out."""
 _BY_NUMBER = f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version = :version"
 _BY_ALIAS = (
     f"SELECT {COLUMNS} FROM aliases a JOIN model_versions v ON v.model_id = a.model_id AND v.version = a.version "
@@ -71,7 +73,7 @@ async def all_registered(tx: Tx, models: Sequence[Securable]) -> list[Registered
     ):
         aliases.setdefault(model_id, {})[alias] = number
     newest = await tx.all(
-        f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id IN ({marks}) AND v.version = "
+        f"SELECT {LISTED_COLUMNS} FROM model_versions v WHERE v.model_id IN ({marks}) AND v.version = "
         "(SELECT MAX(w.version) FROM model_versions w WHERE w.model_id = v.model_id)",
         **ids,
     )
@@ -275,7 +277,7 @@ _FROM = (
 async def page_of_model(tx: Tx, model: Securable, before: int, limit: int) -> list[ModelVersion]:
     """Up to `limit` versions of one model with a number below `before`, newest first."""
     rows = await tx.scan(
-        f"SELECT {COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version < :before "
+        f"SELECT {LISTED_COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version < :before "
         "ORDER BY v.version DESC LIMIT :limit",
         model=model.id, before=before, limit=limit,
     )  # fmt: skip

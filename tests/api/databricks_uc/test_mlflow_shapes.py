@@ -31,7 +31,7 @@ def _version(**changes: Any) -> ModelVersion:
     made = ModelVersion(
         "id", "model", 2**62, Status.READY, "", "dbfs:/x", "run", "7", "1", "m-1", "", "words", "set", '["champion"]', '{"k":""}',
         msgspec.json.encode((Param("depth", "3"),)).decode(), msgspec.json.encode(metrics).decode(), "{}", "",
-        1_700_000_000_123, "alice", 1_700_000_000_456, "bob", "prod.ml.churn", "churn",
+        1_700_000_000_123, "alice", 1_700_000_000_456, "bob", "", "prod.ml.churn", "churn",
     )  # fmt: skip
     return msgspec.structs.replace(made, **changes)
 

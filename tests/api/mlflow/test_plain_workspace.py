@@ -54,6 +54,68 @@ def test_a_runs_files_become_a_versions(bench: Shelf) -> None:
     assert bench.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel").content == files["MLmodel"]
 
 
+RESOURCES = b"""resources:
+  api_version: '1'
+  databricks:
+    table: [{name: Raw.Sales.Orders}, {name: raw.sales.theirs, on_behalf_of_user: true}]
+    function: [{name: raw.ml.score}]
+    serving_endpoint: [{name: Embeddings}]
+    sql_warehouse: [{name: w}]
+"""
+
+
+def test_what_the_mlmodel_file_needs_is_upstream_however_it_was_registered(bench: Shelf) -> None:
+    """`log_model(resources=[DatabricksTable(...)])`: MLflow's client sends it with `databricks-uc` alone."""
+    files = {**MODEL_FILES, "MLmodel": MODEL_FILES["MLmodel"] + RESOURCES}
+    _, run_id = trained(bench, files)
+    version = register(bench, f"runs:/{run_id}/m")
+    needed = {("TABLE", "raw.sales.orders"), ("FUNCTION", "raw.ml.score"), ("MODEL_ENDPOINT", "Embeddings")}
+
+    def dependencies(name: str, number: int) -> list[tuple[str, str]]:
+        listed = bench.ok("GET", f"/api/modelkeep/v1/models/{name}/versions/{number}/lineage")["lineage"]
+        return [(edge["entity_type"], edge["entity_name"]) for edge in listed if edge["context"] == "dependency"]
+
+    plain = dependencies(f"main.default.{version['name'].lower()}", 1)
+    assert (set(plain), len(plain)) == (needed, 3)
+    # On databricks-uc the client says it, too, and it is one edge.
+    name = bench.model()
+    said = [
+        {"type": "DATABRICKS_TABLE", "name": "raw.sales.Orders"},
+        {"type": "DATABRICKS_UC_MODEL_SERVICE", "name": "a.b.c"},
+    ]
+    bench.b("POST", "model-versions/create", {"name": name, "source": "x", "model_version_dependencies": said})
+    for path, data in files.items():
+        root = f"/Models/{name.replace('.', '/')}/1"
+        assert bench.fs("PUT", "files", f"{root}/{path}", content=data).status_code == 204
+    assert bench.b("POST", "model-versions/finalize", {"name": name, "version": "1"}).status_code == 200
+    both = dependencies(name, 1)
+    assert (set(both), len(both)) == (needed | {("MODEL_SERVICE", "a.b.c")}, 4)
+
+
+def test_what_a_client_says_of_features_is_kept_word_for_word(bench: Shelf) -> None:
+    name = bench.model()
+    text = '{"input_tables": [{"table_name": "Raw.t", "table_id": "7"}], "x": "\\u00e9"}'
+    asked = {"name": name, "source": "x", "feature_deps": text}
+    assert bench.b("POST", "model-versions/create", asked).json()["model_version"]["feature_deps"] == text
+    assert (
+        bench.b("GET", "model-versions/get", {"name": name, "version": "1"}).json()["model_version"]["feature_deps"]
+        == text
+    )
+    assert bench.ok("GET", f"{UC}/models/{name}/versions/1")["feature_deps"] == text
+    assert "feature_deps" not in bench.ok("GET", f"{UC}/models/{name}/versions")["model_versions"][0]
+    refused(
+        bench.b("POST", "model-versions/create", asked | {"feature_deps": "x" * 65_537}),
+        400,
+        "INVALID_PARAMETER_VALUE",
+        "65536",
+    )
+    bench.b("POST", "model-versions/create", asked | {"feature_deps": ""})
+    assert (
+        "feature_deps"
+        not in bench.b("GET", "model-versions/get", {"name": name, "version": "2"}).json()["model_version"]
+    )
+
+
 def test_files_of_a_volume_become_a_versions(bench: Shelf) -> None:
     """A run whose experiment keeps its artifacts in a volume is registered from there."""
     schema = bench.schema()

@@ -36,6 +36,8 @@ class ModelVersion(TypedDict):
     status_message: str
     storage_location: str
     model_id: str
+    feature_deps: NotRequired[str]
+    """As it came with the version: `databricks-uc` has it in the request alone."""
     model_params: NotRequired[list[NameValue]]
     model_metrics: NotRequired[list[dict[str, Any]]]
     aliases: NotRequired[list[AliasedVersion]]

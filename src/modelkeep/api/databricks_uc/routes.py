@@ -105,6 +105,7 @@ def _create_version(f: shapes.CreateVersion, request: Request) -> versions.Creat
             *said.of_dependencies((d.type, d.name) for d in f.model_version_dependencies),
             *said.of_features(f.feature_deps),
         ),
+        feature_deps=f.feature_deps,
     )
 
 

@@ -148,6 +148,8 @@ def version(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
     message = version_brief(entity, place)
     message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
     message["tags"] = tag_list(entity.tags)
+    if entity.feature_deps:
+        message["feature_deps"] = entity.feature_deps
     # As they are stored, which is the message's own form: to read and write them once more is work for every load by alias.
     message["model_params"] = cast("Any", msgspec.Raw(entity.params_json.encode()))
     message["model_metrics"] = cast("Any", msgspec.Raw(entity.metrics_json.encode()))

@@ -47,6 +47,10 @@ class RegisteredModelPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class FeatureDeps(TypedDict):
+    feature_deps: NotRequired[str]
+
+
 class ModelVersionInfo(TypedDict):
     """Lists, and callers who may only browse, get it without the fields that are not required."""
 
@@ -70,6 +74,8 @@ class ModelVersionInfo(TypedDict):
     storage_location: NotRequired[str]
     aliases: NotRequired[list[ModelAlias]]
     tags: NotRequired[list[KeyValue]]
+    feature_deps: NotRequired[str]
+    """As its client sent it; absent where it sent none"""
     model_params: NotRequired[list[NameValue]]
     model_metrics: NotRequired[list[dict[str, Any]]]
     etag: NotRequired[str]

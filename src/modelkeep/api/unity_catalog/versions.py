@@ -21,7 +21,7 @@ from modelkeep.api.model_shapes import (
     source_model,
     storage_mode,
 )
-from modelkeep.api.unity_catalog.answers import ModelAlias, ModelVersionInfo, ModelVersionPage
+from modelkeep.api.unity_catalog.answers import FeatureDeps, ModelAlias, ModelVersionInfo, ModelVersionPage
 from modelkeep.core.operations.files import credentials
 from modelkeep.core.operations.models import finalize, versions
 from modelkeep.core.operations.models.models import Browsed
@@ -128,6 +128,7 @@ def _create_version(
             *said.of_dependencies(_dependencies(f.model_version_dependencies)),
             *said.of_features(f.feature_deps),
         ),
+        feature_deps=f.feature_deps,
     )
 
 
@@ -233,8 +234,9 @@ def info(version: ModelVersion, metastore_id: str, place: Place = named) -> Mode
             "model_name": name,
         } for alias in version.aliases
     ]  # fmt: skip
+    features: FeatureDeps = {"feature_deps": version.feature_deps} if version.feature_deps else {}
     return {
-        **brief(version, metastore_id, place), "aliases": aliases,
+        **brief(version, metastore_id, place), **features, "aliases": aliases,
         "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
         "model_params": [{"name": p.name, "value": p.value} for p in version.params],
         "model_metrics": [msgspec.to_builtins(m) for m in version.metrics], "etag": comment_etag(version.comment),

@@ -8,11 +8,13 @@ import msgspec
 from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.core.context import ServiceCtx, WriteCtx
 from modelkeep.core.operations.files import staging
-from modelkeep.core.operations.models import models
+from modelkeep.core.operations.models import lineage, models
+from modelkeep.core.operations.models.lineage import Entity
 from modelkeep.core.operations.models.version_copies import UNSIGNED, Provenance, encode, requires_signature
 from modelkeep.core.operations.models.versions import VersionRequest, fetch_version
 from modelkeep.domain import mlmodel, mlmodel_reader
 from modelkeep.domain.errors import Conflict, InvalidArgument, Unavailable, WrongState
+from modelkeep.domain.mlmodel import ModelFile
 from modelkeep.domain.model import ArtifactFile, ModelVersion, Securable, Status
 from modelkeep.domain.paths import breaks_urls, changed_by_stores
 from modelkeep.store import announced_changes, files, jobs, securables, versions
@@ -39,6 +41,8 @@ class Checked(msgspec.Struct, frozen=True):
     """The set that holds the files, where it is not yet the version's."""
     warning: str = ""
     """What some clients will not find of the files, in a sentence"""
+    resources: tuple[Entity, ...] = ()
+    """What the MLmodel file says that the model needs"""
 
 
 async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
@@ -62,9 +66,10 @@ async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model
         raise InvalidArgument(
             f"Version {req.version} of '{req.name}' has no MLmodel file. Upload the model's files, then finalize again."
         )
-    signature = await check_manifest(db, ctx.services.blobs, set_id, manifest, needed=needed)
+    model_file = await check_manifest(db, ctx.services.blobs, set_id, manifest, needed=needed)
     warning = what_clients_miss(manifest, credentials=ctx.services.issuer is not None)
-    return Checked(tuple(manifest), signature, revision.number, taken.set_id if taken else "", warning)
+    taken_set, resources = taken.set_id if taken else "", lineage.of_resources(model_file.resources)
+    return Checked(tuple(manifest), kept_signature(model_file), revision.number, taken_set, warning, resources)
 
 
 def what_clients_miss(manifest: Sequence[ArtifactFile], *, credentials: bool = False) -> str:
@@ -86,8 +91,8 @@ def what_clients_miss(manifest: Sequence[ArtifactFile], *, credentials: bool = F
 
 async def check_manifest(
     db: Database, blobs: Blobs, set_id: str, manifest: Sequence[ArtifactFile], *, needed: bool, root: str = ""
-) -> str:
-    """The signature of a model's files. `needed`: it must have inputs and outputs. `root`: where in the set they lie.
+) -> ModelFile:
+    """What a model's files say of it. `needed`: it must have a signature of inputs and outputs. `root`: where in the set they lie.
     Raises InvalidArgument for what is no MLflow model."""
     described = next((file for file in manifest if file.path == f"{root}MLmodel"), None)
     if described is None:
@@ -95,10 +100,15 @@ async def check_manifest(
     _refuse_clash(manifest)
     mlmodel.check_size(described.size)
     data = b"".join([chunk async for chunk in files.read(db, blobs, set_id, described, described.size)])
-    signature = await mlmodel_reader.read_signature(data)
+    model_file = await mlmodel_reader.read_model_file(data)
     if needed:
-        mlmodel.require_signature(signature)
-    return encode(signature) if signature != mlmodel.Signature() else UNSIGNED
+        mlmodel.require_signature(model_file.signature)
+    return model_file
+
+
+def kept_signature(model_file: ModelFile) -> str:
+    """As ModelVersion has it."""
+    return encode(model_file.signature) if model_file.signature != mlmodel.Signature() else UNSIGNED
 
 
 def _refuse_clash(manifest: Sequence[ArtifactFile]) -> None:
@@ -176,6 +186,7 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
         raise Conflict(
             f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again."
         )
+    await lineage.record_resources(ctx.tx, model, version, checked.resources, ctx.now)
     if set_id == version.artifact_set_id and not all(file.sha256 for file in manifest):
         await jobs.enqueue(ctx.tx, "hash", set_id)
     if set_id == version.artifact_set_id and any(file.segments_json != files.NO_SEGMENTS for file in manifest):

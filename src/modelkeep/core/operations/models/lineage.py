@@ -1,5 +1,7 @@
 """Lineage: what a version came from and who uses it, from the run's inputs, the client's own words, and copies."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
@@ -7,12 +9,14 @@ from modelkeep.core.operation import SourceRun
 from modelkeep.core.operations.models.copy_sources import hide_in_all
 from modelkeep.core.operations.models.models import no_version
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded
+from modelkeep.domain.mlmodel import Resource
 from modelkeep.domain.model import LineageEdge, ModelVersion, Page, Securable
 from modelkeep.domain.names import FullName
 from modelkeep.domain.paging import page_size
 from modelkeep.limits import LINEAGE_EDGES_PER_AUTHOR, LINEAGE_EDGES_PER_CALL, LINEAGE_EDGES_PER_PAGE
 from modelkeep.store import lineage as rows
 from modelkeep.store import securables, versions
+from modelkeep.store.db import WriteTx
 
 MODEL_VERSION = "MODEL_VERSION"
 UPSTREAM, DOWNSTREAM = "UPSTREAM", "DOWNSTREAM"
@@ -88,19 +92,38 @@ def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
             found.append(Entity("TABLE", table, source.delta_table_id or "", dataset.context, known))
         elif source.path:
             found.append(Entity("PATH", source.path, "", dataset.context))
-    return (*found, *_of_feast(dict(run.feast) if run else {}))
+    return (*found, *(_of_feast(dict(run.feast), run.features) if run else ()))
 
 
-def _of_feast(tags: dict[str, str]) -> tuple[Entity, ...]:
+_DEPENDENCY_KINDS = {
+    "table": "TABLE", "function": "FUNCTION", "vector_search_index": "VECTOR_INDEX", "serving_endpoint": "MODEL_ENDPOINT",
+    "uc_connection": "CONNECTION", "uc_model_service": "MODEL_SERVICE",
+}  # fmt: skip
+"""Of the resources in an MLmodel file, as MLflow's client sends them with a version of `databricks-uc`."""
+
+
+def dependency(kind: str, name: str) -> Entity:
+    """What a model needs. Names of Unity Catalog have no case."""
+    return Entity(kind, name if kind == "MODEL_ENDPOINT" else name.lower(), "", "dependency")
+
+
+def of_resources(resources: Sequence[Resource]) -> tuple[Entity, ...]:
+    """What `log_model(resources=...)` has written into the MLmodel file; other kinds than a client would send are left out."""
+    kinds = _DEPENDENCY_KINDS
+    return tuple(dependency(kinds[resource.type], resource.name) for resource in resources if resource.type in kinds)
+
+
+def _of_feast(tags: dict[str, str], references: Sequence[str]) -> tuple[Entity, ...]:
     """The feature service and feature views that the run's features came from. Feast's MLflow integration (0.67) says so in the run's
-    tags: `feast.feature_refs` is `view:feature,view:feature`. A project's names are its own."""
+    tags: `feast.feature_refs` is `view:feature,view:feature`, and `references` are those of its file `feast_features.json`. A
+    project's names are its own."""
     project = tags.get("feast.project", "").strip()
 
     def named(text: str) -> str:
         return f"{project}/{text}" if project else text
 
     views: dict[str, list[str]] = {view: [] for view in _listed(tags.get("feast.feature_views", ""))}
-    for reference in _listed(tags.get("feast.feature_refs", "")):
+    for reference in dict.fromkeys((*_listed(tags.get("feast.feature_refs", "")), *references)):
         view, _, feature = reference.partition(":")
         if view and feature:
             views.setdefault(view, []).append(feature)
@@ -110,7 +133,8 @@ def _of_feast(tags: dict[str, str]) -> tuple[Entity, ...]:
 
 
 def _listed(text: str) -> list[str]:
-    return [part for part in (part.strip() for part in text.split(",")) if part]
+    """The last part of a list that Feast has cut is no whole word."""
+    return [part for part in (part.strip() for part in text.split(",")) if part and not part.endswith("...")]
 
 
 def of_copy(original: ModelVersion | None) -> tuple[Entity, ...]:
@@ -127,6 +151,15 @@ async def record(
     _check_count(entities)
     for entity in (*entities, *read[: LINEAGE_EDGES_PER_CALL - len(entities)]):
         await rows.add(ctx.tx, model.id, _edge(ctx, model, version, UPSTREAM, entity))
+
+
+async def record_resources(
+    tx: WriteTx, model: Securable, version: ModelVersion, entities: Sequence[Entity], now: int
+) -> None:
+    """What a version's files name, once they are all there: in the name of its creator, who may write them. An edge that the
+    client has sent already stays as it is."""
+    for entity in entities:
+        await rows.add(tx, model.id, _edge_by(version.created_by, now, model, version.version, UPSTREAM, entity))
 
 
 async def emit_lineage(ctx: WriteCtx, req: EmitLineage, model: Securable) -> None:
@@ -164,9 +197,13 @@ def _check_count(entities: tuple[Entity, ...]) -> None:
 
 
 def _edge(ctx: WriteCtx, model: Securable, version: int, direction: str, entity: Entity) -> LineageEdge:
+    return _edge_by(ctx.actor.name, ctx.now, model, version, direction, entity)
+
+
+def _edge_by(author: str, now: int, model: Securable, version: int, direction: str, entity: Entity) -> LineageEdge:
     return LineageEdge(
         model.full_name, version, direction, entity.type, entity.name[:1000], entity.id[:255], entity.context[:255],
-        ctx.now, ctx.actor.name, entity.version[:255],
+        now, author, entity.version[:255],
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from modelkeep.core.context import ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.operation import On, Origin, SourceRun
 from modelkeep.core.operations.governance.tag_policies import check_governed
 from modelkeep.core.operations.models import lineage, models
+from modelkeep.core.operations.models.feast_features import with_features
 from modelkeep.core.operations.models.models import no_version
 from modelkeep.core.operations.models.protected_aliases import check_movable
 from modelkeep.core.operations.models.run_metrics import source_run
@@ -26,6 +27,7 @@ from modelkeep.domain.model import ModelVersion, Page, Securable, Status
 from modelkeep.domain.names import MAX_SOURCE, FullName, check_comment, check_unchanged, parse_full_name
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.privileges import Privilege
+from modelkeep.limits import FEATURE_DEPS_CHARACTERS
 from modelkeep.store import directories, files, jobs, securables, versions
 from modelkeep.store.db import Database, new_id
 
@@ -54,6 +56,8 @@ class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str = ""
     upstream: tuple[lineage.Entity, ...] = ()
     """What the client itself said of the version's lineage and dependencies."""
+    feature_deps: str = ""
+    """What it said of the version's features, word for word"""
 
 
 class RegisterVersion(CreateVersion, frozen=True, kw_only=True):
@@ -142,7 +146,7 @@ async def read_source(
     ctx: ServiceCtx, db: Database, req: CreateVersion, model: Securable, source: Securable | None
 ) -> Sourced:
     """What the run or logged model says of itself, where the caller may read it; before the write transaction."""
-    return Sourced(await source_run(ctx, req.run_id, req.logged_model_id))
+    return Sourced(await with_features(ctx, db, await source_run(ctx, req.run_id, req.logged_model_id)))
 
 
 async def read_origin(
@@ -163,7 +167,7 @@ async def read_origin(
         if tracking is None:
             raise NotFound(f"The source '{req.source}' is of a workspace, and this server runs without one.")
         places = await tracking.places(ctx.actor, origin)
-    run = await source_run(ctx, req.run_id, req.logged_model_id)
+    run = await with_features(ctx, db, await source_run(ctx, req.run_id, req.logged_model_id))
     here = not (req.run_link or req.source_model)  # `run_link` says that the run is elsewhere
     if req.run_id and here and tracking is not None and (run is None or run.source_run_id != req.run_id):
         raise _another_run(req, "identify the resource that contains the source")
@@ -228,6 +232,10 @@ async def _create(
 ) -> ModelVersion:
     if len(req.source) > MAX_SOURCE:
         raise LimitExceeded(f"The source is {len(req.source)} characters long; at most {MAX_SOURCE} are allowed.")
+    if len(req.feature_deps) > FEATURE_DEPS_CHARACTERS:
+        raise LimitExceeded(
+            f"feature_deps is {len(req.feature_deps)} characters long; at most {FEATURE_DEPS_CHARACTERS} are kept."
+        )
     if req.run_link and not _LINK.fullmatch(req.run_link):
         raise InvalidArgument("run_link must be an http or https address of at most 2000 characters, or left out.")
     await models.check_tags(ctx, req.tags)
@@ -241,6 +249,7 @@ async def _create(
         "workspace_id": ctx.actor.workspace if run else req.workspace_id,
         "experiment_id": run.experiment_id if run else "",
         "logged_model_id": req.logged_model_id, "run_link": req.run_link,
+        "feature_deps": req.feature_deps or (original.feature_deps if original else ""),
         "params_json": encode(run.params) if run else original.params_json if original else "[]",
         "metrics_json": encode(run.metrics) if run else original.metrics_json if original else "[]",
         **fields,
@@ -345,6 +354,7 @@ async def copy_version(
         "source": f"models:/{req.name}/{req.version}", "run_id": original.run_id,
         "experiment_id": original.experiment_id, "workspace_id": original.workspace_id,
         "logged_model_id": original.logged_model_id, "run_link": original.run_link, "comment": original.comment,
+        "feature_deps": original.feature_deps,
         "params_json": original.params_json, "metrics_json": original.metrics_json,
         **await shared_files(ctx, original, destination),
     })  # fmt: skip
