@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from modelkeep.core.operations.models.feast_features import FILE
 from world import World, chunks, name
 
 from modelkeep.core.operation import DatasetInput, Origin, SourceRun
 from modelkeep.core.operations.files.files import WriteFile
 from modelkeep.core.operations.models import lineage, models, versions
+from modelkeep.core.operations.models.feast_features import FILE
 from modelkeep.core.operations.models.lineage import FindConsumers, GetLineage
 from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.domain.names import check_platform_tag

@@ -19,7 +19,6 @@ from modelkeep.store.db import Tx
 from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE, of_row, reached
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
 from modelkeep.store.text_index import Source
-from modelkeep.store.versions import COLUMNS as VERSION_COLUMNS
 from modelkeep.store.versions import FULL_NAME, WIDTH
 from modelkeep.store.versions import LISTED_COLUMNS as VERSION_COLUMNS
 
