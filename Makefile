@@ -7,12 +7,12 @@ RUN_EXTRAS := --extra workspace --extra postgres --extra s3 --extra docs
 MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 OLD_CLIENTS := 3.0 2.22 2.16 2.11 skinny sdk-0.30 databricks-cli-0.18 unitycatalog-0.4 unitycatalog-0.7
 
-# The machine's own Python is enough; nothing but PyPI is asked for anything.
+# The machine's own Python is enough. Packages come from PyPI and npm alone.
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 
-# The web UI, made of its sources and of the API's description. Node comes from PyPI, pinned in uv.lock, into an environment of its own.
+# The web UI is built from its sources and the API's description. Node comes from PyPI, pinned in uv.lock, in an environment of its own.
 UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
@@ -25,7 +25,7 @@ help:
 	@echo 'eval "$$(make -s env)"   point this shell at it'
 	@echo "make test          every test but the older clients'  (ARGS='-k alias' narrows)"
 	@echo "make test-clients  the tests with older MLflow clients"
-	@echo "make check         format, lint, types, imports        make fix: mend what can be mended"
+	@echo "make check         format, lint, types, imports        make fix: apply safe fixes"
 	@echo "make deploy-check  the image's recipe, the compose file, the Helm chart, the systemd unit"
 	@echo "make ui            build the web UI (make up and make test do it by themselves)"
 	@echo "make site          build the documentation site in build/site"
@@ -35,7 +35,7 @@ help:
 up: .cache/run.stamp .cache/ui.stamp
 	@exec .venv/bin/modelkeep serve
 
-# Prints the exports and nothing else: whoever evaluates this wants no word of make in between.
+# Prints only the export lines, so that `eval` can run them.
 env:
 	@test -x .venv/bin/modelkeep || { echo "No server was ever started here: run 'make up' first." >&2; exit 1; }
 	@exec .venv/bin/modelkeep env
@@ -125,7 +125,7 @@ lock: $(UV)
 clean:
 	rm -rf .venv .tools .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build ui/node_modules src/modelkeep/web
 
-# What the targets stand on.
+# Stamps and tools that the targets above need.
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Modelkeep needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -154,7 +154,7 @@ $(UV):
 	$(NPM) ui ci --no-audit --no-fund
 	@touch $@
 
-# Written anew only where it says something else, so that a change of the server that no client sees builds no pages.
+# The file changes only if its contents do, so that a change of the server that no client sees builds no pages.
 .cache/openapi.stamp: $(shell find src/modelkeep -name '*.py') tools/openapi.py | .cache/run.stamp
 	.venv/bin/python tools/openapi.py ui/openapi.json >/dev/null
 	@touch $@
