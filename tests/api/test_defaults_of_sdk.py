@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from api.sdk_methods import ANY, methods
 from api.serving import UC, V1, Site, running_site
+
+from modelkeep.tracking.route_rules import OWN_ROUTES, ROUTES
 
 PAGE = Path(__file__).parents[2] / "docs" / "dev" / "defaults.md"
 ROW = re.compile(r"\| `(\w+) ([^`]+)` \| `(\w+)` \| `([^`]*)` \| [^|]+ \|(?: `([^|]+)`)? \|")
@@ -250,3 +254,56 @@ def test_what_is_asked_for_is_done(world: World) -> None:
     for path in ("models/{m}", "models/{m}/versions/1"):
         shown = world.site.ok("GET", f"{UC}/{path.format(m=world.model)}", {"include_aliases": "true"})
         assert [alias["alias_name"] for alias in shown["aliases"]] == ["a"]
+
+
+SAYS_A_DEFAULT = re.compile(r"\bdefault|unspecified|not specified|not set\b|omitted|not provided", re.IGNORECASE)
+ANY_ROW = re.compile(r"\| `(\w+) ([^`]+)` \| `(\w+)`")
+OTHERS = {
+    ("/api/2.0/token/create", "lifetime_seconds"): "MODELKEEP_TOKEN_DAYS, in api-quirks.md",
+    ("/api/2.0/mlflow/experiments/create", "artifact_location"): "made by the server, and so different each time",
+    ("/api/2.0/mlflow/experiments/create", "trace_location"): "traces are where MLflow has them",
+    ("/api/2.0/mlflow/logged-models", "name"): "made by the server, and so different each time",
+    ("/api/2.0/accounts/{}/federationPolicies", "policy_id"): "made by the server, and so different each time",
+    ("/api/2.0/accounts/{}/servicePrincipals/{}/federationPolicies", "policy_id"): "made by the server",
+    ("/api/2.0/accounts/{}/federationPolicies/{}", "update_mask"): "what is set, where it is not given",
+    (
+        "/api/2.0/accounts/{}/servicePrincipals/{}/federationPolicies/{}",
+        "update_mask",
+    ): "what is set, where it is not given",
+    ("/api/2.0/accounts/{}/workspaces", "compute_mode"): "a workspace has no compute",
+    ("/api/2.0/sql/statements", "byte_limit"): "only EXTERNAL_LINKS have one",
+    ("/api/2.0/accounts/{}/scim/v2/Users/{}", "count"): "of a list",
+}
+"""Fields with a documented default that the table has no row for, with the reason."""
+
+
+def test_the_table_has_every_default_that_the_sdk_documents(world: World) -> None:
+    listed = [m for line in PAGE.read_text().splitlines() if (m := ANY_ROW.match(line))]
+    routes = [
+        (route.method, re.compile(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(route.path))))
+        for route in (
+            *world.site.routes,
+            *(msgspec.structs.replace(r, path=f"/api{r.path}") for r in (*ROUTES, *OWN_ROUTES)),
+        )
+    ]
+    missing: list[str] = []
+    for sent in methods():
+        concrete = sent.path.replace(ANY, "x")
+        if not any(method == sent.http_method and route.fullmatch(concrete) for method, route in routes):
+            continue
+        pattern = re.compile(re.escape(sent.path).replace(re.escape(ANY), ".+"))
+        names = {
+            m[3] for m in listed if m[1] == sent.http_method and pattern.fullmatch(_workspace_path(m[2], sent.path))
+        }
+        for name, text in sent.optional.items():
+            camel = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+            if SAYS_A_DEFAULT.search(text) and not {name, camel} & names and (sent.path, name) not in OTHERS:
+                missing.append(f"{sent.full_name} {name}")
+    assert missing == []
+
+
+def _workspace_path(listed: str, sent: str) -> str:
+    """The account's SCIM has the workspace's rows."""
+    if "/accounts/" in sent and "/scim/v2/" in sent:
+        return listed.replace("/api/2.0/preview/scim/v2/", "/api/2.0/accounts/x/scim/v2/")
+    return listed
