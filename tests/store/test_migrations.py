@@ -14,7 +14,7 @@ import pytest
 from modelkeep.domain.errors import RegistryError
 from modelkeep.serve.process import opened
 from modelkeep.settings import Settings
-from modelkeep.store import audit
+from modelkeep.store import audit, principals
 from modelkeep.store.db import Migration, applied, migrate, migrations
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.sqlite import SqliteDatabase
@@ -135,6 +135,34 @@ async def test_everybody_acts_as_before_when_the_closure_is_of_groups_alone(empt
         async with db.read() as tx:
             assert set(await tx.all("SELECT member_id, group_id FROM acts_as")) == before
             assert await tx.all("SELECT member_id FROM membership_closure WHERE group_id = 'in'") == [("in",)]
+    finally:
+        await db.close()
+
+
+async def test_everybody_uses_tokens_as_before(empty: Settings) -> None:
+    """An upgrade locks nobody out."""
+    db = _database(empty)
+    await db.open()
+    try:
+        await applied(db)
+        for migration in takewhile(lambda m: not m.name.endswith("_token_users"), migrations()):
+            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
+            await db.script([mark, *migration.statements(db.dialect)])
+        async with db.write() as tx:
+            for number, (who, kind) in enumerate({"ann": "USER", "team": "GROUP", "account users": "GROUP"}.items()):
+                await tx.run(
+                    "INSERT INTO principals (id, number, kind, name, name_key, created_at, created_by) "
+                    "VALUES (:who, :number, :kind, :who, :who, 0, '')",
+                    who=who,
+                    kind=kind,
+                    number=number,
+                )
+                await tx.run("INSERT INTO membership_closure VALUES (:who, :who)", who=who)
+            await tx.run("INSERT INTO membership_closure VALUES ('ann', 'account users')")
+        await migrate(db)
+        async with db.read() as tx:
+            assert await principals.may_use_tokens(tx, "ann")
+            assert [p.name for p in await principals.token_users(tx)] == ["account users"]
     finally:
         await db.close()
 
