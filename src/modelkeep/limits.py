@@ -1,4 +1,5 @@
-"""Every bound on what one caller can cost, with its unit. A limit without a test is a wish: each name here stands in one.
+"""Every bound on what one caller can cost, with its unit. A limit without a test is a wish: each name here stands in one
+(`tests/core/test_every_limit_has_a_test.py`).
 
 This module imports nothing, so that every room may read it.
 """
