@@ -55,7 +55,7 @@ def test_lists_hold_what_is_valid(site: Site) -> None:
     ("path", "body"),
     [("create", {"lifetime_seconds": 0}), ("create", {"lifetime_seconds": -5}), ("create", {"lifetime_seconds": 10**12}),
      ("create", {"lifetime_seconds": "soon"}), ("create", {"comment": 5}), ("create", {"scopes": ["sql"]}),
-     ("create", {"lifetimeSeconds": 5}), ("delete", {}), ("delete", {"token_id": 7})],
+     ("create", {"Lifetime_Seconds": 5}), ("delete", {}), ("delete", {"token_id": 7})],
 )  # fmt: skip
 def test_malformed_requests_are_refused(site: Site, path: str, body: dict[str, Any]) -> None:
     refused(site.call("POST", f"{OWN}/{path}", body), 400, "INVALID_PARAMETER_VALUE")
