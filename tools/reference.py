@@ -36,8 +36,8 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def operations() -> str:
     rows = [(f"`{op.name}`", op.needs, f"`{op.audit}`", RECORDS[op.record]) for op in OPERATIONS]
     return (
-        "# Operations\n\nEvery need comes after the usage of each parent: USE CATALOG and USE SCHEMA (or MANAGE, ownership, metastore "
-        "admin).\n\n" + table(("Operation", "Needs", "Audit event", "Recorded"), rows)
+        "# Operations\n\nBeside the listed need, every operation needs the usage of each parent: USE CATALOG and USE SCHEMA "
+        "(or MANAGE, ownership, metastore admin).\n\n" + table(("Operation", "Needs", "Audit event", "Recorded"), rows)
     )
 
 
@@ -54,8 +54,8 @@ def privileges() -> str:
     return (
         "# Privileges\n\n"
         + table(("Securable", "Can be granted", "Securable types in paths and SQL"), rows)
-        + "\nInert privileges: Databricks has them, and they mean nothing here. They can be granted on any securable, are shown with a "
-        f"mark, and no decision reads them. {inert}.\n"
+        + "\nInert privileges exist at Databricks and mean nothing here. They can be granted on any securable, answers mark them, and no "
+        f"decision reads them: {inert}.\n"
     )
 
 
@@ -73,10 +73,8 @@ def settings_page() -> str:
     ]
     files = ", ".join(f"`{settings.variable_of(name)}_FILE`" for name in settings.SECRETS)
     return (
-        "# Settings\n\nA secret may come from a file of one line instead, which one of these names: "
-        + files
-        + ".\n\n"
-        + table(("Variable", "Default", "Values", "Meaning"), rows)
+        "# Settings\n\nEvery setting is an environment variable. A secret can come from a file of one line instead. "
+        "These variables name the file: " + files + ".\n\n" + table(("Variable", "Default", "Values", "Meaning"), rows)
     )
 
 

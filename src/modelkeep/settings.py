@@ -15,108 +15,118 @@ from modelkeep.domain.errors import BadSetting
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
-    """The address to listen on."""
+    """Address to listen on."""
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
+    """Port to listen on."""
     data_dir: str = "modelkeep-data"
-    """Holds the SQLite database, the artifact folder, and what `modelkeep env` needs. Keep it private."""
+    """Directory of the SQLite database and the artifact folder. Everybody who can read it can sign in as an administrator."""
     database_url: str = ""
-    """postgresql://...; '' is SQLite in the data directory."""
+    """URL of the PostgreSQL database, postgresql://...; '' means SQLite in the data directory."""
     database_read_connections: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Connections of this process to PostgreSQL for short reads."""
     database_write_connections: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Connections of this process to PostgreSQL for changes."""
     database_scan_connections: Annotated[int, Meta(ge=1, le=1000)] = 4
-    """Connections of this process to PostgreSQL for searches and lists; as many run at once."""
+    """Connections of this process to PostgreSQL for searches and lists. As many of them run at once."""
     database_pooler: bool = False
     """PostgreSQL is behind PgBouncer in transaction mode: use no prepared statements and no settings of the session."""
     storage_url: str = ""
-    """s3://bucket/prefix; '' is a folder in the data directory."""
+    """Storage of model files, s3://bucket/prefix; '' means a folder in the data directory."""
     s3_endpoint: str = ""
-    """The address of an S3-compatible store; '' is AWS. Credentials and region come from the usual AWS_* variables."""
+    """Address of an S3-compatible store; '' means AWS. Credentials and region come from the usual AWS_* variables."""
     s3_role_arn: str = ""
-    """The role whose temporary credentials clients without signed URLs get, for one version's files each; '' vends none."""
+    """Role for temporary credentials of clients without signed URLs, for one version's files each; '' vends none."""
     sts_endpoint: str = ""
-    """The address of the store's STS; '' is s3_endpoint, or AWS where that is empty, too."""
+    """Address of the store's STS; '' means s3_endpoint, or AWS if that is empty, too."""
     credential_minutes: Annotated[float, Meta(ge=15, le=720, extra={"unit": "minutes"})] = 15
-    """How long temporary credentials live, and so outlive a revoke: 15 to 720."""
+    """Lifetime of temporary credentials, which outlive a revoke for so long."""
     shared_folder: str = ""
-    """An existing folder through which `uc:` clients on this machine exchange files; it trusts every user who can reach it."""
+    """Existing folder for files of `uc:` clients on this machine. It trusts every user who can reach it."""
     workspace: bool = True
     """Run MLflow's tracking server behind this one (needs the extra `workspace`)."""
     workspace_id: str = "1"
-    """A number (clients read it as one): the workspace that this server is."""
+    """Number of the default workspace. Clients read it as a number."""
     public_url: str = ""
-    """The address that clients reach this server by, when it is not http://host:port; signed URLs are made of it."""
+    """Address that clients use, if it is not http://host:port. Signed URLs begin with it."""
     files_api: bool = False
     """Send clients to the Files API (multipart uploads) instead of presigned URLs."""
     conceal: bool = False
-    """Answer 404 where 403 would tell a stranger that something exists."""
+    """Answer 404 instead of 403 if a 403 would reveal that something exists."""
     insecure_bind: bool = False
     """Allow plain http on an address that is not loopback."""
     default_namespace: str = "main.default"
-    """The catalog and schema of models that plain MLflow clients name without any; made at the first start."""
+    """Catalog and schema for one-level names of plain MLflow clients. The first start creates them."""
     aliases_per_model: Annotated[int, Meta(ge=0, le=10_000)] = 10
+    """Aliases that a model or prompt may have."""
     tags_per_securable: Annotated[int, Meta(ge=0, le=10_000)] = 50
+    """Tags that a securable or version may have."""
     min_free_mb: Annotated[float, Meta(ge=0, le=100_000_000, extra={"unit": "MiB"})] = 512
-    """MiB that stay free on each disk that the server writes to (5 % of a small one): below it changes are refused, while reads
-    and deletions go on; 0 is no limit."""
+    """Space that stays free on each disk of the server (5 % of a small one). With less, changes are refused; reads and
+    deletions go on. 0 means no limit."""
     pending_hours: Annotated[float, Meta(ge=0.0001, le=8760, extra={"unit": "hours"})] = 24
-    """How long a version may stay PENDING_REGISTRATION before it is failed and its files are freed."""
+    """Hours before an unfinished registration fails and its files are deleted."""
     url_minutes: Annotated[float, Meta(ge=0.01, le=10_080, extra={"unit": "minutes"})] = 15
-    """How long a vended URL lives."""
+    """Lifetime of a signed URL."""
     token_days: Annotated[float, Meta(ge=0.001, le=730, extra={"unit": "days"})] = 90
-    """The longest lifetime of a personal access token in days, up to 730; a token that is created without a lifetime gets it."""
+    """Longest lifetime of a personal access token. A token that is created without a lifetime gets it."""
     unknown_tokens_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
-    """How many unknown access tokens one address may try within a minute before new ones are refused unread; 0 is no limit."""
+    """Unknown access tokens of one address within a minute, before new ones are refused without a look-up; 0 means no limit."""
     requests_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 200
-    """Requests that one principal may send to one process, for good; 0 is no limit. Beyond it: 429 with `Retry-After`."""
+    """Requests of one principal to one process in the long run; 0 means no limit. Beyond it: 429 with `Retry-After`."""
     request_burst: Annotated[int, Meta(ge=1, le=10_000_000)] = 2000
-    """Requests that it may send at once, after a pause."""
+    """Requests that a principal may send at once, after a pause."""
     anonymous_requests_per_second: Annotated[float, Meta(ge=0, le=1_000_000)] = 100
-    """Requests without sign-in (discovery, sign-in, documentation) of one address; ten times as many at once. 0 is no limit."""
+    """Requests of one address without sign-in (discovery, sign-in, documentation); ten times as many at once. 0 means no limit."""
     trusted_proxies: str = ""
-    """Proxies whose `X-Forwarded-For` or `Forwarded` counts: addresses and networks, spaces between; '' is loopback, with public_url."""
+    """Addresses and networks of proxies whose `X-Forwarded-For` or `Forwarded` counts, with spaces between. '' means loopback,
+    if public_url is set."""
     trusted_issuers: str = ""
-    """Issuers whose tokens federation policies may take, https://..., with spaces between: this server asks them for their keys."""
+    """Issuers (https://..., with spaces between) whose tokens federation policies may accept. The server fetches their keys."""
     oidc_issuer: str = ""
-    """The OpenID provider that people sign in with, https://...; '' is none: they sign in with tokens."""
+    """OpenID provider at which people sign in, https://...; '' means none: they sign in with tokens."""
     oidc_client_id: str = ""
+    """Client id of Modelkeep at the OpenID provider."""
     oidc_client_secret: str = ""
-    """'' for a public client."""
+    """Client secret at the OpenID provider; '' for a public client."""
     oidc_name: str = "single sign-on"
-    """What the sign-in page calls the provider."""
+    """Name of the OpenID provider on the sign-in page."""
     oidc_scopes: str = "openid profile email"
+    """Scopes that the sign-in requests from the OpenID provider."""
     oidc_user_claim: str = "email"
-    """What a user is called who signs in for the first time; without it, the subject."""
+    """Claim that names a new user at the first sign-in. Without it, the subject is the name."""
     oidc_groups_claim: str = ""
-    """The claim that lists somebody's groups at the provider."""
+    """Claim that lists a person's groups at the provider."""
     oidc_groups: str = ""
-    """Which groups here these stand for, in JSON: {"value of the claim": "group here"}. No other value counts."""
+    """Maps values of the groups claim to groups in Modelkeep, as JSON: {"value of the claim": "group here"}. Other values are
+    ignored."""
     session_hours: Annotated[float, Meta(ge=0.001, le=8760, extra={"unit": "hours"})] = 12
-    """How long a browser stays signed in."""
+    """Lifetime of a browser's session."""
     auditors: str = ""
-    """A group whose members may read the whole audit log, as account admins may; '' is none."""
+    """Group whose members may read the whole audit log, as account admins may; '' means none."""
     ai_url: str = ""
-    """An OpenAI-compatible address (https://api.openai.com/v1) whose model drafts descriptions for people to edit; '' is none."""
+    """OpenAI-compatible address (https://api.openai.com/v1) whose model drafts descriptions for people to edit; '' means none."""
     ai_model: str = ""
-    """Which of its models."""
+    """Name of the model at ai_url."""
     ai_key: str = ""
+    """API key for ai_url, if it needs one."""
     audit_days: Annotated[float, Meta(ge=0, le=36_500, extra={"unit": "days"})] = 0
-    """How long audit records stay in the database before they are archived as Parquet (extra `archive`); 0 keeps them there."""
+    """Days that audit records stay in the database before they are archived as Parquet (extra `archive`); 0 keeps them there."""
     otlp_endpoint: str = ""
-    """Where audit records are sent as OpenTelemetry logs, OTLP over HTTP: http://collector:4318; '' sends none."""
+    """Collector of OpenTelemetry logs that gets the audit records, OTLP over HTTP: http://collector:4318; '' means none."""
     otlp_headers: str = ""
-    """Headers of what is sent there: `authorization=Bearer%20x,other=y`, percent-encoded as in OTEL_EXPORTER_OTLP_HEADERS."""
+    """Headers for the collector: `authorization=Bearer%20x,other=y`, percent-encoded as in OTEL_EXPORTER_OTLP_HEADERS."""
     max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
-    """Connections at once. Where the system allows fewer descriptors, that counts."""
+    """Connections at once. If the system allows fewer descriptors, that limit counts."""
     connections_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 512
-    """Connections at once from one address; 0 is no limit. A proxy on this machine (public_url) has none."""
+    """Connections at once from one address; 0 means no limit. A proxy on this machine (public_url) has none."""
     lame_duck_seconds: Annotated[float, Meta(ge=0, le=3600, extra={"unit": "seconds"})] = 0
-    """After SIGTERM: seconds in which requests are still answered while `/health` says 503, so that balancers turn away."""
+    """Seconds after SIGTERM in which requests are still answered while `/health` says 503, so that balancers turn away."""
     drain_seconds: Annotated[float, Meta(ge=0, le=86_400, extra={"unit": "seconds"})] = 60
-    """After that: seconds in which uploads, downloads and other requests may still come to their end."""
+    """Seconds after that in which uploads, downloads and other requests may finish."""
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """Least severe level that is logged."""
     log_json: bool = True
+    """Log JSON lines instead of text for a terminal."""
 
     @property
     def address(self) -> str:
