@@ -19,14 +19,14 @@ async def description() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=folder, workspace=False)
         async with opened(settings) as registry, application(registry) as app:
-            told = document([route for route in app.router.routes if route.path.startswith("/api/")], "")
-    return msgspec.json.format(msgspec.json.encode(told), indent=1)
+            described = document([route for route in app.router.routes if route.path.startswith("/api/")], "")
+    return msgspec.json.format(msgspec.json.encode(described), indent=1)
 
 
 def main(target: Path) -> None:
-    told = asyncio.run(description())
-    if not target.exists() or target.read_bytes() != told:
-        target.write_bytes(told)
+    text = asyncio.run(description())
+    if not target.exists() or target.read_bytes() != text:
+        target.write_bytes(text)
 
 
 if __name__ == "__main__":
