@@ -18,6 +18,7 @@ from modelkeep.limits import (
     MLMODEL_DEPTH,
     MLMODEL_DIRECTIVES,
     MLMODEL_MEMORY_BYTES,
+    RESOURCE_NAME_CHARACTERS,
     SCIM_COMPARED_MEMBERS,
     SCIM_ENTITLEMENTS,
     SCIM_OPERATIONS,
@@ -75,3 +76,10 @@ def test_members_that_one_patch_compares(monkeypatch: pytest.MonkeyPatch) -> Non
     apply(GROUP, group, (look,) * 2)
     with pytest.raises(Misfit, match="look at too many members"):
         apply(GROUP, group, (look,) * 3)
+
+
+def test_names_of_resources() -> None:
+    """A longer one is left out."""
+    for length, count in ((RESOURCE_NAME_CHARACTERS, 1), (RESOURCE_NAME_CHARACTERS + 1, 0)):
+        text = f"flavors: {{}}\nresources:\n  databricks:\n    table:\n    - name: {'a' * length}\n"
+        assert len(read_mlmodel(text.encode()).resources) == count

@@ -10,7 +10,7 @@ from modelkeep import limits
 from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import model_search as search
 from modelkeep.core.operations.identity import principals
-from modelkeep.core.operations.models import lineage
+from modelkeep.core.operations.models import lineage, versions
 from modelkeep.domain.errors import LimitExceeded, Unavailable
 from modelkeep.store import jobs, model_search, postgres, text_index
 
@@ -169,3 +169,14 @@ async def test_versions_that_a_search_sorts(w: World, most: int | None, monkeypa
     page = await w.as_("admin").do(asked)
     assert [each.version for each in page.items] == [3, 2, 1]
     assert all(each == (limits.SEARCH_VERSIONS if most is None else most) for each in counted)
+
+
+async def test_feature_dependencies_of_a_version(w: World) -> None:
+    await w.model("c0.s0.m0")
+    for length in (limits.FEATURE_DEPS_CHARACTERS, limits.FEATURE_DEPS_CHARACTERS + 1):
+        request = versions.CreateVersion(name=name("c0.s0.m0"), feature_deps="x" * length)
+        if length <= limits.FEATURE_DEPS_CHARACTERS:
+            await w.as_("admin").do(request)
+            continue
+        with pytest.raises(LimitExceeded, match=f"at most {limits.FEATURE_DEPS_CHARACTERS} are kept"):
+            await w.as_("admin").do(request)
