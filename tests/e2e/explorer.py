@@ -29,7 +29,7 @@ catalog = sys.argv[1]
 name = f"{catalog}.ml_team.churn"
 signature = infer_signature(pd.DataFrame({"age": [1.0], "plan": ["a"]}), [0.5], {"threshold": 0.5})
 mlflow.set_experiment(f"/{catalog}")
-told = {"name": name, "runs": []}
+facts = {"name": name, "runs": []}
 for depth in (3, 5, 7):
     with mlflow.start_run(run_name=f"depth {depth}") as run:
         mlflow.log_params({"depth": depth, "kind": "tree"})
@@ -37,11 +37,11 @@ for depth in (3, 5, 7):
         mlflow.log_input(mlflow.data.from_pandas(pd.DataFrame({"age": [1.0]}), source="x.csv"), "training")
         mlflow.pyfunc.log_model(name="model", python_model=lambda model_input: model_input, signature=signature, pip_requirements=["numpy"],
                                 registered_model_name=name if depth < 7 else None)
-    told["runs"].append([run.info.experiment_id, run.info.run_id])
+    facts["runs"].append([run.info.experiment_id, run.info.run_id])
 client = MlflowClient()
 client.set_registered_model_alias(name, "Champion", 1)
 client.set_model_version_tag(name, "1", "validation_status", "approved")
-print("told", json.dumps(told))
+print("facts", json.dumps(facts))
 """
 
 
@@ -62,9 +62,9 @@ class World:
 
 
 def make_world(server: Server, catalog: str) -> World:
-    said = succeeded(run_client(server, MAKE, catalog)).rpartition("told ")[2]
-    told = json.loads(said.splitlines()[0])
-    world = World(server, catalog, told["name"], told["runs"], [f"ann@{catalog}.io", f"team of {catalog}"])
+    output = succeeded(run_client(server, MAKE, catalog)).rpartition("facts ")[2]
+    facts = json.loads(output.splitlines()[0])
+    world = World(server, catalog, facts["name"], facts["runs"], [f"ann@{catalog}.io", f"team of {catalog}"])
     server.cli("users", "create", world.users[0])
     server.cli("groups", "create", world.users[1])
     return world

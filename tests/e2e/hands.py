@@ -13,7 +13,7 @@ FOCUSED = """target => {
   return {
     here: element === target,
     name: `${element.tagName} ${element.getAttribute('aria-label') || element.textContent.slice(0, 60)}`,
-    shown: element === document.body || small || element.id === 'main' ||
+    visible: element === document.body || small || element.id === 'main' ||
       (box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight && style.visibility === 'visible'),
     marked: element === document.body || small || element.id === 'main' || ['TEXTAREA', 'IFRAME'].includes(element.tagName) ||
       style.outlineStyle !== 'none' || element.matches('[role=tree]'),
@@ -36,7 +36,7 @@ class Hand(Protocol):
 
     def pick(self, menu: Locator, item: Locator) -> None: ...
 
-    def tab(self, tabs: Locator, wanted: Locator) -> None:
+    def tab(self, tabs: Locator, target: Locator) -> None:
         """Changes the tab, from any other of the list."""
         ...
 
@@ -60,8 +60,8 @@ class Mouse:
         menu.click()
         item.click()
 
-    def tab(self, tabs: Locator, wanted: Locator) -> None:
-        wanted.click()
+    def tab(self, tabs: Locator, target: Locator) -> None:
+        target.click()
 
 
 @dataclass
@@ -72,10 +72,10 @@ class Keyboard:
         expect(target).to_be_visible()
         for _ in range(STOPS):
             now: dict[str, Any] = target.evaluate(FOCUSED)
-            if not now["shown"]:  # a dialog that closes keeps the focus until it is gone
+            if not now["visible"]:  # a dialog that closes keeps the focus until it is gone
                 self.page.wait_for_timeout(500)
                 now = target.evaluate(FOCUSED)
-            assert now["shown"], f"the focus is out of sight: {now['name']}"
+            assert now["visible"], f"the focus is out of sight: {now['name']}"
             assert now["marked"], f"nothing shows that the focus is here: {now['name']}"
             if now["here"]:
                 return
@@ -109,11 +109,11 @@ class Keyboard:
             self.page.keyboard.press("ArrowDown")
         self.page.keyboard.press("Enter")
 
-    def tab(self, tabs: Locator, wanted: Locator) -> None:
+    def tab(self, tabs: Locator, target: Locator) -> None:
         self.reach(tabs.locator("[aria-selected=true]"))
         for _ in range(STOPS):
-            if wanted.get_attribute("aria-selected") == "true":
+            if target.get_attribute("aria-selected") == "true":
                 return
             self.page.keyboard.press("ArrowRight")
             expect(tabs.locator("[role=tab]:focus")).to_have_attribute("aria-selected", "true")
-        raise AssertionError(f"the arrow keys do not reach {wanted}")
+        raise AssertionError(f"the arrow keys do not reach {target}")

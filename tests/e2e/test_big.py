@@ -53,11 +53,11 @@ def _scroll(page: Page, table: Locator) -> Locator:
 
 
 def test_a_schema_of_ten_thousand_models(page: Page, big: Big) -> None:
-    asked: list[str] = []
+    urls: list[str] = []
 
     def note(request: Request) -> None:
         if "/unity-catalog/models?" in request.url and "max_results=200" in request.url:
-            asked.append(request.url)
+            urls.append(request.url)
 
     page.on("request", note)
     page.goto(f"/explore/data/{big.schema.replace('.', '/')}")
@@ -67,8 +67,8 @@ def test_a_schema_of_ten_thousand_models(page: Page, big: Big) -> None:
     last = _scroll(page, table)
     number = int((last.text_content() or "").removeprefix("model_"))
     assert number >= FAR - 2
-    assert len(set(asked)) == len(asked) <= number // 200 + 3, (
-        "the server is asked for pages, each once, as they come near"
+    assert len(set(urls)) == len(urls) <= number // 200 + 3, (
+        "the server is urls for pages, each once, as they come near"
     )
     picture(page, "many-models")
 
@@ -119,15 +119,15 @@ def test_a_model_of_ten_thousand_versions(page: Page, big: Big) -> None:
     name = last.text_content() or ""
     assert int(name.removeprefix("Version ")) <= COUNT - FAR + 2
 
-    asked: list[str] = []
+    urls: list[str] = []
     scrolled = page.locator(".table").first.evaluate("table => table.scrollTop")
-    page.on("request", lambda request: asked.append(request.url) if "_token=" in request.url else None)
+    page.on("request", lambda request: urls.append(request.url) if "_token=" in request.url else None)
     page.get_by_role("button", name="Edit tags").click()
     page.get_by_role("combobox", name="Key").fill("seen")
     page.get_by_role("dialog").get_by_role("button", name="Save tags").click()
     expect(page.get_by_role("complementary")).to_contain_text("seen")
     page.wait_for_timeout(700)
-    assert 1 <= len([url for url in asked if "/versions?" in url]) <= 2, "of what was scrolled through, what shows"
+    assert 1 <= len([url for url in urls if "/versions?" in url]) <= 2, "of what was scrolled through, what shows"
     expect(last).to_have_text(name)
     assert page.locator(".table").first.evaluate("table => table.scrollTop") == scrolled > 0
     last.click()

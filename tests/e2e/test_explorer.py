@@ -187,7 +187,7 @@ def test_a_version_becomes_ready_while_its_files_are_looked_at(page: Page, world
         post("mlflow/unity-catalog/model-versions/create", name=name, source="models:/m-1")
         page.goto(f"/explore/data/models/{name.replace('.', '/')}/version/1?tab=files")
         expect(page.get_by_text("Registering", exact=True)).to_be_visible()
-        expect(page.get_by_text("They are shown once the version is ready.")).to_be_visible()
+        expect(page.get_by_text("They appear when the version is ready.")).to_be_visible()
         to = post("fs/create-upload-url", path=f"/Models/{name.replace('.', '/')}/1/MLmodel")
         sent = send(to, "PUT", MLMODEL)
         assert sent.status_code == 200, sent.text
@@ -345,7 +345,7 @@ def test_renaming_and_deleting(page: Page, world: World) -> None:
     world.server.cli("models", "create", name)
     world.server.cli("models", "copy", world.model, "1", name)
     refused: list[str] = []
-    page.on("response", lambda one: refused.append(one.url) if one.status >= 400 else None)
+    page.on("response", lambda response: refused.append(response.url) if response.status >= 400 else None)
     page.goto(f"/explore/data/models/{name.replace('.', '/')}")
     page.get_by_role("button", name="More actions on this registered model").click()
     page.get_by_role("menuitem", name="Rename").click()

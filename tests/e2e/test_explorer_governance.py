@@ -20,8 +20,8 @@ pytestmark = needs_the_pages
 
 @pytest.fixture(scope="module")
 def scribe() -> Iterator[Completions]:
-    with completions() as told:
-        yield told
+    with completions() as model:
+        yield model
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_access_is_requested_approved_and_refused(browser: Browser, page: Page, 
     dialog.get_by_role("button", name="Request", exact=True).click()
     expect(dialog).to_be_hidden()
     asker.get_by_role("link", name="Access requests").click()
-    asker.get_by_role("tab", name="Asked by me").click()
+    asker.get_by_role("tab", name="My requests").click()
     expect(asker.get_by_role("table", name="My requests").get_by_text("pending")).to_have_count(3)
 
     page.goto("/explore")
@@ -255,7 +255,7 @@ def test_a_workspace_is_made_assigned_and_a_catalog_bound_to_it(page: Page, worl
     expect(dialog.get_by_role("button", name=f"Unassign {team}")).to_be_visible()
     picture(page, "people")
     dialog.get_by_role("button", name=f"Unassign {team}").click()
-    expect(dialog).to_contain_text("Nobody but account admins may enter.")
+    expect(dialog).to_contain_text("Only account admins may enter.")
     page.keyboard.press("Escape")
     picture(page, "workspaces")
     page.get_by_role("button", name="Workspace default").click()

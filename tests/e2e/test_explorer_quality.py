@@ -44,7 +44,7 @@ def test_the_scripts_of_a_page_are_named_in_its_head(browser: Browser, world: Wo
     only where there is some, which the page learns with the model."""
     scripts: list[str] = []
     page = open_page(browser, world.server)
-    page.on("request", lambda one: scripts.append(one.url) if one.url.endswith(".js") else None)
+    page.on("request", lambda request: scripts.append(request.url) if request.url.endswith(".js") else None)
     for address in (world.page, f"{world.page}/version/1", f"/explore/data/{world.catalog}", "/explore/admin/tags"):
         answer = page.goto(address)
         assert answer is not None
@@ -62,18 +62,18 @@ def test_hostile_content_is_shown_and_does_nothing(browser: Browser, world: Worl
     headers = {"authorization": f"Bearer {world.server.admin_token}"}
     with httpx.Client(base_url=world.server.host, headers=headers) as http:
         catalog, schema, leaf = name.split(".")
-        made = http.post(
+        created = http.post(
             f"{UC}/models", json={"catalog_name": catalog, "schema_name": schema, "name": leaf, "comment": HOSTILE}
         )
-        assert made.status_code == 200, made.text
+        assert created.status_code == 200, created.text
         tags = {"changes": {"add_tags": [{"key": "<script>", "value": "<b>x</b>"}]}}
         tagged = http.patch(f"{UC}/securable-tags/function/{name}", json=tags)
         assert tagged.status_code == 200, tagged.text
-    asked: list[str] = []
+    urls: list[str] = []
     complaints = Complaints()
     page = open_page(browser, world.server)
     complaints.hear(page)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: urls.append(request.url))
     page.on("dialog", lambda dialog: complaints.append(dialog.message))
     page.goto(f"/explore/data/{world.catalog}/ml_team")
     page.get_by_role("link", name=leaf).click()
@@ -89,7 +89,7 @@ def test_hostile_content_is_shown_and_does_nothing(browser: Browser, world: Worl
     page.goto(f"/explore/search?q={leaf[:5]}")
     expect(page.get_by_role("table", name="Search results")).to_be_visible()
     assert page.evaluate("window.hurt") is None
-    assert [url for url in asked if not url.startswith(world.server.host)] == []
+    assert [url for url in urls if not url.startswith(world.server.host)] == []
     page.context.close()
     assert complaints == []
 
@@ -104,8 +104,8 @@ def test_whoever_may_only_browse_is_told_what_is_missing(browser: Browser, world
     page.goto(f"{world.page}/version/1")
     expect(page.get_by_role("alert")).to_contain_text("User does not have EXECUTE")
     page.goto(f"/explore/search?q={world.model}")
-    found = page.get_by_role("table", name="Search results").get_by_role("row", name=re.compile(re.escape(world.model)))
-    expect(found.first).to_contain_text("browse only")
+    row = page.get_by_role("table", name="Search results").get_by_role("row", name=re.compile(re.escape(world.model)))
+    expect(row.first).to_contain_text("browse only")
     page.goto("/explore")
     create = page.get_by_role("button", name="Create catalog").first
     expect(create).to_have_attribute("aria-description", re.compile("CREATE CATALOG"))

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from e2e.explorer import UC, V1, needs_the_pages, open_page, picture
 from live import Server, new_catalog, run_client, succeeded
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 pytestmark = needs_the_pages
 
@@ -68,10 +68,10 @@ def facts(server: Server) -> Iterator[Facts]:
     succeeded(run_client(server, MAKE, catalog))
     headers = {"authorization": f"Bearer {server.admin_token}"}
     with httpx.Client(base_url=server.host, headers=headers, timeout=30) as http:
-        made = Facts(server, catalog, f"{catalog}.ml_team.steps", http)
-        fields = {"name": made.model, "source": "models:/m-1"}
-        made.ok("POST", "/api/2.0/mlflow/unity-catalog/model-versions/create", fields)
-        yield made
+        facts = Facts(server, catalog, f"{catalog}.ml_team.steps", http)
+        fields = {"name": facts.model, "source": "models:/m-1"}
+        facts.ok("POST", "/api/2.0/mlflow/unity-catalog/model-versions/create", fields)
+        yield facts
 
 
 def answering(document: object) -> Callable[[Route], None]:
@@ -83,7 +83,9 @@ def test_auditors_find_the_audit_log(browser: Browser, facts: Facts) -> None:
     token = facts.server.user(name)["DATABRICKS_TOKEN"]
     other = open_page(browser, facts.server, token=token)
     other.goto("/explore/admin/audit")
-    expect(other.get_by_text("Only they, and members of the auditors' group, read the audit log.")).to_be_visible()
+    expect(
+        other.get_by_text("Only account admins and members of the auditors' group read the audit log.")
+    ).to_be_visible()
     expect(other.get_by_role("link", name="Audit log")).to_be_hidden()
     facts.server.cli("groups", "create", "auditors")
     facts.server.cli("groups", "add-member", "auditors", name)
@@ -115,7 +117,7 @@ def test_access_is_explained_and_the_owner_is_described_as_is(page: Page, facts:
     page.get_by_role("option", name=person).click()
     dialog.get_by_text("By EXECUTE").first.click()
     expect(
-        dialog.get_by_text(f"EXECUTE on catalog {catalog}, held by {outer} (through {inner} > {outer})").first
+        dialog.get_by_text(f"EXECUTE on catalog {catalog}, granted to {outer} (through {inner} > {outer})").first
     ).to_be_visible()
     expect(dialog.get_by_text("Ask admin").first).to_be_visible()
     picture(page, "explained")
@@ -161,7 +163,7 @@ def test_an_alias_warns_before_it_moves_to_something_else(page: Page, facts: Fac
     dialog.get_by_role("textbox", name="Alias").fill("Champion")
     changes = dialog.get_by_role("list", name="Changes of the signature")
     for change in (
-        "Input plan is gone",
+        "Input plan is removed",
         "Input amount (double) is new and required",
         "Input age is long, and was double",
     ):
@@ -268,6 +270,10 @@ def test_a_page_outlives_a_server_that_is_away(page: Page, facts: Facts) -> None
     away = page.get_by_role("status").filter(has_text="The server does not answer. This page tries again by itself.")
     expect(away).to_be_visible()
     expect(page.get_by_text("dynamically imported")).to_have_count(0)
+    waiting = page.get_by_role("status").filter(has_text="This page needs the server")
+    expect(waiting).to_be_visible()  # and not the shape of a page that never comes
+    waiting.get_by_role("button", name="Try again").click()
+    expect(waiting).to_be_visible()
     picture(page, "away")
     page.context.set_offline(False)
     expect(page.get_by_role("heading", name="steps Version 1")).to_be_visible()
@@ -311,6 +317,40 @@ def test_what_was_typed_survives_the_end_of_the_session(page: Page, facts: Facts
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Description saved.")).to_be_visible()
     assert facts.ok("GET", f"{V1}/models/{facts.model}/versions/2")["comment"] == "Worth keeping."
+
+
+@pytest.mark.parametrize(
+    ("address", "button", "field"),
+    [
+        ("{m}", "Edit tags", "Key"),
+        ("{m}", "Set alias", "Alias"),
+        ("{m}", "Protect alias", "Alias"),
+        ("/explore/tokens", "Create token", "What is it for?"),
+        ("/explore/data/{c}/ml_team", "Create prompt", "Template"),
+        ("/explore/admin/tags", "Create governed tag", "Key"),
+        ("/explore/admin/groups", "Add group", "Name"),
+        ("/explore/admin/workspaces", "Create workspace", "Address"),
+    ],
+)
+def test_a_dialog_that_is_closed_by_accident_keeps_its_text(
+    page: Page, facts: Facts, address: str, button: str, field: str
+) -> None:
+    page.goto(address.format(m=facts.page, c=facts.catalog))
+
+    def opened() -> Locator:
+        page.get_by_role("button", name=button).first.click()
+        dialog = page.get_by_role("dialog")
+        text_box = dialog.get_by_role("textbox", name=field, exact=True)
+        return text_box.or_(dialog.get_by_role("combobox", name=field, exact=True)).first
+
+    opened().fill("half a thought")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")  # the first may have closed a list of suggestions only
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(opened()).to_have_value("half a thought")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(opened()).to_have_value("")
 
 
 def test_two_who_write_at_once_see_each_others_text(page: Page, facts: Facts) -> None:

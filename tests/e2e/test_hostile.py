@@ -17,19 +17,19 @@ model.write_text(model.read_text() + 'metadata: !!python/object/apply:os.system 
 pathlib.Path("m", "picture.svg").write_text({SVG!r})
 with mlflow.start_run() as run:
     mlflow.log_artifacts("m", "trained")
-print("told", run.info.run_id)
+print("run", run.info.run_id)
 """
 
 
 def test_files_that_would_rather_be_programs(browser: Browser, world: World) -> None:
-    run = succeeded(run_client(world.server, RUN)).rpartition("told ")[2].split()[0]
+    run = succeeded(run_client(world.server, RUN)).rpartition("run ")[2].split()[0]
     name = f"{world.catalog}.ml_team.hostile"
     world.server.cli("models", "create", name)
     headers = {"authorization": f"Bearer {world.server.admin_token}"}
     with httpx.Client(base_url=world.server.host, headers=headers, timeout=60) as http:
         body = {"name": name, "source": f"runs:/{run}/trained", "run_id": run}
-        made = http.post("/api/2.0/mlflow/model-versions/create", content=json.dumps(body))
-        assert made.status_code == 200, made.text
+        created = http.post("/api/2.0/mlflow/model-versions/create", content=json.dumps(body))
+        assert created.status_code == 200, created.text
         complaints = Complaints()
         page = open_page(browser, world.server)
         complaints.hear(page)

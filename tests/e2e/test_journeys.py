@@ -148,8 +148,8 @@ def _name_and_copy(hand: Hand, destination: str) -> None:
 
 def _find_and_delete(hand: Hand, name: str) -> None:
     page = hand.page
-    found = page.get_by_role("option", name=re.compile(re.escape(name))).first
-    hand.choose(page.get_by_role("combobox", name=re.compile("Search catalogs")), name, found)
+    option = page.get_by_role("option", name=re.compile(re.escape(name))).first
+    hand.choose(page.get_by_role("combobox", name=re.compile("Search catalogs")), name, option)
     expect(page.get_by_role("heading", name="Model forecast")).to_be_visible()
     picture(page, "found")
     menu = page.get_by_role("button", name="More actions on this registered model")

@@ -20,9 +20,9 @@ print("run", run.info.experiment_id, run.info.run_id)
 
 
 def test_the_register_button_of_a_run(server: Server, page: Page) -> None:
-    found = re.search(r"run (\d+) (\w+)", succeeded(run_client(server, RUN)))
-    assert found
-    experiment, run = found.groups()
+    match = re.search(r"run (\d+) (\w+)", succeeded(run_client(server, RUN)))
+    assert match
+    experiment, run = match.groups()
     name = f"From the page {uuid.uuid4().hex[:6]}"
     page.goto(f"{server.host}/login")
     sign_in(page, server.admin_token)

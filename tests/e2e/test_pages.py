@@ -40,9 +40,9 @@ def sign_in(page: Page, token: str) -> None:
 
 def test_the_printed_link_opens_the_run(server: Server, page: Page) -> None:
     said = run_client(server, RUN)
-    found = re.search(r"run (\d+) (\w+)", said.stdout)
-    assert found, said.stderr
-    experiment, run = found.groups()
+    match = re.search(r"run (\d+) (\w+)", said.stdout)
+    assert match, said.stderr
+    experiment, run = match.groups()
     assert f"{server.host}/ml/experiments/{experiment}/runs/{run}" in said.stdout + said.stderr, (
         "the client prints another link"
     )
@@ -71,10 +71,10 @@ def test_the_session_cookie_is_out_of_reach_of_scripts(server: Server, page: Pag
 def test_the_api_is_described_without_a_sign_in_or_another_server(server: Server, page: Page) -> None:
     fresh = page.context.browser.new_context(viewport={"width": 1440, "height": 900}).new_page()  # type: ignore[union-attr]
     said: list[str] = []
-    asked: list[str] = []
+    urls: list[str] = []
     fresh.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     fresh.on("pageerror", lambda error: said.append(str(error)))
-    fresh.on("request", lambda request: asked.append(request.url))
+    fresh.on("request", lambda request: urls.append(request.url))
     fresh.goto(f"{server.host}/docs")
     expect(fresh.get_by_role("heading", name=re.compile(r"^Modelkeep \d"))).to_be_visible(timeout=30_000)
     fresh.locator("h3.opblock-tag", has_text="MLflow databricks-uc").click()
@@ -85,7 +85,7 @@ def test_the_api_is_described_without_a_sign_in_or_another_server(server: Server
     if folder := os.environ.get("SCREENSHOTS"):
         fresh.screenshot(path=f"{folder}/docs.png")
     assert said == []
-    assert {
-        url.partition("/docs")[0].partition("/openapi.json")[0] for url in asked if not url.startswith("data:")
-    } == {server.host}
+    assert {url.partition("/docs")[0].partition("/openapi.json")[0] for url in urls if not url.startswith("data:")} == {
+        server.host
+    }
     fresh.context.close()

@@ -1,6 +1,7 @@
 """In a real browser: prompts are created, read, compared, named, found and deleted, by keyboard and by mouse; axe finds nothing."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -111,6 +112,45 @@ def test_browse_alone_shows_metadata_and_asks_for_more(browser: Browser, server:
     expect(page.get_by_text("Hello")).to_have_count(0)
     expect(page.get_by_role("button", name="Request access")).to_be_visible()
     page.context.close()
+
+
+def _linked(server: Server, prompt: str) -> tuple[str, dict[str, str]]:
+    """An experiment, and the ids of a run, a logged model and a trace in it that use version 1 of the prompt."""
+
+    def post(path: str, body: dict[str, Any]) -> Any:
+        return server.sdk().api_client.do("POST", path, body=body)
+
+    v2, v3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
+    experiment = str(post(f"{v2}/experiments/create", {"name": f"/links of {prompt}"})["experiment_id"])
+    run = post(f"{v2}/runs/create", {"experiment_id": experiment, "run_name": "the reader"})["run"]["info"]["run_id"]
+    logged = post(f"{v2}/logged-models", {"experiment_id": experiment, "name": "agent"})["model"]["info"]["model_id"]
+    trace = f"tr-{uuid.uuid4().hex}"
+    home = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+    info = {"trace_id": trace, "trace_location": home, "request_time": "2026-01-01T00:00:00Z", "state": "OK"}
+    post(f"{v3}/traces", {"trace": {"trace_info": info}})
+    versions = [{"name": prompt, "version": "1"}]
+    links = "/api/2.0/mlflow/unity-catalog/prompt-versions/links-to"
+    post(f"{links}-runs", {"prompt_versions": versions, "run_ids": [run]})
+    post(f"{links}-models", {"prompt_versions": versions, "model_ids": [logged]})
+    post(f"{links}-traces", {"prompt_versions": versions, "trace_ids": [trace]})
+    return experiment, {"run": run, "logged_model": logged, "trace": trace}
+
+
+def test_uses_lead_to_mlflows_pages(page: Page, server: Server, catalog: str) -> None:
+    experiment, ids = _linked(server, f"{catalog}.ml_team.talk")
+    page.goto(f"/explore/data/prompts/{catalog}/ml_team/talk?tab=links")
+    table = page.get_by_role("table", name="Used by")
+    home = f"/explore/experiments/{experiment}"
+    for name, address in (
+        ("the reader", f"{home}/runs/{ids['run']}"),
+        ("agent", f"{home}/models/{ids['logged_model']}"),
+        (ids["trace"], f"{home}/traces?selectedEvaluationId={ids['trace']}&traceId={ids['trace']}"),
+    ):
+        expect(table.get_by_role("link", name=name)).to_have_attribute("href", address)
+    assert _look(page, "prompts-used-by") == ""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    table.get_by_role("link", name="the reader").click()
+    expect(page.frame_locator("iframe").get_by_text("the reader").first).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.parametrize("hand_of", [Keyboard, Mouse], ids=["keyboard", "mouse"])

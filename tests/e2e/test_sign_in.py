@@ -40,11 +40,11 @@ PEOPLE: dict[str, dict[str, Any]] = {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     port = free_port()
     with running_provider(f"http://127.0.0.1:{port}/login/callback", PEOPLE) as issuer:
-        told: dict[str, Any] = {
+        settings: dict[str, Any] = {
             "oidc_issuer": issuer, "oidc_client_id": CLIENT["client_id"], "oidc_client_secret": CLIENT["client_secret"],
             "oidc_name": "Example & Co", "oidc_groups_claim": "groups", "oidc_groups": GROUPS,
         }  # fmt: skip
-        with running_site(tmp_path_factory.mktemp("site"), port=port, **told) as running:
+        with running_site(tmp_path_factory.mktemp("site"), port=port, **settings) as running:
             for group in ("scientists", "readers", "locals"):
                 running.ok("POST", f"{V1}/groups", {"name": group})
             running.ok("POST", f"{V1}/groups", {"name": "bosses", "account_admin": True})
@@ -107,11 +107,11 @@ def test_a_user_is_made_at_the_first_sign_in_and_ends_at_once(site: Site, page: 
     page.get_by_role("link", name="Sign in with Example & Co").click()
     page.wait_for_url(f"{site.host}/**")
     assert groups() == {"account users", "scientists"}, "the provider's groups hold whom the claim says"
-    kept = next(c for c in page.context.cookies() if c["name"] == "modelkeep_session")
+    cookie = next(c for c in page.context.cookies() if c["name"] == "modelkeep_session")
     page.goto("about:blank")  # Catalog Explorer would go to the sign-in page by itself, in the midst of what follows
     assert page.request.post(f"{site.host}/logout", headers={"origin": site.host}).status == 200
     assert not [c for c in page.context.cookies() if c["name"] == "modelkeep_session"]
-    page.context.add_cookies([kept])  # type: ignore[list-item]
+    page.context.add_cookies([cookie])  # type: ignore[list-item]
     page.goto(f"{site.host}{ME}")
     expect(page.get_by_role("heading", name="Sign in to Modelkeep")).to_be_visible()
 
@@ -203,7 +203,7 @@ def test_a_tool_gets_its_token_through_the_provider_and_consent(site: Site, page
         "grant_type": "authorization_code", "code": answer["code"], "client_id": "databricks-cli", "redirect_uri": redirect,
         "code_verifier": verifier,
     }  # fmt: skip
-    told = site.http.post("/oidc/v1/token", data=form).json()
-    assert site.ok("GET", ME, token=told["access_token"])["displayName"] == "Ada"
-    again = {"grant_type": "refresh_token", "refresh_token": told["refresh_token"], "client_id": "databricks-cli"}
+    tokens = site.http.post("/oidc/v1/token", data=form).json()
+    assert site.ok("GET", ME, token=tokens["access_token"])["displayName"] == "Ada"
+    again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": "databricks-cli"}
     assert site.http.post("/oidc/v1/token", data=again).status_code == 200

@@ -1,4 +1,4 @@
-/** Which page each address shows. The build reads it, too: the server names a page's code before the browser asks for it. */
+/** The page of each address. The build also reads it, so that the server can name a page's code in its head. */
 
 const model = "/explore/data/models/:catalog/:schema/:model";
 const prompt = "/explore/data/prompts/:catalog/:schema/:prompt";

@@ -1,4 +1,4 @@
-/** The styles of those of Mantine's components that the pages use, in Mantine's own order. The build fails where one is missing. */
+/** The styles of the Mantine components that the pages use, in Mantine's order. The build fails if one is missing. */
 
 import "@mantine/core/styles/default-css-variables.css";
 import "@mantine/core/styles/baseline.css";

@@ -67,8 +67,8 @@ async function withNetworkError<T>(answer: Promise<T>): Promise<T> {
 }
 
 function toApiError(response: Response, body: unknown): ApiError {
-  if (response.status === 502 || response.status === 504) reportUnreachable(); // a proxy says that nobody is behind it
-  // With a dialog open there may be text that nobody has saved: the dialog says so, and leads to the sign-in page.
+  if (response.status === 502 || response.status === 504) reportUnreachable(); // from a proxy without a server behind it
+  // An open dialog may have unsaved text. It shows the error with a link to the sign-in page instead.
   if (response.status === 401 && !document.querySelector("[role=dialog]"))
     location.assign(signInPath());
   const fields = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;

@@ -1,4 +1,4 @@
-/** Everything that the pages change. Each act is one call of the public API; what it may do is for the server to say. */
+/** All changes that the pages make. Each is one call of the public API, and the server decides whether the caller may make it. */
 
 import { clearDrafts } from "../lib/drafts";
 import { api, UNITY_CATALOG, unwrap, V1 } from "./client";
@@ -27,9 +27,9 @@ export const createModel = (schema: string, name: string, comment: string) => {
 
 export interface SecurableChanges {
   comment?: string;
-  /** Of the comment that was read: a newer one is not overwritten. */
+  /** The etag of the comment that the caller read. The server refuses to overwrite a newer comment. */
   etag?: string;
-  /** Of a catalog or schema: all of them. */
+  /** All properties of a catalog or schema. */
   properties?: Record<string, string>;
   new_name?: string;
   owner?: string;
@@ -130,7 +130,7 @@ export const copyVersion = (full_name: string, version: number, destination: str
 /** A logged model, or a directory of the run's artifacts. */
 export type RunSource = { model_id: string } | { path: string };
 
-/** As Unity Catalog does: without a signature it is refused. The server brings the run's files in by itself; the version is PENDING_REGISTRATION until then. */
+/** Registers a version as Unity Catalog does, with a required signature. It is PENDING_REGISTRATION until the server has copied the run's files. */
 export const registerVersion = (
   full_name: string,
   run_id: string,
@@ -144,7 +144,7 @@ export const registerVersion = (
     }),
   );
 
-/** What a language model would write as the description; nothing is saved. */
+/** Asks a language model for a description. Saves nothing. */
 export const draftComment = (full_name: string, version?: number) =>
   version === undefined
     ? unwrap(
@@ -257,7 +257,7 @@ export const READ_WRITE = "BINDING_TYPE_READ_WRITE";
 export const READ_ONLY = "BINDING_TYPE_READ_ONLY";
 export type BindingType = typeof READ_WRITE | typeof READ_ONLY;
 
-/** null unbinds. */
+/** Binds a catalog to a workspace. The type null unbinds it. */
 export const changeBinding = (
   catalog: string,
   workspace_id: number,
@@ -289,7 +289,7 @@ export interface PrivilegeRequest {
   privileges: string[];
 }
 
-/** For oneself where nobody is named. */
+/** Requests access for a principal; '' is the caller. */
 export const requestAccess = (requests: PrivilegeRequest[], comment: string, principal: string) =>
   unwrap(
     api.POST("/api/3.0/rfa/requests", {

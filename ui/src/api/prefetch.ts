@@ -62,7 +62,7 @@ export const PREFETCH_BY_PAGE: Record<string, (client: QueryClient, params: Para
     void client.prefetchQuery(version(modelName(params), params.version ?? "")),
 };
 
-/** What every page has around it: who asks, what waits for an answer, and the tree down to what the address shows. */
+/** Starts the requests of the frame: the caller, pending access requests, and the tree down to the address. */
 export function prefetchShell(
   client: QueryClient,
   { catalog: name, schema: schemaName, model: leafName, prompt: promptName }: Params,
@@ -77,13 +77,13 @@ export function prefetchShell(
     void client.prefetchQuery(modelsPage(`${name}.${schemaName}`, ""));
 }
 
-/** Resolves when the code and all that was asked for ahead is there, or after `most` ms: a page that is complete is drawn once,
- * not first as its shape. */
+/** Resolves when the code and the first requests have arrived, or after `timeoutMs`. A complete page then renders once,
+ * without a skeleton. */
 export async function untilLoaded(client: QueryClient, code: Promise<void>, timeoutMs: number) {
   const end = performance.now() + timeoutMs;
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   const settled = async () => {
-    await code.catch(() => undefined); // the page tells
+    await code.catch(() => undefined); // the page shows the error
     while (client.isFetching() > 0 && performance.now() < end) await wait(5);
   };
   await Promise.race([settled(), wait(timeoutMs)]);

@@ -150,7 +150,7 @@ export const deletePromptAlias = (name: string, alias: string) =>
 
 // --- templates ---
 
-/** The text of a text prompt, or the messages of a chat prompt. Content that is no text is shown as its JSON. */
+/** The text of a text prompt, or the messages of a chat prompt. Content that is not text becomes its JSON. */
 export function messagesOf(version: PromptVersion): string | Message[] {
   const template: unknown = JSON.parse(version.template);
   if (typeof template === "string") return template;

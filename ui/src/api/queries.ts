@@ -1,4 +1,4 @@
-/** Everything that the pages read. A key begins with what it is about; after any change all of it is asked for again. */
+/** All reads of the pages. A query key begins with its subject, and every change refetches everything. */
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 
@@ -33,11 +33,11 @@ export const READY = "READY";
 export const FAILED = "FAILED_REGISTRATION";
 export const PENDING = "PENDING_REGISTRATION";
 
-/** A page's token for its successor; undefined ends the list. */
+/** The token of the next page, or undefined on the last page. */
 const nextPageToken = (page: { next_page_token?: string | null }) =>
   page.next_page_token || undefined;
 
-/** Every page of a list. */
+/** Reads all pages of a list. */
 export async function allPages<P extends { next_page_token?: string | null }>(
   read: (page_token: string) => Promise<P>,
 ): Promise<P[]> {
@@ -63,7 +63,7 @@ export const grantablePrivileges = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
-// --- what contains what ---
+// --- lists of securables ---
 
 export const catalogsPage = (page_token: string) =>
   queryOptions({
@@ -130,12 +130,12 @@ export const modelsOf = (schema: string) =>
   infiniteQueryOptions({
     queryKey: ["all models", schema],
     queryFn: ({ pageParam }) => fetchModels(schema, pageParam),
-    structuralSharing: false, // compares all pages at each new one
+    structuralSharing: false, // would compare all pages with each new one
     initialPageParam: "",
     getNextPageParam: nextPageToken,
   });
 
-// --- one thing ---
+// --- securables ---
 
 export const catalog = (name: string) =>
   queryOptions({
@@ -242,7 +242,7 @@ export const versionFiles = (full_name: string, number: string) =>
     getNextPageParam: nextPageToken,
   });
 
-/** The beginning of a file, for looking at. */
+/** The first bytes of a file, for a preview; 0 bytes is the whole file. */
 export const fileText = (path: string, bytes: number) =>
   queryOptions({
     queryKey: ["text", path, bytes],
@@ -256,16 +256,16 @@ export const fileText = (path: string, bytes: number) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-/** Edges of a graph; more would be no picture. */
+/** The most edges that a graph shows. */
 const MAX_EDGES = 2_000;
 
 export interface Edges {
   edges: LineageEdge[];
-  /** There are others. */
+  /** More edges exist. */
   truncated: boolean;
 }
 
-/** All pages, up to the most that a graph shows. */
+/** Reads pages of edges up to MAX_EDGES. */
 async function allEdges(
   read: (page_token: string) => Promise<{ lineage: LineageEdge[]; next_page_token: string }>,
 ): Promise<Edges> {
@@ -315,7 +315,7 @@ export interface SearchFilter {
 export const search = (filter: SearchFilter, size = 50) =>
   infiniteQueryOptions({
     queryKey: ["search", filter, size],
-    // Aborted when the words change: the server stops looking for the earlier ones.
+    // A new text aborts the request, and the server stops the earlier search.
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET(`${V1}/search`, {
@@ -343,7 +343,7 @@ export const grants = (securable_type: string, full_name: string) =>
       ).privilege_assignments,
   });
 
-/** `mine`: of the caller, where nobody is named. */
+/** Explains an operation for a principal. With `mine`, the principal '' is the caller. */
 export const explanation = (
   securable_type: string,
   full_name: string,
@@ -412,7 +412,7 @@ const account = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
-/** Who may do what with one policy; '' is all of them. */
+/** The principals of each role of a tag policy. The policy '' stands for all policies. */
 export const tagRules = (policy: string) =>
   queryOptions({
     queryKey: ["tag rules", policy],
@@ -509,7 +509,7 @@ export const auditPage = (
     }),
   );
 
-/** The records in Databricks' schema, from the oldest on; asked again with `after` the cursor. */
+/** The records in Databricks' schema, oldest first. `after` is the cursor of the previous page. */
 export const auditExport = (filter: AuditFilter, after: number) =>
   unwrap(
     api.GET(`${V1}/audit/export`, { params: { query: { ...filter, after, max_results: 5000 } } }),
@@ -534,7 +534,7 @@ const principalsPage = (
 ) =>
   unwrap(api.GET(`${V1}/${kind}` as const, { params: { query: { filter, max_results } }, signal }));
 
-/** The first 1,000 whose name has the text in it; `truncated` says that others exist. */
+/** The first 1,000 principals whose names have the text in them. `truncated` says that more exist. */
 export const principals = (kind: PrincipalKind, text: string) =>
   queryOptions({
     queryKey: ["principals", kind, text],
@@ -545,7 +545,7 @@ export const principals = (kind: PrincipalKind, text: string) =>
     placeholderData: keepPreviousData,
   });
 
-/** The first of each kind whose name has the text in it, for a picker. */
+/** The first principals of each kind whose names have the text in them, for a picker. */
 export const principalChoices = (text: string) =>
   queryOptions({
     queryKey: ["pickable", text],
@@ -566,7 +566,7 @@ export const principalChoices = (text: string) =>
 
 const CHOICES_PER_KIND = 50;
 
-/** A principal as the access-control rules name it. */
+/** A principal's name in access-control rules, such as `groups/admins`. */
 export async function principalRuleName(name: string): Promise<string> {
   const { signal } = new AbortController();
   const prefixes = {
@@ -579,7 +579,7 @@ export async function principalRuleName(name: string): Promise<string> {
     if (page.principals.some((principal) => principal.name === name))
       return `${prefixes[kind]}/${name}`;
   }
-  return `users/${name}`; // the server says that nobody has this name
+  return `users/${name}`; // the server refuses an unknown name
 }
 
 export const members = (principal: string) =>

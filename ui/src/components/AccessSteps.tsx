@@ -48,7 +48,7 @@ export function AccessSteps({ steps }: { steps: Step[] }) {
               className="anywhere"
             >
               {privilegeLabel(visible(source.what))} on{" "}
-              {securableLabel(source.securable_type, source.securable_name)}, held by{" "}
+              {securableLabel(source.securable_type, source.securable_name)}, granted to{" "}
               {visible(source.principal)}
               {(source.groups ?? []).length > 0
                 ? ` (through ${(source.groups ?? []).map(visible).join(" > ")})`

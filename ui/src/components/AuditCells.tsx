@@ -13,7 +13,7 @@ const shortText = (value: unknown): string => {
 
 interface Props {
   record: AuditRecord;
-  /** The securable of the page. Other targets of the record are shown by name. */
+  /** The securable of the page. The cell names the other targets of the record. */
   besides?: string;
 }
 

@@ -10,7 +10,7 @@ import { ErrorAlert } from "../ui/ErrorAlert";
 import { LoadingSkeleton } from "../ui/Skeletons";
 import { PREVIEW } from "./Files";
 
-/** Text as text: nothing of a file is ever rendered. */
+/** Shows a file as plain text. Its content never renders as HTML. */
 export function Preview({
   file,
   path,
@@ -41,7 +41,7 @@ export function Preview({
       <Group justify="space-between" mb="sm">
         <Text size="sm" c="dimmed">
           {formatBytes(file.size)}
-          {file.size > PREVIEW ? `, the first ${formatBytes(PREVIEW)} are shown` : ""}
+          {file.size > PREVIEW ? `, only the first ${formatBytes(PREVIEW)} appear here` : ""}
         </Text>
         <Button
           component="a"
@@ -57,7 +57,7 @@ export function Preview({
       {isPending ? <LoadingSkeleton /> : null}
       {error ? <ErrorAlert error={error} retry={() => void refetch()} /> : null}
       {data && text === null ? (
-        <Text size="sm">This is no text. Download it to look inside.</Text>
+        <Text size="sm">This file is not text. Download it to open it.</Text>
       ) : null}
       {text !== null ? (
         <pre className="preview panel" tabIndex={0} aria-label={`Content of ${file.path}`}>

@@ -43,8 +43,8 @@ export default function Files({
     return (
       <EmptyState icon={<IconFolder size={34} />} title="No files here">
         {ready
-          ? "This version points to somewhere else, and the server keeps no files of it."
-          : "They are shown once the version is ready."}
+          ? "This version points to external storage. The server keeps no files of it."
+          : "They appear when the version is ready."}
       </EmptyState>
     );
   const toggle = (path: string) => {

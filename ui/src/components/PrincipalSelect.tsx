@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { principalChoices } from "../api/queries";
 
-/** Users, groups and service principals whose name has the text in it: the server searches as somebody types. `chosen` are there anyway. */
+/** The principals whose names have the text in them, from a search while somebody types. `chosen` are always among them. */
 export function usePrincipalOptions(text: string, chosen: string[]) {
   const [searched] = useDebouncedValue(text.trim(), 180);
   const { data } = useQuery(principalChoices(chosen.includes(searched) ? "" : searched));
@@ -16,7 +16,7 @@ export function usePrincipalOptions(text: string, chosen: string[]) {
     { group: "Users", items: names(data?.users) },
     { group: "Service principals", items: names(data?.servicePrincipals) },
   ];
-  // The chosen ones are always there: Mantine would write over what is typed when the list comes with them.
+  // Without the chosen principals in the list, Mantine would overwrite the typed text when a new list arrives.
   return [
     ...chosen.filter((name) => !groups.some((group) => group.items.includes(name))),
     ...groups,
@@ -34,7 +34,7 @@ export function PrincipalsSelect(props: {
   return (
     <MultiSelect
       {...props}
-      // Closed by each choice: what it covers is the button that comes next.
+      // Each choice closes the list, which would cover the next button.
       dropdownOpened={open}
       onDropdownOpen={() => setOpen(true)}
       onDropdownClose={() => setOpen(false)}

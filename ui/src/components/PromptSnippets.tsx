@@ -3,7 +3,7 @@ import { Stack, Text, Title } from "@mantine/core";
 import { type PromptVersion, variablesOf } from "../api/prompts";
 import { CodeBlock } from "../ui/CodeBlock";
 
-/** Ready to be pasted: what a client needs to load this version. */
+/** Code to paste: it loads one version of a prompt. */
 export function PromptSnippets({
   prompt,
   version,
@@ -35,8 +35,8 @@ mlflow.genai.register_prompt(
     <Stack maw={820}>
       <Text size="sm">
         {alias
-          ? `These follow the alias @${alias}. Clients cache an alias for 60 seconds.`
-          : `These load version ${version.version}. Set an alias to let code follow a name instead.`}
+          ? `This code follows the alias @${alias}. Clients cache an alias for 60 seconds.`
+          : `This code loads version ${version.version}. Set an alias to let code follow a name instead.`}
       </Text>
       {(
         [
@@ -46,7 +46,7 @@ mlflow.genai.register_prompt(
         ] as const
       ).map(([title, text]) => (
         <div key={title}>
-          <Title order={3} size="h5" mb={6}>
+          <Title order={2} size="h5" mb={6}>
             {title}
           </Title>
           <CodeBlock text={text} label={title} />

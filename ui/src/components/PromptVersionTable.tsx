@@ -78,7 +78,7 @@ export function PromptVersionTable({ name, rows, current, loadMore, loadingMore 
     },
   ];
   return (
-    <section aria-label="Versions">
+    <div>
       <Group justify="space-between" mb="xs" mt="lg">
         <Title order={2} size="h4">
           Versions
@@ -97,6 +97,6 @@ export function PromptVersionTable({ name, rows, current, loadMore, loadingMore 
         loadMore={loadMore}
         loadingMore={loadingMore}
       />
-    </section>
+    </div>
   );
 }

@@ -71,7 +71,7 @@ export function Signature({ signature }: { signature: Record<string, unknown> | 
       </Title>
       {signature === null ? (
         <Text size="sm" c="dimmed" mt={4}>
-          None. Log the model with input_example= or signature= to say what it takes and gives.
+          None. Log the model with input_example= or signature= to describe its inputs and outputs.
         </Text>
       ) : (
         <>

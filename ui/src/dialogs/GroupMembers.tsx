@@ -12,16 +12,16 @@ import { Dialog } from "../ui/Dialog";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { LoadingSkeleton } from "../ui/Skeletons";
 
-export function Members({ group, onClose }: { group: string; onClose: () => void }) {
+export function GroupMembers({ group, onClose }: { group: string; onClose: () => void }) {
   const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage } =
     useInfiniteQuery(members(group));
   const rows = data?.pages.flatMap((page) => page.members) ?? [];
   useVisibleRows(members(group).queryKey, 0, Math.max(rows.length - 1, 0));
-  const [chosen, setPicked] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<string | null>(null);
   const add = useMutationWithToast(
     (name: string) => addMember(group, name),
     (_, name) => `${visible(name)} added.`,
-    () => setPicked(null),
+    () => setChosen(null),
   );
   const remove = useMutationWithToast(
     (name: string) => removeMember(group, name),
@@ -43,7 +43,7 @@ export function Members({ group, onClose }: { group: string; onClose: () => void
       <Stack gap={4}>
         {data && rows.length === 0 ? (
           <Text size="sm" c="dimmed">
-            Nobody yet.
+            No members yet.
           </Text>
         ) : null}
         {rows.map((member) => (
@@ -72,7 +72,7 @@ export function Members({ group, onClose }: { group: string; onClose: () => void
           </Button>
         ) : null}
       </Stack>
-      <PrincipalSelect label="New member" value={chosen} onChange={setPicked} />
+      <PrincipalSelect label="New member" value={chosen} onChange={setChosen} />
     </Dialog>
   );
 }

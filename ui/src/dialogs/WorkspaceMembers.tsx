@@ -19,12 +19,12 @@ export function WorkspaceMembers({
   onClose: () => void;
 }) {
   const { data, error, isPending } = useQuery(workspaceAssignments(workspace.id));
-  const [chosen, setPicked] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<string | null>(null);
   const [level, setLevel] = useState("USER");
   const add = useMutationWithToast(
     (name: string) => assignToWorkspace(workspace.id, name, level),
     (_, name) => `${visible(name)} assigned.`,
-    () => setPicked(null),
+    () => setChosen(null),
   );
   const unassign = useMutationWithToast(
     (name: string) => unassignFromWorkspace(workspace.id, name),
@@ -47,7 +47,7 @@ export function WorkspaceMembers({
       <Stack gap={4}>
         {data?.length === 0 ? (
           <Text size="sm" c="dimmed">
-            Nobody but account admins may enter.
+            Only account admins may enter.
           </Text>
         ) : null}
         {data?.map((member) => (
@@ -72,7 +72,7 @@ export function WorkspaceMembers({
         ))}
       </Stack>
       <Group align="flex-end" grow preventGrowOverflow={false}>
-        <PrincipalSelect label="Assign" value={chosen} onChange={setPicked} />
+        <PrincipalSelect label="Assign" value={chosen} onChange={setChosen} />
         <Select
           label="As"
           w={120}

@@ -1,4 +1,4 @@
-/** Recents and favourites: of this browser, never of the registry. */
+/** Recent and favourite pages. Only this browser keeps them, not the registry. */
 
 import { useSyncExternalStore } from "react";
 
@@ -24,7 +24,7 @@ function read(key: string): PageRef[] {
           typeof entry?.kind === "string" && typeof entry?.name === "string",
       );
   } catch {
-    // What somebody else wrote there is nothing of ours.
+    // The stored text is not ours.
   }
   cache.set(key, { text, items });
   return items;

@@ -34,7 +34,7 @@ export function treeOf(files: VersionFile[]): Folder {
   return root;
 }
 
-/** The folders that are open and the files in them, from the top. */
+/** The rows of a file tree: its folders, and the contents of the open ones. */
 export function rowsOf(
   root: Folder,
   open: ReadonlySet<string>,

@@ -1,8 +1,8 @@
-/** Where the keyboard is, when what it was in goes away. */
+/** Where the focus goes when its element disappears. */
 
 import { type RefObject, useEffect, useRef } from "react";
 
-/** For what is mounted only while it is open: whoever had the focus before gets it back. */
+/** For a component that is mounted only while it is open: returns the focus to the element that had it. */
 export function useFocusReturn(): void {
   const opener = useRef(document.activeElement);
   useEffect(() => {
@@ -14,7 +14,7 @@ export function useFocusReturn(): void {
   }, []);
 }
 
-/** Moves the focus to a new page's beginning, unless it is in something that stays: the tree, or MLflow's frame. */
+/** Moves the focus to the start of a new page, unless the tree, a dialog or MLflow's frame has it. */
 export function useFocusOnArrival(page: string, main: string): void {
   const shownPage = useRef(page);
   useEffect(() => {
@@ -29,7 +29,7 @@ export function useFocusOnArrival(page: string, main: string): void {
   }, [page, main]);
 }
 
-/** Of more tabs than a narrow window shows, the chosen one is among those that show, also when some come later. */
+/** Scrolls the chosen tab into sight, also when tabs arrive later. */
 export function useTabInSight(
   list: RefObject<HTMLElement | null>,
   value: string | null | undefined,

@@ -1,4 +1,4 @@
-/** Parts of a page whose code is loaded when they are shown. */
+/** Components whose code loads when they render. */
 
 import { type ComponentType, lazy } from "react";
 

@@ -4,7 +4,7 @@ import { flushSync } from "react-dom";
 import { refetchAll } from "../api/infiniteLists";
 import { showToast } from "../ui/Toasts";
 
-/** One change: afterwards everything on the page is asked for again, and a word says that it is done. */
+/** A change: afterwards a toast reports it, and the page refetches everything. */
 export function useMutationWithToast<Input, Output>(
   mutationFn: (input: Input) => Promise<Output>,
   toast?: string | ((output: Output, input: Input) => string),
@@ -16,7 +16,7 @@ export function useMutationWithToast<Input, Output>(
     onSuccess: (output, input) => {
       const message = typeof toast === "function" ? toast(output, input) : toast;
       if (message) void showToast(message);
-      // At once: what is left for another page may be gone, and must not be asked for again.
+      // Synchronous, so that a page that the reader leaves does not refetch what the change deleted.
       flushSync(() => onDone?.(output, input));
       refetchAll(client);
     },

@@ -1,4 +1,4 @@
-/** Arrow keys in a table: up and down lead to the same control of the next row, and a long table is one stop of the Tab key. */
+/** Arrow keys in a table: up and down move to the same control of the next row. A long table is one tab stop. */
 
 import { type KeyboardEvent, type RefObject, useLayoutEffect, useRef } from "react";
 
@@ -11,7 +11,7 @@ const controls = (row: Element) =>
   );
 const indexOf = (row: HTMLElement) => Number(row.dataset.index);
 
-/** `roving`: whether rows beside the current one are skipped by Tab, as those that are not there would be anyway. */
+/** With `roving`, Tab skips all rows except the current one. */
 export function useRowKeys(container: RefObject<HTMLElement | null>, roving: boolean) {
   const current = useRef(0);
   const rows = () => [
@@ -32,7 +32,7 @@ export function useRowKeys(container: RefObject<HTMLElement | null>, roving: boo
     if (step === undefined || event.defaultPrevented) return;
     const focusedRow = target.closest<HTMLElement>("tbody tr[data-index]");
     const all = rows();
-    // From the table itself, an arrow leads in; Page Up, Page Down, Home and End go on scrolling.
+    // From the table itself, the down arrow enters the first row. Page Up, Page Down, Home and End still scroll.
     const next = focusedRow
       ? all.find((row) => indexOf(row) === indexOf(focusedRow) + step)
       : target === container.current && step > 0

@@ -52,7 +52,7 @@ const PRINCIPAL: Column<AccessRequest> = {
       <span className="anywhere">{visible(row.principal)}</span>
       {row.requester !== row.principal ? (
         <Text size="xs" c="dimmed" className="anywhere">
-          asked by {visible(row.requester)}
+          requested by {visible(row.requester)}
         </Text>
       ) : null}
     </>
@@ -72,7 +72,7 @@ const COMMENT: Column<AccessRequest> = {
   cell: (row) => <span className="clip">{visible(row.comment)}</span>,
 };
 const CREATED: Column<AccessRequest> = {
-  header: "Asked",
+  header: "Requested",
   width: 130,
   visibleFrom: "sm",
   cell: (row) => <TimeAgo at={row.created_at} />,
@@ -100,20 +100,20 @@ const STATE: Column<AccessRequest> = {
 
 interface Props {
   state: "PENDING" | "ALL";
-  /** Which of them. */
-  keep: (row: AccessRequest) => boolean;
+  /** Which of the requests to show. */
+  filter: (row: AccessRequest) => boolean;
   label: string;
   columns: Column<AccessRequest>[];
-  none: string;
-  about: string;
+  emptyTitle: string;
+  emptyText: string;
 }
 
-function Requests({ state, keep, label, columns, none, about }: Props) {
+function RequestTable({ state, filter, label, columns, emptyTitle, emptyText }: Props) {
   const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } =
     useInfiniteQuery(accessRequests(state));
   if (isPending) return <LoadingSkeleton />;
   if (error) return <ErrorAlert error={error} retry={() => void refetch()} />;
-  const rows = data.pages.flatMap((page) => page.access_requests).filter(keep);
+  const rows = data.pages.flatMap((page) => page.access_requests).filter(filter);
   return (
     <>
       {rows.length > 0 ? (
@@ -125,8 +125,12 @@ function Requests({ state, keep, label, columns, none, about }: Props) {
           rowHeight={56}
         />
       ) : (
-        <EmptyState icon={<IconInbox size={34} />} title={none} command="modelkeep access inbox">
-          {about}
+        <EmptyState
+          icon={<IconInbox size={34} />}
+          title={emptyTitle}
+          command="modelkeep access inbox"
+        >
+          {emptyText}
         </EmptyState>
       )}
       {hasNextPage ? (
@@ -136,7 +140,7 @@ function Requests({ state, keep, label, columns, none, about }: Props) {
           loading={isFetchingNextPage}
           onClick={() => void fetchNextPage()}
         >
-          Look further back
+          Load older requests
         </Button>
       ) : null}
     </>
@@ -198,27 +202,27 @@ export default function AccessRequests() {
             value: "inbox",
             label: "To decide",
             render: () => (
-              <Requests
+              <RequestTable
                 state="PENDING"
-                keep={(row) => row.to_decide}
+                filter={(row) => row.to_decide}
                 label="Requests to decide"
                 columns={[SECURABLE, PRINCIPAL, PRIVILEGES, COMMENT, CREATED, decideColumn]}
-                none="Nothing to decide"
-                about="Requests for access to what you own or manage appear here. Approving one grants what it asks for."
+                emptyTitle="Nothing to decide"
+                emptyText="Requests for access to your securables appear here. Approval grants the requested privileges."
               />
             ),
           },
           {
             value: "mine",
-            label: "Asked by me",
+            label: "My requests",
             render: () => (
-              <Requests
+              <RequestTable
                 state="ALL"
-                keep={(row) => row.mine}
+                filter={(row) => row.mine}
                 label="My requests"
                 columns={[SECURABLE, PRINCIPAL, PRIVILEGES, STATE, CREATED, withdrawColumn]}
-                none="You have asked for nothing"
-                about="Where something is closed to you, Request access on its page asks whoever manages it."
+                emptyTitle="You have made no requests"
+                emptyText="Request access on a closed page sends a request to its managers."
               />
             ),
           },
@@ -226,13 +230,13 @@ export default function AccessRequests() {
             value: "decided",
             label: "Decided",
             render: () => (
-              <Requests
+              <RequestTable
                 state="ALL"
-                keep={(row) => row.state !== "PENDING"}
+                filter={(row) => row.state !== "PENDING"}
                 label="Decided requests"
                 columns={[SECURABLE, PRINCIPAL, PRIVILEGES, STATE, CREATED]}
-                none="Nothing has been decided yet"
-                about="What was approved, rejected or withdrawn, of what you manage and of what you have asked for."
+                emptyTitle="No decisions yet"
+                emptyText="Decided and withdrawn requests appear here: your own requests, and requests for your securables."
               />
             ),
           },

@@ -7,7 +7,7 @@ import { RegisterModel } from "../dialogs/RegisterModel";
 import { experimentsPath, home } from "../paths";
 
 const STEP_MS = 400;
-// What MLflow's pages begin with until somebody chooses: training rather than chats, and no panel of its assistant, which is off here.
+// The first settings of MLflow's pages: training instead of chats, and no panel of the assistant, which is off here.
 const MLFLOW_DEFAULTS = {
   "mlflow.workflowType_v1": "machine_learning",
   "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": true,
@@ -18,7 +18,7 @@ function setMlflowDefaults(): void {
     if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
 }
 
-/** MLflow's own pages in a frame: its address (after #) and ours are two spellings of one. */
+/** MLflow's own pages in a frame. Its address after # and the address of this page follow each other. */
 export default function Experiments() {
   const { pathname, search, key } = useLocation();
   const navigate = useNavigate();
@@ -37,16 +37,16 @@ export default function Experiments() {
     document.title = "Experiments · Modelkeep";
   }, []);
   useEffect(() => {
-    // Our address was changed by a link or the browser's buttons, or its link was chosen again: the frame follows.
+    // The frame follows a new address, and a link that the reader chooses again.
     const view = frame.current?.contentWindow;
     if (view && mlflowPath !== framePath.current && view.location.pathname.startsWith("/ml/")) {
       framePath.current = mlflowPath;
       view.location.replace(`/ml/#${mlflowPath}`);
     }
-    // oxlint-disable-next-line react/exhaustive-effect-dependencies -- the same address, chosen once more
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies -- the same address, chosen again
   }, [mlflowPath, key]);
   useEffect(() => {
-    // MLflow changes its address without an event that another window could hear, so it is looked at now and then.
+    // MLflow changes its address without an event for other windows, so a timer compares it.
     const timer = setInterval(() => {
       const hash = frame.current?.contentWindow?.location.hash.slice(1);
       if (!hash || hash === framePath.current) return;

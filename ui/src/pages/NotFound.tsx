@@ -16,7 +16,7 @@ export default function NotFound() {
           </Anchor>
         }
       >
-        It may have been renamed or deleted. The search above finds what you may see.
+        Somebody may have renamed or deleted it. Use the search above to look for it.
       </EmptyState>
     </Page>
   );

@@ -12,7 +12,7 @@ import { KindIcon, kindLabel } from "../ui/kinds";
 
 const ALL = "all results";
 
-/** Finds anything by name, tag, comment, owner or alias, from every page. */
+/** Searches names, tags, descriptions, owners and aliases from every page. */
 export function SearchBox() {
   const [text, setText] = useState("");
   const [query] = useDebouncedValue(text.trim(), 180);

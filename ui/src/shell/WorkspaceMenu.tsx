@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { me, workspaces } from "../api/queries";
 import { visible } from "../lib/text";
 
-/** The workspace that these pages are in, and the way to the others that the caller may enter; in a narrow window, part of the account's menu. */
+/** The current workspace, and links to the others that the caller may enter. A narrow window shows them in the account menu. */
 export function WorkspaceItems() {
   const { data } = useQuery(me);
   const others =
@@ -28,7 +28,7 @@ export function WorkspaceItems() {
         </Menu.Item>
       ))}
       {others.length === 0 ? (
-        <Menu.Item disabled>There is no other that you may enter</Menu.Item>
+        <Menu.Item disabled>You may enter no other workspace</Menu.Item>
       ) : null}
     </>
   );

@@ -3,11 +3,11 @@ import type { MouseEventHandler } from "react";
 
 interface Props extends ButtonProps {
   onClick?: MouseEventHandler<HTMLButtonElement>;
-  /** Why the caller may not; undefined where he may. */
+  /** The server's reason against the action; undefined if the caller may run it. */
   denialReason?: string | undefined;
 }
 
-/** A button that says why it cannot be used; it stays reachable, so that the reason does, too. */
+/** A button that explains why it is disabled. It stays focusable, so that every reader reaches the reason. */
 export function ActionButton({ denialReason, onClick, ...rest }: Props) {
   if (!denialReason) return <Button {...rest} onClick={onClick} />;
   return (

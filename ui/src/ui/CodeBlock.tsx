@@ -29,7 +29,7 @@ export function CopyButton({
   );
 }
 
-/** Text to be copied as it is. */
+/** Text with a button that copies it. */
 export function CodeBlock({ text, label }: { text: string; label: string }) {
   return (
     <div className="code">

@@ -16,7 +16,7 @@ export function EmptyState({ icon, title, children, action, command }: Props) {
   return (
     <Stack align="center" gap="xs" py={36} px="md" className="empty">
       {icon ? <Box c="dimmed">{icon}</Box> : null}
-      <Title order={3} size="h4" ta="center">
+      <Title order={2} size="h4" ta="center">
         {title}
       </Title>
       {children ? (

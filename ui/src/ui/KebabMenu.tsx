@@ -7,7 +7,7 @@ export interface Item {
   icon?: ReactNode;
   danger?: boolean;
   onClick: () => void;
-  /** The server's reason why the caller may not. */
+  /** The server's reason against the action. */
   denialReason?: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export function KebabMenu({
   size?: string;
 }) {
   const target = useRef<HTMLButtonElement>(null);
-  // The item goes away with its menu, so a dialog that it opens could not give the focus back to it.
+  // The menu closes with its item. The focus returns to the button when the item's dialog closes.
   const choose = (item: Item) => {
     target.current?.focus();
     item.onClick();

@@ -3,8 +3,8 @@ import remarkGfm from "remark-gfm";
 
 import { escapeBidi } from "../lib/text";
 
-// Raw HTML is shown as text, links lose any scheme that could run something, and pictures, which would tell another server
-// who reads this, become links.
+// Raw HTML becomes text, and links lose schemes that could run code. Pictures become links, because loading them would
+// reveal the reader to another server.
 const COMPONENTS: Components = {
   img: ({ src, alt }) => (
     <a
@@ -20,7 +20,7 @@ const COMPONENTS: Components = {
       {children}
     </a>
   ),
-  // A task list's box says what it is about, as the item does; code that is wider than the page can be scrolled by keys.
+  // The box of a task list has a label. Wide code and tables can be scrolled with the keyboard.
   input: ({ checked }) => (
     <input
       type="checkbox"

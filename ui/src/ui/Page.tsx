@@ -12,18 +12,18 @@ export interface Crumb {
 
 interface Props {
   title: string;
-  /** The word before it, for readers that hear the page. */
+  /** The word before the title, for screen readers. */
   kind?: string | undefined;
   icon?: ReactNode;
   crumbs?: Crumb[];
-  /** What the copy button copies. */
+  /** The text that the copy button copies. */
   copy?: string;
   badge?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
 }
 
-/** A page: where it is, what it is, what can be done with it. */
+/** The frame of a page: breadcrumbs, title and actions. */
 export function Page({ title, kind, icon, crumbs = [], copy, badge, actions, children }: Props) {
   useEffect(() => {
     document.title = `${title} · Modelkeep`;

@@ -23,23 +23,23 @@ interface Props<Row> {
   rows: Row[];
   rowKey: (row: Row) => string;
   rowHeight?: number;
-  /** Asks for the next page; undefined when there is none. */
+  /** Fetches the next page. Undefined on the last page. */
   loadMore?: (() => void) | undefined;
   loadingMore?: boolean;
   height?: string;
-  /** The key of the list, where `rows` are all that is there of it. */
+  /** The query key of the list, if `rows` are all its rows so far. */
   queryKey?: QueryKey | undefined;
-  /** How often the rows that show are asked for again, in ms. */
+  /** How often to refetch the visible rows, in ms. */
   refetchInterval?: number | undefined;
 }
 
 const VIRTUAL_FROM = 60;
 
-// Plain elements: rows are many, and Mantine's own cost ten times as much to draw.
+// Plain elements, because Mantine's cells take ten times as long to render.
 const classOf = (column: { visibleFrom?: string; align?: string }) =>
   `${column.visibleFrom ? `mantine-visible-from-${column.visibleFrom}` : ""}${column.align === "right" ? " right" : ""}`;
 
-/** Made anew only for another row or other columns: what scrolls by costs nothing twice. */
+/** Renders again only for another row or other columns, so that scrolling stays cheap. */
 const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
   return columns.map((column, index) => (
     <td
@@ -51,7 +51,7 @@ const Cells = memo(function Cells<Row>({ row, columns }: { row: Row; columns: Co
   ));
 }) as <Row>(props: { row: Row; columns: Column<Row>[] }) => ReactNode;
 
-/** A table of any length: only the rows that show are there, and the next page is fetched as its end comes near. */
+/** A table of any length. It renders the rows in sight, and fetches the next page near its end. */
 export function VirtualTable<Row>(props: Props<Row>) {
   const {
     label,
@@ -71,7 +71,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
     count: rows.length,
     getScrollElement: () => container.current,
     estimateSize: () => rowHeight,
-    initialRect: { width: 0, height: 600 }, // so that the rows are there at once, before anything is measured
+    initialRect: { width: 0, height: 600 }, // renders rows before anything is measured
     overscan: 6,
     enabled: virtual,
   });
@@ -81,7 +81,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
     : rows.map((_, index) => ({ index, start: 0, end: 0 }));
   const last = items.at(-1)?.index ?? -1;
   useVisibleRows(queryKey, items[0]?.index ?? 0, Math.max(last, 0), refetchInterval);
-  // Each page is asked for once by itself; where that has failed, a button asks again.
+  // The table fetches each page once by itself. After a failure, a button fetches it.
   const [requestedAfter, setAsked] = useState("");
   const end = rows.at(-1);
   const lastKey = end === undefined ? "" : rowKey(end);

@@ -20,11 +20,11 @@ const SECTIONS = [
 ] as const;
 
 const AUDIENCE: Partial<Record<(typeof SECTIONS)[number][0], string>> = {
-  tags: "Only they, and those who manage a governed tag, see this page.",
-  audit: "Only they, and members of the auditors' group, read the audit log.",
+  tags: "Only account admins and principals who manage a governed tag see this page.",
+  audit: "Only account admins and members of the auditors' group read the audit log.",
 };
 
-/** What account admins have: one page a subject, under one head. */
+/** A page of the administration: its tabs, for account admins. */
 export function AdminPage({
   section,
   actions,
@@ -39,7 +39,7 @@ export function AdminPage({
   useTabInSight(list, section, SECTIONS.length);
   const { data: user } = useQuery(me);
   const title = SECTIONS.find(([value]) => value === section)?.[1] ?? "";
-  // Auditors and those who govern tags have one page each, and nothing to do on the others.
+  // Auditors and managers of governed tags have one page each.
   const mayOpenSection =
     (section === "audit" && user?.reads_audit) || (section === "tags" && user?.governs_tags);
   if (user && !user.account_admin && mayOpenSection)
@@ -52,7 +52,8 @@ export function AdminPage({
     return (
       <Page title={title} crumbs={[{ label: "Catalogs", to: home }]}>
         <EmptyState title="For account admins">
-          {AUDIENCE[section] ?? "Only they manage people and workspaces."} Ask an account admin.
+          {AUDIENCE[section] ?? "Only account admins manage principals and workspaces."} Ask an
+          account admin.
         </EmptyState>
       </Page>
     );

@@ -1,10 +1,10 @@
 import { useState } from "react";
 
-import { Members } from "../../dialogs/GroupMembers";
+import { GroupMembers } from "../../dialogs/GroupMembers";
 import { Principals } from "./Principals";
 
 export default function Groups() {
-  const [open, setOpen] = useState<string | null>(null);
+  const [openGroup, setOpenGroup] = useState<string | null>(null);
   return (
     <>
       <Principals
@@ -12,10 +12,10 @@ export default function Groups() {
         noun="group"
         hint="A team, or a role that several people have."
         command="modelkeep groups create data-scientists"
-        about="Groups hold grants and own models, so that the work is shared. They may contain groups."
-        rowAction={{ label: "Members", onClick: setOpen }}
+        about="Groups have grants and own models, so that their members share the work. A group may contain groups."
+        rowAction={{ label: "Members", onClick: setOpenGroup }}
       />
-      {open ? <Members group={open} onClose={() => setOpen(null)} /> : null}
+      {openGroup ? <GroupMembers group={openGroup} onClose={() => setOpenGroup(null)} /> : null}
     </>
   );
 }

@@ -5,9 +5,9 @@ export default function ServicePrincipals() {
     <Principals
       kind="service-principals"
       noun="service principal"
-      hint="Of a job, a pipeline or a serving endpoint."
+      hint="The name of a job, a pipeline or a serving endpoint."
       command="modelkeep service-principals create nightly-training"
-      about="Identities of programs. Create tokens for them under Access tokens."
+      about="Service principals are identities of programs. Create their tokens under Access tokens."
     />
   );
 }

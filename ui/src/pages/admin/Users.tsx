@@ -7,7 +7,7 @@ export default function Users() {
       noun="user"
       hint="Usually an e-mail address."
       command="modelkeep users create alice@example.com"
-      about="People who sign in. Deactivating one ends all sessions and tokens at once, and keeps what they own."
+      about="Users are people who sign in. Deactivation immediately ends all sessions and tokens of a user, and keeps their property."
     />
   );
 }
