@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 
-import type { LineageEdge, Version } from "../src/api/queries";
+import type { LineageEdge } from "../src/api/lineage";
+import type { Version } from "../src/api/versions";
 import { treeOf } from "../src/lib/fileTree";
 import { canExpand, graphOf, versionOfNode } from "../src/lib/lineageGraph";
 import type { TreePage } from "../src/shell/treePages";

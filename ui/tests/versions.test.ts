@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 
-import type { Version } from "../src/api/queries";
+import type { Version } from "../src/api/versions";
 import {
   compareSides,
   metricTexts,

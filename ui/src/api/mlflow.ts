@@ -4,7 +4,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { fetchOk } from "./client";
 import type { RunSource } from "./mutations";
-import { allPages } from "./queries";
+import { allPages } from "./pages";
 
 export interface Experiment {
   experiment_id: string;

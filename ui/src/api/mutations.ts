@@ -2,8 +2,8 @@
 
 import { clearDrafts } from "../lib/drafts";
 import { api, UNITY_CATALOG, unwrap, V1 } from "./client";
+import type { PrincipalKind } from "./principals";
 import { deletePrompt, updatePrompt } from "./prompts";
-import type { PrincipalKind } from "./queries";
 
 export interface Tag {
   key: string;

@@ -3,23 +3,22 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { Params } from "react-router";
 
+import { accessRequests } from "./access";
+import { me } from "./me";
 import { allowedOperations } from "./permissions";
 import { prompt, promptsOf, promptsPage, promptVersions } from "./prompts";
 import {
-  accessRequests,
   catalog,
   catalogs,
   catalogsPage,
-  me,
   model,
   modelsOf,
   modelsPage,
   schema,
   schemas,
   schemasPage,
-  version,
-  versions,
-} from "./queries";
+} from "./securables";
+import { version, versions } from "./versions";
 
 const modelName = (params: Params) => `${params.catalog}.${params.schema}.${params.model}`;
 

@@ -2,7 +2,8 @@ import { List, Text } from "@mantine/core";
 import { IconCheck, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 
-import { explanation, type Step } from "../api/queries";
+import type { Step } from "../api/access";
+import { explanation } from "../api/access";
 import type { Securable } from "../lib/securables";
 import { privilegeLabel, visible } from "../lib/text";
 import { kindLabel } from "../ui/kinds";

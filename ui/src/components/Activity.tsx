@@ -3,7 +3,8 @@ import { IconHistory } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { type AuditRecord, activity } from "../api/queries";
+import type { AuditRecord } from "../api/audit";
+import { activity } from "../api/audit";
 import { visible } from "../lib/text";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";

@@ -2,7 +2,7 @@
 
 import { Badge, Box, Code, Stack, Text } from "@mantine/core";
 
-import type { AuditRecord } from "../api/queries";
+import type { AuditRecord } from "../api/audit";
 import { visible } from "../lib/text";
 
 const shortText = (value: unknown): string => {

@@ -2,7 +2,7 @@ import { Button, Group, Menu, Text } from "@mantine/core";
 import { IconChevronDown, IconDownload } from "@tabler/icons-react";
 import { useState } from "react";
 
-import type { AuditFilter } from "../api/queries";
+import type { AuditFilter } from "../api/audit";
 import { databricksPages, download, type NextPage, recordPages } from "../lib/auditExport";
 import { ErrorAlert } from "../ui/ErrorAlert";
 

@@ -1,7 +1,7 @@
 import { IconStack2 } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { type CatalogInfo, catalogs } from "../api/queries";
+import { type CatalogInfo, catalogs } from "../api/securables";
 import { catalogPath } from "../paths";
 import { ActionButton } from "../ui/ActionButton";
 import { EmptyState } from "../ui/EmptyState";

@@ -3,7 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate } from "react-router";
 
-import { versions } from "../api/queries";
+import { versions } from "../api/versions";
 import { comparePath, modelPath } from "../paths";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { type Crumb, Page } from "../ui/Page";

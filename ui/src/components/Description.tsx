@@ -3,7 +3,7 @@ import { IconPencil, IconPlus, IconSparkles } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, useState } from "react";
 
-import { me } from "../api/queries";
+import { me } from "../api/me";
 import { EditDescription } from "../dialogs/EditDescription";
 import { wasInterrupted } from "../lib/drafts";
 import { lazyComponent } from "../lib/lazyComponent";

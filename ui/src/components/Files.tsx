@@ -10,7 +10,8 @@ import {
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
-import { type VersionFile, versionFiles } from "../api/queries";
+import type { VersionFile } from "../api/versions";
+import { versionFiles } from "../api/versions";
 import { rowsOf, treeOf } from "../lib/fileTree";
 import { exactTime, formatBytes, plural, visible } from "../lib/text";
 import { filePath } from "../paths";

@@ -5,7 +5,7 @@ import { IconGitFork } from "@tabler/icons-react";
 import { ReactFlowProvider } from "@xyflow/react";
 import { useState } from "react";
 
-import { PENDING } from "../api/queries";
+import { PENDING } from "../api/versions";
 import { plural } from "../lib/text";
 import { useLineage } from "../lib/useLineage";
 import { EmptyState } from "../ui/EmptyState";

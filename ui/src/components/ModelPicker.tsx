@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { search } from "../api/queries";
+import { search } from "../api/search";
 import { visible } from "../lib/text";
 
 interface Props {

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { type ModelInfo, modelsOf } from "../api/queries";
+import { type ModelInfo, modelsOf } from "../api/securables";
 import { modelPath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";

@@ -2,7 +2,7 @@ import { Button, Group, Title } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { versions } from "../api/queries";
+import { versions } from "../api/versions";
 import { comparePath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";

@@ -1,7 +1,8 @@
 import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
-import { explanation, me } from "../api/queries";
+import { explanation } from "../api/access";
+import { me } from "../api/me";
 import { isContainer, READ_OPERATION, type Securable } from "../lib/securables";
 import { visible } from "../lib/text";
 import { AccessSteps } from "./AccessSteps";

@@ -3,8 +3,8 @@ import { IconHelpCircle, IconPlus, IconShieldLock } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { grants } from "../api/access";
 import { useDenialReason } from "../api/permissions";
-import { grants } from "../api/queries";
 import { ExplainAccess } from "../dialogs/ExplainAccess";
 import { GrantPrivileges } from "../dialogs/GrantPrivileges";
 import { RevokePrivileges } from "../dialogs/RevokePrivileges";

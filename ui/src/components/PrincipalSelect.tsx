@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { principalChoices } from "../api/queries";
+import { principalChoices } from "../api/principals";
 
 /** The principals whose names have the text in them, from a search while somebody types. `chosen` are always among them. */
 export function usePrincipalOptions(text: string, chosen: string[]) {

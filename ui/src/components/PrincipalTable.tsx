@@ -2,7 +2,7 @@ import { Badge, Text } from "@mantine/core";
 import { useState } from "react";
 
 import { deletePrincipal, setActive } from "../api/mutations";
-import type { Principal, PrincipalKind } from "../api/queries";
+import type { Principal, PrincipalKind } from "../api/principals";
 import { ConfirmDelete } from "../dialogs/ConfirmDelete";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

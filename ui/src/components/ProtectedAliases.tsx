@@ -3,9 +3,10 @@ import { IconLock, IconPencil, IconPlus, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import type { ProtectedAlias } from "../api/access";
+import { protectedAliases } from "../api/access";
 import { unprotectAlias } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
-import { type ProtectedAlias, protectedAliases } from "../api/queries";
 import { ConfirmDelete } from "../dialogs/ConfirmDelete";
 import { ProtectAlias } from "../dialogs/ProtectAlias";
 import { isContainer, type Securable } from "../lib/securables";

@@ -1,7 +1,8 @@
 import { Button, Group } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { type SearchResult, search } from "../api/queries";
+import type { SearchResult } from "../api/search";
+import { search } from "../api/search";
 import { modelPath } from "../paths";
 import { AliasBadge } from "../ui/AliasBadge";
 import { DottedName } from "../ui/DottedName";

@@ -2,8 +2,9 @@ import { Anchor } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
+import { me } from "../api/me";
 import { visibleRun } from "../api/mlflow";
-import { me, workspaces } from "../api/queries";
+import { workspaces } from "../api/workspaces";
 import { visible } from "../lib/text";
 import { runPath } from "../paths";
 

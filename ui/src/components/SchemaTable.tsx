@@ -2,7 +2,7 @@ import { Button, Group, TextInput } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { type SchemaInfo, schemas } from "../api/queries";
+import { type SchemaInfo, schemas } from "../api/securables";
 import { leafName } from "../lib/text";
 import { schemaPath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";

@@ -2,7 +2,7 @@ import { Switch } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 
 import { updateSecurable } from "../api/mutations";
-import { type CatalogInfo, catalog as catalogQuery } from "../api/queries";
+import { type CatalogInfo, catalog as catalogQuery } from "../api/securables";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { Detail } from "./Details";

@@ -2,7 +2,7 @@ import { Badge, Button, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
 import { revokeToken, revokeTokenOrigin } from "../api/mutations";
-import type { TokenInfo } from "../api/queries";
+import type { TokenInfo } from "../api/tokens";
 import { ConfirmDelete } from "../dialogs/ConfirmDelete";
 import { visible } from "../lib/text";
 import { TimeAgo } from "../ui/TimeAgo";

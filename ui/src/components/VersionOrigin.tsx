@@ -1,7 +1,7 @@
 import { Anchor, Group } from "@mantine/core";
 import { Link } from "react-router";
 
-import type { Version } from "../api/queries";
+import type { Version } from "../api/versions";
 import { visible } from "../lib/text";
 import { versionPath } from "../paths";
 import { CopyButton } from "../ui/CodeBlock";

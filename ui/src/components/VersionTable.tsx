@@ -1,7 +1,8 @@
 import { useMemo } from "react";
 import { Link } from "react-router";
 
-import { PENDING, type Version, versions } from "../api/queries";
+import type { Version } from "../api/versions";
+import { PENDING, versions } from "../api/versions";
 import { formatNumber, metricText } from "../lib/metrics";
 import { visible } from "../lib/text";
 import { versionPath } from "../paths";

@@ -3,6 +3,7 @@ import { IconBuildingCommunity, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { me } from "../api/me";
 import {
   type BindingType,
   changeBinding,
@@ -11,7 +12,9 @@ import {
   READ_WRITE,
 } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
-import { type Binding, bindings, type CatalogInfo, me, workspaces } from "../api/queries";
+import { type CatalogInfo } from "../api/securables";
+import type { Binding } from "../api/workspaces";
+import { bindings, workspaces } from "../api/workspaces";
 import { BindWorkspace } from "../dialogs/BindWorkspace";
 import { ConfirmDelete } from "../dialogs/ConfirmDelete";
 import { visible } from "../lib/text";

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { type BindingType, changeBinding, READ_ONLY, READ_WRITE } from "../api/mutations";
-import { workspaces } from "../api/queries";
+import { workspaces } from "../api/workspaces";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { Dialog } from "../ui/Dialog";

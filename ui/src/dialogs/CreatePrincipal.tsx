@@ -2,7 +2,7 @@ import { Checkbox, Group, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 import { createPrincipal } from "../api/mutations";
-import type { PrincipalKind } from "../api/queries";
+import type { PrincipalKind } from "../api/principals";
 import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

@@ -1,7 +1,7 @@
 import { Alert, Text, TextInput } from "@mantine/core";
 
+import type { AccessRequest } from "../api/access";
 import { decideAccessRequest } from "../api/mutations";
-import { type AccessRequest } from "../api/queries";
 import { useDraft } from "../lib/drafts";
 import { privilegeLabel, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

@@ -4,7 +4,7 @@ import { type UseMutationResult, useMutation, useQuery } from "@tanstack/react-q
 import { Suspense, useEffect, useRef, useState } from "react";
 
 import { ApiError } from "../api/client";
-import { me } from "../api/queries";
+import { me } from "../api/me";
 import type { DescriptionProps } from "../components/Description";
 import { markInterrupted, useDraft } from "../lib/drafts";
 import { lazyComponent } from "../lib/lazyComponent";

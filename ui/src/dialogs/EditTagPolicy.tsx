@@ -2,7 +2,7 @@ import { TagsInput, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 import { createTagPolicy, updateTagPolicy } from "../api/mutations";
-import { type TagPolicy } from "../api/queries";
+import type { TagPolicy } from "../api/tagPolicies";
 import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

@@ -2,7 +2,7 @@ import { Autocomplete, Button, Group, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { changeTags, type Tag } from "../api/mutations";
-import { tagPolicies } from "../api/queries";
+import { tagPolicies } from "../api/tagPolicies";
 import { useDraftFields } from "../lib/drafts";
 import type { Securable } from "../lib/securables";
 import { parseTags, tagChanges, withoutTag, withTag } from "../lib/tags";

@@ -1,7 +1,7 @@
 import { TextInput } from "@mantine/core";
 
 import { createWorkspace, updateWorkspace } from "../api/mutations";
-import { type Workspace } from "../api/queries";
+import type { Workspace } from "../api/workspaces";
 import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

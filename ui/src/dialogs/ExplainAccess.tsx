@@ -2,7 +2,7 @@ import { Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { explanation } from "../api/queries";
+import { explanation } from "../api/access";
 import { AccessSteps } from "../components/AccessSteps";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { type Securable } from "../lib/securables";

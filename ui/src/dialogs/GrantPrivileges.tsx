@@ -2,8 +2,8 @@ import { Checkbox, SimpleGrid } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { grantablePrivileges } from "../api/access";
 import { changeGrants } from "../api/mutations";
-import { grantablePrivileges } from "../api/queries";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { isContainer, type Securable } from "../lib/securables";
 import { plural, privilegeLabel, visible } from "../lib/text";

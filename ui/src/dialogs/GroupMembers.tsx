@@ -4,7 +4,7 @@ import { useState } from "react";
 
 import { useVisibleRows } from "../api/infiniteLists";
 import { addMember, removeMember } from "../api/mutations";
-import { members } from "../api/queries";
+import { members } from "../api/principals";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

@@ -1,8 +1,8 @@
 import { Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 
+import type { ProtectedAlias } from "../api/access";
 import { protectAlias } from "../api/mutations";
-import { type ProtectedAlias } from "../api/queries";
 import { PrincipalsSelect } from "../components/PrincipalSelect";
 import { aliasName } from "../lib/aliases";
 import { useDraft } from "../lib/drafts";

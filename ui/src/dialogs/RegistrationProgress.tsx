@@ -2,7 +2,7 @@ import { Progress, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
-import { FAILED, PENDING, READY, version as versionQuery } from "../api/queries";
+import { FAILED, PENDING, READY, version as versionQuery } from "../api/versions";
 import { visible } from "../lib/text";
 import { versionPath } from "../paths";
 import { Dialog } from "../ui/Dialog";

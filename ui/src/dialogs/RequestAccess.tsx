@@ -2,8 +2,8 @@ import { Checkbox, List, Code as Mono, SimpleGrid, Text, Textarea } from "@manti
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { explanation, grantablePrivileges } from "../api/access";
 import { type PrivilegeRequest, requestAccess } from "../api/mutations";
-import { explanation, grantablePrivileges } from "../api/queries";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { useDraft } from "../lib/drafts";
 import { FIRST_PRIVILEGE, READ_OPERATION, type Securable } from "../lib/securables";

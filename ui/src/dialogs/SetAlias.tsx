@@ -3,16 +3,11 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { protectedAliases } from "../api/access";
 import { setAlias } from "../api/mutations";
 import { setPromptAlias } from "../api/prompts";
-import {
-  FAILED,
-  PENDING,
-  protectedAliases,
-  READY,
-  type Version,
-  version as versionQuery,
-} from "../api/queries";
+import type { Version } from "../api/versions";
+import { FAILED, PENDING, READY, version as versionQuery } from "../api/versions";
 import { aliasName } from "../lib/aliases";
 import { useDraft } from "../lib/drafts";
 import type { AliasTarget } from "../lib/loadTarget";

@@ -2,7 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { setTagRules } from "../api/mutations";
-import { principalRuleName, type TagPolicy, tagRules } from "../api/queries";
+import { principalRuleName } from "../api/principals";
+import type { TagPolicy } from "../api/tagPolicies";
+import { tagRules } from "../api/tagPolicies";
 import { PrincipalsSelect } from "../components/PrincipalSelect";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

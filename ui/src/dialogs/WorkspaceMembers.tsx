@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { assignToWorkspace, unassignFromWorkspace } from "../api/mutations";
-import { type Workspace, workspaceAssignments } from "../api/queries";
+import type { Workspace } from "../api/workspaces";
+import { workspaceAssignments } from "../api/workspaces";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

@@ -1,6 +1,5 @@
-/** Downloads of the audit log, page by page. */
-
-import { type AuditFilter, auditExport, auditPage } from "../api/queries";
+import type { AuditFilter } from "../api/audit";
+import { auditExport, auditPage } from "../api/audit";
 
 /** Reads the next page: its lines, and whether another page follows. */
 export type NextPage = () => Promise<{ lines: unknown[]; hasNext: boolean }>;

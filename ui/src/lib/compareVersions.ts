@@ -1,6 +1,4 @@
-/** What two versions are compared by: texts by name. */
-
-import type { Version } from "../api/queries";
+import type { Version } from "../api/versions";
 import { metricName, metricText } from "./metrics";
 import { signatureRows } from "./signature";
 

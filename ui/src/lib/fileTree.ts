@@ -1,4 +1,4 @@
-import { type VersionFile } from "../api/queries";
+import type { VersionFile } from "../api/versions";
 
 export interface Folder {
   name: string;

@@ -1,6 +1,5 @@
-/** The filters of the search page and of the audit log, from their addresses. */
-
-import type { AuditFilter, SearchFilter } from "../api/queries";
+import type { AuditFilter } from "../api/audit";
+import type { SearchFilter } from "../api/search";
 
 export const searchFilter = (params: URLSearchParams): Required<SearchFilter> => ({
   query: params.get("q") ?? "",

@@ -1,6 +1,4 @@
-/** The grants on a securable, as rows of a table. */
-
-import type { PrivilegeAssignment } from "../api/queries";
+import type { PrivilegeAssignment } from "../api/access";
 import { privilegeLabel } from "./text";
 
 export interface GrantRow {

@@ -2,7 +2,8 @@
 
 import { graphlib, layout } from "@dagrejs/dagre";
 
-import type { LineageEdge, Version } from "../api/queries";
+import type { LineageEdge } from "../api/lineage";
+import type { Version } from "../api/versions";
 
 export interface GraphNode {
   id: string;

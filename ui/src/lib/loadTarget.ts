@@ -2,7 +2,8 @@
 
 import { useQueries } from "@tanstack/react-query";
 
-import { READY, type Version, version as versionQuery } from "../api/queries";
+import type { Version } from "../api/versions";
+import { READY, version as versionQuery } from "../api/versions";
 
 export interface AliasTarget {
   alias_name: string;

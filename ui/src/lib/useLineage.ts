@@ -3,7 +3,9 @@
 import { useQueries } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
-import { consumers, lineage, type Version, version as versionQuery } from "../api/queries";
+import { consumers, lineage } from "../api/lineage";
+import type { Version } from "../api/versions";
+import { version as versionQuery } from "../api/versions";
 import { type GraphEdge, type GraphNode, graphOf, nodeId, versionOfNode } from "./lineageGraph";
 
 interface Lineage {

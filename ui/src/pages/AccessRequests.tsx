@@ -4,8 +4,9 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
 
+import type { AccessRequest } from "../api/access";
+import { accessRequests } from "../api/access";
 import { withdrawAccessRequest } from "../api/mutations";
-import { type AccessRequest, accessRequests } from "../api/queries";
 import { DecideAccessRequest } from "../dialogs/DecideAccessRequest";
 import { privilegeLabel, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";

@@ -5,7 +5,7 @@ import { useParams } from "react-router";
 
 import { updateSecurable } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
-import { type CatalogInfo, catalog as catalogQuery, tags as tagsQuery } from "../api/queries";
+import { type CatalogInfo, catalog as catalogQuery, tags as tagsQuery } from "../api/securables";
 import { QueryPage } from "../components/QueryPage";
 import { SchemaTable } from "../components/SchemaTable";
 import { SecurablePage } from "../components/SecurablePage";

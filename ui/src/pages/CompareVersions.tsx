@@ -3,7 +3,8 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 
-import { fileText, type Version, versionFiles, version as versionQuery } from "../api/queries";
+import type { Version } from "../api/versions";
+import { fileText, versionFiles, version as versionQuery } from "../api/versions";
 import { ChooseVersions } from "../components/ChooseVersions";
 import { CompareTable } from "../components/CompareTable";
 import { FactTable } from "../components/FactTable";

@@ -6,7 +6,8 @@ import { useParams } from "react-router";
 
 import { draftComment, updateSecurable } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
-import { type ModelInfo, model as modelQuery, READY, versions } from "../api/queries";
+import { type ModelInfo, model as modelQuery } from "../api/securables";
+import { READY, versions } from "../api/versions";
 import { AliasesDetail } from "../components/AliasesDetail";
 import { ModelSnippetsByAlias } from "../components/ModelSnippets";
 import { ModelVersions } from "../components/ModelVersions";

@@ -6,7 +6,7 @@ import { useParams } from "react-router";
 
 import { updateSecurable } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
-import { type SchemaInfo, schema as schemaQuery, tags as tagsQuery } from "../api/queries";
+import { type SchemaInfo, schema as schemaQuery, tags as tagsQuery } from "../api/securables";
 import { ModelTable } from "../components/ModelTable";
 import { PromptTable } from "../components/PromptTable";
 import { QueryPage } from "../components/QueryPage";

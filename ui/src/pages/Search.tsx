@@ -3,7 +3,8 @@ import { IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
-import { type SearchResult, search } from "../api/queries";
+import type { SearchResult } from "../api/search";
+import { search } from "../api/search";
 import { SearchFields } from "../components/SearchFields";
 import { OWNER } from "../components/securableColumns";
 import { searchFilter } from "../lib/filters";

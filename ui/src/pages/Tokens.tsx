@@ -4,7 +4,8 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
 import { useVisibleRows } from "../api/infiniteLists";
-import { me, tokens } from "../api/queries";
+import { me } from "../api/me";
+import { tokens } from "../api/tokens";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { TokenTable } from "../components/TokenTable";
 import { CreateToken } from "../dialogs/CreateToken";

@@ -7,14 +7,9 @@ import { useParams } from "react-router";
 import { refetchAll } from "../api/infiniteLists";
 import { draftComment, updateVersion } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
-import {
-  FAILED,
-  model as modelQuery,
-  PENDING,
-  READY,
-  type Version as VersionInfo,
-  version as versionQuery,
-} from "../api/queries";
+import { model as modelQuery } from "../api/securables";
+import type { Version as VersionInfo } from "../api/versions";
+import { FAILED, PENDING, READY, version as versionQuery } from "../api/versions";
 import { AliasesDetail } from "../components/AliasesDetail";
 import { Description } from "../components/Description";
 import { CreatedAndChanged, DetailsPanel } from "../components/Details";

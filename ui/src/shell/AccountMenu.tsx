@@ -4,8 +4,8 @@ import { IconBook, IconKey, IconLogout } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
+import { me } from "../api/me";
 import { signOut } from "../api/mutations";
-import { me } from "../api/queries";
 import { visible } from "../lib/text";
 import { tokensPath } from "../paths";
 import { WorkspaceItems } from "./WorkspaceMenu";
@@ -16,7 +16,13 @@ export function AccountMenu() {
   const narrow = useMediaQuery("(max-width: 61.99em)"); // where the header has no room for the workspace's own menu
   const name = data?.display_name || data?.name || "";
   return (
-    <Menu withInitialFocusPlaceholder={false} position="bottom-end" shadow="md" width={240}>
+    <Menu
+      withInitialFocusPlaceholder={false}
+      position="bottom-end"
+      shadow="md"
+      width={240}
+      withinPortal={false} // stays in the banner landmark
+    >
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" radius="xl" aria-label="Account">
           <Avatar size={30} name={name || undefined} color="harbour" alt="" />

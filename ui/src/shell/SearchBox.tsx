@@ -5,7 +5,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
-import { search } from "../api/queries";
+import { search } from "../api/search";
 import { markdownSummary, visible } from "../lib/text";
 import { searchPath, securablePath } from "../paths";
 import { KindIcon, kindLabel } from "../ui/kinds";

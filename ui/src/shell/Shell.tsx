@@ -23,7 +23,8 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 
-import { accessRequests, me } from "../api/queries";
+import { accessRequests } from "../api/access";
+import { me } from "../api/me";
 import { useFocusOnArrival } from "../lib/focus";
 import { adminPath, experimentsPath, home, requestsPath, tokensPath } from "../paths";
 import { AccountMenu } from "./AccountMenu";

@@ -2,7 +2,8 @@ import { Button, Menu, Text } from "@mantine/core";
 import { IconBuildingCommunity, IconChevronDown } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 
-import { me, workspaces } from "../api/queries";
+import { me } from "../api/me";
+import { workspaces } from "../api/workspaces";
 import { visible } from "../lib/text";
 
 /** The current workspace, and links to the others that the caller may enter. A narrow window shows them in the account menu. */
@@ -38,7 +39,7 @@ export function WorkspaceMenu() {
   const { data } = useQuery(me);
   if (!data) return null;
   return (
-    <Menu position="bottom-end" shadow="md" width={260}>
+    <Menu position="bottom-end" shadow="md" width={260} withinPortal={false}>
       <Menu.Target>
         <Button
           variant="subtle"

@@ -3,7 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { promptsPage } from "../api/prompts";
-import { catalogsPage, modelsPage, schemasPage } from "../api/queries";
+import { catalogsPage, modelsPage, schemasPage } from "../api/securables";
 
 export interface TreePage {
   names: string[];

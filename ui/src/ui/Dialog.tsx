@@ -51,49 +51,55 @@ export function Dialog({
     if (!disabled && !busy) onSubmit();
   };
   return (
-    <Modal
+    <Modal.Root
       opened
       onClose={onClose}
-      title={title}
       size={size}
       lockScroll={false}
       closeOnEscape={!once}
       closeOnClickOutside={!once}
-      withCloseButton={!once}
-      classNames={{ title: "dialog-title" }}
-      closeButtonProps={{ "aria-label": "Close" }}
     >
-      <form id={id} onSubmit={send}>
-        <Stack gap="md">
-          {children}
-          {error ? (
-            <ErrorAlert error={error} isAction>
-              {denial}
-            </ErrorAlert>
-          ) : null}
-          <Group justify="flex-end" gap="sm">
-            {cancel === null ? null : (
-              <Button
-                variant="default"
-                onClick={() => {
-                  onCancel?.();
-                  onClose();
-                }}
-              >
-                {cancel}
-              </Button>
-            )}
-            <Button
-              type="submit"
-              color={danger ? "red.9" : undefined}
-              loading={busy}
-              disabled={disabled}
-            >
-              {submit}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      <Modal.Overlay />
+      <Modal.Content>
+        {/* Without the role, the dialog would have a second banner of the page. */}
+        <Modal.Header role="none">
+          <Modal.Title className="dialog-title">{title}</Modal.Title>
+          {once ? null : <Modal.CloseButton aria-label="Close" />}
+        </Modal.Header>
+        <Modal.Body>
+          <form id={id} onSubmit={send}>
+            <Stack gap="md">
+              {children}
+              {error ? (
+                <ErrorAlert error={error} isAction>
+                  {denial}
+                </ErrorAlert>
+              ) : null}
+              <Group justify="flex-end" gap="sm">
+                {cancel === null ? null : (
+                  <Button
+                    variant="default"
+                    onClick={() => {
+                      onCancel?.();
+                      onClose();
+                    }}
+                  >
+                    {cancel}
+                  </Button>
+                )}
+                <Button
+                  type="submit"
+                  color={danger ? "red.9" : undefined}
+                  loading={busy}
+                  disabled={disabled}
+                >
+                  {submit}
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

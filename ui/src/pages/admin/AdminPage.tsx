@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useRef } from "react";
 import { useNavigate } from "react-router";
 
-import { me } from "../../api/queries";
+import { me } from "../../api/me";
 import { useTabInSight } from "../../lib/focus";
 import { adminPath, home } from "../../paths";
 import { EmptyState } from "../../ui/EmptyState";

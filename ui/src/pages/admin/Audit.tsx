@@ -2,7 +2,8 @@ import { Text } from "@mantine/core";
 import { IconHistory } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { type AuditRecord, audit } from "../../api/queries";
+import type { AuditRecord } from "../../api/audit";
+import { audit } from "../../api/audit";
 import { Changes, NarrowChanges, OutcomeBadge } from "../../components/AuditCells";
 import { AuditExport } from "../../components/AuditExport";
 import { AuditFields } from "../../components/AuditFields";

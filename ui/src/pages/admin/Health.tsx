@@ -2,7 +2,8 @@ import { Alert, Badge, Group, SimpleGrid, Text, Title } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 
-import { type Job, jobs, storage } from "../../api/queries";
+import type { Job } from "../../api/health";
+import { jobs, storage } from "../../api/health";
 import { formatBytes, plural, visible } from "../../lib/text";
 import { ErrorAlert } from "../../ui/ErrorAlert";
 import { LoadingSkeleton } from "../../ui/Skeletons";

@@ -4,7 +4,8 @@ import { IconPlus, IconUser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 
-import { type PrincipalKind, principals } from "../../api/queries";
+import type { PrincipalKind } from "../../api/principals";
+import { principals } from "../../api/principals";
 import { PrincipalTable, type RowAction } from "../../components/PrincipalTable";
 import { CreatePrincipal } from "../../dialogs/CreatePrincipal";
 import { EmptyState } from "../../ui/EmptyState";

@@ -4,7 +4,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { deleteTagPolicy } from "../../api/mutations";
-import { type TagPolicy, tagPolicies } from "../../api/queries";
+import type { TagPolicy } from "../../api/tagPolicies";
+import { tagPolicies } from "../../api/tagPolicies";
 import { ConfirmDelete } from "../../dialogs/ConfirmDelete";
 import { EditTagPolicy } from "../../dialogs/EditTagPolicy";
 import { TagPolicyPermissions } from "../../dialogs/TagPolicyPermissions";

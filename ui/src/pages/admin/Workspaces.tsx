@@ -3,8 +3,10 @@ import { IconBuildingCommunity, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { me } from "../../api/me";
 import { deleteWorkspace } from "../../api/mutations";
-import { me, type Workspace, workspaces } from "../../api/queries";
+import type { Workspace } from "../../api/workspaces";
+import { workspaces } from "../../api/workspaces";
 import { ConfirmDelete } from "../../dialogs/ConfirmDelete";
 import { EditWorkspace } from "../../dialogs/EditWorkspace";
 import { WorkspaceMembers } from "../../dialogs/WorkspaceMembers";
