@@ -446,6 +446,8 @@ one record with a count. Reads about different securables are never put together
 
 IDS_PER_STATEMENT = 5_000
 """Ids that one statement names: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+PRINCIPALS_PER_CHANGE = 1_000
+"""Entries of one change of grants: each writes rows while others wait for the writer."""
 MEMBERS_PER_STEP = 1_000
 """Members of one group that one transaction adds and removes; a larger change comes in steps."""
 STEPS_WAIT_S = 30.0

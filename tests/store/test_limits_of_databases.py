@@ -9,6 +9,7 @@ from world import World, name
 from modelkeep import limits
 from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import model_search as search
+from modelkeep.core.operations.governance import grants
 from modelkeep.core.operations.identity import principals
 from modelkeep.core.operations.models import lineage, versions
 from modelkeep.domain.errors import LimitExceeded, Unavailable
@@ -180,3 +181,16 @@ async def test_feature_dependencies_of_a_version(w: World) -> None:
             continue
         with pytest.raises(LimitExceeded, match=f"at most {limits.FEATURE_DEPS_CHARACTERS} are kept"):
             await w.as_("admin").do(request)
+
+
+async def test_principals_whose_grants_one_request_changes(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert grants.PRINCIPALS_PER_CHANGE == limits.PRINCIPALS_PER_CHANGE
+    monkeypatch.setattr(grants, "PRINCIPALS_PER_CHANGE", 3)
+    await w.model("c0.s0.m0")
+    await w.group("crowd", "u1", "u2", "u3", "u4")
+    everybody = [grants.Change(f"u{number}", ("EXECUTE",)) for number in range(1, 5)]
+    await w.as_("admin").do(grants.ChangeGrants(name("c0.s0.m0"), tuple(everybody[:3])))
+    for changes in (everybody, everybody * 2, [grants.Change("u1", (), ("EXECUTE",))] * 4):
+        with pytest.raises(LimitExceeded, match="at most 3 principals"):
+            await w.as_("admin").do(grants.ChangeGrants(name("c0.s0.m0"), tuple(changes)))
+    assert await w.count("grants") == 3

@@ -11,6 +11,7 @@ from modelkeep.domain.names import FullName, fold_principal
 from modelkeep.domain.privileges import IMPLIED_BY_ALL, INERT, NOT_IN_ALL, Privilege, parse_inert, parse_privilege
 from modelkeep.domain.suggestions import near
 from modelkeep.domain.time_slices import Pace
+from modelkeep.limits import PRINCIPALS_PER_CHANGE
 from modelkeep.store import grants, principals
 
 
@@ -127,7 +128,11 @@ def _too_long() -> RegistryError:
 
 async def _merged(ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind) -> list[tuple[Principal, set[str], set[str]]]:
     """(principal, words to add, words to remove), each principal once: privileges, and words of INERT.
-    Raises NotFound, InvalidArgument."""
+    Raises NotFound, InvalidArgument, LimitExceeded."""
+    if len(changes) > PRINCIPALS_PER_CHANGE:
+        raise LimitExceeded(
+            f"One request changes the grants of at most {PRINCIPALS_PER_CHANGE} principals. Send it in parts."
+        )
     pace = Pace(too_long=_too_long)
     named = await principals.by_names(ctx.tx, (change.principal for change in changes))
     merged: dict[str, tuple[Principal, set[str], set[str]]] = {}
