@@ -214,6 +214,8 @@ REFRESHABLE_TOKENS_PER_PRINCIPAL = 50
 AUTHORIZE_QUERY_BYTES = 4_000
 """Query or form of a request for authorization."""
 
+ALIASES_PER_REQUEST = 100
+"""Aliases that one update of a model sets."""
 ASSIGNMENTS_PER_REQUEST = 100
 """Principals that one request assigns to a workspace."""
 

@@ -257,3 +257,42 @@ def test_a_flat_model_a_token_and_a_secret(provider: Provider) -> None:
     secret = provider("POST", secrets, {})
     assert [info["id"] for info in provider("GET", secrets)["secrets"]] == [secret["id"]]
     provider("DELETE", f"{secrets}/{secret['id']}")
+
+
+def test_aliases_of_a_model(provider: Provider) -> None:
+    """The provider sends all of the model with each change, and reads no aliases back: what it does not set would be lost in silence."""
+    site, model = provider.site, provider.site.model(versions=3)
+    catalog, schema, name = model.split(".")
+    whole = {
+        "catalog_name": catalog, "schema_name": schema, "name": name, "full_name": model, "created_at": 1, "created_by": "x",
+        "metastore_id": "m", "comment": "c",
+    }  # fmt: skip
+    address = f"{UC}/models/{model}"
+
+    def aliases() -> dict[str, int]:
+        listed = provider("GET", f"{address}?include_aliases=true").get("aliases", [])
+        return {alias["alias_name"]: alias["version_num"] for alias in listed}
+
+    site.ok("PUT", f"{address}/aliases/other", {"version_num": 3})
+    for version in (1, 2, 2):
+        answer = provider("PATCH", address, {**whole, "aliases": [{"alias_name": "champion", "version_num": version}]})
+        assert answer["comment"] == "c" and aliases() == {"champion": version, "other": 3}
+    provider("PATCH", address, whole)
+    assert aliases() == {"champion": 2, "other": 3}
+    wrong: list[Any] = [
+        [{"alias_name": "a", "version_num": 9}], [{"alias_name": "latest", "version_num": 1}], [{"alias_name": "a"}], [{}],
+        [{"alias_name": "a", "version_num": 1}] * 2, [{"alias_name": "a", "version_num": "x"}], "champion", {},
+        [{"Alias_Name": "a", "version_num": 1}], [{"alias_name": f"a{i}", "version_num": 1} for i in range(101)],
+    ]  # fmt: skip
+    for sent in wrong:
+        refusal = site.call("PATCH", address, {**whole, "comment": "lost", "aliases": sent})
+        assert refusal.status_code in (400, 404), (sent, refusal.text)
+    assert provider("GET", address)["comment"] == "c" and aliases() == {"champion": 2, "other": 3}
+    reader, token = site.user()
+    site.allow(reader, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
+    refusal = site.call("PATCH", address, {"aliases": [{"alias_name": "champion", "version_num": 1}]}, token=token)
+    assert refusal.status_code == 403 and aliases()["champion"] == 2
+    new = {**whole, "name": "fresh", "full_name": f"{catalog}.{schema}.fresh"}
+    refusal = site.call("POST", f"{UC}/models", {**new, "aliases": [{"alias_name": "a", "version_num": 1}]})
+    assert refusal.status_code == 400 and "no versions" in refusal.json()["message"]
+    provider("POST", f"{UC}/models", {**new, "aliases": []})

@@ -26,9 +26,15 @@ from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.model import Page, RegisteredModel, Securable
 from modelkeep.domain.names import METASTORE, FullName, comment_etag, parse_version
 from modelkeep.http.routing import Route
+from modelkeep.limits import ALIASES_PER_REQUEST
 
 PREFIX = "/api/2.1/unity-catalog"
 MODELS = f"{PREFIX}/models"
+
+
+class AliasOfVersion(msgspec.Struct, frozen=True):
+    alias_name: str
+    version_num: str | int
 
 
 class CreateModel(msgspec.Struct, frozen=True):
@@ -40,6 +46,7 @@ class CreateModel(msgspec.Struct, frozen=True):
     tags: tuple[Tag, ...] = ()
     deployment_job_id: Id = ""
     storage_location: str = ""
+    aliases: tuple[AliasOfVersion, ...] = ()
 
 
 class ListModels(msgspec.Struct, frozen=True):
@@ -60,6 +67,8 @@ class UpdateModel(msgspec.Struct, frozen=True):
     """Absent means unchanged, "" means cleared."""
 
     full_name: str
+    aliases: tuple[AliasOfVersion, ...] = ()
+    """Each is set; the model's other aliases stay (terraform-provider-databricks, `databricks_registered_model`)."""
     comment: str | None = None
     new_name: str | None = None
     owner: str | None = None
@@ -106,6 +115,8 @@ def _create_model(f: CreateModel) -> models.CreateModel:
         raise InvalidArgument(f"Field 'full_name' is {f.full_name[:300]!r}, and the other fields name '{name}'.")
     if f.storage_location:
         raise InvalidArgument("The server chooses where a model's files are. Leave storage_location out.")
+    if f.aliases:
+        raise InvalidArgument("A new model has no versions yet. Leave aliases out, and set them once it has some.")
     return models.CreateModel(name, f.comment, platform_tags(f.tags), f.deployment_job_id)
 
 
@@ -124,21 +135,31 @@ def _get_model(f: GetModel) -> models.GetModel:
 def _update_model(f: UpdateModel) -> Sequence[msgspec.Struct]:
     """One PATCH may ask for several things, each with a need of its own: all happen, or none."""
     name = agreed(model_name(f.full_name), f.catalog_name, f.schema_name, f.name)
-    asked: list[msgspec.Struct] = []
+    changes: list[msgspec.Struct] = []
     if f.comment is not None:
-        asked.append(catalogs.UpdateComment(name, f.comment, f.etag))
+        changes.append(catalogs.UpdateComment(name, f.comment, f.etag))
     if f.deployment_job_id is not None:
-        asked.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
+        changes.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
     if f.new_name is not None:
         new = new_model_name(name, f.new_name)
-        asked.append(models.RenameModel(name, new))
+        changes.append(models.RenameModel(name, new))
         name = new
+    changes += _aliases(name, f.aliases)
     if f.owner is not None:
         # Last, and answered from itself: it may end the caller's own right to read the model.
-        return [*asked, catalogs.TransferOwnership(name, f.owner)]
-    if not asked:
+        return [*changes, catalogs.TransferOwnership(name, f.owner)]
+    if not changes:
         raise InvalidArgument("The request changes nothing. Send comment, new_name, owner or deployment_job_id.")
-    return [*asked, models.GetModel(name)]
+    return [*changes, models.GetModel(name)]
+
+
+def _aliases(name: FullName, aliases: tuple[AliasOfVersion, ...]) -> list[msgspec.Struct]:
+    """Raises InvalidArgument."""
+    if len(aliases) > ALIASES_PER_REQUEST:
+        raise InvalidArgument(f"aliases has {len(aliases)} entries; at most {ALIASES_PER_REQUEST} are set at once.")
+    if len({alias.alias_name for alias in aliases}) != len(aliases):
+        raise InvalidArgument("An alias is in this request twice. Set it once.")
+    return [models.SetAlias(name, alias.alias_name, parse_version(alias.version_num)) for alias in aliases]
 
 
 def _delete_model(f: DeleteModel) -> models.DeleteModel:
