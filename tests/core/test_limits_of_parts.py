@@ -19,6 +19,7 @@ from modelkeep.api.auth import authorize
 from modelkeep.api.files import workspace_files
 from modelkeep.api.sql import query as sql_query
 from modelkeep.api.sql import sandbox, statement, translate
+from modelkeep.api.unity_catalog import models as uc_models
 from modelkeep.blobs import shared_folder
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.s3 import S3Blobs
@@ -250,6 +251,14 @@ def test_assignments_of_one_request() -> None:
     for count in (0, limits.ASSIGNMENTS_PER_REQUEST + 1):
         with pytest.raises(InvalidArgument, match=f"1 to {limits.ASSIGNMENTS_PER_REQUEST} entries"):
             workspace_settings._assign_named(asked(count), site)  # pyright: ignore[reportPrivateUsage]
+
+
+def test_aliases_of_one_update_of_a_model() -> None:
+    model = FullName(("a", "b", "c"))
+    aliases = tuple(uc_models.AliasOfVersion(f"a{n}", 1) for n in range(limits.ALIASES_PER_REQUEST + 1))
+    assert len(uc_models._aliases(model, aliases[:-1])) == limits.ALIASES_PER_REQUEST  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(InvalidArgument, match=f"at most {limits.ALIASES_PER_REQUEST} are set at once"):
+        uc_models._aliases(model, aliases)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_bytes_of_a_request_for_authorization() -> None:
