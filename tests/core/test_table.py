@@ -5,9 +5,8 @@ import typing
 
 import pytest
 
-from modelkeep.core.applies import APPLIES
 from modelkeep.core.context import BaseCtx, Ctx, ServiceCtx
-from modelkeep.core.operation import Operation
+from modelkeep.core.operation import NO_NAME, Operation
 from modelkeep.core.table import BY_NAME, OPERATIONS
 from modelkeep.domain.names import FullName
 from modelkeep.store.db import Tx, WriteTx
@@ -30,10 +29,16 @@ def test_names_are_unique_and_each_operation_is_audited_by_noun_and_verb() -> No
     assert all(len(op.audit.split(".")) == 2 for op in OPERATIONS)
 
 
-def test_it_is_known_of_each_operation_what_it_is_about() -> None:
-    known = {name for names in APPLIES.values() for name in names}
-    assert known <= set(BY_NAME)
-    assert {op.name for op in OPERATIONS if op.targets} <= known
+def test_each_operation_on_a_securable_states_its_kinds() -> None:
+    assert [op.name for op in OPERATIONS if op.targets and not op.kinds] == []
+    assert all(len(set(op.kinds)) == len(op.kinds) for op in OPERATIONS)
+
+
+def test_each_operation_states_databricks_name_of_it() -> None:
+    services = {"unityCatalog", "accounts", "filesystem"}
+    for op in OPERATIONS:
+        service, _, action = op.databricks.partition(".")
+        assert op.databricks == NO_NAME or (service in services and action[:1].islower()), op.name
 
 
 @pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.name)

@@ -1,6 +1,6 @@
 """An audit record in the schema of Databricks' audit log, under the names that Databricks has for services and actions.
 
-What it has no name for is told under the service `modelkeep`, in our operation's own name.
+The operation table has Databricks' name of each operation. What has none there goes under the service `modelkeep`, with our name.
 """
 
 import inspect
@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from modelkeep.core.operation import NO_NAME
+from modelkeep.core.table import BY_NAME
 from modelkeep.domain import errors
 from modelkeep.store.audit import AuditEvent
 
@@ -50,41 +52,8 @@ _KINDS = {
     "VOLUME": "Volume", "TABLE": "Table", "PROMPT": "Prompt",
 }  # fmt: skip
 _BY_DEPTH = ("METASTORE", "CATALOG", "SCHEMA", "MODEL")
-_UNITY = {
-    "get_metastore": "getMetastoreSummary", "read_metastore": "getMetastore", "rename_metastore": "updateMetastore",
-    "create_catalog": "createCatalog", "list_catalogs": "listCatalogs", "get_catalog": "getCatalog",
-    "create_schema": "createSchema", "list_schemas": "listSchema", "get_schema": "getSchema",
-    "get_bindings": "getCatalogWorkspaceBindings", "change_bindings": "updateCatalogWorkspaceBindings",
-    "rename_catalog": "updateCatalog", "rename_schema": "updateSchema", "create_model": "createRegisteredModel",
-    "get_model": "getRegisteredModel", "browse_model": "getRegisteredModel", "list_models": "listRegisteredModels",
-    "browse_models": "listRegisteredModels", "search_models": "listRegisteredModels", "rename_model": "updateRegisteredModel",
-    "delete_model": "deleteRegisteredModel", "set_alias": "setRegisteredModelAlias",
-    "delete_alias": "deleteRegisteredModelAlias", "create_volume": "createVolume", "create_table": "createTable",
-    "create_function": "createFunction", "table_exists": "tableExists", "list_table_summaries": "listTableSummaries",
-    "create_version": "createModelVersion", "register_version": "createModelVersion",
-    "register_signed": "createModelVersion",
-    "create_in_folder": "createModelVersion", "copy_version": "createModelVersion",
-    "finalize_version": "finalizeModelVersion", "bring": "finalizeModelVersion", "get_version": "getModelVersion",
-    "get_in_folder": "getModelVersion", "browse_version": "getModelVersion",
-    "find_logged_model": "getModelVersion", "get_version_by_alias": "getModelVersionByAlias",
-    "list_versions": "listModelVersions", "browse_versions": "listModelVersions", "search_versions": "listModelVersions",
-    "update_version": "updateModelVersion", "delete_version": "deleteModelVersion",
-    "read_credentials": "generateTemporaryModelVersionCredential",
-    "write_credentials": "generateTemporaryModelVersionCredential", "get_grants": "getPermissions",
-    "get_effective_grants": "getEffectivePermissions", "change_grants": "updatePermissions",
-    "assign_tag": "createEntityTagAssignment", "reassign_tag": "updateEntityTagAssignment",
-    "update_comment": "update{kind}", "update_catalog_comment": "update{kind}", "update_catalog_spec": "update{kind}",
-    "update_spec": "update{kind}", "transfer_ownership": "update{kind}", "change_tags": "update{kind}",
-    "browse_catalog": "getCatalog", "browse_catalogs": "listCatalogs", "browse_schema": "getSchema",
-    "browse_schemas": "listSchema",
-    "delete_container": "delete{kind}", "get_object": "get{kind}", "get_routine": "get{kind}", "update_routine_comment": "update{kind}",
-     "browse_object": "get{kind}", "list_objects": "list{kind}s",
-    "browse_objects": "list{kind}s", "rename_object": "update{kind}", "delete_object": "delete{kind}",
-}  # fmt: skip
-_ACCOUNTS = {
-    "add_member": "addPrincipalToGroup", "remove_member": "removePrincipalFromGroup", "create_token": "generateDbToken",
-    "create_token_for": "generateDbToken", "env": "generateDbToken", "revoke_token": "revokeDbToken",
-}  # fmt: skip
+_FORMER = {"bring": "unityCatalog.finalizeModelVersion", "env": "accounts.generateDbToken"}
+"""Names in records of operations that the table does not have: an older release's, and the command line's own."""
 _SIGN_IN = {
     "token.issue": "mintOAuthToken", "token.authorize": "mintOAuthAuthorizationCode", "token.revoke": "revokeDbToken",
     "session.start": "login", "session.end": "logout",
@@ -96,13 +65,6 @@ _PRINCIPALS = {
     "principal.update": ("updateUser", "updateGroup"),
 }  # fmt: skip
 """Of users and service principals, and of groups"""
-_FILES = {
-    "open_file": "filesGet", "write_file": "filesPut", "write_small_file": "filesPut", "delete_file": "filesDelete",
-    "vend_download": "filesGet",
-    "vend_upload": "filesPut", "vend_direct_upload": "filesPut", "vend_parts": "filesPut", "start_upload": "filesPut",
-    "write_part": "filesPut", "complete_upload": "filesPut", "list_directory": "directoriesGet",
-    "make_directory": "directoriesPut", "delete_directory": "directoriesDelete",
-}  # fmt: skip
 _TRACKED = ("experiment", "run", "logged_model", "trace")
 _STATUS = {
     found.code: found.status
@@ -133,17 +95,16 @@ def names(event: AuditEvent) -> tuple[str, str]:
     """(service, action): Databricks', or `modelkeep` and our own."""
     noun, _, verb = event.event.partition(".")
     name = event.operation
-    if name in _UNITY:
-        return "unityCatalog", _UNITY[name].format(kind=_kind(event))
-    if name in _ACCOUNTS:
-        return "accounts", _ACCOUNTS[name]
+    operation = BY_NAME.get(name)
+    databricks = operation.databricks if operation is not None else _FORMER.get(name, NO_NAME)
+    if databricks != NO_NAME:
+        service, _, action = databricks.partition(".")
+        return service, action.format(kind=_kind(event))
     if name == "sign_in" and event.event in _SIGN_IN:
         return "accounts", _SIGN_IN[event.event]
     if event.event in _PRINCIPALS:
         group = any(target.kind == "GROUP" for target in event.targets) or '"kind":"GROUP"' in event.request
         return "accounts", _PRINCIPALS[event.event][group]
-    if name in _FILES:
-        return "filesystem", _FILES[name]
     if noun in _TRACKED:
         return "mlflowExperiment", _camel(verb) + "Mlflow" + _camel(f"_{noun}")
     return "modelkeep", _camel(name) if name.isidentifier() else _camel(f"{verb}_{noun}")

@@ -14,7 +14,7 @@ from modelkeep.core.operation import On, Operation, Services
 from modelkeep.core.operations.audit.audit_log import may_audit
 from modelkeep.core.operations.models.copy_sources import hide_sources
 from modelkeep.core.steps import StepLock, Steps
-from modelkeep.core.table import BY_REQUEST
+from modelkeep.core.table import BY_NAME, BY_REQUEST
 from modelkeep.domain.authorization import ASK, SEEN, Actor, Link, Need, blocked_at, decide_inside, knows
 from modelkeep.domain.disk_state import DiskState
 from modelkeep.domain.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
@@ -45,7 +45,7 @@ class Engine:
     @services.setter
     def services(self, services: Services) -> None:
         self._services = services
-        self.config = services.config
+        self.config = msgspec.structs.replace(services.config, operations=BY_NAME)
 
     async def execute(
         self, actor: Actor, request: msgspec.Struct, *, request_id: str = "", body: AsyncIterator[bytes] | None = None

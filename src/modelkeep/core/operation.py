@@ -1,7 +1,7 @@
 """What an operation is: a name, what it needs on which securables, what it leaves in the audit log, and its function."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -46,6 +46,9 @@ class On(msgspec.Struct, frozen=True):
         return (decide_inside if self.parent else decide)(self.need_on(kind), chain, writes=bool(self.writes))
 
 
+NO_NAME = "modelkeep"
+"""Databricks' audit log has no such action: the event is under the service `modelkeep`, with the operation's own name."""
+
 Record = Literal["in_tx", "own_tx", "buffered", "vending"]
 
 
@@ -81,6 +84,10 @@ class Operation(msgspec.Struct, frozen=True):
     """In place of `run` where a request may be too large for one transaction: it performs other operations (`core/steps.py`)."""
     full_disk: bool = False
     """Of a change: it goes on while a disk is almost full, since it frees space, or takes rights away and needs next to none."""
+    kinds: tuple[Kind, ...] = ()
+    """The kinds of securables that its first field may name; () where that is none."""
+    databricks: str = ""
+    """Databricks' name in its audit log, `service.action` ({kind}: of what is named first), or NO_NAME. The table states it for each."""
     scans: bool = False
     """Of a read: it runs statements that may read many rows, so it runs in the lane of scans, under the caller's limit there."""
 
@@ -128,6 +135,11 @@ class Operation(msgspec.Struct, frozen=True):
         if self.decides:
             told.append(self.decides)
         return "; ".join(told) or "signed in (answers hold what the caller may see)"
+
+
+def names_of_kind(operations: Mapping[str, Operation], kind: Kind) -> tuple[str, ...]:
+    """The operations that can be about a securable of this kind, by name."""
+    return tuple(sorted(name for name, operation in operations.items() if kind in operation.kinds))
 
 
 def ways(need: Need) -> str:
@@ -256,6 +268,8 @@ class Config(msgspec.Struct, frozen=True):
     """The operator names a language model."""
     auditors: str = ""
     """A group whose members read the whole audit log; '' is none."""
+    operations: "Mapping[str, Operation]" = {}
+    """The table, by name, for operations that are about operations. The engine hands it in."""
 
 
 class Services(msgspec.Struct, frozen=True):

@@ -1,7 +1,5 @@
 """Reading the audit log, the activity of one securable, and the job queue."""
 
-from functools import cache
-
 import msgspec
 
 from modelkeep.core.context import ReadCtx
@@ -111,7 +109,7 @@ async def export_audit(ctx: ReadCtx, req: ExportAudit) -> Exported:
     archived = archive.last_seq if archive else 0
     after = max(_time(req.after), archived)
     wanted = msgspec.structs.replace(req.wanted, since=_time(req.wanted.since), until=_time(req.wanted.until))
-    found = await audit.links(ctx.tx, after, wanted, window=window, without=_reads() if req.changes_only else ())
+    found = await audit.links(ctx.tx, after, wanted, window=window, without=_reads(ctx) if req.changes_only else ())
     cursor = max(after, min(after + window, newest))
     return Exported(tuple(found), cursor, cursor < newest, archived)
 
@@ -138,7 +136,7 @@ async def _page(
         since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
         limit=limit + 1, name=name, source=source, request_id=request_id, workspace_id=workspace_id,
         oldest_first=req.oldest_first,
-        without=_reads() if req.changes_only else (),
+        without=_reads(ctx) if req.changes_only else (),
     )  # fmt: skip
     more = len(found) > limit
     return Page(
@@ -147,15 +145,13 @@ async def _page(
     )
 
 
-@cache
-def _reads() -> tuple[str, ...]:
+def _reads(ctx: ReadCtx) -> tuple[str, ...]:
     """The events of operations that change nothing, and of handing out ways to files."""
-    from modelkeep.core.table import OPERATIONS  # the table lists this module's functions
-
+    operations = ctx.config.operations.values()
     changes = {
-        operation.audit for operation in OPERATIONS if operation.effect == "write" and operation.record != "vending"
+        operation.audit for operation in operations if operation.effect == "write" and operation.record != "vending"
     }
-    return tuple(sorted({operation.audit for operation in OPERATIONS} - changes))
+    return tuple(sorted({operation.audit for operation in operations} - changes))
 
 
 def _time(at: int) -> int:

@@ -1,12 +1,11 @@
 """Why somebody may or may not do something: the same decision, asked once more of each single grant and ownership."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from modelkeep.core.applies import APPLIES
 from modelkeep.core.context import ReadCtx
-from modelkeep.core.operation import On, Operation, ways
+from modelkeep.core.operation import On, Operation, names_of_kind, ways
 from modelkeep.core.operations.governance import tag_policies
 from modelkeep.core.operations.governance.grants import grantee
 from modelkeep.core.operations.models import protected_aliases
@@ -85,7 +84,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 async def explain(ctx: ReadCtx, req: Explain) -> Explanation:
     """Anything about oneself; about others to account admins and to whoever manages the securable."""
-    operation = _operation(req.operation)
+    operation = _operation(req.operation, ctx.config.operations)
     about_me = not req.principal or fold_principal(req.principal) == fold_principal(ctx.actor.name)
     hidden = False
     try:
@@ -110,13 +109,11 @@ async def explain(ctx: ReadCtx, req: Explain) -> Explanation:
     return await _explained(ctx, principal, operation, chain, req, complete=True)
 
 
-def _operation(name: str) -> Operation:
-    from modelkeep.core.table import BY_NAME  # the table lists these very functions
-
-    if name not in BY_NAME:
-        hint = near(name, BY_NAME) or f" Known are: {', '.join(sorted(BY_NAME))}."
+def _operation(name: str, known: Mapping[str, Operation]) -> Operation:
+    if name not in known:
+        hint = near(name, known) or f" Known are: {', '.join(sorted(known))}."
         raise InvalidArgument(f"Operation '{name[:100]}' is not known.{hint}")
-    return BY_NAME[name]
+    return known[name]
 
 
 async def _explained(
@@ -130,7 +127,7 @@ async def _explained(
     decisions = [decision for decision, _ in entering]
     steps = {f"{step.needs} {step.securable_name}": step for _, step in entering}
     kind = chain[-1].securable.kind if complete else None
-    for on in _about(operation, kind, req.field, account_admin=bool(facts.admins)):
+    for on in _about(operation, ctx.config.operations, kind, req.field, account_admin=bool(facts.admins)):
         decision, found = _asked(on, operation, chain, facts, complete=complete)
         decisions.append(decision)
         found = [*_bound(on, chain, facts), *found]
@@ -147,17 +144,19 @@ async def _explained(
     return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(told), ignored)
 
 
-def _about(operation: Operation, kind: Kind | None, field: str, *, account_admin: bool) -> list[On]:
+def _about(
+    operation: Operation, known: Mapping[str, Operation], kind: Kind | None, field: str, *, account_admin: bool
+) -> list[On]:
     """What the operation asks for on this securable. Raises InvalidArgument where it is about something else."""
     targets = _targets(operation, account_admin=account_admin)
     if not targets and (operation.decides or operation.workspace_admin):
         raise InvalidArgument(f"Operation '{operation.name}' is not about one securable. It takes {operation.needs}.")
     if field and field not in {on.field for on in targets}:
-        known = ", ".join(sorted({on.field for on in targets})) or "none"
-        raise InvalidArgument(f"Operation '{operation.name}' has no field '{field[:100]}'. It has: {known}.")
-    if kind is not None and targets and not field and operation.name not in APPLIES[kind]:
+        fields = ", ".join(sorted({on.field for on in targets})) or "none"
+        raise InvalidArgument(f"Operation '{operation.name}' has no field '{field[:100]}'. It has: {fields}.")
+    if kind is not None and targets and not field and kind not in operation.kinds:
         raise InvalidArgument(
-            f"Operation '{operation.name}' is not about a {RULES[kind].label}. These are: {', '.join(APPLIES[kind])}."
+            f"Operation '{operation.name}' is not about a {RULES[kind].label}. These are: {', '.join(names_of_kind(known, kind))}."
         )
     return [on for on in targets if on.field == (field or targets[0].field)]
 
@@ -325,12 +324,10 @@ async def _with_askable(ctx: ReadCtx, step: Step, chain: list[Link]) -> Step:
 
 async def what_may_i(ctx: ReadCtx, req: WhatMayI, found: Securable) -> dict[str, bool | str]:
     """{operation: True, or the sentence that refuses it}, from the links that have been read already."""
-    from modelkeep.core.table import BY_NAME
-
     chain = ctx.chains[str(req.name)]
     told: dict[str, bool | str] = {}
-    for name in APPLIES[found.kind]:
-        operation = BY_NAME[name]
+    for name in names_of_kind(ctx.config.operations, found.kind):
+        operation = ctx.config.operations[name]
         targets = _targets(operation, account_admin=ctx.actor.account_admin)
         decisions = [_decided(on, operation, chain) for on in targets if on.field == targets[0].field]
         refused = next((decision.reason for decision in decisions if not decision.allowed), None)
