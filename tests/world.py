@@ -27,7 +27,7 @@ from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import ArtifactFile, ModelVersion, Principal, Securable
 from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.domain.privileges import Privilege
-from modelkeep.serve.process import Registry, opened
+from modelkeep.serve.registry import Registry, opened
 from modelkeep.settings import Settings
 from modelkeep.store import files, grants, principals, securables, tokens
 from modelkeep.store.bootstrap import ADMIN, deployment

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from modelkeep.api.openapi import document
-from modelkeep.serve.process import application, opened
+from modelkeep.serve.application import application
+from modelkeep.serve.registry import opened
 from modelkeep.settings import Settings
 
 

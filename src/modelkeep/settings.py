@@ -6,6 +6,7 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -170,7 +171,24 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: object) -> Se
     settings = Settings(**{name: _converted(name, value, hints[name]) for name, value in values.items()})
     if not settings.workspace_id.isdecimal() or len(settings.workspace_id) > _MAX_DIGITS:
         raise BadSetting(f"MODELKEEP_WORKSPACE_ID must be a number of at most {_MAX_DIGITS} digits.")
+    for name in _ADDRESSES:
+        if not _is_address(getattr(settings, name)):
+            raise BadSetting(f"{variable_of(name)} must be an http:// or https:// address, such as http://store:9000.")
     return settings
+
+
+_ADDRESSES = ("s3_endpoint", "sts_endpoint", "otlp_endpoint", "public_url")
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is empty, or an http(s) address with a host and a valid port."""
+    if not text:
+        return True
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        return False
 
 
 def variable_of(name: str) -> str:

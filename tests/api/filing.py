@@ -24,7 +24,9 @@ from modelkeep.core.operations.files import files
 from modelkeep.http.server import HttpServer
 from modelkeep.jobs.tasks import Background
 from modelkeep.jobs.worker import Worker
-from modelkeep.serve.process import Registry, application, listeners, opened, server_options
+from modelkeep.serve.application import application
+from modelkeep.serve.listening import listeners, server_options
+from modelkeep.serve.registry import Registry, opened
 from modelkeep.settings import Settings
 
 FS = "/api/2.0/fs"

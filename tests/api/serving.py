@@ -25,7 +25,9 @@ from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.http.routing import Route
 from modelkeep.http.server import HttpServer
 from modelkeep.observe.logs import configure
-from modelkeep.serve.process import Registry, application, listeners, opened, server_options
+from modelkeep.serve.application import application
+from modelkeep.serve.listening import listeners, server_options
+from modelkeep.serve.registry import Registry, opened
 from modelkeep.settings import Settings
 
 V1 = "/api/modelkeep/v1"

@@ -8,7 +8,7 @@ import pytest
 
 from modelkeep.domain.errors import BadSetting, InvalidArgument
 from modelkeep.serve.listening import check_bind
-from modelkeep.serve.process import database, storage
+from modelkeep.serve.parts import database, storage
 from modelkeep.settings import SECRETS, Settings, load
 
 
@@ -26,6 +26,9 @@ def test_what_a_store_was_handed_ends_within_15_minutes_unless_the_operator_says
 HINTS = typing.get_type_hints(Settings, include_extras=True)
 
 
+ADDRESSES = ("s3_endpoint", "sts_endpoint", "otlp_endpoint", "public_url")
+
+
 def _meta(name: str) -> msgspec.Meta | None:
     return next((part for part in typing.get_args(HINTS[name]) if isinstance(part, msgspec.Meta)), None)
 
@@ -35,6 +38,8 @@ def test_each_setting_comes_from_its_variable(name: str) -> None:
     kind, meta = typing.get_type_hints(Settings)[name], _meta(name)
     if name == "log_level":
         text = value = "error"
+    elif name in ADDRESSES:
+        text = value = "https://store:9000"
     elif meta is not None:
         value = kind(meta.le)
         text = str(value)
@@ -113,6 +118,14 @@ def test_other_variables_are_nobody_s_business() -> None:
 def test_a_malformed_value_is_refused(variable: str, value: str) -> None:
     with pytest.raises(InvalidArgument, match="not valid"):
         load({variable: value})
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("value", ["store", "store:9000", "http://", "ftp://store", "http://store:port", "http://[::1"])
+def test_an_address_that_no_client_could_call_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"MODELKEEP_{name.upper()} must be an http"):
+        load({f"MODELKEEP_{name.upper()}": value})
+    assert getattr(load({f"MODELKEEP_{name.upper()}": "https://store:9000/x"}), name)
 
 
 def test_flags_win_over_variables_and_absent_flags_do_not() -> None:

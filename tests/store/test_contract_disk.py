@@ -20,7 +20,7 @@ from modelkeep.jobs.tasks import TASKS, Background
 from modelkeep.observe import disk, metrics
 from modelkeep.observe.disk import DiskGuard
 from modelkeep.observe.health import Health
-from modelkeep.serve.process import health_of
+from modelkeep.serve.application import health_of
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio

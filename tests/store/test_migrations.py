@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from modelkeep.domain.errors import RegistryError
-from modelkeep.serve.process import opened
+from modelkeep.serve.registry import opened
 from modelkeep.settings import Settings
 from modelkeep.store import audit, principals
 from modelkeep.store.db import Migration, applied, migrate, migrations

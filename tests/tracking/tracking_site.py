@@ -12,7 +12,8 @@ import httpx
 import uvicorn
 
 from modelkeep.core.operations.identity.principals import hash_token
-from modelkeep.serve.process import Registry, application, opened
+from modelkeep.serve.application import application
+from modelkeep.serve.registry import Registry, opened
 from modelkeep.settings import Settings
 from modelkeep.store import principals, tokens
 from modelkeep.tracking.proxy import Desk

@@ -7,7 +7,7 @@ import shlex
 from modelkeep.core.operations.identity.principals import TOKEN_PREFIX, hash_token
 from modelkeep.domain.errors import NotFound, WrongState
 from modelkeep.domain.model import Principal
-from modelkeep.serve.process import opened
+from modelkeep.serve.registry import opened
 from modelkeep.settings import Settings
 from modelkeep.store import audit, principals, tokens
 from modelkeep.store.audit import AuditEvent, AuditTarget

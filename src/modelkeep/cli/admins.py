@@ -37,7 +37,7 @@ async def add_admin(settings: Settings, name: str) -> str:
     from modelkeep.cli.admin_token import record
     from modelkeep.domain.errors import InvalidArgument
     from modelkeep.domain.names import check_principal_name
-    from modelkeep.serve.process import opened
+    from modelkeep.serve.registry import opened
     from modelkeep.store import principals
     from modelkeep.store.audit import AuditTarget
     from modelkeep.store.bootstrap import ADMINS
@@ -68,7 +68,7 @@ async def add_admin(settings: Settings, name: str) -> str:
 
 
 async def list_admins(settings: Settings) -> list[dict[str, object]]:
-    from modelkeep.serve.process import opened
+    from modelkeep.serve.registry import opened
     from modelkeep.store import principals
 
     async with opened(settings, upgrade=False) as registry, registry.db.read() as tx:

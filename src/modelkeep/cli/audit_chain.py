@@ -28,7 +28,7 @@ def verify(data_dir: DataDir = None, head: Head = "") -> None:
 
 async def _verify(settings: Settings, head: str) -> int:
     from modelkeep.jobs import archive
-    from modelkeep.serve.process import opened
+    from modelkeep.serve.registry import opened
     from modelkeep.store import audit_guards
 
     must_exist(settings)

@@ -89,7 +89,7 @@ def _run_with_uvloop(main: Any) -> None:
 @migrate_app.command("migrate")
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date."""
-    from modelkeep.serve.process import database, private_folder
+    from modelkeep.serve.parts import database, private_folder
     from modelkeep.store.db import migrate as apply
 
     async def work(settings: Settings) -> None:
@@ -113,7 +113,7 @@ def check(
 ) -> None:
     """Prove that database and storage agree: every file of every version exists, and no other file does."""
     from modelkeep.jobs.check import findings, notes
-    from modelkeep.serve.process import opened
+    from modelkeep.serve.registry import opened
 
     async def work(settings: Settings) -> int:
         must_exist(settings)

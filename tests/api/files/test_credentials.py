@@ -24,7 +24,8 @@ from modelkeep.blobs.sts import Sts, escaped, session_name, session_policy
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 from modelkeep.jobs.check import findings
 from modelkeep.jobs.tasks import unstage
-from modelkeep.serve.process import background, issuer
+from modelkeep.serve.parts import issuer
+from modelkeep.serve.process import background
 from modelkeep.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from api.serving import FACE_B
 
 from modelkeep import limits
 from modelkeep.http.lifecycle import Lifecycle
-from modelkeep.serve.process import Registry, application
+from modelkeep.serve.application import application
+from modelkeep.serve.registry import Registry
 
 pytest_plugins = ("backends", "api.filing")
 

@@ -1,0 +1,123 @@
+"""From a deployment to the application: the routes of every client, with the tracking proxy behind them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from modelkeep.api.app import App
+from modelkeep.api.authentication import Door
+from modelkeep.api.failed_logins import Guesses
+from modelkeep.api.model_shapes import named
+from modelkeep.api.request_workspace import Sites, site
+from modelkeep.blobs.url_signing import Signer
+from modelkeep.core.signin import SignIn, group_map
+from modelkeep.core.tool_sign_in import Authorizations
+from modelkeep.http.lifecycle import Lifecycle
+from modelkeep.http.rate_limits import Rates
+from modelkeep.observe.health import Health
+from modelkeep.oidc.issuers import Issuers
+from modelkeep.serve.parts import provider, reach, trusted_issuers
+from modelkeep.serve.registry import Registry
+from modelkeep.serve.tracking import tracking_of
+
+
+@asynccontextmanager
+async def application(registry: Registry, lifecycle: Lifecycle | None = None) -> AsyncGenerator[App]:
+    """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
+    from modelkeep.api.account import (
+        federation,
+        oauth,
+        scim,
+        tag_policies,
+        token_permissions,
+        tokens,
+        workspace_settings,
+    )
+    from modelkeep.api.account import workspaces as account_workspaces
+    from modelkeep.api.auth import authorize, session
+    from modelkeep.api.databricks_uc import routes as mlflow
+    from modelkeep.api.docs import reference, web_ui
+    from modelkeep.api.files import mlflow_artifacts, workspace_files
+    from modelkeep.api.files import routes as files
+    from modelkeep.api.mlflow import routes as plain
+    from modelkeep.api.sql import routes as sql
+    from modelkeep.api.unity_catalog import metastores
+    from modelkeep.api.unity_catalog import user_agents as unity
+    from modelkeep.api.v1 import health as health_routes
+    from modelkeep.api.v1 import routes as console
+    from modelkeep.api.v1 import workspaces as workspace_routes
+
+    settings, facts, engine = registry.settings, registry.facts, registry.engine
+    signer, web = Signer(bytes.fromhex(facts.signing_key)), web_ui.build()
+    door = Door(
+        registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute), registry.auditor,
+        Rates(settings.requests_per_second, settings.request_burst),
+        Rates(settings.anonymous_requests_per_second, int(settings.anonymous_requests_per_second * 10)),
+    )  # fmt: skip
+    issuers = Issuers(trusted_issuers(settings))
+    signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
+
+    codes = Authorizations(registry.db, settings.token_ms)
+    sites = Sites(
+        registry.db,
+        site(settings.workspace_id, settings.address),
+        engine.config.own_hosts,
+        public=bool(settings.public_url),
+    )
+    async with tracking_of(registry, signer) as tracking:
+        engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
+        health = health_of(registry, tracking, lifecycle)
+        routes = [
+            *console.routes(facts.account_id),
+            *health_routes.routes(health),
+            *workspace_routes.routes(registry.settings.address),
+            *account_workspaces.routes(facts.account_id, settings.address, engine.config.workspace_id),
+            *metastores.account_routes(facts.account_id, facts.metastore_id),
+            *scim.routes(engine, facts.account_id),
+            *tokens.routes(int(settings.workspace_id)),
+            *token_permissions.routes(),
+            *sql.routes(engine),
+            *tag_policies.routes(facts.account_id),
+            *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
+            *authorize.Consents(door, codes, facts.account_id).routes(),
+            *federation.routes(facts.account_id),
+            *session.Session(
+                door,
+                signing_in,
+                provider(settings, issuers, signer),
+                settings.oidc_name,
+                web_ui.HOME if web else "/ml/" if tracking else "",
+            ).routes(),
+            *web_ui.routes(web),
+            *plain.routes(engine.config.home),
+            *workspace_settings.routes(engine.config.home),
+            *mlflow_artifacts.routes(engine, signer, tracking, engine.config.home),
+            *files.routes(engine, signer, tracking),
+            *workspace_files.routes(engine),
+        ]
+        ways = reach(engine.services)
+        # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.
+        native, oss = (
+            reference.described(
+                [*routes, *mlflow.routes(settings.files_api, place), *unity.routes(facts.metastore_id, words, ways)]
+            )
+            for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
+        )
+        try:
+            yield unity.Bilingual(engine, door, native, oss, sites, tracking)
+        finally:
+            await health.close()
+
+
+def health_of(registry: Registry, tracking: Any, lifecycle: Lifecycle | None) -> Health:
+    async def store() -> str:
+        await registry.blobs.ready()
+        return ""
+
+    async def disk() -> str:
+        return registry.engine.disk.reason
+
+    parts = {"store": store, "disk": disk} | ({"tracking": tracking.state} if tracking is not None else {})
+    return Health(registry.db.check, parts, lambda: lifecycle is not None and lifecycle.draining)

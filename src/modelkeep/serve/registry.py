@@ -1,0 +1,80 @@
+"""From parts to an opened deployment: database (migrated), storage and engine, closed at the end."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from modelkeep import description_generator
+from modelkeep.blobs.port import Blobs
+from modelkeep.core.auditor import Auditor
+from modelkeep.core.engine import Engine
+from modelkeep.core.operation import Config, Federation, Services
+from modelkeep.core.token_last_used import TokenUses
+from modelkeep.domain.addresses import own_hosts
+from modelkeep.domain.kinds import Kind
+from modelkeep.domain.names import Limits, parse_full_name
+from modelkeep.domain.paging import PageTokens
+from modelkeep.observe.logs import log
+from modelkeep.oidc.issuers import check_keys
+from modelkeep.serve.parts import database, issuer, private_folder, shared_folder, storage, trusted_issuers
+from modelkeep.settings import Settings
+from modelkeep.store import principals, workspaces
+from modelkeep.store.bootstrap import Deployment, deployment
+from modelkeep.store.db import Database, migrate
+
+
+class Registry(msgspec.Struct, frozen=True):
+    """An opened deployment."""
+
+    settings: Settings
+    db: Database
+    blobs: Blobs
+    facts: Deployment
+    auditor: Auditor
+    engine: Engine
+    uses: TokenUses
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[Registry]:
+    """Database (migrated), storage, engine; closed at the end."""
+    private_folder(settings.data)
+    db = database(settings)
+    await db.open()
+    try:
+        if upgrade:
+            for name in await migrate(db):
+                log.info("database migrated", migration=name)
+        home = parse_full_name(settings.default_namespace, Kind.SCHEMA)
+        facts = await deployment(db, home)
+        if upgrade:
+            await principals.fill_look_keys(db)
+        await workspaces.ensure_default(db, settings.workspace_id)
+        blobs = storage(settings)
+        auditor = Auditor(db)
+        config = Config(
+            limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
+            page_tokens=PageTokens(bytes.fromhex(facts.signing_key)),
+            workspace_id=settings.workspace_id,
+            own_hosts=own_hosts(settings.address, settings.host, settings.port),
+            managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
+            home=home,
+            url_ms=int(settings.url_minutes * 60_000),
+            token_ms=settings.token_ms,
+            federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
+            auditors=settings.auditors,
+        )
+        services = Services(
+            blobs=blobs,
+            settings=config,
+            issuer=issuer(settings),
+            shared=shared_folder(settings, facts),
+            writer=description_generator.made(settings.ai_url, settings.ai_model, settings.ai_key),
+        )
+        yield Registry(
+            settings, db, blobs, facts, auditor,
+            Engine(db, services, auditor, conceal=settings.conceal), TokenUses(),
+        )  # fmt: skip
+    finally:
+        await db.close()

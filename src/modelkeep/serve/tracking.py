@@ -1,0 +1,65 @@
+"""The tracking servers of all workspaces, where the settings turn them on."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from modelkeep.blobs.url_signing import Signer
+from modelkeep.core.operations.models import versions
+from modelkeep.domain.authorization import Actor
+from modelkeep.domain.errors import BadSetting
+from modelkeep.domain.model import ModelVersion
+from modelkeep.serve.registry import Registry
+from modelkeep.store import workspaces
+
+
+@asynccontextmanager
+async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
+    """The workspaces, each with MLflow's tracking server as a child; None where the settings say so."""
+    settings, engine = registry.settings, registry.engine
+    if not settings.workspace:
+        yield None
+        return
+    from modelkeep.api.files.run_artifacts import Artifacts
+    from modelkeep.api.files.signed_urls import Urls
+    from modelkeep.tracking.app import Workspace
+    from modelkeep.tracking.child import TrackingServer
+    from modelkeep.tracking.proxy import KnownModel
+    from modelkeep.tracking.workspace_apps import Workspaces
+
+    if find_spec("mlflow") is None:
+        raise BadSetting(
+            "The workspace needs MLflow: pip install 'modelkeep[workspace]', or run without it (--no-workspace, MODELKEEP_WORKSPACE=0)."
+        )
+
+    async def known(actor: Actor, model_id: str) -> KnownModel | None:
+        found: ModelVersion | None = await engine.execute(actor, versions.FindLoggedModel(model_id))
+        if found is None:
+            return None
+        name = found.model.rpartition(".")[2]
+        return KnownModel(
+            model_id, name, found.experiment_id or "0", found.run_id, tuple(found.params), tuple(found.metrics),
+            found.created_at, found.updated_at,
+        )  # fmt: skip
+
+    async def start(workspace_id: str) -> tuple[Workspace, TrackingServer]:
+        other = "" if workspace_id == settings.workspace_id else workspace_id
+        child = TrackingServer(settings.data, settings.database_url, other)
+        await child.start()
+        urls = Urls(registry.db, signer, engine.config.url_ms)
+        artifacts = Artifacts(engine, urls, workspace_id)
+        return Workspace(
+            registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.config.page_tokens
+        ), child
+
+    async def existing() -> set[str]:
+        async with registry.db.read() as tx:
+            return {workspace.id for workspace in await workspaces.every(tx)}
+
+    found = Workspaces(start, settings.workspace_id, existing)
+    try:
+        await found.of(settings.workspace_id)
+        yield found
+    finally:
+        await found.stop()
