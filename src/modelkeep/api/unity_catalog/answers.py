@@ -221,7 +221,7 @@ class PrivilegeAssignment(TypedDict):
 
 
 class Permissions(TypedDict):
-    """Empty where the caller asked to leave the permissions out."""
+    """Empty if the request omits the permissions from its answer."""
 
     privilege_assignments: NotRequired[list[PrivilegeAssignment]]
 

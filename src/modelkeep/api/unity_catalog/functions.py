@@ -46,18 +46,21 @@ def _create(f: CreateFunction) -> functions.CreateFunction:
     info = f.function_info
     name = METASTORE.child(info.catalog_name).child(info.schema_name).child(info.name, Kind.FUNCTION)
     objects.agreed(name, full_name=info.full_name)
-    told = {field: getattr(info, field) for field in functions.Definition.__struct_fields__}
-    return functions.CreateFunction(name, functions.Definition(**told), info.comment)
+    fields = {field: getattr(info, field) for field in functions.Definition.__struct_fields__}
+    return functions.CreateFunction(name, functions.Definition(**fields), info.comment)
 
 
 def _update(f: UpdateFunction) -> Sequence[msgspec.Struct]:
     return objects.changes(parse_full_name(f.name, Kind.FUNCTION), None, None, f.owner, "owner")
 
 
-def _parameters(told: functions.Parameters) -> functions.Parameters:
+def _parameters(parameters: functions.Parameters) -> functions.Parameters:
     """unitycatalog-client refuses a parameter without type_json."""
     return functions.Parameters(
-        tuple(msgspec.structs.replace(one, type_json=one.type_json or "") for one in told.parameters)
+        tuple(
+            msgspec.structs.replace(parameter, type_json=parameter.type_json or "")
+            for parameter in parameters.parameters
+        )
     )
 
 
@@ -66,36 +69,42 @@ def routes(metastore_id: str) -> list[Route]:
         return {**objects.brief(x, metastore_id, browse_only=True), "function_id": x.id}
 
     def info(x: Securable) -> answers.FunctionInfo:
-        told = functions.definition(x)
-        shown: answers.FunctionInfo = {
+        definition = functions.definition(x)
+        answer: answers.FunctionInfo = {
             **objects.brief(x, metastore_id, browse_only=False), "function_id": x.id,
-            "input_params": _parameters(told.input_params),
-            "data_type": told.data_type, "full_data_type": told.full_data_type, "routine_body": told.routine_body,
-            "routine_definition": told.routine_definition, "parameter_style": told.parameter_style,
-            "is_deterministic": told.is_deterministic, "sql_data_access": told.sql_data_access,
-            "is_null_call": told.is_null_call, "security_type": told.security_type, "specific_name": told.specific_name,
+            "input_params": _parameters(definition.input_params),
+            "data_type": definition.data_type, "full_data_type": definition.full_data_type, "routine_body": definition.routine_body,
+            "routine_definition": definition.routine_definition, "parameter_style": definition.parameter_style,
+            "is_deterministic": definition.is_deterministic, "sql_data_access": definition.sql_data_access,
+            "is_null_call": definition.is_null_call, "security_type": definition.security_type, "specific_name": definition.specific_name,
         }  # fmt: skip
-        if told.return_params is not None:
-            shown["return_params"] = _parameters(told.return_params)
-        if told.routine_dependencies is not None:
-            shown["routine_dependencies"] = told.routine_dependencies
+        if definition.return_params is not None:
+            answer["return_params"] = _parameters(definition.return_params)
+        if definition.routine_dependencies is not None:
+            answer["routine_dependencies"] = definition.routine_dependencies
         for field in ("external_language", "external_name", "sql_path", "properties"):
-            if (said := getattr(told, field)) is not None:
-                shown[field] = said
-        return shown
+            if (value := getattr(definition, field)) is not None:
+                answer[field] = value
+        return answer
 
-    def one(result: Securable | Browsed[Securable], _: Any) -> answers.FunctionInfo:
-        return objects.shown(result, info, brief)
+    def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.FunctionInfo:
+        return objects.visible_info(result, info, brief)
 
     def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.FunctionPage:
-        items = [objects.shown(item, info, brief) for item in result.items]
+        items = [objects.visible_info(item, info, brief) for item in result.items]
         return {"functions": items, **next_page(result.next_token)}
 
     path = f"{FUNCTIONS}/{{name}}"
     return [
-        Route("POST", FUNCTIONS, CreateFunction, _create, one),
+        Route("POST", FUNCTIONS, CreateFunction, _create, whole_or_brief),
         Route("GET", FUNCTIONS, objects.ListIn, lambda f: objects.in_schema(f, Kind.FUNCTION), page),
-        Route("GET", path, GetFunction, lambda f: objects.one(f.name, Kind.FUNCTION, browse=f.include_browse), one),
-        Route("PATCH", path, UpdateFunction, _update, one),
+        Route(
+            "GET",
+            path,
+            GetFunction,
+            lambda f: objects.get_object(f.name, Kind.FUNCTION, browse=f.include_browse),
+            whole_or_brief,
+        ),
+        Route("PATCH", path, UpdateFunction, _update, whole_or_brief),
         Route("DELETE", path, GetFunction, lambda f: core.DeleteObject(parse_full_name(f.name, Kind.FUNCTION))),
     ]

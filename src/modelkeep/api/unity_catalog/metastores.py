@@ -103,24 +103,24 @@ def _assign(f: AssignCatalog) -> bindings.ChangeBindings:
     return bindings.ChangeBindings(_catalog("catalog", f.name), add, tuple(str(id) for id in f.unassign_workspaces))
 
 
-def _ids(found: Page[CatalogBinding], _: Any) -> answers.BoundWorkspaces:
-    return {"workspaces": [int(b.workspace_id) for b in found.items]}
+def _ids(page: Page[CatalogBinding], _: Any) -> answers.BoundWorkspaces:
+    return {"workspaces": [int(b.workspace_id) for b in page.items]}
 
 
-def _assigned(found: list[CatalogBinding], _: Any) -> answers.BoundWorkspaces:
-    return {"workspaces": [int(b.workspace_id) for b in found]}
+def _assigned(catalog_bindings: list[CatalogBinding], _: Any) -> answers.BoundWorkspaces:
+    return {"workspaces": [int(b.workspace_id) for b in catalog_bindings]}
 
 
 def _binding(b: CatalogBinding) -> answers.WorkspaceBinding:
     return {"workspace_id": int(b.workspace_id), "binding_type": _TYPE + b.access}
 
 
-def _bindings(found: Page[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
-    return {"bindings": [_binding(b) for b in found.items], **next_page(found.next_token)}
+def _bindings(page: Page[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
+    return {"bindings": [_binding(b) for b in page.items], **next_page(page.next_token)}
 
 
-def _changed(found: list[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
-    return {"bindings": [_binding(b) for b in found]}
+def _changed(catalog_bindings: list[CatalogBinding], _: Any) -> answers.WorkspaceBindings:
+    return {"bindings": [_binding(b) for b in catalog_bindings]}
 
 
 def _all_of_them(f: List) -> metastores.ReadMetastore:
@@ -195,14 +195,14 @@ def routes(metastore_id: str) -> list[Route]:
 
     def update(f: UpdateMetastore) -> Sequence[msgspec.Struct]:
         ours(f.id)
-        asked: list[msgspec.Struct] = []
+        requests: list[msgspec.Struct] = []
         if f.new_name is not None:
-            asked.append(metastores.RenameMetastore(f.new_name))
+            requests.append(metastores.RenameMetastore(f.new_name))
         if f.owner is not None:
-            asked.append(metastores.TransferMetastore(f.owner))
-        if not asked:
+            requests.append(metastores.TransferMetastore(f.owner))
+        if not requests:
             raise InvalidArgument("The request changes nothing. Send new_name or owner.")
-        return asked
+        return requests
 
     def quota_page(result: Page[metastores.Quota], _: Any) -> answers.QuotaPage:
         return {"quotas": [_quota(q) for q in result.items], **next_page(result.next_token)}

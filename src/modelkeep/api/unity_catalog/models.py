@@ -208,7 +208,7 @@ def alias_info(model: str, alias: str, version: int) -> ModelAlias:
 
 
 def routes(metastore_id: str, place: Place = named) -> list[Route]:
-    """`place`: what the clients are told of where a version's files are."""
+    """`place` writes a version's storage_location for the clients."""
 
     def whole(result: RegisteredModel | Securable, _: Any) -> RegisteredModelInfo:
         if isinstance(result, Securable):
@@ -216,7 +216,7 @@ def routes(metastore_id: str, place: Place = named) -> list[Route]:
         aliases = [alias_info(result.securable.full_name, *alias) for alias in result.aliases.items()]
         return {**info(result.securable, metastore_id), "aliases": aliases}
 
-    def asked(result: RegisteredModel | Browsed[RegisteredModel], f: GetModel) -> RegisteredModelInfo:
+    def whole_or_brief(result: RegisteredModel | Browsed[RegisteredModel], f: GetModel) -> RegisteredModelInfo:
         model = result.entity if isinstance(result, Browsed) else result
         if isinstance(result, Browsed) and result.only:
             return brief(model.securable, metastore_id, browse_only=True)
@@ -232,13 +232,13 @@ def routes(metastore_id: str, place: Place = named) -> list[Route]:
     def alias(_: Any, f: SetAlias) -> ModelAlias:
         return alias_info(str(model_name(f.full_name)), f.alias, parse_version(f.version_num))
 
-    one, by_alias = f"{MODELS}/{{full_name}}", f"{MODELS}/{{full_name}}/aliases/{{alias}}"
+    by_name, by_alias = f"{MODELS}/{{full_name}}", f"{MODELS}/{{full_name}}/aliases/{{alias}}"
     return [
         Route("POST", MODELS, CreateModel, _create_model, whole),
         Route("GET", MODELS, ListModels, _list_models, page),
-        Route("GET", one, GetModel, _get_model, asked),
-        Route("PATCH", one, UpdateModel, _update_model, whole),
-        Route("DELETE", one, DeleteModel, _delete_model),
+        Route("GET", by_name, GetModel, _get_model, whole_or_brief),
+        Route("PATCH", by_name, UpdateModel, _update_model, whole),
+        Route("DELETE", by_name, DeleteModel, _delete_model),
         Route("PUT", by_alias, SetAlias, _set_alias, alias),
         Route("DELETE", by_alias, Alias, _delete_alias),
         Route("GET", by_alias, Alias, _by_alias, one_version(metastore_id, place)),

@@ -32,7 +32,7 @@ def in_schema(f: ListIn, kind: Kind) -> objects.ListObjects:
     )
 
 
-def one(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject:
+def get_object(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject:
     return (objects.BrowseObject if browse else objects.GetObject)(parse_full_name(full_name, kind))
 
 
@@ -66,36 +66,36 @@ def new_name(old: FullName, text: str) -> FullName:
 def changes(
     name: FullName, comment: str | None, new: str | None, owner: str | None, fields: str
 ) -> Sequence[msgspec.Struct]:
-    """What a PATCH asks for, each with a need of its own: all of it happens, or nothing. Raises InvalidArgument."""
-    asked: list[msgspec.Struct] = []
+    """The requests of a PATCH, each with its own requirement: all of them happen, or none. Raises InvalidArgument."""
+    requests: list[msgspec.Struct] = []
     if comment is not None:
-        asked.append(catalogs.UpdateComment(name, comment))
+        requests.append(catalogs.UpdateComment(name, comment))
     if new is not None:
         renamed = new_name(name, new)
-        asked.append(objects.RenameObject(name, renamed))
+        requests.append(objects.RenameObject(name, renamed))
         name = renamed
     if owner is not None:
         # Last: it may end the caller's own right to change, or to read, what it was.
-        asked.append(catalogs.TransferOwnership(name, owner))
-    if not asked:
+        requests.append(catalogs.TransferOwnership(name, owner))
+    if not requests:
         raise InvalidArgument(f"The request changes nothing. Send {fields}.")
-    return asked
+    return requests
 
 
 def brief(x: Securable, metastore_id: str, *, browse_only: bool) -> ObjectInfo:
     """What every kind tells, and all that BROWSE alone shows."""
     catalog, schema, name = x.full_name.split(".")
-    told: ObjectInfo = {
+    info: ObjectInfo = {
         "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": x.full_name,
         "owner": x.owner, "metastore_id": metastore_id, "created_at": x.created_at,
         "created_by": x.created_by, "updated_at": x.updated_at, "updated_by": x.updated_by, "browse_only": browse_only,
     }  # fmt: skip
     if x.comment:
-        told["comment"] = x.comment
-    return told
+        info["comment"] = x.comment
+    return info
 
 
-def shown(
+def visible_info(
     result: Securable | Browsed[Securable], whole: Callable[[Securable], Info], browsed: Callable[[Securable], Info]
 ) -> Info:
     if isinstance(result, Browsed):

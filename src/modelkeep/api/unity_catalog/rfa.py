@@ -88,33 +88,33 @@ def routes(metastore_id: str) -> list[Route]:
             raise InvalidArgument("The securable is named twice, and differently. Name it once.")
         if any(d.special_destination for d in f.destinations):
             raise InvalidArgument("A special destination cannot be set: it stands for the owner where nothing is set.")
-        found = tuple(Destination(d.destination_id, d.destination_type) for d in f.destinations)
-        return access_requests.ChangeAccessDestinations(named(kind, full_name), found)
+        destinations = tuple(Destination(d.destination_id, d.destination_type) for d in f.destinations)
+        return access_requests.ChangeAccessDestinations(named(kind, full_name), destinations)
 
     def securable(x: Found) -> answers.RfaSecurable:
         return {"type": _wire(x), "full_name": x.full_name or metastore_id}
 
-    def destinations(told: access_requests.Destinations, _: Any = None) -> answers.AccessDestinations:
-        found: list[answers.AccessDestination] = [
-            {"destination_id": d.id, "destination_type": d.type} for d in told.found
-        ] or [_owner(told.securable)]
+    def destinations(of_securable: access_requests.Destinations, _: Any = None) -> answers.AccessDestinations:
+        destination_infos: list[answers.AccessDestination] = [
+            {"destination_id": d.id, "destination_type": d.type} for d in of_securable.found
+        ] or [_owner(of_securable.securable)]
         return {
-            "securable": securable(told.securable), "securable_type": _wire(told.securable),
-            "full_name": told.securable.full_name or metastore_id, "destinations": found,
-            "destination_source_securable": securable(told.source), "are_any_destinations_hidden": False,
+            "securable": securable(of_securable.securable), "securable_type": _wire(of_securable.securable),
+            "full_name": of_securable.securable.full_name or metastore_id, "destinations": destination_infos,
+            "destination_source_securable": securable(of_securable.source), "are_any_destinations_hidden": False,
         }  # fmt: skip
 
-    def asked(found: list[access_requests.Asked], _: Any) -> answers.AskedAccess:
+    def responses(answered: list[access_requests.Asked], _: Any) -> answers.AskedAccess:
         return {
             "responses": [
                 {"behalf_of": _behalf(a.principal, a.number), "request_destinations": [destinations(d) for d in a.destinations],
                  "request_ids": list(a.requests)}
-                for a in found
+                for a in answered
             ]
         }  # fmt: skip
 
     return [
-        Route("POST", f"{RFA}/requests", Batch, ask, asked),
+        Route("POST", f"{RFA}/requests", Batch, ask, responses),
         Route("GET", f"{RFA}/destinations/{{securable_type}}/{{full_name}}", DestinationsOf,
               lambda f: access_requests.GetAccessDestinations(named(f.securable_type, f.full_name)), destinations),
         Route("PATCH", f"{RFA}/destinations", Changed, change, destinations),
@@ -122,11 +122,11 @@ def routes(metastore_id: str) -> list[Route]:
 
 
 def _ask(f: AccessRequest, named: Callable[[str, str], FullName]) -> access_requests.Ask:
-    wanted = [
+    privileges_by_securable = [
         access_requests.Wanted(named(p.securable.type, p.securable.full_name), p.permissions)
         for p in f.securable_permissions
     ]
-    return access_requests.Ask(tuple(wanted), f.behalf_of.id if f.behalf_of else "", f.comment)
+    return access_requests.Ask(tuple(privileges_by_securable), f.behalf_of.id if f.behalf_of else "", f.comment)
 
 
 def _wire(x: Found) -> str:

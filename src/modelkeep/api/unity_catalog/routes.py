@@ -189,27 +189,27 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     """One PATCH, several needs: all changes happen, or none."""
     name = _agreed(parse_full_name(f.full_name, kind), name=f.name, catalog_name=f.catalog_name)
     get, rename, comment, spec = _CATALOG if kind is Kind.CATALOG else _SCHEMA
-    asked: list[msgspec.Struct] = []
+    requests: list[msgspec.Struct] = []
     if f.comment is not None:
-        asked.append(comment(name, f.comment, f.etag))
+        requests.append(comment(name, f.comment, f.etag))
     if f.properties is not None:
-        asked.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
+        requests.append(spec(name, {"properties": msgspec.json.encode(f.properties).decode()}))
     if _as_it_is(kind, f):
-        asked.append(spec(name, {}))
+        requests.append(spec(name, {}))
     if f.new_name is not None and f.new_name.lower() != name.parts[-1]:
         new = _new_name(name, f.new_name)
-        asked.append(rename(name, new))
+        requests.append(rename(name, new))
         name = new
     if f.isolation_mode is not None and kind is Kind.CATALOG:
-        asked.append(bindings.IsolateCatalog(name, f.isolation_mode == "ISOLATED"))
+        requests.append(bindings.IsolateCatalog(name, f.isolation_mode == "ISOLATED"))
     if f.owner is not None:
         # Last, and its own answer: it may end the caller's right to read what it changed.
-        return [*asked, catalogs.TransferOwnership(name, f.owner)]
-    if not asked and f.new_name is None:
+        return [*requests, catalogs.TransferOwnership(name, f.owner)]
+    if not requests and f.new_name is None:
         raise InvalidArgument("The request changes nothing. Send new_name, comment, owner or properties.")
-    if asked and isinstance(asked[-1], bindings.IsolateCatalog):
-        return asked  # its own answer, too: whoever opens a catalog may ask from a workspace that it was closed to
-    return [*asked, get(name)]
+    if requests and isinstance(requests[-1], bindings.IsolateCatalog):
+        return requests  # its own answer, too: the catalog may have been closed to the caller's workspace before
+    return [*requests, get(name)]
 
 
 def _as_it_is(kind: Kind, f: Update) -> bool:
@@ -232,29 +232,29 @@ def catalog_info(c: Securable | Browsed[Securable], metastore_id: str) -> answer
 
 
 def schema_info(s: Securable | Browsed[Securable], metastore_id: str) -> answers.SchemaInfo:
-    shown = _info(s, metastore_id)
+    info = _info(s, metastore_id)
     return {
-        **shown, "catalog_name": shown["full_name"].partition(".")[0], "catalog_type": "MANAGED_CATALOG",
-        "schema_id": shown["id"],
+        **info, "catalog_name": info["full_name"].partition(".")[0], "catalog_type": "MANAGED_CATALOG",
+        "schema_id": info["id"],
     }  # fmt: skip
 
 
-def _info(found: Securable | Browsed[Securable], metastore_id: str) -> answers.ContainerInfo:
-    x, browse_only = (found.entity, found.only) if isinstance(found, Browsed) else (found, False)
-    shown: answers.ContainerInfo = {
+def _info(container: Securable | Browsed[Securable], metastore_id: str) -> answers.ContainerInfo:
+    x, browse_only = (container.entity, container.only) if isinstance(container, Browsed) else (container, False)
+    info: answers.ContainerInfo = {
         "name": x.name, "full_name": x.full_name, "comment": x.comment, "owner": x.owner, "id": x.id,
         "metastore_id": metastore_id, "created_at": x.created_at, "created_by": x.created_by, "updated_at": x.updated_at,
         "updated_by": x.updated_by, "browse_only": browse_only, "securable_type": RULES[x.kind].wire[0],
     }  # fmt: skip
     if not browse_only:
-        shown["etag"] = comment_etag(x.comment)
-        shown["properties"] = msgspec.json.decode(x.spec.get("properties", "{}"))
-    return shown
+        info["etag"] = comment_etag(x.comment)
+        info["properties"] = msgspec.json.decode(x.spec.get("properties", "{}"))
+    return info
 
 
-def assignments(found: list[Grant], _: Any = None) -> answers.Permissions:
+def assignments(rows: list[Grant], _: Any = None) -> answers.Permissions:
     by_principal: dict[str, answers.PrivilegeAssignment] = {}
-    for grant in found:
+    for grant in rows:
         listed = by_principal.setdefault(grant.principal, {"principal": grant.principal, "privileges": []})
         listed["privileges"].append(grant.privilege)
         if grant.inert:
@@ -262,9 +262,9 @@ def assignments(found: list[Grant], _: Any = None) -> answers.Permissions:
     return {"privilege_assignments": list(by_principal.values())}
 
 
-def effective_assignments(found: list[Grant], _: Any = None) -> answers.EffectivePermissions:
+def effective_assignments(rows: list[Grant], _: Any = None) -> answers.EffectivePermissions:
     by_principal: dict[str, list[answers.EffectivePrivilege]] = {}
-    for grant in found:
+    for grant in rows:
         privilege: answers.EffectivePrivilege = {"privilege": grant.privilege}
         if grant.inert:
             privilege["inert"] = True
@@ -272,11 +272,13 @@ def effective_assignments(found: list[Grant], _: Any = None) -> answers.Effectiv
             privilege["inherited_from_type"] = grant.from_kind
             privilege["inherited_from_name"] = grant.from_name
         by_principal.setdefault(grant.principal, []).append(privilege)
-    return {"privilege_assignments": [{"principal": p, "privileges": held} for p, held in by_principal.items()]}
+    return {
+        "privilege_assignments": [{"principal": p, "privileges": privileges} for p, privileges in by_principal.items()]
+    }
 
 
-def effective_list(found: list[Grant], _: Any = None) -> answers.EffectiveAssignments:
-    return {"effective_privilege_assignments": effective_assignments(found)["privilege_assignments"]}
+def effective_list(rows: list[Grant], _: Any = None) -> answers.EffectiveAssignments:
+    return {"effective_privilege_assignments": effective_assignments(rows)["privilege_assignments"]}
 
 
 def routes(metastore_id: str) -> list[Route]:
@@ -303,8 +305,8 @@ def routes(metastore_id: str) -> list[Route]:
             raise InvalidArgument("The request changes nothing. Send changes with add or remove.")
         return grants.ChangeGrants(on(f), tuple(grants.Change(c.principal, c.add, c.remove) for c in f.changes))
 
-    def changed(found: list[Grant], f: ChangePermissions) -> answers.Permissions:
-        return {} if f.omit_permissions_in_response else assignments(found)
+    def changed(rows: list[Grant], f: ChangePermissions) -> answers.Permissions:
+        return {} if f.omit_permissions_in_response else assignments(rows)
 
     def catalog(c: Securable | Browsed[Securable], _: Any) -> answers.CatalogInfo:
         return catalog_info(c, metastore_id)

@@ -67,8 +67,8 @@ class ListSummaries(msgspec.Struct, frozen=True):
 def _create(f: CreateTable) -> tables.CreateTable:
     name = METASTORE.child(f.catalog_name).child(f.schema_name).child(f.name, Kind.TABLE)
     objects.agreed(name, full_name=f.full_name)
-    told = tables.Definition(f.table_type, f.data_source_format, f.storage_location, f.columns, f.properties)
-    return tables.CreateTable(name, told, f.comment)
+    definition = tables.Definition(f.table_type, f.data_source_format, f.storage_location, f.columns, f.properties)
+    return tables.CreateTable(name, definition, f.comment)
 
 
 def _update(f: UpdateTable) -> Sequence[msgspec.Struct]:
@@ -87,36 +87,36 @@ def _summaries(f: ListSummaries) -> tables.ListTableSummaries:
 
 
 def _summary_page(result: Page[Securable], _: Any) -> answers.TableSummaryPage:
-    found: list[answers.TableSummary] = [
+    summaries: list[answers.TableSummary] = [
         {"full_name": t.full_name, "table_type": tables.definition(t).table_type} for t in result.items
     ]
-    return {"tables": found, **next_page(result.next_token)}
+    return {"tables": summaries, **next_page(result.next_token)}
 
 
-def _exists(found: bool, _: Any) -> answers.TableExists:
-    return {"table_exists": found}
+def _exists(exists: bool, _: Any) -> answers.TableExists:
+    return {"table_exists": exists}
 
 
 def routes(metastore_id: str) -> list[Route]:
     def brief(t: Securable) -> answers.TableInfo:
-        told = tables.definition(t)
+        definition = tables.definition(t)
         return {
-            **objects.brief(t, metastore_id, browse_only=True), "table_id": t.id, "table_type": told.table_type,
-            "data_source_format": told.data_source_format,
+            **objects.brief(t, metastore_id, browse_only=True), "table_id": t.id, "table_type": definition.table_type,
+            "data_source_format": definition.data_source_format,
         }  # fmt: skip
 
     def info(t: Securable) -> answers.TableInfo:
-        told = tables.definition(t)
+        definition = tables.definition(t)
         return {
-            **brief(t), "browse_only": False, "storage_location": told.storage_location, "properties": told.properties,
-            "columns": told.columns,
+            **brief(t), "browse_only": False, "storage_location": definition.storage_location, "properties": definition.properties,
+            "columns": definition.columns,
         }  # fmt: skip
 
-    def one(result: Securable | Browsed[Securable], _: Any) -> answers.TableInfo:
-        return objects.shown(result, info, brief)
+    def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.TableInfo:
+        return objects.visible_info(result, info, brief)
 
     def page(result: Page[Securable | Browsed[Securable]], f: ListTables) -> answers.TablePage:
-        items = [objects.shown(item, info, brief) for item in result.items]
+        items = [objects.visible_info(item, info, brief) for item in result.items]
         omitted = {
             *(("columns",) if f.omit_columns else ()),
             *(("properties",) if f.omit_properties else ()),
@@ -127,13 +127,13 @@ def routes(metastore_id: str) -> list[Route]:
 
     path = f"{TABLES}/{{full_name}}"
     return [
-        Route("POST", TABLES, CreateTable, _create, one),
+        Route("POST", TABLES, CreateTable, _create, whole_or_brief),
         Route("GET", TABLES, ListTables, lambda f: objects.in_schema(f, Kind.TABLE), page),
-        Route("GET", path, GetTable, lambda f: objects.one(f.full_name, Kind.TABLE, browse=f.include_browse), one),
-        Route("PATCH", path, UpdateTable, _update, one),
+        Route("GET", path, GetTable, lambda f: objects.get_object(f.full_name, Kind.TABLE, browse=f.include_browse), whole_or_brief),
+        Route("PATCH", path, UpdateTable, _update, whole_or_brief),
         Route("DELETE", path, GetTable, lambda f: core.DeleteObject(parse_full_name(f.full_name, Kind.TABLE))),
         Route("GET", f"{path}/exists", GetTable, lambda f: tables.TableExists(parse_full_name(f.full_name, Kind.TABLE)),
               _exists),
         Route("GET", SUMMARIES, ListSummaries, _summaries, _summary_page),
-        Route("GET", TABLE_OF_MLFLOW, GetTableOfMlflow, _mlflow, one),
+        Route("GET", TABLE_OF_MLFLOW, GetTableOfMlflow, _mlflow, whole_or_brief),
     ]  # fmt: skip

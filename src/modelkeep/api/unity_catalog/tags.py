@@ -142,11 +142,11 @@ def _assignment(f: Assignment | Assignments | UpdateAssignment, key: str, value:
     return {"entity_type": f.entity_type, "entity_name": str(_entity(f)[1]), "tag_key": key, "tag_value": value}
 
 
-def _one(_: Any, f: Assignment | UpdateAssignment) -> TagAssignment:
+def _from_request(_: Any, f: Assignment | UpdateAssignment) -> TagAssignment:
     return _assignment(f, f.tag_key, f.tag_value)
 
 
-def _found(result: Page[tuple[str, str]], f: Assignment) -> TagAssignment:
+def _tag_of_page(result: Page[tuple[str, str]], f: Assignment) -> TagAssignment:
     tags = dict(result.items)
     if f.tag_key not in tags:
         raise models.no_tag(_entity(f)[1], f.tag_key)
@@ -163,14 +163,14 @@ def _page(result: Page[tuple[str, str]], f: Assignments) -> TagAssignmentPage:
 def routes() -> list[Route]:
     assignments = f"{PREFIX}/entity-tag-assignments"
     of_entity = f"{assignments}/{{entity_type}}/{{entity_name}}/tags"
-    one = f"{of_entity}/{{tag_key}}"
+    by_key = f"{of_entity}/{{tag_key}}"
     of_securable = "{securable_type}/{securable_full_name}"
     return [
         Route("PATCH", f"{PREFIX}/securable-tags/{of_securable}", SecurableTags, _securable_tags),
         Route("PATCH", f"{PREFIX}/subentity-tags/{of_securable}/{{subentity_name}}", SubentityTags, _subentity_tags),
-        Route("POST", assignments, Assignment, _assign, _one),
+        Route("POST", assignments, Assignment, _assign, _from_request),
         Route("GET", of_entity, Assignments, _list, _page),
-        Route("GET", one, Assignment, _get, _found),
-        Route("PATCH", one, UpdateAssignment, _update, _one),
-        Route("DELETE", one, Assignment, _remove),
+        Route("GET", by_key, Assignment, _get, _tag_of_page),
+        Route("PATCH", by_key, UpdateAssignment, _update, _from_request),
+        Route("DELETE", by_key, Assignment, _remove),
     ]

@@ -26,7 +26,7 @@ class Words(msgspec.Struct, frozen=True):
     privilege: Callable[[str], str | None]
     """None for one that the family's clients do not know: one such word makes them refuse the whole answer."""
     signed_urls: bool
-    """Do its clients fetch files by signed URLs when they are told DEFAULT_STORAGE?"""
+    """Do its clients fetch files by signed URLs when a version's location is DEFAULT_STORAGE?"""
 
 
 # unitycatalog/client/models/privilege.py, 0.4 to 0.7; the second half means nothing here.
@@ -71,13 +71,13 @@ def speaks_oss(user_agent: bytes) -> bool:
 
 def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
     """The whole native face as one family hears it. `reach`: how clients without signed URLs get to files."""
-    told = None if words.signed_urls else reach
+    file_access = None if words.signed_urls else reach
     return spoken(
         [
             *containers.routes(metastore_id),
             *metastores.routes(metastore_id),
-            *models.routes(metastore_id, told.place if told else named),
-            *versions.routes(metastore_id, told),
+            *models.routes(metastore_id, file_access.place if file_access else named),
+            *versions.routes(metastore_id, file_access),
             *volumes.routes(metastore_id),
             *tables.routes(metastore_id),
             *functions.routes(metastore_id),
@@ -102,20 +102,20 @@ def _assignments(route: Route, words: Words) -> Callable[..., Any] | None:
     @functools.wraps(write)
     def answer(result: Any, fields: Any) -> Any:
         said = write(result, fields)
-        kept = [_spelled(holder, words) for holder in said.get(key, ())]
-        return {**said, key: [holder for holder in kept if holder["privileges"]]} if said else said
+        assignments = [_spelled(holder, words) for holder in said.get(key, ())]
+        return {**said, key: [holder for holder in assignments if holder["privileges"]]} if said else said
 
     return answer
 
 
 def _spelled(assignment: dict[str, Any], words: Words) -> dict[str, Any]:
     """A principal's privileges: words, or (effective ones) objects with a word."""
-    kept: list[Any] = []
+    privileges: list[Any] = []
     for privilege in assignment["privileges"]:
         known = words.privilege(privilege if isinstance(privilege, str) else privilege["privilege"])
         if known is not None:
-            kept.append(known if isinstance(privilege, str) else {**privilege, "privilege": known})
-    spelled = {**assignment, "privileges": kept}
+            privileges.append(known if isinstance(privilege, str) else {**privilege, "privilege": known})
+    spelled = {**assignment, "privileges": privileges}
     if inert := assignment.get("inert_privileges"):
         spelled["inert_privileges"] = [known for word in inert if (known := words.privilege(word)) is not None]
     return spelled

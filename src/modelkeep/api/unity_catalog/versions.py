@@ -134,13 +134,13 @@ def _create_version(
 
 def _dependencies(listed: DependencyList) -> Iterator[tuple[str, str]]:
     """In the words of face B."""
-    for one in listed.dependencies:
-        if one.table:
-            yield "DATABRICKS_TABLE", one.table.table_full_name
-        if one.function:
-            yield "DATABRICKS_UC_FUNCTION", one.function.function_full_name
-        if one.connection:
-            yield "DATABRICKS_UC_CONNECTION", one.connection.connection_name
+    for dependency in listed.dependencies:
+        if dependency.table:
+            yield "DATABRICKS_TABLE", dependency.table.table_full_name
+        if dependency.function:
+            yield "DATABRICKS_UC_FUNCTION", dependency.function.function_full_name
+        if dependency.connection:
+            yield "DATABRICKS_UC_CONNECTION", dependency.connection.connection_name
 
 
 def _list_versions(f: ListVersions) -> versions.ListVersions:
@@ -197,8 +197,8 @@ def _create_in_folder(f: CreateVersion, request: Request) -> versions.CreateVers
 
 
 def _get_in_folder(f: GetVersion) -> versions.GetVersion:
-    found = _get_version(f)
-    return found if f.include_browse else credentials.GetInFolder(found.name, found.version)
+    request = _get_version(f)
+    return request if f.include_browse else credentials.GetInFolder(request.name, request.version)
 
 
 def _vended(result: credentials.Vended, _: Any) -> StorageMode:
@@ -210,19 +210,19 @@ def brief(
 ) -> ModelVersionInfo:
     """A ModelVersionInfo as lists hold it ("will not contain any aliases or tags"), or as BROWSE alone shows it."""
     catalog, schema, name = version.model.split(".")
-    told: ModelVersionInfo = {
+    info: ModelVersionInfo = {
         "model_name": name, "catalog_name": catalog, "schema_name": schema, "version": version.version,
         "id": version.id, "metastore_id": metastore_id, "comment": version.comment, "status": version.status,
         "created_at": version.created_at, "created_by": version.created_by, "updated_at": version.updated_at,
         "updated_by": version.updated_by, "browse_only": browse_only,
     }  # fmt: skip
     if browse_only:
-        return told
-    told["source"], told["run_id"], told["model_id"] = version.source, version.run_id, version.logged_model_id
-    told["storage_location"] = place(version)
+        return info
+    info["source"], info["run_id"], info["model_id"] = version.source, version.run_id, version.logged_model_id
+    info["storage_location"] = place(version)
     if _INT64.fullmatch(version.workspace_id):
-        told["run_workspace_id"] = int(version.workspace_id)
-    return told
+        info["run_workspace_id"] = int(version.workspace_id)
+    return info
 
 
 def info(version: ModelVersion, metastore_id: str, place: Place = named) -> ModelVersionInfo:
@@ -244,7 +244,7 @@ def info(version: ModelVersion, metastore_id: str, place: Place = named) -> Mode
 
 
 def one_version(metastore_id: str, place: Place = named) -> Callable[..., Any]:
-    """The writer of a version, asked for with or without its aliases, perhaps by a caller who may only browse."""
+    """The writer of a version, with or without its aliases; for a caller who may only browse, its brief form."""
 
     def write(result: ModelVersion | Browsed[ModelVersion], f: Any) -> ModelVersionInfo:
         version = result.entity if isinstance(result, Browsed) else result
@@ -259,13 +259,13 @@ def one_version(metastore_id: str, place: Place = named) -> Callable[..., Any]:
 
 
 def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
-    """`reach`: how the clients get to files; None where they fetch them by signed URLs when told DEFAULT_STORAGE."""
+    """`reach`: how the clients get to files; None if they fetch the files of DEFAULT_STORAGE by signed URLs."""
     place = reach.place if reach else named
     create, read_one, created = _create_version, _get_version, place
-    found = place
+    read_place = place
     if reach and reach.way == "folder":
         create, read_one, created = _create_in_folder, _get_in_folder, reach.uri
-        found = _exported(reach)
+        read_place = _exported(reach)
     elif reach and not reach.way:
         create = _no_files
 
@@ -277,7 +277,7 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
     def whole(result: ModelVersion, _: Any) -> ModelVersionInfo:
         return info(result, metastore_id, place)
 
-    def made(result: ModelVersion, _: Any) -> ModelVersionInfo:
+    def new_version(result: ModelVersion, _: Any) -> ModelVersionInfo:
         return info(result, metastore_id, created)
 
     def page(result: Page[ModelVersion] | Browsed[Page[ModelVersion]], _: Any) -> ModelVersionPage:
@@ -286,20 +286,20 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
         items = [brief(version, metastore_id, place, browse_only=only) for version in listed.items]
         return {"model_versions": items, **next_page(listed.next_token)}
 
-    # To whoever asks with include_browse nothing is exported.
-    exported, browsed = one_version(metastore_id, found), one_version(metastore_id, place)
+    # A request with include_browse exports nothing.
+    exported, browsed = one_version(metastore_id, read_place), one_version(metastore_id, place)
 
-    def told(result: ModelVersion | Browsed[ModelVersion], f: Any) -> ModelVersionInfo:
+    def visible_version(result: ModelVersion | Browsed[ModelVersion], f: Any) -> ModelVersionInfo:
         return (browsed if isinstance(result, Browsed) else exported)(result, f)
 
-    one = f"{VERSIONS}/{{version}}"
+    by_number = f"{VERSIONS}/{{version}}"
     return [
-        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=made, read_request=create_from_source),
+        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=new_version, read_request=create_from_source),
         Route("GET", VERSIONS, ListVersions, _list_versions, page),
-        Route("GET", one, GetVersion, read_one, told),
-        Route("PATCH", one, UpdateVersion, _update_version, whole),
-        Route("DELETE", one, Version, _delete_version),
-        Route("PATCH", f"{one}/finalize", Version, _finalize_unsigned if reach else _finalize, whole),
+        Route("GET", by_number, GetVersion, read_one, visible_version),
+        Route("PATCH", by_number, UpdateVersion, _update_version, whole),
+        Route("DELETE", by_number, Version, _delete_version),
+        Route("PATCH", f"{by_number}/finalize", Version, _finalize_unsigned if reach else _finalize, whole),
         Route(
             "POST", f"{PREFIX}/temporary-model-version-credentials", Credentials,
             _credentials if reach is None or reach.way else _no_files, _vended,
@@ -308,5 +308,5 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
 
 
 def _exported(reach: Reach) -> Place:
-    """What has been put into the folder, for whoever asked for one version."""
+    """The folder of a version that has been exported, for a request that reads this version."""
     return lambda version: reach.uri(version) if version.status == Status.READY else named(version)

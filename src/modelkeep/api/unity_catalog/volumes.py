@@ -58,25 +58,31 @@ def _update(f: UpdateVolume) -> Sequence[msgspec.Struct]:
 
 def routes(metastore_id: str) -> list[Route]:
     def brief(v: Securable) -> answers.VolumeInfo:
-        shown = objects.brief(v, metastore_id, browse_only=True)
-        return {**shown, "volume_id": v.id, "volume_type": v.spec["volume_type"]}
+        info = objects.brief(v, metastore_id, browse_only=True)
+        return {**info, "volume_id": v.id, "volume_type": v.spec["volume_type"]}
 
     def info(v: Securable) -> answers.VolumeInfo:
         place = v.spec.get("storage_location") or f"dbfs:/Volumes/{v.full_name.replace('.', '/')}"
         return {**brief(v), "browse_only": False, "storage_location": place}
 
-    def one(result: Securable | Browsed[Securable], _: Any) -> answers.VolumeInfo:
-        return objects.shown(result, info, brief)
+    def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.VolumeInfo:
+        return objects.visible_info(result, info, brief)
 
     def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.VolumePage:
-        items = [objects.shown(item, info, brief) for item in result.items]
+        items = [objects.visible_info(item, info, brief) for item in result.items]
         return {"volumes": items, **next_page(result.next_token)}
 
     path = f"{VOLUMES}/{{name}}"
     return [
-        Route("POST", VOLUMES, CreateVolume, _create, one),
+        Route("POST", VOLUMES, CreateVolume, _create, whole_or_brief),
         Route("GET", VOLUMES, objects.ListIn, lambda f: objects.in_schema(f, Kind.VOLUME), page),
-        Route("GET", path, GetVolume, lambda f: objects.one(f.name, Kind.VOLUME, browse=f.include_browse), one),
-        Route("PATCH", path, UpdateVolume, _update, one),
+        Route(
+            "GET",
+            path,
+            GetVolume,
+            lambda f: objects.get_object(f.name, Kind.VOLUME, browse=f.include_browse),
+            whole_or_brief,
+        ),
+        Route("PATCH", path, UpdateVolume, _update, whole_or_brief),
         Route("DELETE", path, GetVolume, lambda f: core.DeleteObject(parse_full_name(f.name, Kind.VOLUME))),
     ]
