@@ -95,10 +95,10 @@ class Writer:
 
     def _text(self, got: bytes) -> str:
         try:
-            found = msgspec.json.decode(got, type=_Completion)
+            completion = msgspec.json.decode(got, type=_Completion)
         except msgspec.DecodeError as error:
             raise Unavailable(f"{self._named} does not answer as OpenAI's chat completions do.") from error
-        text = found.choices[0].message.content.strip() if found.choices else ""
+        text = completion.choices[0].message.content.strip() if completion.choices else ""
         if not text:
             raise Unavailable(f"{self._named} wrote nothing. Try again in a moment.")
         return text
@@ -113,7 +113,7 @@ def _hint(status: int) -> str:
     return " Try again in a moment." if status in (429, 500, 502, 503, 504) else ""
 
 
-def made(url: str, model: str, key: str) -> "Writer | None":
+def from_settings(url: str, model: str, key: str) -> "Writer | None":
     """None where nothing is set. Raises InvalidArgument."""
     if url:
         return Writer(url, model, key)

@@ -387,7 +387,7 @@ OTLP_S = 10.0
 LANE_WAITING = 256
 """Calls that may wait for a thread of one dependency; more are refused."""
 CIRCUIT_FAILURES = 3
-"""Calls in a row without an answer after which a dependency is not asked any more, but for one call at a time."""
+"""Calls in a row without an answer after which a dependency gets no calls any more, except one at a time."""
 CIRCUIT_OPEN_S = 5.0
 """Until the next call tries whether it answers again."""
 FILE_CHANGE_MS = 120_000

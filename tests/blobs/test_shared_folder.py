@@ -50,7 +50,7 @@ def given(shared: SharedFolder, between: Callable[[str], None] = lambda _: None)
 
     async def read() -> dict[str, bytes]:
         found: dict[str, bytes] = {}
-        async for path, chunks in shared.given(VERSION):
+        async for path, chunks in shared.written_files(VERSION):
             between(path)
             found[path] = b"".join([chunk async for chunk in chunks])
         return found

@@ -23,7 +23,7 @@ from modelkeep.http.bodies import read_in_turn
 from modelkeep.http.messages import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
 from modelkeep.http.origin import json_type
 from modelkeep.http.retry_after import retry_after
-from modelkeep.http.routing import Asked, Renderer, Route, Router
+from modelkeep.http.routing import CoreRequests, Renderer, Route, Router
 from modelkeep.limits import MAX_LOGGED_PATH, MAX_READING_BYTES, READING_BYTES, READINGS_BYTES, THROTTLED_PAUSE_S
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
@@ -57,7 +57,7 @@ class App:
         self._sites = sites
         self._tracking = tracking
         self.router = Router(routes)
-        self._readings: dict[tuple[str, str, bytes], tuple[Any, Asked]] = {}
+        self._readings: dict[tuple[str, str, bytes], tuple[Any, CoreRequests]] = {}
         self._readings_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,7 +171,7 @@ class App:
             answer = route.fit(answer, request)
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
-    async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, Asked]:
+    async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, CoreRequests]:
         """The wire struct, and what it asks of the core. The same GET without a body means the same each time, and is read once."""
         get = request.method == "GET" and not request.has_body
         key = (route.path, request.path, request.query_string)

@@ -1,6 +1,6 @@
-"""Copies inside the store that may take longer than a client waits: each runs once, and whoever asks again waits for that one.
+"""Copies inside the store that may take longer than a client waits: each runs once, and a repeated call waits for that one.
 
-In the memory of this process: another node that is asked instead begins a copy of its own."""
+In the memory of this process: another node that gets the repeated call begins a copy of its own."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -12,7 +12,7 @@ _KEPT_S = 1800.0  # how long a result waits for somebody who asks again
 
 
 class Copies:
-    """What is being copied, and what was and nobody has asked for yet, by whatever names it."""
+    """Copies that run, and finished ones whose result no call has fetched yet, by the key that names them."""
 
     def __init__(self, wait_s: float = WAIT_S) -> None:
         self.wait_s = wait_s

@@ -268,14 +268,14 @@ def _pieces(folder: Path, parts: Sequence[Part]) -> Generator[bytes, None, None]
 
 
 def _list(folder: Path) -> list[Listed]:
-    now, found = time.time(), list[Listed]()
+    now, listed = time.time(), list[Listed]()
     with _storage():
         for name in sorted(_names(folder)):
             with suppress(FileNotFoundError):  # deleted, or finished, since the folder was read
                 stat = (folder / name).stat()
                 if not name.endswith(_PART) or now - stat.st_mtime > _STALE_S:
-                    found.append(Listed(name, stat.st_size, modified_ms=stat.st_mtime_ns // 1_000_000))
-    return found
+                    listed.append(Listed(name, stat.st_size, modified_ms=stat.st_mtime_ns // 1_000_000))
+    return listed
 
 
 def _names(folder: Path) -> list[str]:

@@ -74,7 +74,7 @@ class S3Blobs:
     async def delete_set(self, set_id: str) -> None:
         """See the port. Unfinished uploads go first: one that completes in between leaves an object to delete."""
         await self._run(limits.STORE_JOB_S, self._abort_all, set_id)
-        await self._delete_keys(set_id, [found.key for found in await self.list_set(set_id)])
+        await self._delete_keys(set_id, [entry.key for entry in await self.list_set(set_id)])
 
     async def sets(self) -> AsyncIterator[str]:
         # Without a delimiter: some stores go on listing a "folder" whose objects are gone.
@@ -94,7 +94,7 @@ class S3Blobs:
 
     async def copy(self, set_id: str, objects: Sequence[Listed], target: str) -> None:
         """See the port. The ETag pins each object: what is copied is what was listed."""
-        await _all(self._copy(set_id, found, target) for found in objects)
+        await _all(self._copy(set_id, entry, target) for entry in objects)
 
     def presign_put(self, set_id: str, path: str, expires_s: int) -> SignedUrl:
         headers = {"If-None-Match": "*"}
@@ -175,7 +175,7 @@ class S3Blobs:
 
     def _list(self, set_id: str) -> list[Listed]:
         prefix = self._under(set_id)
-        found = [
+        listed = [
             Listed(
                 s3_keys.read(key := entry["Key"][len(prefix["Prefix"]) :]),
                 entry["Size"],
@@ -186,19 +186,19 @@ class S3Blobs:
             for page in self._quick.get_paginator("list_objects_v2").paginate(**prefix)
             for entry in page.get("Contents", ())
         ]
-        return sorted(found, key=lambda entry: entry.object)
+        return sorted(listed, key=lambda entry: entry.object)
 
-    async def _copy(self, set_id: str, found: Listed, target: str) -> None:
-        source, at = self._at_key(set_id, found.key), self._at(target, found.object)
-        pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{found.checksum}"'}
-        if found.size <= self.copy_limit:
+    async def _copy(self, set_id: str, entry: Listed, target: str) -> None:
+        source, at = self._at_key(set_id, entry.key), self._at(target, entry.object)
+        pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{entry.checksum}"'}
+        if entry.size <= self.copy_limit:
             await self._run(limits.STORE_STALL_S, lambda: _pinned(self._client.copy_object, **at, **pinned))
             return
-        upload = at | {"UploadId": await self.start_multipart(target, found.object)}
+        upload = at | {"UploadId": await self.start_multipart(target, entry.object)}
         try:
             parts = await _all(
-                self._run(limits.STORE_STALL_S, self._copy_part, upload | pinned, number, start, found.size)
-                for number, start in enumerate(range(0, found.size, self._part(found.size)), 1)
+                self._run(limits.STORE_STALL_S, self._copy_part, upload | pinned, number, start, entry.size)
+                for number, start in enumerate(range(0, entry.size, self._part(entry.size)), 1)
             )
             await self._run(limits.STORE_FINALIZE_S, _complete, self._client, upload, parts)
         except BaseException:
@@ -208,10 +208,10 @@ class S3Blobs:
     def _part(self, size: int) -> int:
         return max(self.copy_limit, -(-size // _PARTS))
 
-    def _copy_part(self, asked: dict[str, Any], number: int, start: int, size: int) -> tuple[int, str]:
+    def _copy_part(self, arguments: dict[str, Any], number: int, start: int, size: int) -> tuple[int, str]:
         span = f"bytes={start}-{min(start + self._part(size), size) - 1}"
-        made = _pinned(self._client.upload_part_copy, **asked, PartNumber=number, CopySourceRange=span)
-        return number, made["CopyPartResult"]["ETag"]
+        answer = _pinned(self._client.upload_part_copy, **arguments, PartNumber=number, CopySourceRange=span)
+        return number, answer["CopyPartResult"]["ETag"]
 
     def _delete(self, set_id: str, keys: Sequence[str]) -> None:
         s3_objects.delete(self._quick, self._bucket, [self._at_key(set_id, key)["Key"] for key in keys])
@@ -330,11 +330,11 @@ def _complete(client: Any, upload: dict[str, Any], parts: Sequence[tuple[int, st
     client.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
 
 
-def _pinned(call: Callable[..., Any], **asked: Any) -> Any:
+def _pinned(call: Callable[..., Any], **arguments: Any) -> Any:
     """A copy of an object as it was listed. Raises Conflict where it is no more."""
     errors = importlib.import_module("botocore.exceptions")
     try:
-        return call(**asked)
+        return call(**arguments)
     except errors.ClientError as error:
         if error.response.get("Error", {}).get("Code", "") in ("PreconditionFailed", "NoSuchKey", "412", "404"):
             raise Conflict("The uploaded files changed while they were being copied. Finalize again.") from error
@@ -342,18 +342,18 @@ def _pinned(call: Callable[..., Any], **asked: Any) -> Any:
 
 
 async def _all(calls: Iterable[Awaitable[_T]]) -> list[_T]:
-    """All of them end before it is told that one failed: what is freed then must not grow again."""
+    """Waits for all of them before it raises the error of one: what is freed then must not grow again."""
     turns = asyncio.Semaphore(limits.STORE_THREADS)  # a deadline is a call's own, not that of those before it
 
     async def in_turn(call: Awaitable[_T]) -> _T:
         async with turns:
             return await call
 
-    done = await asyncio.gather(*map(in_turn, calls), return_exceptions=True)
-    for one in done:
-        if isinstance(one, BaseException):
-            raise one
-    return cast("list[_T]", done)
+    results = await asyncio.gather(*map(in_turn, calls), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("list[_T]", results)
 
 
 @contextmanager

@@ -25,15 +25,15 @@ def delete(client: Any, bucket: str, keys: Sequence[str]) -> None:
 
 def abort_all(client: Any, where: Mapping[str, Any]) -> None:
     """End every unfinished upload. `where`: the bucket and the prefix of the keys."""
-    seen, more = set[str](), True
-    while more:  # what was aborted is in no list any more
+    seen, has_next_page = set[str](), True
+    while has_next_page:  # what was aborted is in no list any more
         page = client.list_multipart_uploads(**where, EncodingType="url")
         decode = unquote if page.get("EncodingType") == "url" else str
         uploads = [upload for upload in page.get("Uploads", ()) if upload["UploadId"] not in seen]
         for upload in uploads:
             seen.add(upload["UploadId"])
             abort(client, {"Bucket": where["Bucket"], "Key": decode(upload["Key"]), "UploadId": upload["UploadId"]})
-        more = bool(page.get("IsTruncated") and uploads)
+        has_next_page = bool(page.get("IsTruncated") and uploads)
 
 
 def abort(client: Any, upload: Mapping[str, Any]) -> None:

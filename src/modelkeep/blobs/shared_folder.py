@@ -1,5 +1,5 @@
 """A folder that the server shares with clients on the same machine: a directory to write a PENDING version's files
-into, and a read-only copy of a READY one's. Whoever may use the folder is trusted with all that is in it.
+into, and a read-only copy of a READY one's. Everybody with access to the folder is trusted with all that is in it.
 
 What clients leave there is hostile until read: directories are walked by descriptor, and nothing but regular files with
 one name is opened, so that neither a link nor a directory that is swapped meanwhile leads out of the folder.
@@ -49,8 +49,8 @@ class Place(msgspec.Struct, frozen=True):
     """write or read"""
     version_id: str
     name: str
-    asked_s: float
-    """when a reader last asked for it, or a client last wrote into it: epoch seconds"""
+    used_s: float
+    """when a reader last requested it, or a client last wrote into it: epoch seconds"""
 
 
 class SharedFolder:
@@ -71,10 +71,10 @@ class SharedFolder:
         """Make the directory of a PENDING version. Its mode is the folder's own."""
         await _LANE.run(limits.STORE_STALL_S, self._open, self._name("write", version_id))
 
-    async def given(self, version_id: str) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]]]:
+    async def written_files(self, version_id: str) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]]]:
         """Every file that a client put into the directory of a PENDING version, as (path, bytes); none where it is absent.
 
-        The bytes of one must be read before the next is asked for. Raises InvalidArgument for what is no regular file."""
+        Read the bytes of a file before you take the next. Raises InvalidArgument for what is no regular file."""
         async with self._root_opened() as root:
             name = self._name("write", version_id)
             if not await _with(root, _exists, name):
@@ -85,12 +85,12 @@ class SharedFolder:
                 raise InvalidArgument(
                     "The version's directory in the shared folder is a file. Register the model again."
                 )
-            async with aclosing(_walk(top, "", [0])) as found:
-                async for file in found:
+            async with aclosing(_walk(top, "", [0])) as files:
+                async for file in files:
                     yield file
 
     async def export(self, version_id: str, files: Sequence[tuple[str, Read]]) -> None:
-        """A read-only copy of these files (path, bytes), unless it is there; in either case it was asked for now."""
+        """A read-only copy of these files (path, bytes), unless it is there; in either case now is when it was last used."""
         name = self._name("read", version_id)
         async with self._root_opened() as root:
             if await _with(root, _touch, name):
@@ -156,26 +156,26 @@ class SharedFolder:
 
     def _places(self) -> list[Place]:
         with _folder(), self._opened() as root:
-            found: list[Place] = []
+            places: list[Place] = []
             for name in _names(root):
                 match = _NAME.fullmatch(name)
                 if match and hmac.compare_digest(name, self._name(match["kind"], match["version"])):
                     with suppress(FileNotFoundError):
-                        asked = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
-                        found.append(Place(match["kind"], match["version"], name, asked))
-            return found
+                        used_s = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
+                        places.append(Place(match["kind"], match["version"], name, used_s))
+            return places
 
 
 def checked(root: Path, data: Path) -> Path:
     """The folder, resolved. Raises InvalidArgument where it is no directory, or the data directory has part in it."""
-    found = root.resolve()
-    if not root.is_absolute() or not found.is_dir():
+    folder = root.resolve()
+    if not root.is_absolute() or not folder.is_dir():
         raise InvalidArgument("MODELKEEP_SHARED_FOLDER must be the absolute path of a directory that exists.")
-    if found == data or data in found.parents or found in data.parents:
+    if folder == data or data in folder.parents or folder in data.parents:
         raise InvalidArgument(
             "MODELKEEP_SHARED_FOLDER must lie outside of the data directory: clients have access to it."
         )
-    return found
+    return folder
 
 
 # --- reading what clients left ---------------------------------------------------------------------------------------
@@ -240,8 +240,8 @@ def _exists(directory: int, name: str) -> bool:
     return True
 
 
-def _acceptable(found: os.stat_result) -> bool:
-    return stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+def _acceptable(status: os.stat_result) -> bool:
+    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
 
 
 async def _chunks(fd: int) -> AsyncIterator[bytes]:
@@ -253,7 +253,7 @@ async def _chunks(fd: int) -> AsyncIterator[bytes]:
 
 
 def _touch(root: int, name: str) -> bool:
-    """The copy is asked for now; False where there is none."""
+    """Marks the copy as used now; False where there is none."""
     try:
         os.utime(name, dir_fd=root, follow_symlinks=False)
     except FileNotFoundError:
@@ -326,7 +326,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _close_directories(fd: int, mode: int) -> None:
-    """No more entries: whoever reads a model from here may change none of its files."""
+    """No more entries: the readers of a model may change none of its files."""
     for name in _names(fd):
         if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
             child = os.open(name, _DIRECTORY, dir_fd=fd)

@@ -1,7 +1,7 @@
 """Temporary credentials of an S3-compatible store: one artifact set, read or written, for a while; its STS enforces it.
 
-Whoever holds them keeps them until they expire, whatever is revoked, finalized or deleted meanwhile. So the ones that
-write are only ever made for a place that no version's files are read from.
+They work until they expire, whatever is revoked, finalized or deleted meanwhile. So the ones that write are only ever
+made for a place that no version's files are read from.
 """
 
 import importlib
@@ -57,12 +57,12 @@ class Sts:
                 f"The store's STS does not answer ({type(error).__name__}). Its operator should check "
                 "MODELKEEP_STS_ENDPOINT."
             ) from error
-        made = answer["Credentials"]
+        credentials = answer["Credentials"]
         return TemporaryCredentials(
-            made["AccessKeyId"],
-            made["SecretAccessKey"],
-            made["SessionToken"],
-            int(made["Expiration"].timestamp() * 1000),
+            credentials["AccessKeyId"],
+            credentials["SecretAccessKey"],
+            credentials["SessionToken"],
+            int(credentials["Expiration"].timestamp() * 1000),
         )
 
 
@@ -85,7 +85,7 @@ def session_policy(bucket: str, prefix: str, *, write: bool) -> dict[str, Any]:
 
 def escaped(text: str) -> str:
     """`text` as a policy spells it: a wildcard or the start of a variable stands for itself as ${*}, ${?}, ${$}."""
-    return _WILD.sub(lambda found: f"${{{found[0]}}}", text)
+    return _WILD.sub(lambda match: f"${{{match[0]}}}", text)
 
 
 def session_name(holder: str) -> str:

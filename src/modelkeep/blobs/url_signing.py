@@ -39,7 +39,7 @@ class Signer:
         self._now_ms = now_ms
 
     def sign(self, payload: msgspec.Struct, expires_at_ms: int) -> str:
-        """A token that carries `payload` (readable by whoever holds it) until `expires_at_ms` (epoch ms), exclusive."""
+        """A token that carries `payload` (readable by its holder) until `expires_at_ms` (epoch ms), exclusive."""
         raw = msgspec.Raw(msgspec.json.encode(payload, order="deterministic"))
         claims = _spell(msgspec.json.encode(_Signed(type(payload).__name__, expires_at_ms, raw)))
         return f"{claims}.{self._mac(claims)}"

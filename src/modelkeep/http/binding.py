@@ -72,8 +72,8 @@ _LISTS: dict[type[msgspec.Struct], frozenset[str]] = {}
 def _lists(fields: type[msgspec.Struct]) -> frozenset[str]:
     """The wire keys that hold lists: they may come more than once in a query."""
     if fields not in _LISTS:
-        found = (field for field in msgspec.structs.fields(fields) if get_origin(field.type) is tuple)
-        _LISTS[fields] = frozenset(field.encode_name for field in found)
+        list_fields = (field for field in msgspec.structs.fields(fields) if get_origin(field.type) is tuple)
+        _LISTS[fields] = frozenset(field.encode_name for field in list_fields)
     return _LISTS[fields]
 
 
@@ -150,11 +150,11 @@ def _lower_camel(name: str) -> str:
 _AFTER_UNDERSCORE = re.compile(r"_([a-z0-9])")
 
 
-def _merge(values: dict[str, Any], more: dict[str, Any], known: dict[str, str], path: dict[str, str]) -> None:
+def _merge(values: dict[str, Any], added: dict[str, Any], known: dict[str, str], path: dict[str, str]) -> None:
     """`path`: the parameters of the path. The Databricks CLI leaves such a field of the body empty (`tag-policies update-tag-policy`)."""
     global ignored_keys
-    _check_few(more, known)
-    for key, value in more.items():
+    _check_few(added, known)
+    for key, value in added.items():
         if known_name(key, known) is None:
             ignored_keys += 1
         elif value is None or (value == "" and key in path):

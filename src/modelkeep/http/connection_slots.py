@@ -19,9 +19,9 @@ def raise_descriptor_limit() -> int:
     return soft
 
 
-def room(descriptors: int, wanted: int) -> int:
-    """How many connections fit, of those that are wanted, beside what else needs descriptors."""
-    return max(min(wanted, descriptors - max(descriptors // 4, MIN_SPARE_DESCRIPTORS)), 1)
+def room(descriptors: int, requested: int) -> int:
+    """How many connections fit, of those that are requested, beside what else needs descriptors."""
+    return max(min(requested, descriptors - max(descriptors // 4, MIN_SPARE_DESCRIPTORS)), 1)
 
 
 class Places:

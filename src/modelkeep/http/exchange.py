@@ -134,7 +134,7 @@ class Exchange:
 
     @property
     def unsure(self) -> bool:
-        """The client may or may not send the body that it announced, since it was never asked to go on."""
+        """The client may or may not send the body that it announced, since the server never answered `100 Continue`."""
         return self._expects and self.more_body
 
     def _wake(self) -> None:
@@ -215,10 +215,10 @@ class Exchange:
         if message["type"] == "http.response.start":
             self._start(message["status"], list(message["headers"]))
             return
-        body, more = message.get("body", b""), message.get("more_body", False)
+        body, more_body = message.get("body", b""), message.get("more_body", False)
         if not self.head_only:
-            self._write_body(body, more=more)
-        if not more:
+            self._write_body(body, more_body=more_body)
+        if not more_body:
             self._end()
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -233,15 +233,15 @@ class Exchange:
         self.transport.write(self._head(status, headers))
         self.started = True
 
-    def _write_body(self, body: bytes, *, more: bool) -> None:
+    def _write_body(self, body: bytes, *, more_body: bool) -> None:
         if self._chunked:
             if body:
                 self.transport.writelines((body,) if self.old else (b"%x\r\n" % len(body), body, b"\r\n"))
-            if not (more or self.old):
+            if not (more_body or self.old):
                 self.transport.write(b"0\r\n\r\n")
             return
         self._unsent -= len(body)
-        if self._unsent < 0 or (self._unsent and not more):
+        if self._unsent < 0 or (self._unsent and not more_body):
             raise RuntimeError("the body is not of the length that its head announced")
         if body:
             self.transport.write(body)

@@ -91,8 +91,8 @@ class Request:
     @property
     def length(self) -> int:
         """bytes of the body, -1 where the client does not say"""
-        told = self.header(b"content-length")
-        return int(told) if told.isdecimal() else -1
+        length = self.header(b"content-length")
+        return int(length) if length.isdecimal() else -1
 
     @property
     def has_body(self) -> bool:
@@ -119,14 +119,14 @@ class Request:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Disconnected when the client leaves early."""
-        more = True
-        while more:
-            asked = time.perf_counter()
+        more_body = True
+        while more_body:
+            waits_since = time.perf_counter()
             message = await self._receive()
-            self.waited += time.perf_counter() - asked
+            self.waited += time.perf_counter() - waits_since
             if message["type"] == "http.disconnect":
                 raise Disconnected
-            more = message.get("more_body", False)
+            more_body = message.get("more_body", False)
             if chunk := message.get("body", b""):
                 yield chunk
 

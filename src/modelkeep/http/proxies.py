@@ -75,7 +75,7 @@ def parse_proxies(text: str) -> TrustedProxies:
 def behind_proxies(application: _Application, proxies: TrustedProxies) -> _Application:
     """The same ASGI application, with the caller's address."""
 
-    async def told(scope: _Scope, receive: Any, send: Any) -> None:
+    async def with_client_address(scope: _Scope, receive: Any, send: Any) -> None:
         client = scope.get("client")
         if client and scope["type"] == "http":
             source = proxies.source(client[0], scope["headers"])
@@ -83,7 +83,7 @@ def behind_proxies(application: _Application, proxies: TrustedProxies) -> _Appli
                 scope["client"] = (source, 0)
         await application(scope, receive, send)
 
-    return told if proxies else application
+    return with_client_address if proxies else application
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -16,7 +16,7 @@ Renderer = Callable[[RegistryError], tuple[int, Any]]
 Handler = Callable[[Request, Actor, dict[str, str]], Awaitable[Response]]
 
 
-Asked = msgspec.Struct | Sequence[msgspec.Struct]
+CoreRequests = msgspec.Struct | Sequence[msgspec.Struct]
 """One core request, or several that are one act."""
 
 
@@ -41,7 +41,7 @@ class Route(msgspec.Struct, frozen=True):
     path: str
     """Literal segments and `{parameters}`; a last `{name*}` takes the rest of the path."""
     fields: type[msgspec.Struct] = NoFields
-    read: Callable[[Any], Asked] | None = None
+    read: Callable[[Any], CoreRequests] | None = None
     write: Callable[[Any, Any], Any] | None = None
     """Called with the (last) result and the wire struct; None answers `{}`."""
     render: Renderer | None = None
@@ -51,7 +51,7 @@ class Route(msgspec.Struct, frozen=True):
     """Instead of read and write: a route that does not fit an operation (bytes, static pages)."""
     public: bool = False
     """No sign-in. Written out for each such route, never a default."""
-    read_request: Callable[[Any, Request], Asked] | None = None
+    read_request: Callable[[Any, Request], CoreRequests] | None = None
     """Instead of `read`, where a header says something too."""
     fit: Callable[[Any, Request], Any] | None = None
     """Of an answer: what is left of it for a client that its headers say cannot take all."""
@@ -127,10 +127,10 @@ class Router:
         """The route and its path parameters."""
         if (route := self._literal.get((method, path))) is not None:
             return route, {}
-        found = self._walk(self._tree, path.split("/")[1:], 0, method)
-        if found is None:
+        match = self._walk(self._tree, path.split("/")[1:], 0, method)
+        if match is None:
             return None
-        route, values = found
+        route, values = match
         names = [segment.strip("{}*") for segment in route.path.split("/") if segment.startswith("{")]
         return route, dict(zip(names, values, strict=True))
 
@@ -142,13 +142,13 @@ class Router:
             return (route, []) if route else None
         segment = segments[index]
         if segment and segment not in "?*" and segment in node:
-            found = self._walk(node[segment], segments, index + 1, method)
-            if found is not None:
-                return found
+            match = self._walk(node[segment], segments, index + 1, method)
+            if match is not None:
+                return match
         if segment and "?" in node:
-            found = self._walk(node["?"], segments, index + 1, method)
-            if found is not None:
-                return found[0], [segment, *found[1]]
+            match = self._walk(node["?"], segments, index + 1, method)
+            if match is not None:
+                return match[0], [segment, *match[1]]
         if "*" in node and (route := node["*"][""].get(method)):
             return route, ["/".join(segments[index:])]
         return None

@@ -171,7 +171,7 @@ class HttpServer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.places.take(source)
             connection = Connection(self, source)
-            task = loop.create_task(loop.connect_accepted_socket(lambda made=connection: made, sock))
+            task = loop.create_task(loop.connect_accepted_socket(lambda protocol=connection: protocol, sock))
             self._opening[task] = connection
             task.add_done_callback(self._not_opened)
 

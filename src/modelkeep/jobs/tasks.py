@@ -216,7 +216,7 @@ async def clear_shared(at: Background, shared: SharedFolder) -> None:
         async with at.db.read() as tx:
             status = await versions.status_of(tx, place.version_id)
         wanted = Status.PENDING if place.kind == "write" else Status.READY
-        idle = now_ms() - place.asked_s * 1000 > _EXPORT_MS
+        idle = now_ms() - place.used_s * 1000 > _EXPORT_MS
         if status != wanted or (place.kind == "read" and idle):
             await shared.remove(place)
     await shared.tidy()

@@ -33,17 +33,19 @@ def check_bind(settings: Settings) -> None:
 
 
 async def listeners(db: Database, settings: Settings) -> list[socket.socket]:
-    """Where to listen: at our own address and, on a laptop, where a workspace is told from the others by its port, at theirs.
+    """Where to listen: at our own address and, on a laptop, where workspaces differ by their port, at theirs.
 
     Raises PortInUse, or BadSetting where the host is not this machine's."""
     async with db.read() as tx:
-        found = [urlsplit(w.url) for w in await workspaces.every(tx) if is_loopback(settings.host)]
+        addresses = [urlsplit(w.url) for w in await workspaces.every(tx) if is_loopback(settings.host)]
     ours = (settings.host if settings.host != "localhost" else "127.0.0.1", settings.port)
     try:
         listening = [listener(*ours)]
     except OSError as error:
         raise _not_ours(error, *ours) from error
-    places = {(p.hostname or "", p.port or 80) for p in found if p.scheme == "http" and is_loopback(p.hostname or "")}
+    places = {
+        (p.hostname or "", p.port or 80) for p in addresses if p.scheme == "http" and is_loopback(p.hostname or "")
+    }
     for host, port in sorted(
         {("127.0.0.1" if host.endswith("localhost") else host, port) for host, port in places} - {ours}
     ):

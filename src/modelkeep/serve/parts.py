@@ -86,12 +86,12 @@ def reach(services: Services) -> Reach:
 
 def trusted_issuers(settings: Settings) -> frozenset[str]:
     """Whom this server asks for keys. Raises BadSetting."""
-    found = frozenset(filter(None, (settings.oidc_issuer, *settings.trusted_issuers.split())))
-    for issuer in found:
+    issuers = frozenset(filter(None, (settings.oidc_issuer, *settings.trusted_issuers.split())))
+    for issuer in issuers:
         url = urlsplit(issuer)
         if url.scheme not in ("https", "http") or not url.hostname or url.username or url.query or url.fragment:
             raise BadSetting(f"The issuer '{issuer}' must be an https:// address without a query.")
-    return found
+    return issuers
 
 
 def provider(settings: Settings, issuers: Issuers, signer: Signer) -> Provider | None:
@@ -108,6 +108,6 @@ def provider(settings: Settings, issuers: Issuers, signer: Signer) -> Provider |
 
 
 def private_folder(path: Path) -> None:
-    """Ours alone: whoever reads it can sign in as admin."""
+    """Ours alone: its readers can sign in as admin."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)

@@ -70,7 +70,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             settings=config,
             issuer=issuer(settings),
             shared=shared_folder(settings, facts),
-            writer=description_generator.made(settings.ai_url, settings.ai_model, settings.ai_key),
+            writer=description_generator.from_settings(settings.ai_url, settings.ai_model, settings.ai_key),
         )
         yield Registry(
             settings, db, blobs, facts, auditor,

@@ -34,13 +34,13 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         )
 
     async def known(actor: Actor, model_id: str) -> KnownModel | None:
-        found: ModelVersion | None = await engine.execute(actor, versions.FindLoggedModel(model_id))
-        if found is None:
+        version: ModelVersion | None = await engine.execute(actor, versions.FindLoggedModel(model_id))
+        if version is None:
             return None
-        name = found.model.rpartition(".")[2]
+        name = version.model.rpartition(".")[2]
         return KnownModel(
-            model_id, name, found.experiment_id or "0", found.run_id, tuple(found.params), tuple(found.metrics),
-            found.created_at, found.updated_at,
+            model_id, name, version.experiment_id or "0", version.run_id, tuple(version.params), tuple(version.metrics),
+            version.created_at, version.updated_at,
         )  # fmt: skip
 
     async def start(workspace_id: str) -> tuple[Workspace, TrackingServer]:
@@ -57,9 +57,9 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         async with registry.db.read() as tx:
             return {workspace.id for workspace in await workspaces.every(tx)}
 
-    found = Workspaces(start, settings.workspace_id, existing)
+    workspaces_by_id = Workspaces(start, settings.workspace_id, existing)
     try:
-        await found.of(settings.workspace_id)
-        yield found
+        await workspaces_by_id.of(settings.workspace_id)
+        yield workspaces_by_id
     finally:
-        await found.stop()
+        await workspaces_by_id.stop()

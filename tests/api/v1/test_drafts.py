@@ -110,7 +110,7 @@ def test_one_that_is_away_or_busy(site: Site, model: str, scribe: Completions, m
 
 
 def test_settings_that_mean_nothing() -> None:
-    assert description_generator.made("", "", "") is None
+    assert description_generator.from_settings("", "", "") is None
     for url, model, key in (
         ("ftp://x/v1", "m", ""),
         ("http://x/v1", "", ""),
@@ -118,4 +118,4 @@ def test_settings_that_mean_nothing() -> None:
         ("http://u@x/v1", "m", ""),
     ):
         with pytest.raises(InvalidArgument):
-            description_generator.made(url, model, key)
+            description_generator.from_settings(url, model, key)

@@ -95,7 +95,7 @@ async def _copy(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Se
 async def _read(ctx: ServiceCtx, db: Database, version: ModelVersion, shared: SharedFolder) -> Taken | None:
     """Through this server, hashed."""
     set_id, found = "", list[ArtifactFile]()
-    async with aclosing(shared.given(version.id)) as given:
+    async with aclosing(shared.written_files(version.id)) as given:
         async for path, chunks in given:
             ArtifactPath.file(path)
             if not set_id:
