@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import guard
+import hypothesis
 import pytest
 from live import Server, new_catalog, running_server, tail
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("modelkeep", deadline=None)
+hypothesis.settings.load_profile("modelkeep")
 
 guard.install()
 

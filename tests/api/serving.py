@@ -311,6 +311,8 @@ class World:
             return {"id": WAREHOUSE_ID} if "{id}" in route.path else {}
         if (known := self.values_of_governance(route)) is not None:
             return known
+        if route.path == "/api/2.0/permissions/authorization/tokens":
+            return {"access_control_list": [{"group_name": "users", "permission_level": "CAN_USE"}]}
         if "/prompt" in route.path:
             return self.values_of_prompt(route)
         if route.method == "POST" and route.path == f"{V1}/models/{{full_name}}/versions":

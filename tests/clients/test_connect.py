@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 # Programs in Go, whose requests tests/api/unity_catalog/test_terraform.py and test_workspace_files.py send.
-TOOLS = ("Terraform", "Databricks CLI and bundles")
+TOOLS = ("Terraform", "Databricks CLI and bundles", "Databricks' command line")
 
 
 def test_every_section_is_run_somewhere() -> None:

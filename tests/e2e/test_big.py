@@ -138,7 +138,7 @@ def test_a_graph_of_two_hundred(page: Page, big: Big) -> None:
     # Handed out in several pages, it is all there.
     page.route("**/lineage?*", lambda route: route.continue_(url=f"{route.request.url}&max_results=60"))
     page.goto(f"{big.page}/version/1?tab=lineage")
-    expect(page.get_by_text(re.compile(rf"^{ENTITIES + 2} things"))).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"^{ENTITIES + 2} nodes"))).to_be_visible()
     scale = page.locator(".react-flow__viewport").evaluate("e => new DOMMatrix(getComputedStyle(e).transform).a")
     assert scale >= 0.6, "its words can be read"
     root = page.locator(".node[data-root=true]")

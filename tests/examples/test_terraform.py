@@ -29,7 +29,10 @@ def test_the_files_are_formatted() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(not CONFIGURATION, reason="no provider is installed: TF_CLI_CONFIG_FILE names none")
+@pytest.mark.skipif(
+    not CONFIGURATION or not Path(CONFIGURATION).is_file(),
+    reason="no provider is installed: TF_CLI_CONFIG_FILE names none",
+)
 def test_apply_plan_and_destroy(server: Server, tmp_path: Path) -> None:
     for file in FOLDER.glob("*.tf"):
         shutil.copy(file, tmp_path)

@@ -79,8 +79,10 @@ def sound(answer: httpx.Response, case: Case, *statuses: int) -> str:
 
 
 def look_alikes(name: str) -> set[str]:
+    """Its lowerCamelCase is none: the JSON of protobuf has the field under that name, too."""
     camel = re.sub(r"_(\w)", lambda match: match[1].upper(), name)
-    return {name.upper(), name.title(), camel, name.replace("_", "-"), f"{name}_", f"_{name}"} - {name}
+    pascal = camel[:1].upper() + camel[1:]
+    return {name.upper(), name.title(), pascal, name.replace("_", "-"), f"{name}_", f"_{name}"} - {name, camel}
 
 
 def test_look_alike_keys(site: Site, world: World) -> None:

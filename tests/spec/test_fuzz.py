@@ -41,6 +41,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def headers_of(role: str, site: Site) -> dict[str, str]:
+    # A request that was made up may have taken personal access tokens from everybody.
+    everyone = {"access_control_list": [{"group_name": "users", "permission_level": "CAN_USE"}]}
+    site.ok("PUT", "/api/2.0/permissions/authorization/tokens", everyone)
     token = {"nobody": "", "stranger": ""}.get(role, site.admin)
     if role == "stranger":
         _, token = site.user()

@@ -35,7 +35,7 @@ async def count(tx: Tx, principal_id: str, most: int) -> int:
     parts = [f"SELECT 1 FROM {table} WHERE {column} = :id" for table, column, _ in _HELD]
     parts += ["SELECT 1 FROM memberships WHERE group_id = :id", f"SELECT 1 FROM securables WHERE {_DETACHED}"]
     ((rows,),) = await tx.scan(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(parts)}) held LIMIT :most) counted",
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(parts)}) r LIMIT :most) n",
         id=principal_id,
         most=most,
     )

@@ -190,7 +190,7 @@ async def grants_admin(tx: Tx, group_id: str) -> bool:
     row = await tx.one(
         f"SELECT 1 FROM {acts_as(':id')} m JOIN principals g ON g.id = m.group_id WHERE "
         "(g.account_admin = 1 OR g.id IN (SELECT owner_id FROM securables WHERE kind = 'METASTORE') "
-        "OR g.id IN (SELECT principal_id FROM workspace_assignments WHERE level = 'ADMIN')) LIMIT 1",
+        "OR EXISTS (SELECT 1 FROM workspace_assignments w WHERE w.principal_id = g.id AND w.level = 'ADMIN')) LIMIT 1",
         id=group_id,
     )
     return row is not None

@@ -35,7 +35,8 @@ from modelkeep.domain.errors import RegistryError, Throttled, Unavailable
 
 pytestmark = pytest.mark.clients
 
-QUICK_S = 2.0
+QUICK_S = 20.0
+"""A client that repeats the call waits for minutes; a busy machine takes seconds for one."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def stranger(server: Server) -> dict[str, str]:
 
 @contextmanager
 def fails(kind: type[Exception], *words: str, code: str = "") -> Iterator[None]:
-    """The block must raise this very class (not a parent's fallback), with these words, within two seconds."""
+    """The block must raise this very class (not a parent's fallback), with these words, without retrying for minutes."""
     started = time.monotonic()
     with pytest.raises(kind) as caught:
         yield
