@@ -22,7 +22,7 @@ from modelkeep.api.app import App
 from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.core.operations.files import files
 from modelkeep.http.server import HttpServer
-from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.serve.application import application
 from modelkeep.serve.listening import listeners, server_options
@@ -91,7 +91,7 @@ class Shelf(Site):
 
     def work(self) -> None:
         """Do every job that is due."""
-        at = Background(self.registry.db, self.registry.blobs, self.registry.auditor, 3_600_000)
+        at = WorkerContext(self.registry.db, self.registry.blobs, self.registry.auditor, 3_600_000)
 
         async def all_jobs() -> None:
             worker = Worker(at)

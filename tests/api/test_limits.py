@@ -13,7 +13,7 @@ from api.serving import Site, site, wait_until
 from modelkeep.api.docs import reference
 from modelkeep.domain.errors import Throttled
 from modelkeep.http import bodies, unique_json
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES, MAX_READING_BYTES, MAX_UNKNOWN_FIELDS, READINGS_BYTES
 
 __all__ = ["site"]
@@ -191,7 +191,7 @@ def test_a_long_text_of_json_is_no_field(site: Site) -> None:
 def test_large_bodies_of_a_caller_are_limited_in_memory_and_in_time(callers: int) -> None:
     """What is given back counts towards the bytes a second all the same, and another caller has an account of its own."""
     now = 0.0
-    share = bodies.Share(100, 60, Rates(10, 80, lambda: now, unit="bytes"))
+    share = bodies.Share(100, 60, RateLimiter(10, 80, lambda: now, unit="bytes"))
     for caller in map(str, range(callers)):
         share.take(caller, 40)
         with pytest.raises(Throttled, match="large request bodies"):

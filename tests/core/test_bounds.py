@@ -14,7 +14,7 @@ from modelkeep.domain.redaction import changes_json
 from modelkeep.http import bodies
 from modelkeep.http.chunked import Chunked
 from modelkeep.http.head import BadRequest
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.limits import (
     AUDIT_CHANGE_CHARS,
     AUDIT_LIST_ITEMS,
@@ -93,7 +93,7 @@ def test_a_change_in_the_audit_log_is_cut(value: object) -> None:
 
 
 def test_callers_beyond_a_number_are_forgotten() -> None:
-    rates = Rates(1, 1, lambda: 0.0)
+    rates = RateLimiter(1, 1, lambda: 0.0)
     for i in range(RATE_BUCKETS + 50):
         rates.take(str(i))
     assert len(rates._buckets) == RATE_BUCKETS  # pyright: ignore[reportPrivateUsage]

@@ -13,7 +13,7 @@ from modelkeep.core.operations.models import finalize, lineage, models, versions
 from modelkeep.core.operations.models.run_metrics import last_metrics
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, WrongState
 from modelkeep.domain.model import Metric, ModelVersion, Page, Param
-from modelkeep.jobs.tasks import Background, reap
+from modelkeep.jobs.tasks import WorkerContext, reap
 
 pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
@@ -64,7 +64,7 @@ async def test_what_never_finalized_fails_frees_its_files_and_is_recorded(lite: 
     await lite.model(M)
     made = await lite.pending(M)
     ready = await lite.version(M)
-    await reap(Background(lite.db, lite.blobs, lite.registry.auditor, -1))
+    await reap(WorkerContext(lite.db, lite.blobs, lite.registry.auditor, -1))
     found = {v.version: v for v in (await lite.as_("admin").do(versions.ListVersions(name(M)))).items}
     assert (found[1].status, found[1].status_message, found[1].artifact_set_id) == (
         "FAILED_REGISTRATION", "The files were never finalized.", "",

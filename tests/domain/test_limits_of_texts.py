@@ -13,7 +13,7 @@ from modelkeep.domain.mlmodel import read_mlmodel
 from modelkeep.domain.scim import patch
 from modelkeep.domain.scim.patch import Change, apply, changes_of
 from modelkeep.domain.scim.resources import wanted
-from modelkeep.domain.scim.schema import GROUP, TYPES, Misfit
+from modelkeep.domain.scim.schema import GROUP, TYPES, ScimRequestError
 from modelkeep.limits import (
     MLMODEL_DEPTH,
     MLMODEL_DIRECTIVES,
@@ -55,7 +55,7 @@ def test_memory_of_the_process_that_reads_a_large_mlmodel_file(monkeypatch: pyte
 def test_operations_of_a_patch() -> None:
     operation = {"op": "replace", "path": "displayName", "value": "x"}
     assert len(changes_of(GROUP, [operation] * SCIM_OPERATIONS)) == SCIM_OPERATIONS
-    with pytest.raises(Misfit, match=f"at most {SCIM_OPERATIONS} operations"):
+    with pytest.raises(ScimRequestError, match=f"at most {SCIM_OPERATIONS} operations"):
         changes_of(GROUP, [operation] * (SCIM_OPERATIONS + 1))
 
 
@@ -64,7 +64,7 @@ def test_entitlements_of_a_principal() -> None:
         return {"userName": "u", "entitlements": [{"value": f"e{n}"} for n in range(count)]}
 
     assert len(wanted(TYPES["USER"], body(SCIM_ENTITLEMENTS)).entitlements or ()) == SCIM_ENTITLEMENTS
-    with pytest.raises(Misfit, match=f"at most {SCIM_ENTITLEMENTS} entitlements"):
+    with pytest.raises(ScimRequestError, match=f"at most {SCIM_ENTITLEMENTS} entitlements"):
         wanted(TYPES["USER"], body(SCIM_ENTITLEMENTS + 1))
 
 
@@ -74,7 +74,7 @@ def test_members_that_one_patch_compares(monkeypatch: pytest.MonkeyPatch) -> Non
     group = {"displayName": "g", "members": [{"value": str(n), "display": f"u{n}"} for n in range(5)]}
     look = Change("remove", 'members[display eq "nobody"]')
     apply(GROUP, group, (look,) * 2)
-    with pytest.raises(Misfit, match="look at too many members"):
+    with pytest.raises(ScimRequestError, match="look at too many members"):
         apply(GROUP, group, (look,) * 3)
 
 

@@ -12,7 +12,7 @@ from modelkeep.core.operations.models import finalize
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.domain.errors import RegistryError, Unavailable
 from modelkeep.jobs.check import findings
-from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.store.db import Database
 
@@ -146,7 +146,7 @@ async def test_what_a_dying_process_stored_and_did_not_record_is_gone_after_fina
     made = await lite.pending(M)
     await lite.blobs.write(made.artifact_set_id, "model.pkl", chunks(b"half"))
     await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
-    worker = Worker(Background(lite.db, lite.blobs, lite.registry.auditor, 0))
+    worker = Worker(WorkerContext(lite.db, lite.blobs, lite.registry.auditor, 0))
     while await worker.work_one():
         pass
     assert [text async for text in findings(lite.db, lite.blobs)] == []

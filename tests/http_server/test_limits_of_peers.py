@@ -13,7 +13,7 @@ from modelkeep.http.bodies import intricate, read_in_turn
 from modelkeep.http.connection import LINGER, Connection
 from modelkeep.http.connection_slots import room
 from modelkeep.http.progress import Progress
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.http.server import HttpServer
 from modelkeep.limits import (
     ACCEPT_PAUSE_S,
@@ -87,7 +87,7 @@ def test_memory_of_bodies() -> None:
 def test_bytes_of_bodies_in_the_course_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     rates = bodies.memory.rates
-    assert isinstance(rates, Rates)
+    assert isinstance(rates, RateLimiter)
     monkeypatch.setattr(rates, "_clock", lambda: now[0])
     rates.take("a test", BODIES_BURST_BYTES)
     with pytest.raises(Throttled, match="bytes of large JSON bodies"):

@@ -3,7 +3,7 @@
 import pytest
 
 from modelkeep.domain.errors import Throttled
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.limits import RATE_BUCKETS
 
 
@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def allowed(rates: Rates, caller: str, tries: int) -> int:
+def allowed(rates: RateLimiter, caller: str, tries: int) -> int:
     count = 0
     for _ in range(tries):
         try:
@@ -28,7 +28,7 @@ def allowed(rates: Rates, caller: str, tries: int) -> int:
 @pytest.mark.parametrize(("per_second", "burst"), [(10, 50), (0.5, 3), (100, 1), (200, 2000)])
 def test_a_burst_and_then_so_many_a_second(per_second: float, burst: int) -> None:
     clock = Clock()
-    rates = Rates(per_second, burst, clock)
+    rates = RateLimiter(per_second, burst, clock)
     assert allowed(rates, "a", burst + 100) == burst
     clock.now += 10
     assert allowed(rates, "a", burst + 100_000 // 50) == min(burst, int(10 * per_second))
@@ -37,7 +37,7 @@ def test_a_burst_and_then_so_many_a_second(per_second: float, burst: int) -> Non
 
 
 def test_one_caller_costs_another_nothing() -> None:
-    rates = Rates(1, 5, Clock())
+    rates = RateLimiter(1, 5, Clock())
     assert allowed(rates, "a", 1000) == 5
     assert allowed(rates, "b", 1000) == 5
 
@@ -45,7 +45,7 @@ def test_one_caller_costs_another_nothing() -> None:
 @pytest.mark.parametrize(("per_second", "wait"), [(10, 1), (0.5, 2), (0.1, 10), (200, 1)])
 def test_the_wait_that_is_named_suffices(per_second: float, wait: int) -> None:
     clock = Clock()
-    rates = Rates(per_second, 1, clock)
+    rates = RateLimiter(per_second, 1, clock)
     rates.take("a")
     for _ in range(3):
         with pytest.raises(Throttled) as refused:
@@ -56,13 +56,13 @@ def test_the_wait_that_is_named_suffices(per_second: float, wait: int) -> None:
 
 
 def test_no_limit_counts_nobody() -> None:
-    rates = Rates(0, 1, Clock())
+    rates = RateLimiter(0, 1, Clock())
     assert allowed(rates, "a", 10_000) == 10_000
     assert not rates._buckets  # pyright: ignore[reportPrivateUsage]
 
 
 def test_memory_is_bounded_by_callers() -> None:
-    rates = Rates(1, 2, Clock())
+    rates = RateLimiter(1, 2, Clock())
     for index in range(RATE_BUCKETS + 5_000):
         rates.take(f"caller{index}")
     assert len(rates._buckets) == RATE_BUCKETS  # pyright: ignore[reportPrivateUsage]
@@ -71,7 +71,7 @@ def test_memory_is_bounded_by_callers() -> None:
 @pytest.mark.parametrize("amount", [1, 300, 1_000])
 def test_an_amount_counts_as_so_many(amount: int) -> None:
     now = [0.0]
-    rates = Rates(100, 1_000, lambda: now[0], unit="bytes")
+    rates = RateLimiter(100, 1_000, lambda: now[0], unit="bytes")
     for _ in range(1_000 // amount):
         rates.take("ann", amount)
     with pytest.raises(Throttled, match="more than 100 bytes a second") as refusal:

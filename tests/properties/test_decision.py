@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from modelkeep.core.table import OPERATIONS
 from modelkeep.domain.authorization import (
     Binding,
-    Link,
-    Need,
+    Requirement,
+    SecurableWithGrants,
     as_if_bound,
     blocked_at,
     decide,
@@ -29,13 +29,13 @@ def _securable(depth: int) -> Securable:
 
 
 @st.composite
-def chains(draw: st.DrawFn, depth: int | None = None) -> list[Link]:
-    found: list[Link] = []
+def chains(draw: st.DrawFn, depth: int | None = None) -> list[SecurableWithGrants]:
+    found: list[SecurableWithGrants] = []
     for level in range((draw(st.integers(0, 3)) if depth is None else depth) + 1):
         grantable = sorted(RULES[BY_DEPTH[level]].grantable)
         granted = draw(st.frozensets(st.sampled_from(grantable), max_size=4))
         bound = draw(st.sampled_from([*Binding, Binding.READ_WRITE, None])) if level == 1 else Binding.READ_WRITE
-        found.append(Link(_securable(level), draw(st.integers(0, 4)) == 0, granted, bound))
+        found.append(SecurableWithGrants(_securable(level), draw(st.integers(0, 4)) == 0, granted, bound))
     return found
 
 
@@ -44,28 +44,32 @@ NEEDS = st.sampled_from([on.need for op in OPERATIONS for on in op.targets])
 
 @given(chain=chains(), need=NEEDS, data=st.data())
 def test_adding_a_grant_or_an_ownership_never_takes_access_away(
-    chain: list[Link], need: Need, data: st.DataObject
+    chain: list[SecurableWithGrants], need: Requirement, data: st.DataObject
 ) -> None:
     level = data.draw(st.integers(0, len(chain) - 1))
     link = chain[level]
     more = data.draw(st.frozensets(st.sampled_from(sorted(RULES[link.securable.kind].grantable))))
     richer = list(chain)
-    richer[level] = Link(link.securable, link.owned or data.draw(st.booleans()), link.granted | more, link.binding)
+    richer[level] = SecurableWithGrants(
+        link.securable, link.owned or data.draw(st.booleans()), link.granted | more, link.binding
+    )
     for rule in (decide, decide_inside):
         assert rule(need, richer).allowed >= rule(need, chain).allowed
 
 
 @given(chain=chains(depth=3), need=NEEDS, level=st.integers(1, 2), data=st.data())
 def test_a_privilege_on_a_container_is_as_good_as_one_on_everything_in_it(
-    chain: list[Link], need: Need, level: int, data: st.DataObject
+    chain: list[SecurableWithGrants], need: Requirement, level: int, data: st.DataObject
 ) -> None:
     privilege = data.draw(st.sampled_from(sorted(RULES[chain[level].securable.kind].grantable)))
     above = [
-        Link(link.securable, link.owned, link.granted | {privilege}, link.binding) if i == level else link
+        SecurableWithGrants(link.securable, link.owned, link.granted | {privilege}, link.binding)
+        if i == level
+        else link
         for i, link in enumerate(chain)
     ]
     explicit = [
-        Link(link.securable, link.owned, link.granted | {privilege}, link.binding)
+        SecurableWithGrants(link.securable, link.owned, link.granted | {privilege}, link.binding)
         if i >= level and _applies(privilege, link)
         else link
         for i, link in enumerate(chain)
@@ -74,12 +78,14 @@ def test_a_privilege_on_a_container_is_as_good_as_one_on_everything_in_it(
     assert effective(above) == effective(explicit)
 
 
-def _applies(privilege: str, link: Link) -> bool:
+def _applies(privilege: str, link: SecurableWithGrants) -> bool:
     return privilege in RULES[link.securable.kind].grantable
 
 
 @given(chain=chains(), need=NEEDS)
-def test_a_refusal_names_the_first_closed_container_from_the_top(chain: list[Link], need: Need) -> None:
+def test_a_refusal_names_the_first_closed_container_from_the_top(
+    chain: list[SecurableWithGrants], need: Requirement
+) -> None:
     decision = decide(need, chain)
     blocked = blocked_at(chain[:-1])
     if blocked is not None and not need.browse and unbound(chain) is None:
@@ -90,15 +96,16 @@ def test_a_refusal_names_the_first_closed_container_from_the_top(chain: list[Lin
 
 
 @given(chain=chains(depth=3), need=NEEDS)
-def test_metastore_grants_reach_nothing_below(chain: list[Link], need: Need) -> None:
-    top = Link(chain[0].securable, chain[0].owned, frozenset(Privilege))
+def test_metastore_grants_reach_nothing_below(chain: list[SecurableWithGrants], need: Requirement) -> None:
+    top = SecurableWithGrants(chain[0].securable, chain[0].owned, frozenset(Privilege))
     assert decide(need, [top, *chain[1:]]) == decide(need, chain)
 
 
 @given(chain=chains())
-def test_all_privileges_never_means_manage(chain: list[Link]) -> None:
+def test_all_privileges_never_means_manage(chain: list[SecurableWithGrants]) -> None:
     plain = [
-        Link(link.securable, False, link.granted - {Privilege.MANAGE} | {Privilege.ALL_PRIVILEGES}) for link in chain
+        SecurableWithGrants(link.securable, False, link.granted - {Privilege.MANAGE} | {Privilege.ALL_PRIVILEGES})
+        for link in chain
     ]
     held = effective(plain)
     assert Privilege.MANAGE not in held
@@ -107,7 +114,9 @@ def test_all_privileges_never_means_manage(chain: list[Link]) -> None:
 
 
 @given(chain=chains(), need=NEEDS)
-def test_a_binding_only_takes_and_reading_knows_no_read_only(chain: list[Link], need: Need) -> None:
+def test_a_binding_only_takes_and_reading_knows_no_read_only(
+    chain: list[SecurableWithGrants], need: Requirement
+) -> None:
     free = decide(need, as_if_bound(chain))
     read, written = decide(need, chain), decide(need, chain, writes=True)
     if len(chain) == 1 or chain[1].binding is Binding.READ_WRITE:

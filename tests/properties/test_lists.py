@@ -15,7 +15,7 @@ from modelkeep.core.operations.catalog import catalogs, model_search, objects
 from modelkeep.core.operations.governance import explain, grants
 from modelkeep.core.operations.models import models
 from modelkeep.core.table import READ, SEE_CATALOG, SEE_SCHEMA
-from modelkeep.domain.authorization import Binding, Need, as_if_bound, blocked_at, decide, effective
+from modelkeep.domain.authorization import Binding, Requirement, as_if_bound, blocked_at, decide, effective
 from modelkeep.domain.errors import PermissionDenied
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Page
@@ -34,8 +34,8 @@ MODELS = tuple(f"{schema}.m{i}" for schema in SCHEMAS for i in range(3))
 OBJECTS = {
     schema: {kind: f"{schema}.o!{kind}" for kind in (Kind.VOLUME, Kind.TABLE, Kind.FUNCTION)} for schema in SCHEMAS
 }
-BROWSE = Need(any_of=(Privilege.BROWSE,), owner=False)
-MAY_BIND = Need(admin=True)
+BROWSE = Requirement(any_of=(Privilege.BROWSE,), owner=False)
+MAY_BIND = Requirement(admin=True)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -146,7 +146,7 @@ async def _pages(w: World, actor: Any, request: msgspec.Struct) -> list[Any]:
     raise AssertionError("the list does not end")
 
 
-async def _expected(w: World, actor: Any, names: Any, *needs: Need) -> list[str]:
+async def _expected(w: World, actor: Any, names: Any, *needs: Requirement) -> list[str]:
     async with w.db.read() as tx:
         chains = {text: await securables.chain(tx, w.db.dialect, actor, name(text)) for text in names}
     return sorted(
@@ -155,7 +155,7 @@ async def _expected(w: World, actor: Any, names: Any, *needs: Need) -> list[str]
     )  # fmt: skip
 
 
-def _decided(need: Need, chain: Any) -> Any:
+def _decided(need: Requirement, chain: Any) -> Any:
     """BROWSE asks for no usage: it is decided on the catalog alone. Bindings are changed from anywhere."""
     if need is MAY_BIND:
         chain = as_if_bound(chain)

@@ -15,7 +15,7 @@ from world import MLMODEL, World, name, new_place, world
 from modelkeep.core.operations.models import finalize, models, versions
 from modelkeep.domain.errors import NotFound, RegistryError
 from modelkeep.jobs.check import findings
-from modelkeep.jobs.tasks import Background, purge
+from modelkeep.jobs.tasks import WorkerContext, purge
 
 NAMES = ("a", "b", "c")
 FILES = ({"MLmodel": MLMODEL}, {"MLmodel": MLMODEL, "x": b"1"}, {"MLmodel": MLMODEL, "dir/x": b"2"})
@@ -190,7 +190,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule()
     def purge_all(self) -> None:
-        background = Background(self.w.db, self.w.blobs, self.w.registry.auditor, 0)
+        background = WorkerContext(self.w.db, self.w.blobs, self.w.registry.auditor, 0)
         for (key,) in self.runner.run(self.w.rows("SELECT key FROM jobs WHERE task = 'purge'")):
             self.runner.run(purge(background, key))
         for set_id in {v.set for m in self.models.values() for v in m.versions.values()}:

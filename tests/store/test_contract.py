@@ -18,7 +18,7 @@ from modelkeep.core.operations.identity.principals import (
     hash_token,
 )
 from modelkeep.core.operations.models import finalize, models, versions
-from modelkeep.domain.authorization import Link
+from modelkeep.domain.authorization import SecurableWithGrants
 from modelkeep.domain.errors import (
     AlreadyExists,
     FileNotFound,
@@ -114,7 +114,7 @@ async def test_names_sort_by_their_bytes(w: World) -> None:
 # --- securables ------------------------------------------------------------------------------------------------------
 
 
-async def _chain(w: World, who: str, text: str) -> list[Link]:
+async def _chain(w: World, who: str, text: str) -> list[SecurableWithGrants]:
     actor = await w.actor(who)
     async with w.db.read() as tx:
         return await securables.chain(tx, w.db.dialect, actor, name(text))

@@ -19,7 +19,7 @@ from modelkeep.core.operations.catalog import catalogs
 from modelkeep.domain.errors import PermissionDenied, WrongState
 from modelkeep.jobs import archive
 from modelkeep.jobs.archive import Proof
-from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import archives, audit, jobs
 from modelkeep.store.audit import AuditEvent, AuditTarget
@@ -207,7 +207,7 @@ async def test_what_is_fresh_few_or_not_sent_waits(w: World, monkeypatch: pytest
 
 async def test_the_worker_archives_under_its_lease(lite: World) -> None:
     await old(lite, 30)
-    background = Background(lite.db, lite.blobs, lite.registry.auditor, 0, audit_ms=7 * DAY)
+    background = WorkerContext(lite.db, lite.blobs, lite.registry.auditor, 0, audit_ms=7 * DAY)
     async with lite.db.write() as tx:
         assert await jobs.lease(tx, "archiver", "another", 60_000)
     await Worker(background)._archive()  # pyright: ignore[reportPrivateUsage]

@@ -15,7 +15,7 @@ from modelkeep.core.operations.files import credentials
 from modelkeep.core.operations.identity import principals
 from modelkeep.core.operations.models import models, versions
 from modelkeep.domain.errors import PermissionDenied, Unavailable
-from modelkeep.jobs.tasks import TASKS, Background
+from modelkeep.jobs.tasks import TASKS, WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import audit
 from modelkeep.store.db import now_ms
@@ -305,7 +305,7 @@ async def test_a_worker_purges_what_was_deleted_and_a_second_run_changes_nothing
     await w.model(M)
     made = await w.version(M)
     await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
-    background = Background(w.db, w.blobs, w.registry.auditor, 0)
+    background = WorkerContext(w.db, w.blobs, w.registry.auditor, 0)
     worker = Worker(background)
     while await worker.work_one():
         pass

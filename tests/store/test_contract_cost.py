@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from world import Counting, World, engine_on, name
 
-from modelkeep.api.authentication import Door
-from modelkeep.api.failed_logins import Guesses
+from modelkeep.api.authentication import Authenticator
+from modelkeep.api.failed_logins import FailedLoginLimiter
 from modelkeep.api.request_workspace import site
 from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import catalogs, explorer, model_search
@@ -16,7 +16,7 @@ from modelkeep.core.operations.files import credentials, files
 from modelkeep.core.operations.governance import grants
 from modelkeep.core.operations.identity import principals as principals_
 from modelkeep.core.operations.models import models, versions
-from modelkeep.core.token_last_used import TokenUses
+from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.paths import ArtifactPath
 from modelkeep.http.messages import Request
@@ -45,7 +45,7 @@ async def _by_alias(w: World, counting: Counting) -> list[str]:
     who = await w.actor("reader")
     engine = engine_on(w, counting)  # type: ignore[arg-type]
     counting.sent.clear()
-    door = Door(counting, TokenUses(), Guesses(100), w.registry.auditor)  # type: ignore[arg-type]
+    door = Authenticator(counting, TokenLastUsedRecorder(), FailedLoginLimiter(100), w.registry.auditor)  # type: ignore[arg-type]
     actor = await door.authenticate(_request(w.tokens["reader"]))
     assert actor.id == who.id
     found = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))

@@ -18,7 +18,7 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import Conflict, NotEmpty, NotFound, RegistryError
 from modelkeep.domain.kinds import Kind
 from modelkeep.jobs.check import findings
-from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import deletion, securables
 from modelkeep.store.db import new_id
@@ -42,7 +42,7 @@ TABLES = (
 
 
 async def _drain(w: World) -> None:
-    worker = Worker(Background(w.db, w.blobs, w.registry.auditor, 3_600_000))
+    worker = Worker(WorkerContext(w.db, w.blobs, w.registry.auditor, 3_600_000))
     while await worker.work_one():
         pass
 

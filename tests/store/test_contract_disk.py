@@ -16,7 +16,7 @@ from modelkeep.core.operations.models import models
 from modelkeep.core.table import BY_REQUEST, OPERATIONS
 from modelkeep.domain.disk_state import DiskState
 from modelkeep.domain.errors import Unavailable
-from modelkeep.jobs.tasks import TASKS, Background
+from modelkeep.jobs.tasks import TASKS, WorkerContext
 from modelkeep.observe import disk, metrics
 from modelkeep.observe.disk import DiskGuard
 from modelkeep.observe.health import Health
@@ -166,7 +166,7 @@ async def test_a_full_disk_is_degraded_and_reads_and_deletions_answer(w: World, 
 
 async def test_copies_wait_while_the_disk_is_full(w: World, disks: Disks) -> None:
     guard: Any = DiskGuard(w.engine.disk, [Path("/data")], 512)
-    background = Background(w.db, w.blobs, w.registry.auditor, 0, disk=guard)
+    background = WorkerContext(w.db, w.blobs, w.registry.auditor, 0, disk=guard)
     disks.set("/data", 100 * GIB, 0)
     await guard.check()
     assert await TASKS["bring"](background, "no version/no set/x") == 60_000

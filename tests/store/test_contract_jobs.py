@@ -14,7 +14,7 @@ from modelkeep import limits
 from modelkeep.core.operations.models import versions
 from modelkeep.domain.errors import Unavailable
 from modelkeep.jobs.lease import LeaseLost, under_lease
-from modelkeep.jobs.tasks import TASKS, Background
+from modelkeep.jobs.tasks import TASKS, WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import jobs
 from modelkeep.store.db import new_id
@@ -243,7 +243,7 @@ class Tasks:
         self.ended: list[str] = []
         self.gate = asyncio.Event()
 
-    async def wait(self, _: Background, key: str) -> None:
+    async def wait(self, _: WorkerContext, key: str) -> None:
         self.started += 1
         self.running.append(key)
         try:
@@ -264,8 +264,8 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> Tasks:
     return made
 
 
-def _background(w: World, db: Any = None) -> Background:
-    return Background(db or w.db, w.blobs, w.registry.auditor, LONG_MS)
+def _background(w: World, db: Any = None) -> WorkerContext:
+    return WorkerContext(db or w.db, w.blobs, w.registry.auditor, LONG_MS)
 
 
 @asynccontextmanager
@@ -314,7 +314,7 @@ async def test_two_workers_do_each_job_once(w: World) -> None:
     seen: list[str] = []
     keys = [f"k{i}" for i in range(30)]
 
-    async def note(_: Background, key: str) -> None:
+    async def note(_: WorkerContext, key: str) -> None:
         seen.append(key)
         await asyncio.sleep(0)
 

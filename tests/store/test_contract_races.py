@@ -25,7 +25,7 @@ from modelkeep.domain.errors import (
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.jobs.check import findings
-from modelkeep.jobs.tasks import Background, purge
+from modelkeep.jobs.tasks import WorkerContext, purge
 from modelkeep.store import access_requests as access_rows
 from modelkeep.store import deletion, files, jobs, securables
 from modelkeep.store import principals as principal_rows
@@ -50,7 +50,7 @@ async def _all(w: World, *requests: msgspec.Struct) -> list[Any]:
 
 async def _agrees(w: World) -> None:
     """Database and storage tell the same story once every purge has run."""
-    background = Background(w.db, w.blobs, w.registry.auditor, 0)
+    background = WorkerContext(w.db, w.blobs, w.registry.auditor, 0)
     for (key,) in await w.rows("SELECT key FROM jobs WHERE task = 'purge'"):
         await purge(background, key)
     assert [text async for text in findings(w.db, w.blobs)] == []

@@ -19,7 +19,7 @@ from modelkeep.core.operations.models import finalize, models, versions
 from modelkeep.domain.errors import Conflict, NotSent, RegistryError, Unavailable
 from modelkeep.domain.model import Status
 from modelkeep.domain.paths import ArtifactPath
-from modelkeep.jobs.tasks import Background, purge
+from modelkeep.jobs.tasks import WorkerContext, purge
 from modelkeep.store import announced_changes
 from modelkeep.store.db import now_ms
 
@@ -274,7 +274,7 @@ async def test_a_deleted_set_is_freed_after_the_changes_that_are_under_way(w: Wo
     async with w.db.write() as tx:
         await announced_changes.begin(tx, version.artifact_set_id, now_ms(), now_ms() + 60_000)
     await do(w, versions.DeleteVersion(name(MODEL), 2))
-    at = Background(w.db, w.blobs, w.registry.auditor, 3_600_000)
+    at = WorkerContext(w.db, w.blobs, w.registry.auditor, 3_600_000)
     later = await purge(at, version.artifact_set_id)
     assert later is not None and later > now_ms() and await w.blobs.list_set(version.artifact_set_id)
     async with w.db.write() as tx:

@@ -19,7 +19,7 @@ from modelkeep.core.operations.identity import principals
 from modelkeep.domain.errors import InvalidArgument, PermissionDenied
 from modelkeep.jobs import otlp
 from modelkeep.jobs.otlp import Collector
-from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.store import archives, audit
 from modelkeep.store.db import now_ms
@@ -198,7 +198,7 @@ async def test_the_worker_sends_and_never_touches_the_database_where_there_is_no
     lite: World, receiver: Receiver
 ) -> None:
     await sealed(lite, 3)
-    background = Background(lite.db, lite.blobs, lite.registry.auditor, 0, otlp=Collector(receiver.url))
+    background = WorkerContext(lite.db, lite.blobs, lite.registry.auditor, 0, otlp=Collector(receiver.url))
     worker = Worker(background)
     await worker._send()  # pyright: ignore[reportPrivateUsage]
     assert receiver.seqs == [1, 2, 3]
@@ -208,7 +208,7 @@ async def test_the_worker_sends_and_never_touches_the_database_where_there_is_no
 
 
 def worker_of(w: World, head_s: float, collector: Collector | None = None) -> Worker:
-    return Worker(Background(w.db, w.blobs, w.registry.auditor, 0, otlp=collector), head_s=head_s)
+    return Worker(WorkerContext(w.db, w.blobs, w.registry.auditor, 0, otlp=collector), head_s=head_s)
 
 
 @pytest.fixture

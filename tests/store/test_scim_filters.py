@@ -11,7 +11,7 @@ from modelkeep.core.operations.identity import identities
 from modelkeep.core.operations.identity.identities import ListIdentities
 from modelkeep.domain import time_slices
 from modelkeep.domain.scim.filters import parse_filter
-from modelkeep.domain.scim.schema import TYPES, Misfit
+from modelkeep.domain.scim.schema import TYPES, ScimRequestError
 from modelkeep.limits import SCIM_FILTER_CHARACTERS, SCIM_FILTER_TERMS
 from modelkeep.store import principals
 
@@ -35,12 +35,12 @@ def test_a_filter_has_so_many_comparisons_and_no_more(shape: str, join: str) -> 
         return shape.format(terms(count, join), terms(count, join).replace("userName", "value"))
 
     parse_filter(text(SCIM_FILTER_TERMS // 2 - 1), TYPES["USER"])
-    with pytest.raises(Misfit, match=f"more than {SCIM_FILTER_TERMS} comparisons"):
+    with pytest.raises(ScimRequestError, match=f"more than {SCIM_FILTER_TERMS} comparisons"):
         parse_filter(text(SCIM_FILTER_TERMS + 1), TYPES["USER"])
 
 
 def test_a_filter_has_so_many_characters_and_no_more() -> None:
-    with pytest.raises(Misfit, match="longer than"):
+    with pytest.raises(ScimRequestError, match="longer than"):
         parse_filter(f'userName eq "{"x" * SCIM_FILTER_CHARACTERS}"', TYPES["USER"])
 
 
@@ -104,5 +104,5 @@ async def test_a_list_that_takes_too_long_ends(
     await crowd(w)
     monkeypatch.setattr(time_slices, "COMPARE_SLICE_S", -1.0)
     monkeypatch.setattr(identities, "Pace", partial(time_slices.Pace, -1.0))
-    with pytest.raises(Misfit, match="takes too long"):
+    with pytest.raises(ScimRequestError, match="takes too long"):
         await w.as_("admin").do(ListIdentities("USER", filter, 1, 1000, sort_by))

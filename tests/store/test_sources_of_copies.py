@@ -11,7 +11,7 @@ from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import model_search
 from modelkeep.core.operations.models import models, versions
 from modelkeep.core.operations.models.lineage import FindConsumers, GetLineage
-from modelkeep.domain.authorization import SEEN, decide
+from modelkeep.domain.authorization import ANY_PRIVILEGE_OR_BROWSE, decide
 from modelkeep.domain.model import ModelVersion
 from modelkeep.store import securables
 from modelkeep.store.lineage import known_sources
@@ -107,7 +107,7 @@ async def test_the_statement_decides_as_the_rule_does(w: World, who: str) -> Non
     async with w.db.read() as tx:
         chain = await securables.chain(tx, w.db.dialect, actor, name(SOURCE))
         known = await known_sources(tx, actor, [source.id])
-    assert decide(SEEN, chain).allowed is (known is None or source.id in known) is (who in MAY_KNOW)
+    assert decide(ANY_PRIVILEGE_OR_BROWSE, chain).allowed is (known is None or source.id in known) is (who in MAY_KNOW)
 
 
 @pytest.mark.parametrize("owned", [SOURCE, "hr.payroll"])

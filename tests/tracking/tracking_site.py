@@ -16,7 +16,7 @@ from modelkeep.serve.application import application
 from modelkeep.serve.registry import Registry, opened
 from modelkeep.settings import Settings
 from modelkeep.store import principals, tokens
-from modelkeep.tracking.proxy import Desk
+from modelkeep.tracking.proxy import TrackingProxy
 
 WORKSPACE_ID = "1234567890"
 USERS = ("alice@x.io", "bob@x.io", "carol@x.io", "admin@x.io")
@@ -50,7 +50,7 @@ class Site:
                 await tokens.insert(tx, user.id, hash_token(token), "", "test", 1, None)
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> TrackingProxy:
         """The workspace's inside."""
         return self.registry.engine.services.tracking._open[WORKSPACE_ID][0]._desk  # pyright: ignore
 

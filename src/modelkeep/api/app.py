@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from modelkeep.api.authentication import Door
+from modelkeep.api.authentication import Authenticator
 from modelkeep.api.errors import databricks
 from modelkeep.api.path_spellings import usual_end, usual_head
-from modelkeep.api.request_workspace import Sites
+from modelkeep.api.request_workspace import WorkspaceResolver
 from modelkeep.core.engine import Engine
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.domain.authorization import Actor
@@ -49,7 +49,12 @@ class App:
     """Routes of all faces over one engine."""
 
     def __init__(
-        self, engine: Engine, door: Door, routes: Sequence[Route], sites: Sites, tracking: Tracking | None = None
+        self,
+        engine: Engine,
+        door: Authenticator,
+        routes: Sequence[Route],
+        sites: WorkspaceResolver,
+        tracking: Tracking | None = None,
     ) -> None:
         """`tracking` is asked for what no route names; it answers None to what is not its own."""
         self._engine = engine

@@ -7,16 +7,16 @@ the user name. No answer of the API asks for Basic, so no browser opens its dial
 import base64
 import binascii
 
-from modelkeep.api.failed_logins import Door as Where
-from modelkeep.api.failed_logins import Guesses
+from modelkeep.api.failed_logins import Authenticator as Where
+from modelkeep.api.failed_logins import FailedLoginLimiter
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.operations.identity.principals import hash_token
-from modelkeep.core.token_last_used import TokenUses
+from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import PermissionDenied, Unauthenticated
 from modelkeep.http.messages import Request
 from modelkeep.http.origin import check_origin
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.store import principals, workspaces
 from modelkeep.store.audit import AuditTarget
 from modelkeep.store.db import Database, now_ms
@@ -30,20 +30,20 @@ class NotAssigned(PermissionDenied):
     """Signed in, and not assigned to the workspace that the request came through."""
 
 
-class Door:
+class Authenticator:
     """Signs requests in. Shared by all faces of a process."""
 
     def __init__(
-        self, db: Database, uses: TokenUses, guesses: Guesses, auditor: Auditor, rates: Rates | None = None,
-        anonymous: Rates | None = None,
+        self, db: Database, uses: TokenLastUsedRecorder, guesses: FailedLoginLimiter, auditor: Auditor, rates: RateLimiter | None = None,
+        anonymous: RateLimiter | None = None,
     ) -> None:  # fmt: skip
         """`rates`: of principals; `anonymous`: of addresses, on routes without sign-in."""
         self._db = db
         self._uses = uses
         self.guesses = guesses
         self._auditor = auditor
-        self._rates = rates or Rates(0, 1)
-        self._anonymous = anonymous or Rates(0, 1)
+        self._rates = rates or RateLimiter(0, 1)
+        self._anonymous = anonymous or RateLimiter(0, 1)
 
     def admit(self, request: Request) -> None:
         """For a route without sign-in. Raises Throttled."""

@@ -11,7 +11,7 @@ from typing import Literal
 from modelkeep.domain.errors import Unauthenticated
 from modelkeep.limits import GUESSERS_KNOWN
 
-Door = Literal["token", "sign-in page", "client secret", "assertion", "provider", "authorization"]
+Authenticator = Literal["token", "sign-in page", "client secret", "assertion", "provider", "authorization"]
 _PREFIX = 4
 """Characters of a credential that say what kind it is"""
 
@@ -20,16 +20,16 @@ class TooManyFailures(Unauthenticated):
     """Too many unknown credentials came from this address."""
 
 
-class Guesses:
+class FailedLoginLimiter:
     """Of one process."""
 
     def __init__(self, a_minute: int = 0) -> None:
         """0 is no limit."""
         self._limit = a_minute
-        self._failures: OrderedDict[tuple[Door, str, str], tuple[int, int]] = OrderedDict()
+        self._failures: OrderedDict[tuple[Authenticator, str, str], tuple[int, int]] = OrderedDict()
         """By door, kind of credential and network: (minute, failures within it)"""
 
-    def failed(self, door: Door, credential: str, source: str, now: int) -> None:
+    def failed(self, door: Authenticator, credential: str, source: str, now: int) -> None:
         """Counts a credential that is unknown; `now` in epoch ms. Raises TooManyFailures from the limit on."""
         if not self._limit:
             return
@@ -42,7 +42,7 @@ class Guesses:
         if failures > self._limit:
             raise _too_many()
 
-    def check(self, door: Door, credential: str, source: str, now: int) -> None:
+    def check(self, door: Authenticator, credential: str, source: str, now: int) -> None:
         """For a door behind which another server is asked: before that. Raises TooManyFailures."""
         begun, failures = self._failures.get(_key(door, credential, source), (0, 0))
         if self._limit and begun == now // 60_000 and failures >= self._limit:
@@ -56,7 +56,7 @@ def _too_many() -> TooManyFailures:
     )
 
 
-def _key(door: Door, credential: str, source: str) -> tuple[Door, str, str]:
+def _key(door: Authenticator, credential: str, source: str) -> tuple[Authenticator, str, str]:
     return door, credential[:_PREFIX], _network(source)
 
 

@@ -2,7 +2,7 @@
 
 from modelkeep.domain.addresses import is_local
 from modelkeep.domain.errors import NoSuchEndpoint
-from modelkeep.http.messages import Site
+from modelkeep.http.messages import RequestWorkspace
 from modelkeep.store import workspaces
 from modelkeep.store.db import Database, now_ms
 
@@ -10,25 +10,25 @@ _FRESH_MS = 1_000
 """How long an address is taken for what it was. No right hangs on it: who may enter is read with each request."""
 
 
-def site(workspace_id: str, address: str) -> Site:
+def site(workspace_id: str, address: str) -> RequestWorkspace:
     """`address`: scheme://host[:port], what URLs begin with."""
     # MLflow reads the workspace of a run from this header of any answer (wire: run_tracking_server_id).
     headers = ((b"x-databricks-org-id", workspace_id.encode()), (b"x-content-type-options", b"nosniff"))
-    return Site(workspace_id, address, headers)
+    return RequestWorkspace(workspace_id, address, headers)
 
 
-class Sites:
+class WorkspaceResolver:
     """The workspaces of a deployment by their addresses."""
 
-    def __init__(self, db: Database, default: Site, hosts: frozenset[str], *, public: bool) -> None:
+    def __init__(self, db: Database, default: RequestWorkspace, hosts: frozenset[str], *, public: bool) -> None:
         """`hosts`: the Host headers of the default workspace. `public`: it has an address of its own in the settings."""
         self.default = default
         self._db = db
         self._hosts = hosts
         self._public = public
-        self._known: dict[str, tuple[int, Site]] = {}
+        self._known: dict[str, tuple[int, RequestWorkspace]] = {}
 
-    async def find(self, host: str) -> Site:
+    async def find(self, host: str) -> RequestWorkspace:
         """Raises NoSuchEndpoint for an address that is no workspace's."""
         host = host.lower()
         if host in self._hosts:

@@ -11,7 +11,7 @@ WAIT_S = 45.0
 _KEPT_S = 1800.0  # how long a result waits for somebody who asks again
 
 
-class Copies:
+class InFlightCopies:
     """Copies that run, and finished ones whose result no call has fetched yet, by the key that names them."""
 
     def __init__(self, wait_s: float = WAIT_S) -> None:

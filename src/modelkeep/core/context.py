@@ -10,8 +10,8 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from modelkeep.core.operation import Config, On, Services
-from modelkeep.domain.authorization import Actor, Link
+from modelkeep.core.operation import Config, Services, Target
+from modelkeep.domain.authorization import Actor, SecurableWithGrants
 from modelkeep.domain.errors import RegistryError
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName
@@ -63,12 +63,12 @@ class Ctx(BaseCtx, Generic[_T_co]):
         self.tx = tx
         self.dialect = dialect
         self.prepared = prepared
-        self.chains: dict[str, list[Link]] = {}
-        self.reacher: Callable[[ReadCtx, On, FullName], Awaitable[Securable]] | None = None
+        self.chains: dict[str, list[SecurableWithGrants]] = {}
+        self.reacher: Callable[[ReadCtx, Target, FullName], Awaitable[Securable]] | None = None
         self.performer: Callable[[Ctx[_T_co], msgspec.Struct], Awaitable[tuple[Any, BaseCtx]]] | None = None
         self.performed: list[Performed] = []
 
-    async def reach(self, on: On, name: FullName) -> Securable:
+    async def reach(self, on: Target, name: FullName) -> Securable:
         """The engine's own check, for a securable that only the function knows the name of; `chains` then has its links.
         Raises PermissionDenied, NotFound."""
         assert self.reacher is not None

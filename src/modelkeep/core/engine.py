@@ -10,12 +10,21 @@ import msgspec
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.context import Ctx, Performed, ReadCtx, ServiceCtx
 from modelkeep.core.full_disk import refuse_changes
-from modelkeep.core.operation import On, Operation, Services
+from modelkeep.core.operation import Operation, Services, Target
 from modelkeep.core.operations.audit.audit_log import may_audit
 from modelkeep.core.operations.models.copy_sources import hide_sources
 from modelkeep.core.steps import StepLock, Steps
 from modelkeep.core.table import BY_NAME, BY_REQUEST
-from modelkeep.domain.authorization import ASK, SEEN, Actor, Link, Need, blocked_at, decide_inside, knows
+from modelkeep.domain.authorization import (
+    ANY_PRIVILEGE_OR_BROWSE,
+    CAN_REQUEST_ACCESS,
+    Actor,
+    Requirement,
+    SecurableWithGrants,
+    blocked_at,
+    decide_inside,
+    knows,
+)
 from modelkeep.domain.disk_state import DiskState
 from modelkeep.domain.errors import AlreadyExists, NotFound, PermissionDenied, RegistryError
 from modelkeep.domain.kinds import RULES
@@ -240,12 +249,12 @@ class Engine:
         elif not (op.auditors and await may_audit(ctx)):
             raise PermissionDenied("Only account admins may do this. Ask one, or use a token of one.")
 
-    async def _reached(self, ctx: ReadCtx, on: On, name: FullName) -> Securable:
+    async def _reached(self, ctx: ReadCtx, on: Target, name: FullName) -> Securable:
         """One more securable, which the operation's function came upon."""
         chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
         return self._checked(on, name, chain)
 
-    def _check_creatable(self, need: Need, name: FullName, parents: list[Link]) -> None:
+    def _check_creatable(self, need: Requirement, name: FullName, parents: list[SecurableWithGrants]) -> None:
         """May the actor create what is missing? In conceal mode a refusal is the answer that a forbidden one gets."""
         decision = decide_inside(need, parents, writes=True)
         if decision.allowed:
@@ -255,10 +264,12 @@ class Engine:
             raise Concealed(missing(str(name), name.leaf).message, kind=name.kind) from refusal
         raise refusal
 
-    def _checked(self, on: On, name: FullName, chain: list[Link]) -> Securable:
+    def _checked(self, on: Target, name: FullName, chain: list[SecurableWithGrants]) -> Securable:
         """In conceal mode what is forbidden and what is missing is one answer, whichever part of the name it is about."""
-        if self._conceal and on.need == ASK and name.parts:
-            on = msgspec.structs.replace(on, need=SEEN)  # to ask for something is no way to learn that it exists
+        if self._conceal and on.need == CAN_REQUEST_ACCESS and name.parts:
+            on = msgspec.structs.replace(
+                on, need=ANY_PRIVILEGE_OR_BROWSE
+            )  # to ask for something is no way to learn that it exists
         try:
             return _check(on, name, chain)
         except (NotFound, PermissionDenied) as error:
@@ -287,7 +298,7 @@ def _after(outside: ServiceCtx, ctx: Ctx[Any]) -> ServiceCtx:
     return outside
 
 
-def _check(on: On, name: FullName, chain: list[Link]) -> Securable:
+def _check(on: Target, name: FullName, chain: list[SecurableWithGrants]) -> Securable:
     """Top-down: the first parent that is closed to the actor answers 403, whether or not anything exists below it."""
     wanted = len(name.parts) + (0 if on.parent else 1)
     chain = chain[:wanted]

@@ -7,40 +7,49 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from modelkeep.blobs.in_flight_copies import Copies
+from modelkeep.blobs.in_flight_copies import InFlightCopies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared_folder import SharedFolder
-from modelkeep.domain.authorization import ANYONE, Actor, Decision, Link, Need, as_if_bound, decide, decide_inside
+from modelkeep.domain.authorization import (
+    ANYONE,
+    Actor,
+    Decision,
+    Requirement,
+    SecurableWithGrants,
+    as_if_bound,
+    decide,
+    decide_inside,
+)
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Metric, Param, Securable
 from modelkeep.domain.names import DEFAULT_HOME, FullName, Limits
 from modelkeep.domain.paging import PageTokens
 
 
-class On(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True):
     """One securable that an operation touches: the request's field that names it, and what is needed there."""
 
     field: str
-    need: Need
+    need: Requirement
     parent: bool = False
     """Decide on the parent of what is named (which is about to be made there, or renamed there)."""
     optional: bool = False
     """The field may be None; the function then gets None."""
-    created: Need | None = None
+    created: Requirement | None = None
     """Where what is named is missing: what its parent needs, for the function to create it there; the function then gets None."""
     any_kind: bool = False
     """A FUNCTION may turn out to be a model, and the other way round: they share a name space."""
-    on_volume: Need | None = None
+    on_volume: Requirement | None = None
     """What is needed instead where the name is a volume's."""
     writes: bool | None = None
     """Does the operation change what lies there, which a read-only binding refuses? None: as its effect says."""
     anywhere: bool = False
     """Asked from any workspace, bound or not."""
 
-    def need_on(self, kind: Kind) -> Need:
+    def need_on(self, kind: Kind) -> Requirement:
         return self.on_volume if self.on_volume is not None and kind is Kind.VOLUME else self.need
 
-    def decide(self, kind: Kind, chain: Sequence[Link]) -> Decision:
+    def decide(self, kind: Kind, chain: Sequence[SecurableWithGrants]) -> Decision:
         """`kind`: of what is named; `chain`: down to what is decided on."""
         chain = as_if_bound(chain) if self.anywhere else chain
         return (decide_inside if self.parent else decide)(self.need_on(kind), chain, writes=bool(self.writes))
@@ -59,7 +68,7 @@ class Operation(msgspec.Struct, frozen=True):
     request: type[msgspec.Struct]
     audit: str
     """the event's name, noun.verb"""
-    targets: tuple[On, ...] = ()
+    targets: tuple[Target, ...] = ()
     effect: Literal["read", "write"] = "write"
     record: Record = "in_tx"
     account_admin: bool = False
@@ -106,7 +115,7 @@ class Operation(msgspec.Struct, frozen=True):
         told = (on if on.writes is not None else msgspec.structs.replace(on, writes=writes) for on in self.targets)
         msgspec.structs.force_setattr(self, "targets", tuple(told))
 
-    def asked(self, *, account_admin: bool) -> tuple[On, ...]:
+    def asked(self, *, account_admin: bool) -> tuple[Target, ...]:
         """What is needed of such a caller."""
         if not (self.account_admin_may and account_admin):
             return self.targets
@@ -142,7 +151,7 @@ def names_of_kind(operations: Mapping[str, Operation], kind: Kind) -> tuple[str,
     return tuple(sorted(name for name, operation in operations.items() if kind in operation.kinds))
 
 
-def ways(need: Need) -> str:
+def ways(need: Requirement) -> str:
     """All that suffices, in words."""
     ways = [privilege.words for privilege in need.any_of]
     ways += ["ownership"] * need.owner + ["MANAGE"] * need.manage + ["metastore admin"] * need.admin
@@ -283,7 +292,7 @@ class Services(msgspec.Struct, frozen=True):
     """Set where the store can be asked for temporary credentials (only one that is `direct`)."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
-    copies: Copies = msgspec.field(default_factory=Copies)
+    copies: InFlightCopies = msgspec.field(default_factory=InFlightCopies)
     """Of files that clients handed over by themselves, as finalize takes them."""
     writer: DescriptionWriter | None = None
     """Set where the operator names a language model."""

@@ -6,7 +6,7 @@ from modelkeep.store.db import Database
 _MAX_KNOWN = 100_000
 
 
-class TokenUses:
+class TokenLastUsedRecorder:
     """Of one process. A kill -9 loses at most the last second."""
 
     def __init__(self) -> None:

@@ -61,7 +61,7 @@ class Tokens(msgspec.Struct, frozen=True):
     refresh: str = ""
 
 
-class Authorizations:
+class ToolSignIn:
     """Makes codes and tokens. Shared by all faces of a process."""
 
     def __init__(self, db: Database, longest_ms: int) -> None:

@@ -41,7 +41,7 @@ class Binding(StrEnum):
     READ_ONLY = "READ_ONLY"
 
 
-class Link(msgspec.Struct, frozen=True):
+class SecurableWithGrants(msgspec.Struct, frozen=True):
     """One securable of a chain, with what the actor (or a group of his) holds directly on it."""
 
     securable: Securable
@@ -51,7 +51,7 @@ class Link(msgspec.Struct, frozen=True):
     """Of a catalog, to the actor's workspace; None where it is isolated and not bound to that one"""
 
 
-class Need(msgspec.Struct, frozen=True):
+class Requirement(msgspec.Struct, frozen=True):
     """What an operation asks for on one target. Any one of the ways suffices, after the usage of every parent."""
 
     any_of: tuple[Privilege, ...] = ()
@@ -77,26 +77,28 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str
 
 
-def holds(*privileges: Privilege, admin: bool = False) -> Need:
+def holds(*privileges: Privilege, admin: bool = False) -> Requirement:
     """One of these privileges on the target (granted there or on a container above it), or its ownership."""
-    return Need(any_of=privileges, admin=admin)
+    return Requirement(any_of=privileges, admin=admin)
 
 
-OWNER = Need()
-OWNER_OR_ADMIN = Need(admin=True)
-OWNER_OR_MANAGE = Need(manage=True, admin=True)
-ADMIN = Need(owner=False, admin=True)
-HOLDER = Need(any_of=(Privilege.MANAGE, *sorted(set(Privilege) - {Privilege.MANAGE})), manage=True, admin=True)
+OWNER = Requirement()
+OWNER_OR_ADMIN = Requirement(admin=True)
+OWNER_OR_MANAGE = Requirement(manage=True, admin=True)
+ADMIN = Requirement(owner=False, admin=True)
+ANY_PRIVILEGE = Requirement(
+    any_of=(Privilege.MANAGE, *sorted(set(Privilege) - {Privilege.MANAGE})), manage=True, admin=True
+)
 """Whoever holds anything on the target."""
-ANYONE = Need(owner=False)
+ANYONE = Requirement(owner=False)
 """Any signed-in caller who can reach the target's parents; lists are filtered row by row."""
-ASK = Need(owner=False, browse=True)
+CAN_REQUEST_ACCESS = Requirement(owner=False, browse=True)
 """As ANYONE, and whoever may browse the catalog: the target is known to them, and they may ask for more of it."""
-SEEN = msgspec.structs.replace(HOLDER, browse=True)
+ANY_PRIVILEGE_OR_BROWSE = msgspec.structs.replace(ANY_PRIVILEGE, browse=True)
 """Whoever holds anything on the target, or may browse its catalog."""
 
 
-def effective(chain: Sequence[Link]) -> frozenset[str]:
+def effective(chain: Sequence[SecurableWithGrants]) -> frozenset[str]:
     """The privileges that hold on the last securable of the chain and apply to its kind, inherited ones included.
 
     "A privilege on a catalog or schema applies to all current and future children"; metastore grants do not inherit;
@@ -113,12 +115,12 @@ def effective(chain: Sequence[Link]) -> frozenset[str]:
     return RULES[chain[-1].securable.kind].grantable & held
 
 
-def is_admin(chain: Sequence[Link]) -> bool:
+def is_admin(chain: Sequence[SecurableWithGrants]) -> bool:
     """Metastore admin: the owner of the metastore, or a member of the group that owns it."""
     return bool(chain) and chain[0].owned
 
 
-def passes(chain: Sequence[Link]) -> bool:
+def passes(chain: Sequence[SecurableWithGrants]) -> bool:
     """May the actor reach into the last securable of the chain (a container)?"""
     usage = RULES[chain[-1].securable.kind].usage
     if usage is None or is_admin(chain) or chain[-1].owned:
@@ -127,19 +129,19 @@ def passes(chain: Sequence[Link]) -> bool:
     return usage in held or Privilege.MANAGE in held
 
 
-def unbound(chain: Sequence[Link]) -> Decision | None:
+def unbound(chain: Sequence[SecurableWithGrants]) -> Decision | None:
     """The refusal where the chain's catalog is not bound to the workspace, whatever is held on it; else None."""
     if len(chain) > 1 and chain[1].binding is None:
         return Decision(False, f"Catalog '{chain[1].securable.full_name}' is not accessible in current workspace.")
     return None
 
 
-def as_if_bound(chain: Sequence[Link]) -> list[Link]:
+def as_if_bound(chain: Sequence[SecurableWithGrants]) -> list[SecurableWithGrants]:
     """For what is asked of a catalog from any workspace: the bindings themselves."""
     return [msgspec.structs.replace(link, binding=Binding.READ_WRITE) for link in chain]
 
 
-def blocked_at(chain: Sequence[Link]) -> Decision | None:
+def blocked_at(chain: Sequence[SecurableWithGrants]) -> Decision | None:
     """The first container of the chain, top-down, that the actor cannot reach into; None where all are open."""
     if closed := unbound(chain):
         return closed
@@ -152,7 +154,7 @@ def blocked_at(chain: Sequence[Link]) -> Decision | None:
     return None
 
 
-def decide(need: Need, chain: Sequence[Link], *, writes: bool = False) -> Decision:
+def decide(need: Requirement, chain: Sequence[SecurableWithGrants], *, writes: bool = False) -> Decision:
     """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way.
 
     `writes`: it changes what lies in the catalog, which a read-only binding refuses to whoever might otherwise."""
@@ -165,13 +167,13 @@ def decide(need: Need, chain: Sequence[Link], *, writes: bool = False) -> Decisi
     return decision
 
 
-def _held(need: Need, chain: Sequence[Link]) -> Decision:
+def _held(need: Requirement, chain: Sequence[SecurableWithGrants]) -> Decision:
     if need.browse and Privilege.BROWSE in effective(chain[:2]):
         return Decision(True, Privilege.BROWSE.words)
     return blocked_at(chain[:-1]) or decide_here(need, chain)
 
 
-def decide_here(need: Need, chain: Sequence[Link]) -> Decision:
+def decide_here(need: Requirement, chain: Sequence[SecurableWithGrants]) -> Decision:
     """As `decide`, whatever is closed above the last of them."""
     target = chain[-1]
     held = effective(chain)
@@ -184,7 +186,7 @@ def decide_here(need: Need, chain: Sequence[Link]) -> Decision:
     for privilege in need.any_of:
         if privilege in held:
             return Decision(True, privilege.words)
-    if need in (ANYONE, ASK):
+    if need in (ANYONE, CAN_REQUEST_ACCESS):
         return Decision(True, "any signed-in user")
     called = _called(target.securable)
     if need.any_of or need.manage:
@@ -198,12 +200,12 @@ def _called(securable: Securable) -> str:
     return f"{label} '{name}'" if name else label
 
 
-def decide_inside(need: Need, chain: Sequence[Link], *, writes: bool = False) -> Decision:
+def decide_inside(need: Requirement, chain: Sequence[SecurableWithGrants], *, writes: bool = False) -> Decision:
     """As `decide`, for what is made (or gets a new name) inside the last securable: its own usage is needed as well."""
     return blocked_at(chain) or decide(need, chain, writes=writes)
 
 
-def knows(chain: Sequence[Link]) -> bool:
+def knows(chain: Sequence[SecurableWithGrants]) -> bool:
     """Does the actor hold anything on the last securable (so that its existence is no news to him)?"""
     return chain[-1].owned or is_admin(chain) or bool(effective(chain) - _ABOUT_CONTAINERS)
 

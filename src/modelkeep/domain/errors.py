@@ -7,7 +7,7 @@ RegistryError
 ├─ NotFound
 │  └─ FileNotFound
 ├─ NoSuchEndpoint
-├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState └─ Elsewhere
+├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState └─ ExternalStorage
 ├─ Throttled
 └─ Unavailable     ├─ PortInUse
                    └─ NotSent
@@ -109,7 +109,7 @@ class WrongState(Conflict):
     code, status = "INVALID_STATE", 400
 
 
-class Elsewhere(WrongState):
+class ExternalStorage(WrongState):
     """The files that are asked for are at a place that this server never opens."""
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from modelkeep.domain.errors import InvalidArgument, Throttled
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.limits import (
     BODIES_BURST_BYTES,
     BODIES_BYTES,
@@ -33,7 +33,7 @@ _MANY = "Too many large request bodies are being read. Wait until yours are answ
 class Share:
     """An amount that callers share; none of them gets all of it."""
 
-    def __init__(self, total: int, of_caller: int, rates: Rates | None = None) -> None:
+    def __init__(self, total: int, of_caller: int, rates: RateLimiter | None = None) -> None:
         """`rates`: how much a caller may take in the course of time, given back or not."""
         self.rates = rates
         self.total = total
@@ -60,7 +60,7 @@ class Share:
 memory = Share(
     BODIES_BYTES,
     BODIES_OF_CALLER_BYTES,
-    Rates(BODIES_BYTES_PER_SECOND, BODIES_BURST_BYTES, unit="bytes of large JSON bodies"),
+    RateLimiter(BODIES_BYTES_PER_SECOND, BODIES_BURST_BYTES, unit="bytes of large JSON bodies"),
 )
 """Bytes of bodies above SMALL_BODY_BYTES."""
 _line = Share(LONG_READS, LONG_READS_OF_CALLER)

@@ -30,7 +30,7 @@ class Disconnected(Exception):
     """The client went away before it had sent the whole body."""
 
 
-class Site(msgspec.Struct, frozen=True):
+class RequestWorkspace(msgspec.Struct, frozen=True):
     """A workspace as a request came to it."""
 
     workspace_id: str
@@ -40,7 +40,7 @@ class Site(msgspec.Struct, frozen=True):
     """of every answer"""
 
 
-NOWHERE = Site("", "")
+NOWHERE = RequestWorkspace("", "")
 
 
 class Request:

@@ -9,7 +9,7 @@ from modelkeep.domain.errors import Throttled
 from modelkeep.limits import RATE_BUCKETS
 
 
-class Rates:
+class RateLimiter:
     """Of one process."""
 
     def __init__(

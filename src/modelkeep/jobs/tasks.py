@@ -15,7 +15,7 @@ from modelkeep.blobs.shared_folder import SharedFolder
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.operations.models import finalize, lineage
 from modelkeep.core.operations.models.version_copies import requires_signature
-from modelkeep.core.token_last_used import TokenUses
+from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.domain.errors import Conflict, InvalidArgument
 from modelkeep.domain.mlmodel import ModelFile
 from modelkeep.domain.model import ArtifactFile, ModelVersion, Securable, Status
@@ -44,7 +44,7 @@ _SIGNED_IN_MS = 24 * 3_600_000  # how long expired sessions and access tokens, a
 _UPLOAD_MS = 24 * 3_600_000  # how long a multipart upload may stay unfinished
 
 
-class Background(msgspec.Struct, frozen=True):
+class WorkerContext(msgspec.Struct, frozen=True):
     """What tasks work with."""
 
     db: Database
@@ -54,7 +54,7 @@ class Background(msgspec.Struct, frozen=True):
     staging_ms: int = 3_600_000
     """How long after it was last asked for a staging set is kept, where its version is no longer PENDING."""
     shared: SharedFolder | None = None
-    uses: TokenUses = msgspec.field(default_factory=TokenUses)
+    uses: TokenLastUsedRecorder = msgspec.field(default_factory=TokenLastUsedRecorder)
     audit_ms: int = 0
     """How long audit records stay in the database; 0: for ever."""
     disk: DiskGuard | None = None
@@ -63,7 +63,7 @@ class Background(msgspec.Struct, frozen=True):
     """Where audit records are sent."""
 
 
-async def purge(at: Background, set_id: str) -> int | None:
+async def purge(at: WorkerContext, set_id: str) -> int | None:
     """Free the bytes of a set without references; only then forget it, so that a crash between leaves it to be done again.
 
     Not while a change of its objects is under way, which could make one after that."""
@@ -81,7 +81,7 @@ async def purge(at: Background, set_id: str) -> int | None:
                 return await files.forget_set(tx, set_id)
 
 
-async def delete_detached(at: Background, securable_id: str) -> None:
+async def delete_detached(at: WorkerContext, securable_id: str) -> None:
     """Remove what a deleted catalog, schema or model has left, in transactions that nobody waits long for."""
     while True:
         async with at.db.write() as tx:
@@ -90,7 +90,7 @@ async def delete_detached(at: Background, securable_id: str) -> None:
         await asyncio.sleep(limits.DELETE_PAUSE_MS / 1000)
 
 
-async def hash_set(at: Background, set_id: str) -> None:
+async def hash_set(at: WorkerContext, set_id: str) -> None:
     """Read each file once whose bytes did not pass through this server, and fill in its SHA-256."""
     async with at.db.read() as tx:
         manifest = await files.manifest(tx, set_id)
@@ -106,7 +106,7 @@ async def hash_set(at: Background, set_id: str) -> None:
         await files.mark_hashed(tx, set_id)
 
 
-async def sweep(at: Background, set_id: str) -> None:
+async def sweep(at: WorkerContext, set_id: str) -> None:
     """Delete objects of a frozen set that are in no manifest: written late by URLs that were still out."""
     async with at.db.read() as tx:
         found = await files.get_set(tx, set_id)
@@ -118,7 +118,7 @@ async def sweep(at: Background, set_id: str) -> None:
         await at.blobs.delete(set_id, strays)
 
 
-async def bring(at: Background, key: str) -> int | None:
+async def bring(at: WorkerContext, key: str) -> int | None:
     """Copy the files of a run or logged model into a PENDING version's set, and make it READY, or FAILED with the reason.
 
     `key`: version id, the set that the files are in ('' where nothing was ever written), and their directory."""
@@ -147,7 +147,9 @@ async def bring(at: Background, key: str) -> int | None:
     return None
 
 
-async def _copy(at: Background, version: ModelVersion, source_set: str, file: ArtifactFile, path: str) -> ArtifactFile:
+async def _copy(
+    at: WorkerContext, version: ModelVersion, source_set: str, file: ArtifactFile, path: str
+) -> ArtifactFile:
     chunks = files.read(at.db, at.blobs, source_set, file, file.size)
     segment = await at.blobs.write(version.artifact_set_id, path, chunks)
     copied = ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), now_ms())
@@ -157,7 +159,7 @@ async def _copy(at: Background, version: ModelVersion, source_set: str, file: Ar
     return copied
 
 
-async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
+async def _fail(at: WorkerContext, version: ModelVersion, reason: str) -> None:
     now = now_ms()
     async with at.db.write() as tx:
         failed = await versions.fail(tx, version.id, reason, version.created_by, now)
@@ -170,7 +172,7 @@ async def _fail(at: Background, version: ModelVersion, reason: str) -> None:
 
 
 async def _finish(
-    at: Background, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], model_file: ModelFile
+    at: WorkerContext, version: ModelVersion, model: Securable, manifest: list[ArtifactFile], model_file: ModelFile
 ) -> None:
     now = now_ms()
     async with at.db.write() as tx:
@@ -190,13 +192,13 @@ def _target(version: ModelVersion) -> list[AuditTarget]:
     return [AuditTarget("MODEL_VERSION", version.id, f"{version.model}/{version.version}")]
 
 
-async def drop(at: Background, key: str) -> None:
+async def drop(at: WorkerContext, key: str) -> None:
     """Delete replaced objects, given as `set/object`."""
     set_id, _, name = key.partition("/")
     await at.blobs.delete(set_id, [name])
 
 
-async def unstage(at: Background, set_id: str) -> int | None:
+async def unstage(at: WorkerContext, set_id: str) -> int | None:
     """Free a staging set that nobody needs or can write to any more; until then, in how many ms to look again."""
     now = now_ms()
     async with at.db.write() as tx:
@@ -210,7 +212,7 @@ async def unstage(at: Background, set_id: str) -> int | None:
     return None
 
 
-async def clear_shared(at: Background, shared: SharedFolder) -> None:
+async def clear_shared(at: WorkerContext, shared: SharedFolder) -> None:
     """Directories of versions that are finalized or gone, and copies that nobody has asked for in a day."""
     for place in await shared.places():
         async with at.db.read() as tx:
@@ -222,7 +224,7 @@ async def clear_shared(at: Background, shared: SharedFolder) -> None:
     await shared.tidy()
 
 
-async def abort(at: Background, upload_id: str) -> None:
+async def abort(at: WorkerContext, upload_id: str) -> None:
     """End a multipart upload that was left behind, and free its parts."""
     async with at.db.read() as tx:
         upload = await files.upload(tx, upload_id)
@@ -236,7 +238,7 @@ async def abort(at: Background, upload_id: str) -> None:
         await files.end_upload(tx, upload.id)
 
 
-async def reap(at: Background) -> None:
+async def reap(at: WorkerContext) -> None:
     """PENDING for too long becomes FAILED_REGISTRATION, and its files are freed; uploads that were left behind are ended.
 
     Nothing here waits for the storage: what needs it is a job."""
@@ -261,7 +263,7 @@ async def reap(at: Background) -> None:
         await authorizations.forget(tx, now - _SIGNED_IN_MS)
 
 
-TASKS: dict[str, Callable[[Background, str], Awaitable[int | None]]] = {
+TASKS: dict[str, Callable[[WorkerContext, str], Awaitable[int | None]]] = {
     "purge": purge,
     "hash": hash_set,
     "sweep": sweep,

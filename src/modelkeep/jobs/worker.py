@@ -7,7 +7,7 @@ from modelkeep import limits
 from modelkeep.domain.errors import RegistryError
 from modelkeep.jobs import archive, otlp
 from modelkeep.jobs.lease import LeaseLost, cancelled, under_lease
-from modelkeep.jobs.tasks import TASKS, Background, clear_shared, reap
+from modelkeep.jobs.tasks import TASKS, WorkerContext, clear_shared, reap
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 from modelkeep.store import archives, audit, jobs
@@ -24,7 +24,7 @@ class Worker:
 
     def __init__(
         self,
-        background: Background,
+        background: WorkerContext,
         *,
         lease_ms: int = limits.JOB_LEASE_MS,
         longest_s: float = limits.JOB_LONGEST_S,

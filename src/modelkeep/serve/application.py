@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from modelkeep.api.app import App
-from modelkeep.api.authentication import Door
-from modelkeep.api.failed_logins import Guesses
+from modelkeep.api.authentication import Authenticator
+from modelkeep.api.failed_logins import FailedLoginLimiter
 from modelkeep.api.model_shapes import named
-from modelkeep.api.request_workspace import Sites, site
+from modelkeep.api.request_workspace import WorkspaceResolver, site
 from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.signin import SignIn, group_map
-from modelkeep.core.tool_sign_in import Authorizations
+from modelkeep.core.tool_sign_in import ToolSignIn
 from modelkeep.http.lifecycle import Lifecycle
-from modelkeep.http.rate_limits import Rates
+from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.observe.health import Health
 from modelkeep.oidc.issuers import Issuers
 from modelkeep.serve.parts import provider, reach, trusted_issuers
@@ -51,16 +51,16 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer, web = Signer(bytes.fromhex(facts.signing_key)), web_ui.build()
-    door = Door(
-        registry.db, registry.uses, Guesses(settings.unknown_tokens_per_minute), registry.auditor,
-        Rates(settings.requests_per_second, settings.request_burst),
-        Rates(settings.anonymous_requests_per_second, int(settings.anonymous_requests_per_second * 10)),
+    door = Authenticator(
+        registry.db, registry.uses, FailedLoginLimiter(settings.unknown_tokens_per_minute), registry.auditor,
+        RateLimiter(settings.requests_per_second, settings.request_burst),
+        RateLimiter(settings.anonymous_requests_per_second, int(settings.anonymous_requests_per_second * 10)),
     )  # fmt: skip
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 
-    codes = Authorizations(registry.db, settings.token_ms)
-    sites = Sites(
+    codes = ToolSignIn(registry.db, settings.token_ms)
+    sites = WorkspaceResolver(
         registry.db,
         site(settings.workspace_id, settings.address),
         engine.config.own_hosts,
@@ -106,7 +106,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
         )
         try:
-            yield unity.Bilingual(engine, door, native, oss, sites, tracking)
+            yield unity.UserAgentDispatcher(engine, door, native, oss, sites, tracking)
         finally:
             await health.close()
 

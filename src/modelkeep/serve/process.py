@@ -8,7 +8,7 @@ from pathlib import Path
 from modelkeep.domain.errors import BadSetting
 from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.jobs.otlp import Collector
-from modelkeep.jobs.tasks import Background
+from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.limits import THREAD_TURN_S
 from modelkeep.observe.disk import DiskGuard
@@ -24,14 +24,14 @@ _COLLECT_EVERY = 20_000
 """Objects that hold others, newly made: about a thousand requests' worth of cycles at most."""
 
 
-def background(registry: Registry) -> Background:
+def background(registry: Registry) -> WorkerContext:
     """What background work is done with."""
     settings, shared = registry.settings, registry.engine.services.shared
     pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
     if settings.audit_days and find_spec("arro3") is None:
         raise BadSetting("MODELKEEP_AUDIT_DAYS needs the extra: pip install 'modelkeep[archive]'.")
     written = [settings.data, *([Path(settings.shared_folder)] if settings.shared_folder else [])]
-    return Background(
+    return WorkerContext(
         registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses,
         audit_ms=int(settings.audit_days * 24 * 3_600_000),
         disk=DiskGuard(registry.engine.disk, written, settings.min_free_mb),

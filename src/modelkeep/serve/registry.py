@@ -10,7 +10,7 @@ from modelkeep.blobs.port import Blobs
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.engine import Engine
 from modelkeep.core.operation import Config, Federation, Services
-from modelkeep.core.token_last_used import TokenUses
+from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.domain.addresses import own_hosts
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.names import Limits, parse_full_name
@@ -33,7 +33,7 @@ class Registry(msgspec.Struct, frozen=True):
     facts: Deployment
     auditor: Auditor
     engine: Engine
-    uses: TokenUses
+    uses: TokenLastUsedRecorder
 
 
 @asynccontextmanager
@@ -74,7 +74,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         )
         yield Registry(
             settings, db, blobs, facts, auditor,
-            Engine(db, services, auditor, conceal=settings.conceal), TokenUses(),
+            Engine(db, services, auditor, conceal=settings.conceal), TokenLastUsedRecorder(),
         )  # fmt: skip
     finally:
         await db.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.domain.authorization import Actor, Binding, Link
+from modelkeep.domain.authorization import Actor, Binding, SecurableWithGrants
 from modelkeep.domain.errors import AlreadyExists
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Securable
@@ -39,8 +39,7 @@ _STEPS = (
 )
 
 # All that a decision needs, in one row: each securable of the chain (of the containers only what identifies them), every
-# grant on any of them to the actor or his groups, those groups, and how the catalog is bound to his workspace. One row was
-# measured at half the time of one row a link.
+# grant on any of them to the actor or his groups, those groups, and how the catalog is bound to his workspace. One row took half the time.
 _IDENTITY = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
     "'', '', '{}', '{}', 0, 0, '', 0, '', x.isolated"
@@ -89,7 +88,7 @@ def _words(name: FullName) -> dict[str, str]:
     return {**words, "space": RULES[name.leaf].space} if len(words) == 3 else words
 
 
-async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Link]:
+async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[SecurableWithGrants]:
     """The links from the metastore down to `name`, as far as they exist: one statement. Securables above the last part of
     `name` carry their identity (id, kind, parents, name, owner_id, isolated) and nothing else."""
     parts = name.parts
@@ -100,14 +99,15 @@ async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Link
     for grant in row[-2].split(",") if row[-2] else ():
         held.setdefault(grant[:_ID], set()).add(grant[_ID:])
     acts_as = frozenset(row[-1].split(",")) if row[-1] else _NOTHING
-    links: list[Link] = []
+    links: list[SecurableWithGrants] = []
     for depth in range(len(parts) + 1):
         columns = row[depth * _WIDTH : (depth + 1) * _WIDTH]
         if columns[0] is None:
             break
         securable = of_row(columns, ".".join(parts[:depth]))
         binding = _BINDINGS.get(row[-3]) if depth == 1 else Binding.READ_WRITE
-        links.append(Link(securable, securable.owner_id in acts_as, frozenset(held.get(securable.id, ())), binding))
+        owns, privileges = securable.owner_id in acts_as, frozenset(held.get(securable.id, ()))
+        links.append(SecurableWithGrants(securable, owns, privileges, binding))
     return links
 
 

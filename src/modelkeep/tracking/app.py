@@ -44,10 +44,10 @@ from modelkeep.tracking.calls import API, UI, Call, check_declared, parse, read
 from modelkeep.tracking.child import TrackingServer
 from modelkeep.tracking.concurrent_calls import Turns
 from modelkeep.tracking.mlflow_ui import Ui
-from modelkeep.tracking.proxy import Desk, ModelResolver, Refused, Visit
-from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, Act, Kind, Route
+from modelkeep.tracking.proxy import ModelResolver, ProxiedCall, Refused, TrackingProxy
+from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, CallHandler, Kind, Route
 
-ActFunction = Callable[[Desk, Visit], Awaitable[Response]]
+ActFunction = Callable[[TrackingProxy, ProxiedCall], Awaitable[Response]]
 _BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
 _MODULES = (experiments, experiment_permissions, runs, logged_models, traces, files, graphql, otlp)
 # Where the id of the experiment stands in calls that make something in one; none means the caller's default.
@@ -60,18 +60,18 @@ _HOME_FIELD = {
 }
 
 
-async def _forward(desk: Desk, visit: Visit) -> Response:
+async def _forward(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     if visit.call.route.path.endswith("/get-history-bulk"):  # this one writes NaN as a bare word
         answer = await desk.forward_raw(visit.call)
         return Response(200, answer.body, [(b"content-type", b"application/json")])
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def _ui_telemetry(_desk: Desk, _visit: Visit) -> Response:
+async def _ui_telemetry(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
     return answers.respond({"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0})
 
 
-async def _server_info(_desk: Desk, _visit: Visit) -> Response:
+async def _server_info(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
     return answers.respond({
         "store_type": "SqlStore", "workspaces_enabled": False, "trace_archival_enabled": False,
         "multipart_uploads_enabled": True, "multipart_downloads_enabled": False,
@@ -91,7 +91,7 @@ def _function(act: str) -> ActFunction:
     return found[0] if found else _OWN[act]
 
 
-ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(Act)}
+ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(CallHandler)}
 
 
 class Workspace:
@@ -101,7 +101,7 @@ class Workspace:
         self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
         workspace_id: str, page_tokens: PageTokens,
     ) -> None:  # fmt: skip
-        self._desk = Desk(db, child, files, auditor, resolver, workspace_id, page_tokens)
+        self._desk = TrackingProxy(db, child, files, auditor, resolver, workspace_id, page_tokens)
         self._ui = Ui()
         self._turns = Turns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
         self._searches = Turns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
@@ -126,7 +126,7 @@ class Workspace:
         return await self._answer(request, actor, *found) if found else None
 
     async def _answer(self, request: Request, actor: Actor, route: Route, params: dict[str, str]) -> Response:
-        visit = Visit(request, actor, Call(route, params, {}))
+        visit = ProxiedCall(request, actor, Call(route, params, {}))
         try:
             await self._read(visit)
             if route.method == "GET" or call_limits.searches(route):
@@ -143,7 +143,7 @@ class Workspace:
                 await to_its_end(self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message))
             return _render(error)
 
-    async def _read(self, visit: Visit) -> None:
+    async def _read(self, visit: ProxiedCall) -> None:
         """Parse the call, once."""
         request, route = visit.request, visit.call.route
         if route is OTLP_TRACES_ROUTE:
@@ -152,7 +152,7 @@ class Workspace:
         body = b"" if route.act == "ui_telemetry" else await request.body(call_limits.body_bytes(route))
         visit.call = await read_in_turn(request.caller, body, _parsed, visit, body)
 
-    async def _act(self, visit: Visit) -> Response:
+    async def _act(self, visit: ProxiedCall) -> Response:
         desk, route = self._desk, visit.call.route
         if home := _HOME_FIELD.get(route.act):
             await experiments.settle_default(desk, visit, home, create=True)
@@ -200,7 +200,7 @@ class Workspace:
         await self._desk.access.require(actor, Kind(kind), id, Level.EDIT if write else Level.READ)
 
 
-def _parsed(visit: Visit, body: bytes) -> Call:
+def _parsed(visit: ProxiedCall, body: bytes) -> Call:
     """The call as it may be forwarded. Raises InvalidArgument."""
     request, route = visit.request, visit.call.route
     if route.act == "graphql":

@@ -8,7 +8,7 @@ stand in a filter of MLflow's, whatever characters the name has.
 import hashlib
 
 from modelkeep.tracking.answers import DELETED_NAME_TAG, DELETED_PREFIX, Json
-from modelkeep.tracking.proxy import Desk
+from modelkeep.tracking.proxy import TrackingProxy
 
 _HASH_TAG = "modelkeep.deletedNameHash"
 _NAME_CHARS = 256  # mlflow/store/tracking/dbmodels/models.py, SqlExperiment.name
@@ -20,7 +20,7 @@ def is_moved(experiment: Json) -> bool:
     return str(experiment.get("name", "")).startswith(DELETED_PREFIX)
 
 
-async def free_name(desk: Desk, experiment: Json) -> None:
+async def free_name(desk: TrackingProxy, experiment: Json) -> None:
     """Move an active experiment, as MLflow's server has it, away from its name. Raises Refused."""
     if is_moved(experiment):
         return
@@ -32,14 +32,14 @@ async def free_name(desk: Desk, experiment: Json) -> None:
     await desk.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": moved})
 
 
-async def take_name_back(desk: Desk, experiment_id: str, name: str) -> None:
+async def take_name_back(desk: TrackingProxy, experiment_id: str, name: str) -> None:
     """Of an active experiment that was moved away from this name. Raises Refused."""
     await desk.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": name})
     for key in (DELETED_NAME_TAG, _HASH_TAG):
         await desk.ask("POST", f"{_API}/delete-experiment-tag", {"experiment_id": experiment_id, "key": key})
 
 
-async def deleted_named(desk: Desk, name: str) -> Json | None:
+async def deleted_named(desk: TrackingProxy, name: str) -> Json | None:
     """The experiment that was moved away from this name last, visible to the caller or not."""
     fields = {
         "filter": f"tags.`{_HASH_TAG}` = '{_hash(name)}'", "view_type": "ALL", "max_results": 1,

@@ -17,7 +17,7 @@ from modelkeep.store.principals import WORKSPACE_USERS
 from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.experiments import existing, named
-from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 _NONE = "NONE"
@@ -40,7 +40,7 @@ Wanted = dict[str, tuple[Principal, Level]]
 # --- in our words ----------------------------------------------------------------------------------------------------
 
 
-async def list_permissions(desk: Desk, visit: Visit) -> Response:
+async def list_permissions(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The experiment's access list."""
     experiment_id = await _managed(desk, visit)
     async with desk.db.read() as tx:
@@ -49,7 +49,7 @@ async def list_permissions(desk: Desk, visit: Visit) -> Response:
     return answers.respond({"experiment_id": experiment_id, "permissions": listed})
 
 
-async def set_permission(desk: Desk, visit: Visit) -> Response:
+async def set_permission(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Give one principal a level, or NONE. Raises InvalidArgument, NotFound, PermissionDenied."""
     experiment_id = await _managed(desk, visit)
     level = visit.call.text("level")
@@ -66,7 +66,7 @@ async def set_permission(desk: Desk, visit: Visit) -> Response:
     return await list_permissions(desk, visit) if level != _NONE else answers.respond({"experiment_id": experiment_id})
 
 
-async def _managed(desk: Desk, visit: Visit) -> str:
+async def _managed(desk: TrackingProxy, visit: ProxiedCall) -> str:
     """The id of the experiment that the call names by id or by name. Raises NotFound, PermissionDenied."""
     given = visit.call.text("experiment")
     if not given:
@@ -77,7 +77,12 @@ async def _managed(desk: Desk, visit: Visit) -> str:
 
 
 async def _change(
-    desk: Desk, visit: Visit, tx: WriteTx, experiment_id: str, wanted: Wanted, gone: list[tuple[str, str]]
+    desk: TrackingProxy,
+    visit: ProxiedCall,
+    tx: WriteTx,
+    experiment_id: str,
+    wanted: Wanted,
+    gone: list[tuple[str, str]],
 ) -> None:
     """The rows with their audit record. `gone`: (id, name) of those whose level is taken back."""
     by, at = visit.actor.name, now_ms()
@@ -93,13 +98,13 @@ async def _change(
 # --- in Databricks' ---------------------------------------------------------------------------------------------------
 
 
-async def permission_levels(desk: Desk, visit: Visit) -> Response:
+async def permission_levels(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """What a level means."""
     listed = [{"permission_level": str(level), "description": text} for level, text in _LEVELS.items()]
     return answers.respond({"permission_levels": listed})
 
 
-async def access_list(desk: Desk, visit: Visit) -> Response:
+async def access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """What was given on the experiment itself, and what follows from managing the whole workspace."""
     experiment_id = visit.call.text("experiment_id")
     await existing(desk, experiment_id)
@@ -123,17 +128,17 @@ def _entry(permission: Permission) -> Json:
     return {_FIELDS[permission.kind]: permission.principal, **shown, "all_permissions": []}
 
 
-async def replace_access_list(desk: Desk, visit: Visit) -> Response:
+async def replace_access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """All that was given directly, anew; without a list, nothing."""
     return await _written(desk, visit, replace=True)
 
 
-async def update_access_list(desk: Desk, visit: Visit) -> Response:
+async def update_access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """These principals' levels; the others keep theirs."""
     return await _written(desk, visit, replace=False)
 
 
-async def _written(desk: Desk, visit: Visit, *, replace: bool) -> Response:
+async def _written(desk: TrackingProxy, visit: ProxiedCall, *, replace: bool) -> Response:
     experiment_id, asked = visit.call.text("experiment_id"), _asked(visit)
     experiment_name = (await existing(desk, experiment_id))["name"]
     async with desk.db.write(visit.actor.id) as tx:
@@ -161,7 +166,7 @@ async def _principal(tx: Tx, name: str) -> Principal | None:
     return principal
 
 
-def _asked(visit: Visit) -> list[tuple[str, str, Level]]:
+def _asked(visit: ProxiedCall) -> list[tuple[str, str, Level]]:
     """(field, name, level) of each entry. Raises InvalidArgument."""
     given: Any = visit.call.fields.get("access_control_list")
     entries: list[Any] = [] if given is None else given

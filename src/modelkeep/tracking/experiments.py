@@ -22,7 +22,7 @@ from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import Call, put, values
 from modelkeep.tracking.deleted_experiments import deleted_named, free_name, is_moved, take_name_back
 from modelkeep.tracking.locations import check_experiment_location
-from modelkeep.tracking.proxy import Desk, Refused, Visit
+from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 DEFAULT_WORDS = frozenset({"0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
@@ -34,7 +34,7 @@ _API = "/api/2.0/mlflow/experiments"
 _ACTIVE = "active"
 
 
-async def create_experiment(desk: Desk, visit: Visit) -> Response:
+async def create_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The creator manages what he made."""
     call = visit.call
     name = call.text("name")
@@ -45,7 +45,7 @@ async def create_experiment(desk: Desk, visit: Visit) -> Response:
     return answers.respond({"experiment_id": await _create(desk, visit, name, call.text("artifact_location"), tags)})
 
 
-async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list[Json]) -> str:
+async def _create(desk: TrackingProxy, visit: ProxiedCall, name: str, location: str, tags: list[Json]) -> str:
     """The creator's row goes first, so that a stop between the child's commit and ours leaves no ownerless experiment."""
     actor, workspace, now = visit.actor, desk.workspace_id, now_ms()
     taken = AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
@@ -69,7 +69,7 @@ async def _create(desk: Desk, visit: Visit, name: str, location: str, tags: list
     return experiment_id
 
 
-async def _finish(desk: Desk, actor: Actor, name: str, experiment_id: str) -> bool:
+async def _finish(desk: TrackingProxy, actor: Actor, name: str, experiment_id: str) -> bool:
     """Give the creator his experiment; False where the creation is no longer his, or others have settled whose it is."""
     workspace = desk.workspace_id
     async with desk.db.write(actor.id) as tx:
@@ -81,7 +81,7 @@ async def _finish(desk: Desk, actor: Actor, name: str, experiment_id: str) -> bo
     return True
 
 
-async def _adopt(desk: Desk, actor: Actor, name: str, experiment: Json | None) -> bool:
+async def _adopt(desk: TrackingProxy, actor: Actor, name: str, experiment: Json | None) -> bool:
     """Finish a creation of this caller where we stopped between the child's commit and ours.
 
     Only an experiment that came to be right after the caller's own row counts: an older one of that name is not his."""
@@ -93,12 +93,12 @@ async def _adopt(desk: Desk, actor: Actor, name: str, experiment: Json | None) -
     return 0 <= age <= _UNFINISHED_MS and await _finish(desk, actor, name, experiment["experiment_id"])
 
 
-async def existing(desk: Desk, experiment_id: str) -> Json:
+async def existing(desk: TrackingProxy, experiment_id: str) -> Json:
     """Raises Refused: an admin may do anything with an experiment but for it being there."""
     return (await desk.ask("GET", f"{_API}/get", query=_query("experiment_id", experiment_id)))["experiment"]
 
 
-async def named(desk: Desk, name: str) -> Json | None:
+async def named(desk: TrackingProxy, name: str) -> Json | None:
     """The experiment of this name, whoever may see it; None where there is none."""
     try:
         return (await desk.ask("GET", f"{_API}/get-by-name", query=_query("experiment_name", name)))["experiment"]
@@ -124,7 +124,7 @@ def _check_name(actor: Actor, name: str) -> None:
         raise PermissionDenied(f"'{name}' is the default experiment of '{home[1]}'. Choose another name.")
 
 
-async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
+async def experiment_by_name(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """One of the caller's experiments by its name."""
     name = visit.call.text("experiment_name")
     if not name:
@@ -140,7 +140,7 @@ async def experiment_by_name(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, {"experiment": experiment})
 
 
-async def delete_experiment(desk: Desk, visit: Visit) -> Response:
+async def delete_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """It leaves its name to others. MLflow's own experiment 0 keeps it: the server would make another one."""
     experiment = await existing(desk, visit.call.text("experiment_id"))
     if experiment["lifecycle_stage"] == _ACTIVE and experiment["experiment_id"] != "0":
@@ -148,7 +148,7 @@ async def delete_experiment(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def restore_experiment(desk: Desk, visit: Visit) -> Response:
+async def restore_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Under the name that it had, unless another experiment has that now."""
     experiment = await existing(desk, visit.call.text("experiment_id"))
     if not is_moved(experiment):
@@ -171,7 +171,7 @@ async def restore_experiment(desk: Desk, visit: Visit) -> Response:
     return answers.respond({})
 
 
-async def rename_experiment(desk: Desk, visit: Visit) -> Response:
+async def rename_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A new name, unless another experiment has it."""
     name = visit.call.text("new_name")
     _check_name(visit.actor, name)
@@ -181,7 +181,7 @@ async def rename_experiment(desk: Desk, visit: Visit) -> Response:
     return answers.respond(await desk.forward(visit.call))
 
 
-async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
+async def default_experiment(desk: TrackingProxy, visit: ProxiedCall, *, create: bool) -> str:
     """The caller's `/Users/<name>/default`; '' where there is none and none is to be made."""
     name = f"/Users/{visit.actor.name}/default"
     found = await named(desk, name)
@@ -196,7 +196,7 @@ async def default_experiment(desk: Desk, visit: Visit, *, create: bool) -> str:
     return found["experiment_id"]
 
 
-async def settle_default(desk: Desk, visit: Visit, path: str, *, create: bool) -> None:
+async def settle_default(desk: TrackingProxy, visit: ProxiedCall, path: str, *, create: bool) -> None:
     """Put the caller's default experiment where the call names none."""
     given = (values(visit.call.fields, path) or [""])[0]
     if given == "0" and visit.actor.workspace_admin and not create:
@@ -207,7 +207,7 @@ async def settle_default(desk: Desk, visit: Visit, path: str, *, create: bool) -
             put(visit.call.fields, path, found)
 
 
-async def visible_among(desk: Desk, visit: Visit, asked: list[str]) -> list[str]:
+async def visible_among(desk: TrackingProxy, visit: ProxiedCall, asked: list[str]) -> list[str]:
     """Those of these experiments that the caller may see, in the order asked; the default one under its own id."""
     found = list(asked)
     if DEFAULT_WORDS & set(asked):
@@ -218,7 +218,7 @@ async def visible_among(desk: Desk, visit: Visit, asked: list[str]) -> list[str]
     return [e for e in dict.fromkeys(found) if e in levels]
 
 
-async def in_visible_experiments(desk: Desk, visit: Visit) -> Response:
+async def in_visible_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Forward a search whose `experiment_ids` are cut down to what the caller may see."""
     if not visit.call.texts("experiment_ids") and not visit.call.route.path.endswith("/runs/search"):
         raise InvalidArgument("Missing value for required parameter 'experiment_ids'.")  # as MLflow's server says it
@@ -228,7 +228,7 @@ async def in_visible_experiments(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def list_experiments(desk: Desk, visit: Visit) -> Response:
+async def list_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The older call of databricks-sdk: a search without a filter."""
     call = visit.call
     fields = {name: call.fields[name] for name in ("max_results", "page_token", "view_type") if name in call.fields}
@@ -241,7 +241,7 @@ async def list_experiments(desk: Desk, visit: Visit) -> Response:
     return await search_experiments(desk, visit)
 
 
-async def search_experiments(desk: Desk, visit: Visit) -> Response:
+async def search_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The caller's experiments that match, a page at a time; MLflow's own paging and order hold."""
     if visit.actor.workspace_admin:
         return await desk.respond(visit, await desk.forward(visit.call))
@@ -260,7 +260,7 @@ async def search_experiments(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, document)
 
 
-async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
+async def _scan(desk: TrackingProxy, visit: ProxiedCall, mine: frozenset[str]) -> Response:
     """For a caller with very many experiments: read the child's pages until ours is full, or for long enough."""
     call = visit.call
     size = page_size(_number(call.fields.get("max_results")), 1000, 50_000)
@@ -282,7 +282,7 @@ async def _scan(desk: Desk, visit: Visit, mine: frozenset[str]) -> Response:
     return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset,)))
 
 
-async def _page(desk: Desk, visit: Visit, found: list[Json], token: str) -> Response:
+async def _page(desk: TrackingProxy, visit: ProxiedCall, found: list[Json], token: str) -> Response:
     return await desk.respond(visit, {"experiments": found} | ({"next_page_token": token} if token else {}))
 
 

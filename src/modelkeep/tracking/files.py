@@ -15,21 +15,21 @@ from modelkeep.tracking.access import missing
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.artifacts import ATTACHMENTS, MAX_PATHS, TRACE_DATA, FileInfo, Place, proxied_place
 from modelkeep.tracking.locations import in_volume
-from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 # The one type for which every client makes a single streamed PUT or GET, whatever the size (no multipart).
 _TYPE = "GCP_SIGNED_URL"
 
 
-async def list_artifacts(desk: Desk, visit: Visit) -> Response:
+async def list_artifacts(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A directory of a run; a file's own entry where the path names a file."""
     run_id = visit.call.text("run_id")
     run = answers.show(await desk.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={run_id}"), visit.shown)
     return await _listing(desk, "run", run_id, visit.call.text("path"), run["run"]["info"]["artifact_uri"])
 
 
-async def list_logged_model_artifacts(desk: Desk, visit: Visit) -> Response:
+async def list_logged_model_artifacts(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A directory of a logged model."""
     model_id = visit.call.text("model_id")
     model = answers.show(await desk.ask("GET", f"/api/2.0/mlflow/logged-models/{model_id}"), visit.shown)
@@ -37,7 +37,7 @@ async def list_logged_model_artifacts(desk: Desk, visit: Visit) -> Response:
     return await _listing(desk, "logged_model", model_id, path, model["model"]["info"]["artifact_uri"])
 
 
-async def _listing(desk: Desk, kind: str, name: str, path: str, root_uri: str) -> Response:
+async def _listing(desk: TrackingProxy, kind: str, name: str, path: str, root_uri: str) -> Response:
     if in_volume(root_uri):
         raise InvalidArgument(f"These artifacts are in a volume: list {root_uri} through the Files API.")
     entries = await _entries(desk, kind, name, ArtifactPath.normalized(path).text)
@@ -45,7 +45,7 @@ async def _listing(desk: Desk, kind: str, name: str, path: str, root_uri: str) -
     return answers.respond({"root_uri": root_uri, "files": files})
 
 
-async def _entries(desk: Desk, kind: str, name: str, directory: str) -> list[FileInfo]:
+async def _entries(desk: TrackingProxy, kind: str, name: str, directory: str) -> list[FileInfo]:
     entries = await desk.files.list(kind, name, directory)
     if entries or not directory:
         return entries
@@ -59,33 +59,33 @@ def _entry(path: str, entry: FileInfo) -> Json:
 # --- URLs for single files -------------------------------------------------------------------------------------------
 
 
-async def credentials_for_read(desk: Desk, visit: Visit) -> Response:
+async def credentials_for_read(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Signed GETs for files of a run."""
     return await _run_credentials(desk, visit, "GET")
 
 
-async def credentials_for_write(desk: Desk, visit: Visit) -> Response:
+async def credentials_for_write(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Signed PUTs for files of a run."""
     return await _run_credentials(desk, visit, "PUT")
 
 
-async def _run_credentials(desk: Desk, visit: Visit, method: str) -> Response:
+async def _run_credentials(desk: TrackingProxy, visit: ProxiedCall, method: str) -> Response:
     run_id = visit.call.text("run_id")
     urls = await _sign(desk, visit, method, "run", run_id, _paths(visit, "path"))
     return answers.respond({"credential_infos": [{"run_id": run_id} | _info(path, url) for path, url in urls]})
 
 
-async def credentials_for_upload(desk: Desk, visit: Visit) -> Response:
+async def credentials_for_upload(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Signed PUTs for files of a logged model."""
     return await _model_credentials(desk, visit, "PUT")
 
 
-async def credentials_for_download(desk: Desk, visit: Visit) -> Response:
+async def credentials_for_download(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Signed GETs for files of a logged model."""
     return await _model_credentials(desk, visit, "GET")
 
 
-async def _model_credentials(desk: Desk, visit: Visit, method: str) -> Response:
+async def _model_credentials(desk: TrackingProxy, visit: ProxiedCall, method: str) -> Response:
     model_id = visit.call.text("model_id")
     urls = await _sign(desk, visit, method, "logged_model", model_id, _paths(visit, "paths"))
     return answers.respond(
@@ -93,23 +93,23 @@ async def _model_credentials(desk: Desk, visit: Visit, method: str) -> Response:
     )
 
 
-async def trace_upload(desk: Desk, visit: Visit) -> Response:
+async def trace_upload(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A signed PUT for the span data of a trace, or for one of its attachments."""
     return await _trace_credentials(desk, visit, "PUT")
 
 
-async def trace_download(desk: Desk, visit: Visit) -> Response:
+async def trace_download(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A signed GET for the span data of a trace, or for one of its attachments."""
     return await _trace_credentials(desk, visit, "GET")
 
 
-async def _trace_credentials(desk: Desk, visit: Visit, method: str) -> Response:
+async def _trace_credentials(desk: TrackingProxy, visit: ProxiedCall, method: str) -> Response:
     path = visit.call.text("path") or TRACE_DATA
     urls = await _sign(desk, visit, method, "trace", visit.call.text("request_id"), [path])
     return answers.respond({"credential_info": _info(*urls[0])})
 
 
-def _paths(visit: Visit, field: str) -> list[str]:
+def _paths(visit: ProxiedCall, field: str) -> list[str]:
     given: Any = visit.call.fields.get(field)
     paths = [given] if isinstance(given, str) else visit.call.texts(field)
     if not 1 <= len(paths) <= MAX_PATHS:
@@ -122,7 +122,7 @@ def _info(path: str, url: str) -> Json:
 
 
 async def _sign(
-    desk: Desk, visit: Visit, method: str, kind: str, name: str, paths: Sequence[str]
+    desk: TrackingProxy, visit: ProxiedCall, method: str, kind: str, name: str, paths: Sequence[str]
 ) -> list[tuple[str, str]]:
     clean = [(path, ArtifactPath.normalized_file(path).text) for path in paths]
     urls = [(path, desk.files.signed_url(visit.actor, method, kind, name, text)) for path, text in clean]
@@ -131,7 +131,7 @@ async def _sign(
     return [(path, absolute(visit, url)) for path, url in urls]
 
 
-def absolute(visit: Visit, url: str) -> str:
+def absolute(visit: ProxiedCall, url: str) -> str:
     """A URL on this server with the address of the workspace that the client came to."""
     return visit.request.site.address + url if url.startswith("/") else url
 
@@ -139,25 +139,25 @@ def absolute(visit: Visit, url: str) -> str:
 # --- MLflow's UI -----------------------------------------------------------------------------------------------------
 
 
-async def run_file(desk: Desk, visit: Visit) -> Response:
+async def run_file(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A run's file, by a redirect to its signed URL."""
     return await _redirect(desk, visit, "run", visit.call.text("run_id"), visit.call.text("path"))
 
 
-async def logged_model_file(desk: Desk, visit: Visit) -> Response:
+async def logged_model_file(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A logged model's file."""
     path = visit.call.text("artifact_file_path")
     return await _redirect(desk, visit, "logged_model", visit.call.text("model_id"), path)
 
 
-async def trace_file(desk: Desk, visit: Visit) -> Response:
+async def trace_file(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A trace's span data, or one of its attachments."""
     path = visit.call.text("path")
     path = f"{ATTACHMENTS}/{ArtifactPath.normalized_file(path)}" if path else TRACE_DATA
     return await _redirect(desk, visit, "trace", visit.call.text("request_id"), path)
 
 
-async def _redirect(desk: Desk, visit: Visit, kind: str, name: str, path: str) -> Response:
+async def _redirect(desk: TrackingProxy, visit: ProxiedCall, kind: str, name: str, path: str) -> Response:
     ((_, url),) = await _sign(desk, visit, "GET", kind, name, [path])
     return Response(307, b"", [(b"location", url.encode()), (b"cache-control", b"no-store")])
 
@@ -165,7 +165,7 @@ async def _redirect(desk: Desk, visit: Visit, kind: str, name: str, path: str) -
 # --- plain http clients ----------------------------------------------------------------------------------------------
 
 
-async def place_of(desk: Desk, actor: Actor, place: Place, level: Level) -> Place:
+async def place_of(desk: TrackingProxy, actor: Actor, place: Place, level: Level) -> Place:
     """The same place, allowed: its ids belong together, the caller has the level. Raises NotFound, PermissionDenied."""
     kind = Kind(place.kind)
     if await desk.access.require(actor, kind, place.id, level) != place.experiment_id:
@@ -173,7 +173,7 @@ async def place_of(desk: Desk, actor: Actor, place: Place, level: Level) -> Plac
     return place
 
 
-async def proxied_list(desk: Desk, visit: Visit) -> Response:
+async def proxied_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A directory; entries by their bare names."""
     place = await place_of(desk, visit.actor, proxied_place(visit.call.text("path")), Level.READ)
     entries = await desk.files.list(place.kind, place.id, place.path)

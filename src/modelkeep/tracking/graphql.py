@@ -9,7 +9,7 @@ from modelkeep.store.experiments import Level
 from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import Call, values
-from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
 from modelkeep.tracking.route_rules import Check, Kind, Route
 
 # Below its root field a query walks only what belongs to that run or experiment, and the child's empty registry.
@@ -23,7 +23,7 @@ ROOTS = {
 }  # fmt: skip
 
 
-async def graphql(desk: Desk, visit: Visit) -> Response:
+async def graphql(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Check every root field of the query, then forward it. Raises InvalidArgument for anything but such a query."""
     fields = visit.call.fields
     for name, given in roots(visit.call.text("query"), fields.get("variables") or {}):
@@ -31,7 +31,7 @@ async def graphql(desk: Desk, visit: Visit) -> Response:
     return answers.graphql(await desk.forward_raw(visit.call))
 
 
-async def _check(desk: Desk, actor: Actor, route: Route, name: str, given: Json) -> None:
+async def _check(desk: TrackingProxy, actor: Actor, route: Route, name: str, given: Json) -> None:
     if name == "mlflowGetRun" and not (values(given, "runId") or values(given, "runUuid")):
         raise InvalidArgument("mlflowGetRun needs a runId.")
     await desk.access.check(actor, ROOTS[name], Call(route, {}, given))

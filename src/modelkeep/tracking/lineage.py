@@ -11,11 +11,11 @@ from modelkeep.store.experiments import Level
 from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.locations import DATABRICKS
-from modelkeep.tracking.proxy import Desk, Refused
+from modelkeep.tracking.proxy import Refused, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 
-async def source_run(desk: Desk, actor: Actor, run_id: str) -> SourceRun | None:
+async def source_run(desk: TrackingProxy, actor: Actor, run_id: str) -> SourceRun | None:
     """A run's parameters, metrics and dataset inputs; None where there is no such run or the actor may not read it."""
     document = await _read(desk, actor, Kind.RUN, run_id, "/api/2.0/mlflow/runs/get", f"run_id={run_id}")
     if document is None:
@@ -38,7 +38,7 @@ async def source_run(desk: Desk, actor: Actor, run_id: str) -> SourceRun | None:
     )
 
 
-async def source_logged_model(desk: Desk, actor: Actor, model_id: str) -> SourceRun | None:
+async def source_logged_model(desk: TrackingProxy, actor: Actor, model_id: str) -> SourceRun | None:
     """The same of a logged model (its inputs are those of its source run); None as above."""
     path = f"/api/2.0/mlflow/logged-models/{model_id}"
     document = await _read(desk, actor, Kind.LOGGED_MODEL, model_id, path, "")
@@ -57,7 +57,7 @@ async def source_logged_model(desk: Desk, actor: Actor, model_id: str) -> Source
     )
 
 
-async def _read(desk: Desk, actor: Actor, kind: Kind, name: str, path: str, query: str) -> Json | None:
+async def _read(desk: TrackingProxy, actor: Actor, kind: Kind, name: str, path: str, query: str) -> Json | None:
     try:
         await desk.access.require(actor, kind, name, Level.READ)
         return await desk.ask("GET", path, query=query)

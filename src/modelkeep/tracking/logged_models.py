@@ -8,13 +8,13 @@ from modelkeep.store.experiments import Level
 from modelkeep.tracking import answers
 from modelkeep.tracking.access import missing
 from modelkeep.tracking.calls import values
-from modelkeep.tracking.proxy import Desk, KnownModel, Visit
+from modelkeep.tracking.proxy import KnownModel, ProxiedCall, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 _VERSIONS_TAG = "mlflow.modelVersions"
 
 
-async def create_logged_model(desk: Desk, visit: Visit) -> Response:
+async def create_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A new logged model of one of the caller's experiments."""
     document = await desk.forward(visit.call)
     info = document["model"]["info"]
@@ -23,7 +23,7 @@ async def create_logged_model(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, document)
 
 
-async def get_logged_model(desk: Desk, visit: Visit) -> Response:
+async def get_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The logged model, or what a model version that the caller may execute remembers of it."""
     model_id = visit.call.text("model_id")
     try:
@@ -36,7 +36,7 @@ async def get_logged_model(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def tag_logged_model(desk: Desk, visit: Visit) -> Response:
+async def tag_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Tags, for those who may edit."""
     try:
         await desk.access.require(visit.actor, Kind.LOGGED_MODEL, visit.call.text("model_id"), Level.EDIT)

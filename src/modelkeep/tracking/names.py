@@ -3,13 +3,13 @@
 from modelkeep.domain.authorization import Actor
 from modelkeep.store.experiments import Level
 from modelkeep.tracking.answers import Json
-from modelkeep.tracking.proxy import Desk, Refused
+from modelkeep.tracking.proxy import Refused, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 TRACE_NAME = "mlflow.traceName"
 
 
-async def describe(desk: Desk, actor: Actor, kind: str, id: str) -> tuple[str, str]:
+async def describe(desk: TrackingProxy, actor: Actor, kind: str, id: str) -> tuple[str, str]:
     """(experiment id, name); the name is '' where it has none. Raises NotFound, PermissionDenied, Unavailable."""
     experiment_id = await desk.access.require(actor, Kind(kind), id, Level.READ)
     try:
@@ -18,7 +18,7 @@ async def describe(desk: Desk, actor: Actor, kind: str, id: str) -> tuple[str, s
         return experiment_id, ""
 
 
-async def _name(desk: Desk, kind: Kind, id: str) -> str:
+async def _name(desk: TrackingProxy, kind: Kind, id: str) -> str:
     if kind is Kind.RUN:
         run = await desk.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={id}")
         return str(run["run"]["info"].get("run_name", ""))

@@ -21,7 +21,7 @@ from modelkeep.store import experiments as rows
 from modelkeep.tracking import answers
 from modelkeep.tracking.artifacts import TRACE_DATA
 from modelkeep.tracking.calls import Call, parse
-from modelkeep.tracking.proxy import Desk, Refused, Visit
+from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy
 from modelkeep.tracking.reserved_keys import USER_TAG, is_reserved
 from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, Kind
 
@@ -191,7 +191,7 @@ def _trace_id(span: Any) -> str:
     return f"tr-{span.trace_id.hex()}"
 
 
-async def log_spans(desk: Desk, visit: Visit) -> Response:
+async def log_spans(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Keep the spans of traces that are new, or of this very experiment; the answer says how many were left out."""
     batch: Batch = visit.call.fields[_BATCH]
     experiment_id = visit.call.text("experiment_id")
@@ -212,7 +212,7 @@ async def log_spans(desk: Desk, visit: Visit) -> Response:
     return _answer(batch)
 
 
-async def _claimed(desk: Desk, traces: list[str], experiment_id: str) -> set[str]:
+async def _claimed(desk: TrackingProxy, traces: list[str], experiment_id: str) -> set[str]:
     homes = await desk.access.locate(Kind.TRACE, traces)
     fresh = {trace: experiment_id for trace in traces if trace not in homes}
     if fresh:
@@ -221,7 +221,7 @@ async def _claimed(desk: Desk, traces: list[str], experiment_id: str) -> set[str
     return {trace for trace, home in homes.items() if home == experiment_id}
 
 
-async def _send(desk: Desk, experiment_id: str, run_id: str, batch: Batch) -> None:
+async def _send(desk: TrackingProxy, experiment_id: str, run_id: str, batch: Batch) -> None:
     headers = {"content-type": PROTOBUF, "x-mlflow-experiment-id": experiment_id}
     if run_id:
         headers["x-mlflow-run-id"] = run_id
@@ -231,7 +231,7 @@ async def _send(desk: Desk, experiment_id: str, run_id: str, batch: Batch) -> No
         raise Refused(answer)
 
 
-async def _write_file(desk: Desk, visit: Visit, trace_id: str) -> None:
+async def _write_file(desk: TrackingProxy, visit: ProxiedCall, trace_id: str) -> None:
     """One after the other for each trace, or an older state could replace a newer one."""
     lock = _locks.setdefault(f"{desk.workspace_id}/{trace_id}", asyncio.Lock())
     async with lock:

@@ -58,7 +58,7 @@ class KnownModel(msgspec.Struct, frozen=True):
 ModelResolver = Callable[[Actor, str], Awaitable[KnownModel | None]]
 
 
-class Visit(msgspec.Struct):
+class ProxiedCall(msgspec.Struct):
     """One call by one actor."""
 
     request: Request
@@ -76,7 +76,7 @@ class Visit(msgspec.Struct):
         return PLAIN if is_plain(self.request.header(b"user-agent")) else DATABRICKS
 
 
-class Desk:
+class TrackingProxy:
     """The services of one workspace."""
 
     def __init__(
@@ -111,7 +111,7 @@ class Desk:
             raise Refused(answer)
         return answer
 
-    async def respond(self, visit: Visit, document: Json) -> Response:
+    async def respond(self, visit: ProxiedCall, document: Json) -> Response:
         """The child's answer with everything that this caller must see differently."""
         runs = answers.run_ids_with_inputs(document)
         sources: answers.Sources = {}
@@ -120,7 +120,7 @@ class Desk:
                 sources = await rows.inputs_of(tx, self.workspace_id, runs)
         return answers.respond(answers.show(document, visit.shown, sources))
 
-    def event(self, visit: Visit, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
+    def event(self, visit: ProxiedCall, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
         """A success for the audit log. `targets`: (kind, id)."""
         actor = visit.actor
         return AuditEvent(
@@ -129,7 +129,13 @@ class Desk:
         )  # fmt: skip
 
     async def record(
-        self, visit: Visit, targets: list[tuple[str, str]], *, event: str = "", outcome: str = "ok", reason: str = ""
+        self,
+        visit: ProxiedCall,
+        targets: list[tuple[str, str]],
+        *,
+        event: str = "",
+        outcome: str = "ok",
+        reason: str = "",
     ) -> None:
         """One row of the audit log. `targets`: (kind, id)."""
         await self.auditor.record(

@@ -31,7 +31,7 @@ class Check(msgspec.Struct, frozen=True):
     """The field may be absent or empty; where it is given, it is checked."""
 
 
-Act = Literal[
+CallHandler = Literal[
     "forward", "server_info", "ui_telemetry", "graphql",
     "create_experiment", "experiment_by_name", "list_experiments", "rename_experiment", "search_experiments", "in_visible_experiments",
     "delete_experiment", "restore_experiment",
@@ -51,7 +51,7 @@ class Route(msgspec.Struct, frozen=True):
     method: str
     path: str
     checks: tuple[Check, ...] = ()
-    act: Act = "forward"
+    act: CallHandler = "forward"
     event: str = ""
     """For the audit log: what a success is called; '' for reads and the stream of metrics, parameters and tags."""
     repeated: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from modelkeep.store import experiments as rows
 from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import values
-from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
 from modelkeep.tracking.reserved_keys import USER_TAG
 from modelkeep.tracking.route_rules import Kind
 
@@ -15,7 +15,7 @@ _API = "/api/2.0/mlflow/runs"
 _MOST_RUNS = 10_000  # databricks-sdk, ExperimentsAPI.delete_runs: "the maximum allowed value for max_runs"
 
 
-async def create_run(desk: Desk, visit: Visit) -> Response:
+async def create_run(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A run belongs to who made it, whatever name the client's machine gave."""
     fields = visit.call.fields
     fields["user_id"] = visit.actor.name
@@ -30,7 +30,7 @@ async def create_run(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, document)
 
 
-async def delete_runs(desk: Desk, visit: Visit) -> Response:
+async def delete_runs(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """As `w.experiments.delete_runs`: the oldest runs up to a time, so many at once; the caller repeats it for more."""
     fields = visit.call.fields
     until, most = fields.get("max_timestamp_millis"), fields.get("max_runs") or TRACKING_BULK_RUNS
@@ -48,7 +48,7 @@ async def delete_runs(desk: Desk, visit: Visit) -> Response:
     return answers.respond({"runs_deleted": len(found)})
 
 
-async def log_inputs(desk: Desk, visit: Visit) -> Response:
+async def log_inputs(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Keep each dataset's source for this very run."""
     document = await desk.forward(visit.call)
     inputs = answers.dataset_inputs(visit.call.fields.get("datasets") or [])

@@ -8,7 +8,7 @@ from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import values
 from modelkeep.tracking.experiments import visible_among
-from modelkeep.tracking.proxy import Desk, Visit
+from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 _TRACE_ID = re.compile(r"tr-[A-Za-z0-9_-]{1,125}")  # never a word that the child's paths use
@@ -18,7 +18,7 @@ _IN_SPANS = re.compile(r"\btraces?\s*\.\s*text\b|(?<![\w.])spans?\s*\.\s*\w+", r
 _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
 
-async def start_trace(desk: Desk, visit: Visit) -> Response:
+async def start_trace(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A trace of one of the caller's experiments; the same trace may be sent again."""
     info: Json = visit.call.fields["trace"]["trace_info"]
     trace_id, experiment_id = info.get("trace_id"), values(visit.call.fields, _PLACE)[0]
@@ -32,7 +32,7 @@ async def start_trace(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def _claim(desk: Desk, trace_id: str, experiment_id: str) -> bool:
+async def _claim(desk: TrackingProxy, trace_id: str, experiment_id: str) -> bool:
     home = (await desk.access.locate(Kind.TRACE, [trace_id])).get(trace_id)
     if home is None:
         if not _TRACE_ID.fullmatch(trace_id):
@@ -43,7 +43,7 @@ async def _claim(desk: Desk, trace_id: str, experiment_id: str) -> bool:
     return True
 
 
-async def start_trace_v2(desk: Desk, visit: Visit) -> Response:
+async def start_trace_v2(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The older call; the child makes the id."""
     values(visit.call.fields, "tags[].key")  # a list of objects
     document = await desk.forward(visit.call)
@@ -64,7 +64,7 @@ def check_filters(fields: Json) -> None:
             )
 
 
-async def search_traces(desk: Desk, visit: Visit) -> Response:
+async def search_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Traces of those of the named experiments that the caller may see."""
     asked = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
     if not asked or len(asked) != len(visit.call.fields["locations"]):
@@ -78,7 +78,7 @@ async def search_traces(desk: Desk, visit: Visit) -> Response:
     return await desk.respond(visit, await desk.forward(visit.call))
 
 
-async def visible_traces(desk: Desk, visit: Visit) -> Response:
+async def visible_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The infos of those of these traces that the caller may see."""
     asked = visit.call.texts("trace_ids")
     homes = await desk.access.locate(Kind.TRACE, asked)

@@ -8,13 +8,13 @@ from modelkeep.store.experiments import Level
 from modelkeep.tracking.access import missing
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.locations import in_volume
-from modelkeep.tracking.proxy import Desk, Refused
+from modelkeep.tracking.proxy import Refused, TrackingProxy
 from modelkeep.tracking.route_rules import Kind
 
 _MODEL_NAME = re.compile(r"[^/'\"`\\]{1,500}")
 
 
-async def places(desk: Desk, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+async def places(desk: TrackingProxy, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
     """The likeliest first. Raises NotFound, PermissionDenied.
 
     MLflow 3 keeps a model beside its run, and its clients still take `runs:/<run>/<model>` for it where the run itself has
@@ -28,7 +28,7 @@ async def places(desk: Desk, actor: Actor, origin: Origin) -> tuple[Origin, ...]
     return (_place(origin, run["run"]["info"].get("artifact_uri", "")), *await _logged(desk, home, origin))
 
 
-async def _logged(desk: Desk, experiment_id: str, run: Origin) -> tuple[Origin, ...]:
+async def _logged(desk: TrackingProxy, experiment_id: str, run: Origin) -> tuple[Origin, ...]:
     """The run's newest logged model that is called as the path begins."""
     name, _, path = run.path.partition("/")
     if not _MODEL_NAME.fullmatch(name):
@@ -42,7 +42,7 @@ async def _logged(desk: Desk, experiment_id: str, run: Origin) -> tuple[Origin, 
     return tuple(_place(Origin("logged_model", i["model_id"], path), i.get("artifact_uri", "")) for i in info)
 
 
-async def _ask(desk: Desk, kind: Kind, name: str, path: str, query: str) -> Json:
+async def _ask(desk: TrackingProxy, kind: Kind, name: str, path: str, query: str) -> Json:
     try:
         return await desk.ask("GET", path, query=query)
     except Refused as error:

@@ -8,10 +8,10 @@ import pytest
 from api.serving import V1, Site, refused, running_site, site
 
 from modelkeep.api import authentication
-from modelkeep.api.authentication import Door
-from modelkeep.api.failed_logins import Guesses, TooManyFailures
+from modelkeep.api.authentication import Authenticator
+from modelkeep.api.failed_logins import FailedLoginLimiter, TooManyFailures
 from modelkeep.api.request_workspace import site as workspace_of
-from modelkeep.core.token_last_used import TokenUses
+from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.http.messages import Request
 from modelkeep.limits import GUESSERS_KNOWN
 from modelkeep.store import tokens as stored
@@ -113,7 +113,7 @@ def test_a_use_is_written_at_most_once_a_minute(site: Site) -> None:
     made = site.ok("POST", f"{OWN}/create", {})
     id = made["token_info"]["token_id"]
 
-    async def used_at(*uses: TokenUses) -> int | None:
+    async def used_at(*uses: TokenLastUsedRecorder) -> int | None:
         for each in uses:
             await each.flush(site.registry.db)
         async with site.registry.db.read() as tx:
@@ -121,7 +121,7 @@ def test_a_use_is_written_at_most_once_a_minute(site: Site) -> None:
         assert found is not None
         return found[0].last_used_at
 
-    one, other = TokenUses(), TokenUses()
+    one, other = TokenLastUsedRecorder(), TokenLastUsedRecorder()
     start = 1_700_000_000_000
     for at, expected in ((0, start), (59_000, start), (60_000, start + 60_000)):
         one.note(id, start + at)
@@ -174,7 +174,7 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
     now = int(time.time()) // 60 * 60_000 + 100_000
     _, token = strict.user()
     monkeypatch.setattr(authentication, "now_ms", lambda: now)
-    door = Door(strict.registry.db, TokenUses(), Guesses(2), strict.registry.auditor)
+    door = Authenticator(strict.registry.db, TokenLastUsedRecorder(), FailedLoginLimiter(2), strict.registry.auditor)
 
     def error(secret: str, source: str) -> type[BaseException] | None:
         scope: dict[str, Any] = {"method": "GET", "path": "/", "headers": [], "client": (source, 1)}
@@ -199,7 +199,7 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
 
 
 def test_failures_of_so_many_addresses_are_kept_and_no_more() -> None:
-    guesses = Guesses(1)
+    guesses = FailedLoginLimiter(1)
     for index in range(GUESSERS_KNOWN + 500):
         guesses.failed("token", "guess", f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}", 0)
     assert len(guesses._failures) == GUESSERS_KNOWN  # pyright: ignore[reportPrivateUsage]

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from modelkeep.api.errors import harmless
-from modelkeep.api.failed_logins import Guesses, TooManyFailures
+from modelkeep.api.failed_logins import FailedLoginLimiter, TooManyFailures
 from modelkeep.core.signin import BAD_CLIENT, Caller, Issued, SignIn
-from modelkeep.core.tool_sign_in import ALL_APIS, OFFLINE, SCOPES, Authorizations, InvalidGrant, Tokens
+from modelkeep.core.tool_sign_in import ALL_APIS, OFFLINE, SCOPES, InvalidGrant, Tokens, ToolSignIn
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, NotFound, RegistryError, Throttled, Unauthenticated, Unavailable
 from modelkeep.http.messages import JSON, Request, Response, json_response
@@ -85,7 +85,7 @@ def oauth(error: RegistryError) -> tuple[int, TokenError]:
     return error.status, {"error": word, "error_description": harmless(error.message)}
 
 
-def routes(signing_in: SignIn, codes: Authorizations, guesses: Guesses, account_id: str) -> list[Route]:
+def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, account_id: str) -> list[Route]:
     def at(request: Request, path: dict[str, str]) -> str:
         if path.get("account_id", account_id) != account_id:
             raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
@@ -204,7 +204,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[list[str], str
 
 
 async def _by_person(
-    codes: Authorizations, guesses: Guesses, request: Request, form: dict[str, str], caller: Caller
+    codes: ToolSignIn, guesses: FailedLoginLimiter, request: Request, form: dict[str, str], caller: Caller
 ) -> AccessToken:
     """For a code, or for a refresh token, of a client without a secret. Raises InvalidArgument, InvalidGrant, TooManyFailures."""
     client_ids, secret = _credentials(request, form)
@@ -228,7 +228,7 @@ async def _by_person(
     return token
 
 
-async def _traded(codes: Authorizations, form: dict[str, str], client_id: str, proof: str, caller: Caller) -> Tokens:
+async def _traded(codes: ToolSignIn, form: dict[str, str], client_id: str, proof: str, caller: Caller) -> Tokens:
     if form["grant_type"] == "refresh_token":
         return await codes.refresh(proof, client_id, caller)
     redirect_uri, verifier = form.get("redirect_uri", ""), form.get("code_verifier", "")
@@ -236,7 +236,7 @@ async def _traded(codes: Authorizations, form: dict[str, str], client_id: str, p
 
 
 async def _by_secret(
-    signing_in: SignIn, guesses: Guesses, request: Request, form: dict[str, str], caller: Caller
+    signing_in: SignIn, guesses: FailedLoginLimiter, request: Request, form: dict[str, str], caller: Caller
 ) -> Issued:
     client_ids, secret = _credentials(request, form)
     if form.get("client_id", client_ids[0]) not in client_ids:
@@ -252,7 +252,9 @@ async def _by_secret(
     raise refusal
 
 
-async def _by_assertion(signing_in: SignIn, guesses: Guesses, form: dict[str, str], caller: Caller) -> Issued:
+async def _by_assertion(
+    signing_in: SignIn, guesses: FailedLoginLimiter, form: dict[str, str], caller: Caller
+) -> Issued:
     if form.get("subject_token_type") not in _JWT:
         raise BadGrant(f"Only tokens of type {_JWT[0]} are exchanged here.")
     if form.get("requested_token_type", _ACCESS_TOKEN) != _ACCESS_TOKEN:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from modelkeep.api.auth.html_page import error_note, plain_page
-from modelkeep.api.authentication import Door, NotAssigned, session_cookie
+from modelkeep.api.authentication import Authenticator, NotAssigned, session_cookie
 from modelkeep.core.signin import Caller
-from modelkeep.core.tool_sign_in import ALL_APIS, OFFLINE, SCOPES, Authorizations, Consent
+from modelkeep.core.tool_sign_in import ALL_APIS, OFFLINE, SCOPES, Consent, ToolSignIn
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, NotFound, RegistryError, Unauthenticated
 from modelkeep.http.messages import Request, Response
@@ -113,7 +113,7 @@ def _consent(asking: Asking, fields: dict[str, str]) -> Consent:
 class Consents:
     """The routes, for the workspace's address and for the account's."""
 
-    def __init__(self, door: Door, codes: Authorizations, account_id: str) -> None:
+    def __init__(self, door: Authenticator, codes: ToolSignIn, account_id: str) -> None:
         self._door = door
         self._codes = codes
         self._account_id = account_id

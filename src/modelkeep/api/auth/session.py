@@ -7,7 +7,15 @@ import html
 from urllib.parse import parse_qs, parse_qsl, quote
 
 from modelkeep.api.auth.html_page import error_note, plain_page
-from modelkeep.api.authentication import COOKIE, Door, NotAssigned, cookie_name, is_https, raw_cookie, session_cookie
+from modelkeep.api.authentication import (
+    COOKIE,
+    Authenticator,
+    NotAssigned,
+    cookie_name,
+    is_https,
+    raw_cookie,
+    session_cookie,
+)
 from modelkeep.api.failed_logins import TooManyFailures
 from modelkeep.core.signin import Caller, Issued, SignIn
 from modelkeep.domain.authorization import Actor
@@ -60,7 +68,9 @@ def _inside(next: str) -> str:
 class Session:
     """The sign-in page's routes."""
 
-    def __init__(self, door: Door, signing_in: SignIn, provider: Provider | None, name: str, home: str) -> None:
+    def __init__(
+        self, door: Authenticator, signing_in: SignIn, provider: Provider | None, name: str, home: str
+    ) -> None:
         """`name`: of the provider. `home`: the path that a signed-in browser starts at."""
         self._door = door
         self._signing_in = signing_in

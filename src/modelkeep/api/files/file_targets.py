@@ -34,7 +34,7 @@ class Places(Protocol):
         ...
 
 
-class Target(msgspec.Struct, frozen=True):
+class FileTarget(msgspec.Struct, frozen=True):
     """A parsed path."""
 
     shown: str
@@ -65,7 +65,7 @@ Parse = Callable[[str], ArtifactPath]
 
 async def locate(
     text: str, actor: Actor, places: Places | None, *, write: bool, parse: Parse = ArtifactPath.parse
-) -> Target:
+) -> FileTarget:
     """`text` is percent-decoded once; `parse` reads the part of it in a version. Raises FileNotFound, InvalidArgument, and
     what the workspace raises."""
     if len(text) > 4096:
@@ -78,23 +78,23 @@ async def locate(
     if places is not None and text.startswith("/WorkspaceInternal/"):
         place = await places.internal(actor, text, write=write)
         if place is not None:
-            return Target(shown, ArtifactPath.parse(place.path), kind=place.kind, id=place.id)
+            return FileTarget(shown, ArtifactPath.parse(place.path), kind=place.kind, id=place.id)
     raise _nowhere(text)
 
 
-def _version(text: str, shown: str, parse: Parse) -> Target:
+def _version(text: str, shown: str, parse: Parse) -> FileTarget:
     parts = text.split("/", 6)[2:]
     if len(parts) < 4 or not all(parts[:4]):
         raise _nowhere(text)
     path = parse(parts[4] if len(parts) > 4 else "")
-    return Target(shown, path, _name(parts, Kind.MODEL), parse_version(parts[3]))
+    return FileTarget(shown, path, _name(parts, Kind.MODEL), parse_version(parts[3]))
 
 
-def _volume(text: str, shown: str) -> Target:
+def _volume(text: str, shown: str) -> FileTarget:
     parts = text.split("/", 5)[2:]
     if len(parts) < 3 or not all(parts[:3]):
         raise _nowhere(text)
-    return Target(shown, ArtifactPath.parse(parts[3] if len(parts) > 3 else ""), _name(parts, Kind.VOLUME))
+    return FileTarget(shown, ArtifactPath.parse(parts[3] if len(parts) > 3 else ""), _name(parts, Kind.VOLUME))
 
 
 def _name(parts: list[str], leaf: Kind) -> FullName:

@@ -15,7 +15,7 @@ import msgspec
 from modelkeep.api.errors import plain
 from modelkeep.api.files import answers
 from modelkeep.api.files.content import OUTSIDE, content
-from modelkeep.api.files.file_targets import Place, Target, locate
+from modelkeep.api.files.file_targets import FileTarget, Place, locate
 from modelkeep.api.files.routes import check_whole
 from modelkeep.api.files.signed_urls import Urls
 from modelkeep.api.model_shapes import PLAIN_PREFIXES
@@ -24,7 +24,7 @@ from modelkeep.core.engine import Engine
 from modelkeep.core.operations.files import directories, files, uploads
 from modelkeep.domain import listed_names
 from modelkeep.domain.authorization import Actor
-from modelkeep.domain.errors import Elsewhere, FileNotFound, InvalidArgument, NotFound, PermissionDenied
+from modelkeep.domain.errors import ExternalStorage, FileNotFound, InvalidArgument, NotFound, PermissionDenied
 from modelkeep.domain.names import FullName, parse_short_name, parse_version
 from modelkeep.domain.paths import ArtifactPath
 from modelkeep.http.binding import fields_of
@@ -82,7 +82,7 @@ class Artifacts:
     async def _do(self, request: Request, actor: Actor, asked: files.FileRequest) -> Any:
         return await self._engine.execute(actor, asked, request_id=request.id)
 
-    async def _give(self, request: Request, actor: Actor, target: Target) -> Response:
+    async def _give(self, request: Request, actor: Actor, target: FileTarget) -> Response:
         try:
             opened = await self._do(request, actor, _file(target).ask(files.OpenFile))
         except FileNotFound:
@@ -123,14 +123,14 @@ class Artifacts:
             raise NotFound("No artifacts are kept under this path.")
         return answer
 
-    async def _entries(self, request: Request, actor: Actor, target: Target) -> list[tuple[str, Entry]]:
+    async def _entries(self, request: Request, actor: Actor, target: FileTarget) -> list[tuple[str, Entry]]:
         found, token = list[tuple[str, Entry]](), ""
         prefix = f"{target.path}/" if target.path.text else ""
         while True:
             asked = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
             try:
                 page = await self._do(request, actor, asked)
-            except (FileNotFound, Elsewhere):
+            except (FileNotFound, ExternalStorage):
                 return []
             found += [(prefix + entry.name, entry) for entry in page.items]
             if not (token := page.next_token):
@@ -154,9 +154,9 @@ class Artifacts:
         """As MLflow's UI asks for a file."""
         return await self._give(request, actor, await self._named(request))
 
-    async def _named(self, request: Request) -> Target:
+    async def _named(self, request: Request) -> FileTarget:
         f: VersionFile = await fields_of(request, VersionFile)
-        return Target(
+        return FileTarget(
             "", ArtifactPath.normalized(f.path), parse_short_name(f.name, self._home), parse_version(f.version)
         )
 
@@ -176,11 +176,11 @@ class Artifacts:
         await self._do(request, actor, target.ask(files.DeleteFile))
         return json_response({})
 
-    async def _tracked(self, actor: Actor, path: str, *, write: bool) -> Target:
+    async def _tracked(self, actor: Actor, path: str, *, write: bool) -> FileTarget:
         if self._tracking is None:
             raise NotFound("No artifacts are kept under this path.")
         place = await self._tracking.proxied(actor, path, write=write)
-        return _file(Target("", ArtifactPath.parse(place.path), kind=place.kind, id=place.id))
+        return _file(FileTarget("", ArtifactPath.parse(place.path), kind=place.kind, id=place.id))
 
     # --- uploads in parts --------------------------------------------------------------------------------------------
 
@@ -212,14 +212,14 @@ class Artifacts:
         await self._do(request, actor, target.ask(uploads.AbortUpload, upload_id=fields.upload_id))
         return json_response({})
 
-    async def _of_run(self, actor: Actor, directory: str, local: str) -> Target:
+    async def _of_run(self, actor: Actor, directory: str, local: str) -> FileTarget:
         path = "/".join((directory.rstrip("/"), _file_name(local)))
         if path.startswith(_MODELS):
             raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
         return await self._tracked(actor, path, write=True)
 
 
-async def _in_version(path: str, actor: Actor) -> Target:
+async def _in_version(path: str, actor: Actor) -> FileTarget:
     """`Models/...`, in a version as MLflow's own server reads paths: `./a` and `d//a` are `a` and `d/a`."""
     return await locate(f"/{path}", actor, None, write=False, parse=ArtifactPath.normalized)
 
@@ -230,7 +230,7 @@ def _file_name(local: str) -> str:
     return (PureWindowsPath(local) if _WINDOWS.match(local) else PurePosixPath(local)).name
 
 
-def _file(target: Target) -> Target:
+def _file(target: FileTarget) -> FileTarget:
     if not target.path.text:
         raise InvalidArgument("Name a file, not a directory.")
     return target

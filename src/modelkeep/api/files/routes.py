@@ -11,7 +11,7 @@ import msgspec
 from modelkeep.api.errors import Error, databricks
 from modelkeep.api.files import answers, unquoted_paths
 from modelkeep.api.files.content import OUTSIDE, content, entity_tag
-from modelkeep.api.files.file_targets import Places, Target, locate
+from modelkeep.api.files.file_targets import FileTarget, Places, locate
 from modelkeep.api.files.signed_urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.blobs.port import SignedUrl
 from modelkeep.blobs.url_signing import Signer
@@ -113,10 +113,10 @@ class Files:
         self._urls = urls
         self._places = places
 
-    async def _target(self, text: str, actor: Actor, *, write: bool) -> Target:
+    async def _target(self, text: str, actor: Actor, *, write: bool) -> FileTarget:
         return await locate(text, actor, self._places, write=write)
 
-    async def _of_path(self, path: dict[str, str], actor: Actor, *, write: bool) -> Target:
+    async def _of_path(self, path: dict[str, str], actor: Actor, *, write: bool) -> FileTarget:
         return await self._target(f"/{path['path']}", actor, write=write)
 
     async def _do(self, request: Request, actor: Actor, asked: FileRequest, *, body: bool = False) -> Any:
@@ -149,7 +149,7 @@ class Files:
     async def use_url(self, request: Request, _: Actor, path: dict[str, str]) -> Response:
         """What a signed URL is for. A credential that comes along is not looked at."""
         url, actor = await self._urls.check(path["token"], request.method, request.source, request.site.workspace_id)
-        target = Target("", ArtifactPath.file(url.path), full_name(url), url.version, url.kind, url.id)
+        target = FileTarget("", ArtifactPath.file(url.path), full_name(url), url.version, url.kind, url.id)
         if url.method == "GET":
             opened = await self._do(request, actor, target.ask(files.OpenFile, set_id=url.set_id))
             return await content(request, self._engine.services.blobs, opened)
@@ -161,7 +161,7 @@ class Files:
             await self._do(request, actor, target.ask(files.DeleteFile, set_id=url.set_id))
         return json_response({})
 
-    async def _receive(self, request: Request, actor: Actor, target: Target, url: ObjectUrl) -> Response:
+    async def _receive(self, request: Request, actor: Actor, target: FileTarget, url: ObjectUrl) -> Response:
         check_whole(request)
         if url.upload_id:
             part = target.ask(uploads.WritePart, set_id=url.set_id, upload_id=url.upload_id, number=url.part)
@@ -170,7 +170,7 @@ class Files:
             stored = await self._write(request, actor, target, set_id=url.set_id)
         return json_response({}, headers=[(b"etag", entity_tag(stored.sha256))])
 
-    async def _write(self, request: Request, actor: Actor, target: Target, **more: Any) -> ArtifactFile:
+    async def _write(self, request: Request, actor: Actor, target: FileTarget, **more: Any) -> ArtifactFile:
         """A few bytes are taken in before it is decided on them: that is one look at the database, and not three."""
         blobs = self._engine.services.blobs
         if target.name is not None and not blobs.direct and 0 <= request.length <= files.SMALL:
@@ -194,7 +194,9 @@ class Files:
         contents = [_entry(target, entry, quotes=quotes) for entry in page.items]
         return json_response({"contents": contents, "next_page_token": page.next_token})
 
-    async def _list(self, request: Request, actor: Actor, text: str, fields: ListFields) -> tuple[Target, Page[Entry]]:
+    async def _list(
+        self, request: Request, actor: Actor, text: str, fields: ListFields
+    ) -> tuple[FileTarget, Page[Entry]]:
         target = await self._target(text, actor, write=False)
         asked = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
         return target, await self._do(request, actor, asked)
@@ -266,7 +268,7 @@ class Files:
         return json_response({"abort_upload_url": _shown(url)})
 
 
-def _file(target: Target, text: str) -> Target:
+def _file(target: FileTarget, text: str) -> FileTarget:
     """Raises InvalidArgument where the path is a root, or ends with a slash."""
     if text.endswith("/") or not target.path.text:
         ArtifactPath.file("")
@@ -283,7 +285,7 @@ def _shown(url: SignedUrl) -> answers.Url:
     return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
 
 
-def _entry(directory: Target, entry: Entry, *, quotes: bool) -> answers.Entry:
+def _entry(directory: FileTarget, entry: Entry, *, quotes: bool) -> answers.Entry:
     """`quotes`: the client quotes what it puts into a URL."""
     shown: answers.Entry = {
         "path": f"{directory.shown}/{entry.name}",

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from modelkeep.api.app import App, Tracking
-from modelkeep.api.authentication import Door
+from modelkeep.api.authentication import Authenticator
 from modelkeep.api.errors import databricks
 from modelkeep.api.model_shapes import Reach, named
-from modelkeep.api.request_workspace import Sites
+from modelkeep.api.request_workspace import WorkspaceResolver
 from modelkeep.api.unity_catalog import functions, metastores, models, rfa, tables, tags, versions, volumes
 from modelkeep.api.unity_catalog import routes as containers
 from modelkeep.api.unity_catalog.errors import oss
@@ -121,11 +121,11 @@ def _spelled(assignment: dict[str, Any], words: Words) -> dict[str, Any]:
     return spelled
 
 
-class Bilingual(App):
+class UserAgentDispatcher(App):
     """An application whose other vocabulary has routes of its own; the User-Agent chooses."""
 
     def __init__(
-        self, engine: Engine, door: Door, routes: Sequence[Route], other: Sequence[Route], sites: Sites,
+        self, engine: Engine, door: Authenticator, routes: Sequence[Route], other: Sequence[Route], sites: WorkspaceResolver,
         tracking: Tracking | None = None,
     ) -> None:  # fmt: skip
         """`other`: all routes as clients of open-source Unity Catalog are answered."""

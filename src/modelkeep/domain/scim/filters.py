@@ -14,8 +14,8 @@ from modelkeep.domain.scim.conditions import ORDER, Both, Compare, Condition, Ei
 from modelkeep.domain.scim.schema import (
     Attribute,
     AttributePath,
-    Misfit,
     ResourceType,
+    ScimRequestError,
     find_path,
     known_path,
     look_alike,
@@ -38,19 +38,19 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def parse_filter(text: str, of: ResourceType) -> Condition:
-    """Raises Misfit with what cannot be read."""
+    """Raises ScimRequestError with what cannot be read."""
     return _Parser(_tokens(text), of, text).whole()
 
 
 def parse_value_filter(text: str, of: ResourceType, attribute: Attribute) -> Condition:
-    """What stands in the brackets of a path: a condition on the parts of one attribute. Raises Misfit (invalidPath)."""
+    """What stands in the brackets of a path: a condition on the parts of one attribute. Raises ScimRequestError (invalidPath)."""
     try:
         return _Parser(_tokens(text), of, text, attribute).whole()
-    except Misfit as error:
+    except ScimRequestError as error:
         raise misfit("invalidPath", error.message) from error
 
 
-def _unreadable(text: str, why: str) -> Misfit:
+def _unreadable(text: str, why: str) -> ScimRequestError:
     return misfit(
         "invalidFilter",
         f'The filter {text[:200]!r} cannot be read: {why}. Write conditions such as `userName eq "ada@x.io"`, joined by and, or, not.',
@@ -165,7 +165,7 @@ class _Parser:
         return Compare(path, "pr") if path is _NOBODY else Within(attribute, condition)
 
     def _path(self, name: str) -> AttributePath:
-        """`_NOBODY` for what resources do not have, where that can only match nobody. Raises Misfit."""
+        """`_NOBODY` for what resources do not have, where that can only match nobody. Raises ScimRequestError."""
         if self._inside is not None:
             part = self._inside.part(name)
             path = None if part is None else AttributePath(part)
@@ -178,7 +178,7 @@ class _Parser:
         return _NOBODY
 
     def _refuse(self, name: str) -> None:
-        """Raises Misfit for an attribute that resources do not have."""
+        """Raises ScimRequestError for an attribute that resources do not have."""
         if self._inside is not None:
             raise _unreadable(self._text, f"{self._inside.name} has no part {name[:40]!r}")
         find_path(self._of, name, "invalidFilter")
@@ -203,7 +203,7 @@ class _Parser:
         return value
 
     def _unquoted(self, text: str) -> str:
-        """The text of a JSON string, or of one in single quotes, where a quote is `\\'` or `''`. Raises Misfit."""
+        """The text of a JSON string, or of one in single quotes, where a quote is `\\'` or `''`. Raises ScimRequestError."""
         if text.startswith("'"):
             text = f'"{_SINGLE.sub(_in_json, text[1:-1])}"'
         try:
@@ -216,7 +216,7 @@ class _Parser:
         return value
 
     def _checked(self, comparison: Compare) -> Compare:
-        """A comparison that can be true. Raises Misfit."""
+        """A comparison that can be true. Raises ScimRequestError."""
         leaf, value = comparison.path.leaf, comparison.value
         if comparison.operator in ("eq", "ne") or leaf is None:
             return comparison

@@ -9,7 +9,7 @@ from modelkeep.domain.scim.schema import ResourceType
 
 
 def members_mentioned(of: ResourceType, changes: tuple[Change, ...]) -> int | None:
-    """How many members the changes name; None where none of them is about members. Raises Misfit."""
+    """How many members the changes name; None where none of them is about members. Raises ScimRequestError."""
     values = [value for _, place, value in _all_places(of, changes) if _is_members(place)]
     if not values:
         return None
@@ -17,7 +17,7 @@ def members_mentioned(of: ResourceType, changes: tuple[Change, ...]) -> int | No
 
 
 def replaces_members(of: ResourceType, changes: tuple[Change, ...]) -> bool:
-    """Do the changes say which members there are afterwards, whatever members there were? Raises Misfit."""
+    """Do the changes say which members there are afterwards, whatever members there were? Raises ScimRequestError."""
     return any(
         _is_members(place)
         and place.part is None
@@ -28,7 +28,7 @@ def replaces_members(of: ResourceType, changes: tuple[Change, ...]) -> bool:
 
 
 def without_members(of: ResourceType, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """All changes but those of members. Raises Misfit."""
+    """All changes but those of members. Raises ScimRequestError."""
     rest: list[Change] = []
     for change in changes:
         names = {place.attribute.name for place, _ in places_of(of, change)}

@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def changes_of(of: ResourceType, operations: Any) -> tuple[Change, ...]:
-    """The `Operations` of a body. Raises Misfit."""
+    """The `Operations` of a body. Raises ScimRequestError."""
     if not isinstance(operations, list) or not operations:
         raise misfit("invalidSyntax", "A PATCH has a list `Operations` with at least one operation.")
     listed = cast("list[Any]", operations)
@@ -64,7 +64,7 @@ def _change(of: ResourceType, item: Any) -> Change:
 
 
 def _decoded(of: ResourceType, path: str, value: Any) -> Any:
-    """The value, also where it is JSON in a text (Keycloak's SCIM client), or a single value in a list. Raises Misfit."""
+    """The value, also where it is JSON in a text (Keycloak's SCIM client), or a single value in a list. Raises ScimRequestError."""
     target = known_path(of, path) if path else None
     if path and (target is None or target.attribute is None):
         return value
@@ -78,7 +78,7 @@ def _decoded(of: ResourceType, path: str, value: Any) -> Any:
 
 
 def _from_text(value: Any) -> Any:
-    """The object or list that a text holds as JSON; other values as they are. Raises Misfit."""
+    """The object or list that a text holds as JSON; other values as they are. Raises ScimRequestError."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
@@ -97,7 +97,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def apply(of: ResourceType, resource: dict[str, Any], changes: tuple[Change, ...]) -> dict[str, Any]:
-    """The resource with all changes, which are made in their order. Raises Misfit."""
+    """The resource with all changes, which are made in their order. Raises ScimRequestError."""
     changed = dict(resource)
     members = _Members(changed)
     for change in changes:
@@ -118,7 +118,7 @@ class _Members:
         """Members that changes looked at one by one so far"""
 
     def change(self, place: "Place", op: str, value: Any) -> bool:
-        """Makes the change; False, with the members back in the resource, for one that must look at each. Raises Misfit."""
+        """Makes the change; False, with the members back in the resource, for one that must look at each. Raises ScimRequestError."""
         values = _values_of(place, op, value)
         if values is None:
             self.write_back()
@@ -198,7 +198,7 @@ def _apply(resource: dict[str, Any], place: "Place", op: str, value: Any) -> Non
 
 
 def places_of(of: ResourceType, change: Change) -> list[tuple[Place, Any]]:
-    """Where a change applies: without a path, at every attribute of its value. Raises Misfit."""
+    """Where a change applies: without a path, at every attribute of its value. Raises ScimRequestError."""
     if change.path and change.path.casefold() != of.urn.casefold():
         place = _place(of, change.path)
         return [(place, change.value)] if place else []
@@ -224,7 +224,7 @@ def _places_of_attributes(of: ResourceType, op: str, attributes: dict[str, Any])
 
 
 def _place(of: ResourceType, path: str) -> Place | None:
-    """None for an attribute that resources here do not have: its change is ignored. Raises Misfit."""
+    """None for an attribute that resources here do not have: its change is ignored. Raises ScimRequestError."""
     text = path.strip()
     if filtered := _FILTERED.fullmatch(text):
         place = _filtered_place(of, path, *filtered.groups())
@@ -327,7 +327,7 @@ def _is_primary(item: dict[str, Any]) -> bool:
 
 def _new_item(place: Place, op: str) -> dict[str, Any]:
     """`add emails[type eq "work"].value` where there is none makes one, as Okta expects, and `replace`, too, as Entra ID does. Not
-    of a member: nobody joins a group by a replacement. Raises Misfit (noTarget)."""
+    of a member: nobody joins a group by a replacement. Raises ScimRequestError (noTarget)."""
     parts = place.among.conditions if isinstance(place.among, Both) else (place.among,)
     item: dict[str, Any] = {}
     for part in parts:

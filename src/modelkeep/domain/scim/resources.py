@@ -84,7 +84,7 @@ def shown(identity: Identity) -> dict[str, Any]:
 
 
 def wanted(of: ResourceType, body: dict[str, Any]) -> Wanted:
-    """What a body asks for; what only the server sets is ignored. Raises Misfit."""
+    """What a body asks for; what only the server sets is ignored. Raises ScimRequestError."""
     fields = known_keys(of, body)
     name = _text(fields, {"USER": "userName", "GROUP": "displayName"}.get(of.kind, "applicationId"))
     parts = _object(fields, "name", of)
@@ -173,7 +173,7 @@ def _spelled(of: ResourceType, name: str, value: dict[str, Any]) -> dict[str, An
 
 
 def _emails(of: ResourceType, fields: dict[str, Any]) -> tuple[Email, ...]:
-    """Each address once for each type. An entry without an address (Entra ID sends null) is none. Raises Misfit."""
+    """Each address once for each type. An entry without an address (Entra ID sends null) is none. Raises ScimRequestError."""
     emails: dict[tuple[str, str], Email] = {}
     for item in _list(fields, "emails", of):
         email = Email(_text(item, "value"), _text(item, "type"), _flag(item, "primary"))
@@ -188,7 +188,7 @@ def _emails(of: ResourceType, fields: dict[str, Any]) -> tuple[Email, ...]:
 
 
 def _entitlements(of: ResourceType, fields: dict[str, Any]) -> tuple[str, ...] | None:
-    """Raises Misfit."""
+    """Raises ScimRequestError."""
     if fields.get("entitlements") is None:
         return None
     names = dict.fromkeys(_text(item, "value") for item in _list(fields, "entitlements", of))

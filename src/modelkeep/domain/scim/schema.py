@@ -16,15 +16,15 @@ ScimType = Literal[
 ]  # fmt: skip
 
 
-class Misfit(InvalidArgument):
+class ScimRequestError(InvalidArgument):
     """A SCIM request that is wrong in one of the ways that RFC 7644 (table 9) has a word for."""
 
     scim_type: ScimType = "invalidValue"
 
 
-def misfit(scim_type: ScimType, message: str) -> Misfit:
+def misfit(scim_type: ScimType, message: str) -> ScimRequestError:
     """The refusal with RFC 7644's word for it."""
-    made = Misfit(message)
+    made = ScimRequestError(message)
     made.scim_type = scim_type
     return made
 
@@ -152,7 +152,7 @@ class AttributePath(msgspec.Struct, frozen=True):
 
 
 def find_path(of: ResourceType, text: str, scim_type: ScimType) -> AttributePath:
-    """The attribute that a path names, whatever its case, with or without the schema's urn. Raises Misfit."""
+    """The attribute that a path names, whatever its case, with or without the schema's urn. Raises ScimRequestError."""
     path = known_path(of, text)
     if path is None:
         names = ", ".join(a.name for a in (*of.attributes, *COMMON))

@@ -5,7 +5,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.operations.models import models
 from modelkeep.core.operations.models.models import Browsed
-from modelkeep.domain.authorization import Need, decide
+from modelkeep.domain.authorization import Requirement, decide
 from modelkeep.domain.errors import InvalidArgument, NotEmpty
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Page, Securable
@@ -18,9 +18,9 @@ from modelkeep.store import deletion, principals, securables
 MAX_PAGE = 1000
 _RESERVED = ((Kind.CATALOG, "system"), (Kind.SCHEMA, "information_schema"))
 
-SEE: dict[Kind, Need] = {
-    Kind.CATALOG: Need(any_of=(Privilege.USE_CATALOG, Privilege.MANAGE), admin=True),
-    Kind.SCHEMA: Need(any_of=(Privilege.USE_SCHEMA, Privilege.MANAGE), admin=True),
+SEE: dict[Kind, Requirement] = {
+    Kind.CATALOG: Requirement(any_of=(Privilege.USE_CATALOG, Privilege.MANAGE), admin=True),
+    Kind.SCHEMA: Requirement(any_of=(Privilege.USE_SCHEMA, Privilege.MANAGE), admin=True),
 }
 """What it takes to get a container; BROWSE on the catalog gets its metadata."""
 

@@ -5,7 +5,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.operations.models import models
 from modelkeep.core.operations.models.models import Browsed
-from modelkeep.domain.authorization import Need, decide, holds
+from modelkeep.domain.authorization import Requirement, decide, holds
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Page, Securable
 from modelkeep.domain.names import FullName, check_in_urls
@@ -15,7 +15,7 @@ from modelkeep.store import deletion, securables
 
 MAX_PAGE = 1000
 
-READ: Need = holds(Privilege.READ_VOLUME, Privilege.SELECT, Privilege.EXECUTE, admin=True)
+READ: Requirement = holds(Privilege.READ_VOLUME, Privilege.SELECT, Privilege.EXECUTE, admin=True)
 """Each kind knows one of them, and the others cannot be granted on it."""
 
 

@@ -88,7 +88,7 @@ class Opened(msgspec.Struct, frozen=True):
         return files.segments(self.file)
 
 
-class Site(msgspec.Struct, frozen=True):
+class WriteTarget(msgspec.Struct, frozen=True):
     """Where a request may write."""
 
     set_id: str
@@ -169,20 +169,20 @@ async def readable(ctx: ReadCtx, req: FileRequest, model: Securable | None) -> s
     return _same_set(req, version.artifact_set_id)
 
 
-async def writable(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable | None) -> Site:
+async def writable(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable | None) -> WriteTarget:
     """Where to write. Raises FileNotFound, WrongState."""
     if model is not None and model.kind is Kind.VOLUME:
-        return Site(await _of_volume(tx, req, model), False, False)
+        return WriteTarget(await _of_volume(tx, req, model), False, False)
     if model is None:
         found = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
         ctx.touch(req.kind.upper(), req.id or f"/{req.path}", req.id or f"/{req.path}")
-        return Site(found.id if found else "", False, False)
+        return WriteTarget(found.id if found else "", False, False)
     version = await _version(ctx, tx, req, model)
     check_pending(version)
-    return Site(_same_set(req, version.artifact_set_id), ctx.config.direct, True)
+    return WriteTarget(_same_set(req, version.artifact_set_id), ctx.config.direct, True)
 
 
-async def locked(ctx: WriteCtx, req: FileRequest, model: Securable | None) -> Site:
+async def locked(ctx: WriteCtx, req: FileRequest, model: Securable | None) -> WriteTarget:
     """As `writable`, with the set held open until commit: finalize waits, or has been."""
     site = await writable(ctx, ctx.tx, req, model)
     if not site.set_id:
@@ -191,7 +191,7 @@ async def locked(ctx: WriteCtx, req: FileRequest, model: Securable | None) -> Si
     return site
 
 
-async def prepared_site(ctx: ServiceCtx, db: Database, req: WriteRequest, model: Securable | None) -> Site:
+async def prepared_site(ctx: ServiceCtx, db: Database, req: WriteRequest, model: Securable | None) -> WriteTarget:
     """Where bytes will go, before they flow. Raises what `writable` and `check_free` raise."""
     await may_write(ctx, db, req, model)
     async with db.read() as tx:
@@ -205,12 +205,12 @@ async def prepared_site(ctx: ServiceCtx, db: Database, req: WriteRequest, model:
     return site
 
 
-async def taken(ctx: ServiceCtx, site: Site, req: WriteRequest) -> bool:
+async def taken(ctx: ServiceCtx, site: WriteTarget, req: WriteRequest) -> bool:
     """A direct store has something at a path that must not be replaced."""
     return site.direct and not req.overwrite and await direct_storage.store(ctx).exists(site.set_id, req.path.text)
 
 
-async def check_free(tx: Tx, site: Site, req: WriteRequest, *, exists: bool) -> str:
+async def check_free(tx: Tx, site: WriteTarget, req: WriteRequest, *, exists: bool) -> str:
     """The segments (JSON) of the file that is to be replaced, '' where there is none. `exists`: in a direct store.
 
     A file must not stand where a directory is, nor below a file. Raises AlreadyExists."""
@@ -230,7 +230,7 @@ async def look(ctx: ServiceCtx, db: Database, req: FileRequest, model: Securable
     return InStore(site.set_id, site.direct and await direct_storage.store(ctx).exists(site.set_id, req.path.text))
 
 
-def still_there(site: Site, seen: InStore) -> bool:
+def still_there(site: WriteTarget, seen: InStore) -> bool:
     """What `look` saw, in the transaction. Raises WrongState where it looked at another set."""
     if site.set_id != seen.set_id:
         raise WrongState("The version changed meanwhile. Try again.")
@@ -316,7 +316,7 @@ async def write_small_file(ctx: WriteCtx, req: WriteSmallFile, model: Securable)
     return await put(ctx, site, file, replaced)
 
 
-async def put(ctx: WriteCtx, site: Site, file: ArtifactFile, replaced: str) -> ArtifactFile:
+async def put(ctx: WriteCtx, site: WriteTarget, file: ArtifactFile, replaced: str) -> ArtifactFile:
     """Make it a file of the set; the objects of what it replaces (segments, JSON) are freed."""
     note(ctx, file)
     await files.put_file(ctx.tx, site.set_id, file)
@@ -328,7 +328,7 @@ def note(ctx: WriteCtx, file: ArtifactFile) -> None:
     ctx.changed(f"file {file.path}", None, f"{file.size} bytes, SHA-256 {file.sha256 or 'pending'}")
 
 
-async def free(ctx: WriteCtx, site: Site, segments_json: str, keep: Sequence[Segment] = ()) -> None:
+async def free(ctx: WriteCtx, site: WriteTarget, segments_json: str, keep: Sequence[Segment] = ()) -> None:
     """Queue the deletion of a file's objects ('' has none), in this transaction."""
     kept = {segment.object for segment in keep}
     for segment in msgspec.json.decode(segments_json or "[]", type=list[Segment]):

@@ -15,8 +15,8 @@ from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.operations.files import direct_storage
 from modelkeep.core.operations.files.direct_storage import Change, Vended
 from modelkeep.core.operations.files.files import (
-    Site,
     WriteRequest,
+    WriteTarget,
     check_free,
     discard,
     free,
@@ -89,7 +89,7 @@ class Completed(msgspec.Struct, frozen=True):
 
 
 class Started(msgspec.Struct, frozen=True):
-    site: Site
+    site: WriteTarget
     store_upload: str = ""
 
 
@@ -103,7 +103,7 @@ def _no_upload() -> FileNotFound:
     return FileNotFound("There is no such upload of this file by you: it was completed, aborted, or never begun.")
 
 
-async def _own(ctx: BaseCtx, tx: Tx, site: Site, req: UploadRequest) -> Upload:
+async def _own(ctx: BaseCtx, tx: Tx, site: WriteTarget, req: UploadRequest) -> Upload:
     """The upload, where it is this caller's, to this very file. Raises FileNotFound."""
     found = await files.upload(tx, req.upload_id)
     if found is None or (found.principal_id, found.set_id, found.path) != (ctx.actor.id, site.set_id, req.path.text):
@@ -231,7 +231,7 @@ def _named(parts: Sequence[PartTag]) -> dict[int, str]:
     return dict(sorted(named.items()))
 
 
-async def _join(ctx: WriteCtx, site: Site, upload: Upload, named: dict[int, str], replaced: str) -> None:
+async def _join(ctx: WriteCtx, site: WriteTarget, upload: Upload, named: dict[int, str], replaced: str) -> None:
     sent = await files.parts(ctx.tx, upload.id)
     for number, etag in named.items():
         if number not in sent or sent[number].sha256 != etag:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from modelkeep.core.context import ReadCtx
-from modelkeep.core.operation import On, Operation, names_of_kind, ways
+from modelkeep.core.operation import Operation, Target, names_of_kind, ways
 from modelkeep.core.operations.governance import tag_policies
 from modelkeep.core.operations.governance.grants import grantee
 from modelkeep.core.operations.models import protected_aliases
 from modelkeep.domain import authorization
-from modelkeep.domain.authorization import Binding, Decision, Link
+from modelkeep.domain.authorization import Binding, Decision, SecurableWithGrants
 from modelkeep.domain.errors import InvalidArgument, PermissionDenied
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Principal, Securable
@@ -23,10 +23,10 @@ from modelkeep.store import tag_policies as policies
 from modelkeep.store.explain import Holding
 from modelkeep.store.protected_aliases import Protection
 
-_MANAGES = On("name", authorization.OWNER_OR_MANAGE, any_kind=True)
-_ASKS = On("name", authorization.ASK, any_kind=True)
+_MANAGES = Target("name", authorization.OWNER_OR_MANAGE, any_kind=True)
+_ASKS = Target("name", authorization.CAN_REQUEST_ACCESS, any_kind=True)
 _DECIDES = msgspec.structs.replace(_MANAGES, writes=True)
-_SEES = On("name", authorization.SEEN, any_kind=True)
+_SEES = Target("name", authorization.ANY_PRIVILEGE_OR_BROWSE, any_kind=True)
 
 
 class Explain(msgspec.Struct, frozen=True):
@@ -117,7 +117,13 @@ def _operation(name: str, known: Mapping[str, Operation]) -> Operation:
 
 
 async def _explained(
-    ctx: ReadCtx, principal: Principal, operation: Operation, chain: list[Link], req: Explain, *, complete: bool
+    ctx: ReadCtx,
+    principal: Principal,
+    operation: Operation,
+    chain: list[SecurableWithGrants],
+    req: Explain,
+    *,
+    complete: bool,
 ) -> Explanation:
     """`complete`: the chain does not end at a closed container."""
     facts = await _facts(ctx, principal, chain)
@@ -146,7 +152,7 @@ async def _explained(
 
 def _about(
     operation: Operation, known: Mapping[str, Operation], kind: Kind | None, field: str, *, account_admin: bool
-) -> list[On]:
+) -> list[Target]:
     """What the operation asks for on this securable. Raises InvalidArgument where it is about something else."""
     targets = _targets(operation, account_admin=account_admin)
     if not targets and (operation.decides or operation.workspace_admin):
@@ -161,7 +167,7 @@ def _about(
     return [on for on in targets if on.field == (field or targets[0].field)]
 
 
-def _targets(operation: Operation, *, account_admin: bool) -> tuple[On, ...]:
+def _targets(operation: Operation, *, account_admin: bool) -> tuple[Target, ...]:
     """What it asks for on securables, in the table or in its own function."""
     own = {"ask_access": (_ASKS,), "decide_access": (_DECIDES,), "explain": (_MANAGES,)}
     return operation.asked(account_admin=account_admin) or own.get(operation.name, ())
@@ -177,7 +183,7 @@ class _Facts(msgspec.Struct, frozen=True):
     """the name of the one that is asked through"""
 
 
-async def _facts(ctx: ReadCtx, principal: Principal, chain: Sequence[Link]) -> _Facts:
+async def _facts(ctx: ReadCtx, principal: Principal, chain: Sequence[SecurableWithGrants]) -> _Facts:
     held = await evidence.holdings(ctx.tx, principal.id, [link.securable.id for link in chain])
     up = await evidence.ways_up(ctx.tx, principal.id)
     admins = await evidence.admin_groups(ctx.tx, principal.id)
@@ -188,7 +194,7 @@ async def _facts(ctx: ReadCtx, principal: Principal, chain: Sequence[Link]) -> _
     return _Facts(held, up, admins, names, here.name if here else ctx.actor.workspace)
 
 
-async def _without_effect(ctx: ReadCtx, principal: Principal, chain: Sequence[Link]) -> tuple[Way, ...]:
+async def _without_effect(ctx: ReadCtx, principal: Principal, chain: Sequence[SecurableWithGrants]) -> tuple[Way, ...]:
     at = {link.securable.id: link.securable for link in chain}
     inert = await evidence.inert_holdings(ctx.tx, principal.id, list(at))
     names = await evidence.names(ctx.tx, [held.holder_id for held in inert])
@@ -207,7 +213,7 @@ async def _entering(ctx: ReadCtx, principal: Principal, facts: _Facts) -> list[t
     return [(Decision(False, f"'{principal.name}' is not assigned to workspace '{facts.workspace}'."), step)]
 
 
-def _bound(on: On, chain: list[Link], facts: _Facts) -> list[Step]:
+def _bound(on: Target, chain: list[SecurableWithGrants], facts: _Facts) -> list[Step]:
     """Of an isolated catalog: what its binding to the workspace must be, which only its owner and metastore admins change."""
     if on.anywhere or len(chain) < 2 or not chain[1].securable.isolated:
         return []
@@ -232,7 +238,7 @@ def _groups(facts: _Facts, holder: str) -> tuple[str, ...]:
 
 
 def _asked(
-    on: On, operation: Operation, chain: list[Link], facts: _Facts, *, complete: bool
+    on: Target, operation: Operation, chain: list[SecurableWithGrants], facts: _Facts, *, complete: bool
 ) -> tuple[Decision, list[Step]]:
     """The decision on one target, and each thing that it needs. Below a closed container there may be nothing: then it is
     all that is told."""
@@ -251,21 +257,31 @@ def _asked(
         return decision, [
             _step("BROWSE", chain[:2], facts, lambda found: Privilege.BROWSE in authorization.effective(found))
         ]
-    told = ", ".join(ways(need).split(" or ")) if need not in (authorization.ANYONE, authorization.ASK) else "signed in"
+    told = (
+        ", ".join(ways(need).split(" or "))
+        if need not in (authorization.ANYONE, authorization.CAN_REQUEST_ACCESS)
+        else "signed in"
+    )
     last = _step(told, chain, facts, lambda found: authorization.decide_here(need, found).allowed)
     return decision, [*steps, last]
 
 
-def _step(needs: str, chain: list[Link], facts: _Facts, suffices: Callable[[list[Link]], bool]) -> Step:
+def _step(
+    needs: str, chain: list[SecurableWithGrants], facts: _Facts, suffices: Callable[[list[SecurableWithGrants]], bool]
+) -> Step:
     """Is it met, and by which single holdings?"""
-    bare = [Link(link.securable, False, frozenset()) for link in chain]
+    bare = [SecurableWithGrants(link.securable, False, frozenset()) for link in chain]
     places = {link.securable.id: depth for depth, link in enumerate(chain)}
     found: list[Way] = []
     for held in facts.holdings:
         if (depth := places.get(held.securable_id)) is None:
             continue
         granted = frozenset((held.privilege,)) if held.privilege else frozenset[str]()
-        alone = [*bare[:depth], Link(bare[depth].securable, not held.privilege, granted), *bare[depth + 1 :]]
+        alone = [
+            *bare[:depth],
+            SecurableWithGrants(bare[depth].securable, not held.privilege, granted),
+            *bare[depth + 1 :],
+        ]
         if suffices(alone) and not suffices(bare):
             securable = bare[depth].securable
             found.append(
@@ -310,7 +326,7 @@ def _as_mover(model: Securable, found: Protection, facts: _Facts) -> tuple[Decis
     return Decision(found.mine, "mover" if found.mine else protected_aliases.refusal(model, found)), step
 
 
-async def _with_askable(ctx: ReadCtx, step: Step, chain: list[Link]) -> Step:
+async def _with_askable(ctx: ReadCtx, step: Step, chain: list[SecurableWithGrants]) -> Step:
     """Who owns or manages it: the owner first, then those of the containers above, the metastore admin last."""
     if step.ask or step.securable_type in ("TAG_POLICY", "WORKSPACE"):
         return step
@@ -335,6 +351,6 @@ async def what_may_i(ctx: ReadCtx, req: WhatMayI, found: Securable) -> dict[str,
     return told
 
 
-def _decided(on: On, operation: Operation, chain: list[Link]) -> Decision:
+def _decided(on: Target, operation: Operation, chain: list[SecurableWithGrants]) -> Decision:
     inside = chain if operation.creates or not on.parent else chain[:-1]
     return on.decide(chain[-1].securable.kind, inside)

@@ -6,7 +6,7 @@ Limits: databricks-sdk, RfaAPI. Nothing is sent anywhere: destinations are shown
 import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.operation import On
+from modelkeep.core.operation import Target
 from modelkeep.core.operations.governance.grants import Change, ChangeGrants, change_grants, grantee, parse
 from modelkeep.domain import authorization
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied, WrongState
@@ -22,8 +22,8 @@ MAX_ASKS, MAX_COMMENT, MAX_REASON = 30, 200, 1000
 MAX_OF_A_SORT = 5
 STATES = ("PENDING", "APPROVED", "REJECTED", "WITHDRAWN")
 TYPES = ("EMAIL", "SLACK", "MICROSOFT_TEAMS", "GENERIC_WEBHOOK", "URL")
-_KNOWN = On("name", authorization.ASK, any_kind=True)
-_MANAGED = On("name", authorization.OWNER_OR_MANAGE, any_kind=True)
+_KNOWN = Target("name", authorization.CAN_REQUEST_ACCESS, any_kind=True)
+_MANAGED = Target("name", authorization.OWNER_OR_MANAGE, any_kind=True)
 _GRANTS = msgspec.structs.replace(_MANAGED, writes=True)
 _LAST = "~"
 """after every id"""

@@ -57,7 +57,7 @@ async def apply_members(ctx: WriteCtx, group: Principal, change: MemberChange) -
 
 
 async def ids_of(ctx: ReadCtx, numbers: Iterable[str]) -> frozenset[str]:
-    """The ids of principals whose numbers SCIM names. Raises Misfit, InvalidArgument."""
+    """The ids of principals whose numbers SCIM names. Raises ScimRequestError, InvalidArgument."""
     texts = {identities.number_of(text): text for text in numbers}
     rows = await identities.by_numbers(ctx.tx, sorted(texts))
     for number in sorted(texts):

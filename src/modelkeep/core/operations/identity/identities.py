@@ -15,7 +15,7 @@ from modelkeep.domain.scim.conditions import Condition, equal_to, matches, menti
 from modelkeep.domain.scim.filters import parse_filter
 from modelkeep.domain.scim.patch import Change, apply
 from modelkeep.domain.scim.resources import Wanted, resource, shown, wanted
-from modelkeep.domain.scim.schema import TYPES, AttributePath, Misfit, ResourceType, find_path, fold, misfit
+from modelkeep.domain.scim.schema import TYPES, AttributePath, ResourceType, ScimRequestError, find_path, fold, misfit
 from modelkeep.domain.time_slices import Pace, in_parser, off_loop
 from modelkeep.limits import (
     MEMBERS_PER_STEP,
@@ -135,7 +135,7 @@ async def _bounded(ctx: ReadCtx, items: list[Identity]) -> list[Identity]:
     return items
 
 
-def _too_long() -> Misfit:
+def _too_long() -> ScimRequestError:
     return misfit("tooMany", "The filter takes too long. Narrow it with `and`, and name one attribute with eq.")
 
 
@@ -257,7 +257,7 @@ async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
 
 
 def patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:
-    """What the changes make of a principal. Raises Misfit."""
+    """What the changes make of a principal. Raises ScimRequestError."""
     want = wanted(of, apply(of, resource(identity), changes))
     # The changed resource lists every entitlement that is left: without the list, none is.
     return want if want.entitlements is not None else msgspec.structs.replace(want, entitlements=())

@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.operations.governance.tag_policies import check_governed
 from modelkeep.core.operations.models.protected_aliases import check_movable
-from modelkeep.domain.authorization import Need, decide, holds
+from modelkeep.domain.authorization import Requirement, decide, holds
 from modelkeep.domain.errors import AlreadyExists, LimitExceeded, NotEmpty, NotFound, WrongState
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Page, RegisteredModel, Securable, Status
@@ -20,7 +20,7 @@ from modelkeep.store import deletion, files, jobs, securables, versions
 MAX_PAGE = 1000
 T = TypeVar("T")
 
-READ: Need = holds(Privilege.EXECUTE, admin=True)
+READ: Requirement = holds(Privilege.EXECUTE, admin=True)
 """What reading a model, its versions and their files needs."""
 
 

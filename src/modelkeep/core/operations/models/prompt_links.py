@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
-from modelkeep.core.operation import On
+from modelkeep.core.operation import Target
 from modelkeep.core.operations.models.prompts import fetch_version
 from modelkeep.domain.authorization import holds
 from modelkeep.domain.errors import InvalidArgument, NotFound, PermissionDenied
@@ -26,7 +26,7 @@ from modelkeep.store.db import Database, Tx
 MAX_PAGE = 50
 _AT_ONCE = 5  # calls of the tracking server
 _NEWEST = "~"  # after every id
-_USES = On("name", holds(Privilege.EXECUTE, admin=True), writes=False)
+_USES = Target("name", holds(Privilege.EXECUTE, admin=True), writes=False)
 
 
 class LinkedVersion(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from modelkeep.core.operations.governance.tag_policies import check_governed
 from modelkeep.core.operations.models import models
 from modelkeep.core.operations.models.models import Browsed
 from modelkeep.core.operations.models.protected_aliases import check_movable
-from modelkeep.domain.authorization import Need, decide, holds
+from modelkeep.domain.authorization import Requirement, decide, holds
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotEmpty, NotFound
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Page, Prompt, PromptVersion, Securable
@@ -27,7 +27,7 @@ from modelkeep.limits import PROMPT_PAGE_CHARACTERS
 from modelkeep.store import deletion, prompts, securables, versions
 from modelkeep.store.db import new_id
 
-READ: Need = holds(Privilege.EXECUTE, admin=True)
+READ: Requirement = holds(Privilege.EXECUTE, admin=True)
 LATEST = "latest"
 """The alias that nobody sets: clients ask for it where they name no version."""
 MAX_PAGE = 1000

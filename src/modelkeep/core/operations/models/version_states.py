@@ -1,6 +1,6 @@
 """In which state of a version its files may be read, and in which they may be written."""
 
-from modelkeep.domain.errors import Elsewhere, WrongState
+from modelkeep.domain.errors import ExternalStorage, WrongState
 from modelkeep.domain.model import ModelVersion, Status
 
 
@@ -11,7 +11,7 @@ def check_ready(version: ModelVersion) -> None:
             f"Version {version.version} of '{version.model}' is {version.status}: its files can be read once it is READY."
         )
     if not version.artifact_set_id:
-        raise Elsewhere(
+        raise ExternalStorage(
             f"The files of version {version.version} of '{version.model}' are not in this registry, but at "
             f"{version.location[:300]!r}. Read them there, as plain MLflow clients do."
         )

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from modelkeep.core.context import ReadCtx, ServiceCtx, WriteCtx
-from modelkeep.core.operation import On, Origin, SourceRun
+from modelkeep.core.operation import Origin, SourceRun, Target
 from modelkeep.core.operations.governance.tag_policies import check_governed
 from modelkeep.core.operations.models import lineage, models
 from modelkeep.core.operations.models.feast_features import with_features
@@ -37,7 +37,7 @@ NEWEST = "latest"
 _LINK = re.compile(r"https?://[^\s<>\"']{1,1990}")
 
 
-_READ_FILES = On("volume", holds(Privilege.READ_VOLUME), writes=False)
+_READ_FILES = Target("volume", holds(Privilege.READ_VOLUME), writes=False)
 
 
 class CreateVersion(msgspec.Struct, frozen=True, kw_only=True):
