@@ -1,4 +1,4 @@
-"""Drafts of descriptions, written by a language model that the operator names: nothing is saved, whoever asked decides."""
+"""Drafts of descriptions, written by a language model that the operator names. Nothing is saved: the caller decides."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that the language model is told: no file, no person, nothing of other models."""
+    """All that the language model reads: no file, no person, nothing of other models."""
 
     registered_model: str
     description: str = ""
@@ -61,8 +61,8 @@ class VersionFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 async def draft_comment(ctx: ReadCtx, req: DraftComment, model: Securable) -> Facts:
     _check_set(ctx)
-    found = await versions.page_of_model(ctx.tx, model, 2**63 - 1, _VERSIONS)
-    return await _facts(ctx, model, found, None)
+    newest = await versions.page_of_model(ctx.tx, model, 2**63 - 1, _VERSIONS)
+    return await _facts(ctx, model, newest, None)
 
 
 async def draft_version_comment(ctx: ReadCtx, req: DraftVersionComment, model: Securable) -> Facts:
@@ -82,10 +82,10 @@ def _check_set(ctx: ReadCtx) -> None:
         raise WrongState(UNSET)
 
 
-async def _facts(ctx: ReadCtx, model: Securable, found: Sequence[ModelVersion], only: int | None) -> Facts:
+async def _facts(ctx: ReadCtx, model: Securable, model_versions: Sequence[ModelVersion], only: int | None) -> Facts:
     aliases = (await versions.registered(ctx.tx, model)).aliases
-    told = tuple(_version(version) for version in found)
-    return Facts(model.full_name, model.comment[:_LONG], _short(model.tags), aliases, told, only)
+    facts = tuple(_version(version) for version in model_versions)
+    return Facts(model.full_name, model.comment[:_LONG], _short(model.tags), aliases, facts, only)
 
 
 def _version(v: ModelVersion) -> VersionFacts:

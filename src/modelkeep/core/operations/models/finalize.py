@@ -127,14 +127,14 @@ async def read_manifest(blobs: Blobs, set_id: str, known: list[ArtifactFile], no
     if not blobs.direct:
         return known
     hashes = {(file.path, file.checksum, file.size): file.sha256 for file in known}
-    found: list[ArtifactFile] = []
+    manifest: list[ArtifactFile] = []
     for listed in await blobs.list_set(set_id):
         sha256 = hashes.get((listed.object, listed.checksum, listed.size), "")
         segment = files.segments_json([Segment(listed.object, listed.size, sha256)])
-        found.append(
+        manifest.append(
             ArtifactFile(listed.object, listed.size, sha256, listed.checksum, segment, listed.modified_ms or now)
         )
-    return found
+    return manifest
 
 
 def fingerprint(manifest: "tuple[ArtifactFile, ...] | list[ArtifactFile]") -> str:
@@ -143,17 +143,17 @@ def fingerprint(manifest: "tuple[ArtifactFile, ...] | list[ArtifactFile]") -> st
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
-def same_files(one: list[ArtifactFile], other: list[ArtifactFile]) -> bool:
+def same_files(manifest: list[ArtifactFile], other: list[ArtifactFile]) -> bool:
     """The same paths with the same bytes, as far as hashes tell: SHA-256 where both have it, else the checksum of both
     (the store's, or the one over a multipart upload's parts)."""
-    left, right = ({f.path: f for f in manifest if f.path != META} for manifest in (one, other))
+    left, right = ({f.path: f for f in listing if f.path != META} for listing in (manifest, other))
     return left.keys() == right.keys() and all(_same_bytes(f, right[path]) for path, f in left.items())
 
 
-def _same_bytes(one: ArtifactFile, other: ArtifactFile) -> bool:
-    if one.sha256 and other.sha256:
-        return (one.size, one.sha256) == (other.size, other.sha256)
-    return one.checksum != "" and (one.size, one.checksum) == (other.size, other.checksum)
+def _same_bytes(file: ArtifactFile, other: ArtifactFile) -> bool:
+    if file.sha256 and other.sha256:
+        return (file.size, file.sha256) == (other.size, other.sha256)
+    return file.checksum != "" and (file.size, file.checksum) == (other.size, other.checksum)
 
 
 async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable) -> ModelVersion:

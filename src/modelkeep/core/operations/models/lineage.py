@@ -78,7 +78,7 @@ class DeltaSource(msgspec.Struct, frozen=True):
 
 def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
     """The tables that the run logged as inputs. Clients send no lineage outside Databricks, so the server reads it here."""
-    found: list[Entity] = []
+    entities: list[Entity] = []
     for dataset in run.inputs if run else ():
         if dataset.source_type != "delta_table":
             continue
@@ -89,10 +89,10 @@ def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
         if source.delta_table_name:
             table, version = source.delta_table_name.lower(), source.delta_table_version
             known = "" if version is None else str(version)
-            found.append(Entity("TABLE", table, source.delta_table_id or "", dataset.context, known))
+            entities.append(Entity("TABLE", table, source.delta_table_id or "", dataset.context, known))
         elif source.path:
-            found.append(Entity("PATH", source.path, "", dataset.context))
-    return (*found, *(_of_feast(dict(run.feast), run.features) if run else ()))
+            entities.append(Entity("PATH", source.path, "", dataset.context))
+    return (*entities, *(_of_feast(dict(run.feast), run.features) if run else ()))
 
 
 _DEPENDENCY_KINDS = {
@@ -223,8 +223,8 @@ async def get_lineage(ctx: ReadCtx, req: GetLineage, model: Securable) -> Page[L
     position = int(after[0]), str(after[1])
     edges: list[LineageEdge] = []
     for stage in range(int(first), _DOWNSTREAM + 1):
-        found, behind = await _stage(ctx, model, version, stage, position, limit - len(edges))
-        edges += found
+        stage_edges, behind = await _stage(ctx, model, version, stage, position, limit - len(edges))
+        edges += stage_edges
         if behind is not None:
             return Page(tuple(edges), tokens.seal(scope, (stage, *behind)))
         if len(edges) == limit and stage < _DOWNSTREAM:

@@ -54,7 +54,7 @@ class BrowseModels(ListModels, frozen=True):
 
 
 class Browsed(msgspec.Struct, Generic[T], frozen=True):
-    """What was asked for, and whether the caller sees it through BROWSE alone: then its metadata is all to tell."""
+    """An entity, and whether the caller sees it through BROWSE alone: then the answer has only its metadata."""
 
     entity: T
     only: bool
@@ -127,10 +127,10 @@ class ListObjectTags(ListTags, frozen=True):
 
 async def fetch(ctx: ReadCtx, name: FullName) -> Securable:
     """The securable as this transaction has it now. Raises NotFound if it was renamed or deleted since it was resolved."""
-    found = await securables.by_name(ctx.tx, name)
-    if found is None:
+    securable = await securables.by_name(ctx.tx, name)
+    if securable is None:
         raise missing(str(name), name.leaf)
-    return found
+    return securable
 
 
 async def create_model(ctx: WriteCtx, req: CreateModel, schema: Securable) -> RegisteredModel:
@@ -158,10 +158,10 @@ async def list_models(ctx: ReadCtx, req: ListModels, schema: Securable | None) -
     schema_id = schema.id if schema else ""
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open_name(scope, req.page_token)
-    found, more = await securables.page_of_models(
+    rows, following = await securables.page_of_models(
         ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
     )
-    return Page(tuple(model for model, _ in found), ctx.config.page_tokens.seal(scope, more) if more else "")
+    return Page(tuple(model for model, _ in rows), ctx.config.page_tokens.seal(scope, following) if following else "")
 
 
 async def browse_model(ctx: ReadCtx, req: BrowseModel, model: Securable) -> Browsed[RegisteredModel]:
@@ -169,7 +169,7 @@ async def browse_model(ctx: ReadCtx, req: BrowseModel, model: Securable) -> Brow
 
 
 def may_read(ctx: ReadCtx, name: FullName) -> bool:
-    """More than browse: asked of a name that this operation's own need has let pass."""
+    """More than browse. The operation's own requirement has already let the name pass."""
     return decide(READ, ctx.chains[str(name)]).allowed
 
 
@@ -177,8 +177,10 @@ async def browse_models(ctx: ReadCtx, req: BrowseModels, schema: Securable | Non
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
     after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
-    found, more = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
-    return Page(tuple(Browsed(*one) for one in found), ctx.config.page_tokens.seal(scope, more) if more else "")
+    rows, following = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
+    return Page(
+        tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""
+    )
 
 
 async def rename_model(ctx: WriteCtx, req: RenameModel, model: Securable, schema: Securable) -> RegisteredModel:
@@ -258,9 +260,9 @@ async def remove_alias(ctx: WriteCtx, holder: Securable, alias: str) -> None:
     ctx.changed(f"alias {alias}", await versions.delete_alias(ctx.tx, holder, alias), None)
 
 
-async def change_tags(ctx: WriteCtx, req: ChangeTags, found: Securable) -> None:
-    await securables.lock(ctx.tx, found)
-    version = None if req.version is None else await versions.by_number(ctx.tx, found, req.version)
+async def change_tags(ctx: WriteCtx, req: ChangeTags, securable: Securable) -> None:
+    await securables.lock(ctx.tx, securable)
+    version = None if req.version is None else await versions.by_number(ctx.tx, securable, req.version)
     if req.version is not None and version is None:
         raise no_version(req.name, req.version)
     before = version.tags if version else (await fetch(ctx, req.name)).tags
@@ -274,33 +276,33 @@ async def change_tags(ctx: WriteCtx, req: ChangeTags, found: Securable) -> None:
         ctx.changed(f"tag {key}", before.get(key), after.get(key))
     if after != before:
         await check_governed(ctx, before, after)
-        await versions.put_tags(ctx.tx, found, version, after, ctx.actor.name, ctx.now)
+        await versions.put_tags(ctx.tx, securable, version, after, ctx.actor.name, ctx.now)
 
 
-async def assign_tag(ctx: WriteCtx, req: AssignTag, found: Securable) -> None:
+async def assign_tag(ctx: WriteCtx, req: AssignTag, securable: Securable) -> None:
     """The same tag with the same value is no error: clients deliver a POST twice."""
-    held = await _tags_now(ctx, req.name, found)
-    if held.get(req.key, req.value) != req.value:
+    tags = await _tags_now(ctx, req.name, securable)
+    if tags.get(req.key, req.value) != req.value:
         raise AlreadyExists(f"'{req.name}' has a tag '{req.key}' with another value. Update the tag instead.")
-    await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), found)
+    await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), securable)
 
 
-async def reassign_tag(ctx: WriteCtx, req: ReassignTag, found: Securable) -> None:
-    if req.key not in await _tags_now(ctx, req.name, found):
+async def reassign_tag(ctx: WriteCtx, req: ReassignTag, securable: Securable) -> None:
+    if req.key not in await _tags_now(ctx, req.name, securable):
         raise no_tag(req.name, req.key)
-    await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), found)
+    await change_tags(ctx, ChangeTags(req.name, None, {req.key: req.value}), securable)
 
 
-async def _tags_now(ctx: WriteCtx, name: FullName, found: Securable) -> dict[str, str]:
-    await securables.lock(ctx.tx, found)
+async def _tags_now(ctx: WriteCtx, name: FullName, securable: Securable) -> dict[str, str]:
+    await securables.lock(ctx.tx, securable)
     return (await fetch(ctx, name)).tags
 
 
-async def list_tags(ctx: ReadCtx, req: ListTags, found: Securable) -> Page[tuple[str, str]]:
-    scope = f"tags of {found.id}|{ctx.actor.id}"
+async def list_tags(ctx: ReadCtx, req: ListTags, securable: Securable) -> Page[tuple[str, str]]:
+    scope = f"tags of {securable.id}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 100, MAX_PAGE)
-    rest = sorted((key, value) for key, value in found.tags.items() if key > str(after[0]))
+    rest = sorted((key, value) for key, value in securable.tags.items() if key > str(after[0]))
     return Page(
         tuple(rest[:limit]), ctx.config.page_tokens.seal(scope, (rest[limit - 1][0],)) if len(rest) > limit else ""
     )

@@ -73,9 +73,9 @@ def _matches(conditions: tuple[Condition, ...], prompt: Securable) -> bool:
 def _holds(condition: Condition, prompt: Securable, tags: Mapping[str, str]) -> bool:
     """A value with a period is compared with the full name, another one with the prompt's own name."""
     if condition.values:
-        wanted = {prompt.full_name if "." in value else prompt.name_key for value in condition.values} & set(
+        matching = {prompt.full_name if "." in value else prompt.name_key for value in condition.values} & set(
             condition.values
         )
-        return bool(wanted) == (condition.comparator == "IN")
+        return bool(matching) == (condition.comparator == "IN")
     name = prompt.full_name if "." in condition.value else prompt.name_key
     return holds(condition, lambda _: name, tags)

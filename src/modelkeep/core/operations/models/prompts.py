@@ -227,8 +227,10 @@ async def list_prompt_versions(ctx: ReadCtx, req: ListPromptVersions, prompt: Se
     limit = page_size(req.max_results, 100, MAX_PAGE)
     page = await prompts.page_of(ctx.tx, prompt, int(position[0]), limit + 1, PROMPT_PAGE_CHARACTERS)
     items = tuple(page[:limit])
-    more = bool(items) and (len(page) > limit or await prompts.has_versions_below(ctx.tx, prompt, items[-1].version))
-    return Page(items, ctx.config.page_tokens.seal(scope, (items[-1].version,)) if more else "")
+    has_next_page = bool(items) and (
+        len(page) > limit or await prompts.has_versions_below(ctx.tx, prompt, items[-1].version)
+    )
+    return Page(items, ctx.config.page_tokens.seal(scope, (items[-1].version,)) if has_next_page else "")
 
 
 async def update_prompt_version(ctx: WriteCtx, req: UpdatePromptVersion, prompt: Securable) -> PromptVersion:

@@ -7,19 +7,21 @@ from modelkeep.core.operation import SourceRun
 from modelkeep.domain.model import Metric
 
 
-async def source_run(ctx: ServiceCtx, asked_run_id: str, logged_model_id: str) -> SourceRun | None:
+async def source_run(ctx: ServiceCtx, named_run_id: str, logged_model_id: str) -> SourceRun | None:
     """Of what the caller may read; None where that is nothing. Either id may be ''."""
     tracking = ctx.services.tracking
     if tracking is None:
         return None
-    found = await tracking.source_logged_model(ctx.actor, logged_model_id) if logged_model_id else None
-    run_id = asked_run_id or (found.source_run_id if found else "")
+    logged_model = await tracking.source_logged_model(ctx.actor, logged_model_id) if logged_model_id else None
+    run_id = named_run_id or (logged_model.source_run_id if logged_model else "")
     run = await tracking.source_run(ctx.actor, run_id) if run_id else None
-    if found is None or run is None:
-        return found or run
+    if logged_model is None or run is None:
+        return logged_model or run
     # A logged model has its own parameters and metrics; the datasets are the run's.
-    metrics = last_metrics(found.metrics, run) or run.metrics
-    return SourceRun(found.experiment_id, found.params or run.params, metrics, run.inputs, run_id, feast=run.feast)
+    metrics = last_metrics(logged_model.metrics, run) or run.metrics
+    return SourceRun(
+        logged_model.experiment_id, logged_model.params or run.params, metrics, run.inputs, run_id, feast=run.feast
+    )
 
 
 def last_metrics(of_model: tuple[Metric, ...], run: SourceRun) -> tuple[Metric, ...]:

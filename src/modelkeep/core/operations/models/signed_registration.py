@@ -27,10 +27,10 @@ async def read_signed(
     for place in sourced.places:
         root = f"{place.path}/" if place.path else ""
         async with db.read() as tx:
-            held = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, place.kind, place.id))
-            described = await files.file(tx, held.id, f"{root}MLmodel") if held else None
-        if held is not None and described is not None:
-            await check_manifest(db, ctx.services.blobs, held.id, [described], needed=True, root=root)
+            artifact_set = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, place.kind, place.id))
+            mlmodel = await files.file(tx, artifact_set.id, f"{root}MLmodel") if artifact_set else None
+        if artifact_set is not None and mlmodel is not None:
+            await check_manifest(db, ctx.services.blobs, artifact_set.id, [mlmodel], needed=True, root=root)
             return sourced
     if req.origin is not None:
         raise InvalidArgument("The source has no files here, and so no MLmodel file. Log the model, then register it.")

@@ -52,8 +52,8 @@ async def shared_files(ctx: WriteCtx, original: ModelVersion, destination: Secur
 
 
 def _provenance(original: ModelVersion) -> Provenance:
-    found = Provenance(original.id, original.model, original.version, "server copy")
-    return found if original.artifact_set_id else msgspec.structs.replace(found, location=original.location)
+    provenance = Provenance(original.id, original.model, original.version, "server copy")
+    return provenance if original.artifact_set_id else msgspec.structs.replace(provenance, location=original.location)
 
 
 async def refuse_unsigned(ctx: ReadCtx, model: Securable) -> None:

@@ -124,7 +124,7 @@ class ListVersions(msgspec.Struct, frozen=True):
 
 
 class BrowseVersions(ListVersions, frozen=True):
-    """As ListVersions, for whoever may only browse the model, too."""
+    """As ListVersions, also for principals who may only browse the model."""
 
 
 class FindLoggedModel(msgspec.Struct, frozen=True):
@@ -210,21 +210,21 @@ async def _files_at(ctx: ReadCtx, req: RegisterVersion, volume: Securable | None
     """`set/directory` of the first of the source's places that has files; that of the first one, where none has.
     Raises what the check of a volume raises, WrongState for one that keeps no files here."""
     known: Sourced = ctx.prepared
-    found: list[str] = []
+    locations: list[str] = []
     for place in known.places:
         if place.kind == "volume":
             at = volume or await ctx.reach(_READ_FILES, parse_full_name(place.id, Kind.VOLUME))
-            held = await files.set_of(ctx.tx, files.volume_key(at.id))
-            if held is None:
+            artifact_set = await files.set_of(ctx.tx, files.volume_key(at.id))
+            if artifact_set is None:
                 raise WrongState(
                     f"Volume '{at.full_name}' is external: its files are elsewhere. Log the model to a run first."
                 )
         else:
-            held = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, place.kind, place.id))
-        found.append(f"{held.id if held else ''}/{place.path}")
-        if held and (await directories.children(ctx.tx, held.id, place.path, "", 1))[0]:
-            return found[-1]
-    return found[0]
+            artifact_set = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, place.kind, place.id))
+        locations.append(f"{artifact_set.id if artifact_set else ''}/{place.path}")
+        if artifact_set and (await directories.children(ctx.tx, artifact_set.id, place.path, "", 1))[0]:
+            return locations[-1]
+    return locations[0]
 
 
 async def _create(
@@ -266,38 +266,38 @@ def _new(ctx: ReadCtx, model: Securable, number: int, **fields: str) -> ModelVer
     id = new_id()
     # Clients refuse to copy or re-register a version whose model_id is empty (mlflow#22012), so every version has one.
     fields["logged_model_id"] = fields.get("logged_model_id") or f"m-{id.replace('-', '')}"
-    made = {
+    values = {
         "status": Status.PENDING, "aliases_json": "[]", "tags_json": "{}", "params_json": "[]", "metrics_json": "[]", **fields,
         "id": id, "model_id": model.id, "version": number, "created_at": ctx.now, "created_by": ctx.actor.name,
         "updated_at": ctx.now, "updated_by": ctx.actor.name,
         "model": model.full_name, "spelled": model.name,
     }  # fmt: skip
-    return msgspec.convert({name: made.get(name, "") for name in ModelVersion.__struct_fields__}, ModelVersion)
+    return msgspec.convert({name: values.get(name, "") for name in ModelVersion.__struct_fields__}, ModelVersion)
 
 
 async def _source_version(ctx: ReadCtx, req: CreateVersion, source: Securable) -> ModelVersion:
     """The version that a `models:/` source names; the caller's EXECUTE on its model has been checked."""
     assert req.source_model is not None
     if req.source_version == NEWEST:
-        found = await versions.newest(ctx.tx, source)
+        version = await versions.newest(ctx.tx, source)
     elif req.source_version.startswith("@"):
-        found = await versions.by_alias(ctx.tx, source, req.source_version[1:])
+        version = await versions.by_alias(ctx.tx, source, req.source_version[1:])
     else:
-        found = await versions.by_number(ctx.tx, source, int(req.source_version))
-    if found is None:
+        version = await versions.by_number(ctx.tx, source, int(req.source_version))
+    if version is None:
         raise no_version(req.source_model, req.source_version)
-    if found.status != Status.READY:
+    if version.status != Status.READY:
         raise WrongState(
-            f"The source version {found.model}/{found.version} is {found.status}: only a READY one can be copied."
+            f"The source version {version.model}/{version.version} is {version.status}: only a READY one can be copied."
         )
-    return found
+    return version
 
 
 async def fetch_version(ctx: ReadCtx, model: Securable, name: FullName, number: int) -> ModelVersion:
-    found = await versions.by_number(ctx.tx, model, number)
-    if found is None:
+    version = await versions.by_number(ctx.tx, model, number)
+    if version is None:
         raise no_version(name, number)
-    return found
+    return version
 
 
 async def get_version(ctx: ReadCtx, req: GetVersion, model: Securable) -> ModelVersion:
@@ -309,10 +309,10 @@ async def browse_version(ctx: ReadCtx, req: BrowseVersion, model: Securable) -> 
 
 
 async def get_version_by_alias(ctx: ReadCtx, req: GetVersionByAlias, model: Securable) -> ModelVersion:
-    found = await (versions.newest(ctx.tx, model) if req.newest else versions.by_alias(ctx.tx, model, req.alias))
-    if found is None:
+    version = await (versions.newest(ctx.tx, model) if req.newest else versions.by_alias(ctx.tx, model, req.alias))
+    if version is None:
         raise no_version(req.name, NEWEST) if req.newest else models.no_alias(req.name, req.alias)
-    return found
+    return version
 
 
 async def update_version(ctx: WriteCtx, req: UpdateVersion, model: Securable) -> ModelVersion:
@@ -374,9 +374,11 @@ async def list_versions(ctx: ReadCtx, req: ListVersions, model: Securable) -> Pa
     scope = f"versions of {model.id}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (int,)) or (MAX_VERSION,)
     limit = page_size(req.max_results, 100, 1000)
-    found = await versions.page_of_model(ctx.tx, model, int(after[0]), limit + 1)
-    more = len(found) > limit
-    return Page(tuple(found[:limit]), ctx.config.page_tokens.seal(scope, (found[limit - 1].version,)) if more else "")
+    page = await versions.page_of_model(ctx.tx, model, int(after[0]), limit + 1)
+    has_next_page = len(page) > limit
+    return Page(
+        tuple(page[:limit]), ctx.config.page_tokens.seal(scope, (page[limit - 1].version,)) if has_next_page else ""
+    )
 
 
 async def browse_versions(ctx: ReadCtx, req: BrowseVersions, model: Securable) -> models.Browsed[Page[ModelVersion]]:
