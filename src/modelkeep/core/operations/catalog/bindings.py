@@ -30,7 +30,7 @@ class ChangeBindings(msgspec.Struct, frozen=True):
 
 
 class IsolateCatalog(msgspec.Struct, frozen=True):
-    """True binds the catalog to the workspace that this is asked through, as Databricks does; False opens it to all."""
+    """True binds the catalog to the workspace of the request, as Databricks does; False opens it to all."""
 
     name: FullName
     isolated: bool
@@ -40,9 +40,11 @@ async def get_bindings(ctx: ReadCtx, req: GetBindings, catalog: Securable) -> Pa
     scope = f"bindings of {catalog.id}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open(scope, req.page_token, (str,))
     limit = page_size(req.max_results, MAX_PAGE, MAX_PAGE)
-    found = await workspaces.bindings(ctx.tx, catalog.id, str(position[0]) if position else "", limit + 1)
-    more = ctx.config.page_tokens.seal(scope, (found[limit - 1].workspace_id,)) if len(found) > limit else ""
-    return Page(tuple(found[:limit]), more)
+    bindings = await workspaces.bindings(ctx.tx, catalog.id, str(position[0]) if position else "", limit + 1)
+    next_token = (
+        ctx.config.page_tokens.seal(scope, (bindings[limit - 1].workspace_id,)) if len(bindings) > limit else ""
+    )
+    return Page(tuple(bindings[:limit]), next_token)
 
 
 async def change_bindings(ctx: WriteCtx, req: ChangeBindings, catalog: Securable) -> list[CatalogBinding]:

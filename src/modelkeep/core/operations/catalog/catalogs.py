@@ -164,16 +164,16 @@ def _refuse_reserved(name: FullName) -> None:
         raise InvalidArgument(f"The name '{name.parts[-1]}' is reserved for what SQL reads there. Choose another one.")
 
 
-async def get_container(ctx: ReadCtx, req: GetSecurable, found: Securable) -> Securable:
-    return found
+async def get_container(ctx: ReadCtx, req: GetSecurable, container: Securable) -> Securable:
+    return container
 
 
-async def get_metastore(ctx: ReadCtx, req: GetMetastore, found: Securable) -> Securable:
-    return found
+async def get_metastore(ctx: ReadCtx, req: GetMetastore, metastore: Securable) -> Securable:
+    return metastore
 
 
-async def browse_container(ctx: ReadCtx, req: BrowseCatalog | BrowseSchema, found: Securable) -> Browsed[Securable]:
-    return Browsed(found, not decide(SEE[found.kind], ctx.chains[str(req.name)]).allowed)
+async def browse_container(ctx: ReadCtx, req: BrowseCatalog | BrowseSchema, container: Securable) -> Browsed[Securable]:
+    return Browsed(container, not decide(SEE[container.kind], ctx.chains[str(req.name)]).allowed)
 
 
 async def list_catalogs(ctx: ReadCtx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:
@@ -193,7 +193,7 @@ async def browse_schemas(ctx: ReadCtx, req: BrowseSchemas, catalog: Securable) -
 
 
 def _seen(page: Page[Browsed[Securable]]) -> Page[Securable]:
-    return Page(tuple(one.entity for one in page.items), page.next_token)
+    return Page(tuple(item.entity for item in page.items), page.next_token)
 
 
 async def _page(
@@ -202,58 +202,60 @@ async def _page(
     unbound = isinstance(req, ListCatalogs) and req.unbound
     scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
     after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
-    found, more = await securables.page_of_containers(
+    rows, following = await securables.page_of_containers(
         ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse, unbound=unbound
     )
-    return Page(tuple(Browsed(*one) for one in found), ctx.config.page_tokens.seal(scope, more) if more else "")
+    return Page(
+        tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""
+    )
 
 
-async def update_comment(ctx: WriteCtx, req: UpdateComment, found: Securable) -> Securable:
+async def update_comment(ctx: WriteCtx, req: UpdateComment, securable: Securable) -> Securable:
     if req.etag:
-        await securables.lock(ctx.tx, found)
-        found = await models.fetch(ctx, req.name)
-        check_unchanged(found.comment, req.etag, str(req.name))
-    ctx.changed("comment", found.comment, req.comment)
-    await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, comment=check_comment(req.comment))
+        await securables.lock(ctx.tx, securable)
+        securable = await models.fetch(ctx, req.name)
+        check_unchanged(securable.comment, req.etag, str(req.name))
+    ctx.changed("comment", securable.comment, req.comment)
+    await securables.update(ctx.tx, securable, ctx.actor.name, ctx.now, comment=check_comment(req.comment))
     return await models.fetch(ctx, req.name)
 
 
-async def update_spec(ctx: WriteCtx, req: UpdateSpec, found: Securable) -> Securable:
-    await securables.lock(ctx.tx, found)
+async def update_spec(ctx: WriteCtx, req: UpdateSpec, securable: Securable) -> Securable:
+    await securables.lock(ctx.tx, securable)
     before = (await models.fetch(ctx, req.name)).spec
     spec = {key: value for key, value in {**before, **req.spec}.items() if value}
     for key in req.spec:
         ctx.changed(key, before.get(key), spec.get(key))
-    await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, spec=msgspec.json.encode(spec).decode())
+    await securables.update(ctx.tx, securable, ctx.actor.name, ctx.now, spec=msgspec.json.encode(spec).decode())
     return await models.fetch(ctx, req.name)
 
 
-async def transfer_ownership(ctx: WriteCtx, req: TransferOwnership, found: Securable) -> Securable:
+async def transfer_ownership(ctx: WriteCtx, req: TransferOwnership, securable: Securable) -> Securable:
     principal = await principals.in_access_list(ctx.tx, req.owner)
     if principal is None:
         raise InvalidArgument(
             f"Principal '{req.owner[:255]}' does not exist. Name a user, group or service principal."
             + near(req.owner, await principals.like(ctx.tx, req.owner))
         )
-    ctx.changed("owner", found.owner, principal.name)
-    await securables.update(ctx.tx, found, ctx.actor.name, ctx.now, owner_id=principal.id)
+    ctx.changed("owner", securable.owner, principal.name)
+    await securables.update(ctx.tx, securable, ctx.actor.name, ctx.now, owner_id=principal.id)
     return await models.fetch(ctx, req.name)
 
 
-async def rename_catalog(ctx: WriteCtx, req: RenameCatalog, found: Securable) -> Securable:
-    return await _rename(ctx, req, found)
+async def rename_catalog(ctx: WriteCtx, req: RenameCatalog, catalog: Securable) -> Securable:
+    return await _rename(ctx, req, catalog)
 
 
-async def rename_schema(ctx: WriteCtx, req: RenameSchema, found: Securable, catalog: Securable) -> Securable:
-    return await _rename(ctx, req, found)
+async def rename_schema(ctx: WriteCtx, req: RenameSchema, schema: Securable, catalog: Securable) -> Securable:
+    return await _rename(ctx, req, schema)
 
 
-async def _rename(ctx: WriteCtx, req: RenameContainer, found: Securable) -> Securable:
+async def _rename(ctx: WriteCtx, req: RenameContainer, container: Securable) -> Securable:
     _refuse_reserved(req.new_name)
     if req.new_name != req.name:
         check_in_urls(req.new_name)
     ctx.changed("name", str(req.name), str(req.new_name))
-    await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
+    await securables.rename(ctx.tx, container, req.new_name, ctx.actor.name, ctx.now)
     return await models.fetch(ctx, req.new_name)
 
 
@@ -268,19 +270,19 @@ async def _remove_default(ctx: WriteCtx, catalog: Securable) -> None:
     await models.remove_detached(ctx, schema)
 
 
-async def delete_container(ctx: WriteCtx, req: DeleteContainer, found: Securable) -> None:
+async def delete_container(ctx: WriteCtx, req: DeleteContainer, container: Securable) -> None:
     """With all that lies in it: nobody sees it from here on, and its name is free; rows and files go in steps of a job.
     The schema that came with a catalog goes without force, too, where nobody has used it."""
-    await deletion.detach(ctx.tx, found)
-    if found.kind is Kind.CATALOG and not req.force:
-        await _remove_default(ctx, found)
-    if not req.force and await deletion.has_children(ctx.tx, found):
-        raise _not_empty(found, str(req.name))
-    await models.remove_detached(ctx, found)
+    await deletion.detach(ctx.tx, container)
+    if container.kind is Kind.CATALOG and not req.force:
+        await _remove_default(ctx, container)
+    if not req.force and await deletion.has_children(ctx.tx, container):
+        raise _not_empty(container, str(req.name))
+    await models.remove_detached(ctx, container)
 
 
-def _not_empty(found: Securable, name: str) -> NotEmpty:
+def _not_empty(container: Securable, name: str) -> NotEmpty:
     return NotEmpty(
-        f"{RULES[found.kind].label} '{name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
-        kind=found.kind,
+        f"{RULES[container.kind].label} '{name}' is not empty. Delete what is in it first, or ask with force (CASCADE in SQL).",
+        kind=container.kind,
     )

@@ -61,7 +61,7 @@ class Me(msgspec.Struct, frozen=True):
     groups: tuple[str, ...]
     workspace_id: str
     workspace: str
-    """The one that is asked through, by its name"""
+    """The name of the workspace that the request came through"""
     no_drafts: str
     """Why nobody drafts descriptions here; '' where a language model does"""
     governs_tags: bool
@@ -88,8 +88,8 @@ class Storage(msgspec.Struct, frozen=True):
 
 
 async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
-    found = await principals.by_name(ctx.tx, ctx.actor.name)
-    display = found.display_name if found else ""
+    principal = await principals.by_name(ctx.tx, ctx.actor.name)
+    display = principal.display_name if principal else ""
     groups = tuple(sorted(await principals.groups_of(ctx.tx, ctx.actor.id)))
     here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
     return Me(
@@ -140,10 +140,10 @@ async def list_files(ctx: ReadCtx, req: ListFiles, model: Securable) -> Page[Art
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     if version.status != Status.READY or not version.artifact_set_id:
         return Page(())
-    found = await explorer.files_after(ctx.tx, version.artifact_set_id, str(after[0]), limit + 1)
+    page = await explorer.files_after(ctx.tx, version.artifact_set_id, str(after[0]), limit + 1)
     return Page(
-        tuple(found[:limit]),
-        ctx.config.page_tokens.seal(scope, (found[limit - 1].path,)) if len(found) > limit else "",
+        tuple(page[:limit]),
+        ctx.config.page_tokens.seal(scope, (page[limit - 1].path,)) if len(page) > limit else "",
     )
 
 

@@ -17,7 +17,7 @@ MAX_PAGE = 500
 
 
 class ReadMetastore(msgspec.Struct, frozen=True):
-    """As an administrator: whoever signs in may have its summary (GetMetastore)."""
+    """As an administrator. Every signed-in principal may read its summary (GetMetastore)."""
 
     name: FullName = METASTORE
 
@@ -84,26 +84,26 @@ async def get_assignment(ctx: ReadCtx, req: GetAssignment, metastore: Securable)
     return MetastoreAssignment(metastore, ctx.actor.workspace)
 
 
-async def get_quota(ctx: ReadCtx, req: GetQuota, found: Securable) -> Quota:
+async def get_quota(ctx: ReadCtx, req: GetQuota, securable: Securable) -> Quota:
     limits = ctx.config.limits
-    if req.quota == ALIASES and found.kind in (Kind.MODEL, Kind.PROMPT):
-        counts = await quotas.alias_counts(ctx.tx, [found.id])
-        return Quota(found, ALIASES, counts.get(found.id, 0), limits.aliases_per_model)
-    if req.quota == TAGS and found.kind is not Kind.METASTORE:
-        return Quota(found, TAGS, len(found.tags), limits.tags_per_securable)
+    if req.quota == ALIASES and securable.kind in (Kind.MODEL, Kind.PROMPT):
+        counts = await quotas.alias_counts(ctx.tx, [securable.id])
+        return Quota(securable, ALIASES, counts.get(securable.id, 0), limits.aliases_per_model)
+    if req.quota == TAGS and securable.kind is not Kind.METASTORE:
+        return Quota(securable, TAGS, len(securable.tags), limits.tags_per_securable)
     known = f"{TAGS}, and on a model or prompt {ALIASES}"
     raise NotFound(
-        f"There is no limit '{req.quota[:100]}' on {RULES[found.kind].label} '{found.full_name}'. Enforced are {known}."
+        f"There is no limit '{req.quota[:100]}' on {RULES[securable.kind].label} '{securable.full_name}'. Enforced are {known}."
     )
 
 
 async def list_quotas(ctx: ReadCtx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
     scope = f"quotas|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
-    found, more = await securables.page_of_models(
+    rows, following = await securables.page_of_models(
         ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
     )
-    counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in found])
+    counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in rows])
     limit = ctx.config.limits.aliases_per_model
-    items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model, _ in found)
-    return Page(items, ctx.config.page_tokens.seal(scope, more) if more else "")
+    items = tuple(Quota(model, ALIASES, counts.get(model.id, 0), limit) for model, _ in rows)
+    return Page(items, ctx.config.page_tokens.seal(scope, following) if following else "")

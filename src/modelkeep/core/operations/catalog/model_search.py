@@ -40,7 +40,7 @@ class SearchVersions(msgspec.Struct, frozen=True):
 
 
 class SearchModels(msgspec.Struct, frozen=True):
-    """As SearchVersions; by name where no order is asked for."""
+    """As SearchVersions; by name where the request names no order."""
 
     filter: str = ""
     max_results: int | None = None
@@ -57,29 +57,29 @@ def search_name(filter: str) -> str | None:
 async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersion]:
     """Versions whose model the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_VERSIONS), req.home)
-    wanted, named = _narrowed(conditions), equals(conditions, "name")
+    row_filter, named = _narrowed(conditions), equals(conditions, "name")
     order = _order(req.order_by, _VERSION_ORDER, () if named is not None else _TIES)
     if not order:
         of_one, of_all = (Sort("version_number", True),), (Sort("model"), Sort("version_number"))
         order = of_one if named is not None else of_all
-    asked = _asked(ctx, "versions", req, order, page_size(req.max_results, MAX_PAGE, MAX_PAGE))
+    request = _page_request(ctx, "versions", req, order, page_size(req.max_results, MAX_PAGE, MAX_PAGE))
     if named is not None:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         if model is None:
             return Page(())  # a search filters, it does not refuse
-        wanted = msgspec.structs.replace(wanted, model_id=model.id, run_ids=None)
+        row_filter = msgspec.structs.replace(row_filter, model_id=model.id, run_ids=None)
     pace, by_source = Pace(), any(c.field == "source_path" for c in conditions)
 
     async def fits(v: ModelVersion) -> bool:
         return await _hold(pace, conditions, lambda field: _attribute(v, field, req.home), v.tags)
 
-    start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, wanted, order, versions=True)
+    start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, row_filter, order, versions=True)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
-        batch = await rows.versions_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
+        batch = await rows.versions_in_order(ctx.tx, ctx.actor, order, row_filter, start, after, limit)
         return await _without_sources(ctx, batch) if by_source else batch
 
-    return await _page(asked, fetch, fits, start)
+    return await _page(request, fetch, fits, start)
 
 
 async def _without_sources(
@@ -93,30 +93,30 @@ async def _without_sources(
 async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel]:
     """Models that the caller may read and that match; a page may be short and not the last."""
     conditions = _folded(parse_filter(req.filter, OF_MODELS), req.home)
-    order, wanted = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
-    asked = _asked(ctx, "models", req, order, page_size(req.max_results, 100, MAX_MODELS))
+    order, row_filter = _order(req.order_by, _MODEL_ORDER) or (Sort("name"), Sort("id")), _narrowed(conditions)
+    request = _page_request(ctx, "models", req, order, page_size(req.max_results, 100, MAX_MODELS))
     pace = Pace()
 
     async def fits(model: Securable) -> bool:
-        return await _hold(pace, conditions, lambda _: _shown(model.full_name, req.home), model.tags)
+        return await _hold(pace, conditions, lambda _: _name_in_dialect(model.full_name, req.home), model.tags)
 
     if (named := equals(conditions, "name")) is not None:
         model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
-        found = Page((model,) if model is not None and await fits(model) else ())
+        page = Page((model,) if model is not None and await fits(model) else ())
     else:
-        start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, wanted, order, versions=False)
+        start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, row_filter, order, versions=False)
 
         async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
-            return await rows.models_in_order(ctx.tx, ctx.actor, order, wanted, start, after, limit)
+            return await rows.models_in_order(ctx.tx, ctx.actor, order, row_filter, start, after, limit)
 
-        found = await _page(asked, fetch, fits, start)
-    return Page(tuple(await versions.all_registered(ctx.tx, found.items)), found.next_token)
+        page = await _page(request, fetch, fits, start)
+    return Page(tuple(await versions.all_registered(ctx.tx, page.items)), page.next_token)
 
 
 # --- names as the caller's dialect has them, in lower case: they are identities --------------------------------------
 
 
-def _shown(full_name: str, home: FullName | None) -> str:
+def _name_in_dialect(full_name: str, home: FullName | None) -> str:
     return short_name(full_name, full_name.rpartition(".")[2], home) if home else full_name
 
 
@@ -126,7 +126,7 @@ def _full(name: str, home: FullName | None) -> str:
 
 def _folded(conditions: tuple[Condition, ...], home: FullName | None) -> tuple[Condition, ...]:
     def own(name: str) -> str:
-        return _shown(name.lower(), home)
+        return _name_in_dialect(name.lower(), home)
 
     return tuple(
         msgspec.structs.replace(c, value=own(c.value), values=tuple(own(v) for v in c.values))
@@ -139,7 +139,7 @@ def _folded(conditions: tuple[Condition, ...], home: FullName | None) -> tuple[C
 def _attribute(version: ModelVersion, field: str, home: FullName | None) -> str:
     match field:
         case "name":
-            return _shown(version.model, home)
+            return _name_in_dialect(version.model, home)
         case "source_path":
             return version.source
         case "version_number":
@@ -184,7 +184,7 @@ def _scope(ctx: ReadCtx, req: SearchVersions | SearchModels) -> str:
     return f"{req.filter}|{'|'.join(req.order_by)}|{req.home}|{ctx.actor.id}"
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class _PageRequest(msgspec.Struct, frozen=True):
     """A page, checked even where there is nothing to put on it."""
 
     tokens: PageTokens
@@ -193,10 +193,12 @@ class _Asked(msgspec.Struct, frozen=True):
     limit: int
 
 
-def _asked(ctx: ReadCtx, noun: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int) -> _Asked:
+def _page_request(
+    ctx: ReadCtx, noun: str, req: SearchVersions | SearchModels, order: Sequence[Sort], limit: int
+) -> _PageRequest:
     """Raises BadPageToken for a token that is not of this search."""
     tokens, scope = ctx.config.page_tokens, f"{noun}|{_scope(ctx, req)}"
-    return _Asked(tokens, scope, tokens.open(scope, req.page_token, rows.position_types(order)), limit)
+    return _PageRequest(tokens, scope, tokens.open(scope, req.page_token, rows.position_types(order)), limit)
 
 
 async def _hold(
@@ -211,26 +213,26 @@ async def _hold(
 
 
 async def _page(
-    asked: _Asked, fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
+    request: _PageRequest, fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
     fits: Callable[[T], Awaitable[bool]], start: Start,
 ) -> Page[T]:  # fmt: skip
-    """Few rows first: whoever sees most of what there is fills the page from them. Then more, up to the budget."""
+    """Few rows first: they fill the page of a caller who sees most rows. Then more rows, up to the budget."""
     most = (
         SEARCH_STEP_ROWS if start.walks else SEARCH_ROWS
     )  # a search that does not walk sorts its rows again for each step
-    position, limit, found = asked.after, asked.limit, list[T]()
+    position, limit, matching = request.after, request.limit, list[T]()
     looked, size = 0, min(limit + 1, most)
     while True:
-        some = await fetch(position, size)
-        for index, (entity, readable, position) in enumerate(some):
+        batch = await fetch(position, size)
+        for index, (entity, readable, position) in enumerate(batch):
             if readable and await fits(entity):
-                found.append(entity)
-            if len(found) == limit and index + 1 < len(some):
-                return Page(tuple(found), asked.tokens.seal(asked.scope, position))
-        looked += len(some)
-        if len(some) < size:
-            return Page(tuple(found))
-        if looked >= SEARCH_ROWS or len(found) == limit:
+                matching.append(entity)
+            if len(matching) == limit and index + 1 < len(batch):
+                return Page(tuple(matching), request.tokens.seal(request.scope, position))
+        looked += len(batch)
+        if len(batch) < size:
+            return Page(tuple(matching))
+        if looked >= SEARCH_ROWS or len(matching) == limit:
             assert position is not None
-            return Page(tuple(found), asked.tokens.seal(asked.scope, position))
+            return Page(tuple(matching), request.tokens.seal(request.scope, position))
         size = min(4 * size, most)

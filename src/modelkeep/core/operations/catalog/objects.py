@@ -51,17 +51,17 @@ class DeleteObject(msgspec.Struct, frozen=True):
     name: FullName
 
 
-async def get_object(ctx: ReadCtx, req: GetObject, found: Securable) -> Securable:
-    return found
+async def get_object(ctx: ReadCtx, req: GetObject, securable: Securable) -> Securable:
+    return securable
 
 
-async def browse_object(ctx: ReadCtx, req: BrowseObject, found: Securable) -> Browsed[Securable]:
-    return Browsed(found, not decide(READ, ctx.chains[str(req.name)]).allowed)
+async def browse_object(ctx: ReadCtx, req: BrowseObject, securable: Securable) -> Browsed[Securable]:
+    return Browsed(securable, not decide(READ, ctx.chains[str(req.name)]).allowed)
 
 
 async def list_objects(ctx: ReadCtx, req: ListObjects, schema: Securable) -> Page[Securable]:
-    found = await _page(ctx, req, schema, browse=False)
-    return Page(tuple(one.entity for one in found.items), found.next_token)
+    page = await _page(ctx, req, schema, browse=False)
+    return Page(tuple(item.entity for item in page.items), page.next_token)
 
 
 async def browse_objects(ctx: ReadCtx, req: BrowseObjects, schema: Securable) -> Page[Browsed[Securable]]:
@@ -72,23 +72,25 @@ async def _page(ctx: ReadCtx, req: ListObjects, schema: Securable, *, browse: bo
     """By name. Raises BadPageToken, InvalidArgument."""
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
-    found, more = await securables.page_of_objects(
+    rows, following = await securables.page_of_objects(
         ctx.tx, req.kind, schema, ctx.actor, position,
         page_size(req.max_results, 100, MAX_PAGE), browse=browse,
     )  # fmt: skip
-    return Page(tuple(Browsed(*one) for one in found), ctx.config.page_tokens.seal(scope, more) if more else "")
+    return Page(
+        tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""
+    )
 
 
-async def rename_object(ctx: WriteCtx, req: RenameObject, found: Securable) -> Securable:
+async def rename_object(ctx: WriteCtx, req: RenameObject, securable: Securable) -> Securable:
     """Only the name changes: files, grants and tags hang on the id."""
     ctx.changed("name", str(req.name), str(req.new_name))
     if req.new_name != req.name:
         check_in_urls(req.new_name)
-        await securables.rename(ctx.tx, found, req.new_name, ctx.actor.name, ctx.now)
+        await securables.rename(ctx.tx, securable, req.new_name, ctx.actor.name, ctx.now)
     return await models.fetch(ctx, req.new_name)
 
 
-async def delete_object(ctx: WriteCtx, req: DeleteObject, found: Securable) -> None:
+async def delete_object(ctx: WriteCtx, req: DeleteObject, securable: Securable) -> None:
     """A volume goes with its files: a job frees the bytes."""
-    await deletion.detach(ctx.tx, found)
-    await models.remove_detached(ctx, found)
+    await deletion.detach(ctx.tx, securable)
+    await models.remove_detached(ctx, securable)

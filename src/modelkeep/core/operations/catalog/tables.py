@@ -78,17 +78,17 @@ def definition(table: Securable) -> Definition:
 
 
 async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Securable:
-    told = req.definition
-    if told.table_type != "EXTERNAL":
+    table = req.definition
+    if table.table_type != "EXTERNAL":
         raise InvalidArgument(
-            f"table_type is {told.table_type[:100]!r}, and no table data are kept here. Register the table as EXTERNAL, with the "
+            f"table_type is {table.table_type[:100]!r}, and no table data are kept here. Register the table as EXTERNAL, with the "
             "storage_location of its files."
         )
-    check_outside(told.storage_location, ctx.config.managed)
+    check_outside(table.storage_location, ctx.config.managed)
     check_in_urls(req.name)
     id = await securables.insert(
         ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
-        {"definition": msgspec.json.encode(told).decode()},
+        {"definition": msgspec.json.encode(table).decode()},
     )  # fmt: skip
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)
@@ -105,10 +105,10 @@ async def list_table_summaries(ctx: ReadCtx, req: ListTableSummaries, catalog: S
     scope = f"summaries|{catalog.id}|{req.schema_pattern}|{req.table_pattern}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
-    found, more = await securables.page_of_objects(
+    rows, following = await securables.page_of_objects(
         ctx.tx, Kind.TABLE, catalog, ctx.actor, position,
         page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE),
     )  # fmt: skip
-    parts = [(one, one.full_name.split(".")) for one, _ in found]
-    matching = tuple(one for one, (_, s, t) in parts if schema(s) and table(t))
-    return Page(matching, ctx.config.page_tokens.seal(scope, more) if more else "")
+    parts = [(row, row.full_name.split(".")) for row, _ in rows]
+    matching = tuple(row for row, (_, s, t) in parts if schema(s) and table(t))
+    return Page(matching, ctx.config.page_tokens.seal(scope, following) if following else "")

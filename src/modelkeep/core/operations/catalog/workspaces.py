@@ -92,49 +92,49 @@ async def list_workspaces(ctx: ReadCtx, req: ListWorkspaces) -> list[Workspace]:
 
 
 async def get_workspace(ctx: ReadCtx, req: GetWorkspace) -> Workspace:
-    found = await _named(ctx, req.workspace)
-    if not ctx.actor.account_admin and not await workspaces.role_of(ctx.tx, found.id, ctx.actor.id):
+    workspace = await _named(ctx, req.workspace)
+    if not ctx.actor.account_admin and not await workspaces.role_of(ctx.tx, workspace.id, ctx.actor.id):
         raise _missing(req.workspace)
-    return found
+    return workspace
 
 
 async def create_workspace(ctx: WriteCtx, req: CreateWorkspace) -> Workspace:
     """Nobody but account admins may enter it until they are assigned."""
     address = _address(ctx, req.address)
     number = str(10**15 + secrets.randbelow(8 * 10**15))
-    made = Workspace(number, _name(req.name), address.url, ctx.now, ctx.actor.name)
-    await workspaces.insert(ctx.tx, made, address.host)
-    ctx.touch("WORKSPACE", made.id, made.name)
-    return made
+    workspace = Workspace(number, _name(req.name), address.url, ctx.now, ctx.actor.name)
+    await workspaces.insert(ctx.tx, workspace, address.host)
+    ctx.touch("WORKSPACE", workspace.id, workspace.name)
+    return workspace
 
 
 async def update_workspace(ctx: WriteCtx, req: UpdateWorkspace) -> Workspace:
     if req.name is None and req.address is None:
         raise InvalidArgument("The request changes nothing. Send a name or an address.")
     await workspaces.lock(ctx.tx, (await _named(ctx, req.workspace)).id)
-    found = await _named(ctx, req.workspace)
-    name = found.name if req.name is None else _name(req.name)
-    address = parse_address(found.url) if found.url else None
+    workspace = await _named(ctx, req.workspace)
+    name = workspace.name if req.name is None else _name(req.name)
+    address = parse_address(workspace.url) if workspace.url else None
     if req.address is not None:
         if address is None:
             raise InvalidArgument("The address of the default workspace is the setting MODELKEEP_PUBLIC_URL.")
         address = _address(ctx, req.address)
-    changed = msgspec.structs.replace(found, name=name, url=address.url if address else "")
-    ctx.touch("WORKSPACE", found.id, name)
-    ctx.changed("name", found.name, name)
-    ctx.changed("address", found.url, changed.url)
+    changed = msgspec.structs.replace(workspace, name=name, url=address.url if address else "")
+    ctx.touch("WORKSPACE", workspace.id, name)
+    ctx.changed("name", workspace.name, name)
+    ctx.changed("address", workspace.url, changed.url)
     await workspaces.update(ctx.tx, changed, address.host if address else None)
     return changed
 
 
 async def delete_workspace(ctx: WriteCtx, req: DeleteWorkspace) -> None:
     """Its address ends; the tracking data stay where they are, for an operator to keep or remove."""
-    found = await _named(ctx, req.workspace)
-    if found.id == ctx.config.workspace_id:
+    workspace = await _named(ctx, req.workspace)
+    if workspace.id == ctx.config.workspace_id:
         raise InvalidArgument("The default workspace cannot be deleted.")
-    ctx.touch("WORKSPACE", found.id, found.name)
-    ctx.changed("address", found.url, None)
-    await workspaces.delete(ctx.tx, found.id)
+    ctx.touch("WORKSPACE", workspace.id, workspace.name)
+    ctx.changed("address", workspace.url, None)
+    await workspaces.delete(ctx.tx, workspace.id)
 
 
 async def get_default_catalog(ctx: ReadCtx, req: GetDefaultCatalog) -> DefaultCatalog:
@@ -177,9 +177,9 @@ async def assign(ctx: WriteCtx, req: Assign) -> WorkspaceAssignment:
     before = await workspaces.level_of(ctx.tx, workspace.id, principal)
     ctx.changed(f"assignment of {principal.name}", before, req.level)
     await workspaces.assign(ctx.tx, workspace.id, principal, req.level, ctx.actor.name, ctx.now)
-    found = await identities.by_id(ctx.tx, principal.id)
-    assert found is not None
-    return WorkspaceAssignment(found.number, principal.kind, principal.name, principal.display_name, req.level)
+    identity = await identities.by_id(ctx.tx, principal.id)
+    assert identity is not None
+    return WorkspaceAssignment(identity.number, principal.kind, principal.name, principal.display_name, req.level)
 
 
 async def unassign(ctx: WriteCtx, req: Unassign) -> None:
@@ -196,24 +196,24 @@ def _touch(ctx: ReadCtx, workspace: Workspace, principal: Principal) -> None:
 
 
 async def _named(ctx: ReadCtx, text: str) -> Workspace:
-    found = await workspaces.named(ctx.tx, text)
-    if found is None:
+    workspace = await workspaces.named(ctx.tx, text)
+    if workspace is None:
         raise _missing(text)
-    return found
+    return workspace
 
 
 def _missing(text: str) -> NotFound:
     return NotFound(f"Workspace '{text[:255]}' does not exist.", kind="WORKSPACE")
 
 
-async def _principal(ctx: ReadCtx, given: str | int, kinds: tuple[str, ...] = ()) -> Principal:
-    if isinstance(given, str):
-        found = await principals.in_access_list(ctx.tx, given)
+async def _principal(ctx: ReadCtx, identifier: str | int, kinds: tuple[str, ...] = ()) -> Principal:
+    if isinstance(identifier, str):
+        principal = await principals.in_access_list(ctx.tx, identifier)
     else:
-        found = (await identities.by_numbers(ctx.tx, [given])).get(given)
-    if found is None or (kinds and found.kind not in kinds):
-        raise NotFound(f"Principal '{str(given)[:255]}' does not exist.", kind="PRINCIPAL")
-    return found
+        principal = (await identities.by_numbers(ctx.tx, [identifier])).get(identifier)
+    if principal is None or (kinds and principal.kind not in kinds):
+        raise NotFound(f"Principal '{str(identifier)[:255]}' does not exist.", kind="PRINCIPAL")
+    return principal
 
 
 def _name(text: str) -> str:
