@@ -78,8 +78,8 @@ async def issue(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
     """With credentials, where there is an STS. Raises Unavailable."""
     if ctx.services.issuer is None:
         return vended
-    made = await ctx.services.issuer.issue(vended.set_id, ctx.actor.name, write=vended.write)
-    return msgspec.structs.replace(vended, credentials=made, expires_at=made.expires_at)
+    credentials = await ctx.services.issuer.issue(vended.set_id, ctx.actor.name, write=vended.write)
+    return msgspec.structs.replace(vended, credentials=credentials, expires_at=credentials.expires_at)
 
 
 # --- the shared folder -----------------------------------------------------------------------------------------------
@@ -103,9 +103,9 @@ async def export(ctx: ServiceCtx, db: Database, version: ModelVersion) -> ModelV
     if version.status == Status.READY:
         async with db.read() as tx:
             manifest = await files.manifest(tx, version.artifact_set_id)
-        given = [
+        readers = [
             (file.path, partial(files.read, db, ctx.services.blobs, version.artifact_set_id, file, file.size))
             for file in manifest
         ]
-        await ctx.services.shared.export(version.id, given)
+        await ctx.services.shared.export(version.id, readers)
     return version

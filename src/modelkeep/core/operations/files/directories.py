@@ -31,17 +31,17 @@ async def list_directory(ctx: ReadCtx, req: ListDirectory, place: Securable | No
     set_id = await readable(ctx, req, place)
     scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,))
-    found, more = await directories.children(
+    entries, next_name = await directories.children(
         ctx.tx, set_id, req.path.text, str(after[0]) if after else "", page_size(req.max_results, MAX_PAGE, MAX_PAGE)
     )
-    empty = not found and after is None and req.path != ROOT
+    empty = not entries and after is None and req.path != ROOT
     if empty and await files.file(ctx.tx, set_id, f"{req.path}/") is None:
         raise FileNotFound(f"There is no directory '{req.path}'.")
-    return Page(tuple(found), ctx.config.page_tokens.seal(scope, (more,)) if more else "")
+    return Page(tuple(entries), ctx.config.page_tokens.seal(scope, (next_name,)) if next_name else "")
 
 
 async def make_directory(ctx: WriteCtx, req: MakeDirectory, place: Securable | None) -> None:
-    """In a volume it is there from now on, with those above it; elsewhere whoever may write is told that files may follow."""
+    """In a volume it exists from now on, with its parents. Elsewhere a caller who may write gets success: files may follow."""
     if place is None or place.kind is not Kind.VOLUME:
         await writable(ctx, ctx.tx, req, place)
         return
@@ -56,8 +56,8 @@ async def make_directory(ctx: WriteCtx, req: MakeDirectory, place: Securable | N
 async def delete_directory(ctx: WriteCtx, req: DeleteDirectory, place: Securable | None) -> None:
     """One that was never made is gone already. Raises NotEmpty."""
     site = await writable(ctx, ctx.tx, req, place)
-    found, _ = await directories.children(ctx.tx, site.set_id, req.path.text, "", 1)
-    if found:
+    entries, _ = await directories.children(ctx.tx, site.set_id, req.path.text, "", 1)
+    if entries:
         raise NotEmpty(f"The directory '{req.path}' holds files. Delete them first.")
     if await files.remove_file(ctx.tx, site.set_id, f"{req.path}/"):
         ctx.changed(f"directory {req.path}", "present", None)

@@ -135,11 +135,11 @@ async def _ask_workspace(ctx: ServiceCtx, req: FileRequest, *, write: bool) -> N
 
 
 async def _version(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable) -> ModelVersion:
-    found = await versions.by_number(tx, model, req.version)
-    if found is None:
+    version = await versions.by_number(tx, model, req.version)
+    if version is None:
         raise FileNotFound(f"Model version '{req.version}' of Routine or Model '{req.name}' does not exist.")
-    ctx.touch("MODEL_VERSION", found.id, f"{found.model}/{found.version}")
-    return found
+    ctx.touch("MODEL_VERSION", version.id, f"{version.model}/{version.version}")
+    return version
 
 
 def _same_set(req: FileRequest, set_id: str) -> str:
@@ -150,10 +150,10 @@ def _same_set(req: FileRequest, set_id: str) -> str:
 
 
 async def _of_volume(tx: Tx, req: FileRequest, volume: Securable) -> str:
-    found = await files.set_of(tx, files.volume_key(volume.id))
-    if found is None:
+    artifact_set = await files.set_of(tx, files.volume_key(volume.id))
+    if artifact_set is None:
         raise WrongState(f"Volume '{req.name}' is external: its files are at its storage_location, and not here.")
-    return _same_set(req, found.id)
+    return _same_set(req, artifact_set.id)
 
 
 async def readable(ctx: ReadCtx, req: FileRequest, model: Securable | None) -> str:
@@ -161,9 +161,9 @@ async def readable(ctx: ReadCtx, req: FileRequest, model: Securable | None) -> s
     if model is not None and model.kind is Kind.VOLUME:
         return await _of_volume(ctx.tx, req, model)
     if model is None:
-        found = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
+        artifact_set = await files.set_of(ctx.tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
         ctx.touch(req.kind.upper(), req.id or f"/{req.path}", req.id or f"/{req.path}")
-        return found.id if found else ""
+        return artifact_set.id if artifact_set else ""
     version = await _version(ctx, ctx.tx, req, model)
     check_ready(version)
     return _same_set(req, version.artifact_set_id)
@@ -174,9 +174,9 @@ async def writable(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable | No
     if model is not None and model.kind is Kind.VOLUME:
         return WriteTarget(await _of_volume(tx, req, model), False, False)
     if model is None:
-        found = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
+        artifact_set = await files.set_of(tx, files.tracked_key(ctx.actor.workspace, req.kind, req.id))
         ctx.touch(req.kind.upper(), req.id or f"/{req.path}", req.id or f"/{req.path}")
-        return WriteTarget(found.id if found else "", False, False)
+        return WriteTarget(artifact_set.id if artifact_set else "", False, False)
     version = await _version(ctx, tx, req, model)
     check_pending(version)
     return WriteTarget(_same_set(req, version.artifact_set_id), ctx.config.direct, True)
@@ -242,10 +242,10 @@ def still_there(site: WriteTarget, seen: InStore) -> bool:
 
 async def open_file(ctx: ReadCtx, req: OpenFile | VendDownload, model: Securable | None) -> Opened:
     set_id = await readable(ctx, req, model)
-    found = await files.file(ctx.tx, set_id, req.path.text)
-    if found is None:
+    file = await files.file(ctx.tx, set_id, req.path.text)
+    if file is None:
         raise FileNotFound(f"There is no file '{req.path}'.")
-    return Opened(set_id, found)
+    return Opened(set_id, file)
 
 
 async def vend_download(ctx: ReadCtx, req: VendDownload, model: Securable | None) -> Vended:
@@ -330,9 +330,9 @@ def note(ctx: WriteCtx, file: ArtifactFile) -> None:
 
 async def free(ctx: WriteCtx, site: WriteTarget, segments_json: str, keep: Sequence[Segment] = ()) -> None:
     """Queue the deletion of a file's objects ('' has none), in this transaction."""
-    kept = {segment.object for segment in keep}
+    objects_in_use = {segment.object for segment in keep}
     for segment in msgspec.json.decode(segments_json or "[]", type=list[Segment]):
-        if segment.object not in kept:
+        if segment.object not in objects_in_use:
             wait = 0 if site.of_version else LINGER_MS
             await jobs.enqueue(ctx.tx, "drop", f"{site.set_id}/{segment.object}", delay_ms=wait)
 

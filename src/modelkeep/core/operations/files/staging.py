@@ -1,7 +1,7 @@
 """Files that clients handed over by themselves, and how finalize takes them: as a copy that nobody else can reach.
 
-What lay in staging at one moment is copied into a set of its own. So whoever still holds credentials for the staging set, or
-finalizes twice at once, changes nothing that another finalize has checked. A copy may outlast the request: clients repeat
+What lay in staging at one moment is copied into a set of its own. So a client that still has credentials for the staging set,
+or finalizes twice at once, changes nothing that another finalize has checked. A copy may outlast the request: clients repeat
 that (MLflow does so after a 503, and after 120 s without an answer), and then meet the copy that is under way.
 """
 
@@ -32,7 +32,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 def lifetime_ms(ctx: BaseCtx) -> int:
-    """How long after it was last asked for a staging set must outlive its version: writes may still arrive until then."""
+    """How long a staging set must outlive its version, after its last request: writes may still arrive until then."""
     return _SPARE_MS + ctx.config.credential_s * 1000
 
 
@@ -66,8 +66,8 @@ async def _copied(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: 
     blobs = cast(DirectBlobs, ctx.services.blobs)
     if await blobs.list_set(version.artifact_set_id):
         raise _both(version)
-    for found in listed:
-        ArtifactPath.file(found.object)  # whoever has credentials chooses names that no URL would be made for
+    for file in listed:
+        ArtifactPath.file(file.object)  # a client with credentials may choose names that no URL would have
     set_id = await ctx.services.copies.join((version.id, *listed), partial(_copy, ctx, db, version, listed))
     if set_id is None:
         raise Unavailable(
@@ -94,21 +94,21 @@ async def _copy(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Se
 
 async def _read(ctx: ServiceCtx, db: Database, version: ModelVersion, shared: SharedFolder) -> Taken | None:
     """Through this server, hashed."""
-    set_id, found = "", list[ArtifactFile]()
-    async with aclosing(shared.written_files(version.id)) as given:
-        async for path, chunks in given:
+    set_id, taken = "", list[ArtifactFile]()
+    async with aclosing(shared.written_files(version.id)) as incoming:
+        async for path, chunks in incoming:
             ArtifactPath.file(path)
             if not set_id:
                 set_id = await _new_set(ctx, db)
                 ctx.undo(partial(_free, ctx, db, set_id))
             segment = await ctx.services.blobs.write(set_id, path, chunks)
-            found.append(ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now))
+            taken.append(ArtifactFile(path, segment.size, segment.sha256, "", files.segments_json([segment]), ctx.now))
     if not set_id:
         return None
     async with db.read() as tx:
         if await files.manifest(tx, version.artifact_set_id):
             raise _both(version)
-    return Taken(set_id, tuple(sorted(found, key=lambda file: file.path)))
+    return Taken(set_id, tuple(sorted(taken, key=lambda file: file.path)))
 
 
 def _both(version: ModelVersion) -> InvalidArgument:
@@ -128,6 +128,6 @@ async def _new_set(ctx: ServiceCtx, db: Database) -> str:
 async def _free(ctx: ServiceCtx, db: Database, set_id: str) -> None:
     """Unless it became the version's after all: a commit may succeed without telling."""
     async with db.write(ctx.actor.id) as tx:
-        found = await files.get_set(tx, set_id)
-        if found is not None and found.kind == "staging" and await files.release(tx, set_id):
+        artifact_set = await files.get_set(tx, set_id)
+        if artifact_set is not None and artifact_set.kind == "staging" and await files.release(tx, set_id):
             await jobs.enqueue(tx, "purge", set_id)

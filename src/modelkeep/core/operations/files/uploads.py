@@ -105,10 +105,11 @@ def _no_upload() -> FileNotFound:
 
 async def _own(ctx: BaseCtx, tx: Tx, site: WriteTarget, req: UploadRequest) -> Upload:
     """The upload, where it is this caller's, to this very file. Raises FileNotFound."""
-    found = await files.upload(tx, req.upload_id)
-    if found is None or (found.principal_id, found.set_id, found.path) != (ctx.actor.id, site.set_id, req.path.text):
+    upload = await files.upload(tx, req.upload_id)
+    expected = (ctx.actor.id, site.set_id, req.path.text)
+    if upload is None or (upload.principal_id, upload.set_id, upload.path) != expected:
         raise _no_upload()
-    return found
+    return upload
 
 
 async def prepare_upload(ctx: ServiceCtx, db: Database, req: StartUpload, model: Securable | None) -> Started:
