@@ -23,6 +23,9 @@ SENTENCES = (
     re.compile(r"No privilege on .{1,60} is asked for\."),
     re.compile(r"Only who asked for access can withdraw the request\."),
     re.compile(r"asked for on \{"),
+    re.compile(r"Asked anew, for more\."),
+    re.compile(r"Whoever is refused should know why\. Give a reason\."),
+    re.compile(r"is not asked: only https addresses are\."),
 )
 """Texts that clients and audit records have held since before the rule: they stay as they are."""
 

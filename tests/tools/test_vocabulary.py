@@ -98,6 +98,9 @@ def test_other_typescript_passes(tmp_path: Path, line: str):
         ("0001_rows.sql", "-- whoever", 1),
         ("module.py", '"""Whoever asks."""', 1),
         ("module.py", 'text = f"asked for on {name}"', 0),
+        ("module.py", 'text = "Asked anew, for more."', 0),
+        ("module.py", 'text = "Whoever is refused should know why. Give a reason."', 0),
+        ("module.py", 'text = f"{host} is not asked: only https addresses are."', 0),
         ("page.md", "`No privilege on 'a.b' is asked for. Name one: SELECT.`", 0),
     ],
 )
