@@ -10,7 +10,7 @@ from modelkeep.domain.errors import InvalidArgument, Throttled, Unavailable
 TIMEOUT_S = 60
 MAX_BYTES = 256 * 1024
 MAX_AT_ONCE = 4
-_ASKED = (
+_INSTRUCTIONS = (
     "You write descriptions for a registry of machine-learning models. From the facts in JSON that follow, write what the model "
     "(or, where only_version is given, this version of it) is for, what goes in and what comes out, how well it did, and what to "
     "be careful about. Use Markdown, at most 150 words, no heading of the first level. State nothing that the facts do not "
@@ -69,7 +69,7 @@ class Writer:
 
         body = {
             "model": self.model,
-            "messages": [{"role": "system", "content": _ASKED}, {"role": "user", "content": facts}],
+            "messages": [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": facts}],
         }
         try:
             async with (

@@ -30,9 +30,9 @@ async def archive(db: Database, blobs: Blobs, before: int, *, sent: int | None =
     async with db.read() as tx:
         last = await archives.last(tx)
         after, previous = (last.last_seq, last.last_hash) if last else (0, GENESIS)
-        found = await audit.links(tx, after, window=_FILE)
-    due = [link for link in found if link.event.at < before and (sent is None or link.seq <= sent)]
-    due = [link for index, link in enumerate(due) if link.seq == found[index].seq]  # up to the first that is not due
+        links = await audit.links(tx, after, window=_FILE)
+    due = [link for link in links if link.event.at < before and (sent is None or link.seq <= sent)]
+    due = [link for index, link in enumerate(due) if link.seq == links[index].seq]  # up to the first that is not due
     if not due or (len(due) < _FILE and due[0].event.at >= before - _DAY_MS):
         return None
     _check(after, previous, due)
@@ -60,18 +60,18 @@ async def _enter(db: Database, blobs: Blobs, previous: str, links: list[Link], d
     file = ArtifactFile(path, len(data), digest, "", files.segments_json([segment]), now_ms())
     if hashlib.sha256(await _bytes(blobs, set_id, file)).hexdigest() != digest:
         raise WrongState(f"The storage does not give back what was written to '{path}'.")
-    made = Archive(
+    new = Archive(
         first.seq, last.seq, previous, first.hash, last.hash, first.event.at, last.event.at, set_id, path, now_ms()
     )
     try:
         async with db.write() as tx:
-            await archives.insert(tx, made)
+            await archives.insert(tx, new)
             await files.put_file(tx, set_id, file)
     except UniqueViolation:  # somebody else was faster; and of any other failure nobody knows whether it was entered
         async with db.write() as tx:
             await jobs.enqueue(tx, "drop", f"{set_id}/{segment.object}")
         return None
-    return made
+    return new
 
 
 async def remove(db: Database) -> int:
@@ -105,19 +105,19 @@ class Proof(msgspec.Struct, frozen=True):
 
 async def verify(db: Database, blobs: Blobs, *, head: str = "") -> Proof:
     """Recompute the whole chain, through the archives and on into the table. `head`: a hash to look for on the way."""
-    seq, previous, found = 0, GENESIS, 0
+    seq, previous, head_seq = 0, GENESIS, 0
     while True:
         async with db.read() as tx:
             newer = [archive for archive in await archives.every(tx) if archive.last_seq > seq]
             if not newer:
                 verdict = await audit.verify(tx, seq, previous, look_for=head)
-                return Proof(msgspec.structs.replace(verdict, found=found or verdict.found), seq)
+                return Proof(msgspec.structs.replace(verdict, found=head_seq or verdict.found), seq)
         for archive in newer:  # read without a transaction; what is archived meanwhile comes with the next turn
             try:
                 hit = await _verify_file(db, blobs, archive, seq, previous, head)
             except (InvalidArgument, FileNotFound) as error:
-                return Proof(Verdict(seq, 0, error.message, previous, found), seq)
-            seq, previous, found = archive.last_seq, archive.last_hash, found or hit
+                return Proof(Verdict(seq, 0, error.message, previous, head_seq), seq)
+            seq, previous, head_seq = archive.last_seq, archive.last_hash, head_seq or hit
 
 
 async def _verify_file(db: Database, blobs: Blobs, archive: Archive, seq: int, previous: str, head: str) -> int:
@@ -135,12 +135,12 @@ async def _verify_file(db: Database, blobs: Blobs, archive: Archive, seq: int, p
         raise InvalidArgument(f"{what} is gone from the storage.") from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise InvalidArgument(f"{what} is not the file that was written.")
-    found = 0
+    head_seq = 0
     for row in await asyncio.to_thread(parquet.decode, data):
         previous, seq = audit.link(previous, row.event), seq + 1
         if (row.seq, row.hash) != (seq, previous):
             raise InvalidArgument(f"{what}: link {seq} is not what was sealed.")
-        found = seq if previous == head else found
+        head_seq = seq if previous == head else head_seq
     if (seq, previous) != (archive.last_seq, archive.last_hash):
         raise InvalidArgument(f"{what} ends at link {seq}, and not with the hash that is recorded.")
-    return found
+    return head_seq

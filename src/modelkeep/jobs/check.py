@@ -20,8 +20,8 @@ async def findings(db: Database, blobs: Blobs, *, repair: bool = False) -> Async
         refs, dangling, homeless = await checks.miscounted(tx), await checks.dangling(tx), await checks.homeless(tx)
         unowned, bare = await checks.unowned(tx), await checks.volumes_without_set(tx)
         short = await checks.cut_short(tx)
-    for set_id, path, recorded, held in short:
-        yield f"File '{path}' of artifact set {set_id}: {recorded} bytes are recorded, its row holds {held}."
+    for set_id, path, recorded, stored in short:
+        yield f"File '{path}' of artifact set {set_id}: {recorded} bytes are recorded, its row holds {stored}."
     for set_id in unowned:
         yield f"Artifact set {set_id} is a volume's and belongs to no volume."
     for volume_id in bare:
@@ -66,8 +66,8 @@ async def _sets(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[str]:
             for segment in files.segments(file):
                 known.add(segment.object)
                 if there.get(segment.object) != segment.size:
-                    found = there.get(segment.object, "nothing")
-                    yield f"File '{file.path}' of artifact set {set_id}: {segment.size} bytes are recorded, {found} found."
+                    size = there.get(segment.object, "nothing")
+                    yield f"File '{file.path}' of artifact set {set_id}: {segment.size} bytes are recorded, {size} found."
         if state == "live" or now_ms() - created_at > _FRESH_MS:
             strays = [name for name in there if name not in known and not (blobs.direct and state == "open")]
             for name in strays:
@@ -82,8 +82,8 @@ async def _storage(db: Database, blobs: Blobs, repair: bool) -> AsyncIterator[st
     """Sets in storage that the database does not know."""
     async for set_id in blobs.sets():
         async with db.read() as tx:
-            found = await files.get_set(tx, set_id)
-        if found is None:
+            row = await files.get_set(tx, set_id)
+        if row is None:
             yield f"Artifact set {set_id} lies in storage and is not in the database."
             if repair:
                 await blobs.delete_set(set_id)

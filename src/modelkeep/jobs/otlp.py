@@ -1,6 +1,6 @@
 """Audit records as OpenTelemetry logs: OTLP over HTTP in its JSON encoding, in the order of the chain, each at least once.
 
-The last link that the collector took is kept in the database; a collector that is away is asked again, later and later,
+The last link that the collector took is kept in the database; requests to a collector that is away are repeated, later and later,
 and no request ever waits for it. What it takes twice (a crash between its answer and our note) has one `modelkeep.audit.id`.
 """
 
@@ -47,7 +47,7 @@ class Collector:
         return now >= self._again_at
 
     async def pending(self, db: Database) -> bool:
-        """Is there anything to send? (Asked without a write lock.)"""
+        """Is there anything to send? (Takes no write lock.)"""
         async with db.read() as tx:
             waiting = await audit.last_link(tx) - await archives.cursor(tx, NAME)
         metrics.audit_unsent.set(waiting)
@@ -108,8 +108,8 @@ class Collector:
         """Nothing is given up: whatever the collector dislikes, its operator or ours can mend."""
         self._failures += 1
         wait = min(1000 * 2**self._failures, _LONGEST_WAIT_MS)
-        asked = int(retry_after) * 1000 if retry_after.isdecimal() else 0
-        self._again_at = now_ms() + max(asked, int(wait * random.uniform(0.5, 1)))
+        retry_after_ms = int(retry_after) * 1000 if retry_after.isdecimal() else 0
+        self._again_at = now_ms() + max(retry_after_ms, int(wait * random.uniform(0.5, 1)))
         log.warning("audit records wait for the collector", url=self._url, reason=reason, failures=self._failures)
         return False
 
@@ -117,24 +117,26 @@ class Collector:
 def _tell_rejected(answer: Any) -> None:
     """A collector that took some only wants none of them again (OTLP's partial success)."""
     try:
-        told: Any = msgspec.json.decode(answer.content).get("partialSuccess") or {}
+        partial: Any = msgspec.json.decode(answer.content).get("partialSuccess") or {}
     except (msgspec.DecodeError, AttributeError):
         return
-    if told.get("rejectedLogRecords"):
+    if partial.get("rejectedLogRecords"):
         log.warning(
-            "the collector rejected audit records", count=told["rejectedLogRecords"], reason=told.get("errorMessage")
+            "the collector rejected audit records",
+            count=partial["rejectedLogRecords"],
+            reason=partial.get("errorMessage"),
         )
 
 
 def _headers(text: str) -> dict[str, str]:
     """`name=value,name=value`, percent-encoded. Raises InvalidArgument."""
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip().isascii():
             raise InvalidArgument("MODELKEEP_OTLP_HEADERS must be name=value pairs with commas between them.")
-        found[name.strip()] = unquote(value.strip())
-    return found
+        headers[name.strip()] = unquote(value.strip())
+    return headers
 
 
 def payload(records: list[dict[str, Any]]) -> bytes:
@@ -156,10 +158,10 @@ def _record(link: Link) -> dict[str, Any]:
         "modelkeep.token_id": event.token_id, "user.id": event.actor_id, "user.name": event.actor,
         "client.address": event.source, "modelkeep.tracking_id": event.workspace_id,
     }  # fmt: skip
-    told = f"{event.actor or 'somebody'}: {event.event} {', '.join(names)}".rstrip() + f" ({event.outcome})"
+    body = f"{event.actor or 'somebody'}: {event.event} {', '.join(names)}".rstrip() + f" ({event.outcome})"
     return {
         "timeUnixNano": str(event.at * 1_000_000), "observedTimeUnixNano": str(event.at * 1_000_000),
-        "severityNumber": number, "severityText": text, "eventName": event.event, "body": {"stringValue": told},
+        "severityNumber": number, "severityText": text, "eventName": event.event, "body": {"stringValue": body},
         "attributes": [_attribute(name, value) for name, value in attributes.items() if value not in ("", [])],
     }  # fmt: skip
 

@@ -36,7 +36,7 @@ from modelkeep.store.audit import AuditTarget
 from modelkeep.store.bootstrap import SYSTEM
 from modelkeep.store.db import Database, now_ms
 
-_EXPORT_MS = 24 * 3_600_000  # how long a copy in the shared folder stays without being asked for
+_EXPORT_MS = 24 * 3_600_000  # how long a copy in the shared folder stays after the last request for it
 _AT_ONCE = 200  # files that one transaction forgets
 _LOOK_MS = 600_000
 _FULL_DISK_MS = 60_000  # until copies into a disk that is almost full are tried again
@@ -52,7 +52,7 @@ class WorkerContext(msgspec.Struct, frozen=True):
     auditor: Auditor
     pending_ms: int
     staging_ms: int = 3_600_000
-    """How long after it was last asked for a staging set is kept, where its version is no longer PENDING."""
+    """How long a staging set stays after the last request for it, where its version is no longer PENDING."""
     shared: SharedFolder | None = None
     uses: TokenLastUsedRecorder = msgspec.field(default_factory=TokenLastUsedRecorder)
     audit_ms: int = 0
@@ -68,11 +68,11 @@ async def purge(at: WorkerContext, set_id: str) -> int | None:
 
     Not while a change of its objects is under way, which could make one after that."""
     async with at.db.read() as tx:
-        found = await files.get_set(tx, set_id)
+        artifact_set = await files.get_set(tx, set_id)
         revision = await announced_changes.revision(tx, set_id, now_ms())
     if revision.under_way:
         return now_ms() + limits.FILE_CHANGE_MS
-    if found is None or found.state != "deleting":
+    if artifact_set is None or artifact_set.state != "deleting":
         return None
     await at.blobs.delete_set(set_id)
     while True:  # in steps that nobody waits long for
@@ -109,9 +109,9 @@ async def hash_set(at: WorkerContext, set_id: str) -> None:
 async def sweep(at: WorkerContext, set_id: str) -> None:
     """Delete objects of a frozen set that are in no manifest: written late by URLs that were still out."""
     async with at.db.read() as tx:
-        found = await files.get_set(tx, set_id)
+        artifact_set = await files.get_set(tx, set_id)
         known = {segment.object for file in await files.manifest(tx, set_id) for segment in files.segments(file)}
-    if found is None or found.state != "live":
+    if artifact_set is None or artifact_set.state != "live":
         return
     strays = [listed.object for listed in await at.blobs.list_set(set_id) if listed.object not in known]
     if strays:
@@ -127,19 +127,21 @@ async def bring(at: WorkerContext, key: str) -> int | None:
     version_id, source_set, root = key.split("/", 2)
     async with at.db.read() as tx:
         version = await versions.by_id(tx, version_id)
-        found = await files.below(tx, source_set, root) if source_set else []
+        source_files = await files.below(tx, source_set, root) if source_set else []
         model = await securables.by_id(tx, version.model_id) if version else None
         needed = model is not None and await requires_signature(tx, model)
     if version is None or model is None or version.status != Status.PENDING:
         return None
     prefix = f"{root}/" if root else ""
     try:
-        if not found:
+        if not source_files:
             raise InvalidArgument(
                 "The source has no files here, and so no MLmodel file. Log the model, then register it."
             )
-        model_file = await finalize.check_manifest(at.db, at.blobs, source_set, found, needed=needed, root=prefix)
-        manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in found]
+        model_file = await finalize.check_manifest(
+            at.db, at.blobs, source_set, source_files, needed=needed, root=prefix
+        )
+        manifest = [await _copy(at, version, source_set, file, file.path.removeprefix(prefix)) for file in source_files]
     except InvalidArgument as error:
         await _fail(at, version, error.message)
         return None
@@ -202,24 +204,24 @@ async def unstage(at: WorkerContext, set_id: str) -> int | None:
     """Free a staging set that nobody needs or can write to any more; until then, in how many ms to look again."""
     now = now_ms()
     async with at.db.write() as tx:
-        found = await files.get_set(tx, set_id)
-        if found is None or found.kind != "staging":
+        staging_set = await files.get_set(tx, set_id)
+        if staging_set is None or staging_set.kind != "staging":
             return None
-        if await versions.status_of(tx, set_id) == Status.PENDING or found.created_at + at.staging_ms > now:
-            return max(_LOOK_MS, found.created_at + at.staging_ms - now)
+        if await versions.status_of(tx, set_id) == Status.PENDING or staging_set.created_at + at.staging_ms > now:
+            return max(_LOOK_MS, staging_set.created_at + at.staging_ms - now)
         if await files.release(tx, set_id):
             await jobs.enqueue(tx, "purge", set_id)
     return None
 
 
 async def clear_shared(at: WorkerContext, shared: SharedFolder) -> None:
-    """Directories of versions that are finalized or gone, and copies that nobody has asked for in a day."""
+    """Directories of versions that are finalized or gone, and copies without a request for a day."""
     for place in await shared.places():
         async with at.db.read() as tx:
             status = await versions.status_of(tx, place.version_id)
-        wanted = Status.PENDING if place.kind == "write" else Status.READY
+        needed_status = Status.PENDING if place.kind == "write" else Status.READY
         idle = now_ms() - place.used_s * 1000 > _EXPORT_MS
-        if status != wanted or (place.kind == "read" and idle):
+        if status != needed_status or (place.kind == "read" and idle):
             await shared.remove(place)
     await shared.tidy()
 

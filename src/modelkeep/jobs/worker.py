@@ -205,12 +205,16 @@ class Worker:
         while not self._stop.is_set():
             async with at.db.read() as tx:
                 sent = await archives.cursor(tx, otlp.NAME) if at.otlp else None
-            made = await archive.archive(at.db, at.blobs, now_ms() - at.audit_ms, sent=sent)
+            archived = await archive.archive(at.db, at.blobs, now_ms() - at.audit_ms, sent=sent)
             removed = await archive.remove(at.db)
-            if made is None:
+            if archived is None:
                 return
             log.info(
-                "audit records archived", first=made.first_seq, last=made.last_seq, file=made.path, removed=removed
+                "audit records archived",
+                first=archived.first_seq,
+                last=archived.last_seq,
+                file=archived.path,
+                removed=removed,
             )
 
     async def _send(self) -> None:

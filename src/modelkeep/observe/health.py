@@ -1,6 +1,6 @@
 """Is this process alive, and should requests be sent to it? Answered in bounded time, whatever does not answer.
 
-Reads need the database alone. What they can do without (storage, tracking) is asked beside the probes, one question at a
+Reads need the database alone. What they can do without (storage, tracking) is checked beside the probes, one check at a
 time, and named as degraded.
 """
 

@@ -72,11 +72,11 @@ _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 def request(route: str, method: str, status: int, took: float) -> None:
     """`took` in seconds."""
     key = (route, method if method in _METHODS else "other", status)
-    found = _children.get(key)
-    if found is None:  # looking a child up by its labels costs more than counting
-        found = _children[key] = (requests.labels(route, key[1], str(status)), seconds.labels(route))
-    found[0].inc()
-    found[1].observe(took)
+    children = _children.get(key)
+    if children is None:  # looking a child up by its labels costs more than counting
+        children = _children[key] = (requests.labels(route, key[1], str(status)), seconds.labels(route))
+    children[0].inc()
+    children[1].observe(took)
 
 
 def text() -> bytes:

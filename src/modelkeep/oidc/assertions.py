@@ -45,10 +45,8 @@ def keys_of(jwks: dict[str, Any]) -> tuple[Key, ...]:
     listed = jwks.get("keys")
     if not isinstance(listed, list):
         raise InvalidArgument('A JWKS is {"keys": [...]}.')
-    found = (
-        _key(cast("dict[str, Any]", each)) for each in cast("list[Any]", listed)[:_MAX_KEYS] if isinstance(each, dict)
-    )
-    return tuple(key for key in found if key is not None)
+    keys = (_key(cast("dict[str, Any]", jwk)) for jwk in cast("list[Any]", listed)[:_MAX_KEYS] if isinstance(jwk, dict))
+    return tuple(key for key in keys if key is not None)
 
 
 def _key(jwk: dict[str, Any]) -> Key | None:
@@ -115,9 +113,9 @@ def verified(token: str, key: Key, issuer: str, audiences: Collection[str], now_
     if claims.get("iss") != issuer:
         raise Unauthenticated("The token is of another issuer.")
     check_times(claims, now_s)
-    told = claims.get("aud")
-    named = cast("list[Any]", told if isinstance(told, list) else [told])
-    if not any(isinstance(each, str) and each in audiences for each in named):
+    audience = claims.get("aud")
+    named = cast("list[Any]", audience if isinstance(audience, list) else [audience])
+    if not any(isinstance(name, str) and name in audiences for name in named):
         raise Unauthenticated("The token is for another audience (`aud`).")
     return claims
 

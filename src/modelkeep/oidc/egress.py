@@ -42,14 +42,14 @@ async def ask(
     try:
         async with asyncio.timeout(TIMEOUT_S):
             address = await _resolved(target, inside=inside)
-            # The address that was looked at is the one that is asked, under the name that the certificate must have.
-            asked = target._replace(netloc=_netloc(address, target.port)).geturl()
+            # The request goes to the address that was checked, under the name that the certificate must have.
+            request_url = target._replace(netloc=_netloc(address, target.port)).geturl()
             # No proxy and no .netrc of the environment: nothing is sent along, and nowhere else.
             verify = _tls() if target.scheme == "https" else False
             async with (
                 httpx.AsyncClient(trust_env=False, verify=verify, timeout=TIMEOUT_S, follow_redirects=False) as http,
                 http.stream(
-                    "GET" if form is None else "POST", asked, data=form,
+                    "GET" if form is None else "POST", request_url, data=form,
                     headers={"accept": "application/json", **(headers or {}), "host": target.netloc},
                     extensions={"sni_hostname": target.hostname},
                 ) as answer,
@@ -92,8 +92,8 @@ def _loopback(host: str) -> bool:
 async def _resolved(target: SplitResult, *, inside: bool) -> str:
     host, port = cast(str, target.hostname), target.port or (443 if target.scheme == "https" else 80)
     look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(_resolver, look_up)
-    addresses = [cast(str, entry[4][0]) for entry in found]
+    entries = await asyncio.get_running_loop().run_in_executor(_resolver, look_up)
+    addresses = [cast(str, entry[4][0]) for entry in entries]
     if not inside and not all(_public(ip_address(address)) for address in addresses):
         raise Unavailable(f"{_named(target)} is an address inside of the network, which no issuer may name.")
     return addresses[0]

@@ -17,7 +17,7 @@ _KEEP_S = 600
 _STALE_S = 3600
 """How long keys are good while their issuer does not answer."""
 _AGAIN_S = 30
-"""How soon an issuer is asked again, for a key that it did not have or after it did not answer."""
+"""Seconds until the next request to an issuer, for a key that it did not have or after it did not answer."""
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -66,18 +66,18 @@ class Issuers:
 
     async def _key(self, issuer: str, of: Unverified) -> Key | None:
         known = await self._fresh(issuer)
-        found = chosen(known.keys, of)
-        if found is None and self._clock() - known.tried_s >= _AGAIN_S:  # the issuer may have a new one
-            found = chosen((await self._fresh(issuer, anew=True)).keys, of)
-        return found
+        key = chosen(known.keys, of)
+        if key is None and self._clock() - known.tried_s >= _AGAIN_S:  # the issuer may have a new one
+            key = chosen((await self._fresh(issuer, anew=True)).keys, of)
+        return key
 
     async def metadata(self, issuer: str) -> Metadata:
-        found = (await self._fresh(issuer)).metadata
-        assert found is not None
-        return found
+        metadata = (await self._fresh(issuer)).metadata
+        assert metadata is not None
+        return metadata
 
     async def _fresh(self, issuer: str, *, anew: bool = False) -> _Known:
-        """What is known of an issuer, asked for where that is too old. Raises Unauthenticated, Unavailable."""
+        """The keys and metadata of an issuer, fetched where they are too old. Raises Unauthenticated, Unavailable."""
         known = self._known.get(issuer)
         if known is None:
             raise Unauthenticated("The token's issuer is not one that this server trusts.")
@@ -101,9 +101,9 @@ class Issuers:
 
 
 async def _metadata(issuer: str) -> Metadata:
-    status, found = await egress.ask(f"{issuer.rstrip('/')}/.well-known/openid-configuration", inside=True)
+    status, document = await egress.ask(f"{issuer.rstrip('/')}/.well-known/openid-configuration", inside=True)
     try:
-        metadata = msgspec.convert(found, Metadata)
+        metadata = msgspec.convert(document, Metadata)
     except msgspec.ValidationError as error:
         raise Unavailable(f"The issuer {issuer[:200]} has no discovery document.") from error
     if status != 200 or metadata.issuer != issuer:
@@ -112,11 +112,11 @@ async def _metadata(issuer: str) -> Metadata:
 
 
 async def _keys(issuer: str, url: str) -> tuple[Key, ...]:
-    status, found = await egress.ask(url, inside=same_host(issuer, url))
+    status, jwks = await egress.ask(url, inside=same_host(issuer, url))
     if status != 200:
         raise Unavailable(f"The issuer {issuer[:200]} does not tell its keys.")
     try:
-        return keys_of(found)
+        return keys_of(jwks)
     except InvalidArgument as error:
         raise Unavailable(f"The issuer {issuer[:200]} does not tell its keys.") from error
 

@@ -85,9 +85,9 @@ class Provider:
             raise Unauthenticated(_STALE)
         metadata = await self._issuers.metadata(self._client.issuer)
         # RFC 9207: an answer of another provider, or one that hides whose it is, goes no further.
-        told = answer.get("iss")
-        if told != self._client.issuer and (
-            told is not None or metadata.authorization_response_iss_parameter_supported
+        issuer = answer.get("iss")
+        if issuer != self._client.issuer and (
+            issuer is not None or metadata.authorization_response_iss_parameter_supported
         ):
             raise Unauthenticated("This answer is another provider's. Sign in again.")
         if "error" in answer or not answer.get("code"):
@@ -108,11 +108,11 @@ class Provider:
             form["client_id"] = client.id
             if client.secret:
                 form["client_secret"] = client.secret
-        status, found = await egress.ask(url, inside=same_host(client.issuer, url), form=form, headers=headers)
-        if status != 200 or not isinstance(found.get("id_token"), str):
-            why = found.get("error_description") or found.get("error") or f"it answered {status}"
+        status, tokens = await egress.ask(url, inside=same_host(client.issuer, url), form=form, headers=headers)
+        if status != 200 or not isinstance(tokens.get("id_token"), str):
+            why = tokens.get("error_description") or tokens.get("error") or f"it answered {status}"
             raise Unauthenticated(f"The provider does not take its own code back: {str(why)[:200]}.")
-        return found
+        return tokens
 
     async def _person(self, metadata: Metadata, tokens: dict[str, Any], pending: PendingSignIn) -> Person:
         client = self._client
@@ -127,8 +127,8 @@ class Provider:
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= 255:
             raise Unauthenticated("The provider does not say who you are (`sub`).")
-        wanted = {client.user_claim, "name", *filter(None, [client.groups_claim])}
-        if not wanted <= set(claims) and metadata.userinfo_endpoint and isinstance(tokens.get("access_token"), str):
+        needed = {client.user_claim, "name", *filter(None, [client.groups_claim])}
+        if not needed <= set(claims) and metadata.userinfo_endpoint and isinstance(tokens.get("access_token"), str):
             # What the signed token says counts more.
             claims = await self._userinfo(metadata.userinfo_endpoint, tokens["access_token"], subject) | claims
         return Person(
@@ -141,10 +141,10 @@ class Provider:
 
     async def _userinfo(self, url: str, access_token: str, subject: str) -> dict[str, Any]:
         inside = same_host(self._client.issuer, url)
-        status, found = await egress.ask(url, inside=inside, headers={"authorization": f"Bearer {access_token}"})
-        if status != 200 or found.get("sub") != subject:
+        status, claims = await egress.ask(url, inside=inside, headers={"authorization": f"Bearer {access_token}"})
+        if status != 200 or claims.get("sub") != subject:
             raise Unauthenticated("The provider tells of somebody else than who signed in.")
-        return found
+        return claims
 
     def _name(self, claims: dict[str, Any]) -> str:
         """Of a new user. An address that the provider has not verified is none of theirs."""
@@ -160,4 +160,4 @@ def _text(value: Any) -> str:
 
 def _groups(value: Any) -> frozenset[str]:
     listed = cast("list[Any]", value if isinstance(value, list) else [value])
-    return frozenset(each for each in listed if isinstance(each, str))
+    return frozenset(group for group in listed if isinstance(group, str))
