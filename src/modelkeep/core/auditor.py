@@ -77,14 +77,14 @@ class Auditor:
     async def record(self, event: str, operation: str, actor: Actor, targets: list[AuditTarget], outcome: str = "ok",
                      reason: str = "", request_id: str = "", *, now: bool = True) -> None:  # fmt: skip
         """For acts outside the operation table (the tracking server's routes, the command line)."""
-        made = AuditEvent(
+        audit_event = AuditEvent(
             new_id(), now_ms(), event, operation, actor.id, actor.name, actor.token_id, actor.source, request_id,
             tuple(targets), "{}", "{}", outcome, reason, actor.workspace,
         )  # fmt: skip
         if now:
-            await self.write([made], actor.id)
+            await self.write([audit_event], actor.id)
         else:
-            self._buffer(made)
+            self._buffer(audit_event)
 
     async def write(self, events: list[AuditEvent], principal: str = "") -> None:
         """`principal`: whose acts these are, where they are one principal's."""
@@ -94,19 +94,19 @@ class Auditor:
     def read(
         self, op: Operation, request: msgspec.Struct, actor: Actor, targets: list[AuditTarget], request_id: str
     ) -> None:
-        """A plain read. The same read by the same token within one flush is one record with a count: a busy alias is asked
-        for thousands of times a second, and must not fill the log with copies. Nor must one caller with a new filter each time:
+        """A plain read. The same read by the same token within one flush is one record with a count: clients resolve a busy alias
+        thousands of times a second, and must not fill the log with copies. Nor must one caller with a new filter each time:
         different requests of one kind about the same securables are recorded one by one up to AUDIT_READS_APART, then counted."""
         key = (request, actor.id, actor.token_id, actor.source, actor.workspace)
-        found = self._same.get(key)
-        if found is None:
+        entry = self._same.get(key)
+        if entry is None:
             alike = (op.name, tuple(targets), *key[1:])
             if (count := self._alike.get(alike, 0)) >= AUDIT_READS_APART:
-                key, found = alike, self._same.get(alike)
+                key, entry = alike, self._same.get(alike)
             else:
                 self._alike[alike] = count + 1
-        if found is not None:
-            found[1] += 1
+        if entry is not None:
+            entry[1] += 1
         elif len(self._same) >= _MAX_BUFFERED:
             self.dropped += 1
         else:
@@ -176,7 +176,7 @@ def _names(value: Any) -> list[str]:
         workspace = [text for text in (getattr(value, "workspace", ""),) if isinstance(text, str) and text]
         return workspace + [name for field in value.__struct_fields__ for name in _names(getattr(value, field))]
     if isinstance(value, tuple):
-        return [name for each in cast("tuple[Any, ...]", value) for name in _names(each)]
+        return [name for element in cast("tuple[Any, ...]", value) for name in _names(element)]
     return []
 
 

@@ -172,16 +172,16 @@ class Engine:
         key = (request, actor.id, actor.account_admin, actor.workspace)
         try:
             async with self._read(actor, scans=op.scans) as tx:
-                if (found := tx.recall(key)) is None:
+                if (cached := tx.recall(key)) is None:
                     ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config)
                     targets = await self._authorize(ctx, op, request)
-                    found = await hide_sources(ctx, await op.run(ctx, request, *targets)), ctx.touched
-                    tx.keep(key, found)
+                    cached = await hide_sources(ctx, await op.run(ctx, request, *targets)), ctx.touched
+                    tx.keep(key, cached)
         except RegistryError as error:
             await self._refused(op, request, actor, error, request_id)
             raise
-        self.auditor.read(op, request, actor, found[1], request_id)
-        return found[0]
+        self.auditor.read(op, request, actor, cached[1], request_id)
+        return cached[0]
 
     def _read(self, actor: Actor, *, scans: bool) -> AbstractAsyncContextManager[ReadTx]:
         return ReadForScans(self.db, actor.id) if scans else self.db.read()
@@ -189,8 +189,8 @@ class Engine:
     async def _refused(
         self, op: Operation, request: msgspec.Struct, actor: Actor, error: RegistryError, request_id: str
     ) -> None:
-        found = cast("RegistryError", error.__cause__) if isinstance(error, Concealed) else error
-        await to_its_end(self.auditor.refused(op, request, actor, found, request_id, same=self._conceal))
+        refusal = cast("RegistryError", error.__cause__) if isinstance(error, Concealed) else error
+        await to_its_end(self.auditor.refused(op, request, actor, refusal, request_id, same=self._conceal))
 
     async def _prepare(self, outside: ServiceCtx, op: Operation, request: msgspec.Struct) -> Any:
         """Authorize, then do the slow part outside any transaction; what it stored is undone if the rest fails."""
@@ -205,11 +205,11 @@ class Engine:
         """The securables that the request names, each checked. Raises PermissionDenied, NotFound, AlreadyExists."""
         await self._check_role(ctx, op, request)
         ctx.reacher = self._reached
-        found: list[Securable | None] = []
-        for index, on in enumerate(op.asked(account_admin=ctx.actor.account_admin)):
+        targets: list[Securable | None] = []
+        for index, on in enumerate(op.targets_for(account_admin=ctx.actor.account_admin)):
             name: FullName | None = getattr(request, on.field)
             if name is None and on.optional:
-                found.append(None)
+                targets.append(None)
                 continue
             assert name is not None
             chain = ctx.chains.get(str(name))
@@ -228,13 +228,13 @@ class Engine:
                 raise AlreadyExists(f"{RULES[kind].label} '{name}' already exists.", kind=kind)
             if on.created is not None and len(chain) == len(name.parts):
                 self._check_creatable(on.created, name, chain)
-                found.append(None)
+                targets.append(None)
                 continue
-            found.append(self._checked(on, name, chain))
-        for securable in found:
+            targets.append(self._checked(on, name, chain))
+        for securable in targets:
             if securable is not None:
                 ctx.touch(RULES[securable.kind].kind, securable.id, securable.full_name)
-        return found
+        return targets
 
     async def _check_role(self, ctx: ReadCtx, op: Operation, request: msgspec.Struct) -> None:
         """What an operation asks of the caller apart from securables. Raises PermissionDenied."""
@@ -300,9 +300,9 @@ def _after(outside: ServiceCtx, ctx: Ctx[Any]) -> ServiceCtx:
 
 def _check(on: Target, name: FullName, chain: list[SecurableWithGrants]) -> Securable:
     """Top-down: the first parent that is closed to the actor answers 403, whether or not anything exists below it."""
-    wanted = len(name.parts) + (0 if on.parent else 1)
-    chain = chain[:wanted]
-    if len(chain) < wanted:
+    depth = len(name.parts) + (0 if on.parent else 1)
+    chain = chain[:depth]
+    if len(chain) < depth:
         if blocked := blocked_at(chain):
             raise PermissionDenied(blocked.reason, kind=chain[-1].securable.kind)
         raise missing(".".join(name.parts[: len(chain)]), name.leaf)

@@ -44,7 +44,7 @@ class Target(msgspec.Struct, frozen=True):
     writes: bool | None = None
     """Does the operation change what lies there, which a read-only binding refuses? None: as its effect says."""
     anywhere: bool = False
-    """Asked from any workspace, bound or not."""
+    """Allowed from any workspace, bound or not."""
 
     def need_on(self, kind: Kind) -> Requirement:
         return self.on_volume if self.on_volume is not None and kind is Kind.VOLUME else self.need
@@ -80,11 +80,11 @@ class Operation(msgspec.Struct, frozen=True):
     account_admin_may: bool = False
     """An account admin may, whatever they hold on the targets."""
     creates: bool = False
-    """The first target's field names what is made: to whoever knows it already, it already exists."""
+    """The first target's field names what is made. A caller who may know that it exists gets AlreadyExists."""
     prepare: Callable[..., Awaitable[Any]] | None = None
     """Slow work (storage, the tracking server) done between two authorizations, outside the write transaction."""
     outside: Callable[..., Awaitable[Any]] | None = None
-    """Who decides where the request names no securable (the workspace, on the files of runs): asked as `prepare` is."""
+    """Decides where the request names no securable (the workspace, on the files of runs): called as `prepare` is."""
     decides: str = ""
     """What the function itself asks for, in words, where that is not (only) about securables that the request names."""
     finish: Callable[..., Awaitable[Any]] | None = None
@@ -112,10 +112,10 @@ class Operation(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         writes = self.effect == "write"
-        told = (on if on.writes is not None else msgspec.structs.replace(on, writes=writes) for on in self.targets)
-        msgspec.structs.force_setattr(self, "targets", tuple(told))
+        targets = (on if on.writes is not None else msgspec.structs.replace(on, writes=writes) for on in self.targets)
+        msgspec.structs.force_setattr(self, "targets", tuple(targets))
 
-    def asked(self, *, account_admin: bool) -> tuple[Target, ...]:
+    def targets_for(self, *, account_admin: bool) -> tuple[Target, ...]:
         """What is needed of such a caller."""
         if not (self.account_admin_may and account_admin):
             return self.targets
@@ -133,17 +133,17 @@ class Operation(msgspec.Struct, frozen=True):
             return "account admin" + " or member of the auditors' group" * self.auditors
         if self.workspace_admin:
             return "account admin, or admin of the workspace"
-        told: list[str] = []
+        needs: list[str] = []
         for on in self.targets:
-            told.append(f"{ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
+            needs.append(f"{ways(on.need)} on {'the parent of ' * on.parent}`{on.field}`")
             if on.created is not None:
-                told[-1] += f" (where that is missing: {ways(on.created)} on its parent)"
+                needs[-1] += f" (where that is missing: {ways(on.created)} on its parent)"
             if on.on_volume is not None:
-                told[-1] += f" (on a volume: {ways(on.on_volume)})"
-        told += ["or account admin"] * self.account_admin_may
+                needs[-1] += f" (on a volume: {ways(on.on_volume)})"
+        needs += ["or account admin"] * self.account_admin_may
         if self.decides:
-            told.append(self.decides)
-        return "; ".join(told) or "signed in (answers hold what the caller may see)"
+            needs.append(self.decides)
+        return "; ".join(needs) or "signed in (answers hold what the caller may see)"
 
 
 def names_of_kind(operations: Mapping[str, Operation], kind: Kind) -> tuple[str, ...]:
@@ -289,7 +289,7 @@ class Services(msgspec.Struct, frozen=True):
     """Without what follows from the services; `config` has that, too."""
     tracking: Tracking | None = None
     issuer: CredentialIssuer | None = None
-    """Set where the store can be asked for temporary credentials (only one that is `direct`)."""
+    """Set where the store issues temporary credentials (only one that is `direct`)."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     copies: InFlightCopies = msgspec.field(default_factory=InFlightCopies)

@@ -40,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Somebody that an OpenID provider has told us of, in an answer that was checked."""
+    """A person, as a checked answer of an OpenID provider describes them."""
 
     issuer: str
     subject: str
@@ -79,7 +79,7 @@ class SignIn:
         """OAuth client credentials. Raises Unauthenticated."""
         async with self._db.single() as tx:
             row = await signin.holder_of_secret(tx, hash_token(secret))
-        # One answer for all that a guesser could learn from; whoever has the secret is told the rest.
+        # One answer for all that a guesser could learn from; only the holder of the secret learns the rest.
         if row is None or fold_principal(client_id) != fold_principal(row[3]):
             raise Unauthenticated(BAD_CLIENT)
         secret_id, expires_at, holder_id, name, active = row
@@ -103,15 +103,17 @@ class SignIn:
             )
 
     async def by_assertion(self, client_id: str, token: str, caller: Caller) -> Issued:
-        """Workload identity federation. Nobody is asked anything for an issuer that no policy names. Raises Unauthenticated."""
+        """Workload identity federation. No request goes out for an issuer that no policy names. Raises Unauthenticated."""
         issuer = self._assertions.issuer(token)
         async with self._db.read() as tx:
             holder = await principals.by_name(tx, client_id) if client_id else None
             if client_id and (holder is None or holder.kind != "SERVICE_PRINCIPAL"):
                 raise Unauthenticated(BAD_ASSERTION)
-            found = [each for each in await signin.policies(tx, holder.id if holder else "") if each.issuer == issuer]
+            policies = [
+                policy for policy in await signin.policies(tx, holder.id if holder else "") if policy.issuer == issuer
+            ]
         refusal = Unauthenticated(BAD_ASSERTION)
-        for policy in found:
+        for policy in policies:
             try:
                 claims = await self._assertions.verified(token, issuer, policy.audiences, policy.keys)
             except Unauthenticated as error:
@@ -127,11 +129,11 @@ class SignIn:
         if holder is not None:
             return holder if subject == policy.subject else None
         async with self._db.read() as tx:
-            found = await principals.by_name(tx, subject)
+            principal = await principals.by_name(tx, subject)
             # A name that an issuer chose must never be enough to become an admin.
-            if found is None or found.kind == "GROUP" or await signin.grants_admin(tx, found.id):
+            if principal is None or principal.kind == "GROUP" or await signin.grants_admin(tx, principal.id):
                 return None
-        return found
+        return principal
 
     async def _by_policy(self, policy: FederationPolicy, holder: Principal, caller: Caller) -> Issued:
         if not holder.active:
@@ -153,7 +155,7 @@ class SignIn:
     # --- browsers ----------------------------------------------------------------------------------------------------
 
     async def by_token(self, actor: Actor, caller: Caller) -> Issued:
-        """A browser's session for whoever has shown a personal access token; it ends with that. Raises Unauthenticated."""
+        """A browser's session for the holder of a personal access token; it ends with that token. Raises Unauthenticated."""
         async with self._db.write() as tx:
             row = await tokens.lock(tx, actor.token_id)
             if row is None or row[0] != "PERSONAL":
@@ -176,7 +178,7 @@ class SignIn:
                 raise Unauthenticated("This answer of the provider was used before. Sign in again.")
             row = await signin.linked(tx, person.issuer, person.subject)
             if row is None:
-                # The same person may come in at this moment: whoever has the lock first has committed when it is ours.
+                # The same person may come in at this moment: the first to take the lock has committed when we get it.
                 await principals.lock_account(tx)
                 row = await signin.linked(tx, person.issuer, person.subject)
             link_id, user = (
@@ -194,13 +196,13 @@ class SignIn:
         self, tx: WriteTx, user: Principal, claimed: frozenset[str], actor: Actor, caller: Caller
     ) -> None:
         """The mapped groups are the provider's: somebody is in one as long as the claim says so. None makes an admin."""
-        wanted = {fold_principal(name) for value, name in self._groups.items() if value in claimed}
+        mapped = {fold_principal(name) for value, name in self._groups.items() if value in claimed}
         if self._groups:
             await principals.lock_account(tx)
         now_in = await signin.direct_groups(tx, user.id) if self._groups else set[str]()
         for name in sorted(set(self._groups.values())):
             group = await principals.by_name(tx, name)
-            if group is None or group.kind != "GROUP" or (fold_principal(name) in wanted) is (group.id in now_in):
+            if group is None or group.kind != "GROUP" or (fold_principal(name) in mapped) is (group.id in now_in):
                 continue
             if group.name == principals.ACCOUNT_USERS or await signin.grants_admin(tx, group.id):
                 continue
@@ -234,10 +236,10 @@ async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tu
         await principals.check_looks(tx, name)
     except AlreadyExists as error:
         raise Unauthenticated(f"The provider's name for you cannot be a user's here. {error.message}") from error
-    made = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
-    link_id = await signin.link(tx, person.issuer, person.subject, made.id, "sign-in", now)
-    await record(tx, "principal.create", Actor(made.id, made.name, "USER"), "", "first sign-in", caller)
-    return link_id, await identities.by_id(tx, made.id)
+    user = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
+    link_id = await signin.link(tx, person.issuer, person.subject, user.id, "sign-in", now)
+    await record(tx, "principal.create", Actor(user.id, user.name, "USER"), "", "first sign-in", caller)
+    return link_id, await identities.by_id(tx, user.id)
 
 
 async def issue(
@@ -261,22 +263,22 @@ async def record(
     targets = (AuditTarget(holder.kind, holder.id, holder.name),)
     if group is not None:
         targets = (AuditTarget(group.kind, group.id, group.name), *targets)
-    made = AuditEvent(
+    audit_event = AuditEvent(
         new_id(), now_ms(), event, "sign_in", holder.id, holder.name, token_id, caller.source, caller.request_id, targets,
         "{}", "{}", "ok", reason, caller.workspace_id,
     )  # fmt: skip
-    await audit.add(tx, [made])
+    await audit.add(tx, [audit_event])
 
 
 def group_map(text: str) -> dict[str, str]:
     """A setting: {"value of the claim": "group here"} in JSON. Raises InvalidArgument."""
     try:
-        found = msgspec.json.decode(text or "{}", type=dict[str, str])
+        groups = msgspec.json.decode(text or "{}", type=dict[str, str])
     except msgspec.MsgspecError as error:
         raise InvalidArgument(
             'MODELKEEP_OIDC_GROUPS must be JSON: {"value of the claim": "group here", ...}.'
         ) from error
-    for name in found.values():
+    for name in groups.values():
         if fold_principal(name) in ("admins", principals.ACCOUNT_USERS):
             raise InvalidArgument(f"MODELKEEP_OIDC_GROUPS may not name '{name}': no claim makes an admin.")
-    return found
+    return groups

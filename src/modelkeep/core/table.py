@@ -290,7 +290,7 @@ OPERATIONS: tuple[Operation, ...] = (
               databricks="unityCatalog.getModelVersion"),
     Operation(versions.update_version, versions.UpdateVersion, "version.update", (Target("name", OWNER_OR_ADMIN),),
               kinds=A_MODEL, databricks="unityCatalog.updateModelVersion"),
-    # Refused to whom the change is refused that it is for; what is told to the language model is in the audit log as such.
+    # A caller who may not change the comment gets no draft. The audit log records that the facts went to the language model.
     Operation(description_drafts.draft_comment, description_drafts.DraftComment, "model.draft",
               (Target("name", OWNER_OR_ADMIN, writes=True),),
               "read", "own_tx",
@@ -403,9 +403,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(access_requests.list_access_requests, access_requests.ListAccessRequests, "access.list", (), "read", "buffered",
               databricks=NO_NAME),
     Operation(access_requests.decide_access, access_requests.DecideAccess, "access.decide",
-              decides="ownership or MANAGE or metastore admin on what is asked for", full_disk=True, kinds=ANY_KIND, databricks=NO_NAME),
+              decides="ownership or MANAGE or metastore admin on the requested securable", full_disk=True, kinds=ANY_KIND,
+              databricks=NO_NAME),
     Operation(access_requests.withdraw_access, access_requests.WithdrawAccess, "access.withdraw",
-              decides="to be who asked, or for whom", full_disk=True, databricks=NO_NAME),
+              decides="to be the requester, or the principal of the request", full_disk=True, databricks=NO_NAME),
     Operation(access_requests.get_access_destinations, access_requests.GetAccessDestinations, "access.get_destinations",
               (Target("name", CAN_REQUEST_ACCESS, any_kind=True),), "read", "buffered", kinds=ANY_KIND, databricks=NO_NAME),
     Operation(access_requests.change_access_destinations, access_requests.ChangeAccessDestinations, "access.change_destinations",

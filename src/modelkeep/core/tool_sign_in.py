@@ -110,7 +110,7 @@ class ToolSignIn:
         if session is None:
             raise InvalidGrant(BAD_CODE)
         token, principal_id = session
-        # The origin is locked before the session, as whoever revokes it does.
+        # The origin is locked before the session, as a revocation does.
         ends_at = await _stands_until(tx, token.origin_kind, token.origin_id)
         lock = await tokens.lock(tx, code.session_id)
         person = await principals.by_id(tx, principal_id)
@@ -192,5 +192,5 @@ def _fits(code: Code, client_id: str, redirect_uri: str, verifier: str, now: int
 
 
 def _refresh_hash(secret: str) -> str:
-    """Another hash than that of a bearer token: whoever has a refresh token cannot call the API with it."""
+    """Another hash than that of a bearer token: the holder of a refresh token cannot call the API with it."""
     return hash_token(f"refresh:{secret}")

@@ -55,9 +55,9 @@ class SummarizeActivity(msgspec.Struct, frozen=True):
 
 
 class ExportAudit(msgspec.Struct, frozen=True):
-    """Records in the order in which they were sealed, so that whoever goes on behind the last one misses none."""
+    """Records in the order in which they were sealed, so that an export that goes on after the last one misses none."""
 
-    wanted: AuditFilter = AuditFilter()
+    wanted: AuditFilter = AuditFilter()  # house: name because the audit log records requests by field
     after: int = 0
     """the cursor of the answer before"""
     max_results: int | None = None
@@ -68,7 +68,7 @@ class ExportAudit(msgspec.Struct, frozen=True):
 class Exported(msgspec.Struct, frozen=True):
     links: tuple[Link, ...]
     cursor: int
-    more: bool
+    more: bool  # house: name because the answer has this field
     archived: int
     """Records up to this link are in the archive, and not in this list."""
 
@@ -92,26 +92,26 @@ async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:
     return await _page(ctx, req, "", req.name, req.source, req.request_id, req.workspace_id)
 
 
-async def get_activity(ctx: ReadCtx, req: GetActivity, found: Securable) -> Page[AuditEvent]:
-    page = await _page(ctx, req, found.id)
-    return Page(await hide_in_events(ctx, page.items, found), page.next_token)
+async def get_activity(ctx: ReadCtx, req: GetActivity, securable: Securable) -> Page[AuditEvent]:
+    page = await _page(ctx, req, securable.id)
+    return Page(await hide_in_events(ctx, page.items, securable), page.next_token)
 
 
-async def summarize_activity(ctx: ReadCtx, req: SummarizeActivity, found: Securable) -> list[audit.Tally]:
+async def summarize_activity(ctx: ReadCtx, req: SummarizeActivity, securable: Securable) -> list[audit.Tally]:
     """By event and outcome, what was done most first."""
-    return await audit.tally(ctx.tx, ctx.dialect, found.id, _time(req.since), _time(req.until))
+    return await audit.tally(ctx.tx, ctx.dialect, securable.id, _time(req.since), _time(req.until))
 
 
 async def export_audit(ctx: ReadCtx, req: ExportAudit) -> Exported:
-    """Of the next links (at most 5,000), those that are wanted: none of them may be."""
+    """Of the next links (at most 5,000), those that match the filter, possibly none."""
     window, newest = page_size(req.max_results, 1000, 5000), await audit.last_link(ctx.tx)
     archive = await archives.last(ctx.tx)
     archived = archive.last_seq if archive else 0
     after = max(_time(req.after), archived)
-    wanted = msgspec.structs.replace(req.wanted, since=_time(req.wanted.since), until=_time(req.wanted.until))
-    found = await audit.links(ctx.tx, after, wanted, window=window, without=_reads(ctx) if req.changes_only else ())
+    criteria = msgspec.structs.replace(req.wanted, since=_time(req.wanted.since), until=_time(req.wanted.until))
+    links = await audit.links(ctx.tx, after, criteria, window=window, without=_reads(ctx) if req.changes_only else ())
     cursor = max(after, min(after + window, newest))
-    return Exported(tuple(found), cursor, cursor < newest, archived)
+    return Exported(tuple(links), cursor, cursor < newest, archived)
 
 
 async def list_archives(ctx: ReadCtx, req: ListArchives) -> list[archives.Archive]:
@@ -127,21 +127,21 @@ async def _page(
     request_id: str = "",
     workspace_id: str = "",
 ) -> Page[AuditEvent]:
-    asked = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
-    scope = f"audit|{securable_id}|{asked}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
+    filters = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
+    scope = f"audit|{securable_id}|{filters}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
-    found = await audit.find(
+    events = await audit.find(
         ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
         since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
         limit=limit + 1, name=name, source=source, request_id=request_id, workspace_id=workspace_id,
         oldest_first=req.oldest_first,
         without=_reads(ctx) if req.changes_only else (),
     )  # fmt: skip
-    more = len(found) > limit
+    has_next = len(events) > limit
     return Page(
-        tuple(found[:limit]),
-        ctx.config.page_tokens.seal(scope, (found[limit - 1].at, found[limit - 1].id)) if more else "",
+        tuple(events[:limit]),
+        ctx.config.page_tokens.seal(scope, (events[limit - 1].at, events[limit - 1].id)) if has_next else "",
     )
 
 

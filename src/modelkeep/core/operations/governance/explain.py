@@ -1,4 +1,4 @@
-"""Why somebody may or may not do something: the same decision, asked once more of each single grant and ownership."""
+"""Why somebody may or may not do something: the same decision, repeated for each single grant and ownership."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -57,7 +57,7 @@ class Way(msgspec.Struct, frozen=True):
     principal: str
     """who holds it"""
     groups: tuple[str, ...] = ()
-    """how the one who is asked about comes to act as that principal: each group lies in the next one"""
+    """how the principal of the request comes to act as that principal: each group lies in the next one"""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 async def explain(ctx: ReadCtx, req: Explain) -> Explanation:
-    """Anything about oneself; about others to account admins and to whoever manages the securable."""
+    """Anything about oneself; about others to account admins and to those who manage the securable."""
     operation = _operation(req.operation, ctx.config.operations)
     about_me = not req.principal or fold_principal(req.principal) == fold_principal(ctx.actor.name)
     hidden = False
@@ -134,10 +134,10 @@ async def _explained(
     steps = {f"{step.needs} {step.securable_name}": step for _, step in entering}
     kind = chain[-1].securable.kind if complete else None
     for on in _about(operation, ctx.config.operations, kind, req.field, account_admin=bool(facts.admins)):
-        decision, found = _asked(on, operation, chain, facts, complete=complete)
+        decision, target_steps = _on_target(on, operation, chain, facts, complete=complete)
         decisions.append(decision)
-        found = [*_bound(on, chain, facts), *found]
-        steps |= {f"{step.needs} {step.securable_name}": step for step in found}
+        target_steps = [*_bound(on, chain, facts), *target_steps]
+        steps |= {f"{step.needs} {step.securable_name}": step for step in target_steps}
     if not decisions:
         return Explanation(principal.name, operation.name, True, operation.needs)
     if req.about and complete:
@@ -145,9 +145,9 @@ async def _explained(
             decisions.append(decision)
             steps[f"{step.needs} {step.securable_name}"] = step
     first = next((decision for decision in decisions if not decision.allowed), decisions[0])
-    told = [step if step.met else await _with_askable(ctx, step, chain) for step in steps.values()]
+    all_steps = [step if step.met else await _with_askable(ctx, step, chain) for step in steps.values()]
     ignored = await _without_effect(ctx, principal, chain)
-    return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(told), ignored)
+    return Explanation(principal.name, operation.name, first.allowed, first.reason, tuple(all_steps), ignored)
 
 
 def _about(
@@ -170,7 +170,7 @@ def _about(
 def _targets(operation: Operation, *, account_admin: bool) -> tuple[Target, ...]:
     """What it asks for on securables, in the table or in its own function."""
     own = {"ask_access": (_ASKS,), "decide_access": (_DECIDES,), "explain": (_MANAGES,)}
-    return operation.asked(account_admin=account_admin) or own.get(operation.name, ())
+    return operation.targets_for(account_admin=account_admin) or own.get(operation.name, ())
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -180,27 +180,32 @@ class _Facts(msgspec.Struct, frozen=True):
     """ids of what makes the principal an account admin"""
     names: dict[str, str]
     workspace: str
-    """the name of the one that is asked through"""
+    """the name of the workspace of the request"""
 
 
 async def _facts(ctx: ReadCtx, principal: Principal, chain: Sequence[SecurableWithGrants]) -> _Facts:
-    held = await evidence.holdings(ctx.tx, principal.id, [link.securable.id for link in chain])
+    holdings = await evidence.holdings(ctx.tx, principal.id, [link.securable.id for link in chain])
     up = await evidence.ways_up(ctx.tx, principal.id)
     admins = await evidence.admin_groups(ctx.tx, principal.id)
-    ids = [principal.id, *(h.holder_id for h in held), *(group for way in up.values() for group in way), *admins]
+    ids = [principal.id, *(h.holder_id for h in holdings), *(group for way in up.values() for group in way), *admins]
     ids += [link.securable.owner_id for link in chain[:2]]
     here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
     names = await evidence.names(ctx.tx, ids)
-    return _Facts(held, up, admins, names, here.name if here else ctx.actor.workspace)
+    return _Facts(holdings, up, admins, names, here.name if here else ctx.actor.workspace)
 
 
 async def _without_effect(ctx: ReadCtx, principal: Principal, chain: Sequence[SecurableWithGrants]) -> tuple[Way, ...]:
     at = {link.securable.id: link.securable for link in chain}
     inert = await evidence.inert_holdings(ctx.tx, principal.id, list(at))
-    names = await evidence.names(ctx.tx, [held.holder_id for held in inert])
+    names = await evidence.names(ctx.tx, [holding.holder_id for holding in inert])
     return tuple(
-        Way(held.privilege, at[held.securable_id].kind, at[held.securable_id].full_name, names[held.holder_id])
-        for held in inert
+        Way(
+            holding.privilege,
+            at[holding.securable_id].kind,
+            at[holding.securable_id].full_name,
+            names[holding.holder_id],
+        )
+        for holding in inert
     )
 
 
@@ -226,22 +231,22 @@ def _bound(on: Target, chain: list[SecurableWithGrants], facts: _Facts) -> list[
 
 
 def _of_account(principal: Principal, operation: Operation, facts: _Facts) -> Explanation:
-    found = [Way("account admin", "ACCOUNT", "", facts.names[id], _groups(facts, id)) for id in facts.admins]
-    reason = "account admin" if found else "Only account admins may do this."
-    step = Step("account admin", "ACCOUNT", "", bool(found), tuple(found))
-    return Explanation(principal.name, operation.name, bool(found), reason, (step,))
+    ways_to_it = [Way("account admin", "ACCOUNT", "", facts.names[id], _groups(facts, id)) for id in facts.admins]
+    reason = "account admin" if ways_to_it else "Only account admins may do this."
+    step = Step("account admin", "ACCOUNT", "", bool(ways_to_it), tuple(ways_to_it))
+    return Explanation(principal.name, operation.name, bool(ways_to_it), reason, (step,))
 
 
 def _groups(facts: _Facts, holder: str) -> tuple[str, ...]:
-    # Nobody is put into the group of all users: whoever acts as it without a way there is in it by being a user.
+    # Nobody is put into the group of all users: a principal that acts as it without a way there is in it as a user.
     return tuple(facts.names[id] for id in facts.ways_up.get(holder, [holder]))
 
 
-def _asked(
+def _on_target(
     on: Target, operation: Operation, chain: list[SecurableWithGrants], facts: _Facts, *, complete: bool
 ) -> tuple[Decision, list[Step]]:
-    """The decision on one target, and each thing that it needs. Below a closed container there may be nothing: then it is
-    all that is told."""
+    """The decision on one target, and each thing that it needs. Below a closed container there may be nothing: then only
+    the container is named."""
     if on.parent and not operation.creates and complete:
         chain = chain[:-1]
     inside = on.parent or not complete
@@ -255,14 +260,14 @@ def _asked(
     decision = on.decide(chain[-1].securable.kind, chain)
     if decision.reason == Privilege.BROWSE.words:
         return decision, [
-            _step("BROWSE", chain[:2], facts, lambda found: Privilege.BROWSE in authorization.effective(found))
+            _step("BROWSE", chain[:2], facts, lambda links: Privilege.BROWSE in authorization.effective(links))
         ]
-    told = (
+    needs = (
         ", ".join(ways(need).split(" or "))
         if need not in (authorization.ANYONE, authorization.CAN_REQUEST_ACCESS)
         else "signed in"
     )
-    last = _step(told, chain, facts, lambda found: authorization.decide_here(need, found).allowed)
+    last = _step(needs, chain, facts, lambda links: authorization.decide_here(need, links).allowed)
     return decision, [*steps, last]
 
 
@@ -272,24 +277,24 @@ def _step(
     """Is it met, and by which single holdings?"""
     bare = [SecurableWithGrants(link.securable, False, frozenset()) for link in chain]
     places = {link.securable.id: depth for depth, link in enumerate(chain)}
-    found: list[Way] = []
-    for held in facts.holdings:
-        if (depth := places.get(held.securable_id)) is None:
+    sufficient: list[Way] = []
+    for holding in facts.holdings:
+        if (depth := places.get(holding.securable_id)) is None:
             continue
-        granted = frozenset((held.privilege,)) if held.privilege else frozenset[str]()
+        granted = frozenset((holding.privilege,)) if holding.privilege else frozenset[str]()
         alone = [
             *bare[:depth],
-            SecurableWithGrants(bare[depth].securable, not held.privilege, granted),
+            SecurableWithGrants(bare[depth].securable, not holding.privilege, granted),
             *bare[depth + 1 :],
         ]
         if suffices(alone) and not suffices(bare):
             securable = bare[depth].securable
-            found.append(
-                Way(held.privilege or "OWNERSHIP", securable.kind, securable.full_name, facts.names[held.holder_id],
-                    _groups(facts, held.holder_id))
+            sufficient.append(
+                Way(holding.privilege or "OWNERSHIP", securable.kind, securable.full_name, facts.names[holding.holder_id],
+                    _groups(facts, holding.holder_id))
             )  # fmt: skip
     target = chain[-1].securable
-    return Step(needs.replace("_", " "), target.kind, target.full_name, suffices(chain), tuple(found))
+    return Step(needs.replace("_", " "), target.kind, target.full_name, suffices(chain), tuple(sufficient))
 
 
 _MOVES = ("delete_alias", "delete_prompt_alias", "set_alias", "set_prompt_alias")
@@ -297,33 +302,33 @@ _TAGS = ("assign_tag", "change_prompt_version_tags", "change_tags", "reassign_ta
 
 
 async def _about_one(
-    ctx: ReadCtx, principal: Principal, operation: Operation, found: Securable, about: str, facts: _Facts
+    ctx: ReadCtx, principal: Principal, operation: Operation, securable: Securable, about: str, facts: _Facts
 ) -> list[tuple[Decision, Step]]:
     """What an alias or a tag asks for beside. Raises InvalidArgument for operations that move and set none."""
-    if operation.name in _MOVES and found.kind in (Kind.MODEL, Kind.PROMPT):
-        held = [p for p in await protected_aliases.protecting(ctx, found, principal.id) if p.alias == about]
-        return [_as_mover(found, p, facts) for p in held]
+    if operation.name in _MOVES and securable.kind in (Kind.MODEL, Kind.PROMPT):
+        protections = [p for p in await protected_aliases.protecting(ctx, securable, principal.id) if p.alias == about]
+        return [_as_mover(securable, p, facts) for p in protections]
     if operation.name not in _TAGS:
         raise InvalidArgument(f"Operation '{operation.name}' is about no alias or tag. Leave `about` out.")
-    told: list[tuple[Decision, Step]] = []
+    decided: list[tuple[Decision, Step]] = []
     for policy, assigns in await policies.of_keys(ctx.tx, (about,), principal.id):
         may = bool(facts.admins) or assigns
         ask = tuple(rule.principal for rule in await policies.rules(ctx.tx, policy.id) if rule.role == "MANAGE")
         step = Step("ASSIGN or MANAGE", "TAG_POLICY", policy.key, may, (), () if may else ask)
-        told.append((Decision(may, "ASSIGN" if may else tag_policies.refusal(policy)), step))
-    return told
+        decided.append((Decision(may, "ASSIGN" if may else tag_policies.refusal(policy)), step))
+    return decided
 
 
-def _as_mover(model: Securable, found: Protection, facts: _Facts) -> tuple[Decision, Step]:
-    kind, name = protected_aliases.where(model, found)
+def _as_mover(model: Securable, protection: Protection, facts: _Facts) -> tuple[Decision, Step]:
+    kind, name = protected_aliases.where(model, protection)
     by_name = {facts.names[id]: id for id in facts.ways_up if id in facts.names}
     # All users are in their group without a way there.
-    by = [mover for mover in found.movers if mover in by_name or mover == principals.ACCOUNT_USERS]
-    given = tuple(
+    by = [mover for mover in protection.movers if mover in by_name or mover == principals.ACCOUNT_USERS]
+    ways_in = tuple(
         Way("MOVER", kind, name, mover, _groups(facts, by_name[mover]) if mover in by_name else ()) for mover in by
     )
-    step = Step(f"to be a mover of alias {found.alias}", kind, name, found.mine, given)
-    return Decision(found.mine, "mover" if found.mine else protected_aliases.refusal(model, found)), step
+    step = Step(f"to be a mover of alias {protection.alias}", kind, name, protection.mine, ways_in)
+    return Decision(protection.mine, "mover" if protection.mine else protected_aliases.refusal(model, protection)), step
 
 
 async def _with_askable(ctx: ReadCtx, step: Step, chain: list[SecurableWithGrants]) -> Step:
@@ -338,17 +343,17 @@ async def _with_askable(ctx: ReadCtx, step: Step, chain: list[SecurableWithGrant
     return msgspec.structs.replace(step, ask=tuple(dict.fromkeys(known[id] for id in ids if id in known)))
 
 
-async def what_may_i(ctx: ReadCtx, req: WhatMayI, found: Securable) -> dict[str, bool | str]:
+async def what_may_i(ctx: ReadCtx, req: WhatMayI, securable: Securable) -> dict[str, bool | str]:
     """{operation: True, or the sentence that refuses it}, from the links that have been read already."""
     chain = ctx.chains[str(req.name)]
-    told: dict[str, bool | str] = {}
-    for name in names_of_kind(ctx.config.operations, found.kind):
+    answers: dict[str, bool | str] = {}
+    for name in names_of_kind(ctx.config.operations, securable.kind):
         operation = ctx.config.operations[name]
         targets = _targets(operation, account_admin=ctx.actor.account_admin)
         decisions = [_decided(on, operation, chain) for on in targets if on.field == targets[0].field]
         refused = next((decision.reason for decision in decisions if not decision.allowed), None)
-        told[name] = refused or True
-    return told
+        answers[name] = refused or True
+    return answers
 
 
 def _decided(on: Target, operation: Operation, chain: list[SecurableWithGrants]) -> Decision:

@@ -24,7 +24,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class GetGrants(msgspec.Struct, frozen=True):
-    """Of all principals, or of one. Whoever manages the securable sees all; others see what they hold themselves."""
+    """Of all principals, or of one. Those who manage the securable see all; others see what they hold themselves."""
 
     name: FullName
     principal: str = ""
@@ -40,20 +40,22 @@ class ChangeGrants(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-async def get_grants(ctx: ReadCtx, req: GetGrants, found: Securable) -> list[Grant]:
+async def get_grants(ctx: ReadCtx, req: GetGrants, securable: Securable) -> list[Grant]:
     return await _visible(
-        ctx, req.name, req.principal, await grants.on(ctx.tx, found, await _principal_id(ctx, req.principal))
+        ctx, req.name, req.principal, await grants.on(ctx.tx, securable, await _principal_id(ctx, req.principal))
     )
 
 
-async def get_effective_grants(ctx: ReadCtx, req: GetEffectiveGrants, found: Securable) -> list[Grant]:
+async def get_effective_grants(ctx: ReadCtx, req: GetEffectiveGrants, securable: Securable) -> list[Grant]:
     chain = [(link.securable, FullName(req.name.parts[:depth])) for depth, link in enumerate(ctx.chains[str(req.name)])]
     inheriting = chain[1:] if len(chain) > 1 else chain  # metastore grants do not inherit
-    applicable = RULES[found.kind].grantable
+    applicable = RULES[securable.kind].grantable
     all_grants = await grants.effective(ctx.tx, inheriting, await _principal_id(ctx, req.principal))
     # BROWSE is granted on catalogs only, and is not shown as inherited (privileges reference).
-    kept = [g for g in all_grants if not g.from_kind or (g.privilege in applicable and g.privilege != Privilege.BROWSE)]
-    return await _visible(ctx, req.name, req.principal, kept)
+    visible = [
+        g for g in all_grants if not g.from_kind or (g.privilege in applicable and g.privilege != Privilege.BROWSE)
+    ]
+    return await _visible(ctx, req.name, req.principal, visible)
 
 
 async def _principal_id(ctx: ReadCtx, name: str) -> str | None:
@@ -62,10 +64,10 @@ async def _principal_id(ctx: ReadCtx, name: str) -> str | None:
 
 async def grantee(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
     """`kind`: of this kind only; '' is any. Raises NotFound, in Databricks' words."""
-    found = await principals.in_access_list(ctx.tx, name)
-    if found is None or kind not in ("", found.kind):
+    principal = await principals.in_access_list(ctx.tx, name)
+    if principal is None or kind not in ("", principal.kind):
         raise await _unknown(ctx, name)
-    return found
+    return principal
 
 
 async def _unknown(ctx: ReadCtx, name: str) -> NotFound:
@@ -76,23 +78,23 @@ async def _unknown(ctx: ReadCtx, name: str) -> NotFound:
     )
 
 
-async def _visible(ctx: ReadCtx, name: FullName, principal: str, found: list[Grant]) -> list[Grant]:
+async def _visible(ctx: ReadCtx, name: FullName, principal: str, listed: list[Grant]) -> list[Grant]:
     chain = ctx.chains[str(name)]
     if authorization.decide(authorization.OWNER_OR_MANAGE, chain).allowed:
-        return found
+        return listed
     own = {ctx.actor.name, *(await principals.groups_of(ctx.tx, ctx.actor.id))}
-    return [grant for grant in found if grant.principal in own]
+    return [grant for grant in listed if grant.principal in own]
 
 
-async def change_grants(ctx: WriteCtx, req: ChangeGrants, found: Securable) -> list[Grant]:
+async def change_grants(ctx: WriteCtx, req: ChangeGrants, securable: Securable) -> list[Grant]:
     """All of the changes, or none. Returns what the touched principals hold on the securable now.
 
     All removals come before all additions, whatever their order in the request: `databricks bundle` sends each grant as
     `add: [X], remove: [ALL_PRIVILEGES]`, which says "X and nothing else"."""
-    merged = await _merged(ctx, req.changes, found.kind)
+    merged = await _merged(ctx, req.changes, securable.kind)
     ids = [principal.id for principal, _, _ in merged]
-    before = await grants.held(ctx.tx, found, ids)
-    inert_before = await grants.held(ctx.tx, found, ids, inert=True)
+    before = await grants.held(ctx.tx, securable, ids)
+    inert_before = await grants.held(ctx.tx, securable, ids, inert=True)
     new, old, inert_new, inert_old = (list[tuple[str, str]]() for _ in range(4))
     for principal, added, removed in merged:
         gone, meant = removed - added, added - INERT
@@ -101,19 +103,19 @@ async def change_grants(ctx: WriteCtx, req: ChangeGrants, found: Securable) -> l
         inert_new += [(principal.id, word) for word in sorted(added & INERT)]
         # What was granted when it meant nothing, and is granted again, counts from now on.
         inert_old += [(principal.id, word) for word in sorted((gone | meant) & inert_before[principal.id])]
-    await grants.change(ctx.tx, found, new, old, ctx.actor.name, ctx.now)
-    await grants.change(ctx.tx, found, inert_new, inert_old, ctx.actor.name, ctx.now, inert=True)
+    await grants.change(ctx.tx, securable, new, old, ctx.actor.name, ctx.now)
+    await grants.change(ctx.tx, securable, inert_new, inert_old, ctx.actor.name, ctx.now, inert=True)
     touched: list[Grant] = []
     for principal, added, removed in merged:
         counted = (before[principal.id] - removed) | (added - INERT)
         inert = (inert_before[principal.id] - removed - (added - INERT)) | (added & INERT)
-        held = [Grant(principal.name, word, inert=word in inert) for word in sorted(counted | inert)]
+        now_granted = [Grant(principal.name, word, inert=word in inert) for word in sorted(counted | inert)]
         ctx.changed(
             f"grants of {principal.name}",
             _recorded(before[principal.id], inert_before[principal.id]),
             _recorded(counted, inert),
         )
-        touched += held
+        touched += now_granted
     return touched
 
 

@@ -75,9 +75,11 @@ async def list_tag_policies(ctx: ReadCtx, req: ListTagPolicies) -> Page[TagPolic
     scope = f"tag policies|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 1000, 1000)
-    found = await tag_policies.page(ctx.tx, str(after[0]), limit + 1)
-    more = len(found) > limit
-    return Page(tuple(found[:limit]), ctx.config.page_tokens.seal(scope, (found[limit - 1].key,)) if more else "")
+    policies = await tag_policies.page(ctx.tx, str(after[0]), limit + 1)
+    has_next = len(policies) > limit
+    return Page(
+        tuple(policies[:limit]), ctx.config.page_tokens.seal(scope, (policies[limit - 1].key,)) if has_next else ""
+    )
 
 
 async def get_tag_policy(ctx: ReadCtx, req: GetTagPolicy) -> TagPolicy:
@@ -85,7 +87,7 @@ async def get_tag_policy(ctx: ReadCtx, req: GetTagPolicy) -> TagPolicy:
 
 
 async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> TagPolicy:
-    """Whoever makes one manages it."""
+    """Its creator manages it."""
     await _check_role(ctx, ACCOUNT, "CREATE", "Only account admins, and who has CREATE on tag policies, may make one.")
     check_tag_key(req.key)
     _check(req.key, req.description, req.allowed)
@@ -99,20 +101,20 @@ async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> TagPolicy:
 async def update_tag_policy(ctx: WriteCtx, req: UpdateTagPolicy) -> TagPolicy:
     """Tags that were set keep their values; the next change has to fit."""
     await tag_policies.lock(ctx.tx, (await _managed(ctx, await _of_key(ctx, req.key))).id)
-    found = await _of_key(ctx, req.key)
-    description = found.description if req.description is None else req.description
-    allowed = found.allowed if req.allowed is None else req.allowed
+    policy = await _of_key(ctx, req.key)
+    description = policy.description if req.description is None else req.description
+    allowed = policy.allowed if req.allowed is None else req.allowed
     _check(req.key, description, allowed)
-    ctx.changed("description", found.description, description)
-    ctx.changed("values", found.allowed, allowed)
-    await tag_policies.update(ctx.tx, found, description, allowed, ctx.now)
+    ctx.changed("description", policy.description, description)
+    ctx.changed("values", policy.allowed, allowed)
+    await tag_policies.update(ctx.tx, policy, description, allowed, ctx.now)
     return await _of_key(ctx, req.key)
 
 
 async def delete_tag_policy(ctx: WriteCtx, req: DeleteTagPolicy) -> None:
     """The tags stay, ungoverned."""
-    found = await _managed(ctx, await _of_key(ctx, req.key))
-    await tag_policies.delete(ctx.tx, found)
+    policy = await _managed(ctx, await _of_key(ctx, req.key))
+    await tag_policies.delete(ctx.tx, policy)
 
 
 async def get_tag_rules(ctx: ReadCtx, req: GetTagRules) -> TagRules:
@@ -142,28 +144,28 @@ async def set_tag_rules(ctx: WriteCtx, req: SetTagRules) -> TagRules:
 
 
 async def _rules(ctx: ReadCtx, policy_id: str) -> TagRules:
-    found = tuple(await tag_policies.rules(ctx.tx, policy_id))
-    etag = hashlib.sha256(msgspec.json.encode((policy_id, found))).hexdigest()[:32]
-    return TagRules(policy_id, etag, found)
+    rules = tuple(await tag_policies.rules(ctx.tx, policy_id))
+    etag = hashlib.sha256(msgspec.json.encode((policy_id, rules))).hexdigest()[:32]
+    return TagRules(policy_id, etag, rules)
 
 
 async def _of_key(ctx: ReadCtx, key: str) -> TagPolicy:
-    found = await tag_policies.by_key(ctx.tx, key)
-    if found is None:
+    policy = await tag_policies.by_key(ctx.tx, key)
+    if policy is None:
         raise NotFound(f"Tag key '{key[:255]}' has no tag policy.", kind="TAG_POLICY")
-    return found
+    return policy
 
 
 async def _managing(ctx: ReadCtx, policy_id: str) -> None:
-    """Account admins alone change what holds for every policy, or whoever manages one would make himself manage them all."""
+    """Account admins alone change what holds for every policy, or the manager of one could make himself manage them all."""
     if policy_id == ACCOUNT:
         if not ctx.actor.account_admin:
             raise PermissionDenied("Only account admins say who may do what with every tag policy.")
         return
-    found = await tag_policies.by_id(ctx.tx, policy_id)
-    if found is None:
+    policy = await tag_policies.by_id(ctx.tx, policy_id)
+    if policy is None:
         raise NotFound(f"There is no tag policy with the id '{policy_id[:100]}'.", kind="TAG_POLICY")
-    await _managed(ctx, found)
+    await _managed(ctx, policy)
 
 
 async def _managed(ctx: ReadCtx, policy: TagPolicy) -> TagPolicy:

@@ -39,13 +39,13 @@ class Wanted(msgspec.Struct, frozen=True):
 class Ask(msgspec.Struct, frozen=True):
     """For one principal: '' is the caller; else a name, or the number that identity providers know."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[Wanted, ...]  # house: name because the audit log records requests by field
     principal: str = ""
     comment: str = ""
 
 
 class AskAccess(msgspec.Struct, frozen=True):
-    """All of it is asked, or nothing."""
+    """All of the requests are made, or none."""
 
     asks: tuple[Ask, ...]
 
@@ -64,7 +64,7 @@ class Destinations(msgspec.Struct, frozen=True):
 
     securable: Securable
     source: Securable
-    found: tuple[Destination, ...]
+    found: tuple[Destination, ...]  # house: name because the answer has this field
 
 
 class ListAccessRequests(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class ListAccessRequests(msgspec.Struct, frozen=True):
 
 
 class DecideAccess(msgspec.Struct, frozen=True):
-    """Approving grants what was asked for, in the same transaction."""
+    """Approving grants the requested privileges, in the same transaction."""
 
     id: str
     approve: bool
@@ -104,7 +104,7 @@ class Shown(msgspec.Struct, frozen=True):
     request: AccessRequest
     securable: Securable
     mine: bool
-    """asked by the caller, or for him"""
+    """the caller is its requester or its principal"""
     to_decide: bool
     """pending, and the caller may decide it"""
 
@@ -112,10 +112,10 @@ class Shown(msgspec.Struct, frozen=True):
 async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Asked]:
     if not 1 <= len(req.asks) <= MAX_ASKS:
         raise InvalidArgument(f"A call has 1 to {MAX_ASKS} requests, got {len(req.asks)}.")
-    told = [await _ask(ctx, ask) for ask in req.asks]
-    if len({asked.principal.id for asked in told}) != len(told):
+    answers = [await _ask(ctx, ask) for ask in req.asks]
+    if len({answer.principal.id for answer in answers}) != len(answers):
         raise InvalidArgument("Two requests are for the same principal. Put what it needs into one.")
-    return told
+    return answers
 
 
 async def _ask(ctx: WriteCtx, ask: Ask) -> Asked:
@@ -126,32 +126,34 @@ async def _ask(ctx: WriteCtx, ask: Ask) -> Asked:
     principal = await _for_whom(ctx, ask.principal)
     known = await identities.by_id(ctx.tx, principal.id)
     assert known is not None
-    found = [await _want(ctx, principal, wanted, ask.comment) for wanted in ask.wanted]
-    return Asked(principal, known.number, tuple(id for id, _ in found), tuple(told for _, told in found))
+    filed = [await _want(ctx, principal, item, ask.comment) for item in ask.wanted]
+    return Asked(
+        principal, known.number, tuple(id for id, _ in filed), tuple(destinations for _, destinations in filed)
+    )
 
 
 async def _for_whom(ctx: ReadCtx, who: str) -> Principal:
     if not who:
         return await grantee(ctx, ctx.actor.name)
     number = identities.number_of(who)
-    found = (await identities.by_numbers(ctx.tx, [number])).get(number) if number else None
-    return found or await grantee(ctx, who)
+    identity = (await identities.by_numbers(ctx.tx, [number])).get(number) if number else None
+    return identity or await grantee(ctx, who)
 
 
-async def _want(ctx: WriteCtx, principal: Principal, wanted: Wanted, comment: str) -> tuple[str, Destinations]:
-    found = await ctx.reach(_KNOWN, wanted.name)
-    chain = [link.securable for link in ctx.chains[str(wanted.name)]]
-    if not wanted.privileges:
+async def _want(ctx: WriteCtx, principal: Principal, item: Wanted, comment: str) -> tuple[str, Destinations]:
+    securable = await ctx.reach(_KNOWN, item.name)
+    chain = [link.securable for link in ctx.chains[str(item.name)]]
+    if not item.privileges:
         raise InvalidArgument(
-            f"No privilege on '{wanted.name}' is asked for. Name one: {', '.join(_grantable(found))}."
+            f"No privilege on '{item.name}' is asked for. Name one: {', '.join(_grantable(securable))}."
         )
-    privileges = {parse(text, found.kind).value for text in wanted.privileges}
+    privileges = {parse(text, securable.kind).value for text in item.privileges}
     await principals.hold(ctx.tx, ctx.actor.id)  # the requester's requests are counted
-    await securables.lock(ctx.tx, found)
-    before = await access_requests.pending(ctx.tx, found.id, principal.id)
-    asked = sorted(privileges | set(before.privileges if before else ()))
-    if before is not None and asked != list(before.privileges):
-        # Under an id of its own: whoever decides on what he has seen does not grant what was added meanwhile.
+    await securables.lock(ctx.tx, securable)
+    before = await access_requests.pending(ctx.tx, securable.id, principal.id)
+    requested = sorted(privileges | set(before.privileges if before else ()))
+    if before is not None and requested != list(before.privileges):
+        # Under an id of its own: a decision on the old request does not grant what was added meanwhile.
         await access_requests.decide(ctx.tx, before.id, "WITHDRAWN", "Asked anew, for more.", ctx.actor.name, ctx.now)
     elif (
         before is None
@@ -160,15 +162,15 @@ async def _want(ctx: WriteCtx, principal: Principal, wanted: Wanted, comment: st
         raise LimitExceeded(
             f"{PENDING_ACCESS_REQUESTS_PER_REQUESTER} of your requests for access are not decided yet. Withdraw requests, or wait."
         )
-    id = await access_requests.put(ctx.tx, found.id, principal.id, ctx.actor.id, asked, comment, ctx.now)
-    ctx.touch(found.kind, found.id, found.full_name)
+    id = await access_requests.put(ctx.tx, securable.id, principal.id, ctx.actor.id, requested, comment, ctx.now)
+    ctx.touch(securable.kind, securable.id, securable.full_name)
     ctx.touch(principal.kind, principal.id, principal.name)
-    ctx.changed(f"asked for on {found.full_name}", list(before.privileges) if before else None, asked)
+    ctx.changed(f"asked for on {securable.full_name}", list(before.privileges) if before else None, requested)
     return id, await _destinations(ctx, chain)
 
 
-def _grantable(found: Securable) -> list[str]:
-    return sorted(RULES[found.kind].grantable)
+def _grantable(securable: Securable) -> list[str]:
+    return sorted(RULES[securable.kind].grantable)
 
 
 async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[Shown]:
@@ -178,13 +180,19 @@ async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[Sh
     scope = f"access requests|{req.state}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or (_LAST,)
     limit = page_size(req.max_results, 100, 200)
-    found = await access_requests.page(ctx.tx, req.state.replace("ALL", ""), str(after[0]), limit + 1)
-    managed: dict[str, _Looked] = {}
-    shown = [told for request in found[:limit] if (told := await _shown(ctx, request, managed)) is not None]
-    return Page(tuple(shown), ctx.config.page_tokens.seal(scope, (found[limit - 1].id,)) if len(found) > limit else "")
+    requests = await access_requests.page(ctx.tx, req.state.replace("ALL", ""), str(after[0]), limit + 1)
+    managed: dict[str, _Standing] = {}
+    visible = [
+        request_shown
+        for request in requests[:limit]
+        if (request_shown := await _visible(ctx, request, managed)) is not None
+    ]
+    return Page(
+        tuple(visible), ctx.config.page_tokens.seal(scope, (requests[limit - 1].id,)) if len(requests) > limit else ""
+    )
 
 
-class _Looked(msgspec.Struct, frozen=True):
+class _Standing(msgspec.Struct, frozen=True):
     """What the caller is to the securable of a request."""
 
     securable: Securable
@@ -193,64 +201,64 @@ class _Looked(msgspec.Struct, frozen=True):
     """and may grant on it in this workspace"""
 
 
-async def _shown(ctx: ReadCtx, request: AccessRequest, managed: dict[str, _Looked]) -> Shown | None:
+async def _visible(ctx: ReadCtx, request: AccessRequest, managed: dict[str, _Standing]) -> Shown | None:
     if request.securable_id not in managed:
-        managed[request.securable_id] = await _looked_at(ctx, request)
-    found = managed[request.securable_id]
+        managed[request.securable_id] = await _standing(ctx, request)
+    standing = managed[request.securable_id]
     mine = ctx.actor.id in (request.requester_id, request.principal_id)
-    to_decide = found.decides and request.state == "PENDING"
-    return Shown(request, found.securable, mine, to_decide) if mine or found.manages else None
+    to_decide = standing.decides and request.state == "PENDING"
+    return Shown(request, standing.securable, mine, to_decide) if mine or standing.manages else None
 
 
-async def _looked_at(ctx: ReadCtx, request: AccessRequest) -> _Looked:
+async def _standing(ctx: ReadCtx, request: AccessRequest) -> _Standing:
     name = await securables.name_of(ctx.tx, request.securable_id) or METASTORE
-    found = await securables.by_name(ctx.tx, name)
-    assert found is not None  # requests go with their securable
+    securable = await securables.by_name(ctx.tx, name)
+    assert securable is not None  # requests go with their securable
     try:
         await ctx.reach(_MANAGED, name)
     except (PermissionDenied, NotFound):
-        return _Looked(found, False, False)
-    return _Looked(found, True, _GRANTS.decide(found.kind, ctx.chains[str(name)]).allowed)
+        return _Standing(securable, False, False)
+    return _Standing(securable, True, _GRANTS.decide(securable.kind, ctx.chains[str(name)]).allowed)
 
 
 async def decide_access(ctx: WriteCtx, req: DecideAccess) -> Shown:
-    request, found, may = await _found(ctx, req.id)
+    request, securable, may = await _known_request(ctx, req.id)
     if not may:
-        label = RULES[found.kind].label
-        raise PermissionDenied(f"User does not have MANAGE on {label} '{found.full_name}'.", kind=found.kind)
+        label = RULES[securable.kind].label
+        raise PermissionDenied(f"User does not have MANAGE on {label} '{securable.full_name}'.", kind=securable.kind)
     if len(req.reason) > MAX_REASON:
         raise LimitExceeded(f"The reason is {len(req.reason)} characters long; at most {MAX_REASON} are allowed.")
     if not req.approve and not req.reason.strip():
         raise InvalidArgument("Whoever is refused should know why. Give a reason.")
-    name = await securables.name_of(ctx.tx, found.id) or METASTORE
+    name = await securables.name_of(ctx.tx, securable.id) or METASTORE
     await ctx.reach(_GRANTS, name)
     await _close(ctx, request, "APPROVED" if req.approve else "REJECTED", req.reason)
     if req.approve:
-        await change_grants(ctx, ChangeGrants(name, (Change(request.principal, request.privileges),)), found)
+        await change_grants(ctx, ChangeGrants(name, (Change(request.principal, request.privileges),)), securable)
     return await _again(ctx, req.id)
 
 
 async def withdraw_access(ctx: WriteCtx, req: WithdrawAccess) -> Shown:
-    """By whoever asked, or for whom."""
-    request, _, _ = await _found(ctx, req.id)
+    """By the requester, or the principal of the request."""
+    request, _, _ = await _known_request(ctx, req.id)
     if ctx.actor.id not in (request.requester_id, request.principal_id):
         raise PermissionDenied("Only who asked for access can withdraw the request. Reject it instead.")
     await _close(ctx, request, "WITHDRAWN", "")
     return await _again(ctx, req.id)
 
 
-async def _found(ctx: ReadCtx, id: str) -> tuple[AccessRequest, Securable, bool]:
-    """Others are not told that there is such a request. Raises NotFound."""
+async def _known_request(ctx: ReadCtx, id: str) -> tuple[AccessRequest, Securable, bool]:
+    """To others the request does not exist. Raises NotFound."""
     request = await access_requests.by_id(ctx.tx, id)
-    managed: dict[str, _Looked] = {}
-    if request is None or await _shown(ctx, request, managed) is None:
+    managed: dict[str, _Standing] = {}
+    if request is None or await _visible(ctx, request, managed) is None:
         raise NotFound(f"There is no access request '{id[:100]}'.", kind="ACCESS_REQUEST")
-    found, may = managed[request.securable_id].securable, managed[request.securable_id].manages
-    ctx.touch(found.kind, found.id, found.full_name)
+    securable, may = managed[request.securable_id].securable, managed[request.securable_id].manages
+    ctx.touch(securable.kind, securable.id, securable.full_name)
     holder = await principals.by_name(ctx.tx, request.principal)
     assert holder is not None
     ctx.touch(holder.kind, holder.id, holder.name)
-    return request, found, may
+    return request, securable, may
 
 
 async def _close(ctx: WriteCtx, request: AccessRequest, state: str, reason: str) -> None:
@@ -263,26 +271,28 @@ async def _close(ctx: WriteCtx, request: AccessRequest, state: str, reason: str)
 async def _again(ctx: ReadCtx, id: str) -> Shown:
     request = await access_requests.by_id(ctx.tx, id)
     assert request is not None
-    shown = await _shown(ctx, request, {})
-    assert shown is not None
-    return shown
+    request_shown = await _visible(ctx, request, {})
+    assert request_shown is not None
+    return request_shown
 
 
 # --- destinations ----------------------------------------------------------------------------------------------------
 
 
-async def get_access_destinations(ctx: ReadCtx, req: GetAccessDestinations, found: Securable) -> Destinations:
+async def get_access_destinations(ctx: ReadCtx, req: GetAccessDestinations, securable: Securable) -> Destinations:
     return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
 
 
 async def _destinations(ctx: ReadCtx, chain: list[Securable]) -> Destinations:
     for securable in reversed(chain):
-        if found := await access_requests.destinations(ctx.tx, securable.id):
-            return Destinations(chain[-1], securable, found)
+        if destinations := await access_requests.destinations(ctx.tx, securable.id):
+            return Destinations(chain[-1], securable, destinations)
     return Destinations(chain[-1], chain[-1], ())
 
 
-async def change_access_destinations(ctx: WriteCtx, req: ChangeAccessDestinations, found: Securable) -> Destinations:
+async def change_access_destinations(
+    ctx: WriteCtx, req: ChangeAccessDestinations, securable: Securable
+) -> Destinations:
     for destination in req.destinations:
         _check(destination)
     emails = sum(destination.type == "EMAIL" for destination in req.destinations)
@@ -294,9 +304,9 @@ async def change_access_destinations(ctx: WriteCtx, req: ChangeAccessDestination
         )
     if urls and len(req.destinations) > 1:
         raise InvalidArgument("A URL stands alone: leave the other destinations out.")
-    await securables.lock(ctx.tx, found)
-    ctx.changed("access destinations", await access_requests.destinations(ctx.tx, found.id), req.destinations)
-    await access_requests.put_destinations(ctx.tx, found.id, req.destinations)
+    await securables.lock(ctx.tx, securable)
+    ctx.changed("access destinations", await access_requests.destinations(ctx.tx, securable.id), req.destinations)
+    await access_requests.put_destinations(ctx.tx, securable.id, req.destinations)
     return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
 
 

@@ -61,9 +61,9 @@ async def _scope(ctx: ReadCtx, req: OnPolicies) -> str:
     """The principal's id, '' for the account."""
     if not req.service_principal_id:
         return ""
-    found = await service_principal(ctx, req.service_principal_id)
-    ctx.touch(found.kind, found.id, found.name)
-    return found.id
+    principal = await service_principal(ctx, req.service_principal_id)
+    ctx.touch(principal.kind, principal.id, principal.name)
+    return principal.id
 
 
 async def create_policy(ctx: WriteCtx, req: CreatePolicy) -> FederationPolicy:
@@ -79,13 +79,13 @@ async def create_policy(ctx: WriteCtx, req: CreatePolicy) -> FederationPolicy:
             f"There are {MAX_POLICIES} federation policies there, which is the limit. Delete one first."
         )
     rule = _checked(ctx, req.rule, of_account=not scope)
-    made = FederationPolicy(
+    new = FederationPolicy(
         id, policy_id, None, rule.description, rule.issuer, rule.subject, rule.subject_claim, rule.audiences, rule.keys,
         ctx.now, ctx.now,
     )  # fmt: skip
-    await signin.add_policy(ctx.tx, scope, made)
+    await signin.add_policy(ctx.tx, scope, new)
     ctx.touch("FEDERATION_POLICY", id, policy_id)
-    return await _found(ctx, scope, policy_id)
+    return await _policy(ctx, scope, policy_id)
 
 
 async def list_policies(ctx: ReadCtx, req: ListPolicies) -> list[FederationPolicy]:
@@ -93,21 +93,21 @@ async def list_policies(ctx: ReadCtx, req: ListPolicies) -> list[FederationPolic
 
 
 async def get_policy(ctx: ReadCtx, req: GetPolicy) -> FederationPolicy:
-    return await _found(ctx, await _scope(ctx, req), req.policy_id)
+    return await _policy(ctx, await _scope(ctx, req), req.policy_id)
 
 
 async def update_policy(ctx: WriteCtx, req: UpdatePolicy) -> FederationPolicy:
     """Ends the access tokens that were made by it: they may no longer fit."""
     scope = await _scope(ctx, req)
     await principals.hold(ctx.tx, scope)
-    old = await _found(ctx, scope, req.policy_id)
+    old = await _policy(ctx, scope, req.policy_id)
     was = Rule(*(getattr(old, name) for name in Rule.__struct_fields__))
     rule = _checked(
         ctx,
         msgspec.structs.replace(was, **{name: getattr(req.rule, name) for name in req.fields}),
         of_account=not scope,
     )
-    # Another time than it was, so that whoever has read the old one notices.
+    # Another time than it was, so that a reader of the old one notices.
     at = max(ctx.now, old.updated_at + 1)
     new = msgspec.structs.replace(old, **msgspec.structs.asdict(rule), updated_at=at)
     for name in Rule.__struct_fields__:
@@ -115,22 +115,22 @@ async def update_policy(ctx: WriteCtx, req: UpdatePolicy) -> FederationPolicy:
     await signin.change_policy(ctx.tx, new)
     await tokens.revoke(ctx.tx, old.id, ctx.now)
     ctx.touch("FEDERATION_POLICY", old.id, old.policy_id)
-    return await _found(ctx, scope, req.policy_id)
+    return await _policy(ctx, scope, req.policy_id)
 
 
 async def delete_policy(ctx: WriteCtx, req: DeletePolicy) -> None:
     """Ends the access tokens that were made by it, too."""
-    found = await _found(ctx, await _scope(ctx, req), req.policy_id)
-    await signin.drop_policy(ctx.tx, found.id)
-    await tokens.revoke(ctx.tx, found.id, ctx.now)
-    ctx.touch("FEDERATION_POLICY", found.id, found.policy_id)
+    policy = await _policy(ctx, await _scope(ctx, req), req.policy_id)
+    await signin.drop_policy(ctx.tx, policy.id)
+    await tokens.revoke(ctx.tx, policy.id, ctx.now)
+    ctx.touch("FEDERATION_POLICY", policy.id, policy.policy_id)
 
 
-async def _found(ctx: ReadCtx, scope: str, policy_id: str) -> FederationPolicy:
-    found = await signin.policy(ctx.tx, scope, policy_id)
-    if found is None:
+async def _policy(ctx: ReadCtx, scope: str, policy_id: str) -> FederationPolicy:
+    policy = await signin.policy(ctx.tx, scope, policy_id)
+    if policy is None:
         raise NotFound(f"Federation policy '{policy_id[:100]}' does not exist there.", kind="TOKEN")
-    return found
+    return policy
 
 
 def _checked(ctx: ReadCtx, rule: Rule, *, of_account: bool) -> Rule:
@@ -144,7 +144,7 @@ def _checked(ctx: ReadCtx, rule: Rule, *, of_account: bool) -> Rule:
         raise InvalidArgument("A policy of the account has no `subject`: the token's names the user.")
     if not of_account and not rule.subject:
         raise InvalidArgument("`subject` is missing: whose tokens of that issuer are the service principal's?")
-    if len(rule.audiences) > MAX_POLICIES or any(not 0 < len(each) <= _MAX_TEXT for each in rule.audiences):
+    if len(rule.audiences) > MAX_POLICIES or any(not 0 < len(audience) <= _MAX_TEXT for audience in rule.audiences):
         raise InvalidArgument(f"`audiences` has at most {MAX_POLICIES} texts of 1 to {_MAX_TEXT} characters.")
     signin_ = ctx.config.federation
     if len(rule.keys) > _MAX_KEYS:
@@ -193,11 +193,11 @@ async def link_identity(ctx: WriteCtx, req: LinkIdentity) -> None:
 async def unlink_identity(ctx: WriteCtx, req: UnlinkIdentity) -> None:
     """Ends the sessions that began with it, too."""
     user = await named(ctx, req.principal, "USER")
-    found = await signin.linked(ctx.tx, req.issuer, req.subject)
-    if found is None or found[1] != user.id:
+    linked = await signin.linked(ctx.tx, req.issuer, req.subject)
+    if linked is None or linked[1] != user.id:
         raise NotFound(f"User '{user.name}' has no such link.", kind="PRINCIPAL")
-    await signin.unlink(ctx.tx, found[0])
-    await tokens.revoke(ctx.tx, found[0], ctx.now)
+    await signin.unlink(ctx.tx, linked[0])
+    await tokens.revoke(ctx.tx, linked[0], ctx.now)
     ctx.touch(user.kind, user.id, user.name)
 
 

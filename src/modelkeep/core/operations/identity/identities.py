@@ -53,13 +53,13 @@ class GetMyIdentity(msgspec.Struct, frozen=True):
 
 class CreateIdentity(msgspec.Struct, frozen=True):
     kind: str
-    wanted: Wanted
+    wanted: Wanted  # house: name because the audit log records requests by field
 
 
 class ReplaceIdentity(msgspec.Struct, frozen=True):
     kind: str
     id: str
-    wanted: Wanted
+    wanted: Wanted  # house: name because the audit log records requests by field
     members: MemberChange | None = None
     """In place of those in `wanted`, where the members come in steps."""
 
@@ -103,33 +103,33 @@ async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
             raise misfit("invalidValue", "sortOrder needs sortBy.")
         items = await identities.page(ctx.tx, req.kind, start - 1, count)
         total = await identities.count(ctx.tx, req.kind)
-        items = await _bounded(ctx, [_seen(ctx, each) for each in items])
+        items = await _bounded(ctx, [_seen(ctx, identity) for identity in items])
         return Found(tuple(await identities.related(ctx.tx, items)), total, start)
     path = find_path(of, req.sort_by, "invalidValue") if req.sort_by else None
     pace = Pace(too_long=_too_long)
-    found = await _narrowed(ctx, req.kind, condition, pace)
+    candidates = await _narrowed(ctx, req.kind, condition, pace)
     sorted_by_related = path is not None and path.attribute is not None and path.attribute.name in _RELATED
     if complete := mentions(condition, _RELATED) or sorted_by_related:
-        found = await identities.related(ctx.tx, found)
+        candidates = await identities.related(ctx.tx, candidates)
     if condition is not None:
-        found = await _matching(condition, found, pace, complete=complete)
+        candidates = await _matching(condition, candidates, pace, complete=complete)
     if path is not None:
-        found = await _sorted(path, found, pace, descending=req.descending)
-    items = found[start - 1 : start - 1 + count]
+        candidates = await _sorted(path, candidates, pace, descending=req.descending)
+    items = candidates[start - 1 : start - 1 + count]
     if not complete:
         items = await identities.related(ctx.tx, await _bounded(ctx, items))
-    return Found(tuple(items), len(found), start)
+    return Found(tuple(items), len(candidates), start)
 
 
 async def _bounded(ctx: ReadCtx, items: list[Identity]) -> list[Identity]:
     """As many of a page as have no more than `limits.SCIM_RELATED_PER_PAGE` members together, one at the least: clients ask for
     the rest by its index (RFC 7644, 3.4.2.4)."""
     sizes = await identities.member_counts(
-        ctx.tx, [each.principal.id for each in items if each.principal.kind == "GROUP"]
+        ctx.tx, [identity.principal.id for identity in items if identity.principal.kind == "GROUP"]
     )
     total = 0
-    for index, each in enumerate(items):
-        total += sizes.get(each.principal.id, 0)
+    for index, identity in enumerate(items):
+        total += sizes.get(identity.principal.id, 0)
         if index and total > SCIM_RELATED_PER_PAGE:
             return items[:index]
     return items
@@ -139,52 +139,52 @@ def _too_long() -> ScimRequestError:
     return misfit("tooMany", "The filter takes too long. Narrow it with `and`, and name one attribute with eq.")
 
 
-async def _matching(condition: Condition, found: list[Identity], pace: Pace, *, complete: bool) -> list[Identity]:
+async def _matching(condition: Condition, candidates: list[Identity], pace: Pace, *, complete: bool) -> list[Identity]:
     """In slices. `complete`: with groups and members, of which each may have thousands; then in the parsers' thread."""
     if not complete:
-        kept: list[Identity] = []
-        for each in found:
+        matching: list[Identity] = []
+        for identity in candidates:
             await pace.breathe()
-            if matches(condition, shown(each)):
-                kept.append(each)
-        return kept
-    kept = []
-    for start in range(0, len(found), SCIM_ROWS_AT_ONCE):
+            if matches(condition, shown(identity)):
+                matching.append(identity)
+        return matching
+    matching = []
+    for start in range(0, len(candidates), SCIM_ROWS_AT_ONCE):
         await pace.breathe()
-        kept += await in_parser(_fitting, condition, found[start : start + SCIM_ROWS_AT_ONCE])
-    return kept
+        matching += await in_parser(_fitting, condition, candidates[start : start + SCIM_ROWS_AT_ONCE])
+    return matching
 
 
-def _fitting(condition: Condition, found: list[Identity]) -> list[Identity]:
-    return [each for each in found if matches(condition, shown(each))]
+def _fitting(condition: Condition, candidates: list[Identity]) -> list[Identity]:
+    return [identity for identity in candidates if matches(condition, shown(identity))]
 
 
-async def _sorted(path: AttributePath, found: list[Identity], pace: Pace, *, descending: bool) -> list[Identity]:
+async def _sorted(path: AttributePath, candidates: list[Identity], pace: Pace, *, descending: bool) -> list[Identity]:
     keys: list[tuple[bool, str]] = []
-    for each in found:
+    for identity in candidates:
         await pace.breathe()
-        keys.append(_sort_key(path, each))
-    order = sorted(range(len(found)), key=keys.__getitem__, reverse=descending)
-    return [found[index] for index in order]
+        keys.append(_sort_key(path, identity))
+    order = sorted(range(len(candidates)), key=keys.__getitem__, reverse=descending)
+    return [candidates[index] for index in order]
 
 
 async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None, pace: Pace) -> list[Identity]:
     """What the database alone can tell apart; the filter itself decides."""
     equal = equal_to(condition)
     name = equal.get({"USER": "userName", "GROUP": "displayName"}.get(kind, "applicationId"))
-    found = await identities.candidates(
+    candidates = await identities.candidates(
         ctx.tx, kind, number=identities.number_of(equal["id"]) if "id" in equal else None,
         name=None if name is None else fold_principal(name), external_id=equal.get("externalId"),
     )  # fmt: skip
-    kept: list[Identity] = []
-    for each in found:
+    visible: list[Identity] = []
+    for identity in candidates:
         await pace.breathe()
-        kept.append(_seen(ctx, each))
-    return kept
+        visible.append(_seen(ctx, identity))
+    return visible
 
 
 def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
-    """Text by text; whoever has no value comes last."""
+    """Text by text; identities without a value come last."""
     first: Any = next(values(path, shown(identity)), None)
     leaf = path.leaf
     text = "" if first is None else str(first)
@@ -193,10 +193,10 @@ def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
 
 async def by_number(ctx: ReadCtx, kind: str, id: str) -> Identity:
     """Without its groups and members."""
-    found = await identities.by_number(ctx.tx, kind, identities.number_of(id))
-    if found is None:
+    identity = await identities.by_number(ctx.tx, kind, identities.number_of(id))
+    if identity is None:
         raise NotFound(f"{TYPES[kind].name} with id {id[:40]!r} does not exist.", kind="PRINCIPAL")
-    return found
+    return identity
 
 
 async def get_identity(ctx: ReadCtx, req: GetIdentity) -> Identity:
@@ -265,10 +265,10 @@ def patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -
 
 async def delete_identity(ctx: WriteCtx, req: DeleteIdentity) -> None:
     await principals.lock_account(ctx.tx)
-    found = (await by_number(ctx, req.kind, req.id)).principal
-    keep_built_in(ctx, found)
-    ctx.touch(found.kind, found.id, found.name)
-    await principals.delete(ctx.tx, found)
+    principal = (await by_number(ctx, req.kind, req.id)).principal
+    keep_built_in(ctx, principal)
+    ctx.touch(principal.kind, principal.id, principal.name)
+    await principals.delete(ctx.tx, principal)
     await keep_an_admin(ctx)
 
 
@@ -298,9 +298,9 @@ async def _become(ctx: WriteCtx, old: Identity, want: Wanted, members: MemberCha
     if now.kind == "GROUP":
         await apply_members(ctx, now, members)
     await keep_an_admin(ctx)
-    made = await identities.by_id(ctx.tx, now.id)
-    assert made is not None
-    return made
+    identity = await identities.by_id(ctx.tx, now.id)
+    assert identity is not None
+    return identity
 
 
 def _keep_name(was: Principal, name: str) -> None:

@@ -139,28 +139,28 @@ def hash_token(secret: str) -> str:
 
 
 async def named(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
-    found = await principals.by_name(ctx.tx, name)
-    if found is None or (kind and found.kind != kind):
-        wanted = kind.capitalize().replace("_", " ") or "Principal"
-        if found is not None:
-            other = found.kind.lower().replace("_", " ")
-            raise NotFound(f"{wanted} '{name[:255]}' does not exist: that is a {other}.", kind="PRINCIPAL")
+    principal = await principals.by_name(ctx.tx, name)
+    if principal is None or (kind and principal.kind != kind):
+        label = kind.capitalize().replace("_", " ") or "Principal"
+        if principal is not None:
+            other = principal.kind.lower().replace("_", " ")
+            raise NotFound(f"{label} '{name[:255]}' does not exist: that is a {other}.", kind="PRINCIPAL")
         raise NotFound(
-            f"{wanted} '{name[:255]}' does not exist." + near(name, await principals.like(ctx.tx, name)),
+            f"{label} '{name[:255]}' does not exist." + near(name, await principals.like(ctx.tx, name)),
             kind="PRINCIPAL",
         )
-    return found
+    return principal
 
 
 async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
     if req.kind not in KINDS:
         raise InvalidArgument(f"A principal is one of {', '.join(KINDS)}.")
-    made = await principals.insert(
+    principal = await principals.insert(
         ctx.tx, req.kind, check_principal_name(req.name), ctx.actor.name, ctx.now,
         display_name=req.display_name, account_admin=req.account_admin,
     )  # fmt: skip
-    ctx.touch(req.kind, made.id, made.name)
-    return made
+    ctx.touch(req.kind, principal.id, principal.name)
+    return principal
 
 
 async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> Page[Principal]:
@@ -175,36 +175,36 @@ async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> Page[Principal]:
 
 async def delete_principal(ctx: WriteCtx, req: DeletePrincipal) -> None:
     await principals.lock_account(ctx.tx)
-    found = await named(ctx, req.principal, req.kind)
-    keep_built_in(ctx, found)
-    ctx.touch(found.kind, found.id, found.name)
-    await principals.delete(ctx.tx, found)
+    principal = await named(ctx, req.principal, req.kind)
+    keep_built_in(ctx, principal)
+    ctx.touch(principal.kind, principal.id, principal.name)
+    await principals.delete(ctx.tx, principal)
     await keep_an_admin(ctx)
 
 
-def keep_built_in(ctx: ReadCtx, found: Principal) -> None:
+def keep_built_in(ctx: ReadCtx, principal: Principal) -> None:
     """Raises InvalidArgument for what nobody may delete or deactivate, the caller himself included."""
-    if found.name == ADMINS and found.kind == "GROUP":
+    if principal.name == ADMINS and principal.kind == "GROUP":
         raise InvalidArgument(f"The group '{ADMINS}' is built in: its members are the account admins.")
-    if found.name == principals.ACCOUNT_USERS:
+    if principal.name == principals.ACCOUNT_USERS:
         raise InvalidArgument(
             f"The group '{principals.ACCOUNT_USERS}' is built in: it holds everyone and cannot be changed."
         )
-    if found.id == ctx.actor.id:
+    if principal.id == ctx.actor.id:
         raise InvalidArgument("You cannot do this to yourself. Ask another account admin.")
 
 
 async def set_active(ctx: WriteCtx, req: SetActive) -> Principal:
     await principals.lock_account(ctx.tx)
-    found = await named(ctx, req.principal, req.kind)
-    keep_built_in(ctx, found)
-    if found.kind == "GROUP":
+    principal = await named(ctx, req.principal, req.kind)
+    keep_built_in(ctx, principal)
+    if principal.kind == "GROUP":
         raise InvalidArgument(
             "A group cannot be deactivated: that would take nothing from its members. Remove them from it."
         )
-    ctx.touch(found.kind, found.id, found.name)
-    ctx.changed("active", found.active, req.active)
-    await principals.set_active(ctx.tx, found, req.active)
+    ctx.touch(principal.kind, principal.id, principal.name)
+    ctx.changed("active", principal.active, req.active)
+    await principals.set_active(ctx.tx, principal, req.active)
     await keep_an_admin(ctx)
     return await named(ctx, req.principal)
 
@@ -287,11 +287,11 @@ async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int 
         origin_id=origin.id,
         bound=origin.bound,
     )
-    made = await tokens.by_id(ctx.tx, id)
-    assert made is not None
+    row = await tokens.by_id(ctx.tx, id)
+    assert row is not None
     ctx.touch("TOKEN", id, comment[:255])
     ctx.touch(holder.kind, holder.id, holder.name)
-    return NewToken(secret, made[0])
+    return NewToken(secret, row[0])
 
 
 async def create_token_for(ctx: WriteCtx, req: CreateTokenFor) -> NewToken:
@@ -333,16 +333,16 @@ async def get_token(ctx: ReadCtx, req: GetToken) -> Token:
 
 
 async def update_token(ctx: WriteCtx, req: UpdateToken) -> Token:
-    found, _ = await _own(ctx, req.id)
-    ctx.touch("TOKEN", req.id, found.principal)
-    ctx.changed("comment", found.comment, req.comment[:255])
+    token, _ = await _own(ctx, req.id)
+    ctx.touch("TOKEN", req.id, token.principal)
+    ctx.changed("comment", token.comment, req.comment[:255])
     await tokens.comment(ctx.tx, req.id, req.comment[:255])
     return (await _own(ctx, req.id))[0]
 
 
 async def revoke_token(ctx: WriteCtx, req: RevokeToken) -> None:
-    found, _ = await _own(ctx, req.id)
-    ctx.touch("TOKEN", req.id, found.principal)
+    token, _ = await _own(ctx, req.id)
+    ctx.touch("TOKEN", req.id, token.principal)
     await tokens.revoke(ctx.tx, req.id, ctx.now)
 
 
@@ -358,8 +358,8 @@ async def revoke_origin(ctx: WriteCtx, req: RevokeOrigin) -> int:
 
 
 async def _own(ctx: ReadCtx, id: str) -> tuple[Token, str]:
-    """One's own token, or anybody's to an account admin: others are not told that it exists. Raises NotFound."""
-    found = await tokens.by_id(ctx.tx, id)
-    if found is None or (found[1] != ctx.actor.id and not ctx.actor.account_admin):
+    """One's own token, or anybody's to an account admin: to others it does not exist. Raises NotFound."""
+    row = await tokens.by_id(ctx.tx, id)
+    if row is None or (row[1] != ctx.actor.id and not ctx.actor.account_admin):
         raise NotFound(f"Token '{id[:100]}' does not exist.", kind="TOKEN")
-    return found
+    return row

@@ -42,10 +42,10 @@ class NewSecret(msgspec.Struct, frozen=True):
 
 async def service_principal(ctx: ReadCtx, id: str) -> Principal:
     """By its number. Raises NotFound."""
-    found = await identities.by_number(ctx.tx, "SERVICE_PRINCIPAL", identities.number_of(id))
-    if found is None:
+    identity = await identities.by_number(ctx.tx, "SERVICE_PRINCIPAL", identities.number_of(id))
+    if identity is None:
         raise NotFound(f"Service principal with id {id[:40]!r} does not exist.", kind="PRINCIPAL")
-    return found.principal
+    return identity.principal
 
 
 async def create_secret(ctx: WriteCtx, req: CreateSecret) -> NewSecret:
@@ -56,12 +56,12 @@ async def create_secret(ctx: WriteCtx, req: CreateSecret) -> NewSecret:
     if len(await signin.secrets_of(ctx.tx, holder.id)) >= MAX_SECRETS:
         raise LimitExceeded(f"A service principal has at most {MAX_SECRETS} secrets. Delete one first.")
     secret = SECRET_PREFIX + secrets.token_urlsafe(32)
-    made = await signin.add_secret(
+    info = await signin.add_secret(
         ctx.tx, holder.id, hash_token(secret), ctx.actor.name, ctx.now, ctx.now + req.lifetime_ms
     )
-    ctx.touch("CLIENT_SECRET", made.id, holder.name)
+    ctx.touch("CLIENT_SECRET", info.id, holder.name)
     ctx.touch(holder.kind, holder.id, holder.name)
-    return NewSecret(secret, made)
+    return NewSecret(secret, info)
 
 
 async def list_secrets(ctx: ReadCtx, req: ListSecrets) -> list[ClientSecret]:

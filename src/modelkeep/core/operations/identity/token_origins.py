@@ -72,8 +72,8 @@ async def _bound_to_token(ctx: WriteCtx, token: tokens.Credential) -> Origin:
 
 
 async def _bound_to_proof(ctx: WriteCtx, access: tokens.Credential) -> Origin:
-    """The client secret or federation policy that an OAuth access token was made of: locked before the token is, as whoever
-    deletes it does."""
+    """The client secret or federation policy that an OAuth access token was made of: locked before the token is, in the order
+    of their deletion."""
     expires_at: int | None = None
     if access.origin_kind == "CLIENT_SECRET":
         expires_at = await signin.lock_secret(ctx.tx, access.origin_id)
