@@ -29,14 +29,14 @@ from modelkeep.observe import metrics
 from modelkeep.observe.logs import access, log
 
 NOBODY = Actor("", "", "")
-_random = random.Random().getrandbits  # for request ids: told apart, not secret
+_random = random.Random().getrandbits  # for request ids: unique, not secret
 _API = ("/api/", "/ajax-api/")
 _TRACKED = (*_API, "/ml", "/v1/traces")
 _LEFT = 499
 """The status in the log where the client left before its answer."""
 _HEALTH = frozenset(
     {"/health", "/health/live", "/health/ready"}
-)  # whoever asks for it knows an address of a machine, not a workspace's
+)  # health checks come to an address of a machine, not of a workspace
 
 
 class Tracking(Protocol):
@@ -56,7 +56,7 @@ class App:
         sites: WorkspaceResolver,
         tracking: Tracking | None = None,
     ) -> None:
-        """`tracking` is asked for what no route names; it answers None to what is not its own."""
+        """`tracking` handles the paths that no route names; it answers None to paths that are not its own."""
         self._engine = engine
         self._door = door
         self._sites = sites
@@ -81,9 +81,9 @@ class App:
         try:
             health = request.path in _HEALTH
             request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
-            found = self._find(request)
-            if found is not None:
-                route, path = found
+            match = self._find(request)
+            if match is not None:
+                route, path = match
                 name, render = route.path, route.render or databricks
                 request.check_path()
                 if not route.public:
@@ -127,20 +127,20 @@ class App:
 
     def _find(self, request: Request) -> tuple[Route, dict[str, str]] | None:
         """The route as the path is spelled, or as it usually is; the request then has that usual path."""
-        found = self.router.find(request.method, request.path)
-        if found is not None and not found[0].takes_rest:
-            return found
+        match = self.router.find(request.method, request.path)
+        if match is not None and not match[0].takes_rest:
+            return match
         path = usual_head(request.path)
         if path != request.path:
-            found, request.path = self.router.find(request.method, path) or found, path
-        if path.endswith("/") and (found is None or found[0].takes_rest):
+            match, request.path = self.router.find(request.method, path) or match, path
+        if path.endswith("/") and (match is None or match[0].takes_rest):
             shorter = usual_end(path)
             exact = self.router.find(request.method, shorter)
             if exact is not None and not exact[0].takes_rest:  # a slash at the end of a file's path is part of it
-                found, request.path = exact, shorter
-            elif found is None and path.startswith(_API):
+                match, request.path = exact, shorter
+            elif match is None and path.startswith(_API):
                 request.path = shorter
-        return found
+        return match
 
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
@@ -159,14 +159,14 @@ class App:
             if request.method in BODY_IS_REQUEST and not route.public and request.has_body:
                 await fields_of(request, route.fields, path)  # refuses a body that contradicts path or query
             return await route.handler(request, actor, path)
-        fields, asked = await self._read(route, request, path)
+        fields, operation = await self._read(route, request, path)
         try:
-            if isinstance(asked, msgspec.Struct):
-                if BY_REQUEST[type(asked)].effect == "read":
+            if isinstance(operation, msgspec.Struct):
+                if BY_REQUEST[type(operation)].effect == "read":
                     request.let_cancel()
-                result = await self._engine.execute(actor, asked, request_id=request.id)
+                result = await self._engine.execute(actor, operation, request_id=request.id)
             else:
-                result = (await self._engine.execute_all(actor, asked, request_id=request.id))[-1]
+                result = (await self._engine.execute_all(actor, operation, request_id=request.id))[-1]
         except RegistryError as error:
             if route.reword is not None:
                 error.message = route.reword(error.message, fields)
@@ -177,7 +177,7 @@ class App:
         return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
     async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, CoreRequests]:
-        """The wire struct, and what it asks of the core. The same GET without a body means the same each time, and is read once."""
+        """The wire struct and its core request. The same GET without a body means the same each time, and is read once."""
         get = request.method == "GET" and not request.has_body
         key = (route.path, request.path, request.query_string)
         if get and (known := self._readings.get(key)) is not None:
@@ -190,14 +190,14 @@ class App:
         if route.read is None:
             assert route.read_request is not None
             return fields, route.read_request(fields, request)
-        asked = route.read(fields)
+        operation = route.read(fields)
         if get and (size := len(request.path) + len(request.query_string)) <= MAX_READING_BYTES:
             if self._readings_bytes > READINGS_BYTES:
                 self._readings.clear()
                 self._readings_bytes = 0
             self._readings_bytes += size + READING_BYTES
-            self._readings[key] = fields, asked
-        return fields, asked
+            self._readings[key] = fields, operation
+        return fields, operation
 
     async def _send(self, request: Request, response: Response, send: Send) -> float:
         """When the last of the answer was handed over (by `time.perf_counter`)."""
@@ -244,8 +244,8 @@ def _sign_in(request: Request, error: RegistryError) -> Response | None:
         or b"text/html" not in request.headers.get(b"accept", b"")
     ):
         return None
-    asked = request.path + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
-    return Response(303, b"", [(b"location", b"/login?next=" + quote(asked, safe="").encode())])
+    target = request.path + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
+    return Response(303, b"", [(b"location", b"/login?next=" + quote(target, safe="").encode())])
 
 
 def _bug(request_id: str) -> Response:

@@ -37,7 +37,7 @@ def of_header(header: str) -> tuple[Entity, ...]:
         for line in _dicts(info, "lineages")
         for source in _dicts(line, "source_securables")
     ]
-    return (*_kept(tables), *_entities(info))
+    return (*_without_nul(tables), *_entities(info))
 
 
 def of_info(info: dict[str, Any]) -> tuple[str, tuple[Entity, ...]]:
@@ -46,7 +46,7 @@ def of_info(info: dict[str, Any]) -> tuple[str, tuple[Entity, ...]]:
     if direction not in (UPSTREAM, DOWNSTREAM):
         raise InvalidArgument("The lineage direction is UPSTREAM or DOWNSTREAM.")
     tables = [_table(entity.get("table"), "") for entity in _dicts(info, "entities")]
-    return direction, (*_kept(tables), *_entities(info))
+    return direction, (*_without_nul(tables), *_entities(info))
 
 
 def of_dependencies(dependencies: Iterable[tuple[str, str]]) -> tuple[Entity, ...]:
@@ -62,11 +62,11 @@ def of_features(feature_deps: str) -> tuple[Entity, ...]:
         info = msgspec.json.decode(feature_deps)
     except _UNREADABLE:
         return ()
-    found = [
+    tables = [
         _table({"name": t.get("table_name"), "table_id": t.get("table_id")}, "feature")
         for t in _dicts(info, "input_tables")
     ]
-    return _kept(found)
+    return _without_nul(tables)
 
 
 def _dicts(value: Any, key: str) -> list[dict[str, Any]]:
@@ -74,10 +74,10 @@ def _dicts(value: Any, key: str) -> list[dict[str, Any]]:
     return [item for item in cast("list[Any]", items) if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def _kept(found: Iterable[Entity | None]) -> tuple[Entity, ...]:
+def _without_nul(entities: Iterable[Entity | None]) -> tuple[Entity, ...]:
     # A NUL can come in escaped inside the header's own JSON, and PostgreSQL stores none.
     return tuple(
-        entity for entity in found if entity is not None and "\0" not in f"{entity.name}{entity.id}{entity.context}"
+        entity for entity in entities if entity is not None and "\0" not in f"{entity.name}{entity.id}{entity.context}"
     )
 
 
@@ -91,11 +91,11 @@ def _table(table: Any, context: str) -> Entity | None:
 
 def _entities(info: Any) -> tuple[Entity, ...]:
     """Notebooks and jobs."""
-    found: list[Entity | None] = []
+    entities: list[Entity | None] = []
     for entity in _dicts(info, "entities"):
         for kind in ("notebook", "job", "pipeline"):
             said = entity.get(kind)
             about = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
             if about.get("id"):
-                found.append(Entity(kind.upper(), str(about["id"]), str(about.get("job_run_id") or ""), kind))
-    return _kept(found)
+                entities.append(Entity(kind.upper(), str(about["id"]), str(about.get("job_run_id") or ""), kind))
+    return _without_nul(entities)

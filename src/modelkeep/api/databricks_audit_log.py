@@ -67,9 +67,9 @@ _PRINCIPALS = {
 """Of users and service principals, and of groups"""
 _TRACKED = ("experiment", "run", "logged_model", "trace")
 _STATUS = {
-    found.code: found.status
-    for _, found in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(found, errors.RegistryError)
+    error.code: error.status
+    for _, error in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(error, errors.RegistryError)
 }
 
 

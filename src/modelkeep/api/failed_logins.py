@@ -43,7 +43,7 @@ class FailedLoginLimiter:
             raise _too_many()
 
     def check(self, door: Authenticator, credential: str, source: str, now: int) -> None:
-        """For a door behind which another server is asked: before that. Raises TooManyFailures."""
+        """Call it before a request to another server that checks the credential. Raises TooManyFailures."""
         begun, failures = self._failures.get(_key(door, credential, source), (0, 0))
         if self._limit and begun == now // 60_000 and failures >= self._limit:
             raise _too_many()
@@ -61,7 +61,7 @@ def _key(door: Authenticator, credential: str, source: str) -> tuple[Authenticat
 
 
 def _network(source: str) -> str:
-    """Whoever has one IPv6 address has 2 ** 64 of them."""
+    """The network of an address: the holder of an IPv6 address has 2 ** 64 of them."""
     try:
         address = ip_address(source)
     except ValueError:

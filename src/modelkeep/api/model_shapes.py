@@ -86,7 +86,7 @@ def location(model: str, version: int | None = None) -> str:
 
 
 Place = Callable[[ModelVersion], str]
-"""What a client is told of where a version's files are."""
+"""Writes the location of a version's files for a client."""
 
 
 def named(version: ModelVersion) -> str:
@@ -102,7 +102,7 @@ class Reach(msgspec.Struct, frozen=True):
     """where to write a PENDING version's files, or to read a READY one's"""
 
     def place(self, version: ModelVersion) -> str:
-        """For any answer. The folder's directories are told only to whom they were made for."""
+        """For any answer. It names a directory of the folder only to the caller for whom it was created."""
         return self.uri(version) if self.way == "credentials" and version.status != Status.FAILED else named(version)
 
 
@@ -159,11 +159,11 @@ class StorageMode(TypedDict):
 def storage_mode(vended: Vended) -> StorageMode:
     """DEFAULT_STORAGE makes clients (2.13.1 and newer) ask for signed URLs, whatever lies behind them, and ignore the keys.
     Older ones do not know the field, and take the keys."""
-    told: StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": vended.expires_at}
-    if made := vended.credentials:
-        told["aws_temp_credentials"] = {
-            "access_key_id": made.access_key_id,
-            "secret_access_key": made.secret_access_key,
-            "session_token": made.session_token,
+    mode: StorageMode = {"storage_mode": "DEFAULT_STORAGE", "expiration_time": vended.expires_at}
+    if keys := vended.credentials:
+        mode["aws_temp_credentials"] = {
+            "access_key_id": keys.access_key_id,
+            "secret_access_key": keys.secret_access_key,
+            "session_token": keys.session_token,
         }
-    return told
+    return mode

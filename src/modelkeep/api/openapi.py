@@ -101,9 +101,9 @@ class Shapes:
     """JSON schemas of all that routes read and answer."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        found: dict[Any, None] = dict.fromkeys(kind for route in routes for kind in _types(route))
-        schemas, self._components = msgspec.json.schema_components(found, ref_template=_REF + "{name}")
-        self._schemas = dict(zip(found, schemas, strict=True))
+        types: dict[Any, None] = dict.fromkeys(kind for route in routes for kind in _types(route))
+        schemas, self._components = msgspec.json.schema_components(types, ref_template=_REF + "{name}")
+        self._schemas = dict(zip(types, schemas, strict=True))
         self._errors: dict[Renderer, Json] = {}
 
     def of(self, kind: Any) -> Json:
@@ -135,14 +135,14 @@ class Shapes:
 
     def used(self, places: Any) -> Json:
         """The components that these places, or components that they use, refer to."""
-        kept: Json = {}
+        components: Json = {}
         waiting = list(_references(places))
         while waiting:
             name = waiting.pop()
-            if name not in kept:
-                kept[name] = self._components[name]
-                waiting += _references(kept[name])
-        return dict(sorted(kept.items()))
+            if name not in components:
+                components[name] = self._components[name]
+                waiting += _references(components[name])
+        return dict(sorted(components.items()))
 
 
 def _types(route: Route) -> Iterator[Any]:
@@ -196,28 +196,28 @@ def _face(path: str) -> tuple[str, str, str, str]:
 def _operation(route: Route, shapes: Shapes) -> Json:
     prefix, word, tag, _ = _face(route.path)
     summary, description = _words(route)
-    told: Json = {
+    described: Json = {
         "operationId": "_".join([word, route.method.lower(), *re.findall(r"\w+", route.path.removeprefix(prefix))]),
         "tags": [tag],
         "summary": summary,
     }
     if description:
-        told["description"] = description
+        described["description"] = description
     if parameters := _parameters(route, shapes):
-        told["parameters"] = parameters
+        described["parameters"] = parameters
     if (body := _body(route, shapes)) is not None:
-        told["requestBody"] = body
-    told["responses"] = _responses(route, shapes)
+        described["requestBody"] = body
+    described["responses"] = _responses(route, shapes)
     if route.public:
-        told["security"] = []
-    return told
+        described["security"] = []
+    return described
 
 
 def _words(route: Route) -> tuple[str, str]:
     """(summary, description): of the operation that a reader asks for, or of the reader or handler itself."""
     source: Callable[..., Any] | None = route.handler or route.read or route.read_request
     assert source is not None
-    operation = None if route.handler is not None else _asked(source)
+    operation = None if route.handler is not None else _single_operation(source)
     if operation is not None:
         about = inspect.getdoc(operation.run) or ""
         return _sentence(operation.name), f"{about}\n\nNeeds: {operation.needs}.".strip()
@@ -232,8 +232,8 @@ def _sentence(name: str) -> str:
     return name.replace("_", " ").replace("-", " ").capitalize()
 
 
-def _asked(read: Callable[..., Any]) -> Operation | None:
-    """The one operation that a reader asks for, by its annotation, or by the only request that it names."""
+def _single_operation(read: Callable[..., Any]) -> Operation | None:
+    """The single operation that a reader requests, by its annotation, or by the only request that it names."""
     hinted = get_type_hints(read).get("return")
     if hinted is not None:
         return _REQUESTS.get(hinted)
@@ -241,8 +241,8 @@ def _asked(read: Callable[..., Any]) -> Operation | None:
     words = {*seen.globals, *seen.unbound}
     named = [*seen.nonlocals.values(), *seen.globals.values()]
     named += [getattr(part, name, None) for part in seen.globals.values() for name in words if inspect.ismodule(part)]
-    found = [_REQUESTS[kind] for kind in named if isinstance(kind, type) and kind in _REQUESTS]
-    return found[0] if len(found) == 1 else None
+    operations = [_REQUESTS[kind] for kind in named if isinstance(kind, type) and kind in _REQUESTS]
+    return operations[0] if len(operations) == 1 else None
 
 
 def _in_path(route: Route) -> list[str]:
@@ -251,24 +251,24 @@ def _in_path(route: Route) -> list[str]:
 
 def _parameters(route: Route, shapes: Shapes) -> list[Json]:
     properties, required = shapes.fields(route.fields)
-    found: list[Json] = []
+    parameters: list[Json] = []
     for name in _in_path(route):
         schema = properties.get(name, {"type": "string"})
-        found.append({"name": name, "in": "path", "required": True, "schema": _in_url(schema)})
+        parameters.append({"name": name, "in": "path", "required": True, "schema": _in_url(schema)})
         if f"{{{name}*}}" in route.path:
-            found[-1]["description"] = "A path: slashes are part of it."
+            parameters[-1]["description"] = "A path: slashes are part of it."
     if route.method in ("GET", "HEAD", "DELETE") or route.sends:
-        asked = [name for name in properties if name not in _in_path(route)]
-        found += [
-            {"name": name, "in": "query", "required": name in required, "schema": properties[name]} for name in asked
+        names = [name for name in properties if name not in _in_path(route)]
+        parameters += [
+            {"name": name, "in": "query", "required": name in required, "schema": properties[name]} for name in names
         ]
-    return found
+    return parameters
 
 
 def _in_url(schema: Json) -> Json:
     """No parameter of a path is left out or empty."""
-    told = {name: value for name, value in schema.items() if name != "default"}
-    return {**told, "minLength": 1} if schema.get("type") == "string" else told
+    without_default = {name: value for name, value in schema.items() if name != "default"}
+    return {**without_default, "minLength": 1} if schema.get("type") == "string" else without_default
 
 
 def _body(route: Route, shapes: Shapes) -> Json | None:
@@ -278,33 +278,37 @@ def _body(route: Route, shapes: Shapes) -> Json | None:
         return None
     properties, required = shapes.fields(route.fields)
     in_path = set(_in_path(route))
-    kept = {name: schema for name, schema in properties.items() if name not in in_path}
-    if not kept:
+    in_body = {name: schema for name, schema in properties.items() if name not in in_path}
+    if not in_body:
         return None
     if not in_path & properties.keys():
         return {"required": bool(required), "content": _json(shapes.of(route.fields))}
-    wanted = [name for name in required if name not in in_path]
-    schema: Json = {"type": "object", "properties": kept, **({"required": wanted} if wanted else {})}
-    return {"required": bool(wanted), "content": _json(schema)}
+    required_in_body = [name for name in required if name not in in_path]
+    schema: Json = {
+        "type": "object",
+        "properties": in_body,
+        **({"required": required_in_body} if required_in_body else {}),
+    }
+    return {"required": bool(required_in_body), "content": _json(schema)}
 
 
 def _responses(route: Route, shapes: Shapes) -> Json:
-    told: Json = {}
+    responses: Json = {}
     render = route.render or databricks
     refusals = {
         int(name.rpartition("-")[2]): {"$ref": f"#/components/responses/{name}"} for name in shapes.errors(render)
     }
     if not route.public:
-        told |= {str(status): answer for status, answer in refusals.items() if status != 409 or _may_clash(route)}
+        responses |= {str(status): answer for status, answer in refusals.items() if status != 409 or _may_clash(route)}
     for answer in route.answers:
         own = answer.status < 400 or answer.type is not None or answer.content != "application/json"
-        told[str(answer.status)] = _declared(answer, shapes) if own else refusals[answer.status]
+        responses[str(answer.status)] = _declared(answer, shapes) if own else refusals[answer.status]
     if route.handler is None:
-        told["200"] = {"description": "Done.", "content": _json(_answered(route, shapes))}
+        responses["200"] = {"description": "Done.", "content": _json(_answered(route, shapes))}
     if route.method == "HEAD":
-        words = {status: _ERROR_WORDS.get(int(status), "As for GET, without a body.") for status in told}
-        told = {status: {"description": word} for status, word in words.items()}
-    return dict(sorted(told.items()))
+        words = {status: _ERROR_WORDS.get(int(status), "As for GET, without a body.") for status in responses}
+        responses = {status: {"description": word} for status, word in words.items()}
+    return dict(sorted(responses.items()))
 
 
 def _may_clash(route: Route) -> bool:
@@ -319,14 +323,16 @@ def _answered(route: Route, shapes: Shapes) -> Json:
 
 
 def _declared(answer: Answer, shapes: Shapes) -> Json:
-    told: Json = {
+    response: Json = {
         "description": "Done." if answer.status < 300 else "See Location." if answer.status < 400 else "Refused."
     }
     if answer.type is not None:
-        told["content"] = _json(shapes.of(answer.type))
+        response["content"] = _json(shapes.of(answer.type))
     elif answer.content and answer.content != "application/json":
-        told["content"] = {answer.content: {"schema": {"type": "string"}} if answer.content.startswith("text/") else {}}
-    return told
+        response["content"] = {
+            answer.content: {"schema": {"type": "string"}} if answer.content.startswith("text/") else {}
+        }
+    return response
 
 
 def _json(schema: Json) -> Json:

@@ -37,9 +37,9 @@ class WorkspaceResolver:
         if known is not None and now_ms() - known[0] < _FRESH_MS:
             return known[1]
         async with self._db.single() as tx:
-            found = await workspaces.by_host(tx, host)
-        if found is not None:
-            self._known[host] = now_ms(), site(found.id, found.url)
+            workspace = await workspaces.by_host(tx, host)
+        if workspace is not None:
+            self._known[host] = now_ms(), site(workspace.id, workspace.url)
             return self._known[host][1]
         self._known.pop(host, None)
         if not self._public and is_local(host):

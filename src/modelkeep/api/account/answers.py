@@ -113,7 +113,7 @@ class OwnToken(TypedDict):
 
 
 class NewOwnToken(TypedDict):
-    """`token_value` is told this once."""
+    """No later answer contains `token_value`."""
 
     token_value: str
     token_info: OwnToken

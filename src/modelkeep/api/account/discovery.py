@@ -39,33 +39,33 @@ _OWN: dict[str, tuple[str, tuple[Attribute, ...]]] = {
 
 
 def _attribute(of: Attribute) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    resource: dict[str, Any] = {
         "name": of.name, "type": of.type, "multiValued": of.many, "description": of.description, "required": of.required,
         "mutability": of.mutability, "returned": of.returned,
     }  # fmt: skip
     if of.type in ("string", "reference"):
-        found |= {"caseExact": of.exact, "uniqueness": of.unique}
+        resource |= {"caseExact": of.exact, "uniqueness": of.unique}
     if of.type == "complex":
-        found["subAttributes"] = [_attribute(part) for part in of.parts]
+        resource["subAttributes"] = [_attribute(part) for part in of.parts]
     if of.values:
-        found["canonicalValues"] = list(of.values)
+        resource["canonicalValues"] = list(of.values)
     if of.type == "reference":
-        found["referenceTypes"] = list(of.references) or ["uri"]
-    return found
+        resource["referenceTypes"] = list(of.references) or ["uri"]
+    return resource
 
 
 def _schema(name: str, description: str, attributes: tuple[Attribute, ...]) -> dict[str, Any]:
     urn = URN + name
     return {
         "schemas": [f"{_META}Schema"], "id": urn, "name": name, "description": description,
-        "attributes": [_attribute(each) for each in attributes],
+        "attributes": [_attribute(attribute) for attribute in attributes],
         "meta": {"resourceType": "Schema", "location": f"Schemas/{urn}"},
     }  # fmt: skip
 
 
 SCHEMAS = {
-    found["id"]: found
-    for found in (
+    schema["id"]: schema
+    for schema in (
         *(_schema(of.name, of.description, of.attributes) for of in TYPES.values()),
         *(_schema(name, *about) for name, about in _OWN.items()),
     )
@@ -110,7 +110,7 @@ def handlers(answer: Answer) -> dict[str, Handler]:
         page = {"schemas": [LIST], "totalResults": len(listed), "startIndex": 1, "itemsPerPage": len(listed)}
         return said(page | {"Resources": listed})
 
-    def one(items: dict[str, Any]) -> Handler:
+    def by_id(items: dict[str, Any]) -> Handler:
         async def find(request: Request, actor: Actor, path: dict[str, str]) -> Response:
             if path["id"] not in items:
                 raise NotFound(f"There is no {path['id'][:100]!r} here.")
@@ -121,7 +121,7 @@ def handlers(answer: Answer) -> dict[str, Handler]:
     return {
         "ServiceProviderConfig": said(SERVICE_PROVIDER),
         "ResourceTypes": every(RESOURCE_TYPES),
-        "ResourceTypes/{id}": one(RESOURCE_TYPES),
+        "ResourceTypes/{id}": by_id(RESOURCE_TYPES),
         "Schemas": every(SCHEMAS),
-        "Schemas/{id}": one(SCHEMAS),
+        "Schemas/{id}": by_id(SCHEMAS),
     }

@@ -75,7 +75,7 @@ class SecretInfo(TypedDict):
 
 
 class CreatedSecret(SecretInfo):
-    """`secret` is told this once."""
+    """No later answer contains `secret`."""
 
     secret: str
 
@@ -117,29 +117,35 @@ def routes(account_id: str) -> list[Route]:
             raise InvalidArgument(f"page_size must not be negative, got {f.page_size}.")
         return f
 
-    def shown(found: FederationPolicy, _: Any = None) -> PolicyInfo:
-        return _policy(found, account_id)
+    def policy_info(policy: FederationPolicy, _: Any = None) -> PolicyInfo:
+        return _policy(policy, account_id)
 
-    def every(found: list[FederationPolicy], _: Any) -> PolicyList:
-        return {"policies": [shown(each) for each in found]}
+    def every(policies: list[FederationPolicy], _: Any) -> PolicyList:
+        return {"policies": [policy_info(policy) for policy in policies]}
 
-    made: list[Route] = []
+    table: list[Route] = []
     for base in (PROXY, f"{ACCOUNT}/servicePrincipals/{{id}}/credentials/secrets"):
-        made += [
+        table += [
             Route("POST", base, NewSecret, lambda f: secrets.CreateSecret(here(f).id, _lifetime_ms(f)), _created),
             Route("GET", base, Id, lambda f: secrets.ListSecrets(here(f).id), _secrets),
             Route("DELETE", f"{base}/{{secret_id}}", SecretId, lambda f: secrets.DeleteSecret(here(f).id, f.secret_id)),
         ]
     for base in (f"{ACCOUNT}/servicePrincipals/{{id}}/federationPolicies", f"{ACCOUNT}/federationPolicies"):
-        one = f"{base}/{{policy_id}}"
-        made += [
-            Route("POST", base, Policy, lambda f: _create(here(f)), shown),
+        by_policy_id = f"{base}/{{policy_id}}"
+        table += [
+            Route("POST", base, Policy, lambda f: _create(here(f)), policy_info),
             Route("GET", base, Policies, lambda f: federation.ListPolicies(here(f).id), every),
-            Route("GET", one, Policy, lambda f: federation.GetPolicy(here(f).id, policy_id=f.policy_id), shown),
-            Route("PATCH", one, Policy, lambda f: _update(here(f)), shown),
-            Route("DELETE", one, Policy, lambda f: federation.DeletePolicy(here(f).id, policy_id=f.policy_id)),
+            Route(
+                "GET",
+                by_policy_id,
+                Policy,
+                lambda f: federation.GetPolicy(here(f).id, policy_id=f.policy_id),
+                policy_info,
+            ),
+            Route("PATCH", by_policy_id, Policy, lambda f: _update(here(f)), policy_info),
+            Route("DELETE", by_policy_id, Policy, lambda f: federation.DeletePolicy(here(f).id, policy_id=f.policy_id)),
         ]
-    return made
+    return table
 
 
 def _time(at: int) -> str:
@@ -147,65 +153,65 @@ def _time(at: int) -> str:
 
 
 def _lifetime_ms(f: NewSecret) -> int:
-    """Raises InvalidArgument for a secret that should do less than its holder: it would do more than was asked."""
+    """Raises InvalidArgument for a secret with scopes: it could do more than its scopes allow."""
     if f.scopes not in ([], ["all-apis"]):
         raise InvalidArgument(
             "Secrets have no scopes here. Leave `scopes` out, or grant less to the service principal."
         )
     if not f.lifetime:
         return secrets.MAX_SECRET_MS
-    told = re.fullmatch(r"([0-9]{1,12})s?", f.lifetime)
-    if told is None:
+    seconds = re.fullmatch(r"([0-9]{1,12})s?", f.lifetime)
+    if seconds is None:
         raise InvalidArgument("`lifetime` is a number of seconds, as in `3600s`.")
-    return int(told[1]) * 1000
+    return int(seconds[1]) * 1000
 
 
-def _info(found: ClientSecret) -> SecretInfo:
+def _info(secret: ClientSecret) -> SecretInfo:
     return {
-        "id": found.id, "status": "ACTIVE" if found.expires_at > now_ms() else "EXPIRED",
+        "id": secret.id, "status": "ACTIVE" if secret.expires_at > now_ms() else "EXPIRED",
         # Enough to tell secrets apart, and not what is looked up.
-        "secret_hash": found.hash[:16],
-        "create_time": _time(found.created_at), "update_time": _time(found.created_at), "expire_time": _time(found.expires_at),
+        "secret_hash": secret.hash[:16],
+        "create_time": _time(secret.created_at), "update_time": _time(secret.created_at), "expire_time": _time(secret.expires_at),
     }  # fmt: skip
 
 
-def _created(made: secrets.NewSecret, _: Any) -> CreatedSecret:
-    return {**_info(made.info), "secret": made.secret}
+def _created(new_secret: secrets.NewSecret, _: Any) -> CreatedSecret:
+    return {**_info(new_secret.info), "secret": new_secret.secret}
 
 
-def _secrets(found: list[ClientSecret], _: Any) -> Secrets:
-    return {"secrets": [_info(each) for each in found]}
+def _secrets(client_secrets: list[ClientSecret], _: Any) -> Secrets:
+    return {"secrets": [_info(secret) for secret in client_secrets]}
 
 
-def _policy(found: FederationPolicy, account_id: str) -> PolicyInfo:
+def _policy(policy: FederationPolicy, account_id: str) -> PolicyInfo:
     rule: OidcRule = {
-        "issuer": found.issuer, "audiences": list(found.audiences), "subject_claim": found.subject_claim,
+        "issuer": policy.issuer, "audiences": list(policy.audiences), "subject_claim": policy.subject_claim,
     }  # fmt: skip
-    if found.subject:
-        rule["subject"] = found.subject
-    if found.keys:
-        rule["jwks_json"] = found.keys
-    number = found.principal_number
+    if policy.subject:
+        rule["subject"] = policy.subject
+    if policy.keys:
+        rule["jwks_json"] = policy.keys
+    number = policy.principal_number
     place = f"accounts/{account_id}" + (f"/servicePrincipals/{number}" if number is not None else "")
-    told: PolicyInfo = {
-        "name": f"{place}/federationPolicies/{found.policy_id}", "policy_id": found.policy_id, "uid": found.id,
-        "description": found.description, "create_time": _time(found.created_at), "update_time": _time(found.updated_at),
+    info: PolicyInfo = {
+        "name": f"{place}/federationPolicies/{policy.policy_id}", "policy_id": policy.policy_id, "uid": policy.id,
+        "description": policy.description, "create_time": _time(policy.created_at), "update_time": _time(policy.updated_at),
         "oidc_policy": rule,
     }  # fmt: skip
     if number is not None:
-        told["service_principal_id"] = number
-    return told
+        info["service_principal_id"] = number
+    return info
 
 
 def _rule(f: Policy) -> federation.Rule:
-    told = f.oidc_policy
-    if told.jwks_uri:
+    oidc = f.oidc_policy
+    if oidc.jwks_uri:
         raise InvalidArgument(
             "Leave `jwks_uri` out: an issuer's keys are where its discovery document says, or in `jwks_json`."
         )
     return federation.Rule(
-        f.description or "", told.issuer or "", told.subject or "", told.subject_claim or "", tuple(told.audiences or ()),
-        told.jwks_json or "",
+        f.description or "", oidc.issuer or "", oidc.subject or "", oidc.subject_claim or "", tuple(oidc.audiences or ()),
+        oidc.jwks_json or "",
     )  # fmt: skip
 
 
@@ -217,11 +223,11 @@ def _update(f: Policy) -> federation.UpdatePolicy:
     """Without a mask, what is set; with `*`, everything. Raises InvalidArgument."""
     fields = list(_FIELDS.values())
     if not f.update_mask:
-        told = {
+        values = {
             "description": f.description,
             **{f"oidc_policy.{k}": v for k, v in msgspec.structs.asdict(f.oidc_policy).items()},
         }
-        fields = [name for path, name in _FIELDS.items() if told[path] is not None]
+        fields = [name for path, name in _FIELDS.items() if values[path] is not None]
     elif f.update_mask != "*":
         fields = list[str]()
         for path in f.update_mask.split(","):

@@ -93,14 +93,14 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
 
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         base = at(request, path)
-        told: Endpoints = {
+        endpoints: Endpoints = {
             "issuer": base, "authorization_endpoint": f"{base}/v1/authorize", "token_endpoint": f"{base}/v1/token",
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", EXCHANGE],
             "response_types_supported": ["code"], "scopes_supported": [_SCOPE, OFFLINE],
             "code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": True,
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         }  # fmt: skip
-        return json_response(told)
+        return json_response(endpoints)
 
     async def token(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         at(request, path)
@@ -118,18 +118,18 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
         if of_person:
             return json_response(await _by_person(codes, guesses, request, form, caller), headers=_NOT_KEPT)
         if grant == "client_credentials":
-            made = await _by_secret(signing_in, guesses, request, form, caller)
+            issued = await _by_secret(signing_in, guesses, request, form, caller)
         elif grant == EXCHANGE:
-            made = await _by_assertion(signing_in, guesses, form, caller)
+            issued = await _by_assertion(signing_in, guesses, form, caller)
         else:
             raise UnsupportedGrant(
                 f"Grants here are authorization_code, refresh_token, client_credentials and {EXCHANGE}."
             )
-        told: AccessToken = {
-            "access_token": made.token, "token_type": "Bearer", "expires_in": made.lifetime_ms // 1000, "scope": _SCOPE,
+        answer: AccessToken = {
+            "access_token": issued.token, "token_type": "Bearer", "expires_in": issued.lifetime_ms // 1000, "scope": _SCOPE,
         }  # fmt: skip
-        more = {"issued_token_type": _ACCESS_TOKEN} if grant == EXCHANGE else {}
-        return json_response({**told, **more}, headers=_NOT_KEPT)
+        issued_type = {"issued_token_type": _ACCESS_TOKEN} if grant == EXCHANGE else {}
+        return json_response({**answer, **issued_type}, headers=_NOT_KEPT)
 
     async def answered(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         try:
@@ -144,19 +144,19 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
         Answer(429, TokenError),
         Answer(503, TokenError),
     )
-    found: list[Route] = []
+    table: list[Route] = []
     for face in ("/oidc", "/oidc/accounts/{account_id}"):
-        found += [
+        table += [
             Route("GET", f"{face}/.well-known/oauth-authorization-server", handler=discover, public=True,
                   answers=(Answer(type=Endpoints), Answer(404))),
             Route("POST", f"{face}/v1/token", handler=answered, public=True, sends=_FORM,
                   answers=(Answer(type=AccessToken), *refusals)),
         ]  # fmt: skip
-    return found
+    return table
 
 
 def _refusal(request: Request, error: RegistryError) -> Response:
-    status, told = oauth(error)
+    status, body = oauth(error)
     headers = [*_NOT_KEPT, (b"content-type", JSON)]
     if isinstance(error, TooManyFailures):
         status = 429  # no client repeats it here
@@ -166,7 +166,7 @@ def _refusal(request: Request, error: RegistryError) -> Response:
         scheme = b"Basic" if request.header(b"authorization").lower().startswith("basic") else b"Bearer"
         headers.append((b"www-authenticate", scheme + b' realm="modelkeep"'))
     headers += retry_after(error)
-    return Response(status, msgspec.json.encode(told), headers)
+    return Response(status, msgspec.json.encode(body), headers)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -185,13 +185,13 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _credentials(request: Request, form: dict[str, str]) -> tuple[list[str], str]:
     """(spellings of the client id, the secret). Raises Unauthenticated, InvalidArgument."""
-    scheme, _, told = request.header(b"authorization").partition(" ")
+    scheme, _, encoded = request.header(b"authorization").partition(" ")
     if not scheme:
         return [form.get("client_id", "")], form.get("client_secret", "")
     if scheme.lower() != "basic" or "client_secret" in form:
         raise InvalidArgument("Send the client's secret once, as HTTP Basic authentication.")
     try:
-        raw = base64.b64decode(told.strip(), validate=True)
+        raw = base64.b64decode(encoded.strip(), validate=True)
     except ValueError as error:
         raise Unauthenticated(BAD_CLIENT) from error
     try:
@@ -215,16 +215,16 @@ async def _by_person(
         )
     proof = form.get("code" if form["grant_type"] == "authorization_code" else "refresh_token", "")
     try:
-        made = await _traded(codes, form, client_id, proof, caller)
+        tokens = await _traded(codes, form, client_id, proof, caller)
     except InvalidGrant:
         guesses.failed("authorization", proof, caller.source, now_ms())
         raise
     token: AccessToken = {
-        "access_token": made.access, "token_type": "Bearer", "expires_in": made.lifetime_ms // 1000,
-        "scope": f"{_SCOPE} {OFFLINE}" if made.refresh else _SCOPE,
+        "access_token": tokens.access, "token_type": "Bearer", "expires_in": tokens.lifetime_ms // 1000,
+        "scope": f"{_SCOPE} {OFFLINE}" if tokens.refresh else _SCOPE,
     }  # fmt: skip
-    if made.refresh:
-        token["refresh_token"] = made.refresh
+    if tokens.refresh:
+        token["refresh_token"] = tokens.refresh
     return token
 
 

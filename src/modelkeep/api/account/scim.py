@@ -59,22 +59,22 @@ _BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
 
 
 def routes(engine: Engine, account_id: str) -> list[Route]:
-    found = [
+    table = [
         Route("GET", f"{WORKSPACE}/Me", Shown, lambda _: identities.GetMyIdentity(), _me),
     ]  # fmt: skip
     for base in (WORKSPACE, ACCOUNT):
         for of in TYPES.values():
-            found += _Resources(engine, of, base, account_id).routes()
+            table += _Resources(engine, of, base, account_id).routes()
         for path, handler in discovery.handlers(answer).items():
-            found.append(
+            table.append(
                 Route(
                     "GET", f"{base}/{path}", handler=_at(account_id, handler), render=scim, answers=(Answer(type=dict),)
                 )
             )
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):  # `POST /.search`, too
             nothing = _at(account_id, _nothing)
-            found.append(Route(method, f"{base}/{{rest*}}", handler=nothing, render=scim, answers=(Answer(404),)))
-    return found
+            table.append(Route(method, f"{base}/{{rest*}}", handler=nothing, render=scim, answers=(Answer(404),)))
+    return table
 
 
 def _me(me: Identity, choice: Shown) -> answers.User:
@@ -131,47 +131,51 @@ class _Resources:
         self._base = base.replace("{account_id}", account_id)
 
     def routes(self) -> list[Route]:
-        one, (body, resource) = f"{self._path}/{{id}}", _BODIES[self._of.kind]
+        by_id, (body, resource) = f"{self._path}/{{id}}", _BODIES[self._of.kind]
         done = Answer(type=resource)
         table: tuple[tuple[str, str, type[msgspec.Struct], Handler, Answer], ...] = (
             ("GET", self._path, Listed, self._list, Answer(type=answers.Resources)),
             ("POST", self._path, body, self._create, Answer(201, resource)),
-            ("GET", one, Shown, self._get, done),
-            ("PUT", one, body, self._replace, done),
-            ("PATCH", one, answers.Operations, self._patch, done),
-            ("DELETE", one, NoFields, self._delete, Answer(204, content="")),
+            ("GET", by_id, Shown, self._get, done),
+            ("PUT", by_id, body, self._replace, done),
+            ("PATCH", by_id, answers.Operations, self._patch, done),
+            ("DELETE", by_id, NoFields, self._delete, Answer(204, content="")),
         )
         return [
-            Route(method, path, fields, handler=_at(self._account_id, handler), render=scim, answers=(told,))
-            for method, path, fields, handler, told in table
+            Route(method, path, fields, handler=_at(self._account_id, handler), render=scim, answers=(success,))
+            for method, path, fields, handler, success in table
         ]
 
     async def _list(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        asked: Listed = await fields_of(request, Listed)
-        order = asked.sort_order.casefold()
+        query: Listed = await fields_of(request, Listed)
+        order = query.sort_order.casefold()
         if order not in ("", "ascending", "descending"):
             raise misfit("invalidValue", "sortOrder is ascending or descending.")
         wants = identities.ListIdentities(
-            self._of.kind, asked.filter, min(asked.start_index, _FAR), asked.count, asked.sort_by, order == "descending"
+            self._of.kind, query.filter, min(query.start_index, _FAR), query.count, query.sort_by, order == "descending"
         )
-        found: identities.Found = await self._engine.execute(actor, wants, request_id=request.id)
-        return await _made(found.items, self._page, request, found, asked)
+        listing: identities.Found = await self._engine.execute(actor, wants, request_id=request.id)
+        return await _build_response(listing.items, self._page, request, listing, query)
 
-    def _page(self, request: Request, found: identities.Found, asked: Listed) -> Response:
-        items = [self._present(request, each, asked) for each in found.items]
+    def _page(self, request: Request, listing: identities.Found, query: Listed) -> Response:
+        items = [self._present(request, identity, query) for identity in listing.items]
         page: dict[str, Any] = {
-            "schemas": [LIST], "totalResults": found.total, "startIndex": found.start, "itemsPerPage": len(items),
+            "schemas": [LIST], "totalResults": listing.total, "startIndex": listing.start, "itemsPerPage": len(items),
         }  # fmt: skip
-        return answer(request, page | ({"Resources": items} if items or not found.total else {}))
+        return answer(request, page | ({"Resources": items} if items or not listing.total else {}))
 
     async def _get(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.GetIdentity(self._of.kind, path["id"])
-        asked: Shown = await fields_of(request, Shown)
-        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id), asked=asked)
+        query: Shown = await fields_of(request, Shown)
+        return await self._answer_identity(
+            request, await self._engine.execute(actor, wants, request_id=request.id), query=query
+        )
 
     async def _create(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.CreateIdentity(self._of.kind, await _read(request, lambda body: wanted(self._of, body)))
-        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id), 201)
+        return await self._answer_identity(
+            request, await self._engine.execute(actor, wants, request_id=request.id), 201
+        )
 
     async def _replace(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         def read(body: dict[str, Any]) -> Any:
@@ -180,7 +184,7 @@ class _Resources:
             return wanted(self._of, body)
 
         wants = identities.ReplaceIdentity(self._of.kind, path["id"], await _read(request, read))
-        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+        return await self._answer_identity(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _patch(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         def read(body: dict[str, Any]) -> Any:
@@ -188,18 +192,18 @@ class _Resources:
             return changes_of(self._of, folded.get("operations"))
 
         wants = identities.PatchIdentity(self._of.kind, path["id"], await _read(request, read))
-        return await self._one(request, await self._engine.execute(actor, wants, request_id=request.id))
+        return await self._answer_identity(request, await self._engine.execute(actor, wants, request_id=request.id))
 
     async def _delete(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         await self._engine.execute(actor, identities.DeleteIdentity(self._of.kind, path["id"]), request_id=request.id)
         return Response(204)
 
-    async def _one(
-        self, request: Request, identity: Identity, status: int = 200, *, asked: Shown | None = None
+    async def _answer_identity(
+        self, request: Request, identity: Identity, status: int = 200, *, query: Shown | None = None
     ) -> Response:
-        """`asked`: what the query says, unless the request is a GET, whose body counts too."""
-        wants: Shown = asked or read_fields(Route("", "", Shown), {}, request.query_string, b"", "")
-        return await _made((identity,), self._resource, request, identity, wants, status)
+        """`query`: the fields of a GET, which come from its body, too. For other methods the query string is read here."""
+        wants: Shown = query or read_fields(Route("", "", Shown), {}, request.query_string, b"", "")
+        return await _build_response((identity,), self._resource, request, identity, wants, status)
 
     def _resource(self, request: Request, identity: Identity, wants: Shown, status: int) -> Response:
         return answer(request, self._present(request, identity, wants), status, self._location(request, identity))
@@ -207,17 +211,17 @@ class _Resources:
     def _location(self, request: Request, identity: Identity) -> str:
         return f"{request.site.address}{self._base}/{self._of.endpoint}/{identity.number}"
 
-    def _present(self, request: Request, identity: Identity, asked: Shown) -> dict[str, Any]:
-        found = shown(identity)
-        found["meta"]["location"] = self._location(request, identity)
-        for other in (*found.get("members", ()), *found.get("groups", ())):
+    def _present(self, request: Request, identity: Identity, query: Shown) -> dict[str, Any]:
+        resource = shown(identity)
+        resource["meta"]["location"] = self._location(request, identity)
+        for other in (*resource.get("members", ()), *resource.get("groups", ())):
             other["$ref"] = f"{request.site.address}{self._base}/{other['$ref']}"
-        return _chosen(found, asked, self._of.urn)
+        return _chosen(resource, query, self._of.urn)
 
 
-async def _made(items: Sequence[Identity], make: Callable[..., Response], *args: Any) -> Response:
+async def _build_response(items: Sequence[Identity], make: Callable[..., Response], *args: Any) -> Response:
     """`make(*args)`, which answers with these principals: in a thread where they have many members or groups."""
-    if sum(1 + len(each.members) + len(each.groups) for each in items) > SCIM_INLINE_RELATED:
+    if sum(1 + len(identity.members) + len(identity.groups) for identity in items) > SCIM_INLINE_RELATED:
         return await off_loop(make, *args)
     return make(*args)
 
@@ -229,28 +233,28 @@ async def _read(request: Request, meaning: Callable[[dict[str, Any]], T]) -> T:
 
 
 def _only(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+    selected: dict[str, Any] = {}
     for key, value in resource.items():
         parts = _parts(key, names)
         if key.casefold() in ALWAYS_RETURNED or "" in parts:
-            kept[key] = value
+            selected[key] = value
         elif parts:
-            kept[key] = _trimmed(value, parts, keep=True)
-    return kept
+            selected[key] = _trimmed(value, parts, keep=True)
+    return selected
 
 
 def _without(resource: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+    remaining: dict[str, Any] = {}
     for key, value in resource.items():
         parts = _parts(key, names)
         if key.casefold() in ALWAYS_RETURNED or "" not in parts:
-            kept[key] = _trimmed(value, parts, keep=False) if parts else value
-    return kept
+            remaining[key] = _trimmed(value, parts, keep=False) if parts else value
+    return remaining
 
 
 def _parts(key: str, names: set[str]) -> set[str]:
     """Which parts of this attribute the names name; '' is the whole of it."""
-    return {part for name, _, part in (each.partition(".") for each in names) if name == key.casefold()}
+    return {part for name, _, part in (full_name.partition(".") for full_name in names) if name == key.casefold()}
 
 
 def _trimmed(value: Any, parts: set[str], *, keep: bool) -> Any:

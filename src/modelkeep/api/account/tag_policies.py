@@ -100,7 +100,7 @@ def _update(f: ChangedPolicy) -> core.UpdateTagPolicy:
     )
 
 
-def _told(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
+def _policy_info(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
     return {
         "tag_key": policy.key, "id": policy.id, "description": policy.description,
         "values": [{"name": name} for name in policy.allowed],
@@ -108,8 +108,8 @@ def _told(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
     }  # fmt: skip
 
 
-def _page(found: Page[TagPolicy], _: Any) -> answers.TagPolicies:
-    return {"tag_policies": [_told(policy) for policy in found.items], **next_page(found.next_token)}
+def _page(page: Page[TagPolicy], _: Any) -> answers.TagPolicies:
+    return {"tag_policies": [_policy_info(policy) for policy in page.items], **next_page(page.next_token)}
 
 
 def _replaced(f: NewRuleSet, policy_id: str) -> core.SetTagRules:
@@ -139,13 +139,13 @@ def _principal(text: str) -> tuple[str, str]:
 def routes(account_id: str) -> list[Route]:
     def policy_of(resource: str) -> str:
         """The id of a policy, '' for the account. Raises NotFound."""
-        found = re.fullmatch(r"accounts/([^/]+)(?:/tagPolicies/([^/]+))?", resource)
-        if found is None or found[1] != account_id:
+        match = re.fullmatch(r"accounts/([^/]+)(?:/tagPolicies/([^/]+))?", resource)
+        if match is None or match[1] != account_id:
             raise NotFound(
                 f"'{resource[:200]}' is not known. Use accounts/{account_id} or accounts/{account_id}/tagPolicies/ID, where "
                 "the id is a tag policy's."
             )
-        return found[2] or ""
+        return match[2] or ""
 
     def rule_set(name: str) -> str:
         resource, _, last = name.partition("/ruleSets/")
@@ -156,28 +156,28 @@ def routes(account_id: str) -> list[Route]:
     def named(policy_id: str) -> str:
         return f"accounts/{account_id}{f'/tagPolicies/{policy_id}' if policy_id else ''}/ruleSets/default"
 
-    def rules(found: core.TagRules, _: Any) -> answers.RuleSet:
+    def rules(tag_rules: core.TagRules, _: Any) -> answers.RuleSet:
         by_role: dict[str, list[str]] = {}
-        for rule in found.rules:
+        for rule in tag_rules.rules:
             by_role.setdefault(_ROLES[rule.role], []).append(f"{_HOLDERS[rule.kind]}/{rule.principal}")
-        told: list[answers.GrantRule] = [{"role": role, "principals": who} for role, who in by_role.items()]
-        return {"name": named(found.policy_id), "etag": found.etag, "grant_rules": told}
+        grant_rules: list[answers.GrantRule] = [{"role": role, "principals": who} for role, who in by_role.items()]
+        return {"name": named(tag_rules.policy_id), "etag": tag_rules.etag, "grant_rules": grant_rules}
 
     def assignable(_: Any, f: Resource) -> answers.AssignableRoles:
         roles = core.POLICY_ROLES if policy_of(f.resource) else core.ACCOUNT_ROLES
         return {"roles": [{"name": _ROLES[role]} for role in roles]}
 
-    def asked(f: Resource) -> core.GetTagRules:
+    def tag_rules(f: Resource) -> core.GetTagRules:
         return core.GetTagRules(policy_of(f.resource))
 
-    one = f"{POLICIES}/{{tag_key}}"
+    by_key = f"{POLICIES}/{{tag_key}}"
     return [
         Route("GET", POLICIES, Policies, lambda f: core.ListTagPolicies(f.page_size, f.page_token), _page),
-        Route("POST", POLICIES, NewPolicy, _create, _told),
-        Route("GET", one, Policy, lambda f: core.GetTagPolicy(f.tag_key), _told),
-        Route("PATCH", one, ChangedPolicy, _update, _told),
-        Route("DELETE", one, Policy, lambda f: core.DeleteTagPolicy(f.tag_key)),
-        Route("GET", f"{CONTROL}/assignable-roles", Resource, asked, assignable),
+        Route("POST", POLICIES, NewPolicy, _create, _policy_info),
+        Route("GET", by_key, Policy, lambda f: core.GetTagPolicy(f.tag_key), _policy_info),
+        Route("PATCH", by_key, ChangedPolicy, _update, _policy_info),
+        Route("DELETE", by_key, Policy, lambda f: core.DeleteTagPolicy(f.tag_key)),
+        Route("GET", f"{CONTROL}/assignable-roles", Resource, tag_rules, assignable),
         Route("GET", f"{CONTROL}/rule-sets", RuleSet, lambda f: core.GetTagRules(rule_set(f.name)), rules),
         Route("PUT", f"{CONTROL}/rule-sets", NewRuleSet, lambda f: _replaced(f, rule_set(f.name)), rules),
     ]

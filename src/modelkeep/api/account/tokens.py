@@ -62,33 +62,33 @@ def routes(workspace_id: int) -> list[Route]:
             info["last_used_day"] = token.last_used_at // _DAY_MS * _DAY_MS
         return info
 
-    def made_for(made: principals.NewToken, _: Any) -> answers.NewManagedToken:
-        return {"token_value": made.token, "token_info": managed(made.info)}
+    def made_for(new_token: principals.NewToken, _: Any) -> answers.NewManagedToken:
+        return {"token_value": new_token.token, "token_info": managed(new_token.info)}
 
-    def one(found: Token, _: Any) -> answers.ManagedTokenInfo:
-        return {"token_info": managed(found)}
+    def info_of(token: Token, _: Any) -> answers.ManagedTokenInfo:
+        return {"token_info": managed(token)}
 
-    def managed_alone(found: Token, _: Any) -> answers.ManagedToken:
-        return managed(found)
+    def managed_alone(token: Token, _: Any) -> answers.ManagedToken:
+        return managed(token)
 
-    def every(found: list[Token], _: Any) -> answers.ManagedTokens:
-        return {"token_infos": [managed(token) for token in found]}
+    def every(tokens: list[Token], _: Any) -> answers.ManagedTokens:
+        return {"token_infos": [managed(token) for token in tokens]}
 
     return [
-        Route("POST", f"{OWN}/create", NewToken, _create, _made),
+        Route("POST", f"{OWN}/create", NewToken, _create, _new_token),
         Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(usable=True), _list),
         Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("PATCH", f"{OWN}/{{token_id}}", ChangedToken, _change),
         Route("PATCH", f"{MANAGED}/tokens/{{token_id}}", ChangedToken, _change, managed_alone),
         Route("GET", f"{MANAGED}/tokens", Created, _list_all, every),
-        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), one),
+        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), info_of),
         Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("POST", f"{MANAGED}/on-behalf-of/tokens", NewTokenFor, _create_for, made_for),
     ]
 
 
-def _made(made: principals.NewToken, _: Any) -> answers.NewOwnToken:
-    return {"token_value": made.token, "token_info": _own(made.info)}
+def _new_token(new_token: principals.NewToken, _: Any) -> answers.NewOwnToken:
+    return {"token_value": new_token.token, "token_info": _own(new_token.info)}
 
 
 def _list(page: Page[Token], _: Any) -> answers.OwnTokens:
@@ -122,7 +122,7 @@ def _change(f: ChangedToken) -> principals.UpdateToken:
 
 
 def _lifetime_ms(f: NewToken) -> int | None:
-    """Raises InvalidArgument for a token that should do less than its holder: it would do more than was asked."""
+    """Raises InvalidArgument for a token with scopes: it could do more than its scopes allow."""
     if f.scopes:
         raise InvalidArgument("Tokens have no scopes here. Leave `scopes` out, or grant less to the token's holder.")
     return None if f.lifetime_seconds is None else f.lifetime_seconds * 1000

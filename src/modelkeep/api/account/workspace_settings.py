@@ -83,9 +83,9 @@ def _list(f: Any, request: Request) -> workspaces.ListAssignments:
 
 def _only(listed: list[WorkspaceAssignment], f: Assignee) -> answers.PermissionAssignment:
     """Raises NotFound."""
-    for each in listed:
-        if each.number == f.principal_id:
-            return assignment(each)
+    for row in listed:
+        if row.number == f.principal_id:
+            return assignment(row)
     raise NotFound(f"Principal {f.principal_id} is not assigned to this workspace.", kind="PRINCIPAL")
 
 
@@ -113,10 +113,10 @@ def _assign_named(f: AssignNamed, request: Request) -> list[msgspec.Struct]:
 
 def _assigned_named(listed: list[WorkspaceAssignment], f: AssignNamed) -> answers.PermissionAssignments:
     """Those that the request names, in its order."""
-    by_name = {fold_principal(each.display_name): each for each in listed if each.kind == "SERVICE_PRINCIPAL"}
-    by_name |= {fold_principal(each.name): each for each in listed}
+    by_name = {fold_principal(row.display_name): row for row in listed if row.kind == "SERVICE_PRINCIPAL"}
+    by_name |= {fold_principal(row.name): row for row in listed}
     named = [by_name.get(fold_principal(_who(entry)[0])) for entry in f.permission_assignments]
-    return {"permission_assignments": [assignment(each) for each in named if each is not None]}
+    return {"permission_assignments": [assignment(row) for row in named if row is not None]}
 
 
 def _set(f: UpdateNamespace, request: Request) -> workspaces.SetDefaultCatalog:

@@ -77,21 +77,21 @@ def _assign(f: Assign) -> workspaces.Assign | workspaces.Unassign:
     return workspaces.Assign(f.workspace_id, f.principal_id, level)
 
 
-def assignment(found: WorkspaceAssignment) -> answers.PermissionAssignment:
-    principal: answers.AssignedPrincipal = {"principal_id": found.number, "display_name": found.display_name}
-    principal[_NAMES[found.kind]] = found.name
-    return {"permissions": [found.level], "principal": principal}
+def assignment(row: WorkspaceAssignment) -> answers.PermissionAssignment:
+    principal: answers.AssignedPrincipal = {"principal_id": row.number, "display_name": row.display_name}
+    principal[_NAMES[row.kind]] = row.name
+    return {"permissions": [row.level], "principal": principal}
 
 
-def assigned(found: WorkspaceAssignment | None, _: Any) -> answers.PermissionAssignment:
-    return assignment(found) if found is not None else {"permissions": []}
+def assigned(row: WorkspaceAssignment | None, _: Any) -> answers.PermissionAssignment:
+    return assignment(row) if row is not None else {"permissions": []}
 
 
-def assignments_of(found: list[WorkspaceAssignment], _: Any) -> answers.PermissionAssignments:
-    return {"permission_assignments": [assignment(one) for one in found]}
+def assignments_of(rows: list[WorkspaceAssignment], _: Any) -> answers.PermissionAssignments:
+    return {"permission_assignments": [assignment(row) for row in rows]}
 
 
-def _levels(found: list[WorkspaceAssignment], _: Any) -> answers.PermissionLevels:
+def _levels(rows: list[WorkspaceAssignment], _: Any) -> answers.PermissionLevels:
     return {"permissions": _LEVELS}
 
 
@@ -107,8 +107,8 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
             "location": "local",
         }  # fmt: skip
 
-    def every(found: list[Workspace], _: Any) -> list[answers.WorkspaceInfo]:
-        return [info(w) for w in found]
+    def every(listed: list[Workspace], _: Any) -> list[answers.WorkspaceInfo]:
+        return [info(w) for w in listed]
 
     def ours(read: Callable[[F], msgspec.Struct]) -> Callable[[F], msgspec.Struct]:
         def checked(f: F) -> msgspec.Struct:
@@ -120,14 +120,14 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
 
         return checked
 
-    one, assignments = f"{BASE}/{{workspace_id}}", f"{BASE}/{{workspace_id}}/permissionassignments"
+    by_id, assignments = f"{BASE}/{{workspace_id}}", f"{BASE}/{{workspace_id}}/permissionassignments"
     principal = f"{assignments}/principals/{{principal_id}}"
     return [
         Route("GET", BASE, Account, ours(lambda _: workspaces.ListWorkspaces()), every),
         Route("POST", BASE, Create, ours(_create), info),
-        Route("GET", one, One, ours(lambda f: workspaces.GetWorkspace(f.workspace_id)), info),
-        Route("PATCH", one, Update, ours(_update), info),
-        Route("DELETE", one, One, ours(lambda f: workspaces.DeleteWorkspace(f.workspace_id))),
+        Route("GET", by_id, One, ours(lambda f: workspaces.GetWorkspace(f.workspace_id)), info),
+        Route("PATCH", by_id, Update, ours(_update), info),
+        Route("DELETE", by_id, One, ours(lambda f: workspaces.DeleteWorkspace(f.workspace_id))),
         Route("GET", assignments, One, ours(lambda f: workspaces.ListAssignments(f.workspace_id)), assignments_of),
         Route(
             "GET",

@@ -42,7 +42,7 @@ all that you may do{offline}.</p>
 
 
 class AuthorizationError(Exception):
-    """A request that its client is told of, at its own address (RFC 6749, 4.1.2.1)."""
+    """An error that the server reports to the client, at the client's own address (RFC 6749, 4.1.2.1)."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -79,7 +79,7 @@ def _path(redirect_uri: str) -> str:
 
 
 def _asking(fields: dict[str, str]) -> Asking:
-    """Raises InvalidArgument where no client can be told."""
+    """Raises InvalidArgument for a request without a client to which the error can be sent."""
     client_id, redirect_uri, state = (fields.get(name, "") for name in ("client_id", "redirect_uri", "state"))
     if not _CLIENT_ID.fullmatch(client_id):
         raise InvalidArgument(
@@ -96,7 +96,7 @@ def _asking(fields: dict[str, str]) -> Asking:
 
 
 def _consent(asking: Asking, fields: dict[str, str]) -> Consent:
-    """What the person is asked for. Raises AuthorizationError."""
+    """The consent that the person gives or refuses. Raises AuthorizationError."""
     if fields.get("response_type") != "code":
         raise AuthorizationError("unsupported_response_type", "Ask for response_type=code.")
     challenge = fields.get("code_challenge", "")

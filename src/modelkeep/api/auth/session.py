@@ -84,7 +84,7 @@ class Session:
             Answer(401, content="text/html"),
             (Answer(403, content="text/html"), Answer(429, content="text/html"), Answer(503, content="text/html")),
         )
-        found = [
+        table = [
             Route("GET", "/", handler=self._start, answers=(moved,)),
             Route("GET", "/login", handler=self._show, public=True, answers=(page,)),
             Route("POST", "/login", handler=self._by_token, public=True, sends="application/x-www-form-urlencoded",
@@ -92,16 +92,16 @@ class Session:
             Route("POST", "/logout", handler=self._sign_out, public=True, answers=(moved, Answer(403))),
         ]  # fmt: skip
         if self._provider is not None:
-            found += [
+            table += [
                 Route(
                     "GET", "/login/provider", handler=self._to_provider, public=True, answers=(moved, refused, *away)
                 ),
                 Route("GET", CALLBACK, handler=self._from_provider, public=True, answers=(moved, refused, *away)),
             ]
-        return found
+        return table
 
-    def _signed_in(self, request: Request, made: Issued, next: str) -> Response:
-        cookie = _set(request, COOKIE, made.token, made.lifetime_ms // 1000)
+    def _signed_in(self, request: Request, session: Issued, next: str) -> Response:
+        cookie = _set(request, COOKIE, session.token, session.lifetime_ms // 1000)
         return Response(303, b"", [(b"location", next.encode()), (b"cache-control", b"no-store"), cookie])
 
     def _refused(self, next: str, error: RegistryError) -> Response:
@@ -161,12 +161,12 @@ class Session:
             self._door.guesses.check("provider", "", request.source, now)
             cookie, here = session_cookie(request, _PENDING), f"{request.site.address}{CALLBACK}"
             person, pending = await self._provider.finish(_answer(request), cookie, here)
-            made = await self._signing_in.by_provider(person, pending.state, _caller(request))
-            await self._enter(request, made)
+            session = await self._signing_in.by_provider(person, pending.state, _caller(request))
+            await self._enter(request, session)
         except RegistryError as error:
             response = self._refused("/", self._counted(error, request, now))
         else:
-            response = self._signed_in(request, made, _inside(pending.next))
+            response = self._signed_in(request, session, _inside(pending.next))
         response.headers.append(_set(request, _PENDING, "", 0, CALLBACK))
         return response
 
@@ -180,12 +180,12 @@ class Session:
             return last
         return error
 
-    async def _enter(self, request: Request, made: Issued) -> None:
+    async def _enter(self, request: Request, session: Issued) -> None:
         """Raises NotAssigned, and ends the session, where somebody has no business in this workspace."""
         try:
-            await self._door.actor(made.token, request, session=True)
+            await self._door.actor(session.token, request, session=True)
         except NotAssigned:
-            await self._signing_in.end_session(made.token, _caller(request))
+            await self._signing_in.end_session(session.token, _caller(request))
             raise
 
 

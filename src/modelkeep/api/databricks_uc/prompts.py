@@ -140,13 +140,13 @@ def _versions(result: Page[PromptVersion], _: Any) -> answers.PromptVersions:
 def routes(prefix: str) -> list[Route]:
     """`prefix`: of the Unity Catalog registry's calls."""
     root, links = f"{prefix}/prompts", f"{prefix}/prompt-versions"
-    one, versions = f"{root}/{{name}}", f"{root}/{{name}}/versions"
-    version, alias = f"{versions}/{{version}}", f"{one}/aliases/{{alias}}"
+    by_name, versions = f"{root}/{{name}}", f"{root}/{{name}}/versions"
+    version, alias = f"{versions}/{{version}}", f"{by_name}/aliases/{{alias}}"
     return [
         Route("POST", root, shapes.CreatePrompt, _create, _prompt, render=prompt_errors),
-        Route("PATCH", one, shapes.UpdatePrompt, _update, _prompt),
-        Route("DELETE", one, shapes.Name, lambda f: prompts.DeletePrompt(prompt_name(f.name), force=False)),
-        Route("GET", one, shapes.Name, lambda f: prompts.GetPrompt(prompt_name(f.name)), _prompt),
+        Route("PATCH", by_name, shapes.UpdatePrompt, _update, _prompt),
+        Route("DELETE", by_name, shapes.Name, lambda f: prompts.DeletePrompt(prompt_name(f.name), force=False)),
+        Route("GET", by_name, shapes.Name, lambda f: prompts.GetPrompt(prompt_name(f.name)), _prompt),
         Route("POST", f"{root}/search", shapes.SearchPrompts, _search, _prompts),
         Route("POST", versions, shapes.CreateVersion, _create_version, _one_version),
         Route("PATCH", version, shapes.UpdateVersion, _update_version, _one_version),
@@ -157,8 +157,8 @@ def routes(prefix: str) -> list[Route]:
         Route("DELETE", alias, Alias, lambda f: prompts.DeletePromptAlias(prompt_name(f.name), f.alias)),
         Route("GET", f"{versions}/by-alias/{{alias}}", Alias,
               lambda f: prompts.GetPromptVersionByAlias(prompt_name(f.name), f.alias), _one_version),
-        Route("POST", f"{one}/tags", shapes.SetTag, _set_tag),
-        Route("DELETE", f"{one}/tags/{{key}}", DeleteTag, _delete_tag),
+        Route("POST", f"{by_name}/tags", shapes.SetTag, _set_tag),
+        Route("DELETE", f"{by_name}/tags/{{key}}", DeleteTag, _delete_tag),
         Route("POST", f"{version}/tags", shapes.SetVersionTag, _set_version_tag),
         Route("DELETE", f"{version}/tags/{{key}}", shapes.DeleteVersionTag, _delete_version_tag),
         Route("POST", f"{links}/links-to-models", shapes.LinkToModels,

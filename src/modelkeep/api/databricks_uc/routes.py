@@ -41,16 +41,16 @@ def _create_model(f: shapes.CreateModel) -> models.CreateModel:
 def _update_model(f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
     """One PATCH may ask for several things, each with a need of its own: all happen, or none."""
     name = model_name(f.name)
-    asked: list[msgspec.Struct] = []
+    requests: list[msgspec.Struct] = []
     if f.description is not None:
-        asked.append(catalogs.UpdateComment(name, f.description))
+        requests.append(catalogs.UpdateComment(name, f.description))
     if f.deployment_job_id is not None:
-        asked.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
+        requests.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
     if f.new_name is not None:
         new = new_model_name(name, f.new_name)
-        asked.append(models.RenameModel(name, new))
+        requests.append(models.RenameModel(name, new))
         name = new
-    return [*asked, models.GetModel(name)]
+    return [*requests, models.GetModel(name)]
 
 
 def _delete_model(f: shapes.Name) -> models.DeleteModel:
@@ -171,15 +171,15 @@ def _vended(result: credentials.Vended, _: Any) -> answers.Credentials:
 
 def routes(files_api: bool, place: Place = named) -> list[Route]:
     """All routes. `files_api` answers the client's probe: True sends it to the Files API instead of presigned URLs.
-    `place`: what the clients are told of where files are."""
+    `place` writes the location of a version's files for the clients."""
     rm, mv = f"{PREFIX}/registered-models", f"{PREFIX}/model-versions"
 
     def one_version(result: ModelVersion, _: Any) -> answers.OneVersion:
         return {"model_version": shapes.version(result, place)}
 
     def versions_page(result: Page[ModelVersion], _: Any) -> answers.Versions:
-        found = [shapes.version_brief(version, place) for version in result.items]
-        return {"model_versions": found, "next_page_token": result.next_token}
+        briefs = [shapes.version_brief(version, place) for version in result.items]
+        return {"model_versions": briefs, "next_page_token": result.next_token}
 
     def for_exporter(answer: answers.OneVersion, request: Request) -> answers.OneVersion:
         """mlflow-export-import writes a version as JSON, and the client's objects for parameters and metrics have none: it

@@ -92,7 +92,7 @@ def _content(name: str) -> bytes:
 
 def _folder() -> Path:
     """Swagger UI as its PyPI package holds it, of which nothing is imported. Raises NotFound where it is not installed."""
-    found = find_spec("flask_swagger_ui")
-    if found is None or found.origin is None:
+    package = find_spec("flask_swagger_ui")
+    if package is None or package.origin is None:
         raise NotFound("This page needs Swagger UI: pip install 'modelkeep[docs]'. What it shows is at /openapi.json.")
-    return Path(found.origin).parent / "dist"
+    return Path(package.origin).parent / "dist"

@@ -1,6 +1,6 @@
 """Catalog Explorer as the browser gets it: one page for every path below /explore, and the files of its build.
 
-Files have names made of their content, and are kept for good; the page itself is asked for each time, and names in its head the
+Files have names made of their content, and are kept for good; browsers request the page itself each time; it names in its head the
 scripts of what its address shows, which the browser would otherwise find out about one after the other. Nothing but our own
 files runs there: no inline script, no other origin, no frame around it.
 """
@@ -53,8 +53,8 @@ def routes(folder: Path | None) -> list[Route]:
         if folder is None:
             raise NotFound("Catalog Explorer is not part of this installation: run `make ui` where it was built from.")
         html = (folder / "index.html").read_text()
-        shown = msgspec.json.decode((folder / "pages.json").read_bytes(), type=list[_Page])
-        return html, [(_pattern(one.path), _links(f for f in one.files if f not in html)) for one in shown]
+        pages = msgspec.json.decode((folder / "pages.json").read_bytes(), type=list[_Page])
+        return html, [(_pattern(listed.path), _links(f for f in listed.files if f not in html)) for listed in pages]
 
     def page(path: str) -> str:
         html, scripts = heads()
@@ -86,10 +86,10 @@ def routes(folder: Path | None) -> list[Route]:
         body = await once(content, name, small)
         return Response(200, body, [*headers, (b"content-encoding", b"gzip")] if small else headers)
 
-    shown = (Answer(content="text/html"),)
+    page_answers = (Answer(content="text/html"),)
     return [
-        Route("GET", HOME, handler=show, answers=shown),
-        Route("GET", f"{HOME}/{{page*}}", handler=show, answers=shown),
+        Route("GET", HOME, handler=show, answers=page_answers),
+        Route("GET", f"{HOME}/{{page*}}", handler=show, answers=page_answers),
         Route("GET", f"{HOME}/assets/{{name}}", handler=asset, public=True, answers=(Answer(content="*/*"), Answer(404))),
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ class Header(TypedDict):
 
 
 class Url(TypedDict):
-    """Signed: whoever has it may use it, with these headers, until it expires."""
+    """A signed URL: any client can use it, with these headers, until it expires."""
 
     url: str
     headers: list[Header]
@@ -53,7 +53,7 @@ class Uploaded(TypedDict):
 
 
 class File(TypedDict):
-    """As plain MLflow clients are told of one; a directory has no size (bytes)."""
+    """A file as plain MLflow clients read it; a directory has no size (bytes)."""
 
     path: str
     is_dir: bool

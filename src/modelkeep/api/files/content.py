@@ -35,18 +35,18 @@ async def content(request: Request, blobs: Blobs, opened: Opened) -> Response:
         (b"last-modified", formatdate(file.modified_at // 1000, usegmt=True).encode()),
         *([(b"etag", etag)] if etag else []),
     ]
-    asked = request.header(b"range") if request.header(b"if-range") in ("", etag.decode()) else ""
-    found = byte_range(asked, file.size)
-    start, end = found or (0, file.size)
+    range_header = request.header(b"range") if request.header(b"if-range") in ("", etag.decode()) else ""
+    part = byte_range(range_header, file.size)
+    start, end = part or (0, file.size)
     if start > end:
-        return _unsatisfiable(asked, file.size)
-    if found:
+        return _unsatisfiable(range_header, file.size)
+    if part:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{file.size}".encode()))
     now = None if file.data is None else file.data[start:end]
     if now is None and request.method == "GET" and isinstance(blobs, LocalBlobs) and end - start <= _SMALL:
         now = await blobs.read_small(opened.set_id, opened.segments, start, end)
     body = _body(request, blobs, opened, start, end) if now is None else now
-    return Response(206 if found else 200, body, headers, end - start)
+    return Response(206 if part else 200, body, headers, end - start)
 
 
 def disposition(name: str) -> bytes:

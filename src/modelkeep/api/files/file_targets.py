@@ -37,8 +37,8 @@ class Places(Protocol):
 class FileTarget(msgspec.Struct, frozen=True):
     """A parsed path."""
 
-    shown: str
-    """as the caller wrote it, in his casing, without a slash at its end"""
+    path_as_sent: str
+    """The path as the caller wrote it, with the caller's casing and without a slash at its end."""
     path: ArtifactPath
     name: FullName | None = None
     version: int = 0
@@ -47,12 +47,12 @@ class FileTarget(msgspec.Struct, frozen=True):
 
     @property
     def root(self) -> str:
-        """The part of `shown` above the path in the artifact set"""
-        return self.shown.removesuffix(f"/{self.path}")
+        """The part of `path_as_sent` above the path in the artifact set"""
+        return self.path_as_sent.removesuffix(f"/{self.path}")
 
-    def ask(self, request: type[_R], **more: Any) -> _R:
+    def ask(self, request: type[_R], **fields: Any) -> _R:
         """A request about this file or directory."""
-        return request(path=self.path, name=self.name, version=self.version, kind=self.kind, id=self.id, **more)
+        return request(path=self.path, name=self.name, version=self.version, kind=self.kind, id=self.id, **fields)
 
 
 def _nowhere(text: str) -> FileNotFound:
@@ -70,31 +70,31 @@ async def locate(
     what the workspace raises."""
     if len(text) > 4096:
         raise InvalidArgument("The path is too long.")
-    shown = text.removesuffix("/")
+    path_as_sent = text.removesuffix("/")
     if text.startswith("/Models/"):
-        return _version(text, shown, parse)
+        return _version(text, path_as_sent, parse)
     if text.startswith("/Volumes/"):
-        return _volume(text, shown)
+        return _volume(text, path_as_sent)
     if places is not None and text.startswith("/WorkspaceInternal/"):
         place = await places.internal(actor, text, write=write)
         if place is not None:
-            return FileTarget(shown, ArtifactPath.parse(place.path), kind=place.kind, id=place.id)
+            return FileTarget(path_as_sent, ArtifactPath.parse(place.path), kind=place.kind, id=place.id)
     raise _nowhere(text)
 
 
-def _version(text: str, shown: str, parse: Parse) -> FileTarget:
+def _version(text: str, path_as_sent: str, parse: Parse) -> FileTarget:
     parts = text.split("/", 6)[2:]
     if len(parts) < 4 or not all(parts[:4]):
         raise _nowhere(text)
     path = parse(parts[4] if len(parts) > 4 else "")
-    return FileTarget(shown, path, _name(parts, Kind.MODEL), parse_version(parts[3]))
+    return FileTarget(path_as_sent, path, _name(parts, Kind.MODEL), parse_version(parts[3]))
 
 
-def _volume(text: str, shown: str) -> FileTarget:
+def _volume(text: str, path_as_sent: str) -> FileTarget:
     parts = text.split("/", 5)[2:]
     if len(parts) < 3 or not all(parts[:3]):
         raise _nowhere(text)
-    return FileTarget(shown, ArtifactPath.parse(parts[3] if len(parts) > 3 else ""), _name(parts, Kind.VOLUME))
+    return FileTarget(path_as_sent, ArtifactPath.parse(parts[3] if len(parts) > 3 else ""), _name(parts, Kind.VOLUME))
 
 
 def _name(parts: list[str], leaf: Kind) -> FullName:

@@ -1,7 +1,7 @@
 """Artifacts of plain MLflow clients: a version's files under `mlflow-artifacts:/Models/...`, and those of runs, logged models
 and traces, whose listings the workspace answers (workspace/files.py).
 
-Bytes are taken and given at these very addresses: whoever sends a stream cannot send it again to where a redirect leads.
+Bytes travel through these very addresses: a client that sends a stream cannot repeat it at the target of a redirect.
 """
 
 import re
@@ -79,8 +79,8 @@ class Artifacts:
         self._tracking = tracking
         self._home = home
 
-    async def _do(self, request: Request, actor: Actor, asked: files.FileRequest) -> Any:
-        return await self._engine.execute(actor, asked, request_id=request.id)
+    async def _do(self, request: Request, actor: Actor, operation: files.FileRequest) -> Any:
+        return await self._engine.execute(actor, operation, request_id=request.id)
 
     async def _give(self, request: Request, actor: Actor, target: FileTarget) -> Response:
         try:
@@ -124,30 +124,30 @@ class Artifacts:
         return answer
 
     async def _entries(self, request: Request, actor: Actor, target: FileTarget) -> list[tuple[str, Entry]]:
-        found, token = list[tuple[str, Entry]](), ""
+        entries, token = list[tuple[str, Entry]](), ""
         prefix = f"{target.path}/" if target.path.text else ""
         while True:
-            asked = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
+            operation = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
             try:
-                page = await self._do(request, actor, asked)
+                page = await self._do(request, actor, operation)
             except (FileNotFound, ExternalStorage):
                 return []
-            found += [(prefix + entry.name, entry) for entry in page.items]
+            entries += [(prefix + entry.name, entry) for entry in page.items]
             if not (token := page.next_token):
-                return found
+                return entries
 
     # --- the same for `databricks` workspace-registry clients --------------------------------------------------------
 
     async def list_version(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         target = await self._named(request)
-        found = [_entry(path, entry) for path, entry in await self._entries(request, actor, target)]
-        return json_response({"files": found})
+        infos = [_entry(path, entry) for path, entry in await self._entries(request, actor, target)]
+        return json_response({"files": infos})
 
     async def signed_download(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        asked = _file(await self._named(request)).ask(files.VendDownload)
-        vended: files.Vended = await self._do(request, actor, asked)
-        made = self._urls.make(actor, "GET", asked, set_id=vended.set_id)
-        url = vended.url.url if vended.url else request.site.address + made
+        operation = _file(await self._named(request)).ask(files.VendDownload)
+        vended: files.Vended = await self._do(request, actor, operation)
+        signed_path = self._urls.make(actor, "GET", operation, set_id=vended.set_id)
+        url = vended.url.url if vended.url else request.site.address + signed_path
         return json_response({"signed_uri": url, "headers": []})
 
     async def read_named(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
@@ -189,14 +189,14 @@ class Artifacts:
         uploads.check_number(fields.num_parts)
         target = await self._of_run(actor, path["path"], fields.path)
         upload_id = await self._do(request, actor, target.ask(uploads.StartUpload))
-        found = list[dict[str, Any]]()
+        credentials = list[dict[str, Any]]()
         for first in range(1, fields.num_parts + 1, 100):
             count = min(100, fields.num_parts + 1 - first)
-            asked = target.ask(uploads.VendParts, upload_id=upload_id, first=first, count=count)
-            for number, one in enumerate(await self._do(request, actor, asked), first):
-                url = self._urls.make(actor, "PUT", asked, set_id=one.set_id, upload_id=upload_id, part=number)
-                found.append({"url": request.site.address + url, "part_number": number, "headers": {}})
-        return json_response({"upload_id": upload_id, "credentials": found})
+            operation = target.ask(uploads.VendParts, upload_id=upload_id, first=first, count=count)
+            for number, part in enumerate(await self._do(request, actor, operation), first):
+                url = self._urls.make(actor, "PUT", operation, set_id=part.set_id, upload_id=upload_id, part=number)
+                credentials.append({"url": request.site.address + url, "part_number": number, "headers": {}})
+        return json_response({"upload_id": upload_id, "credentials": credentials})
 
     async def complete_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         fields = await fields_of(request, Upload)
@@ -244,11 +244,11 @@ def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: Full
     face = Artifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
     bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
     read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), OUTSIDE), (Answer(type=dict),)
-    found = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
+    table = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
     for prefix in ("/api", "/ajax-api"):
         root = f"{prefix}{ROOT}"
         file, tracked = f"{root}/artifacts/{_MODELS}{{path*}}", f"{root}/artifacts/{{path*}}"
-        found += [
+        table += [
             Route("GET", f"{root}/artifacts", PathField, handler=face.list_files, answers=(files_,)),
             Route("GET", file, handler=face.read_file, answers=read),
             Route("PUT", file, handler=face.refuse_change, answers=done),
@@ -267,9 +267,9 @@ def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: Full
         ]
     for prefix in PLAIN_PREFIXES:
         versions = f"{prefix}/model-versions"
-        found += [
+        table += [
             Route("GET", f"{versions}/list-artifacts", VersionFile, handler=face.list_version, answers=(files_,)),
             Route("GET", f"{versions}/get-signed-download-uri", VersionFile, handler=face.signed_download,
                   answers=(Answer(type=answers.SignedUri),)),
         ]  # fmt: skip
-    return [msgspec.structs.replace(route, render=plain) for route in found]
+    return [msgspec.structs.replace(route, render=plain) for route in table]

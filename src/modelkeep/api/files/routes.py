@@ -65,12 +65,12 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list
     """`places`: the workspaces, where they are on."""
     face = Files(engine, Urls(engine.db, signer, engine.config.url_ms), places)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
-    one, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
+    signed_url, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
     read = (Answer(content=file_bytes), Answer(206, content=file_bytes), OUTSIDE)
     listed = (Answer(type=answers.Directory),)
     every = [
-        Route("POST", f"{PREFIX}/create-upload-url", PathField, handler=face.create_upload_url, answers=(one,)),
-        Route("POST", f"{PREFIX}/create-download-url", PathField, handler=face.create_download_url, answers=(one,)),
+        Route("POST", f"{PREFIX}/create-upload-url", PathField, handler=face.create_upload_url, answers=(signed_url,)),
+        Route("POST", f"{PREFIX}/create-download-url", PathField, handler=face.create_download_url, answers=(signed_url,)),
         Route("POST", f"{PREFIX}/create-upload-part-urls", UploadFields, handler=face.create_upload_part_urls,
               answers=(Answer(type=answers.PartUrls),)),
         Route("POST", f"{PREFIX}/create-abort-upload-url", UploadFields, handler=face.create_abort_upload_url,
@@ -119,32 +119,36 @@ class Files:
     async def _of_path(self, path: dict[str, str], actor: Actor, *, write: bool) -> FileTarget:
         return await self._target(f"/{path['path']}", actor, write=write)
 
-    async def _do(self, request: Request, actor: Actor, asked: FileRequest, *, body: bool = False) -> Any:
-        return await self._engine.execute(actor, asked, request_id=request.id, body=request.stream() if body else None)
+    async def _do(self, request: Request, actor: Actor, operation: FileRequest, *, body: bool = False) -> Any:
+        return await self._engine.execute(
+            actor, operation, request_id=request.id, body=request.stream() if body else None
+        )
 
     # --- URLs --------------------------------------------------------------------------------------------------------
 
     def _url(
-        self, request: Request, actor: Actor, method: str, asked: FileRequest, vended: Vended, **more: Any
+        self, request: Request, actor: Actor, method: str, operation: FileRequest, vended: Vended, **part_of_upload: Any
     ) -> SignedUrl:
         """The store's own, where it has one, or ours."""
         if vended.url is not None:
             return vended.url
-        return SignedUrl(request.site.address + self._urls.make(actor, method, asked, set_id=vended.set_id, **more))
+        return SignedUrl(
+            request.site.address + self._urls.make(actor, method, operation, set_id=vended.set_id, **part_of_upload)
+        )
 
     async def create_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: PathField = await fields_of(request, PathField)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
         direct = self._engine.services.blobs.direct and target.version > 0
-        asked = target.ask(files.VendDirectUpload if direct else files.VendUpload)
-        vended = await self._do(request, actor, asked)
-        return json_response(_shown(self._url(request, actor, "PUT", asked, vended)))
+        operation = target.ask(files.VendDirectUpload if direct else files.VendUpload)
+        vended = await self._do(request, actor, operation)
+        return json_response(_url_answer(self._url(request, actor, "PUT", operation, vended)))
 
     async def create_download_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: PathField = await fields_of(request, PathField)
-        asked = _file(await self._target(fields.path, actor, write=False), fields.path).ask(files.VendDownload)
-        vended = await self._do(request, actor, asked)
-        return json_response(_shown(self._url(request, actor, "GET", asked, vended)))
+        operation = _file(await self._target(fields.path, actor, write=False), fields.path).ask(files.VendDownload)
+        vended = await self._do(request, actor, operation)
+        return json_response(_url_answer(self._url(request, actor, "GET", operation, vended)))
 
     async def use_url(self, request: Request, _: Actor, path: dict[str, str]) -> Response:
         """What a signed URL is for. A credential that comes along is not looked at."""
@@ -170,13 +174,13 @@ class Files:
             stored = await self._write(request, actor, target, set_id=url.set_id)
         return json_response({}, headers=[(b"etag", entity_tag(stored.sha256))])
 
-    async def _write(self, request: Request, actor: Actor, target: FileTarget, **more: Any) -> ArtifactFile:
+    async def _write(self, request: Request, actor: Actor, target: FileTarget, **options: Any) -> ArtifactFile:
         """A few bytes are taken in before it is decided on them: that is one look at the database, and not three."""
         blobs = self._engine.services.blobs
         if target.name is not None and not blobs.direct and 0 <= request.length <= files.SMALL:
-            small = target.ask(files.WriteSmallFile, data=await request.raw_body(), **more)
+            small = target.ask(files.WriteSmallFile, data=await request.raw_body(), **options)
             return await self._do(request, actor, small)
-        return await self._do(request, actor, target.ask(files.WriteFile, **more), body=True)
+        return await self._do(request, actor, target.ask(files.WriteFile, **options), body=True)
 
     # --- directories -------------------------------------------------------------------------------------------------
 
@@ -198,8 +202,8 @@ class Files:
         self, request: Request, actor: Actor, text: str, fields: ListFields
     ) -> tuple[FileTarget, Page[Entry]]:
         target = await self._target(text, actor, write=False)
-        asked = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
-        return target, await self._do(request, actor, asked)
+        operation = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
+        return target, await self._do(request, actor, operation)
 
     async def make_directory(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         target = await self._of_path(path, actor, write=True)
@@ -241,31 +245,31 @@ class Files:
             upload_id = await self._do(request, actor, target.ask(uploads.StartUpload, overwrite=fields.overwrite))
             return json_response({"multipart_upload": {"session_token": upload_id}})
         if fields.action == "complete-upload" and fields.upload_type in ("", "multipart"):
-            asked = target.ask(uploads.CompleteUpload, upload_id=fields.session_token, parts=fields.parts)
-            await self._do(request, actor, asked)
+            operation = target.ask(uploads.CompleteUpload, upload_id=fields.session_token, parts=fields.parts)
+            await self._do(request, actor, operation)
             return json_response({})
         raise InvalidArgument("Say action=initiate-upload, or action=complete-upload with upload_type=multipart.")
 
     async def create_upload_part_urls(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: UploadFields = await fields_of(request, UploadFields)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
-        asked = target.ask(
+        operation = target.ask(
             uploads.VendParts, upload_id=fields.session_token, first=fields.start_part_number, count=fields.count
         )
-        vended: Sequence[Vended] = await self._do(request, actor, asked)
+        vended: Sequence[Vended] = await self._do(request, actor, operation)
         urls = list[answers.PartUrl]()
-        for number, one in enumerate(vended, fields.start_part_number):
-            url = self._url(request, actor, "PUT", asked, one, upload_id=asked.upload_id, part=number)
-            urls.append({**_shown(url), "part_number": number})
+        for number, part in enumerate(vended, fields.start_part_number):
+            url = self._url(request, actor, "PUT", operation, part, upload_id=operation.upload_id, part=number)
+            urls.append({**_url_answer(url), "part_number": number})
         return json_response({"upload_part_urls": urls})
 
     async def create_abort_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: UploadFields = await fields_of(request, UploadFields)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
-        asked = target.ask(files.VendUpload)
-        vended = await self._do(request, actor, asked)
-        url = self._url(request, actor, "DELETE", asked, vended, upload_id=fields.session_token)
-        return json_response({"abort_upload_url": _shown(url)})
+        operation = target.ask(files.VendUpload)
+        vended = await self._do(request, actor, operation)
+        url = self._url(request, actor, "DELETE", operation, vended, upload_id=fields.session_token)
+        return json_response({"abort_upload_url": _url_answer(url)})
 
 
 def _file(target: FileTarget, text: str) -> FileTarget:
@@ -281,20 +285,20 @@ def check_whole(request: Request) -> None:
         raise InvalidArgument("A file is sent whole. Leave out Content-Range, or use a multipart upload.")
 
 
-def _shown(url: SignedUrl) -> answers.Url:
+def _url_answer(url: SignedUrl) -> answers.Url:
     return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
 
 
 def _entry(directory: FileTarget, entry: Entry, *, quotes: bool) -> answers.Entry:
     """`quotes`: the client quotes what it puts into a URL."""
-    shown: answers.Entry = {
-        "path": f"{directory.shown}/{entry.name}",
+    info: answers.Entry = {
+        "path": f"{directory.path_as_sent}/{entry.name}",
         "name": entry.name,
         "is_directory": entry.is_directory,
     }
     if not entry.is_directory:
-        shown["file_size"] = entry.size
-        shown["last_modified"] = entry.modified_at
+        info["file_size"] = entry.size
+        info["last_modified"] = entry.modified_at
     elif not quotes:
-        shown["path"] = directory.root + unquoted_paths.askable(shown["path"].removeprefix(directory.root))
-    return shown
+        info["path"] = directory.root + unquoted_paths.askable(info["path"].removeprefix(directory.root))
+    return info

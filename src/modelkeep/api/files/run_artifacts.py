@@ -24,16 +24,16 @@ class Artifacts:
 
     async def list(self, kind: str, id: str, directory: str) -> list[FileInfo]:
         """The entries directly in the directory ('' is the root); empty where there is no such directory."""
-        path, found, more = ArtifactPath.parse(directory), list[FileInfo](), ""
+        path, infos, page_token = ArtifactPath.parse(directory), list[FileInfo](), ""
         async with self._db.read() as tx:
             artifacts = await files.set_of(tx, files.tracked_key(self._workspace, kind, id))
             while artifacts is not None:
-                entries, more = await directories.children(tx, artifacts.id, path.text, more, _PAGE)
+                entries, page_token = await directories.children(tx, artifacts.id, path.text, page_token, _PAGE)
                 prefix = f"{path}/" if path.text else ""
-                found += [FileInfo(prefix + entry.name, entry.is_directory, entry.size) for entry in entries]
-                if not more:
+                infos += [FileInfo(prefix + entry.name, entry.is_directory, entry.size) for entry in entries]
+                if not page_token:
                     break
-        return found
+        return infos
 
     async def write(self, actor: Actor, request_id: str, kind: str, id: str, path: str, data: bytes) -> None:
         """Put one file there, in the place of an older one. Raises what an upload of it raises."""

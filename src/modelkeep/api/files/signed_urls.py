@@ -1,4 +1,4 @@
-"""Signed URLs of this server: what one says, and that whoever made it still may, each time it is used."""
+"""Signed URLs of this server: their content, and the check at every use that their creator still has access."""
 
 import msgspec
 
@@ -23,7 +23,7 @@ class ObjectUrl(msgspec.Struct, frozen=True, array_like=True):
     principal_id: str
     token_id: str
     workspace: str
-    """The id of the workspace that it was asked for through: what is bound to that one, and its runs"""
+    """The id of the workspace through which the creator requested the URL: its bound catalogs and its runs"""
     name: str = ""
     """catalog.schema.model, or with version 0 catalog.schema.volume; '' for the file of a run, logged model or trace"""
     version: int = 0

@@ -2,8 +2,8 @@
 
 MLflow lists a version's files by `GET /api/2.0/fs/directories/Models/<...>/<directory>`, and does not quote the directory
 (mlflow/store/artifact/presigned_url_artifact_repo.py). `requests` then cuts the URL at `#` and `?`, decodes escapes of letters
-and digits, keeps the other escapes, and quotes what a URL cannot hold. So such a client is told directories by paths that come
-back as they are: with `#`, `?` and `%` escaped. Files it asks for in JSON, by the paths that they have.
+and digits, keeps the other escapes, and quotes what a URL cannot hold. So such a client gets paths of directories that come
+back unchanged: with `#`, `?` and `%` escaped. Files it asks for in JSON, by the paths that they have.
 """
 
 import re

@@ -105,7 +105,7 @@ class _Path(msgspec.Struct, frozen=True):
     prefix: str
     """'/Workspace' where the caller wrote it: answers name objects as the caller does."""
 
-    def shown(self, path: str) -> str:
+    def display_path(self, path: str) -> str:
         return f"{self.prefix}/{path}"
 
 
@@ -125,16 +125,16 @@ class WorkspaceFiles:
         self._engine = engine
 
     async def _do(
-        self, request: Request, actor: Actor, asked: Any, path: _Path, body: AsyncIterator[bytes] | None = None
+        self, request: Request, actor: Actor, operation: Any, path: _Path, body: AsyncIterator[bytes] | None = None
     ) -> Any:
         """Existing files are named by their whole path, as the Workspace API does."""
         try:
-            return await self._engine.execute(actor, asked, request_id=request.id, body=body)
+            return await self._engine.execute(actor, operation, request_id=request.id, body=body)
         except FileNotFound as error:
-            raise FileNotFound(f"Path ({path.shown(path.path.text)}) doesn't exist.") from error
+            raise FileNotFound(f"Path ({path.display_path(path.path.text)}) doesn't exist.") from error
         except AlreadyExists as error:
             raise AlreadyExists(
-                f"{error.message.rstrip('.')}. Path ({path.shown(path.path.text)}) already exists."
+                f"{error.message.rstrip('.')}. Path ({path.display_path(path.path.text)}) already exists."
             ) from error
 
     async def _entry(self, request: Request, actor: Actor, path: _Path) -> WorkspaceEntry:
@@ -148,7 +148,7 @@ class WorkspaceFiles:
         except FileNotFound:
             await self._do(request, actor, workspace_files.MakeWorkspaceDirectory(path=path.path, kind=KIND), path)
         if entry is not None and not entry.is_directory:
-            raise InvalidArgument(f"Path ({path.shown(entry.path)}) already exists. It is a file.")
+            raise InvalidArgument(f"Path ({path.display_path(entry.path)}) already exists. It is a file.")
         return json_response({})
 
     async def get_status(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
@@ -157,15 +157,15 @@ class WorkspaceFiles:
 
     async def list_objects(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         path = parse_path((await fields_of(request, PathFields)).path)
-        asked = workspace_files.ListWorkspaceFiles(path=path.path, kind=KIND)
-        entries: list[WorkspaceEntry] = await self._do(request, actor, asked, path)
+        operation = workspace_files.ListWorkspaceFiles(path=path.path, kind=KIND)
+        entries: list[WorkspaceEntry] = await self._do(request, actor, operation, path)
         return json_response({"objects": [_info(path, entry, actor) for entry in entries]} if entries else {})
 
     async def delete(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: DeleteFields = await fields_of(request, DeleteFields)
         path = parse_path(fields.path)
-        asked = workspace_files.DeleteWorkspaceFile(path=path.path, kind=KIND, recursive=fields.recursive)
-        await self._do(request, actor, asked, path)
+        operation = workspace_files.DeleteWorkspaceFile(path=path.path, kind=KIND, recursive=fields.recursive)
+        await self._do(request, actor, operation, path)
         return json_response({})
 
     async def export(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
@@ -178,7 +178,7 @@ class WorkspaceFiles:
         entry = await self._entry(request, actor, path)
         if entry.is_directory:
             raise InvalidArgument(
-                f"'{path.shown(entry.path)}' is a directory. List it, and export its files one by one."
+                f"'{path.display_path(entry.path)}' is a directory. List it, and export its files one by one."
             )
         if fields.direct_download:
             return await self._content(request, actor, path)
@@ -239,16 +239,16 @@ class WorkspaceFiles:
         above = msgspec.structs.replace(path, path=ArtifactPath(directory))
         entry = await self._entry(request, actor, above)
         if not entry.is_directory:
-            raise InvalidArgument(f"'{path.shown(directory)}' is a file, and no directory.")
-        asked = files.WriteFile(path=path.path, kind=KIND, overwrite=overwrite)
-        await self._do(request, actor, asked, path, body)
+            raise InvalidArgument(f"'{path.display_path(directory)}' is a file, and no directory.")
+        operation = files.WriteFile(path=path.path, kind=KIND, overwrite=overwrite)
+        await self._do(request, actor, operation, path, body)
 
 
 def _info(path: _Path, entry: WorkspaceEntry, actor: Actor) -> answers.ObjectInfo:
     number = _number(actor.workspace, entry.path)
     info: answers.ObjectInfo = {
         "object_type": "DIRECTORY" if entry.is_directory else "FILE",
-        "path": path.shown(entry.path),
+        "path": path.display_path(entry.path),
         "object_id": number,
         "resource_id": str(number),
     }

@@ -52,12 +52,12 @@ class Face:
         return models.GetModel(self.name(f.name))
 
     def update_model(self, f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
-        name, asked = self.name(f.name), list[msgspec.Struct]()
+        name, requests = self.name(f.name), list[msgspec.Struct]()
         if f.description is not None:
-            asked.append(catalogs.UpdateComment(name, f.description))
+            requests.append(catalogs.UpdateComment(name, f.description))
         if f.deployment_job_id is not None:
-            asked.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
-        return [*asked, models.GetModel(name)]
+            requests.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
+        return [*requests, models.GetModel(name)]
 
     def rename_model(self, f: shapes.RenameModel) -> Sequence[msgspec.Struct]:
         old, new = self.name(f.name), self.name(f.new_name)
@@ -104,11 +104,11 @@ class Face:
     def create_version(self, f: shapes.CreateVersion) -> versions.RegisterVersion:
         tags = _tags(f.tags)
         prompt = tags.get(IS_PROMPT, "").lower() == "true"
-        found = read_source(f.source, self.home, prompt=prompt)
-        origin = found.origin
+        source = read_source(f.source, self.home, prompt=prompt)
+        origin = source.origin
         return versions.RegisterVersion(
-            name=self.name(f.name), source=f.source, source_model=found.model, source_version=found.version,
-            origin=origin, volume=found.volume, run_link=f.run_link, comment=f.description, tags=tags,
+            name=self.name(f.name), source=f.source, source_model=source.model, source_version=source.version,
+            origin=origin, volume=source.volume, run_link=f.run_link, comment=f.description, tags=tags,
             run_id=f.run_id or (origin.id if origin and origin.kind == "run" else ""),
             logged_model_id=f.model_id or (origin.id if origin and origin.kind == "logged_model" else ""),
         )  # fmt: skip
@@ -143,8 +143,8 @@ class Face:
         return {"registered_model_databricks": {**shapes.model(result, self.home), "id": result.securable.id}}
 
     def some_models(self, result: Page[RegisteredModel], _: Any) -> answers.Models:
-        found = [shapes.model(model, self.home) for model in result.items]
-        return {"registered_models": found, "next_page_token": result.next_token}
+        listed = [shapes.model(model, self.home) for model in result.items]
+        return {"registered_models": listed, "next_page_token": result.next_token}
 
     def latest_versions(self, result: RegisteredModel, _: Any) -> answers.LatestVersions:
         return {"model_versions": [shapes.version(result.latest, self.home)] if result.latest else []}
@@ -153,8 +153,8 @@ class Face:
         return {"model_version": shapes.version(result, self.home)}
 
     def some_versions(self, result: Page[ModelVersion], _: Any) -> answers.Versions:
-        found = [shapes.version(version, self.home) for version in result.items]
-        return {"model_versions": found, "next_page_token": result.next_token}
+        listed = [shapes.version(version, self.home) for version in result.items]
+        return {"model_versions": listed, "next_page_token": result.next_token}
 
 
 def _tags(tags: Sequence[Tag | shapes.SetTag | shapes.SetVersionTag]) -> dict[str, str]:
@@ -165,7 +165,7 @@ def _tags(tags: Sequence[Tag | shapes.SetTag | shapes.SetVersionTag]) -> dict[st
 
 
 def _spelled(text: str) -> str:
-    """How the model is to be called on this face; a name of three levels is told folded, as on the others."""
+    """The model's name as the caller wrote it, for answers of this API; '' for a name of three levels, which is folded as in other APIs."""
     return "" if "." in text else text
 
 
@@ -177,17 +177,19 @@ def place(result: ModelVersion, _: Any) -> answers.ArtifactUri:
     return {"artifact_uri": f"mlflow-artifacts:/Models/{parts}/{result.version}"}
 
 
-def _at_most(asked: int | None, most: int) -> None:
-    if asked is not None and asked > most:
-        raise InvalidArgument(f"max_results must be at most {most}, got {asked}. Follow next_page_token for more.")
+def _at_most(max_results: int | None, most: int) -> None:
+    if max_results is not None and max_results > most:
+        raise InvalidArgument(
+            f"max_results must be at most {most}, got {max_results}. Follow next_page_token for more."
+        )
 
 
 def routes(home: FullName) -> list[Route]:
     face = Face(home)
-    found = [route for prefix in PLAIN_PREFIXES for route in _routes(face, prefix)]
+    table = [route for prefix in PLAIN_PREFIXES for route in _routes(face, prefix)]
 
     words = face.in_callers_words
-    return [msgspec.structs.replace(route, render=plain, reword=words) for route in found]
+    return [msgspec.structs.replace(route, render=plain, reword=words) for route in table]
 
 
 def _routes(face: Face, prefix: str) -> list[Route]:

@@ -36,7 +36,7 @@ class RevokedTokens(TypedDict):
 
 
 class NewToken(TypedDict):
-    """`token_value` is told this once."""
+    """No later answer contains `token_value`."""
 
     token_value: str
     token_info: TokenInfo
@@ -159,8 +159,8 @@ class VersionFiles(TypedDict):
 
 
 class Found(TypedDict):
-    """`aliases` are those of a model: name -> version. `browse_only`: BROWSE is all that leads there, so neither those nor tags
-    are told."""
+    """`aliases` are those of a model: name -> version. `browse_only`: BROWSE is all that leads there, so the answer has
+    neither aliases nor tags."""
 
     kind: str
     full_name: str
@@ -233,7 +233,7 @@ class AuditExport(TypedDict):
 
     records: list[AuditLogRecord]
     cursor: int
-    more: bool
+    more: bool  # house: name because it is a field of the API
     archived: int
 
 
@@ -277,7 +277,7 @@ class ProtectedAliases(TypedDict):
 
 
 class AccessRequest(TypedDict):
-    """`mine`: asked by the caller or for him; `to_decide`: pending, and the caller may."""
+    """`mine`: requested by the caller or for the caller; `to_decide`: pending, and the caller may."""
 
     request_id: str
     securable_type: str

@@ -78,8 +78,8 @@ def _find(f: Audit) -> audit_log.FindAudit:
 
 
 def _export(f: Export) -> audit_log.ExportAudit:
-    wanted = AuditFilter(f.actor, f.event, f.name, f.outcome, f.source, f.request_id, f.since, f.until, f.workspace_id)
-    return audit_log.ExportAudit(wanted, f.after, f.max_results, f.changes_only)
+    filters = AuditFilter(f.actor, f.event, f.name, f.outcome, f.source, f.request_id, f.since, f.until, f.workspace_id)
+    return audit_log.ExportAudit(filters, f.after, f.max_results, f.changes_only)
 
 
 def _activity(f: Activity) -> audit_log.GetActivity:
@@ -98,19 +98,19 @@ def _events(result: Page[AuditEvent], _: Any) -> answers.AuditPage:
 
 
 def _event(event: AuditEvent) -> answers.AuditRecord:
-    told: answers.AuditRecord = msgspec.to_builtins(event)
-    told["request"] = msgspec.json.decode(event.request)
-    told["changes"] = msgspec.json.decode(event.changes)
-    told["workspace_id"] = event.workspace_id
-    return told
+    record: answers.AuditRecord = msgspec.to_builtins(event)
+    record["request"] = msgspec.json.decode(event.request)
+    record["changes"] = msgspec.json.decode(event.changes)
+    record["workspace_id"] = event.workspace_id
+    return record
 
 
-def _tallies(found: list[Tally], _: Any) -> answers.ActivitySummary:
-    return {"summary": found}
+def _tallies(tallies: list[Tally], _: Any) -> answers.ActivitySummary:
+    return {"summary": tallies}
 
 
-def _archives(found: list[Archive], _: Any) -> answers.AuditArchives:
-    return {"archives": found}
+def _archives(archives: list[Archive], _: Any) -> answers.AuditArchives:
+    return {"archives": archives}
 
 
 def routes(account_id: str) -> list[Route]:

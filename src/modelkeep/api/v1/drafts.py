@@ -1,4 +1,4 @@
-"""Drafts of descriptions, for whoever edits one (/api/modelkeep/v1/models/...)."""
+"""Drafts of descriptions, for the editor of a description (/api/modelkeep/v1/models/...)."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ def _version(f: Version) -> DraftVersionComment:
     return DraftVersionComment(parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version))
 
 
-def _draft(found: Draft, _: Any) -> Draft:
-    return found
+def _draft(draft: Draft, _: Any) -> Draft:
+    return draft
 
 
 def routes(v1: str) -> list[Route]:

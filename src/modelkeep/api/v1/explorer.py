@@ -94,20 +94,20 @@ def _list_files(f: Files) -> explorer.ListFiles:
     )
 
 
-def _me(found: explorer.Me, _: Any) -> explorer.Me:
-    return found
+def _me(me: explorer.Me, _: Any) -> explorer.Me:
+    return me
 
 
-def _found(page: Page[explorer.Found], _: Any) -> answers.FoundPage:
-    return {"results": [_one(found) for found in page.items], "next_page_token": page.next_token}
+def _results(page: Page[explorer.Found], _: Any) -> answers.FoundPage:
+    return {"results": [_result(item) for item in page.items], "next_page_token": page.next_token}
 
 
-def _one(found: explorer.Found) -> answers.Found:
-    s = found.securable
+def _result(item: explorer.Found) -> answers.Found:
+    s = item.securable
     return {
         "kind": s.kind, "full_name": s.full_name, "comment": s.comment, "owner": s.owner, "updated_at": s.updated_at,
-        "tags": [{"key": key, "value": value} for key, value in s.tags.items()], "aliases": found.aliases,
-        "browse_only": found.browse_only,
+        "tags": [{"key": key, "value": value} for key, value in s.tags.items()], "aliases": item.aliases,
+        "browse_only": item.browse_only,
     }  # fmt: skip
 
 
@@ -138,8 +138,8 @@ def _files(page: Page[ArtifactFile], _: Any) -> answers.VersionFiles:
     }
 
 
-def _storage(found: explorer.Storage, _: Any) -> explorer.Storage:
-    return found
+def _storage(storage: explorer.Storage, _: Any) -> explorer.Storage:
+    return storage
 
 
 def routes(v1: str) -> list[Route]:
@@ -155,7 +155,7 @@ def routes(v1: str) -> list[Route]:
     of_model = f"{v1}/models/{{full_name}}/versions"
     return [
         Route("GET", f"{v1}/me", NoFields, lambda _: explorer.GetMe(), _me),
-        Route("GET", f"{v1}/search", Search, _search, _found),
+        Route("GET", f"{v1}/search", Search, _search, _results),
         Route("GET", f"{v1}/privileges", handler=privileges, answers=(Answer(type=answers.Privileges),)),
         Route("POST", of_model, Register, _register, version_info),
         Route("GET", of_model, Versions, _list_versions, _versions),

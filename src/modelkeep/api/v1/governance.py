@@ -97,8 +97,8 @@ def _move(f: MoveAliases) -> Sequence[msgspec.Struct]:
         raise InvalidArgument("An alias is in this request twice. Set it or remove it, once.")
     if not 1 <= len(names) <= MAX_MOVES:
         raise InvalidArgument(f"Set or remove 1 to {MAX_MOVES} aliases, got {len(names)}.")
-    asked: list[msgspec.Struct] = [models.DeleteAlias(name, alias) for alias in f.remove]
-    return [*asked, *(models.SetAlias(name, a.alias_name, parse_version(a.version_num)) for a in f.set)]
+    requests: list[msgspec.Struct] = [models.DeleteAlias(name, alias) for alias in f.remove]
+    return [*requests, *(models.SetAlias(name, a.alias_name, parse_version(a.version_num)) for a in f.set)]
 
 
 def _moved(_: Any, f: MoveAliases) -> answers.MovedAliases:
@@ -108,20 +108,20 @@ def _moved(_: Any, f: MoveAliases) -> answers.MovedAliases:
     }  # fmt: skip
 
 
-def _explanation(found: explain.Explanation, _: Any) -> explain.Explanation:
-    return found
+def _explanation(explanation: explain.Explanation, _: Any) -> explain.Explanation:
+    return explanation
 
 
-def _may(found: dict[str, bool | str], _: Any) -> answers.May:
-    return {"operations": found}
+def _may(operations: dict[str, bool | str], _: Any) -> answers.May:
+    return {"operations": operations}
 
 
-def _aliases(found: list[protection.Protected], _: Any) -> answers.ProtectedAliases:
-    return {"protected_aliases": found}
+def _aliases(aliases: list[protection.Protected], _: Any) -> answers.ProtectedAliases:
+    return {"protected_aliases": aliases}
 
 
-def _one_alias(found: protection.Protected, _: Any) -> protection.Protected:
-    return found
+def _one_alias(alias: protection.Protected, _: Any) -> protection.Protected:
+    return alias
 
 
 def _approve(f: Decide) -> access.DecideAccess:
@@ -132,24 +132,24 @@ def _reject(f: Decide) -> access.DecideAccess:
     return access.DecideAccess(f.request_id, False, f.reason)
 
 
-def _request(shown: access.Shown, _: Any = None) -> answers.AccessRequest:
-    r = shown.request
+def _request(item: access.Shown, _: Any = None) -> answers.AccessRequest:
+    r = item.request
     return {
-        "request_id": r.id, "securable_type": RULES[shown.securable.kind].wire[0], "full_name": shown.securable.full_name,
+        "request_id": r.id, "securable_type": RULES[item.securable.kind].wire[0], "full_name": item.securable.full_name,
         "principal": r.principal, "requester": r.requester, "privileges": list(r.privileges), "comment": r.comment,
         "state": r.state, "reason": r.reason, "created_at": r.created_at, "decided_at": r.decided_at,
-        "decided_by": r.decided_by, "mine": shown.mine, "to_decide": shown.to_decide,
+        "decided_by": r.decided_by, "mine": item.mine, "to_decide": item.to_decide,
     }  # fmt: skip
 
 
-def _requests(found: Page[access.Shown], _: Any) -> answers.AccessRequests:
-    return {"access_requests": [_request(shown) for shown in found.items], "next_page_token": found.next_token}
+def _requests(page: Page[access.Shown], _: Any) -> answers.AccessRequests:
+    return {"access_requests": [_request(item) for item in page.items], "next_page_token": page.next_token}
 
 
 def routes() -> list[Route]:
     protected = f"{V1}/protected-aliases/{{securable_type}}/{{full_name}}"
     inbox = f"{V1}/access-requests"
-    one = f"{inbox}/{{request_id}}"
+    by_id = f"{inbox}/{{request_id}}"
     return [
         Route("GET", f"{V1}/explain", Explain, _explain, _explanation),
         Route("GET", f"{V1}/can/{{securable_type}}/{{full_name}}", Securable,
@@ -159,7 +159,7 @@ def routes() -> list[Route]:
         Route("PUT", f"{protected}/{{alias}}", Protect, _protect, _one_alias),
         Route("DELETE", f"{protected}/{{alias}}", ProtectedAlias, _unprotect),
         Route("GET", inbox, Requests, lambda f: access.ListAccessRequests(f.state, f.max_results, f.page_token), _requests),
-        Route("POST", f"{one}/approve", Decide, _approve, _request),
-        Route("POST", f"{one}/reject", Decide, _reject, _request),
-        Route("DELETE", one, RequestId, lambda f: access.WithdrawAccess(f.request_id), _request),
+        Route("POST", f"{by_id}/approve", Decide, _approve, _request),
+        Route("POST", f"{by_id}/reject", Decide, _reject, _request),
+        Route("DELETE", by_id, RequestId, lambda f: access.WithdrawAccess(f.request_id), _request),
     ]  # fmt: skip

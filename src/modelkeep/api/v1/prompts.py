@@ -139,13 +139,13 @@ def _links(page: Page[PromptLink], _: Any) -> answers.PromptLinks:
 
 def routes(v1: str) -> list[Route]:
     """`v1`: the prefix of Modelkeep's own acts."""
-    one = f"{v1}/prompts/{{full_name}}"
-    versions, version = f"{one}/versions", f"{one}/versions/{{version}}"
+    by_name = f"{v1}/prompts/{{full_name}}"
+    versions, version = f"{by_name}/versions", f"{by_name}/versions/{{version}}"
     return [
         Route("GET", f"{v1}/prompts", InSchema, _in_schema, _page),
-        Route("GET", one, OnePrompt, lambda f: prompts.BrowsePrompt(_name(f.full_name)), _prompt),
-        Route("PATCH", one, UpdatePrompt, _update, _prompt),
-        Route("DELETE", one, DeletePrompt, lambda f: prompts.DeletePrompt(_name(f.full_name), f.force)),
+        Route("GET", by_name, OnePrompt, lambda f: prompts.BrowsePrompt(_name(f.full_name)), _prompt),
+        Route("PATCH", by_name, UpdatePrompt, _update, _prompt),
+        Route("DELETE", by_name, DeletePrompt, lambda f: prompts.DeletePrompt(_name(f.full_name), f.force)),
         Route("GET", versions, Paged, lambda f: prompts.ListPromptVersions(_name(f.full_name), f.max_results, f.page_token),
               _versions),
         Route("GET", version, OneVersion,
@@ -153,6 +153,6 @@ def routes(v1: str) -> list[Route]:
         Route("PATCH", version, UpdateVersion, _update_version, _version),
         Route("DELETE", version, OneVersion,
               lambda f: prompts.DeletePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt"))),
-        Route("GET", f"{one}/links", Paged,
+        Route("GET", f"{by_name}/links", Paged,
               lambda f: prompt_links.ListPromptLinks(_name(f.full_name), f.max_results, f.page_token), _links),
     ]  # fmt: skip

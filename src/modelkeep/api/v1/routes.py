@@ -155,12 +155,12 @@ def _revoked(count: int, _: Any) -> answers.RevokedTokens:
     return {"revoked": count}
 
 
-def _links(found: list[ExternalIdentity], _: Any) -> answers.Identities:
-    return {"identities": found}
+def _links(links: list[ExternalIdentity], _: Any) -> answers.Identities:
+    return {"identities": links}
 
 
-def _new_token(made: principals.NewToken, _: Any) -> answers.NewToken:
-    return {"token_value": made.token, "token_info": _token_info(made.info)}
+def _new_token(new_token: principals.NewToken, _: Any) -> answers.NewToken:
+    return {"token_value": new_token.token, "token_info": _token_info(new_token.info)}
 
 
 def _copy(f: Copy) -> versions.CopyVersion:
@@ -179,10 +179,10 @@ _PLURALS = {"users": "USER", "groups": "GROUP", "service-principals": "SERVICE_P
 
 
 def _principal_routes() -> list[Route]:
-    found: list[Route] = []
+    table: list[Route] = []
     for plural, kind in _PLURALS.items():
         base = f"{V1}/{plural}"
-        found += [
+        table += [
             Route("POST", base, NewPrincipal,
                   lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
                   _principal),
@@ -196,7 +196,7 @@ def _principal_routes() -> list[Route]:
         ]  # fmt: skip
     members, links = f"{V1}/groups/{{principal}}/members", f"{V1}/users/{{principal}}/identities"
     return [
-        *found,
+        *table,
         Route("GET", links, PrincipalName, lambda f: federation.ListLinks(f.principal), _links),
         Route("POST", links, Link, lambda f: federation.LinkIdentity(f.principal, f.issuer, f.subject)),
         Route("DELETE", links, Link, lambda f: federation.UnlinkIdentity(f.principal, f.issuer, f.subject)),
@@ -214,12 +214,12 @@ def _principal_routes() -> list[Route]:
 
 def routes(account_id: str) -> list[Route]:
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        # Asked without credentials before nearly every call of databricks-sdk >= 0.95, on a connection of its own.
-        told = {
+        # databricks-sdk >= 0.95 calls it without credentials before nearly every call, on a connection of its own.
+        discovery = {
             "workspace_id": request.site.workspace_id, "account_id": account_id,
             "oidc_endpoint": f"{request.site.address}/oidc", "token_federation_default_oidc_audiences": [account_id],
         }  # fmt: skip
-        return Response(200, msgspec.json.encode(told), [(b"content-type", JSON)])
+        return Response(200, msgspec.json.encode(discovery), [(b"content-type", JSON)])
 
     async def telemetry(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         await request.body()
@@ -229,9 +229,9 @@ def routes(account_id: str) -> list[Route]:
         metrics.ignored_keys.set(binding.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
-    def assignment(found: metastores.MetastoreAssignment, _: Any) -> answers.Assignment:
+    def assignment(assigned: metastores.MetastoreAssignment, _: Any) -> answers.Assignment:
         return {
-            "metastore_id": found.metastore.id, "workspace_id": int(found.workspace_id), "default_catalog_name": "main",
+            "metastore_id": assigned.metastore.id, "workspace_id": int(assigned.workspace_id), "default_catalog_name": "main",
         }  # fmt: skip
 
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"

@@ -35,12 +35,12 @@ class Assign(Assignee, frozen=True):
     level: str = workspaces.USER
 
 
-def _assignment(found: WorkspaceAssignment, _: Any) -> WorkspaceAssignment:
-    return found
+def _assignment(assignment: WorkspaceAssignment, _: Any) -> WorkspaceAssignment:
+    return assignment
 
 
-def _assignments(found: list[WorkspaceAssignment], _: Any) -> answers.WorkspaceAssignments:
-    return {"assignments": found}
+def _assignments(assignments: list[WorkspaceAssignment], _: Any) -> answers.WorkspaceAssignments:
+    return {"assignments": assignments}
 
 
 def routes(default_url: str) -> list[Route]:
@@ -52,17 +52,17 @@ def routes(default_url: str) -> list[Route]:
             "created_at": workspace.created_at, "created_by": workspace.created_by,
         }  # fmt: skip
 
-    def every(found: list[Workspace], _: Any) -> answers.Workspaces:
-        return {"workspaces": [info(workspace) for workspace in found]}
+    def every(listed: list[Workspace], _: Any) -> answers.Workspaces:
+        return {"workspaces": [info(workspace) for workspace in listed]}
 
-    one = f"{BASE}/{{workspace}}"
-    principal = f"{one}/assignments/{{principal}}"
+    by_name = f"{BASE}/{{workspace}}"
+    principal = f"{by_name}/assignments/{{principal}}"
     return [
         Route("GET", BASE, NoFields, lambda _: workspaces.ListWorkspaces(), every),
         Route("POST", BASE, Create, lambda f: workspaces.CreateWorkspace(f.name, f.address), info),
-        Route("PATCH", one, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), info),
-        Route("DELETE", one, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
-        Route("GET", f"{one}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
+        Route("PATCH", by_name, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), info),
+        Route("DELETE", by_name, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
+        Route("GET", f"{by_name}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
         Route("PUT", principal, Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),
         Route("DELETE", principal, Assignee, lambda f: workspaces.Unassign(f.workspace, f.principal)),
     ]
