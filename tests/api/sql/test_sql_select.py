@@ -14,7 +14,7 @@ from modelkeep.api.sql.execute import run
 from modelkeep.api.sql.grammar import read
 from modelkeep.api.sql.scan import Scan, Session
 from modelkeep.api.sql.select_tree import Query
-from modelkeep.api.sql.tables import Column, Row, Table, told
+from modelkeep.api.sql.tables import Column, Row, Table, cell_text
 from modelkeep.api.sql.views import INFORMATION_SCHEMA, Rows, View
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
@@ -72,7 +72,7 @@ def ask(statement: str, **values: Any) -> Table:
 
 def rows(statement: str, **values: Any) -> list[list[str | None]]:
     table = ask(statement + " ", **values)
-    return [[told(cell, column) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
+    return [[cell_text(cell, column) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
 
 
 @pytest.mark.parametrize(

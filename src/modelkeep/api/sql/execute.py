@@ -55,19 +55,19 @@ def full_name(on: s.Object, home: FullName) -> FullName:
     depth = RULES[on.kind].depth
     if len(on.name) > depth:
         raise InvalidArgument(f"'{'.'.join(on.name)[:300]}' has {len(on.name)} parts; a {on.kind.lower()} has {depth}.")
-    found = METASTORE
+    name = METASTORE
     for part in (*home.parts[: depth - len(on.name)], *on.name):
-        found = found.child(part, on.kind)
-    return found
+        name = name.child(part, on.kind)
+    return name
 
 
 def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
     """The one change that a statement is."""
     match statement:
-        case s.Revoke(privileges=taken, on=on, principal=who):
-            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, remove=taken),))
-        case s.Grant(privileges=given, on=on, principal=who):
-            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, add=given),))
+        case s.Revoke(privileges=privileges, on=on, principal=who):
+            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, remove=privileges),))
+        case s.Grant(privileges=privileges, on=on, principal=who):
+            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, add=privileges),))
         case s.SetOwner(on=on, principal=owner):
             return catalogs.TransferOwnership(full_name(on, home), owner)
         case s.CommentOn(on=on, comment=comment):
@@ -180,9 +180,9 @@ async def _show(session: Session, statement: s.Show) -> Table:
     like = _patterns(statement.like)
     heads, rows = _SHOWN[statement.kind], list[Row]()
     scan = Scan(session, (), {})
-    async for found in _listed(scan, session, statement):
+    async for securables in _listed(scan, session, statement):
         # As many of its last parts as there are columns.
-        parts = [tuple(x.full_name.split("."))[-len(heads) :] for x in found]
+        parts = [tuple(x.full_name.split("."))[-len(heads) :] for x in securables]
         for row in parts:
             await scan.pace.breathe()
             if any(matches(row[-1]) for matches in like):
@@ -210,15 +210,17 @@ _GETS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
 
 async def _describe(session: Session, statement: s.Describe) -> Table:
     name = full_name(statement.on, session.home)
-    found: Securable | RegisteredModel | Prompt = await session.ask(_GETS[name.kind](name))
-    x = found if isinstance(found, Securable) else found.securable
+    described: Securable | RegisteredModel | Prompt = await session.ask(_GETS[name.kind](name))
+    x = described if isinstance(described, Securable) else described.securable
     label = "Namespace" if name.kind is Kind.SCHEMA else x.kind.capitalize()
     rows: list[Row] = [("Catalog Name", name.parts[0])] if name.kind is not Kind.CATALOG else []
     rows += [("Schema Name", name.parts[1])] if len(name.parts) == 3 else []
     rows += [(f"{label} Name", x.name_key), ("Comment", x.comment), ("Owner", x.owner)]
-    if isinstance(found, RegisteredModel):
-        rows.append(("Latest Version", str(found.latest.version) if found.latest else ""))
-        rows.append(("Aliases", ", ".join(f"{alias} = {version}" for alias, version in sorted(found.aliases.items()))))
+    if isinstance(described, RegisteredModel):
+        rows.append(("Latest Version", str(described.latest.version) if described.latest else ""))
+        rows.append(
+            ("Aliases", ", ".join(f"{alias} = {version}" for alias, version in sorted(described.aliases.items())))
+        )
     if statement.extended:
         rows += [("Created By", x.created_by), ("Created At", rfc3339(x.created_at))]
         rows += [("Updated By", x.updated_by), ("Updated At", rfc3339(x.updated_at))]

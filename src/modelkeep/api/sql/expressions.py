@@ -97,7 +97,7 @@ class Expressions:
     def column(self, node: Any, scope: Scope) -> Typed:
         args = parts(node, "this", "table", "db", "catalog").args
         identifiers = [args[part] for part in ("catalog", "db", "table", "this") if args.get(part)]
-        names = [identifier(one).lower() for one in identifiers]
+        names = [identifier(node).lower() for node in identifiers]
         place = scope.find(names)
         if place is None:
             if len(names) == 1 and names[0] in self.aliases:
@@ -170,7 +170,7 @@ class Expressions:
 
     def _connected(self, node: Any, scope: Scope) -> Typed:
         word = " AND " if kind(node) == "And" else " OR "
-        conditions = [self.condition(one, scope) for one in node.flatten(unnest=False)]
+        conditions = [self.condition(operand, scope) for operand in node.flatten(unnest=False)]
         return Typed(f"({word.join(conditions)})", "BOOLEAN")
 
     def _not(self, node: Any, scope: Scope) -> Typed:
@@ -186,14 +186,14 @@ class Expressions:
     def alike(self, nodes: list[Any], scope: Scope) -> list[Typed]:
         """These, as values of one type. Raises InvalidArgument."""
         typed = [self.expression(node, scope) for node in nodes]
-        others = [i for i, one in enumerate(typed) if not one.constant] or [
-            i for i, one in enumerate(typed) if one.type in ("TIMESTAMP", "DATE", "BOOLEAN")
+        others = [i for i, value in enumerate(typed) if not value.constant] or [
+            i for i, value in enumerate(typed) if value.type in ("TIMESTAMP", "DATE", "BOOLEAN")
         ]
-        first = others[0] if others else next((i for i, one in enumerate(typed) if one.value is not None), 0)
+        first = others[0] if others else next((i for i, value in enumerate(typed) if value.value is not None), 0)
         target = Column(title(nodes[first]), typed[first].type)
-        if target.type == "DATE" and any(one.type == "TIMESTAMP" for one in typed):
+        if target.type == "DATE" and any(value.type == "TIMESTAMP" for value in typed):
             target = Column(target.name, "TIMESTAMP")
-        return [self.as_type(one, target) for one in typed]
+        return [self.as_type(value, target) for value in typed]
 
     def as_type(self, typed: Typed, target: Column) -> Typed:
         if typed.value is None or typed.type == target.type:

@@ -68,7 +68,7 @@ class Functions(Expressions):
         results = [branch.args["true"] for branch in args["ifs"]]
         default = args.get("default")
         typed = self.alike([*results, default] if default is not None else results, scope)
-        whens = " ".join(f"WHEN {test} THEN {one.sql}" for test, one in zip(tests, typed, strict=False))
+        whens = " ".join(f"WHEN {test} THEN {result.sql}" for test, result in zip(tests, typed, strict=False))
         end = f" ELSE {typed[-1].sql}" if default is not None else ""
         return Typed(f"(CASE {whens}{end} END)", _common(typed))
 
@@ -83,7 +83,7 @@ class Functions(Expressions):
         typed = self.alike([parts(node, "this", "expressions").this, *node.expressions], scope)
         if len(typed) == 1:
             return typed[0]
-        return Typed(f"COALESCE({', '.join(one.sql for one in typed)})", _common(typed))
+        return Typed(f"COALESCE({', '.join(value.sql for value in typed)})", _common(typed))
 
     def _of_text(self, function: str, node: Any, scope: Scope) -> Typed:
         return Typed(f"{function}({self._text(node, scope)})", "STRING")
@@ -123,7 +123,7 @@ class Functions(Expressions):
         return Typed(f"({left.sql} {sign} {right.sql})", "DOUBLE" if "DOUBLE" in (left.type, right.type) else "LONG")
 
     def _divide(self, node: Any, scope: Scope) -> Typed:
-        left, right = (self.expression(one, scope) for one in (node.this, node.expression))
+        left, right = (self.expression(operand, scope) for operand in (node.this, node.expression))
         if left.type not in NUMBERS or right.type not in NUMBERS:
             raise unknown(node)
         return Typed(f"(CAST({left.sql} AS REAL) / {right.sql})", "DOUBLE")
@@ -194,7 +194,7 @@ _READERS: dict[str, Callable[[Functions, Any, Scope], Typed]] = {
 
 
 def _common(typed: list[Typed]) -> Type:
-    types: list[Type] = [one.type for one in typed if one.value is not None]
+    types: list[Type] = [value.type for value in typed if value.value is not None]
     return "DOUBLE" if "DOUBLE" in types else "LONG" if "LONG" in types else types[0] if types else "STRING"
 
 

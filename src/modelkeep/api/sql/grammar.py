@@ -28,9 +28,9 @@ def read(statement: str, parameters: dict[str, Value] | None = None) -> s.Statem
     reader = Reader(words(statement))
     if reader.sees("SELECT") or reader.sees("WITH"):
         return read_select(statement, parameters or {})
-    found = _STATEMENTS[reader.one_of("SELECT", *_STATEMENTS)](reader)
+    parsed = _STATEMENTS[reader.one_of("SELECT", *_STATEMENTS)](reader)
     reader.end()
-    return found
+    return parsed
 
 
 def _kind(r: Reader, kinds: dict[str, Kind]) -> Kind:
@@ -73,13 +73,13 @@ def _securable(r: Reader, privileges: tuple[str, ...] = (), *follows: str) -> s.
 
 def _privileges(r: Reader) -> tuple[str, ...]:
     """Up to and with ON."""
-    found, said = list[str](), [r.keyword()]
+    privileges, keywords = list[str](), [r.keyword()]
     while not r.takes("ON"):
         if r.takes_sign(","):
-            found.append(" ".join(said))
-            said = []
-        said.append(r.keyword())
-    return (*found, " ".join(said))
+            privileges.append(" ".join(keywords))
+            keywords = []
+        keywords.append(r.keyword())
+    return (*privileges, " ".join(keywords))
 
 
 def _show(r: Reader) -> s.Statement:
@@ -119,13 +119,13 @@ def _alter(r: Reader) -> s.Statement:
     raise r.wrong("OWNER TO, SET OWNER TO, SET TAGS, UNSET TAGS or RENAME TO")
 
 
-def _listed(r: Reader, one: Callable[[Reader], T]) -> tuple[T, ...]:
+def _listed(r: Reader, read_item: Callable[[Reader], T]) -> tuple[T, ...]:
     r.sign("(")
-    found = [one(r)]
+    items = [read_item(r)]
     while r.takes_sign(","):
-        found.append(one(r))
+        items.append(read_item(r))
     r.sign(")")
-    return tuple(found)
+    return tuple(items)
 
 
 def _key(r: Reader) -> str:

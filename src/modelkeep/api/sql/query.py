@@ -45,7 +45,7 @@ async def _plan(session: Session, query: Query) -> Plan:
 
 
 async def _rows(session: Session, plan: Plan, values: dict[str, Cell]) -> list[Row]:
-    scans = [Scan(session, one.view.place, one.equal, one.only) for one in plan.sources]
+    scans = [Scan(session, source.view.place, source.equal, source.only) for source in plan.sources]
     budget = Scan(session, (), {})
     sandbox = Sandbox(budget.deadline)
     try:

@@ -74,13 +74,13 @@ class Scope:
 
     def find(self, names: list[str]) -> Place | None:
         """Raises InvalidArgument for a name that two relations have."""
-        found = list(self._matches(names))
-        if len(found) > 1:
+        places = list(self._matches(names))
+        if len(places) > 1:
             raise InvalidArgument(
                 f"'{'.'.join(names)[:100]}' is a column of two tables here. Write an alias before it."
             )
-        if found:
-            return found[0]
+        if places:
+            return places[0]
         place = self.outer.find(names) if self.outer else None
         return place._replace(local=False) if place else None
 

@@ -61,45 +61,45 @@ def routes(engine: Engine) -> list[Route]:
 
     async def execute_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Run one statement: its answer is final."""
-        asked: Execute = await fields_of(request, Execute, path)
-        if asked.warehouse_id != WAREHOUSE_ID:
+        execute: Execute = await fields_of(request, Execute, path)
+        if execute.warehouse_id != WAREHOUSE_ID:
             raise InvalidArgument(
-                f"'{asked.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
+                f"'{execute.warehouse_id[:100]}' is not a valid warehouse id. The only one is {WAREHOUSE_ID}."
             )
-        if beginning(asked.statement).startswith(_READING):
+        if beginning(execute.statement).startswith(_READING):
             request.let_cancel()
         session = Session(engine, actor, request.id, await home_of_workspace(engine, actor))
-        answer = await executed(session, asked, new_id())
+        answer = await executed(session, execute, new_id())
         response = json_response(answer)
         results.keep(_owner(actor), answer, len(response.body) if isinstance(response.body, bytes) else 0)
         return response
 
     async def get_statement(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        """The answer of a statement that the caller ran, as long as it is kept."""
-        asked: OneStatement = await fields_of(request, OneStatement, path)
-        return json_response(results.get(_owner(actor), asked.statement_id))
+        """The answer of a statement that the caller ran, for as long as this process has it."""
+        statement: OneStatement = await fields_of(request, OneStatement, path)
+        return json_response(results.get(_owner(actor), statement.statement_id))
 
     async def cancel_execution(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """Changes nothing: the statement is finished."""
-        asked: OneStatement = await fields_of(request, OneStatement, path)
-        results.get(_owner(actor), asked.statement_id)
+        statement: OneStatement = await fields_of(request, OneStatement, path)
+        results.get(_owner(actor), statement.statement_id)
         return json_response({})
 
     async def get_statement_result_chunk(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The rows of a statement that the caller ran: all of them are chunk 0."""
-        asked: Chunk = await fields_of(request, Chunk, path)
-        found = results.get(_owner(actor), asked.statement_id).get("result")
-        if found is None or asked.chunk_index != 0:
-            raise NotFound(f"Statement '{asked.statement_id[:100]}' has no chunk {asked.chunk_index}.")
-        return json_response(found)
+        chunk: Chunk = await fields_of(request, Chunk, path)
+        data = results.get(_owner(actor), chunk.statement_id).get("result")
+        if data is None or chunk.chunk_index != 0:
+            raise NotFound(f"Statement '{chunk.statement_id[:100]}' has no chunk {chunk.chunk_index}.")
+        return json_response(data)
 
-    one = f"{STATEMENTS}/{{statement_id}}"
+    statement_path = f"{STATEMENTS}/{{statement_id}}"
     return [
         Route("POST", STATEMENTS, Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
         Route("POST", f"{STATEMENTS}/", Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
-        Route("GET", one, OneStatement, handler=get_statement, answers=(Answer(type=answers.Statement),)),
-        Route("POST", f"{one}/cancel", OneStatement, handler=cancel_execution, answers=(Answer(type=answers.Nothing),)),
-        Route("GET", f"{one}/result/chunks/{{chunk_index}}", Chunk, handler=get_statement_result_chunk,
+        Route("GET", statement_path, OneStatement, handler=get_statement, answers=(Answer(type=answers.Statement),)),
+        Route("POST", f"{statement_path}/cancel", OneStatement, handler=cancel_execution, answers=(Answer(type=answers.Nothing),)),
+        Route("GET", f"{statement_path}/result/chunks/{{chunk_index}}", Chunk, handler=get_statement_result_chunk,
               answers=(Answer(type=answers.ResultData),)),
         Route("GET", WAREHOUSES, NoFields, handler=list_warehouses, answers=(Answer(type=answers.Warehouses),)),
         Route("GET", f"{WAREHOUSES}/{{id}}", OneWarehouse, handler=get_warehouse, answers=(Answer(type=answers.Warehouse),)),
@@ -108,13 +108,13 @@ def routes(engine: Engine) -> list[Route]:
 
 async def list_warehouses(request: Request, actor: Actor, path: dict[str, str]) -> Response:
     """The one that there is: statements are answered by this server itself."""
-    found: answers.Warehouses = {"warehouses": [_WAREHOUSE]}
-    return json_response(found)
+    warehouses: answers.Warehouses = {"warehouses": [_WAREHOUSE]}
+    return json_response(warehouses)
 
 
 async def get_warehouse(request: Request, actor: Actor, path: dict[str, str]) -> Response:
     """The one that there is."""
-    asked: OneWarehouse = await fields_of(request, OneWarehouse, path)
-    if asked.id != WAREHOUSE_ID:
-        raise NotFound(f"Warehouse '{asked.id[:100]}' does not exist. The only one is {WAREHOUSE_ID}.")
+    warehouse: OneWarehouse = await fields_of(request, OneWarehouse, path)
+    if warehouse.id != WAREHOUSE_ID:
+        raise NotFound(f"Warehouse '{warehouse.id[:100]}' does not exist. The only one is {WAREHOUSE_ID}.")
     return json_response(_WAREHOUSE)

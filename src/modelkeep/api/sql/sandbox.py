@@ -115,25 +115,25 @@ class Sandbox:
     def select(self, sql: str, values: dict[str, Cell]) -> list[Row]:
         """Raises TooMuch, BadSql."""
         self._loading = False
-        found: list[Row] = []
+        answer: list[Row] = []
         size = 0
         cursor = self._connection.cursor()
         try:
             cursor.execute(sql, values)
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-                found += rows
+                answer += rows
                 size += sum(len(cell) for row in rows for cell in row if isinstance(cell, str))
                 if size > SQL_ANSWER_CHARACTERS:
                     raise TooMuch(
                         f"The answer has more than {SQL_ANSWER_CHARACTERS} characters. Ask for fewer columns or rows."
                     )
-                if len(found) > SQL_ROWS:
+                if len(answer) > SQL_ROWS:
                     raise TooMuch(f"The answer has more than {SQL_ROWS} rows. Narrow it with WHERE, or use LIMIT.")
         except sqlite3.Error as error:
             raise self._failure(error) from error
         finally:
             cursor.close()
-        return found
+        return answer
 
     def close(self) -> None:
         """Frees its memory now: handlers that lead back to this object would keep it until the garbage collector runs."""

@@ -54,18 +54,18 @@ def too_long() -> TooMuch:
 
 
 class Scan:
-    """One SELECT on its way. `wanted`: what columns must be equal to, by name; a row that differs is of no use."""
+    """One SELECT on its way. `equal`: what columns must be equal to, by name; a row that differs is of no use."""
 
-    def __init__(self, session: Session, place: tuple[str, ...], wanted: dict[str, str], only: str = "") -> None:
+    def __init__(self, session: Session, place: tuple[str, ...], equal: dict[str, str], only: str = "") -> None:
         """`place` as in View; `only` is the catalog whose information_schema is read, '' for all."""
         self._session = session
         self._only = only
         self.deadline = time.monotonic() + COMPARE_S
         self.pace = Pace(too_long=too_long)
         self._looked = [0]
-        named = [wanted.get(column) for column in place]
+        named = [equal.get(column) for column in place]
         self._catalog, self._schema, self._leaf = (*named, None, None, None)[:3]
-        self.wanted = wanted
+        self.equal = equal
         self.since, self.until = 0, 2**62
 
     def shares(self, other: "Scan") -> None:
@@ -103,15 +103,15 @@ class Scan:
             await self._session.ask(catalogs.GetCatalog(METASTORE.child(self._only)))
 
     async def catalogs(self) -> AsyncIterator[list[Securable]]:
-        async for found in self.pages(lambda token: catalogs.ListCatalogs(PAGE, token)):
-            yield [x for x in found if self._only in ("", x.full_name) and self._catalog in (None, x.full_name)]
+        async for listed in self.pages(lambda token: catalogs.ListCatalogs(PAGE, token)):
+            yield [x for x in listed if self._only in ("", x.full_name) and self._catalog in (None, x.full_name)]
 
     async def schemas(self) -> AsyncIterator[list[Securable]]:
         async for above in self.catalogs():
             for catalog in above:
                 name = METASTORE.child(catalog.full_name)
-                async for found in self._inside(partial(catalogs.ListSchemas, name, PAGE)):
-                    yield [x for x in found if self._schema in (None, x.name_key)]
+                async for listed in self._inside(partial(catalogs.ListSchemas, name, PAGE)):
+                    yield [x for x in listed if self._schema in (None, x.name_key)]
 
     async def objects(self, kind: Kind) -> AsyncIterator[list[Securable]]:
         """Functions, volumes or tables."""
@@ -119,26 +119,26 @@ class Scan:
             for schema in above:
                 name = FullName(tuple(schema.full_name.split(".")))
                 request = partial(objects.ListObjects, name, kind, PAGE)
-                async for found in self._inside(request):
-                    yield [x for x in found if self._leaf in (None, x.name_key)]
+                async for listed in self._inside(request):
+                    yield [x for x in listed if self._leaf in (None, x.name_key)]
 
     async def _inside(self, request: Callable[[str], msgspec.Struct]) -> AsyncIterator[tuple[Any, ...]]:
         """As `pages`: a container that is deleted, or closed to the caller, while this goes on holds nothing."""
         try:
-            async for found in self.pages(request):
-                yield found
+            async for items in self.pages(request):
+                yield items
         except (NotFound, PermissionDenied):
             return
 
     async def models(self) -> AsyncIterator[Sequence[RegisteredModel]]:
         filter = self._filter()
-        async for found in self.pages(lambda token: model_search.SearchModels(filter, PAGE, token)):
-            yield [m for m in found if self._here(m.securable.full_name)]
+        async for models in self.pages(lambda token: model_search.SearchModels(filter, PAGE, token)):
+            yield [m for m in models if self._here(m.securable.full_name)]
 
     async def versions(self) -> AsyncIterator[Sequence[ModelVersion]]:
         filter = self._filter()
-        async for found in self.pages(lambda token: model_search.SearchVersions(filter, PAGE, token)):
-            yield [v for v in found if self._here(v.model)]
+        async for versions in self.pages(lambda token: model_search.SearchVersions(filter, PAGE, token)):
+            yield [v for v in versions if self._here(v.model)]
 
     def _filter(self) -> str:
         """What a search needs to look at, at least."""
@@ -159,12 +159,12 @@ class Scan:
         self, names: Sequence[FullName], request: Callable[[FullName], msgspec.Struct] = grants.GetEffectiveGrants
     ) -> list[tuple[FullName, list[Grant]]]:
         """What holds on each of these, as far as the caller may see it: by default with what is inherited."""
-        found: list[tuple[FullName, list[Grant]]] = []
+        grants_by_name: list[tuple[FullName, list[Grant]]] = []
         for start in range(0, len(names), _AT_ONCE):
-            some = names[start : start + _AT_ONCE]
-            self.look(_COST_OF_GRANTS * len(some))
-            found += zip(some, await self._grants(some, request), strict=True)
-        return found
+            batch = names[start : start + _AT_ONCE]
+            self.look(_COST_OF_GRANTS * len(batch))
+            grants_by_name += zip(batch, await self._grants(batch, request), strict=True)
+        return grants_by_name
 
     async def _grants(
         self, names: Sequence[FullName], request: Callable[[FullName], msgspec.Struct]
@@ -178,4 +178,4 @@ class Scan:
                 if names[0].parts and error.kind != "PRINCIPAL":
                     return [[]]  # gone since it was listed
                 raise error
-            return [held for name in names for held in await self._grants([name], request)]
+            return [grants for name in names for grants in await self._grants([name], request)]

@@ -1,4 +1,4 @@
-"""One statement from its request to its final answer: what a client may ask for, and how a failure looks.
+"""One statement from its request to its final answer: the fields that a client may send, and how a failure looks.
 
 A request that is malformed is refused with an HTTP status; a statement that fails is an answer of status 200 whose state is FAILED,
 as Databricks has it (databricks/sdk/service/sql.py, execute_statement).
@@ -19,7 +19,7 @@ from modelkeep.api.sql.execute import run
 from modelkeep.api.sql.grammar import read
 from modelkeep.api.sql.scan import Session, TooMuch
 from modelkeep.api.sql.select_tree import Value
-from modelkeep.api.sql.tables import Table, told
+from modelkeep.api.sql.tables import Table, cell_text
 from modelkeep.domain import errors
 from modelkeep.domain.errors import InvalidArgument, RegistryError
 from modelkeep.domain.kinds import Kind
@@ -53,39 +53,43 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     format: Literal["JSON_ARRAY", "ARROW_STREAM", "CSV"] = "JSON_ARRAY"
 
 
-def check(asked: Execute) -> None:
-    """Raises InvalidArgument for what is asked of the answer and cannot be given."""
-    seconds = asked.wait_timeout.removesuffix("s")
-    if asked.wait_timeout == seconds or not seconds.isdecimal() or not (seconds == "0" or 5 <= int(seconds[:9]) <= 50):
+def check(execute: Execute) -> None:
+    """Raises InvalidArgument for a form of answer that this server does not write."""
+    seconds = execute.wait_timeout.removesuffix("s")
+    if (
+        execute.wait_timeout == seconds
+        or not seconds.isdecimal()
+        or not (seconds == "0" or 5 <= int(seconds[:9]) <= 50)
+    ):
         raise InvalidArgument("wait_timeout is '0s', or a whole number of seconds from '5s' to '50s'.")
-    if (asked.disposition, asked.format) != ("INLINE", "JSON_ARRAY"):
+    if (execute.disposition, execute.format) != ("INLINE", "JSON_ARRAY"):
         raise InvalidArgument("Answers come as disposition INLINE and format JSON_ARRAY alone. Leave both out.")
 
 
-def home_of(asked: Execute, home: FullName) -> FullName:
+def home_of(execute: Execute, home: FullName) -> FullName:
     """The schema of names that do not say theirs. Raises BadName."""
-    catalog = fold(asked.catalog, Kind.CATALOG) if asked.catalog else home.parts[0]
-    return METASTORE.child(catalog).child(asked.schema or home.parts[1])
+    catalog = fold(execute.catalog, Kind.CATALOG) if execute.catalog else home.parts[0]
+    return METASTORE.child(catalog).child(execute.schema or home.parts[1])
 
 
-def parameters(asked: Execute) -> dict[str, Value]:
+def parameters(execute: Execute) -> dict[str, Value]:
     """The values of the statement's markers. Raises InvalidArgument."""
-    found: dict[str, Value] = {}
-    for one in asked.parameters:
-        if one.name in found:
-            raise InvalidArgument(f"Parameter '{one.name[:100]}' is given twice.")
-        read = _TYPES.get(one.type.upper().partition("(")[0].strip())
+    values: dict[str, Value] = {}
+    for parameter in execute.parameters:
+        if parameter.name in values:
+            raise InvalidArgument(f"Parameter '{parameter.name[:100]}' is given twice.")
+        read = _TYPES.get(parameter.type.upper().partition("(")[0].strip())
         if read is None:
             raise InvalidArgument(
-                f"Parameter '{one.name[:100]}' has a type that is not known: {', '.join(_TYPES)} are."
+                f"Parameter '{parameter.name[:100]}' has a type that is not known: {', '.join(_TYPES)} are."
             )
         try:
-            found[one.name] = None if one.value is None else read(one.value)
+            values[parameter.name] = None if parameter.value is None else read(parameter.value)
         except (ValueError, OverflowError) as error:
             raise InvalidArgument(
-                f"The value of parameter '{one.name[:100]}' is no {one.type.upper()[:40]}."
+                f"The value of parameter '{parameter.name[:100]}' is no {parameter.type.upper()[:40]}."
             ) from error
-    return found
+    return values
 
 
 def _boolean(text: str) -> bool:
@@ -105,17 +109,17 @@ _TYPES: dict[str, Callable[[str], Value]] = {
 }  # fmt: skip
 
 
-async def executed(session: Session, asked: Execute, id: str) -> answers.Statement:
+async def executed(session: Session, execute: Execute, id: str) -> answers.Statement:
     """The final answer. Raises InvalidArgument for a malformed request."""
-    check(asked)
-    values = parameters(asked)
-    session = msgspec.structs.replace(session, home=home_of(asked, session.home))
+    check(execute)
+    values = parameters(execute)
+    session = msgspec.structs.replace(session, home=home_of(execute, session.home))
     try:
         # sqlglot is half a second of imports, which a server that never sees SQL does not pay.
         await asyncio.to_thread(_load)
-        short = len(asked.statement) <= SQL_INLINE_CHARACTERS
-        statement = read(asked.statement, values) if short else await in_parser(read, asked.statement, values)
-        return await _succeeded(id, await run(session, statement), asked)
+        short = len(execute.statement) <= SQL_INLINE_CHARACTERS
+        statement = read(execute.statement, values) if short else await in_parser(read, execute.statement, values)
+        return await _succeeded(id, await run(session, statement), execute)
     except RegistryError as error:
         return {"statement_id": id, "status": failed(error)}
 
@@ -124,14 +128,14 @@ def _load() -> None:
     import_module("sqlglot.dialects.databricks")
 
 
-async def _succeeded(id: str, table: Table, asked: Execute) -> answers.Statement:
+async def _succeeded(id: str, table: Table, execute: Execute) -> answers.Statement:
     rows: list[list[str | None]] = []
     size, cut, pace = 0, False, Pace()
     for row in table.rows:
         await pace.breathe()
-        cells = [told(cell, column) for cell, column in zip(row, table.columns, strict=True)]
+        cells = [cell_text(cell, column) for cell, column in zip(row, table.columns, strict=True)]
         size += sum(len(cell.encode()) + 3 if cell is not None else 5 for cell in cells)
-        if len(rows) == asked.row_limit or (asked.byte_limit is not None and size > asked.byte_limit):
+        if len(rows) == execute.row_limit or (execute.byte_limit is not None and size > execute.byte_limit):
             cut = True
             break
         if size > MOST_BYTES:

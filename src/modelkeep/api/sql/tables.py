@@ -40,8 +40,8 @@ def date(at: int) -> str:
     return rfc3339(at)[:10]
 
 
-def told(cell: Cell, column: Column) -> str | None:
-    """What an answer holds for a cell."""
+def cell_text(cell: Cell, column: Column) -> str | None:
+    """The text of a cell in an answer."""
     if cell is None:
         return None
     if isinstance(cell, bool):

@@ -30,22 +30,22 @@ _KINDS: dict[str, Literal["word", "name", "text", "number"]] = {
 
 def words(statement: str) -> list[Word]:
     """The words of one statement without comments, and without the semicolon that may end it. Raises BadSql."""
-    found: list[Word] = []
+    statement_words: list[Word] = []
     position = 0
     for token in _tokens(statement):
         _only_spaces(statement[position : token.start])
-        found.append(_word(token, statement[token.start : token.end + 1]))
+        statement_words.append(_word(token, statement[token.start : token.end + 1]))
         position = token.end + 1
     _only_spaces(statement[position:])
-    if found and found[-1] == Word("sign", ";"):
-        found.pop()
-    if Word("sign", ";") in found:
+    if statement_words and statement_words[-1] == Word("sign", ";"):
+        statement_words.pop()
+    if Word("sign", ";") in statement_words:
         raise BadSql("This is more than one statement. Send one at a time.")
-    if not found:
+    if not statement_words:
         raise BadSql("The statement is empty.")
-    if len(found) > MAX_WORDS:
-        raise BadSql(f"The statement has {len(found)} words; at most {MAX_WORDS} are allowed.")
-    return found
+    if len(statement_words) > MAX_WORDS:
+        raise BadSql(f"The statement has {len(statement_words)} words; at most {MAX_WORDS} are allowed.")
+    return statement_words
 
 
 def _tokens(statement: str) -> list[Any]:
@@ -109,8 +109,8 @@ def _word(token: Any, raw: str) -> Word:
 class Reader:
     """The words of one statement, read from left to right."""
 
-    def __init__(self, found: list[Word]) -> None:
-        self._words = found
+    def __init__(self, words: list[Word]) -> None:
+        self._words = words
         self._next = 0
 
     def sees(self, *keywords: str) -> bool:
@@ -127,10 +127,10 @@ class Reader:
 
     def one_of(self, *keywords: str) -> str:
         """The one that comes next. Raises BadSql."""
-        found = next((keyword for keyword in keywords if self.takes(keyword)), None)
-        if found is None:
+        keyword = next((keyword for keyword in keywords if self.takes(keyword)), None)
+        if keyword is None:
             raise self.wrong(" or ".join((", ".join(keywords[:-1]), keywords[-1])) if keywords[1:] else keywords[0])
-        return found
+        return keyword
 
     def takes_sign(self, sign: str) -> bool:
         if self._next < len(self._words) and self._words[self._next] == Word("sign", sign):
@@ -190,10 +190,10 @@ class Reader:
         if not self.ended():
             raise self.wrong("the end of the statement")
 
-    def wrong(self, wanted: str) -> BadSql:
+    def wrong(self, expected: str) -> BadSql:
         if self.ended():
-            return BadSql(f"The statement ends where {wanted} should follow.")
-        return BadSql(f"The statement has '{self._words[self._next].text[:100]}' where {wanted} should be.")
+            return BadSql(f"The statement ends where {expected} should follow.")
+        return BadSql(f"The statement has '{self._words[self._next].text[:100]}' where {expected} should be.")
 
     def _take(self, *kinds: str, what: str) -> Word:
         if self.ended() or self._words[self._next].kind not in kinds:

@@ -175,9 +175,9 @@ class _Translator(Functions):
             place, [*others] = left.find([name]), relation.places(name)
             if place is None or len(others) != 1:
                 raise scope.missing([name])
-            for one in (place.relation, relation):
-                if one.source:
-                    one.source.used.add(place.place if one is place.relation else others[0])
+            for side in (place.relation, relation):
+                if side.source:
+                    side.source.used.add(place.place if side is place.relation else others[0])
             tests.append(f"({place.sql} = {relation.sql}.c{others[0]})")
             relation = relation._replace(hidden=relation.hidden | {others[0]})
         scope.relations[-1] = relation
@@ -214,8 +214,8 @@ class _Translator(Functions):
         while kind(node) == "Paren":
             node = node.this
         if kind(node) == "And":
-            for one in node.flatten(unnest=False):
-                self._narrow(one, scope)
+            for condition in node.flatten(unnest=False):
+                self._narrow(condition, scope)
         elif kind(node) == "Between":
             self._bound("GTE", node.this, node.args["low"], scope)
             self._bound("LTE", node.this, node.args["high"], scope)
@@ -264,15 +264,15 @@ class _Translator(Functions):
     def _listed(self, node: Any, scope: Scope) -> list[tuple[str, Typed, bool]]:
         """(name, expression, whether the name is an alias)."""
         listed: list[tuple[str, Typed, bool]] = []
-        for one in node.expressions:
-            star = kind(one) == "Star" or (kind(one) == "Column" and kind(one.this) == "Star")
+        for item in node.expressions:
+            star = kind(item) == "Star" or (kind(item) == "Column" and kind(item.this) == "Star")
             if star:
-                listed += self._star(one, scope)
+                listed += self._star(item, scope)
                 continue
-            named = kind(one) == "Alias"
-            inner = parts(one, "this", "alias").this if named else one
+            named = kind(item) == "Alias"
+            inner = parts(item, "this", "alias").this if named else item
             typed = self.expression(inner, scope)
-            listed.append((identifier(one.args["alias"]) if named else self._heading(inner, scope), typed, named))
+            listed.append((identifier(item.args["alias"]) if named else self._heading(inner, scope), typed, named))
         if not listed:
             raise BadSql(f"The columns are missing. {ALLOWED}")
         if len(listed) > SQL_COLUMNS:
@@ -286,7 +286,7 @@ class _Translator(Functions):
             parts(node.this)
         else:
             parts(node)
-        relations = [one for one in scope.relations if alias in ("", one.alias)]
+        relations = [relation for relation in scope.relations if alias in ("", relation.alias)]
         if not relations:
             raise BadSql(f"'{alias or '*'}' names nothing that FROM has.")
         listed: list[tuple[str, Typed, bool]] = []
@@ -314,7 +314,11 @@ class _Translator(Functions):
 
     def _group(self, node: Any, scope: Scope, expressions: list[Any]) -> list[str]:
         """The keys, also those that are the place or the alias of a column of the answer."""
-        aliased = {identifier(one.args["alias"]).lower(): one.this for one in expressions if kind(one) == "Alias"}
+        aliased = {
+            identifier(expression.args["alias"]).lower(): expression.this
+            for expression in expressions
+            if kind(expression) == "Alias"
+        }
         keys: list[str] = []
         for key in items(node):
             name = identifier(key.this).lower() if kind(key) == "Column" and not key.args.get("table") else ""

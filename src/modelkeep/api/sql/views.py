@@ -49,26 +49,26 @@ def _parts(full_name: str) -> Row:
 
 
 async def _catalogs(scan: Scan) -> Rows:
-    async for found in scan.catalogs():
-        yield [(x.full_name, x.owner, x.comment, *_changed(x)) for x in found]
+    async for catalogs in scan.catalogs():
+        yield [(x.full_name, x.owner, x.comment, *_changed(x)) for x in catalogs]
 
 
 async def _schemata(scan: Scan) -> Rows:
-    async for found in scan.schemas():
-        yield [(*_parts(x.full_name), x.owner, x.comment, *_changed(x)) for x in found]
+    async for schemas in scan.schemas():
+        yield [(*_parts(x.full_name), x.owner, x.comment, *_changed(x)) for x in schemas]
 
 
 def _objects(kind: Kind) -> Callable[[Scan], Rows]:
     async def rows(scan: Scan) -> Rows:
-        async for found in scan.objects(kind):
-            yield [(*_parts(x.full_name), x.owner, x.comment, *_changed(x)) for x in found]
+        async for securables in scan.objects(kind):
+            yield [(*_parts(x.full_name), x.owner, x.comment, *_changed(x)) for x in securables]
 
     return rows
 
 
 async def _models(scan: Scan) -> Rows:
-    async for found in scan.models():
-        yield [_model(m.securable, m) for m in found]
+    async for models in scan.models():
+        yield [_model(m.securable, m) for m in models]
 
 
 def _model(x: Securable, m: RegisteredModel) -> Row:
@@ -77,16 +77,16 @@ def _model(x: Securable, m: RegisteredModel) -> Row:
 
 
 async def _versions(scan: Scan) -> Rows:
-    async for found in scan.versions():
+    async for versions in scan.versions():
         yield [
             (*_parts(v.model), v.version, v.status, v.comment, v.source, v.run_id or None, v.copied_from or None, *_changed(v))
-            for v in found
+            for v in versions
         ]  # fmt: skip
 
 
 async def _aliases(scan: Scan) -> Rows:
-    async for found in scan.models():
-        yield [(*_parts(m.securable.full_name), *alias) for m in found for alias in m.aliases.items()]
+    async for models in scan.models():
+        yield [(*_parts(m.securable.full_name), *alias) for m in models for alias in m.aliases.items()]
 
 
 # --- tags ---------------------------------------------------------------------------------------------------------------
@@ -94,20 +94,20 @@ async def _aliases(scan: Scan) -> Rows:
 
 def _tags(source: Callable[[Scan], AsyncIterator[Sequence[Securable]]]) -> Callable[[Scan], Rows]:
     async def rows(scan: Scan) -> Rows:
-        async for found in source(scan):
-            yield [(*_parts(x.full_name), *tag) for x in found for tag in sorted(x.tags.items())]
+        async for securables in source(scan):
+            yield [(*_parts(x.full_name), *tag) for x in securables for tag in sorted(x.tags.items())]
 
     return rows
 
 
 async def _model_tags(scan: Scan) -> Rows:
-    async for found in scan.models():
-        yield [(*_parts(m.securable.full_name), *tag) for m in found for tag in sorted(m.securable.tags.items())]
+    async for models in scan.models():
+        yield [(*_parts(m.securable.full_name), *tag) for m in models for tag in sorted(m.securable.tags.items())]
 
 
 async def _version_tags(scan: Scan) -> Rows:
-    async for found in scan.versions():
-        yield [(*_parts(v.model), v.version, *tag) for v in found for tag in sorted(v.tags.items())]
+    async for versions in scan.versions():
+        yield [(*_parts(v.model), v.version, *tag) for v in versions for tag in sorted(v.tags.items())]
 
 
 # --- privileges ---------------------------------------------------------------------------------------------------------
@@ -116,15 +116,15 @@ async def _version_tags(scan: Scan) -> Rows:
 def _privileges(source: Callable[[Scan], AsyncIterator[Sequence[FullName]]]) -> Callable[[Scan], Rows]:
     async def rows(scan: Scan) -> Rows:
         async for names in source(scan):
-            for name, held in await scan.grants(names):
-                yield [_privilege(name, grant) for grant in held]
+            for name, grants in await scan.grants(names):
+                yield [_privilege(name, grant) for grant in grants]
 
     return rows
 
 
 def _privilege(name: FullName, grant: Grant) -> Row:
-    told = grant.privilege.replace("_", " "), "NO", grant.from_kind or "NONE", YES_NO[grant.inert]
-    return grant.principal, *name.parts, *told
+    cells = grant.privilege.replace("_", " "), "NO", grant.from_kind or "NONE", YES_NO[grant.inert]
+    return grant.principal, *name.parts, *cells
 
 
 async def _metastore(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
@@ -135,16 +135,16 @@ def _names(
     source: Callable[[Scan], AsyncIterator[Sequence[Securable]]], leaf: Kind = Kind.MODEL
 ) -> Callable[[Scan], AsyncIterator[Sequence[FullName]]]:
     async def names(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
-        async for found in source(scan):
-            yield [FullName(tuple(x.full_name.split(".")), leaf) for x in found]
+        async for securables in source(scan):
+            yield [FullName(tuple(x.full_name.split(".")), leaf) for x in securables]
 
     return names
 
 
 async def _routine_names(scan: Scan) -> AsyncIterator[Sequence[FullName]]:
     """Models share their names, and Databricks' securable type, with functions."""
-    async for found in scan.models():
-        yield [FullName(tuple(m.securable.full_name.split("."))) for m in found]
+    async for models in scan.models():
+        yield [FullName(tuple(m.securable.full_name.split("."))) for m in models]
     async for names in _names(lambda scan: scan.objects(Kind.FUNCTION), Kind.FUNCTION)(scan):
         yield names
 
@@ -166,15 +166,15 @@ _AUDIT = (
 
 async def _audit(scan: Scan) -> Rows:
     def ask(token: str) -> audit_log.FindAudit:
-        wanted = scan.wanted
+        equal = scan.equal
         return audit_log.FindAudit(
-            wanted.get("user_identity.email", ""), wanted.get("event", ""), wanted.get("outcome", ""),
-            scan.since, scan.until, PAGE, token, source=wanted.get("source_ip_address", ""),
-            request_id=wanted.get("request_id", ""), workspace_id=wanted.get("workspace_id", ""),
+            equal.get("user_identity.email", ""), equal.get("event", ""), equal.get("outcome", ""),
+            scan.since, scan.until, PAGE, token, source=equal.get("source_ip_address", ""),
+            request_id=equal.get("request_id", ""), workspace_id=equal.get("workspace_id", ""),
         )  # fmt: skip
 
-    async for found in scan.pages(ask):
-        yield [_event(event) for event in found]
+    async for events in scan.pages(ask):
+        yield [_event(event) for event in events]
 
 
 def _event(e: AuditEvent) -> Row:
@@ -199,7 +199,7 @@ def _of_kind(word: str, kind: Kind) -> View:
     return View((*_texts(*place, f"{word}_owner", "comment"), *_TIMES), _objects(kind), place)
 
 
-def _held(place: tuple[str, ...], names: Callable[[Scan], AsyncIterator[Sequence[FullName]]]) -> View:
+def _privileges_view(place: tuple[str, ...], names: Callable[[Scan], AsyncIterator[Sequence[FullName]]]) -> View:
     columns = _texts("grantee", *place, "privilege_type", "is_grantable", "inherited_from", "is_inert")
     return View(columns, _privileges(names), place)
 
@@ -230,12 +230,12 @@ INFORMATION_SCHEMA: dict[str, View] = {
     "volume_tags": _tagged(_place("volume_name"), _tags(lambda scan: scan.objects(Kind.VOLUME))),
     "model_tags": _tagged(_MODEL, _model_tags),
     "model_version_tags": View((*_texts(*_MODEL), _VERSION, *_texts("tag_name", "tag_value")), _version_tags, _MODEL),
-    "metastore_privileges": _held((), _metastore),
-    "catalog_privileges": _held(_CATALOG, _names(lambda scan: scan.catalogs())),
-    "schema_privileges": _held(_SCHEMA, _names(lambda scan: scan.schemas())),
-    "table_privileges": _held(_place("table_name", "table"), _names(lambda scan: scan.objects(Kind.TABLE), Kind.TABLE)),
-    "volume_privileges": _held(_place("volume_name", "volume"), _names(lambda scan: scan.objects(Kind.VOLUME), Kind.VOLUME)),
-    "routine_privileges": _held(_place("routine_name", "routine"), _routine_names),
+    "metastore_privileges": _privileges_view((), _metastore),
+    "catalog_privileges": _privileges_view(_CATALOG, _names(lambda scan: scan.catalogs())),
+    "schema_privileges": _privileges_view(_SCHEMA, _names(lambda scan: scan.schemas())),
+    "table_privileges": _privileges_view(_place("table_name", "table"), _names(lambda scan: scan.objects(Kind.TABLE), Kind.TABLE)),
+    "volume_privileges": _privileges_view(_place("volume_name", "volume"), _names(lambda scan: scan.objects(Kind.VOLUME), Kind.VOLUME)),
+    "routine_privileges": _privileges_view(_place("routine_name", "routine"), _routine_names),
 }  # fmt: skip
 
 AUDIT = View(_AUDIT, _audit, (), "event_time", "event_date")
