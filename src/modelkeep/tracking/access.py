@@ -65,7 +65,7 @@ class Access:
             kind: await self.locate(kind, [i for check, i in named if check.kind is kind])
             for kind in {check.kind for check, _ in named}
         }
-        levels = await self.levels(actor, {e for found in homes.values() for e in found.values()})
+        levels = await self.levels(actor, {e for experiments in homes.values() for e in experiments.values()})
         for check, name in named:
             self._decide(check, name, homes[check.kind].get(name), levels)
         return [(check.kind, name) for check, name in named]
@@ -79,12 +79,12 @@ class Access:
         return home
 
     def _decide(self, check: Check, name: str, home: str | None, levels: dict[str, Level]) -> None:
-        held = levels.get(home) if home else None
-        if held is None:
+        level = levels.get(home) if home else None
+        if level is None:
             raise missing(check.kind, name)
-        if not held.allows(check.level):
+        if not level.allows(check.level):
             raise PermissionDenied(
-                f"This needs {check.level} on experiment {home}, on which you hold {held}. Ask one who manages it."
+                f"This needs {check.level} on experiment {home}, on which you hold {level}. Ask one who manages it."
             )
 
     async def levels(self, actor: Actor, experiment_ids: Iterable[str]) -> dict[str, Level]:
@@ -103,17 +103,17 @@ class Access:
         """The experiment of each of these; what does not exist is left out."""
         if kind is Kind.EXPERIMENT:
             return {name: name for name in names if _EXPERIMENT_ID.fullmatch(name)}
-        wanted = [name for name in names if _ID.fullmatch(name)]
-        if not wanted:
+        ids = [name for name in names if _ID.fullmatch(name)]
+        if not ids:
             return {}
         async with self._db.read() as tx:
-            found = await rows.experiments_of(tx, self._workspace, kind, wanted)
-        unknown = [name for name in dict.fromkeys(wanted) if name not in found]
+            experiments = await rows.experiments_of(tx, self._workspace, kind, ids)
+        unknown = [name for name in dict.fromkeys(ids) if name not in experiments]
         homes = await (self._ask_traces(unknown) if kind is Kind.TRACE else self._ask_each(kind, unknown))
         if homes:
             async with self._db.write() as tx:
-                found |= await rows.place(tx, self._workspace, kind, homes)
-        return found
+                experiments |= await rows.place(tx, self._workspace, kind, homes)
+        return experiments
 
     async def place(self, kind: Kind, name: str, experiment_id: str) -> str:
         """Note where a new run, logged model or trace lies; the experiment that holds it already, if one does."""

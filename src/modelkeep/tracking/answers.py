@@ -60,8 +60,8 @@ def refusal(answer: Answer) -> Response:
     elif not code or answer.status >= 500 or tells_internals(message):
         code, message = InvalidArgument.code, _NONSENSE
     status = 400 if answer.status in _RETRIED else answer.status
-    kept = {"error_code": code, "message": message}
-    return Response(status, msgspec.json.encode(kept), [(b"content-type", b"application/json")])
+    fields = {"error_code": code, "message": message}
+    return Response(status, msgspec.json.encode(fields), [(b"content-type", b"application/json")])
 
 
 def tells_internals(text: str) -> bool:
@@ -101,35 +101,37 @@ def run_ids_with_inputs(document: Json) -> list[str]:
     return [run["info"]["run_id"] for run in runs_of(document) if run.get("inputs", {}).get("dataset_inputs")]
 
 
-def show(document: Json, shown: Shown, sources: Sources | None = None) -> Json:
-    """Rewrite, in place, whatever of these the answer holds: experiments, runs, logged models, traces."""
+def show(document: Json, locations: Shown, sources: Sources | None = None) -> Json:
+    """Rewrite, in place, the experiments, runs, logged models and traces of an answer."""
     for experiment in _all(document, "experiment", "experiments"):
-        _show_experiment(experiment, shown)
+        _show_experiment(experiment, locations)
     for run in runs_of(document):
-        _show_run_info(run["info"], shown)
+        _show_run_info(run["info"], locations)
         _hide_own(run.get("data", {}))
         _show_inputs(run, sources or {})
     if "run_info" in document:
-        _show_run_info(document["run_info"], shown)
+        _show_run_info(document["run_info"], locations)
     for model in _all(document, "model", "models"):
         info = model["info"]
         _hide_own(info)
-        info["artifact_uri"] = shown.logged_model(info.get("artifact_uri", ""), info["experiment_id"], info["model_id"])
+        info["artifact_uri"] = locations.logged_model(
+            info.get("artifact_uri", ""), info["experiment_id"], info["model_id"]
+        )
     for trace in _all(document, "trace", "traces", "trace_infos"):
-        _show_trace(trace.get("trace_info", trace), shown)
+        _show_trace(trace.get("trace_info", trace), locations)
     if "trace_info" in document:
-        _show_trace(document["trace_info"], shown)
+        _show_trace(document["trace_info"], locations)
     return document
 
 
-def _all(document: Json, one: str, *many: str) -> list[Json]:
-    found = [document[one]] if one in document else []
-    return found + [item for name in many for item in document.get(name, [])]
+def _all(document: Json, single: str, *many: str) -> list[Json]:
+    items = [document[single]] if single in document else []
+    return items + [item for name in many for item in document.get(name, [])]
 
 
-def _show_experiment(experiment: Json, shown: Shown) -> None:
+def _show_experiment(experiment: Json, locations: Shown) -> None:
     stored = experiment.get("artifact_location", "")
-    experiment["artifact_location"] = shown.experiment(stored, experiment["experiment_id"])
+    experiment["artifact_location"] = locations.experiment(stored, experiment["experiment_id"])
     if str(experiment.get("name", "")).startswith(DELETED_PREFIX):
         experiment["name"] = name_before_deletion(experiment)
     _hide_own(experiment)
@@ -142,8 +144,8 @@ def name_before_deletion(experiment: Json) -> str:
     return names[0] if names else experiment["name"].removeprefix(DELETED_PREFIX).partition("/")[2]
 
 
-def _show_run_info(info: Json, shown: Shown) -> None:
-    info["artifact_uri"] = shown.run(info.get("artifact_uri", ""), info["experiment_id"], info["run_id"])
+def _show_run_info(info: Json, locations: Shown) -> None:
+    info["artifact_uri"] = locations.run(info.get("artifact_uri", ""), info["experiment_id"], info["run_id"])
 
 
 def _show_inputs(run: Json, sources: Sources) -> None:
@@ -163,28 +165,28 @@ def _hide_own(owner: Json) -> None:
         owner["tags"] = {key: value for key, value in cast(Json, tags).items() if not key.startswith(OWN_TAG)}
 
 
-def _show_trace(info: Json, shown: Shown) -> None:
+def _show_trace(info: Json, locations: Shown) -> None:
     _hide_own(info)
     trace_id = info.get("trace_id") or info["request_id"]
     if "trace_location" not in info:  # v2: tags are a list
         info["tags"] = [tag for tag in cast(list[Json], info.get("tags", [])) if tag["key"] != SPANS_TAG]
         for tag in info["tags"]:
             if tag["key"] == ARTIFACT_TAG:
-                tag["value"] = shown.trace(tag["value"], info["experiment_id"], trace_id)
+                tag["value"] = locations.trace(tag["value"], info["experiment_id"], trace_id)
         return
     tags = cast(Json, info.setdefault("tags", {}))
     tags.pop(SPANS_TAG, None)
     place = info["trace_location"]["mlflow_experiment"]["experiment_id"]
-    tags[ARTIFACT_TAG] = shown.trace(tags.get(ARTIFACT_TAG, ""), place, trace_id)
+    tags[ARTIFACT_TAG] = locations.trace(tags.get(ARTIFACT_TAG, ""), place, trace_id)
 
 
 def dataset_inputs(items: list[Json]) -> list[DatasetInput]:
     """MLflow's dataset inputs (of a request or of a run) as ours."""
-    found: list[DatasetInput] = []
+    inputs: list[DatasetInput] = []
     for item in items:
         dataset: Json = item.get("dataset") or {}
         listed: list[Json] = item.get("tags") or []
         tags = {tag.get("key"): tag.get("value") for tag in listed}
         names = [str(dataset.get(name) or "") for name in ("name", "digest", "source_type", "source")]
-        found.append(DatasetInput(*names, context=str(tags.get(CONTEXT_TAG) or "")))
-    return found
+        inputs.append(DatasetInput(*names, context=str(tags.get(CONTEXT_TAG) or "")))
+    return inputs

@@ -87,8 +87,8 @@ _OWN: dict[str, ActFunction] = {
 
 
 def _function(act: str) -> ActFunction:
-    found = [getattr(module, act) for module in _MODULES if hasattr(module, act)]
-    return found[0] if found else _OWN[act]
+    functions = [getattr(module, act) for module in _MODULES if hasattr(module, act)]
+    return functions[0] if functions else _OWN[act]
 
 
 ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(CallHandler)}
@@ -122,8 +122,8 @@ class Workspace:
         else:
             if router is API or path not in _BARE:
                 return None
-        found = router.find(request.method, path)
-        return await self._answer(request, actor, *found) if found else None
+        match = router.find(request.method, path)
+        return await self._answer(request, actor, *match) if match else None
 
     async def _answer(self, request: Request, actor: Actor, route: Route, params: dict[str, str]) -> Response:
         visit = ProxiedCall(request, actor, Call(route, params, {}))

@@ -93,8 +93,8 @@ class Router:
         for parts, route in self._shaped.get((method, len(segments)), ()):
             if all(p == s or (p[:1] == "{" and s not in ("", ".", "..")) for p, s in zip(parts, segments, strict=True)):
                 return route, {p[1:-1]: s for p, s in zip(parts, segments, strict=True) if p[:1] == "{"}
-        for wanted, prefix, route in self._rest:
-            if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
+        for route_method, prefix, route in self._rest:
+            if method == route_method and path.startswith(prefix) and len(path) > len(prefix):
                 return route, {route.path.rpartition("{")[2].removesuffix("...}"): path[len(prefix) :]}
         return None
 
@@ -105,14 +105,14 @@ UI = Router((*ROUTES, *UI_ROUTES))
 
 def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
     """The call as one set of fields. Raises InvalidArgument where it is malformed or says one thing twice."""
-    asked = read_query(query, route.repeated)
+    query_fields = read_query(query, route.repeated)
     check_declared(content_type, body)
     fields = own_names(parse(body))
     if route.method == "GET":
         fields = {name: _in_query(name, value) for name, value in fields.items() if value is not None}
-    _agree(asked, fields)
+    _agree(query_fields, fields)
     if route.method == "GET":
-        fields |= asked
+        fields |= query_fields
     if "run_uuid" in fields:  # MLflow's older name for run_id, which clients still send beside it
         _agree({"run_id": fields["run_uuid"]}, fields)
         fields["run_id"] = fields.pop("run_uuid")
@@ -235,11 +235,11 @@ def put(fields: dict[str, Any], path: str, value: str) -> None:
 
 def values(fields: dict[str, Any], path: str) -> list[str]:
     """Every text that the path names (`a.b`, `a[].b`, `a[]`), absent ones left out. Raises InvalidArgument."""
-    found: list[Any] = [fields]
+    matches: list[Any] = [fields]
     for part in path.split("."):
         name, many = part.removesuffix("[]"), part.endswith("[]")
         step: list[Any] = []
-        for item in found:
+        for item in matches:
             if not isinstance(item, dict):
                 raise InvalidArgument(f"Field '{path}' has the wrong shape.")
             value: Any = item.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -248,8 +248,8 @@ def values(fields: dict[str, Any], path: str) -> list[str]:
             if many and not isinstance(value, list):
                 raise InvalidArgument(f"Field '{name}' must be a list.")
             step.extend(value if many else [value])  # pyright: ignore[reportUnknownArgumentType]
-        found = step
-    return strings(found, path)
+        matches = step
+    return strings(matches, path)
 
 
 def strings(value: Any, field: str) -> list[str]:
@@ -260,12 +260,12 @@ def strings(value: Any, field: str) -> list[str]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise InvalidArgument(f"The body has the key '{twice[:100]}' twice.")
-    return found
+    return fields
 
 
 def _no_constant(word: str) -> None:
@@ -293,7 +293,7 @@ def _own_name(key: str) -> str:
     return name
 
 
-def _agree(some: dict[str, Any], fields: dict[str, Any]) -> None:
-    for key, value in some.items():
+def _agree(other_fields: dict[str, Any], fields: dict[str, Any]) -> None:
+    for key, value in other_fields.items():
         if key in fields and (type(fields[key]), fields[key]) != (type(value), value):
             raise InvalidArgument(f"'{key[:100]}' is given twice, with different values.")

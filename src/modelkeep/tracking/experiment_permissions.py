@@ -33,7 +33,7 @@ _LEVELS = {
     Level.MANAGE: "Can view, log runs, and manage who may do what with the experiment",
 }
 _ROOT = "/experiments/"
-Wanted = dict[str, tuple[Principal, Level]]
+Levels = dict[str, tuple[Principal, Level]]
 """By the principal's id."""
 
 
@@ -44,8 +44,8 @@ async def list_permissions(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The experiment's access list."""
     experiment_id = await _managed(desk, visit)
     async with desk.db.read() as tx:
-        found = await rows.permissions(tx, desk.workspace_id, experiment_id)
-    listed = [{"principal": p.principal, "kind": p.kind, "level": str(p.level)} for p in found]
+        permissions = await rows.permissions(tx, desk.workspace_id, experiment_id)
+    listed = [{"principal": p.principal, "kind": p.kind, "level": str(p.level)} for p in permissions]
     return answers.respond({"experiment_id": experiment_id, "permissions": listed})
 
 
@@ -61,18 +61,18 @@ async def set_permission(desk: TrackingProxy, visit: ProxiedCall) -> Response:
         principal = await _principal(tx, visit.call.text("principal"))
         if principal is None:
             raise NotFound(f"There is no principal named '{visit.call.text('principal')[:200]}'.")
-        wanted: Wanted = {} if level == _NONE else {principal.id: (principal, Level(level))}
-        await _change(desk, visit, tx, experiment_id, wanted, [] if wanted else [(principal.id, principal.name)])
+        levels: Levels = {} if level == _NONE else {principal.id: (principal, Level(level))}
+        await _change(desk, visit, tx, experiment_id, levels, [] if levels else [(principal.id, principal.name)])
     return await list_permissions(desk, visit) if level != _NONE else answers.respond({"experiment_id": experiment_id})
 
 
 async def _managed(desk: TrackingProxy, visit: ProxiedCall) -> str:
     """The id of the experiment that the call names by id or by name. Raises NotFound, PermissionDenied."""
-    given = visit.call.text("experiment")
-    if not given:
+    experiment = visit.call.text("experiment")
+    if not experiment:
         raise InvalidArgument("Name the experiment, by its id or its name.")
-    by_name = await named(desk, given)
-    experiment_id = by_name["experiment_id"] if by_name else given
+    by_name = await named(desk, experiment)
+    experiment_id = by_name["experiment_id"] if by_name else experiment
     return await desk.access.require(visit.actor, Kind.EXPERIMENT, experiment_id, Level.MANAGE)
 
 
@@ -81,17 +81,17 @@ async def _change(
     visit: ProxiedCall,
     tx: WriteTx,
     experiment_id: str,
-    wanted: Wanted,
+    levels: Levels,
     gone: list[tuple[str, str]],
 ) -> None:
     """The rows with their audit record. `gone`: (id, name) of those whose level is taken back."""
     by, at = visit.actor.name, now_ms()
     for principal_id, _ in gone:
         await rows.forbid(tx, desk.workspace_id, experiment_id, principal_id)
-    for principal, level in wanted.values():
+    for principal, level in levels.values():
         await rows.permit(tx, desk.workspace_id, experiment_id, principal.id, level, by=by, at=at)
-    told = [f"{name}: {_NONE}" for _, name in gone] + [f"{p.name}: {level}" for p, level in wanted.values()]
-    event = desk.event(visit, "experiment.share", [("experiment", experiment_id)], ", ".join(told))
+    texts = [f"{name}: {_NONE}" for _, name in gone] + [f"{p.name}: {level}" for p, level in levels.values()]
+    event = desk.event(visit, "experiment.share", [("experiment", experiment_id)], ", ".join(texts))
     await audit.add(tx, [event])
 
 
@@ -113,10 +113,10 @@ async def access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
         inherited = await rows.inherited(tx, desk.workspace_id)
     entries: dict[str, Json] = {}
     for permission, own in [*((p, True) for p in direct), *((p, False) for p in inherited)]:
-        held: Json = {"permission_level": str(permission.level), "inherited": not own}
+        level: Json = {"permission_level": str(permission.level), "inherited": not own}
         if not own:
-            held["inherited_from_object"] = [_ROOT]
-        entries.setdefault(permission.principal_id, _entry(permission))["all_permissions"].append(held)
+            level["inherited_from_object"] = [_ROOT]
+        entries.setdefault(permission.principal_id, _entry(permission))["all_permissions"].append(level)
     return answers.respond({
         "object_id": f"{_ROOT}{experiment_id}", "object_type": "mlflowExperiment",
         "access_control_list": list(entries.values()),
@@ -124,12 +124,12 @@ async def access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 
 
 def _entry(permission: Permission) -> Json:
-    shown = {} if permission.kind == "GROUP" else {"display_name": permission.display_name}
-    return {_FIELDS[permission.kind]: permission.principal, **shown, "all_permissions": []}
+    display_name = {} if permission.kind == "GROUP" else {"display_name": permission.display_name}
+    return {_FIELDS[permission.kind]: permission.principal, **display_name, "all_permissions": []}
 
 
 async def replace_access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """All that was given directly, anew; without a list, nothing."""
+    """Replace the direct permissions; without a list, remove them."""
     return await _written(desk, visit, replace=True)
 
 
@@ -139,22 +139,22 @@ async def update_access_list(desk: TrackingProxy, visit: ProxiedCall) -> Respons
 
 
 async def _written(desk: TrackingProxy, visit: ProxiedCall, *, replace: bool) -> Response:
-    experiment_id, asked = visit.call.text("experiment_id"), _asked(visit)
+    experiment_id, entries = visit.call.text("experiment_id"), _entries(visit)
     experiment_name = (await existing(desk, experiment_id))["name"]
     async with desk.db.write(visit.actor.id) as tx:
-        # Whoever changes the access list settles whose the experiment is: an unfinished creation gives nothing back.
+        # A change of the access list settles the owner of the experiment: an unfinished creation gives nothing back.
         await rows.drop_creation(tx, desk.workspace_id, experiment_name)
-        wanted: Wanted = {}
-        for field, name, level in asked:
+        levels: Levels = {}
+        for field, name, level in entries:
             principal = await _principal(tx, name)
             if principal is None or principal.kind not in _KINDS[field]:
                 raise NotFound(f"Principal: {_WORDS[field]}({name[:255]}) does not exist.")
-            if principal.id in wanted:
+            if principal.id in levels:
                 raise InvalidArgument(f"'{name[:255]}' is in access_control_list twice.")
-            wanted[principal.id] = principal, level
+            levels[principal.id] = principal, level
         before = await rows.permissions(tx, desk.workspace_id, experiment_id) if replace else []
-        gone = [(p.principal_id, p.principal) for p in before if p.principal_id not in wanted]
-        await _change(desk, visit, tx, experiment_id, wanted, gone)
+        gone = [(p.principal_id, p.principal) for p in before if p.principal_id not in levels]
+        await _change(desk, visit, tx, experiment_id, levels, gone)
     return await access_list(desk, visit)
 
 
@@ -166,11 +166,11 @@ async def _principal(tx: Tx, name: str) -> Principal | None:
     return principal
 
 
-def _asked(visit: ProxiedCall) -> list[tuple[str, str, Level]]:
+def _entries(visit: ProxiedCall) -> list[tuple[str, str, Level]]:
     """(field, name, level) of each entry. Raises InvalidArgument."""
-    given: Any = visit.call.fields.get("access_control_list")
-    entries: list[Any] = [] if given is None else given
-    if not isinstance(given, list | None) or not all(isinstance(entry, dict) for entry in entries):
+    field_value: Any = visit.call.fields.get("access_control_list")
+    entries: list[Any] = [] if field_value is None else field_value
+    if not isinstance(field_value, list | None) or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidArgument("access_control_list is a list of objects.")
     if len(entries) > _MAX_ENTRIES:
         raise InvalidArgument(

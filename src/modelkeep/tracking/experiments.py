@@ -99,7 +99,7 @@ async def existing(desk: TrackingProxy, experiment_id: str) -> Json:
 
 
 async def named(desk: TrackingProxy, name: str) -> Json | None:
-    """The experiment of this name, whoever may see it; None where there is none."""
+    """The experiment of this name, whether or not the caller may see it; None where there is none."""
     try:
         return (await desk.ask("GET", f"{_API}/get-by-name", query=_query("experiment_name", name)))["experiment"]
     except Refused as error:
@@ -182,40 +182,40 @@ async def rename_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response
 
 
 async def default_experiment(desk: TrackingProxy, visit: ProxiedCall, *, create: bool) -> str:
-    """The caller's `/Users/<name>/default`; '' where there is none and none is to be made."""
+    """The caller's `/Users/<name>/default`; '' if it does not exist and `create` is false."""
     name = f"/Users/{visit.actor.name}/default"
-    found = await named(desk, name)
-    if found is None and create:
+    experiment = await named(desk, name)
+    if experiment is None and create:
         try:
             return await _create(desk, visit, name, "", [])
         except AlreadyExists:  # a call beside this one was faster
-            found = await named(desk, name)
-    if found is None:
+            experiment = await named(desk, name)
+    if experiment is None:
         return ""
-    await _adopt(desk, visit.actor, name, found)
-    return found["experiment_id"]
+    await _adopt(desk, visit.actor, name, experiment)
+    return experiment["experiment_id"]
 
 
 async def settle_default(desk: TrackingProxy, visit: ProxiedCall, path: str, *, create: bool) -> None:
     """Put the caller's default experiment where the call names none."""
-    given = (values(visit.call.fields, path) or [""])[0]
-    if given == "0" and visit.actor.workspace_admin and not create:
+    experiment_id = (values(visit.call.fields, path) or [""])[0]
+    if experiment_id == "0" and visit.actor.workspace_admin and not create:
         return  # admins may look at MLflow's own experiment 0, which belongs to nobody
-    if given in DEFAULT_WORDS:
-        found = await default_experiment(desk, visit, create=create)
-        if found:
-            put(visit.call.fields, path, found)
+    if experiment_id in DEFAULT_WORDS:
+        default_id = await default_experiment(desk, visit, create=create)
+        if default_id:
+            put(visit.call.fields, path, default_id)
 
 
-async def visible_among(desk: TrackingProxy, visit: ProxiedCall, asked: list[str]) -> list[str]:
-    """Those of these experiments that the caller may see, in the order asked; the default one under its own id."""
-    found = list(asked)
-    if DEFAULT_WORDS & set(asked):
+async def visible_among(desk: TrackingProxy, visit: ProxiedCall, experiment_ids: list[str]) -> list[str]:
+    """Those of these experiments that the caller may see, in the same order; the default one under its own id."""
+    resolved_ids = list(experiment_ids)
+    if DEFAULT_WORDS & set(experiment_ids):
         own = await default_experiment(desk, visit, create=False)
-        found = [own if e in DEFAULT_WORDS else e for e in asked]
-    known = await desk.access.locate(Kind.EXPERIMENT, found)
+        resolved_ids = [own if e in DEFAULT_WORDS else e for e in experiment_ids]
+    known = await desk.access.locate(Kind.EXPERIMENT, resolved_ids)
     levels = await desk.access.levels(visit.actor, known)
-    return [e for e in dict.fromkeys(found) if e in levels]
+    return [e for e in dict.fromkeys(resolved_ids) if e in levels]
 
 
 async def in_visible_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Response:
@@ -267,23 +267,23 @@ async def _scan(desk: TrackingProxy, visit: ProxiedCall, mine: frozenset[str]) -
     scope = f"experiments|{visit.actor.id}|{call.text('filter')}|{call.fields.get('order_by')}"
     position = desk.page_tokens.open(scope, call.text("page_token"), (int,))
     offset = int(position[0]) if position else 0
-    found: list[Json] = []
+    visible: list[Json] = []
     for _ in range(_SCAN_PAGES):
         call.fields |= {"max_results": _SCAN_ROWS, "page_token": _child_token(offset)}
         page = (await desk.forward(call)).get("experiments", [])
         for index, experiment in enumerate(page):
             if experiment["experiment_id"] in mine:
-                found.append(experiment)
-            if len(found) == size:
-                return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset + index + 1,)))
+                visible.append(experiment)
+            if len(visible) == size:
+                return await _page(desk, visit, visible, desk.page_tokens.seal(scope, (offset + index + 1,)))
         if len(page) < _SCAN_ROWS:
-            return await _page(desk, visit, found, "")
+            return await _page(desk, visit, visible, "")
         offset += len(page)
-    return await _page(desk, visit, found, desk.page_tokens.seal(scope, (offset,)))
+    return await _page(desk, visit, visible, desk.page_tokens.seal(scope, (offset,)))
 
 
-async def _page(desk: TrackingProxy, visit: ProxiedCall, found: list[Json], token: str) -> Response:
-    return await desk.respond(visit, {"experiments": found} | ({"next_page_token": token} if token else {}))
+async def _page(desk: TrackingProxy, visit: ProxiedCall, visible: list[Json], token: str) -> Response:
+    return await desk.respond(visit, {"experiments": visible} | ({"next_page_token": token} if token else {}))
 
 
 def _child_token(offset: int) -> str:

@@ -25,14 +25,16 @@ _TYPE = "GCP_SIGNED_URL"
 async def list_artifacts(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A directory of a run; a file's own entry where the path names a file."""
     run_id = visit.call.text("run_id")
-    run = answers.show(await desk.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={run_id}"), visit.shown)
+    run = answers.show(
+        await desk.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={run_id}"), visit.client_locations
+    )
     return await _listing(desk, "run", run_id, visit.call.text("path"), run["run"]["info"]["artifact_uri"])
 
 
 async def list_logged_model_artifacts(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A directory of a logged model."""
     model_id = visit.call.text("model_id")
-    model = answers.show(await desk.ask("GET", f"/api/2.0/mlflow/logged-models/{model_id}"), visit.shown)
+    model = answers.show(await desk.ask("GET", f"/api/2.0/mlflow/logged-models/{model_id}"), visit.client_locations)
     path = visit.call.text("artifact_directory_path")
     return await _listing(desk, "logged_model", model_id, path, model["model"]["info"]["artifact_uri"])
 
@@ -110,8 +112,8 @@ async def _trace_credentials(desk: TrackingProxy, visit: ProxiedCall, method: st
 
 
 def _paths(visit: ProxiedCall, field: str) -> list[str]:
-    given: Any = visit.call.fields.get(field)
-    paths = [given] if isinstance(given, str) else visit.call.texts(field)
+    value: Any = visit.call.fields.get(field)
+    paths = [value] if isinstance(value, str) else visit.call.texts(field)
     if not 1 <= len(paths) <= MAX_PATHS:
         raise InvalidArgument(f"Field '{field}' must hold 1 to {MAX_PATHS} paths.")
     return paths

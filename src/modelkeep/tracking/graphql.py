@@ -26,15 +26,15 @@ ROOTS = {
 async def graphql(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Check every root field of the query, then forward it. Raises InvalidArgument for anything but such a query."""
     fields = visit.call.fields
-    for name, given in roots(visit.call.text("query"), fields.get("variables") or {}):
-        await _check(desk, visit.actor, visit.call.route, name, given)
+    for name, arguments in roots(visit.call.text("query"), fields.get("variables") or {}):
+        await _check(desk, visit.actor, visit.call.route, name, arguments)
     return answers.graphql(await desk.forward_raw(visit.call))
 
 
-async def _check(desk: TrackingProxy, actor: Actor, route: Route, name: str, given: Json) -> None:
-    if name == "mlflowGetRun" and not (values(given, "runId") or values(given, "runUuid")):
+async def _check(desk: TrackingProxy, actor: Actor, route: Route, name: str, arguments: Json) -> None:
+    if name == "mlflowGetRun" and not (values(arguments, "runId") or values(arguments, "runUuid")):
         raise InvalidArgument("mlflowGetRun needs a runId.")
-    await desk.access.check(actor, ROOTS[name], Call(route, {}, given))
+    await desk.access.check(actor, ROOTS[name], Call(route, {}, arguments))
 
 
 def roots(query: str, variables: Json) -> list[tuple[str, Json]]:
@@ -49,19 +49,19 @@ def roots(query: str, variables: Json) -> list[tuple[str, Json]]:
     operations = [d for d in definitions if isinstance(d, OperationDefinitionNode)]
     if len(operations) != 1 or operations[0].operation is not OperationType.QUERY:
         raise InvalidArgument("Send one GraphQL query at a time; there are no mutations.")
-    found: list[tuple[str, Json]] = []
+    root_fields: list[tuple[str, Json]] = []
     for node in operations[0].selection_set.selections:
         if not isinstance(node, FieldNode) or node.name.value not in ROOTS:
             raise InvalidArgument(f"GraphQL queries may ask for {', '.join(ROOTS)}.")
-        found.append((node.name.value, _input(node, variables)))
-    return found
+        root_fields.append((node.name.value, _input(node, variables)))
+    return root_fields
 
 
 def _input(node: Any, variables: Json) -> Json:
     from graphql import value_from_ast_untyped
 
-    given = {argument.name.value: value_from_ast_untyped(argument.value, variables) for argument in node.arguments}
-    value = given.get("input")
-    if set(given) != {"input"} or not isinstance(value, dict):
+    arguments = {argument.name.value: value_from_ast_untyped(argument.value, variables) for argument in node.arguments}
+    value = arguments.get("input")
+    if set(arguments) != {"input"} or not isinstance(value, dict):
         raise InvalidArgument("GraphQL fields take one argument, `input`.")
     return cast(Json, value)

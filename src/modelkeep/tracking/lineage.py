@@ -74,11 +74,11 @@ def _params(data: Json) -> tuple[Param, ...]:
 
 
 def _metrics(data: Json, *, run_id: str = "", model_id: str = "") -> tuple[Metric, ...]:
-    def one(item: dict[str, Any]) -> Metric:
+    def metric(item: dict[str, Any]) -> Metric:
         return Metric(
             item["key"], item.get("value", 0.0), item.get("timestamp", 0), item.get("step", 0),
             item.get("dataset_name", ""), item.get("dataset_digest", ""), item.get("model_id", model_id),
             item.get("run_id", run_id),
         )  # fmt: skip
 
-    return tuple(one(item) for item in data.get("metrics", []))
+    return tuple(metric(item) for item in data.get("metrics", []))

@@ -50,14 +50,14 @@ class Batch:
             span for resource in self.message.resource_spans for scope in resource.scope_spans for span in scope.spans
         )
 
-    def keep(self, reason: str, wanted: Callable[[Any], bool]) -> None:
-        """Leave out the spans that `wanted` is false for."""
+    def keep(self, reason: str, keeps: Callable[[Any], bool]) -> None:
+        """Leave out the spans that `keeps` is false for."""
         for resource in self.message.resource_spans:
             for scope in resource.scope_spans:
-                kept = [span for span in scope.spans if wanted(span)]
-                if lost := len(scope.spans) - len(kept):
+                spans = [span for span in scope.spans if keeps(span)]
+                if lost := len(scope.spans) - len(spans):
                     self.rejected[reason] = self.rejected.get(reason, 0) + lost
-                    _replace(scope.spans, kept)
+                    _replace(scope.spans, spans)
 
     def traces(self) -> list[str]:
         """The ids of all traces, in the order of their spans."""
@@ -165,14 +165,14 @@ def _bounded(owner: Any) -> bool:
 
 def _neutralize(attributes: Any) -> None:
     """Take out what only the server may write, also where it would become a tag of the trace, and what no database stores."""
-    kept = [
+    allowed = [
         item
         for item in attributes
         if not (is_reserved(item.key) or is_reserved(_as_tag(item.key)))
         and "\0" not in item.key + item.value.string_value
     ]
-    if len(kept) != len(attributes):
-        _replace(attributes, kept)
+    if len(allowed) != len(attributes):
+        _replace(attributes, allowed)
 
 
 def _replace(repeated: Any, items: list[Any]) -> None:

@@ -71,7 +71,7 @@ class ProxiedCall(msgspec.Struct):
         return f"{self.call.route.method} {self.call.route.path.partition('/mlflow/')[2] or self.call.route.path}"
 
     @property
-    def shown(self) -> Shown:
+    def client_locations(self) -> Shown:
         """Locations as this client must see them."""
         return PLAIN if is_plain(self.request.header(b"user-agent")) else DATABRICKS
 
@@ -118,7 +118,7 @@ class TrackingProxy:
         if runs:
             async with self.db.read() as tx:
                 sources = await rows.inputs_of(tx, self.workspace_id, runs)
-        return answers.respond(answers.show(document, visit.shown, sources))
+        return answers.respond(answers.show(document, visit.client_locations, sources))
 
     def event(self, visit: ProxiedCall, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
         """A success for the audit log. `targets`: (kind, id)."""

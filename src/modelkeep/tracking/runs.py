@@ -42,10 +42,10 @@ async def delete_runs(desk: TrackingProxy, visit: ProxiedCall) -> Response:
         "experiment_ids": [visit.call.text("experiment_id")], "filter": f"attributes.start_time <= {until}",
         "run_view_type": "ACTIVE_ONLY", "max_results": min(most, TRACKING_BULK_RUNS), "order_by": ["attributes.start_time ASC"],
     }  # fmt: skip
-    found = (await desk.ask("POST", f"{_API}/search", search)).get("runs", [])
-    for run in found:
+    runs = (await desk.ask("POST", f"{_API}/search", search)).get("runs", [])
+    for run in runs:
         await desk.ask("POST", f"{_API}/delete", {"run_id": run["info"]["run_id"]})
-    return answers.respond({"runs_deleted": len(found)})
+    return answers.respond({"runs_deleted": len(runs)})
 
 
 async def log_inputs(desk: TrackingProxy, visit: ProxiedCall) -> Response:

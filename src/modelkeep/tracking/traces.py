@@ -66,10 +66,10 @@ def check_filters(fields: Json) -> None:
 
 async def search_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Traces of those of the named experiments that the caller may see."""
-    asked = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
-    if not asked or len(asked) != len(visit.call.fields["locations"]):
+    experiment_ids = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
+    if not experiment_ids or len(experiment_ids) != len(visit.call.fields["locations"]):
         raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")
-    seen = await visible_among(desk, visit, asked)
+    seen = await visible_among(desk, visit, experiment_ids)
     if not seen:
         return answers.respond({})
     visit.call.fields["locations"] = [
@@ -80,10 +80,10 @@ async def search_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 
 async def visible_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The infos of those of these traces that the caller may see."""
-    asked = visit.call.texts("trace_ids")
-    homes = await desk.access.locate(Kind.TRACE, asked)
+    trace_ids = visit.call.texts("trace_ids")
+    homes = await desk.access.locate(Kind.TRACE, trace_ids)
     levels = await desk.access.levels(visit.actor, set(homes.values()))
-    seen = [t for t in asked if t in homes and levels.get(homes[t], None) is not None]
+    seen = [t for t in trace_ids if t in homes and levels.get(homes[t], None) is not None]
     if not seen:
         return answers.respond({})
     visit.call.fields["trace_ids"] = seen

@@ -33,12 +33,12 @@ async def _logged(desk: TrackingProxy, experiment_id: str, run: Origin) -> tuple
     name, _, path = run.path.partition("/")
     if not _MODEL_NAME.fullmatch(name):
         return ()
-    asked = {
+    search = {
         "experiment_ids": [experiment_id], "filter": f"name = '{name}' AND source_run_id = '{run.id}'", "max_results": 1,
         "order_by": [{"field_name": "creation_timestamp", "ascending": False}],
     }  # fmt: skip
-    found = (await desk.ask("POST", "/api/2.0/mlflow/logged-models/search", asked)).get("models", [])
-    info = [model["info"] for model in found]
+    models = (await desk.ask("POST", "/api/2.0/mlflow/logged-models/search", search)).get("models", [])
+    info = [model["info"] for model in models]
     return tuple(_place(Origin("logged_model", i["model_id"], path), i.get("artifact_uri", "")) for i in info)
 
 
