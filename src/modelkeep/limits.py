@@ -201,7 +201,7 @@ INLINE_ROWS = 50
 GUESSERS_KNOWN = 10_000
 """Addresses, by door and kind of credential, whose failures of this minute are kept."""
 THROTTLED_PAUSE_S = 0.25
-"""How long the answer 429 waits, so that a client that repeats a refused request at once cannot keep the server busy."""
+"""How long the answer 429, or 503 for a part that is away, waits: a client that repeats at once cannot keep the server busy."""
 RATE_BUCKETS = 20_000
 """Callers whose latest requests are counted; the one that was silent for longest is forgotten first."""
 FORWARDED_HOPS = 20

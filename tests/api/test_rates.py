@@ -68,6 +68,24 @@ def test_a_refused_client_waits_for_its_answer_while_others_are_served(
     assert limited.call("GET", f"{V1}/me", token=other).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "fields", [{"name": "waits_a"}, {"name": "waits_b", "comment": "x"}, {"name": "waits_c", "properties": {}}]
+)
+def test_a_client_waits_where_a_part_is_away_and_probes_do_not(
+    limited: Site, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+) -> None:
+    """It would repeat the refused call at once: twelve such clients took five sixths of everybody's reads."""
+    time.sleep(1.5)
+    monkeypatch.setattr(limited.registry.engine.disk, "reason", "full")
+    assert limited.call("POST", f"{UC}/catalogs", fields).status_code == 503
+    monkeypatch.setattr(app, "THROTTLED_PAUSE_S", 60)
+    with pytest.raises(httpx.ReadTimeout):
+        limited.call("POST", f"{UC}/catalogs", fields, timeout=1)
+    assert limited.call("GET", "/health/live", token="", timeout=5).status_code == 200
+    assert limited.call("GET", "/health/ready", token="", timeout=5).status_code in (200, 503)
+    assert limited.call("GET", f"{V1}/me", timeout=5).status_code == 200
+
+
 def test_others_do_not_notice(limited: Site, user: str) -> None:
     time.sleep(2.5)
     other = limited.user()[1]

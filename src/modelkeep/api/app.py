@@ -17,7 +17,7 @@ from modelkeep.api.request_workspace import WorkspaceResolver
 from modelkeep.core.engine import Engine
 from modelkeep.core.table import BY_REQUEST
 from modelkeep.domain.authorization import Actor
-from modelkeep.domain.errors import NoSuchEndpoint, RegistryError, Throttled, Unauthenticated
+from modelkeep.domain.errors import NoSuchEndpoint, RegistryError, Throttled, Unauthenticated, Unavailable
 from modelkeep.http.binding import BODY_IS_REQUEST, fields_of, read_fields
 from modelkeep.http.bodies import read_in_turn
 from modelkeep.http.messages import AT_ONCE, JSON, Disconnected, Receive, Request, Response, Scope, Send
@@ -78,8 +78,8 @@ class App:
         started = time.perf_counter()
         actor, name = NOBODY, "unknown"
         render: Renderer = databricks
+        health, unavailable = request.path in _HEALTH, False
         try:
-            health = request.path in _HEALTH
             request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
             match = self._find(request)
             if match is not None:
@@ -106,11 +106,12 @@ class App:
         except RegistryError as error:
             if isinstance(error, Unauthenticated):
                 metrics.unauthenticated.inc()
+            unavailable = isinstance(error, Unavailable)
             response = _sign_in(request, error) or _refusal(render, error, request.id)
         except Exception:
             log.exception("request failed", request_id=request.id, route=name, method=request.method)
             response = _bug(request.id)
-        if response.status == Throttled.status:
+        if unavailable or response.status == Throttled.status:
             request.release()
             request.let_cancel()
             started += THROTTLED_PAUSE_S
