@@ -220,7 +220,7 @@ async def test_explanations_agree_with_what_happens(lite: World) -> None:
 async def test_what_is_not_about_a_securable_is_not_explained_as_if_it_were(lite: World) -> None:
     await lite.user("ann")
     for operation, kind, word in (
-        ("create_tag_policy", InvalidArgument, "CREATE on tag policies"), ("withdraw_access", InvalidArgument, "who asked"),
+        ("create_tag_policy", InvalidArgument, "CREATE on tag policies"), ("withdraw_access", InvalidArgument, "to be the requester"),
         ("get_modle", InvalidArgument, "Near it: 'get_model'"), ("get_model", InvalidArgument, "not about a Metastore"),
     ):  # fmt: skip
         with pytest.raises(kind, match=word):
