@@ -15,7 +15,7 @@ from modelkeep.domain.errors import RegistryError
 from modelkeep.serve.registry import opened
 from modelkeep.settings import Settings
 from modelkeep.store import audit, principals
-from modelkeep.store.db import Migration, applied, migrate, migrations
+from modelkeep.store.db import Database, Migration, applied, migrate, migrations
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.sqlite import SqliteDatabase
 
@@ -78,14 +78,19 @@ async def test_migrating_twice_changes_nothing_the_second_time(empty: Settings) 
         await db.close()
 
 
+async def _migrate_up_to(db: Database, ending: str) -> None:
+    """An older release's schema: all migrations before the one whose name ends so."""
+    await applied(db)
+    for migration in takewhile(lambda m: not m.name.endswith(ending), migrations()):
+        mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
+        await db.script([mark, *migration.statements(db.dialect)])
+
+
 async def test_older_audit_records_are_found_by_what_they_are_about(empty: Settings) -> None:
     db = _database(empty)
     await db.open()
     try:
-        await applied(db)
-        for migration in takewhile(lambda m: not m.name.endswith("_audit"), migrations()):
-            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
-            await db.script([mark, *migration.statements(db.dialect)])
+        await _migrate_up_to(db, "_audit")
         about = [("MODEL", "m", "prod.ml.a"), ("MODEL", "m", "prod.ml.b"), ("", "", "x")]
         targets = json.dumps([{"kind": kind, "id": id, "name": name} for kind, id, name in about])
         async with db.write() as tx:
@@ -111,10 +116,7 @@ async def test_everybody_acts_as_before_when_the_closure_is_of_groups_alone(empt
     db = _database(empty)
     await db.open()
     try:
-        await applied(db)
-        for migration in takewhile(lambda m: not m.name.endswith("_group_closure"), migrations()):
-            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
-            await db.script([mark, *migration.statements(db.dialect)])
+        await _migrate_up_to(db, "_group_closure")
         kinds = {"ann": "USER", "bot": "SERVICE_PRINCIPAL", "in": "GROUP", "out": "GROUP", "account users": "GROUP"}
         before = {(who, who) for who in kinds} | {(who, "account users") for who in ("ann", "bot")}
         before |= {("ann", "in"), ("ann", "out"), ("in", "out"), ("bot", "out")}
@@ -144,10 +146,7 @@ async def test_everybody_uses_tokens_as_before(empty: Settings) -> None:
     db = _database(empty)
     await db.open()
     try:
-        await applied(db)
-        for migration in takewhile(lambda m: not m.name.endswith("_token_users"), migrations()):
-            mark = f"INSERT INTO migrations VALUES ({migration.number}, '{migration.name}', 0)"
-            await db.script([mark, *migration.statements(db.dialect)])
+        await _migrate_up_to(db, "_token_users")
         async with db.write() as tx:
             for number, (who, kind) in enumerate({"ann": "USER", "team": "GROUP", "account users": "GROUP"}.items()):
                 await tx.run(

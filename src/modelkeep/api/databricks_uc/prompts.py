@@ -10,8 +10,8 @@ import msgspec
 
 from modelkeep.api.databricks_uc import answers
 from modelkeep.api.databricks_uc import prompt_shapes as shapes
-from modelkeep.api.databricks_uc.shapes import Alias, DeleteTag, SetAlias, Version
 from modelkeep.api.errors import Error, databricks
+from modelkeep.api.registry_messages import Alias, DeleteTag, SetAlias, Version
 from modelkeep.core.operations.models import models, prompt_links, prompt_search, prompts
 from modelkeep.domain.errors import AlreadyExists, InvalidArgument, RegistryError
 from modelkeep.domain.kinds import Kind

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.api import client_lineage as said
+from modelkeep.api import registry_messages
 from modelkeep.api.databricks_uc import answers, prompts, shapes
 from modelkeep.api.model_shapes import (
     Place,
@@ -34,7 +35,7 @@ EXPORTER = b"mlflow-export-import"
 # --- registered models -----------------------------------------------------------------------------------------------
 
 
-def _create_model(f: shapes.CreateModel) -> models.CreateModel:
+def _create_model(f: registry_messages.CreateModel) -> models.CreateModel:
     return models.CreateModel(model_name(f.name), f.description, platform_tags(f.tags), f.deployment_job_id)
 
 
@@ -53,11 +54,11 @@ def _update_model(f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
     return [*requests, models.GetModel(name)]
 
 
-def _delete_model(f: shapes.Name) -> models.DeleteModel:
+def _delete_model(f: registry_messages.Name) -> models.DeleteModel:
     return models.DeleteModel(model_name(f.name))
 
 
-def _get_model(f: shapes.Name) -> models.GetModel:
+def _get_model(f: registry_messages.Name) -> models.GetModel:
     return models.GetModel(model_name(f.name))
 
 
@@ -65,23 +66,23 @@ def _search_models(f: shapes.Page) -> models.ListModels:
     return models.ListModels(None, f.max_results, f.page_token)
 
 
-def _set_alias(f: shapes.SetAlias) -> models.SetAlias:
+def _set_alias(f: registry_messages.SetAlias) -> models.SetAlias:
     return models.SetAlias(model_name(f.name), f.alias, parse_version(f.version))
 
 
-def _delete_alias(f: shapes.Alias) -> models.DeleteAlias:
+def _delete_alias(f: registry_messages.Alias) -> models.DeleteAlias:
     return models.DeleteAlias(model_name(f.name), f.alias)
 
 
-def _by_alias(f: shapes.Alias) -> versions.GetVersionByAlias:
+def _by_alias(f: registry_messages.Alias) -> versions.GetVersionByAlias:
     return versions.GetVersionByAlias(model_name(f.name), f.alias)
 
 
-def _set_tag(f: shapes.SetTag) -> models.ChangeTags:
+def _set_tag(f: registry_messages.SetTag) -> models.ChangeTags:
     return models.ChangeTags(model_name(f.name), None, platform_tag(f.key, f.value))
 
 
-def _delete_tag(f: shapes.DeleteTag) -> models.ChangeTags:
+def _delete_tag(f: registry_messages.DeleteTag) -> models.ChangeTags:
     return models.ChangeTags(model_name(f.name), None, remove=(f.key,))
 
 
@@ -113,7 +114,7 @@ def _version(kind: type[versions.VersionRequest]) -> Callable[[Any], msgspec.Str
     return lambda f: kind(model_name(f.name), parse_version(f.version))
 
 
-def _update_version(f: shapes.UpdateVersion) -> versions.UpdateVersion:
+def _update_version(f: registry_messages.UpdateVersion) -> versions.UpdateVersion:
     return versions.UpdateVersion(model_name(f.name), parse_version(f.version), f.description)
 
 
@@ -146,11 +147,11 @@ def _emit_lineage(f: shapes.EmitLineage) -> msgspec.Struct:
     return lineage.EmitLineage(name, version, entities) if entities else versions.GetVersion(name, version)
 
 
-def _set_version_tag(f: shapes.SetVersionTag) -> models.ChangeTags:
+def _set_version_tag(f: registry_messages.SetVersionTag) -> models.ChangeTags:
     return models.ChangeTags(model_name(f.name), parse_version(f.version), platform_tag(f.key, f.value))
 
 
-def _delete_version_tag(f: shapes.DeleteVersionTag) -> models.ChangeTags:
+def _delete_version_tag(f: registry_messages.DeleteVersionTag) -> models.ChangeTags:
     return models.ChangeTags(model_name(f.name), parse_version(f.version), remove=(f.key,))
 
 
@@ -197,27 +198,27 @@ def routes(files_api: bool, place: Place = named) -> list[Route]:
 
     probe = f"{rm}:is-databricks-sdk-models-artifact-repository-enabled"
     return [
-        Route("POST", f"{rm}/create", shapes.CreateModel, _create_model, _model),
+        Route("POST", f"{rm}/create", registry_messages.CreateModel, _create_model, _model),
         Route("PATCH", f"{rm}/update", shapes.UpdateModel, _update_model, _model),
-        Route("DELETE", f"{rm}/delete", shapes.Name, _delete_model),
-        Route("GET", f"{rm}/get", shapes.Name, _get_model, _model),
+        Route("DELETE", f"{rm}/delete", registry_messages.Name, _delete_model),
+        Route("GET", f"{rm}/get", registry_messages.Name, _get_model, _model),
         Route("GET", f"{rm}/search", shapes.Page, _search_models, _models),
-        Route("POST", f"{rm}/alias", shapes.SetAlias, _set_alias),
-        Route("DELETE", f"{rm}/alias", shapes.Alias, _delete_alias),
-        Route("GET", f"{rm}/alias", shapes.Alias, _by_alias, one_version),
-        Route("POST", f"{rm}/set-tag", shapes.SetTag, _set_tag),
-        Route("DELETE", f"{rm}/delete-tag", shapes.DeleteTag, _delete_tag),
+        Route("POST", f"{rm}/alias", registry_messages.SetAlias, _set_alias),
+        Route("DELETE", f"{rm}/alias", registry_messages.Alias, _delete_alias),
+        Route("GET", f"{rm}/alias", registry_messages.Alias, _by_alias, one_version),
+        Route("POST", f"{rm}/set-tag", registry_messages.SetTag, _set_tag),
+        Route("DELETE", f"{rm}/delete-tag", registry_messages.DeleteTag, _delete_tag),
         Route("POST", f"{mv}/create", shapes.CreateVersion, write=one_version, read_request=_create_version),
-        Route("POST", f"{mv}/finalize", shapes.Version, _version(finalize.FinalizeVersion), one_version),
-        Route("PATCH", f"{mv}/update", shapes.UpdateVersion, _update_version, one_version),
-        Route("DELETE", f"{mv}/delete", shapes.Version, _version(versions.DeleteVersion)),
-        Route("GET", f"{mv}/get", shapes.Version, _version(versions.GetVersion), one_version, fit=for_exporter),
+        Route("POST", f"{mv}/finalize", registry_messages.Version, _version(finalize.FinalizeVersion), one_version),
+        Route("PATCH", f"{mv}/update", registry_messages.UpdateVersion, _update_version, one_version),
+        Route("DELETE", f"{mv}/delete", registry_messages.Version, _version(versions.DeleteVersion)),
+        Route("GET", f"{mv}/get", registry_messages.Version, _version(versions.GetVersion), one_version, fit=for_exporter),
         Route("GET", f"{mv}/search", shapes.SearchVersions, _search_versions, versions_page),
-        Route("GET", f"{mv}/get-download-uri", shapes.Version, _version(versions.GetVersion), artifact_uri),
+        Route("GET", f"{mv}/get-download-uri", registry_messages.Version, _version(versions.GetVersion), artifact_uri),
         Route("POST", f"{mv}/generate-temporary-credentials", shapes.Credentials, _credentials, _vended),
         Route("POST", f"{mv}/emit-lineage", shapes.EmitLineage, _emit_lineage),
-        Route("POST", f"{mv}/set-tag", shapes.SetVersionTag, _set_version_tag),
-        Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, _delete_version_tag),
+        Route("POST", f"{mv}/set-tag", registry_messages.SetVersionTag, _set_version_tag),
+        Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteVersionTag, _delete_version_tag),
         Route("GET", probe, NoFields, lambda _: catalogs.GetMetastore(), probed),
         *prompts.routes(PREFIX),
     ]  # fmt: skip

@@ -16,17 +16,6 @@ class Dependency(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class Name(msgspec.Struct, frozen=True):
-    name: str
-
-
-class CreateModel(msgspec.Struct, frozen=True):
-    name: str
-    description: str = ""
-    tags: tuple[Tag, ...] = ()
-    deployment_job_id: Id = ""
-
-
 class UpdateModel(msgspec.Struct, frozen=True):
     """Absent means unchanged, "" means cleared."""
 
@@ -59,56 +48,10 @@ class CreateVersion(msgspec.Struct, frozen=True):
     model_id: Id = ""
 
 
-class Version(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-
-
-class UpdateVersion(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-    description: str | None = None
-
-
 class Credentials(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     operation: str = "MODEL_VERSION_OPERATION_READ"
-
-
-class Alias(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-
-
-class SetAlias(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-    version: str | int
-
-
-class SetTag(msgspec.Struct, frozen=True):
-    name: str
-    key: str
-    value: str = ""
-
-
-class DeleteTag(msgspec.Struct, frozen=True):
-    name: str
-    key: str
-
-
-class SetVersionTag(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-    key: str
-    value: str = ""
-
-
-class DeleteVersionTag(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-    key: str
 
 
 class EmitLineage(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from modelkeep.api import registry_messages
 from modelkeep.api.errors import plain
 from modelkeep.api.mlflow import answers, shapes
 from modelkeep.api.mlflow.sources import LATEST, read_source
@@ -44,11 +45,11 @@ class Face:
 
     # --- registered models -------------------------------------------------------------------------------------------
 
-    def create_model(self, f: shapes.CreateModel) -> models.CreateModel:
+    def create_model(self, f: registry_messages.CreateModel) -> models.CreateModel:
         tags = _tags(f.tags)
         return models.CreateModel(self.name(f.name), f.description, tags, f.deployment_job_id, _spelled(f.name))
 
-    def get_model(self, f: shapes.Name) -> models.GetModel:
+    def get_model(self, f: registry_messages.Name) -> models.GetModel:
         return models.GetModel(self.name(f.name))
 
     def update_model(self, f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
@@ -67,7 +68,7 @@ class Face:
             )
         return [models.RenameModel(old, new, _spelled(f.new_name)), models.GetModel(new)]
 
-    def delete_model(self, f: shapes.Name) -> models.DeleteModel:
+    def delete_model(self, f: registry_messages.Name) -> models.DeleteModel:
         return models.DeleteModel(self.name(f.name))
 
     def search_models(self, f: shapes.Search) -> model_search.SearchModels:
@@ -83,19 +84,19 @@ class Face:
             raise refuse()
         return models.GetModel(self.name(f.name))
 
-    def set_tag(self, f: shapes.SetTag) -> models.ChangeTags:
+    def set_tag(self, f: registry_messages.SetTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), None, _tags([f]))
 
-    def delete_tag(self, f: shapes.DeleteTag) -> models.ChangeTags:
+    def delete_tag(self, f: registry_messages.DeleteTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), None, remove=(f.key,))
 
-    def set_alias(self, f: shapes.SetAlias) -> models.SetAlias:
+    def set_alias(self, f: registry_messages.SetAlias) -> models.SetAlias:
         return models.SetAlias(self.name(f.name), f.alias, parse_version(f.version))
 
-    def delete_alias(self, f: shapes.Alias) -> models.DeleteAlias:
+    def delete_alias(self, f: registry_messages.Alias) -> models.DeleteAlias:
         return models.DeleteAlias(self.name(f.name), f.alias)
 
-    def by_alias(self, f: shapes.Alias) -> versions.GetVersionByAlias:
+    def by_alias(self, f: registry_messages.Alias) -> versions.GetVersionByAlias:
         """MLflow's server takes `latest`, in any case, for the newest version; no alias can be called so."""
         return versions.GetVersionByAlias(self.name(f.name), f.alias, f.alias.lower() == LATEST)
 
@@ -116,7 +117,7 @@ class Face:
     def version(self, kind: type[versions.VersionRequest]) -> Callable[[Any], msgspec.Struct]:
         return lambda f: kind(self.name(f.name), parse_version(f.version))
 
-    def update_version(self, f: shapes.UpdateVersion) -> versions.UpdateVersion:
+    def update_version(self, f: registry_messages.UpdateVersion) -> versions.UpdateVersion:
         return versions.UpdateVersion(self.name(f.name), parse_version(f.version), f.description)
 
     def search_versions(self, f: shapes.Search) -> model_search.SearchVersions:
@@ -124,10 +125,10 @@ class Face:
         order = f.order_by or _NEWEST_FIRST
         return model_search.SearchVersions(f.filter, f.max_results, f.page_token, order, self.home)
 
-    def set_version_tag(self, f: shapes.SetVersionTag) -> models.ChangeTags:
+    def set_version_tag(self, f: registry_messages.SetVersionTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), parse_version(f.version), _tags([f]))
 
-    def delete_version_tag(self, f: shapes.DeleteVersionTag) -> models.ChangeTags:
+    def delete_version_tag(self, f: registry_messages.DeleteVersionTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), parse_version(f.version), remove=(f.key,))
 
     def transition(self, _: shapes.Transition) -> msgspec.Struct:
@@ -157,7 +158,7 @@ class Face:
         return {"model_versions": listed, "next_page_token": result.next_token}
 
 
-def _tags(tags: Sequence[Tag | shapes.SetTag | shapes.SetVersionTag]) -> dict[str, str]:
+def _tags(tags: Sequence[Tag | registry_messages.SetTag | registry_messages.SetVersionTag]) -> dict[str, str]:
     """Raises InvalidArgument."""
     for tag in tags:
         check_mlflow_tag(tag.key, tag.value)
@@ -195,34 +196,34 @@ def routes(home: FullName) -> list[Route]:
 def _routes(face: Face, prefix: str) -> list[Route]:
     rm, mv = f"{prefix}/registered-models", f"{prefix}/model-versions"
     return [
-        Route("POST", f"{rm}/create", shapes.CreateModel, face.create_model, face.one_model),
-        Route("GET", f"{rm}/get", shapes.Name, face.get_model, face.one_model),
+        Route("POST", f"{rm}/create", registry_messages.CreateModel, face.create_model, face.one_model),
+        Route("GET", f"{rm}/get", registry_messages.Name, face.get_model, face.one_model),
         Route("PATCH", f"{rm}/update", shapes.UpdateModel, face.update_model, face.one_model),
         Route("POST", f"{rm}/rename", shapes.RenameModel, face.rename_model, face.one_model),
-        Route("DELETE", f"{rm}/delete", shapes.Name, face.delete_model),
+        Route("DELETE", f"{rm}/delete", registry_messages.Name, face.delete_model),
         Route("GET", f"{rm}/search", shapes.Search, face.search_models, face.some_models),
         Route("GET", f"{rm}/list", shapes.Listed, face.list_models, face.some_models),
         Route(
             "GET",
             f"{prefix}/databricks/registered-models/get",
-            shapes.Name,
+            registry_messages.Name,
             face.get_model,
             face.one_model_of_databricks,
         ),
         Route("GET", f"{rm}/get-latest-versions", shapes.LatestVersions, face.latest, face.latest_versions),
         Route("POST", f"{rm}/get-latest-versions", shapes.LatestVersions, face.latest, face.latest_versions),
-        Route("POST", f"{rm}/set-tag", shapes.SetTag, face.set_tag),
-        Route("DELETE", f"{rm}/delete-tag", shapes.DeleteTag, face.delete_tag),
-        Route("POST", f"{rm}/alias", shapes.SetAlias, face.set_alias),
-        Route("DELETE", f"{rm}/alias", shapes.Alias, face.delete_alias),
-        Route("GET", f"{rm}/alias", shapes.Alias, face.by_alias, face.one_version),
+        Route("POST", f"{rm}/set-tag", registry_messages.SetTag, face.set_tag),
+        Route("DELETE", f"{rm}/delete-tag", registry_messages.DeleteTag, face.delete_tag),
+        Route("POST", f"{rm}/alias", registry_messages.SetAlias, face.set_alias),
+        Route("DELETE", f"{rm}/alias", registry_messages.Alias, face.delete_alias),
+        Route("GET", f"{rm}/alias", registry_messages.Alias, face.by_alias, face.one_version),
         Route("POST", f"{mv}/create", shapes.CreateVersion, face.create_version, face.one_version),
-        Route("GET", f"{mv}/get", shapes.Version, face.version(versions.GetVersion), face.one_version),
-        Route("PATCH", f"{mv}/update", shapes.UpdateVersion, face.update_version, face.one_version),
-        Route("DELETE", f"{mv}/delete", shapes.Version, face.version(versions.DeleteVersion)),
+        Route("GET", f"{mv}/get", registry_messages.Version, face.version(versions.GetVersion), face.one_version),
+        Route("PATCH", f"{mv}/update", registry_messages.UpdateVersion, face.update_version, face.one_version),
+        Route("DELETE", f"{mv}/delete", registry_messages.Version, face.version(versions.DeleteVersion)),
         Route("GET", f"{mv}/search", shapes.Search, face.search_versions, face.some_versions),
-        Route("GET", f"{mv}/get-download-uri", shapes.Version, face.version(versions.GetVersion), place),
-        Route("POST", f"{mv}/set-tag", shapes.SetVersionTag, face.set_version_tag),
-        Route("DELETE", f"{mv}/delete-tag", shapes.DeleteVersionTag, face.delete_version_tag),
+        Route("GET", f"{mv}/get-download-uri", registry_messages.Version, face.version(versions.GetVersion), place),
+        Route("POST", f"{mv}/set-tag", registry_messages.SetVersionTag, face.set_version_tag),
+        Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteVersionTag, face.delete_version_tag),
         Route("POST", f"{mv}/transition-stage", shapes.Transition, face.transition),
     ]

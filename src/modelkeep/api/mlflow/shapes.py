@@ -10,17 +10,6 @@ from modelkeep.domain.model import ModelVersion, RegisteredModel
 from modelkeep.domain.names import FullName, short_name
 
 
-class Name(msgspec.Struct, frozen=True):
-    name: str
-
-
-class CreateModel(msgspec.Struct, frozen=True):
-    name: str
-    description: str = ""
-    tags: tuple[Tag, ...] = ()
-    deployment_job_id: Id = ""
-
-
 class UpdateModel(msgspec.Struct, frozen=True):
     """Absent means unchanged, "" means cleared."""
 
@@ -53,28 +42,6 @@ class LatestVersions(msgspec.Struct, frozen=True):
     stages: tuple[str, ...] = ()
 
 
-class SetTag(msgspec.Struct, frozen=True):
-    name: str
-    key: str
-    value: str = ""
-
-
-class DeleteTag(msgspec.Struct, frozen=True):
-    name: str
-    key: str
-
-
-class Alias(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-
-
-class SetAlias(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-    version: str | int
-
-
 class CreateVersion(msgspec.Struct, frozen=True):
     name: str
     source: str
@@ -83,30 +50,6 @@ class CreateVersion(msgspec.Struct, frozen=True):
     run_link: str = ""
     description: str = ""
     model_id: Id = ""
-
-
-class Version(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-
-
-class UpdateVersion(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-    description: str | None = None
-
-
-class SetVersionTag(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-    key: str
-    value: str = ""
-
-
-class DeleteVersionTag(msgspec.Struct, frozen=True):
-    name: str
-    version: str | int
-    key: str
 
 
 class Transition(msgspec.Struct, frozen=True):
