@@ -14,12 +14,19 @@ ALIAS = f"{FACE}/registered-models/alias?name=main.default.m&alias=champion"
 NOTHING = "/api/2.0/preview/scim/v2/Me"
 MLFLOW_ALIAS = f"{MLFLOW_FACE}/registered-models/alias?name=m&alias=champion"
 READS = (
-    ("get a version", "/model-versions/get?name=main.default.m&version=1", "/model-versions/get?name=m&version=1", 40.0),
     (
-        "a page of 20 models", "/registered-models/search?max_results=20",
-        "/registered-models/search?max_results=20", 60.0,
+        "get a version",
+        "/model-versions/get?name=main.default.m&version=1",
+        "/model-versions/get?name=m&version=1",
+        40.0,
     ),
-)  # fmt: skip
+    (
+        "a page of 20 models",
+        "/registered-models/search?max_results=20",
+        "/registered-models/search?max_results=20",
+        60.0,
+    ),
+)
 """What is asked, of us and of the peer, and how many times its rate is promised"""
 OTHERS = 29
 """models beside the first"""

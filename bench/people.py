@@ -179,7 +179,17 @@ class Organisation:
 
 _MADE = ("created_at", "created_by", "updated_at", "updated_by")
 SECURABLE = (
-    "id", "kind", "space", "parent_id", "catalog_id", "schema_id", "name", "name_key", "owner_id", "last_version", *_MADE,
-)  # fmt: skip
+    "id",
+    "kind",
+    "space",
+    "parent_id",
+    "catalog_id",
+    "schema_id",
+    "name",
+    "name_key",
+    "owner_id",
+    "last_version",
+    *_MADE,
+)
 VERSION = ("id", "model_id", "version", "status", "aliases", *_MADE)
 GRANT = ("securable_id", "principal_id", "privilege", "kind", "created_at", "created_by")

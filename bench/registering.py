@@ -79,12 +79,14 @@ def _face(folder: Path, model: Path, face: str, native: bool) -> list[Row]:
     share = statistics.median(_busy(answering, one) / one.seconds for one, _ in pairs)
     return [
         at_most(
-            f"`register_model` + `load_model`, {face}", f"{statistics.median(ours):.3f} s",
+            f"`register_model` + `load_model`, {face}",
+            f"{statistics.median(ours):.3f} s",
             f"the same answers from memory: {statistics.median(stub):.3f} s",
-            statistics.median(one / other for one, other in zip(ours, stub, strict=True)), 1.25,
+            statistics.median(one / other for one, other in zip(ours, stub, strict=True)),
+            1.25,
         ),
         at_most(f"our server answers, of that time, {face}", f"{100 * share:.1f} %", "", share, 0.2),
-    ]  # fmt: skip
+    ]
 
 
 def _round(recording: Path, server: Server, model: Path, number: int, native: bool) -> list[tuple[Took, Took]]:

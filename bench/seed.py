@@ -174,8 +174,17 @@ class Seeder:
 
 _MADE = ("created_at", "created_by", "updated_at", "updated_by")
 _SECURABLE = (
-    "id", "kind", "space", "parent_id", "catalog_id", "schema_id", "name", "name_key", "owner_id", "last_version",
+    "id",
+    "kind",
+    "space",
+    "parent_id",
+    "catalog_id",
+    "schema_id",
+    "name",
+    "name_key",
+    "owner_id",
+    "last_version",
     *_MADE,
-)  # fmt: skip
+)
 _VERSION = ("id", "model_id", "version", "status", "source", "run_id", "logged_model_id", "aliases", *_MADE)
 _GRANT = ("securable_id", "principal_id", "privilege", "kind", "created_at", "created_by")

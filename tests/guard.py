@@ -42,9 +42,24 @@ class _Open:
 _PACKAGE = str(Path(limits.__file__).parent)
 _current: ContextVar[tuple[_Open, ...]] = ContextVar("transactions of this task", default=())
 _STORAGE = (
-    "write", "read", "list_set", "delete", "delete_set", "sets", "ready", "copy", "exists", "put", "start_multipart",
-    "write_part", "complete_multipart", "abort_multipart", "presign_put", "presign_get", "presign_part",
-)  # fmt: skip
+    "write",
+    "read",
+    "list_set",
+    "delete",
+    "delete_set",
+    "sets",
+    "ready",
+    "copy",
+    "exists",
+    "put",
+    "start_multipart",
+    "write_part",
+    "complete_multipart",
+    "abort_multipart",
+    "presign_put",
+    "presign_get",
+    "presign_part",
+)
 _FOLDER = ("open", "given", "export", "places", "remove", "tidy")
 
 

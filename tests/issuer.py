@@ -57,9 +57,12 @@ class Issuer:
             return self.answers[path]
         if path == "/.well-known/openid-configuration":
             return {
-                "issuer": self.url, "jwks_uri": f"{self.url}/keys", "authorization_endpoint": f"{self.url}/auth",
-                "token_endpoint": f"{self.url}/token", **self.metadata,
-            }  # fmt: skip
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+                "authorization_endpoint": f"{self.url}/auth",
+                "token_endpoint": f"{self.url}/token",
+                **self.metadata,
+            }
         return {"keys": self.keys} if path == "/keys" else None
 
 

@@ -102,9 +102,14 @@ def running_server(folder: Path, *flags: str, **settings: str) -> Iterator[Serve
     with log.open("ab") as out:
         process = subprocess.Popen(
             [MODELKEEP, "serve", *flags],
-            env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
             preexec_fn=stop_with_the_tests,
-        )  # fmt: skip
+        )
     try:
         host = f"http://127.0.0.1:{port}"
         wait_until_healthy(host, process, log)
@@ -187,9 +192,15 @@ def run_script(
     command = [str(python or sys.executable), str(script), *args]
     with tempfile.TemporaryDirectory() as cwd:
         process = subprocess.Popen(
-            command, env=server.env(token) | (settings or {}), cwd=cwd, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-        )  # fmt: skip
+            command,
+            env=server.env(token) | (settings or {}),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
         try:
             said, failed = process.communicate(timeout=CLIENT_S)
         except subprocess.TimeoutExpired:

@@ -22,8 +22,11 @@ from modelkeep.domain.privileges import INERT
 ROOT = Path(__file__).parents[1]
 HEAD = "<!-- Written by tools/reference.py; change the code, then run `make docs`. -->\n\n"
 RECORDS = {
-    "in_tx": "with the change", "own_tx": "at once", "buffered": "within a second", "vending": "counted by the minute",
-}  # fmt: skip
+    "in_tx": "with the change",
+    "own_tx": "at once",
+    "buffered": "within a second",
+    "vending": "counted by the minute",
+}
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

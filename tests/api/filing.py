@@ -108,8 +108,10 @@ class Shelf(Site):
             async with self.registry.db.read() as tx:
                 row = await tx.one(
                     "SELECT v.artifact_set_id FROM model_versions v JOIN securables x ON x.id = v.model_id "
-                    "WHERE x.name_key = :name AND v.version = :version", name=name.rpartition(".")[2], version=version,
-                )  # fmt: skip
+                    "WHERE x.name_key = :name AND v.version = :version",
+                    name=name.rpartition(".")[2],
+                    version=version,
+                )
             return row[0] if row else ""
 
         return self.run(found())

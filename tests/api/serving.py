@@ -169,10 +169,18 @@ def filled(route: Route, values: dict[str, Any]) -> str:
 
 
 FUNCTION: dict[str, Any] = {
-    "input_params": {"parameters": []}, "data_type": "INT", "full_data_type": "INT", "routine_body": "SQL",
-    "routine_definition": "1", "parameter_style": "S", "is_deterministic": True, "sql_data_access": "NO_SQL",
-    "is_null_call": False, "security_type": "DEFINER", "specific_name": "x",
-}  # fmt: skip
+    "input_params": {"parameters": []},
+    "data_type": "INT",
+    "full_data_type": "INT",
+    "routine_body": "SQL",
+    "routine_definition": "1",
+    "parameter_style": "S",
+    "is_deterministic": True,
+    "sql_data_access": "NO_SQL",
+    "is_null_call": False,
+    "security_type": "DEFINER",
+    "specific_name": "x",
+}
 
 
 class World:
@@ -278,11 +286,22 @@ class World:
         new = route.method == "POST" and route.path == f"{FACE_B}/prompts"
         name = f"{self.schema}.n_{uuid.uuid4().hex[:8]}" if new else self.prompt
         known: dict[str, Any] = {
-            "name": name, "full_name": name, "version": "1", "alias": "live", "key": "k", "template": '"Hi"', "comment": "x",
-            "catalog_name": catalog, "schema_name": schema,
-            "prompt_version": {"template": '"Hi"'}, "catalog_schema": {"catalog_name": catalog, "schema_name": schema},
-            "prompt_versions": [{"name": name, "version": "1"}], "run_ids": ["r"], "model_ids": ["m"], "trace_ids": ["t"],
-        }  # fmt: skip
+            "name": name,
+            "full_name": name,
+            "version": "1",
+            "alias": "live",
+            "key": "k",
+            "template": '"Hi"',
+            "comment": "x",
+            "catalog_name": catalog,
+            "schema_name": schema,
+            "prompt_version": {"template": '"Hi"'},
+            "catalog_schema": {"catalog_name": catalog, "schema_name": schema},
+            "prompt_versions": [{"name": name, "version": "1"}],
+            "run_ids": ["r"],
+            "model_ids": ["m"],
+            "trace_ids": ["t"],
+        }
         fields = msgspec.structs.fields(route.fields)
         return {field.encode_name: known[field.encode_name] for field in fields if field.encode_name in known}
 
@@ -328,25 +347,49 @@ class World:
             (V1, "get_model"),
         )
         known = {
-            "full_name": full_name, "name": self.model if "/2.0/mlflow/" in route.path else fresh,
-            "new_name": f"{self.schema}.{fresh}", "version": "1",
-            "securable_type": "function", "securable_full_name": self.model, "subentity_name": "1",
+            "full_name": full_name,
+            "name": self.model if "/2.0/mlflow/" in route.path else fresh,
+            "new_name": f"{self.schema}.{fresh}",
+            "version": "1",
+            "securable_type": "function",
+            "securable_full_name": self.model,
+            "subentity_name": "1",
             "entity_type": "functions",
-            "entity_name": self.model, "tag_key": "team", "catalog_name": catalog, "schema_name": schema,
+            "entity_name": self.model,
+            "tag_key": "team",
+            "catalog_name": catalog,
+            "schema_name": schema,
             "model_name": model,
-            "alias": "champion", "version_num": "1", "key": "team", "value": "x",
+            "alias": "champion",
+            "version_num": "1",
+            "key": "team",
+            "value": "x",
             "changes": {"add_tags": [{"key": "team", "value": "x"}]},
             "operation": next((name for prefix, name in operations if route.path.startswith(prefix)), ""),
             "principal": self.group if "/groups/" in route.path else self.user,
-            "member": self.user, "destination": self.model, "type": "TABLE", "active": "true",
-            "source": "s3://elsewhere/m", "token_id": "absent", "comment": "x", "application_id": self.robot,
-            "issuer": "https://idp.example", "subject": fresh, "update_mask": "comment",
-            "account_id": self.account, "metastore_id": self.metastore,
-            "principal_id": str(self.number), "address": f"{fresh}.example.com", "workspace_name": fresh,
+            "member": self.user,
+            "destination": self.model,
+            "type": "TABLE",
+            "active": "true",
+            "source": "s3://elsewhere/m",
+            "token_id": "absent",
+            "comment": "x",
+            "application_id": self.robot,
+            "issuer": "https://idp.example",
+            "subject": fresh,
+            "update_mask": "comment",
+            "account_id": self.account,
+            "metastore_id": self.metastore,
+            "principal_id": str(self.number),
+            "address": f"{fresh}.example.com",
+            "workspace_name": fresh,
             "deployment_name": f"{fresh}.example.com",
-            "parent_securable_type": "function", "parent_full_name": self.model, "quota_name": "alias-quota",
-            "statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID,
-        }  # fmt: skip
+            "parent_securable_type": "function",
+            "parent_full_name": self.model,
+            "quota_name": "alias-quota",
+            "statement": "SHOW CATALOGS",
+            "warehouse_id": WAREHOUSE_ID,
+        }
         if route.method == "PATCH" and "token" in route.path:
             known["token"] = {"comment": "x"}
         if "{workspace" in route.path:

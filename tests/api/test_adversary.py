@@ -91,10 +91,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         one, two, evil = (stack.enter_context(running_issuer(name)) for name in ("one", "two", "evil"))
         site = stack.enter_context(
             running_site(
-                tmp_path_factory.mktemp("site"), trusted_issuers=two.url, oidc_issuer=one.url, oidc_client_id=CLIENT,
-                oidc_client_secret="s3cret", oidc_user_claim="preferred_username",
+                tmp_path_factory.mktemp("site"),
+                trusted_issuers=two.url,
+                oidc_issuer=one.url,
+                oidc_client_id=CLIENT,
+                oidc_client_secret="s3cret",
+                oidc_user_claim="preferred_username",
             )
-        )  # fmt: skip
+        )
         found = Lab(site, one, two, evil, robot(site)[1])
         trust(site, found.robot, one.url)
         yield found
@@ -173,56 +177,93 @@ def now(seconds: float) -> float:
 
 
 FORGED: dict[str, Attack] = {
-    "alg none": unsigned("none"), "alg None": unsigned("None"), "alg NONE": unsigned("NONE"), "no alg": unsigned(""),
-    "alg none, with a signature": lambda lab, claims: unsigned("none")(lab, claims) + lab.one.sign(claims).split(".")[2],
+    "alg none": unsigned("none"),
+    "alg None": unsigned("None"),
+    "alg NONE": unsigned("NONE"),
+    "no alg": unsigned(""),
+    "alg none, with a signature": lambda lab, claims: (
+        unsigned("none")(lab, claims) + lab.one.sign(claims).split(".")[2]
+    ),
     "HS256 with the public key": with_public_key,
-    "HS512 with a short secret": lambda lab, claims: lab.one.sign(claims, by=OctKey.import_key("secret" * 12), alg="HS512"),
+    "HS512 with a short secret": lambda lab, claims: lab.one.sign(
+        claims, by=OctKey.import_key("secret" * 12), alg="HS512"
+    ),
     "foreign key under the trusted kid": header(),
-    "foreign key of another kind": lambda lab, claims: lab.one.sign(claims, by=ECKey.generate_key("P-256"), alg="ES256"),
-    "unknown kid": header(kid="evil"), "no such kid: a path": header(kid="../../keys"), "no kid": header(kid=""),
+    "foreign key of another kind": lambda lab, claims: lab.one.sign(
+        claims, by=ECKey.generate_key("P-256"), alg="ES256"
+    ),
+    "unknown kid": header(kid="evil"),
+    "no such kid: a path": header(kid="../../keys"),
+    "no kid": header(kid=""),
     "key of another trusted issuer": lambda lab, claims: lab.one.sign(claims, by=lab.two.key),
     "key of another trusted issuer, under its kid": lambda lab, claims: lab.one.sign(claims, by=lab.two.key, kid="two"),
     "key URL in the header": header(jku=lambda lab: f"{lab.evil.url}/keys", kid="evil"),
     "certificate URL in the header": header(x5u=lambda lab: f"{lab.evil.url}/keys", kid="evil"),
     "key in the header": header(jwk=lambda lab: lab.evil.key.as_dict(private=False), kid="evil"),
     "critical header": lambda lab, claims: lab.one.sign(claims, crit=["kid"]),
-    "expired": with_(exp=lambda lab: int(now(-61))), "expired long ago": with_(exp=1), "no exp": with_(exp=None),
-    "exp is text": with_(exp="2999999999"), "exp is true": with_(exp=True), "exp is NaN": with_(exp=float("nan")),
-    "exp is infinite": with_(exp=float("inf")), "exp is a list": with_(exp=[2999999999]),
-    "nbf in the future": with_(nbf=lambda lab: int(now(180))), "nbf is text": with_(nbf="soon"),
+    "expired": with_(exp=lambda lab: int(now(-61))),
+    "expired long ago": with_(exp=1),
+    "no exp": with_(exp=None),
+    "exp is text": with_(exp="2999999999"),
+    "exp is true": with_(exp=True),
+    "exp is NaN": with_(exp=float("nan")),
+    "exp is infinite": with_(exp=float("inf")),
+    "exp is a list": with_(exp=[2999999999]),
+    "nbf in the future": with_(nbf=lambda lab: int(now(180))),
+    "nbf is text": with_(nbf="soon"),
     "issued in the future": with_(iat=lambda lab: int(now(180))),
-    "other audience": with_(aud="other"), "audience list without ours": with_(aud=["other", "another"]),
-    "no audience": with_(aud=None), "empty audience": with_(aud=[]), "audience that begins like ours": with_(aud="modelkeep2"),
-    "audience of lists": with_(aud=[["modelkeep"], {"registry": 1}]), "any audience": with_(aud="*"),
-    "issuer with a slash": with_(iss=lambda lab: lab.one.url + "/"), "no issuer": with_(iss=None),
-    "issuer in capitals": with_(iss=lambda lab: lab.one.url.upper()), "issuers": with_(iss=lambda lab: [lab.one.url]),
+    "other audience": with_(aud="other"),
+    "audience list without ours": with_(aud=["other", "another"]),
+    "no audience": with_(aud=None),
+    "empty audience": with_(aud=[]),
+    "audience that begins like ours": with_(aud="modelkeep2"),
+    "audience of lists": with_(aud=[["modelkeep"], {"registry": 1}]),
+    "any audience": with_(aud="*"),
+    "issuer with a slash": with_(iss=lambda lab: lab.one.url + "/"),
+    "no issuer": with_(iss=None),
+    "issuer in capitals": with_(iss=lambda lab: lab.one.url.upper()),
+    "issuers": with_(iss=lambda lab: [lab.one.url]),
     "look-alike issuer": with_(iss=lambda lab: f"{lab.one.url}.evil.example"),
     "issuer before an @": with_(iss=lambda lab: f"{lab.one.url}@{urlsplit(lab.evil.url).netloc}"),
     "the attacker's issuer": lambda lab, claims: lab.evil.sign({**claims, "iss": lab.evil.url}),
     "another trusted issuer": lambda lab, claims: lab.two.sign({**claims, "iss": lab.two.url}),
-    "no subject": with_(sub=None), "empty subject": with_(sub=""), "subject is a list": with_(sub=["job-1"]),
+    "no subject": with_(sub=None),
+    "empty subject": with_(sub=""),
+    "subject is a list": with_(sub=["job-1"]),
     "without its signature": resigned(lambda token: token.rpartition(".")[0]),
     "with an empty signature": resigned(lambda token: token.rpartition(".")[0] + "."),
-    "truncated": resigned(lambda token: token[:-20]), "in halves": resigned(lambda token: token[: len(token) // 2]),
+    "truncated": resigned(lambda token: token[:-20]),
+    "in halves": resigned(lambda token: token[: len(token) // 2]),
     "one bit of the claims": resigned(lambda token: token.replace(".ey", ".ez", 1)),
-    "four parts": resigned(lambda token: f"{token}.x"), "twice": resigned(lambda token: f"{token},{token}"),
+    "four parts": resigned(lambda token: f"{token}.x"),
+    "twice": resigned(lambda token: f"{token},{token}"),
     "with spaces inside": resigned(lambda token: token.replace(".", ". ")),
-    "oversized": with_(padding="x" * 20_000), "a JWE": lambda lab, claims: ".".join(["e30"] * 5),
+    "oversized": with_(padding="x" * 20_000),
+    "a JWE": lambda lab, claims: ".".join(["e30"] * 5),
     "deep claims": lambda lab, claims: f"{part({'alg': 'RS256', 'kid': 'one'})}.{part(b'[' * 9000)}.x",
-    "header is a list": lambda lab, claims: f"{part([])}.{part(claims)}.x", "claims are text": lambda lab, claims: "e30.InRleHQi.x",
-    "garbage": lambda lab, claims: "garbage", "dots": lambda lab, claims: "..", "of no base64": lambda lab, claims: "!.!.!",
-    "UTF-8": lambda lab, claims: "ключ.é.\N{PILE OF POO}", "an API's path": lambda lab, claims: "../../etc/passwd",
-    "SQL": lambda lab, claims: "' OR 1=1 --", "the id of nobody": lambda lab, claims: str(uuid.uuid4()),
-}  # fmt: skip
+    "header is a list": lambda lab, claims: f"{part([])}.{part(claims)}.x",
+    "claims are text": lambda lab, claims: "e30.InRleHQi.x",
+    "garbage": lambda lab, claims: "garbage",
+    "dots": lambda lab, claims: "..",
+    "of no base64": lambda lab, claims: "!.!.!",
+    "UTF-8": lambda lab, claims: "ключ.é.\N{PILE OF POO}",
+    "an API's path": lambda lab, claims: "../../etc/passwd",
+    "SQL": lambda lab, claims: "' OR 1=1 --",
+    "the id of nobody": lambda lab, claims: str(uuid.uuid4()),
+}
 
 
 @pytest.mark.parametrize("way", ["exchange", "provider"])
 def test_the_honest_are_let_in(lab: Lab, way: str) -> None:
     """With clocks that differ by less than a minute, too, and with keys of every kind."""
     for good in (
-        with_(), with_(exp=lambda lab: now(-50)), with_(nbf=lambda lab: int(now(50)), iat=lambda lab: int(now(50))),
-        with_(iat=None), with_(aud=["modelkeep", "more"] if way == "exchange" else [CLIENT]), with_(extra={"a": [1]}),
-    ):  # fmt: skip
+        with_(),
+        with_(exp=lambda lab: now(-50)),
+        with_(nbf=lambda lab: int(now(50)), iat=lambda lab: int(now(50))),
+        with_(iat=None),
+        with_(aud=["modelkeep", "more"] if way == "exchange" else [CLIENT]),
+        with_(extra={"a": [1]}),
+    ):
         answer = lab.try_(way, good)
         assert let_in(answer), answer.text
 
@@ -252,9 +293,13 @@ def test_two_issuers_refuse_each_others_tokens(lab: Lab) -> None:
     assert number
     assert let_in(lab.exchange(lab.two.token(aud="theirs"), client_id=other))
     for token in (
-        lab.one.token(), lab.one.token(aud="theirs"), lab.two.token(), lab.two.token(aud="theirs", sub="job-2"),
-        lab.one.sign(lab.two.claims(aud="theirs")), lab.two.sign(lab.one.claims(aud="theirs")),
-    ):  # fmt: skip
+        lab.one.token(),
+        lab.one.token(aud="theirs"),
+        lab.two.token(),
+        lab.two.token(aud="theirs", sub="job-2"),
+        lab.one.sign(lab.two.claims(aud="theirs")),
+        lab.two.sign(lab.one.claims(aud="theirs")),
+    ):
         assert not let_in(lab.exchange(token, client_id=other))
     assert not let_in(lab.exchange(lab.two.token(aud="theirs")))
 
@@ -312,13 +357,24 @@ def test_mixed_up_answers_are_refused(lab: Lab) -> None:
     name, _, value = cookie.partition("=")
     asked = lab.one.asked.count("/token")
     for sent, query in (
-        ("", good), (other_cookie, good), (cookie, {**good, "state": other["state"]}), (cookie, {**good, "state": ""}),
-        (cookie, {"code": "c", "iss": lab.one.url}), (cookie, {**good, "iss": lab.two.url}), (cookie, {**good, "iss": ""}),
-        (cookie, {**good, "iss": lab.one.url + "/"}), (cookie, {"state": told["state"], "iss": lab.one.url}),
-        (cookie, {**good, "code": ""}), (cookie, {**good, "error": "access_denied"}), (f"{name}={value[:-1]}", good),
-        (f"{name}={value[3:]}", good), (f"{name}=x", good), (f"X{cookie}", good), (cookie, {}),
+        ("", good),
+        (other_cookie, good),
+        (cookie, {**good, "state": other["state"]}),
+        (cookie, {**good, "state": ""}),
+        (cookie, {"code": "c", "iss": lab.one.url}),
+        (cookie, {**good, "iss": lab.two.url}),
+        (cookie, {**good, "iss": ""}),
+        (cookie, {**good, "iss": lab.one.url + "/"}),
+        (cookie, {"state": told["state"], "iss": lab.one.url}),
+        (cookie, {**good, "code": ""}),
+        (cookie, {**good, "error": "access_denied"}),
+        (f"{name}={value[:-1]}", good),
+        (f"{name}={value[3:]}", good),
+        (f"{name}=x", good),
+        (f"X{cookie}", good),
+        (cookie, {}),
         (f"modelkeep_session={value}", good),
-    ):  # fmt: skip
+    ):
         answer = lab.back(sent, **query)
         assert not let_in(answer)
         assert answer.status_code == 401
@@ -363,7 +419,7 @@ def test_a_provider_that_names_itself_must(lab: Lab, tmp_path: Path) -> None:
         lambda lab, claims: lab.one.sign({**claims, "sub": "x" * 256}),
     ],
     ids=["other nonce", "no nonce", "two audiences", "other party", "two audiences, other party", "endless subject"],
-)  # fmt: skip
+)
 def test_id_tokens_of_another_sign_in(lab: Lab, make: Attack) -> None:
     assert not let_in(lab.provider(make))
 
@@ -406,10 +462,20 @@ def test_a_secret_is_good_for_its_own_client_at_the_token_endpoint(lab: Lab, cli
     assert lab.site.ok("GET", ME, token=access)["userName"] == name
     _, pat = lab.site.user()
     for id, wrong in (
-        (name, ""), (name, secret[:-1]), (name, secret + "x"), (name, secret.upper()), (lab.robot, secret), ("", secret),
-        ("admin", secret), (name, access), (name, pat), (name, lab.site.admin), (f"{name}'--", secret), ("*", secret),
+        (name, ""),
+        (name, secret[:-1]),
+        (name, secret + "x"),
+        (name, secret.upper()),
+        (lab.robot, secret),
+        ("", secret),
+        ("admin", secret),
+        (name, access),
+        (name, pat),
+        (name, lab.site.admin),
+        (f"{name}'--", secret),
+        ("*", secret),
         (name, f"{secret}\x00"),
-    ):  # fmt: skip
+    ):
         answer = token_request(lab.site, GRANT, auth=(id, wrong))
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client"), (id, answer.text)
         assert answer.headers["www-authenticate"].startswith("Basic")
@@ -422,17 +488,23 @@ def test_a_secret_is_good_for_its_own_client_at_the_token_endpoint(lab: Lab, cli
 @pytest.mark.parametrize(
     ("form", "error"),
     [
-        ({"scope": "all-apis"}, "unsupported_grant_type"), ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"scope": "all-apis"}, "unsupported_grant_type"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
         # A client with a secret is no tool on a person's computer.
         ({"grant_type": "authorization_code", "code": "x"}, "invalid_request"),
         ({"grant_type": "refresh_token", "refresh_token": "x"}, "invalid_request"),
-        ({**GRANT, "scope": "sql"}, "invalid_scope"), ({**GRANT, "scope": "all-apis offline_access"}, "invalid_scope"),
-        ({**GRANT, "authorization_details": "[]"}, "invalid_scope"), ({**GRANT, "assume_group": "1"}, "invalid_scope"),
-        ({**GRANT, "client_secret": "x"}, "invalid_request"), ({**GRANT, "client_id": "another"}, "invalid_request"),
-        ("grant_type=client_credentials&grant_type=x", "invalid_request"), ("grant_type=%ff", "invalid_request"),
-        ("&".join(f"a{i}=1" for i in range(30)), "invalid_request"), ("x" * 70_000, "invalid_request"),
+        ({**GRANT, "scope": "sql"}, "invalid_scope"),
+        ({**GRANT, "scope": "all-apis offline_access"}, "invalid_scope"),
+        ({**GRANT, "authorization_details": "[]"}, "invalid_scope"),
+        ({**GRANT, "assume_group": "1"}, "invalid_scope"),
+        ({**GRANT, "client_secret": "x"}, "invalid_request"),
+        ({**GRANT, "client_id": "another"}, "invalid_request"),
+        ("grant_type=client_credentials&grant_type=x", "invalid_request"),
+        ("grant_type=%ff", "invalid_request"),
+        ("&".join(f"a{i}=1" for i in range(30)), "invalid_request"),
+        ("x" * 70_000, "invalid_request"),
     ],
-)  # fmt: skip
+)
 def test_malformed_token_requests(lab: Lab, client: tuple[str, str], form: Any, error: str) -> None:
     type = (
         {"headers": {"content-type": "application/x-www-form-urlencoded"}, "content": form}
@@ -530,9 +602,13 @@ class Holder:
 
 
 ALL = {
-    "personal token", "on-behalf-of token", "session by provider", "session by token", "access token by secret",
+    "personal token",
+    "on-behalf-of token",
+    "session by provider",
+    "session by token",
+    "access token by secret",
     "access token by federation",
-}  # fmt: skip
+}
 
 
 def test_whatever_a_credential_came_from_ends_it_at_once(lab: Lab) -> None:

@@ -36,30 +36,50 @@ def send(site: Site, route: Route, world: World, body: Any, *, token: str | None
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 BODIES: dict[str, bytes] = {
-    "array": b"[]", "array of objects": b'[{"name":"a"}]', "null": b"null", "text": b'"str"', "number": b"1",
+    "array": b"[]",
+    "array of objects": b'[{"name":"a"}]',
+    "null": b"null",
+    "text": b'"str"',
+    "number": b"1",
     "true": b"true",
-    "json in json": json.dumps(json.dumps({"name": "a.b.c"})).encode(), "form": b"name=a.b.c", "xml": b"<name>a</name>",
-    "spaces": b"   ", "open brace": b"{", "cut off": b'{"name":"a.b', "single quotes": b"{'name':'a'}",
+    "json in json": json.dumps(json.dumps({"name": "a.b.c"})).encode(),
+    "form": b"name=a.b.c",
+    "xml": b"<name>a</name>",
+    "spaces": b"   ",
+    "open brace": b"{",
+    "cut off": b'{"name":"a.b',
+    "single quotes": b"{'name':'a'}",
     "comma": b'{"name":"a",}',
-    "comment": b'{"name":"a"/**/}', "byte order mark": b'\xef\xbb\xbf{"name":"a"}',
+    "comment": b'{"name":"a"/**/}',
+    "byte order mark": b'\xef\xbb\xbf{"name":"a"}',
     "utf-16": '{"name":"a"}'.encode("utf-16"),
-    "two documents": b'{"name":"a"}{"name":"b"}', "trailing garbage": b'{"name":"a"} x',
+    "two documents": b'{"name":"a"}{"name":"b"}',
+    "trailing garbage": b'{"name":"a"} x',
     "trailing brace": b'{"name":"a"}}',
-    "duplicate": b'{"name":"a","name":"b"}', "same twice": b'{"name":"a","name":"a"}',
+    "duplicate": b'{"name":"a","name":"b"}',
+    "same twice": b'{"name":"a","name":"a"}',
     "escaped twice": b'{"name":"a","n\\u0061me":"b"}',
-    "unknown twice": b'{"x":1,"x":2}', "duplicate below": b'{"x":{"a":1,"a":2}}',
+    "unknown twice": b'{"x":1,"x":2}',
+    "duplicate below": b'{"x":{"a":1,"a":2}}',
     "duplicate in a list": b'{"x":[{"a":1,"a":2}]}',
-    "surrogate twice": b'{"\\ud800":1,"\\ud800":2}', "NaN": b'{"x":NaN}', "Infinity": b'{"x":-Infinity}',
-    "invalid utf-8": b'{"name":"\xff\xfe"}', "overlong utf-8": b'{"name":"\xc0\xae"}',
+    "surrogate twice": b'{"\\ud800":1,"\\ud800":2}',
+    "NaN": b'{"x":NaN}',
+    "Infinity": b'{"x":-Infinity}',
+    "invalid utf-8": b'{"name":"\xff\xfe"}',
+    "overlong utf-8": b'{"name":"\xc0\xae"}',
     "surrogates in utf-8": b'{"name":"\xed\xa0\x80"}',
-    "lone surrogate": b'{"name":"\\ud800"}', "surrogate key": b'{"\\udfff":1}',
+    "lone surrogate": b'{"name":"\\ud800"}',
+    "surrogate key": b'{"\\udfff":1}',
     "pair the wrong way round": b'{"x":"\\udc00\\ud800"}',
-    "NUL": b'{"name":"a\\u0000b"}', "NUL key": b'{"a\\u0000":1}', "NUL byte": b'{"name":"a\x00b"}',
+    "NUL": b'{"name":"a\\u0000b"}',
+    "NUL key": b'{"a\\u0000":1}',
+    "NUL byte": b'{"name":"a\x00b"}',
     "control": b'{"name":"a\nb"}',
     "deep array": b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep object": b'{"x":' * 100_000 + b"1" + b"}" * 100_000,
-    "never closed": b"[" * 100_000, "5000 digits": b'{"x":' + b"1" * 5000 + b"}",
-}  # fmt: skip
+    "never closed": b"[" * 100_000,
+    "5000 digits": b'{"x":' + b"1" * 5000 + b"}",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +110,15 @@ def test_an_empty_body_is_an_object_without_fields(site: Site, world: World) -> 
 
 @pytest.mark.parametrize(
     "kind",
-    ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "TEXT/PLAIN;charset=utf-8",
-     "text/plain; application/json", ""],
-)  # fmt: skip
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "TEXT/PLAIN;charset=utf-8",
+        "text/plain; application/json",
+        "",
+    ],
+)
 def test_no_route_takes_a_type_that_a_foreign_page_may_post(site: Site, world: World, kind: str) -> None:
     """Not even beside a bearer token: a page of another site names itself."""
     headers = {"content-type": kind, "origin": "http://evil.example"}
@@ -230,11 +256,38 @@ def test_nothing_that_is_json_makes_a_route_fail(site: Site) -> None:
     """Random values in the known fields of every route, the handlers' too: whatever is wrong with them, it is a 4xx."""
     chance, world = random.Random(20), World(site)
     atoms: list[Any] = [
-        None, True, 0, -1, 2**31, 2**53, 2**63, -(2**63), 10**30, 0.5, 1e308, "", " ", ".", "a.b.c", world.model, "..",
-        "/", "%00",
-        "x" * 300, "\u202e", "\x7f", "'", '"; DROP TABLE securables; --', "${jndi:x}", "1", "v1", "latest", "😀",
-        "\ufeff", "İ" * 255,
-    ]  # fmt: skip
+        None,
+        True,
+        0,
+        -1,
+        2**31,
+        2**53,
+        2**63,
+        -(2**63),
+        10**30,
+        0.5,
+        1e308,
+        "",
+        " ",
+        ".",
+        "a.b.c",
+        world.model,
+        "..",
+        "/",
+        "%00",
+        "x" * 300,
+        "\u202e",
+        "\x7f",
+        "'",
+        '"; DROP TABLE securables; --',
+        "${jndi:x}",
+        "1",
+        "v1",
+        "latest",
+        "😀",
+        "\ufeff",
+        "İ" * 255,
+    ]
 
     def value(depth: int = 0) -> Any:
         shape = chance.random()
@@ -293,10 +346,18 @@ def test_a_path_parameter_may_be_repeated_in_the_body(site: Site, world: World) 
 
 @pytest.mark.parametrize(
     "query",
-    ["name=a.b.c&name=a.b.c", "name=a.b.c&name=d.e.f", "name=%ff", "name=%ed%a0%80", "name=a%00b", "Name=a.b.c",
-    "na_me=a.b.c",
-     "&".join(f"x{i}=1" for i in range(201)), "name=%C0%AE"],
-)  # fmt: skip
+    [
+        "name=a.b.c&name=a.b.c",
+        "name=a.b.c&name=d.e.f",
+        "name=%ff",
+        "name=%ed%a0%80",
+        "name=a%00b",
+        "Name=a.b.c",
+        "na_me=a.b.c",
+        "&".join(f"x{i}=1" for i in range(201)),
+        "name=%C0%AE",
+    ],
+)
 def test_a_query_that_cannot_be_read(site: Site, query: str) -> None:
     refused(site.call("GET", f"{FACE_B}/registered-models/get?{query}"), 400, INVALID)
 

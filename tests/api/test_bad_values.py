@@ -32,22 +32,39 @@ THREE = "specify all three levels"
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("iris", THREE), ("ml.iris", THREE), ("a.b.c.d", THREE), ("", THREE), (".", THREE), ("models:/a", THREE),
-        ("..", "must not be empty"), ("a..c", "must not be empty"), (".b.c", "must not be empty"),
+        ("iris", THREE),
+        ("ml.iris", THREE),
+        ("a.b.c.d", THREE),
+        ("", THREE),
+        (".", THREE),
+        ("models:/a", THREE),
+        ("..", "must not be empty"),
+        ("a..c", "must not be empty"),
+        (".b.c", "must not be empty"),
         ("a.b.", "must not be empty"),
-        ("a.b. c", "character"), ("a.b.c ", "character"), ("a.with space.c", "character"), ("a.b.c/d", "character"),
+        ("a.b. c", "character"),
+        ("a.b.c ", "character"),
+        ("a.with space.c", "character"),
+        ("a.b.c/d", "character"),
         ("a.b.\u200bc", "character"),
         ("a.b.\u202ec", "character"),
-        ("a.b.c\n", "character"), ("a.b.c\t", "character"), ("a.b.\x7f", "character"), ("a.b.\u00a0", "character"),
-        ("a.b.\u2028", "character"), ("a.b." + "n" * 256, "256 characters"),
+        ("a.b.c\n", "character"),
+        ("a.b.c\t", "character"),
+        ("a.b.\x7f", "character"),
+        ("a.b.\u00a0", "character"),
+        ("a.b.\u2028", "character"),
+        ("a.b." + "n" * 256, "256 characters"),
         ("a." + "n" * 256 + ".c", "256 characters"),
-        ("a.b." + "ñ" * 256, "256 characters"), ("a.b." + "n" * 100_000, "100000 characters"),
+        ("a.b." + "ñ" * 256, "256 characters"),
+        ("a.b." + "n" * 100_000, "100000 characters"),
     ],
-)  # fmt: skip
+)
 def test_bad_model_names(site: Site, name: str, words: str) -> None:
     for method, path in (
-        ("POST", "registered-models/create"), ("DELETE", "registered-models/delete"), ("POST", "model-versions/create")
-    ):  # fmt: skip
+        ("POST", "registered-models/create"),
+        ("DELETE", "registered-models/delete"),
+        ("POST", "model-versions/create"),
+    ):
         refused(site.b(method, path, {"name": name}), 400, INVALID, words)
     if len(name) < 1000:
         refused(site.b("GET", "registered-models/get", {"name": name}), 400, INVALID, words)
@@ -108,8 +125,9 @@ def test_container_names(site: Site) -> None:
     for empty in ({}, {"changes": []}, {"changes": [{"principal": "admin", "adds": ["USE_CATALOG"]}]}):
         refused(site.call("PATCH", f"{UC}/permissions/catalog/{catalog}", empty), 400, INVALID, "changes nothing")
     for path, taken in (
-        ("catalogs", {"name": "System"}), ("schemas", {"catalog_name": catalog, "name": "INFORMATION_SCHEMA"}),
-    ):  # fmt: skip
+        ("catalogs", {"name": "System"}),
+        ("schemas", {"catalog_name": catalog, "name": "INFORMATION_SCHEMA"}),
+    ):
         refused(site.call("POST", f"{UC}/{path}", taken), 400, INVALID, "reserved")
     renamed = site.call("PATCH", f"{UC}/schemas/{catalog}.team", {"new_name": "information_schema"})
     refused(renamed, 400, INVALID, "reserved")
@@ -214,12 +232,14 @@ BAD_VERSIONS = [
 @pytest.mark.parametrize("version", BAD_VERSIONS, ids=repr)
 def test_bad_versions(site: Site, world: World, version: Any) -> None:
     for method, path, more in (
-        ("POST", "model-versions/finalize", {}), ("DELETE", "model-versions/delete", {}),
+        ("POST", "model-versions/finalize", {}),
+        ("DELETE", "model-versions/delete", {}),
         ("PATCH", "model-versions/update", {}),
         ("POST", "registered-models/alias", {"alias": "a"}),
         ("POST", "model-versions/set-tag", {"key": "k", "value": "v"}),
-        ("POST", "model-versions/generate-temporary-credentials", {}), ("POST", "model-versions/emit-lineage", {}),
-    ):  # fmt: skip
+        ("POST", "model-versions/generate-temporary-credentials", {}),
+        ("POST", "model-versions/emit-lineage", {}),
+    ):
         refused(site.b(method, path, {"name": world.model, "version": version, **more}), 400, INVALID)
     if isinstance(version, str | int):
         refused(site.b("GET", "model-versions/get", {"name": world.model, "version": str(version)}), 400, INVALID)
@@ -242,10 +262,29 @@ def test_absent_versions(site: Site, world: World) -> None:
 
 @pytest.mark.parametrize(
     "alias",
-    ["latest", "LATEST", "Latest", "v1", "V23", "prod\n", "\nprod", "", " ", "a b", "a.b", "a/b", "a@b", "a" * 256,
-    "a" * 100_000, "ü ",
-     "\u202e", "a\u200b", "Unexpected error", "%00"],
-)  # fmt: skip
+    [
+        "latest",
+        "LATEST",
+        "Latest",
+        "v1",
+        "V23",
+        "prod\n",
+        "\nprod",
+        "",
+        " ",
+        "a b",
+        "a.b",
+        "a/b",
+        "a@b",
+        "a" * 256,
+        "a" * 100_000,
+        "ü ",
+        "\u202e",
+        "a\u200b",
+        "Unexpected error",
+        "%00",
+    ],
+)
 def test_bad_aliases(site: Site, world: World, alias: str) -> None:
     message = refused(
         site.b("POST", "registered-models/alias", {"name": world.model, "alias": alias, "version": "1"}),
@@ -347,11 +386,21 @@ def test_long_texts(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["file:///etc/passwd", "file:///\\..\\..\\etc", "http://169.254.169.254/latest", "s3://bucket/../../x",
-    "dbfs:/../../etc", "../../etc/passwd",
-     "mlflow-artifacts:/..%2f..%2fetc", "models:/m-0123", "http:///#/../../etc/", "models:/a.b.c/1/../../d",
-     "runs:/x/../y", ""],
-)  # fmt: skip
+    [
+        "file:///etc/passwd",
+        "file:///\\..\\..\\etc",
+        "http://169.254.169.254/latest",
+        "s3://bucket/../../x",
+        "dbfs:/../../etc",
+        "../../etc/passwd",
+        "mlflow-artifacts:/..%2f..%2fetc",
+        "models:/m-0123",
+        "http:///#/../../etc/",
+        "models:/a.b.c/1/../../d",
+        "runs:/x/../y",
+        "",
+    ],
+)
 def test_a_source_is_text(site: Site, world: World, source: str) -> None:
     """Stored as it came and never opened; where the files lie is the server's own choice."""
     made = site.b("POST", "model-versions/create", {"name": world.model, "source": source}).json()["model_version"]
@@ -383,9 +432,11 @@ def test_a_source_in_this_registry_is_checked(site: Site) -> None:
 def test_what_clients_say_of_lineage_may_be_anything(site: Site, world: World) -> None:
     def create(header: str, **more: Any) -> Any:
         return site.call(
-            "POST", f"{FACE_B}/model-versions/create", {"name": world.model, "source": "x", **more},
+            "POST",
+            f"{FACE_B}/model-versions/create",
+            {"name": world.model, "source": "x", **more},
             headers={"x-databricks-lineage-identifier": header},
-        )  # fmt: skip
+        )
 
     for header in (
         "not base64",
@@ -395,9 +446,15 @@ def test_what_clients_say_of_lineage_may_be_anything(site: Site, world: World) -
         base64.b64encode(b"\xff").decode(),
     ):
         refused(create(header), 400, INVALID, "X-Databricks-Lineage-Identifier")
-    odd = [b"null", b"[]", b'"x"', b'{"lineages":5}', b'{"lineages":[5,{"source_securables":[null,{"table":[]}]}]}',
-    b'{"entities":[{"job":{"id":[1]}}]}',
-           b'{"lineages":[{"source_securables":[{"table":{"name":"a\\u0000b"}}]}]}']  # fmt: skip
+    odd = [
+        b"null",
+        b"[]",
+        b'"x"',
+        b'{"lineages":5}',
+        b'{"lineages":[5,{"source_securables":[null,{"table":[]}]}]}',
+        b'{"entities":[{"job":{"id":[1]}}]}',
+        b'{"lineages":[{"source_securables":[{"table":{"name":"a\\u0000b"}}]}]}',
+    ]
     for info in odd:
         assert create(base64.b64encode(info).decode()).status_code == 200, info
     for deps in ("[" * 30_000, "{", "5", '{"input_tables":[{"table_name":["x"]}]}', '{"input_tables":{"a":1}}'):
@@ -434,18 +491,49 @@ def test_credentials_name_a_known_operation(site: Site, world: World) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["name", "name =", "name = a.b.c", "= 'a'", "name = 'a.b.c' AND", "AND", "name = 'a.b.c' OR name = 'd.e.f'",
-    "name == 'a.b.c'",
-     "name = 'a.b.c", "name = 'a'b'", "name > 'a.b.c'", "name IN ('a.b.c'", "name IN 'a.b.c'", "source_path IN ('a')",
-     "version_number LIKE '1'", "version_number > 'x'", "name BETWEEN 'a' AND 'b'",
-     "color = 'red'", "tags = 'x'",
-     "tags. = 'x'", "name = 'a.b.c' -- x", "name = 'a.b.c'; DROP TABLE securables", "name = 'a.b.c' /* x */",
-     "name LIKE 5x", "(name = 'a')",
-     "NOT name = 'a'", "name = NULL", "stage = 'Production'", "current_stage = 'None'", "name\u00a0\u2028= x",
-     "name = 'a.b'", "name = 'iris'",
-     "`name` = `a`", "other.name = 'a.b.c'", "name = \"a.b.c'", "%", "\\", "'", "\"",
-     "name = 'a.b.c' name = 'a.b.c'"],
-)  # fmt: skip
+    [
+        "name",
+        "name =",
+        "name = a.b.c",
+        "= 'a'",
+        "name = 'a.b.c' AND",
+        "AND",
+        "name = 'a.b.c' OR name = 'd.e.f'",
+        "name == 'a.b.c'",
+        "name = 'a.b.c",
+        "name = 'a'b'",
+        "name > 'a.b.c'",
+        "name IN ('a.b.c'",
+        "name IN 'a.b.c'",
+        "source_path IN ('a')",
+        "version_number LIKE '1'",
+        "version_number > 'x'",
+        "name BETWEEN 'a' AND 'b'",
+        "color = 'red'",
+        "tags = 'x'",
+        "tags. = 'x'",
+        "name = 'a.b.c' -- x",
+        "name = 'a.b.c'; DROP TABLE securables",
+        "name = 'a.b.c' /* x */",
+        "name LIKE 5x",
+        "(name = 'a')",
+        "NOT name = 'a'",
+        "name = NULL",
+        "stage = 'Production'",
+        "current_stage = 'None'",
+        "name\u00a0\u2028= x",
+        "name = 'a.b'",
+        "name = 'iris'",
+        "`name` = `a`",
+        "other.name = 'a.b.c'",
+        "name = \"a.b.c'",
+        "%",
+        "\\",
+        "'",
+        '"',
+        "name = 'a.b.c' name = 'a.b.c'",
+    ],
+)
 def test_bad_filters(site: Site, text: str) -> None:
     message = refused(site.b("GET", "model-versions/search", {"filter": text}), 400, INVALID)
     assert len(message) < 600
@@ -486,10 +574,11 @@ def test_quotes_in_filters_stay_quotes(site: Site) -> None:
 
 
 LISTS = [
-    ("GET", f"{FACE_B}/registered-models/search", {}), ("GET", f"{FACE_B}/model-versions/search", {}),
+    ("GET", f"{FACE_B}/registered-models/search", {}),
+    ("GET", f"{FACE_B}/model-versions/search", {}),
     ("GET", f"{UC}/catalogs", {}),
     ("GET", f"{V1}/audit", {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("method", "path", "fields"), LISTS, ids=[path for _, path, _ in LISTS])
@@ -519,10 +608,22 @@ def test_page_tokens_work_where_they_were_given(site: Site) -> None:
     assert page(models, mine, token).status_code == 200
     schemas = {"catalog_name": schema.partition(".")[0]}
     forged = [
-        "x", "0", "null", "....", mine[:-2], mine + "A", mine.swapcase(), "A" * 5000, "é", "%00", "-1", "../",
+        "x",
+        "0",
+        "null",
+        "....",
+        mine[:-2],
+        mine + "A",
+        mine.swapcase(),
+        "A" * 5000,
+        "é",
+        "%00",
+        "-1",
+        "../",
         mine[:20] + "AAAA" + mine[24:],
-        "W10", "eyJhIjoxfQ",
-    ]  # fmt: skip
+        "W10",
+        "eyJhIjoxfQ",
+    ]
     for bad in forged:
         for path, more in ((models, {}), (versions, {}), (catalogs, {}), (f"{UC}/schemas", schemas)):
             if bad != "%00":

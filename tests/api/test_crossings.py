@@ -80,10 +80,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         folder = tmp_path_factory.mktemp("crossings")
         site = stack.enter_context(
             running_site(
-                folder, oidc_issuer=one.url, oidc_client_id=CLIENT, oidc_user_claim="preferred_username",
-                oidc_groups_claim="groups", oidc_groups='{"ml": "scientists", "leads": "leads", "bosses": "bosses"}',
+                folder,
+                oidc_issuer=one.url,
+                oidc_client_id=CLIENT,
+                oidc_user_claim="preferred_username",
+                oidc_groups_claim="groups",
+                oidc_groups='{"ml": "scientists", "leads": "leads", "bosses": "bosses"}',
             )
-        )  # fmt: skip
+        )
         made = site.ok("POST", f"{V1}/workspaces", {"name": "dev", "address": DEV})
         yield Place(site, made["id"], Lab(site, one, one, evil, robot(site)[1], at=DEV))
 
@@ -119,9 +123,13 @@ def test_an_explanation_names_the_binding_that_lacks(place: Place) -> None:
     told = place.explained(model, "get_model")
     assert (told["allowed"], told["reason"]) == (False, f"Catalog '{catalog}' is not accessible in current workspace.")
     lacks = {
-        "needs": "binding to workspace dev", "securable_type": "CATALOG", "securable_name": catalog, "met": False,
-        "given_by": [], "ask": ["admin", "admins"],
-    }  # fmt: skip
+        "needs": "binding to workspace dev",
+        "securable_type": "CATALOG",
+        "securable_name": catalog,
+        "met": False,
+        "given_by": [],
+        "ask": ["admin", "admins"],
+    }
     assert told["steps"][0] == lacks
     assert [step["met"] for step in told["steps"][1:]] == [True], "what is held still counts, where it is reached"
     place.bind(catalog, "READ_ONLY")
@@ -176,23 +184,33 @@ def test_sql_reaches_what_the_workspace_reaches(place: Place) -> None:
     catalog, schema, own = model.split(".")
     place.site.allow("account users", "catalog", catalog, "USE_CATALOG")
     listed = {
-        "SHOW CATALOGS": catalog, "SELECT catalog_name FROM system.information_schema.catalogs": catalog,
+        "SHOW CATALOGS": catalog,
+        "SELECT catalog_name FROM system.information_schema.catalogs": catalog,
         "SELECT catalog_name FROM system.information_schema.schemata": catalog,
         "SELECT model_name FROM system.information_schema.registered_models": own,
         "SELECT model_name FROM system.information_schema.model_versions": own,
         f"SELECT grantee FROM system.information_schema.catalog_privileges WHERE catalog_name = '{catalog}'": "account users",
-    }  # fmt: skip
+    }
     reads = (
-        f"SHOW SCHEMAS IN {catalog}", f"SHOW MODELS IN {catalog}.{schema}", f"SHOW GRANTS ON CATALOG {catalog}",
-        f"SHOW GRANTS ON MODEL {model}", f"DESCRIBE MODEL {model}", f"SELECT * FROM {catalog}.information_schema.registered_models",
-    )  # fmt: skip
+        f"SHOW SCHEMAS IN {catalog}",
+        f"SHOW MODELS IN {catalog}.{schema}",
+        f"SHOW GRANTS ON CATALOG {catalog}",
+        f"SHOW GRANTS ON MODEL {model}",
+        f"DESCRIBE MODEL {model}",
+        f"SELECT * FROM {catalog}.information_schema.registered_models",
+    )
     writes = (
-        f"GRANT EXECUTE ON MODEL {model} TO admins", f"REVOKE EXECUTE ON MODEL {model} FROM admins",
-        f"CREATE SCHEMA {catalog}.fresh", f"COMMENT ON MODEL {model} IS 'x'",
-        f"ALTER MODEL {model} SET TAGS ('a' = 'b')", f"ALTER MODEL {model} UNSET TAGS ('a')", f"ALTER CATALOG {catalog} OWNER TO admins",
+        f"GRANT EXECUTE ON MODEL {model} TO admins",
+        f"REVOKE EXECUTE ON MODEL {model} FROM admins",
+        f"CREATE SCHEMA {catalog}.fresh",
+        f"COMMENT ON MODEL {model} IS 'x'",
+        f"ALTER MODEL {model} SET TAGS ('a' = 'b')",
+        f"ALTER MODEL {model} UNSET TAGS ('a')",
+        f"ALTER CATALOG {catalog} OWNER TO admins",
         f"ALTER MODEL {model} RENAME TO {model}2",
-        f"DROP SCHEMA {catalog}.{schema} CASCADE", f"DROP CATALOG {catalog} CASCADE",
-    )  # fmt: skip
+        f"DROP SCHEMA {catalog}.{schema} CASCADE",
+        f"DROP CATALOG {catalog} CASCADE",
+    )
 
     def told(statement: str) -> str:
         answer = place.sql(statement)
@@ -282,8 +300,10 @@ def test_every_kind_of_credential_enters_only_where_its_holder_is_assigned(place
         assert "not assigned" in refused(answer, 403, "PERMISSION_DENIED"), kind
     place.assign(holder.user)
     assert {kind for kind, answer in at_dev().items() if answer.status_code == 200} == {
-        "personal token", "session by provider", "session by token",
-    }  # fmt: skip
+        "personal token",
+        "session by provider",
+        "session by token",
+    }
     place.assign(holder.robot)
     assert {answer.status_code for answer in at_dev().values()} == {200}
     for who in (holder.user, holder.robot):
@@ -445,9 +465,13 @@ def test_what_a_sign_in_changes_is_recorded(place: Place) -> None:
     assert let_in(default.provider(person(name, groups=["leads"])[1]))
     told = [(e["event"], *(t["name"] for t in e["targets"])) for e in events(place, actor=name)]
     assert sorted(told) == [
-        ("group.add_member", "leads", name), ("group.add_member", "scientists", name),
-        ("group.remove_member", "scientists", name), ("principal.create", name), ("session.start", name), ("session.start", name),
-    ]  # fmt: skip
+        ("group.add_member", "leads", name),
+        ("group.add_member", "scientists", name),
+        ("group.remove_member", "scientists", name),
+        ("principal.create", name),
+        ("session.start", name),
+        ("session.start", name),
+    ]
     for event in events(place, actor=name):
         assert event["source"] == "127.0.0.1" and event["request_id"], event
     sealed(place.site)
@@ -509,14 +533,18 @@ def test_a_refusal_says_what_it_was_about(place: Place) -> None:
     query = {"securable_type": "function", "full_name": model, "operation": "get_model", "principal": other}
     for method, path, fields in (
         ("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]}),
-        ("GET", f"{V1}/explain", query), ("PATCH", f"{UC}/bindings/catalog/{model.partition('.')[0]}", {"remove": [{"workspace_id": 1}]}),
+        ("GET", f"{V1}/explain", query),
+        ("PATCH", f"{UC}/bindings/catalog/{model.partition('.')[0]}", {"remove": [{"workspace_id": 1}]}),
         ("PUT", f"{V1}/workspaces/dev/assignments/{other}", {}),
-    ):  # fmt: skip
+    ):
         assert place.dev(method, path, fields, token).status_code == 403, path
     told = {e["event"]: [t["name"] for t in e["targets"]] for e in events(place, actor=user, outcome="refused")}
     assert told == {
-        "access.ask": [model], "grants.explain": [model], "catalog.bind": [model.partition(".")[0]], "workspace.assign": ["dev"],
-    }  # fmt: skip
+        "access.ask": [model],
+        "grants.explain": [model],
+        "catalog.bind": [model.partition(".")[0]],
+        "workspace.assign": ["dev"],
+    }
 
 
 def test_who_moved_a_binding_or_an_assignment_and_from_what(place: Place) -> None:

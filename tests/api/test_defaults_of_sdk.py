@@ -101,18 +101,33 @@ class World:
     def table(self, name: str) -> dict[str, Any]:
         column = {"name": "a", "type_name": "INT", "type_text": "int", "position": 0}
         return {
-            **self.place, "name": name, "table_type": "EXTERNAL", "data_source_format": "DELTA",
-            "storage_location": f"s3://elsewhere/{name}", "columns": [column], "properties": {"k": "v"},
-        }  # fmt: skip
+            **self.place,
+            "name": name,
+            "table_type": "EXTERNAL",
+            "data_source_format": "DELTA",
+            "storage_location": f"s3://elsewhere/{name}",
+            "columns": [column],
+            "properties": {"k": "v"},
+        }
 
     def function(self, name: str) -> dict[str, Any]:
         return {
             "function_info": {
-                **self.place, "name": name, "input_params": {"parameters": []}, "data_type": "INT", "full_data_type": "int",
-                "routine_body": "SQL", "routine_definition": "1", "parameter_style": "S", "is_deterministic": True,
-                "sql_data_access": "CONTAINS_SQL", "is_null_call": False, "security_type": "DEFINER", "specific_name": name,
+                **self.place,
+                "name": name,
+                "input_params": {"parameters": []},
+                "data_type": "INT",
+                "full_data_type": "int",
+                "routine_body": "SQL",
+                "routine_definition": "1",
+                "parameter_style": "S",
+                "is_deterministic": True,
+                "sql_data_access": "CONTAINS_SQL",
+                "is_null_call": False,
+                "security_type": "DEFINER",
+                "specific_name": name,
             }
-        }  # fmt: skip
+        }
 
     def put_file(self, path: str) -> None:
         content = base64.b64encode(b"x").decode()
@@ -130,11 +145,19 @@ class World:
     def prepare(self, row: Row) -> tuple[str, dict[str, Any]]:
         """The path of one call, and the fields that it needs."""
         names = {
-            "catalog": self.catalog, "schema": self.schema, "model": self.model, "volume": f"{self.schema}.v",
-            "table": f"{self.schema}.t", "function": f"{self.schema}.f", "user": self.user, "robot": self.robot,
-            "account": self.account, "workspace": self.workspace, "files": self.volume_path,
+            "catalog": self.catalog,
+            "schema": self.schema,
+            "model": self.model,
+            "volume": f"{self.schema}.v",
+            "table": f"{self.schema}.t",
+            "function": f"{self.schema}.f",
+            "user": self.user,
+            "robot": self.robot,
+            "account": self.account,
+            "workspace": self.workspace,
+            "files": self.volume_path,
             "file": f"{self.volume_path}/a.txt",
-        }  # fmt: skip
+        }
         if "{new}" in row.path:
             names["new"] = self._deletable(row.path.split("/")[-2])
         if row.call.startswith("POST") and row.path.endswith("/secrets"):  # a service principal has a few secrets
@@ -152,17 +175,23 @@ class World:
                 return {"catalog_name": self.catalog} if tail == "/schemas" else self.place
             return {
                 "/table-summaries": {"catalog_name": self.catalog},
-                "/api/2.0/workspace/export": {"path": f"{HOME}/file"}, "/api/2.0/workspace/list": {"path": HOME},
-            }.get(tail, {})  # fmt: skip
+                "/api/2.0/workspace/export": {"path": f"{HOME}/file"},
+                "/api/2.0/workspace/list": {"path": HOME},
+            }.get(tail, {})
         name = self._flat_model() if path.endswith("model-versions/create") else self.new()
         written: dict[str, dict[str, Any]] = {
-            "/catalogs": {"name": name}, "/schemas": {"name": name, "catalog_name": self.catalog},
-            "/models": {**self.place, "name": name}, "/volumes": {**self.place, "name": name, "volume_type": "MANAGED"},
-            "/tables": self.table(name), "/functions": self.function(name),
+            "/catalogs": {"name": name},
+            "/schemas": {"name": name, "catalog_name": self.catalog},
+            "/models": {**self.place, "name": name},
+            "/volumes": {**self.place, "name": name, "volume_type": "MANAGED"},
+            "/tables": self.table(name),
+            "/functions": self.function(name),
             "/permissions/function/{model}": {"changes": [{"principal": "account users", "add": ["EXECUTE"]}]},
-            "/models/{model}/versions/1": {"comment": "c"}, "/api/2.1/tag-policies": {"tag_key": name},
+            "/models/{model}/versions/1": {"comment": "c"},
+            "/api/2.1/tag-policies": {"tag_key": name},
             "/api/2.0/token-management/on-behalf-of/tokens": {"application_id": self.robot_name},
-            f"{SCIM}/Users": {"userName": f"{name}@x.io"}, f"{SCIM}/Groups": {"displayName": name},
+            f"{SCIM}/Users": {"userName": f"{name}@x.io"},
+            f"{SCIM}/Groups": {"displayName": name},
             f"{SCIM}/ServicePrincipals": {"displayName": name},
             "/api/2.0/sql/statements": {"statement": "SELECT 1", "warehouse_id": "0000000000000001"},
             "/api/2.0/workspace/delete": {"path": f"{HOME}/gone"},
@@ -170,7 +199,7 @@ class World:
             "/api/2.0/mlflow/registered-models/get-latest-versions": {"name": self.flat},
             "/api/2.0/mlflow/registered-models/create": {"name": name},
             "/api/2.0/mlflow/model-versions/create": {"name": name, "source": "s3://b/m"},
-        }  # fmt: skip
+        }
         return written.get(tail, {})
 
     def call(self, row: Row, more: dict[str, Any], *, in_query: bool = False) -> httpx.Response:

@@ -29,8 +29,17 @@ __all__ = ["site"]
 def test_every_route_speaks_a_dialect_whose_errors_are_checked(site: Site) -> None:
     """test_real_sdk.py holds these against the clients' own lists of codes."""
     assert {route.render for _, route in site.dialects} <= {
-        None, databricks, oss, files, plain, scim, prompt_errors, workspace, workspace_import, namespace_errors,
-    }  # fmt: skip
+        None,
+        databricks,
+        oss,
+        files,
+        plain,
+        scim,
+        prompt_errors,
+        workspace,
+        workspace_import,
+        namespace_errors,
+    }
 
 
 def test_our_own_words_are_none_that_the_sdk_repeats() -> None:
@@ -54,7 +63,8 @@ def test_the_faces_name_what_is_missing(site: Site) -> None:
         (errors.NotFound("x", kind="SCHEMA"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (errors.NotFound("x", kind="METASTORE"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (errors.NotFound("x", kind="MODEL"), 404, "RESOURCE_DOES_NOT_EXIST"),
-        (errors.NotFound("x"), 404, "RESOURCE_DOES_NOT_EXIST"), (errors.FileNotFound("x"), 404, "NOT_FOUND"),
+        (errors.NotFound("x"), 404, "RESOURCE_DOES_NOT_EXIST"),
+        (errors.FileNotFound("x"), 404, "NOT_FOUND"),
         (errors.FileNotFound("x", kind="CATALOG"), 404, "NOT_FOUND"),
         (errors.NoSuchEndpoint("x"), 404, "ENDPOINT_NOT_FOUND"),
         (errors.AlreadyExists("x", kind="MODEL"), 409, "RESOURCE_ALREADY_EXISTS"),
@@ -65,7 +75,7 @@ def test_the_faces_name_what_is_missing(site: Site) -> None:
         (errors.PermissionDenied("x", kind="CATALOG"), 403, "PERMISSION_DENIED"),
         (errors.Unauthenticated("x"), 401, "UNAUTHENTICATED"),
         (errors.LimitExceeded("x"), 400, "INVALID_PARAMETER_VALUE"),
-    ]  # fmt: skip
+    ]
     for error, status, code in cases:
         assert databricks(error) == (status, {"error_code": code, "message": "x"})
 
@@ -111,10 +121,11 @@ def test_every_answer_carries_the_workspace_and_is_exactly_200(site: Site) -> No
     for answer in (
         site.b("GET", "registered-models/get", {"name": model}),
         site.b("POST", "model-versions/create", {"name": model, "source": "x"}),
-        site.b("GET", "registered-models/get", {"name": "x"}), site.call("GET", "/nothing"),
+        site.b("GET", "registered-models/get", {"name": "x"}),
+        site.call("GET", "/nothing"),
         site.call("GET", "/health", token=""),
         site.b("DELETE", "registered-models/delete", {"name": model}),
-    ):  # fmt: skip
+    ):
         assert answer.headers["x-databricks-org-id"] == site.settings.workspace_id
         assert answer.status_code in (200, 400, 404)
         assert int(answer.headers["content-length"]) == len(answer.content)
@@ -171,8 +182,12 @@ def test_no_alias_names_a_version_that_nobody_can_load(site: Site) -> None:
         site.call("PUT", alias, {"version_num": 1}),
         site.b("POST", "registered-models/alias", fields),
         site.call("POST", "/api/2.0/mlflow/registered-models/alias", fields),
-        site.call("PATCH", f"{V1}/models/{model}/aliases", {"set": [{"alias_name": "New", "version_num": 1}], "remove": ["Champion"]}),
-    ]  # fmt: skip
+        site.call(
+            "PATCH",
+            f"{V1}/models/{model}/aliases",
+            {"set": [{"alias_name": "New", "version_num": 1}], "remove": ["Champion"]},
+        ),
+    ]
     for answer in tries:
         refused(answer, 400, "INVALID_STATE", "FAILED_REGISTRATION", "Register the model again")
     assert site.ok("GET", f"{UC}/models/{model}", {"include_aliases": True})["aliases"][0]["version_num"] == 1
@@ -187,14 +202,14 @@ def test_deliveries_that_arrive_twice(site: Site) -> None:
             ("registered-models/alias", {**on_version, "alias": "a"}),
             ("registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
             ("model-versions/set-tag", {**on_version, "key": "k", "value": "v"}),
-        ):  # fmt: skip
+        ):
             assert site.b("POST", path, fields).json() == {}
     for _ in range(2):
         for path, fields in (
             ("registered-models/alias", {"name": model, "alias": "a"}),
             ("registered-models/delete-tag", {"name": model, "key": "k"}),
             ("model-versions/delete-tag", {**on_version, "key": "k"}),
-        ):  # fmt: skip
+        ):
             assert site.b("DELETE", path, fields).json() == {}
     assert site.b("PATCH", "registered-models/update", {"name": model, "description": "d"}).status_code == 200
     assert site.b("PATCH", "registered-models/update", {"name": model}).json()["registered_model"]["description"] == "d"

@@ -33,16 +33,31 @@ def test_the_scheme_has_no_case(site: Site, scheme: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        b"Bearer", b"Bearer  ", b"Token %s", b"Basic %s", b"%s", b"Bearer:%s", b"Bearer\t%s", b"Bearer %s,",
-        b"Bearer %s %s", b"Bearer %s\t%s",
-        b"Bearer %s, Bearer %s", b'Bearer "%s"', b"Bearer token=%s", b"Bearer \xff\xfe",
-        b"Bearer \xc3\xa9\xe2\x82\xac", b"B\xe9arer %s",
-        b"Bearer " + b"a" * 1_000_000, b"Bearer ../../etc/passwd", b"Bearer ' OR 1=1 --", b"Digest username=admin",
+        b"Bearer",
+        b"Bearer  ",
+        b"Token %s",
+        b"Basic %s",
+        b"%s",
+        b"Bearer:%s",
+        b"Bearer\t%s",
+        b"Bearer %s,",
+        b"Bearer %s %s",
+        b"Bearer %s\t%s",
+        b"Bearer %s, Bearer %s",
+        b'Bearer "%s"',
+        b"Bearer token=%s",
+        b"Bearer \xff\xfe",
+        b"Bearer \xc3\xa9\xe2\x82\xac",
+        b"B\xe9arer %s",
+        b"Bearer " + b"a" * 1_000_000,
+        b"Bearer ../../etc/passwd",
+        b"Bearer ' OR 1=1 --",
+        b"Digest username=admin",
         b"Negotiate TlRMTVNTUAAB",
         b"Bearer %s\x00"[:-1] + b"\x7f",
     ],
     ids=range(22),
-)  # fmt: skip
+)
 def test_absurd_authorization_headers(site: Site, value: bytes) -> None:
     line = b"Authorization: " + value.replace(b"%s", site.admin.encode())
     answer = site.raw(b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n\r\n" % (ME.encode(), line))
@@ -87,11 +102,16 @@ def test_headers_name_nobody(site: Site) -> None:
     """What a proxy would set for a trusted peer is worth nothing here."""
     name, token = site.user()
     claims = {
-        "x-forwarded-user": "admin", "x-remote-user": "admin", "remote-user": "admin", "x-databricks-org-id": "9",
+        "x-forwarded-user": "admin",
+        "x-remote-user": "admin",
+        "remote-user": "admin",
+        "x-databricks-org-id": "9",
         "x-user": "admin",
-        "x-http-method-override": "DELETE", "x-method-override": "DELETE", "x-original-url": "/metrics",
+        "x-http-method-override": "DELETE",
+        "x-method-override": "DELETE",
+        "x-original-url": "/metrics",
         "x-rewrite-url": "/metrics",
-    }  # fmt: skip
+    }
     answer = site.call("GET", ME, token=token, headers=claims)
     assert answer.json()["userName"] == name
     assert answer.headers["x-databricks-org-id"] == site.settings.workspace_id
@@ -155,8 +175,14 @@ def test_a_cookie_signs_in_our_own_pages(site: Site, world: World, cookie: str) 
     assert by_cookie(site, "GET", ME, f"a=b; {cookie}; c=d").status_code == 200
     secret = cookie.partition("=")[2]
     for wrong in (
-        f"{COOKIE}=", f"{COOKIE}=x", f"X{cookie}", f"{COOKIE.upper()}={secret}", f'{COOKIE}="{secret}"', ";;=;", "=",
-    ):  # fmt: skip
+        f"{COOKIE}=",
+        f"{COOKIE}=x",
+        f"X{cookie}",
+        f"{COOKIE.upper()}={secret}",
+        f'{COOKIE}="{secret}"',
+        ";;=;",
+        "=",
+    ):
         refused(by_cookie(site, "GET", ME, wrong), 401, "UNAUTHENTICATED")
 
 
@@ -192,19 +218,28 @@ def test_a_session_ends_with_the_token_that_it_began_with(site: Site) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {}, {"origin": "null"}, {"origin": ""}, {"origin": "http://evil.example"}, {"origin": "https://127.0.0.1"},
+        {},
+        {"origin": "null"},
+        {"origin": ""},
+        {"origin": "http://evil.example"},
+        {"origin": "https://127.0.0.1"},
         {"origin": "http://127.0.0.1"},
-        {"origin": "http://127.0.0.1:1"}, {"origin": "http://localhost:{port}"},
+        {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://localhost:{port}"},
         {"origin": "http://127.0.0.1:{port}.evil.example"},
-        {"origin": "http://evil.example#://127.0.0.1:{port}"}, {"origin": "http://127.0.0.1:{port}/"},
+        {"origin": "http://evil.example#://127.0.0.1:{port}"},
+        {"origin": "http://127.0.0.1:{port}/"},
         {"origin": "127.0.0.1:{port}"},
-        {"origin": "http://a@127.0.0.1:{port}"}, {"origin": "{host}", "sec_fetch_site": "cross-site"},
-        {"origin": "{host}", "sec_fetch_site": "same-site"}, {"origin": "{host}", "sec_fetch_site": "none"},
+        {"origin": "http://a@127.0.0.1:{port}"},
+        {"origin": "{host}", "sec_fetch_site": "cross-site"},
+        {"origin": "{host}", "sec_fetch_site": "same-site"},
+        {"origin": "{host}", "sec_fetch_site": "none"},
         {"referer": "{host}/"},
-        {"origin": "http://evil.example", "host": "127.0.0.1:{port}"}, {"sec_fetch_site": "same-origin"},
+        {"origin": "http://evil.example", "host": "127.0.0.1:{port}"},
+        {"sec_fetch_site": "same-origin"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_cookie_from_another_page_changes_nothing(
     site: Site, world: World, cookie: str, headers: dict[str, str]
 ) -> None:
@@ -263,10 +298,15 @@ def test_the_host_header_makes_no_address(site: Site, host: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/health%0d%0aX-Injected:%20yes", "/a%0d%0a%0d%0a<script>", "/api/modelkeep/v1/users/a%0d%0aX-Injected:%20yes",
-    "/login?next=/%0d%0aX-Injected:%20yes",
-     "/?next=%0d%0aX-Injected:yes", "/ml/%0d%0aX-Injected:yes"],
-)  # fmt: skip
+    [
+        "/health%0d%0aX-Injected:%20yes",
+        "/a%0d%0a%0d%0a<script>",
+        "/api/modelkeep/v1/users/a%0d%0aX-Injected:%20yes",
+        "/login?next=/%0d%0aX-Injected:%20yes",
+        "/?next=%0d%0aX-Injected:yes",
+        "/ml/%0d%0aX-Injected:yes",
+    ],
+)
 def test_no_header_is_injected(site: Site, path: str) -> None:
     for more in ("", "Accept: text/html\r\n"):
         answer = site.raw(
@@ -300,9 +340,13 @@ def test_request_ids_are_ours_and_differ(site: Site) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET /h\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n", b"CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /h\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"FOO /health HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"GET /health HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -314,7 +358,7 @@ def test_request_ids_are_ours_and_differ(site: Site) -> None:
         b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
     ],
     ids=range(16),
-)  # fmt: skip
+)
 def test_what_is_no_http_is_dropped_or_400(site: Site, data: bytes) -> None:
     answer = site.raw(data, timeout_s=1)
     assert answer == b"" or answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 ")), answer[:200]

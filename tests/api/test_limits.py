@@ -93,9 +93,13 @@ SHAPES = {
 @pytest.mark.parametrize("content", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize(
     "path",
-    ["/api/2.1/unity-catalog/models", "/api/2.0/preview/scim/v2/Users", "/api/2.0/sql/statements",
-     "/api/2.0/fs/create-upload-url"],
-)  # fmt: skip
+    [
+        "/api/2.1/unity-catalog/models",
+        "/api/2.0/preview/scim/v2/Users",
+        "/api/2.0/sql/statements",
+        "/api/2.0/fs/create-upload-url",
+    ],
+)
 def test_an_intricate_body_is_read_in_a_thread(
     site: Site, path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

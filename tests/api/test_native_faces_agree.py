@@ -281,10 +281,23 @@ def test_every_model_route_of_the_native_face_takes_part() -> None:
         f"{UC}/entity-tag-assignments/{{entity_type}}/{{entity_name}}/tags",
     }
     containers = (
-        "catalogs", "schemas", "permissions", "effective-permissions", "privilege-assignments", "effective-privilege-assignments",
-        "metastore", "volumes", "tables", "table-summaries",
-        "functions", "bindings", "workspace-bindings", "resource-quotas", "/api/2.0/unity-catalog", "/api/3.0/rfa",
-    )  # fmt: skip
+        "catalogs",
+        "schemas",
+        "permissions",
+        "effective-permissions",
+        "privilege-assignments",
+        "effective-privilege-assignments",
+        "metastore",
+        "volumes",
+        "tables",
+        "table-summaries",
+        "functions",
+        "bindings",
+        "workspace-bindings",
+        "resource-quotas",
+        "/api/2.0/unity-catalog",
+        "/api/3.0/rfa",
+    )
     routes = {r.path for r in ROUTERS["C"].routes if not r.path.removeprefix(f"{UC}/").startswith(containers)}
     assert routes - taking - alone == set()
 

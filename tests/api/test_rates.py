@@ -16,10 +16,17 @@ RATE, BURST = 4, 8
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Far below what the product allows. The only proxy that it believes is on loopback, as the tests are."""
-    with pytest.MonkeyPatch.context() as patch, running_site(
-        tmp_path_factory.mktemp("limited"), requests_per_second=RATE, request_burst=BURST,
-        anonymous_requests_per_second=1, trusted_proxies="127.0.0.0/8 ::1", conceal=True,
-    ) as running:  # fmt: skip
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        running_site(
+            tmp_path_factory.mktemp("limited"),
+            requests_per_second=RATE,
+            request_burst=BURST,
+            anonymous_requests_per_second=1,
+            trusted_proxies="127.0.0.0/8 ::1",
+            conceal=True,
+        ) as running,
+    ):
         patch.setattr(app, "THROTTLED_PAUSE_S", 0.001)
         yield running
 

@@ -22,35 +22,76 @@ __all__ = ["site"]
 # looks like is the same for every registry, and is in the public source.
 PUBLIC = {
     # What a client needs to sign in, and where it proves who it is.
-    *(call for face in ("/oidc", "/oidc/accounts/{account_id}")
-      for call in (f"GET {face}/.well-known/oauth-authorization-server", f"POST {face}/v1/token",
-                   f"GET {face}/v1/authorize", f"POST {face}/v1/authorize")),
-    "GET /openapi.json", "GET /docs", "GET /docs/{asset}", "GET /explore/assets/{name}",
+    *(
+        call
+        for face in ("/oidc", "/oidc/accounts/{account_id}")
+        for call in (
+            f"GET {face}/.well-known/oauth-authorization-server",
+            f"POST {face}/v1/token",
+            f"GET {face}/v1/authorize",
+            f"POST {face}/v1/authorize",
+        )
+    ),
+    "GET /openapi.json",
+    "GET /docs",
+    "GET /docs/{asset}",
+    "GET /explore/assets/{name}",
     "GET /.well-known/databricks-config",
     *(f"{method} /health{path}" for method in ("GET", "HEAD") for path in ("", "/live", "/ready")),
-    "GET /login", "POST /login", "POST /logout",
-}  # fmt: skip
+    "GET /login",
+    "POST /login",
+    "POST /logout",
+}
 SIGNED = re.compile(rf"(GET|HEAD|PUT|DELETE) {V1}/objects/\{{token\}}")
 
 # What any signed-in caller may do: his own affairs, lists that are filtered for him, and what every client asks first.
 ANYONE = {
-    "GET /", "GET /explore", "GET /explore/{page*}",
-    "GET /metrics", "POST /api/2.0/mlflow/client-telemetry/ingest", "GET /api/2.0/preview/scim/v2/Me",
-    f"GET {FACE_B}/registered-models/search", f"GET {FACE_B}/model-versions/search",
+    "GET /",
+    "GET /explore",
+    "GET /explore/{page*}",
+    "GET /metrics",
+    "POST /api/2.0/mlflow/client-telemetry/ingest",
+    "GET /api/2.0/preview/scim/v2/Me",
+    f"GET {FACE_B}/registered-models/search",
+    f"GET {FACE_B}/model-versions/search",
     f"GET {FACE_B}/registered-models:is-databricks-sdk-models-artifact-repository-enabled",
-    f"GET {UC}/catalogs", f"GET {UC}/models", f"GET {UC}/metastore_summary", f"GET {UC}/current-metastore-assignment",
-    f"GET {V1}/lineage", f"GET {V1}/me", f"GET {V1}/search", f"GET {V1}/privileges", f"GET {V1}/tokens", f"POST {V1}/tokens",
-    f"GET {V1}/users", f"GET {V1}/groups", f"GET {V1}/groups/{{principal}}/members", f"GET {V1}/service-principals", f"GET {NAMESPACE}",
-    *(f"GET {prefix}/{search}" for prefix in PLAIN_PREFIXES for search in
-      ("registered-models/search", "registered-models/list", "model-versions/search")),
-    *(f"GET {base}/{path}" for base in (SCIM, SCIM_ACCOUNT) for path in
-      ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")),
-    "GET /api/2.1/tag-policies", "GET /api/2.1/tag-policies/{tag_key}", f"GET {V1}/access-requests",
-    "GET /api/2.0/token/list", "POST /api/2.0/token/create",
-    f"POST {STATEMENTS}", f"POST {STATEMENTS}/", f"GET {WAREHOUSES}", f"GET {WAREHOUSES}/{{id}}",
+    f"GET {UC}/catalogs",
+    f"GET {UC}/models",
+    f"GET {UC}/metastore_summary",
+    f"GET {UC}/current-metastore-assignment",
+    f"GET {V1}/lineage",
+    f"GET {V1}/me",
+    f"GET {V1}/search",
+    f"GET {V1}/privileges",
+    f"GET {V1}/tokens",
+    f"POST {V1}/tokens",
+    f"GET {V1}/users",
+    f"GET {V1}/groups",
+    f"GET {V1}/groups/{{principal}}/members",
+    f"GET {V1}/service-principals",
+    f"GET {NAMESPACE}",
+    *(
+        f"GET {prefix}/{search}"
+        for prefix in PLAIN_PREFIXES
+        for search in ("registered-models/search", "registered-models/list", "model-versions/search")
+    ),
+    *(
+        f"GET {base}/{path}"
+        for base in (SCIM, SCIM_ACCOUNT)
+        for path in ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")
+    ),
+    "GET /api/2.1/tag-policies",
+    "GET /api/2.1/tag-policies/{tag_key}",
+    f"GET {V1}/access-requests",
+    "GET /api/2.0/token/list",
+    "POST /api/2.0/token/create",
+    f"POST {STATEMENTS}",
+    f"POST {STATEMENTS}/",
+    f"GET {WAREHOUSES}",
+    f"GET {WAREHOUSES}/{{id}}",
     f"GET {V1}/workspaces",
     "GET /api/2.0/accounts/{account_id}/workspaces",
-}  # fmt: skip
+}
 
 
 def name(route: Route) -> str:
@@ -89,19 +130,37 @@ def bad_credentials(site: Site) -> dict[str, str]:
     site.ok("DELETE", f"{V1}/users/deleted@x.io")
     time.sleep(1.1)
     others = {
-        "none": "", "garbage": "Bearer garbage", "empty": "Bearer", "basic": "Basic YWRtaW46YWRtaW4=",
+        "none": "",
+        "garbage": "Bearer garbage",
+        "empty": "Bearer",
+        "basic": "Basic YWRtaW46YWRtaW4=",
         "bare": site.admin,
-        "hash": f"Bearer {'0' * 64}", "jwt of alg none": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.",
-        "two in one": f"Bearer garbage, Bearer {site.admin}", "admin": "Bearer admin",
-    }  # fmt: skip
+        "hash": f"Bearer {'0' * 64}",
+        "jwt of alg none": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.",
+        "two in one": f"Bearer garbage, Bearer {site.admin}",
+        "admin": "Bearer admin",
+    }
     return others | {kind: f"Bearer {token}" for kind, token in tokens.items()}
 
 
 @pytest.mark.parametrize(
     "kind",
-    ["none", "garbage", "empty", "basic", "bare", "hash", "jwt of alg none", "two in one", "admin",
-     "expired", "revoked", "deactivated", "deleted"],
-)  # fmt: skip
+    [
+        "none",
+        "garbage",
+        "empty",
+        "basic",
+        "bare",
+        "hash",
+        "jwt of alg none",
+        "two in one",
+        "admin",
+        "expired",
+        "revoked",
+        "deactivated",
+        "deleted",
+    ],
+)
 def test_no_route_answers_a_bad_credential(
     site: Site, world: World, bad_credentials: dict[str, str], kind: str
 ) -> None:
@@ -207,22 +266,46 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"{FACE_B}/registered-models/get//", f"/x{FACE_B}/registered-models/get", f"{FACE_B}//registered-models/get",
-        "/api/2.0/preview/mlflow", "/api/2.0/preview/mlflow/nothing", "/api/2.0/preview/preview/mlflow/registered-models/get",
-        "/api/2.0/preview/unity-catalog/catalogs", "/api/2.0/unity-catalog/nothing", "/api/2.0/unity-catalog",
-        "/ajax-api/2.0/unity-catalog/catalogs", "/api/2.0/Preview/mlflow/registered-models/search",
-        f"{FACE_B}/Registered-Models/get", f"{FACE_B}/registered-models/get;x=1", f"{FACE_B}/registered-models/get%00",
-        f"{FACE_B}/registered-models/get%20", f"{FACE_B}/registered-models/get%252f",
-        f"{FACE_B}/prompt", f"{FACE_B}/prompts/a.b.c/nothing", f"{FACE_B}/prompts:search", f"{FACE_B}/registered-models/list",
+        f"{FACE_B}/registered-models/get//",
+        f"/x{FACE_B}/registered-models/get",
+        f"{FACE_B}//registered-models/get",
+        "/api/2.0/preview/mlflow",
+        "/api/2.0/preview/mlflow/nothing",
+        "/api/2.0/preview/preview/mlflow/registered-models/get",
+        "/api/2.0/preview/unity-catalog/catalogs",
+        "/api/2.0/unity-catalog/nothing",
+        "/api/2.0/unity-catalog",
+        "/ajax-api/2.0/unity-catalog/catalogs",
+        "/api/2.0/Preview/mlflow/registered-models/search",
+        f"{FACE_B}/Registered-Models/get",
+        f"{FACE_B}/registered-models/get;x=1",
+        f"{FACE_B}/registered-models/get%00",
+        f"{FACE_B}/registered-models/get%20",
+        f"{FACE_B}/registered-models/get%252f",
+        f"{FACE_B}/prompt",
+        f"{FACE_B}/prompts/a.b.c/nothing",
+        f"{FACE_B}/prompts:search",
+        f"{FACE_B}/registered-models/list",
         "/api/3.0/mlflow/unity-catalog/registered-models/get",
         "/ajax-api/2.0/mlflow/unity-catalog/registered-models/get",
-        "/health/../metrics", "/health/x", "/healthz", "/.well-known/databricks-config/..%2fmetrics",
+        "/health/../metrics",
+        "/health/x",
+        "/healthz",
+        "/.well-known/databricks-config/..%2fmetrics",
         "/%2e%2e/etc/passwd",
-        f"{UC}/catalogs//", f"{UC}/catalogs/a/b", f"{UC}/catalogs/a%2Fb", f"{UC}/catalogs/..%2Fmetastore_summary", "/?",
+        f"{UC}/catalogs//",
+        f"{UC}/catalogs/a/b",
+        f"{UC}/catalogs/a%2Fb",
+        f"{UC}/catalogs/..%2Fmetastore_summary",
+        "/?",
         "/*",
-        f"{UC}/*", f"{V1}/models/a.b.c/versions/1/../../copy", "//x", "/api/4.0/mlflow/traces", "/" + "a" * 60_000,
+        f"{UC}/*",
+        f"{V1}/models/a.b.c/versions/1/../../copy",
+        "//x",
+        "/api/4.0/mlflow/traces",
+        "/" + "a" * 60_000,
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("verb", ["GET", "POST"])
 def test_a_path_that_is_nearly_one_is_none(site: Site, verb: str, path: str) -> None:
     """Sent as they are: no client tidies them up on the way."""

@@ -189,11 +189,21 @@ WHOLE = gzip.compress(b'{"name":"a.b.c"}', mtime=0)
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", b'{"name":"a.b.c"}'), ("gzip", WHOLE[:-4]), ("gzip", WHOLE + b"x"), ("gzip", WHOLE + WHOLE),
-        ("gzip", WHOLE[:10]), ("gzip", WHOLE[:-8] + b"\0" * 8), ("gzip", zlib.compress(b"{}")), ("gzip", gzip.compress(WHOLE, mtime=0)),
-        ("deflate", zlib.compress(b"{}")), ("br", b"{}"), ("zstd", b"{}"), ("gzip, gzip", gzip.compress(WHOLE, mtime=0)), ("x", b"{}"),
+        ("gzip", b'{"name":"a.b.c"}'),
+        ("gzip", WHOLE[:-4]),
+        ("gzip", WHOLE + b"x"),
+        ("gzip", WHOLE + WHOLE),
+        ("gzip", WHOLE[:10]),
+        ("gzip", WHOLE[:-8] + b"\0" * 8),
+        ("gzip", zlib.compress(b"{}")),
+        ("gzip", gzip.compress(WHOLE, mtime=0)),
+        ("deflate", zlib.compress(b"{}")),
+        ("br", b"{}"),
+        ("zstd", b"{}"),
+        ("gzip, gzip", gzip.compress(WHOLE, mtime=0)),
+        ("x", b"{}"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_gzip_is_refused(site: Site, coding: str, body: bytes) -> None:
     refused(post(site, body, coding), 400, INVALID)
 

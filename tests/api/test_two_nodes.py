@@ -71,9 +71,18 @@ def test_what_one_node_takes_the_other_refuses_at_once(nodes: tuple[Site, Server
         site.ok("POST", "/api/2.1/tag-policies", {"tag_key": "rank", "values": [{"name": "a"}]})
         assert tag("rank") == 403
         # What is approved on one node is there on the other.
-        asked = other.post("/api/3.0/rfa/requests", json={"requests": [{"securable_permissions": [
-            {"securable": {"type": "CATALOG", "full_name": catalog}, "permissions": ["CREATE_SCHEMA"]}
-        ]}]}).json()["responses"][0]["request_ids"][0]  # fmt: skip
+        asked = other.post(
+            "/api/3.0/rfa/requests",
+            json={
+                "requests": [
+                    {
+                        "securable_permissions": [
+                            {"securable": {"type": "CATALOG", "full_name": catalog}, "permissions": ["CREATE_SCHEMA"]}
+                        ]
+                    }
+                ]
+            },
+        ).json()["responses"][0]["request_ids"][0]
         make = {"name": "fresh", "catalog_name": catalog}
         assert other.post(f"{UC}/schemas", json=make).status_code == 403
         site.ok("POST", f"{V1}/access-requests/{asked}/approve", {})

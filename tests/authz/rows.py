@@ -53,9 +53,10 @@ from modelkeep.domain.scim.resources import Wanted
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
 RULE = federation.Rule(
-    issuer="https://ci.example", subject="job",
+    issuer="https://ci.example",
+    subject="job",
     keys='{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}',
-)  # fmt: skip
+)
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
 WALLED, SHOWN = "walled.ml.model", "shown.ml.model"
 VOLUME, TABLE, FUNCTION, PROMPT = "prod.ml.raw", "prod.ml.features", "prod.ml.score", "prod.ml.greet"
@@ -189,10 +190,18 @@ def leaf(text: str, kind: Kind) -> FullName:
 
 DEFINED = tables.Definition("EXTERNAL", "DELTA", "s3://lake/features")
 COMPUTED = functions.Definition(
-    input_params=functions.Parameters(), data_type="INT", full_data_type="INT", routine_body="SQL", routine_definition="1",
-    parameter_style="S", is_deterministic=True, sql_data_access="NO_SQL", is_null_call=False, security_type="DEFINER",
+    input_params=functions.Parameters(),
+    data_type="INT",
+    full_data_type="INT",
+    routine_body="SQL",
+    routine_definition="1",
+    parameter_style="S",
+    is_deterministic=True,
+    sql_data_access="NO_SQL",
+    is_null_call=False,
+    security_type="DEFINER",
     specific_name="score",
-)  # fmt: skip
+)
 
 
 def _whose_grants(found: list[Any]) -> str:
@@ -207,13 +216,21 @@ def rows(ids: dict[str, str]) -> list[Row]:
     mlmodel, extra = ArtifactPath("MLmodel"), ArtifactPath("extra.bin")
     foreign = ArtifactPath("Users/nobody@x.io/notes")
     C, S, M, V, F, U, D, G, P, N, A = (
-        "The metastore and catalogs", "Schemas", "Registered models", "Model versions", "Files of versions",
-        "Volumes, tables and functions", "Files of volumes", "Grants and lineage", "Principals and tokens", "Signing in",
+        "The metastore and catalogs",
+        "Schemas",
+        "Registered models",
+        "Model versions",
+        "Files of versions",
+        "Volumes, tables and functions",
+        "Files of volumes",
+        "Grants and lineage",
+        "Principals and tokens",
+        "Signing in",
         "Audit and jobs",
-    )  # fmt: skip
+    )
     Q, prompt = "Prompts", leaf(PROMPT, Kind.PROMPT)
     T = "Protected aliases, governed tags, requests for access"
-    W, walled, shown = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)  # fmt: skip
+    W, walled, shown = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
     new_volume, a_file, folder = leaf("prod.ml.fresh", Kind.VOLUME), ArtifactPath("a.bin"), ArtifactPath("folder")
     described = {"comment": "x"}
@@ -226,7 +243,9 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(C, "get_quota of model", metastores.GetQuota(m, "alias-quota")),
         Row(C, "get_assignment", metastores.GetAssignment()),
         Row(C, "get_bindings of catalog", bindings.GetBindings(name(CATALOG))),
-        Row(C, "change_bindings of catalog", bindings.ChangeBindings(name(CATALOG), (CatalogBinding("1", "READ_ONLY"),))),
+        Row(
+            C, "change_bindings of catalog", bindings.ChangeBindings(name(CATALOG), (CatalogBinding("1", "READ_ONLY"),))
+        ),
         Row(C, "isolate_catalog", bindings.IsolateCatalog(name(CATALOG), True)),
         Row(C, "create_catalog", catalogs.CreateCatalog(name=name("fresh"))),
         Row(C, "create_catalog prod (exists)", catalogs.CreateCatalog(name=name(CATALOG))),
@@ -277,10 +296,16 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(M, "reassign_tag", models.ReassignTag(m, "team", "b")),
         Row(M, "change_tags", models.ChangeTags(m, None, {"team": "b"})),
         Row(V, "create_version", versions.CreateVersion(name=m)),
-        Row(V, "create_version from open.ml.model",
-            versions.CreateVersion(name=m, source_model=open_model, source_version="1")),
-        Row(V, "create_version of open.ml.model from churn",
-            versions.CreateVersion(name=open_model, source_model=m, source_version="1")),
+        Row(
+            V,
+            "create_version from open.ml.model",
+            versions.CreateVersion(name=m, source_model=open_model, source_version="1"),
+        ),
+        Row(
+            V,
+            "create_version of open.ml.model from churn",
+            versions.CreateVersion(name=open_model, source_model=m, source_version="1"),
+        ),
         Row(V, "finalize_version", finalize.FinalizeVersion(m, 2)),
         Row(V, "finalize_version, unsigned", finalize.FinalizeVersion(m, 2, unsigned=True)),
         Row(V, "get_version", versions.GetVersion(m, 1)),
@@ -288,16 +313,40 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(V, "list_versions", versions.ListVersions(m)),
         Row(V, "browse_version", versions.BrowseVersion(m, 1), _browsed),
         Row(V, "browse_versions", versions.BrowseVersions(m), _browsed),
-        Row(V, "search_versions: sees churn", model_search.SearchVersions(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
-        Row(V, "search_versions of a run: sees churn", model_search.SearchVersions("run_id = 'run1'"), lambda p: "1" if p.items else "0"),
-        Row(V, "search_models: sees churn", model_search.SearchModels(f"name = '{MODEL}'"), lambda p: "1" if p.items else "0"),
+        Row(
+            V,
+            "search_versions: sees churn",
+            model_search.SearchVersions(f"name = '{MODEL}'"),
+            lambda p: "1" if p.items else "0",
+        ),
+        Row(
+            V,
+            "search_versions of a run: sees churn",
+            model_search.SearchVersions("run_id = 'run1'"),
+            lambda p: "1" if p.items else "0",
+        ),
+        Row(
+            V,
+            "search_models: sees churn",
+            model_search.SearchModels(f"name = '{MODEL}'"),
+            lambda p: "1" if p.items else "0",
+        ),
         Row(V, "register_version (a pointer)", versions.RegisterVersion(name=m, source="s3://elsewhere/m")),
-        Row(V, "register_signed from open.ml.model",
-            signed_registration.RegisterSigned(name=m, source_model=open_model, source_version="1")),
-        Row(V, "register_version from open.ml.model",
-            versions.RegisterVersion(name=m, source_model=open_model, source_version="1")),
-        Row(V, "register_version of open.ml.model from churn",
-            versions.RegisterVersion(name=open_model, source_model=m, source_version="1")),
+        Row(
+            V,
+            "register_signed from open.ml.model",
+            signed_registration.RegisterSigned(name=m, source_model=open_model, source_version="1"),
+        ),
+        Row(
+            V,
+            "register_version from open.ml.model",
+            versions.RegisterVersion(name=m, source_model=open_model, source_version="1"),
+        ),
+        Row(
+            V,
+            "register_version of open.ml.model from churn",
+            versions.RegisterVersion(name=open_model, source_model=m, source_version="1"),
+        ),
         Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
         Row(V, "update_version", versions.UpdateVersion(m, 1, "x")),
         Row(V, "draft_version_comment", description_drafts.DraftVersionComment(m, 1)),
@@ -305,7 +354,11 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(V, "change_tags of a version", models.ChangeTags(m, 1, {"team": "b"})),
         Row(V, "copy_version of churn to open.ml.model", versions.CopyVersion(m, 1, open_model)),
         Row(V, "copy_version of open.ml.model to churn", versions.CopyVersion(open_model, 1, m)),
-        Row(V, "copy_version of open.ml.model to prod.ml.fresh (made)", versions.CopyVersion(open_model, 1, name("prod.ml.fresh"))),
+        Row(
+            V,
+            "copy_version of open.ml.model to prod.ml.fresh (made)",
+            versions.CopyVersion(open_model, 1, name("prod.ml.fresh")),
+        ),
         Row(V, "read_credentials", credentials.ReadCredentials(m, 1)),
         Row(V, "write_credentials", credentials.WriteCredentials(m, 2)),
         Row(V, "create_in_folder", credentials.CreateInFolder(name=m, source="models:/m-1")),
@@ -320,17 +373,36 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(F, "make_directory", directories.MakeDirectory(path=extra, name=m, version=2)),
         Row(F, "delete_directory", directories.DeleteDirectory(path=extra, name=m, version=2)),
         Row(F, "start_upload", uploads.StartUpload(path=extra, name=m, version=2)),
-        Row(F, "vend_parts of another's upload", uploads.VendParts(path=extra, name=m, version=2, upload_id=ids["upload"], first=1)),
-        Row(F, "write_part of another's upload",
-            uploads.WritePart(path=extra, name=m, version=2, upload_id=ids["upload"], number=1), body=b"x"),
-        Row(F, "complete_upload of another's upload",
-            uploads.CompleteUpload(path=extra, name=m, version=2, upload_id=ids["upload"], parts=(uploads.PartTag(1, "x"),))),
-        Row(F, "abort_upload of another's upload", uploads.AbortUpload(path=extra, name=m, version=2, upload_id=ids["upload"])),
+        Row(
+            F,
+            "vend_parts of another's upload",
+            uploads.VendParts(path=extra, name=m, version=2, upload_id=ids["upload"], first=1),
+        ),
+        Row(
+            F,
+            "write_part of another's upload",
+            uploads.WritePart(path=extra, name=m, version=2, upload_id=ids["upload"], number=1),
+            body=b"x",
+        ),
+        Row(
+            F,
+            "complete_upload of another's upload",
+            uploads.CompleteUpload(
+                path=extra, name=m, version=2, upload_id=ids["upload"], parts=(uploads.PartTag(1, "x"),)
+            ),
+        ),
+        Row(
+            F,
+            "abort_upload of another's upload",
+            uploads.AbortUpload(path=extra, name=m, version=2, upload_id=ids["upload"]),
+        ),
         Row(U, "create_volume", volumes.CreateVolume(new_volume)),
         Row(U, "create_volume prod.ml.raw (exists)", volumes.CreateVolume(volume)),
         Row(U, "create_table", tables.CreateTable(leaf("prod.ml.fresh", Kind.TABLE), DEFINED)),
         Row(U, "create_function", functions.CreateFunction(leaf("prod.ml.fresh", Kind.FUNCTION), COMPUTED)),
-        Row(U, "create_function prod.ml.churn (a model)", functions.CreateFunction(leaf(MODEL, Kind.FUNCTION), COMPUTED)),
+        Row(
+            U, "create_function prod.ml.churn (a model)", functions.CreateFunction(leaf(MODEL, Kind.FUNCTION), COMPUTED)
+        ),
         Row(U, "get_object: volume", objects.GetObject(volume)),
         Row(U, "get_object: table", objects.GetObject(table)),
         Row(U, "get_object: function", objects.GetObject(function)),
@@ -346,8 +418,12 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(Q, "get_prompt", prompts.GetPrompt(prompt)),
         Row(Q, "get_prompt prod.ml.churn (a model)", prompts.GetPrompt(leaf(MODEL, Kind.PROMPT))),
         Row(Q, "browse_prompt", prompts.BrowsePrompt(prompt), _browsed),
-        Row(Q, "search_prompts: sees greet", prompt_search.SearchPrompts(name(SCHEMA)),
-            lambda page: "1" if any(p.securable.full_name == PROMPT for p in page.items) else "0"),
+        Row(
+            Q,
+            "search_prompts: sees greet",
+            prompt_search.SearchPrompts(name(SCHEMA)),
+            lambda page: "1" if any(p.securable.full_name == PROMPT for p in page.items) else "0",
+        ),
         Row(Q, "list_objects: sees prompt", objects.ListObjects(name(SCHEMA), Kind.PROMPT), _listed(PROMPT)),
         Row(Q, "browse_objects of prompts", objects.BrowseObjects(name(SCHEMA), Kind.PROMPT), _browsed_object),
         Row(Q, "search_securables: sees greet", explorer.SearchSecurables("greet"), _listed_securable(PROMPT)),
@@ -364,13 +440,26 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(Q, "change_tags of prompt", models.ChangeTags(prompt, None, {"team": "b"})),
         Row(Q, "set_prompt_alias", prompts.SetPromptAlias(prompt, "live", 1)),
         Row(Q, "delete_prompt_alias", prompts.DeletePromptAlias(prompt, "live")),
-        Row(Q, "link_prompts, whose run is missing",
-            prompt_links.LinkPrompts((prompt_links.LinkedVersion(prompt, 1),), "run", ("run1",))),
+        Row(
+            Q,
+            "link_prompts, whose run is missing",
+            prompt_links.LinkPrompts((prompt_links.LinkedVersion(prompt, 1),), "run", ("run1",)),
+        ),
         Row(Q, "list_prompt_links", prompt_links.ListPromptLinks(prompt)),
         Row(Q, "transfer_ownership of prompt", catalogs.TransferOwnership(prompt, "stranger")),
         Row(Q, "change_grants of prompt", grants.ChangeGrants(prompt, (grants.Change("stranger", ("EXECUTE",)),))),
-        Row(V, "search_securables: sees prod", explorer.SearchSecurables("prod", ("CATALOG",)), _listed_securable(CATALOG)),
-        Row(V, "search_securables: sees prod.ml", explorer.SearchSecurables("prod", ("SCHEMA",)), _listed_securable(SCHEMA)),
+        Row(
+            V,
+            "search_securables: sees prod",
+            explorer.SearchSecurables("prod", ("CATALOG",)),
+            _listed_securable(CATALOG),
+        ),
+        Row(
+            V,
+            "search_securables: sees prod.ml",
+            explorer.SearchSecurables("prod", ("SCHEMA",)),
+            _listed_securable(SCHEMA),
+        ),
         Row(V, "search_securables: sees churn", explorer.SearchSecurables("churn"), _listed_securable(MODEL)),
         Row(V, "list_files", explorer.ListFiles(m, 1)),
         Row(U, "list_objects: sees volume", objects.ListObjects(name(SCHEMA), Kind.VOLUME), _listed(VOLUME)),
@@ -382,8 +471,14 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "list_table_summaries: sees table", tables.ListTableSummaries(name(CATALOG)), _listed(TABLE)),
         Row(U, "update_comment of volume", catalogs.UpdateComment(volume, **described)),
         Row(U, "update_routine_comment: function", functions.UpdateRoutineComment(function, **described)),
-        Row(U, "update_routine_comment: model", functions.UpdateRoutineComment(leaf(MODEL, Kind.FUNCTION), **described)),
-        Row(U, "update_routine_comment: prompt", functions.UpdateRoutineComment(leaf(PROMPT, Kind.FUNCTION), **described)),
+        Row(
+            U, "update_routine_comment: model", functions.UpdateRoutineComment(leaf(MODEL, Kind.FUNCTION), **described)
+        ),
+        Row(
+            U,
+            "update_routine_comment: prompt",
+            functions.UpdateRoutineComment(leaf(PROMPT, Kind.FUNCTION), **described),
+        ),
         Row(U, "rename_object: volume", objects.RenameObject(volume, new_volume)),
         Row(U, "transfer_ownership of volume", catalogs.TransferOwnership(volume, "stranger")),
         Row(U, "transfer_ownership of function, as a model", catalogs.TransferOwnership(name(FUNCTION), "stranger")),
@@ -409,17 +504,42 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(G, "get_grants of schema", grants.GetGrants(name(SCHEMA)), _whose_grants),
         Row(G, "get_grants of model", grants.GetGrants(m), _whose_grants),
         Row(G, "get_effective_grants of model", grants.GetEffectiveGrants(m), _whose_grants),
-        Row(G, "change_grants of catalog", grants.ChangeGrants(name(CATALOG), (grants.Change("stranger", ("EXECUTE",)),))),
-        Row(G, "change_grants of schema", grants.ChangeGrants(name(SCHEMA), (grants.Change("stranger", ("EXECUTE",)),))),
+        Row(
+            G,
+            "change_grants of catalog",
+            grants.ChangeGrants(name(CATALOG), (grants.Change("stranger", ("EXECUTE",)),)),
+        ),
+        Row(
+            G, "change_grants of schema", grants.ChangeGrants(name(SCHEMA), (grants.Change("stranger", ("EXECUTE",)),))
+        ),
         Row(G, "change_grants of model", grants.ChangeGrants(m, (grants.Change("stranger", ("EXECUTE",)),))),
-        Row(G, "change_grants of metastore", grants.ChangeGrants(METASTORE, (grants.Change("stranger", ("CREATE_CATALOG",)),))),
+        Row(
+            G,
+            "change_grants of metastore",
+            grants.ChangeGrants(METASTORE, (grants.Change("stranger", ("CREATE_CATALOG",)),)),
+        ),
         Row(G, "explain", explain.Explain(m, "get_version", "stranger")),
-        Row(G, "explain to oneself: may get_version", explain.Explain(m, "get_version"), lambda why: "1" if why.allowed else "0"),
-        Row(G, "what_may_i: may delete_model", explain.WhatMayI(m), lambda may: "1" if may["delete_model"] is True else "0"),
+        Row(
+            G,
+            "explain to oneself: may get_version",
+            explain.Explain(m, "get_version"),
+            lambda why: "1" if why.allowed else "0",
+        ),
+        Row(
+            G,
+            "what_may_i: may delete_model",
+            explain.WhatMayI(m),
+            lambda may: "1" if may["delete_model"] is True else "0",
+        ),
         Row(G, "get_lineage", lineage.GetLineage(m, 1)),
         Row(G, "emit_lineage", lineage.EmitLineage(m, 1, (lineage.Entity("JOB", "7"),))),
         Row(G, "emit_upstream", lineage.EmitUpstream(m, 1, (lineage.Entity("TABLE", "a.b.c"),))),
-        Row(G, "find_consumers: sees churn", lineage.FindConsumers("TABLE", "prod.ml.features"), lambda p: "1" if p.items else "0"),
+        Row(
+            G,
+            "find_consumers: sees churn",
+            lineage.FindConsumers("TABLE", "prod.ml.features"),
+            lambda p: "1" if p.items else "0",
+        ),
         Row(T, "list_protected_aliases", protected_aliases.ListProtectedAliases(m)),
         Row(T, "protect_alias of model", protected_aliases.ProtectAlias(m, "guarded", ())),
         Row(T, "protect_alias of schema", protected_aliases.ProtectAlias(name(SCHEMA), "guarded", ())),
@@ -436,8 +556,17 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(T, "get_tag_rules of all policies", tag_policies.GetTagRules()),
         Row(T, "set_tag_rules", tag_policies.SetTagRules(ids["policy"], ids["etag"], ())),
         Row(T, "set_tag_rules of all policies", tag_policies.SetTagRules("", ids["etag of all"], ())),
-        Row(T, "ask_access to churn", access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(m, ("EXECUTE",)),)),))),
-        Row(T, "list_access_requests: sees that for churn", access_requests.ListAccessRequests(), lambda p: "1" if p.items else "0"),
+        Row(
+            T,
+            "ask_access to churn",
+            access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(m, ("EXECUTE",)),)),)),
+        ),
+        Row(
+            T,
+            "list_access_requests: sees that for churn",
+            access_requests.ListAccessRequests(),
+            lambda p: "1" if p.items else "0",
+        ),
         Row(T, "decide_access to churn", access_requests.DecideAccess(ids["request"], True)),
         Row(T, "withdraw_access to churn of another", access_requests.WithdrawAccess(ids["request"])),
         Row(T, "get_access_destinations of churn", access_requests.GetAccessDestinations(m)),
@@ -451,14 +580,26 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(P, "remove_member", principals.RemoveMember("outer readers", "inner readers")),
         Row(P, "get_me", explorer.GetMe()),
         Row(P, "list_identities", identities.ListIdentities("USER", 'userName eq "somebody"')),
-        Row(P, "list_identities by e-mail: finds another", identities.ListIdentities("USER", 'emails.value eq "some@body.io"'),
-            lambda found: "1" if found.items else "0"),
-        Row(P, "get_identity: sees an external id", identities.GetIdentity("USER", ids["somebody"]),
-            lambda found: "1" if found.external_id else "0"),
+        Row(
+            P,
+            "list_identities by e-mail: finds another",
+            identities.ListIdentities("USER", 'emails.value eq "some@body.io"'),
+            lambda found: "1" if found.items else "0",
+        ),
+        Row(
+            P,
+            "get_identity: sees an external id",
+            identities.GetIdentity("USER", ids["somebody"]),
+            lambda found: "1" if found.external_id else "0",
+        ),
         Row(P, "get_my_identity", identities.GetMyIdentity()),
         Row(P, "create_identity", identities.CreateIdentity("GROUP", Wanted("new group"))),
         Row(P, "replace_identity", identities.ReplaceIdentity("USER", ids["somebody"], Wanted("somebody new"))),
-        Row(P, "patch_identity", identities.PatchIdentity("USER", ids["somebody"], (Change("replace", "active", False),))),
+        Row(
+            P,
+            "patch_identity",
+            identities.PatchIdentity("USER", ids["somebody"], (Change("replace", "active", False),)),
+        ),
         Row(P, "delete_identity", identities.DeleteIdentity("USER", ids["somebody"])),
         Row(P, "change_members", group_members.ChangeMembers(ids["group"], group_members.MemberChange())),
         Row(P, "remove_rights", principal_deletion.RemoveRights("somebody")),
@@ -490,11 +631,23 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "list_workspace_files: the home of somebody else", workspace_files.ListWorkspaceFiles(path=foreign)),
         Row(W, "get_workspace_file: Shared", workspace_files.GetWorkspaceFile(path=ArtifactPath("Shared"))),
         Row(W, "get_workspace_file in the home of somebody else", workspace_files.GetWorkspaceFile(path=foreign)),
-        Row(W, "make_workspace_directory in Shared", workspace_files.MakeWorkspaceDirectory(path=ArtifactPath("Shared/d"))),
-        Row(W, "make_workspace_directory in the home of somebody else", workspace_files.MakeWorkspaceDirectory(path=foreign)),
+        Row(
+            W,
+            "make_workspace_directory in Shared",
+            workspace_files.MakeWorkspaceDirectory(path=ArtifactPath("Shared/d")),
+        ),
+        Row(
+            W,
+            "make_workspace_directory in the home of somebody else",
+            workspace_files.MakeWorkspaceDirectory(path=foreign),
+        ),
         Row(W, "delete_workspace_file in the home of somebody else", workspace_files.DeleteWorkspaceFile(path=foreign)),
-        Row(W, "list_workspaces: sees dev", workspaces.ListWorkspaces(),
-            lambda found: "1" if any(w.name == "dev" for w in found) else "0"),
+        Row(
+            W,
+            "list_workspaces: sees dev",
+            workspaces.ListWorkspaces(),
+            lambda found: "1" if any(w.name == "dev" for w in found) else "0",
+        ),
         Row(W, "get_workspace dev", workspaces.GetWorkspace("dev")),
         Row(W, "create_workspace", workspaces.CreateWorkspace("test", "test.example.com")),
         Row(W, "update_workspace", workspaces.UpdateWorkspace("dev", "development")),
@@ -509,7 +662,12 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "get_model, not bound", models.GetModel(walled)),
         Row(W, "browse_model, not bound", models.BrowseModel(walled), _browsed),
         Row(W, "list_models: sees one not bound", models.ListModels(), _listed(WALLED)),
-        Row(W, "search_models: sees one not bound", model_search.SearchModels(f"name = '{WALLED}'"), lambda p: "1" if p.items else "0"),
+        Row(
+            W,
+            "search_models: sees one not bound",
+            model_search.SearchModels(f"name = '{WALLED}'"),
+            lambda p: "1" if p.items else "0",
+        ),
         Row(W, "copy_version of one not bound", versions.CopyVersion(walled, 1, open_model)),
         Row(W, "get_bindings, not bound", bindings.GetBindings(walled.parent.parent)),
         Row(W, "isolate_catalog, not bound", bindings.IsolateCatalog(walled.parent.parent, False)),
@@ -532,7 +690,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(A, "summarize_activity of model", audit_log.SummarizeActivity(m)),
         Row(A, "get_storage", explorer.GetStorage()),
         Row(A, "list_jobs", audit_log.ListJobs()),
-    ]  # fmt: skip
+    ]
 
 
 class _Echo:
@@ -548,9 +706,16 @@ async def build(w: World) -> dict[str, str]:
     """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
     w.engine.services = msgspec.structs.replace(w.engine.services, writer=_Echo())
     for group in (
-        "metastore admins", "model owners", "schema owners", "catalog owners", "object owners",
-        "movers", "tag assigners", "tag managers", "tag makers",
-    ):  # fmt: skip
+        "metastore admins",
+        "model owners",
+        "schema owners",
+        "catalog owners",
+        "object owners",
+        "movers",
+        "tag assigners",
+        "tag managers",
+        "tag makers",
+    ):
         await w.group(group)
     await w.own("", "metastore admins")
     await w.catalog(CATALOG, owner="catalog owners")

@@ -34,17 +34,27 @@ class Kept(msgspec.Struct, frozen=True):
 
 def _container(kind: Any, get: Any, rename: Any, text: str, renamed: str, privilege: str) -> Kept:
     return Kept(
-        text, renamed, privilege, lambda: kind(name=name(text)), lambda at: get(name(at)),
-        lambda: rename(name(text), name(renamed)), lambda: catalogs.DeleteContainer(name(text), True),
-    )  # fmt: skip
+        text,
+        renamed,
+        privilege,
+        lambda: kind(name=name(text)),
+        lambda at: get(name(at)),
+        lambda: rename(name(text), name(renamed)),
+        lambda: catalogs.DeleteContainer(name(text), True),
+    )
 
 
 def _object(kind: str, text: str, privilege: str, create: Any) -> Kept:
     at, new = f"{text}!{kind}", f"{text}_new!{kind}"
     return Kept(
-        at, new, privilege, lambda: create(name(at)), lambda where: objects.GetObject(name(where)),
-        lambda: objects.RenameObject(name(at), name(new)), lambda: objects.DeleteObject(name(at)),
-    )  # fmt: skip
+        at,
+        new,
+        privilege,
+        lambda: create(name(at)),
+        lambda where: objects.GetObject(name(where)),
+        lambda: objects.RenameObject(name(at), name(new)),
+        lambda: objects.DeleteObject(name(at)),
+    )
 
 
 MODEL = "prod.ml.churn"
@@ -56,13 +66,18 @@ KINDS = {
         catalogs.CreateSchema, catalogs.GetSchema, catalogs.RenameSchema, "prod.ai", "prod.ai_new", "USE_SCHEMA"
     ),
     "model": Kept(
-        MODEL, f"{MODEL}_new", "EXECUTE", lambda: models.CreateModel(name(MODEL)), lambda at: models.GetModel(name(at)),
-        lambda: models.RenameModel(name(MODEL), name(f"{MODEL}_new")), lambda: models.DeleteModel(name(MODEL)),
+        MODEL,
+        f"{MODEL}_new",
+        "EXECUTE",
+        lambda: models.CreateModel(name(MODEL)),
+        lambda at: models.GetModel(name(at)),
+        lambda: models.RenameModel(name(MODEL), name(f"{MODEL}_new")),
+        lambda: models.DeleteModel(name(MODEL)),
     ),
     "function": _object("FUNCTION", "prod.ml.score", "EXECUTE", lambda at: functions.CreateFunction(at, COMPUTED)),
     "volume": _object("VOLUME", "prod.ml.raw", "READ_VOLUME", volumes.CreateVolume),
     "table": _object("TABLE", "prod.ml.features", "SELECT", lambda at: tables.CreateTable(at, DEFINED)),
-}  # fmt: skip
+}
 
 
 async def _may(w: World, who: str, request: msgspec.Struct) -> bool:
@@ -157,9 +172,11 @@ async def test_what_the_owner_of_a_container_may_and_may_not_do(lite: World, con
     await lite.own(container, "olga")
     olga = lite.as_("olga")
     for request in (
-        models.GetModel(name(MODEL)), catalogs.UpdateComment(name(MODEL), "mine"), models.ChangeTags(name(MODEL), None, {"a": "b"}),
+        models.GetModel(name(MODEL)),
+        catalogs.UpdateComment(name(MODEL), "mine"),
+        models.ChangeTags(name(MODEL), None, {"a": "b"}),
         models.RenameModel(name(MODEL), name(f"{MODEL}2")),
-    ):  # fmt: skip
+    ):
         assert not await _may(lite, "olga", request), request
     may = await olga.do(explain.WhatMayI(name(MODEL)))
     allowed = {operation for operation, told in may.items() if told is True}
@@ -201,13 +218,17 @@ async def test_explanations_agree_with_what_happens(lite: World) -> None:
         await lite.user(who)
         await lite.grant(who, notation)
         for operation, request in (
-            ("get_model", models.GetModel(name(MODEL))), ("browse_model", models.BrowseModel(name(MODEL))),
+            ("get_model", models.GetModel(name(MODEL))),
+            ("browse_model", models.BrowseModel(name(MODEL))),
             ("change_tags", models.ChangeTags(name(MODEL), None, {"x": who})),
             ("update_comment", catalogs.UpdateComment(name(MODEL), who)),
             ("change_grants", grants.ChangeGrants(name(MODEL), ())),
             ("explain", explain.Explain(name(MODEL), "get_model", "maker")),
-            ("ask_access", access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),))),
-        ):  # fmt: skip
+            (
+                "ask_access",
+                access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),)),
+            ),
+        ):
             told = await admin.do(explain.Explain(name(MODEL), operation, who))
             assert told.allowed == await _may(lite, who, request), (notation, operation)
             assert told.allowed == all(step.met for step in told.steps)
@@ -220,9 +241,11 @@ async def test_explanations_agree_with_what_happens(lite: World) -> None:
 async def test_what_is_not_about_a_securable_is_not_explained_as_if_it_were(lite: World) -> None:
     await lite.user("ann")
     for operation, kind, word in (
-        ("create_tag_policy", InvalidArgument, "CREATE on tag policies"), ("withdraw_access", InvalidArgument, "to be the requester"),
-        ("get_modle", InvalidArgument, "Near it: 'get_model'"), ("get_model", InvalidArgument, "not about a Metastore"),
-    ):  # fmt: skip
+        ("create_tag_policy", InvalidArgument, "CREATE on tag policies"),
+        ("withdraw_access", InvalidArgument, "to be the requester"),
+        ("get_modle", InvalidArgument, "Near it: 'get_model'"),
+        ("get_model", InvalidArgument, "not about a Metastore"),
+    ):
         with pytest.raises(kind, match=word):
             await lite.as_("ann").do(explain.Explain(METASTORE, operation))
     assert not (await lite.as_("ann").do(explain.Explain(METASTORE, "create_principal"))).allowed

@@ -81,8 +81,10 @@ def test_every_plain_file_is_read(shared: SharedFolder, directory: Path) -> None
     (directory / "empty").mkdir()
     found = given(shared)
     assert {path: len(data) for path, data in found.items()} == {
-        "MLmodel": 1, "sub/a": 0, "sub/deep/größe & mehr": 3_000_000,
-    }  # fmt: skip
+        "MLmodel": 1,
+        "sub/a": 0,
+        "sub/deep/größe & mehr": 3_000_000,
+    }
 
 
 def test_a_version_without_a_directory_has_no_files(shared: SharedFolder) -> None:
@@ -182,9 +184,14 @@ def test_an_export_is_read_only_but_for_the_file_that_mlflow_writes(shared: Shar
     assert (place / "sub" / "deep" / "a").read_bytes() == b"x" * 3_000_000
     modes = {str(p.relative_to(place)): stat.S_IMODE(p.stat().st_mode) for p in (place, *place.rglob("*"))}
     assert modes == {
-        ".": 0o555, "MLmodel": 0o444, "registered_model_meta": 0o644, "sub": 0o555, "sub/b": 0o444, "sub/deep": 0o555,
+        ".": 0o555,
+        "MLmodel": 0o444,
+        "registered_model_meta": 0o644,
+        "sub": 0o555,
+        "sub/b": 0o444,
+        "sub/deep": 0o555,
         "sub/deep/a": 0o444,
-    }  # fmt: skip
+    }
     assert export(shared, {"MLmodel": b"other"}) == place  # it is there: not made again
     assert (place / "MLmodel").read_bytes() == b"m"
     assert [path.name for path in place.parent.iterdir()] == [place.name]

@@ -124,14 +124,17 @@ def test_a_model_and_its_versions(cli: Cli, schema: str, tmp_path: Path) -> None
     cli.text("models", "delete", f"{schema}.flower")
 
 
-@pytest.mark.parametrize("words", [
-    [],
-    ["--run", "r"],
-    ["--run", "r", "--path", "model", "--model-id", "m-1"],
-    ["--folder", "."],
-    ["--folder", ".", "--run", "r", "--path", "model"],
-    ["--path", "model"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--run", "r"],
+        ["--run", "r", "--path", "model", "--model-id", "m-1"],
+        ["--folder", "."],
+        ["--folder", ".", "--run", "r", "--path", "model"],
+        ["--path", "model"],
+    ],
+)
 def test_registering_needs_one_source(cli: Cli, schema: str, words: list[str], tmp_path: Path) -> None:
     words = [str(tmp_path) if word == "." else word for word in words]
     done = cli.run("models", "register", f"{schema}.iris", *words)
@@ -274,12 +277,15 @@ def test_refusals_have_codes(cli: Cli, schema: str) -> None:
     assert cli.run("models", "create", "two.levels").exit_code == exits.FAILED
 
 
-@pytest.mark.parametrize(("statement", "code"), [
-    ("SHOW CATALOGS", exits.DONE),
-    ("SELEC 1", exits.FAILED),
-    ("SHOW GRANTS ON CATALOG c_none", exits.NOT_FOUND),
-    ("CREATE CATALOG main", exits.CONFLICT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("SHOW CATALOGS", exits.DONE),
+        ("SELEC 1", exits.FAILED),
+        ("SHOW GRANTS ON CATALOG c_none", exits.NOT_FOUND),
+        ("CREATE CATALOG main", exits.CONFLICT),
+    ],
+)
 def test_statements_have_codes(cli: Cli, statement: str, code: int) -> None:
     done = cli.run("sql", statement)
     assert done.exit_code == code, done.output
@@ -306,11 +312,14 @@ def test_a_service_principal_signs_in_once_for_many_requests(cli: Cli, monkeypat
     assert len([row for row in cli.json("tokens", "list", "--principal", name) if row["kind"] == "ACCESS"]) == 1
 
 
-@pytest.mark.parametrize(("host", "address"), [
-    ("registry.example.com", "https://registry.example.com"),
-    ("http://a:1/", "http://a:1"),
-    (" https://a// ", "https://a"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("registry.example.com", "https://registry.example.com"),
+        ("http://a:1/", "http://a:1"),
+        (" https://a// ", "https://a"),
+    ],
+)
 def test_a_host_without_a_scheme_is_https(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
 
@@ -333,12 +342,15 @@ def test_settings_that_no_client_can_use_are_named(host: str, token: str, monkey
         client.call("GET", "/x")
 
 
-@pytest.mark.parametrize(("status", "content", "code", "words"), [
-    (502, b"<html>Bad gateway</html>", exits.UNREACHABLE, "HTTP 502"),
-    (400, b"[]", exits.FAILED, "HTTP 400"),
-    (403, b"", exits.REFUSED, "HTTP 403"),
-    (404, b'{"error_code": "X", "message": "no \\u001b[31m\\nred"}', exits.NOT_FOUND, "X: no ?[31m?red"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "content", "code", "words"),
+    [
+        (502, b"<html>Bad gateway</html>", exits.UNREACHABLE, "HTTP 502"),
+        (400, b"[]", exits.FAILED, "HTTP 400"),
+        (403, b"", exits.REFUSED, "HTTP 403"),
+        (404, b'{"error_code": "X", "message": "no \\u001b[31m\\nred"}', exits.NOT_FOUND, "X: no ?[31m?red"),
+    ],
+)
 def test_any_refusal_is_one_line_without_control_characters(
     status: int,
     content: bytes,

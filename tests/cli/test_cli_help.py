@@ -37,9 +37,12 @@ LEAVES = dict(leaves(get_command(app)))
 
 def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "modelkeep", *arguments], env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-m", "modelkeep", *arguments],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 @pytest.mark.parametrize("path", LEAVES)
@@ -122,12 +125,15 @@ def test_version() -> None:
     assert (done.returncode, done.stdout.split()[0]) == (0, "modelkeep")
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    ("modelkeep mod", {"models"}),
-    ("modelkeep models del", {"delete", "delete-version"}),
-    ("modelkeep service-principals tr", {"trust", "trusted"}),
-    ("modelkeep grants list --eff", {"--effective"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("modelkeep mod", {"models"}),
+        ("modelkeep models del", {"delete", "delete-version"}),
+        ("modelkeep service-principals tr", {"trust", "trusted"}),
+        ("modelkeep grants list --eff", {"--effective"}),
+    ],
+)
 def test_shells_complete_commands(words: str, expected: set[str]) -> None:
     number = str(len(words.split()) - 1)
     done = ran(_MODELKEEP_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=number)

@@ -39,9 +39,13 @@ def host() -> Iterator[str]:
 
 def ran(tmp_path: Path, *command: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "modelkeep", *command], capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        [sys.executable, "-m", "modelkeep", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "MODELKEEP_DATA_DIR": str(tmp_path / "data"), **environment},
-    )  # fmt: skip
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr
 
@@ -53,20 +57,27 @@ def test_a_refusal_of_the_server_has_a_code(host: str, tmp_path: Path, status: i
     assert code == STATUSES[status], said
 
 
-@pytest.mark.parametrize(("command", "environment", "code"), [
-    (["nothing"], {}, exits.USAGE),
-    (["serve", "--port", "x"], {}, exits.USAGE),
-    (["serve"], {"MODELKEEP_PORT": "0"}, exits.SETTINGS),
-    (["serve"], {"MODELKEEP_LOG_LEVEL": "verbose"}, exits.SETTINGS),
-    (["serve"], {"MODELKEEP_STORAGE_URL": "gs://x"}, exits.SETTINGS),
-    (["migrate"], {"MODELKEEP_NONE": "1"}, exits.SETTINGS),
-    (["migrate"], {"MODELKEEP_DATABASE_URL_FILE": "/none"}, exits.SETTINGS),
-    (["migrate"], {"MODELKEEP_DATA_DIR": "/dev/null/data"}, exits.FAILED),
-    (["serve"], {"MODELKEEP_DATA_DIR": "/dev/null/data"}, exits.FAILED),
-    (["models", "get", "a"], {}, exits.SETTINGS),
-    (["models", "get", "a"], {"DATABRICKS_HOST": "http://127.0.0.1:9", "DATABRICKS_TOKEN": "x"}, exits.UNREACHABLE),
-    (["migrate"], {"MODELKEEP_DATABASE_URL": "postgresql://u:p@127.0.0.1:9/x?connect_timeout=2"}, exits.UNAVAILABLE),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "environment", "code"),
+    [
+        (["nothing"], {}, exits.USAGE),
+        (["serve", "--port", "x"], {}, exits.USAGE),
+        (["serve"], {"MODELKEEP_PORT": "0"}, exits.SETTINGS),
+        (["serve"], {"MODELKEEP_LOG_LEVEL": "verbose"}, exits.SETTINGS),
+        (["serve"], {"MODELKEEP_STORAGE_URL": "gs://x"}, exits.SETTINGS),
+        (["migrate"], {"MODELKEEP_NONE": "1"}, exits.SETTINGS),
+        (["migrate"], {"MODELKEEP_DATABASE_URL_FILE": "/none"}, exits.SETTINGS),
+        (["migrate"], {"MODELKEEP_DATA_DIR": "/dev/null/data"}, exits.FAILED),
+        (["serve"], {"MODELKEEP_DATA_DIR": "/dev/null/data"}, exits.FAILED),
+        (["models", "get", "a"], {}, exits.SETTINGS),
+        (["models", "get", "a"], {"DATABRICKS_HOST": "http://127.0.0.1:9", "DATABRICKS_TOKEN": "x"}, exits.UNREACHABLE),
+        (
+            ["migrate"],
+            {"MODELKEEP_DATABASE_URL": "postgresql://u:p@127.0.0.1:9/x?connect_timeout=2"},
+            exits.UNAVAILABLE,
+        ),
+    ],
+)
 def test_a_failure_at_home_has_a_code_and_one_line(
     tmp_path: Path, command: list[str], environment: dict[str, str], code: int
 ) -> None:

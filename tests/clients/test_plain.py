@@ -14,9 +14,10 @@ pytestmark = pytest.mark.clients
 def plain(server: Server, token: str | None = None) -> dict[str, str]:
     """What such a client is told; an empty registry address is MLflow's own default."""
     return {
-        "MLFLOW_TRACKING_URI": server.host, "MLFLOW_REGISTRY_URI": server.host,
+        "MLFLOW_TRACKING_URI": server.host,
+        "MLFLOW_REGISTRY_URI": server.host,
         "MLFLOW_TRACKING_TOKEN": token or server.admin_token,
-    }  # fmt: skip
+    }
 
 
 def test_registry(server: Server) -> None:

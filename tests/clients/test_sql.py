@@ -11,7 +11,7 @@ from databricks.sdk.service.sql import (
     StatementParameterListItem,
     StatementResponse,
     StatementState,
-)  # fmt: skip
+)
 from live import MODELKEEP, Server
 
 pytestmark = pytest.mark.clients

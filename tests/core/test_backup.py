@@ -52,9 +52,13 @@ def blocks(title: str) -> list[str]:
 
 def shell(lines: str, folder: Path, path: Path = PROGRAMS, **environment: str) -> str:
     done = subprocess.run(
-        ["bash", "-euc", lines], cwd=folder, capture_output=True, text=True, timeout=200,
+        ["bash", "-euc", lines],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
         env={"PATH": f"{path}:{PROGRAMS}:{os.environ['PATH']}", "HOME": str(folder), **environment},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -130,9 +134,11 @@ def test_postgresql_and_s3(tmp_path: Path, postgres: Postgres, seaweedfs: Seawee
         (programs / name).symlink_to(installed_postgres() / "bin" / name)
     prefix = f"s3://{seaweedfs.bucket}/{tmp_path.name}"
     settings = seaweedfs.env() | {
-        "MODELKEEP_DATABASE_URL": postgres.new_database(), "MODELKEEP_STORAGE_URL": f"{prefix}-live",
-        "MODELKEEP_S3_ENDPOINT": seaweedfs.endpoint, "MODELKEEP_WORKSPACE": "0",
-    }  # fmt: skip
+        "MODELKEEP_DATABASE_URL": postgres.new_database(),
+        "MODELKEEP_STORAGE_URL": f"{prefix}-live",
+        "MODELKEEP_S3_ENDPOINT": seaweedfs.endpoint,
+        "MODELKEEP_WORKSPACE": "0",
+    }
     name = "modelkeep_restored_" + urlsplit(settings["MODELKEEP_DATABASE_URL"]).path[-8:]
     places = {"BACKUP_STORAGE_URL": f"{prefix}-backup", "RESTORED_STORAGE_URL": f"{prefix}-restored"}
     places["RESTORED_DATABASE_URL"] = postgres.url(name)

@@ -133,7 +133,7 @@ class Writable(Tracking):
         (b"\xff", {"shop/orders", "shop/visits"}),
         (b'["' + b"x" * FEAST_FEATURES_BYTES + b':y"]', {"shop/orders", "shop/visits"}),
     ],
-)  # fmt: skip
+)
 async def test_its_file_of_features_is_read_if_it_is_one(lite: World, data: bytes, views: set[str]) -> None:
     await lite.model(M, owner="alice", alice="USE_CATALOG@prod+USE_SCHEMA@prod.ml")
     lite.engine.services = msgspec.structs.replace(lite.engine.services, tracking=Writable(0))

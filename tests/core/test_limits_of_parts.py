@@ -385,9 +385,11 @@ def test_idle_tracking_servers_stop(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def case() -> None:
         apps: Any = Fake(
-            _default="default", _existing=existing, _starting=asyncio.Lock(),
+            _default="default",
+            _existing=existing,
+            _starting=asyncio.Lock(),
             _open={"busy": server("busy", limits.TRACKING_IDLE_S), "idle": server("idle", limits.TRACKING_IDLE_S + 1)},
-        )  # fmt: skip
+        )
         await workspace_apps.Workspaces.sweep(apps)
 
     asyncio.run(case())

@@ -92,9 +92,13 @@ async def test_bad_principals_are_refused(lite: World) -> None:
 async def test_what_is_built_in_stays(lite: World) -> None:
     admin = lite.as_("admin")
     for request in (
-        principals.DeletePrincipal("account users"), principals.SetActive("account users", False), principals.DeletePrincipal("admin"),
-        principals.SetActive("admin", False), principals.DeletePrincipal("admins"), principals.AddMember("account users", "admin"),
-    ):  # fmt: skip
+        principals.DeletePrincipal("account users"),
+        principals.SetActive("account users", False),
+        principals.DeletePrincipal("admin"),
+        principals.SetActive("admin", False),
+        principals.DeletePrincipal("admins"),
+        principals.AddMember("account users", "admin"),
+    ):
         with pytest.raises(InvalidArgument):
             await admin.do(request)
 
@@ -135,8 +139,10 @@ async def test_grants_say_where_they_come_from_and_browse_is_not_inherited(lite:
     )
     found = await lite.as_("admin").do(grants.GetEffectiveGrants(name(M), "ann"))
     assert {(g.privilege, g.from_kind, g.from_name) for g in found} == {
-        ("EXECUTE", "", ""), ("MANAGE", "SCHEMA", "prod.ml"), ("EXECUTE", "CATALOG", "prod"),
-    }  # fmt: skip
+        ("EXECUTE", "", ""),
+        ("MANAGE", "SCHEMA", "prod.ml"),
+        ("EXECUTE", "CATALOG", "prod"),
+    }
     direct = await lite.as_("admin").do(grants.GetGrants(name("prod")))
     assert [(g.principal, g.privilege) for g in direct] == [
         ("ann", "BROWSE"),

@@ -71,6 +71,17 @@ def test_a_step_has_a_transaction_or_services_and_a_read_cannot_write(op: Operat
 
 def test_a_transaction_knows_no_service() -> None:
     assert {name for kind in Ctx.__mro__ for name in getattr(kind, "__slots__", ())} == {
-        "actor", "changes", "config", "now", "touched", "chains", "dialect", "performed", "performer", "prepared", "reacher", "tx",
-    }  # fmt: skip
+        "actor",
+        "changes",
+        "config",
+        "now",
+        "touched",
+        "chains",
+        "dialect",
+        "performed",
+        "performer",
+        "prepared",
+        "reacher",
+        "tx",
+    }
     assert not issubclass(ServiceCtx, Ctx) and issubclass(ServiceCtx, BaseCtx) and "tx" not in ServiceCtx.__slots__

@@ -43,12 +43,15 @@ async def test_a_new_version_waits_for_its_files(lite: World) -> None:
         await lite.as_("admin").do(credentials.WriteCredentials(name(M), 1))
 
 
-@pytest.mark.parametrize(("mlmodel", "said"), [
-    (b"flavors: {}", "no signature"),
-    (b"flavors: {}\nsignature: {inputs: '[{}]'}", "only inputs"),
-    (b"a: &a [*a]", "holds itself"),
-    (b"\xff", "not plain YAML"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mlmodel", "said"),
+    [
+        (b"flavors: {}", "no signature"),
+        (b"flavors: {}\nsignature: {inputs: '[{}]'}", "only inputs"),
+        (b"a: &a [*a]", "holds itself"),
+        (b"\xff", "not plain YAML"),
+    ],
+)
 async def test_a_version_without_a_whole_signature_stays_pending_and_may_be_mended(
     lite: World, mlmodel: bytes, said: str
 ) -> None:
@@ -67,8 +70,10 @@ async def test_what_never_finalized_fails_frees_its_files_and_is_recorded(lite: 
     await reap(WorkerContext(lite.db, lite.blobs, lite.registry.auditor, -1))
     found = {v.version: v for v in (await lite.as_("admin").do(versions.ListVersions(name(M)))).items}
     assert (found[1].status, found[1].status_message, found[1].artifact_set_id) == (
-        "FAILED_REGISTRATION", "The files were never finalized.", "",
-    )  # fmt: skip
+        "FAILED_REGISTRATION",
+        "The files were never finalized.",
+        "",
+    )
     assert found[2].status == "READY" and found[2].artifact_set_id == ready.artifact_set_id
     assert await lite.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(made.artifact_set_id,)]
     (event,) = (await lite.as_("admin").do(audit_log.FindAudit(event="version.expire"))).items
@@ -182,10 +187,16 @@ class Run:
     def __init__(self) -> None:
         source = '{"delta_table_name": "Prod.ML.Features", "delta_table_version": 12}'
         self.run = SourceRun(
-            "7", (Param("depth", "3"),), (Metric("auc", 0.5),),
-            (DatasetInput("d", "delta_table", source, "training"), DatasetInput("e", "delta_table", '{"path": "/x"}', "evaluation"),
-             DatasetInput("f", "delta_table", "[not json", ""), DatasetInput("g", "http", '{"url": "x"}', "")),
-        )  # fmt: skip
+            "7",
+            (Param("depth", "3"),),
+            (Metric("auc", 0.5),),
+            (
+                DatasetInput("d", "delta_table", source, "training"),
+                DatasetInput("e", "delta_table", '{"path": "/x"}', "evaluation"),
+                DatasetInput("f", "delta_table", "[not json", ""),
+                DatasetInput("g", "http", '{"url": "x"}', ""),
+            ),
+        )
 
     async def source_run(self, actor: Any, run_id: str) -> SourceRun | None:
         return self.run if actor.name == "alice" and run_id == "r" else None
@@ -202,22 +213,38 @@ class Run:
         raise NotFound("no")
 
 
-@pytest.mark.parametrize(("of_model", "of_run", "models_of_run", "kept"), [
-    # One model, logged after a loop of steps: MLflow gives it the first step, and the run has the last one.
-    ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
-    ((Metric("loss", 1.0), Metric("auc", 0.9)), (Metric("loss", 0.25, step=29), Metric("auc", 0.9)), 1,
-     {("loss", 0.25, 29), ("auc", 0.9, 0)}),
-    # Steps that begin with 1 never reach the model.
-    ((Metric("auc", 0.9),), (Metric("epoch_loss", 0.5, step=3), Metric("auc", 0.9)), 1, {("auc", 0.9, 0), ("epoch_loss", 0.5, 3)}),
-    ((Metric("loss", "NaN"),), (Metric("loss", "Infinity", step=2),), 1, {("loss", "Infinity", 2)}),
-    # A checkpoint keeps the values of its own step.
-    ((Metric("loss", 0.6, step=10),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.6, 10)}),
-    ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 3, {("loss", 1.0, 0)}),
-    # Each dataset has a value of its own, and the run's last one is of one of them.
-    ((Metric("auc", 0.8, dataset_name="a"), Metric("auc", 0.7, dataset_name="b")), (Metric("auc", 0.7, step=1, dataset_name="b"),), 1,
-     {("auc", 0.8, 0), ("auc", 0.7, 0)}),
-    ((), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("of_model", "of_run", "models_of_run", "kept"),
+    [
+        # One model, logged after a loop of steps: MLflow gives it the first step, and the run has the last one.
+        ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
+        (
+            (Metric("loss", 1.0), Metric("auc", 0.9)),
+            (Metric("loss", 0.25, step=29), Metric("auc", 0.9)),
+            1,
+            {("loss", 0.25, 29), ("auc", 0.9, 0)},
+        ),
+        # Steps that begin with 1 never reach the model.
+        (
+            (Metric("auc", 0.9),),
+            (Metric("epoch_loss", 0.5, step=3), Metric("auc", 0.9)),
+            1,
+            {("auc", 0.9, 0), ("epoch_loss", 0.5, 3)},
+        ),
+        ((Metric("loss", "NaN"),), (Metric("loss", "Infinity", step=2),), 1, {("loss", "Infinity", 2)}),
+        # A checkpoint keeps the values of its own step.
+        ((Metric("loss", 0.6, step=10),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.6, 10)}),
+        ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 3, {("loss", 1.0, 0)}),
+        # Each dataset has a value of its own, and the run's last one is of one of them.
+        (
+            (Metric("auc", 0.8, dataset_name="a"), Metric("auc", 0.7, dataset_name="b")),
+            (Metric("auc", 0.7, step=1, dataset_name="b"),),
+            1,
+            {("auc", 0.8, 0), ("auc", 0.7, 0)},
+        ),
+        ((), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
+    ],
+)
 def test_a_version_keeps_the_last_step_of_its_metrics(
     of_model: tuple[Metric, ...], of_run: tuple[Metric, ...], models_of_run: int, kept: set[tuple[str, Any, int]]
 ) -> None:
@@ -246,8 +273,9 @@ async def test_a_version_keeps_what_its_creator_may_read_of_the_run(lite: World)
     assert logged.run_id == "r"  # the run that it was logged in: the exporter of a version asks for it
     edges = (await lite.as_("alice").do(lineage.GetLineage(name(M), 1))).items
     assert {(e.entity_type, e.entity_name, e.context, e.entity_version) for e in edges} == {
-        ("TABLE", "prod.ml.features", "training", "12"), ("PATH", "/x", "evaluation", ""),
-    }  # fmt: skip
+        ("TABLE", "prod.ml.features", "training", "12"),
+        ("PATH", "/x", "evaluation", ""),
+    }
     assert (seen.workspace_id, unseen.workspace_id) == (lite.registry.settings.workspace_id, "")
     assert await lite.as_("alice").do(lineage.GetLineage(name(M), 2)) == Page(())
     consumers = (await lite.as_("alice").do(lineage.FindConsumers("table", "prod.ml.features"))).items

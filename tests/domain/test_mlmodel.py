@@ -55,14 +55,17 @@ def test_a_whole_signature_is_kept_as_its_json() -> None:
     assert read_signature(_with("  inputs: [{type: long}]\n")) == Signature('[{"type":"long"}]')
 
 
-@pytest.mark.parametrize(("signature", "said"), [
-    ("  {}\n", "no signature"),
-    ("  inputs: '[{}]'\n", "only inputs"),
-    ("  outputs: '[{}]'\n", "only outputs"),
-    ("  inputs: '[]'\n  outputs: '[{}]'\n", "only outputs"),
-    ("  inputs: '[{}]'\n  outputs: 'null'\n", "only inputs"),
-    ("  params: '[{}]'\n", "no signature"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("signature", "said"),
+    [
+        ("  {}\n", "no signature"),
+        ("  inputs: '[{}]'\n", "only inputs"),
+        ("  outputs: '[{}]'\n", "only outputs"),
+        ("  inputs: '[]'\n  outputs: '[{}]'\n", "only outputs"),
+        ("  inputs: '[{}]'\n  outputs: 'null'\n", "only inputs"),
+        ("  params: '[{}]'\n", "no signature"),
+    ],
+)
 def test_what_a_signature_lacks_is_named(signature: str, said: str) -> None:
     with pytest.raises(InvalidArgument, match=said):
         require_signature(read_signature(_with(signature)))
@@ -76,62 +79,75 @@ def test_no_signature_is_no_error_until_one_is_required(data: bytes) -> None:
 SIXTIES = b"x: 1" + b":59" * 40_000
 
 
-@pytest.mark.parametrize("data", [
-    b"flavors: &f {x: 1}\nothers: *f",
-    b"flavors: {}\na: &a [*b]".replace(b"*b", b"&b {x: 1}, *b, *b"),
-    b"flavors: {}\nlabels: &id001 !!set {a: null, b: null}\nagain: *id001",
-    b"flavors: {}\ndigest: !!binary |\n  AP8=\nday: &d 2026-01-01\nsame: *d\nat: !!timestamp 2026-01-01T00:00:00Z",
-    b"flavors: {}\nlimits: [.nan, .inf, -.inf, NaN, Infinity]",
-    b"flavors: !!python/object/apply:os.system ['true']",
-    b"flavors: !custom 1",
-    b"flavors: !!binary aGk=",
-    b"flavors: !!set {a, b}",
-    b"flavors: {}\nscore: NaN\nlimit: .inf\nday: 2026-99-99\nhex: 0x" + b"f" * 5000,
-    b"flavors: {}\n? {a: 1}\n: 2\n? [1]\n: 3",
-    b"%TAG !a! tag:x\n---\nflavors: {}",
-    b"flavors: {}\n" + SIXTIES,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"flavors: &f {x: 1}\nothers: *f",
+        b"flavors: {}\na: &a [*b]".replace(b"*b", b"&b {x: 1}, *b, *b"),
+        b"flavors: {}\nlabels: &id001 !!set {a: null, b: null}\nagain: *id001",
+        b"flavors: {}\ndigest: !!binary |\n  AP8=\nday: &d 2026-01-01\nsame: *d\nat: !!timestamp 2026-01-01T00:00:00Z",
+        b"flavors: {}\nlimits: [.nan, .inf, -.inf, NaN, Infinity]",
+        b"flavors: !!python/object/apply:os.system ['true']",
+        b"flavors: !custom 1",
+        b"flavors: !!binary aGk=",
+        b"flavors: !!set {a, b}",
+        b"flavors: {}\nscore: NaN\nlimit: .inf\nday: 2026-99-99\nhex: 0x" + b"f" * 5000,
+        b"flavors: {}\n? {a: 1}\n: 2\n? [1]\n: 3",
+        b"%TAG !a! tag:x\n---\nflavors: {}",
+        b"flavors: {}\n" + SIXTIES,
+    ],
+)
 def test_no_feature_of_yaml_is_refused_or_believed(data: bytes) -> None:
     assert read_signature(data) == Signature()
 
 
-@pytest.mark.parametrize(("text", "inputs"), [
-    ("[{type: long, required: true, shape: [-1, 28]}]", '[{"type":"long","required":true,"shape":[-1,28]}]'),
-    ("[{type: 1:59, at: 2026-01-01, yes: no}]", '[{"type":"1:59","at":"2026-01-01","yes":"no"}]'),
-    ('[{name: "1", x: ~}]', '[{"name":"1","x":null}]'),
-    ("!!seq [{type: !x long}]", '[{"type":"long"}]'),
-    ("[&a {type: long}, *a]", '[{"type":"long"},{"type":"long"}]'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ("[{type: long, required: true, shape: [-1, 28]}]", '[{"type":"long","required":true,"shape":[-1,28]}]'),
+        ("[{type: 1:59, at: 2026-01-01, yes: no}]", '[{"type":"1:59","at":"2026-01-01","yes":"no"}]'),
+        ('[{name: "1", x: ~}]', '[{"name":"1","x":null}]'),
+        ("!!seq [{type: !x long}]", '[{"type":"long"}]'),
+        ("[&a {type: long}, *a]", '[{"type":"long"},{"type":"long"}]'),
+    ],
+)
 def test_a_signature_in_yaml_is_read_as_json_reads_its_words(text: str, inputs: str) -> None:
     assert read_signature(_with(f"  inputs: {text}\n")) == Signature(inputs)
 
 
-@pytest.mark.parametrize(("data", "said"), [
-    (b"a: &a {b: *c}", "names nothing|not plain YAML"),
-    (b"flavors: {}\na: &a {b: *a}", "holds itself"),
-    (_with("  inputs: &a [*a]\n"), "holds itself"),
-    (BOMB + b"flavors: {}", "repeat each other"),
-    (_with("  inputs: *j\n").replace(b"flavors", BOMB + b"flavors"), "repeat each other"),
-    (b"a: &a '" + b"x" * 100_000 + b"'\nflavors: [" + b"*a," * 1_000 + b"]", "repeat each other"),
-    (b"flavors: {" + b"".join(b"k%d: &a%d [*a%d, *a%d], " % (i, i, i - 1, i - 1) for i in range(1, 40)).replace(
-        b"*a0", b"x") + b"}", "repeat each other"),
-    (b"%TAG !a! b\n" * 30_000 + b"---\nflavors: {}", "directives"),
-    (b"flavors: " + b"[" * 50 + b"]" * 50, "too deeply"),
-    (b"flavors: " + b"{a: " * 50 + b"1" + b"}" * 50, "too deeply"),
-    (b"flavors: [" + b"1," * (MLMODEL_NODES + 1) + b"]", "too large"),
-    (b"flavors: {" + b"a: 1," * (MLMODEL_NODES // 2 + 1) + b"}", "too large"),
-    (b"a: &a 1\nflavors: [" + b"*a," * (MLMODEL_NODES + 1) + b"]", "too large"),
-    (b"x" * (MLMODEL_BYTES + 1), f"has {MLMODEL_BYTES + 1} bytes; at most"),
-    (b"", "no `flavors`"),
-    (b"[1, 2]", "no `flavors`"),
-    (b"a: 1", "no `flavors`"),
-    (b"a: b: c", "not plain YAML"),
-    (b"\x00\x01", "not plain YAML"),
-    (b"\xff\xff\xff", "not plain YAML"),
-    (b"flavors: {}\n---\nflavors: {}", "not plain YAML"),
-    (_with("  inputs: '{'\n"), "not JSON"),
-    (_with("  inputs: '" + "[" * 50_000 + "'\n"), "not JSON"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a: &a {b: *c}", "names nothing|not plain YAML"),
+        (b"flavors: {}\na: &a {b: *a}", "holds itself"),
+        (_with("  inputs: &a [*a]\n"), "holds itself"),
+        (BOMB + b"flavors: {}", "repeat each other"),
+        (_with("  inputs: *j\n").replace(b"flavors", BOMB + b"flavors"), "repeat each other"),
+        (b"a: &a '" + b"x" * 100_000 + b"'\nflavors: [" + b"*a," * 1_000 + b"]", "repeat each other"),
+        (
+            b"flavors: {"
+            + b"".join(b"k%d: &a%d [*a%d, *a%d], " % (i, i, i - 1, i - 1) for i in range(1, 40)).replace(b"*a0", b"x")
+            + b"}",
+            "repeat each other",
+        ),
+        (b"%TAG !a! b\n" * 30_000 + b"---\nflavors: {}", "directives"),
+        (b"flavors: " + b"[" * 50 + b"]" * 50, "too deeply"),
+        (b"flavors: " + b"{a: " * 50 + b"1" + b"}" * 50, "too deeply"),
+        (b"flavors: [" + b"1," * (MLMODEL_NODES + 1) + b"]", "too large"),
+        (b"flavors: {" + b"a: 1," * (MLMODEL_NODES // 2 + 1) + b"}", "too large"),
+        (b"a: &a 1\nflavors: [" + b"*a," * (MLMODEL_NODES + 1) + b"]", "too large"),
+        (b"x" * (MLMODEL_BYTES + 1), f"has {MLMODEL_BYTES + 1} bytes; at most"),
+        (b"", "no `flavors`"),
+        (b"[1, 2]", "no `flavors`"),
+        (b"a: 1", "no `flavors`"),
+        (b"a: b: c", "not plain YAML"),
+        (b"\x00\x01", "not plain YAML"),
+        (b"\xff\xff\xff", "not plain YAML"),
+        (b"flavors: {}\n---\nflavors: {}", "not plain YAML"),
+        (_with("  inputs: '{'\n"), "not JSON"),
+        (_with("  inputs: '" + "[" * 50_000 + "'\n"), "not JSON"),
+    ],
+)
 def test_a_hostile_or_broken_file_is_refused_in_one_sentence_and_at_once(data: bytes, said: str) -> None:
     began = time.process_time()
     with pytest.raises(InvalidArgument, match=said):
@@ -233,11 +249,18 @@ def test_a_schema_is_kept_word_for_word(schema: Schema) -> None:
 
 
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5) | st.dates()
-    | st.datetimes() | st.sets(st.text("ab", max_size=2), max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+    | st.dates()
+    | st.datetimes()
+    | st.sets(st.text("ab", max_size=2), max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", max_size=3), inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @settings(deadline=None)
@@ -321,15 +344,21 @@ def resources_of(text: str) -> set[tuple[str, str]]:
 def test_resources_are_read_as_mlflow_writes_them() -> None:
     model = Model(
         resources=[
-            DatabricksTable("main.ml.features"), DatabricksTable("main.ml.theirs", on_behalf_of_user=True),
-            DatabricksFunction("main.ml.score"), DatabricksVectorSearchIndex("main.ml.docs"), DatabricksServingEndpoint("llm"),
+            DatabricksTable("main.ml.features"),
+            DatabricksTable("main.ml.theirs", on_behalf_of_user=True),
+            DatabricksFunction("main.ml.score"),
+            DatabricksVectorSearchIndex("main.ml.docs"),
+            DatabricksServingEndpoint("llm"),
             DatabricksUCConnection("crm"),
         ]
-    )  # fmt: skip
+    )
     assert resources_of(yaml.safe_dump({"resources": model.resources})) == {
-        ("table", "main.ml.features"), ("function", "main.ml.score"), ("vector_search_index", "main.ml.docs"),
-        ("serving_endpoint", "llm"), ("uc_connection", "crm"),
-    }  # fmt: skip
+        ("table", "main.ml.features"),
+        ("function", "main.ml.score"),
+        ("vector_search_index", "main.ml.docs"),
+        ("serving_endpoint", "llm"),
+        ("uc_connection", "crm"),
+    }
     policy = {"system_auth_policy": {"resources": {"databricks": {"table": [{"name": "a.b.c"}]}}}}
     assert resources_of(yaml.safe_dump({"auth_policy": policy, "resources": model.resources})) == {("table", "a.b.c")}
     assert (
@@ -340,14 +369,20 @@ def test_resources_are_read_as_mlflow_writes_them() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "resources: 5", "resources: [a]", "resources: {databricks: [a]}", "resources: {databricks: {table: a.b.c}}",
-        "resources: {databricks: {table: [a.b.c, 5, null, [x]]}}", "resources: {databricks: {table: [{name: 5}, {name: [a]}]}}",
-        "resources: {databricks: {table: [{name: ''}, {nme: a}]}}", 'resources: {databricks: {table: [{name: "a\\0b"}]}}',
+        "resources: 5",
+        "resources: [a]",
+        "resources: {databricks: [a]}",
+        "resources: {databricks: {table: a.b.c}}",
+        "resources: {databricks: {table: [a.b.c, 5, null, [x]]}}",
+        "resources: {databricks: {table: [{name: 5}, {name: [a]}]}}",
+        "resources: {databricks: {table: [{name: ''}, {nme: a}]}}",
+        'resources: {databricks: {table: [{name: "a\\0b"}]}}',
         'resources: {databricks: {table: [{name: "a\\nb"}, {name: "\\x1b[2J"}]}}',
         f"resources: {{databricks: {{table: [{{name: {'n' * 4096}}}]}}}}",
-        "auth_policy: 5\nresources: {databricks: {table: [{name: a.b.c}]}}", "auth_policy: {system_auth_policy: [a]}",
+        "auth_policy: 5\nresources: {databricks: {table: [{name: a.b.c}]}}",
+        "auth_policy: {system_auth_policy: [a]}",
     ],
-)  # fmt: skip
+)
 def test_a_resource_that_cannot_be_read_is_left_out(text: str) -> None:
     assert resources_of(text) == set()
 

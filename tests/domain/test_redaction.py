@@ -43,9 +43,12 @@ def test_a_secret_is_left_out_wherever_it_stands_and_whatever_it_is_called() -> 
     )
     kept = request_json(request)
     assert "s3cret" not in kept and msgspec.json.decode(kept) == {
-        "name": "prod.ml.churn", "inner": {"note": "n"}, "several": [{"note": "n"}, {"note": "n"}], "by_name": {"a": {"note": "n"}},
+        "name": "prod.ml.churn",
+        "inner": {"note": "n"},
+        "several": [{"note": "n"}, {"note": "n"}],
+        "by_name": {"a": {"note": "n"}},
         "listed": [],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -59,10 +62,15 @@ _NO_CREDENTIAL = frozenset(
     {
         ("*", "page_token"),  # sealed for one caller, worth nothing to others
         ("*", "token_id"),
-        ("AssignTag", "key"), ("ReassignTag", "key"), ("CreateTagPolicy", "key"), ("UpdateTagPolicy", "key"),
-        ("DeleteTagPolicy", "key"), ("GetTagPolicy", "key"), ("Rule", "keys"),  # a JWKS: public keys
+        ("AssignTag", "key"),
+        ("ReassignTag", "key"),
+        ("CreateTagPolicy", "key"),
+        ("UpdateTagPolicy", "key"),
+        ("DeleteTagPolicy", "key"),
+        ("GetTagPolicy", "key"),
+        ("Rule", "keys"),  # a JWKS: public keys
     }
-)  # fmt: skip
+)
 _CREDENTIAL = re.compile("secret|token|passw|credential|assertion|hash|(^|_)keys?$|private|signature|cookie|bearer")
 
 
@@ -96,14 +104,20 @@ def _structs() -> set[type[msgspec.Struct]]:
 LONG = "x" * 100_000
 
 
-@pytest.mark.parametrize("request_", [
-    model_search.SearchModels(LONG), model_search.SearchModels(page_token=LONG),
-    models.ChangeTags(M, None, {f"k{i}": LONG for i in range(200)}),
-    models.ChangeTags(M, None, {LONG + str(i): "" for i in range(20)}),
-    grants.ChangeGrants(M, tuple(grants.Change(LONG, (LONG,) * 100) for _ in range(100))),
-    models.ChangeTags(M, None, {}, (LONG,) * 10_000), model_search.SearchModels("é" * 100_000), model_search.SearchModels('"' * 100_000),
-    files.WriteSmallFile(path=ArtifactPath("/".join(["a" * 200] * 4)), name=M, version=1, data=b"x" * 60_000),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "request_",
+    [
+        model_search.SearchModels(LONG),
+        model_search.SearchModels(page_token=LONG),
+        models.ChangeTags(M, None, {f"k{i}": LONG for i in range(200)}),
+        models.ChangeTags(M, None, {LONG + str(i): "" for i in range(20)}),
+        grants.ChangeGrants(M, tuple(grants.Change(LONG, (LONG,) * 100) for _ in range(100))),
+        models.ChangeTags(M, None, {}, (LONG,) * 10_000),
+        model_search.SearchModels("é" * 100_000),
+        model_search.SearchModels('"' * 100_000),
+        files.WriteSmallFile(path=ArtifactPath("/".join(["a" * 200] * 4)), name=M, version=1, data=b"x" * 60_000),
+    ],
+)
 def test_what_is_kept_of_a_request_is_bounded_and_says_that_it_was_cut(request_: msgspec.Struct) -> None:
     kept = request_json(request_)
     assert len(kept.encode()) <= limits.AUDIT_REQUEST_BYTES
@@ -121,9 +135,15 @@ def test_a_short_request_is_kept_as_it_is() -> None:
     assert cut == f"{text}... ({len(text) + 1} characters)"
 
 
-@pytest.mark.parametrize("changes", [
-    {"comment": (LONG, LONG)}, {f"field {i}": (LONG, LONG) for i in range(500)}, {"grants": ([LONG] * 500, [])}, {LONG: (1, 2)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"comment": (LONG, LONG)},
+        {f"field {i}": (LONG, LONG) for i in range(500)},
+        {"grants": ([LONG] * 500, [])},
+        {LONG: (1, 2)},
+    ],
+)
 def test_what_is_kept_of_changes_is_bounded(changes: dict[str, tuple[Any, Any]]) -> None:
     kept = changes_json(changes)
     assert len(kept.encode()) <= limits.AUDIT_CHANGES_BYTES and msgspec.json.decode(kept)

@@ -34,11 +34,24 @@ def test_a_template_comes_back_as_it_was(template: object) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "hello", "{{x}}", "3", "null", "{}", "[]", '["a"]', '[{"content": "no role"}]', '[{"role": 3}]', '"\\ud800"',
-        '[{"role": "user", "content": NaN}]', '[{"role": "user", "n": 1e999}]', "[" * 100_000, '"' + "a" * 10,
+        "",
+        "hello",
+        "{{x}}",
+        "3",
+        "null",
+        "{}",
+        "[]",
+        '["a"]',
+        '[{"content": "no role"}]',
+        '[{"role": 3}]',
+        '"\\ud800"',
+        '[{"role": "user", "content": NaN}]',
+        '[{"role": "user", "n": 1e999}]',
+        "[" * 100_000,
+        '"' + "a" * 10,
         '{"role": "user", "content": "x"}',
     ],
-)  # fmt: skip
+)
 def test_what_no_client_could_load_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(InvalidArgument) as error:
         read_template(text)
@@ -76,10 +89,15 @@ def test_values_of_the_clients_own_tags_may_be_long() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        (TYPE_TAG, "picture"), (TYPE_TAG, ""), (MODEL_CONFIG_TAG, "[]"), (MODEL_CONFIG_TAG, "{"), (RESPONSE_FORMAT_TAG, '"x"'),
-        (RESPONSE_FORMAT_TAG, '{"a": NaN}'), (RESPONSE_FORMAT_TAG, "[" * 60_000),
+        (TYPE_TAG, "picture"),
+        (TYPE_TAG, ""),
+        (MODEL_CONFIG_TAG, "[]"),
+        (MODEL_CONFIG_TAG, "{"),
+        (RESPONSE_FORMAT_TAG, '"x"'),
+        (RESPONSE_FORMAT_TAG, '{"a": NaN}'),
+        (RESPONSE_FORMAT_TAG, "[" * 60_000),
     ],
-)  # fmt: skip
+)
 def test_what_clients_parse_is_what_they_expect(key: str, value: str) -> None:
     with pytest.raises(InvalidArgument):
         check_version_tag(key, value)

@@ -18,8 +18,11 @@ IMPACTS = ("moderate", "serious", "critical")
 EVERYTHING = {"type": "tag", "values": TAGS}
 COLOURS = {"type": "rule", "values": ["color-contrast"]}  # the one rule that light or dark makes a difference to
 COMBINATIONS: list[tuple[int, Any, dict[str, Any]]] = [
-    (1440, "light", EVERYTHING), (1440, "dark", COLOURS), (390, "dark", EVERYTHING), (390, "light", COLOURS),
-]  # fmt: skip
+    (1440, "light", EVERYTHING),
+    (1440, "dark", COLOURS),
+    (390, "dark", EVERYTHING),
+    (390, "light", COLOURS),
+]
 
 # {c} is the world's catalog, {m} the path of its model.
 PAGES = {

@@ -23,9 +23,14 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=MISSING),
 ]
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ME = "/api/2.0/preview/scim/v2/Me"
 GROUPS = '{"ml": "scientists", "boss": "bosses", "everyone": "readers"}'
 PEOPLE: dict[str, dict[str, Any]] = {
@@ -41,9 +46,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     port = free_port()
     with running_provider(f"http://127.0.0.1:{port}/login/callback", PEOPLE) as issuer:
         settings: dict[str, Any] = {
-            "oidc_issuer": issuer, "oidc_client_id": CLIENT["client_id"], "oidc_client_secret": CLIENT["client_secret"],
-            "oidc_name": "Example & Co", "oidc_groups_claim": "groups", "oidc_groups": GROUPS,
-        }  # fmt: skip
+            "oidc_issuer": issuer,
+            "oidc_client_id": CLIENT["client_id"],
+            "oidc_client_secret": CLIENT["client_secret"],
+            "oidc_name": "Example & Co",
+            "oidc_groups_claim": "groups",
+            "oidc_groups": GROUPS,
+        }
         with running_site(tmp_path_factory.mktemp("site"), port=port, **settings) as running:
             for group in ("scientists", "readers", "locals"):
                 running.ok("POST", f"{V1}/groups", {"name": group})
@@ -184,9 +193,14 @@ def test_a_tool_gets_its_token_through_the_provider_and_consent(site: Site, page
         threading.Thread(target=tool.serve_forever, daemon=True).start()
         redirect = f"http://localhost:{tool.server_port}"
         query = {
-            "response_type": "code", "client_id": "databricks-cli", "redirect_uri": redirect, "scope": "all-apis offline_access",
-            "state": "a&b", "code_challenge": challenge, "code_challenge_method": "S256",
-        }  # fmt: skip
+            "response_type": "code",
+            "client_id": "databricks-cli",
+            "redirect_uri": redirect,
+            "scope": "all-apis offline_access",
+            "state": "a&b",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
         sign_in(site, page, "s-ada")
         page.wait_for_url(f"{site.host}{ME}")
         page.goto(f"{site.host}/oidc/v1/authorize?{urlencode(query)}")
@@ -200,9 +214,12 @@ def test_a_tool_gets_its_token_through_the_provider_and_consent(site: Site, page
         assert answer["error"] == "access_denied"
         return
     form = {
-        "grant_type": "authorization_code", "code": answer["code"], "client_id": "databricks-cli", "redirect_uri": redirect,
+        "grant_type": "authorization_code",
+        "code": answer["code"],
+        "client_id": "databricks-cli",
+        "redirect_uri": redirect,
         "code_verifier": verifier,
-    }  # fmt: skip
+    }
     tokens = site.http.post("/oidc/v1/token", data=form).json()
     assert site.ok("GET", ME, token=tokens["access_token"])["displayName"] == "Ada"
     again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": "databricks-cli"}

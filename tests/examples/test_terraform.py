@@ -38,9 +38,11 @@ def test_apply_plan_and_destroy(server: Server, tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     name = f"tf_{os.urandom(4).hex()}"
     environment = server.env() | {
-        "TF_CLI_CONFIG_FILE": CONFIGURATION, "CHECKPOINT_DISABLE": "1",
-        "TF_VAR_catalog": name, "TF_VAR_scientists": f'["{name}@example.com", "{name}.too@example.com"]',
-    }  # fmt: skip
+        "TF_CLI_CONFIG_FILE": CONFIGURATION,
+        "CHECKPOINT_DISABLE": "1",
+        "TF_VAR_catalog": name,
+        "TF_VAR_scientists": f'["{name}@example.com", "{name}.too@example.com"]',
+    }
     if "dev_overrides" not in Path(CONFIGURATION).read_text():
         assert run(tmp_path, "init", "-input=false", environment=environment).returncode == 0
     applied = run(tmp_path, "apply", "-auto-approve", "-no-color", "-input=false", environment=environment)

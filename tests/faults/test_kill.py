@@ -39,17 +39,24 @@ class Deployment:
         self.host = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self.environment = server_environment(
-            folder / "data", self.port, MODELKEEP_WORKSPACE="0", MODELKEEP_LOG_LEVEL="warning",
+            folder / "data",
+            self.port,
+            MODELKEEP_WORKSPACE="0",
+            MODELKEEP_LOG_LEVEL="warning",
             MODELKEEP_DATABASE_URL=database_url,
-        )  # fmt: skip
+        )
 
     @contextlib.contextmanager
     def served(self, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         with self.log.open("ab") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "modelkeep", "serve"], env=self.environment | settings,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "modelkeep", "serve"],
+                env=self.environment | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
         try:
             wait_until_healthy(self.host, process, self.log)
             yield process

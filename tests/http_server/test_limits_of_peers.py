@@ -127,9 +127,14 @@ def test_requests_that_are_sent_ahead() -> None:
 def test_a_refused_peer_may_linger(monkeypatch: pytest.MonkeyPatch) -> None:
     cut: list[bool] = []
     peer: Any = Fake(
-        phase=LINGER, _since=0.0, _checked=0.0, _unsent=0, _full=False, _reads_too_slowly=lambda _: False,
+        phase=LINGER,
+        _since=0.0,
+        _checked=0.0,
+        _unsent=0,
+        _full=False,
+        _reads_too_slowly=lambda _: False,
         transport=Fake(abort=lambda: cut.append(True)),
-    )  # fmt: skip
+    )
     Connection.check_times(peer, LINGER_S)
     assert not cut
     Connection.check_times(peer, LINGER_S + 0.1)

@@ -20,31 +20,34 @@ def described(*values: str) -> Headers:
     return [(b"forwarded", value.encode()) for value in values]
 
 
-@pytest.mark.parametrize(("peer", "headers", "source"), [
-    ("203.0.113.9", listed("1.2.3.4"), "203.0.113.9"),  # a stranger's word
-    ("10.0.0.1", [], "10.0.0.1"),
-    ("10.0.0.1", listed("198.51.100.7"), "198.51.100.7"),
-    ("10.0.0.1", listed("1.2.3.4, 198.51.100.7"), "198.51.100.7"),  # the left one is what the caller wrote
-    ("10.0.0.1", listed("1.2.3.4", "198.51.100.7"), "198.51.100.7"),  # two lines are one list
-    ("10.0.0.1", listed("1.2.3.4, 198.51.100.7, 10.9.9.9, 127.0.0.1"), "198.51.100.7"),
-    ("10.0.0.1", listed("10.0.0.3, 10.0.0.2"), "10.0.0.3"),  # a caller of our own network
-    ("10.0.0.1", listed("198.51.100.7:4711"), "198.51.100.7"),
-    ("10.0.0.1", listed("[2001:db8::1]:4711"), "2001:db8::1"),
-    ("::1", listed("2001:DB8:0::1"), "2001:db8::1"),
-    ("10.0.0.1", listed("1.2.3.4, unknown"), "10.0.0.1"),
-    ("10.0.0.1", listed("1.2.3.4, , 10.0.0.2"), "10.0.0.2"),
-    ("10.0.0.1", listed(""), "10.0.0.1"),
-    ("10.0.0.1", listed("::ffff:198.51.100.7"), "198.51.100.7"),
-    ("::ffff:10.0.0.1", listed("198.51.100.7"), "198.51.100.7"),
-    ("10.0.0.1", described("for=198.51.100.7;proto=https;by=10.0.0.1"), "198.51.100.7"),
-    ("10.0.0.1", described('for=1.2.3.4, For="[2001:db8::1]:4711"'), "2001:db8::1"),
-    ("10.0.0.1", described("for=_hidden"), "10.0.0.1"),
-    ("10.0.0.1", described("proto=https"), "10.0.0.1"),
-    # A proxy writes one of them, and passes the other as the caller sent it.
-    ("10.0.0.1", [*listed("198.51.100.7"), *described("for=1.2.3.4")], "10.0.0.1"),
-    ("10.0.0.1", [*listed("198.51.100.7"), *described("for=198.51.100.7")], "198.51.100.7"),
-    ("", listed("1.2.3.4"), ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("peer", "headers", "source"),
+    [
+        ("203.0.113.9", listed("1.2.3.4"), "203.0.113.9"),  # a stranger's word
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", listed("198.51.100.7"), "198.51.100.7"),
+        ("10.0.0.1", listed("1.2.3.4, 198.51.100.7"), "198.51.100.7"),  # the left one is what the caller wrote
+        ("10.0.0.1", listed("1.2.3.4", "198.51.100.7"), "198.51.100.7"),  # two lines are one list
+        ("10.0.0.1", listed("1.2.3.4, 198.51.100.7, 10.9.9.9, 127.0.0.1"), "198.51.100.7"),
+        ("10.0.0.1", listed("10.0.0.3, 10.0.0.2"), "10.0.0.3"),  # a caller of our own network
+        ("10.0.0.1", listed("198.51.100.7:4711"), "198.51.100.7"),
+        ("10.0.0.1", listed("[2001:db8::1]:4711"), "2001:db8::1"),
+        ("::1", listed("2001:DB8:0::1"), "2001:db8::1"),
+        ("10.0.0.1", listed("1.2.3.4, unknown"), "10.0.0.1"),
+        ("10.0.0.1", listed("1.2.3.4, , 10.0.0.2"), "10.0.0.2"),
+        ("10.0.0.1", listed(""), "10.0.0.1"),
+        ("10.0.0.1", listed("::ffff:198.51.100.7"), "198.51.100.7"),
+        ("::ffff:10.0.0.1", listed("198.51.100.7"), "198.51.100.7"),
+        ("10.0.0.1", described("for=198.51.100.7;proto=https;by=10.0.0.1"), "198.51.100.7"),
+        ("10.0.0.1", described('for=1.2.3.4, For="[2001:db8::1]:4711"'), "2001:db8::1"),
+        ("10.0.0.1", described("for=_hidden"), "10.0.0.1"),
+        ("10.0.0.1", described("proto=https"), "10.0.0.1"),
+        # A proxy writes one of them, and passes the other as the caller sent it.
+        ("10.0.0.1", [*listed("198.51.100.7"), *described("for=1.2.3.4")], "10.0.0.1"),
+        ("10.0.0.1", [*listed("198.51.100.7"), *described("for=198.51.100.7")], "198.51.100.7"),
+        ("", listed("1.2.3.4"), ""),
+    ],
+)
 def test_the_nearest_address_that_no_proxy_has_is_the_callers(peer: str, headers: Headers, source: str) -> None:
     assert PROXIES.source(peer, headers) == source
 

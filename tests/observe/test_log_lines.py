@@ -37,9 +37,11 @@ def test_what_others_log_is_a_line_of_ours(code: str) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["logging.getLogger('uvicorn.error').warning('Invalid request %s.', i)",
-     "limited(logging.INFO, 'a request was refused before it was read', source=str(i))"],
-)  # fmt: skip
+    [
+        "logging.getLogger('uvicorn.error').warning('Invalid request %s.', i)",
+        "limited(logging.INFO, 'a request was refused before it was read', source=str(i))",
+    ],
+)
 def test_a_flood_is_counted_and_not_written(call: str) -> None:
     code = (
         f"import logging\nfrom modelkeep.observe import logs\nfrom modelkeep.observe.logs import limited\n"

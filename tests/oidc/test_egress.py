@@ -45,11 +45,24 @@ async def refused(url: str, *, inside: bool) -> str:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://idp.example/x", "http://10.0.0.7/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "//127.0.0.1/x", "127.0.0.1/x", "",
-        "https://user@127.0.0.1/x", "https://user:p@127.0.0.1/x", "https://127.0.0.1/x#y", "https://127.0.0.1:99999/x", "https:///x",
-        "https://[::1/x", "https://127.0.0.1/\r\nx: y", "https://ex\u00e4mple/x", "gopher://127.0.0.1:70/_x",
+        "http://idp.example/x",
+        "http://10.0.0.7/x",
+        "ftp://127.0.0.1/x",
+        "file:///etc/passwd",
+        "//127.0.0.1/x",
+        "127.0.0.1/x",
+        "",
+        "https://user@127.0.0.1/x",
+        "https://user:p@127.0.0.1/x",
+        "https://127.0.0.1/x#y",
+        "https://127.0.0.1:99999/x",
+        "https:///x",
+        "https://[::1/x",
+        "https://127.0.0.1/\r\nx: y",
+        "https://ex\u00e4mple/x",
+        "gopher://127.0.0.1:70/_x",
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_address_of_an_issuer_is_not_asked(url: str) -> None:
     await refused(url, inside=True)
 
@@ -57,12 +70,35 @@ async def test_what_is_no_address_of_an_issuer_is_not_asked(url: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "0.0.0.0", "localhost", "10.0.0.7", "172.16.0.1",
-        "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "[::1]", "[::]", "[fe80::1]",
-        "[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:a9fe:a9fe]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[ff02::1]",
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0",
+        "0.0.0.0",
+        "localhost",
+        "10.0.0.7",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "240.0.0.1",
+        "[::1]",
+        "[::]",
+        "[fe80::1]",
+        "[fd00::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:a9fe:a9fe]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::1]",
+        "[2002:7f00:1::]",
+        "[ff02::1]",
         "[2001:db8::1]",
     ],
-)  # fmt: skip
+)
 async def test_an_address_inside_of_the_network_is_not_asked_for_an_answer_that_names_it(host: str) -> None:
     assert "inside of the network" in await refused(f"https://{host}/keys", inside=False)
 
@@ -98,9 +134,10 @@ async def test_a_redirect_is_not_followed(one: Issuer, evil: Issuer) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"1", b"\xff", b"<html>", b"[" * 200_000, b'{"a": "' + b"x" * 300_000 + b'"}'],
+    "body",
+    [b"", b"[]", b"1", b"\xff", b"<html>", b"[" * 200_000, b'{"a": "' + b"x" * 300_000 + b'"}'],
     ids=["empty", "a list", "a number", "no UTF-8", "HTML", "deep", "large"],
-)  # fmt: skip
+)
 async def test_what_is_no_small_json_object_is_no_answer(one: Issuer, body: bytes) -> None:
     one.raw["/x"] = (200, body, {})
     await refused(f"{one.url}/x", inside=True)
@@ -139,10 +176,17 @@ async def test_a_discovery_document_names_itself_and_no_address_inside_of_the_ne
     one: Issuer, evil: Issuer
 ) -> None:
     for told in (
-        {"issuer": evil.url}, {"issuer": f"{one.url}/"}, {"issuer": None}, {"jwks_uri": None}, {"jwks_uri": 1},
-        {"jwks_uri": "https://10.0.0.7/keys"}, {"jwks_uri": "https://169.254.169.254/keys"}, {"jwks_uri": "file:///etc/passwd"},
-        {"jwks_uri": f"{evil.url.replace('127.0.0.1', '127.0.0.2')}/keys"}, {"jwks_uri": "keys"},
-    ):  # fmt: skip
+        {"issuer": evil.url},
+        {"issuer": f"{one.url}/"},
+        {"issuer": None},
+        {"jwks_uri": None},
+        {"jwks_uri": 1},
+        {"jwks_uri": "https://10.0.0.7/keys"},
+        {"jwks_uri": "https://169.254.169.254/keys"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": f"{evil.url.replace('127.0.0.1', '127.0.0.2')}/keys"},
+        {"jwks_uri": "keys"},
+    ):
         one.metadata = told
         with pytest.raises(Unavailable):
             await Issuers((one.url,)).verified(one.token(), one.url, ("modelkeep",))
@@ -193,8 +237,11 @@ async def test_an_issuers_keys_are_fetched_anew_when_they_rotate(one: Issuer) ->
     clock.now += 601
     assert await taken(), "after ten minutes whatever the issuer says now counts"
     with pytest.raises(Unauthenticated):
-        await issuers.verified(one.sign(one.claims(exp=int(clock.now) + 9, iat=int(clock.now)), by=key("next"), kid="next"),
-                               one.url, ("modelkeep",))  # fmt: skip
+        await issuers.verified(
+            one.sign(one.claims(exp=int(clock.now) + 9, iat=int(clock.now)), by=key("next"), kid="next"),
+            one.url,
+            ("modelkeep",),
+        )
 
 
 async def test_keys_outlive_an_issuer_that_does_not_answer_by_an_hour(one: Issuer) -> None:
@@ -218,11 +265,33 @@ async def test_keys_outlive_an_issuer_that_does_not_answer_by_an_hour(one: Issue
     await issuers.verified(token(), one.url, ("modelkeep",))
 
 
-@pytest.mark.parametrize("address", [
-    "192.88.99.1", "192.31.196.1", "192.52.193.7", "192.175.48.1", "192.0.0.9", "3fff::1", "3fff:fff:ffff::1", "5f00::1",
-    "100::1", "100:0:0:1::1", "2001:db8::1", "2001:20::1", "2002:a00:1::", "2620:4f:8000::1", "64:ff9b::a00:1", "64:ff9b:1::1",
-    "::ffff:10.0.0.1", "::ffff:192.88.99.1", "fec0::1", "fd00::1", "198.18.0.1", "203.0.113.1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "192.88.99.1",
+        "192.31.196.1",
+        "192.52.193.7",
+        "192.175.48.1",
+        "192.0.0.9",
+        "3fff::1",
+        "3fff:fff:ffff::1",
+        "5f00::1",
+        "100::1",
+        "100:0:0:1::1",
+        "2001:db8::1",
+        "2001:20::1",
+        "2002:a00:1::",
+        "2620:4f:8000::1",
+        "64:ff9b::a00:1",
+        "64:ff9b:1::1",
+        "::ffff:10.0.0.1",
+        "::ffff:192.88.99.1",
+        "fec0::1",
+        "fd00::1",
+        "198.18.0.1",
+        "203.0.113.1",
+    ],
+)
 def test_no_special_address_of_ianas_registries_is_public(address: str) -> None:
     assert not egress._public(ip_address(address))  # pyright: ignore[reportPrivateUsage]
 

@@ -81,18 +81,21 @@ def test_each_operation_has_its_place(hook: ModuleType) -> None:
     assert "| [Unity Catalog](unity-catalog.md) | 2 | For the SDK. |" in pages["reference/api/index.md"]
 
 
-@pytest.mark.parametrize(("at", "link", "becomes"), [
-    ("guides/install.md", "../../CHANGELOG.md", "../changelog.md"),
-    ("index.md", "../SECURITY.md#report-a-vulnerability", "security.md#report-a-vulnerability"),
-    ("dev/architecture.md", "decisions/", "decisions/index.md"),
-    ("dev/architecture.md", "races.md", "races.md"),
-    ("security.md", "docs/dev/threat-model.md", "dev/threat-model.md"),
-    ("contributing.md", "CHANGELOG.md", "changelog.md"),
-    ("contributing.md", "deploy/README.md#how-this-is-checked", "guides/deploy.md#how-this-is-checked"),
-    ("guides/deploy.md", "../docs/guides/proxy.md", "proxy.md"),
-    ("guides/deploy.md", "../SECURITY.md", "../security.md"),
-    ("guides/install.md", "https://example.com/CHANGELOG.md", "https://example.com/CHANGELOG.md"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("at", "link", "becomes"),
+    [
+        ("guides/install.md", "../../CHANGELOG.md", "../changelog.md"),
+        ("index.md", "../SECURITY.md#report-a-vulnerability", "security.md#report-a-vulnerability"),
+        ("dev/architecture.md", "decisions/", "decisions/index.md"),
+        ("dev/architecture.md", "races.md", "races.md"),
+        ("security.md", "docs/dev/threat-model.md", "dev/threat-model.md"),
+        ("contributing.md", "CHANGELOG.md", "changelog.md"),
+        ("contributing.md", "deploy/README.md#how-this-is-checked", "guides/deploy.md#how-this-is-checked"),
+        ("guides/deploy.md", "../docs/guides/proxy.md", "proxy.md"),
+        ("guides/deploy.md", "../SECURITY.md", "../security.md"),
+        ("guides/install.md", "https://example.com/CHANGELOG.md", "https://example.com/CHANGELOG.md"),
+    ],
+)
 def test_links_between_the_root_and_the_docs(hook: ModuleType, at: str, link: str, becomes: str) -> None:
     assert hook.on_page_markdown(f"See [this]({link}).", page(at), None, None) == f"See [this]({becomes})."
 
@@ -104,10 +107,14 @@ def test_a_link_to_a_file_that_is_no_page_is_text(hook: ModuleType) -> None:
     )
 
 
-@pytest.mark.parametrize("html", [
-    '<script src="https://cdn.example.com/x.js"></script>', '<img alt="" src="//example.com/x.png">',
-    '<link rel="stylesheet" href="https://fonts.example.com/css">',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<script src="https://cdn.example.com/x.js"></script>',
+        '<img alt="" src="//example.com/x.png">',
+        '<link rel="stylesheet" href="https://fonts.example.com/css">',
+    ],
+)
 def test_what_another_host_would_serve_is_a_warning(
     hook: ModuleType, html: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,9 +15,11 @@ GROUPS = ("g0", "g1", "g2", "g3")
 USERS = ("u0", "u1")
 EVERYONE = "account users"
 CHANGES = st.lists(
-    st.tuples(st.sampled_from(["add", "add", "remove", "delete"]), st.sampled_from(GROUPS), st.sampled_from((*GROUPS, *USERS))),
+    st.tuples(
+        st.sampled_from(["add", "add", "remove", "delete"]), st.sampled_from(GROUPS), st.sampled_from((*GROUPS, *USERS))
+    ),
     max_size=25,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)

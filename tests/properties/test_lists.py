@@ -128,9 +128,18 @@ def _version(model_id: str, number: int) -> Any:
     from modelkeep.store.db import new_id
 
     made = dict.fromkeys(ModelVersion.__struct_fields__, "") | {
-        "id": new_id(), "model_id": model_id, "version": number, "status": "READY", "aliases_json": "[]", "tags_json": "{}",
-        "params_json": "[]", "metrics_json": "[]", "run_id": "r", "created_at": 0, "updated_at": 0,
-    }  # fmt: skip
+        "id": new_id(),
+        "model_id": model_id,
+        "version": number,
+        "status": "READY",
+        "aliases_json": "[]",
+        "tags_json": "{}",
+        "params_json": "[]",
+        "metrics_json": "[]",
+        "run_id": "r",
+        "created_at": 0,
+        "updated_at": 0,
+    }
     return msgspec.convert(made, ModelVersion)
 
 
@@ -149,10 +158,7 @@ async def _pages(w: World, actor: Any, request: msgspec.Struct) -> list[Any]:
 async def _expected(w: World, actor: Any, names: Any, *needs: Requirement) -> list[str]:
     async with w.db.read() as tx:
         chains = {text: await securables.chain(tx, w.db.dialect, actor, name(text)) for text in names}
-    return sorted(
-        text for text, chain in chains.items()
-        if any(_decided(need, chain).allowed for need in needs)
-    )  # fmt: skip
+    return sorted(text for text, chain in chains.items() if any(_decided(need, chain).allowed for need in needs))
 
 
 def _decided(need: Requirement, chain: Any) -> Any:

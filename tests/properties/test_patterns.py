@@ -74,9 +74,10 @@ def test_each_character_has_the_lower_case_of_its_own() -> None:
     assert [fold_case(c) for c in every] == [one_by_one(c) for c in every]
 
 
-@pytest.mark.parametrize("like", [
-    "%" + "a_" * 100 + "b%", "%a_a%" * 60, "%" + "a" * 400 + "b%", "%_a" * 120 + "b", "%aa_b" * 90, "a%" * 200 + "b",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "like",
+    ["%" + "a_" * 100 + "b%", "%a_a%" * 60, "%" + "a" * 400 + "b%", "%_a" * 120 + "b", "%aa_b" * 90, "a%" * 200 + "b"],
+)
 def test_no_letter_of_the_text_is_stepped_over_twice(like: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often the parts of the pattern nearly match."""
     stepped = 0

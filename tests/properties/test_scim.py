@@ -28,12 +28,15 @@ Person = dict[str, Any]
 def people() -> list[Person]:
     return [
         {
-            "userName": name, "displayName": NAMES[-i], "externalId": f"e{i % 3}" if i % 3 else "", "active": i % 2 == 0,
+            "userName": name,
+            "displayName": NAMES[-i],
+            "externalId": f"e{i % 3}" if i % 3 else "",
+            "active": i % 2 == 0,
             "emails.value": [f"{name[0]}@x.io", "shared@x.io"] if i % 3 == 1 else [],
             "groups.display": ["account users"] + ["team"] * (i < 3),
         }
         for i, name in enumerate(NAMES)
-    ]  # fmt: skip
+    ]
 
 
 def quoted(text: str) -> str:
@@ -68,9 +71,13 @@ def compared(operator: str, attribute: str, value: str, person: Person) -> bool:
     texts = [plain(v) for v in values(person, attribute) if isinstance(v, str)]
     want = plain(value)
     tests = {
-        "eq": lambda v: v == want, "co": lambda v: want in v, "sw": lambda v: v[: len(want)] == want, "gt": lambda v: v > want,
-        "ew": lambda v: v.endswith(want), "le": lambda v: v <= want,
-    }  # fmt: skip
+        "eq": lambda v: v == want,
+        "co": lambda v: want in v,
+        "sw": lambda v: v[: len(want)] == want,
+        "gt": lambda v: v > want,
+        "ew": lambda v: v.endswith(want),
+        "le": lambda v: v <= want,
+    }
     return not compared("eq", attribute, value, person) if operator == "ne" else any(tests[operator](v) for v in texts)
 
 
@@ -199,11 +206,27 @@ JSON = st.recursive(
     max_leaves=6,
 )
 PATHS = [
-    "", "title", "active", "displayName", "name", "name.formatted", "emails", "emails.value", "members", "groups", "[]",
-    'emails[type eq "work"].value', 'emails[type eq "work" or colour eq "x"]', "emails[primary eq true]", "members[",
-    'members[value eq "1"]', "urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:2.0:User:y", "entitlements",
+    "",
+    "title",
+    "active",
+    "displayName",
+    "name",
+    "name.formatted",
+    "emails",
+    "emails.value",
+    "members",
+    "groups",
+    "[]",
+    'emails[type eq "work"].value',
+    'emails[type eq "work" or colour eq "x"]',
+    "emails[primary eq true]",
+    "members[",
+    'members[value eq "1"]',
+    "urn:ietf:params:scim:schemas:core:2.0:User",
+    "urn:x:2.0:User:y",
+    "entitlements",
     "entitlements[value eq x]",
-]  # fmt: skip
+]
 OPERATIONS = st.fixed_dictionaries(
     {"op": st.sampled_from(["add", "replace", "Remove"])}, optional={"path": st.sampled_from(PATHS), "value": JSON}
 )

@@ -47,9 +47,16 @@ async def _check(w: World, plan: Plan) -> None:
             actor = await principals.actor_of_id(tx, holder.id, 0, "", w.workspace)
         assert actor
         session, everywhere = Session(w.engine, actor, "", HOME), "FROM system.information_schema"
-        own = {user, *[row[0] for row in await w.rows(
-            "SELECT p.name FROM acts_as m JOIN principals p ON p.id = m.group_id WHERE m.member_id = :id", id=actor.id
-        )]}  # fmt: skip
+        own = {
+            user,
+            *[
+                row[0]
+                for row in await w.rows(
+                    "SELECT p.name FROM acts_as m JOIN principals p ON p.id = m.group_id WHERE m.member_id = :id",
+                    id=actor.id,
+                )
+            ],
+        }
         seen = {
             "catalogs": await _expected(w, actor, (*CATALOGS, "main"), SEE_CATALOG),
             "schemata": await _expected(w, actor, (*SCHEMAS, "main.default"), SEE_SCHEMA),
@@ -115,8 +122,15 @@ Test = Callable[[dict[str, Any]], Truth]
 Condition = tuple[str, Test]
 """Its text, and what it says of a row in Python"""
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": eq, "==": eq, "<>": ne, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
-}  # fmt: skip
+    "=": eq,
+    "==": eq,
+    "<>": ne,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+}
 
 
 def _literal(value: Any) -> str:
@@ -188,7 +202,7 @@ SIMPLE = st.one_of(
     st.builds(_in, _TEXT, st.lists(st.none() | LETTERS, min_size=1, max_size=3)),
     st.builds(_like, _TEXT, _PATTERNS, st.sampled_from(("LIKE", "NOT LIKE"))),
     st.builds(_null, st.sampled_from(("a", "n", "f"))),
-)  # fmt: skip
+)
 
 
 def _tree(below: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:

@@ -106,9 +106,38 @@ def test_a_tag_passes_or_is_refused(key: str, value: str) -> None:
 
 # --- filters ---------------------------------------------------------------------------------------------------------
 
-_WORDS = st.sampled_from(["name", "run_id", "source_path", "version_number", ">=", "IN", "('a', \"b\")", "('a'",
-                          "tags.k", "tag.`a b`", "AND", "and", "=", "!=", "LIKE", "ILIKE", "<", "'a'",
-                          "'it''s'", '"x"', "5", "OR", "(", "'", "`name`", "tags.", "  ", "\n"])  # fmt: skip
+_WORDS = st.sampled_from(
+    [
+        "name",
+        "run_id",
+        "source_path",
+        "version_number",
+        ">=",
+        "IN",
+        "('a', \"b\")",
+        "('a'",
+        "tags.k",
+        "tag.`a b`",
+        "AND",
+        "and",
+        "=",
+        "!=",
+        "LIKE",
+        "ILIKE",
+        "<",
+        "'a'",
+        "'it''s'",
+        '"x"',
+        "5",
+        "OR",
+        "(",
+        "'",
+        "`name`",
+        "tags.",
+        "  ",
+        "\n",
+    ]
+)
 
 
 @given(text=st.one_of(st.text(max_size=80), st.lists(_WORDS, max_size=12).map(" ".join)))
@@ -138,8 +167,9 @@ def test_filters_have_a_length() -> None:
 def test_a_value_is_read_as_it_was_quoted(value: str, field: str, key: str) -> None:
     quoted = value.replace("'", "''")
     assert parse_filter(f"{field} = '{quoted}' AND tags.`{key}` != '{quoted}'", OF_VERSIONS) == (
-        Condition(field, "=", value), Condition("tag", "!=", value, key),
-    )  # fmt: skip
+        Condition(field, "=", value),
+        Condition("tag", "!=", value, key),
+    )
 
 
 _ASCII = st.text(alphabet="abAB%_.*[]\\$^+?()\n ", max_size=14)

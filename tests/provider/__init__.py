@@ -33,10 +33,14 @@ def running_provider(redirect_uri: str, people: dict[str, dict[str, Any]]) -> It
     }
     assert NODE, MISSING
     process = subprocess.Popen(
-        [NODE, HERE / "server.js"], env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(told)},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        [NODE, HERE / "server.js"],
+        env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(told)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
         preexec_fn=stop_with_the_tests,
-    )  # fmt: skip
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n", "the provider does not start"

@@ -98,8 +98,16 @@ def test_the_sdist_has_what_a_build_needs() -> None:
     }
     assert needed <= names
     assert {name.partition("/")[0] for name in names} <= {
-        "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "PKG-INFO", "tools", "src", ".gitignore", "",
-    }  # fmt: skip
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "PKG-INFO",
+        "tools",
+        "src",
+        ".gitignore",
+        "",
+    }
 
 
 def test_the_sdist_builds_the_same_wheel(tmp_path: Path) -> None:
@@ -149,9 +157,15 @@ def test_the_wheel_installs_and_serves(version: str, tmp_path: Path) -> None:
     assert run(modelkeep, "--version").startswith("modelkeep ")
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [modelkeep, "serve"], env=environment, cwd=tmp_path, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-            start_new_session=True, preexec_fn=stop_with_the_tests,
-        )  # fmt: skip
+            [modelkeep, "serve"],
+            env=environment,
+            cwd=tmp_path,
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=stop_with_the_tests,
+        )
     try:
         host = f"http://127.0.0.1:{port}"
         wait_until_healthy(host, process, log)

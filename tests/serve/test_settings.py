@@ -66,14 +66,17 @@ def test_a_number_outside_its_bounds_is_refused_in_one_sentence_with_both(name: 
         assert getattr(load({variable: str(fine)}), name) == fine
 
 
-@pytest.mark.parametrize(("variable", "value", "words"), [
-    ("MODELKEEP_LOG_LEVEL", "verbose", "one of debug, info, warning, error, critical"),
-    ("MODELKEEP_LOG_LEVEL", "INFO", "one of debug"),
-    ("MODELKEEP_WORKSPACE", "maybe", "must be 1 or 0"),
-    ("MODELKEEP_CONCEAL", "", "must be 1 or 0"),
-    ("MODELKEEP_WORKSPACE_ID", "one", "must be a number"),
-    ("MODELKEEP_WORKSPACE_ID", "9" * 30, "at most 18 digits"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("MODELKEEP_LOG_LEVEL", "verbose", "one of debug, info, warning, error, critical"),
+        ("MODELKEEP_LOG_LEVEL", "INFO", "one of debug"),
+        ("MODELKEEP_WORKSPACE", "maybe", "must be 1 or 0"),
+        ("MODELKEEP_CONCEAL", "", "must be 1 or 0"),
+        ("MODELKEEP_WORKSPACE_ID", "one", "must be a number"),
+        ("MODELKEEP_WORKSPACE_ID", "9" * 30, "at most 18 digits"),
+    ],
+)
 def test_a_word_that_is_none_of_a_settings_is_refused_with_those(variable: str, value: str, words: str) -> None:
     with pytest.raises(BadSetting, match=words):
         load({variable: value})
@@ -112,9 +115,15 @@ def test_other_variables_are_nobody_s_business() -> None:
     assert load({"PATH": "x", "DATABRICKS_HOST": "y", "MLFLOW_TRACKING_URI": "z"}) == Settings()
 
 
-@pytest.mark.parametrize(("variable", "value"), [
-    ("MODELKEEP_PORT", "http"), ("MODELKEEP_PORT", ""), ("MODELKEEP_WORKSPACE", "maybe"), ("MODELKEEP_PENDING_HOURS", "soon"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MODELKEEP_PORT", "http"),
+        ("MODELKEEP_PORT", ""),
+        ("MODELKEEP_WORKSPACE", "maybe"),
+        ("MODELKEEP_PENDING_HOURS", "soon"),
+    ],
+)
 def test_a_malformed_value_is_refused(variable: str, value: str) -> None:
     with pytest.raises(InvalidArgument, match="not valid"):
         load({variable: value})

@@ -142,9 +142,12 @@ def given(site: Site, world: World, token: str | None = None) -> dict[str, str]:
     """Page tokens that the server did give, by the route that gave them."""
     catalog, schema, _ = world.model.split(".")
     asked = {
-        f"{UC}/catalogs": {}, f"{UC}/schemas": {"catalog_name": catalog}, f"{FACE_B}/registered-models/search": {},
-        f"{UC}/models": {"catalog_name": catalog, "schema_name": schema}, f"{FACE_B}/model-versions/search": {},
-    }  # fmt: skip
+        f"{UC}/catalogs": {},
+        f"{UC}/schemas": {"catalog_name": catalog},
+        f"{FACE_B}/registered-models/search": {},
+        f"{UC}/models": {"catalog_name": catalog, "schema_name": schema},
+        f"{FACE_B}/model-versions/search": {},
+    }
     found: dict[str, str] = {}
     for path, more in asked.items():
         answer = site.ok("GET", path, {"max_results": 1, **more}, token)
@@ -224,15 +227,56 @@ def test_five_megabytes(site: Site, world: World) -> None:
 
 
 FILTERS = {
-    "quotes": ["'", "''", "name='", "name=''", "name='a''b'", "name='\\''", 'name="a', "name=`a`", "name='a' 'b'", "name = “a”"],
-    "comments": ["name='a' -- x", "name='a' /* x */", "-- x", "#", "name='a'; DROP TABLE securables", "name='a' OR 1=1"],
-    "unknown fields": ["nothing='a'", "tags.x='a'", "tag.`a b`='c'", "a.b.c='d'", "1='1'", "name", "= 'a'", "source_path = ''"],
-    "operators": ["name LIKE '%'", "name ILIKE 'a'", "name != 'a'", "name IN ('a','b')", "name == 'a'", "name > 'a'", "NOT name='a'"],
-    "long": [
-        " AND ".join(["name='a.b.c'"] * 10_000), " OR ".join(["name='a'"] * 10_000), "(" * 10_000, "'" * 10_001,
-        f"name='{'a' * 100_000}'", "name=" * 10_000, " " * 50_000, "name='a'" + " AND name='a'" * 3_000,
+    "quotes": [
+        "'",
+        "''",
+        "name='",
+        "name=''",
+        "name='a''b'",
+        "name='\\''",
+        'name="a',
+        "name=`a`",
+        "name='a' 'b'",
+        "name = “a”",
     ],
-}  # fmt: skip
+    "comments": [
+        "name='a' -- x",
+        "name='a' /* x */",
+        "-- x",
+        "#",
+        "name='a'; DROP TABLE securables",
+        "name='a' OR 1=1",
+    ],
+    "unknown fields": [
+        "nothing='a'",
+        "tags.x='a'",
+        "tag.`a b`='c'",
+        "a.b.c='d'",
+        "1='1'",
+        "name",
+        "= 'a'",
+        "source_path = ''",
+    ],
+    "operators": [
+        "name LIKE '%'",
+        "name ILIKE 'a'",
+        "name != 'a'",
+        "name IN ('a','b')",
+        "name == 'a'",
+        "name > 'a'",
+        "NOT name='a'",
+    ],
+    "long": [
+        " AND ".join(["name='a.b.c'"] * 10_000),
+        " OR ".join(["name='a'"] * 10_000),
+        "(" * 10_000,
+        "'" * 10_001,
+        f"name='{'a' * 100_000}'",
+        "name=" * 10_000,
+        " " * 50_000,
+        "name='a'" + " AND name='a'" * 3_000,
+    ],
+}
 
 
 @pytest.mark.parametrize("kind", FILTERS)

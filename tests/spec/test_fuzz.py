@@ -24,9 +24,12 @@ from schemathesis.specs.openapi.checks import (
 from modelkeep.http.routing import Route
 
 CHECKS: list[Any] = [
-    schemathesis.checks.not_a_server_error, status_code_conformance, content_type_conformance,
-    response_headers_conformance, response_schema_conformance,
-]  # fmt: skip
+    schemathesis.checks.not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 OSS = {"User-Agent": "OpenAPI-Generator/0.7.0/python"}
 EXAMPLES = {"admin": 3, "oss": 3, "stranger": 2, "nobody": 1}
 """Requests for each operation and way of making them (as described, and not as described)."""
@@ -83,9 +86,13 @@ def try_operation(
     for mode in MODES[role]:
         cases = operation.as_strategy(generation_mode=mode)
         run = settings(
-            max_examples=EXAMPLES[role], derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate],
+            max_examples=EXAMPLES[role],
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
-        )(given(cases, st.integers(0, 3))(check))  # fmt: skip
+        )(given(cases, st.integers(0, 3))(check))
         try:
             run()
         except BaseException as error:

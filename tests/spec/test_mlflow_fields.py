@@ -31,8 +31,12 @@ NOT_READ = {
     # The path and the name say which version; no open client sends the rest.
     "EmitModelVersionLineage.securable",
     *(f"{call}.prompt.{field}" for call in ("CreatePrompt", "UpdatePrompt") for field in OUTPUT_ONLY),
-    *(f"{call}.prompt_version.{field}" for call in ("CreatePromptVersion", "UpdatePromptVersion") for field in OUTPUT_ONLY),
-}  # fmt: skip
+    *(
+        f"{call}.prompt_version.{field}"
+        for call in ("CreatePromptVersion", "UpdatePromptVersion")
+        for field in OUTPUT_ONLY
+    ),
+}
 
 
 def shaped(path: str) -> str:

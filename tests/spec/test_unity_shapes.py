@@ -50,16 +50,30 @@ ABSENT = {
 OBJECTS: dict[str, dict[str, Any]] = {
     "volumes": {"volume_type": "MANAGED"},
     "tables": {
-        "table_type": "EXTERNAL", "data_source_format": "DELTA", "storage_location": "s3://lake/object",
+        "table_type": "EXTERNAL",
+        "data_source_format": "DELTA",
+        "storage_location": "s3://lake/object",
         "columns": [{"name": "x", "type_name": "DOUBLE", "type_text": "double", "position": 0}],
     },
     "functions": {
-        "data_type": "DOUBLE", "full_data_type": "DOUBLE", "routine_body": "SQL", "routine_definition": "x + 1",
-        "parameter_style": "S", "is_deterministic": True, "sql_data_access": "NO_SQL", "is_null_call": False,
-        "security_type": "DEFINER", "specific_name": "object", "properties": "{}",
-        "input_params": {"parameters": [{"name": "x", "type_text": "double", "type_name": "DOUBLE", "position": 0, "type_json": "{}"}]},
+        "data_type": "DOUBLE",
+        "full_data_type": "DOUBLE",
+        "routine_body": "SQL",
+        "routine_definition": "x + 1",
+        "parameter_style": "S",
+        "is_deterministic": True,
+        "sql_data_access": "NO_SQL",
+        "is_null_call": False,
+        "security_type": "DEFINER",
+        "specific_name": "object",
+        "properties": "{}",
+        "input_params": {
+            "parameters": [
+                {"name": "x", "type_text": "double", "type_name": "DOUBLE", "position": 0, "type_json": "{}"}
+            ]
+        },
     },
-}  # fmt: skip
+}
 
 
 WHOLE = {
@@ -171,10 +185,11 @@ def test_lists_hold_something(site: Site, words: str) -> None:
     world = furnished(site)
     catalog, schema, _ = world.model.split(".")
     for path, fields, name in (
-        ("/catalogs", {}, "catalogs"), ("/schemas", {"catalog_name": catalog}, "schemas"),
+        ("/catalogs", {}, "catalogs"),
+        ("/schemas", {"catalog_name": catalog}, "schemas"),
         ("/models", {"catalog_name": catalog, "schema_name": schema}, "registered_models"),
         (f"/models/{world.model}/versions", {}, "model_versions"),
-    ):  # fmt: skip
+    ):
         answer = site.call("GET", UC + path, fields, headers=WORDS[words]).json()
         assert answer[name]
         kind = {"catalogs": "CatalogInfo", "schemas": "SchemaInfo", "registered_models": "RegisteredModelInfo"}

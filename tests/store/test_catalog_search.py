@@ -28,9 +28,36 @@ VALUES = (
     "İstanbul ΑΣ ΑΣΑ",
 )
 CALLERS = ("admin", "admin", "reader", "visitor", "stranger", "owner")
-QUERIES = (*STEMS, "det", "tector", "50%_cards", 'quote "', "prod.churn", "churn.fraud.d", "s0.m", "team", "task:fraud", "cham",
-           "Straße", "straße", "alice", "ann example", "detector old", "x prod", ".", "..", "a.b", "ΑΣ", "ας", "stanbul", "'", "%", "~",
-           "prod.ab.x", "no such thing")  # fmt: skip
+QUERIES = (
+    *STEMS,
+    "det",
+    "tector",
+    "50%_cards",
+    'quote "',
+    "prod.churn",
+    "churn.fraud.d",
+    "s0.m",
+    "team",
+    "task:fraud",
+    "cham",
+    "Straße",
+    "straße",
+    "alice",
+    "ann example",
+    "detector old",
+    "x prod",
+    ".",
+    "..",
+    "a.b",
+    "ΑΣ",
+    "ας",
+    "stanbul",
+    "'",
+    "%",
+    "~",
+    "prod.ab.x",
+    "no such thing",
+)
 
 
 async def _seed(w: World, chance: random.Random) -> None:
@@ -96,9 +123,12 @@ def _sought(chance: random.Random) -> store.Sought:
     tag = chance.choice((*[None] * 12, ("task", None), ("task", "fraud"), ("k", None), ("k", "x"), ("é", None)))
     query = chance.choice(("", *QUERIES, f"{chance.choice(QUERIES)} {chance.choice(QUERIES)}"))
     return store.Sought(
-        tuple(query.lower().split()), chance.choice((text_index.KINDS, (Kind.MODEL,), (Kind.SCHEMA, Kind.CATALOG))), tag,
-        chance.choice((*[""] * 12, "admin", "owner", "alice@example.com", "nobody")), chance.choice((False, False, True)),
-    )  # fmt: skip
+        tuple(query.lower().split()),
+        chance.choice((text_index.KINDS, (Kind.MODEL,), (Kind.SCHEMA, Kind.CATALOG))),
+        tag,
+        chance.choice((*[""] * 12, "admin", "owner", "alice@example.com", "nobody")),
+        chance.choice((False, False, True)),
+    )
 
 
 async def _paged(w: World, who: str, sought: store.Sought, limit: int) -> list[tuple[str, bool]]:
@@ -112,8 +142,11 @@ async def _paged(w: World, who: str, sought: store.Sought, limit: int) -> list[t
             return listed
 
 
-@pytest.mark.parametrize(("candidates", "budget", "few"), [(10_000, 10_000, 200), (10_000, 10_000, 0), (0, 20, 0), (12, 9, 0)],
-                         ids=["index", "narrowest", "walk", "either"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("candidates", "budget", "few"),
+    [(10_000, 10_000, 200), (10_000, 10_000, 0), (0, 20, 0), (12, 9, 0)],
+    ids=["index", "narrowest", "walk", "either"],
+)
 async def test_a_search_finds_what_reading_everything_finds(
     w: World, candidates: int, budget: int, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,8 +61,15 @@ async def _seed(w: World) -> Session:
     return Session(w.engine, await w.actor("admin"), "", HOME)
 
 
-@pytest.mark.parametrize("request_", [SearchModels(_filter()), SearchVersions(_filter()), SearchModels(_filter("LIKE")),
-                                      SearchVersions(f"name = '{M}' AND {_filter()}")])  # fmt: skip
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SearchModels(_filter()),
+        SearchVersions(_filter()),
+        SearchModels(_filter("LIKE")),
+        SearchVersions(f"name = '{M}' AND {_filter()}"),
+    ],
+)
 async def test_a_search_shares_the_event_loop_within_one_row(
     lite: World, request_: msgspec.Struct, monkeypatch: pytest.MonkeyPatch
 ) -> None:

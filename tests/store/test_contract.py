@@ -348,9 +348,11 @@ async def test_tags_as_rows_and_as_json_say_the_same(w: World) -> None:
     await w.version(M, tags={"mlflow.note": "x"})
     admin = w.as_("admin")
     for request in (
-        models.ChangeTags(name(M), None, {"a": "1", "b": "2"}), models.ChangeTags(name(M), None, {"a": "3"}, ("b", "c")),
-        models.ChangeTags(name(M), 1, {"A": "1"}), models.ChangeTags(name(M), 1, {"a": ""}, ("mlflow.note",)),
-    ):  # fmt: skip
+        models.ChangeTags(name(M), None, {"a": "1", "b": "2"}),
+        models.ChangeTags(name(M), None, {"a": "3"}, ("b", "c")),
+        models.ChangeTags(name(M), 1, {"A": "1"}),
+        models.ChangeTags(name(M), 1, {"a": ""}, ("mlflow.note",)),
+    ):
         await admin.do(request)
     model = await w.find(M)
     version = await admin.do(versions.GetVersion(name(M), 1))
@@ -403,7 +405,7 @@ async def test_search_walks_all_versions_page_by_page(w: World) -> None:
         ("version_number = 2 AND name = 'a.b.c'", {("a.b.c", 2)}),
         ("tags.none != 'x'", set()),
         ("name = 'nothing.at.all'", set()),
-    ):  # fmt: skip
+    ):
         page = await w.as_("admin").do(model_search.SearchVersions(text))
         assert {(v.model, v.version) for v in page.items} == expected, text
 

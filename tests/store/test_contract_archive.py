@@ -36,9 +36,22 @@ def event(number: int, at: int) -> AuditEvent:
     target = AuditTarget("MODEL", f"m{number % 3}", f"Prod.ml.m{number % 3}")
     request = json.dumps({"name": f"prod.ml.m{number % 3}", "note": "ü \\ \u0007 名"})
     return AuditEvent(
-        new_id(), at, "model.get", "get_model", "a", "alice", "t", "::1", f"r{number}", (target,), request, "{}", "ok", "",
+        new_id(),
+        at,
+        "model.get",
+        "get_model",
+        "a",
+        "alice",
+        "t",
+        "::1",
+        f"r{number}",
+        (target,),
+        request,
+        "{}",
+        "ok",
+        "",
         "7" * (number % 2),
-    )  # fmt: skip
+    )
 
 
 async def old(w: World, count: int, days: int = 10) -> list[str]:

@@ -58,9 +58,15 @@ async def _tamper(w: World, *statements: str) -> None:
             await tx.run(statement)
 
 
-@pytest.mark.parametrize("statement", [
-    "UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "UPDATE audit_seals SET hash = ''", "DELETE FROM audit_seals",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor = 'nobody'",
+        "DELETE FROM audit",
+        "UPDATE audit_seals SET hash = ''",
+        "DELETE FROM audit_seals",
+    ],
+)
 async def test_the_log_is_append_only(w: World, statement: str) -> None:
     await _sealed(w, 1)
     with pytest.raises(Exception, match="append-only"):
@@ -115,8 +121,11 @@ async def test_a_removed_event_a_removed_link_and_a_cut_tail_are_named(w: World)
 
 async def test_a_forged_event_in_the_past_is_no_part_of_the_chain(w: World) -> None:
     await _sealed(w)
-    await _tamper(w, "INSERT INTO audit SELECT '00' || SUBSTR(id, 3), at, event, operation, actor_id, 'mallory', token_id, source, "
-                     "request_id, targets, request, changes, outcome, reason, workspace_id FROM audit LIMIT 1")  # fmt: skip
+    await _tamper(
+        w,
+        "INSERT INTO audit SELECT '00' || SUBSTR(id, 3), at, event, operation, actor_id, 'mallory', token_id, source, "
+        "request_id, targets, request, changes, outcome, reason, workspace_id FROM audit LIMIT 1",
+    )
     assert "neither sealed nor waiting" in (await _verify(w)).broken
 
 

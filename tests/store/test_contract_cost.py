@@ -28,9 +28,25 @@ pytestmark = pytest.mark.anyio
 
 M = "c0.s0.m0"
 USE = "USE_CATALOG@c0+USE_SCHEMA@c0.s0"
-LARGE = ("principals", "memberships", "membership_closure", "tokens", "securables", "grants", "artifact_sets", "artifact_files",
-         "model_versions", "aliases", "tags", "lineage", "audit", "audit_targets", "audit_pending", "audit_seals",
-         "workspace_assignments")  # fmt: skip
+LARGE = (
+    "principals",
+    "memberships",
+    "membership_closure",
+    "tokens",
+    "securables",
+    "grants",
+    "artifact_sets",
+    "artifact_files",
+    "model_versions",
+    "aliases",
+    "tags",
+    "lineage",
+    "audit",
+    "audit_targets",
+    "audit_pending",
+    "audit_seals",
+    "workspace_assignments",
+)
 
 
 def _request(token: str) -> Request:
@@ -81,18 +97,21 @@ async def test_authorization_is_two_statements_at_any_depth_of_nested_groups(w: 
     assert len(sent) == 3 and "FROM aliases" in sent[-1]
 
 
-@pytest.mark.parametrize(("request_", "statements"), [
-    (versions.GetVersion(name(M), 1), 2),
-    (models.GetModel(name(M)), 2),
-    (versions.ListVersions(name(M)), 2),
-    (models.ListModels(name("c0.s0")), 2),
-    (models.ListModels(), 3),
-    (catalogs.GetSchema(name("c0.s0")), 1),
-    (catalogs.ListCatalogs(), 2),
-    (model_search.SearchVersions(f"name = '{M}'"), 2),
-    (credentials.ReadCredentials(name(M), 1), 2),
-    (grants.GetEffectiveGrants(name(M)), 6),  # half of them record it
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("request_", "statements"),
+    [
+        (versions.GetVersion(name(M), 1), 2),
+        (models.GetModel(name(M)), 2),
+        (versions.ListVersions(name(M)), 2),
+        (models.ListModels(name("c0.s0")), 2),
+        (models.ListModels(), 3),
+        (catalogs.GetSchema(name("c0.s0")), 1),
+        (catalogs.ListCatalogs(), 2),
+        (model_search.SearchVersions(f"name = '{M}'"), 2),
+        (credentials.ReadCredentials(name(M), 1), 2),
+        (grants.GetEffectiveGrants(name(M)), 6),  # half of them record it
+    ],
+)
 async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, statements: int) -> None:
     await lite.model(M, reader=f"EXECUTE+{USE}")
     await lite.version(M)
@@ -108,37 +127,73 @@ async def test_statements_of_a_read(lite: World, request_: msgspec.Struct, state
 _STAMPS = "created_at, created_by, updated_at, updated_by"
 _SECURABLE = f"securables (id, kind, space, parent_id, catalog_id, schema_id, name, name_key, owner_id, {_STAMPS})"
 _ROWS = (
-    ("principals (id, number, kind, name, name_key, created_at, created_by)", 2000,
-     "'user' || $i, i, 'USER', 'user' || $i, 'user' || $i, 0, ''"),
+    (
+        "principals (id, number, kind, name, name_key, created_at, created_by)",
+        2000,
+        "'user' || $i, i, 'USER', 'user' || $i, 'user' || $i, 0, ''",
+    ),
     ("membership_closure (member_id, group_id)", 2000, "'user' || $i, 'user' || $i"),
-    ("principals (id, number, kind, name, name_key, created_at, created_by)", 20,
-     "'group' || $i, 5000 + i, 'GROUP', 'group' || $i, 'group' || $i, 0, ''"),
+    (
+        "principals (id, number, kind, name, name_key, created_at, created_by)",
+        20,
+        "'group' || $i, 5000 + i, 'GROUP', 'group' || $i, 'group' || $i, 0, ''",
+    ),
     ("membership_closure (member_id, group_id)", 20, "'group' || $i, 'group' || $i"),
     ("memberships (group_id, member_id)", 2000, "'group' || $20, 'user' || $i"),
-    ("workspace_assignments (workspace_id, principal_id, level, created_at, created_by)", 2000, "'1', 'user' || $i, 'USER', 0, ''"),
-    ("tokens (id, hash, principal_id, created_at, created_by)", 2000, "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''"),
-    (_SECURABLE, 20, "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''"),
-    (_SECURABLE, 200,
-     "'sch' || $i, 'SCHEMA', 'schema', 'cat' || $20, 'cat' || $20, NULL, 'sch' || $i, 'sch' || $i, 'user' || $i, 0, '', 0, ''"),
-    (_SECURABLE, 5000,
-     "'model' || $i, 'MODEL', 'routine', 'sch' || $200, 'cat' || $20, 'sch' || $200, 'x' || $i, 'x' || $i, "
-     "'user' || $2000, 0, '', 0, ''"),
-    ("grants (securable_id, principal_id, privilege, kind, created_at, created_by)", 2000,
-     "'model' || $i, 'user' || $i, 'EXECUTE', 'MODEL', 0, ''"),
-    (f"model_versions (id, model_id, version, status, run_id, {_STAMPS})", 5000,
-     "'version' || $i, 'model' || $i, 1, 'READY', 'run' || $i, 0, '', 0, ''"),
+    (
+        "workspace_assignments (workspace_id, principal_id, level, created_at, created_by)",
+        2000,
+        "'1', 'user' || $i, 'USER', 0, ''",
+    ),
+    (
+        "tokens (id, hash, principal_id, created_at, created_by)",
+        2000,
+        "'token' || $i, 'hash' || $i, 'user' || $i, 0, ''",
+    ),
+    (
+        _SECURABLE,
+        20,
+        "'cat' || $i, 'CATALOG', 'catalog', $metastore, NULL, NULL, 'cat' || $i, 'cat' || $i, 'user' || $i, 0, '', 0, ''",
+    ),
+    (
+        _SECURABLE,
+        200,
+        "'sch' || $i, 'SCHEMA', 'schema', 'cat' || $20, 'cat' || $20, NULL, 'sch' || $i, 'sch' || $i, 'user' || $i, 0, '', 0, ''",
+    ),
+    (
+        _SECURABLE,
+        5000,
+        "'model' || $i, 'MODEL', 'routine', 'sch' || $200, 'cat' || $20, 'sch' || $200, 'x' || $i, 'x' || $i, "
+        "'user' || $2000, 0, '', 0, ''",
+    ),
+    (
+        "grants (securable_id, principal_id, privilege, kind, created_at, created_by)",
+        2000,
+        "'model' || $i, 'user' || $i, 'EXECUTE', 'MODEL', 0, ''",
+    ),
+    (
+        f"model_versions (id, model_id, version, status, run_id, {_STAMPS})",
+        5000,
+        "'version' || $i, 'model' || $i, 1, 'READY', 'run' || $i, 0, '', 0, ''",
+    ),
     ("aliases (model_id, alias, version)", 5000, "'model' || $i, 'champion', 1"),
     ("tags (securable_id, version, key, value)", 5000, "'model' || $i, 1, 'k', 'v'"),
     ("artifact_sets (id, kind, state, created_at)", 5000, "'set' || $i, 'version', 'live', 0"),
     ("artifact_files (set_id, path, size, segments, modified_at)", 5000, "'set' || $i, 'MLmodel', 1, '[]', 0"),
-    ("lineage (id, model_id, version, direction, entity_type, entity_name, created_at, created_by)", 5000,
-     "'edge' || $i, 'model' || $i, 1, 'UPSTREAM', 'TABLE', 't' || $i, 0, ''"),
-    ("audit (id, at, event, operation, actor_id, actor, token_id, source, request_id, targets, request, outcome)", 5000,
-     "'event' || $i, i, 'x', '', '', '', '', '', '', '[]', '{}', 'ok'"),
+    (
+        "lineage (id, model_id, version, direction, entity_type, entity_name, created_at, created_by)",
+        5000,
+        "'edge' || $i, 'model' || $i, 1, 'UPSTREAM', 'TABLE', 't' || $i, 0, ''",
+    ),
+    (
+        "audit (id, at, event, operation, actor_id, actor, token_id, source, request_id, targets, request, outcome)",
+        5000,
+        "'event' || $i, i, 'x', '', '', '', '', '', '', '[]', '{}', 'ok'",
+    ),
     ("audit_targets (audit_id, securable_id, at)", 5000, "'event' || $i, 'model' || $i, i"),
     ("audit_pending (audit_id, at)", 5000, "'event' || $i, i"),
     ("audit_seals (seq, audit_id, hash)", 5000, "i, 'event' || $i, 'hash'"),
-)  # fmt: skip
+)
 
 
 async def _analyze(w: World, tx: WriteTx) -> None:
@@ -167,9 +222,19 @@ async def _seed(w: World) -> None:
 
 
 _AUDIT: tuple[dict[str, Any], ...] = (
-    {}, {"actor": "reader"}, {"event": "model.get"}, {"event": "model.*"}, {"name": M}, {"name": "c0.*"}, {"outcome": "refused"},
-    {"outcome": "NOT_FOUND"}, {"source": "::1"}, {"request_id": "r"}, {"since": 10, "until": 20}, {"oldest_first": True},
-)  # fmt: skip
+    {},
+    {"actor": "reader"},
+    {"event": "model.get"},
+    {"event": "model.*"},
+    {"name": M},
+    {"name": "c0.*"},
+    {"outcome": "refused"},
+    {"outcome": "NOT_FOUND"},
+    {"source": "::1"},
+    {"request_id": "r"},
+    {"since": 10, "until": 20},
+    {"oldest_first": True},
+)
 """What is asked of the log"""
 
 
@@ -182,28 +247,42 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
     admin: Actor = await w.actor("admin")
     await _by_alias(w, counting)
     for actor, request in (
-        (reader, versions.GetVersion(name(M), 1)), (reader, models.GetModel(name(M))), (reader, versions.ListVersions(name(M))),
-        (reader, models.ListModels(max_results=50)), (admin, models.ListModels(max_results=50)),
-        (admin, models.ListModels(name("c0.s0"), max_results=50)), (reader, models.ListModels(name("c0.s0"), max_results=50)),
-        (reader, model_search.SearchVersions(f"name = '{M}'")), (reader, model_search.SearchVersions("run_id = 'run7'")),
+        (reader, versions.GetVersion(name(M), 1)),
+        (reader, models.GetModel(name(M))),
+        (reader, versions.ListVersions(name(M))),
+        (reader, models.ListModels(max_results=50)),
+        (admin, models.ListModels(max_results=50)),
+        (admin, models.ListModels(name("c0.s0"), max_results=50)),
+        (reader, models.ListModels(name("c0.s0"), max_results=50)),
+        (reader, model_search.SearchVersions(f"name = '{M}'")),
+        (reader, model_search.SearchVersions("run_id = 'run7'")),
         (reader, model_search.SearchVersions("run_id = 'run7'", 50, order_by=("name",))),
         (reader, model_search.SearchVersions("source_path = 'no such source'")),
         (admin, model_search.SearchVersions("source_path = 'no such source'", 50, order_by=("name DESC",))),
         (reader, model_search.SearchModels("tags.team = 'a'", 50, order_by=("last_updated_timestamp DESC",))),
         (reader, model_search.SearchVersions("", 50, order_by=("last_updated_timestamp DESC", "name"))),
         (admin, model_search.SearchVersions(f"name = '{M}'", 50, order_by=("last_updated_timestamp DESC",))),
-        (reader, versions.FindLoggedModel("m-none")), (reader, credentials.ReadCredentials(name(M), 1)),
-        (reader, catalogs.ListSchemas(name("c0"))), (admin, grants.GetEffectiveGrants(name(M))),
-        *((admin, audit_log.FindAudit(max_results=20, **asked)) for asked in _AUDIT), (admin, audit_log.ExportAudit(max_results=20)),
-        (admin, audit_log.GetActivity(name(M))), (admin, audit_log.SummarizeActivity(name(M))),
-        (admin, versions.CreateVersion(name=name(M))), (admin, versions.DeleteVersion(name(M), 2)),
-        (admin, models.SetAlias(name(M), "other", 1)), (admin, versions.CopyVersion(name(M), 1, name(M))),
+        (reader, versions.FindLoggedModel("m-none")),
+        (reader, credentials.ReadCredentials(name(M), 1)),
+        (reader, catalogs.ListSchemas(name("c0"))),
+        (admin, grants.GetEffectiveGrants(name(M))),
+        *((admin, audit_log.FindAudit(max_results=20, **asked)) for asked in _AUDIT),
+        (admin, audit_log.ExportAudit(max_results=20)),
+        (admin, audit_log.GetActivity(name(M))),
+        (admin, audit_log.SummarizeActivity(name(M))),
+        (admin, versions.CreateVersion(name=name(M))),
+        (admin, versions.DeleteVersion(name(M), 2)),
+        (admin, models.SetAlias(name(M), "other", 1)),
+        (admin, versions.CopyVersion(name(M), 1, name(M))),
         (admin, models.DeleteModel(name(M))),
-        (admin, principals_.AddMember("group1", "group2")), (admin, principals_.AddMember("group1", "user7")),
-        (admin, principals_.RemoveMember("group1", "group2")), (admin, principals_.RemoveMember("group1", "user7")),
-        (admin, principals_.SetActive("user7", False)), (admin, principals_.DeletePrincipal("group2")),
+        (admin, principals_.AddMember("group1", "group2")),
+        (admin, principals_.AddMember("group1", "user7")),
+        (admin, principals_.RemoveMember("group1", "group2")),
+        (admin, principals_.RemoveMember("group1", "user7")),
+        (admin, principals_.SetActive("user7", False)),
+        (admin, principals_.DeletePrincipal("group2")),
         *((who, asked) for asked in _BY_TEXT for who in (reader, admin) if w.db.dialect == "sqlite"),
-    ):  # fmt: skip
+    ):
         await engine.execute(actor, request)
     async with counting.read() as tx:
         await jobs.due(tx)
@@ -218,10 +297,13 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
 
 
 _BY_TEXT = (
-    model_search.SearchModels("name LIKE '%odel4999'", 50), model_search.SearchVersions("tags.team LIKE '%odel4%'", 50),
-    explorer.SearchSecurables("model4999"), explorer.SearchSecurables("x49 champ", tag="team:a"),
-    explorer.SearchSecurables(owner="user7"), explorer.SearchSecurables("no such thing"),
-)  # fmt: skip
+    model_search.SearchModels("name LIKE '%odel4999'", 50),
+    model_search.SearchVersions("tags.team LIKE '%odel4%'", 50),
+    explorer.SearchSecurables("model4999"),
+    explorer.SearchSecurables("x49 champ", tag="team:a"),
+    explorer.SearchSecurables(owner="user7"),
+    explorer.SearchSecurables("no such thing"),
+)
 """What an index of texts serves (of PostgreSQL's: tests/store/test_trigrams.py)"""
 
 _WALKS_ON_PURPOSE = (
@@ -244,12 +326,16 @@ async def test_no_hot_statement_walks_a_large_table(w: World) -> None:
     assert not walks, "\n".join(walks)
 
 
-@pytest.mark.parametrize("request_", [
-    model_search.SearchVersions("source_path = 's'"), model_search.SearchVersions("tags.k = 'v'"),
-    model_search.SearchModels("tags.k = 'v'"),
-    model_search.SearchVersions("source_path = 's'", order_by=("name",)),
-    model_search.SearchModels("tags.k = 'v'", order_by=("name DESC",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "request_",
+    [
+        model_search.SearchVersions("source_path = 's'"),
+        model_search.SearchVersions("tags.k = 'v'"),
+        model_search.SearchModels("tags.k = 'v'"),
+        model_search.SearchVersions("source_path = 's'", order_by=("name",)),
+        model_search.SearchModels("tags.k = 'v'", order_by=("name DESC",)),
+    ],
+)
 async def test_long_texts_are_found_by_their_beginnings(lite: World, request_: msgspec.Struct) -> None:
     """Not by all rows that have the same key, nor by all versions."""
     await lite.model(M, reader=f"EXECUTE+{USE}")

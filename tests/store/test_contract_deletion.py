@@ -35,10 +35,24 @@ ROOTS = {
 }
 WATCHERS = ("metastore admin", "owner of all three", "EXECUTE on catalog, USE")
 TABLES = (
-    "securables", "model_versions", "prompt_versions", "prompt_links", "aliases",
-    "tags", "lineage", "grants", "access_requests", "access_destinations",
-    "protected_aliases", "alias_movers", "catalog_bindings", "artifact_sets", "artifact_files", "uploads", "upload_parts",
-)  # fmt: skip
+    "securables",
+    "model_versions",
+    "prompt_versions",
+    "prompt_links",
+    "aliases",
+    "tags",
+    "lineage",
+    "grants",
+    "access_requests",
+    "access_destinations",
+    "protected_aliases",
+    "alias_movers",
+    "catalog_bindings",
+    "artifact_sets",
+    "artifact_files",
+    "uploads",
+    "upload_parts",
+)
 
 
 async def _drain(w: World) -> None:
@@ -118,11 +132,17 @@ async def _many(w: World, schema: str, count: int, *, versions_each: int = 2) ->
         for table, columns, values in (
             ("aliases", "model_id, alias, version", "x.id, 'champion', 1"),
             ("tags", "securable_id, version, key, value", "x.id, 0, 'team', 'a'"),
-            ("lineage", "id, model_id, version, direction, entity_type, entity_name, created_at, created_by",
-             "x.id, x.id, 1, 'UPSTREAM', 'TABLE', 'a.b.c', 0, ''"),
-            ("grants", "securable_id, principal_id, privilege, kind, created_at, created_by",
-             "x.id, x.owner_id, 'EXECUTE', 'MODEL', 0, ''"),
-        ):  # fmt: skip
+            (
+                "lineage",
+                "id, model_id, version, direction, entity_type, entity_name, created_at, created_by",
+                "x.id, x.id, 1, 'UPSTREAM', 'TABLE', 'a.b.c', 0, ''",
+            ),
+            (
+                "grants",
+                "securable_id, principal_id, privilege, kind, created_at, created_by",
+                "x.id, x.owner_id, 'EXECUTE', 'MODEL', 0, ''",
+            ),
+        ):
             statement = f"INSERT INTO {table} ({columns}) SELECT {values} FROM securables x WHERE x.parent_id = :id"
             await tx.run(statement, id=parent.id)
 
@@ -337,11 +357,17 @@ async def test_nothing_is_created_in_a_container_whose_deletion_is_about_to_comm
     assert await w.count("securables WHERE kind IN ('DELETED', 'MODEL')") == 0
 
 
-@pytest.mark.parametrize("other", [
-    models.DeleteModel(name("prod.ml.churn")), versions.CreateVersion(name=name("prod.ml.churn")),
-    models.SetAlias(name("prod.ml.churn"), "a", 1), models.ChangeTags(name("prod.ml.churn"), None, {"a": "b"}),
-    models.RenameModel(name("prod.ml.churn"), name("prod.ml.other")), catalogs.UpdateComment(name("prod.ml.churn"), "x"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "other",
+    [
+        models.DeleteModel(name("prod.ml.churn")),
+        versions.CreateVersion(name=name("prod.ml.churn")),
+        models.SetAlias(name("prod.ml.churn"), "a", 1),
+        models.ChangeTags(name("prod.ml.churn"), None, {"a": "b"}),
+        models.RenameModel(name("prod.ml.churn"), name("prod.ml.other")),
+        catalogs.UpdateComment(name("prod.ml.churn"), "x"),
+    ],
+)
 async def test_a_change_of_a_model_that_is_being_deleted_is_done_or_finds_nothing(w: World, other: Any) -> None:
     admin = w.as_("admin")
     for i in range(4):

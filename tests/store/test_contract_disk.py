@@ -50,10 +50,17 @@ def disks(monkeypatch: pytest.MonkeyPatch) -> Disks:
     return Disks(monkeypatch)
 
 
-@pytest.mark.parametrize(("min_free_mb", "total", "free", "refused"), [
-    (512, 100 * GIB, 513 * 2**20, False), (512, 100 * GIB, 511 * 2**20, True), (512, GIB, 60 * 2**20, False),
-    (512, GIB, 40 * 2**20, True), (0, GIB, 0, False), (4096, 1000 * GIB, 3 * GIB, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("min_free_mb", "total", "free", "refused"),
+    [
+        (512, 100 * GIB, 513 * 2**20, False),
+        (512, 100 * GIB, 511 * 2**20, True),
+        (512, GIB, 60 * 2**20, False),
+        (512, GIB, 40 * 2**20, True),
+        (0, GIB, 0, False),
+        (4096, 1000 * GIB, 3 * GIB, True),
+    ],
+)
 async def test_changes_are_refused_below_the_limit_and_its_share_of_a_small_disk(
     disks: Disks, min_free_mb: float, total: int, free: int, refused: bool
 ) -> None:
@@ -129,8 +136,19 @@ def test_deletions_and_revocations_need_no_space_and_uploads_do() -> None:
         "unassign",
         "search_versions",
     } <= free
-    assert {"write_file", "write_small_file", "start_upload", "write_part", "complete_upload", "create_version",
-            "register_version", "write_credentials", "vend_direct_upload", "create_model", "set_alias"} <= needs  # fmt: skip
+    assert {
+        "write_file",
+        "write_small_file",
+        "start_upload",
+        "write_part",
+        "complete_upload",
+        "create_version",
+        "register_version",
+        "write_credentials",
+        "vend_direct_upload",
+        "create_model",
+        "set_alias",
+    } <= needs
 
 
 def test_what_takes_away_is_marked_in_the_table() -> None:

@@ -31,9 +31,9 @@ async def made(w: World) -> None:
 
 async def test_words_are_found_wherever_they_are(w: World) -> None:
     await made(w)
-    assert await found(w, query="detector") == [
-        "prod.fraud.detector", "prod.fraud.detector_old", "prod.fraud.other"
-    ], "the name that is the word, names that begin with it, then the rest"  # fmt: skip
+    assert await found(w, query="detector") == ["prod.fraud.detector", "prod.fraud.detector_old", "prod.fraud.other"], (
+        "the name that is the word, names that begin with it, then the rest"
+    )
     assert await found(w, query="FRAUD", kinds=("SCHEMA",)) == ["prod.fraud"]
     assert await found(w, query="task:fraud") == ["prod.fraud.detector"]
     assert await found(w, query="50%_cards") == ["prod.fraud.other"], "no wildcards"
@@ -99,8 +99,10 @@ async def test_what_may_only_be_browsed_is_found_by_what_is_told_of_it(w: World)
     await w.grant("visitor", "BROWSE@prod")
     page = await w.as_("visitor").do(SearchSecurables("detector"))
     assert [(one.securable.full_name, one.browse_only, one.securable.tags) for one in page.items] == [
-        ("prod.fraud.detector", True, {}), ("prod.fraud.detector_old", True, {}), ("prod.fraud.other", True, {}),
-    ]  # fmt: skip
+        ("prod.fraud.detector", True, {}),
+        ("prod.fraud.detector_old", True, {}),
+        ("prod.fraud.other", True, {}),
+    ]
     assert {"prod", "prod.fraud"} < set(await found(w, "visitor", query="prod"))
     assert await found(w, "visitor", query="task:fraud") == await found(w, "visitor", tag="task") == [], (
         "tags tell nothing"

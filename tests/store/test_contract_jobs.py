@@ -196,8 +196,10 @@ async def test_many_are_enqueued_as_each_would_be(w: World) -> None:
         await jobs.enqueue_all(tx, "purge", [])
     rows = await w.rows("SELECT key, state, again_at IS NOT NULL FROM jobs ORDER BY key")
     assert [(key, state, bool(again)) for key, state, again in rows] == [
-        ("a", "queued", False), ("b", "queued", False), ("running", "running", True),
-    ]  # fmt: skip
+        ("a", "queued", False),
+        ("b", "queued", False),
+        ("running", "running", True),
+    ]
 
 
 async def test_one_holder_has_a_lease_until_it_runs_out(w: World) -> None:

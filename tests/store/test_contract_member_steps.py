@@ -118,8 +118,16 @@ def values(listed: Sequence[str]) -> list[dict[str, str]]:
     return [{"value": each} for each in listed]
 
 
-REQUESTS = ["replaced", "emptied", "patched: add", "patched: remove", "patched: replace", "patched: cleared", "patched: by name",
-            "patched: with a new name"]  # fmt: skip
+REQUESTS = [
+    "replaced",
+    "emptied",
+    "patched: add",
+    "patched: remove",
+    "patched: replace",
+    "patched: cleared",
+    "patched: by name",
+    "patched: with a new name",
+]
 
 
 def request_of(kind: str, number: str, old: list[str], new: list[str]) -> tuple[msgspec.Struct, set[str]]:
@@ -237,8 +245,10 @@ async def test_a_group_of_account_admins_always_has_one(w: World, monkeypatch: p
     async with w.db.write() as tx:
         await tx.run("UPDATE principals SET account_admin = 1 WHERE name = 'rulers'")
         await tx.run("DELETE FROM memberships WHERE group_id = (SELECT id FROM principals WHERE name = 'admins')")
-        await tx.run("INSERT INTO memberships SELECT (SELECT id FROM principals WHERE name = 'rulers'), id FROM principals "
-                     "WHERE name = 'admin'")  # fmt: skip
+        await tx.run(
+            "INSERT INTO memberships SELECT (SELECT id FROM principals WHERE name = 'rulers'), id FROM principals "
+            "WHERE name = 'admin'"
+        )
     await many_users(w, "n", 9)
     new = await numbers(w, *(f"n{i}" for i in range(9)), "admin")
     answer: Any = await w.as_("admin").do(group_of("rulers", new, number))

@@ -314,9 +314,10 @@ async def test_a_large_group_is_changed_off_the_event_loop(
     assert threads and all(name.startswith("objects") for name in threads)
 
 
-@pytest.mark.parametrize(("sizes", "most", "pages"), [
-    ([3, 3, 3, 3], 6, [2, 2]), ([9, 1, 1], 6, [1, 2]), ([1, 9, 1], 6, [1, 1, 1]), ([0, 0, 0], 0, [3]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sizes", "most", "pages"),
+    [([3, 3, 3, 3], 6, [2, 2]), ([9, 1, 1], 6, [1, 2]), ([1, 9, 1], 6, [1, 1, 1]), ([0, 0, 0], 0, [3])],
+)
 async def test_a_page_of_groups_ends_where_their_members_are_many(
     w: World, sizes: list[int], most: int, pages: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

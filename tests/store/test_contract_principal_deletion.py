@@ -16,8 +16,17 @@ pytest_plugins = ("backends", "places")
 pytestmark = pytest.mark.anyio
 
 STEP = 4
-HELD = ("grants", "inert_grants", "tokens", "experiment_permissions", "access_requests", "memberships", "experiment_creators",
-        "external_identities", "alias_movers")  # fmt: skip
+HELD = (
+    "grants",
+    "inert_grants",
+    "tokens",
+    "experiment_permissions",
+    "access_requests",
+    "memberships",
+    "experiment_creators",
+    "external_identities",
+    "alias_movers",
+)
 
 
 class RowsOfSteps(Measured):
@@ -43,20 +52,24 @@ async def rich(w: World, who: str = "rich") -> str:
         for index in range(5):
             await tx.run(
                 "INSERT INTO tokens (id, hash, principal_id, created_at, created_by) VALUES (:id, :id, :user, 0, '')",
-                id=f"{who} token {index}", user=user.id,
-            )  # fmt: skip
+                id=f"{who} token {index}",
+                user=user.id,
+            )
             await tx.run(
                 "INSERT INTO experiment_permissions VALUES ('1', :experiment, :user, 'CAN_READ', 0, '')",
-                experiment=str(index), user=user.id,
-            )  # fmt: skip
+                experiment=str(index),
+                user=user.id,
+            )
             await tx.run(
                 "INSERT INTO experiment_creators (workspace_id, name, principal_id, created_at) VALUES ('1', :name, :user, 0)",
-                name=str(index), user=user.id,
-            )  # fmt: skip
+                name=str(index),
+                user=user.id,
+            )
             await tx.run(
                 "INSERT INTO external_identities VALUES (:id, 'https://idp.example', :id, :user, 0, '')",
-                id=f"{who} {index}", user=user.id,
-            )  # fmt: skip
+                id=f"{who} {index}",
+                user=user.id,
+            )
     return user.id
 
 
@@ -64,10 +77,11 @@ async def held(w: World, id: str) -> int:
     counts = [
         await w.rows(f"SELECT COUNT(*) FROM {table} WHERE {column} = :id", id=id)
         for table, column in (
-            *((table, "principal_id") for table in HELD if table != "memberships"), ("memberships", "member_id"),
+            *((table, "principal_id") for table in HELD if table != "memberships"),
+            ("memberships", "member_id"),
             ("memberships", "group_id"),
         )
-    ]  # fmt: skip
+    ]
     return sum(count for ((count,),) in counts)
 
 

@@ -258,9 +258,13 @@ async def test_memberships_changed_at_once_leave_the_closure_true(w: World) -> N
     await w.user("ann")
     for _ in range(5):
         results = await _all(
-            w, principals.AddMember("a", "b"), principals.AddMember("b", "c"), principals.AddMember("c", "ann"),
-            principals.AddMember("c", "a"), principals.RemoveMember("a", "b"),
-        )  # fmt: skip
+            w,
+            principals.AddMember("a", "b"),
+            principals.AddMember("b", "c"),
+            principals.AddMember("c", "ann"),
+            principals.AddMember("c", "a"),
+            principals.RemoveMember("a", "b"),
+        )
         assert all(not isinstance(r, RegistryError) or isinstance(r, InvalidArgument) for r in results)
         assert await closure(w) == await closure_anew(w)
         for group, member in (("a", "b"), ("b", "c"), ("c", "ann"), ("c", "a")):

@@ -72,19 +72,31 @@ async def test_what_rests_on_a_token_goes_with_it_and_other_ways_in_stay(w: Worl
     async def token(kind: str, origin_kind: str, origin: str) -> str:
         async with w.db.write() as tx:
             return await tokens.insert(
-                tx, ann.id, hash_token(f"{kind} {origin_kind} {origin}"), "", "test", now, now + 60_000, kind=kind,
-                origin_kind=origin_kind, origin_id=origin,
-            )  # fmt: skip
+                tx,
+                ann.id,
+                hash_token(f"{kind} {origin_kind} {origin}"),
+                "",
+                "test",
+                now,
+                now + 60_000,
+                kind=kind,
+                origin_kind=origin_kind,
+                origin_id=origin,
+            )
 
     personal = await token("PERSONAL", "", "")
     refreshed_by_person = await token("ACCESS", "IDENTITY", "i")
     refreshed_by_token = await token("ACCESS", "TOKEN", personal)
     cases = [
-        ("PERSONAL", "IDENTITY", "i", False), ("SESSION", "TOKEN", personal, False), ("SESSION", "IDENTITY", "i", True),
-        ("ACCESS", "CLIENT_SECRET", "s", True), ("ACCESS", "FEDERATION_POLICY", "p", True),
-        ("ACCESS", "TOKEN", refreshed_by_token, False), ("ACCESS", "TOKEN", refreshed_by_person, True),
+        ("PERSONAL", "IDENTITY", "i", False),
+        ("SESSION", "TOKEN", personal, False),
+        ("SESSION", "IDENTITY", "i", True),
+        ("ACCESS", "CLIENT_SECRET", "s", True),
+        ("ACCESS", "FEDERATION_POLICY", "p", True),
+        ("ACCESS", "TOKEN", refreshed_by_token, False),
+        ("ACCESS", "TOKEN", refreshed_by_person, True),
         ("ACCESS", "TOKEN", "gone", False),
-    ]  # fmt: skip
+    ]
     for kind, origin_kind, origin, _ in cases:
         await token(kind, origin_kind, origin)
     for allowed in (True, False):
@@ -109,10 +121,17 @@ async def test_the_list_may_be_added_to_and_a_deleted_principal_leaves_it(w: Wor
 
 @pytest.mark.parametrize(
     ("users", "error"),
-    [(use("nobody"), NotFound), ((TokenUser("team", ("USER",), "CAN_USE"),), NotFound), (use("ann", "Ann"), InvalidArgument),
-     ((TokenUser("ann", ANYBODY, "CAN_MANAGE"),), InvalidArgument), (use("admins"), InvalidArgument),
-     (use("users", "account users"), InvalidArgument), (use("ann "), NotFound), (use(""), NotFound)],
-)  # fmt: skip
+    [
+        (use("nobody"), NotFound),
+        ((TokenUser("team", ("USER",), "CAN_USE"),), NotFound),
+        (use("ann", "Ann"), InvalidArgument),
+        ((TokenUser("ann", ANYBODY, "CAN_MANAGE"),), InvalidArgument),
+        (use("admins"), InvalidArgument),
+        (use("users", "account users"), InvalidArgument),
+        (use("ann "), NotFound),
+        (use(""), NotFound),
+    ],
+)
 async def test_a_wrong_entry_changes_nothing(
     w: World, users: tuple[TokenUser, ...], error: type[RegistryError]
 ) -> None:

@@ -180,9 +180,11 @@ async def test_finalize_waits_for_a_change_that_is_under_way(
     slow.go.set()
     await change
     assert (await do(w, finalized())).status == Status.READY
-    sizes = dict(await w.rows(
-        "SELECT f.path, f.size FROM artifact_files f JOIN model_versions v ON v.artifact_set_id = f.set_id WHERE v.version = 2"
-    ))  # fmt: skip
+    sizes = dict(
+        await w.rows(
+            "SELECT f.path, f.size FROM artifact_files f JOIN model_versions v ON v.artifact_set_id = f.set_id WHERE v.version = 2"
+        )
+    )
     assert sizes == ({"MLmodel": len(MLMODEL)} | ({"model.pkl": 11} if call == "put" else {}))
 
 

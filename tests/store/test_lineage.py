@@ -50,10 +50,13 @@ async def walk(w: World, who: str, size: int | None = None) -> list[LineageEdge]
 @pytest.mark.parametrize(
     "entity",
     [
-        Entity("TABLE", "hr.payroll.salaries"), Entity("NOTEBOOK", "7"), Entity("JOB", "1", "2"),
-        Entity("FUNCTION", "a.b.f"), Entity("PIPELINE", "9"),
+        Entity("TABLE", "hr.payroll.salaries"),
+        Entity("NOTEBOOK", "7"),
+        Entity("JOB", "1", "2"),
+        Entity("FUNCTION", "a.b.f"),
+        Entity("PIPELINE", "9"),
     ],
-)  # fmt: skip
+)
 async def test_what_a_version_came_from_is_said_by_those_who_may_write_it(w: World, entity: Entity) -> None:
     await made(w)
     with pytest.raises(PermissionDenied, match="CREATE MODEL VERSION"):
@@ -62,8 +65,10 @@ async def test_what_a_version_came_from_is_said_by_those_who_may_write_it(w: Wor
     for who in ("carol", "alice"):
         await w.as_(who).do(EmitUpstream(name(MODEL), 1, (msg(entity, who),)))
     assert [(e.entity_name, e.created_by) for e in await walk(w, "bob") if e.direction == "UPSTREAM"] == [
-        (TRUE.name, "alice"), (f"{entity.name} of alice", "alice"), (f"{entity.name} of carol", "carol")
-    ]  # fmt: skip
+        (TRUE.name, "alice"),
+        (f"{entity.name} of alice", "alice"),
+        (f"{entity.name} of carol", "carol"),
+    ]
 
 
 def msg(entity: Entity, who: str) -> Entity:
@@ -138,8 +143,9 @@ async def test_pages_hold_each_edge_once(w: World, size: int | None, monkeypatch
         if not token:
             break
     assert [e.entity_name for e in edges] == [
-        *(f"prod.ml.copy{i}/1" for i in (1, 2, 3)), *(f"job{i}" for i in range(4))
-    ]  # fmt: skip
+        *(f"prod.ml.copy{i}/1" for i in (1, 2, 3)),
+        *(f"job{i}" for i in range(4)),
+    ]
     assert {e.created_by for e in edges} == {"dave", "bob"}
 
 

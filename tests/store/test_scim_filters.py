@@ -27,8 +27,8 @@ def terms(count: int, join: str = " or ") -> str:
 
 @pytest.mark.parametrize(
     "shape",
-    ["{0}", "not ({0})", "(({0}))", 'userName pr and ({0})', "emails[{1}]", 'active eq true and emails[{1}] and ({0})'],
-)  # fmt: skip
+    ["{0}", "not ({0})", "(({0}))", "userName pr and ({0})", "emails[{1}]", "active eq true and emails[{1}] and ({0})"],
+)
 @pytest.mark.parametrize("join", [" or ", " and "])
 def test_a_filter_has_so_many_comparisons_and_no_more(shape: str, join: str) -> None:
     def text(count: int) -> str:

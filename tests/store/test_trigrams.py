@@ -92,13 +92,15 @@ async def _seed(w: World) -> None:
         await tx.run(
             f"INSERT INTO securables ({columns}) SELECT 's' || i, 'SCHEMA', 'schema', :catalog, :catalog, NULL, 'schema' || i, "
             "'schema' || i, :owner, 0, '', 0, '' FROM generate_series(1, 200) i",
-            catalog=schema.catalog_id, owner=schema.owner_id,
-        )  # fmt: skip
+            catalog=schema.catalog_id,
+            owner=schema.owner_id,
+        )
         await tx.run(
             f"INSERT INTO securables ({columns}) SELECT 'm' || i, 'MODEL', 'routine', 's' || 1 + i % 200, :catalog, 's' || 1 + i % 200, "
             f"{named}, :owner, 0, '', 0, '' FROM generate_series(1, 20000) i",
-            catalog=schema.catalog_id, owner=schema.owner_id,
-        )  # fmt: skip
+            catalog=schema.catalog_id,
+            owner=schema.owner_id,
+        )
         await tx.run(
             "INSERT INTO model_versions (id, model_id, version, status, created_at, created_by, updated_at, updated_by) "
             "SELECT 'v' || i, 'm' || i, 1, 'READY', 0, '', 0, '' FROM generate_series(1, 20000) i"
@@ -114,9 +116,14 @@ async def test_searches_read_the_index_and_no_whole_table(w: World) -> None:
     engine, admin = engine_on(w, counting), await w.actor("admin")  # type: ignore[arg-type]
     counting.sent.clear()
     for request in (
-        SearchSecurables("el_1999"), SearchSecurables("straße"), SearchSecurables("model_777 c0"), SearchSecurables("no such"),
-        SearchModels("name LIKE '%el_1999'", 50), SearchVersions("name LIKE '%el_1999'", 50), SearchModels("tags.k LIKE '%abc%'", 50),
-    ):  # fmt: skip
+        SearchSecurables("el_1999"),
+        SearchSecurables("straße"),
+        SearchSecurables("model_777 c0"),
+        SearchSecurables("no such"),
+        SearchModels("name LIKE '%el_1999'", 50),
+        SearchVersions("name LIKE '%el_1999'", 50),
+        SearchModels("tags.k LIKE '%abc%'", 50),
+    ):
         await engine.execute(admin, request)
     walks, used = list[str](), 0
     async with w.db.write() as tx:

@@ -102,9 +102,20 @@ def _cut_off_the_last_frame(path: Path) -> None:
 
 
 HARMS = [
-    _unlink, _unlink_all, _replace, _replace_by_database, _move_folder, _move_folder_and_begin_anew, _truncate, _cut_off,
-    _remove_log, _remove_index, _truncate_log, _cut_off_log, _cut_off_the_last_frame,
-]  # fmt: skip
+    _unlink,
+    _unlink_all,
+    _replace,
+    _replace_by_database,
+    _move_folder,
+    _move_folder_and_begin_anew,
+    _truncate,
+    _cut_off,
+    _remove_log,
+    _remove_index,
+    _truncate_log,
+    _cut_off_log,
+    _cut_off_the_last_frame,
+]
 
 
 async def checkpoint(db: SqliteDatabase) -> None:

@@ -55,12 +55,17 @@ def base(site: Site) -> dict[str, dict[str, Any]]:
     inside = {"experiment_ids": [experiment]}
     history = {"run_id": runs[0], "metric_key": "k"}
     return {
-        f"{V2}/experiments/search": {}, f"{V2}/experiments/list": {}, f"{V2}/runs/search": inside,
-        f"{V2}/logged-models/search": inside, f"{V3}/traces/search": {"locations": [home]}, f"{V2}/traces": inside,
-        f"{V2}/metrics/get-history": history, f"{V2}/metrics/get-history-bulk": {"run_id": [runs[0]], "metric_key": "k"},
+        f"{V2}/experiments/search": {},
+        f"{V2}/experiments/list": {},
+        f"{V2}/runs/search": inside,
+        f"{V2}/logged-models/search": inside,
+        f"{V3}/traces/search": {"locations": [home]},
+        f"{V2}/traces": inside,
+        f"{V2}/metrics/get-history": history,
+        f"{V2}/metrics/get-history-bulk": {"run_id": [runs[0]], "metric_key": "k"},
         f"{V2}/artifacts/list": {"run_id": runs[0]},
         f"{V2}/runs/log-metric": {"run_id": runs[0], "key": "late", "value": 1, "timestamp": 5},
-    }  # fmt: skip
+    }
 
 
 # An admin's searches of experiments take a way of their own.
@@ -102,9 +107,11 @@ def test_databricks_sdk_lists_experiments(site: Site, as_alice: Site) -> None:
     name = uuid.uuid4().hex
     made = client.experiments.create_experiment(name).experiment_id
     for listed in (
-        client.experiments.search_experiments(), client.experiments.list_experiments(),
-        client.experiments.list_experiments(max_results=1), client.experiments.search_experiments(filter=f"name = '{name}'"),
-    ):  # fmt: skip
+        client.experiments.search_experiments(),
+        client.experiments.list_experiments(),
+        client.experiments.list_experiments(max_results=1),
+        client.experiments.search_experiments(filter=f"name = '{name}'"),
+    ):
         assert made in {e.experiment_id for e in listed}
     with site.client(BOB) as http:
         listed = http.get(f"{V2}/experiments/list").json().get("experiments", [])
@@ -170,9 +177,16 @@ def test_searches_in_no_experiment_are_refused(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ["trace.text LIKE '%x%'", "TRACE.TEXT ILIKE '%x%'", "span.name = 'x'", "span.attributes.model LIKE 'x'",
-     "trace.status = 'OK' AND span.type = 'LLM'", "spans.content LIKE 'x'", "trace . text LIKE 'x'"],
-)  # fmt: skip
+    [
+        "trace.text LIKE '%x%'",
+        "TRACE.TEXT ILIKE '%x%'",
+        "span.name = 'x'",
+        "span.attributes.model LIKE 'x'",
+        "trace.status = 'OK' AND span.type = 'LLM'",
+        "spans.content LIKE 'x'",
+        "trace . text LIKE 'x'",
+    ],
+)
 def test_conditions_on_the_contents_of_spans_are_refused(
     site: Site, base: dict[str, dict[str, Any]], condition: str
 ) -> None:
@@ -199,9 +213,14 @@ def test_logged_models_by_the_name_of_a_dataset(site: Site) -> None:
         for number in range(4):
             made = http.post(f"{V2}/logged-models", json={"experiment_id": experiment, "name": f"m{number}"}).json()
             metric = {
-                "key": "auc", "value": number, "timestamp": 1, "step": 0, "model_id": made["model"]["info"]["model_id"],
-                "dataset_name": "train" if number < 3 else "other", "dataset_digest": f"d{number}",
-            }  # fmt: skip
+                "key": "auc",
+                "value": number,
+                "timestamp": 1,
+                "step": 0,
+                "model_id": made["model"]["info"]["model_id"],
+                "dataset_name": "train" if number < 3 else "other",
+                "dataset_digest": f"d{number}",
+            }
             assert http.post(f"{V2}/runs/log-batch", json={"run_id": run, "metrics": [metric]}).status_code == 200
 
         def names(datasets: list[dict[str, str]]) -> list[str]:

@@ -73,11 +73,15 @@ def test_an_experiment_takes_each_name_of_a_principal(account: Account) -> None:
 
 def test_another_kind_of_principal_is_not_meant(account: Account) -> None:
     for entry in (
-        {"user_name": account.group["displayName"]}, {"group_name": account.robot["applicationId"]},
+        {"user_name": account.group["displayName"]},
+        {"group_name": account.robot["applicationId"]},
         {"group_name": account.user["userName"]},
-        {"service_principal_name": account.user["userName"]}, {"service_principal_name": "users"}, {"user_name": "users"},
-        {"group_name": account.robot["displayName"]}, {"user_name": f"nobody {account.key}"},
-    ):  # fmt: skip
+        {"service_principal_name": account.user["userName"]},
+        {"service_principal_name": "users"},
+        {"user_name": "users"},
+        {"group_name": account.robot["displayName"]},
+        {"user_name": f"nobody {account.key}"},
+    ):
         answer = account.share(**entry)
         assert (answer.status_code, answer.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST"), entry
 

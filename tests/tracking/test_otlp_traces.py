@@ -152,8 +152,16 @@ def test_a_trace_stays_in_its_experiment(site: Site, experiment: str) -> None:
 
 
 def test_keys_that_steer_the_server_are_left_out(site: Site, experiment: str) -> None:
-    keys = ("mlflow.trace.spansLocation", "mlflow.trace.archiveLocation", "mlflow.artifactLocation", "modelkeep.creator",
-            "mlflow.user", "MLFLOW.USER", "mlflow.auth.x", "mlflow.trace.archiveNow")  # fmt: skip
+    keys = (
+        "mlflow.trace.spansLocation",
+        "mlflow.trace.archiveLocation",
+        "mlflow.artifactLocation",
+        "modelkeep.creator",
+        "mlflow.user",
+        "MLFLOW.USER",
+        "mlflow.auth.x",
+        "mlflow.trace.archiveNow",
+    )
     trace = os.urandom(16)
     evil = (
         {f"mlflow.traceTag.{key}": "file:///etc" for key in keys}
@@ -197,15 +205,31 @@ def deep(levels: int) -> ExportTraceServiceRequest:
         (lambda: export({"trace": b"x"}), 1, "16 bytes"),
         (lambda: export({"trace": os.urandom(16), "id": b""}), 1, "8"),
         (lambda: export({"trace": os.urandom(17)}, {"trace": os.urandom(16), "id": bytes(8)}), 2, "16 bytes"),
-        (lambda: export({"trace": os.urandom(16), "attributes": {f"k{n}": "" for n in range(OTLP_ATTRIBUTES)}}), 1, "attributes"),
-        (lambda: export({"trace": os.urandom(16), "name": "a\0b", "attributes": {"k\0": "v", "mlflow.traceTag.t": "\0"}}), 0, ""),
-        (lambda: export({"trace": os.urandom(16), "attributes": {"mlflow.spanType": "x" * 501}}, {"trace": os.urandom(16)}), 1, "type"),
+        (
+            lambda: export({"trace": os.urandom(16), "attributes": {f"k{n}": "" for n in range(OTLP_ATTRIBUTES)}}),
+            1,
+            "attributes",
+        ),
+        (
+            lambda: export(
+                {"trace": os.urandom(16), "name": "a\0b", "attributes": {"k\0": "v", "mlflow.traceTag.t": "\0"}}
+            ),
+            0,
+            "",
+        ),
+        (
+            lambda: export(
+                {"trace": os.urandom(16), "attributes": {"mlflow.spanType": "x" * 501}}, {"trace": os.urandom(16)}
+            ),
+            1,
+            "type",
+        ),
         (lambda: export({"trace": os.urandom(16), "end": 2**64 - 1}, {"trace": os.urandom(16)}), 1, "2^63"),
         (lambda: export({"trace": os.urandom(16)}, resource={"a\0": "b", "c": "\0d", "e": "f"}), 0, ""),
         (lambda: deep(OTLP_DEPTH + 1), 1, "levels"),
         (lambda: deep(OTLP_DEPTH - 2), 0, ""),
     ],
-)  # fmt: skip
+)
 def test_one_bad_span_does_not_refuse_the_rest(
     site: Site, experiment: str, make: Callable[[], ExportTraceServiceRequest], left_out: int, words: str
 ) -> None:
@@ -235,8 +259,14 @@ def test_what_is_no_export_is_refused(site: Site, experiment: str, body: bytes) 
         refused(send(http, experiment, body), "OTLP")
         refused(send(http, "", export({"trace": os.urandom(16)})), "x-mlflow-experiment-id")
         refused(send(http, experiment, b"{}", content_type="text/plain"), "application/x-protobuf")
-        for wrong in (b"[]", b"{", b'{"resourceSpans": 5}', b'{"resourceSpans": ["x"]}', b'{"a":1,"a":2}',
-                      b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}'):  # fmt: skip
+        for wrong in (
+            b"[]",
+            b"{",
+            b'{"resourceSpans": 5}',
+            b'{"resourceSpans": ["x"]}',
+            b'{"a":1,"a":2}',
+            b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}',
+        ):
             refused(send(http, experiment, wrong, content_type="application/json"))
         assert http.get("/v1/traces").status_code == http.post("/v1/metrics").status_code == 404
         assert http.post("/api/v1/traces").status_code == 404

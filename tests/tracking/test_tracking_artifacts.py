@@ -118,8 +118,10 @@ def test_files_pass_at_the_address_of_plain_clients(site: Site, mine: dict[str, 
             assert http.get(f"{place}/d/a b.txt", headers={"range": "bytes=4-"}).content == b"two"
             with site.client(BOB) as other:
                 for answer in (
-                    other.get(f"{place}/d/a b.txt"), other.put(f"{place}/b", content=b"x"), other.delete(f"{place}/d/a b.txt"),
-                ):  # fmt: skip
+                    other.get(f"{place}/d/a b.txt"),
+                    other.put(f"{place}/b", content=b"x"),
+                    other.delete(f"{place}/d/a b.txt"),
+                ):
                     assert answer.status_code == 404
             part = http.put(f"{place}/d/a b.txt", content=b"x", headers={"content-range": "bytes 0-0/5"})
             assert (part.status_code, part.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")

@@ -209,8 +209,13 @@ def test_other_spellings_mean_the_same_to_everybody(site: Site, mine: dict[str, 
                 assert (spelled.status_code, spelled.json()) == (status, asked.json()), path
         assert httpx.get(f"{site.url}{path}{query}").status_code == 401
     with site.client(ALICE) as http:
-        for path in ("/api/2.0/preview/mlflow/traces/get/", "/api/2.0/preview/preview/mlflow/experiments/get", f"{usual}//",
-                     "/api/2.0/preview/mlflow/scorers/list", "/api/2.0/preview/mlflow/logged-models//tags"):  # fmt: skip
+        for path in (
+            "/api/2.0/preview/mlflow/traces/get/",
+            "/api/2.0/preview/preview/mlflow/experiments/get",
+            f"{usual}//",
+            "/api/2.0/preview/mlflow/scorers/list",
+            "/api/2.0/preview/mlflow/logged-models//tags",
+        ):
             assert http.get(f"{site.url}{path}{query}").status_code == 404, path
         assert http.get("/ml/").status_code in (200, 404)  # the page, no redirect to itself
 

@@ -63,11 +63,17 @@ READS = [
     ("GET", "{v3}/traces/{trace}", None),
     ("GET", "{v2}/traces/{trace}/info", None),
     ("GET", "{v2}/traces/{trace}/credentials-for-data-download", None),
-    ("POST", "{v3}/traces/calculate-filter-correlation",
-     {"experiment_ids": ["{experiment}"], "filter_string1": "status = 'OK'", "filter_string2": "status = 'ERROR'"}),
-    ("POST", "/ml/graphql",
-     {"query": 'query Q {{ mlflowGetRun(input: {{runId: "{run}"}}) {{ run {{ info {{ runId }} }} }} }}'}),
-]  # fmt: skip
+    (
+        "POST",
+        "{v3}/traces/calculate-filter-correlation",
+        {"experiment_ids": ["{experiment}"], "filter_string1": "status = 'OK'", "filter_string2": "status = 'ERROR'"},
+    ),
+    (
+        "POST",
+        "/ml/graphql",
+        {"query": 'query Q {{ mlflowGetRun(input: {{runId: "{run}"}}) {{ run {{ info {{ runId }} }} }} }}'},
+    ),
+]
 EDITS = [
     ("POST", "{v2}/experiments/set-experiment-tag", {"experiment_id": "{experiment}", "key": "k", "value": "v"}),
     ("POST", "{v2}/runs/create", {"experiment_id": "{experiment}", "start_time": 1}),
@@ -94,13 +100,13 @@ EDITS = [
     ("POST", "{v2}/runs/delete", {"run_id": "{run}"}),
     ("POST", "{v2}/runs/restore", {"run_id": "{run}"}),
     ("DELETE", "{v2}/logged-models/{model}", None),
-]  # fmt: skip
+]
 MANAGES = [
     ("POST", "{v2}/experiments/update", {"experiment_id": "{experiment}", "new_name": "{name}"}),
     ("GET", "/api/modelkeep/v1/experiments/permissions?experiment={experiment}", None),
     ("POST", "{v2}/experiments/delete", {"experiment_id": "{experiment}"}),
     ("POST", "{v2}/experiments/restore", {"experiment_id": "{experiment}"}),
-]  # fmt: skip
+]
 
 
 def ask(world: World, user: str, method: str, path: str, body: Any, twin: bool = False) -> httpx.Response:

@@ -48,30 +48,88 @@ def refused(answer: httpx.Response, status: int, scim_type: str | None = None) -
 
 @pytest.mark.parametrize(
     "filter",
-    ["userName", "userName eq", 'eq "x"', 'userName is "x"', "userName eq 'x", "userName eq x y", "userName eq x'y'", '(userName eq "x"',
-     'userName eq "x")', 'userName eq "x" and', 'not userName eq "x"', 'userName eq "x" "y"', 'userName eq "x', "()",
-     'emails[type eq "work"', 'emails[emails[type eq "work"]]', 'emails[color ne "red"]', 'userName[type eq "x"]',
-     'nickName ne "x"', 'user_name eq "x"', 'emails.colour eq null', "active gt true", "active eq 5", "userName gt null",
-     'meta.created gt "yesterday"', 'userName eq "\\ud800"', 'userName eq "\\u0000"', 'userName eq "\\x"', "(" * 400, ")",
-     "not (" * 100 + "active pr" + ")" * 100, 'userName eq "' + "x" * 20_000 + '"', "ᴜserName pr", ";", "userName eq \u201cx\u201d",
-     "userName eq and", "userName eq (x)", 'not (title eq "x")', "not (not (title pr))", 'emails[not (colour eq "x")]',
-     "userName eq '\\x'", "userName eq '\\ud800'", "userName eq x, y", "userName eq `x`"],
-)  # fmt: skip
+    [
+        "userName",
+        "userName eq",
+        'eq "x"',
+        'userName is "x"',
+        "userName eq 'x",
+        "userName eq x y",
+        "userName eq x'y'",
+        '(userName eq "x"',
+        'userName eq "x")',
+        'userName eq "x" and',
+        'not userName eq "x"',
+        'userName eq "x" "y"',
+        'userName eq "x',
+        "()",
+        'emails[type eq "work"',
+        'emails[emails[type eq "work"]]',
+        'emails[color ne "red"]',
+        'userName[type eq "x"]',
+        'nickName ne "x"',
+        'user_name eq "x"',
+        "emails.colour eq null",
+        "active gt true",
+        "active eq 5",
+        "userName gt null",
+        'meta.created gt "yesterday"',
+        'userName eq "\\ud800"',
+        'userName eq "\\u0000"',
+        'userName eq "\\x"',
+        "(" * 400,
+        ")",
+        "not (" * 100 + "active pr" + ")" * 100,
+        'userName eq "' + "x" * 20_000 + '"',
+        "ᴜserName pr",
+        ";",
+        "userName eq \u201cx\u201d",
+        "userName eq and",
+        "userName eq (x)",
+        'not (title eq "x")',
+        "not (not (title pr))",
+        'emails[not (colour eq "x")]',
+        "userName eq '\\x'",
+        "userName eq '\\ud800'",
+        "userName eq x, y",
+        "userName eq `x`",
+    ],
+)
 def test_a_malformed_filter_is_refused(site: Site, filter: str) -> None:
     refused(site.call("GET", f"{WORKSPACE}/Users", {"filter": filter}), 400, "invalidFilter")
 
 
 @pytest.mark.parametrize(
     "filter",
-    ['USERNAME eq "{name}"', 'userName EQ "{upper}"', f'{USER}:userName eq "{{name}}"', '(userName eq "{name}") and active eq true',
-     'userName eq "nobody" or userName eq "{name}"', 'userName sw "{name}" and not (active eq false)', 'externalId eq "X-{name}"',
-     'emails[type eq "work" and value ew "@{name}.io"]', 'emails.value co "@{name}.io"', 'emails co "@{name}.io"',
-     'id eq "{id}"', 'name.familyName eq "of {name}" and emails pr', 'userName eq "{name}" and meta.created gt "2020-01-01T00:00:00Z"',
-     "userName eq '{name}'", "userName eq {name}", "UserName Eq {upper}", "id eq {id}", "id eq '{id}'", "(emails.value eq a@{name}.io)",
-     "emails[type eq work and value sw a@{name}]", "externalId eq X-{name}", 'title eq "x" or userName eq {name}',
-     'userName eq "{name}" and active eq "True"', "meta.created gt 2020-01-01T00:00:00Z and userName eq {name}",
-     'userName eq "{name}" and roles ne "admin"', 'userName eq "{name}" and name.givenName eq null'],
-)  # fmt: skip
+    [
+        'USERNAME eq "{name}"',
+        'userName EQ "{upper}"',
+        f'{USER}:userName eq "{{name}}"',
+        '(userName eq "{name}") and active eq true',
+        'userName eq "nobody" or userName eq "{name}"',
+        'userName sw "{name}" and not (active eq false)',
+        'externalId eq "X-{name}"',
+        'emails[type eq "work" and value ew "@{name}.io"]',
+        'emails.value co "@{name}.io"',
+        'emails co "@{name}.io"',
+        'id eq "{id}"',
+        'name.familyName eq "of {name}" and emails pr',
+        'userName eq "{name}" and meta.created gt "2020-01-01T00:00:00Z"',
+        "userName eq '{name}'",
+        "userName eq {name}",
+        "UserName Eq {upper}",
+        "id eq {id}",
+        "id eq '{id}'",
+        "(emails.value eq a@{name}.io)",
+        "emails[type eq work and value sw a@{name}]",
+        "externalId eq X-{name}",
+        'title eq "x" or userName eq {name}',
+        'userName eq "{name}" and active eq "True"',
+        "meta.created gt 2020-01-01T00:00:00Z and userName eq {name}",
+        'userName eq "{name}" and roles ne "admin"',
+        'userName eq "{name}" and name.givenName eq null',
+    ],
+)
 def test_a_filter_finds(site: Site, filter: str) -> None:
     name = fresh()
     emails = [{"value": f"a@{name}.io", "type": "work"}, {"value": "b@home.io", "type": "home"}]
@@ -117,12 +175,22 @@ def test_names_of_attributes_have_no_case_and_no_look_alikes(site: Site) -> None
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"userName": ""}, {"userName": 5}, {"userName": " x"}, {"userName": "x" * 300}, {"userName": "x", "active": "perhaps"},
-     {"userName": "x", "emails": "a@b"}, {"userName": "x", "emails": [{"value": 5}]}, {"userName": "x", "name": "Ada"},
-     {"userName": "x", "entitlements": ["workspace-access"]}, {"userName": "x", "entitlements": [{"value": "e" * 256}]},
-     {"userName": "x", "entitlements": [{"value": str(number)} for number in range(101)]},
-     {"userName": "x", "emails": [{"value": "a@b", "primary": True}, {"value": "c@d", "primary": True}]}],
-)  # fmt: skip
+    [
+        {},
+        {"userName": ""},
+        {"userName": 5},
+        {"userName": " x"},
+        {"userName": "x" * 300},
+        {"userName": "x", "active": "perhaps"},
+        {"userName": "x", "emails": "a@b"},
+        {"userName": "x", "emails": [{"value": 5}]},
+        {"userName": "x", "name": "Ada"},
+        {"userName": "x", "entitlements": ["workspace-access"]},
+        {"userName": "x", "entitlements": [{"value": "e" * 256}]},
+        {"userName": "x", "entitlements": [{"value": str(number)} for number in range(101)]},
+        {"userName": "x", "emails": [{"value": "a@b", "primary": True}, {"value": "c@d", "primary": True}]},
+    ],
+)
 def test_a_malformed_user_is_refused(site: Site, body: dict[str, Any]) -> None:
     refused(site.call("POST", f"{WORKSPACE}/Users", body), 400, "invalidValue")
 
@@ -130,24 +198,30 @@ def test_a_malformed_user_is_refused(site: Site, body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("operation", "scim_type"),
     [
-        ({"op": "move", "path": "active", "value": True}, "invalidSyntax"), ({"op": "remove"}, "noTarget"),
-        ({"op": "add", "path": "active"}, "invalidValue"), ({"op": "replace", "value": "x"}, "invalidValue"),
+        ({"op": "move", "path": "active", "value": True}, "invalidSyntax"),
+        ({"op": "remove"}, "noTarget"),
+        ({"op": "add", "path": "active"}, "invalidValue"),
+        ({"op": "replace", "value": "x"}, "invalidValue"),
         ({"op": "replace", "path": 'emails[colour ne "x"]', "value": {}}, "invalidPath"),
         ({"op": "replace", "path": "id", "value": "4"}, "mutability"),
-        ({"op": "add", "path": "groups", "value": [{"value": "1"}]}, "mutability"), ({"op": "remove", "path": "userName"}, "mutability"),
+        ({"op": "add", "path": "groups", "value": [{"value": "1"}]}, "mutability"),
+        ({"op": "remove", "path": "userName"}, "mutability"),
         ({"op": "replace", "path": "meta.created", "value": "x"}, "mutability"),
         ({"op": "replace", "path": 'emails[type co "none"].value', "value": "x"}, "noTarget"),
-        ({"op": "replace", "path": "userName", "value": None}, "mutability"), ({"op": "replace", "path": "externalId"}, "invalidValue"),
-        ({"op": "replace", "value": "{"}, "invalidSyntax"), ({"op": "replace", "value": '{"active": 1, "active": 2}'}, "invalidSyntax"),
+        ({"op": "replace", "path": "userName", "value": None}, "mutability"),
+        ({"op": "replace", "path": "externalId"}, "invalidValue"),
+        ({"op": "replace", "value": "{"}, "invalidSyntax"),
+        ({"op": "replace", "value": '{"active": 1, "active": 2}'}, "invalidSyntax"),
         ({"op": "replace", "path": "emails[type eq].value", "value": "x"}, "invalidPath"),
         ({"op": "replace", "path": 'userName[value eq "x"]', "value": "x"}, "invalidPath"),
         ({"op": "replace", "path": 'emails[type eq "work"', "value": "x"}, "invalidPath"),
         ({"op": "replace", "path": "active", "value": [True, True]}, "invalidValue"),
         ({"op": "replace", "path": 5, "value": 1}, "invalidPath"),
-        ({"op": "add", "path": "emails", "value": ["a@b"]}, "invalidValue"), ("active", "invalidSyntax"),
+        ({"op": "add", "path": "emails", "value": ["a@b"]}, "invalidValue"),
+        ("active", "invalidSyntax"),
         ({"op": "add", "OP": "remove", "path": "active"}, "invalidSyntax"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_change_is_refused_and_changes_nothing(site: Site, operation: Any, scim_type: str) -> None:
     user = made(site)
     first = {"op": "replace", "path": "displayName", "value": "changed"}
@@ -205,8 +279,10 @@ def test_groups_nest_and_never_contain_themselves(site: Site) -> None:
     patched(site, f"Groups/{inner['id']}", add | {"value": [{"value": user["id"]}]}).raise_for_status()
     groups = site.ok("GET", f"{WORKSPACE}/Users/{user['id']}")["groups"]
     assert {g["display"]: g["type"] for g in groups} == {
-        "account users": "indirect", inner["displayName"]: "direct", outer["displayName"]: "indirect"
-    }  # fmt: skip
+        "account users": "indirect",
+        inner["displayName"]: "direct",
+        outer["displayName"]: "indirect",
+    }
     for group in (inner, outer):
         says = refused(
             patched(site, f"Groups/{inner['id']}", add | {"value": [{"value": group["id"]}]}), 400, "invalidValue"
@@ -314,7 +390,9 @@ def test_a_change_leaves_its_event(site: Site) -> None:
     site.call("DELETE", f"{WORKSPACE}/Users/{user['id']}")
     events = site.ok("GET", f"{V1}/audit", {"event": "principal.*", "max_results": 4})["events"]
     assert [(e["event"], e["operation"]) for e in events] == [
-        ("principal.delete", "delete_identity"), ("principal.update", "patch_identity"),
-        ("principal.create", "create_identity"), ("principal.create", "create_identity"),
-    ]  # fmt: skip
+        ("principal.delete", "delete_identity"),
+        ("principal.update", "patch_identity"),
+        ("principal.create", "create_identity"),
+        ("principal.create", "create_identity"),
+    ]
     assert events[1]["changes"]["members_added"] == [[], [user["userName"]]]

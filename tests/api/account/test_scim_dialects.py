@@ -67,8 +67,16 @@ def test_a_group_ignores_strangers_too(site: Site, path: str) -> None:
 
 def test_a_filter_over_what_nobody_has_finds_nobody(site: Site) -> None:
     user = made(site)
-    for text in ('title eq "x"', "manager eq 1", 'name.formatted eq "x"', 'addresses[type eq "work"]', "emails.colour sw r",
-                 f'{ENTERPRISE}:department eq "ML"', "phoneNumbers pr", 'emails[colour eq "red"]'):  # fmt: skip
+    for text in (
+        'title eq "x"',
+        "manager eq 1",
+        'name.formatted eq "x"',
+        'addresses[type eq "work"]',
+        "emails.colour sw r",
+        f'{ENTERPRISE}:department eq "ML"',
+        "phoneNumbers pr",
+        'emails[colour eq "red"]',
+    ):
         assert found(site, "Users", filter=text) == []
         assert found(site, "Users", filter=f"id eq {user['id']} and {text}") == []
         assert [u["id"] for u in found(site, "Users", filter=f"{text} or id eq {user['id']}")] == [user["id"]]
@@ -244,18 +252,24 @@ def test_entitlements_decide_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"attributes": "userName,displayName,active,externalId,entitlements"}, {"attributes": "id"}, {"excludedAttributes": "applicationId"},
-     {"excludedAttributes": "APPLICATIONID,id,schemas,displayName"}],
-)  # fmt: skip
+    [
+        {"attributes": "userName,displayName,active,externalId,entitlements"},
+        {"attributes": "id"},
+        {"excludedAttributes": "applicationId"},
+        {"excludedAttributes": "APPLICATIONID,id,schemas,displayName"},
+    ],
+)
 def test_an_application_id_is_always_returned(site: Site, query: dict[str, str]) -> None:
     robot = made(site, "ServicePrincipals", displayName=fresh("robot"))
     always = {name: robot[name] for name in ("id", "schemas", "applicationId")}
     alone = site.ok("GET", f"{WORKSPACE}/ServicePrincipals/{robot['id']}", query)
     listed = found(site, "ServicePrincipals", filter=f"applicationId eq {robot['applicationId']}", **query)
     put = site.http.put(
-        f"{WORKSPACE}/ServicePrincipals/{robot['id']}", params=query, json={"displayName": "R"},
+        f"{WORKSPACE}/ServicePrincipals/{robot['id']}",
+        params=query,
+        json={"displayName": "R"},
         headers={"authorization": f"Bearer {site.admin}"},
-    ).json()  # fmt: skip
+    ).json()
     for answer in (alone, *listed, put):
         assert {name: answer[name] for name in always} == always
     assert len(listed) == 1
@@ -264,8 +278,12 @@ def test_an_application_id_is_always_returned(site: Site, query: dict[str, str])
 def test_the_schemas_say_what_is_always_returned(site: Site) -> None:
     schema = site.ok("GET", f"{WORKSPACE}/Schemas/urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal")
     assert {each["name"]: each["returned"] for each in schema["attributes"]} == {
-        "applicationId": "always", "displayName": "default", "active": "default", "groups": "default", "entitlements": "default",
-    }  # fmt: skip
+        "applicationId": "always",
+        "displayName": "default",
+        "active": "default",
+        "groups": "default",
+        "entitlements": "default",
+    }
 
 
 # --- bounds and shapes -----------------------------------------------------------------------------------------------

@@ -117,9 +117,13 @@ def policy(issuer: Issuer, **rule: object) -> FederationPolicy:
 
 
 def test_a_workload_signs_in_with_its_own_token(
-    site: Site, account: AccountClient, issuer: Issuer, robot: tuple[str, str], monkeypatch: pytest.MonkeyPatch,
+    site: Site,
+    account: AccountClient,
+    issuer: Issuer,
+    robot: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     number, application_id = int(robot[0]), robot[1]
     made = account.service_principal_federation_policy.create(
         number, policy(issuer, subject="repo:ml/churn", audiences=["modelkeep"]), policy_id="ci"
@@ -135,9 +139,11 @@ def test_a_workload_signs_in_with_its_own_token(
         workload = WorkspaceClient(host=site.host, client_id=application_id, auth_type=auth_type)
         assert workload.current_user.me().user_name == application_id
     updated = account.service_principal_federation_policy.update(
-        number, "ci", FederationPolicy(description="d", oidc_policy=OidcFederationPolicy(audiences=["other"])),
+        number,
+        "ci",
+        FederationPolicy(description="d", oidc_policy=OidcFederationPolicy(audiences=["other"])),
         update_mask="description,oidc_policy.audiences",
-    )  # fmt: skip
+    )
     assert updated.oidc_policy and (updated.description, updated.oidc_policy.audiences) == ("d", ["other"])
     assert updated.oidc_policy.subject == "repo:ml/churn"
     with pytest.raises(Exception, match="revoked"):

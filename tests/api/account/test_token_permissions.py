@@ -51,8 +51,9 @@ def test_terraform_applies_plans_and_destroys(site: Site) -> None:
         assert sorted(listed(site)) == [("admins", "CAN_MANAGE"), (robot, "CAN_USE"), ("users", "CAN_USE")]
     entry = site.ok("GET", TOKENS)["access_control_list"][0]
     assert entry == {
-        "group_name": "admins", "all_permissions": [{"permission_level": "CAN_MANAGE", "inherited": False}],
-    }  # fmt: skip
+        "group_name": "admins",
+        "all_permissions": [{"permission_level": "CAN_MANAGE", "inherited": False}],
+    }
     site.ok("PUT", TOKENS, {"access_control_list": [ADMINS]})
     assert listed(site) == [("admins", "CAN_MANAGE")]
 

@@ -53,10 +53,18 @@ def test_lists_hold_what_is_valid(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("create", {"lifetime_seconds": 0}), ("create", {"lifetime_seconds": -5}), ("create", {"lifetime_seconds": 10**12}),
-     ("create", {"lifetime_seconds": "soon"}), ("create", {"comment": 5}), ("create", {"scopes": ["sql"]}),
-     ("create", {"Lifetime_Seconds": 5}), ("delete", {}), ("delete", {"token_id": 7})],
-)  # fmt: skip
+    [
+        ("create", {"lifetime_seconds": 0}),
+        ("create", {"lifetime_seconds": -5}),
+        ("create", {"lifetime_seconds": 10**12}),
+        ("create", {"lifetime_seconds": "soon"}),
+        ("create", {"comment": 5}),
+        ("create", {"scopes": ["sql"]}),
+        ("create", {"Lifetime_Seconds": 5}),
+        ("delete", {}),
+        ("delete", {"token_id": 7}),
+    ],
+)
 def test_malformed_requests_are_refused(site: Site, path: str, body: dict[str, Any]) -> None:
     refused(site.call("POST", f"{OWN}/{path}", body), 400, "INVALID_PARAMETER_VALUE")
 
@@ -72,9 +80,11 @@ def test_only_the_comment_changes(site: Site) -> None:
     change = {"token": {"comment": "x"}, "update_mask": "comment"}
     refused(site.call("PATCH", f"{OWN}/{id}", change, token=stranger), 404, "RESOURCE_DOES_NOT_EXIST")
     for body in (
-        {"token": {"comment": "x"}, "update_mask": "scopes"}, {"token": {}, "update_mask": "comment"},
-        {"token": {"comment": "x"}}, {"token": {"comment": "x"}, "update_mask": "comment,scopes"},
-    ):  # fmt: skip
+        {"token": {"comment": "x"}, "update_mask": "scopes"},
+        {"token": {}, "update_mask": "comment"},
+        {"token": {"comment": "x"}},
+        {"token": {"comment": "x"}, "update_mask": "comment,scopes"},
+    ):
         refused(site.call("PATCH", f"{OWN}/{id}", body, token=token), 400, "INVALID_PARAMETER_VALUE")
 
 

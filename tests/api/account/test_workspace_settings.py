@@ -33,9 +33,12 @@ def listed(site: Site) -> dict[int, list[str]]:
 
 @pytest.mark.parametrize(
     ("path", "name", "field"),
-    [("Users", "userName", "user_name"), ("Groups", "displayName", "group_name"),
-     ("ServicePrincipals", "applicationId", "service_principal_name")],
-)  # fmt: skip
+    [
+        ("Users", "userName", "user_name"),
+        ("Groups", "displayName", "group_name"),
+        ("ServicePrincipals", "applicationId", "service_principal_name"),
+    ],
+)
 def test_a_principal_is_assigned_by_its_number_and_twice_is_once(site: Site, path: str, name: str, field: str) -> None:
     who = principal(site, path)
     one = f"{ASSIGNMENTS}/principals/{who['id']}"
@@ -59,9 +62,10 @@ def test_a_principal_is_assigned_by_its_number_and_twice_is_once(site: Site, pat
 def test_principals_are_assigned_by_their_names(site: Site) -> None:
     user, group, robot = principal(site), principal(site, "Groups"), principal(site, "ServicePrincipals")
     entries = [
-        {"user_name": user["userName"].upper(), "permissions": ["USER"]}, {"group_name": group["displayName"], "permissions": ["USER"]},
+        {"user_name": user["userName"].upper(), "permissions": ["USER"]},
+        {"group_name": group["displayName"], "permissions": ["USER"]},
         {"service_principal_name": robot["applicationId"], "permissions": ["ADMIN"]},
-    ]  # fmt: skip
+    ]
     told = site.ok("POST", ASSIGNMENTS, {"permission_assignments": entries})["permission_assignments"]
     assert [each["principal"]["principal_id"] for each in told] == [int(who["id"]) for who in (user, group, robot)]
     assert [each["permissions"] for each in told] == [["USER"], ["USER"], ["ADMIN"]]
@@ -77,11 +81,12 @@ def test_one_wrong_entry_assigns_nobody(site: Site) -> None:
     for bad, status in (
         ({"user_name": "nobody", "permissions": ["USER"]}, 404),
         ({"user_name": group["displayName"], "permissions": ["USER"]}, 404),
-        ({"group_name": user["userName"], "permissions": ["USER"]}, 404), ({"permissions": ["USER"]}, 400),
+        ({"group_name": user["userName"], "permissions": ["USER"]}, 404),
+        ({"permissions": ["USER"]}, 400),
         ({"user_name": "a", "group_name": "b", "permissions": ["USER"]}, 400),
         ({"group_name": group["displayName"], "permissions": []}, 400),
         ({"group_name": "users", "permissions": ["USER"]}, 404),
-    ):  # fmt: skip
+    ):
         assert site.call("POST", ASSIGNMENTS, {"permission_assignments": [good, bad]}).status_code == status, bad
         assert int(user["id"]) not in listed(site)
     for entries in ([], [good] * 101):
@@ -95,11 +100,14 @@ def test_only_admins_of_the_workspace_assign(site: Site) -> None:
     id = site.ok("GET", f"{SCIM}/Me", token=token)["id"]
     one = f"{ASSIGNMENTS}/principals/{id}"
     for method, path, body in (
-        ("GET", ASSIGNMENTS, None), ("GET", one, None), ("PUT", one, {"permissions": ["ADMIN"]}), ("DELETE", one, None),
+        ("GET", ASSIGNMENTS, None),
+        ("GET", one, None),
+        ("PUT", one, {"permissions": ["ADMIN"]}),
+        ("DELETE", one, None),
         ("POST", ASSIGNMENTS, {"permission_assignments": [{"user_name": name, "permissions": ["ADMIN"]}]}),
         ("PATCH", NAMESPACE, {"setting": {"etag": "0", "namespace": {"value": "x"}}, "field_mask": "namespace.value"}),
         ("DELETE", f"{NAMESPACE}?etag=0", None),
-    ):  # fmt: skip
+    ):
         refused(site.call(method, path, body, token=token), 403, "PERMISSION_DENIED", "own admins")
     site.ok("PUT", one, {"permissions": ["ADMIN"]})
     assert site.call("GET", ASSIGNMENTS, token=token).status_code == 200

@@ -56,9 +56,28 @@ def test_addresses(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "a b", "x.io/path", "x.io?q", "x.io#f", "u@x.io", "ftp://x.io", "x.io:0", "x.io:99999", "x.io:a", "//x.io",
-     "x.io:", "-x.io", "ex\u00e4mple.io", "x" * 300, "http://", "[::1", "x.io\r\nHost: y"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "a b",
+        "x.io/path",
+        "x.io?q",
+        "x.io#f",
+        "u@x.io",
+        "ftp://x.io",
+        "x.io:0",
+        "x.io:99999",
+        "x.io:a",
+        "//x.io",
+        "x.io:",
+        "-x.io",
+        "ex\u00e4mple.io",
+        "x" * 300,
+        "http://",
+        "[::1",
+        "x.io\r\nHost: y",
+    ],
+)
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(InvalidArgument, match="not the address"):
         parse_address(text)
@@ -178,11 +197,14 @@ def test_a_workspace_admin_manages_who_enters_it_and_nothing_else(site: Site, de
     assert {(a["name"], a["level"]) for a in listed} >= {(boss, "ADMIN"), (other, "USER")}
     assert {w["name"] for w in site.ok("GET", f"{V1}/workspaces", token=token)["workspaces"]} == {"default", "dev"}
     for method, path, fields in (
-        ("PUT", f"{V1}/workspaces/default/assignments/{other}", {}), ("DELETE", f"{V1}/workspaces/dev", None),
-        ("PATCH", f"{V1}/workspaces/dev", {"name": "mine"}), ("GET", f"{V1}/workspaces/nothing/assignments", None),
-        ("POST", f"{V1}/workspaces", {"name": "x", "address": "x.io"}), ("POST", f"{UC}/catalogs", {"name": "x"}),
+        ("PUT", f"{V1}/workspaces/default/assignments/{other}", {}),
+        ("DELETE", f"{V1}/workspaces/dev", None),
+        ("PATCH", f"{V1}/workspaces/dev", {"name": "mine"}),
+        ("GET", f"{V1}/workspaces/nothing/assignments", None),
+        ("POST", f"{V1}/workspaces", {"name": "x", "address": "x.io"}),
+        ("POST", f"{UC}/catalogs", {"name": "x"}),
         ("GET", f"{V1}/audit", None),
-    ):  # fmt: skip
+    ):
         refused(from_dev(site, method, path, fields, token), 403, "PERMISSION_DENIED")
     site.ok("DELETE", f"{V1}/workspaces/dev/assignments/{boss}")
     refused(assign(site, other, token=token), 403, "PERMISSION_DENIED")
@@ -191,12 +213,17 @@ def test_a_workspace_admin_manages_who_enters_it_and_nothing_else(site: Site, de
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ({"name": "dev", "address": "other.example.com"}, 409), ({"name": "DEV", "address": "other.example.com"}, 409),
-        ({"name": "other", "address": DEV}, 409), ({"name": "other", "address": f"https://{DEV}:443"}, 409),
-        ({"name": "other", "address": "http://localhost:{port}"}, 409), ({"name": "17", "address": "x.io"}, 400),
-        ({"name": "", "address": "x.io"}, 400), ({"name": "other"}, 400), ({"name": "other", "address": "x.io/y"}, 400),
+        ({"name": "dev", "address": "other.example.com"}, 409),
+        ({"name": "DEV", "address": "other.example.com"}, 409),
+        ({"name": "other", "address": DEV}, 409),
+        ({"name": "other", "address": f"https://{DEV}:443"}, 409),
+        ({"name": "other", "address": "http://localhost:{port}"}, 409),
+        ({"name": "17", "address": "x.io"}, 400),
+        ({"name": "", "address": "x.io"}, 400),
+        ({"name": "other"}, 400),
+        ({"name": "other", "address": "x.io/y"}, 400),
     ],
-)  # fmt: skip
+)
 def test_workspaces_that_cannot_be(site: Site, dev: dict[str, Any], fields: dict[str, str], status: int) -> None:
     fields = {key: value.replace("{port}", str(site.settings.port)) for key, value in fields.items()}
     assert site.call("POST", f"{V1}/workspaces", fields).status_code == status
@@ -237,23 +264,34 @@ def test_a_catalog_that_is_not_bound_is_closed_to_every_face(site: Site, dev: di
     assert site.ok("GET", f"{FACE_B}/registered-models/get", {"name": model})
     plain = "/api/2.0/mlflow"
     for method, path, fields in (
-        ("GET", f"{UC}/catalogs/{catalog}", None), ("GET", f"{UC}/schemas", {"catalog_name": catalog}),
-        ("GET", f"{UC}/models/{model}", None), ("GET", f"{UC}/models/{model}?include_browse=true", None),
-        ("GET", f"{UC}/models/{model}/versions", None), ("GET", f"{UC}/permissions/function/{model}", None),
-        ("PATCH", f"{UC}/catalogs/{catalog}", {"comment": "x"}), ("PATCH", f"{UC}/catalogs/{catalog}", {"owner": "admin"}),
-        ("GET", f"{FACE_B}/registered-models/get", {"name": model}), ("GET", f"{plain}/registered-models/get", {"name": model}),
+        ("GET", f"{UC}/catalogs/{catalog}", None),
+        ("GET", f"{UC}/schemas", {"catalog_name": catalog}),
+        ("GET", f"{UC}/models/{model}", None),
+        ("GET", f"{UC}/models/{model}?include_browse=true", None),
+        ("GET", f"{UC}/models/{model}/versions", None),
+        ("GET", f"{UC}/permissions/function/{model}", None),
+        ("PATCH", f"{UC}/catalogs/{catalog}", {"comment": "x"}),
+        ("PATCH", f"{UC}/catalogs/{catalog}", {"owner": "admin"}),
+        ("GET", f"{FACE_B}/registered-models/get", {"name": model}),
+        ("GET", f"{plain}/registered-models/get", {"name": model}),
         ("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": "models:/m-1"}),
-        ("POST", "/api/2.0/fs/create-upload-url", uploads(site, model)), ("GET", f"{V1}/models/{model}/versions/1/lineage", None),
+        ("POST", "/api/2.0/fs/create-upload-url", uploads(site, model)),
+        ("GET", f"{V1}/models/{model}/versions/1/lineage", None),
         ("GET", f"/api/2.0/fs/directories/Models/{catalog}/{schema}/{own}/1", None),
-        ("GET", f"{V1}/activity/MODEL/{model}", None), ("DELETE", f"{UC}/catalogs/{catalog}", None),
-    ):  # fmt: skip
+        ("GET", f"{V1}/activity/MODEL/{model}", None),
+        ("DELETE", f"{UC}/catalogs/{catalog}", None),
+    ):
         answer = from_dev(site, method, path, fields)
         refused(answer, 403, "PERMISSION_DENIED", f"Catalog '{catalog}' is not accessible in current workspace")
     for path, fields in (
-        (f"{UC}/catalogs", {}), (f"{UC}/models", {}), (f"{UC}/models", {"include_browse": "true"}),
-        (f"{UC}/catalogs", {"include_browse": "true"}), (f"{FACE_B}/registered-models/search", {}),
-        (f"{plain}/registered-models/search", {}), (f"{FACE_B}/model-versions/search", {"filter": f"name = '{model}'"}),
-    ):  # fmt: skip
+        (f"{UC}/catalogs", {}),
+        (f"{UC}/models", {}),
+        (f"{UC}/models", {"include_browse": "true"}),
+        (f"{UC}/catalogs", {"include_browse": "true"}),
+        (f"{FACE_B}/registered-models/search", {}),
+        (f"{plain}/registered-models/search", {}),
+        (f"{FACE_B}/model-versions/search", {"filter": f"name = '{model}'"}),
+    ):
         assert catalog in site.call("GET", path, fields).text, path
         assert catalog not in from_dev(site, "GET", path, fields).text, path
     assert from_dev(site, "GET", f"{UC}/bindings/catalog/{catalog}").json()["bindings"][0]["workspace_id"] == 1
@@ -276,8 +314,9 @@ def test_a_read_only_binding_refuses_what_writes(site: Site, dev: dict[str, Any]
         ("POST", f"{FACE_B}/registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
         ("PATCH", f"{UC}/permissions/function/{model}", {"changes": [{"principal": "admin", "add": ["EXECUTE"]}]}),
         ("POST", f"{V1}/models/{other}/versions/1/copy", {"destination": model}),
-        ("DELETE", f"{UC}/models/{model}", None), ("PATCH", f"{UC}/catalogs/{catalog}", {"owner": "admin"}),
-    ):  # fmt: skip
+        ("DELETE", f"{UC}/models/{model}", None),
+        ("PATCH", f"{UC}/catalogs/{catalog}", {"owner": "admin"}),
+    ):
         answer, words = (
             from_dev(site, method, path, fields),
             f"Catalog '{catalog}' has been designated as read-only in current workspace",

@@ -36,10 +36,14 @@ class Tool:
         self.verifier = secrets.token_urlsafe(48)
         digest = hashlib.sha256(self.verifier.encode()).digest()
         request: dict[str, str | None] = {
-            "response_type": "code", "client_id": "databricks-cli", "redirect_uri": REDIRECT, "scope": "offline_access all-apis",
-            "state": secrets.token_urlsafe(16), "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            "response_type": "code",
+            "client_id": "databricks-cli",
+            "redirect_uri": REDIRECT,
+            "scope": "offline_access all-apis",
+            "state": secrets.token_urlsafe(16),
+            "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
             "code_challenge_method": "S256",
-        }  # fmt: skip
+        }
         self.request = {name: value for name, value in {**request, **fields}.items() if value is not None}
         self.path = "/oidc/v1/authorize"
 
@@ -57,9 +61,12 @@ class Tool:
 
     def trades(self, code: str, **fields: str | None) -> httpx.Response:
         form: dict[str, str | None] = {
-            "grant_type": "authorization_code", "code": code, "client_id": self.request["client_id"],
-            "redirect_uri": self.request["redirect_uri"], "code_verifier": self.verifier,
-        }  # fmt: skip
+            "grant_type": "authorization_code",
+            "code": code,
+            "client_id": self.request["client_id"],
+            "redirect_uri": self.request["redirect_uri"],
+            "code_verifier": self.verifier,
+        }
         return self.posts({**form, **fields})
 
     def refreshes(self, refresh_token: str, **fields: str | None) -> httpx.Response:
@@ -108,10 +115,16 @@ def test_from_the_metadata_to_a_token_and_its_successors(site: Site, of_account:
     assert (page.status_code, tool.name in page.text, "databricks-cli" in page.text) == (200, True, True)
     decided = answered(tool.decides())
     assert (decided["state"], decided["iss"]) == (tool.request["state"], told["issuer"])
-    first = site.http.post(told["token_endpoint"], data={
-        "grant_type": "authorization_code", "code": decided["code"], "client_id": "databricks-cli", "redirect_uri": REDIRECT,
-        "code_verifier": tool.verifier,
-    }).json()  # fmt: skip
+    first = site.http.post(
+        told["token_endpoint"],
+        data={
+            "grant_type": "authorization_code",
+            "code": decided["code"],
+            "client_id": "databricks-cli",
+            "redirect_uri": REDIRECT,
+            "code_verifier": tool.verifier,
+        },
+    ).json()
     assert (first["token_type"], first["expires_in"]) == ("Bearer", 3600)
     assert site.ok("GET", ME, token=first["access_token"])["userName"] == tool.name
     second = tool.refreshes(first["refresh_token"]).json()
@@ -212,18 +225,38 @@ def test_a_person_without_a_session_signs_in_first(site: Site) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"redirect_uri": uri} for uri in (
-            None, "", "https://evil.example", "http://evil.example:8020", "http://localhost.evil.example", "http://localhost@evil.example",
-            "http://localhost:8020@evil.example", "https://localhost:8020", "http://localhost:8020#x", "http://localhost:8020/?x=1",
-            "http://localhost:8020\\@evil.example", "http://localhost:99999", "http://localhost:0", "http://127.0.0.1.evil.example",
+        {"redirect_uri": uri}
+        for uri in (
+            None,
+            "",
+            "https://evil.example",
+            "http://evil.example:8020",
+            "http://localhost.evil.example",
+            "http://localhost@evil.example",
+            "http://localhost:8020@evil.example",
+            "https://localhost:8020",
+            "http://localhost:8020#x",
+            "http://localhost:8020/?x=1",
+            "http://localhost:8020\\@evil.example",
+            "http://localhost:99999",
+            "http://localhost:0",
+            "http://127.0.0.1.evil.example",
             "http://2130706433",
-            "http://localhost:8020//evil.example/\r\nx", "javascript:alert(1)", "http://LOCALHOST:8020", "http://127.1:8020",
+            "http://localhost:8020//evil.example/\r\nx",
+            "javascript:alert(1)",
+            "http://LOCALHOST:8020",
+            "http://127.1:8020",
             "//localhost:8020",
-            "http://localhost:8020/%0d%0a", "http://[::1]evil:80", "http://localhost:", "http://localhost:8020/" + "a" * 300,
+            "http://localhost:8020/%0d%0a",
+            "http://[::1]evil:80",
+            "http://localhost:",
+            "http://localhost:8020/" + "a" * 300,
         )
-    ] + [{"client_id": id} for id in (None, "", "<script>", "a" * 101, "a b", "é")] + [{"state": "x" * 1_001}],
+    ]
+    + [{"client_id": id} for id in (None, "", "<script>", "a" * 101, "a b", "é")]
+    + [{"state": "x" * 1_001}],
     ids=str,
-)  # fmt: skip
+)
 def test_nothing_is_sent_to_an_address_or_a_client_that_is_not_right(site: Site, fields: dict[str, str | None]) -> None:
     tool = Tool(site, **fields)
     for answer in (tool.asks(), tool.asks(""), tool.decides(), tool.decides("deny")):
@@ -235,14 +268,19 @@ def test_nothing_is_sent_to_an_address_or_a_client_that_is_not_right(site: Site,
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"response_type": "token"}, "unsupported_response_type"), ({"response_type": None}, "unsupported_response_type"),
-        ({"code_challenge_method": "plain"}, "invalid_request"), ({"code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge": None}, "invalid_request"), ({"code_challenge": "short"}, "invalid_request"),
-        ({"code_challenge": "=" * 43}, "invalid_request"), ({"scope": "all-apis sql"}, "invalid_scope"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": None}, "unsupported_response_type"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge": "=" * 43}, "invalid_request"),
+        ({"scope": "all-apis sql"}, "invalid_scope"),
         ({"scope": "openid"}, "invalid_scope"),
-        ({"assume_group": "1"}, "invalid_scope"), ({"authorization_details": "[]"}, "invalid_scope"),
+        ({"assume_group": "1"}, "invalid_scope"),
+        ({"authorization_details": "[]"}, "invalid_scope"),
     ],
-)  # fmt: skip
+)
 def test_other_faults_are_told_to_the_client(site: Site, fields: dict[str, str | None], error: str) -> None:
     tool = Tool(site, **fields)
     for answer in (tool.asks(), tool.decides()):
@@ -267,9 +305,14 @@ def test_no_page_of_another_site_can_allow_anything(site: Site) -> None:
     assert "script-src" not in policy
     assert "default-src 'none'" in policy
     for headers in (
-        {"origin": "http://evil.example"}, {"origin": None}, {"origin": "null"}, {"sec_fetch_site": "cross-site"},
-        {"sec_fetch_site": "same-site"}, {"origin": REDIRECT}, {"origin": None, "authorization": f"Bearer {tool.token}"},
-    ):  # fmt: skip
+        {"origin": "http://evil.example"},
+        {"origin": None},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"origin": REDIRECT},
+        {"origin": None, "authorization": f"Bearer {tool.token}"},
+    ):
         answer = tool.decides(**headers)
         assert (answer.status_code, "location" in answer.headers) == (403, False), headers
     # A form in the query, a GET: nothing is decided by these.
@@ -314,12 +357,17 @@ def test_another_account_is_not_known(site: Site) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"code_verifier": "x" * 43}, {"code_verifier": None}, {"code_verifier": "short"}, {"code_verifier": "é" * 43},
+        {"code_verifier": "x" * 43},
+        {"code_verifier": None},
+        {"code_verifier": "short"},
+        {"code_verifier": "é" * 43},
         {"client_id": "another"},
-        {"redirect_uri": "http://localhost:8021"}, {"redirect_uri": None}, {"redirect_uri": "http://localhost:8020/"},
+        {"redirect_uri": "http://localhost:8021"},
+        {"redirect_uri": None},
+        {"redirect_uri": "http://localhost:8020/"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_code_is_for_its_client_address_and_verifier_alone(site: Site, fields: dict[str, str | None]) -> None:
     tool = Tool(site)
     code = tool.code()
@@ -501,8 +549,13 @@ def test_each_step_leaves_its_event(site: Site) -> None:
     tool.trades(code)
     events = site.ok("GET", f"{V1}/audit", {"actor": tool.name, "event": "token.*", "max_results": 20})["events"]
     assert [each["event"] for each in reversed(events)] == [
-        "token.authorize", "token.issue", "token.issue", "token.authorize", "token.issue", "token.revoke",
-    ]  # fmt: skip
+        "token.authorize",
+        "token.issue",
+        "token.issue",
+        "token.authorize",
+        "token.issue",
+        "token.revoke",
+    ]
     assert events[-1]["reason"] == f"databricks-cli at {REDIRECT}"
     for secret in (told["access_token"], told["refresh_token"], code, tool.verifier):
         assert secret not in str(events)

@@ -16,10 +16,13 @@ ME = "/api/2.0/preview/scim/v2/Me"
 FORM = "application/x-www-form-urlencoded"
 SQL = {"statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID}
 READS: list[tuple[str, str, dict[str, Any] | None]] = [
-    ("GET", f"{UC}/catalogs", None), ("GET", f"{FACE_B}/registered-models/search", {}),
-    ("GET", "/api/2.0/mlflow/registered-models/search", {}), ("GET", ME, None), ("GET", f"{V1}/me", None),
+    ("GET", f"{UC}/catalogs", None),
+    ("GET", f"{FACE_B}/registered-models/search", {}),
+    ("GET", "/api/2.0/mlflow/registered-models/search", {}),
+    ("GET", ME, None),
+    ("GET", f"{V1}/me", None),
     ("POST", "/api/2.0/sql/statements", SQL),
-]  # fmt: skip
+]
 
 
 def basic(user: str, password: str) -> str:
@@ -60,11 +63,23 @@ def test_what_is_no_token_is_one_clear_401_without_a_dialog(site: Site) -> None:
 
     session = site.session().partition("=")[2]
     wrong = [
-        "Basic", "Basic =", "Basic !!!", f"Basic {site.admin}", f"Basic {b64(site.admin)}", f"Basic {b64(site.admin + ':')}",
-        basic("admin", "password1234"), basic("admin", ""), basic("", ""), basic("token", site.admin + " "),
+        "Basic",
+        "Basic =",
+        "Basic !!!",
+        f"Basic {site.admin}",
+        f"Basic {b64(site.admin)}",
+        f"Basic {b64(site.admin + ':')}",
+        basic("admin", "password1234"),
+        basic("admin", ""),
+        basic("", ""),
+        basic("token", site.admin + " "),
         basic("token", f":{site.admin}"),
-        basic("token", session), basic("token", f"Bearer {site.admin}"), basic("admin", "\0"), basic("a", "x" * 20_000), f"Basic {'A' * 5}",
-    ]  # fmt: skip
+        basic("token", session),
+        basic("token", f"Bearer {site.admin}"),
+        basic("admin", "\0"),
+        basic("a", "x" * 20_000),
+        f"Basic {'A' * 5}",
+    ]
     for authorization in wrong:
         for method, path, fields in READS:
             answer = sent(site, authorization, method, path, fields)
@@ -76,10 +91,15 @@ def test_no_answer_of_the_server_asks_for_basic(site: Site) -> None:
     """But the token endpoint, and that of a client which has sent Basic (RFC 6749, 5.2): no browser's page does."""
     form = {"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}
     for answer in (
-        site.http.get(ME), site.http.get("/api/x"), site.http.get(f"{UC}/catalogs", headers={"accept": "text/html"}),
-        site.http.post("/login", data={"token": "x"}, headers={"origin": site.host}), site.http.post("/oidc/v1/token", data=form),
-        site.http.get("/docs/x"), sent(site, "Digest x", "GET", ME), sent(site, basic("x", "y"), "GET", ME),
-    ):  # fmt: skip
+        site.http.get(ME),
+        site.http.get("/api/x"),
+        site.http.get(f"{UC}/catalogs", headers={"accept": "text/html"}),
+        site.http.post("/login", data={"token": "x"}, headers={"origin": site.host}),
+        site.http.post("/oidc/v1/token", data=form),
+        site.http.get("/docs/x"),
+        sent(site, "Digest x", "GET", ME),
+        sent(site, basic("x", "y"), "GET", ME),
+    ):
         assert not answer.headers.get("www-authenticate", "").lower().startswith("basic")
     asked = site.http.post("/oidc/v1/token", data={"grant_type": "client_credentials"}, auth=("x", "y"))
     assert asked.headers["www-authenticate"].startswith("Basic")
@@ -102,9 +122,12 @@ def test_pages_of_other_sites_change_nothing_with_a_remembered_password(site: Si
     """A browser repeats what stood in `https://user:token@host`, whatever page makes the request."""
     authorization = basic("token", site.admin)
     foreign = (
-        {"origin": "http://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-site"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
         {"origin": site.host, "sec_fetch_site": "cross-site"},
-    )  # fmt: skip
+    )
     for headers in foreign:
         catalog = f"c_{uuid.uuid4().hex[:8]}"
         refused(
@@ -125,11 +148,14 @@ def test_pages_of_other_sites_change_nothing_with_a_remembered_password(site: Si
 def bodies(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
     fresh = f"n_{uuid.uuid4().hex[:8]}"
     return [
-        ("POST", f"{UC}/catalogs", {"name": fresh}), ("POST", f"{V1}/users", {"name": fresh}),
-        ("POST", "/api/2.0/preview/scim/v2/Groups", {"displayName": f"{fresh}g"}), ("POST", "/api/2.0/token/create", {"comment": fresh}),
+        ("POST", f"{UC}/catalogs", {"name": fresh}),
+        ("POST", f"{V1}/users", {"name": fresh}),
+        ("POST", "/api/2.0/preview/scim/v2/Groups", {"displayName": f"{fresh}g"}),
+        ("POST", "/api/2.0/token/create", {"comment": fresh}),
         ("PATCH", f"{UC}/permissions/catalog/{fresh}", {"changes": [{"principal": "admin", "add": ["USE_CATALOG"]}]}),
-        ("POST", "/api/2.0/mlflow/registered-models/create", {"name": fresh}), ("POST", "/api/2.0/sql/statements", SQL),
-    ]  # fmt: skip
+        ("POST", "/api/2.0/mlflow/registered-models/create", {"name": fresh}),
+        ("POST", "/api/2.0/sql/statements", SQL),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["", FORM, f"{FORM}; charset=utf-8", FORM.upper()])

@@ -16,9 +16,24 @@ json_format = pytest.importorskip("google.protobuf.json_format")
 
 def _model(**changes: Any) -> Securable:
     made = Securable(
-        "id", Kind.MODEL, "p", "c", "s", "churn", "o", "alice", "words", '{"team":"a"}', "{}", 3, 1_700_000_000_123, "alice",
-        1_700_000_000_456, "bob", "prod.ml.churn",
-    )  # fmt: skip
+        "id",
+        Kind.MODEL,
+        "p",
+        "c",
+        "s",
+        "churn",
+        "o",
+        "alice",
+        "words",
+        '{"team":"a"}',
+        "{}",
+        3,
+        1_700_000_000_123,
+        "alice",
+        1_700_000_000_456,
+        "bob",
+        "prod.ml.churn",
+    )
     return msgspec.structs.replace(made, **changes)
 
 
@@ -29,10 +44,33 @@ def _version(**changes: Any) -> ModelVersion:
         Metric("best", "-Infinity"),
     )
     made = ModelVersion(
-        "id", "model", 2**62, Status.READY, "", "dbfs:/x", "run", "7", "1", "m-1", "", "words", "set", '["champion"]', '{"k":""}',
-        msgspec.json.encode((Param("depth", "3"),)).decode(), msgspec.json.encode(metrics).decode(), "{}", "",
-        1_700_000_000_123, "alice", 1_700_000_000_456, "bob", "", "prod.ml.churn", "churn",
-    )  # fmt: skip
+        "id",
+        "model",
+        2**62,
+        Status.READY,
+        "",
+        "dbfs:/x",
+        "run",
+        "7",
+        "1",
+        "m-1",
+        "",
+        "words",
+        "set",
+        '["champion"]',
+        '{"k":""}',
+        msgspec.json.encode((Param("depth", "3"),)).decode(),
+        msgspec.json.encode(metrics).decode(),
+        "{}",
+        "",
+        1_700_000_000_123,
+        "alice",
+        1_700_000_000_456,
+        "bob",
+        "",
+        "prod.ml.churn",
+        "churn",
+    )
     return msgspec.structs.replace(made, **changes)
 
 
@@ -63,9 +101,16 @@ def test_a_model_version(status: Status) -> None:
     assert [(t.key, t.value) for t in found.tags] == [("k", "")] and [a.alias for a in found.aliases] == ["champion"]
     assert [(param.name, param.value) for param in found.model_params] == [("depth", "3")]
     auc, loss, best = found.model_metrics
-    assert (auc.key, auc.value, auc.timestamp, auc.step, auc.dataset_name, auc.dataset_digest, auc.model_id, auc.run_id) == (
-        "auc", 0.5, 1, 2, "d", "digest", "m-1", "run",
-    )  # fmt: skip
+    assert (
+        auc.key,
+        auc.value,
+        auc.timestamp,
+        auc.step,
+        auc.dataset_name,
+        auc.dataset_digest,
+        auc.model_id,
+        auc.run_id,
+    ) == ("auc", 0.5, 1, 2, "d", "digest", "m-1", "run")
     assert math.isnan(loss.value) and best.value == -math.inf
 
 

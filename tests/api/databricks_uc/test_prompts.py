@@ -62,7 +62,7 @@ def test_what_a_client_parses(site: Site, prompt: str) -> None:
         ("PATCH", "{p}", {"prompt": {"name": "a.b.c", "description": "x"}}),
         ("PATCH", "{p}/versions/1", {"prompt_version": {"version": "2"}}),
     ],
-)  # fmt: skip
+)
 def test_values_that_disagree_are_refused(
     site: Site, prompt: str, method: str, path: str, fields: dict[str, Any]
 ) -> None:
@@ -82,10 +82,15 @@ def test_values_that_disagree_are_refused(
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("hello", "not JSON"), ("3", "not JSON"), ("[]", "at least one message"), ('["x"]', "`role`"), ('"\\ud800"', "not JSON"),
-        (json.dumps("{{" * 50_001), "100002 characters"), ("[" * 50_000, "not JSON"),
+        ("hello", "not JSON"),
+        ("3", "not JSON"),
+        ("[]", "at least one message"),
+        ('["x"]', "`role`"),
+        ('"\\ud800"', "not JSON"),
+        (json.dumps("{{" * 50_001), "100002 characters"),
+        ("[" * 50_000, "not JSON"),
     ],
-)  # fmt: skip
+)
 def test_a_template_that_no_client_could_load_is_one_sentence(
     site: Site, prompt: str, template: str, words: str
 ) -> None:
@@ -152,8 +157,15 @@ def test_grants_by_the_kinds_name_and_by_function(site: Site, prompt: str) -> No
         assert site.ok("GET", f"{PROMPTS}/{prompt}/versions/1", token=token)["version"] == "1"
         site.ok("PATCH", path, {"changes": [{"principal": user, "remove": ["EXECUTE"]}]})
         refused(site.call("GET", f"{PROMPTS}/{prompt}/versions/1", token=token), 403, "PERMISSION_DENIED")
-    refused(site.call("PATCH", f"{UC}/permissions/prompt/{prompt}", {"changes": [{"principal": user, "add": ["CREATE_MODEL_VERSION"]}]}),
-            400, INVALID)  # fmt: skip
+    refused(
+        site.call(
+            "PATCH",
+            f"{UC}/permissions/prompt/{prompt}",
+            {"changes": [{"principal": user, "add": ["CREATE_MODEL_VERSION"]}]},
+        ),
+        400,
+        INVALID,
+    )
 
 
 def test_the_pages_own_calls(site: Site, prompt: str) -> None:
@@ -171,8 +183,11 @@ def test_the_pages_own_calls(site: Site, prompt: str) -> None:
     site.ok("PATCH", tags, {"changes": {"add_tags": [{"key": "k", "value": "v"}]}})
     version = site.ok("GET", f"{V1}/prompts/{prompt}/versions/1")
     assert (version["comment"], version["type"], version["tags"], version["aliases"]) == (
-        "why", "text", [{"key": "k", "value": "v"}], ["live"],
-    )  # fmt: skip
+        "why",
+        "text",
+        [{"key": "k", "value": "v"}],
+        ["live"],
+    )
     refused(
         site.call("PATCH", tags, {"changes": {"add_tags": [{"key": "_mlflow_prompt_type", "value": "chat"}]}}),
         400,
@@ -216,8 +231,12 @@ def test_a_renamed_prompt_keeps_everything_but_its_name(site: Site) -> None:
     site.allow(user, "prompt", old, "EXECUTE")
     path = f"{V1}/prompts/{old}"
     for name, words in (
-        ("a b", "space"), ("x.y", "not the full name"), ("elsewhere.s.new", "stays in its schema"), ("", "name"), ("a+b", "hyphens"),
-    ):  # fmt: skip
+        ("a b", "space"),
+        ("x.y", "not the full name"),
+        ("elsewhere.s.new", "stays in its schema"),
+        ("", "name"),
+        ("a+b", "hyphens"),
+    ):
         refused(site.call("PATCH", path, {"new_name": name}), 400, INVALID, words)
     refused(site.call("PATCH", path, {"new_name": "new"}, token=token), 403, "PERMISSION_DENIED")
     site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.taken"})

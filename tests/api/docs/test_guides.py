@@ -124,10 +124,25 @@ def test_who_may_do_what(site: Site, github: Issuer, programs: Path, tmp_path: P
     assert states == {"bob": "APPROVED", "alice@example.com": "REJECTED", "admin": "PENDING"}
     by = {e["event"] for e in site.ok("GET", f"{V1}/audit", {"actor": "admin", "max_results": 1000})["events"]}
     assert by >= {
-        "principal.create", "group.add_member", "grants.change", "grants.explain", "access.decide", "tag_policy.create",
-        "tag_policy.set_rules", "alias.protect", "alias.set", "secret.create", "federation.create", "identity.link",
-        "workspace.create", "workspace.assign", "workspace.unassign", "catalog.isolate", "catalog.bind", "token.create",
-    }  # fmt: skip
+        "principal.create",
+        "group.add_member",
+        "grants.change",
+        "grants.explain",
+        "access.decide",
+        "tag_policy.create",
+        "tag_policy.set_rules",
+        "alias.protect",
+        "alias.set",
+        "secret.create",
+        "federation.create",
+        "identity.link",
+        "workspace.create",
+        "workspace.assign",
+        "workspace.unassign",
+        "catalog.isolate",
+        "catalog.bind",
+        "token.create",
+    }
     aliases = {
         a["alias_name"]: a["version_num"]
         for a in site.ok("GET", f"{UC}/models/{M}", {"include_aliases": "true"})["aliases"]

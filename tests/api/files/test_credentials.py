@@ -79,9 +79,13 @@ class Vending(Shelf):
 
 def client(store: "Seaweed", keys: dict[str, str]) -> Any:
     return boto3.client(
-        "s3", endpoint_url=store.endpoint, region_name="us-east-1", aws_access_key_id=keys["access_key_id"],
-        aws_secret_access_key=keys["secret_access_key"], aws_session_token=keys.get("session_token"),
-    )  # fmt: skip
+        "s3",
+        endpoint_url=store.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=keys["access_key_id"],
+        aws_secret_access_key=keys["secret_access_key"],
+        aws_session_token=keys.get("session_token"),
+    )
 
 
 def operator(store: "Seaweed") -> Any:

@@ -121,9 +121,13 @@ def test_nobody_enters_another_home(shelf: Shelf, person: Person) -> None:
         f"{person.home.upper()}/secret.txt",
     ):
         for method, call, more in (
-            ("GET", "get-status", {}), ("GET", "list", {}), ("GET", "export", {"direct_download": "true"}),
-            ("POST", "mkdirs", {}), ("POST", "delete", {"recursive": True}), ("POST", "import", {"content": ""}),
-        ):  # fmt: skip
+            ("GET", "get-status", {}),
+            ("GET", "list", {}),
+            ("GET", "export", {"direct_download": "true"}),
+            ("POST", "mkdirs", {}),
+            ("POST", "delete", {"recursive": True}),
+            ("POST", "import", {"content": ""}),
+        ):
             refused(other.call(method, call, {"path": path, **more}), 403, "PERMISSION_DENIED")
         assert other.write(path, b"y", overwrite=True).status_code == 403
         assert shelf.call("GET", f"/api/2.0/workspace-files{path}", token=other.token).status_code == 403
@@ -180,12 +184,18 @@ def test_paths_that_name_nothing(shelf: Shelf, path: str) -> None:
         (b'{"path": "/Shared/x", "path": "/Shared/y", "content": ""}', "application/json"),
         (b"--b\r\n\r\nno name\r\n--b--\r\n", "multipart/form-data; boundary=b"),
         (b"no boundary", "multipart/form-data"),
-        (b'--b\r\nContent-Disposition: form-data; name="path"\r\n\r\n/Shared/x\r\n--b--\r\n', "multipart/form-data; boundary=b"),
-        (b'--b\r\nContent-Disposition: form-data; name="path"\r\n\r\n\xff\r\n'
-         b'--b\r\nContent-Disposition: form-data; name="content"\r\n\r\nx\r\n--b--\r\n', "multipart/form-data; boundary=b"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="path"\r\n\r\n/Shared/x\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+        ),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="path"\r\n\r\n\xff\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="content"\r\n\r\nx\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+        ),
         (b"x" * (WORKSPACE_IMPORT_BYTES * 2), "application/json"),
     ],
-)  # fmt: skip
+)
 def test_bodies_that_are_no_file(shelf: Shelf, body: bytes, content_type: str) -> None:
     answer = shelf.call("POST", f"{API}/import", content=body, headers={"content-type": content_type})
     assert answer.status_code == 400, answer.text
@@ -194,9 +204,11 @@ def test_bodies_that_are_no_file(shelf: Shelf, body: bytes, content_type: str) -
 
 def test_a_form_of_another_site_brings_no_file(shelf: Shelf) -> None:
     answer = httpx.post(
-        f"{shelf.host}{API}/import", data={"path": "/Shared/forged"}, files={"content": b"x"},
+        f"{shelf.host}{API}/import",
+        data={"path": "/Shared/forged"},
+        files={"content": b"x"},
         headers={"cookie": shelf.session(), "origin": shelf.host},
-    )  # fmt: skip
+    )
     assert answer.status_code == 400
     assert shelf.call("GET", f"{API}/get-status", {"path": "/Shared/forged"}).status_code == 404
 

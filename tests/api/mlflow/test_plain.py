@@ -262,10 +262,18 @@ def test_sources_that_no_other_client_could_follow(site: Site, source: str) -> N
 
 @pytest.mark.parametrize(
     "source",
-    ["runs:/0123/model", "models:/m-0123", "mlflow-artifacts:/1/r/artifacts/m", "mlflow-artifacts:/x",
-     "dbfs:/databricks/mlflow-tracking/1/r/artifacts/m", "models:/absent-model/1", "models:/absent-model@champion",
-     "models:/", "runs:/"],
-)  # fmt: skip
+    [
+        "runs:/0123/model",
+        "models:/m-0123",
+        "mlflow-artifacts:/1/r/artifacts/m",
+        "mlflow-artifacts:/x",
+        "dbfs:/databricks/mlflow-tracking/1/r/artifacts/m",
+        "models:/absent-model/1",
+        "models:/absent-model@champion",
+        "models:/",
+        "runs:/",
+    ],
+)
 def test_sources_that_should_be_here_and_are_not(site: Site, source: str) -> None:
     name = fresh()
     made(site, name)
@@ -402,14 +410,21 @@ def names(site: Site, token: str | None = None, **asked: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("condition", "order", "expected"),
     [
-        ("", [], "ABCDE"), ("", ["name DESC"], "EDCBA"), ("", ["creation_timestamp ASC", "name"], "BADCE"),
-        ("", ["`creation_timestamp` desc"], "ECDAB"), (" AND tags.n = '1'", [], "A"), (" AND tag.`n` != '1'", [], "BCDE"),
-        (" AND tags.`mlflow.dot` LIKE 'x%'", ["attribute.name DESC"], "EDCBA"), (" and tags.n ilike '%3%'", [], "C"),
-        (" AND name LIKE 'a%'", [], "A"), (" AND name != 'x'", [], "ABCDE"), (" AND tags.absent != 'x'", [], ""),
+        ("", [], "ABCDE"),
+        ("", ["name DESC"], "EDCBA"),
+        ("", ["creation_timestamp ASC", "name"], "BADCE"),
+        ("", ["`creation_timestamp` desc"], "ECDAB"),
+        (" AND tags.n = '1'", [], "A"),
+        (" AND tag.`n` != '1'", [], "BCDE"),
+        (" AND tags.`mlflow.dot` LIKE 'x%'", ["attribute.name DESC"], "EDCBA"),
+        (" and tags.n ilike '%3%'", [], "C"),
+        (" AND name LIKE 'a%'", [], "A"),
+        (" AND name != 'x'", [], "ABCDE"),
+        (" AND tags.absent != 'x'", [], ""),
         (" AND tag.`mlflow.prompt.is_prompt` != 'true'", [], "ABCDE"),
         (" AND tags.`mlflow.prompt.is_prompt` = 'true'", [], ""),
     ],
-)  # fmt: skip
+)
 def test_model_searches(site: Site, shelf: str, size: int, condition: str, order: list[str], expected: str) -> None:
     asked = {"filter": f"name LIKE '%{shelf}'{condition}", "order_by": order, "max_results": size}
     assert "".join(names(site, **asked)) == expected
@@ -429,7 +444,7 @@ def test_model_searches(site: Site, shelf: str, size: int, condition: str, order
         ("run_id NOT IN ('run-A-{}')  AND name in ('A {}', 'D {}')", ["name", "version_number"], "D1 D2"),
         ("name = 'nothing {}'", [], ""),
     ],
-)  # fmt: skip
+)
 def test_version_searches(site: Site, shelf: str, size: int, condition: str, order: list[str], expected: str) -> None:
     asked = {"filter": condition.replace("{}", shelf), "order_by": order, "max_results": size}
     found, page = list[str](), ""
@@ -481,8 +496,11 @@ def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) ->
     token = site.ok("GET", f"{A}/registered-models/search", asked)["next_page_token"]
     _, stranger = site.user()
     for change, who in (
-        ({"filter": ""}, None), ({"order_by": ["name DESC"]}, None), ({"page_token": token[:-2]}, None), ({}, stranger)
-    ):  # fmt: skip
+        ({"filter": ""}, None),
+        ({"order_by": ["name DESC"]}, None),
+        ({"page_token": token[:-2]}, None),
+        ({}, stranger),
+    ):
         fields = {**asked, "page_token": token, **change}
         refused(site.call("GET", f"{A}/registered-models/search", fields, token=who), 400, INVALID, "page token")
 
@@ -490,14 +508,25 @@ def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) ->
 @pytest.mark.parametrize(
     "fields",
     [
-        {"filter": " AND ".join(["name = 'a'"] * 1_000)}, {"filter": "run_id = 'x'"}, {"filter": "name = 'a' OR name = 'b'"},
-        {"filter": "name ~ 'a'"}, {"filter": "name = 'a"}, {"filter": "name = 'a' -- x"}, {"filter": "name IN 'a'"},
-        {"filter": "name = 'none at all'", "max_results": -1}, {"filter": "name = 'none at all'", "page_token": "junk"},
+        {"filter": " AND ".join(["name = 'a'"] * 1_000)},
+        {"filter": "run_id = 'x'"},
+        {"filter": "name = 'a' OR name = 'b'"},
+        {"filter": "name ~ 'a'"},
+        {"filter": "name = 'a"},
+        {"filter": "name = 'a' -- x"},
+        {"filter": "name IN 'a'"},
+        {"filter": "name = 'none at all'", "max_results": -1},
+        {"filter": "name = 'none at all'", "page_token": "junk"},
         {"max_results": 1001},
-        {"order_by": ["owner"]}, {"order_by": ["name; DROP"]}, {"order_by": ["name", "name DESC"]}, {"order_by": ["name up"]},
-        {"max_results": -1}, {"max_results": "many"}, {"page_token": "x"},
+        {"order_by": ["owner"]},
+        {"order_by": ["name; DROP"]},
+        {"order_by": ["name", "name DESC"]},
+        {"order_by": ["name up"]},
+        {"max_results": -1},
+        {"max_results": "many"},
+        {"page_token": "x"},
     ],
-)  # fmt: skip
+)
 def test_bad_searches(site: Site, fields: dict[str, Any]) -> None:
     refused(site.call("GET", f"{A}/registered-models/search", fields), 400, INVALID)
 

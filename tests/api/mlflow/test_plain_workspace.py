@@ -122,9 +122,11 @@ def test_files_of_a_volume_become_a_versions(bench: Shelf) -> None:
     catalog, team = schema.split(".")
     for kind in ("MANAGED", "EXTERNAL"):
         place = {"storage_location": "s3://elsewhere/x"} if kind == "EXTERNAL" else {}
-        bench.ok("POST", f"{UC}/volumes", {
-            "catalog_name": catalog, "schema_name": team, "name": kind.lower(), "volume_type": kind, **place
-        })  # fmt: skip
+        bench.ok(
+            "POST",
+            f"{UC}/volumes",
+            {"catalog_name": catalog, "schema_name": team, "name": kind.lower(), "volume_type": kind, **place},
+        )
     root = f"/Volumes/{catalog}/{team}/managed/runs/r1/artifacts"
     for path, data in MODEL_FILES.items():
         assert bench.fs("PUT", "files", f"{root}/m/{path}", content=data).status_code == 204
@@ -223,8 +225,13 @@ def test_a_link_to_the_run_is_kept(bench: Shelf) -> None:
 
 @pytest.mark.parametrize(
     ("files", "words"),
-    [({}, "no files"), ({"readme": b"x"}, "no MLmodel file"), ({"MLmodel": b"a: [b"}, "not plain YAML"), ({"MLmodel": b"a: 1"}, "flavors")],
-)  # fmt: skip
+    [
+        ({}, "no files"),
+        ({"readme": b"x"}, "no MLmodel file"),
+        ({"MLmodel": b"a: [b"}, "not plain YAML"),
+        ({"MLmodel": b"a: 1"}, "flavors"),
+    ],
+)
 def test_what_is_no_model_fails_with_the_reason(bench: Shelf, files: dict[str, bytes], words: str) -> None:
     _, run_id = trained(bench, files)
     version = register(bench, f"runs:/{run_id}/m")

@@ -50,17 +50,24 @@ def named(site: Site) -> tuple[str, str, str, str]:
 def test_an_answer_is_typed_and_whole(site: Site, named: tuple[str, ...]) -> None:
     catalog, model, *_ = named
     answer = ask(site, f"SELECT model_name, version, created FROM {catalog}.information_schema.model_versions")
-    assert [(c["name"], c["type_name"], c["type_text"], c["position"]) for c in answer["manifest"]["schema"]["columns"]] == [
-        ("model_name", "STRING", "STRING", 0), ("version", "LONG", "BIGINT", 1), ("created", "TIMESTAMP", "TIMESTAMP", 2),
-    ]  # fmt: skip
+    assert [
+        (c["name"], c["type_name"], c["type_text"], c["position"]) for c in answer["manifest"]["schema"]["columns"]
+    ] == [
+        ("model_name", "STRING", "STRING", 0),
+        ("version", "LONG", "BIGINT", 1),
+        ("created", "TIMESTAMP", "TIMESTAMP", 2),
+    ]
     [[name, version, created]] = answer["result"]["data_array"]
     assert (name, version) == (model.split(".")[2], "1")
     assert len(created) == len("2026-01-31T12:00:00.000Z") and created.endswith("Z")
     chunk = {"chunk_index": 0, "row_count": 1, "row_offset": 0}
     assert answer["manifest"]["chunks"] == [chunk]
     assert {k: answer["manifest"][k] for k in ("format", "total_chunk_count", "total_row_count", "truncated")} == {
-        "format": "JSON_ARRAY", "total_chunk_count": 1, "total_row_count": 1, "truncated": False,
-    }  # fmt: skip
+        "format": "JSON_ARRAY",
+        "total_chunk_count": 1,
+        "total_row_count": 1,
+        "truncated": False,
+    }
 
 
 def test_answers_belong_to_whoever_asked(site: Site, named: tuple[str, ...]) -> None:
@@ -88,19 +95,32 @@ def test_answers_belong_to_whoever_asked(site: Site, named: tuple[str, ...]) -> 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"statement": None}, "statement"), ({"warehouse_id": None}, "warehouse_id"), ({"warehouse_id": "abc"}, "only one is"),
-        ({"wait_timeout": "3s"}, "wait_timeout"), ({"wait_timeout": "51s"}, "wait_timeout"), ({"wait_timeout": "10"}, "wait_timeout"),
-        ({"wait_timeout": "²s"}, "wait_timeout"), ({"wait_timeout": "-5s"}, "wait_timeout"), ({"wait_timeout": 5}, "wait_timeout"),
-        ({"on_wait_timeout": "WAIT"}, "on_wait_timeout"), ({"disposition": "EXTERNAL_LINKS"}, "INLINE"), ({"format": "CSV"}, "JSON_ARRAY"),
-        ({"row_limit": 0}, "row_limit"), ({"row_limit": "many"}, "row_limit"), ({"byte_limit": -1}, "byte_limit"),
-        ({"parameters": [{"value": "x"}]}, "name"), ({"parameters": [{"name": "a"}, {"name": "a"}]}, "twice"),
+        ({"statement": None}, "statement"),
+        ({"warehouse_id": None}, "warehouse_id"),
+        ({"warehouse_id": "abc"}, "only one is"),
+        ({"wait_timeout": "3s"}, "wait_timeout"),
+        ({"wait_timeout": "51s"}, "wait_timeout"),
+        ({"wait_timeout": "10"}, "wait_timeout"),
+        ({"wait_timeout": "²s"}, "wait_timeout"),
+        ({"wait_timeout": "-5s"}, "wait_timeout"),
+        ({"wait_timeout": 5}, "wait_timeout"),
+        ({"on_wait_timeout": "WAIT"}, "on_wait_timeout"),
+        ({"disposition": "EXTERNAL_LINKS"}, "INLINE"),
+        ({"format": "CSV"}, "JSON_ARRAY"),
+        ({"row_limit": 0}, "row_limit"),
+        ({"row_limit": "many"}, "row_limit"),
+        ({"byte_limit": -1}, "byte_limit"),
+        ({"parameters": [{"value": "x"}]}, "name"),
+        ({"parameters": [{"name": "a"}, {"name": "a"}]}, "twice"),
         ({"parameters": [{"name": "a", "type": "MAP<STRING,INT>", "value": "x"}]}, "type"),
         ({"parameters": [{"name": "a", "type": "INT", "value": "x"}]}, "INT"),
         ({"parameters": [{"name": "a", "type": "BOOLEAN", "value": "1"}]}, "BOOLEAN"),
-        ({"parameters": [{"name": "a", "type": "DATE", "value": "soon"}]}, "DATE"), ({"catalog": "a.b"}, "character"),
-        ({"statement": ["SHOW CATALOGS"]}, "statement"), ({"Statement": "DROP CATALOG main"}, "looks like"),
+        ({"parameters": [{"name": "a", "type": "DATE", "value": "soon"}]}, "DATE"),
+        ({"catalog": "a.b"}, "character"),
+        ({"statement": ["SHOW CATALOGS"]}, "statement"),
+        ({"Statement": "DROP CATALOG main"}, "looks like"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_request_is_no_statement(site: Site, fields: dict[str, Any], words: str) -> None:
     body = {"statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID, **fields}
     refused(site.call("POST", STATEMENTS, {k: v for k, v in body.items() if v is not None}), 400, INVALID, words)
@@ -208,8 +228,10 @@ def test_defaults_parameters_and_limits(site: Site, named: tuple[str, ...]) -> N
     assert rows(site, "SHOW MODELS", catalog=catalog, schema=schema) == [[schema, leaf]]
     asked = "SELECT schema_name FROM information_schema.schemata WHERE schema_name = :s AND created > :d LIMIT :n"
     values = [
-        {"name": "s", "value": schema}, {"name": "d", "value": "2020-01-01", "type": "DATE"}, {"name": "n", "value": "5", "type": "INT"}
-    ]  # fmt: skip
+        {"name": "s", "value": schema},
+        {"name": "d", "value": "2020-01-01", "type": "DATE"},
+        {"name": "n", "value": "5", "type": "INT"},
+    ]
     assert rows(site, asked, catalog=catalog, parameters=values) == [[schema]]
     injected = [{"name": "s", "value": "' OR schema_name <> '"}, *values[1:]]
     assert rows(site, asked, catalog=catalog, parameters=injected) == []
@@ -271,14 +293,18 @@ def test_grants_of_one_principal_wherever_they_are(site: Site) -> None:
     user, token = site.user()
     site.ok("POST", f"{FACE_B}/prompts", {"name": f"{catalog}.{schema}.p", "prompt": {}})
     for kind, on, privilege in (
-        ("catalog", catalog, "USE_CATALOG"), ("schema", f"{catalog}.{schema}", "USE_SCHEMA"), ("function", name, "EXECUTE"),
+        ("catalog", catalog, "USE_CATALOG"),
+        ("schema", f"{catalog}.{schema}", "USE_SCHEMA"),
+        ("function", name, "EXECUTE"),
         ("prompt", f"{catalog}.{schema}.p", "APPLY_TAG"),
-    ):  # fmt: skip
+    ):
         site.allow(user, kind, on, privilege)
     granted = [
-        [user, "USE CATALOG", "CATALOG", catalog, "NO"], [user, "USE SCHEMA", "SCHEMA", f"{catalog}.{schema}", "NO"],
-        [user, "EXECUTE", "MODEL", name, "NO"], [user, "APPLY TAG", "PROMPT", f"{catalog}.{schema}.p", "NO"],
-    ]  # fmt: skip
+        [user, "USE CATALOG", "CATALOG", catalog, "NO"],
+        [user, "USE SCHEMA", "SCHEMA", f"{catalog}.{schema}", "NO"],
+        [user, "EXECUTE", "MODEL", name, "NO"],
+        [user, "APPLY TAG", "PROMPT", f"{catalog}.{schema}.p", "NO"],
+    ]
     assert rows(site, f"SHOW GRANTS TO `{user.upper()}`") == granted
     assert rows(site, f"SHOW GRANTS TO `{user}`", token) == granted[:3]  # who cannot list the prompt is not told of it
     other, stranger = site.user()

@@ -115,8 +115,11 @@ def test_the_metastore_is_told_and_changed(site: Site, admin_of_metastore: Works
     id = summary.metastore_id or ""
     [listed] = w.metastores.list()
     assert (listed.metastore_id, w.metastores.get(id).metastore_id) == (id, id)
-    for refused_call in (lambda: list(theirs.metastores.list()), lambda: theirs.metastores.get(id),
-                         lambda: theirs.metastores.update(id, new_name="mine")):  # fmt: skip
+    for refused_call in (
+        lambda: list(theirs.metastores.list()),
+        lambda: theirs.metastores.get(id),
+        lambda: theirs.metastores.update(id, new_name="mine"),
+    ):
         with pytest.raises(errors.PermissionDenied):
             refused_call()
     assert w.metastores.update(id, new_name="Home").name == "home"

@@ -119,9 +119,12 @@ def test_in_sql(site: Site, schema: str) -> None:
         rows(site, f"GRANT {words} ON SCHEMA {schema} TO `{who}`")
     shown = {(row[1], row[4]) for row in rows(site, f"SHOW GRANTS `{who}` ON SCHEMA {schema}")}
     assert shown == {
-        ("REFRESH", "YES"), ("EXTERNAL USE SCHEMA", "YES"), ("CREATE MATERIALIZED VIEW", "YES"), ("USAGE", "YES"),
+        ("REFRESH", "YES"),
+        ("EXTERNAL USE SCHEMA", "YES"),
+        ("CREATE MATERIALIZED VIEW", "YES"),
+        ("USAGE", "YES"),
         ("USE SCHEMA", "NO"),
-    }  # fmt: skip
+    }
     catalog, name = schema.split(".")
     listed = rows(
         site,

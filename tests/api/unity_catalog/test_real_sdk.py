@@ -100,12 +100,15 @@ def test_every_error_has_a_status_and_a_code_that_clients_know(kind: type[Regist
 def test_the_sdk_does_not_repeat_a_refusal(kind: type[RegistryError]) -> None:
     """Whatever words of a caller's the message quotes."""
     for quoted in (
-        "Unexpected error", "ClusterNotReadyException", "RPC token bucket limit has been exceeded",
+        "Unexpected error",
+        "ClusterNotReadyException",
+        "RPC token bucket limit has been exceeded",
         "Unknown worker environment",
-        "Please try again later or try a faster operation.", "There is no worker environment with id 5",
+        "Please try again later or try a faster operation.",
+        "There is no worker environment with id 5",
         "com.databricks.backend.manager.util.UnknownWorkerEnvironmentException",
         "it does not have any associated worker environments",
-    ):  # fmt: skip
+    ):
         status, body = databricks(kind(f"Name '{quoted}' is wrong: {quoted}.", kind="MODEL"))
         response = requests.Response()
         response.status_code = status
@@ -188,7 +191,11 @@ def test_who_and_where(server: Server, admin: WorkspaceClient, stranger: dict[st
 BAD_CALLS: dict[str, tuple[type[Exception], str, Callable[[WorkspaceClient, str], Any]]] = {
     "no catalog": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.catalogs.get("nope")),
     "no schema": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.schemas.get(f"{c}.nope")),
-    "schemas of no catalog": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: list(w.schemas.list("nope"))),
+    "schemas of no catalog": (
+        errors.ResourceDoesNotExist,
+        "RESOURCE_DOES_NOT_EXIST",
+        lambda w, c: list(w.schemas.list("nope")),
+    ),
     "one level": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.schemas.get("nope")),
     "bad name": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.create("a b")),
     "long name": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.create("x" * 256)),
@@ -196,41 +203,72 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, Callable[[WorkspaceClient, str]
     "schema twice": (errors.ResourceConflict, "SCHEMA_ALREADY_EXISTS", lambda w, c: w.schemas.create("ml_team", c)),
     "not empty": (errors.ResourceConflict, "CATALOG_NOT_EMPTY", lambda w, c: w.catalogs.delete(c)),
     "unknown kind": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.grants.get("share", c)),
-    "no model": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w,
-    c: w.grants.get("function", f"{c}.ml_team.m")),
-    "no metastore": (errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST", lambda w, c: w.grants.get("metastore", "nope")),
+    "no model": (
+        errors.ResourceDoesNotExist,
+        "RESOURCE_DOES_NOT_EXIST",
+        lambda w, c: w.grants.get("function", f"{c}.ml_team.m"),
+    ),
+    "no metastore": (
+        errors.ResourceDoesNotExist,
+        "RESOURCE_DOES_NOT_EXIST",
+        lambda w, c: w.grants.get("metastore", "nope"),
+    ),
     "bad privilege": (
-        errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
-        lambda w,
-        c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="admin", add=[Privilege.CREATE_CATALOG])]),
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
+        lambda w, c: w.grants.update(
+            "catalog", c, changes=[PermissionsChange(principal="admin", add=[Privilege.CREATE_CATALOG])]
+        ),
     ),
     "no principal": (
-        errors.ResourceDoesNotExist, "RESOURCE_DOES_NOT_EXIST",
-        lambda w,
-        c: w.grants.update("catalog", c, changes=[PermissionsChange(principal="nobody", add=[Privilege.BROWSE])]),
+        errors.ResourceDoesNotExist,
+        "RESOURCE_DOES_NOT_EXIST",
+        lambda w, c: w.grants.update(
+            "catalog", c, changes=[PermissionsChange(principal="nobody", add=[Privilege.BROWSE])]
+        ),
     ),
     "nothing to change": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w, c: w.catalogs.update(c)),
-    "another's owner": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
-    c: w.catalogs.update(c, owner="nobody")),
-    "page size": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
-    c: list(w.catalogs.list(max_results=-1))),
-    "page token": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
-    c: list(w.catalogs.list(page_token="x"))),
-    "no route": (errors.NotFound, "ENDPOINT_NOT_FOUND", lambda w,
-    c: w.api_client.do("GET", "/api/2.1/unity-catalog/nothing")),
-    "no verb": (errors.NotFound, "ENDPOINT_NOT_FOUND", lambda w,
-    c: w.api_client.do("PUT", "/api/2.1/unity-catalog/catalogs", body={})),
+    "another's owner": (
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
+        lambda w, c: w.catalogs.update(c, owner="nobody"),
+    ),
+    "page size": (
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
+        lambda w, c: list(w.catalogs.list(max_results=-1)),
+    ),
+    "page token": (
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
+        lambda w, c: list(w.catalogs.list(page_token="x")),
+    ),
+    "no route": (
+        errors.NotFound,
+        "ENDPOINT_NOT_FOUND",
+        lambda w, c: w.api_client.do("GET", "/api/2.1/unity-catalog/nothing"),
+    ),
+    "no verb": (
+        errors.NotFound,
+        "ENDPOINT_NOT_FOUND",
+        lambda w, c: w.api_client.do("PUT", "/api/2.1/unity-catalog/catalogs", body={}),
+    ),
     "large body": (
-        errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
         lambda w, c: w.api_client.do("POST", "/api/2.1/unity-catalog/catalogs", body={"name": "x" * 10_000_000}),
     ),
-    "words that are retried": (errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE", lambda w,
-    c: w.catalogs.create("Unexpected error")),
+    "words that are retried": (
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
+        lambda w, c: w.catalogs.create("Unexpected error"),
+    ),
     "other words": (
-        errors.InvalidParameterValue, "INVALID_PARAMETER_VALUE",
+        errors.InvalidParameterValue,
+        "INVALID_PARAMETER_VALUE",
         lambda w, c: w.grants.get("ClusterNotReadyException", c),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BAD_CALLS)
@@ -245,13 +283,17 @@ def test_refusals_through_the_sdk(server: Server, stranger: dict[str, str]) -> N
     catalog = new_catalog(server)
     other = server.sdk(stranger["DATABRICKS_TOKEN"])
     for call in (
-        lambda: other.catalogs.get(catalog), lambda: other.catalogs.create("mine"),
+        lambda: other.catalogs.get(catalog),
+        lambda: other.catalogs.create("mine"),
         lambda: other.schemas.create("s", catalog),
-        lambda: other.catalogs.delete(catalog, force=True), lambda: list(other.schemas.list(catalog)),
-        lambda: other.catalogs.update(catalog, owner="stranger@x.io"), lambda: other.schemas.get(f"{catalog}.ml_team"),
-        lambda: other.grants.update("catalog", catalog,
-        changes=[PermissionsChange(principal="stranger@x.io", add=[Privilege.BROWSE])]),
-    ):  # fmt: skip
+        lambda: other.catalogs.delete(catalog, force=True),
+        lambda: list(other.schemas.list(catalog)),
+        lambda: other.catalogs.update(catalog, owner="stranger@x.io"),
+        lambda: other.schemas.get(f"{catalog}.ml_team"),
+        lambda: other.grants.update(
+            "catalog", catalog, changes=[PermissionsChange(principal="stranger@x.io", add=[Privilege.BROWSE])]
+        ),
+    ):
         with fails(errors.PermissionDenied, code="PERMISSION_DENIED"):
             call()
     assert catalog not in [c.name for c in other.catalogs.list()]
@@ -281,25 +323,43 @@ MLFLOW_CALLS: dict[str, tuple[str, str, Callable[[MlflowClient, str], Any]]] = {
     "tag value": ("INVALID_PARAMETER_VALUE", "1000", lambda c, m: c.set_registered_model_tag(m, "a", "v" * 1001)),
     "tag of no version": ("RESOURCE_DOES_NOT_EXIST", "'9'", lambda c, m: c.set_model_version_tag(m, "9", "a", "v")),
     "alias of no version": ("RESOURCE_DOES_NOT_EXIST", "'9'", lambda c, m: c.set_registered_model_alias(m, "a", "9")),
-    "alias that reads like a version": ("INVALID_PARAMETER_VALUE", "v1", lambda c,
-    m: c.set_registered_model_alias(m, "v1", "1")),
-    "alias with a line break": ("INVALID_PARAMETER_VALUE", "alias", lambda c,
-    m: c.set_registered_model_alias(m, "prod\n", "1")),
+    "alias that reads like a version": (
+        "INVALID_PARAMETER_VALUE",
+        "v1",
+        lambda c, m: c.set_registered_model_alias(m, "v1", "1"),
+    ),
+    "alias with a line break": (
+        "INVALID_PARAMETER_VALUE",
+        "alias",
+        lambda c, m: c.set_registered_model_alias(m, "prod\n", "1"),
+    ),
     "version that is none": ("INVALID_PARAMETER_VALUE", "positive", lambda c, m: c.get_model_version(m, "abc")),
     "version zero": ("INVALID_PARAMETER_VALUE", "positive", lambda c, m: c.delete_model_version(m, "0")),
     "version too large": ("INVALID_PARAMETER_VALUE", "positive", lambda c, m: c.get_model_version(m, str(2**63))),
     "filter": ("INVALID_PARAMETER_VALUE", "Filter field", lambda c, m: c.search_model_versions("color = 'red'")),
-    "short filter": ("INVALID_PARAMETER_VALUE", "specify all three levels", lambda c,
-    m: c.search_model_versions("name = 'iris'")),
-    "page size": ("INVALID_PARAMETER_VALUE", "max_results", lambda c,
-    m: c.search_model_versions(f"name = '{m}'", max_results=-1)),
+    "short filter": (
+        "INVALID_PARAMETER_VALUE",
+        "specify all three levels",
+        lambda c, m: c.search_model_versions("name = 'iris'"),
+    ),
+    "page size": (
+        "INVALID_PARAMETER_VALUE",
+        "max_results",
+        lambda c, m: c.search_model_versions(f"name = '{m}'", max_results=-1),
+    ),
     "rename elsewhere": ("INVALID_PARAMETER_VALUE", "schema", lambda c, m: c.rename_registered_model(m, "a.b.c")),
     "description": ("INVALID_PARAMETER_VALUE", "65535", lambda c, m: c.update_registered_model(m, "d" * 70_000)),
-    "words that are retried": ("INVALID_PARAMETER_VALUE", "Tag key", lambda c,
-    m: c.set_registered_model_tag(m, "Unexpected error=1", "v")),
-    "more such words": ("INVALID_PARAMETER_VALUE", "filter", lambda c,
-    m: c.search_model_versions("ClusterNotReadyException")),
-}  # fmt: skip
+    "words that are retried": (
+        "INVALID_PARAMETER_VALUE",
+        "Tag key",
+        lambda c, m: c.set_registered_model_tag(m, "Unexpected error=1", "v"),
+    ),
+    "more such words": (
+        "INVALID_PARAMETER_VALUE",
+        "filter",
+        lambda c, m: c.search_model_versions("ClusterNotReadyException"),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -335,11 +395,14 @@ def test_mlflow_refusals(
     monkeypatch.setenv("DATABRICKS_TOKEN", stranger["DATABRICKS_TOKEN"])
     other = MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")
     for call in (
-        lambda: other.get_registered_model(model), lambda: other.create_registered_model(model),
+        lambda: other.get_registered_model(model),
+        lambda: other.create_registered_model(model),
         lambda: other.delete_registered_model(model),
-        lambda: other.get_model_version(model, "1"), lambda: other.set_registered_model_alias(model, "a", "1"),
-        lambda: other.create_registered_model(f"{model}2"), lambda: other.rename_registered_model(model, "mine"),
-    ):  # fmt: skip
+        lambda: other.get_model_version(model, "1"),
+        lambda: other.set_registered_model_alias(model, "a", "1"),
+        lambda: other.create_registered_model(f"{model}2"),
+        lambda: other.rename_registered_model(model, "mine"),
+    ):
         with fails(RestException, "USE CATALOG", code="PERMISSION_DENIED"):
             call()
     assert other.search_registered_models() == []
@@ -398,26 +461,39 @@ def test_every_answer_is_the_message_that_mlflow_parses(face_b: FaceB, model: st
     named, numbered = {"name": model}, {"name": model, "version": "1"}
     alias = {**named, "alias": "champion"}
     fields: dict[str, dict[str, Any]] = {
-        "CreateRegisteredModelRequest": {"name": f"{model}_p", "description": "d",
-        "tags": [{"key": "a", "value": "b"}]},
+        "CreateRegisteredModelRequest": {
+            "name": f"{model}_p",
+            "description": "d",
+            "tags": [{"key": "a", "value": "b"}],
+        },
         "UpdateRegisteredModelRequest": {**named, "description": "é"},
         "SetRegisteredModelAliasRequest": {**alias, "version": "1"},
         "SetRegisteredModelTagRequest": {**named, "key": "k", "value": "1"},
         "SetModelVersionTagRequest": {**numbered, "key": "k", "value": "1"},
-        "CreateModelVersionRequest": {**named, "source": "s", "description": "d", "tags": [{"key": "a", "value": "b"}],
-        "run_id": "r"},
+        "CreateModelVersionRequest": {
+            **named,
+            "source": "s",
+            "description": "d",
+            "tags": [{"key": "a", "value": "b"}],
+            "run_id": "r",
+        },
         "UpdateModelVersionRequest": {**numbered, "description": "d"},
-        "GetRegisteredModelRequest": named, "SearchRegisteredModelsRequest": {"max_results": 5},
+        "GetRegisteredModelRequest": named,
+        "SearchRegisteredModelsRequest": {"max_results": 5},
         "GetModelVersionRequest": numbered,
-        "SearchModelVersionsRequest": {"filter": f"name = '{model}'"}, "GetModelVersionDownloadUriRequest": numbered,
-        "GetModelVersionByAliasRequest": alias, "IsDatabricksSdkModelsArtifactRepositoryEnabledRequest": {},
-        "GenerateTemporaryModelVersionCredentialsRequest": {**numbered,
-        "operation": "MODEL_VERSION_OPERATION_READ_WRITE"},
+        "SearchModelVersionsRequest": {"filter": f"name = '{model}'"},
+        "GetModelVersionDownloadUriRequest": numbered,
+        "GetModelVersionByAliasRequest": alias,
+        "IsDatabricksSdkModelsArtifactRepositoryEnabledRequest": {},
+        "GenerateTemporaryModelVersionCredentialsRequest": {
+            **numbered,
+            "operation": "MODEL_VERSION_OPERATION_READ_WRITE",
+        },
         "EmitModelVersionLineageRequest": {**numbered, "model_version_lineage_info": {"direction": "DOWNSTREAM"}},
         "DeleteModelVersionTagRequest": {**numbered, "key": "k"},
         "DeleteRegisteredModelTagRequest": {**named, "key": "k"},
         "DeleteRegisteredModelAliasRequest": alias,
-    }  # fmt: skip
+    }
     protocol = calls()
     for name, sent in fields.items():
         method, path, answer = protocol.pop(name)

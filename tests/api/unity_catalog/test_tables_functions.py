@@ -33,19 +33,34 @@ def table(schema: str, name: str, **more: Any) -> dict[str, Any]:
     catalog, team = schema.split(".")
     place = {"catalog_name": catalog, "schema_name": team, "name": name}
     return place | {
-        "table_type": "EXTERNAL", "data_source_format": "DELTA", "storage_location": "s3://lake/t", "columns": [], **more,
-    }  # fmt: skip
+        "table_type": "EXTERNAL",
+        "data_source_format": "DELTA",
+        "storage_location": "s3://lake/t",
+        "columns": [],
+        **more,
+    }
 
 
 def function(schema: str, name: str, **more: Any) -> dict[str, Any]:
     catalog, team = schema.split(".")
     parameter = {"name": "x", "type_text": "double", "type_name": "DOUBLE", "position": 0}
     info = {
-        "catalog_name": catalog, "schema_name": team, "name": name, "input_params": {"parameters": [parameter]},
-        "data_type": "DOUBLE", "full_data_type": "DOUBLE", "routine_body": "SQL", "routine_definition": "x + 1",
-        "parameter_style": "S", "is_deterministic": True, "sql_data_access": "NO_SQL", "is_null_call": False,
-        "security_type": "DEFINER", "specific_name": name, **more,
-    }  # fmt: skip
+        "catalog_name": catalog,
+        "schema_name": team,
+        "name": name,
+        "input_params": {"parameters": [parameter]},
+        "data_type": "DOUBLE",
+        "full_data_type": "DOUBLE",
+        "routine_body": "SQL",
+        "routine_definition": "x + 1",
+        "parameter_style": "S",
+        "is_deterministic": True,
+        "sql_data_access": "NO_SQL",
+        "is_null_call": False,
+        "security_type": "DEFINER",
+        "specific_name": name,
+        **more,
+    }
     return {"function_info": info}
 
 
@@ -60,9 +75,15 @@ def test_a_table_is_made_read_listed_changed_and_deleted(site: Site) -> None:
         ColumnInfo(name="x", type_name=ColumnTypeName.DECIMAL, type_precision=10, type_scale=2, comment="an x"),
     ]
     new = w.tables.create(
-        "Features", catalog, team, TableType.EXTERNAL, DataSourceFormat.DELTA, "s3://lake/Features", columns=columns,
+        "Features",
+        catalog,
+        team,
+        TableType.EXTERNAL,
+        DataSourceFormat.DELTA,
+        "s3://lake/Features",
+        columns=columns,
         properties={"a": "b"},
-    )  # fmt: skip
+    )
     name = f"{schema}.features"
     assert (new.full_name, new.table_type, new.data_source_format) == (name, TableType.EXTERNAL, DataSourceFormat.DELTA)
     found = w.tables.get(name)
@@ -178,11 +199,24 @@ def test_a_function_is_made_read_listed_changed_and_deleted(site: Site) -> None:
     x = FunctionParameterInfo("x", "double", ColumnTypeName.DOUBLE, 0, type_json='{"type":"double"}', comment="an x")
     new = w.functions.create(
         CreateFunction(
-            "Plus_one", catalog, team, FunctionParameterInfos([x]), ColumnTypeName.DOUBLE, "DOUBLE", CreateFunctionRoutineBody.SQL,
-            "x + 1", CreateFunctionParameterStyle.S, True, CreateFunctionSqlDataAccess.NO_SQL, False,
-            CreateFunctionSecurityType.DEFINER, "plus_one", comment="adds", properties='{"a": "b"}',
+            "Plus_one",
+            catalog,
+            team,
+            FunctionParameterInfos([x]),
+            ColumnTypeName.DOUBLE,
+            "DOUBLE",
+            CreateFunctionRoutineBody.SQL,
+            "x + 1",
+            CreateFunctionParameterStyle.S,
+            True,
+            CreateFunctionSqlDataAccess.NO_SQL,
+            False,
+            CreateFunctionSecurityType.DEFINER,
+            "plus_one",
+            comment="adds",
+            properties='{"a": "b"}',
         )
-    )  # fmt: skip
+    )
     name = f"{schema}.plus_one"
     assert (new.full_name, new.comment, new.routine_definition, new.is_null_call) == (name, "adds", "x + 1", False)
     found = w.functions.get(name)
@@ -214,8 +248,13 @@ def test_functions_and_models_share_their_names(site: Site) -> None:
     refused(site.call("PATCH", f"{UC}/models/{schema}.m", {"new_name": "f"}), 409, taken)
     # Each is found as what it is, and as a FUNCTION to whoever asks for grants or tags.
     absent = "RESOURCE_DOES_NOT_EXIST"
-    for method, path in (("GET", f"models/{schema}.f"), ("DELETE", f"models/{schema}.f"), ("GET", f"functions/{schema}.m"),
-                         ("DELETE", f"functions/{schema}.m"), ("GET", f"models/{schema}.f/versions")):  # fmt: skip
+    for method, path in (
+        ("GET", f"models/{schema}.f"),
+        ("DELETE", f"models/{schema}.f"),
+        ("GET", f"functions/{schema}.m"),
+        ("DELETE", f"functions/{schema}.m"),
+        ("GET", f"models/{schema}.f/versions"),
+    ):
         refused(site.call(method, f"{UC}/{path}"), 404, absent)
     version = {"name": f"{schema}.f", "source": "models:/m-1"}
     refused(site.b("POST", "model-versions/create", version), 404, absent)

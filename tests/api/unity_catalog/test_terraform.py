@@ -55,8 +55,10 @@ def test_catalog_schema_model_volume_and_file(provider: Provider) -> None:
     provider("POST", f"{UC}/models", {**place, "name": "churn", "comment": "m"})
     provider("POST", f"{UC}/volumes", {**place, "name": "raw", "volume_type": "MANAGED", "comment": "v"})
     for kind, name, comment in (
-        ("schemas", "things", "a"), ("models", "things.churn", "m"), ("volumes", "things.raw", "v"),
-    ):  # fmt: skip
+        ("schemas", "things", "a"),
+        ("models", "things.churn", "m"),
+        ("volumes", "things.raw", "v"),
+    ):
         assert provider("GET", f"{UC}/{kind}/{catalog}.{name}")["comment"] == comment
     path = f"/api/2.0/fs/files/Volumes/{catalog}/things/raw/a.txt"
     for content in (b"hello", b"changed"):  # an update sends the file again, and names no overwrite
@@ -72,9 +74,15 @@ def test_catalog_schema_model_volume_and_file(provider: Provider) -> None:
 def test_principals_keep_what_was_set(provider: Provider) -> None:
     name = f"{provider.word}@x.io"
     user = provider("POST", f"{SCIM}/Users", {"userName": name, "active": True, "entitlements": [{}]})["id"]
-    job = provider("POST", f"{SCIM}/ServicePrincipals", {
-        "displayName": "tf-sp", "active": True, "entitlements": [{"value": "databricks-sql-access"}, {"value": "workspace-access"}],
-    })  # fmt: skip
+    job = provider(
+        "POST",
+        f"{SCIM}/ServicePrincipals",
+        {
+            "displayName": "tf-sp",
+            "active": True,
+            "entitlements": [{"value": "databricks-sql-access"}, {"value": "workspace-access"}],
+        },
+    )
     group = provider(
         "POST", f"{SCIM}/Groups", {"displayName": f"g{provider.word}", "entitlements": [{"value": "workspace-access"}]}
     )
@@ -124,8 +132,11 @@ def test_grants_are_what_was_applied(provider: Provider) -> None:
 
 
 def test_bindings(provider: Provider) -> None:
-    workspace = int(httpx.get(f"{provider.site.host}{SCIM}/Me", headers={
-        "authorization": f"Bearer {provider.site.admin}"}).headers["x-databricks-org-id"])  # fmt: skip
+    workspace = int(
+        httpx.get(f"{provider.site.host}{SCIM}/Me", headers={"authorization": f"Bearer {provider.site.admin}"}).headers[
+            "x-databricks-org-id"
+        ]
+    )
     address = f"{UC}/bindings/catalog/{provider.catalog}"
     bound = {"binding_type": "BINDING_TYPE_READ_WRITE", "workspace_id": workspace}
     for _ in range(2):
@@ -142,8 +153,12 @@ def test_directory_and_workspace_file(provider: Provider) -> None:
     provider("POST", "/api/2.0/workspace/mkdirs", {"path": directory})
     first = provider("GET", f"/api/2.0/workspace/get-status?path={directory}")
     for content in (b"hello", b"changed"):
-        provider("POST", "/api/2.0/workspace/import", data={"path": f"{directory}/a.txt", "format": "AUTO", "overwrite": "true"},
-                 files={"content": content})  # fmt: skip
+        provider(
+            "POST",
+            "/api/2.0/workspace/import",
+            data={"path": f"{directory}/a.txt", "format": "AUTO", "overwrite": "true"},
+            files={"content": content},
+        )
         assert provider("GET", f"/api/2.0/workspace/get-status?path={directory}/a.txt")["size"] == len(content)
     assert provider("GET", f"/api/2.0/workspace/get-status?path={directory}") == first
     provider("POST", "/api/2.0/workspace/delete", {"path": f"{directory}/a.txt"})
@@ -264,9 +279,15 @@ def test_aliases_of_a_model(provider: Provider) -> None:
     site, model = provider.site, provider.site.model(versions=3)
     catalog, schema, name = model.split(".")
     whole = {
-        "catalog_name": catalog, "schema_name": schema, "name": name, "full_name": model, "created_at": 1, "created_by": "x",
-        "metastore_id": "m", "comment": "c",
-    }  # fmt: skip
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "name": name,
+        "full_name": model,
+        "created_at": 1,
+        "created_by": "x",
+        "metastore_id": "m",
+        "comment": "c",
+    }
     address = f"{UC}/models/{model}"
 
     def aliases() -> dict[str, int]:
@@ -280,10 +301,17 @@ def test_aliases_of_a_model(provider: Provider) -> None:
     provider("PATCH", address, whole)
     assert aliases() == {"champion": 2, "other": 3}
     wrong: list[Any] = [
-        [{"alias_name": "a", "version_num": 9}], [{"alias_name": "latest", "version_num": 1}], [{"alias_name": "a"}], [{}],
-        [{"alias_name": "a", "version_num": 1}] * 2, [{"alias_name": "a", "version_num": "x"}], "champion", {},
-        [{"Alias_Name": "a", "version_num": 1}], [{"alias_name": f"a{i}", "version_num": 1} for i in range(101)],
-    ]  # fmt: skip
+        [{"alias_name": "a", "version_num": 9}],
+        [{"alias_name": "latest", "version_num": 1}],
+        [{"alias_name": "a"}],
+        [{}],
+        [{"alias_name": "a", "version_num": 1}] * 2,
+        [{"alias_name": "a", "version_num": "x"}],
+        "champion",
+        {},
+        [{"Alias_Name": "a", "version_num": 1}],
+        [{"alias_name": f"a{i}", "version_num": 1} for i in range(101)],
+    ]
     for sent in wrong:
         refusal = site.call("PATCH", address, {**whole, "comment": "lost", "aliases": sent})
         assert refusal.status_code in (400, 404), (sent, refusal.text)

@@ -139,11 +139,14 @@ def test_an_empty_field_of_the_body_leaves_the_path_alone(site: Site) -> None:
     token = site.ok("POST", "/api/2.0/token/create", {"comment": "a"})["token_info"]["token_id"]
     cases: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         (f"/api/2.1/tag-policies/{key}?update_mask=description", {"description": "two"}, {"tag_key": ""}),
-        (f"{UC}/entity-tag-assignments/functions/{model}/tags/team?update_mask=tag_value", {"tag_value": "z"},
-         {"entity_type": "", "entity_name": "", "tag_key": ""}),
+        (
+            f"{UC}/entity-tag-assignments/functions/{model}/tags/team?update_mask=tag_value",
+            {"tag_value": "z"},
+            {"entity_type": "", "entity_name": "", "tag_key": ""},
+        ),
         (f"{UC}/models/{model}", {"comment": "two"}, {"full_name": ""}),
         (f"/api/2.0/token/{token}", {"token": {"comment": "n"}, "update_mask": "comment"}, {"token_id": ""}),
-    ]  # fmt: skip
+    ]
     for path, body, empty in cases:
         answer = site.ok("PATCH", path, body | empty)
         assert all(answer.get(field) == value for field, value in body.items() if answer and field in answer)

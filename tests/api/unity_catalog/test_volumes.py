@@ -111,9 +111,11 @@ def test_privileges_on_a_volume_are_its_own(folder_shelf: Shelf) -> None:
     theirs.files.upload(f"{root}/b", io.BytesIO(b"2"))
     with pytest.raises(errors.PermissionDenied, match="READ VOLUME on Volume"):
         list(theirs.files.list_directory_contents(root))
-    told = w.grants.update("volume", f"{schema}.raw", changes=[
-        PermissionsChange(principal=user, add=[Privilege.READ_VOLUME], remove=[Privilege.WRITE_VOLUME])
-    ])  # fmt: skip
+    told = w.grants.update(
+        "volume",
+        f"{schema}.raw",
+        changes=[PermissionsChange(principal=user, add=[Privilege.READ_VOLUME], remove=[Privilege.WRITE_VOLUME])],
+    )
     assert [a.privileges for a in told.privilege_assignments or ()] == [[Privilege.READ_VOLUME]]
     assert [e.name for e in theirs.files.list_directory_contents(root)] == ["a", "b"]
     with pytest.raises(errors.PermissionDenied, match="WRITE VOLUME on Volume"):

@@ -143,9 +143,10 @@ def test_a_model_has_its_activity_and_reads_are_counted(site: Site, story: Story
     assert later == []
 
 
-@pytest.mark.parametrize(("kind", "events"), [
-    ("CATALOG", {"catalog.create", "schema.create", "grants.change"}), ("SCHEMA", {"schema.create", "model.create"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "events"),
+    [("CATALOG", {"catalog.create", "schema.create", "grants.change"}), ("SCHEMA", {"schema.create", "model.create"})],
+)
 def test_containers_have_theirs(site: Site, story: Story, kind: str, events: set[str]) -> None:
     name = story.catalog if kind == "CATALOG" else story.schema
     told = site.ok("GET", f"{V1}/activity/{kind}/{name}", {"max_results": 1000})["events"]
@@ -170,16 +171,35 @@ def test_records_in_the_schema_of_databricks(site: Site, story: Story) -> None:
     by_action = {(r["serviceName"], r["actionName"]): r for r in records}
     made = by_action["unityCatalog", "createRegisteredModel"]
     assert set(made) == {
-        "version", "auditLevel", "timestamp", "workspaceId", "accountId", "eventId", "sourceIPAddress", "userAgent", "sessionId",
-        "userIdentity", "serviceName", "actionName", "requestId", "requestParams", "response",
-    }  # fmt: skip
+        "version",
+        "auditLevel",
+        "timestamp",
+        "workspaceId",
+        "accountId",
+        "eventId",
+        "sourceIPAddress",
+        "userAgent",
+        "sessionId",
+        "userIdentity",
+        "serviceName",
+        "actionName",
+        "requestId",
+        "requestParams",
+        "response",
+    }
     assert (made["version"], made["auditLevel"], made["userIdentity"]["email"]) == ("2.0", "ACCOUNT_LEVEL", "admin")
     assert made["requestParams"]["full_name_arg"] in (story.model, story.other)
     assert made["response"] == {"statusCode": 200, "errorMessage": None, "result": None}
     for action in (
-        "createCatalog", "createSchema", "createModelVersion", "setRegisteredModelAlias", "updateRegisteredModel",
-        "updatePermissions", "getModelVersionByAlias", "getRegisteredModel",
-    ):  # fmt: skip
+        "createCatalog",
+        "createSchema",
+        "createModelVersion",
+        "setRegisteredModelAlias",
+        "updateRegisteredModel",
+        "updatePermissions",
+        "getModelVersionByAlias",
+        "getRegisteredModel",
+    ):
         assert ("unityCatalog", action) in by_action, sorted(by_action)
     denied = by_action["unityCatalog", "getRegisteredModel"]
     assert denied["response"]["statusCode"] == 403 and "USE CATALOG" in denied["response"]["errorMessage"]

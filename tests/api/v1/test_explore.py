@@ -115,10 +115,17 @@ def test_signing_in_says_why(site: Site) -> None:
 def test_me_and_what_can_be_granted(site: Site) -> None:
     name, token = site.user()
     assert site.ok("GET", f"{V1}/me", token=token) == {
-        "name": name, "display_name": name, "kind": "USER", "account_admin": False, "groups": ["account users"],
-        "workspace_id": "1", "workspace": "default", "no_drafts": description_drafts.UNSET, "governs_tags": False,
+        "name": name,
+        "display_name": name,
+        "kind": "USER",
+        "account_admin": False,
+        "groups": ["account users"],
+        "workspace_id": "1",
+        "workspace": "default",
+        "no_drafts": description_drafts.UNSET,
+        "governs_tags": False,
         "reads_audit": False,
-    }  # fmt: skip
+    }
     assert site.ok("GET", f"{V1}/me")["account_admin"], "by a group"
     kinds = {one["type"]: one["privileges"] for one in site.ok("GET", f"{V1}/privileges", token=token)["securables"]}
     assert kinds["MODEL"] == ["ALL_PRIVILEGES", "APPLY_TAG", "CREATE_MODEL_VERSION", "EXECUTE", "MANAGE"]

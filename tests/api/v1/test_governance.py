@@ -129,9 +129,11 @@ def test_a_governed_tag_is_assigned_by_who_may_and_with_values_that_fit(
             ("functions", model),
             ("volumes", f"{schema}.v"),
         ):
-            yield "POST", f"{UC}/entity-tag-assignments", {
-                "entity_type": kind, "entity_name": entity, "tag_key": name, "tag_value": value,
-            }  # fmt: skip
+            yield (
+                "POST",
+                f"{UC}/entity-tag-assignments",
+                {"entity_type": kind, "entity_name": entity, "tag_key": name, "tag_value": value},
+            )
             yield "DELETE", f"{UC}/entity-tag-assignments/{kind}/{entity}/tags/{name}", {}
         yield "PATCH", f"{UC}/securable-tags/FUNCTION/{model}", add
         yield "PATCH", f"{UC}/securable-tags/FUNCTION/{model}", {"changes": {"remove": [name]}}
@@ -142,9 +144,11 @@ def test_a_governed_tag_is_assigned_by_who_may_and_with_values_that_fit(
             yield "POST", f"{base}/model-versions/set-tag", {"name": model, "version": "1", **tag}
             yield "POST", f"{base}/model-versions/create", {"name": model, "source": "s3://x/y", "tags": [tag]}
             yield "POST", f"{base}/registered-models/create", {"name": f"{schema}.{fresh}{base[-1]}", "tags": [tag]}
-        yield "POST", f"{UC}/models", {
-            "name": f"{fresh}n", "catalog_name": catalog, "schema_name": "team", "tags": [tag],
-        }  # fmt: skip
+        yield (
+            "POST",
+            f"{UC}/models",
+            {"name": f"{fresh}n", "catalog_name": catalog, "schema_name": "team", "tags": [tag]},
+        )
 
     for method, path, fields in ways("ml"):
         if method != "DELETE" and "remove" not in str(fields):  # there is nothing to remove yet, which is no change
@@ -160,9 +164,11 @@ def test_a_governed_tag_is_assigned_by_who_may_and_with_values_that_fit(
     for method, path, fields in ways("ml"):
         site.ok(method, path, fields, token=ann.token)
     # What it carries comes along with a copy: with the right to assign it alone.
-    ready = site.ok("POST", f"{plain}/model-versions/create", {
-        "name": source, "source": "s3://x/y", "tags": [{"key": name, "value": "ops"}],
-    })["model_version"]["version"]  # fmt: skip
+    ready = site.ok(
+        "POST",
+        f"{plain}/model-versions/create",
+        {"name": source, "source": "s3://x/y", "tags": [{"key": name, "value": "ops"}]},
+    )["model_version"]["version"]
     bob = person(site)
     site.allow(bob.name, "catalog", catalog, "ALL_PRIVILEGES")
     copy = f"{V1}/models/{source}/versions/{ready}/copy"
@@ -221,8 +227,11 @@ def test_who_may_do_what_with_tag_policies(site: Site, admin: WorkspaceClient, a
     bad = [GrantRule("roles/tagPolicy.assigner", principals=[f"users/{ann.name[:-1]}"])]
     with pytest.raises(errors.ResourceDoesNotExist, match=f"Near it: .*{ann.name}"):
         proxy.update_rule_set(mine, RuleSetUpdateRequest(name=mine, etag=told.etag, grant_rules=bad))
-    for rule in (GrantRule("roles/owner", principals=[f"users/{ann.name}"]), GrantRule("roles/tagPolicy.manager", principals=["x"]),
-                 GrantRule("roles/tagPolicy.creator", principals=[f"users/{ann.name}"])):  # fmt: skip
+    for rule in (
+        GrantRule("roles/owner", principals=[f"users/{ann.name}"]),
+        GrantRule("roles/tagPolicy.manager", principals=["x"]),
+        GrantRule("roles/tagPolicy.creator", principals=[f"users/{ann.name}"]),
+    ):
         with pytest.raises(errors.InvalidParameterValue):
             proxy.update_rule_set(mine, RuleSetUpdateRequest(name=mine, etag=told.etag, grant_rules=[rule]))
     with pytest.raises(errors.ResourceDoesNotExist):
@@ -261,7 +270,7 @@ def test_a_protected_alias_is_moved_by_those_who_are_named(site: Site) -> None:
         ("DELETE", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "champion"}),
         ("DELETE", "/api/2.0/mlflow/registered-models/alias", {"name": model, "alias": "champion"}),
         ("PATCH", f"{V1}/models/{model}/aliases", {"remove": ["champion"]}),
-    ]  # fmt: skip
+    ]
     site.ok(*moves[0][:2], moves[0][2], token=rita.token)
     for method, path, fields in moves:
         answer = site.call(method, path, fields, token=olga.token)
@@ -310,9 +319,11 @@ def test_mlflow_hears_what_is_protected_and_governed(
     client.set_registered_model_alias(model, "other", 1)
     client.set_model_version_tag(model, "1", "free", "x")
     for act in (
-        lambda: client.set_registered_model_alias(model, "champion", 1), lambda: client.delete_registered_model_alias(model, "champion"),
-        lambda: client.set_registered_model_tag(model, tag, ""), lambda: client.set_model_version_tag(model, "1", tag, ""),
-    ):  # fmt: skip
+        lambda: client.set_registered_model_alias(model, "champion", 1),
+        lambda: client.delete_registered_model_alias(model, "champion"),
+        lambda: client.set_registered_model_tag(model, tag, ""),
+        lambda: client.set_model_version_tag(model, "1", tag, ""),
+    ):
         with pytest.raises(RestException, match=r"is protected|ASSIGN on the tag policy") as caught:
             act()
         assert caught.value.error_code == "PERMISSION_DENIED"
@@ -375,10 +386,14 @@ def test_asking_seeing_and_approving(site: Site, admin: WorkspaceClient) -> None
     catalog, model = schema.partition(".")[0], site.model(schema)
     site.ok("PATCH", f"{UC}/models/{model}", {"owner": owner.name})
     site.allow(owner.name, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
-    asked = CreateAccessRequest(comment="nightly scoring", securable_permissions=[
-        wanted(SecurableType.FUNCTION, model, "EXECUTE"), wanted(SecurableType.SCHEMA, schema, "USE_SCHEMA"),
-        wanted(SecurableType.CATALOG, catalog, "USE CATALOG"),
-    ])  # fmt: skip
+    asked = CreateAccessRequest(
+        comment="nightly scoring",
+        securable_permissions=[
+            wanted(SecurableType.FUNCTION, model, "EXECUTE"),
+            wanted(SecurableType.SCHEMA, schema, "USE_SCHEMA"),
+            wanted(SecurableType.CATALOG, catalog, "USE CATALOG"),
+        ],
+    )
     with pytest.raises(errors.PermissionDenied, match="USE CATALOG"):  # nobody asks for what they cannot know
         asker.w.rfa.batch_create_access_requests(requests=[asked])
     site.allow(asker.name, "catalog", catalog, "BROWSE")
@@ -453,12 +468,19 @@ def test_rejecting_withdrawing_and_what_does_not_outlive_its_securable(site: Sit
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"permissions": ["FLY"]}, "FLY"), ({"permissions": ["EXECUT"]}, "'EXECUTE'"), ({"permissions": []}, "privilege"),
-        ({"permissions": ["USE_CATALOG"]}, "cannot be granted"), ({"twice": True}, "once"), ({"comment": "x" * 201}, "200"),
-        ({"behalf_of": {"id": "nobody"}}, "principal"), ({"behalf_of": {"id": "1" * 400}}, "principal"),
-        ({"requests": 31}, "30"), ({"requests": 2}, "same principal"), ({"requests": 0}, "30"),
+        ({"permissions": ["FLY"]}, "FLY"),
+        ({"permissions": ["EXECUT"]}, "'EXECUTE'"),
+        ({"permissions": []}, "privilege"),
+        ({"permissions": ["USE_CATALOG"]}, "cannot be granted"),
+        ({"twice": True}, "once"),
+        ({"comment": "x" * 201}, "200"),
+        ({"behalf_of": {"id": "nobody"}}, "principal"),
+        ({"behalf_of": {"id": "1" * 400}}, "principal"),
+        ({"requests": 31}, "30"),
+        ({"requests": 2}, "same principal"),
+        ({"requests": 0}, "30"),
     ],
-)  # fmt: skip
+)
 def test_requests_that_cannot_be(site: Site, change: dict[str, Any], word: str) -> None:
     model = site.model("main.default")
     item = {
@@ -558,9 +580,15 @@ def test_explaining_names_grants_groups_owners_and_who_to_ask(site: Site) -> Non
     told = explained(site, "function", model, "get_model", ann.name)
     assert (told["allowed"], told["reason"]) == (False, f"User does not have EXECUTE on Routine or Model '{model}'.")
     of_catalog, of_schema, of_model = told["steps"]
-    assert of_catalog["given_by"] == [{
-        "what": "USE_CATALOG", "securable_type": "CATALOG", "securable_name": catalog, "principal": outer, "groups": [inner, outer],
-    }]  # fmt: skip
+    assert of_catalog["given_by"] == [
+        {
+            "what": "USE_CATALOG",
+            "securable_type": "CATALOG",
+            "securable_name": catalog,
+            "principal": outer,
+            "groups": [inner, outer],
+        }
+    ]
     assert [w["groups"] for w in of_schema["given_by"]] == [["account users"]]
     assert (of_model["met"], of_model["given_by"], of_model["ask"][0]) == (False, [], olga.name)
     assert "EXECUTE" in of_model["needs"]
@@ -778,13 +806,21 @@ def test_every_kind_is_granted_inherited_and_given_away(site: Site, admin: Works
     for kind, name in (("catalog", catalog), ("schema", schema)):
         site.allow(who, kind, name, *above[kind])
     inherited = {
-        "table": (f"{schema}.t", "SELECT"), "volume": (f"{schema}.v", "READ_VOLUME"), "function": (f"{schema}.f", "EXECUTE"),
+        "table": (f"{schema}.t", "SELECT"),
+        "volume": (f"{schema}.v", "READ_VOLUME"),
+        "function": (f"{schema}.f", "EXECUTE"),
         "registered_model": (model, "EXECUTE"),
-    }  # fmt: skip
+    }
     for kind, (name, privilege) in inherited.items():
         (told,) = ann.w.grants.get_effective(kind, name, principal=who).privilege_assignments or []
-        found = [(p.privilege and p.privilege.value, p.inherited_from_type and p.inherited_from_type.value, p.inherited_from_name)
-                 for p in told.privileges or []]  # fmt: skip
+        found = [
+            (
+                p.privilege and p.privilege.value,
+                p.inherited_from_type and p.inherited_from_type.value,
+                p.inherited_from_name,
+            )
+            for p in told.privileges or []
+        ]
         assert found == [(privilege, "SCHEMA", schema)], kind
     w = admin
     assert w.tables.get(f"{schema}.t").owner == "admin"

@@ -22,9 +22,11 @@ first = genai.register_prompt(name=NAME, template="Hello {{name}}, – ✓", com
 same((first.name, first.version, first.template, first.commit_message), (NAME, 1, "Hello {{name}}, – ✓", "first"))
 same((first.tags, first.variables), ({"team": "a"}, {"name"}))
 second = genai.register_prompt(
-    name=NAME, template="Bye {{ who }}", response_format={"type": "object", "title": "t" * 5_000},
+    name=NAME,
+    template="Bye {{ who }}",
+    response_format={"type": "object", "title": "t" * 5_000},
     model_config={"model_name": "m", "temperature": 0.5},
-)  # fmt: skip
+)
 same(
     (second.version, second.response_format["title"], second.model_config),
     (2, "t" * 5_000, {"model_name": "m", "temperature": 0.5}),

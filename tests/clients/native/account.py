@@ -13,9 +13,12 @@ w = WorkspaceClient()
 
 # users
 ada = w.users.create(
-    user_name=f"{prefix}@x.io", display_name="Ada", name=iam.Name(given_name="Ada"), external_id="e-1",
+    user_name=f"{prefix}@x.io",
+    display_name="Ada",
+    name=iam.Name(given_name="Ada"),
+    external_id="e-1",
     emails=[iam.ComplexValue(value=f"{prefix}@x.io", type="work", primary=True)],
-)  # fmt: skip
+)
 assert ada.active and int(ada.id) > 0, ada
 assert w.users.get(ada.id).name.given_name == "Ada"
 listed = list(w.users.list(filter=f'userName eq "{prefix}@x.io"', attributes="id,userName"))
@@ -38,9 +41,10 @@ outer = w.groups.create(display_name=f"{prefix} outer", members=[iam.ComplexValu
 assert [m.display for m in w.groups.get(outer.id).members] == [inner.display_name]
 assert {g.display for g in w.users.get(ada.id).groups} == {"account users", inner.display_name, outer.display_name}
 w.groups.patch(
-    inner.id, operations=[iam.Patch(op=iam.PatchOp.REMOVE, path=f'members[value eq "{ada.id}"]')],
+    inner.id,
+    operations=[iam.Patch(op=iam.PatchOp.REMOVE, path=f'members[value eq "{ada.id}"]')],
     schemas=[iam.PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP],
-)  # fmt: skip
+)
 assert not w.groups.get(inner.id).members
 assert [g.id for g in w.groups.list(filter=f'displayName co "{prefix} i"')] == [inner.id]
 

@@ -76,9 +76,15 @@ async def use_volumes(api: VolumesApi, grants: GrantsApi) -> None:
 async def use_tables(api: TablesApi, grants: GrantsApi) -> None:
     columns = [ColumnInfo(name="id", type_name=ColumnTypeName.LONG, type_text="bigint", type_json="{}", position=0)]
     new = CreateTable(
-        name="t", table_type=TableType.EXTERNAL, data_source_format=DataSourceFormat.PARQUET, columns=columns,
-        storage_location="s3://elsewhere/t", comment="a table", properties={"a": "b"}, **PARTS,
-    )  # fmt: skip
+        name="t",
+        table_type=TableType.EXTERNAL,
+        data_source_format=DataSourceFormat.PARQUET,
+        columns=columns,
+        storage_location="s3://elsewhere/t",
+        comment="a table",
+        properties={"a": "b"},
+        **PARTS,
+    )
     made = await api.create_table(new)
     assert (made.table_id, made.columns[0].name, made.properties) == (made.table_id, "id", {"a": "b"})
     assert (await api.get_table(f"{SCHEMA}.t")).storage_location == "s3://elsewhere/t"
@@ -94,11 +100,22 @@ async def use_tables(api: TablesApi, grants: GrantsApi) -> None:
 async def use_functions(api: FunctionsApi) -> None:
     x = FunctionParameterInfo(name="x", type_text="double", type_json="{}", type_name=ColumnTypeName.DOUBLE, position=0)
     new = CreateFunction(
-        name="f", input_params=FunctionParameterInfos(parameters=[x]), data_type=ColumnTypeName.DOUBLE,
-        full_data_type="DOUBLE", routine_body="EXTERNAL", routine_definition="return x", parameter_style="S",
-        is_deterministic=True, sql_data_access="NO_SQL", is_null_call=False, security_type="DEFINER", specific_name="f",
-        external_language="PYTHON", properties="null", **PARTS,
-    )  # fmt: skip
+        name="f",
+        input_params=FunctionParameterInfos(parameters=[x]),
+        data_type=ColumnTypeName.DOUBLE,
+        full_data_type="DOUBLE",
+        routine_body="EXTERNAL",
+        routine_definition="return x",
+        parameter_style="S",
+        is_deterministic=True,
+        sql_data_access="NO_SQL",
+        is_null_call=False,
+        security_type="DEFINER",
+        specific_name="f",
+        external_language="PYTHON",
+        properties="null",
+        **PARTS,
+    )
     made = await api.create_function(CreateFunctionRequest(function_info=new))
     assert (made.full_name, made.input_params.parameters[0].name) == (f"{SCHEMA}.f", "x")
     assert (await api.get_function(f"{SCHEMA}.f")).external_language == "PYTHON"

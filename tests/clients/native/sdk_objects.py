@@ -47,9 +47,15 @@ assert not list(w.volumes.list(catalog, "ml_team"))
 # Tables: old versions cannot create one, so it comes as plain REST.
 column = {"name": "id", "type_name": "LONG", "type_text": "bigint", "type_json": "{}", "position": 0, "nullable": False}
 table = {
-    "name": "t", "catalog_name": catalog, "schema_name": "ml_team", "table_type": "EXTERNAL", "data_source_format": "DELTA",
-    "storage_location": "s3://elsewhere/t", "columns": [column], "properties": {"k": "v"},
-}  # fmt: skip
+    "name": "t",
+    "catalog_name": catalog,
+    "schema_name": "ml_team",
+    "table_type": "EXTERNAL",
+    "data_source_format": "DELTA",
+    "storage_location": "s3://elsewhere/t",
+    "columns": [column],
+    "properties": {"k": "v"},
+}
 w.api_client.do("POST", "/api/2.1/unity-catalog/tables", body=table)
 found = w.tables.get(f"{HOME}.t")
 assert (found.table_type, found.data_source_format) == (uc.TableType.EXTERNAL, uc.DataSourceFormat.DELTA), found
@@ -68,13 +74,25 @@ number = uc.ColumnTypeName.INT
 parameter = uc.FunctionParameterInfo(name="x", type_text="int", type_name=number, position=0)
 function = w.functions.create(
     uc.CreateFunction(
-        name="f", catalog_name=catalog, schema_name="ml_team", input_params=uc.FunctionParameterInfos([parameter]),
-        data_type=number, full_data_type="INT", return_params=uc.FunctionParameterInfos([]), properties="{}",
-        routine_body=uc.CreateFunctionRoutineBody.SQL, routine_definition="x + 1", routine_dependencies=uc.DependencyList([]),
-        parameter_style=uc.CreateFunctionParameterStyle.S, is_deterministic=True, is_null_call=False, specific_name="f",
-        sql_data_access=uc.CreateFunctionSqlDataAccess.CONTAINS_SQL, security_type=uc.CreateFunctionSecurityType.DEFINER,
+        name="f",
+        catalog_name=catalog,
+        schema_name="ml_team",
+        input_params=uc.FunctionParameterInfos([parameter]),
+        data_type=number,
+        full_data_type="INT",
+        return_params=uc.FunctionParameterInfos([]),
+        properties="{}",
+        routine_body=uc.CreateFunctionRoutineBody.SQL,
+        routine_definition="x + 1",
+        routine_dependencies=uc.DependencyList([]),
+        parameter_style=uc.CreateFunctionParameterStyle.S,
+        is_deterministic=True,
+        is_null_call=False,
+        specific_name="f",
+        sql_data_access=uc.CreateFunctionSqlDataAccess.CONTAINS_SQL,
+        security_type=uc.CreateFunctionSecurityType.DEFINER,
     )
-)  # fmt: skip
+)
 assert (function.full_name, function.data_type, function.routine_definition) == (f"{HOME}.f", number, "x + 1"), function
 assert [p.name for p in w.functions.get(f"{HOME}.f").input_params.parameters] == ["x"]
 assert [f.name for f in w.functions.list(catalog, "ml_team")] == ["f"]

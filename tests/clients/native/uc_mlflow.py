@@ -55,9 +55,10 @@ assert not client.search_model_versions(f"name = '{NAME}'")  # and nothing is le
 # What another client made is there all the same.
 requests.post(
     f"{os.environ['DATABRICKS_HOST']}/api/2.0/mlflow/unity-catalog/model-versions/create",
-    json={"name": NAME, "source": "runs:/r/m"}, headers={"Authorization": f"Bearer {os.environ['DATABRICKS_TOKEN']}"},
+    json={"name": NAME, "source": "runs:/r/m"},
+    headers={"Authorization": f"Bearer {os.environ['DATABRICKS_TOKEN']}"},
     timeout=20,
-).raise_for_status()  # fmt: skip
+).raise_for_status()
 [pending] = client.search_model_versions(f"name = '{NAME}'")
 assert (int(pending.version), pending.status) == (1, "PENDING_REGISTRATION")
 assert client.update_model_version(NAME, "1", "described").description == "described"

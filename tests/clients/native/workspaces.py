@@ -41,8 +41,10 @@ team = w.groups.create(
     display_name="scientists", members=[iam.ComplexValue(value=ada.id), iam.ComplexValue(value=robot.id)]
 )
 robot_token = w.token_management.create_obo_token(application_id=robot.application_id).token_value
-tokens = {user: w.api_client.do("POST", "/api/modelkeep/v1/tokens", body={"principal": user})["token_value"]
-          for user in ("ada@x.io", "bob@x.io")}  # fmt: skip
+tokens = {
+    user: w.api_client.do("POST", "/api/modelkeep/v1/tokens", body={"principal": user})["token_value"]
+    for user in ("ada@x.io", "bob@x.io")
+}
 ada_dev, ada_prod = at(dev_host, tokens["ada@x.io"]), at(prod_host, tokens["ada@x.io"])
 assert "not assigned" in refused(PermissionDenied, ada_dev.current_user.me)
 given = a.workspace_assignment.update(dev_id, int(team.id), permissions=[iam.WorkspacePermission.USER])
@@ -133,8 +135,12 @@ assert levels == [Level.CAN_READ, Level.CAN_EDIT, Level.CAN_MANAGE]
 
 
 def direct(found):
-    return {e.user_name or e.group_name or e.service_principal_name: p.permission_level.value
-            for e in found.access_control_list for p in e.all_permissions if not p.inherited}  # fmt: skip
+    return {
+        e.user_name or e.group_name or e.service_principal_name: p.permission_level.value
+        for e in found.access_control_list
+        for p in e.all_permissions
+        if not p.inherited
+    }
 
 
 found = ada_dev.experiments.get_permissions(id)
@@ -173,8 +179,11 @@ assert "does not exist" in refused(
     id,
     access_control_list=[Entry(user_name="nobody@x.io", permission_level=Level.CAN_READ)],
 )
-for bad in ([Entry(permission_level=Level.CAN_READ)], [Entry(user_name="ada@x.io", group_name="x", permission_level=Level.CAN_READ)],
-            [Entry(user_name="ada@x.io")]):  # fmt: skip
+for bad in (
+    [Entry(permission_level=Level.CAN_READ)],
+    [Entry(user_name="ada@x.io", group_name="x", permission_level=Level.CAN_READ)],
+    [Entry(user_name="ada@x.io")],
+):
     refused(BadRequest, bob_dev.experiments.update_permissions, id, access_control_list=bad)
 refused(NotFound, bob_dev.permissions.get, "jobs", "1")
 refused(NotFound, w.experiments.get_permissions, "987654")

@@ -46,8 +46,10 @@ def test_limits(server: Server, catalog: str, version: str, script: Path) -> Non
 @pytest.mark.parametrize("version", ["3.0", "2.22", "2.16", "2.11"])
 def test_plain_rest(server: Server, version: str) -> None:
     settings = {
-        "MLFLOW_TRACKING_URI": server.host, "MLFLOW_REGISTRY_URI": server.host, "MLFLOW_TRACKING_TOKEN": server.admin_token,
-    }  # fmt: skip
+        "MLFLOW_TRACKING_URI": server.host,
+        "MLFLOW_REGISTRY_URI": server.host,
+        "MLFLOW_TRACKING_TOKEN": server.admin_token,
+    }
     arguments = uuid.uuid4().hex[:6]
     succeeded(run_script(server, PLAIN / "registry.py", arguments, python=python(version), settings=settings))
 
