@@ -65,9 +65,16 @@ def find(
 ) -> None:
     """Search the audit log."""
     query = _query(
-        since, until, actor=actor, event=event, name=name, outcome=outcome, source=source, request_id=request_id,
+        since,
+        until,
+        actor=actor,
+        event=event,
+        name=name,
+        outcome=outcome,
+        source=source,
+        request_id=request_id,
         workspace_id=workspace_id,
-    )  # fmt: skip
+    )
     rows = _records(f"{V1}/audit", limit, query, oldest_first)
     if not as_json:  # a table has room for names alone
         rows = [{**row, "targets": ", ".join(filter(None, (t["name"] for t in row["targets"])))} for row in rows]
@@ -90,9 +97,16 @@ def export(
 ) -> None:
     """Print records as JSON lines. They have the schema of Databricks' audit log and the order of the chain."""
     query = _query(
-        since, until, actor=actor, event=event, name=name, outcome=outcome, source=source, request_id=request_id,
+        since,
+        until,
+        actor=actor,
+        event=event,
+        name=name,
+        outcome=outcome,
+        source=source,
+        request_id=request_id,
         workspace_id=workspace_id,
-    )  # fmt: skip
+    )
     after = _cursor(cursor_file) if cursor_file and cursor_file.exists() else after
     has_next = True
     while has_next:

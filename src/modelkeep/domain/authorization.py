@@ -211,6 +211,15 @@ def knows(chain: Sequence[SecurableWithGrants]) -> bool:
 
 
 _ABOUT_CONTAINERS = frozenset(
-    {Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION, Privilege.CREATE_TABLE, Privilege.CREATE_VOLUME, Privilege.CREATE_SCHEMA,
-     Privilege.USE_SCHEMA, Privilege.USE_CATALOG, Privilege.BROWSE, Privilege.ALL_PRIVILEGES}
-)  # fmt: skip
+    {
+        Privilege.CREATE_MODEL,
+        Privilege.CREATE_FUNCTION,
+        Privilege.CREATE_TABLE,
+        Privilege.CREATE_VOLUME,
+        Privilege.CREATE_SCHEMA,
+        Privilege.USE_SCHEMA,
+        Privilege.USE_CATALOG,
+        Privilege.BROWSE,
+        Privilege.ALL_PRIVILEGES,
+    }
+)

@@ -41,12 +41,27 @@ RULES: dict[Kind, KindRules] = {
     for rules in (
         KindRules(Kind.METASTORE, None, 0, "metastore", "Metastore", privileges.ON_METASTORE, None, ("METASTORE",)),
         KindRules(
-            Kind.CATALOG, Kind.METASTORE, 1, "catalog", "Catalog", privileges.ON_CATALOG, Privilege.USE_CATALOG, ("CATALOG",)
+            Kind.CATALOG,
+            Kind.METASTORE,
+            1,
+            "catalog",
+            "Catalog",
+            privileges.ON_CATALOG,
+            Privilege.USE_CATALOG,
+            ("CATALOG",),
         ),
-        KindRules(Kind.SCHEMA, Kind.CATALOG, 2, "schema", "Schema", privileges.ON_SCHEMA, Privilege.USE_SCHEMA, ("SCHEMA",)),
+        KindRules(
+            Kind.SCHEMA, Kind.CATALOG, 2, "schema", "Schema", privileges.ON_SCHEMA, Privilege.USE_SCHEMA, ("SCHEMA",)
+        ),
         # "Registered models are a subtype of the FUNCTION securable object" (Databricks, manage model lifecycle).
         KindRules(
-            Kind.MODEL, Kind.SCHEMA, 3, "routine", "Routine or Model", privileges.ON_MODEL, None,
+            Kind.MODEL,
+            Kind.SCHEMA,
+            3,
+            "routine",
+            "Routine or Model",
+            privileges.ON_MODEL,
+            None,
             ("FUNCTION", "REGISTERED_MODEL", "MODEL"),
         ),
         KindRules(
@@ -57,7 +72,7 @@ RULES: dict[Kind, KindRules] = {
         # A prompt is created with CREATE FUNCTION and read with EXECUTE, so it lives among the functions of its schema.
         KindRules(Kind.PROMPT, Kind.SCHEMA, 3, "routine", "Prompt", privileges.ON_PROMPT, None, ("PROMPT",)),
     )
-}  # fmt: skip
+}
 
 BY_DEPTH: tuple[Kind, ...] = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
 """What a name of so many parts is, unless it says otherwise."""

@@ -60,9 +60,25 @@ class Exchange:
     """A request in flight. Its application gets `at_once` and `send_file` as extensions of the ASGI scope."""
 
     __slots__ = (
-        "_body", "_chunked", "_event", "_expects", "_unsent", "cancellable", "disconnected", "done", "head_only",
-        "keep_alive", "link", "more_body", "old", "scope", "started", "task", "transport", "waiting",
-    )  # fmt: skip
+        "_body",
+        "_chunked",
+        "_event",
+        "_expects",
+        "_unsent",
+        "cancellable",
+        "disconnected",
+        "done",
+        "head_only",
+        "keep_alive",
+        "link",
+        "more_body",
+        "old",
+        "scope",
+        "started",
+        "task",
+        "transport",
+        "waiting",
+    )
 
     def __init__(self, link: Link, head: Head) -> None:
         self.link = link

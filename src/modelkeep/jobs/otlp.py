@@ -151,30 +151,47 @@ def _record(link: Link) -> dict[str, Any]:
     number, text = _INFO if event.outcome == "ok" else _WARN
     names = [target.name for target in event.targets]
     attributes = {
-        "modelkeep.audit.id": event.id, "modelkeep.audit.seq": link.seq, "modelkeep.audit.hash": link.hash,
-        "modelkeep.operation": event.operation, "modelkeep.outcome": event.outcome, "modelkeep.reason": event.reason,
-        "modelkeep.targets": names, "modelkeep.target_ids": [target.id for target in event.targets],
-        "modelkeep.request": event.request, "modelkeep.changes": event.changes, "modelkeep.request_id": event.request_id,
-        "modelkeep.token_id": event.token_id, "user.id": event.actor_id, "user.name": event.actor,
-        "client.address": event.source, "modelkeep.tracking_id": event.workspace_id,
-    }  # fmt: skip
+        "modelkeep.audit.id": event.id,
+        "modelkeep.audit.seq": link.seq,
+        "modelkeep.audit.hash": link.hash,
+        "modelkeep.operation": event.operation,
+        "modelkeep.outcome": event.outcome,
+        "modelkeep.reason": event.reason,
+        "modelkeep.targets": names,
+        "modelkeep.target_ids": [target.id for target in event.targets],
+        "modelkeep.request": event.request,
+        "modelkeep.changes": event.changes,
+        "modelkeep.request_id": event.request_id,
+        "modelkeep.token_id": event.token_id,
+        "user.id": event.actor_id,
+        "user.name": event.actor,
+        "client.address": event.source,
+        "modelkeep.tracking_id": event.workspace_id,
+    }
     body = f"{event.actor or 'somebody'}: {event.event} {', '.join(names)}".rstrip() + f" ({event.outcome})"
     return {
-        "timeUnixNano": str(event.at * 1_000_000), "observedTimeUnixNano": str(event.at * 1_000_000),
-        "severityNumber": number, "severityText": text, "eventName": event.event, "body": {"stringValue": body},
+        "timeUnixNano": str(event.at * 1_000_000),
+        "observedTimeUnixNano": str(event.at * 1_000_000),
+        "severityNumber": number,
+        "severityText": text,
+        "eventName": event.event,
+        "body": {"stringValue": body},
         "attributes": [_attribute(name, value) for name, value in attributes.items() if value not in ("", [])],
-    }  # fmt: skip
+    }
 
 
 def _head_record(head: Head, at: int) -> dict[str, Any]:
     number, text = _INFO
     attributes: dict[str, str | int] = {"modelkeep.audit.seq": head.seq, "modelkeep.audit.hash": head.hash}
     return {
-        "timeUnixNano": str(at * 1_000_000), "observedTimeUnixNano": str(at * 1_000_000),
-        "severityNumber": number, "severityText": text, "eventName": "audit.head",
+        "timeUnixNano": str(at * 1_000_000),
+        "observedTimeUnixNano": str(at * 1_000_000),
+        "severityNumber": number,
+        "severityText": text,
+        "eventName": "audit.head",
         "body": {"stringValue": f"The head of the audit chain is link {head.seq}, {head.hash}."},
         "attributes": [_attribute(name, value) for name, value in attributes.items()],
-    }  # fmt: skip
+    }
 
 
 def _attribute(name: str, value: str | int | list[str]) -> dict[str, Any]:

@@ -119,9 +119,16 @@ def access(
     """The access log's line. In JSON it is written by one encoder call: structlog's chain costs as much as a whole statement."""
     if not _lines:
         log.info(
-            "request", request_id=request_id, method=method, path=path, status=status, duration_ms=duration_ms,
-            waited_ms=waited_ms, actor=actor, source=source,
-        )  # fmt: skip
+            "request",
+            request_id=request_id,
+            method=method,
+            path=path,
+            status=status,
+            duration_ms=duration_ms,
+            waited_ms=waited_ms,
+            actor=actor,
+            source=source,
+        )
         return
     now = time.time()
     if int(now) != _second[0]:

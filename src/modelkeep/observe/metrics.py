@@ -5,9 +5,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 registry = CollectorRegistry()
 requests = Counter("modelkeep_requests", "Requests answered.", ("route", "method", "status"), registry=registry)
 seconds = Histogram(
-    "modelkeep_request_seconds", "Time to answer.", ("route",), registry=registry,
+    "modelkeep_request_seconds",
+    "Time to answer.",
+    ("route",),
+    registry=registry,
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
-)  # fmt: skip
+)
 unauthenticated = Counter(
     "modelkeep_unauthenticated", "Requests refused for want of a valid credential.", registry=registry
 )

@@ -23,11 +23,23 @@ _resolver = ThreadPoolExecutor(limits.DNS_THREADS, "dns")  # a name server that 
 _SPECIAL = tuple(
     ip_network(network)
     for network in (
-        "192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24",
-        "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2002::/16", "2620:4f:8000::/48",
-        "3fff::/20", "5f00::/16", "fec0::/10",
+        "192.0.0.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.175.48.0/24",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "100:0:0:1::/64",
+        "2001::/23",
+        "2002::/16",
+        "2620:4f:8000::/48",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
     )
-)  # fmt: skip
+)
 
 
 async def ask(
@@ -49,11 +61,13 @@ async def ask(
             async with (
                 httpx.AsyncClient(trust_env=False, verify=verify, timeout=TIMEOUT_S, follow_redirects=False) as http,
                 http.stream(
-                    "GET" if form is None else "POST", request_url, data=form,
+                    "GET" if form is None else "POST",
+                    request_url,
+                    data=form,
                     headers={"accept": "application/json", **(headers or {}), "host": target.netloc},
                     extensions={"sni_hostname": target.hostname},
                 ) as answer,
-            ):  # fmt: skip
+            ):
                 body = b""
                 async for chunk in answer.aiter_bytes(65536):
                     body += chunk

@@ -66,10 +66,15 @@ class Provider:
         pending = PendingSignIn(state, nonce, verifier, next, redirect_uri)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
-            "response_type": "code", "client_id": self._client.id, "redirect_uri": redirect_uri,
-            "scope": self._client.scopes, "state": pending.state, "nonce": pending.nonce, "code_challenge": challenge,
+            "response_type": "code",
+            "client_id": self._client.id,
+            "redirect_uri": redirect_uri,
+            "scope": self._client.scopes,
+            "state": pending.state,
+            "nonce": pending.nonce,
+            "code_challenge": challenge,
             "code_challenge_method": "S256",
-        }  # fmt: skip
+        }
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
         cookie = self._signer.sign(pending, int((self._clock() + PENDING_S) * 1000))
         return f"{metadata.authorization_endpoint}{joint}{urlencode(query)}", cookie
@@ -98,8 +103,11 @@ class Provider:
     async def _redeem(self, metadata: Metadata, code: str, pending: PendingSignIn) -> dict[str, Any]:
         client, url = self._client, metadata.token_endpoint
         form = {
-            "grant_type": "authorization_code", "code": code, "redirect_uri": pending.redirect_uri, "code_verifier": pending.verifier,
-        }  # fmt: skip
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": pending.redirect_uri,
+            "code_verifier": pending.verifier,
+        }
         headers: dict[str, str] = {}
         if client.secret and "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
             pair = f"{quote(client.id, safe='')}:{quote(client.secret, safe='')}"  # RFC 6749, 2.3.1

@@ -52,10 +52,13 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer, web = Signer(bytes.fromhex(facts.signing_key)), web_ui.build()
     door = Authenticator(
-        registry.db, registry.uses, FailedLoginLimiter(settings.unknown_tokens_per_minute), registry.auditor,
+        registry.db,
+        registry.uses,
+        FailedLoginLimiter(settings.unknown_tokens_per_minute),
+        registry.auditor,
         RateLimiter(settings.requests_per_second, settings.request_burst),
         RateLimiter(settings.anonymous_requests_per_second, int(settings.anonymous_requests_per_second * 10)),
-    )  # fmt: skip
+    )
     issuers = Issuers(trusted_issuers(settings))
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 

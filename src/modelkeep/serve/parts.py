@@ -101,9 +101,13 @@ def provider(settings: Settings, issuers: Issuers, signer: Signer) -> Provider |
     if not settings.oidc_client_id:
         raise BadSetting("MODELKEEP_OIDC_ISSUER needs MODELKEEP_OIDC_CLIENT_ID, as the provider has registered it.")
     client = Client(
-        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret,
-        settings.oidc_scopes, settings.oidc_user_claim, settings.oidc_groups_claim,
-    )  # fmt: skip
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret,
+        settings.oidc_scopes,
+        settings.oidc_user_claim,
+        settings.oidc_groups_claim,
+    )
     return Provider(client, issuers, signer)
 
 

@@ -32,11 +32,17 @@ def background(registry: Registry) -> WorkerContext:
         raise BadSetting("MODELKEEP_AUDIT_DAYS needs the extra: pip install 'modelkeep[archive]'.")
     written = [settings.data, *([Path(settings.shared_folder)] if settings.shared_folder else [])]
     return WorkerContext(
-        registry.db, registry.blobs, registry.auditor, int(pending_ms), int(staging_ms), shared, registry.uses,
+        registry.db,
+        registry.blobs,
+        registry.auditor,
+        int(pending_ms),
+        int(staging_ms),
+        shared,
+        registry.uses,
         audit_ms=int(settings.audit_days * 24 * 3_600_000),
         disk=DiskGuard(registry.engine.disk, written, settings.min_free_mb),
         otlp=Collector(settings.otlp_endpoint, settings.otlp_headers) if settings.otlp_endpoint else None,
-    )  # fmt: skip
+    )
 
 
 async def run(settings: Settings) -> None:

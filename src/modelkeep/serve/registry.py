@@ -73,8 +73,13 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             writer=description_generator.from_settings(settings.ai_url, settings.ai_model, settings.ai_key),
         )
         yield Registry(
-            settings, db, blobs, facts, auditor,
-            Engine(db, services, auditor, conceal=settings.conceal), TokenLastUsedRecorder(),
-        )  # fmt: skip
+            settings,
+            db,
+            blobs,
+            facts,
+            auditor,
+            Engine(db, services, auditor, conceal=settings.conceal),
+            TokenLastUsedRecorder(),
+        )
     finally:
         await db.close()

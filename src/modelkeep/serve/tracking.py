@@ -39,9 +39,15 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
             return None
         name = version.model.rpartition(".")[2]
         return KnownModel(
-            model_id, name, version.experiment_id or "0", version.run_id, tuple(version.params), tuple(version.metrics),
-            version.created_at, version.updated_at,
-        )  # fmt: skip
+            model_id,
+            name,
+            version.experiment_id or "0",
+            version.run_id,
+            tuple(version.params),
+            tuple(version.metrics),
+            version.created_at,
+            version.updated_at,
+        )
 
     async def start(workspace_id: str) -> tuple[Workspace, TrackingServer]:
         other = "" if workspace_id == settings.workspace_id else workspace_id

@@ -146,9 +146,12 @@ def equal_to(condition: Condition | None) -> dict[str, str]:
     return {
         part.path.attribute.name: part.value
         for part in parts
-        if isinstance(part, Compare) and part.operator == "eq" and isinstance(part.value, str)
-        and part.path.attribute is not None and part.path.part is None
-    }  # fmt: skip
+        if isinstance(part, Compare)
+        and part.operator == "eq"
+        and isinstance(part.value, str)
+        and part.path.attribute is not None
+        and part.path.part is None
+    }
 
 
 def mentions(condition: Condition | None, names: frozenset[str]) -> bool:

@@ -62,8 +62,10 @@ def resource(identity: Identity) -> dict[str, Any]:
     if identity.entitlements:
         found["entitlements"] = [{"value": name} for name in identity.entitlements]
     found["meta"] = {
-        "resourceType": of.name, "created": rfc3339(principal.created_at), "lastModified": rfc3339(identity.updated_at),
-    }  # fmt: skip
+        "resourceType": of.name,
+        "created": rfc3339(principal.created_at),
+        "lastModified": rfc3339(identity.updated_at),
+    }
     return found
 
 

@@ -11,9 +11,17 @@ URN = "urn:ietf:params:scim:schemas:core:2.0:"
 
 
 ScimType = Literal[
-    "invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget", "invalidValue",
-    "invalidVers", "sensitive",
-]  # fmt: skip
+    "invalidFilter",
+    "tooMany",
+    "uniqueness",
+    "mutability",
+    "invalidSyntax",
+    "invalidPath",
+    "noTarget",
+    "invalidValue",
+    "invalidVers",
+    "sensitive",
+]
 
 
 class ScimRequestError(InvalidArgument):
@@ -68,59 +76,142 @@ class ResourceType(msgspec.Struct, frozen=True):
 
 
 COMMON = (
-    Attribute("schemas", "The schemas of the resource.", many=True, exact=True, mutability="readOnly", returned="always"),
-    Attribute("id", "A number in text that never changes.", exact=True, mutability="readOnly", returned="always", unique="server"),
+    Attribute(
+        "schemas", "The schemas of the resource.", many=True, exact=True, mutability="readOnly", returned="always"
+    ),
+    Attribute(
+        "id",
+        "A number in text that never changes.",
+        exact=True,
+        mutability="readOnly",
+        returned="always",
+        unique="server",
+    ),
     Attribute("externalId", "The identity provider's own id. Only account admins see it.", exact=True),
-    Attribute("meta", "When it was made and changed.", "complex", mutability="readOnly", parts=(
-        Attribute("resourceType", "The resource's type.", exact=True, mutability="readOnly"),
-        Attribute("created", "When it was made.", "dateTime", mutability="readOnly"),
-        Attribute("lastModified", "When it was changed last.", "dateTime", mutability="readOnly"),
-        Attribute("location", "The resource's address.", "reference", exact=True, mutability="readOnly"),
-    )),
-)  # fmt: skip
+    Attribute(
+        "meta",
+        "When it was made and changed.",
+        "complex",
+        mutability="readOnly",
+        parts=(
+            Attribute("resourceType", "The resource's type.", exact=True, mutability="readOnly"),
+            Attribute("created", "When it was made.", "dateTime", mutability="readOnly"),
+            Attribute("lastModified", "When it was changed last.", "dateTime", mutability="readOnly"),
+            Attribute("location", "The resource's address.", "reference", exact=True, mutability="readOnly"),
+        ),
+    ),
+)
 _DISPLAY = Attribute("displayName", "The name that people read.")
 _ACTIVE = Attribute("active", "False ends every token with the next request.", "boolean")
-_GROUPS = Attribute("groups", "The groups that it acts as, nested ones included.", "complex", many=True, mutability="readOnly", parts=(
-    Attribute("value", "The group's id.", exact=True, mutability="readOnly"),
-    Attribute("$ref", "The group's address.", "reference", exact=True, mutability="readOnly", references=("Group",)),
-    Attribute("display", "The group's name.", mutability="readOnly"),
-    Attribute("type", "Whether it is a member itself, or through another group.", mutability="readOnly", values=("direct", "indirect")),
-))  # fmt: skip
-_ENTITLEMENTS = Attribute("entitlements", "Stored and returned. They decide nothing here: assignments and grants do.", "complex",
-                          many=True, parts=(Attribute("value", "The entitlement's name, such as workspace-access."),))  # fmt: skip
+_GROUPS = Attribute(
+    "groups",
+    "The groups that it acts as, nested ones included.",
+    "complex",
+    many=True,
+    mutability="readOnly",
+    parts=(
+        Attribute("value", "The group's id.", exact=True, mutability="readOnly"),
+        Attribute(
+            "$ref", "The group's address.", "reference", exact=True, mutability="readOnly", references=("Group",)
+        ),
+        Attribute("display", "The group's name.", mutability="readOnly"),
+        Attribute(
+            "type",
+            "Whether it is a member itself, or through another group.",
+            mutability="readOnly",
+            values=("direct", "indirect"),
+        ),
+    ),
+)
+_ENTITLEMENTS = Attribute(
+    "entitlements",
+    "Stored and returned. They decide nothing here: assignments and grants do.",
+    "complex",
+    many=True,
+    parts=(Attribute("value", "The entitlement's name, such as workspace-access."),),
+)
 
-USER = ResourceType("USER", "User", "Users", "People.", (
-    Attribute("userName", "The name that grants use, usually an e-mail address.", required=True, unique="server"),
-    _DISPLAY,
-    Attribute("name", "The parts of the name. Only account admins and the user see them.", "complex", parts=(
-        Attribute("givenName", "The given name."), Attribute("familyName", "The family name."),
-    )),
-    _ACTIVE,
-    Attribute("emails", "E-mail addresses. Only account admins and the user see them.", "complex", many=True, parts=(
-        Attribute("value", "The address."),
-        Attribute("type", "What it is for.", values=("work", "home", "other")),
-        Attribute("primary", "Whether it is the first to use.", "boolean"),
-    )),
-    _GROUPS,
-    _ENTITLEMENTS,
-))  # fmt: skip
-GROUP = ResourceType("GROUP", "Group", "Groups", "Groups, which may hold groups.", (
-    Attribute("displayName", "The name that grants use.", required=True, unique="server"),
-    Attribute("members", "Users, service principals and groups.", "complex", many=True, parts=(
-        Attribute("value", "The member's id.", exact=True, mutability="immutable"),
-        Attribute("$ref", "The member's address.", "reference", exact=True, mutability="immutable",
-                  references=("User", "Group", "ServicePrincipal")),
-        Attribute("display", "The member's name.", mutability="readOnly"),
-        Attribute("type", "What the member is.", mutability="immutable", values=("User", "Group", "ServicePrincipal")),
-    )),
-    _GROUPS,
-    _ENTITLEMENTS,
-))  # fmt: skip
-SERVICE_PRINCIPAL = ResourceType("SERVICE_PRINCIPAL", "ServicePrincipal", "ServicePrincipals", "Machines.", (
-    Attribute("applicationId", "The name that grants use; made where none is given.", mutability="immutable", returned="always",
-              unique="server"),
-    _DISPLAY, _ACTIVE, _GROUPS, _ENTITLEMENTS,
-))  # fmt: skip
+USER = ResourceType(
+    "USER",
+    "User",
+    "Users",
+    "People.",
+    (
+        Attribute("userName", "The name that grants use, usually an e-mail address.", required=True, unique="server"),
+        _DISPLAY,
+        Attribute(
+            "name",
+            "The parts of the name. Only account admins and the user see them.",
+            "complex",
+            parts=(Attribute("givenName", "The given name."), Attribute("familyName", "The family name.")),
+        ),
+        _ACTIVE,
+        Attribute(
+            "emails",
+            "E-mail addresses. Only account admins and the user see them.",
+            "complex",
+            many=True,
+            parts=(
+                Attribute("value", "The address."),
+                Attribute("type", "What it is for.", values=("work", "home", "other")),
+                Attribute("primary", "Whether it is the first to use.", "boolean"),
+            ),
+        ),
+        _GROUPS,
+        _ENTITLEMENTS,
+    ),
+)
+GROUP = ResourceType(
+    "GROUP",
+    "Group",
+    "Groups",
+    "Groups, which may hold groups.",
+    (
+        Attribute("displayName", "The name that grants use.", required=True, unique="server"),
+        Attribute(
+            "members",
+            "Users, service principals and groups.",
+            "complex",
+            many=True,
+            parts=(
+                Attribute("value", "The member's id.", exact=True, mutability="immutable"),
+                Attribute(
+                    "$ref",
+                    "The member's address.",
+                    "reference",
+                    exact=True,
+                    mutability="immutable",
+                    references=("User", "Group", "ServicePrincipal"),
+                ),
+                Attribute("display", "The member's name.", mutability="readOnly"),
+                Attribute(
+                    "type", "What the member is.", mutability="immutable", values=("User", "Group", "ServicePrincipal")
+                ),
+            ),
+        ),
+        _GROUPS,
+        _ENTITLEMENTS,
+    ),
+)
+SERVICE_PRINCIPAL = ResourceType(
+    "SERVICE_PRINCIPAL",
+    "ServicePrincipal",
+    "ServicePrincipals",
+    "Machines.",
+    (
+        Attribute(
+            "applicationId",
+            "The name that grants use; made where none is given.",
+            mutability="immutable",
+            returned="always",
+            unique="server",
+        ),
+        _DISPLAY,
+        _ACTIVE,
+        _GROUPS,
+        _ENTITLEMENTS,
+    ),
+)
 TYPES = {found.kind: found for found in (USER, GROUP, SERVICE_PRINCIPAL)}
 
 IGNORED = frozenset({"roles"})
