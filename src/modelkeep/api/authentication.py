@@ -34,9 +34,14 @@ class Authenticator:
     """Signs requests in. Shared by all faces of a process."""
 
     def __init__(
-        self, db: Database, uses: TokenLastUsedRecorder, guesses: FailedLoginLimiter, auditor: Auditor, rates: RateLimiter | None = None,
+        self,
+        db: Database,
+        uses: TokenLastUsedRecorder,
+        guesses: FailedLoginLimiter,
+        auditor: Auditor,
+        rates: RateLimiter | None = None,
         anonymous: RateLimiter | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`rates`: of principals; `anonymous`: of addresses, on routes without sign-in."""
         self._db = db
         self._uses = uses

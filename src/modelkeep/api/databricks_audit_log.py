@@ -48,22 +48,33 @@ class AuditLogRecord(TypedDict):
 
 
 _KINDS = {
-    "METASTORE": "Metastore", "CATALOG": "Catalog", "SCHEMA": "Schema", "MODEL": "RegisteredModel", "FUNCTION": "Function",
-    "VOLUME": "Volume", "TABLE": "Table", "PROMPT": "Prompt",
-}  # fmt: skip
+    "METASTORE": "Metastore",
+    "CATALOG": "Catalog",
+    "SCHEMA": "Schema",
+    "MODEL": "RegisteredModel",
+    "FUNCTION": "Function",
+    "VOLUME": "Volume",
+    "TABLE": "Table",
+    "PROMPT": "Prompt",
+}
 _BY_DEPTH = ("METASTORE", "CATALOG", "SCHEMA", "MODEL")
 _FORMER = {"bring": "unityCatalog.finalizeModelVersion", "env": "accounts.generateDbToken"}
 """Names in records of operations that the table does not have: an older release's, and the command line's own."""
 _SIGN_IN = {
-    "token.issue": "mintOAuthToken", "token.authorize": "mintOAuthAuthorizationCode", "token.revoke": "revokeDbToken",
-    "session.start": "login", "session.end": "logout",
-    "group.add_member": "addPrincipalToGroup", "group.remove_member": "removePrincipalFromGroup",
-}  # fmt: skip
+    "token.issue": "mintOAuthToken",
+    "token.authorize": "mintOAuthAuthorizationCode",
+    "token.revoke": "revokeDbToken",
+    "session.start": "login",
+    "session.end": "logout",
+    "group.add_member": "addPrincipalToGroup",
+    "group.remove_member": "removePrincipalFromGroup",
+}
 """By the event: all that one sign-in does is one operation"""
 _PRINCIPALS = {
-    "principal.create": ("add", "createGroup"), "principal.delete": ("delete", "removeGroup"),
+    "principal.create": ("add", "createGroup"),
+    "principal.delete": ("delete", "removeGroup"),
     "principal.update": ("updateUser", "updateGroup"),
-}  # fmt: skip
+}
 """Of users and service principals, and of groups"""
 _TRACKED = ("experiment", "run", "logged_model", "trace")
 _STATUS = {
@@ -79,16 +90,26 @@ def record(event: AuditEvent, account_id: str) -> AuditLogRecord:
     local = service in ("filesystem", "mlflowExperiment")
     ok = event.outcome == "ok"
     return {
-        "version": "2.0", "auditLevel": "WORKSPACE_LEVEL" if local else "ACCOUNT_LEVEL", "timestamp": event.at,
-        "workspaceId": event.workspace_id or "0" if local else "0", "accountId": account_id, "eventId": event.id,
-        "sourceIPAddress": event.source, "userAgent": None, "sessionId": event.token_id or None,
-        "userIdentity": {"email": event.actor, "subjectName": None}, "serviceName": service, "actionName": action,
-        "requestId": event.request_id, "requestParams": _params(event),
+        "version": "2.0",
+        "auditLevel": "WORKSPACE_LEVEL" if local else "ACCOUNT_LEVEL",
+        "timestamp": event.at,
+        "workspaceId": event.workspace_id or "0" if local else "0",
+        "accountId": account_id,
+        "eventId": event.id,
+        "sourceIPAddress": event.source,
+        "userAgent": None,
+        "sessionId": event.token_id or None,
+        "userIdentity": {"email": event.actor, "subjectName": None},
+        "serviceName": service,
+        "actionName": action,
+        "requestId": event.request_id,
+        "requestParams": _params(event),
         "response": {
-            "statusCode": 200 if ok else _STATUS.get(event.outcome, 500), "errorMessage": None if ok else event.reason,
+            "statusCode": 200 if ok else _STATUS.get(event.outcome, 500),
+            "errorMessage": None if ok else event.reason,
             "result": event.changes if event.changes != "{}" else None,
         },
-    }  # fmt: skip
+    }
 
 
 def names(event: AuditEvent) -> tuple[str, str]:

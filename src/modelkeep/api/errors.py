@@ -14,9 +14,15 @@ from modelkeep.domain.kinds import RULES, Kind
 # databricks-sdk repeats a call for minutes when these words are in a message, whatever its status (_base_client.py,
 # _is_retryable); a message quotes names that callers chose.
 RETRIED_WORDS = (
-    "UnknownWorkerEnvironmentException", "does not have any associated worker environments", "There is no worker environment",
-    "Unknown worker environment", "ClusterNotReadyException", "Unexpected error", "Please try again later", "RPC token bucket limit",
-)  # fmt: skip
+    "UnknownWorkerEnvironmentException",
+    "does not have any associated worker environments",
+    "There is no worker environment",
+    "Unknown worker environment",
+    "ClusterNotReadyException",
+    "Unexpected error",
+    "Please try again later",
+    "RPC token bucket limit",
+)
 _MAX_MESSAGE = 2_000  # characters
 _KINDS = ("CATALOG", "SCHEMA", "METASTORE")  # with codes of their own, on routes that only databricks-sdk calls
 

@@ -19,16 +19,31 @@ Json = dict[str, Any]
 # The longest prefix of a path says which face it is of: (prefix, word of its operation ids, tag, what it is for).
 FACES = (
     ("/api/2.0/mlflow/unity-catalog", "mlflow_uc", "MLflow databricks-uc", "MLflow's `databricks-uc` registry client."),
-    ("/api/2.1/unity-catalog", "uc", "Unity Catalog", "databricks-sdk, MLflow's native store, `uc:`, unitycatalog-client."),
+    (
+        "/api/2.1/unity-catalog",
+        "uc",
+        "Unity Catalog",
+        "databricks-sdk, MLflow's native store, `uc:`, unitycatalog-client.",
+    ),
     ("/api/2.0/unity-catalog", "uc_2_0", "Unity Catalog", ""),
     ("/api/2.0/fs", "files", "Files", "The Files API, and the signed URLs that it hands out."),
     ("/api/modelkeep/v1/objects", "objects", "Files", ""),
-    ("/api/modelkeep/v1", "modelkeep", "Modelkeep", "What no other API has: copies, lineage, explain, audit, principals."),
+    (
+        "/api/modelkeep/v1",
+        "modelkeep",
+        "Modelkeep",
+        "What no other API has: copies, lineage, explain, audit, principals.",
+    ),
     ("/api/2.0/mlflow-artifacts", "mlflow_artifacts", "MLflow", ""),
     ("/ajax-api/2.0/mlflow-artifacts", "ajax_artifacts", "MLflow", ""),
     ("/api/2.0/mlflow", "mlflow", "MLflow", "MLflow's plain REST."),
     ("/ajax-api", "ajax", "MLflow", ""),
-    ("/api/2.0/preview/scim/v2", "scim", "Account", "Users, groups and service principals over SCIM 2.0, and access tokens."),
+    (
+        "/api/2.0/preview/scim/v2",
+        "scim",
+        "Account",
+        "Users, groups and service principals over SCIM 2.0, and access tokens.",
+    ),
     ("/api/2.0/accounts/{account_id}/scim/v2", "account_scim", "Account", ""),
     ("/api/2.0/accounts/servicePrincipals", "secrets", "Account", ""),
     ("/api/2.0/accounts/{account_id}", "account", "Account", ""),
@@ -42,7 +57,7 @@ FACES = (
     ("/api/2.0/preview/accounts/access-control", "access_control", "Account", ""),
     ("/api/3.0/rfa", "rfa", "Unity Catalog", ""),
     ("", "server", "Server", "Discovery, sign-in, health, metrics and this description."),
-)  # fmt: skip
+)
 
 _ABOUT = """A governed registry of models that MLflow and Unity Catalog clients take for a Databricks workspace.
 
@@ -55,11 +70,14 @@ MLflow's tracking API (`/api/2.0/mlflow`, `/api/3.0/mlflow`) is answered by MLfl
 _REQUESTS = {operation.request: operation for operation in OPERATIONS}
 _REF = "#/components/schemas/"
 _ERROR_WORDS = {
-    400: "The request breaks a rule that its sender can keep.", 401: "No credential, or one that is not valid (any more).",
-    403: "The caller lacks a privilege, which the message names.", 404: "What the request names does not exist.",
-    409: "The request clashes with what exists now.", 429: "Too many requests at once.",
+    400: "The request breaks a rule that its sender can keep.",
+    401: "No credential, or one that is not valid (any more).",
+    403: "The caller lacks a privilege, which the message names.",
+    404: "What the request names does not exist.",
+    409: "The request clashes with what exists now.",
+    429: "Too many requests at once.",
     503: "A part of the deployment does not answer for the moment.",
-}  # fmt: skip
+}
 
 
 def document(routes: Sequence[Route], version: str) -> Json:
@@ -76,9 +94,12 @@ def document(routes: Sequence[Route], version: str) -> Json:
             tags[tag] = about
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Modelkeep", "version": version, "description": _ABOUT, "license": {
-            "name": "Apache-2.0", "identifier": "Apache-2.0",
-        }},
+        "info": {
+            "title": "Modelkeep",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "tags": [{"name": tag, **({"description": about} if about else {})} for tag, about in tags.items()],
@@ -86,9 +107,11 @@ def document(routes: Sequence[Route], version: str) -> Json:
         "components": {
             "schemas": shapes.used([paths, errors]),
             "responses": errors,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A personal access token."}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A personal access token."}
+            },
         },
-    }  # fmt: skip
+    }
 
 
 def answer_type(route: Route) -> Any:

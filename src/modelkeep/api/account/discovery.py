@@ -21,28 +21,61 @@ def _served(name: str, description: str, type: Any = "string", *parts: Attribute
 
 _SUPPORTED = _served("supported", "Whether it is supported.", "boolean")
 _OWN: dict[str, tuple[str, tuple[Attribute, ...]]] = {
-    "ServiceProviderConfig": ("What this server supports.", (
-        *(_served(name, f"About {name}.", "complex", _SUPPORTED) for name in ("patch", "bulk", "filter", "changePassword", "sort", "etag")),
-        _served("authenticationSchemes", "How to sign in.", "complex", _served("type", "The scheme."),
-                _served("name", "Its name."), _served("description", "What to do."), many=True),
-    )),
-    "ResourceType": ("The types of resources.", (
-        _served("name", "The type's name."), _served("description", "What it is."),
-        _served("endpoint", "Its path.", "reference"), _served("schema", "Its schema's urn.", "reference"),
-    )),
-    "Schema": ("The schemas.", (
-        _served("name", "The schema's name."), _served("description", "What it is of."),
-        _served("attributes", "Its attributes.", "complex", _served("name", "The attribute's name."),
-                _served("type", "Its type."), many=True),
-    )),
-}  # fmt: skip
+    "ServiceProviderConfig": (
+        "What this server supports.",
+        (
+            *(
+                _served(name, f"About {name}.", "complex", _SUPPORTED)
+                for name in ("patch", "bulk", "filter", "changePassword", "sort", "etag")
+            ),
+            _served(
+                "authenticationSchemes",
+                "How to sign in.",
+                "complex",
+                _served("type", "The scheme."),
+                _served("name", "Its name."),
+                _served("description", "What to do."),
+                many=True,
+            ),
+        ),
+    ),
+    "ResourceType": (
+        "The types of resources.",
+        (
+            _served("name", "The type's name."),
+            _served("description", "What it is."),
+            _served("endpoint", "Its path.", "reference"),
+            _served("schema", "Its schema's urn.", "reference"),
+        ),
+    ),
+    "Schema": (
+        "The schemas.",
+        (
+            _served("name", "The schema's name."),
+            _served("description", "What it is of."),
+            _served(
+                "attributes",
+                "Its attributes.",
+                "complex",
+                _served("name", "The attribute's name."),
+                _served("type", "Its type."),
+                many=True,
+            ),
+        ),
+    ),
+}
 
 
 def _attribute(of: Attribute) -> dict[str, Any]:
     resource: dict[str, Any] = {
-        "name": of.name, "type": of.type, "multiValued": of.many, "description": of.description, "required": of.required,
-        "mutability": of.mutability, "returned": of.returned,
-    }  # fmt: skip
+        "name": of.name,
+        "type": of.type,
+        "multiValued": of.many,
+        "description": of.description,
+        "required": of.required,
+        "mutability": of.mutability,
+        "returned": of.returned,
+    }
     if of.type in ("string", "reference"):
         resource |= {"caseExact": of.exact, "uniqueness": of.unique}
     if of.type == "complex":
@@ -57,10 +90,13 @@ def _attribute(of: Attribute) -> dict[str, Any]:
 def _schema(name: str, description: str, attributes: tuple[Attribute, ...]) -> dict[str, Any]:
     urn = URN + name
     return {
-        "schemas": [f"{_META}Schema"], "id": urn, "name": name, "description": description,
+        "schemas": [f"{_META}Schema"],
+        "id": urn,
+        "name": name,
+        "description": description,
         "attributes": [_attribute(attribute) for attribute in attributes],
         "meta": {"resourceType": "Schema", "location": f"Schemas/{urn}"},
-    }  # fmt: skip
+    }
 
 
 SCHEMAS = {
@@ -72,12 +108,16 @@ SCHEMAS = {
 }
 RESOURCE_TYPES = {
     of.name: {
-        "schemas": [f"{_META}ResourceType"], "id": of.name, "name": of.name, "description": of.description,
-        "endpoint": f"/{of.endpoint}", "schema": of.urn,
+        "schemas": [f"{_META}ResourceType"],
+        "id": of.name,
+        "name": of.name,
+        "description": of.description,
+        "endpoint": f"/{of.endpoint}",
+        "schema": of.urn,
         "meta": {"resourceType": "ResourceType", "location": f"ResourceTypes/{of.name}"},
     }
     for of in TYPES.values()
-}  # fmt: skip
+}
 SERVICE_PROVIDER = {
     "schemas": [f"{_META}ServiceProviderConfig"],
     "patch": {"supported": True},
@@ -88,12 +128,14 @@ SERVICE_PROVIDER = {
     "etag": {"supported": False},
     "authenticationSchemes": [
         {
-            "type": "oauthbearertoken", "name": "Access token", "primary": True,
+            "type": "oauthbearertoken",
+            "name": "Access token",
+            "primary": True,
             "description": "A personal access token of an account admin, sent as a bearer token.",
         }
     ],
     "meta": {"resourceType": "ServiceProviderConfig", "location": "ServiceProviderConfig"},
-}  # fmt: skip
+}
 
 
 def handlers(answer: Answer) -> dict[str, Handler]:

@@ -19,9 +19,13 @@ from modelkeep.store.db import now_ms
 PROXY = "/api/2.0/accounts/servicePrincipals/{id}/credentials/secrets"
 ACCOUNT = "/api/2.0/accounts/{account_id}"
 _FIELDS = {
-    "description": "description", "oidc_policy.issuer": "issuer", "oidc_policy.subject": "subject",
-    "oidc_policy.subject_claim": "subject_claim", "oidc_policy.audiences": "audiences", "oidc_policy.jwks_json": "keys",
-}  # fmt: skip
+    "description": "description",
+    "oidc_policy.issuer": "issuer",
+    "oidc_policy.subject": "subject",
+    "oidc_policy.subject_claim": "subject_claim",
+    "oidc_policy.audiences": "audiences",
+    "oidc_policy.jwks_json": "keys",
+}
 """As update masks name them, and as the core does."""
 
 
@@ -168,11 +172,14 @@ def _lifetime_ms(f: NewSecret) -> int:
 
 def _info(secret: ClientSecret) -> SecretInfo:
     return {
-        "id": secret.id, "status": "ACTIVE" if secret.expires_at > now_ms() else "EXPIRED",
+        "id": secret.id,
+        "status": "ACTIVE" if secret.expires_at > now_ms() else "EXPIRED",
         # Enough to tell secrets apart, and not what is looked up.
         "secret_hash": secret.hash[:16],
-        "create_time": _time(secret.created_at), "update_time": _time(secret.created_at), "expire_time": _time(secret.expires_at),
-    }  # fmt: skip
+        "create_time": _time(secret.created_at),
+        "update_time": _time(secret.created_at),
+        "expire_time": _time(secret.expires_at),
+    }
 
 
 def _created(new_secret: secrets.NewSecret, _: Any) -> CreatedSecret:
@@ -185,8 +192,10 @@ def _secrets(client_secrets: list[ClientSecret], _: Any) -> Secrets:
 
 def _policy(policy: FederationPolicy, account_id: str) -> PolicyInfo:
     rule: OidcRule = {
-        "issuer": policy.issuer, "audiences": list(policy.audiences), "subject_claim": policy.subject_claim,
-    }  # fmt: skip
+        "issuer": policy.issuer,
+        "audiences": list(policy.audiences),
+        "subject_claim": policy.subject_claim,
+    }
     if policy.subject:
         rule["subject"] = policy.subject
     if policy.keys:
@@ -194,10 +203,14 @@ def _policy(policy: FederationPolicy, account_id: str) -> PolicyInfo:
     number = policy.principal_number
     place = f"accounts/{account_id}" + (f"/servicePrincipals/{number}" if number is not None else "")
     info: PolicyInfo = {
-        "name": f"{place}/federationPolicies/{policy.policy_id}", "policy_id": policy.policy_id, "uid": policy.id,
-        "description": policy.description, "create_time": _time(policy.created_at), "update_time": _time(policy.updated_at),
+        "name": f"{place}/federationPolicies/{policy.policy_id}",
+        "policy_id": policy.policy_id,
+        "uid": policy.id,
+        "description": policy.description,
+        "create_time": _time(policy.created_at),
+        "update_time": _time(policy.updated_at),
         "oidc_policy": rule,
-    }  # fmt: skip
+    }
     if number is not None:
         info["service_principal_id"] = number
     return info
@@ -210,9 +223,13 @@ def _rule(f: Policy) -> federation.Rule:
             "Leave `jwks_uri` out: an issuer's keys are where its discovery document says, or in `jwks_json`."
         )
     return federation.Rule(
-        f.description or "", oidc.issuer or "", oidc.subject or "", oidc.subject_claim or "", tuple(oidc.audiences or ()),
+        f.description or "",
+        oidc.issuer or "",
+        oidc.subject or "",
+        oidc.subject_claim or "",
+        tuple(oidc.audiences or ()),
         oidc.jwks_json or "",
-    )  # fmt: skip
+    )
 
 
 def _create(f: Policy) -> federation.CreatePolicy:

@@ -94,12 +94,16 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         base = at(request, path)
         endpoints: Endpoints = {
-            "issuer": base, "authorization_endpoint": f"{base}/v1/authorize", "token_endpoint": f"{base}/v1/token",
+            "issuer": base,
+            "authorization_endpoint": f"{base}/v1/authorize",
+            "token_endpoint": f"{base}/v1/token",
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", EXCHANGE],
-            "response_types_supported": ["code"], "scopes_supported": [_SCOPE, OFFLINE],
-            "code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": True,
+            "response_types_supported": ["code"],
+            "scopes_supported": [_SCOPE, OFFLINE],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        }  # fmt: skip
+        }
         return json_response(endpoints)
 
     async def token(request: Request, actor: Actor, path: dict[str, str]) -> Response:
@@ -126,8 +130,11 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
                 f"Grants here are authorization_code, refresh_token, client_credentials and {EXCHANGE}."
             )
         answer: AccessToken = {
-            "access_token": issued.token, "token_type": "Bearer", "expires_in": issued.lifetime_ms // 1000, "scope": _SCOPE,
-        }  # fmt: skip
+            "access_token": issued.token,
+            "token_type": "Bearer",
+            "expires_in": issued.lifetime_ms // 1000,
+            "scope": _SCOPE,
+        }
         issued_type = {"issued_token_type": _ACCESS_TOKEN} if grant == EXCHANGE else {}
         return json_response({**answer, **issued_type}, headers=_NOT_KEPT)
 
@@ -147,11 +154,22 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
     table: list[Route] = []
     for face in ("/oidc", "/oidc/accounts/{account_id}"):
         table += [
-            Route("GET", f"{face}/.well-known/oauth-authorization-server", handler=discover, public=True,
-                  answers=(Answer(type=Endpoints), Answer(404))),
-            Route("POST", f"{face}/v1/token", handler=answered, public=True, sends=_FORM,
-                  answers=(Answer(type=AccessToken), *refusals)),
-        ]  # fmt: skip
+            Route(
+                "GET",
+                f"{face}/.well-known/oauth-authorization-server",
+                handler=discover,
+                public=True,
+                answers=(Answer(type=Endpoints), Answer(404)),
+            ),
+            Route(
+                "POST",
+                f"{face}/v1/token",
+                handler=answered,
+                public=True,
+                sends=_FORM,
+                answers=(Answer(type=AccessToken), *refusals),
+            ),
+        ]
     return table
 
 
@@ -220,9 +238,11 @@ async def _by_person(
         guesses.failed("authorization", proof, caller.source, now_ms())
         raise
     token: AccessToken = {
-        "access_token": tokens.access, "token_type": "Bearer", "expires_in": tokens.lifetime_ms // 1000,
+        "access_token": tokens.access,
+        "token_type": "Bearer",
+        "expires_in": tokens.lifetime_ms // 1000,
         "scope": f"{_SCOPE} {OFFLINE}" if tokens.refresh else _SCOPE,
-    }  # fmt: skip
+    }
     if tokens.refresh:
         token["refresh_token"] = tokens.refresh
     return token

@@ -59,9 +59,7 @@ _BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
 
 
 def routes(engine: Engine, account_id: str) -> list[Route]:
-    table = [
-        Route("GET", f"{WORKSPACE}/Me", Shown, lambda _: identities.GetMyIdentity(), _me),
-    ]  # fmt: skip
+    table = [Route("GET", f"{WORKSPACE}/Me", Shown, lambda _: identities.GetMyIdentity(), _me)]
     for base in (WORKSPACE, ACCOUNT):
         for of in TYPES.values():
             table += _Resources(engine, of, base, account_id).routes()
@@ -160,8 +158,11 @@ class _Resources:
     def _page(self, request: Request, listing: identities.Found, query: Listed) -> Response:
         items = [self._present(request, identity, query) for identity in listing.items]
         page: dict[str, Any] = {
-            "schemas": [LIST], "totalResults": listing.total, "startIndex": listing.start, "itemsPerPage": len(items),
-        }  # fmt: skip
+            "schemas": [LIST],
+            "totalResults": listing.total,
+            "startIndex": listing.start,
+            "itemsPerPage": len(items),
+        }
         return answer(request, page | ({"Resources": items} if items or not listing.total else {}))
 
     async def _get(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:

@@ -102,10 +102,13 @@ def _update(f: ChangedPolicy) -> core.UpdateTagPolicy:
 
 def _policy_info(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
     return {
-        "tag_key": policy.key, "id": policy.id, "description": policy.description,
+        "tag_key": policy.key,
+        "id": policy.id,
+        "description": policy.description,
         "values": [{"name": name} for name in policy.allowed],
-        "create_time": rfc3339(policy.created_at), "update_time": rfc3339(policy.updated_at),
-    }  # fmt: skip
+        "create_time": rfc3339(policy.created_at),
+        "update_time": rfc3339(policy.updated_at),
+    }
 
 
 def _page(page: Page[TagPolicy], _: Any) -> answers.TagPolicies:

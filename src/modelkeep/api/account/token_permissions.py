@@ -64,9 +64,10 @@ def _update(f: AccessList) -> token_users.SetTokenUsers:
 def _answer(users: list[Principal], _: Any) -> answers.ObjectPermissions:
     admins: answers.AccessEntry = {"group_name": ADMINS, "all_permissions": [_level("CAN_MANAGE")]}
     return {
-        "object_id": "/authorization/tokens", "object_type": "tokens",
+        "object_id": "/authorization/tokens",
+        "object_type": "tokens",
         "access_control_list": [admins, *map(_entry, users)],
-    }  # fmt: skip
+    }
 
 
 def _entry(user: Principal) -> answers.AccessEntry:

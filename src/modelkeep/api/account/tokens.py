@@ -52,9 +52,11 @@ class Created(msgspec.Struct, frozen=True):
 def routes(workspace_id: int) -> list[Route]:
     def managed(token: Token) -> answers.ManagedToken:
         info: answers.ManagedToken = {
-            **_own(token), "created_by_username": token.created_by, "owner_id": token.owner_number,
+            **_own(token),
+            "created_by_username": token.created_by,
+            "owner_id": token.owner_number,
             "workspace_id": workspace_id,
-        }  # fmt: skip
+        }
         if token.creator_number is not None:
             info["created_by_id"] = token.creator_number
         if token.last_used_at is not None:
@@ -101,9 +103,11 @@ def _list_all(f: Created) -> principals.ListAllTokens:
 
 def _own(token: Token) -> answers.OwnToken:
     return {
-        "token_id": token.id, "comment": token.comment, "creation_time": token.created_at,
+        "token_id": token.id,
+        "comment": token.comment,
+        "creation_time": token.created_at,
         "expiry_time": -1 if token.expires_at is None else token.expires_at,
-    }  # fmt: skip
+    }
 
 
 def _create(f: NewToken) -> principals.CreateToken:

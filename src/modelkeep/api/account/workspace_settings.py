@@ -143,9 +143,11 @@ def namespace_errors(error: RegistryError) -> tuple[int, Any]:
     if not isinstance(error, workspaces.StaleSetting):
         return status, body
     info = {
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RESOURCE_CONFLICT", "domain": "settings",
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "RESOURCE_CONFLICT",
+        "domain": "settings",
         "metadata": {"etag": error.etag},
-    }  # fmt: skip
+    }
     return status, {**body, "details": [info]}
 
 

@@ -101,11 +101,17 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
     def info(w: Workspace, _: Any = None) -> answers.WorkspaceInfo:
         url = address if w.id == default_id else w.url
         return {
-            "account_id": account_id, "workspace_id": int(w.id), "workspace_name": w.name,
-            "deployment_name": url.partition("://")[2], "workspace_url": url, "workspace_status": "RUNNING",
-            "workspace_status_message": "Workspace is running.", "creation_time": w.created_at, "cloud": "self-hosted",
+            "account_id": account_id,
+            "workspace_id": int(w.id),
+            "workspace_name": w.name,
+            "deployment_name": url.partition("://")[2],
+            "workspace_url": url,
+            "workspace_status": "RUNNING",
+            "workspace_status_message": "Workspace is running.",
+            "creation_time": w.created_at,
+            "cloud": "self-hosted",
             "location": "local",
-        }  # fmt: skip
+        }
 
     def every(listed: list[Workspace], _: Any) -> list[answers.WorkspaceInfo]:
         return [info(w) for w in listed]

@@ -183,9 +183,13 @@ class Consents:
             f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in asking.fields.items()
         )
         page = _PAGE.format(
-            client=html.escape(asking.client_id), user=html.escape(person.name), redirect=html.escape(asking.redirect_uri),
-            offline=", until you revoke its token" if consent.offline else ", for an hour", fields=hidden, path=html.escape(request.path),
-        )  # fmt: skip
+            client=html.escape(asking.client_id),
+            user=html.escape(person.name),
+            redirect=html.escape(asking.redirect_uri),
+            offline=", until you revoke its token" if consent.offline else ", for an hour",
+            fields=hidden,
+            path=html.escape(request.path),
+        )
         return plain_page("Access for an application", page, form_action=f"'self' {_origin(asking.redirect_uri)}")
 
     async def _end(

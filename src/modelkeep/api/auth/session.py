@@ -87,10 +87,16 @@ class Session:
         table = [
             Route("GET", "/", handler=self._start, answers=(moved,)),
             Route("GET", "/login", handler=self._show, public=True, answers=(page,)),
-            Route("POST", "/login", handler=self._by_token, public=True, sends="application/x-www-form-urlencoded",
-                  answers=(moved, refused, Answer(400), Answer(403))),
+            Route(
+                "POST",
+                "/login",
+                handler=self._by_token,
+                public=True,
+                sends="application/x-www-form-urlencoded",
+                answers=(moved, refused, Answer(400), Answer(403)),
+            ),
             Route("POST", "/logout", handler=self._sign_out, public=True, answers=(moved, Answer(403))),
-        ]  # fmt: skip
+        ]
         if self._provider is not None:
             table += [
                 Route(

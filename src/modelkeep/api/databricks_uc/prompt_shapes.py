@@ -131,18 +131,24 @@ def prompt(entity: Prompt) -> answers.Prompt:
     """A Prompt message."""
     securable = entity.securable
     return {
-        "name": securable.full_name, "creation_timestamp": rfc3339(securable.created_at),
-        "last_updated_timestamp": rfc3339(securable.updated_at), "description": securable.comment,
+        "name": securable.full_name,
+        "creation_timestamp": rfc3339(securable.created_at),
+        "last_updated_timestamp": rfc3339(securable.updated_at),
+        "description": securable.comment,
         "aliases": [{"alias": alias, "version": str(number)} for alias, number in entity.aliases.items()],
         "tags": tag_list(securable.tags),
-    }  # fmt: skip
+    }
 
 
 def version(entity: PromptVersion) -> answers.PromptVersion:
     """A PromptVersion message."""
     return {
-        "name": entity.prompt, "version": str(entity.version), "creation_timestamp": rfc3339(entity.created_at),
-        "last_updated_timestamp": rfc3339(entity.updated_at), "description": entity.comment, "template": entity.template,
+        "name": entity.prompt,
+        "version": str(entity.version),
+        "creation_timestamp": rfc3339(entity.created_at),
+        "last_updated_timestamp": rfc3339(entity.updated_at),
+        "description": entity.comment,
+        "template": entity.template,
         "aliases": [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases],
         "tags": tag_list(entity.tags),
-    }  # fmt: skip
+    }

@@ -155,15 +155,30 @@ def routes(prefix: str) -> list[Route]:
         Route("POST", f"{versions}/search", shapes.SearchVersions, _list_versions, _versions),
         Route("POST", alias, SetAlias, _set_alias),
         Route("DELETE", alias, Alias, lambda f: prompts.DeletePromptAlias(prompt_name(f.name), f.alias)),
-        Route("GET", f"{versions}/by-alias/{{alias}}", Alias,
-              lambda f: prompts.GetPromptVersionByAlias(prompt_name(f.name), f.alias), _one_version),
+        Route(
+            "GET",
+            f"{versions}/by-alias/{{alias}}",
+            Alias,
+            lambda f: prompts.GetPromptVersionByAlias(prompt_name(f.name), f.alias),
+            _one_version,
+        ),
         Route("POST", f"{by_name}/tags", shapes.SetTag, _set_tag),
         Route("DELETE", f"{by_name}/tags/{{key}}", DeleteTag, _delete_tag),
         Route("POST", f"{version}/tags", shapes.SetVersionTag, _set_version_tag),
         Route("DELETE", f"{version}/tags/{{key}}", shapes.DeleteVersionTag, _delete_version_tag),
-        Route("POST", f"{links}/links-to-models", shapes.LinkToModels,
-              lambda f: _link("logged_model", f.prompt_versions, f.model_ids)),
-        Route("POST", f"{links}/links-to-traces", shapes.LinkToTraces,
-              lambda f: _link("trace", f.prompt_versions, f.trace_ids)),
-        Route("POST", f"{links}/links-to-runs", shapes.LinkToRuns, lambda f: _link("run", f.prompt_versions, f.run_ids)),
-    ]  # fmt: skip
+        Route(
+            "POST",
+            f"{links}/links-to-models",
+            shapes.LinkToModels,
+            lambda f: _link("logged_model", f.prompt_versions, f.model_ids),
+        ),
+        Route(
+            "POST",
+            f"{links}/links-to-traces",
+            shapes.LinkToTraces,
+            lambda f: _link("trace", f.prompt_versions, f.trace_ids),
+        ),
+        Route(
+            "POST", f"{links}/links-to-runs", shapes.LinkToRuns, lambda f: _link("run", f.prompt_versions, f.run_ids)
+        ),
+    ]

@@ -212,7 +212,9 @@ def routes(files_api: bool, place: Place = named) -> list[Route]:
         Route("POST", f"{mv}/finalize", registry_messages.Version, _version(finalize.FinalizeVersion), one_version),
         Route("PATCH", f"{mv}/update", registry_messages.UpdateVersion, _update_version, one_version),
         Route("DELETE", f"{mv}/delete", registry_messages.Version, _version(versions.DeleteVersion)),
-        Route("GET", f"{mv}/get", registry_messages.Version, _version(versions.GetVersion), one_version, fit=for_exporter),
+        Route(
+            "GET", f"{mv}/get", registry_messages.Version, _version(versions.GetVersion), one_version, fit=for_exporter
+        ),
         Route("GET", f"{mv}/search", shapes.SearchVersions, _search_versions, versions_page),
         Route("GET", f"{mv}/get-download-uri", registry_messages.Version, _version(versions.GetVersion), artifact_uri),
         Route("POST", f"{mv}/generate-temporary-credentials", shapes.Credentials, _credentials, _vended),
@@ -221,4 +223,4 @@ def routes(files_api: bool, place: Place = named) -> list[Route]:
         Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteVersionTag, _delete_version_tag),
         Route("GET", probe, NoFields, lambda _: catalogs.GetMetastore(), probed),
         *prompts.routes(PREFIX),
-    ]  # fmt: skip
+    ]

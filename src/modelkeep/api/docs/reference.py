@@ -47,7 +47,7 @@ _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "start
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)  # fmt: skip
+)
 
 
 def described(routes: Sequence[Route]) -> list[Route]:

@@ -68,10 +68,16 @@ def routes(folder: Path | None) -> list[Route]:
     async def show(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """The page, which makes of its path what is shown."""
         nonce = secrets.token_urlsafe(18)
-        return Response(200, page(request.path).replace("__NONCE__", nonce).encode(), [
-            (b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"),
-            (b"content-security-policy", _POLICY.format(nonce=nonce).encode()), (b"referrer-policy", b"same-origin"),
-        ])  # fmt: skip
+        return Response(
+            200,
+            page(request.path).replace("__NONCE__", nonce).encode(),
+            [
+                (b"content-type", b"text/html; charset=utf-8"),
+                (b"cache-control", b"no-store"),
+                (b"content-security-policy", _POLICY.format(nonce=nonce).encode()),
+                (b"referrer-policy", b"same-origin"),
+            ],
+        )
 
     async def asset(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         """A script, style or image of the page: the same for everyone, so it needs no sign-in."""
@@ -90,8 +96,10 @@ def routes(folder: Path | None) -> list[Route]:
     return [
         Route("GET", HOME, handler=show, answers=page_answers),
         Route("GET", f"{HOME}/{{page*}}", handler=show, answers=page_answers),
-        Route("GET", f"{HOME}/assets/{{name}}", handler=asset, public=True, answers=(Answer(content="*/*"), Answer(404))),
-    ]  # fmt: skip
+        Route(
+            "GET", f"{HOME}/assets/{{name}}", handler=asset, public=True, answers=(Answer(content="*/*"), Answer(404))
+        ),
+    ]
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -269,7 +269,12 @@ def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: Full
         versions = f"{prefix}/model-versions"
         table += [
             Route("GET", f"{versions}/list-artifacts", VersionFile, handler=face.list_version, answers=(files_,)),
-            Route("GET", f"{versions}/get-signed-download-uri", VersionFile, handler=face.signed_download,
-                  answers=(Answer(type=answers.SignedUri),)),
-        ]  # fmt: skip
+            Route(
+                "GET",
+                f"{versions}/get-signed-download-uri",
+                VersionFile,
+                handler=face.signed_download,
+                answers=(Answer(type=answers.SignedUri),),
+            ),
+        ]
     return [msgspec.structs.replace(route, render=plain) for route in table]

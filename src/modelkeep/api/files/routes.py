@@ -70,11 +70,23 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list
     listed = (Answer(type=answers.Directory),)
     every = [
         Route("POST", f"{PREFIX}/create-upload-url", PathField, handler=face.create_upload_url, answers=(signed_url,)),
-        Route("POST", f"{PREFIX}/create-download-url", PathField, handler=face.create_download_url, answers=(signed_url,)),
-        Route("POST", f"{PREFIX}/create-upload-part-urls", UploadFields, handler=face.create_upload_part_urls,
-              answers=(Answer(type=answers.PartUrls),)),
-        Route("POST", f"{PREFIX}/create-abort-upload-url", UploadFields, handler=face.create_abort_upload_url,
-              answers=(Answer(type=answers.AbortUrl),)),
+        Route(
+            "POST", f"{PREFIX}/create-download-url", PathField, handler=face.create_download_url, answers=(signed_url,)
+        ),
+        Route(
+            "POST",
+            f"{PREFIX}/create-upload-part-urls",
+            UploadFields,
+            handler=face.create_upload_part_urls,
+            answers=(Answer(type=answers.PartUrls),),
+        ),
+        Route(
+            "POST",
+            f"{PREFIX}/create-abort-upload-url",
+            UploadFields,
+            handler=face.create_abort_upload_url,
+            answers=(Answer(type=answers.AbortUrl),),
+        ),
         Route("GET", directory, ListFields, handler=face.list_directory, answers=listed),
         Route("HEAD", directory, ListFields, handler=face.list_directory, answers=listed),
         Route("PUT", directory, handler=face.make_directory, answers=(none,)),
@@ -84,7 +96,7 @@ def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list
         Route("PUT", file, PutFields, handler=face.write_file, sends=file_bytes, answers=(none,)),
         Route("DELETE", file, handler=face.delete_file, answers=(none,)),
         Route("POST", file, PostFields, handler=face.upload, answers=(Answer(type=answers.Uploaded),)),
-    ]  # fmt: skip
+    ]
     refused = tuple(Answer(status) for status in (400, 403, 404, 409, 503))
     done = (Answer(type=dict), *refused)
     signed = [

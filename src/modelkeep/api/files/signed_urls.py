@@ -47,9 +47,19 @@ class Urls:
     ) -> str:
         """The path of a URL, from `/api/...` on, for what `req` names."""
         url = ObjectUrl(
-            method, req.path.text, actor.id, actor.token_id, actor.workspace, str(req.name) if req.name else "", req.version, set_id,
-            req.kind, req.id, upload_id, part,
-        )  # fmt: skip
+            method,
+            req.path.text,
+            actor.id,
+            actor.token_id,
+            actor.workspace,
+            str(req.name) if req.name else "",
+            req.version,
+            set_id,
+            req.kind,
+            req.id,
+            upload_id,
+            part,
+        )
         return f"{OBJECTS}/{self._signer.sign(url, now_ms() + self._lifetime_ms)}"
 
     async def check(self, token: str, method: str, source: str, workspace: str) -> tuple[ObjectUrl, Actor]:

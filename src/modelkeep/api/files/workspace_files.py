@@ -72,15 +72,25 @@ def routes(engine: Engine) -> list[Route]:
     empty, file_bytes = (Answer(type=dict),), "application/octet-stream"
     every = [
         Route("POST", f"{api}/mkdirs", PathFields, handler=face.make_directory, answers=empty, render=workspace_import),
-        Route("GET", f"{api}/get-status", PathFields, handler=face.get_status, answers=(Answer(type=answers.ObjectInfo),)),
+        Route(
+            "GET", f"{api}/get-status", PathFields, handler=face.get_status, answers=(Answer(type=answers.ObjectInfo),)
+        ),
         Route("GET", f"{api}/list", PathFields, handler=face.list_objects, answers=(Answer(type=answers.Objects),)),
         Route("POST", f"{api}/delete", DeleteFields, handler=face.delete, answers=empty),
         Route("GET", f"{api}/export", ExportFields, handler=face.export, answers=(Answer(type=answers.Exported),)),
-        Route("POST", f"{api}/import", ImportFields, handler=face.import_object, answers=empty, render=workspace_import),
-        Route("POST", f"{by_path}/import-file/{{path*}}", ImportFileFields, handler=face.import_file, sends=file_bytes,
-              answers=empty),
+        Route(
+            "POST", f"{api}/import", ImportFields, handler=face.import_object, answers=empty, render=workspace_import
+        ),
+        Route(
+            "POST",
+            f"{by_path}/import-file/{{path*}}",
+            ImportFileFields,
+            handler=face.import_file,
+            sends=file_bytes,
+            answers=empty,
+        ),
         Route("GET", f"{by_path}/{{path*}}", handler=face.read_file, answers=(Answer(content=file_bytes),)),
-    ]  # fmt: skip
+    ]
     return [msgspec.structs.replace(route, render=route.render or workspace) for route in every]
 
 

@@ -108,11 +108,18 @@ class Face:
         source = read_source(f.source, self.home, prompt=prompt)
         origin = source.origin
         return versions.RegisterVersion(
-            name=self.name(f.name), source=f.source, source_model=source.model, source_version=source.version,
-            origin=origin, volume=source.volume, run_link=f.run_link, comment=f.description, tags=tags,
+            name=self.name(f.name),
+            source=f.source,
+            source_model=source.model,
+            source_version=source.version,
+            origin=origin,
+            volume=source.volume,
+            run_link=f.run_link,
+            comment=f.description,
+            tags=tags,
             run_id=f.run_id or (origin.id if origin and origin.kind == "run" else ""),
             logged_model_id=f.model_id or (origin.id if origin and origin.kind == "logged_model" else ""),
-        )  # fmt: skip
+        )
 
     def version(self, kind: type[versions.VersionRequest]) -> Callable[[Any], msgspec.Struct]:
         return lambda f: kind(self.name(f.name), parse_version(f.version))

@@ -95,13 +95,19 @@ def _once(keys: Sequence[str], what: str = "tag") -> None:
 
 
 _COMMENTS: dict[Kind, Callable[[FullName, str], msgspec.Struct]] = {
-    Kind.CATALOG: catalogs.UpdateCatalogComment, Kind.PROMPT: prompts.UpdatePrompt, Kind.FUNCTION: functions.UpdateRoutineComment,
-}  # fmt: skip
+    Kind.CATALOG: catalogs.UpdateCatalogComment,
+    Kind.PROMPT: prompts.UpdatePrompt,
+    Kind.FUNCTION: functions.UpdateRoutineComment,
+}
 _RENAMES: dict[Kind, Callable[[FullName, FullName], msgspec.Struct]] = {
-    Kind.CATALOG: catalogs.RenameCatalog, Kind.SCHEMA: catalogs.RenameSchema, Kind.MODEL: models.RenameModel,
-    Kind.FUNCTION: objects.RenameObject, Kind.VOLUME: objects.RenameObject, Kind.TABLE: objects.RenameObject,
+    Kind.CATALOG: catalogs.RenameCatalog,
+    Kind.SCHEMA: catalogs.RenameSchema,
+    Kind.MODEL: models.RenameModel,
+    Kind.FUNCTION: objects.RenameObject,
+    Kind.VOLUME: objects.RenameObject,
+    Kind.TABLE: objects.RenameObject,
     Kind.PROMPT: prompts.RenamePrompt,
-}  # fmt: skip
+}
 
 
 def _rename(on: s.Object, new: s.Name, home: FullName) -> msgspec.Struct:
@@ -128,9 +134,12 @@ def _spec(properties: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 
 _DROPS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
-    Kind.MODEL: models.DeleteModel, Kind.FUNCTION: objects.DeleteObject, Kind.VOLUME: objects.DeleteObject,
-    Kind.TABLE: objects.DeleteObject, Kind.PROMPT: prompts.DeletePrompt,
-}  # fmt: skip
+    Kind.MODEL: models.DeleteModel,
+    Kind.FUNCTION: objects.DeleteObject,
+    Kind.VOLUME: objects.DeleteObject,
+    Kind.TABLE: objects.DeleteObject,
+    Kind.PROMPT: prompts.DeletePrompt,
+}
 
 
 async def _drop(session: Session, statement: s.Drop) -> None:
@@ -147,10 +156,14 @@ async def _drop(session: Session, statement: s.Drop) -> None:
 
 
 _SHOWN = {
-    Kind.CATALOG: ("catalog",), Kind.SCHEMA: ("databaseName",), Kind.MODEL: ("database", "modelName"),
-    Kind.FUNCTION: ("database", "functionName"), Kind.VOLUME: ("database", "volume_name"), Kind.TABLE: ("database", "tableName"),
+    Kind.CATALOG: ("catalog",),
+    Kind.SCHEMA: ("databaseName",),
+    Kind.MODEL: ("database", "modelName"),
+    Kind.FUNCTION: ("database", "functionName"),
+    Kind.VOLUME: ("database", "volume_name"),
+    Kind.TABLE: ("database", "tableName"),
     Kind.PROMPT: ("database", "promptName"),
-}  # fmt: skip
+}
 
 
 def _patterns(like: str) -> list[Matcher]:
@@ -203,9 +216,14 @@ def _listed(scan: Scan, session: Session, statement: s.Show) -> AsyncIterator[tu
 
 
 _GETS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
-    Kind.CATALOG: catalogs.GetCatalog, Kind.SCHEMA: catalogs.GetSchema, Kind.MODEL: models.GetModel,
-    Kind.FUNCTION: functions.GetRoutine, Kind.VOLUME: objects.GetObject, Kind.TABLE: objects.GetObject, Kind.PROMPT: prompts.GetPrompt,
-}  # fmt: skip
+    Kind.CATALOG: catalogs.GetCatalog,
+    Kind.SCHEMA: catalogs.GetSchema,
+    Kind.MODEL: models.GetModel,
+    Kind.FUNCTION: functions.GetRoutine,
+    Kind.VOLUME: objects.GetObject,
+    Kind.TABLE: objects.GetObject,
+    Kind.PROMPT: prompts.GetPrompt,
+}
 
 
 async def _describe(session: Session, statement: s.Describe) -> Table:

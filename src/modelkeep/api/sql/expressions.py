@@ -260,13 +260,26 @@ class Expressions:
 _READERS: dict[str, Callable[[Expressions, Any, Scope], Typed]] = {
     name: vars(Expressions)[method]
     for method, names in {
-        "column": "Column", "_literal": "Literal", "_boolean": "Boolean", "_null": "Null", "_marker": "Placeholder", "_negative": "Neg",
+        "column": "Column",
+        "_literal": "Literal",
+        "_boolean": "Boolean",
+        "_null": "Null",
+        "_marker": "Placeholder",
+        "_negative": "Neg",
         "_current": "CurrentUser SessionUser CurrentCatalog CurrentSchema CurrentDatabase CurrentTimestamp CurrentDate",
-        "_anonymous": "Anonymous", "_connected": "And Or", "_not": "Not", "_paren": "Paren", "_is": "Is", "_in": "In",
-        "_between": "Between", "_like": "Like ILike", "_exists": "Exists", "_scalar": "Subquery Select",
+        "_anonymous": "Anonymous",
+        "_connected": "And Or",
+        "_not": "Not",
+        "_paren": "Paren",
+        "_is": "Is",
+        "_in": "In",
+        "_between": "Between",
+        "_like": "Like ILike",
+        "_exists": "Exists",
+        "_scalar": "Subquery Select",
     }.items()
     for name in names.split()
-}  # fmt: skip
+}
 
 
 def identifier(node: Any) -> str:

@@ -14,9 +14,13 @@ from modelkeep.domain.errors import InvalidArgument
 _ARITHMETIC = {"Add": "+", "Sub": "-", "Mul": "*", "Mod": "%"}
 _MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000}
 _CASTS: dict[str, tuple[Type, str]] = {
-    "TEXT": ("STRING", "TEXT"), "VARCHAR": ("STRING", "TEXT"), "INT": ("INT", "INTEGER"), "BIGINT": ("LONG", "INTEGER"),
-    "DOUBLE": ("DOUBLE", "REAL"), "FLOAT": ("DOUBLE", "REAL"),
-}  # fmt: skip
+    "TEXT": ("STRING", "TEXT"),
+    "VARCHAR": ("STRING", "TEXT"),
+    "INT": ("INT", "INTEGER"),
+    "BIGINT": ("LONG", "INTEGER"),
+    "DOUBLE": ("DOUBLE", "REAL"),
+    "FLOAT": ("DOUBLE", "REAL"),
+}
 _TEXT_FUNCTIONS = {"Lower": "lower", "Upper": "upper", "Trim": "trim"}
 _MOMENTS = ("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPNTZ")
 
@@ -185,12 +189,22 @@ class Functions(Expressions):
 _READERS: dict[str, Callable[[Functions, Any, Scope], Typed]] = {
     name: vars(Functions)[method]
     for method, names in {
-        "_aggregate": "Count Min Max Sum Avg", "_case": "Case", "_if": "If", "_coalesce": "Coalesce", "_length": "Length",
-        "_concat": "Concat DPipe", "_substring": "Substring", "_arithmetic": "Add Sub Mul Mod", "_divide": "Div",
-        "_date_add": "TsOrDsAdd", "_to_date": "TsOrDsToDate", "_trunc": "TimestampTrunc", "_cast": "Cast TryCast",
+        "_aggregate": "Count Min Max Sum Avg",
+        "_case": "Case",
+        "_if": "If",
+        "_coalesce": "Coalesce",
+        "_length": "Length",
+        "_concat": "Concat DPipe",
+        "_substring": "Substring",
+        "_arithmetic": "Add Sub Mul Mod",
+        "_divide": "Div",
+        "_date_add": "TsOrDsAdd",
+        "_to_date": "TsOrDsToDate",
+        "_trunc": "TimestampTrunc",
+        "_cast": "Cast TryCast",
     }.items()
     for name in names.split()
-}  # fmt: skip
+}
 
 
 def _common(typed: list[Typed]) -> Type:

@@ -227,6 +227,17 @@ def _use(r: Reader) -> s.Statement:
 
 
 _STATEMENTS: dict[str, Callable[[Reader], s.Statement]] = {
-    "GRANT": _grant, "REVOKE": _revoke, "SHOW": _show, "ALTER": _alter, "CREATE": _create, "DROP": _drop, "DESCRIBE": _describe,
-    "DESC": _describe, "COMMENT": _comment, "COPY": _copy, "SET": _set_tag, "UNSET": _unset_tag, "USE": _use,
-}  # fmt: skip
+    "GRANT": _grant,
+    "REVOKE": _revoke,
+    "SHOW": _show,
+    "ALTER": _alter,
+    "CREATE": _create,
+    "DROP": _drop,
+    "DESCRIBE": _describe,
+    "DESC": _describe,
+    "COMMENT": _comment,
+    "COPY": _copy,
+    "SET": _set_tag,
+    "UNSET": _unset_tag,
+    "USE": _use,
+}

@@ -22,10 +22,18 @@ WAREHOUSES = "/api/2.0/sql/warehouses"
 WAREHOUSE_ID = "0000000000000001"
 
 _WAREHOUSE: answers.Warehouse = {
-    "id": WAREHOUSE_ID, "name": "built-in", "state": "RUNNING", "warehouse_type": "PRO", "cluster_size": "2X-Small",
-    "min_num_clusters": 1, "max_num_clusters": 1, "num_clusters": 1, "auto_stop_mins": 0, "enable_serverless_compute": False,
+    "id": WAREHOUSE_ID,
+    "name": "built-in",
+    "state": "RUNNING",
+    "warehouse_type": "PRO",
+    "cluster_size": "2X-Small",
+    "min_num_clusters": 1,
+    "max_num_clusters": 1,
+    "num_clusters": 1,
+    "auto_stop_mins": 0,
+    "enable_serverless_compute": False,
     "enable_photon": False,
-}  # fmt: skip
+}
 
 
 _READING = ("SELECT", "WITH", "SHOW", "DESCRIBE")
@@ -98,12 +106,29 @@ def routes(engine: Engine) -> list[Route]:
         Route("POST", STATEMENTS, Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
         Route("POST", f"{STATEMENTS}/", Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
         Route("GET", statement_path, OneStatement, handler=get_statement, answers=(Answer(type=answers.Statement),)),
-        Route("POST", f"{statement_path}/cancel", OneStatement, handler=cancel_execution, answers=(Answer(type=answers.Nothing),)),
-        Route("GET", f"{statement_path}/result/chunks/{{chunk_index}}", Chunk, handler=get_statement_result_chunk,
-              answers=(Answer(type=answers.ResultData),)),
+        Route(
+            "POST",
+            f"{statement_path}/cancel",
+            OneStatement,
+            handler=cancel_execution,
+            answers=(Answer(type=answers.Nothing),),
+        ),
+        Route(
+            "GET",
+            f"{statement_path}/result/chunks/{{chunk_index}}",
+            Chunk,
+            handler=get_statement_result_chunk,
+            answers=(Answer(type=answers.ResultData),),
+        ),
         Route("GET", WAREHOUSES, NoFields, handler=list_warehouses, answers=(Answer(type=answers.Warehouses),)),
-        Route("GET", f"{WAREHOUSES}/{{id}}", OneWarehouse, handler=get_warehouse, answers=(Answer(type=answers.Warehouse),)),
-    ]  # fmt: skip
+        Route(
+            "GET",
+            f"{WAREHOUSES}/{{id}}",
+            OneWarehouse,
+            handler=get_warehouse,
+            answers=(Answer(type=answers.Warehouse),),
+        ),
+    ]
 
 
 async def list_warehouses(request: Request, actor: Actor, path: dict[str, str]) -> Response:

@@ -58,11 +58,15 @@ class Sandbox:
         self._connection = connection
         connection.execute("PRAGMA temp_store = MEMORY")
         for limit, value in (
-            (sqlite3.SQLITE_LIMIT_LENGTH, SQL_CELL_BYTES), (sqlite3.SQLITE_LIMIT_COLUMN, SQL_COLUMNS),
-            (sqlite3.SQLITE_LIMIT_ATTACHED, 0), (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50), (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0),
-            (sqlite3.SQLITE_LIMIT_VDBE_OP, 100_000), (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 0),
+            (sqlite3.SQLITE_LIMIT_LENGTH, SQL_CELL_BYTES),
+            (sqlite3.SQLITE_LIMIT_COLUMN, SQL_COLUMNS),
+            (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+            (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
+            (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+            (sqlite3.SQLITE_LIMIT_VDBE_OP, 100_000),
+            (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 0),
             (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
-        ):  # fmt: skip
+        ):
             connection.setlimit(limit, value)
         connection.create_function("mk_like", 2, _like, deterministic=True)
         connection.create_function("mk_ilike", 2, _ilike, deterministic=True)

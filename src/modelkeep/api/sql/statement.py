@@ -104,9 +104,21 @@ def _moment(text: str) -> str:
 
 
 _TYPES: dict[str, Callable[[str], Value]] = {
-    "STRING": str, "INT": int, "INTEGER": int, "BIGINT": int, "LONG": int, "SMALLINT": int, "TINYINT": int, "BOOLEAN": _boolean,
-    "DATE": _moment, "TIMESTAMP": _moment, "TIMESTAMP_NTZ": _moment, "DOUBLE": float, "FLOAT": float, "DECIMAL": float,
-}  # fmt: skip
+    "STRING": str,
+    "INT": int,
+    "INTEGER": int,
+    "BIGINT": int,
+    "LONG": int,
+    "SMALLINT": int,
+    "TINYINT": int,
+    "BOOLEAN": _boolean,
+    "DATE": _moment,
+    "TIMESTAMP": _moment,
+    "TIMESTAMP_NTZ": _moment,
+    "DOUBLE": float,
+    "FLOAT": float,
+    "DECIMAL": float,
+}
 
 
 async def executed(session: Session, execute: Execute, id: str) -> answers.Statement:
@@ -150,11 +162,15 @@ async def _succeeded(id: str, table: Table, execute: Execute) -> answers.Stateme
         "statement_id": id,
         "status": {"state": "SUCCEEDED"},
         "manifest": {
-            "format": "JSON_ARRAY", "schema": {"column_count": len(columns), "columns": columns}, "total_chunk_count": 1,
-            "total_row_count": len(rows), "truncated": cut, "chunks": [chunk],
+            "format": "JSON_ARRAY",
+            "schema": {"column_count": len(columns), "columns": columns},
+            "total_chunk_count": 1,
+            "total_row_count": len(rows),
+            "truncated": cut,
+            "chunks": [chunk],
         },
         "result": {**chunk, "data_array": rows},
-    }  # fmt: skip
+    }
 
 
 # The first class that an error is of: (word of databricks-sdk's ServiceErrorCode, SQLSTATE). The code that REST would answer is

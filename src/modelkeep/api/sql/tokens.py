@@ -24,8 +24,11 @@ class Word(msgspec.Struct, frozen=True):
 
 
 _KINDS: dict[str, Literal["word", "name", "text", "number"]] = {
-    "VAR": "word", "IDENTIFIER": "name", "STRING": "text", "NUMBER": "number",
-}  # fmt: skip
+    "VAR": "word",
+    "IDENTIFIER": "name",
+    "STRING": "text",
+    "NUMBER": "number",
+}
 
 
 def words(statement: str) -> list[Word]:

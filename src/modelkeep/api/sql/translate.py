@@ -106,8 +106,20 @@ class _Translator(Functions):
 
     def _select(self, node: Any, outer: Scope | None) -> tuple[str, _Columns]:
         args = parts(
-            node, "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct", "with_", "hint"
-        ).args  # fmt: skip
+            node,
+            "expressions",
+            "from_",
+            "joins",
+            "where",
+            "group",
+            "having",
+            "order",
+            "limit",
+            "offset",
+            "distinct",
+            "with_",
+            "hint",
+        ).args
         scope = Scope(outer)
         self.aggregates = 0
         source = self._from(args, scope)

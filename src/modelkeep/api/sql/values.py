@@ -7,9 +7,14 @@ from modelkeep.api.sql.tables import Cell, Column
 from modelkeep.domain.errors import InvalidArgument
 
 _WORDS = {
-    "STRING": "text in quotes", "BOOLEAN": "TRUE or FALSE", "LONG": "a whole number", "INT": "a whole number", "DOUBLE": "a number",
-    "TIMESTAMP": "a time, '2026-01-31 12:00:00'", "DATE": "a date, '2026-01-31'",
-}  # fmt: skip
+    "STRING": "text in quotes",
+    "BOOLEAN": "TRUE or FALSE",
+    "LONG": "a whole number",
+    "INT": "a whole number",
+    "DOUBLE": "a number",
+    "TIMESTAMP": "a time, '2026-01-31 12:00:00'",
+    "DATE": "a date, '2026-01-31'",
+}
 
 
 def comparable(value: Value, column: Column) -> Cell:

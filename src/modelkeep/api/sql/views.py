@@ -33,8 +33,11 @@ def _texts(*names: str) -> tuple[Column, ...]:
 
 
 _TIMES = (
-    Column("created", "TIMESTAMP"), Column("created_by"), Column("last_altered", "TIMESTAMP"), Column("last_altered_by"),
-)  # fmt: skip
+    Column("created", "TIMESTAMP"),
+    Column("created_by"),
+    Column("last_altered", "TIMESTAMP"),
+    Column("last_altered_by"),
+)
 
 
 def _changed(x: Securable | ModelVersion) -> Row:
@@ -79,9 +82,18 @@ def _model(x: Securable, m: RegisteredModel) -> Row:
 async def _versions(scan: Scan) -> Rows:
     async for versions in scan.versions():
         yield [
-            (*_parts(v.model), v.version, v.status, v.comment, v.source, v.run_id or None, v.copied_from or None, *_changed(v))
+            (
+                *_parts(v.model),
+                v.version,
+                v.status,
+                v.comment,
+                v.source,
+                v.run_id or None,
+                v.copied_from or None,
+                *_changed(v),
+            )
             for v in versions
-        ]  # fmt: skip
+        ]
 
 
 async def _aliases(scan: Scan) -> Rows:
@@ -157,21 +169,41 @@ _STATUS = {
     if isinstance(kind, type) and issubclass(kind, errors.RegistryError)
 }
 _AUDIT = (
-    Column("event_id"), Column("event_time", "TIMESTAMP"), Column("event_date", "DATE"), Column("workspace_id"),
-    Column("user_identity.email"), Column("source_ip_address"), Column("service_name"), Column("action_name"), Column("request_id"),
-    Column("request_params"), Column("response.status_code", "LONG"), Column("response.error_message"), Column("outcome"),
-    Column("event"), Column("operation"), Column("targets"), Column("changes"),
-)  # fmt: skip
+    Column("event_id"),
+    Column("event_time", "TIMESTAMP"),
+    Column("event_date", "DATE"),
+    Column("workspace_id"),
+    Column("user_identity.email"),
+    Column("source_ip_address"),
+    Column("service_name"),
+    Column("action_name"),
+    Column("request_id"),
+    Column("request_params"),
+    Column("response.status_code", "LONG"),
+    Column("response.error_message"),
+    Column("outcome"),
+    Column("event"),
+    Column("operation"),
+    Column("targets"),
+    Column("changes"),
+)
 
 
 async def _audit(scan: Scan) -> Rows:
     def ask(token: str) -> audit_log.FindAudit:
         equal = scan.equal
         return audit_log.FindAudit(
-            equal.get("user_identity.email", ""), equal.get("event", ""), equal.get("outcome", ""),
-            scan.since, scan.until, PAGE, token, source=equal.get("source_ip_address", ""),
-            request_id=equal.get("request_id", ""), workspace_id=equal.get("workspace_id", ""),
-        )  # fmt: skip
+            equal.get("user_identity.email", ""),
+            equal.get("event", ""),
+            equal.get("outcome", ""),
+            scan.since,
+            scan.until,
+            PAGE,
+            token,
+            source=equal.get("source_ip_address", ""),
+            request_id=equal.get("request_id", ""),
+            workspace_id=equal.get("workspace_id", ""),
+        )
 
     async for events in scan.pages(ask):
         yield [_event(event) for event in events]
@@ -180,10 +212,23 @@ async def _audit(scan: Scan) -> Rows:
 def _event(e: AuditEvent) -> Row:
     refused = e.outcome != "ok"
     return (
-        e.id, e.at, date(e.at), e.workspace_id or None, e.actor, e.source or None, *databricks_audit_log.names(e),
-        e.request_id or None, e.request, _STATUS.get(e.outcome, 500) if refused else 200, e.reason or None, e.outcome, e.event, e.operation,
-        msgspec.json.encode(e.targets).decode(), e.changes,
-    )  # fmt: skip
+        e.id,
+        e.at,
+        date(e.at),
+        e.workspace_id or None,
+        e.actor,
+        e.source or None,
+        *databricks_audit_log.names(e),
+        e.request_id or None,
+        e.request,
+        _STATUS.get(e.outcome, 500) if refused else 200,
+        e.reason or None,
+        e.outcome,
+        e.event,
+        e.operation,
+        msgspec.json.encode(e.targets).decode(),
+        e.changes,
+    )
 
 
 # --- all of them ----------------------------------------------------------------------------------------------------------
@@ -221,7 +266,9 @@ INFORMATION_SCHEMA: dict[str, View] = {
         (*_texts(*_MODEL, "model_owner", "comment"), Column("latest_version", "LONG"), *_TIMES), _models, _MODEL
     ),
     "model_versions": View(
-        (*_texts(*_MODEL), _VERSION, *_texts("status", "comment", "source", "run_id", "copied_from"), *_TIMES), _versions, _MODEL
+        (*_texts(*_MODEL), _VERSION, *_texts("status", "comment", "source", "run_id", "copied_from"), *_TIMES),
+        _versions,
+        _MODEL,
     ),
     "model_aliases": View((*_texts(*_MODEL, "alias_name"), _VERSION), _aliases, _MODEL),
     "catalog_tags": _tagged(_CATALOG, _tags(lambda scan: scan.catalogs())),
@@ -233,9 +280,13 @@ INFORMATION_SCHEMA: dict[str, View] = {
     "metastore_privileges": _privileges_view((), _metastore),
     "catalog_privileges": _privileges_view(_CATALOG, _names(lambda scan: scan.catalogs())),
     "schema_privileges": _privileges_view(_SCHEMA, _names(lambda scan: scan.schemas())),
-    "table_privileges": _privileges_view(_place("table_name", "table"), _names(lambda scan: scan.objects(Kind.TABLE), Kind.TABLE)),
-    "volume_privileges": _privileges_view(_place("volume_name", "volume"), _names(lambda scan: scan.objects(Kind.VOLUME), Kind.VOLUME)),
+    "table_privileges": _privileges_view(
+        _place("table_name", "table"), _names(lambda scan: scan.objects(Kind.TABLE), Kind.TABLE)
+    ),
+    "volume_privileges": _privileges_view(
+        _place("volume_name", "volume"), _names(lambda scan: scan.objects(Kind.VOLUME), Kind.VOLUME)
+    ),
     "routine_privileges": _privileges_view(_place("routine_name", "routine"), _routine_names),
-}  # fmt: skip
+}
 
 AUDIT = View(_AUDIT, _audit, (), "event_time", "event_date")

@@ -71,13 +71,20 @@ def routes(metastore_id: str) -> list[Route]:
     def info(x: Securable) -> answers.FunctionInfo:
         definition = functions.definition(x)
         answer: answers.FunctionInfo = {
-            **objects.brief(x, metastore_id, browse_only=False), "function_id": x.id,
+            **objects.brief(x, metastore_id, browse_only=False),
+            "function_id": x.id,
             "input_params": _parameters(definition.input_params),
-            "data_type": definition.data_type, "full_data_type": definition.full_data_type, "routine_body": definition.routine_body,
-            "routine_definition": definition.routine_definition, "parameter_style": definition.parameter_style,
-            "is_deterministic": definition.is_deterministic, "sql_data_access": definition.sql_data_access,
-            "is_null_call": definition.is_null_call, "security_type": definition.security_type, "specific_name": definition.specific_name,
-        }  # fmt: skip
+            "data_type": definition.data_type,
+            "full_data_type": definition.full_data_type,
+            "routine_body": definition.routine_body,
+            "routine_definition": definition.routine_definition,
+            "parameter_style": definition.parameter_style,
+            "is_deterministic": definition.is_deterministic,
+            "sql_data_access": definition.sql_data_access,
+            "is_null_call": definition.is_null_call,
+            "security_type": definition.security_type,
+            "specific_name": definition.specific_name,
+        }
         if definition.return_params is not None:
             answer["return_params"] = _parameters(definition.return_params)
         if definition.routine_dependencies is not None:

@@ -132,10 +132,18 @@ def _all_of_them(f: List) -> metastores.ReadMetastore:
 
 def info(m: Securable, _: Any = None) -> answers.MetastoreSummary:
     return {
-        "metastore_id": m.id, "name": m.name, "owner": m.owner, "created_at": m.created_at, "created_by": m.created_by,
-        "updated_at": m.updated_at, "updated_by": m.updated_by, "cloud": "self-hosted", "region": "local",
-        "global_metastore_id": f"self-hosted:local:{m.id}", "privilege_model_version": "1.0",
-    }  # fmt: skip
+        "metastore_id": m.id,
+        "name": m.name,
+        "owner": m.owner,
+        "created_at": m.created_at,
+        "created_by": m.created_by,
+        "updated_at": m.updated_at,
+        "updated_by": m.updated_by,
+        "cloud": "self-hosted",
+        "region": "local",
+        "global_metastore_id": f"self-hosted:local:{m.id}",
+        "privilege_model_version": "1.0",
+    }
 
 
 def _page(m: Securable, _: Any) -> answers.MetastorePage:
@@ -169,9 +177,12 @@ def account_routes(account_id: str, metastore_id: str) -> list[Route]:
 
 def _quota(quota: metastores.Quota) -> answers.Quota:
     return {
-        "parent_securable_type": RULES[quota.on.kind].wire[0], "parent_full_name": quota.on.full_name,
-        "quota_name": quota.name, "quota_count": quota.count, "quota_limit": quota.limit,
-    }  # fmt: skip
+        "parent_securable_type": RULES[quota.on.kind].wire[0],
+        "parent_full_name": quota.on.full_name,
+        "quota_name": quota.name,
+        "quota_count": quota.count,
+        "quota_limit": quota.limit,
+    }
 
 
 def _quota_alone(quota: metastores.Quota, _: Any) -> answers.QuotaOf:
@@ -218,7 +229,18 @@ def routes(metastore_id: str) -> list[Route]:
         Route("PATCH", of_catalog, AssignCatalog, _assign, _assigned),
         Route("GET", bound, Bindings, _get_bindings, _bindings),
         Route("PATCH", bound, ChangeBindings, _change_bindings, _changed),
-        Route("GET", f"{quotas}/all-resource-quotas", List, lambda f: metastores.ListQuotas(f.max_results, f.page_token), quota_page),
-        Route("GET", f"{quotas}/{{parent_securable_type}}/{{parent_full_name}}/{{quota_name}}", Quota, _quota_of,
-              _quota_alone),
-    ]  # fmt: skip
+        Route(
+            "GET",
+            f"{quotas}/all-resource-quotas",
+            List,
+            lambda f: metastores.ListQuotas(f.max_results, f.page_token),
+            quota_page,
+        ),
+        Route(
+            "GET",
+            f"{quotas}/{{parent_securable_type}}/{{parent_full_name}}/{{quota_name}}",
+            Quota,
+            _quota_of,
+            _quota_alone,
+        ),
+    ]

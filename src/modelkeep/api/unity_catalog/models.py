@@ -182,29 +182,46 @@ def brief(model: Securable, metastore_id: str, *, browse_only: bool = False) -> 
     """A RegisteredModelInfo as lists hold it, and all of it that BROWSE alone shows."""
     catalog, schema, name = model.full_name.split(".")
     return {
-        "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": model.full_name,
-        "comment": model.comment, "owner": model.owner, "id": model.id, "metastore_id": metastore_id,
+        "name": name,
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "full_name": model.full_name,
+        "comment": model.comment,
+        "owner": model.owner,
+        "id": model.id,
+        "metastore_id": metastore_id,
         "created_at": model.created_at,
-        "created_by": model.created_by, "updated_at": model.updated_at, "updated_by": model.updated_by,
-        "securable_type": "FUNCTION", "securable_kind": "FUNCTION_REGISTERED_MODEL", "browse_only": browse_only,
-    }  # fmt: skip
+        "created_by": model.created_by,
+        "updated_at": model.updated_at,
+        "updated_by": model.updated_by,
+        "securable_type": "FUNCTION",
+        "securable_kind": "FUNCTION_REGISTERED_MODEL",
+        "browse_only": browse_only,
+    }
 
 
 def info(model: Securable, metastore_id: str) -> RegisteredModelInfo:
     """A RegisteredModelInfo without its aliases."""
     job = model.spec.get("deployment_job_id", "")
     return {
-        **brief(model, metastore_id), "storage_location": location(model.full_name),
+        **brief(model, metastore_id),
+        "storage_location": location(model.full_name),
         "tags": [{"key": key, "value": value} for key, value in model.tags.items()],
-        "etag": comment_etag(model.comment), "deployment_job_id": job, "deployment_job_state": "CONNECTED" if job else "NOT_SET_UP",
-    }  # fmt: skip
+        "etag": comment_etag(model.comment),
+        "deployment_job_id": job,
+        "deployment_job_state": "CONNECTED" if job else "NOT_SET_UP",
+    }
 
 
 def alias_info(model: str, alias: str, version: int) -> ModelAlias:
     catalog, schema, name = model.split(".")
     return {
-        "alias_name": alias, "version_num": version, "catalog_name": catalog, "schema_name": schema, "model_name": name,
-    }  # fmt: skip
+        "alias_name": alias,
+        "version_num": version,
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "model_name": name,
+    }
 
 
 def routes(metastore_id: str, place: Place = named) -> list[Route]:

@@ -86,10 +86,18 @@ def brief(x: Securable, metastore_id: str, *, browse_only: bool) -> ObjectInfo:
     """What every kind tells, and all that BROWSE alone shows."""
     catalog, schema, name = x.full_name.split(".")
     info: ObjectInfo = {
-        "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": x.full_name,
-        "owner": x.owner, "metastore_id": metastore_id, "created_at": x.created_at,
-        "created_by": x.created_by, "updated_at": x.updated_at, "updated_by": x.updated_by, "browse_only": browse_only,
-    }  # fmt: skip
+        "name": name,
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "full_name": x.full_name,
+        "owner": x.owner,
+        "metastore_id": metastore_id,
+        "created_at": x.created_at,
+        "created_by": x.created_by,
+        "updated_at": x.updated_at,
+        "updated_by": x.updated_by,
+        "browse_only": browse_only,
+    }
     if x.comment:
         info["comment"] = x.comment
     return info

@@ -99,26 +99,37 @@ def routes(metastore_id: str) -> list[Route]:
             {"destination_id": d.id, "destination_type": d.type} for d in of_securable.found
         ] or [_owner(of_securable.securable)]
         return {
-            "securable": securable(of_securable.securable), "securable_type": _wire(of_securable.securable),
-            "full_name": of_securable.securable.full_name or metastore_id, "destinations": destination_infos,
-            "destination_source_securable": securable(of_securable.source), "are_any_destinations_hidden": False,
-        }  # fmt: skip
+            "securable": securable(of_securable.securable),
+            "securable_type": _wire(of_securable.securable),
+            "full_name": of_securable.securable.full_name or metastore_id,
+            "destinations": destination_infos,
+            "destination_source_securable": securable(of_securable.source),
+            "are_any_destinations_hidden": False,
+        }
 
     def responses(answered: list[access_requests.Asked], _: Any) -> answers.AskedAccess:
         return {
             "responses": [
-                {"behalf_of": _behalf(a.principal, a.number), "request_destinations": [destinations(d) for d in a.destinations],
-                 "request_ids": list(a.requests)}
+                {
+                    "behalf_of": _behalf(a.principal, a.number),
+                    "request_destinations": [destinations(d) for d in a.destinations],
+                    "request_ids": list(a.requests),
+                }
                 for a in answered
             ]
-        }  # fmt: skip
+        }
 
     return [
         Route("POST", f"{RFA}/requests", Batch, ask, responses),
-        Route("GET", f"{RFA}/destinations/{{securable_type}}/{{full_name}}", DestinationsOf,
-              lambda f: access_requests.GetAccessDestinations(named(f.securable_type, f.full_name)), destinations),
+        Route(
+            "GET",
+            f"{RFA}/destinations/{{securable_type}}/{{full_name}}",
+            DestinationsOf,
+            lambda f: access_requests.GetAccessDestinations(named(f.securable_type, f.full_name)),
+            destinations,
+        ),
         Route("PATCH", f"{RFA}/destinations", Changed, change, destinations),
-    ]  # fmt: skip
+    ]
 
 
 def _ask(f: AccessRequest, named: Callable[[str, str], FullName]) -> access_requests.Ask:

@@ -226,26 +226,40 @@ def _as_it_is(kind: Kind, f: Update) -> bool:
 def catalog_info(c: Securable | Browsed[Securable], metastore_id: str) -> answers.CatalogInfo:
     isolated = (c.entity if isinstance(c, Browsed) else c).isolated
     return {
-        **_info(c, metastore_id), "catalog_type": "MANAGED_CATALOG", "isolation_mode": "ISOLATED" if isolated else "OPEN",
-        "securable_kind": "CATALOG_STANDARD", "accessible_in_current_workspace": True,
-    }  # fmt: skip
+        **_info(c, metastore_id),
+        "catalog_type": "MANAGED_CATALOG",
+        "isolation_mode": "ISOLATED" if isolated else "OPEN",
+        "securable_kind": "CATALOG_STANDARD",
+        "accessible_in_current_workspace": True,
+    }
 
 
 def schema_info(s: Securable | Browsed[Securable], metastore_id: str) -> answers.SchemaInfo:
     info = _info(s, metastore_id)
     return {
-        **info, "catalog_name": info["full_name"].partition(".")[0], "catalog_type": "MANAGED_CATALOG",
+        **info,
+        "catalog_name": info["full_name"].partition(".")[0],
+        "catalog_type": "MANAGED_CATALOG",
         "schema_id": info["id"],
-    }  # fmt: skip
+    }
 
 
 def _info(container: Securable | Browsed[Securable], metastore_id: str) -> answers.ContainerInfo:
     x, browse_only = (container.entity, container.only) if isinstance(container, Browsed) else (container, False)
     info: answers.ContainerInfo = {
-        "name": x.name, "full_name": x.full_name, "comment": x.comment, "owner": x.owner, "id": x.id,
-        "metastore_id": metastore_id, "created_at": x.created_at, "created_by": x.created_by, "updated_at": x.updated_at,
-        "updated_by": x.updated_by, "browse_only": browse_only, "securable_type": RULES[x.kind].wire[0],
-    }  # fmt: skip
+        "name": x.name,
+        "full_name": x.full_name,
+        "comment": x.comment,
+        "owner": x.owner,
+        "id": x.id,
+        "metastore_id": metastore_id,
+        "created_at": x.created_at,
+        "created_by": x.created_by,
+        "updated_at": x.updated_at,
+        "updated_by": x.updated_by,
+        "browse_only": browse_only,
+        "securable_type": RULES[x.kind].wire[0],
+    }
     if not browse_only:
         info["etag"] = comment_etag(x.comment)
         info["properties"] = msgspec.json.decode(x.spec.get("properties", "{}"))
@@ -332,17 +346,37 @@ def routes(metastore_id: str) -> list[Route]:
         Route("GET", c, List, _list_catalogs, catalog_page),
         Route("GET", f"{c}/{{full_name}}", One, _get_catalog, catalog),
         Route("PATCH", f"{c}/{{full_name}}", Update, lambda f: _update(Kind.CATALOG, f), catalog),
-        Route("DELETE", f"{c}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_catalog(f.full_name), f.force)),
+        Route(
+            "DELETE", f"{c}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_catalog(f.full_name), f.force)
+        ),
         Route("POST", s, CreateSchema, _create_schema, schema),
         Route("GET", s, ListSchemas, _list_schemas, schema_page),
         Route("GET", f"{s}/{{full_name}}", One, _get_schema, schema),
         Route("PATCH", f"{s}/{{full_name}}", Update, lambda f: _update(Kind.SCHEMA, f), schema),
-        Route("DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)),
+        Route(
+            "DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)
+        ),
         Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, assignments),
         Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
-        Route("GET", f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}", Permissions, get_effective,
-              effective_assignments),
-        Route("GET", f"{PREFIX}/privilege-assignments/{{securable_type}}/{{full_name}}", Assignments, get_grants, assignments),
-        Route("GET", f"{PREFIX}/effective-privilege-assignments/{{securable_type}}/{{full_name}}", Assignments, get_effective,
-              effective_list),
-    ]  # fmt: skip
+        Route(
+            "GET",
+            f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}",
+            Permissions,
+            get_effective,
+            effective_assignments,
+        ),
+        Route(
+            "GET",
+            f"{PREFIX}/privilege-assignments/{{securable_type}}/{{full_name}}",
+            Assignments,
+            get_grants,
+            assignments,
+        ),
+        Route(
+            "GET",
+            f"{PREFIX}/effective-privilege-assignments/{{securable_type}}/{{full_name}}",
+            Assignments,
+            get_effective,
+            effective_list,
+        ),
+    ]

@@ -101,16 +101,21 @@ def routes(metastore_id: str) -> list[Route]:
     def brief(t: Securable) -> answers.TableInfo:
         definition = tables.definition(t)
         return {
-            **objects.brief(t, metastore_id, browse_only=True), "table_id": t.id, "table_type": definition.table_type,
+            **objects.brief(t, metastore_id, browse_only=True),
+            "table_id": t.id,
+            "table_type": definition.table_type,
             "data_source_format": definition.data_source_format,
-        }  # fmt: skip
+        }
 
     def info(t: Securable) -> answers.TableInfo:
         definition = tables.definition(t)
         return {
-            **brief(t), "browse_only": False, "storage_location": definition.storage_location, "properties": definition.properties,
+            **brief(t),
+            "browse_only": False,
+            "storage_location": definition.storage_location,
+            "properties": definition.properties,
             "columns": definition.columns,
-        }  # fmt: skip
+        }
 
     def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.TableInfo:
         return objects.visible_info(result, info, brief)
@@ -129,11 +134,22 @@ def routes(metastore_id: str) -> list[Route]:
     return [
         Route("POST", TABLES, CreateTable, _create, whole_or_brief),
         Route("GET", TABLES, ListTables, lambda f: objects.in_schema(f, Kind.TABLE), page),
-        Route("GET", path, GetTable, lambda f: objects.get_object(f.full_name, Kind.TABLE, browse=f.include_browse), whole_or_brief),
+        Route(
+            "GET",
+            path,
+            GetTable,
+            lambda f: objects.get_object(f.full_name, Kind.TABLE, browse=f.include_browse),
+            whole_or_brief,
+        ),
         Route("PATCH", path, UpdateTable, _update, whole_or_brief),
         Route("DELETE", path, GetTable, lambda f: core.DeleteObject(parse_full_name(f.full_name, Kind.TABLE))),
-        Route("GET", f"{path}/exists", GetTable, lambda f: tables.TableExists(parse_full_name(f.full_name, Kind.TABLE)),
-              _exists),
+        Route(
+            "GET",
+            f"{path}/exists",
+            GetTable,
+            lambda f: tables.TableExists(parse_full_name(f.full_name, Kind.TABLE)),
+            _exists,
+        ),
         Route("GET", SUMMARIES, ListSummaries, _summaries, _summary_page),
         Route("GET", TABLE_OF_MLFLOW, GetTableOfMlflow, _mlflow, whole_or_brief),
-    ]  # fmt: skip
+    ]

@@ -125,9 +125,14 @@ class UserAgentDispatcher(App):
     """An application whose other vocabulary has routes of its own; the User-Agent chooses."""
 
     def __init__(
-        self, engine: Engine, door: Authenticator, routes: Sequence[Route], other: Sequence[Route], sites: WorkspaceResolver,
+        self,
+        engine: Engine,
+        door: Authenticator,
+        routes: Sequence[Route],
+        other: Sequence[Route],
+        sites: WorkspaceResolver,
         tracking: Tracking | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`other`: all routes as clients of open-source Unity Catalog are answered."""
         super().__init__(engine, door, routes, sites, tracking)
         self.other = App(engine, door, other, sites, tracking)

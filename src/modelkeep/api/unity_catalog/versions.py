@@ -211,11 +211,20 @@ def brief(
     """A ModelVersionInfo as lists hold it ("will not contain any aliases or tags"), or as BROWSE alone shows it."""
     catalog, schema, name = version.model.split(".")
     info: ModelVersionInfo = {
-        "model_name": name, "catalog_name": catalog, "schema_name": schema, "version": version.version,
-        "id": version.id, "metastore_id": metastore_id, "comment": version.comment, "status": version.status,
-        "created_at": version.created_at, "created_by": version.created_by, "updated_at": version.updated_at,
-        "updated_by": version.updated_by, "browse_only": browse_only,
-    }  # fmt: skip
+        "model_name": name,
+        "catalog_name": catalog,
+        "schema_name": schema,
+        "version": version.version,
+        "id": version.id,
+        "metastore_id": metastore_id,
+        "comment": version.comment,
+        "status": version.status,
+        "created_at": version.created_at,
+        "created_by": version.created_by,
+        "updated_at": version.updated_at,
+        "updated_by": version.updated_by,
+        "browse_only": browse_only,
+    }
     if browse_only:
         return info
     info["source"], info["run_id"], info["model_id"] = version.source, version.run_id, version.logged_model_id
@@ -230,17 +239,24 @@ def info(version: ModelVersion, metastore_id: str, place: Place = named) -> Mode
     catalog, schema, name = version.model.split(".")
     aliases: list[ModelAlias] = [
         {
-            "alias_name": alias, "version_num": version.version, "catalog_name": catalog, "schema_name": schema,
+            "alias_name": alias,
+            "version_num": version.version,
+            "catalog_name": catalog,
+            "schema_name": schema,
             "model_name": name,
-        } for alias in version.aliases
-    ]  # fmt: skip
+        }
+        for alias in version.aliases
+    ]
     features: FeatureDeps = {"feature_deps": version.feature_deps} if version.feature_deps else {}
     return {
-        **brief(version, metastore_id, place), **features, "aliases": aliases,
+        **brief(version, metastore_id, place),
+        **features,
+        "aliases": aliases,
         "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
         "model_params": [{"name": p.name, "value": p.value} for p in version.params],
-        "model_metrics": [msgspec.to_builtins(m) for m in version.metrics], "etag": comment_etag(version.comment),
-    }  # fmt: skip
+        "model_metrics": [msgspec.to_builtins(m) for m in version.metrics],
+        "etag": comment_etag(version.comment),
+    }
 
 
 def one_version(metastore_id: str, place: Place = named) -> Callable[..., Any]:
@@ -301,10 +317,13 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
         Route("DELETE", by_number, Version, _delete_version),
         Route("PATCH", f"{by_number}/finalize", Version, _finalize_unsigned if reach else _finalize, whole),
         Route(
-            "POST", f"{PREFIX}/temporary-model-version-credentials", Credentials,
-            _credentials if reach is None or reach.way else _no_files, _vended,
+            "POST",
+            f"{PREFIX}/temporary-model-version-credentials",
+            Credentials,
+            _credentials if reach is None or reach.way else _no_files,
+            _vended,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _exported(reach: Reach) -> Place:

@@ -72,9 +72,20 @@ class Summary(msgspec.Struct, frozen=True):
 
 def _find(f: Audit) -> audit_log.FindAudit:
     return audit_log.FindAudit(
-        f.actor, f.event, f.outcome, f.since, f.until, f.max_results, f.page_token, f.name, f.source, f.request_id,
-        f.first == "oldest", f.changes_only, f.workspace_id,
-    )  # fmt: skip
+        f.actor,
+        f.event,
+        f.outcome,
+        f.since,
+        f.until,
+        f.max_results,
+        f.page_token,
+        f.name,
+        f.source,
+        f.request_id,
+        f.first == "oldest",
+        f.changes_only,
+        f.workspace_id,
+    )
 
 
 def _export(f: Export) -> audit_log.ExportAudit:
@@ -84,9 +95,17 @@ def _export(f: Export) -> audit_log.ExportAudit:
 
 def _activity(f: Activity) -> audit_log.GetActivity:
     return audit_log.GetActivity(
-        securable(f.securable_type, f.full_name), f.max_results, f.page_token, f.actor, f.event, f.outcome, f.since, f.until,
-        f.first == "oldest", f.changes_only,
-    )  # fmt: skip
+        securable(f.securable_type, f.full_name),
+        f.max_results,
+        f.page_token,
+        f.actor,
+        f.event,
+        f.outcome,
+        f.since,
+        f.until,
+        f.first == "oldest",
+        f.changes_only,
+    )
 
 
 def _summary(f: Summary) -> audit_log.SummarizeActivity:

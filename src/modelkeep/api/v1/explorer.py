@@ -83,9 +83,13 @@ def _register(f: Register) -> signed_registration.RegisterSigned:
     path = ArtifactPath.parse(f.path).text
     origin = Origin("logged_model", f.model_id) if f.model_id else Origin("run", f.run_id, path)
     return signed_registration.RegisterSigned(
-        name=parse_full_name(f.full_name, Kind.MODEL), origin=origin, run_id=f.run_id, logged_model_id=f.model_id,
-        source=f"models:/{f.model_id}" if f.model_id else f"runs:/{f.run_id}/{path}", comment=f.comment,
-    )  # fmt: skip
+        name=parse_full_name(f.full_name, Kind.MODEL),
+        origin=origin,
+        run_id=f.run_id,
+        logged_model_id=f.model_id,
+        source=f"models:/{f.model_id}" if f.model_id else f"runs:/{f.run_id}/{path}",
+        comment=f.comment,
+    )
 
 
 def _list_files(f: Files) -> explorer.ListFiles:
@@ -105,24 +109,41 @@ def _results(page: Page[explorer.Found], _: Any) -> answers.FoundPage:
 def _result(item: explorer.Found) -> answers.Found:
     s = item.securable
     return {
-        "kind": s.kind, "full_name": s.full_name, "comment": s.comment, "owner": s.owner, "updated_at": s.updated_at,
-        "tags": [{"key": key, "value": value} for key, value in s.tags.items()], "aliases": item.aliases,
+        "kind": s.kind,
+        "full_name": s.full_name,
+        "comment": s.comment,
+        "owner": s.owner,
+        "updated_at": s.updated_at,
+        "tags": [{"key": key, "value": value} for key, value in s.tags.items()],
+        "aliases": item.aliases,
         "browse_only": item.browse_only,
-    }  # fmt: skip
+    }
 
 
 def version_info(v: ModelVersion, _: Any = None) -> answers.VersionInfo:
     return {
-        "full_name": v.model, "version": v.version, "status": v.status, "status_message": v.status_message,
-        "source": v.source, "run_id": v.run_id, "experiment_id": v.experiment_id, "comment": v.comment,
-        "created_at": v.created_at, "created_by": v.created_by, "updated_at": v.updated_at, "updated_by": v.updated_by,
-        "model_id": v.logged_model_id, "aliases": v.aliases,
+        "full_name": v.model,
+        "version": v.version,
+        "status": v.status,
+        "status_message": v.status_message,
+        "source": v.source,
+        "run_id": v.run_id,
+        "experiment_id": v.experiment_id,
+        "comment": v.comment,
+        "created_at": v.created_at,
+        "created_by": v.created_by,
+        "updated_at": v.updated_at,
+        "updated_by": v.updated_by,
+        "model_id": v.logged_model_id,
+        "aliases": v.aliases,
         "tags": [{"key": key, "value": value} for key, value in v.tags.items()],
-        "params": v.params, "metrics": v.metrics,
+        "params": v.params,
+        "metrics": v.metrics,
         "signature": msgspec.json.decode(v.signature) if v.signature.startswith("{") else None,
         "copied_from": msgspec.json.decode(v.copied_from) if v.copied_from else None,
-        "workspace_id": v.workspace_id, "etag": comment_etag(v.comment),
-    }  # fmt: skip
+        "workspace_id": v.workspace_id,
+        "etag": comment_etag(v.comment),
+    }
 
 
 def _versions(page: Page[ModelVersion], _: Any) -> answers.VersionPage:

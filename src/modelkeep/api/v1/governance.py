@@ -105,7 +105,7 @@ def _moved(_: Any, f: MoveAliases) -> answers.MovedAliases:
     return {
         "set": [{"alias_name": a.alias_name, "version_num": parse_version(a.version_num)} for a in f.set],
         "removed": list(f.remove),
-    }  # fmt: skip
+    }
 
 
 def _explanation(explanation: explain.Explanation, _: Any) -> explain.Explanation:
@@ -135,11 +135,21 @@ def _reject(f: Decide) -> access.DecideAccess:
 def _request(item: access.Shown, _: Any = None) -> answers.AccessRequest:
     r = item.request
     return {
-        "request_id": r.id, "securable_type": RULES[item.securable.kind].wire[0], "full_name": item.securable.full_name,
-        "principal": r.principal, "requester": r.requester, "privileges": list(r.privileges), "comment": r.comment,
-        "state": r.state, "reason": r.reason, "created_at": r.created_at, "decided_at": r.decided_at,
-        "decided_by": r.decided_by, "mine": item.mine, "to_decide": item.to_decide,
-    }  # fmt: skip
+        "request_id": r.id,
+        "securable_type": RULES[item.securable.kind].wire[0],
+        "full_name": item.securable.full_name,
+        "principal": r.principal,
+        "requester": r.requester,
+        "privileges": list(r.privileges),
+        "comment": r.comment,
+        "state": r.state,
+        "reason": r.reason,
+        "created_at": r.created_at,
+        "decided_at": r.decided_at,
+        "decided_by": r.decided_by,
+        "mine": item.mine,
+        "to_decide": item.to_decide,
+    }
 
 
 def _requests(page: Page[access.Shown], _: Any) -> answers.AccessRequests:
@@ -152,14 +162,21 @@ def routes() -> list[Route]:
     by_id = f"{inbox}/{{request_id}}"
     return [
         Route("GET", f"{V1}/explain", Explain, _explain, _explanation),
-        Route("GET", f"{V1}/can/{{securable_type}}/{{full_name}}", Securable,
-              lambda f: explain.WhatMayI(securable(f.securable_type, f.full_name)), _may),
+        Route(
+            "GET",
+            f"{V1}/can/{{securable_type}}/{{full_name}}",
+            Securable,
+            lambda f: explain.WhatMayI(securable(f.securable_type, f.full_name)),
+            _may,
+        ),
         Route("PATCH", f"{V1}/models/{{full_name}}/aliases", MoveAliases, _move, _moved),
         Route("GET", protected, Securable, _protected, _aliases),
         Route("PUT", f"{protected}/{{alias}}", Protect, _protect, _one_alias),
         Route("DELETE", f"{protected}/{{alias}}", ProtectedAlias, _unprotect),
-        Route("GET", inbox, Requests, lambda f: access.ListAccessRequests(f.state, f.max_results, f.page_token), _requests),
+        Route(
+            "GET", inbox, Requests, lambda f: access.ListAccessRequests(f.state, f.max_results, f.page_token), _requests
+        ),
         Route("POST", f"{by_id}/approve", Decide, _approve, _request),
         Route("POST", f"{by_id}/reject", Decide, _reject, _request),
         Route("DELETE", by_id, RequestId, lambda f: access.WithdrawAccess(f.request_id), _request),
-    ]  # fmt: skip
+    ]

@@ -91,12 +91,20 @@ def _update_version(f: UpdateVersion) -> prompts.UpdatePromptVersion:
 def _info(securable: Securable, aliases: dict[str, int], newest: int | None, *, only: bool) -> answers.PromptInfo:
     tags = {} if only else securable.tags
     return {
-        "full_name": securable.full_name, "name": securable.name, "comment": securable.comment, "etag": comment_etag(securable.comment),
+        "full_name": securable.full_name,
+        "name": securable.name,
+        "comment": securable.comment,
+        "etag": comment_etag(securable.comment),
         "owner": securable.owner,
-        "created_at": securable.created_at, "created_by": securable.created_by, "updated_at": securable.updated_at,
-        "updated_by": securable.updated_by, "tags": [{"key": key, "value": value} for key, value in tags.items()],
-        "aliases": {} if only else aliases, "newest_version": None if only else newest, "browse_only": only,
-    }  # fmt: skip
+        "created_at": securable.created_at,
+        "created_by": securable.created_by,
+        "updated_at": securable.updated_at,
+        "updated_by": securable.updated_by,
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        "aliases": {} if only else aliases,
+        "newest_version": None if only else newest,
+        "browse_only": only,
+    }
 
 
 def _prompt(browsed: Browsed[Prompt], _: Any) -> answers.PromptInfo:
@@ -113,12 +121,20 @@ def _page(page: Page[Browsed[Securable]], _: Any) -> answers.PromptPage:
 def _version(version: PromptVersion, _: Any = None) -> answers.PromptVersionInfo:
     own = {key: value for key, value in version.tags.items() if not key.startswith(PART_OF_VERSION)}
     return {
-        "full_name": version.prompt, "version": version.version, "comment": version.comment, "template": version.template,
-        "type": type_of(version.template), "created_at": version.created_at, "created_by": version.created_by,
-        "updated_at": version.updated_at, "updated_by": version.updated_by, "aliases": version.aliases,
+        "full_name": version.prompt,
+        "version": version.version,
+        "comment": version.comment,
+        "template": version.template,
+        "type": type_of(version.template),
+        "created_at": version.created_at,
+        "created_by": version.created_by,
+        "updated_at": version.updated_at,
+        "updated_by": version.updated_by,
+        "aliases": version.aliases,
         "tags": [{"key": key, "value": value} for key, value in own.items()],
-        "response_format": version.tags.get(RESPONSE_FORMAT_TAG, ""), "model_config": version.tags.get(MODEL_CONFIG_TAG, ""),
-    }  # fmt: skip
+        "response_format": version.tags.get(RESPONSE_FORMAT_TAG, ""),
+        "model_config": version.tags.get(MODEL_CONFIG_TAG, ""),
+    }
 
 
 def _versions(page: Page[PromptVersion], _: Any) -> answers.PromptVersionPage:
@@ -128,12 +144,16 @@ def _versions(page: Page[PromptVersion], _: Any) -> answers.PromptVersionPage:
 def _links(page: Page[PromptLink], _: Any) -> answers.PromptLinks:
     links: list[answers.PromptLinkInfo] = [
         {
-            "version": link.version, "kind": link.kind, "id": link.target_id, "name": link.name,
-            "experiment_id": link.experiment_id, "created_at": link.created_at,
+            "version": link.version,
+            "kind": link.kind,
+            "id": link.target_id,
+            "name": link.name,
+            "experiment_id": link.experiment_id,
+            "created_at": link.created_at,
             "created_by": link.created_by,
         }
         for link in page.items
-    ]  # fmt: skip
+    ]
     return {"links": links, "next_page_token": page.next_token}
 
 
@@ -146,13 +166,32 @@ def routes(v1: str) -> list[Route]:
         Route("GET", by_name, OnePrompt, lambda f: prompts.BrowsePrompt(_name(f.full_name)), _prompt),
         Route("PATCH", by_name, UpdatePrompt, _update, _prompt),
         Route("DELETE", by_name, DeletePrompt, lambda f: prompts.DeletePrompt(_name(f.full_name), f.force)),
-        Route("GET", versions, Paged, lambda f: prompts.ListPromptVersions(_name(f.full_name), f.max_results, f.page_token),
-              _versions),
-        Route("GET", version, OneVersion,
-              lambda f: prompts.GetPromptVersion(_name(f.full_name), parse_version(f.version, "Prompt")), _version),
+        Route(
+            "GET",
+            versions,
+            Paged,
+            lambda f: prompts.ListPromptVersions(_name(f.full_name), f.max_results, f.page_token),
+            _versions,
+        ),
+        Route(
+            "GET",
+            version,
+            OneVersion,
+            lambda f: prompts.GetPromptVersion(_name(f.full_name), parse_version(f.version, "Prompt")),
+            _version,
+        ),
         Route("PATCH", version, UpdateVersion, _update_version, _version),
-        Route("DELETE", version, OneVersion,
-              lambda f: prompts.DeletePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt"))),
-        Route("GET", f"{by_name}/links", Paged,
-              lambda f: prompt_links.ListPromptLinks(_name(f.full_name), f.max_results, f.page_token), _links),
-    ]  # fmt: skip
+        Route(
+            "DELETE",
+            version,
+            OneVersion,
+            lambda f: prompts.DeletePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt")),
+        ),
+        Route(
+            "GET",
+            f"{by_name}/links",
+            Paged,
+            lambda f: prompt_links.ListPromptLinks(_name(f.full_name), f.max_results, f.page_token),
+            _links,
+        ),
+    ]

@@ -132,11 +132,19 @@ def _tokens(page: Page[Token], _: Any) -> answers.Tokens:
 
 def _token_info(token: Token) -> answers.TokenInfo:
     return {
-        "token_id": token.id, "principal": token.principal, "comment": token.comment, "creation_time": token.created_at,
-        "expiry_time": -1 if token.expires_at is None else token.expires_at, "revoked": token.revoked_at is not None,
-        "created_by": token.created_by, "last_used_time": token.last_used_at, "kind": token.kind,
-        "origin_kind": token.origin_kind, "origin_id": token.origin_id, "ends_with_origin": token.bound and token.origin_id != "",
-    }  # fmt: skip
+        "token_id": token.id,
+        "principal": token.principal,
+        "comment": token.comment,
+        "creation_time": token.created_at,
+        "expiry_time": -1 if token.expires_at is None else token.expires_at,
+        "revoked": token.revoked_at is not None,
+        "created_by": token.created_by,
+        "last_used_time": token.last_used_at,
+        "kind": token.kind,
+        "origin_kind": token.origin_kind,
+        "origin_id": token.origin_id,
+        "ends_with_origin": token.bound and token.origin_id != "",
+    }
 
 
 def _lineage(f: VersionLineage) -> lineage.GetLineage:
@@ -183,17 +191,34 @@ def _principal_routes() -> list[Route]:
     for plural, kind in _PLURALS.items():
         base = f"{V1}/{plural}"
         table += [
-            Route("POST", base, NewPrincipal,
-                  lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
-                  _principal),
-            Route("GET", base, Principals,
-                  lambda f, kind=kind: principals.ListPrincipals(kind, f.filter, f.max_results, f.page_token), _principals),
-            Route("PATCH", f"{base}/{{principal}}", UpdatePrincipal,
-                  lambda f, kind=kind: principals.SetActive(f.principal, f.active, kind),
-                  _principal),
-            Route("DELETE", f"{base}/{{principal}}", PrincipalName,
-                  lambda f, kind=kind: principals.DeletePrincipal(f.principal, kind)),
-        ]  # fmt: skip
+            Route(
+                "POST",
+                base,
+                NewPrincipal,
+                lambda f, kind=kind: principals.CreatePrincipal(kind, f.name, f.display_name, f.account_admin),
+                _principal,
+            ),
+            Route(
+                "GET",
+                base,
+                Principals,
+                lambda f, kind=kind: principals.ListPrincipals(kind, f.filter, f.max_results, f.page_token),
+                _principals,
+            ),
+            Route(
+                "PATCH",
+                f"{base}/{{principal}}",
+                UpdatePrincipal,
+                lambda f, kind=kind: principals.SetActive(f.principal, f.active, kind),
+                _principal,
+            ),
+            Route(
+                "DELETE",
+                f"{base}/{{principal}}",
+                PrincipalName,
+                lambda f, kind=kind: principals.DeletePrincipal(f.principal, kind),
+            ),
+        ]
     members, links = f"{V1}/groups/{{principal}}/members", f"{V1}/users/{{principal}}/identities"
     return [
         *table,
@@ -216,9 +241,11 @@ def routes(account_id: str) -> list[Route]:
     async def discover(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         # databricks-sdk >= 0.95 calls it without credentials before nearly every call, on a connection of its own.
         discovery = {
-            "workspace_id": request.site.workspace_id, "account_id": account_id,
-            "oidc_endpoint": f"{request.site.address}/oidc", "token_federation_default_oidc_audiences": [account_id],
-        }  # fmt: skip
+            "workspace_id": request.site.workspace_id,
+            "account_id": account_id,
+            "oidc_endpoint": f"{request.site.address}/oidc",
+            "token_federation_default_oidc_audiences": [account_id],
+        }
         return Response(200, msgspec.json.encode(discovery), [(b"content-type", JSON)])
 
     async def telemetry(request: Request, actor: Actor, path: dict[str, str]) -> Response:
@@ -231,29 +258,53 @@ def routes(account_id: str) -> list[Route]:
 
     def assignment(assigned: metastores.MetastoreAssignment, _: Any) -> answers.Assignment:
         return {
-            "metastore_id": assigned.metastore.id, "workspace_id": int(assigned.workspace_id), "default_catalog_name": "main",
-        }  # fmt: skip
+            "metastore_id": assigned.metastore.id,
+            "workspace_id": int(assigned.workspace_id),
+            "default_catalog_name": "main",
+        }
 
     mv = f"{V1}/models/{{full_name}}/versions/{{version}}"
     return [
-        Route("GET", "/.well-known/databricks-config", handler=discover, public=True,
-              answers=(Answer(type=answers.Discovery),)),
+        Route(
+            "GET",
+            "/.well-known/databricks-config",
+            handler=discover,
+            public=True,
+            answers=(Answer(type=answers.Discovery),),
+        ),
         Route("POST", "/api/2.0/mlflow/client-telemetry/ingest", handler=telemetry, answers=(Answer(type=dict),)),
         Route("GET", "/metrics", handler=expose, answers=(Answer(content="text/plain"),)),
-        Route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", NoFields, lambda _: metastores.GetAssignment(), assignment),
+        Route(
+            "GET",
+            "/api/2.1/unity-catalog/current-metastore-assignment",
+            NoFields,
+            lambda _: metastores.GetAssignment(),
+            assignment,
+        ),
         Route("POST", f"{mv}/copy", Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", VersionLineage, _lineage, _edges),
         Route("GET", f"{V1}/lineage", Consumers, _consumers, _edges),
         *audit_routes(account_id),
         Route("GET", f"{V1}/jobs", Paged, lambda f: audit_log.ListJobs(f.max_results, f.page_token), _jobs),
         Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
-        Route("GET", f"{V1}/tokens", Tokens,
-              lambda f: principals.ListTokens(f.principal, max_results=f.max_results, page_token=f.page_token), _tokens),
+        Route(
+            "GET",
+            f"{V1}/tokens",
+            Tokens,
+            lambda f: principals.ListTokens(f.principal, max_results=f.max_results, page_token=f.page_token),
+            _tokens,
+        ),
         Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
-        Route("DELETE", f"{V1}/token-origins/{{origin_id}}", TokenOrigin, lambda f: principals.RevokeOrigin(f.origin_id), _revoked),
+        Route(
+            "DELETE",
+            f"{V1}/token-origins/{{origin_id}}",
+            TokenOrigin,
+            lambda f: principals.RevokeOrigin(f.origin_id),
+            _revoked,
+        ),
         *governance.routes(),
         *explorer.routes(V1),
         *prompts.routes(V1),
         *drafts.routes(V1),
         *_principal_routes(),
-    ]  # fmt: skip
+    ]

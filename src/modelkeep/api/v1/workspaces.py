@@ -48,9 +48,13 @@ def routes(default_url: str) -> list[Route]:
 
     def info(workspace: Workspace, _: Any = None) -> answers.AddressedWorkspace:
         return {
-            "id": workspace.id, "name": workspace.name, "url": workspace.url or default_url, "default": not workspace.url,
-            "created_at": workspace.created_at, "created_by": workspace.created_by,
-        }  # fmt: skip
+            "id": workspace.id,
+            "name": workspace.name,
+            "url": workspace.url or default_url,
+            "default": not workspace.url,
+            "created_at": workspace.created_at,
+            "created_by": workspace.created_by,
+        }
 
     def every(listed: list[Workspace], _: Any) -> answers.Workspaces:
         return {"workspaces": [info(workspace) for workspace in listed]}
