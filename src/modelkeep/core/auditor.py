@@ -74,13 +74,36 @@ class Auditor:
         elif op.effect == "write" and not isinstance(error, NotFound):
             self._buffer(event)
 
-    async def record(self, event: str, operation: str, actor: Actor, targets: list[AuditTarget], outcome: str = "ok",
-                     reason: str = "", request_id: str = "", *, now: bool = True) -> None:  # fmt: skip
+    async def record(
+        self,
+        event: str,
+        operation: str,
+        actor: Actor,
+        targets: list[AuditTarget],
+        outcome: str = "ok",
+        reason: str = "",
+        request_id: str = "",
+        *,
+        now: bool = True,
+    ) -> None:
         """For acts outside the operation table (the tracking server's routes, the command line)."""
         audit_event = AuditEvent(
-            new_id(), now_ms(), event, operation, actor.id, actor.name, actor.token_id, actor.source, request_id,
-            tuple(targets), "{}", "{}", outcome, reason, actor.workspace,
-        )  # fmt: skip
+            new_id(),
+            now_ms(),
+            event,
+            operation,
+            actor.id,
+            actor.name,
+            actor.token_id,
+            actor.source,
+            request_id,
+            tuple(targets),
+            "{}",
+            "{}",
+            outcome,
+            reason,
+            actor.workspace,
+        )
         if now:
             await self.write([audit_event], actor.id)
         else:
@@ -191,11 +214,29 @@ def _closed(vending: Vending) -> AuditEvent:
 
 
 def _event(
-    op: Operation, request: msgspec.Struct, actor: Actor, targets: list[AuditTarget], changes: dict[str, tuple[Any, Any]],
-    request_id: str, outcome: str, reason: str,
-) -> AuditEvent:  # fmt: skip
+    op: Operation,
+    request: msgspec.Struct,
+    actor: Actor,
+    targets: list[AuditTarget],
+    changes: dict[str, tuple[Any, Any]],
+    request_id: str,
+    outcome: str,
+    reason: str,
+) -> AuditEvent:
     return AuditEvent(
-        new_id(), now_ms(), op.audit, op.name, actor.id, actor.name, actor.token_id, actor.source, request_id,
-        tuple(dict.fromkeys(targets)), request_json(request), changes_json(changes), outcome, short(reason, AUDIT_REASON_CHARS),
+        new_id(),
+        now_ms(),
+        op.audit,
+        op.name,
+        actor.id,
+        actor.name,
+        actor.token_id,
+        actor.source,
+        request_id,
+        tuple(dict.fromkeys(targets)),
+        request_json(request),
+        changes_json(changes),
+        outcome,
+        short(reason, AUDIT_REASON_CHARS),
         actor.workspace,
-    )  # fmt: skip
+    )

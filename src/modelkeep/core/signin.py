@@ -249,9 +249,18 @@ async def issue(
     secret = (SESSION_PREFIX if kind == "SESSION" else ACCESS_PREFIX) + secrets.token_urlsafe(32)
     now = now_ms()
     id = await tokens.insert(
-        tx, holder.id, hash_token(secret), comment, holder.name, now, now + lifetime_ms, holder.id, kind=kind,
-        origin_kind=origin[0], origin_id=origin[1],
-    )  # fmt: skip
+        tx,
+        holder.id,
+        hash_token(secret),
+        comment,
+        holder.name,
+        now,
+        now + lifetime_ms,
+        holder.id,
+        kind=kind,
+        origin_kind=origin[0],
+        origin_id=origin[1],
+    )
     await record(tx, "session.start" if kind == "SESSION" else "token.issue", holder, id, comment, caller)
     return Issued(secret, lifetime_ms, id)
 
@@ -264,9 +273,22 @@ async def record(
     if group is not None:
         targets = (AuditTarget(group.kind, group.id, group.name), *targets)
     audit_event = AuditEvent(
-        new_id(), now_ms(), event, "sign_in", holder.id, holder.name, token_id, caller.source, caller.request_id, targets,
-        "{}", "{}", "ok", reason, caller.workspace_id,
-    )  # fmt: skip
+        new_id(),
+        now_ms(),
+        event,
+        "sign_in",
+        holder.id,
+        holder.name,
+        token_id,
+        caller.source,
+        caller.request_id,
+        targets,
+        "{}",
+        "{}",
+        "ok",
+        reason,
+        caller.workspace_id,
+    )
     await audit.add(tx, [audit_event])
 
 

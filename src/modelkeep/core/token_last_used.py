@@ -19,8 +19,10 @@ class TokenLastUsedRecorder:
     async def flush(self, db: Database) -> None:
         """Write the uses of tokens of which none was written for a minute."""
         due = {
-            id: at for id, at in self._noted.items() if at - self._written.get(id, -tokens.USE_EVERY_MS) >= tokens.USE_EVERY_MS
-        }  # fmt: skip
+            id: at
+            for id, at in self._noted.items()
+            if at - self._written.get(id, -tokens.USE_EVERY_MS) >= tokens.USE_EVERY_MS
+        }
         self._noted.clear()
         if not due:
             return

@@ -138,9 +138,18 @@ class ToolSignIn:
         for id in await authorizations.refreshable(tx, holder.id, REFRESHABLE_TOKENS_PER_PRINCIPAL - 1):
             await tokens.revoke(tx, id, now)
         id = await tokens.insert(
-            tx, holder.id, _refresh_hash(secret), f"OAuth: {client_id}", holder.name, now, now + lifetime_ms, holder.id,
-            kind="ACCESS", origin_kind=origin[0], origin_id=origin[1],
-        )  # fmt: skip
+            tx,
+            holder.id,
+            _refresh_hash(secret),
+            f"OAuth: {client_id}",
+            holder.name,
+            now,
+            now + lifetime_ms,
+            holder.id,
+            kind="ACCESS",
+            origin_kind=origin[0],
+            origin_id=origin[1],
+        )
         await authorizations.set_client(tx, id, client_id)
         return secret, id
 

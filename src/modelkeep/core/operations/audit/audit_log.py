@@ -132,12 +132,22 @@ async def _page(
     position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
     events = await audit.find(
-        ctx.tx, actor=req.actor, event=req.event, outcome=req.outcome, securable_id=securable_id,
-        since=_time(req.since), until=_time(req.until), after=(int(position[0]), str(position[1])) if position else None,
-        limit=limit + 1, name=name, source=source, request_id=request_id, workspace_id=workspace_id,
+        ctx.tx,
+        actor=req.actor,
+        event=req.event,
+        outcome=req.outcome,
+        securable_id=securable_id,
+        since=_time(req.since),
+        until=_time(req.until),
+        after=(int(position[0]), str(position[1])) if position else None,
+        limit=limit + 1,
+        name=name,
+        source=source,
+        request_id=request_id,
+        workspace_id=workspace_id,
         oldest_first=req.oldest_first,
         without=_reads(ctx) if req.changes_only else (),
-    )  # fmt: skip
+    )
     has_next = len(events) > limit
     return Page(
         tuple(events[:limit]),

@@ -93,11 +93,17 @@ async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
     groups = tuple(sorted(await principals.groups_of(ctx.tx, ctx.actor.id)))
     here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
     return Me(
-        ctx.actor.name, display, ctx.actor.kind, ctx.actor.account_admin, groups,
-        ctx.actor.workspace, here.name if here else ctx.actor.workspace, "" if ctx.config.writer else UNSET,
+        ctx.actor.name,
+        display,
+        ctx.actor.kind,
+        ctx.actor.account_admin,
+        groups,
+        ctx.actor.workspace,
+        here.name if here else ctx.actor.workspace,
+        "" if ctx.config.writer else UNSET,
         ctx.actor.account_admin or await tag_policies.governs(ctx.tx, ctx.actor.id),
         await may_audit(ctx),
-    )  # fmt: skip
+    )
 
 
 async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
@@ -128,9 +134,8 @@ def _sought(req: SearchSecurables) -> Sought:
         raise InvalidArgument(f"A search finds catalogs, schemas, models and prompts, and no {unknown[0].lower()}.")
     key, colon, value = req.tag.lower().partition(":")
     return Sought(
-        words, kinds or KINDS, (key, value if colon else None) if key else None, req.owner.lower(),
-        req.newest_first,
-    )  # fmt: skip
+        words, kinds or KINDS, (key, value if colon else None) if key else None, req.owner.lower(), req.newest_first
+    )
 
 
 async def list_files(ctx: ReadCtx, req: ListFiles, model: Securable) -> Page[ArtifactFile]:

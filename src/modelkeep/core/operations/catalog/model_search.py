@@ -213,9 +213,11 @@ async def _hold(
 
 
 async def _page(
-    request: _PageRequest, fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
-    fits: Callable[[T], Awaitable[bool]], start: Start,
-) -> Page[T]:  # fmt: skip
+    request: _PageRequest,
+    fetch: Callable[[Position | None, int], Awaitable[list[tuple[T, bool, Position]]]],
+    fits: Callable[[T], Awaitable[bool]],
+    start: Start,
+) -> Page[T]:
     """Few rows first: they fill the page of a caller who sees most rows. Then more rows, up to the budget."""
     most = (
         SEARCH_STEP_ROWS if start.walks else SEARCH_ROWS

@@ -19,9 +19,29 @@ from modelkeep.store import securables
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 ColumnType = Literal[
-    "BOOLEAN", "BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "STRING", "BINARY",
-    "DECIMAL", "INTERVAL", "ARRAY", "STRUCT", "MAP", "VARIANT", "CHAR", "NULL", "USER_DEFINED_TYPE", "TABLE_TYPE",
-]  # fmt: skip
+    "BOOLEAN",
+    "BYTE",
+    "SHORT",
+    "INT",
+    "LONG",
+    "FLOAT",
+    "DOUBLE",
+    "DATE",
+    "TIMESTAMP",
+    "TIMESTAMP_NTZ",
+    "STRING",
+    "BINARY",
+    "DECIMAL",
+    "INTERVAL",
+    "ARRAY",
+    "STRUCT",
+    "MAP",
+    "VARIANT",
+    "CHAR",
+    "NULL",
+    "USER_DEFINED_TYPE",
+    "TABLE_TYPE",
+]
 """Those that every client knows: one unknown word makes unitycatalog-client refuse a whole list."""
 Format = Literal["DELTA", "CSV", "JSON", "AVRO", "PARQUET", "ORC", "TEXT"]
 """As above."""
@@ -87,9 +107,15 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
     check_outside(table.storage_location, ctx.config.managed)
     check_in_urls(req.name)
     id = await securables.insert(
-        ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
+        ctx.tx,
+        schema,
+        req.name,
+        ctx.actor.id,
+        ctx.actor.name,
+        ctx.now,
+        check_comment(req.comment),
         {"definition": msgspec.json.encode(table).decode()},
-    )  # fmt: skip
+    )
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)
 
@@ -106,9 +132,8 @@ async def list_table_summaries(ctx: ReadCtx, req: ListTableSummaries, catalog: S
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
     rows, following = await securables.page_of_objects(
-        ctx.tx, Kind.TABLE, catalog, ctx.actor, position,
-        page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE),
-    )  # fmt: skip
+        ctx.tx, Kind.TABLE, catalog, ctx.actor, position, page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE)
+    )
     parts = [(row, row.full_name.split(".")) for row, _ in rows]
     matching = tuple(row for row, (_, s, t) in parts if schema(s) and table(t))
     return Page(matching, ctx.config.page_tokens.seal(scope, following) if following else "")

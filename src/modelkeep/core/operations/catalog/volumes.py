@@ -32,9 +32,15 @@ async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> 
     spec = {} if managed else {"storage_location": check_outside(req.storage_location, ctx.config.managed)}
     check_in_urls(req.name)
     id = await securables.insert(
-        ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment),
+        ctx.tx,
+        schema,
+        req.name,
+        ctx.actor.id,
+        ctx.actor.name,
+        ctx.now,
+        check_comment(req.comment),
         {"volume_type": req.type, **spec},
-    )  # fmt: skip
+    )
     if managed:
         await files.create_set(ctx.tx, "volume", ctx.now, files.volume_key(id))
     ctx.touch(req.name.kind, id, str(req.name))

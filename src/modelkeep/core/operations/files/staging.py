@@ -75,10 +75,20 @@ async def _copied(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: 
             "again: that goes on with this copy."
         )
     ctx.undo(partial(_free, ctx, db, set_id))
-    return Taken(set_id, tuple(
-        ArtifactFile(f.object, f.size, "", f.checksum, files.segments_json([Segment(f.object, f.size)]), f.modified_ms or ctx.now)
-        for f in await blobs.list_set(set_id)
-    ))  # fmt: skip
+    return Taken(
+        set_id,
+        tuple(
+            ArtifactFile(
+                f.object,
+                f.size,
+                "",
+                f.checksum,
+                files.segments_json([Segment(f.object, f.size)]),
+                f.modified_ms or ctx.now,
+            )
+            for f in await blobs.list_set(set_id)
+        ),
+    )
 
 
 async def _copy(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> str:

@@ -241,10 +241,19 @@ async def _join(ctx: WriteCtx, site: WriteTarget, upload: Upload, named: dict[in
     unnamed = [segment for number, segment in sent.items() if number not in named]
     await free(ctx, site, files.segments_json(unnamed))
     sha256 = segments[0].sha256 if len(segments) == 1 else ""  # of several, the `hash` job finds it
-    await put(ctx, site, ArtifactFile(
-        upload.path, sum(segment.size for segment in segments), sha256,
-        _checksum([segment.sha256 for segment in segments]), files.segments_json(segments), ctx.now,
-    ), replaced)  # fmt: skip
+    await put(
+        ctx,
+        site,
+        ArtifactFile(
+            upload.path,
+            sum(segment.size for segment in segments),
+            sha256,
+            _checksum([segment.sha256 for segment in segments]),
+            files.segments_json(segments),
+            ctx.now,
+        ),
+        replaced,
+    )
 
 
 def _checksum(hashes: list[str]) -> str:

@@ -290,9 +290,14 @@ def _step(
         if suffices(alone) and not suffices(bare):
             securable = bare[depth].securable
             sufficient.append(
-                Way(holding.privilege or "OWNERSHIP", securable.kind, securable.full_name, facts.names[holding.holder_id],
-                    _groups(facts, holding.holder_id))
-            )  # fmt: skip
+                Way(
+                    holding.privilege or "OWNERSHIP",
+                    securable.kind,
+                    securable.full_name,
+                    facts.names[holding.holder_id],
+                    _groups(facts, holding.holder_id),
+                )
+            )
     target = chain[-1].securable
     return Step(needs.replace("_", " "), target.kind, target.full_name, suffices(chain), tuple(sufficient))
 

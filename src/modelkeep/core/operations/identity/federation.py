@@ -80,9 +80,18 @@ async def create_policy(ctx: WriteCtx, req: CreatePolicy) -> FederationPolicy:
         )
     rule = _checked(ctx, req.rule, of_account=not scope)
     new = FederationPolicy(
-        id, policy_id, None, rule.description, rule.issuer, rule.subject, rule.subject_claim, rule.audiences, rule.keys,
-        ctx.now, ctx.now,
-    )  # fmt: skip
+        id,
+        policy_id,
+        None,
+        rule.description,
+        rule.issuer,
+        rule.subject,
+        rule.subject_claim,
+        rule.audiences,
+        rule.keys,
+        ctx.now,
+        ctx.now,
+    )
     await signin.add_policy(ctx.tx, scope, new)
     ctx.touch("FEDERATION_POLICY", id, policy_id)
     return await _policy(ctx, scope, policy_id)

@@ -173,9 +173,12 @@ async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None, pace: 
     equal = equal_to(condition)
     name = equal.get({"USER": "userName", "GROUP": "displayName"}.get(kind, "applicationId"))
     candidates = await identities.candidates(
-        ctx.tx, kind, number=identities.number_of(equal["id"]) if "id" in equal else None,
-        name=None if name is None else fold_principal(name), external_id=equal.get("externalId"),
-    )  # fmt: skip
+        ctx.tx,
+        kind,
+        number=identities.number_of(equal["id"]) if "id" in equal else None,
+        name=None if name is None else fold_principal(name),
+        external_id=equal.get("externalId"),
+    )
     visible: list[Identity] = []
     for identity in candidates:
         await pace.breathe()
@@ -288,9 +291,14 @@ async def _become(ctx: WriteCtx, old: Identity, want: Wanted, members: MemberCha
         keep_built_in(ctx, was)
     now = msgspec.structs.replace(was, name=name, display_name=want.display_name, active=active)
     new = msgspec.structs.replace(
-        old, principal=now, external_id=want.external_id, given_name=want.given_name, family_name=want.family_name,
-        emails=want.emails, entitlements=old.entitlements if want.entitlements is None else want.entitlements,
-    )  # fmt: skip
+        old,
+        principal=now,
+        external_id=want.external_id,
+        given_name=want.given_name,
+        family_name=want.family_name,
+        emails=want.emails,
+        entitlements=old.entitlements if want.entitlements is None else want.entitlements,
+    )
     ctx.touch(now.kind, now.id, now.name)
     if new != old:
         _note(ctx, old, new)

@@ -156,9 +156,14 @@ async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
     if req.kind not in KINDS:
         raise InvalidArgument(f"A principal is one of {', '.join(KINDS)}.")
     principal = await principals.insert(
-        ctx.tx, req.kind, check_principal_name(req.name), ctx.actor.name, ctx.now,
-        display_name=req.display_name, account_admin=req.account_admin,
-    )  # fmt: skip
+        ctx.tx,
+        req.kind,
+        check_principal_name(req.name),
+        ctx.actor.name,
+        ctx.now,
+        display_name=req.display_name,
+        account_admin=req.account_admin,
+    )
     ctx.touch(req.kind, principal.id, principal.name)
     return principal
 

@@ -81,8 +81,10 @@ def _masked_event(event: AuditEvent, hidden: set[str]) -> AuditEvent:
     return msgspec.structs.replace(
         event,
         targets=tuple(msgspec.structs.replace(t, id="", name="") if t.id in hidden else t for t in event.targets),
-        request=pattern.sub("", event.request), changes=pattern.sub("", event.changes), reason=pattern.sub("", event.reason),
-    )  # fmt: skip
+        request=pattern.sub("", event.request),
+        changes=pattern.sub("", event.changes),
+        reason=pattern.sub("", event.reason),
+    )
 
 
 def _source_id(item: object) -> str | None:

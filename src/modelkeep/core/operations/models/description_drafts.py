@@ -90,9 +90,13 @@ async def _facts(ctx: ReadCtx, model: Securable, model_versions: Sequence[ModelV
 
 def _version(v: ModelVersion) -> VersionFacts:
     return VersionFacts(
-        v.version, v.comment[:_LONG], _short(v.tags), v.signature[:_LONG] if v.signature.startswith("{") else "",
-        tuple(v.params[:_MOST]), tuple(v.metrics[:_MOST]),
-    )  # fmt: skip
+        v.version,
+        v.comment[:_LONG],
+        _short(v.tags),
+        v.signature[:_LONG] if v.signature.startswith("{") else "",
+        tuple(v.params[:_MOST]),
+        tuple(v.metrics[:_MOST]),
+    )
 
 
 def _short(tags: dict[str, str]) -> dict[str, str]:

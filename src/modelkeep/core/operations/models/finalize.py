@@ -180,9 +180,16 @@ async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable
     await files.freeze(ctx.tx, version.artifact_set_id, manifest)
     set_id, provenance = await _settle_copy(ctx, version, manifest)
     if not await versions.set_status(
-        ctx.tx, version, Status.READY, checked.warning, ctx.actor.name, ctx.now,
-        signature=checked.signature, artifact_set_id=set_id, copied_from=provenance,
-    ):  # fmt: skip
+        ctx.tx,
+        version,
+        Status.READY,
+        checked.warning,
+        ctx.actor.name,
+        ctx.now,
+        signature=checked.signature,
+        artifact_set_id=set_id,
+        copied_from=provenance,
+    ):
         raise Conflict(
             f"Version {req.version} of '{req.name}' expired while it was being finalized. Register the model again."
         )

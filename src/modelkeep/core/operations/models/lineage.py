@@ -96,9 +96,13 @@ def of_run(run: SourceRun | None) -> tuple[Entity, ...]:
 
 
 _DEPENDENCY_KINDS = {
-    "table": "TABLE", "function": "FUNCTION", "vector_search_index": "VECTOR_INDEX", "serving_endpoint": "MODEL_ENDPOINT",
-    "uc_connection": "CONNECTION", "uc_model_service": "MODEL_SERVICE",
-}  # fmt: skip
+    "table": "TABLE",
+    "function": "FUNCTION",
+    "vector_search_index": "VECTOR_INDEX",
+    "serving_endpoint": "MODEL_ENDPOINT",
+    "uc_connection": "CONNECTION",
+    "uc_model_service": "MODEL_SERVICE",
+}
 """Of the resources in an MLmodel file, as MLflow's client sends them with a version of `databricks-uc`."""
 
 
@@ -202,9 +206,17 @@ def _edge(ctx: WriteCtx, model: Securable, version: int, direction: str, entity:
 
 def _edge_by(author: str, now: int, model: Securable, version: int, direction: str, entity: Entity) -> LineageEdge:
     return LineageEdge(
-        model.full_name, version, direction, entity.type, entity.name[:1000], entity.id[:255], entity.context[:255],
-        now, author, entity.version[:255],
-    )  # fmt: skip
+        model.full_name,
+        version,
+        direction,
+        entity.type,
+        entity.name[:1000],
+        entity.id[:255],
+        entity.context[:255],
+        now,
+        author,
+        entity.version[:255],
+    )
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -246,11 +258,18 @@ async def _stage(
     copies, behind = await rows.copies(ctx.tx, ctx.actor, version, after, limit)
     edges = [
         LineageEdge(
-            model.full_name, version.version, DOWNSTREAM, MODEL_VERSION, f"{copy.model}/{copy.version}", "", copy.context,
-            copy.created_at, copy.created_by,
+            model.full_name,
+            version.version,
+            DOWNSTREAM,
+            MODEL_VERSION,
+            f"{copy.model}/{copy.version}",
+            "",
+            copy.context,
+            copy.created_at,
+            copy.created_by,
         )
         for copy in copies
-    ]  # fmt: skip
+    ]
     return edges, behind
 
 

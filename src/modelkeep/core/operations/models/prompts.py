@@ -189,9 +189,20 @@ async def create_prompt_version(ctx: WriteCtx, req: CreatePromptVersion, prompt:
     comment = check_comment(req.comment)
     number = await versions.next_number(ctx.tx, prompt, ctx.actor.name, ctx.now)
     version = PromptVersion(
-        new_id(), prompt.id, number, comment, req.template, len(req.template), "[]", "{}", ctx.now, ctx.actor.name, ctx.now,
-        ctx.actor.name, prompt.full_name,
-    )  # fmt: skip
+        new_id(),
+        prompt.id,
+        number,
+        comment,
+        req.template,
+        len(req.template),
+        "[]",
+        "{}",
+        ctx.now,
+        ctx.actor.name,
+        ctx.now,
+        ctx.actor.name,
+        prompt.full_name,
+    )
     await prompts.insert(ctx.tx, version)
     tags = {**req.tags, TYPE_TAG: type_of(req.template)}
     await prompts.put_tags(ctx.tx, prompt, version, tags, ctx.actor.name, ctx.now)

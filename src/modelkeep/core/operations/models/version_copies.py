@@ -42,9 +42,12 @@ async def shared_files(ctx: WriteCtx, original: ModelVersion, destination: Secur
     if original.signature == UNSIGNED:
         await refuse_unsigned(ctx, destination)
     taken = {
-        "status": Status.READY, "status_message": original.status_message, "signature": original.signature,
-        "artifact_set_id": original.artifact_set_id, "copied_from": encode(_provenance(original)),
-    }  # fmt: skip
+        "status": Status.READY,
+        "status_message": original.status_message,
+        "signature": original.signature,
+        "artifact_set_id": original.artifact_set_id,
+        "copied_from": encode(_provenance(original)),
+    }
     if not original.artifact_set_id:
         return taken
     await files.share(ctx.tx, original.artifact_set_id)
