@@ -61,16 +61,19 @@ async def page(tx: Tx, state: str, before: str, limit: int) -> list[AccessReques
     only = " AND r.state = :state" if state else ""
     rows = await tx.all(
         f"{_SELECT} WHERE r.id < :before{only} ORDER BY r.id DESC LIMIT :limit",
-        before=before, limit=limit, **({"state": state} if state else {}),
-    )  # fmt: skip
+        before=before,
+        limit=limit,
+        **({"state": state} if state else {}),
+    )
     return [_request(row) for row in rows]
 
 
 async def pending(tx: Tx, securable_id: str, principal_id: str) -> AccessRequest | None:
     row = await tx.one(
         f"{_SELECT} WHERE r.securable_id = :securable AND r.principal_id = :principal AND r.state = 'PENDING'",
-        securable=securable_id, principal=principal_id,
-    )  # fmt: skip
+        securable=securable_id,
+        principal=principal_id,
+    )
     return _request(row) if row else None
 
 
@@ -91,9 +94,14 @@ async def put(
         "VALUES (:id, :securable, :principal, :requester, :privileges, :comment, :at) "
         "ON CONFLICT (securable_id, principal_id) WHERE state = 'PENDING' "
         "DO UPDATE SET comment = excluded.comment RETURNING id",
-        id=new_id(), securable=securable_id, principal=principal_id, requester=requester_id,
-        privileges=msgspec.json.encode(privileges).decode(), comment=comment, at=at,
-    )  # fmt: skip
+        id=new_id(),
+        securable=securable_id,
+        principal=principal_id,
+        requester=requester_id,
+        privileges=msgspec.json.encode(privileges).decode(),
+        comment=comment,
+        at=at,
+    )
     return rows[0][0]
 
 
@@ -102,8 +110,12 @@ async def decide(tx: WriteTx, id: str, state: str, reason: str, by: str, at: int
     changed = await tx.run(
         "UPDATE access_requests SET state = :state, reason = :reason, decided_by = :by, decided_at = :at "
         "WHERE id = :id AND state = 'PENDING'",
-        id=id, state=state, reason=reason, by=by, at=at,
-    )  # fmt: skip
+        id=id,
+        state=state,
+        reason=reason,
+        by=by,
+        at=at,
+    )
     return changed == 1
 
 
@@ -117,5 +129,6 @@ async def put_destinations(tx: WriteTx, securable_id: str, found: tuple[Destinat
     if found:
         await tx.run(
             "INSERT INTO access_destinations (securable_id, destinations) VALUES (:id, :found)",
-            id=securable_id, found=msgspec.json.encode(found).decode(),
-        )  # fmt: skip
+            id=securable_id,
+            found=msgspec.json.encode(found).decode(),
+        )

@@ -24,8 +24,10 @@ async def begin(tx: WriteTx, set_id: str, now: int, lapses_at: int) -> str:
     change_id = new_id()
     await tx.run(
         "INSERT INTO file_changes (id, set_id, lapses_at) VALUES (:id, :set, :at)",
-        id=change_id, set=set_id, at=lapses_at,
-    )  # fmt: skip
+        id=change_id,
+        set=set_id,
+        at=lapses_at,
+    )
     await _count(tx, set_id)
     return change_id
 
@@ -40,8 +42,9 @@ async def revision(tx: Tx, set_id: str, now: int) -> Revision:
     row = await tx.one(
         "SELECT s.revision, (SELECT COUNT(*) FROM file_changes c WHERE c.set_id = s.id AND c.lapses_at > :now) "
         "FROM artifact_sets s WHERE s.id = :set",
-        set=set_id, now=now,
-    )  # fmt: skip
+        set=set_id,
+        now=now,
+    )
     return Revision(row[0], row[1] > 0) if row else Revision(-1, False)
 
 

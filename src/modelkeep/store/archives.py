@@ -49,8 +49,10 @@ async def insert(tx: WriteTx, archive: Archive) -> None:
 async def remove_archived(tx: WriteTx, through: int) -> int:
     """Remove a slice of the records up to that link, which are archived; how many. The database refuses any other."""
     rows = await tx.all(
-        "SELECT seq, audit_id FROM audit_seals WHERE seq <= :through ORDER BY seq LIMIT :slice", through=through, slice=_SLICE
-    )  # fmt: skip
+        "SELECT seq, audit_id FROM audit_seals WHERE seq <= :through ORDER BY seq LIMIT :slice",
+        through=through,
+        slice=_SLICE,
+    )
     ids = [{"id": row[1]} for row in rows]
     if ids:
         await tx.run_many("DELETE FROM audit_targets WHERE audit_id = :id", ids)
@@ -73,5 +75,6 @@ async def cursor(tx: Tx, name: str) -> int:
 async def move_cursor(tx: WriteTx, name: str, seq: int) -> None:
     await tx.run(
         "INSERT INTO audit_cursors (name, seq) VALUES (:name, :seq) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq",
-        name=name, seq=seq,
-    )  # fmt: skip
+        name=name,
+        seq=seq,
+    )

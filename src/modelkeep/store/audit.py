@@ -124,10 +124,23 @@ _EVENTS = (
 
 
 async def find(
-    tx: Tx, *, actor: str = "", event: str = "", outcome: str = "", securable_id: str = "", since: int = 0, until: int = 2**62,
-    after: tuple[int, str] | None = None, limit: int = 100, name: str = "", source: str = "", request_id: str = "",
-    workspace_id: str = "", oldest_first: bool = False, without: Sequence[str] = (),
-) -> list[AuditEvent]:  # fmt: skip
+    tx: Tx,
+    *,
+    actor: str = "",
+    event: str = "",
+    outcome: str = "",
+    securable_id: str = "",
+    since: int = 0,
+    until: int = 2**62,
+    after: tuple[int, str] | None = None,
+    limit: int = 100,
+    name: str = "",
+    source: str = "",
+    request_id: str = "",
+    workspace_id: str = "",
+    oldest_first: bool = False,
+    without: Sequence[str] = (),
+) -> list[AuditEvent]:
     """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already; `without`: events that are
     left out, but for refusals."""
     wanted = AuditFilter(actor, event, name, outcome, source, request_id, workspace_id=workspace_id)
@@ -244,8 +257,10 @@ async def tally(tx: Tx, dialect: str, securable_id: str, since: int, until: int)
         f"SELECT a.event, a.outcome, SUM({_COUNT[dialect]}), COUNT(DISTINCT a.actor_id), MIN(a.at), MAX(a.at) "
         "FROM audit_targets g CROSS JOIN audit a WHERE a.id = g.audit_id AND g.securable_id = :id "
         "AND g.at >= :since AND g.at < :until GROUP BY a.event, a.outcome ORDER BY 3 DESC, 1, 2",
-        id=securable_id, since=since, until=until,
-    )  # fmt: skip
+        id=securable_id,
+        since=since,
+        until=until,
+    )
     return [Tally(row[0], row[1], int(row[2]), *row[3:]) for row in rows]
 
 
@@ -277,8 +292,9 @@ async def seal(tx: WriteTx, before: int) -> int:
     rows = await tx.all(
         f"SELECT {_SELECT} FROM audit_pending p JOIN audit a ON a.id = p.audit_id WHERE p.at < :before "
         "ORDER BY p.at, p.audit_id LIMIT :limit",
-        before=before, limit=_BATCH,
-    )  # fmt: skip
+        before=before,
+        limit=_BATCH,
+    )
     seals: list[dict[str, Any]] = []
     for row in rows:
         event = _event(row)
@@ -319,8 +335,10 @@ async def links(
     rows = await tx.scan(
         f"SELECT s.seq, s.hash, {_SELECT} FROM audit_seals s JOIN audit a ON a.id = s.audit_id "
         f"WHERE {' AND '.join(['s.seq > :after AND s.seq <= :last', *where])} ORDER BY s.seq",
-        after=after, last=after + window, **params,
-    )  # fmt: skip
+        after=after,
+        last=after + window,
+        **params,
+    )
     return [Link(row[0], row[1], _event(row[2:])) for row in rows]
 
 
@@ -346,8 +364,9 @@ async def verify(tx: Tx, seq: int = 0, previous: str = GENESIS, *, look_for: str
         rows = await tx.scan(
             f"SELECT s.seq, s.hash, s.audit_id, {_SELECT} FROM audit_seals s LEFT JOIN audit a ON a.id = s.audit_id "
             "WHERE s.seq > :seq ORDER BY s.seq LIMIT :limit",
-            seq=seq, limit=_BATCH,
-        )  # fmt: skip
+            seq=seq,
+            limit=_BATCH,
+        )
         if not rows:
             break
         for row in rows:

@@ -4,12 +4,21 @@ from modelkeep.store.db import Tx
 
 _TRIGGERS = {
     "sqlite": (
-        "audit_no_update", "audit_no_delete", "seals_no_update", "seals_no_delete", "archives_no_update", "archives_no_delete",
+        "audit_no_update",
+        "audit_no_delete",
+        "seals_no_update",
+        "seals_no_delete",
+        "archives_no_update",
+        "archives_no_delete",
     ),
     "postgresql": (
-        "audit_append_only", "audit_archived_only", "seals_append_only", "seals_archived_only", "archives_append_only",
+        "audit_append_only",
+        "audit_archived_only",
+        "seals_append_only",
+        "seals_archived_only",
+        "archives_append_only",
     ),
-}  # fmt: skip
+}
 _PRESENT = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",

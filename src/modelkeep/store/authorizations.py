@@ -20,17 +20,23 @@ async def add_code(tx: WriteTx, hash: str, code: Code) -> None:
     await tx.run(
         "INSERT INTO authorization_codes (hash, client_id, redirect_uri, challenge, offline, session_id, expires_at) "
         "VALUES (:hash, :client, :redirect, :challenge, :offline, :session, :expires)",
-        hash=hash, client=code.client_id, redirect=code.redirect_uri, challenge=code.challenge, offline=int(code.offline),
-        session=code.session_id, expires=code.expires_at,
-    )  # fmt: skip
+        hash=hash,
+        client=code.client_id,
+        redirect=code.redirect_uri,
+        challenge=code.challenge,
+        offline=int(code.offline),
+        session=code.session_id,
+        expires=code.expires_at,
+    )
 
 
 async def codes_of(tx: Tx, session_id: str, now: int) -> int:
     """How many codes of a session can still be used. `now`: epoch ms."""
     row = await tx.one(
         "SELECT COUNT(*) FROM authorization_codes WHERE session_id = :session AND used_at IS NULL AND expires_at > :now",
-        session=session_id, now=now,
-    )  # fmt: skip
+        session=session_id,
+        now=now,
+    )
     return row[0] if row else 0
 
 
@@ -39,8 +45,9 @@ async def use_code(tx: WriteTx, hash: str, now: int) -> Code | None:
     row = await tx.one(
         "UPDATE authorization_codes SET used_at = :now WHERE hash = :hash AND used_at IS NULL "
         "RETURNING client_id, redirect_uri, challenge, offline, session_id, expires_at",
-        hash=hash, now=now,
-    )  # fmt: skip
+        hash=hash,
+        now=now,
+    )
     return Code(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) if row else None
 
 
@@ -61,14 +68,19 @@ async def rotate(tx: WriteTx, hash: str, successor: str, client_id: str, now: in
     row = await tx.one(
         "UPDATE tokens SET hash = :successor WHERE hash = :hash AND client_id = :client AND client_id <> '' "
         "AND revoked_at IS NULL AND expires_at > :now RETURNING id",
-        hash=hash, successor=successor, client=client_id, now=now,
-    )  # fmt: skip
+        hash=hash,
+        successor=successor,
+        client=client_id,
+        now=now,
+    )
     if row is None:
         return None
     await tx.run(
         "INSERT INTO used_refresh_tokens (hash, token_id, at) VALUES (:hash, :token, :now)",
-        hash=hash, token=row[0], now=now,
-    )  # fmt: skip
+        hash=hash,
+        token=row[0],
+        now=now,
+    )
     return await tx.one(
         "SELECT t.id, t.expires_at, p.id, p.name, p.kind, p.active FROM tokens t JOIN principals p ON p.id = t.principal_id "
         "WHERE t.id = :id",
@@ -81,8 +93,10 @@ async def token_of_rotated(tx: Tx, hash: str, client_id: str, before: int) -> st
     row = await tx.one(
         "SELECT u.token_id FROM used_refresh_tokens u JOIN tokens t ON t.id = u.token_id "
         "WHERE u.hash = :hash AND t.client_id = :client AND u.at < :before",
-        hash=hash, client=client_id, before=before,
-    )  # fmt: skip
+        hash=hash,
+        client=client_id,
+        before=before,
+    )
     return row[0] if row else ""
 
 
@@ -96,8 +110,9 @@ async def refreshable(tx: Tx, principal_id: str, skip: int) -> list[str]:
     rows = await tx.all(
         "SELECT id FROM tokens WHERE principal_id = :id AND client_id <> '' AND revoked_at IS NULL "
         "ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET :skip",
-        id=principal_id, skip=skip,
-    )  # fmt: skip
+        id=principal_id,
+        skip=skip,
+    )
     return [row[0] for row in rows]
 
 

@@ -56,8 +56,11 @@ async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
     await tx.run(
         "INSERT INTO securables (id, kind, space, name, name_key, owner_id, created_at, created_by, updated_at, updated_by) "
         "VALUES (:id, 'METASTORE', 'metastore', 'metastore', 'metastore', :owner, :at, :by, :at, :by)",
-        id=made.metastore_id, owner=admins.id, at=at, by=by,
-    )  # fmt: skip
+        id=made.metastore_id,
+        owner=admins.id,
+        at=at,
+        by=by,
+    )
     parent = await securables.by_name(tx, METASTORE)
     assert parent is not None and parent.kind is Kind.METASTORE
     name = METASTORE

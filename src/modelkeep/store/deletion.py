@@ -39,8 +39,10 @@ async def untouched_default(tx: Tx, catalog: Securable) -> Securable | None:
         f"SELECT {COLUMNS} FROM securables x WHERE x.parent_id = :catalog AND x.space = 'schema' AND x.name_key = :name "
         "AND x.created_at = :created AND x.updated_at = x.created_at AND x.comment = '' AND x.tags = '{}' AND x.spec = '{}' "
         f"{without}",
-        catalog=catalog.id, name=DEFAULT_SCHEMA, created=catalog.created_at,
-    )  # fmt: skip
+        catalog=catalog.id,
+        name=DEFAULT_SCHEMA,
+        created=catalog.created_at,
+    )
     return of_row(row, f"{catalog.full_name}.{DEFAULT_SCHEMA}") if row else None
 
 
@@ -92,15 +94,17 @@ async def _remove_dependents(tx: WriteTx, dialect: str, ids: Sequence[str], left
     for table, column, key in _DEPENDENTS:
         left -= await tx.bulk(
             f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} IN ({marks}) LIMIT :limit)",
-            limit=left, **params,
-        )  # fmt: skip
+            limit=left,
+            **params,
+        )
         if left <= 0:
             return left
     rows = await tx.all(
         "DELETE FROM model_versions WHERE id IN (SELECT id FROM model_versions WHERE model_id IN "
         f"({marks}) LIMIT :limit) RETURNING artifact_set_id",
-        limit=left, **params,
-    )  # fmt: skip
+        limit=left,
+        **params,
+    )
     await _free(tx, dialect, [row[0] for row in rows if row[0]])
     return left - len(rows)
 

@@ -27,8 +27,11 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
         rows = await tx.all(
             "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start AND path <> :seen "
             "ORDER BY path LIMIT :limit",
-            set=set_id, start=start, seen=seen, limit=limit + 1 - len(found),
-        )  # fmt: skip
+            set=set_id,
+            start=start,
+            seen=seen,
+            limit=limit + 1 - len(found),
+        )
         for path, size, modified_at in rows:
             if path < start:
                 continue  # below the directory just found
@@ -46,11 +49,16 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
 async def make_directory(tx: WriteTx, set_id: str, path: str, at: int) -> bool:
     """Mark a directory that may hold nothing: an entry without bytes under its path with a slash, which no file has. False
     where it was marked already."""
-    return await tx.run(
-        "INSERT INTO artifact_files (set_id, path, size, segments, modified_at) VALUES (:set, :path, 0, '[]', :at) "
-        "ON CONFLICT DO NOTHING",
-        set=set_id, path=f"{path}/", at=at,
-    ) == 1  # fmt: skip
+    return (
+        await tx.run(
+            "INSERT INTO artifact_files (set_id, path, size, segments, modified_at) VALUES (:set, :path, 0, '[]', :at) "
+            "ON CONFLICT DO NOTHING",
+            set=set_id,
+            path=f"{path}/",
+            at=at,
+        )
+        == 1
+    )
 
 
 async def remove_below(tx: WriteTx, set_id: str, directory: str, limit: int) -> list[str]:
@@ -58,6 +66,9 @@ async def remove_below(tx: WriteTx, set_id: str, directory: str, limit: int) -> 
     rows = await tx.all(
         "DELETE FROM artifact_files WHERE set_id = :set AND path IN (SELECT path FROM artifact_files WHERE set_id = :set "
         "AND path >= :first AND path < :last ORDER BY path LIMIT :limit) RETURNING segments",
-        set=set_id, first=directory + "/", last=directory + "0", limit=limit,
-    )  # fmt: skip
+        set=set_id,
+        first=directory + "/",
+        last=directory + "0",
+        limit=limit,
+    )
     return [row[0] for row in rows]

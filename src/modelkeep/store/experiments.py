@@ -67,8 +67,10 @@ async def levels_of(tx: Tx, workspace_id: str, experiment_ids: Sequence[str], pr
     marks, ids = among(experiment_ids) if few else ("", {})
     rows = await tx.scan(
         _HELD.format(f" AND p.experiment_id IN ({marks})" if few else ""),
-        workspace=workspace_id, principal=principal_id, **ids,
-    )  # fmt: skip
+        workspace=workspace_id,
+        principal=principal_id,
+        **ids,
+    )
     named = frozenset(experiment_ids)
     levels: dict[str, Level] = {}
     for experiment_id, text in rows:
@@ -90,12 +92,14 @@ async def permissions(tx: Tx, workspace_id: str, experiment_id: str) -> list[Per
         "SELECT p.principal_id, q.name, q.kind, p.level, q.display_name FROM experiment_permissions p"
         " JOIN principals q ON q.id = p.principal_id"
         " WHERE p.workspace_id = :workspace AND p.experiment_id = :experiment ORDER BY q.name_key",
-        workspace=workspace_id, experiment=experiment_id,
-    )  # fmt: skip
+        workspace=workspace_id,
+        experiment=experiment_id,
+    )
     users = await tx.one(
         "SELECT level FROM experiment_workspace_levels WHERE workspace_id = :workspace AND experiment_id = :experiment",
-        workspace=workspace_id, experiment=experiment_id,
-    )  # fmt: skip
+        workspace=workspace_id,
+        experiment=experiment_id,
+    )
     everyone = (
         [Permission(WORKSPACE_USERS, WORKSPACE_USERS, "GROUP", Level(users[0]), WORKSPACE_USERS)] if users else []
     )
@@ -122,16 +126,25 @@ async def permit(
             "INSERT INTO experiment_workspace_levels (workspace_id, experiment_id, level, created_at, created_by)"
             " VALUES (:workspace, :experiment, :level, :at, :by) ON CONFLICT (workspace_id, experiment_id)"
             " DO UPDATE SET level = excluded.level, created_at = excluded.created_at, created_by = excluded.created_by",
-            workspace=workspace_id, experiment=experiment_id, level=str(level), at=at, by=by,
-        )  # fmt: skip
+            workspace=workspace_id,
+            experiment=experiment_id,
+            level=str(level),
+            at=at,
+            by=by,
+        )
         return
     await tx.run(
         "INSERT INTO experiment_permissions (workspace_id, experiment_id, principal_id, level, created_at, created_by)"
         " VALUES (:workspace, :experiment, :principal, :level, :at, :by)"
         " ON CONFLICT (workspace_id, experiment_id, principal_id)"
         " DO UPDATE SET level = excluded.level, created_at = excluded.created_at, created_by = excluded.created_by",
-        workspace=workspace_id, experiment=experiment_id, principal=principal_id, level=str(level), at=at, by=by,
-    )  # fmt: skip
+        workspace=workspace_id,
+        experiment=experiment_id,
+        principal=principal_id,
+        level=str(level),
+        at=at,
+        by=by,
+    )
 
 
 async def forbid(tx: WriteTx, workspace_id: str, experiment_id: str, principal_id: str) -> None:
@@ -139,14 +152,17 @@ async def forbid(tx: WriteTx, workspace_id: str, experiment_id: str, principal_i
     if principal_id == WORKSPACE_USERS:
         await tx.run(
             "DELETE FROM experiment_workspace_levels WHERE workspace_id = :workspace AND experiment_id = :experiment",
-            workspace=workspace_id, experiment=experiment_id,
-        )  # fmt: skip
+            workspace=workspace_id,
+            experiment=experiment_id,
+        )
         return
     await tx.run(
         "DELETE FROM experiment_permissions WHERE workspace_id = :workspace AND experiment_id = :experiment"
         " AND principal_id = :principal",
-        workspace=workspace_id, experiment=experiment_id, principal=principal_id,
-    )  # fmt: skip
+        workspace=workspace_id,
+        experiment=experiment_id,
+        principal=principal_id,
+    )
 
 
 async def experiments_of(tx: Tx, workspace_id: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
@@ -157,8 +173,10 @@ async def experiments_of(tx: Tx, workspace_id: str, kind: str, ids: Sequence[str
         rows = await tx.all(
             "SELECT id, experiment_id FROM tracking_entities WHERE workspace_id = :workspace AND kind = :kind"
             f" AND id IN ({marks})",
-            workspace=workspace_id, kind=kind, **some,
-        )  # fmt: skip
+            workspace=workspace_id,
+            kind=kind,
+            **some,
+        )
         found.update((row[0], row[1]) for row in rows)
     return found
 
@@ -184,9 +202,13 @@ async def keep_inputs(tx: WriteTx, workspace_id: str, run_id: str, inputs: Seque
             " VALUES (:workspace, :run, :name, :digest, :source_type, :source)"
             " ON CONFLICT (workspace_id, run_id, name, digest)"
             " DO UPDATE SET source_type = excluded.source_type, source = excluded.source",
-            workspace=workspace_id, run=run_id, name=item.name, digest=item.digest,
-            source_type=item.source_type, source=item.source,
-        )  # fmt: skip
+            workspace=workspace_id,
+            run=run_id,
+            name=item.name,
+            digest=item.digest,
+            source_type=item.source_type,
+            source=item.source,
+        )
 
 
 async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[tuple[str, str, str], tuple[str, str]]:
@@ -197,8 +219,9 @@ async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[t
         rows = await tx.all(
             "SELECT run_id, name, digest, source_type, source FROM run_inputs WHERE workspace_id = :workspace"
             f" AND run_id IN ({marks})",
-            workspace=workspace_id, **some,
-        )  # fmt: skip
+            workspace=workspace_id,
+            **some,
+        )
         found.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})
     return found
 
@@ -221,8 +244,9 @@ async def creation_of(tx: Tx, workspace_id: str, name: str) -> Creation | None:
     row = await tx.one(
         "SELECT principal_id, created_at, experiment_id FROM experiment_creators"
         " WHERE workspace_id = :workspace AND name = :name",
-        workspace=workspace_id, name=name,
-    )  # fmt: skip
+        workspace=workspace_id,
+        name=name,
+    )
     return Creation(row[0], row[1], row[2]) if row else None
 
 
@@ -238,8 +262,12 @@ async def begin_creation(
         " VALUES (:workspace, :name, :principal, :at, '') ON CONFLICT (workspace_id, name) DO UPDATE SET"
         " principal_id = excluded.principal_id, created_at = excluded.created_at, experiment_id = ''"
         " WHERE experiment_creators.experiment_id <> '' OR experiment_creators.created_at < :abandoned",
-        workspace=workspace_id, name=name, principal=principal_id, at=at, abandoned=abandoned_before,
-    )  # fmt: skip
+        workspace=workspace_id,
+        name=name,
+        principal=principal_id,
+        at=at,
+        abandoned=abandoned_before,
+    )
     creation = await creation_of(tx, workspace_id, name)
     return creation is not None and creation.principal_id == principal_id
 
@@ -250,14 +278,18 @@ async def finish_creation(tx: WriteTx, workspace_id: str, name: str, principal_i
         await tx.run(
             "UPDATE experiment_creators SET experiment_id = :experiment WHERE workspace_id = :workspace AND name = :name"
             " AND principal_id = :principal AND experiment_id = ''",
-            workspace=workspace_id, name=name, principal=principal_id, experiment=experiment_id,
+            workspace=workspace_id,
+            name=name,
+            principal=principal_id,
+            experiment=experiment_id,
         )
-    )  # fmt: skip
+    )
 
 
 async def drop_creation(tx: WriteTx, workspace_id: str, name: str) -> None:
     """Forget a creation that was not finished: nobody takes over an experiment of this name."""
     await tx.run(
         "DELETE FROM experiment_creators WHERE workspace_id = :workspace AND name = :name AND experiment_id = ''",
-        workspace=workspace_id, name=name,
-    )  # fmt: skip
+        workspace=workspace_id,
+        name=name,
+    )

@@ -26,8 +26,9 @@ async def holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]) -> l
     rows = await tx.all(
         f"SELECT securable_id, privilege, principal_id FROM grants WHERE securable_id IN ({at}) AND principal_id IN {_ME} "
         f"UNION ALL SELECT id, '', owner_id FROM securables WHERE id IN ({at}) AND owner_id IN {_ME} ORDER BY 1, 2, 3",
-        me=principal_id, **ids,
-    )  # fmt: skip
+        me=principal_id,
+        **ids,
+    )
     return [Holding(*row) for row in rows]
 
 
@@ -37,8 +38,9 @@ async def inert_holdings(tx: Tx, principal_id: str, securable_ids: Sequence[str]
     rows = await tx.all(
         f"SELECT securable_id, privilege, principal_id FROM inert_grants WHERE securable_id IN ({ids}) "
         f"AND principal_id IN {_ME} ORDER BY 1, 2, 3",
-        me=principal_id, **params,
-    )  # fmt: skip
+        me=principal_id,
+        **params,
+    )
     return [Holding(*row, inert=True) for row in rows]
 
 

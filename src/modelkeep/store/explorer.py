@@ -308,8 +308,10 @@ async def files_after(tx: Tx, set_id: str, after: str, limit: int) -> list[Artif
     rows = await tx.all(
         "SELECT path, size, sha256, checksum, '', modified_at FROM artifact_files WHERE set_id = :set AND path > :after "
         "ORDER BY path LIMIT :limit",
-        set=set_id, after=after, limit=limit,
-    )  # fmt: skip
+        set=set_id,
+        after=after,
+        limit=limit,
+    )
     return [ArtifactFile(*row) for row in rows]
 
 

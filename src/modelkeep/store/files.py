@@ -53,8 +53,11 @@ async def create_set(tx: WriteTx, kind: str, at: int, owner_key: str | None = No
     set_id = new_id()
     await tx.run(
         "INSERT INTO artifact_sets (id, kind, owner_key, state, created_at) VALUES (:id, :kind, :key, 'open', :at)",
-        id=set_id, kind=kind, key=owner_key, at=at,
-    )  # fmt: skip
+        id=set_id,
+        kind=kind,
+        key=owner_key,
+        at=at,
+    )
     return set_id
 
 
@@ -83,8 +86,9 @@ async def stage_set(tx: WriteTx, set_id: str, at: int) -> None:
     await tx.run(
         "INSERT INTO artifact_sets (id, kind, state, created_at) VALUES (:id, 'staging', 'open', :at) "
         "ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at",
-        id=set_id, at=at,
-    )  # fmt: skip
+        id=set_id,
+        at=at,
+    )
 
 
 async def adopt_set(tx: WriteTx, set_id: str) -> None:
@@ -117,8 +121,10 @@ async def freeze(tx: WriteTx, set_id: str, files: Sequence[ArtifactFile]) -> Non
     """open -> live. Raises WrongState where it is not open."""
     changed = await tx.run(
         "UPDATE artifact_sets SET state = 'live', size = :size, hashed = :hashed WHERE id = :id AND state = 'open'",
-        id=set_id, size=sum(f.size for f in files), hashed=int(all(f.sha256 for f in files)),
-    )  # fmt: skip
+        id=set_id,
+        size=sum(f.size for f in files),
+        hashed=int(all(f.sha256 for f in files)),
+    )
     if changed != 1:
         raise WrongState("The files of this version are no longer open for changes.")
 
@@ -151,8 +157,9 @@ async def release_all(tx: WriteTx, dialect: str, set_ids: Sequence[str]) -> list
         rows = await tx.all(
             "UPDATE artifact_sets SET refs = refs - :count, state = CASE WHEN refs <= :count THEN 'deleting' ELSE state END "
             f"WHERE id IN ({marks}) RETURNING id, refs",
-            count=count, **params,
-        )  # fmt: skip
+            count=count,
+            **params,
+        )
         freed += [row[0] for row in rows if row[1] <= 0]
     return freed
 
@@ -162,8 +169,9 @@ async def forget_files(tx: WriteTx, set_id: str, limit: int) -> int:
     return await tx.bulk(
         "DELETE FROM artifact_files WHERE set_id = :set AND path IN "
         "(SELECT path FROM artifact_files WHERE set_id = :set ORDER BY path LIMIT :limit)",
-        set=set_id, limit=limit,
-    )  # fmt: skip
+        set=set_id,
+        limit=limit,
+    )
 
 
 async def forget_set(tx: WriteTx, set_id: str) -> None:
@@ -239,8 +247,10 @@ async def below(tx: Tx, set_id: str, directory: str) -> list[ArtifactFile]:
         return await manifest(tx, set_id)
     rows = await tx.scan(
         f"SELECT {_FILE} FROM artifact_files WHERE set_id = :set AND path > :first AND path < :last ORDER BY path",
-        set=set_id, first=directory + "/", last=directory + "0",  # '0' follows '/'
-    )  # fmt: skip
+        set=set_id,
+        first=directory + "/",
+        last=directory + "0",  # '0' follows '/'
+    )
     return [ArtifactFile(*row) for row in rows if row[0].startswith(directory + "/")]
 
 
@@ -251,8 +261,11 @@ async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> tuple
     row = await tx.one(  # two ranges of the primary key: with OR, SQLite reads the whole set
         f"SELECT path, segments FROM artifact_files WHERE set_id = :set AND path IN ({names}) UNION ALL "
         "SELECT path, '' FROM artifact_files WHERE set_id = :set AND path >= :first AND path < :last LIMIT 1",
-        set=set_id, first=path + "/", last=path + "0", **params,
-    )  # fmt: skip
+        set=set_id,
+        first=path + "/",
+        last=path + "0",
+        **params,
+    )
     if row is None:
         return "", ""
     return (row[1], "") if row[0] == path else ("", row[0])
@@ -265,8 +278,9 @@ async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:
         return True
     rows = await tx.scan(
         "SELECT p.segment FROM uploads u JOIN upload_parts p ON p.upload_id = u.id WHERE u.set_id = :set AND u.path = :path",
-        set=set_id, path=path,
-    )  # fmt: skip
+        set=set_id,
+        path=path,
+    )
     return any(msgspec.json.decode(row[0], type=Segment).object == name for row in rows)
 
 
@@ -296,8 +310,13 @@ async def start_upload(tx: WriteTx, set_id: str, path: str, principal_id: str, s
     await tx.run(
         "INSERT INTO uploads (id, set_id, path, principal_id, store_upload, created_at) "
         "VALUES (:id, :set, :path, :principal, :store, :at)",
-        id=upload_id, set=set_id, path=path, principal=principal_id, store=store_upload, at=at,
-    )  # fmt: skip
+        id=upload_id,
+        set=set_id,
+        path=path,
+        principal=principal_id,
+        store=store_upload,
+        at=at,
+    )
     return upload_id
 
 
@@ -316,8 +335,10 @@ async def put_part(tx: WriteTx, upload_id: str, number: int, segment: Segment) -
     await tx.run(
         "INSERT INTO upload_parts (upload_id, part_number, segment) VALUES (:id, :number, :segment) "
         "ON CONFLICT (upload_id, part_number) DO UPDATE SET segment = excluded.segment",
-        id=upload_id, number=number, segment=msgspec.json.encode(segment).decode(),
-    )  # fmt: skip
+        id=upload_id,
+        number=number,
+        segment=msgspec.json.encode(segment).decode(),
+    )
     return msgspec.json.decode(before[0], type=Segment) if before else None
 
 

@@ -21,8 +21,9 @@ async def on(tx: Tx, securable: Securable, principal_id: str | None = None) -> l
     rows = await read(
         f"SELECT p.name, g.privilege, g.inert FROM {_BOTH} g JOIN principals p ON p.id = g.principal_id "
         f"WHERE g.securable_id = :id{only} ORDER BY p.name_key, g.privilege",
-        id=securable.id, **({"principal": principal_id} if principal_id else {}),
-    )  # fmt: skip
+        id=securable.id,
+        **({"principal": principal_id} if principal_id else {}),
+    )
     return [Grant(row[0], row[1], inert=bool(row[2])) for row in rows]
 
 
@@ -34,8 +35,10 @@ async def effective(tx: Tx, chain: list[tuple[Securable, FullName]], principal_i
     rows = await tx.scan(
         f"SELECT g.securable_id, p.name, g.privilege, g.inert FROM {_BOTH} g JOIN principals p ON p.id = g.principal_id "
         f"WHERE g.securable_id IN ({ids}){only} AND (g.inert = 0 OR g.securable_id = :last) ORDER BY p.name_key, g.privilege",
-        last=chain[-1][0].id, **params, **({"principal": principal_id} if principal_id else {}),
-    )  # fmt: skip
+        last=chain[-1][0].id,
+        **params,
+        **({"principal": principal_id} if principal_id else {}),
+    )
     found: list[Grant] = []
     for securable, name in chain:
         source = (str(securable.kind), str(name)) if securable.id != chain[-1][0].id else ("", "")
@@ -53,8 +56,9 @@ async def held(
         read = tx.all if len(ids) <= INLINE_ROWS else tx.scan
         for row in await read(
             f"SELECT principal_id, privilege FROM {_TABLES[inert]} WHERE securable_id = :id AND principal_id IN ({marks})",
-            id=securable.id, **ids,
-        ):  # fmt: skip
+            id=securable.id,
+            **ids,
+        ):
             privileges[row[0]].add(row[1])
     return privileges
 

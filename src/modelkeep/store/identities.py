@@ -82,8 +82,10 @@ async def page(tx: Tx, kind: str, skip: int, limit: int) -> list[Identity]:
     """In the order of their names."""
     rows = await tx.scan(
         f"SELECT {_COLUMNS} FROM principals p WHERE p.kind = :kind ORDER BY p.name_key LIMIT :limit OFFSET :skip",
-        kind=kind, limit=limit, skip=skip,
-    )  # fmt: skip
+        kind=kind,
+        limit=limit,
+        skip=skip,
+    )
     return [_identity(row) for row in rows]
 
 
@@ -154,11 +156,18 @@ async def update(tx: WriteTx, identity: Identity, at: int) -> None:
             "UPDATE principals SET name = :name, name_key = :key, look_key = :look, display_name = :display, active = :active, "
             "external_id = :external, given_name = :given, family_name = :family, emails = :emails, entitlements = :entitlements, "
             "updated_at = :at WHERE id = :id",
-            id=principal.id, name=principal.name, key=fold_principal(principal.name),
-            look=look_key(principal.name), display=principal.display_name,
-            active=int(principal.active), external=identity.external_id, given=identity.given_name, family=identity.family_name,
+            id=principal.id,
+            name=principal.name,
+            key=fold_principal(principal.name),
+            look=look_key(principal.name),
+            display=principal.display_name,
+            active=int(principal.active),
+            external=identity.external_id,
+            given=identity.given_name,
+            family=identity.family_name,
             emails=msgspec.json.encode(identity.emails).decode(),
-            entitlements=msgspec.json.encode(identity.entitlements).decode(), at=at,
-        )  # fmt: skip
+            entitlements=msgspec.json.encode(identity.entitlements).decode(),
+            at=at,
+        )
     except UniqueViolation as error:
         raise AlreadyExists(f"A principal named '{principal.name}' already exists.") from error

@@ -79,14 +79,17 @@ async def take(tx: WriteTx, dialect: str, lane: Lane, holder: str, lease_ms: int
         "error = CASE WHEN again_at IS NULL AND attempts >= :most THEN 'Every attempt ended with its process.' ELSE error END "
         "WHERE id IN (SELECT id FROM jobs WHERE lane = :lane AND state = 'running' "
         f"AND lease_until <= {_NOW} ORDER BY id{skip})",
-        lane=lane, most=MAX_ATTEMPTS,
-    )  # fmt: skip
+        lane=lane,
+        most=MAX_ATTEMPTS,
+    )
     row = await tx.one(
         f"UPDATE jobs SET state = 'running', attempts = attempts + 1, holder = :holder, lease_until = {_NOW} + :lease "
         f"WHERE id = (SELECT id FROM jobs WHERE lane = :lane AND state = 'queued' AND run_at <= {_NOW} "
         f"ORDER BY run_at LIMIT 1{skip}) RETURNING {_JOB}, holder",
-        lane=lane, holder=holder, lease=lease_ms,
-    )  # fmt: skip
+        lane=lane,
+        holder=holder,
+        lease=lease_ms,
+    )
     return TakenJob(*row) if row else None
 
 
@@ -129,8 +132,9 @@ async def _queue(tx: WriteTx, job: TakenJob, attempts: str, due: str, **params: 
     """The job waits again. `attempts`, `due`: SQL of what counts as tried, and of when it is taken next."""
     changed = await tx.run(
         f"UPDATE jobs SET state = 'queued', holder = '', attempts = {attempts}, again_at = NULL, run_at = {due} WHERE {_MINE}",
-        **params, **_mine(job),
-    )  # fmt: skip
+        **params,
+        **_mine(job),
+    )
     return changed == 1
 
 
@@ -141,8 +145,11 @@ async def failed(tx: WriteTx, job: TakenJob, error: str) -> bool:
         "state = CASE WHEN again_at IS NULL AND attempts >= :most THEN 'dead' ELSE 'queued' END, "
         "attempts = CASE WHEN again_at IS NULL THEN attempts ELSE 0 END, "
         f"run_at = COALESCE(again_at, {_NOW} + :wait) WHERE {_MINE}",
-        error=error[:2000], most=MAX_ATTEMPTS, wait=1000 * 4**job.attempts, **_mine(job),
-    )  # fmt: skip
+        error=error[:2000],
+        most=MAX_ATTEMPTS,
+        wait=1000 * 4**job.attempts,
+        **_mine(job),
+    )
     return changed == 1
 
 
@@ -169,8 +176,10 @@ async def lease(tx: WriteTx, name: str, holder: str, ms: int) -> bool:
     changed = await tx.run(
         f"INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {_NOW} + :ms) ON CONFLICT (name) DO UPDATE "
         f"SET holder = excluded.holder, until = excluded.until WHERE leases.holder = :holder OR leases.until <= {_NOW}",
-        name=name, holder=holder, ms=ms,
-    )  # fmt: skip
+        name=name,
+        holder=holder,
+        ms=ms,
+    )
     return changed == 1
 
 

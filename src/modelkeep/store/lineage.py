@@ -25,18 +25,30 @@ async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> i
         "created_by, turn, entity_version) "
         "VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by, :turn, :entity_version) "
         "ON CONFLICT DO NOTHING",
-        id=new_id(), model=model_id, version=edge.version, direction=edge.direction, type=edge.entity_type, name=edge.entity_name,
-        entity=edge.entity_id, context=edge.context, at=edge.created_at, by=edge.created_by, turn=turn,
+        id=new_id(),
+        model=model_id,
+        version=edge.version,
+        direction=edge.direction,
+        type=edge.entity_type,
+        name=edge.entity_name,
+        entity=edge.entity_id,
+        context=edge.context,
+        at=edge.created_at,
+        by=edge.created_by,
+        turn=turn,
         entity_version=edge.entity_version,
-    )  # fmt: skip
+    )
 
 
 async def count_of_author(tx: Tx, model_id: str, version: int, direction: str, author: str) -> int:
     row = await tx.one(
         "SELECT COUNT(*) FROM lineage WHERE model_id = :model AND version = :version AND direction = :direction "
         "AND created_by = :author",
-        model=model_id, version=version, direction=direction, author=author,
-    )  # fmt: skip
+        model=model_id,
+        version=version,
+        direction=direction,
+        author=author,
+    )
     return row[0] if row else 0
 
 
@@ -47,8 +59,13 @@ async def of_version(
     rows = await tx.all(
         f"SELECT {_EDGE}, l.turn, l.id FROM lineage l WHERE l.model_id = :model AND l.version = :version "
         "AND l.direction = :direction AND (l.turn, l.id) > (:turn, :id) ORDER BY l.turn, l.id LIMIT :limit",
-        model=model.id, version=version, direction=direction, turn=after[0], id=after[1], limit=limit + 1,
-    )  # fmt: skip
+        model=model.id,
+        version=version,
+        direction=direction,
+        turn=after[0],
+        id=after[1],
+        limit=limit + 1,
+    )
     edges = [LineageEdge(model.full_name, *row[:-2]) for row in rows[:limit]]
     return edges, (rows[limit - 1][-2], rows[limit - 1][-1]) if len(rows) > limit else None
 
@@ -74,9 +91,13 @@ async def _consumers(
         f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
         f"WHERE l.entity_type = :type AND l.{column} = :value{some} AND l.direction = 'UPSTREAM' AND l.id > :after "
         "ORDER BY l.id LIMIT :budget",
-        type=entity_type, value=value, actor=actor.id, workspace=actor.workspace, after=after[1],
+        type=entity_type,
+        value=value,
+        actor=actor.id,
+        workspace=actor.workspace,
+        after=after[1],
         budget=LINEAGE_ROWS_PER_PAGE,
-    )  # fmt: skip
+    )
     edges: list[LineageEdge] = []
     for index, row in enumerate(rows):
         if row[-1]:
@@ -103,7 +124,9 @@ async def _known(tx: Tx, actor: Actor, id: str, source: str, wanted_ids: Sequenc
         f"SELECT '' WHERE {ADMIN} UNION ALL SELECT {id} FROM {source} "
         f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
         f"WHERE {id} IN ({marks}) AND {KNOW_MODEL}",
-        actor=actor.id, workspace=actor.workspace, **ids,
-    )  # fmt: skip
+        actor=actor.id,
+        workspace=actor.workspace,
+        **ids,
+    )
     known = {row[0] for row in rows}
     return None if "" in known else known

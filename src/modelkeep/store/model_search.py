@@ -26,13 +26,19 @@ Position = tuple[str | int, ...]
 _ABOVE = "CROSS JOIN securables s CROSS JOIN securables c"
 _JOINED = f"{SCHEMA_ABOVE} AND {CATALOG_ABOVE}"
 _OF_MODELS = {
-    "name": ("x.name_key", str), "creation_timestamp": ("x.created_at", int),
-    "last_updated_timestamp": ("x.updated_at", int), "id": ("x.id", str),
-}  # fmt: skip
+    "name": ("x.name_key", str),
+    "creation_timestamp": ("x.created_at", int),
+    "last_updated_timestamp": ("x.updated_at", int),
+    "id": ("x.id", str),
+}
 _OF_VERSIONS = {
-    "name": ("x.name_key", str), "version_number": ("v.version", int), "creation_timestamp": ("v.created_at", int),
-    "last_updated_timestamp": ("v.updated_at", int), "model": ("v.model_id", str), "id": ("v.id", str),
-}  # fmt: skip
+    "name": ("x.name_key", str),
+    "version_number": ("v.version", int),
+    "creation_timestamp": ("v.created_at", int),
+    "last_updated_timestamp": ("v.updated_at", int),
+    "model": ("v.model_id", str),
+    "id": ("v.id", str),
+}
 
 
 class Sort(msgspec.Struct, frozen=True):
@@ -229,9 +235,16 @@ def _like_names(wanted: Wanted, where: list[str], params: dict[str, Any]) -> Non
 
 
 async def _rows(
-    tx: Tx, actor: Actor, select: str, source: str, where: list[str], params: dict[str, Any],
-    columns: Sequence[tuple[str, bool]], after: Position | None, limit: int,
-) -> list[tuple[Any, ...]]:  # fmt: skip
+    tx: Tx,
+    actor: Actor,
+    select: str,
+    source: str,
+    where: list[str],
+    params: dict[str, Any],
+    columns: Sequence[tuple[str, bool]],
+    after: Position | None,
+    limit: int,
+) -> list[tuple[Any, ...]]:
     """Each row: `select`, whether the actor may read the model, and its position."""
     if after is not None:
         where = [*where, _later(columns)]
@@ -241,7 +254,7 @@ async def _rows(
     return await tx.scan(
         f"SELECT {select}, {READ_MODEL}, {keys} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by} LIMIT :limit",
         **(params | {"actor": actor.id, "workspace": actor.workspace, "limit": limit}),
-    )  # fmt: skip
+    )
 
 
 def _later(columns: Sequence[tuple[str, bool]]) -> str:

@@ -182,17 +182,26 @@ async def insert(
             "INSERT INTO principals (id, number, kind, name, name_key, display_name, account_admin, created_at, created_by, updated_at, "
             "look_key) "
             "VALUES (:id, :number, :kind, :name, :key, :display, :admin, :at, :by, :at, :look)",
-            id=principal.id, number=10**15 + secrets.randbelow(8 * 10**15), kind=kind, name=name, key=fold_principal(name),
-            display=principal.display_name, admin=int(account_admin), at=at, by=by, look=look_key(name),
-        )  # fmt: skip
+            id=principal.id,
+            number=10**15 + secrets.randbelow(8 * 10**15),
+            kind=kind,
+            name=name,
+            key=fold_principal(name),
+            display=principal.display_name,
+            admin=int(account_admin),
+            at=at,
+            by=by,
+            look=look_key(name),
+        )
     except UniqueViolation as error:
         raise AlreadyExists(f"A principal named '{name}' already exists.") from error
     await tx.run("INSERT INTO membership_closure (member_id, group_id) VALUES (:id, :id)", id=principal.id)
     if kind != "GROUP":
         await tx.run(
             "INSERT INTO membership_closure (member_id, group_id) SELECT :id, id FROM principals WHERE name_key = :everyone",
-            id=principal.id, everyone=ACCOUNT_USERS,
-        )  # fmt: skip
+            id=principal.id,
+            everyone=ACCOUNT_USERS,
+        )
     return principal
 
 
@@ -241,8 +250,10 @@ async def members(tx: Tx, group: Principal, after: str, limit: int) -> tuple[lis
     rows = await tx.scan(
         f"SELECT {_COLUMNS}, p.name_key FROM memberships m JOIN principals p ON p.id = m.member_id "
         "WHERE m.group_id = :id AND p.name_key > :after ORDER BY p.name_key LIMIT :limit",
-        id=group.id, after=after, limit=limit + 1,
-    )  # fmt: skip
+        id=group.id,
+        after=after,
+        limit=limit + 1,
+    )
     return [_principal(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else ""
 
 
@@ -259,8 +270,9 @@ async def belongs(tx: Tx, principal_id: str, group: str) -> bool:
     """Is it a member of the group of this name, through others too?"""
     row = await tx.one(
         f"SELECT 1 FROM principals g WHERE g.name_key = :key AND g.kind = 'GROUP' AND g.id IN {acts_as(':id')}",
-        key=fold_principal(group), id=principal_id,
-    )  # fmt: skip
+        key=fold_principal(group),
+        id=principal_id,
+    )
     return row is not None
 
 

@@ -25,8 +25,9 @@ def _version(row: Row, prompt: Securable) -> PromptVersion:
 async def by_number(tx: Tx, prompt: Securable, version: int) -> PromptVersion | None:
     row = await tx.one(
         f"SELECT {COLUMNS} FROM prompt_versions v WHERE v.prompt_id = :prompt AND v.version = :version",
-        prompt=prompt.id, version=version,
-    )  # fmt: skip
+        prompt=prompt.id,
+        version=version,
+    )
     return _version(row, prompt) if row else None
 
 
@@ -34,8 +35,9 @@ async def by_alias(tx: Tx, prompt: Securable, alias: str) -> PromptVersion | Non
     row = await tx.one(
         f"SELECT {COLUMNS} FROM aliases a JOIN prompt_versions v ON v.prompt_id = a.model_id AND v.version = a.version "
         "WHERE a.model_id = :prompt AND a.alias = :alias",
-        prompt=prompt.id, alias=alias,
-    )  # fmt: skip
+        prompt=prompt.id,
+        alias=alias,
+    )
     return _version(row, prompt) if row else None
 
 
@@ -71,8 +73,10 @@ async def page_of(tx: Tx, prompt: Securable, before: int, limit: int, characters
     rows = await tx.scan(
         "SELECT v.version, v.characters FROM prompt_versions v WHERE v.prompt_id = :prompt AND v.version < :before "
         "ORDER BY v.version DESC LIMIT :limit",
-        prompt=prompt.id, before=before, limit=limit,
-    )  # fmt: skip
+        prompt=prompt.id,
+        before=before,
+        limit=limit,
+    )
     last, total = 0, 0
     for number, length in rows:
         total += length
@@ -82,8 +86,10 @@ async def page_of(tx: Tx, prompt: Securable, before: int, limit: int, characters
     found = await tx.scan(
         f"SELECT {COLUMNS} FROM prompt_versions v WHERE v.prompt_id = :prompt AND v.version < :before AND v.version >= :last "
         "ORDER BY v.version DESC",
-        prompt=prompt.id, before=before, last=last,
-    )  # fmt: skip
+        prompt=prompt.id,
+        before=before,
+        last=last,
+    )
     return [_version(row, prompt) for row in found]
 
 
@@ -97,8 +103,9 @@ async def has_versions(tx: Tx, prompt: Securable) -> bool:
 async def has_versions_below(tx: Tx, prompt: Securable, number: int) -> bool:
     row = await tx.one(
         "SELECT 1 FROM prompt_versions v WHERE v.prompt_id = :prompt AND v.version < :number LIMIT 1",
-        prompt=prompt.id, number=number,
-    )  # fmt: skip
+        prompt=prompt.id,
+        number=number,
+    )
     return row is not None
 
 
@@ -107,16 +114,25 @@ async def insert(tx: WriteTx, version: PromptVersion) -> None:
         "INSERT INTO prompt_versions (id, prompt_id, version, comment, template, characters, created_at, created_by, updated_at, "
         "updated_by) VALUES (:id, :prompt_id, :version, :comment, :template, :characters, :created_at, :created_by, :created_at, "
         ":created_by)",
-        id=version.id, prompt_id=version.prompt_id, version=version.version, comment=version.comment, template=version.template,
-        characters=version.characters, created_at=version.created_at, created_by=version.created_by,
-    )  # fmt: skip
+        id=version.id,
+        prompt_id=version.prompt_id,
+        version=version.version,
+        comment=version.comment,
+        template=version.template,
+        characters=version.characters,
+        created_at=version.created_at,
+        created_by=version.created_by,
+    )
 
 
 async def set_comment(tx: WriteTx, version: PromptVersion, comment: str, by: str, at: int) -> None:
     await tx.run(
         "UPDATE prompt_versions SET comment = :comment, updated_at = :at, updated_by = :by WHERE id = :id",
-        id=version.id, comment=comment, at=at, by=by,
-    )  # fmt: skip
+        id=version.id,
+        comment=comment,
+        at=at,
+        by=by,
+    )
 
 
 async def put_tags(
@@ -127,8 +143,11 @@ async def put_tags(
     await put_tag_rows(tx, prompt, version.version, rows)
     await tx.run(
         "UPDATE prompt_versions SET tags = :tags, updated_at = :at, updated_by = :by WHERE id = :id",
-        id=version.id, tags=msgspec.json.encode(tags).decode(), at=at, by=by,
-    )  # fmt: skip
+        id=version.id,
+        tags=msgspec.json.encode(tags).decode(),
+        at=at,
+        by=by,
+    )
 
 
 async def delete(tx: WriteTx, version: PromptVersion) -> None:
@@ -136,8 +155,9 @@ async def delete(tx: WriteTx, version: PromptVersion) -> None:
     for table, prompt in (("aliases", "model_id"), ("tags", "securable_id"), ("prompt_links", "prompt_id")):
         await tx.run(
             f"DELETE FROM {table} WHERE {prompt} = :prompt AND version = :version",
-            prompt=version.prompt_id, version=version.version,
-        )  # fmt: skip
+            prompt=version.prompt_id,
+            version=version.version,
+        )
     await tx.run("DELETE FROM prompt_versions WHERE id = :id", id=version.id)
 
 
@@ -148,8 +168,9 @@ async def count_links(tx: Tx, prompt: Securable, most: int) -> int:
     """Up to `most`."""
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM prompt_links l WHERE l.prompt_id = :prompt LIMIT :most) n",
-        prompt=prompt.id, most=most,
-    )  # fmt: skip
+        prompt=prompt.id,
+        most=most,
+    )
     return row[0] if row else 0
 
 
@@ -160,9 +181,15 @@ async def link(
     added = await tx.run(
         "INSERT INTO prompt_links (id, prompt_id, version, workspace_id, kind, target_id, created_at, created_by) "
         "VALUES (:id, :prompt, :version, :workspace, :kind, :target, :at, :by) ON CONFLICT DO NOTHING",
-        id=new_id(), prompt=version.prompt_id, version=version.version, workspace=workspace_id, kind=kind, target=target_id,
-        at=at, by=by,
-    )  # fmt: skip
+        id=new_id(),
+        prompt=version.prompt_id,
+        version=version.version,
+        workspace=workspace_id,
+        kind=kind,
+        target=target_id,
+        at=at,
+        by=by,
+    )
     return added == 1
 
 
@@ -178,6 +205,8 @@ async def links_of(tx: Tx, prompt: Securable, before: str, limit: int) -> list[P
     rows = await tx.scan(
         "SELECT l.id, l.version, l.workspace_id, l.kind, l.target_id, l.created_at, l.created_by FROM prompt_links l "
         "WHERE l.prompt_id = :prompt AND l.id < :before ORDER BY l.id DESC LIMIT :limit",
-        prompt=prompt.id, before=before, limit=limit,
-    )  # fmt: skip
+        prompt=prompt.id,
+        before=before,
+        limit=limit,
+    )
     return [PromptLink(*row) for row in rows]

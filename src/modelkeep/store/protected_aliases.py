@@ -28,8 +28,9 @@ async def on(tx: Tx, securable_ids: Sequence[str], actor_id: str) -> list[Protec
         "THEN 1 ELSE 0 END FROM protected_aliases a LEFT JOIN alias_movers m ON m.securable_id = a.securable_id AND m.alias = a.alias "
         f"LEFT JOIN principals p ON p.id = m.principal_id WHERE a.securable_id IN ({marks}) "
         "ORDER BY a.alias, a.securable_id, p.name_key",
-        me=actor_id, **ids,
-    )  # fmt: skip
+        me=actor_id,
+        **ids,
+    )
     found: dict[tuple[str, str], tuple[list[str], bool]] = {}
     for securable_id, alias, mover, mine in rows:
         movers, already = found.get((securable_id, alias), ([], False))
@@ -41,8 +42,9 @@ async def put(tx: WriteTx, securable: Securable, alias: str, movers: Sequence[Pr
     """Make these, and nobody else, the ones who may move it."""
     await tx.run(
         "INSERT INTO protected_aliases (securable_id, alias) VALUES (:id, :alias) ON CONFLICT DO NOTHING",
-        id=securable.id, alias=alias,
-    )  # fmt: skip
+        id=securable.id,
+        alias=alias,
+    )
     await tx.run("DELETE FROM alias_movers WHERE securable_id = :id AND alias = :alias", id=securable.id, alias=alias)
     await tx.run_many(
         "INSERT INTO alias_movers (securable_id, alias, principal_id) VALUES (:id, :alias, :principal) ON CONFLICT DO NOTHING",

@@ -15,8 +15,13 @@ async def add_secret(tx: WriteTx, principal_id: str, hash: str, by: str, at: int
     await tx.run(
         "INSERT INTO client_secrets (id, hash, principal_id, created_at, created_by, expires_at) "
         "VALUES (:id, :hash, :principal, :at, :by, :expires)",
-        id=made.id, hash=hash, principal=principal_id, at=at, by=by, expires=expires_at,
-    )  # fmt: skip
+        id=made.id,
+        hash=hash,
+        principal=principal_id,
+        at=at,
+        by=by,
+        expires=expires_at,
+    )
     return made
 
 
@@ -90,8 +95,13 @@ async def add_policy(tx: WriteTx, scope: str, made: FederationPolicy) -> None:
             "INSERT INTO federation_policies (id, policy_id, principal_id, scope, description, issuer, subject, subject_claim, "
             "audiences, keys, created_at, updated_at) VALUES (:id, :policy, :principal, :scope, :description, :issuer, :subject, "
             ":claim, :audiences, :keys, :at, :at)",
-            id=made.id, policy=made.policy_id, principal=scope or None, scope=scope, at=made.created_at, **_columns(made),
-        )  # fmt: skip
+            id=made.id,
+            policy=made.policy_id,
+            principal=scope or None,
+            scope=scope,
+            at=made.created_at,
+            **_columns(made),
+        )
     except UniqueViolation as error:
         raise AlreadyExists(f"A federation policy '{made.policy_id}' already exists there.") from error
 
@@ -100,15 +110,21 @@ async def change_policy(tx: WriteTx, made: FederationPolicy) -> None:
     await tx.run(
         "UPDATE federation_policies SET description = :description, issuer = :issuer, subject = :subject, subject_claim = :claim, "
         "audiences = :audiences, keys = :keys, updated_at = :at WHERE id = :id",
-        id=made.id, at=made.updated_at, **_columns(made),
-    )  # fmt: skip
+        id=made.id,
+        at=made.updated_at,
+        **_columns(made),
+    )
 
 
 def _columns(made: FederationPolicy) -> dict[str, str]:
     return {
-        "description": made.description, "issuer": made.issuer, "subject": made.subject, "claim": made.subject_claim,
-        "audiences": msgspec.json.encode(made.audiences).decode(), "keys": made.keys,
-    }  # fmt: skip
+        "description": made.description,
+        "issuer": made.issuer,
+        "subject": made.subject,
+        "claim": made.subject_claim,
+        "audiences": msgspec.json.encode(made.audiences).decode(),
+        "keys": made.keys,
+    }
 
 
 async def drop_policy(tx: WriteTx, id: str) -> None:
@@ -141,8 +157,13 @@ async def link(tx: WriteTx, issuer: str, subject: str, principal_id: str, by: st
         await tx.run(
             "INSERT INTO external_identities (id, issuer, subject, principal_id, created_at, created_by) "
             "VALUES (:id, :issuer, :subject, :principal, :at, :by)",
-            id=id, issuer=issuer, subject=subject, principal=principal_id, at=at, by=by,
-        )  # fmt: skip
+            id=id,
+            issuer=issuer,
+            subject=subject,
+            principal=principal_id,
+            at=at,
+            by=by,
+        )
     except UniqueViolation as error:
         raise AlreadyExists("This subject of that issuer is linked to somebody already. Unlink it first.") from error
     return id
@@ -152,8 +173,9 @@ async def linked(tx: Tx, issuer: str, subject: str) -> Row | None:
     """(link's id, principal's id)."""
     return await tx.one(
         "SELECT id, principal_id FROM external_identities WHERE issuer = :issuer AND subject = :subject",
-        issuer=issuer, subject=subject,
-    )  # fmt: skip
+        issuer=issuer,
+        subject=subject,
+    )
 
 
 async def hold_link(tx: WriteTx, id: str) -> bool:

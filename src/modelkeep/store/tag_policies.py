@@ -65,8 +65,9 @@ async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagP
         f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM tag_policy_rules r WHERE r.principal_id IN {_ME} "
         f"AND r.policy_id IN ('', tag_policies.id) AND r.role IN ('ASSIGN', 'MANAGE')) "
         f"FROM tag_policies WHERE tag_key IN ({marks}) ORDER BY tag_key",
-        actor=actor_id, **wanted,
-    )  # fmt: skip
+        actor=actor_id,
+        **wanted,
+    )
     return [(TagPolicy(*row[:-1]), bool(row[-1])) for row in rows]
 
 
@@ -75,8 +76,10 @@ async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:
     row = await tx.one(
         f"SELECT 1 FROM tag_policy_rules r WHERE r.principal_id IN {_ME} "
         "AND r.policy_id IN ('', :id) AND r.role = :role LIMIT 1",
-        actor=actor_id, id=policy_id, role=role,
-    )  # fmt: skip
+        actor=actor_id,
+        id=policy_id,
+        role=role,
+    )
     return row is not None
 
 
@@ -96,8 +99,12 @@ async def insert(tx: WriteTx, key: str, description: str, allowed: tuple[str, ..
         await tx.run(
             "INSERT INTO tag_policies (id, tag_key, description, allowed, created_at, updated_at) "
             "VALUES (:id, :key, :description, :allowed, :at, :at)",
-            id=id, key=key, description=description, allowed=_json(allowed), at=at,
-        )  # fmt: skip
+            id=id,
+            key=key,
+            description=description,
+            allowed=_json(allowed),
+            at=at,
+        )
     except UniqueViolation as error:
         raise AlreadyExists(f"Tag key '{key}' has a tag policy already. Update that one.") from error
     return id
@@ -106,8 +113,11 @@ async def insert(tx: WriteTx, key: str, description: str, allowed: tuple[str, ..
 async def update(tx: WriteTx, policy: TagPolicy, description: str, allowed: tuple[str, ...], at: int) -> None:
     await tx.run(
         "UPDATE tag_policies SET description = :description, allowed = :allowed, updated_at = :at WHERE id = :id",
-        id=policy.id, description=description, allowed=_json(allowed), at=at,
-    )  # fmt: skip
+        id=policy.id,
+        description=description,
+        allowed=_json(allowed),
+        at=at,
+    )
 
 
 async def delete(tx: WriteTx, policy: TagPolicy) -> None:

@@ -12,18 +12,39 @@ USE_EVERY_MS = 60_000
 
 
 async def insert(
-    tx: WriteTx, principal_id: str, token_hash: str, comment: str, by: str, at: int, expires_at: int | None, creator_id: str = "",
-    *, kind: str = "PERSONAL", origin_kind: str = "", origin_id: str = "", bound: bool = True,
-) -> str:  # fmt: skip
+    tx: WriteTx,
+    principal_id: str,
+    token_hash: str,
+    comment: str,
+    by: str,
+    at: int,
+    expires_at: int | None,
+    creator_id: str = "",
+    *,
+    kind: str = "PERSONAL",
+    origin_kind: str = "",
+    origin_id: str = "",
+    bound: bool = True,
+) -> str:
     """The token's id. If it is bound, it ends with its origin (a secret, a policy, another token, an external identity)."""
     token_id = new_id()
     await tx.run(
         "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, creator_id, expires_at, kind, "
         "origin_kind, origin_id, bound) "
         "VALUES (:id, :hash, :principal, :comment, :at, :by, :creator, :expires, :kind, :origin_kind, :origin, :bound)",
-        id=token_id, hash=token_hash, principal=principal_id, comment=comment, at=at, by=by, creator=creator_id, expires=expires_at,
-        kind=kind, origin_kind=origin_kind, origin=origin_id, bound=int(bound),
-    )  # fmt: skip
+        id=token_id,
+        hash=token_hash,
+        principal=principal_id,
+        comment=comment,
+        at=at,
+        by=by,
+        creator=creator_id,
+        expires=expires_at,
+        kind=kind,
+        origin_kind=origin_kind,
+        origin=origin_id,
+        bound=int(bound),
+    )
     return token_id
 
 
@@ -51,8 +72,11 @@ async def of_principal(
         params["created"], params["last"] = before
     rows = await tx.scan(
         f"SELECT {_TOKEN} WHERE t.principal_id = :id AND {where} ORDER BY t.created_at DESC, t.id DESC LIMIT :limit",
-        id=principal_id, now=now, limit=limit, **params,
-    )  # fmt: skip
+        id=principal_id,
+        now=now,
+        limit=limit,
+        **params,
+    )
     return [_token(row) for row in rows]
 
 
@@ -172,6 +196,8 @@ async def count(tx: Tx, principal_id: str, now: int, most: int) -> int:
     row = await tx.one(
         "SELECT COUNT(*) FROM (SELECT 1 FROM tokens WHERE principal_id = :id AND kind = 'PERSONAL' AND revoked_at IS NULL "
         "AND (expires_at IS NULL OR expires_at > :now) LIMIT :most) t",
-        id=principal_id, now=now, most=most,
-    )  # fmt: skip
+        id=principal_id,
+        now=now,
+        most=most,
+    )
     return row[0] if row else 0

@@ -31,9 +31,13 @@ async def count(tx: WriteTx, key: str, vending: Vending) -> None:
         "count = vendings.count + excluded.count, "
         "first_at = CASE WHEN excluded.first_at < vendings.first_at THEN excluded.first_at ELSE vendings.first_at END, "
         "last_at = CASE WHEN excluded.last_at > vendings.last_at THEN excluded.last_at ELSE vendings.last_at END",
-        key=key, minute=vending.minute, count=vending.count, first=vending.first_at, last=vending.last_at,
+        key=key,
+        minute=vending.minute,
+        count=vending.count,
+        first=vending.first_at,
+        last=vending.last_at,
         event=msgspec.json.encode(vending.event).decode(),
-    )  # fmt: skip
+    )
 
 
 async def due(tx: Tx, minute: int) -> bool:

@@ -90,8 +90,10 @@ async def next_number(tx: WriteTx, model: Securable, by: str, at: int) -> int:
     row = await tx.one(
         "UPDATE securables SET last_version = last_version + 1, updated_at = :at, updated_by = :by "
         "WHERE id = :id AND kind <> 'DELETED' RETURNING last_version",
-        id=model.id, at=at, by=by,
-    )  # fmt: skip
+        id=model.id,
+        at=at,
+        by=by,
+    )
     if row is None:
         raise missing(model.full_name, model.kind)
     return row[0]
@@ -115,8 +117,11 @@ async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes
     columns = ", ".join(f"{column} = :{column}" for column in changes)
     await tx.run(
         f"UPDATE model_versions SET {columns}, updated_at = :at, updated_by = :by WHERE id = :id",
-        id=version.id, at=at, by=by, **changes,
-    )  # fmt: skip
+        id=version.id,
+        at=at,
+        by=by,
+        **changes,
+    )
 
 
 async def set_status(
@@ -127,8 +132,13 @@ async def set_status(
     changed = await tx.run(
         f"UPDATE model_versions SET status = :status, status_message = :message, updated_at = :at, updated_by = :by{columns} "
         "WHERE id = :id AND status = 'PENDING_REGISTRATION'",
-        id=version.id, status=status, message=message, at=at, by=by, **more,
-    )  # fmt: skip
+        id=version.id,
+        status=status,
+        message=message,
+        at=at,
+        by=by,
+        **more,
+    )
     return changed == 1
 
 
@@ -175,11 +185,17 @@ async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:
 
 async def fail(tx: WriteTx, version_id: str, message: str, by: str, at: int) -> bool:
     """PENDING -> FAILED, without its files; False where it is no longer PENDING."""
-    return await tx.run(
-        "UPDATE model_versions SET status = 'FAILED_REGISTRATION', status_message = :message, artifact_set_id = NULL, "
-        "updated_at = :at, updated_by = :by WHERE id = :id AND status = 'PENDING_REGISTRATION'",
-        id=version_id, message=message, at=at, by=by,
-    ) == 1  # fmt: skip
+    return (
+        await tx.run(
+            "UPDATE model_versions SET status = 'FAILED_REGISTRATION', status_message = :message, artifact_set_id = NULL, "
+            "updated_at = :at, updated_by = :by WHERE id = :id AND status = 'PENDING_REGISTRATION'",
+            id=version_id,
+            message=message,
+            at=at,
+            by=by,
+        )
+        == 1
+    )
 
 
 # --- aliases ---------------------------------------------------------------------------------------------------------
@@ -205,8 +221,10 @@ async def set_alias(tx: WriteTx, model: Securable, alias: str, version: int) -> 
     await tx.run(
         "INSERT INTO aliases (model_id, alias, version) VALUES (:model, :alias, :version) "
         "ON CONFLICT (model_id, alias) DO UPDATE SET version = excluded.version",
-        model=model.id, alias=alias, version=version,
-    )  # fmt: skip
+        model=model.id,
+        alias=alias,
+        version=version,
+    )
     for number in {before, version} - {None}:
         await _refresh_aliases(tx, model, number)
 
@@ -223,13 +241,16 @@ async def delete_alias(tx: WriteTx, model: Securable, alias: str) -> int | None:
 async def _refresh_aliases(tx: WriteTx, model: Securable, version: int | None) -> None:
     rows = await tx.all(
         "SELECT alias FROM aliases WHERE model_id = :model AND version = :version ORDER BY alias",
-        model=model.id, version=version,
-    )  # fmt: skip
+        model=model.id,
+        version=version,
+    )
     table, owner = _VERSIONS[model.kind]
     await tx.run(
         f"UPDATE {table} SET aliases = :aliases WHERE {owner} = :model AND version = :version",
-        model=model.id, version=version, aliases=_json([row[0] for row in rows]),
-    )  # fmt: skip
+        model=model.id,
+        version=version,
+        aliases=_json([row[0] for row in rows]),
+    )
 
 
 _VERSIONS = {Kind.MODEL: ("model_versions", "model_id"), Kind.PROMPT: ("prompt_versions", "prompt_id")}
@@ -251,8 +272,11 @@ async def put_tags(
     table, row_id = ("model_versions", version.id) if version else ("securables", securable.id)
     await tx.run(
         f"UPDATE {table} SET tags = :tags, updated_at = :at, updated_by = :by WHERE id = :id",
-        tags=_json(tags), at=at, by=by, id=row_id,
-    )  # fmt: skip
+        tags=_json(tags),
+        at=at,
+        by=by,
+        id=row_id,
+    )
 
 
 async def put_tag_rows(tx: WriteTx, securable: Securable, number: int, tags: dict[str, str]) -> None:
@@ -279,8 +303,10 @@ async def page_of_model(tx: Tx, model: Securable, before: int, limit: int) -> li
     rows = await tx.scan(
         f"SELECT {LISTED_COLUMNS} FROM model_versions v WHERE v.model_id = :model AND v.version < :before "
         "ORDER BY v.version DESC LIMIT :limit",
-        model=model.id, before=before, limit=limit,
-    )  # fmt: skip
+        model=model.id,
+        before=before,
+        limit=limit,
+    )
     return [_version(row, model) for row in rows]
 
 
@@ -288,6 +314,8 @@ async def of_logged_model(tx: Tx, actor: Actor, logged_model_id: str) -> ModelVe
     """The oldest version with this logged model whose registered model the actor may read."""
     row = await tx.one(
         f"SELECT {COLUMNS}, {FULL_NAME}, x.name FROM {_FROM} WHERE v.logged_model_id = :id AND {READ_MODEL} ORDER BY v.id LIMIT 1",
-        id=logged_model_id, actor=actor.id, workspace=actor.workspace,
-    )  # fmt: skip
+        id=logged_model_id,
+        actor=actor.id,
+        workspace=actor.workspace,
+    )
     return ModelVersion(*row) if row else None

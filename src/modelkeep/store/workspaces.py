@@ -27,8 +27,10 @@ async def ensure_default(db: Database, workspace_id: str) -> None:
             await tx.run(
                 "INSERT INTO workspace_assignments (workspace_id, principal_id, level, created_at, created_by) "
                 "SELECT CAST(:id AS TEXT), p.id, 'USER', :at, 'modelkeep' FROM principals p WHERE p.name_key = :everyone",
-                id=workspace_id, at=at, everyone=ACCOUNT_USERS,
-            )  # fmt: skip
+                id=workspace_id,
+                at=at,
+                everyone=ACCOUNT_USERS,
+            )
     except AlreadyExists:  # another process was quicker
         return
 
@@ -39,9 +41,14 @@ async def insert(tx: WriteTx, workspace: Workspace, host: str | None) -> None:
         await tx.run(
             "INSERT INTO workspaces (id, name, name_key, url, host, created_at, created_by) "
             "VALUES (:id, :name, :key, :url, :host, :at, :by)",
-            id=workspace.id, name=workspace.name, key=workspace.name.casefold(), url=workspace.url, host=host,
-            at=workspace.created_at, by=workspace.created_by,
-        )  # fmt: skip
+            id=workspace.id,
+            name=workspace.name,
+            key=workspace.name.casefold(),
+            url=workspace.url,
+            host=host,
+            at=workspace.created_at,
+            by=workspace.created_by,
+        )
     except UniqueViolation as error:
         raise _taken(workspace) from error
 
@@ -56,8 +63,12 @@ async def update(tx: WriteTx, workspace: Workspace, host: str | None) -> None:
     try:
         await tx.run(
             "UPDATE workspaces SET name = :name, name_key = :key, url = :url, host = :host WHERE id = :id",
-            id=workspace.id, name=workspace.name, key=workspace.name.casefold(), url=workspace.url, host=host,
-        )  # fmt: skip
+            id=workspace.id,
+            name=workspace.name,
+            key=workspace.name.casefold(),
+            url=workspace.url,
+            host=host,
+        )
     except UniqueViolation as error:
         raise _taken(workspace) from error
 
@@ -120,8 +131,10 @@ async def set_default_catalog(tx: WriteTx, workspace_id: str, catalog: str, at: 
     """'' leaves it to the deployment's setting. `at`: epoch ms."""
     await tx.run(
         "UPDATE workspaces SET default_catalog = :catalog, default_catalog_at = :at WHERE id = :id",
-        id=workspace_id, catalog=catalog, at=at,
-    )  # fmt: skip
+        id=workspace_id,
+        catalog=catalog,
+        at=at,
+    )
 
 
 # --- assignments -----------------------------------------------------------------------------------------------------
@@ -131,8 +144,8 @@ async def role_of(tx: Tx, workspace: str, principal_id: str) -> str:
     """USER or ADMIN, by assignment of his own or of a group of his, in the workspace of this id or name; '' for none."""
     found = await named(tx, workspace)
     row = await tx.one(
-        f"SELECT {ROLE} FROM principals p WHERE p.id = :id", id=principal_id, workspace=found.id if found else "",
-    )  # fmt: skip
+        f"SELECT {ROLE} FROM principals p WHERE p.id = :id", id=principal_id, workspace=found.id if found else ""
+    )
     return (row[0] if row else None) or ""
 
 
@@ -150,8 +163,9 @@ async def level_of(tx: Tx, workspace_id: str, principal: Principal) -> str | Non
     """What the principal is assigned as itself; None for not at all."""
     row = await tx.one(
         "SELECT a.level FROM workspace_assignments a WHERE a.workspace_id = :workspace AND a.principal_id = :principal",
-        workspace=workspace_id, principal=principal.id,
-    )  # fmt: skip
+        workspace=workspace_id,
+        principal=principal.id,
+    )
     return row[0] if row else None
 
 
@@ -172,15 +186,20 @@ async def assign(tx: WriteTx, workspace_id: str, principal: Principal, level: st
         "INSERT INTO workspace_assignments (workspace_id, principal_id, level, created_at, created_by) "
         "VALUES (:workspace, :principal, :level, :at, :by) "
         "ON CONFLICT (workspace_id, principal_id) DO UPDATE SET level = excluded.level",
-        workspace=workspace_id, principal=principal.id, level=level, at=at, by=by,
-    )  # fmt: skip
+        workspace=workspace_id,
+        principal=principal.id,
+        level=level,
+        at=at,
+        by=by,
+    )
 
 
 async def unassign(tx: WriteTx, workspace_id: str, principal: Principal) -> None:
     await tx.run(
         "DELETE FROM workspace_assignments WHERE workspace_id = :workspace AND principal_id = :principal",
-        workspace=workspace_id, principal=principal.id,
-    )  # fmt: skip
+        workspace=workspace_id,
+        principal=principal.id,
+    )
 
 
 # --- bindings of catalogs --------------------------------------------------------------------------------------------
@@ -195,8 +214,10 @@ async def bindings(tx: Tx, catalog_id: str, after: str, limit: int) -> list[Cata
     rows = await tx.all(
         "SELECT b.workspace_id, b.access FROM catalog_bindings b WHERE b.catalog_id = :id AND b.workspace_id > :after "
         "ORDER BY b.workspace_id LIMIT :limit",
-        id=catalog_id, after=after, limit=limit,
-    )  # fmt: skip
+        id=catalog_id,
+        after=after,
+        limit=limit,
+    )
     return [CatalogBinding(row[0], row[1]) for row in rows]
 
 
@@ -205,8 +226,10 @@ async def bind(tx: WriteTx, catalog_id: str, workspace_id: str, access: Binding)
     await tx.run(
         "INSERT INTO catalog_bindings (catalog_id, workspace_id, access) VALUES (:catalog, :workspace, :access) "
         "ON CONFLICT (catalog_id, workspace_id) DO UPDATE SET access = excluded.access",
-        catalog=catalog_id, workspace=workspace_id, access=str(access),
-    )  # fmt: skip
+        catalog=catalog_id,
+        workspace=workspace_id,
+        access=str(access),
+    )
 
 
 async def unbind(tx: WriteTx, catalog_id: str, workspace_ids: Sequence[str]) -> None:
