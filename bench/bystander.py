@@ -40,11 +40,11 @@ class Bystander:
 
     def write(self, number: int) -> bytes:
         body = {"name": self._world["tagged"], "key": f"k{number % 8}", "value": str(number)}
-        return self._request("POST", f"{_FACE}/set-tag", self._world["admin"], json.dumps(body).encode())
+        return self._request("POST", f"{_FACE}/set-tag", self._world["writer"], json.dumps(body).encode())
 
     def move_alias(self, _number: int) -> bytes:
         body = {"name": self._world["tagged"], "alias": "moving", "version": "1"}
-        return self._request("POST", f"{_FACE}/alias", self._world["admin"], json.dumps(body).encode())
+        return self._request("POST", f"{_FACE}/alias", self._world["writer"], json.dumps(body).encode())
 
     def _request(self, method: str, path: str, token: str, body: bytes) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}", f"Authorization: Bearer {token}"]

@@ -17,8 +17,9 @@ from bench.program import Server, bearer
 from modelkeep.store.db import new_id
 
 SIZE = Size(models=20_000, users=10_000, groups=20, grants_each=2, chains_each=1)
-OWNER, NOBODY = "owner@bench.example", "nobody@bench.example"
-TOKENS = {OWNER: "bench-owner-token", NOBODY: "bench-nobody-token"}
+OWNER, NOBODY, WRITER = "owner@bench.example", "nobody@bench.example", "writer@bench.example"
+TOKENS = {OWNER: "bench-owner-token", NOBODY: "bench-nobody-token", WRITER: "bench-writer-token"}
+"""`WRITER` attacks nobody: its calls are counted apart from those of the attackers."""
 DOOMED = 2
 """Schemas of `DOOMED_MODELS` models each, to be deleted."""
 DOOMED_MODELS = 5_000
@@ -46,7 +47,7 @@ def fill(database: Path | None, url: str) -> None:
 
 
 class _Attackers:
-    """Two users with tokens, a catalog that one of them owns, and a group of all users within another group."""
+    """Three users with tokens, a catalog that one of them owns, and a group of all users within another group."""
 
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
@@ -105,15 +106,17 @@ def furnish(server: Server, *, workspace: bool) -> dict[str, Any]:
     uc, face, plain = "/api/2.1/unity-catalog", "/api/2.0/mlflow/unity-catalog", "/api/2.0/mlflow"
     for name in ("busy", "base60"):
         server.call("POST", f"{face}/registered-models/create", {"name": f"hostile.models.{name}"}, owner)
-    change = {"changes": [{"principal": OWNER, "add": ["USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL"]}]}
+    rights = ["USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL"]
+    change = {"changes": [{"principal": principal, "add": rights} for principal in (OWNER, WRITER)]}
     server.call("PATCH", f"{uc}/permissions/catalog/main", change)
     for number in range(3):
         body = {"name": f"hostile.models.talkative{number}", "description": _LONG_COMMENT}
         server.call("POST", f"{face}/registered-models/create", body, owner)
-    server.call("POST", f"{face}/registered-models/create", {"name": "main.default.tagged"})
-    server.call("POST", f"{face}/model-versions/create", {"name": "main.default.tagged", "source": "s"})
-    _finish(server, "Models/main/default/tagged/1")
-    server.call("POST", f"{face}/model-versions/finalize", {"name": "main.default.tagged", "version": "1"})
+    writer = bearer(TOKENS[WRITER])
+    server.call("POST", f"{face}/registered-models/create", {"name": "main.default.tagged"}, writer)
+    server.call("POST", f"{face}/model-versions/create", {"name": "main.default.tagged", "source": "s"}, writer)
+    _finish(server, "Models/main/default/tagged/1", writer)
+    server.call("POST", f"{face}/model-versions/finalize", {"name": "main.default.tagged", "version": "1"}, writer)
     place = {"catalog_name": "hostile", "schema_name": "models", "name": "files", "volume_type": "MANAGED"}
     server.call("POST", f"{uc}/volumes", place, owner)
     server.call("POST", f"{plain}/registered-models/create", {"name": "hostile_like"}, owner)
@@ -130,6 +133,7 @@ def furnish(server: Server, *, workspace: bool) -> dict[str, Any]:
         "admin": server.headers["Authorization"].removeprefix("Bearer "),
         "owner": TOKENS[OWNER],
         "nobody": TOKENS[NOBODY],
+        "writer": TOKENS[WRITER],
         "reader": people.TOKEN,
         "bystander": people.EVERYWHERE,
         "models": SIZE.models,
@@ -140,13 +144,13 @@ def furnish(server: Server, *, workspace: bool) -> dict[str, Any]:
     }
 
 
-def _finish(server: Server, root: str) -> None:
+def _finish(server: Server, root: str, caller: dict[str, str]) -> None:
     """Upload the smallest MLmodel that a version may have."""
     import urllib.request
 
     signature = '[{"type": "double", "name": "x", "required": true}]'
     text = f"flavors:\n  python_function: {{loader_module: none}}\nsignature:\n  inputs: '{signature}'\n  outputs: '{signature}'\n"
-    address = server.call("POST", "/api/2.0/fs/create-upload-url", {"path": f"/{root}/MLmodel"})
+    address = server.call("POST", "/api/2.0/fs/create-upload-url", {"path": f"/{root}/MLmodel"}, caller)
     fields = {entry["name"]: entry["value"] for entry in address.get("headers", [])}
     request = urllib.request.Request(address["url"], text.encode(), fields, method="PUT")
     urllib.request.urlopen(request, timeout=60).close()
