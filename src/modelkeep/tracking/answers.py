@@ -31,9 +31,15 @@ _BUSY = (
     "directory."
 )
 _INTERNALS = (
-    "[SQL:", "[parameters:", "sqlalche.me", "sqlalchemy.", "sqlite3.", "psycopg.", "Traceback (most recent call last)",
+    "[SQL:",
+    "[parameters:",
+    "sqlalche.me",
+    "sqlalchemy.",
+    "sqlite3.",
+    "psycopg.",
+    "Traceback (most recent call last)",
     "site-packages",
-)  # fmt: skip
+)
 _RETRIED = frozenset({405, 408, 413, 415, 422, 500, 502, 504})  # clients repeat these for minutes
 
 

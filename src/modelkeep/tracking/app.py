@@ -72,11 +72,16 @@ async def _ui_telemetry(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
 
 
 async def _server_info(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
-    return answers.respond({
-        "store_type": "SqlStore", "workspaces_enabled": False, "trace_archival_enabled": False,
-        "multipart_uploads_enabled": True, "multipart_downloads_enabled": False,
-        "features_enabled": {"gateway": False},
-    })  # fmt: skip
+    return answers.respond(
+        {
+            "store_type": "SqlStore",
+            "workspaces_enabled": False,
+            "trace_archival_enabled": False,
+            "multipart_uploads_enabled": True,
+            "multipart_downloads_enabled": False,
+            "features_enabled": {"gateway": False},
+        }
+    )
 
 
 _OWN: dict[str, ActFunction] = {
@@ -98,9 +103,15 @@ class Workspace:
     """One workspace: MLflow's tracking server behind our identities and experiment permissions."""
 
     def __init__(
-        self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str, page_tokens: PageTokens,
-    ) -> None:  # fmt: skip
+        self,
+        db: Database,
+        child: TrackingServer,
+        files: ArtifactFiles,
+        auditor: Auditor,
+        resolver: ModelResolver,
+        workspace_id: str,
+        page_tokens: PageTokens,
+    ) -> None:
         self._desk = TrackingProxy(db, child, files, auditor, resolver, workspace_id, page_tokens)
         self._ui = Ui()
         self._turns = Turns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
@@ -217,8 +228,14 @@ def _parsed(visit: ProxiedCall, body: bytes) -> Call:
 
 def _named(call: Call) -> list[tuple[str, str]]:
     """What a refused call spoke of, for the audit log."""
-    kinds = {"experiment_id": Kind.EXPERIMENT, "experiment_name": Kind.EXPERIMENT, "run_id": Kind.RUN,
-             "model_id": Kind.LOGGED_MODEL, "trace_id": Kind.TRACE, "request_id": Kind.TRACE}  # fmt: skip
+    kinds = {
+        "experiment_id": Kind.EXPERIMENT,
+        "experiment_name": Kind.EXPERIMENT,
+        "run_id": Kind.RUN,
+        "model_id": Kind.LOGGED_MODEL,
+        "trace_id": Kind.TRACE,
+        "request_id": Kind.TRACE,
+    }
     return [(kind, value) for field, kind in kinds.items() if isinstance(value := call.fields.get(field), str)]
 
 

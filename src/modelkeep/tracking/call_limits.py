@@ -17,8 +17,11 @@ from modelkeep.limits import (
 from modelkeep.tracking.route_rules import Kind, Route
 
 MOST_IDS = {
-    Kind.EXPERIMENT: TRACKING_EXPERIMENTS, Kind.TRACE: TRACKING_IDS, Kind.RUN: TRACKING_RUNS, Kind.LOGGED_MODEL: TRACKING_RUNS,
-}  # fmt: skip
+    Kind.EXPERIMENT: TRACKING_EXPERIMENTS,
+    Kind.TRACE: TRACKING_IDS,
+    Kind.RUN: TRACKING_RUNS,
+    Kind.LOGGED_MODEL: TRACKING_RUNS,
+}
 """Ids of one kind in one call."""
 _SEARCHING = (
     "/search",
@@ -29,16 +32,31 @@ _SEARCHING = (
     "/graphql",
 )
 _LOGGING = (
-    "/experiments/create", "/runs/create", "/runs/log-batch", "/runs/log-model", "/runs/outputs", "/logged-models",
-    "/params", "/traces", "/traces/{request_id}", "/assessments", "/assessments/{assessment_id}",
-    "/artifacts/credentials-for-read", "/artifacts/credentials-for-write", "/artifacts/credentials-for-upload",
+    "/experiments/create",
+    "/runs/create",
+    "/runs/log-batch",
+    "/runs/log-model",
+    "/runs/outputs",
+    "/logged-models",
+    "/params",
+    "/traces",
+    "/traces/{request_id}",
+    "/assessments",
+    "/assessments/{assessment_id}",
+    "/artifacts/credentials-for-read",
+    "/artifacts/credentials-for-write",
+    "/artifacts/credentials-for-upload",
     "/artifacts/credentials-for-download",
-)  # fmt: skip
+)
 # Lists of ids have bounds of their own.
 _ID_LISTS = {
-    "experiment_ids": TRACKING_EXPERIMENTS, "locations": TRACKING_EXPERIMENTS, "trace_ids": TRACKING_IDS,
-    "request_ids": TRACKING_IDS, "run_ids": TRACKING_RUNS, "run_id": TRACKING_RUNS,
-}  # fmt: skip
+    "experiment_ids": TRACKING_EXPERIMENTS,
+    "locations": TRACKING_EXPERIMENTS,
+    "trace_ids": TRACKING_IDS,
+    "request_ids": TRACKING_IDS,
+    "run_ids": TRACKING_RUNS,
+    "run_id": TRACKING_RUNS,
+}
 _QUERY = "query"  # of GraphQL
 _MLFLOWS_OWN_PAGE = 50_000  # mlflow/store/tracking/__init__.py, SEARCH_MAX_RESULTS_THRESHOLD: above it MLflow refuses
 

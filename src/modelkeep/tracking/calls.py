@@ -24,10 +24,30 @@ _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _CAPITAL = re.compile(r"[A-Z]")
 _LOWER_CAMEL = re.compile(r"[a-z][a-z0-9]*(?:[A-Z][a-z0-9]*)+")
 _IDS = frozenset(
-    {"artifact_location", "experiment_id", "experiment_ids", "experiment_name", "locations", "mlflow_experiment",
-     "model_id", "models", "metrics", "new_name", "request_id", "request_ids", "run_id", "run_ids", "run_uuid",
-     "source_run_id", "trace", "trace_id", "trace_ids", "trace_info", "trace_location"}
-)  # fmt: skip
+    {
+        "artifact_location",
+        "experiment_id",
+        "experiment_ids",
+        "experiment_name",
+        "locations",
+        "mlflow_experiment",
+        "model_id",
+        "models",
+        "metrics",
+        "new_name",
+        "request_id",
+        "request_ids",
+        "run_id",
+        "run_ids",
+        "run_uuid",
+        "source_run_id",
+        "trace",
+        "trace_id",
+        "trace_ids",
+        "trace_info",
+        "trace_location",
+    }
+)
 _SQUASHED = {name.replace("_", ""): name for name in _IDS}
 
 

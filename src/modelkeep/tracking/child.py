@@ -25,10 +25,22 @@ SCHEMA = "mlflow"  # of PostgreSQL, beside our own; other workspaces' have their
 WAIT_S = TRACKING_START_S
 # Calls that may read or write many rows, by the ends of their paths.
 _LONG = (
-    "/search", "/search-datasets", "/metrics", "/calculate-filter-correlation", "/batchGetInfos", "/graphql", "/get-history",
-    "/get-history-bulk", "/get-history-bulk-interval", "/log-batch", "/log-inputs", "/delete", "/delete-traces", "/restore",
+    "/search",
+    "/search-datasets",
+    "/metrics",
+    "/calculate-filter-correlation",
+    "/batchGetInfos",
+    "/graphql",
+    "/get-history",
+    "/get-history-bulk",
+    "/get-history-bulk-interval",
+    "/log-batch",
+    "/log-inputs",
+    "/delete",
+    "/delete-traces",
+    "/restore",
     "/v1/traces",
-)  # fmt: skip
+)
 _PAUSES_S = (0.5, 1, 2, 5, 10, 30)
 _HEALTHY_S = 60.0  # alive this long, the pauses begin anew
 _MAX_SOCKET_PATH = 100  # bytes; the kernel's limit is 108, 104 on macOS
@@ -207,10 +219,18 @@ class TrackingServer:
         self._trim_log()
         with self.log_file.open("ab") as out:
             self._process = process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "modelkeep.tracking.mlflow_process", str(self._listener.fileno()),
-                stdin=asyncio.subprocess.PIPE, stdout=out, stderr=out, cwd=self._folder,
-                env=self._environment(), pass_fds=[self._listener.fileno()], start_new_session=True,
-            )  # fmt: skip
+                sys.executable,
+                "-m",
+                "modelkeep.tracking.mlflow_process",
+                str(self._listener.fileno()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                cwd=self._folder,
+                env=self._environment(),
+                pass_fds=[self._listener.fileno()],
+                start_new_session=True,
+            )
         try:
             await process.wait()
         finally:

@@ -42,9 +42,11 @@ async def take_name_back(desk: TrackingProxy, experiment_id: str, name: str) -> 
 async def deleted_named(desk: TrackingProxy, name: str) -> Json | None:
     """The experiment that was moved away from this name last, visible to the caller or not."""
     fields = {
-        "filter": f"tags.`{_HASH_TAG}` = '{_hash(name)}'", "view_type": "ALL", "max_results": 1,
+        "filter": f"tags.`{_HASH_TAG}` = '{_hash(name)}'",
+        "view_type": "ALL",
+        "max_results": 1,
         "order_by": ["last_update_time DESC"],
-    }  # fmt: skip
+    }
     experiments: list[Json] = (await desk.ask("POST", f"{_API}/search", fields)).get("experiments", [])
     return experiments[0] if experiments and is_moved(experiments[0]) else None
 

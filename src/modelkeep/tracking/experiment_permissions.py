@@ -117,10 +117,13 @@ async def access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
         if not own:
             level["inherited_from_object"] = [_ROOT]
         entries.setdefault(permission.principal_id, _entry(permission))["all_permissions"].append(level)
-    return answers.respond({
-        "object_id": f"{_ROOT}{experiment_id}", "object_type": "mlflowExperiment",
-        "access_control_list": list(entries.values()),
-    })  # fmt: skip
+    return answers.respond(
+        {
+            "object_id": f"{_ROOT}{experiment_id}",
+            "object_type": "mlflowExperiment",
+            "access_control_list": list(entries.values()),
+        }
+    )
 
 
 def _entry(permission: Permission) -> Json:

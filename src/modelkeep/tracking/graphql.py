@@ -15,12 +15,13 @@ from modelkeep.tracking.route_rules import Check, Kind, Route
 # Below its root field a query walks only what belongs to that run or experiment, and the child's empty registry.
 ROOTS = {
     "mlflowGetRun": (
-        Check(Kind.RUN, Level.READ, "runId", optional=True), Check(Kind.RUN, Level.READ, "runUuid", optional=True),
+        Check(Kind.RUN, Level.READ, "runId", optional=True),
+        Check(Kind.RUN, Level.READ, "runUuid", optional=True),
     ),
     "mlflowGetExperiment": (Check(Kind.EXPERIMENT, Level.READ, "experimentId"),),
     "mlflowSearchRuns": (Check(Kind.EXPERIMENT, Level.READ, "experimentIds[]"),),
     "mlflowGetMetricHistoryBulkInterval": (Check(Kind.RUN, Level.READ, "runIds[]"),),
-}  # fmt: skip
+}
 
 
 async def graphql(desk: TrackingProxy, visit: ProxiedCall) -> Response:

@@ -76,9 +76,14 @@ def _params(data: Json) -> tuple[Param, ...]:
 def _metrics(data: Json, *, run_id: str = "", model_id: str = "") -> tuple[Metric, ...]:
     def metric(item: dict[str, Any]) -> Metric:
         return Metric(
-            item["key"], item.get("value", 0.0), item.get("timestamp", 0), item.get("step", 0),
-            item.get("dataset_name", ""), item.get("dataset_digest", ""), item.get("model_id", model_id),
+            item["key"],
+            item.get("value", 0.0),
+            item.get("timestamp", 0),
+            item.get("step", 0),
+            item.get("dataset_name", ""),
+            item.get("dataset_digest", ""),
+            item.get("model_id", model_id),
             item.get("run_id", run_id),
-        )  # fmt: skip
+        )
 
     return tuple(metric(item) for item in data.get("metrics", []))

@@ -55,10 +55,14 @@ def _remembered(known: KnownModel) -> dict[str, Any]:
         for metric in known.metrics
     ]
     info = {
-        "model_id": known.model_id, "experiment_id": known.experiment_id, "name": known.name,
-        "creation_timestamp_ms": known.created_at, "last_updated_timestamp_ms": known.updated_at,
-        "status": "LOGGED_MODEL_READY", "artifact_uri": "",
-    }  # fmt: skip
+        "model_id": known.model_id,
+        "experiment_id": known.experiment_id,
+        "name": known.name,
+        "creation_timestamp_ms": known.created_at,
+        "last_updated_timestamp_ms": known.updated_at,
+        "status": "LOGGED_MODEL_READY",
+        "artifact_uri": "",
+    }
     if known.source_run_id:
         info["source_run_id"] = known.source_run_id
     return {

@@ -13,12 +13,24 @@ from modelkeep.http.messages import Response
 from modelkeep.tracking.answers import Json
 
 # Everything comes from this server; charts need styles and workers of their own making, no code.
-CSP = "; ".join((
-    "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:",
-    "font-src 'self' data:", "connect-src 'self'", "worker-src 'self' blob:", "frame-src 'self' blob:",
-    "manifest-src 'self'", "media-src 'self' blob:", "object-src 'none'", "base-uri 'self'", "form-action 'none'",
-    "frame-ancestors 'self'",
-))  # fmt: skip
+CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "frame-src 'self' blob:",
+        "manifest-src 'self'",
+        "media-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    )
+)
 _HEADERS = [
     (b"content-security-policy", CSP.encode()),
     (b"referrer-policy", b"same-origin"),

@@ -80,9 +80,15 @@ class TrackingProxy:
     """The services of one workspace."""
 
     def __init__(
-        self, db: Database, child: TrackingServer, files: ArtifactFiles, auditor: Auditor, resolver: ModelResolver,
-        workspace_id: str, page_tokens: PageTokens,
-    ) -> None:  # fmt: skip
+        self,
+        db: Database,
+        child: TrackingServer,
+        files: ArtifactFiles,
+        auditor: Auditor,
+        resolver: ModelResolver,
+        workspace_id: str,
+        page_tokens: PageTokens,
+    ) -> None:
         self.db = db
         self.child = child
         self.files = files
@@ -124,9 +130,22 @@ class TrackingProxy:
         """A success for the audit log. `targets`: (kind, id)."""
         actor = visit.actor
         return AuditEvent(
-            new_id(), now_ms(), event, visit.operation, actor.id, actor.name, actor.token_id, actor.source,
-            visit.request.id, _targets(targets), "{}", "{}", "ok", reason, self.workspace_id,
-        )  # fmt: skip
+            new_id(),
+            now_ms(),
+            event,
+            visit.operation,
+            actor.id,
+            actor.name,
+            actor.token_id,
+            actor.source,
+            visit.request.id,
+            _targets(targets),
+            "{}",
+            "{}",
+            "ok",
+            reason,
+            self.workspace_id,
+        )
 
     async def record(
         self,
@@ -139,9 +158,14 @@ class TrackingProxy:
     ) -> None:
         """One row of the audit log. `targets`: (kind, id)."""
         await self.auditor.record(
-            event or visit.call.route.event or "tracking.refused", visit.operation, visit.actor,
-            list(_targets(targets)), outcome, reason, visit.request.id,
-        )  # fmt: skip
+            event or visit.call.route.event or "tracking.refused",
+            visit.operation,
+            visit.actor,
+            list(_targets(targets)),
+            outcome,
+            reason,
+            visit.request.id,
+        )
 
 
 async def _decoded(answer: Answer) -> Json:

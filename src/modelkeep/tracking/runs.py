@@ -39,9 +39,12 @@ async def delete_runs(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     if not isinstance(most, int) or not 1 <= most <= _MOST_RUNS:
         raise InvalidArgument(f"Field 'max_runs' must be a number from 1 to {_MOST_RUNS}.")
     search = {
-        "experiment_ids": [visit.call.text("experiment_id")], "filter": f"attributes.start_time <= {until}",
-        "run_view_type": "ACTIVE_ONLY", "max_results": min(most, TRACKING_BULK_RUNS), "order_by": ["attributes.start_time ASC"],
-    }  # fmt: skip
+        "experiment_ids": [visit.call.text("experiment_id")],
+        "filter": f"attributes.start_time <= {until}",
+        "run_view_type": "ACTIVE_ONLY",
+        "max_results": min(most, TRACKING_BULK_RUNS),
+        "order_by": ["attributes.start_time ASC"],
+    }
     runs = (await desk.ask("POST", f"{_API}/search", search)).get("runs", [])
     for run in runs:
         await desk.ask("POST", f"{_API}/delete", {"run_id": run["info"]["run_id"]})

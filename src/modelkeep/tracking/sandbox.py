@@ -32,14 +32,43 @@ _NO_NEW_PRIVILEGES = 38  # prctl
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = frozenset(
-    {"os.remove", "os.rename", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.chown",
-     "os.utime", "os.setxattr", "os.removexattr", "shutil.rmtree"}
-)  # fmt: skip
+    {
+        "os.remove",
+        "os.rename",
+        "os.link",
+        "os.symlink",
+        "os.mkdir",
+        "os.rmdir",
+        "os.truncate",
+        "os.chmod",
+        "os.chown",
+        "os.utime",
+        "os.setxattr",
+        "os.removexattr",
+        "shutil.rmtree",
+    }
+)
 _FORBIDDEN = frozenset(
-    {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.startfile",
-     "os.kill", "os.killpg", "pty.spawn", "socket.connect", "socket.bind", "urllib.Request", "ftplib.connect",
-     "smtplib.connect", "http.client.connect"}
-)  # fmt: skip
+    {
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.fork",
+        "os.forkpty",
+        "os.startfile",
+        "os.kill",
+        "os.killpg",
+        "pty.spawn",
+        "socket.connect",
+        "socket.bind",
+        "urllib.Request",
+        "ftplib.connect",
+        "smtplib.connect",
+        "http.client.connect",
+    }
+)
 
 
 def confine(folder: Path, *, hidden: Path | None = None, ports: Sequence[int] | None = ()) -> bool:

@@ -34,9 +34,11 @@ async def _logged(desk: TrackingProxy, experiment_id: str, run: Origin) -> tuple
     if not _MODEL_NAME.fullmatch(name):
         return ()
     search = {
-        "experiment_ids": [experiment_id], "filter": f"name = '{name}' AND source_run_id = '{run.id}'", "max_results": 1,
+        "experiment_ids": [experiment_id],
+        "filter": f"name = '{name}' AND source_run_id = '{run.id}'",
+        "max_results": 1,
         "order_by": [{"field_name": "creation_timestamp", "ascending": False}],
-    }  # fmt: skip
+    }
     models = (await desk.ask("POST", "/api/2.0/mlflow/logged-models/search", search)).get("models", [])
     info = [model["info"] for model in models]
     return tuple(_place(Origin("logged_model", i["model_id"], path), i.get("artifact_uri", "")) for i in info)
