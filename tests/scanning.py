@@ -6,7 +6,7 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.kinds import Kind
 from modelkeep.store.db import Tx
 from modelkeep.store.explorer import Sought
-from modelkeep.store.securables import BROWSE, READ_MODEL, SEE_CATALOG, SEE_SCHEMA
+from modelkeep.store.securable_lists import BROWSE, READ_MODEL, SEE_CATALOG, SEE_SCHEMA
 
 _ALIKE = "LIKE {} ESCAPE '~'"
 _SOURCES = {

@@ -11,7 +11,7 @@ from api.serving import FACE_B, UC, V1, Site, World, refused, site
 
 from modelkeep.core.operations.catalog import model_search
 from modelkeep.limits import PAGE_TOKEN_BLOCK_BYTES
-from modelkeep.store import principals, securables
+from modelkeep.store import principals, securable_lists
 
 __all__ = ["site"]
 
@@ -672,8 +672,8 @@ def test_a_token_made_by_hand_is_refused(
 
 def test_a_token_holds_no_name_of_what_its_reader_may_not_see(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that stop at a hidden row because they have looked at so many rows."""
-    monkeypatch.setattr(securables, "SCAN_BUDGET", 5)
-    monkeypatch.setattr(securables, "MAX_DIRECT", 0)
+    monkeypatch.setattr(securable_lists, "SCAN_BUDGET", 5)
+    monkeypatch.setattr(securable_lists, "MAX_DIRECT", 0)
     monkeypatch.setattr(model_search, "SEARCH_ROWS", 5)
     schema = site.schema()
     for index in range(12):
@@ -706,7 +706,7 @@ def test_a_token_holds_no_name_of_what_its_reader_may_not_see(site: Site, monkey
 
 
 def test_a_page_does_not_count_the_hidden_models_of_a_schema(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(securables, "SCAN_BUDGET", 5)
+    monkeypatch.setattr(securable_lists, "SCAN_BUDGET", 5)
     schema = site.schema()
     for index in range(12):
         site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})

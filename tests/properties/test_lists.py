@@ -20,7 +20,7 @@ from modelkeep.domain.errors import PermissionDenied
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Page
 from modelkeep.domain.privileges import IMPLIED_BY_ALL, Privilege
-from modelkeep.store import principals, securables, workspaces
+from modelkeep.store import principals, securable_lists, securables, workspaces
 from modelkeep.store import versions as version_rows
 
 pytest_plugins = ("backends", "places")
@@ -246,9 +246,9 @@ def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.Monkey
         drop(place, server)
 
     with patch.context() as patched:
-        patched.setattr(securables, "SCAN_BUDGET", plan.budget)
+        patched.setattr(securable_lists, "SCAN_BUDGET", plan.budget)
         patched.setattr(model_search, "SEARCH_ROWS", plan.budget)
-        patched.setattr(securables, "MAX_DIRECT", plan.direct)
+        patched.setattr(securable_lists, "MAX_DIRECT", plan.direct)
         asyncio.run(main())
 
 

@@ -16,18 +16,8 @@ from modelkeep.limits import SEARCH_ROWS
 from modelkeep.store import text_index
 from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, among
-from modelkeep.store.securables import (
-    BROWSE,
-    CATALOG_ABOVE,
-    COLUMNS,
-    MODELS_AND_PROMPTS,
-    READ_MODEL,
-    SCHEMA_ABOVE,
-    SEE_CATALOG,
-    SEE_SCHEMA,
-    of_row,
-    reached,
-)
+from modelkeep.store.securable_lists import BROWSE, MODELS_AND_PROMPTS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, reached
+from modelkeep.store.securables import CATALOG_ABOVE, COLUMNS, SCHEMA_ABOVE, of_row
 from modelkeep.store.text_index import KINDS, Source, escaped
 
 Position = tuple[int, str, str]

@@ -6,7 +6,8 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.model import LineageEdge, ModelVersion, Securable
 from modelkeep.limits import LINEAGE_ROWS_PER_PAGE
 from modelkeep.store.db import Tx, WriteTx, among, new_id
-from modelkeep.store.securables import ADMIN, CATALOG_ABOVE, KNOW_MODEL, READ_MODEL, SCHEMA_ABOVE
+from modelkeep.store.securable_lists import ADMIN, KNOW_MODEL, READ_MODEL
+from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE
 
 _EDGE = (
     "l.version, l.direction, l.entity_type, l.entity_name, l.entity_id, l.context, l.created_at, l.created_by, "

@@ -16,7 +16,8 @@ from modelkeep.domain.patterns import longest_literal
 from modelkeep.limits import SEARCH_VERSIONS
 from modelkeep.store import text_index
 from modelkeep.store.db import Tx
-from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE, of_row, reached
+from modelkeep.store.securable_lists import READ_MODEL, reached
+from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE, of_row
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
 from modelkeep.store.text_index import Source
 from modelkeep.store.versions import FULL_NAME, WIDTH

@@ -10,7 +10,8 @@ from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.domain.names import missing
 from modelkeep.store.db import Row, Tx, WriteTx, among
-from modelkeep.store.securables import CATALOG_ABOVE, READ_MODEL, SCHEMA_ABOVE
+from modelkeep.store.securable_lists import READ_MODEL
+from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE
 
 COLUMNS = (
     "v.id, v.model_id, v.version, v.status, v.status_message, v.source, v.run_id, v.experiment_id, v.workspace_id, "

@@ -13,7 +13,7 @@ from modelkeep.domain.names import DEFAULT_SCHEMA, METASTORE, FullName, check_co
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.privileges import Privilege
 from modelkeep.domain.suggestions import near
-from modelkeep.store import deletion, principals, securables
+from modelkeep.store import deletion, principals, securable_lists, securables
 
 MAX_PAGE = 1000
 _RESERVED = ((Kind.CATALOG, "system"), (Kind.SCHEMA, "information_schema"))
@@ -202,7 +202,7 @@ async def _page(
     unbound = isinstance(req, ListCatalogs) and req.unbound
     scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
     after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
-    rows, following = await securables.page_of_containers(
+    rows, following = await securable_lists.page_of_containers(
         ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse, unbound=unbound
     )
     return Page(

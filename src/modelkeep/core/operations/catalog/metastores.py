@@ -10,7 +10,7 @@ from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Page, Securable
 from modelkeep.domain.names import METASTORE, FullName, fold
 from modelkeep.domain.paging import page_size
-from modelkeep.store import quotas, securables
+from modelkeep.store import quotas, securable_lists, securables
 
 ALIASES, TAGS = "alias-quota", "tag-quota"
 MAX_PAGE = 500
@@ -100,7 +100,7 @@ async def get_quota(ctx: ReadCtx, req: GetQuota, securable: Securable) -> Quota:
 async def list_quotas(ctx: ReadCtx, req: ListQuotas, metastore: Securable) -> Page[Quota]:
     scope = f"quotas|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
-    rows, following = await securables.page_of_models(
+    rows, following = await securable_lists.page_of_models(
         ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
     )
     counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in rows])

@@ -15,7 +15,7 @@ from modelkeep.domain.patterns import longest_literal
 from modelkeep.domain.time_slices import Pace
 from modelkeep.limits import SEARCH_ROWS, SEARCH_STEP_ROWS
 from modelkeep.store import model_search as rows
-from modelkeep.store import securables, versions
+from modelkeep.store import securable_lists, versions
 from modelkeep.store.model_search import Position, Sort, Start, Wanted
 
 MAX_PAGE = 10_000
@@ -64,7 +64,7 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
         order = of_one if named is not None else of_all
     request = _page_request(ctx, "versions", req, order, page_size(req.max_results, MAX_PAGE, MAX_PAGE))
     if named is not None:
-        model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
+        model = await securable_lists.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         if model is None:
             return Page(())  # a search filters, it does not refuse
         row_filter = msgspec.structs.replace(row_filter, model_id=model.id, run_ids=None)
@@ -101,7 +101,7 @@ async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel
         return await _hold(pace, conditions, lambda _: _name_in_dialect(model.full_name, req.home), model.tags)
 
     if (named := equals(conditions, "name")) is not None:
-        model = await securables.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
+        model = await securable_lists.readable_model(ctx.tx, ctx.actor, _full(named, req.home))
         page = Page((model,) if model is not None and await fits(model) else ())
     else:
         start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, row_filter, order, versions=False)

@@ -11,7 +11,7 @@ from modelkeep.domain.model import Page, Securable
 from modelkeep.domain.names import FullName, check_in_urls
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.privileges import Privilege
-from modelkeep.store import deletion, securables
+from modelkeep.store import deletion, securable_lists, securables
 
 MAX_PAGE = 1000
 
@@ -72,7 +72,7 @@ async def _page(ctx: ReadCtx, req: ListObjects, schema: Securable, *, browse: bo
     """By name. Raises BadPageToken, InvalidArgument."""
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
-    rows, following = await securables.page_of_objects(
+    rows, following = await securable_lists.page_of_objects(
         ctx.tx, req.kind, schema, ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE), browse=browse
     )
     return Page(

@@ -15,7 +15,7 @@ from modelkeep.domain.model import Page, Securable
 from modelkeep.domain.names import FullName, check_comment, check_in_urls
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.patterns import pattern
-from modelkeep.store import securables
+from modelkeep.store import securable_lists, securables
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 ColumnType = Literal[
@@ -131,7 +131,7 @@ async def list_table_summaries(ctx: ReadCtx, req: ListTableSummaries, catalog: S
     scope = f"summaries|{catalog.id}|{req.schema_pattern}|{req.table_pattern}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
-    rows, following = await securables.page_of_objects(
+    rows, following = await securable_lists.page_of_objects(
         ctx.tx, Kind.TABLE, catalog, ctx.actor, position, page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE)
     )
     parts = [(row, row.full_name.split(".")) for row, _ in rows]

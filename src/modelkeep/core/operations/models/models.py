@@ -15,7 +15,7 @@ from modelkeep.domain.model import Page, RegisteredModel, Securable, Status
 from modelkeep.domain.names import FullName, check_alias, check_comment, check_in_urls, check_spaces, check_tag, missing
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.privileges import Privilege
-from modelkeep.store import deletion, files, jobs, securables, versions
+from modelkeep.store import deletion, files, jobs, securable_lists, securables, versions
 
 MAX_PAGE = 1000
 T = TypeVar("T")
@@ -158,7 +158,7 @@ async def list_models(ctx: ReadCtx, req: ListModels, schema: Securable | None) -
     schema_id = schema.id if schema else ""
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open_name(scope, req.page_token)
-    rows, following = await securables.page_of_models(
+    rows, following = await securable_lists.page_of_models(
         ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
     )
     return Page(tuple(model for model, _ in rows), ctx.config.page_tokens.seal(scope, following) if following else "")
@@ -177,7 +177,7 @@ async def browse_models(ctx: ReadCtx, req: BrowseModels, schema: Securable | Non
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
     after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
-    rows, following = await securables.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
+    rows, following = await securable_lists.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
     return Page(
         tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""
     )

@@ -12,7 +12,7 @@ from modelkeep.domain.names import FullName
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.time_slices import Pace
 from modelkeep.limits import SEARCH_ROWS, SEARCH_STEP_ROWS
-from modelkeep.store import prompts, securables
+from modelkeep.store import prompts, securable_lists
 
 FIELDS = Fields(("name",), listed=("name",))
 MAX_PAGE = 1000
@@ -41,7 +41,7 @@ async def search_prompts(ctx: ReadCtx, req: SearchPrompts, schema: Securable) ->
     pace, looked = Pace(), 0
     while True:
         step = 1 if named is not None else SEARCH_STEP_ROWS if conditions else limit
-        rows, after = await securables.page_of_objects(ctx.tx, Kind.PROMPT, schema, ctx.actor, position, step)
+        rows, after = await securable_lists.page_of_objects(ctx.tx, Kind.PROMPT, schema, ctx.actor, position, step)
         for index, (prompt, _) in enumerate(rows):
             await pace.breathe()
             if _matches(conditions, prompt):

@@ -10,6 +10,7 @@ from modelkeep.core.operations.governance.tag_policies import check_governed
 from modelkeep.core.operations.models import lineage, models
 from modelkeep.core.operations.models.feast_features import with_features
 from modelkeep.core.operations.models.models import no_version
+from modelkeep.core.operations.models.new_version import new_version
 from modelkeep.core.operations.models.protected_aliases import check_movable
 from modelkeep.core.operations.models.run_metrics import source_run
 from modelkeep.core.operations.models.version_copies import (
@@ -29,7 +30,7 @@ from modelkeep.domain.paging import page_size
 from modelkeep.domain.privileges import Privilege
 from modelkeep.limits import FEATURE_DEPS_CHARACTERS
 from modelkeep.store import directories, files, jobs, securables, versions
-from modelkeep.store.db import Database, new_id
+from modelkeep.store.db import Database
 
 MAX_VERSION = 2**63 - 1
 NEWEST = "latest"
@@ -244,35 +245,30 @@ async def _create(
     known: Sourced | None = ctx.prepared
     run = known.run if known else None
     number = await versions.next_number(ctx.tx, model, ctx.actor.name, ctx.now)
-    version = _new(ctx, model, number, **{
-        "source": req.source, "run_id": req.run_id or (run.source_run_id if run else ""), "comment": check_comment(req.comment),
-        "workspace_id": ctx.actor.workspace if run else req.workspace_id,
-        "experiment_id": run.experiment_id if run else "",
-        "logged_model_id": req.logged_model_id, "run_link": req.run_link,
-        "feature_deps": req.feature_deps or (original.feature_deps if original else ""),
-        "params_json": encode(run.params) if run else original.params_json if original else "[]",
-        "metrics_json": encode(run.metrics) if run else original.metrics_json if original else "[]",
-        **fields,
-    })  # fmt: skip
+    version = new_version(
+        ctx,
+        model,
+        number,
+        **{
+            "source": req.source,
+            "run_id": req.run_id or (run.source_run_id if run else ""),
+            "comment": check_comment(req.comment),
+            "workspace_id": ctx.actor.workspace if run else req.workspace_id,
+            "experiment_id": run.experiment_id if run else "",
+            "logged_model_id": req.logged_model_id,
+            "run_link": req.run_link,
+            "feature_deps": req.feature_deps or (original.feature_deps if original else ""),
+            "params_json": encode(run.params) if run else original.params_json if original else "[]",
+            "metrics_json": encode(run.metrics) if run else original.metrics_json if original else "[]",
+            **fields,
+        },
+    )
     await versions.insert(ctx.tx, version)
     if req.tags:
         await versions.put_tags(ctx.tx, model, version, req.tags, ctx.actor.name, ctx.now)
     await lineage.record(ctx, model, number, req.upstream, (*lineage.of_copy(original), *lineage.of_run(run)))
     ctx.changed("version", None, number)
     return await fetch_version(ctx, model, req.name, number)
-
-
-def _new(ctx: ReadCtx, model: Securable, number: int, **fields: str) -> ModelVersion:
-    id = new_id()
-    # Clients refuse to copy or re-register a version whose model_id is empty (mlflow#22012), so every version has one.
-    fields["logged_model_id"] = fields.get("logged_model_id") or f"m-{id.replace('-', '')}"
-    values = {
-        "status": Status.PENDING, "aliases_json": "[]", "tags_json": "{}", "params_json": "[]", "metrics_json": "[]", **fields,
-        "id": id, "model_id": model.id, "version": number, "created_at": ctx.now, "created_by": ctx.actor.name,
-        "updated_at": ctx.now, "updated_by": ctx.actor.name,
-        "model": model.full_name, "spelled": model.name,
-    }  # fmt: skip
-    return msgspec.convert({name: values.get(name, "") for name in ModelVersion.__struct_fields__}, ModelVersion)
 
 
 async def _source_version(ctx: ReadCtx, req: CreateVersion, source: Securable) -> ModelVersion:
@@ -350,14 +346,24 @@ async def copy_version(
     if destination is None:
         destination = await create_destination(ctx, req.destination)
     number = await versions.next_number(ctx.tx, destination, ctx.actor.name, ctx.now)
-    version = _new(ctx, destination, number, **{
-        "source": f"models:/{req.name}/{req.version}", "run_id": original.run_id,
-        "experiment_id": original.experiment_id, "workspace_id": original.workspace_id,
-        "logged_model_id": original.logged_model_id, "run_link": original.run_link, "comment": original.comment,
-        "feature_deps": original.feature_deps,
-        "params_json": original.params_json, "metrics_json": original.metrics_json,
-        **await shared_files(ctx, original, destination),
-    })  # fmt: skip
+    version = new_version(
+        ctx,
+        destination,
+        number,
+        **{
+            "source": f"models:/{req.name}/{req.version}",
+            "run_id": original.run_id,
+            "experiment_id": original.experiment_id,
+            "workspace_id": original.workspace_id,
+            "logged_model_id": original.logged_model_id,
+            "run_link": original.run_link,
+            "comment": original.comment,
+            "feature_deps": original.feature_deps,
+            "params_json": original.params_json,
+            "metrics_json": original.metrics_json,
+            **await shared_files(ctx, original, destination),
+        },
+    )
     await versions.insert(ctx.tx, version)
     if original.tags:
         await check_governed(ctx, {}, original.tags)
