@@ -6,13 +6,15 @@ A line is let off by a comment that says why: `# house: sql because ...`.
 import ast
 import re
 import sys
+import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import vocabulary
 
-SOURCE = Path(__file__).parents[1] / "src" / "modelkeep"
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "modelkeep"
 LONGEST = 400  # lines of a module
 _TABLES = {
     "limits.py",
@@ -20,7 +22,11 @@ _TABLES = {
 }  # modules that are one list of named numbers, which no split would make easier to read
 _OWN_SQL = "api/sql/sandbox.py"  # its database is in memory and holds one answer
 _SQL = re.compile(r"\s*(SELECT\s.+\sFROM\s|INSERT INTO\s|UPDATE\s\w+\sSET\s|DELETE FROM\s)", re.DOTALL)
+_UNFORMATTED = {"src/modelkeep/core/table.py": 1}
+"""Tables of data that the formatter would take the columns from, and how many `fmt: skip` or `fmt: off` each may have"""
+_FORMATTED = ("bench", "examples", "src", "tests", "tools")  # folders
 _CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "uuid.uuid4", "uuid4", "os.urandom"}
+_NO_FORMAT = re.compile(r"#\s*(fmt|yapf):\s*(skip|off|disable)\b")
 _LOG_CALLS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
@@ -96,8 +102,20 @@ def findings(path: Path) -> Iterator[str]:
                 yield f"src/modelkeep/{module.path}:{line}: {finding}"
 
 
+def unformatted() -> Iterator[str]:
+    """Every comment that keeps the formatter away from code, except in the listed tables of data."""
+    for path in sorted(path for folder in _FORMATTED for path in (ROOT / folder).rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        with path.open("rb") as file:
+            comments = [token for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+        lines = [comment.start[0] for comment in comments if _NO_FORMAT.search(comment.string)]
+        for line in lines[_UNFORMATTED.get(name, 0) :]:
+            yield f"{name}:{line}: format: only a table of data may keep the formatter away, and it is listed in tools/house.py"
+
+
 def main() -> int:
     violations = [finding for path in sorted(SOURCE.rglob("*.py")) for finding in findings(path)]
+    violations += unformatted()
     violations += vocabulary.check()
     sys.stdout.writelines(f"{violation}\n" for violation in violations)
     return 1 if violations else 0

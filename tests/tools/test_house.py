@@ -1,0 +1,43 @@
+"""The house rules of `tools/house.py` that are about more than one module: who may keep the formatter away from code."""
+
+from pathlib import Path
+
+import house
+import pytest
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(house, "ROOT", tmp_path)
+    (tmp_path / "tests").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "comment", ["# fmt: skip", "# fmt: off", "#fmt:skip", "# yapf: disable", "# note  # fmt: skip"]
+)
+def test_code_that_the_formatter_may_not_lay_out_is_refused(root: Path, comment: str):
+    (root / "tests" / "test_a.py").write_text(f"x = 1\ny = [1,2]  {comment}\n")
+    assert [finding.partition(": ")[0] for finding in house.unformatted()] == ["tests/test_a.py:2"]
+
+
+@pytest.mark.parametrize(
+    "line", ["x = 1  # fmt is what `ruff format` does", "# skip", 'x = "# fmt: skip"', "# fmt: on"]
+)
+def test_other_comments_are_no_matter(root: Path, line: str):
+    (root / "tests" / "test_a.py").write_text(line + "\n")
+    assert list(house.unformatted()) == []
+
+
+def test_a_table_of_data_has_as_many_as_it_is_listed_with(root: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(house, "_UNFORMATTED", {"tests/rows.py": 1})
+    table = root / "tests" / "rows.py"
+    table.write_text("A = [1,2]  # fmt: skip\n")
+    assert list(house.unformatted()) == []
+    table.write_text("A = [1,2]  # fmt: skip\n\nB = [1,2]  # fmt: skip\n")
+    assert [finding.partition(": ")[0] for finding in house.unformatted()] == ["tests/rows.py:3"]
+
+
+def test_no_listed_table_has_gone():
+    for name, count in house._UNFORMATTED.items():
+        assert (house.ROOT / name).read_text().count("# fmt: skip") == count, name
