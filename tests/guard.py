@@ -17,7 +17,7 @@ from modelkeep import limits
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.s3 import S3Blobs
 from modelkeep.blobs.shared_folder import SharedFolder
-from modelkeep.blobs.sts import Sts
+from modelkeep.blobs.sts import StsClient
 from modelkeep.store import sqlite
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.sqlite import SqliteDatabase
@@ -135,5 +135,5 @@ def install() -> None:
     for storage in (LocalBlobs, S3Blobs):
         _guard(storage, _STORAGE)
     _guard(SharedFolder, _FOLDER)
-    _guard(Sts, ("issue",))
+    _guard(StsClient, ("assume",))
     _guard(httpx.AsyncClient, ("send",))

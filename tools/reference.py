@@ -74,9 +74,9 @@ def settings_page() -> str:
         )
         for f in msgspec.structs.fields(settings.Settings)
     ]
-    files = ", ".join(f"`{settings.variable_of(name)}_FILE`" for name in settings.SECRETS)
+    files = ", ".join(f"`{settings.variable_of(name)}_FILE`" for name in settings.FROM_FILES)
     return (
-        "# Settings\n\nEvery setting is an environment variable. A secret can come from a file of one line instead. "
+        "# Settings\n\nEvery setting is an environment variable. Some can come from a file of one line instead. "
         "These variables name the file: " + files + ".\n\n" + table(("Variable", "Default", "Values", "Meaning"), rows)
     )
 

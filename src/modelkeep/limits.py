@@ -378,6 +378,8 @@ STORE_THREADS = 8
 """For calls that move no bytes. Bytes have as many threads of their own."""
 STS_THREADS = 4
 """For calls to the store's STS."""
+STS_ANSWERS = 10_000
+"""Temporary credentials of folders that one process keeps for callers that ask again."""
 SHARED_FOLDER_THREADS = 4
 """For calls to the file system of the folder that clients share."""
 DNS_THREADS = 4

@@ -35,8 +35,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Storage of model files, s3://bucket/prefix; '' means a folder in the data directory."""
     s3_endpoint: str = ""
     """Address of an S3-compatible store; '' means AWS. Credentials and region come from the usual AWS_* variables."""
+    tables_url: str = ""
+    """Storage of managed tables, s3://bucket/prefix or file:///folder (an existing folder that every user of tables may write);
+    '' means that only catalogs and schemas with a storage root have managed tables."""
+    external_use_schema: bool = False
+    """Temporary credentials for tables and volumes also need EXTERNAL USE SCHEMA, as on Databricks."""
     s3_role_arn: str = ""
-    """Role for temporary credentials of clients without signed URLs, for one version's files each; '' vends none."""
+    """Role for temporary credentials: for one model version's files or one table's folder each; '' vends none."""
     sts_endpoint: str = ""
     """Address of the store's STS; '' means s3_endpoint, or AWS if that is empty, too."""
     credential_minutes: Annotated[float, Meta(ge=15, le=720, extra={"unit": "minutes"})] = 15
@@ -147,13 +152,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 SECRETS = ("database_url", "oidc_client_secret", "ai_key", "otlp_headers")
 """Settings that may come from a file, which `MODELKEEP_<NAME>_FILE` names, and whose values are never printed."""
+FROM_FILES = (*SECRETS, "tables_url")
+"""All settings that may come from a file."""
 _MAX_FILE_BYTES = 64 * 1024
 
 
 def load(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
     """Defaults < environment < overrides. Raises BadSetting for an unknown MODELKEEP_ variable or a malformed value."""
     known = {variable_of(name): name for name in Settings.__struct_fields__}
-    files = {f"{variable_of(name)}_FILE": name for name in SECRETS}
+    files = {f"{variable_of(name)}_FILE": name for name in FROM_FILES}
     values: dict[str, object] = {}
     for variable, value in environment.items():
         if variable in known:

@@ -9,7 +9,7 @@ import pytest
 from modelkeep.domain.errors import BadSetting, InvalidArgument
 from modelkeep.serve.listening import check_bind
 from modelkeep.serve.parts import database, storage
-from modelkeep.settings import SECRETS, Settings, load
+from modelkeep.settings import FROM_FILES, Settings, load
 
 
 def test_nothing_set_is_a_private_server_on_loopback_with_sqlite() -> None:
@@ -82,7 +82,7 @@ def test_a_word_that_is_none_of_a_settings_is_refused_with_those(variable: str, 
         load({variable: value})
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", FROM_FILES)
 def test_a_secret_comes_from_a_file(name: str, tmp_path: Path) -> None:
     variable, file = f"MODELKEEP_{name.upper()}", tmp_path / "secret"
     for content in ("s3cr3t", "s3cr3t\n", "s3cr3t\r\n"):
@@ -99,8 +99,8 @@ def test_a_secret_comes_from_a_file(name: str, tmp_path: Path) -> None:
             load({f"{variable}_FILE": str(missing)})
 
 
-def test_only_secrets_come_from_files() -> None:
-    for name in set(Settings.__struct_fields__) - set(SECRETS):
+def test_only_named_settings_come_from_files() -> None:
+    for name in set(Settings.__struct_fields__) - set(FROM_FILES):
         with pytest.raises(BadSetting, match="no setting"):
             load({f"MODELKEEP_{name.upper()}_FILE": "/dev/null"})
 

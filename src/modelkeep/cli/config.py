@@ -10,7 +10,7 @@ from modelkeep.cli.client import show
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import Json
 from modelkeep.cli.server import DataDir, with_workspace_if_installed
-from modelkeep.settings import SECRETS, Settings, load, variable_of
+from modelkeep.settings import FROM_FILES, SECRETS, Settings, load, variable_of
 
 app = new_group()
 _HIDDEN = "(hidden)"
@@ -50,7 +50,7 @@ def _source(name: str, environment: Mapping[str, str]) -> str:
     variable = variable_of(name)
     if variable in environment:
         return "environment"
-    if (file := environment.get(f"{variable}_FILE")) is not None and name in SECRETS:
+    if (file := environment.get(f"{variable}_FILE")) is not None and name in FROM_FILES:
         return f"file {file}"
     return "default"
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from modelkeep.blobs.folder_credentials import FolderCredentials
 from modelkeep.blobs.in_flight_copies import InFlightCopies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared_folder import SharedFolder
@@ -24,6 +25,7 @@ from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Metric, Param, Securable
 from modelkeep.domain.names import DEFAULT_HOME, FullName, Limits
 from modelkeep.domain.paging import PageTokens
+from modelkeep.domain.storage_urls import StorageUrl
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -277,6 +279,12 @@ class Config(msgspec.Struct, frozen=True):
     """The operator names a language model."""
     auditors: str = ""
     """A group whose members read the whole audit log; '' is none."""
+    tables_root: StorageUrl | None = None
+    """Where managed tables of catalogs without a storage root lie; None: nowhere."""
+    tables_role: str = ""
+    """Role for credentials to folders below `tables_root`, in S3; '' is none."""
+    external_use_schema: bool = False
+    """Credentials for tables and volumes need EXTERNAL USE SCHEMA, as on Databricks."""
     operations: "Mapping[str, Operation]" = {}
     """The table, by name, for operations that are about operations. The engine hands it in."""
 
@@ -290,6 +298,8 @@ class Services(msgspec.Struct, frozen=True):
     tracking: Tracking | None = None
     issuer: CredentialIssuer | None = None
     """Set where the store issues temporary credentials (only one that is `direct`)."""
+    folders: FolderCredentials | None = None
+    """Set where an STS issues credentials for folders of tables, volumes and paths."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     copies: InFlightCopies = msgspec.field(default_factory=InFlightCopies)

@@ -11,8 +11,9 @@ from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared_folder import SharedFolder
 from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.operation import Services
-from modelkeep.domain.errors import BadSetting
+from modelkeep.domain.errors import BadSetting, InvalidArgument
 from modelkeep.domain.model import ModelVersion, Status
+from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
 from modelkeep.oidc.issuers import Issuers
 from modelkeep.oidc.provider import Client, Provider
 from modelkeep.settings import Settings
@@ -21,6 +22,7 @@ from modelkeep.store.db import Database
 from modelkeep.store.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
+    from modelkeep.blobs.folder_credentials import FolderCredentials
     from modelkeep.blobs.sts import Sts
 
 
@@ -52,16 +54,61 @@ def storage(settings: Settings) -> Blobs:
 
 
 def issuer(settings: Settings) -> "Sts | None":
-    """The store's STS, where the settings name a role. Raises BadSetting, Unavailable."""
+    """The store's STS for files of models, where the settings name a role. Raises BadSetting, Unavailable."""
     if not settings.s3_role_arn:
         return None
     if not settings.storage_url:
+        if settings.tables_url.startswith("s3"):
+            return None
         raise BadSetting("MODELKEEP_S3_ROLE_ARN is of use only where MODELKEEP_STORAGE_URL is an S3 bucket.")
     from modelkeep.blobs.sts import Sts
 
     url, endpoint = urlsplit(settings.storage_url), settings.sts_endpoint or settings.s3_endpoint
     seconds = int(settings.credential_minutes * 60)
     return Sts(url.netloc, url.path, settings.s3_role_arn, endpoint=endpoint, seconds=seconds)
+
+
+def folder_credentials(settings: Settings) -> "FolderCredentials | None":
+    """The store's STS for tables, volumes and paths, where the settings name a store. Raises BadSetting, Unavailable."""
+    in_s3 = settings.tables_url.startswith("s3")
+    if not (in_s3 or settings.s3_endpoint or settings.sts_endpoint or settings.s3_role_arn):
+        return None
+    from modelkeep.blobs.folder_credentials import FolderCredentials
+    from modelkeep.blobs.sts import StsClient
+
+    endpoint = settings.sts_endpoint or settings.s3_endpoint
+    return FolderCredentials(StsClient(endpoint=endpoint, seconds=int(settings.credential_minutes * 60)))
+
+
+def tables_root(settings: Settings) -> StorageUrl | None:
+    """Where managed tables lie. Raises BadSetting where the folder is not there, or is part of the server's own storage."""
+    if not settings.tables_url:
+        return None
+    try:
+        root = parse_storage_url(settings.tables_url, "MODELKEEP_TABLES_URL")
+    except InvalidArgument as error:
+        raise BadSetting(error.message) from error
+    if root.scheme == "file":
+        folder = Path(f"/{root.path}")
+        if not folder.is_dir():
+            raise BadSetting(
+                f"MODELKEEP_TABLES_URL names {folder}, which is no directory. Create it for the users of tables."
+            )
+        root = parse_storage_url(str(folder.resolve()), "MODELKEEP_TABLES_URL")
+    own = [("the data directory", str(settings.data)), ("MODELKEEP_STORAGE_URL", settings.storage_url)]
+    if settings.shared_folder:
+        own.append(("MODELKEEP_SHARED_FOLDER", str(Path(settings.shared_folder).resolve())))
+    for what, place in own:
+        if place and _overlaps(root, place):
+            raise BadSetting(f"MODELKEEP_TABLES_URL overlaps {what}. Choose a folder for tables alone.")
+    return root
+
+
+def _overlaps(root: StorageUrl, place: str) -> bool:
+    url = urlsplit(place)
+    if url.scheme == "s3":
+        return root.overlaps(StorageUrl("s3", url.netloc, url.path.strip("/")))
+    return root.overlaps(StorageUrl("file", "", place.strip("/")))
 
 
 def shared_folder(settings: Settings, facts: Deployment) -> SharedFolder | None:

@@ -17,7 +17,16 @@ from modelkeep.domain.names import Limits, parse_full_name
 from modelkeep.domain.paging import PageTokens
 from modelkeep.observe.logs import log
 from modelkeep.oidc.issuers import check_keys
-from modelkeep.serve.parts import database, issuer, private_folder, shared_folder, storage, trusted_issuers
+from modelkeep.serve.parts import (
+    database,
+    folder_credentials,
+    issuer,
+    private_folder,
+    shared_folder,
+    storage,
+    tables_root,
+    trusted_issuers,
+)
 from modelkeep.settings import Settings
 from modelkeep.store import principals, workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
@@ -52,23 +61,28 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             await principals.fill_look_keys(db)
         await workspaces.ensure_default(db, settings.workspace_id)
         blobs = storage(settings)
+        tables = tables_root(settings)
         auditor = Auditor(db)
         config = Config(
             limits=Limits(settings.aliases_per_model, settings.tags_per_securable),
             page_tokens=PageTokens(bytes.fromhex(facts.signing_key)),
             workspace_id=settings.workspace_id,
             own_hosts=own_hosts(settings.address, settings.host, settings.port),
-            managed=tuple(filter(None, (str(settings.data), settings.storage_url))),
+            managed=tuple(filter(None, (str(settings.data), settings.storage_url, str(tables or "")))),
             home=home,
             url_ms=int(settings.url_minutes * 60_000),
             token_ms=settings.token_ms,
             federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
             auditors=settings.auditors,
+            tables_root=tables,
+            tables_role=settings.s3_role_arn,
+            external_use_schema=settings.external_use_schema,
         )
         services = Services(
             blobs=blobs,
             settings=config,
             issuer=issuer(settings),
+            folders=folder_credentials(settings),
             shared=shared_folder(settings, facts),
             writer=description_generator.from_settings(settings.ai_url, settings.ai_model, settings.ai_key),
         )
