@@ -1,4 +1,4 @@
-"""The page on troubleshooting has each sentence with which a start, `check` or `audit verify` can fail: they are collected from code."""
+"""The page on troubleshooting has each sentence with which a start, `check`, `doctor` or `audit verify` can fail, as code has them."""
 
 import ast
 import re
@@ -15,6 +15,8 @@ PAGE = ROOT / "docs" / "guides" / "troubleshooting.md"
 STARTS = {"BadSetting", "PortInUse", "RegistryError"}
 """Errors that a start raises, wherever they are raised."""
 ERRORS = STARTS | {"Unavailable", "InvalidArgument", "NotFound", "WrongState"}
+FINDINGS = {"note", "problem"}
+"""Functions that make a finding of `doctor`, for what is not as it should be."""
 HERE = ("store", "blobs")
 """Packages whose `Unavailable` ends a start, or a command that reads the data directory."""
 
@@ -50,7 +52,14 @@ def sentences(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS and node.args:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FINDINGS:
+            text = template(node.args[0], constants)
+            assert not name.startswith("cli/") or text, (
+                f"{name}:{node.lineno}: spell the sentence where the finding is made"
+            )
+            if name.startswith("cli/") and text:
+                yield text
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS and node.args:
             text = template(node.args[0], constants)
             local = name.startswith(("cli/", "jobs/archive")) or (
                 node.func.id == "Unavailable" and name.startswith(HERE)
@@ -99,6 +108,9 @@ def test_sentences_are_collected_from_every_place() -> None:
         "is in no manifest",
         "PostgreSQL does not answer",
         "written by a newer",
+        "No server is named",
+        "does not speak TLS",
+        "is too old for this server",
         "Link {} is missing",
     ):
         assert part in sentences

@@ -59,6 +59,7 @@ ENTRIES: dict[str, Entry] = {
     "tokens": Entry(_ACCOUNT, "tokens", "Manage personal access tokens and sessions."),
     "workspaces": Entry(_ACCOUNT, "workspaces", "Manage workspaces and who may enter them."),
     "jobs": Entry(_ACCOUNT, "jobs", "List background jobs that wait, run or have failed."),
+    "doctor": Entry(_ACCOUNT, "doctor", "Find out why a client does not work."),
 }
 
 

@@ -23,7 +23,7 @@ FAILED = 1
 USAGE = 2
 """The command line is wrong."""
 FINDINGS = 3
-"""`check` or `audit verify` reports a problem."""
+"""`check`, `doctor` or `audit verify` reports a problem."""
 PORT_IN_USE = 4
 """Another program listens on the port of `serve`."""
 SETTINGS = 5

@@ -114,7 +114,10 @@ def test_signing_in_says_why(site: Site) -> None:
 
 def test_me_and_what_can_be_granted(site: Site) -> None:
     name, token = site.user()
-    assert site.ok("GET", f"{V1}/me", token=token) == {
+    me = site.ok("GET", f"{V1}/me", token=token)
+    [own] = site.ok("GET", f"{V1}/tokens", {"principal": name})["tokens"]
+    assert me.pop("token_expires_at") == own["expiry_time"] > 0
+    assert me == {
         "name": name,
         "display_name": name,
         "kind": "USER",

@@ -10,7 +10,7 @@ from modelkeep.domain.errors import InvalidArgument, RegistryError
 from modelkeep.domain.kinds import Kind, parse_kind
 from modelkeep.domain.model import ArtifactFile, Page, Securable, Status
 from modelkeep.domain.paging import page_size
-from modelkeep.store import explorer, principals, prompts, tag_policies, versions, workspaces
+from modelkeep.store import explorer, principals, prompts, tag_policies, tokens, versions, workspaces
 from modelkeep.store.db import Database
 from modelkeep.store.explorer import Sought, Stored
 from modelkeep.store.text_index import KINDS
@@ -68,6 +68,8 @@ class Me(msgspec.Struct, frozen=True):
     """May make governed tags, or manages one"""
     reads_audit: bool
     """May read the whole audit log"""
+    token_expires_at: int | None
+    """When the credential of this request expires, in epoch milliseconds; null for one that never does"""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
     display = principal.display_name if principal else ""
     groups = tuple(sorted(await principals.groups_of(ctx.tx, ctx.actor.id)))
     here = await workspaces.by_id(ctx.tx, ctx.actor.workspace)
+    credential = await tokens.credential(ctx.tx, ctx.actor.token_id)
     return Me(
         ctx.actor.name,
         display,
@@ -103,6 +106,7 @@ async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
         "" if ctx.config.writer else UNSET,
         ctx.actor.account_admin or await tag_policies.governs(ctx.tx, ctx.actor.id),
         await may_audit(ctx),
+        credential.expires_at if credential else None,
     )
 
 
