@@ -174,7 +174,7 @@ POSTGRES_READERS = 8
 """Connections to PostgreSQL for short reads, unless the settings say otherwise."""
 POSTGRES_WRITERS = 8
 """Connections to PostgreSQL for changes, unless the settings say otherwise."""
-POSTGRES_SCANNERS = 4
+POSTGRES_SCANNERS = 2
 """Connections to PostgreSQL for scans, unless the settings say otherwise; as many run at once."""
 POSTGRES_WAITING = 1_000
 """Transactions of one kind that wait for a connection; the next one is refused."""
@@ -442,6 +442,8 @@ AUDIT_CHANGES_BYTES = 16_000
 """Of all old and new values of a record."""
 AUDIT_REASON_CHARS = 2_000
 """Of the sentence that says why something was refused."""
+AUDIT_EVENTS_TOGETHER = 200
+"""Refusals that one transaction records, where several wait."""
 AUDIT_READS_APART = 20
 """Different requests of one kind, by one token about the same securables, that one flush records one by one; further ones are
 one record with a count. Reads about different securables are never put together."""

@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Connections of this process to PostgreSQL for short reads."""
     database_write_connections: Annotated[int, Meta(ge=1, le=1000)] = 8
     """Connections of this process to PostgreSQL for changes."""
-    database_scan_connections: Annotated[int, Meta(ge=1, le=1000)] = 4
+    database_scan_connections: Annotated[int, Meta(ge=1, le=1000)] = 2
     """Connections of this process to PostgreSQL for searches and lists. As many of them run at once."""
     database_pooler: bool = False
     """PostgreSQL is behind PgBouncer in transaction mode: use no prepared statements and no settings of the session."""

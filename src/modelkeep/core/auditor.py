@@ -6,6 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from modelkeep.core.context import BaseCtx
+from modelkeep.core.joint_writes import JointWrites
 from modelkeep.core.operation import Operation
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import NotFound, PermissionDenied, RegistryError
@@ -31,6 +32,7 @@ class Auditor:
         self._alike: dict[Any, int] = {}
         """How many different requests of one kind `_same` has"""
         self._vended: dict[str, Vending] = {}
+        self._refusals = JointWrites(self.write)
         self.dropped = 0
         """Buffered reads that did not fit; a metric."""
 
@@ -70,7 +72,7 @@ class Auditor:
         targets = [AuditTarget("", "", text) for value in named for text in _names(value)][:_MAX_NAMES]
         event = _event(op, request, actor, targets, {}, request_id, error.code, error.message)
         if isinstance(error, PermissionDenied) or (same and isinstance(error, NotFound)):
-            await self.write([event])
+            await self._refusals.add(event)
         elif op.effect == "write" and not isinstance(error, NotFound):
             self._buffer(event)
 

@@ -23,7 +23,7 @@ from modelkeep.domain.scim.schema import (
 )
 from modelkeep.limits import SCIM_FILTER_CHARACTERS, SCIM_FILTER_TERMS
 
-_MAX_TOKENS, _MAX_DEPTH = 600, 30
+_MAX_TOKENS, _MAX_DEPTH = 6 * SCIM_FILTER_TERMS, 30
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.|'')*') | (?P<bracket>[()\[\]])
     | (?P<word>[\w$.:@/+~\#!%&*=?^{|}-]+))""",
@@ -63,8 +63,10 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     position, end = 0, len(text.rstrip())
     while position < end:
+        if len(found) > _MAX_TOKENS:
+            raise _unreadable(text, f"it has more than {SCIM_FILTER_TERMS} comparisons, or too many brackets")
         match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None or len(found) > _MAX_TOKENS:
+        if match is None or match.lastgroup is None:
             raise _unreadable(text, f"{text[position : position + 20]!r} is not expected")
         found.append((match.lastgroup, match[match.lastgroup]))
         position = match.end()
