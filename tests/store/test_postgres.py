@@ -17,7 +17,7 @@ from world import new_place, world
 
 from modelkeep import limits
 from modelkeep.core.operations.catalog import explorer
-from modelkeep.domain.errors import Conflict, LimitExceeded, RegistryError, Unavailable
+from modelkeep.domain.errors import Conflict, LimitExceeded, NotFound, RegistryError, Unavailable
 from modelkeep.store.db import Contended, ReadForScans, UniqueViolation
 from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.postgres_errors import meaning
@@ -349,3 +349,51 @@ async def test_behind_pgbouncer_in_transaction_mode(tmp_path: Path, postgres: Po
             async with w.db.write() as tx:
                 assert await tx.one("SHOW statement_timeout") == ("9s",)
             await w.db.check(5)
+
+
+async def _prepared(database: PostgresDatabase, begin: str) -> int:
+    async with getattr(database, begin)() as tx:
+        return (await tx.one("SELECT COUNT(*) FROM pg_prepared_statements WHERE statement LIKE '%FROM t WHERE n%'"))[0]
+
+
+@pytest.mark.parametrize("begin", ["read", "write"])
+@pytest.mark.parametrize("refusal", [NotFound("no such model"), Conflict("stale"), ValueError("a fault")])
+async def test_what_was_only_read_ends_without_a_rollback(opened: Opened, begin: str, refusal: Exception) -> None:
+    """After a rollback, psycopg prepares all statements of the connection anew: refused calls would slow down the others."""
+    database = await opened(readers=1, writers=1)
+    for _ in range(10):
+        async with getattr(database, begin)() as tx:
+            await tx.one("SELECT at FROM t WHERE n = :n", n=1)
+    assert await _prepared(database, begin) == 1
+    with pytest.raises(type(refusal)):
+        async with getattr(database, begin)() as tx:
+            await tx.one("SELECT at FROM t WHERE n = :n", n=2)
+            raise refusal
+    assert await _prepared(database, begin) == 1
+
+
+CHANGES = {
+    "an update": "UPDATE t SET at = 7 WHERE n = 1",
+    "a row returned": "UPDATE t SET at = 7 WHERE n = 1 RETURNING n",
+    "a part of a query": "WITH u AS (UPDATE t SET at = 7 WHERE n = 1 RETURNING n) SELECT n FROM u",
+    "a deletion": "  delete FROM t WHERE n = 1",
+}
+
+
+@pytest.mark.parametrize("statement", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("call", ["run", "one", "all", "scan"])
+async def test_what_was_changed_is_undone_where_it_fails(opened: Opened, statement: str, call: str) -> None:
+    database = await opened()
+    with pytest.raises(Conflict):
+        async with database.write() as tx:
+            if call == "run" or "RETURNING" in statement:
+                await getattr(tx, call)(statement)
+            else:
+                await tx.run(statement)
+            raise Conflict("stale")
+    with pytest.raises(Conflict):
+        async with database.write() as tx:
+            await tx.run_many("UPDATE t SET at = :at WHERE n = :n", [{"at": 8, "n": 1}, {"at": 8, "n": 2}])
+            raise Conflict("stale")
+    async with database.read() as tx:
+        assert await tx.all("SELECT n, at FROM t WHERE n < 3 ORDER BY n") == [(1, 0), (2, 0)]

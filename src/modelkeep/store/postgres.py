@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MIGRATION_LOCK = 7_203_511_885_027_131  # any number that only this program uses
 _POOLER_HINT = "PostgreSQL refuses the session's settings. If it is behind PgBouncer in transaction mode, set MODELKEEP_DATABASE_POOLER=1."
-_IDLE, _FAILED = 0, 3  # of libpq's PGTransactionStatusType
+_IDLE, _OPEN, _FAILED = 0, 2, 3  # of libpq's PGTransactionStatusType
 _T = TypeVar("_T")
 
 
@@ -43,6 +43,9 @@ class _Tx:
         self._deadline = Deadline(connection, pool.work)
         self._seconds = pool.bounds.statement_s
         self._scan_s = scan_s
+        self._read_only = pool.read_only
+        self.changed = False
+        """Whether a statement ran that may have changed something."""
 
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
         return await self._run(lambda cursor: cursor.fetchall(), sql, params)
@@ -73,6 +76,7 @@ class _Tx:
             return
         if len(rows) > limits.INLINE_ROWS:
             await self._allow(limits.SLOW_S)
+        self.changed = True
         async with self._connection.cursor() as cursor:
             await self.guarded(cursor.executemany(_translate(sql), rows))
 
@@ -99,6 +103,7 @@ class _Tx:
         *,
         scan: bool = False,
     ) -> _T:
+        self.changed = self.changed or not (self._read_only or sql.lstrip().startswith("SELECT"))
         return await result(await self.guarded(self._connection.execute(_translate(sql), params), scan=scan))
 
     async def _allow(self, seconds: float) -> None:
@@ -231,7 +236,10 @@ class PostgresDatabase:
                     )
                 yield tx
             except BaseException:
-                await _roll_back(tx, connection)
+                if tx.changed or connection.pgconn.transaction_status != _OPEN:
+                    await _roll_back(tx, connection)
+                else:
+                    await _commit(tx, connection)
                 raise
             await _commit(tx, connection)
         finally:
@@ -260,7 +268,9 @@ async def _commit(tx: _Tx, connection: "psycopg.AsyncConnection[Row]") -> None:
 
 
 async def _roll_back(tx: _Tx, connection: "psycopg.AsyncConnection[Row]") -> None:
-    """Where that is not possible the connection goes, and the server undoes it by itself."""
+    """Where that is not possible the connection goes, and the server undoes it by itself. psycopg forgets the connection's
+    prepared statements (a rollback may undo what they are about), so that all of them are planned again, for 2 ms each: what
+    was only read is committed instead, or one caller whose reads are refused would slow down everybody's."""
     if connection.closed:
         return
     try:

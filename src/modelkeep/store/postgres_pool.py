@@ -45,7 +45,7 @@ class Pool:
 
     def __init__(self, url: str, work: str, most: int, bounds: Bounds, *, read_only: bool, pooler: bool) -> None:
         self.work = work
-        self._read_only = read_only
+        self.read_only = read_only
         self.bounds = bounds
         self.most = most
         self._url = url
@@ -98,8 +98,8 @@ class Pool:
         """How its transactions begin: only here, never as a setting of the session."""
         import psycopg
 
-        await connection.set_read_only(self._read_only)
-        if self._read_only:
+        await connection.set_read_only(self.read_only)
+        if self.read_only:
             await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
 
     async def close(self) -> None:
