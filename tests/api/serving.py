@@ -225,6 +225,11 @@ class World:
         body = {**self.bodies[kind], "name": name}
         return {"function_info": body} if kind == "functions" else body
 
+    def id_of(self, kind: str) -> str:
+        """Of the volume or table."""
+        info = self._site.ok("GET", f"{UC}/{kind}/{self.schema}.{kind}")
+        return info[f"{kind[:-1]}_id"]
+
     def values_of_object(self, route: Route, kind: str) -> dict[str, Any]:
         """As `values`, for volumes, tables and functions."""
         if route.method == "POST":
@@ -336,6 +341,8 @@ class World:
             return self.values_of_prompt(route)
         if route.method == "POST" and route.path == f"{V1}/models/{{full_name}}/versions":
             return {"full_name": self.model, "run_id": "0" * 32, "model_id": "m-1"}
+        if kind := re.match(f"{UC}/temporary-(table|volume)-credentials", route.path):
+            return {f"{kind[1]}_id": self.id_of(f"{kind[1]}s")}
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):

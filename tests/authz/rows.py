@@ -43,6 +43,7 @@ from modelkeep.core.operations.models import (
     signed_registration,
     versions,
 )
+from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import CatalogBinding
 from modelkeep.domain.names import METASTORE, FullName
@@ -60,6 +61,7 @@ RULE = federation.Rule(
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
 WALLED, SHOWN = "walled.ml.model", "shown.ml.model"
 VOLUME, TABLE, FUNCTION, PROMPT = "prod.ml.raw", "prod.ml.features", "prod.ml.score", "prod.ml.greet"
+LANDING = "prod.ml.landing"
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -188,7 +190,7 @@ def leaf(text: str, kind: Kind) -> FullName:
     return FullName(name(text).parts, kind)
 
 
-DEFINED = tables.Definition("EXTERNAL", "DELTA", "s3://lake/features")
+DEFINED = tables.Definition("EXTERNAL", "DELTA", "file:///lake/features")
 COMPUTED = functions.Definition(
     input_params=functions.Parameters(),
     data_type="INT",
@@ -469,6 +471,28 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "browse_objects: volume", objects.BrowseObjects(name(SCHEMA), Kind.VOLUME), _browsed_object),
         Row(U, "table_exists", tables.TableExists(table), lambda there: "1" if there else "0"),
         Row(U, "list_table_summaries: sees table", tables.ListTableSummaries(name(CATALOG)), _listed(TABLE)),
+        Row(U, "read_table_credentials", table_credentials.ReadTableCredentials(table)),
+        Row(U, "write_table_credentials", table_credentials.WriteTableCredentials(table)),
+        Row(
+            U,
+            "table_credentials_by_id: to read",
+            table_credentials.TableCredentialsById(ids["table"], Kind.TABLE, False),
+        ),
+        Row(
+            U,
+            "table_credentials_by_id: to write",
+            table_credentials.TableCredentialsById(ids["table"], Kind.TABLE, True),
+        ),
+        Row(
+            U,
+            "volume_credentials_by_id: to read",
+            table_credentials.VolumeCredentialsById(ids["landing"], Kind.VOLUME, False),
+        ),
+        Row(
+            U,
+            "volume_credentials_by_id: to write",
+            table_credentials.VolumeCredentialsById(ids["landing"], Kind.VOLUME, True),
+        ),
         Row(U, "update_comment of volume", catalogs.UpdateComment(volume, **described)),
         Row(U, "update_routine_comment: function", functions.UpdateRoutineComment(function, **described)),
         Row(
@@ -725,16 +749,19 @@ async def build(w: World) -> dict[str, str]:
     await w.grant("maker", f"CREATE_VOLUME@{SCHEMA}+CREATE_TABLE@{SCHEMA}+CREATE_FUNCTION@{SCHEMA}")
     volume = leaf(VOLUME, Kind.VOLUME)
     await maker.do(volumes.CreateVolume(volume))
-    await maker.do(tables.CreateTable(leaf(TABLE, Kind.TABLE), DEFINED))
+    made_table = await maker.do(tables.CreateTable(leaf(TABLE, Kind.TABLE), DEFINED))
+    landing = leaf(LANDING, Kind.VOLUME)
+    made_volume = await maker.do(volumes.CreateVolume(landing, "EXTERNAL", storage_location="file:///lake/landing"))
     await maker.do(functions.CreateFunction(leaf(FUNCTION, Kind.FUNCTION), COMPUTED))
     actor = await w.actor("maker")
     await w.engine.execute(actor, files.WriteFile(path=ArtifactPath("a.bin"), name=volume), body=chunks(b"1"))
     prompt = leaf(PROMPT, Kind.PROMPT)
     await maker.do(prompts.CreatePrompt(prompt, "Says hello", {"team": "a"}))
     await maker.do(prompts.CreatePromptVersion(prompt, '"Hello {{name}}"'), prompts.SetPromptAlias(prompt, "live", 1))
-    for text in (f"{VOLUME}!VOLUME", f"{TABLE}!TABLE", f"{FUNCTION}!FUNCTION", f"{PROMPT}!PROMPT"):
+    for text in (f"{VOLUME}!VOLUME", f"{LANDING}!VOLUME", f"{TABLE}!TABLE", f"{FUNCTION}!FUNCTION", f"{PROMPT}!PROMPT"):
         await w.own(text, "object owners")
     await w.grant("somebody else", f"READ_VOLUME@{VOLUME}!VOLUME")
+    storage_ids = {"table": made_table.id, "landing": made_volume.id}
     await w.grant("somebody else", f"EXECUTE@{CATALOG}+EXECUTE@{SCHEMA}+EXECUTE@{MODEL}")
     everyone = "USE_CATALOG@open+USE_SCHEMA@open.ml+EXECUTE@open.ml.model+CREATE_MODEL_VERSION@open.ml.model"
     await w.model("open.ml.model", owner="maker")
@@ -782,7 +809,7 @@ async def build(w: World) -> dict[str, str]:
     await w.as_("admin").do(federation.LinkIdentity("somebody", "https://idp.example", "1"))
     ids = {"token": token.info.id, "token origin": token.info.origin_id, "upload": upload, "somebody": str(number)}
     ids["group"] = str((await w.rows("SELECT number FROM principals WHERE name = 'outer readers'"))[0][0])
-    return ids | {"robot": robot, "secret": secret.info.id} | await _govern(w)
+    return ids | {"robot": robot, "secret": secret.info.id} | storage_ids | await _govern(w)
 
 
 async def _govern(w: World) -> dict[str, str]:

@@ -56,6 +56,8 @@ _KINDS = {
     "VOLUME": "Volume",
     "TABLE": "Table",
     "PROMPT": "Prompt",
+    "EXTERNAL_LOCATION": "ExternalLocation",
+    "STORAGE_CREDENTIAL": "StorageCredential",
 }
 _BY_DEPTH = ("METASTORE", "CATALOG", "SCHEMA", "MODEL")
 _FORMER = {"bring": "unityCatalog.finalizeModelVersion", "env": "accounts.generateDbToken"}

@@ -212,9 +212,9 @@ class Engine:
                 targets.append(None)
                 continue
             assert name is not None
-            chain = ctx.chains.get(str(name))
+            chain = ctx.chains.get(name.chain_key)
             if chain is None:
-                chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
+                chain = ctx.chains[name.chain_key] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
             if (
                 op.creates
                 and index == 0
@@ -251,7 +251,7 @@ class Engine:
 
     async def _reached(self, ctx: ReadCtx, on: Target, name: FullName) -> Securable:
         """One more securable, which the operation's function came upon."""
-        chain = ctx.chains[str(name)] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
+        chain = ctx.chains[name.chain_key] = await securables.chain(ctx.tx, self.db.dialect, ctx.actor, name)
         return self._checked(on, name, chain)
 
     def _check_creatable(self, need: Requirement, name: FullName, parents: list[SecurableWithGrants]) -> None:

@@ -281,8 +281,8 @@ class Config(msgspec.Struct, frozen=True):
     """A group whose members read the whole audit log; '' is none."""
     tables_root: StorageUrl | None = None
     """Where managed tables of catalogs without a storage root lie; None: nowhere."""
-    tables_role: str = ""
-    """Role for credentials to folders below `tables_root`, in S3; '' is none."""
+    storage_role: str = ""
+    """Role for credentials to what lies in this deployment's own buckets; '' is none."""
     external_use_schema: bool = False
     """Credentials for tables and volumes need EXTERNAL USE SCHEMA, as on Databricks."""
     operations: "Mapping[str, Operation]" = {}

@@ -46,6 +46,7 @@ from modelkeep.core.operations.models import (
     signed_registration,
     versions,
 )
+from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.domain.authorization import (
     ANY_PRIVILEGE,
     ANYONE,
@@ -56,7 +57,7 @@ from modelkeep.domain.authorization import (
     Requirement,
     holds,
 )
-from modelkeep.domain.kinds import Kind
+from modelkeep.domain.kinds import BESIDE_CATALOGS, Kind
 from modelkeep.domain.privileges import Privilege as P
 
 READ = models.READ
@@ -87,6 +88,7 @@ A_METASTORE, A_CATALOG, A_SCHEMA = (Kind.METASTORE,), (Kind.CATALOG,), (Kind.SCH
 A_MODEL, A_PROMPT = (Kind.MODEL,), (Kind.PROMPT,)
 ANY_KIND = tuple(Kind)
 BELOW_METASTORE = tuple(kind for kind in Kind if kind is not Kind.METASTORE)
+WITH_TAGS = tuple(kind for kind in BELOW_METASTORE if kind not in BESIDE_CATALOGS)
 WITH_FILES, ROUTINES = (Kind.MODEL, Kind.VOLUME), (Kind.MODEL, Kind.FUNCTION)
 OBJECTS = (Kind.FUNCTION, Kind.VOLUME, Kind.TABLE)
 WITH_ALIASES = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT)
@@ -202,6 +204,19 @@ OPERATIONS: tuple[Operation, ...] = (
               kinds=(Kind.TABLE,), databricks="unityCatalog.tableExists"),
     Operation(tables.list_table_summaries, tables.ListTableSummaries, "table.list", (Target("catalog", SEE_CATALOG),), "read", "buffered",
               scans=True, kinds=A_CATALOG, databricks="unityCatalog.listTableSummaries"),
+    # temporary credentials of tables and volumes
+    Operation(table_credentials.read_table_credentials, table_credentials.ReadTableCredentials, "table.vend_read",
+              table_credentials.READ_TABLE, "read", "vending", finish=table_credentials.vend, kinds=(Kind.TABLE,),
+              databricks="unityCatalog.generateTemporaryTableCredential"),
+    Operation(table_credentials.write_table_credentials, table_credentials.WriteTableCredentials, "table.vend_write",
+              table_credentials.WRITE_TABLE, "read", "vending", finish=table_credentials.vend, kinds=(Kind.TABLE,),
+              databricks="unityCatalog.generateTemporaryTableCredential"),
+    Operation(table_credentials.table_credentials_by_id, table_credentials.TableCredentialsById, "table.vend", (), "read", "vending",
+              finish=table_credentials.vend, decides="SELECT on the table, to write MODIFY as well",
+              databricks="unityCatalog.generateTemporaryTableCredential"),
+    Operation(table_credentials.volume_credentials_by_id, table_credentials.VolumeCredentialsById, "volume.vend", (), "read", "vending",
+              finish=table_credentials.vend_volume, decides="READ VOLUME on the volume, to write WRITE VOLUME as well",
+              databricks="unityCatalog.generateTemporaryVolumeCredential"),
     # prompts
     Operation(prompts.create_prompt, prompts.CreatePrompt, "prompt.create",
               (Target("name", holds(P.CREATE_FUNCTION), parent=True),), creates=True, kinds=A_SCHEMA, databricks=NO_NAME),
@@ -243,11 +258,11 @@ OPERATIONS: tuple[Operation, ...] = (
               prepare=prompt_links.check_links, scans=True, kinds=A_PROMPT, databricks=NO_NAME),
     # tags
     Operation(models.change_tags, models.ChangeTags, "tag.change", (Target("name", TAG, any_kind=True),),
-              kinds=BELOW_METASTORE, databricks="unityCatalog.update{kind}"),
+              kinds=WITH_TAGS, databricks="unityCatalog.update{kind}"),
     Operation(models.assign_tag, models.AssignTag, "tag.change", (Target("name", TAG, any_kind=True),),
-              kinds=BELOW_METASTORE, databricks="unityCatalog.createEntityTagAssignment"),
+              kinds=WITH_TAGS, databricks="unityCatalog.createEntityTagAssignment"),
     Operation(models.reassign_tag, models.ReassignTag, "tag.change", (Target("name", TAG, any_kind=True),),
-              kinds=BELOW_METASTORE, databricks="unityCatalog.updateEntityTagAssignment"),
+              kinds=WITH_TAGS, databricks="unityCatalog.updateEntityTagAssignment"),
     Operation(models.list_tags, models.ListCatalogTags, "tag.list", (Target("name", SEE_CATALOG),), "read", "buffered",
               kinds=A_CATALOG, databricks=NO_NAME),
     Operation(models.list_tags, models.ListSchemaTags, "tag.list", (Target("name", SEE_SCHEMA),), "read", "buffered",

@@ -217,6 +217,7 @@ _ABOUT_CONTAINERS = frozenset(
         Privilege.CREATE_TABLE,
         Privilege.CREATE_VOLUME,
         Privilege.CREATE_SCHEMA,
+        Privilege.EXTERNAL_USE_SCHEMA,
         Privilege.USE_SCHEMA,
         Privilege.USE_CATALOG,
         Privilege.BROWSE,

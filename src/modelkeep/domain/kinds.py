@@ -18,6 +18,8 @@ class Kind(StrEnum):
     VOLUME = "VOLUME"
     TABLE = "TABLE"
     PROMPT = "PROMPT"
+    EXTERNAL_LOCATION = "EXTERNAL_LOCATION"
+    STORAGE_CREDENTIAL = "STORAGE_CREDENTIAL"
 
 
 class KindRules(msgspec.Struct, frozen=True):
@@ -71,11 +73,34 @@ RULES: dict[Kind, KindRules] = {
         KindRules(Kind.TABLE, Kind.SCHEMA, 3, "table", "Table", privileges.ON_TABLE, None, ("TABLE",)),
         # A prompt is created with CREATE FUNCTION and read with EXECUTE, so it lives among the functions of its schema.
         KindRules(Kind.PROMPT, Kind.SCHEMA, 3, "routine", "Prompt", privileges.ON_PROMPT, None, ("PROMPT",)),
+        KindRules(
+            Kind.EXTERNAL_LOCATION,
+            Kind.METASTORE,
+            1,
+            "external_location",
+            "External Location",
+            privileges.ON_EXTERNAL_LOCATION,
+            None,
+            ("EXTERNAL_LOCATION",),
+        ),
+        # databricks-sdk has both names; a service credential, which CREDENTIAL also names there, does not exist here.
+        KindRules(
+            Kind.STORAGE_CREDENTIAL,
+            Kind.METASTORE,
+            1,
+            "storage_credential",
+            "Storage Credential",
+            privileges.ON_STORAGE_CREDENTIAL,
+            None,
+            ("STORAGE_CREDENTIAL", "CREDENTIAL"),
+        ),
     )
 }
 
 BY_DEPTH: tuple[Kind, ...] = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
 """What a name of so many parts is, unless it says otherwise."""
+BESIDE_CATALOGS = (Kind.EXTERNAL_LOCATION, Kind.STORAGE_CREDENTIAL)
+"""Kinds beside catalogs: they hold nothing, and a name of one part that means one says so."""
 
 # A FUNCTION is found as a model is, and may turn out to be either (`On.any_kind`).
 _BY_WIRE = {name: kind for kind, rules in reversed(RULES.items()) for name in rules.wire}

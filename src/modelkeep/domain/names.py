@@ -11,7 +11,7 @@ import unicodedata
 import msgspec
 
 from modelkeep.domain.errors import BadName, Conflict, InvalidArgument, LimitExceeded, NotFound, NotThreeLevels
-from modelkeep.domain.kinds import BY_DEPTH, RULES, Kind
+from modelkeep.domain.kinds import BESIDE_CATALOGS, BY_DEPTH, RULES, Kind
 from modelkeep.domain.paths import breaks_urls
 
 MAX_NAME = 255  # characters, of one part
@@ -37,24 +37,31 @@ class FullName(msgspec.Struct, frozen=True):
 
     parts: tuple[str, ...]
     leaf: Kind = Kind.MODEL
-    """What a third part names."""
+    """What the last part names: a third part, or one part that is no catalog's name."""
 
     def __str__(self) -> str:
         return ".".join(self.parts)
 
     @property
     def kind(self) -> Kind:
-        return BY_DEPTH[len(self.parts)] if len(self.parts) < 3 else self.leaf
+        depth = len(self.parts)
+        return self.leaf if RULES[self.leaf].depth == depth else BY_DEPTH[depth]
+
+    @property
+    def chain_key(self) -> str:
+        """Names the securable in a context's `chains`: an external location may have the name of a catalog."""
+        return f"{self.leaf}:{self}" if self.leaf in BESIDE_CATALOGS else str(self)
 
     @property
     def parent(self) -> "FullName":
         return FullName(self.parts[:-1])
 
     def child(self, part: str, leaf: Kind = Kind.MODEL) -> "FullName":
-        """`leaf`: what a name of three parts is to be. Raises BadName."""
+        """`leaf`: what a name of its depth is to be. Raises BadName."""
         depth = len(self.parts) + 1
-        kind = leaf if depth == 3 else BY_DEPTH[depth]
-        return FullName((*self.parts, fold(part, kind)), leaf if depth == 3 else Kind.MODEL)
+        last = RULES[leaf].depth == depth
+        kind = leaf if last else BY_DEPTH[depth]
+        return FullName((*self.parts, fold(part, kind)), leaf if last else Kind.MODEL)
 
 
 METASTORE = FullName(())
@@ -66,7 +73,7 @@ DEFAULT_HOME = FullName(("main", "default"))
 def missing(full_name: str, leaf: Kind = Kind.MODEL) -> NotFound:
     """In the words of Databricks: `Routine or Model 'a.b.c' does not exist.`"""
     depth = full_name.count(".") + 1 if full_name else 0
-    kind = BY_DEPTH[depth] if depth < 3 else leaf
+    kind = leaf if RULES[leaf].depth == depth else BY_DEPTH[depth]
     return NotFound(f"{RULES[kind].label} '{full_name}' does not exist.", kind=kind)
 
 
@@ -106,10 +113,13 @@ def parse_full_name(text: str, kind: Kind) -> FullName:
             kind=kind,
         )
     if len(parts) != depth:
-        want = ".".join(("catalog", "schema", kind.lower())[:depth])
-        raise BadName(f"'{text[:300]}' is not the full name of a {kind.lower()}; write `{want}`.", kind=kind)
-    kinds = (Kind.CATALOG, Kind.SCHEMA, kind)
-    return FullName(tuple(fold(part, kinds[i]) for i, part in enumerate(parts)), kind if depth == 3 else Kind.MODEL)
+        levels = (kind.lower(),) if kind in BESIDE_CATALOGS else ("catalog", "schema", kind.lower())[:depth]
+        raise BadName(
+            f"'{text[:300]}' is not the full name of a {kind.lower()}; write `{'.'.join(levels)}`.", kind=kind
+        )
+    kinds = (kind,) if kind in BESIDE_CATALOGS else (Kind.CATALOG, Kind.SCHEMA, kind)
+    leaf = kind if depth == 3 or kind in BESIDE_CATALOGS else Kind.MODEL
+    return FullName(tuple(fold(part, kinds[i]) for i, part in enumerate(parts)), leaf)
 
 
 def parse_short_name(text: str, home: FullName) -> FullName:

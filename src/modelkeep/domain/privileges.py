@@ -10,19 +10,28 @@ class Privilege(StrEnum):
     APPLY_TAG = "APPLY_TAG"
     BROWSE = "BROWSE"
     CREATE_CATALOG = "CREATE_CATALOG"
+    CREATE_EXTERNAL_LOCATION = "CREATE_EXTERNAL_LOCATION"
+    CREATE_EXTERNAL_TABLE = "CREATE_EXTERNAL_TABLE"
+    CREATE_EXTERNAL_VOLUME = "CREATE_EXTERNAL_VOLUME"
     CREATE_FUNCTION = "CREATE_FUNCTION"
+    CREATE_MANAGED_STORAGE = "CREATE_MANAGED_STORAGE"
     CREATE_MODEL = "CREATE_MODEL"
     CREATE_MODEL_VERSION = "CREATE_MODEL_VERSION"
     CREATE_SCHEMA = "CREATE_SCHEMA"
+    CREATE_STORAGE_CREDENTIAL = "CREATE_STORAGE_CREDENTIAL"
     CREATE_TABLE = "CREATE_TABLE"
     CREATE_VOLUME = "CREATE_VOLUME"
     EXECUTE = "EXECUTE"
+    EXTERNAL_USE_LOCATION = "EXTERNAL_USE_LOCATION"
+    EXTERNAL_USE_SCHEMA = "EXTERNAL_USE_SCHEMA"
     MANAGE = "MANAGE"
     MODIFY = "MODIFY"
+    READ_FILES = "READ_FILES"
     READ_VOLUME = "READ_VOLUME"
     SELECT = "SELECT"
     USE_CATALOG = "USE_CATALOG"
     USE_SCHEMA = "USE_SCHEMA"
+    WRITE_FILES = "WRITE_FILES"
     WRITE_VOLUME = "WRITE_VOLUME"
 
     @property
@@ -57,6 +66,7 @@ _ON_SCHEMA = (
         Privilege.CREATE_MODEL,
         Privilege.CREATE_TABLE,
         Privilege.CREATE_VOLUME,
+        Privilege.EXTERNAL_USE_SCHEMA,
         Privilege.USE_SCHEMA,
     }
 )
@@ -69,10 +79,37 @@ ON_VOLUME = frozenset(_ON_VOLUME)
 ON_TABLE = frozenset(_ON_TABLE)
 ON_SCHEMA = frozenset(_ON_SCHEMA)
 ON_CATALOG = frozenset(_ON_CATALOG)
-ON_METASTORE = frozenset({Privilege.CREATE_CATALOG})
+ON_METASTORE = frozenset(
+    {Privilege.CREATE_CATALOG, Privilege.CREATE_EXTERNAL_LOCATION, Privilege.CREATE_STORAGE_CREDENTIAL}
+)
+ON_STORAGE_CREDENTIAL = frozenset(
+    {
+        Privilege.ALL_PRIVILEGES,
+        Privilege.CREATE_EXTERNAL_LOCATION,
+        Privilege.CREATE_EXTERNAL_TABLE,
+        Privilege.MANAGE,
+        Privilege.READ_FILES,
+        Privilege.WRITE_FILES,
+    }
+)
+ON_EXTERNAL_LOCATION = frozenset(
+    {
+        Privilege.ALL_PRIVILEGES,
+        Privilege.BROWSE,
+        Privilege.CREATE_EXTERNAL_TABLE,
+        Privilege.CREATE_EXTERNAL_VOLUME,
+        Privilege.CREATE_MANAGED_STORAGE,
+        Privilege.EXTERNAL_USE_LOCATION,
+        Privilege.MANAGE,
+        Privilege.READ_FILES,
+        Privilege.WRITE_FILES,
+    }
+)
 
-IMPLIED_BY_ALL = frozenset(Privilege) - {Privilege.ALL_PRIVILEGES, Privilege.MANAGE}
-"""What ALL PRIVILEGES stands for at check time; MANAGE is never part of it."""
+NOT_IN_ALL = frozenset({Privilege.EXTERNAL_USE_LOCATION, Privilege.EXTERNAL_USE_SCHEMA, Privilege.MANAGE})
+"""What ALL PRIVILEGES never includes, so that revoking it leaves them (privileges reference)."""
+IMPLIED_BY_ALL = frozenset(Privilege) - {Privilege.ALL_PRIVILEGES} - NOT_IN_ALL
+"""What ALL PRIVILEGES stands for at check time."""
 
 INERT = frozenset(
     {
@@ -81,27 +118,19 @@ INERT = frozenset(
         "CREATE",
         "CREATE_CLEAN_ROOM",
         "CREATE_CONNECTION",
-        "CREATE_EXTERNAL_LOCATION",
-        "CREATE_EXTERNAL_TABLE",
-        "CREATE_EXTERNAL_VOLUME",
         "CREATE_FEATURE",
         "CREATE_FOREIGN_CATALOG",
         "CREATE_FOREIGN_SECURABLE",
-        "CREATE_MANAGED_STORAGE",
         "CREATE_MATERIALIZED_VIEW",
         "CREATE_PROVIDER",
         "CREATE_RECIPIENT",
         "CREATE_SERVICE_CREDENTIAL",
         "CREATE_SHARE",
-        "CREATE_STORAGE_CREDENTIAL",
         "CREATE_VIEW",
         "EXECUTE_CLEAN_ROOM_TASK",
-        "EXTERNAL_USE_LOCATION",
-        "EXTERNAL_USE_SCHEMA",
         "MANAGE_ALLOWLIST",
         "MODIFY_CLEAN_ROOM",
         "READ_FEATURE",
-        "READ_FILES",
         "READ_METADATA",
         "READ_PRIVATE_FILES",
         "REFRESH",
@@ -112,15 +141,11 @@ INERT = frozenset(
         "USE_PROVIDER",
         "USE_RECIPIENT",
         "USE_SHARE",
-        "WRITE_FILES",
         "WRITE_PRIVATE_FILES",
     }
 )
 """Privileges of Databricks that mean nothing here: every other word of databricks-sdk's enumeration, 0.30 to 0.162, and SQL's ALL.
 They are granted, shown and revoked, so that what declares them (Terraform, bundles) converges, and no decision reads them."""
-
-NOT_IN_ALL = frozenset({"EXTERNAL_USE_LOCATION", "EXTERNAL_USE_SCHEMA"})
-"""Inert ones that stay when ALL PRIVILEGES is revoked, as MANAGE does (privileges reference)."""
 
 
 def parse_privilege(text: str) -> Privilege | None:

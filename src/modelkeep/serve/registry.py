@@ -75,7 +75,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             federation=Federation(trusted_issuers(settings), facts.account_id, check_keys),
             auditors=settings.auditors,
             tables_root=tables,
-            tables_role=settings.s3_role_arn,
+            storage_role=settings.s3_role_arn,
             external_use_schema=settings.external_use_schema,
         )
         services = Services(

@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.domain.authorization import Actor, Binding, SecurableWithGrants
 from modelkeep.domain.errors import AlreadyExists
-from modelkeep.domain.kinds import RULES, Kind
+from modelkeep.domain.kinds import BESIDE_CATALOGS, RULES, Kind
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName, missing
 from modelkeep.store.acts_as import acts_as
@@ -41,6 +41,7 @@ _STEPS = (
     "JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1 "
     "JOIN securables o ON o.parent_id = s.id AND o.space = :space AND o.name_key = :n2 WHERE m.kind = 'METASTORE'",
 )
+_BESIDE_CATALOGS = _STEPS[1].replace("'catalog'", ":space")
 
 # All that a decision needs, in one row: each securable of the chain (of the containers only what identifies them), every
 # grant on any of them to the actor or his groups, those groups, and how the catalog is bound to his workspace. One row took half the time.
@@ -76,6 +77,7 @@ def _chain_sql(depth: int, dialect: str) -> str:
 
 
 _CHAIN = {dialect: tuple(_chain_sql(depth, dialect) for depth in range(4)) for dialect in ("sqlite", "postgresql")}
+_CHAIN_BESIDE_CATALOGS = {dialect: chain[1].replace("'catalog'", ":space") for dialect, chain in _CHAIN.items()}
 _KINDS = {str(kind): kind for kind in Kind}
 _BINDINGS = {str(binding): binding for binding in Binding}
 _NOTHING: frozenset[str] = frozenset()
@@ -89,14 +91,15 @@ def of_row(row: Sequence[Any], full_name: str) -> Securable:
 def _words(name: FullName) -> dict[str, str]:
     """A name as parameters."""
     words = {f"n{i}": part for i, part in enumerate(name.parts)}
-    return {**words, "space": RULES[name.leaf].space} if len(words) == 3 else words
+    return {**words, "space": RULES[name.leaf].space} if RULES[name.leaf].depth == len(words) else words
 
 
 async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[SecurableWithGrants]:
     """The links from the metastore down to `name`, as far as they exist: one statement. Securables above the last part of
     `name` carry their identity (id, kind, parents, name, owner_id, isolated) and nothing else."""
     parts = name.parts
-    row = await tx.one(_CHAIN[dialect][len(parts)], actor=actor.id, workspace=actor.workspace, **_words(name))
+    sql = _CHAIN_BESIDE_CATALOGS[dialect] if name.leaf in BESIDE_CATALOGS and parts else _CHAIN[dialect][len(parts)]
+    row = await tx.one(sql, actor=actor.id, workspace=actor.workspace, **_words(name))
     if row is None:
         return []
     held: dict[str, set[str]] = {}
@@ -117,7 +120,8 @@ async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Secu
 
 async def by_name(tx: Tx, name: FullName) -> Securable | None:
     """The securable alone, without what decides access to it."""
-    row = await tx.one(f"SELECT {COLUMNS} FROM ({_STEPS[len(name.parts)]}) x", **_words(name))
+    steps = _BESIDE_CATALOGS if name.leaf in BESIDE_CATALOGS and name.parts else _STEPS[len(name.parts)]
+    row = await tx.one(f"SELECT {COLUMNS} FROM ({steps}) x", **_words(name))
     return of_row(row, str(name)) if row else None
 
 
@@ -153,7 +157,7 @@ async def name_of(tx: Tx, securable_id: str) -> FullName | None:
     if row[0] == Kind.METASTORE:
         return FullName(())
     parts = tuple(part for part in (row[3], row[2], row[1]) if part is not None)
-    return FullName(parts, Kind(row[0])) if len(parts) == 3 else FullName(parts)
+    return FullName(parts, Kind(row[0])) if len(parts) == 3 or row[0] in BESIDE_CATALOGS else FullName(parts)
 
 
 async def insert(

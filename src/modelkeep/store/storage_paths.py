@@ -41,17 +41,24 @@ _SELECT = (
 )
 
 
+def _folded(url: StorageUrl) -> str:
+    """SeaweedFS reads the resources of a policy without regard to case, so folders that differ in case alone are one here."""
+    return str(url).casefold()
+
+
 async def insert(
     tx: WriteTx, securable_id: str, kind: str, url: StorageUrl, location_id: str = "", credential_id: str = ""
 ) -> None:
     """Or replace. `credential_id`: of an external location."""
     await tx.run(
-        "INSERT INTO storage_paths (securable_id, kind, path, location_id, credential_id) VALUES (:id, :kind, :path, :location, "
-        ":credential) ON CONFLICT (securable_id) DO UPDATE SET path = excluded.path, location_id = excluded.location_id, "
+        "INSERT INTO storage_paths (securable_id, kind, path, folded, location_id, credential_id) VALUES (:id, :kind, :path, "
+        ":folded, :location, :credential) ON CONFLICT (securable_id) DO UPDATE SET path = excluded.path, "
+        "folded = excluded.folded, location_id = excluded.location_id, "
         "credential_id = excluded.credential_id",
         id=securable_id,
         kind=kind,
         path=str(url),
+        folded=_folded(url),
         location=location_id or None,
         credential=credential_id or None,
     )
@@ -62,9 +69,9 @@ async def remove(tx: WriteTx, securable_id: str) -> None:
 
 
 async def above(tx: Tx, url: StorageUrl) -> list[StoragePath]:
-    """Of this folder and of each folder above it, the nearest first."""
-    marks, params = among(str(folder) for folder in url.ancestors())
-    rows = await tx.all(f"{_SELECT}WHERE p.path IN ({marks})", **params)
+    """Of this folder and of each folder above it, the nearest first. Case does not count: see `_folded`."""
+    marks, params = among(_folded(folder) for folder in url.ancestors())
+    rows = await tx.all(f"{_SELECT}WHERE p.folded IN ({marks})", **params)
     return sorted((StoragePath(*row) for row in rows), key=lambda path: len(path.path), reverse=True)
 
 
@@ -76,9 +83,9 @@ async def below(tx: Tx, url: StorageUrl, limit: int, kinds: Sequence[str] = ()) 
         marks, params = among(kinds)
         among_kinds = f"AND p.kind IN ({marks}) "
     rows = await tx.all(
-        f"{_SELECT}WHERE p.path >= :low AND p.path < :high {among_kinds}ORDER BY p.path, p.securable_id LIMIT :limit",
-        low=f"{url}/",
-        high=f"{url}0",  # the character after the slash
+        f"{_SELECT}WHERE p.folded >= :low AND p.folded < :high {among_kinds}ORDER BY p.folded, p.securable_id LIMIT :limit",
+        low=f"{_folded(url)}/",
+        high=f"{_folded(url)}0",  # the character after the slash
         limit=limit,
         **params,
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modelkeep.api.sql import statements as s
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.grammar import read
-from modelkeep.domain.kinds import Kind
+from modelkeep.domain.kinds import BESIDE_CATALOGS, RULES, Kind
 
 ODD = (
     "`",
@@ -40,12 +40,12 @@ WORDS = st.sampled_from(("SELECT", "USE CATALOG", "ALL PRIVILEGES", "CREATE MODE
 
 
 def named(kind: Kind) -> st.SearchStrategy[s.Object]:
-    depth = {Kind.METASTORE: 0, Kind.CATALOG: 1, Kind.SCHEMA: 2}.get(kind, 3)
+    depth = RULES[kind].depth
     return st.builds(s.Object, st.just(kind), st.lists(NAMES, min_size=min(depth, 1), max_size=depth).map(tuple))
 
 
 ANY = st.sampled_from(list(Kind)).flatmap(named)
-BELOW = st.sampled_from([kind for kind in Kind if kind is not Kind.METASTORE]).flatmap(named)
+BELOW = st.sampled_from([kind for kind in Kind if RULES[kind].depth and kind not in BESIDE_CATALOGS]).flatmap(named)
 CONTAINER = st.sampled_from([Kind.CATALOG, Kind.SCHEMA]).flatmap(named)
 PRIVILEGES = st.lists(WORDS, min_size=1, max_size=4).map(tuple)
 KEYS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
@@ -83,7 +83,8 @@ def text(value: str) -> str:
 
 
 def _object(on: s.Object) -> str:
-    return f"{on.kind} {_name(on.name)}".rstrip()
+    kind = on.kind.replace("_", " ") if on.kind in BESIDE_CATALOGS else on.kind
+    return f"{kind} {_name(on.name)}".rstrip()
 
 
 def _name(name: s.Name) -> str:

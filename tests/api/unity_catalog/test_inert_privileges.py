@@ -86,21 +86,19 @@ def test_it_is_no_part_of_any_decision(site: Site, schema: str) -> None:
 
 def test_explain_names_what_it_ignored(site: Site, schema: str) -> None:
     model, (who, _) = site.model(schema), site.user()
-    change(site, "schema", schema, who, add=["EXTERNAL_USE_SCHEMA"])
+    change(site, "schema", schema, who, add=["CREATE_VIEW"])
     asked = {"securable_type": "function", "full_name": model, "operation": "get_model", "principal": who}
     told = site.ok("GET", f"{V1}/explain", asked)
     assert not told["allowed"]
     [ignored] = told["without_effect"]
-    assert (ignored["what"], ignored["securable_name"], ignored["principal"]) == ("EXTERNAL_USE_SCHEMA", schema, who)
+    assert (ignored["what"], ignored["securable_name"], ignored["principal"]) == ("CREATE_VIEW", schema, who)
 
 
 def test_all_privileges_takes_them_but_for_two(site: Site, schema: str) -> None:
     who, _ = site.user()
-    change(
-        site, "schema", schema, who, add=["REFRESH", "USAGE", "EXTERNAL_USE_SCHEMA", "EXTERNAL_USE_LOCATION", "MANAGE"]
-    )
+    change(site, "schema", schema, who, add=["REFRESH", "USAGE", "EXTERNAL_USE_SCHEMA", "MANAGE"])
     held = change(site, "schema", schema, who, add=["CREATE_VIEW"], remove=["ALL_PRIVILEGES"])
-    assert set(held["privileges"]) == {"CREATE_VIEW", "EXTERNAL_USE_SCHEMA", "EXTERNAL_USE_LOCATION", "MANAGE"}
+    assert set(held["privileges"]) == {"CREATE_VIEW", "EXTERNAL_USE_SCHEMA", "MANAGE"}
     assert "MANAGE" not in held["inert_privileges"]
 
 
@@ -120,7 +118,7 @@ def test_in_sql(site: Site, schema: str) -> None:
     shown = {(row[1], row[4]) for row in rows(site, f"SHOW GRANTS `{who}` ON SCHEMA {schema}")}
     assert shown == {
         ("REFRESH", "YES"),
-        ("EXTERNAL USE SCHEMA", "YES"),
+        ("EXTERNAL USE SCHEMA", "NO"),
         ("CREATE MATERIALIZED VIEW", "YES"),
         ("USAGE", "YES"),
         ("USE SCHEMA", "NO"),
@@ -140,10 +138,10 @@ def test_open_source_clients_see_the_words_that_they_know(site: Site, schema: st
     who, _ = site.user()
     path, body = (
         f"{UC}/permissions/schema/{schema}",
-        {"changes": [{"principal": who, "add": ["READ FILES", "REFRESH"]}]},
+        {"changes": [{"principal": who, "add": ["USE SCHEMA", "REFRESH"]}]},
     )
     answer = site.call("PATCH", path, body, headers=OSS).json()["privilege_assignments"]
-    assert answer == [{"principal": who, "privileges": ["READ FILES"], "inert_privileges": ["READ FILES"]}]
+    assert answer == [{"principal": who, "privileges": ["USE SCHEMA"], "inert_privileges": []}]
 
 
 def test_an_unknown_word_is_refused_and_changes_nothing(site: Site, schema: str) -> None:

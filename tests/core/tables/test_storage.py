@@ -163,7 +163,7 @@ async def _vendings(folder: Path) -> None:
         stub = StubSts()
         services = msgspec.structs.replace(w.engine.services, folders=folders(stub))
         async with w.db.read() as tx:
-            ctx = await _ctx(w, tx, tables_root=parse_storage_url("s3://bucket/tables"), tables_role=ROLE.arn)
+            ctx = await _ctx(w, tx, tables_root=parse_storage_url("s3://bucket/tables"), storage_role=ROLE.arn)
             read = await storage.folder_grant(ctx, "t1", "s3://bucket/tables/t1", write=False)
             write = await storage.folder_grant(ctx, "t1", "s3a://bucket/tables/t1/", write=True)
             local = await storage.folder_grant(ctx, "t2", "file:/data/t2", write=True)

@@ -9,10 +9,11 @@ from modelkeep.api.sql.comments import without_comments
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.select_tree import Query, Value, read_select
 from modelkeep.api.sql.tokens import Reader, words
-from modelkeep.domain.kinds import Kind
+from modelkeep.domain.kinds import BESIDE_CATALOGS, Kind
 
 T = TypeVar("T")
-_KINDS = {"DATABASE": Kind.SCHEMA, **{str(kind): kind for kind in Kind}}
+_KINDS = {"DATABASE": Kind.SCHEMA, **{str(kind): kind for kind in Kind if kind not in BESIDE_CATALOGS}}
+_TWO_WORDS = {kind: tuple(kind.split("_")) for kind in BESIDE_CATALOGS}
 _CONTAINERS = {"CATALOG": Kind.CATALOG, "SCHEMA": Kind.SCHEMA, "DATABASE": Kind.SCHEMA}
 _PLURALS = {f"{word}S": kind for word, kind in _KINDS.items() if kind is not Kind.METASTORE}
 _PRINCIPALS = {"GROUPS": "GROUP", "USERS": "USER"}
@@ -66,6 +67,9 @@ def _revoke(r: Reader) -> s.Statement:
 def _securable(r: Reader, privileges: tuple[str, ...] = (), *follows: str) -> s.Object:
     """A securable with its kind, or without: then it is a table, as in Databricks' grammar (`[ TABLE ] table_name`), or a
     function or model if a privilege is named that no table has."""
+    for kind, pair in _TWO_WORDS.items():
+        if r.takes(*pair):
+            return s.Object(kind, r.names())
     if not any(r.sees(word) for word in (*_KINDS, "REGISTERED")) and (names := r.names_before(*follows)):
         return s.Object(Kind.TABLE if _ON_ROUTINES.isdisjoint(privileges) else Kind.FUNCTION, names)
     return _on(r, _KINDS)

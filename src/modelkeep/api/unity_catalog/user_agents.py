@@ -11,7 +11,17 @@ from modelkeep.api.authentication import Authenticator
 from modelkeep.api.errors import databricks
 from modelkeep.api.model_shapes import Reach, named
 from modelkeep.api.request_workspace import WorkspaceResolver
-from modelkeep.api.unity_catalog import functions, metastores, models, rfa, tables, tags, versions, volumes
+from modelkeep.api.unity_catalog import (
+    functions,
+    metastores,
+    models,
+    rfa,
+    tables,
+    tags,
+    temporary_credentials,
+    versions,
+    volumes,
+)
 from modelkeep.api.unity_catalog import routes as containers
 from modelkeep.api.unity_catalog.errors import oss
 from modelkeep.core.engine import Engine
@@ -83,6 +93,7 @@ def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
             *functions.routes(metastore_id),
             *tags.routes(),
             *rfa.routes(metastore_id),
+            *temporary_credentials.routes(),
         ],
         words,
     )

@@ -1,15 +1,16 @@
 -- Which folder of a store belongs to which securable: external locations, storage roots, external tables and volumes.
--- "path" is domain/storage_urls.StorageUrl as text. "location_id" is the external location that a table, volume or root was
+-- "path" is domain/storage_urls.StorageUrl as text; "folded" the same without regard to case, as some stores read policies. "location_id" is the external location that a table, volume or root was
 -- created under: only with it are credentials issued. "credential_id" is an external location's storage credential.
 CREATE TABLE storage_paths (
     securable_id KEYTEXT PRIMARY KEY REFERENCES securables (id) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     path KEYTEXT NOT NULL,
+    folded KEYTEXT NOT NULL,
     location_id KEYTEXT REFERENCES securables (id) ON DELETE SET NULL,
     credential_id KEYTEXT REFERENCES securables (id) ON DELETE SET NULL
 )
 --;
-CREATE INDEX storage_paths_path ON storage_paths (path)
+CREATE INDEX storage_paths_folded ON storage_paths (folded)
 --;
 CREATE INDEX storage_paths_location ON storage_paths (location_id)
 --;

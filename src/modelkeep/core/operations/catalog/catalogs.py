@@ -173,7 +173,7 @@ async def get_metastore(ctx: ReadCtx, req: GetMetastore, metastore: Securable) -
 
 
 async def browse_container(ctx: ReadCtx, req: BrowseCatalog | BrowseSchema, container: Securable) -> Browsed[Securable]:
-    return Browsed(container, not decide(SEE[container.kind], ctx.chains[str(req.name)]).allowed)
+    return Browsed(container, not decide(SEE[container.kind], ctx.chains[req.name.chain_key]).allowed)
 
 
 async def list_catalogs(ctx: ReadCtx, req: ListCatalogs, metastore: Securable) -> Page[Securable]:

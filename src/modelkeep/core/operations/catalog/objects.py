@@ -56,7 +56,7 @@ async def get_object(ctx: ReadCtx, req: GetObject, securable: Securable) -> Secu
 
 
 async def browse_object(ctx: ReadCtx, req: BrowseObject, securable: Securable) -> Browsed[Securable]:
-    return Browsed(securable, not decide(READ, ctx.chains[str(req.name)]).allowed)
+    return Browsed(securable, not decide(READ, ctx.chains[req.name.chain_key]).allowed)
 
 
 async def list_objects(ctx: ReadCtx, req: ListObjects, schema: Securable) -> Page[Securable]:

@@ -122,7 +122,7 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
 
 async def table_exists(ctx: ReadCtx, req: TableExists, schema: Securable) -> bool:
     """False also for a table that the caller may not read: this is no way to learn of it."""
-    chain = ctx.chains[str(req.name)]
+    chain = ctx.chains[req.name.chain_key]
     return len(chain) > len(req.name.parts) and decide(objects.READ, chain).allowed
 
 

@@ -350,7 +350,7 @@ async def _with_askable(ctx: ReadCtx, step: Step, chain: list[SecurableWithGrant
 
 async def what_may_i(ctx: ReadCtx, req: WhatMayI, securable: Securable) -> dict[str, bool | str]:
     """{operation: True, or the sentence that refuses it}, from the links that have been read already."""
-    chain = ctx.chains[str(req.name)]
+    chain = ctx.chains[req.name.chain_key]
     answers: dict[str, bool | str] = {}
     for name in names_of_kind(ctx.config.operations, securable.kind):
         operation = ctx.config.operations[name]

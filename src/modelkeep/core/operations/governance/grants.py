@@ -8,7 +8,7 @@ from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, Re
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Grant, Principal, Securable
 from modelkeep.domain.names import FullName, fold_principal
-from modelkeep.domain.privileges import IMPLIED_BY_ALL, INERT, NOT_IN_ALL, Privilege, parse_inert, parse_privilege
+from modelkeep.domain.privileges import IMPLIED_BY_ALL, INERT, Privilege, parse_inert, parse_privilege
 from modelkeep.domain.suggestions import near
 from modelkeep.domain.time_slices import Pace
 from modelkeep.limits import PRINCIPALS_PER_CHANGE
@@ -47,7 +47,9 @@ async def get_grants(ctx: ReadCtx, req: GetGrants, securable: Securable) -> list
 
 
 async def get_effective_grants(ctx: ReadCtx, req: GetEffectiveGrants, securable: Securable) -> list[Grant]:
-    chain = [(link.securable, FullName(req.name.parts[:depth])) for depth, link in enumerate(ctx.chains[str(req.name)])]
+    chain = [
+        (link.securable, FullName(req.name.parts[:depth])) for depth, link in enumerate(ctx.chains[req.name.chain_key])
+    ]
     inheriting = chain[1:] if len(chain) > 1 else chain  # metastore grants do not inherit
     applicable = RULES[securable.kind].grantable
     all_grants = await grants.effective(ctx.tx, inheriting, await _principal_id(ctx, req.principal))
@@ -79,7 +81,7 @@ async def _unknown(ctx: ReadCtx, name: str) -> NotFound:
 
 
 async def _visible(ctx: ReadCtx, name: FullName, principal: str, listed: list[Grant]) -> list[Grant]:
-    chain = ctx.chains[str(name)]
+    chain = ctx.chains[name.chain_key]
     if authorization.decide(authorization.OWNER_OR_MANAGE, chain).allowed:
         return listed
     own = {ctx.actor.name, *(await principals.groups_of(ctx.tx, ctx.actor.id))}
@@ -174,4 +176,4 @@ def _with_implied(word: str) -> set[str]:
     grants nothing, and revokes what ALL PRIVILEGES does: both are the careful reading."""
     if word not in (Privilege.ALL_PRIVILEGES, "ALL"):
         return {word}
-    return {Privilege.ALL_PRIVILEGES, *IMPLIED_BY_ALL, *(INERT - NOT_IN_ALL)}
+    return {Privilege.ALL_PRIVILEGES, *IMPLIED_BY_ALL, *INERT}

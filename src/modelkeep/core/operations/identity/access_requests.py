@@ -142,7 +142,7 @@ async def _for_whom(ctx: ReadCtx, who: str) -> Principal:
 
 async def _want(ctx: WriteCtx, principal: Principal, item: Wanted, comment: str) -> tuple[str, Destinations]:
     securable = await ctx.reach(_KNOWN, item.name)
-    chain = [link.securable for link in ctx.chains[str(item.name)]]
+    chain = [link.securable for link in ctx.chains[item.name.chain_key]]
     if not item.privileges:
         raise InvalidArgument(
             f"No privilege on '{item.name}' is asked for. Name one: {', '.join(_grantable(securable))}."
@@ -218,7 +218,7 @@ async def _standing(ctx: ReadCtx, request: AccessRequest) -> _Standing:
         await ctx.reach(_MANAGED, name)
     except (PermissionDenied, NotFound):
         return _Standing(securable, False, False)
-    return _Standing(securable, True, _GRANTS.decide(securable.kind, ctx.chains[str(name)]).allowed)
+    return _Standing(securable, True, _GRANTS.decide(securable.kind, ctx.chains[name.chain_key]).allowed)
 
 
 async def decide_access(ctx: WriteCtx, req: DecideAccess) -> Shown:
@@ -280,7 +280,7 @@ async def _again(ctx: ReadCtx, id: str) -> Shown:
 
 
 async def get_access_destinations(ctx: ReadCtx, req: GetAccessDestinations, securable: Securable) -> Destinations:
-    return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
+    return await _destinations(ctx, [link.securable for link in ctx.chains[req.name.chain_key]])
 
 
 async def _destinations(ctx: ReadCtx, chain: list[Securable]) -> Destinations:
@@ -307,7 +307,7 @@ async def change_access_destinations(
     await securables.lock(ctx.tx, securable)
     ctx.changed("access destinations", await access_requests.destinations(ctx.tx, securable.id), req.destinations)
     await access_requests.put_destinations(ctx.tx, securable.id, req.destinations)
-    return await _destinations(ctx, [link.securable for link in ctx.chains[str(req.name)]])
+    return await _destinations(ctx, [link.securable for link in ctx.chains[req.name.chain_key]])
 
 
 def _check(destination: Destination) -> None:

@@ -170,7 +170,7 @@ async def browse_model(ctx: ReadCtx, req: BrowseModel, model: Securable) -> Brow
 
 def may_read(ctx: ReadCtx, name: FullName) -> bool:
     """More than browse. The operation's own requirement has already let the name pass."""
-    return decide(READ, ctx.chains[str(name)]).allowed
+    return decide(READ, ctx.chains[name.chain_key]).allowed
 
 
 async def browse_models(ctx: ReadCtx, req: BrowseModels, schema: Securable | None) -> Page[Browsed[Securable]]:

@@ -148,7 +148,7 @@ async def get_prompt(ctx: ReadCtx, req: GetPrompt, prompt: Securable) -> Prompt:
 
 
 async def browse_prompt(ctx: ReadCtx, req: BrowsePrompt, prompt: Securable) -> Browsed[Prompt]:
-    return Browsed(await get_prompt(ctx, req, prompt), not decide(READ, ctx.chains[str(req.name)]).allowed)
+    return Browsed(await get_prompt(ctx, req, prompt), not decide(READ, ctx.chains[req.name.chain_key]).allowed)
 
 
 async def update_prompt(ctx: WriteCtx, req: UpdatePrompt, prompt: Securable) -> Prompt:

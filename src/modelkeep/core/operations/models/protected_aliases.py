@@ -44,7 +44,7 @@ class Protected(msgspec.Struct, frozen=True):
 
 
 async def list_protected_aliases(ctx: ReadCtx, req: ListProtectedAliases, securable: Securable) -> list[Protected]:
-    chain = [link.securable for link in ctx.chains[str(req.name)][1:]]
+    chain = [link.securable for link in ctx.chains[req.name.chain_key][1:]]
     by_id = {link.id: link for link in chain}
     protections = await protected_aliases.on(ctx.tx, list(by_id), ctx.actor.id) if by_id else []
     return [

@@ -87,9 +87,14 @@ async def folder_grant(ctx: ReadCtx, storage_id: str, location: str, *, write: b
     url = parse_storage_url(location)
     root = ctx.config.tables_root
     if root is not None and url.inside(root):
-        return FolderGrant(storage_id, url, write, _role(url, StorageRole(ctx.config.tables_role, "", ROLE_SETTING)))
+        return FolderGrant(storage_id, url, write, _role(url, StorageRole(ctx.config.storage_role, "", ROLE_SETTING)))
     paths = await storage_paths.above(ctx.tx, url)
-    own = [path for path in paths if path.securable_id == storage_id or path.kind in (Kind.CATALOG, Kind.SCHEMA)]
+    own = [
+        path
+        for path in paths
+        if (path.securable_id == storage_id or path.kind in (Kind.CATALOG, Kind.SCHEMA))
+        and url.inside(parse_storage_url(path.path))
+    ]
     return await location_grant(ctx.tx, storage_id, url, own[0].location_id if own else "", write=write)
 
 
