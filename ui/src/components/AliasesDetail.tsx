@@ -7,6 +7,7 @@ import { SetAlias } from "../dialogs/SetAlias";
 import type { AliasTarget } from "../lib/loadTarget";
 import type { Securable } from "../lib/securables";
 import { ActionButton } from "../ui/ActionButton";
+import { AliasBadge } from "../ui/AliasBadge";
 import { Detail } from "./Details";
 
 interface Props {
@@ -84,5 +85,35 @@ export function AliasesDetail(props: Props) {
         />
       ) : null}
     </Detail>
+  );
+}
+
+interface SecurableProps {
+  /** A model or a prompt. */
+  securable: Securable;
+  aliases: AliasTarget[];
+  proposed: number | undefined;
+  choices: number[];
+  setDenial: string | undefined;
+  deleteDenial: string | undefined;
+}
+
+/** All aliases of a model or a prompt, each with the version that it names. */
+export function SecurableAliases({ aliases, ...props }: SecurableProps) {
+  return (
+    <AliasesDetail
+      {...props}
+      shownAliases={aliases}
+      allAliases={aliases}
+      badge={({ alias_name, version_num }) => (
+        <>
+          <AliasBadge name={alias_name} target={{ ...props.securable, version: version_num }} />
+          <Text size="xs" c="dimmed">
+            v{version_num}
+          </Text>
+        </>
+      )}
+      emptyText="None. An alias names the version that is in use."
+    />
   );
 }

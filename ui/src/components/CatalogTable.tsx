@@ -2,6 +2,7 @@ import { IconStack2 } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { type CatalogInfo, catalogs } from "../api/securables";
+import { morePages } from "../lib/morePages";
 import { catalogPath } from "../paths";
 import { ActionButton } from "../ui/ActionButton";
 import { EmptyState } from "../ui/EmptyState";
@@ -52,8 +53,7 @@ export function CatalogTable({ denialReason, create }: Props) {
       label="Catalogs"
       rows={rows}
       rowKey={(row) => row.full_name}
-      loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-      loadingMore={query.isFetchingNextPage}
+      {...morePages(query)}
       height="420px"
       columns={COLUMNS}
     />

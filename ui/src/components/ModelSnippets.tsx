@@ -1,17 +1,13 @@
-import { Alert, Select, Stack, Text, Title } from "@mantine/core";
+import { Alert, Select } from "@mantine/core";
 import { useState } from "react";
 
 import type { AliasTarget, LoadTarget } from "../lib/loadTarget";
-import { CodeBlock } from "../ui/CodeBlock";
+import { OWN_TOKEN, shellExports } from "../lib/shell";
+import { CodeSections } from "./CodeSections";
 
 /** Code to paste: it loads one version, by its number or an alias. */
 export function ModelSnippets({ model, version, alias }: { model: string } & LoadTarget) {
   const uri = alias ? `models:/${model}@${alias}` : `models:/${model}/${version}`;
-  const host = location.origin;
-  const shell = `export DATABRICKS_HOST=${host}
-export DATABRICKS_TOKEN=...   # Access tokens, on the left
-export MLFLOW_TRACKING_URI=databricks
-export MLFLOW_REGISTRY_URI=databricks-uc`;
   const load = `import mlflow
 
 model = mlflow.pyfunc.load_model("${uri}")
@@ -25,28 +21,19 @@ data["prediction"] = model.predict(data)
 data.to_parquet("scored.parquet")`;
   const cli = `mlflow artifacts download --artifact-uri "models:/${model}/${version}" --dst-path ./model`;
   return (
-    <Stack maw={820}>
-      <Text size="sm">
-        {alias
+    <CodeSections
+      introduction={
+        alias
           ? `This code follows the alias @${alias}, which names version ${version} now. Moving the alias changes what the code loads.`
-          : `This code loads version ${version}. Set an alias to let code follow a name instead.`}
-      </Text>
-      {(
-        [
-          ["Point a shell at this registry", shell],
-          ["Load it in Python", load],
-          ["Score a batch", batch],
-          ["Download its files", cli],
-        ] as const
-      ).map(([title, text]) => (
-        <div key={title}>
-          <Title order={2} size="h5" mb={6}>
-            {title}
-          </Title>
-          <CodeBlock text={text} label={title} />
-        </div>
-      ))}
-    </Stack>
+          : `This code loads version ${version}. Set an alias to let code follow a name instead.`
+      }
+      sections={[
+        ["Point a shell at this registry", shellExports(OWN_TOKEN)],
+        ["Load it in Python", load],
+        ["Score a batch", batch],
+        ["Download its files", cli],
+      ]}
+    />
   );
 }
 

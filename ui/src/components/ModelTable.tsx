@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { type ModelInfo, modelsOf } from "../api/securables";
+import { morePages } from "../lib/morePages";
 import { modelPath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
@@ -51,8 +52,7 @@ export function ModelTable({ schema, create }: { schema: string; create: () => v
       rows={rows}
       queryKey={modelsOf(schema).queryKey}
       rowKey={(row) => row.full_name}
-      loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-      loadingMore={query.isFetchingNextPage}
+      {...morePages(query)}
       columns={COLUMNS}
     />
   );

@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { versions } from "../api/versions";
+import { morePages } from "../lib/morePages";
 import { comparePath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
@@ -45,8 +46,7 @@ export function ModelVersions({ name, register }: { name: string; register: () =
           rows={rows}
           chosen={chosen}
           setChosen={setChosen}
-          loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-          loadingMore={query.isFetchingNextPage}
+          {...morePages(query)}
         />
       ) : null}
     </div>

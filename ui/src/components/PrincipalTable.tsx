@@ -7,6 +7,7 @@ import { ConfirmDelete } from "../dialogs/ConfirmDelete";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { ErrorAlert } from "../ui/ErrorAlert";
+import { hiddenHeader } from "../ui/hiddenHeader";
 import { KebabMenu } from "../ui/KebabMenu";
 import { TimeAgo } from "../ui/TimeAgo";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
@@ -78,9 +79,7 @@ export function PrincipalTable({ kind, noun, rows, rowAction }: Props) {
   const columns: Column<Principal>[] = [
     ...COLUMNS,
     {
-      header: <span className="visually-hidden">Actions</span>,
-      label: "Actions",
-      width: 60,
+      ...hiddenHeader("Actions", 60),
       cell: (row) => (
         <KebabMenu size="md" label={`Actions on ${row.name}`} items={actionsOf(row)} />
       ),

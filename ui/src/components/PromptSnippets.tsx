@@ -1,7 +1,6 @@
-import { Stack, Text, Title } from "@mantine/core";
-
 import { type PromptVersion, variablesOf } from "../api/prompts";
-import { CodeBlock } from "../ui/CodeBlock";
+import { OWN_TOKEN, shellExports } from "../lib/shell";
+import { CodeSections } from "./CodeSections";
 
 /** Code to paste: it loads one version of a prompt. */
 export function PromptSnippets({
@@ -16,10 +15,6 @@ export function PromptSnippets({
   const uri = alias ? `prompts:/${prompt}@${alias}` : `prompts:/${prompt}/${version.version}`;
   const names = variablesOf(version).filter((name) => !name.includes("."));
   const values = names.map((name) => `${name}="..."`).join(", ");
-  const shell = `export DATABRICKS_HOST=${location.origin}
-export DATABRICKS_TOKEN=...   # Access tokens, on the left
-export MLFLOW_TRACKING_URI=databricks
-export MLFLOW_REGISTRY_URI=databricks-uc`;
   const load = `import mlflow
 
 prompt = mlflow.genai.load_prompt("${uri}")
@@ -32,26 +27,17 @@ mlflow.genai.register_prompt(
     commit_message="What changed",
 )`;
   return (
-    <Stack maw={820}>
-      <Text size="sm">
-        {alias
+    <CodeSections
+      introduction={
+        alias
           ? `This code follows the alias @${alias}. Clients cache an alias for 60 seconds.`
-          : `This code loads version ${version.version}. Set an alias to let code follow a name instead.`}
-      </Text>
-      {(
-        [
-          ["Point a shell at this registry", shell],
-          ["Load it in Python", load],
-          ["Register the next version", register],
-        ] as const
-      ).map(([title, text]) => (
-        <div key={title}>
-          <Title order={2} size="h5" mb={6}>
-            {title}
-          </Title>
-          <CodeBlock text={text} label={title} />
-        </div>
-      ))}
-    </Stack>
+          : `This code loads version ${version.version}. Set an alias to let code follow a name instead.`
+      }
+      sections={[
+        ["Point a shell at this registry", shellExports(OWN_TOKEN)],
+        ["Load it in Python", load],
+        ["Register the next version", register],
+      ]}
+    />
   );
 }

@@ -2,6 +2,7 @@ import { Title } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { type PromptInfo, promptsOf } from "../api/prompts";
+import { morePages } from "../lib/morePages";
 import { promptPath } from "../paths";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
@@ -40,8 +41,7 @@ export function PromptTable({ schema }: { schema: string }) {
         rows={rows}
         queryKey={promptsOf(schema).queryKey}
         rowKey={(row) => row.full_name}
-        loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-        loadingMore={query.isFetchingNextPage}
+        {...morePages(query)}
         columns={COLUMNS}
       />
     </section>

@@ -3,14 +3,11 @@ import { useState } from "react";
 import { Link } from "react-router";
 
 import { type PromptVersion, promptVersions } from "../api/prompts";
-import { markdownSummary, visible } from "../lib/text";
+import { markdownSummary } from "../lib/text";
 import { promptComparePath, promptPath } from "../paths";
-import { AliasBadge } from "../ui/AliasBadge";
-import { TagList } from "../ui/Tags";
-import { TimeAgo } from "../ui/TimeAgo";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
 import { CompareButton } from "./CompareButton";
-import { CompareCheckbox } from "./CompareCheckbox";
+import { ALIASES_AND_TAGS, CREATION, compareColumn } from "./versionColumns";
 
 interface Props {
   name: string;
@@ -24,14 +21,7 @@ interface Props {
 export function PromptVersionTable({ name, rows, current, loadMore, loadingMore }: Props) {
   const [chosen, setChosen] = useState<number[]>([]);
   const columns: Column<PromptVersion>[] = [
-    {
-      header: <span className="visually-hidden">Compare</span>,
-      label: "Compare",
-      width: 40,
-      cell: (row) => (
-        <CompareCheckbox version={row.version} chosen={chosen} setChosen={setChosen} />
-      ),
-    },
+    compareColumn(chosen, setChosen),
     {
       header: "Version",
       width: 100,
@@ -46,36 +36,13 @@ export function PromptVersionTable({ name, rows, current, loadMore, loadingMore 
         </Anchor>
       ),
     },
-    {
-      header: "Aliases and tags",
-      cell: (row) => (
-        <div className="stacked">
-          {row.aliases.length > 0 ? (
-            <span className="pairs">
-              {row.aliases.map((alias) => (
-                <AliasBadge key={alias} name={alias} />
-              ))}
-            </span>
-          ) : null}
-          <TagList tags={row.tags} max={3} />
-        </div>
-      ),
-    },
+    ALIASES_AND_TAGS,
     {
       header: "Commit message",
       visibleFrom: "sm",
       cell: (row) => <span className="clip">{markdownSummary(row.comment)}</span>,
     },
-    {
-      header: "Registered",
-      width: 130,
-      cell: (row) => (
-        <>
-          <TimeAgo at={row.created_at} />
-          <div className="xs quiet line">{visible(row.created_by)}</div>
-        </>
-      ),
-    },
+    { ...CREATION, header: "Registered" },
   ];
   return (
     <div>

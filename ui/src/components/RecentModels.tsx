@@ -1,10 +1,9 @@
-import { Button, Group } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import type { SearchResult } from "../api/search";
 import { search } from "../api/search";
 import { modelPath } from "../paths";
-import { AliasBadge } from "../ui/AliasBadge";
 import { DottedName } from "../ui/DottedName";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
@@ -12,7 +11,7 @@ import { KindIcon } from "../ui/kinds";
 import { LoadingSkeleton } from "../ui/Skeletons";
 import { TagList } from "../ui/Tags";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
-import { CHANGED, SecurableLink } from "./securableColumns";
+import { ALIASES, CHANGED, SecurableLink } from "./securableColumns";
 
 const COLUMNS: Column<SearchResult>[] = [
   {
@@ -26,21 +25,7 @@ const COLUMNS: Column<SearchResult>[] = [
       />
     ),
   },
-  {
-    header: "Aliases",
-    visibleFrom: "sm",
-    cell: (row) => (
-      <Group gap={4}>
-        {Object.entries(row.aliases).map(([alias, version]) => (
-          <AliasBadge
-            key={alias}
-            name={alias}
-            target={{ kind: "MODEL", name: row.full_name, version }}
-          />
-        ))}
-      </Group>
-    ),
-  },
+  ALIASES,
   { header: "Tags", visibleFrom: "lg", cell: (row) => <TagList tags={row.tags} max={2} /> },
   CHANGED,
 ];

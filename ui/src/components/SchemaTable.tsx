@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { type SchemaInfo, schemas } from "../api/securables";
+import { morePages } from "../lib/morePages";
 import { leafName } from "../lib/text";
 import { schemaPath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";
@@ -63,8 +64,7 @@ export function SchemaTable({ catalog, create }: { catalog: string; create: () =
         rows={rows.filter((row) => row.name.includes(filter.toLowerCase()))}
         queryKey={filter ? undefined : schemas(catalog).queryKey}
         rowKey={(row) => row.full_name}
-        loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-        loadingMore={query.isFetchingNextPage}
+        {...morePages(query)}
         columns={COLUMNS}
       />
     </>

@@ -5,6 +5,7 @@ import { revokeToken, revokeTokenOrigin } from "../api/mutations";
 import type { TokenInfo } from "../api/tokens";
 import { ConfirmDelete } from "../dialogs/ConfirmDelete";
 import { visible } from "../lib/text";
+import { hiddenHeader } from "../ui/hiddenHeader";
 import { TimeAgo } from "../ui/TimeAgo";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
 
@@ -58,9 +59,7 @@ export function TokenTable({ rows, loadMore, loadingMore }: Props) {
       cell: (row) => <OriginCell token={row} revoke={() => setRevokingOrigin(row)} />,
     },
     {
-      header: <span className="visually-hidden">Actions</span>,
-      label: "Actions",
-      width: 100,
+      ...hiddenHeader("Actions", 100),
       cell: (row) => (
         <Button
           size="compact-xs"

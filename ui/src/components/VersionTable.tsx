@@ -6,13 +6,10 @@ import { PENDING, versions } from "../api/versions";
 import { formatNumber, metricText } from "../lib/metrics";
 import { visible } from "../lib/text";
 import { versionPath } from "../paths";
-import { AliasBadge } from "../ui/AliasBadge";
 import { StatusBadge } from "../ui/StatusBadge";
-import { TagList } from "../ui/Tags";
-import { TimeAgo } from "../ui/TimeAgo";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
-import { CompareCheckbox } from "./CompareCheckbox";
 import { RunLink } from "./RunLink";
+import { ALIASES_AND_TAGS, CREATION, compareColumn } from "./versionColumns";
 
 interface Props {
   model: string;
@@ -67,14 +64,7 @@ function columnsOf(
   setChosen: (versions: number[]) => void,
 ): Column<Version>[] {
   return [
-    {
-      header: <span className="visually-hidden">Compare</span>,
-      label: "Compare",
-      width: 40,
-      cell: (row) => (
-        <CompareCheckbox version={row.version} chosen={chosen} setChosen={setChosen} />
-      ),
-    },
+    compareColumn(chosen, setChosen),
     {
       header: "Version",
       width: 90,
@@ -101,32 +91,8 @@ function columnsOf(
       width: 130,
       cell: (row) => <StatusBadge status={row.status} message={row.status_message} />,
     },
-    {
-      header: "Aliases and tags",
-      cell: (row) => (
-        <div className="stacked">
-          {row.aliases.length > 0 ? (
-            <span className="pairs">
-              {row.aliases.map((alias) => (
-                <AliasBadge key={alias} name={alias} />
-              ))}
-            </span>
-          ) : null}
-          <TagList tags={row.tags} max={3} />
-        </div>
-      ),
-    },
+    ALIASES_AND_TAGS,
     { header: "Metrics", visibleFrom: "md", cell: (row) => <Metrics version={row} /> },
-    {
-      header: "Created",
-      visibleFrom: "sm",
-      width: 130,
-      cell: (row) => (
-        <>
-          <TimeAgo at={row.created_at} />
-          <div className="xs quiet line">{visible(row.created_by)}</div>
-        </>
-      ),
-    },
+    { ...CREATION, visibleFrom: "sm" },
   ];
 }

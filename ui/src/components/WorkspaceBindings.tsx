@@ -22,6 +22,7 @@ import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { ActionButton } from "../ui/ActionButton";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
+import { hiddenHeader } from "../ui/hiddenHeader";
 import { KebabMenu } from "../ui/KebabMenu";
 import { LoadingSkeleton } from "../ui/Skeletons";
 import { type Column, VirtualTable } from "../ui/VirtualTable";
@@ -143,9 +144,7 @@ function BindingTable({ catalog, rows }: { catalog: string; rows: Binding[] }) {
       cell: (row) => (row.binding_type === READ_ONLY ? "Read only" : "Read and write"),
     },
     {
-      header: <span className="visually-hidden">Actions</span>,
-      label: "Actions",
-      width: 60,
+      ...hiddenHeader("Actions", 60),
       cell: (row) => (
         <KebabMenu
           size="md"

@@ -4,8 +4,10 @@ import { Badge, Group } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 
+import type { SearchResult } from "../api/search";
 import type { SecurableKind } from "../lib/securables";
 import { markdownSummary, visible } from "../lib/text";
+import { AliasBadge } from "../ui/AliasBadge";
 import { KindIcon } from "../ui/kinds";
 import { TimeAgo } from "../ui/TimeAgo";
 import type { Column } from "../ui/VirtualTable";
@@ -57,4 +59,21 @@ export const CHANGED: Column<{ updated_at: number }> = {
   header: "Changed",
   width: 140,
   cell: (row) => <TimeAgo at={row.updated_at} />,
+};
+
+/** The aliases of a search result, each with a link to its version. */
+export const ALIASES: Column<SearchResult> = {
+  header: "Aliases",
+  visibleFrom: "sm",
+  cell: (row) => (
+    <Group gap={4}>
+      {Object.entries(row.aliases).map(([alias, version]) => (
+        <AliasBadge
+          key={alias}
+          name={alias}
+          target={{ kind: row.kind, name: row.full_name, version }}
+        />
+      ))}
+    </Group>
+  ),
 };

@@ -6,7 +6,7 @@ import { type BindingType, changeBinding, READ_ONLY, READ_WRITE } from "../api/m
 import { workspaces } from "../api/workspaces";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 const ACCESS = [
   { value: READ_WRITE, label: "Read and write" },
@@ -23,13 +23,11 @@ export function BindWorkspace({ catalog, onClose }: { catalog: string; onClose: 
     onClose,
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Bind ${visible(catalog)} to a workspace`}
       submit="Bind"
       onClose={onClose}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!workspace}
     >
       <Select
@@ -50,6 +48,6 @@ export function BindWorkspace({ catalog, onClose }: { catalog: string; onClose: 
         onChange={(value) => setType(value ?? READ_WRITE)}
         allowDeselect={false}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

@@ -9,7 +9,7 @@ import { securableOf } from "../lib/securables";
 import { parentName, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { versionPath } from "../paths";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 interface Props {
   model: string;
@@ -38,13 +38,11 @@ export function CopyVersion({ model, version, onClose }: Props) {
         field: "destination",
       };
   return (
-    <Dialog
+    <MutationDialog
       title="Copy model version"
       submit="Copy"
       onClose={onClose}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!destination}
       denial={<DialogDenial error={mutation.error} {...denied} />}
     >
@@ -60,6 +58,6 @@ export function CopyVersion({ model, version, onClose }: Props) {
           setIsNew(isNewModel);
         }}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

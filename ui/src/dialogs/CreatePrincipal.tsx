@@ -6,7 +6,8 @@ import type { PrincipalKind } from "../api/principals";
 import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
+import { NameInput } from "../ui/NameInput";
 
 export function CreatePrincipal({
   kind,
@@ -34,24 +35,18 @@ export function CreatePrincipal({
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Add ${noun}`}
       submit="Add"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!name}
     >
-      <TextInput
-        label="Name"
+      <NameInput
         description={hint}
         value={fields.name}
-        onChange={(event) => setFields({ name: event.currentTarget.value })}
-        required
-        data-autofocus
-        autoComplete="off"
+        onChange={(text) => setFields({ name: text })}
       />
       <TextInput
         label="Display name"
@@ -67,6 +62,6 @@ export function CreatePrincipal({
           onChange={(e) => setAdmin(e.currentTarget.checked)}
         />
       </Group>
-    </Dialog>
+    </MutationDialog>
   );
 }

@@ -1,11 +1,12 @@
-import { Textarea, TextInput } from "@mantine/core";
+import { Textarea } from "@mantine/core";
 import { useNavigate } from "react-router";
 
 import { createCatalog, createModel, createSchema } from "../api/mutations";
 import { useDraftFields } from "../lib/drafts";
 import { pathOfSecurable, type SecurableKind, securableOf } from "../lib/securables";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
+import { NameInput } from "../ui/NameInput";
 
 interface Props {
   kind: SecurableKind;
@@ -30,24 +31,18 @@ function CreateSecurable({ kind, title, hint, toast, create, onClose }: Props) {
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={title}
       submit="Create"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!name}
     >
-      <TextInput
-        label="Name"
+      <NameInput
         description={hint}
         value={fields.name}
-        onChange={(event) => setFields({ name: event.currentTarget.value })}
-        required
-        data-autofocus
-        autoComplete="off"
+        onChange={(text) => setFields({ name: text })}
       />
       <Textarea
         label="Description"
@@ -58,7 +53,7 @@ function CreateSecurable({ kind, title, hint, toast, create, onClose }: Props) {
         minRows={2}
         maxRows={8}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }
 

@@ -3,10 +3,11 @@ import { useState } from "react";
 
 import { createToken } from "../api/mutations";
 import { useDraft } from "../lib/drafts";
+import { shellExports } from "../lib/shell";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { CodeBlock } from "../ui/CodeBlock";
-import { Dialog } from "../ui/Dialog";
+import { Dialog, MutationDialog } from "../ui/Dialog";
 
 const DAY = 86_400; // seconds
 const LIFETIMES = [
@@ -40,22 +41,17 @@ export function CreateToken({ principal, onClose }: { principal: string; onClose
         <Stack>
           <Text size="sm">Copy it now. The server shows it only once.</Text>
           <CodeBlock text={mutation.data.token_value} label="The token" />
-          <CodeBlock
-            text={`export DATABRICKS_HOST=${location.origin}\nexport DATABRICKS_TOKEN=${mutation.data.token_value}\nexport MLFLOW_TRACKING_URI=databricks\nexport MLFLOW_REGISTRY_URI=databricks-uc`}
-            label="For a shell"
-          />
+          <CodeBlock text={shellExports(mutation.data.token_value)} label="For a shell" />
         </Stack>
       </Dialog>
     );
   return (
-    <Dialog
+    <MutationDialog
       title={principal ? `Create token for ${visible(principal)}` : "Create token"}
       submit="Create"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
     >
       <TextInput
         label="What is it for?"
@@ -71,6 +67,6 @@ export function CreateToken({ principal, onClose }: { principal: string; onClose
         onChange={(value) => setLifetime(value ?? "")}
         allowDeselect={false}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

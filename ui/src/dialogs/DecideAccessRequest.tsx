@@ -5,7 +5,7 @@ import { decideAccessRequest } from "../api/mutations";
 import { useDraft } from "../lib/drafts";
 import { privilegeLabel, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 /** Approving a request grants its privileges. A rejection needs a reason, which the requester sees. */
 export function DecideAccessRequest({
@@ -31,15 +31,13 @@ export function DecideAccessRequest({
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={approve ? "Approve the request" : "Reject the request"}
       submit={approve ? "Approve" : "Reject"}
       danger={!approve}
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!approve && !reason.trim()}
     >
       <Text size="sm">
@@ -62,6 +60,6 @@ export function DecideAccessRequest({
         data-autofocus
         autoComplete="off"
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

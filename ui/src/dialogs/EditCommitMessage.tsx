@@ -3,7 +3,7 @@ import { Textarea } from "@mantine/core";
 import { updatePromptVersion } from "../api/prompts";
 import { useDraft } from "../lib/drafts";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 interface Props {
   prompt: string;
@@ -23,14 +23,12 @@ export function EditCommitMessage({ prompt, version, message, onClose }: Props) 
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Edit the commit message of version ${version}`}
       submit="Save"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={text === message}
     >
       <Textarea
@@ -42,6 +40,6 @@ export function EditCommitMessage({ prompt, version, message, onClose }: Props) 
         maxRows={8}
         data-autofocus
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

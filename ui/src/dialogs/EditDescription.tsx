@@ -1,5 +1,5 @@
-import { Alert, Box, Button, Group, Text, Textarea } from "@mantine/core";
-import { IconAlertTriangle, IconSparkles } from "@tabler/icons-react";
+import { Box, Button, Group, Text, Textarea } from "@mantine/core";
+import { IconSparkles } from "@tabler/icons-react";
 import { type UseMutationResult, useMutation, useQuery } from "@tanstack/react-query";
 import { Suspense, useEffect, useRef, useState } from "react";
 
@@ -10,9 +10,10 @@ import { markInterrupted, useDraft } from "../lib/drafts";
 import { lazyComponent } from "../lib/lazyComponent";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { ActionButton } from "../ui/ActionButton";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { TextDiff } from "../ui/TextDiff";
+import { WarningAlert } from "../ui/WarningAlert";
 
 const Markdown = lazyComponent(() => import("../ui/Markdown"));
 
@@ -59,14 +60,13 @@ export function EditDescription(props: Props) {
   );
   const conflict = savedText !== null && savedText !== text;
   return (
-    <Dialog
+    <MutationDialog
       title={comment ? "Edit description" : "Add description"}
       submit={conflict ? "Save mine" : "Save"}
       size="lg"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
+      mutation={mutation}
       error={conflict ? null : mutation.error}
       disabled={text === base.comment}
     >
@@ -108,7 +108,7 @@ export function EditDescription(props: Props) {
           </Suspense>
         </Box>
       ) : null}
-    </Dialog>
+    </MutationDialog>
   );
 }
 
@@ -121,14 +121,7 @@ interface ConflictProps {
 /** Shows how the text differs from what somebody else saved in the meantime. */
 function ConflictNotice({ saved, text, setText }: ConflictProps) {
   return (
-    <Alert
-      role="alert"
-      color="yellow"
-      variant="light"
-      className="warning"
-      icon={<IconAlertTriangle size={20} />}
-      title="Somebody else has saved a description meanwhile"
-    >
+    <WarningAlert role="alert" title="Somebody else has saved a description meanwhile">
       <Text size="sm" mb="xs">
         The changes from their text to yours. Save mine replaces their text.
       </Text>
@@ -136,7 +129,7 @@ function ConflictNotice({ saved, text, setText }: ConflictProps) {
       <Button mt="xs" size="xs" variant="default" onClick={() => setText(saved)}>
         Take theirs
       </Button>
-    </Alert>
+    </WarningAlert>
   );
 }
 

@@ -6,7 +6,7 @@ import type { TagPolicy } from "../api/tagPolicies";
 import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 export function EditTagPolicy({ policy, onClose }: { policy?: TagPolicy; onClose: () => void }) {
   const { fields, setFields, discard } = useDraftFields(`governed tag ${policy?.tag_key ?? ""}`, {
@@ -27,14 +27,12 @@ export function EditTagPolicy({ policy, onClose }: { policy?: TagPolicy; onClose
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={policy ? `Edit ${visible(policy.tag_key)}` : "Create governed tag"}
       submit={policy ? "Save" : "Create"}
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!key.trim()}
     >
       <TextInput
@@ -63,6 +61,6 @@ export function EditTagPolicy({ policy, onClose }: { policy?: TagPolicy; onClose
         autosize
         minRows={2}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

@@ -5,7 +5,8 @@ import type { Workspace } from "../api/workspaces";
 import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
+import { NameInput } from "../ui/NameInput";
 
 export function EditWorkspace({
   workspace,
@@ -33,24 +34,15 @@ export function EditWorkspace({
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={workspace ? `Edit ${visible(workspace.name)}` : "Create workspace"}
       submit={workspace ? "Save" : "Create"}
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!name || (!hasFixedAddress && !address)}
     >
-      <TextInput
-        label="Name"
-        value={fields.name}
-        onChange={(event) => setFields({ name: event.currentTarget.value })}
-        required
-        data-autofocus
-        autoComplete="off"
-      />
+      <NameInput value={fields.name} onChange={(text) => setFields({ name: text })} />
       {hasFixedAddress ? null : (
         <TextInput
           label="Address"
@@ -61,6 +53,6 @@ export function EditWorkspace({
           autoComplete="off"
         />
       )}
-    </Dialog>
+    </MutationDialog>
   );
 }

@@ -1,14 +1,12 @@
-import { Checkbox, SimpleGrid } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { grantablePrivileges } from "../api/access";
 import { changeGrants } from "../api/mutations";
 import { PrincipalSelect } from "../components/PrincipalSelect";
+import { PrivilegeChoices } from "../components/PrivilegeChoices";
 import { isContainer, type Securable } from "../lib/securables";
-import { plural, privilegeLabel, visible } from "../lib/text";
+import { plural, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 export function GrantPrivileges({
   securable,
@@ -19,9 +17,6 @@ export function GrantPrivileges({
 }) {
   const [principal, setPrincipal] = useState<string | null>(null);
   const [privileges, setPrivileges] = useState<string[]>([]);
-  const { data } = useQuery(grantablePrivileges);
-  const grantable =
-    data?.securables.find((entry) => entry.type === securable.kind)?.privileges ?? [];
   const mutation = useMutationWithToast(
     () =>
       changeGrants(securable.type, securable.name, [
@@ -31,18 +26,17 @@ export function GrantPrivileges({
     onClose,
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Grant on ${visible(securable.name)}`}
       submit="Grant"
       size="lg"
       onClose={onClose}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!principal || privileges.length === 0}
     >
       <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
-      <Checkbox.Group
+      <PrivilegeChoices
+        kind={securable.kind}
         label="Privileges"
         description={
           isContainer(securable.kind)
@@ -51,13 +45,7 @@ export function GrantPrivileges({
         }
         value={privileges}
         onChange={setPrivileges}
-      >
-        <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} mt="xs" spacing="xs">
-          {grantable.map((privilege) => (
-            <Checkbox key={privilege} value={privilege} label={privilegeLabel(privilege)} />
-          ))}
-        </SimpleGrid>
-      </Checkbox.Group>
-    </Dialog>
+      />
+    </MutationDialog>
   );
 }

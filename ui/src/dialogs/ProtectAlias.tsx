@@ -9,7 +9,7 @@ import { useDraft } from "../lib/drafts";
 import { isContainer, type Securable } from "../lib/securables";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 export function ProtectAlias({
   securable,
@@ -35,14 +35,12 @@ export function ProtectAlias({
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Protect an alias on ${visible(securable.name)}`}
       submit="Protect"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!alias}
     >
       <Text size="sm">
@@ -67,6 +65,6 @@ export function ProtectAlias({
         value={principals}
         onChange={setPrincipals}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

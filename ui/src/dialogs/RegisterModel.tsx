@@ -11,7 +11,7 @@ import { useDraft } from "../lib/drafts";
 import { securableOf } from "../lib/securables";
 import { leafName, parentName, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 import { RegistrationProgress } from "./RegistrationProgress";
 
 interface Props {
@@ -56,13 +56,12 @@ export function RegisterModel({ onClose, runId, destination: initialDestination 
     : { securable: securableOf("MODEL", destination), operation: "create_version" };
   if (registered) return <RegistrationProgress {...registered} onClose={onClose} />;
   return (
-    <Dialog
+    <MutationDialog
       title="Register model"
       submit="Register"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
+      mutation={mutation}
       error={mutation.error ?? models.error}
       disabled={!destination || !source}
       size="lg"
@@ -111,6 +110,6 @@ export function RegisterModel({ onClose, runId, destination: initialDestination 
         autosize
         minRows={2}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

@@ -6,7 +6,7 @@ import { useDraftFields } from "../lib/drafts";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { promptPath } from "../paths";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 interface Props {
   /** The schema of a new prompt. */
@@ -53,15 +53,13 @@ export function RegisterPrompt({ schema, prompt, latest, onClose }: Props) {
       text: next === "chat" && text.trim() === "" ? EMPTY_CHAT : text,
     });
   return (
-    <Dialog
+    <MutationDialog
       title={prompt ? "Register the next version" : `Create prompt in ${visible(schema ?? "")}`}
       submit={prompt ? "Register" : "Create"}
       size="lg"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!text || (!prompt && !name.trim())}
     >
       {prompt ? null : (
@@ -108,6 +106,6 @@ export function RegisterPrompt({ schema, prompt, latest, onClose }: Props) {
         onChange={(event) => setFields({ comment: event.currentTarget.value })}
         autoComplete="off"
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

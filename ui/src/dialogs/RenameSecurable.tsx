@@ -6,7 +6,7 @@ import { useDraft } from "../lib/drafts";
 import { pathOfSecurable, type Securable } from "../lib/securables";
 import { leafName } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 import { kindLabel } from "../ui/kinds";
 
 export function RenameSecurable({
@@ -29,14 +29,12 @@ export function RenameSecurable({
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Rename ${kindLabel(kind)}`}
       submit="Rename"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!text.trim() || text === leafName(name)}
     >
       <TextInput
@@ -50,6 +48,6 @@ export function RenameSecurable({
       <Text size="sm" c="dimmed">
         Grants, aliases, tags and files stay as they are. Code that uses the old name must change.
       </Text>
-    </Dialog>
+    </MutationDialog>
   );
 }

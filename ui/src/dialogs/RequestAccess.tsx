@@ -1,15 +1,16 @@
-import { Checkbox, List, Code as Mono, SimpleGrid, Text, Textarea } from "@mantine/core";
+import { List, Code as Mono, Text, Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { explanation, grantablePrivileges } from "../api/access";
+import { explanation } from "../api/access";
 import { type PrivilegeRequest, requestAccess } from "../api/mutations";
 import { PrincipalSelect } from "../components/PrincipalSelect";
+import { PrivilegeChoices } from "../components/PrivilegeChoices";
 import { useDraft } from "../lib/drafts";
 import { FIRST_PRIVILEGE, READ_OPERATION, type Securable } from "../lib/securables";
 import { privilegeLabel, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { kindLabel } from "../ui/kinds";
 import { LoadingSkeleton } from "../ui/Skeletons";
@@ -49,14 +50,11 @@ export function RequestAccess({
   onClose: () => void;
 }) {
   const missing = useMissingSteps(securable);
-  const { data } = useQuery(grantablePrivileges);
   const [principal, setPrincipal] = useState<string | null>(null);
   const { text: comment, setText: setComment, discard } = useDraft(`access ${securable.name}`, "");
   const [privileges, setPrivileges] = useState<string[]>([
     first ?? FIRST_PRIVILEGE[securable.kind],
   ]);
-  const grantable =
-    data?.securables.find((entry) => entry.type === securable.kind)?.privileges ?? [];
   const requests = [
     ...missing.containers,
     ...(missing.isVisible && privileges.length > 0
@@ -72,15 +70,13 @@ export function RequestAccess({
     },
   );
   return (
-    <Dialog
+    <MutationDialog
       title="Request access"
       submit="Request"
       size="lg"
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={requests.length === 0}
     >
       {missing.isPending ? <LoadingSkeleton lines={2} /> : null}
@@ -88,17 +84,12 @@ export function RequestAccess({
         <ErrorAlert error={missing.error} retry={() => void missing.refetch()} />
       ) : null}
       {missing.data && missing.isVisible ? (
-        <Checkbox.Group
+        <PrivilegeChoices
+          kind={securable.kind}
           label={`What do you need on ${kindLabel(securable.kind)} ${visible(securable.name)}?`}
           value={privileges}
           onChange={setPrivileges}
-        >
-          <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} mt="xs" spacing="xs">
-            {grantable.map((privilege) => (
-              <Checkbox key={privilege} value={privilege} label={privilegeLabel(privilege)} />
-            ))}
-          </SimpleGrid>
-        </Checkbox.Group>
+        />
       ) : null}
       {missing.containers.length > 0 ? (
         <Text size="sm" component="div">
@@ -132,6 +123,6 @@ export function RequestAccess({
         value={principal}
         onChange={setPrincipal}
       />
-    </Dialog>
+    </MutationDialog>
   );
 }

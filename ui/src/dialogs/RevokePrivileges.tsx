@@ -5,7 +5,7 @@ import { byPrincipal, type GrantRow } from "../lib/grants";
 import { type Securable } from "../lib/securables";
 import { privilegeLabel, visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 export function RevokePrivileges({
   securable,
@@ -28,14 +28,12 @@ export function RevokePrivileges({
     onClose,
   );
   return (
-    <Dialog
+    <MutationDialog
       title={`Revoke on ${visible(securable.name)}`}
       submit="Revoke"
       danger
       onClose={onClose}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
     >
       {privilegesByPrincipal.map(([principal, privileges]) => (
         <Text size="sm" key={principal}>
@@ -43,6 +41,6 @@ export function RevokePrivileges({
           immediately.
         </Text>
       ))}
-    </Dialog>
+    </MutationDialog>
   );
 }

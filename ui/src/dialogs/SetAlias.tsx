@@ -15,8 +15,9 @@ import type { Securable } from "../lib/securables";
 import { signatureChanges } from "../lib/signature";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 import { kindLabel } from "../ui/kinds";
+import { WarningAlert } from "../ui/WarningAlert";
 
 interface Props {
   /** A model or a prompt. */
@@ -51,14 +52,12 @@ export function SetAlias({ securable, version: first, aliases, choices, onClose 
   );
   const blocked = status === FAILED || (status === PENDING && !isConfirmed);
   return (
-    <Dialog
+    <MutationDialog
       title={choices ? "Set alias" : `Set an alias of version ${version}`}
       submit={moves ? "Move alias" : "Set alias"}
       onClose={onClose}
       onCancel={discard}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!alias || current === version || blocked}
     >
       <TextInput
@@ -106,7 +105,7 @@ export function SetAlias({ securable, version: first, aliases, choices, onClose 
           @{alias} names this version already.
         </Text>
       ) : null}
-    </Dialog>
+    </MutationDialog>
   );
 }
 
@@ -132,13 +131,7 @@ function StatusWarning({ version, isConfirmed, onConfirm }: StatusProps) {
     );
   if (version.status !== PENDING) return null;
   return (
-    <Alert
-      color="yellow"
-      variant="light"
-      className="warning"
-      icon={<IconAlertTriangle size={20} />}
-      title={`Version ${version.version} is not ready`}
-    >
+    <WarningAlert title={`Version ${version.version} is not ready`}>
       <Text size="sm" mb="xs">
         Its registration has not finished. Loading it by the alias fails until then, and for good if
         the registration fails.
@@ -148,7 +141,7 @@ function StatusWarning({ version, isConfirmed, onConfirm }: StatusProps) {
         checked={isConfirmed}
         onChange={(event) => onConfirm(event.currentTarget.checked)}
       />
-    </Alert>
+    </WarningAlert>
   );
 }
 
@@ -193,14 +186,7 @@ function MoveWarning({ model, alias, from, to }: MoveProps) {
         </List.Item>
       </List>
       {changes.length > 0 ? (
-        <Alert
-          mt="sm"
-          color="yellow"
-          variant="light"
-          className="warning"
-          icon={<IconAlertTriangle size={20} />}
-          title="The versions have different signatures"
-        >
+        <WarningAlert mt="sm" title="The versions have different signatures">
           <List size="sm" aria-label="Changes of the signature">
             {changes.map((change) => (
               <List.Item key={change} className="anywhere">
@@ -208,7 +194,7 @@ function MoveWarning({ model, alias, from, to }: MoveProps) {
               </List.Item>
             ))}
           </List>
-        </Alert>
+        </WarningAlert>
       ) : null}
     </Text>
   );

@@ -8,7 +8,7 @@ import { tagRules } from "../api/tagPolicies";
 import { PrincipalsSelect } from "../components/PrincipalSelect";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 import { LoadingSkeleton } from "../ui/Skeletons";
 
 const ASSIGN = "roles/tagPolicy.assigner";
@@ -66,14 +66,13 @@ export function TagPolicyPermissions({
     />
   );
   return (
-    <Dialog
+    <MutationDialog
       title={
         policy ? `Permissions of ${visible(policy.tag_key)}` : "Permissions of all governed tags"
       }
       submit="Save"
       onClose={onClose}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
+      mutation={mutation}
       error={mutation.error ?? error}
       disabled={!principalsByRole}
     >
@@ -94,6 +93,6 @@ export function TagPolicyPermissions({
       ) : error ? null : (
         <LoadingSkeleton lines={3} />
       )}
-    </Dialog>
+    </MutationDialog>
   );
 }

@@ -6,7 +6,7 @@ import { PrincipalSelect } from "../components/PrincipalSelect";
 import type { Securable } from "../lib/securables";
 import { visible } from "../lib/text";
 import { useMutationWithToast } from "../lib/useMutationWithToast";
-import { Dialog } from "../ui/Dialog";
+import { MutationDialog } from "../ui/Dialog";
 
 export function TransferOwnership({
   securable,
@@ -24,13 +24,11 @@ export function TransferOwnership({
     onClose,
   );
   return (
-    <Dialog
+    <MutationDialog
       title="Transfer ownership"
       submit="Transfer"
       onClose={onClose}
-      onSubmit={() => mutation.mutate()}
-      busy={mutation.isPending}
-      error={mutation.error}
+      mutation={mutation}
       disabled={!newOwner || newOwner === owner}
     >
       <Text size="sm">
@@ -38,6 +36,6 @@ export function TransferOwnership({
         the work on it. You may lose the right to change it.
       </Text>
       <PrincipalSelect label="New owner" value={newOwner} onChange={setNewOwner} focus />
-    </Dialog>
+    </MutationDialog>
   );
 }

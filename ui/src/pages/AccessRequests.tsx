@@ -13,6 +13,7 @@ import { useMutationWithToast } from "../lib/useMutationWithToast";
 import { securablePath } from "../paths";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
+import { hiddenHeader } from "../ui/hiddenHeader";
 import { KindIcon } from "../ui/kinds";
 import { Page } from "../ui/Page";
 import { LoadingSkeleton } from "../ui/Skeletons";
@@ -179,9 +180,7 @@ export default function AccessRequests() {
     ),
   };
   const withdrawColumn: Column<AccessRequest> = {
-    header: <span className="visually-hidden">Actions</span>,
-    label: "Actions",
-    width: 110,
+    ...hiddenHeader("Actions", 110),
     cell: (row) =>
       row.state === "PENDING" ? (
         <Button

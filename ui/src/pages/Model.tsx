@@ -1,4 +1,3 @@
-import { Text } from "@mantine/core";
 import { IconCopy, IconUpload } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -8,7 +7,7 @@ import { draftComment, updateSecurable } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
 import { type ModelInfo, model as modelQuery } from "../api/securables";
 import { READY, versions } from "../api/versions";
-import { AliasesDetail } from "../components/AliasesDetail";
+import { SecurableAliases } from "../components/AliasesDetail";
 import { ModelSnippetsByAlias } from "../components/ModelSnippets";
 import { ModelVersions } from "../components/ModelVersions";
 import { QueryPage } from "../components/QueryPage";
@@ -20,7 +19,6 @@ import { lazyComponent } from "../lib/lazyComponent";
 import { championFirst, useLoadTarget } from "../lib/loadTarget";
 import { securableOf } from "../lib/securables";
 import { ActionButton } from "../ui/ActionButton";
-import { AliasBadge } from "../ui/AliasBadge";
 import type { Crumb } from "../ui/Page";
 
 const Lineage = lazyComponent(() => import("../components/Lineage"));
@@ -78,19 +76,9 @@ function ModelPage({ name, model, crumbs }: Props) {
         denialReason: denialReason("update_comment"),
       }}
       aliases={
-        <AliasesDetail
+        <SecurableAliases
           securable={securable}
-          shownAliases={aliases}
-          allAliases={aliases}
-          badge={({ alias_name, version_num }) => (
-            <>
-              <AliasBadge name={alias_name} target={{ ...securable, version: version_num }} />
-              <Text size="xs" c="dimmed">
-                v{version_num}
-              </Text>
-            </>
-          )}
-          emptyText="None. An alias names the version that is in use."
+          aliases={aliases}
           proposed={(newestVersions.find(({ status }) => status === READY) ?? newest)?.version}
           choices={choices}
           setDenial={denialReason("set_alias")}

@@ -1,4 +1,4 @@
-import { Button, Text } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -11,7 +11,7 @@ import {
   promptVersions,
   updatePrompt,
 } from "../api/prompts";
-import { AliasesDetail } from "../components/AliasesDetail";
+import { SecurableAliases } from "../components/AliasesDetail";
 import { PromptSnippets } from "../components/PromptSnippets";
 import { PromptVersionSection } from "../components/PromptVersionSection";
 import { PromptVersionTable } from "../components/PromptVersionTable";
@@ -20,9 +20,9 @@ import { SecurablePage } from "../components/SecurablePage";
 import { RegisterPrompt } from "../dialogs/RegisterPrompt";
 import { schemaCrumbs } from "../lib/crumbs";
 import { lazyComponent } from "../lib/lazyComponent";
+import { morePages } from "../lib/morePages";
 import { securableOf } from "../lib/securables";
 import { ActionButton } from "../ui/ActionButton";
-import { AliasBadge } from "../ui/AliasBadge";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { KindIcon } from "../ui/kinds";
@@ -79,19 +79,9 @@ function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: Crumb[] })
         denialReason: denialReason("update_prompt"),
       }}
       aliases={
-        <AliasesDetail
+        <SecurableAliases
           securable={securable}
-          shownAliases={aliases}
-          allAliases={aliases}
-          badge={({ alias_name, version_num }) => (
-            <>
-              <AliasBadge name={alias_name} target={{ ...securable, version: version_num }} />
-              <Text size="xs" c="dimmed">
-                v{version_num}
-              </Text>
-            </>
-          )}
-          emptyText="None. An alias names the version that is in use."
+          aliases={aliases}
           proposed={rows.length > 0 ? chosenNumber : undefined}
           choices={rows.map((row) => row.version)}
           setDenial={denialReason("set_prompt_alias")}
@@ -120,10 +110,7 @@ function PromptPage({ prompt, crumbs }: { prompt: PromptInfo; crumbs: Crumb[] })
               name={name}
               rows={rows}
               current={chosenNumber}
-              loadMore={
-                versionPages.hasNextPage ? () => void versionPages.fetchNextPage() : undefined
-              }
-              loadingMore={versionPages.isFetchingNextPage}
+              {...morePages(versionPages)}
             />
           ) : null}
         </>

@@ -6,12 +6,11 @@ import { Link } from "react-router";
 import type { SearchResult } from "../api/search";
 import { search } from "../api/search";
 import { SearchFields } from "../components/SearchFields";
-import { OWNER } from "../components/securableColumns";
+import { ALIASES, OWNER } from "../components/securableColumns";
 import { searchFilter } from "../lib/filters";
 import { markdownSummary, visible } from "../lib/text";
 import { useUrlFields } from "../lib/urlFields";
 import { securablePath } from "../paths";
-import { AliasBadge } from "../ui/AliasBadge";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { KindIcon, kindLabel } from "../ui/kinds";
@@ -23,21 +22,7 @@ import { type Column, VirtualTable } from "../ui/VirtualTable";
 
 const COLUMNS: Column<SearchResult>[] = [
   { header: "Name", cell: (row) => <NameCell result={row} /> },
-  {
-    header: "Aliases",
-    visibleFrom: "sm",
-    cell: (row) => (
-      <Group gap={4}>
-        {Object.entries(row.aliases).map(([alias, version]) => (
-          <AliasBadge
-            key={alias}
-            name={alias}
-            target={{ kind: row.kind, name: row.full_name, version }}
-          />
-        ))}
-      </Group>
-    ),
-  },
+  ALIASES,
   { header: "Tags", visibleFrom: "md", cell: (row) => <TagList tags={row.tags} max={3} /> },
   OWNER,
   {

@@ -9,6 +9,7 @@ import { tokens } from "../api/tokens";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { TokenTable } from "../components/TokenTable";
 import { CreateToken } from "../dialogs/CreateToken";
+import { morePages } from "../lib/morePages";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { Page } from "../ui/Page";
@@ -61,11 +62,7 @@ export default function Tokens() {
         />
       ) : null}
       {activeTokens.length > 0 || query.hasNextPage ? (
-        <TokenTable
-          rows={activeTokens}
-          loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-          loadingMore={query.isFetchingNextPage}
-        />
+        <TokenTable rows={activeTokens} {...morePages(query)} />
       ) : null}
       {creating ? <CreateToken principal={owner} onClose={() => setCreating(false)} /> : null}
     </Page>

@@ -103,3 +103,21 @@ export function Dialog({
     </Modal.Root>
   );
 }
+
+interface MutationProps extends Omit<Props, "onSubmit" | "busy" | "error"> {
+  mutation: { mutate: (input: undefined) => void; isPending: boolean; error: unknown };
+  /** The error to show, if it is not the mutation's own. */
+  error?: unknown;
+}
+
+/** A dialog that submits a mutation. It shows whether the mutation runs, and its error. */
+export function MutationDialog({ mutation, error, ...dialog }: MutationProps) {
+  return (
+    <Dialog
+      {...dialog}
+      onSubmit={() => mutation.mutate(undefined)}
+      busy={mutation.isPending}
+      error={error === undefined ? mutation.error : error}
+    />
+  );
+}

@@ -8,6 +8,7 @@ import { Changes, NarrowChanges, OutcomeBadge } from "../../components/AuditCell
 import { AuditExport } from "../../components/AuditExport";
 import { AuditFields } from "../../components/AuditFields";
 import { auditFilter } from "../../lib/filters";
+import { morePages } from "../../lib/morePages";
 import { visible } from "../../lib/text";
 import { useUrlFields } from "../../lib/urlFields";
 import { EmptyState } from "../../ui/EmptyState";
@@ -86,8 +87,7 @@ export default function Audit() {
           rows={rows}
           queryKey={audit(filter).queryKey}
           rowKey={(row) => row.id}
-          loadMore={query.hasNextPage ? () => void query.fetchNextPage() : undefined}
-          loadingMore={query.isFetchingNextPage}
+          {...morePages(query)}
         />
       ) : null}
     </AdminPage>

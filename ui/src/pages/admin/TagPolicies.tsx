@@ -12,6 +12,7 @@ import { TagPolicyPermissions } from "../../dialogs/TagPolicyPermissions";
 import { visible } from "../../lib/text";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorAlert } from "../../ui/ErrorAlert";
+import { hiddenHeader } from "../../ui/hiddenHeader";
 import { KebabMenu } from "../../ui/KebabMenu";
 import { LoadingSkeleton } from "../../ui/Skeletons";
 import { TimeAgo } from "../../ui/TimeAgo";
@@ -121,9 +122,7 @@ export default function TagPolicies() {
           columns={[
             ...COLUMNS,
             {
-              header: <span className="visually-hidden">Actions</span>,
-              label: "Actions",
-              width: 60,
+              ...hiddenHeader("Actions", 60),
               cell: (row) => (
                 <KebabMenu
                   size="md"

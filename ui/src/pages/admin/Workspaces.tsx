@@ -12,6 +12,7 @@ import { EditWorkspace } from "../../dialogs/EditWorkspace";
 import { WorkspaceMembers } from "../../dialogs/WorkspaceMembers";
 import { visible } from "../../lib/text";
 import { ErrorAlert } from "../../ui/ErrorAlert";
+import { hiddenHeader } from "../../ui/hiddenHeader";
 import { KebabMenu } from "../../ui/KebabMenu";
 import { LoadingSkeleton } from "../../ui/Skeletons";
 import { TimeAgo } from "../../ui/TimeAgo";
@@ -92,9 +93,7 @@ export default function Workspaces() {
               cell: (row) => <TimeAgo at={row.created_at} />,
             },
             {
-              header: <span className="visually-hidden">Actions</span>,
-              label: "Actions",
-              width: 60,
+              ...hiddenHeader("Actions", 60),
               cell: (row) => (
                 <KebabMenu
                   size="md"
