@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from modelkeep.cli import app, client, exits, model_files
-from modelkeep.domain.errors import BadSetting, NotFound, Unavailable
+from modelkeep.domain.errors import BadSetting, InvalidArgument, NotFound, Unavailable
 
 __all__ = ["site"]
 
@@ -380,3 +380,36 @@ def answering(monkeypatch: pytest.MonkeyPatch, status: int, content: bytes) -> N
     monkeypatch.setenv("DATABRICKS_HOST", "http://a")
     monkeypatch.setenv("DATABRICKS_TOKEN", "x")
     monkeypatch.setattr(client, "_client", lambda: httpx.Client(transport=transport))
+
+
+# --- filters of the audit log ----------------------------------------------------------------------------------------
+
+
+def test_audit_records_are_filtered_alike_by_every_command(cli: Cli, schema: str) -> None:
+    catalog = schema.partition(".")[0]
+    cli.text("schemas", "tag", schema, "tier=gold")
+    rows = cli.json(
+        "audit", "find", "--name", f"{catalog}*", "--event", "schema.*", "--actor", "admin", "--since", "1h"
+    )
+    assert {row["event"] for row in rows} == {"schema.create"}
+    assert cli.json("audit", "find", "--name", f"{catalog}*", "--until", "1h") == []
+    assert cli.json("audit", "find", "--name", f"{catalog}*", "--outcome", "refused") == []
+    assert (
+        cli.json("audit", "find", "--workspace-id", "999") == cli.json("audit", "find", "--source", "192.0.2.1") == []
+    )
+    lines = cli.text(
+        "audit", "export", "--event", "catalog.create", "--since", "1h"
+    ).splitlines()  # those sealed so far
+    assert {json.loads(line)["actionName"] for line in lines} <= {"createCatalog"}
+    assert cli.text("audit", "export", "--request-id", "none") == ""
+    activity = cli.json("schemas", "activity", schema, "--event", "schema.create", "--limit", "5")
+    assert [row["event"] for row in activity] == ["schema.create"]
+    assert {row["event"] for row in cli.json("schemas", "activity", schema, "--summary")} >= {"schema.create"}
+    assert cli.json("schemas", "activity", schema, "--summary", "--until", "2020-01-01") == []
+
+
+@pytest.mark.parametrize("words", [("audit", "find"), ("audit", "export"), ("catalogs", "activity", "main")])
+def test_a_time_that_is_none(cli: Cli, words: tuple[str, ...]) -> None:
+    for option in ("--since", "--until"):
+        done = cli.run(*words, option, "yesterday")
+        assert isinstance(done.exception, InvalidArgument)

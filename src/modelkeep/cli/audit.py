@@ -1,16 +1,15 @@
 """`modelkeep audit`, and the command `activity` of models, prompts, schemas and catalogs."""
 
 import json
-import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from modelkeep.cli.audit_chain import verify
+from modelkeep.cli.audit_filters import TIMES, Query, epoch_ms, with_filters
 from modelkeep.cli.client import V1, call, part, show
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import Json
@@ -19,8 +18,6 @@ from modelkeep.domain.errors import InvalidArgument
 app = new_group()
 app.command()(verify)
 
-_AGO = re.compile(r"([0-9]{1,4})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _COLUMNS = ("at", "actor", "event", "targets", "outcome", "reason")
 _ARCHIVE_COLUMNS = ("first_seq", "last_seq", "first_at", "last_at", "set_id", "path", "last_hash")
 _SUMMARY_COLUMNS = ("event", "outcome", "count", "actors", "first_at", "last_at")
@@ -30,15 +27,6 @@ _EXPORTED_PER_PAGE = 5000
 _SUMMARY_DAYS = 30
 
 SecurableName = Annotated[str, typer.Argument(help="Full name, such as prod.ml_team.iris; for a catalog, its name.")]
-Actor = Annotated[str, typer.Option(help="Name of the principal that acted.")]
-Event = Annotated[str, typer.Option(help="An event such as model.create; model.* matches all that begin so.")]
-Name = Annotated[str, typer.Option(help="Name of the target at that time; prod.* matches all that begin so.")]
-Outcome = Annotated[str, typer.Option(help="ok, an error code, or `refused` for all except ok.")]
-Source = Annotated[str, typer.Option(help="The address that the request came from.")]
-RequestId = Annotated[str, typer.Option(help="The x-request-id of the answer and of the server's log.")]
-WorkspaceId = Annotated[str, typer.Option(help="Id of the workspace that the request used.")]
-Since = Annotated[str, typer.Option(help="2026-11-23, 2026-11-23T10:00Z, epoch ms, or an age: 90m, 24h, 7d.")]
-Until = Annotated[str, typer.Option(help="As --since; records of exactly this time are left out.")]
 Oldest = Annotated[bool, typer.Option("--oldest-first", help="Print the oldest records first.")]
 Limit = Annotated[int, typer.Option(help="Records at most.", min=1)]
 After = Annotated[int, typer.Option(help="The cursor that an earlier export ended with.", min=0)]
@@ -49,32 +37,14 @@ Summarize = Annotated[bool, typer.Option("--summary", help="Count the records by
 
 
 @app.command()
+@with_filters()
 def find(
-    actor: Actor = "",
-    event: Event = "",
-    name: Name = "",
-    outcome: Outcome = "",
-    source: Source = "",
-    request_id: RequestId = "",
-    workspace_id: WorkspaceId = "",
-    since: Since = "",
-    until: Until = "",
+    query: Query,
     oldest_first: Oldest = False,
     limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
     """Search the audit log."""
-    query = _query(
-        since,
-        until,
-        actor=actor,
-        event=event,
-        name=name,
-        outcome=outcome,
-        source=source,
-        request_id=request_id,
-        workspace_id=workspace_id,
-    )
     rows = _records(f"{V1}/audit", limit, query, oldest_first)
     if not as_json:  # a table has room for names alone
         rows = [{**row, "targets": ", ".join(filter(None, (t["name"] for t in row["targets"])))} for row in rows]
@@ -82,31 +52,13 @@ def find(
 
 
 @app.command()
+@with_filters()
 def export(
-    actor: Actor = "",
-    event: Event = "",
-    name: Name = "",
-    outcome: Outcome = "",
-    source: Source = "",
-    request_id: RequestId = "",
-    workspace_id: WorkspaceId = "",
-    since: Since = "",
-    until: Until = "",
+    query: Query,
     after: After = 0,
     cursor_file: CursorFile = None,
 ) -> None:
     """Print records as JSON lines. They have the schema of Databricks' audit log and the order of the chain."""
-    query = _query(
-        since,
-        until,
-        actor=actor,
-        event=event,
-        name=name,
-        outcome=outcome,
-        source=source,
-        request_id=request_id,
-        workspace_id=workspace_id,
-    )
     after = _cursor(cursor_file) if cursor_file and cursor_file.exists() else after
     has_next = True
     while has_next:
@@ -133,13 +85,10 @@ def archives(as_json: Json = False) -> None:
 def activity(kind: str) -> Callable[..., None]:
     """The command `activity` for a kind of securable."""
 
+    @with_filters("actor", "event", "outcome", "since", "until")
     def activity(
         name: SecurableName,
-        actor: Actor = "",
-        event: Event = "",
-        outcome: Outcome = "",
-        since: Since = "",
-        until: Until = "",
+        query: Query,
         oldest_first: Oldest = False,
         limit: Limit = 100,
         summary: Summarize = False,
@@ -148,20 +97,12 @@ def activity(kind: str) -> Callable[..., None]:
         """List the audit records about it, under all of its names."""
         path = f"{V1}/activity/{kind}/{part(name)}"
         if summary:
-            query = _query(since or f"{_SUMMARY_DAYS}d", until)
-            show(call("GET", f"{path}/summary", **query)["summary"], _SUMMARY_COLUMNS, as_json)
+            times: Query = {"since": epoch_ms(f"{_SUMMARY_DAYS}d")} | {key: query[key] for key in TIMES if key in query}
+            show(call("GET", f"{path}/summary", **times)["summary"], _SUMMARY_COLUMNS, as_json)
             return
-        query = _query(since, until, actor=actor, event=event, outcome=outcome)
         show(_records(path, limit, query, oldest_first), _ACTIVITY_COLUMNS, as_json)
 
     return activity
-
-
-def _query(since: str, until: str, **filters: str) -> dict[str, Any]:
-    """The query parameters of a search, without those that are ''."""
-    times = {"since": since, "until": until}
-    query: dict[str, Any] = {name: text for name, text in filters.items() if text}
-    return query | {name: epoch_ms(text) for name, text in times.items() if text}
 
 
 def _records(path: str, limit: int, query: dict[str, Any], oldest_first: bool) -> list[dict[str, Any]]:
@@ -175,23 +116,6 @@ def _records(path: str, limit: int, query: dict[str, Any], oldest_first: bool) -
         if not token:
             break
     return records
-
-
-def epoch_ms(text: str) -> int:
-    """The milliseconds since 1970 of a date, of a time (UTC unless it says otherwise), or of an age such as `24h`.
-
-    Epoch milliseconds are returned as they are. Raises InvalidArgument.
-    """
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    now = datetime.now(UTC)
-    if ago := _AGO.fullmatch(text):
-        return int((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp() * 1000)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidArgument(f"'{text}' is no time. Say 2026-11-23T10:00Z, epoch ms, or 24h (ago).") from error
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _cursor(file: Path) -> int:
