@@ -20,6 +20,7 @@ from live import free_port
 
 from modelkeep.api.app import App
 from modelkeep.api.databricks_uc.routes import PREFIX as FACE_B
+from modelkeep.api.failed_logins import FailedLoginLimiter
 from modelkeep.api.sql.routes import WAREHOUSE_ID, WAREHOUSES
 from modelkeep.cli.admin_token import create_admin_token
 from modelkeep.http.routing import Route
@@ -67,7 +68,7 @@ class Site:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something on the server's own loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def call(
         self, method: str, path: str, fields: dict[str, Any] | None = None, *, token: str | None = None, **more: Any
@@ -479,11 +480,25 @@ def running_site(folder: Path, runner: Callable[..., Any] = asyncio.run, **setti
         assert not thread.is_alive()
 
 
-def wait_until(true: Any, timeout_s: float = 5) -> None:
+def wait_until(true: Any, timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All wrong credentials of a test come within one minute, however long it takes."""
+    for method in ("failed", "check"):
+        original = getattr(FailedLoginLimiter, method)
+
+        def within(
+            self: FailedLoginLimiter, door: Any, credential: str, source: str, _: int, call: Any = original
+        ) -> None:
+            call(self, door, credential, source, 0)
+
+        monkeypatch.setattr(FailedLoginLimiter, method, within)
 
 
 @pytest.fixture(scope="module")

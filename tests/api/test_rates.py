@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, Site, running_site
+from api.serving import FACE_B, UC, V1, Site, one_minute, running_site
 
 from modelkeep.api import app
 from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.serve import application
 
+__all__ = ["one_minute"]
 RATE, BURST = 4, 8
 
 
@@ -145,6 +146,7 @@ def test_addresses_without_sign_in_are_counted_apart(limited: Site, header: str)
     assert health == [200] * 20, "probes are not counted"
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_the_audit_log_and_the_guesses_know_who_called(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running_site(
         tmp_path_factory.mktemp("proxied"), unknown_tokens_per_minute=2, trusted_proxies="127.0.0.1"

@@ -120,7 +120,7 @@ def bad_credentials(site: Site) -> dict[str, str]:
         user = f"{kind}@x.io"
         site.ok("POST", f"{V1}/users", {"name": user, "account_admin": True})
         made = site.ok(
-            "POST", f"{V1}/tokens", {"principal": user, **({"lifetime_seconds": 1} if kind == "expired" else {})}
+            "POST", f"{V1}/tokens", {"principal": user, **({"lifetime_seconds": 3} if kind == "expired" else {})}
         )
         tokens[kind] = made["token_value"]
         site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=made["token_value"])
@@ -128,7 +128,7 @@ def bad_credentials(site: Site) -> dict[str, str]:
             site.ok("DELETE", f"{V1}/tokens/{made['token_info']['token_id']}")
     site.ok("PATCH", f"{V1}/users/deactivated@x.io", {"active": False})
     site.ok("DELETE", f"{V1}/users/deleted@x.io")
-    time.sleep(1.1)
+    time.sleep(3.1)
     others = {
         "none": "",
         "garbage": "Bearer garbage",

@@ -46,7 +46,7 @@ async def test_waiting_calls_are_bounded_and_cleaning_up_is_never_refused(gate: 
 
 
 async def test_the_circuit_opens_tries_again_and_closes(gate: threading.Event) -> None:
-    circuit = Circuit("The store", failures=2, open_s=0.2)
+    circuit = Circuit("The store", failures=2, open_s=1)
     lane, calls = Lane("test", 4, circuit), list[int]()
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -54,7 +54,7 @@ async def test_the_circuit_opens_tries_again_and_closes(gate: threading.Event) -
     assert circuit.open
     with pytest.raises(NotSent):
         await lane.run(1, calls.append, 1)
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.1)
     trial = asyncio.create_task(lane.run(5, gate.wait))
     await asyncio.sleep(0)
     with pytest.raises(NotSent):  # one at a time

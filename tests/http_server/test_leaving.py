@@ -125,7 +125,7 @@ def test_changes_whose_clients_leave_at_any_moment_are_whole(site: Site) -> None
         body = json.dumps({"name": f"{prefix}{number}", "catalog_name": "main"}).encode()
         with begin(site, "POST", f"{UC}/schemas", body if number % 4 else body[:-1]):
             time.sleep(chance.random() * 0.01)
-    wait_until(lambda: site.server.places.total == idle, 20)
+    wait_until(lambda: site.server.places.total == idle)
     listed = site.call("GET", f"{UC}/schemas?catalog_name=main&max_results=1000").json()["schemas"]
     there = {schema["name"] for schema in listed if schema["name"].startswith(prefix)}
     recorded = set[str]()
@@ -152,7 +152,7 @@ def test_an_upload_whose_client_leaves_is_whole_or_not_there(site: Site) -> None
         path = f"/api/2.0/fs/files/Volumes/main/{schema}/v/f{number}"
         with begin(site, "PUT", path, data if number % 3 else data[:-1], length=len(data)):
             time.sleep(chance.random() * 0.02)
-    wait_until(lambda: site.server.places.total == idle, 20)
+    wait_until(lambda: site.server.places.total == idle)
     folder = site.call("GET", f"/api/2.0/fs/directories/Volumes/main/{schema}/v").json().get("contents", [])
     for entry in folder:
         answer = site.call("GET", f"/api/2.0/fs/files{entry['path']}")
@@ -168,14 +168,15 @@ def test_who_leaves_before_a_refusal_still_leaves_a_record(site: Site, monkeypat
     refused, recording = Engine._refused, asyncio.Event()  # pyright: ignore[reportPrivateUsage]
 
     async def slow(engine: Engine, *args: Any) -> None:
-        write = engine.auditor.write
+        refusals = engine.auditor._refusals  # pyright: ignore[reportPrivateUsage]
+        add = refusals.add
 
-        async def written(events: Any) -> None:
+        async def late(event: Any) -> None:
             recording.set()
             await asyncio.sleep(0.3)
-            await write(events)
+            await add(event)
 
-        monkeypatch.setattr(engine.auditor, "write", written)
+        monkeypatch.setattr(refusals, "add", late)
         await refused(engine, *args)
 
     monkeypatch.setattr(Engine, "_refused", slow)

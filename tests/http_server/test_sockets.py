@@ -262,10 +262,10 @@ def test_a_body_that_was_refused_before_it_was_read_goes_by_to_its_end(
 def test_a_server_that_stops_takes_no_request_after_a_refused_body(tmp_path: Path, coding: str) -> None:
     with running_site(tmp_path) as site, connect(site) as peer:
         peer.sendall(head(site, f"POST {SCHEMAS} HTTP/1.1", coding) + b"1")
-        peer.settimeout(10)
+        peer.settimeout(60)
         assert peer.recv(65536).startswith(b"HTTP/1.1 401")
         site.loop.call_soon_threadsafe(site.server.stop)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not site.server.draining:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -391,7 +391,7 @@ def test_a_peer_that_reads_nothing_gets_one_answer_into_memory(
         if size > 100_000:
             assert grown < 40 << 10, f"{grown} KiB"
         peer.settimeout(20)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while begun.count(path) <= answered < 300:  # the next is answered once these are read
             assert time.monotonic() < deadline
             peer.recv(1 << 20)
@@ -471,7 +471,7 @@ def test_an_answer_that_is_not_read_is_given_up(site: Site, monkeypatch: pytest.
     with connect(site) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.sendall(get(site, "/docs/swagger-ui-bundle.js") * 20)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while counted("slow_reader") == before and time.monotonic() < deadline:
             time.sleep(0.05)
         assert counted("slow_reader") == before + 1
@@ -513,7 +513,7 @@ def test_a_body_that_trickles_is_given_up(site: Site, line: str, field: str, pie
     before = counted("slow_body")
     with connect(site) as peer:
         peer.sendall(head(site, f"{line} HTTP/1.1", f"Authorization: Bearer {site.admin}", field))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         trickle(peer, itertools.repeat(piece), lambda: counted("slow_body") > before or time.monotonic() > deadline)
         assert counted("slow_body") == before + 1
         assert closed(peer).startswith((b"HTTP/1.1 408", b"HTTP/1.1 40"))
@@ -522,11 +522,11 @@ def test_a_body_that_trickles_is_given_up(site: Site, line: str, field: str, pie
 @pytest.mark.usefixtures("short_windows")
 def test_a_slow_body_that_keeps_coming_is_read_to_its_end(site: Site) -> None:
     name = f"s_{time.monotonic_ns()}"
-    body = json.dumps({"name": name, "catalog_name": "main", "comment": "x" * 2_000}).encode()
+    body = json.dumps({"name": name, "catalog_name": "main", "comment": "x" * 20_000}).encode()
     with connect(site) as peer:
         peer.sendall(post(site, SCHEMAS, b"", f"Content-Length: {len(body)}")[0])
         begun = time.monotonic()
-        trickle(peer, (body[i : i + 30] for i in range(0, len(body), 30)), lambda: False)  # 1,500 bytes a second
+        trickle(peer, (body[i : i + 300] for i in range(0, len(body), 300)), lambda: False)  # 15,000 bytes a second
         assert time.monotonic() - begun > 1.1, "two windows"
         assert answers(peer, 1)[0][0] == 200
 
@@ -556,7 +556,7 @@ def test_an_answer_that_is_taken_byte_by_byte_is_given_up(site: Site, what: str)
         request = get(site, path, f"Authorization: Bearer {site.admin}")
         peer.sendall(request * (1 if what == "a file" else 20))
         assert peer.recv(1) == b"H"
-        open_before, deadline = site.server.places.total, time.monotonic() + 10
+        open_before, deadline = site.server.places.total, time.monotonic() + 60
         while site.server.places.total >= open_before:
             assert time.monotonic() < deadline, "still open"
             with contextlib.suppress(ConnectionResetError):
@@ -572,7 +572,7 @@ def test_an_answer_that_is_taken_slowly_is_sent_to_its_end(site: Site, what: str
     with connect(site) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 << 10)
         peer.sendall(get(site, path, f"Authorization: Bearer {site.admin}") * times)
-        peer.settimeout(10)
+        peer.settimeout(60)
         begun, data = time.monotonic(), peer.recv(1 << 16)
         length = re.search(rb"content-length: (\d+)", data, re.IGNORECASE)
         assert length
@@ -601,7 +601,7 @@ def test_one_address_has_so_many_connections(tmp_path: Path) -> None:
             answer = closed(more)
             assert answer.startswith(b"HTTP/1.1 503") and b"too many connections" in answer
         peers[0].close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not served(site):
             assert time.monotonic() < deadline
         peers[1].sendall(get(site))
@@ -619,7 +619,7 @@ def test_an_idle_connection_makes_room_and_a_busy_one_does_not(tmp_path: Path) -
         third = stack.enter_context(connect(site))
         third.sendall(b"GET /health HTTP/1.1\r\n")
         assert closed(idle) == b""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         connections = site.server._connections  # pyright: ignore[reportPrivateUsage]
         while site.server.places.total > 3 or any(connection.idle for connection in list(connections)):
             assert time.monotonic() < deadline, "what was sent has not arrived"

@@ -289,7 +289,7 @@ def test_filters(site: Site, world: World, kind: str) -> None:
             where = {"params": {"filter": text}} if in_query(route) else {"json": {"filter": text}}
             answer = site.call(route.method, filled(route, world.values(route)), headers=headers, **where)
             sound(answer, case, 200, 400)
-            assert time.monotonic() - started < 5, text[:100]
+            assert time.monotonic() - started < 30, text[:100]
 
 
 def test_nothing_of_this_made_the_server_fail(site: Site, world: World) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api.serving import V1, Site, refused, running_site, site
+from api.serving import V1, Site, one_minute, refused, running_site, site
 
 from modelkeep.api import authentication
 from modelkeep.api.authentication import Authenticator
@@ -16,7 +16,7 @@ from modelkeep.http.messages import Request
 from modelkeep.limits import GUESSERS_KNOWN
 from modelkeep.store import tokens as stored
 
-__all__ = ["site"]
+__all__ = ["one_minute", "site"]
 OWN, MANAGED, ME = "/api/2.0/token", "/api/2.0/token-management", "/api/2.0/preview/scim/v2/Me"
 
 
@@ -37,12 +37,12 @@ def test_a_token_is_shown_once_and_stored_hashed(site: Site) -> None:
 
 def test_lists_hold_what_is_valid(site: Site) -> None:
     _, token = site.user()
-    brief = site.ok("POST", f"{OWN}/create", {"lifetime_seconds": 1}, token)["token_info"]["token_id"]
+    brief = site.ok("POST", f"{OWN}/create", {"lifetime_seconds": 2}, token)["token_info"]["token_id"]
     revoked = site.ok("POST", f"{OWN}/create", {}, token)["token_info"]["token_id"]
     kept = site.ok("POST", f"{OWN}/create", {}, token)["token_info"]
     assert 0 <= site.settings.token_ms - (kept["expiry_time"] - kept["creation_time"]) < 60_000
     site.ok("POST", f"{OWN}/delete", {"token_id": revoked}, token)
-    time.sleep(1.1)
+    time.sleep(2.1)
     listed = [each["token_id"] for each in site.ok("GET", f"{OWN}/list", token=token)["token_infos"]]
     assert kept["token_id"] in listed
     assert not {brief, revoked} & set(listed)
@@ -149,14 +149,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-def within_a_minute() -> None:
-    """The count begins anew with the minute: what follows takes less than five seconds of one."""
-    if time.time() % 60 > 55:
-        time.sleep(60.1 - time.time() % 60)
-
-
+@pytest.mark.usefixtures("one_minute")
 def test_guesses_end_and_nobody_at_work_notices(strict: Site) -> None:
-    within_a_minute()
     _, known = strict.user()
     strict.ok("GET", ME, token=known)
     _, unseen = strict.user()
@@ -174,7 +168,7 @@ def test_guesses_end_and_nobody_at_work_notices(strict: Site) -> None:
     for token in (unseen, known):
         form = strict.http.post("/login", data={"token": token}, headers={"origin": strict.host})
         assert form.status_code == 303
-    assert time.monotonic() - begun < 5, "nobody waits: clients repeat what asks them to"
+    assert time.monotonic() - begun < 25, "nobody waits: clients repeat what asks them to"
 
 
 def test_the_next_minute_begins_anew_and_networks_are_counted_apart(

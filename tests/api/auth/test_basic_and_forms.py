@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, WAREHOUSE_ID, Site, refused, running_site, site
+from api.serving import FACE_B, UC, V1, WAREHOUSE_ID, Site, one_minute, refused, running_site, site
 
-__all__ = ["site"]
+__all__ = ["one_minute", "site"]
 ME = "/api/2.0/preview/scim/v2/Me"
 FORM = "application/x-www-form-urlencoded"
 SQL = {"statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID}
@@ -111,6 +111,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_wrong_passwords_count_like_wrong_tokens(strict: Site) -> None:
     messages = [sent(strict, basic("admin", f"mk_{number}"), "GET", ME).text for number in (1, 1, 1, 1, 1)]
     assert ["Too many unknown tokens" in message for message in messages] == [False, False, False, True, True]

@@ -268,11 +268,11 @@ def test_a_changed_url_is_refused(folder_shelf: Shelf) -> None:
 
 
 def test_an_expired_url_is_refused(tmp_path: Path) -> None:
-    with running_shelf(tmp_path, url_minutes=0.015) as shelf:
+    with running_shelf(tmp_path, url_minutes=0.05) as shelf:
         root = shelf.ready({"a": b"abc"})
         url = shelf.download_url(f"{root}/a")
         assert send(url, "GET").content == b"abc"
-        time.sleep(1)
+        time.sleep(3.1)
         refused(send(url, "GET"), 403, "PERMISSION_DENIED", "expired")
 
 

@@ -389,7 +389,7 @@ def test_a_statement_ends_when_its_caller_leaves(monkeypatch: pytest.MonkeyPatch
 )
 def test_sqlite_itself_lets_nothing_else_through(sql: str) -> None:
     """The second line: even a statement that the translation should never write."""
-    box = sandbox.Sandbox(time.monotonic() + 5)
+    box = sandbox.Sandbox(time.monotonic() + 120)
     box.create("r0", 1)
     box.load("r0", [("a",)], "", {}, None)
     assert box.select("SELECT c0 FROM r0", {}) == [("a",)]
@@ -404,7 +404,7 @@ def test_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     status = sandbox._open_status()  # pyright: ignore[reportPrivateUsage]
     used: list[int] = []
     for _ in range(4):
-        box = sandbox.Sandbox(time.monotonic() + 5)
+        box = sandbox.Sandbox(time.monotonic() + 120)
         box.create("r0", 1)
         box.load("r0", [("x" * 300 + str(i),) for i in range(500)], "", {}, None)
         with pytest.raises(LimitExceeded, match="too much memory"):
