@@ -12,7 +12,7 @@ from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.mlmodel import read_mlmodel
 from modelkeep.domain.scim import patch
 from modelkeep.domain.scim.patch import Change, apply, changes_of
-from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.resources import read_wanted
 from modelkeep.domain.scim.schema import GROUP, TYPES, ScimRequestError
 from modelkeep.limits import (
     MLMODEL_DEPTH,
@@ -63,9 +63,9 @@ def test_entitlements_of_a_principal() -> None:
     def body(count: int) -> dict[str, Any]:
         return {"userName": "u", "entitlements": [{"value": f"e{n}"} for n in range(count)]}
 
-    assert len(wanted(TYPES["USER"], body(SCIM_ENTITLEMENTS)).entitlements or ()) == SCIM_ENTITLEMENTS
+    assert len(read_wanted(TYPES["USER"], body(SCIM_ENTITLEMENTS)).entitlements or ()) == SCIM_ENTITLEMENTS
     with pytest.raises(ScimRequestError, match=f"at most {SCIM_ENTITLEMENTS} entitlements"):
-        wanted(TYPES["USER"], body(SCIM_ENTITLEMENTS + 1))
+        read_wanted(TYPES["USER"], body(SCIM_ENTITLEMENTS + 1))
 
 
 def test_members_that_one_patch_compares(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,9 +118,9 @@ async def test_old_records_move_to_files_and_the_chain_goes_on_through_them(
     async with w.db.write() as tx:
         await audit.seal(tx, LATER)
     after = await proof(w, head=whole.verdict.head)
-    assert (after.verdict.broken, after.archived, after.verdict.found) == ("", 1000, 1000)
-    assert (await proof(w, head=first.first_hash)).verdict.found == 1
-    assert (await proof(w, head="f" * 64)).verdict.found == 0
+    assert (after.verdict.broken, after.archived, after.verdict.expected_link) == ("", 1000, 1000)
+    assert (await proof(w, head=first.first_hash)).verdict.expected_link == 1
+    assert (await proof(w, head="f" * 64)).verdict.expected_link == 0
     assert last.last_hash == whole.verdict.head
     assert await run(w) == 0
 

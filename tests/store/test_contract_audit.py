@@ -89,7 +89,9 @@ async def test_a_rewritten_chain_lacks_the_head_that_was_written_down(w: World) 
         await audit.seal(tx, LATER)
     async with w.db.read() as tx:
         verdict = await audit.verify(tx, look_for=before.head)
-    assert (verdict.broken, verdict.sealed, verdict.found) == ("", before.sealed, 0), "it is whole, and another one"
+    assert (verdict.broken, verdict.sealed, verdict.expected_link) == ("", before.sealed, 0), (
+        "it is whole, and another one"
+    )
 
 
 @pytest.mark.parametrize("column", ["actor", "event", "reason", "request", "changes", "outcome", "source", "token_id"])

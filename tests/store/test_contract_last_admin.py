@@ -13,7 +13,7 @@ from modelkeep.core.operations.identity import identities, principals
 from modelkeep.core.signin import Caller, Person, SignIn
 from modelkeep.domain.errors import InvalidArgument, RegistryError
 from modelkeep.domain.scim.patch import changes_of
-from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.resources import read_wanted
 from modelkeep.domain.scim.schema import TYPES
 from modelkeep.store import principals as rows
 from modelkeep.store import signin
@@ -59,7 +59,7 @@ async def scim_deactivate(w: World, who: str) -> msgspec.Struct:
 
 async def scim_replace(w: World, who: str) -> msgspec.Struct:
     body = {"schemas": [TYPES["USER"].urn], "userName": who, "active": False}
-    return identities.ReplaceIdentity("USER", await number(w, who), wanted(TYPES["USER"], body))
+    return identities.ReplaceIdentity("USER", await number(w, who), read_wanted(TYPES["USER"], body))
 
 
 async def scim_delete(w: World, who: str) -> msgspec.Struct:
@@ -72,7 +72,7 @@ async def scim_empties_the_group(w: World, who: str) -> msgspec.Struct:
 
 async def scim_replaces_the_group(w: World, who: str) -> msgspec.Struct:
     body = {"schemas": [TYPES["GROUP"].urn], "displayName": f"team {who}"}
-    return identities.ReplaceIdentity("GROUP", await number(w, f"team {who}"), wanted(TYPES["GROUP"], body))
+    return identities.ReplaceIdentity("GROUP", await number(w, f"team {who}"), read_wanted(TYPES["GROUP"], body))
 
 
 async def scim_removes_from_the_admins(w: World, who: str) -> msgspec.Struct:

@@ -12,7 +12,7 @@ from modelkeep.core.signin import Caller, Person, SignIn
 from modelkeep.domain.errors import AlreadyExists, RegistryError, Unauthenticated
 from modelkeep.domain.lookalikes import look_key
 from modelkeep.domain.scim.patch import changes_of
-from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.resources import read_wanted
 from modelkeep.domain.scim.schema import TYPES
 from modelkeep.settings import Settings
 from modelkeep.store import principals as rows
@@ -40,7 +40,7 @@ async def by_api(w: World, place: Settings, name: str) -> object:
 
 async def by_scim(w: World, place: Settings, name: str) -> object:
     body = {"schemas": [TYPES["USER"].urn], "userName": name}
-    return await w.as_("admin").do(identities.CreateIdentity("USER", wanted(TYPES["USER"], body)))
+    return await w.as_("admin").do(identities.CreateIdentity("USER", read_wanted(TYPES["USER"], body)))
 
 
 async def by_rename(w: World, place: Settings, name: str) -> object:

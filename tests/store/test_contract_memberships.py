@@ -18,7 +18,7 @@ from modelkeep.core.operations.identity import identities, principals
 from modelkeep.domain import suggestions
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
 from modelkeep.domain.scim.patch import changes_of
-from modelkeep.domain.scim.resources import wanted
+from modelkeep.domain.scim.resources import read_wanted
 from modelkeep.domain.scim.schema import GROUP, TYPES
 from modelkeep.store import explain, memberships
 from modelkeep.store import principals as rows
@@ -35,7 +35,7 @@ async def numbers(w: World, *names: str) -> list[str]:
 
 def group_of(name: str, members: list[str], id: str) -> identities.ReplaceIdentity:
     body = {"schemas": [TYPES["GROUP"].urn], "displayName": name, "members": [{"value": each} for each in members]}
-    return identities.ReplaceIdentity("GROUP", id, wanted(TYPES["GROUP"], body))
+    return identities.ReplaceIdentity("GROUP", id, read_wanted(TYPES["GROUP"], body))
 
 
 async def many_users(w: World, prefix: str, count: int) -> list[str]:

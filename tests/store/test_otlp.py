@@ -254,7 +254,9 @@ async def test_the_head_of_the_chain_is_logged_and_sent(
     assert reports == [before, after, after] and before != after
     assert receiver.heads == reports
     async with w.db.read() as tx:
-        assert [(await audit.verify(tx, look_for=hash)).found for _, hash in reports] == [seq for seq, _ in reports]
+        assert [(await audit.verify(tx, look_for=hash)).expected_link for _, hash in reports] == [
+            seq for seq, _ in reports
+        ]
 
 
 async def test_only_the_holder_of_the_lease_reports_again(w: World, lines: list[dict[str, Any]]) -> None:

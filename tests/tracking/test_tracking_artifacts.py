@@ -13,7 +13,7 @@ from mlflow.utils.uri import validate_path_is_safe
 from tracking.tracking_site import Site
 
 from modelkeep.domain.errors import RegistryError
-from modelkeep.domain.listed_names import meant, told
+from modelkeep.domain.listed_names import listed, meant
 from modelkeep.tracking.artifacts import internal_place, proxied_place
 from modelkeep.tracking.locations import is_plain
 
@@ -150,7 +150,7 @@ NAMES_OF_RUNS = (
 )
 
 
-def test_plain_mlflow_keeps_every_image_and_finds_it_by_what_it_is_told(site: Site, mine: dict[str, str]) -> None:
+def test_plain_mlflow_keeps_every_image_and_finds_it_by_what_it_is_listed(site: Site, mine: dict[str, str]) -> None:
     """Its client decodes each name of a list, gives up on the whole list for a `#`, and quotes nothing in a URL."""
     root, agent = f"{mine['experiment']}/{mine['run']}/artifacts", {"user-agent": "mlflow-python-client/3.10.0"}
     api = f"{site.url}/api/2.0/mlflow-artifacts/artifacts"
@@ -175,7 +175,7 @@ def test_plain_mlflow_keeps_every_image_and_finds_it_by_what_it_is_told(site: Si
 
 @pytest.mark.parametrize("step", [*range(20, 50)])
 def test_an_image_of_any_step_is_kept_by_the_client(step: int) -> None:
-    name = told(_IMAGE.format(step, "f3"))
+    name = listed(_IMAGE.format(step, "f3"))
     assert validate_path_is_safe(name) == name and meant(name) == _IMAGE.format(step, "f3")
 
 

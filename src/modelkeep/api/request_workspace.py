@@ -47,4 +47,4 @@ class WorkspaceResolver:
                 alone = not await workspaces.any_with_address(tx)
             if alone:  # on a laptop whatever leads to this machine leads to the one workspace
                 return self.default
-        raise NoSuchEndpoint("No workspace has this address. Use the one that its admins have told you.")
+        raise NoSuchEndpoint("No workspace has this address. Ask an admin of the workspace for its address.")

@@ -40,8 +40,8 @@ async def _verify(settings: Settings, head: str) -> int:
     typer.echo(
         f"sealed {verdict.sealed} · archived {proof.archived} · unsealed {verdict.unsealed} · head {verdict.head}"
     )
-    if verdict.found:
-        typer.echo(f"That head is link {verdict.found}.")
+    if verdict.expected_link:
+        typer.echo(f"That head is link {verdict.expected_link}.")
     problem = _problem(proof, head, lost_triggers)
     if problem:
         typer.echo(f"BROKEN: {problem}")
@@ -51,7 +51,7 @@ async def _verify(settings: Settings, head: str) -> int:
 def _problem(proof: "Proof", head: str, lost_triggers: list[str]) -> str:
     """Why the log cannot be trusted, '' if it can."""
     broken = proof.verdict.broken
-    if not broken and head and not proof.verdict.found:
+    if not broken and head and not proof.verdict.expected_link:
         broken = f"No link of the chain has the hash {head}: what it stood for was cut off or replaced."
     if not broken and lost_triggers:
         broken = (

@@ -24,8 +24,8 @@ def parse_address(text: str) -> Address:
     """`dev.registry.example.com`, `127.0.0.1:8081` or either with a scheme; https is meant unless it is loopback.
 
     Raises InvalidArgument."""
-    given = text.strip().lower().removesuffix("/")
-    scheme, _, rest = given.rpartition("://")
+    address = text.strip().lower().removesuffix("/")
+    scheme, _, rest = address.rpartition("://")
     try:
         parts = urlsplit(f"//{rest}")
         host, port = parts.hostname or "", parts.port
@@ -34,7 +34,7 @@ def parse_address(text: str) -> Address:
     named = f"[{host}]" if ":" in host else host
     scheme = scheme or ("http" if is_loopback(host) else "https")
     whole = named if port is None else f"{named}:{port}"
-    if scheme not in _PORTS or len(given) > 255 or not _HOST.fullmatch(named) or rest != whole or port == 0:
+    if scheme not in _PORTS or len(address) > 255 or not _HOST.fullmatch(named) or rest != whole or port == 0:
         raise InvalidArgument(
             f"'{text[:255]}' is not the address of a workspace. Write host or host:port, with http:// or https:// before it "
             "where that matters, and nothing after it."
@@ -82,7 +82,7 @@ def own_hosts(url: str, host: str, port: int) -> frozenset[str]:
     """The Host headers of the default workspace: its address, and the one that the server listens on."""
     names = {"127.0.0.1", "localhost", "[::1]"} if is_loopback(host) else set[str]()
     names.add(f"[{host}]" if ":" in host else host.lower())
-    found = {f"{name}:{port}" for name in names}
+    hosts = {f"{name}:{port}" for name in names}
     if port == 80:  # clients leave http's own port out
-        found |= names
-    return frozenset({parse_address(url).host, *found})
+        hosts |= names
+    return frozenset({parse_address(url).host, *hosts})

@@ -63,7 +63,7 @@ class Requirement(msgspec.Struct, frozen=True):
     """BROWSE on the catalog suffices, without the usage of any parent ("view metadata", privileges reference)."""
 
     def words(self, kind: Kind) -> str:
-        """For messages: the privilege that is asked for first, of those that such a securable knows."""
+        """For messages: the privilege that a caller needs first, of those that such a securable knows."""
         for privilege in self.any_of:
             if privilege in RULES[kind].grantable:
                 return privilege.words
@@ -89,13 +89,13 @@ ADMIN = Requirement(owner=False, admin=True)
 ANY_PRIVILEGE = Requirement(
     any_of=(Privilege.MANAGE, *sorted(set(Privilege) - {Privilege.MANAGE})), manage=True, admin=True
 )
-"""Whoever holds anything on the target."""
+"""Every principal that holds something on the target."""
 ANYONE = Requirement(owner=False)
 """Any signed-in caller who can reach the target's parents; lists are filtered row by row."""
 CAN_REQUEST_ACCESS = Requirement(owner=False, browse=True)
-"""As ANYONE, and whoever may browse the catalog: the target is known to them, and they may ask for more of it."""
+"""As ANYONE, and all who may browse the catalog: they know of the target, and may request access to it."""
 ANY_PRIVILEGE_OR_BROWSE = msgspec.structs.replace(ANY_PRIVILEGE, browse=True)
-"""Whoever holds anything on the target, or may browse its catalog."""
+"""Every principal that holds something on the target, or may browse its catalog."""
 
 
 def effective(chain: Sequence[SecurableWithGrants]) -> frozenset[str]:
@@ -104,15 +104,15 @@ def effective(chain: Sequence[SecurableWithGrants]) -> frozenset[str]:
     "A privilege on a catalog or schema applies to all current and future children"; metastore grants do not inherit;
     ALL PRIVILEGES is evaluated at check time and excludes MANAGE; the owner of a container has MANAGE on what lies in it.
     """
-    held: set[str] = set()
+    privileges: set[str] = set()
     for link in chain:
         if link.securable.kind != Kind.METASTORE or len(chain) == 1:
-            held |= link.granted
+            privileges |= link.granted
     if any(link.owned for link in chain[1:-1]):
-        held.add(Privilege.MANAGE)
-    if Privilege.ALL_PRIVILEGES in held:
-        held |= IMPLIED_BY_ALL
-    return RULES[chain[-1].securable.kind].grantable & held
+        privileges.add(Privilege.MANAGE)
+    if Privilege.ALL_PRIVILEGES in privileges:
+        privileges |= IMPLIED_BY_ALL
+    return RULES[chain[-1].securable.kind].grantable & privileges
 
 
 def is_admin(chain: Sequence[SecurableWithGrants]) -> bool:
@@ -125,8 +125,8 @@ def passes(chain: Sequence[SecurableWithGrants]) -> bool:
     usage = RULES[chain[-1].securable.kind].usage
     if usage is None or is_admin(chain) or chain[-1].owned:
         return True
-    held = effective(chain)
-    return usage in held or Privilege.MANAGE in held
+    privileges = effective(chain)
+    return usage in privileges or Privilege.MANAGE in privileges
 
 
 def unbound(chain: Sequence[SecurableWithGrants]) -> Decision | None:
@@ -137,7 +137,7 @@ def unbound(chain: Sequence[SecurableWithGrants]) -> Decision | None:
 
 
 def as_if_bound(chain: Sequence[SecurableWithGrants]) -> list[SecurableWithGrants]:
-    """For what is asked of a catalog from any workspace: the bindings themselves."""
+    """For requests about a catalog that come from any workspace: the bindings themselves."""
     return [msgspec.structs.replace(link, binding=Binding.READ_WRITE) for link in chain]
 
 
@@ -157,17 +157,17 @@ def blocked_at(chain: Sequence[SecurableWithGrants]) -> Decision | None:
 def decide(need: Requirement, chain: Sequence[SecurableWithGrants], *, writes: bool = False) -> Decision:
     """May the actor whose links these are do what needs `need` on the last of them? The reason is a sentence either way.
 
-    `writes`: it changes what lies in the catalog, which a read-only binding refuses to whoever might otherwise."""
+    `writes`: it changes what lies in the catalog, which a read-only binding refuses to all."""
     if closed := unbound(chain):
         return closed
-    decision = _held(need, chain)
+    decision = _decide_grants(need, chain)
     if writes and decision.allowed and len(chain) > 1 and chain[1].binding is Binding.READ_ONLY:
         catalog = chain[1].securable.full_name
         return Decision(False, f"Catalog '{catalog}' has been designated as read-only in current workspace.")
     return decision
 
 
-def _held(need: Requirement, chain: Sequence[SecurableWithGrants]) -> Decision:
+def _decide_grants(need: Requirement, chain: Sequence[SecurableWithGrants]) -> Decision:
     if need.browse and Privilege.BROWSE in effective(chain[:2]):
         return Decision(True, Privilege.BROWSE.words)
     return blocked_at(chain[:-1]) or decide_here(need, chain)
@@ -176,15 +176,15 @@ def _held(need: Requirement, chain: Sequence[SecurableWithGrants]) -> Decision:
 def decide_here(need: Requirement, chain: Sequence[SecurableWithGrants]) -> Decision:
     """As `decide`, whatever is closed above the last of them."""
     target = chain[-1]
-    held = effective(chain)
+    privileges = effective(chain)
     if need.owner and target.owned:
         return Decision(True, "owner")
     if need.admin and is_admin(chain):
         return Decision(True, "metastore admin")
-    if need.manage and Privilege.MANAGE in held:
+    if need.manage and Privilege.MANAGE in privileges:
         return Decision(True, "MANAGE")
     for privilege in need.any_of:
-        if privilege in held:
+        if privilege in privileges:
             return Decision(True, privilege.words)
     if need in (ANYONE, CAN_REQUEST_ACCESS):
         return Decision(True, "any signed-in user")

@@ -110,7 +110,7 @@ class WrongState(Conflict):
 
 
 class ExternalStorage(WrongState):
-    """The files that are asked for are at a place that this server never opens."""
+    """The files are at a place that this server never opens."""
 
 
 class Throttled(RegistryError):

@@ -200,7 +200,7 @@ class Order(msgspec.Struct, frozen=True):
 
 def parse_order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Order, ...]:
     """`("name ASC", "creation_timestamp DESC")`, each field once. Raises InvalidArgument."""
-    found: list[Order] = []
+    columns: list[Order] = []
     for clause in clauses:
         match = _ORDER.fullmatch(clause[:200])
         field = match["field"].lower() if match else ""
@@ -208,7 +208,7 @@ def parse_order(clauses: tuple[str, ...], fields: tuple[str, ...]) -> tuple[Orde
             raise InvalidArgument(
                 f"order_by {clause[:100]!r} is not supported. Write one of {', '.join(fields)}, then ASC or DESC."
             )
-        if len(found) == MAX_ORDERS or any(order.field == field for order in found):
+        if len(columns) == MAX_ORDERS or any(order.field == field for order in columns):
             raise InvalidArgument("order_by names each field once.")
-        found.append(Order(field, (match["way"] or "").upper() == "DESC"))
-    return tuple(found)
+        columns.append(Order(field, (match["way"] or "").upper() == "DESC"))
+    return tuple(columns)

@@ -2,7 +2,7 @@
 does not quote the names that it puts into URLs.
 
 Its own images have such names: `log_image` of MLflow before 3.11 calls one of step 23 `...%step%23%...`
-(mlflow/utils/uri.py, validate_path_is_safe). A name that would not come back is told with full-width signs, which the client leaves
+(mlflow/utils/uri.py, validate_path_is_safe). A name that would not come back is listed with full-width signs, which the client leaves
 alone, and is found by that spelling where there is no file of that very name.
 """
 
@@ -20,17 +20,17 @@ def decodes(user_agent: str) -> bool:
     return user_agent.startswith("mlflow-python-client/")
 
 
-def told(name: str) -> str:
+def listed(name: str) -> str:
     """The name as such a client keeps it."""
-    return name if _kept(name) == name and _is_sent(name) else name.translate(_WIDE)
+    return name if _as_client_keeps(name) == name and _is_sent(name) else name.translate(_WIDE)
 
 
 def meant(path: str) -> str:
-    """The path of which `told` may have made this one."""
+    """The path of which `listed` may have made this one."""
     return path.translate(_NARROW)
 
 
-def _kept(name: str) -> str:
+def _as_client_keeps(name: str) -> str:
     """What the client makes of a name; '' where it refuses."""
     text = name
     for _ in range(_MOST_DECODINGS):

@@ -45,5 +45,5 @@ def _plain(location: str) -> str:
     return text
 
 
-def _overlap(one: str, other: str) -> bool:
-    return one == other or one.startswith(other + "/") or other.startswith(one + "/")
+def _overlap(location: str, other: str) -> bool:
+    return location == other or location.startswith(other + "/") or other.startswith(location + "/")

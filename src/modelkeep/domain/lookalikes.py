@@ -58,7 +58,7 @@ _SHOWS_NOTHING = frozenset(
 
 def look_key(name: str) -> str:
     """What two names that look alike share; never ''."""
-    shown = "".join(c for c in name if c not in _SHOWS_NOTHING)
-    text = unicodedata.normalize("NFKC", shown)
+    visible = "".join(c for c in name if c not in _SHOWS_NOTHING)
+    text = unicodedata.normalize("NFKC", visible)
     text = "".join(c for c in text if c not in _SHOWS_NOTHING).translate(_FOLD).casefold().translate(_FOLD)
     return " ".join(text.split()) or name

@@ -363,7 +363,7 @@ class ArtifactFile(msgspec.Struct, frozen=True):
     segments_json: str
     modified_at: int
     data: bytes | None = None
-    """The bytes themselves, where they lie in the database and were asked for"""
+    """The bytes themselves, where they lie in the database and the caller wants them"""
 
 
 class LineageEdge(msgspec.Struct, frozen=True):

@@ -92,8 +92,8 @@ def fold(part: str, kind: Kind) -> str:
             f"{what} name is {len(folded)} characters long in lower case; at most {MAX_NAME} are allowed.", kind=kind
         )
     # The names of plain MLflow clients may hold spaces; `check_spaces` keeps those models in the default schema.
-    shown = folded.replace(" ", "") if kind is Kind.MODEL and folded == folded.strip(" ") else folded
-    if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in shown):
+    spelling = folded.replace(" ", "") if kind is Kind.MODEL and folded == folded.strip(" ") else folded
+    if any(c in "./" or unicodedata.category(c) in _INVISIBLE or c == "\x7f" for c in spelling):
         raise BadName(
             f"{what} name {part!r} has a character that names must not have: period, slash, space or a control character.",
             kind=kind,
@@ -137,7 +137,7 @@ def parse_short_name(text: str, home: FullName) -> FullName:
 
 
 def short_name(full_name: str, spelled: str, home: FullName) -> str:
-    """What plain MLflow clients are told: in `home`, the model's own name as it was spelled; elsewhere, all levels."""
+    """What plain MLflow clients read: in `home`, the model's own name as it was spelled; elsewhere, all levels."""
     return spelled if full_name.rpartition(".")[0] == str(home) else full_name
 
 

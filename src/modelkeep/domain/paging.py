@@ -20,11 +20,11 @@ _KEY_BYTES = 64  # AES-256-SIV: half for the synthetic nonce, half for the encry
 Position = tuple[str | int, ...]
 
 
-def page_size(asked: int | None, default: int, most: int) -> int:
+def page_size(requested: int | None, default: int, most: int) -> int:
     """0 or nothing means the server's default; more than `most` means `most`. Raises InvalidArgument below 0."""
-    if asked is not None and asked < 0:
-        raise InvalidArgument(f"max_results must not be negative, got {asked}.")
-    return min(asked or default, most)
+    if requested is not None and requested < 0:
+        raise InvalidArgument(f"max_results must not be negative, got {requested}.")
+    return min(requested or default, most)
 
 
 class PageTokens:

@@ -11,10 +11,12 @@ from modelkeep.limits import LIKE_PATTERN_CHARACTERS
 Matcher = Callable[[str], bool]
 
 
-def pattern(text: str, *, any_case: bool = False, any_run: str = "%", one: str = "_", escape: str = "\\") -> Matcher:
+def pattern(
+    text: str, *, any_case: bool = False, any_run: str = "%", any_character: str = "_", escape: str = "\\"
+) -> Matcher:
     """Matches as LIKE does. Raises InvalidArgument."""
     check_pattern(text)
-    return compiled(text, any_case=any_case, any_run=any_run, one=one, escape=escape)
+    return compiled(text, any_case=any_case, any_run=any_run, any_character=any_character, escape=escape)
 
 
 def check_pattern(text: str) -> None:
@@ -24,9 +26,11 @@ def check_pattern(text: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def compiled(text: str, *, any_case: bool = False, any_run: str = "%", one: str = "_", escape: str = "") -> Matcher:
+def compiled(
+    text: str, *, any_case: bool = False, any_run: str = "%", any_character: str = "_", escape: str = ""
+) -> Matcher:
     """As `pattern`, for a text that was checked."""
-    segments = tuple(map(_segment, _cut(text, any_run, one, escape, fold_case if any_case else str)))
+    segments = tuple(map(_segment, _cut(text, any_run, any_character, escape, fold_case if any_case else str)))
     first, last = segments[0], segments[-1]
     if len(segments) == 1:
         matches: Matcher = lambda value: len(value) == first.length and first.stands_at(value, 0)  # noqa: E731
@@ -59,7 +63,7 @@ def _lower_case() -> dict[int, str]:
     return {code: lowered for code, lowered in cased if len(lowered) == 1 and lowered != chr(code)}
 
 
-def _cut(text: str, any_run: str, one: str, escape: str, fold: Callable[[str], str]) -> list[list[str]]:
+def _cut(text: str, any_run: str, any_character: str, escape: str, fold: Callable[[str], str]) -> list[list[str]]:
     """The parts between the `%`, letter by letter; '' is any letter."""
     parts: list[list[str]] = [[]]
     letters = iter(text)
@@ -69,7 +73,7 @@ def _cut(text: str, any_run: str, one: str, escape: str, fold: Callable[[str], s
         elif escape and letter == escape:
             parts[-1].append(fold(next(letters, letter)))
         else:
-            parts[-1].append("" if letter == one else fold(letter))
+            parts[-1].append("" if letter == any_character else fold(letter))
     return [part for i, part in enumerate(parts) if part or i in (0, len(parts) - 1)]
 
 

@@ -33,13 +33,13 @@ def read_template(text: str) -> str:
             raise InvalidArgument("A chat template has at least one message.")
     elif not isinstance(template, str):
         raise InvalidArgument(_NOT_JSON)
-    kept = _in_one_form(template, _NOT_JSON)
-    characters = len(template) if isinstance(template, str) else len(kept)
+    uniform = _in_one_form(template, _NOT_JSON)
+    characters = len(template) if isinstance(template, str) else len(uniform)
     if characters > PROMPT_TEMPLATE_CHARACTERS:
         raise LimitExceeded(
             f"The template is {characters} characters long; at most {PROMPT_TEMPLATE_CHARACTERS} are allowed."
         )
-    return kept
+    return uniform
 
 
 def type_of(template: str) -> str:

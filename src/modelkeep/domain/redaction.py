@@ -59,7 +59,7 @@ def _bounded(value: dict[str, Any], most_bytes: int, chars: int) -> str:
     """Texts are cut shorter, and lists too, until all of it fits."""
     items = limits.AUDIT_LIST_ITEMS
     while True:
-        text = msgspec.json.encode(_shown(value, chars, items), enc_hook=str)
+        text = msgspec.json.encode(_printed(value, chars, items), enc_hook=str)
         if len(text) <= most_bytes:
             return text.decode()
         if chars <= 1 and items <= 1:
@@ -75,18 +75,18 @@ def _fields(struct: msgspec.Struct) -> dict[str, Any]:
     }
 
 
-def _shown(value: Any, chars: int, items: int) -> Any:
+def _printed(value: Any, chars: int, items: int) -> Any:
     """As JSON values, with each text and each list cut."""
     if isinstance(value, str):
         return short(value, chars)
     if isinstance(value, msgspec.Struct):
-        return {name: _shown(part, chars, items) for name, part in _fields(value).items()}
+        return {name: _printed(part, chars, items) for name, part in _fields(value).items()}
     if isinstance(value, Mapping):
         pairs = cast("Mapping[Any, Any]", value)
-        parts = {short(str(key), chars): _shown(part, chars, items) for key, part in list(pairs.items())[:items]}
+        parts = {short(str(key), chars): _printed(part, chars, items) for key, part in list(pairs.items())[:items]}
         return parts | ({"...": f"{len(pairs)} in all"} if len(pairs) > items else {})
     if isinstance(value, (list, tuple, set, frozenset)):
         every = list(cast("Any", value))
-        shown = [_shown(part, chars, items) for part in every[:items] if not isinstance(part, (Secret, bytes))]
-        return shown + ([f"... ({len(every)} in all)"] if len(every) > items else [])
+        printed = [_printed(part, chars, items) for part in every[:items] if not isinstance(part, (Secret, bytes))]
+        return printed + ([f"... ({len(every)} in all)"] if len(every) > items else [])
     return value

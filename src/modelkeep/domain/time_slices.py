@@ -16,7 +16,7 @@ _SIGNER = ThreadPoolExecutor(2, "signer")
 
 
 class _Slices:
-    """One slice at a time, whoever compares, and one for each turn of the event loop: others are back after each."""
+    """One slice at a time, for all who compare, and one for each turn of the event loop: others are back after each."""
 
     def __init__(self) -> None:
         self._busy_until = 0.0

@@ -111,7 +111,7 @@ async def verify(db: Database, blobs: Blobs, *, head: str = "") -> Proof:
             newer = [archive for archive in await archives.every(tx) if archive.last_seq > seq]
             if not newer:
                 verdict = await audit.verify(tx, seq, previous, look_for=head)
-                return Proof(msgspec.structs.replace(verdict, found=head_seq or verdict.found), seq)
+                return Proof(msgspec.structs.replace(verdict, expected_link=head_seq or verdict.expected_link), seq)
         for archive in newer:  # read without a transaction; what is archived meanwhile comes with the next turn
             try:
                 hit = await _verify_file(db, blobs, archive, seq, previous, head)

@@ -1,4 +1,4 @@
-"""Requests for access as rows, and where people are told to ask."""
+"""Requests for access as rows, and where people shall ask."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class AccessRequest(msgspec.Struct, frozen=True):
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """An address, shown to whoever asks."""
+    """An address, shown to those who ask."""
 
     id: str
     type: str
@@ -124,11 +124,11 @@ async def destinations(tx: Tx, securable_id: str) -> tuple[Destination, ...]:
     return msgspec.json.decode(row[0], type=tuple[Destination, ...]) if row else ()
 
 
-async def put_destinations(tx: WriteTx, securable_id: str, found: tuple[Destination, ...]) -> None:
+async def put_destinations(tx: WriteTx, securable_id: str, destinations: tuple[Destination, ...]) -> None:
     await tx.run("DELETE FROM access_destinations WHERE securable_id = :id", id=securable_id)
-    if found:
+    if destinations:
         await tx.run(
-            "INSERT INTO access_destinations (securable_id, destinations) VALUES (:id, :found)",
+            "INSERT INTO access_destinations (securable_id, destinations) VALUES (:id, :destinations)",
             id=securable_id,
-            found=msgspec.json.encode(found).decode(),
+            destinations=msgspec.json.encode(destinations).decode(),
         )

@@ -1,4 +1,4 @@
-"""Changes of objects in a store that clients write to themselves, from before the store is asked until it has answered.
+"""Changes of objects in a store that clients write to themselves, from before the request to the store until it has answered.
 
 What lies there is the manifest of a PENDING version, and no transaction may wait for the store. So finalize compares the
 set's revision before its listing with the one in its transaction, and waits for changes that are under way.

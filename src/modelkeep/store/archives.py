@@ -62,7 +62,7 @@ async def remove_archived(tx: WriteTx, through: int) -> int:
 
 
 async def any_archived(tx: Tx, through: int) -> bool:
-    """Are there records left that are archived? (Asked without a write lock.)"""
+    """Are there records left that are archived? (Reads without a write lock.)"""
     return await tx.one("SELECT 1 FROM audit_seals WHERE seq <= :through LIMIT 1", through=through) is not None
 
 

@@ -143,12 +143,12 @@ async def find(
 ) -> list[AuditEvent]:
     """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already; `without`: events that are
     left out, but for refusals."""
-    wanted = AuditFilter(actor, event, name, outcome, source, request_id, workspace_id=workspace_id)
+    filter_ = AuditFilter(actor, event, name, outcome, source, request_id, workspace_id=workspace_id)
     tables, at, id = "audit a", "a.at", "a.id"
     params: dict[str, Any] = {"limit": limit}
     joined = ""
     if securable_id or (name and not name.endswith("*")):
-        # CROSS JOIN: the index of targets has the order asked for, and SQLite shall not look for a better one.
+        # CROSS JOIN: the index of targets has the caller's order, and SQLite shall not look for a better one.
         tables, at, id = "audit_targets g CROSS JOIN audit a", "g.at", "g.audit_id"
         joined = "a.id = g.audit_id AND " + ("g.securable_id = :securable" if securable_id else "g.name = :name")
         params |= {"securable": securable_id} if securable_id else {"name": _key(name)}
@@ -157,12 +157,12 @@ async def find(
         joined = "a.id = n.audit_id"
         params |= _range("name", _key(name))
     if joined and not securable_id:
-        wanted = msgspec.structs.replace(wanted, name="")
-    arms = [wanted]
+        filter_ = msgspec.structs.replace(filter_, name="")
+    arms = [filter_]
     if event.endswith("*") and tables == "audit a":
         # The order of one event's index is the log's; that of several is not.
-        found = await tx.all(_EVENTS, **_range("event", event))
-        arms = [msgspec.structs.replace(wanted, event=row[0]) for row in found]
+        events = await tx.all(_EVENTS, **_range("event", event))
+        arms = [msgspec.structs.replace(filter_, event=row[0]) for row in events]
         if not arms:
             return []
     page, bounds = _page(at, id, since, until, after, oldest_first)
@@ -173,11 +173,11 @@ async def find(
     for number, arm in enumerate(arms):
         where, values = conditions(arm, number)
         params |= values
-        kept = " AND ".join(filter(None, [joined, *where, changes, page[0]]))
-        statements.append(f"SELECT {_SELECT} FROM {tables} WHERE {kept} ORDER BY {page[1]} LIMIT :limit")
+        condition = " AND ".join(filter(None, [joined, *where, changes, page[0]]))
+        statements.append(f"SELECT {_SELECT} FROM {tables} WHERE {condition} ORDER BY {page[1]} LIMIT :limit")
     if len(statements) > 1:
-        each = " UNION ALL ".join(f"SELECT * FROM ({statement}) e{i}" for i, statement in enumerate(statements))
-        statements = [f"SELECT * FROM ({each}) a ORDER BY {page[1]} LIMIT :limit"]
+        union = " UNION ALL ".join(f"SELECT * FROM ({statement}) e{i}" for i, statement in enumerate(statements))
+        statements = [f"SELECT * FROM ({union}) a ORDER BY {page[1]} LIMIT :limit"]
     return [_event(row) for row in await tx.scan(statements[0], **params)]
 
 
@@ -194,31 +194,31 @@ def _page(
     return page, {"at": start[0], "id": start[1], "bound": since}
 
 
-def conditions(wanted: AuditFilter, number: int = 0) -> tuple[list[str], dict[str, Any]]:
-    """What `wanted` asks of an event `a`, but for its time; `number` keeps the parameters of several apart."""
+def conditions(filter: AuditFilter, number: int = 0) -> tuple[list[str], dict[str, Any]]:
+    """What `filter` requires of an event `a`, but for its time; `number` keeps the parameters of several apart."""
     where: list[str] = []
     params: dict[str, Any] = {}
     for field in ("actor", "source", "request_id", "workspace_id"):
-        if value := getattr(wanted, field):
+        if value := getattr(filter, field):
             where.append(f"a.{field} = :{field}")
             params[field] = value
-    if wanted.event.endswith("*"):
+    if filter.event.endswith("*"):
         where.append("a.event >= :event AND a.event < :event_end")
-        params |= _range("event", wanted.event)
-    elif wanted.event:
+        params |= _range("event", filter.event)
+    elif filter.event:
         where.append(f"a.event = :event{number}")
-        params[f"event{number}"] = wanted.event
-    if wanted.name:
+        params[f"event{number}"] = filter.event
+    if filter.name:
         # Neither EXISTS nor the bare name: PostgreSQL would read every target of that name, at once or for each event.
-        prefix = wanted.name.endswith("*")
+        prefix = filter.name.endswith("*")
         named = (_NAMED if prefix else "g.name = :name").replace("g.name", "g.name || ''")
         where.append(f"(SELECT 1 FROM audit_targets g WHERE g.audit_id = a.id AND {named} LIMIT 1) = 1")
-        params |= _range("name", _key(wanted.name)) if prefix else {"name": _key(wanted.name)}
-    if wanted.outcome not in ("", "ok"):
+        params |= _range("name", _key(filter.name)) if prefix else {"name": _key(filter.name)}
+    if filter.outcome not in ("", "ok"):
         where.append("a.outcome <> 'ok'")  # in these words: the index of refusals asks for them
-    if wanted.outcome not in ("", "refused"):
+    if filter.outcome not in ("", "refused"):
         where.append("a.outcome = :outcome")
-        params["outcome"] = wanted.outcome
+        params["outcome"] = filter.outcome
     return where, params
 
 
@@ -307,7 +307,7 @@ async def seal(tx: WriteTx, before: int) -> int:
 
 
 async def unsealed(tx: Tx, before: int) -> bool:
-    """Is there anything to seal? (Asked without a write lock.)"""
+    """Is there anything to seal? (Reads without a write lock.)"""
     return await tx.one("SELECT 1 FROM audit_pending WHERE at < :before LIMIT 1", before=before) is not None
 
 
@@ -320,14 +320,14 @@ class Link(msgspec.Struct, frozen=True):
 
 
 async def links(
-    tx: Tx, after: int, wanted: AuditFilter | None = None, *, window: int = _BATCH, without: Sequence[str] = ()
+    tx: Tx, after: int, filter: AuditFilter | None = None, *, window: int = _BATCH, without: Sequence[str] = ()
 ) -> list[Link]:
     """Of the `window` links after that number, those whose event is wanted: in the order in which they were sealed. `without`
     as for `find`."""
-    where, params = conditions(wanted) if wanted else ([], {})
-    if wanted:
+    where, params = conditions(filter) if filter else ([], {})
+    if filter:
         where.append("a.at >= :since AND a.at < :until")
-        params |= {"since": wanted.since, "until": wanted.until}
+        params |= {"since": filter.since, "until": filter.until}
     left_out, names = among(without)
     if names:
         where.append(f"(a.event NOT IN ({left_out}) OR a.outcome <> 'ok')")
@@ -353,13 +353,13 @@ class Verdict(msgspec.Struct, frozen=True):
     """'' or the sentence that says where the chain breaks"""
     head: str
     """The last link's hash: kept elsewhere, it proves later that nothing before it was cut off."""
-    found: int = 0
+    expected_link: int = 0
     """The number of the link with the hash that was looked for; 0 where no link has it."""
 
 
 async def verify(tx: Tx, seq: int = 0, previous: str = GENESIS, *, look_for: str = "") -> Verdict:
     """Recompute the chain behind link `seq`, whose hash is `previous`."""
-    broken, found = "", 0
+    broken, expected_link = "", 0
     while not broken:
         rows = await tx.scan(
             f"SELECT s.seq, s.hash, s.audit_id, {_SELECT} FROM audit_seals s LEFT JOIN audit a ON a.id = s.audit_id "
@@ -379,7 +379,7 @@ async def verify(tx: Tx, seq: int = 0, previous: str = GENESIS, *, look_for: str
             if broken:
                 break
             seq, previous = row[0], row[1]
-            found = seq if previous == look_for else found
+            expected_link = seq if previous == look_for else expected_link
     rest = await tx.scan(
         "SELECT a.id, p.audit_id FROM audit a LEFT JOIN audit_seals s ON s.audit_id = a.id "
         "LEFT JOIN audit_pending p ON p.audit_id = a.id WHERE s.audit_id IS NULL ORDER BY a.id"
@@ -387,4 +387,4 @@ async def verify(tx: Tx, seq: int = 0, previous: str = GENESIS, *, look_for: str
     cut = [row[0] for row in rest if row[1] is None]
     if cut and not broken:
         broken = f"Event {cut[0]} is neither sealed nor waiting to be: its link was cut off."
-    return Verdict(seq, len(rest), broken, previous, found)
+    return Verdict(seq, len(rest), broken, previous, expected_link)

@@ -15,7 +15,7 @@ ADMINS = "admins"
 """The built-in group whose members are account admins."""
 ADMIN = "admin"
 SYSTEM = Actor("", "modelkeep", "SERVICE_PRINCIPAL")
-"""Who acts when nobody asked: first start, jobs."""
+"""Who acts when no caller does: first start, jobs."""
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -43,20 +43,21 @@ async def deployment(db: Database, home: FullName = DEFAULT_HOME) -> Deployment:
 
 async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
     at, by = now_ms(), SYSTEM.name
-    made = Deployment(new_id(), new_id(), "", secrets.token_hex(32))
+    deployment = Deployment(new_id(), new_id(), "", secrets.token_hex(32))
     everyone = await principals.insert(tx, "GROUP", principals.ACCOUNT_USERS, by, at)
     await token_users.add(tx, [everyone.id], by, at)
     admins = await principals.insert(tx, "GROUP", ADMINS, by, at, account_admin=True)
     admin = await principals.insert(tx, "USER", ADMIN, by, at)
     await principals.add_member(tx, admins, admin)
-    made = msgspec.structs.replace(made, admin_id=admin.id)
+    deployment = msgspec.structs.replace(deployment, admin_id=admin.id)
     await tx.run(
-        "INSERT INTO deployment (key, value) VALUES ('deployment', :value)", value=msgspec.json.encode(made).decode()
+        "INSERT INTO deployment (key, value) VALUES ('deployment', :value)",
+        value=msgspec.json.encode(deployment).decode(),
     )
     await tx.run(
         "INSERT INTO securables (id, kind, space, name, name_key, owner_id, created_at, created_by, updated_at, updated_by) "
         "VALUES (:id, 'METASTORE', 'metastore', 'metastore', 'metastore', :owner, :at, :by, :at, :by)",
-        id=made.metastore_id,
+        id=deployment.metastore_id,
         owner=admins.id,
         at=at,
         by=by,
@@ -69,4 +70,4 @@ async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
         await securables.insert(tx, parent, FullName(name.parts), admins.id, by, at, "", {})
         parent = await securables.by_name(tx, name)
         assert parent is not None
-    return made
+    return deployment

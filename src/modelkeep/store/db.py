@@ -27,7 +27,7 @@ class Tx(Protocol):
 
     async def all(self, sql: str, /, **params: Any) -> list[Row]: ...
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None: ...
+    async def one(self, sql: str, /, **params: Any) -> Row | None: ...  # house: name because `all` has a sibling
 
     async def scan(self, sql: str, /, **params: Any) -> list[Row]:
         """As `all`, for statements that may read many rows: never on the event loop's own time."""
@@ -148,14 +148,14 @@ class Migration:
 
     def statements(self, dialect: str) -> list[str]:
         """The file's statements for this dialect: all but those marked for the other one."""
-        kept: list[str] = []
+        lines: list[str] = []
         text = self._text.replace(" KEYTEXT", ' TEXT COLLATE "C"' if dialect == "postgresql" else " TEXT")
         for part in re.split(r"^--;$", text, flags=re.MULTILINE):
             statement = part.strip()
             marked = re.match(r"--(sqlite|postgresql)\n", statement)
             if statement and (marked is None or marked[1] == dialect):
-                kept.append(statement)
-        return kept
+                lines.append(statement)
+        return lines
 
 
 def migrations() -> list[Migration]:

@@ -22,7 +22,7 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
     the directory itself (`make_directory`) is no entry.
     """
     prefix = f"{directory}/" if directory else ""
-    start, seen, found = after or prefix, prefix, list[Entry]()
+    start, seen, entries = after or prefix, prefix, list[Entry]()
     while True:
         rows = await tx.all(
             "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start AND path <> :seen "
@@ -30,20 +30,20 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
             set=set_id,
             start=start,
             seen=seen,
-            limit=limit + 1 - len(found),
+            limit=limit + 1 - len(entries),
         )
         for path, size, modified_at in rows:
             if path < start:
                 continue  # below the directory just found
             if not path.startswith(prefix):
-                return found, ""
-            if len(found) == limit:
-                return found, path
+                return entries, ""
+            if len(entries) == limit:
+                return entries, path
             name, slash, _ = path[len(prefix) :].partition("/")
-            found.append(Entry(name, True) if slash else Entry(name, False, size, modified_at))
+            entries.append(Entry(name, True) if slash else Entry(name, False, size, modified_at))
             start, seen = (f"{prefix}{name}0", "") if slash else (path, path)  # '0' follows '/'
         if len(rows) == 0:
-            return found, ""
+            return entries, ""
 
 
 async def make_directory(tx: WriteTx, set_id: str, path: str, at: int) -> bool:

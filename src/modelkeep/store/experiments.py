@@ -107,7 +107,7 @@ async def permissions(tx: Tx, workspace_id: str, experiment_id: str) -> list[Per
 
 
 async def inherited(tx: Tx, workspace_id: str) -> list[Permission]:
-    """Whoever manages every experiment of the workspace: its admins, and the account's."""
+    """All who manage every experiment of the workspace: its admins, and the account's."""
     rows = await tx.all(
         "SELECT q.id, q.name, q.kind, q.display_name FROM principals q WHERE q.account_admin = 1 OR q.id IN "
         "(SELECT a.principal_id FROM workspace_assignments a WHERE a.workspace_id = :workspace AND a.level = 'ADMIN')"
@@ -167,18 +167,18 @@ async def forbid(tx: WriteTx, workspace_id: str, experiment_id: str, principal_i
 
 async def experiments_of(tx: Tx, workspace_id: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
     """The experiment of each of these runs, logged models or traces that we know."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for start in range(0, len(ids), 200):
-        marks, some = among(ids[start : start + 200])
+        marks, params = among(ids[start : start + 200])
         rows = await tx.all(
             "SELECT id, experiment_id FROM tracking_entities WHERE workspace_id = :workspace AND kind = :kind"
             f" AND id IN ({marks})",
             workspace=workspace_id,
             kind=kind,
-            **some,
+            **params,
         )
-        found.update((row[0], row[1]) for row in rows)
-    return found
+        names.update((row[0], row[1]) for row in rows)
+    return names
 
 
 async def place(tx: WriteTx, workspace_id: str, kind: str, homes: Mapping[str, str]) -> dict[str, str]:
@@ -213,24 +213,24 @@ async def keep_inputs(tx: WriteTx, workspace_id: str, run_id: str, inputs: Seque
 
 async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[tuple[str, str, str], tuple[str, str]]:
     """(run id, dataset name, digest) -> (source type, source), for these runs."""
-    found: dict[tuple[str, str, str], tuple[str, str]] = {}
+    inputs: dict[tuple[str, str, str], tuple[str, str]] = {}
     for start in range(0, len(run_ids), 200):
-        marks, some = among(run_ids[start : start + 200])
+        marks, params = among(run_ids[start : start + 200])
         rows = await tx.all(
             "SELECT run_id, name, digest, source_type, source FROM run_inputs WHERE workspace_id = :workspace"
             f" AND run_id IN ({marks})",
             workspace=workspace_id,
-            **some,
+            **params,
         )
-        found.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})
-    return found
+        inputs.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})
+    return inputs
 
 
 # --- who creates an experiment ---------------------------------------------------------------------------------------
 
 
 class Creation(msgspec.Struct, frozen=True):
-    """An experiment that somebody asked for, by its name."""
+    """An experiment of a request, by its name."""
 
     principal_id: str
     created_at: int

@@ -53,14 +53,14 @@ async def ways_up(tx: Tx, principal_id: str) -> dict[str, list[str]]:
     above: dict[str, list[str]] = {}
     for member, group in rows:
         above.setdefault(member, []).append(group)
-    found: dict[str, list[str]] = {principal_id: []}
+    ways: dict[str, list[str]] = {principal_id: []}
     waiting = [principal_id]
     for member in waiting:
         for group in above.get(member, ()):
-            if group not in found:
-                found[group] = [*found[member], group]
+            if group not in ways:
+                ways[group] = [*ways[member], group]
                 waiting.append(group)
-    return found
+    return ways
 
 
 async def admin_groups(tx: Tx, principal_id: str) -> list[str]:
@@ -86,6 +86,6 @@ async def names(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     """The names of principals."""
     if not ids:
         return {}
-    marks, wanted = among(dict.fromkeys(ids))
-    rows = await tx.all(f"SELECT id, name FROM principals WHERE id IN ({marks})", **wanted)
+    marks, params = among(dict.fromkeys(ids))
+    rows = await tx.all(f"SELECT id, name FROM principals WHERE id IN ({marks})", **params)
     return {row[0]: row[1] for row in rows}

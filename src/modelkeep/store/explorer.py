@@ -1,7 +1,7 @@
 """What people look for by words: catalogs, schemas, models and prompts at once, best fits first; and what is stored, in numbers.
 
 A search begins from the candidates of an index where one of its conditions has few. Else it walks the securables in the order that
-is asked for, fit by fit, and hands out a short page when its budget is spent.
+is read, fit by fit, and hands out a short page when its budget is spent.
 """
 
 from collections.abc import Iterator
@@ -115,7 +115,7 @@ class _Search:
         )
 
     def ids(self, kind: Kind, source: Source | None, where: str, later: str) -> str:
-        """The next of one kind, in order, before anything is asked about them."""
+        """The next of one kind, in order, before anything is read about them."""
         if kind in _LEAVES and self.models is not None and source is None:
             source = self.models
         tables = "securables x" if source is None else f"({source.sql}) d CROSS JOIN securables x"
@@ -129,7 +129,7 @@ class _Search:
         return " AND EXISTS (SELECT 1 FROM principals p WHERE p.id = x.owner_id AND p.name_key = :owner)"
 
     def _seen(self, full: str, see: str) -> str:
-        # Tags and aliases are not told to whoever may only browse, so they do not let him find a thing either.
+        # Callers who may only browse do not see tags and aliases, so they do not find a securable by them either.
         seen, browsed = [see], [BROWSE]
         for i in range(len(self.sought.words)):
             alike = _ALIKE.format(f":w{i}")
@@ -173,7 +173,7 @@ async def find(
 
 
 async def _within_reach(tx: Tx, dialect: str, actor: Actor, kinds: tuple[Kind, ...]) -> Source | None:
-    """The models and prompts that the actor's grants lead to, by BROWSE too, where they are few and asked for."""
+    """The models and prompts that the actor's grants lead to, by BROWSE too, where they are few and the request wants them."""
     ids = await reached(tx, actor, MODELS_AND_PROMPTS) if any(kind in _LEAVES for kind in kinds) else None
     if ids is None:
         return None

@@ -67,8 +67,8 @@ async def own_set(db: Database, kind: str, at: int, key: str) -> str:
         # PostgreSQL tells so who was slower, once the quicker has committed; SQLite shows it what waits for the same commit.
         with suppress(UniqueViolation):
             async with db.write() as tx:
-                found = await set_of(tx, key)
-                return found.id if found is not None else await create_set(tx, kind, at, key)
+                artifact_set = await set_of(tx, key)
+                return artifact_set.id if artifact_set is not None else await create_set(tx, kind, at, key)
     raise WrongState("Its files are being deleted at this moment. Try again.")
 
 
@@ -82,7 +82,7 @@ def tracked_key(workspace: str, kind: str, id: str) -> str:
 
 
 async def stage_set(tx: WriteTx, set_id: str, at: int) -> None:
-    """A set of kind `staging` under this id, for files that are no version's yet; asked for at this time, again or first."""
+    """A set of kind `staging` under this id, for files that are no version's yet; requested at this time, again or first."""
     await tx.run(
         "INSERT INTO artifact_sets (id, kind, state, created_at) VALUES (:id, 'staging', 'open', :at) "
         "ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at",
@@ -112,7 +112,7 @@ async def get_set(tx: Tx, set_id: str) -> ArtifactSet | None:
 
 
 async def lock_open(tx: WriteTx, set_id: str) -> None:
-    """Hold an open set's row until commit: whoever else writes into it, or removes from it, waits. Raises WrongState."""
+    """Hold an open set's row until commit: others that write into it, or remove from it, wait. Raises WrongState."""
     if await tx.run("UPDATE artifact_sets SET state = 'open' WHERE id = :id AND state = 'open'", id=set_id) != 1:
         raise WrongState("These files are final, or gone: nothing can be written here any more.")
 
@@ -273,8 +273,8 @@ async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> tuple
 
 async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:
     """Is this object part of the file at `path`, or of an upload to there?"""
-    found = await file(tx, set_id, path)
-    if found is not None and any(segment.object == name for segment in segments(found)):
+    stored = await file(tx, set_id, path)
+    if stored is not None and any(segment.object == name for segment in segments(stored)):
         return True
     rows = await tx.scan(
         "SELECT p.segment FROM uploads u JOIN upload_parts p ON p.upload_id = u.id WHERE u.set_id = :set AND u.path = :path",

@@ -81,7 +81,7 @@ class FilesOnDisk:
 
 
 def _identity(path: str) -> tuple[_Identity, int]:
-    status = os.stat(path)  # noqa: PTH116 - asked at each commit
+    status = os.stat(path)  # noqa: PTH116 - read at each commit
     return (status.st_dev, status.st_ino), status.st_size
 
 

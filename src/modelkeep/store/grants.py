@@ -39,14 +39,14 @@ async def effective(tx: Tx, chain: list[tuple[Securable, FullName]], principal_i
         **params,
         **({"principal": principal_id} if principal_id else {}),
     )
-    found: list[Grant] = []
+    grants: list[Grant] = []
     for securable, name in chain:
         source = (str(securable.kind), str(name)) if securable.id != chain[-1][0].id else ("", "")
-        found += [Grant(row[1], row[2], *source, inert=bool(row[3])) for row in rows if row[0] == securable.id]
-    return found
+        grants += [Grant(row[1], row[2], *source, inert=bool(row[3])) for row in rows if row[0] == securable.id]
+    return grants
 
 
-async def held(
+async def privileges_of(
     tx: Tx, securable: Securable, principal_ids: Sequence[str], *, inert: bool = False
 ) -> dict[str, set[str]]:
     """What each of these principals is granted directly on the securable: privileges by principal id. `inert`: those alone."""

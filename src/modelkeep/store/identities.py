@@ -48,13 +48,13 @@ async def by_id(tx: Tx, principal_id: str) -> Identity | None:
 
 async def by_numbers(tx: Tx, numbers: Sequence[int]) -> dict[int, Principal]:
     """Principals of any kind."""
-    found: dict[int, Principal] = {}
+    by_number: dict[int, Principal] = {}
     for part in _parts(numbers):
         marks, names = among(part)
         read = tx.all if len(part) <= INLINE_ROWS else tx.scan
         for row in await read(f"SELECT {_COLUMNS} FROM principals p WHERE p.number IN ({marks})", **names):
-            found[row[7]] = _identity(row).principal
-    return found
+            by_number[row[7]] = _identity(row).principal
+    return by_number
 
 
 async def member_counts(tx: Tx, group_ids: Sequence[str]) -> dict[str, int]:
@@ -104,11 +104,11 @@ async def candidates(
     return [_identity(row) for row in rows]
 
 
-async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
+async def related(tx: Tx, identities: Sequence[Identity]) -> list[Identity]:
     """The same with their groups (nested ones too) and members."""
     groups: dict[str, list[Related]] = defaultdict(list)
     members: dict[str, list[Related]] = defaultdict(list)
-    for part in _parts([each.principal.id for each in found]):
+    for part in _parts([identity.principal.id for identity in identities]):
         marks, ids = among(part)
         for row in await tx.scan(
             "SELECT m.member_id, g.number, g.name, d.group_id IS NOT NULL FROM ("
@@ -129,9 +129,9 @@ async def related(tx: Tx, found: Sequence[Identity]) -> list[Identity]:
             members[row[0]].append(Related(row[1], row[2], row[3]))
     return [
         msgspec.structs.replace(
-            each, groups=tuple(groups[each.principal.id]), members=tuple(members[each.principal.id])
+            identity, groups=tuple(groups[identity.principal.id]), members=tuple(members[identity.principal.id])
         )
-        for each in found
+        for identity in identities
     ]
 
 

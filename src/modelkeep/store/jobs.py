@@ -1,6 +1,6 @@
 """The queue: rows enqueued in the caller's transaction, taken under a lease, tried again with backoff, never lost.
 
-Every time is the database's own (`now_ms()` in SQL), so the clocks of nodes need not agree. Whoever takes a job becomes its
+Every time is the database's own (`now_ms()` in SQL), so the clocks of nodes need not agree. The node that takes a job becomes its
 holder; an attempt that outlives its lease can no longer extend, finish or put off the job that another holder has by then.
 """
 
@@ -191,7 +191,7 @@ _DUE = " UNION ALL ".join(
 
 
 async def due(tx: Tx) -> list[Lane]:
-    """The lanes with something to take. (Asked without a write lock.)"""
+    """The lanes with something to take. (Reads without a write lock.)"""
     return [LANES[row[0]] for row in await tx.all(_DUE)]
 
 

@@ -19,7 +19,7 @@ Found = tuple[list[LineageEdge], tuple[int, str] | None]
 
 
 async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> int:
-    """1; 0 for an edge that is there already, whoever wrote it. `turn`: the how manyth edge of its author, 0 for the
+    """1; 0 for an edge that is there already, by any author. `turn`: the how manyth edge of its author, 0 for the
     version's creator."""
     return await tx.run(
         "INSERT INTO lineage (id, model_id, version, direction, entity_type, entity_name, entity_id, context, created_at, "
@@ -85,12 +85,12 @@ async def _consumers(
     tx: Tx, actor: Actor, entity_type: str, column: str, value: str, after: tuple[int, str], limit: int
 ) -> Found:
     """Looks at so many rows, visible to the caller or not, and no more; the page then is short and not the last."""
-    some = f" AND l.{column} <> ''" if column == "entity_id" else ""  # as its index says
+    condition = f" AND l.{column} <> ''" if column == "entity_id" else ""  # as its index says
     rows = await tx.scan(
         f"SELECT c.name_key || '.' || s.name_key || '.' || x.name_key, {_EDGE}, l.id, CASE WHEN {READ_MODEL} THEN 1 ELSE 0 END "
         "FROM lineage l JOIN securables x ON x.id = l.model_id "
         f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
-        f"WHERE l.entity_type = :type AND l.{column} = :value{some} AND l.direction = 'UPSTREAM' AND l.id > :after "
+        f"WHERE l.entity_type = :type AND l.{column} = :value{condition} AND l.direction = 'UPSTREAM' AND l.id > :after "
         "ORDER BY l.id LIMIT :budget",
         type=entity_type,
         value=value,

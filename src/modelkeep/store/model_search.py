@@ -95,15 +95,15 @@ def position_types(order: Sequence[Sort]) -> tuple[type, ...]:
     return tuple(_OF_VERSIONS[sort.field][1] for sort in order)
 
 
-async def begin(tx: Tx, dialect: str, actor: Actor, wanted: Wanted, order: Sequence[Sort], *, versions: bool) -> Start:
+async def begin(tx: Tx, dialect: str, actor: Actor, filter: Wanted, order: Sequence[Sort], *, versions: bool) -> Start:
     """The cheapest way to all that a search may find."""
-    if wanted.one_by_one:
-        return Start(sorts=not wanted.model_id or order[0].field not in ("version_number", "last_updated_timestamp"))
+    if filter.one_by_one:
+        return Start(sorts=not filter.model_id or order[0].field not in ("version_number", "last_updated_timestamp"))
     ids = await reached(tx, actor)
     indexed = await text_index.indexed(tx, dialect)
-    source = await text_index.narrowest(tx, dialect, "start", _sources(dialect, actor, wanted, ids, indexed=indexed))
+    source = await text_index.narrowest(tx, dialect, "start", _sources(dialect, actor, filter, ids, indexed=indexed))
     if source is None:
-        return Start(catalog=await _catalog(tx, wanted))
+        return Start(catalog=await _catalog(tx, filter))
     if not versions:
         return Start(source)
     of_source = text_index.of_ids(
@@ -113,11 +113,11 @@ async def begin(tx: Tx, dialect: str, actor: Actor, wanted: Wanted, order: Seque
         return Start(source)
     if order[0].field == "model":
         return Start(source, streams=True)
-    return Start(catalog=await _catalog(tx, wanted))
+    return Start(catalog=await _catalog(tx, filter))
 
 
-def _sources(dialect: str, actor: Actor, wanted: Wanted, ids: str | None, *, indexed: bool) -> Iterator[Source]:
-    for i, (key, value) in enumerate(wanted.tags):
+def _sources(dialect: str, actor: Actor, filter: Wanted, ids: str | None, *, indexed: bool) -> Iterator[Source]:
+    for i, (key, value) in enumerate(filter.tags):
         yield text_index.of_ids(
             f"SELECT DISTINCT t.securable_id AS id FROM tags t WHERE t.key = :t{i}k AND substr(t.value, 1, 300) = :t{i}b "
             f"AND t.value || '' = :t{i}v",
@@ -125,13 +125,13 @@ def _sources(dialect: str, actor: Actor, wanted: Wanted, ids: str | None, *, ind
         )
     if ids is not None:
         yield text_index.of_ids(ids, actor=actor.id)
-    for i, pattern in enumerate(wanted.names):
+    for i, pattern in enumerate(filter.names):
         containers = pattern.split(".")
         if len(containers) == 3 and not any("%" in part for part in containers[:2]):
             yield _within(f"c{i}", containers[0], containers[1])
         if indexed and (named := text_index.named_like(dialect, f"n{i}x", longest_literal(pattern))):
             yield named
-    for i, text in enumerate(wanted.tag_texts if indexed else ()):
+    for i, text in enumerate(filter.tag_texts if indexed else ()):
         if tagged := text_index.tag_like(dialect, f"g{i}", text):
             yield tagged
 
@@ -146,9 +146,9 @@ def _within(key: str, catalog: str, schema: str) -> Source:
     )
 
 
-async def _catalog(tx: Tx, wanted: Wanted) -> str:
+async def _catalog(tx: Tx, filter: Wanted) -> str:
     """The only catalog that a pattern of full names leaves, if one does."""
-    for pattern in wanted.names:
+    for pattern in filter.names:
         catalog, period, _ = pattern.partition(".")
         if period and "%" not in catalog:
             rows = await tx.all(
@@ -160,7 +160,7 @@ async def _catalog(tx: Tx, wanted: Wanted) -> str:
 
 
 async def models_in_order(
-    tx: Tx, actor: Actor, order: Sequence[Sort], wanted: Wanted, start: Start, after: Position | None, limit: int
+    tx: Tx, actor: Actor, order: Sequence[Sort], filter: Wanted, start: Start, after: Position | None, limit: int
 ) -> list[tuple[Securable, bool, Position]]:
     """Up to `limit` registered models after a position."""
     columns = [(_OF_MODELS[sort.field][0], sort.descending) for sort in order]
@@ -168,13 +168,13 @@ async def models_in_order(
     if start.source is not None:
         source, where = f"({start.source.sql}) d CROSS JOIN {source}", ["x.id = d.id", *where]
         params |= start.source.params
-        for i, (key, value) in enumerate(wanted.tags):
+        for i, (key, value) in enumerate(filter.tags):
             where.append(
                 f"x.id IN (SELECT t.securable_id FROM tags t WHERE t.version = 0 AND t.key = :k{i} "
                 f"AND substr(t.value, 1, 300) = :b{i} AND t.value || '' = :w{i})"
             )
             params |= {f"k{i}": key, f"b{i}": value[:300], f"w{i}": value}
-        _like_names(wanted, where, params)
+        _like_names(filter, where, params)
     _of_catalog(start, where, params)
     select = f"{MODEL_COLUMNS}, {FULL_NAME}"
     rows = await _rows(tx, actor, select, source, where, params, columns, after, limit)
@@ -183,37 +183,37 @@ async def models_in_order(
 
 
 async def versions_in_order(
-    tx: Tx, actor: Actor, order: Sequence[Sort], wanted: Wanted, start: Start, after: Position | None, limit: int
+    tx: Tx, actor: Actor, order: Sequence[Sort], filter: Wanted, start: Start, after: Position | None, limit: int
 ) -> list[tuple[ModelVersion, bool, Position]]:
     """Up to `limit` model versions after a position."""
     columns = [(_OF_VERSIONS[sort.field][0], sort.descending) for sort in order]
     by_name = order[0].field == "name"
-    walks_names = by_name and not wanted.one_by_one
+    walks_names = by_name and not filter.one_by_one
     tables = ("securables x", "model_versions v") if walks_names else ("model_versions v", "securables x")
     source, params = " CROSS JOIN ".join(tables) + f" {_ABOVE}", dict[str, Any]()
     where = [f"x.id = v.model_id AND {_JOINED}"] + ["x.kind = 'MODEL'"] * by_name
-    if wanted.model_id:
-        where, params = ["v.model_id = :one", *where], {"one": wanted.model_id}
-    elif wanted.run_ids is not None:
-        names = ", ".join(f":r{i}" for i in range(len(wanted.run_ids)))
-        where, params = [f"v.run_id IN ({names})", *where], {f"r{i}": run for i, run in enumerate(wanted.run_ids)}
-    elif wanted.source:
+    if filter.model_id:
+        where, params = ["v.model_id = :one", *where], {"one": filter.model_id}
+    elif filter.run_ids is not None:
+        names = ", ".join(f":r{i}" for i in range(len(filter.run_ids)))
+        where, params = [f"v.run_id IN ({names})", *where], {f"r{i}": run for i, run in enumerate(filter.run_ids)}
+    elif filter.source:
         where = ["substr(v.source, 1, 300) = :source_begin AND v.source || '' = :source", *where]
-        params = {"source_begin": wanted.source[:300], "source": wanted.source}
+        params = {"source_begin": filter.source[:300], "source": filter.source}
     elif start.source is not None:
         params |= start.source.params
         if start.streams:
             where = [f"v.model_id IN (SELECT d.id FROM ({start.source.sql}) d)", *where]
         else:
             source, where = f"({start.source.sql}) d CROSS JOIN {source}", ["v.model_id = d.id", *where]
-    if wanted.one_by_one or (start.source is not None and not start.streams):
-        for i, (key, value) in enumerate(wanted.tags):
+    if filter.one_by_one or (start.source is not None and not start.streams):
+        for i, (key, value) in enumerate(filter.tags):
             where.append(
                 "EXISTS (SELECT 1 FROM tags t WHERE t.securable_id = v.model_id AND t.version = v.version "
                 f"AND t.key = :k{i} AND t.value = :w{i})"
             )
             params |= {f"k{i}": key, f"w{i}": value}
-        _like_names(wanted, where, params)
+        _like_names(filter, where, params)
     if by_name:
         _of_catalog(start, where, params)
     select = f"{VERSION_COLUMNS}, {FULL_NAME}, x.name"
@@ -228,9 +228,9 @@ def _of_catalog(start: Start, where: list[str], params: dict[str, Any]) -> None:
         params["within"] = start.catalog
 
 
-def _like_names(wanted: Wanted, where: list[str], params: dict[str, Any]) -> None:
+def _like_names(filter: Wanted, where: list[str], params: dict[str, Any]) -> None:
     """No name has a slash, so as the escape it escapes nothing: both databases then read a pattern alike."""
-    for i, pattern in enumerate(wanted.names):
+    for i, pattern in enumerate(filter.names):
         where.append(f"(x.name_key LIKE :n{i} ESCAPE '/' OR {FULL_NAME} LIKE :n{i} ESCAPE '/')")
         params[f"n{i}"] = pattern
 

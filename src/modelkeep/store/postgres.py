@@ -50,7 +50,7 @@ class _Tx:
     async def all(self, sql: str, /, **params: Any) -> list[Row]:
         return await self._run(lambda cursor: cursor.fetchall(), sql, params)
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None:
+    async def one(self, sql: str, /, **params: Any) -> Row | None:  # house: name because `all` has a sibling
         return await self._run(lambda cursor: cursor.fetchone(), sql, params)
 
     async def scan(self, sql: str, /, **params: Any) -> list[Row]:

@@ -166,7 +166,7 @@ class Deadline:
 
 
 def _lost(connection: "psycopg.AsyncConnection[Row]") -> bool:
-    """Did the server end it while it was idle? Asked of the socket alone: an idle server says nothing but farewell."""
+    """Did the server end it while it was idle? Read from the socket alone: an idle server says nothing but farewell."""
     import psycopg
 
     try:

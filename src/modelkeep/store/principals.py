@@ -93,14 +93,14 @@ async def by_name(tx: Tx, name: str) -> Principal | None:
 
 async def by_names(tx: Tx, names: Iterable[str]) -> dict[str, Principal]:
     """Those of these names that exist, by folded name."""
-    found: dict[str, Principal] = {}
+    by_name: dict[str, Principal] = {}
     keys = list({fold_principal(name) for name in names})
     for start in range(0, len(keys), limits.IDS_PER_STATEMENT):
         marks, part = among(keys[start : start + limits.IDS_PER_STATEMENT])
         read = tx.all if len(part) <= limits.INLINE_ROWS else tx.scan
         for row in await read(f"SELECT {_COLUMNS}, p.name_key FROM principals p WHERE p.name_key IN ({marks})", **part):
-            found[row[-1]] = _principal(row)
-    return found
+            by_name[row[-1]] = _principal(row)
+    return by_name
 
 
 async def names_of(tx: Tx, ids: Sequence[str]) -> dict[str, str]:

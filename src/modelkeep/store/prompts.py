@@ -83,14 +83,14 @@ async def page_of(tx: Tx, prompt: Securable, before: int, limit: int, characters
         if total > characters and last:
             break
         last = number
-    found = await tx.scan(
+    matching = await tx.scan(
         f"SELECT {COLUMNS} FROM prompt_versions v WHERE v.prompt_id = :prompt AND v.version < :before AND v.version >= :last "
         "ORDER BY v.version DESC",
         prompt=prompt.id,
         before=before,
         last=last,
     )
-    return [_version(row, prompt) for row in found]
+    return [_version(row, prompt) for row in matching]
 
 
 async def has_versions(tx: Tx, prompt: Securable) -> bool:

@@ -31,11 +31,11 @@ async def on(tx: Tx, securable_ids: Sequence[str], actor_id: str) -> list[Protec
         me=actor_id,
         **ids,
     )
-    found: dict[tuple[str, str], tuple[list[str], bool]] = {}
+    by_alias: dict[tuple[str, str], tuple[list[str], bool]] = {}
     for securable_id, alias, mover, mine in rows:
-        movers, already = found.get((securable_id, alias), ([], False))
-        found[securable_id, alias] = [*movers, *([mover] if mover is not None else [])], already or bool(mine)
-    return [Protection(*key, tuple(movers), mine) for key, (movers, mine) in found.items()]
+        movers, already = by_alias.get((securable_id, alias), ([], False))
+        by_alias[securable_id, alias] = [*movers, *([mover] if mover is not None else [])], already or bool(mine)
+    return [Protection(*key, tuple(movers), mine) for key, (movers, mine) in by_alias.items()]
 
 
 async def put(tx: WriteTx, securable: Securable, alias: str, movers: Sequence[Principal]) -> None:

@@ -66,10 +66,10 @@ def _chain_sql(depth: int, dialect: str) -> str:
     tables = "mcso"[: depth + 1]
     links = ", ".join((COLUMNS if t == tables[-1] else _IDENTITY).replace("x.", f"{t}.") for t in tables)
     joined = "group_concat({})" if dialect == "sqlite" else "string_agg({}, ',')"
-    held = joined.format("g.securable_id || g.privilege")
+    grants = joined.format("g.securable_id || g.privilege")
     return (
         f"SELECT {links}, {_BINDING if depth else 'NULL'}, "
-        f"(SELECT {held} FROM {acts_as(':actor')} me CROSS JOIN grants g WHERE g.principal_id = me.group_id "
+        f"(SELECT {grants} FROM {acts_as(':actor')} me CROSS JOIN grants g WHERE g.principal_id = me.group_id "
         f"AND g.securable_id IN ({', '.join(f'{t}.id' for t in tables)})), "
         f"(SELECT {joined.format('group_id')} FROM {acts_as(':actor')} mine) "
         f"FROM securables m{''.join(_BELOW[: depth + 1])} WHERE m.kind = 'METASTORE'"
@@ -102,9 +102,9 @@ async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Secu
     row = await tx.one(sql, actor=actor.id, workspace=actor.workspace, **_words(name))
     if row is None:
         return []
-    held: dict[str, set[str]] = {}
+    privileges_of: dict[str, set[str]] = {}
     for grant in row[-2].split(",") if row[-2] else ():
-        held.setdefault(grant[:_ID], set()).add(grant[_ID:])
+        privileges_of.setdefault(grant[:_ID], set()).add(grant[_ID:])
     acts_as = frozenset(row[-1].split(",")) if row[-1] else _NOTHING
     links: list[SecurableWithGrants] = []
     for depth in range(len(parts) + 1):
@@ -113,7 +113,7 @@ async def chain(tx: Tx, dialect: str, actor: Actor, name: FullName) -> list[Secu
             break
         securable = of_row(columns, ".".join(parts[:depth]))
         binding = _BINDINGS.get(row[-3]) if depth == 1 else Binding.READ_WRITE
-        owns, privileges = securable.owner_id in acts_as, frozenset(held.get(securable.id, ()))
+        owns, privileges = securable.owner_id in acts_as, frozenset(privileges_of.get(securable.id, ()))
         links.append(SecurableWithGrants(securable, owns, privileges, binding))
     return links
 

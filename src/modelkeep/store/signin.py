@@ -11,18 +11,18 @@ from modelkeep.store.db import Row, Tx, UniqueViolation, WriteTx, new_id
 
 
 async def add_secret(tx: WriteTx, principal_id: str, hash: str, by: str, at: int, expires_at: int) -> ClientSecret:
-    made = ClientSecret(new_id(), hash, at, expires_at)
+    secret = ClientSecret(new_id(), hash, at, expires_at)
     await tx.run(
         "INSERT INTO client_secrets (id, hash, principal_id, created_at, created_by, expires_at) "
         "VALUES (:id, :hash, :principal, :at, :by, :expires)",
-        id=made.id,
+        id=secret.id,
         hash=hash,
         principal=principal_id,
         at=at,
         by=by,
         expires=expires_at,
     )
-    return made
+    return secret
 
 
 async def secrets_of(tx: Tx, principal_id: str) -> list[ClientSecret]:
@@ -88,42 +88,42 @@ async def policy(tx: Tx, scope: str, policy_id: str) -> FederationPolicy | None:
     return _policy(row) if row else None
 
 
-async def add_policy(tx: WriteTx, scope: str, made: FederationPolicy) -> None:
+async def add_policy(tx: WriteTx, scope: str, policy: FederationPolicy) -> None:
     """Raises AlreadyExists."""
     try:
         await tx.run(
             "INSERT INTO federation_policies (id, policy_id, principal_id, scope, description, issuer, subject, subject_claim, "
             "audiences, keys, created_at, updated_at) VALUES (:id, :policy, :principal, :scope, :description, :issuer, :subject, "
             ":claim, :audiences, :keys, :at, :at)",
-            id=made.id,
-            policy=made.policy_id,
+            id=policy.id,
+            policy=policy.policy_id,
             principal=scope or None,
             scope=scope,
-            at=made.created_at,
-            **_columns(made),
+            at=policy.created_at,
+            **_columns(policy),
         )
     except UniqueViolation as error:
-        raise AlreadyExists(f"A federation policy '{made.policy_id}' already exists there.") from error
+        raise AlreadyExists(f"A federation policy '{policy.policy_id}' already exists there.") from error
 
 
-async def change_policy(tx: WriteTx, made: FederationPolicy) -> None:
+async def change_policy(tx: WriteTx, policy: FederationPolicy) -> None:
     await tx.run(
         "UPDATE federation_policies SET description = :description, issuer = :issuer, subject = :subject, subject_claim = :claim, "
         "audiences = :audiences, keys = :keys, updated_at = :at WHERE id = :id",
-        id=made.id,
-        at=made.updated_at,
-        **_columns(made),
+        id=policy.id,
+        at=policy.updated_at,
+        **_columns(policy),
     )
 
 
-def _columns(made: FederationPolicy) -> dict[str, str]:
+def _columns(policy: FederationPolicy) -> dict[str, str]:
     return {
-        "description": made.description,
-        "issuer": made.issuer,
-        "subject": made.subject,
-        "claim": made.subject_claim,
-        "audiences": msgspec.json.encode(made.audiences).decode(),
-        "keys": made.keys,
+        "description": policy.description,
+        "issuer": policy.issuer,
+        "subject": policy.subject,
+        "claim": policy.subject_claim,
+        "audiences": msgspec.json.encode(policy.audiences).decode(),
+        "keys": policy.keys,
     }
 
 

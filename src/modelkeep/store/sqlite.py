@@ -38,7 +38,7 @@ class _WriteTx:
         except sqlite3.IntegrityError as error:
             raise _integrity(error) from error
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None:
+    async def one(self, sql: str, /, **params: Any) -> Row | None:  # house: name because `all` has a sibling
         rows = await self.all(sql, **params)  # RETURNING must be read to its end before it counts
         return rows[0] if rows else None
 

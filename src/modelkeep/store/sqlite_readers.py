@@ -111,7 +111,7 @@ class Readers:
         self.idle.insert(len(self.idle) if reader.hot else 0, reader)
 
     def drop(self, reader: Reader) -> None:
-        """Closed instead of given back: it failed. Whoever waits gets a new one."""
+        """Closed instead of given back: it failed. The next in line gets a new one."""
         self._all.discard(reader)
         reader.connection.close()
         waits = next((turn for turn in self._line if not turn.done()), None)
@@ -158,7 +158,7 @@ class ReadTx:
         self._read += sum(map(_size, rows))
         return rows
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None:
+    async def one(self, sql: str, /, **params: Any) -> Row | None:  # house: name because `all` has a sibling
         key = (sql, *params, *params.values())
         if (row := self._reader.known.get(key)) is not None:
             return row

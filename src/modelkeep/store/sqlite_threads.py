@@ -87,7 +87,7 @@ class _Stopper:
 
 
 async def finished(work: asyncio.Future[_T], left: Callable[[], None] | None = None) -> _T:
-    """Its result. It is finished even where whoever waits is cancelled meanwhile: only then is it known what became of it.
+    """Its result. It is finished even where the caller that waits is cancelled meanwhile: only then is it known what became of it.
     `left` is called then, to hasten its end."""
     try:
         return await asyncio.shield(work)

@@ -60,13 +60,13 @@ async def page(tx: Tx, after: str, limit: int) -> list[TagPolicy]:
 
 async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagPolicy, bool]]:
     """Those that govern one of these keys, and whether the actor may assign it."""
-    marks, wanted = among(sorted(keys))
+    marks, params = among(sorted(keys))
     rows = await tx.all(
         f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM tag_policy_rules r WHERE r.principal_id IN {_ME} "
         f"AND r.policy_id IN ('', tag_policies.id) AND r.role IN ('ASSIGN', 'MANAGE')) "
         f"FROM tag_policies WHERE tag_key IN ({marks}) ORDER BY tag_key",
         actor=actor_id,
-        **wanted,
+        **params,
     )
     return [(TagPolicy(*row[:-1]), bool(row[-1])) for row in rows]
 

@@ -123,7 +123,7 @@ async def revoke_origin(tx: WriteTx, id: str, principal_id: str, at: int) -> int
 
 
 async def _revoke_all(tx: WriteTx, ids: str, where: str = "", **params: Any) -> int:
-    """How many were not revoked yet. Whoever mints from one of them at this moment holds it until commit: this waits there, and
+    """How many were not revoked yet. A caller who mints from one of them at this moment locks it until commit: this waits there, and
     looks once more for what was minted."""
     total = 0
     while changed := await tx.bulk(
@@ -165,8 +165,8 @@ async def credential(tx: Tx, token_id: str) -> Credential | None:
 
 async def lock(tx: WriteTx, token_id: str) -> Row | None:
     """(kind, expires_at) of a token that is not revoked, and cannot be before this transaction is over."""
-    held = await tx.run("UPDATE tokens SET revoked_at = NULL WHERE id = :id AND revoked_at IS NULL", id=token_id)
-    return await tx.one("SELECT kind, expires_at FROM tokens WHERE id = :id", id=token_id) if held else None
+    locked = await tx.run("UPDATE tokens SET revoked_at = NULL WHERE id = :id AND revoked_at IS NULL", id=token_id)
+    return await tx.one("SELECT kind, expires_at FROM tokens WHERE id = :id", id=token_id) if locked else None
 
 
 async def session(tx: Tx, token_hash: str) -> Row | None:

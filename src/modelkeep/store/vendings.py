@@ -17,10 +17,10 @@ class Vending(msgspec.Struct, frozen=True):
     """epoch ms, as `first_at`"""
     event: AuditEvent
 
-    def with_(self, more: "Vending") -> "Vending":
+    def with_(self, other: "Vending") -> "Vending":
         """Both, as the event of the first."""
-        first_at, last_at = min(self.first_at, more.first_at), max(self.last_at, more.last_at)
-        return Vending(self.minute, self.count + more.count, first_at, last_at, self.event)
+        first_at, last_at = min(self.first_at, other.first_at), max(self.last_at, other.last_at)
+        return Vending(self.minute, self.count + other.count, first_at, last_at, self.event)
 
 
 async def count(tx: WriteTx, key: str, vending: Vending) -> None:

@@ -126,10 +126,10 @@ async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes
 
 
 async def set_status(
-    tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **more: Any
+    tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **columns_too: Any
 ) -> bool:
     """PENDING -> `status`; False where another request was quicker (then nothing is changed)."""
-    columns = "".join(f", {column} = :{column}" for column in more)
+    columns = "".join(f", {column} = :{column}" for column in columns_too)
     changed = await tx.run(
         f"UPDATE model_versions SET status = :status, status_message = :message, updated_at = :at, updated_by = :by{columns} "
         "WHERE id = :id AND status = 'PENDING_REGISTRATION'",
@@ -138,7 +138,7 @@ async def set_status(
         message=message,
         at=at,
         by=by,
-        **more,
+        **columns_too,
     )
     return changed == 1
 

@@ -22,8 +22,8 @@ async def ensure_default(db: Database, workspace_id: str) -> None:
         async with db.write() as tx:
             at = now_ms()
             first = await tx.one("SELECT 1 FROM workspaces LIMIT 1") is None
-            made = Workspace(workspace_id, "default" if first else f"default-{workspace_id}", "", at, "modelkeep")
-            await insert(tx, made, None)
+            workspace = Workspace(workspace_id, "default" if first else f"default-{workspace_id}", "", at, "modelkeep")
+            await insert(tx, workspace, None)
             await tx.run(
                 "INSERT INTO workspace_assignments (workspace_id, principal_id, level, created_at, created_by) "
                 "SELECT CAST(:id AS TEXT), p.id, 'USER', :at, 'modelkeep' FROM principals p WHERE p.name_key = :everyone",
@@ -142,9 +142,9 @@ async def set_default_catalog(tx: WriteTx, workspace_id: str, catalog: str, at: 
 
 async def role_of(tx: Tx, workspace: str, principal_id: str) -> str:
     """USER or ADMIN, by assignment of his own or of a group of his, in the workspace of this id or name; '' for none."""
-    found = await named(tx, workspace)
+    role = await named(tx, workspace)
     row = await tx.one(
-        f"SELECT {ROLE} FROM principals p WHERE p.id = :id", id=principal_id, workspace=found.id if found else ""
+        f"SELECT {ROLE} FROM principals p WHERE p.id = :id", id=principal_id, workspace=role.id if role else ""
     )
     return (row[0] if row else None) or ""
 

@@ -183,4 +183,4 @@ async def proxied_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
         return answers.respond({"files": [_entry(basename(entry.path), entry) for entry in entries]})
     if not entries and (meant := listed_names.meant(place.path)) != place.path:
         entries = await desk.files.list(place.kind, place.id, ArtifactPath(meant).text)
-    return answers.respond({"files": [_entry(listed_names.told(basename(entry.path)), entry) for entry in entries]})
+    return answers.respond({"files": [_entry(listed_names.listed(basename(entry.path)), entry) for entry in entries]})

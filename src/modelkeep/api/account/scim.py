@@ -17,7 +17,7 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import NoSuchEndpoint, NotFound
 from modelkeep.domain.model import Identity
 from modelkeep.domain.scim.patch import changes_of
-from modelkeep.domain.scim.resources import shown, wanted
+from modelkeep.domain.scim.resources import public_resource, read_wanted
 from modelkeep.domain.scim.schema import ALWAYS_RETURNED, TYPES, ResourceType, misfit
 from modelkeep.domain.time_slices import off_loop
 from modelkeep.http.binding import fields_of, read_fields
@@ -76,7 +76,7 @@ def routes(engine: Engine, account_id: str) -> list[Route]:
 
 
 def _me(me: Identity, choice: Shown) -> answers.User:
-    attributes = shown(me)
+    attributes = public_resource(me)
     if "applicationId" in attributes:  # databricks-sdk reads everybody here as a user
         attributes["userName"] = attributes["applicationId"]
     return cast("answers.User", _chosen(attributes, choice, TYPES[me.principal.kind].urn))
@@ -173,7 +173,7 @@ class _Resources:
         )
 
     async def _create(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        wants = identities.CreateIdentity(self._of.kind, await _read(request, lambda body: wanted(self._of, body)))
+        wants = identities.CreateIdentity(self._of.kind, await _read(request, lambda body: read_wanted(self._of, body)))
         return await self._answer_identity(
             request, await self._engine.execute(actor, wants, request_id=request.id), 201
         )
@@ -182,7 +182,7 @@ class _Resources:
         def read(body: dict[str, Any]) -> Any:
             if body.get("id") not in (None, path["id"]):
                 raise misfit("mutability", "The body's id is another one than the path's.")
-            return wanted(self._of, body)
+            return read_wanted(self._of, body)
 
         wants = identities.ReplaceIdentity(self._of.kind, path["id"], await _read(request, read))
         return await self._answer_identity(request, await self._engine.execute(actor, wants, request_id=request.id))
@@ -213,7 +213,7 @@ class _Resources:
         return f"{request.site.address}{self._base}/{self._of.endpoint}/{identity.number}"
 
     def _present(self, request: Request, identity: Identity, query: Shown) -> dict[str, Any]:
-        resource = shown(identity)
+        resource = public_resource(identity)
         resource["meta"]["location"] = self._location(request, identity)
         for other in (*resource.get("members", ()), *resource.get("groups", ())):
             other["$ref"] = f"{request.site.address}{self._base}/{other['$ref']}"

@@ -35,7 +35,7 @@ _FORM = """<form method="post" action="/login">
 <label for="token">Access token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required {focus} aria-describedby="how">
 <button>Sign in</button>
-<p id="how">Whoever runs the server gets one from <code>modelkeep env</code> (<code>DATABRICKS_TOKEN</code>); others from
+<p id="how">The person who runs the server gets one from <code>modelkeep env</code> (<code>DATABRICKS_TOKEN</code>); others from
 <code>modelkeep tokens create</code> or an account admin.</p>
 </form>"""
 _PROVIDER = """<a class="provider" href="/login/provider?next={there}">Sign in with {name}</a>

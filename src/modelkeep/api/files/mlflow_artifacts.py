@@ -109,7 +109,7 @@ class Artifacts:
         if not entries and (meant := listed_names.meant(target.path.text)) != target.path.text:
             target = msgspec.structs.replace(target, path=ArtifactPath(meant))
             entries = await self._entries(request, actor, target)
-        return json_response({"files": [_entry(listed_names.told(basename(path)), entry) for path, entry in entries]})
+        return json_response({"files": [_entry(listed_names.listed(basename(path)), entry) for path, entry in entries]})
 
     async def read_file(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         return await self._give(request, actor, await _in_version(f"{_MODELS}{path['path']}", actor))

@@ -74,9 +74,9 @@ class Urls:
                 tx, url.principal_id, now_ms(), source, workspace, token_id=url.token_id
             )
         if actor is None:
-            raise PermissionDenied("Whoever this URL was made for is signed out by now. Ask for a new one.")
+            raise PermissionDenied("The caller of this URL is signed out by now. Ask for a new one.")
         if not actor.role and not actor.account_admin:
-            raise PermissionDenied("Whoever this URL was made for is no longer assigned to its workspace.")
+            raise PermissionDenied("The caller of this URL is no longer assigned to its workspace.")
         return url, actor
 
 

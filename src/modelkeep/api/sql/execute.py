@@ -169,7 +169,7 @@ _SHOWN = {
 def _patterns(like: str) -> list[Matcher]:
     """One of them matches. Raises InvalidArgument."""
     check_pattern(like)  # as a whole: each row is compared with all of its parts
-    return [pattern(part, any_case=True, any_run="*", one="", escape="") for part in (like or "*").split("|")]
+    return [pattern(part, any_case=True, any_run="*", any_character="", escape="") for part in (like or "*").split("|")]
 
 
 async def _show_principals(session: Session, statement: s.ShowPrincipals) -> Table:

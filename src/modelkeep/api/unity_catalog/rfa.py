@@ -107,7 +107,7 @@ def routes(metastore_id: str) -> list[Route]:
             "are_any_destinations_hidden": False,
         }
 
-    def responses(answered: list[access_requests.Asked], _: Any) -> answers.AskedAccess:
+    def responses(answered: list[access_requests.Answered], _: Any) -> answers.AskedAccess:
         return {
             "responses": [
                 {

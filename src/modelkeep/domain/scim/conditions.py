@@ -45,9 +45,9 @@ def matches(condition: Condition, resource: dict[str, Any]) -> bool:
     """Does a resource, in SCIM's own shape, meet the condition?"""
     match condition:
         case Both(conditions):
-            return all(matches(each, resource) for each in conditions)
+            return all(matches(inner, resource) for inner in conditions)
         case Either(conditions):
-            return any(matches(each, resource) for each in conditions)
+            return any(matches(inner, resource) for inner in conditions)
         case Not(inner):
             return not matches(inner, resource)
         case Within(attribute, inner):
@@ -57,16 +57,16 @@ def matches(condition: Condition, resource: dict[str, Any]) -> bool:
 
 
 def _items(value: Any) -> list[dict[str, Any]]:
-    found = cast("list[Any]", value if isinstance(value, list) else [value])
-    return [cast("dict[str, Any]", item) for item in found if isinstance(item, dict)]
+    items = cast("list[Any]", value if isinstance(value, list) else [value])
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
 def values(path: AttributePath, resource: dict[str, Any]) -> Iterator[Any]:
     """What is at the path; of complex attributes their `value`, unless a part is named."""
     if path.attribute is None:
         return
-    found = resource.get(path.attribute.name)
-    for item in cast("list[Any]", found if isinstance(found, list) else [found]):
+    content = resource.get(path.attribute.name)
+    for item in cast("list[Any]", content if isinstance(content, list) else [content]):
         if isinstance(item, dict):
             value = cast("dict[str, Any]", item).get(
                 path.part.name if path.part else "value", item if path.part is None else None
@@ -78,43 +78,45 @@ def values(path: AttributePath, resource: dict[str, Any]) -> Iterator[Any]:
 
 
 def _compare(condition: Compare, resource: dict[str, Any]) -> bool:
-    found, wanted, leaf = list(values(condition.path, resource)), condition.value, condition.path.leaf
+    values_of_path, expected, leaf = list(values(condition.path, resource)), condition.value, condition.path.leaf
     if leaf is not None and leaf.parts and not condition.path.part:
         leaf = leaf.part("value") or leaf
     match condition.operator:
         case "pr":
-            return bool(found)
+            return bool(values_of_path)
         case "eq":
-            return _equal(leaf, found, wanted)
+            return _equal(leaf, values_of_path, expected)
         case "ne":
-            return not _equal(leaf, found, wanted)
+            return not _equal(leaf, values_of_path, expected)
         case operator:
-            return any(_text(operator, leaf, value, str(wanted)) for value in found if isinstance(value, str))
+            return any(
+                _text(operator, leaf, value, str(expected)) for value in values_of_path if isinstance(value, str)
+            )
 
 
-def _equal(leaf: Attribute | None, found: list[Any], wanted: Any) -> bool:
-    if wanted is None:
-        return not found
-    if isinstance(wanted, str) and leaf is not None:
-        return any(_text("eq", leaf, value, wanted) for value in found if isinstance(value, str))
-    return any(type(value) is type(wanted) and value == wanted for value in found)
+def _equal(leaf: Attribute | None, values_of_path: list[Any], expected: Any) -> bool:
+    if expected is None:
+        return not values_of_path
+    if isinstance(expected, str) and leaf is not None:
+        return any(_text("eq", leaf, value, expected) for value in values_of_path if isinstance(value, str))
+    return any(type(value) is type(expected) and value == expected for value in values_of_path)
 
 
-def _text(operator: str, leaf: Attribute | None, value: str, wanted: str) -> bool:
+def _text(operator: str, leaf: Attribute | None, value: str, expected: str) -> bool:
     if leaf is not None and leaf.type == "dateTime" and operator in ("eq", *ORDER):
-        left, right = time_of(value), time_of(wanted)
+        left, right = time_of(value), time_of(expected)
         return left is not None and right is not None and _ordered(operator, left, right)
     if leaf is None or not leaf.exact:
-        value, wanted = fold(value), fold(wanted)
+        value, expected = fold(value), fold(expected)
     match operator:
         case "co":
-            return wanted in value
+            return expected in value
         case "sw":
-            return value.startswith(wanted)
+            return value.startswith(expected)
         case "ew":
-            return value.endswith(wanted)
+            return value.endswith(expected)
         case _:
-            return _ordered(operator, value, wanted)
+            return _ordered(operator, value, expected)
 
 
 def _ordered(operator: str, left: Any, right: Any) -> bool:
@@ -134,10 +136,10 @@ def _ordered(operator: str, left: Any, right: Any) -> bool:
 def time_of(text: str) -> datetime | None:
     """A point in time, UTC where the text names no zone; None for what is none."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def equal_to(condition: Condition | None) -> dict[str, str]:
@@ -158,7 +160,7 @@ def mentions(condition: Condition | None, names: frozenset[str]) -> bool:
     """Does the condition look at one of these attributes?"""
     match condition:
         case Both(conditions) | Either(conditions):
-            return any(mentions(each, names) for each in conditions)
+            return any(mentions(inner, names) for inner in conditions)
         case Not(inner):
             return mentions(inner, names)
         case Within(attribute, _):
@@ -173,7 +175,7 @@ def names_stranger(condition: Condition) -> bool:
     """Does the condition look at an attribute that resources here do not have?"""
     match condition:
         case Both(conditions) | Either(conditions):
-            return any(names_stranger(each) for each in conditions)
+            return any(names_stranger(inner) for inner in conditions)
         case Not(inner) | Within(_, inner):
             return names_stranger(inner)
         case Compare(path):

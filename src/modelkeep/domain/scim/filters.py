@@ -60,17 +60,17 @@ def _unreadable(text: str, why: str) -> ScimRequestError:
 def _tokens(text: str) -> list[tuple[str, str]]:
     if len(text) > SCIM_FILTER_CHARACTERS:
         raise _unreadable(text, f"it is longer than {SCIM_FILTER_CHARACTERS} characters")
-    found: list[tuple[str, str]] = []
+    tokens: list[tuple[str, str]] = []
     position, end = 0, len(text.rstrip())
     while position < end:
-        if len(found) > _MAX_TOKENS:
+        if len(tokens) > _MAX_TOKENS:
             raise _unreadable(text, f"it has more than {SCIM_FILTER_TERMS} comparisons, or too many brackets")
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
             raise _unreadable(text, f"{text[position : position + 20]!r} is not expected")
-        found.append((match.lastgroup, match[match.lastgroup]))
+        tokens.append((match.lastgroup, match[match.lastgroup]))
         position = match.end()
-    return found
+    return tokens
 
 
 class _Parser:
@@ -83,17 +83,17 @@ class _Parser:
         self._at = self._depth = self._terms = self._inverted = 0
 
     def whole(self) -> Condition:
-        found = self._either()
+        condition = self._either()
         if self._at < len(self._tokens):
             raise _unreadable(self._text, f"{self._peek()[1][:40]!r} is not expected")
-        return found
+        return condition
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
 
     def _take(self, text: str) -> bool:
-        kind, found = self._peek()
-        if kind != "string" and found.casefold() == text:
+        kind, word = self._peek()
+        if kind != "string" and word.casefold() == text:
             self._at += 1
             return True
         return False
@@ -106,26 +106,26 @@ class _Parser:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise _unreadable(self._text, "its brackets are too deep")
-        found = [self._both()]
+        conditions = [self._both()]
         while self._take("or"):
-            found.append(self._both())
+            conditions.append(self._both())
         self._depth -= 1
-        return found[0] if len(found) == 1 else Either(tuple(found))
+        return conditions[0] if len(conditions) == 1 else Either(tuple(conditions))
 
     def _both(self) -> Condition:
-        found = [self._single()]
+        conditions = [self._single()]
         while self._take("and"):
-            found.append(self._single())
-        return found[0] if len(found) == 1 else Both(tuple(found))
+            conditions.append(self._single())
+        return conditions[0] if len(conditions) == 1 else Both(tuple(conditions))
 
     def _single(self) -> Condition:
         negated = self._take("not")
         if self._take("("):
             self._inverted += negated
-            found = self._either()
+            condition = self._either()
             self._inverted -= negated
             self._expect(")")
-            return Not(found) if negated else found
+            return Not(condition) if negated else condition
         if negated:
             raise _unreadable(self._text, "`not` is followed by ( ... )")
         return self._comparison()

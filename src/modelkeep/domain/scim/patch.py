@@ -204,7 +204,7 @@ def places_of(of: ResourceType, change: Change) -> list[tuple[Place, Any]]:
         return [(place, change.value)] if place else []
     value: Any = change.value
     values = cast("list[Any]", value) if isinstance(value, list) else [value]
-    objects = [cast("dict[str, Any]", each) for each in values if isinstance(each, dict)]
+    objects = [cast("dict[str, Any]", entry) for entry in values if isinstance(entry, dict)]
     if not objects or len(objects) != len(values):
         raise misfit("invalidValue", "An operation without a path has an object for its value.")
     return [place for attributes in objects for place in _places_of_attributes(of, change.op, attributes)]
@@ -261,13 +261,13 @@ def _change_whole(resource: dict[str, Any], attribute: Attribute, op: str, value
         if attribute.required:
             raise misfit("mutability", f"Attribute '{name}' is required and cannot be removed.")
         # Entra names the members to remove in the value; without one, all go.
-        kept = _without(old, value) if attribute.many and value is not None else None
+        others = _without(old, value) if attribute.many and value is not None else None
         resource.pop(name, None)
-        if kept:
-            resource[name] = kept
+        if others:
+            resource[name] = others
     elif attribute.many:
-        given = _objects(name, value)
-        resource[name] = _joined(cast("list[dict[str, Any]]", old or []), given) if op == "add" else given
+        objects = _objects(name, value)
+        resource[name] = _joined(cast("list[dict[str, Any]]", old or []), objects) if op == "add" else objects
     elif attribute.parts and isinstance(value, dict) and isinstance(old, dict):
         resource[name] = {**cast("dict[str, Any]", old), **_known_parts(attribute, cast("dict[str, Any]", value))}
     else:
@@ -316,7 +316,7 @@ def _change_among(resource: dict[str, Any], place: Place, op: str, value: Any) -
             raise misfit("invalidValue", f"A value of '{name}' is an object.")
     if any(_is_primary(item) for item in met):  # a new primary value is the only one (RFC 7644, 3.5.2)
         for item in items:
-            if not any(item is each for each in met):
+            if not any(item is met_item for met_item in met):
                 item.pop("primary", None)
     resource[name] = items
 
@@ -339,10 +339,10 @@ def _new_item(place: Place, op: str) -> dict[str, Any]:
 
 
 def _objects(name: str, value: Any) -> list[dict[str, Any]]:
-    found = cast("list[Any]", value if isinstance(value, list) else [value])
-    if not all(isinstance(item, dict) for item in found):
+    items = cast("list[Any]", value if isinstance(value, list) else [value])
+    if not all(isinstance(item, dict) for item in items):
         raise misfit("invalidValue", f"Attribute '{name}' is a list of objects.")
-    return [{key.casefold() if key.casefold() in _PARTS else key: part for key, part in item.items()} for item in found]
+    return [{key.casefold() if key.casefold() in _PARTS else key: part for key, part in item.items()} for item in items]
 
 
 _PARTS = ("value", "type", "primary", "display")
@@ -356,8 +356,8 @@ def _joined(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[s
     """What is there already is not added again; a new primary value is the only one (RFC 7644, 3.5.2)."""
     if any(item.get("primary") is True for item in new):
         old = [{key: value for key, value in item.items() if key != "primary"} for item in old]
-    found = {_key(item): item for item in old}
-    return list((found | {_key(item): item for item in new}).values())
+    by_key = {_key(item): item for item in old}
+    return list((by_key | {_key(item): item for item in new}).values())
 
 
 def _without(old: Any, value: Any) -> list[dict[str, Any]]:

@@ -34,39 +34,39 @@ def resource(identity: Identity) -> dict[str, Any]:
     """In SCIM's shape, without what is empty."""
     principal = identity.principal
     of = TYPES[principal.kind]
-    found: dict[str, Any] = {"schemas": [of.urn], "id": str(identity.number)}
+    fields: dict[str, Any] = {"schemas": [of.urn], "id": str(identity.number)}
     if identity.external_id:
-        found["externalId"] = identity.external_id
+        fields["externalId"] = identity.external_id
     if of.kind == "USER":
-        found |= {"userName": principal.name, "active": principal.active}
+        fields |= {"userName": principal.name, "active": principal.active}
         name = {"givenName": identity.given_name, "familyName": identity.family_name}
         if any(name.values()):
-            found["name"] = {key: value for key, value in name.items() if value}
+            fields["name"] = {key: value for key, value in name.items() if value}
         if identity.emails:
-            found["emails"] = [msgspec.to_builtins(email) for email in identity.emails]
+            fields["emails"] = [msgspec.to_builtins(email) for email in identity.emails]
     elif of.kind == "GROUP":
-        found["displayName"] = principal.name
+        fields["displayName"] = principal.name
         if identity.members:
-            found["members"] = [_related(member) for member in identity.members]
+            fields["members"] = [_related(member) for member in identity.members]
     else:
-        found |= {
+        fields |= {
             "applicationId": principal.name,
             "active": principal.active,
         }
     if principal.display_name and of.kind != "GROUP":
-        found["displayName"] = principal.display_name
+        fields["displayName"] = principal.display_name
     if identity.groups:
-        found["groups"] = [
+        fields["groups"] = [
             {**_related(group), "type": "direct" if group.direct else "indirect"} for group in identity.groups
         ]
     if identity.entitlements:
-        found["entitlements"] = [{"value": name} for name in identity.entitlements]
-    found["meta"] = {
+        fields["entitlements"] = [{"value": name} for name in identity.entitlements]
+    fields["meta"] = {
         "resourceType": of.name,
         "created": rfc3339(principal.created_at),
         "lastModified": rfc3339(identity.updated_at),
     }
-    return found
+    return fields
 
 
 def _related(to: Related) -> dict[str, Any]:
@@ -74,18 +74,18 @@ def _related(to: Related) -> dict[str, Any]:
     return {"value": str(to.number), "display": to.name, "type": of.name, "$ref": f"{of.endpoint}/{to.number}"}
 
 
-def shown(identity: Identity) -> dict[str, Any]:
+def public_resource(identity: Identity) -> dict[str, Any]:
     """As `resource`; a user whose name is an address and who has no other is reached there, as at Databricks."""
-    found = resource(identity)
+    fields = resource(identity)
     if identity.principal.kind == "USER" and not identity.emails and "@" in identity.principal.name:
-        found["emails"] = [{"value": identity.principal.name, "type": "work", "primary": True}]
-    return found
+        fields["emails"] = [{"value": identity.principal.name, "type": "work", "primary": True}]
+    return fields
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def wanted(of: ResourceType, body: dict[str, Any]) -> Wanted:
+def read_wanted(of: ResourceType, body: dict[str, Any]) -> Wanted:
     """What a body asks for; what only the server sets is ignored. Raises ScimRequestError."""
     fields = known_keys(of, body)
     name = _text(fields, {"USER": "userName", "GROUP": "displayName"}.get(of.kind, "applicationId"))
@@ -164,14 +164,14 @@ def _list(fields: dict[str, Any], name: str, of: ResourceType) -> list[dict[str,
 
 def _spelled(of: ResourceType, name: str, value: dict[str, Any]) -> dict[str, Any]:
     attribute = of.attribute(name)
-    found: dict[str, Any] = {}
+    spelled: dict[str, Any] = {}
     for key, part_value in value.items():
         part = attribute.part(key) if attribute else None
-        if part is not None and part.name in found:
+        if part is not None and part.name in spelled:
             raise misfit("invalidSyntax", f"Attribute '{name}.{part.name}' is given twice, in two spellings.")
         if part is not None:
-            found[part.name] = part_value
-    return found
+            spelled[part.name] = part_value
+    return spelled
 
 
 def _emails(of: ResourceType, fields: dict[str, Any]) -> tuple[Email, ...]:

@@ -32,9 +32,9 @@ class ScimRequestError(InvalidArgument):
 
 def misfit(scim_type: ScimType, message: str) -> ScimRequestError:
     """The refusal with RFC 7644's word for it."""
-    made = ScimRequestError(message)
-    made.scim_type = scim_type
-    return made
+    error = ScimRequestError(message)
+    error.scim_type = scim_type
+    return error
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -212,7 +212,7 @@ SERVICE_PRINCIPAL = ResourceType(
         _ENTITLEMENTS,
     ),
 )
-TYPES = {found.kind: found for found in (USER, GROUP, SERVICE_PRINCIPAL)}
+TYPES = {type_.kind: type_ for type_ in (USER, GROUP, SERVICE_PRINCIPAL)}
 
 IGNORED = frozenset({"roles"})
 """What Databricks has and this registry has no use for: account admins are the members of a group."""

@@ -95,8 +95,8 @@ async def change_grants(ctx: WriteCtx, req: ChangeGrants, securable: Securable) 
     `add: [X], remove: [ALL_PRIVILEGES]`, which says "X and nothing else"."""
     merged = await _merged(ctx, req.changes, securable.kind)
     ids = [principal.id for principal, _, _ in merged]
-    before = await grants.held(ctx.tx, securable, ids)
-    inert_before = await grants.held(ctx.tx, securable, ids, inert=True)
+    before = await grants.privileges_of(ctx.tx, securable, ids)
+    inert_before = await grants.privileges_of(ctx.tx, securable, ids, inert=True)
     new, old, inert_new, inert_old = (list[tuple[str, str]]() for _ in range(4))
     for principal, added, removed in merged:
         gone, meant = removed - added, added - INERT

@@ -50,7 +50,7 @@ class AskAccess(msgspec.Struct, frozen=True):
     asks: tuple[Ask, ...]
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Answered(msgspec.Struct, frozen=True):
     """What became of one Ask."""
 
     principal: Principal
@@ -109,7 +109,7 @@ class Shown(msgspec.Struct, frozen=True):
     """pending, and the caller may decide it"""
 
 
-async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Asked]:
+async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Answered]:
     if not 1 <= len(req.asks) <= MAX_ASKS:
         raise InvalidArgument(f"A call has 1 to {MAX_ASKS} requests, got {len(req.asks)}.")
     answers = [await _ask(ctx, ask) for ask in req.asks]
@@ -118,7 +118,7 @@ async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Asked]:
     return answers
 
 
-async def _ask(ctx: WriteCtx, ask: Ask) -> Asked:
+async def _ask(ctx: WriteCtx, ask: Ask) -> Answered:
     if len(ask.comment) > MAX_COMMENT:
         raise LimitExceeded(f"The comment is {len(ask.comment)} characters long; at most {MAX_COMMENT} are allowed.")
     if not 1 <= len(ask.wanted) <= MAX_ASKS or len({str(w.name) + w.name.kind for w in ask.wanted}) != len(ask.wanted):
@@ -127,7 +127,7 @@ async def _ask(ctx: WriteCtx, ask: Ask) -> Asked:
     known = await identities.by_id(ctx.tx, principal.id)
     assert known is not None
     filed = [await _want(ctx, principal, item, ask.comment) for item in ask.wanted]
-    return Asked(
+    return Answered(
         principal, known.number, tuple(id for id, _ in filed), tuple(destinations for _, destinations in filed)
     )
 

@@ -14,7 +14,7 @@ from modelkeep.domain.names import check_principal_name, fold_principal
 from modelkeep.domain.scim.conditions import Condition, equal_to, matches, mentions, values
 from modelkeep.domain.scim.filters import parse_filter
 from modelkeep.domain.scim.patch import Change, apply
-from modelkeep.domain.scim.resources import Wanted, resource, shown, wanted
+from modelkeep.domain.scim.resources import Wanted, public_resource, read_wanted, resource
 from modelkeep.domain.scim.schema import TYPES, AttributePath, ResourceType, ScimRequestError, find_path, fold, misfit
 from modelkeep.domain.time_slices import Pace, in_parser, off_loop
 from modelkeep.limits import (
@@ -145,7 +145,7 @@ async def _matching(condition: Condition, candidates: list[Identity], pace: Pace
         matching: list[Identity] = []
         for identity in candidates:
             await pace.breathe()
-            if matches(condition, shown(identity)):
+            if matches(condition, public_resource(identity)):
                 matching.append(identity)
         return matching
     matching = []
@@ -156,7 +156,7 @@ async def _matching(condition: Condition, candidates: list[Identity], pace: Pace
 
 
 def _fitting(condition: Condition, candidates: list[Identity]) -> list[Identity]:
-    return [identity for identity in candidates if matches(condition, shown(identity))]
+    return [identity for identity in candidates if matches(condition, public_resource(identity))]
 
 
 async def _sorted(path: AttributePath, candidates: list[Identity], pace: Pace, *, descending: bool) -> list[Identity]:
@@ -188,7 +188,7 @@ async def _narrowed(ctx: ReadCtx, kind: str, condition: Condition | None, pace: 
 
 def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
     """Text by text; identities without a value come last."""
-    first: Any = next(values(path, shown(identity)), None)
+    first: Any = next(values(path, public_resource(identity)), None)
     leaf = path.leaf
     text = "" if first is None else str(first)
     return first is None, text if leaf is None or leaf.exact else fold(text)
@@ -261,7 +261,7 @@ async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
 
 def patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:
     """What the changes make of a principal. Raises ScimRequestError."""
-    want = wanted(of, apply(of, resource(identity), changes))
+    want = read_wanted(of, apply(of, resource(identity), changes))
     # The changed resource lists every entitlement that is left: without the list, none is.
     return want if want.entitlements is not None else msgspec.structs.replace(want, entitlements=())
 
