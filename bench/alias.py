@@ -58,8 +58,8 @@ def measure(folder: Path) -> list[Row]:
 
 def _compared(ours: Server, theirs: Server, what: str, path: str, peer: str, bound: float) -> Row:
     rounds = [(_ask(ours, FACE + path), _ask(theirs, MLFLOW_FACE + peer)) for _ in range(3)]
-    one, other = (_rate(column) for column in zip(*rounds, strict=True))
-    return at_least(what, f"{one:,.0f}/s", f"`mlflow server`: {other:,.0f}/s", one / other, bound)
+    first, other = (_rate(column) for column in zip(*rounds, strict=True))
+    return at_least(what, f"{first:,.0f}/s", f"`mlflow server`: {other:,.0f}/s", first / other, bound)
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def _ask(server: Server, path: str) -> Done:
 
 
 def _rate(done: Sequence[Done]) -> float:
-    return statistics.median(one.rate for one in done)
+    return statistics.median(item.rate for item in done)
 
 
 def _cost(done: Sequence[Done]) -> float:
-    return statistics.median(one.cost for one in done) * 1_000_000
+    return statistics.median(item.cost for item in done) * 1_000_000
 
 
 def register(server: Server) -> None:

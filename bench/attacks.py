@@ -166,13 +166,13 @@ def many_trailers(attacker: Attacker) -> None:
     _endless(attacker, head + b"1\r\na\r\n0\r\n", b"a: b\r\n" * 10_000)
 
 
-def _endless(attacker: Attacker, begin: bytes, more: bytes) -> None:
+def _endless(attacker: Attacker, begin: bytes, fields: bytes) -> None:
     while attacker.active:
         with contextlib.suppress(OSError), attacker.connect() as connection:
             connection.settimeout(5)
             connection.sendall(begin)
             while attacker.active:
-                connection.sendall(more)
+                connection.sendall(fields)
         attacker.statuses["closed"] += 1
         attacker.rest(0.002)
 

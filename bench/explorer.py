@@ -62,12 +62,12 @@ def _opening(browser: Any, server: Server) -> list[Row]:
             page.locator("[role='dialog']").wait_for()
             taken.append((time.perf_counter() - begun) * 1000)
         context.close()
-    new, kept = statistics.median(first), statistics.median(again)
+    new, result = statistics.median(first), statistics.median(again)
     return [
         at_most(
             "a model's page until a dialog of it is open, first visit, median", f"{new:.0f} ms", "", new, 1000, "ms"
         ),
-        at_most("the same, scripts kept by the browser, median", f"{kept:.0f} ms", "", kept, 1000, "ms"),
+        at_most("the same, scripts kept by the browser, median", f"{result:.0f} ms", "", result, 1000, "ms"),
     ]
 
 
@@ -79,18 +79,16 @@ def _scrolling(context: Any) -> list[Row]:
     ):
         page = context.new_page()
         page.goto(path)
-        shown = page.get_by_role("table", name=table).locator("tbody tr[aria-rowindex]")
-        shown.nth(3).hover()
+        text = page.get_by_role("table", name=table).locator("tbody tr[aria-rowindex]")
+        text.nth(3).hover()
         context.browser.start_tracing(page=page, categories=["toplevel", "__metadata"])
         for _ in range(STEPS):
             page.mouse.wheel(0, 900)
             page.wait_for_timeout(16)
-        far = int(shown.last.get_attribute("aria-rowindex") or 0)
+        far = int(text.last.get_attribute("aria-rowindex") or 0)
         processor, wall = _longest(json.loads(context.browser.stop_tracing()))
         label = f"10,000 {what}, longest task of the page while {far:,} rows pass, processor time"
-        rows.append(
-            at_most(label, f"{processor:.0f} ms ({wall:.0f} ms)", f"{shown.count()} rows", processor, 200, "ms")
-        )
+        rows.append(at_most(label, f"{processor:.0f} ms ({wall:.0f} ms)", f"{text.count()} rows", processor, 200, "ms"))
         page.close()
     return rows
 
@@ -99,9 +97,9 @@ def _longest(trace: dict[str, Any]) -> tuple[float, float]:
     """Milliseconds of the main thread's longest task: of a processor, and by the clock."""
     events = trace["traceEvents"]
     named = {"args": {"name": "CrRendererMain"}, "name": "thread_name"}
-    main = {(one["pid"], one["tid"]) for one in events if named.items() <= one.items()}
-    tasks = [one for one in events if (one["pid"], one["tid"]) in main and one.get("ph") == "X"]
-    return max(one.get("tdur", 0) for one in tasks) / 1000, max(one["dur"] for one in tasks) / 1000
+    main = {(event["pid"], event["tid"]) for event in events if named.items() <= event.items()}
+    tasks = [event for event in events if (event["pid"], event["tid"]) in main and event.get("ph") == "X"]
+    return max(task.get("tdur", 0) for task in tasks) / 1000, max(task["dur"] for task in tasks) / 1000
 
 
 def _fill(server: Server, data: Path) -> None:
@@ -112,9 +110,9 @@ def _fill(server: Server, data: Path) -> None:
     catalog, schema, name = FULL.split(".")
     server.call("POST", f"{UC}/catalogs", {"name": catalog})
     server.call("POST", f"{UC}/schemas", {"name": schema, "catalog_name": catalog})
-    made = {"catalog_name": catalog, "schema_name": schema}
-    server.call("POST", f"{UC}/models", {"name": name, **made})
-    server.call("POST", f"{UC}/models/versions", {"model_name": name, "source": "s3://elsewhere/model", **made})
+    fields = {"catalog_name": catalog, "schema_name": schema}
+    server.call("POST", f"{UC}/models", {"name": name, **fields})
+    server.call("POST", f"{UC}/models/versions", {"model_name": name, "source": "s3://elsewhere/model", **fields})
     with closing(sqlite3.connect(database(data), timeout=30)) as db, db:
         db.execute("UPDATE model_versions SET status = 'READY'")
     many_models(database(data), FULL)

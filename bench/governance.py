@@ -48,18 +48,20 @@ def _measured(what: str, folder: Path, url: Callable[[str], str], fill: Callable
 
 def _alias(what: str, small: Server, large: Server) -> Row:
     for count in (WARM_UP, READS):
-        one, two = load.paired_medians(
+        first, two = load.paired_medians(
             (small.port, _aliases(people.TOKEN, count)), (large.port, _aliases(people.TOKEN, count))
         )
-    return at_most(f"{what}: get by alias, 1,000,000 grants", _ms(two), f"20,000 grants: {_ms(one)}", two / one, 1.3)
+    return at_most(
+        f"{what}: get by alias, 1,000,000 grants", _ms(two), f"20,000 grants: {_ms(first)}", two / first, 1.3
+    )
 
 
 def _everywhere(what: str, large: Server) -> Row:
     """The user who is in all 1,000 groups, against the one who is in 25."""
-    one, two = load.paired_medians(
+    first, two = load.paired_medians(
         (large.port, _aliases(people.TOKEN, ASKED)), (large.port, _aliases(people.EVERYWHERE, ASKED))
     )
-    return known(f"{what}: the same, by a member of all 1,000 groups", _ms(two), f"of 25: {_ms(one)}", two / one)
+    return known(f"{what}: the same, by a member of all 1,000 groups", _ms(two), f"of 25: {_ms(first)}", two / first)
 
 
 def _aliases(token: str, count: int) -> Iterator[bytes]:

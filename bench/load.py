@@ -78,18 +78,18 @@ class Line:
 def _read(connection: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += _some(connection)
+        data += _received(connection)
     head, _, rest = data.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     assert length, head
     parts, missing = [data], int(length[1]) - len(rest)
     while missing > 0:
-        parts.append(_some(connection))
+        parts.append(_received(connection))
         missing -= len(parts[-1])
     return b"".join(parts)
 
 
-def _some(connection: socket.socket) -> bytes:
+def _received(connection: socket.socket) -> bytes:
     data = connection.recv(1 << 20)
     assert data, "the server closed the connection"
     return data
@@ -106,10 +106,10 @@ def time_fresh(port: int, raw: bytes) -> float:
         line.close()
 
 
-def paired_medians(one: tuple[int, Iterable[bytes]], two: tuple[int, Iterable[bytes]]) -> tuple[float, float]:
+def paired_medians(first: tuple[int, Iterable[bytes]], two: tuple[int, Iterable[bytes]]) -> tuple[float, float]:
     """Median seconds of (port, requests) and of another, asked in turns so that both meet the same machine."""
-    lines, times = (Line(one[0]), Line(two[0])), ([], list[float]())
-    for pair in zip(one[1], two[1], strict=True):
+    lines, times = (Line(first[0]), Line(two[0])), ([], list[float]())
+    for pair in zip(first[1], two[1], strict=True):
         for line, taken, raw in zip(lines, times, pair, strict=True):
             taken.append(line.time(raw))
     for line in lines:

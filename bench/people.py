@@ -156,9 +156,9 @@ class Organisation:
                 for i, model in enumerate(models)
             ),
         ]
-        made = (self._now, "", self._now, "")
-        self._bulk.many("securables", SECURABLE, ((*row, row[-1], self._owner, 1, *made) for row in rows))
-        versions = ((new_id(), model, 1, "READY", '["champion"]', *made) for model in models)
+        result = (self._now, "", self._now, "")
+        self._bulk.many("securables", SECURABLE, ((*row, row[-1], self._owner, 1, *result) for row in rows))
+        versions = ((new_id(), model, 1, "READY", '["champion"]', *result) for model in models)
         self._bulk.many("model_versions", VERSION, versions)
         self._bulk.many("aliases", ("model_id", "alias", "version"), ((model, "champion", 1) for model in models))
         return models
@@ -169,12 +169,12 @@ class Organisation:
         rows = [(self._catalog, outermost, p, "CATALOG") for p in ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")]
         self._bulk.many("grants", GRANT, ((*row, self._now, "") for row in rows))
         few = min(len(groups), self._size.grants_each // 2)
-        held = (
+        content = (
             (model, holder, "EXECUTE", "MODEL", self._now, "")
             for model in models
             for holder in (*self._random.sample(groups, few), *self._random.sample(users, self._size.grants_each - few))
         )
-        self._bulk.many("grants", GRANT, held)
+        self._bulk.many("grants", GRANT, content)
 
 
 _MADE = ("created_at", "created_by", "updated_at", "updated_by")

@@ -161,9 +161,9 @@ def bearer(token: str) -> dict[str, str]:
 
 def database(data: Path) -> Path:
     """The SQLite file of a data directory."""
-    found = [path for path in data.rglob("*") if path.is_file() and _begins(path, b"SQLite format 3\0")]
-    assert len(found) == 1, f"expected one SQLite file in {data}, found {found}"
-    return found[0]
+    results = [path for path in data.rglob("*") if path.is_file() and _begins(path, b"SQLite format 3\0")]
+    assert len(results) == 1, f"expected one SQLite file in {data}, found {results}"
+    return results[0]
 
 
 def _begins(path: Path, magic: bytes) -> bool:

@@ -74,15 +74,15 @@ def _face(folder: Path, model: Path, face: str, native: bool) -> list[Row]:
         for number in range(ROUNDS):
             pairs += _round(folder / f"{number}.json", server, model, number, native)
         time.sleep(0.1)  # the access log is written in batches
-    ours, stub = [one.seconds for one, _ in pairs], [other.seconds for _, other in pairs]
+    ours, stub = [first.seconds for first, _ in pairs], [other.seconds for _, other in pairs]
     answering = _answering(folder / "data.log")
-    share = statistics.median(_busy(answering, one) / one.seconds for one, _ in pairs)
+    share = statistics.median(_busy(answering, first) / first.seconds for first, _ in pairs)
     return [
         at_most(
             f"`register_model` + `load_model`, {face}",
             f"{statistics.median(ours):.3f} s",
             f"the same answers from memory: {statistics.median(stub):.3f} s",
-            statistics.median(one / other for one, other in zip(ours, stub, strict=True)),
+            statistics.median(first / other for first, other in zip(ours, stub, strict=True)),
             1.25,
         ),
         at_most(f"our server answers, of that time, {face}", f"{100 * share:.1f} %", "", share, 0.2),
@@ -113,9 +113,9 @@ def _round(recording: Path, server: Server, model: Path, number: int, native: bo
     return pairs[1:]
 
 
-def _stub(port: int, mode: str, recording: Path, *more: str) -> AbstractContextManager[Server]:
+def _stub(port: int, mode: str, recording: Path, *fields: str) -> AbstractContextManager[Server]:
     """Signed URLs name the recorder's port: the one that replays has to have the same."""
-    command = [sys.executable, "-m", "bench.stub", mode, str(port), str(recording), *more]
+    command = [sys.executable, "-m", "bench.stub", mode, str(port), str(recording), *fields]
     return running(command, port, "/health", {}, recording.with_suffix(f".{mode}.log"))
 
 
@@ -161,9 +161,9 @@ def _answering(log: Path) -> list[tuple[float, float]]:
     spans: list[tuple[float, float]] = []
     for line in log.read_text().splitlines():
         if '"event":"request"' in line:
-            told = json.loads(line)
-            end = datetime.fromisoformat(told["timestamp"].replace("Z", "+00:00")).timestamp()
-            spans.append((end - (told["duration_ms"] - told["waited_ms"]) / 1000, end))
+            content = json.loads(line)
+            end = datetime.fromisoformat(content["timestamp"].replace("Z", "+00:00")).timestamp()
+            spans.append((end - (content["duration_ms"] - content["waited_ms"]) / 1000, end))
     return sorted(spans)
 
 

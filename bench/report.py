@@ -21,7 +21,7 @@ class Row:
     """A ratio, or the absolute figure in the promise's own unit."""
     promise: str
     """As printed: '>= 40'."""
-    kept: bool | None
+    holds: bool | None
     """None: measured for information, nothing is promised."""
 
 
@@ -42,8 +42,8 @@ def table(rows: Sequence[Row]) -> str:
     """The rows as a markdown table."""
     lines = ["| measure | Modelkeep | compared with | result | promise | kept |", "|---|---|---|---|---|---|"]
     for row in rows:
-        kept = {True: "yes", False: "**no**", None: ""}[row.kept]
-        lines.append(f"| {row.what} | {row.ours} | {row.peer} | {_number(row.value)} | {row.promise} | {kept} |")
+        result = {True: "yes", False: "**no**", None: ""}[row.holds]
+        lines.append(f"| {row.what} | {row.ours} | {row.peer} | {_number(row.value)} | {row.promise} | {result} |")
     return "\n".join(lines)
 
 

@@ -22,16 +22,18 @@ PAGES = range(51, 151)
 
 def measure(folder: Path) -> list[Row]:
     small, large = _seeded(folder / "small", seed.SMALL), _seeded(folder / "large", seed.LARGE)
-    with modelkeep(small) as one, modelkeep(large) as two:
-        rows = [_alias(one, two)]
-        admin = one.headers, two.headers
-        rows.append(_page(one, two, "a page of 100 models, metastore admin", admin))
+    with modelkeep(small) as answer, modelkeep(large) as two:
+        rows = [_alias(answer, two)]
+        admin = answer.headers, two.headers
+        rows.append(_page(answer, two, "a page of 100 models, metastore admin", admin))
         for reader, who in (
             (seed.RUNNER, "EXECUTE on the catalog"),
             (seed.FEW, "EXECUTE on ten models"),
             (seed.TEAM, "EXECUTE on one schema of ten models"),
         ):
-            rows.append(_page(one, two, f"a page of 100 models, {who}", (bearer(reader.token), bearer(reader.token))))
+            rows.append(
+                _page(answer, two, f"a page of 100 models, {who}", (bearer(reader.token), bearer(reader.token)))
+            )
         rows.append(_depth(two))
     return rows
 
@@ -42,10 +44,10 @@ def _depth(server: Server) -> Row:
     for _ in range(99):
         token = server.call("GET", f"{path}1000&page_token={token}")["next_page_token"]
     first, deep = (
-        [load.request(f"{path}{size}{more}", server.headers) for size in PAGES] for more in ("", f"&page_token={token}")
+        [load.request(f"{path}{size}{item}", server.headers) for size in PAGES] for item in ("", f"&page_token={token}")
     )
-    one, two = load.paired_medians((server.port, first), (server.port, deep))
-    return at_most("a page behind 99,000 models", _ms(two), f"the first page: {_ms(one)}", two / one, 1.3)
+    item, two = load.paired_medians((server.port, first), (server.port, deep))
+    return at_most("a page behind 99,000 models", _ms(two), f"the first page: {_ms(item)}", two / item, 1.3)
 
 
 def _seeded(data: Path, size: Size) -> Path:
@@ -57,15 +59,15 @@ def _seeded(data: Path, size: Size) -> Path:
 
 def _alias(small: Server, large: Server) -> Row:
     for count in (WARM_UP, READS):
-        one, two = load.paired_medians(
+        first, two = load.paired_medians(
             (small.port, _alias_requests(seed.SMALL, seed.RUNNER, count)),
             (large.port, _alias_requests(seed.LARGE, seed.RUNNER, count)),
         )
     return at_most(
         "get by alias, random models, 100,000 models",
         _ms(two),
-        f"{seed.SMALL.models:,} models: {_ms(one)}",
-        two / one,
+        f"{seed.SMALL.models:,} models: {_ms(first)}",
+        two / first,
         1.3,
     )
 
@@ -82,8 +84,10 @@ def _page(small: Server, large: Server, what: str, headers: tuple[dict[str, str]
     counts = [_count(server, f"{path}100", h) for server, h in zip((small, large), headers, strict=True)]
     assert counts[0] == counts[1], f"{what}: the pages hold {counts} models"
     raw = [[load.request(f"{path}{size}", h) for size in PAGES] for h in headers]
-    one, two = load.paired_medians((small.port, raw[0]), (large.port, raw[1]))
-    return at_most(f"{what} ({counts[1]} listed)", _ms(two), f"{seed.SMALL.models:,} models: {_ms(one)}", two / one, 2)
+    first, two = load.paired_medians((small.port, raw[0]), (large.port, raw[1]))
+    return at_most(
+        f"{what} ({counts[1]} listed)", _ms(two), f"{seed.SMALL.models:,} models: {_ms(first)}", two / first, 2
+    )
 
 
 def _count(server: Server, path: str, headers: dict[str, str]) -> int:

@@ -74,7 +74,7 @@ class Seeder:
         with closing(self._db):
             for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000"):
                 self._db.execute(f"PRAGMA {pragma}")
-            metastore, self._owner = self._one("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
+            metastore, self._owner = self._first_row("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
             self._db.execute("BEGIN")
             catalog = self._securable("CATALOG", metastore, "catalog", CATALOG, None, None)
             self._schemas = [
@@ -91,7 +91,7 @@ class Seeder:
             self._db.execute("COMMIT")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _one(self, sql: str, *params: Any) -> tuple[Any, ...]:
+    def _first_row(self, sql: str, *params: Any) -> tuple[Any, ...]:
         row = self._db.execute(sql, params).fetchone()
         assert row is not None, "start the server once before seeding"
         return row
@@ -109,8 +109,8 @@ class Seeder:
     def _securable_row(
         self, row_id: str, kind: str, parent: str, space: str, name: str, *above: str | None
     ) -> tuple[Any, ...]:
-        made = (self._now, self._owner, self._now, self._owner)
-        return (row_id, kind, space, parent, *above, name, name, self._owner, self._size.versions_each, *made)
+        result = (self._now, self._owner, self._now, self._owner)
+        return (row_id, kind, space, parent, *above, name, name, self._owner, self._size.versions_each, *result)
 
     def _model_rows(self, catalog: str) -> Iterator[tuple[Any, ...]]:
         for index, model in enumerate(self._models):
@@ -118,11 +118,11 @@ class Seeder:
             yield self._securable_row(model, "MODEL", schema, "routine", name, catalog, schema)
 
     def _version_rows(self) -> Iterator[tuple[Any, ...]]:
-        made = (self._now, self._owner, self._now, self._owner)
+        result = (self._now, self._owner, self._now, self._owner)
         for model in self._models:
             for number in range(1, self._size.versions_each + 1):
                 aliases = '["champion"]' if number == 1 else "[]"
-                yield (new_id(), model, number, "READY", f"models:/m-{model}", model, f"m-{model}", aliases, *made)
+                yield (new_id(), model, number, "READY", f"models:/m-{model}", model, f"m-{model}", aliases, *result)
 
     def _grant_rows(self, users: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for model in self._models:

@@ -29,10 +29,10 @@ class Site:
         self._answer = answer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
+        body, answer = b"", True
+        while answer:
             message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
+            body, answer = body + message.get("body", b""), message.get("more_body", False)
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         target = scope["raw_path"].decode() + ("?" + query if (query := scope["query_string"].decode()) else "")
         said = body.decode() if headers.get("content-type", "").startswith("application/json") else ""
@@ -55,9 +55,9 @@ def record(port: int, file: Path, upstream: int) -> None:
         return answer.status, [(k, v) for k, v in answer.getheaders() if k.lower() not in _HOP], data.decode("latin-1")
 
     async def answer(key: Key, headers: dict[str, str], body: bytes) -> Answer:
-        found = await asyncio.to_thread(fetch, key, headers, body)
-        out.write(json.dumps((key, found)) + "\n")
-        return found
+        result = await asyncio.to_thread(fetch, key, headers, body)
+        out.write(json.dumps((key, result)) + "\n")
+        return result
 
     with file.open("w", buffering=1) as out:
         _serve(port, answer)

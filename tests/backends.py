@@ -278,11 +278,11 @@ def running(
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now, each another one."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for item in sockets:
+            item.bind((LOOPBACK, 0))
+        return [item.getsockname()[1] for item in sockets]
 
 
 def accepts(server: Postgres) -> bool:

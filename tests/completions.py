@@ -13,7 +13,7 @@ class Completions:
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         """(path, headers, body)"""
         self.status = 200
         self.headers: dict[str, str] = {}
@@ -31,26 +31,26 @@ class Completions:
 
 @contextlib.contextmanager
 def completions() -> Iterator[Completions]:
-    told = Completions()
+    answer = Completions()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            told.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(body)))
-            self.send_response(told.status)
-            for name, value in {**told.headers, "content-length": str(len(told.answer))}.items():
+            answer.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(body)))
+            self.send_response(answer.status)
+            for name, value in {**answer.headers, "content-length": str(len(answer.answer))}.items():
                 self.send_header(name, value)
             self.end_headers()
             with contextlib.suppress(ConnectionError):
-                self.wfile.write(told.answer)
+                self.wfile.write(answer.answer)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.url = f"http://127.0.0.1:{server.server_port}/v1"
+        answer.url = f"http://127.0.0.1:{server.server_port}/v1"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield told
+        yield answer
         server.shutdown()
         thread.join()

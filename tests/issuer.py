@@ -30,7 +30,7 @@ class Issuer:
     def __init__(self, url: str, name: str) -> None:
         self.url = url
         self.key = key(name)
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.forms: list[dict[str, str]] = []
         self.metadata: dict[str, Any] = {}
         self.keys: list[dict[str, Any]] = [self.key.as_dict(private=False)]
@@ -41,8 +41,8 @@ class Issuer:
     def claims(self, **changed: Any) -> dict[str, Any]:
         """Good ones, with these changes; None leaves one out."""
         now = int(time.time())
-        found = {"iss": self.url, "sub": "job-1", "aud": "modelkeep", "iat": now, "exp": now + 300, **changed}
-        return {name: value for name, value in found.items() if value is not None}
+        fields = {"iss": self.url, "sub": "job-1", "aud": "modelkeep", "iat": now, "exp": now + 300, **changed}
+        return {name: value for name, value in fields.items() if value is not None}
 
     def sign(self, claims: dict[str, Any], *, by: Any = None, alg: str = "RS256", **header: Any) -> str:
         by = by or self.key
@@ -52,7 +52,7 @@ class Issuer:
         return self.sign(self.claims(**changed))
 
     def answer(self, path: str, form: dict[str, str]) -> dict[str, Any] | None:
-        self.asked.append(path)
+        self.requests.append(path)
         if path in self.answers:
             return self.answers[path]
         if path == "/.well-known/openid-configuration":
@@ -73,10 +73,10 @@ def running_issuer(name: str = "one") -> Iterator[Issuer]:
             path = self.path.partition("?")[0]
             status, body, headers = issuer.raw.get(path) or (0, b"", {})
             if not status:
-                found = issuer.answer(path, form)
-                status, body = (200, json.dumps(found).encode()) if found is not None else (404, b"{}")
+                result = issuer.answer(path, form)
+                status, body = (200, json.dumps(result).encode()) if result is not None else (404, b"{}")
             else:
-                issuer.asked.append(path)
+                issuer.requests.append(path)
             self.send_response(status)
             for header, value in {
                 "content-type": "application/json",

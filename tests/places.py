@@ -18,9 +18,9 @@ def dialect(request: pytest.FixtureRequest) -> str:
 async def place(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Settings]:
     """A fresh deployment on each of the databases (needs the plugin `backends`)."""
     server = request.getfixturevalue("postgres") if dialect == "postgresql" else None
-    made = await new_place(tmp_path, server)
-    yield made
-    drop(made, server)
+    result = await new_place(tmp_path, server)
+    yield result
+    drop(result, server)
 
 
 @pytest.fixture

@@ -82,9 +82,9 @@ def _answer(connection: socket.socket, command: Any) -> None:
     while len(text) < int.from_bytes(size, "big"):
         text += connection.recv(65536)
     program, arguments, environment, place = json.loads(text)
-    for number, given in enumerate(array.array("i", rights[0][2])):
-        os.dup2(given, number)
-        os.close(given)
+    for number, value in enumerate(array.array("i", rights[0][2])):
+        os.dup2(value, number)
+        os.close(value)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(place)

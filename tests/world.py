@@ -96,27 +96,27 @@ class World:
 
     # --- securables --------------------------------------------------------------------------------------------------
 
-    async def catalog(self, text: str, *, owner: str = ADMIN, **held: str) -> Securable:
-        return await self._made(text, owner, held)
+    async def catalog(self, text: str, *, owner: str = ADMIN, **privileges: str) -> Securable:
+        return await self._insert(text, owner, privileges)
 
-    async def schema(self, text: str, *, owner: str = ADMIN, **held: str) -> Securable:
-        return await self._made(text, owner, held)
+    async def schema(self, text: str, *, owner: str = ADMIN, **privileges: str) -> Securable:
+        return await self._insert(text, owner, privileges)
 
-    async def model(self, text: str, *, owner: str = ADMIN, **held: str) -> Securable:
-        return await self._made(text, owner, held)
+    async def model(self, text: str, *, owner: str = ADMIN, **privileges: str) -> Securable:
+        return await self._insert(text, owner, privileges)
 
-    async def _made(self, text: str, owner: str, held: dict[str, str]) -> Securable:
+    async def _insert(self, text: str, owner: str, privileges: dict[str, str]) -> Securable:
         async with self.db.write() as tx:
             await make(tx, text, owner)
-            for who, notation in held.items():
+            for who, notation in privileges.items():
                 await grant(tx, who, notation, text)
         return await self.find(text)
 
     async def find(self, text: str) -> Securable:
         async with self.db.read() as tx:
-            found = await securables.by_name(tx, name(text))
-        assert found is not None, text
-        return found
+            securable = await securables.by_name(tx, name(text))
+        assert securable is not None, text
+        return securable
 
     async def grant(self, who: str, notation: str, on: str = "") -> None:
         """`EXECUTE+USE_CATALOG@prod`: privileges joined by +, each on `on` or on what follows its @ (nothing: the metastore)."""
@@ -125,10 +125,10 @@ class World:
 
     async def own(self, text: str, owner: str) -> None:
         async with self.db.write() as tx:
-            found = await securables.by_name(tx, name(text))
-            assert found is not None
+            securable = await securables.by_name(tx, name(text))
+            assert securable is not None
             holder = await _principal(tx, owner, "USER")
-            await securables.update(tx, found, "test", now_ms(), owner_id=holder.id)
+            await securables.update(tx, securable, "test", now_ms(), owner_id=holder.id)
 
     # --- versions ----------------------------------------------------------------------------------------------------
 
@@ -137,17 +137,17 @@ class World:
     ) -> ModelVersion:
         """A PENDING version with these files (a whole model where none are named). `by`: the model's owner."""
         who = self.as_(by) if by else self.as_((await self.find(text)).owner)
-        made: ModelVersion = await who.do(versions.CreateVersion(name=name(text), **fields))
-        await self.upload(made, MODEL_FILES if uploaded is None else uploaded)
-        return made
+        version: ModelVersion = await who.do(versions.CreateVersion(name=name(text), **fields))
+        await self.upload(version, MODEL_FILES if uploaded is None else uploaded)
+        return version
 
     async def version(
         self, text: str, uploaded: dict[str, bytes] | None = None, by: str = "", **fields: Any
     ) -> ModelVersion:
         """A READY version."""
-        made = await self.pending(text, uploaded, by, **fields)
+        version = await self.pending(text, uploaded, by, **fields)
         who = self.as_(by) if by else self.as_((await self.find(text)).owner)
-        return await who.do(finalize.FinalizeVersion(name(text), made.version))
+        return await who.do(finalize.FinalizeVersion(name(text), version.version))
 
     async def upload(self, version: ModelVersion, uploaded: dict[str, bytes]) -> None:
         for path, data in uploaded.items():
@@ -166,12 +166,12 @@ class World:
                 self.tokens[who] = f"secret of {holder.id}"
                 await tokens.insert(tx, holder.id, hash_token(self.tokens[who]), "", "test", now_ms(), None)
         async with self.db.read() as tx:
-            found = await principals.actor_of_token(
+            result = await principals.actor_of_token(
                 tx, hash_token(self.tokens[who]), now_ms(), "127.0.0.1", self.workspace
             )
-        if isinstance(found, str):
-            raise Unauthenticated(found)
-        return found
+        if isinstance(result, str):
+            raise Unauthenticated(result)
+        return result
 
     async def rows(self, sql: str, /, **params: Any) -> list[tuple[Any, ...]]:
         async with self.db.read() as tx:
@@ -188,12 +188,12 @@ class Caller:
     world: World
     principal: str
 
-    async def do(self, request: msgspec.Struct, *more: msgspec.Struct) -> Any:
+    async def do(self, request: msgspec.Struct, *fields: msgspec.Struct) -> Any:
         """The result of the (last) request; all of them are one transaction."""
         actor = await self.world.actor(self.principal)
-        if not more:
+        if not fields:
             return await self.world.engine.execute(actor, request)
-        return (await self.world.engine.execute_all(actor, (request, *more)))[-1]
+        return (await self.world.engine.execute_all(actor, (request, *fields)))[-1]
 
 
 async def make(tx: WriteTx, text: str, owner: str = ADMIN) -> Securable:
@@ -203,13 +203,13 @@ async def make(tx: WriteTx, text: str, owner: str = ADMIN) -> Securable:
     full = name(text)
     for depth in range(1, len(full.parts) + 1):
         part = FullName(full.parts[:depth])
-        found = await securables.by_name(tx, part)
-        if found is None:
+        securable = await securables.by_name(tx, part)
+        if securable is None:
             holder = await _principal(tx, owner if part == full else ADMIN, "USER")
             await securables.insert(tx, parent, part, holder.id, "test", now_ms(), "", {})
-            found = await securables.by_name(tx, part)
-        assert found is not None
-        parent = found
+            securable = await securables.by_name(tx, part)
+        assert securable is not None
+        parent = securable
     return parent
 
 
@@ -223,8 +223,8 @@ async def grant(tx: WriteTx, who: str, notation: str, on: str = "") -> None:
 
 
 async def _principal(tx: WriteTx, who: str, kind: str, *, account_admin: bool = False) -> Principal:
-    found = await principals.by_name(tx, who)
-    return found or await principals.insert(tx, kind, who, "test", now_ms(), account_admin=account_admin)
+    principal = await principals.by_name(tx, who)
+    return principal or await principals.insert(tx, kind, who, "test", now_ms(), account_admin=account_admin)
 
 
 async def chunks(data: bytes) -> AsyncIterator[bytes]:
@@ -302,10 +302,10 @@ async def _postgres_copy(server: Any) -> str:
 def _clone(server: Any, template: str) -> str:
     import psycopg
 
-    made = f"test_{uuid.uuid4().hex}"
+    text = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {made} TEMPLATE {template}".encode())
-    return server.url(made)
+        connection.execute(f"CREATE DATABASE {text} TEMPLATE {template}".encode())
+    return server.url(text)
 
 
 def drop(place: Settings, server: Any) -> None:

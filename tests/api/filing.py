@@ -48,10 +48,10 @@ class Shelf(Site):
     def pending(self, name: str = "") -> str:
         """The root of a new PENDING version."""
         name = name or self.model()
-        made = self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})[
+        model_version = self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})[
             "model_version"
         ]
-        return f"/Models/{name.replace('.', '/')}/{made['version']}"
+        return f"/Models/{name.replace('.', '/')}/{model_version['version']}"
 
     def finalize(self, root: str) -> None:
         name, version = named(root)
@@ -80,9 +80,9 @@ class Shelf(Site):
         assert answer.status_code == 200, answer.text
         return answer.content
 
-    def fs(self, method: str, kind: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
+    def fs(self, method: str, kind: str, path: str, token: str | None = None, **fields: Any) -> httpx.Response:
         """A call of the Files API with this path, encoded as the SDK encodes it."""
-        return self.call(method, f"{FS}/{kind}{encoded(path)}", token=token, **more)
+        return self.call(method, f"{FS}/{kind}{encoded(path)}", token=token, **fields)
 
     def names(self, directory: str) -> list[str]:
         answer = self.fs("GET", "directories", directory)
@@ -104,7 +104,7 @@ class Shelf(Site):
         """The artifact set of this version."""
         name, version = named(root)
 
-        async def found() -> str:
+        async def content() -> str:
             async with self.registry.db.read() as tx:
                 row = await tx.one(
                     "SELECT v.artifact_set_id FROM model_versions v JOIN securables x ON x.id = v.model_id "
@@ -114,16 +114,16 @@ class Shelf(Site):
                 )
             return row[0] if row else ""
 
-        return self.run(found())
+        return self.run(content())
 
     def objects(self, root: str) -> list[str]:
         """What storage holds for this version."""
         set_id = self.set_of(root)
 
-        async def found() -> list[str]:
+        async def content() -> list[str]:
             return [listed.object for listed in await self.registry.blobs.list_set(set_id)] if set_id else []
 
-        return self.run(found())
+        return self.run(content())
 
 
 def named(root: str) -> tuple[str, int]:
@@ -140,8 +140,8 @@ def encoded(path: str) -> str:
 
 def send(url: dict[str, Any], method: str, data: Any = None, **headers: str) -> httpx.Response:
     """Use a URL that was handed out, without any credential."""
-    given = {header["name"]: header["value"] for header in url["headers"]}
-    return httpx.request(method, url["url"], content=data, headers={**given, **headers}, timeout=30)
+    fields = {header["name"]: header["value"] for header in url["headers"]}
+    return httpx.request(method, url["url"], content=data, headers={**fields, **headers}, timeout=30)
 
 
 @contextlib.contextmanager

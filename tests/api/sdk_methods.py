@@ -27,15 +27,15 @@ class Method:
 
 
 def methods() -> list[Method]:
-    found: list[Method] = []
+    results: list[Method] = []
     for file in sorted(SERVICES.glob("*.py")):
         for service in ast.parse(file.read_text()).body:
             if isinstance(service, ast.ClassDef) and service.name.endswith("API"):
                 name = service.name.removesuffix("API")
-                found += [
+                results += [
                     m for node in service.body if isinstance(node, ast.FunctionDef) and (m := _method(name, node))
                 ]
-    return found
+    return results
 
 
 def _method(service: str, node: ast.FunctionDef) -> Method | None:

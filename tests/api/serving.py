@@ -71,14 +71,14 @@ class Site:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def call(
-        self, method: str, path: str, fields: dict[str, Any] | None = None, *, token: str | None = None, **more: Any
+        self, method: str, path: str, fields: dict[str, Any] | None = None, *, token: str | None = None, **extra: Any
     ) -> httpx.Response:
         """One request, as the admin unless `token` says otherwise ('' sends none): fields as a client places them."""
         token = self.admin if token is None else token
-        headers = {**({"authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
+        headers = {**({"authorization": f"Bearer {token}"} if token else {}), **extra.pop("headers", {})}
         if fields is not None:
-            more["params" if method == "GET" else "json"] = fields
-        return self.http.request(method, path, headers=headers, **more)
+            extra["params" if method == "GET" else "json"] = fields
+        return self.http.request(method, path, headers=headers, **extra)
 
     def b(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
         """A call of the `databricks-uc` face."""
@@ -237,8 +237,8 @@ class World:
             return self.body(kind, f"n_{uuid.uuid4().hex[:8]}")
         if "{" not in route.path:
             return {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
-        told = {"owner": "admin"} if route.method == "PATCH" else {}
-        return {"name" if "{name}" in route.path else "full_name": f"{self.schema}.{kind}", **told}
+        answer = {"owner": "admin"} if route.method == "PATCH" else {}
+        return {"name" if "{name}" in route.path else "full_name": f"{self.schema}.{kind}", **answer}
 
     def values_of_governance(self, route: Route) -> dict[str, Any] | None:
         """As `values`, where what is needed is no single field; None for other routes."""
@@ -255,8 +255,8 @@ class World:
             case "/protected-aliases/{securable_type}/{full_name}/{alias}":
                 return {**at, "alias": "champion"} | ({"principals": ["admin"]} if route.method == "PUT" else {})
             case "/api/3.0/rfa/requests":
-                wanted = {"securable": securable, "permissions": ["EXECUTE"]}
-                return {"requests": [{"securable_permissions": [wanted]}]}
+                fields = {"securable": securable, "permissions": ["EXECUTE"]}
+                return {"requests": [{"securable_permissions": [fields]}]}
             case "/api/3.0/rfa/destinations":
                 return {"update_mask": "destinations", "securable": securable, "destinations": []}
             case "/api/2.0/preview/permissionassignments" if route.method == "POST":
@@ -314,11 +314,11 @@ class World:
     def values_of_sign_in(self, route: Route) -> dict[str, Any]:
         """As `values`, for secrets and federation policies."""
         known = {"id": self.robot_id, "account_id": self.account, "secret_id": "absent", "policy_id": "absent"}
-        found: dict[str, Any] = {name: known[name] for name in re.findall(r"\{([^}]+)\}", route.path)}
+        fields: dict[str, Any] = {name: known[name] for name in re.findall(r"\{([^}]+)\}", route.path)}
         if route.method == "POST" and "federationPolicies" in route.path:
-            rule = {"issuer": "https://ci.example", "jwks_json": JWKS, "subject": "job" if "id" in found else None}
-            found["oidc_policy"] = {name: value for name, value in rule.items() if value}
-        return found
+            rule = {"issuer": "https://ci.example", "jwks_json": JWKS, "subject": "job" if "id" in fields else None}
+            fields["oidc_policy"] = {name: value for name, value in rule.items() if value}
+        return fields
 
     def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
@@ -407,19 +407,19 @@ class World:
         optional = {"source", "comment", "operation", "catalog_name", "schema_name", "deployment_name", "address"} & {
             field.encode_name for field in fields
         }
-        wanted = (
+        expected = (
             {field.encode_name for field in fields if field.required}
             | in_path
             | (optional if route.method != "GET" else set())
         )
-        return {name: value for name, value in known.items() if name in wanted}
+        return {name: value for name, value in known.items() if name in expected}
 
-    def request(self, site: Site, route: Route, token: str | None = None, **more: Any) -> httpx.Response:
+    def request(self, site: Site, route: Route, token: str | None = None, **extra: Any) -> httpx.Response:
         """The route, asked for in earnest."""
         values = self.values(route)
         path = filled(route, values)
         fields: dict[str, Any] = {k: v for k, v in values.items() if f"{{{k}}}" not in route.path}
-        return site.call(route.method, path, fields or None, token=token, **more)
+        return site.call(route.method, path, fields or None, token=token, **extra)
 
 
 JWKS = json.dumps(

@@ -53,16 +53,16 @@ def _nulls(value: Any, at: str = "") -> list[str]:
 def test_no_answer_of_any_route_has_a_null(site: Site) -> None:
     """Every described route, in both vocabularies, over securables without comment, run or workspace."""
     world = World(site)
-    asked = 0
+    request = 0
     for method in ("GET", "POST", "PATCH", "PUT"):
         for headers, route in site.dialects:
             if route.method != method or not route.path.startswith(DESCRIBED) or route.handler is not None:
                 continue
             answer = world.request(site, route, headers=headers)
-            asked += answer.status_code == 200
+            request += answer.status_code == 200
             if answer.status_code < 500 and answer.headers.get("content-type", "").startswith("application/json"):
                 assert _nulls(answer.json()) == [], (route.method, route.path, headers)
-    assert asked > 100
+    assert request > 100
 
 
 def test_the_last_page_has_no_token_and_the_others_have_one(site: Site) -> None:
@@ -70,8 +70,8 @@ def test_the_last_page_has_no_token_and_the_others_have_one(site: Site) -> None:
     catalog, name = schema.split(".")
     for _ in range(3):
         site.model(schema)
-    asked = {"catalog_name": catalog, "schema_name": name, "max_results": 2}
-    first = site.ok("GET", f"{UC}/models", asked)
+    fields = {"catalog_name": catalog, "schema_name": name, "max_results": 2}
+    first = site.ok("GET", f"{UC}/models", fields)
     assert len(first["registered_models"]) == 2 and first["next_page_token"]
-    last = site.ok("GET", f"{UC}/models", {**asked, "page_token": first["next_page_token"]})
+    last = site.ok("GET", f"{UC}/models", {**fields, "page_token": first["next_page_token"]})
     assert len(last["registered_models"]) == 1 and "next_page_token" not in last

@@ -34,7 +34,7 @@ class Lab:
     """A server that trusts `one` (its OpenID provider, too) and `two`, and the issuer of an attacker."""
 
     site: Site
-    one: Issuer
+    first: Issuer
     two: Issuer
     evil: Issuer
     robot: str
@@ -57,8 +57,8 @@ class Lab:
         """(what the provider was told, the cookie) of a sign-in that begins in a new browser."""
         answer = httpx.get(f"{self.site.host}/login/provider?next=/docs", headers=self.here)
         assert answer.status_code == 303, answer.text
-        told = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
-        return told, answer.headers["set-cookie"].partition(";")[0]
+        fields = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+        return fields, answer.headers["set-cookie"].partition(";")[0]
 
     def back(self, cookie: str, **query: str) -> httpx.Response:
         """The browser comes back from the provider."""
@@ -66,20 +66,20 @@ class Lab:
 
     def provider(self, make: "Attack") -> httpx.Response:
         """A whole sign-in, with this as the provider's answer to the code."""
-        told, cookie = self.begin()
-        self.one.answers["/token"] = {"id_token": make(self, self.claims("provider", nonce=told["nonce"]))}
-        return self.back(cookie, state=told["state"], code="c", iss=self.one.url)
+        answer, cookie = self.begin()
+        self.first.answers["/token"] = {"id_token": make(self, self.claims("provider", nonce=answer["nonce"]))}
+        return self.back(cookie, state=answer["state"], code="c", iss=self.first.url)
 
-    def claims(self, way: str, **more: Any) -> dict[str, Any]:
-        return self.one.claims(aud=CLIENT if way == "provider" else "modelkeep", **more)
+    def claims(self, way: str, **fields: Any) -> dict[str, Any]:
+        return self.first.claims(aud=CLIENT if way == "provider" else "modelkeep", **fields)
 
     def try_(self, way: str, make: "Attack") -> httpx.Response:
         if way == "provider":
             return self.provider(make)
         token = make(self, self.claims(way))
         if way == "header":
-            told = [(b"authorization", b"Bearer " + token.encode()), *self.here.items()]
-            return httpx.get(f"{self.site.host}{ME}", headers=told)  # type: ignore[arg-type]
+            answers = [(b"authorization", b"Bearer " + token.encode()), *self.here.items()]
+            return httpx.get(f"{self.site.host}{ME}", headers=answers)  # type: ignore[arg-type]
         return self.form(token) if way == "form" else self.exchange(token)
 
 
@@ -89,38 +89,38 @@ Attack = Callable[[Lab, dict[str, Any]], str]
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with ExitStack() as stack:
-        one, two, evil = (stack.enter_context(running_issuer(name)) for name in ("one", "two", "evil"))
+        first, two, evil = (stack.enter_context(running_issuer(name)) for name in ("one", "two", "evil"))
         site = stack.enter_context(
             running_site(
                 tmp_path_factory.mktemp("site"),
                 trusted_issuers=two.url,
-                oidc_issuer=one.url,
+                oidc_issuer=first.url,
                 oidc_client_id=CLIENT,
                 oidc_client_secret="s3cret",
                 oidc_user_claim="preferred_username",
             )
         )
-        found = Lab(site, one, two, evil, robot(site)[1])
-        trust(site, found.robot, one.url)
-        yield found
+        result = Lab(site, first, two, evil, robot(site)[1])
+        trust(site, result.robot, first.url)
+        yield result
 
 
 def robot(site: Site) -> tuple[str, str]:
     """(number, application id) of a new service principal."""
-    made = site.call("POST", "/api/2.0/preview/scim/v2/ServicePrincipals", {"displayName": "r"}).json()
-    return made["id"], made["applicationId"]
+    body = site.call("POST", "/api/2.0/preview/scim/v2/ServicePrincipals", {"displayName": "r"}).json()
+    return body["id"], body["applicationId"]
 
 
 def policies(site: Site, name: str) -> str:
     account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
-    asked = {"filter": f'applicationId eq "{name}"'}
-    number = site.ok("GET", "/api/2.0/preview/scim/v2/ServicePrincipals", asked)["Resources"][0]["id"]
+    fields = {"filter": f'applicationId eq "{name}"'}
+    number = site.ok("GET", "/api/2.0/preview/scim/v2/ServicePrincipals", fields)["Resources"][0]["id"]
     return f"/api/2.0/accounts/{account}/servicePrincipals/{number}/federationPolicies"
 
 
 def trust(site: Site, name: str, issuer: str, **rule: Any) -> None:
-    told = {"issuer": issuer, "subject": "job-1", "audiences": ["modelkeep"], **rule}
-    site.ok("POST", policies(site, name), {"oidc_policy": told})
+    fields = {"issuer": issuer, "subject": "job-1", "audiences": ["modelkeep"], **rule}
+    site.ok("POST", policies(site, name), {"oidc_policy": fields})
 
 
 def let_in(answer: httpx.Response) -> bool:
@@ -143,34 +143,34 @@ def with_(**changed: Any) -> Attack:
     """Signed as it should be, with other claims."""
 
     def make(lab: Lab, claims: dict[str, Any]) -> str:
-        told = {name: value(lab) if callable(value) else value for name, value in changed.items()}
-        return lab.one.sign({name: value for name, value in {**claims, **told}.items() if value is not None})
+        fields = {name: value(lab) if callable(value) else value for name, value in changed.items()}
+        return lab.first.sign({name: value for name, value in {**claims, **fields}.items() if value is not None})
 
     return make
 
 
-def header(**more: Any) -> Attack:
+def header(**fields: Any) -> Attack:
     """Signed by the attacker's key, with this in the header."""
 
     def make(lab: Lab, claims: dict[str, Any]) -> str:
-        told = {name: value(lab) if callable(value) else value for name, value in more.items()}
-        return lab.one.sign(claims, by=lab.evil.key, **told)
+        values = {name: value(lab) if callable(value) else value for name, value in fields.items()}
+        return lab.first.sign(claims, by=lab.evil.key, **values)
 
     return make
 
 
 def unsigned(alg: str) -> Attack:
-    return lambda lab, claims: f"{part({'alg': alg, 'kid': lab.one.key.kid})}.{part(claims)}."
+    return lambda lab, claims: f"{part({'alg': alg, 'kid': lab.first.key.kid})}.{part(claims)}."
 
 
 def with_public_key(lab: Lab, claims: dict[str, Any]) -> str:
     """By hand: no library signs that."""
-    told = f"{part({'alg': 'HS256', 'kid': lab.one.key.kid})}.{part(claims)}"
-    return f"{told}.{part(hmac.digest(lab.one.key.as_pem(private=False), told.encode(), 'sha256'))}"
+    text = f"{part({'alg': 'HS256', 'kid': lab.first.key.kid})}.{part(claims)}"
+    return f"{text}.{part(hmac.digest(lab.first.key.as_pem(private=False), text.encode(), 'sha256'))}"
 
 
 def resigned(change: Callable[[str], str]) -> Attack:
-    return lambda lab, claims: change(lab.one.sign(claims))
+    return lambda lab, claims: change(lab.first.sign(claims))
 
 
 def now(seconds: float) -> float:
@@ -183,25 +183,27 @@ FORGED: dict[str, Attack] = {
     "alg NONE": unsigned("NONE"),
     "no alg": unsigned(""),
     "alg none, with a signature": lambda lab, claims: (
-        unsigned("none")(lab, claims) + lab.one.sign(claims).split(".")[2]
+        unsigned("none")(lab, claims) + lab.first.sign(claims).split(".")[2]
     ),
     "HS256 with the public key": with_public_key,
-    "HS512 with a short secret": lambda lab, claims: lab.one.sign(
+    "HS512 with a short secret": lambda lab, claims: lab.first.sign(
         claims, by=OctKey.import_key("secret" * 12), alg="HS512"
     ),
     "foreign key under the trusted kid": header(),
-    "foreign key of another kind": lambda lab, claims: lab.one.sign(
+    "foreign key of another kind": lambda lab, claims: lab.first.sign(
         claims, by=ECKey.generate_key("P-256"), alg="ES256"
     ),
     "unknown kid": header(kid="evil"),
     "no such kid: a path": header(kid="../../keys"),
     "no kid": header(kid=""),
-    "key of another trusted issuer": lambda lab, claims: lab.one.sign(claims, by=lab.two.key),
-    "key of another trusted issuer, under its kid": lambda lab, claims: lab.one.sign(claims, by=lab.two.key, kid="two"),
+    "key of another trusted issuer": lambda lab, claims: lab.first.sign(claims, by=lab.two.key),
+    "key of another trusted issuer, under its kid": lambda lab, claims: lab.first.sign(
+        claims, by=lab.two.key, kid="two"
+    ),
     "key URL in the header": header(jku=lambda lab: f"{lab.evil.url}/keys", kid="evil"),
     "certificate URL in the header": header(x5u=lambda lab: f"{lab.evil.url}/keys", kid="evil"),
     "key in the header": header(jwk=lambda lab: lab.evil.key.as_dict(private=False), kid="evil"),
-    "critical header": lambda lab, claims: lab.one.sign(claims, crit=["kid"]),
+    "critical header": lambda lab, claims: lab.first.sign(claims, crit=["kid"]),
     "expired": with_(exp=lambda lab: int(now(-61))),
     "expired long ago": with_(exp=1),
     "no exp": with_(exp=None),
@@ -220,12 +222,12 @@ FORGED: dict[str, Attack] = {
     "audience that begins like ours": with_(aud="modelkeep2"),
     "audience of lists": with_(aud=[["modelkeep"], {"registry": 1}]),
     "any audience": with_(aud="*"),
-    "issuer with a slash": with_(iss=lambda lab: lab.one.url + "/"),
+    "issuer with a slash": with_(iss=lambda lab: lab.first.url + "/"),
     "no issuer": with_(iss=None),
-    "issuer in capitals": with_(iss=lambda lab: lab.one.url.upper()),
-    "issuers": with_(iss=lambda lab: [lab.one.url]),
-    "look-alike issuer": with_(iss=lambda lab: f"{lab.one.url}.evil.example"),
-    "issuer before an @": with_(iss=lambda lab: f"{lab.one.url}@{urlsplit(lab.evil.url).netloc}"),
+    "issuer in capitals": with_(iss=lambda lab: lab.first.url.upper()),
+    "issuers": with_(iss=lambda lab: [lab.first.url]),
+    "look-alike issuer": with_(iss=lambda lab: f"{lab.first.url}.evil.example"),
+    "issuer before an @": with_(iss=lambda lab: f"{lab.first.url}@{urlsplit(lab.evil.url).netloc}"),
     "the attacker's issuer": lambda lab, claims: lab.evil.sign({**claims, "iss": lab.evil.url}),
     "another trusted issuer": lambda lab, claims: lab.two.sign({**claims, "iss": lab.two.url}),
     "no subject": with_(sub=None),
@@ -271,8 +273,8 @@ def test_the_honest_are_let_in(lab: Lab, way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_forged_token_is_taken(lab: Lab, way: str) -> None:
-    lab.evil.asked.clear()
-    lab.one.asked.clear()
+    lab.evil.requests.clear()
+    lab.first.requests.clear()
     for name, make in FORGED.items():
         answer = lab.try_(way, make)
         assert not let_in(answer), name
@@ -283,9 +285,9 @@ def test_no_forged_token_is_taken(lab: Lab, way: str) -> None:
         if way == "exchange":
             assert set(answer.json()) == {"error", "error_description"}, name
             assert answer.headers["cache-control"] == "no-store"
-    assert lab.evil.asked == [], "nobody is asked for what a token says of itself"
-    assert set(lab.one.asked) <= {"/token", "/keys", "/.well-known/openid-configuration"}
-    assert lab.one.asked.count("/keys") <= 1, "unknown keys do not make us ask again and again"
+    assert lab.evil.requests == [], "nobody is asked for what a token says of itself"
+    assert set(lab.first.requests) <= {"/token", "/keys", "/.well-known/openid-configuration"}
+    assert lab.first.requests.count("/keys") <= 1, "unknown keys do not make us ask again and again"
 
 
 def test_two_issuers_refuse_each_others_tokens(lab: Lab) -> None:
@@ -294,12 +296,12 @@ def test_two_issuers_refuse_each_others_tokens(lab: Lab) -> None:
     assert number
     assert let_in(lab.exchange(lab.two.token(aud="theirs"), client_id=other))
     for token in (
-        lab.one.token(),
-        lab.one.token(aud="theirs"),
+        lab.first.token(),
+        lab.first.token(aud="theirs"),
         lab.two.token(),
         lab.two.token(aud="theirs", sub="job-2"),
-        lab.one.sign(lab.two.claims(aud="theirs")),
-        lab.two.sign(lab.one.claims(aud="theirs")),
+        lab.first.sign(lab.two.claims(aud="theirs")),
+        lab.two.sign(lab.first.claims(aud="theirs")),
     ):
         assert not let_in(lab.exchange(token, client_id=other))
     assert not let_in(lab.exchange(lab.two.token(aud="theirs")))
@@ -323,50 +325,50 @@ def test_an_issuer_that_is_not_listed_is_asked_nothing(lab: Lab) -> None:
         json.dumps({"keys": [OctKey.generate_key(256).as_dict()]}),
     ):
         if keys:
-            told = {**rule, "jwks_json": keys}
-            refused(lab.site.call("POST", path, {"oidc_policy": told}), 400, "INVALID_PARAMETER_VALUE")
+            fields = {**rule, "jwks_json": keys}
+            refused(lab.site.call("POST", path, {"oidc_policy": fields}), 400, "INVALID_PARAMETER_VALUE")
     lab.site.ok("POST", path, {"oidc_policy": {**rule, "jwks_json": json.dumps({"keys": lab.evil.keys})}})
     assert let_in(lab.exchange(lab.evil.token(), client_id=name)), "its keys are in the policy"
     assert not let_in(lab.exchange(lab.evil.sign(lab.evil.claims(), by=key("one")), client_id=name))
-    assert lab.evil.asked == []
+    assert lab.evil.requests == []
 
 
 # --- the provider's answers ------------------------------------------------------------------------------------------
 
 
 def test_an_answer_is_taken_once(lab: Lab) -> None:
-    told, cookie = lab.begin()
-    assert told["code_challenge_method"] == "S256"
-    lab.one.answers["/token"] = {"id_token": lab.one.sign(lab.claims("provider", nonce=told["nonce"]))}
-    query = {"state": told["state"], "code": "c", "iss": lab.one.url}
+    answer, cookie = lab.begin()
+    assert answer["code_challenge_method"] == "S256"
+    lab.first.answers["/token"] = {"id_token": lab.first.sign(lab.claims("provider", nonce=answer["nonce"]))}
+    query = {"state": answer["state"], "code": "c", "iss": lab.first.url}
     first = lab.back(cookie, **query)
     assert let_in(first)
     assert first.headers["location"] == "/docs"
     assert "modelkeep_sign_in=;" in first.headers["set-cookie"]
-    sent = lab.one.forms[-1]
-    assert part(hashlib.sha256(sent["code_verifier"].encode()).digest()) == told["code_challenge"]
+    sent = lab.first.forms[-1]
+    assert part(hashlib.sha256(sent["code_verifier"].encode()).digest()) == answer["code_challenge"]
     again = lab.back(cookie, **query)
     assert not let_in(again)
     assert "used before" in again.text
 
 
 def test_mixed_up_answers_are_refused(lab: Lab) -> None:
-    told, cookie = lab.begin()
+    reply, cookie = lab.begin()
     other, other_cookie = lab.begin()
-    lab.one.answers["/token"] = {"id_token": lab.one.sign(lab.claims("provider", nonce=told["nonce"]))}
-    good = {"state": told["state"], "code": "c", "iss": lab.one.url}
+    lab.first.answers["/token"] = {"id_token": lab.first.sign(lab.claims("provider", nonce=reply["nonce"]))}
+    good = {"state": reply["state"], "code": "c", "iss": lab.first.url}
     name, _, value = cookie.partition("=")
-    asked = lab.one.asked.count("/token")
+    count = lab.first.requests.count("/token")
     for sent, query in (
         ("", good),
         (other_cookie, good),
         (cookie, {**good, "state": other["state"]}),
         (cookie, {**good, "state": ""}),
-        (cookie, {"code": "c", "iss": lab.one.url}),
+        (cookie, {"code": "c", "iss": lab.first.url}),
         (cookie, {**good, "iss": lab.two.url}),
         (cookie, {**good, "iss": ""}),
-        (cookie, {**good, "iss": lab.one.url + "/"}),
-        (cookie, {"state": told["state"], "iss": lab.one.url}),
+        (cookie, {**good, "iss": lab.first.url + "/"}),
+        (cookie, {"state": reply["state"], "iss": lab.first.url}),
         (cookie, {**good, "code": ""}),
         (cookie, {**good, "error": "access_denied"}),
         (f"{name}={value[:-1]}", good),
@@ -379,11 +381,13 @@ def test_mixed_up_answers_are_refused(lab: Lab) -> None:
         answer = lab.back(sent, **query)
         assert not let_in(answer)
         assert answer.status_code == 401
-    twice = httpx.get(f"{lab.site.host}/login/callback?state={told['state']}&code=c&code=d", headers={"cookie": cookie})
+    twice = httpx.get(
+        f"{lab.site.host}/login/callback?state={reply['state']}&code=c&code=d", headers={"cookie": cookie}
+    )
     assert twice.status_code == 401
-    assert lab.one.asked.count("/token") == asked, "no code goes to the provider"
-    shown = lab.back(cookie, **{**good, "error": "x", "error_description": "<script>alert(1)</script>"})
-    assert "<script>" not in shown.text
+    assert lab.first.requests.count("/token") == count, "no code goes to the provider"
+    response = lab.back(cookie, **{**good, "error": "x", "error_description": "<script>alert(1)</script>"})
+    assert "<script>" not in response.text
     assert let_in(lab.back(cookie, **good)), "after all that, the right one"
 
 
@@ -394,12 +398,12 @@ def test_a_provider_that_names_itself_must(lab: Lab, tmp_path: Path) -> None:
         issuer.metadata.update(told_of)
         with running_site(tmp_path, oidc_issuer=issuer.url, oidc_client_id=CLIENT) as site:
             other = Lab(site, issuer, lab.two, lab.evil, "")
-            told, cookie = other.begin()
-            signed = issuer.sign(other.claims("provider", nonce=told["nonce"]))
+            answer, cookie = other.begin()
+            signed = issuer.sign(other.claims("provider", nonce=answer["nonce"]))
             mine = {"sub": "job-1", "email": "a@x.io"}
             issuer.answers |= {"/token": {"id_token": signed, "access_token": "a"}, "/me": mine}
-            assert not let_in(other.back(cookie, state=told["state"], code="c"))
-            query = {"state": told["state"], "code": "c", "iss": issuer.url}
+            assert not let_in(other.back(cookie, state=answer["state"], code="c"))
+            query = {"state": answer["state"], "code": "c", "iss": issuer.url}
             for somebody in ({"sub": "job-2", "email": "b@x.io"}, {"email": "b@x.io"}, {}):
                 issuer.answers["/me"] = somebody
                 assert "somebody else" in other.back(cookie, **query).text
@@ -412,12 +416,12 @@ def test_a_provider_that_names_itself_must(lab: Lab, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda lab, claims: lab.one.sign({**claims, "nonce": "another"}),
-        lambda lab, claims: lab.one.sign({k: v for k, v in claims.items() if k != "nonce"}),
-        lambda lab, claims: lab.one.sign({**claims, "aud": [CLIENT, "other"]}),
-        lambda lab, claims: lab.one.sign({**claims, "azp": "other"}),
-        lambda lab, claims: lab.one.sign({**claims, "aud": [CLIENT, "other"], "azp": "other"}),
-        lambda lab, claims: lab.one.sign({**claims, "sub": "x" * 256}),
+        lambda lab, claims: lab.first.sign({**claims, "nonce": "another"}),
+        lambda lab, claims: lab.first.sign({k: v for k, v in claims.items() if k != "nonce"}),
+        lambda lab, claims: lab.first.sign({**claims, "aud": [CLIENT, "other"]}),
+        lambda lab, claims: lab.first.sign({**claims, "azp": "other"}),
+        lambda lab, claims: lab.first.sign({**claims, "aud": [CLIENT, "other"], "azp": "other"}),
+        lambda lab, claims: lab.first.sign({**claims, "sub": "x" * 256}),
     ],
     ids=["other nonce", "no nonce", "two audiences", "other party", "two audiences, other party", "endless subject"],
 )
@@ -430,11 +434,11 @@ def test_id_tokens_of_another_sign_in(lab: Lab, make: Attack) -> None:
 )
 def test_the_way_back_stays_here(lab: Lab, next: str) -> None:
     answer = httpx.get(f"{lab.site.host}/login/provider", params={"next": next})
-    told = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
-    assert told["redirect_uri"] == f"{lab.site.host}/login/callback"
+    fields = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    assert fields["redirect_uri"] == f"{lab.site.host}/login/callback"
     cookie = answer.headers["set-cookie"].partition(";")[0]
-    lab.one.answers["/token"] = {"id_token": lab.one.sign(lab.claims("provider", nonce=told["nonce"]))}
-    assert lab.back(cookie, state=told["state"], code="c").headers["location"] == "/"
+    lab.first.answers["/token"] = {"id_token": lab.first.sign(lab.claims("provider", nonce=fields["nonce"]))}
+    assert lab.back(cookie, state=fields["state"], code="c").headers["location"] == "/"
 
 
 # --- the token endpoint ----------------------------------------------------------------------------------------------
@@ -447,8 +451,8 @@ def client(lab: Lab) -> tuple[str, str]:
     return name, lab.site.ok("POST", f"/api/2.0/accounts/servicePrincipals/{number}/credentials/secrets", {})["secret"]
 
 
-def token_request(site: Site, form: Any, **more: Any) -> httpx.Response:
-    return httpx.post(f"{site.host}/oidc/v1/token", data=form, **more)
+def token_request(site: Site, form: Any, **fields: Any) -> httpx.Response:
+    return httpx.post(f"{site.host}/oidc/v1/token", data=form, **fields)
 
 
 GRANT = {"grant_type": "client_credentials", "scope": "all-apis"}
@@ -456,10 +460,10 @@ GRANT = {"grant_type": "client_credentials", "scope": "all-apis"}
 
 def test_a_secret_is_good_for_its_own_client_at_the_token_endpoint(lab: Lab, client: tuple[str, str]) -> None:
     name, secret = client
-    made = token_request(lab.site, GRANT, auth=client)
-    assert (made.status_code, made.json()["expires_in"], made.headers["cache-control"]) == (200, 3600, "no-store")
+    reply = token_request(lab.site, GRANT, auth=client)
+    assert (reply.status_code, reply.json()["expires_in"], reply.headers["cache-control"]) == (200, 3600, "no-store")
     assert let_in(token_request(lab.site, {**GRANT, "client_id": name, "client_secret": secret}))
-    access = made.json()["access_token"]
+    access = reply.json()["access_token"]
     assert lab.site.ok("GET", ME, token=access)["userName"] == name
     _, pat = lab.site.user()
     for id, wrong in (
@@ -518,8 +522,8 @@ def test_malformed_token_requests(lab: Lab, client: tuple[str, str], form: Any, 
 
 def test_other_shapes_of_token_requests(lab: Lab, client: tuple[str, str]) -> None:
     url = f"{lab.site.host}/oidc/v1/token"
-    for more in ({"json": GRANT}, {"content": b""}, {"files": {"grant_type": b"client_credentials"}}):
-        assert httpx.post(url, auth=client, **more).status_code == 400
+    for item in ({"json": GRANT}, {"content": b""}, {"files": {"grant_type": b"client_credentials"}}):
+        assert httpx.post(url, auth=client, **item).status_code == 400
     for value in ("Basic", "Basic !", "Basic " + "x" * 9000, "Bearer x", f"Digest {client[0]}"):
         assert httpx.post(url, data=GRANT, headers={"authorization": value}).status_code in (400, 401)
     assert httpx.get(url).status_code == 404
@@ -528,7 +532,9 @@ def test_other_shapes_of_token_requests(lab: Lab, client: tuple[str, str]) -> No
         == 400
     )
     assert (
-        lab.exchange(lab.one.token(), requested_token_type="urn:ietf:params:oauth:token-type:refresh_token").status_code
+        lab.exchange(
+            lab.first.token(), requested_token_type="urn:ietf:params:oauth:token-type:refresh_token"
+        ).status_code
         == 400
     )
     base = f"{lab.site.host}/oidc/accounts/{uuid.uuid4()}"
@@ -539,20 +545,20 @@ def test_other_shapes_of_token_requests(lab: Lab, client: tuple[str, str]) -> No
 @pytest.mark.usefixtures("one_minute")
 def test_guesses_end_at_every_door(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> None:
     with running_site(
-        tmp_path_factory.mktemp("strict"), unknown_tokens_per_minute=3, oidc_issuer=lab.one.url, oidc_client_id=CLIENT
+        tmp_path_factory.mktemp("strict"), unknown_tokens_per_minute=3, oidc_issuer=lab.first.url, oidc_client_id=CLIENT
     ) as site:
         number, name = robot(site)
         secret = site.ok("POST", f"/api/2.0/accounts/servicePrincipals/{number}/credentials/secrets", {})["secret"]
         assert let_in(token_request(site, GRANT, auth=(name, secret)))
-        strict = Lab(site, lab.one, lab.two, lab.evil, name)
+        strict = Lab(site, lab.first, lab.two, lab.evil, name)
         for _ in range(3):  # each door counts for itself
             tries = [token_request(site, GRANT, auth=(name, "x")), strict.exchange("x"), strict.back("", code="c")]
             assert [answer.status_code for answer in tries] == [401, 401, 401]
         late = [token_request(site, GRANT, auth=(name, "x")), strict.exchange("x"), strict.back("", code="c")]
         assert [answer.status_code for answer in late] == [429] * 3
         assert let_in(token_request(site, GRANT, auth=(name, secret))), "what is valid is no guess"
-        trust(site, name, lab.one.url)
-        assert let_in(strict.exchange(lab.one.token())), "nor is an assertion that is seen for the first time"
+        trust(site, name, lab.first.url)
+        assert let_in(strict.exchange(lab.first.token())), "nor is an assertion that is seen for the first time"
         assert httpx.get(f"{site.host}/login/provider").status_code == 303, "the way to the provider stays open"
 
 
@@ -567,14 +573,14 @@ class Holder:
         self.number, self.robot = robot(lab.site)
         self.user, self.pat = lab.site.user()
         subject = f"s-{uuid.uuid4().hex[:8]}"
-        lab.site.ok("POST", f"{V1}/users/{self.user}/identities", {"issuer": lab.one.url, "subject": subject})
+        lab.site.ok("POST", f"{V1}/users/{self.user}/identities", {"issuer": lab.first.url, "subject": subject})
         self.secrets = f"/api/2.0/accounts/servicePrincipals/{self.number}/credentials/secrets"
-        made = lab.site.ok("POST", self.secrets, {})
-        self.secret_id, self.secret = made["id"], made["secret"]
-        trust(lab.site, self.robot, lab.one.url)
+        result = lab.site.ok("POST", self.secrets, {})
+        self.secret_id, self.secret = result["id"], result["secret"]
+        trust(lab.site, self.robot, lab.first.url)
         self.policy = policies(lab.site, self.robot)
-        told = with_(sub=subject)
-        answer = lab.provider(told)
+        reply = with_(sub=subject)
+        answer = lab.provider(reply)
         assert let_in(answer), answer.text
         self.sessions = {
             "session by provider": answer.headers["set-cookie"].partition(";")[0],
@@ -586,19 +592,19 @@ class Holder:
             "access token by secret": token_request(lab.site, GRANT, auth=(self.robot, self.secret)).json()[
                 "access_token"
             ],
-            "access token by federation": lab.exchange(lab.one.token(), client_id=self.robot).json()["access_token"],
+            "access token by federation": lab.exchange(lab.first.token(), client_id=self.robot).json()["access_token"],
         }
-        self.link = {"issuer": lab.one.url, "subject": subject}
+        self.link = {"issuer": lab.first.url, "subject": subject}
 
     def alive(self) -> set[str]:
         """The kinds that are let in now."""
-        found = {
+        fields = {
             kind: self.site.call("GET", ME, token="", headers={"cookie": cookie})
             for kind, cookie in self.sessions.items()
         }
-        found |= {kind: self.site.call("GET", ME, token=token) for kind, token in self.tokens.items()}
-        assert {answer.status_code for answer in found.values()} <= {200, 401}
-        return {kind for kind, answer in found.items() if answer.status_code == 200}
+        fields |= {kind: self.site.call("GET", ME, token=token) for kind, token in self.tokens.items()}
+        assert {answer.status_code for answer in fields.values()} <= {200, 401}
+        return {kind for kind, answer in fields.items() if answer.status_code == 200}
 
 
 ALL = {
@@ -623,7 +629,7 @@ def test_whatever_a_credential_came_from_ends_it_at_once(lab: Lab) -> None:
     assert site.call("DELETE", f"{V1}/users/{holder.user}/identities", holder.link).status_code == 200
     assert holder.alive() == {"personal token", "on-behalf-of token", "session by token"}
     listed = site.ok("GET", f"{V1}/tokens", token=holder.pat)["tokens"]
-    site.ok("DELETE", f"{V1}/tokens/{next(each['token_id'] for each in listed if each['kind'] == 'PERSONAL')}")
+    site.ok("DELETE", f"{V1}/tokens/{next(row['token_id'] for row in listed if row['kind'] == 'PERSONAL')}")
     assert holder.alive() == {"on-behalf-of token"}
 
 
@@ -635,7 +641,7 @@ def test_credentials_end_with_their_holder(lab: Lab, how: str) -> None:
         site.ok("PATCH", path, {"active": False}) if how == "deactivated" else site.ok("DELETE", path)
     assert holder.alive() == set()
     assert not let_in(token_request(site, GRANT, auth=(holder.robot, holder.secret)))
-    assert not let_in(lab.exchange(lab.one.token(), client_id=holder.robot))
+    assert not let_in(lab.exchange(lab.first.token(), client_id=holder.robot))
     if how == "deactivated":
         assert not let_in(lab.provider(with_(sub=holder.link["subject"])))
 
@@ -648,8 +654,8 @@ def test_short_lived_tokens_end_with_time_and_with_what_they_came_from(
 
     holder = Holder(lab)
     brief = lab.site.ok("POST", holder.secrets, {"lifetime": "100s"})["secret"]
-    made = token_request(lab.site, GRANT, auth=(holder.robot, brief)).json()
-    assert made["expires_in"] <= 100, "no longer than the secret itself"
+    body = token_request(lab.site, GRANT, auth=(holder.robot, brief)).json()
+    assert body["expires_in"] <= 100, "no longer than the secret itself"
     real = authentication.now_ms
     monkeypatch.setattr(authentication, "now_ms", lambda: real() + 3_600_000)
     assert holder.alive() == ALL - {"access token by secret", "access token by federation"}
@@ -659,12 +665,12 @@ def test_short_lived_tokens_end_with_time_and_with_what_they_came_from(
 
 def test_secrets_are_shown_once_and_kept_as_hashes(lab: Lab, client: tuple[str, str]) -> None:
     holder = Holder(lab)
-    shown = [
+    texts = [
         lab.site.call("GET", path).text for path in (holder.secrets, f"{V1}/audit?max_results=1000", f"{V1}/tokens")
     ]
     stored = b"".join(f.read_bytes() for f in lab.site.registry.settings.data.glob("modelkeep.db*"))
     for secret in (holder.secret, *holder.tokens.values(), *(c.partition("=")[2] for c in holder.sessions.values())):
-        assert secret not in "".join(shown)
+        assert secret not in "".join(texts)
         assert secret.encode() not in stored
     events = lab.site.ok("GET", f"{V1}/audit", {"max_results": 1000})["events"]
     assert {"token.issue", "session.start", "secret.create", "federation.create", "identity.link"} <= {

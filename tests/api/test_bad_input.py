@@ -364,9 +364,9 @@ def test_a_query_that_cannot_be_read(site: Site, query: str) -> None:
 
 def test_a_query_that_is_longer_than_any(site: Site) -> None:
     """Ten thousand conditions in a filter, which MLflow sends in the query; the parser takes no such address."""
-    asked = quote(" AND ".join(["name != 'x'"] * 10_000))
+    request = quote(" AND ".join(["name != 'x'"] * 10_000))
     answer = site.raw(
-        b"GET /api/2.0/mlflow/registered-models/search?filter=%s HTTP/1.1\r\nHost: x\r\n\r\n" % asked.encode()
+        b"GET /api/2.0/mlflow/registered-models/search?filter=%s HTTP/1.1\r\nHost: x\r\n\r\n" % request.encode()
     )
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400") and b"application/json" in head, answer[:300]

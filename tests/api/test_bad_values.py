@@ -78,10 +78,10 @@ def test_good_names_are_kept_apart(site: Site, part: str) -> None:
     schema = site.schema()
     site.model(schema)
     name = f"{schema}.{part}"
-    made = site.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})["registered_model"]
-    assert made["name"] == name.lower()
-    found = site.ok("GET", f"{FACE_B}/registered-models/search", {"max_results": 1000})["registered_models"]
-    assert sum(m["name"].startswith(schema) for m in found) == 2
+    registered_model = site.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})["registered_model"]
+    assert registered_model["name"] == name.lower()
+    registered_models = site.ok("GET", f"{FACE_B}/registered-models/search", {"max_results": 1000})["registered_models"]
+    assert sum(m["name"].startswith(schema) for m in registered_models) == 2
     user, token = site.user()
     site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
     site.ok(
@@ -231,7 +231,7 @@ BAD_VERSIONS = [
 
 @pytest.mark.parametrize("version", BAD_VERSIONS, ids=repr)
 def test_bad_versions(site: Site, world: World, version: Any) -> None:
-    for method, path, more in (
+    for method, path, extra in (
         ("POST", "model-versions/finalize", {}),
         ("DELETE", "model-versions/delete", {}),
         ("PATCH", "model-versions/update", {}),
@@ -240,7 +240,7 @@ def test_bad_versions(site: Site, world: World, version: Any) -> None:
         ("POST", "model-versions/generate-temporary-credentials", {}),
         ("POST", "model-versions/emit-lineage", {}),
     ):
-        refused(site.b(method, path, {"name": world.model, "version": version, **more}), 400, INVALID)
+        refused(site.b(method, path, {"name": world.model, "version": version, **extra}), 400, INVALID)
     if isinstance(version, str | int):
         refused(site.b("GET", "model-versions/get", {"name": world.model, "version": str(version)}), 400, INVALID)
 
@@ -318,9 +318,9 @@ def test_ten_aliases_and_not_one_more(site: Site) -> None:
     for _ in range(2):
         assert site.b("DELETE", "registered-models/alias", {"name": model, "alias": "a0"}).json() == {}
     assert alias("one_more").status_code == 200
-    found = site.b("GET", "registered-models/get", {"name": model}).json()["registered_model"]["aliases"]
-    assert {"alias": "a3", "version": "2"} in found
-    assert len(found) == 10
+    aliases = site.b("GET", "registered-models/get", {"name": model}).json()["registered_model"]["aliases"]
+    assert {"alias": "a3", "version": "2"} in aliases
+    assert len(aliases) == 10
 
 
 @pytest.mark.parametrize(
@@ -403,9 +403,13 @@ def test_long_texts(site: Site) -> None:
 )
 def test_a_source_is_text(site: Site, world: World, source: str) -> None:
     """Stored as it came and never opened; where the files lie is the server's own choice."""
-    made = site.b("POST", "model-versions/create", {"name": world.model, "source": source}).json()["model_version"]
-    assert (made["source"], made["status"]) == (source, "PENDING_REGISTRATION")
-    assert made["storage_location"] == f"dbfs:/Models/{world.model.replace('.', '/')}/{made['version']}"
+    model_version = site.b("POST", "model-versions/create", {"name": world.model, "source": source}).json()[
+        "model_version"
+    ]
+    assert (model_version["source"], model_version["status"]) == (source, "PENDING_REGISTRATION")
+    assert (
+        model_version["storage_location"] == f"dbfs:/Models/{world.model.replace('.', '/')}/{model_version['version']}"
+    )
 
 
 def test_a_source_in_this_registry_is_checked(site: Site) -> None:
@@ -430,11 +434,11 @@ def test_a_source_in_this_registry_is_checked(site: Site) -> None:
 
 
 def test_what_clients_say_of_lineage_may_be_anything(site: Site, world: World) -> None:
-    def create(header: str, **more: Any) -> Any:
+    def create(header: str, **fields: Any) -> Any:
         return site.call(
             "POST",
             f"{FACE_B}/model-versions/create",
-            {"name": world.model, "source": "x", **more},
+            {"name": world.model, "source": "x", **fields},
             headers={"x-databricks-lineage-identifier": header},
         )
 
@@ -563,10 +567,10 @@ def test_quotes_in_filters_stay_quotes(site: Site) -> None:
     for value in ("it's", 'say "hi"', "100%", "a_b", "x' OR '1'='1", "\\", "--", "/*"):
         site.ok("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": value})
         quoted = value.replace("'", "''")
-        found = site.b(
+        body = site.b(
             "GET", "model-versions/search", {"filter": f"name = '{model}' AND source_path = '{quoted}'"}
         ).json()
-        assert [v["source"] for v in found["model_versions"]] == [value]
+        assert [v["source"] for v in body["model_versions"]] == [value]
     nothing = site.b(
         "GET", "model-versions/search", {"filter": f"name = '{model}' and source_path ilike 'SAY%'"}
     ).json()
@@ -596,8 +600,8 @@ def test_page_tokens_work_where_they_were_given(site: Site) -> None:
     user, token = site.user()
     site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
 
-    def page(path: str, given: str = "", who: str | None = None, **more: Any) -> Any:
-        return site.call("GET", path, {"max_results": 1, "page_token": given, **more}, token=who)
+    def page(path: str, value: str = "", who: str | None = None, **fields: Any) -> Any:
+        return site.call("GET", path, {"max_results": 1, "page_token": value, **fields}, token=who)
 
     models, versions, catalogs = (
         f"{FACE_B}/registered-models/search",
@@ -625,9 +629,9 @@ def test_page_tokens_work_where_they_were_given(site: Site) -> None:
         "eyJhIjoxfQ",
     ]
     for bad in forged:
-        for path, more in ((models, {}), (versions, {}), (catalogs, {}), (f"{UC}/schemas", schemas)):
+        for path, extra in ((models, {}), (versions, {}), (catalogs, {}), (f"{UC}/schemas", schemas)):
             if bad != "%00":
-                refused(page(path, bad, token, **more), 400, INVALID, "page token")
+                refused(page(path, bad, token, **extra), 400, INVALID, "page token")
     refused(page(models, mine), 400, INVALID, "page token")  # another's
     refused(page(versions, mine, token), 400, INVALID, "page token")  # another list's
     filtered = page(versions, "", token, filter="source_path = 'x'").json()["next_page_token"]
@@ -655,9 +659,9 @@ def test_a_token_made_by_hand_is_refused(
 
     async def my_id() -> str:
         async with site.registry.db.read() as tx:
-            found = await principals.by_name(tx, name)
-            assert found
-            return found.id
+            principal = await principals.by_name(tx, name)
+            assert principal
+            return principal.id
 
     me, metastore = site.run(my_id()), site.registry.facts.metastore_id
     body = msgspec.json.encode(position)
@@ -665,8 +669,8 @@ def test_a_token_made_by_hand_is_refused(
     for key in (hashlib.sha256(b"modelkeep page tokens").digest(), b"", b"modelkeep page tokens"):
         mac = hmac.digest(key, bound + body, "sha256")
         for forged in (mac[:16] + body, mac + body, body, mac[:16] + body.ljust(256)):
-            given = base64.urlsafe_b64encode(forged).decode().rstrip("=")
-            refused(site.call("GET", path, {"page_token": given, **fields}, token=token), 400, INVALID, "page token")
+            value = base64.urlsafe_b64encode(forged).decode().rstrip("=")
+            refused(site.call("GET", path, {"page_token": value, **fields}, token=token), 400, INVALID, "page token")
     assert site.call("GET", path, fields, token=token).status_code == 200
 
 
@@ -679,10 +683,10 @@ def test_a_token_holds_no_name_of_what_its_reader_may_not_see(site: Site, monkey
     for index in range(12):
         site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
         site.ok("POST", f"{FACE_B}/model-versions/create", {"name": f"{schema}.secret{index:02}", "source": "x"})
-    shown = site.model(schema)
+    visible_text = site.model(schema)
     user, token = site.user()
     site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
-    site.allow(user, "function", shown, "EXECUTE")
+    site.allow(user, "function", visible_text, "EXECUTE")
     catalog, _, leaf = schema.partition(".")
     lists = [
         (f"{FACE_B}/registered-models/search", {}),
@@ -691,13 +695,13 @@ def test_a_token_holds_no_name_of_what_its_reader_may_not_see(site: Site, monkey
         (f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf, "include_browse": "true"}),
     ]
     for path, fields in lists:
-        given, tokens = "", list[str]()
+        value, tokens = "", list[str]()
         for _ in range(100):
-            page = site.call("GET", path, {"max_results": 2, "page_token": given, **fields}, token=token).json()
-            given = page.get("next_page_token") or ""
-            if not given:
+            page = site.call("GET", path, {"max_results": 2, "page_token": value, **fields}, token=token).json()
+            value = page.get("next_page_token") or ""
+            if not value:
                 break
-            tokens.append(given)
+            tokens.append(value)
         assert tokens, path
         for text in tokens:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -710,15 +714,15 @@ def test_a_page_does_not_count_the_hidden_models_of_a_schema(site: Site, monkeyp
     schema = site.schema()
     for index in range(12):
         site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
-    shown = site.model(schema)
+    text = site.model(schema)
     user, token = site.user()
     catalog, _, leaf = schema.partition(".")
     site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
-    site.allow(user, "function", shown, "EXECUTE")
+    site.allow(user, "function", text, "EXECUTE")
     page = site.call(
         "GET", f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf, "max_results": 2}, token=token
     ).json()
-    assert [model["full_name"] for model in page["registered_models"]] == [shown]
+    assert [model["full_name"] for model in page["registered_models"]] == [text]
     assert not page.get("next_page_token")
 
 
@@ -779,5 +783,5 @@ def test_a_refusal_leaves_nothing_behind(site: Site) -> None:
     ]
     for fields in bad:
         assert site.b("POST", "model-versions/create", {"name": model, **fields}).status_code in (400, 404)
-    made = site.b("POST", "model-versions/create", {"name": model, "source": "x"}).json()["model_version"]
-    assert made["version"] == "1"
+    model_version = site.b("POST", "model-versions/create", {"name": model, "source": "x"}).json()["model_version"]
+    assert model_version["version"] == "1"

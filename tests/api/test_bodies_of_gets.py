@@ -28,9 +28,9 @@ def world(site: Site) -> World:
     return World(site)
 
 
-def with_body(site: Site, path: str, fields: Any, method: str = "GET", **more: Any) -> httpx.Response:
+def with_body(site: Site, path: str, fields: Any, method: str = "GET", **extra: Any) -> httpx.Response:
     """A call whose fields are in the body."""
-    return site.call(method, path, content=json.dumps(fields), headers=JSON | more.pop("headers", {}), **more)
+    return site.call(method, path, content=json.dumps(fields), headers=JSON | extra.pop("headers", {}), **extra)
 
 
 def guarded(site: Site) -> list[Route]:
@@ -88,14 +88,14 @@ def test_filters_in_a_body_filter(site: Site, two: tuple[str, str]) -> None:
     """A script that deletes what it found must find what it asked for."""
     first, second = two
     catalog, schema, _ = first.split(".")
-    found = with_body(site, f"{FACE_B}/model-versions/search", {"filter": f"name='{first}'"}).json()
-    assert names(found, "model_versions") == [first]
-    found = with_body(site, f"{PLAIN}/registered-models/search", {"filter": f"name='{second}'", "max_results": 5})
-    assert names(found.json(), "registered_models") == [second]
-    found = with_body(site, f"{PLAIN}/model-versions/search", {"filter": f"name='{first}'", "order_by": ["name ASC"]})
-    assert names(found.json(), "model_versions") == [first]
-    found = with_body(site, f"{UC}/models", {"catalog_name": catalog, "schema_name": schema, "max_results": 1}).json()
-    assert len(found["registered_models"]) == 1 and found["next_page_token"]
+    answer = with_body(site, f"{FACE_B}/model-versions/search", {"filter": f"name='{first}'"}).json()
+    assert names(answer, "model_versions") == [first]
+    answer = with_body(site, f"{PLAIN}/registered-models/search", {"filter": f"name='{second}'", "max_results": 5})
+    assert names(answer.json(), "registered_models") == [second]
+    answer = with_body(site, f"{PLAIN}/model-versions/search", {"filter": f"name='{first}'", "order_by": ["name ASC"]})
+    assert names(answer.json(), "model_versions") == [first]
+    answer = with_body(site, f"{UC}/models", {"catalog_name": catalog, "schema_name": schema, "max_results": 1}).json()
+    assert len(answer["registered_models"]) == 1 and answer["next_page_token"]
     assert with_body(site, f"{UC}/schemas", {"catalog_name": "nowhere"}).status_code == 404
     assert with_body(site, f"{V1}/search", {"query": first.rpartition(".")[2]}).status_code == 200
 
@@ -106,8 +106,8 @@ def test_handlers_read_it_too(site: Site) -> None:
     assert names(listed, "Resources", "userName") == [user]
     assert with_body(site, f"{SCIM}/Users", {"filter": 'userName eq "x"'}).json()["totalResults"] == 0
     assert with_body(site, f"{SCIM}/Users", {"count": 1}).json()["itemsPerPage"] == 1
-    one = with_body(site, f"{SCIM}/Users/{listed['Resources'][0]['id']}", {"attributes": "userName"}).json()
-    assert set(one) == {"id", "schemas", "userName"}
+    body = with_body(site, f"{SCIM}/Users/{listed['Resources'][0]['id']}", {"attributes": "userName"}).json()
+    assert set(body) == {"id", "schemas", "userName"}
     statement = {"statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID}
     ran = site.ok("POST", STATEMENTS, statement)["statement_id"]
     again = with_body(site, f"{STATEMENTS}/{ran}", {"statement_id": ran})

@@ -76,20 +76,20 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with ExitStack() as stack:
-        one, evil = (stack.enter_context(running_issuer(name)) for name in ("one", "evil"))
+        first, evil = (stack.enter_context(running_issuer(name)) for name in ("one", "evil"))
         folder = tmp_path_factory.mktemp("crossings")
         site = stack.enter_context(
             running_site(
                 folder,
-                oidc_issuer=one.url,
+                oidc_issuer=first.url,
                 oidc_client_id=CLIENT,
                 oidc_user_claim="preferred_username",
                 oidc_groups_claim="groups",
                 oidc_groups='{"ml": "scientists", "leads": "leads", "bosses": "bosses"}',
             )
         )
-        made = site.ok("POST", f"{V1}/workspaces", {"name": "dev", "address": DEV})
-        yield Place(site, made["id"], Lab(site, one, one, evil, robot(site)[1], at=DEV))
+        answer = site.ok("POST", f"{V1}/workspaces", {"name": "dev", "address": DEV})
+        yield Place(site, answer["id"], Lab(site, first, first, evil, robot(site)[1], at=DEV))
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -120,8 +120,11 @@ def test_unbound_catalogs_are_listed_to_whoever_may_bind_them(place: Place) -> N
 def test_an_explanation_names_the_binding_that_lacks(place: Place) -> None:
     model = place.isolated()
     catalog = model.partition(".")[0]
-    told = place.explained(model, "get_model")
-    assert (told["allowed"], told["reason"]) == (False, f"Catalog '{catalog}' is not accessible in current workspace.")
+    answer = place.explained(model, "get_model")
+    assert (answer["allowed"], answer["reason"]) == (
+        False,
+        f"Catalog '{catalog}' is not accessible in current workspace.",
+    )
     lacks = {
         "needs": "binding to workspace dev",
         "securable_type": "CATALOG",
@@ -130,21 +133,21 @@ def test_an_explanation_names_the_binding_that_lacks(place: Place) -> None:
         "given_by": [],
         "ask": ["admin", "admins"],
     }
-    assert told["steps"][0] == lacks
-    assert [step["met"] for step in told["steps"][1:]] == [True], "what is held still counts, where it is reached"
+    assert answer["steps"][0] == lacks
+    assert [step["met"] for step in answer["steps"][1:]] == [True], "what is held still counts, where it is reached"
     place.bind(catalog, "READ_ONLY")
-    told = place.explained(model, "get_model")
-    (way,) = told["steps"][0]["given_by"]
-    assert told["allowed"] and (way["what"], way["principal"]) == ("READ_ONLY BINDING", "workspace dev")
-    told = place.explained(model, "set_alias")
-    assert not told["allowed"] and "read-only" in told["reason"]
-    assert told["steps"][0] == lacks | {"needs": "read-write binding to workspace dev"}
-    assert all(step["met"] for step in told["steps"][1:])
+    answer = place.explained(model, "get_model")
+    (way,) = answer["steps"][0]["given_by"]
+    assert answer["allowed"] and (way["what"], way["principal"]) == ("READ_ONLY BINDING", "workspace dev")
+    answer = place.explained(model, "set_alias")
+    assert not answer["allowed"] and "read-only" in answer["reason"]
+    assert answer["steps"][0] == lacks | {"needs": "read-write binding to workspace dev"}
+    assert all(step["met"] for step in answer["steps"][1:])
     may = place.ok("GET", f"{V1}/can/function/{model}")["operations"]
     assert may["get_model"] is True and "read-only in current workspace" in may["set_alias"]
     place.bind(catalog, "READ_WRITE")
-    told = place.explained(model, "set_alias")
-    assert told["allowed"] and told["steps"][0]["given_by"][0]["what"] == "READ_WRITE BINDING"
+    answer = place.explained(model, "set_alias")
+    assert answer["allowed"] and answer["steps"][0]["given_by"][0]["what"] == "READ_WRITE BINDING"
 
 
 def test_an_explanation_to_whom_the_catalog_is_closed_ends_there(place: Place) -> None:
@@ -152,17 +155,17 @@ def test_an_explanation_to_whom_the_catalog_is_closed_ends_there(place: Place) -
     user, token = place.site.user()
     place.assign(user)
     for name in (model, f"{model}_absent"):
-        told = place.explained(name, "get_model", token=token)
-        assert not told["allowed"]
-        assert [step["needs"] for step in told["steps"]] == ["binding to workspace dev", "USE CATALOG"]
+        answer = place.explained(name, "get_model", token=token)
+        assert not answer["allowed"]
+        assert [step["needs"] for step in answer["steps"]] == ["binding to workspace dev", "USE CATALOG"]
 
 
 def test_an_explanation_of_somebody_says_whether_they_may_enter_at_all(place: Place) -> None:
     model, (user, _) = place.site.model(), place.site.user()
     catalog = model.partition(".")[0]
     place.site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
-    told = place.explained(model, "get_model", user)
-    assert (told["allowed"], told["reason"]) == (False, f"'{user}' is not assigned to workspace 'dev'.")
+    answer = place.explained(model, "get_model", user)
+    assert (answer["allowed"], answer["reason"]) == (False, f"'{user}' is not assigned to workspace 'dev'.")
     lacks = {
         "needs": "assignment",
         "securable_type": "WORKSPACE",
@@ -170,7 +173,7 @@ def test_an_explanation_of_somebody_says_whether_they_may_enter_at_all(place: Pl
         "met": False,
         "given_by": [],
     }
-    assert told["steps"][0] == lacks | {"ask": ["admins"]}
+    assert answer["steps"][0] == lacks | {"ask": ["admins"]}
     place.assign(user)
     assert place.explained(model, "get_model", user)["allowed"]
     assert place.explained(model, "get_model", "account users")["steps"][0]["needs"] == "USE CATALOG"
@@ -212,21 +215,21 @@ def test_sql_reaches_what_the_workspace_reaches(place: Place) -> None:
         f"DROP CATALOG {catalog} CASCADE",
     )
 
-    def told(statement: str) -> str:
+    def message_of(statement: str) -> str:
         answer = place.sql(statement)
         return answer["status"].get("error", {}).get("message") or str(answer.get("result"))
 
     for statement, word in listed.items():
-        assert word not in told(statement), statement
+        assert word not in message_of(statement), statement
     for statement in (*reads, *writes):
-        assert f"Catalog '{catalog}' is not accessible in current workspace" in told(statement), statement
+        assert f"Catalog '{catalog}' is not accessible in current workspace" in message_of(statement), statement
     place.bind(catalog, "READ_ONLY")
     for statement, word in listed.items():
-        assert word in told(statement), statement
+        assert word in message_of(statement), statement
     for statement in reads:
         assert place.sql(statement)["status"]["state"] == "SUCCEEDED", statement
     for statement in writes:
-        assert f"Catalog '{catalog}' has been designated as read-only in current workspace" in told(statement), (
+        assert f"Catalog '{catalog}' has been designated as read-only in current workspace" in message_of(statement), (
             statement
         )
     place.bind(catalog, "READ_WRITE")
@@ -236,12 +239,12 @@ def test_sql_reaches_what_the_workspace_reaches(place: Place) -> None:
 
 def test_an_answer_of_sql_is_kept_for_the_workspace_that_asked(place: Place) -> None:
     catalog = place.isolated().partition(".")[0]
-    asked = {"warehouse_id": WAREHOUSE_ID, "statement": "SHOW CATALOGS"}
-    ran = place.site.ok("POST", STATEMENTS, asked)
+    fields = {"warehouse_id": WAREHOUSE_ID, "statement": "SHOW CATALOGS"}
+    ran = place.site.ok("POST", STATEMENTS, fields)
     assert catalog in str(ran["result"])
-    one = f"{STATEMENTS}/{ran['statement_id']}"
-    assert place.site.ok("GET", one) == ran
-    for method, path in (("GET", one), ("GET", f"{one}/result/chunks/0"), ("POST", f"{one}/cancel")):
+    text = f"{STATEMENTS}/{ran['statement_id']}"
+    assert place.site.ok("GET", text) == ran
+    for method, path in (("GET", text), ("GET", f"{text}/result/chunks/0"), ("POST", f"{text}/cancel")):
         refused(place.dev(method, path), 404, "RESOURCE_DOES_NOT_EXIST")
 
 
@@ -260,12 +263,14 @@ def events(place: Place, **query: Any) -> list[dict[str, Any]]:
 
 def test_each_address_tells_of_itself(place: Place) -> None:
     account = place.site.ok("GET", "/.well-known/databricks-config")["account_id"]
-    told = place.ok("GET", "/.well-known/databricks-config")
-    assert (told["workspace_id"], told["account_id"]) == (place.id, account)
-    assert told["oidc_endpoint"] == f"https://{DEV}/oidc"
+    answer = place.ok("GET", "/.well-known/databricks-config")
+    assert (answer["workspace_id"], answer["account_id"]) == (place.id, account)
+    assert answer["oidc_endpoint"] == f"https://{DEV}/oidc"
     for base in ("/oidc", f"/oidc/accounts/{account}"):
-        found = place.ok("GET", f"{base}/.well-known/oauth-authorization-server")
-        assert found["issuer"] == f"https://{DEV}{base}" and found["token_endpoint"] == f"https://{DEV}{base}/v1/token"
+        result = place.ok("GET", f"{base}/.well-known/oauth-authorization-server")
+        assert (
+            result["issuer"] == f"https://{DEV}{base}" and result["token_endpoint"] == f"https://{DEV}{base}/v1/token"
+        )
     assert place.lab.begin()[0]["redirect_uri"] == f"https://{DEV}/login/callback"
 
 
@@ -275,9 +280,9 @@ def test_a_machine_signs_in_at_each_address_and_enters_where_it_is_assigned(plac
     number, name = robot(place.site)
     secret = place.site.ok("POST", f"/api/2.0/accounts/servicePrincipals/{number}/credentials/secrets", {})["secret"]
     url = f"{place.site.host}{base.format(account=account)}/v1/token"
-    made = httpx.post(url, data=GRANT, auth=(name, secret), headers={"host": DEV})
-    assert let_in(made), made.text
-    token = made.json()["access_token"]
+    answer = httpx.post(url, data=GRANT, auth=(name, secret), headers={"host": DEV})
+    assert let_in(answer), answer.text
+    token = answer.json()["access_token"]
     refused(place.dev("GET", ME, token=token), 403, "PERMISSION_DENIED", "not assigned")
     assert place.site.call("GET", ME, token=token).status_code == 200
     place.assign(name)
@@ -291,10 +296,10 @@ def test_every_kind_of_credential_enters_only_where_its_holder_is_assigned(place
     assert holder.alive() == ALL
 
     def at_dev() -> dict[str, httpx.Response]:
-        found = {
+        fields = {
             kind: place.dev("GET", ME, token="", cookie=f"__Host-{cookie}") for kind, cookie in holder.sessions.items()
         }
-        return found | {kind: place.dev("GET", ME, token=token) for kind, token in holder.tokens.items()}
+        return fields | {kind: place.dev("GET", ME, token=token) for kind, token in holder.tokens.items()}
 
     for kind, answer in at_dev().items():
         assert "not assigned" in refused(answer, 403, "PERMISSION_DENIED"), kind
@@ -323,14 +328,14 @@ def test_the_whole_route_table_at_a_second_workspace(place: Place) -> None:
         "GET /login/provider",
         "GET /login/callback",
     }
-    shown = [
+    text = [
         *({"authorization": f"Bearer {token}"} for token in holder.tokens.values()),
         *({"cookie": f"__Host-{cookie}", "origin": f"https://{DEV}"} for cookie in holder.sessions.values()),
     ]
     for number, (headers, route) in enumerate(routes):
-        told, name = {"host": DEV, **headers}, f"{route.method} {route.path}"
-        unknown = world.request(site, route, token="", headers=told)
-        stranger = world.request(site, route, token="", headers=told | shown[number % len(shown)])
+        fields, name = {"host": DEV, **headers}, f"{route.method} {route.path}"
+        unknown = world.request(site, route, token="", headers=fields)
+        stranger = world.request(site, route, token="", headers=fields | text[number % len(text)])
         assert (unknown.status_code, stranger.status_code) == (401, 403), name
         if route.method != "HEAD":
             assert "not assigned" in refused(stranger, 403, "PERMISSION_DENIED"), name
@@ -368,11 +373,11 @@ def test_under_https_the_cookies_are_of_this_host_alone(place: Place) -> None:
     name, answer = person()
     place.assign("account users")
     try:
-        told, pending = place.lab.begin()
+        reply, pending = place.lab.begin()
         assert pending.startswith("__Host-modelkeep_sign_in=")
-        signed = answer(place.lab, place.lab.claims("provider", nonce=told["nonce"]))
-        place.lab.one.answers["/token"] = {"id_token": signed}
-        query = {"state": told["state"], "code": "c", "iss": place.lab.one.url}
+        signed = answer(place.lab, place.lab.claims("provider", nonce=reply["nonce"]))
+        place.lab.first.answers["/token"] = {"id_token": signed}
+        query = {"state": reply["state"], "code": "c", "iss": place.lab.first.url}
         assert place.lab.back(pending.removeprefix("__Host-"), **query).status_code == 401
         by_provider = place.lab.back(pending, **query)
         _, pat = place.site.user()
@@ -422,11 +427,11 @@ def test_a_sign_in_that_began_at_one_address_does_not_end_at_another(place: Plac
     _, answer = person()
     place.assign("account users")
     try:
-        told, cookie = place.lab.begin()
-        place.lab.one.answers["/token"] = {
-            "id_token": answer(place.lab, place.lab.claims("provider", nonce=told["nonce"]))
+        reply, cookie = place.lab.begin()
+        place.lab.first.answers["/token"] = {
+            "id_token": answer(place.lab, place.lab.claims("provider", nonce=reply["nonce"]))
         }
-        query = {"state": told["state"], "code": "c", "iss": place.lab.one.url}
+        query = {"state": reply["state"], "code": "c", "iss": place.lab.first.url}
         for sent in (cookie, cookie.removeprefix("__Host-")):
             assert replace(place.lab, at="").back(sent, **query).status_code == 401
         assert let_in(place.lab.back(cookie, **query))
@@ -439,7 +444,7 @@ def test_a_page_of_one_workspace_changes_nothing_through_another(place: Place) -
     place.assign(user)
     answer = place.lab.form(pat)
     session = answer.headers["set-cookie"].partition(";")[0]
-    made = {"comment": "x"}
+    fields = {"comment": "x"}
     for origin in (
         f"http://127.0.0.1:{place.site.settings.port}",
         "https://evil.example",
@@ -450,9 +455,9 @@ def test_a_page_of_one_workspace_changes_nothing_through_another(place: Place) -
         f"https://{DEV}/",
         "null",
     ):
-        answer = place.dev("POST", "/api/2.0/token/create", made, token="", cookie=session, origin=origin)
+        answer = place.dev("POST", "/api/2.0/token/create", fields, token="", cookie=session, origin=origin)
         refused(answer, 403, "PERMISSION_DENIED", "another site")
-    answer = place.dev("POST", "/api/2.0/token/create", made, token="", cookie=session, origin=f"https://{DEV}")
+    answer = place.dev("POST", "/api/2.0/token/create", fields, token="", cookie=session, origin=f"https://{DEV}")
     assert answer.status_code == 200
 
 
@@ -463,8 +468,8 @@ def test_what_a_sign_in_changes_is_recorded(place: Place) -> None:
     default = replace(place.lab, at="")
     assert let_in(default.provider(answer))
     assert let_in(default.provider(person(name, groups=["leads"])[1]))
-    told = [(e["event"], *(t["name"] for t in e["targets"])) for e in events(place, actor=name)]
-    assert sorted(told) == [
+    rows = [(e["event"], *(t["name"] for t in e["targets"])) for e in events(place, actor=name)]
+    assert sorted(rows) == [
         ("group.add_member", "leads", name),
         ("group.add_member", "scientists", name),
         ("group.remove_member", "scientists", name),
@@ -486,17 +491,19 @@ def test_no_claim_makes_an_admin_of_a_workspace(place: Place) -> None:
     place.assign("bosses", "ADMIN")
     name, answer = person(groups=["bosses"])
     assert let_in(replace(place.lab, at="").provider(answer))
-    found = place.site.ok("GET", "/api/2.0/preview/scim/v2/Users", {"filter": f'userName eq "{name}"'})["Resources"][0]
-    assert {group["display"] for group in found["groups"]} == {"account users"}
+    resource = place.site.ok("GET", "/api/2.0/preview/scim/v2/Users", {"filter": f'userName eq "{name}"'})["Resources"][
+        0
+    ]
+    assert {group["display"] for group in resource["groups"]} == {"account users"}
     account = place.site.ok("GET", "/.well-known/databricks-config")["account_id"]
-    rule = {"issuer": place.lab.one.url, "audiences": ["modelkeep"]}
+    rule = {"issuer": place.lab.first.url, "audiences": ["modelkeep"]}
     path = f"/api/2.0/accounts/{account}/federationPolicies"
     policy = place.site.ok("POST", path, {"oidc_policy": rule})["policy_id"]
     try:
         user, _ = place.site.user()
-        assert let_in(place.lab.exchange(place.lab.one.token(sub=user), client_id=""))
+        assert let_in(place.lab.exchange(place.lab.first.token(sub=user), client_id=""))
         place.assign(user, "ADMIN")
-        assert not let_in(place.lab.exchange(place.lab.one.token(sub=user), client_id=""))
+        assert not let_in(place.lab.exchange(place.lab.first.token(sub=user), client_id=""))
     finally:
         assert place.site.call("DELETE", f"{path}/{policy}").status_code == 200
 
@@ -509,13 +516,13 @@ def test_requests_are_decided_where_the_catalog_can_be_written(place: Place) -> 
     catalog, (user, token) = model.partition(".")[0], place.site.user()
     place.assign(user)
     place.site.allow(user, "catalog", catalog, "BROWSE")
-    wanted = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}
-    asked = place.ok("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]}, token)
-    (id,) = asked["responses"][0]["request_ids"]
+    fields = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}
+    answer = place.ok("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [fields]}]}, token)
+    (id,) = answer["responses"][0]["request_ids"]
 
     def seen(ask: Any) -> dict[str, bool]:
-        found = ask("GET", f"{V1}/access-requests", {"state": "PENDING"})["access_requests"]
-        return {each["request_id"]: each["to_decide"] for each in found}
+        access_requests = ask("GET", f"{V1}/access-requests", {"state": "PENDING"})["access_requests"]
+        return {row["request_id"]: row["to_decide"] for row in access_requests}
 
     assert seen(place.ok)[id] is False and seen(place.site.ok)[id] is True
     refusal = place.dev("POST", f"{V1}/access-requests/{id}/approve", {})
@@ -529,17 +536,17 @@ def test_a_refusal_says_what_it_was_about(place: Place) -> None:
     model, (user, token) = place.isolated(), place.site.user()
     other, _ = place.site.user()
     place.assign(user)
-    wanted = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}
+    expected = {"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}
     query = {"securable_type": "function", "full_name": model, "operation": "get_model", "principal": other}
     for method, path, fields in (
-        ("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]}),
+        ("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [expected]}]}),
         ("GET", f"{V1}/explain", query),
         ("PATCH", f"{UC}/bindings/catalog/{model.partition('.')[0]}", {"remove": [{"workspace_id": 1}]}),
         ("PUT", f"{V1}/workspaces/dev/assignments/{other}", {}),
     ):
         assert place.dev(method, path, fields, token).status_code == 403, path
-    told = {e["event"]: [t["name"] for t in e["targets"]] for e in events(place, actor=user, outcome="refused")}
-    assert told == {
+    values = {e["event"]: [t["name"] for t in e["targets"]] for e in events(place, actor=user, outcome="refused")}
+    assert values == {
         "access.ask": [model],
         "grants.explain": [model],
         "catalog.bind": [model.partition(".")[0]],
@@ -558,8 +565,8 @@ def test_who_moved_a_binding_or_an_assignment_and_from_what(place: Place) -> Non
     for level in ("USER", "ADMIN"):
         place.assign(user, level)
     place.site.ok("DELETE", f"{V1}/workspaces/dev/assignments/{user}")
-    found = events(place, event="workspace.*", name=user, first="oldest")
-    assert [e["changes"][f"assignment of {user}"] for e in found] == [
+    result = events(place, event="workspace.*", name=user, first="oldest")
+    assert [e["changes"][f"assignment of {user}"] for e in result] == [
         [None, "USER"],
         ["USER", "ADMIN"],
         ["ADMIN", None],

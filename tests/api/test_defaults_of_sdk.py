@@ -202,13 +202,13 @@ class World:
         }
         return written.get(tail, {})
 
-    def call(self, row: Row, more: dict[str, Any], *, in_query: bool = False) -> httpx.Response:
+    def call(self, row: Row, extra: dict[str, Any], *, in_query: bool = False) -> httpx.Response:
         path, fields = self.prepare(row)
         if row.path.endswith("fs/files{file}"):
-            return self.site.call("PUT", path, params=more if in_query else None, content=b"y")
+            return self.site.call("PUT", path, params=extra if in_query else None, content=b"y")
         if in_query:
-            return self.site.call(row.method, path, params=fields | _texts(more))
-        return self.site.call(row.method, path, json=fields | more)
+            return self.site.call(row.method, path, params=fields | _texts(extra))
+        return self.site.call(row.method, path, json=fields | extra)
 
 
 def _texts(fields: dict[str, Any]) -> dict[str, Any]:
@@ -269,8 +269,8 @@ def test_secrets_live_as_long_as_documented(world: World) -> None:
 def test_what_is_asked_for_is_done(world: World) -> None:
     """A field that nobody reads would pass above."""
 
-    def table(**asked: str) -> dict[str, Any]:
-        tables = world.site.ok("GET", f"{UC}/tables", {**world.place, **asked})["tables"]
+    def table(**request: str) -> dict[str, Any]:
+        tables = world.site.ok("GET", f"{UC}/tables", {**world.place, **request})["tables"]
         return next(table for table in tables if table["name"] == "t")
 
     assert not {"owner", "created_by", "updated_by"} & set(table(omit_username="true"))
@@ -281,8 +281,8 @@ def test_what_is_asked_for_is_done(world: World) -> None:
     me = world.site.ok("GET", f"{SCIM}/Me", {"excludedAttributes": "groups,entitlements"})
     assert me["active"] and not {"groups", "entitlements"} & set(me)
     for path in ("models/{m}", "models/{m}/versions/1"):
-        shown = world.site.ok("GET", f"{UC}/{path.format(m=world.model)}", {"include_aliases": "true"})
-        assert [alias["alias_name"] for alias in shown["aliases"]] == ["a"]
+        answer = world.site.ok("GET", f"{UC}/{path.format(m=world.model)}", {"include_aliases": "true"})
+        assert [alias["alias_name"] for alias in answer["aliases"]] == ["a"]
 
 
 SAYS_A_DEFAULT = re.compile(r"\bdefault|unspecified|not specified|not set\b|omitted|not provided", re.IGNORECASE)
@@ -325,7 +325,7 @@ def test_the_table_has_every_default_that_the_sdk_documents(world: World) -> Non
             m[3] for m in listed if m[1] == sent.http_method and pattern.fullmatch(_workspace_path(m[2], sent.path))
         }
         for name, text in sent.optional.items():
-            camel = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+            camel = re.sub(r"_(\w)", lambda result: result[1].upper(), name)
             if SAYS_A_DEFAULT.search(text) and not {name, camel} & names and (sent.path, name) not in OTHERS:
                 missing.append(f"{sent.full_name} {name}")
     assert missing == []

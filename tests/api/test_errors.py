@@ -136,9 +136,9 @@ def become(site: Site, model: str, status: Status, message: str = "") -> None:
 
     async def change() -> None:
         async with site.registry.db.write() as tx:
-            found = await securables.by_name(tx, FullName(tuple(model.split("."))))
-            assert found is not None
-            version = await versions.by_number(tx, found, 1)
+            securable = await securables.by_name(tx, FullName(tuple(model.split("."))))
+            assert securable is not None
+            version = await versions.by_number(tx, securable, 1)
             assert version is not None
             if status is Status.FAILED:
                 assert await versions.fail(tx, version.id, message, "reaper", now_ms())
@@ -159,8 +159,8 @@ def test_finalize_again_and_again(site: Site) -> None:
         done = site.b("POST", "model-versions/finalize", first)
         assert (done.status_code, done.json()["model_version"]["status"]) == (200, "READY")
     for operation, status in (("READ", 200), ("READ_WRITE", 400)):
-        asked = {**first, "operation": f"MODEL_VERSION_OPERATION_{operation}"}
-        assert site.b("POST", "model-versions/generate-temporary-credentials", asked).status_code == status
+        fields = {**first, "operation": f"MODEL_VERSION_OPERATION_{operation}"}
+        assert site.b("POST", "model-versions/generate-temporary-credentials", fields).status_code == status
     failed = site.model(versions=1)
     become(site, failed, Status.FAILED, "never finalized")
     for path in ("finalize", "generate-temporary-credentials"):

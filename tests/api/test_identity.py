@@ -128,12 +128,12 @@ def test_the_audit_log_is_told_where_a_call_came_from(site: Site) -> None:
 
 def test_the_secret_of_a_token_is_never_told_again(site: Site) -> None:
     _, token = site.user()
-    made = site.ok("GET", f"{V1}/tokens", token=token)["tokens"]
-    assert made
-    assert token not in str(made)
+    tokens = site.ok("GET", f"{V1}/tokens", token=token)["tokens"]
+    assert tokens
+    assert token not in str(tokens)
     assert token not in str(site.ok("GET", f"{V1}/audit", {"max_results": 1000}))
     # The id of a token is no token.
-    refused(site.call("GET", ME, token=made[0]["token_id"]), 401, "UNAUTHENTICATED")
+    refused(site.call("GET", ME, token=tokens[0]["token_id"]), 401, "UNAUTHENTICATED")
 
 
 def test_only_its_holder_and_admins_handle_a_token(site: Site) -> None:
@@ -193,14 +193,14 @@ def test_a_session_is_no_token_and_a_token_no_session(site: Site, cookie: str) -
 
 def test_signing_out_ends_the_session(site: Site) -> None:
     _, token = site.user()
-    one, other = site.session(token), site.session(token)
-    listed = [each["kind"] for each in site.ok("GET", f"{V1}/tokens", token=token)["tokens"]]
+    first, other = site.session(token), site.session(token)
+    listed = [token["kind"] for token in site.ok("GET", f"{V1}/tokens", token=token)["tokens"]]
     assert sorted(listed) == ["PERSONAL", "SESSION", "SESSION"]
-    evil = httpx.post(f"{site.host}/logout", headers={"cookie": one, "origin": "http://evil.example"})
+    evil = httpx.post(f"{site.host}/logout", headers={"cookie": first, "origin": "http://evil.example"})
     assert evil.status_code == 403
-    gone = httpx.post(f"{site.host}/logout", headers={"cookie": one, "origin": site.host})
+    gone = httpx.post(f"{site.host}/logout", headers={"cookie": first, "origin": site.host})
     assert (gone.status_code, "Max-Age=0" in gone.headers["set-cookie"]) == (303, True)
-    refused(by_cookie(site, "GET", ME, one), 401, "UNAUTHENTICATED", "revoked")
+    refused(by_cookie(site, "GET", ME, first), 401, "UNAUTHENTICATED", "revoked")
     assert by_cookie(site, "GET", ME, other).status_code == 200
     assert site.call("GET", ME, token=token).status_code == 200
 
@@ -209,7 +209,9 @@ def test_a_session_ends_with_the_token_that_it_began_with(site: Site) -> None:
     _, token = site.user()
     session = site.session(token)
     id = next(
-        each["token_id"] for each in site.ok("GET", f"{V1}/tokens", token=token)["tokens"] if each["kind"] == "PERSONAL"
+        token["token_id"]
+        for token in site.ok("GET", f"{V1}/tokens", token=token)["tokens"]
+        if token["kind"] == "PERSONAL"
     )
     site.ok("DELETE", f"{V1}/tokens/{id}")
     refused(by_cookie(site, "GET", ME, session), 401, "UNAUTHENTICATED", "revoked")
@@ -308,9 +310,9 @@ def test_the_host_header_makes_no_address(site: Site, host: str) -> None:
     ],
 )
 def test_no_header_is_injected(site: Site, path: str) -> None:
-    for more in ("", "Accept: text/html\r\n"):
+    for text in ("", "Accept: text/html\r\n"):
         answer = site.raw(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}X-Request-Id: a\r\n b\r\nConnection: close\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: x\r\n{text}X-Request-Id: a\r\n b\r\nConnection: close\r\n\r\n".encode()
         )
         head = answer.partition(b"\r\n\r\n")[0].lower()
         assert b"\r\nx-injected" not in head
@@ -367,10 +369,10 @@ def test_what_is_no_http_is_dropped_or_400(site: Site, data: bytes) -> None:
 
 def test_pipelined_requests_keep_their_own_identity(site: Site) -> None:
     _, token = site.user()
-    one = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    first = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
     signed = [b"Authorization: Bearer " + t.encode() + b"\r\n" for t in (site.admin, token)]
     last = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % ME.encode()
-    answer = site.raw(b"".join(one % (ME.encode(), header) for header in (*signed, b"", *signed)) + last)
+    answer = site.raw(b"".join(first % (ME.encode(), header) for header in (*signed, b"", *signed)) + last)
     statuses = [part.split()[0] for part in answer.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"200", b"401", b"200", b"200", b"401"]
 

@@ -34,7 +34,9 @@ def test_every_method_has_a_route_or_a_reason(site: Site) -> None:
     patterns = [
         (
             method,
-            re.compile(re.sub(r"\\\{[^/]*?\\\}", lambda found: ".+" if "*" in found[0] else "[^/]+", re.escape(path))),
+            re.compile(
+                re.sub(r"\\\{[^/]*?\\\}", lambda result: ".+" if "*" in result[0] else "[^/]+", re.escape(path))
+            ),
         )
         for method, path in routes
     ]

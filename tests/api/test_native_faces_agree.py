@@ -238,12 +238,12 @@ ACTS: dict[str, ASKED] = {
 }
 
 
-def core_requests(face: str, asked: tuple[str, str, dict[str, Any]]) -> Any:
+def core_requests(face: str, request: tuple[str, str, dict[str, Any]]) -> Any:
     """What the face's reader makes of a call: the typed request, or several."""
-    method, path, fields = asked
-    found = ROUTERS[face].find(method, path)
-    assert found is not None, asked
-    route, in_path = found
+    method, path, fields = request
+    result = ROUTERS[face].find(method, path)
+    assert result is not None, request
+    route, in_path = result
     query = str(httpx.QueryParams(fields)).encode() if method == "GET" else b""
     body = b"" if method == "GET" or not fields else msgspec.json.encode(fields)
     read = read_fields(route, in_path, query, body, "application/json")
@@ -258,11 +258,11 @@ def core_requests(face: str, asked: tuple[str, str, dict[str, Any]]) -> Any:
 PAIRS = [(act, *pair) for act, faces in ACTS.items() for pair in itertools.combinations(sorted(faces), 2)]
 
 
-@pytest.mark.parametrize(("act", "one", "other"), PAIRS, ids=lambda part: str(part))
-def test_faces_that_name_the_same_act_ask_the_core_for_the_same(act: str, one: str, other: str) -> None:
-    asked = [core_requests(face, ACTS[act][face]) for face in (one, other)]
-    assert asked[0] == asked[1]
-    kinds = [[type(r) for r in a] if isinstance(a, list) else type(a) for a in asked]
+@pytest.mark.parametrize(("act", "first", "other"), PAIRS, ids=lambda part: str(part))
+def test_faces_that_name_the_same_act_ask_the_core_for_the_same(act: str, first: str, other: str) -> None:
+    requests = [core_requests(face, ACTS[act][face]) for face in (first, other)]
+    assert requests[0] == requests[1]
+    kinds = [[type(r) for r in a] if isinstance(a, list) else type(a) for a in requests]
     assert kinds[0] == kinds[1]
 
 
@@ -307,19 +307,19 @@ def test_every_model_route_of_the_native_face_takes_part() -> None:
 
 def by_b(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Model and version as B tells them, in the words of the native face."""
-    told = site.ok("GET", f"{RM}/get", {"name": model})["registered_model"]
+    registered_model = site.ok("GET", f"{RM}/get", {"name": model})["registered_model"]
     of = site.ok("GET", f"{MV}/get", {"name": model, "version": version})["model_version"]
     return (
         {
-            "full_name": told["name"],
-            "comment": told["description"],
-            "created_at": told["creation_timestamp"],
-            "updated_at": told["last_updated_timestamp"],
-            "created_by": told["user_id"],
-            "tags": told["tags"],
-            "aliases": [(a["alias"], int(a["version"])) for a in told["aliases"]],
-            "deployment_job_id": told["deployment_job_id"],
-            "deployment_job_state": told["deployment_job_state"],
+            "full_name": registered_model["name"],
+            "comment": registered_model["description"],
+            "created_at": registered_model["creation_timestamp"],
+            "updated_at": registered_model["last_updated_timestamp"],
+            "created_by": registered_model["user_id"],
+            "tags": registered_model["tags"],
+            "aliases": [(a["alias"], int(a["version"])) for a in registered_model["aliases"]],
+            "deployment_job_id": registered_model["deployment_job_id"],
+            "deployment_job_state": registered_model["deployment_job_state"],
         },
         {
             "version": int(of["version"]),
@@ -341,29 +341,29 @@ def by_b(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str
 
 def by_native(site: Site, agent: str, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
     query, headers = {"include_aliases": True}, {"user-agent": agent}
-    told = site.call("GET", f"{UC}/models/{model}", query, headers=headers).json()
+    body = site.call("GET", f"{UC}/models/{model}", query, headers=headers).json()
     of = site.call("GET", f"{UC}/models/{model}/versions/{version}", query, headers=headers).json()
-    for entity in (told, of):
+    for entity in (body, of):
         entity["aliases"] = [(a["alias_name"], a["version_num"]) for a in entity["aliases"]]
     of["run_workspace_id"] = str(of.get("run_workspace_id") or "")
-    return told, of
+    return body, of
 
 
 def by_a(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """As plain MLflow tells them, in the words of the native face."""
-    told = site.ok("GET", f"{ARM}/get", {"name": model})["registered_model"]
+    registered_model = site.ok("GET", f"{ARM}/get", {"name": model})["registered_model"]
     of = site.ok("GET", f"{AMV}/get", {"name": model, "version": version})["model_version"]
-    assert told["latest_versions"] == [of]
+    assert registered_model["latest_versions"] == [of]
     return (
         {
-            "full_name": told["name"],
-            "comment": told["description"],
-            "created_at": told["creation_timestamp"],
-            "updated_at": told["last_updated_timestamp"],
-            "created_by": told["user_id"],
-            "tags": told["tags"],
-            "aliases": [(a["alias"], int(a["version"])) for a in told["aliases"]],
-            "deployment_job_id": told["deployment_job_id"],
+            "full_name": registered_model["name"],
+            "comment": registered_model["description"],
+            "created_at": registered_model["creation_timestamp"],
+            "updated_at": registered_model["last_updated_timestamp"],
+            "created_by": registered_model["user_id"],
+            "tags": registered_model["tags"],
+            "aliases": [(a["alias"], int(a["version"])) for a in registered_model["aliases"]],
+            "deployment_job_id": registered_model["deployment_job_id"],
         },
         {
             "version": int(of["version"]),
@@ -399,13 +399,13 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
             "model_id": "m-1",
             "tags": tags,
         }
-        made = [
+        results = [
             ("POST", f"{ARM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
             ("POST", f"{AMV}/create", version),
             ("POST", f"{ARM}/alias", {"name": model, "alias": "champion", "version": "1"}),
         ]
     elif maker == "B":
-        made = [
+        results = [
             ("POST", f"{RM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
             (
                 "POST",
@@ -424,7 +424,7 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
         ]
     else:
         three = {"catalog_name": catalog, "schema_name": schema_name}
-        made = [
+        results = [
             ("POST", f"{UC}/models", {**three, "name": name, "comment": "d", "tags": tags, "deployment_job_id": "7"}),
             (
                 "POST",
@@ -442,14 +442,14 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
             ),
             ("PUT", f"{UC}/models/{model}/aliases/champion", {"version_num": 1}),
         ]
-    for method, path, body in made:
+    for method, path, body in results:
         answer = site.call(method, path, body, headers=headers)
         assert answer.status_code == 200, answer.text
     told_by_b = by_b(site, model, 1)
-    told = [by_native(site, AGENTS[face], model, 1) for face in ("C", "D")]
+    answers = [by_native(site, AGENTS[face], model, 1) for face in ("C", "D")]
     if maker == "A":  # its version is READY: D's clients are given a folder of their own to read it from
-        told[1][1]["storage_location"] = told[0][1]["storage_location"]
-    assert told[0] == told[1]
-    for mine, theirs in zip((*told_by_b, *by_a(site, model, 1)), told[0] * 2, strict=True):
+        answers[1][1]["storage_location"] = answers[0][1]["storage_location"]
+    assert answers[0] == answers[1]
+    for mine, theirs in zip((*told_by_b, *by_a(site, model, 1)), answers[0] * 2, strict=True):
         assert mine == {key: theirs[key] for key in mine}
     assert told_by_b[0]["aliases"] == told_by_b[1]["aliases"] == [("champion", 1)]

@@ -12,9 +12,9 @@ SCIM = "/api/2.0/preview/scim/v2"
 GRANT, REVOKE = "add", "remove"
 
 
-def held(site: Site, schema: str, principal: str) -> set[str]:
+def privileges_of(site: Site, schema: str, principal: str) -> set[str]:
     listed = site.ok("GET", f"{UC}/permissions/schema/{schema}")["privilege_assignments"]
-    return {privilege for one in listed if one["principal"] == principal for privilege in one["privileges"]}
+    return {privilege for row in listed if row["principal"] == principal for privilege in row["privileges"]}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_change_of_grants_leaves_what_it_adds(
     answer = site.ok("PATCH", f"{UC}/permissions/schema/{schema}", {"changes": named})
     [assignment] = answer["privilege_assignments"]
     assert (assignment["principal"], set(assignment["privileges"])) == (who, after)
-    assert held(site, schema, who) == after
+    assert privileges_of(site, schema, who) == after
 
 
 def test_a_grant_that_stays_keeps_who_gave_it(site: Site, schema: str) -> None:
@@ -129,13 +129,13 @@ def test_destinations_and_movers_are_what_was_sent_last(site: Site, schema: str)
     model = site.model(schema)
     securable = {"type": "FUNCTION", "full_name": model}
     mails = [{"destination_id": f"{name}@x.io", "destination_type": "EMAIL"} for name in ("a", "b", "c")]
-    for wanted in (mails[:2], mails[1:], mails[:1]):
-        body = {"update_mask": "destinations", "securable": securable, "destinations": wanted}
+    for item in (mails[:2], mails[1:], mails[:1]):
+        body = {"update_mask": "destinations", "securable": securable, "destinations": item}
         answer = site.ok("PATCH", "/api/3.0/rfa/destinations", body)
-        assert answer["destinations"] == wanted
-    (one, _), (two, _) = site.user(), site.user()
+        assert answer["destinations"] == item
+    (first, _), (two, _) = site.user(), site.user()
     protected = f"{V1}/protected-aliases/function/{model}/champion"
-    for movers in ([one], [two, one], [two]):
+    for movers in ([first], [two, first], [two]):
         assert set(site.ok("PUT", protected, {"principals": movers})["principals"]) == set(movers)
 
 

@@ -119,13 +119,13 @@ def bad_credentials(site: Site) -> dict[str, str]:
     for kind in ("expired", "revoked", "deactivated", "deleted"):
         user = f"{kind}@x.io"
         site.ok("POST", f"{V1}/users", {"name": user, "account_admin": True})
-        made = site.ok(
+        answer = site.ok(
             "POST", f"{V1}/tokens", {"principal": user, **({"lifetime_seconds": 3} if kind == "expired" else {})}
         )
-        tokens[kind] = made["token_value"]
-        site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=made["token_value"])
+        tokens[kind] = answer["token_value"]
+        site.ok("GET", "/api/2.0/preview/scim/v2/Me", token=answer["token_value"])
         if kind == "revoked":
-            site.ok("DELETE", f"{V1}/tokens/{made['token_info']['token_id']}")
+            site.ok("DELETE", f"{V1}/tokens/{answer['token_info']['token_id']}")
     site.ok("PATCH", f"{V1}/users/deactivated@x.io", {"active": False})
     site.ok("DELETE", f"{V1}/users/deleted@x.io")
     time.sleep(3.1)

@@ -45,7 +45,7 @@ def sent(site: Site, method: str, path: str, token: str, fields: dict[str, objec
     return site.call(method, f"{site.host}{path}", fields or None, token=token)
 
 
-def told(answer: httpx.Response, path: str) -> tuple[int, str]:
+def status_and_answer(answer: httpx.Response, path: str) -> tuple[int, str]:
     text = answer.text.replace(path, "?").partition('"next_page_token"')[0]
     return answer.status_code, "" if answer.is_success and answer.request.method != "GET" else text
 
@@ -66,7 +66,11 @@ def test_no_spelling_opens_a_route_to_a_stranger(site: Site, world: World) -> No
             other = others[number % len(others)]
             usual = sent(site, route.method, path, token, fields)
             spelled = sent(site, route.method, other, token, fields)
-            assert told(spelled, other) == told(usual, path), (route.method, other, spelled.text)
+            assert status_and_answer(spelled, other) == status_and_answer(usual, path), (
+                route.method,
+                other,
+                spelled.text,
+            )
             compared += 1
         assert sent(site, route.method, others[-1], "", fields).status_code == 401, others[-1]
     assert compared > 200
@@ -92,14 +96,14 @@ def test_a_file_keeps_the_slash_at_its_end(site: Site) -> None:
 def test_old_clients_of_each_family(site: Site) -> None:
     model = site.model(versions=1)
     catalog, schema, _ = model.split(".")
-    found = site.ok("GET", "/api/2.0/preview/mlflow/registered-models/get", {"name": model})
-    assert found["registered_model"]["name"] == model
-    found = site.ok("GET", "/ajax-api/2.0/preview/mlflow/model-versions/search", {"filter": f"name='{model}'"})
-    assert [v["name"] for v in found["model_versions"]] == [model]
+    answer = site.ok("GET", "/api/2.0/preview/mlflow/registered-models/get", {"name": model})
+    assert answer["registered_model"]["name"] == model
+    answer = site.ok("GET", "/ajax-api/2.0/preview/mlflow/model-versions/search", {"filter": f"name='{model}'"})
+    assert [v["name"] for v in answer["model_versions"]] == [model]
     tag = {"name": model, "key": "team", "value": "ml"}
     site.ok("POST", "/api/2.0/preview/mlflow/registered-models/set-tag/", tag)
-    found = site.ok("GET", "/api/2.0/preview/mlflow/unity-catalog/registered-models/get", {"name": model})
-    assert found["registered_model"]["tags"] == [{"key": "team", "value": "ml"}]
+    answer = site.ok("GET", "/api/2.0/preview/mlflow/unity-catalog/registered-models/get", {"name": model})
+    assert answer["registered_model"]["tags"] == [{"key": "team", "value": "ml"}]
     listed = site.ok("GET", "/api/2.0/unity-catalog/models", {"catalog_name": catalog, "schema_name": schema})
     assert [m["full_name"] for m in listed["registered_models"]] == [model]
     assert site.ok("GET", f"/api/2.0/unity-catalog/catalogs/{catalog}/")["name"] == catalog

@@ -40,8 +40,8 @@ def test_what_one_node_takes_the_other_refuses_at_once(nodes: tuple[Site, Server
             return other.put(f"{UC}/models/{model}/aliases/champion", json={"version_num": 1}).status_code
 
         def tag(key: str) -> int:
-            asked = {"name": model, "key": key, "value": "a"}
-            return other.post(f"{FACE_B}/registered-models/set-tag", json=asked).status_code
+            fields = {"name": model, "key": key, "value": "a"}
+            return other.post(f"{FACE_B}/registered-models/set-tag", json=fields).status_code
 
         def until(ask: Any, take: tuple[Any, ...], give: tuple[Any, ...]) -> None:
             """Allowed, taken, refused, given back, allowed."""
@@ -71,7 +71,7 @@ def test_what_one_node_takes_the_other_refuses_at_once(nodes: tuple[Site, Server
         site.ok("POST", "/api/2.1/tag-policies", {"tag_key": "rank", "values": [{"name": "a"}]})
         assert tag("rank") == 403
         # What is approved on one node is there on the other.
-        asked = other.post(
+        request_id = other.post(
             "/api/3.0/rfa/requests",
             json={
                 "requests": [
@@ -85,5 +85,5 @@ def test_what_one_node_takes_the_other_refuses_at_once(nodes: tuple[Site, Server
         ).json()["responses"][0]["request_ids"][0]
         make = {"name": "fresh", "catalog_name": catalog}
         assert other.post(f"{UC}/schemas", json=make).status_code == 403
-        site.ok("POST", f"{V1}/access-requests/{asked}/approve", {})
+        site.ok("POST", f"{V1}/access-requests/{request_id}/approve", {})
         assert other.post(f"{UC}/schemas", json=make).status_code == 200

@@ -68,7 +68,7 @@ class Who(msgspec.Struct, frozen=True):
     """One kind of actor: what is granted to them, and the groups they are in (which own or hold things)."""
 
     label: str
-    held: str = ""
+    granted_at: str = ""
     groups: tuple[str, ...] = ()
 
     @property
@@ -78,7 +78,7 @@ class Who(msgspec.Struct, frozen=True):
 
 def _actors() -> list[Who]:
     on_model = sorted(ON_MODEL - {Privilege.MANAGE, Privilege.ALL_PRIVILEGES})
-    found = [
+    results = [
         Who("metastore admin", "", ("metastore admins",)),
         Who("account admin"),
         Who("admin of workspace dev"),
@@ -97,11 +97,11 @@ def _actors() -> list[Who]:
         Who("CREATE CATALOG on metastore", "CREATE_CATALOG@"),
     ]
     for privilege in on_model:
-        found.append(Who(f"{privilege.words} on model, USE", f"{privilege}@{MODEL}+{USE}"))
-        found.append(Who(f"{privilege.words} on model, no USE", f"{privilege}@{MODEL}"))
+        results.append(Who(f"{privilege.words} on model, USE", f"{privilege}@{MODEL}+{USE}"))
+        results.append(Who(f"{privilege.words} on model, no USE", f"{privilege}@{MODEL}"))
     for privilege in (Privilege.CREATE_MODEL, Privilege.CREATE_FUNCTION):
-        found.append(Who(f"{privilege.words} on schema, USE", f"{privilege}@{SCHEMA}+{USE}"))
-        found.append(Who(f"{privilege.words} on schema, USE CATALOG only", f"{privilege}@{SCHEMA}+USE_CATALOG@prod"))
+        results.append(Who(f"{privilege.words} on schema, USE", f"{privilege}@{SCHEMA}+{USE}"))
+        results.append(Who(f"{privilege.words} on schema, USE CATALOG only", f"{privilege}@{SCHEMA}+USE_CATALOG@prod"))
     for privilege, kind, on in (
         (Privilege.READ_VOLUME, "volume", VOLUME),
         (Privilege.WRITE_VOLUME, "volume", VOLUME),
@@ -118,8 +118,8 @@ def _actors() -> list[Who]:
         (Privilege.CREATE_TABLE, "schema", SCHEMA),
     ):
         at = on if kind == "schema" else f"{on}!{kind.upper()}"
-        found.append(Who(f"{privilege.words} on {kind}, USE", f"{privilege}@{at}+{USE}"))
-    found += [
+        results.append(Who(f"{privilege.words} on {kind}, USE", f"{privilege}@{at}+{USE}"))
+    results += [
         Who("READ VOLUME on volume, no USE", f"READ_VOLUME@{VOLUME}!VOLUME"),
         Who("READ VOLUME and SELECT on catalog, USE", f"READ_VOLUME@{CATALOG}+SELECT@{CATALOG}+{USE}"),
         Who("owner of volume, table, function, prompt, USE", USE, ("object owners",)),
@@ -131,9 +131,9 @@ def _actors() -> list[Who]:
     ]
     for privilege in (Privilege.MANAGE, Privilege.ALL_PRIVILEGES):
         for level, on in (("model", MODEL), ("schema", SCHEMA), ("catalog", CATALOG)):
-            found.append(Who(f"{privilege.words} on {level}, USE", f"{privilege}@{on}+{USE}"))
-            found.append(Who(f"{privilege.words} on {level}, no USE", f"{privilege}@{on}"))
-    found += [
+            results.append(Who(f"{privilege.words} on {level}, USE", f"{privilege}@{on}+{USE}"))
+            results.append(Who(f"{privilege.words} on {level}, no USE", f"{privilege}@{on}"))
+    results += [
         Who("member of a nested group with EXECUTE", "", ("inner readers",)),
         Who("MANAGE on model and mover of @guarded, USE", f"MANAGE@{MODEL}+{USE}", ("movers",)),
         Who("APPLY TAG on model and ASSIGN on grade, USE", f"APPLY_TAG@{MODEL}+{USE}", ("tag assigners",)),
@@ -142,7 +142,7 @@ def _actors() -> list[Who]:
         Who("stranger"),
         Who("deactivated, ALL on catalog", f"ALL_PRIVILEGES@{CATALOG}"),
     ]
-    return found
+    return results
 
 
 ACTORS = _actors()
@@ -161,11 +161,11 @@ class Row(msgspec.Struct, frozen=True):
 def _listed_securable(full_name: str) -> Callable[[Any], str]:
     """`b`: metadata, through BROWSE alone."""
 
-    def told(page: Any) -> str:
-        only = [found.browse_only for found in page.items if found.securable.full_name == full_name]
+    def cell(page: Any) -> str:
+        only = [item.browse_only for item in page.items if item.securable.full_name == full_name]
         return ("b" if only[0] else "1") if only else "0"
 
-    return told
+    return cell
 
 
 def _listed(text: str) -> Callable[[Any], str]:
@@ -206,11 +206,11 @@ COMPUTED = functions.Definition(
 )
 
 
-def _whose_grants(found: list[Any]) -> str:
+def _whose_grants(listed: list[Any]) -> str:
     """`+` all of them, `o` only those of one's own, `0` none."""
-    if any(grant.principal == "somebody else" for grant in found):
+    if any(grant.principal == "somebody else" for grant in listed):
         return "+"
-    return "o" if found else "0"
+    return "o" if listed else "0"
 
 
 def rows(ids: dict[str, str]) -> list[Row]:
@@ -232,7 +232,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
     )
     Q, prompt = "Prompts", leaf(PROMPT, Kind.PROMPT)
     T = "Protected aliases, governed tags, requests for access"
-    W, walled, shown = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)
+    W, walled, text = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
     new_volume, a_file, folder = leaf("prod.ml.fresh", Kind.VOLUME), ArtifactPath("a.bin"), ArtifactPath("folder")
     described = {"comment": "x"}
@@ -349,7 +349,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
             "register_version of open.ml.model from churn",
             versions.RegisterVersion(name=open_model, source_model=m, source_version="1"),
         ),
-        Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda found: "1" if found else "0"),
+        Row(V, "find_logged_model of churn", versions.FindLoggedModel("m-1"), lambda result: "1" if result else "0"),
         Row(V, "update_version", versions.UpdateVersion(m, 1, "x")),
         Row(V, "draft_version_comment", description_drafts.DraftVersionComment(m, 1)),
         Row(V, "delete_version", versions.DeleteVersion(m, 1)),
@@ -608,13 +608,13 @@ def rows(ids: dict[str, str]) -> list[Row]:
             P,
             "list_identities by e-mail: finds another",
             identities.ListIdentities("USER", 'emails.value eq "some@body.io"'),
-            lambda found: "1" if found.items else "0",
+            lambda result: "1" if result.items else "0",
         ),
         Row(
             P,
             "get_identity: sees an external id",
             identities.GetIdentity("USER", ids["somebody"]),
-            lambda found: "1" if found.external_id else "0",
+            lambda result: "1" if result.external_id else "0",
         ),
         Row(P, "get_my_identity", identities.GetMyIdentity()),
         Row(P, "create_identity", identities.CreateIdentity("GROUP", Wanted("new group"))),
@@ -670,7 +670,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
             W,
             "list_workspaces: sees dev",
             workspaces.ListWorkspaces(),
-            lambda found: "1" if any(w.name == "dev" for w in found) else "0",
+            lambda result: "1" if any(w.name == "dev" for w in result) else "0",
         ),
         Row(W, "get_workspace dev", workspaces.GetWorkspace("dev")),
         Row(W, "create_workspace", workspaces.CreateWorkspace("test", "test.example.com")),
@@ -695,16 +695,16 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "copy_version of one not bound", versions.CopyVersion(walled, 1, open_model)),
         Row(W, "get_bindings, not bound", bindings.GetBindings(walled.parent.parent)),
         Row(W, "isolate_catalog, not bound", bindings.IsolateCatalog(walled.parent.parent, False)),
-        Row(W, "get_version, read-only", versions.GetVersion(shown, 1)),
-        Row(W, "open_file, read-only", files.OpenFile(path=mlmodel, name=shown, version=1)),
-        Row(W, "emit_lineage, read-only", lineage.EmitLineage(shown, 1, (lineage.Entity("JOB", "7"),))),
-        Row(W, "emit_upstream, read-only", lineage.EmitUpstream(shown, 1, (lineage.Entity("TABLE", "a.b.c"),))),
-        Row(W, "copy_version of a read-only one", versions.CopyVersion(shown, 1, open_model)),
-        Row(W, "copy_version to a read-only one", versions.CopyVersion(open_model, 1, shown)),
-        Row(W, "create_version, read-only", versions.CreateVersion(name=shown)),
-        Row(W, "vend_upload, read-only", files.VendUpload(path=extra, name=shown, version=1)),
-        Row(W, "change_tags, read-only", models.ChangeTags(shown, None, {"team": "b"})),
-        Row(W, "create_schema, read-only", catalogs.CreateSchema(name=shown.parent.parent.child("fresh"))),
+        Row(W, "get_version, read-only", versions.GetVersion(text, 1)),
+        Row(W, "open_file, read-only", files.OpenFile(path=mlmodel, name=text, version=1)),
+        Row(W, "emit_lineage, read-only", lineage.EmitLineage(text, 1, (lineage.Entity("JOB", "7"),))),
+        Row(W, "emit_upstream, read-only", lineage.EmitUpstream(text, 1, (lineage.Entity("TABLE", "a.b.c"),))),
+        Row(W, "copy_version of a read-only one", versions.CopyVersion(text, 1, open_model)),
+        Row(W, "copy_version to a read-only one", versions.CopyVersion(open_model, 1, text)),
+        Row(W, "create_version, read-only", versions.CreateVersion(name=text)),
+        Row(W, "vend_upload, read-only", files.VendUpload(path=extra, name=text, version=1)),
+        Row(W, "change_tags, read-only", models.ChangeTags(text, None, {"team": "b"})),
+        Row(W, "create_schema, read-only", catalogs.CreateSchema(name=text.parent.parent.child("fresh"))),
         Row(A, "find_audit", audit_log.FindAudit()),
         Row(A, "export_audit", audit_log.ExportAudit()),
         Row(A, "list_archives", audit_log.ListArchives()),
@@ -777,10 +777,10 @@ async def build(w: World) -> dict[str, str]:
         await admin.do(bindings.IsolateCatalog(name(text.partition(".")[0]), True))
     await admin.do(bindings.ChangeBindings(name("walled"), remove=("1",)))
     await admin.do(bindings.ChangeBindings(name("shown"), (CatalogBinding("1", "READ_ONLY"),)))
-    made = await w.version(
+    version = await w.version(
         MODEL, run_id="run1", logged_model_id="m-1", upstream=(lineage.Entity("TABLE", "prod.ml.features"),)
     )
-    await w.as_("maker").do(models.SetAlias(name(MODEL), "champion", made.version))
+    await w.as_("maker").do(models.SetAlias(name(MODEL), "champion", version.version))
     await w.as_("maker").do(models.ChangeTags(name(MODEL), None, {"team": "a"}))
     await w.pending(MODEL)
     upload = await w.as_("maker").do(uploads.StartUpload(path=ArtifactPath("extra.bin"), name=name(MODEL), version=2))
@@ -793,7 +793,7 @@ async def build(w: World) -> dict[str, str]:
     await w.user("somebody")
     for who in ACTORS:
         await w.user(who.user)
-        await w.grant(who.user, who.held)
+        await w.grant(who.user, who.granted_at)
         for group in who.groups:
             await w.as_("admin").do(principals.AddMember(group, who.user))
     await admin.do(workspaces.Assign("dev", "admin-of-workspace-dev", "ADMIN"))
@@ -801,8 +801,8 @@ async def build(w: World) -> dict[str, str]:
     await w.as_("admin").do(principals.CreatePrincipal("SERVICE_PRINCIPAL", "robot"))
     number = (await w.rows("SELECT number FROM principals WHERE name = 'somebody'"))[0][0]
     emails = [{"value": "some@body.io"}]
-    told = Change("add", "", {"externalId": "e-1", "emails": emails})
-    await w.as_("admin").do(identities.PatchIdentity("USER", str(number), (told,)))
+    change = Change("add", "", {"externalId": "e-1", "emails": emails})
+    await w.as_("admin").do(identities.PatchIdentity("USER", str(number), (change,)))
     robot = str((await w.rows("SELECT number FROM principals WHERE name = 'robot'"))[0][0])
     secret = await w.as_("admin").do(secrets.CreateSecret(robot))
     await w.as_("admin").do(federation.CreatePolicy(robot, rule=RULE, policy_id="ci"))
@@ -820,9 +820,9 @@ async def _govern(w: World) -> dict[str, str]:
     policy = await admin.do(tag_policies.CreateTagPolicy("grade", "", ("a", "b")))
     etag = (await admin.do(tag_policies.GetTagRules(policy.id))).etag
     rules = (("ASSIGN", "tag assigners"), ("MANAGE", "tag managers"))
-    made = await admin.do(tag_policies.SetTagRules(policy.id, etag, rules))
+    tag_rules = await admin.do(tag_policies.SetTagRules(policy.id, etag, rules))
     etag = (await admin.do(tag_policies.GetTagRules())).etag
     of_all = await admin.do(tag_policies.SetTagRules("", etag, (("CREATE", "tag makers"),)))
-    wanted = access_requests.Wanted(name(MODEL), ("EXECUTE",))
-    (asked,) = await owner.do(access_requests.AskAccess((access_requests.Ask((wanted,), "somebody"),)))
-    return {"policy": policy.id, "etag": made.etag, "etag of all": of_all.etag, "request": asked.requests[0]}
+    expected = access_requests.Wanted(name(MODEL), ("EXECUTE",))
+    (result,) = await owner.do(access_requests.AskAccess((access_requests.Ask((expected,), "somebody"),)))
+    return {"policy": policy.id, "etag": tag_rules.etag, "etag of all": of_all.etag, "request": result.requests[0]}

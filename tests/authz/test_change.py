@@ -88,7 +88,7 @@ async def _may(w: World, who: str, request: msgspec.Struct) -> bool:
     return True
 
 
-async def _made(w: World, kept: Kept) -> None:
+async def _create(w: World, subject: Kept) -> None:
     """By maker, with a reader who holds the privilege itself, through a group."""
     await w.schema("prod.ml")
     await w.grant(
@@ -97,51 +97,53 @@ async def _made(w: World, kept: Kept) -> None:
     await w.grant("maker", "CREATE_FUNCTION@prod.ml+CREATE_VOLUME@prod.ml+CREATE_TABLE@prod.ml")
     await w.grant("account users", "USE_CATALOG@prod+USE_SCHEMA@prod.ml")
     await w.group("readers", "reader")
-    await w.as_("maker").do(kept.create())
-    await w.as_("maker").do(grants.ChangeGrants(name(kept.text), (grants.Change("readers", (kept.privilege,)),)))
+    await w.as_("maker").do(subject.create())
+    await w.as_("maker").do(grants.ChangeGrants(name(subject.text), (grants.Change("readers", (subject.privilege,)),)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_rename_keeps_rights_and_the_old_name_has_none(lite: World, kind: str) -> None:
-    kept = KINDS[kind]
-    await _made(lite, kept)
+    subject = KINDS[kind]
+    await _create(lite, subject)
     maker = lite.as_("maker")
     if kind in ("function", "volume", "table"):  # metastore admins and owners
-        await maker.do(models.ChangeTags(name(kept.text), None, {"team": "a"}))
-    await maker.do(kept.rename())
-    assert await _may(lite, "reader", kept.get(kept.renamed))
+        await maker.do(models.ChangeTags(name(subject.text), None, {"team": "a"}))
+    await maker.do(subject.rename())
+    assert await _may(lite, "reader", subject.get(subject.renamed))
     with pytest.raises(NotFound):
-        await maker.do(kept.get(kept.text)) if kind != "catalog" else await lite.as_("admin").do(kept.get(kept.text))
-    await maker.do(kept.create())
-    assert not await _may(lite, "reader", kept.get(kept.text))
-    assert await maker.do(grants.GetGrants(name(kept.text))) == []
-    assert (await lite.find(kept.text)).tags == {}
+        await maker.do(subject.get(subject.text)) if kind != "catalog" else await lite.as_("admin").do(
+            subject.get(subject.text)
+        )
+    await maker.do(subject.create())
+    assert not await _may(lite, "reader", subject.get(subject.text))
+    assert await maker.do(grants.GetGrants(name(subject.text))) == []
+    assert (await lite.find(subject.text)).tags == {}
     # A revoke under the new name holds for the next request, and takes nothing from what bears the old one now.
-    await maker.do(grants.ChangeGrants(name(kept.text), (grants.Change("reader", (kept.privilege,)),)))
-    await maker.do(grants.ChangeGrants(name(kept.renamed), (grants.Change("readers", (), (kept.privilege,)),)))
-    assert not await _may(lite, "reader", kept.get(kept.renamed))
-    assert await _may(lite, "reader", kept.get(kept.text))
+    await maker.do(grants.ChangeGrants(name(subject.text), (grants.Change("reader", (subject.privilege,)),)))
+    await maker.do(grants.ChangeGrants(name(subject.renamed), (grants.Change("readers", (), (subject.privilege,)),)))
+    assert not await _may(lite, "reader", subject.get(subject.renamed))
+    assert await _may(lite, "reader", subject.get(subject.text))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_deleted_takes_every_right_with_it(lite: World, kind: str) -> None:
-    kept = KINDS[kind]
-    await _made(lite, kept)
+    subject = KINDS[kind]
+    await _create(lite, subject)
     maker = lite.as_("maker")
-    await maker.do(catalogs.TransferOwnership(name(kept.text), "readers"))
-    await lite.as_("reader").do(kept.delete())
-    await maker.do(kept.create())
-    assert not await _may(lite, "reader", kept.get(kept.text))
-    assert not await _may(lite, "reader", kept.delete())
-    assert (await lite.find(kept.text)).owner == "maker"
-    assert await maker.do(grants.GetEffectiveGrants(name(kept.text), "readers")) == []
+    await maker.do(catalogs.TransferOwnership(name(subject.text), "readers"))
+    await lite.as_("reader").do(subject.delete())
+    await maker.do(subject.create())
+    assert not await _may(lite, "reader", subject.get(subject.text))
+    assert not await _may(lite, "reader", subject.delete())
+    assert (await lite.find(subject.text)).owner == "maker"
+    assert await maker.do(grants.GetEffectiveGrants(name(subject.text), "readers")) == []
 
 
 @pytest.mark.parametrize("heir", ["user", "group", "service principal"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_new_owner_has_what_the_old_one_loses(lite: World, kind: str, heir: str) -> None:
-    kept = KINDS[kind]
-    await _made(lite, kept)
+    subject = KINDS[kind]
+    await _create(lite, subject)
     who = acts = "heir"
     if heir == "group":
         who, acts = "heirs", "member"
@@ -152,23 +154,23 @@ async def test_a_new_owner_has_what_the_old_one_loses(lite: World, kind: str, he
         await lite.as_("admin").do(principals.CreatePrincipal("SERVICE_PRINCIPAL", "heir"))
     else:
         await lite.user("heir")
-    give = grants.ChangeGrants(name(kept.text), (grants.Change("readers", ("MANAGE",)),))
+    give = grants.ChangeGrants(name(subject.text), (grants.Change("readers", ("MANAGE",)),))
     assert not await _may(lite, acts, give)
-    await lite.as_("maker").do(catalogs.TransferOwnership(name(kept.text), who))
+    await lite.as_("maker").do(catalogs.TransferOwnership(name(subject.text), who))
     assert not await _may(lite, "maker", give)
-    assert not await _may(lite, "maker", catalogs.TransferOwnership(name(kept.text), "maker"))
+    assert not await _may(lite, "maker", catalogs.TransferOwnership(name(subject.text), "maker"))
     assert await _may(lite, acts, give)
-    assert await _may(lite, "reader", kept.get(kept.text))  # who was granted something keeps it
+    assert await _may(lite, "reader", subject.get(subject.text))  # who was granted something keeps it
     if heir == "group":
         await lite.as_("admin").do(principals.RemoveMember("heirs", "inner"))
         assert not await _may(lite, acts, give)
     with pytest.raises(InvalidArgument, match="does not exist"):
-        await lite.as_("admin").do(catalogs.TransferOwnership(name(kept.text), "nobody at all"))
+        await lite.as_("admin").do(catalogs.TransferOwnership(name(subject.text), "nobody at all"))
 
 
 @pytest.mark.parametrize("container", ["prod", "prod.ml"])
 async def test_what_the_owner_of_a_container_may_and_may_not_do(lite: World, container: str) -> None:
-    await _made(lite, KINDS["model"])
+    await _create(lite, KINDS["model"])
     await lite.own(container, "olga")
     olga = lite.as_("olga")
     for request in (
@@ -179,7 +181,7 @@ async def test_what_the_owner_of_a_container_may_and_may_not_do(lite: World, con
     ):
         assert not await _may(lite, "olga", request), request
     may = await olga.do(explain.WhatMayI(name(MODEL)))
-    allowed = {operation for operation, told in may.items() if told is True}
+    allowed = {operation for operation, subject in may.items() if subject is True}
     assert {
         "change_grants",
         "transfer_ownership",
@@ -200,7 +202,7 @@ async def test_what_the_owner_of_a_container_may_and_may_not_do(lite: World, con
 async def test_explanations_agree_with_what_happens(lite: World) -> None:
     """For each way of holding something: allowed is what the request ends with, each thing that is met has a reason, and taking
     away what is named as the reason takes the access."""
-    await _made(lite, KINDS["model"])
+    await _create(lite, KINDS["model"])
     admin = lite.as_("admin")
     await lite.own("", "admins")
     for number, notation in enumerate(
@@ -229,12 +231,12 @@ async def test_explanations_agree_with_what_happens(lite: World) -> None:
                 access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),)),
             ),
         ):
-            told = await admin.do(explain.Explain(name(MODEL), operation, who))
-            assert told.allowed == await _may(lite, who, request), (notation, operation)
-            assert told.allowed == all(step.met for step in told.steps)
-            for step in told.steps if operation != "ask_access" else ():  # whoever gets there may
+            result = await admin.do(explain.Explain(name(MODEL), operation, who))
+            assert result.allowed == await _may(lite, who, request), (notation, operation)
+            assert result.allowed == all(step.met for step in result.steps)
+            for step in result.steps if operation != "ask_access" else ():  # whoever gets there may
                 assert step.met == bool(step.given_by) and step.met != bool(step.ask), step
-            for way in told.steps[-1].given_by if told.allowed else ():
+            for way in result.steps[-1].given_by if result.allowed else ():
                 assert way.what in Privilege.__members__ and way.principal == who
 
 
@@ -256,24 +258,24 @@ async def test_what_is_not_about_a_securable_is_not_explained_as_if_it_were(lite
 
 
 async def test_explain_of_oneself_tells_a_stranger_nothing_that_a_refusal_would_not(lite: World) -> None:
-    await _made(lite, KINDS["model"])
+    await _create(lite, KINDS["model"])
     await lite.catalog("closed", owner="owner")
     await lite.model("closed.s.m")
-    one = await lite.as_("stranger").do(explain.Explain(name("closed.s.m"), "get_model"))
+    result = await lite.as_("stranger").do(explain.Explain(name("closed.s.m"), "get_model"))
     for missing in ("closed.s.nothing", "closed.nothing.m"):
-        assert await lite.as_("stranger").do(explain.Explain(name(missing), "get_model")) == one
-    assert len(one.steps) == 1 and not one.allowed
+        assert await lite.as_("stranger").do(explain.Explain(name(missing), "get_model")) == result
+    assert len(result.steps) == 1 and not result.allowed
     with pytest.raises(NotFound):
         await lite.as_("stranger").do(explain.Explain(name("prod.ml.nothing"), "get_model"))
     concealing = engine_on(lite, lite.db, conceal=True)
     actor = await lite.actor("stranger")
-    asked = (
+    request = (
         lambda at: explain.Explain(name(at), "get_model"),
         lambda at: access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(at), ("EXECUTE",)),)),)),
         lambda at: access_requests.GetAccessDestinations(name(at)),
         lambda at: explain.WhatMayI(name(at)),
     )
-    for ask in asked:
+    for ask in request:
         answers: list[str] = []
         for at in (MODEL, "prod.ml.nothing", "closed.s.m", "nowhere.s.m"):
             with pytest.raises(RegistryError) as refused:
@@ -284,7 +286,7 @@ async def test_explain_of_oneself_tells_a_stranger_nothing_that_a_refusal_would_
 
 
 async def test_what_one_may_do_costs_one_statement(lite: World) -> None:
-    await _made(lite, KINDS["model"])
+    await _create(lite, KINDS["model"])
     counted = Counting(lite.db)
     actor = await lite.actor("reader")
     await engine_on(lite, counted).execute(actor, explain.WhatMayI(name(MODEL)))  # type: ignore[arg-type]
@@ -294,15 +296,15 @@ async def test_what_one_may_do_costs_one_statement(lite: World) -> None:
 async def test_the_metastore_may_be_asked_for_and_explained(lite: World) -> None:
     await lite.user("ann")
     assert (await lite.as_("ann").do(explain.WhatMayI(METASTORE)))["create_catalog"] is not True
-    told = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
-    assert not told.allowed and told.steps[0].ask == ("admins",)
-    (asked,) = await lite.as_("ann").do(
+    result = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
+    assert not result.allowed and result.steps[0].ask == ("admins",)
+    (request,) = await lite.as_("ann").do(
         access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(METASTORE, ("CREATE_CATALOG",)),)),))
     )
-    await lite.as_("admin").do(access_requests.DecideAccess(asked.requests[0], True))
+    await lite.as_("admin").do(access_requests.DecideAccess(request.requests[0], True))
     await lite.as_("ann").do(catalogs.CreateCatalog(name=name("hers")))
-    told = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
-    assert told.allowed and told.steps[0].given_by[0].what == "CREATE_CATALOG"
+    result = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
+    assert result.allowed and result.steps[0].given_by[0].what == "CREATE_CATALOG"
 
 
 async def test_governance_on_both_databases(w: World) -> None:
@@ -350,9 +352,9 @@ async def test_governance_on_both_databases(w: World) -> None:
     (third,) = await ann.do(ask)
     assert third.requests != first.requests
     await ann.do(access_requests.WithdrawAccess(third.requests[0]))
-    told = await admin.do(explain.Explain(name(MODEL), "get_model", "ann"))
-    assert [step.met for step in told.steps] == [True, False, True]
-    assert told.steps[0].given_by[0].groups == ("inner", "outer") and told.steps[1].ask[0] == "admin"
+    result = await admin.do(explain.Explain(name(MODEL), "get_model", "ann"))
+    assert [step.met for step in result.steps] == [True, False, True]
+    assert result.steps[0].given_by[0].groups == ("inner", "outer") and result.steps[1].ask[0] == "admin"
     with pytest.raises(NotFound, match="Near it: 'ann'"):
         await admin.do(grants.ChangeGrants(name(MODEL), (grants.Change("annn", ("EXECUTE",)),)))
 
@@ -381,17 +383,17 @@ async def test_many_at_once(w: World) -> None:
                 group.start_soon(once)
         return ended
 
-    asked = await together(asker, ask)
-    ids = {told[0].requests for told in asked}
+    query = await together(asker, ask)
+    ids = {item[0].requests for item in query}
     assert len(ids) == 1
     ((id,),) = ids
     decided = await together(admin, access_requests.DecideAccess(id, True))
-    assert sorted(type(told).__name__ for told in decided) == ["Shown", *["WrongState"] * 4]
+    assert sorted(type(item).__name__ for item in decided) == ["Shown", *["WrongState"] * 4]
     for policy_id, known in ((policy.id, etag), ("", of_all)):
         ended = await together(admin, tag_policies.SetTagRules(policy_id, known, (("ASSIGN", "asker"),)))
-        assert sorted(type(told).__name__ for told in ended) == [*["Conflict"] * 4, "TagRules"]
+        assert sorted(type(item).__name__ for item in ended) == [*["Conflict"] * 4, "TagRules"]
     for request in (
         protected_aliases.ProtectAlias(name(MODEL), "champion", ("asker", "admin")),
         access_requests.ChangeAccessDestinations(name(MODEL), (access_requests.Destination("a@b.io", "EMAIL"),)),
     ):
-        assert not [told for told in await together(admin, request) if isinstance(told, RegistryError)]
+        assert not [item for item in await together(admin, request) if isinstance(item, RegistryError)]

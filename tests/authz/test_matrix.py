@@ -114,7 +114,7 @@ async def test_the_matrix_is_the_reviewed_one(lite: World) -> None:
 
 
 def test_every_operation_has_a_row() -> None:
-    asked = {BY_REQUEST[type(row.request)].name for row in rows(defaultdict(str))}
+    names = {BY_REQUEST[type(row.request)].name for row in rows(defaultdict(str))}
     # It needs a store that clients talk to, and asks for what its sister asks for.
     assert BY_NAME["vend_direct_upload"].targets == BY_NAME["vend_upload"].targets
-    assert {op.name for op in OPERATIONS} - asked == {"vend_direct_upload"}
+    assert {op.name for op in OPERATIONS} - names == {"vend_direct_upload"}

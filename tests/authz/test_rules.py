@@ -63,9 +63,11 @@ async def test_decision_list_and_effective_grants_agree(lite: World, through: st
         await lite.grant(holder, notation)
         decided = await _may(lite, reader, models.GetModel(name(M)))
         listed = M in {m.full_name for m in (await lite.as_(reader).do(models.ListModels())).items}
-        found: list[Grant] = await lite.as_("admin").do(grants.GetEffectiveGrants(name(M), holder))
+        effective_grants: list[Grant] = await lite.as_("admin").do(grants.GetEffectiveGrants(name(M), holder))
         usage = [await lite.as_("admin").do(grants.GetEffectiveGrants(name(at), holder)) for at in ("prod", "prod.ml")]
-        effective = _holds(found, "EXECUTE") and _opens(usage[0], "USE_CATALOG") and _opens(usage[1], "USE_SCHEMA")
+        effective = (
+            _holds(effective_grants, "EXECUTE") and _opens(usage[0], "USE_CATALOG") and _opens(usage[1], "USE_SCHEMA")
+        )
         assert (decided, listed, effective) == (may, may, may), notation
         if through == "account users":  # the next line must begin from nothing
             await _take_all(lite, holder)
@@ -90,12 +92,12 @@ async def _take_all(w: World, holder: str) -> None:
         await tx.run("DELETE FROM grants WHERE principal_id = (SELECT id FROM principals WHERE name = :n)", n=holder)
 
 
-def _holds(found: list[Grant], privilege: str) -> bool:
-    return bool({privilege, "ALL_PRIVILEGES"} & {g.privilege for g in found})
+def _holds(grant_list: list[Grant], privilege: str) -> bool:
+    return bool({privilege, "ALL_PRIVILEGES"} & {g.privilege for g in grant_list})
 
 
-def _opens(found: list[Grant], usage: str) -> bool:
-    return _holds(found, usage) or "MANAGE" in {g.privilege for g in found}
+def _opens(grant_list: list[Grant], usage: str) -> bool:
+    return _holds(grant_list, usage) or "MANAGE" in {g.privilege for g in grant_list}
 
 
 async def _may(w: World, who: str, request: msgspec.Struct) -> bool:
@@ -178,8 +180,8 @@ async def test_a_new_model_under_an_old_name_inherits_nothing(lite: World) -> No
     await alice.do(models.SetAlias(name(M), "champion", 1))
     await alice.do(models.ChangeTags(name(M), None, {"team": "a"}))
     await alice.do(models.RenameModel(name(M), name("prod.ml.old")))
-    made = await alice.do(models.CreateModel(name(M)))
-    assert made.aliases == {} and made.securable.tags == {} and made.securable.last_version == 0
+    model = await alice.do(models.CreateModel(name(M)))
+    assert model.aliases == {} and model.securable.tags == {} and model.securable.last_version == 0
     assert not await _may(lite, "bob", models.GetModel(name(M)))
     old = await lite.as_("bob").do(models.GetModel(name("prod.ml.old")))
     assert old.aliases == {"champion": 1} and old.securable.tags == {"team": "a"}
@@ -270,8 +272,8 @@ async def test_auditors_read_the_whole_log_and_nothing_else(lite: World) -> None
         for engine_, actor in ((engine, other), (lite.engine, alice)):
             with pytest.raises(PermissionDenied, match="account admins"):
                 await engine_.execute(actor, request)
-    told = [await engine.execute(actor, explorer.GetMe()) for actor in (alice, other, await lite.actor("admin"))]
-    assert [me.reads_audit for me in told] == [True, False, True]
+    answers = [await engine.execute(actor, explorer.GetMe()) for actor in (alice, other, await lite.actor("admin"))]
+    assert [me.reads_audit for me in answers] == [True, False, True]
     for request in (audit_log.ListJobs(), principals.SetActive("other", False), catalogs.CreateCatalog(name=name("x"))):
         with pytest.raises(PermissionDenied):
             await engine.execute(alice, request)
@@ -287,7 +289,7 @@ async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> No
     await build(lite)
     admin = lite.as_("admin")
     await lite.own("", "admins")
-    asked = [
+    requests = [
         ("USE-both", "get_version", M, models.GetModel(name(M))),
         ("stranger", "get_version", M, models.GetModel(name(M))),
         ("CREATE-MODEL-on-schema-USE-CATALOG-only", "create_model", "prod.ml", models.CreateModel(name("prod.ml.new"))),
@@ -295,7 +297,7 @@ async def test_explain_gives_the_reason_of_the_refusal_itself(lite: World) -> No
         ("owner-of-model-USE", "rename_model", M, models.RenameModel(name(M), name("prod.ml.new"))),
         ("BROWSE-on-catalog", "get_catalog", "prod", catalogs.GetCatalog(name("prod"))),
     ]
-    for who, operation, on, request in asked:
+    for who, operation, on, request in requests:
         explained = await admin.do(explain.Explain(name(on), operation, who))
         with pytest.raises(PermissionDenied) as refused:
             await lite.as_(who).do(request)
@@ -317,7 +319,7 @@ CLOSED = (
 
 def _missing(request: msgspec.Struct, *, models_only: bool = False) -> list[msgspec.Struct]:
     """The same request about what does not exist: another model, another schema."""
-    found: list[msgspec.Struct] = []
+    results: list[msgspec.Struct] = []
     for old, new in ((M, "prod.ml.nothing"), ("prod.ml", "prod.nothing"))[: 1 if models_only else 2]:
         changes: dict[str, Any] = {}
         for field in request.__struct_fields__:
@@ -325,8 +327,8 @@ def _missing(request: msgspec.Struct, *, models_only: bool = False) -> list[msgs
             if isinstance(value, FullName) and str(value).startswith(old):
                 changes[field] = FullName(name(new + str(value).removeprefix(old)).parts, value.kind)
         if changes:
-            found.append(msgspec.structs.replace(request, **changes))
-    return found
+            results.append(msgspec.structs.replace(request, **changes))
+    return results
 
 
 async def _answer(w: World, engine: Any, who: str, request: msgspec.Struct) -> tuple[str, str]:
@@ -337,8 +339,8 @@ async def _answer(w: World, engine: Any, who: str, request: msgspec.Struct) -> t
         return "done", ""
     except RegistryError as error:
         text = error.message
-        for asked in ("prod.ml.nothing", M, "prod.nothing", "prod.ml", "production", "prod"):
-            text = text.replace(f"'{asked}", "'~")
+        for item in ("prod.ml.nothing", M, "prod.nothing", "prod.ml", "production", "prod"):
+            text = text.replace(f"'{item}", "'~")
         return error.code, text.replace("~.churn", "~").replace("~.new", "~")
     return "done", ""
 

@@ -74,7 +74,7 @@ async def read(blobs: Blobs, set_id: str, segments: Sequence[Segment], start: in
 
 
 async def names(blobs: Blobs, set_id: str) -> list[str]:
-    return [found.object for found in await blobs.list_set(set_id)]
+    return [item.object for item in await blobs.list_set(set_id)]
 
 
 async def all_sets(blobs: Blobs) -> set[str]:
@@ -208,13 +208,13 @@ def test_a_cancelled_write_leaves_nothing(blobs: Blobs, batches: int) -> None:
 def test_delete_leaves_the_others_and_forgives_the_absent(blobs: Blobs) -> None:
     async def case() -> None:
         set_id = new_set()
-        kept, gone = [await blobs.write(set_id, name, stream(name.encode())) for name in ("kept", "gone")]
+        result, gone = [await blobs.write(set_id, name, stream(name.encode())) for name in ("kept", "gone")]
         for _ in range(2):
             await blobs.delete(set_id, [gone.object])
-            assert await names(blobs, set_id) == [kept.object]
+            assert await names(blobs, set_id) == [result.object]
         await blobs.delete(new_set(), [gone.object])
         await blobs.delete(set_id, [])
-        assert await read(blobs, set_id, [kept]) == b"kept"
+        assert await read(blobs, set_id, [result]) == b"kept"
 
     run(case())
 
@@ -223,17 +223,17 @@ def test_delete_set_takes_the_whole_set_and_no_other(blobs: Blobs) -> None:
     async def case() -> None:
         set_id = new_set()
         longer = set_id + "0"  # its name starts with the other's
-        for each in (set_id, longer):
+        for item in (set_id, longer):
             for path in ("a", "b/c", "b/d/e"):
-                await blobs.write(each, path, stream(b"x"))
+                await blobs.write(item, path, stream(b"x"))
         assert {set_id, longer} <= await all_sets(blobs)
         for _ in range(2):
             await blobs.delete_set(set_id)
             assert await names(blobs, set_id) == []
         assert len(await names(blobs, longer)) == 3
-        found = await all_sets(blobs)
-        assert longer in found
-        assert set_id not in found
+        result = await all_sets(blobs)
+        assert longer in result
+        assert set_id not in result
 
     run(case())
 
@@ -248,9 +248,9 @@ def test_more_objects_than_one_page_of_a_store(blobs: Blobs) -> None:
                 await blobs.write(set_id, f"many/{number:04}", stream(b"x"))
 
         await asyncio.gather(*(worker() for _ in range(8)))
-        found = await names(blobs, set_id)
-        assert len(set(found)) == count
-        assert found == sorted(found)
+        result = await names(blobs, set_id)
+        assert len(set(result)) == count
+        assert result == sorted(result)
         await blobs.delete_set(set_id)
         assert await names(blobs, set_id) == []
 
@@ -368,21 +368,21 @@ def test_a_folder_never_uses_the_clients_path(folder: LocalBlobs) -> None:
 def test_a_small_file_is_read_as_one(folder: LocalBlobs) -> None:
     async def case() -> None:
         set_id = new_set()
-        one, other = (
+        first, other = (
             await folder.write(set_id, "a", stream(b"hello")),
             await folder.write(set_id, "b", stream(b"x" * MIB)),
         )
-        assert await folder.read_small(set_id, [one], 1, 4) == b"ell"
-        assert await folder.read_small(set_id, [one], 5, 5) == b""
+        assert await folder.read_small(set_id, [first], 1, 4) == b"ell"
+        assert await folder.read_small(set_id, [first], 5, 5) == b""
         assert await folder.read_small(set_id, [other], 0, MIB) is None
-        assert await folder.read_small(set_id, [one, other], 4, 6) == b"ox"
+        assert await folder.read_small(set_id, [first, other], 4, 6) == b"ox"
         with pytest.raises(InvalidArgument):
-            await folder.read_small(set_id, [one], 0, 6)
-        await folder.delete(set_id, [one.object])
+            await folder.read_small(set_id, [first], 0, 6)
+        await folder.delete(set_id, [first.object])
         with pytest.raises(FileNotFound):
-            await folder.read_small(set_id, [one], 0, 5)
+            await folder.read_small(set_id, [first], 0, 5)
         with pytest.raises(FileNotFound):
-            await folder.open_object(set_id, one.object)
+            await folder.open_object(set_id, first.object)
 
     run(case())
 

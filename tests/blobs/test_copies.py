@@ -134,5 +134,5 @@ async def test_a_copy_of_a_pointer_names_its_origin_and_keeps_its_location(w: Wo
 async def test_explain_knows_the_destination_that_is_there(w: World) -> None:
     await built(w)
     await w.as_("ann").do(CopyVersion(name(SOURCE), 1, name(NEW)))
-    told: Explanation = await w.as_("admin").do(Explain(name(NEW), "copy_version", "ann", "destination"))
-    assert told.allowed
+    result: Explanation = await w.as_("admin").do(Explain(name(NEW), "copy_version", "ann", "destination"))
+    assert result.allowed

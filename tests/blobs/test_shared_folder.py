@@ -24,9 +24,9 @@ SECRET = b"s" * 32
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    made = tmp_path / "shared"
-    made.mkdir(mode=0o755)
-    return made
+    result = tmp_path / "shared"
+    result.mkdir(mode=0o755)
+    return result
 
 
 @pytest.fixture
@@ -45,15 +45,15 @@ def there(uri: str) -> Path:
     return Path(unquote(urlsplit(uri).path))
 
 
-def given(shared: SharedFolder, between: Callable[[str], None] = lambda _: None) -> dict[str, bytes]:
+def vended(shared: SharedFolder, between: Callable[[str], None] = lambda _: None) -> dict[str, bytes]:
     """What finalize reads; `between` is called with each path before its bytes are read."""
 
     async def read() -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
+        fields: dict[str, bytes] = {}
         async for path, chunks in shared.written_files(VERSION):
             between(path)
-            found[path] = b"".join([chunk async for chunk in chunks])
-        return found
+            fields[path] = b"".join([chunk async for chunk in chunks])
+        return fields
 
     return asyncio.run(read())
 
@@ -79,8 +79,8 @@ def test_every_plain_file_is_read(shared: SharedFolder, directory: Path) -> None
     (directory / "sub" / "a").write_bytes(b"")
     (directory / "sub" / "deep" / "größe & mehr").write_bytes(b"x" * 3_000_000)
     (directory / "empty").mkdir()
-    found = given(shared)
-    assert {path: len(data) for path, data in found.items()} == {
+    result = vended(shared)
+    assert {path: len(data) for path, data in result.items()} == {
         "MLmodel": 1,
         "sub/a": 0,
         "sub/deep/größe & mehr": 3_000_000,
@@ -88,7 +88,7 @@ def test_every_plain_file_is_read(shared: SharedFolder, directory: Path) -> None
 
 
 def test_a_version_without_a_directory_has_no_files(shared: SharedFolder) -> None:
-    assert given(shared) == {}
+    assert vended(shared) == {}
 
 
 @pytest.mark.parametrize("kind", ["link", "link to a directory", "hard link", "pipe", "socket", "dangling link"])
@@ -113,7 +113,7 @@ def test_nothing_leads_out_of_the_folder(shared: SharedFolder, directory: Path, 
         server.bind("evil")
         server.close()
     with pytest.raises(InvalidArgument, match="'sub/evil' is neither a directory nor a plain file"):
-        given(shared)
+        vended(shared)
 
 
 def test_the_directory_itself_may_not_be_a_link(shared: SharedFolder, directory: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_directory_itself_may_not_be_a_link(shared: SharedFolder, directory:
     directory.rmdir()
     directory.symlink_to(elsewhere)
     with pytest.raises(InvalidArgument, match="plain file"):
-        given(shared)
+        vended(shared)
     with pytest.raises(Unavailable):
         asyncio.run(shared.open(VERSION))
     (place,) = asyncio.run(shared.places())
@@ -148,7 +148,7 @@ def test_a_directory_that_is_swapped_meanwhile_leads_nowhere(
             (directory / "sub").rename(directory / "away")
             (directory / "sub").symlink_to(secret)
 
-    assert given(shared, swap) == {"sub/1": b"mine", "sub/2": b"mine", "sub/3": b"mine"}
+    assert vended(shared, swap) == {"sub/1": b"mine", "sub/2": b"mine", "sub/3": b"mine"}
 
 
 def test_a_file_that_is_swapped_meanwhile_is_refused(shared: SharedFolder, directory: Path, tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_a_file_that_is_swapped_meanwhile_is_refused(shared: SharedFolder, direc
             (directory / "2").symlink_to(tmp_path / "secret")
 
     with pytest.raises(InvalidArgument, match="plain file"):
-        given(shared, swap)
+        vended(shared, swap)
     (directory / "2").unlink()
-    assert given(shared, lambda path: (directory / "1").unlink()) == {"1": b"mine"}  # opened, then gone
+    assert vended(shared, lambda path: (directory / "1").unlink()) == {"1": b"mine"}  # opened, then gone
 
 
 def test_too_deep(shared: SharedFolder, directory: Path) -> None:
@@ -173,7 +173,7 @@ def test_too_deep(shared: SharedFolder, directory: Path) -> None:
         deep /= "d"
     deep.mkdir(parents=True)
     with pytest.raises(InvalidArgument, match="deeper"):
-        given(shared)
+        vended(shared)
 
 
 # --- what clients read -----------------------------------------------------------------------------------------------

@@ -60,19 +60,19 @@ def made_by_b(server: Server, name: str, versions: int = 1) -> None:
 
 def test_registered_models(server: Server, catalog: str) -> None:
     w = server.sdk()
-    made = w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name="Iris", comment="c")
-    assert made.full_name == f"{catalog}.ml_team.iris"
-    assert made.metastore_id == w.metastores.summary().metastore_id
+    registered_model = w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name="Iris", comment="c")
+    assert registered_model.full_name == f"{catalog}.ml_team.iris"
+    assert registered_model.metastore_id == w.metastores.summary().metastore_id
     with pytest.raises(ResourceAlreadyExists):
         w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name="iris")
     with pytest.raises(NotFound):
         w.registered_models.get(f"{catalog}.ml_team.rose")
     with pytest.raises(BadRequest, match="specify all three levels"):
         w.registered_models.get("iris")
-    assert w.registered_models.update(made.full_name, comment="d").comment == "d"
-    w.registered_models.update(made.full_name, new_name="rose")
+    assert w.registered_models.update(registered_model.full_name, comment="d").comment == "d"
+    w.registered_models.update(registered_model.full_name, new_name="rose")
     rose = w.registered_models.get(f"{catalog}.ml_team.rose", include_aliases=True, include_browse=True)
-    assert (rose.comment, rose.browse_only, rose.owner) == ("d", False, made.owner)
+    assert (rose.comment, rose.browse_only, rose.owner) == ("d", False, registered_model.owner)
     for n in range(3):
         w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name=f"m{n}")
     paged = w.registered_models.list(catalog_name=catalog, schema_name="ml_team", max_results=1)
@@ -95,8 +95,8 @@ def test_model_versions_and_aliases(server: Server, catalog: str) -> None:
     assert (version.version, version.status) == (2, ModelVersionInfoStatus.PENDING_REGISTRATION)
     assert [(a.alias_name, a.version_num) for a in version.aliases or ()] == [("Champion", 2)]
     assert not w.model_versions.get(name, 2).aliases
-    told = w.registered_models.get(name, include_aliases=True)
-    assert [(a.alias_name, a.version_num) for a in told.aliases or ()] == [("Champion", 2)]
+    registered_model = w.registered_models.get(name, include_aliases=True)
+    assert [(a.alias_name, a.version_num) for a in registered_model.aliases or ()] == [("Champion", 2)]
     assert w.model_versions.update(name, 2, comment="c").comment == "c"
     assert [v.version for v in w.model_versions.list(name, max_results=1)] == [3, 2, 1]
     w.registered_models.delete_alias(name, "Champion")
@@ -115,23 +115,23 @@ def test_users_groups_service_principals_and_tokens(server: Server, catalog: str
 def test_the_account_has_the_same_principals(server: Server, catalog: str) -> None:
     from databricks.sdk import AccountClient
 
-    found = httpx.get(f"{server.host}/.well-known/databricks-config").json()
-    a = AccountClient(host=server.host, token=server.admin_token, account_id=found["account_id"], auth_type="pat")
-    made = server.sdk().users.create(user_name=f"both@{catalog}")
-    assert [user.id for user in a.users_v2.list(filter=f'userName eq "both@{catalog}"')] == [made.id]
-    a.users_v2.delete(made.id or "")
+    body = httpx.get(f"{server.host}/.well-known/databricks-config").json()
+    a = AccountClient(host=server.host, token=server.admin_token, account_id=body["account_id"], auth_type="pat")
+    result = server.sdk().users.create(user_name=f"both@{catalog}")
+    assert [user.id for user in a.users_v2.list(filter=f'userName eq "both@{catalog}"')] == [result.id]
+    a.users_v2.delete(result.id or "")
     with pytest.raises(NotFound):
-        server.sdk().users.get(made.id or "")
+        server.sdk().users.get(result.id or "")
 
 
 def test_a_token_tells_when_it_was_used_last(server: Server, catalog: str) -> None:
     """Written by the background, a second or two later."""
     w = server.sdk()
-    made = w.tokens.create(comment=catalog)
-    assert made.token_info and made.token_value
-    id = made.token_info.token_id or ""
+    token = w.tokens.create(comment=catalog)
+    assert token.token_info and token.token_value
+    id = token.token_info.token_id or ""
     assert w.token_management.get(id).token_info.last_used_day is None  # pyright: ignore[reportOptionalMemberAccess]
-    server.sdk(made.token_value).current_user.me()
+    server.sdk(token.token_value).current_user.me()
     deadline = time.monotonic() + 60
     while (used := w.token_management.get(id).token_info.last_used_day) is None:  # pyright: ignore[reportOptionalMemberAccess]
         assert time.monotonic() < deadline
@@ -149,10 +149,10 @@ def test_entity_tag_assignments(server: Server, catalog: str) -> None:
         ("registered_models", name),
     ):
         key = f"cost center {entity}"
-        made = w.entity_tag_assignments.create(
+        tag_assignment = w.entity_tag_assignments.create(
             EntityTagAssignment(entity_type=entity, entity_name=of, tag_key=key, tag_value="1")
         )
-        assert (made.tag_value, w.entity_tag_assignments.get(entity, of, key).tag_value) == ("1", "1")
+        assert (tag_assignment.tag_value, w.entity_tag_assignments.get(entity, of, key).tag_value) == ("1", "1")
         changed = EntityTagAssignment(entity_type=entity, entity_name=of, tag_key=key, tag_value="2")
         assert w.entity_tag_assignments.update(entity, of, key, changed, "tag_value").tag_value == "2"
         assert key in [t.tag_key for t in w.entity_tag_assignments.list(entity, of, max_results=1)]

@@ -30,8 +30,8 @@ def otherwise(reason: str) -> bool:
 
 
 def account(server: Server) -> str:
-    found = httpx.get(f"{server.host}/.well-known/databricks-config").json()
-    return f"accounts/{found['account_id']}/scim/v2"
+    body = httpx.get(f"{server.host}/.well-known/databricks-config").json()
+    return f"accounts/{body['account_id']}/scim/v2"
 
 
 @pytest.fixture(params=["preview/scim/v2", "account"])

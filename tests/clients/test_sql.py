@@ -74,7 +74,7 @@ def test_command_line(server: Server, catalog: str) -> None:
     refused = subprocess.run([MODELKEEP, "sql", select], env=server.env(), capture_output=True, text=True, timeout=60)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("modelkeep: BAD_REQUEST: ") and refused.stderr.count("\n") == 1
-    found = json.loads(
+    content = json.loads(
         server.cli(
             "sql",
             select.replace(
@@ -85,4 +85,4 @@ def test_command_line(server: Server, catalog: str) -> None:
             "--json",
         )
     )
-    assert found == [{"schema_name": "reviews", "comment": "by hand"}, {"schema_name": "ml_team", "comment": ""}]
+    assert content == [{"schema_name": "reviews", "comment": "by hand"}, {"schema_name": "ml_team", "comment": ""}]

@@ -34,7 +34,7 @@ def edges(**tags: str) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("tags", "wanted"),
+    ("tags", "expected"),
     [
         ({"feature_service": "s"}, {("FEATURE_SERVICE", "s", "feature")}),
         ({"project": "p", "feature_service": "s"}, {("FEATURE_SERVICE", "p/s", "feature")}),
@@ -47,8 +47,8 @@ def edges(**tags: str) -> set[tuple[str, str, str]]:
         ({}, set()),
     ],
 )
-def test_tags_become_feature_services_and_views(tags: dict[str, str], wanted: set[tuple[str, str, str]]) -> None:
-    assert edges(**tags) == wanted
+def test_tags_become_feature_services_and_views(tags: dict[str, str], expected: set[tuple[str, str, str]]) -> None:
+    assert edges(**tags) == expected
 
 
 @pytest.mark.parametrize("key", ["feast.feature_service", "feast.project", "feast.x"])
@@ -92,21 +92,21 @@ async def test_a_version_came_from_its_features_for_who_may_read_the_run(lite: W
     lite.engine.services = msgspec.structs.replace(lite.engine.services, tracking=Tracking(0))
     features = {("FEATURE_SERVICE", "shop/churn_v1"), ("FEATURE_VIEW", "shop/orders"), ("FEATURE_VIEW", "shop/visits")}
     for fields in ({"run_id": "r"}, {"logged_model_id": "m-1"}):
-        made = await lite.as_("alice").do(versions.CreateVersion(name=name(M), **fields))
-        assert await upstream(lite, made.version) == features
+        version = await lite.as_("alice").do(versions.CreateVersion(name=name(M), **fields))
+        assert await upstream(lite, version.version) == features
     unseen = await lite.as_("eve").do(versions.CreateVersion(name=name(M), run_id="r"))
     assert await upstream(lite, unseen.version) == set()
     await lite.as_("alice").do(models.ChangeTags(name(M), 1, {"feast.feature_service": "churn_v1"}))
-    found = await lite.as_("alice").do(FindConsumers("FEATURE_SERVICE", "shop/churn_v1"))
-    assert {edge.version for edge in found.items} == {1, 2}
+    consumers = await lite.as_("alice").do(FindConsumers("FEATURE_SERVICE", "shop/churn_v1"))
+    assert {edge.version for edge in consumers.items} == {1, 2}
 
 
 async def test_no_run_has_too_many_sources_to_be_registered(lite: World) -> None:
     await lite.model(M, owner="alice", alice="USE_CATALOG@prod+USE_SCHEMA@prod.ml")
     tracking = Tracking(LINEAGE_EDGES_PER_CALL + 5)
     lite.engine.services = msgspec.structs.replace(lite.engine.services, tracking=tracking)
-    made = await lite.as_("alice").do(versions.CreateVersion(name=name(M), run_id="r"))
-    assert len(await upstream(lite, made.version)) > 50
+    version = await lite.as_("alice").do(versions.CreateVersion(name=name(M), run_id="r"))
+    assert len(await upstream(lite, version.version)) > 50
 
 
 async def put_run_file(w: World, data: bytes) -> None:
@@ -138,5 +138,5 @@ async def test_its_file_of_features_is_read_if_it_is_one(lite: World, data: byte
     await lite.model(M, owner="alice", alice="USE_CATALOG@prod+USE_SCHEMA@prod.ml")
     lite.engine.services = msgspec.structs.replace(lite.engine.services, tracking=Writable(0))
     await put_run_file(lite, data)
-    made = await lite.as_("alice").do(versions.CreateVersion(name=name(M), run_id="r"))
-    assert {entity for kind, entity in await upstream(lite, made.version) if kind == "FEATURE_VIEW"} == views
+    version = await lite.as_("alice").do(versions.CreateVersion(name=name(M), run_id="r"))
+    assert {entity for kind, entity in await upstream(lite, version.version) if kind == "FEATURE_VIEW"} == views

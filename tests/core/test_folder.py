@@ -34,9 +34,9 @@ def there(uri: str) -> Path:
 
 async def created(w: World) -> tuple[int, Path]:
     """A new version: its number and its directory."""
-    made = await w.as_("admin").do(credentials.CreateInFolder(name=name(M), source="runs:/r/m"))
-    assert made.status == Status.PENDING
-    return made.version, there(folder(w).write_uri(made.id))
+    in_folder = await w.as_("admin").do(credentials.CreateInFolder(name=name(M), source="runs:/r/m"))
+    assert in_folder.status == Status.PENDING
+    return in_folder.version, there(folder(w).write_uri(in_folder.id))
 
 
 async def jobs_done(w: World) -> None:
@@ -98,8 +98,8 @@ async def test_a_staging_set_waits_for_its_version_and_its_time(w: World) -> Non
     assert await unstage(at, ready.artifact_set_id) is None  # a version's by now: stays
     await jobs_done(w)
     async with w.db.read() as tx:
-        kept = [await files.get_set(tx, set_id) for set_id in (version.id, ready.artifact_set_id)]
-    assert kept[0] is None
-    assert kept[1] is not None
-    assert (kept[1].kind, kept[1].state, kept[1].refs) == ("version", "live", 1)
+        items = [await files.get_set(tx, set_id) for set_id in (version.id, ready.artifact_set_id)]
+    assert items[0] is None
+    assert items[1] is not None
+    assert (items[1].kind, items[1].state, items[1].refs) == ("version", "live", 1)
     assert [text async for text in findings(w.db, w.blobs)] == []

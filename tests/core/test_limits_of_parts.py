@@ -93,7 +93,7 @@ def test_sockets_to_the_store_and_its_sts() -> None:
 
 async def _deletes(blobs: LocalBlobs) -> None:
     await blobs.delete_set("0000-01")
-    assert [each async for each in blobs.sets()] == []
+    assert [item async for item in blobs.sets()] == []
 
 
 def test_jobs_of_the_store_have_their_own_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,14 +219,14 @@ def test_one_change_in_steps_waits_for_another(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_links_of_prompts_in_one_call() -> None:
-    def asked(count: int) -> LinkPrompts:
+    def request_of(count: int) -> LinkPrompts:
         return LinkPrompts((LinkedVersion(FullName(("a", "b", "c")), 1),), "run", tuple(f"r{n}" for n in range(count)))
 
     ctx = Fake(services=Fake(tracking=None))
     with pytest.raises(NotFound, match="of a workspace"):
-        asyncio.run(check_targets(ctx, Fake(), asked(limits.PROMPT_LINKS_AT_ONCE)))
+        asyncio.run(check_targets(ctx, Fake(), request_of(limits.PROMPT_LINKS_AT_ONCE)))
     with pytest.raises(InvalidArgument, match=f"at most {limits.PROMPT_LINKS_AT_ONCE} are made at once"):
-        asyncio.run(check_targets(ctx, Fake(), asked(limits.PROMPT_LINKS_AT_ONCE + 1)))
+        asyncio.run(check_targets(ctx, Fake(), request_of(limits.PROMPT_LINKS_AT_ONCE + 1)))
 
 
 def test_reasons_in_the_audit_log() -> None:
@@ -243,14 +243,14 @@ def test_reasons_in_the_audit_log() -> None:
 def test_assignments_of_one_request() -> None:
     site = Fake(site=Fake(workspace_id="1"))
 
-    def asked(count: int) -> Any:
+    def request_of(count: int) -> Any:
         entry = workspace_settings.NamedAssignment(user_name="u", permissions=("USER",))
         return workspace_settings.AssignNamed(permission_assignments=(entry,) * count)
 
-    assert len(workspace_settings._assign_named(asked(limits.ASSIGNMENTS_PER_REQUEST), site)) >= 1  # pyright: ignore[reportPrivateUsage]
+    assert len(workspace_settings._assign_named(request_of(limits.ASSIGNMENTS_PER_REQUEST), site)) >= 1  # pyright: ignore[reportPrivateUsage]
     for count in (0, limits.ASSIGNMENTS_PER_REQUEST + 1):
         with pytest.raises(InvalidArgument, match=f"1 to {limits.ASSIGNMENTS_PER_REQUEST} entries"):
-            workspace_settings._assign_named(asked(count), site)  # pyright: ignore[reportPrivateUsage]
+            workspace_settings._assign_named(request_of(count), site)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_aliases_of_one_update_of_a_model() -> None:

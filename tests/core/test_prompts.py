@@ -191,10 +191,10 @@ async def test_a_search_reads_names_and_tags_and_pages(w: World) -> None:
         await admin.do(prompts.CreatePrompt(prompt(text), tags={"stage": text[0], "_mlflow_experiment_ids": ",1,12,"}))
     schema = name("prod.ml")
 
-    async def found(filter: str, size: int = 100) -> list[str]:
+    async def search(filter: str, size: int = 100) -> list[str]:
         return [p.securable.name for p in await everything(w, SearchPrompts(schema, filter, size))]
 
-    assert await found("") == await found("", 1) == ["alpha", "beta", "gamma", "greet"]
+    assert await search("") == await search("", 1) == ["alpha", "beta", "gamma", "greet"]
     for filter, expected in (
         ("name = 'beta'", ["beta"]),
         ("name = 'PROD.ml.Beta'", ["beta"]),
@@ -208,7 +208,7 @@ async def test_a_search_reads_names_and_tags_and_pages(w: World) -> None:
         ("tags.stage = 'b'", ["beta"]),
         ("name ILIKE 'ALP%'", ["alpha"]),
     ):
-        assert await found(filter) == await found(filter, 1) == expected, filter
+        assert await search(filter) == await search(filter, 1) == expected, filter
     for filter in ("size = 1", "name", "name LIKE '%' OR name = 'x'", "name > 'a'"):
         with pytest.raises(InvalidArgument):
             await admin.do(SearchPrompts(schema, filter))
@@ -235,12 +235,12 @@ async def test_people_find_what_they_may_read(w: World) -> None:
     for query in ("greet", "hello", "canary", "team:a", "prod.ml.greet"):
         for who, expected in (("admin", ["prod.ml.greet"]), ("reader", ["prod.ml.greet"]), ("stranger", [])):
             page = await w.as_(who).do(explorer.SearchSecurables(query, ("PROMPT",)))
-            assert [found.securable.full_name for found in page.items] == expected, (query, who)
+            assert [item.securable.full_name for item in page.items] == expected, (query, who)
     page = await w.as_("admin").do(explorer.SearchSecurables("greet"))
-    assert [(found.securable.kind, found.aliases) for found in page.items] == [("PROMPT", {"canary_bird": 1})]
+    assert [(item.securable.kind, item.aliases) for item in page.items] == [("PROMPT", {"canary_bird": 1})]
     await w.as_("admin").do(catalogs.RenameSchema(name("prod.ml"), name("prod.ai")))
     page = await w.as_("reader").do(explorer.SearchSecurables("ai.greet"))
-    assert [found.securable.full_name for found in page.items] == ["prod.ai.greet"]
+    assert [item.securable.full_name for item in page.items] == ["prod.ai.greet"]
     moved = name("prod.ai.greet!PROMPT")
     assert (await w.as_("reader").do(prompts.GetPromptVersion(moved, 1))).prompt == "prod.ai.greet"
 

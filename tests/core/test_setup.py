@@ -27,10 +27,15 @@ async def test_a_first_start_has_main_default_and_an_admin(lite: World) -> None:
 
 async def test_what_is_made_belongs_to_its_maker(lite: World) -> None:
     await lite.grant("ann", "CREATE_CATALOG@")
-    made = await lite.as_("ann").do(
+    catalog = await lite.as_("ann").do(
         catalogs.CreateCatalog(name=name("prod"), comment="ours", spec={"properties": '{"a":"b"}'})
     )
-    assert (made.owner, made.created_by, made.comment, made.spec) == ("ann", "ann", "ours", {"properties": '{"a":"b"}'})
+    assert (catalog.owner, catalog.created_by, catalog.comment, catalog.spec) == (
+        "ann",
+        "ann",
+        "ours",
+        {"properties": '{"a":"b"}'},
+    )
     schema = await lite.as_("ann").do(catalogs.CreateSchema(name=name("prod.ml")))
     model = await lite.as_("ann").do(models.CreateModel(name(M), "first", {"mlflow.x": "y"}, "9"))
     assert (schema.owner, model.securable.owner, model.securable.tags) == ("ann", "ann", {"mlflow.x": "y"})
@@ -106,11 +111,11 @@ async def test_what_is_built_in_stays(lite: World) -> None:
 async def test_a_token_belongs_to_who_it_was_made_for(lite: World) -> None:
     await lite.user("ann")
     ann = lite.as_("ann")
-    made = await ann.do(principals.CreateToken("mine", 1000))
+    token = await ann.do(principals.CreateToken("mine", 1000))
     assert (
-        made.token.startswith("mk_")
-        and made.info.principal == "ann"
-        and made.info.expires_at == made.info.created_at + 1000
+        token.token.startswith("mk_")
+        and token.info.principal == "ann"
+        and token.info.expires_at == token.info.created_at + 1000
     )
     with pytest.raises(PermissionDenied):
         await ann.do(principals.CreateToken(principal="admin"))
@@ -126,8 +131,8 @@ async def test_a_token_belongs_to_who_it_was_made_for(lite: World) -> None:
     for id in (other.info.id, "none"):
         with pytest.raises(NotFound, match="Token"):
             await ann.do(principals.RevokeToken(id))
-    await ann.do(principals.RevokeToken(made.info.id))
-    assert {t.id: t.revoked_at is not None for t in (await ann.do(principals.ListTokens())).items}[made.info.id]
+    await ann.do(principals.RevokeToken(token.info.id))
+    assert {t.id: t.revoked_at is not None for t in (await ann.do(principals.ListTokens())).items}[token.info.id]
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------
@@ -137,8 +142,8 @@ async def test_grants_say_where_they_come_from_and_browse_is_not_inherited(lite:
     await lite.model(
         M, ann="EXECUTE@prod.ml.churn+MANAGE@prod.ml+BROWSE@prod+CREATE_SCHEMA@prod+EXECUTE@prod+CREATE_CATALOG@"
     )
-    found = await lite.as_("admin").do(grants.GetEffectiveGrants(name(M), "ann"))
-    assert {(g.privilege, g.from_kind, g.from_name) for g in found} == {
+    effective_grants = await lite.as_("admin").do(grants.GetEffectiveGrants(name(M), "ann"))
+    assert {(g.privilege, g.from_kind, g.from_name) for g in effective_grants} == {
         ("EXECUTE", "", ""),
         ("MANAGE", "SCHEMA", "prod.ml"),
         ("EXECUTE", "CATALOG", "prod"),
@@ -154,10 +159,10 @@ async def test_grants_say_where_they_come_from_and_browse_is_not_inherited(lite:
 async def test_privileges_are_read_in_either_spelling(lite: World) -> None:
     await lite.model(M)
     await lite.user("ann")
-    given = await lite.as_("admin").do(
+    value = await lite.as_("admin").do(
         grants.ChangeGrants(name(M), (grants.Change("ann", ("apply tag", "CREATE_MODEL_VERSION")),))
     )
-    assert [g.privilege for g in given] == ["APPLY_TAG", "CREATE_MODEL_VERSION"]
+    assert [g.privilege for g in value] == ["APPLY_TAG", "CREATE_MODEL_VERSION"]
     left = await lite.as_("admin").do(
         grants.ChangeGrants(name(M), (grants.Change("ann", (), ("Apply_Tag", "EXECUTE")),))
     )
@@ -175,6 +180,6 @@ async def test_whoever_does_not_manage_sees_only_his_own_and_his_groups_grants(l
     await lite.model(M, ann="EXECUTE+USE_CATALOG@prod+USE_SCHEMA@prod.ml", bob="EXECUTE")
     await lite.group("team", "ann")
     await lite.grant("team", f"APPLY_TAG@{M}")
-    found = await lite.as_("ann").do(grants.GetGrants(name(M)))
-    assert [(g.principal, g.privilege) for g in found] == [("ann", "EXECUTE"), ("team", "APPLY_TAG")]
+    result = await lite.as_("ann").do(grants.GetGrants(name(M)))
+    assert [(g.principal, g.privilege) for g in result] == [("ann", "EXECUTE"), ("team", "APPLY_TAG")]
     assert await lite.as_("ann").do(grants.GetGrants(name(M), "bob")) == []

@@ -23,20 +23,20 @@ M, OTHER = "prod.ml.churn", "prod.ml.other"
 
 async def test_a_new_version_waits_for_its_files(lite: World) -> None:
     await lite.model(M)
-    made = await lite.pending(M, {}, source="dbfs:/x", run_id="r", comment="why", tags={"mlflow.a": "1"})
-    assert (made.status, made.version, made.source, made.run_id, made.comment) == (
+    version = await lite.pending(M, {}, source="dbfs:/x", run_id="r", comment="why", tags={"mlflow.a": "1"})
+    assert (version.status, version.version, version.source, version.run_id, version.comment) == (
         "PENDING_REGISTRATION",
         1,
         "dbfs:/x",
         "r",
         "why",
     )
-    assert made.tags == {"mlflow.a": "1"} and made.logged_model_id.startswith("m-") and made.artifact_set_id
+    assert version.tags == {"mlflow.a": "1"} and version.logged_model_id.startswith("m-") and version.artifact_set_id
     with pytest.raises(InvalidArgument, match="has no MLmodel file"):
         await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     with pytest.raises(WrongState, match="once it is READY"):
         await lite.as_("admin").do(credentials.ReadCredentials(name(M), 1))
-    await lite.upload(made, {"MLmodel": MLMODEL})
+    await lite.upload(version, {"MLmodel": MLMODEL})
     done = await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     assert done.status == "READY" and '"inputs"' in done.signature
     with pytest.raises(WrongState, match="final"):
@@ -56,26 +56,26 @@ async def test_a_version_without_a_whole_signature_stays_pending_and_may_be_mend
     lite: World, mlmodel: bytes, said: str
 ) -> None:
     await lite.model(M)
-    made = await lite.pending(M, {"MLmodel": mlmodel})
+    version = await lite.pending(M, {"MLmodel": mlmodel})
     with pytest.raises(InvalidArgument, match=said):
         await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
-    await lite.upload(made, {"MLmodel": MLMODEL})
+    await lite.upload(version, {"MLmodel": MLMODEL})
     assert (await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))).status == "READY"
 
 
 async def test_what_never_finalized_fails_frees_its_files_and_is_recorded(lite: World) -> None:
     await lite.model(M)
-    made = await lite.pending(M)
+    version = await lite.pending(M)
     ready = await lite.version(M)
     await reap(WorkerContext(lite.db, lite.blobs, lite.registry.auditor, -1))
-    found = {v.version: v for v in (await lite.as_("admin").do(versions.ListVersions(name(M)))).items}
-    assert (found[1].status, found[1].status_message, found[1].artifact_set_id) == (
+    fields = {v.version: v for v in (await lite.as_("admin").do(versions.ListVersions(name(M)))).items}
+    assert (fields[1].status, fields[1].status_message, fields[1].artifact_set_id) == (
         "FAILED_REGISTRATION",
         "The files were never finalized.",
         "",
     )
-    assert found[2].status == "READY" and found[2].artifact_set_id == ready.artifact_set_id
-    assert await lite.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(made.artifact_set_id,)]
+    assert fields[2].status == "READY" and fields[2].artifact_set_id == ready.artifact_set_id
+    assert await lite.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(version.artifact_set_id,)]
     (event,) = (await lite.as_("admin").do(audit_log.FindAudit(event="version.expire"))).items
     assert event.actor == "modelkeep" and event.targets[0].name == f"{M}/1"
     await lite.as_("admin").do(versions.DeleteVersion(name(M), 1))
@@ -160,14 +160,14 @@ async def test_files_that_change_while_they_are_checked_are_checked_again(lite: 
     from modelkeep.domain.errors import Conflict
 
     await lite.model(M)
-    made = await lite.pending(M)
+    version = await lite.pending(M)
     operation = BY_NAME["finalize_version"]
     assert operation.prepare is not None
 
     async def interfere(ctx: Any, db: Any, request: Any, model: Any) -> Any:
         assert operation.prepare is not None
         checked = await operation.prepare(ctx, db, request, model)
-        await lite.upload(made, {"MLmodel": b"flavors: {}"})
+        await lite.upload(version, {"MLmodel": b"flavors: {}"})
         return checked
 
     from modelkeep.core import engine
@@ -214,7 +214,7 @@ class Run:
 
 
 @pytest.mark.parametrize(
-    ("of_model", "of_run", "models_of_run", "kept"),
+    ("of_model", "of_run", "models_of_run", "result"),
     [
         # One model, logged after a loop of steps: MLflow gives it the first step, and the run has the last one.
         ((Metric("loss", 1.0),), (Metric("loss", 0.25, step=29),), 1, {("loss", 0.25, 29)}),
@@ -246,10 +246,10 @@ class Run:
     ],
 )
 def test_a_version_keeps_the_last_step_of_its_metrics(
-    of_model: tuple[Metric, ...], of_run: tuple[Metric, ...], models_of_run: int, kept: set[tuple[str, Any, int]]
+    of_model: tuple[Metric, ...], of_run: tuple[Metric, ...], models_of_run: int, result: set[tuple[str, Any, int]]
 ) -> None:
     run = SourceRun("7", (), of_run, models=models_of_run)
-    assert {(metric.key, metric.value, metric.step) for metric in last_metrics(of_model, run)} == kept
+    assert {(metric.key, metric.value, metric.step) for metric in last_metrics(of_model, run)} == result
 
 
 async def test_a_version_keeps_what_its_creator_may_read_of_the_run(lite: World) -> None:

@@ -14,12 +14,12 @@ STATUSES = {400, 401, 403, 404, 409, 429, 503}
 
 
 def _tree(root: type[RegistryError]) -> Iterator[type[RegistryError]]:
-    for each in root.__subclasses__():
-        yield each
-        yield from _tree(each)
+    for item in root.__subclasses__():
+        yield item
+        yield from _tree(item)
 
 
-ALL = sorted(set(_tree(RegistryError)), key=lambda each: each.__name__)
+ALL = sorted(set(_tree(RegistryError)), key=lambda item: item.__name__)
 
 
 @pytest.mark.parametrize("error", ALL)

@@ -49,9 +49,9 @@ def _with(signature: str) -> bytes:
 
 
 def test_a_whole_signature_is_kept_as_its_json() -> None:
-    found = read_signature(MLMODEL)
-    assert found.inputs.startswith('[{"type": "double"') and found.outputs and found.params == ""
-    require_signature(found)
+    signature = read_signature(MLMODEL)
+    assert signature.inputs.startswith('[{"type": "double"') and signature.outputs and signature.params == ""
+    require_signature(signature)
     assert read_signature(_with("  inputs: [{type: long}]\n")) == Signature('[{"type":"long"}]')
 
 
@@ -205,9 +205,9 @@ def test_an_mlmodel_is_read_off_the_loop_and_waits_for_only_so_long(monkeypatch:
 # --- as MLflow writes it ---------------------------------------------------------------------------------------------
 
 
-def _written(signature: ModelSignature, **more: object) -> bytes:
+def _written(signature: ModelSignature, **fields: object) -> bytes:
     """The file as mlflow.models.Model.save writes it: PyYAML's safe dumper."""
-    return yaml.safe_dump({"flavors": {"python_function": {}}, "signature": signature.to_dict(), **more}).encode()
+    return yaml.safe_dump({"flavors": {"python_function": {}}, "signature": signature.to_dict(), **fields}).encode()
 
 
 _IN, _OUT = Schema([ColSpec("double", "x")]), Schema([ColSpec("double", "y")])
@@ -224,9 +224,9 @@ def test_parameters_alone_are_inputs_enough() -> None:
 @pytest.mark.parametrize("default", [float("nan"), float("inf"), float("-inf")])
 def test_a_default_that_json_cannot_say_is_kept_as_text(default: float) -> None:
     params = ParamSchema([ParamSpec("limit", "double", default), ParamSpec("t", "double", 0.5)])
-    found = read_signature(_written(ModelSignature(_IN, _OUT, params)))
-    require_signature(found)
-    assert [one["default"] for one in msgspec_json(found.params)] == [json_word(default), 0.5]
+    signature = read_signature(_written(ModelSignature(_IN, _OUT, params)))
+    require_signature(signature)
+    assert [row["default"] for row in msgspec_json(signature.params)] == [json_word(default), 0.5]
 
 
 def test_defaults_of_a_list_may_be_infinite() -> None:
@@ -288,19 +288,19 @@ def test_a_wide_signature_is_read_apart_and_its_first_columns_are_kept() -> None
     data = _with(f"  inputs: '[{columns}]'\n  outputs: '[{{}}]'\n")
     assert MLMODEL_INLINE_BYTES < len(data) < MLMODEL_BYTES
     model_file = asyncio.run(mlmodel_reader.read_model_file(data))
-    found = model_file.signature
-    assert isinstance(found, LongSignature) and model_file == mlmodel.read_mlmodel(data)
-    require_signature(found)
-    first = msgspec_json(found.inputs)
+    signature = model_file.signature
+    assert isinstance(signature, LongSignature) and model_file == mlmodel.read_mlmodel(data)
+    require_signature(signature)
+    first = msgspec_json(signature.inputs)
     assert first[0] == {"type": "double", "name": "gene_00000000000", "required": True}
-    assert len(first) + found.left_out["inputs"] == count and len(found.inputs) < SIGNATURE_CHARS + 100
-    assert found.outputs == "[{}]"
+    assert len(first) + signature.left_out["inputs"] == count and len(signature.inputs) < SIGNATURE_CHARS + 100
+    assert signature.outputs == "[{}]"
 
 
 @pytest.mark.parametrize("text", ["{a: '" + "x" * SIGNATURE_CHARS + "'}", "['" + "x" * SIGNATURE_CHARS + "']"])
 def test_one_column_that_is_too_long_is_left_out(text: str) -> None:
-    found = read_signature(_with(f"  inputs: {text}\n"))
-    assert isinstance(found, LongSignature) and (found.inputs, found.left_out) == ("[]", {"inputs": 1})
+    signature = read_signature(_with(f"  inputs: {text}\n"))
+    assert isinstance(signature, LongSignature) and (signature.inputs, signature.left_out) == ("[]", {"inputs": 1})
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_a_secret_is_left_out_wherever_it_stands_and_whatever_it_is_called() -> 
     request = Outer(
         M, Secret("s3cret"), Secret("s3cret"), inner, (inner, inner), {"a": inner}, (Secret("s3cret"),), b"s3cret"
     )
-    kept = request_json(request)
-    assert "s3cret" not in kept and msgspec.json.decode(kept) == {
+    result = request_json(request)
+    assert "s3cret" not in result and msgspec.json.decode(result) == {
         "name": "prod.ml.churn",
         "inner": {"note": "n"},
         "several": [{"note": "n"}, {"note": "n"}],
@@ -119,16 +119,16 @@ LONG = "x" * 100_000
     ],
 )
 def test_what_is_kept_of_a_request_is_bounded_and_says_that_it_was_cut(request_: msgspec.Struct) -> None:
-    kept = request_json(request_)
-    assert len(kept.encode()) <= limits.AUDIT_REQUEST_BYTES
-    fields = msgspec.json.decode(kept)
-    assert "characters)" in kept or "in all" in kept
+    result = request_json(request_)
+    assert len(result.encode()) <= limits.AUDIT_REQUEST_BYTES
+    fields = msgspec.json.decode(result)
+    assert "characters)" in result or "in all" in result
     assert "name" not in fields or fields["name"] == "prod.ml.churn"
 
 
 def test_a_short_request_is_kept_as_it_is() -> None:
-    kept = msgspec.json.decode(request_json(models.ChangeTags(M, None, {"a": "b"}, ("c",))))
-    assert kept == {"name": "prod.ml.churn", "set": {"a": "b"}, "remove": ["c"]}
+    content = msgspec.json.decode(request_json(models.ChangeTags(M, None, {"a": "b"}, ("c",))))
+    assert content == {"name": "prod.ml.churn", "set": {"a": "b"}, "remove": ["c"]}
     text = "y" * limits.AUDIT_TEXT_CHARS
     assert msgspec.json.decode(request_json(model_search.SearchModels(text)))["filter"] == text
     cut = msgspec.json.decode(request_json(model_search.SearchModels(text + "z")))["filter"]
@@ -145,8 +145,8 @@ def test_a_short_request_is_kept_as_it_is() -> None:
     ],
 )
 def test_what_is_kept_of_changes_is_bounded(changes: dict[str, tuple[Any, Any]]) -> None:
-    kept = changes_json(changes)
-    assert len(kept.encode()) <= limits.AUDIT_CHANGES_BYTES and msgspec.json.decode(kept)
+    result = changes_json(changes)
+    assert len(result.encode()) <= limits.AUDIT_CHANGES_BYTES and msgspec.json.decode(result)
 
 
 def test_small_changes_are_kept_whole() -> None:

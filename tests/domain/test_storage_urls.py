@@ -76,9 +76,9 @@ def test_what_has_a_second_reading_is_refused(text: str) -> None:
 
 
 @given(PATHS, PATHS)
-def test_a_folder_is_inside_exactly_the_folders_whose_parts_it_begins_with(one: list[str], other: list[str]) -> None:
-    a, b = (StorageUrl("s3", "bucket", "/".join(parts)) for parts in (one, other))
-    assert a.inside(b) == (one[: len(other)] == other)
+def test_a_folder_is_inside_exactly_the_folders_whose_parts_it_begins_with(folder: list[str], other: list[str]) -> None:
+    a, b = (StorageUrl("s3", "bucket", "/".join(parts)) for parts in (folder, other))
+    assert a.inside(b) == (folder[: len(other)] == other)
     assert a.overlaps(b) == (a.inside(b) or b.inside(a))
     assert b.inside(b) and a.inside(StorageUrl("s3", "bucket", "")) and not a.inside(StorageUrl("s3", "bucket2", ""))
     assert (b in list(a.ancestors())) == a.inside(b)

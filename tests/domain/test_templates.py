@@ -24,11 +24,11 @@ MESSAGES = st.lists(st.fixed_dictionaries({"role": TEXT, "content": TEXT}), min_
 
 @given(TEXT | MESSAGES)
 def test_a_template_comes_back_as_it_was(template: object) -> None:
-    kept = read_template(json.dumps(template))
-    assert json.loads(kept) == template
-    assert read_template(kept) == kept
-    assert "\0" not in kept
-    assert type_of(kept) == ("text" if isinstance(template, str) else "chat")
+    result = read_template(json.dumps(template))
+    assert json.loads(result) == template
+    assert read_template(result) == result
+    assert "\0" not in result
+    assert type_of(result) == ("text" if isinstance(template, str) else "chat")
 
 
 @pytest.mark.parametrize(

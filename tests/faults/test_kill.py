@@ -112,20 +112,20 @@ class Client(threading.Thread):
             return None
         return answer.json()
 
-    def patient(self, method: str, path: str, **more: Any) -> httpx.Response | None:
+    def patient(self, method: str, path: str, **fields: Any) -> httpx.Response | None:
         """As real clients do: the same request again until the server is back."""
         while not self.done.is_set():
             try:
-                return self.http.request(method, path, **more)
+                return self.http.request(method, path, **fields)
             except httpx.TransportError:
                 time.sleep(0.05)
         return None
 
     def register(self) -> None:
-        made = self.call("POST", f"{B}/model-versions/create", name=self.model, source="models:/m-1")
-        if made is None:
+        result = self.call("POST", f"{B}/model-versions/create", name=self.model, source="models:/m-1")
+        if result is None:
             return
-        number = int(made["model_version"]["version"])
+        number = int(result["model_version"]["version"])
         self.numbers.append(number)
         files = {"MLmodel": MLMODEL, "data/weights.bin": self.random.randbytes(self.random.randrange(1, 400_000))}
         root = f"/api/2.0/fs/files/Models/{self.model.replace('.', '/')}/{number}"
@@ -141,10 +141,10 @@ class Client(threading.Thread):
         if self.ready:
             source = self.random.choice(sorted(self.ready))
             files = self.ready[source]
-            made = self.call("POST", f"{V1}/models/{self.model}/versions/{source}/copy", destination=self.model)
-            if made is not None:
-                self.numbers.append(made["version"])
-                self.ready[made["version"]] = files
+            answer = self.call("POST", f"{V1}/models/{self.model}/versions/{source}/copy", destination=self.model)
+            if answer is not None:
+                self.numbers.append(answer["version"])
+                self.ready[answer["version"]] = files
 
     def delete(self) -> None:
         if len(self.ready) > 3:
@@ -217,8 +217,8 @@ def _wait_until_idle(deployment: Deployment, token: str) -> None:
     with httpx.Client(base_url=deployment.host, headers={"Authorization": f"Bearer {token}"}) as admin:
         while time.monotonic() < deadline:
             jobs = admin.get(f"{V1}/jobs").json()["jobs"]
-            found = admin.get(f"{B}/model-versions/search", params={"filter": ""}).json().get("model_versions", [])
-            if not jobs and not any(v["status"] == "PENDING_REGISTRATION" for v in found):
+            answer = admin.get(f"{B}/model-versions/search", params={"filter": ""}).json().get("model_versions", [])
+            if not jobs and not any(v["status"] == "PENDING_REGISTRATION" for v in answer):
                 return
             time.sleep(0.3)
     raise AssertionError(f"still busy: {jobs}")
@@ -227,8 +227,8 @@ def _wait_until_idle(deployment: Deployment, token: str) -> None:
 def _download(client: Client) -> None:
     """Every version that the server called READY is there, byte for byte."""
     for number, files in client.ready.items():
-        found = client.http.get(f"{B}/model-versions/get", params={"name": client.model, "version": str(number)})
-        assert found.status_code == 200 and found.json()["model_version"]["status"] == "READY", found.text
+        reply = client.http.get(f"{B}/model-versions/get", params={"name": client.model, "version": str(number)})
+        assert reply.status_code == 200 and reply.json()["model_version"]["status"] == "READY", reply.text
         for path, data in files.items():
             answer = client.http.get(f"/api/2.0/fs/files/Models/{client.model.replace('.', '/')}/{number}/{path}")
             assert answer.status_code == 200, answer.text

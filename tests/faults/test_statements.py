@@ -87,9 +87,9 @@ class FaultyTx(CountingTx):
 async def _everything(w: World) -> tuple[Any, ...]:
     """All rows of all tables, and all objects in storage."""
     tables = await w.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-    found = [sorted(await w.rows(f"SELECT * FROM {table}"), key=repr) for (table,) in tables]
-    objects = sorted([(each, [o.object for o in await w.blobs.list_set(each)]) async for each in w.blobs.sets()])
-    return tables, found, objects
+    results = [sorted(await w.rows(f"SELECT * FROM {table}"), key=repr) for (table,) in tables]
+    objects = sorted([(item, [o.object for o in await w.blobs.list_set(item)]) async for item in w.blobs.sets()])
+    return tables, results, objects
 
 
 async def _caller(w: World, row: Row) -> str:
@@ -143,11 +143,11 @@ async def _fault_everywhere(w: World, row: Row, who: str) -> int:
 
 async def test_what_a_dying_process_stored_and_did_not_record_is_gone_after_finalize(lite: World) -> None:
     await lite.model(M)
-    made = await lite.pending(M)
-    await lite.blobs.write(made.artifact_set_id, "model.pkl", chunks(b"half"))
+    version = await lite.pending(M)
+    await lite.blobs.write(version.artifact_set_id, "model.pkl", chunks(b"half"))
     await lite.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     worker = Worker(WorkerContext(lite.db, lite.blobs, lite.registry.auditor, 0))
     while await worker.work_one():
         pass
     assert [text async for text in findings(lite.db, lite.blobs)] == []
-    assert len(await lite.blobs.list_set(made.artifact_set_id)) == len(MODEL_FILES)
+    assert len(await lite.blobs.list_set(version.artifact_set_id)) == len(MODEL_FILES)

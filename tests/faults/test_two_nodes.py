@@ -42,8 +42,8 @@ def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("nodes")
     url = request.getfixturevalue("postgres").new_database() if request.param == "postgresql" else ""
     settings = {"MODELKEEP_WORKSPACE": "0", "MODELKEEP_DATABASE_URL": url}
-    with running_server(folder, **settings) as one, running_server(folder, **settings) as two:
-        a, b = Node(one), Node(two)
+    with running_server(folder, **settings) as first, running_server(folder, **settings) as two:
+        a, b = Node(first), Node(two)
         a.do("POST", f"{UC}/catalogs", name="prod")
         a.do("POST", f"{UC}/schemas", name="ml", catalog_name="prod")
         a.do("POST", f"{B}/registered-models/create", name=M)
@@ -58,8 +58,8 @@ def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def token(node: Node, of: str = "reader") -> tuple[str, str]:
     """(secret, id)"""
-    made = node.do("POST", f"{V1}/tokens", principal=of)
-    return made["token_value"], made["token_info"]["token_id"]
+    result = node.do("POST", f"{V1}/tokens", principal=of)
+    return result["token_value"], result["token_info"]["token_id"]
 
 
 def warm(node: Node, secret: str) -> None:
@@ -119,8 +119,8 @@ def test_an_alias_that_one_node_moves_is_moved_for_the_other(nodes: tuple[Node, 
     a, b = nodes
     for number in ("1", "2") * 5:
         a.do("POST", f"{B}/registered-models/alias", name=M, alias="champion", version=number)
-        found = [b.ask(b.admin).json()["model_version"]["version"] for _ in range(2)]
-        assert found == [number] * 2
+        versions = [b.ask(b.admin).json()["model_version"]["version"] for _ in range(2)]
+        assert versions == [number] * 2
     a.do("DELETE", f"{B}/registered-models/alias", name=M, alias="champion")
     assert b.ask(b.admin).status_code == 404
     a.do("POST", f"{B}/registered-models/alias", name=M, alias="champion", version="2")

@@ -52,7 +52,7 @@ class Stopped:
         authorize = Engine._authorize  # pyright: ignore[reportPrivateUsage]
 
         async def waiting(engine: Engine, ctx: Any, op: Any, request: Any) -> Any:
-            found = await authorize(engine, ctx, op, request)
+            result = await authorize(engine, ctx, op, request)
             if about in repr(request):
                 self.entered += 1
                 try:
@@ -61,7 +61,7 @@ class Stopped:
                     self.cancelled += 1
                     raise
                 self.ended += 1
-            return found
+            return result
 
         monkeypatch.setattr(Engine, "_authorize", waiting)
 

@@ -116,12 +116,12 @@ def test_average_that_a_peer_must_keep() -> None:
 
 
 def test_requests_that_are_sent_ahead() -> None:
-    held: list[bool] = []
-    peer: Any = Fake(phase=object(), _full=False, _ahead=bytearray(), hold_on=lambda: held.append(True))
+    items: list[bool] = []
+    peer: Any = Fake(phase=object(), _full=False, _ahead=bytearray(), hold_on=lambda: items.append(True))
     Connection.data_received(peer, b"x" * PIPELINE_BYTES)
-    assert not held
+    assert not items
     Connection.data_received(peer, b"x")
-    assert held == [True]
+    assert items == [True]
 
 
 def test_a_refused_peer_may_linger(monkeypatch: pytest.MonkeyPatch) -> None:

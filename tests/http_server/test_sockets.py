@@ -44,7 +44,7 @@ def connect(site: Site) -> socket.socket:
 
 def head(site: Site, line: str, *fields: str) -> bytes:
     lines = (line, f"Host: 127.0.0.1:{site.settings.port}", *fields)
-    return "".join(f"{one}\r\n" for one in lines).encode() + b"\r\n"
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
 
 
 def get(site: Site, path: str = "/health", *fields: str) -> bytes:
@@ -127,8 +127,8 @@ def test_an_offer_of_another_protocol_is_ignored_and_its_body_is_read(
         else:
             for byte in first[-40:].join((first[:-40], b"")) + body + get(site):
                 peer.sendall(bytes((byte,)))
-        (made, said), (health, _) = answers(peer, 2)
-    assert (made, health) == (200, 200), said
+        (result, said), (health, _) = answers(peer, 2)
+    assert (result, health) == (200, 200), said
     assert json.loads(said)["name"] == name
 
 
@@ -597,8 +597,8 @@ def served(site: Site) -> bool:
 def test_one_address_has_so_many_connections(tmp_path: Path) -> None:
     with running_site(tmp_path, connections_per_address=5) as site, contextlib.ExitStack() as stack:
         peers = [stack.enter_context(connect(site)) for _ in range(5)]
-        with connect(site) as more:
-            answer = closed(more)
+        with connect(site) as extra:
+            answer = closed(extra)
             assert answer.startswith(b"HTTP/1.1 503") and b"too many connections" in answer
         peers[0].close()
         deadline = time.monotonic() + 60
@@ -624,8 +624,8 @@ def test_an_idle_connection_makes_room_and_a_busy_one_does_not(tmp_path: Path) -
         while site.server.places.total > 3 or any(connection.idle for connection in list(connections)):
             assert time.monotonic() < deadline, "what was sent has not arrived"
             time.sleep(0.01)
-        with connect(site) as more:
-            assert closed(more).startswith(b"HTTP/1.1 503")
+        with connect(site) as extra:
+            assert closed(extra).startswith(b"HTTP/1.1 503")
         for peer in (*busy, third):
             peer.sendall(f"Host: 127.0.0.1:{site.settings.port}\r\n\r\n".encode())
             assert answers(peer, 1)[0][0] == 200

@@ -39,7 +39,7 @@ def head(server: Server, line: str, *fields: str) -> bytes:
         f"Authorization: Bearer {server.admin_token}",
         *fields,
     )
-    return "".join(f"{one}\r\n" for one in lines).encode() + b"\r\n"
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
 
 
 def half_an_upload(server: Server) -> socket.socket:
@@ -170,11 +170,11 @@ def test_descriptors_that_run_out_cost_new_connections_only(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("descriptors", "wanted", "places"),
+    ("descriptors", "expected", "places"),
     [(256, 4096, 192), (1024, 4096, 768), (1_000_000, 4096, 4096), (100, 4096, 36), (1024, 10, 10), (10, 4096, 1)],
 )
-def test_connections_leave_descriptors_to_the_database(descriptors: int, wanted: int, places: int) -> None:
-    assert room(descriptors, wanted) == places
+def test_connections_leave_descriptors_to_the_database(descriptors: int, expected: int, places: int) -> None:
+    assert room(descriptors, expected) == places
 
 
 def open_files(server: Server) -> list[Path]:

@@ -31,11 +31,11 @@ class Silent:
     """A part that is asked and does not answer until it is let go."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
         self.go = asyncio.Event()
 
     async def __call__(self) -> str:
-        self.asked += 1
+        self.requests += 1
         await self.go.wait()
         return ""
 
@@ -71,7 +71,12 @@ async def test_what_reads_can_do_without_is_degraded(
 async def test_without_the_database_nothing_is_ready_and_nothing_else_is_asked() -> None:
     store = Silent()
     state = await Health(fails(Unavailable("The database is gone.")), {"store": store}).readiness()
-    assert (state.status, state.message, state.ready, store.asked) == ("unavailable", "The database is gone.", False, 0)
+    assert (state.status, state.message, state.ready, store.requests) == (
+        "unavailable",
+        "The database is gone.",
+        False,
+        0,
+    )
 
 
 async def test_the_database_is_asked_with_a_deadline_and_each_time() -> None:
@@ -90,7 +95,7 @@ async def test_many_probes_of_a_silent_part_are_one_question() -> None:
     store = Silent()
     health = Health(works, {"store": store})
     states = await asyncio.wait_for(asyncio.gather(*(health.readiness() for _ in range(100))), 30)
-    assert {(state.status, state.degraded) for state in states} == {("degraded", ("store",))} and store.asked == 1
+    assert {(state.status, state.degraded) for state in states} == {("degraded", ("store",))} and store.requests == 1
     store.go.set()
     await asyncio.sleep(0)
     assert (await health.readiness()).status == "ok"
@@ -111,20 +116,20 @@ async def test_a_part_that_is_back_is_found_again() -> None:
 
 
 async def test_a_part_that_works_is_not_asked_by_each_probe() -> None:
-    asked = 0
+    requests = 0
 
     async def ask() -> str:
-        nonlocal asked
-        asked += 1
+        nonlocal requests
+        requests += 1
         return ""
 
     health = Health(works, {"store": ask})
     for _ in range(10):
         await health.readiness()
-    assert asked == 1
+    assert requests == 1
 
 
 async def test_while_it_drains_nothing_is_asked() -> None:
     store = Silent()
     state = await Health(fails(Unavailable("x")), {"store": store}, lambda: True).readiness()
-    assert (state.status, state.ready, store.asked) == ("draining", False, 0)
+    assert (state.status, state.ready, store.requests) == ("draining", False, 0)

@@ -49,7 +49,7 @@ def test_a_flood_is_counted_and_not_written(call: str) -> None:
         f"logs.LOG_WINDOW_S = 0\nfor i in range(1): {call}\n"
     )
     code = code.replace("for i in range(1): logging", "for i in range(1): logging")
-    found = lines(code)
-    flood = [line for line in found if line["event"] != "another kind"]
-    assert len(found) - len(flood) == 1, "other kinds pass"
+    result = lines(code)
+    flood = [line for line in result if line["event"] != "another kind"]
+    assert len(result) - len(flood) == 1, "other kinds pass"
     assert len(flood) <= LOG_LINES + 1

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def one() -> Iterator[Issuer]:
+def trusted() -> Iterator[Issuer]:
     with running_issuer("one") as running:
         yield running
 
@@ -28,9 +28,9 @@ def evil() -> Iterator[Issuer]:
 
 
 @pytest.fixture(autouse=True)
-def unasked(one: Issuer, evil: Issuer) -> None:
-    for issuer, name in ((one, "one"), (evil, "evil")):
-        issuer.asked.clear()
+def unasked(trusted: Issuer, evil: Issuer) -> None:
+    for issuer, name in ((trusted, "one"), (evil, "evil")):
+        issuer.requests.clear()
         issuer.raw.clear()
         issuer.metadata.clear()
         issuer.key, issuer.keys = key(name), [key(name).as_dict(private=False)]
@@ -109,28 +109,28 @@ async def test_a_name_that_leads_inside_is_not_asked_either(monkeypatch: pytest.
 
     def lookup(host: str, port: int, **_: Any) -> list[Any]:
         lookups.append(host)
-        found = ["93.184.215.14", "127.0.0.1"] if len(lookups) == 1 else ["127.0.0.1"]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+        result = ["93.184.215.14", "127.0.0.1"] if len(lookups) == 1 else ["127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in result]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     assert "inside of the network" in await refused(f"https://rebinds.example:{port}/keys", inside=False)
-    assert lookups == ["rebinds.example"] and evil.asked == []
+    assert lookups == ["rebinds.example"] and evil.requests == []
 
 
-async def test_a_redirect_is_not_followed(one: Issuer, evil: Issuer) -> None:
+async def test_a_redirect_is_not_followed(trusted: Issuer, evil: Issuer) -> None:
     for status in (301, 302, 303, 307, 308):
-        one.raw["/keys"] = (status, b"{}", {"location": f"{evil.url}/keys"})
-        assert (await egress.ask(f"{one.url}/keys", inside=True))[0] == status
+        trusted.raw["/keys"] = (status, b"{}", {"location": f"{evil.url}/keys"})
+        assert (await egress.ask(f"{trusted.url}/keys", inside=True))[0] == status
         with pytest.raises(Unavailable):
-            await Issuers((one.url,)).verified(one.token(), one.url, ("modelkeep",))
-    one.raw["/.well-known/openid-configuration"] = (
+            await Issuers((trusted.url,)).verified(trusted.token(), trusted.url, ("modelkeep",))
+    trusted.raw["/.well-known/openid-configuration"] = (
         302,
         b"{}",
         {"location": f"{evil.url}/.well-known/openid-configuration"},
     )
     with pytest.raises(Unavailable):
-        await Issuers((one.url,)).verified(one.token(), one.url, ("modelkeep",))
-    assert evil.asked == []
+        await Issuers((trusted.url,)).verified(trusted.token(), trusted.url, ("modelkeep",))
+    assert evil.requests == []
 
 
 @pytest.mark.parametrize(
@@ -138,46 +138,46 @@ async def test_a_redirect_is_not_followed(one: Issuer, evil: Issuer) -> None:
     [b"", b"[]", b"1", b"\xff", b"<html>", b"[" * 200_000, b'{"a": "' + b"x" * 300_000 + b'"}'],
     ids=["empty", "a list", "a number", "no UTF-8", "HTML", "deep", "large"],
 )
-async def test_what_is_no_small_json_object_is_no_answer(one: Issuer, body: bytes) -> None:
-    one.raw["/x"] = (200, body, {})
-    await refused(f"{one.url}/x", inside=True)
+async def test_what_is_no_small_json_object_is_no_answer(trusted: Issuer, body: bytes) -> None:
+    trusted.raw["/x"] = (200, body, {})
+    await refused(f"{trusted.url}/x", inside=True)
 
 
 async def test_proxies_and_passwords_of_the_environment_are_left_out(
-    monkeypatch: pytest.MonkeyPatch, one: Issuer, evil: Issuer
+    monkeypatch: pytest.MonkeyPatch, trusted: Issuer, evil: Issuer
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, evil.url)
     monkeypatch.delenv("no_proxy", raising=False)
-    assert (await egress.ask(f"{one.url}/keys", inside=True))[0] == 200
-    assert one.asked == ["/keys"] and evil.asked == []
+    assert (await egress.ask(f"{trusted.url}/keys", inside=True))[0] == 200
+    assert trusted.requests == ["/keys"] and evil.requests == []
 
 
 # --- issuers ---------------------------------------------------------------------------------------------------------
 
 
-async def test_an_issuer_that_is_not_listed_is_asked_nothing(one: Issuer, evil: Issuer) -> None:
-    issuers = Issuers((one.url,))
+async def test_an_issuer_that_is_not_listed_is_asked_nothing(trusted: Issuer, evil: Issuer) -> None:
+    issuers = Issuers((trusted.url,))
     for issuer in (
         evil.url,
-        f"{one.url}/",
-        one.url.upper(),
-        f"{one.url}@evil.example",
-        one.url.replace("127.0.0.1", "localhost"),
+        f"{trusted.url}/",
+        trusted.url.upper(),
+        f"{trusted.url}@evil.example",
+        trusted.url.replace("127.0.0.1", "localhost"),
     ):
         with pytest.raises(Unauthenticated):
             await issuers.verified(evil.sign(evil.claims(iss=issuer)), issuer, ("modelkeep",))
         with pytest.raises(Unauthenticated):
             await issuers.metadata(issuer)
-    assert one.asked == evil.asked == []
+    assert trusted.requests == evil.requests == []
 
 
 async def test_a_discovery_document_names_itself_and_no_address_inside_of_the_network(
-    one: Issuer, evil: Issuer
+    trusted: Issuer, evil: Issuer
 ) -> None:
-    for told in (
+    for item in (
         {"issuer": evil.url},
-        {"issuer": f"{one.url}/"},
+        {"issuer": f"{trusted.url}/"},
         {"issuer": None},
         {"jwks_uri": None},
         {"jwks_uri": 1},
@@ -187,10 +187,10 @@ async def test_a_discovery_document_names_itself_and_no_address_inside_of_the_ne
         {"jwks_uri": f"{evil.url.replace('127.0.0.1', '127.0.0.2')}/keys"},
         {"jwks_uri": "keys"},
     ):
-        one.metadata = told
+        trusted.metadata = item
         with pytest.raises(Unavailable):
-            await Issuers((one.url,)).verified(one.token(), one.url, ("modelkeep",))
-    assert evil.asked == []
+            await Issuers((trusted.url,)).verified(trusted.token(), trusted.url, ("modelkeep",))
+    assert evil.requests == []
 
 
 class Clock:
@@ -203,14 +203,14 @@ class Clock:
         return self.now
 
 
-async def test_an_issuers_keys_are_fetched_anew_when_they_rotate(one: Issuer) -> None:
+async def test_an_issuers_keys_are_fetched_anew_when_they_rotate(trusted: Issuer) -> None:
     clock = Clock()
-    issuers = Issuers((one.url,), clock)
+    issuers = Issuers((trusted.url,), clock)
 
     async def taken() -> bool:
         try:
             await issuers.verified(
-                one.sign(one.claims(exp=int(clock.now) + 300, iat=int(clock.now))), one.url, ("modelkeep",)
+                trusted.sign(trusted.claims(exp=int(clock.now) + 300, iat=int(clock.now))), trusted.url, ("modelkeep",)
             )
         except Unauthenticated as error:
             assert "key" in error.message
@@ -218,51 +218,51 @@ async def test_an_issuers_keys_are_fetched_anew_when_they_rotate(one: Issuer) ->
         return True
 
     def rotate(name: str) -> None:
-        one.key = key(name)
-        one.keys = [one.key.as_dict(private=False)]
+        trusted.key = key(name)
+        trusted.keys = [trusted.key.as_dict(private=False)]
 
     assert await taken() and await taken()
-    assert one.asked.count("/keys") == 1, "kept"
+    assert trusted.requests.count("/keys") == 1, "kept"
     rotate("next")
     clock.now += 5
     assert not await taken(), "an unknown key makes us ask again, and not more often than every 30 s"
-    assert one.asked.count("/keys") == 1
+    assert trusted.requests.count("/keys") == 1
     clock.now += 31
     assert await taken()
-    assert one.asked.count("/keys") == 2
-    old = one.sign(one.claims(), by=key("one"), kid="one")
+    assert trusted.requests.count("/keys") == 2
+    old = trusted.sign(trusted.claims(), by=key("one"), kid="one")
     with pytest.raises(Unauthenticated, match="key that its issuer does not have"):
-        await issuers.verified(old, one.url, ("modelkeep",))
+        await issuers.verified(old, trusted.url, ("modelkeep",))
     rotate("one")
     clock.now += 601
     assert await taken(), "after ten minutes whatever the issuer says now counts"
     with pytest.raises(Unauthenticated):
         await issuers.verified(
-            one.sign(one.claims(exp=int(clock.now) + 9, iat=int(clock.now)), by=key("next"), kid="next"),
-            one.url,
+            trusted.sign(trusted.claims(exp=int(clock.now) + 9, iat=int(clock.now)), by=key("next"), kid="next"),
+            trusted.url,
             ("modelkeep",),
         )
 
 
-async def test_keys_outlive_an_issuer_that_does_not_answer_by_an_hour(one: Issuer) -> None:
+async def test_keys_outlive_an_issuer_that_does_not_answer_by_an_hour(trusted: Issuer) -> None:
     clock = Clock()
-    issuers = Issuers((one.url,), clock)
+    issuers = Issuers((trusted.url,), clock)
 
     def token() -> str:
-        return one.sign(one.claims(exp=int(clock.now) + 300, iat=int(clock.now)))
+        return trusted.sign(trusted.claims(exp=int(clock.now) + 300, iat=int(clock.now)))
 
-    await issuers.verified(token(), one.url, ("modelkeep",))
-    one.raw["/.well-known/openid-configuration"] = (503, b"{}", {})
+    await issuers.verified(token(), trusted.url, ("modelkeep",))
+    trusted.raw["/.well-known/openid-configuration"] = (503, b"{}", {})
     clock.now += 3_000
-    await issuers.verified(token(), one.url, ("modelkeep",))
+    await issuers.verified(token(), trusted.url, ("modelkeep",))
     clock.now += 700
     with pytest.raises(Unavailable):
-        await issuers.verified(token(), one.url, ("modelkeep",))
-    one.raw.clear()
+        await issuers.verified(token(), trusted.url, ("modelkeep",))
+    trusted.raw.clear()
     with pytest.raises(Unavailable, match="a moment ago"):
-        await issuers.verified(token(), one.url, ("modelkeep",))
+        await issuers.verified(token(), trusted.url, ("modelkeep",))
     clock.now += 31
-    await issuers.verified(token(), one.url, ("modelkeep",))
+    await issuers.verified(token(), trusted.url, ("modelkeep",))
 
 
 @pytest.mark.parametrize(

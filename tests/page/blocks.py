@@ -16,7 +16,7 @@ class Block:
 
     def filled(self, values: dict[str, str]) -> str:
         """The text with its `<placeholders>` filled in. Raises KeyError for one without a value."""
-        return _PLACEHOLDER.sub(lambda found: values[found[1]], self.text)
+        return _PLACEHOLDER.sub(lambda result: values[result[1]], self.text)
 
     def calls(self) -> set[str]:
         """The last name of everything that the block calls: `f`, and the `b` of `a.b()`."""

@@ -43,8 +43,8 @@ class Replaced(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "load_delta":
-            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            text = _DATASET.format(frame=self.frame, table=given["table_name"], version=given["version"])
+            fields = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            text = _DATASET.format(frame=self.frame, table=fields["table_name"], version=fields["version"])
             return ast.parse(text, mode="eval").body
         if isinstance(node.func, ast.Attribute) and node.func.attr == "toPandas":
             return node.func.value

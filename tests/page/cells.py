@@ -59,23 +59,23 @@ def _is_gone(call: Callable[..., Any], *args: Any) -> bool:
 
 
 def _version(page: Names, name: str, version: object) -> Any:
-    found = page.client.get_model_version(name, str(version))
-    assert found.status == "READY", found
-    return found
+    model_version = page.client.get_model_version(name, str(version))
+    assert model_version.status == "READY", model_version
+    return model_version
 
 
 @contextlib.contextmanager
 def _one_new_version(page: Names, name: str) -> Iterator["Made"]:
     """Yields what holds, once the context is left, the version that was made in it."""
-    before, made = page.version_numbers(name), Made()
-    yield made
+    before, result = page.version_numbers(name), Made()
+    yield result
     after = page.version_numbers(name)
     assert after[:-1] == before, (before, after)
-    made.version = _version(page, name, after[-1])
+    result.version = _version(page, name, after[-1])
 
 
-def _predicts_like(page: Names, made: Any, model: Any) -> None:
-    loaded = page.mlflow.pyfunc.load_model(f"models:/{made.name}/{made.version}")
+def _predicts_like(page: Names, result: Any, model: Any) -> None:
+    loaded = page.mlflow.pyfunc.load_model(f"models:/{result.name}/{result.version}")
     assert list(loaded.predict(page.X)) == list(model.predict(page.X))
     assert loaded.metadata.signature.inputs.input_names() == list(page.X.columns)
     assert loaded.metadata.signature.outputs is not None
@@ -90,26 +90,26 @@ def registry_is_configured(page: Names) -> Iterator[None]:
 
 @cell("fit", "last_active_run", "register_model")
 def autologged_run_is_registered(page: Names) -> Iterator[None]:
-    with _one_new_version(page, IRIS) as made:
+    with _one_new_version(page, IRIS) as version:
         yield
-    assert made.version.run_id == page.autolog_run.info.run_id
-    assert page.values[-1].version == made.version.version
-    _predicts_like(page, made.version, page.clf)
+    assert version.version.run_id == page.autolog_run.info.run_id
+    assert page.values[-1].version == version.version.version
+    _predicts_like(page, version.version, page.clf)
 
 
 @cell("register_model")
 def run_is_registered_by_its_id(page: Names) -> Iterator[None]:
-    with _one_new_version(page, IRIS) as made:
+    with _one_new_version(page, IRIS) as version:
         yield
-    assert made.version.run_id == page.placeholders["run_uuid"]
-    _predicts_like(page, made.version, page.mlflow.pyfunc.load_model(f"models:/{IRIS}/1"))
+    assert version.version.run_id == page.placeholders["run_uuid"]
+    _predicts_like(page, version.version, page.mlflow.pyfunc.load_model(f"models:/{IRIS}/1"))
 
 
 @cell("start_run", "fit", "log_model")
 def version_gets_an_inferred_signature(page: Names) -> Iterator[None]:
-    with _one_new_version(page, IRIS) as made:
+    with _one_new_version(page, IRIS) as version:
         yield
-    _predicts_like(page, made.version, page.clf)
+    _predicts_like(page, version.version, page.clf)
 
 
 @cell("set_registered_model_alias", "get_model_version_by_alias", "delete_registered_model_alias")
@@ -145,13 +145,13 @@ def version_is_loaded_by_number(page: Names) -> Iterator[None]:
 @cell("to_table", "load_delta", "log_input", "fit", "log_model")
 def lineage_of_a_table_is_recorded(page: Names) -> Iterator[None]:
     name, table = "prod.ml_team.iris_classifier", "prod.ml_team.iris"
-    with _one_new_version(page, name) as made:
+    with _one_new_version(page, name) as version:
         yield
-    inputs = page.client.get_run(made.version.run_id).inputs.dataset_inputs
+    inputs = page.client.get_run(version.version.run_id).inputs.dataset_inputs
     assert any(logged.dataset.source_type == "delta_table" and table in logged.dataset.source for logged in inputs)
-    predicted = page.mlflow.pyfunc.load_model(f"models:/{name}/{made.version.version}").predict(page.X)
+    predicted = page.mlflow.pyfunc.load_model(f"models:/{name}/{version.version.version}").predict(page.X)
     assert list(predicted) == list(page.clf.predict(page.X))
-    path = f"/api/modelkeep/v1/models/{name}/versions/{made.version.version}/lineage"
+    path = f"/api/modelkeep/v1/models/{name}/versions/{version.version.version}/lineage"
     assert table in str(page.workspace.api_client.do("GET", path))
 
 
@@ -168,10 +168,10 @@ def model_is_renamed(page: Names) -> Iterator[None]:
 @cell("copy_model_version")
 def version_is_copied(page: Names) -> Iterator[None]:
     target = page.placeholders["destination-model-name"]
-    with _one_new_version(page, target) as made:
+    with _one_new_version(page, target) as version:
         yield
-    assert page.values[-1].version == made.version.version
-    _predicts_like(page, made.version, page.mlflow.pyfunc.load_model(f"models:/{IRIS}/2"))
+    assert page.values[-1].version == version.version.version
+    _predicts_like(page, version.version, page.mlflow.pyfunc.load_model(f"models:/{IRIS}/2"))
 
 
 @cell("delete_model_version")
@@ -248,11 +248,11 @@ def files_are_downloaded(page: Names) -> Iterator[None]:
 
 @cell("copy_model_version")
 def version_is_promoted(page: Names) -> Iterator[None]:
-    with _one_new_version(page, page.promoted) as made:
+    with _one_new_version(page, page.promoted) as version:
         yield
-    assert page.copied_model_version.version == made.version.version
-    assert made.version.source == f"models:/{page.staged}/1"
-    _predicts_like(page, made.version, page.mlflow.pyfunc.load_model(f"models:/{page.staged}/1"))
+    assert page.copied_model_version.version == version.version.version
+    assert version.version.source == f"models:/{page.staged}/1"
+    _predicts_like(page, version.version, page.mlflow.pyfunc.load_model(f"models:/{page.staged}/1"))
 
 
 @cell("set_registered_model_alias")

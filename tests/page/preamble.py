@@ -15,7 +15,7 @@ test_x = X.iloc[40:60]
 
 
 def version_numbers(name: str) -> list[int]:
-    return sorted(int(found.version) for found in client.search_model_versions(f"name='{name}'"))
+    return sorted(int(model_version.version) for model_version in client.search_model_versions(f"name='{name}'"))
 
 
 def register(name: str, max_depth: int) -> None:

@@ -31,10 +31,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @needs_page
 def test_every_block_is_run_or_has_a_reason() -> None:
-    found = page_blocks()
-    assert len(found) == sum(line.strip() == "Python" for line in Path(PAGE).read_text().splitlines())
-    assert len(found) == len(CELLS)
-    for number, (block, cell) in enumerate(zip(found, CELLS, strict=True), 1):
+    result = page_blocks()
+    assert len(result) == sum(line.strip() == "Python" for line in Path(PAGE).read_text().splitlines())
+    assert len(result) == len(CELLS)
+    for number, (block, cell) in enumerate(zip(result, CELLS, strict=True), 1):
         assert cell.calls <= block.calls(), f"block {number} in line {block.line} is not {cell.name}"
     assert all(NOT_RUN.values())
 
@@ -51,7 +51,7 @@ def test_block(server: Server, number: int) -> None:
 
 
 def test_blocks_end_where_prose_begins() -> None:
-    found = blocks(
+    result = blocks(
         textwrap.dedent("""\
             Some words
 
@@ -76,9 +76,9 @@ def test_blocks_end_where_prose_begins() -> None:
             SELECT 1
             """).replace("]\nNext", "]\n\nNext")
     )
-    assert [(block.line, len(block.text.splitlines())) for block in found] == [(4, 8), (18, 1)]
-    assert found[0].calls() == {"f", "g", "h"}
-    assert found[0].filled({"a-name": "1", "b": "two"}).splitlines()[1::4] == ["  1,", ""]
+    assert [(block.line, len(block.text.splitlines())) for block in result] == [(4, 8), (18, 1)]
+    assert result[0].calls() == {"f", "g", "h"}
+    assert result[0].filled({"a-name": "1", "b": "two"}).splitlines()[1::4] == ["  1,", ""]
 
 
 def test_a_heading_without_code_is_an_error() -> None:

@@ -59,12 +59,12 @@ async def _make(tx: WriteTx, who: str) -> None:
 
 
 def _expected(members: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    found = {(who, who) for who in (*GROUPS, *USERS)} | {(user, EVERYONE) for user in USERS}
+    result = {(who, who) for who in (*GROUPS, *USERS)} | {(user, EVERYONE) for user in USERS}
     while True:
-        more = {(who, above) for who, group in found for above, member in members if member == group} - found
-        if not more:
-            return found
-        found |= more
+        extra = {(who, above) for who, group in result for above, member in members if member == group} - result
+        if not extra:
+            return result
+        result |= extra
 
 
 async def _closure(tx: WriteTx) -> set[tuple[str, str]]:

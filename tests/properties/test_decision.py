@@ -30,13 +30,13 @@ def _securable(depth: int) -> Securable:
 
 @st.composite
 def chains(draw: st.DrawFn, depth: int | None = None) -> list[SecurableWithGrants]:
-    found: list[SecurableWithGrants] = []
+    results: list[SecurableWithGrants] = []
     for level in range((draw(st.integers(0, 3)) if depth is None else depth) + 1):
         grantable = sorted(RULES[BY_DEPTH[level]].grantable)
         granted = draw(st.frozensets(st.sampled_from(grantable), max_size=4))
         bound = draw(st.sampled_from([*Binding, Binding.READ_WRITE, None])) if level == 1 else Binding.READ_WRITE
-        found.append(SecurableWithGrants(_securable(level), draw(st.integers(0, 4)) == 0, granted, bound))
-    return found
+        results.append(SecurableWithGrants(_securable(level), draw(st.integers(0, 4)) == 0, granted, bound))
+    return results
 
 
 NEEDS = st.sampled_from([on.need for op in OPERATIONS for on in op.targets])
@@ -48,10 +48,10 @@ def test_adding_a_grant_or_an_ownership_never_takes_access_away(
 ) -> None:
     level = data.draw(st.integers(0, len(chain) - 1))
     link = chain[level]
-    more = data.draw(st.frozensets(st.sampled_from(sorted(RULES[link.securable.kind].grantable))))
+    extra = data.draw(st.frozensets(st.sampled_from(sorted(RULES[link.securable.kind].grantable))))
     richer = list(chain)
     richer[level] = SecurableWithGrants(
-        link.securable, link.owned or data.draw(st.booleans()), link.granted | more, link.binding
+        link.securable, link.owned or data.draw(st.booleans()), link.granted | extra, link.binding
     )
     for rule in (decide, decide_inside):
         assert rule(need, richer).allowed >= rule(need, chain).allowed
@@ -107,10 +107,10 @@ def test_all_privileges_never_means_manage(chain: list[SecurableWithGrants]) -> 
         SecurableWithGrants(link.securable, False, link.granted - NOT_IN_ALL | {Privilege.ALL_PRIVILEGES})
         for link in chain
     ]
-    held = effective(plain)
-    assert not held & NOT_IN_ALL
+    content = effective(plain)
+    assert not content & NOT_IN_ALL
     if chain[-1].securable.kind is not Kind.METASTORE:
-        assert held == RULES[chain[-1].securable.kind].grantable - NOT_IN_ALL
+        assert content == RULES[chain[-1].securable.kind].grantable - NOT_IN_ALL
 
 
 @given(chain=chains(), need=NEEDS)

@@ -97,10 +97,10 @@ async def _build(w: World, plan: Plan) -> None:
         for group, member in plan.members:
             await principals.add_member(tx, *[p for n in (group, member) if (p := await principals.by_name(tx, n))])
         for text in (*CATALOGS, *SCHEMAS, *sorted(plan.models)):
-            made = await make(tx, text, plan.owners.get(text, "admin"))
-            if made.kind is Kind.MODEL:
-                number = await version_rows.next_number(tx, made, "test", 0)
-                await version_rows.insert(tx, _version(made.id, number))
+            result = await make(tx, text, plan.owners.get(text, "admin"))
+            if result.kind is Kind.MODEL:
+                number = await version_rows.next_number(tx, result, "test", 0)
+                await version_rows.insert(tx, _version(result.id, number))
         for schema, kinds in OBJECTS.items():
             parent, holder = await securables.by_name(tx, name(schema)), await principals.by_name(tx, plan.objects)
             assert parent and holder
@@ -127,7 +127,7 @@ def _version(model_id: str, number: int) -> Any:
     from modelkeep.domain.model import ModelVersion
     from modelkeep.store.db import new_id
 
-    made = dict.fromkeys(ModelVersion.__struct_fields__, "") | {
+    result = dict.fromkeys(ModelVersion.__struct_fields__, "") | {
         "id": new_id(),
         "model_id": model_id,
         "version": number,
@@ -140,17 +140,17 @@ def _version(model_id: str, number: int) -> Any:
         "created_at": 0,
         "updated_at": 0,
     }
-    return msgspec.convert(made, ModelVersion)
+    return msgspec.convert(result, ModelVersion)
 
 
 async def _pages(w: World, actor: Any, request: msgspec.Struct) -> list[Any]:
     """Every item of every page; ends, and never gives one twice."""
-    found: list[Any] = []
+    results: list[Any] = []
     for _ in range(100):
         page: Page[Any] = await w.engine.execute(actor, request)
-        found += page.items
+        results += page.items
         if not page.next_token:
-            return found
+            return results
         request = msgspec.structs.replace(request, page_token=page.next_token)
     raise AssertionError("the list does not end")
 
@@ -183,21 +183,21 @@ async def _check(w: World, plan: Plan) -> None:
         listed = await _pages(w, actor, models.ListModels(None, page))
         assert sorted(m.full_name for m in listed) == readable
         for text in everything[:2]:
-            await _told(w, actor, text, readable=text in readable)
-        told = await _pages(w, actor, models.BrowseModels(None, page))
-        assert sorted(b.entity.full_name for b in told) == browsable
-        assert sorted(b.entity.full_name for b in told if not b.only) == readable
-        found = await _pages(w, actor, model_search.SearchVersions("", page))
-        assert sorted(v.model for v in found) == readable
+            await _check_decisions(w, actor, text, readable=text in readable)
+        pages = await _pages(w, actor, models.BrowseModels(None, page))
+        assert sorted(b.entity.full_name for b in pages) == browsable
+        assert sorted(b.entity.full_name for b in pages if not b.only) == readable
+        result = await _pages(w, actor, model_search.SearchVersions("", page))
+        assert sorted(v.model for v in result) == readable
         for order in ((), ("name DESC",), ("last_updated_timestamp DESC", "name")):
-            some = await _pages(w, actor, model_search.SearchModels("name != 'x'", page, order_by=order))
-            assert sorted(m.securable.full_name for m in some) == readable
-        found = await _pages(
+            sample = await _pages(w, actor, model_search.SearchModels("name != 'x'", page, order_by=order))
+            assert sorted(m.securable.full_name for m in sample) == readable
+        result = await _pages(
             w, actor, model_search.SearchVersions("", page, order_by=("creation_timestamp", "name DESC"))
         )
-        assert sorted(v.model for v in found) == readable
-        found = await _pages(w, actor, model_search.SearchVersions("run_id = 'r'", page))
-        assert sorted(v.model for v in found) == readable
+        assert sorted(v.model for v in result) == readable
+        result = await _pages(w, actor, model_search.SearchVersions("run_id = 'r'", page))
+        assert sorted(v.model for v in result) == readable
         seen = await _pages(w, actor, catalogs.ListCatalogs(page))
         assert sorted(c.full_name for c in seen) == await _expected(w, actor, ("a", "b", "main"), SEE_CATALOG)
         seen = await _pages(w, actor, catalogs.ListCatalogs(page, unbound=True))
@@ -215,7 +215,7 @@ async def _check(w: World, plan: Plan) -> None:
                 assert [o.full_name for o in listed] == [text.partition("!")[0] for text in there]
 
 
-async def _told(w: World, actor: Any, text: str, *, readable: bool) -> None:
+async def _check_decisions(w: World, actor: Any, text: str, *, readable: bool) -> None:
     """What is told of one model agrees with the decision: why (not), what may be done, which privileges hold."""
     async with w.db.read() as tx:
         chain = await securables.chain(tx, w.db.dialect, actor, name(text))
@@ -225,17 +225,17 @@ async def _told(w: World, actor: Any, text: str, *, readable: bool) -> None:
     assert all(step.met == bool(step.given_by) for step in why.steps)
     holders = {way.principal for step in why.steps for way in step.given_by}
     assert holders - {f"workspace {actor.workspace}", "workspace default"} <= own
-    held = effective(chain) - ({Privilege.MANAGE} if any(link.owned for link in chain[1:-1]) else set())
+    privileges = effective(chain) - ({Privilege.MANAGE} if any(link.owned for link in chain[1:-1]) else set())
     try:
         may = await w.engine.execute(actor, explain.WhatMayI(name(text)))
         assert (may["get_model"] is True) == readable
-        found = await w.engine.execute(actor, grants.GetEffectiveGrants(name(text)))
+        effective_grants = await w.engine.execute(actor, grants.GetEffectiveGrants(name(text)))
     except PermissionDenied:
-        assert not readable and (blocked_at(chain[:-1]) or not held)
+        assert not readable and (blocked_at(chain[:-1]) or not privileges)
         return
-    told = {Privilege(g.privilege) for g in found if g.principal in own}
-    told |= (IMPLIED_BY_ALL & RULES[Kind.MODEL].grantable) if Privilege.ALL_PRIVILEGES in told else set()
-    assert told - (effective(chain) - held) == held
+    answer = {Privilege(g.privilege) for g in effective_grants if g.principal in own}
+    answer |= (IMPLIED_BY_ALL & RULES[Kind.MODEL].grantable) if Privilege.ALL_PRIVILEGES in answer else set()
+    assert answer - (effective(chain) - privileges) == privileges
 
 
 def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.MonkeyPatch) -> None:

@@ -79,10 +79,10 @@ class Registry(RuleBasedStateMachine):
         if which in self.models:
             self.refused(models.CreateModel(_full(which)), RegistryError)
             return
-        made = self.do(models.CreateModel(_full(which)))
-        assert made.securable.id not in self.ids, "an id was used again"
-        self.ids.add(made.securable.id)
-        self.models[which] = Model(made.securable.id)
+        model = self.do(models.CreateModel(_full(which)))
+        assert model.securable.id not in self.ids, "an id was used again"
+        self.ids.add(model.securable.id)
+        self.models[which] = Model(model.securable.id)
 
     @rule(which=st.sampled_from(NAMES), files=st.integers(0, 2))
     def add_version(self, which: str, files: int) -> None:
@@ -90,10 +90,10 @@ class Registry(RuleBasedStateMachine):
             self.refused(versions.CreateVersion(name=_full(which)))
             return
         model = self.models[which]
-        made = self.runner.run(self.w.version(f"c.s.{which}", dict(FILES[files]), "admin"))
+        done = self.runner.run(self.w.version(f"c.s.{which}", dict(FILES[files]), "admin"))
         model.last += 1
-        assert made.version == model.last
-        model.versions[made.version] = Version(files, made.artifact_set_id)
+        assert done.version == model.last
+        model.versions[done.version] = Version(files, done.artifact_set_id)
 
     @rule(
         source=st.sampled_from(NAMES),
@@ -113,18 +113,18 @@ class Registry(RuleBasedStateMachine):
         if original is None or destination not in self.models:
             self.refused(request)
             return
-        made = self.do(request)
+        result = self.do(request)
         target = self.models[destination]
         target.last += 1
-        assert made.version == target.last
+        assert result.version == target.last
         if uploads is None:
-            assert made.artifact_set_id == original.set
-            target.versions[made.version] = Version(original.files, original.set, dict(original.tags))
+            assert result.artifact_set_id == original.set
+            target.versions[result.version] = Version(original.files, original.set, dict(original.tags))
             return
-        self.runner.run(self.w.upload(made, FILES[uploads]))
-        done = self.do(finalize.FinalizeVersion(_full(destination), made.version))
+        self.runner.run(self.w.upload(result, FILES[uploads]))
+        done = self.do(finalize.FinalizeVersion(_full(destination), result.version))
         assert (done.artifact_set_id == original.set) == (uploads == original.files)
-        target.versions[made.version] = Version(uploads, done.artifact_set_id)
+        target.versions[result.version] = Version(uploads, done.artifact_set_id)
 
     @rule(which=st.sampled_from(NAMES), version=st.integers(1, 4))
     def delete_version(self, which: str, version: int) -> None:
@@ -208,8 +208,8 @@ class Registry(RuleBasedStateMachine):
         }
         for which, model in self.models.items():
             assert self.do(models.GetModel(_full(which))).aliases == model.aliases
-            found = self.do(versions.ListVersions(_full(which))).items
-            assert {v.version: (v.artifact_set_id, v.tags, sorted(v.aliases)) for v in found} == {
+            items = self.do(versions.ListVersions(_full(which))).items
+            assert {v.version: (v.artifact_set_id, v.tags, sorted(v.aliases)) for v in items} == {
                 number: (v.set, v.tags, sorted(a for a, target in model.aliases.items() if target == number))
                 for number, v in model.versions.items()
             }

@@ -61,8 +61,8 @@ SPELLINGS = [quoted, single_quoted, doubled, bare]
 
 
 def values(person: Person, attribute: str) -> list[Any]:
-    found = person[attribute]
-    return [v for v in (found if isinstance(found, list) else [found]) if v != ""]
+    result = person[attribute]
+    return [v for v in (result if isinstance(result, list) else [result]) if v != ""]
 
 
 def compared(operator: str, attribute: str, value: str, person: Person) -> bool:
@@ -124,11 +124,11 @@ async def _seed(w: World) -> None:
     ids: list[str] = []
     for person in people():
         want = Wanted(person["userName"], person["displayName"], person["active"], person["externalId"])
-        made = await admin.do(identities.CreateIdentity("USER", want))
+        identity = await admin.do(identities.CreateIdentity("USER", want))
         if person["emails.value"]:
             emails = [{"value": address} for address in person["emails.value"]]
-            await admin.do(identities.PatchIdentity("USER", str(made.number), (Change("add", "emails", emails),)))
-        ids.append(str(made.number))
+            await admin.do(identities.PatchIdentity("USER", str(identity.number), (Change("add", "emails", emails),)))
+        ids.append(str(identity.number))
     await admin.do(identities.CreateIdentity("GROUP", Wanted("team", members=tuple(ids[:3]))))
 
 
@@ -138,21 +138,21 @@ def with_derived_email(person: Person) -> Person:
 
 
 async def _check(
-    place: Settings, tokens: dict[str, str], text: str, wanted: list[str], start: int, count: int, descending: bool
+    place: Settings, tokens: dict[str, str], text: str, expected: list[str], start: int, count: int, descending: bool
 ) -> None:
     async with world(place) as w:
         w.tokens.update(tokens)
         filter = f'({text}) and userName ne "admin"'
-        for asked in (
+        for item in (
             filter,
             f"({filter})",
             f'userName ne "admin" and {text}' if " or " not in text.lower() else filter,
         ):
-            found = await w.as_("admin").do(identities.ListIdentities("USER", asked))
-            assert sorted(i.principal.name for i in found.items) == sorted(wanted), asked
-            assert found.total == len(wanted)
+            result = await w.as_("admin").do(identities.ListIdentities("USER", item))
+            assert sorted(i.principal.name for i in result.items) == sorted(expected), item
+            assert result.total == len(expected)
         page = await w.as_("admin").do(identities.ListIdentities("USER", filter, start, count, "userName", descending))
-        ordered = sorted(wanted, key=str.casefold, reverse=descending)
+        ordered = sorted(expected, key=str.casefold, reverse=descending)
         assert [i.principal.name for i in page.items] == ordered[start - 1 : start - 1 + count]
 
 
@@ -175,8 +175,8 @@ def test_a_filter_finds_what_python_finds(dialect: str, tmp_path: Path, request:
     @settings(max_examples=120 if server is None else 30, deadline=None)
     def holds_for(drawn: Any, start: int, count: int, descending: bool) -> None:
         text, holds = drawn
-        wanted = [person["userName"] for person in everyone if holds(person)]
-        asyncio.run(_check(place, tokens, text, wanted, start, count, descending))
+        usernames = [person["userName"] for person in everyone if holds(person)]
+        asyncio.run(_check(place, tokens, text, usernames, start, count, descending))
 
     try:
         holds_for()

@@ -70,21 +70,21 @@ async def _check(w: World, plan: Plan) -> None:
             assert in_a == [row for row in rows if row[0] == "a"]
             if "a" in seen["catalogs"]:
                 assert await _rows(session, f"SELECT * FROM a.information_schema.{view}") == in_a
-        found = await _rows(session, f"SELECT * {everywhere}.model_versions")
-        assert _named(found, 0, 3) == seen["registered_models"]
-        one = await _rows(
+        result = await _rows(session, f"SELECT * {everywhere}.model_versions")
+        assert _named(result, 0, 3) == seen["registered_models"]
+        first = await _rows(
             session,
             f"SELECT * {everywhere}.model_versions WHERE model_name = 'm1' AND schema_name = 's' AND catalog_name = 'a'",
         )
-        assert one == [row for row in found if row[:3] == ("a", "s", "m1")]
+        assert first == [row for row in result if row[:3] == ("a", "s", "m1")]
         functions = await _expected(w, actor, [kinds[Kind.FUNCTION] for kinds in OBJECTS.values()], READ_OBJECT)
         routines = [*seen["registered_models"], *functions]
         listings = (("catalog", seen["catalogs"]), ("schema", seen["schemata"]), ("routine", routines))
         for depth, (view, listed) in enumerate(listings, 1):
-            held = await _rows(session, f"SELECT * {everywhere}.{view}_privileges")
-            assert set(_named(held, 1, depth)) <= {text.partition("!")[0] for text in listed}
+            privileges = await _rows(session, f"SELECT * {everywhere}.{view}_privileges")
+            assert set(_named(privileges, 1, depth)) <= {text.partition("!")[0] for text in listed}
             managed = [text.partition("!")[0] for text in await _managed(w, actor, listed)]
-            assert all(row[0] in own for row in held if ".".join(map(str, row[1 : 1 + depth])) not in managed)
+            assert all(row[0] in own for row in privileges if ".".join(map(str, row[1 : 1 + depth])) not in managed)
 
 
 async def _managed(w: World, actor: Any, names: list[str]) -> list[str]:
@@ -187,10 +187,10 @@ def _joined(word: str, inner: list[Condition]) -> Condition:
     decisive = word == "OR"
 
     def test(row: dict[str, Any]) -> Truth:
-        truths = [one[1](row) for one in inner]
+        truths = [item[1](row) for item in inner]
         return decisive if decisive in truths else None if None in truths else not decisive
 
-    return f"({f' {word} '.join(one[0] for one in inner)})", test
+    return f"({f' {word} '.join(item[0] for item in inner)})", test
 
 
 _TEXT, _COMPARED = st.sampled_from(("a", "b")), st.sampled_from((*_OPERATORS, "<=>"))
@@ -218,18 +218,18 @@ class _Reader:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(found=ROWS, condition=CONDITIONS, descending=st.booleans(), nulls_first=st.booleans())
+@given(candidates=ROWS, condition=CONDITIONS, descending=st.booleans(), nulls_first=st.booleans())
 @example([("a", None, 1, True)], _not(_in("a", ["b", None])), False, True)
 @example([("a_", None, 1, True), ("ab", None, 1, True)], _like("a", "a\\_", "LIKE"), False, True)
 def test_comparisons_are_those_of_databricks(
-    found: list[Row], condition: Condition, descending: bool, nulls_first: bool
+    candidates: list[Row], condition: Condition, descending: bool, nulls_first: bool
 ) -> None:
     async def rows(scan: Scan) -> Rows:
-        yield found[:5]
-        yield found[5:]
+        yield candidates[:5]
+        yield candidates[5:]
 
     text, test = condition
-    expected = [row for row in found if test(dict(zip("abnf", row, strict=True)))]
+    expected = [row for row in candidates if test(dict(zip("abnf", row, strict=True)))]
     ends = "FIRST" if nulls_first else "LAST"
     query = f"SELECT * FROM system.information_schema.v WHERE {text} ORDER BY n {'DESC' if descending else 'ASC'} NULLS {ends}, a"
     session = Session(cast("Any", None), cast("Any", _Reader), "", HOME)

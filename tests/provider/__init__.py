@@ -24,7 +24,7 @@ def running_provider(redirect_uri: str, people: dict[str, dict[str, Any]]) -> It
     port = free_port()
     issuer = f"http://127.0.0.1:{port}"
     client = {**CLIENT, "redirect_uris": [redirect_uri], "scope": "openid profile email"}
-    told = {
+    fields = {
         "modules": str(INSTALLED / "package.json"),
         "issuer": issuer,
         "port": port,
@@ -34,7 +34,7 @@ def running_provider(redirect_uri: str, people: dict[str, dict[str, Any]]) -> It
     assert NODE, MISSING
     process = subprocess.Popen(
         [NODE, HERE / "server.js"],
-        env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(told)},
+        env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(fields)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

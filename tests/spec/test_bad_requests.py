@@ -35,7 +35,7 @@ def in_query(route: Route) -> bool:
     return route.method in ("GET", "HEAD")
 
 
-def every(site: Site, *wanted: str) -> Iterator[Case]:
+def every(site: Site, *expected: str) -> Iterator[Case]:
     """Routes that read fields (one of `wanted`, if some are), with the headers of those whom they are for.
 
     Not SCIM's: its names have no case (RFC 7643, 2.1), its paths are looked up before its fields are; api/test_scim.py
@@ -45,17 +45,17 @@ def every(site: Site, *wanted: str) -> Iterator[Case]:
             not route.sends
             and "/scim/v2/" not in route.path
             and fields(route)
-            and (not wanted or set(wanted) & set(fields(route)))
+            and (not expected or set(expected) & set(fields(route)))
         ):
             yield headers, route
 
 
-def send(site: Site, world: World, case: Case, more: dict[str, Any], token: str | None = None) -> httpx.Response:
+def send(site: Site, world: World, case: Case, extra: dict[str, Any], token: str | None = None) -> httpx.Response:
     """The route's sound request, with these fields too (in their place, or over those that it has)."""
     headers, route = case
     values = world.values(route)
     path = filled(route, values)
-    sent = {name: value for name, value in values.items() if f"{{{name}}}" not in route.path} | more
+    sent = {name: value for name, value in values.items() if f"{{{name}}}" not in route.path} | extra
     where = {"params": sent} if in_query(route) else {"content": json.dumps(sent), "headers": headers | JSON}
     return site.call(route.method, path, token=token, **({"headers": headers} | where))
 
@@ -128,8 +128,10 @@ def test_page_sizes(site: Site, world: World, size: Any) -> None:
 
 
 def forged() -> list[str]:
-    made = [base64.urlsafe_b64encode(text).decode() for text in (b"[]", b'["a"]', b"{}", b"\xff\xfe", b"[1,2,3]" * 100)]
-    return ["x", "0", "null", "%00", "../../etc", "' OR 1=1 --", "a" * 4000, "é", *made]
+    contents = [
+        base64.urlsafe_b64encode(text).decode() for text in (b"[]", b'["a"]', b"{}", b"\xff\xfe", b"[1,2,3]" * 100)
+    ]
+    return ["x", "0", "null", "%00", "../../etc", "' OR 1=1 --", "a" * 4000, "é", *contents]
 
 
 def test_page_tokens_that_nobody_gave(site: Site, world: World) -> None:
@@ -138,22 +140,22 @@ def test_page_tokens_that_nobody_gave(site: Site, world: World) -> None:
             sound(send(site, world, case, {"page_token": token}), case, 400, 404)
 
 
-def given(site: Site, world: World, token: str | None = None) -> dict[str, str]:
+def path_fields(site: Site, world: World, token: str | None = None) -> dict[str, str]:
     """Page tokens that the server did give, by the route that gave them."""
     catalog, schema, _ = world.model.split(".")
-    asked = {
+    request = {
         f"{UC}/catalogs": {},
         f"{UC}/schemas": {"catalog_name": catalog},
         f"{FACE_B}/registered-models/search": {},
         f"{UC}/models": {"catalog_name": catalog, "schema_name": schema},
         f"{FACE_B}/model-versions/search": {},
     }
-    found: dict[str, str] = {}
-    for path, more in asked.items():
-        answer = site.ok("GET", path, {"max_results": 1, **more}, token)
+    result: dict[str, str] = {}
+    for path, extra in request.items():
+        answer = site.ok("GET", path, {"max_results": 1, **extra}, token)
         if answer.get("next_page_token"):
-            found[path] = answer["next_page_token"]
-    return found
+            result[path] = answer["next_page_token"]
+    return result
 
 
 def one_list(path: str, other: str) -> bool:
@@ -167,7 +169,7 @@ def test_page_tokens_of_another_list_or_caller(site: Site) -> None:
     catalog, schema, _ = world.model.split(".")
     site.ok("POST", f"{UC}/schemas", {"name": "second", "catalog_name": catalog})
     site.model(f"{catalog}.{schema}", versions=2)
-    tokens = given(site, world)
+    tokens = path_fields(site, world)
     assert len(tokens) == 5
     for case in every(site, "page_token"):
         for path, token in tokens.items():
@@ -176,8 +178,8 @@ def test_page_tokens_of_another_list_or_caller(site: Site) -> None:
     user, token = site.user()
     site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
     for path, mine in tokens.items():
-        more = {"catalog_name": catalog} if path == f"{UC}/schemas" else {}
-        answer = site.call("GET", path, {"page_token": mine, **more}, token=token)
+        extra = {"catalog_name": catalog} if path == f"{UC}/schemas" else {}
+        answer = site.call("GET", path, {"page_token": mine, **extra}, token=token)
         assert answer.status_code == 400, (path, answer.text)
 
 

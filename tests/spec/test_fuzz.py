@@ -114,8 +114,8 @@ def test_the_api_is_as_described(site: Site, role: str) -> None:
     by_name = {(route.path.replace("*}", "}"), route.method.lower()): route for route in routes}
     described = schemathesis.openapi.from_url(f"{site.host}/openapi.json", headers=headers)
     wrong, tried, done, started, world = list[str](), 0, set[str](), time.monotonic(), World(site)
-    for found in described.get_all_operations():
-        operation = found.ok()
+    for get_all_operation in described.get_all_operations():
+        operation = get_all_operation.ok()
         route = by_name[operation.path, operation.method.lower()]
         if role == "oss" and "/unity-catalog" not in route.path:
             continue

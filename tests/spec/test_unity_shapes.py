@@ -91,7 +91,7 @@ def normal(path: str) -> str:
 
 def description() -> dict[tuple[str, str], str]:
     """(method, path) -> the class of the answer, of every operation that open-source Unity Catalog has."""
-    found: dict[tuple[str, str], str] = {}
+    fields: dict[tuple[str, str], str] = {}
     for api in vars(oss).values():
         if not (inspect.isclass(api) and api.__name__.endswith("Api")):
             continue
@@ -102,8 +102,8 @@ def description() -> dict[tuple[str, str], str]:
                 method, path = (re.search(rf"{what}='([^']+)'", sent) for what in ("method", "resource_path"))
                 kind = re.search(r"'200': \"(\w+)\"", answered)
                 assert method and path, name
-                found[method[1], normal(path[1])] = kind[1] if kind else "object"
-    return found
+                fields[method[1], normal(path[1])] = kind[1] if kind else "object"
+    return fields
 
 
 SPEC = description()
@@ -122,8 +122,8 @@ def native(site: Site, words: str) -> list[Route]:
 def furnished(site: Site) -> World:
     """A model with files, an alias and a tag."""
     world = World(site)
-    one = f"{UC}/models/{world.model}"
-    site.ok("PUT", f"{one}/aliases/champion", {"version_num": 1})
+    text = f"{UC}/models/{world.model}"
+    site.ok("PUT", f"{text}/aliases/champion", {"version_num": 1})
     path = f"/api/2.0/fs/files/Models/{world.model.replace('.', '/')}/1/MLmodel"
     assert site.call("PUT", path, content=MLMODEL).status_code == 204
     return world
@@ -134,15 +134,15 @@ def check(kind: str, answer: dict[str, Any], *, whole: bool) -> None:
     if kind == "object":
         return
     shape = getattr(shapes, kind)
-    told = shape.from_dict(answer).to_dict()
+    reply = shape.from_dict(answer).to_dict()
     names: set[str] = set(next(value for name, value in vars(shape).items() if name.endswith("__properties")))
-    for name, value in told.items():
+    for name, value in reply.items():
         assert isinstance(value, dict | list) or answer[name] == value, (kind, name)
     if whole and kind in WHOLE:
         assert names - answer.keys() <= ABSENT.get(kind, set()), kind
 
 
-def asked(site: Site, route: Route) -> dict[str, Any]:
+def request_of(site: Site, route: Route) -> dict[str, Any]:
     """Fields with which the route does what it is for."""
     world = furnished(site)
     catalog, schema, _ = world.model.split(".")
@@ -167,7 +167,7 @@ def test_answers_are_what_open_source_unity_catalog_describes(site: Site, words:
         kind = SPEC.get(key(route))
         if kind is None:
             continue
-        values = asked(site, route)
+        values = request_of(site, route)
         fields = {name: value for name, value in values.items() if f"{{{name}}}" not in route.path}
         sent = {"params": fields} if route.method == "DELETE" else {"fields": fields or None}
         answer = site.call(route.method, filled(route, values), headers=WORDS[words], **sent)
@@ -203,8 +203,8 @@ def test_privileges_are_the_clients_own(site: Site) -> None:
     for kind in ("catalog", "CATALOG"):
         answer = site.call("GET", f"{UC}/permissions/{kind}/{world.catalog}", headers=WORDS["oss"])
         check("PermissionsList", answer.json(), whole=True)
-        [held] = [a for a in answer.json()["privilege_assignments"] if a["principal"] == world.user]
-        assert held["privileges"] == ["USE CATALOG"]
+        [privilege_assignment] = [a for a in answer.json()["privilege_assignments"] if a["principal"] == world.user]
+        assert privilege_assignment["privileges"] == ["USE CATALOG"]
 
 
 def test_all_of_models_and_their_containers_is_served(site: Site) -> None:
@@ -215,11 +215,11 @@ def test_all_of_models_and_their_containers_is_served(site: Site) -> None:
 
 def test_what_it_does_not_describe_is_listed(site: Site) -> None:
     """A route that only Databricks has is named in docs/dev/api-quirks.md."""
-    more = {
+    extra = {
         route.path.removeprefix(f"{UC}/").partition("/")[0] for route in native(site, "oss") if key(route) not in SPEC
     }
     section = QUIRKS.partition("### Against open-source Unity Catalog's description")[2].partition("\n### ")[0]
-    if silent := [noun for noun in sorted(more) if noun not in QUIRKS]:
+    if silent := [noun for noun in sorted(extra) if noun not in QUIRKS]:
         warnings.warn(f"Only Databricks has these, and docs/dev/api-quirks.md does not say so: {silent}", stacklevel=1)
     listed = {
         "effective-permissions",
@@ -230,7 +230,7 @@ def test_what_it_does_not_describe_is_listed(site: Site) -> None:
         "subentity-tags",
         "models",
     }
-    assert {noun for noun in listed if f"`{noun}" in section} == listed <= more
+    assert {noun for noun in listed if f"`{noun}" in section} == listed <= extra
     for _, _, path in PURPOSE:
         assert f"`{path.strip('/').partition('/')[0]}" in section, path
     assert V1 not in section

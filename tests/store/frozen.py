@@ -14,7 +14,7 @@ class Proxy:
         self._moving.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self.asked = 0
+        self.statements = 0
         """Times that a client sent something"""
         self.endpoint = ""
 
@@ -46,7 +46,7 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, counted: bool) -> None:
         with suppress(ConnectionError):
             while data := await source.read(65536):
-                self.asked += counted
+                self.statements += counted
                 await self._moving.wait()
                 sink.write(data)
                 await sink.drain()

@@ -271,10 +271,10 @@ async def test_a_source_finds_its_own_versions_alone(w: World, order: tuple[str,
     for source in (*SOURCES, "dbfs:/"):
         quoted = source.replace("'", "''")
         filter = f"source_path = '{quoted}'"
-        found = (await w.as_("admin").do(model_search.SearchVersions(filter, order_by=order))).items
-        assert [version.source for version in found] == [source] * (2 if source in SOURCES else 0)
-        for more in (" AND name = 'c0.s0.m1'", " AND name LIKE '%m1'"):
-            (one,) = (await w.as_("admin").do(model_search.SearchVersions(filter + more, order_by=order))).items or (
+        items = (await w.as_("admin").do(model_search.SearchVersions(filter, order_by=order))).items
+        assert [version.source for version in items] == [source] * (2 if source in SOURCES else 0)
+        for text in (" AND name = 'c0.s0.m1'", " AND name LIKE '%m1'"):
+            (first,) = (await w.as_("admin").do(model_search.SearchVersions(filter + text, order_by=order))).items or (
                 None,
             )
-            assert (one and one.model) == ("c0.s0.m1" if source in SOURCES else None)
+            assert (first and first.model) == ("c0.s0.m1" if source in SOURCES else None)

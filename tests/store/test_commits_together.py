@@ -18,11 +18,11 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    found = SqliteDatabase(tmp_path / "together.db")
-    await found.open()
-    await found.script(["CREATE TABLE t (n INTEGER PRIMARY KEY, up INTEGER REFERENCES t (n))"])
-    yield found
-    await found.close()
+    sqlite_database = SqliteDatabase(tmp_path / "together.db")
+    await sqlite_database.open()
+    await sqlite_database.script(["CREATE TABLE t (n INTEGER PRIMARY KEY, up INTEGER REFERENCES t (n))"])
+    yield sqlite_database
+    await sqlite_database.close()
 
 
 def on_disk(db: SqliteDatabase) -> list[int]:
@@ -51,11 +51,11 @@ async def test_those_who_wait_share_one_commit_and_are_answered_after_it(db: Sql
     assert db._writer is not None  # pyright: ignore[reportPrivateUsage]
     db._writer.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)  # pyright: ignore[reportPrivateUsage]
 
-    async def one(number: int) -> None:
+    async def write_and_look(number: int) -> None:
         await write(db, number)
         assert number in on_disk(db)
 
-    await asyncio.gather(*map(one, range(20)))
+    await asyncio.gather(*map(write_and_look, range(20)))
     assert on_disk(db) == list(range(20))
     assert len(commits) <= 2
     await write(db, 20)
@@ -89,14 +89,14 @@ async def test_one_that_fails_takes_nothing_of_the_others_along(db: SqliteDataba
             raise KeyError(number)
 
     done = await asyncio.gather(failing(0), write(db, 1), failing(2), write(db, 3), failing(4), return_exceptions=True)
-    assert [type(one) for one in done] == [KeyError, type(None), KeyError, type(None), KeyError]
+    assert [type(item) for item in done] == [KeyError, type(None), KeyError, type(None), KeyError]
     assert on_disk(db) == [1, 3]
 
 
 async def test_all_are_told_where_their_commit_fails(db: SqliteDatabase) -> None:
     wrong = ("PRAGMA defer_foreign_keys=ON", "INSERT INTO t (n, up) VALUES (100, 999)")
     done = await asyncio.gather(write(db, 1), write(db, 2, *wrong), write(db, 3), return_exceptions=True)
-    assert [type(one) for one in done] == [Unavailable] * 3
+    assert [type(item) for item in done] == [Unavailable] * 3
     assert on_disk(db) == []
     await write(db, 4)
     assert on_disk(db) == [4]
@@ -107,7 +107,7 @@ async def test_all_so_far_are_told_where_the_database_undoes_them(db: SqliteData
     done = await asyncio.gather(
         write(db, 1), write(db, 2), write(db, 3, "ROLLBACK"), write(db, 4), write(db, 5), return_exceptions=True
     )
-    assert [type(one) for one in done[:2]] == [Unavailable] * 2
+    assert [type(item) for item in done[:2]] == [Unavailable] * 2
     assert isinstance(done[2], sqlite3.OperationalError)
     assert done[3:] == [None, None]
     assert on_disk(db) == [4, 5]

@@ -104,8 +104,8 @@ async def test_a_list_of_patterns_is_as_long_as_one(lite: World) -> None:
     session = await _seed(lite)
     with pytest.raises(InvalidArgument, match="A pattern has at most 512 characters"):
         await run(session, read(f"SHOW CATALOGS LIKE '{'|'.join(['c*0'] * 200)}'"))
-    found = await run(session, read(f"SHOW CATALOGS LIKE '{'|'.join(['c*0'] * 128)}'"))
-    assert found.rows == [("c0",)]
+    done = await run(session, read(f"SHOW CATALOGS LIKE '{'|'.join(['c*0'] * 128)}'"))
+    assert done.rows == [("c0",)]
 
 
 async def test_a_statement_keeps_so_many_characters(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:

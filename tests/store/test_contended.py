@@ -78,7 +78,7 @@ async def test_two_that_take_the_same_things_the_other_way_round_both_happen(w: 
     admin = w.as_("admin")
 
     def change(key: str, *on: str) -> Any:
-        return admin.do(*(models.ChangeTags(name(each), set={key: "v"}) for each in on))
+        return admin.do(*(models.ChangeTags(name(item), set={key: "v"}) for item in on))
 
     for round_ in range(8):
         done = await asyncio.gather(

@@ -172,8 +172,8 @@ async def test_a_rename_changes_one_row_and_no_id(w: World) -> None:
     await admin.do(models.RenameModel(name("live.ai.churn"), name("live.ai.leave")))
     after = await w.find("live.ai.leave")
     assert (after.id, after.tags, after.last_version) == (before.id, {"team": "a"}, 1)
-    found = await admin.do(versions.GetVersionByAlias(name("live.ai.leave"), "champion"))
-    assert (found.id, found.artifact_set_id, found.model) == (version.id, version.artifact_set_id, "live.ai.leave")
+    result = await admin.do(versions.GetVersionByAlias(name("live.ai.leave"), "champion"))
+    assert (result.id, result.artifact_set_id, result.model) == (version.id, version.artifact_set_id, "live.ai.leave")
     assert await w.rows("SELECT privilege FROM grants WHERE securable_id = :id", id=before.id) == [("EXECUTE",)]
     with pytest.raises(NotFound):
         await admin.do(models.GetModel(name(M)))
@@ -183,7 +183,7 @@ async def test_deleting_a_catalog_by_force_leaves_no_row_and_no_reference(w: Wor
     await w.model(M, bob="EXECUTE+USE_CATALOG@prod+USE_SCHEMA@prod.ml")
     await w.model("prod.other.model")
     await w.version(M)
-    kept = await w.version("prod.other.model")
+    version = await w.version("prod.other.model")
     await w.model("safe.ml.copy")
     await w.as_("admin").do(versions.CopyVersion(name("prod.other.model"), 1, name("safe.ml.copy")))
     await w.as_("admin").do(models.SetAlias(name(M), "champion", 1))
@@ -194,7 +194,7 @@ async def test_deleting_a_catalog_by_force_leaves_no_row_and_no_reference(w: Wor
     for table in ("aliases", "tags", "grants"):
         assert await w.count(table) == 0, table
     assert await w.rows("SELECT model_id FROM model_versions") == [((await w.find("safe.ml.copy")).id,)]
-    assert await w.rows("SELECT id, refs FROM artifact_sets WHERE state = 'live'") == [(kept.artifact_set_id, 1)]
+    assert await w.rows("SELECT id, refs FROM artifact_sets WHERE state = 'live'") == [(version.artifact_set_id, 1)]
     assert await w.rows("SELECT COUNT(*) FROM artifact_sets WHERE state = 'deleting'") == [(1,)]
     assert await w.rows("SELECT COUNT(*) FROM jobs WHERE task = 'purge'") == [(1,)]
     assert [c[0] for c in await w.rows("SELECT name FROM securables WHERE kind = 'CATALOG' ORDER BY name")] == [
@@ -212,8 +212,8 @@ async def test_principals_are_one_name_space_whatever_their_case(w: World) -> No
         with pytest.raises(AlreadyExists, match="already exists"):
             await w.as_("admin").do(CreatePrincipal(kind, "ann@example.COM"))
     async with w.db.read() as tx:
-        found = await principals.by_name(tx, "ANN@EXAMPLE.COM")
-    assert found is not None and found.name == "Ann@Example.com"
+        principal = await principals.by_name(tx, "ANN@EXAMPLE.COM")
+    assert principal is not None and principal.name == "Ann@Example.com"
 
 
 async def test_an_owner_cannot_be_deleted(w: World) -> None:
@@ -247,23 +247,23 @@ async def _bearer(w: World, secret: str, at: int) -> Any:
 async def test_a_token_is_its_bearer_until_it_expires_is_revoked_or_its_principal_is_switched_off(w: World) -> None:
     await w.user("ann")
     now = now_ms()
-    made = await w.as_("admin").do(CreateToken("ci", 60_000, "ann"))
-    actor = await _bearer(w, made.token, now)
+    token = await w.as_("admin").do(CreateToken("ci", 60_000, "ann"))
+    actor = await _bearer(w, token.token, now)
     assert (actor.name, actor.kind, actor.account_admin, actor.token_id, actor.source) == (
         "ann",
         "USER",
         False,
-        made.info.id,
+        token.info.id,
         "1.2.3.4",
     )
-    assert await _bearer(w, made.token, now + 120_000) == "The access token has expired."
-    assert await _bearer(w, made.token + "x", now) == "The access token is not known here."
+    assert await _bearer(w, token.token, now + 120_000) == "The access token has expired."
+    assert await _bearer(w, token.token + "x", now) == "The access token is not known here."
     await w.deactivate("ann")
-    assert await _bearer(w, made.token, now) == "The token's principal is deactivated."
-    await w.as_("admin").do(RevokeToken(made.info.id))
-    assert await _bearer(w, made.token, now) == "The access token was revoked."
+    assert await _bearer(w, token.token, now) == "The token's principal is deactivated."
+    await w.as_("admin").do(RevokeToken(token.info.id))
+    assert await _bearer(w, token.token, now) == "The access token was revoked."
     stored = await w.rows("SELECT * FROM tokens")
-    assert all(made.token not in str(column) for row in stored for column in row)
+    assert all(token.token not in str(column) for row in stored for column in row)
 
 
 async def test_an_account_admin_is_one_by_membership_while_it_lasts(w: World) -> None:
@@ -370,8 +370,8 @@ async def test_the_longest_tag_is_kept_and_found(w: World) -> None:
     await w.model("prod.ml.other")
     await w.as_("admin").do(models.ChangeTags(name(M), None, {key: value, "k": long}))
     await w.as_("admin").do(models.ChangeTags(name("prod.ml.other"), None, {"k": long[:-1] + "x"}))
-    found = await w.as_("admin").do(model_search.SearchModels(f"tags.k = '{long}'", order_by=("name",)))
-    assert [(model.securable.full_name, model.securable.tags[key]) for model in found.items] == [(M, value)]
+    result = await w.as_("admin").do(model_search.SearchModels(f"tags.k = '{long}'", order_by=("name",)))
+    assert [(model.securable.full_name, model.securable.tags[key]) for model in result.items] == [(M, value)]
 
 
 async def test_the_51st_tag_is_refused(w: World) -> None:
@@ -389,13 +389,13 @@ async def test_search_walks_all_versions_page_by_page(w: World) -> None:
         await w.model(text)
         for i in range(3):
             await w.pending(text, {}, run_id=f"run{i}", source=f"dbfs:/{text}/{i}", tags={"n": str(i)})
-    found, token = list[tuple[str, int]](), ""
+    result, token = list[tuple[str, int]](), ""
     while True:
         page = await w.as_("admin").do(model_search.SearchVersions("", 2, token))
-        found += [(v.model, v.version) for v in page.items]
+        result += [(v.model, v.version) for v in page.items]
         if not (token := page.next_token):
             break
-    assert found == [(m, v) for m in ("a.b.c", "a.b.d") for v in (1, 2, 3)]
+    assert result == [(m, v) for m in ("a.b.c", "a.b.d") for v in (1, 2, 3)]
     for text, expected in (
         ("name = 'A.B.c'", {("a.b.c", v) for v in (1, 2, 3)}),
         ("name != 'a.b.c' AND run_id = 'run1'", {("a.b.d", 2)}),
@@ -428,8 +428,8 @@ async def test_a_set_is_open_then_live_then_deleting_and_never_goes_back(w: Worl
         assert [f.path for f in manifest] == ["a/b", "b"]
         await files.freeze(tx, id, manifest)
     async with w.db.read() as tx:
-        found = await files.get_set(tx, id)
-    assert found is not None and (found.state, found.refs, found.size, found.hashed) == ("live", 1, 3, False)
+        result = await files.get_set(tx, id)
+    assert result is not None and (result.state, result.refs, result.size, result.hashed) == ("live", 1, 3, False)
     changes: tuple[Callable[[WriteTx], Awaitable[object]], ...] = (
         lambda tx: files.freeze(tx, id, []),
         lambda tx: files.lock_open(tx, id),
@@ -454,8 +454,8 @@ async def test_the_bytes_of_a_small_file_lie_in_its_row(w: World) -> None:
         await files.put_file(tx, id, ArtifactFile("a", len(data), "00", "", files.NO_SEGMENTS, at, data))
         await files.put_file(tx, id, ArtifactFile("none", 0, "00", "", files.NO_SEGMENTS, at, b""))
     async with w.db.read() as tx:
-        kept, listed = await files.file(tx, id, "a"), await files.manifest(tx, id)
-    assert kept is not None and kept.data == data
+        result, listed = await files.file(tx, id, "a"), await files.manifest(tx, id)
+    assert result is not None and result.data == data
     assert [(file.path, file.size, file.data) for file in listed] == [("a", len(data), None), ("none", 0, None)]
     assert [b"".join([part async for part in files.read(w.db, w.blobs, id, file, file.size)]) for file in listed] == [
         data,
@@ -480,14 +480,14 @@ async def test_the_bytes_of_a_small_file_lie_in_its_row(w: World) -> None:
 
 async def test_deleting_the_last_version_of_a_set_queues_its_purge(w: World) -> None:
     await w.model(M)
-    made = await w.version(M)
+    version = await w.version(M)
     await w.as_("admin").do(versions.CopyVersion(name(M), 1, name(M)))
     await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
     assert await w.rows("SELECT state, refs FROM artifact_sets") == [("live", 1)]
     assert await w.rows("SELECT key FROM jobs WHERE task = 'purge'") == []
     await w.as_("admin").do(versions.DeleteVersion(name(M), 2))
     assert await w.rows("SELECT state FROM artifact_sets") == [("deleting",)]
-    assert await w.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(made.artifact_set_id,)]
+    assert await w.rows("SELECT key FROM jobs WHERE task = 'purge'") == [(version.artifact_set_id,)]
 
 
 async def test_a_large_set_is_forgotten_in_steps(w: World) -> None:
@@ -517,19 +517,19 @@ async def test_a_copied_upload_that_equals_its_source_shares_the_source_s_set(w:
 
 async def _mlmodel(w: World, version: Any) -> bytes:
     async with w.db.read() as tx:
-        found = await files.file(tx, version.artifact_set_id, "MLmodel")
-    assert found is not None
+        result = await files.file(tx, version.artifact_set_id, "MLmodel")
+    assert result is not None
     return b"".join(
-        [chunk async for chunk in w.blobs.read(version.artifact_set_id, files.segments(found), 0, found.size)]
+        [chunk async for chunk in w.blobs.read(version.artifact_set_id, files.segments(result), 0, result.size)]
     )
 
 
 async def test_a_pending_version_fails_once_and_never_becomes_ready(w: World) -> None:
     await w.model(M)
-    made = await w.pending(M)
+    version = await w.pending(M)
     async with w.db.write() as tx:
-        assert await version_rows.fail(tx, made.id, "late", "test", now_ms())
-        assert not await version_rows.fail(tx, made.id, "late", "test", now_ms())
+        assert await version_rows.fail(tx, version.id, "late", "test", now_ms())
+        assert not await version_rows.fail(tx, version.id, "late", "test", now_ms())
     with pytest.raises(WrongState, match="FAILED_REGISTRATION"):
         await w.as_("admin").do(finalize.FinalizeVersion(name(M), 1))
     done = await w.version(M)

@@ -76,7 +76,7 @@ async def test_a_new_admin_is_created_and_listed(w: World, place: Settings) -> N
     assert await add_admin(place, "ops@x.io") == "'ops@x.io' is an account admin (created, added to 'admins')."
     assert await add_admin(place, "OPS@x.io") == "'ops@x.io' is an account admin (as before)."
     assert (await minted(w, place, "ops@x.io")).name == "ops@x.io"
-    assert [(each["name"], each["active"]) for each in await list_admins(place)] == [
+    assert [(row["name"], row["active"]) for row in await list_admins(place)] == [
         ("admin", True),
         ("ops@x.io", True),
     ]
@@ -95,7 +95,7 @@ async def test_nobody_else_becomes_an_admin(w: World, place: Settings) -> None:
     for user, mismatch in (("nobody", NotFound), ("staff", NotFound), ("ann", WrongState)):
         with pytest.raises(mismatch, match="modelkeep admins add"):
             await create_admin_token(place, 60_000, user)
-    assert [each["name"] for each in await list_admins(place)] == ["admin"]
+    assert [row["name"] for row in await list_admins(place)] == ["admin"]
 
 
 def test_the_command_line_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

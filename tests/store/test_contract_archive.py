@@ -14,7 +14,7 @@ from world import World, name, new_place, world
 
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Segment
-from modelkeep.core.operations.audit import audit_log as asked
+from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import catalogs
 from modelkeep.domain.errors import PermissionDenied, WrongState
 from modelkeep.jobs import archive
@@ -56,22 +56,22 @@ def event(number: int, at: int) -> AuditEvent:
 
 async def old(w: World, count: int, days: int = 10) -> list[str]:
     """So many sealed records, that many days old; their ids in the order of the chain."""
-    made = [event(number, now_ms() - days * DAY + number) for number in range(count)]
+    results = [event(number, now_ms() - days * DAY + number) for number in range(count)]
     async with w.db.write() as tx:
-        await audit.add(tx, made)
+        await audit.add(tx, results)
     async with w.db.write() as tx:
         while await audit.seal(tx, LATER):
             pass
-    return [e.id for e in made]
+    return [e.id for e in results]
 
 
-async def run(w: World, days: float = 7, **more: Any) -> int:
+async def run(w: World, days: float = 7, **fields: Any) -> int:
     """All that is due; how many files."""
-    made = 0
-    while await archive.archive(w.db, w.blobs, int(now_ms() - days * DAY), **more):
-        made += 1
+    result = 0
+    while await archive.archive(w.db, w.blobs, int(now_ms() - days * DAY), **fields):
+        result += 1
     await archive.remove(w.db)
-    return made
+    return result
 
 
 async def proof(w: World, head: str = "") -> Proof:
@@ -80,21 +80,21 @@ async def proof(w: World, head: str = "") -> Proof:
 
 async def everywhere(w: World) -> list[str]:
     """The ids in the files that are entered, then those in the table behind them."""
-    found: list[str] = []
+    results: list[str] = []
     async with w.db.read() as tx:
         entered = await archives.every(tx)
-    for one in entered:
-        found += (await columns(w, one))["id"]
+    for item in entered:
+        results += (await columns(w, item))["id"]
     last = entered[-1].last_seq if entered else 0
     rows = await w.rows("SELECT audit_id FROM audit_seals WHERE seq > :last ORDER BY seq", last=last)
-    return found + [row[0] for row in rows]
+    return results + [row[0] for row in rows]
 
 
-async def columns(w: World, one: archives.Archive) -> dict[str, list[Any]]:
+async def columns(w: World, first: archives.Archive) -> dict[str, list[Any]]:
     """A file as any reader of Parquet sees it."""
-    ((segments,),) = await w.rows("SELECT segments FROM artifact_files WHERE path = :path", path=one.path)
+    ((segments,),) = await w.rows("SELECT segments FROM artifact_files WHERE path = :path", path=first.path)
     (segment,) = json.loads(segments)
-    data = b"".join([c async for c in w.blobs.read(one.set_id, [Segment(**segment)], 0, segment["size"])])
+    data = b"".join([c async for c in w.blobs.read(first.set_id, [Segment(**segment)], 0, segment["size"])])
     table = arro3.io.read_parquet(data).read_all()
     return {column: table.column(column).to_pylist() for column in table.column_names}
 
@@ -130,8 +130,8 @@ async def test_the_chain_goes_on_where_nothing_is_left_in_the_table(w: World) ->
     await run(w)
     assert await w.count("audit_seals") == 0
     await old(w, 5)
-    found = await proof(w)
-    assert (found.verdict.broken, found.archived, found.verdict.sealed) == ("", 20, 25)
+    result = await proof(w)
+    assert (result.verdict.broken, result.archived, result.verdict.sealed) == ("", 20, 25)
 
 
 class Crash(BaseException):
@@ -180,8 +180,8 @@ async def test_a_crash_at_any_point_loses_and_doubles_nothing(w: World, monkeypa
             await archive.archive(db, blobs, before)
             await archive.remove(db)
         assert await everywhere(w) == ids
-        found = (await proof(w)).verdict
-        assert (found.broken, found.sealed) == ("", 180)
+        verdict = (await proof(w)).verdict
+        assert (verdict.broken, verdict.sealed) == ("", 180)
 
     root = w.registry.settings.data / "artifacts"
     for after in (False, True):
@@ -199,8 +199,8 @@ async def test_two_archivers_at_once_enter_each_record_once(w: World, monkeypatc
     monkeypatch.setattr(archive, "_FILE", 50)
     ids = await old(w, 100)
     before = int(now_ms() - 7 * DAY)
-    made = await asyncio.gather(*(archive.archive(w.db, w.blobs, before) for _ in range(3)))
-    assert sum(one is not None for one in made) == 1
+    result = await asyncio.gather(*(archive.archive(w.db, w.blobs, before) for _ in range(3)))
+    assert sum(item is not None for item in result) == 1
     assert await w.rows("SELECT COUNT(*) FROM jobs WHERE task = 'drop'") == [(2,)]
     await run(w)
     assert await everywhere(w) == ids and (await proof(w)).verdict.broken == ""
@@ -228,8 +228,8 @@ async def test_the_worker_archives_under_its_lease(lite: World) -> None:
     async with lite.db.write() as tx:
         await tx.run("DELETE FROM leases")
     await Worker(background)._archive()  # pyright: ignore[reportPrivateUsage]
-    found = await proof(lite)
-    assert (found.archived, found.verdict.broken, await lite.count("audit_seals")) == (30, "", 0)
+    result = await proof(lite)
+    assert (result.archived, result.verdict.broken, await lite.count("audit_seals")) == (30, "", 0)
 
 
 async def test_a_broken_chain_is_not_archived(lite: World) -> None:
@@ -281,10 +281,10 @@ async def test_only_what_is_archived_may_be_removed(w: World) -> None:
 async def test_auditors_and_account_admins_see_the_archives(w: World) -> None:
     await old(w, 5)
     await run(w)
-    (one,) = await w.as_("admin").do(asked.ListArchives())
-    assert (one.first_seq, one.last_seq) == (1, 5)
+    (first,) = await w.as_("admin").do(audit_log.ListArchives())
+    assert (first.first_seq, first.last_seq) == (1, 5)
     with pytest.raises(PermissionDenied):
-        await w.as_("eve").do(asked.ListArchives())
+        await w.as_("eve").do(audit_log.ListArchives())
 
 
 async def test_archives_in_s3(tmp_path: Path, seaweedfs: Seaweed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,5 +298,5 @@ async def test_archives_in_s3(tmp_path: Path, seaweedfs: Seaweed, monkeypatch: p
         await run(w)
         assert await everywhere(w) == ids and (await proof(w)).verdict.broken == ""
         async with w.db.read() as tx:
-            (one,) = await archives.every(tx)
-        assert [listed.object for listed in await w.blobs.list_set(one.set_id)] == [one.path]
+            (first,) = await archives.every(tx)
+        assert [listed.object for listed in await w.blobs.list_set(first.set_id)] == [first.path]

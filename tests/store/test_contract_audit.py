@@ -9,7 +9,7 @@ from world import World, engine_on, name
 
 from modelkeep import limits
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.operations.audit import audit_log as asked
+from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import catalogs, model_search
 from modelkeep.core.operations.files import credentials
 from modelkeep.core.operations.identity import principals
@@ -133,7 +133,7 @@ async def test_a_forged_event_in_the_past_is_no_part_of_the_chain(w: World) -> N
 
 async def test_sealing_goes_on_where_it_stopped_and_in_batches(w: World) -> None:
     await _sealed(w, 2)
-    template = (await w.as_("admin").do(asked.FindAudit(max_results=1))).items[0]
+    template = (await w.as_("admin").do(audit_log.FindAudit(max_results=1))).items[0]
     many = [msgspec.structs.replace(template, id=f"{i:036d}", at=i) for i in range(1, 1203)]
     async with w.db.write() as tx:
         await audit.add(tx, many)
@@ -162,7 +162,7 @@ async def test_every_change_and_every_refusal_leaves_its_record(w: World) -> Non
     await w.as_("admin").do(catalogs.UpdateComment(name(M), "new"))
     with pytest.raises(PermissionDenied):
         await w.as_("eve").do(models.DeleteModel(name(M)))
-    (refused, changed) = (await w.as_("admin").do(asked.FindAudit(event="*", max_results=2))).items
+    (refused, changed) = (await w.as_("admin").do(audit_log.FindAudit(event="*", max_results=2))).items
     assert (refused.actor, refused.event, refused.outcome) == ("eve", "model.delete", "PERMISSION_DENIED")
     assert refused.reason == "User does not have USE CATALOG on Catalog 'prod'." and [
         t.name for t in refused.targets
@@ -176,31 +176,32 @@ async def test_activity_follows_a_securable_through_its_names(w: World) -> None:
     await w.own("prod.ml", "admin")
     await w.as_("admin").do(models.RenameModel(name(M), name("prod.ml.b")))
     await w.as_("admin").do(models.CreateModel(name(M)))
-    events = (await w.as_("admin").do(asked.GetActivity(name("prod.ml.b")))).items
+    events = (await w.as_("admin").do(audit_log.GetActivity(name("prod.ml.b")))).items
     assert [e.event for e in events] == ["model.rename"]
-    assert [e.event for e in (await w.as_("admin").do(asked.GetActivity(name(M)))).items] == ["model.create"]
+    assert [e.event for e in (await w.as_("admin").do(audit_log.GetActivity(name(M)))).items] == ["model.create"]
 
 
 async def test_no_secret_is_ever_recorded(w: World) -> None:
-    made = await w.as_("admin").do(principals.CreateToken("ci"))
+    token = await w.as_("admin").do(principals.CreateToken("ci"))
     events = await w.rows("SELECT * FROM audit")
-    assert all(made.token not in str(column) for row in events for column in row)
+    assert all(token.token not in str(column) for row in events for column in row)
 
 
 async def test_the_log_is_paged_newest_first_and_filtered(w: World) -> None:
     await _sealed(w, 7)
-    found, token = list[str](), ""
+    result, token = list[str](), ""
     while True:
-        page = await w.as_("admin").do(asked.FindAudit(event="catalog.create", max_results=3, page_token=token))
-        found += [e.targets[-1].name for e in page.items]
+        page = await w.as_("admin").do(audit_log.FindAudit(event="catalog.create", max_results=3, page_token=token))
+        result += [e.targets[-1].name for e in page.items]
         if not (token := page.next_token):
             break
-    assert found == [f"c{i}" for i in reversed(range(7))]
-    assert len((await w.as_("admin").do(asked.FindAudit(event="catalog.*"))).items) == 7
-    assert (await w.as_("admin").do(asked.FindAudit(actor="nobody"))).items == ()
-    assert (await w.as_("admin").do(asked.FindAudit(since=2**70))).items == ()
+    assert result == [f"c{i}" for i in reversed(range(7))]
+    assert len((await w.as_("admin").do(audit_log.FindAudit(event="catalog.*"))).items) == 7
+    assert (await w.as_("admin").do(audit_log.FindAudit(actor="nobody"))).items == ()
+    assert (await w.as_("admin").do(audit_log.FindAudit(since=2**70))).items == ()
     assert (
-        len((await w.as_("admin").do(asked.FindAudit(event="catalog.create", until=2**70, since=-(2**70)))).items) == 7
+        len((await w.as_("admin").do(audit_log.FindAudit(event="catalog.create", until=2**70, since=-(2**70)))).items)
+        == 7
     )
 
 
@@ -224,8 +225,8 @@ async def test_vendings_are_one_record_a_version_and_minute_with_a_count(w: Worl
     await w.registry.auditor.flush()
     await w.as_("admin").do(credentials.ReadCredentials(name(M), 1))
     await w.registry.auditor.flush(minute_over=True)
-    found = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
-    assert sum(_count(row[0]) for row in found) == 6 and len(found) <= 2
+    rows = await w.rows("SELECT changes FROM audit WHERE event = 'version.vend_read'")
+    assert sum(_count(row[0]) for row in rows) == 6 and len(rows) <= 2
     assert await w.count("vendings") == 0
 
 
@@ -245,8 +246,8 @@ async def test_a_vending_is_recorded_with_its_first_and_last_time(w: World, monk
         await node.flush()
     monkeypatch.undo()
     await auditor.flush()
-    found = await w.rows("SELECT at, changes FROM audit WHERE event = 'version.vend_read'")
-    assert [(at, msgspec.json.decode(changes)) for at, changes in found] == [
+    rows = await w.rows("SELECT at, changes FROM audit WHERE event = 'version.vend_read'")
+    assert [(at, msgspec.json.decode(changes)) for at, changes in rows] == [
         (minute + 30_000, {"count": [0, 5], "at": [minute + 2_000, minute + 30_000]})
     ]
 
@@ -264,8 +265,8 @@ async def test_many_different_reads_of_one_caller_become_few_records_and_none_is
     for model in others:
         await admin.do(models.GetModel(name(model)))
     await w.registry.auditor.flush()
-    found = await w.rows("SELECT actor, changes FROM audit WHERE operation = 'search_models'")
-    by_actor = {who: [changes for actor, changes in found if actor == who] for who in ("admin", "reader")}
+    rows = await w.rows("SELECT actor, changes FROM audit WHERE operation = 'search_models'")
+    by_actor = {who: [changes for actor, changes in rows if actor == who] for who in ("admin", "reader")}
     counted = sum(_count(changes) if "count" in changes else 1 for changes in by_actor["admin"])
     assert counted == 600 and len(by_actor["admin"]) <= limits.AUDIT_READS_APART + 1 and len(by_actor["reader"]) == 1
     read = await w.rows("SELECT COUNT(DISTINCT targets) FROM audit WHERE event = 'model.get'")
@@ -314,15 +315,15 @@ class Flaky:
 
 async def test_a_worker_purges_what_was_deleted_and_a_second_run_changes_nothing(w: World) -> None:
     await w.model(M)
-    made = await w.version(M)
+    version = await w.version(M)
     await w.as_("admin").do(versions.DeleteVersion(name(M), 1))
     background = WorkerContext(w.db, w.blobs, w.registry.auditor, 0)
     worker = Worker(background)
     while await worker.work_one():
         pass
     assert await w.count("jobs") == 0
-    assert await w.blobs.list_set(made.artifact_set_id) == [] and await w.count("artifact_sets") == 0
-    await TASKS["purge"](background, made.artifact_set_id)
+    assert await w.blobs.list_set(version.artifact_set_id) == [] and await w.count("artifact_sets") == 0
+    await TASKS["purge"](background, version.artifact_set_id)
 
 
 async def test_sqlite_keeps_what_it_committed(lite: World) -> None:

@@ -64,8 +64,8 @@ async def _by_alias(w: World, counting: Counting) -> list[str]:
     door = Authenticator(counting, TokenLastUsedRecorder(), FailedLoginLimiter(100), w.registry.auditor)  # type: ignore[arg-type]
     actor = await door.authenticate(_request(w.tokens["reader"]))
     assert actor.id == who.id
-    found = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))
-    assert found.version == 1
+    version = await engine.execute(actor, versions.GetVersionByAlias(name(M), "champion"))
+    assert version.version == 1
     return [sql for sql, _ in counting.sent]
 
 
@@ -211,8 +211,8 @@ async def _seed(w: World) -> None:
     metastore = (await w.find("")).id
     async with w.db.write() as tx:
         for into, count, values in _ROWS:
-            for some in (2000, 200, 20):
-                values = values.replace(f"${some}", f"CAST(1 + i % {some} AS TEXT)")
+            for item in (2000, 200, 20):
+                values = values.replace(f"${item}", f"CAST(1 + i % {item} AS TEXT)")
             values = values.replace("$i", "CAST(i AS TEXT)").replace("$metastore", f"'{metastore}'")
             await tx.run(
                 f"INSERT INTO {into} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
@@ -266,7 +266,7 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (reader, credentials.ReadCredentials(name(M), 1)),
         (reader, catalogs.ListSchemas(name("c0"))),
         (admin, grants.GetEffectiveGrants(name(M))),
-        *((admin, audit_log.FindAudit(max_results=20, **asked)) for asked in _AUDIT),
+        *((admin, audit_log.FindAudit(max_results=20, **item)) for item in _AUDIT),
         (admin, audit_log.ExportAudit(max_results=20)),
         (admin, audit_log.GetActivity(name(M))),
         (admin, audit_log.SummarizeActivity(name(M))),
@@ -281,7 +281,7 @@ async def _hot(w: World) -> list[tuple[str, dict[str, Any]]]:
         (admin, principals_.RemoveMember("group1", "user7")),
         (admin, principals_.SetActive("user7", False)),
         (admin, principals_.DeletePrincipal("group2")),
-        *((who, asked) for asked in _BY_TEXT for who in (reader, admin) if w.db.dialect == "sqlite"),
+        *((who, item) for item in _BY_TEXT for who in (reader, admin) if w.db.dialect == "sqlite"),
     ):
         await engine.execute(actor, request)
     async with counting.read() as tx:
@@ -384,11 +384,11 @@ async def _plan(w: World, sql: str, params: dict[str, Any]) -> list[str]:
 def _walks(dialect: str, line: str) -> bool:
     """A scan of a whole large table; SQLite names subqueries d, e and n, and the queue is short."""
     if dialect == "sqlite":
-        found = re.match(r"SCAN (\w+)(?: |$)", line)
+        result = re.match(r"SCAN (\w+)(?: |$)", line)
         return (
-            found is not None
+            result is not None
             and "INDEX" not in line
-            and found[1]
+            and result[1]
             not in (
                 "CONSTANT",
                 "d",
@@ -411,5 +411,5 @@ def _walks(dialect: str, line: str) -> bool:
                 "jobs",
             )
         )
-    found = re.search(r"Seq Scan on (\w+)", line)
-    return found is not None and found[1] in LARGE
+    result = re.search(r"Seq Scan on (\w+)", line)
+    return result is not None and result[1] in LARGE

@@ -293,8 +293,8 @@ async def test_a_request_for_access_to_what_is_deleted_is_not_shown(w: World, mo
     await w.model("prod.ml.churn")
     await w.grant("asker", "BROWSE@prod")
     await w.as_("asker").do(access.AskAccess((access.Ask((access.Wanted(name("prod.ml.churn"), ("EXECUTE",)),)),)))
-    shown = await w.as_("admin").do(access.ListAccessRequests())
-    assert len(shown.items) == 1
+    access_requests = await w.as_("admin").do(access.ListAccessRequests())
+    assert len(access_requests.items) == 1
     monkeypatch.setattr(limits, "DELETE_ROWS", 0)
     await w.as_("admin").do(catalogs.DeleteContainer(name("prod.ml"), True))
     for who in ("admin", "asker"):

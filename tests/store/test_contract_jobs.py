@@ -260,10 +260,10 @@ class Tasks:
 
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> Tasks:
-    made = Tasks()
+    result = Tasks()
     for task in ("hash", "bring"):
-        monkeypatch.setitem(TASKS, task, made.wait)
-    return made
+        monkeypatch.setitem(TASKS, task, result.wait)
+    return result
 
 
 def _background(w: World, db: Any = None) -> WorkerContext:

@@ -113,16 +113,16 @@ async def two(w: World) -> World:
 
 async def admins(w: World) -> set[str]:
     async with w.db.read() as tx:
-        return {each.name for each in await rows.account_admins(tx) if each.active}
+        return {item.name for item in await rows.account_admins(tx) if item.active}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair[0].__name__}-{pair[1].__name__}")
 async def test_of_two_admins_who_remove_each_other_one_succeeds(two: World, pair: tuple[Loss, Loss]) -> None:
     ann, bob = await two.actor("ann"), await two.actor("bob")  # both are signed in before anything happens
     requests = [(ann, await pair[0](two, "bob")), (bob, await pair[1](two, "ann"))]
-    answers = await asyncio.gather(*(two.engine.execute(*each) for each in requests), return_exceptions=True)
-    refused = [each for each in answers if isinstance(each, BaseException)]
-    assert [type(each) for each in refused] == [InvalidArgument], answers
+    answers = await asyncio.gather(*(two.engine.execute(*request) for request in requests), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert [type(item) for item in refused] == [InvalidArgument], answers
     assert "account admin" in str(refused[0])
     assert await admins(two) == ({"bob"} if isinstance(answers[0], BaseException) else {"ann"})
 
@@ -137,7 +137,7 @@ async def test_of_three_admins_who_leave_at_once_one_stays(two: World) -> None:
         *(two.engine.execute(actor, principals.RemoveMember(group, who)) for actor, group, who in actors),
         return_exceptions=True,
     )
-    assert sorted(type(each).__name__ for each in answers) == ["InvalidArgument", "NoneType", "NoneType"]
+    assert sorted(type(answer).__name__ for answer in answers) == ["InvalidArgument", "NoneType", "NoneType"]
     assert len(await admins(two)) == 1
 
 

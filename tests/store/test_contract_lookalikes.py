@@ -106,7 +106,7 @@ async def test_of_look_alikes_at_once_one_is_created(w: World) -> None:
         answers = await asyncio.gather(
             *(by_api(w, w.registry.settings, name) for name in names), return_exceptions=True
         )
-        assert sorted(isinstance(each, RegistryError) for each in answers) == [False, True, True, True]
+        assert sorted(isinstance(answer, RegistryError) for answer in answers) == [False, True, True, True]
         assert len(await w.rows("SELECT name FROM principals WHERE look_key = :key", key=look_key(names[0]))) == 1
 
 

@@ -96,12 +96,12 @@ async def crowd(w: World, name: str = "crowd", prefix: str = "u", size: int = CR
 
 
 async def members(w: World, group: str = "crowd") -> set[str]:
-    found = await w.rows(
+    result = await w.rows(
         "SELECT p.number FROM memberships m JOIN principals p ON p.id = m.member_id "
         "JOIN principals g ON g.id = m.group_id WHERE g.name = :group",
         group=group,
     )
-    return {str(row[0]) for row in found}
+    return {str(row[0]) for row in result}
 
 
 def measured(w: World, monkeypatch: pytest.MonkeyPatch) -> Measured:
@@ -115,7 +115,7 @@ def patch(number: str, *operations: dict[str, Any]) -> identities.PatchIdentity:
 
 
 def values(listed: Sequence[str]) -> list[dict[str, str]]:
-    return [{"value": each} for each in listed]
+    return [{"value": item} for item in listed]
 
 
 REQUESTS = [
@@ -164,7 +164,7 @@ async def test_no_transaction_changes_more_members_than_a_step(
     request, after = request_of(kind, number, old, new)
     answer: Any = await w.as_("admin").do(request)
     name = "crowd of old" if "new name" in kind else "crowd"
-    assert {str(each.number) for each in answer.members} == after == await members(w, name)
+    assert {str(member.number) for member in answer.members} == after == await members(w, name)
     assert answer.principal.name == name
     assert max(db.changed) <= STEP and sum(db.changed) == len(set(old) ^ after)
     assert await closure(w) == await closure_anew(w)
@@ -179,7 +179,7 @@ async def test_a_new_group_gets_many_members_in_steps(w: World, monkeypatch: pyt
         with pytest.raises(RegistryError, match=refusal):
             await admin.do(identities.CreateIdentity("GROUP", Wanted("large", "large", members=tuple(listed))))
     answer = await admin.do(identities.CreateIdentity("GROUP", Wanted("large", "large", members=tuple(new))))
-    assert {str(each.number) for each in answer.members} == set(new) == await members(w, "large")
+    assert {str(member.number) for member in answer.members} == set(new) == await members(w, "large")
     assert max(db.changed) <= STEP
 
 
@@ -204,7 +204,7 @@ async def test_a_request_that_dies_half_way_is_safe_and_can_be_sent_again(
                 assert await closure(w) == await closure_anew(w)
     db.stop_after = 10**9
     answer: Any = await w.as_("admin").do(request)
-    assert {str(each.number) for each in answer.members} == after
+    assert {str(member.number) for member in answer.members} == after
 
 
 async def test_each_step_is_in_the_audit_log(w: World) -> None:
@@ -252,7 +252,7 @@ async def test_a_group_of_account_admins_always_has_one(w: World, monkeypatch: p
     await many_users(w, "n", 9)
     new = await numbers(w, *(f"n{i}" for i in range(9)), "admin")
     answer: Any = await w.as_("admin").do(group_of("rulers", new, number))
-    assert {str(each.number) for each in answer.members} == set(new)
+    assert {str(member.number) for member in answer.members} == set(new)
     with pytest.raises(InvalidArgument, match="Nobody would be an account admin"):
         await w.as_("admin").do(group_of("rulers", [], number))
     assert await members(w, "rulers")
@@ -304,7 +304,7 @@ async def test_what_others_changed_meanwhile_is_repaired_or_refused(w: World, mo
     monkeypatch.setitem(engine.BY_REQUEST, group_members.ChangeMembers, msgspec.structs.replace(row, run=interrupted))
     for interruptions[0] in (1, 2):
         answer: Any = await w.as_("admin").do(group_of("crowd", new, number))
-        assert {str(each.number) for each in answer.members} == set(new) == await members(w)
+        assert {str(member.number) for member in answer.members} == set(new) == await members(w)
         await w.as_("admin").do(group_of("crowd", old, number))
     interruptions[0] = 3
     with pytest.raises(Overtaken):

@@ -34,7 +34,7 @@ async def numbers(w: World, *names: str) -> list[str]:
 
 
 def group_of(name: str, members: list[str], id: str) -> identities.ReplaceIdentity:
-    body = {"schemas": [TYPES["GROUP"].urn], "displayName": name, "members": [{"value": each} for each in members]}
+    body = {"schemas": [TYPES["GROUP"].urn], "displayName": name, "members": [{"value": member} for member in members]}
     return identities.ReplaceIdentity("GROUP", id, read_wanted(TYPES["GROUP"], body))
 
 
@@ -57,7 +57,7 @@ async def test_any_changes_leave_the_closure_true(w: World, seed: int) -> None:
     for _ in range(25):
         group, members = chance.choice(groups), chance.sample(everybody, chance.randrange(6))
         try:
-            await admin.do(group_of(group, [ids[each] for each in members], ids[group]))
+            await admin.do(group_of(group, [ids[member] for member in members], ids[group]))
         except InvalidArgument as error:
             assert "cannot contain itself" in error.message
         assert await closure(w) == await closure_anew(w)
@@ -75,11 +75,11 @@ async def test_a_group_reached_in_two_ways_stays_while_one_is_left(w: World) -> 
     assert await closure(w) == await closure_anew(w)
     await w.as_("admin").do(principals.DeletePrincipal("right"))
     assert await closure(w) == await closure_anew(w)
-    held = await w.rows(
+    content = await w.rows(
         "SELECT p.name FROM acts_as m JOIN principals p ON p.id = m.member_id JOIN principals g ON g.id = m.group_id "
         "WHERE g.name = 'top' ORDER BY p.name"
     )
-    assert held == [("bob",), ("left",), ("top",)]
+    assert content == [("bob",), ("left",), ("top",)]
 
 
 async def test_statements_do_not_follow_the_members(w: World) -> None:
@@ -177,9 +177,9 @@ async def test_nested_groups_are_bounded_by_what_one_change_may_touch(
     admin = w.as_("admin")
     if shape == "by one request":
         with pytest.raises(LimitExceeded, match="Too many groups are nested around 'g0'"):
-            await admin.do(group_of("g0", [ids[each] for each in names[1:11]], ids["g0"]))
+            await admin.do(group_of("g0", [ids[item] for item in names[1:11]], ids["g0"]))
         assert await closure(w) == await closure_anew(w)
-        await admin.do(group_of("g0", [ids[each] for each in names[1:9]], ids["g0"]))
+        await admin.do(group_of("g0", [ids[item] for item in names[1:9]], ids["g0"]))
         return
     pairs = {
         "chain": [(f"g{i + 1}", f"g{i}") for i in range(5)],  # 3 x 3 in the middle of five
@@ -220,9 +220,9 @@ async def test_the_ways_to_a_group_are_read_without_its_other_members(w: World) 
         plain = tx.all
 
         async def counted(sql: str, /, **params: Any) -> Any:
-            found = await plain(sql, **params)
-            lengths.append(len(found))
-            return found
+            result = await plain(sql, **params)
+            lengths.append(len(result))
+            return result
 
         tx.all = counted  # type: ignore[method-assign]
         ways = await explain.ways_up(tx, ann.id)
@@ -238,9 +238,9 @@ async def test_statements_do_not_follow_the_grants(w: World, shape: str) -> None
     counts: list[int] = []
     for size in (4, 400):
         names = ["u0"] * size if shape == "one principal alone" else [f"u{i}" for i in range(size)]
-        changes = [grants.Change(each, ("EXECUTE", "APPLY_TAG")) for each in names]
+        changes = [grants.Change(item, ("EXECUTE", "APPLY_TAG")) for item in names]
         if shape == "granted and revoked":
-            changes += [grants.Change(each, (), ("ALL PRIVILEGES",)) for each in names[::2]]
+            changes += [grants.Change(item, (), ("ALL PRIVILEGES",)) for item in names[::2]]
         counted = Counting(w.db)
         await engine_on(w, counted).execute(actor, grants.ChangeGrants(name("c0.s0.m0"), tuple(changes)))
         counts.append(len(counted.sent))
@@ -334,7 +334,7 @@ async def test_a_page_of_groups_ends_where_their_members_are_many(
         listed: list[list[int]] = []
         start = 1
         while items := (await w.as_("admin").do(identities.ListIdentities("GROUP", filter, start))).items:
-            listed.append([len(each.members) for each in items])
+            listed.append([len(item.members) for item in items])
             start += len(items)
         assert [len(page) for page in listed] == pages
         assert [size for page in listed for size in page] == sizes
@@ -353,7 +353,7 @@ async def test_ids_go_in_parts_of_a_bounded_size(w: World, part: int, monkeypatc
     admin = w.as_("admin")
     assert len((await admin.do(group_of("crowd", members, crowd))).members) == 10
     assert await closure(w) == await closure_anew(w)
-    changes = tuple(grants.Change(each, ("EXECUTE",)) for each in names)
+    changes = tuple(grants.Change(item, ("EXECUTE",)) for item in names)
     granted = await admin.do(grants.ChangeGrants(name("c0.s0.m0"), changes))
     assert sorted(grant.principal for grant in granted) == names
     assert (await admin.do(group_of("crowd", [], crowd))).members == ()

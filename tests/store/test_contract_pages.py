@@ -31,9 +31,9 @@ async def crowd(w: World, group: str, count: int) -> None:
     await w.group(group)
     ids = await many_users(w, f"{group}-", count)
     async with w.db.write() as tx:
-        found = await rows.by_name(tx, group)
-        assert found is not None
-        await memberships.add(tx, found, ids)
+        row = await rows.by_name(tx, group)
+        assert row is not None
+        await memberships.add(tx, row, ids)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ async def test_tokens_come_in_pages_newest_first(w: World, size: int, same_momen
             await tokens.insert(tx, holder.id, f"hash {i}", f"token {i}", "test", at, None)
     listed = await pages(w, principals.ListTokens("ann"), size)
     assert max(len(page.items) for page in listed) <= size
-    found = [token for page in listed for token in page.items]
-    assert sorted(token.comment for token in found) == [f"token {i}" for i in range(9)]
-    order = [(token.created_at, token.id) for token in found]
+    results = [token for page in listed for token in page.items]
+    assert sorted(token.comment for token in results) == [f"token {i}" for i in range(9)]
+    order = [(token.created_at, token.id) for token in results]
     assert order == sorted(order, reverse=True)
 
 
@@ -82,12 +82,12 @@ async def test_revoked_tokens_leave_usable_ones_on_the_first_page(w: World, monk
     """Databricks' list has no pages: it holds what its reader can use."""
     monkeypatch.setattr(principals, "TOKENS_PER_PAGE", 3)
     ann = w.as_("ann")
-    kept = (await ann.do(principals.CreateToken("kept"))).info.id
+    result = (await ann.do(principals.CreateToken("kept"))).info.id
     for _ in range(5):
-        made = await ann.do(principals.CreateToken())
-        await ann.do(principals.RevokeToken(made.info.id))
+        entity = await ann.do(principals.CreateToken())
+        await ann.do(principals.RevokeToken(entity.info.id))
     usable = await ann.do(principals.ListTokens(usable=True))
-    assert kept in [token.id for token in usable.items]
+    assert result in [token.id for token in usable.items]
     assert not any(token.revoked_at for token in usable.items)
     assert usable.next_token == ""
     assert (await ann.do(principals.ListTokens())).next_token

@@ -73,7 +73,7 @@ async def rich(w: World, who: str = "rich") -> str:
     return user.id
 
 
-async def held(w: World, id: str) -> int:
+async def rows_of(w: World, id: str) -> int:
     counts = [
         await w.rows(f"SELECT COUNT(*) FROM {table} WHERE {column} = :id", id=id)
         for table, column in (
@@ -95,12 +95,12 @@ def measured(w: World, monkeypatch: pytest.MonkeyPatch) -> RowsOfSteps:
 async def test_a_user_with_many_rights_is_deleted_in_steps(w: World, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     id = await rich(w)
     (number,) = await numbers(w, "rich")
-    before = await held(w, id)
+    before = await rows_of(w, id)
     assert before > 5 * STEP
     db = measured(w, monkeypatch)
     request = principals.DeletePrincipal("rich") if by == "name" else identities.DeleteIdentity("USER", number)
     await w.as_("admin").do(request)
-    assert await held(w, id) == 0
+    assert await rows_of(w, id) == 0
     assert max(db.changed) <= 2 * STEP  # privileges on one securable, and one name in several workspaces, go together
     assert sum(db.changed) >= before - STEP
     with pytest.raises(NotFound):
@@ -128,14 +128,14 @@ async def test_a_deletion_that_dies_half_way_leaves_a_deactivated_user(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = await rich(w)
-    before = await held(w, id)
+    before = await rows_of(w, id)
     db = measured(w, monkeypatch)
     for stop in (1, 3):
         db.stop_after = len(db.changed) + stop
         with pytest.raises(ProcessDied):
             await w.as_("admin").do(principals.DeletePrincipal("rich"))
         assert await w.rows("SELECT active FROM principals WHERE name = 'rich'") == [(0,)]
-        assert 0 < await held(w, id) < before
+        assert 0 < await rows_of(w, id) < before
     db.stop_after = 10**9
     await w.as_("admin").do(principals.DeletePrincipal("rich"))
     assert await w.rows("SELECT 1 FROM principals WHERE name = 'rich'") == []
@@ -174,9 +174,9 @@ async def test_a_deletion_that_is_refused_takes_nothing_away(
         await w.as_("admin").do(principals.RemoveMember("admins", "admin"))
         who, admin = "rulers", "u0"
     await w.actor(admin)
-    before: Any = await held(w, id), await members(w, who)
+    before: Any = await rows_of(w, id), await members(w, who)
     db = measured(w, monkeypatch)
     with pytest.raises(InvalidArgument):
         await w.as_(admin).do(principals.DeletePrincipal(who))
-    assert (await held(w, id), await members(w, who)) == before and not db.changed
+    assert (await rows_of(w, id), await members(w, who)) == before and not db.changed
     assert await w.rows("SELECT active FROM principals WHERE name = 'rich'") == [(1,)]

@@ -58,8 +58,8 @@ async def _agrees(w: World) -> None:
 
 async def test_64_parallel_creates_get_64_consecutive_numbers(w: World) -> None:
     await w.model(M)
-    made = await _all(w, *(versions.CreateVersion(name=name(M)) for _ in range(64)))
-    assert sorted(v.version for v in made) == list(range(1, 65))
+    result = await _all(w, *(versions.CreateVersion(name=name(M)) for _ in range(64)))
+    assert sorted(v.version for v in result) == list(range(1, 65))
     assert (await w.find(M)).last_version == 64
     assert await w.rows("SELECT COUNT(DISTINCT artifact_set_id) FROM model_versions") == [(64,)]
 
@@ -67,9 +67,9 @@ async def test_64_parallel_creates_get_64_consecutive_numbers(w: World) -> None:
 async def test_the_first_files_of_a_run_share_one_set(w: World) -> None:
     """MLflow uploads the files of a model side by side."""
     keys = [files.tracked_key("1", "logged_model", f"m-{number}") for number in range(5)]
-    made = await asyncio.gather(*(files.own_set(w.db, "logged_model", now_ms(), key) for key in keys * 8))
-    assert len(set(made)) == len(keys)
-    assert made == made[: len(keys)] * 8
+    result = await asyncio.gather(*(files.own_set(w.db, "logged_model", now_ms(), key) for key in keys * 8))
+    assert len(set(result)) == len(keys)
+    assert result == result[: len(keys)] * 8
     assert await w.rows("SELECT COUNT(*) FROM artifact_sets WHERE kind = 'logged_model'") == [(len(keys),)]
 
 
@@ -203,8 +203,8 @@ async def test_a_deletion_waits_for_the_child_that_is_being_created(w: World) ->
 async def test_a_finalize_delivered_twice_at_once_is_answered_twice(w: World) -> None:
     await w.model(M)
     for _ in range(5):
-        made = await w.pending(M)
-        results = await _all(w, *(finalize.FinalizeVersion(name(M), made.version) for _ in range(3)))
+        version = await w.pending(M)
+        results = await _all(w, *(finalize.FinalizeVersion(name(M), version.version) for _ in range(3)))
         assert [getattr(r, "status", str(r)) for r in results] == ["READY"] * 3
     await _agrees(w)
 
@@ -212,8 +212,10 @@ async def test_a_finalize_delivered_twice_at_once_is_answered_twice(w: World) ->
 async def test_finalize_against_delete_leaves_no_half(w: World) -> None:
     await w.model(M)
     for _ in range(6):
-        made = await w.pending(M)
-        await _all(w, finalize.FinalizeVersion(name(M), made.version), versions.DeleteVersion(name(M), made.version))
+        version = await w.pending(M)
+        await _all(
+            w, finalize.FinalizeVersion(name(M), version.version), versions.DeleteVersion(name(M), version.version)
+        )
     assert await w.count("model_versions") == 0
     await _agrees(w)
 
@@ -221,9 +223,9 @@ async def test_finalize_against_delete_leaves_no_half(w: World) -> None:
 async def test_an_alias_set_while_its_version_goes_never_dangles(w: World) -> None:
     await w.model(M)
     for _ in range(8):
-        made = await w.version(M)
-        asked = [models.SetAlias(name(M), f"a{i}", made.version) for i in range(3)]
-        await _all(w, *asked[:1], versions.DeleteVersion(name(M), made.version), *asked[1:])
+        version = await w.version(M)
+        alias = [models.SetAlias(name(M), f"a{i}", version.version) for i in range(3)]
+        await _all(w, *alias[:1], versions.DeleteVersion(name(M), version.version), *alias[1:])
     assert await w.count("aliases") == 0
     await _agrees(w)
 
@@ -304,17 +306,17 @@ async def closure_anew(w: World) -> set[tuple[str, str]]:
     for group, member in await w.rows("SELECT group_id, member_id FROM memberships"):
         parents.setdefault(member, set()).add(group)
     ((everyone,),) = await w.rows("SELECT id FROM principals WHERE name = 'account users'")
-    found: set[tuple[str, str]] = set()
+    values: set[tuple[str, str]] = set()
     for principal, kind in await w.rows("SELECT id, kind FROM principals"):
         reached, todo = set[str](), [principal]
         while todo:
-            if (each := todo.pop()) not in reached:
-                reached.add(each)
-                todo += parents.get(each, ())
-        found |= {(principal, each) for each in reached}
+            if (item := todo.pop()) not in reached:
+                reached.add(item)
+                todo += parents.get(item, ())
+        values |= {(principal, item) for item in reached}
         if kind != "GROUP":
-            found.add((principal, everyone))
-    return found
+            values.add((principal, everyone))
+    return values
 
 
 async def test_two_processes_start_a_new_deployment_at_once(
@@ -326,17 +328,17 @@ async def test_two_processes_start_a_new_deployment_at_once(
     for round_ in range(3):
         if dialect == "postgresql":
             url = request.getfixturevalue("postgres").new_database()
-            found = [PostgresDatabase(url) for _ in range(2)]
+            postgres_databases = [PostgresDatabase(url) for _ in range(2)]
         else:
-            found = [SqliteDatabase(tmp_path / f"{round_}.db") for _ in range(2)]
-        for db in found:
+            postgres_databases = [SqliteDatabase(tmp_path / f"{round_}.db") for _ in range(2)]
+        for db in postgres_databases:
             await db.open()
-        await asyncio.gather(*(migrate(db) for db in found))
-        facts = await asyncio.gather(*(deployment(db) for db in found))
+        await asyncio.gather(*(migrate(db) for db in postgres_databases))
+        facts = await asyncio.gather(*(deployment(db) for db in postgres_databases))
         assert facts[0] == facts[1]
-        async with found[0].read() as tx:
+        async with postgres_databases[0].read() as tx:
             assert await tx.one("SELECT COUNT(*) FROM securables WHERE kind = 'METASTORE'") == (1,)
-        for db in found:
+        for db in postgres_databases:
             await db.close()
 
 
@@ -354,8 +356,8 @@ async def test_a_job_is_taken_once(w: World) -> None:
                 return taken
             taken.append(job.key)
 
-    found = await asyncio.gather(*(take() for _ in range(4)))
-    assert sorted(key for keys in found for key in keys) == [f"set{i}" for i in range(10)]
+    result = await asyncio.gather(*(take() for _ in range(4)))
+    assert sorted(key for keys in result for key in keys) == [f"set{i}" for i in range(10)]
 
 
 async def test_a_writer_that_gives_up_while_it_waits_leaves_the_database_usable(w: World) -> None:
@@ -386,9 +388,9 @@ async def test_a_request_cancelled_at_any_moment_is_done_or_not_and_the_next_one
 
 async def test_a_copy_of_what_is_being_deleted_is_refused(w: World) -> None:
     await w.model(M)
-    made = await w.version(M)
+    version = await w.version(M)
     async with w.db.write() as tx:
-        await tx.run("UPDATE artifact_sets SET state = 'deleting', refs = 0 WHERE id = :id", id=made.artifact_set_id)
+        await tx.run("UPDATE artifact_sets SET state = 'deleting', refs = 0 WHERE id = :id", id=version.artifact_set_id)
     with pytest.raises(WrongState, match="cannot be copied"):
         await w.as_("admin").do(versions.CopyVersion(name(M), 1, name(M)))
     assert (await w.find(M)).last_version == 1

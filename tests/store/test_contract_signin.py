@@ -30,10 +30,10 @@ def signing_in(w: World, groups: dict[str, str] | None = None) -> SignIn:
     return SignIn(w.db, Issuers(()), 3_600_000, groups or {})  # type: ignore[arg-type]
 
 
-async def who(w: World, made: Issued, *, session: bool = False) -> Actor | str:
+async def who(w: World, result: Issued, *, session: bool = False) -> Actor | str:
     async with w.db.read() as tx:
         return await principals.actor_of_token(
-            tx, hash_token(made.token), now_ms(), "127.0.0.1", w.workspace, session=session
+            tx, hash_token(result.token), now_ms(), "127.0.0.1", w.workspace, session=session
         )
 
 
@@ -41,11 +41,11 @@ async def robot(w: World, name: str = "robot") -> tuple[Principal, str]:
     """(a service principal, its number)."""
     await w.as_("admin").do(CreatePrincipal("SERVICE_PRINCIPAL", name))
     async with w.db.read() as tx:
-        found = await principals.by_name(tx, name)
-        assert found is not None
-        known = await identities.by_id(tx, found.id)
+        principal = await principals.by_name(tx, name)
+        assert principal is not None
+        known = await identities.by_id(tx, principal.id)
     assert known is not None
-    return found, str(known.number)
+    return principal, str(known.number)
 
 
 async def caught(work: Any) -> Any:
@@ -54,40 +54,40 @@ async def caught(work: Any) -> Any:
 
 async def test_a_secret_makes_tokens_until_it_goes(w: World) -> None:
     _, number = await robot(w)
-    made = await w.as_("admin").do(secrets.CreateSecret(number))
+    secret = await w.as_("admin").do(secrets.CreateSecret(number))
     signs = signing_in(w)
-    token = await signs.by_secret("ROBOT", made.secret, HERE)
-    found = await who(w, token)
-    assert isinstance(found, Actor) and (found.name, found.role) == ("robot", "USER")
+    token = await signs.by_secret("ROBOT", secret.secret, HERE)
+    result = await who(w, token)
+    assert isinstance(result, Actor) and (result.name, result.role) == ("robot", "USER")
     assert await who(w, token, session=True) == principals.UNKNOWN_TOKEN
-    await w.as_("admin").do(secrets.DeleteSecret(number, made.info.id))
+    await w.as_("admin").do(secrets.DeleteSecret(number, secret.info.id))
     assert await who(w, token) == "The access token was revoked."
-    assert isinstance(await caught(signs.by_secret("robot", made.secret, HERE)), Unauthenticated)
-    told = await w.rows("SELECT event, actor, source, request_id FROM audit WHERE event = 'token.issue'")
-    assert told == [("token.issue", "robot", "127.0.0.1", "r1")]
+    assert isinstance(await caught(signs.by_secret("robot", secret.secret, HERE)), Unauthenticated)
+    rows = await w.rows("SELECT event, actor, source, request_id FROM audit WHERE event = 'token.issue'")
+    assert rows == [("token.issue", "robot", "127.0.0.1", "r1")]
 
 
 async def test_the_sixth_secret_is_refused_however_many_ask_at_once(w: World) -> None:
     _, number = await robot(w)
     await w.actor("admin")
-    asked = (caught(w.as_("admin").do(secrets.CreateSecret(number))) for _ in range(12))
-    results = await asyncio.gather(*asked)
+    request = (caught(w.as_("admin").do(secrets.CreateSecret(number))) for _ in range(12))
+    results = await asyncio.gather(*request)
     assert {type(r) for r in results if isinstance(r, BaseException)} == {LimitExceeded}
     assert await w.count("client_secrets") == secrets.MAX_SECRETS
 
 
 async def test_a_policy_is_taken_to_the_letter_and_its_tokens_end_with_a_change(w: World) -> None:
     _, number = await robot(w)
-    one = Issuer("https://ci.example", "one")
-    rule = federation.Rule("", one.url, "job-1", "", ("modelkeep",), json.dumps({"keys": one.keys}))
+    issuer = Issuer("https://ci.example", "one")
+    rule = federation.Rule("", issuer.url, "job-1", "", ("modelkeep",), json.dumps({"keys": issuer.keys}))
     await w.as_("admin").do(federation.CreatePolicy(number, rule=rule, policy_id="ci"))
     with pytest.raises(AlreadyExists):
         await w.as_("admin").do(federation.CreatePolicy(number, rule=rule, policy_id="ci"))
     signs = signing_in(w)
-    token = await signs.by_assertion("robot", one.token(), HERE)
+    token = await signs.by_assertion("robot", issuer.token(), HERE)
     assert isinstance(await who(w, token), Actor)
-    for changed in ({"sub": "JOB-1"}, {"sub": "job-1 "}, {"aud": "Modelkeep"}, {"iss": one.url + "/"}):
-        assert isinstance(await caught(signs.by_assertion("robot", one.token(**changed), HERE)), Unauthenticated)
+    for changed in ({"sub": "JOB-1"}, {"sub": "job-1 "}, {"aud": "Modelkeep"}, {"iss": issuer.url + "/"}):
+        assert isinstance(await caught(signs.by_assertion("robot", issuer.token(**changed), HERE)), Unauthenticated)
     async with w.db.read() as tx:
         (used,) = await signin.policies(tx, (await robot_id(w)))
     await w.as_("admin").do(
@@ -105,7 +105,7 @@ async def robot_id(w: World) -> str:
 async def test_an_answer_of_the_provider_is_taken_once_by_all_processes(w: World) -> None:
     first, second = signing_in(w), signing_in(w)
     await first.by_provider(ADA, "state-0", HERE)
-    results = await asyncio.gather(*(caught(each.by_provider(ADA, "state-1", HERE)) for each in (first, second) * 3))
+    results = await asyncio.gather(*(caught(item.by_provider(ADA, "state-1", HERE)) for item in (first, second) * 3))
     assert [type(r) for r in results].count(Issued) == 1
     assert {type(r) for r in results} == {Issued, Unauthenticated}
     async with w.db.write() as tx:
@@ -157,26 +157,26 @@ async def test_claims_bind_mapped_groups_and_none_that_makes_an_admin(w: World) 
 
     async def groups_with(*claimed: str) -> list[str]:
         person = Person(IDP, "s-1", "ada@x.io", "Ada", frozenset(claimed))
-        made = await signs.by_provider(person, f"state {claimed}", HERE)
-        actor = await who(w, made, session=True)
+        result = await signs.by_provider(person, f"state {claimed}", HERE)
+        actor = await who(w, result, session=True)
         assert isinstance(actor, Actor) and not actor.account_admin and actor.role == "USER"
         async with w.db.read() as tx:
             return await principals.groups_of(tx, actor.id)
 
     assert await groups_with(*mapped) == ["account users", "scientists"]
     assert await groups_with("scientists", "ML") == ["account users"]
-    told = await w.rows("SELECT event, reason FROM audit WHERE event LIKE 'group.%' ORDER BY event")
-    assert [event for event, _ in told] == ["group.add_member", "group.remove_member"]
+    rows = await w.rows("SELECT event, reason FROM audit WHERE event LIKE 'group.%' ORDER BY event")
+    assert [event for event, _ in rows] == ["group.add_member", "group.remove_member"]
 
 
 async def test_short_lived_tokens_are_forgotten_once_they_are_over(w: World) -> None:
     _, number = await robot(w)
-    made = await w.as_("admin").do(secrets.CreateSecret(number, lifetime_ms=60_000))
-    await signing_in(w).by_secret("robot", made.secret, HERE)
-    kept = await w.count("tokens")
+    secret = await w.as_("admin").do(secrets.CreateSecret(number, lifetime_ms=60_000))
+    await signing_in(w).by_secret("robot", secret.secret, HERE)
+    result = await w.count("tokens")
     async with w.db.write() as tx:
         await tokens.forget_expired(tx, now_ms())
-    assert await w.count("tokens") == kept
+    assert await w.count("tokens") == result
     async with w.db.write() as tx:
         await tokens.forget_expired(tx, now_ms() + 61_000)
-    assert await w.count("tokens") == kept - 1
+    assert await w.count("tokens") == result - 1

@@ -71,9 +71,9 @@ async def number(w: World, name: str) -> str:
 
 async def by_secret(w: World, door: SignIn) -> Root:
     robot = await number(w, "robot")
-    made = await w.as_("admin").do(secrets.CreateSecret(robot, 10 * DAY_MS))
-    issued = await door.by_secret("robot", made.secret, CALLER)
-    return Root(await signed_in(w, issued.token), secrets.DeleteSecret(robot, made.info.id), made.info.expires_at)
+    secret = await w.as_("admin").do(secrets.CreateSecret(robot, 10 * DAY_MS))
+    issued = await door.by_secret("robot", secret.secret, CALLER)
+    return Root(await signed_in(w, issued.token), secrets.DeleteSecret(robot, secret.info.id), secret.info.expires_at)
 
 
 async def _policy(w: World, door: SignIn) -> tuple[str, Actor]:
@@ -106,8 +106,8 @@ async def by_changed_policy(w: World, door: SignIn) -> Root:
 
 
 async def by_token(w: World, door: SignIn) -> Root:
-    made = await w.as_("ann").do(principals.CreateToken("root", 3_600_000))
-    return Root(await signed_in(w, made.token), principals.RevokeToken(made.info.id), made.info.expires_at)
+    token = await w.as_("ann").do(principals.CreateToken("root", 3_600_000))
+    return Root(await signed_in(w, token.token), principals.RevokeToken(token.info.id), token.info.expires_at)
 
 
 async def by_session_of_a_token(w: World, door: SignIn) -> Root:
@@ -163,7 +163,7 @@ async def test_minting_while_the_root_ends_leaves_no_valid_token(w: World, door:
     requests.insert(2, w.engine.execute(admin, root.end))
     answers = await asyncio.gather(*requests, return_exceptions=True)
     assert not isinstance(answers.pop(2), BaseException)
-    assert all(isinstance(each, principals.NewToken | Unauthenticated) for each in answers), answers
+    assert all(isinstance(answer, principals.NewToken | Unauthenticated) for answer in answers), answers
     for answer in (child, *answers):
         if not isinstance(answer, BaseException):
             assert await who(w, answer.token) == "The access token was revoked."
@@ -218,7 +218,7 @@ async def test_a_token_without_expiry_from_before_stays_and_is_listed_so(w: Worl
         await tokens.insert(tx, ann.id, hash_token("old"), "old", "test", now_ms(), None)
     assert (await signed_in(w, "old")).name == "ann"
     listed = await w.as_("ann").do(principals.ListTokens())
-    assert [each.expires_at for each in listed.items if each.comment == "old"] == [None]
+    assert [item.expires_at for item in listed.items if item.comment == "old"] == [None]
 
 
 async def test_people_mint_up_to_the_longest_lifetime(w: World, door: SignIn) -> None:
@@ -280,8 +280,8 @@ async def test_all_from_one_origin_are_revoked(w: World, door: SignIn) -> None:
             await w.as_(stranger).do(principals.RevokeOrigin(id))
     assert await ann.do(principals.RevokeOrigin(root.actor.token_id)) == 4
     assert await ann.do(principals.RevokeOrigin(root.actor.token_id)) == 0
-    for each in (*children, grandchild):
-        assert await who(w, each.token) == "The access token was revoked."
+    for item in (*children, grandchild):
+        assert await who(w, item.token) == "The access token was revoked."
     assert not isinstance(await w.as_("ann").do(principals.CreateToken()), RegistryError)
 
 

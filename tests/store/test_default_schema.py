@@ -26,38 +26,38 @@ pytestmark = pytest.mark.anyio
 CATALOG, SCHEMA = "fresh", "fresh.default"
 
 
-async def made(w: World, who: str = "ann") -> None:
+async def create_schema(w: World, who: str = "ann") -> None:
     await w.grant(who, "CREATE_CATALOG@")
     await w.as_(who).do(CreateCatalog(name=name(CATALOG)))
 
 
 async def test_it_is_there_and_belongs_to_who_made_the_catalog(w: World) -> None:
-    await made(w)
+    await create_schema(w)
     schema = await w.as_("ann").do(GetSchema(name(SCHEMA)))
     assert (schema.owner, schema.comment, schema.created_by) == ("ann", "", "ann")
     await w.user("root", account_admin=True)
     page = await w.as_("root").do(FindAudit())
     events = [(e.event, e.actor, {t.name for t in e.targets}) for e in page.items if CATALOG in str(e.targets)]
-    (one, by, what), (other, too, which) = sorted(events, key=lambda event: event[0])
-    assert (one, by, other, too) == ("catalog.create", "ann", "schema.create", "ann")
+    (first, by, what), (other, too, which) = sorted(events, key=lambda event: event[0])
+    assert (first, by, other, too) == ("catalog.create", "ann", "schema.create", "ann")
     assert CATALOG in what and SCHEMA in which
 
 
 async def test_terraform_deletes_it_at_once(w: World) -> None:
-    await made(w)
+    await create_schema(w)
     await w.as_("ann").do(DeleteContainer(name(SCHEMA)))
     assert (await w.as_("ann").do(ListSchemas(name(CATALOG)))).items == ()
     await w.as_("ann").do(DeleteContainer(name(CATALOG)))
 
 
 async def test_untouched_it_does_not_keep_a_catalog(w: World) -> None:
-    await made(w)
+    await create_schema(w)
     await w.as_("ann").do(DeleteContainer(name(CATALOG)))
     with pytest.raises(NotFound):
         await w.as_("ann").do(GetSchema(name(SCHEMA)))
     async with w.db.read() as tx:
         assert await tx.all("SELECT id FROM securables WHERE name IN ('fresh', 'default') AND kind = 'DELETED'") == []
-    await made(w)
+    await create_schema(w)
 
 
 TOUCHES: dict[str, Any] = {
@@ -76,7 +76,7 @@ TOUCHES: dict[str, Any] = {
 
 @pytest.mark.parametrize("touch", TOUCHES)
 async def test_used_it_keeps_the_catalog(w: World, touch: str) -> None:
-    await made(w)
+    await create_schema(w)
     await asyncio.sleep(0.002)  # the clock of the registry counts milliseconds
     await w.as_("ann").do(TOUCHES[touch])
     with pytest.raises(NotEmpty, match="Catalog 'fresh' is not empty"):
@@ -86,7 +86,7 @@ async def test_used_it_keeps_the_catalog(w: World, touch: str) -> None:
 
 
 async def test_another_schema_or_another_default_keeps_the_catalog(w: World) -> None:
-    await made(w)
+    await create_schema(w)
     await w.as_("ann").do(CreateSchema(name=name("fresh.team")))
     with pytest.raises(NotEmpty):
         await w.as_("ann").do(DeleteContainer(name(CATALOG)))
@@ -100,7 +100,7 @@ async def test_another_schema_or_another_default_keeps_the_catalog(w: World) -> 
 
 async def test_a_model_that_is_made_meanwhile_is_never_lost(w: World) -> None:
     """Either the model is there with its catalog, or neither is."""
-    await made(w)
+    await create_schema(w)
     for _ in range(5):
         results = await asyncio.gather(
             w.as_("ann").do(models.CreateModel(name("fresh.default.m"))),
@@ -113,4 +113,4 @@ async def test_a_model_that_is_made_meanwhile_is_never_lost(w: World) -> None:
             assert isinstance(results[1], NotEmpty), results
             await w.as_("ann").do(models.GetModel(name("fresh.default.m")))
             await w.as_("ann").do(DeleteContainer(name(CATALOG), True))
-        await made(w)
+        await create_schema(w)

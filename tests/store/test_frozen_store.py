@@ -64,8 +64,8 @@ async def w(
     drop(place, server)
 
 
-def asked(request: type[FileRequest], path: str = "model.pkl", **more: Any) -> Any:
-    return request(path=ArtifactPath.parse(path), name=name(MODEL), version=2, **more)
+def file_request(request: type[FileRequest], path: str = "model.pkl", **fields: Any) -> Any:
+    return request(path=ArtifactPath.parse(path), name=name(MODEL), version=2, **fields)
 
 
 async def do(w: World, request: msgspec.Struct, body: bytes | None = None) -> Any:
@@ -87,9 +87,9 @@ async def test_reads_and_alias_moves_go_on_while_the_store_is_frozen(w: World, w
     waiting = [
         asyncio.create_task(do(w, request))
         for _ in range(CALLS)
-        for request in (asked(VendDirectUpload), asked(DeleteFile, "MLmodel"), finalized())
+        for request in (file_request(VendDirectUpload), file_request(DeleteFile, "MLmodel"), finalized())
     ]
-    while way.asked == 0:  # noqa: ASYNC110
+    while way.statements == 0:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     for number in range(30):
         await do(w, models.SetAlias(name(MODEL), f"a{number % 5}", 1))
@@ -102,7 +102,7 @@ async def test_reads_and_alias_moves_go_on_while_the_store_is_frozen(w: World, w
 
 @pytest.mark.parametrize(
     "request_",
-    [asked(VendDirectUpload), asked(DeleteFile), asked(uploads.StartUpload), finalized()],
+    [file_request(VendDirectUpload), file_request(DeleteFile), file_request(uploads.StartUpload), finalized()],
     ids=lambda request: type(request).__name__,
 )
 async def test_a_frozen_store_is_refused_at_the_deadline_then_not_asked(
@@ -114,11 +114,11 @@ async def test_a_frozen_store_is_refused_at_the_deadline_then_not_asked(
     for _ in range(limits.CIRCUIT_FAILURES):
         with pytest.raises(Unavailable, match="did not answer within"):
             await do(w, request_)
-    before = way.asked
+    before = way.statements
     for _ in range(CALLS):
         with pytest.raises(NotSent):
             await do(w, request_)
-    assert way.asked == before
+    assert way.statements == before
     signed = await do(w, VendDownload(path=ArtifactPath.parse("model.pkl"), name=name(MODEL), version=1))
     assert signed.url.url.startswith(way.endpoint)  # nothing of it needs the store
 
@@ -135,7 +135,7 @@ async def test_a_body_that_the_frozen_store_does_not_take_leaves_nothing(
     monkeypatch.setattr(limits, "FILE_CHANGE_MS", 1)
     way.freeze()
     with pytest.raises(Unavailable):
-        await do(w, asked(WriteFile, "extra.bin"), b"x" * 100)
+        await do(w, file_request(WriteFile, "extra.bin"), b"x" * 100)
     way.thaw()
     monkeypatch.undo()
     known = await w.rows(
@@ -163,8 +163,8 @@ class Slow:
 
 
 CHANGES = {
-    "delete": (asked(DeleteFile), None),
-    "put": (asked(WriteFile), b"other bytes"),
+    "delete": (file_request(DeleteFile), None),
+    "put": (file_request(WriteFile), b"other bytes"),
 }
 
 
@@ -195,10 +195,10 @@ async def test_finalize_refuses_what_changed_since_it_was_listed(
     plain = w.blobs.list_set
 
     async def listed(set_id: str) -> Any:
-        found = await plain(set_id)
+        result = await plain(set_id)
         monkeypatch.undo()
         await do(w, *CHANGES[call])
-        return found
+        return result
 
     monkeypatch.setattr(w.blobs, "list_set", listed)
     with pytest.raises(Conflict, match="changed while it was being finalized"):
@@ -208,10 +208,10 @@ async def test_finalize_refuses_what_changed_since_it_was_listed(
 
 async def test_an_upload_url_for_what_is_there_deletes_it_first_and_only_then(w: World) -> None:
     assert "model.pkl" in await objects(w)
-    assert (await do(w, asked(VendDirectUpload))).url is not None
+    assert (await do(w, file_request(VendDirectUpload))).url is not None
     assert "model.pkl" not in await objects(w)
     count = await w.rows("SELECT MAX(revision) FROM artifact_sets")
-    assert (await do(w, asked(VendDirectUpload, "new.bin"))).url is not None
+    assert (await do(w, file_request(VendDirectUpload, "new.bin"))).url is not None
     assert await w.rows("SELECT MAX(revision) FROM artifact_sets") == count  # nothing there: nothing to announce
     assert await w.count("file_changes") == 0
 
@@ -238,13 +238,13 @@ async def test_a_change_that_the_store_refused_is_over_and_one_that_it_may_have_
 
     monkeypatch.setattr(w.blobs, "delete", failing)
     with pytest.raises(type(error)):
-        await do(w, asked(DeleteFile))
+        await do(w, file_request(DeleteFile))
     assert await w.count("file_changes") == int(waits)
 
 
 @pytest.mark.parametrize("bodies", [(b"first", b"second"), (b"a" * 100, b"b" * 50), (b"", b"x")])
 async def test_two_uploads_of_one_path_at_once_end_as_one_of_them(w: World, bodies: tuple[bytes, bytes]) -> None:
-    answers = await asyncio.gather(*(do(w, asked(WriteFile), body) for body in bodies), return_exceptions=True)
+    answers = await asyncio.gather(*(do(w, file_request(WriteFile), body) for body in bodies), return_exceptions=True)
     assert not any(isinstance(answer, BaseException) for answer in answers)
     assert (await do(w, finalized())).status == Status.READY
     version = await do(w, versions.GetVersion(name(MODEL), 2))
@@ -258,14 +258,14 @@ async def test_two_uploads_of_one_path_at_once_end_as_one_of_them(w: World, bodi
 
 async def test_what_must_not_be_replaced_is_not(w: World) -> None:
     for request, body in (
-        (asked(WriteFile, overwrite=False), b"x"),
-        (asked(uploads.StartUpload, overwrite=False), None),
+        (file_request(WriteFile, overwrite=False), b"x"),
+        (file_request(uploads.StartUpload, overwrite=False), None),
     ):
         with pytest.raises(Conflict, match="exists already"):
             await do(w, request, body)
-    await do(w, asked(WriteFile, "fresh.bin", overwrite=False), b"x")
+    await do(w, file_request(WriteFile, "fresh.bin", overwrite=False), b"x")
     answers = await asyncio.gather(
-        *(do(w, asked(WriteFile, "race.bin", overwrite=False), b"x" * (n + 1)) for n in range(4)),
+        *(do(w, file_request(WriteFile, "race.bin", overwrite=False), b"x" * (n + 1)) for n in range(4)),
         return_exceptions=True,
     )
     assert sum(not isinstance(answer, BaseException) for answer in answers) == 1, answers

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 SCHEMA, MODEL = "prod.ml", "prod.ml.churn"
 
 
-async def held(w: World, at: str = SCHEMA) -> set[tuple[str, bool]]:
+async def grants_at(w: World, at: str = SCHEMA) -> set[tuple[str, bool]]:
     return {(g.privilege, g.inert) for g in await w.as_("admin").do(GetGrants(name(at)))}
 
 
@@ -23,9 +23,9 @@ async def test_removals_come_first_and_inert_ones_are_apart(w: World) -> None:
     await w.grant("ann", f"EXECUTE+SELECT@{SCHEMA}")
     changes = (Change("ann", ("USE_SCHEMA", "refresh"), ("ALL_PRIVILEGES",)), Change("ANN", ("EXTERNAL USE SCHEMA",)))
     await w.as_("admin").do(ChangeGrants(name(SCHEMA), changes))
-    assert await held(w) == {("USE_SCHEMA", False), ("REFRESH", True), ("EXTERNAL_USE_SCHEMA", False)}
+    assert await grants_at(w) == {("USE_SCHEMA", False), ("REFRESH", True), ("EXTERNAL_USE_SCHEMA", False)}
     await w.as_("admin").do(ChangeGrants(name(SCHEMA), (Change("ann", (), ("ALL PRIVILEGES",)),)))
-    assert await held(w) == {("EXTERNAL_USE_SCHEMA", False)}
+    assert await grants_at(w) == {("EXTERNAL_USE_SCHEMA", False)}
 
 
 async def test_inert_ones_are_shown_where_they_are_and_decide_nothing(w: World) -> None:
@@ -35,11 +35,13 @@ async def test_inert_ones_are_shown_where_they_are_and_decide_nothing(w: World) 
         await w.as_("admin").do(ChangeGrants(name(at), (Change("team", ("REFRESH", "USAGE", "ALL")),)))
     with pytest.raises(PermissionDenied):
         await w.as_("ann").do(models.GetModel(name(MODEL)))
-    found = await w.as_("admin").do(GetEffectiveGrants(name(MODEL), "team"))
-    assert {(g.privilege, g.from_kind, g.inert) for g in found} == {(p, "", True) for p in ("REFRESH", "USAGE", "ALL")}
-    told: Explanation = await w.as_("admin").do(Explain(name(MODEL), "get_model", "ann"))
-    assert not told.allowed
-    assert {(way.what, way.securable_name, way.principal) for way in told.without_effect} == {
+    effective_grants = await w.as_("admin").do(GetEffectiveGrants(name(MODEL), "team"))
+    assert {(g.privilege, g.from_kind, g.inert) for g in effective_grants} == {
+        (p, "", True) for p in ("REFRESH", "USAGE", "ALL")
+    }
+    result: Explanation = await w.as_("admin").do(Explain(name(MODEL), "get_model", "ann"))
+    assert not result.allowed
+    assert {(way.what, way.securable_name, way.principal) for way in result.without_effect} == {
         (word, at, "team") for word in ("REFRESH", "USAGE", "ALL") for at in ("prod", SCHEMA, MODEL)
     }
 
@@ -50,7 +52,7 @@ async def test_they_go_with_what_they_are_on(w: World) -> None:
     await w.as_("admin").do(ChangeGrants(name(MODEL), (Change("ann", ("REFRESH",)),)))
     await w.as_("admin").do(catalogs.DeleteContainer(name("prod"), True))
     await w.model(MODEL)
-    assert await held(w, MODEL) == set()
+    assert await grants_at(w, MODEL) == set()
     async with w.db.read() as tx:
         rows = await tx.all("SELECT x.id FROM inert_grants g JOIN securables x ON x.id = g.securable_id")
     assert rows == []

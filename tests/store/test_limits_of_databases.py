@@ -102,11 +102,11 @@ async def test_what_a_reader_keeps(lite: World, limit: str, readers: int, monkey
 
 
 async def test_what_was_read_with_much_is_not_kept(lite: World) -> None:
-    for length, kept in ((limits.KEPT_CHARS, "value"), (limits.KEPT_CHARS + 1, None)):
+    for length, result in ((limits.KEPT_CHARS, "value"), (limits.KEPT_CHARS + 1, None)):
         async with lite.db.read() as tx:
             await tx.one("SELECT :text", text="x" * length)
             tx.keep(("of", length), "value")
-            assert tx.recall(("of", length)) == kept
+            assert tx.recall(("of", length)) == result
 
 
 # --- pages and searches ----------------------------------------------------------------------------------------------
@@ -116,9 +116,9 @@ async def test_principals_on_one_page(w: World, monkeypatch: pytest.MonkeyPatch)
     assert principals.PRINCIPALS_PER_PAGE == limits.PRINCIPALS_PER_PAGE
     monkeypatch.setattr(principals, "PRINCIPALS_PER_PAGE", 2)
     await w.group("crowd", "u1", "u2", "u3")
-    for asked in (principals.ListPrincipals("USER", "u", 1000), principals.ListMembers("crowd", 1000)):
-        page = await w.as_("admin").do(asked)
-        assert [each.name for each in page.items] == ["u1", "u2"] and page.next_token
+    for item in (principals.ListPrincipals("USER", "u", 1000), principals.ListMembers("crowd", 1000)):
+        page = await w.as_("admin").do(item)
+        assert [item.name for item in page.items] == ["u1", "u2"] and page.next_token
 
 
 async def test_jobs_on_one_page(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,10 +166,10 @@ async def test_versions_that_a_search_sorts(w: World, most: int | None, monkeypa
     await w.model("c0.s0.m0")
     for _ in range(3):
         await w.version("c0.s0.m0")
-    asked = search.SearchVersions("name LIKE '%m0%'", 10, order_by=("version_number DESC",))
-    page = await w.as_("admin").do(asked)
-    assert [each.version for each in page.items] == [3, 2, 1]
-    assert all(each == (limits.SEARCH_VERSIONS if most is None else most) for each in counted)
+    request = search.SearchVersions("name LIKE '%m0%'", 10, order_by=("version_number DESC",))
+    page = await w.as_("admin").do(request)
+    assert [item.version for item in page.items] == [3, 2, 1]
+    assert all(item == (limits.SEARCH_VERSIONS if most is None else most) for item in counted)
 
 
 async def test_feature_dependencies_of_a_version(w: World) -> None:

@@ -20,7 +20,7 @@ MODEL = "prod.ml.churn"
 TRUE = Entity("TABLE", "prod.ml.features", "", "training")
 
 
-async def made(w: World) -> None:
+async def set_up(w: World) -> None:
     """A model of alice with version 1, which bob may read and carol may add versions to."""
     await w.model(MODEL, owner="alice")
     everyone = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
@@ -58,7 +58,7 @@ async def walk(w: World, who: str, size: int | None = None) -> list[LineageEdge]
     ],
 )
 async def test_what_a_version_came_from_is_said_by_those_who_may_write_it(w: World, entity: Entity) -> None:
-    await made(w)
+    await set_up(w)
     with pytest.raises(PermissionDenied, match="CREATE MODEL VERSION"):
         await w.as_("bob").do(EmitUpstream(name(MODEL), 1, (entity,)))
     assert [e.entity_name for e in await walk(w, "bob")] == [TRUE.name]
@@ -76,7 +76,7 @@ def msg(entity: Entity, who: str) -> Entity:
 
 
 async def test_a_flood_hides_nobody_s_edges(w: World) -> None:
-    await made(w)
+    await set_up(w)
     for batch in range(6):
         await w.as_("bob").do(EmitLineage(name(MODEL), 1, jobs(f"flood{batch}-", 50)))
     await w.as_("carol").do(EmitLineage(name(MODEL), 1, jobs("carol", 2)))
@@ -92,7 +92,7 @@ async def test_a_flood_hides_nobody_s_edges(w: World) -> None:
 
 async def test_one_principal_records_only_so_many_edges(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lineage, "LINEAGE_EDGES_PER_AUTHOR", 10)
-    await made(w)
+    await set_up(w)
     await w.as_("bob").do(EmitLineage(name(MODEL), 1, jobs("bob", 10)))
     for _ in range(3):
         with pytest.raises(LimitExceeded, match="'bob' has recorded 10 DOWNSTREAM edges of version 1"):
@@ -109,7 +109,7 @@ async def test_one_principal_records_only_so_many_edges(w: World, monkeypatch: p
 
 async def test_calls_at_once_do_not_pass_the_limit(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lineage, "LINEAGE_EDGES_PER_AUTHOR", 10)
-    await made(w)
+    await set_up(w)
     await w.actor("bob")
     answers = await asyncio.gather(
         *(w.as_("bob").do(EmitLineage(name(MODEL), 1, jobs(f"{call}-", 3))) for call in range(8)),
@@ -124,7 +124,7 @@ async def test_calls_at_once_do_not_pass_the_limit(w: World, monkeypatch: pytest
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000, None])
 async def test_pages_hold_each_edge_once(w: World, size: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "LINEAGE_ROWS_PER_PAGE", 2)
-    await made(w)
+    await set_up(w)
     everyone = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
     await w.version(MODEL)
     for copy in ("copy1", "copy2", "hidden1", "hidden2", "hidden3", "copy3"):
@@ -151,7 +151,7 @@ async def test_pages_hold_each_edge_once(w: World, size: int | None, monkeypatch
 
 async def test_consumers_come_by_the_page(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "LINEAGE_ROWS_PER_PAGE", 3)
-    await made(w)
+    await set_up(w)
     await w.model("prod.ml.hidden", owner="alice")
     for index in range(8):
         model = MODEL if index % 3 == 0 else "prod.ml.hidden"

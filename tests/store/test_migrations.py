@@ -100,14 +100,14 @@ async def test_older_audit_records_are_found_by_what_they_are_about(empty: Setti
             )
         await migrate(db)
         async with db.read() as tx:
-            for asked in (
+            for item in (
                 {"name": "prod.ml.a"},
                 {"name": "prod.ml.b"},
                 {"name": "x"},
                 {"name": "prod.*"},
                 {"securable_id": "m"},
             ):
-                assert [event.id for event in await audit.find(tx, **asked)] == ["e"], asked
+                assert [event.id for event in await audit.find(tx, **item)] == ["e"], item
     finally:
         await db.close()
 

@@ -36,7 +36,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
         self.taken: list[ExportLogsServiceRequest] = []
 
     @property
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         status, headers, answer = self.server.answers.pop(0) if self.server.answers else (200, {}, b"{}")
         if status == 200:
             self.server.taken.append(json_format.Parse(body, ExportLogsServiceRequest()))
@@ -128,22 +128,22 @@ async def test_records_arrive_once_in_order_and_whole(w: World, receiver: Receiv
     assert receiver.seqs == list(range(1, len(receiver.seqs) + 1)) and len(receiver.seqs) == await w.count(
         "audit_seals"
     )
-    path, headers = receiver.asked[0]
+    path, headers = receiver.requests[0]
     assert (path, headers["authorization"], headers["x-scope"]) == ("/v1/logs", "Bearer s3cret", "a")
     (resource,) = receiver.taken[0].resource_logs
     assert next((a.key, a.value.string_value) for a in resource.resource.attributes) == ("service.name", "modelkeep")
     refused = next(r for r in receiver.records if attributes(r)["user.name"].string_value == "eve")
     assert (refused.severity_text, refused.event_name) == ("WARN", "catalog.create")
-    told = attributes(refused)
+    answer = attributes(refused)
     assert (
-        told["modelkeep.outcome"].string_value == "PERMISSION_DENIED"
-        and told["client.address"].string_value == "127.0.0.1"
+        answer["modelkeep.outcome"].string_value == "PERMISSION_DENIED"
+        and answer["client.address"].string_value == "127.0.0.1"
     )
     ((at, hash),) = await w.rows(
         "SELECT a.at, s.hash FROM audit a JOIN audit_seals s ON s.audit_id = a.id WHERE s.seq = :seq",
-        seq=told["modelkeep.audit.seq"].int_value,
+        seq=answer["modelkeep.audit.seq"].int_value,
     )
-    assert (refused.time_unix_nano, told["modelkeep.audit.hash"].string_value) == (at * 1_000_000, hash)
+    assert (refused.time_unix_nano, answer["modelkeep.audit.hash"].string_value) == (at * 1_000_000, hash)
 
 
 async def test_a_collector_that_is_away_is_asked_again_later_and_nothing_is_lost(
@@ -204,7 +204,7 @@ async def test_the_worker_sends_and_never_touches_the_database_where_there_is_no
     assert receiver.seqs == [1, 2, 3]
     lease = await lite.rows("SELECT until FROM leases WHERE name = 'otlp'")
     await worker._send()  # pyright: ignore[reportPrivateUsage]
-    assert await lite.rows("SELECT until FROM leases WHERE name = 'otlp'") == lease and len(receiver.asked) == 1
+    assert await lite.rows("SELECT until FROM leases WHERE name = 'otlp'") == lease and len(receiver.requests) == 1
 
 
 def worker_of(w: World, head_s: float, collector: Collector | None = None) -> Worker:
@@ -214,14 +214,14 @@ def worker_of(w: World, head_s: float, collector: Collector | None = None) -> Wo
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the worker logs at the level of information."""
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
 
     class Log:
         def info(self, event: str, **fields: Any) -> None:
-            found.append({"event": event, **fields})
+            results.append({"event": event, **fields})
 
     monkeypatch.setattr("modelkeep.jobs.worker.log", Log())
-    return found
+    return results
 
 
 async def report(worker: Worker) -> None:

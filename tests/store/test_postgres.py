@@ -105,8 +105,8 @@ async def test_every_transaction_has_the_servers_deadlines(opened: Opened) -> No
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     for transaction in (db.read, db.write, lambda: ReadForScans(db, "user")):
         async with transaction() as tx:
-            shown = {name: await tx.one(f"SHOW {name}") for name in names}
-        assert all(value and value[0] != "0" for value in shown.values()), shown
+            fields = {name: await tx.one(f"SHOW {name}") for name in names}
+        assert all(value and value[0] != "0" for value in fields.values()), fields
     async with db.read() as tx:
         await tx.scan("SELECT 1")  # of our own work, which may take long
         assert await tx.one("SHOW statement_timeout") == ("9min",)
@@ -138,7 +138,7 @@ async def test_a_lock_that_is_not_given_back_is_no_endless_wait(opened: Opened) 
     async with db.write() as tx:
         await tx.run("UPDATE t SET at = 1 WHERE n = 1")
         done = await in_time(asyncio.gather(put(db, 1), put(db, 2, 1), put(db, 3), return_exceptions=True))
-        assert [type(each) for each in done] == [Unavailable, Unavailable, type(None)]
+        assert [type(item) for item in done] == [Unavailable, Unavailable, type(None)]
         assert all("under way for too long" in str(error) for error in done[:2])
     await put(db, 1)
 
@@ -239,7 +239,7 @@ async def test_a_frozen_server_fails_every_call_in_time_and_is_taken_again(opene
         for _ in range(200):  # its connections are made again by themselves
             await asyncio.sleep(0.1)
             done = await in_time(asyncio.gather(*(call(db) for call in CALLS), return_exceptions=True))
-            if not any(isinstance(each, Exception) for each in done):
+            if not any(isinstance(item, Exception) for item in done):
                 break
         assert await asyncio.gather(*(call(db) for call in CALLS)) == [(9,), (9,), (9,), None]
         await db.check(5)

@@ -293,7 +293,7 @@ async def test_the_line_loses_no_place_however_its_people_leave() -> None:
     lane = Lane(3, of_principal=6, waiting=20, wait_s=0.01)
     most_at_once, together, refused = 0, 0, 0
 
-    async def one(number: int) -> None:
+    async def run_scan(number: int) -> None:
         nonlocal most_at_once, together, refused
         try:
             await lane.enter(f"user-{number % 7}")
@@ -309,7 +309,7 @@ async def test_the_line_loses_no_place_however_its_people_leave() -> None:
             lane.leave(f"user-{number % 7}")
 
     for round_ in range(20):
-        tasks = [asyncio.create_task(one(number)) for number in range(40)]
+        tasks = [asyncio.create_task(run_scan(number)) for number in range(40)]
         for tick in range(round_):
             await asyncio.sleep(0)
             tasks[(tick * 7) % 40].cancel()

@@ -85,10 +85,10 @@ async def test_others_get_their_turn_while_principals_are_compared(
 
     await w.actor("admin")
     other = asyncio.create_task(others())
-    found = await w.as_("admin").do(ListIdentities("USER", filter, 1, 1000, sort_by))
+    result = await w.as_("admin").do(ListIdentities("USER", filter, 1, 1000, sort_by))
     running = False
     await other
-    assert found.total == count
+    assert result.total == count
     assert turns >= COUNT, "one for each row, at the least"
     most = max(handed, default=0)
     assert most <= identities.SCIM_ROWS_AT_ONCE

@@ -41,8 +41,8 @@ async def copied(w: World) -> ModelVersion:
     for model in (SOURCE, COPY, PLAIN):
         await w.model(model)
     await w.version(SOURCE)
-    for reader, held in READERS.items():
-        await w.grant(reader, f"{USE}+EXECUTE@prod.ml" + (f"+{held}" if held else ""))
+    for reader, content in READERS.items():
+        await w.grant(reader, f"{USE}+EXECUTE@prod.ml" + (f"+{content}" if content else ""))
     copy = await w.as_("admin").do(versions.CopyVersion(name(SOURCE), 1, name(COPY)))
     await w.as_("admin").do(models.SetAlias(name(COPY), "champion", 1))
     await w.version(PLAIN)
@@ -52,7 +52,7 @@ async def copied(w: World) -> ModelVersion:
 async def every_answer(w: World, who: str) -> list[ModelVersion]:
     """The copy as each operation that reads versions answers it."""
     do = w.as_(who).do
-    found: list[ModelVersion] = [
+    results: list[ModelVersion] = [
         await do(versions.GetVersion(name(COPY), 1)),
         await do(versions.GetVersionByAlias(name(COPY), "champion")),
         (await do(versions.BrowseVersion(name(COPY), 1))).entity,
@@ -63,8 +63,8 @@ async def every_answer(w: World, who: str) -> list[ModelVersion]:
         *(await do(model_search.SearchVersions(f"name = '{COPY}'"))).items,
         *(m.latest for m in (await do(model_search.SearchModels())).items if m.securable.full_name == COPY),
     ]
-    assert len(found) == 9
-    return found
+    assert len(results) == 9
+    return results
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -132,10 +132,10 @@ async def test_one_statement_for_a_page_and_none_without_copies(w: World, monkey
     for _ in range(4):
         await w.as_("admin").do(versions.CopyVersion(name(SOURCE), 1, name(COPY)))
     await w.as_("admin").do(models.SetAlias(name(PLAIN), "champion", 1))
-    asked: list[int] = []
+    requests: list[int] = []
 
     async def counted(tx: Any, actor: Any, ids: list[str]) -> set[str] | None:
-        asked.append(len(ids))
+        requests.append(len(ids))
         return await known_sources(tx, actor, ids)
 
     monkeypatch.setattr("modelkeep.store.lineage.known_sources", counted)
@@ -148,9 +148,9 @@ async def test_one_statement_for_a_page_and_none_without_copies(w: World, monkey
         (model_search.SearchVersions(), [1]),
         (versions.GetVersionByAlias(name(COPY), "champion"), [1]),
     ):
-        asked.clear()
+        requests.clear()
         await do(request)
-        assert asked == statements, request
+        assert requests == statements, request
 
 
 @pytest.mark.parametrize("who", EVERYBODY)

@@ -91,7 +91,7 @@ async def test_callers_that_leave_at_any_moment_block_nobody(seed: int) -> None:
         if choice.random() < 0.5:
             choice.choice(tasks).cancel()
     ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), PATIENCE_S)
-    assert {type(one) for one in ended} <= {type(None), asyncio.CancelledError}
+    assert {type(item) for item in ended} <= {type(None), asyncio.CancelledError}
     assert most == 3
     assert not turns.anyone_waits()
     assert running.total() == 0

@@ -28,24 +28,24 @@ async def test_users_are_who_is_assigned(w: World) -> None:
     for name in ("ann", "bob", "eve"):
         await w.user(name)
     await w.group("team", "bob")
-    made = await admin.do(workspaces.CreateWorkspace("dev", "dev.example.com"))
+    workspace = await admin.do(workspaces.CreateWorkspace("dev", "dev.example.com"))
     for assigned in ("ann", "team"):
         await admin.do(workspaces.Assign("dev", assigned))
     async with w.db.write() as tx:
-        await experiments.permit(tx, made.id, "1", WORKSPACE_USERS, Level.EDIT, by="t", at=1)
-        await experiments.permit(tx, made.id, "1", WORKSPACE_USERS, Level.READ, by="t", at=2)
+        await experiments.permit(tx, workspace.id, "1", WORKSPACE_USERS, Level.EDIT, by="t", at=1)
+        await experiments.permit(tx, workspace.id, "1", WORKSPACE_USERS, Level.READ, by="t", at=2)
         await experiments.permit(tx, "elsewhere", "2", WORKSPACE_USERS, Level.READ, by="t", at=1)
     for name, expected in (("ann", {"1": Level.READ}), ("bob", {"1": Level.READ}), ("eve", {})):
-        assert await levels(w, name, made.id) == (expected, list(expected))
+        assert await levels(w, name, workspace.id) == (expected, list(expected))
     ((ann,),) = await w.rows("SELECT id FROM principals WHERE name = 'ann'")
     async with w.db.write() as tx:
-        await experiments.permit(tx, made.id, "1", ann, Level.MANAGE, by="t", at=1)
-    assert await levels(w, "ann", made.id) == ({"1": Level.MANAGE}, ["1"])
+        await experiments.permit(tx, workspace.id, "1", ann, Level.MANAGE, by="t", at=1)
+    assert await levels(w, "ann", workspace.id) == ({"1": Level.MANAGE}, ["1"])
     await admin.do(principals.RemoveMember("team", "bob"))
-    assert await levels(w, "bob", made.id) == ({}, [])
+    assert await levels(w, "bob", workspace.id) == ({}, [])
     await admin.do(workspaces.Assign("dev", "account users"))
-    assert await levels(w, "eve", made.id) == ({"1": Level.READ}, ["1"])
+    assert await levels(w, "eve", workspace.id) == ({"1": Level.READ}, ["1"])
     async with w.db.write() as tx:
-        await experiments.forbid(tx, made.id, "1", WORKSPACE_USERS)
-        await experiments.forbid(tx, made.id, "1", WORKSPACE_USERS)
-    assert await levels(w, "eve", made.id) == ({}, [])
+        await experiments.forbid(tx, workspace.id, "1", WORKSPACE_USERS)
+        await experiments.forbid(tx, workspace.id, "1", WORKSPACE_USERS)
+    assert await levels(w, "eve", workspace.id) == ({}, [])

@@ -19,13 +19,13 @@ Row = tuple[str, str, str, Any, list[Any]]
 
 
 def rows() -> list[Row]:
-    found = [
+    results = [
         ROW.fullmatch(line)
         for line in PAGE.read_text().partition("## Databricks' calls")[0].splitlines()
         if line.startswith("| `")
     ]
-    assert all(found), "a row of the table cannot be read"
-    return [(m[1], m[2], m[3], json.loads(m[4]), json.loads(f"[{m[5] or ''}]")) for m in found if m]
+    assert all(results), "a row of the table cannot be read"
+    return [(m[1], m[2], m[3], json.loads(m[4]), json.loads(f"[{m[5] or ''}]")) for m in results if m]
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +81,8 @@ def test_left_out_null_and_the_default_are_equal(
     method, path, field, default, also = row
     with site.client(user) as http:
         answers = [
-            http.request(method, path, json=base[path] | more)
-            for more in ({}, {field: None}, {field: default}, *({field: value} for value in also))
+            http.request(method, path, json=base[path] | item)
+            for item in ({}, {field: None}, {field: default}, *({field: value} for value in also))
         ]
         assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
         assert [answer.json() for answer in answers] == [answers[0].json()] * len(answers)
@@ -105,17 +105,17 @@ def test_databricks_sdk_lists_experiments(site: Site, as_alice: Site) -> None:
 
     client = WorkspaceClient(host=site.url, token=site.tokens[ALICE])
     name = uuid.uuid4().hex
-    made = client.experiments.create_experiment(name).experiment_id
+    experiment_id = client.experiments.create_experiment(name).experiment_id
     for listed in (
         client.experiments.search_experiments(),
         client.experiments.list_experiments(),
         client.experiments.list_experiments(max_results=1),
         client.experiments.search_experiments(filter=f"name = '{name}'"),
     ):
-        assert made in {e.experiment_id for e in listed}
+        assert experiment_id in {e.experiment_id for e in listed}
     with site.client(BOB) as http:
         listed = http.get(f"{V2}/experiments/list").json().get("experiments", [])
-        assert made not in {e["experiment_id"] for e in listed}
+        assert experiment_id not in {e["experiment_id"] for e in listed}
         assert http.get(f"{V2}/experiments/list", params={"max_results": -1}).status_code == 400
         assert http.get(f"{V2}/experiments/list", params={"max_results": "x"}).status_code == 400
         assert http.get(f"{V2}/experiments/list", params={"max_results": 10**6}).status_code == 200
@@ -126,13 +126,13 @@ def test_databricks_sdk_deletes_runs_by_their_age(site: Site, as_alice: Site) ->
     from databricks.sdk.errors import NotFound
 
     client = WorkspaceClient(host=site.url, token=site.tokens[ALICE])
-    made = str(client.experiments.create_experiment(uuid.uuid4().hex).experiment_id)
+    result = str(client.experiments.create_experiment(uuid.uuid4().hex).experiment_id)
     for start in (1_000, 2_000, 3_000, 4_000):
-        client.experiments.create_run(experiment_id=made, start_time=start)
-    assert client.experiments.delete_runs(made, 3_000, max_runs=1).runs_deleted == 1
-    assert client.experiments.delete_runs(made, 3_000).runs_deleted == 2
-    assert client.experiments.delete_runs(made, 3_000).runs_deleted == 0
-    left = client.experiments.search_runs(experiment_ids=[made])
+        client.experiments.create_run(experiment_id=result, start_time=start)
+    assert client.experiments.delete_runs(result, 3_000, max_runs=1).runs_deleted == 1
+    assert client.experiments.delete_runs(result, 3_000).runs_deleted == 2
+    assert client.experiments.delete_runs(result, 3_000).runs_deleted == 0
+    left = client.experiments.search_runs(experiment_ids=[result])
     assert [run.info.start_time for run in left if run.info] == [4_000]
     for wrong in (
         {"max_runs": -1},
@@ -142,11 +142,11 @@ def test_databricks_sdk_deletes_runs_by_their_age(site: Site, as_alice: Site) ->
         {"max_timestamp_millis": None},
     ):
         with site.client(ALICE) as http:
-            sent = {"experiment_id": made, "max_timestamp_millis": 9_000} | wrong
+            sent = {"experiment_id": result, "max_timestamp_millis": 9_000} | wrong
             assert http.post(f"{V2}/databricks/runs/delete-runs", json=sent).status_code == 400, wrong
     other = WorkspaceClient(host=site.url, token=site.tokens[BOB])
     with pytest.raises(NotFound, match="does not exist"):
-        other.experiments.delete_runs(made, 9_000)
+        other.experiments.delete_runs(result, 9_000)
 
 
 def test_one_call_deletes_so_many_runs(site: Site, as_alice: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +158,10 @@ def test_one_call_deletes_so_many_runs(site: Site, as_alice: Site, monkeypatch: 
     assert runs.TRACKING_BULK_RUNS == TRACKING_BULK_RUNS
     monkeypatch.setattr(runs, "TRACKING_BULK_RUNS", 2)
     client = WorkspaceClient(host=site.url, token=site.tokens[ALICE])
-    made = str(client.experiments.create_experiment(uuid.uuid4().hex).experiment_id)
+    result = str(client.experiments.create_experiment(uuid.uuid4().hex).experiment_id)
     for _ in range(3):
-        client.experiments.create_run(experiment_id=made, start_time=1)
-    assert [client.experiments.delete_runs(made, 9, max_runs=10_000).runs_deleted for _ in range(3)] == [2, 1, 0]
+        client.experiments.create_run(experiment_id=result, start_time=1)
+    assert [client.experiments.delete_runs(result, 9, max_runs=10_000).runs_deleted for _ in range(3)] == [2, 1, 0]
 
 
 def test_searches_in_no_experiment_are_refused(site: Site) -> None:
@@ -211,13 +211,13 @@ def test_logged_models_by_the_name_of_a_dataset(site: Site) -> None:
         experiment = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
         run = http.post(f"{V2}/runs/create", json={"experiment_id": experiment}).json()["run"]["info"]["run_id"]
         for number in range(4):
-            made = http.post(f"{V2}/logged-models", json={"experiment_id": experiment, "name": f"m{number}"}).json()
+            body = http.post(f"{V2}/logged-models", json={"experiment_id": experiment, "name": f"m{number}"}).json()
             metric = {
                 "key": "auc",
                 "value": number,
                 "timestamp": 1,
                 "step": 0,
-                "model_id": made["model"]["info"]["model_id"],
+                "model_id": body["model"]["info"]["model_id"],
                 "dataset_name": "train" if number < 3 else "other",
                 "dataset_digest": f"d{number}",
             }
@@ -225,9 +225,9 @@ def test_logged_models_by_the_name_of_a_dataset(site: Site) -> None:
 
         def names(datasets: list[dict[str, str]]) -> list[str]:
             sent = {"experiment_ids": [experiment], "filter": "metrics.auc > 0", "datasets": datasets}
-            found = http.post(f"{V2}/logged-models/search", json=sent)
-            assert found.status_code == 200, found.text
-            return sorted(model["info"]["name"] for model in found.json().get("models", []))
+            answer = http.post(f"{V2}/logged-models/search", json=sent)
+            assert answer.status_code == 200, answer.text
+            return sorted(model["info"]["name"] for model in answer.json().get("models", []))
 
         assert names([{"dataset_name": "train"}]) == ["m1", "m2"]
         assert names([{"dataset_name": "train", "dataset_digest": "d2"}]) == ["m2"]

@@ -53,8 +53,8 @@ def test_create_after_delete(site: Site, name: str) -> None:
     with site.client(ALICE) as http:
         first = create(http, name)
         assert act(http, "delete", first).status_code == 200
-        found = by_name(http, name)
-        assert (found["experiment_id"], found["name"], found["lifecycle_stage"]) == (first, name, "deleted")
+        result = by_name(http, name)
+        assert (result["experiment_id"], result["name"], result["lifecycle_stage"]) == (first, name, "deleted")
         second = create(http, name)
         assert second != first
         assert by_name(http, name)["experiment_id"] == second, "the active one is preferred"
@@ -174,11 +174,14 @@ def test_mlflow_restores_what_it_finds_by_its_name(as_alice: Site) -> None:
     first = mlflow.create_experiment(name)
     run = client.create_run(first)
     client.delete_experiment(first)
-    found = mlflow.get_experiment_by_name(name)
-    assert found is not None and (found.experiment_id, found.name) == (first, name)
+    experiment_by_name = mlflow.get_experiment_by_name(name)
+    assert experiment_by_name is not None and (experiment_by_name.experiment_id, experiment_by_name.name) == (
+        first,
+        name,
+    )
     with pytest.raises(MlflowException, match="deleted experiment"):
         mlflow.set_experiment(name)
-    client.restore_experiment(found.experiment_id)
+    client.restore_experiment(experiment_by_name.experiment_id)
     assert client.get_run(run.info.run_id).info.lifecycle_stage == "active"
     client.delete_experiment(first)
     second = mlflow.create_experiment(name)
@@ -195,7 +198,7 @@ def test_databricks_sdk_applies_and_destroys_twice(as_alice: Site) -> None:
     w = WorkspaceClient(host=as_alice.url, token=as_alice.tokens[ALICE])
     name = f"/Users/{ALICE}/{uuid.uuid4().hex}"
     for _ in range(2):
-        made = str(w.experiments.create_experiment(name).experiment_id)
-        found = w.experiments.get_experiment(made).experiment
-        assert found is not None and found.name == name
-        w.experiments.delete_experiment(made)
+        result = str(w.experiments.create_experiment(name).experiment_id)
+        experiment = w.experiments.get_experiment(result).experiment
+        assert experiment is not None and experiment.name == name
+        w.experiments.delete_experiment(result)

@@ -111,8 +111,8 @@ def test_grants_and_owners_take_a_display_name(server: Server, account: Account)
     catalog, robot = new_catalog(server), account.robot
     changes = [{"principal": robot["displayName"], "add": ["USE_CATALOG"]}]
     path = f"{UC}/permissions/catalog/{catalog}"
-    held = account.http.patch(path, json={"changes": changes}).json()["privilege_assignments"]
-    assert {"principal": robot["applicationId"], "privileges": ["USE_CATALOG"]} in held
+    privilege_assignments = account.http.patch(path, json={"changes": changes}).json()["privilege_assignments"]
+    assert {"principal": robot["applicationId"], "privileges": ["USE_CATALOG"]} in privilege_assignments
     schema = account.http.patch(f"{UC}/schemas/{catalog}.ml_team", json={"owner": robot["displayName"]})
     assert schema.json()["owner"] == robot["applicationId"]
     for word, body in (
@@ -142,10 +142,10 @@ def test_users_are_those_who_are_assigned_to_the_workspace(server: Server, accou
     assert httpx.get(server.host + get, headers=bearer, timeout=60).status_code == 200, (
         "account users are assigned to it"
     )
-    found = httpx.post(
+    answer = httpx.post(
         f"{server.host}/api/2.0/mlflow/experiments/search", json={"max_results": 1000}, headers=bearer, timeout=60
     )
-    assert account.experiment in [each["experiment_id"] for each in found.json()["experiments"]]
+    assert account.experiment in [experiment["experiment_id"] for experiment in answer.json()["experiments"]]
     tag = {"experiment_id": account.experiment, "key": "k", "value": "v"}
     refused = httpx.post(
         f"{server.host}/api/2.0/mlflow/experiments/set-experiment-tag", json=tag, headers=bearer, timeout=60

@@ -26,10 +26,10 @@ PROTOBUF = "application/x-protobuf"
 def experiment(site: Site) -> str:
     """Of alice, which carol may read."""
     with site.client(ALICE) as http:
-        made = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
+        experiment_id = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
         share = {"access_control_list": [{"user_name": CAROL, "permission_level": "CAN_READ"}]}
-        assert http.patch(f"/api/2.0/permissions/experiments/{made}", json=share).status_code == 200
-    return made
+        assert http.patch(f"/api/2.0/permissions/experiments/{experiment_id}", json=share).status_code == 200
+    return experiment_id
 
 
 def put(attributes: Any, values: dict[str, str]) -> None:
@@ -44,13 +44,13 @@ def export(*spans: dict[str, Any], resource: dict[str, str] | None = None) -> Ex
     block = request.resource_spans.add()
     put(block.resource.attributes, resource or {"service.name": "shop"})
     scope = block.scope_spans.add()
-    for number, given in enumerate(spans):
+    for number, value in enumerate(spans):
         span = scope.spans.add()
-        span.trace_id, span.span_id = given["trace"], given.get("id", os.urandom(8))
-        span.parent_span_id = given.get("parent", b"")
-        span.name = given.get("name", f"step {number}")
-        span.start_time_unix_nano, span.end_time_unix_nano = 10**18, given.get("end", 10**18 + 10**6)
-        put(span.attributes, given.get("attributes", {}))
+        span.trace_id, span.span_id = value["trace"], value.get("id", os.urandom(8))
+        span.parent_span_id = value.get("parent", b"")
+        span.name = value.get("name", f"step {number}")
+        span.start_time_unix_nano, span.end_time_unix_nano = 10**18, value.get("end", 10**18 + 10**6)
+        put(span.attributes, value.get("attributes", {}))
     return request
 
 
@@ -63,7 +63,7 @@ def send(http: httpx.Client, experiment: str, body: Any, **headers: str) -> http
     return http.post("/v1/traces", content=body, headers=names)
 
 
-def told(answer: httpx.Response) -> tuple[int, str]:
+def status_and_message(answer: httpx.Response) -> tuple[int, str]:
     """(spans that were left out, why)"""
     assert (answer.status_code, answer.headers["content-type"]) == (200, PROTOBUF), answer.text
     message = ExportTraceServiceResponse.FromString(answer.content)
@@ -91,9 +91,12 @@ def test_spans_make_a_trace_that_every_reader_sees(site: Site, experiment: str) 
     trace, root = os.urandom(16), os.urandom(8)
     late = {"trace": trace, "parent": root, "name": "child", "attributes": {"gen_ai.request.model": "m"}}
     with site.client(ALICE) as http:
-        assert told(send(http, experiment, export(late))) == (0, "")
+        assert status_and_message(send(http, experiment, export(late))) == (0, "")
         assert [span["name"] for span in spans_of(http, trace)] == ["child"]
-        assert told(send(http, experiment, export({"trace": trace, "id": root, "name": "root"}))) == (0, "")
+        assert status_and_message(send(http, experiment, export({"trace": trace, "id": root, "name": "root"}))) == (
+            0,
+            "",
+        )
         assert sorted(span["name"] for span in spans_of(http, trace)) == ["child", "root"]
         info = info_of(http, trace)
         assert info["trace_location"]["mlflow_experiment"]["experiment_id"] == experiment
@@ -111,9 +114,9 @@ def test_mlflow_searches_them(as_alice: Site, experiment: str) -> None:
 
     trace = os.urandom(16)
     with as_alice.client(ALICE) as http:
-        assert told(send(http, experiment, export({"trace": trace, "name": "asked"}))) == (0, "")
-    found = mlflow.get_trace(f"tr-{trace.hex()}")
-    assert found is not None and [span.name for span in found.data.spans] == ["asked"]
+        assert status_and_message(send(http, experiment, export({"trace": trace, "name": "asked"}))) == (0, "")
+    result = mlflow.get_trace(f"tr-{trace.hex()}")
+    assert result is not None and [span.name for span in result.data.spans] == ["asked"]
     listed = mlflow.search_traces(locations=[experiment], return_type="list")
     assert f"tr-{trace.hex()}" in {t.info.trace_id for t in listed}  # pyright: ignore
 
@@ -140,10 +143,12 @@ def test_a_trace_stays_in_its_experiment(site: Site, experiment: str) -> None:
     """Whoever knows the id of another's trace adds nothing to it: the span is left out, and the rest kept."""
     trace, own = os.urandom(16), os.urandom(16)
     with site.client(ALICE) as http:
-        assert told(send(http, experiment, export({"trace": trace, "name": "hers"}))) == (0, "")
+        assert status_and_message(send(http, experiment, export({"trace": trace, "name": "hers"}))) == (0, "")
     with site.client(BOB) as http:
         his = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
-        count, why = told(send(http, his, export({"trace": trace, "name": "his"}, {"trace": own, "name": "own"})))
+        count, why = status_and_message(
+            send(http, his, export({"trace": trace, "name": "his"}, {"trace": own, "name": "own"}))
+        )
         assert count == 1 and "another experiment" in why
         assert [span["name"] for span in spans_of(http, own)] == ["own"]
         assert http.get(f"{V3}/traces/tr-{trace.hex()}").status_code == 404
@@ -171,7 +176,7 @@ def test_keys_that_steer_the_server_are_left_out(site: Site, experiment: str) ->
     request = export({"trace": trace, "attributes": evil}, resource=dict.fromkeys(keys, "file:///etc"))
     put(request.resource_spans[0].scope_spans[0].spans[0].events.add().attributes, dict.fromkeys(keys, "file:///etc"))
     with site.client(ALICE) as http:
-        assert told(send(http, experiment, request)) == (0, "")
+        assert status_and_message(send(http, experiment, request)) == (0, "")
         info, stored = info_of(http, trace), json.dumps(spans_of(http, trace))
         assert info["tags"]["team"] == "ml" and info["tags"]["mlflow.user"] == ALICE
         assert "file:///etc" not in json.dumps(info) and "file:///etc" not in stored
@@ -183,7 +188,7 @@ def test_a_run_takes_what_its_editors_link(site: Site, experiment: str) -> None:
     with site.client(ALICE) as http:
         run = http.post(f"{V2}/runs/create", json={"experiment_id": experiment}).json()["run"]["info"]["run_id"]
         trace = os.urandom(16)
-        assert told(send(http, experiment, export({"trace": trace}), x_mlflow_run_id=run)) == (0, "")
+        assert status_and_message(send(http, experiment, export({"trace": trace}), x_mlflow_run_id=run)) == (0, "")
         assert send(http, experiment, export({"trace": trace}), x_mlflow_run_id="nothing").status_code == 404
     with site.client(BOB) as http:
         his = http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex}).json()["experiment_id"]
@@ -234,7 +239,7 @@ def test_one_bad_span_does_not_refuse_the_rest(
     site: Site, experiment: str, make: Callable[[], ExportTraceServiceRequest], left_out: int, words: str
 ) -> None:
     with site.client(ALICE) as http:
-        count, why = told(send(http, experiment, make()))
+        count, why = status_and_message(send(http, experiment, make()))
         assert count == left_out and words in why
 
 
@@ -276,7 +281,7 @@ def test_gzip_and_json(site: Site, experiment: str) -> None:
     packed, plain = os.urandom(16), os.urandom(16)
     with site.client(ALICE) as http:
         body = gzip.compress(export({"trace": packed, "name": "packed"}).SerializeToString())
-        assert told(send(http, experiment, body, content_encoding="gzip")) == (0, "")
+        assert status_and_message(send(http, experiment, body, content_encoding="gzip")) == (0, "")
         span = {
             "traceId": plain.hex(),
             "spanId": os.urandom(8).hex(),
@@ -288,4 +293,4 @@ def test_gzip_and_json(site: Site, experiment: str) -> None:
         answer = send(http, experiment, json.dumps(document).encode(), content_type="application/json")
         assert (answer.status_code, answer.json()) == (200, {})
         assert [span["name"] for trace in (packed, plain) for span in spans_of(http, trace)] == ["packed", "json"]
-        assert told(send(http, experiment, export())) == (0, "")
+        assert status_and_message(send(http, experiment, export())) == (0, "")

@@ -50,8 +50,8 @@ def test_signed_urls_for_runs_and_models(site: Site, mine: dict[str, str]) -> No
             f"{V2}/logged-models/{model}/artifacts/credentials-for-upload", json={"paths": ["MLmodel"]}
         ).json()
         assert httpx.put(up["credentials"][0]["credential_info"]["signed_uri"], content=b"x").status_code == 200
-        found = http.get(f"{V2}/logged-models/{model}/artifacts/directories").json()
-        assert found["files"] == [{"path": "MLmodel", "is_dir": False, "file_size": 1}]
+        body = http.get(f"{V2}/logged-models/{model}/artifacts/directories").json()
+        assert body["files"] == [{"path": "MLmodel", "is_dir": False, "file_size": 1}]
 
 
 @pytest.mark.parametrize(
@@ -162,11 +162,11 @@ def test_plain_mlflow_keeps_every_image_and_finds_it_by_what_it_is_listed(site: 
             assert httpx.put(info["signed_uri"], content=info["path"].encode()).status_code == 200
 
         def walk(directory: str) -> dict[str, bytes]:
-            found = dict[str, bytes]()
+            result = dict[str, bytes]()
             for entry in plain.get(api, params={"path": f"{root}/{directory}"}).json()["files"]:
                 path = f"{directory}/{validate_path_is_safe(entry['path'])}"
-                found |= walk(path) if entry["is_dir"] else {path: plain.get(f"{api}/{root}/{path}").content}
-            return found
+                result |= walk(path) if entry["is_dir"] else {path: plain.get(f"{api}/{root}/{path}").content}
+            return result
 
         assert sorted(walk("images").values()) == sorted(f"images/{name}".encode() for name in NAMES_OF_RUNS)
         listed = http.get(f"{V2}/artifacts/list", params={"run_id": mine["run"], "path": "images"}).json()["files"]
@@ -181,13 +181,13 @@ def test_an_image_of_any_step_is_kept_by_the_client(step: int) -> None:
 
 def test_plain_paths_mean_what_they_mean_to_mlflow_s_own_server(site: Site, mine: dict[str, str]) -> None:
     root, run = f"/api/2.0/mlflow-artifacts/artifacts/{mine['experiment']}/{mine['run']}/artifacts", mine["run"]
-    one, inside = [{"path": "d", "is_dir": True}], {"path": "d/b.txt", "is_dir": False, "file_size": 1}
+    first, inside = [{"path": "d", "is_dir": True}], {"path": "d/b.txt", "is_dir": False, "file_size": 1}
     with site.client(ALICE) as http:
         assert http.put(f"{root}/d//b.txt", content=b"1").status_code == 200
         for path, files in (
-            (".", one),
-            ("./", one),
-            ("", one),
+            (".", first),
+            ("./", first),
+            ("", first),
             ("d/.", [inside]),
             ("./d", [inside]),
             ("d//b.txt", [inside]),

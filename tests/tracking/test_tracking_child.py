@@ -33,8 +33,8 @@ async def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 async def test_calls_wait_while_it_starts_and_while_it_comes_back(child: TrackingServer) -> None:
     body = b'{"name":"kept"}'
     headers = {"content-type": "application/json"}
-    made = await child.request("POST", "/api/2.0/mlflow/experiments/create", headers=headers, body=body)
-    assert made.status == 200, made.body
+    answer = await child.request("POST", "/api/2.0/mlflow/experiments/create", headers=headers, body=body)
+    assert answer.status == 200, answer.body
     first = child.pid
     assert first is not None
     seen = Path(f"/proc/{first}/environ").read_bytes()
@@ -124,8 +124,8 @@ def test_it_ends_when_we_are_killed(tmp_path: Path) -> None:
 
 def test_where_the_tracking_database_is(tmp_path: Path) -> None:
     assert store_uri(tmp_path, "") == f"sqlite:///{tmp_path}/tracking.db"
-    found = store_uri(tmp_path, "postgresql://u:p%40@h:5/db?sslmode=require")
-    assert found == "postgresql+psycopg://u:p%40@h:5/db?sslmode=require&options=-csearch_path%3Dmlflow"
+    result = store_uri(tmp_path, "postgresql://u:p%40@h:5/db?sslmode=require")
+    assert result == "postgresql+psycopg://u:p%40@h:5/db?sslmode=require&options=-csearch_path%3Dmlflow"
 
 
 def test_what_libpq_finds_at_home_goes_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

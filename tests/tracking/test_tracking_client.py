@@ -74,10 +74,10 @@ def test_dataset_source_is_kept_for_each_run(client: MlflowClient) -> None:
         (item,) = client.get_run(run_id).inputs.dataset_inputs
         assert json.loads(item.dataset.source) == {"delta_table_id": table_id}
         assert item.tags[0].value == "training"
-    found = {
+    fields = {
         r.info.run_id: r.inputs.dataset_inputs[0].dataset.source for r in client.search_runs([run.info.experiment_id])
     }
-    assert {run_id: json.loads(found[run_id])["delta_table_id"] for run_id, _ in sources} == dict(sources)
+    assert {run_id: json.loads(fields[run_id])["delta_table_id"] for run_id, _ in sources} == dict(sources)
 
 
 def test_traces(client: MlflowClient) -> None:

@@ -19,7 +19,7 @@ TRACE = 'Traceback (most recent call last):\n  File "/srv/venv/lib/python3.11/si
 
 @pytest.mark.parametrize("text", [SQL, PSYCOPG, TRACE])
 @pytest.mark.parametrize(
-    ("status", "code", "shown"),
+    ("status", "code", "page"),
     [
         (400, "BAD_REQUEST", (400, "INVALID_PARAMETER_VALUE")),
         (500, "INTERNAL_ERROR", (400, "INVALID_PARAMETER_VALUE")),
@@ -29,12 +29,12 @@ TRACE = 'Traceback (most recent call last):\n  File "/srv/venv/lib/python3.11/si
     ],
 )
 def test_errors_keep_their_meaning_and_lose_their_text(
-    text: str, status: int, code: str, shown: tuple[int, str]
+    text: str, status: int, code: str, page: tuple[int, str]
 ) -> None:
     sent = json.dumps({"error_code": code, "message": text}) if code else text
     answer = refusal(Answer(status, {}, sent.encode()))
     body = json.loads(bytes(answer.body))  # pyright: ignore
-    assert (answer.status, body["error_code"]) == shown
+    assert (answer.status, body["error_code"]) == page
     assert body["message"].startswith("The tracking server c")
     for word in ("SQL", "SELECT", "DELETE", "sqlite3", "psycopg", "site-packages", "tr-1"):
         assert word not in body["message"]
@@ -65,11 +65,11 @@ def test_a_database_that_cannot_be_written_is_unavailable(site: Site) -> None:
 
     folder = site.desk.child.log_file.parent
     with site.client(ALICE) as http:
-        made = http.post("/api/2.0/mlflow/experiments/create", json={"name": "busy"}).json()["experiment_id"]
+        experiment_id = http.post("/api/2.0/mlflow/experiments/create", json={"name": "busy"}).json()["experiment_id"]
         with sqlite3.connect(folder / "tracking.db", isolation_level=None) as rows:
             rows.execute("ALTER TABLE experiment_tags RENAME TO elsewhere")
             try:
-                tag = {"experiment_id": made, "key": "k", "value": "v"}
+                tag = {"experiment_id": experiment_id, "key": "k", "value": "v"}
                 answer = http.post("/api/2.0/mlflow/experiments/set-experiment-tag", json=tag)
             finally:
                 rows.execute("ALTER TABLE elsewhere RENAME TO experiment_tags")

@@ -131,8 +131,8 @@ def test_a_field_has_its_own_name_and_its_name_in_lower_camel_case(site: Site, m
         assert http.post(f"{V2}/runs/log-batch", json=batch).status_code == 200
         refused(http.post(f"{V2}/runs/log-batch", json=batch | {"run_id": "x", "runId": run}), "run_id")
         search = {"experimentIds": [experiment], "maxResults": 1, "orderBy": ["start_time DESC"]}
-        found = http.post(f"{V2}/runs/search", json=search).json()["runs"]
-        assert [each["info"]["run_id"] for each in found] == [run]
+        runs = http.post(f"{V2}/runs/search", json=search).json()["runs"]
+        assert [row["info"]["run_id"] for row in runs] == [run]
         assert stranger.post(f"{V2}/runs/search", json=search).json().get("runs", []) == []
         # Keys that are the caller's own stay as they are.
         logged = {"experimentId": experiment, "name": "m", "tags": [{"key": "aB", "value": "v"}]}
@@ -173,8 +173,8 @@ def test_the_body_of_a_get_is_its_request(site: Site, mine: dict[str, str]) -> N
             by_body = get(http, path, fields)
             assert (by_body.status_code, by_body.json()) == (200, by_query.json()), path
         assert len(get(http, "metrics/get-history", history).json()["metrics"]) == 2
-        found = get(http, "experiments/search", {"filter": "name = 'nothing of this name'", "max_results": 5})
-        assert found.json().get("experiments", []) == []
+        answer = get(http, "experiments/search", {"filter": "name = 'nothing of this name'", "max_results": 5})
+        assert answer.json().get("experiments", []) == []
 
 
 def test_the_body_of_a_get_contradicts_nothing(site: Site, mine: dict[str, str]) -> None:
@@ -205,8 +205,8 @@ def test_other_spellings_mean_the_same_to_everybody(site: Site, mine: dict[str, 
     ):
         for user, status in ((ALICE, 200), (BOB, 404)):
             with site.client(user) as http:
-                asked, spelled = http.get(f"{usual}{query}"), http.get(f"{site.url}{path}{query}")
-                assert (spelled.status_code, spelled.json()) == (status, asked.json()), path
+                answer, spelled = http.get(f"{usual}{query}"), http.get(f"{site.url}{path}{query}")
+                assert (spelled.status_code, spelled.json()) == (status, answer.json()), path
         assert httpx.get(f"{site.url}{path}{query}").status_code == 401
     with site.client(ALICE) as http:
         for path in (
@@ -298,14 +298,14 @@ def test_experiment_locations_that_are_not_ours_are_refused(site: Site, location
 
 def test_experiment_locations_that_are_taken(site: Site) -> None:
     with site.client(ALICE) as http:
-        for given, shown in (
+        for value, text in (
             ("dbfs:/Volumes/main/ml/vol/deep", "dbfs:/Volumes/main/ml/vol/deep"),
             ("dbfs:/databricks/mlflow-tracking/1", "dbfs:/databricks/mlflow-tracking/{}"),
         ):
-            body = {"name": uuid.uuid4().hex, "artifact_location": given}
-            made = http.post(f"{V2}/experiments/create", json=body).json()["experiment_id"]
-            found = http.get(f"{V2}/experiments/get", params={"experiment_id": made}).json()["experiment"]
-            assert found["artifact_location"] == shown.format(made)
+            body = {"name": uuid.uuid4().hex, "artifact_location": value}
+            experiment_id = http.post(f"{V2}/experiments/create", json=body).json()["experiment_id"]
+            experiment = http.get(f"{V2}/experiments/get", params={"experiment_id": experiment_id}).json()["experiment"]
+            assert experiment["artifact_location"] == text.format(experiment_id)
 
 
 def test_tags_that_steer_the_child_are_dropped(site: Site, mine: dict[str, str]) -> None:
@@ -323,12 +323,12 @@ def test_tags_that_steer_the_child_are_dropped(site: Site, mine: dict[str, str])
         "tags": tags,
     }
     with site.client(ALICE) as http:
-        made = http.post(f"{V3}/traces", json={"trace": {"trace_info": info | {"state": "OK"}}}).json()["trace"][
+        trace_info = http.post(f"{V3}/traces", json={"trace": {"trace_info": info | {"state": "OK"}}}).json()["trace"][
             "trace_info"
         ]
         trace_id = info["trace_id"]
         home = f"dbfs:/databricks/mlflow-tracking/{mine['experiment']}/{trace_id}/artifacts"
-        assert made["tags"] == {"mine": "kept", "mlflow.artifactLocation": home}
+        assert trace_info["tags"] == {"mine": "kept", "mlflow.artifactLocation": home}
         moved = {"key": "mlflow.artifactLocation", "value": "file:///etc"}
         refused(http.patch(f"{V3}/traces/{trace_id}/tags", json=moved), "mlflow.artifactLocation")
         assert (

@@ -123,16 +123,16 @@ def ask(world: World, user: str, method: str, path: str, body: Any, twin: bool =
 
 
 def outcomes(world: World, user: str, rows: list[Any], **kwargs: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for method, path, body in rows:
         answer = ask(world, user, method, path, body, **kwargs)
         code = answer.json().get("error_code") if answer.headers["content-type"] == "application/json" else None
-        found[f"{method} {path}"] = (answer.status_code, code)
-    return found
+        fields[f"{method} {path}"] = (answer.status_code, code)
+    return fields
 
 
-def all_are(found: dict[str, Any], status: int, code: str | None) -> None:
-    assert {k: v for k, v in found.items() if v != (status, code)} == {}
+def all_are(answers: dict[str, Any], status: int, code: str | None) -> None:
+    assert {k: v for k, v in answers.items() if v != (status, code)} == {}
 
 
 OK, MISSING, DENIED = (200, None), (404, "RESOURCE_DOES_NOT_EXIST"), (403, "PERMISSION_DENIED")
@@ -175,8 +175,8 @@ def test_groups_count_and_what_is_taken_back_is_gone_at_once(world: World) -> No
     world.share("account users", "NONE")
     assert ask(world, BOB, *READS[2]).status_code == 404
     with world.site.client(ALICE) as http:
-        found = http.get("/api/modelkeep/v1/experiments/permissions", params={"experiment": world.experiment}).json()
-    assert {(p["principal"], p["level"]) for p in found["permissions"]} == {(ALICE, "CAN_MANAGE"), ("team", "CAN_READ")}
+        body = http.get("/api/modelkeep/v1/experiments/permissions", params={"experiment": world.experiment}).json()
+    assert {(p["principal"], p["level"]) for p in body["permissions"]} == {(ALICE, "CAN_MANAGE"), ("team", "CAN_READ")}
 
 
 def test_sharing_names_a_known_principal_and_level(world: World) -> None:
@@ -218,8 +218,8 @@ def test_searches_show_only_what_the_caller_may_see(world: World) -> None:
             "name LIKE '%' /*",
             f"experiment_id = '{world.experiment}'",
         ):
-            found = http.post(f"{V2}/experiments/search", json={"filter": query, "max_results": 1000})
-            names = {e["name"] for e in found.json().get("experiments", [])}
+            answer = http.post(f"{V2}/experiments/search", json={"filter": query, "max_results": 1000})
+            names = {e["name"] for e in answer.json().get("experiments", [])}
             assert world.name not in names, query
 
 
@@ -263,12 +263,12 @@ def test_one_with_very_many_experiments_gets_full_pages_too(site: Site, monkeypa
             pages.append([e["name"] for e in page["experiments"]])
             token = page.get("next_page_token", "")
             if len(pages) == 1:
-                kept = token
+                result = token
         assert [name for page in pages for name in page] == mine
         assert [len(page) for page in pages[:2]] == [3, 3]
     with site.client(BOB) as http:
         http.post(f"{V2}/experiments/create", json={"name": uuid.uuid4().hex})
-        assert http.post(f"{V2}/experiments/search", json=body | {"page_token": kept}).status_code == 400
+        assert http.post(f"{V2}/experiments/search", json=body | {"page_token": result}).status_code == 400
 
 
 def test_ids_of_others_cannot_be_slipped_into_ones_own_calls(world: World) -> None:
@@ -329,10 +329,10 @@ def test_a_version_that_may_be_executed_shows_its_logged_model(world: World, mon
 
     monkeypatch.setattr(world.site.desk, "resolver", resolver)
     with world.site.client(BOB) as http:
-        found = http.get(f"{V2}/logged-models/{world.model}").json()["model"]
-        assert (found["info"]["model_id"], found["info"]["status"]) == (world.model, "LOGGED_MODEL_READY")
-        assert found["data"]["params"] == [{"key": "c", "value": "1"}]
-        assert found["data"]["metrics"][0] == {"key": "acc", "value": 0.5, "timestamp": 1, "step": 0}
+        model = http.get(f"{V2}/logged-models/{world.model}").json()["model"]
+        assert (model["info"]["model_id"], model["info"]["status"]) == (world.model, "LOGGED_MODEL_READY")
+        assert model["data"]["params"] == [{"key": "c", "value": "1"}]
+        assert model["data"]["metrics"][0] == {"key": "acc", "value": 0.5, "timestamp": 1, "step": 0}
         assert http.delete(f"{V2}/logged-models/{world.model}").status_code == 404
         assert http.get(f"{V2}/logged-models/{world.model}/artifacts/directories").status_code == 404
 
@@ -345,11 +345,11 @@ def test_refusals_and_changes_are_in_the_audit_log(world: World) -> None:
     import sqlite3
 
     with sqlite3.connect(world.site.database) as rows:
-        found = rows.execute(
+        result = rows.execute(
             "SELECT actor, event, operation, outcome FROM audit WHERE targets LIKE ? ORDER BY at, id",
             (f"%{world.run}%",),
         ).fetchall()
-    assert found == [
+    assert result == [
         (ALICE, "run.create", "POST runs/create", "ok"),
         (BOB, "tracking.refused", "GET runs/get", "RESOURCE_DOES_NOT_EXIST"),
         (BOB, "run.delete", "POST runs/delete", "PERMISSION_DENIED"),
@@ -360,10 +360,10 @@ def test_refusals_and_changes_are_in_the_audit_log(world: World) -> None:
 def test_an_access_list_that_gives_and_takes_leaves_what_it_gives(site: Site) -> None:
     """PUT replaces what was given, PATCH changes the principals that it names: both leave each entry that they name."""
     with site.client("alice@x.io") as alice:
-        made = alice.post("/api/2.0/mlflow/experiments/create", json={"name": f"/Shared/{uuid.uuid4().hex}"})
-        path = f"/api/2.0/permissions/experiments/{made.json()['experiment_id']}"
+        reply = alice.post("/api/2.0/mlflow/experiments/create", json={"name": f"/Shared/{uuid.uuid4().hex}"})
+        path = f"/api/2.0/permissions/experiments/{reply.json()['experiment_id']}"
 
-        def given(method: str, **levels: str) -> dict[str, str]:
+        def changed_levels(method: str, **levels: str) -> dict[str, str]:
             people = {
                 "bob": ("user_name", "bob@x.io"),
                 "carol": ("user_name", "carol@x.io"),
@@ -377,14 +377,18 @@ def test_an_access_list_that_gives_and_takes_leaves_what_it_gives(site: Site) ->
             assert answer.status_code == 200, answer.text
             listed = alice.get(path).json()["access_control_list"]
             direct = {
-                entry.get("user_name") or entry.get("group_name"): held["permission_level"]
+                entry.get("user_name") or entry.get("group_name"): all_permission["permission_level"]
                 for entry in listed
-                for held in entry["all_permissions"]
-                if not held["inherited"]
+                for all_permission in entry["all_permissions"]
+                if not all_permission["inherited"]
             }
             return {who: direct[name].removeprefix("CAN_") for who, (_, name) in people.items() if name in direct}
 
-        assert given("PUT", bob="READ", carol="EDIT") == {"bob": "READ", "carol": "EDIT"}
-        assert given("PUT", carol="READ", team="MANAGE") == {"carol": "READ", "team": "MANAGE"}
-        assert given("PATCH", bob="EDIT", carol="MANAGE") == {"bob": "EDIT", "carol": "MANAGE", "team": "MANAGE"}
-        assert given("PUT", bob="EDIT") == {"bob": "EDIT"}
+        assert changed_levels("PUT", bob="READ", carol="EDIT") == {"bob": "READ", "carol": "EDIT"}
+        assert changed_levels("PUT", carol="READ", team="MANAGE") == {"carol": "READ", "team": "MANAGE"}
+        assert changed_levels("PATCH", bob="EDIT", carol="MANAGE") == {
+            "bob": "EDIT",
+            "carol": "MANAGE",
+            "team": "MANAGE",
+        }
+        assert changed_levels("PUT", bob="EDIT") == {"bob": "EDIT"}

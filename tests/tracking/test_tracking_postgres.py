@@ -28,8 +28,8 @@ def test_experiments_runs_and_permissions(shared: tuple[Site, str]) -> None:
         for source in ("here", "there"):
             inputs = {"run_id": run, "datasets": [{"dataset": dataset | {"source": source}, "tags": []}]}
             assert http.post(f"{V2}/runs/log-inputs", json=inputs).status_code == 200
-        found = http.get(f"{V2}/runs/get", params={"run_id": run}).json()["run"]
-        assert found["inputs"]["dataset_inputs"][0]["dataset"]["source"] == "there"
+        result = http.get(f"{V2}/runs/get", params={"run_id": run}).json()["run"]
+        assert result["inputs"]["dataset_inputs"][0]["dataset"]["source"] == "there"
         assert http.post(f"{V2}/runs/create", json={"experiment_id": "None"}).status_code == 200
         share = {"experiment": name, "principal": "team", "level": "CAN_READ"}
         assert http.put("/api/modelkeep/v1/experiments/permissions", json=share).status_code == 200

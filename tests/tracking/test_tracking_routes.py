@@ -62,11 +62,11 @@ def concrete(path: str) -> str:
 
 
 def test_every_route_of_mlflow_is_allowed_by_the_table_or_refused_by_name() -> None:
-    found = set(mlflow_routes())
-    assert len(found) > 300
+    values = set(mlflow_routes())
+    assert len(values) > 300
     unknown = sorted(
         (method, path)
-        for method, path in found
+        for method, path in values
         if UI.find(method, concrete(bare(path))) is None and refusal(concrete(bare(path))) is None
     )
     # GraphQL by GET is the one method of an allowed path that is not taken.
@@ -114,12 +114,12 @@ def messages() -> dict[tuple[str, str], Any]:
     from mlflow.protos import databricks_pb2
     from mlflow.protos.service_pb2 import MlflowService
 
-    found: dict[tuple[str, str], Any] = {}
+    result: dict[tuple[str, str], Any] = {}
     for method in MlflowService.DESCRIPTOR.methods:
         for endpoint in method.GetOptions().Extensions[databricks_pb2.rpc].endpoints:
             path = endpoint.path.replace("{assessment.trace_id}", "{trace_id}")
-            found[endpoint.method, f"/{endpoint.since.major}.0{path}"] = method.input_type
-    return found
+            result[endpoint.method, f"/{endpoint.since.major}.0{path}"] = method.input_type
+    return result
 
 
 def fields(message: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -149,9 +149,9 @@ def test_every_id_in_a_message_is_checked(route: Route) -> None:
 
 
 def test_maps_and_free_json_are_known_and_nothing_else_is_free() -> None:
-    wanted = messages()
+    expected = messages()
     for route in ROUTES:
-        message = wanted.get((route.method, route.path))
+        message = expected.get((route.method, route.path))
         if message is None:
             continue
         for name, field in fields(message):

@@ -42,7 +42,7 @@ class Exchange(Shelf):
         assert (answer.status_code, answer.json().get("status")) == (200, "READY"), answer.text
         return name, number, directory
 
-    def told(self, name: str, number: int, token: str | None = None, agent: str = OSS) -> str:
+    def message_of(self, name: str, number: int, token: str | None = None, agent: str = OSS) -> str:
         answer = self.oss("GET", f"models/{name}/versions/{number}", token=token, agent=agent)
         assert answer.status_code == 200, answer.text
         return answer.json()["storage_location"]
@@ -76,11 +76,11 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 def test_write_finalize_read(shelf: Exchange) -> None:
     files = {"weights": b"x" * 2_000_000, "sub/größe & mehr": b"y"}
     name, number, directory = shelf.finalized(files)
-    place = there(shelf.told(name, number))
+    place = there(shelf.message_of(name, number))
     assert place != directory
-    found = {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*") if p.is_file()}
-    assert found == {"MLmodel": MLMODEL, **files, "registered_model_meta": b""}
-    assert there(shelf.told(name, number)) == place
+    fields = {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*") if p.is_file()}
+    assert fields == {"MLmodel": MLMODEL, **files, "registered_model_meta": b""}
+    assert there(shelf.message_of(name, number)) == place
     # The same files by URLs, hashed.
     root = f"/Models/{name.replace('.', '/')}/{number}"
     assert shelf.get(f"{root}/sub/größe & mehr") == b"y"
@@ -91,7 +91,7 @@ def test_what_was_finalized_stays_whatever_is_in_the_folder(shelf: Exchange) -> 
     (directory / "weights").write_bytes(b"evil")
     (directory / "more").write_bytes(b"evil")
     assert shelf.oss("PATCH", f"models/{name}/versions/{number}/finalize").status_code == 200
-    place = there(shelf.told(name, number))
+    place = there(shelf.message_of(name, number))
     assert (place / "weights").read_bytes() == b"good"
     assert not (place / "more").exists()
     shelf.reap()
@@ -107,7 +107,7 @@ def test_directories_are_told_only_to_whom_they_are_for(shelf: Exchange) -> None
     shelf.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
     refused(shelf.oss("GET", f"models/{name}/versions/{number}", token=token), 403, "PERMISSION_DENIED", "EXECUTE")
     shelf.allow(user, "function", name, "EXECUTE")
-    assert shelf.told(name, number, token) == stable  # PENDING: a reader is not told where to write
+    assert shelf.message_of(name, number, token) == stable  # PENDING: a reader is not told where to write
     (directory / "MLmodel").write_bytes(MLMODEL)
     answer = shelf.oss("PATCH", f"models/{name}/versions/{number}/finalize").json()
     assert answer["storage_location"] == stable
@@ -116,12 +116,12 @@ def test_directories_are_told_only_to_whom_they_are_for(shelf: Exchange) -> None
     browsed = shelf.oss("GET", f"models/{name}/versions/{number}", {"include_browse": "true"}, token).json()
     assert browsed["storage_location"] == stable
     assert not list(shelf.folder.glob(f"read-{answer['id']}-*"))
-    assert there(shelf.told(name, number, token)).is_dir()
-    assert shelf.told(name, number, token, OTHERS) == stable
+    assert there(shelf.message_of(name, number, token)).is_dir()
+    assert shelf.message_of(name, number, token, OTHERS) == stable
     fields = {"name": name, "version": str(number)}
     for agent in (OSS, OTHERS):
-        told = shelf.call("GET", f"{FACE_B}/model-versions/get", fields, headers={"user-agent": agent}).json()
-        assert told["model_version"]["storage_location"] == stable
+        body = shelf.call("GET", f"{FACE_B}/model-versions/get", fields, headers={"user-agent": agent}).json()
+        assert body["model_version"]["storage_location"] == stable
 
     async def recorded() -> list[Any]:
         await shelf.registry.auditor.flush(minute_over=True)
@@ -169,14 +169,14 @@ def test_a_name_that_no_url_would_be_made_for_is_refused(shelf: Exchange) -> Non
 def test_directories_go_with_their_versions(shelf: Exchange) -> None:
     name, number, directory = shelf.created()
     other, ready, _ = shelf.finalized({})
-    place = there(shelf.told(other, ready))
+    place = there(shelf.message_of(other, ready))
     shelf.reap()
     assert directory.exists()
     assert place.exists()
     os.utime(place, (0, 0))  # not asked for in a long time
     shelf.reap()
     assert not place.exists()
-    assert there(shelf.told(other, ready)) == place
+    assert there(shelf.message_of(other, ready)) == place
     for model, version in ((name, number), (other, ready)):
         assert shelf.oss("DELETE", f"models/{model}/versions/{version}").status_code == 200
     shelf.reap()

@@ -28,7 +28,7 @@ def test_a_collection_has_its_own_kind_alone(site: Site, one_of_each: dict[str, 
     for method, fields in (("PATCH", {"active": False}), ("PATCH", {"active": True}), ("DELETE", None)):
         refused(site.call(method, f"{V1}/{plural}/{name}", fields), 404, "RESOURCE_DOES_NOT_EXIST")
     listed = site.ok("GET", f"{V1}/{other}")["principals"]
-    assert [each["active"] for each in listed if each["name"] == name] == [True]
+    assert [row["active"] for row in listed if row["name"] == name] == [True]
 
 
 @pytest.mark.parametrize("other", ["users", "service-principals"])
@@ -98,7 +98,7 @@ def pages(site: Site, path: str, key: str, **query: object) -> list[list[str]]:
     token = ""
     while True:
         page = site.ok("GET", path, {**query, "page_token": token})
-        listed.append([each.get("name", each.get("id")) for each in page[key]])
+        listed.append([item.get("name", item.get("id")) for item in page[key]])
         token = page["next_page_token"]
         if not token:
             return listed

@@ -18,7 +18,7 @@ def fresh(prefix: str = "u") -> str:
     return f"{prefix}_{uuid.uuid4().hex[:10]}"
 
 
-def made(site: Site, path: str = "Users", **fields: Any) -> dict[str, Any]:
+def create(site: Site, path: str = "Users", **fields: Any) -> dict[str, Any]:
     name = {"Users": "userName", "Groups": "displayName"}.get(path, "applicationId")
     answer = site.call("POST", f"{WORKSPACE}/{path}", {name: fresh()} | fields)
     assert answer.status_code == 201, answer.text
@@ -30,7 +30,7 @@ def patched(site: Site, path: str, *operations: dict[str, Any], token: str | Non
     return site.call("PATCH", f"{WORKSPACE}/{path}", {"Operations": list(operations)}, token=token)
 
 
-def found(site: Site, path: str, **query: Any) -> list[dict[str, Any]]:
+def search(site: Site, path: str, **query: Any) -> list[dict[str, Any]]:
     return site.ok("GET", f"{WORKSPACE}/{path}", query).get("Resources", [])
 
 
@@ -133,25 +133,25 @@ def test_a_malformed_filter_is_refused(site: Site, filter: str) -> None:
 def test_a_filter_finds(site: Site, filter: str) -> None:
     name = fresh()
     emails = [{"value": f"a@{name}.io", "type": "work"}, {"value": "b@home.io", "type": "home"}]
-    user = made(site, userName=name, externalId=f"X-{name}", emails=emails, name={"familyName": f"of {name}"})
+    user = create(site, userName=name, externalId=f"X-{name}", emails=emails, name={"familyName": f"of {name}"})
     text = filter.format(name=name, upper=name.upper(), id=user["id"])
-    assert [each["id"] for each in found(site, "Users", filter=text)] == [user["id"]]
+    assert [row["id"] for row in search(site, "Users", filter=text)] == [user["id"]]
 
 
 def test_lists_are_paged_sorted_and_cut_to_attributes(site: Site) -> None:
     prefix = fresh("p")
     for i in range(5):
-        made(site, userName=f"{prefix}{i}", displayName=f"d{9 - i}")
+        create(site, userName=f"{prefix}{i}", displayName=f"d{9 - i}")
     filter = f'userName sw "{prefix}"'
     page = site.ok(
         "GET", f"{WORKSPACE}/Users", {"filter": filter, "startIndex": 2, "count": 2, "sortBy": "displayName"}
     )
     assert (page["totalResults"], page["startIndex"], page["itemsPerPage"]) == (5, 2, 2)
     assert [u["displayName"] for u in page["Resources"]] == ["d6", "d7"]
-    down = found(site, "Users", filter=filter, sortBy="userName", sortOrder="descending", attributes="userName")
+    down = search(site, "Users", filter=filter, sortBy="userName", sortOrder="descending", attributes="userName")
     assert [u["userName"][-1] for u in down] == ["4", "3", "2", "1", "0"]
     assert set(down[0]) == {"schemas", "id", "userName"}
-    assert "meta" not in found(site, "Users", filter=filter, excludedAttributes="meta,name.givenName")[0]
+    assert "meta" not in search(site, "Users", filter=filter, excludedAttributes="meta,name.givenName")[0]
     for query in ({"startIndex": 6}, {"count": 0}, {"count": -1}, {"startIndex": 2**80}):
         empty = site.ok("GET", f"{WORKSPACE}/Users", {"filter": filter} | query)
         assert (empty["totalResults"], empty.get("Resources", [])) == (5, [])
@@ -223,7 +223,7 @@ def test_a_malformed_user_is_refused(site: Site, body: dict[str, Any]) -> None:
     ],
 )
 def test_a_malformed_change_is_refused_and_changes_nothing(site: Site, operation: Any, scim_type: str) -> None:
-    user = made(site)
+    user = create(site)
     first = {"op": "replace", "path": "displayName", "value": "changed"}
     refused(patched(site, f"Users/{user['id']}", first, operation), 400, scim_type)
     assert site.ok("GET", f"{WORKSPACE}/Users/{user['id']}") == user
@@ -231,7 +231,7 @@ def test_a_malformed_change_is_refused_and_changes_nothing(site: Site, operation
 
 
 def test_changes_as_identity_providers_send_them(site: Site) -> None:
-    user = made(site, userName=fresh(), name={"givenName": "Ada"})
+    user = create(site, userName=fresh(), name={"givenName": "Ada"})
     path = f"Users/{user['id']}"
     entra = [
         {"op": "Add", "path": 'emails[type eq "work"].value', "value": "a@b.io"},
@@ -250,7 +250,7 @@ def test_changes_as_identity_providers_send_them(site: Site) -> None:
 
 
 def test_members_are_added_and_removed_by_path(site: Site) -> None:
-    a, b, group = made(site), made(site), made(site, "Groups")
+    a, b, group = create(site), create(site), create(site, "Groups")
     path, members = f"Groups/{group['id']}", [{"value": a["id"]}, {"value": b["id"]}, {"value": a["id"]}]
     both = patched(site, path, {"op": "add", "path": "members", "value": members}).json()
     assert {m["value"] for m in both["members"]} == {a["id"], b["id"]}
@@ -273,7 +273,7 @@ def test_members_are_added_and_removed_by_path(site: Site) -> None:
 
 
 def test_groups_nest_and_never_contain_themselves(site: Site) -> None:
-    inner, outer, user = made(site, "Groups"), made(site, "Groups"), made(site)
+    inner, outer, user = create(site, "Groups"), create(site, "Groups"), create(site)
     add = {"op": "add", "path": "members"}
     patched(site, f"Groups/{outer['id']}", add | {"value": [{"value": inner["id"]}]}).raise_for_status()
     patched(site, f"Groups/{inner['id']}", add | {"value": [{"value": user["id"]}]}).raise_for_status()
@@ -292,7 +292,7 @@ def test_groups_nest_and_never_contain_themselves(site: Site) -> None:
 
 def test_the_built_in_groups_stay(site: Site) -> None:
     for name in ("account users", "admins"):
-        group = found(site, "Groups", filter=f'displayName eq "{name}"')[0]
+        group = search(site, "Groups", filter=f'displayName eq "{name}"')[0]
         path = f"Groups/{group['id']}"
         refused(site.call("DELETE", f"{WORKSPACE}/{path}"), 400, "invalidValue")
         refused(patched(site, path, {"op": "replace", "path": "displayName", "value": "x"}), 400, "invalidValue")
@@ -307,7 +307,7 @@ def test_the_built_in_groups_stay(site: Site) -> None:
 
 def test_deactivating_ends_tokens_with_the_next_request_and_a_put_does_not_bring_them_back(site: Site) -> None:
     name, token = site.user()
-    user = found(site, "Users", filter=f'userName eq "{name}"')[0]
+    user = search(site, "Users", filter=f'userName eq "{name}"')[0]
     patched(site, f"Users/{user['id']}", {"op": "replace", "path": "active", "value": False}).raise_for_status()
     refused_me = site.call("GET", ME, token=token)
     assert (refused_me.status_code, refused_me.json()["error_code"]) == (401, "UNAUTHENTICATED")
@@ -322,13 +322,15 @@ def test_a_rename_keeps_id_grants_and_tokens(site: Site) -> None:
     model = site.model()
     catalog = model.partition(".")[0]
     site.allow(name, "catalog", catalog, "USE_CATALOG")
-    user = found(site, "Users", filter=f'userName eq "{name}"')[0]
+    user = search(site, "Users", filter=f'userName eq "{name}"')[0]
     new = fresh("renamed")
     now = patched(site, f"Users/{user['id']}", {"op": "replace", "path": "userName", "value": new}).json()
     assert (now["id"], now["userName"]) == (user["id"], new)
     assert site.ok("GET", ME, token=token)["userName"] == new
-    held = site.ok("GET", f"/api/2.1/unity-catalog/permissions/catalog/{catalog}")["privilege_assignments"]
-    assert {"principal": new, "privileges": ["USE_CATALOG"]} in held
+    privilege_assignments = site.ok("GET", f"/api/2.1/unity-catalog/permissions/catalog/{catalog}")[
+        "privilege_assignments"
+    ]
+    assert {"principal": new, "privileges": ["USE_CATALOG"]} in privilege_assignments
     refused(
         patched(site, f"Users/{user['id']}", {"op": "replace", "path": "userName", "value": "ADMIN"}), 409, "uniqueness"
     )
@@ -336,7 +338,7 @@ def test_a_rename_keeps_id_grants_and_tokens(site: Site) -> None:
 
 def test_only_account_admins_change_and_others_see_names(site: Site) -> None:
     name, token = site.user()
-    user = made(site, externalId="secret-1", emails=[{"value": "hidden@x.io"}], name={"givenName": "Ada"})
+    user = create(site, externalId="secret-1", emails=[{"value": "hidden@x.io"}], name={"givenName": "Ada"})
     path = f"{WORKSPACE}/Users/{user['id']}"
     seen = site.ok("GET", path, token=token)
     assert seen["userName"] == user["userName"]
@@ -351,8 +353,8 @@ def test_only_account_admins_change_and_others_see_names(site: Site) -> None:
     ):
         refused(site.call(method, path, body, token=token), 403)
     refused(site.call("POST", f"{WORKSPACE}/Users", {"userName": "x"}, token=token), 403)
-    mine = found(site, "Users", filter=f'userName eq "{name}"')[0]
-    admins = found(site, "Groups", filter='displayName eq "admins"')[0]
+    mine = search(site, "Users", filter=f'userName eq "{name}"')[0]
+    admins = search(site, "Groups", filter='displayName eq "admins"')[0]
     member = [{"value": mine["id"]}]
     patched(site, f"Groups/{admins['id']}", {"op": "add", "path": "members", "value": member}).raise_for_status()
     assert site.ok("GET", path, token=token)["externalId"] == "secret-1"
@@ -370,14 +372,14 @@ def test_what_is_not_there_is_not_found_in_the_same_shape(site: Site) -> None:
         "Users/1/2",
     ):
         refused(site.call("GET", f"{WORKSPACE}/{path}"), 404)
-    user = made(site)
+    user = create(site)
     refused(site.call("GET", f"{WORKSPACE}/Groups/{user['id']}"), 404)
     refused(site.call("GET", "/api/2.0/accounts/another/scim/v2/Users"), 404)
     refused(site.call("PUT", f"{WORKSPACE}/Users/{user['id']}", {"id": "1", "userName": "x"}), 400, "mutability")
 
 
 def test_an_application_id_never_changes(site: Site) -> None:
-    robot = made(site, "ServicePrincipals", applicationId=fresh("robot"), displayName="Robot")
+    robot = create(site, "ServicePrincipals", applicationId=fresh("robot"), displayName="Robot")
     change = {"op": "replace", "path": "applicationId", "value": "other"}
     refused(patched(site, f"ServicePrincipals/{robot['id']}", change), 400, "mutability")
     made_here = site.call("POST", f"{WORKSPACE}/ServicePrincipals", {"displayName": "Robot"}).json()
@@ -385,7 +387,7 @@ def test_an_application_id_never_changes(site: Site) -> None:
 
 
 def test_a_change_leaves_its_event(site: Site) -> None:
-    user, group = made(site), made(site, "Groups")
+    user, group = create(site), create(site, "Groups")
     patched(site, f"Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": user["id"]}]})
     site.call("DELETE", f"{WORKSPACE}/Users/{user['id']}")
     events = site.ok("GET", f"{V1}/audit", {"event": "principal.*", "max_results": 4})["events"]

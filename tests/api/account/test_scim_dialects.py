@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.account.test_scim import USER, found, fresh, made, patched, refused
+from api.account.test_scim import USER, create, fresh, patched, refused, search
 from api.serving import V1, Site, site
 
 from modelkeep.api.account.scim import WORKSPACE
@@ -47,7 +47,7 @@ STRANGERS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("stranger", STRANGERS, ids=lambda operation: str(operation.get("path", "no path"))[-30:])
 def test_one_strange_attribute_does_not_keep_a_user_active(site: Site, stranger: dict[str, Any]) -> None:
     name, token = site.user()
-    user = found(site, "Users", filter=f"userName eq {name}")[0]
+    user = search(site, "Users", filter=f"userName eq {name}")[0]
     answer = patched(site, f"Users/{user['id']}", stranger, OFF, stranger)
     assert answer.status_code == 200, answer.text
     expected = {key: value for key, value in user.items() if key != "meta"} | {"active": False}
@@ -59,14 +59,14 @@ def test_one_strange_attribute_does_not_keep_a_user_active(site: Site, stranger:
 
 @pytest.mark.parametrize("path", ["description", "urn:example:Group:owner", 'owners[value eq "1"]', "displayname.sub"])
 def test_a_group_ignores_strangers_too(site: Site, path: str) -> None:
-    member, group = made(site), made(site, "Groups")
+    member, group = create(site), create(site, "Groups")
     add = {"op": "add", "path": "members", "value": [{"value": member["id"]}]}
     answer = patched(site, f"Groups/{group['id']}", {"op": "replace", "path": path, "value": "x"}, add)
-    assert [each["value"] for each in answer.json()["members"]] == [member["id"]]
+    assert [member["value"] for member in answer.json()["members"]] == [member["id"]]
 
 
 def test_a_filter_over_what_nobody_has_finds_nobody(site: Site) -> None:
-    user = made(site)
+    user = create(site)
     for text in (
         'title eq "x"',
         "manager eq 1",
@@ -77,9 +77,9 @@ def test_a_filter_over_what_nobody_has_finds_nobody(site: Site) -> None:
         "phoneNumbers pr",
         'emails[colour eq "red"]',
     ):
-        assert found(site, "Users", filter=text) == []
-        assert found(site, "Users", filter=f"id eq {user['id']} and {text}") == []
-        assert [u["id"] for u in found(site, "Users", filter=f"{text} or id eq {user['id']}")] == [user["id"]]
+        assert search(site, "Users", filter=text) == []
+        assert search(site, "Users", filter=f"id eq {user['id']} and {text}") == []
+        assert [u["id"] for u in search(site, "Users", filter=f"{text} or id eq {user['id']}")] == [user["id"]]
         refused(site.call("GET", f"{WORKSPACE}/Users", {"filter": f"not ({text})"}), 400, "invalidFilter")
 
 
@@ -87,19 +87,19 @@ def test_a_filter_over_what_nobody_has_finds_nobody(site: Site) -> None:
     "condition", ['not (colour eq "x")', 'colour ne "x"', "colour eq null", "not (not (shade pr))"]
 )
 def test_a_change_never_means_everybody_by_an_attribute_that_nobody_has(site: Site, condition: str) -> None:
-    member, group = made(site), made(site, "Groups")
+    member, group = create(site), create(site, "Groups")
     patched(site, f"Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": member["id"]}]})
     refused(
         patched(site, f"Groups/{group['id']}", {"op": "remove", "path": f"members[{condition}]"}), 400, "invalidPath"
     )
-    assert [each["value"] for each in now(site, f"Groups/{group['id']}")["members"]] == [member["id"]]
+    assert [member["value"] for member in now(site, f"Groups/{group['id']}")["members"]] == [member["id"]]
 
 
 # --- null, and what is not there -------------------------------------------------------------------------------------
 
 
 def test_null_takes_a_value_away(site: Site) -> None:
-    user = made(
+    user = create(
         site,
         externalId="e-1",
         displayName="Ada",
@@ -123,7 +123,7 @@ def test_null_takes_a_value_away(site: Site) -> None:
 
 def test_a_replacement_makes_the_email_that_is_missing(site: Site) -> None:
     def changed(condition: str, **user: Any) -> Any:
-        path = f"Users/{made(site, **user)['id']}"
+        path = f"Users/{create(site, **user)['id']}"
         return patched(site, path, {"op": "Replace", "path": f"emails[{condition}].value", "value": "z@x.io"}).json()[
             "emails"
         ]
@@ -137,7 +137,7 @@ def test_a_replacement_makes_the_email_that_is_missing(site: Site) -> None:
 
 
 def test_a_new_primary_email_is_the_only_one(site: Site) -> None:
-    user = made(
+    user = create(
         site, emails=[{"value": "a@x.io", "type": "work", "primary": True}, {"value": "b@x.io", "type": "home"}]
     )
     change = {"op": "replace", "path": 'emails[type eq "home"].primary', "value": "True"}
@@ -146,7 +146,7 @@ def test_a_new_primary_email_is_the_only_one(site: Site) -> None:
 
 
 def test_nobody_joins_a_group_by_a_replacement(site: Site) -> None:
-    stranger, group = made(site), made(site, "Groups")
+    stranger, group = create(site), create(site, "Groups")
     change = {"op": "replace", "path": f'members[value eq "{stranger["id"]}"]', "value": {"value": stranger["id"]}}
     refused(patched(site, f"Groups/{group['id']}", change), 400, "noTarget")
 
@@ -165,7 +165,7 @@ def test_nobody_joins_a_group_by_a_replacement(site: Site) -> None:
 def test_emails_given_twice_or_without_an_address(site: Site, emails: list[Any], expected: list[str]) -> None:
     name = fresh()
     for method, path in (("POST", "Users"), ("PUT", "")):
-        path = path or f"Users/{found(site, 'Users', filter=f'userName eq {name}')[0]['id']}"
+        path = path or f"Users/{search(site, 'Users', filter=f'userName eq {name}')[0]['id']}"
         answer = site.call(method, f"{WORKSPACE}/{path}", {"userName": name, "emails": emails})
         assert [email["value"] for email in answer.json().get("emails", [])] == expected
     if len(emails) == 2 and expected == ["a@x.io"] and "type" in emails[0]:
@@ -174,7 +174,7 @@ def test_emails_given_twice_or_without_an_address(site: Site, emails: list[Any],
 
 def test_attributes_of_a_directorys_own_are_ignored_on_creation(site: Site) -> None:
     own: dict[str, Any] = {"user_name": "x", "display_name": "y", "external-id": "z", ENTERPRISE: {"department": "ML"}}
-    user = made(site, "Users", **own)
+    user = create(site, "Users", **own)
     assert not {"display_name", "externalId", ENTERPRISE} & set(user)
 
 
@@ -182,7 +182,7 @@ def test_attributes_of_a_directorys_own_are_ignored_on_creation(site: Site) -> N
 
 
 def test_a_value_may_be_json_in_a_text_or_alone_in_a_list(site: Site) -> None:
-    user, group = made(site), made(site, "Groups")
+    user, group = create(site), create(site, "Groups")
     path, name = f"Groups/{group['id']}", fresh("g")
     after = patched(site, path, {"op": "replace", "value": json.dumps({"schemas": ["x"], "displayName": name})}).json()
     assert after["displayName"] == name
@@ -210,7 +210,7 @@ def test_entitlements_are_stored_and_shown(site: Site, kind: str) -> None:
         "workspace-consume",
     ]
     listed = [{"value": name} for name in names]
-    principal = made(site, kind, entitlements=listed[:1])
+    principal = create(site, kind, entitlements=listed[:1])
     path = f"{kind}/{principal['id']}"
     assert principal["entitlements"] == listed[:1]
     assert (
@@ -229,7 +229,7 @@ def test_entitlements_are_stored_and_shown(site: Site, kind: str) -> None:
     own = {attribute: principal[attribute]}
     assert site.call("PUT", f"{WORKSPACE}/{path}", own).json()["entitlements"] == listed[2:]
     assert [
-        p["id"] for p in found(site, kind, filter=f"id eq {principal['id']} and entitlements eq 'workspace-consume'")
+        p["id"] for p in search(site, kind, filter=f"id eq {principal['id']} and entitlements eq 'workspace-consume'")
     ]
     assert site.ok("GET", f"{WORKSPACE}/{path}?attributes=entitlements")["entitlements"] == listed[2:]
     assert "entitlements" not in patched(site, path, {"op": "remove", "path": "entitlements"}).json()
@@ -238,7 +238,7 @@ def test_entitlements_are_stored_and_shown(site: Site, kind: str) -> None:
 
 def test_entitlements_decide_nothing(site: Site) -> None:
     name, token = site.user()
-    user = found(site, "Users", filter=f"userName eq {name}")[0]
+    user = search(site, "Users", filter=f"userName eq {name}")[0]
     value = [{"value": "workspace-access"}, {"value": "account_admin"}, {"value": "allow-cluster-create"}]
     patched(site, f"Users/{user['id']}", {"op": "add", "path": "entitlements", "value": value}).raise_for_status()
     assert site.call("POST", f"{WORKSPACE}/Users", {"userName": fresh()}, token=token).status_code == 403
@@ -260,10 +260,10 @@ def test_entitlements_decide_nothing(site: Site) -> None:
     ],
 )
 def test_an_application_id_is_always_returned(site: Site, query: dict[str, str]) -> None:
-    robot = made(site, "ServicePrincipals", displayName=fresh("robot"))
+    robot = create(site, "ServicePrincipals", displayName=fresh("robot"))
     always = {name: robot[name] for name in ("id", "schemas", "applicationId")}
     alone = site.ok("GET", f"{WORKSPACE}/ServicePrincipals/{robot['id']}", query)
-    listed = found(site, "ServicePrincipals", filter=f"applicationId eq {robot['applicationId']}", **query)
+    listed = search(site, "ServicePrincipals", filter=f"applicationId eq {robot['applicationId']}", **query)
     put = site.http.put(
         f"{WORKSPACE}/ServicePrincipals/{robot['id']}",
         params=query,
@@ -277,7 +277,7 @@ def test_an_application_id_is_always_returned(site: Site, query: dict[str, str])
 
 def test_the_schemas_say_what_is_always_returned(site: Site) -> None:
     schema = site.ok("GET", f"{WORKSPACE}/Schemas/urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal")
-    assert {each["name"]: each["returned"] for each in schema["attributes"]} == {
+    assert {attribute["name"]: attribute["returned"] for attribute in schema["attributes"]} == {
         "applicationId": "always",
         "displayName": "default",
         "active": "default",
@@ -291,7 +291,7 @@ def test_the_schemas_say_what_is_always_returned(site: Site) -> None:
 
 @pytest.mark.parametrize("count", [1_001, 9_000, 10_000, 40_000])
 def test_too_many_operations_are_one_clear_refusal(site: Site, count: int) -> None:
-    user = made(site)
+    user = create(site)
     answer = patched(site, f"Users/{user['id']}", *[{"op": "replace", "path": "title", "value": "x"}] * count)
     assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidValue")
     assert "at most" in answer.json()["detail"]

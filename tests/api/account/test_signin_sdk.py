@@ -49,42 +49,47 @@ def account(site: Site) -> AccountClient:
 @pytest.fixture
 def robot(admin: WorkspaceClient) -> tuple[str, str]:
     """(number, application id) of a new service principal."""
-    made = admin.service_principals.create(display_name=f"robot {uuid.uuid4().hex[:8]}")
-    assert made.id and made.application_id
-    return made.id, made.application_id
+    service_principal = admin.service_principals.create(display_name=f"robot {uuid.uuid4().hex[:8]}")
+    assert service_principal.id and service_principal.application_id
+    return service_principal.id, service_principal.application_id
 
 
 def test_a_secret_signs_in_until_it_is_deleted(site: Site, admin: WorkspaceClient, robot: tuple[str, str]) -> None:
     number, application_id = robot
-    made = admin.service_principal_secrets_proxy.create(number, lifetime="3600s")
-    assert made.id and made.secret and made.status == "ACTIVE"
+    principal_secret = admin.service_principal_secrets_proxy.create(number, lifetime="3600s")
+    assert principal_secret.id and principal_secret.secret and principal_secret.status == "ACTIVE"
     listed = list(admin.service_principal_secrets_proxy.list(number))
-    assert [(each.id, each.secret_hash) for each in listed] == [(made.id, made.secret_hash)]
-    machine = WorkspaceClient(host=site.host, client_id=application_id, client_secret=made.secret)
+    assert [(item.id, item.secret_hash) for item in listed] == [(principal_secret.id, principal_secret.secret_hash)]
+    machine = WorkspaceClient(host=site.host, client_id=application_id, client_secret=principal_secret.secret)
     assert machine.config.auth_type == "oauth-m2m"
     assert machine.current_user.me().user_name == application_id
-    admin.service_principal_secrets_proxy.delete(number, made.id)
+    admin.service_principal_secrets_proxy.delete(number, principal_secret.id)
     with pytest.raises(Exception, match="revoked"):
         machine.current_user.me()
     with pytest.raises(Exception, match="invalid_client"):
-        WorkspaceClient(host=site.host, client_id=application_id, client_secret=made.secret).current_user.me()
+        WorkspaceClient(
+            host=site.host, client_id=application_id, client_secret=principal_secret.secret
+        ).current_user.me()
     with pytest.raises(NotFound):
-        admin.service_principal_secrets_proxy.delete(number, made.id)
+        admin.service_principal_secrets_proxy.delete(number, principal_secret.id)
 
 
 def test_the_account_has_the_same_secrets(
     site: Site, admin: WorkspaceClient, account: AccountClient, robot: tuple[str, str]
 ) -> None:
     number, application_id = robot
-    made = account.service_principal_secrets.create(number)
-    assert made.secret
-    assert [each.id for each in admin.service_principal_secrets_proxy.list(number)] == [made.id]
+    principal_secret = account.service_principal_secrets.create(number)
+    assert principal_secret.secret
+    assert [item.id for item in admin.service_principal_secrets_proxy.list(number)] == [principal_secret.id]
     whole = AccountClient(
-        host=site.host, account_id=account.config.account_id, client_id=application_id, client_secret=made.secret
+        host=site.host,
+        account_id=account.config.account_id,
+        client_id=application_id,
+        client_secret=principal_secret.secret,
     )
     assert whole.config.authenticate()["Authorization"].startswith("Bearer mka_")
-    assert made.id
-    account.service_principal_secrets.delete(number, made.id)
+    assert principal_secret.id
+    account.service_principal_secrets.delete(number, principal_secret.id)
 
 
 def test_mlflow_signs_in_with_a_secret(
@@ -125,12 +130,14 @@ def test_a_workload_signs_in_with_its_own_token(
     tmp_path: Path,
 ) -> None:
     number, application_id = int(robot[0]), robot[1]
-    made = account.service_principal_federation_policy.create(
+    federation_policy = account.service_principal_federation_policy.create(
         number, policy(issuer, subject="repo:ml/churn", audiences=["modelkeep"]), policy_id="ci"
     )
-    assert made.name and made.name.endswith(f"/servicePrincipals/{number}/federationPolicies/ci")
-    assert made.oidc_policy and made.oidc_policy.subject_claim == "sub"
-    assert [p.uid for p in account.service_principal_federation_policy.list(number)] == [made.uid]
+    assert federation_policy.name and federation_policy.name.endswith(
+        f"/servicePrincipals/{number}/federationPolicies/ci"
+    )
+    assert federation_policy.oidc_policy and federation_policy.oidc_policy.subject_claim == "sub"
+    assert [p.uid for p in account.service_principal_federation_policy.list(number)] == [federation_policy.uid]
     token = issuer.token(sub="repo:ml/churn")
     monkeypatch.setenv("DATABRICKS_OIDC_TOKEN", token)
     (tmp_path / "token").write_text(token)
@@ -159,8 +166,12 @@ def test_a_user_signs_in_with_the_token_of_the_accounts_issuer(
     site: Site, account: AccountClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user, _ = site.user()
-    made = account.federation_policy.create(policy(issuer, subject_claim="upn"))
-    assert made.policy_id and made.oidc_policy and made.oidc_policy.audiences == [account.config.account_id]
+    federation_policy = account.federation_policy.create(policy(issuer, subject_claim="upn"))
+    assert (
+        federation_policy.policy_id
+        and federation_policy.oidc_policy
+        and federation_policy.oidc_policy.audiences == [account.config.account_id]
+    )
 
     def me(claimed: str) -> str | None:
         token = issuer.token(upn=claimed, aud=account.config.account_id)
@@ -171,4 +182,4 @@ def test_a_user_signs_in_with_the_token_of_the_accounts_issuer(
     for claimed in ("admin", "admins", "nobody", "account users", ""):  # a name is not enough to be an admin
         with pytest.raises(Exception, match="No federation policy"):
             me(claimed)
-    account.federation_policy.delete(made.policy_id)
+    account.federation_policy.delete(federation_policy.policy_id)

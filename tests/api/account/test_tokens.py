@@ -21,8 +21,8 @@ OWN, MANAGED, ME = "/api/2.0/token", "/api/2.0/token-management", "/api/2.0/prev
 
 
 def test_a_token_is_shown_once_and_stored_hashed(site: Site) -> None:
-    made = site.ok("POST", f"{OWN}/create", {"comment": "c", "lifetime_seconds": 60})
-    secret, info = made["token_value"], made["token_info"]
+    answer = site.ok("POST", f"{OWN}/create", {"comment": "c", "lifetime_seconds": 60})
+    secret, info = answer["token_value"], answer["token_info"]
     assert info["expiry_time"] - info["creation_time"] == 60_000
     for path in (
         f"{OWN}/list",
@@ -39,15 +39,15 @@ def test_lists_hold_what_is_valid(site: Site) -> None:
     _, token = site.user()
     brief = site.ok("POST", f"{OWN}/create", {"lifetime_seconds": 2}, token)["token_info"]["token_id"]
     revoked = site.ok("POST", f"{OWN}/create", {}, token)["token_info"]["token_id"]
-    kept = site.ok("POST", f"{OWN}/create", {}, token)["token_info"]
-    assert 0 <= site.settings.token_ms - (kept["expiry_time"] - kept["creation_time"]) < 60_000
+    token_info = site.ok("POST", f"{OWN}/create", {}, token)["token_info"]
+    assert 0 <= site.settings.token_ms - (token_info["expiry_time"] - token_info["creation_time"]) < 60_000
     site.ok("POST", f"{OWN}/delete", {"token_id": revoked}, token)
     time.sleep(2.1)
-    listed = [each["token_id"] for each in site.ok("GET", f"{OWN}/list", token=token)["token_infos"]]
-    assert kept["token_id"] in listed
+    listed = [token_info["token_id"] for token_info in site.ok("GET", f"{OWN}/list", token=token)["token_infos"]]
+    assert token_info["token_id"] in listed
     assert not {brief, revoked} & set(listed)
-    everybodys = [each["token_id"] for each in site.ok("GET", f"{MANAGED}/tokens")["token_infos"]]
-    assert {brief, kept["token_id"]} <= set(everybodys)
+    everybodys = [token_info["token_id"] for token_info in site.ok("GET", f"{MANAGED}/tokens")["token_infos"]]
+    assert {brief, token_info["token_id"]} <= set(everybodys)
     assert revoked not in everybodys
 
 
@@ -73,7 +73,7 @@ def test_only_the_comment_changes(site: Site) -> None:
     _, token = site.user()
     id = site.ok("POST", f"{OWN}/create", {"comment": "old"}, token)["token_info"]["token_id"]
     assert site.ok("PATCH", f"{OWN}/{id}", {"token": {"comment": "new"}, "update_mask": "comment"}, token) == {}
-    assert "new" in [each["comment"] for each in site.ok("GET", f"{OWN}/list", token=token)["token_infos"]]
+    assert "new" in [token_info["comment"] for token_info in site.ok("GET", f"{OWN}/list", token=token)["token_infos"]]
     managed = site.ok("PATCH", f"{MANAGED}/tokens/{id}", {"token": {"comment": "newer"}, "update_mask": "*"})
     assert managed["comment"] == "newer"
     _, stranger = site.user()
@@ -95,15 +95,15 @@ def test_tokens_on_behalf_are_for_service_principals_and_by_admins(site: Site) -
     refused(site.call("POST", path, body, token=token), 403, "PERMISSION_DENIED")
     refused(site.call("POST", path, {"application_id": user}), 404, "RESOURCE_DOES_NOT_EXIST", "that is a user")
     refused(site.call("POST", path, {}), 400, "INVALID_PARAMETER_VALUE", "application_id")
-    made = site.ok("POST", path, body)
-    assert site.ok("GET", ME, token=made["token_value"])["displayName"] == f"robot of {user}"
-    info = made["token_info"]
+    result = site.ok("POST", path, body)
+    assert site.ok("GET", ME, token=result["token_value"])["displayName"] == f"robot of {user}"
+    info = result["token_info"]
     assert (info["created_by_username"], info["owner_id"] != info["created_by_id"]) == ("admin", True)
     for method in ("GET", "DELETE"):
         answer = site.call(method, f"{MANAGED}/tokens/{info['token_id']}", token=token)
         assert answer.status_code in (403, 404)
     site.ok("DELETE", f"{MANAGED}/tokens/{info['token_id']}")
-    assert site.call("GET", ME, token=made["token_value"]).status_code == 401
+    assert site.call("GET", ME, token=result["token_value"]).status_code == 401
 
 
 def test_the_creator_keeps_its_number_under_a_new_name(site: Site) -> None:
@@ -113,29 +113,29 @@ def test_the_creator_keeps_its_number_under_a_new_name(site: Site) -> None:
     change = [{"op": "replace", "path": "userName", "value": f"new-{user}"}]
     site.ok("PATCH", f"/api/2.0/preview/scim/v2/Users/{number}", {"Operations": change})
     for query in ({"created_by_id": number}, {"created_by_username": f"NEW-{user}"}):
-        found = site.ok("GET", f"{MANAGED}/tokens", query)["token_infos"]
-        assert [(each["token_id"], each["created_by_username"]) for each in found] == [(id, f"new-{user}")]
+        token_infos = site.ok("GET", f"{MANAGED}/tokens", query)["token_infos"]
+        assert [(row["token_id"], row["created_by_username"]) for row in token_infos] == [(id, f"new-{user}")]
     assert site.ok("GET", f"{MANAGED}/tokens", {"created_by_username": user})["token_infos"] == []
     refused(site.call("GET", f"{MANAGED}/tokens", {"created_by_id": "ada"}), 400, "INVALID_PARAMETER_VALUE")
 
 
 def test_a_use_is_written_at_most_once_a_minute(site: Site) -> None:
-    made = site.ok("POST", f"{OWN}/create", {})
-    id = made["token_info"]["token_id"]
+    answer = site.ok("POST", f"{OWN}/create", {})
+    id = answer["token_info"]["token_id"]
 
     async def used_at(*uses: TokenLastUsedRecorder) -> int | None:
-        for each in uses:
-            await each.flush(site.registry.db)
+        for use in uses:
+            await use.flush(site.registry.db)
         async with site.registry.db.read() as tx:
-            found = await stored.by_id(tx, id)
-        assert found is not None
-        return found[0].last_used_at
+            result = await stored.by_id(tx, id)
+        assert result is not None
+        return result[0].last_used_at
 
-    one, other = TokenLastUsedRecorder(), TokenLastUsedRecorder()
+    used_recorder, other = TokenLastUsedRecorder(), TokenLastUsedRecorder()
     start = 1_700_000_000_000
     for at, expected in ((0, start), (59_000, start), (60_000, start + 60_000)):
-        one.note(id, start + at)
-        assert site.run(used_at(one)) == expected
+        used_recorder.note(id, start + at)
+        assert site.run(used_at(used_recorder)) == expected
     other.note(id, start + 90_000)
     assert site.run(used_at(other)) == start + 60_000, "another process has written it less than a minute ago"
 
@@ -186,8 +186,8 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
         request.site = workspace_of("1", "http://x")
         try:
             strict.run(door.actor(secret, request))
-        except Exception as found:
-            return type(found)
+        except Exception as error:
+            return type(error)
         return None
 
     for _ in range(2):

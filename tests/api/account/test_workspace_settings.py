@@ -23,8 +23,8 @@ def principal(site: Site, path: str = "Users", **fields: Any) -> dict[str, Any]:
 
 def listed(site: Site) -> dict[int, list[str]]:
     return {
-        each["principal"]["principal_id"]: each["permissions"]
-        for each in site.ok("GET", ASSIGNMENTS)["permission_assignments"]
+        permission_assignment["principal"]["principal_id"]: permission_assignment["permissions"]
+        for permission_assignment in site.ok("GET", ASSIGNMENTS)["permission_assignments"]
     }
 
 
@@ -41,21 +41,21 @@ def listed(site: Site) -> dict[int, list[str]]:
 )
 def test_a_principal_is_assigned_by_its_number_and_twice_is_once(site: Site, path: str, name: str, field: str) -> None:
     who = principal(site, path)
-    one = f"{ASSIGNMENTS}/principals/{who['id']}"
-    refused(site.call("GET", one), 404, "RESOURCE_DOES_NOT_EXIST", "not assigned")
+    text = f"{ASSIGNMENTS}/principals/{who['id']}"
+    refused(site.call("GET", text), 404, "RESOURCE_DOES_NOT_EXIST", "not assigned")
     for level in ("USER", "USER", "ADMIN"):
-        told = site.ok("PUT", one, {"permissions": [level]})
-        assert (told["permissions"], told["principal"][field], told["principal"]["principal_id"]) == (
+        answer = site.ok("PUT", text, {"permissions": [level]})
+        assert (answer["permissions"], answer["principal"][field], answer["principal"]["principal_id"]) == (
             [level],
             who[name],
             int(who["id"]),
         )
-        assert site.ok("GET", one) == told
+        assert site.ok("GET", text) == answer
         assert listed(site)[int(who["id"])] == [level]
-    assert site.ok("PUT", one, {"permissions": []}) == {"permissions": []}
+    assert site.ok("PUT", text, {"permissions": []}) == {"permissions": []}
     assert int(who["id"]) not in listed(site)
-    site.ok("PUT", one, {"permissions": ["ADMIN", "USER", "OTHER"]})
-    assert [site.call("DELETE", one).status_code for _ in range(2)] == [200, 200]
+    site.ok("PUT", text, {"permissions": ["ADMIN", "USER", "OTHER"]})
+    assert [site.call("DELETE", text).status_code for _ in range(2)] == [200, 200]
     assert int(who["id"]) not in listed(site)
 
 
@@ -66,13 +66,15 @@ def test_principals_are_assigned_by_their_names(site: Site) -> None:
         {"group_name": group["displayName"], "permissions": ["USER"]},
         {"service_principal_name": robot["applicationId"], "permissions": ["ADMIN"]},
     ]
-    told = site.ok("POST", ASSIGNMENTS, {"permission_assignments": entries})["permission_assignments"]
-    assert [each["principal"]["principal_id"] for each in told] == [int(who["id"]) for who in (user, group, robot)]
-    assert [each["permissions"] for each in told] == [["USER"], ["USER"], ["ADMIN"]]
+    permission_assignments = site.ok("POST", ASSIGNMENTS, {"permission_assignments": entries})["permission_assignments"]
+    assert [row["principal"]["principal_id"] for row in permission_assignments] == [
+        int(who["id"]) for who in (user, group, robot)
+    ]
+    assert [row["permissions"] for row in permission_assignments] == [["USER"], ["USER"], ["ADMIN"]]
     other = principal(site, "ServicePrincipals")
     entry = {"service_principal_name": other["displayName"], "permissions": ["USER"]}
-    told = site.ok("POST", ASSIGNMENTS, {"permission_assignments": [entry]})["permission_assignments"]
-    assert told[0]["principal"]["service_principal_name"] == other["applicationId"]
+    permission_assignments = site.ok("POST", ASSIGNMENTS, {"permission_assignments": [entry]})["permission_assignments"]
+    assert permission_assignments[0]["principal"]["service_principal_name"] == other["applicationId"]
 
 
 def test_one_wrong_entry_assigns_nobody(site: Site) -> None:
@@ -98,20 +100,20 @@ def test_one_wrong_entry_assigns_nobody(site: Site) -> None:
 def test_only_admins_of_the_workspace_assign(site: Site) -> None:
     name, token = site.user()
     id = site.ok("GET", f"{SCIM}/Me", token=token)["id"]
-    one = f"{ASSIGNMENTS}/principals/{id}"
+    text = f"{ASSIGNMENTS}/principals/{id}"
     for method, path, body in (
         ("GET", ASSIGNMENTS, None),
-        ("GET", one, None),
-        ("PUT", one, {"permissions": ["ADMIN"]}),
-        ("DELETE", one, None),
+        ("GET", text, None),
+        ("PUT", text, {"permissions": ["ADMIN"]}),
+        ("DELETE", text, None),
         ("POST", ASSIGNMENTS, {"permission_assignments": [{"user_name": name, "permissions": ["ADMIN"]}]}),
         ("PATCH", NAMESPACE, {"setting": {"etag": "0", "namespace": {"value": "x"}}, "field_mask": "namespace.value"}),
         ("DELETE", f"{NAMESPACE}?etag=0", None),
     ):
         refused(site.call(method, path, body, token=token), 403, "PERMISSION_DENIED", "own admins")
-    site.ok("PUT", one, {"permissions": ["ADMIN"]})
+    site.ok("PUT", text, {"permissions": ["ADMIN"]})
     assert site.call("GET", ASSIGNMENTS, token=token).status_code == 200
-    site.ok("DELETE", one)
+    site.ok("DELETE", text)
 
 
 # --- the default namespace -------------------------------------------------------------------------------------------
@@ -179,11 +181,13 @@ def test_the_default_namespace_by_the_sdk(site: Site, monkeypatch: pytest.Monkey
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/dev/null")
     api = WorkspaceClient(host=site.host, token=site.admin).settings.default_namespace
     read = api.get()
-    wanted = DefaultNamespaceSetting(namespace=StringMessage("sdk_catalog"), etag=read.etag, setting_name="default")
-    done = api.update(allow_missing=True, setting=wanted, field_mask="namespace.value")
+    namespace_setting = DefaultNamespaceSetting(
+        namespace=StringMessage("sdk_catalog"), etag=read.etag, setting_name="default"
+    )
+    done = api.update(allow_missing=True, setting=namespace_setting, field_mask="namespace.value")
     assert (done.namespace.value, api.get().namespace.value) == ("sdk_catalog", "sdk_catalog")
     with pytest.raises(ResourceConflict) as stale:
-        api.update(allow_missing=True, setting=wanted, field_mask="namespace.value")
+        api.update(allow_missing=True, setting=namespace_setting, field_mask="namespace.value")
     details = stale.value.get_error_details()
     assert details.error_info is not None
     assert details.error_info.metadata["etag"] == done.etag

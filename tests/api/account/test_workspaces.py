@@ -116,7 +116,7 @@ def test_a_laptop_answers_to_every_local_name_and_no_other(tmp_path: Any) -> Non
         refused(through(alone, "evil.example", "GET", ME), 404, "ENDPOINT_NOT_FOUND")
         assert through(alone, "evil.example", "GET", "/health").status_code == 200
         alone.ok("POST", f"{V1}/workspaces", {"name": "dev", "address": DEV})
-        listed = {one["name"]: one for one in alone.ok("GET", f"{V1}/workspaces")["workspaces"]}
+        listed = {workspace["name"]: workspace for workspace in alone.ok("GET", f"{V1}/workspaces")["workspaces"]}
         assert (listed["default"]["url"], listed["default"]["default"]) == (alone.host, True), "the way back"
         assert (listed["dev"]["url"], listed["dev"]["default"]) == (
             f"https://{DEV}" if "://" not in DEV else DEV,
@@ -131,8 +131,8 @@ def test_a_laptop_answers_to_every_local_name_and_no_other(tmp_path: Any) -> Non
 
 def test_the_address_says_which_workspace_it_is(site: Site, dev: dict[str, Any]) -> None:
     for host, id in ((DEV, dev["id"]), (DEV.upper(), dev["id"]), (f"127.0.0.1:{site.settings.port}", "1")):
-        told = through(site, host, "GET", "/.well-known/databricks-config")
-        assert (told.json()["workspace_id"], told.headers["x-databricks-org-id"]) == (id, id)
+        answer = through(site, host, "GET", "/.well-known/databricks-config")
+        assert (answer.json()["workspace_id"], answer.headers["x-databricks-org-id"]) == (id, id)
         metastore = through(site, host, "GET", f"{UC}/current-metastore-assignment").json()
         assert metastore["workspace_id"] == int(id)
     refused(through(site, f"{DEV}:444", "GET", ME), 404, "ENDPOINT_NOT_FOUND")
@@ -142,14 +142,14 @@ def test_the_audit_log_says_through_which_workspace(site: Site, dev: dict[str, A
     name = f"c_{uuid.uuid4().hex[:8]}"
     assert from_dev(site, "POST", f"{UC}/catalogs", {"name": name}).status_code == 200
     site.ok("PATCH", f"{UC}/catalogs/{name}", {"comment": "described elsewhere"})
-    asked = {"name": name, "changes_only": "true"}
-    found = site.ok("GET", f"{V1}/audit", asked)["events"]
-    assert sorted((e["event"], e["workspace_id"]) for e in found) == [
+    fields = {"name": name, "changes_only": "true"}
+    events = site.ok("GET", f"{V1}/audit", fields)["events"]
+    assert sorted((e["event"], e["workspace_id"]) for e in events) == [
         ("catalog.create", dev["id"]),
         ("schema.create", dev["id"]),
         ("securable.update", "1"),
     ]
-    there = site.ok("GET", f"{V1}/audit", {**asked, "workspace_id": dev["id"]})["events"]
+    there = site.ok("GET", f"{V1}/audit", {**fields, "workspace_id": dev["id"]})["events"]
     assert sorted(e["event"] for e in there) == ["catalog.create", "schema.create"]
 
 
@@ -230,14 +230,14 @@ def test_workspaces_that_cannot_be(site: Site, dev: dict[str, Any], fields: dict
 
 
 def test_a_workspace_moves_and_goes(site: Site) -> None:
-    made = site.ok("POST", f"{V1}/workspaces", {"name": "brief", "address": "brief.example.com"})
+    answer = site.ok("POST", f"{V1}/workspaces", {"name": "brief", "address": "brief.example.com"})
     catalog = site.schema().partition(".")[0]
-    site.ok("PATCH", f"{UC}/bindings/catalog/{catalog}", {"add": [{"workspace_id": int(made["id"])}]})
+    site.ok("PATCH", f"{UC}/bindings/catalog/{catalog}", {"add": [{"workspace_id": int(answer["id"])}]})
     assert through(site, "brief.example.com", "GET", ME).status_code == 200
     moved = site.ok("PATCH", f"{V1}/workspaces/brief", {"name": "short", "address": "http://short.example.com:81"})
-    assert (moved["id"], moved["name"], moved["url"]) == (made["id"], "short", "http://short.example.com:81")
+    assert (moved["id"], moved["name"], moved["url"]) == (answer["id"], "short", "http://short.example.com:81")
     assert through(site, "short.example.com:81", "GET", ME).status_code == 200
-    site.ok("DELETE", f"{V1}/workspaces/{made['id']}")
+    site.ok("DELETE", f"{V1}/workspaces/{answer['id']}")
     assert site.ok("GET", f"{UC}/bindings/catalog/{catalog}")["bindings"] == []
     wait_until(lambda: through(site, "short.example.com:81", "GET", ME).status_code == 404)
     assert through(site, "brief.example.com", "GET", ME).status_code == 404
@@ -331,9 +331,9 @@ def test_signed_urls_are_of_the_configured_address_and_of_one_workspace(site: Si
     catalog = model.partition(".")[0]
     site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL_VERSION")
     assign(site, user)
-    made = from_dev(site, "POST", "/api/2.0/fs/create-upload-url", uploads(site, model), token).json()["url"]
-    assert made.startswith(f"https://{DEV}/")
-    path = "/" + made.split("/", 3)[3]
+    url = from_dev(site, "POST", "/api/2.0/fs/create-upload-url", uploads(site, model), token).json()["url"]
+    assert url.startswith(f"https://{DEV}/")
+    path = "/" + url.split("/", 3)[3]
     refused(site.call("PUT", path, token=""), 403, "PERMISSION_DENIED", "another workspace")
 
     def put() -> httpx.Response:
@@ -351,8 +351,8 @@ def test_signed_urls_are_of_the_configured_address_and_of_one_workspace(site: Si
 
 def test_scim_speaks_with_the_address_that_it_was_asked_by(site: Site, dev: dict[str, Any]) -> None:
     user, _ = site.user(f"u_{uuid.uuid4().hex[:6]}@x.io")
-    found = from_dev(site, "GET", "/api/2.0/preview/scim/v2/Users", {"filter": f'userName eq "{user}"'}).json()
-    assert found["Resources"][0]["meta"]["location"].startswith(f"https://{DEV}/api/2.0/preview/scim/v2/Users/")
+    body = from_dev(site, "GET", "/api/2.0/preview/scim/v2/Users", {"filter": f'userName eq "{user}"'}).json()
+    assert body["Resources"][0]["meta"]["location"].startswith(f"https://{DEV}/api/2.0/preview/scim/v2/Users/")
 
 
 def test_the_account_api_names_another_account_or_nobody(site: Site, dev: dict[str, Any]) -> None:

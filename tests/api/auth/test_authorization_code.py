@@ -53,8 +53,8 @@ class Tool:
 
     def decides(self, decision: str = "allow", **headers: str | None) -> httpx.Response:
         sent = {"cookie": self.cookie, "origin": self.site.host, "sec-fetch-site": "same-origin", **headers}
-        kept = {name.replace("_", "-"): value for name, value in sent.items() if value is not None}
-        return self.site.http.post(self.path, data={**self.request, "decision": decision}, headers=kept)
+        result = {name.replace("_", "-"): value for name, value in sent.items() if value is not None}
+        return self.site.http.post(self.path, data={**self.request, "decision": decision}, headers=result)
 
     def code(self) -> str:
         return answered(self.decides())["code"]
@@ -106,17 +106,17 @@ def refused(answer: httpx.Response, error: str = "invalid_grant") -> str:
 def test_from_the_metadata_to_a_token_and_its_successors(site: Site, of_account: bool) -> None:
     account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
     base = f"/oidc/accounts/{account}" if of_account else "/oidc"
-    told = site.http.get(f"{base}/.well-known/oauth-authorization-server").json()
-    assert {"authorization_code", "refresh_token"} <= set(told["grant_types_supported"])
-    assert (told["response_types_supported"], told["code_challenge_methods_supported"]) == (["code"], ["S256"])
+    body = site.http.get(f"{base}/.well-known/oauth-authorization-server").json()
+    assert {"authorization_code", "refresh_token"} <= set(body["grant_types_supported"])
+    assert (body["response_types_supported"], body["code_challenge_methods_supported"]) == (["code"], ["S256"])
     tool = Tool(site)
-    tool.path = told["authorization_endpoint"].removeprefix(site.host)
+    tool.path = body["authorization_endpoint"].removeprefix(site.host)
     page = tool.asks()
     assert (page.status_code, tool.name in page.text, "databricks-cli" in page.text) == (200, True, True)
     decided = answered(tool.decides())
-    assert (decided["state"], decided["iss"]) == (tool.request["state"], told["issuer"])
+    assert (decided["state"], decided["iss"]) == (tool.request["state"], body["issuer"])
     first = site.http.post(
-        told["token_endpoint"],
+        body["token_endpoint"],
         data={
             "grant_type": "authorization_code",
             "code": decided["code"],
@@ -186,8 +186,12 @@ def test_the_sdks_own_flow_with_a_browser(site: Site, monkeypatch: pytest.Monkey
 def test_without_offline_access_there_is_no_refresh_token(site: Site) -> None:
     for scope in ("all-apis", None):
         tool = Tool(site, scope=scope)
-        told = tool.tokens()
-        assert ("refresh_token" in told, told["scope"], tool.works(told["access_token"])) == (False, "all-apis", True)
+        tokens = tool.tokens()
+        assert ("refresh_token" in tokens, tokens["scope"], tool.works(tokens["access_token"])) == (
+            False,
+            "all-apis",
+            True,
+        )
 
 
 @pytest.mark.parametrize(
@@ -284,14 +288,14 @@ def test_nothing_is_sent_to_an_address_or_a_client_that_is_not_right(site: Site,
 def test_other_faults_are_told_to_the_client(site: Site, fields: dict[str, str | None], error: str) -> None:
     tool = Tool(site, **fields)
     for answer in (tool.asks(), tool.decides()):
-        told = answered(answer)
-        assert (told["error"], told["state"], "code" in told) == (error, tool.request["state"], False)
-        assert told["error_description"].endswith((".", ")"))
+        reply = answered(answer)
+        assert (reply["error"], reply["state"], "code" in reply) == (error, tool.request["state"], False)
+        assert reply["error_description"].endswith((".", ")"))
 
 
 def test_a_person_may_say_no(site: Site) -> None:
-    told = answered(Tool(site).decides("deny"))
-    assert (told["error"], "code" in told) == ("access_denied", False)
+    answer = answered(Tool(site).decides("deny"))
+    assert (answer["error"], "code" in answer) == ("access_denied", False)
     assert Tool(site).decides("perhaps").status_code == 400
 
 
@@ -334,15 +338,15 @@ def test_a_state_comes_back_as_it_was_and_never_into_the_page(site: Site, state:
 
 def test_fields_given_twice_and_long_requests(site: Site) -> None:
     tool = Tool(site)
-    for more in (
+    for item in (
         "&client_id=other",
         f"&redirect_uri={REDIRECT}",
         "&x=" + "y" * 5_000,
         "&" + "&".join(f"a{i}=1" for i in range(40)),
         "&x=%ff",
     ):
-        answer = site.http.get(f"{tool.path}?{urlencode(tool.request)}{more}", headers={"cookie": tool.cookie})
-        assert (answer.status_code, "location" in answer.headers) == (400, False), more[:30]
+        answer = site.http.get(f"{tool.path}?{urlencode(tool.request)}{item}", headers={"cookie": tool.cookie})
+        assert (answer.status_code, "location" in answer.headers) == (400, False), item[:30]
 
 
 def test_another_account_is_not_known(site: Site) -> None:
@@ -402,12 +406,12 @@ def test_a_second_use_of_a_code_ends_what_came_from_the_first(site: Site) -> Non
     for scope in ("all-apis", "all-apis offline_access"):
         tool = Tool(site, scope=scope)
         code = tool.code()
-        told = tool.trades(code).json()
-        assert tool.works(told["access_token"])
+        body = tool.trades(code).json()
+        assert tool.works(body["access_token"])
         refused(tool.trades(code))
-        assert not tool.works(told["access_token"])
-        if "refresh_token" in told:
-            refused(tool.refreshes(told["refresh_token"]))
+        assert not tool.works(body["access_token"])
+        if "refresh_token" in body:
+            refused(tool.refreshes(body["refresh_token"]))
 
 
 def test_a_code_lives_a_minute(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,11 +433,11 @@ def test_one_session_has_so_many_codes_at_a_time(site: Site) -> None:
 
 def test_a_refresh_token_calls_nothing_and_is_its_clients(site: Site) -> None:
     tool = Tool(site)
-    told = tool.tokens()
-    refresh = told["refresh_token"]
+    tokens = tool.tokens()
+    refresh = tokens["refresh_token"]
     assert not tool.works(refresh)
     assert refused(tool.refreshes(refresh, client_id="another")) == "Refresh token is invalid"
-    for wrong in ("", "x", told["access_token"], tool.token, site.admin, refresh[:-1]):
+    for wrong in ("", "x", tokens["access_token"], tool.token, site.admin, refresh[:-1]):
         assert refused(tool.refreshes(wrong)) == "Refresh token is invalid"
     assert tool.works(tool.refreshes(refresh).json()["access_token"])
 
@@ -473,15 +477,17 @@ def own_tokens(site: Site, token: str) -> list[dict[str, Any]]:
 
 def test_it_ends_with_the_token_that_the_person_signed_in_with_and_not_with_the_session(site: Site) -> None:
     tool = Tool(site)
-    told = tool.tokens()
+    tokens = tool.tokens()
     out = site.http.post("/logout", headers={"cookie": tool.cookie, "origin": site.host})
     assert out.status_code == 303
-    assert tool.works(told["access_token"])
-    told = tool.refreshes(told["refresh_token"]).json()
-    personal = next(each["token_id"] for each in own_tokens(site, tool.token) if each["kind"] == "PERSONAL")
+    assert tool.works(tokens["access_token"])
+    tokens = tool.refreshes(tokens["refresh_token"]).json()
+    personal = next(
+        own_token["token_id"] for own_token in own_tokens(site, tool.token) if own_token["kind"] == "PERSONAL"
+    )
     site.ok("DELETE", f"{V1}/tokens/{personal}")
-    assert not tool.works(told["access_token"])
-    refused(tool.refreshes(told["refresh_token"]))
+    assert not tool.works(tokens["access_token"])
+    refused(tool.refreshes(tokens["refresh_token"]))
 
 
 def test_a_code_ends_with_its_session(site: Site) -> None:
@@ -493,62 +499,66 @@ def test_a_code_ends_with_its_session(site: Site) -> None:
 
 def test_a_deactivated_person_has_nothing_left(site: Site) -> None:
     tool = Tool(site)
-    told, code = tool.tokens(), tool.code()
+    tokens, code = tool.tokens(), tool.code()
     site.ok("PATCH", f"{V1}/users/{tool.name}", {"active": False})
-    assert not tool.works(told["access_token"])
-    refused(tool.refreshes(told["refresh_token"]))
+    assert not tool.works(tokens["access_token"])
+    refused(tool.refreshes(tokens["refresh_token"]))
     refused(tool.trades(code))
 
 
 def test_the_person_sees_it_and_may_revoke_it(site: Site) -> None:
     tool = Tool(site)
-    told = tool.tokens()
-    listed = [each for each in own_tokens(site, tool.token) if each["comment"] == "OAuth: databricks-cli"]
-    assert {each["kind"] for each in listed} == {"ACCESS"}
-    grant = max(listed, key=lambda each: each["expiry_time"])
-    minted = site.ok("POST", f"{V1}/tokens", {}, token=told["access_token"])["token_value"]
+    tokens = tool.tokens()
+    listed = [
+        own_token for own_token in own_tokens(site, tool.token) if own_token["comment"] == "OAuth: databricks-cli"
+    ]
+    assert {row["kind"] for row in listed} == {"ACCESS"}
+    grant = max(listed, key=lambda item: item["expiry_time"])
+    minted = site.ok("POST", f"{V1}/tokens", {}, token=tokens["access_token"])["token_value"]
     assert tool.works(minted)
     site.ok("DELETE", f"{V1}/tokens/{grant['token_id']}", token=tool.token)
-    assert [tool.works(each) for each in (told["access_token"], minted)] == [False, False]
-    refused(tool.refreshes(told["refresh_token"]))
+    assert [tool.works(item) for item in (tokens["access_token"], minted)] == [False, False]
+    refused(tool.refreshes(tokens["refresh_token"]))
 
 
 def test_all_from_one_origin_are_revoked_together(site: Site) -> None:
     tool = Tool(site)
     tools = [tool.tokens() for _ in range(2)]
-    personal = next(each["token_id"] for each in own_tokens(site, tool.token) if each["kind"] == "PERSONAL")
+    personal = next(
+        own_token["token_id"] for own_token in own_tokens(site, tool.token) if own_token["kind"] == "PERSONAL"
+    )
     assert site.ok("DELETE", f"{V1}/token-origins/{personal}", token=tool.token)["revoked"] >= 4
-    assert not any(tool.works(each["access_token"]) for each in tools)
+    assert not any(tool.works(row["access_token"]) for row in tools)
     assert tool.works(tool.token)
-    for each in tools:
-        refused(tool.refreshes(each["refresh_token"]))
+    for row in tools:
+        refused(tool.refreshes(row["refresh_token"]))
 
 
 def test_it_lives_no_longer_than_what_it_stands_on(site: Site) -> None:
     _, token = site.user()
     short = site.ok("POST", f"{V1}/tokens", {"lifetime_seconds": 120}, token=token)["token_value"]
     tool = Tool(site, short)
-    told = tool.tokens()
-    assert 60 < told["expires_in"] <= 120
-    assert 60 < tool.refreshes(told["refresh_token"]).json()["expires_in"] <= 120
+    tokens = tool.tokens()
+    assert 60 < tokens["expires_in"] <= 120
+    assert 60 < tool.refreshes(tokens["refresh_token"]).json()["expires_in"] <= 120
 
 
 def test_one_more_tool_than_allowed_ends_the_oldest(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_sign_in, "REFRESHABLE_TOKENS_PER_PRINCIPAL", 2)
     tool = Tool(site)
-    told = [tool.tokens() for _ in range(3)]
-    assert [tool.works(each["access_token"]) for each in told] == [False, True, True]
+    tokens = [tool.tokens() for _ in range(3)]
+    assert [tool.works(row["access_token"]) for row in tokens] == [False, True, True]
 
 
 def test_each_step_leaves_its_event(site: Site) -> None:
     tool = Tool(site)
-    told = tool.tokens()
-    tool.refreshes(told["refresh_token"])
+    tokens = tool.tokens()
+    tool.refreshes(tokens["refresh_token"])
     code = tool.code()
     tool.trades(code)
     tool.trades(code)
     events = site.ok("GET", f"{V1}/audit", {"actor": tool.name, "event": "token.*", "max_results": 20})["events"]
-    assert [each["event"] for each in reversed(events)] == [
+    assert [event["event"] for event in reversed(events)] == [
         "token.authorize",
         "token.issue",
         "token.issue",
@@ -557,5 +567,5 @@ def test_each_step_leaves_its_event(site: Site) -> None:
         "token.revoke",
     ]
     assert events[-1]["reason"] == f"databricks-cli at {REDIRECT}"
-    for secret in (told["access_token"], told["refresh_token"], code, tool.verifier):
+    for secret in (tokens["access_token"], tokens["refresh_token"], code, tool.verifier):
         assert secret not in str(events)

@@ -30,9 +30,9 @@ def basic(user: str, password: str) -> str:
 
 
 def sent(site: Site, authorization: str, method: str, path: str, fields: Any = None, **headers: str) -> httpx.Response:
-    more = {"params" if method == "GET" else "json": fields} if fields is not None else {}
+    extra = {"params" if method == "GET" else "json": fields} if fields is not None else {}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return site.http.request(method, path, headers={"authorization": authorization, **named}, **more)
+    return site.http.request(method, path, headers={"authorization": authorization, **named}, **extra)
 
 
 # --- HTTP Basic ------------------------------------------------------------------------------------------------------
@@ -101,8 +101,8 @@ def test_no_answer_of_the_server_asks_for_basic(site: Site) -> None:
         sent(site, basic("x", "y"), "GET", ME),
     ):
         assert not answer.headers.get("www-authenticate", "").lower().startswith("basic")
-    asked = site.http.post("/oidc/v1/token", data={"grant_type": "client_credentials"}, auth=("x", "y"))
-    assert asked.headers["www-authenticate"].startswith("Basic")
+    reply = site.http.post("/oidc/v1/token", data={"grant_type": "client_credentials"}, auth=("x", "y"))
+    assert reply.headers["www-authenticate"].startswith("Basic")
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,8 @@ def test_a_secret_signs_the_command_line_in_until_it_is_deleted(
     cli: Cli, robot: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = said(cli("service-principals", "create-secret", robot)).strip()
-    made = json.loads(said(cli("service-principals", "create-secret", robot, "--lifetime-seconds", "60", "--json")))
-    assert secret.startswith("mks_") and made["secret"].startswith("mks_") and secret != made["secret"]
+    content = json.loads(said(cli("service-principals", "create-secret", robot, "--lifetime-seconds", "60", "--json")))
+    assert secret.startswith("mks_") and content["secret"].startswith("mks_") and secret != content["secret"]
     listed = json.loads(said(cli("service-principals", "secrets", robot, "--json")))
     assert len(listed) == 2 and secret not in str(listed)
     with monkeypatch.context() as patched:
@@ -55,28 +55,37 @@ def test_a_secret_signs_the_command_line_in_until_it_is_deleted(
         patched.setenv("DATABRICKS_CLIENT_SECRET", f"{secret}x")
         refusal = cli("tokens", "list")
         assert refusal.exit_code == 1 and "does not sign in this client" in str(refusal.exception)
-    for each in listed:
-        said(cli("service-principals", "delete-secret", robot, each["id"]))
+    for row in listed:
+        said(cli("service-principals", "delete-secret", robot, row["id"]))
     assert json.loads(said(cli("service-principals", "secrets", robot, "--json"))) == []
     assert cli("service-principals", "delete-secret", robot, listed[0]["id"]).exit_code == exits.NOT_FOUND
     assert cli("service-principals", "create-secret", "nobody").exit_code == exits.FAILED
 
 
 def test_an_issuer_is_trusted_until_it_is_not(cli: Cli, site: Site, robot: str, tmp_path: Path) -> None:
-    one, keys = Issuer("https://ci.example", "one"), tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": one.keys}))
-    refusal = cli("service-principals", "trust", robot, "ci", one.url, "job-1")
+    issuer, keys = Issuer("https://ci.example", "one"), tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": issuer.keys}))
+    refusal = cli("service-principals", "trust", robot, "ci", issuer.url, "job-1")
     assert refusal.exit_code == 1 and "MODELKEEP_TRUSTED_ISSUERS" in refusal.stderr
     said(
         cli(
-            "service-principals", "trust", robot, "ci", one.url, "job-1", "--audience", "modelkeep", "--jwks", str(keys)
+            "service-principals",
+            "trust",
+            robot,
+            "ci",
+            issuer.url,
+            "job-1",
+            "--audience",
+            "modelkeep",
+            "--jwks",
+            str(keys),
         )
     )
     table = said(cli("service-principals", "trusted", robot))
-    assert "ci" in table and one.url in table and "job-1" in table and "modelkeep" in table
+    assert "ci" in table and issuer.url in table and "job-1" in table and "modelkeep" in table
     (policy,) = json.loads(said(cli("service-principals", "trusted", robot, "--json")))
     assert policy["policy_id"] == "ci"
-    form = {"grant_type": EXCHANGE, "subject_token_type": JWT, "subject_token": one.token(), "client_id": robot}
+    form = {"grant_type": EXCHANGE, "subject_token_type": JWT, "subject_token": issuer.token(), "client_id": robot}
     token = httpx.post(f"{site.host}/oidc/v1/token", data=form).json()["access_token"]
     assert site.call("GET", ME, token=token).json()["userName"] == robot
     said(cli("service-principals", "distrust", robot, "ci"))

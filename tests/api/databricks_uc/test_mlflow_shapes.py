@@ -15,7 +15,7 @@ json_format = pytest.importorskip("google.protobuf.json_format")
 
 
 def _model(**changes: Any) -> Securable:
-    made = Securable(
+    securable = Securable(
         "id",
         Kind.MODEL,
         "p",
@@ -34,7 +34,7 @@ def _model(**changes: Any) -> Securable:
         "bob",
         "prod.ml.churn",
     )
-    return msgspec.structs.replace(made, **changes)
+    return msgspec.structs.replace(securable, **changes)
 
 
 def _version(**changes: Any) -> ModelVersion:
@@ -43,7 +43,7 @@ def _version(**changes: Any) -> ModelVersion:
         Metric("loss", "NaN"),
         Metric("best", "-Infinity"),
     )
-    made = ModelVersion(
+    model_version = ModelVersion(
         "id",
         "model",
         2**62,
@@ -71,7 +71,7 @@ def _version(**changes: Any) -> ModelVersion:
         "prod.ml.churn",
         "churn",
     )
-    return msgspec.structs.replace(made, **changes)
+    return msgspec.structs.replace(model_version, **changes)
 
 
 def _parsed(answer: dict[str, Any], message: Any) -> Any:
@@ -79,15 +79,15 @@ def _parsed(answer: dict[str, Any], message: Any) -> Any:
 
 
 def test_a_registered_model() -> None:
-    found = _parsed(shapes.model(RegisteredModel(_model(), {"champion": 2})), messages.RegisteredModel())
-    assert (found.name, found.user_id, found.description, found.creation_timestamp) == (
+    result = _parsed(shapes.model(RegisteredModel(_model(), {"champion": 2})), messages.RegisteredModel())
+    assert (result.name, result.user_id, result.description, result.creation_timestamp) == (
         "prod.ml.churn",
         "alice",
         "words",
         1_700_000_000_123,
     )
-    assert [(a.alias, a.version) for a in found.aliases] == [("champion", "2")] and [
-        (t.key, t.value) for t in found.tags
+    assert [(a.alias, a.version) for a in result.aliases] == [("champion", "2")] and [
+        (t.key, t.value) for t in result.tags
     ] == [("team", "a")]
     connected = _parsed(shapes.model_brief(_model(spec_json='{"deployment_job_id":"9"}')), messages.RegisteredModel())
     assert connected.deployment_job_id == "9"
@@ -95,12 +95,12 @@ def test_a_registered_model() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_a_model_version(status: Status) -> None:
-    found = _parsed(shapes.version(_version(status=status)), messages.ModelVersion())
-    assert (found.name, found.version, found.model_id, found.run_id) == ("prod.ml.churn", str(2**62), "m-1", "run")
-    assert messages.ModelVersionStatus.Name(found.status) == status
-    assert [(t.key, t.value) for t in found.tags] == [("k", "")] and [a.alias for a in found.aliases] == ["champion"]
-    assert [(param.name, param.value) for param in found.model_params] == [("depth", "3")]
-    auc, loss, best = found.model_metrics
+    result = _parsed(shapes.version(_version(status=status)), messages.ModelVersion())
+    assert (result.name, result.version, result.model_id, result.run_id) == ("prod.ml.churn", str(2**62), "m-1", "run")
+    assert messages.ModelVersionStatus.Name(result.status) == status
+    assert [(t.key, t.value) for t in result.tags] == [("k", "")] and [a.alias for a in result.aliases] == ["champion"]
+    assert [(param.name, param.value) for param in result.model_params] == [("depth", "3")]
+    auc, loss, best = result.model_metrics
     assert (
         auc.key,
         auc.value,
@@ -115,5 +115,5 @@ def test_a_model_version(status: Status) -> None:
 
 
 def test_a_version_in_a_list() -> None:
-    found = _parsed(shapes.version_brief(_version()), messages.ModelVersion())
-    assert found.storage_location and found.source == "dbfs:/x"
+    result = _parsed(shapes.version_brief(_version()), messages.ModelVersion())
+    assert result.storage_location and result.source == "dbfs:/x"

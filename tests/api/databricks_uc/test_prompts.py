@@ -26,8 +26,8 @@ def prompt(site: Site) -> str:
     return name
 
 
-def register(site: Site, name: str, template: Any, **more: Any) -> dict[str, Any]:
-    version = {"name": name, "template": json.dumps(template), **more}
+def register(site: Site, name: str, template: Any, **fields: Any) -> dict[str, Any]:
+    version = {"name": name, "template": json.dumps(template), **fields}
     return site.ok("POST", f"{PROMPTS}/{name}/versions", {"name": name, "prompt_version": version})
 
 
@@ -41,8 +41,8 @@ def test_only_a_prompt_that_exists_already_exists(site: Site, prompt: str) -> No
 
 
 def test_what_a_client_parses(site: Site, prompt: str) -> None:
-    told = site.ok("GET", f"{PROMPTS}/{prompt}", {"name": prompt})
-    assert told["creation_timestamp"].endswith("Z") and told["tags"] == [{"key": "t", "value": "v"}]
+    answer = site.ok("GET", f"{PROMPTS}/{prompt}", {"name": prompt})
+    assert answer["creation_timestamp"].endswith("Z") and answer["tags"] == [{"key": "t", "value": "v"}]
     version = site.ok("GET", f"{PROMPTS}/{prompt}/versions/1", {"name": prompt, "version": "1"})
     assert (version["version"], json.loads(version["template"])) == ("1", "Hello {{name}}")
     assert {"key": "_mlflow_prompt_type", "value": "text"} in version["tags"]
@@ -106,8 +106,8 @@ def test_a_template_that_no_client_could_load_is_one_sentence(
 def test_a_template_comes_back_as_it_was_sent(site: Site, prompt: str, text: str) -> None:
     """An escaped NUL inside the template's JSON is text; one in another field is refused."""
     number = register(site, prompt, text)["version"]
-    told = site.ok("GET", f"{PROMPTS}/{prompt}/versions/{number}")
-    assert json.loads(told["template"]) == text
+    answer = site.ok("GET", f"{PROMPTS}/{prompt}/versions/{number}")
+    assert json.loads(answer["template"]) == text
 
 
 def test_a_field_that_holds_a_nul_is_refused(site: Site, prompt: str) -> None:
@@ -173,11 +173,11 @@ def test_the_pages_own_calls(site: Site, prompt: str) -> None:
     listed = site.ok("GET", f"{V1}/prompts", {"catalog_name": catalog, "schema_name": schema})["prompts"]
     assert [row["full_name"] for row in listed] == [prompt]
     site.ok("POST", f"{PROMPTS}/{prompt}/aliases/live", {"version": "1"})
-    told = site.ok("PATCH", f"{V1}/prompts/{prompt}", {"comment": "new", "owner": "admin"})
-    assert (told["comment"], told["owner"], told["aliases"]) == ("new", "admin", {"live": 1})
+    answer = site.ok("PATCH", f"{V1}/prompts/{prompt}", {"comment": "new", "owner": "admin"})
+    assert (answer["comment"], answer["owner"], answer["aliases"]) == ("new", "admin", {"live": 1})
     stale = site.call("PATCH", f"{V1}/prompts/{prompt}", {"comment": "newer", "etag": "another"})
     refused(stale, 409, "RESOURCE_CONFLICT", "changed since you read it")
-    site.ok("PATCH", f"{V1}/prompts/{prompt}", {"comment": "new", "etag": told["etag"]})
+    site.ok("PATCH", f"{V1}/prompts/{prompt}", {"comment": "new", "etag": answer["etag"]})
     site.ok("PATCH", f"{V1}/prompts/{prompt}/versions/1", {"comment": "why"})
     tags = f"{UC}/subentity-tags/prompt/{prompt}/1"
     site.ok("PATCH", tags, {"changes": {"add_tags": [{"key": "k", "value": "v"}]}})
@@ -196,12 +196,12 @@ def test_the_pages_own_calls(site: Site, prompt: str) -> None:
     assert site.ok("GET", f"{V1}/prompts/{prompt}/links") == {"links": [], "next_page_token": ""}
     assert "versions" in site.ok("GET", f"{V1}/prompts/{prompt}/versions")
     assert site.ok("GET", f"{V1}/can/prompt/{prompt}")["operations"]["get_prompt"] is True
-    told = site.ok(
+    answer = site.ok(
         "GET",
         f"{V1}/explain",
         {"securable_type": "prompt", "full_name": prompt, "operation": "set_prompt_alias", "about": "live"},
     )
-    assert told["allowed"] is True
+    assert answer["allowed"] is True
 
 
 def test_browse_shows_metadata_alone(site: Site, prompt: str) -> None:
@@ -211,8 +211,8 @@ def test_browse_shows_metadata_alone(site: Site, prompt: str) -> None:
         f"{UC}/permissions/catalog/{prompt.split('.')[0]}",
         {"changes": [{"principal": user, "add": ["BROWSE"]}]},
     )
-    told = site.ok("GET", f"{V1}/prompts/{prompt}", token=token)
-    assert (told["browse_only"], told["tags"], told["aliases"], told["newest_version"]) == (True, [], {}, None)
+    answer = site.ok("GET", f"{V1}/prompts/{prompt}", token=token)
+    assert (answer["browse_only"], answer["tags"], answer["aliases"], answer["newest_version"]) == (True, [], {}, None)
     refused(site.call("GET", f"{V1}/prompts/{prompt}/versions/1", token=token), 403, "PERMISSION_DENIED")
 
 
@@ -242,8 +242,8 @@ def test_a_renamed_prompt_keeps_everything_but_its_name(site: Site) -> None:
     site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.taken"})
     refused(site.call("PATCH", path, {"new_name": "taken"}), 409, "RESOURCE_ALREADY_EXISTS")
     refused(site.call("PATCH", path, {"new_name": "taken", "comment": "lost"}), 409, "RESOURCE_ALREADY_EXISTS")
-    told = site.ok("PATCH", path, {"new_name": "new", "comment": "moved"})
-    assert (told["full_name"], told["comment"], told["aliases"]) == (new, "moved", {"live": 1})
+    answer = site.ok("PATCH", path, {"new_name": "new", "comment": "moved"})
+    assert (answer["full_name"], answer["comment"], answer["aliases"]) == (new, "moved", {"live": 1})
     assert site.ok("GET", f"{PROMPTS}/{new}/versions/by-alias/live", token=token)["template"] == '"Hello {{name}}"'
     refused(site.call("GET", f"{PROMPTS}/{old}"), 404, "RESOURCE_DOES_NOT_EXIST")
     # The old name is free, and resurrects nothing.

@@ -69,13 +69,13 @@ def furnish(site: Site) -> None:
     site.ok("PUT", f"{V1}/groups/release-managers/members/admin")
 
 
-def asked(site: Site, who: str) -> str:
+def access_request_of(site: Site, who: str) -> str:
     """The id of a request for access."""
     site.allow(who, "catalog", "prod", "BROWSE")
     token = site.ok("POST", f"{V1}/tokens", {"principal": who})["token_value"]
-    wanted = {"securable": {"type": "FUNCTION", "full_name": M}, "permissions": ["EXECUTE"]}
-    told = site.ok("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]}, token)
-    return told["responses"][0]["request_ids"][0]
+    fields = {"securable": {"type": "FUNCTION", "full_name": M}, "permissions": ["EXECUTE"]}
+    answer = site.ok("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [fields]}]}, token)
+    return answer["responses"][0]["request_ids"][0]
 
 
 def page(name: str) -> dict[str, str]:
@@ -105,15 +105,18 @@ def walk(site: Site, titles: dict[str, str], programs: Path, folder: Path, **kno
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with quick(tmp_path_factory.mktemp("quick")) as found:
-        yield found
+    with quick(tmp_path_factory.mktemp("quick")) as result:
+        yield result
 
 
 def test_who_may_do_what(site: Site, github: Issuer, programs: Path, tmp_path: Path) -> None:
     titles = {
         title: text.replace(GITHUB, github.url) for title, text in page("govern.md").items() if title not in ELSEWHERE
     }
-    ids = {"REQUEST_ID": asked(site, "bob"), "OTHER_REQUEST_ID": asked(site, "alice@example.com")}
+    ids = {
+        "REQUEST_ID": access_request_of(site, "bob"),
+        "OTHER_REQUEST_ID": access_request_of(site, "alice@example.com"),
+    }
     account = site.ok("GET", "/.well-known/databricks-config")["account_id"]
     job = github.token(sub="repo:acme/churn:ref:refs/heads/main", aud=account)
     said = walk(site, titles, programs, tmp_path, JOB_TOKEN=job, **ids)
@@ -165,6 +168,10 @@ def test_the_settings_of_an_openid_provider(tmp_path: Path) -> None:
     said = subprocess.run(
         ["bash", "-c", f"{text}\nenv -0"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
     )
-    told: dict[str, Any] = dict(line.split("=", 1) for line in said.stdout.split("\0") if line.startswith("MODELKEEP_"))
-    found = load(told | {"MODELKEEP_DATA_DIR": str(tmp_path)})
-    assert found.oidc_issuer == "https://idp.example.com" and json.loads(found.oidc_groups) == {"ml-team": "scientists"}
+    fields: dict[str, Any] = dict(
+        line.split("=", 1) for line in said.stdout.split("\0") if line.startswith("MODELKEEP_")
+    )
+    result = load(fields | {"MODELKEEP_DATA_DIR": str(tmp_path)})
+    assert result.oidc_issuer == "https://idp.example.com" and json.loads(result.oidc_groups) == {
+        "ml-team": "scientists"
+    }

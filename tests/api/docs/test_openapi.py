@@ -48,8 +48,8 @@ def test_every_answer_has_a_schema(spoken: tuple[Any, list[Route]]) -> None:
 
 def test_operations_have_names_of_their_own(spoken: tuple[Any, list[Route]]) -> None:
     said = operations(spoken[0]).values()
-    assert [name for name, times in Counter(one["operationId"] for one in said).items() if times > 1] == []
-    assert [one["operationId"] for one in said if not re.fullmatch(r"[A-Z][\w .]+", one["summary"])] == []
+    assert [name for name, times in Counter(row["operationId"] for row in said).items() if times > 1] == []
+    assert [row["operationId"] for row in said if not re.fullmatch(r"[A-Z][\w .]+", row["summary"])] == []
 
 
 def test_only_public_routes_need_no_token(spoken: tuple[Any, list[Route]]) -> None:

@@ -59,8 +59,8 @@ class Vending(Shelf):
     def place(self, root: str) -> tuple[str, str]:
         """(bucket, prefix with a slash at its end) of a version, as `uc:` clients are told."""
         name, version = named(root)
-        told = self.call("GET", f"{UC}/models/{name}/versions/{version}", headers=OSS).json()
-        bucket, _, prefix = told["storage_location"].removeprefix("s3://").partition("/")
+        body = self.call("GET", f"{UC}/models/{name}/versions/{version}", headers=OSS).json()
+        bucket, _, prefix = body["storage_location"].removeprefix("s3://").partition("/")
         return bucket, f"{prefix}/"
 
     def by_credentials(self, files: dict[str, bytes]) -> str:
@@ -73,8 +73,8 @@ class Vending(Shelf):
 
     def keys(self, prefix: str) -> list[str]:
         """What the store holds there, as its operator sees it."""
-        found = operator(self.store).list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
-        return [entry["Key"] for entry in found.get("Contents", ())]
+        objects_v2 = operator(self.store).list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
+        return [entry["Key"] for entry in objects_v2.get("Contents", ())]
 
 
 def client(store: "Seaweed", keys: dict[str, str]) -> Any:
@@ -141,13 +141,13 @@ def test_one_answer_serves_clients_of_both_kinds(shelf: Vending) -> None:
     root = shelf.ready({})
     name, version = named(root)
     fields = {"name": name, "version": str(version), "operation": "MODEL_VERSION_OPERATION_READ"}
-    told = shelf.b("POST", "model-versions/generate-temporary-credentials", fields).json()["credentials"]
-    assert told["storage_mode"] == "DEFAULT_STORAGE"
-    assert set(told["aws_temp_credentials"]) == {"access_key_id", "secret_access_key", "session_token"}
-    assert told["expiration_time"] > 1_700_000_000_000
+    credentials = shelf.b("POST", "model-versions/generate-temporary-credentials", fields).json()["credentials"]
+    assert credentials["storage_mode"] == "DEFAULT_STORAGE"
+    assert set(credentials["aws_temp_credentials"]) == {"access_key_id", "secret_access_key", "session_token"}
+    assert credentials["expiration_time"] > 1_700_000_000_000
     native = shelf.credentials(root, READ).json()
     assert native["storage_mode"] == "DEFAULT_STORAGE"
-    assert set(native["aws_temp_credentials"]) == set(told["aws_temp_credentials"])
+    assert set(native["aws_temp_credentials"]) == set(credentials["aws_temp_credentials"])
 
 
 def test_only_clients_without_urls_are_told_of_the_store(shelf: Vending) -> None:
@@ -158,8 +158,8 @@ def test_only_clients_without_urls_are_told_of_the_store(shelf: Vending) -> None
         for agent, scheme in (("mlflow-python-client/2.11.4", "s3:"), ("databricks-sdk-py/0.156.0", "dbfs:")):
             query = {"name": name, "version": str(version)}
             headers = {"user-agent": agent}
-            told = shelf.call("GET", f"{FACE_B}/model-versions/{path}", query, headers=headers).json()
-            assert told.get("model_version", told)[field].startswith(scheme), (path, agent)
+            body = shelf.call("GET", f"{FACE_B}/model-versions/{path}", query, headers=headers).json()
+            assert body.get("model_version", body)[field].startswith(scheme), (path, agent)
 
 
 def test_urls_go_on_as_ever_beside_credentials(shelf: Vending) -> None:
@@ -383,8 +383,10 @@ def test_names_that_credentials_wrote_come_back_as_they_were(shelf: Vending) -> 
     for name in names:
         assert shelf.get(f"{root}/{name}") == name.encode()
     model, version = named(root)
-    told = shelf.b("GET", "model-versions/get", {"name": model, "version": str(version)}).json()["model_version"]
-    assert "'C#'" in told["status_message"] and "x01bell" in told["status_message"]
+    model_version = shelf.b("GET", "model-versions/get", {"name": model, "version": str(version)}).json()[
+        "model_version"
+    ]
+    assert "'C#'" in model_version["status_message"] and "x01bell" in model_version["status_message"]
 
 
 def test_staging_is_freed_once_nobody_can_write_there(shelf: Vending) -> None:

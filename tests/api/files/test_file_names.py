@@ -123,11 +123,11 @@ def test_mlflow_finds_directories_that_it_does_not_quote(folder_shelf: Shelf, ag
 
         def walk(path: str) -> list[str]:
             answer = http.get(f"{shelf.host}{FS}/directories{posixpath.join(root, path)}").json()
-            found = list[str]()
+            results = list[str]()
             for entry in answer["contents"]:
                 inside = posixpath.relpath(entry["path"], root)
-                found += walk(inside) if entry["is_directory"] else [inside]
-            return found
+                results += walk(inside) if entry["is_directory"] else [inside]
+            return results
 
         assert sorted(walk("")) == sorted(["MLmodel", *files])
         for path in ("day=1 00%3A00", "x%2Fy"):  # as somebody names them
@@ -171,21 +171,21 @@ def test_a_name_that_is_too_long_is_refused_in_a_sentence(folder_shelf: Shelf, n
 def test_finalize_says_which_directories_some_clients_miss(folder_shelf: Shelf, directory: str) -> None:
     root = folder_shelf.ready({f"{directory}/part": b"1"})
     name, version = named(root)
-    asked = {"name": name, "version": str(version)}
-    told = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=asked).json()["model_version"]
-    assert told["status"] == "READY" and f"'{directory.rpartition('/')[2]}'" in told["status_message"]
+    fields = {"name": name, "version": str(version)}
+    model_version = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=fields).json()["model_version"]
+    assert model_version["status"] == "READY" and f"'{directory.rpartition('/')[2]}'" in model_version["status_message"]
     copied = folder_shelf.ok(
         "POST", f"{V1}/models/{name}/versions/{version}/copy", {"destination": folder_shelf.model()}
     )
-    assert copied["status_message"] == told["status_message"]
+    assert copied["status_message"] == model_version["status_message"]
 
 
 @pytest.mark.parametrize("file", ["a#b", "what?", "%41", "50%/x", "é/a b"])
 def test_finalize_says_nothing_of_names_that_come_back(folder_shelf: Shelf, file: str) -> None:
     name, version = named(folder_shelf.ready({file: b"1"}))
-    asked = {"name": name, "version": str(version)}
-    told = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=asked).json()["model_version"]
-    assert told["status_message"] == ""
+    fields = {"name": name, "version": str(version)}
+    model_version = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=fields).json()["model_version"]
+    assert model_version["status_message"] == ""
 
 
 @pytest.mark.parametrize("part", ["a#b", "what?", "a%41b", "%2f", "#"])
@@ -221,8 +221,8 @@ def test_an_old_name_that_urls_break_is_used_and_renamed(folder_shelf: Shelf) ->
             )
 
     folder_shelf.run(age())
-    asked = {"name": old, "version": "1"}
-    assert folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=asked).status_code == 200
+    fields = {"name": old, "version": "1"}
+    assert folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=fields).status_code == 200
     folder_shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": old, "description": "kept"})
     folder_shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": old, "new_name": f"{schema}.{leaf}"})
     folder_shelf.ok("DELETE", f"{FACE_B}/registered-models/delete", {"name": name})

@@ -77,14 +77,14 @@ def test_listing_goes_on_page_by_page(folder_shelf: Shelf) -> None:
         | {"d1.txt": b"3"}
     )
     root = shelf.ready(files)
-    found, token, pages = list[str](), "", 0
+    result, token, pages = list[str](), "", 0
     while pages == 0 or token:
         query = {"page_size": "2", **({"page_token": token} if token else {})}
         page = shelf.fs("GET", "directories", root, params=query).json()
         assert len(page["contents"]) <= 2
-        found += [entry["name"] for entry in page["contents"]]
+        result += [entry["name"] for entry in page["contents"]]
         token, pages = page["next_page_token"], pages + 1
-    assert sorted(found) == sorted({"MLmodel", "d0", "d1", "d2", "d0-", "d1-", "d1.txt"})
+    assert sorted(result) == sorted({"MLmodel", "d0", "d1", "d2", "d0-", "d1-", "d1.txt"})
     refused(shelf.fs("GET", "directories", f"{root}/d0", params={"page_token": "x"}), 400, "INVALID_PARAMETER_VALUE")
 
 
@@ -171,7 +171,7 @@ def test_a_download_is_named_for_old_readers_and_new_ones(name: str, plain: str)
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("request", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=5-", 5, 299_999),
@@ -181,12 +181,12 @@ def test_a_download_is_named_for_old_readers_and_new_ones(name: str, plain: str)
         ("bytes=-999999999", 0, 299_999),
     ],
 )
-def test_ranges(shelf: Shelf, asked: str, first: int, last: int) -> None:
+def test_ranges(shelf: Shelf, request: str, first: int, last: int) -> None:
     data = bytes(i * 7 % 251 for i in range(300_000))
     root = shelf.ready({"data": data})
     for answer in (
-        send(shelf.download_url(f"{root}/data"), "GET", range=asked),
-        shelf.fs("GET", "files", f"{root}/data", headers={"range": asked}),
+        send(shelf.download_url(f"{root}/data"), "GET", range=request),
+        shelf.fs("GET", "files", f"{root}/data", headers={"range": request}),
     ):
         assert answer.status_code == 206
         assert answer.headers["content-range"] == f"bytes {first}-{last}/300000"
@@ -196,9 +196,9 @@ def test_ranges(shelf: Shelf, asked: str, first: int, last: int) -> None:
 
 def test_ranges_that_are_none_give_the_whole_file(folder_shelf: Shelf) -> None:
     root = folder_shelf.ready({"data": b"0123456789"})
-    for asked in ("bytes=5-2", "items=0-1", "bytes=", "bytes=-", "bytes=0-1,3-4", "bytes=a-b", "bytes=0x1-2"):
-        answer = folder_shelf.fs("GET", "files", f"{root}/data", headers={"range": asked})
-        assert (answer.status_code, answer.content) == (200, b"0123456789"), asked
+    for text in ("bytes=5-2", "items=0-1", "bytes=", "bytes=-", "bytes=0-1,3-4", "bytes=a-b", "bytes=0x1-2"):
+        answer = folder_shelf.fs("GET", "files", f"{root}/data", headers={"range": text})
+        assert (answer.status_code, answer.content) == (200, b"0123456789"), text
     etag = folder_shelf.fs("HEAD", "files", f"{root}/data").headers["etag"]
     ranges = {"range": "bytes=1-2", "if-range": etag}
     assert folder_shelf.fs("GET", "files", f"{root}/data", headers=ranges).content == b"12"
@@ -207,15 +207,15 @@ def test_ranges_that_are_none_give_the_whole_file(folder_shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"), [("data", "bytes=10-"), ("data", "bytes=99-100"), ("data", "bytes=-0"), ("empty", "bytes=0-")]
+    ("path", "request"), [("data", "bytes=10-"), ("data", "bytes=99-100"), ("data", "bytes=-0"), ("empty", "bytes=0-")]
 )
-def test_a_range_past_the_end_is_told_the_size(shelf: Shelf, path: str, asked: str) -> None:
+def test_a_range_past_the_end_is_told_the_size(shelf: Shelf, path: str, request: str) -> None:
     """Of files in a row, in an object of their own, and in the store that clients read themselves."""
     root = shelf.ready({"data": b"0123456789", "empty": b"", "large": LARGE})
     size = 10 if path == "data" else 0
     for answer in (
-        shelf.fs("GET", "files", f"{root}/{path}", headers={"range": asked}),
-        send(shelf.download_url(f"{root}/{path}"), "GET", range=asked),
+        shelf.fs("GET", "files", f"{root}/{path}", headers={"range": request}),
+        send(shelf.download_url(f"{root}/{path}"), "GET", range=request),
     ):
         if shelf.host in str(answer.url):
             refused(answer, 416, "INVALID_PARAMETER_VALUE", f"{size} bytes")
@@ -246,8 +246,8 @@ def test_a_small_file_needs_no_object(folder_shelf: Shelf, name: str) -> None:
     folder_shelf.finalize(root)
     folder_shelf.work()
     assert folder_shelf.get(f"{root}/data") == data
-    asked = folder_shelf.fs("HEAD", "files", f"{root}/data")
-    assert (asked.headers["content-length"], asked.content) == (str(len(data)), b"")
+    answer = folder_shelf.fs("HEAD", "files", f"{root}/data")
+    assert (answer.headers["content-length"], answer.content) == (str(len(data)), b"")
     if len(data) > 1:
         part = folder_shelf.fs("GET", "files", f"{root}/data", headers={"range": "bytes=2-4"})
         assert (part.status_code, part.content, part.headers["content-length"]) == (206, data[2:5], "3")
@@ -313,9 +313,9 @@ def test_a_reader_that_leaves_disturbs_nobody(folder_shelf: Shelf) -> None:
             connection.sendall(f"GET {url.raw_path.decode()} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
     with httpx.Client() as client:  # one connection, several answers: nothing of one runs into the next
-        for asked in ("bytes=0-99999", "bytes=1048576-3145727", "bytes=7-8"):
-            first, last = (int(n) for n in asked[6:].split("-"))
-            assert len(client.get(url, headers={"range": asked}).content) == last - first + 1
+        for text in ("bytes=0-99999", "bytes=1048576-3145727", "bytes=7-8"):
+            first, last = (int(n) for n in text[6:].split("-"))
+            assert len(client.get(url, headers={"range": text}).content) == last - first + 1
 
 
 # --- the Files API, by Databricks' SDK -------------------------------------------------------------------------------
@@ -422,8 +422,8 @@ class Upload:
         assert answer.status_code == 200, answer.text
         self.id = answer.json()["multipart_upload"]["session_token"]
 
-    def ask(self, number: int, **more: Any) -> httpx.Response:
-        fields = {"path": self.path, "session_token": self.id, "start_part_number": number, "count": 1, **more}
+    def ask(self, number: int, **extra: Any) -> httpx.Response:
+        fields = {"path": self.path, "session_token": self.id, "start_part_number": number, "count": 1, **extra}
         return self.shelf.call("POST", f"{FS}/create-upload-part-urls", fields, token=self.token)
 
     def url(self, number: int) -> dict[str, Any]:
@@ -454,14 +454,14 @@ def test_parts_out_of_order_and_replaced(shelf: Shelf) -> None:
     root = shelf.pending()
     shelf.put(f"{root}/MLmodel", MLMODEL)
     upload = Upload(shelf, f"{root}/big")
-    one, two, three = (bytes([n]) * (5 * MIB + n) for n in (1, 2, 3))
+    first, two, three = (bytes([n]) * (5 * MIB + n) for n in (1, 2, 3))
     tags = {3: upload.part(3, three), 1: upload.part(1, two), 2: upload.part(2, two)}
-    tags[1] = upload.part(1, one)
+    tags[1] = upload.part(1, first)
     assert upload.complete(*sorted(tags.items())).status_code == 200
     shelf.work()
     assert len(shelf.objects(root)) == (3 if not shelf.settings.storage_url else 2)
     shelf.finalize(root)
-    assert shelf.get(f"{root}/big") == one + two + three
+    assert shelf.get(f"{root}/big") == first + two + three
 
 
 def test_completing_twice_is_harmless_in_a_folder(folder_shelf: Shelf) -> None:
@@ -486,12 +486,12 @@ def test_an_aborted_upload_leaves_nothing(shelf: Shelf) -> None:
     root = shelf.pending()
     upload = Upload(shelf, f"{root}/big")
     tag = upload.part(1, b"a" * 5 * MIB)
-    kept = upload.url(2)
+    result = upload.url(2)
     assert upload.abort().status_code == 200
     assert upload.abort().status_code == 200
     shelf.work()
     assert shelf.objects(root) == []
-    assert send(kept, "PUT", b"b").status_code == 404
+    assert send(result, "PUT", b"b").status_code == 404
     refused(upload.ask(2), 404, "NOT_FOUND")
     refused(upload.complete((1, tag)), 404, "NOT_FOUND")
     assert shelf.objects(root) == []

@@ -91,10 +91,10 @@ def test_urls_are_for_those_who_may(shelf: Shelf) -> None:
         ("DELETE", "directories", f"{pending}/d"),
     ):
         path, _, query = path.partition("?")
-        more = {"params": dict([query.split("=")])} if query else {}
-        refused(shelf.fs(method, kind, path, stranger, **more), 403, "PERMISSION_DENIED")
-        assert shelf.fs(method, kind, path, "", **more).status_code == 401
-        assert shelf.fs(method, kind, path, "mk_wrong", **more).status_code == 401
+        extra = {"params": dict([query.split("=")])} if query else {}
+        refused(shelf.fs(method, kind, path, stranger, **extra), 403, "PERMISSION_DENIED")
+        assert shelf.fs(method, kind, path, "", **extra).status_code == 401
+        assert shelf.fs(method, kind, path, "mk_wrong", **extra).status_code == 401
 
 
 def test_pending_files_are_not_read_and_ready_ones_not_written(shelf: Shelf) -> None:
@@ -148,8 +148,8 @@ def test_a_url_of_the_store_writes_once(s3_shelf: Shelf) -> None:
     again = s3_shelf.upload_url(f"{root}/a")
     assert send(again, "PUT", b"fourth").status_code == 200
     s3_shelf.finalize(root)
-    for one in (url, again):
-        assert send(one, "PUT", b"fifth").status_code == 412
+    for item in (url, again):
+        assert send(item, "PUT", b"fifth").status_code == 412
     assert s3_shelf.get(f"{root}/a") == b"fourth"
     download = s3_shelf.download_url(f"{root}/a")["url"]
     assert download.startswith(s3_shelf.settings.s3_endpoint)
@@ -211,11 +211,11 @@ def test_finalize_while_a_file_arrives_for_s3(s3_shelf: Shelf) -> None:
             assert answers[0].status_code == 204
             continue
         s3_shelf.finalize(root)
-        kept = s3_shelf.get(f"{root}/a")
+        answer = s3_shelf.get(f"{root}/a")
         gate.set()
         thread.join(30)
         refused(answers[0], 400, "INVALID_STATE")
-        assert s3_shelf.get(f"{root}/a") == kept and len(kept) == 1_000_000
+        assert s3_shelf.get(f"{root}/a") == answer and len(answer) == 1_000_000
 
 
 # --- changed, borrowed and old URLs ----------------------------------------------------------------------------------
@@ -279,15 +279,15 @@ def test_an_expired_url_is_refused(tmp_path: Path) -> None:
 def test_a_url_ends_with_the_token_that_asked_for_it(shelf: Shelf) -> None:
     root = shelf.ready({"a": b"abc"})
     who, token = reader(shelf, model_of(root))
-    made = shelf.ok("POST", f"{V1}/tokens", {"principal": who})
-    mine = [shelf.download_url(f"{root}/a", one) for one in (token, made["token_value"])]
+    answer = shelf.ok("POST", f"{V1}/tokens", {"principal": who})
+    mine = [shelf.download_url(f"{root}/a", item) for item in (token, answer["token_value"])]
     ours = [url for url in mine if shelf.host in url["url"]]
     assert all(send(url, "GET").content == b"abc" for url in mine)
-    shelf.ok("DELETE", f"{V1}/tokens/{made['token_info']['token_id']}")
+    shelf.ok("DELETE", f"{V1}/tokens/{answer['token_info']['token_id']}")
     if ours:
         assert send(ours[0], "GET").status_code == 200
         refused(send(ours[1], "GET"), 403, "PERMISSION_DENIED", "signed out")
-    assert shelf.fs("GET", "files", f"{root}/a", made["token_value"]).status_code == 401
+    assert shelf.fs("GET", "files", f"{root}/a", answer["token_value"]).status_code == 401
 
 
 def test_a_url_ends_with_its_principal(folder_shelf: Shelf) -> None:
@@ -344,8 +344,8 @@ def test_a_url_ends_with_the_version(folder_shelf: Shelf) -> None:
     name = folder_shelf.model()
     root, pending = folder_shelf.ready({"a": b"abc"}, name), folder_shelf.pending(name)
     down, up = folder_shelf.download_url(f"{root}/a"), folder_shelf.upload_url(f"{pending}/a")
-    for one in (root, pending):
-        delete_version(folder_shelf, one)
+    for item in (root, pending):
+        delete_version(folder_shelf, item)
     assert send(down, "GET").status_code == send(up, "PUT", b"x").status_code == 404
     folder_shelf.ok("DELETE", f"{FACE_B}/registered-models/delete", {"name": name})
     assert send(down, "GET").status_code == send(up, "PUT", b"x").status_code == 404
@@ -574,9 +574,9 @@ def test_vending_and_refusals_leave_records(folder_shelf: Shelf) -> None:
         async with folder_shelf.registry.db.read() as tx:
             return await tx.all("SELECT event, outcome, changes FROM audit WHERE actor = :who ORDER BY at, id", who=who)
 
-    found = folder_shelf.run(events())
-    assert ("file.vend_write", "PERMISSION_DENIED", "{}") in found
-    vended = [msgspec.json.decode(changes)["count"][1] for event, _, changes in found if event == "file.vend_read"]
+    done = folder_shelf.run(events())
+    assert ("file.vend_write", "PERMISSION_DENIED", "{}") in done
+    vended = [msgspec.json.decode(changes)["count"][1] for event, _, changes in done if event == "file.vend_read"]
     assert sum(vended) == 3
 
 
@@ -589,4 +589,4 @@ def test_requests_about_files_name_paths_by_their_type() -> None:
 
 
 def _below(kind: type) -> list[type]:
-    return [each for sub in kind.__subclasses__() for each in (sub, *_below(sub))]
+    return [item for sub in kind.__subclasses__() for item in (sub, *_below(sub))]

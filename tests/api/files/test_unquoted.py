@@ -37,8 +37,8 @@ def test_a_directory_that_a_client_was_told_comes_back_by_its_own_name(path: str
         ArtifactPath(path)
     except InvalidArgument:
         return
-    told = posixpath.join("/Models/c/s/m/1", askable(path))
-    assert unquote(sent(told).decode()) == f"/Models/c/s/m/1/{path}"
+    answer = posixpath.join("/Models/c/s/m/1", askable(path))
+    assert unquote(sent(answer).decode()) == f"/Models/c/s/m/1/{path}"
 
 
 @pytest.mark.parametrize(

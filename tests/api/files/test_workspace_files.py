@@ -32,8 +32,8 @@ class Person:
         client = WorkspaceClient(config=Config(host=shelf.host, token=self.token, auth_type="pat"))
         self.sdk: Any = client.workspace
 
-    def call(self, method: str, path: str, fields: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
-        return self.shelf.call(method, f"{API}/{path}", fields, token=self.token, **more)
+    def call(self, method: str, path: str, fields: dict[str, Any] | None = None, **extra: Any) -> httpx.Response:
+        return self.shelf.call(method, f"{API}/{path}", fields, token=self.token, **extra)
 
     def write(self, path: str, data: bytes, *, overwrite: bool = False) -> httpx.Response:
         """As the CLI does: the whole path is one escaped part of the address."""
@@ -120,7 +120,7 @@ def test_nobody_enters_another_home(shelf: Shelf, person: Person) -> None:
         f"{person.home}/nothing",
         f"{person.home.upper()}/secret.txt",
     ):
-        for method, call, more in (
+        for method, call, extra in (
             ("GET", "get-status", {}),
             ("GET", "list", {}),
             ("GET", "export", {"direct_download": "true"}),
@@ -128,7 +128,7 @@ def test_nobody_enters_another_home(shelf: Shelf, person: Person) -> None:
             ("POST", "delete", {"recursive": True}),
             ("POST", "import", {"content": ""}),
         ):
-            refused(other.call(method, call, {"path": path, **more}), 403, "PERMISSION_DENIED")
+            refused(other.call(method, call, {"path": path, **extra}), 403, "PERMISSION_DENIED")
         assert other.write(path, b"y", overwrite=True).status_code == 403
         assert shelf.call("GET", f"/api/2.0/workspace-files{path}", token=other.token).status_code == 403
     assert other.names("/Users") == [other.name]

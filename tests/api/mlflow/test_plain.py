@@ -21,12 +21,12 @@ def fresh(begin: str = "m") -> str:
     return f"{begin} {uuid.uuid4().hex[:8]}"
 
 
-def made(site: Site, name: str, **more: Any) -> dict[str, Any]:
-    return site.ok("POST", f"{A}/registered-models/create", {"name": name, **more})["registered_model"]
+def create_model(site: Site, name: str, **fields: Any) -> dict[str, Any]:
+    return site.ok("POST", f"{A}/registered-models/create", {"name": name, **fields})["registered_model"]
 
 
-def pointer(site: Site, name: str, source: str = "s3://elsewhere/m", **more: Any) -> dict[str, Any]:
-    return site.ok("POST", f"{A}/model-versions/create", {"name": name, "source": source, **more})["model_version"]
+def pointer(site: Site, name: str, source: str = "s3://elsewhere/m", **fields: Any) -> dict[str, Any]:
+    return site.ok("POST", f"{A}/model-versions/create", {"name": name, "source": source, **fields})["model_version"]
 
 
 def ready(site: Site, name: str, files: dict[str, bytes] = MODEL_FILES) -> str:
@@ -48,9 +48,9 @@ def ready(site: Site, name: str, files: dict[str, bytes] = MODEL_FILES) -> str:
 
 def test_a_short_name_keeps_its_spelling_and_is_one_model_in_any_case(site: Site) -> None:
     name = fresh("Churn Model")
-    assert made(site, name)["name"] == name
-    for asked in (name, name.upper(), f"main.default.{name}", f"MAIN.Default.{name.lower()}"):
-        assert site.ok("GET", f"{A}/registered-models/get", {"name": asked})["registered_model"]["name"] == name
+    assert create_model(site, name)["name"] == name
+    for item in (name, name.upper(), f"main.default.{name}", f"MAIN.Default.{name.lower()}"):
+        assert site.ok("GET", f"{A}/registered-models/get", {"name": item})["registered_model"]["name"] == name
     refused(site.call("POST", f"{A}/registered-models/create", {"name": name.lower()}), 400, "RESOURCE_ALREADY_EXISTS")
     full = f"main.default.{name.lower()}"
     assert site.b("GET", "registered-models/get", {"name": full}).json()["registered_model"]["name"] == full
@@ -94,7 +94,7 @@ def test_the_default_namespace_is_published(site: Site) -> None:
 
 def test_messages_are_those_of_mlflows_own_server(site: Site) -> None:
     name = fresh()
-    made(site, name, description="d", tags=[{"key": "a", "value": "b"}])
+    create_model(site, name, description="d", tags=[{"key": "a", "value": "b"}])
     version = pointer(site, name, description="v", tags=[{"key": "k", "value": "v"}], run_id="r")
     site.ok("POST", f"{A}/registered-models/alias", {"name": name, "alias": "champion", "version": "1"})
     version = site.ok("GET", f"{A}/model-versions/get", {"name": name, "version": "1"})["model_version"]
@@ -120,21 +120,21 @@ def test_refusals_speak_of_registered_models(site: Site) -> None:
     missing = f"Registered Model '{name}'"
     refused(site.call("GET", f"{A}/registered-models/get", {"name": name}), 404, MISSING, missing)
     refused(site.call("GET", f"{A}/model-versions/get", {"name": name, "version": "7"}), 404, MISSING, missing)
-    made(site, name)
+    create_model(site, name)
     refused(site.call("POST", f"{A}/registered-models/create", {"name": name}), 400, "RESOURCE_ALREADY_EXISTS", missing)
 
 
 def test_tags_by_the_rule_of_mlflow(site: Site) -> None:
     """Its own keys have dots, and a prompt is a value of many characters."""
     name = fresh()
-    made(site, name, tags=[{"key": "mlflow.source", "value": " x "}])
+    create_model(site, name, tags=[{"key": "mlflow.source", "value": " x "}])
     number = pointer(site, name)["version"]
     tags = {"mlflow.prompt.text": "p" * 100_000, "a/b-c d": "", "a:b": " v "}
     for key, value in tags.items():
         site.ok("POST", f"{A}/registered-models/set-tag", {"name": name, "key": key, "value": value})
         site.ok("POST", f"{A}/model-versions/set-tag", {"name": name, "version": number, "key": key, "value": value})
-    found = site.ok("GET", f"{A}/model-versions/get", {"name": name, "version": number})["model_version"]["tags"]
-    assert {tag["key"]: tag["value"] for tag in found} == tags
+    result = site.ok("GET", f"{A}/model-versions/get", {"name": name, "version": number})["model_version"]["tags"]
+    assert {tag["key"]: tag["value"] for tag in result} == tags
     site.ok("DELETE", f"{A}/model-versions/delete-tag", {"name": name, "version": number, "key": "a:b"})
     full = f"main.default.{name}"  # what was set here goes through the other faces, too
     assert {"key": "a/b-c d", "value": ""} in site.ok("GET", f"{FACE_B}/registered-models/get", {"name": full})[
@@ -152,16 +152,16 @@ def test_tags_by_the_rule_of_mlflow(site: Site) -> None:
 
 def test_stages_are_refused_with_a_word_about_aliases(site: Site) -> None:
     name = fresh()
-    made(site, name)
+    create_model(site, name)
     pointer(site, name)
-    for method, path, more in (
+    for method, path, extra in (
         ("POST", "model-versions/transition-stage", {"version": "1", "stage": "Production"}),
         ("POST", "registered-models/get-latest-versions", {"stages": ["Staging"]}),
         ("GET", "registered-models/get-latest-versions", {"stages": ["Staging", "Production"]}),
         ("POST", "registered-models/get-latest-versions", {"stages": ["None", "Bogus"]}),
         ("POST", "model-versions/create", {"source": f"models:/{name}/Production"}),
     ):
-        refused(site.call(method, f"{A}/{path}", {"name": name, **more}), 400, INVALID, "use aliases")
+        refused(site.call(method, f"{A}/{path}", {"name": name, **extra}), 400, INVALID, "use aliases")
 
 
 # --- the newest version ----------------------------------------------------------------------------------------------
@@ -170,14 +170,16 @@ def test_stages_are_refused_with_a_word_about_aliases(site: Site) -> None:
 def test_latest_is_the_newest_version(site: Site) -> None:
     """`load_prompt("p")`, `prompts:/p@latest`, `models:/m@latest`: MLflow's server answers the highest number."""
     name = fresh("Latest")
-    made(site, name)
+    create_model(site, name)
     missing = refused(site.call("GET", f"{A}/registered-models/alias", {"name": name, "alias": "latest"}), 404, MISSING)
     assert name in missing and "main.default" not in missing
     for number in ("1", "2", "3"):
         pointer(site, name, f"s3://elsewhere/{number}")
         for word in ("latest", "LATEST", "Latest"):
-            found = site.ok("GET", f"{A}/registered-models/alias", {"name": name, "alias": word})["model_version"]
-            assert (found["version"], found["source"]) == (number, f"s3://elsewhere/{number}")
+            model_version = site.ok("GET", f"{A}/registered-models/alias", {"name": name, "alias": word})[
+                "model_version"
+            ]
+            assert (model_version["version"], model_version["source"]) == (number, f"s3://elsewhere/{number}")
     site.ok("DELETE", f"{A}/model-versions/delete", {"name": name, "version": "3"})
     by_uc_prefix = site.ok("GET", "/ajax-api/2.0/mlflow/registered-models/alias", {"name": name, "alias": "latest"})
     assert by_uc_prefix["model_version"]["version"] == "2"
@@ -191,7 +193,7 @@ def test_latest_is_the_newest_version(site: Site) -> None:
 @pytest.mark.parametrize("word", ["latest", "LATEST", "v1", "V12"])
 def test_no_alias_can_be_called_so(site: Site, word: str) -> None:
     name = fresh()
-    made(site, name)
+    create_model(site, name)
     pointer(site, name)
     sent = {"name": name, "alias": word, "version": "1"}
     refused(site.call("POST", f"{A}/registered-models/alias", sent), 400, INVALID, "reserved")
@@ -204,7 +206,7 @@ def test_a_copy_of_the_latest_version(site: Site, source: str) -> None:
     newest = [ready(site, name) for _ in range(2)][-1]
     short = name.rpartition(".")[2]
     copy = fresh("copy")
-    made(site, copy)
+    create_model(site, copy)
     made_of = pointer(site, copy, source.format(short))
     assert made_of["status"] == "READY"
     other = site.ok("GET", f"{UC}/models/main.default.{copy}/versions/1", {})
@@ -224,7 +226,7 @@ def test_latest_is_no_word_of_unity_catalog(site: Site) -> None:
 
 def test_refusals_speak_of_the_callers_own_name(site: Site) -> None:
     name = fresh("UpdateRMTest")
-    for method, path, more in (
+    for method, path, extra in (
         ("GET", "registered-models/get", {}),
         ("PATCH", "registered-models/update", {"description": "x"}),
         ("POST", "registered-models/rename", {"new_name": "other"}),
@@ -235,9 +237,9 @@ def test_refusals_speak_of_the_callers_own_name(site: Site) -> None:
         ("GET", "registered-models/alias", {"alias": "champion"}),
         ("GET", "registered-models/alias", {"alias": "latest"}),
     ):
-        said = refused(site.call(method, f"{A}/{path}", {"name": name, **more}), 404, MISSING, f"'{name}'")
+        said = refused(site.call(method, f"{A}/{path}", {"name": name, **extra}), 404, MISSING, f"'{name}'")
         assert "main.default" not in said and name.lower() not in said
-    made(site, name)
+    create_model(site, name)
     refused(site.call("GET", f"{A}/model-versions/get", {"name": name, "version": "7"}), 404, MISSING, f"'{name}'")
     taken = site.call("POST", f"{A}/registered-models/create", {"name": name})
     refused(taken, 400, "RESOURCE_ALREADY_EXISTS", f"'{name}' already exists")
@@ -255,7 +257,7 @@ def test_refusals_speak_of_the_callers_own_name(site: Site) -> None:
 )
 def test_sources_that_no_other_client_could_follow(site: Site, source: str) -> None:
     name = fresh()
-    made(site, name)
+    create_model(site, name)
     answer = site.call("POST", f"{A}/model-versions/create", {"name": name, "source": source})
     refused(answer, 400, INVALID, "source")
 
@@ -276,7 +278,7 @@ def test_sources_that_no_other_client_could_follow(site: Site, source: str) -> N
 )
 def test_sources_that_should_be_here_and_are_not(site: Site, source: str) -> None:
     name = fresh()
-    made(site, name)
+    create_model(site, name)
     refused(site.call("POST", f"{A}/model-versions/create", {"name": name, "source": source}), 404, MISSING)
 
 
@@ -285,11 +287,11 @@ def test_sources_that_should_be_here_and_are_not(site: Site, source: str) -> Non
 )
 def test_a_pointer_is_kept_as_it_is_and_has_no_files_here(site: Site, source: str) -> None:
     name = fresh()
-    made(site, name)
+    create_model(site, name)
     version = pointer(site, name, source)
     assert (version["status"], version["source"]) == ("READY", source)
-    asked = {"name": name, "version": "1"}
-    assert site.ok("GET", f"{A}/model-versions/get-download-uri", asked) == {"artifact_uri": source}
+    fields = {"name": name, "version": "1"}
+    assert site.ok("GET", f"{A}/model-versions/get-download-uri", fields) == {"artifact_uri": source}
     listed = site.ok("GET", "/api/2.0/mlflow-artifacts/artifacts", {"path": f"Models/main/default/{name}/1"})
     assert listed == {"files": []}
     elsewhere = f"not in this registry, but at '{source}'"
@@ -297,27 +299,27 @@ def test_a_pointer_is_kept_as_it_is_and_has_no_files_here(site: Site, source: st
     refused(site.b("POST", "model-versions/generate-temporary-credentials", on_b), 400, "INVALID_STATE", elsewhere)
     refused(site.call("GET", f"/api/2.0/fs/directories/Models/main/default/{name}/1"), 400, "INVALID_STATE", elsewhere)
     copied = fresh("copy")
-    made(site, copied)
+    create_model(site, copied)
     assert pointer(site, copied, f"models:/{name}/1")["source"] == f"models:/{name}/1"
     again = fresh("again")
     site.ok("POST", f"{V1}/models/main.default.{copied}/versions/1/copy", {"destination": f"main.default.{again}"})
     for copy in (copied, again):
-        asked = {"name": copy, "version": "1"}
-        assert site.ok("GET", f"{A}/model-versions/get-download-uri", asked) == {"artifact_uri": source}
+        fields = {"name": copy, "version": "1"}
+        assert site.ok("GET", f"{A}/model-versions/get-download-uri", fields) == {"artifact_uri": source}
         refused(
             site.call("GET", f"/api/2.0/fs/directories/Models/main/default/{copy}/1"), 400, "INVALID_STATE", elsewhere
         )
 
-    async def told() -> list[str]:
+    async def check_findings() -> list[str]:
         return [text async for text in findings(site.registry.db, site.registry.blobs)]
 
-    assert not [text for text in site.run(told()) if "READY" in text]
+    assert not [text for text in site.run(check_findings()) if "READY" in text]
 
 
 def test_a_copy_shares_the_files_and_needs_execute_on_its_source(site: Site) -> None:
     model, name = site.model(), fresh("copy")
     number = ready(site, model)
-    made(site, name)
+    create_model(site, name)
     copy = pointer(site, name, f"models:/{model}/{number}", tags=[{"key": "k", "value": "v"}])
     assert (copy["status"], copy["tags"], copy["aliases"]) == ("READY", [{"key": "k", "value": "v"}], [])
     place = site.ok("GET", f"{A}/model-versions/get-download-uri", {"name": name, "version": "1"})["artifact_uri"]
@@ -341,8 +343,8 @@ def test_a_copy_shares_the_files_and_needs_execute_on_its_source(site: Site) -> 
     user, token = site.user()
     for kind, on, privileges in (("catalog", "main", ("USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL_VERSION")),):
         site.allow(user, kind, on, *privileges)
-    asked = {"name": name, "source": f"models:/{model}/{number}"}
-    refused(site.call("POST", f"{A}/model-versions/create", asked, token=token), 403, "PERMISSION_DENIED")
+    fields = {"name": name, "source": f"models:/{model}/{number}"}
+    refused(site.call("POST", f"{A}/model-versions/create", fields, token=token), 403, "PERMISSION_DENIED")
     refused(
         site.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/MLmodel", token=token), 403, "PERMISSION_DENIED"
     )
@@ -390,20 +392,22 @@ def shelf(site: Site) -> str:
     """Five models whose names end alike: `<mark>`."""
     mark = uuid.uuid4().hex[:8]
     for index, letter in enumerate("BADCE"):
-        made(site, f"{letter} {mark}", tags=[{"key": "n", "value": str(index)}, {"key": "mlflow.dot", "value": "x"}])
+        create_model(
+            site, f"{letter} {mark}", tags=[{"key": "n", "value": str(index)}, {"key": "mlflow.dot", "value": "x"}]
+        )
         for _ in range(index):
             pointer(site, f"{letter} {mark}", tags=[{"key": "k", "value": letter}], run_id=f"run-{letter}-{mark}")
     return mark
 
 
-def names(site: Site, token: str | None = None, **asked: Any) -> list[str]:
+def names(site: Site, token: str | None = None, **request: Any) -> list[str]:
     """Of all pages, the first letters."""
-    found, page = list[str](), ""
+    result, page = list[str](), ""
     while True:
-        answer = site.ok("GET", f"{A}/registered-models/search", {**asked, "page_token": page}, token)
-        found += [m["name"][0] for m in answer["registered_models"]]
+        answer = site.ok("GET", f"{A}/registered-models/search", {**request, "page_token": page}, token)
+        result += [m["name"][0] for m in answer["registered_models"]]
         if not (page := answer["next_page_token"]):
-            return found
+            return result
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
@@ -426,8 +430,8 @@ def names(site: Site, token: str | None = None, **asked: Any) -> list[str]:
     ],
 )
 def test_model_searches(site: Site, shelf: str, size: int, condition: str, order: list[str], expected: str) -> None:
-    asked = {"filter": f"name LIKE '%{shelf}'{condition}", "order_by": order, "max_results": size}
-    assert "".join(names(site, **asked)) == expected
+    fields = {"filter": f"name LIKE '%{shelf}'{condition}", "order_by": order, "max_results": size}
+    assert "".join(names(site, **fields)) == expected
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
@@ -446,54 +450,54 @@ def test_model_searches(site: Site, shelf: str, size: int, condition: str, order
     ],
 )
 def test_version_searches(site: Site, shelf: str, size: int, condition: str, order: list[str], expected: str) -> None:
-    asked = {"filter": condition.replace("{}", shelf), "order_by": order, "max_results": size}
-    found, page = list[str](), ""
+    fields = {"filter": condition.replace("{}", shelf), "order_by": order, "max_results": size}
+    result, page = list[str](), ""
     while True:
-        answer = site.ok("GET", f"{A}/model-versions/search", {**asked, "page_token": page})
-        found += [f"{v['name'][0]}{v['version']}" for v in answer["model_versions"]]
+        answer = site.ok("GET", f"{A}/model-versions/search", {**fields, "page_token": page})
+        result += [f"{v['name'][0]}{v['version']}" for v in answer["model_versions"]]
         if not (page := answer["next_page_token"]):
             break
-    assert " ".join(found) == expected
+    assert " ".join(result) == expected
 
 
 def test_a_search_shows_what_the_caller_may_read(site: Site, shelf: str) -> None:
     user, token = site.user()
-    asked = {"filter": f"name LIKE '%{shelf}'", "max_results": 1}
-    assert names(site, token, **asked) == []
+    fields = {"filter": f"name LIKE '%{shelf}'", "max_results": 1}
+    assert names(site, token, **fields) == []
     site.allow(user, "catalog", "main", "USE_CATALOG", "USE_SCHEMA")
     for letter in "DB":
         site.allow(user, "function", f"main.default.{letter.lower()} {shelf}", "EXECUTE")
     for order in ([], ["name DESC"], ["last_updated_timestamp"]):
-        assert sorted(names(site, token, **asked, order_by=order)) == ["B", "D"]
-    found = site.ok("GET", f"{A}/model-versions/search", {"filter": f"name = 'E {shelf}'"}, token)
-    assert found["model_versions"] == []
+        assert sorted(names(site, token, **fields, order_by=order)) == ["B", "D"]
+    answer = site.ok("GET", f"{A}/model-versions/search", {"filter": f"name = 'E {shelf}'"}, token)
+    assert answer["model_versions"] == []
 
 
 def test_a_version_that_comes_or_goes_changes_its_model(site: Site) -> None:
     """As in MLflow's own store; its UI sorts the models by that, under a name of its own."""
     begin = uuid.uuid4().hex[:8]
-    one, other = f"one {begin}", f"other {begin}"
+    text, other = f"one {begin}", f"other {begin}"
 
     def order() -> list[str]:
-        asked = {"filter": f"name LIKE '%{begin}'", "order_by": ["timestamp DESC"]}
-        return [m["name"] for m in site.ok("GET", f"{A}/registered-models/search", asked)["registered_models"]]
+        fields = {"filter": f"name LIKE '%{begin}'", "order_by": ["timestamp DESC"]}
+        return [m["name"] for m in site.ok("GET", f"{A}/registered-models/search", fields)["registered_models"]]
 
-    for name in (one, other):
-        made(site, name)
+    for name in (text, other):
+        create_model(site, name)
     time.sleep(0.01)
-    pointer(site, one)
-    assert order() == [one, other]
+    pointer(site, text)
+    assert order() == [text, other]
     time.sleep(0.01)
     pointer(site, other)
-    assert order() == [other, one]
+    assert order() == [other, text]
     time.sleep(0.01)
-    site.ok("DELETE", f"{A}/model-versions/delete", {"name": one, "version": "1"})
-    assert order() == [one, other]
+    site.ok("DELETE", f"{A}/model-versions/delete", {"name": text, "version": "1"})
+    assert order() == [text, other]
 
 
 def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) -> None:
-    asked = {"filter": f"name LIKE '%{shelf}'", "max_results": 2, "order_by": ["name"]}
-    token = site.ok("GET", f"{A}/registered-models/search", asked)["next_page_token"]
+    request = {"filter": f"name LIKE '%{shelf}'", "max_results": 2, "order_by": ["name"]}
+    token = site.ok("GET", f"{A}/registered-models/search", request)["next_page_token"]
     _, stranger = site.user()
     for change, who in (
         ({"filter": ""}, None),
@@ -501,7 +505,7 @@ def test_a_page_token_is_for_one_search_of_one_caller(site: Site, shelf: str) ->
         ({"page_token": token[:-2]}, None),
         ({}, stranger),
     ):
-        fields = {**asked, "page_token": token, **change}
+        fields = {**request, "page_token": token, **change}
         refused(site.call("GET", f"{A}/registered-models/search", fields, token=who), 400, INVALID, "page token")
 
 
@@ -547,7 +551,7 @@ def test_no_dialect_names_the_source_of_a_copy_to_a_stranger(site: Site) -> None
     catalog, model = copy.partition(".")[0], {"name": copy}
     site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
     uc, views = f"{UC}/models/{copy}", f"SELECT source, copied_from FROM {catalog}.information_schema.model_versions"
-    asked: list[tuple[str, str, dict[str, Any]]] = [
+    requests: list[tuple[str, str, dict[str, Any]]] = [
         ("GET", f"{FACE_B}/model-versions/get", {**model, "version": "1"}),
         ("GET", f"{FACE_B}/registered-models/alias", {**model, "alias": "champion"}),
         ("GET", f"{FACE_B}/model-versions/search", {"filter": f"name='{copy}'"}),
@@ -564,12 +568,12 @@ def test_no_dialect_names_the_source_of_a_copy_to_a_stranger(site: Site) -> None
         ("POST", STATEMENTS, {"statement": views, "warehouse_id": WAREHOUSE_ID}),
     ]
     names = source.split(".")
-    for bearer, told in ((token, False), (site.admin, True)):
-        for method, path, fields in asked:
+    for bearer, reply in ((token, False), (site.admin, True)):
+        for method, path, fields in requests:
             answer = site.call(method, path, fields, token=bearer)
             assert answer.status_code == 200, (path, answer.text)
-            if "registered-models/search" not in path or not told:  # some answers of models have no versions in them
-                assert any(name in answer.text for name in (names[0], names[2])) is told, (path, answer.text)
+            if "registered-models/search" not in path or not reply:  # some answers of models have no versions in them
+                assert any(name in answer.text for name in (names[0], names[2])) is reply, (path, answer.text)
     site.allow(user, "catalog", names[0], "BROWSE")
     assert site.call("GET", f"{A}/model-versions/get", {**model, "version": "1"}, token=token).json()["model_version"][
         "source"

@@ -25,11 +25,13 @@ def trained(bench: Shelf, files: dict[str, bytes]) -> tuple[str, str]:
     return home, run_id
 
 
-def register(bench: Shelf, source: str, **more: Any) -> dict[str, Any]:
+def register(bench: Shelf, source: str, **fields: Any) -> dict[str, Any]:
     name = f"M {uuid.uuid4().hex[:8]}"
     bench.ok("POST", f"{V2}/registered-models/create", {"name": name})
-    made = bench.ok("POST", f"{V2}/model-versions/create", {"name": name, "source": source, **more})["model_version"]
-    assert made["status"] == "PENDING_REGISTRATION", made
+    model_version = bench.ok("POST", f"{V2}/model-versions/create", {"name": name, "source": source, **fields})[
+        "model_version"
+    ]
+    assert model_version["status"] == "PENDING_REGISTRATION", model_version
     bench.work()
     return bench.ok("GET", f"{V2}/model-versions/get", {"name": name, "version": "1"})["model_version"]
 
@@ -44,8 +46,8 @@ def test_a_runs_files_become_a_versions(bench: Shelf) -> None:
     ):
         version = register(bench, source)
         assert (version["status"], version["run_id"], version["source"]) == ("READY", run_id, source), version
-        asked = {"name": version["name"], "version": "1"}
-        root = bench.ok("GET", f"{V2}/model-versions/get-download-uri", asked)["artifact_uri"].partition(":/")[2]
+        fields = {"name": version["name"], "version": "1"}
+        root = bench.ok("GET", f"{V2}/model-versions/get-download-uri", fields)["artifact_uri"].partition(":/")[2]
         for path, data in files.items():
             got = bench.call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{root}/{path}")
             assert got.status_code == 200 and got.content == data, (path, got.text[:200])
@@ -95,8 +97,8 @@ def test_what_the_mlmodel_file_needs_is_upstream_however_it_was_registered(bench
 def test_what_a_client_says_of_features_is_kept_word_for_word(bench: Shelf) -> None:
     name = bench.model()
     text = '{"input_tables": [{"table_name": "Raw.t", "table_id": "7"}], "x": "\\u00e9"}'
-    asked = {"name": name, "source": "x", "feature_deps": text}
-    assert bench.b("POST", "model-versions/create", asked).json()["model_version"]["feature_deps"] == text
+    fields = {"name": name, "source": "x", "feature_deps": text}
+    assert bench.b("POST", "model-versions/create", fields).json()["model_version"]["feature_deps"] == text
     assert (
         bench.b("GET", "model-versions/get", {"name": name, "version": "1"}).json()["model_version"]["feature_deps"]
         == text
@@ -104,12 +106,12 @@ def test_what_a_client_says_of_features_is_kept_word_for_word(bench: Shelf) -> N
     assert bench.ok("GET", f"{UC}/models/{name}/versions/1")["feature_deps"] == text
     assert "feature_deps" not in bench.ok("GET", f"{UC}/models/{name}/versions")["model_versions"][0]
     refused(
-        bench.b("POST", "model-versions/create", asked | {"feature_deps": "x" * 65_537}),
+        bench.b("POST", "model-versions/create", fields | {"feature_deps": "x" * 65_537}),
         400,
         "INVALID_PARAMETER_VALUE",
         "65536",
     )
-    bench.b("POST", "model-versions/create", asked | {"feature_deps": ""})
+    bench.b("POST", "model-versions/create", fields | {"feature_deps": ""})
     assert (
         "feature_deps"
         not in bench.b("GET", "model-versions/get", {"name": name, "version": "2"}).json()["model_version"]
@@ -142,11 +144,11 @@ def test_files_of_a_volume_become_a_versions(bench: Shelf) -> None:
     bench.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
     name = f"mine {uuid.uuid4().hex[:8]}"
     bench.ok("POST", f"{V2}/registered-models/create", {"name": name}, token)
-    asked = {"name": name, "source": f"dbfs:{root}/m"}
-    answer = bench.call("POST", f"{V2}/model-versions/create", asked, token=token)
+    fields = {"name": name, "source": f"dbfs:{root}/m"}
+    answer = bench.call("POST", f"{V2}/model-versions/create", fields, token=token)
     refused(answer, 403, "PERMISSION_DENIED", "READ VOLUME on Volume")
     bench.allow(user, "volume", f"{schema}.managed", "READ_VOLUME")
-    assert bench.ok("POST", f"{V2}/model-versions/create", asked, token)["model_version"]["version"] == "1"
+    assert bench.ok("POST", f"{V2}/model-versions/create", fields, token)["model_version"]["version"] == "1"
     bench.ok("POST", f"{V2}/registered-models/create", {"name": f"{name} too"})
     outside = {"name": f"{name} too", "source": f"dbfs:/Volumes/{catalog}/{team}/external/m"}
     refused(bench.call("POST", f"{V2}/model-versions/create", outside), 400, "INVALID_STATE", "external")
@@ -154,8 +156,8 @@ def test_files_of_a_volume_become_a_versions(bench: Shelf) -> None:
 
 
 def logged(bench: Shelf, home: str, run_id: str, name: str = "lm") -> dict[str, Any]:
-    asked = {"experiment_id": home, "name": name, "source_run_id": run_id}
-    return bench.ok("POST", f"{V2}/logged-models", asked)["model"]["info"]
+    fields = {"experiment_id": home, "name": name, "source_run_id": run_id}
+    return bench.ok("POST", f"{V2}/logged-models", fields)["model"]["info"]
 
 
 def test_a_run_stands_for_its_logged_model(bench: Shelf) -> None:
@@ -199,8 +201,8 @@ def test_a_run_whose_files_are_in_a_volume(bench: Shelf) -> None:
     user, token = bench.user()
     bench.allow(user, "catalog", "main", "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
     bench.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
-    asked = {"access_control_list": [{"user_name": user, "permission_level": "CAN_READ"}]}
-    bench.ok("PATCH", f"/api/2.0/permissions/experiments/{home}", asked)
+    fields = {"access_control_list": [{"user_name": user, "permission_level": "CAN_READ"}]}
+    bench.ok("PATCH", f"/api/2.0/permissions/experiments/{home}", fields)
     mine = {"name": f"mine {uuid.uuid4().hex[:8]}", "source": f"runs:/{run_id}/m"}
     bench.ok("POST", f"{V2}/registered-models/create", {"name": mine["name"]}, token)
     answer = bench.call("POST", f"{V2}/model-versions/create", mine, token=token)
@@ -217,9 +219,9 @@ def test_a_link_to_the_run_is_kept(bench: Shelf) -> None:
     assert version["run_link"] == link
     copied = f"copy {uuid.uuid4().hex[:8]}"
     bench.ok("POST", f"{V2}/registered-models/create", {"name": copied})
-    asked = {"name": copied, "source": f"models:/{version['name']}/1"}
+    fields = {"name": copied, "source": f"models:/{version['name']}/1"}
     for odd in ("javascript:alert(1)", "http://", "https://x/<b>", "x" * 3000):
-        answer = bench.call("POST", f"{V2}/model-versions/create", {**asked, "run_link": odd})
+        answer = bench.call("POST", f"{V2}/model-versions/create", {**fields, "run_link": odd})
         refused(answer, 400, "INVALID_PARAMETER_VALUE", "run_link")
 
 
@@ -266,10 +268,10 @@ def test_a_version_deleted_meanwhile_leaves_nothing(bench: Shelf) -> None:
 # --- the run of a version --------------------------------------------------------------------------------------------
 
 
-def create(bench: Shelf, source: str, **more: str) -> httpx.Response:
+def create(bench: Shelf, source: str, **fields: str) -> httpx.Response:
     name = f"M {uuid.uuid4().hex[:8]}"
     bench.ok("POST", f"{V2}/registered-models/create", {"name": name})
-    return bench.call("POST", f"{V2}/model-versions/create", {"name": name, "source": source, **more})
+    return bench.call("POST", f"{V2}/model-versions/create", {"name": name, "source": source, **fields})
 
 
 def test_the_run_of_a_version_is_the_one_that_its_source_names(bench: Shelf) -> None:
@@ -281,17 +283,17 @@ def test_the_run_of_a_version_is_the_one_that_its_source_names(bench: Shelf) -> 
             answer = create(bench, source, run_id=wrong)
             refused(answer, 400, "INVALID_PARAMETER_VALUE", "run_id request parameter must identify the resource")
         for right in ({}, {"run_id": run_id}):
-            made = create(bench, source, **right).json()["model_version"]
-            assert made["run_id"] == run_id
+            model_version = create(bench, source, **right).json()["model_version"]
+            assert model_version["run_id"] == run_id
 
 
 def test_a_run_that_nobody_knows_is_refused_unless_a_link_says_where_it_is(bench: Shelf) -> None:
     home = experiment(bench)
     run_id, unknown, pointer = run(bench, home), uuid.uuid4().hex, "s3://bucket/model"
     refused(create(bench, pointer, run_id=unknown), 400, "INVALID_PARAMETER_VALUE", "run_id request parameter")
-    for more in ({"run_id": run_id}, {"run_id": unknown, "run_link": "https://elsewhere.example/runs/1"}, {}):
-        made = create(bench, pointer, **more).json()["model_version"]
-        assert made["run_id"] == more.get("run_id", "")
+    for item in ({"run_id": run_id}, {"run_id": unknown, "run_link": "https://elsewhere.example/runs/1"}, {}):
+        model_version = create(bench, pointer, **item).json()["model_version"]
+        assert model_version["run_id"] == item.get("run_id", "")
 
 
 def test_a_copy_has_the_run_of_its_source(bench: Shelf) -> None:

@@ -14,25 +14,25 @@ __all__ = ["site"]
 INVALID = "INVALID_PARAMETER_VALUE"
 
 
-def ask(site: Site, text: str, token: str | None = None, **more: Any) -> Any:
-    return site.ok("POST", STATEMENTS, {"statement": text, "warehouse_id": WAREHOUSE_ID, **more}, token)
+def ask(site: Site, text: str, token: str | None = None, **fields: Any) -> Any:
+    return site.ok("POST", STATEMENTS, {"statement": text, "warehouse_id": WAREHOUSE_ID, **fields}, token)
 
 
-def rows(site: Site, text: str, token: str | None = None, **more: Any) -> list[list[str | None]]:
-    answer = ask(site, text, token, **more)
+def rows(site: Site, text: str, token: str | None = None, **fields: Any) -> list[list[str | None]]:
+    answer = ask(site, text, token, **fields)
     assert answer["status"] == {"state": "SUCCEEDED"}, answer
     return answer["result"]["data_array"]
 
 
-def fails(site: Site, text: str, word: str, state: str, *words: str, token: str | None = None, **more: Any) -> str:
-    answer = ask(site, text, token, **more)
+def fails(site: Site, text: str, word: str, state: str, *words: str, token: str | None = None, **fields: Any) -> str:
+    answer = ask(site, text, token, **fields)
     assert set(answer) == {"statement_id", "status"}, answer
     status = answer["status"]
     assert (status["state"], status["error"]["error_code"], status["sql_state"]) == ("FAILED", word, state), answer
     message = status["error"]["message"]
     assert message.startswith("[") and message.endswith(".")
-    for each in words:
-        assert each in message, message
+    for item in words:
+        assert item in message, message
     return message
 
 
@@ -72,13 +72,13 @@ def test_an_answer_is_typed_and_whole(site: Site, named: tuple[str, ...]) -> Non
 def test_answers_belong_to_whoever_asked(site: Site, named: tuple[str, ...]) -> None:
     token = named[3]
     answer = ask(site, "SHOW CATALOGS", token)
-    one = f"{STATEMENTS}/{answer['statement_id']}"
-    assert site.ok("GET", one, token=token) == answer
-    assert site.ok("GET", f"{one}/result/chunks/0", token=token) == answer["result"]
-    assert site.ok("POST", f"{one}/cancel", {}, token) == {}
-    refused(site.call("GET", f"{one}/result/chunks/1", token=token), 404, "RESOURCE_DOES_NOT_EXIST")
-    refused(site.call("GET", f"{one}/result/chunks/x", token=token), 400, INVALID)
-    for method, path in (("GET", one), ("GET", f"{one}/result/chunks/0"), ("POST", f"{one}/cancel")):
+    text = f"{STATEMENTS}/{answer['statement_id']}"
+    assert site.ok("GET", text, token=token) == answer
+    assert site.ok("GET", f"{text}/result/chunks/0", token=token) == answer["result"]
+    assert site.ok("POST", f"{text}/cancel", {}, token) == {}
+    refused(site.call("GET", f"{text}/result/chunks/1", token=token), 404, "RESOURCE_DOES_NOT_EXIST")
+    refused(site.call("GET", f"{text}/result/chunks/x", token=token), 400, INVALID)
+    for method, path in (("GET", text), ("GET", f"{text}/result/chunks/0"), ("POST", f"{text}/cancel")):
         there = refused(site.call(method, path), 404, "RESOURCE_DOES_NOT_EXIST", "Run it again")
         absent = site.call(method, path.replace(answer["statement_id"], "absent"))
         assert there.replace(answer["statement_id"], "absent") == absent.json()["message"]
@@ -169,11 +169,11 @@ def test_failures_have_words_of_the_sdk(site: Site, named: tuple[str, ...]) -> N
 def events(site: Site, user: str) -> list[Any]:
     """What a user did, newest first, without what differs between any two acts."""
     site.run(site.registry.auditor.flush())  # plain reads are buffered
-    found = site.ok("GET", f"{V1}/audit", {"actor": user, "max_results": 100})["events"]
+    result = site.ok("GET", f"{V1}/audit", {"actor": user, "max_results": 100})["events"]
     return [
         {k: v for k, v in e.items() if k not in ("id", "event_id", "at", "request_id", "targets")}
         | {"targets": [(target["kind"], target["name"]) for target in e["targets"]]}
-        for e in found
+        for e in result
     ]
 
 
@@ -225,15 +225,15 @@ def test_defaults_parameters_and_limits(site: Site, named: tuple[str, ...]) -> N
     assert described[:3] == [["Catalog Name", catalog], ["Schema Name", schema], ["Model Name", leaf]]
     assert rows(site, f"DESCRIBE MODEL {schema}.{leaf}", catalog=catalog.upper()) == described
     assert rows(site, "SHOW MODELS", catalog=catalog, schema=schema) == [[schema, leaf]]
-    asked = "SELECT schema_name FROM information_schema.schemata WHERE schema_name = :s AND created > :d LIMIT :n"
+    text = "SELECT schema_name FROM information_schema.schemata WHERE schema_name = :s AND created > :d LIMIT :n"
     values = [
         {"name": "s", "value": schema},
         {"name": "d", "value": "2020-01-01", "type": "DATE"},
         {"name": "n", "value": "5", "type": "INT"},
     ]
-    assert rows(site, asked, catalog=catalog, parameters=values) == [[schema]]
+    assert rows(site, text, catalog=catalog, parameters=values) == [[schema]]
     injected = [{"name": "s", "value": "' OR schema_name <> '"}, *values[1:]]
-    assert rows(site, asked, catalog=catalog, parameters=injected) == []
+    assert rows(site, text, catalog=catalog, parameters=injected) == []
     everything = rows(site, "SELECT event_id FROM system.access.audit")
     cut = ask(site, "SELECT event_id FROM system.access.audit ORDER BY event_time DESC", row_limit=2)
     assert (cut["manifest"]["truncated"], cut["manifest"]["total_row_count"]) == (True, 2)
@@ -273,8 +273,8 @@ def test_a_model_is_a_function_and_needs_no_kind_for_execute(site: Site) -> None
     described = rows(site, f"DESCRIBE FUNCTION {name}")
     assert described == rows(site, f"DESCRIBE MODEL {name}") and ["Comment", "scores"] in described
     rows(site, f"GRANT EXECUTE ON {name} TO `{user}`")
-    [held] = rows(site, f"SHOW GRANTS `{user}` ON FUNCTION {name}")
-    assert held == [user, "EXECUTE", "FUNCTION", name, "NO"]
+    [row] = rows(site, f"SHOW GRANTS `{user}` ON FUNCTION {name}")
+    assert row == [user, "EXECUTE", "FUNCTION", name, "NO"]
     fails(site, f"GRANT SELECT ON {name} TO `{user}`", "NOT_FOUND", "42704", "Table")
     fails(site, f"GRANT EXECUTE ON {name} TO `{user}` WITH GRANT OPTION", "BAD_REQUEST", "42601", "MANAGE")
     rows(site, f"REVOKE EXECUTE ON {name} FROM `{user}`")
@@ -351,9 +351,9 @@ def test_audit_is_read_as_over_rest(site: Site) -> None:
         site.call("GET", f"{UC}/permissions/catalog/main", token=token)
     mine = site.ok("GET", f"{V1}/audit", {"actor": user})["events"]
     select = "SELECT event_id, user_identity.email, action_name, response.status_code, outcome FROM system.access.audit"
-    found = rows(site, f"{select} WHERE user_identity.email = '{user}' ORDER BY event_time DESC")
-    assert [row[0] for row in found] == [e.get("event_id", e.get("id")) for e in mine]
-    assert found[0][1:] == [user, "getPermissions", "403", "PERMISSION_DENIED"]
+    result = rows(site, f"{select} WHERE user_identity.email = '{user}' ORDER BY event_time DESC")
+    assert [row[0] for row in result] == [e.get("event_id", e.get("id")) for e in mine]
+    assert result[0][1:] == [user, "getPermissions", "403", "PERMISSION_DENIED"]
     theirs = f"email = '{user}' AND service_name = 'unityCatalog' AND action_name = 'getPermissions'"
     for same in (theirs, f"email = '{user}' AND event = 'grants.get'"):
         assert rows(site, f"SELECT COUNT(*) FROM system.access.audit WHERE {same}") == [["3"]]
@@ -379,33 +379,33 @@ def test_a_statement_does_not_look_for_ever(site: Site, monkeypatch: pytest.Monk
 
 
 def test_the_warehouse(site: Site) -> None:
-    [one] = site.ok("GET", WAREHOUSES)["warehouses"]
-    assert (one["id"], one["state"]) == (WAREHOUSE_ID, "RUNNING")
-    assert site.ok("GET", f"{WAREHOUSES}/{one['id']}") == one
+    [warehouse] = site.ok("GET", WAREHOUSES)["warehouses"]
+    assert (warehouse["id"], warehouse["state"]) == (WAREHOUSE_ID, "RUNNING")
+    assert site.ok("GET", f"{WAREHOUSES}/{warehouse['id']}") == warehouse
     refused(site.call("GET", f"{WAREHOUSES}/absent"), 404, "RESOURCE_DOES_NOT_EXIST")
 
 
 def test_results_are_kept_for_a_while_and_not_without_end() -> None:
     now = 0
-    kept = Results(lambda: now)
+    results = Results(lambda: now)
 
     def keep(owner: str, id: str, size: int = 10) -> None:
-        kept.keep(owner, {"statement_id": id, "status": {"state": "SUCCEEDED"}}, size)
+        results.keep(owner, {"statement_id": id, "status": {"state": "SUCCEEDED"}}, size)
 
     keep("b", "other")
     for i in range(MOST_EACH + 5):
         keep("a", str(i))
-    assert kept.get("a", "5") and kept.get("b", "other")
+    assert results.get("a", "5") and results.get("b", "other")
     for owner, id in (("a", "4"), ("b", "5"), ("a", "other"), ("a", "")):
         with pytest.raises(NotFound):
-            kept.get(owner, id)
+            results.get(owner, id)
     keep("a", "large", MOST_BYTES - 10)
-    assert kept.get("a", "large") and kept.get("a", str(MOST_EACH + 4))
+    assert results.get("a", "large") and results.get("a", str(MOST_EACH + 4))
     with pytest.raises(NotFound):
-        kept.get("b", "other")
+        results.get("b", "other")
     now = KEPT_MS + 1
     with pytest.raises(NotFound):
-        kept.get("a", "large")
+        results.get("a", "large")
 
 
 def test_a_version_is_copied_into_a_model_that_need_not_be_there(site: Site) -> None:

@@ -22,8 +22,8 @@ def admin_of_metastore(site: Site) -> WorkspaceClient:
 
 def test_a_catalog_and_its_schema_change_and_go(site: Site) -> None:
     w, (user, _), name = sdk(site), site.user(), site.schema().partition(".")[0] + "_x"
-    made = w.catalogs.create(name, comment="a", properties={"a": "b"})
-    assert (made.name, made.comment, made.properties, made.isolation_mode) == (
+    catalog = w.catalogs.create(name, comment="a", properties={"a": "b"})
+    assert (catalog.name, catalog.comment, catalog.properties, catalog.isolation_mode) == (
         name,
         "a",
         {"a": "b"},
@@ -56,10 +56,10 @@ def test_a_patch_that_is_allowed_in_part_changes_nothing(site: Site) -> None:
     site.ok("PATCH", path, {"owner": owner})
     answer = site.call("PATCH", path, {"comment": "mine", "owner": "admin"})
     refused(answer, 403, "PERMISSION_DENIED", "not an owner")
-    for more in ({"isolation_mode": "OPEN"}, {"properties": {}}):
-        refused(site.call("PATCH", path, more | {"owner": "admin"}), 403, "PERMISSION_DENIED")
-    found = site.ok("GET", path, token=token)
-    assert (found["owner"], found["comment"]) == (owner, "")
+    for item in ({"isolation_mode": "OPEN"}, {"properties": {}}):
+        refused(site.call("PATCH", path, item | {"owner": "admin"}), 403, "PERMISSION_DENIED")
+    result = site.ok("GET", path, token=token)
+    assert (result["owner"], result["comment"]) == (owner, "")
     assert site.ok("PATCH", path, {"owner": "admin"})["owner"] == "admin"
 
 
@@ -86,21 +86,21 @@ def test_bad_changes(site: Site, fields: dict[str, Any], word: str) -> None:
 def test_no_container_lies_elsewhere(site: Site) -> None:
     schema = site.schema()
     catalog = schema.partition(".")[0]
-    for more in (
+    for item in (
         {"storage_root": "s3://x/y"},
         {"connection_name": "x"},
         {"provider_name": "p", "share_name": "s"},
         {"full_name": "x"},
     ):
-        refused(site.call("POST", f"{UC}/catalogs", {"name": f"{catalog}_y"} | more), 400, BAD)
-    for more in ({"storage_root": "s3://x/y"}, {"full_name": "x.y"}):
-        refused(site.call("POST", f"{UC}/schemas", {"name": "z", "catalog_name": catalog} | more), 400, BAD)
+        refused(site.call("POST", f"{UC}/catalogs", {"name": f"{catalog}_y"} | item), 400, BAD)
+    for item in ({"storage_root": "s3://x/y"}, {"full_name": "x.y"}):
+        refused(site.call("POST", f"{UC}/schemas", {"name": "z", "catalog_name": catalog} | item), 400, BAD)
     refused(
         site.call("PATCH", f"{UC}/schemas/{schema}", {"comment": "x", "catalog_name": "main"}), 400, BAD, "catalog_name"
     )
     for path in ("catalogs", "schemas"):
-        for more in ({"max_results": -1}, {"page_token": "forged"}):
-            refused(site.call("GET", f"{UC}/{path}", {"catalog_name": catalog} | more), 400, BAD)
+        for item in ({"max_results": -1}, {"page_token": "forged"}):
+            refused(site.call("GET", f"{UC}/{path}", {"catalog_name": catalog} | item), 400, BAD)
 
 
 # --- the metastore ---------------------------------------------------------------------------------------------------
@@ -132,8 +132,8 @@ def test_the_metastore_is_told_and_changed(site: Site, admin_of_metastore: Works
     refused(site.call("PATCH", f"{UC}/metastores/{id}", {}), 400, BAD, "changes nothing")
     refused(site.call("PATCH", f"{UC}/metastores/{id}", {"new_name": "a b"}), 400, BAD)
     refused(site.call("GET", f"{UC}/metastores/other"), 404, "RESOURCE_DOES_NOT_EXIST")
-    for more in ({"max_results": -1}, {"page_token": "forged"}):
-        refused(site.call("GET", f"{UC}/metastores", more), 400, BAD)
+    for item in ({"max_results": -1}, {"page_token": "forged"}):
+        refused(site.call("GET", f"{UC}/metastores", item), 400, BAD)
     for method, path in (("POST", "metastores"), ("DELETE", f"metastores/{id}")):
         refused(site.call(method, f"{UC}/{path}", {}), 404, "ENDPOINT_NOT_FOUND")
 
@@ -156,8 +156,8 @@ def test_a_catalog_is_bound_to_workspaces(site: Site) -> None:
     site.allow(user, "catalog", catalog, "USE_CATALOG")
     with pytest.raises(errors.PermissionDenied):
         sdk(site, token).workspace_bindings.get(catalog)
-    for more in ({"max_results": -1}, {"page_token": "forged"}):
-        refused(site.call("GET", f"{UC}/bindings/catalog/{catalog}", more), 400, BAD)
+    for item in ({"max_results": -1}, {"page_token": "forged"}):
+        refused(site.call("GET", f"{UC}/bindings/catalog/{catalog}", item), 400, BAD)
     for bad in ({"workspace_id": -1}, {"workspace_id": "x"}, {"workspace_id": 1, "binding_type": "READ"}, {}):
         refused(site.call("PATCH", f"{UC}/bindings/catalog/{catalog}", {"add": [bad]}), 400, BAD)
 
@@ -165,9 +165,13 @@ def test_a_catalog_is_bound_to_workspaces(site: Site) -> None:
 def test_quotas_are_those_that_are_enforced(site: Site) -> None:
     w, model, (_, token) = sdk(site), site.model(versions=1), site.user()
     site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "champion", "version": "1"})
-    found = w.resource_quotas.get_quota("function", model, "alias-quota").quota_info
-    assert found
-    assert (found.quota_count, found.quota_limit, found.parent_full_name) == (1, site.settings.aliases_per_model, model)
+    quota_info = w.resource_quotas.get_quota("function", model, "alias-quota").quota_info
+    assert quota_info
+    assert (quota_info.quota_count, quota_info.quota_limit, quota_info.parent_full_name) == (
+        1,
+        site.settings.aliases_per_model,
+        model,
+    )
     schema = model.rpartition(".")[0]
     tags = w.resource_quotas.get_quota("schema", schema, "tag-quota").quota_info
     assert tags

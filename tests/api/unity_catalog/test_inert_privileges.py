@@ -42,8 +42,8 @@ def test_it_is_granted_shown_and_revoked(site: Site, schema: str, word: str) -> 
     who, _ = site.user()
     spelled = word.replace("_", " ").lower()
     for _ in range(2):
-        held = change(site, "schema", schema, who, add=[spelled, "USE_SCHEMA"])
-        assert (set(held["privileges"]), held["inert_privileges"]) == ({word, "USE_SCHEMA"}, [word])
+        privileges = change(site, "schema", schema, who, add=[spelled, "USE_SCHEMA"])
+        assert (set(privileges["privileges"]), privileges["inert_privileges"]) == ({word, "USE_SCHEMA"}, [word])
     taken = change(site, "schema", schema, who, remove=[word])
     assert set(taken["privileges"]) == (set() if word == "ALL" else {"USE_SCHEMA"})
     assert "inert_privileges" not in taken
@@ -87,19 +87,19 @@ def test_it_is_no_part_of_any_decision(site: Site, schema: str) -> None:
 def test_explain_names_what_it_ignored(site: Site, schema: str) -> None:
     model, (who, _) = site.model(schema), site.user()
     change(site, "schema", schema, who, add=["CREATE_VIEW"])
-    asked = {"securable_type": "function", "full_name": model, "operation": "get_model", "principal": who}
-    told = site.ok("GET", f"{V1}/explain", asked)
-    assert not told["allowed"]
-    [ignored] = told["without_effect"]
+    fields = {"securable_type": "function", "full_name": model, "operation": "get_model", "principal": who}
+    answer = site.ok("GET", f"{V1}/explain", fields)
+    assert not answer["allowed"]
+    [ignored] = answer["without_effect"]
     assert (ignored["what"], ignored["securable_name"], ignored["principal"]) == ("CREATE_VIEW", schema, who)
 
 
 def test_all_privileges_takes_them_but_for_two(site: Site, schema: str) -> None:
     who, _ = site.user()
     change(site, "schema", schema, who, add=["REFRESH", "USAGE", "EXTERNAL_USE_SCHEMA", "MANAGE"])
-    held = change(site, "schema", schema, who, add=["CREATE_VIEW"], remove=["ALL_PRIVILEGES"])
-    assert set(held["privileges"]) == {"CREATE_VIEW", "EXTERNAL_USE_SCHEMA", "MANAGE"}
-    assert "MANAGE" not in held["inert_privileges"]
+    privileges = change(site, "schema", schema, who, add=["CREATE_VIEW"], remove=["ALL_PRIVILEGES"])
+    assert set(privileges["privileges"]) == {"CREATE_VIEW", "EXTERNAL_USE_SCHEMA", "MANAGE"}
+    assert "MANAGE" not in privileges["inert_privileges"]
 
 
 def test_revoking_all_in_one_word_revokes_everything(site: Site, schema: str) -> None:
@@ -115,8 +115,8 @@ def test_in_sql(site: Site, schema: str) -> None:
     who, _ = site.user()
     for words in ("REFRESH", "EXTERNAL USE SCHEMA, CREATE MATERIALIZED VIEW", "usage", "USE SCHEMA"):
         rows(site, f"GRANT {words} ON SCHEMA {schema} TO `{who}`")
-    shown = {(row[1], row[4]) for row in rows(site, f"SHOW GRANTS `{who}` ON SCHEMA {schema}")}
-    assert shown == {
+    text = {(row[1], row[4]) for row in rows(site, f"SHOW GRANTS `{who}` ON SCHEMA {schema}")}
+    assert text == {
         ("REFRESH", "YES"),
         ("EXTERNAL USE SCHEMA", "NO"),
         ("CREATE MATERIALIZED VIEW", "YES"),
@@ -129,7 +129,7 @@ def test_in_sql(site: Site, schema: str) -> None:
         f"SELECT privilege_type, is_inert FROM {catalog}.information_schema.schema_privileges "
         f"WHERE schema_name = '{name}' AND grantee = '{who}'",
     )
-    assert {tuple(row) for row in listed} == shown
+    assert {tuple(row) for row in listed} == text
     rows(site, f"REVOKE REFRESH ON SCHEMA {schema} FROM `{who}`")
     assert ("REFRESH", "YES") not in {(row[1], row[4]) for row in rows(site, f"SHOW GRANTS `{who}` ON SCHEMA {schema}")}
 
@@ -154,8 +154,8 @@ def test_an_unknown_word_is_refused_and_changes_nothing(site: Site, schema: str)
 
 
 def test_nobody_can_ask_for_one(site: Site, schema: str) -> None:
-    wanted = {"securable": {"type": "SCHEMA", "full_name": schema}, "permissions": ["REFRESH"]}
-    answer = site.call("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [wanted]}]})
+    fields = {"securable": {"type": "SCHEMA", "full_name": schema}, "permissions": ["REFRESH"]}
+    answer = site.call("POST", "/api/3.0/rfa/requests", {"requests": [{"securable_permissions": [fields]}]})
     refused(answer, 400, "INVALID_PARAMETER_VALUE", "means nothing here")
 
 

@@ -14,7 +14,7 @@ def fresh() -> str:
     return f"m_{uuid.uuid4().hex[:8]}"
 
 
-def made(site: Site, schema: str, token: str | None = None, **fields: Any) -> dict[str, Any]:
+def create_model(site: Site, schema: str, token: str | None = None, **fields: Any) -> dict[str, Any]:
     catalog, name = schema.split(".")
     return site.ok(
         "POST", f"{UC}/models", {"name": fresh(), "catalog_name": catalog, "schema_name": name, **fields}, token=token
@@ -36,12 +36,12 @@ def schema(site: Site) -> str:
 
 
 def test_a_model_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
-    model = made(site, schema, comment="c", tags=[{"key": "team", "value": "ds"}], deployment_job_id="7")
+    model = create_model(site, schema, comment="c", tags=[{"key": "team", "value": "ds"}], deployment_job_id="7")
     full_name = model["full_name"]
     assert full_name == f"{schema}.{model['name']}"
     version_of(site, full_name)
     site.ok("PUT", f"{UC}/models/{full_name}/aliases/champion", {"version_num": 1})
-    told = site.ok("GET", f"{UC}/models/{full_name}", {"full_name": full_name, "include_aliases": "true"})
+    answer = site.ok("GET", f"{UC}/models/{full_name}", {"full_name": full_name, "include_aliases": "true"})
     catalog, schema_name, name = full_name.split(".")
     alias = {
         "alias_name": "champion",
@@ -67,15 +67,15 @@ def test_a_model_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
         "metastore_id": site.ok("GET", f"{UC}/metastore_summary")["metastore_id"],
         "owner": model["owner"],
     }
-    assert {key: told[key] for key in expected} == expected
-    assert isinstance(told["created_at"], int)
-    assert told["created_by"] == told["owner"]
-    assert set(told) - set(expected) == {"id", "created_at", "created_by", "updated_at", "updated_by", "etag"}
+    assert {key: answer[key] for key in expected} == expected
+    assert isinstance(answer["created_at"], int)
+    assert answer["created_by"] == answer["owner"]
+    assert set(answer) - set(expected) == {"id", "created_at", "created_by", "updated_at", "updated_by", "etag"}
     assert "aliases" not in site.ok("GET", f"{UC}/models/{full_name}")
 
 
 def test_one_patch_may_ask_for_several_things(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     other, token = site.user()
     catalog = schema.partition(".")[0]
     site.allow(other, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
@@ -93,27 +93,27 @@ def test_an_owner_can_give_a_model_away_whole(site: Site, schema: str) -> None:
     giver, token = site.user()
     taker, _ = site.user()
     site.allow(giver, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
-    full_name = made(site, schema, token)["full_name"]
+    full_name = create_model(site, schema, token)["full_name"]
     assert site.ok("PATCH", f"{UC}/models/{full_name}", {"owner": taker}, token=token)["owner"] == taker
     refused(site.call("GET", f"{UC}/models/{full_name}", token=token), 403, "PERMISSION_DENIED", "EXECUTE")
 
 
 def test_a_patch_changes_all_or_nothing(site: Site, schema: str) -> None:
     """MANAGE may give the model away and may not describe it."""
-    full_name = made(site, schema, comment="old")["full_name"]
+    full_name = create_model(site, schema, comment="old")["full_name"]
     manager, token = site.user()
     site.allow(manager, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
     site.allow(manager, "function", full_name, "MANAGE", "EXECUTE")
     answer = site.call("PATCH", f"{UC}/models/{full_name}", {"owner": manager, "comment": "mine"}, token=token)
     refused(answer, 403, "PERMISSION_DENIED")
-    told = site.ok("GET", f"{UC}/models/{full_name}")
-    assert told["comment"] == "old"
-    assert told["owner"] != manager
+    reply = site.ok("GET", f"{UC}/models/{full_name}")
+    assert reply["comment"] == "old"
+    assert reply["owner"] != manager
     assert site.ok("PATCH", f"{UC}/models/{full_name}", {"owner": manager}, token=token)["owner"] == manager
 
 
 def test_a_model_goes_with_its_versions_unless_force_is_false(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     version_of(site, full_name)
     refused(
         site.call("DELETE", f"{UC}/models/{full_name}", params={"force": "false"}),
@@ -128,17 +128,17 @@ def test_a_model_goes_with_its_versions_unless_force_is_false(site: Site, schema
 def test_lists_page_through_everything(site: Site) -> None:
     schema = site.schema()
     catalog, name = schema.split(".")
-    names = sorted(made(site, schema)["full_name"] for _ in range(5))
+    names = sorted(create_model(site, schema)["full_name"] for _ in range(5))
     query: dict[str, Any] = {"catalog_name": catalog, "schema_name": name, "max_results": 2}
-    found: list[str] = []
+    results: list[str] = []
     while True:
         page = site.ok("GET", f"{UC}/models", query)
-        found += [model["full_name"] for model in page["registered_models"]]
+        results += [model["full_name"] for model in page["registered_models"]]
         assert not {"tags", "aliases"} & set(page["registered_models"][0])
         if not page.get("next_page_token"):
             break
         query["page_token"] = page.get("next_page_token")
-    assert found == names
+    assert results == names
     everywhere = {m["full_name"] for m in site.ok("GET", f"{UC}/models", {"max_results": 1000})["registered_models"]}
     assert set(names) <= everywhere
 
@@ -161,7 +161,7 @@ def test_a_page_token_is_good_for_its_list_and_its_caller_alone(site: Site) -> N
     schema = site.schema()
     catalog, name = schema.split(".")
     for _ in range(2):
-        made(site, schema)
+        create_model(site, schema)
     query: dict[str, Any] = {"catalog_name": catalog, "schema_name": name, "max_results": 1}
     token = site.ok("GET", f"{UC}/models", query)["next_page_token"]
     everywhere = site.call("GET", f"{UC}/models", {"page_token": token})
@@ -195,7 +195,7 @@ def test_a_model_that_cannot_be_made_is_refused(site: Site, body: dict[str, Any]
 
 
 def test_bad_changes_of_a_model(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     for body, words in (
         ({}, "changes nothing"),
         ({"full_name": "a.b.c", "comment": "x"}, "two values"),
@@ -217,7 +217,7 @@ def test_bad_changes_of_a_model(site: Site, schema: str) -> None:
 
 
 def test_a_version_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     made_version = version_of(
         site,
         full_name,
@@ -238,7 +238,7 @@ def test_a_version_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
         f"{UC}/models/{full_name}/aliases/champion",
         {"full_name": full_name, "alias": "champion", "version_num": 1},
     )
-    told = site.ok("GET", f"{UC}/models/{full_name}/versions/1", {"version": 1, "include_aliases": "true"})
+    answer = site.ok("GET", f"{UC}/models/{full_name}/versions/1", {"version": 1, "include_aliases": "true"})
     expected = {
         "version": 1,
         "status": "READY",
@@ -254,9 +254,9 @@ def test_a_version_and_all_that_is_told_of_it(site: Site, schema: str) -> None:
         "browse_only": False,
         "full": full_name,
     }
-    told["full"] = f"{told['catalog_name']}.{told['schema_name']}.{told['model_name']}"
-    assert {key: told[key] for key in expected} == expected
-    assert [(a["alias_name"], a["version_num"]) for a in told["aliases"]] == [("champion", 1)]
+    answer["full"] = f"{answer['catalog_name']}.{answer['schema_name']}.{answer['model_name']}"
+    assert {key: answer[key] for key in expected} == expected
+    assert [(a["alias_name"], a["version_num"]) for a in answer["aliases"]] == [("champion", 1)]
     assert "aliases" not in site.ok("GET", f"{UC}/models/{full_name}/versions/1")
     listed = site.ok("GET", f"{UC}/models/{full_name}/versions")["model_versions"]
     assert [v["version"] for v in listed] == [1]
@@ -269,12 +269,12 @@ def test_finalize_of_another_model_in_the_body_is_refused(site: Site, schema: st
     """The path is what is authorized, so nothing else may be what is acted on."""
     attacker, token = site.user()
     site.allow(attacker, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL")
-    victim = made(site, schema)["full_name"]
+    victim = create_model(site, schema)["full_name"]
     version_of(site, victim)
     site.call(
         "PUT", f"/api/2.0/fs/files/Models/{victim.replace('.', '/')}/1/MLmodel", content=MLMODEL
     ).raise_for_status()
-    mine = made(site, schema, token)["full_name"]
+    mine = create_model(site, schema, token)["full_name"]
     before = site.ok("GET", f"{UC}/models/{victim}/versions/1")
     path = f"{UC}/models/{mine}/versions/1"
     for method, where, body in (
@@ -298,7 +298,7 @@ def test_finalize_of_another_model_in_the_body_is_refused(site: Site, schema: st
 
 
 def test_bad_versions(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     version_of(site, full_name)
     versions = f"{UC}/models/{full_name}/versions"
     for number in ("0", "-1", "one", "1.5", "9" * 20):
@@ -315,14 +315,14 @@ def test_bad_versions(site: Site, schema: str) -> None:
 
 
 def test_credentials(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     version_of(site, full_name)
     catalog, schema_name, name = full_name.split(".")
     body: dict[str, Any] = {"catalog_name": catalog, "schema_name": schema_name, "model_name": name, "version": 1}
     path = f"{UC}/temporary-model-version-credentials"
-    told = site.ok("POST", path, {**body, "operation": "READ_WRITE_MODEL_VERSION"})
-    assert told["storage_mode"] == "DEFAULT_STORAGE"
-    assert told["expiration_time"] > 1_700_000_000_000
+    answer = site.ok("POST", path, {**body, "operation": "READ_WRITE_MODEL_VERSION"})
+    assert answer["storage_mode"] == "DEFAULT_STORAGE"
+    assert answer["expiration_time"] > 1_700_000_000_000
     refused(site.call("POST", path, {**body, "operation": "READ_MODEL_VERSION"}), 400, "INVALID_STATE", "READY")
     refused(
         site.call("POST", path, {**body, "operation": "EVERYTHING"}),
@@ -338,14 +338,14 @@ def test_credentials(site: Site, schema: str) -> None:
 
 
 def test_aliases(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     for _ in range(2):
         version_of(site, full_name)
     path = f"{UC}/models/{full_name}/aliases"
     moved = [site.ok("PUT", f"{path}/Champion", {"version_num": n})["version_num"] for n in (1, 2, 2)]
     assert moved == [1, 2, 2]
-    found = site.ok("GET", f"{path}/Champion", {"include_aliases": True})
-    assert (found["version"], [a["alias_name"] for a in found["aliases"]]) == (2, ["Champion"])
+    answer = site.ok("GET", f"{path}/Champion", {"include_aliases": True})
+    assert (answer["version"], [a["alias_name"] for a in answer["aliases"]]) == (2, ["Champion"])
     refused(site.call("GET", f"{path}/champion"), 404, "RESOURCE_DOES_NOT_EXIST", "Alias")
     refused(site.call("PUT", f"{path}/latest", {"version_num": 1}), 400, "INVALID_PARAMETER_VALUE", "reserved")
     refused(site.call("PUT", f"{path}/c", {"version_num": 3}), 404, "RESOURCE_DOES_NOT_EXIST", "version '3'")
@@ -358,7 +358,7 @@ def test_aliases(site: Site, schema: str) -> None:
 
 @pytest.mark.parametrize("kind", ["FUNCTION", "registered_model", "Model"])
 def test_tags_of_models_and_versions(site: Site, schema: str, kind: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     version_of(site, full_name)
     of_model, of_version = f"{UC}/securable-tags/{kind}/{full_name}", f"{UC}/subentity-tags/{kind}/{full_name}/1"
     for path in (of_model, of_version):
@@ -403,7 +403,7 @@ def test_tags_that_cannot_be(site: Site, schema: str) -> None:
 
 
 def test_apply_tag_suffices_to_tag(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     tagger, token = site.user()
     path, add = f"{UC}/securable-tags/FUNCTION/{full_name}", {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}
     site.allow(tagger, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
@@ -414,7 +414,7 @@ def test_apply_tag_suffices_to_tag(site: Site, schema: str) -> None:
 
 
 def test_entity_tag_assignments(site: Site, schema: str) -> None:
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     names = {
         "catalogs": schema.partition(".")[0],
         "schemas": schema,
@@ -424,15 +424,15 @@ def test_entity_tag_assignments(site: Site, schema: str) -> None:
     top = f"{UC}/entity-tag-assignments"
     for entity, name in names.items():
         tag = {"entity_type": entity, "entity_name": name, "tag_key": f"team {entity}", "tag_value": "ds"}
-        one, path = f"{top}/{entity}/{name}/tags/{tag['tag_key']}", f"{top}/{entity}/{name}/tags"
+        text, path = f"{top}/{entity}/{name}/tags/{tag['tag_key']}", f"{top}/{entity}/{name}/tags"
         assert [site.ok("POST", top, tag) for _ in range(2)] == [tag, tag]
         refused(site.call("POST", top, {**tag, "tag_value": "other"}), 409, "RESOURCE_ALREADY_EXISTS", "Update")
-        assert site.ok("GET", one) == tag
+        assert site.ok("GET", text) == tag
         changed = {**tag, "tag_value": "ml"}
-        assert site.ok("PATCH", f"{one}?update_mask=tag_value", changed) == changed
-        assert site.ok("GET", one) == changed
+        assert site.ok("PATCH", f"{text}?update_mask=tag_value", changed) == changed
+        assert site.ok("GET", text) == changed
         refused(
-            site.call("PATCH", f"{one}?update_mask=tag_key", changed), 400, "INVALID_PARAMETER_VALUE", "update_mask"
+            site.call("PATCH", f"{text}?update_mask=tag_key", changed), 400, "INVALID_PARAMETER_VALUE", "update_mask"
         )
         refused(site.call("PATCH", f"{path}/absent", {"tag_value": "x"}), 404, "RESOURCE_DOES_NOT_EXIST", "absent")
         refused(site.call("GET", f"{path}/absent"), 404, "RESOURCE_DOES_NOT_EXIST", "absent")
@@ -444,10 +444,10 @@ def test_entity_tag_assignments(site: Site, schema: str) -> None:
         assert {f"a {entity}", f"team {entity}"} <= set(keys)
         refused(site.call("GET", path, {"page_token": "bm8"}), 400, "INVALID_PARAMETER_VALUE", "page token")
         refused(
-            site.call("PATCH", one, {**changed, "entity_name": "other"}), 400, "INVALID_PARAMETER_VALUE", "two values"
+            site.call("PATCH", text, {**changed, "entity_name": "other"}), 400, "INVALID_PARAMETER_VALUE", "two values"
         )
-        assert [site.ok("DELETE", one) for _ in range(2)] == [{}, {}]
-        refused(site.call("GET", one), 404, "RESOURCE_DOES_NOT_EXIST")
+        assert [site.ok("DELETE", text) for _ in range(2)] == [{}, {}]
+        refused(site.call("GET", text), 404, "RESOURCE_DOES_NOT_EXIST")
     refused(site.call("GET", f"{top}/connections/a.b.c/tags"), 400, "INVALID_PARAMETER_VALUE", "connection")
 
 
@@ -457,8 +457,8 @@ def test_entity_tag_assignments(site: Site, schema: str) -> None:
 def test_browse_shows_metadata_and_nothing_more(site: Site) -> None:
     schema = site.schema()
     catalog, schema_name = schema.split(".")
-    seen = made(site, schema, comment="c", tags=[{"key": "secret", "value": "x"}])["full_name"]
-    mine = made(site, schema)["full_name"]
+    seen = create_model(site, schema, comment="c", tags=[{"key": "secret", "value": "x"}])["full_name"]
+    mine = create_model(site, schema)["full_name"]
     version_of(site, seen, run_id="r1", comment="v")
     site.ok("PUT", f"{UC}/models/{seen}/aliases/champion", {"version_num": 1})
     browser, token = site.user()
@@ -473,9 +473,9 @@ def test_browse_shows_metadata_and_nothing_more(site: Site) -> None:
     ):
         refused(site.call("GET", path, query, token=token), 403, "PERMISSION_DENIED", "USE CATALOG")
     site.allow(browser, "catalog", catalog, "BROWSE")
-    told = site.ok("GET", f"{UC}/models/{seen}", browse, token=token)
-    assert (told["browse_only"], told["comment"], told["full_name"]) == (True, "c", seen)
-    assert not {"tags", "aliases", "storage_location", "deployment_job_id"} & set(told)
+    answer = site.ok("GET", f"{UC}/models/{seen}", browse, token=token)
+    assert (answer["browse_only"], answer["comment"], answer["full_name"]) == (True, "c", seen)
+    assert not {"tags", "aliases", "storage_location", "deployment_job_id"} & set(answer)
     version = site.ok("GET", f"{UC}/models/{seen}/versions/1", browse, token=token)
     assert (version["browse_only"], version["status"], version["comment"]) == (True, "PENDING_REGISTRATION", "v")
     assert not {"tags", "aliases", "run_id", "source", "model_params", "storage_location"} & set(version)
@@ -502,11 +502,11 @@ def browse_containers(site: Site, catalog: str, schema: str, token: str) -> None
         (f"{UC}/catalogs", {}, catalog),
         (f"{UC}/schemas", {"catalog_name": catalog}, schema),
     ):
-        shown = site.ok("GET", f"{path}/{key}", browse, token=token)
-        assert (shown["full_name"], shown["browse_only"], "properties" in shown) == (key, True, False)
+        answer = site.ok("GET", f"{path}/{key}", browse, token=token)
+        assert (answer["full_name"], answer["browse_only"], "properties" in answer) == (key, True, False)
         noun = path.rpartition("/")[2]
         assert [x for x in site.ok("GET", path, {**browse, **parent}, token=token)[noun] if x["full_name"] == key] == [
-            shown
+            answer
         ]
         as_admin = site.ok("GET", path, {**browse, **parent})[noun]
         assert {x["browse_only"] for x in as_admin} == {False}
@@ -523,7 +523,7 @@ def browse_containers(site: Site, catalog: str, schema: str, token: str) -> None
 
 def test_all_privileges_on_a_model_is_not_browse(site: Site, schema: str) -> None:
     """BROWSE is held on the catalog or not at all; ALL PRIVILEGES below it opens no parent."""
-    full_name = made(site, schema)["full_name"]
+    full_name = create_model(site, schema)["full_name"]
     user, token = site.user()
     site.allow(user, "function", full_name, "ALL_PRIVILEGES")
     answer = site.call("GET", f"{UC}/models/{full_name}", {"include_browse": True}, token=token)

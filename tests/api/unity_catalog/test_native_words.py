@@ -28,9 +28,11 @@ def test_privileges_have_spaces_and_are_those_that_the_client_knows(site: Site, 
     site.allow(hidden, "function", full_name, "APPLY_TAG")
     for path in ("permissions", "effective-permissions"):
         for kind in ("registered_model", "function"):
-            told = call(site, agent, "GET", f"{UC}/{path}/{kind}/{full_name}").json()["privilege_assignments"]
-            held = [{"privilege": "EXECUTE"}] if path.startswith("effective") else ["EXECUTE"]
-            assert told == [{"principal": user, "privileges": held}]
+            privilege_assignments = call(site, agent, "GET", f"{UC}/{path}/{kind}/{full_name}").json()[
+                "privilege_assignments"
+            ]
+            content = [{"privilege": "EXECUTE"}] if path.startswith("effective") else ["EXECUTE"]
+            assert privilege_assignments == [{"principal": user, "privileges": content}]
     change = {"changes": [{"principal": user, "add": ["USE CATALOG", "CREATE SCHEMA"]}]}
     catalog = full_name.partition(".")[0]
     answered = call(site, agent, "PATCH", f"{UC}/permissions/catalog/{catalog}", change).json()
@@ -42,8 +44,8 @@ def test_all_others_get_the_words_of_databricks(site: Site, agent: str) -> None:
     full_name = site.model()
     user, _ = site.user()
     site.allow(user, "function", full_name, "EXECUTE", "APPLY_TAG")
-    told = call(site, agent, "GET", f"{UC}/permissions/registered_model/{full_name}").json()
-    assert told == {"privilege_assignments": [{"principal": user, "privileges": ["APPLY_TAG", "EXECUTE"]}]}
+    body = call(site, agent, "GET", f"{UC}/permissions/registered_model/{full_name}").json()
+    assert body == {"privilege_assignments": [{"principal": user, "privileges": ["APPLY_TAG", "EXECUTE"]}]}
     assert set(call(site, agent, "GET", f"{UC}/models/a.b.c").json()) == {"error_code", "message"}
 
 
@@ -88,8 +90,8 @@ def test_without_a_way_to_files_they_are_refused_with_one_clear_sentence(bare: S
         assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
         for word in ("databricks-uc", "MODELKEEP_SHARED_FOLDER", "MODELKEEP_S3_ROLE_ARN"):
             assert word in answer.json()["message"]
-    told = call(bare, agent, "GET", f"{UC}/models/{full_name}/versions/1").json()
-    assert told["storage_location"] == f"dbfs:/Models/{catalog}/{schema}/{name}/1"
+    reply = call(bare, agent, "GET", f"{UC}/models/{full_name}/versions/1").json()
+    assert reply["storage_location"] == f"dbfs:/Models/{catalog}/{schema}/{name}/1"
     assert len(call(bare, agent, "GET", f"{UC}/models/{full_name}/versions").json()["model_versions"]) == 1
 
 
@@ -109,5 +111,5 @@ def test_the_vocabulary_changes_nothing_else(site: Site) -> None:
         f"{UC}/catalogs",
         f"{V1}/users",
     ):
-        told = [call(site, agent, "GET", path).json() for agent in (OSS[0], DATABRICKS[0])]
-        assert told[0] == told[1]
+        bodies = [call(site, agent, "GET", path).json() for agent in (OSS[0], DATABRICKS[0])]
+        assert bodies[0] == bodies[1]

@@ -123,10 +123,15 @@ def test_the_sdk_does_not_repeat_a_refusal(kind: type[RegistryError]) -> None:
 
 def test_setting_up_with_the_sdk(server: Server, admin: WorkspaceClient) -> None:
     name = f"c_{uuid.uuid4().hex[:8]}"
-    made = admin.catalogs.create(name, comment="for tests", properties={"team": "ml"})
-    assert (made.name, made.comment, made.properties, made.owner) == (name, "for tests", {"team": "ml"}, "admin")
+    catalog = admin.catalogs.create(name, comment="for tests", properties={"team": "ml"})
+    assert (catalog.name, catalog.comment, catalog.properties, catalog.owner) == (
+        name,
+        "for tests",
+        {"team": "ml"},
+        "admin",
+    )
     assert name in [c.name for c in admin.catalogs.list()]
-    assert admin.catalogs.get(name).as_dict() == made.as_dict()
+    assert admin.catalogs.get(name).as_dict() == catalog.as_dict()
     schema = admin.schemas.create("ml_team", name, comment="s")
     assert schema.full_name == f"{name}.ml_team"
     assert [s.name for s in admin.schemas.list(name)] == ["default", "ml_team"]
@@ -162,8 +167,8 @@ def test_grants_through_the_sdk(server: Server, admin: WorkspaceClient, stranger
     (effective,) = admin.grants.get_effective("schema", schema, principal="stranger@x.io").privilege_assignments or []
     assert list(admin.grants.list_effective("schema", schema, principal="stranger@x.io")) == [effective]
     assert list(admin.grants.list("schema", schema)) == admin.grants.get("schema", schema).privilege_assignments
-    found = {p.privilege: (p.inherited_from_type, p.inherited_from_name) for p in effective.privileges or []}
-    assert found == {Privilege.EXECUTE: (SecurableType.CATALOG, catalog)}
+    fields = {p.privilege: (p.inherited_from_type, p.inherited_from_name) for p in effective.privileges or []}
+    assert fields == {Privilege.EXECUTE: (SecurableType.CATALOG, catalog)}
     removal = PermissionsChange(principal="stranger@x.io", remove=[Privilege.EXECUTE, Privilege.MANAGE])
     admin.grants.update("catalog", catalog, changes=[removal])
     assert not (admin.grants.get_effective("schema", schema).privilege_assignments or [])

@@ -29,7 +29,7 @@ def sdk(site: Site, token: str = "") -> WorkspaceClient:
     return WorkspaceClient(host=site.host, token=token or site.admin, auth_type="pat")
 
 
-def table(schema: str, name: str, **more: Any) -> dict[str, Any]:
+def table(schema: str, name: str, **fields: Any) -> dict[str, Any]:
     catalog, team = schema.split(".")
     place = {"catalog_name": catalog, "schema_name": team, "name": name}
     return place | {
@@ -37,11 +37,11 @@ def table(schema: str, name: str, **more: Any) -> dict[str, Any]:
         "data_source_format": "DELTA",
         "storage_location": "s3://lake/t",
         "columns": [],
-        **more,
+        **fields,
     }
 
 
-def function(schema: str, name: str, **more: Any) -> dict[str, Any]:
+def function(schema: str, name: str, **fields: Any) -> dict[str, Any]:
     catalog, team = schema.split(".")
     parameter = {"name": "x", "type_text": "double", "type_name": "DOUBLE", "position": 0}
     info = {
@@ -59,7 +59,7 @@ def function(schema: str, name: str, **more: Any) -> dict[str, Any]:
         "is_null_call": False,
         "security_type": "DEFINER",
         "specific_name": name,
-        **more,
+        **fields,
     }
     return {"function_info": info}
 
@@ -86,13 +86,13 @@ def test_a_table_is_made_read_listed_changed_and_deleted(site: Site) -> None:
     )
     name = f"{schema}.features"
     assert (new.full_name, new.table_type, new.data_source_format) == (name, TableType.EXTERNAL, DataSourceFormat.DELTA)
-    found = w.tables.get(name)
-    assert (found.table_id, found.storage_location, found.properties) == (
+    result = w.tables.get(name)
+    assert (result.table_id, result.storage_location, result.properties) == (
         new.table_id,
         "s3://lake/Features",
         {"a": "b"},
     )
-    assert found.columns == columns
+    assert result.columns == columns
     assert w.tables.exists(name).table_exists
     assert not w.tables.exists(f"{name}x").table_exists
     [listed] = w.tables.list(catalog, team)
@@ -144,8 +144,8 @@ def test_summaries_of_a_catalog_by_pattern(site: Site) -> None:
     w = sdk(site)
 
     def named(**patterns: str) -> list[str]:
-        found = w.tables.list_summaries(catalog, max_results=1, **patterns)
-        return sorted(t.full_name.removeprefix(f"{catalog}.") for t in found if t.full_name)
+        list_summaries = w.tables.list_summaries(catalog, max_results=1, **patterns)
+        return sorted(t.full_name.removeprefix(f"{catalog}.") for t in list_summaries if t.full_name)
 
     assert named() == ["other.a_1", "team.a*1", "team.a_1", "team.b[1]"]
     assert named(schema_name_pattern="te%", table_name_pattern="A_1") == ["team.a*1", "team.a_1"]
@@ -158,17 +158,17 @@ def test_summaries_of_a_catalog_by_pattern(site: Site) -> None:
 
 def test_mlflow_finds_the_id_of_a_table(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     schema = site.schema()
-    made = site.ok("POST", f"{UC}/tables", table(schema, "t"))
+    answer = site.ok("POST", f"{UC}/tables", table(schema, "t"))
     monkeypatch.setenv("DATABRICKS_HOST", site.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", site.admin)
     source = DeltaDatasetSource(delta_table_name=f"{schema}.t", delta_table_id=None)
-    assert source._lookup_table_id(f"{schema}.t") == made["table_id"]
+    assert source._lookup_table_id(f"{schema}.t") == answer["table_id"]
     path = f"/api/2.0/unity-catalog/tables/{schema}.t"
     refused(site.call("GET", path, {"full_name_arg": f"{schema}.u"}), 400, BAD, "full_name")
 
 
 @pytest.mark.parametrize(
-    ("more", "word"),
+    ("fields", "word"),
     [
         ({"table_type": "MANAGED"}, "EXTERNAL"),
         ({"data_source_format": "EXCEL"}, "data_source_format"),
@@ -181,8 +181,8 @@ def test_mlflow_finds_the_id_of_a_table(site: Site, monkeypatch: pytest.MonkeyPa
         ({"properties": {"a": {"b": "c"}}}, "properties"),
     ],
 )
-def test_bad_tables(site: Site, more: dict[str, Any], word: str) -> None:
-    refused(site.call("POST", f"{UC}/tables", table(site.schema(), "t", **more)), 400, BAD, word)
+def test_bad_tables(site: Site, fields: dict[str, Any], word: str) -> None:
+    refused(site.call("POST", f"{UC}/tables", table(site.schema(), "t", **fields)), 400, BAD, word)
 
 
 def test_no_table_lies_in_our_own_storage(site: Site) -> None:
@@ -219,9 +219,9 @@ def test_a_function_is_made_read_listed_changed_and_deleted(site: Site) -> None:
     )
     name = f"{schema}.plus_one"
     assert (new.full_name, new.comment, new.routine_definition, new.is_null_call) == (name, "adds", "x + 1", False)
-    found = w.functions.get(name)
-    assert found == new
-    assert found.input_params == FunctionParameterInfos([x])
+    result = w.functions.get(name)
+    assert result == new
+    assert result.input_params == FunctionParameterInfos([x])
     assert [f.full_name for f in w.functions.list(catalog, team)] == [name]
     user, token = site.user()
     site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
@@ -261,8 +261,10 @@ def test_functions_and_models_share_their_names(site: Site) -> None:
     user, _ = site.user()
     for name in ("f", "m"):
         site.allow(user, "function", f"{schema}.{name}", "EXECUTE")
-        held = site.ok("GET", f"{UC}/effective-permissions/FUNCTION/{schema}.{name}")["privilege_assignments"]
-        assert [h["principal"] for h in held] == [user]
+        privilege_assignments = site.ok("GET", f"{UC}/effective-permissions/FUNCTION/{schema}.{name}")[
+            "privilege_assignments"
+        ]
+        assert [h["principal"] for h in privilege_assignments] == [user]
         site.ok(
             "PATCH",
             f"{UC}/securable-tags/FUNCTION/{schema}.{name}",
@@ -276,7 +278,7 @@ def test_functions_and_models_share_their_names(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "word"),
+    ("fields", "word"),
     [
         ({"routine_body": "PYTHON"}, "routine_body"),
         ({"data_type": "X"}, "data_type"),
@@ -288,8 +290,8 @@ def test_functions_and_models_share_their_names(site: Site) -> None:
         ({"full_name": "a.b.c"}, "full_name"),
     ],
 )
-def test_bad_functions(site: Site, more: dict[str, Any], word: str) -> None:
-    refused(site.call("POST", f"{UC}/functions", function(site.schema(), "f", **more)), 400, BAD, word)
+def test_bad_functions(site: Site, fields: dict[str, Any], word: str) -> None:
+    refused(site.call("POST", f"{UC}/functions", function(site.schema(), "f", **fields)), 400, BAD, word)
 
 
 @pytest.mark.parametrize("kind", ["tables", "functions"])
@@ -301,8 +303,8 @@ def test_bad_pages(site: Site, kind: str) -> None:
     first = site.ok("GET", f"{UC}/{kind}", place | {"max_results": 1})
     rest = site.ok("GET", f"{UC}/{kind}", place | {"page_token": first["next_page_token"], "max_results": 10**30})
     assert [x["name"] for x in (*first[kind], *rest[kind])] == ["a", "b"]
-    for more in ({"max_results": -1}, {"page_token": first["next_page_token"][:-2]}, {"include_browse": "perhaps"}):
-        refused(site.call("GET", f"{UC}/{kind}", place | more), 400, BAD)
+    for item in ({"max_results": -1}, {"page_token": first["next_page_token"][:-2]}, {"include_browse": "perhaps"}):
+        refused(site.call("GET", f"{UC}/{kind}", place | item), 400, BAD)
     browsing = place | {"page_token": first["next_page_token"], "include_browse": "true"}
     refused(site.call("GET", f"{UC}/{kind}", browsing), 400, BAD, "page token")
     refused(site.call("PATCH", f"{UC}/{kind}/{schema}.a", {}), 400, BAD, "changes nothing")

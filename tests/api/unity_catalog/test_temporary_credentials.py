@@ -16,7 +16,7 @@ def schema(site: Site) -> str:
     return site.schema()
 
 
-def made(site: Site, schema: str, kind: str, location: str) -> str:
+def create_at(site: Site, schema: str, kind: str, location: str) -> str:
     """The id of a new external table or volume."""
     catalog, name = schema.split(".")
     body: dict[str, Any] = {"catalog_name": catalog, "schema_name": name, "storage_location": location}
@@ -35,7 +35,7 @@ def test_a_folder_of_this_machine_needs_no_keys(
     site: Site, schema: str, kind: str, operation: str, version: str, headers: dict[str, str]
 ) -> None:
     location = f"file:///lake/{kind}/{operation}/{version}/{len(headers.get('user-agent', ''))}/"
-    body = {f"{kind}_id": made(site, schema, kind, location), "operation": operation}
+    body = {f"{kind}_id": create_at(site, schema, kind, location), "operation": operation}
     path = f"/api/{version}/unity-catalog/temporary-{kind}-credentials"
     answer = site.call("POST", path, body, headers=headers).json()
     assert answer.pop("expiration_time") > 1_700_000_000_000
@@ -44,7 +44,7 @@ def test_a_folder_of_this_machine_needs_no_keys(
 
 def test_reading_needs_select_and_writing_modify_as_well(site: Site, schema: str) -> None:
     path, (who, token) = f"{UC}/temporary-table-credentials", site.user()
-    id, catalog = made(site, schema, "table", "file:///lake/rights"), schema.partition(".")[0]
+    id, catalog = create_at(site, schema, "table", "file:///lake/rights"), schema.partition(".")[0]
     name = site.ok("GET", f"{UC}/tables/{schema}.x{zlib.crc32(b'file:///lake/rights')}")["full_name"]
     read, write = ({"table_id": id, "operation": operation} for operation in ("READ", "READ_WRITE"))
     refused(site.call("POST", path, read, token=token), 403, "PERMISSION_DENIED", "USE CATALOG")
@@ -61,10 +61,10 @@ def test_reading_needs_select_and_writing_modify_as_well(site: Site, schema: str
 @pytest.mark.parametrize("kind", ["table", "volume"])
 def test_what_is_not_there_and_what_is_not_known(site: Site, schema: str, kind: str) -> None:
     path = f"{UC}/temporary-{kind}-credentials"
-    other = made(site, schema, {"table": "volume", "volume": "table"}[kind], f"file:///lake/other-{kind}")
+    other = create_at(site, schema, {"table": "volume", "volume": "table"}[kind], f"file:///lake/other-{kind}")
     for id in ("", "x", other, "0" * 36, "%", schema):
         refused(site.call("POST", path, {f"{kind}_id": id}), 404, "RESOURCE_DOES_NOT_EXIST", "does not exist")
-    id = made(site, schema, kind, f"file:///lake/known-{kind}")
+    id = create_at(site, schema, kind, f"file:///lake/known-{kind}")
     refused(site.call("POST", path, {f"{kind}_id": id, "operation": "WRITE"}), 400, "INVALID_PARAMETER_VALUE", "READ")
     refused(site.call("POST", path, {}), 400, "INVALID_PARAMETER_VALUE", f"{kind}_id")
 
@@ -78,6 +78,6 @@ def test_a_managed_volume_in_a_folder_is_for_the_files_api(site: Site, schema: s
 
 
 def test_a_table_in_s3_outside_of_all_external_locations_gets_none(site: Site, schema: str) -> None:
-    id = made(site, schema, "table", "s3://somewhere/else")
+    id = create_at(site, schema, "table", "s3://somewhere/else")
     answer = site.call("POST", f"{UC}/temporary-table-credentials", {"table_id": id})
     refused(answer, 400, "INVALID_PARAMETER_VALUE", "external location")

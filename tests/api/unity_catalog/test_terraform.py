@@ -24,9 +24,9 @@ class Provider:
         self.word = uuid.uuid4().hex[:8]
         self.catalog = f"tf_{self.word}"
 
-    def __call__(self, method: str, path: str, body: dict[str, Any] | None = None, **more: Any) -> Any:
-        headers = {"user-agent": "databricks-tf-provider/1.90.0 databricks-sdk-go/0.175.0", **more.pop("headers", {})}
-        answer = self.site.call(method, path, headers=headers, **({"json": body} if body is not None else {}), **more)
+    def __call__(self, method: str, path: str, body: dict[str, Any] | None = None, **fields: Any) -> Any:
+        headers = {"user-agent": "databricks-tf-provider/1.90.0 databricks-sdk-go/0.175.0", **fields.pop("headers", {})}
+        answer = self.site.call(method, path, headers=headers, **({"json": body} if body is not None else {}), **fields)
         assert answer.status_code < 300, (method, path, answer.text)
         return answer.json() if answer.content and method != "HEAD" else answer
 
@@ -120,13 +120,15 @@ def test_grants_are_what_was_applied(provider: Provider) -> None:
     address = f"{UC}/permissions/catalog/{provider.catalog}"
     for _ in range(2):  # a second apply changes nothing
         provider(
-            "PATCH", address, {"changes": [{"principal": who, "add": sorted(held)} for who, held in applied.items()]}
+            "PATCH",
+            address,
+            {"changes": [{"principal": who, "add": sorted(content)} for who, content in applied.items()]},
         )
         assert provider.grants("catalog", provider.catalog) == applied
     narrowed = [{"principal": name, "add": ["USE_CATALOG"], "remove": ["ALL_PRIVILEGES"]}]
     provider("PATCH", address, {"changes": narrowed})
     assert provider.grants("catalog", provider.catalog) == applied | {name: {"USE_CATALOG"}}
-    gone = [{"principal": who, "remove": sorted(held)} for who, held in applied.items()]
+    gone = [{"principal": who, "remove": sorted(content)} for who, content in applied.items()]
     provider("PATCH", address, {"changes": gone})
     assert provider.grants("catalog", provider.catalog) == {}
 

@@ -23,9 +23,9 @@ def sdk(site: Site) -> WorkspaceClient:
 )
 def test_a_mask_may_also_name_what_says_which_one_is_meant(site: Site, mask: str) -> None:
     model = site.model()
-    wanted = [{"destination_id": "a@x.io", "destination_type": "EMAIL"}]
-    body = {"update_mask": mask, "securable": {"type": "FUNCTION", "full_name": model}, "destinations": wanted}
-    assert site.ok("PATCH", "/api/3.0/rfa/destinations", body)["destinations"] == wanted
+    expected = [{"destination_id": "a@x.io", "destination_type": "EMAIL"}]
+    body = {"update_mask": mask, "securable": {"type": "FUNCTION", "full_name": model}, "destinations": expected}
+    assert site.ok("PATCH", "/api/3.0/rfa/destinations", body)["destinations"] == expected
 
 
 @pytest.mark.parametrize("mask", ["securable", "", "destinations,owner", "destination", "destinations;securable"])
@@ -39,10 +39,10 @@ def test_the_mask_of_a_tag_may_name_its_key(site: Site) -> None:
     tags = f"{UC}/entity-tag-assignments"
     entity = {"entity_type": "functions", "entity_name": model, "tag_key": "team"}
     site.ok("POST", tags, {**entity, "tag_value": "a"})
-    one = f"{tags}/functions/{model}/tags/team"
+    text = f"{tags}/functions/{model}/tags/team"
     for mask in ("tag_value", "tag_key,tag_value", "*"):
-        assert site.ok("PATCH", one, {"tag_value": mask[:3], "update_mask": mask})["tag_value"] == mask[:3]
-    refused(site.call("PATCH", one, {"tag_value": "b", "update_mask": "owner"}), 400, INVALID, "tag_value")
+        assert site.ok("PATCH", text, {"tag_value": mask[:3], "update_mask": mask})["tag_value"] == mask[:3]
+    refused(site.call("PATCH", text, {"tag_value": "b", "update_mask": "owner"}), 400, INVALID, "tag_value")
 
 
 @pytest.mark.parametrize("source", [{}, {"source": ""}, {"source": None}])
@@ -73,8 +73,12 @@ def test_the_workspace_registry_of_the_sdk_lists_and_gets(site: Site) -> None:
         site.ok("POST", f"{A}/registered-models/create", {"name": name})
     listed = {model.name for model in w.model_registry.list_models(max_results=2)}
     assert set(names) <= listed
-    found = w.model_registry.get_model(names[0]).registered_model_databricks
-    assert found is not None and (found.name, found.user_id) == (names[0], "admin") and found.id
+    model_databricks = w.model_registry.get_model(names[0]).registered_model_databricks
+    assert (
+        model_databricks is not None
+        and (model_databricks.name, model_databricks.user_id) == (names[0], "admin")
+        and model_databricks.id
+    )
     answer = site.call("GET", f"{A}/databricks/registered-models/get", {"name": "absent"})
     refused(answer, 404, "RESOURCE_DOES_NOT_EXIST", "absent")
 
@@ -88,15 +92,15 @@ def test_what_a_search_finds_equal_comes_by_name_and_newest_version_first(site: 
     like = "name LIKE 'tie_%'"
 
     def order(*clauses: str) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
+        results: list[tuple[str, str]] = []
         token = ""
         while True:
-            asked = {"filter": like, "order_by": list(clauses), "max_results": 2, "page_token": token}
-            page = site.ok("GET", f"{A}/model-versions/search", asked)
-            found += [(v["name"], v["version"]) for v in page["model_versions"]]
+            fields = {"filter": like, "order_by": list(clauses), "max_results": 2, "page_token": token}
+            page = site.ok("GET", f"{A}/model-versions/search", fields)
+            results += [(v["name"], v["version"]) for v in page["model_versions"]]
             token = page["next_page_token"]
             if not token:
-                return [(name, version) for name, version in found if name in names]
+                return [(name, version) for name, version in results if name in names]
 
     assert order("version_number DESC") == [(n, "2") for n in names] + [(n, "1") for n in names]
     assert order("version_number ASC") == [(n, "1") for n in names] + [(n, "2") for n in names]

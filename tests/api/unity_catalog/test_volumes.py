@@ -27,7 +27,7 @@ def schema(shelf: Shelf) -> str:
     return shelf.schema()
 
 
-def made(shelf: Shelf, schema: str, name: str = "raw") -> str:
+def create_volume(shelf: Shelf, schema: str, name: str = "raw") -> str:
     """The root of a new managed volume."""
     catalog, team = schema.split(".")
     sdk(shelf).volumes.create(catalog, team, name, VolumeType.MANAGED)
@@ -91,15 +91,15 @@ def test_a_patch_that_is_allowed_in_part_changes_nothing(folder_shelf: Shelf) ->
     path = f"{UC}/volumes/{schema}.v"
     both = folder_shelf.call("PATCH", path, {"comment": "mine", "owner": user}, token=token)
     refused(both, 403, "PERMISSION_DENIED", "not an owner of Volume")
-    found = folder_shelf.ok("GET", path)
-    assert (found["owner"], found.get("comment")) == ("admin", None)
+    answer = folder_shelf.ok("GET", path)
+    assert (answer["owner"], answer.get("comment")) == ("admin", None)
     assert folder_shelf.ok("PATCH", path, {"owner": user}, token=token)["owner"] == user
     refused(folder_shelf.call("PATCH", path, {}), 400, "INVALID_PARAMETER_VALUE", "changes nothing")
 
 
 def test_privileges_on_a_volume_are_its_own(folder_shelf: Shelf) -> None:
     schema, (user, token) = folder_shelf.schema(), folder_shelf.user()
-    root, w, theirs = made(folder_shelf, schema), sdk(folder_shelf), sdk(folder_shelf, token)
+    root, w, theirs = create_volume(folder_shelf, schema), sdk(folder_shelf), sdk(folder_shelf, token)
     catalog, team = schema.split(".")
     w.files.upload(f"{root}/a", io.BytesIO(b"1"))
     folder_shelf.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
@@ -111,12 +111,12 @@ def test_privileges_on_a_volume_are_its_own(folder_shelf: Shelf) -> None:
     theirs.files.upload(f"{root}/b", io.BytesIO(b"2"))
     with pytest.raises(errors.PermissionDenied, match="READ VOLUME on Volume"):
         list(theirs.files.list_directory_contents(root))
-    told = w.grants.update(
+    answer = w.grants.update(
         "volume",
         f"{schema}.raw",
         changes=[PermissionsChange(principal=user, add=[Privilege.READ_VOLUME], remove=[Privilege.WRITE_VOLUME])],
     )
-    assert [a.privileges for a in told.privilege_assignments or ()] == [[Privilege.READ_VOLUME]]
+    assert [a.privileges for a in answer.privilege_assignments or ()] == [[Privilege.READ_VOLUME]]
     assert [e.name for e in theirs.files.list_directory_contents(root)] == ["a", "b"]
     with pytest.raises(errors.PermissionDenied, match="WRITE VOLUME on Volume"):
         theirs.files.upload(f"{root}/c", io.BytesIO(b"3"))
@@ -126,8 +126,8 @@ def test_privileges_on_a_volume_are_its_own(folder_shelf: Shelf) -> None:
     theirs.files.upload(f"{root}/c", io.BytesIO(b"3"))
     theirs.volumes.create(catalog, team, "other", VolumeType.MANAGED)
     effective = w.grants.get_effective("volume", f"{schema}.raw", principal=user).privilege_assignments or []
-    held = {(p.privilege, p.inherited_from_name) for a in effective for p in a.privileges or ()}
-    assert held == {(Privilege.READ_VOLUME, None), (Privilege.WRITE_VOLUME, schema)}
+    rows = {(p.privilege, p.inherited_from_name) for a in effective for p in a.privileges or ()}
+    assert rows == {(Privilege.READ_VOLUME, None), (Privilege.WRITE_VOLUME, schema)}
 
 
 def test_browse_shows_names_and_comments(folder_shelf: Shelf) -> None:
@@ -147,10 +147,10 @@ def test_browse_shows_names_and_comments(folder_shelf: Shelf) -> None:
 def test_tags_of_a_volume(folder_shelf: Shelf) -> None:
     schema, tags = folder_shelf.schema(), f"{UC}/entity-tag-assignments"
     folder_shelf.ok("POST", f"{UC}/volumes", volume(schema, "v"))
-    one = {"entity_type": "volumes", "entity_name": f"{schema}.v", "tag_key": "team", "tag_value": "a"}
-    folder_shelf.ok("POST", tags, one)
-    assert folder_shelf.ok("GET", f"{tags}/volumes/{schema}.v/tags")["tag_assignments"] == [one]
-    assert folder_shelf.ok("GET", f"{tags}/volumes/{schema}.v/tags/team") == one
+    fields = {"entity_type": "volumes", "entity_name": f"{schema}.v", "tag_key": "team", "tag_value": "a"}
+    folder_shelf.ok("POST", tags, fields)
+    assert folder_shelf.ok("GET", f"{tags}/volumes/{schema}.v/tags")["tag_assignments"] == [fields]
+    assert folder_shelf.ok("GET", f"{tags}/volumes/{schema}.v/tags/team") == fields
     folder_shelf.ok("DELETE", f"{tags}/volumes/{schema}.v/tags/team")
     refused(folder_shelf.call("GET", f"{tags}/volumes/{schema}.v/tags/team"), 404, "RESOURCE_DOES_NOT_EXIST")
 
@@ -159,7 +159,7 @@ def test_tags_of_a_volume(folder_shelf: Shelf) -> None:
 
 
 def test_files_come_and_go(shelf: Shelf, schema: str) -> None:
-    root, files = made(shelf, schema), sdk(shelf).files
+    root, files = create_volume(shelf, schema), sdk(shelf).files
     body = os.urandom(MIB + 3)
     for name in ("a.bin", "deep/er/sub dir é/b#?.bin"):
         files.upload(f"{root}/{name}", io.BytesIO(body))
@@ -181,7 +181,7 @@ def test_files_come_and_go(shelf: Shelf, schema: str) -> None:
 
 
 def test_directories_are_there_without_files(shelf: Shelf, schema: str) -> None:
-    root, files = made(shelf, schema), sdk(shelf).files
+    root, files = create_volume(shelf, schema), sdk(shelf).files
     files.create_directory(f"{root}/new/inner")
     files.create_directory(f"{root}/new/inner")  # once more does no harm
     for path in (root, f"{root}/new", f"{root}/new/inner"):
@@ -205,7 +205,7 @@ def test_directories_are_there_without_files(shelf: Shelf, schema: str) -> None:
 
 
 def test_large_files_go_in_parts(shelf: Shelf, schema: str) -> None:
-    root, body = made(shelf, schema), os.urandom(11 * MIB + 5)
+    root, body = create_volume(shelf, schema), os.urandom(11 * MIB + 5)
     files = sdk(
         shelf, files_ext_multipart_upload_min_stream_size=1, files_ext_multipart_upload_default_part_size=5 * MIB
     ).files
@@ -218,31 +218,31 @@ def test_large_files_go_in_parts(shelf: Shelf, schema: str) -> None:
 
 
 def test_urls_serve_the_very_volume_they_were_made_for(shelf: Shelf, schema: str) -> None:
-    root, w = made(shelf, schema), sdk(shelf)
+    root, w = create_volume(shelf, schema), sdk(shelf)
     up, full_name = shelf.upload_url(f"{root}/a"), ".".join(root.split("/")[2:])
     assert send(up, "PUT", b"one").status_code == 200
     assert send(up, "PUT", b"two").status_code == 200  # the last write wins
     down = shelf.download_url(f"{root}/a")
     assert send(down, "GET").content == b"two"
     w.volumes.delete(full_name)
-    made(shelf, schema)
+    create_volume(shelf, schema)
     assert send(up, "PUT", b"three").status_code == 404
     assert list(w.files.list_directory_contents(root)) == []
 
 
 def test_a_renamed_volume_keeps_its_files_and_leaves_none_behind(shelf: Shelf, schema: str) -> None:
-    root, w = made(shelf, schema), sdk(shelf)
+    root, w = create_volume(shelf, schema), sdk(shelf)
     w.files.upload(f"{root}/a", io.BytesIO(b"1"))
     w.volumes.update(f"{schema}.raw", new_name="landed")
     assert w.files.download(root.replace("/raw", "/landed") + "/a").contents.read() == b"1"
-    made(shelf, schema)
+    create_volume(shelf, schema)
     assert list(w.files.list_directory_contents(root)) == []
 
 
 @pytest.mark.parametrize("how", ["volume", "schema", "catalog"])
 def test_deletion_frees_the_bytes(shelf: Shelf, schema: str, how: str) -> None:
     shelf.work()  # what earlier tests left
-    root, w, before = made(shelf, schema), sdk(shelf), stored(shelf)
+    root, w, before = create_volume(shelf, schema), sdk(shelf), stored(shelf)
     for name in ("a", "b"):
         w.files.upload(f"{root}/{name}", io.BytesIO(LARGE))
     assert stored(shelf) == before + 2
@@ -260,15 +260,15 @@ def test_deletion_frees_the_bytes(shelf: Shelf, schema: str, how: str) -> None:
 def test_check_finds_nothing_to_say(shelf: Shelf, schema: str) -> None:
     from modelkeep.jobs.check import findings
 
-    root = made(shelf, schema)
+    root = create_volume(shelf, schema)
     files = sdk(shelf).files
     files.upload(f"{root}/a", io.BytesIO(b"1"))
     files.create_directory(f"{root}/empty")
 
-    async def told() -> list[str]:
+    async def check_findings() -> list[str]:
         return [text async for text in findings(shelf.registry.db, shelf.registry.blobs)]
 
-    assert [text for text in shelf.run(told()) if "olume" in text] == []
+    assert [text for text in shelf.run(check_findings()) if "olume" in text] == []
 
     key = f"volume:{sdk(shelf).volumes.read(f'{schema}.raw').volume_id}"
 
@@ -277,7 +277,7 @@ def test_check_finds_nothing_to_say(shelf: Shelf, schema: str) -> None:
             await tx.run("UPDATE artifact_sets SET owner_key = :new WHERE owner_key = :old", old=old, new=new)
 
     shelf.run(break_it(key, "volume:gone"))
-    said = [text for text in shelf.run(told()) if "olume" in text]
+    said = [text for text in shelf.run(check_findings()) if "olume" in text]
     shelf.run(break_it("volume:gone", key))
     assert len(said) == 2
     assert any("belongs to no volume" in text for text in said)
@@ -287,9 +287,9 @@ def test_check_finds_nothing_to_say(shelf: Shelf, schema: str) -> None:
 # --- external volumes and bad input ----------------------------------------------------------------------------------
 
 
-def volume(schema: str, name: str, **more: Any) -> dict[str, Any]:
+def volume(schema: str, name: str, **fields: Any) -> dict[str, Any]:
     catalog, team = schema.split(".")
-    return {"catalog_name": catalog, "schema_name": team, "name": name, "volume_type": "MANAGED", **more}
+    return {"catalog_name": catalog, "schema_name": team, "name": name, "volume_type": "MANAGED", **fields}
 
 
 def external(schema: str, name: str, location: str) -> dict[str, Any]:
@@ -297,8 +297,8 @@ def external(schema: str, name: str, location: str) -> dict[str, Any]:
 
 
 def test_an_external_volume_is_metadata_alone(shelf: Shelf, schema: str) -> None:
-    made = shelf.ok("POST", f"{UC}/volumes", external(schema, "outside", "s3://elsewhere/Folder"))
-    assert (made["volume_type"], made["storage_location"]) == ("EXTERNAL", "s3://elsewhere/Folder")
+    result = shelf.ok("POST", f"{UC}/volumes", external(schema, "outside", "s3://elsewhere/Folder"))
+    assert (result["volume_type"], result["storage_location"]) == ("EXTERNAL", "s3://elsewhere/Folder")
     path = f"/Volumes/{schema.replace('.', '/')}/outside"
     for answer in (
         shelf.fs("GET", "directories", path),
@@ -365,8 +365,8 @@ def test_bad_pages_and_paths(folder_shelf: Shelf) -> None:
         folder_shelf.ok("POST", f"{UC}/volumes", volume(schema, name))
     catalog, team = schema.split(".")
     place, bad = {"catalog_name": catalog, "schema_name": team}, "INVALID_PARAMETER_VALUE"
-    for more in ({"max_results": -1}, {"max_results": "x"}, {"page_token": "forged"}):
-        refused(folder_shelf.call("GET", f"{UC}/volumes", place | more), 400, bad)
+    for item in ({"max_results": -1}, {"max_results": "x"}, {"page_token": "forged"}):
+        refused(folder_shelf.call("GET", f"{UC}/volumes", place | item), 400, bad)
     first = folder_shelf.ok("GET", f"{UC}/volumes", place | {"max_results": 1})
     assert [v["name"] for v in first["volumes"]] == ["a"]
     page = {"page_token": first["next_page_token"]}
@@ -394,12 +394,12 @@ def test_bad_pages_and_paths(folder_shelf: Shelf) -> None:
 
 def test_file_paths_that_name_nothing(folder_shelf: Shelf) -> None:
     schema = folder_shelf.schema()
-    root = made(folder_shelf, schema)
+    root = create_volume(folder_shelf, schema)
     for path in ("/Volumes", "/Volumes/a/b", "/Volumes//b/c/d", root + "x/y"):
         assert folder_shelf.fs("GET", "files", path).status_code in (400, 404)
     for path in (f"{root}/../x", f"{root}/a//b", f"{root}/./b", f"{root}/..\\b"):
-        asked = folder_shelf.call("POST", f"{FS}/create-upload-url", {"path": path})
-        refused(asked, 400, "INVALID_PARAMETER_VALUE")
+        answer = folder_shelf.call("POST", f"{FS}/create-upload-url", {"path": path})
+        refused(answer, 400, "INVALID_PARAMETER_VALUE")
     refused(folder_shelf.fs("PUT", "files", root, content=b"x"), 400, "INVALID_PARAMETER_VALUE")
 
 
@@ -419,7 +419,7 @@ def test_names_of_other_kinds_are_apart(folder_shelf: Shelf) -> None:
 def test_concealed_volumes_do_not_exist(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running_shelf(tmp_path_factory.mktemp("concealed"), conceal=True) as shelf:
         schema, (_, token) = shelf.schema(), shelf.user()
-        root = made(shelf, schema)
+        root = create_volume(shelf, schema)
 
         def answers(path: str) -> Iterator[httpx.Response]:
             full_name = ".".join(path.split("/")[2:])

@@ -32,7 +32,7 @@ def sealed(site: Site) -> None:
     site.run(work())
 
 
-def found(site: Site, **query: Any) -> list[dict[str, Any]]:
+def audit_records(site: Site, **query: Any) -> list[dict[str, Any]]:
     return site.ok("GET", f"{V1}/audit", query)["events"]
 
 
@@ -68,31 +68,35 @@ def story(site: Site) -> Story:
 
 def test_who_what_when_outcome_request_and_address(site: Site, story: Story) -> None:
     mine: dict[str, Any] = {"name": f"{story.catalog}*", "max_results": 1000}
-    every = found(site, **mine)
+    every = audit_records(site, **mine)
     assert len(every) > 8 and {e["actor"] for e in every} == {"admin", story.reader}
-    assert {e["event"] for e in found(site, actor=story.reader)} == {"model.get", "version.get"}
-    (refusal,) = found(site, actor=story.reader, outcome="refused")
+    assert {e["event"] for e in audit_records(site, actor=story.reader)} == {"model.get", "version.get"}
+    (refusal,) = audit_records(site, actor=story.reader, outcome="refused")
     assert (refusal["outcome"], refusal["source"]) == ("PERMISSION_DENIED", "127.0.0.1")
-    assert found(site, request_id=refusal["request_id"]) == [refusal]
-    assert found(site, **mine, outcome="PERMISSION_DENIED") == [refusal] == found(site, **mine, outcome="refused")
-    assert [e["event"] for e in found(site, name=story.model.upper(), event="alias.*")] == ["alias.set"]
-    assert {e["event"] for e in found(site, **mine, event="catalog.*")} == {"catalog.create"}
-    assert found(site, **mine, source="10.9.8.7") == [] == found(site, **mine, until=story.begun)
-    assert found(site, **mine, since=story.begun, source="127.0.0.1") == [
+    assert audit_records(site, request_id=refusal["request_id"]) == [refusal]
+    assert (
+        audit_records(site, **mine, outcome="PERMISSION_DENIED")
+        == [refusal]
+        == audit_records(site, **mine, outcome="refused")
+    )
+    assert [e["event"] for e in audit_records(site, name=story.model.upper(), event="alias.*")] == ["alias.set"]
+    assert {e["event"] for e in audit_records(site, **mine, event="catalog.*")} == {"catalog.create"}
+    assert audit_records(site, **mine, source="10.9.8.7") == [] == audit_records(site, **mine, until=story.begun)
+    assert audit_records(site, **mine, since=story.begun, source="127.0.0.1") == [
         e for e in every if e["source"] == "127.0.0.1"
     ]
-    assert found(site, name=story.other, event="model.create")[0]["targets"][-1]["name"] == story.other
+    assert audit_records(site, name=story.other, event="model.create")[0]["targets"][-1]["name"] == story.other
 
 
 @pytest.mark.parametrize(
     "query", [{"name": "{catalog}*"}, {"actor": "admin", "event": "model.*"}, {"name": "{model}"}, {"event": "*"}, {}]
 )
 def test_pages_in_either_order_hold_each_record_once(site: Site, story: Story, query: dict[str, str]) -> None:
-    wanted: dict[str, Any] = {
+    fields: dict[str, Any] = {
         key: value.format(catalog=story.catalog, model=story.model) for key, value in query.items()
     }
-    wanted |= {"since": story.begun, "until": now_ms() - 1}  # asking leaves records, too
-    whole = found(site, **wanted, max_results=1000)
+    fields |= {"since": story.begun, "until": now_ms() - 1}  # asking leaves records, too
+    whole = audit_records(site, **fields, max_results=1000)
     assert len(whole) > 1 and [(e["at"], e["id"]) for e in whole] == sorted(
         ((e["at"], e["id"]) for e in whole), reverse=True
     )
@@ -103,12 +107,12 @@ def test_pages_in_either_order_hold_each_record_once(site: Site, story: Story, q
             page = site.ok(
                 "GET",
                 f"{V1}/audit",
-                {**wanted, "first": first, "max_results": 1 if len(whole) < 4 else 3, "page_token": token},
+                {**fields, "first": first, "max_results": 1 if len(whole) < 4 else 3, "page_token": token},
             )
             pages += page["events"]
             if not (token := page["next_page_token"]):
                 break
-            other = {**wanted, "first": "oldest" if first == "newest" else "newest", "page_token": token}
+            other = {**fields, "first": "oldest" if first == "newest" else "newest", "page_token": token}
             refused(site.call("GET", f"{V1}/audit", other), 400, "INVALID_PARAMETER_VALUE", "page token")
         assert pages == expected
 
@@ -149,8 +153,8 @@ def test_a_model_has_its_activity_and_reads_are_counted(site: Site, story: Story
 )
 def test_containers_have_theirs(site: Site, story: Story, kind: str, events: set[str]) -> None:
     name = story.catalog if kind == "CATALOG" else story.schema
-    told = site.ok("GET", f"{V1}/activity/{kind}/{name}", {"max_results": 1000})["events"]
-    assert events <= {e["event"] for e in told}
+    answer = site.ok("GET", f"{V1}/activity/{kind}/{name}", {"max_results": 1000})["events"]
+    assert events <= {e["event"] for e in answer}
     refused(site.call("GET", f"{V1}/activity/{kind}/{name}", {}, token=story.token), 403, "PERMISSION_DENIED")
 
 
@@ -158,19 +162,19 @@ def test_containers_have_theirs(site: Site, story: Story, kind: str, events: set
 
 
 def exported(site: Site, after: int = 0, **query: Any) -> Iterator[dict[str, Any]]:
-    more = True
-    while more:
+    extra = True
+    while extra:
         page = site.ok("GET", f"{V1}/audit/export", {"after": after, "max_results": 7, **query})
         yield from page["records"]
         assert page["cursor"] > after or not page["more"]
-        after, more = page["cursor"], page["more"]
+        after, extra = page["cursor"], page["more"]
 
 
 def test_records_in_the_schema_of_databricks(site: Site, story: Story) -> None:
     records = list(exported(site, name=f"{story.catalog}*"))
     by_action = {(r["serviceName"], r["actionName"]): r for r in records}
-    made = by_action["unityCatalog", "createRegisteredModel"]
-    assert set(made) == {
+    result = by_action["unityCatalog", "createRegisteredModel"]
+    assert set(result) == {
         "version",
         "auditLevel",
         "timestamp",
@@ -187,9 +191,13 @@ def test_records_in_the_schema_of_databricks(site: Site, story: Story) -> None:
         "requestParams",
         "response",
     }
-    assert (made["version"], made["auditLevel"], made["userIdentity"]["email"]) == ("2.0", "ACCOUNT_LEVEL", "admin")
-    assert made["requestParams"]["full_name_arg"] in (story.model, story.other)
-    assert made["response"] == {"statusCode": 200, "errorMessage": None, "result": None}
+    assert (result["version"], result["auditLevel"], result["userIdentity"]["email"]) == (
+        "2.0",
+        "ACCOUNT_LEVEL",
+        "admin",
+    )
+    assert result["requestParams"]["full_name_arg"] in (story.model, story.other)
+    assert result["response"] == {"statusCode": 200, "errorMessage": None, "result": None}
     for action in (
         "createCatalog",
         "createSchema",

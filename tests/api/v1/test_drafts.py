@@ -32,10 +32,10 @@ def model(site: Site) -> str:
 def scribe(site: Site) -> Iterator[Completions]:
     """The language model that the server asks."""
     before = site.registry.engine.services
-    with completions() as told:
-        mine = description_generator.Writer(told.url, "small-1", "the key")
+    with completions() as answer:
+        mine = description_generator.Writer(answer.url, "small-1", "the key")
         site.registry.engine.services = msgspec.structs.replace(before, writer=mine)
-        yield told
+        yield answer
     site.registry.engine.services = before
 
 
@@ -52,7 +52,7 @@ def test_a_draft_is_told_and_not_saved(site: Site, model: str, scribe: Completio
     draft = site.ok("POST", f"{V1}/models/{model}/draft-comment")
     assert draft == {"comment": "## Use\n\nPredicts **churn**.", "model": "small-1"}
     assert site.ok("GET", f"{UC}/models/{model}")["comment"] == ""
-    path, headers, body = scribe.asked[0]
+    path, headers, body = scribe.requests[0]
     assert (path, headers["authorization"], body["model"]) == ("/v1/chat/completions", "Bearer the key", "small-1")
     facts = json.loads(body["messages"][1]["content"])
     assert (facts["registered_model"], facts["tags"], facts["aliases"]) == (model, {"task": "churn"}, {"Champion": 1})
@@ -60,7 +60,7 @@ def test_a_draft_is_told_and_not_saved(site: Site, model: str, scribe: Completio
     assert set(version) <= {"version", "description", "tags", "signature", "params", "metrics"}
     assert "inputs" in json.loads(version["signature"])
     site.ok("POST", f"{V1}/models/{model}/versions/1/draft-comment")
-    assert json.loads(scribe.asked[1][2]["messages"][1]["content"])["only_version"] == 1
+    assert json.loads(scribe.requests[1][2]["messages"][1]["content"])["only_version"] == 1
     events = site.ok("GET", f"{V1}/activity/function/{model}")["events"]
     assert [event["event"] for event in events[:2]] == ["version.draft", "model.draft"]
 
@@ -72,7 +72,7 @@ def test_only_who_may_change_the_description_gets_a_draft(site: Site, model: str
     refused(site.call("POST", f"{V1}/models/{model}/draft-comment", token=token), 403, "PERMISSION_DENIED")
     refused(site.call("POST", f"{V1}/models/{model}/versions/1/draft-comment", token=token), 403, "PERMISSION_DENIED")
     assert isinstance(site.ok("GET", f"{V1}/can/function/{model}", token=token)["operations"]["draft_comment"], str)
-    assert scribe.asked == []
+    assert scribe.requests == []
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_whatever_it_does_is_one_sentence(
 ) -> None:
     scribe.fail(status, answer, **({"location": f"{scribe.url}/elsewhere"} if status == 302 else {}))
     refused(site.call("POST", f"{V1}/models/{model}/draft-comment"), 503, "TEMPORARILY_UNAVAILABLE", words)
-    assert len(scribe.asked) == 1
+    assert len(scribe.requests) == 1
 
 
 def test_one_that_is_away_or_busy(site: Site, model: str, scribe: Completions, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,15 +70,19 @@ def test_a_version_is_told_with_all_that_is_known(site: Site) -> None:
     site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": model, "version": "1"})
     site.ok("PUT", f"{UC}/models/{model}/aliases/Champion", {"version_num": 1})
     site.ok("PATCH", f"{UC}/subentity-tags/function/{model}/1", {"changes": {"add_tags": [{"key": "a", "value": "b"}]}})
-    one = site.ok("GET", f"{of_model}/1")
-    assert (one["status"], one["aliases"], one["tags"]) == ("READY", ["Champion"], [{"key": "a", "value": "b"}])
-    assert "double" in one["signature"]["inputs"]
-    assert site.ok("GET", of_model) == {"versions": [one], "next_page_token": ""}
+    answer = site.ok("GET", f"{of_model}/1")
+    assert (answer["status"], answer["aliases"], answer["tags"]) == (
+        "READY",
+        ["Champion"],
+        [{"key": "a", "value": "b"}],
+    )
+    assert "double" in answer["signature"]["inputs"]
+    assert site.ok("GET", of_model) == {"versions": [answer], "next_page_token": ""}
     first = site.ok("GET", f"{of_model}/1/files", {"max_results": 1})
     second = site.ok("GET", f"{of_model}/1/files", {"page_token": first["next_page_token"]})
-    told = {file["path"]: (file["size"], file["sha256"]) for file in [*first["files"], *second["files"]]}
-    assert told["data/model.pkl"] == (10, hashlib.sha256(b"x" * 10).hexdigest())
-    assert (set(told), second["next_page_token"]) == ({"MLmodel", "data/model.pkl"}, "")
+    fields = {file["path"]: (file["size"], file["sha256"]) for file in [*first["files"], *second["files"]]}
+    assert fields["data/model.pkl"] == (10, hashlib.sha256(b"x" * 10).hexdigest())
+    assert (set(fields), second["next_page_token"]) == ({"MLmodel", "data/model.pkl"}, "")
     _, stranger = site.user()
     refused(site.call("GET", f"{of_model}/1/files", token=stranger), 403, "PERMISSION_DENIED", "USE CATALOG")
 
@@ -108,8 +112,8 @@ def test_signing_in_says_why(site: Site) -> None:
     ended = site.call("GET", "/login?next=%2Fexplore&why=ended", token="").text
     assert "Your session has ended" in ended and 'value="/explore"' in ended
     for why in ("", "&why=", "&why=other", "&why=<b>"):
-        shown = site.call("GET", f"/login?next=%2Fexplore{why}", token="").text
-        assert "ended" not in shown and "<b>" not in shown
+        text = site.call("GET", f"/login?next=%2Fexplore{why}", token="").text
+        assert "ended" not in text and "<b>" not in text
 
 
 def test_me_and_what_can_be_granted(site: Site) -> None:
@@ -130,15 +134,20 @@ def test_me_and_what_can_be_granted(site: Site) -> None:
         "reads_audit": False,
     }
     assert site.ok("GET", f"{V1}/me")["account_admin"], "by a group"
-    kinds = {one["type"]: one["privileges"] for one in site.ok("GET", f"{V1}/privileges", token=token)["securables"]}
+    kinds = {
+        securable["type"]: securable["privileges"]
+        for securable in site.ok("GET", f"{V1}/privileges", token=token)["securables"]
+    }
     assert kinds["MODEL"] == ["ALL_PRIVILEGES", "APPLY_TAG", "CREATE_MODEL_VERSION", "EXECUTE", "MANAGE"]
 
 
 def test_search_finds_by_words_and_tells_aliases(site: Site) -> None:
     model = site.model(versions=1)
     site.ok("PUT", f"{UC}/models/{model}/aliases/Blue", {"version_num": 1})
-    [found] = site.ok("GET", f"{V1}/search", {"query": f"{model.rpartition('.')[2]} blue", "kinds": "MODEL"})["results"]
-    assert (found["full_name"], found["aliases"], found["kind"]) == (model, {"Blue": 1}, "MODEL")
+    [result] = site.ok("GET", f"{V1}/search", {"query": f"{model.rpartition('.')[2]} blue", "kinds": "MODEL"})[
+        "results"
+    ]
+    assert (result["full_name"], result["aliases"], result["kind"]) == (model, {"Blue": 1}, "MODEL")
     refused(site.call("GET", f"{V1}/search", {"kinds": "VOLUME"}), 400, "INVALID_PARAMETER_VALUE", "no volume")
 
 
@@ -148,13 +157,13 @@ def test_search_knows_capitals_beyond_ascii(site: Site) -> None:
     add = [{"key": "Größe", "value": "ÜBER 10"}]
     site.ok("PATCH", f"{UC}/securable-tags/function/{model}", {"changes": {"add_tags": add}})
     leaf = model.rpartition(".")[2]
-    for asked in (
+    for item in (
         {"query": f"{leaf} öpnv"},
         {"query": f"{leaf} GRÖSSE:über".replace("SS", "ß")},
         {"tag": "größe:über 10"},
     ):
-        found = site.ok("GET", f"{V1}/search", asked)["results"]
-        assert model in [one["full_name"] for one in found], asked
+        results = site.ok("GET", f"{V1}/search", item)["results"]
+        assert model in [row["full_name"] for row in results], item
 
 
 def test_activity_without_what_was_only_read(site: Site) -> None:

@@ -61,9 +61,9 @@ def person(site: Site, name: str = "") -> Person:
 
 def assigners(admin: WorkspaceClient, account: str, policy: str, *who: str, role: str = "assigner") -> None:
     name = f"accounts/{account}/tagPolicies/{policy}/ruleSets/default"
-    found = admin.account_access_control_proxy.get_rule_set(name, etag="")
-    rules = [*(found.grant_rules or []), GrantRule(f"roles/tagPolicy.{role}", principals=list(who))]
-    update = RuleSetUpdateRequest(name=name, etag=found.etag, grant_rules=rules)
+    rule_set = admin.account_access_control_proxy.get_rule_set(name, etag="")
+    rules = [*(rule_set.grant_rules or []), GrantRule(f"roles/tagPolicy.{role}", principals=list(who))]
+    update = RuleSetUpdateRequest(name=name, etag=rule_set.etag, grant_rules=rules)
     admin.account_access_control_proxy.update_rule_set(name, update)
 
 
@@ -76,10 +76,16 @@ def key() -> str:
 
 def test_tag_policies_come_change_and_go(site: Site, admin: WorkspaceClient) -> None:
     name = key()
-    made = admin.tag_policies.create_tag_policy(TagPolicy(name, description="d", values=[Value("ml"), Value("ops")]))
-    assert (made.tag_key, made.description, [v.name for v in made.values or []]) == (name, "d", ["ml", "ops"])
-    assert made.id and made.create_time and made.create_time.endswith("Z")
-    assert admin.tag_policies.get_tag_policy(name) == made
+    tag_policy = admin.tag_policies.create_tag_policy(
+        TagPolicy(name, description="d", values=[Value("ml"), Value("ops")])
+    )
+    assert (tag_policy.tag_key, tag_policy.description, [v.name for v in tag_policy.values or []]) == (
+        name,
+        "d",
+        ["ml", "ops"],
+    )
+    assert tag_policy.id and tag_policy.create_time and tag_policy.create_time.endswith("Z")
+    assert admin.tag_policies.get_tag_policy(name) == tag_policy
     assert name in [p.tag_key for p in admin.tag_policies.list_tag_policies(page_size=1)]
     with pytest.raises(errors.ResourceAlreadyExists):
         admin.tag_policies.create_tag_policy(TagPolicy(name))
@@ -184,8 +190,8 @@ def test_a_governed_tag_is_assigned_by_who_may_and_with_values_that_fit(
     bob.w.entity_tag_assignments.create(EntityTagAssignment(model, "free", "functions", tag_value="x"))
     # Without a policy it is any tag again, and what was set stays.
     admin.tag_policies.delete_tag_policy(name)
-    told = bob.w.entity_tag_assignments.get("functions", model, name)
-    assert told.tag_value == "ml"
+    tag_assignment = bob.w.entity_tag_assignments.get("functions", model, name)
+    assert tag_assignment.tag_value == "ml"
     bob.w.entity_tag_assignments.update(
         "functions", model, name, EntityTagAssignment(model, name, "functions", tag_value="any"), "tag_value"
     )
@@ -204,14 +210,14 @@ def test_who_may_do_what_with_tag_policies(site: Site, admin: WorkspaceClient, a
     proxy.update_rule_set(of_all, RuleSetUpdateRequest(name=of_all, etag=before.etag, grant_rules=rules))
     with pytest.raises(errors.ResourceConflict):
         proxy.update_rule_set(of_all, RuleSetUpdateRequest(name=of_all, etag=before.etag, grant_rules=[]))
-    made = ann.w.tag_policies.create_tag_policy(TagPolicy(name))  # and manages it
-    mine = f"accounts/{account}/tagPolicies/{made.id}/ruleSets/default"
-    told = ann.w.account_access_control_proxy.get_rule_set(mine, "")
-    assert [(r.role, r.principals) for r in told.grant_rules or []] == [
+    tag_policy = ann.w.tag_policies.create_tag_policy(TagPolicy(name))  # and manages it
+    mine = f"accounts/{account}/tagPolicies/{tag_policy.id}/ruleSets/default"
+    rule_set = ann.w.account_access_control_proxy.get_rule_set(mine, "")
+    assert [(r.role, r.principals) for r in rule_set.grant_rules or []] == [
         ("roles/tagPolicy.manager", [f"users/{ann.name}"])
     ]
     roles = ann.w.account_access_control_proxy.get_assignable_roles_for_resource(
-        f"accounts/{account}/tagPolicies/{made.id}"
+        f"accounts/{account}/tagPolicies/{tag_policy.id}"
     )
     assert {r.name for r in roles.roles or []} == {"roles/tagPolicy.manager", "roles/tagPolicy.assigner"}
     for way in (
@@ -226,22 +232,24 @@ def test_who_may_do_what_with_tag_policies(site: Site, admin: WorkspaceClient, a
             way()
     bad = [GrantRule("roles/tagPolicy.assigner", principals=[f"users/{ann.name[:-1]}"])]
     with pytest.raises(errors.ResourceDoesNotExist, match=f"Near it: .*{ann.name}"):
-        proxy.update_rule_set(mine, RuleSetUpdateRequest(name=mine, etag=told.etag, grant_rules=bad))
+        proxy.update_rule_set(mine, RuleSetUpdateRequest(name=mine, etag=rule_set.etag, grant_rules=bad))
     for rule in (
         GrantRule("roles/owner", principals=[f"users/{ann.name}"]),
         GrantRule("roles/tagPolicy.manager", principals=["x"]),
         GrantRule("roles/tagPolicy.creator", principals=[f"users/{ann.name}"]),
     ):
         with pytest.raises(errors.InvalidParameterValue):
-            proxy.update_rule_set(mine, RuleSetUpdateRequest(name=mine, etag=told.etag, grant_rules=[rule]))
+            proxy.update_rule_set(mine, RuleSetUpdateRequest(name=mine, etag=rule_set.etag, grant_rules=[rule]))
     with pytest.raises(errors.ResourceDoesNotExist):
         proxy.get_rule_set("accounts/other/ruleSets/default", "")
     # A policy under an old name knows nobody of the old one's.
-    assigners(admin, account, made.id or "", f"users/{bob.name}")
+    assigners(admin, account, tag_policy.id or "", f"users/{bob.name}")
     ann.w.tag_policies.delete_tag_policy(name)
     again = admin.tag_policies.create_tag_policy(TagPolicy(name))
-    told = proxy.get_rule_set(f"accounts/{account}/tagPolicies/{again.id}/ruleSets/default", "")
-    assert [(r.role, r.principals) for r in told.grant_rules or []] == [("roles/tagPolicy.manager", ["users/admin"])]
+    rule_set = proxy.get_rule_set(f"accounts/{account}/tagPolicies/{again.id}/ruleSets/default", "")
+    assert [(r.role, r.principals) for r in rule_set.grant_rules or []] == [
+        ("roles/tagPolicy.manager", ["users/admin"])
+    ]
 
 
 # --- protected aliases -----------------------------------------------------------------------------------------------
@@ -257,8 +265,10 @@ def test_a_protected_alias_is_moved_by_those_who_are_named(site: Site) -> None:
     site.ok("PATCH", f"{UC}/models/{model}", {"owner": olga.name})
     of_schema, of_model = f"{V1}/protected-aliases/schema/{schema}", f"{V1}/protected-aliases/function/{model}"
     site.ok("PUT", f"{of_schema}/champion", {"principals": [group]})
-    told = site.ok("GET", of_model, token=olga.token)["protected_aliases"]
-    assert told == [{"alias": "champion", "principals": [group], "securable_type": "SCHEMA", "securable_name": schema}]
+    protected_aliases = site.ok("GET", of_model, token=olga.token)["protected_aliases"]
+    assert protected_aliases == [
+        {"alias": "champion", "principals": [group], "securable_type": "SCHEMA", "securable_name": schema}
+    ]
     moves = [
         ("PUT", f"{UC}/models/{model}/aliases/champion", {"version_num": 2}),
         ("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "champion", "version": "2"}),
@@ -302,8 +312,8 @@ def test_a_protected_alias_is_moved_by_those_who_are_named(site: Site) -> None:
 
 
 def _aliases(site: Site, model: str) -> dict[str, int]:
-    told = site.ok("GET", f"{UC}/models/{model}", {"include_aliases": "true"})["aliases"]
-    return {alias["alias_name"]: alias["version_num"] for alias in told}
+    aliases = site.ok("GET", f"{UC}/models/{model}", {"include_aliases": "true"})["aliases"]
+    return {alias["alias_name"]: alias["version_num"] for alias in aliases}
 
 
 def test_mlflow_hears_what_is_protected_and_governed(
@@ -373,7 +383,7 @@ def test_protections_go_with_what_they_are_on_and_hold_for_what_comes(site: Site
 # --- requests for access ---------------------------------------------------------------------------------------------
 
 
-def wanted(kind: SecurableType, name: str, *privileges: str) -> SecurablePermissions:
+def permissions_on(kind: SecurableType, name: str, *privileges: str) -> SecurablePermissions:
     return SecurablePermissions(list(privileges), Securable(full_name=name, type=kind))
 
 
@@ -386,24 +396,24 @@ def test_asking_seeing_and_approving(site: Site, admin: WorkspaceClient) -> None
     catalog, model = schema.partition(".")[0], site.model(schema)
     site.ok("PATCH", f"{UC}/models/{model}", {"owner": owner.name})
     site.allow(owner.name, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA")
-    asked = CreateAccessRequest(
+    access_request = CreateAccessRequest(
         comment="nightly scoring",
         securable_permissions=[
-            wanted(SecurableType.FUNCTION, model, "EXECUTE"),
-            wanted(SecurableType.SCHEMA, schema, "USE_SCHEMA"),
-            wanted(SecurableType.CATALOG, catalog, "USE CATALOG"),
+            permissions_on(SecurableType.FUNCTION, model, "EXECUTE"),
+            permissions_on(SecurableType.SCHEMA, schema, "USE_SCHEMA"),
+            permissions_on(SecurableType.CATALOG, catalog, "USE CATALOG"),
         ],
     )
     with pytest.raises(errors.PermissionDenied, match="USE CATALOG"):  # nobody asks for what they cannot know
-        asker.w.rfa.batch_create_access_requests(requests=[asked])
+        asker.w.rfa.batch_create_access_requests(requests=[access_request])
     site.allow(asker.name, "catalog", catalog, "BROWSE")
-    (answer,) = asker.w.rfa.batch_create_access_requests(requests=[asked]).responses or []
+    (answer,) = asker.w.rfa.batch_create_access_requests(requests=[access_request]).responses or []
     assert answer.behalf_of and answer.behalf_of.id == asker.w.current_user.me().id
     (of_model, of_schema, _) = answer.request_destinations or []
     assert of_model.destinations and of_model.destinations[0].special_destination
     assert of_model.destinations[0].destination_id == owner.name
     assert of_model.securable.full_name == model and of_schema.securable.full_name == schema
-    asker.w.rfa.batch_create_access_requests(requests=[asked])  # asking twice is one request
+    asker.w.rfa.batch_create_access_requests(requests=[access_request])  # asking twice is one request
     (mine,) = [r for r in inbox(site, owner) if r["full_name"] == model]
     assert (mine["principal"], mine["privileges"], mine["comment"]) == (asker.name, ["EXECUTE"], "nightly scoring")
     assert (mine["state"], mine["mine"], mine["to_decide"]) == ("PENDING", False, True)
@@ -434,19 +444,19 @@ def test_rejecting_withdrawing_and_what_does_not_outlive_its_securable(site: Sit
     schema, asker = site.schema(), person(site)
     model = site.model(schema)
     site.allow(asker.name, "catalog", schema.partition(".")[0], "BROWSE")
-    one = {
+    fields = {
         "securable_permissions": [{"securable": {"type": "FUNCTION", "full_name": model}, "permissions": ["EXECUTE"]}]
     }
 
     def ask() -> str:
-        return site.ok("POST", "/api/3.0/rfa/requests", {"requests": [one]}, token=asker.token)["responses"][0][
+        return site.ok("POST", "/api/3.0/rfa/requests", {"requests": [fields]}, token=asker.token)["responses"][0][
             "request_ids"
         ][0]
 
     first = ask()
     refused(site.call("POST", f"{V1}/access-requests/{first}/reject", {}), 400, "INVALID_PARAMETER_VALUE", "reason")
-    told = site.ok("POST", f"{V1}/access-requests/{first}/reject", {"reason": "use the batch account"})
-    assert (told["state"], told["decided_by"]) == ("REJECTED", "admin")
+    answer = site.ok("POST", f"{V1}/access-requests/{first}/reject", {"reason": "use the batch account"})
+    assert (answer["state"], answer["decided_by"]) == ("REJECTED", "admin")
     (seen,) = inbox(site, asker, state="REJECTED")
     assert seen["reason"] == "use the batch account"
     second = ask()
@@ -487,9 +497,9 @@ def test_requests_that_cannot_be(site: Site, change: dict[str, Any], word: str) 
         "securable": {"type": "FUNCTION", "full_name": model},
         "permissions": change.get("permissions", ["EXECUTE"]),
     }
-    one = {"securable_permissions": [item] * (1 + ("twice" in change))}
-    one |= {field: change[field] for field in ("comment", "behalf_of") if field in change}
-    answer = site.call("POST", "/api/3.0/rfa/requests", {"requests": [one] * change.get("requests", 1)})
+    fields = {"securable_permissions": [item] * (1 + ("twice" in change))}
+    fields |= {field: change[field] for field in ("comment", "behalf_of") if field in change}
+    answer = site.call("POST", "/api/3.0/rfa/requests", {"requests": [fields] * change.get("requests", 1)})
     assert answer.status_code in (400, 404), answer.text
     assert word in answer.json()["message"]
 
@@ -505,24 +515,24 @@ def test_who_asks_for_more_is_not_granted_it_unseen(site: Site) -> None:
 
     seen = ask("EXECUTE")
     assert ask("EXECUTE") == seen
-    more = ask("MANAGE")
-    assert more != seen
+    extra = ask("MANAGE")
+    assert extra != seen
     refused(site.call("POST", f"{V1}/access-requests/{seen}/approve", {}), 400, "INVALID_STATE", "WITHDRAWN")
     (pending,) = [r for r in inbox(site) if r["full_name"] == model]
-    assert (pending["request_id"], pending["privileges"]) == (more, ["EXECUTE", "MANAGE"])
+    assert (pending["request_id"], pending["privileges"]) == (extra, ["EXECUTE", "MANAGE"])
 
 
 def test_on_behalf_of_another(site: Site, admin: WorkspaceClient) -> None:
     model, other = site.model(), person(site)
     number = other.w.current_user.me().id
     for who in (number, other.name):
-        asked = CreateAccessRequest(
-            Principal(id=who), securable_permissions=[wanted(SecurableType.FUNCTION, model, "EXECUTE")]
+        access_request = CreateAccessRequest(
+            Principal(id=who), securable_permissions=[permissions_on(SecurableType.FUNCTION, model, "EXECUTE")]
         )
-        (answer,) = admin.rfa.batch_create_access_requests(requests=[asked]).responses or []
+        (answer,) = admin.rfa.batch_create_access_requests(requests=[access_request]).responses or []
         assert answer.behalf_of and answer.behalf_of.id == number
-    (told,) = [r for r in inbox(site) if r["full_name"] == model]
-    assert (told["principal"], told["requester"]) == (other.name, "admin")
+    (reply,) = [r for r in inbox(site) if r["full_name"] == model]
+    assert (reply["principal"], reply["requester"]) == (other.name, "admin")
 
 
 def test_destinations(site: Site, admin: WorkspaceClient) -> None:
@@ -530,11 +540,14 @@ def test_destinations(site: Site, admin: WorkspaceClient) -> None:
     model = site.model(schema)
     mail = NotificationDestination("ml@x.io", DestinationType.EMAIL)
     on_schema = AccessRequestDestinations(Securable(full_name=schema, type=SecurableType.SCHEMA), destinations=[mail])
-    told = admin.rfa.update_access_request_destinations(on_schema, "destinations")
-    assert told.destinations == [mail]
-    told = admin.rfa.get_access_request_destinations("function", model)
-    assert told.destinations == [mail] and told.destination_source_securable
-    assert (told.destination_source_securable.full_name, told.securable.full_name) == (schema, model)
+    request_destinations = admin.rfa.update_access_request_destinations(on_schema, "destinations")
+    assert request_destinations.destinations == [mail]
+    request_destinations = admin.rfa.get_access_request_destinations("function", model)
+    assert request_destinations.destinations == [mail] and request_destinations.destination_source_securable
+    assert (request_destinations.destination_source_securable.full_name, request_destinations.securable.full_name) == (
+        schema,
+        model,
+    )
     with pytest.raises(errors.PermissionDenied):
         ann.w.rfa.get_access_request_destinations("function", model)
     site.allow(ann.name, "catalog", schema.partition(".")[0], "BROWSE")
@@ -548,8 +561,8 @@ def test_destinations(site: Site, admin: WorkspaceClient) -> None:
                 AccessRequestDestinations(on_schema.securable, destinations=bad), "destinations"
             )
     admin.rfa.update_access_request_destinations(AccessRequestDestinations(on_schema.securable), "destinations")
-    told = admin.rfa.get_access_request_destinations("schema", schema)
-    assert told.destinations and told.destinations[0].destination_id == "admin"
+    request_destinations = admin.rfa.get_access_request_destinations("schema", schema)
+    assert request_destinations.destinations and request_destinations.destinations[0].destination_id == "admin"
     metastore = site.ok("GET", f"{UC}/metastore_summary")["metastore_id"]
     assert admin.rfa.get_access_request_destinations("metastore", metastore).destinations
 
@@ -577,9 +590,12 @@ def test_explaining_names_grants_groups_owners_and_who_to_ask(site: Site) -> Non
     site.allow(outer, "catalog", catalog, "USE_CATALOG")
     site.allow("account users", "schema", schema, "USE_SCHEMA")
     site.ok("PATCH", f"{UC}/models/{model}", {"owner": olga.name})
-    told = explained(site, "function", model, "get_model", ann.name)
-    assert (told["allowed"], told["reason"]) == (False, f"User does not have EXECUTE on Routine or Model '{model}'.")
-    of_catalog, of_schema, of_model = told["steps"]
+    answer = explained(site, "function", model, "get_model", ann.name)
+    assert (answer["allowed"], answer["reason"]) == (
+        False,
+        f"User does not have EXECUTE on Routine or Model '{model}'.",
+    )
+    of_catalog, of_schema, of_model = answer["steps"]
     assert of_catalog["given_by"] == [
         {
             "what": "USE_CATALOG",
@@ -593,14 +609,14 @@ def test_explaining_names_grants_groups_owners_and_who_to_ask(site: Site) -> Non
     assert (of_model["met"], of_model["given_by"], of_model["ask"][0]) == (False, [], olga.name)
     assert "EXECUTE" in of_model["needs"]
     site.allow(ann.name, "catalog", catalog, "ALL_PRIVILEGES")
-    told = explained(site, "function", model, "get_model", ann.name)
-    assert told["allowed"] and all(step["met"] for step in told["steps"])
-    assert {w["what"] for w in told["steps"][-1]["given_by"]} == {"ALL_PRIVILEGES"}
-    told = explained(site, "function", model, "get_model", olga.name)
-    assert (told["allowed"], told["reason"]) == (False, f"User does not have USE CATALOG on Catalog '{catalog}'.")
-    assert told["steps"][-1]["given_by"][0]["what"] == "OWNERSHIP"
-    told = explained(site, "function", model, "get_model", "admin")
-    assert {(w["what"], w["securable_type"], tuple(w["groups"])) for w in told["steps"][-1]["given_by"]} == {
+    answer = explained(site, "function", model, "get_model", ann.name)
+    assert answer["allowed"] and all(step["met"] for step in answer["steps"])
+    assert {w["what"] for w in answer["steps"][-1]["given_by"]} == {"ALL_PRIVILEGES"}
+    answer = explained(site, "function", model, "get_model", olga.name)
+    assert (answer["allowed"], answer["reason"]) == (False, f"User does not have USE CATALOG on Catalog '{catalog}'.")
+    assert answer["steps"][-1]["given_by"][0]["what"] == "OWNERSHIP"
+    answer = explained(site, "function", model, "get_model", "admin")
+    assert {(w["what"], w["securable_type"], tuple(w["groups"])) for w in answer["steps"][-1]["given_by"]} == {
         ("OWNERSHIP", "METASTORE", ("admins",))
     }
     # Others are explained by whoever manages the model, oneself by everybody.
@@ -608,9 +624,9 @@ def test_explaining_names_grants_groups_owners_and_who_to_ask(site: Site) -> Non
     refused(site.call("GET", f"{V1}/explain", query, token=ann.token), 403, "PERMISSION_DENIED", "MANAGE")
     assert explained(site, "function", model, "get_model", ann.name, ann.token)["allowed"]
     stranger = person(site)
-    one = explained(site, "function", model, "get_model", "", stranger.token)
+    first = explained(site, "function", model, "get_model", "", stranger.token)
     none = explained(site, "function", f"{catalog}.no.thing", "get_model", "", stranger.token)
-    assert one == none and one["reason"] == f"User does not have USE CATALOG on Catalog '{catalog}'."
+    assert first == none and first["reason"] == f"User does not have USE CATALOG on Catalog '{catalog}'."
     refused(
         site.call("GET", f"{V1}/explain", query | {"operation": "get_modle"}),
         400,
@@ -649,19 +665,19 @@ def test_explaining_protected_aliases_and_governed_tags(site: Site, admin: Works
         }
         return site.ok("GET", f"{V1}/explain", query)
 
-    told = why(ann, "set_alias", "champion")
-    assert told["allowed"] and told["steps"][-1]["given_by"][0]["groups"] == [group]
-    told = why(bob, "set_alias", "champion")
+    reply = why(ann, "set_alias", "champion")
+    assert reply["allowed"] and reply["steps"][-1]["given_by"][0]["groups"] == [group]
+    reply = why(bob, "set_alias", "champion")
     answer = site.call("DELETE", f"{UC}/models/{model}/aliases/champion", token=bob.token)
-    assert (told["allowed"], told["reason"]) == (False, answer.json()["message"])
-    assert told["steps"][-1]["ask"][0] == "admin"
+    assert (reply["allowed"], reply["reason"]) == (False, answer.json()["message"])
+    assert reply["steps"][-1]["ask"][0] == "admin"
     assert why(bob, "set_alias", "other")["allowed"]
     assert why(ann, "change_tags", tag)["allowed"]
-    told = why(bob, "change_tags", tag)
+    reply = why(bob, "change_tags", tag)
     add = {"changes": {"add_tags": [{"key": tag}]}}
     answer = site.call("PATCH", f"{UC}/securable-tags/FUNCTION/{model}", add, token=bob.token)
-    assert (told["allowed"], told["reason"]) == (False, answer.json()["message"])
-    assert told["steps"][-1]["ask"] == ["admin"]
+    assert (reply["allowed"], reply["reason"]) == (False, answer.json()["message"])
+    assert reply["steps"][-1]["ask"] == ["admin"]
     query = {"securable_type": "function", "full_name": model, "operation": "get_model", "about": "x"}
     refused(site.call("GET", f"{V1}/explain", query), 400, "INVALID_PARAMETER_VALUE", "about")
 
@@ -692,18 +708,18 @@ def test_the_command_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"  - EXECUTE, ownership, metastore admin on model {model}\n      ask: admin" in said
     assert cli("grants", "explain", "function", model, "me", "get_model", token=ann.token) == said
     assert "delete_model" in cli("grants", "can", "function", model, token=ann.token)
-    asked = cli("access", "ask", "function", model, "EXECUTE", "--comment", "why not", token=ann.token).strip()
-    assert asked in cli("access", "inbox")
-    cli("access", "approve", asked, token=ann.token, code=exits.REFUSED)
-    cli("access", "approve", asked)
+    request = cli("access", "ask", "function", model, "EXECUTE", "--comment", "why not", token=ann.token).strip()
+    assert request in cli("access", "inbox")
+    cli("access", "approve", request, token=ann.token, code=exits.REFUSED)
+    cli("access", "approve", request)
     assert cli("grants", "explain", "function", model, "me", "get_model", token=ann.token).startswith(
         f"{ann.name} may get_model"
     )
-    asked = cli("access", "ask", "function", model, "MANAGE", token=ann.token).strip()
-    cli("access", "reject", asked, "ask bob")
+    request = cli("access", "ask", "function", model, "MANAGE", token=ann.token).strip()
+    cli("access", "reject", request, "ask bob")
     assert "ask bob" in cli("access", "inbox", "--state", "ALL", token=ann.token)
-    asked = cli("access", "ask", "function", model, "MANAGE", token=ann.token).strip()
-    cli("access", "withdraw", asked, token=ann.token)
+    request = cli("access", "ask", "function", model, "MANAGE", token=ann.token).strip()
+    cli("access", "withdraw", request, token=ann.token)
     cli("aliases", "protect", "schema", schema, "champion", "admin")
     assert "champion" in cli("aliases", "list", "function", model)
     cli("aliases", "move", model, "champion=2", "other=1")
@@ -731,11 +747,11 @@ def test_can_tells_every_operation_as_it_would_end(site: Site) -> None:
     model = site.model(schema)
     refused(site.call("GET", f"{V1}/can/function/{model}", token=ann.token), 403, "PERMISSION_DENIED")
     site.allow(ann.name, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
-    told = site.ok("GET", f"{V1}/can/function/{model}", token=ann.token)["operations"]
-    assert told["get_model"] is True and told["copy_version"] is True
+    operations = site.ok("GET", f"{V1}/can/function/{model}", token=ann.token)["operations"]
+    assert operations["get_model"] is True and operations["copy_version"] is True
     answer = site.call("DELETE", f"{UC}/models/{model}", token=ann.token)
-    assert told["delete_model"] == answer.json()["message"]
-    assert "get_catalog" not in told
+    assert operations["delete_model"] == answer.json()["message"]
+    assert "get_catalog" not in operations
     assert set(site.ok("GET", f"{V1}/can/schema/{schema}")["operations"].values()) == {True}
     assert site.ok("GET", f"{V1}/can/schema/{schema}", token=ann.token)["operations"]["create_model"] is not True
 
@@ -812,16 +828,16 @@ def test_every_kind_is_granted_inherited_and_given_away(site: Site, admin: Works
         "registered_model": (model, "EXECUTE"),
     }
     for kind, (name, privilege) in inherited.items():
-        (told,) = ann.w.grants.get_effective(kind, name, principal=who).privilege_assignments or []
-        found = [
+        (answers,) = ann.w.grants.get_effective(kind, name, principal=who).privilege_assignments or []
+        rows = [
             (
                 p.privilege and p.privilege.value,
                 p.inherited_from_type and p.inherited_from_type.value,
                 p.inherited_from_name,
             )
-            for p in told.privileges or []
+            for p in answers.privileges or []
         ]
-        assert found == [(privilege, "SCHEMA", schema)], kind
+        assert rows == [(privilege, "SCHEMA", schema)], kind
     w = admin
     assert w.tables.get(f"{schema}.t").owner == "admin"
     w.volumes.update(f"{schema}.v", owner=who)
@@ -835,13 +851,13 @@ def test_every_kind_is_granted_inherited_and_given_away(site: Site, admin: Works
         (effective,) = w.grants.get_effective(kind, name, principal=who).privilege_assignments or []
         direct = {p.privilege for p in effective.privileges or [] if not p.inherited_from_name}
         assert direct == set(own.privileges or [])
-    told = [
+    answers = [
         w.volumes.read(f"{schema}.v").owner,
         w.registered_models.get(model).owner,
         w.tables.get(f"{schema}.t").owner,
     ]
-    told.append(w.functions.get(f"{schema}.f").owner)
-    assert told == [who] * 4
+    answers.append(w.functions.get(f"{schema}.f").owner)
+    assert answers == [who] * 4
     for kind, (name, privilege) in inherited.items():  # an owner grants
         ann.w.grants.update(kind, name, changes=[PermissionsChange([Privilege(privilege)], "account users")])
     assert w.schemas.update(schema, owner=who).owner == who

@@ -46,13 +46,13 @@ def tracking() -> Iterator[None]:
         os.environ["MLFLOW_ENABLE_DB_SDK"] = "false"
 
 
-def log(model: Any, **more: Any) -> Any:
+def log(model: Any, **fields: Any) -> Any:
     """Logs a model in a run of its own, with an input example for the signature, in this client's spelling."""
     # Named requirements spare each call the process in which MLflow would look for them.
     where = {"name": "model"} if MLFLOW >= (3, 0) else {"artifact_path": "model"}
     common = {"input_example": X.iloc[[0]], "pip_requirements": ["scikit-learn"]}
     with tracking(), mlflow.start_run():
-        return mlflow.sklearn.log_model(model, **where, **(common | more))
+        return mlflow.sklearn.log_model(model, **where, **(common | fields))
 
 
 def registered(name: str, *depths: int) -> None:

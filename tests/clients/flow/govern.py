@@ -35,14 +35,21 @@ same(client.get_model_version(NAME, "1").description, "the shallow one")
 client.update_registered_model(NAME, "")
 same(client.get_registered_model(NAME).description or "", "")
 
-same([found.name for found in client.search_registered_models() if found.name.startswith(catalog)], [NAME])
+same(
+    [
+        registered_model.name
+        for registered_model in client.search_registered_models()
+        if registered_model.name.startswith(catalog)
+    ],
+    [NAME],
+)
 same(version_numbers(NAME), [1, 2])
 run_id = client.get_model_version(NAME, "2").run_id
-same([str(found.version) for found in client.search_model_versions(f"run_id='{run_id}'")], ["2"])
+same([str(model_version.version) for model_version in client.search_model_versions(f"run_id='{run_id}'")], ["2"])
 pages = client.search_model_versions(f"name='{NAME}'", max_results=1)
 assert pages.token, "one of two on a page, and no token for the next"
 rest = client.search_model_versions(f"name='{NAME}'", max_results=1, page_token=pages.token)
-same(sorted(str(found.version) for found in [*pages, *rest]), ["1", "2"])
+same(sorted(str(item.version) for item in [*pages, *rest]), ["1", "2"])
 
 # Renamed: by its full name, then by its bare one. All that hangs on it comes along, nothing stays behind.
 client.set_registered_model_alias(NAME, "Champion", "2")

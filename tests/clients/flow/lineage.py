@@ -17,8 +17,8 @@ def dataset(table: str, rows: slice) -> mlflow.data.dataset.Dataset:
 
 
 def edges(name: str, version: int) -> list[tuple[str, str, str, str]]:
-    found = api.do("GET", f"/api/modelkeep/v1/models/{name}/versions/{version}/lineage")["lineage"]
-    return sorted((edge["direction"], edge["entity_type"], edge["entity_name"], edge["context"]) for edge in found)
+    lineage = api.do("GET", f"/api/modelkeep/v1/models/{name}/versions/{version}/lineage")["lineage"]
+    return sorted((edge["direction"], edge["entity_type"], edge["entity_name"], edge["context"]) for edge in lineage)
 
 
 train, test = f"{catalog}.ml_team.train", f"{catalog}.ml_team.test"

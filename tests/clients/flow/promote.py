@@ -27,10 +27,10 @@ predicts_like(f"models:/{TARGET}/1", fit(5))
 def files(uri: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(download_artifacts(uri, dst_path=folder))
-        found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        fields = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     # Clients before 3.18 leave this note of where they took a copy from in what they download.
-    found.pop("registered_model_meta", None)
-    return found
+    fields.pop("registered_model_meta", None)
+    return fields
 
 
 same(files(f"models:/{TARGET}/1"), files(f"models:/{SOURCE}/2"))

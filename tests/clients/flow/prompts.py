@@ -79,16 +79,16 @@ refused(genai.set_prompt_version_tag, NAME, 1, "_mlflow_prompt_type", "chat", co
 
 
 # Searches.
-def found(more: str = "") -> list[str]:
-    prompts = genai.search_prompts(f"catalog = '{catalog}' AND schema = 'ml_team'{more}")
+def search(fields: str = "") -> list[str]:
+    prompts = genai.search_prompts(f"catalog = '{catalog}' AND schema = 'ml_team'{fields}")
     return [prompt.name for prompt in prompts]
 
 
-same(found(), [NAME, CHAT])
-same(found(" AND name LIKE 'gr%'"), [NAME])
-same(found(f" AND name = '{CHAT}'"), [CHAT])
-same(found(" AND tags.team = 'a'"), [NAME])
-refused(found, " AND size > 3", code="INVALID_PARAMETER_VALUE")
+same(search(), [NAME, CHAT])
+same(search(" AND name LIKE 'gr%'"), [NAME])
+same(search(f" AND name = '{CHAT}'"), [CHAT])
+same(search(" AND tags.team = 'a'"), [NAME])
+refused(search, " AND size > 3", code="INVALID_PARAMETER_VALUE")
 page = client.search_prompt_versions(NAME, max_results=1)
 same([version.version for version in page], [2])
 page = client.search_prompt_versions(NAME, max_results=5, page_token=page.token)

@@ -64,8 +64,8 @@ with tempfile.TemporaryDirectory() as folder:
     same((root / "empty").read_bytes(), b"")
     # Before 2.20 a client lists a file as if it were a folder, and gives up when told that it is none.
     if MLFLOW >= (2, 20):
-        one = Path(download_artifacts(f"models:/{NAME}/3/MLmodel", dst_path=str(root / "one")))
-        same(one.read_bytes(), (root / "MLmodel").read_bytes())
+        path = Path(download_artifacts(f"models:/{NAME}/3/MLmodel", dst_path=str(root / "one")))
+        same(path.read_bytes(), (root / "MLmodel").read_bytes())
         signature = get_model_info(f"models:/{NAME}/2").signature
         same((len(signature.inputs.inputs), signature.outputs is not None), (4, True))
     else:

@@ -51,28 +51,30 @@ assert [g.id for g in w.groups.list(filter=f'displayName co "{prefix} i"')] == [
 # service principals and tokens
 robot = w.service_principals.create(display_name=f"{prefix} robot", active=True)
 assert w.service_principals.get(robot.id).application_id == robot.application_id
-made = w.token_management.create_obo_token(application_id=robot.application_id, lifetime_seconds=600, comment="nightly")
-assert made.token_info.owner_id == int(robot.id), made
-assert made.token_info.created_by_id == int(w.current_user.me().id)
-machine = WorkspaceClient(host=w.config.host, token=made.token_value)
+obo_token = w.token_management.create_obo_token(
+    application_id=robot.application_id, lifetime_seconds=600, comment="nightly"
+)
+assert obo_token.token_info.owner_id == int(robot.id), obo_token
+assert obo_token.token_info.created_by_id == int(w.current_user.me().id)
+machine = WorkspaceClient(host=w.config.host, token=obo_token.token_value)
 assert machine.current_user.me().user_name in (None, robot.application_id)
 mine = w.tokens.create(comment=prefix, lifetime_seconds=600)
 assert mine.token_value.startswith("mk_") and mine.token_info.expiry_time > mine.token_info.creation_time
 assert mine.token_info.token_id in [t.token_id for t in w.tokens.list()]
 assert not hasattr(next(iter(w.tokens.list())), "token_value")
 ours = {t.token_id: t for t in w.token_management.list(created_by_id=int(w.current_user.me().id))}
-assert {mine.token_info.token_id, made.token_info.token_id} <= ours.keys()
+assert {mine.token_info.token_id, obo_token.token_info.token_id} <= ours.keys()
 assert ours.keys() == {t.token_id for t in w.token_management.list(created_by_username=w.current_user.me().user_name)}
 assert not list(w.token_management.list(created_by_id=1))
-told = w.token_management.get(made.token_info.token_id)
-told = getattr(told, "token_info", told)
-assert (told.comment, told.created_by_username) == ("nightly", w.current_user.me().user_name)
+token_management = w.token_management.get(obo_token.token_info.token_id)
+token_management = getattr(token_management, "token_info", token_management)
+assert (token_management.comment, token_management.created_by_username) == ("nightly", w.current_user.me().user_name)
 w.tokens.delete(mine.token_info.token_id)
 assert mine.token_info.token_id not in [t.token_id for t in w.tokens.list()]
-w.token_management.delete(made.token_info.token_id)
+w.token_management.delete(obo_token.token_info.token_id)
 refused(NotFound, w.tokens.delete, "no-such-token")
 refused(Exception, machine.current_user.me)
 
-for api, found in ((w.groups, outer), (w.groups, inner), (w.service_principals, robot), (w.users, ada)):
-    api.delete(found.id)
-    refused(NotFound, api.get, found.id)
+for api, result in ((w.groups, outer), (w.groups, inner), (w.service_principals, robot), (w.users, ada)):
+    api.delete(result.id)
+    refused(NotFound, api.get, result.id)

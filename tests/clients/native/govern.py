@@ -27,12 +27,19 @@ client.update_registered_model(NAME, "")
 same(client.get_registered_model(NAME).description or "", "")
 
 # Search: by name alone, in quotes; a model that is not there has no versions.
-same([found.name for found in client.search_registered_models() if found.name.startswith(catalog)], [NAME])
+same(
+    [
+        registered_model.name
+        for registered_model in client.search_registered_models()
+        if registered_model.name.startswith(catalog)
+    ],
+    [NAME],
+)
 same(version_numbers(NAME), [1, 2])
 same(version_numbers(f"{NAME}x"), [])
 pages = client.search_model_versions(f"name='{NAME}'", max_results=1)
 rest = client.search_model_versions(f"name='{NAME}'", max_results=1, page_token=pages.token)
-same(sorted(str(found.version) for found in [*pages, *rest]), ["1", "2"])
+same(sorted(str(item.version) for item in [*pages, *rest]), ["1", "2"])
 
 # Renamed: by its full name, then by its bare one. All that hangs on it comes along, nothing stays behind.
 client.set_registered_model_alias(NAME, "Champion", "2")

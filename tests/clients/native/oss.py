@@ -52,8 +52,8 @@ async def use(api: ApiClient) -> None:
     assert (await CatalogsApi(api).get_catalog(catalog)).name == catalog
     assert (await SchemasApi(api).get_schema(f"{catalog}.ml_team")).full_name == f"{catalog}.ml_team"
 
-    made = await models.create_registered_model(CreateRegisteredModel(name="oss", comment="first", **PARTS))
-    assert (made.full_name, made.comment, made.name) == (NAME, "first", "oss")
+    registered_model = await models.create_registered_model(CreateRegisteredModel(name="oss", comment="first", **PARTS))
+    assert (registered_model.full_name, registered_model.comment, registered_model.name) == (NAME, "first", "oss")
     again = models.create_registered_model(CreateRegisteredModel(name="oss", **PARTS))
     await refused(again, 409, "ALREADY_EXISTS")
     await refused(models.get_registered_model(f"{NAME}x"), 404, "NOT_FOUND")
@@ -62,12 +62,14 @@ async def use(api: ApiClient) -> None:
     assert (await models.update_registered_model(NAME, UpdateRegisteredModel(comment="second"))).comment == "second"
     renamed = await models.update_registered_model(NAME, UpdateRegisteredModel(new_name="oss2"))
     assert renamed.full_name == f"{NAME}2"
-    assert (await models.update_registered_model(f"{NAME}2", UpdateRegisteredModel(new_name="oss"))).id == made.id
+    assert (
+        await models.update_registered_model(f"{NAME}2", UpdateRegisteredModel(new_name="oss"))
+    ).id == registered_model.id
     listed = await models.list_registered_models(**PARTS, max_results=1)
     assert len(listed.registered_models) == 1
     assert listed.next_page_token
-    more = await models.list_registered_models(**PARTS, page_token=listed.next_page_token)
-    assert {m.full_name for m in (*listed.registered_models, *more.registered_models)} == {NAME, ready}
+    registered_models = await models.list_registered_models(**PARTS, page_token=listed.next_page_token)
+    assert {m.full_name for m in (*listed.registered_models, *registered_models.registered_models)} == {NAME, ready}
 
     new = CreateModelVersion(model_name="oss", source="runs:/r/m", run_id="r", comment="c", **PARTS)
     version = await versions.create_model_version(new)
@@ -85,10 +87,10 @@ async def use(api: ApiClient) -> None:
     assert finished.status == ModelVersionStatus.READY
     done = await versions.finalize_model_version(ready, 1, FinalizeModelVersion(full_name=ready, version=1))
     assert done.status == ModelVersionStatus.READY
-    asked = GenerateTemporaryModelVersionCredential(
+    version_credential = GenerateTemporaryModelVersionCredential(
         model_name="oss", version=1, operation=ModelVersionOperation.READ_WRITE_MODEL_VERSION, **PARTS
     )
-    vended = await TemporaryCredentialsApi(api).generate_temporary_model_version_credentials(asked)
+    vended = await TemporaryCredentialsApi(api).generate_temporary_model_version_credentials(version_credential)
     assert (
         vended.aws_temp_credentials is None
     )  # of a folder there are none: the directory is in the answer to the create
@@ -98,16 +100,16 @@ async def use(api: ApiClient) -> None:
 
     add = UpdatePermissions(changes=[PermissionsChange(principal=user, add=[Privilege.EXECUTE], remove=[])])
     for kind in (SecurableType.REGISTERED_MODEL, SecurableType.FUNCTION):
-        [told] = (await grants.update(kind, NAME, add)).privilege_assignments
-        assert (told.principal, told.privileges) == (user, [Privilege.EXECUTE])
+        [privilege_assignment] = (await grants.update(kind, NAME, add)).privilege_assignments
+        assert (privilege_assignment.principal, privilege_assignment.privileges) == (user, [Privilege.EXECUTE])
     # Others' privileges that this client has no word for would make it refuse the whole answer.
-    [told] = (await grants.get(SecurableType.REGISTERED_MODEL, ready)).privilege_assignments
-    assert (told.principal, told.privileges) == (user, [Privilege.EXECUTE])
+    [privilege_assignment] = (await grants.get(SecurableType.REGISTERED_MODEL, ready)).privilege_assignments
+    assert (privilege_assignment.principal, privilege_assignment.privileges) == (user, [Privilege.EXECUTE])
     use_it = PermissionsChange(principal=user, add=[Privilege.USE_CATALOG, Privilege.CREATE_MODEL], remove=[])
-    [told] = (
+    [privilege_assignment] = (
         await grants.update(SecurableType.CATALOG, catalog, UpdatePermissions(changes=[use_it]))
     ).privilege_assignments
-    assert set(told.privileges) == {Privilege.USE_CATALOG, Privilege.CREATE_MODEL}
+    assert set(privilege_assignment.privileges) == {Privilege.USE_CATALOG, Privilege.CREATE_MODEL}
 
     await versions.delete_model_version(NAME, 1)
     assert not (await versions.list_model_versions(NAME)).model_versions

@@ -53,8 +53,8 @@ async def refused(call: Awaitable[Any], status: int, reason: str) -> None:
 
 
 async def use_volumes(api: VolumesApi, grants: GrantsApi) -> None:
-    made = await api.create_volume(CreateVolumeRequestContent(name="raw", volume_type=VolumeType.MANAGED, **PARTS))
-    assert (made.full_name, made.volume_type, made.comment) == (f"{SCHEMA}.raw", VolumeType.MANAGED, None)
+    volume = await api.create_volume(CreateVolumeRequestContent(name="raw", volume_type=VolumeType.MANAGED, **PARTS))
+    assert (volume.full_name, volume.volume_type, volume.comment) == (f"{SCHEMA}.raw", VolumeType.MANAGED, None)
     location = "s3://elsewhere/x"
     outside = CreateVolumeRequestContent(
         name="outside", volume_type=VolumeType.EXTERNAL, storage_location=location, comment="far", **PARTS
@@ -63,12 +63,14 @@ async def use_volumes(api: VolumesApi, grants: GrantsApi) -> None:
     await refused(api.create_volume(outside), 409, "ALREADY_EXISTS")
     assert [v.name for v in (await api.list_volumes(catalog, "ml_team")).volumes] == ["outside", "raw"]
     changed = await api.update_volume(f"{SCHEMA}.raw", UpdateVolumeRequestContent(comment="landed", new_name="landed"))
-    assert (changed.full_name, changed.comment, changed.volume_id) == (f"{SCHEMA}.landed", "landed", made.volume_id)
+    assert (changed.full_name, changed.comment, changed.volume_id) == (f"{SCHEMA}.landed", "landed", volume.volume_id)
     assert (await api.get_volume(f"{SCHEMA}.landed")).name == "landed"
     add = [Privilege.READ_VOLUME]
     change = UpdatePermissions(changes=[PermissionsChange(principal=user, add=add, remove=[])])
-    [told] = (await grants.update(SecurableType.VOLUME, f"{SCHEMA}.landed", change)).privilege_assignments
-    assert (told.principal, told.privileges) == (user, add)
+    [privilege_assignment] = (
+        await grants.update(SecurableType.VOLUME, f"{SCHEMA}.landed", change)
+    ).privilege_assignments
+    assert (privilege_assignment.principal, privilege_assignment.privileges) == (user, add)
     await api.delete_volume(f"{SCHEMA}.landed")
     await refused(api.get_volume(f"{SCHEMA}.landed"), 404, "NOT_FOUND")
 
@@ -85,14 +87,14 @@ async def use_tables(api: TablesApi, grants: GrantsApi) -> None:
         properties={"a": "b"},
         **PARTS,
     )
-    made = await api.create_table(new)
-    assert (made.table_id, made.columns[0].name, made.properties) == (made.table_id, "id", {"a": "b"})
+    table = await api.create_table(new)
+    assert (table.table_id, table.columns[0].name, table.properties) == (table.table_id, "id", {"a": "b"})
     assert (await api.get_table(f"{SCHEMA}.t")).storage_location == "s3://elsewhere/t"
     assert [t.name for t in (await api.list_tables(catalog, "ml_team")).tables] == ["t"]
     add = [Privilege.SELECT, Privilege.MODIFY]
     change = UpdatePermissions(changes=[PermissionsChange(principal=user, add=add, remove=[])])
-    [told] = (await grants.update(SecurableType.TABLE, f"{SCHEMA}.t", change)).privilege_assignments
-    assert set(told.privileges) == set(add)
+    [privilege_assignment] = (await grants.update(SecurableType.TABLE, f"{SCHEMA}.t", change)).privilege_assignments
+    assert set(privilege_assignment.privileges) == set(add)
     await api.delete_table(f"{SCHEMA}.t")
     await refused(api.get_table(f"{SCHEMA}.t"), 404, "TABLE_NOT_FOUND")
 
@@ -116,8 +118,8 @@ async def use_functions(api: FunctionsApi) -> None:
         properties="null",
         **PARTS,
     )
-    made = await api.create_function(CreateFunctionRequest(function_info=new))
-    assert (made.full_name, made.input_params.parameters[0].name) == (f"{SCHEMA}.f", "x")
+    function = await api.create_function(CreateFunctionRequest(function_info=new))
+    assert (function.full_name, function.input_params.parameters[0].name) == (f"{SCHEMA}.f", "x")
     assert (await api.get_function(f"{SCHEMA}.f")).external_language == "PYTHON"
     assert [f.name for f in (await api.list_functions(catalog, "ml_team")).functions] == ["f"]
     await api.delete_function(f"{SCHEMA}.f")
@@ -126,12 +128,12 @@ async def use_functions(api: FunctionsApi) -> None:
 
 async def use_containers(catalogs: CatalogsApi, schemas: SchemasApi) -> None:
     name = f"{catalog}_oss"
-    made = await catalogs.create_catalog(CreateCatalog(name=name, comment="a", properties={"a": "b"}))
-    assert (made.name, made.comment, made.properties) == (name, "a", {"a": "b"})
+    result = await catalogs.create_catalog(CreateCatalog(name=name, comment="a", properties={"a": "b"}))
+    assert (result.name, result.comment, result.properties) == (name, "a", {"a": "b"})
     changed = await catalogs.update_catalog(
         name, UpdateCatalog(comment="b", new_name=f"{name}2", properties={"c": "d"})
     )
-    assert (changed.name, changed.comment, changed.properties, changed.id) == (f"{name}2", "b", {"c": "d"}, made.id)
+    assert (changed.name, changed.comment, changed.properties, changed.id) == (f"{name}2", "b", {"c": "d"}, result.id)
     new = CreateSchema(name="s", catalog_name=f"{name}2", comment="c", properties={"e": "f"})
     assert (await schemas.create_schema(new)).properties == {"e": "f"}
     moved = await schemas.update_schema(f"{name}2.s", UpdateSchema(comment="d", new_name="t"))

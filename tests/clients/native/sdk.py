@@ -23,9 +23,15 @@ w.schemas.delete(f"{catalog}.scratch")
 refused(NotFound, w.schemas.get, f"{catalog}.scratch")
 
 # Registered models.
-made = w.registered_models.create(catalog_name=catalog, schema_name="ml_team", name="by_sdk", comment="first")
-assert (made.full_name, made.comment, made.metastore_id) == (NAME, "first", metastore.metastore_id)
-assert w.registered_models.get(NAME).owner == made.owner
+registered_model = w.registered_models.create(
+    catalog_name=catalog, schema_name="ml_team", name="by_sdk", comment="first"
+)
+assert (registered_model.full_name, registered_model.comment, registered_model.metastore_id) == (
+    NAME,
+    "first",
+    metastore.metastore_id,
+)
+assert w.registered_models.get(NAME).owner == registered_model.owner
 assert w.registered_models.update(NAME, comment="second").comment == "second"
 names = [m.full_name for m in w.registered_models.list(catalog_name=catalog, schema_name="ml_team", max_results=1)]
 assert sorted(names) == sorted([NAME, versioned]), names
@@ -54,10 +60,10 @@ except (BadRequest, NotFound):
     kind = kind.value
 change = PermissionsChange(principal="account users", add=[Privilege.EXECUTE])
 w.grants.update(kind, versioned, changes=[change])
-held = w.grants.get(kind, versioned).privilege_assignments or []
-assert [(a.principal, a.privileges) for a in held] == [("account users", [Privilege.EXECUTE])], held
+content = w.grants.get(kind, versioned).privilege_assignments or []
+assert [(a.principal, a.privileges) for a in content] == [("account users", [Privilege.EXECUTE])], content
 w.grants.update(kind, versioned, changes=[PermissionsChange(principal="account users", remove=[Privilege.EXECUTE])])
 assert not w.grants.get(kind, versioned).privilege_assignments
 effective = w.grants.get_effective(kind, versioned, principal="account users").privilege_assignments or []
 assert not any(a.privileges for a in effective), effective
-assert w.current_user.me().user_name == made.owner
+assert w.current_user.me().user_name == registered_model.owner

@@ -13,16 +13,18 @@ w = WorkspaceClient()
 HOME = f"{catalog}.ml_team"
 
 # Volumes.
-made = w.volumes.create(catalog, "ml_team", "files", uc.VolumeType.MANAGED, comment="first")
-assert (made.full_name, made.volume_type, made.comment) == (f"{HOME}.files", uc.VolumeType.MANAGED, "first"), made
+volume = w.volumes.create(catalog, "ml_team", "files", uc.VolumeType.MANAGED, comment="first")
+assert (volume.full_name, volume.volume_type, volume.comment) == (f"{HOME}.files", uc.VolumeType.MANAGED, "first"), (
+    volume
+)
 outside = w.volumes.create(catalog, "ml_team", "outside", uc.VolumeType.EXTERNAL, storage_location="s3://elsewhere/x")
 assert (outside.volume_type, outside.storage_location) == (uc.VolumeType.EXTERNAL, "s3://elsewhere/x"), outside
 listed = [v.name for v in w.volumes.list(catalog, "ml_team", max_results=1)]
 assert sorted(listed) == ["files", "outside"], listed
-assert w.volumes.update(made.full_name, comment="second").comment == "second"
-assert w.volumes.update(made.full_name, new_name="renamed").full_name == f"{HOME}.renamed"
-assert w.volumes.read(f"{HOME}.renamed").volume_id == made.volume_id
-refused(NotFound, w.volumes.read, made.full_name)
+assert w.volumes.update(volume.full_name, comment="second").comment == "second"
+assert w.volumes.update(volume.full_name, new_name="renamed").full_name == f"{HOME}.renamed"
+assert w.volumes.read(f"{HOME}.renamed").volume_id == volume.volume_id
+refused(NotFound, w.volumes.read, volume.full_name)
 
 # Files of a volume.
 root = f"/Volumes/{catalog}/ml_team/renamed"
@@ -57,10 +59,10 @@ table = {
     "properties": {"k": "v"},
 }
 w.api_client.do("POST", "/api/2.1/unity-catalog/tables", body=table)
-found = w.tables.get(f"{HOME}.t")
-assert (found.table_type, found.data_source_format) == (uc.TableType.EXTERNAL, uc.DataSourceFormat.DELTA), found
-assert [(c.name, c.type_name, c.nullable) for c in found.columns] == [("id", uc.ColumnTypeName.LONG, False)], found
-assert found.properties == {"k": "v"} and found.full_name == f"{HOME}.t"
+result = w.tables.get(f"{HOME}.t")
+assert (result.table_type, result.data_source_format) == (uc.TableType.EXTERNAL, uc.DataSourceFormat.DELTA), result
+assert [(c.name, c.type_name, c.nullable) for c in result.columns] == [("id", uc.ColumnTypeName.LONG, False)], result
+assert result.properties == {"k": "v"} and result.full_name == f"{HOME}.t"
 assert [t.name for t in w.tables.list(catalog, "ml_team", max_results=1)] == ["t"]
 assert [t.full_name for t in w.tables.list_summaries(catalog, schema_name_pattern="ml%")] == [f"{HOME}.t"]
 assert w.tables.exists(f"{HOME}.t").table_exists and not w.tables.exists(f"{HOME}.u").table_exists

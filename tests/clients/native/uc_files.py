@@ -20,7 +20,7 @@ client = MlflowClient()
 NAME = f"{catalog}.ml_team.oss"
 x = np.array([[0.0], [1.0]])
 SIGNED = {"signature": infer_signature(np.array([[0.0]]), np.array([0])), "pip_requirements": ["scikit-learn"]}
-one, two = LogisticRegression().fit(x, [0, 1]), LogisticRegression().fit(x, [1, 0])
+item, two = LogisticRegression().fit(x, [0, 1]), LogisticRegression().fit(x, [1, 0])
 
 
 def predicts_like(uri: str, model: LogisticRegression) -> None:
@@ -31,7 +31,7 @@ def predicts_like(uri: str, model: LogisticRegression) -> None:
 # From a folder on this machine, with names that need care.
 with tempfile.TemporaryDirectory() as folder:
     local = Path(folder) / "model"
-    mlflow.sklearn.save_model(one, str(local), **SIGNED)
+    mlflow.sklearn.save_model(item, str(local), **SIGNED)
     (local / "notes").mkdir()
     (local / "notes" / "größe & mehr.txt").write_text("extra files travel too")
     (local / "empty").touch()
@@ -44,7 +44,7 @@ with mlflow.start_run() as run:
 second = mlflow.register_model(info.model_uri, NAME)
 assert (int(second.version), second.status) == (2, "READY"), second
 
-predicts_like(f"models:/{NAME}/1", one)
+predicts_like(f"models:/{NAME}/1", item)
 predicts_like(f"models:/{NAME}/2", two)
 with tempfile.TemporaryDirectory() as folder:
     root = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/1", dst_path=folder))

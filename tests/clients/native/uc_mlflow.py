@@ -32,8 +32,8 @@ def refused(call, *args: object) -> MlflowException:
     raise AssertionError(f"{args} was not refused")
 
 
-made = client.create_registered_model(NAME, description="first")
-assert (made.name, made.description) == (NAME, "first")
+registered_model = client.create_registered_model(NAME, description="first")
+assert (registered_model.name, registered_model.description) == (NAME, "first")
 assert refused(client.create_registered_model, NAME).error_code == "RESOURCE_ALREADY_EXISTS"
 assert client.update_registered_model(NAME, "second").description == "second"
 assert client.get_registered_model(NAME).description == "second"

@@ -26,13 +26,13 @@ def at(host, token=admin_token):
 # the account: its workspaces, and who may enter dev
 w, dev = at(prod_host), at(dev_host)
 a = AccountClient(host=prod_host, token=admin_token, account_id=w.config.account_id, auth_type="pat")
-listed = {one.workspace_name: one for one in a.workspaces.list()}
+listed = {item.workspace_name: item for item in a.workspaces.list()}
 assert (w.get_workspace_id(), dev.get_workspace_id()) == (1, listed["dev"].workspace_id) and dev.get_workspace_id() > 1
 assert a.workspaces.get(listed["dev"].workspace_id).deployment_name == dev_host.partition("://")[2]
-made = a.workspaces.create(workspace_name="brief", deployment_name="brief.example.com").result()
-assert made.workspace_status.value == "RUNNING"
-a.workspaces.delete(made.workspace_id)
-refused(NotFound, a.workspaces.get, made.workspace_id)
+result = a.workspaces.create(workspace_name="brief", deployment_name="brief.example.com").result()
+assert result.workspace_status.value == "RUNNING"
+a.workspaces.delete(result.workspace_id)
+refused(NotFound, a.workspaces.get, result.workspace_id)
 
 dev_id = listed["dev"].workspace_id
 ada, bob = (w.users.create(user_name=name) for name in ("ada@x.io", "bob@x.io"))
@@ -47,8 +47,8 @@ tokens = {
 }
 ada_dev, ada_prod = at(dev_host, tokens["ada@x.io"]), at(prod_host, tokens["ada@x.io"])
 assert "not assigned" in refused(PermissionDenied, ada_dev.current_user.me)
-given = a.workspace_assignment.update(dev_id, int(team.id), permissions=[iam.WorkspacePermission.USER])
-assert given.principal.group_name == "scientists" and given.permissions == [iam.WorkspacePermission.USER]
+value = a.workspace_assignment.update(dev_id, int(team.id), permissions=[iam.WorkspacePermission.USER])
+assert value.principal.group_name == "scientists" and value.permissions == [iam.WorkspacePermission.USER]
 assert ada_dev.current_user.me().user_name == "ada@x.io"
 assert [p.permission_level.value for p in a.workspace_assignment.get(dev_id).permissions] == ["USER", "ADMIN"]
 a.workspace_assignment.update(dev_id, int(bob.id), permissions=[iam.WorkspacePermission.ADMIN])
@@ -87,8 +87,8 @@ with mlflow.start_run() as run:
 assert (baseline.predict(X) == mlflow.pyfunc.load_model("models:/dev.ml_team.iris/1").predict(X)).all()
 version = MlflowClient().get_model_version("dev.ml_team.iris", "1")
 assert version.run_id == run.info.run_id
-told = dev.model_versions.get("dev.ml_team.iris", 1)
-assert told.run_workspace_id == dev_id, told
+model_version = dev.model_versions.get("dev.ml_team.iris", 1)
+assert model_version.run_workspace_id == dev_id, model_version
 
 # each has its own experiments: names and runs do not meet
 assert mlflow.get_experiment_by_name("/Users/admin/churn") is None
@@ -134,22 +134,24 @@ levels = [level.permission_level for level in ada_dev.experiments.get_permission
 assert levels == [Level.CAN_READ, Level.CAN_EDIT, Level.CAN_MANAGE]
 
 
-def direct(found):
+def direct(permissions):
     return {
         e.user_name or e.group_name or e.service_principal_name: p.permission_level.value
-        for e in found.access_control_list
+        for e in permissions.access_control_list
         for p in e.all_permissions
         if not p.inherited
     }
 
 
-found = ada_dev.experiments.get_permissions(id)
-assert (found.object_id, found.object_type, direct(found)) == (
+get_permissions = ada_dev.experiments.get_permissions(id)
+assert (get_permissions.object_id, get_permissions.object_type, direct(get_permissions)) == (
     f"/experiments/{id}",
     "mlflowExperiment",
     {"ada@x.io": "CAN_MANAGE"},
 )
-inherited = {e.user_name or e.group_name for e in found.access_control_list for p in e.all_permissions if p.inherited}
+inherited = {
+    e.user_name or e.group_name for e in get_permissions.access_control_list for p in e.all_permissions if p.inherited
+}
 assert inherited == {"admins", "bob@x.io"}, "the workspace's admins and the account's"
 assert bob_dev.experiments.get_run(run.info.run_id).run.info.run_id, "an admin of dev manages its experiments"
 refused(NotFound, robot_dev.experiments.get_experiment, id)

@@ -36,5 +36,5 @@ same(workspace.get_registered_model(NAME).name, NAME)
 predicts_like(f"models:/{NAME}/1", fit())
 refused(workspace.transition_model_version_stage, NAME, "1", "Production", words="aliases")
 mlflow.set_registry_uri("databricks-uc")
-found = [model.name for model in mlflow.MlflowClient().search_registered_models() if catalog in model.name]
-same(found, [f"{catalog}.ml_team.elsewhere", NAME])
+names = [model.name for model in mlflow.MlflowClient().search_registered_models() if catalog in model.name]
+same(names, [f"{catalog}.ml_team.elsewhere", NAME])

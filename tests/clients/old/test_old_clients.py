@@ -17,16 +17,16 @@ pytestmark = pytest.mark.clients
 
 
 def python(version: str) -> Path:
-    found = ENVIRONMENTS / version / "bin" / "python"
-    assert found.exists(), f"There is no client {version} yet: `make test-clients` installs it."
-    return found
+    result = ENVIRONMENTS / version / "bin" / "python"
+    assert result.exists(), f"There is no client {version} yet: `make test-clients` installs it."
+    return result
 
 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("version", ["3.0", "2.22", "2.16"])
 def test_flow(server: Server, catalog: str, version: str, flow: str) -> None:
-    more = [new_catalog(server)] if flow == "promote" else []
-    succeeded(run_script(server, FLOW / f"{flow}.py", catalog, *more, python=python(version)))
+    extra = [new_catalog(server)] if flow == "promote" else []
+    succeeded(run_script(server, FLOW / f"{flow}.py", catalog, *extra, python=python(version)))
 
 
 @pytest.mark.parametrize(

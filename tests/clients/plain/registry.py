@@ -25,9 +25,9 @@ VERSION = Version(mlflow.__version__)
 LOGGED_MODELS = VERSION.major > 2
 
 
-def log(path, **more):
+def log(path, **fields):
     return mlflow.sklearn.log_model(
-        trained, **{"name" if LOGGED_MODELS else "artifact_path": path}, pip_requirements=["scikit-learn"], **more
+        trained, **{"name" if LOGGED_MODELS else "artifact_path": path}, pip_requirements=["scikit-learn"], **fields
     )
 
 
@@ -90,8 +90,10 @@ client.set_registered_model_tag(name, "env", "prod")
 assert [m.name for m in client.search_registered_models("tags.env = 'prod' AND name LIKE 'renamed%'")] == [name]
 assert [m.name for m in client.search_registered_models(f"name = '{name.lower()}'")] == [name]
 assert [m.aliases for m in client.search_registered_models(f"name = '{name}'")] == [{"champion": "2"}]
-found = mlflow.search_registered_models(filter_string=f"name ILIKE '%{suffix}'", order_by=["creation_timestamp DESC"])
-assert [m.name for m in found] == [f"three-{suffix}", f"copy-{suffix}", name], found
+registered_models = mlflow.search_registered_models(
+    filter_string=f"name ILIKE '%{suffix}'", order_by=["creation_timestamp DESC"]
+)
+assert [m.name for m in registered_models] == [f"three-{suffix}", f"copy-{suffix}", name], registered_models
 assert [v.version for v in client.search_model_versions(f"name='{name}'", order_by=["version_number ASC"])] == list(
     "123"
 )
@@ -122,9 +124,9 @@ if Version("2.21") <= VERSION:
     delete(f"prompt-{suffix}", "1")
 
 
-def refused(code: str, words: str, act, *args, **more) -> None:
+def refused(code: str, words: str, act, *args, **fields) -> None:
     try:
-        act(*args, **more)
+        act(*args, **fields)
     except MlflowException as error:
         assert (error.error_code, words in str(error)) == (code, True), error
     else:
