@@ -54,8 +54,8 @@ class _Attackers:
         self._now = time.time_ns() // 1_000_000
 
     def write(self) -> None:
-        metastore, admin = self._bulk.one("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
-        (everyone,) = self._bulk.one("SELECT id FROM principals WHERE name_key = 'account users'")
+        metastore, admin = self._bulk.first_row("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
+        (everyone,) = self._bulk.first_row("SELECT id FROM principals WHERE name_key = 'account users'")
         users = {name: new_id() for name in TOKENS}
         crowd, outer = new_id(), new_id()
         named = [
@@ -82,7 +82,7 @@ class _Attackers:
         ids = "SELECT json_group_array(id) FROM principals WHERE name LIKE 'user0%'"
         if isinstance(self._bulk, PostgresBulk):
             ids = "SELECT json_agg(id)::text FROM principals WHERE name LIKE 'user0%'"
-        return json.loads(self._bulk.one(ids)[0])
+        return json.loads(self._bulk.first_row(ids)[0])
 
     def _securables(self, metastore: str, owner: str) -> None:
         catalog, stamp = new_id(), (self._now, "", self._now, "")

@@ -53,7 +53,7 @@ def user_name(index: int) -> str:
 class Bulk(Protocol):
     """A database to write into, in one transaction."""
 
-    def one(self, sql: str) -> tuple[Any, ...]: ...
+    def first_row(self, sql: str) -> tuple[Any, ...]: ...
 
     def many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None: ...
 
@@ -62,7 +62,7 @@ class SqliteBulk:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def one(self, sql: str) -> tuple[Any, ...]:
+    def first_row(self, sql: str) -> tuple[Any, ...]:
         return self._connection.execute(sql).fetchone()
 
     def many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
@@ -75,7 +75,7 @@ class PostgresBulk:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def one(self, sql: str) -> tuple[Any, ...]:
+    def first_row(self, sql: str) -> tuple[Any, ...]:
         return self._connection.execute(sql).fetchone()
 
     def many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
@@ -112,8 +112,10 @@ class Organisation:
         self._random = random.Random(7)
 
     def write(self) -> None:
-        self._metastore, self._owner = self._bulk.one("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
-        (self._account_users,) = self._bulk.one("SELECT id FROM principals WHERE name_key = 'account users'")
+        self._metastore, self._owner = self._bulk.first_row(
+            "SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'"
+        )
+        (self._account_users,) = self._bulk.first_row("SELECT id FROM principals WHERE name_key = 'account users'")
         self._chains = [[new_id() for _ in range(DEPTH)] for _ in range(self._size.groups // DEPTH)]
         groups = [group for chain in self._chains for group in chain]
         users = [new_id() for _ in range(self._size.users)]

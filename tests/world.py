@@ -378,7 +378,7 @@ class CountingTx:
         self._sent.append((sql, params))
         return await self._tx.all(sql, **params)
 
-    async def one(self, sql: str, /, **params: Any) -> tuple[Any, ...] | None:
+    async def one(self, sql: str, /, **params: Any) -> tuple[Any, ...] | None:  # house: name because it is the store's
         self._sent.append((sql, params))
         return await self._tx.one(sql, **params)
 

@@ -27,10 +27,10 @@ def test_ids_sort_by_the_moment_they_were_made(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("request", "size"), [(None, 100), (0, 100), (1, 1), (1000, 1000), (1001, 1000), (10**30, 1000)]
+    ("max_results", "size"), [(None, 100), (0, 100), (1, 1), (1000, 1000), (1001, 1000), (10**30, 1000)]
 )
-def test_a_page_has_the_size_that_was_asked_for_within_bounds(request: int | None, size: int) -> None:
-    assert page_size(request, 100, 1000) == size
+def test_a_page_has_the_size_that_was_asked_for_within_bounds(max_results: int | None, size: int) -> None:
+    assert page_size(max_results, 100, 1000) == size
 
 
 def test_a_negative_page_is_refused() -> None:

@@ -63,7 +63,7 @@ class FaultyTx(CountingTx):
         self._faulty.step()
         return await super().all(sql, **params)
 
-    async def one(self, sql: str, /, **params: Any) -> tuple[Any, ...] | None:
+    async def one(self, sql: str, /, **params: Any) -> tuple[Any, ...] | None:  # house: name because it is the store's
         self._faulty.step()
         return await super().one(sql, **params)
 

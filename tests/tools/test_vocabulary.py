@@ -154,3 +154,15 @@ def test_lowering_writes_less_and_never_more(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "docs" / "other.md").write_text("said\n")
     assert vocabulary.lower() == 0
     assert not vocabulary.LIST.exists(), "the last one takes the list along"
+
+
+@pytest.mark.parametrize("folder", vocabulary.NAMES_ALONE)
+def test_tests_and_benches_are_held_to_names_and_not_to_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+):
+    monkeypatch.setattr(vocabulary, "ROOT", tmp_path)
+    (tmp_path / folder / "store").mkdir(parents=True)
+    path = tmp_path / folder / "store" / "test_rows.py"
+    path.write_text('"""Whoever asked is told."""\nfound = 1\n')
+    assert [line for line, _ in vocabulary.findings(path)] == [2]
+    assert path in vocabulary.files()

@@ -171,7 +171,7 @@ def test_a_download_is_named_for_old_readers_and_new_ones(name: str, plain: str)
 
 
 @pytest.mark.parametrize(
-    ("request", "first", "last"),
+    ("byte_range", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=5-", 5, 299_999),
@@ -181,12 +181,12 @@ def test_a_download_is_named_for_old_readers_and_new_ones(name: str, plain: str)
         ("bytes=-999999999", 0, 299_999),
     ],
 )
-def test_ranges(shelf: Shelf, request: str, first: int, last: int) -> None:
+def test_ranges(shelf: Shelf, byte_range: str, first: int, last: int) -> None:
     data = bytes(i * 7 % 251 for i in range(300_000))
     root = shelf.ready({"data": data})
     for answer in (
-        send(shelf.download_url(f"{root}/data"), "GET", range=request),
-        shelf.fs("GET", "files", f"{root}/data", headers={"range": request}),
+        send(shelf.download_url(f"{root}/data"), "GET", range=byte_range),
+        shelf.fs("GET", "files", f"{root}/data", headers={"range": byte_range}),
     ):
         assert answer.status_code == 206
         assert answer.headers["content-range"] == f"bytes {first}-{last}/300000"
@@ -207,15 +207,16 @@ def test_ranges_that_are_none_give_the_whole_file(folder_shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "request"), [("data", "bytes=10-"), ("data", "bytes=99-100"), ("data", "bytes=-0"), ("empty", "bytes=0-")]
+    ("path", "byte_range"),
+    [("data", "bytes=10-"), ("data", "bytes=99-100"), ("data", "bytes=-0"), ("empty", "bytes=0-")],
 )
-def test_a_range_past_the_end_is_told_the_size(shelf: Shelf, path: str, request: str) -> None:
+def test_a_range_past_the_end_is_told_the_size(shelf: Shelf, path: str, byte_range: str) -> None:
     """Of files in a row, in an object of their own, and in the store that clients read themselves."""
     root = shelf.ready({"data": b"0123456789", "empty": b"", "large": LARGE})
     size = 10 if path == "data" else 0
     for answer in (
-        shelf.fs("GET", "files", f"{root}/{path}", headers={"range": request}),
-        send(shelf.download_url(f"{root}/{path}"), "GET", range=request),
+        shelf.fs("GET", "files", f"{root}/{path}", headers={"range": byte_range}),
+        send(shelf.download_url(f"{root}/{path}"), "GET", range=byte_range),
     ):
         if shelf.host in str(answer.url):
             refused(answer, 416, "INVALID_PARAMETER_VALUE", f"{size} bytes")
