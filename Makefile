@@ -101,9 +101,10 @@ ui: .cache/ui.stamp
 release: .cache/dev.stamp .cache/ui.stamp
 	.venv/bin/python tools/release.py
 
-# Installs the wheel into a fresh environment of each Python on this machine, and serves.
+# Installs the wheel into a fresh environment of each Python on this machine, and serves. Debian's unstable suite has the newest Python.
 test-release: release
-	.venv/bin/pytest tests/release $(ARGS)
+	.venv/bin/python tools/debian_python.py 3.14
+	.venv/bin/pytest -ra tests/release $(ARGS)
 
 docs: .cache/dev.stamp
 	.venv/bin/python tools/reference.py

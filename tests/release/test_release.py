@@ -28,10 +28,11 @@ def only(pattern: str) -> Path:
 
 
 def interpreter(version: str) -> str:
-    """A Python of this version on PATH or of pyenv, '' if there is none."""
+    """A Python of this version on PATH, of pyenv, or of `tools/debian_python.py`; '' if there is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    unpacked = ROOT / ".cache" / f"python{version}" / "usr" / "bin" / f"python{version}"
     candidates = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)]
-    for candidate in filter(None, candidates):
+    for candidate in filter(None, [*candidates, unpacked.exists() and str(unpacked)]):
         command = [candidate, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.stdout.strip() == version:
