@@ -209,7 +209,12 @@ class World:
         place = {"catalog_name": self.catalog, "schema_name": self.schema.partition(".")[2]}
         self.bodies: dict[str, dict[str, Any]] = {
             "volumes": {**place, "volume_type": "MANAGED"},
-            "tables": {**place, "table_type": "EXTERNAL", "data_source_format": "CSV", "storage_location": "s3://x/y"},
+            "tables": {
+                **place,
+                "table_type": "EXTERNAL",
+                "data_source_format": "CSV",
+                "storage_location": "file:///x/y",
+            },
             "functions": {**place, **FUNCTION},
         }
         for kind in self.bodies:
@@ -226,10 +231,44 @@ class World:
         body = {**self.bodies[kind], "name": name}
         return {"function_info": body} if kind == "functions" else body
 
+    @cached_property
+    def external_volume(self) -> str:
+        """The id of one. Made when a route asks for it."""
+        body = {**self.body("volumes", "outside"), "volume_type": "EXTERNAL", "storage_location": "file:///x/z"}
+        return self._site.ok("POST", f"{UC}/volumes", body)["volume_id"]
+
     def id_of(self, kind: str) -> str:
-        """Of the volume or table."""
-        info = self._site.ok("GET", f"{UC}/{kind}/{self.schema}.{kind}")
-        return info[f"{kind[:-1]}_id"]
+        """Of the external volume or table."""
+        if kind == "volume":
+            return self.external_volume
+        return self._site.ok("GET", f"{UC}/tables/{self.schema}.tables")["table_id"]
+
+    @cached_property
+    def credential(self) -> str:
+        """A storage credential, and an external location of the same name. Made when a route asks for one."""
+        name, role = f"k_{uuid.uuid4().hex[:8]}", {"role_arn": "arn:aws:iam::1:role/r"}
+        self._site.ok("POST", f"{UC}/storage-credentials", {"name": name, "aws_iam_role": role})
+        body = {"name": name, "url": f"s3://bucket/{name}", "credential_name": name}
+        self._site.ok("POST", f"{UC}/external-locations", body)
+        return name
+
+    def values_of_storage(self, route: Route) -> dict[str, Any] | None:
+        """As `values`, for external locations and storage credentials; None for other routes."""
+        path, fresh = route.path.removeprefix(UC), f"n_{uuid.uuid4().hex[:8]}"
+        if path == "/validate-storage-credentials":
+            return {"external_location_name": self.credential}
+        if path == "/temporary-path-credentials":
+            url = f"s3://bucket/{self.credential}/x"
+            return {"url": url, "operation": "PATH_READ", "dry_run": True}
+        if (kind := re.match("/(storage-credentials|credentials|external-locations)(/|$)", path)) is None:
+            return None
+        if route.method == "POST" and kind[1] == "external-locations":
+            return {"name": fresh, "url": f"s3://bucket/{fresh}", "credential_name": self.credential}
+        if route.method == "POST":
+            return {"name": fresh, "aws_iam_role": {"role_arn": "arn:aws:iam::1:role/r"}}
+        if "{" not in path:
+            return {}
+        return {"name": self.credential} | ({"comment": "x"} if route.method == "PATCH" else {})
 
     def values_of_object(self, route: Route, kind: str) -> dict[str, Any]:
         """As `values`, for volumes, tables and functions."""
@@ -342,8 +381,10 @@ class World:
             return self.values_of_prompt(route)
         if route.method == "POST" and route.path == f"{V1}/models/{{full_name}}/versions":
             return {"full_name": self.model, "run_id": "0" * 32, "model_id": "m-1"}
+        if (of_storage := self.values_of_storage(route)) is not None:
+            return of_storage
         if kind := re.match(f"{UC}/temporary-(table|volume)-credentials", route.path):
-            return {f"{kind[1]}_id": self.id_of(f"{kind[1]}s")}
+            return {f"{kind[1]}_id": self.id_of(kind[1])}
         full_name = self.model
         for kind, name in (("/catalogs", self.catalog), ("/schemas", self.schema)):
             if route.path.startswith(f"{UC}{kind}"):

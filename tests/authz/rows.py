@@ -44,6 +44,7 @@ from modelkeep.core.operations.models import (
     versions,
 )
 from modelkeep.core.operations.tables import credentials as table_credentials
+from modelkeep.core.operations.tables import external_locations, validation
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import CatalogBinding
 from modelkeep.domain.names import METASTORE, FullName
@@ -133,7 +134,29 @@ def _actors() -> list[Who]:
         for level, on in (("model", MODEL), ("schema", SCHEMA), ("catalog", CATALOG)):
             results.append(Who(f"{privilege.words} on {level}, USE", f"{privilege}@{on}+{USE}"))
             results.append(Who(f"{privilege.words} on {level}, no USE", f"{privilege}@{on}"))
+    in_lake = "lake!EXTERNAL_LOCATION"
+    for words in (
+        "READ_FILES",
+        "READ_FILES WRITE_FILES",
+        "CREATE_EXTERNAL_TABLE",
+        "CREATE_EXTERNAL_VOLUME",
+        "CREATE_MANAGED_STORAGE",
+        "BROWSE",
+        "MANAGE",
+        "ALL_PRIVILEGES",
+    ):
+        grants_in_lake = "+".join(f"{word}@{in_lake}" for word in words.split())
+        creates = f"CREATE_TABLE@{SCHEMA}+CREATE_VOLUME@{SCHEMA}+CREATE_SCHEMA@{CATALOG}"
+        label = " and ".join(words.split()).replace("_", " ")
+        results.append(Who(f"{label} on location, CREATE", f"{grants_in_lake}+{creates}+{USE}"))
     results += [
+        Who("owner of credential and locations", "", ("storage owners",)),
+        Who("CREATE STORAGE CREDENTIAL on metastore", "CREATE_STORAGE_CREDENTIAL@"),
+        Who("CREATE EXTERNAL LOCATION on metastore", "CREATE_EXTERNAL_LOCATION@"),
+        Who(
+            "CREATE EXTERNAL LOCATION on both",
+            "CREATE_EXTERNAL_LOCATION@+CREATE_EXTERNAL_LOCATION@role!STORAGE_CREDENTIAL",
+        ),
         Who("member of a nested group with EXECUTE", "", ("inner readers",)),
         Who("MANAGE on model and mover of @guarded, USE", f"MANAGE@{MODEL}+{USE}", ("movers",)),
         Who("APPLY TAG on model and ASSIGN on grade, USE", f"APPLY_TAG@{MODEL}+{USE}", ("tag assigners",)),
@@ -185,11 +208,19 @@ def _browsed_object(page: Any) -> str:
     return next((_browsed(item) for item in page.items), "0")
 
 
+def beside(text: str, kind: Kind) -> FullName:
+    """The name of an external location or storage credential."""
+    return FullName((text,), kind)
+
+
 def leaf(text: str, kind: Kind) -> FullName:
     """The name of a volume, table or function."""
     return FullName(name(text).parts, kind)
 
 
+ROLE = "arn:aws:iam::1:role/r"
+IN_LAKE = tables.Definition("EXTERNAL", "DELTA", "file:///lake/fresh")
+OUTSIDE = tables.Definition("EXTERNAL", "DELTA", "s3://elsewhere/features")
 DEFINED = tables.Definition("EXTERNAL", "DELTA", "file:///lake/features")
 COMPUTED = functions.Definition(
     input_params=functions.Parameters(),
@@ -230,6 +261,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         "Signing in",
         "Audit and jobs",
     )
+    L, role = "External locations and storage credentials", beside("role", Kind.STORAGE_CREDENTIAL)
+    lake, bucket = (beside(text, Kind.EXTERNAL_LOCATION) for text in ("lake", "bucket"))
     Q, prompt = "Prompts", leaf(PROMPT, Kind.PROMPT)
     T = "Protected aliases, governed tags, requests for access"
     W, walled, text = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)
@@ -400,7 +433,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         ),
         Row(U, "create_volume", volumes.CreateVolume(new_volume)),
         Row(U, "create_volume prod.ml.raw (exists)", volumes.CreateVolume(volume)),
-        Row(U, "create_table", tables.CreateTable(leaf("prod.ml.fresh", Kind.TABLE), DEFINED)),
+        Row(U, "create_table", tables.CreateTable(leaf("prod.ml.fresh", Kind.TABLE), OUTSIDE)),
         Row(U, "create_function", functions.CreateFunction(leaf("prod.ml.fresh", Kind.FUNCTION), COMPUTED)),
         Row(
             U, "create_function prod.ml.churn (a model)", functions.CreateFunction(leaf(MODEL, Kind.FUNCTION), COMPUTED)
@@ -492,6 +525,73 @@ def rows(ids: dict[str, str]) -> list[Row]:
             U,
             "volume_credentials_by_id: to write",
             table_credentials.VolumeCredentialsById(ids["landing"], Kind.VOLUME, True),
+        ),
+        Row(U, "path_credentials: to read", table_credentials.PathCredentials("file:///lake/free", "PATH_READ")),
+        Row(U, "path_credentials: to write", table_credentials.PathCredentials("file:///lake/free", "PATH_READ_WRITE")),
+        Row(
+            U,
+            "path_credentials: to create a table",
+            table_credentials.PathCredentials("file:///lake/free", "PATH_CREATE_TABLE"),
+        ),
+        Row(
+            U,
+            "path_credentials: in a table",
+            table_credentials.PathCredentials("file:///lake/features/p=1", "PATH_READ"),
+        ),
+        Row(
+            L,
+            "create_storage_credential",
+            external_locations.CreateStorageCredential(name=beside("new", Kind.STORAGE_CREDENTIAL), role_arn=ROLE),
+        ),
+        Row(L, "get_storage_credential", external_locations.GetStorageCredential(role)),
+        Row(
+            L,
+            "list_storage_credentials: sees it",
+            external_locations.ListStorageCredentials(),
+            _listed("role"),
+        ),
+        Row(
+            L,
+            "update_storage_credential",
+            external_locations.UpdateStorageCredential(name=role, comment="x", new_name=beside("r2", role.leaf)),
+        ),
+        Row(L, "delete_storage_credential", external_locations.DeleteStorageCredential(role, True)),
+        Row(
+            L,
+            "create_external_location",
+            external_locations.CreateExternalLocation(
+                name=beside("new", Kind.EXTERNAL_LOCATION), url="s3://new/x", credential=role
+            ),
+        ),
+        Row(L, "get_external_location", external_locations.GetExternalLocation(lake)),
+        Row(
+            L,
+            "list_external_locations: sees it",
+            external_locations.ListExternalLocations(),
+            lambda page: "1" if page.items else "0",
+        ),
+        Row(L, "update_external_location", external_locations.UpdateExternalLocation(name=lake, comment="x")),
+        Row(
+            L,
+            "update_external_location: its credential",
+            external_locations.UpdateExternalLocation(name=bucket, credential=role),
+        ),
+        Row(L, "delete_external_location", external_locations.DeleteExternalLocation(lake, True)),
+        Row(
+            L,
+            "validate_storage of a location",
+            validation.ValidateStorage(credential=None, location=lake, url=""),
+        ),
+        Row(L, "create_table in it", tables.CreateTable(leaf("prod.ml.fresh", Kind.TABLE), IN_LAKE)),
+        Row(
+            L,
+            "create_volume in it",
+            volumes.CreateVolume(leaf("prod.ml.fresh", Kind.VOLUME), "EXTERNAL", storage_location="file:///lake/fresh"),
+        ),
+        Row(
+            L,
+            "create_schema in it",
+            catalogs.CreateSchema(name=name("prod.fresh"), spec={"storage_root": "file:///lake/roots"}),
         ),
         Row(U, "update_comment of volume", catalogs.UpdateComment(volume, **described)),
         Row(U, "update_routine_comment: function", functions.UpdateRoutineComment(function, **described)),
@@ -749,6 +849,17 @@ async def build(w: World) -> dict[str, str]:
     await w.grant("maker", f"CREATE_VOLUME@{SCHEMA}+CREATE_TABLE@{SCHEMA}+CREATE_FUNCTION@{SCHEMA}")
     volume = leaf(VOLUME, Kind.VOLUME)
     await maker.do(volumes.CreateVolume(volume))
+    admin = w.as_("admin")
+    role, lake = beside("role", Kind.STORAGE_CREDENTIAL), beside("lake", Kind.EXTERNAL_LOCATION)
+    await w.group("storage owners")
+    await admin.do(principals.AddMember("metastore admins", "admin"))
+    await admin.do(external_locations.CreateStorageCredential(name=role, role_arn=ROLE))
+    await admin.do(external_locations.CreateExternalLocation(name=lake, url="file:///lake"))
+    bucket = beside("bucket", Kind.EXTERNAL_LOCATION)
+    await admin.do(external_locations.CreateExternalLocation(name=bucket, url="s3://bucket/x", credential=role))
+    for text in (role, lake, bucket):
+        await admin.do(catalogs.TransferOwnership(text, "storage owners"))
+    await w.grant("maker", "CREATE_EXTERNAL_TABLE+CREATE_EXTERNAL_VOLUME", "lake!EXTERNAL_LOCATION")
     made_table = await maker.do(tables.CreateTable(leaf(TABLE, Kind.TABLE), DEFINED))
     landing = leaf(LANDING, Kind.VOLUME)
     made_volume = await maker.do(volumes.CreateVolume(landing, "EXTERNAL", storage_location="file:///lake/landing"))

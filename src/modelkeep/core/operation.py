@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from modelkeep.blobs.folder_credentials import FolderCredentials
+from modelkeep.blobs.folder_probe import FolderProbe
 from modelkeep.blobs.in_flight_copies import InFlightCopies
 from modelkeep.blobs.port import Blobs, TemporaryCredentials
 from modelkeep.blobs.shared_folder import SharedFolder
@@ -300,6 +301,8 @@ class Services(msgspec.Struct, frozen=True):
     """Set where the store issues temporary credentials (only one that is `direct`)."""
     folders: FolderCredentials | None = None
     """Set where an STS issues credentials for folders of tables, volumes and paths."""
+    probe: FolderProbe | None = None
+    """Tries storage credentials; set where `folders` is."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     copies: InFlightCopies = msgspec.field(default_factory=InFlightCopies)

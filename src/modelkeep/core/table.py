@@ -47,6 +47,7 @@ from modelkeep.core.operations.models import (
     versions,
 )
 from modelkeep.core.operations.tables import credentials as table_credentials
+from modelkeep.core.operations.tables import external_locations, validation
 from modelkeep.domain.authorization import (
     ANY_PRIVILEGE,
     ANYONE,
@@ -83,6 +84,9 @@ SOURCE = Target("source_model", READ, optional=True, writes=False)
 # A catalog that is bound to the wrong workspaces could not be mended otherwise.
 BOUND_FROM_ANYWHERE = Target("name", OWNER_OR_ADMIN, anywhere=True)
 
+USE_CREDENTIAL = holds(P.CREATE_EXTERNAL_LOCATION, admin=True)
+"""On a storage credential."""
+
 # What an operation is about: the kinds of its first field.
 A_METASTORE, A_CATALOG, A_SCHEMA = (Kind.METASTORE,), (Kind.CATALOG,), (Kind.SCHEMA,)
 A_MODEL, A_PROMPT = (Kind.MODEL,), (Kind.PROMPT,)
@@ -90,6 +94,7 @@ ANY_KIND = tuple(Kind)
 BELOW_METASTORE = tuple(kind for kind in Kind if kind is not Kind.METASTORE)
 WITH_TAGS = tuple(kind for kind in BELOW_METASTORE if kind not in BESIDE_CATALOGS)
 WITH_FILES, ROUTINES = (Kind.MODEL, Kind.VOLUME), (Kind.MODEL, Kind.FUNCTION)
+A_STORAGE_CREDENTIAL, AN_EXTERNAL_LOCATION = (Kind.STORAGE_CREDENTIAL,), (Kind.EXTERNAL_LOCATION,)
 OBJECTS = (Kind.FUNCTION, Kind.VOLUME, Kind.TABLE)
 WITH_ALIASES = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT)
 
@@ -215,8 +220,47 @@ OPERATIONS: tuple[Operation, ...] = (
               finish=table_credentials.vend, decides="SELECT on the table, to write MODIFY as well",
               databricks="unityCatalog.generateTemporaryTableCredential"),
     Operation(table_credentials.volume_credentials_by_id, table_credentials.VolumeCredentialsById, "volume.vend", (), "read", "vending",
-              finish=table_credentials.vend_volume, decides="READ VOLUME on the volume, to write WRITE VOLUME as well",
+              finish=table_credentials.vend, decides="READ VOLUME on the volume, to write WRITE VOLUME as well",
               databricks="unityCatalog.generateTemporaryVolumeCredential"),
+    Operation(table_credentials.path_credentials, table_credentials.PathCredentials, "path.vend", (), "read", "vending",
+              finish=table_credentials.vend, databricks="unityCatalog.generateTemporaryPathCredential",
+              decides="READ FILES on the external location of the path, to write WRITE FILES as well, to create a table there CREATE "
+              "EXTERNAL TABLE; in an external table or volume what that needs"),
+    # external locations and storage credentials
+    Operation(external_locations.create_storage_credential, external_locations.CreateStorageCredential, "storage_credential.create",
+              (Target("name", holds(P.CREATE_STORAGE_CREDENTIAL, admin=True), parent=True),), creates=True, kinds=A_METASTORE,
+              databricks="unityCatalog.createStorageCredential"),
+    Operation(external_locations.get_storage_credential, external_locations.GetStorageCredential, "storage_credential.get",
+              (Target("name", ANY_PRIVILEGE),), "read", "buffered", kinds=A_STORAGE_CREDENTIAL,
+              databricks="unityCatalog.getStorageCredential"),
+    Operation(external_locations.list_storage_credentials, external_locations.ListStorageCredentials, "storage_credential.list",
+              (Target("name", ANYONE),), "read", "buffered", scans=True, kinds=A_METASTORE,
+              databricks="unityCatalog.listStorageCredentials"),
+    Operation(external_locations.update_storage_credential, external_locations.UpdateStorageCredential, "storage_credential.update",
+              (Target("name", OWNER_OR_MANAGE),), kinds=A_STORAGE_CREDENTIAL,
+              databricks="unityCatalog.updateStorageCredential"),
+    Operation(external_locations.delete_storage_credential, external_locations.DeleteStorageCredential, "storage_credential.delete",
+              (Target("name", OWNER_OR_MANAGE),), full_disk=True, kinds=A_STORAGE_CREDENTIAL,
+              databricks="unityCatalog.deleteStorageCredential"),
+    Operation(validation.validate_storage, validation.ValidateStorage, "storage_credential.validate",
+              (Target("credential", USE_CREDENTIAL, optional=True), Target("location", OWNER_OR_MANAGE, optional=True)), "read", "own_tx",
+              finish=validation.try_storage, kinds=A_STORAGE_CREDENTIAL, databricks="unityCatalog.validateStorageCredential"),
+    Operation(external_locations.create_external_location, external_locations.CreateExternalLocation, "external_location.create",
+              (Target("name", holds(P.CREATE_EXTERNAL_LOCATION, admin=True), parent=True),
+               Target("credential", USE_CREDENTIAL, optional=True)), creates=True, kinds=A_METASTORE,
+              databricks="unityCatalog.createExternalLocation"),
+    Operation(external_locations.get_external_location, external_locations.GetExternalLocation, "external_location.get",
+              (Target("name", ANY_PRIVILEGE),), "read", "buffered", kinds=AN_EXTERNAL_LOCATION,
+              databricks="unityCatalog.getExternalLocation"),
+    Operation(external_locations.list_external_locations, external_locations.ListExternalLocations, "external_location.list",
+              (Target("name", ANYONE),), "read", "buffered", scans=True, kinds=A_METASTORE,
+              databricks="unityCatalog.listExternalLocations"),
+    Operation(external_locations.update_external_location, external_locations.UpdateExternalLocation, "external_location.update",
+              (Target("name", OWNER_OR_MANAGE), Target("credential", USE_CREDENTIAL, optional=True)),
+              kinds=AN_EXTERNAL_LOCATION, databricks="unityCatalog.updateExternalLocation"),
+    Operation(external_locations.delete_external_location, external_locations.DeleteExternalLocation, "external_location.delete",
+              (Target("name", OWNER_OR_MANAGE),), full_disk=True, kinds=AN_EXTERNAL_LOCATION,
+              databricks="unityCatalog.deleteExternalLocation"),
     # prompts
     Operation(prompts.create_prompt, prompts.CreatePrompt, "prompt.create",
               (Target("name", holds(P.CREATE_FUNCTION), parent=True),), creates=True, kinds=A_SCHEMA, databricks=NO_NAME),

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from modelkeep import description_generator
+from modelkeep.blobs.folder_probe import FolderProbe
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.auditor import Auditor
 from modelkeep.core.engine import Engine
@@ -28,7 +29,7 @@ from modelkeep.serve.parts import (
     trusted_issuers,
 )
 from modelkeep.settings import Settings
-from modelkeep.store import principals, workspaces
+from modelkeep.store import principals, storage_paths, workspaces
 from modelkeep.store.bootstrap import Deployment, deployment
 from modelkeep.store.db import Database, migrate
 
@@ -59,6 +60,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
         facts = await deployment(db, home)
         if upgrade:
             await principals.fill_look_keys(db)
+            await storage_paths.fill(db)
         await workspaces.ensure_default(db, settings.workspace_id)
         blobs = storage(settings)
         tables = tables_root(settings)
@@ -83,6 +85,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             settings=config,
             issuer=issuer(settings),
             folders=folder_credentials(settings),
+            probe=FolderProbe(settings.s3_endpoint),
             shared=shared_folder(settings, facts),
             writer=description_generator.from_settings(settings.ai_url, settings.ai_model, settings.ai_key),
         )

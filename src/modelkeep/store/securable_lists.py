@@ -101,6 +101,24 @@ async def page_of_containers(
     )
 
 
+async def page_beside_catalogs(
+    tx: Tx, kind: Kind, metastore_id: str, actor: Actor, after: tuple[str, str], limit: int
+) -> Seen:
+    """External locations or storage credentials that the actor owns, holds something on, or administers, by name."""
+    granted = f"EXISTS (SELECT 1 FROM grants g WHERE g.securable_id = x.id AND g.principal_id IN {_ME})"
+    see = f"({ADMIN} OR x.owner_id IN {_ME} OR {granted})"
+    return await _page(
+        tx,
+        limit,
+        f"SELECT {COLUMNS}, x.name_key, {_seen(see, browse=False)} FROM securables x WHERE x.parent_id = :parent "
+        "AND x.space = :space AND x.name_key > :name ORDER BY x.name_key",
+        parent=metastore_id,
+        space=RULES[kind].space,
+        name=after[0],
+        actor=actor.id,
+    )
+
+
 def _seen(see: str, *, browse: bool) -> str:
     """2 for what is seen, 1 for what may only be browsed, else 0."""
     return f"CASE WHEN {see} THEN 2 {f'WHEN {BROWSE} THEN 1 ' * browse}ELSE 0 END"

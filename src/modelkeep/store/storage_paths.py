@@ -1,11 +1,14 @@
 """Which folder belongs to which securable, and until when credentials that write are valid there."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from modelkeep.domain.storage_urls import StorageUrl
-from modelkeep.store.db import Tx, WriteTx, among
+from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
+from modelkeep.limits import IDS_PER_STATEMENT, INLINE_ROWS
+from modelkeep.store.db import Database, Tx, WriteTx, among
 from modelkeep.store.securables import attached
 
 EXTERNAL_LOCATION = "EXTERNAL_LOCATION"
@@ -129,3 +132,104 @@ async def write_expiry(tx: Tx, storage_id: str) -> int:
 async def forget_write_expiry(tx: WriteTx, storage_id: str) -> None:
     """Once the folder is gone."""
     await tx.run("DELETE FROM write_credentials WHERE storage_id = :id", id=storage_id)
+
+
+class LocationDetails(msgspec.Struct, frozen=True):
+    """What an external location has beside a securable's own fields."""
+
+    url: StorageUrl
+    credential_id: str
+    credential_name: str
+
+
+async def details(tx: Tx, location_ids: Sequence[str]) -> dict[str, LocationDetails]:
+    """By the location's id."""
+    by_id: dict[str, LocationDetails] = {}
+    for start in range(0, len(location_ids), IDS_PER_STATEMENT):
+        marks, params = among(location_ids[start : start + IDS_PER_STATEMENT])
+        read = tx.all if len(params) <= INLINE_ROWS else tx.scan
+        for row in await read(
+            "SELECT p.securable_id, p.path, COALESCE(c.id, ''), COALESCE(c.name_key, '') FROM storage_paths p "
+            "LEFT JOIN securables c ON c.id = p.credential_id AND c.kind = 'STORAGE_CREDENTIAL' "
+            f"WHERE p.kind = 'EXTERNAL_LOCATION' AND p.securable_id IN ({marks})",
+            **params,
+        ):
+            by_id[row[0]] = LocationDetails(parse_storage_url(row[1], "url"), row[2], row[3])
+    return by_id
+
+
+async def below_of_others(tx: Tx, url: StorageUrl, owner_id: str, own_id: str = "") -> StoragePath | None:
+    """A folder below this one whose securable belongs to somebody else, and was not created under the location `own_id`."""
+    row = await tx.one(
+        f"{_SELECT}WHERE p.folded >= :low AND p.folded < :high AND x.owner_id <> :owner AND p.securable_id <> :own "
+        "AND COALESCE(p.location_id, '') <> :own LIMIT 1",
+        low=f"{_folded(url)}/",
+        high=f"{_folded(url)}0",
+        owner=owner_id,
+        own=own_id or "-",
+    )
+    return StoragePath(*row) if row else None
+
+
+async def adopt(tx: WriteTx, url: StorageUrl, location_id: str) -> None:
+    """Tables and volumes below the folder that are under no location belong to this one from now on."""
+    await tx.bulk(
+        "UPDATE storage_paths SET location_id = :location WHERE location_id IS NULL AND kind <> 'EXTERNAL_LOCATION' "
+        "AND folded >= :low AND folded < :high AND SUBSTR(path, 1, :length) = :prefix",
+        location=location_id,
+        low=f"{_folded(url)}/",
+        high=f"{_folded(url)}0",
+        prefix=f"{url}/",
+        length=len(str(url)) + 1,
+    )
+
+
+async def is_used(tx: Tx, location_id: str) -> bool:
+    """Was something that is there created under the location?"""
+    return await tx.one(f"{_SELECT}WHERE p.location_id = :id LIMIT 1", id=location_id) is not None
+
+
+async def is_credential_used(tx: Tx, credential_id: str) -> bool:
+    return await tx.one(f"{_SELECT}WHERE p.credential_id = :id LIMIT 1", id=credential_id) is not None
+
+
+async def lock(tx: WriteTx, securable_id: str) -> None:
+    """Hold the row until commit: another change in the same location waits."""
+    await tx.run("UPDATE storage_paths SET kind = kind WHERE securable_id = :id", id=securable_id)
+
+
+async def fill(db: Database) -> None:
+    """Once: folders of tables and volumes that an older program registered, under no location."""
+    async with db.read() as tx:
+        if await tx.one("SELECT 1 FROM deployment WHERE key = :key", key=_FILLED) is not None:
+            return
+    after = ""
+    while True:
+        async with db.write() as tx:
+            rows = await tx.all(
+                "SELECT x.id, x.kind, x.spec FROM securables x WHERE x.kind IN ('TABLE', 'VOLUME') AND x.id > :after "
+                "ORDER BY x.id LIMIT 500",
+                after=after,
+            )
+            for id, kind, spec in rows:
+                if (url := _location_in(spec)) is not None:
+                    await insert(tx, id, kind, url)
+            if not rows:
+                await tx.run(
+                    "INSERT INTO deployment (key, value) VALUES (:key, '1') ON CONFLICT DO NOTHING", key=_FILLED
+                )
+                return
+            after = rows[-1][0]
+
+
+_FILLED = "storage_paths"
+
+
+def _location_in(spec: str) -> StorageUrl | None:
+    fields = msgspec.json.decode(spec, type=dict[str, str])
+    definition = msgspec.json.decode(fields.get("definition", "{}"), type=dict[str, Any])
+    text = fields.get("storage_location") or definition.get("storage_location") or ""
+    try:
+        return parse_storage_url(text)
+    except InvalidArgument:
+        return None

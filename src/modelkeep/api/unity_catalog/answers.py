@@ -2,17 +2,9 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from modelkeep.api.model_shapes import AwsCredentials, KeyValue, NameValue
+from modelkeep.api.model_shapes import KeyValue, NameValue
 from modelkeep.core.operations.catalog.functions import Dependencies, Parameters
 from modelkeep.core.operations.catalog.tables import Column
-
-
-class TemporaryCredentials(TypedDict):
-    """For one folder: the keys of one store, or none for a folder of this machine."""
-
-    url: str
-    expiration_time: int
-    aws_temp_credentials: NotRequired[AwsCredentials]
 
 
 class ModelAlias(TypedDict):
@@ -111,6 +103,8 @@ class ContainerInfo(TypedDict):
     browse_only: bool
     securable_type: str
     properties: NotRequired[dict[str, str]]
+    storage_root: NotRequired[str]
+    storage_location: NotRequired[str]
     etag: NotRequired[str]
     """Of the comment"""
 

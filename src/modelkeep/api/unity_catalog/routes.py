@@ -11,10 +11,12 @@ from modelkeep.api.unity_catalog.objects import securable
 from modelkeep.core.operations.catalog import bindings, catalogs
 from modelkeep.core.operations.governance import grants
 from modelkeep.core.operations.models.models import Browsed
+from modelkeep.core.operations.tables.placement import ROOT_FIELD, container_location
 from modelkeep.domain.errors import BadPageToken, InvalidArgument
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Grant, Page, Securable
 from modelkeep.domain.names import METASTORE, FullName, comment_etag, parse_full_name
+from modelkeep.domain.storage_urls import parse_storage_url
 from modelkeep.http.routing import Route
 
 PREFIX = "/api/2.1/unity-catalog"
@@ -112,8 +114,9 @@ class ChangePermissions(msgspec.Struct, frozen=True):
     omit_permissions_in_response: bool = False
 
 
-def _spec(properties: dict[str, str]) -> dict[str, str]:
-    return {"properties": msgspec.json.encode(properties).decode()} if properties else {}
+def _spec(properties: dict[str, str], storage_root: str) -> dict[str, str]:
+    spec = {"properties": msgspec.json.encode(properties).decode()} if properties else {}
+    return {**spec, ROOT_FIELD: storage_root} if storage_root else spec
 
 
 def _catalog(text: str) -> FullName:
@@ -124,10 +127,8 @@ def _schema(text: str) -> FullName:
     return parse_full_name(text, Kind.SCHEMA)
 
 
-def _ours(storage_root: str, *elsewhere: object) -> None:
-    """Refuses what would put a container, or what it holds, at another place."""
-    if storage_root:
-        raise InvalidArgument("The server chooses where files are. Leave storage_root out.")
+def _ours(*elsewhere: object) -> None:
+    """Refuses what would put a container at another server."""
     if any(elsewhere):
         raise InvalidArgument(
             "Foreign and shared catalogs are not there. Leave connection, provider, share and options out."
@@ -144,15 +145,14 @@ def _agreed(name: FullName, /, **said: str) -> FullName:
 
 
 def _create_catalog(f: CreateCatalog) -> catalogs.CreateCatalog:
-    _ours(f.storage_root, f.connection_name, f.provider_name, f.share_name, f.options)
+    _ours(f.connection_name, f.provider_name, f.share_name, f.options)
     name = _agreed(METASTORE.child(f.name), full_name=f.full_name)
-    return catalogs.CreateCatalog(name=name, comment=f.comment, spec=_spec(f.properties))
+    return catalogs.CreateCatalog(name=name, comment=f.comment, spec=_spec(f.properties, f.storage_root))
 
 
 def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
-    _ours(f.storage_root)
     name = _agreed(_catalog(f.catalog_name).child(f.name), full_name=f.full_name)
-    return catalogs.CreateSchema(name=name, comment=f.comment, spec=_spec(f.properties))
+    return catalogs.CreateSchema(name=name, comment=f.comment, spec=_spec(f.properties, f.storage_root))
 
 
 def _get_catalog(f: One) -> catalogs.GetCatalog:
@@ -214,7 +214,7 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
 
 def _as_it_is(kind: Kind, f: Update) -> bool:
     """Does the request also ask for what holds anyway? Raises InvalidArgument where it asks for anything else."""
-    _ours("", f.options)
+    _ours(f.options)
     isolated = f.isolation_mode if kind is not Kind.CATALOG else None
     if isolated == "ISOLATED":
         raise InvalidArgument("Only catalogs are isolated. Isolate the schema's catalog, or leave isolation_mode out.")
@@ -263,6 +263,9 @@ def _info(container: Securable | Browsed[Securable], metastore_id: str) -> answe
     if not browse_only:
         info["etag"] = comment_etag(x.comment)
         info["properties"] = msgspec.json.decode(x.spec.get("properties", "{}"))
+        if root := x.spec.get(ROOT_FIELD):
+            info["storage_root"] = root
+            info["storage_location"] = str(container_location(parse_storage_url(root, ROOT_FIELD), x.kind, x.id))
     return info
 
 

@@ -1,11 +1,11 @@
 """Temporary credentials of tables and volumes, in the flat shape that Databricks and open-source Unity Catalog share."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from modelkeep.api.model_shapes import AwsCredentials
-from modelkeep.api.unity_catalog.answers import TemporaryCredentials
+from modelkeep.api.unity_catalog.storage_answers import TemporaryCredentials
 from modelkeep.core.operations.tables import credentials
 from modelkeep.core.operations.tables.storage import VendedStorage
 from modelkeep.domain.errors import InvalidArgument
@@ -25,6 +25,12 @@ class TableCredentials(msgspec.Struct, frozen=True):
 
     table_id: str
     operation: str = "READ"
+
+
+class PathCredentials(msgspec.Struct, frozen=True):
+    url: str
+    operation: Literal["PATH_READ", "PATH_READ_WRITE", "PATH_CREATE_TABLE"]
+    dry_run: bool = False
 
 
 class VolumeCredentials(msgspec.Struct, frozen=True):
@@ -48,6 +54,10 @@ def _volume(f: VolumeCredentials) -> credentials.VolumeCredentialsById:
     return credentials.VolumeCredentialsById(f.volume_id, Kind.VOLUME, writes(f.operation, _VOLUME_OPERATIONS))
 
 
+def _path(f: PathCredentials) -> credentials.PathCredentials:
+    return credentials.PathCredentials(f.url, f.operation, f.dry_run)
+
+
 def vended(storage: VendedStorage, _: Any) -> TemporaryCredentials:
     answer: TemporaryCredentials = {
         "url": storage.url,
@@ -66,5 +76,6 @@ def vended(storage: VendedStorage, _: Any) -> TemporaryCredentials:
 def routes() -> list[Route]:
     return [
         Route("POST", f"{PREFIX}/temporary-table-credentials", TableCredentials, _table, vended),
+        Route("POST", f"{PREFIX}/temporary-path-credentials", PathCredentials, _path, vended),
         Route("POST", f"{PREFIX}/temporary-volume-credentials", VolumeCredentials, _volume, vended),
     ]

@@ -13,6 +13,7 @@ from modelkeep.api.model_shapes import Reach, named
 from modelkeep.api.request_workspace import WorkspaceResolver
 from modelkeep.api.unity_catalog import (
     functions,
+    locations,
     metastores,
     models,
     rfa,
@@ -94,6 +95,7 @@ def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
             *tags.routes(),
             *rfa.routes(metastore_id),
             *temporary_credentials.routes(),
+            *locations.routes(metastore_id),
         ],
         words,
     )

@@ -5,6 +5,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.operations.models import models
 from modelkeep.core.operations.models.models import Browsed
+from modelkeep.core.operations.tables import placement
 from modelkeep.domain.authorization import Requirement, decide
 from modelkeep.domain.errors import InvalidArgument, NotEmpty
 from modelkeep.domain.kinds import RULES, Kind
@@ -151,9 +152,15 @@ async def create_schema(ctx: WriteCtx, req: CreateSchema, parent: Securable) -> 
 async def _create(ctx: WriteCtx, req: CreateContainer, parent: Securable) -> Securable:
     _refuse_reserved(req.name)
     check_in_urls(req.name)
+    kind, root = req.name.kind, req.spec.get(placement.ROOT_FIELD)
+    folder = await placement.place_root(ctx, kind, root) if root else None
+    spec = {**req.spec, placement.ROOT_FIELD: str(folder.url)} if folder else req.spec
     id = await securables.insert(
-        ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), req.spec
+        ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
     )
+    if folder is not None:
+        own = placement.Placement(placement.container_location(folder.url, kind, id), folder.location_id)
+        await placement.keep(ctx, id, kind, own)
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)
 

@@ -7,6 +7,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.operations.catalog import objects
 from modelkeep.core.operations.models import models
+from modelkeep.core.operations.tables import placement
 from modelkeep.domain.authorization import decide
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.kinds import Kind
@@ -106,6 +107,7 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
         )
     check_outside(table.storage_location, ctx.config.managed)
     check_in_urls(req.name)
+    folder = await placement.place(ctx, Kind.TABLE, table.storage_location)
     id = await securables.insert(
         ctx.tx,
         schema,
@@ -116,6 +118,7 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
         check_comment(req.comment),
         {"definition": msgspec.json.encode(table).decode()},
     )
+    await placement.keep(ctx, id, Kind.TABLE, folder)
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)
 

@@ -6,7 +6,9 @@ import msgspec
 
 from modelkeep.core.context import WriteCtx
 from modelkeep.core.operations.models import models
+from modelkeep.core.operations.tables import placement
 from modelkeep.domain.errors import InvalidArgument
+from modelkeep.domain.kinds import Kind
 from modelkeep.domain.locations import check_outside
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName, check_comment, check_in_urls
@@ -31,6 +33,7 @@ async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> 
         raise InvalidArgument("An external volume needs the storage_location of its files.")
     spec = {} if managed else {"storage_location": check_outside(req.storage_location, ctx.config.managed)}
     check_in_urls(req.name)
+    folder = None if managed else await placement.place(ctx, Kind.VOLUME, req.storage_location)
     id = await securables.insert(
         ctx.tx,
         schema,
@@ -41,6 +44,7 @@ async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> 
         check_comment(req.comment),
         {"volume_type": req.type, **spec},
     )
+    await placement.keep(ctx, id, Kind.VOLUME, folder)
     if managed:
         await files.create_set(ctx.tx, "volume", ctx.now, files.volume_key(id))
     ctx.touch(req.name.kind, id, str(req.name))

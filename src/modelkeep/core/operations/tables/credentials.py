@@ -5,17 +5,14 @@ They work until they expire, whatever is revoked or dropped meanwhile. Reading n
 READ after a refusal, so a reader's log has one refusal for each load.
 """
 
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
-from modelkeep.blobs.folder_credentials import StorageRole
-from modelkeep.blobs.port import DirectBlobs
-from modelkeep.blobs.sts import ROLE_SETTING
 from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.operation import Target
 from modelkeep.core.operations.catalog import tables
-from modelkeep.core.operations.tables import storage
+from modelkeep.core.operations.tables import placement, storage
 from modelkeep.core.operations.tables.storage import FolderGrant, VendedStorage
 from modelkeep.domain.authorization import Requirement, holds
 from modelkeep.domain.errors import InvalidArgument, NotFound
@@ -23,14 +20,23 @@ from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName
 from modelkeep.domain.privileges import Privilege
-from modelkeep.domain.storage_urls import parse_storage_url
-from modelkeep.store import files, securables
+from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
+from modelkeep.store import securables, storage_paths
 from modelkeep.store.db import Database
+from modelkeep.store.storage_paths import StoragePath
 
 SELECT, MODIFY = holds(Privilege.SELECT), holds(Privilege.MODIFY)
 READ_VOLUME, WRITE_VOLUME = holds(Privilege.READ_VOLUME), holds(Privilege.WRITE_VOLUME)
 EXTERNAL_USE = Requirement(any_of=(Privilege.EXTERNAL_USE_SCHEMA,), owner=False)
 """Neither ownership nor ALL PRIVILEGES includes it (databricks-sdk, TemporaryTableCredentialsAPI)."""
+
+EXTERNAL_USE_PATH = Requirement(any_of=(Privilege.EXTERNAL_USE_LOCATION,), owner=False)
+"""As above (TemporaryPathCredentialsAPI)."""
+_PATH_NEEDS = {
+    "PATH_READ": (holds(Privilege.READ_FILES),),
+    "PATH_READ_WRITE": (holds(Privilege.READ_FILES), holds(Privilege.WRITE_FILES)),
+    "PATH_CREATE_TABLE": (holds(Privilege.CREATE_EXTERNAL_TABLE),),
+}
 
 READ_TABLE = (Target("name", SELECT),)
 WRITE_TABLE = (Target("name", SELECT, writes=True), Target("name", MODIFY, writes=True))
@@ -54,6 +60,15 @@ class ReadTableCredentials(TableCredentials, frozen=True):
 
 class WriteTableCredentials(TableCredentials, frozen=True):
     """To read and write them."""
+
+
+class PathCredentials(msgspec.Struct, frozen=True):
+    """For a path in an external location, or in an external table or volume."""
+
+    url: str
+    operation: Literal["PATH_READ", "PATH_READ_WRITE", "PATH_CREATE_TABLE"]
+    dry_run: bool = False
+    """Decide, and vend nothing."""
 
 
 class CredentialsById(msgspec.Struct, frozen=True):
@@ -87,25 +102,60 @@ async def table_credentials_by_id(ctx: ReadCtx, req: TableCredentialsById) -> Fo
     return await table_grant(ctx, name, table, write=req.write)
 
 
-async def volume_credentials_by_id(ctx: ReadCtx, req: VolumeCredentialsById) -> FolderGrant | str:
-    """Of a managed volume the id of its files: their folder is the store's to name. Raises InvalidArgument."""
+async def volume_credentials_by_id(ctx: ReadCtx, req: VolumeCredentialsById) -> FolderGrant:
+    """Of an external volume: the files of a managed one are not in the store under their own paths. Raises InvalidArgument."""
     name, volume = await _by_id(ctx, req)
     await check_external_use(ctx, name)
-    if volume.spec["volume_type"] == "EXTERNAL":
-        return await storage.folder_grant(ctx, volume.id, volume.spec["storage_location"], write=req.write)
-    if not ctx.config.direct:
+    if volume.spec["volume_type"] != "EXTERNAL":
         raise InvalidArgument(
-            f"The server itself keeps the files of volume '{name}'. Read and write them with the Files API (/Volumes/...)."
+            f"The server itself keeps the files of the managed volume '{name}'. Read and write them with the Files API "
+            "(/Volumes/...), or use an external volume."
         )
-    if req.write:
+    return await storage.folder_grant(ctx, volume.id, volume.spec["storage_location"], write=req.write)
+
+
+async def path_credentials(ctx: ReadCtx, req: PathCredentials) -> FolderGrant:
+    """A path in an external table or volume needs what the table or volume needs, whatever is held on the location.
+    Raises InvalidArgument for a path that holds some of them: its credentials would open those, too."""
+    url, write = parse_storage_url(req.url, "url"), req.operation != "PATH_READ"
+    above = await storage_paths.above(ctx.tx, url)
+    for path in above:
+        if path.kind in (Kind.TABLE, Kind.VOLUME) and path.location_id and req.operation != "PATH_CREATE_TABLE":
+            name, grant = await _path_of_object(ctx, path, url, write=write)
+            ctx.touch(path.kind, path.securable_id, str(name))
+            return _tried(grant, req)
+        if path.kind != Kind.EXTERNAL_LOCATION and path.location_id:
+            raise InvalidArgument(
+                f"{str(url)!r} is the storage of a table, volume or container. Ask for its credentials."
+            )
+    location = await placement.location_at(ctx.tx, url)
+    if location is None:
+        raise InvalidArgument(f"{str(url)!r} lies in no external location. Create one for it first.")
+    for need in _PATH_NEEDS[req.operation]:
+        name = await placement.reach_location(ctx, location, need, writes=write)
+        ctx.touch(Kind.EXTERNAL_LOCATION, location.securable_id, str(name))
+    if ctx.config.external_use_schema:
+        await placement.reach_location(ctx, location, EXTERNAL_USE_PATH)
+    if await storage_paths.below(ctx.tx, url, 1):
         raise InvalidArgument(
-            f"The server lists the files of the managed volume '{name}' as it receives them. Write with the Files API, and ask "
-            "for READ_VOLUME here."
+            f"{str(url)!r} holds tables, volumes or containers. Ask for their credentials, one by one."
         )
-    artifact_set = await files.set_of(ctx.tx, files.volume_key(volume.id))
-    if artifact_set is None:
-        raise NotFound(f"Volume with id '{req.id[:100]}' does not exist.", kind=Kind.VOLUME)
-    return artifact_set.id
+    return _tried(await storage.location_grant(ctx, "", url, location.securable_id, write=write), req)
+
+
+async def _path_of_object(
+    ctx: ReadCtx, path: StoragePath, url: StorageUrl, *, write: bool
+) -> tuple[FullName, FolderGrant]:
+    name = await securables.name_of(ctx.tx, path.securable_id)
+    assert name is not None
+    for on in _BY_ID[Kind(path.kind), write]:
+        await ctx.reach(on, name)
+    await check_external_use(ctx, name)
+    return name, await storage.location_grant(ctx, path.securable_id, url, path.location_id, write=write)
+
+
+def _tried(grant: FolderGrant, req: PathCredentials) -> FolderGrant:
+    return msgspec.structs.replace(grant, role=None) if req.dry_run else grant
 
 
 async def table_grant(ctx: ReadCtx, name: FullName, table: Securable, *, write: bool) -> FolderGrant:
@@ -138,17 +188,3 @@ async def _by_id(ctx: ReadCtx, req: CredentialsById) -> tuple[FullName, Securabl
 
 async def vend(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> VendedStorage:
     return await storage.vend(ctx, db, grant)
-
-
-async def vend_volume(ctx: ServiceCtx, db: Database, grant: FolderGrant | str) -> VendedStorage:
-    """As `vend`. A managed volume lies in the storage of models. Raises InvalidArgument."""
-    if isinstance(grant, FolderGrant):
-        return await storage.vend(ctx, db, grant)
-    role = StorageRole(ctx.config.storage_role, "", ROLE_SETTING)
-    if not role.arn:
-        raise InvalidArgument(
-            "This server issues no credentials for its own storage. Use the Files API (/Volumes/...), or ask its operator to "
-            f"set {ROLE_SETTING}."
-        )
-    url = parse_storage_url(cast(DirectBlobs, ctx.services.blobs).uri(grant))
-    return await storage.vend(ctx, db, FolderGrant(grant, url, False, role))

@@ -1,7 +1,7 @@
 """Where tables lie, and temporary credentials for one folder of a store.
 
 The server chooses locations, by ids and never by names. Credentials are for exactly one folder, and their role is the one of
-the external location that the table was *created* under: who registers a table on a path outside of all locations gains nothing
+the external location that the table was *created* under: a table that was registered outside of all locations gains nothing
 when somebody makes one around it later.
 """
 
@@ -13,17 +13,15 @@ from modelkeep.blobs.folder_credentials import StorageRole
 from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.blobs.sts import ROLE_SETTING
 from modelkeep.core.context import ReadCtx, ServiceCtx
+from modelkeep.core.operations.tables.placement import ROOT_FIELD, container_location
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 from modelkeep.domain.kinds import Kind
+from modelkeep.domain.locations import check_outside
 from modelkeep.domain.model import Securable
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
 from modelkeep.store import securables, storage_paths
 from modelkeep.store.db import Database, Tx
 
-ROOT_FIELD = "storage_root"
-"""Of a catalog's or schema's `spec`, as the caller wrote it."""
-UNDER_ROOT = "__unitystorage"
-"""Folder that the server makes for its own in a storage root, as Databricks and open-source Unity Catalog do."""
 AFTER_DROP_MS = 2 * 60_000
 """A folder is purged at the earliest so long after its row has gone: a request that was authorized before the drop has its
 credentials, and the record of their expiry, by then (`limits.STORE_METADATA_S` is the deadline of the STS)."""
@@ -75,11 +73,6 @@ async def managed_root(ctx: ReadCtx, schema: Securable) -> StorageUrl:
     return ctx.config.tables_root
 
 
-def container_location(root: StorageUrl, kind: Kind, id: str) -> StorageUrl:
-    """The folder of a catalog or schema in its storage root, which others may share."""
-    return root.child(UNDER_ROOT, "catalogs" if kind is Kind.CATALOG else "schemas", id)
-
-
 async def folder_grant(ctx: ReadCtx, storage_id: str, location: str, *, write: bool) -> FolderGrant:
     """For a caller that was authorized for the table, staging or volume that has this location.
 
@@ -95,20 +88,31 @@ async def folder_grant(ctx: ReadCtx, storage_id: str, location: str, *, write: b
         if (path.securable_id == storage_id or path.kind in (Kind.CATALOG, Kind.SCHEMA))
         and url.inside(parse_storage_url(path.path))
     ]
-    return await location_grant(ctx.tx, storage_id, url, own[0].location_id if own else "", write=write)
+    return await location_grant(ctx, storage_id, url, own[0].location_id if own else "", write=write)
 
 
-async def location_grant(tx: Tx, storage_id: str, url: StorageUrl, location_id: str, *, write: bool) -> FolderGrant:
-    """By the role of an external location ('' is none). Raises InvalidArgument."""
-    location = await storage_paths.credential_of(tx, location_id) if location_id else None
+async def location_grant(
+    ctx: ReadCtx, storage_id: str, url: StorageUrl, location_id: str, *, write: bool
+) -> FolderGrant:
+    """By the role of an external location ('' is none). Raises InvalidArgument, also where the folder has become part of this
+    server's own storage since."""
+    location = await storage_paths.credential_of(ctx.tx, location_id) if location_id else None
     if location is None or not url.inside(parse_storage_url(location.url, "url")):
         if url.scheme == "file":
             return FolderGrant(storage_id, url, write, None)
         _refuse_outside(url)
+    check_outside(str(url), ctx.config.managed)
     if write and location.read_only:
         raise InvalidArgument(f"The external location of {str(url)!r} is read-only. Ask for READ.")
     role = StorageRole(location.role_arn, location.external_id, "the storage credential's role_arn")
     return FolderGrant(storage_id, url, write, _role(url, role))
+
+
+def credential_grant(url: StorageUrl, role_arn: str, external_id: str, *, write: bool) -> FolderGrant:
+    """By a storage credential, for a folder that is in no external location yet."""
+    return FolderGrant(
+        "", url, write, _role(url, StorageRole(role_arn, external_id, "the storage credential's role_arn"))
+    )
 
 
 def _refuse_outside(url: StorageUrl) -> NoReturn:
