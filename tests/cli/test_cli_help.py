@@ -18,7 +18,7 @@ from modelkeep.cli.config import settings_with_source
 from modelkeep.domain.errors import BadSetting
 from modelkeep.settings import SECRETS, Settings, variable_of
 
-LOCAL = {"serve", "env", "migrate", "check", "admins add", "audit verify", "audit export"}
+LOCAL = {"serve", "env", "migrate", "check", "admins add", "audit verify", "audit export", "spark-conf"}
 """Commands that do not print an answer of the server as a table: no `--json`"""
 
 
