@@ -34,6 +34,11 @@ def test_each_operation_on_a_securable_states_its_kinds() -> None:
     assert all(len(set(op.kinds)) == len(op.kinds) for op in OPERATIONS)
 
 
+def test_each_operation_on_a_securable_has_a_label_and_others_have_none() -> None:
+    assert [op.name for op in OPERATIONS if bool(op.kinds) != bool(op.label)] == []
+    assert all(op.label[0].isupper() and not op.label.endswith(".") for op in OPERATIONS if op.label)
+
+
 def test_each_operation_states_databricks_name_of_it() -> None:
     services = {"unityCatalog", "accounts", "filesystem"}
     for op in OPERATIONS:

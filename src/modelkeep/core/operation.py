@@ -98,6 +98,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Of a change: it goes on while a disk is almost full, since it frees space, or takes rights away and needs next to none."""
     kinds: tuple[Kind, ...] = ()
     """The kinds of securables that its first field may name; () where that is none."""
+    label: str = ""
+    """What it does to the securable, as pages say it ("Rename it"). Every operation on a securable has one; some share one."""
     databricks: str = ""
     """Databricks' name in its audit log, `service.action` ({kind}: of what is named first), or NO_NAME. The table states it for each."""
     scans: bool = False

@@ -756,6 +756,24 @@ def test_can_tells_every_operation_as_it_would_end(site: Site) -> None:
     assert site.ok("GET", f"{V1}/can/schema/{schema}", token=ann.token)["operations"]["create_model"] is not True
 
 
+@pytest.mark.parametrize(
+    ("kind", "operation", "label"),
+    [
+        ("catalog", "rename_catalog", "Rename it"),
+        ("schema", "create_model", "Create a model in it"),
+        ("function", "set_alias", "Set an alias"),
+        ("function", "get_model", "See and load it"),
+    ],
+)
+def test_can_labels_the_changes_and_one_read(site: Site, kind: str, operation: str, label: str) -> None:
+    model = site.model()
+    name = {"catalog": model.partition(".")[0], "schema": model.rpartition(".")[0], "function": model}[kind]
+    answer = site.ok("GET", f"{V1}/can/{kind}/{name}")
+    assert answer["labels"][operation] == label
+    assert set(answer["labels"]) <= set(answer["operations"])
+    assert len(set(answer["labels"].values())) == len(answer["labels"])
+
+
 # --- grants and owners -----------------------------------------------------------------------------------------------
 
 

@@ -3,49 +3,11 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { explanation } from "../api/access";
+import { allowedOperations } from "../api/permissions";
 import { AccessSteps } from "../components/AccessSteps";
 import { PrincipalSelect } from "../components/PrincipalSelect";
 import { type Securable } from "../lib/securables";
 import { Dialog } from "../ui/Dialog";
-
-const EXPLAINED_OPERATIONS: Record<Securable["kind"], [string, string][]> = {
-  MODEL: [
-    ["get_model", "See and load it"],
-    ["create_version", "Register a version"],
-    ["copy_version", "Copy its versions"],
-    ["set_alias", "Set an alias"],
-    ["change_tags", "Change tags"],
-    ["update_comment", "Change the description"],
-    ["rename_model", "Rename it"],
-    ["change_grants", "Change permissions"],
-    ["delete_model", "Delete it"],
-  ],
-  PROMPT: [
-    ["get_prompt", "See and load it"],
-    ["create_prompt_version", "Register a version"],
-    ["set_prompt_alias", "Set an alias"],
-    ["change_tags", "Change tags"],
-    ["update_prompt", "Change the description"],
-    ["change_grants", "Change permissions"],
-    ["delete_prompt", "Delete it"],
-  ],
-  SCHEMA: [
-    ["get_schema", "See it"],
-    ["create_model", "Create a model in it"],
-    ["create_prompt", "Create a prompt in it"],
-    ["update_comment", "Change the description"],
-    ["rename_schema", "Rename it"],
-    ["change_grants", "Change permissions"],
-    ["delete_container", "Delete it"],
-  ],
-  CATALOG: [
-    ["get_catalog", "See it"],
-    ["create_schema", "Create a schema in it"],
-    ["rename_catalog", "Rename it"],
-    ["change_grants", "Change permissions"],
-    ["delete_container", "Delete it"],
-  ],
-};
 
 export function ExplainAccess({
   securable,
@@ -55,7 +17,7 @@ export function ExplainAccess({
   onClose: () => void;
 }) {
   const [principal, setPrincipal] = useState<string | null>(null);
-  const operations = EXPLAINED_OPERATIONS[securable.kind];
+  const { data } = useQuery(allowedOperations(securable.type, securable.name));
   return (
     <Dialog
       title="Explain access"
@@ -70,7 +32,7 @@ export function ExplainAccess({
       <PrincipalSelect label="Principal" value={principal} onChange={setPrincipal} focus />
       {principal ? (
         <Stack gap={6}>
-          {operations.map(([operation, label]) => (
+          {Object.entries(data?.labels ?? {}).map(([operation, label]) => (
             <OperationExplanation
               key={operation}
               securable={securable}

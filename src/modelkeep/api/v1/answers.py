@@ -257,9 +257,11 @@ class Members(TypedDict):
 
 
 class May(TypedDict):
-    """{operation: true, or the sentence that refuses it}."""
+    """operations: {operation: true, or the sentence that refuses it}; labels: {operation: what it does to the securable}, of
+    the changes and of one read, each label once."""
 
     operations: dict[str, bool | str]
+    labels: dict[str, str]
 
 
 class AliasOf(TypedDict):

@@ -10,6 +10,7 @@ from modelkeep.core.operations.governance import explain
 from modelkeep.core.operations.identity import access_requests as access
 from modelkeep.core.operations.models import models
 from modelkeep.core.operations.models import protected_aliases as protection
+from modelkeep.core.table import BY_NAME
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.kinds import RULES, Kind, parse_kind
 from modelkeep.domain.model import Page
@@ -57,6 +58,10 @@ class Requests(msgspec.Struct, frozen=True):
     state: str = "PENDING"
     max_results: int | None = None
     page_token: str = ""
+
+
+_LOOKS = ("See it", "See and load it")
+"""The reads that a page explains; the others need as much, or less."""
 
 
 class RequestId(msgspec.Struct, frozen=True):
@@ -113,7 +118,11 @@ def _explanation(explanation: explain.Explanation, _: Any) -> explain.Explanatio
 
 
 def _may(operations: dict[str, bool | str], _: Any) -> answers.May:
-    return {"operations": operations}
+    labels: dict[str, str] = {}
+    for name, operation in BY_NAME.items():
+        if name in operations and (operation.effect == "write" or operation.label in _LOOKS):
+            labels.setdefault(operation.label, name)
+    return {"operations": operations, "labels": {name: label for label, name in labels.items()}}
 
 
 def _aliases(aliases: list[protection.Protected], _: Any) -> answers.ProtectedAliases:
