@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
-from api.filing import MLMODEL
+from api.filing import MLMODEL, Shelf
 from api.serving import UC, Site, site
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,6 +29,7 @@ from modelkeep.cli.diagnosis import SignedUrl, _download, diagnose
 from modelkeep.cli.server_probe import Probe, proxy_of
 
 __all__ = ["site"]
+pytest_plugins = ("backends", "api.filing")
 
 VARIABLES = ("DATABRICKS_", "MLFLOW_", "REQUESTS_", "CURL_", "HTTP", "http", "ALL_PROXY", "NO_PROXY", "no_proxy")
 
@@ -41,7 +42,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def client_of(site: Site, token: str = "") -> dict[str, str]:
+def client_of(site: Site | Shelf, token: str = "") -> dict[str, str]:
     return {
         "DATABRICKS_HOST": site.host,
         "DATABRICKS_TOKEN": token or site.admin,
@@ -77,21 +78,22 @@ def test_a_client_that_works(server: Server, catalog: str) -> None:
     assert json.loads(server.cli("volumes", "list", f"{catalog}.ml_team", "--json"))[0]["name"] == "scratch"
 
 
-def test_files_go_both_ways_and_nothing_stays(site: Site, tmp_path: Path) -> None:
-    schema = site.schema()
+def test_files_go_both_ways_and_nothing_stays(shelf: Shelf, tmp_path: Path) -> None:
+    """In a folder behind the server, and in a store that clients reach themselves."""
+    schema = shelf.schema()
     (tmp_path / "MLmodel").write_bytes(MLMODEL)
     register = ["models", "register", f"{schema}.m", "--folder", str(tmp_path)]
-    assert CliRunner().invoke(app, register, env=client_of(site)).exit_code == 0
+    assert CliRunner().invoke(app, register, env=client_of(shelf)).exit_code == 0
     catalog, _, name = schema.partition(".")
-    site.ok(
+    shelf.ok(
         "POST", f"{UC}/volumes", {"catalog_name": catalog, "schema_name": name, "name": "v", "volume_type": "MANAGED"}
     )
-    findings = list(diagnose(client_of(site), f"{schema}.v"))
+    findings = list(diagnose(client_of(shelf), f"{schema}.v"))
     assert messages(findings, Level.PROBLEM) == []
     said = " ".join(messages(findings, Level.OK))
     assert "Files can be downloaded from" in said
     assert "Files can be uploaded to" in said
-    assert site.ok("GET", f"/api/2.0/fs/directories/Volumes/{catalog}/{name}/v").get("contents", []) == []
+    assert shelf.ok("GET", f"/api/2.0/fs/directories/Volumes/{catalog}/{name}/v").get("contents", []) == []
 
 
 def test_it_prints_json_and_ends_with_a_code(site: Site) -> None:
