@@ -21,13 +21,27 @@ from bench import (
     scale,
     search,
     start,
+    tables,
 )
 from bench.program import Missing
 from bench.report import Row, machine, table
 
 MEASURES: dict[str, Callable[[Path], list[Row]]] = {
     module.__name__.removeprefix("bench."): module.measure
-    for module in (alias, scale, governance, discovery, registering, files, copies, start, explorer, search, hostile)
+    for module in (
+        alias,
+        scale,
+        governance,
+        discovery,
+        registering,
+        files,
+        copies,
+        start,
+        explorer,
+        search,
+        tables,
+        hostile,
+    )
 }
 
 
@@ -47,7 +61,7 @@ def main() -> int:
         except Missing as missing:
             skipped.append(f"- {name}: not measured, {missing}.")
     print(f"Machine: {head}.\nLoad: {load.generator()}.\n\n{table(rows)}", *skipped, sep="\n")
-    return 1 if any(row.kept is False for row in rows) else 0
+    return 1 if any(row.holds is False for row in rows) else 0
 
 
 def _run(name: str, parent: Path | None) -> list[Row]:

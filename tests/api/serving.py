@@ -152,6 +152,9 @@ def refused(answer: httpx.Response, status: int, code: str, *words: str) -> str:
         assert set(body) - {"scimType"} == {"schemas", "status", "detail"}, body
         assert body["status"] == str(status)
         message = body["detail"]
+    elif set(body) == {"error"}:  # Delta's envelope has its own words
+        assert set(body["error"]) == {"message", "type", "code"} and body["error"]["code"] == status, body
+        message = body["error"]["message"]
     else:
         assert set(body) - {"details"} == {"error_code", "message"}, body
         assert body["error_code"] == code, body
@@ -255,6 +258,11 @@ class World:
     def values_of_storage(self, route: Route) -> dict[str, Any] | None:
         """As `values`, for external locations and storage credentials; None for other routes."""
         path, fresh = route.path.removeprefix(UC), f"n_{uuid.uuid4().hex[:8]}"
+        if path.startswith("/delta/v1/catalogs/"):
+            catalog, schema = self.schema.split(".")
+            return {"catalog": catalog, "schema": schema, "table": "tables", "operation": "READ"}
+        if path == "/delta/v1/temporary-path-credentials":
+            return {"location": f"s3://bucket/{self.credential}/x", "operation": "READ"}
         if path == "/validate-storage-credentials":
             return {"external_location_name": self.credential}
         if path == "/temporary-path-credentials":

@@ -38,6 +38,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     from modelkeep.api.account import workspaces as account_workspaces
     from modelkeep.api.auth import authorize, session
     from modelkeep.api.databricks_uc import routes as mlflow
+    from modelkeep.api.delta import credentials as delta_credentials
     from modelkeep.api.docs import reference, web_ui
     from modelkeep.api.files import mlflow_artifacts, workspace_files
     from modelkeep.api.files import routes as files
@@ -83,6 +84,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *token_permissions.routes(),
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
+            *delta_credentials.routes(),
             *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
             *authorize.Consents(door, codes, facts.account_id).routes(),
             *federation.routes(facts.account_id),
