@@ -39,7 +39,9 @@ class JointWrites:
     async def _commit(self, batch: list[tuple[AuditEvent, asyncio.Future[None]]]) -> None:
         try:
             await self._write([event for event, _ in batch])
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             if len(batch) > 1 and not isinstance(
                 error, RegistryError
             ):  # an event of another caller is at fault, perhaps
