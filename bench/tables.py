@@ -3,7 +3,7 @@
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -87,12 +87,12 @@ class _Sts(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(_ANSWER)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 @contextmanager
-def _stub_sts() -> Iterator[str]:
+def _stub_sts() -> Generator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Sts) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -288,6 +288,38 @@ def test_what_is_asked_for_is_done(world: World) -> None:
 SAYS_A_DEFAULT = re.compile(r"\bdefault|unspecified|not specified|not set\b|omitted|not provided", re.IGNORECASE)
 ANY_ROW = re.compile(r"\| `(\w+) ([^`]+)` \| `(\w+)`")
 OTHERS = {
+    (
+        "/api/2.1/unity-catalog/external-locations",
+        "max_results",
+    ): "the SDK sends 0, which is a page of the server's size",
+    (
+        "/api/2.1/unity-catalog/storage-credentials",
+        "max_results",
+    ): "the SDK sends 0, which is a page of the server's size",
+    (
+        "/api/2.1/unity-catalog/credentials",
+        "skip_validation",
+    ): "a create validates nothing: see validate-storage-credentials",
+    (
+        "/api/2.1/unity-catalog/credentials/{}",
+        "skip_validation",
+    ): "a create validates nothing: see validate-storage-credentials",
+    (
+        "/api/2.1/unity-catalog/storage-credentials",
+        "skip_validation",
+    ): "a create validates nothing: see validate-storage-credentials",
+    (
+        "/api/2.1/unity-catalog/storage-credentials/{}",
+        "skip_validation",
+    ): "a create validates nothing: see validate-storage-credentials",
+    ("/api/2.1/unity-catalog/external-locations", "enable_file_events"): "there are no file events",
+    ("/api/2.1/unity-catalog/external-locations", "effective_enable_file_events"): "there are no file events",
+    ("/api/2.1/unity-catalog/external-locations", "effective_file_event_queue"): "there are no file events",
+    ("/api/2.1/unity-catalog/external-locations/{}", "enable_file_events"): "there are no file events",
+    ("/api/2.1/unity-catalog/external-locations/{}", "effective_enable_file_events"): "there are no file events",
+    ("/api/2.1/unity-catalog/external-locations/{}", "effective_file_event_queue"): "there are no file events",
+    ("/api/2.1/unity-catalog/credentials", "max_results"): "a page of all, as for storage-credentials",
+    ("/api/2.0/unity-catalog/temporary-path-credentials", "dry_run"): "false: the answer has credentials",
     ("/api/2.0/token/create", "lifetime_seconds"): "MODELKEEP_TOKEN_DAYS, in api-quirks.md",
     ("/api/2.0/mlflow/experiments/create", "artifact_location"): "made by the server, and so different each time",
     ("/api/2.0/mlflow/experiments/create", "trace_location"): "traces are where MLflow has them",
