@@ -17,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui release test-release docs site test-clients check deploy-lint deploy-check image-smoke fix bench lock clean
+.PHONY: help up env test browser ui release test-release docs site test-clients test-spark check deploy-lint deploy-check image-smoke fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'eval "$$(make -s env)"   point this shell at it'
 	@echo "make test          every test but the older clients'  (ARGS='-k alias' narrows)"
 	@echo "make test-clients  the tests with older MLflow clients"
+	@echo "make test-spark    the tests with Apache Spark and Java (a JDK and Maven; 1 GB of downloads)"
 	@echo "make check         format, lint, types, imports        make fix: apply safe fixes"
 	@echo "make deploy-check  the image's recipe, the compose file, the Helm chart, the systemd unit"
 	@echo "make ui            build the web UI (make up and make test do it by themselves)"
@@ -41,7 +42,7 @@ env:
 	@exec .venv/bin/modelkeep env
 
 test: .cache/dev.stamp .cache/provider.stamp .cache/ui.stamp browser
-	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old --ignore tests/release $(ARGS)
+	.venv/bin/pytest -n $(TEST_PROCESSES) --dist loadfile --ignore tests/clients/old --ignore tests/release --ignore tests/spark $(ARGS)
 
 # The browser of the page tests: Debian's own (CHROMIUM names another).
 browser:
@@ -50,6 +51,10 @@ browser:
 
 test-clients: .cache/dev.stamp $(OLD_CLIENTS:%=.cache/clients/%.stamp)
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/clients/old $(ARGS)
+
+# Needs a JDK (17 or newer) and Maven. Spark comes from PyPI, Delta and the Java client of Unity Catalog from Maven Central.
+test-spark: .cache/dev.stamp .cache/spark/venv.stamp .cache/spark/jars.stamp
+	.venv/bin/pytest tests/spark $(ARGS)
 
 check: .cache/dev.stamp .cache/ui.stamp
 	@.venv/bin/python tools/commit_msg.py --install
@@ -140,6 +145,17 @@ $(UV):
 .cache/dev.stamp: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --quiet --locked --python $(PYTHON) --all-extras --all-groups --no-group ui
 	@mkdir -p .cache && touch $@ .cache/run.stamp
+
+# Apache Spark in an environment of its own, and jars that fit it.
+.cache/spark/venv.stamp: tests/spark/requirements.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .cache/spark/venv
+	$(UV) pip install --quiet --python .cache/spark/venv/bin/python -r $<
+	@touch $@
+
+.cache/spark/jars.stamp: tests/spark/pom.xml
+	@rm -rf .cache/spark/jars
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.cache/spark/jars
+	@touch $@
 
 # A real OpenID provider, for the sign-in tests.
 .cache/provider.stamp: tests/provider/package-lock.json .cache/node.stamp
