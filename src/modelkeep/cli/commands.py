@@ -40,7 +40,7 @@ ENTRIES: dict[str, Entry] = {
     "volumes": Entry(_DATA, "objects", "Manage volumes of a schema.", "volumes_app"),
     "functions": Entry(_DATA, "objects", "Manage functions of a schema.", "functions_app"),
     "tables": Entry(_DATA, "objects", "Manage tables of a schema.", "tables_app"),
-    "spark-conf": Entry(_DATA, "spark", "Print the settings of Apache Spark for tables of this server."),
+    "spark-conf": Entry(_DATA, "spark", "Print a spark-defaults.conf for this server. It has your credential."),
     "experiments": Entry(_DATA, "experiments", "List experiments of the workspace and share them."),
     "search": Entry(_DATA, "search", "Search catalogs, schemas, models and other objects."),
     "sql": Entry(_DATA, "sql", "Run one SQL statement."),

@@ -57,7 +57,7 @@ def spark_conf(
     s3_endpoint: Endpoint = "",
     s3_region: Region = "",
 ) -> None:
-    """Print a spark-defaults.conf for this server. It has your credential: keep the file to yourself."""
+    """Print a spark-defaults.conf for this server. It has your credential."""
     from modelkeep.cli.client import UC, call, list_all, part, send
     from modelkeep.cli.client_settings import read
 
