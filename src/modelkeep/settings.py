@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address of an S3-compatible store; '' means AWS. Credentials and region come from the usual AWS_* variables."""
     tables_url: str = ""
     """Storage of managed tables, s3://bucket/prefix or file:///folder (an existing folder that every user of tables may write);
-    '' means that only catalogs and schemas with a storage root have managed tables."""
+    '' means that only catalogs and schemas with a storage root have some. Managed tables cannot be created yet."""
     external_use_schema: bool = False
     """Temporary credentials for tables and volumes also need EXTERNAL USE SCHEMA, as on Databricks."""
     s3_role_arn: str = ""

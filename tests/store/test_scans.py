@@ -127,7 +127,7 @@ async def test_a_principal_never_has_every_place(opened: Opened) -> None:
     ],
 )
 async def test_a_scan_that_takes_too_long_is_stopped_and_says_what_to_do(opened: Opened, sql: str) -> None:
-    db = await opened(scan_s=0.2)
+    db = await opened(scan_s=1)
     count = slots(db)
     for _ in range(2):
         with pytest.raises(LimitExceeded, match="Narrow it"):
