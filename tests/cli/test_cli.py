@@ -199,6 +199,8 @@ def test_a_prompt(cli: Cli, schema: str, tmp_path: Path) -> None:
     cli.text("prompts", "unalias", name, "live")
     cli.text("prompts", "delete-version", name, "2")
     assert [row["version"] for row in cli.json("prompts", "versions", name)] == [1]
+    assert cli.json("prompts", "rename", name, "welcome")["full_name"] == f"{schema}.welcome"
+    name = f"{schema}.welcome"
     cli.text("prompts", "delete", name, "--force")
     assert cli.json("prompts", "list", schema) == []
 
@@ -209,6 +211,8 @@ def test_volumes_functions_and_tables(cli: Cli, schema: str) -> None:
     world, name = World(cli.site), f"{schema}.raw"
     assert cli.json("volumes", "create", name, "--comment", "x")["volume_type"] == "MANAGED"
     assert cli.json("volumes", "update", name, "--comment", "y")["comment"] == "y"
+    assert cli.json("volumes", "rename", name, "renamed")["full_name"] == f"{schema}.renamed"
+    name = f"{schema}.renamed"
     owner, _ = cli.site.user()
     for noun, full_name in (
         ("volumes", name),

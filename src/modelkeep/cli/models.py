@@ -14,6 +14,7 @@ from modelkeep.cli.parameters import (
     Json,
     Model,
     NewComment,
+    NewName,
     NewOwner,
     TagKeys,
     Tags,
@@ -59,7 +60,7 @@ def update(name: Model, comment: NewComment = None, owner: NewOwner = None, as_j
 @app.command()
 def rename(
     name: Model,
-    new_name: Annotated[str, typer.Argument(help="The new name, without catalog and schema.")],
+    new_name: NewName,
     as_json: Json = False,
 ) -> None:
     """Rename a model within its schema."""

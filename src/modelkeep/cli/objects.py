@@ -8,6 +8,7 @@ from modelkeep.cli.parameters import (
     Comment,
     Json,
     NewComment,
+    NewName,
     NewOwner,
     ObjectName,
     Schema,
@@ -67,6 +68,12 @@ def update_volume(name: ObjectName, comment: NewComment = None, owner: NewOwner 
     """Change the description or the owner of a volume."""
     body = changes(comment=comment, owner=owner)
     show(call("PATCH", f"{UC}/volumes/{part(name)}", body), _VOLUME_COLUMNS, as_json)
+
+
+@volumes_app.command("rename")
+def rename_volume(name: ObjectName, new_name: NewName, as_json: Json = False) -> None:
+    """Rename a volume within its schema."""
+    show(call("PATCH", f"{UC}/volumes/{part(name)}", {"new_name": new_name}), _VOLUME_COLUMNS, as_json)
 
 
 @functions_app.command("update")

@@ -26,6 +26,7 @@ FullName = Annotated[str, typer.Argument(help="Full name of the securable, such 
 
 Comment = Annotated[str, typer.Option(help="A description.")]
 NewComment = Annotated[str | None, typer.Option("--comment", help="The new description; '' clears it.")]
+NewName = Annotated[str, typer.Argument(help="The new name, without catalog and schema.")]
 NewOwner = Annotated[str | None, typer.Option("--owner", help="The new owner: a user, group or service principal.")]
 Force = Annotated[bool, typer.Option(help="Delete it with everything in it.")]
 Tags = Annotated[list[str], typer.Argument(metavar="KEY[=VALUE]...", help="The tags to set.")]

@@ -13,6 +13,7 @@ from modelkeep.cli.parameters import (
     Comment,
     Json,
     NewComment,
+    NewName,
     NewOwner,
     Prompt,
     Schema,
@@ -56,6 +57,12 @@ def create(name: Prompt, comment: Comment = "", as_json: Json = False) -> None:
 def update(name: Prompt, comment: NewComment = None, owner: NewOwner = None, as_json: Json = False) -> None:
     """Change the description or the owner of a prompt."""
     show(call("PATCH", f"{_PROMPTS}/{part(name)}", changes(comment=comment, owner=owner)), _COLUMNS, as_json)
+
+
+@app.command()
+def rename(name: Prompt, new_name: NewName, as_json: Json = False) -> None:
+    """Rename a prompt within its schema."""
+    show(call("PATCH", f"{_PROMPTS}/{part(name)}", {"new_name": new_name}), _COLUMNS, as_json)
 
 
 @app.command()
