@@ -1,18 +1,15 @@
-"""Names and words that the house does not use, and how many of them each file may still hold.
+"""Names and words that the house does not use.
 
-A name says what it holds (`model`, `row`, `grants`), not what happened to it. Files that are older than this rule are
-listed with a count in `tools/vocabulary.txt`. A count may only fall, and a file that is not in the list may hold none.
+A name says what it holds (`model`, `row`, `grants`), not what happened to it.
 """
 
 import ast
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LIST = ROOT / "tools" / "vocabulary.txt"
 NAMES = frozenset(
     {"found", "told", "asked", "made", "held", "kept", "given", "wanted", "shown", "one", "some", "more", "each"}
 )
@@ -31,10 +28,6 @@ SENTENCES = (
 )
 """Texts that clients and audit records have held since before the rule: they stay as they are."""
 
-_HEADER = f"""\
-# Names and words that these files may still hold: {", ".join(sorted(NAMES))} as names,
-# told, asked and whoever as words. A count may only fall: `python tools/vocabulary.py` writes the lower ones.
-"""
 _TS = "|".join(sorted(NAMES))
 _TS_NAME = re.compile(
     rf"\b(?:const|let|var|function|async function)\s+({_TS})\b"  # const found = ..., function told(
@@ -110,59 +103,16 @@ def files() -> Iterator[Path]:
                 yield path
 
 
-def allowed() -> Counter[str]:
-    """How many findings each listed file may hold; nothing where there is no list."""
-    if not LIST.exists():
-        return Counter()
-    rows = (line.split() for line in LIST.read_text().splitlines() if line and not line.startswith("#"))
-    return Counter({path: int(count) for count, path in rows})
-
-
-def excess(now: dict[str, list[tuple[int, str]]], limits: Counter[str]) -> list[str]:
-    """Every finding of the files that hold more than they may.
-
-    A file that has moved takes the count of its old place along: what files that are gone were allowed is a common pool.
-    """
-    pool = sum(limit for path, limit in limits.items() if path not in now)
-    surplus = {path: len(lines) - limits[path] for path, lines in now.items() if len(lines) > limits[path]}
-    if sum(surplus.values()) <= pool:
-        return []
+def check() -> list[str]:
+    """What `make check` refuses."""
     return [
-        f"{path}:{line}: {finding} (this file may hold {limits[path]}, it holds {len(now[path])})"
-        for path in sorted(surplus)
-        for line, finding in now[path]
+        f"{path.relative_to(ROOT)}:{line}: {finding}" for path in files() for line, finding in sorted(findings(path))
     ]
 
 
-def check() -> list[str]:
-    """What `make check` refuses."""
-    return excess(_now(), allowed())
-
-
-def lower() -> int:
-    """Writes the counts of now. They may move between files, and their sum must not rise, except in the first list."""
-    counts = {path: len(lines) for path, lines in _now().items() if lines}
-    limits = allowed()
-    if LIST.exists() and sum(counts.values()) > limits.total():
-        sys.stderr.write(f"{sum(counts.values())} findings, and {limits.total()} may be there. Rename the new ones.\n")
-        return 1
-    if counts:
-        LIST.write_text(_HEADER + "".join(f"{counts[path]} {path}\n" for path in sorted(counts)))
-    else:
-        LIST.unlink(missing_ok=True)
-    sys.stdout.write(f"{sum(counts.values())} findings in {len(counts)} files (were {limits.total()}).\n")
-    return 0
-
-
-def _now() -> dict[str, list[tuple[int, str]]]:
-    return {path.relative_to(ROOT).as_posix(): sorted(findings(path)) for path in files()}
-
-
 def main() -> int:
-    """`vocabulary.py` lowers the list; `vocabulary.py PATH...` prints the findings of these files or folders."""
-    if len(sys.argv) == 1:
-        return lower()
-    roots = [Path(argument).resolve() for argument in sys.argv[1:]]
+    """`vocabulary.py` prints the findings of all files, `vocabulary.py PATH...` of these files or folders."""
+    roots = [Path(argument).resolve() for argument in sys.argv[1:]] or [ROOT]
     for path in files():
         if any(path == root or root in path.parents for root in roots):
             for line, finding in sorted(findings(path)):

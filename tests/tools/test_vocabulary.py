@@ -1,6 +1,5 @@
-"""The ratchet of names and words: what it sees, and that counts can only fall."""
+"""The rule for names and words: what it sees, and where."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -108,52 +107,15 @@ def test_words_are_counted_in_every_text(tmp_path: Path, name: str, text: str, c
     assert len(_findings(tmp_path, name, text)) == count
 
 
-def _lines(count: int) -> list[tuple[int, str]]:
-    return [(number + 1, "name: 'found'") for number in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("now", "limits", "refused"),
-    [
-        ({"a": 3}, {"a": 3}, []),
-        ({"a": 2}, {"a": 3}, []),
-        ({"a": 4}, {"a": 3}, ["a"]),
-        ({"a": 1}, {}, ["a"]),
-        ({"a": 1, "b": 4}, {"a": 3, "b": 3}, ["b"]),  # what a sank by is not for b
-        ({"new/a": 3, "b": 1}, {"old/a": 3, "b": 1}, []),  # moved
-        ({"new/a": 2, "new/b": 1}, {"old/a": 3}, []),  # split
-        ({"new/a": 4}, {"old/a": 3}, ["new/a"]),
-        ({"a": 0, "new/b": 3}, {"a": 3}, ["new/b"]),
-    ],
-)
-def test_a_count_can_only_fall(now: dict[str, int], limits: dict[str, int], refused: list[str]):
-    lines = vocabulary.excess({path: _lines(count) for path, count in now.items()}, Counter(limits))
-    assert sorted({line.partition(":")[0] for line in lines}) == refused
-
-
-def test_lowering_writes_less_and_never_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("page", ["docs/page.md", "ui/src/page.tsx", "src/modelkeep/page.py"])
+def test_one_finding_is_refused_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str):
     monkeypatch.setattr(vocabulary, "ROOT", tmp_path)
-    monkeypatch.setattr(vocabulary, "LIST", tmp_path / "vocabulary.txt")
-    module = tmp_path / "docs" / "page.md"
-    module.parent.mkdir()
-    module.write_text("told\ntold\n")
-    assert vocabulary.lower() == 0
-    assert vocabulary.allowed() == {"docs/page.md": 2}
-
-    module.write_text("told\ntold\ntold\n")
-    assert vocabulary.lower() == 1, "a third one must be renamed"
-    assert vocabulary.allowed() == {"docs/page.md": 2}
-    assert len(vocabulary.check()) == 3
-
-    module.rename(module.with_name("other.md"))
-    (tmp_path / "docs" / "other.md").write_text("told\n")
+    file = tmp_path / page
+    file.parent.mkdir(parents=True)
+    file.write_text("# A page\n# told\n")
+    assert vocabulary.check() == [f"{page}:2: word: 'told'"]
+    file.write_text("# A page\n# said\n")
     assert vocabulary.check() == []
-    assert vocabulary.lower() == 0
-    assert vocabulary.allowed() == {"docs/other.md": 1}
-
-    (tmp_path / "docs" / "other.md").write_text("said\n")
-    assert vocabulary.lower() == 0
-    assert not vocabulary.LIST.exists(), "the last one takes the list along"
 
 
 @pytest.mark.parametrize("folder", vocabulary.NAMES_ALONE)
