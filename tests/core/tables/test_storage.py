@@ -163,11 +163,17 @@ async def _vendings(folder: Path) -> None:
         stub = StubSts()
         services = msgspec.structs.replace(w.engine.services, folders=folders(stub))
         async with w.db.read() as tx:
-            ctx = await _ctx(w, tx, tables_root=parse_storage_url("s3://bucket/tables"), storage_role=ROLE.arn)
+            ctx = await _ctx(w, tx, tables_root=parse_storage_url("s3://bucket"), storage_role=ROLE.arn)
             read = await storage.folder_grant(ctx, "t1", "s3://bucket/tables/t1", write=False)
             write = await storage.folder_grant(ctx, "t1", "s3a://bucket/tables/t1/", write=True)
             local = await storage.folder_grant(ctx, "t2", "file:/data/t2", write=True)
-            for outside in ("s3://bucket/tables2/t1", "s3://other/x"):
+            for outside in (
+                "s3://bucket/tables2/t3",
+                "s3://other/x",
+                "s3://bucket/tables/t1",
+                "s3://bucket/t3",
+                "s3://bucket/tables/t3/x",
+            ):
                 with pytest.raises(InvalidArgument, match="not created under an external location"):
                     await storage.folder_grant(ctx, "t3", outside, write=False)
         outer = ServiceCtx(ctx.actor, ctx.now, ctx.config, services)

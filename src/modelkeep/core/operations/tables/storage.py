@@ -57,7 +57,11 @@ async def managed_location(ctx: ReadCtx, schema: Securable, table_id: str) -> St
     """The folder of a new managed table or volume: the schema's storage root, else the catalog's, else the deployment's.
 
     Raises InvalidArgument where there is none of them."""
-    return (await managed_root(ctx, schema)).child("tables", table_id)
+    return managed_folder(await managed_root(ctx, schema), table_id)
+
+
+def managed_folder(root: StorageUrl, table_id: str) -> StorageUrl:
+    return root.child("tables", table_id)
 
 
 async def managed_root(ctx: ReadCtx, schema: Securable) -> StorageUrl:
@@ -79,7 +83,9 @@ async def folder_grant(ctx: ReadCtx, storage_id: str, location: str, *, write: b
     Raises InvalidArgument where nothing says how the folder is reached, or it may only be read."""
     url = parse_storage_url(location)
     root = ctx.config.tables_root
-    if root is not None and url.inside(root):
+    if root is not None and url == managed_folder(
+        root, storage_id
+    ):  # not a table that was registered here before it was a root
         return FolderGrant(storage_id, url, write, _role(url, StorageRole(ctx.config.storage_role, "", ROLE_SETTING)))
     paths = await storage_paths.above(ctx.tx, url)
     own = [
