@@ -69,7 +69,7 @@ def answers(peer: socket.socket, count: int, patience_s: float = 0.3) -> list[tu
                 break
             parsed.append((int(match[1]), data[match.end() : end]))
             data = data[end:]
-        peer.settimeout(10 if len(parsed) < count else patience_s)
+        peer.settimeout(60 if len(parsed) < count else patience_s)
         try:
             piece = peer.recv(1 << 20)
         except (TimeoutError, ConnectionResetError):
@@ -79,7 +79,7 @@ def answers(peer: socket.socket, count: int, patience_s: float = 0.3) -> list[tu
         data += piece
 
 
-def closed(peer: socket.socket, within_s: float = 10) -> bytes:
+def closed(peer: socket.socket, within_s: float = 60) -> bytes:
     """What came before the server closed."""
     peer.settimeout(within_s)
     data = b""
@@ -437,8 +437,8 @@ def test_half_a_head_is_given_up(site: Site, data: bytes, monkeypatch: pytest.Mo
 
 
 def test_a_connection_that_says_nothing_is_closed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEAD_S", 0.5)
-    monkeypatch.setattr(connection, "KEEP_ALIVE_S", 0.5)
+    monkeypatch.setattr(connection, "HEAD_S", 2)
+    monkeypatch.setattr(connection, "KEEP_ALIVE_S", 2)
     with connect(site) as silent, connect(site) as idle, connect(site) as blank:
         idle.sendall(get(site))
         blank.sendall(b"\r\n\r\n")

@@ -26,6 +26,7 @@ async def test_a_scan_of_our_own_work_ends(w: World, monkeypatch: pytest.MonkeyP
     with pytest.raises((Unavailable, LimitExceeded)):
         async with w.db.read() as tx:
             await tx.scan(ENDLESS)
+    monkeypatch.undo()
     async with w.db.read() as tx:
         assert await tx.one("SELECT 1") == (1,)
 
@@ -37,6 +38,7 @@ async def test_a_statement_of_a_change_ends(w: World, monkeypatch: pytest.Monkey
             if w.db.dialect == "postgresql":
                 await tx.bulk(ENDLESS)
             await tx.scan(ENDLESS)
+    monkeypatch.undo()
     async with w.db.write() as tx:
         assert await tx.one("SELECT 1") == (1,)
 

@@ -190,21 +190,22 @@ async def test_a_hundred_at_once_open_a_handful_of_connections(opened: Opened) -
 
 
 async def test_whoever_waits_too_long_for_a_connection_or_a_place_is_told(opened: Opened) -> None:
-    db = await opened(wait_s=0.2)
+    db = await opened(wait_s=1)
     places = limits.SQLITE_READERS if db.dialect == "sqlite" else limits.POSTGRES_READERS
     count = slots(db)
     async with endless(db, *(f"user-{n}" for n in range(count))):
         await running(db, count)
         with pytest.raises(Throttled, match="Try again"):
             await scan(db, "late")
-    leave = asyncio.Event()
+    leave, entered = asyncio.Event(), list[int]()
 
-    async def holds() -> None:
+    async def holds(number: int) -> None:
         async with db.read():
+            entered.append(number)
             await leave.wait()
 
-    holding = [asyncio.create_task(holds()) for _ in range(places)]
-    await asyncio.sleep(0.05)
+    holding = [asyncio.create_task(holds(number)) for number in range(places)]
+    await until(lambda: len(entered) == places)
     late = [asyncio.create_task(scan_short(db)) for _ in range(3)]
     done = await asyncio.gather(*late, return_exceptions=True)
     assert [type(error) for error in done] == [Unavailable] * 3

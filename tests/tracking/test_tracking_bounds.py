@@ -329,11 +329,11 @@ def test_a_call_ends_at_its_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_frozen_tracking_server_answers_503_and_stops_nothing_else(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TRACKING_CALL_S", 0.2)
     pid = site.desk.child.pid
     assert pid is not None
     with site.client(ALICE) as http:
         assert http.get(f"{V2}/experiments/get", params={"experiment_id": "0"}).status_code in (200, 404)
+        monkeypatch.setattr(module, "TRACKING_CALL_S", 0.2)
         os.kill(pid, signal.SIGSTOP)
         try:
             answer = http.get(f"{V2}/experiments/get-by-name", params={"experiment_name": "x"})
