@@ -23,6 +23,9 @@ DESCRIBED = (
     "/api/2.0/accounts",
 )
 
+NULLS_OF_DELTA = {".storage-credentials[].expiration-time-ms"}
+"""Where nothing expires, as open-source Unity Catalog answers Delta's client."""
+
 
 def _nullable(hint: Any) -> bool:
     return hint is NoneType or any(_nullable(part) for part in get_args(hint))
@@ -61,7 +64,8 @@ def test_no_answer_of_any_route_has_a_null(site: Site) -> None:
             answer = world.request(site, route, headers=headers)
             request += answer.status_code == 200
             if answer.status_code < 500 and answer.headers.get("content-type", "").startswith("application/json"):
-                assert _nulls(answer.json()) == [], (route.method, route.path, headers)
+                nulls = set(_nulls(answer.json())) - NULLS_OF_DELTA
+                assert not nulls, (route.method, route.path, headers)
     assert request > 100
 
 

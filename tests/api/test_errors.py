@@ -11,6 +11,7 @@ import modelkeep
 from modelkeep.api.account.errors import scim
 from modelkeep.api.account.workspace_settings import namespace_errors
 from modelkeep.api.databricks_uc.prompts import prompt_errors
+from modelkeep.api.delta.errors import delta
 from modelkeep.api.errors import RETRIED_WORDS, databricks, harmless, plain
 from modelkeep.api.files.routes import render as files
 from modelkeep.api.files.workspace_files import workspace, workspace_import
@@ -31,6 +32,7 @@ def test_every_route_speaks_a_dialect_whose_errors_are_checked(site: Site) -> No
     assert {route.render for _, route in site.dialects} <= {
         None,
         databricks,
+        delta,
         oss,
         files,
         plain,

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,9 @@ class Edit(NamedTuple):
 
 EDITS = [
     Edit(*match)
-    for match in re.findall(r"In `([^`]+)`, before `([^`]+)`:\n\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for match in re.findall(
+        r"In `([^`]+)`, before `([^`]+)`:\n\n```(?:python|text)\n(.*?)```", PAGE.read_text(), re.DOTALL
+    )
 ]
 
 
@@ -35,7 +38,9 @@ def edited(text: str, edit: Edit) -> str:
     lines = text.splitlines(keepends=True)
     places = [number for number, line in enumerate(lines) if line.strip().startswith(edit.anchor)]
     assert len(places) == 1, f"{edit.anchor!r} begins {len(places)} lines of {edit.file}"
-    return "".join([*lines[: places[0]], edit.text, *lines[places[0] :]])
+    margin = lines[places[0]][: -len(lines[places[0]].lstrip())]
+    text = textwrap.indent(textwrap.dedent(edit.text), margin)
+    return "".join([*lines[: places[0]], text, *lines[places[0] :]])
 
 
 @pytest.fixture(scope="module")

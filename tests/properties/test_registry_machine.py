@@ -110,10 +110,14 @@ class Registry(RuleBasedStateMachine):
             request = versions.CreateVersion(
                 name=_full(destination), source_model=_full(source), source_version=str(version)
             )
-        if original is None or destination not in self.models:
+        if original is None or (destination not in self.models and uploads is not None):
             self.refused(request)
             return
         result = self.do(request)
+        if destination not in self.models:  # the server's own copy creates it
+            created = self.do(models.GetModel(_full(destination)))
+            self.ids.add(created.securable.id)
+            self.models[destination] = Model(created.securable.id)
         target = self.models[destination]
         target.last += 1
         assert result.version == target.last

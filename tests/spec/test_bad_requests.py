@@ -73,7 +73,8 @@ def sound(answer: httpx.Response, case: Case, *statuses: int) -> str:
     shape = get_type_hints(route.render or databricks)["return"].__args__[1]
     needed = getattr(shape, "__required_keys__", {"error_code", "message"})
     assert needed <= set(body) <= needed | getattr(shape, "__optional_keys__", set()), said
-    sentence = body["detail"] if "detail" in needed else body["message"]
+    refusal = body["error"] if "error" in needed else body
+    sentence = refusal["detail"] if "detail" in needed else refusal["message"]
     assert re.fullmatch(r"[\s\S]{8,3000}[.`)]", sentence), said
     return sentence
 

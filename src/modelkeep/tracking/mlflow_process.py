@@ -1,8 +1,8 @@
 """What runs inside the child process: MLflow's own tracking server, on a socket that our process owns.
 
-It knows no artifact store, and may change nothing outside its own folder (`workspace.sandbox`).
+It knows no artifact store, and may change nothing outside its own folder (`tracking.sandbox`).
 
-Started by `workspace.child`, as `python -m modelkeep.tracking.mlflow_process FD` with standard input a pipe that our process
+Started by `tracking.child`, as `python -m modelkeep.tracking.mlflow_process FD` with standard input a pipe that our process
 keeps open: when that closes (we stopped, or were killed), this process ends too.
 """
 

@@ -15,7 +15,7 @@ from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.blobs.sts import StsClient, folder_policy
 from modelkeep.core.context import Ctx, ServiceCtx
 from modelkeep.core.operations.tables import storage
-from modelkeep.domain.errors import BadSetting, InvalidArgument, Unavailable
+from modelkeep.domain.errors import BadSetting, InvalidArgument, WrongState
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
 from modelkeep.serve.parts import tables_root
 from modelkeep.settings import Settings
@@ -186,7 +186,7 @@ async def _vendings(folder: Path) -> None:
             assert await storage.purge_not_before(tx, "t1", now_ms()) == first.expires_at
             assert await storage.purge_not_before(tx, "t2", 5) == 5 + storage.AFTER_DROP_MS
         nothing = ServiceCtx(ctx.actor, ctx.now, ctx.config, msgspec.structs.replace(services, folders=None))
-        with pytest.raises(Unavailable, match="knows no STS"):
+        with pytest.raises(WrongState, match="knows no STS"):
             await storage.vend(nothing, w.db, read)
 
 

@@ -14,7 +14,7 @@ from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.blobs.sts import ROLE_SETTING
 from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.operations.tables.placement import ROOT_FIELD, container_location
-from modelkeep.domain.errors import InvalidArgument, Unavailable
+from modelkeep.domain.errors import InvalidArgument, WrongState
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.locations import check_outside
 from modelkeep.domain.model import Securable
@@ -145,7 +145,7 @@ async def vend(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> VendedStora
         return VendedStorage(str(grant.url), grant.write)
     folders = ctx.services.folders
     if folders is None:
-        raise Unavailable(
+        raise WrongState(
             "This server knows no STS. Its operator should set MODELKEEP_STS_ENDPOINT or MODELKEEP_S3_ROLE_ARN."
         )
     credentials = folders.recent(grant.role, grant.url, ctx.actor.id, write=grant.write)
