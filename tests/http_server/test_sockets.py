@@ -621,7 +621,7 @@ def test_an_idle_connection_makes_room_and_a_busy_one_does_not(tmp_path: Path) -
         assert closed(idle) == b""
         deadline = time.monotonic() + 60
         connections = site.server._connections  # pyright: ignore[reportPrivateUsage]
-        while site.server.places.total != 3 or any(connection.idle for connection in list(connections)):
+        while site.server.places.total > 3 or sum(not connection.idle for connection in list(connections)) < 3:
             assert time.monotonic() < deadline, "what was sent has not arrived"
             time.sleep(0.01)
         with connect(site) as extra:
