@@ -140,7 +140,7 @@ def _role(url: StorageUrl, role: StorageRole) -> StorageRole | None:
 
 async def vend(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> VendedStorage:
     """Credentials for what a transaction has decided; for a folder of this machine none. Before credentials that write are handed
-    out, the database knows their expiry: a purge waits for it. Raises Unavailable."""
+    out, the database knows their expiry: a purge waits for it. Raises Unavailable, WrongState."""
     if grant.role is None:
         return VendedStorage(str(grant.url), grant.write)
     folders = ctx.services.folders

@@ -7,7 +7,7 @@ import msgspec
 from modelkeep.core.context import ReadCtx, ServiceCtx
 from modelkeep.core.operations.tables import storage
 from modelkeep.core.operations.tables.storage import FolderGrant
-from modelkeep.domain.errors import InvalidArgument, Unavailable
+from modelkeep.domain.errors import InvalidArgument, Unavailable, WrongState
 from modelkeep.domain.locations import check_outside
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName
@@ -60,7 +60,7 @@ async def try_storage(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> list
         return [Check("LIST", "SKIP", "The operating system guards a folder of this machine.")]
     try:
         vended = await storage.vend(ctx, db, grant)
-    except Unavailable as error:
+    except (Unavailable, WrongState) as error:
         return [Check("LIST", "FAIL", error.message)]
     assert vended.credentials is not None and ctx.services.probe is not None
     failures = await ctx.services.probe.try_folder(grant.url, vended.credentials, write=grant.write)
