@@ -1,5 +1,6 @@
 """Fixtures that every suite shares: the real server of this test process, and its log beside each failure."""
 
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ import hypothesis
 import pytest
 from live import Server, new_catalog, running_server, tail
 
-# How long an example takes says nothing on a busy machine.
-hypothesis.settings.register_profile("modelkeep", deadline=None)
+# How long an example takes says nothing on a busy machine. The same examples in every run: a failure is about the change that
+# is tested. `MODELKEEP_NEW_EXAMPLES=1` looks for new ones.
+hypothesis.settings.register_profile(
+    "modelkeep", deadline=None, derandomize=not os.environ.get("MODELKEEP_NEW_EXAMPLES")
+)
 hypothesis.settings.load_profile("modelkeep")
 
 guard.install()

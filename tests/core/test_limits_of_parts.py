@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +18,12 @@ from modelkeep.api.app import App
 from modelkeep.api.auth import authorize
 from modelkeep.api.files import workspace_files
 from modelkeep.api.sql import query as sql_query
-from modelkeep.api.sql import sandbox, statement, translate
+from modelkeep.api.sql import sandbox, statement
+from modelkeep.api.sql.errors import BadSql
+from modelkeep.api.sql.expressions import Context
+from modelkeep.api.sql.grammar import read
+from modelkeep.api.sql.select_tree import Query
+from modelkeep.api.sql.translate import translate
 from modelkeep.api.unity_catalog import models as uc_models
 from modelkeep.blobs import shared_folder
 from modelkeep.blobs.local import LocalBlobs
@@ -41,7 +46,7 @@ from modelkeep.store.postgres import PostgresDatabase
 from modelkeep.store.postgres_pool import Bounds, Pool
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.tracking import app as tracking_app
-from modelkeep.tracking import child, proxy, workspace_apps
+from modelkeep.tracking import proxy, workspace_apps
 
 Fake: Any = SimpleNamespace
 
@@ -342,7 +347,35 @@ def test_steps_between_two_looks_at_the_deadline(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sandbox.sqlite3, "connect", lambda *_, **__: Connection())
     sandbox.Sandbox(0.0)
     assert steps_between == [limits.SQL_STEPS]
-    assert translate.SQL_TABLES == limits.SQL_TABLES and translate.SQL_COLUMNS == limits.SQL_COLUMNS
+
+
+def _translated(statement: str) -> int:
+    """How many columns its answer has."""
+    context = Context(user="a", catalog="", schema="", now=0)
+    return len(translate(cast(Query, read(statement)), FullName(("main", "default")), context).columns)
+
+
+@pytest.mark.parametrize(
+    "source", ["system.information_schema.catalogs", "(SELECT 1 AS n)", "information_schema.schemata"]
+)
+@pytest.mark.parametrize("joined", [", ", " CROSS JOIN "])
+def test_tables_and_subqueries_of_a_statement(source: str, joined: str) -> None:
+    def names(count: int) -> str:
+        return "SELECT 1 FROM " + joined.join(f"{source} AS t{n}" for n in range(count))
+
+    assert _translated(names(limits.SQL_TABLES)) == 1
+    with pytest.raises(BadSql, match=f"at most {limits.SQL_TABLES} tables"):
+        _translated(names(limits.SQL_TABLES + 1))
+
+
+@pytest.mark.parametrize("column", ["1", "'x' AS c{}", "current_user()"])
+def test_columns_of_an_answer(column: str) -> None:
+    def lists(count: int) -> str:
+        return "SELECT " + ", ".join(column.format(n) for n in range(count))
+
+    assert _translated(lists(limits.SQL_COLUMNS)) == limits.SQL_COLUMNS
+    with pytest.raises(BadSql, match=f"at most {limits.SQL_COLUMNS} columns"):
+        _translated(lists(limits.SQL_COLUMNS + 1))
 
 
 # --- tracking --------------------------------------------------------------------------------------------------------
@@ -351,10 +384,6 @@ def test_steps_between_two_looks_at_the_deadline(monkeypatch: pytest.MonkeyPatch
 def test_searches_of_one_principal_in_one_workspace() -> None:
     tracking = tracking_app.Workspace(Fake(), Fake(), Fake(), Fake(), Fake(), "1", Fake())
     assert tracking._searches._at_once == limits.TRACKING_SEARCHES_OF_PRINCIPAL  # pyright: ignore[reportPrivateUsage]
-
-
-def test_how_long_a_call_waits_for_a_tracking_server_that_starts() -> None:
-    assert child.WAIT_S == limits.TRACKING_START_S
 
 
 def test_where_bodies_of_tracking_calls_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
 def test_the_closure_is_what_the_memberships_say(changes: list[tuple[str, str, str]], tmp_path: Path) -> None:
     asyncio.run(_play(changes, tmp_path))

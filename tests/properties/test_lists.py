@@ -255,13 +255,13 @@ def _run(plan: Plan, folder: Path, server: Postgres | None, patch: pytest.Monkey
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=_CHECKS, derandomize=True)
+@settings(max_examples=60, suppress_health_check=_CHECKS)
 @given(plan=PLANS)
 def test_lists_are_what_the_decision_lets_through(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _run(plan, tmp_path, None, monkeypatch)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=_CHECKS, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=8, suppress_health_check=_CHECKS, phases=[Phase.generate])
 @given(plan=PLANS)
 def test_lists_are_the_same_on_postgresql(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres

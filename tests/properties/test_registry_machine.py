@@ -243,5 +243,5 @@ async def _problems(w: World) -> list[str]:
     return [text async for text in findings(w.db, w.blobs)]
 
 
-Registry.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None, derandomize=True)
+Registry.TestCase.settings = settings(max_examples=20, stateful_step_count=30)
 TestRegistry = Registry.TestCase

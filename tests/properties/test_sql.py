@@ -96,7 +96,6 @@ async def _managed(w: World, actor: Any, names: list[str]) -> list[str]:
 @settings(
     max_examples=15,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plan=PLANS)
@@ -217,7 +216,7 @@ class _Reader:
     id, name = "1", "reader"
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(candidates=ROWS, condition=CONDITIONS, descending=st.booleans(), nulls_first=st.booleans())
 @example([("a", None, 1, True)], _not(_in("a", ["b", None])), False, True)
 @example([("a_", None, 1, True), ("ab", None, 1, True)], _like("a", "a\\_", "LIKE"), False, True)

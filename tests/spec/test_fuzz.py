@@ -87,7 +87,6 @@ def try_operation(
         cases = operation.as_strategy(generation_mode=mode)
         run = settings(
             max_examples=EXAMPLES[role],
-            derandomize=True,
             database=None,
             deadline=None,
             phases=[Phase.explicit, Phase.generate],

@@ -69,7 +69,7 @@ async def test_its_state_says_whether_it_answers(child: TrackingServer, monkeypa
 
 
 async def test_it_is_unavailable_when_it_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAIT_S", 3.0)
+    monkeypatch.setattr(module, "TRACKING_START_S", 3.0)
     (tmp_path / "tracking").mkdir()
     (tmp_path / "tracking" / "tracking.db").write_bytes(b"this is no database" * 100)
     server = TrackingServer(tmp_path)

@@ -22,7 +22,6 @@ from modelkeep.limits import TRACKING_CALL_S, TRACKING_PROBE_S, TRACKING_SEARCH_
 
 ARTIFACT_ROOT = "dbfs:/databricks/mlflow-tracking"
 SCHEMA = "mlflow"  # of PostgreSQL, beside our own; other workspaces' have their id behind it
-WAIT_S = TRACKING_START_S
 # Calls that may read or write many rows, by the ends of their paths.
 _LONG = (
     "/search",
@@ -145,7 +144,9 @@ class TrackingServer:
         if self._client is None:
             raise Unavailable("The tracking server is stopped.")
         url = quote(path, safe="/-._~") + (f"?{query_string}" if query_string else "")
-        seconds = (TRACKING_SEARCH_S if path.endswith(_LONG) else TRACKING_CALL_S) if self._answered else WAIT_S
+        seconds = (
+            (TRACKING_SEARCH_S if path.endswith(_LONG) else TRACKING_CALL_S) if self._answered else TRACKING_START_S
+        )
         deadline = asyncio.timeout(seconds)
         self._deadlines.add(deadline)
         try:
@@ -235,7 +236,7 @@ class TrackingServer:
             await process.wait()
         finally:
             self._answered = False
-            until = asyncio.get_running_loop().time() + WAIT_S
+            until = asyncio.get_running_loop().time() + TRACKING_START_S
             for deadline in self._deadlines:  # calls that it had not taken yet wait for the next one
                 if not deadline.expired():
                     deadline.reschedule(until)
@@ -291,7 +292,7 @@ def connect(path: Path) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=httpx.AsyncHTTPTransport(uds=str(path), limits=limits),
         base_url="http://localhost",  # a name that MLflow's host check accepts
-        timeout=httpx.Timeout(WAIT_S, connect=WAIT_S, pool=WAIT_S),
+        timeout=httpx.Timeout(TRACKING_START_S, connect=TRACKING_START_S, pool=TRACKING_START_S),
     )
 
 

@@ -177,7 +177,7 @@ def _(x: s.Rename) -> str:
     return f"ALTER {_object(x.on)} RENAME TO {_name(x.new)}"
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(statement=STATEMENTS)
 def test_what_is_written_reads_back_as_itself(statement: s.Statement) -> None:
     assert read(write(statement)) == statement
@@ -330,7 +330,7 @@ def test_comments_stand_anywhere(statement: str) -> None:
     assert read(statement) == read(GRANT)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(statement=STATEMENTS, comment=st.text("-*'\"` \n;ab", max_size=12))
 def test_comments_change_no_statement(statement: s.Statement, comment: str) -> None:
     """Whatever stands in quotes is no comment, and whatever stands in a comment is no statement."""
