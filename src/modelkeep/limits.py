@@ -112,6 +112,10 @@ TRACKING_INPUTS_BODY_BYTES = 8 * 1024 * 1024
 """The same of one that logs datasets, with their schemas and profiles."""
 TRACKING_INLINE_BYTES = 32 * 1024
 """JSON of a tracking call or of its answer up to which the event loop reads it; a thread reads more."""
+TRACKING_QUERY_PAIRS = 2_000
+"""`key=value` pairs of the query string of a tracking call: lists of ids are in it."""
+TRACKING_DEPTH = 24
+"""Levels of the JSON of a tracking call."""
 TRACKING_SEARCH_CHARS = 10_000
 """The filter and order of one search, together."""
 TRACKING_QUERY_CHARS = 20_000
@@ -362,6 +366,10 @@ LONG_READS = 64
 """Those of all callers."""
 MAX_UNKNOWN_FIELDS = 100
 """Fields of a request that its route does not know: clients grow, but not by hundreds."""
+QUERY_PAIRS = 200
+"""`key=value` pairs of a query string."""
+SIGN_IN_PAIRS = 30
+"""The same of a form or query by which people and programs sign in."""
 # --- storage ---------------------------------------------------------------------------------------------------------
 
 STORE_METADATA_S = 10.0

@@ -8,7 +8,6 @@ the same field, and so do the parsers of MLflow's server (google.protobuf.json_f
 import re
 from functools import cache
 from typing import Any, cast, get_args, get_origin
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -16,9 +15,10 @@ from modelkeep.domain.errors import InvalidArgument
 from modelkeep.http.bodies import read_in_turn
 from modelkeep.http.messages import Request
 from modelkeep.http.origin import json_type
+from modelkeep.http.pairs import read_pairs
 from modelkeep.http.routing import Route, body_limit
 from modelkeep.http.unique_json import json_object
-from modelkeep.limits import MAX_UNKNOWN_FIELDS
+from modelkeep.limits import MAX_UNKNOWN_FIELDS, QUERY_PAIRS
 
 ignored_keys: int = 0
 """Unknown keys seen so far, a metric: it tells when clients have grown."""
@@ -176,10 +176,7 @@ def _short(value: object) -> str:
 
 
 def _query(query_string: bytes, known: dict[str, str], lists: frozenset[str]) -> dict[str, Any]:
-    try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
-    except ValueError as error:
-        raise InvalidArgument("The query string cannot be read. Percent-encode it as UTF-8.") from error
+    pairs = read_pairs(query_string, QUERY_PAIRS, "The query string cannot be read. Percent-encode it as UTF-8.")
     values: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for key, value in pairs:

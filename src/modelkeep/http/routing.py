@@ -1,7 +1,7 @@
-"""A route, as every package of `api` declares it, and the router that finds it by method and path."""
+"""A route, as every package of `api` declares it, and the router that finds it, or one of `tracking`, by method and path."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -98,11 +98,26 @@ def body_limit(fields: type[msgspec.Struct]) -> int:
     return _LIMITS[fields]
 
 
-class Router:
+class Routed(Protocol):
+    """What a router finds."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """Literal segments and `{parameters}`; a last `{name*}` takes the rest of the path."""
+        ...
+
+
+R = TypeVar("R", bound=Routed)
+
+
+class Router(Generic[R]):
     """Finds the route of a method and path: a dict for literal paths, a trie for the others."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._literal: dict[tuple[str, str], Route] = {}
+    def __init__(self, routes: Sequence[R]) -> None:
+        self._literal: dict[tuple[str, str], R] = {}
         self._tree: dict[str, Any] = {}
         self.routes = tuple(routes)
         for route in routes:
@@ -113,7 +128,7 @@ class Router:
             else:
                 self._grow(route)
 
-    def _grow(self, route: Route) -> None:
+    def _grow(self, route: R) -> None:
         node = self._tree
         for segment in route.path.split("/")[1:]:
             node = node.setdefault(
@@ -123,7 +138,7 @@ class Router:
             raise ValueError(f"two routes for {route.method} {route.path}")
         node[""][route.method] = route
 
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[R, dict[str, str]] | None:
         """The route and its path parameters."""
         if (route := self._literal.get((method, path))) is not None:
             return route, {}
@@ -134,9 +149,7 @@ class Router:
         names = [segment.strip("{}*") for segment in route.path.split("/") if segment.startswith("{")]
         return route, dict(zip(names, values, strict=True))
 
-    def _walk(
-        self, node: dict[str, Any], segments: list[str], index: int, method: str
-    ) -> tuple[Route, list[str]] | None:
+    def _walk(self, node: dict[str, Any], segments: list[str], index: int, method: str) -> tuple[R, list[str]] | None:
         if index == len(segments):
             route = node.get("", {}).get(method)
             return (route, []) if route else None

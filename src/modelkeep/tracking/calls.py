@@ -8,15 +8,24 @@ parsed form, so both sides read the same call.
 import json
 import re
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
 from modelkeep.domain.errors import InvalidArgument
+from modelkeep.http.pairs import read_pairs
+from modelkeep.http.routing import Router
+from modelkeep.http.unique_json import Sentences, read_object
+from modelkeep.limits import TRACKING_DEPTH, TRACKING_QUERY_PAIRS
 from modelkeep.tracking import defaults
 from modelkeep.tracking.route_rules import OWN_ROUTES, ROUTES, UI_ROUTES, Route, refusal
 
-MAX_DEPTH = 24
+_SENTENCES = Sentences(
+    not_json="The body is not valid JSON in UTF-8.",
+    not_an_object="The body must be a JSON object.",
+    duplicate="The body has the key '{key}' twice.",
+    not_a_number='JSON has no {name}; send it as the string "{name}".',
+)
 # Objects whose keys are the caller's own: maps and free JSON of MLflow's messages.
 FREE = frozenset({"metadata", "trace_metadata", "value"})
 FREE_WHEN_OBJECT = frozenset({"tags"})
@@ -89,38 +98,21 @@ class Call(msgspec.Struct):
         return strings(self.fields.get(field, []), field)
 
 
-class Router:
-    """Finds the route of a path; exact routes go before templates."""
-
-    def __init__(self, routes: tuple[Route, ...]) -> None:
-        self._exact = {(route.method, route.path): route for route in routes if "{" not in route.path}
-        self._shaped: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
-        self._rest: list[tuple[str, str, Route]] = []
-        for route in routes:
-            parts = route.path.split("/")
-            if parts[-1].endswith("...}"):
-                self._rest.append((route.method, "/".join(parts[:-1]) + "/", route))
-            elif "{" in route.path:
-                self._shaped.setdefault((route.method, len(parts)), []).append((parts, route))
+class CallRouter(Router[Route]):
+    """The kernel's router over tracking routes, which never takes the path of a refused one for an id."""
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route and its path parameters; None where nothing matches."""
-        if exact := self._exact.get((method, path)):
-            return exact, {}
-        if refusal(path):  # `traces/batchGet` is no trace named batchGet: the child would take it for what it is there
-            return None
-        segments = path.split("/")
-        for parts, route in self._shaped.get((method, len(segments)), ()):
-            if all(p == s or (p[:1] == "{" and s not in ("", ".", "..")) for p, s in zip(parts, segments, strict=True)):
-                return route, {p[1:-1]: s for p, s in zip(parts, segments, strict=True) if p[:1] == "{"}
-        for route_method, prefix, route in self._rest:
-            if method == route_method and path.startswith(prefix) and len(path) > len(prefix):
-                return route, {route.path.rpartition("{")[2].removesuffix("...}"): path[len(prefix) :]}
-        return None
+        match = super().find(method, path)
+        if match is None or not match[1]:
+            return match
+        # `traces/batchGet` is no trace named batchGet: the child would take it for what it is there
+        return None if refusal(path) or not _DOTS.isdisjoint(match[1].values()) else match
 
 
-API = Router((*ROUTES, *OWN_ROUTES))
-UI = Router((*ROUTES, *UI_ROUTES))
+_DOTS = frozenset({".", ".."})
+API = CallRouter((*ROUTES, *OWN_ROUTES))
+UI = CallRouter((*ROUTES, *UI_ROUTES))
 
 
 def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
@@ -155,12 +147,9 @@ def check_declared(content_type: str, body: bytes) -> None:
 
 def read_query(query: bytes, repeated: tuple[str, ...]) -> dict[str, Any]:
     """The query's parameters, each once but those that may repeat (always lists). Raises InvalidArgument."""
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=2000)
-    except ValueError as error:
-        raise InvalidArgument("The query string cannot be read as UTF-8 `key=value` pairs.") from error
+    refusal = "The query string cannot be read as UTF-8 `key=value` pairs."
     parameters: dict[str, Any] = {}
-    for key, value in pairs:
+    for key, value in read_pairs(query, TRACKING_QUERY_PAIRS, refusal):
         _plain(value)
         name = _own_name(key)
         if name in repeated:
@@ -190,17 +179,7 @@ def _word(name: str, value: Any) -> str:
 
 def parse(body: bytes) -> dict[str, Any]:
     """A JSON object, {} for an empty body. Raises InvalidArgument."""
-    if not body.strip():
-        return {}
-    try:
-        value = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
-    except InvalidArgument:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument("The body is not valid JSON in UTF-8.") from error
-    if not isinstance(value, dict):
-        raise InvalidArgument("The body must be a JSON object.")
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return read_object(body, _SENTENCES) if body.strip() else {}
 
 
 def dump(value: Any) -> bytes:
@@ -214,8 +193,8 @@ def dump(value: Any) -> bytes:
 def own_names(value: Any, depth: int = 0, *, free: bool = False) -> Any:
     """The value with each field under its own name. Raises InvalidArgument for other spellings, broken text and absurd nesting.
     `free`: the keys are the caller's own."""
-    if depth > MAX_DEPTH:
-        raise InvalidArgument(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    if depth > TRACKING_DEPTH:
+        raise InvalidArgument(f"The body is nested more than {TRACKING_DEPTH} levels deep.")
     if isinstance(value, str):
         _plain(value)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -277,19 +256,6 @@ def strings(value: Any, field: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
         raise InvalidArgument(f"Field '{field}' must hold strings.")
     return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise InvalidArgument(f"The body has the key '{twice[:100]}' twice.")
-    return fields
-
-
-def _no_constant(word: str) -> None:
-    raise InvalidArgument(f'JSON has no {word}; send it as the string "{word}".')
 
 
 def _plain(text: str) -> None:

@@ -7,7 +7,7 @@ databricks-sdk-go credentials/u2m (`databricks auth login`).
 
 import base64
 from typing import NotRequired, TypedDict
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -18,8 +18,10 @@ from modelkeep.core.tool_sign_in import ALL_APIS, OFFLINE, SCOPES, InvalidGrant,
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, NotFound, RegistryError, Throttled, Unauthenticated, Unavailable
 from modelkeep.http.messages import JSON, Request, Response, json_response
+from modelkeep.http.pairs import read_pairs
 from modelkeep.http.retry_after import retry_after
 from modelkeep.http.routing import Answer, Route
+from modelkeep.limits import SIGN_IN_PAIRS
 from modelkeep.observe import metrics
 from modelkeep.store.db import now_ms
 
@@ -191,11 +193,7 @@ async def _form(request: Request) -> dict[str, str]:
     """Each field once. Raises InvalidArgument."""
     if request.header(b"content-type").partition(";")[0].strip().lower() != _FORM:
         raise InvalidArgument(f"Send a form (`Content-Type: {_FORM}`).")
-    try:
-        text = (await request.body(_MAX_BODY)).decode()
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20)
-    except ValueError as error:
-        raise InvalidArgument("The form cannot be read.") from error
+    pairs = read_pairs(await request.body(_MAX_BODY), SIGN_IN_PAIRS, "The form cannot be read.", charset="utf-8")
     if len(dict(pairs)) != len(pairs):
         raise InvalidArgument("The form names a field twice.")
     return {name: value for name, value in pairs if value}

@@ -9,7 +9,7 @@ since the page cannot be framed and takes no form from elsewhere, have one made.
 import html
 import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -21,8 +21,9 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, NotFound, RegistryError, Unauthenticated
 from modelkeep.http.messages import Request, Response
 from modelkeep.http.origin import check_origin
+from modelkeep.http.pairs import read_pairs
 from modelkeep.http.routing import Answer, Route
-from modelkeep.limits import AUTHORIZE_QUERY_BYTES
+from modelkeep.limits import AUTHORIZE_QUERY_BYTES, SIGN_IN_PAIRS
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOOPBACK = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?(/[A-Za-z0-9._~/-]{0,200})?")
@@ -207,10 +208,7 @@ def _fields(form: bytes) -> dict[str, str]:
     """Each once. Raises InvalidArgument."""
     if len(form) > AUTHORIZE_QUERY_BYTES:
         raise InvalidArgument(f"The application's request has more than {AUTHORIZE_QUERY_BYTES} bytes.")
-    try:
-        pairs = parse_qsl(form.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=30)
-    except ValueError as error:
-        raise InvalidArgument("The application's request cannot be read.") from error
+    pairs = read_pairs(form, SIGN_IN_PAIRS, "The application's request cannot be read.")
     if len(dict(pairs)) != len(pairs):
         raise InvalidArgument("The application's request names a field twice.")
     return dict(pairs)

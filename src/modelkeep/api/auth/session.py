@@ -4,7 +4,7 @@ A session is a row like a token: revoked, or its user deactivated, or the token 
 """
 
 import html
-from urllib.parse import parse_qs, parse_qsl, quote
+from urllib.parse import parse_qs, quote
 
 from modelkeep.api.auth.html_page import error_note, plain_page
 from modelkeep.api.authentication import (
@@ -22,8 +22,10 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, RegistryError, Unauthenticated
 from modelkeep.http.messages import Request, Response
 from modelkeep.http.origin import check_origin
+from modelkeep.http.pairs import read_pairs
 from modelkeep.http.retry_after import retry_after
 from modelkeep.http.routing import Answer, Route
+from modelkeep.limits import SIGN_IN_PAIRS
 from modelkeep.oidc.provider import PENDING_S, Provider
 from modelkeep.store.db import now_ms
 
@@ -216,14 +218,13 @@ def _query_value(request: Request, name: str) -> str:
 
 def _answer(request: Request) -> dict[str, str]:
     """What the provider says in the query, each thing once. Raises Unauthenticated."""
+    refusal = "The provider's answer cannot be read. Sign in again."
     try:
-        pairs = parse_qsl(
-            request.query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20
-        )
-    except ValueError:
-        pairs = []
+        pairs = read_pairs(request.query_string, SIGN_IN_PAIRS, refusal)
+    except InvalidArgument as error:
+        raise Unauthenticated(refusal) from error
     if not pairs or len(dict(pairs)) != len(pairs):
-        raise Unauthenticated("The provider's answer cannot be read. Sign in again.")
+        raise Unauthenticated(refusal)
     return dict(pairs)
 
 

@@ -13,6 +13,7 @@ import msgspec
 from modelkeep.domain.scim.conditions import Both, Compare, Condition, Either, matches, names_stranger
 from modelkeep.domain.scim.filters import parse_value_filter
 from modelkeep.domain.scim.schema import Attribute, ResourceType, find_path, known_path, misfit
+from modelkeep.domain.unique_keys import unique_keys
 from modelkeep.limits import SCIM_COMPARED_MEMBERS, SCIM_OPERATIONS
 
 _FILTERED = re.compile(r"([^\[\]\"]+)\[(.*)\](?:\.([^\[\]\"]+))?", re.DOTALL)
@@ -82,18 +83,11 @@ def _from_text(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
-        decoded = json.loads(value, object_pairs_hook=_unique)
+        decoded = json.loads(value, object_pairs_hook=unique_keys)
         json.dumps(decoded, ensure_ascii=False).encode()  # an escaped lone surrogate is no text
     except (ValueError, RecursionError) as error:
         raise misfit("invalidSyntax", "The JSON text in an operation's value cannot be read.") from error
     return decoded
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Raises ValueError where a key is given twice."""
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key is given twice")
-    return dict(pairs)
 
 
 def apply(of: ResourceType, resource: dict[str, Any], changes: tuple[Change, ...]) -> dict[str, Any]:
