@@ -113,9 +113,22 @@ def unformatted() -> Iterator[str]:
             yield f"{name}:{line}: format: only a table of data may keep the formatter away, and it is listed in tools/house.py"
 
 
+def names_of_classes() -> Iterator[str]:
+    """Every class whose name another module has as well: a reader, and the API's description, take one name for one thing."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(), filename=str(path))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}")
+    for name, (first, *others) in places.items():
+        for place in others:
+            yield f"{place}: class: {first} has a class {name} already; a wire struct is called after its client"
+
+
 def main() -> int:
     violations = [finding for path in sorted(SOURCE.rglob("*.py")) for finding in findings(path)]
     violations += unformatted()
+    violations += names_of_classes()
     violations += vocabulary.check()
     sys.stdout.writelines(f"{violation}\n" for violation in violations)
     return 1 if violations else 0

@@ -50,11 +50,11 @@ from modelkeep.domain.model import CatalogBinding
 from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.domain.paths import ROOT, ArtifactPath
 from modelkeep.domain.privileges import ON_MODEL, Privilege
-from modelkeep.domain.scim.patch import Change
-from modelkeep.domain.scim.resources import Wanted
+from modelkeep.domain.scim.patch import PatchOperation
+from modelkeep.domain.scim.resources import DesiredPrincipal
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
-RULE = federation.Rule(
+RULE = federation.FederationRule(
     issuer="https://ci.example",
     subject="job",
     keys='{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}',
@@ -222,7 +222,7 @@ ROLE = "arn:aws:iam::1:role/r"
 IN_LAKE = tables.Definition("EXTERNAL", "DELTA", "file:///lake/fresh")
 OUTSIDE = tables.Definition("EXTERNAL", "DELTA", "s3://elsewhere/features")
 DEFINED = tables.Definition("EXTERNAL", "DELTA", "file:///lake/features")
-COMPUTED = functions.Definition(
+COMPUTED = functions.FunctionDefinition(
     input_params=functions.Parameters(),
     data_type="INT",
     full_data_type="INT",
@@ -482,7 +482,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         ),
         Row(Q, "list_prompt_links", prompt_links.ListPromptLinks(prompt)),
         Row(Q, "transfer_ownership of prompt", catalogs.TransferOwnership(prompt, "stranger")),
-        Row(Q, "change_grants of prompt", grants.ChangeGrants(prompt, (grants.Change("stranger", ("EXECUTE",)),))),
+        Row(Q, "change_grants of prompt", grants.ChangeGrants(prompt, (grants.GrantChange("stranger", ("EXECUTE",)),))),
         Row(
             V,
             "search_securables: sees prod",
@@ -612,7 +612,11 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "list_object_tags of volume", models.ListObjectTags(volume)),
         Row(U, "change_tags of volume", models.ChangeTags(volume, None, {"team": "b"})),
         Row(U, "get_grants of volume", grants.GetGrants(volume), _whose_grants),
-        Row(U, "change_grants of volume", grants.ChangeGrants(volume, (grants.Change("stranger", ("READ_VOLUME",)),))),
+        Row(
+            U,
+            "change_grants of volume",
+            grants.ChangeGrants(volume, (grants.GrantChange("stranger", ("READ_VOLUME",)),)),
+        ),
         Row(U, "get_activity of volume", audit_log.GetActivity(volume)),
         Row(D, "list_directory", directories.ListDirectory(path=ROOT, name=volume)),
         Row(D, "make_directory", directories.MakeDirectory(path=folder, name=volume)),
@@ -631,16 +635,18 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(
             G,
             "change_grants of catalog",
-            grants.ChangeGrants(name(CATALOG), (grants.Change("stranger", ("EXECUTE",)),)),
+            grants.ChangeGrants(name(CATALOG), (grants.GrantChange("stranger", ("EXECUTE",)),)),
         ),
         Row(
-            G, "change_grants of schema", grants.ChangeGrants(name(SCHEMA), (grants.Change("stranger", ("EXECUTE",)),))
+            G,
+            "change_grants of schema",
+            grants.ChangeGrants(name(SCHEMA), (grants.GrantChange("stranger", ("EXECUTE",)),)),
         ),
-        Row(G, "change_grants of model", grants.ChangeGrants(m, (grants.Change("stranger", ("EXECUTE",)),))),
+        Row(G, "change_grants of model", grants.ChangeGrants(m, (grants.GrantChange("stranger", ("EXECUTE",)),))),
         Row(
             G,
             "change_grants of metastore",
-            grants.ChangeGrants(METASTORE, (grants.Change("stranger", ("CREATE_CATALOG",)),)),
+            grants.ChangeGrants(METASTORE, (grants.GrantChange("stranger", ("CREATE_CATALOG",)),)),
         ),
         Row(G, "explain", explain.Explain(m, "get_version", "stranger")),
         Row(
@@ -683,7 +689,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(
             T,
             "ask_access to churn",
-            access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(m, ("EXECUTE",)),)),)),
+            access_requests.AskAccess((access_requests.Ask((access_requests.RequestedPrivileges(m, ("EXECUTE",)),)),)),
         ),
         Row(
             T,
@@ -717,12 +723,14 @@ def rows(ids: dict[str, str]) -> list[Row]:
             lambda result: "1" if result.external_id else "0",
         ),
         Row(P, "get_my_identity", identities.GetMyIdentity()),
-        Row(P, "create_identity", identities.CreateIdentity("GROUP", Wanted("new group"))),
-        Row(P, "replace_identity", identities.ReplaceIdentity("USER", ids["somebody"], Wanted("somebody new"))),
+        Row(P, "create_identity", identities.CreateIdentity("GROUP", DesiredPrincipal("new group"))),
+        Row(
+            P, "replace_identity", identities.ReplaceIdentity("USER", ids["somebody"], DesiredPrincipal("somebody new"))
+        ),
         Row(
             P,
             "patch_identity",
-            identities.PatchIdentity("USER", ids["somebody"], (Change("replace", "active", False),)),
+            identities.PatchIdentity("USER", ids["somebody"], (PatchOperation("replace", "active", False),)),
         ),
         Row(P, "delete_identity", identities.DeleteIdentity("USER", ids["somebody"])),
         Row(P, "change_members", group_members.ChangeMembers(ids["group"], group_members.MemberChange())),
@@ -912,7 +920,7 @@ async def build(w: World) -> dict[str, str]:
     await w.as_("admin").do(principals.CreatePrincipal("SERVICE_PRINCIPAL", "robot"))
     number = (await w.rows("SELECT number FROM principals WHERE name = 'somebody'"))[0][0]
     emails = [{"value": "some@body.io"}]
-    change = Change("add", "", {"externalId": "e-1", "emails": emails})
+    change = PatchOperation("add", "", {"externalId": "e-1", "emails": emails})
     await w.as_("admin").do(identities.PatchIdentity("USER", str(number), (change,)))
     robot = str((await w.rows("SELECT number FROM principals WHERE name = 'robot'"))[0][0])
     secret = await w.as_("admin").do(secrets.CreateSecret(robot))
@@ -934,6 +942,6 @@ async def _govern(w: World) -> dict[str, str]:
     tag_rules = await admin.do(tag_policies.SetTagRules(policy.id, etag, rules))
     etag = (await admin.do(tag_policies.GetTagRules())).etag
     of_all = await admin.do(tag_policies.SetTagRules("", etag, (("CREATE", "tag makers"),)))
-    expected = access_requests.Wanted(name(MODEL), ("EXECUTE",))
+    expected = access_requests.RequestedPrivileges(name(MODEL), ("EXECUTE",))
     (result,) = await owner.do(access_requests.AskAccess((access_requests.Ask((expected,), "somebody"),)))
     return {"policy": policy.id, "etag": tag_rules.etag, "etag of all": of_all.etag, "request": result.requests[0]}

@@ -98,7 +98,9 @@ async def _create(w: World, subject: Kept) -> None:
     await w.grant("account users", "USE_CATALOG@prod+USE_SCHEMA@prod.ml")
     await w.group("readers", "reader")
     await w.as_("maker").do(subject.create())
-    await w.as_("maker").do(grants.ChangeGrants(name(subject.text), (grants.Change("readers", (subject.privilege,)),)))
+    await w.as_("maker").do(
+        grants.ChangeGrants(name(subject.text), (grants.GrantChange("readers", (subject.privilege,)),))
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,8 +121,10 @@ async def test_a_rename_keeps_rights_and_the_old_name_has_none(lite: World, kind
     assert await maker.do(grants.GetGrants(name(subject.text))) == []
     assert (await lite.find(subject.text)).tags == {}
     # A revoke under the new name holds for the next request, and takes nothing from what bears the old one now.
-    await maker.do(grants.ChangeGrants(name(subject.text), (grants.Change("reader", (subject.privilege,)),)))
-    await maker.do(grants.ChangeGrants(name(subject.renamed), (grants.Change("readers", (), (subject.privilege,)),)))
+    await maker.do(grants.ChangeGrants(name(subject.text), (grants.GrantChange("reader", (subject.privilege,)),)))
+    await maker.do(
+        grants.ChangeGrants(name(subject.renamed), (grants.GrantChange("readers", (), (subject.privilege,)),))
+    )
     assert not await _may(lite, "reader", subject.get(subject.renamed))
     assert await _may(lite, "reader", subject.get(subject.text))
 
@@ -154,7 +158,7 @@ async def test_a_new_owner_has_what_the_old_one_loses(lite: World, kind: str, he
         await lite.as_("admin").do(principals.CreatePrincipal("SERVICE_PRINCIPAL", "heir"))
     else:
         await lite.user("heir")
-    give = grants.ChangeGrants(name(subject.text), (grants.Change("readers", ("MANAGE",)),))
+    give = grants.ChangeGrants(name(subject.text), (grants.GrantChange("readers", ("MANAGE",)),))
     assert not await _may(lite, acts, give)
     await lite.as_("maker").do(catalogs.TransferOwnership(name(subject.text), who))
     assert not await _may(lite, "maker", give)
@@ -191,7 +195,7 @@ async def test_what_the_owner_of_a_container_may_and_may_not_do(lite: World, con
         "get_activity",
     } <= allowed
     assert not {"get_model", "update_comment", "change_tags", "rename_model", "open_file", "create_version"} & allowed
-    await olga.do(grants.ChangeGrants(name(MODEL), (grants.Change("olga", ("EXECUTE",)),)))
+    await olga.do(grants.ChangeGrants(name(MODEL), (grants.GrantChange("olga", ("EXECUTE",)),)))
     assert await _may(lite, "olga", models.GetModel(name(MODEL)))
     await olga.do(models.DeleteModel(name(MODEL)))
 
@@ -228,7 +232,9 @@ async def test_explanations_agree_with_what_happens(lite: World) -> None:
             ("explain", explain.Explain(name(MODEL), "get_model", "maker")),
             (
                 "ask_access",
-                access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),)),
+                access_requests.AskAccess(
+                    (access_requests.Ask((access_requests.RequestedPrivileges(name(MODEL), ("EXECUTE",)),)),)
+                ),
             ),
         ):
             result = await admin.do(explain.Explain(name(MODEL), operation, who))
@@ -271,7 +277,9 @@ async def test_explain_of_oneself_tells_a_stranger_nothing_that_a_refusal_would_
     actor = await lite.actor("stranger")
     request = (
         lambda at: explain.Explain(name(at), "get_model"),
-        lambda at: access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(at), ("EXECUTE",)),)),)),
+        lambda at: access_requests.AskAccess(
+            (access_requests.Ask((access_requests.RequestedPrivileges(name(at), ("EXECUTE",)),)),)
+        ),
         lambda at: access_requests.GetAccessDestinations(name(at)),
         lambda at: explain.WhatMayI(name(at)),
     )
@@ -299,7 +307,9 @@ async def test_the_metastore_may_be_asked_for_and_explained(lite: World) -> None
     result = await lite.as_("ann").do(explain.Explain(METASTORE, "create_catalog"))
     assert not result.allowed and result.steps[0].ask == ("admins",)
     (request,) = await lite.as_("ann").do(
-        access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(METASTORE, ("CREATE_CATALOG",)),)),))
+        access_requests.AskAccess(
+            (access_requests.Ask((access_requests.RequestedPrivileges(METASTORE, ("CREATE_CATALOG",)),)),)
+        )
     )
     await lite.as_("admin").do(access_requests.DecideAccess(request.requests[0], True))
     await lite.as_("ann").do(catalogs.CreateCatalog(name=name("hers")))
@@ -340,7 +350,9 @@ async def test_governance_on_both_databases(w: World) -> None:
     assert [p.principals for p in await bob.do(protected_aliases.ListProtectedAliases(name(MODEL)))] == [("outer",)]
     await admin.do(protected_aliases.UnprotectAlias(name("prod.ml"), "champion"))
     await bob.do(models.SetAlias(name(MODEL), "champion", 1))
-    ask = access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),))
+    ask = access_requests.AskAccess(
+        (access_requests.Ask((access_requests.RequestedPrivileges(name(MODEL), ("EXECUTE",)),)),)
+    )
     (first,), (again,) = await ann.do(ask), await ann.do(ask)
     assert first.requests == again.requests
     assert [r.request.id for r in (await bob.do(access_requests.ListAccessRequests())).items] == list(first.requests)
@@ -356,7 +368,7 @@ async def test_governance_on_both_databases(w: World) -> None:
     assert [step.met for step in result.steps] == [True, False, True]
     assert result.steps[0].given_by[0].groups == ("inner", "outer") and result.steps[1].ask[0] == "admin"
     with pytest.raises(NotFound, match="Near it: 'ann'"):
-        await admin.do(grants.ChangeGrants(name(MODEL), (grants.Change("annn", ("EXECUTE",)),)))
+        await admin.do(grants.ChangeGrants(name(MODEL), (grants.GrantChange("annn", ("EXECUTE",)),)))
 
 
 async def test_many_at_once(w: World) -> None:
@@ -367,7 +379,9 @@ async def test_many_at_once(w: World) -> None:
     policy = await admin.do(tag_policies.CreateTagPolicy("grade"))
     etag = (await admin.do(tag_policies.GetTagRules(policy.id))).etag
     of_all = (await admin.do(tag_policies.GetTagRules())).etag
-    ask = access_requests.AskAccess((access_requests.Ask((access_requests.Wanted(name(MODEL), ("EXECUTE",)),)),))
+    ask = access_requests.AskAccess(
+        (access_requests.Ask((access_requests.RequestedPrivileges(name(MODEL), ("EXECUTE",)),)),)
+    )
 
     async def together(caller: Any, request: msgspec.Struct, times: int = 5) -> list[Any]:
         ended: list[Any] = []

@@ -125,7 +125,7 @@ async def test_who_makes_something_in_a_container_needs_its_usage(lite: World) -
 async def test_a_manager_may_grant_himself_a_privilege_and_that_is_recorded(lite: World) -> None:
     await lite.model(M, mandy=f"MANAGE+{USE}")
     assert not await _may(lite, "mandy", models.GetModel(name(M)))
-    await lite.as_("mandy").do(grants.ChangeGrants(name(M), (grants.Change("mandy", ("EXECUTE",)),)))
+    await lite.as_("mandy").do(grants.ChangeGrants(name(M), (grants.GrantChange("mandy", ("EXECUTE",)),)))
     assert await _may(lite, "mandy", models.GetModel(name(M)))
     (event,) = (await lite.as_("admin").do(audit_log.FindAudit(event="grants.change"))).items
     assert event.actor == "mandy" and event.outcome == "ok"
@@ -143,7 +143,7 @@ async def test_the_owner_of_a_container_reads_no_model_until_he_grants_it_to_him
     await lite.grant("olga", "USE_CATALOG@prod")
     for request in (models.GetModel(name(M)), versions.GetVersion(name(M), 1), credentials.ReadCredentials(name(M), 1)):
         assert not await _may(lite, "olga", request)
-    await lite.as_("olga").do(grants.ChangeGrants(name(M), (grants.Change("olga", ("EXECUTE",)),)))
+    await lite.as_("olga").do(grants.ChangeGrants(name(M), (grants.GrantChange("olga", ("EXECUTE",)),)))
     for request in (models.GetModel(name(M)), versions.GetVersion(name(M), 1), credentials.ReadCredentials(name(M), 1)):
         assert await _may(lite, "olga", request)
 
@@ -168,7 +168,7 @@ async def test_a_version_from_another_model_needs_read_there_and_leaves_no_trace
 
 async def test_revoking_all_privileges_takes_the_single_ones_too_and_leaves_manage(lite: World) -> None:
     await lite.model(M, rob="ALL_PRIVILEGES+EXECUTE+APPLY_TAG+MANAGE")
-    await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.Change("rob", (), ("ALL PRIVILEGES",)),)))
+    await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.GrantChange("rob", (), ("ALL PRIVILEGES",)),)))
     left = await lite.as_("admin").do(grants.GetGrants(name(M), "rob"))
     assert [g.privilege for g in left] == ["MANAGE"]
 
@@ -217,17 +217,17 @@ async def test_what_cannot_be_granted_there_is_refused(lite: World) -> None:
         ("", "EXECUTE"),
     ):
         with pytest.raises(InvalidArgument, match="cannot be granted"):
-            await lite.as_("admin").do(grants.ChangeGrants(name(where), (grants.Change("admin", (privilege,)),)))
+            await lite.as_("admin").do(grants.ChangeGrants(name(where), (grants.GrantChange("admin", (privilege,)),)))
     with pytest.raises(InvalidArgument, match="not known"):
-        await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.Change("admin", ("FLY",)),)))
+        await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.GrantChange("admin", ("FLY",)),)))
     with pytest.raises(NotFound, match="Could not find principal"):
-        await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.Change("nobody", ("EXECUTE",)),)))
+        await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.GrantChange("nobody", ("EXECUTE",)),)))
 
 
 async def test_grants_change_all_or_nothing(lite: World) -> None:
     await lite.model(M)
     await lite.user("bob")
-    changes = (grants.Change("bob", ("EXECUTE",)), grants.Change("nobody", ("EXECUTE",)))
+    changes = (grants.GrantChange("bob", ("EXECUTE",)), grants.GrantChange("nobody", ("EXECUTE",)))
     with pytest.raises(NotFound):
         await lite.as_("admin").do(grants.ChangeGrants(name(M), changes))
     assert await lite.as_("admin").do(grants.GetGrants(name(M))) == []

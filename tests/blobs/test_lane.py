@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.domain.errors import NotFound, NotSent, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ def gate() -> Iterator[threading.Event]:
 
 
 async def test_a_call_has_a_deadline_and_one_that_never_began_was_not_sent(gate: threading.Event) -> None:
-    lane, calls = Lane("test", 1, Circuit("The store", failures=99)), list[str]()
+    lane, calls = StorageLane("test", 1, Circuit("The store", failures=99)), list[str]()
     stuck = asyncio.create_task(lane.run(0.05, gate.wait))
     await asyncio.sleep(0)
     with pytest.raises(NotSent, match=r"The store did not answer within 0\.05 seconds"):
@@ -35,7 +35,7 @@ async def test_a_call_has_a_deadline_and_one_that_never_began_was_not_sent(gate:
 
 
 async def test_waiting_calls_are_bounded_and_cleaning_up_is_never_refused(gate: threading.Event) -> None:
-    lane = Lane("test", 1, Circuit("The store"), waiting=2)
+    lane = StorageLane("test", 1, Circuit("The store"), waiting=2)
     waiting = [asyncio.create_task(lane.run(5, gate.wait)) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(NotSent, match="is busy"):
@@ -47,7 +47,7 @@ async def test_waiting_calls_are_bounded_and_cleaning_up_is_never_refused(gate: 
 
 async def test_the_circuit_opens_tries_again_and_closes(gate: threading.Event) -> None:
     circuit = Circuit("The store", failures=2, open_s=1)
-    lane, calls = Lane("test", 4, circuit), list[int]()
+    lane, calls = StorageLane("test", 4, circuit), list[int]()
     for _ in range(2):
         with pytest.raises(Unavailable):
             await lane.run(0.01, gate.wait)
@@ -69,7 +69,7 @@ async def test_the_circuit_opens_tries_again_and_closes(gate: threading.Event) -
 @pytest.mark.parametrize("error", [NotFound("no"), Unavailable("refused at once"), ValueError("ours")])
 async def test_an_error_is_an_answer(error: Exception) -> None:
     circuit = Circuit("The store", failures=1)
-    lane = Lane("test", 1, circuit)
+    lane = StorageLane("test", 1, circuit)
 
     def fail() -> None:
         raise error
@@ -80,7 +80,7 @@ async def test_an_error_is_an_answer(error: Exception) -> None:
 
 
 async def test_who_leaves_takes_back_what_no_thread_has_begun(gate: threading.Event) -> None:
-    lane, calls = Lane("test", 1, Circuit("The store")), list[str]()
+    lane, calls = StorageLane("test", 1, Circuit("The store")), list[str]()
     stuck = asyncio.create_task(lane.run(5, gate.wait))
     left = asyncio.create_task(lane.run(5, calls.append, "late"))
     await asyncio.sleep(0)

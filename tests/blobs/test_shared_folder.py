@@ -15,7 +15,7 @@ import pytest
 from modelkeep import limits
 from modelkeep.blobs import shared_folder as shared_module
 from modelkeep.blobs.shared_folder import SharedFolder, checked
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 
 VERSION, OTHER = "01899999-aaaa-7bbb-8ccc-000000000001", "01899999-aaaa-7bbb-8ccc-000000000002"
@@ -295,5 +295,5 @@ def test_a_disk_that_hangs_costs_its_caller_a_deadline_and_no_other_file_its_byt
             assert (tmp_path / Path(other.name).name).read_bytes() == b""
 
     monkeypatch.setattr(shared_module, "_write_all", hanging)
-    monkeypatch.setattr(shared_module, "_LANE", Lane("hanging", 4, Circuit("The shared folder")))
+    monkeypatch.setattr(shared_module, "_LANE", StorageLane("hanging", 4, Circuit("The shared folder")))
     asyncio.run(case())

@@ -32,7 +32,7 @@ async def test_urls_are_signed_in_a_thread(sign: str) -> None:
     database: Any = None
     if sign in ("download", "upload"):
         call = direct_storage.sign_download if sign == "download" else direct_storage.sign_upload
-        signed = (await call(ctx, database, direct_storage.Vended("set", object="f")),)
+        signed = (await call(ctx, database, direct_storage.VendedUrl("set", object="f")),)
         paths = ["set/f/60"]
     else:
         upload: Any = SimpleNamespace(set_id="set", path="f", store_upload="u")
@@ -48,4 +48,4 @@ async def test_parts_that_pass_through_the_server_need_no_signature() -> None:
     ctx: Any = None
     upload: Any = SimpleNamespace(set_id="set", path="f", store_upload="u")
     vended = await uploads.sign_parts(ctx, ctx, uploads.PartsVended(upload, range(1, 4), direct=False))
-    assert vended == (uploads.Vended("set"),) * 3
+    assert vended == (uploads.VendedUrl("set"),) * 3

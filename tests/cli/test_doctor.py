@@ -24,9 +24,9 @@ from live import Server, free_port
 from typer.testing import CliRunner
 
 from modelkeep.cli import app, exits, mlflow_settings
-from modelkeep.cli.client_settings import ClientSettings, Level, read
-from modelkeep.cli.diagnosis import SignedUrl, _download, diagnose
-from modelkeep.cli.server_probe import Probe, proxy_of
+from modelkeep.cli.client_settings import ClientSettings, FindingLevel, read
+from modelkeep.cli.diagnosis import ProbedUrl, _download, diagnose
+from modelkeep.cli.server_probe import ServerProbe, proxy_of
 
 __all__ = ["site"]
 pytest_plugins = ("backends", "api.filing")
@@ -51,12 +51,12 @@ def client_of(site: Site | Shelf, token: str = "") -> dict[str, str]:
     }
 
 
-def messages(findings: Any, *levels: Level) -> list[str]:
+def messages(findings: Any, *levels: FindingLevel) -> list[str]:
     return [finding.message for finding in findings if finding.level in levels]
 
 
 def problems(environment: Mapping[str, str], volume: str = "") -> list[str]:
-    return messages(diagnose(environment, volume), Level.PROBLEM)
+    return messages(diagnose(environment, volume), FindingLevel.PROBLEM)
 
 
 # --- all is well -----------------------------------------------------------------------------------------------------
@@ -89,8 +89,8 @@ def test_files_go_both_ways_and_nothing_stays(shelf: Shelf, tmp_path: Path) -> N
         "POST", f"{UC}/volumes", {"catalog_name": catalog, "schema_name": name, "name": "v", "volume_type": "MANAGED"}
     )
     findings = list(diagnose(client_of(shelf), f"{schema}.v"))
-    assert messages(findings, Level.PROBLEM) == []
-    said = " ".join(messages(findings, Level.OK))
+    assert messages(findings, FindingLevel.PROBLEM) == []
+    said = " ".join(messages(findings, FindingLevel.OK))
     assert "Files can be downloaded from" in said
     assert "Files can be uploaded to" in said
     assert shelf.ok("GET", f"/api/2.0/fs/directories/Volumes/{catalog}/{name}/v").get("contents", []) == []
@@ -108,18 +108,18 @@ def test_who_the_token_is_and_how_long(site: Site) -> None:
     name, _ = site.user()
     token = site.ok("POST", "/api/modelkeep/v1/tokens", {"principal": name, "lifetime_seconds": 7200})["token_value"]
     findings = list(diagnose(client_of(site, token)))
-    assert any(f"You are {name} in workspace default" in said for said in messages(findings, Level.OK))
-    assert any("expires in 2 hours" in said for said in messages(findings, Level.NOTE))
+    assert any(f"You are {name} in workspace default" in said for said in messages(findings, FindingLevel.OK))
+    assert any("expires in 2 hours" in said for said in messages(findings, FindingLevel.NOTE))
 
 
 def test_a_server_without_a_workspace_and_a_version(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     _, token = site.user()
-    notes = " ".join(messages(diagnose(client_of(site, token)), Level.NOTE))
+    notes = " ".join(messages(diagnose(client_of(site, token)), FindingLevel.NOTE))
     for part in ("keeps no runs, only models", "No version with files is visible", "No upload was tried"):
         assert part in notes
     monkeypatch.setattr("modelkeep.cli.diagnosis.version", lambda package: "9.9.9")
     assert f"The server is Modelkeep {version('modelkeep')}, and this command is of 9.9.9." in " ".join(
-        messages(diagnose(client_of(site, token)), Level.NOTE)
+        messages(diagnose(client_of(site, token)), FindingLevel.NOTE)
     )
 
 
@@ -169,7 +169,7 @@ def test_where_a_client_goes(tmp_path: Path, environment: dict[str, str], host: 
 )
 def test_where_a_client_without_databricks_goes(environment: dict[str, str], host: str, token: str) -> None:
     settings = read(environment)
-    assert (settings.host, settings.credential.token, messages(settings.findings, *Level)) == (host, token, [])
+    assert (settings.host, settings.credential.token, messages(settings.findings, *FindingLevel)) == (host, token, [])
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_where_a_client_without_databricks_goes(environment: dict[str, str], hos
     ],
 )
 def test_a_problem_of_the_environment(tmp_path: Path, environment: dict[str, str], said: str) -> None:
-    assert said in " ".join(messages(read({"HOME": str(tmp_path), **environment}).findings, Level.PROBLEM))
+    assert said in " ".join(messages(read({"HOME": str(tmp_path), **environment}).findings, FindingLevel.PROBLEM))
 
 
 @pytest.mark.parametrize(
@@ -209,20 +209,20 @@ def test_a_problem_of_the_environment(tmp_path: Path, environment: dict[str, str
 def test_a_note_on_the_environment(tmp_path: Path, environment: dict[str, str], said: str) -> None:
     (tmp_path / ".databrickscfg").write_text(PROFILES)
     settings = read({"HOME": str(tmp_path), **environment})
-    assert said in " ".join(messages(settings.findings, Level.NOTE))
-    assert messages(settings.findings, Level.PROBLEM) == []
+    assert said in " ".join(messages(settings.findings, FindingLevel.NOTE))
+    assert messages(settings.findings, FindingLevel.PROBLEM) == []
 
 
 def test_files_of_profiles_that_are_no_such_files(tmp_path: Path) -> None:
     for text in ("host = x", "[a]\nhost", "[a]\n[a]", "\0"):
         (tmp_path / ".databrickscfg").write_text(text)
-        assert messages(read({"HOME": str(tmp_path)}).findings, Level.PROBLEM), text
+        assert messages(read({"HOME": str(tmp_path)}).findings, FindingLevel.PROBLEM), text
 
 
 # --- MLflow ----------------------------------------------------------------------------------------------------------
 
 
-def of_mlflow(installed: str | None, monkeypatch: pytest.MonkeyPatch, **fields: str) -> list[tuple[Level, str]]:
+def of_mlflow(installed: str | None, monkeypatch: pytest.MonkeyPatch, **fields: str) -> list[tuple[FindingLevel, str]]:
     monkeypatch.setattr(mlflow_settings, "installed_version", lambda: installed)
     settings = ClientSettings(host="https://models.example.com", **fields)  # pyright: ignore[reportArgumentType]
     return [(finding.level, finding.message) for finding in mlflow_settings.mlflow_findings(settings)]
@@ -231,18 +231,20 @@ def of_mlflow(installed: str | None, monkeypatch: pytest.MonkeyPatch, **fields: 
 @pytest.mark.parametrize(
     ("installed", "level", "said"),
     [
-        (None, Level.NOTE, "not installed beside this command"),
-        ("1.30.0", Level.PROBLEM, "too old"),
-        ("2.8.1", Level.PROBLEM, "too old"),
-        ("2.9.0", Level.NOTE, "temporary credentials"),
-        ("2.13.0", Level.NOTE, "temporary credentials"),
-        ("2.13.1", Level.NOTE, "an old generation"),
-        ("3.0.0rc1", Level.OK, "works here"),
-        ("3.17.2", Level.OK, "works here"),
-        ("3.99.0.dev0", Level.NOTE, "newer than 3.17"),
+        (None, FindingLevel.NOTE, "not installed beside this command"),
+        ("1.30.0", FindingLevel.PROBLEM, "too old"),
+        ("2.8.1", FindingLevel.PROBLEM, "too old"),
+        ("2.9.0", FindingLevel.NOTE, "temporary credentials"),
+        ("2.13.0", FindingLevel.NOTE, "temporary credentials"),
+        ("2.13.1", FindingLevel.NOTE, "an old generation"),
+        ("3.0.0rc1", FindingLevel.OK, "works here"),
+        ("3.17.2", FindingLevel.OK, "works here"),
+        ("3.99.0.dev0", FindingLevel.NOTE, "newer than 3.17"),
     ],
 )
-def test_the_age_of_mlflow(monkeypatch: pytest.MonkeyPatch, installed: str | None, level: Level, said: str) -> None:
+def test_the_age_of_mlflow(
+    monkeypatch: pytest.MonkeyPatch, installed: str | None, level: FindingLevel, said: str
+) -> None:
     finding = of_mlflow(installed, monkeypatch, tracking_uri="databricks", registry_uri="databricks-uc")[0]
     assert finding[0] == level
     assert said in finding[1]
@@ -425,10 +427,12 @@ def test_a_proxy_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://user:s3cret@127.0.0.1:{free_port()}")
     environment = {**GOOD, "DATABRICKS_HOST": "http://models.example.com", "MLFLOW_TRACKING_INSECURE_TLS": "true"}
     findings = list(diagnose(environment))
-    said = " ".join(messages(findings, *Level))
+    said = " ".join(messages(findings, *FindingLevel))
     assert "go through the proxy http://127.0.0.1:" in said
     assert "MLFLOW_TRACKING_INSECURE_TLS is on" in said
-    assert "does not pass requests to http://models.example.com on" in " ".join(messages(findings, Level.PROBLEM))
+    assert "does not pass requests to http://models.example.com on" in " ".join(
+        messages(findings, FindingLevel.PROBLEM)
+    )
     assert "s3cret" not in said
     monkeypatch.setenv("no_proxy", "example.com")
     assert proxy_of("http://models.example.com") == ""
@@ -438,14 +442,16 @@ def test_a_proxy_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_store_that_refuses_a_signed_url(status: int, said: str) -> None:
     with answering(status) as environment:
         host = environment["DATABRICKS_HOST"]
-        findings = list(_download(Probe(host, environment), "m, version 1", SignedUrl(f"{host}/bucket/key?X-Amz=1")))
-        assert said in " ".join(messages(findings, Level.PROBLEM))
+        findings = list(
+            _download(ServerProbe(host, environment), "m, version 1", ProbedUrl(f"{host}/bucket/key?X-Amz=1"))
+        )
+        assert said in " ".join(messages(findings, FindingLevel.PROBLEM))
 
 
 def test_a_store_that_is_not_reached() -> None:
     store = f"http://127.0.0.1:{free_port()}"
-    findings = list(_download(Probe("http://127.0.0.1", {}), "m, version 1", SignedUrl(f"{store}/bucket/key")))
-    said = messages(findings, Level.PROBLEM)
+    findings = list(_download(ServerProbe("http://127.0.0.1", {}), "m, version 1", ProbedUrl(f"{store}/bucket/key")))
+    said = messages(findings, FindingLevel.PROBLEM)
     assert f"{store} takes no connection" in said[0]
     assert f"Model files travel between this machine and {store} itself." in said[1]
 
@@ -471,4 +477,4 @@ def test_a_service_principal_signs_in(site: Site) -> None:
     name = run("service-principals", "create", f"robot-{site.schema()}")["name"]
     secret = run("service-principals", "create-secret", name)["secret"]
     client = {"DATABRICKS_HOST": site.host, "DATABRICKS_CLIENT_ID": name, "DATABRICKS_CLIENT_SECRET": secret}
-    assert f"You are {name} in workspace default" in " ".join(messages(diagnose(client), Level.OK))
+    assert f"You are {name} in workspace default" in " ".join(messages(diagnose(client), FindingLevel.OK))

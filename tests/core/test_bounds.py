@@ -28,7 +28,7 @@ from modelkeep.limits import (
     TRACKING_CALLS_OF_PRINCIPAL,
     TRACKING_WAITING_OF_PRINCIPAL,
 )
-from modelkeep.tracking.concurrent_calls import Turns
+from modelkeep.tracking.concurrent_calls import CallTurns
 
 
 @pytest.mark.parametrize("beyond", [0, 400, 100_000])
@@ -104,7 +104,7 @@ def test_callers_beyond_a_number_are_forgotten() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("principals", [1, 2])
 async def test_so_many_tracking_calls_of_a_principal_are_under_way(principals: int) -> None:
-    turns = Turns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
+    turns = CallTurns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
     working, over = 0, asyncio.Event()
 
     async def call(principal: int) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from world import World, chunks, name
 
-from modelkeep.core.operation import DatasetInput, Origin, SourceRun
+from modelkeep.core.operation import SourceDataset, SourceOrigin, SourceRun
 from modelkeep.core.operations.files.files import WriteFile
 from modelkeep.core.operations.models import lineage, models, versions
 from modelkeep.core.operations.models.feast_features import FILE
@@ -64,7 +64,8 @@ class Tracking:
 
     def __init__(self, tables: int) -> None:
         inputs = [
-            DatasetInput("d", "delta_table", f'{{"delta_table_name": "raw.t.n{i}"}}', "training") for i in range(tables)
+            SourceDataset("d", "delta_table", f'{{"delta_table_name": "raw.t.n{i}"}}', "training")
+            for i in range(tables)
         ]
         self.run = SourceRun("7", (), (), tuple(inputs), "r", feast=tuple(TAGS.items()))
 
@@ -77,7 +78,7 @@ class Tracking:
     async def may(self, actor: Any, kind: str, id: str, *, write: bool) -> None:
         raise NotFound("no")
 
-    async def places(self, actor: Any, origin: Origin) -> tuple[Origin, ...]:
+    async def places(self, actor: Any, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
         raise NotFound("no")
 
 

@@ -28,7 +28,7 @@ from modelkeep.api.unity_catalog import models as uc_models
 from modelkeep.blobs import shared_folder
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.s3 import S3Blobs
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.blobs.sts import Sts
 from modelkeep.core import auditor, steps
 from modelkeep.core.operations.models.prompt_links import LinkedVersion, LinkPrompts, check_targets
@@ -62,7 +62,7 @@ PARAMETERS: list[tuple[str, Any, str]] = [
     ("JOB_LONGEST_S", Worker.__init__, "longest_s"),
     ("JOBS_STOP_S", Worker.stop, "seconds"),
     ("AUDIT_HEAD_S", Worker.__init__, "head_s"),
-    ("LANE_WAITING", Lane.__init__, "waiting"),
+    ("LANE_WAITING", StorageLane.__init__, "waiting"),
     ("CIRCUIT_FAILURES", Circuit.__init__, "failures"),
     ("CIRCUIT_OPEN_S", Circuit.__init__, "open_s"),
     ("STORE_THREADS", S3Blobs.__init__, "threads"),
@@ -103,13 +103,13 @@ async def _deletes(blobs: LocalBlobs) -> None:
 
 def test_jobs_of_the_store_have_their_own_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds: list[float] = []
-    plain = Lane.run
+    plain = StorageLane.run
 
-    async def noted(self: Lane, deadline: float, call: Any, *args: object) -> Any:
+    async def noted(self: StorageLane, deadline: float, call: Any, *args: object) -> Any:
         seconds.append(deadline)
         return await plain(self, deadline, call, *args)
 
-    monkeypatch.setattr(Lane, "run", noted)
+    monkeypatch.setattr(StorageLane, "run", noted)
     asyncio.run(_deletes(LocalBlobs(tmp_path / "storage")))
     assert set(seconds) == {limits.STORE_JOB_S}
 
@@ -382,7 +382,7 @@ def test_columns_of_an_answer(column: str) -> None:
 
 
 def test_searches_of_one_principal_in_one_workspace() -> None:
-    tracking = tracking_app.Workspace(Fake(), Fake(), Fake(), Fake(), Fake(), "1", Fake())
+    tracking = tracking_app.TrackingApp(Fake(), Fake(), Fake(), Fake(), Fake(), "1", Fake())
     assert tracking._searches._at_once == limits.TRACKING_SEARCHES_OF_PRINCIPAL  # pyright: ignore[reportPrivateUsage]
 
 
@@ -419,7 +419,7 @@ def test_idle_tracking_servers_stop(monkeypatch: pytest.MonkeyPatch) -> None:
             _starting=asyncio.Lock(),
             _open={"busy": server("busy", limits.TRACKING_IDLE_S), "idle": server("idle", limits.TRACKING_IDLE_S + 1)},
         )
-        await workspace_apps.Workspaces.sweep(apps)
+        await workspace_apps.TrackingApps.sweep(apps)
 
     asyncio.run(case())
     assert stopped == ["idle"]
@@ -434,5 +434,5 @@ def test_idle_tracking_servers_stop(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(workspace_apps, "asyncio", Fake(sleep=sleep))
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(workspace_apps.Workspaces._sweep_forever(Fake(sweep=swept)))  # pyright: ignore[reportPrivateUsage]
+        asyncio.run(workspace_apps.TrackingApps._sweep_forever(Fake(sweep=swept)))  # pyright: ignore[reportPrivateUsage]
     assert sleeps == [limits.TRACKING_SWEEP_S] * 2

@@ -160,11 +160,11 @@ async def test_privileges_are_read_in_either_spelling(lite: World) -> None:
     await lite.model(M)
     await lite.user("ann")
     value = await lite.as_("admin").do(
-        grants.ChangeGrants(name(M), (grants.Change("ann", ("apply tag", "CREATE_MODEL_VERSION")),))
+        grants.ChangeGrants(name(M), (grants.GrantChange("ann", ("apply tag", "CREATE_MODEL_VERSION")),))
     )
     assert [g.privilege for g in value] == ["APPLY_TAG", "CREATE_MODEL_VERSION"]
     left = await lite.as_("admin").do(
-        grants.ChangeGrants(name(M), (grants.Change("ann", (), ("Apply_Tag", "EXECUTE")),))
+        grants.ChangeGrants(name(M), (grants.GrantChange("ann", (), ("Apply_Tag", "EXECUTE")),))
     )
     assert [g.privilege for g in left] == ["CREATE_MODEL_VERSION"]
 
@@ -172,7 +172,9 @@ async def test_privileges_are_read_in_either_spelling(lite: World) -> None:
 async def test_adding_and_taking_at_once_adds(lite: World) -> None:
     await lite.model(M)
     await lite.user("ann")
-    left = await lite.as_("admin").do(grants.ChangeGrants(name(M), (grants.Change("ann", ("EXECUTE",), ("EXECUTE",)),)))
+    left = await lite.as_("admin").do(
+        grants.ChangeGrants(name(M), (grants.GrantChange("ann", ("EXECUTE",), ("EXECUTE",)),))
+    )
     assert [grant.privilege for grant in left] == ["EXECUTE"]
 
 

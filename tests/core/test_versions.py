@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from world import MLMODEL, World, name
 
-from modelkeep.core.operation import DatasetInput, Origin, SourceRun
+from modelkeep.core.operation import SourceDataset, SourceOrigin, SourceRun
 from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.files import credentials
 from modelkeep.core.operations.models import finalize, lineage, models, versions
@@ -191,10 +191,10 @@ class Run:
             (Param("depth", "3"),),
             (Metric("auc", 0.5),),
             (
-                DatasetInput("d", "delta_table", source, "training"),
-                DatasetInput("e", "delta_table", '{"path": "/x"}', "evaluation"),
-                DatasetInput("f", "delta_table", "[not json", ""),
-                DatasetInput("g", "http", '{"url": "x"}', ""),
+                SourceDataset("d", "delta_table", source, "training"),
+                SourceDataset("e", "delta_table", '{"path": "/x"}', "evaluation"),
+                SourceDataset("f", "delta_table", "[not json", ""),
+                SourceDataset("g", "http", '{"url": "x"}', ""),
             ),
         )
 
@@ -209,7 +209,7 @@ class Run:
     async def may(self, actor: Any, kind: str, id: str, *, write: bool) -> None:
         raise NotFound("no")
 
-    async def places(self, actor: Any, origin: Origin) -> tuple[Origin, ...]:
+    async def places(self, actor: Any, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
         raise NotFound("no")
 
 

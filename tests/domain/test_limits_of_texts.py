@@ -11,7 +11,7 @@ from modelkeep.domain import mlmodel_reader
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.mlmodel import read_mlmodel
 from modelkeep.domain.scim import patch
-from modelkeep.domain.scim.patch import Change, apply, changes_of
+from modelkeep.domain.scim.patch import PatchOperation, apply, changes_of
 from modelkeep.domain.scim.resources import read_wanted
 from modelkeep.domain.scim.schema import GROUP, TYPES, ScimRequestError
 from modelkeep.limits import (
@@ -72,7 +72,7 @@ def test_members_that_one_patch_compares(monkeypatch: pytest.MonkeyPatch) -> Non
     assert patch.SCIM_COMPARED_MEMBERS == SCIM_COMPARED_MEMBERS
     monkeypatch.setattr(patch, "SCIM_COMPARED_MEMBERS", 10)
     group = {"displayName": "g", "members": [{"value": str(n), "display": f"u{n}"} for n in range(5)]}
-    look = Change("remove", 'members[display eq "nobody"]')
+    look = PatchOperation("remove", 'members[display eq "nobody"]')
     apply(GROUP, group, (look,) * 2)
     with pytest.raises(ScimRequestError, match="look at too many members"):
         apply(GROUP, group, (look,) * 3)

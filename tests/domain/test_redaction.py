@@ -111,7 +111,7 @@ LONG = "x" * 100_000
         model_search.SearchModels(page_token=LONG),
         models.ChangeTags(M, None, {f"k{i}": LONG for i in range(200)}),
         models.ChangeTags(M, None, {LONG + str(i): "" for i in range(20)}),
-        grants.ChangeGrants(M, tuple(grants.Change(LONG, (LONG,) * 100) for _ in range(100))),
+        grants.ChangeGrants(M, tuple(grants.GrantChange(LONG, (LONG,) * 100) for _ in range(100))),
         models.ChangeTags(M, None, {}, (LONG,) * 10_000),
         model_search.SearchModels("é" * 100_000),
         model_search.SearchModels('"' * 100_000),
@@ -154,5 +154,5 @@ def test_small_changes_are_kept_whole() -> None:
 
 
 def test_public_keys_of_a_policy_stay_in_the_record() -> None:
-    rule = federation.Rule(issuer="https://ci.example", subject="job", keys='{"keys": []}')
+    rule = federation.FederationRule(issuer="https://ci.example", subject="job", keys='{"keys": []}')
     assert "keys" in request_json(rule)

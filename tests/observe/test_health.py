@@ -7,7 +7,7 @@ import pytest
 
 from modelkeep import limits
 from modelkeep.domain.errors import Unavailable
-from modelkeep.observe.health import Health, Readiness
+from modelkeep.observe.health import ProcessHealth, Readiness
 
 pytestmark = pytest.mark.anyio
 
@@ -48,8 +48,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_all_works() -> None:
-    assert await Health(works, {"store": fine, "tracking": fine}).readiness() == Readiness("ok")
-    assert await Health(works, {}).readiness() == Readiness("ok")
+    assert await ProcessHealth(works, {"store": fine, "tracking": fine}).readiness() == Readiness("ok")
+    assert await ProcessHealth(works, {}).readiness() == Readiness("ok")
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ async def test_all_works() -> None:
 async def test_what_reads_can_do_without_is_degraded(
     store: Callable[[], Awaitable[str]], tracking: Callable[[], Awaitable[str]], away: tuple[str, ...]
 ) -> None:
-    state = await Health(works, {"store": store, "tracking": tracking}).readiness()
+    state = await ProcessHealth(works, {"store": store, "tracking": tracking}).readiness()
     assert (state.status, state.degraded, state.ready) == ("degraded", away, True)
     assert state.message and "a bug of ours" not in state.message  # anybody may ask
 
 
 async def test_without_the_database_nothing_is_ready_and_nothing_else_is_asked() -> None:
     store = Silent()
-    state = await Health(fails(Unavailable("The database is gone.")), {"store": store}).readiness()
+    state = await ProcessHealth(fails(Unavailable("The database is gone.")), {"store": store}).readiness()
     assert (state.status, state.message, state.ready, store.requests) == (
         "unavailable",
         "The database is gone.",
@@ -85,7 +85,7 @@ async def test_the_database_is_asked_with_a_deadline_and_each_time() -> None:
     async def check(seconds: float) -> None:
         deadlines.append(seconds)
 
-    health = Health(check, {})
+    health = ProcessHealth(check, {})
     for _ in range(3):
         await health.readiness()
     assert deadlines == [limits.HEALTH_DATABASE_S] * 3 and limits.HEALTH_DATABASE_S <= 2
@@ -93,7 +93,7 @@ async def test_the_database_is_asked_with_a_deadline_and_each_time() -> None:
 
 async def test_many_probes_of_a_silent_part_are_one_question() -> None:
     store = Silent()
-    health = Health(works, {"store": store})
+    health = ProcessHealth(works, {"store": store})
     states = await asyncio.wait_for(asyncio.gather(*(health.readiness() for _ in range(100))), 30)
     assert {(state.status, state.degraded) for state in states} == {("degraded", ("store",))} and store.requests == 1
     store.go.set()
@@ -108,7 +108,7 @@ async def test_a_part_that_is_back_is_found_again() -> None:
     async def ask() -> str:
         return reasons.pop(0)
 
-    health = Health(works, {"store": ask})
+    health = ProcessHealth(works, {"store": ask})
     assert (await health.readiness()).degraded == ("store",)
     await health.readiness()
     await asyncio.sleep(0)
@@ -123,7 +123,7 @@ async def test_a_part_that_works_is_not_asked_by_each_probe() -> None:
         requests += 1
         return ""
 
-    health = Health(works, {"store": ask})
+    health = ProcessHealth(works, {"store": ask})
     for _ in range(10):
         await health.readiness()
     assert requests == 1
@@ -131,5 +131,5 @@ async def test_a_part_that_works_is_not_asked_by_each_probe() -> None:
 
 async def test_while_it_drains_nothing_is_asked() -> None:
     store = Silent()
-    state = await Health(fails(Unavailable("x")), {"store": store}, lambda: True).readiness()
+    state = await ProcessHealth(fails(Unavailable("x")), {"store": store}, lambda: True).readiness()
     assert (state.status, state.ready, store.requests) == ("draining", False, 0)

@@ -13,8 +13,8 @@ from world import World, drop, new_place, world
 from modelkeep.core.operations.identity import identities
 from modelkeep.domain.scim.conditions import Compare
 from modelkeep.domain.scim.filters import parse_filter
-from modelkeep.domain.scim.patch import Change, apply, changes_of
-from modelkeep.domain.scim.resources import Wanted, read_wanted
+from modelkeep.domain.scim.patch import PatchOperation, apply, changes_of
+from modelkeep.domain.scim.resources import DesiredPrincipal, read_wanted
 from modelkeep.domain.scim.schema import TYPES, USER, ScimRequestError
 from modelkeep.settings import Settings
 
@@ -123,13 +123,15 @@ async def _seed(w: World) -> None:
     admin = w.as_("admin")
     ids: list[str] = []
     for person in people():
-        want = Wanted(person["userName"], person["displayName"], person["active"], person["externalId"])
+        want = DesiredPrincipal(person["userName"], person["displayName"], person["active"], person["externalId"])
         identity = await admin.do(identities.CreateIdentity("USER", want))
         if person["emails.value"]:
             emails = [{"value": address} for address in person["emails.value"]]
-            await admin.do(identities.PatchIdentity("USER", str(identity.number), (Change("add", "emails", emails),)))
+            await admin.do(
+                identities.PatchIdentity("USER", str(identity.number), (PatchOperation("add", "emails", emails),))
+            )
         ids.append(str(identity.number))
-    await admin.do(identities.CreateIdentity("GROUP", Wanted("team", members=tuple(ids[:3]))))
+    await admin.do(identities.CreateIdentity("GROUP", DesiredPrincipal("team", members=tuple(ids[:3]))))
 
 
 def with_derived_email(person: Person) -> Person:

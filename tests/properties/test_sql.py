@@ -16,8 +16,8 @@ from world import World, new_place, world
 
 from modelkeep.api.sql.execute import run
 from modelkeep.api.sql.grammar import read
-from modelkeep.api.sql.scan import Scan, Session
-from modelkeep.api.sql.tables import Column, Row
+from modelkeep.api.sql.scan import Scan, SqlSession
+from modelkeep.api.sql.tables import Row, SqlColumn
 from modelkeep.api.sql.views import INFORMATION_SCHEMA, Rows, View
 from modelkeep.core.table import READ, READ_OBJECT, SEE_CATALOG, SEE_SCHEMA
 from modelkeep.domain.kinds import Kind
@@ -30,7 +30,7 @@ HOME = FullName(("main", "default"))
 # --- visibility ---------------------------------------------------------------------------------------------------------
 
 
-async def _rows(session: Session, statement: str) -> list[Row]:
+async def _rows(session: SqlSession, statement: str) -> list[Row]:
     return (await run(session, read(statement))).rows
 
 
@@ -46,7 +46,7 @@ async def _check(w: World, plan: Plan) -> None:
             assert holder
             actor = await principals.actor_of_id(tx, holder.id, 0, "", w.workspace)
         assert actor
-        session, everywhere = Session(w.engine, actor, "", HOME), "FROM system.information_schema"
+        session, everywhere = SqlSession(w.engine, actor, "", HOME), "FROM system.information_schema"
         own = {
             user,
             *[
@@ -110,7 +110,7 @@ def test_a_view_holds_what_the_lists_hold(plan: Plan, tmp_path: Path) -> None:
 
 # --- comparisons ----------------------------------------------------------------------------------------------------------
 
-COLUMNS = (Column("a"), Column("b"), Column("n", "LONG"), Column("f", "BOOLEAN"))
+COLUMNS = (SqlColumn("a"), SqlColumn("b"), SqlColumn("n", "LONG"), SqlColumn("f", "BOOLEAN"))
 LETTERS = st.text("ab%_\\", max_size=4)
 NUMBERS = st.integers(-2, 2)
 ROWS = st.lists(
@@ -231,7 +231,7 @@ def test_comparisons_are_those_of_databricks(
     expected = [row for row in candidates if test(dict(zip("abnf", row, strict=True)))]
     ends = "FIRST" if nulls_first else "LAST"
     query = f"SELECT * FROM system.information_schema.v WHERE {text} ORDER BY n {'DESC' if descending else 'ASC'} NULLS {ends}, a"
-    session = Session(cast("Any", None), cast("Any", _Reader), "", HOME)
+    session = SqlSession(cast("Any", None), cast("Any", _Reader), "", HOME)
     with mock.patch.dict(INFORMATION_SCHEMA, v=View(COLUMNS, rows)):
         answer = asyncio.run(run(session, read(query))).rows
         counted = asyncio.run(

@@ -80,12 +80,12 @@ def test_every_call_has_a_route_that_reads_every_field() -> None:
 @pytest.mark.parametrize(
     ("message", "answer", "left_out"),
     [
-        (uc_messages.ModelVersion, of_databricks.ModelVersion, {"deployment_job_state"}),
-        (uc_messages.RegisteredModel, of_databricks.RegisteredModel, set()),
-        (prompt_messages.Prompt, of_databricks.Prompt, set()),
-        (prompt_messages.PromptVersion, of_databricks.PromptVersion, set()),
-        (registry.ModelVersion, of_mlflow.ModelVersion, {"deployment_job_state"}),
-        (registry.RegisteredModel, of_mlflow.RegisteredModel, set()),
+        (uc_messages.ModelVersion, of_databricks.DatabricksUcModelVersion, {"deployment_job_state"}),
+        (uc_messages.RegisteredModel, of_databricks.DatabricksUcRegisteredModel, set()),
+        (prompt_messages.Prompt, of_databricks.DatabricksUcPrompt, set()),
+        (prompt_messages.PromptVersion, of_databricks.DatabricksUcPromptVersion, set()),
+        (registry.ModelVersion, of_mlflow.MlflowModelVersion, {"deployment_job_state"}),
+        (registry.RegisteredModel, of_mlflow.MlflowRegisteredModel, set()),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -11,7 +11,7 @@ from world import World, name
 from modelkeep.api.sql import sandbox
 from modelkeep.api.sql.execute import run
 from modelkeep.api.sql.grammar import read
-from modelkeep.api.sql.scan import Session, TooMuch
+from modelkeep.api.sql.scan import SqlSession, TooMuch
 from modelkeep.core.operations.catalog import catalogs, model_search
 from modelkeep.core.operations.catalog.model_search import SearchModels, SearchVersions
 from modelkeep.core.operations.models import models
@@ -51,14 +51,14 @@ async def _turns(work: Awaitable[object]) -> int:
     return turns
 
 
-async def _seed(w: World) -> Session:
+async def _seed(w: World) -> SqlSession:
     await w.model(M, admin="EXECUTE+USE_CATALOG@c0+USE_SCHEMA@c0.s0")
     await w.version(M)
     admin = w.as_("admin")
     await admin.do(models.ChangeTags(name(M), None, {"k": COMMENT}))
     await admin.do(models.ChangeTags(name(M), 1, {"k": COMMENT}))
     await admin.do(catalogs.UpdateComment(name(M), COMMENT))
-    return Session(w.engine, await w.actor("admin"), "", HOME)
+    return SqlSession(w.engine, await w.actor("admin"), "", HOME)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ async def test_the_log_is_append_only(w: World, statement: str) -> None:
 async def test_a_rewritten_chain_lacks_the_head_that_was_written_down(w: World) -> None:
     before = await _sealed(w)
     async with w.db.read() as tx:
-        assert (await audit.head(tx)) == audit.Head(before.sealed, before.head)
+        assert (await audit.head(tx)) == audit.ChainHead(before.sealed, before.head)
     await _tamper(
         w,
         "UPDATE audit SET actor = 'mallory' WHERE id = (SELECT audit_id FROM audit_seals WHERE seq = 2)",

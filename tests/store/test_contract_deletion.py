@@ -292,7 +292,9 @@ async def test_who_owned_only_what_is_deleted_can_be_deleted(w: World, monkeypat
 async def test_a_request_for_access_to_what_is_deleted_is_not_shown(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await w.model("prod.ml.churn")
     await w.grant("asker", "BROWSE@prod")
-    await w.as_("asker").do(access.AskAccess((access.Ask((access.Wanted(name("prod.ml.churn"), ("EXECUTE",)),)),)))
+    await w.as_("asker").do(
+        access.AskAccess((access.Ask((access.RequestedPrivileges(name("prod.ml.churn"), ("EXECUTE",)),)),))
+    )
     access_requests = await w.as_("admin").do(access.ListAccessRequests())
     assert len(access_requests.items) == 1
     monkeypatch.setattr(limits, "DELETE_ROWS", 0)

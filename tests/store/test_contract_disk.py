@@ -19,7 +19,7 @@ from modelkeep.domain.errors import Unavailable
 from modelkeep.jobs.tasks import TASKS, WorkerContext
 from modelkeep.observe import disk, metrics
 from modelkeep.observe.disk import DiskGuard
-from modelkeep.observe.health import Health
+from modelkeep.observe.health import ProcessHealth
 from modelkeep.serve.application import health_of
 
 pytest_plugins = ("backends", "places")
@@ -168,7 +168,7 @@ async def test_a_full_disk_is_degraded_and_reads_and_deletions_answer(w: World, 
     guard = DiskGuard(w.engine.disk, [Path("/data")], 10**9)
     disks.set("/data", 100 * GIB, GIB)
     await guard.check()
-    health: Health = health_of(w.registry, None, None)
+    health: ProcessHealth = health_of(w.registry, None, None)
     state = await health.readiness()
     await health.close()
     assert (state.status, state.degraded, state.ready) == ("degraded", ("disk",), True)

@@ -18,7 +18,7 @@ from modelkeep.core.operations.identity import group_members, identities, identi
 from modelkeep.core.steps import Overtaken
 from modelkeep.domain.errors import AlreadyExists, InvalidArgument, RegistryError
 from modelkeep.domain.scim.patch import changes_of
-from modelkeep.domain.scim.resources import Wanted
+from modelkeep.domain.scim.resources import DesiredPrincipal
 from modelkeep.domain.scim.schema import GROUP
 from modelkeep.store import memberships
 from modelkeep.store import principals as rows
@@ -177,8 +177,10 @@ async def test_a_new_group_gets_many_members_in_steps(w: World, monkeypatch: pyt
     admin = w.as_("admin")
     for listed, refusal in (([*new, "17"], "Nobody has the id '17'"), ([*new, "x"], "Nobody has the id 'x'")):
         with pytest.raises(RegistryError, match=refusal):
-            await admin.do(identities.CreateIdentity("GROUP", Wanted("large", "large", members=tuple(listed))))
-    answer = await admin.do(identities.CreateIdentity("GROUP", Wanted("large", "large", members=tuple(new))))
+            await admin.do(
+                identities.CreateIdentity("GROUP", DesiredPrincipal("large", "large", members=tuple(listed)))
+            )
+    answer = await admin.do(identities.CreateIdentity("GROUP", DesiredPrincipal("large", "large", members=tuple(new))))
     assert {str(member.number) for member in answer.members} == set(new) == await members(w, "large")
     assert max(db.changed) <= STEP
 

@@ -238,9 +238,9 @@ async def test_statements_do_not_follow_the_grants(w: World, shape: str) -> None
     counts: list[int] = []
     for size in (4, 400):
         names = ["u0"] * size if shape == "one principal alone" else [f"u{i}" for i in range(size)]
-        changes = [grants.Change(item, ("EXECUTE", "APPLY_TAG")) for item in names]
+        changes = [grants.GrantChange(item, ("EXECUTE", "APPLY_TAG")) for item in names]
         if shape == "granted and revoked":
-            changes += [grants.Change(item, (), ("ALL PRIVILEGES",)) for item in names[::2]]
+            changes += [grants.GrantChange(item, (), ("ALL PRIVILEGES",)) for item in names[::2]]
         counted = Counting(w.db)
         await engine_on(w, counted).execute(actor, grants.ChangeGrants(name("c0.s0.m0"), tuple(changes)))
         counts.append(len(counted.sent))
@@ -267,7 +267,7 @@ async def test_a_misspelled_name_is_compared_with_a_bounded_number_of_names(
     admin = w.as_("admin")
     for request in (
         principals.SetActive("ann1500", False),
-        grants.ChangeGrants(name("c0.s0.m0"), (grants.Change("ann1500", ("EXECUTE",)),)),
+        grants.ChangeGrants(name("c0.s0.m0"), (grants.GrantChange("ann1500", ("EXECUTE",)),)),
         catalogs.TransferOwnership(name("c0.s0.m0"), "ann1500"),
         principals.RemoveMember("admins", "ann1500"),
         principals.SetActive("ann15o" + "0" * 200, False),
@@ -353,7 +353,7 @@ async def test_ids_go_in_parts_of_a_bounded_size(w: World, part: int, monkeypatc
     admin = w.as_("admin")
     assert len((await admin.do(group_of("crowd", members, crowd))).members) == 10
     assert await closure(w) == await closure_anew(w)
-    changes = tuple(grants.Change(item, ("EXECUTE",)) for item in names)
+    changes = tuple(grants.GrantChange(item, ("EXECUTE",)) for item in names)
     granted = await admin.do(grants.ChangeGrants(name("c0.s0.m0"), changes))
     assert sorted(grant.principal for grant in granted) == names
     assert (await admin.do(group_of("crowd", [], crowd))).members == ()

@@ -410,7 +410,7 @@ async def test_changes_of_two_fields_at_once_lose_neither(w: World) -> None:
         w.engine.services.settings, federation=Federation(frozenset({"https://issuer"}), "a")
     )
     w.engine.services = msgspec.structs.replace(w.engine.services, settings=settings)
-    rule = federation.Rule(issuer="https://issuer", subject="job", audiences=("a",))
+    rule = federation.FederationRule(issuer="https://issuer", subject="job", audiences=("a",))
     await admin.do(federation.CreatePolicy(str(robot), rule=rule, policy_id="ci"))
     await admin.do(tag_policies.CreateTagPolicy("grade", "", ()))
     for round_ in range(6):
@@ -470,7 +470,7 @@ async def test_requests_for_access_keep_to_the_limit_of_their_requester(w: World
     await w.grant("ann", "BROWSE@prod")
     actor = await w.actor("ann")
     asks = [
-        access.AskAccess((access.Ask((access.Wanted(name(f"prod.s{number}"), ("USE_SCHEMA",)),)),))
+        access.AskAccess((access.Ask((access.RequestedPrivileges(name(f"prod.s{number}"), ("USE_SCHEMA",)),)),))
         for number in range(3)
     ]
     async with w.db.write() as tx:

@@ -79,7 +79,7 @@ async def test_the_sixth_secret_is_refused_however_many_ask_at_once(w: World) ->
 async def test_a_policy_is_taken_to_the_letter_and_its_tokens_end_with_a_change(w: World) -> None:
     _, number = await robot(w)
     issuer = Issuer("https://ci.example", "one")
-    rule = federation.Rule("", issuer.url, "job-1", "", ("modelkeep",), json.dumps({"keys": issuer.keys}))
+    rule = federation.FederationRule("", issuer.url, "job-1", "", ("modelkeep",), json.dumps({"keys": issuer.keys}))
     await w.as_("admin").do(federation.CreatePolicy(number, rule=rule, policy_id="ci"))
     with pytest.raises(AlreadyExists):
         await w.as_("admin").do(federation.CreatePolicy(number, rule=rule, policy_id="ci"))
@@ -91,7 +91,7 @@ async def test_a_policy_is_taken_to_the_letter_and_its_tokens_end_with_a_change(
     async with w.db.read() as tx:
         (used,) = await signin.policies(tx, (await robot_id(w)))
     await w.as_("admin").do(
-        federation.UpdatePolicy(number, policy_id="ci", rule=federation.Rule("more"), fields=("description",))
+        federation.UpdatePolicy(number, policy_id="ci", rule=federation.FederationRule("more"), fields=("description",))
     )
     async with w.db.write() as tx:
         assert not await signin.hold_policy(tx, used), "whoever read it before the change makes no token of it"

@@ -78,7 +78,7 @@ async def by_secret(w: World, door: SignIn) -> Root:
 
 async def _policy(w: World, door: SignIn) -> tuple[str, Actor]:
     robot = await number(w, "robot")
-    rule = federation.Rule(issuer=ISSUER, subject="job", keys=KEYS, audiences=("a",))
+    rule = federation.FederationRule(issuer=ISSUER, subject="job", keys=KEYS, audiences=("a",))
     w.engine.services = msgspec.structs.replace(
         w.engine.services,
         settings=msgspec.structs.replace(w.engine.services.settings, federation=federation_settings()),
@@ -101,7 +101,7 @@ async def by_policy(w: World, door: SignIn) -> Root:
 
 async def by_changed_policy(w: World, door: SignIn) -> Root:
     robot, actor = await _policy(w, door)
-    rule = federation.Rule(description="other")
+    rule = federation.FederationRule(description="other")
     return Root(actor, federation.UpdatePolicy(robot, policy_id="ci", rule=rule, fields=("description",)))
 
 

@@ -15,7 +15,7 @@ from modelkeep.core.operations.catalog.catalogs import (
     GetSchema,
     ListSchemas,
 )
-from modelkeep.core.operations.governance.grants import Change, ChangeGrants
+from modelkeep.core.operations.governance.grants import ChangeGrants, GrantChange
 from modelkeep.core.operations.identity import access_requests
 from modelkeep.core.operations.models import models, protected_aliases
 from modelkeep.domain.errors import Conflict, NotEmpty, NotFound
@@ -66,8 +66,8 @@ TOUCHES: dict[str, Any] = {
     "a comment": catalogs.UpdateComment(name(SCHEMA), "ours"),
     "properties": catalogs.UpdateSpec(name(SCHEMA), {"properties": '{"a":"b"}'}),
     "a tag": models.ChangeTags(name(SCHEMA), set={"a": "b"}),
-    "a grant": ChangeGrants(name(SCHEMA), (Change("ann", ("EXECUTE",)),)),
-    "an inert grant": ChangeGrants(name(SCHEMA), (Change("ann", ("REFRESH",)),)),
+    "a grant": ChangeGrants(name(SCHEMA), (GrantChange("ann", ("EXECUTE",)),)),
+    "an inert grant": ChangeGrants(name(SCHEMA), (GrantChange("ann", ("REFRESH",)),)),
     "a protected alias": protected_aliases.ProtectAlias(name(SCHEMA), "champion", ("ann",)),
     "a destination": access_requests.ChangeAccessDestinations(name(SCHEMA), (Destination("a@x.io", "EMAIL"),)),
     "an owner": catalogs.TransferOwnership(name(SCHEMA), "ann"),

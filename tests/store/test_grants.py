@@ -5,7 +5,7 @@ from world import World, name
 
 from modelkeep.core.operations.catalog import catalogs
 from modelkeep.core.operations.governance.explain import Explain, Explanation
-from modelkeep.core.operations.governance.grants import Change, ChangeGrants, GetEffectiveGrants, GetGrants
+from modelkeep.core.operations.governance.grants import ChangeGrants, GetEffectiveGrants, GetGrants, GrantChange
 from modelkeep.core.operations.models import models
 from modelkeep.domain.errors import PermissionDenied
 
@@ -21,10 +21,13 @@ async def grants_at(w: World, at: str = SCHEMA) -> set[tuple[str, bool]]:
 async def test_removals_come_first_and_inert_ones_are_apart(w: World) -> None:
     await w.model(MODEL)
     await w.grant("ann", f"EXECUTE+SELECT@{SCHEMA}")
-    changes = (Change("ann", ("USE_SCHEMA", "refresh"), ("ALL_PRIVILEGES",)), Change("ANN", ("EXTERNAL USE SCHEMA",)))
+    changes = (
+        GrantChange("ann", ("USE_SCHEMA", "refresh"), ("ALL_PRIVILEGES",)),
+        GrantChange("ANN", ("EXTERNAL USE SCHEMA",)),
+    )
     await w.as_("admin").do(ChangeGrants(name(SCHEMA), changes))
     assert await grants_at(w) == {("USE_SCHEMA", False), ("REFRESH", True), ("EXTERNAL_USE_SCHEMA", False)}
-    await w.as_("admin").do(ChangeGrants(name(SCHEMA), (Change("ann", (), ("ALL PRIVILEGES",)),)))
+    await w.as_("admin").do(ChangeGrants(name(SCHEMA), (GrantChange("ann", (), ("ALL PRIVILEGES",)),)))
     assert await grants_at(w) == {("EXTERNAL_USE_SCHEMA", False)}
 
 
@@ -32,7 +35,7 @@ async def test_inert_ones_are_shown_where_they_are_and_decide_nothing(w: World) 
     await w.model(MODEL)
     await w.group("team", "ann")
     for at in ("prod", SCHEMA, MODEL):
-        await w.as_("admin").do(ChangeGrants(name(at), (Change("team", ("REFRESH", "USAGE", "ALL")),)))
+        await w.as_("admin").do(ChangeGrants(name(at), (GrantChange("team", ("REFRESH", "USAGE", "ALL")),)))
     with pytest.raises(PermissionDenied):
         await w.as_("ann").do(models.GetModel(name(MODEL)))
     effective_grants = await w.as_("admin").do(GetEffectiveGrants(name(MODEL), "team"))
@@ -49,7 +52,7 @@ async def test_inert_ones_are_shown_where_they_are_and_decide_nothing(w: World) 
 async def test_they_go_with_what_they_are_on(w: World) -> None:
     await w.user("ann")
     await w.model(MODEL)
-    await w.as_("admin").do(ChangeGrants(name(MODEL), (Change("ann", ("REFRESH",)),)))
+    await w.as_("admin").do(ChangeGrants(name(MODEL), (GrantChange("ann", ("REFRESH",)),)))
     await w.as_("admin").do(catalogs.DeleteContainer(name("prod"), True))
     await w.model(MODEL)
     assert await grants_at(w, MODEL) == set()

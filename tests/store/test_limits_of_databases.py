@@ -190,9 +190,9 @@ async def test_principals_whose_grants_one_request_changes(w: World, monkeypatch
     monkeypatch.setattr(grants, "PRINCIPALS_PER_CHANGE", 3)
     await w.model("c0.s0.m0")
     await w.group("crowd", "u1", "u2", "u3", "u4")
-    everybody = [grants.Change(f"u{number}", ("EXECUTE",)) for number in range(1, 5)]
+    everybody = [grants.GrantChange(f"u{number}", ("EXECUTE",)) for number in range(1, 5)]
     await w.as_("admin").do(grants.ChangeGrants(name("c0.s0.m0"), tuple(everybody[:3])))
-    for changes in (everybody, everybody * 2, [grants.Change("u1", (), ("EXECUTE",))] * 4):
+    for changes in (everybody, everybody * 2, [grants.GrantChange("u1", (), ("EXECUTE",))] * 4):
         with pytest.raises(LimitExceeded, match="at most 3 principals"):
             await w.as_("admin").do(grants.ChangeGrants(name("c0.s0.m0"), tuple(changes)))
     assert await w.count("grants") == 3

@@ -179,7 +179,7 @@ async def test_one_principal_waits_for_only_so_many_decisions(w: World, monkeypa
 
     def ask(index: int) -> access_requests.AskAccess:
         return access_requests.AskAccess(
-            (access_requests.Ask((access_requests.Wanted(name(f"prod.ml.m{index}"), ("EXECUTE",)),)),)
+            (access_requests.Ask((access_requests.RequestedPrivileges(name(f"prod.ml.m{index}"), ("EXECUTE",)),)),)
         )
 
     for index in range(5):

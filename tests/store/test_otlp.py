@@ -290,7 +290,7 @@ async def test_a_running_worker_reports_at_each_interval(lite: World, lines: lis
 async def test_a_head_waits_for_a_collector_that_is_away(lite: World, receiver: Receiver) -> None:
     await sealed(lite, 1)
     collector = Collector(receiver.url)
-    collector.offer_head(audit.Head(7, "a" * 64), 1)
+    collector.offer_head(audit.ChainHead(7, "a" * 64), 1)
     receiver.answers = [(503, {}, b"")]
     await collector.send_head()
     assert collector.has_head and not collector.ready(now_ms())

@@ -31,7 +31,7 @@ async def test_a_decided_read_is_decided_again_after_every_change(w: World) -> N
         await w.version(M)
         await owner.do(models.SetAlias(name(M), "champion", number))
         assert [(await reader.do(ASKED)).version for _ in range(3)] == [number] * 3
-    await owner.do(grants.ChangeGrants(name(M), (grants.Change("reader", remove=("EXECUTE",)),)))
+    await owner.do(grants.ChangeGrants(name(M), (grants.GrantChange("reader", remove=("EXECUTE",)),)))
     with pytest.raises(PermissionDenied):
         await reader.do(ASKED)
 

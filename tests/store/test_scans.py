@@ -15,7 +15,7 @@ from modelkeep import limits
 from modelkeep.core.table import BY_REQUEST, OPERATIONS
 from modelkeep.domain.errors import LimitExceeded, RegistryError, Throttled, Unavailable
 from modelkeep.store.db import Database, ReadForScans, Row
-from modelkeep.store.scan_lanes import Lane
+from modelkeep.store.scan_lanes import ScanLane
 from modelkeep.store.sqlite import SqliteDatabase
 
 pytest_plugins = ("backends", "places")
@@ -291,7 +291,7 @@ async def test_every_read_that_scans_is_admitted_to_the_lane(lite: World) -> Non
 
 
 async def test_the_line_loses_no_place_however_its_people_leave() -> None:
-    lane = Lane(3, of_principal=6, waiting=20, wait_s=0.01)
+    lane = ScanLane(3, of_principal=6, waiting=20, wait_s=0.01)
     most_at_once, together, refused = 0, 0, 0
 
     async def run_scan(number: int) -> None:

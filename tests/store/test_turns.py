@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from modelkeep.store.writer_turns import Turns
+from modelkeep.store.writer_turns import WriterTurns
 
 pytestmark = pytest.mark.anyio
 PATIENCE_S = 30.0
@@ -17,7 +17,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def order(turns: Turns, principals: str) -> str:
+async def order(turns: WriterTurns, principals: str) -> str:
     """The order in which these are admitted that come one after the other while `first` writes."""
     await turns.enter("first", PATIENCE_S)
     admitted: list[str] = []
@@ -41,12 +41,12 @@ async def order(turns: Turns, principals: str) -> str:
     [("aaaab", "abaaa"), ("aaabbc", "abcaba"), ("abc", "abc"), ("aaaa", "aaaa"), ("aabab", "ababa")],
 )
 async def test_principals_take_turns(come: str, admitted: str) -> None:
-    assert await order(Turns(1, 1), come) == admitted
+    assert await order(WriterTurns(1, 1), come) == admitted
 
 
 @pytest.mark.parametrize(("at_once", "of_principal"), [(8, 4), (2, 1), (3, 1), (1, 1)])
 async def test_one_principal_leaves_room_for_the_others(at_once: int, of_principal: int) -> None:
-    turns = Turns(at_once, of_principal)
+    turns = WriterTurns(at_once, of_principal)
     many = [asyncio.create_task(turns.enter("a", PATIENCE_S)) for _ in range(20)]
     await settle()
     assert sum(task.done() for task in many) == of_principal
@@ -57,7 +57,7 @@ async def test_one_principal_leaves_room_for_the_others(at_once: int, of_princip
 
 
 async def test_who_waits_too_long_is_refused_and_leaves_no_trace() -> None:
-    turns = Turns(1, 1)
+    turns = WriterTurns(1, 1)
     await turns.enter("a", PATIENCE_S)
     for principal in ("a", "b", "c"):
         with pytest.raises(TimeoutError):
@@ -70,7 +70,7 @@ async def test_who_waits_too_long_is_refused_and_leaves_no_trace() -> None:
 @pytest.mark.parametrize("seed", range(20))
 async def test_callers_that_leave_at_any_moment_block_nobody(seed: int) -> None:
     choice, running, most = random.Random(seed), Counter[str](), 0
-    turns = Turns(3, 2)
+    turns = WriterTurns(3, 2)
 
     async def change(principal: str) -> None:
         nonlocal most

@@ -41,3 +41,28 @@ def test_a_table_of_data_has_as_many_as_it_is_listed_with(root: Path, monkeypatc
 def test_no_listed_table_has_gone():
     for name, count in house._UNFORMATTED.items():
         assert (house.ROOT / name).read_text().count("# fmt: skip") == count, name
+
+
+@pytest.fixture
+def source(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(house, "SOURCE", root / "src")
+    (root / "src" / "api").mkdir(parents=True)
+    return root / "src"
+
+
+@pytest.mark.parametrize(
+    ("text", "other_text", "twice"),
+    [
+        ("class Version:\n    pass\n", "class Version:\n    pass\n", "Version"),
+        ("class _File:\n    pass\n", "x = 1\nclass _File(dict):\n    pass\n", "_File"),
+        ("class Outer:\n    class Inner:\n        pass\n", "class Inner:\n    pass\n", "Inner"),
+        ("class A:\n    pass\n", "class B:\n    pass\n", None),
+        ("class A:\n    pass\n", "from one import A\n", None),
+    ],
+)
+def test_a_class_has_a_name_of_its_own(source: Path, text: str, other_text: str, twice: str | None):
+    (source / "a.py").write_text(text)
+    (source / "api" / "b.py").write_text(other_text)
+    reasons = list(house.names_of_classes())
+    assert len(reasons) == (twice is not None)
+    assert all(reason.startswith("src/api/b.py:") and f"has a class {twice} already" in reason for reason in reasons)

@@ -11,7 +11,7 @@ from backends import Postgres
 from tracking.tracking_site import WORKSPACE_ID, Site, serving
 from world import Counting
 
-from modelkeep.tracking.child import Answer
+from modelkeep.tracking.child import ChildAnswer
 
 pytest_plugins = ("backends",)
 ALICE, BOB, CAROL = "alice@x.io", "bob@x.io", "carol@x.io"
@@ -162,7 +162,7 @@ def test_hidden_and_missing_names_take_the_same_path(site: Site, monkeypatch: py
     calls: list[Any] = []
     send, record = desk.child.request, desk.auditor.record
 
-    async def request(*args: Any, **named: Any) -> Answer:
+    async def request(*args: Any, **named: Any) -> ChildAnswer:
         calls.append(("child", args[0], args[1]))
         return await send(*args, **named)
 

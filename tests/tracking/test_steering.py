@@ -15,7 +15,7 @@ from tracking.tracking_site import Site
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.tracking.calls import read
 from modelkeep.tracking.reserved_keys import is_reserved, neutralize
-from modelkeep.tracking.route_rules import ROUTES, Route
+from modelkeep.tracking.route_rules import ROUTES, TrackingRoute
 
 ALICE, BOB = "alice@x.io", "bob@x.io"
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
@@ -172,14 +172,14 @@ def nest(path: str, keys: tuple[str, ...]) -> dict[str, Any]:
     return {name: [{"key": key, "value": "v"} for key in keys] if many else keys[0]}
 
 
-def send(route: Route, params: dict[str, str], body: bytes) -> dict[str, Any]:
+def send(route: TrackingRoute, params: dict[str, str], body: bytes) -> dict[str, Any]:
     """What goes on to the child."""
     call = read(route, params, b"", "application/json", body)
     neutralize(route, call.fields, BOB)
     return json.loads(call.body())
 
 
-def params_of(route: Route) -> dict[str, str]:
+def params_of(route: TrackingRoute) -> dict[str, str]:
     return dict.fromkeys(re.findall(r"\{([^}]*)\}", route.path), "x")
 
 

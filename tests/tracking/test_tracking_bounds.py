@@ -30,10 +30,10 @@ from modelkeep.limits import (
 from modelkeep.tracking import call_limits
 from modelkeep.tracking import child as module
 from modelkeep.tracking.calls import API
-from modelkeep.tracking.child import Answer, TrackingServer
-from modelkeep.tracking.concurrent_calls import Turns
-from modelkeep.tracking.route_rules import ROUTES, UI_ROUTES, Route
-from modelkeep.tracking.workspace_apps import Workspaces
+from modelkeep.tracking.child import ChildAnswer, TrackingServer
+from modelkeep.tracking.concurrent_calls import CallTurns
+from modelkeep.tracking.route_rules import ROUTES, UI_ROUTES, TrackingRoute
+from modelkeep.tracking.workspace_apps import TrackingApps
 
 ALICE, BOB = "alice@x.io", "bob@x.io"
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
@@ -52,7 +52,7 @@ def calls(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     sent: list[str] = []
     send = site.desk.child.request
 
-    async def request(method: str, path: str, *rest: Any, **named: Any) -> Answer:
+    async def request(method: str, path: str, *rest: Any, **named: Any) -> ChildAnswer:
         sent.append(f"{method} {path}")
         return await send(method, path, *rest, **named)
 
@@ -85,7 +85,7 @@ def test_which_routes_search() -> None:
 
 
 @pytest.mark.parametrize("route", SEARCHES, ids=lambda r: f"{r.method} {r.path}")
-def test_texts_of_searches_are_short(route: Route) -> None:
+def test_texts_of_searches_are_short(route: TrackingRoute) -> None:
     long = "x" * (TRACKING_SEARCH_CHARS + 1)
     for fields in (
         {"filter": long},
@@ -194,7 +194,7 @@ def test_experiments_of_a_search_may_be_many_and_not_all(site: Site, calls: list
 
 
 async def _turns() -> None:
-    turns, gate, order = Turns(2, 1), asyncio.Event(), list[str]()
+    turns, gate, order = CallTurns(2, 1), asyncio.Event(), list[str]()
 
     async def call(principal: str, name: str) -> None:
         async with turns.take(principal):
@@ -231,14 +231,14 @@ def test_a_caller_with_too_many_calls_is_told_to_wait_and_others_are_served(
     started, go = threading.Event(), threading.Event()
     send = site.desk.child.request
 
-    async def request(method: str, path: str, *rest: Any, **named: Any) -> Answer:
+    async def request(method: str, path: str, *rest: Any, **named: Any) -> ChildAnswer:
         if "slow" in str(rest):
             started.set()
             await asyncio.to_thread(go.wait)
         return await send(method, path, *rest, **named)
 
     monkeypatch.setattr(site.desk.child, "request", request)
-    monkeypatch.setattr(workspace, "_turns", Turns(1, 0))
+    monkeypatch.setattr(workspace, "_turns", CallTurns(1, 0))
 
     def hold() -> None:
         with site.client(BOB) as http:
@@ -370,7 +370,7 @@ async def _sweep() -> None:
     async def existing() -> set[str]:
         return alive
 
-    workspaces = Workspaces(start, "main", existing)
+    workspaces = TrackingApps(start, "main", existing)
     for workspace_id in ("main", "a", "b"):
         await workspaces.of(workspace_id)
     await workspaces.sweep()

@@ -6,7 +6,7 @@ import pytest
 from tracking.tracking_site import Site
 
 from modelkeep.tracking.answers import graphql, refusal
-from modelkeep.tracking.child import Answer
+from modelkeep.tracking.child import ChildAnswer
 
 ALICE = "alice@x.io"
 SQL = (
@@ -32,7 +32,7 @@ def test_errors_keep_their_meaning_and_lose_their_text(
     text: str, status: int, code: str, page: tuple[int, str]
 ) -> None:
     sent = json.dumps({"error_code": code, "message": text}) if code else text
-    answer = refusal(Answer(status, {}, sent.encode()))
+    answer = refusal(ChildAnswer(status, {}, sent.encode()))
     body = json.loads(bytes(answer.body))  # pyright: ignore
     assert (answer.status, body["error_code"]) == page
     assert body["message"].startswith("The tracking server c")
@@ -42,7 +42,7 @@ def test_errors_keep_their_meaning_and_lose_their_text(
 
 def test_what_a_client_can_act_on_stays() -> None:
     sent = json.dumps({"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid filter 'x'", "stack_trace": TRACE})
-    answer = refusal(Answer(400, {}, sent.encode()))
+    answer = refusal(ChildAnswer(400, {}, sent.encode()))
     body = json.loads(bytes(answer.body))  # pyright: ignore
     assert (answer.status, body) == (400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid filter 'x'"})
 
@@ -54,7 +54,7 @@ def test_errors_of_graphql_too() -> None:
         },
         "errors": [{"message": SQL, "path": ["mlflowGetRun"]}, {"message": "Unknown argument"}],
     }
-    body = json.loads(bytes(graphql(Answer(200, {}, json.dumps(sent).encode())).body))  # pyright: ignore
+    body = json.loads(bytes(graphql(ChildAnswer(200, {}, json.dumps(sent).encode())).body))  # pyright: ignore
     assert body["data"]["mlflowGetExperiment"]["experiment"]["tags"] == [{"key": "k"}]
     assert [error["message"][:19] for error in body["errors"]] == ["The tracking server", "Unknown argument"]
 

@@ -11,7 +11,7 @@ from tracking.tracking_site import Site
 
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.tracking import calls
-from modelkeep.tracking.route_rules import ROUTES, Route
+from modelkeep.tracking.route_rules import ROUTES, TrackingRoute
 
 ALICE, BOB = "alice@x.io", "bob@x.io"
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
@@ -52,7 +52,7 @@ BODIES: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize("route", [r for r in ROUTES if r.method != "GET"], ids=lambda r: f"{r.method} {r.path}")
-def test_no_malformed_body_passes(site: Site, route: Route) -> None:
+def test_no_malformed_body_passes(site: Site, route: TrackingRoute) -> None:
     if route.act in OPEN:
         return
     path = "/api" + route.path

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelkeep.tracking.calls import FREE, FREE_WHEN_OBJECT, UI
-from modelkeep.tracking.route_rules import OWN_ROUTES, REFUSED, ROUTES, UI_ROUTES, Route, refusal
+from modelkeep.tracking.route_rules import OWN_ROUTES, REFUSED, ROUTES, UI_ROUTES, TrackingRoute, refusal
 
 # Fields that look like ids or places and need no rule, and why.
 HARMLESS = {
@@ -131,7 +131,7 @@ def fields(message: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_id_in_a_message_is_checked(route: Route) -> None:
+def test_every_id_in_a_message_is_checked(route: TrackingRoute) -> None:
     message = messages().get((route.method, route.path))
     if message is None or route.act in FILTERED:
         return

@@ -39,7 +39,7 @@ _HEALTH = frozenset(
 )  # health checks come to an address of a machine, not of a workspace
 
 
-class Tracking(Protocol):
+class TrackingHandler(Protocol):
     """The workspace's face: MLflow's tracking API and UI, behind this server's sign-in."""
 
     async def handle(self, request: Request, actor: Actor) -> Response | None: ...
@@ -54,7 +54,7 @@ class App:
         door: Authenticator,
         routes: Sequence[Route],
         sites: WorkspaceResolver,
-        tracking: Tracking | None = None,
+        tracking: TrackingHandler | None = None,
     ) -> None:
         """`tracking` handles the paths that no route names; it answers None to paths that are not its own."""
         self._engine = engine

@@ -8,7 +8,6 @@ from typing import Any, cast, get_type_hints
 import msgspec
 
 from modelkeep.api.errors import databricks
-from modelkeep.api.openapi_names import without_modules
 from modelkeep.core.operation import Operation
 from modelkeep.core.table import OPERATIONS
 from modelkeep.domain.errors import RegistryError
@@ -93,7 +92,7 @@ def document(routes: Sequence[Route], version: str) -> Json:
     for _, _, tag, about in FACES:
         if tag in there and not tags.get(tag):
             tags[tag] = about
-    described: Json = {
+    return {
         "openapi": "3.1.0",
         "info": {
             "title": "Modelkeep",
@@ -113,7 +112,6 @@ def document(routes: Sequence[Route], version: str) -> Json:
             },
         },
     }
-    return without_modules(described)
 
 
 def answer_type(route: Route) -> Any:

@@ -5,58 +5,58 @@ import msgspec
 from modelkeep.api.model_shapes import Id, Tag
 
 
-class Name(msgspec.Struct, frozen=True):
+class RegisteredModelName(msgspec.Struct, frozen=True):
     name: str
 
 
-class CreateModel(msgspec.Struct, frozen=True):
+class CreateRegisteredModel(msgspec.Struct, frozen=True):
     name: str
     description: str = ""
     tags: tuple[Tag, ...] = ()
     deployment_job_id: Id = ""
 
 
-class SetTag(msgspec.Struct, frozen=True):
+class SetRegisteredModelTag(msgspec.Struct, frozen=True):
     name: str
     key: str
     value: str = ""
 
 
-class DeleteTag(msgspec.Struct, frozen=True):
+class DeleteRegisteredModelTag(msgspec.Struct, frozen=True):
     name: str
     key: str
 
 
-class Alias(msgspec.Struct, frozen=True):
+class RegisteredModelAlias(msgspec.Struct, frozen=True):
     name: str
     alias: str
 
 
-class SetAlias(msgspec.Struct, frozen=True):
+class SetRegisteredModelAlias(msgspec.Struct, frozen=True):
     name: str
     alias: str
     version: str | int
 
 
-class Version(msgspec.Struct, frozen=True):
+class ModelVersionName(msgspec.Struct, frozen=True):
     name: str
     version: str | int
 
 
-class UpdateVersion(msgspec.Struct, frozen=True):
+class UpdateModelVersion(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     description: str | None = None
 
 
-class SetVersionTag(msgspec.Struct, frozen=True):
+class SetModelVersionTag(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     key: str
     value: str = ""
 
 
-class DeleteVersionTag(msgspec.Struct, frozen=True):
+class DeleteModelVersionTag(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     key: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelkeep import limits
 from modelkeep.blobs.port import TemporaryCredentials
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.domain.storage_urls import StorageUrl
 
 _OPERATIONS = {"LIST": "list_objects_v2", "WRITE": "put_object", "READ": "get_object", "DELETE": "delete_object"}
@@ -18,7 +18,7 @@ class FolderProbe:
     def __init__(self, endpoint: str = "", region: str = "") -> None:
         """`endpoint`: of the store, '' for AWS."""
         self._endpoint, self._region = endpoint, region
-        self._lane = Lane("folder-probe", limits.STS_THREADS, Circuit("The store"))
+        self._lane = StorageLane("folder-probe", limits.STS_THREADS, Circuit("The store"))
 
     async def try_folder(self, url: StorageUrl, credentials: TemporaryCredentials, *, write: bool) -> dict[str, str]:
         """By operation: '' where it worked, else why it did not; those that were not tried are absent. Raises Unavailable."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from modelkeep import limits
-from modelkeep.blobs.port import Listed, Segment
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.port import ListedObject, Segment
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.blobs.streams import Part, cut, draw, pour
 from modelkeep.domain.errors import FileNotFound, RegistryError, Unavailable, WrongState
 
@@ -41,15 +41,15 @@ class LocalBlobs:
         """`threads`: how many files may be read or written at the same instant."""
         self.root = root
         self.circuit = Circuit("The storage folder")
-        self._bytes = Lane("blobs", threads, self.circuit)
-        self._calls = Lane("blobs-calls", threads, self.circuit)
+        self._bytes = StorageLane("blobs", threads, self.circuit)
+        self._calls = StorageLane("blobs-calls", threads, self.circuit)
         self._root = _Root(root)
         # What a step of a write waits for must not queue behind such steps.
         self._side = ThreadPoolExecutor(threads, "blobs-side")
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         """See the port. Raises WrongState where the set is deleted meanwhile."""
-        return await pour(self._bytes, chunks, _File(self._root, self._folder(set_id), self._side), _BATCH)
+        return await pour(self._bytes, chunks, _NewFile(self._root, self._folder(set_id), self._side), _BATCH)
 
     def read(self, set_id: str, segments: Sequence[Segment], start: int, end: int) -> AsyncIterator[bytes]:
         parts = cut(segments, start, end)
@@ -76,7 +76,7 @@ class LocalBlobs:
             opening.add_done_callback(_close_late)
             raise
 
-    async def list_set(self, set_id: str) -> Sequence[Listed]:
+    async def list_set(self, set_id: str) -> Sequence[ListedObject]:
         """See the port. What a killed process left unfinished is listed once nothing has touched it for an hour."""
         return await self._run(limits.STORE_FINALIZE_S, _list, self._folder(set_id))
 
@@ -136,7 +136,7 @@ def _vanished(path: Path) -> Unavailable:
     )
 
 
-class _File:
+class _NewFile:
     """One object on its way: written beside its final name, and renamed once it is on the disk.
 
     Bytes are hashed and written at once, and flushed as they come, so that the last fsync has little left to do.
@@ -267,14 +267,14 @@ def _pieces(folder: Path, parts: Sequence[Part]) -> Generator[bytes, None, None]
                 yield piece
 
 
-def _list(folder: Path) -> list[Listed]:
-    now, listed = time.time(), list[Listed]()
+def _list(folder: Path) -> list[ListedObject]:
+    now, listed = time.time(), list[ListedObject]()
     with _storage():
         for name in sorted(_names(folder)):
             with suppress(FileNotFoundError):  # deleted, or finished, since the folder was read
                 stat = (folder / name).stat()
                 if not name.endswith(_PART) or now - stat.st_mtime > _STALE_S:
-                    listed.append(Listed(name, stat.st_size, modified_ms=stat.st_mtime_ns // 1_000_000))
+                    listed.append(ListedObject(name, stat.st_size, modified_ms=stat.st_mtime_ns // 1_000_000))
     return listed
 
 

@@ -21,7 +21,7 @@ class Segment(msgspec.Struct, frozen=True):
     """hex; '' where the bytes did not pass through this server"""
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedObject(msgspec.Struct, frozen=True):
     """An object found in storage."""
 
     object: str
@@ -73,7 +73,7 @@ class Blobs(Protocol):
         is gone and Unavailable where it is shorter than its segment."""
         ...
 
-    async def list_set(self, set_id: str) -> Sequence[Listed]:
+    async def list_set(self, set_id: str) -> Sequence[ListedObject]:
         """Every object of the set, sorted by name; empty where there is none.
 
         A write that runs is not in it. What a killed process left of one in a folder is, once nothing has touched it
@@ -104,7 +104,7 @@ class DirectBlobs(Blobs, Protocol):
         """Where the set is, as clients with credentials of the store name it."""
         ...
 
-    async def copy(self, set_id: str, objects: Sequence[Listed], target: str) -> None:
+    async def copy(self, set_id: str, objects: Sequence[ListedObject], target: str) -> None:
         """Copy these objects into the set `target`, inside the store. Raises Conflict where one is not what was listed."""
         ...
 

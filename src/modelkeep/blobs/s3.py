@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 from modelkeep import limits
 from modelkeep.blobs import s3_keys, s3_objects
-from modelkeep.blobs.port import Listed, Segment, SignedUrl
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.port import ListedObject, Segment, SignedUrl
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.blobs.streams import Part, cut, draw, pour
 from modelkeep.domain.errors import (
     AlreadyExists,
@@ -50,8 +50,8 @@ class S3Blobs:
         self._client = _client(endpoint, region, threads, limits.STORE_STALL_S, attempts=3)
         self._quick = _client(endpoint, region, threads, limits.STORE_SOCKET_S, attempts=2)
         self.circuit = Circuit("The store")
-        self._bytes = Lane("s3-bytes", threads, self.circuit)
-        self._calls = Lane("s3", threads, self.circuit)
+        self._bytes = StorageLane("s3-bytes", threads, self.circuit)
+        self._calls = StorageLane("s3", threads, self.circuit)
 
     async def write(self, set_id: str, path: str, chunks: AsyncIterator[bytes]) -> Segment:
         sink = _Object(self._client, self._at(set_id, path), path)
@@ -61,7 +61,7 @@ class S3Blobs:
         parts = cut(segments, start, end)
         return draw(self._bytes, self._pieces(set_id, parts), end - start)
 
-    async def list_set(self, set_id: str) -> Sequence[Listed]:
+    async def list_set(self, set_id: str) -> Sequence[ListedObject]:
         return await self._run(limits.STORE_FINALIZE_S, self._list, set_id)
 
     async def delete(self, set_id: str, objects: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ class S3Blobs:
     def uri(self, set_id: str) -> str:
         return f"s3://{self._bucket}/{self._root}{set_id}"
 
-    async def copy(self, set_id: str, objects: Sequence[Listed], target: str) -> None:
+    async def copy(self, set_id: str, objects: Sequence[ListedObject], target: str) -> None:
         """See the port. The ETag pins each object: what is copied is what was listed."""
         await _all(self._copy(set_id, entry, target) for entry in objects)
 
@@ -173,10 +173,10 @@ class S3Blobs:
                         left -= len(piece)
                         yield piece
 
-    def _list(self, set_id: str) -> list[Listed]:
+    def _list(self, set_id: str) -> list[ListedObject]:
         prefix = self._under(set_id)
         listed = [
-            Listed(
+            ListedObject(
                 s3_keys.read(key := entry["Key"][len(prefix["Prefix"]) :]),
                 entry["Size"],
                 entry["ETag"].strip('"'),
@@ -188,7 +188,7 @@ class S3Blobs:
         ]
         return sorted(listed, key=lambda entry: entry.object)
 
-    async def _copy(self, set_id: str, entry: Listed, target: str) -> None:
+    async def _copy(self, set_id: str, entry: ListedObject, target: str) -> None:
         source, at = self._at_key(set_id, entry.key), self._at(target, entry.object)
         pinned: dict[str, Any] = {"CopySource": source, "CopySourceIfMatch": f'"{entry.checksum}"'}
         if entry.size <= self.copy_limit:
@@ -232,7 +232,7 @@ class S3Blobs:
         call: Callable[..., _T],
         *args: object,
         refused: RegistryError | None = None,
-        lane: Lane | None = None,
+        lane: StorageLane | None = None,
     ) -> _T:
         def guarded() -> _T:
             with _storage(refused):

@@ -21,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from modelkeep import limits
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.domain.errors import InvalidArgument, NotSent, Unavailable
 
 _PIECE = 1024 * 1024  # bytes of one read
@@ -34,7 +34,7 @@ _MOST_FILES = 100_000
 _NAME = re.compile(r"(?P<kind>write|read)-(?P<version>[0-9a-f-]{36})-(?P<tag>[0-9a-f]{32})")
 _UNFINISHED = ".unfinished-"
 _STALE_S = 3600
-_LANE = Lane("shared-folder", limits.SHARED_FOLDER_THREADS, Circuit("The shared folder"))
+_LANE = StorageLane("shared-folder", limits.SHARED_FOLDER_THREADS, Circuit("The shared folder"))
 WRITABLE = "registered_model_meta"
 """MLflow before 3.18 writes this file into whatever folder it loads a model from."""
 
@@ -42,7 +42,7 @@ Read = Callable[[], AsyncIterator[bytes]]
 _T = TypeVar("_T")
 
 
-class Place(msgspec.Struct, frozen=True):
+class ClientDirectory(msgspec.Struct, frozen=True):
     """One directory of ours in the folder."""
 
     kind: str
@@ -109,11 +109,11 @@ class SharedFolder:
             finally:
                 await _with(root, _remove, draft)
 
-    async def places(self) -> Sequence[Place]:
+    async def places(self) -> Sequence[ClientDirectory]:
         """Every directory of ours that is there, sorted by name."""
         return await _LANE.run(limits.STORE_STALL_S, self._places)
 
-    async def remove(self, place: Place) -> None:
+    async def remove(self, place: ClientDirectory) -> None:
         """A directory with all that is in it; what is gone already is no error."""
         async with self._root_opened() as root:
             await _with(root, _remove, place.name)
@@ -154,15 +154,15 @@ class SharedFolder:
             finally:
                 os.close(fd)
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[ClientDirectory]:
         with _folder(), self._opened() as root:
-            places: list[Place] = []
+            places: list[ClientDirectory] = []
             for name in _names(root):
                 match = _NAME.fullmatch(name)
                 if match and hmac.compare_digest(name, self._name(match["kind"], match["version"])):
                     with suppress(FileNotFoundError):
                         used_s = os.stat(name, dir_fd=root, follow_symlinks=False).st_mtime
-                        places.append(Place(match["kind"], match["version"], name, used_s))
+                        places.append(ClientDirectory(match["kind"], match["version"], name, used_s))
             return places
 
 

@@ -48,7 +48,7 @@ class Circuit:
         self._closed_from = time.monotonic() + self._open_s
 
 
-class Lane:
+class StorageLane:
     """A pool of threads whose calls have deadlines."""
 
     def __init__(self, name: str, threads: int, circuit: Circuit, *, waiting: int = limits.LANE_WAITING) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from modelkeep import limits
 from modelkeep.blobs.port import Segment
-from modelkeep.blobs.storage_threads import Lane
+from modelkeep.blobs.storage_threads import StorageLane
 from modelkeep.domain.errors import InvalidArgument
 
 _BATCH_CHUNKS = 1024  # a peer that sends a few bytes at a time must not fill memory with tiny objects
@@ -54,7 +54,7 @@ class Sink(Protocol):
         ...
 
 
-async def pour(lane: Lane, chunks: AsyncIterator[bytes], sink: Sink, batch_bytes: int) -> Segment:
+async def pour(lane: StorageLane, chunks: AsyncIterator[bytes], sink: Sink, batch_bytes: int) -> Segment:
     """Send `chunks` to `sink` in batches of about `batch_bytes`: one is written while the next arrives.
 
     Whatever fails, cancellation included, the sink is discarded before the failure goes on; where the storage does not
@@ -86,7 +86,7 @@ def _discard(step: Future[Any], sink: Sink) -> None:
     sink.discard()
 
 
-async def draw(lane: Lane, pieces: Generator[bytes, None, None], size: int) -> AsyncIterator[bytes]:
+async def draw(lane: StorageLane, pieces: Generator[bytes, None, None], size: int) -> AsyncIterator[bytes]:
     """The `size` bytes that `pieces` yields; the next piece is read in a thread while this one is used."""
     if not size:
         return

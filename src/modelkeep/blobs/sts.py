@@ -11,7 +11,7 @@ from typing import Any
 
 from modelkeep import limits
 from modelkeep.blobs.port import TemporaryCredentials
-from modelkeep.blobs.storage_threads import Circuit, Lane
+from modelkeep.blobs.storage_threads import Circuit, StorageLane
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 
 SHORTEST_S, LONGEST_S = 15 * 60, 12 * 3600  # what AWS lets a session live
@@ -31,7 +31,7 @@ class StsClient:
             raise InvalidArgument("MODELKEEP_CREDENTIAL_MINUTES must be between 15 and 720.")
         self.seconds = seconds
         self._client = _client(endpoint, region)
-        self._lane = Lane("sts", limits.STS_THREADS, Circuit("The store's STS"))
+        self._lane = StorageLane("sts", limits.STS_THREADS, Circuit("The store's STS"))
 
     async def assume(
         self, role_arn: str, policy: dict[str, Any], holder: str, *, external_id: str = "", role_from: str

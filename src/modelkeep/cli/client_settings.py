@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     OK = "ok"
     NOTE = "note"
     """It works, and may not be what the user wants."""
@@ -23,23 +23,23 @@ class Level(StrEnum):
 class Finding(msgspec.Struct, frozen=True):
     """One sentence about the client, with what to do unless it is fine."""
 
-    level: Level
+    level: FindingLevel
     message: str
 
 
 def fine(message: str) -> Finding:
-    return Finding(Level.OK, message)
+    return Finding(FindingLevel.OK, message)
 
 
 def note(message: str) -> Finding:
-    return Finding(Level.NOTE, message)
+    return Finding(FindingLevel.NOTE, message)
 
 
 def problem(message: str) -> Finding:
-    return Finding(Level.PROBLEM, message)
+    return Finding(FindingLevel.PROBLEM, message)
 
 
-class Credential(msgspec.Struct, frozen=True):
+class ClientCredential(msgspec.Struct, frozen=True):
     """A token, a user name and a password, or a service principal's id and secret. Empty: there is none."""
 
     token: str = ""
@@ -59,7 +59,7 @@ class ClientSettings(msgspec.Struct, frozen=True):
     """The server's address with its scheme, without a slash at the end; '' if there is none that can be used"""
     source: str = ""
     """What names the server, such as DATABRICKS_HOST"""
-    credential: Credential = Credential()
+    credential: ClientCredential = ClientCredential()
     tracking_uri: str = ""
     registry_uri: str = ""
     findings: tuple[Finding, ...] = ()
@@ -204,13 +204,15 @@ def _checked_address(source: str, address: str) -> tuple[str, list[Finding]]:
 # --- the credential --------------------------------------------------------------------------------------------------
 
 
-def _credential(environment: Mapping[str, str], profile: _Profile, source: str) -> tuple[Credential, list[Finding]]:
+def _credential(
+    environment: Mapping[str, str], profile: _Profile, source: str
+) -> tuple[ClientCredential, list[Finding]]:
     if source.startswith("MLFLOW_"):
         return _mlflow_credential(environment, source)
     fields = dict(profile.fields) if source != "DATABRICKS_HOST" or environment.get(_CONFIG_PROFILE) else {}
     for field in ("token", "username", "password", "client_id", "client_secret"):
         fields[field] = environment.get(f"DATABRICKS_{field.upper()}") or fields.get(field, "")
-    credential = Credential(
+    credential = ClientCredential(
         **{field: fields[field] for field in ("token", "username", "password", "client_id", "client_secret")}
     )
     if not credential:
@@ -227,16 +229,16 @@ def _credential(environment: Mapping[str, str], profile: _Profile, source: str) 
     return credential, [] if _sendable(credential) else [_NOT_SENDABLE]
 
 
-def _mlflow_credential(environment: Mapping[str, str], source: str) -> tuple[Credential, list[Finding]]:
+def _mlflow_credential(environment: Mapping[str, str], source: str) -> tuple[ClientCredential, list[Finding]]:
     """The credential of MLflow's own REST client, or of its `uc:` client."""
     if source == "MLFLOW_REGISTRY_URI" and environment.get("MLFLOW_REGISTRY_URI", "").startswith("uc:"):
-        credential = Credential(environment.get("MLFLOW_UC_OSS_TOKEN", ""))
+        credential = ClientCredential(environment.get("MLFLOW_UC_OSS_TOKEN", ""))
         missing = problem(
             "MLFLOW_UC_OSS_TOKEN is not set, and a registry URI that begins with uc: needs it. Set it to your token."
         )
     else:
         variables = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-        credential = Credential(*(environment.get(variable, "") for variable in variables))
+        credential = ClientCredential(*(environment.get(variable, "") for variable in variables))
         missing = problem(
             "MLflow's URI is an address, and MLFLOW_TRACKING_TOKEN is not set. Set it to a token: `modelkeep tokens create` "
             "prints one."
@@ -249,6 +251,6 @@ def _mlflow_credential(environment: Mapping[str, str], source: str) -> tuple[Cre
 _NOT_SENDABLE = problem("The token has characters that no token has. Copy it again, without quotes and line ends.")
 
 
-def _sendable(credential: Credential) -> bool:
+def _sendable(credential: ClientCredential) -> bool:
     token = credential.token
     return token.isascii() and token.isprintable() and not any(character in token for character in " '\"")

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """One command or group of commands below `modelkeep`."""
 
     section: str
@@ -26,41 +26,41 @@ class Entry(NamedTuple):
 _RUN, _DATA = "Run a server (on its own machine)", "Models and what lies beside them"
 _GOVERN, _ACCOUNT = "Govern", "Account and operation"
 
-ENTRIES: dict[str, Entry] = {
-    "serve": Entry(_RUN, "server", "Start the server in the foreground.", "serve_app"),
-    "env": Entry(_RUN, "server", "Print the exports for an MLflow client, with an admin token.", "env_app"),
-    "config": Entry(_RUN, "config", "Show the settings that the server would run with."),
-    "migrate": Entry(_RUN, "server", "Bring the database's schema up to date.", "migrate_app"),
-    "check": Entry(_RUN, "server", "Prove that database and storage agree.", "check_app"),
-    "admins": Entry(_RUN, "admins", "List and add account admins, also when nobody can sign in."),
-    "catalogs": Entry(_DATA, "catalogs", "Manage catalogs and the workspaces that they are bound to."),
-    "schemas": Entry(_DATA, "schemas", "Manage schemas of a catalog."),
-    "models": Entry(_DATA, "models", "Manage registered models, their versions, aliases and files."),
-    "prompts": Entry(_DATA, "prompts", "Manage prompts of a schema and their versions."),
-    "volumes": Entry(_DATA, "objects", "Manage volumes of a schema.", "volumes_app"),
-    "functions": Entry(_DATA, "objects", "Manage functions of a schema.", "functions_app"),
-    "tables": Entry(_DATA, "objects", "Manage tables of a schema.", "tables_app"),
-    "spark-conf": Entry(_DATA, "spark", "Print a spark-defaults.conf for this server. It has your credential."),
-    "experiments": Entry(_DATA, "experiments", "List experiments of the workspace and share them."),
-    "search": Entry(_DATA, "search", "Search catalogs, schemas, models and other objects."),
-    "sql": Entry(_DATA, "sql", "Run one SQL statement."),
-    "grants": Entry(_GOVERN, "grants", "Grant and revoke privileges, and explain decisions."),
-    "access": Entry(_GOVERN, "access", "Request access, and decide on requests."),
-    "aliases": Entry(_GOVERN, "aliases", "Move aliases, and protect them from others."),
-    "tag-policies": Entry(_GOVERN, "tag_policies", "Govern tags: their values, and who may assign them."),
-    "audit": Entry(_GOVERN, "audit", "Search, export and verify the audit log."),
-    "users": Entry(_ACCOUNT, "principals", "Manage users and their links to an OpenID provider.", "users_app"),
-    "groups": Entry(_ACCOUNT, "principals", "Manage groups and their members.", "groups_app"),
-    "service-principals": Entry(
+ENTRIES: dict[str, CommandEntry] = {
+    "serve": CommandEntry(_RUN, "server", "Start the server in the foreground.", "serve_app"),
+    "env": CommandEntry(_RUN, "server", "Print the exports for an MLflow client, with an admin token.", "env_app"),
+    "config": CommandEntry(_RUN, "config", "Show the settings that the server would run with."),
+    "migrate": CommandEntry(_RUN, "server", "Bring the database's schema up to date.", "migrate_app"),
+    "check": CommandEntry(_RUN, "server", "Prove that database and storage agree.", "check_app"),
+    "admins": CommandEntry(_RUN, "admins", "List and add account admins, also when nobody can sign in."),
+    "catalogs": CommandEntry(_DATA, "catalogs", "Manage catalogs and the workspaces that they are bound to."),
+    "schemas": CommandEntry(_DATA, "schemas", "Manage schemas of a catalog."),
+    "models": CommandEntry(_DATA, "models", "Manage registered models, their versions, aliases and files."),
+    "prompts": CommandEntry(_DATA, "prompts", "Manage prompts of a schema and their versions."),
+    "volumes": CommandEntry(_DATA, "objects", "Manage volumes of a schema.", "volumes_app"),
+    "functions": CommandEntry(_DATA, "objects", "Manage functions of a schema.", "functions_app"),
+    "tables": CommandEntry(_DATA, "objects", "Manage tables of a schema.", "tables_app"),
+    "spark-conf": CommandEntry(_DATA, "spark", "Print a spark-defaults.conf for this server. It has your credential."),
+    "experiments": CommandEntry(_DATA, "experiments", "List experiments of the workspace and share them."),
+    "search": CommandEntry(_DATA, "search", "Search catalogs, schemas, models and other objects."),
+    "sql": CommandEntry(_DATA, "sql", "Run one SQL statement."),
+    "grants": CommandEntry(_GOVERN, "grants", "Grant and revoke privileges, and explain decisions."),
+    "access": CommandEntry(_GOVERN, "access", "Request access, and decide on requests."),
+    "aliases": CommandEntry(_GOVERN, "aliases", "Move aliases, and protect them from others."),
+    "tag-policies": CommandEntry(_GOVERN, "tag_policies", "Govern tags: their values, and who may assign them."),
+    "audit": CommandEntry(_GOVERN, "audit", "Search, export and verify the audit log."),
+    "users": CommandEntry(_ACCOUNT, "principals", "Manage users and their links to an OpenID provider.", "users_app"),
+    "groups": CommandEntry(_ACCOUNT, "principals", "Manage groups and their members.", "groups_app"),
+    "service-principals": CommandEntry(
         _ACCOUNT,
         "principals",
         "Manage service principals, their secrets and trusted issuers.",
         "service_principals_app",
     ),
-    "tokens": Entry(_ACCOUNT, "tokens", "Manage personal access tokens and sessions."),
-    "workspaces": Entry(_ACCOUNT, "workspaces", "Manage workspaces and who may enter them."),
-    "jobs": Entry(_ACCOUNT, "jobs", "List background jobs that wait, run or have failed."),
-    "doctor": Entry(_ACCOUNT, "doctor", "Find out why a client does not work."),
+    "tokens": CommandEntry(_ACCOUNT, "tokens", "Manage personal access tokens and sessions."),
+    "workspaces": CommandEntry(_ACCOUNT, "workspaces", "Manage workspaces and who may enter them."),
+    "jobs": CommandEntry(_ACCOUNT, "jobs", "List background jobs that wait, run or have failed."),
+    "doctor": CommandEntry(_ACCOUNT, "doctor", "Find out why a client does not work."),
 }
 
 

@@ -17,7 +17,7 @@ from modelkeep.cli import client_settings
 from modelkeep.cli.client import MLFLOW_UC, V1
 from modelkeep.cli.client_settings import ClientSettings, Finding, fine, note, origin, problem
 from modelkeep.cli.mlflow_settings import mlflow_findings
-from modelkeep.cli.server_probe import Failed, Probe, fields_of, message_of, way
+from modelkeep.cli.server_probe import Failed, ServerProbe, fields_of, message_of, way
 
 CLOCK_S = 60
 """By how many seconds the clocks may differ: OpenID tokens allow no more"""
@@ -35,7 +35,7 @@ def diagnose(environment: Mapping[str, str], volume: str = "") -> Iterator[Findi
         return
     yield from way(settings.host, environment)
     try:
-        probe = Probe(settings.host, environment)
+        probe = ServerProbe(settings.host, environment)
     except Failed as failure:
         yield failure.finding
         return
@@ -47,7 +47,7 @@ def diagnose(environment: Mapping[str, str], volume: str = "") -> Iterator[Findi
         probe.close()
 
 
-def _server(probe: Probe, settings: ClientSettings, volume: str) -> Iterator[Finding]:
+def _server(probe: ServerProbe, settings: ClientSettings, volume: str) -> Iterator[Finding]:
     before = time.time()
     answer = probe.send("GET", "/.well-known/databricks-config")
     now = (before + time.time()) / 2
@@ -105,7 +105,7 @@ def _clock(answer: httpx.Response, now: float) -> Iterator[Finding]:
         )
 
 
-def _version(probe: Probe) -> Iterator[Finding]:
+def _version(probe: ServerProbe) -> Iterator[Finding]:
     info: dict[str, Any] = fields_of(probe.send("GET", "/openapi.json")).get("info") or {}
     theirs, ours = str(info.get("version", "")), version("modelkeep")
     if theirs and theirs != ours:
@@ -114,7 +114,7 @@ def _version(probe: Probe) -> Iterator[Finding]:
         yield fine(f"The server is Modelkeep {theirs}, as this command.")
 
 
-def _health(probe: Probe) -> Iterator[Finding]:
+def _health(probe: ServerProbe) -> Iterator[Finding]:
     answer = probe.send("GET", "/health/ready")
     if answer.status_code != 200:
         yield problem(f"The server is not ready: {message_of(answer)} Ask its operator.")
@@ -151,7 +151,7 @@ def _caller(answer: httpx.Response) -> Iterator[Finding]:
 # --- runs and models -------------------------------------------------------------------------------------------------
 
 
-def _tracking(probe: Probe) -> Iterator[Finding]:
+def _tracking(probe: ServerProbe) -> Iterator[Finding]:
     answer = probe.get("/api/2.0/mlflow/experiments/search", max_results=1)
     if answer.status_code == 200:
         yield fine("The workspace takes runs.")
@@ -166,7 +166,7 @@ def _tracking(probe: Probe) -> Iterator[Finding]:
         )
 
 
-def _registry_and_files(probe: Probe) -> Iterator[Finding]:
+def _registry_and_files(probe: ServerProbe) -> Iterator[Finding]:
     answer = probe.get(f"{MLFLOW_UC}/model-versions/search", max_results=20)
     if answer.status_code != 200:
         yield problem(f"The registry does not answer: {message_of(answer)} Ask the server's operator.")
@@ -177,7 +177,7 @@ def _registry_and_files(probe: Probe) -> Iterator[Finding]:
         answer = probe.post(f"{_FILES}/create-download-url", {"path": path})
         if answer.status_code == 200:
             yield from _download(
-                probe, f"{row['name']}, version {row['version']}", msgspec.json.decode(answer.content, type=SignedUrl)
+                probe, f"{row['name']}, version {row['version']}", msgspec.json.decode(answer.content, type=ProbedUrl)
             )
             return
     yield note(
@@ -185,7 +185,7 @@ def _registry_and_files(probe: Probe) -> Iterator[Finding]:
     )
 
 
-class SignedUrl(msgspec.Struct, frozen=True):
+class ProbedUrl(msgspec.Struct, frozen=True):
     """A URL that the server has signed, with the headers that it must be used with."""
 
     url: str
@@ -195,7 +195,7 @@ class SignedUrl(msgspec.Struct, frozen=True):
     def store(self) -> str:
         return origin(self.url)
 
-    def use(self, probe: Probe, method: str, body: bytes = b"") -> httpx.Response:
+    def use(self, probe: ServerProbe, method: str, body: bytes = b"") -> httpx.Response:
         """As MLflow does: without the caller's credential. A GET reads the first bytes alone. Raises Failed."""
         headers = {header["name"]: header["value"] for header in self.headers}
         if method == "GET":
@@ -203,7 +203,7 @@ class SignedUrl(msgspec.Struct, frozen=True):
         return probe.send(method, self.url, headers=headers, content=body)
 
 
-def _download(probe: Probe, what: str, url: SignedUrl) -> Iterator[Finding]:
+def _download(probe: ServerProbe, what: str, url: ProbedUrl) -> Iterator[Finding]:
     try:
         answer = url.use(probe, "GET")
     except Failed as failure:
@@ -216,7 +216,7 @@ def _download(probe: Probe, what: str, url: SignedUrl) -> Iterator[Finding]:
         yield _refused_by_store(url.store, answer)
 
 
-def _upload(probe: Probe, volume: str) -> Iterator[Finding]:
+def _upload(probe: ServerProbe, volume: str) -> Iterator[Finding]:
     if not volume:
         yield note(
             "No upload was tried. Name a volume that you may write to: `modelkeep doctor --volume CATALOG.SCHEMA.VOLUME`."
@@ -227,7 +227,7 @@ def _upload(probe: Probe, volume: str) -> Iterator[Finding]:
     if answer.status_code != 200:
         yield problem(f"Nothing can be uploaded to volume '{volume}': {message_of(answer)}")
         return
-    url = msgspec.json.decode(answer.content, type=SignedUrl)
+    url = msgspec.json.decode(answer.content, type=ProbedUrl)
     try:
         answer = url.use(probe, "PUT", data)
         if answer.status_code >= 300:
@@ -235,7 +235,7 @@ def _upload(probe: Probe, volume: str) -> Iterator[Finding]:
             return
         answer = probe.post(f"{_FILES}/create-download-url", {"path": path})
         if answer.status_code == 200:
-            answer = msgspec.json.decode(answer.content, type=SignedUrl).use(probe, "GET")
+            answer = msgspec.json.decode(answer.content, type=ProbedUrl).use(probe, "GET")
         if answer.content == data:
             yield fine(f"Files can be uploaded to {url.store}.")
         else:

@@ -21,10 +21,10 @@ Volume = Annotated[
 def doctor(volume: Volume = "", as_json: Json = False) -> None:
     """Find out why a client does not work: its settings, the way to the server, the credential, MLflow, and files."""
     from modelkeep.cli.client import printable
-    from modelkeep.cli.client_settings import Level
+    from modelkeep.cli.client_settings import FindingLevel
     from modelkeep.cli.diagnosis import diagnose
 
-    counts = dict.fromkeys(Level, 0)
+    counts = dict.fromkeys(FindingLevel, 0)
     findings: list[dict[str, str]] = []
     for finding in diagnose(os.environ, volume):
         counts[finding.level] += 1
@@ -34,6 +34,6 @@ def doctor(volume: Volume = "", as_json: Json = False) -> None:
             typer.echo(printable(f"{finding.level:<8} {finding.message}"))
     if as_json:
         typer.echo(json.dumps(findings, indent=2, ensure_ascii=False))
-    elif not counts[Level.PROBLEM]:
+    elif not counts[FindingLevel.PROBLEM]:
         typer.echo("No problem.")
-    raise typer.Exit(FINDINGS if counts[Level.PROBLEM] else 0)
+    raise typer.Exit(FINDINGS if counts[FindingLevel.PROBLEM] else 0)

@@ -10,7 +10,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from modelkeep.cli.client_settings import Credential, Finding, note, problem
+from modelkeep.cli.client_settings import ClientCredential, Finding, note, problem
 
 TIMEOUT_S = 10
 MAX_BODY_BYTES = 4 << 20
@@ -27,7 +27,7 @@ class Failed(Exception):
         self.finding = finding
 
 
-class Probe:
+class ServerProbe:
     """Sends requests to one server, and to the addresses of its signed URLs."""
 
     def __init__(self, host: str, environment: Mapping[str, str]) -> None:
@@ -37,7 +37,7 @@ class Probe:
         self.auth: tuple[str, str] | None = None
         self._client = httpx.Client(timeout=TIMEOUT_S, verify=_authorities(environment), follow_redirects=False)
 
-    def sign_in(self, credential: Credential) -> httpx.Response | None:
+    def sign_in(self, credential: ClientCredential) -> httpx.Response | None:
         """Uses the credential for what follows. Returns the refusal if a client id and secret get no token."""
         if credential.token:
             self.headers = {"Authorization": f"Bearer {credential.token}"}

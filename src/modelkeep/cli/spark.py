@@ -15,7 +15,7 @@ from modelkeep.cli.commands import new_group
 from modelkeep.domain.errors import BadSetting
 
 if TYPE_CHECKING:
-    from modelkeep.cli.client_settings import Credential
+    from modelkeep.cli.client_settings import ClientCredential
 
 app = new_group()
 
@@ -91,7 +91,7 @@ def _libraries(spark: str, jars: str, *, s3: bool) -> Iterator[tuple[str, str]]:
     yield "spark.sql.catalog.spark_catalog", _DELTA[1]
 
 
-def _catalog(name: str, host: str, credential: "Credential", *, delta_api: bool) -> Iterator[tuple[str, str]]:
+def _catalog(name: str, host: str, credential: "ClientCredential", *, delta_api: bool) -> Iterator[tuple[str, str]]:
     """Delta takes a missing Delta API for a missing table, so the connector must know that there is none."""
     prefix = f"spark.sql.catalog.{name}"
     yield prefix, _CONNECTOR

@@ -169,7 +169,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-class DatasetInput(msgspec.Struct, frozen=True):
+class SourceDataset(msgspec.Struct, frozen=True):
     """A dataset that the source run logged as an input."""
 
     name: str
@@ -186,7 +186,7 @@ class SourceRun(msgspec.Struct, frozen=True):
     experiment_id: str
     params: tuple[Param, ...]
     metrics: tuple[Metric, ...]
-    inputs: tuple[DatasetInput, ...] = ()
+    inputs: tuple[SourceDataset, ...] = ()
     source_run_id: str = ""
     models: int = 0
     """Logged models that a run has made"""
@@ -196,7 +196,7 @@ class SourceRun(msgspec.Struct, frozen=True):
     """`view:feature` of the run's file `feast_features.json`"""
 
 
-class Origin(msgspec.Struct, frozen=True):
+class SourceOrigin(msgspec.Struct, frozen=True):
     """A directory of the files of a run, logged model or volume."""
 
     kind: str
@@ -221,7 +221,7 @@ class Tracking(Protocol):
         """(experiment id, name) of a run, logged_model or trace that the actor may read. Raises NotFound, PermissionDenied."""
         ...
 
-    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+    async def places(self, actor: Actor, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
         """Where the files may lie that a source names so, the likeliest first: an experiment may keep its files in a volume,
         and MLflow 3 means a run's logged model by the path of a run. Raises NotFound, PermissionDenied."""
         ...

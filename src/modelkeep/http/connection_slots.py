@@ -24,7 +24,7 @@ def room(descriptors: int, requested: int) -> int:
     return max(min(requested, descriptors - max(descriptors // 4, MIN_SPARE_DESCRIPTORS)), 1)
 
 
-class Places:
+class ConnectionSlots:
     """A connection has a place from being accepted until it is closed and the work of its last request has ended."""
 
     def __init__(self, most: int, per_address: int, exempt: Container[str] = frozenset()) -> None:

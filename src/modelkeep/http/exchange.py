@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from modelkeep.domain.errors import RegistryError
-from modelkeep.http.head import Head
+from modelkeep.http.head import RequestHead
 from modelkeep.http.messages import AT_ONCE, CANCELLABLE, SENDFILE
 from modelkeep.http.sendfile import close_soon, send_file
 from modelkeep.limits import BODY_WINDOW_BYTES
@@ -33,7 +33,7 @@ def refusal(status: int, code: str, message: str, date: bytes) -> bytes:
     return status_line(status) + head + body
 
 
-class Link(Protocol):
+class ConnectionLink(Protocol):
     """The connection, as a request sees it."""
 
     transport: asyncio.Transport
@@ -80,7 +80,7 @@ class Exchange:
         "waiting",
     )
 
-    def __init__(self, link: Link, head: Head) -> None:
+    def __init__(self, link: ConnectionLink, head: RequestHead) -> None:
         self.link = link
         self.transport = link.transport
         self.scope = head.scope

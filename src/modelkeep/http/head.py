@@ -30,7 +30,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-class Head(msgspec.Struct):
+class RequestHead(msgspec.Struct):
     """What the server itself needs of a request's head."""
 
     scope: MutableMapping[str, Any]
@@ -91,7 +91,7 @@ class HeadParser:
             self._parser.should_keep_alive()
         )  # forgotten with the end of the message, which may follow at once
 
-    def parse(self, data: bytes) -> Head:
+    def parse(self, data: bytes) -> RequestHead:
         """`data` is one head, with the empty line at its end. Raises BadRequest."""
         self._begin()
         if self._parser is None:
@@ -112,7 +112,7 @@ class HeadParser:
         keep_alive = version == "1.1" and self._keep_alive
         if length or not keep_alive:
             self._parser = None  # it would wait for a body, which never passes through it
-        return Head(self._scope(parser, version), length, keep_alive, version == "1.0", self._expects(version))
+        return RequestHead(self._scope(parser, version), length, keep_alive, version == "1.0", self._expects(version))
 
     def _check_size(self, size: int) -> None:
         if len(self._url) > MAX_URL_BYTES:

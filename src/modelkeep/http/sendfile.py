@@ -28,7 +28,7 @@ class Receiver(Protocol):
 async def send_file(receiver: Receiver, descriptor: int, offset: int, count: int) -> None:
     """Closes the descriptor. Raises Unavailable where the file is shorter than `offset` + `count`, or its disk does not answer
     for `STORE_STALL_S` seconds."""
-    file = _File(descriptor)
+    file = _OpenFile(descriptor)
     try:
         await _head_gone(receiver)
         # uvloop and asyncio refuse to watch the descriptor of one of their own transports, and take a duplicate.
@@ -43,7 +43,7 @@ def close_soon(descriptor: int) -> None:
     _pool.submit(os.close, descriptor)
 
 
-class _File:
+class _OpenFile:
     """A file and the socket that it goes to. Both stay open while a thread is at work with them, whatever its caller does."""
 
     def __init__(self, descriptor: int) -> None:
@@ -83,7 +83,7 @@ async def _head_gone(receiver: Receiver) -> None:
         delay = 0.002
 
 
-async def _copy(receiver: Receiver, file: _File, offset: int, count: int) -> None:
+async def _copy(receiver: Receiver, file: _OpenFile, offset: int, count: int) -> None:
     loop = asyncio.get_running_loop()
     progress = Progress(STALLED_S)
     while count and not receiver.disconnected:

@@ -14,7 +14,7 @@ import msgspec
 
 from modelkeep.domain.errors import Unavailable
 from modelkeep.http.connection import Connection
-from modelkeep.http.connection_slots import Places, raise_descriptor_limit, room
+from modelkeep.http.connection_slots import ConnectionSlots, raise_descriptor_limit, room
 from modelkeep.http.exchange import Application, Exchange, refusal
 from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.http.proxies import TrustedProxies, behind_proxies
@@ -73,7 +73,7 @@ class HttpServer:
         self.date = b""
         self.draining = False
         self.started = asyncio.Event()
-        self.places = Places(
+        self.places = ConnectionSlots(
             room(raise_descriptor_limit(), options.max_connections),
             options.connections_per_address,
             options.proxies,

@@ -17,7 +17,7 @@ from modelkeep.domain.model import ArtifactFile
 from modelkeep.jobs import parquet
 from modelkeep.store import archives, audit, files, jobs
 from modelkeep.store.archives import Archive
-from modelkeep.store.audit import GENESIS, Link, Verdict
+from modelkeep.store.audit import GENESIS, ChainLink, Verdict
 from modelkeep.store.db import Database, UniqueViolation, new_id, now_ms
 
 _FILE = 10_000  # links of a file at most
@@ -40,7 +40,7 @@ async def archive(db: Database, blobs: Blobs, before: int, *, sent: int | None =
     return await _enter(db, blobs, previous, due, data)
 
 
-def _check(after: int, previous: str, links: list[Link]) -> None:
+def _check(after: int, previous: str, links: list[ChainLink]) -> None:
     """What is broken stays where it is, for people to look at."""
     for seq, link in enumerate(links, after + 1):
         if link.seq != seq or audit.link(previous, link.event) != link.hash:
@@ -50,7 +50,7 @@ def _check(after: int, previous: str, links: list[Link]) -> None:
         previous = link.hash
 
 
-async def _enter(db: Database, blobs: Blobs, previous: str, links: list[Link], data: bytes) -> Archive | None:
+async def _enter(db: Database, blobs: Blobs, previous: str, links: list[ChainLink], data: bytes) -> Archive | None:
     set_id = await files.own_set(db, "audit", now_ms(), archives.SET_KEY)
     first, last = links[0], links[-1]
     # A name of its own for each attempt: nobody ever writes over a file that is entered.

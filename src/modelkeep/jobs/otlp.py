@@ -17,7 +17,7 @@ from modelkeep.domain.errors import InvalidArgument
 from modelkeep.observe import metrics
 from modelkeep.observe.logs import log
 from modelkeep.store import archives, audit
-from modelkeep.store.audit import Head, Link
+from modelkeep.store.audit import ChainHead, ChainLink
 from modelkeep.store.db import Database, now_ms
 
 NAME = "otlp"
@@ -65,7 +65,7 @@ class Collector:
             await archives.move_cursor(tx, NAME, links[-1].seq if links else after)
         return bool(links)
 
-    def offer_head(self, head: Head, at: int) -> None:
+    def offer_head(self, head: ChainHead, at: int) -> None:
         """Send this head of the chain, as it was at `at` (ms), next; it replaces one that waits."""
         self._head = _head_record(head, at)
 
@@ -146,7 +146,7 @@ def payload(records: list[dict[str, Any]]) -> bytes:
     return msgspec.json.encode({"resourceLogs": [{"resource": {"attributes": resource}, "scopeLogs": [scope]}]})
 
 
-def _record(link: Link) -> dict[str, Any]:
+def _record(link: ChainLink) -> dict[str, Any]:
     event = link.event
     number, text = _INFO if event.outcome == "ok" else _WARN
     names = [target.name for target in event.targets]
@@ -180,7 +180,7 @@ def _record(link: Link) -> dict[str, Any]:
     }
 
 
-def _head_record(head: Head, at: int) -> dict[str, Any]:
+def _head_record(head: ChainHead, at: int) -> dict[str, Any]:
     number, text = _INFO
     attributes: dict[str, str | int] = {"modelkeep.audit.seq": head.seq, "modelkeep.audit.hash": head.hash}
     return {

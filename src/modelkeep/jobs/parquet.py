@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.domain.errors import InvalidArgument, Unavailable
-from modelkeep.store.audit import AuditEvent, Link
+from modelkeep.store.audit import AuditEvent, ChainLink
 
 _TEXT = [name for name in AuditEvent.__struct_fields__ if name != "at"]
 _NUMBERS = ("seq", "at")
@@ -31,7 +31,7 @@ def _arro3() -> tuple[Any, Any]:
     return arro3.core, arro3.io
 
 
-def encode(links: Sequence[Link]) -> bytes:
+def encode(links: Sequence[ChainLink]) -> bytes:
     """The file of these links. Raises Unavailable without the extra."""
     core, parquet = _arro3()
     columns = {

@@ -31,7 +31,7 @@ class Readiness(msgspec.Struct, frozen=True):
         return self.status in ("ok", "degraded")
 
 
-class Health:
+class ProcessHealth:
     """Of one process."""
 
     def __init__(

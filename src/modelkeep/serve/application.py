@@ -16,7 +16,7 @@ from modelkeep.core.signin import SignIn, group_map
 from modelkeep.core.tool_sign_in import ToolSignIn
 from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.http.rate_limits import RateLimiter
-from modelkeep.observe.health import Health
+from modelkeep.observe.health import ProcessHealth
 from modelkeep.oidc.issuers import Issuers
 from modelkeep.serve.parts import provider, reach, trusted_issuers
 from modelkeep.serve.registry import Registry
@@ -88,7 +88,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
             *authorize.Consents(door, codes, facts.account_id).routes(),
             *federation.routes(facts.account_id),
-            *session.Session(
+            *session.SignInPages(
                 door,
                 signing_in,
                 provider(settings, issuers, signer),
@@ -116,7 +116,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             await health.close()
 
 
-def health_of(registry: Registry, tracking: Any, lifecycle: Lifecycle | None) -> Health:
+def health_of(registry: Registry, tracking: Any, lifecycle: Lifecycle | None) -> ProcessHealth:
     async def store() -> str:
         await registry.blobs.ready()
         return ""
@@ -125,4 +125,4 @@ def health_of(registry: Registry, tracking: Any, lifecycle: Lifecycle | None) ->
         return registry.engine.disk.reason
 
     parts = {"store": store, "disk": disk} | ({"tracking": tracking.state} if tracking is not None else {})
-    return Health(registry.db.check, parts, lambda: lifecycle is not None and lifecycle.draining)
+    return ProcessHealth(registry.db.check, parts, lambda: lifecycle is not None and lifecycle.draining)

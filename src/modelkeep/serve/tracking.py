@@ -21,12 +21,12 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
     if not settings.workspace:
         yield None
         return
-    from modelkeep.api.files.run_artifacts import Artifacts
+    from modelkeep.api.files.run_artifacts import RunArtifacts
     from modelkeep.api.files.signed_urls import Urls
-    from modelkeep.tracking.app import Workspace
+    from modelkeep.tracking.app import TrackingApp
     from modelkeep.tracking.child import TrackingServer
     from modelkeep.tracking.proxy import KnownModel
-    from modelkeep.tracking.workspace_apps import Workspaces
+    from modelkeep.tracking.workspace_apps import TrackingApps
 
     if find_spec("mlflow") is None:
         raise BadSetting(
@@ -49,13 +49,13 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
             version.updated_at,
         )
 
-    async def start(workspace_id: str) -> tuple[Workspace, TrackingServer]:
+    async def start(workspace_id: str) -> tuple[TrackingApp, TrackingServer]:
         other = "" if workspace_id == settings.workspace_id else workspace_id
         child = TrackingServer(settings.data, settings.database_url, other)
         await child.start()
         urls = Urls(registry.db, signer, engine.config.url_ms)
-        artifacts = Artifacts(engine, urls, workspace_id)
-        return Workspace(
+        artifacts = RunArtifacts(engine, urls, workspace_id)
+        return TrackingApp(
             registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.config.page_tokens
         ), child
 
@@ -63,7 +63,7 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         async with registry.db.read() as tx:
             return {workspace.id for workspace in await workspaces.every(tx)}
 
-    workspaces_by_id = Workspaces(start, settings.workspace_id, existing)
+    workspaces_by_id = TrackingApps(start, settings.workspace_id, existing)
     try:
         await workspaces_by_id.of(settings.workspace_id)
         yield workspaces_by_id

@@ -272,17 +272,17 @@ def link(previous: str, event: AuditEvent | dict[str, Any]) -> str:
     return hashlib.sha256(previous.encode() + b"\n" + msgspec.json.encode(event)).hexdigest()
 
 
-class Head(msgspec.Struct, frozen=True):
+class ChainHead(msgspec.Struct, frozen=True):
     """The last link of the chain: its number, 0 where there is none yet, and its hash."""
 
     seq: int
     hash: str
 
 
-async def head(tx: Tx) -> Head:
+async def head(tx: Tx) -> ChainHead:
     row = await tx.one("SELECT seq, hash FROM audit_seals ORDER BY seq DESC LIMIT 1")
     row = row or await tx.one("SELECT last_seq, last_hash FROM audit_archives ORDER BY first_seq DESC LIMIT 1")
-    return Head(row[0], row[1]) if row else Head(0, GENESIS)
+    return ChainHead(row[0], row[1]) if row else ChainHead(0, GENESIS)
 
 
 async def seal(tx: WriteTx, before: int) -> int:
@@ -311,7 +311,7 @@ async def unsealed(tx: Tx, before: int) -> bool:
     return await tx.one("SELECT 1 FROM audit_pending WHERE at < :before LIMIT 1", before=before) is not None
 
 
-class Link(msgspec.Struct, frozen=True):
+class ChainLink(msgspec.Struct, frozen=True):
     """One link of the chain, with its event."""
 
     seq: int
@@ -321,7 +321,7 @@ class Link(msgspec.Struct, frozen=True):
 
 async def links(
     tx: Tx, after: int, filter: AuditFilter | None = None, *, window: int = _BATCH, without: Sequence[str] = ()
-) -> list[Link]:
+) -> list[ChainLink]:
     """Of the `window` links after that number, those whose event is wanted: in the order in which they were sealed. `without`
     as for `find`."""
     where, params = conditions(filter) if filter else ([], {})
@@ -339,7 +339,7 @@ async def links(
         last=after + window,
         **params,
     )
-    return [Link(row[0], row[1], _event(row[2:])) for row in rows]
+    return [ChainLink(row[0], row[1], _event(row[2:])) for row in rows]
 
 
 async def last_link(tx: Tx) -> int:

@@ -5,7 +5,7 @@ import msgspec
 from modelkeep.store.db import Tx, WriteTx
 
 
-class Entry(msgspec.Struct, frozen=True):
+class DirectoryEntry(msgspec.Struct, frozen=True):
     """A file or directory that lies directly in a directory."""
 
     name: str
@@ -15,14 +15,14 @@ class Entry(msgspec.Struct, frozen=True):
     """0 for a directory"""
 
 
-async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) -> tuple[list[Entry], str]:
+async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) -> tuple[list[DirectoryEntry], str]:
     """Up to `limit` entries of a directory ('' is the root), sorted as their paths are; and where to go on ('' at the end).
 
     Each statement is a range of the primary key; what lies below a directory is jumped over, however much it is. The mark of
     the directory itself (`make_directory`) is no entry.
     """
     prefix = f"{directory}/" if directory else ""
-    start, seen, entries = after or prefix, prefix, list[Entry]()
+    start, seen, entries = after or prefix, prefix, list[DirectoryEntry]()
     while True:
         rows = await tx.all(
             "SELECT path, size, modified_at FROM artifact_files WHERE set_id = :set AND path >= :start AND path <> :seen "
@@ -40,7 +40,7 @@ async def children(tx: Tx, set_id: str, directory: str, after: str, limit: int) 
             if len(entries) == limit:
                 return entries, path
             name, slash, _ = path[len(prefix) :].partition("/")
-            entries.append(Entry(name, True) if slash else Entry(name, False, size, modified_at))
+            entries.append(DirectoryEntry(name, True) if slash else DirectoryEntry(name, False, size, modified_at))
             start, seen = (f"{prefix}{name}0", "") if slash else (path, path)  # '0' follows '/'
         if len(rows) == 0:
             return entries, ""

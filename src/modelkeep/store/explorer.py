@@ -18,7 +18,7 @@ from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Tx, among
 from modelkeep.store.securable_lists import BROWSE, MODELS_AND_PROMPTS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, reached
 from modelkeep.store.securables import CATALOG_ABOVE, COLUMNS, SCHEMA_ABOVE, of_row
-from modelkeep.store.text_index import KINDS, Source, escaped
+from modelkeep.store.text_index import KINDS, SecurableIds, escaped
 
 Position = tuple[int, str, str]
 """(how well it fits, name, id)"""
@@ -86,13 +86,13 @@ class _Tier(NamedTuple):
 
     fit: int | None
     where: str = ""
-    source: Source | None = None
+    source: SecurableIds | None = None
 
 
 class _Search:
     """One search of one actor: its SQL, by kind, over the same parameters."""
 
-    def __init__(self, actor: Actor, sought: Sought, models: Source | None) -> None:
+    def __init__(self, actor: Actor, sought: Sought, models: SecurableIds | None) -> None:
         """`models`: the models and prompts within the actor's reach, where they are few."""
         self.sought = sought
         self.models = models
@@ -114,7 +114,7 @@ class _Search:
             f"FROM ({ids}) k CROSS JOIN {tables} WHERE x.id = k.id AND x.kind = '{kind}' AND {joined}" + self._owned()
         )
 
-    def ids(self, kind: Kind, source: Source | None, where: str, later: str) -> str:
+    def ids(self, kind: Kind, source: SecurableIds | None, where: str, later: str) -> str:
         """The next of one kind, in order, before anything is read about them."""
         if kind in _LEAVES and self.models is not None and source is None:
             source = self.models
@@ -172,7 +172,7 @@ async def find(
     return await _securables(tx, hits), following
 
 
-async def _within_reach(tx: Tx, dialect: str, actor: Actor, kinds: tuple[Kind, ...]) -> Source | None:
+async def _within_reach(tx: Tx, dialect: str, actor: Actor, kinds: tuple[Kind, ...]) -> SecurableIds | None:
     """The models and prompts that the actor's grants lead to, by BROWSE too, where they are few and the request wants them."""
     ids = await reached(tx, actor, MODELS_AND_PROMPTS) if any(kind in _LEAVES for kind in kinds) else None
     if ids is None:
@@ -180,11 +180,11 @@ async def _within_reach(tx: Tx, dialect: str, actor: Actor, kinds: tuple[Kind, .
     browsed = f"SELECT b.id FROM ({_BROWSED}) g CROSS JOIN securables b WHERE b.catalog_id = g.securable_id "
     browsed += f"AND b.kind {MODELS_AND_PROMPTS}"
     count = f"SELECT COUNT(*) FROM (SELECT 1 FROM ({ids}) d UNION ALL SELECT 1 FROM ({browsed}) e LIMIT :most) n"
-    within = Source(f"{ids} UNION {browsed}", count, {"actor": actor.id})
+    within = SecurableIds(f"{ids} UNION {browsed}", count, {"actor": actor.id})
     return await text_index.narrowest(tx, dialect, "reach", [within])
 
 
-def _sources(dialect: str, sought: Sought, models: Source | None, *, indexed: bool) -> Iterator[Source]:
+def _sources(dialect: str, sought: Sought, models: SecurableIds | None, *, indexed: bool) -> Iterator[SecurableIds]:
     if models is not None:
         containers = "SELECT x.id FROM securables x WHERE x.kind IN ('CATALOG', 'SCHEMA')"
         yield text_index.of_ids(f"{models.sql} UNION {containers}", **models.params)
@@ -198,7 +198,7 @@ def _sources(dialect: str, sought: Sought, models: Source | None, *, indexed: bo
             yield source
 
 
-async def _all(tx: Tx, search: _Search, source: Source, after: Position | None, limit: int) -> list[_Hit]:
+async def _all(tx: Tx, search: _Search, source: SecurableIds, after: Position | None, limit: int) -> list[_Hit]:
     """The best of all candidates."""
     params = search.params | source.params | {"limit": limit}
     parts = [search.part(kind, "SELECT id FROM d") for kind in search.sought.kinds]
@@ -305,7 +305,7 @@ async def files_after(tx: Tx, set_id: str, after: str, limit: int) -> list[Artif
     return [ArtifactFile(*row) for row in rows]
 
 
-class Stored(msgspec.Struct, frozen=True):
+class StoredSets(msgspec.Struct, frozen=True):
     """The artifact sets of one kind in one state."""
 
     kind: str
@@ -317,9 +317,9 @@ class Stored(msgspec.Struct, frozen=True):
     bytes: int
 
 
-async def stored(tx: Tx) -> list[Stored]:
+async def stored(tx: Tx) -> list[StoredSets]:
     rows = await tx.scan(
         "SELECT s.kind, s.state, COUNT(DISTINCT s.id), COUNT(f.path), COALESCE(SUM(f.size), 0) FROM artifact_sets s "
         "LEFT JOIN artifact_files f ON f.set_id = s.id GROUP BY s.kind, s.state ORDER BY s.kind, s.state"
     )
-    return [Stored(row[0], row[1], row[2], row[3], int(row[4])) for row in rows]
+    return [StoredSets(row[0], row[1], row[2], row[3], int(row[4])) for row in rows]

@@ -19,7 +19,7 @@ from modelkeep.store.db import Tx
 from modelkeep.store.securable_lists import READ_MODEL, reached
 from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE, of_row
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
-from modelkeep.store.text_index import Source
+from modelkeep.store.text_index import SecurableIds
 from modelkeep.store.versions import FULL_NAME, WIDTH
 from modelkeep.store.versions import LISTED_COLUMNS as VERSION_COLUMNS
 
@@ -53,7 +53,7 @@ class Sort(msgspec.Struct, frozen=True):
 # SQLite from putting the parameter into the beginning's expression, which then matches no index.
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class SearchNarrowing(msgspec.Struct, frozen=True):
     """What the database itself narrows a search to, before rows are looked at."""
 
     model_id: str = ""
@@ -75,7 +75,7 @@ class Wanted(msgspec.Struct, frozen=True):
 class Start(msgspec.Struct, frozen=True):
     """Where a search begins."""
 
-    source: Source | None = None
+    source: SecurableIds | None = None
     """The few models that can be on it"""
     streams: bool = False
     """They have many versions: in the order of models, these are read as they come"""
@@ -95,7 +95,9 @@ def position_types(order: Sequence[Sort]) -> tuple[type, ...]:
     return tuple(_OF_VERSIONS[sort.field][1] for sort in order)
 
 
-async def begin(tx: Tx, dialect: str, actor: Actor, filter: Wanted, order: Sequence[Sort], *, versions: bool) -> Start:
+async def begin(
+    tx: Tx, dialect: str, actor: Actor, filter: SearchNarrowing, order: Sequence[Sort], *, versions: bool
+) -> Start:
     """The cheapest way to all that a search may find."""
     if filter.one_by_one:
         return Start(sorts=not filter.model_id or order[0].field not in ("version_number", "last_updated_timestamp"))
@@ -116,7 +118,9 @@ async def begin(tx: Tx, dialect: str, actor: Actor, filter: Wanted, order: Seque
     return Start(catalog=await _catalog(tx, filter))
 
 
-def _sources(dialect: str, actor: Actor, filter: Wanted, ids: str | None, *, indexed: bool) -> Iterator[Source]:
+def _sources(
+    dialect: str, actor: Actor, filter: SearchNarrowing, ids: str | None, *, indexed: bool
+) -> Iterator[SecurableIds]:
     for i, (key, value) in enumerate(filter.tags):
         yield text_index.of_ids(
             f"SELECT DISTINCT t.securable_id AS id FROM tags t WHERE t.key = :t{i}k AND substr(t.value, 1, 300) = :t{i}b "
@@ -136,7 +140,7 @@ def _sources(dialect: str, actor: Actor, filter: Wanted, ids: str | None, *, ind
             yield tagged
 
 
-def _within(key: str, catalog: str, schema: str) -> Source:
+def _within(key: str, catalog: str, schema: str) -> SecurableIds:
     """The models of the schemas whose names match these patterns."""
     return text_index.of_ids(
         f"SELECT x.id FROM securables c CROSS JOIN securables s CROSS JOIN securables x WHERE c.kind = 'CATALOG' "
@@ -146,7 +150,7 @@ def _within(key: str, catalog: str, schema: str) -> Source:
     )
 
 
-async def _catalog(tx: Tx, filter: Wanted) -> str:
+async def _catalog(tx: Tx, filter: SearchNarrowing) -> str:
     """The only catalog that a pattern of full names leaves, if one does."""
     for pattern in filter.names:
         catalog, period, _ = pattern.partition(".")
@@ -160,7 +164,13 @@ async def _catalog(tx: Tx, filter: Wanted) -> str:
 
 
 async def models_in_order(
-    tx: Tx, actor: Actor, order: Sequence[Sort], filter: Wanted, start: Start, after: Position | None, limit: int
+    tx: Tx,
+    actor: Actor,
+    order: Sequence[Sort],
+    filter: SearchNarrowing,
+    start: Start,
+    after: Position | None,
+    limit: int,
 ) -> list[tuple[Securable, bool, Position]]:
     """Up to `limit` registered models after a position."""
     columns = [(_OF_MODELS[sort.field][0], sort.descending) for sort in order]
@@ -183,7 +193,13 @@ async def models_in_order(
 
 
 async def versions_in_order(
-    tx: Tx, actor: Actor, order: Sequence[Sort], filter: Wanted, start: Start, after: Position | None, limit: int
+    tx: Tx,
+    actor: Actor,
+    order: Sequence[Sort],
+    filter: SearchNarrowing,
+    start: Start,
+    after: Position | None,
+    limit: int,
 ) -> list[tuple[ModelVersion, bool, Position]]:
     """Up to `limit` model versions after a position."""
     columns = [(_OF_VERSIONS[sort.field][0], sort.descending) for sort in order]
@@ -228,7 +244,7 @@ def _of_catalog(start: Start, where: list[str], params: dict[str, Any]) -> None:
         params["within"] = start.catalog
 
 
-def _like_names(filter: Wanted, where: list[str], params: dict[str, Any]) -> None:
+def _like_names(filter: SearchNarrowing, where: list[str], params: dict[str, Any]) -> None:
     """No name has a slash, so as the escape it escapes nothing: both databases then read a pattern alike."""
     for i, pattern in enumerate(filter.names):
         where.append(f"(x.name_key LIKE :n{i} ESCAPE '/' OR {FULL_NAME} LIKE :n{i} ESCAPE '/')")

@@ -16,9 +16,9 @@ from modelkeep.observe import metrics
 from modelkeep.store.db import Row, scans_for
 from modelkeep.store.postgres_errors import AWAY, CONTENDED, FULL, UNKNOWN, meaning
 from modelkeep.store.postgres_pool import Bounds, Deadline, Pool, server_ms
-from modelkeep.store.postgres_probe import Probe
-from modelkeep.store.scan_lanes import Lane
-from modelkeep.store.writer_turns import Turns
+from modelkeep.store.postgres_probe import DatabaseProbe
+from modelkeep.store.scan_lanes import ScanLane
+from modelkeep.store.writer_turns import WriterTurns
 
 if TYPE_CHECKING:
     import psycopg
@@ -143,9 +143,11 @@ class PostgresDatabase:
         self._readers = Pool(url, "read", readers, short, read_only=True, pooler=pooler)
         self._writers = Pool(url, "write", writers, short, read_only=False, pooler=pooler)
         self._scanners = Pool(url, "scan", scanners, long, read_only=True, pooler=pooler)
-        self._lane = Lane(scanners, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s)
-        self._turns = Turns(writers, max(1, writers // 2))
-        self._probe = Probe(url)
+        self._lane = ScanLane(
+            scanners, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s
+        )
+        self._turns = WriterTurns(writers, max(1, writers // 2))
+        self._probe = DatabaseProbe(url)
 
     @property
     def pools(self) -> tuple[Pool, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
-class Probe:
+class DatabaseProbe:
     """Callers at the same moment share one question."""
 
     def __init__(self, url: str) -> None:

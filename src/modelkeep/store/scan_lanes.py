@@ -7,7 +7,7 @@ from modelkeep.domain.errors import Throttled
 from modelkeep.observe import metrics
 
 
-class Lane:
+class ScanLane:
     """Admits `at_once` scans; of one principal half as many, so that the others always have a way."""
 
     def __init__(self, at_once: int, *, of_principal: int, waiting: int, wait_s: float) -> None:

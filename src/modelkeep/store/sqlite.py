@@ -17,10 +17,10 @@ from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row, UniqueViolation, now_ms, scans_for
 from modelkeep.store.files_on_disk import FilesOnDisk
-from modelkeep.store.scan_lanes import Lane
+from modelkeep.store.scan_lanes import ScanLane
 from modelkeep.store.sqlite_readers import BUSY, Readers, Reading, Scanning, unreadable
 from modelkeep.store.sqlite_threads import Threads, execute, execute_many, execute_one, fetch_all, finished
-from modelkeep.store.writer_turns import Turns
+from modelkeep.store.writer_turns import WriterTurns
 
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _NOT_STORED = "The change was not stored ({}). Try again in a moment."
@@ -102,11 +102,11 @@ class SqliteDatabase:
         self._wait_s = wait_s
         self._readers = Readers(self._reader, limits.SQLITE_READERS, limits.SQLITE_HOT_READERS, wait_s)
         self._scanners = Readers(self._reader, limits.SCANS_AT_ONCE, 0, wait_s)
-        self._lane = Lane(
+        self._lane = ScanLane(
             limits.SCANS_AT_ONCE, of_principal=limits.SCANS_OF_PRINCIPAL, waiting=limits.SCANS_WAITING, wait_s=wait_s
         )
         self._writer: sqlite3.Connection | None = None
-        self._turns = Turns(1, 1, give_up=self._release)
+        self._turns = WriterTurns(1, 1, give_up=self._release)
         self._group: _Group | None = None
         self._committing: asyncio.Task[None] | None = None
 

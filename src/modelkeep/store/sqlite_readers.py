@@ -10,7 +10,7 @@ from modelkeep import limits
 from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
 from modelkeep.store.db import Row
-from modelkeep.store.scan_lanes import Lane
+from modelkeep.store.scan_lanes import ScanLane
 from modelkeep.store.sqlite_threads import Threads, fetch_all
 
 BUSY = "The database is busy: no connection became free in time. Try again in a moment."
@@ -36,7 +36,7 @@ def unreadable(error: BaseException) -> Unavailable:
     return Unavailable(f"The database cannot be read ({error}). Try again in a moment.")
 
 
-class Reader:
+class ReaderConnection:
     """A connection for reading, and what was learned of the state of the database that it saw last."""
 
     __slots__ = ("connection", "hot", "known", "room", "state")
@@ -69,17 +69,17 @@ class Readers:
         self._most = most
         self._hot = hot
         self._wait_s = wait_s
-        self._all: set[Reader] = set()
-        self._line: deque[asyncio.Future[Reader]] = deque()
-        self.idle: list[Reader] = []
+        self._all: set[ReaderConnection] = set()
+        self._line: deque[asyncio.Future[ReaderConnection]] = deque()
+        self.idle: list[ReaderConnection] = []
 
-    async def take(self) -> Reader:
+    async def take(self) -> ReaderConnection:
         """One for the caller alone, until `give` or `drop`. Raises Unavailable."""
         if self.idle:
             return self.idle.pop()
         if len(self._all) < self._most:
             return self._opened()
-        turn: asyncio.Future[Reader] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[ReaderConnection] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -98,7 +98,7 @@ class Readers:
         finally:
             metrics.database_wait.labels("read").observe(loop.time() - begun)
 
-    def give(self, reader: Reader) -> None:
+    def give(self, reader: ReaderConnection) -> None:
         """Back, to the first who waits for one."""
         if reader not in self._all:  # closed meanwhile
             reader.connection.close()
@@ -110,7 +110,7 @@ class Readers:
                 return
         self.idle.insert(len(self.idle) if reader.hot else 0, reader)
 
-    def drop(self, reader: Reader) -> None:
+    def drop(self, reader: ReaderConnection) -> None:
         """Closed instead of given back: it failed. The next in line gets a new one."""
         self._all.discard(reader)
         reader.connection.close()
@@ -130,18 +130,18 @@ class Readers:
             reader.connection.close()
         self._all, self.idle = set(), []
 
-    def _opened(self) -> Reader:
+    def _opened(self) -> ReaderConnection:
         hot = sum(reader.hot for reader in self._all) < self._hot
         connection = self._connect(limits.HOT_CACHE_KIB if hot else limits.COLD_CACHE_KIB)
-        reader = Reader(connection, hot=hot)
+        reader = ReaderConnection(connection, hot=hot)
         self._all.add(reader)
         return reader
 
 
-class ReadTx:
+class SqliteReadTx:
     """One snapshot. A row read of this very state is not read again: a busy alias asks for the same ones each time."""
 
-    def __init__(self, reader: Reader, threads: Threads, scan_s: float) -> None:
+    def __init__(self, reader: ReaderConnection, threads: Threads, scan_s: float) -> None:
         self._connection = reader.connection
         self._reader = reader
         self._threads = threads
@@ -193,7 +193,7 @@ class Reading:
         self._scan_s = scan_s
         self._snapshot = snapshot
 
-    async def __aenter__(self) -> ReadTx:
+    async def __aenter__(self) -> SqliteReadTx:
         readers = self._readers
         self._reader = reader = readers.idle.pop() if readers.idle else await readers.take()
         try:
@@ -205,7 +205,7 @@ class Reading:
             if broken(error):
                 raise unreadable(error) from error
             raise
-        return ReadTx(reader, self._threads, self._scan_s)
+        return SqliteReadTx(reader, self._threads, self._scan_s)
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -224,12 +224,12 @@ class Scanning(Reading):
 
     __slots__ = ("_lane", "_principal")
 
-    def __init__(self, readers: Readers, threads: Threads, scan_s: float, lane: Lane, principal: str) -> None:
+    def __init__(self, readers: Readers, threads: Threads, scan_s: float, lane: ScanLane, principal: str) -> None:
         super().__init__(readers, threads, scan_s, snapshot=True)
         self._lane = lane
         self._principal = principal
 
-    async def __aenter__(self) -> ReadTx:
+    async def __aenter__(self) -> SqliteReadTx:
         await self._lane.enter(self._principal)
         try:
             return await super().__aenter__()

@@ -13,7 +13,7 @@ ACCOUNT = ""
 """The policy id of rules that hold for every policy."""
 
 
-class TagPolicy(msgspec.Struct, frozen=True):
+class GovernedTag(msgspec.Struct, frozen=True):
     id: str
     key: str
     description: str
@@ -27,7 +27,7 @@ class TagPolicy(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.allowed_json, type=tuple[str, ...])
 
 
-class Rule(msgspec.Struct, frozen=True):
+class AssignmentRule(msgspec.Struct, frozen=True):
     role: str
     """CREATE, MANAGE, ASSIGN"""
     kind: str
@@ -38,27 +38,27 @@ _ME = acts_as(":actor")
 _COLUMNS = "id, tag_key, description, allowed, created_at, updated_at"
 
 
-async def by_key(tx: Tx, key: str) -> TagPolicy | None:
+async def by_key(tx: Tx, key: str) -> GovernedTag | None:
     row = await tx.one(f"SELECT {_COLUMNS} FROM tag_policies WHERE tag_key = :key", key=key)
-    return TagPolicy(*row) if row else None
+    return GovernedTag(*row) if row else None
 
 
-async def by_id(tx: Tx, id: str) -> TagPolicy | None:
+async def by_id(tx: Tx, id: str) -> GovernedTag | None:
     row = await tx.one(f"SELECT {_COLUMNS} FROM tag_policies WHERE id = :id", id=id)
-    return TagPolicy(*row) if row else None
+    return GovernedTag(*row) if row else None
 
 
-async def page(tx: Tx, after: str, limit: int) -> list[TagPolicy]:
+async def page(tx: Tx, after: str, limit: int) -> list[GovernedTag]:
     """By key."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM tag_policies WHERE tag_key > :after ORDER BY tag_key LIMIT :limit",
         after=after,
         limit=limit,
     )
-    return [TagPolicy(*row) for row in rows]
+    return [GovernedTag(*row) for row in rows]
 
 
-async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagPolicy, bool]]:
+async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[GovernedTag, bool]]:
     """Those that govern one of these keys, and whether the actor may assign it."""
     marks, params = among(sorted(keys))
     rows = await tx.all(
@@ -68,7 +68,7 @@ async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[TagP
         actor=actor_id,
         **params,
     )
-    return [(TagPolicy(*row[:-1]), bool(row[-1])) for row in rows]
+    return [(GovernedTag(*row[:-1]), bool(row[-1])) for row in rows]
 
 
 async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:
@@ -110,7 +110,7 @@ async def insert(tx: WriteTx, key: str, description: str, allowed: tuple[str, ..
     return id
 
 
-async def update(tx: WriteTx, policy: TagPolicy, description: str, allowed: tuple[str, ...], at: int) -> None:
+async def update(tx: WriteTx, policy: GovernedTag, description: str, allowed: tuple[str, ...], at: int) -> None:
     await tx.run(
         "UPDATE tag_policies SET description = :description, allowed = :allowed, updated_at = :at WHERE id = :id",
         id=policy.id,
@@ -120,19 +120,19 @@ async def update(tx: WriteTx, policy: TagPolicy, description: str, allowed: tupl
     )
 
 
-async def delete(tx: WriteTx, policy: TagPolicy) -> None:
+async def delete(tx: WriteTx, policy: GovernedTag) -> None:
     """With its rules; tags that were set stay as they are."""
     await tx.run("DELETE FROM tag_policy_rules WHERE policy_id = :id", id=policy.id)
     await tx.run("DELETE FROM tag_policies WHERE id = :id", id=policy.id)
 
 
-async def rules(tx: Tx, policy_id: str) -> list[Rule]:
+async def rules(tx: Tx, policy_id: str) -> list[AssignmentRule]:
     rows = await tx.all(
         "SELECT r.role, p.kind, p.name FROM tag_policy_rules r JOIN principals p ON p.id = r.principal_id "
         "WHERE r.policy_id = :id ORDER BY r.role, p.name_key",
         id=policy_id,
     )
-    return [Rule(*row) for row in rows]
+    return [AssignmentRule(*row) for row in rows]
 
 
 async def put_rules(tx: WriteTx, policy_id: str, granted: Iterable[tuple[str, str]]) -> None:

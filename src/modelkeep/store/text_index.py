@@ -21,7 +21,7 @@ _FEW = 200
 """Candidates below which no narrower source is looked for"""
 
 
-class Source(msgspec.Struct, frozen=True):
+class SecurableIds(msgspec.Struct, frozen=True):
     """A SELECT of the ids of securables, in a column `id`, with its parameters; and one that counts them up to a limit."""
 
     sql: str
@@ -30,8 +30,8 @@ class Source(msgspec.Struct, frozen=True):
 
 
 async def narrowest(
-    tx: Tx, dialect: str, key: str, sources: Iterable[Source], most: int = SEARCH_CANDIDATES
-) -> Source | None:
+    tx: Tx, dialect: str, key: str, sources: Iterable[SecurableIds], most: int = SEARCH_CANDIDATES
+) -> SecurableIds | None:
     """The securables of the source with the fewest, as a list, so that a planner knows how few; None where all have more than
     `most`. `key` begins the names of its parameters."""
     best, fewest = None, most + 1
@@ -52,19 +52,19 @@ async def narrowest(
     return of_ids(f"SELECT unnest(CAST(:{key}ids AS TEXT[])) AS id", **{f"{key}ids": ids})
 
 
-async def has_at_most(tx: Tx, source: Source, most: int) -> bool:
+async def has_at_most(tx: Tx, source: SecurableIds, most: int) -> bool:
     return await _count(tx, source, most) <= most
 
 
-async def _count(tx: Tx, source: Source, most: int) -> int:
+async def _count(tx: Tx, source: SecurableIds, most: int) -> int:
     """The largest of what it counts, up to one more than `most`."""
     [row] = await tx.scan(source.count, **(source.params | {"most": most + 1}))
     return max(row)
 
 
-def of_ids(sql: str, **params: Any) -> Source:
+def of_ids(sql: str, **params: Any) -> SecurableIds:
     """A source from any SELECT of ids."""
-    return Source(sql, f"SELECT COUNT(*) FROM (SELECT 1 FROM ({sql}) e LIMIT :most) n", params)
+    return SecurableIds(sql, f"SELECT COUNT(*) FROM (SELECT 1 FROM ({sql}) e LIMIT :most) n", params)
 
 
 async def indexed(tx: Tx, dialect: str) -> bool:
@@ -73,18 +73,18 @@ async def indexed(tx: Tx, dialect: str) -> bool:
     return await tx.one("SELECT 1 FROM pg_class WHERE relname = 'search_texts_trigrams'") is not None
 
 
-def mentions(dialect: str, key: str, text: str) -> Source | None:
+def mentions(dialect: str, key: str, text: str) -> SecurableIds | None:
     """Securables that mention a text (in lower case) in name, comment, tags, aliases or owner, or in the name of what they lie
     in. `key` begins the names of its parameters. None for a text that has no trigram without a period."""
     return _source(dialect, key, text, names_only=False)
 
 
-def named_like(dialect: str, key: str, text: str) -> Source | None:
+def named_like(dialect: str, key: str, text: str) -> SecurableIds | None:
     """Securables whose full name may hold a text (in lower case)."""
     return _source(dialect, key, text, names_only=True)
 
 
-def tag_like(dialect: str, key: str, text: str) -> Source | None:
+def tag_like(dialect: str, key: str, text: str) -> SecurableIds | None:
     """Securables of which, or of a version of which, a tag holds a text (in lower case)."""
     if not _grams(text):
         return None
@@ -92,7 +92,7 @@ def tag_like(dialect: str, key: str, text: str) -> Source | None:
     return of_ids(sql, **_params(key, text))
 
 
-def tagged(key: str, tag: str, value: str | None) -> Source:
+def tagged(key: str, tag: str, value: str | None) -> SecurableIds:
     """Securables with this tag (in lower case) on them or on a version, with any value or this one."""
     text = "substr(t.text, 1, 300)"
     if value is None:
@@ -102,7 +102,7 @@ def tagged(key: str, tag: str, value: str | None) -> Source:
     return of_ids(f"SELECT t.entity_id AS id FROM search_texts t WHERE t.field = 'tag' AND {same}", **params)
 
 
-def owned(key: str, owner: str) -> Source:
+def owned(key: str, owner: str) -> SecurableIds:
     """Securables of the principal with this folded name."""
     return of_ids(
         f"SELECT o.id FROM principals p CROSS JOIN securables o WHERE p.name_key = :{key} AND o.owner_id = p.id "
@@ -111,7 +111,7 @@ def owned(key: str, owner: str) -> Source:
     )
 
 
-def _source(dialect: str, key: str, text: str, *, names_only: bool) -> Source | None:
+def _source(dialect: str, key: str, text: str, *, names_only: bool) -> SecurableIds | None:
     # No name has a period, so what a full name holds between two of them, a name holds.
     text = max(text.split("."), key=len)
     if not _grams(text):
@@ -131,7 +131,7 @@ def _source(dialect: str, key: str, text: str, *, names_only: bool) -> Source | 
     every = ", ".join(f"{name} AS MATERIALIZED ({sql})" for name, sql in hits.items())
     few = ", ".join(f"{name} AS MATERIALIZED ({sql} LIMIT :most)" for name, sql in hits.items())
     counts = ", ".join(f"(SELECT COUNT(*) FROM {name})" for name in hits)
-    return Source(
+    return SecurableIds(
         f"WITH {every} {' UNION '.join(arms)}",
         f"WITH {few} SELECT {counts}, (SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(arms)}) e LIMIT :most) n)",
         _params(key, text),

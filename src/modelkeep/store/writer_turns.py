@@ -7,7 +7,7 @@ from collections.abc import Callable
 _Turn = asyncio.Future[None]
 
 
-class Turns:
+class WriterTurns:
     """Admits `at_once` changes, of one principal at most `of_principal`."""
 
     def __init__(self, at_once: int, of_principal: int, give_up: Callable[[str], None] | None = None) -> None:

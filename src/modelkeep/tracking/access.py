@@ -17,15 +17,24 @@ from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.tracking.call_limits import MOST_IDS, too_many
 from modelkeep.tracking.calls import Call, values
-from modelkeep.tracking.child import Answer, TrackingServer
-from modelkeep.tracking.route_rules import Check, Kind
+from modelkeep.tracking.child import ChildAnswer, TrackingServer
+from modelkeep.tracking.route_rules import Check, TrackedKind
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _EXPERIMENT_ID = re.compile(r"0|[1-9][0-9]{0,17}")
-_WORDS = {Kind.EXPERIMENT: "Experiment", Kind.RUN: "Run", Kind.LOGGED_MODEL: "Logged model", Kind.TRACE: "Trace"}
+_WORDS = {
+    TrackedKind.EXPERIMENT: "Experiment",
+    TrackedKind.RUN: "Run",
+    TrackedKind.LOGGED_MODEL: "Logged model",
+    TrackedKind.TRACE: "Trace",
+}
 _QUESTIONS = {
-    Kind.RUN: ("/api/2.0/mlflow/runs/get", "run_id={}", ("run", "info", "experiment_id")),
-    Kind.LOGGED_MODEL: ("/api/2.0/mlflow/logged-models/{}", "allow_deleted=true", ("model", "info", "experiment_id")),
+    TrackedKind.RUN: ("/api/2.0/mlflow/runs/get", "run_id={}", ("run", "info", "experiment_id")),
+    TrackedKind.LOGGED_MODEL: (
+        "/api/2.0/mlflow/logged-models/{}",
+        "allow_deleted=true",
+        ("model", "info", "experiment_id"),
+    ),
 }
 _TRACES = "/api/3.0/mlflow/traces/batchGetInfos"
 _TRACE_HOME = ("trace_location", "mlflow_experiment", "experiment_id")
@@ -36,9 +45,11 @@ class Missing(NotFound):
     """It does not exist, or this caller may not know that it does: one class, so that both are recorded alike."""
 
 
-def missing(kind: Kind, name: str) -> Missing:
+def missing(kind: TrackedKind, name: str) -> Missing:
     """The same words whether it does not exist or may not be seen."""
-    if kind is Kind.RUN:  # mlflow/optuna/storage.py looks for these words: without them it drops what it could not log
+    if (
+        kind is TrackedKind.RUN
+    ):  # mlflow/optuna/storage.py looks for these words: without them it drops what it could not log
         return Missing(f"Run with id={name[:200]} not found.", kind=kind)
     return Missing(f"{_WORDS[kind]} '{name[:200]}' does not exist.", kind=kind)
 
@@ -51,7 +62,7 @@ class Access:
         self._child = child
         self._workspace = workspace_id
 
-    async def check(self, actor: Actor, checks: Sequence[Check], call: Call) -> list[tuple[Kind, str]]:
+    async def check(self, actor: Actor, checks: Sequence[Check], call: Call) -> list[tuple[TrackedKind, str]]:
         """All rules of a route; what the call named. Raises InvalidArgument, NotFound, PermissionDenied."""
         named: list[tuple[Check, str]] = []
         for check in checks:
@@ -70,7 +81,7 @@ class Access:
             self._decide(check, name, homes[check.kind].get(name), levels)
         return [(check.kind, name) for check, name in named]
 
-    async def require(self, actor: Actor, kind: Kind, name: str, level: Level) -> str:
+    async def require(self, actor: Actor, kind: TrackedKind, name: str, level: Level) -> str:
         """The experiment of what is named. Raises NotFound, PermissionDenied."""
         home = (await self.locate(kind, [name])).get(name)
         levels = await self.levels(actor, {home} if home else set())
@@ -99,9 +110,9 @@ class Access:
         async with self._db.read() as tx:
             return await rows.visible(tx, self._workspace, actor.id)
 
-    async def locate(self, kind: Kind, names: Sequence[str]) -> dict[str, str]:
+    async def locate(self, kind: TrackedKind, names: Sequence[str]) -> dict[str, str]:
         """The experiment of each of these; what does not exist is left out."""
-        if kind is Kind.EXPERIMENT:
+        if kind is TrackedKind.EXPERIMENT:
             return {name: name for name in names if _EXPERIMENT_ID.fullmatch(name)}
         ids = [name for name in names if _ID.fullmatch(name)]
         if not ids:
@@ -109,13 +120,13 @@ class Access:
         async with self._db.read() as tx:
             experiments = await rows.experiments_of(tx, self._workspace, kind, ids)
         unknown = [name for name in dict.fromkeys(ids) if name not in experiments]
-        homes = await (self._ask_traces(unknown) if kind is Kind.TRACE else self._ask_each(kind, unknown))
+        homes = await (self._ask_traces(unknown) if kind is TrackedKind.TRACE else self._ask_each(kind, unknown))
         if homes:
             async with self._db.write() as tx:
                 experiments |= await rows.place(tx, self._workspace, kind, homes)
         return experiments
 
-    async def place(self, kind: Kind, name: str, experiment_id: str) -> str:
+    async def place(self, kind: TrackedKind, name: str, experiment_id: str) -> str:
         """Note where a new run, logged model or trace lies; the experiment that holds it already, if one does."""
         async with self._db.write() as tx:
             return (await rows.place(tx, self._workspace, kind, {name: experiment_id}))[name]
@@ -130,7 +141,7 @@ class Access:
         listed: list[dict[str, Any]] = msgspec.json.decode(answer.body).get("trace_infos", [])
         return {info["trace_id"]: str(_inner(info, *_TRACE_HOME)) for info in listed if _inner(info, *_TRACE_HOME)}
 
-    async def _ask_each(self, kind: Kind, names: list[str]) -> dict[str, str]:
+    async def _ask_each(self, kind: TrackedKind, names: list[str]) -> dict[str, str]:
         """The same of runs and logged models, for which the child has no call for many: `limits` keeps them few."""
         homes: dict[str, str] = {}
         for start in range(0, len(names), _AT_ONCE):
@@ -140,7 +151,7 @@ class Access:
                     homes[name] = home
         return homes
 
-    async def _ask(self, kind: Kind, name: str) -> str:
+    async def _ask(self, kind: TrackedKind, name: str) -> str:
         path, query, keys = _QUESTIONS[kind]
         answer = await self._child.request("GET", path.format(name), query.format(name))
         if answer.status in (400, 404):
@@ -149,7 +160,7 @@ class Access:
         return str(_inner(msgspec.json.decode(answer.body), *keys))
 
 
-def _check_answered(answer: Answer) -> None:
+def _check_answered(answer: ChildAnswer) -> None:
     if answer.status != 200:
         raise Unavailable("The tracking server cannot look this up now. Try again in a moment.")
 

@@ -8,8 +8,8 @@ import msgspec
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 from modelkeep.http.messages import Response
 from modelkeep.store.experiments import DatasetInput
-from modelkeep.tracking.child import Answer
-from modelkeep.tracking.locations import Shown
+from modelkeep.tracking.child import ChildAnswer
+from modelkeep.tracking.locations import ClientLocations
 
 Json = dict[str, Any]
 Sources = dict[tuple[str, str, str], tuple[str, str]]
@@ -43,7 +43,7 @@ _INTERNALS = (
 _RETRIED = frozenset({405, 408, 413, 415, 422, 500, 502, 504})  # clients repeat these for minutes
 
 
-def decode(answer: Answer) -> Json:
+def decode(answer: ChildAnswer) -> Json:
     """The child's answer as JSON."""
     return msgspec.json.decode(answer.body) if answer.body else {}
 
@@ -52,7 +52,7 @@ def respond(document: Json) -> Response:
     return Response(200, msgspec.json.encode(document), [(b"content-type", b"application/json")])
 
 
-def refusal(answer: Answer) -> Response:
+def refusal(answer: ChildAnswer) -> Response:
     """An error of the child as ours: JSON always, never a status that clients repeat for minutes, never its internals."""
     try:
         body = msgspec.json.decode(answer.body, type=Json)
@@ -75,7 +75,7 @@ def tells_internals(text: str) -> bool:
     return any(mark in text for mark in _INTERNALS)
 
 
-def graphql(answer: Answer) -> Response:
+def graphql(answer: ChildAnswer) -> Response:
     """An answer to a GraphQL query, its errors without the child's internals and our own tags left out."""
     body = answer.body
     if b'"errors"' in body or OWN_TAG.encode() in body or DELETED_PREFIX.encode() in body:
@@ -107,7 +107,7 @@ def run_ids_with_inputs(document: Json) -> list[str]:
     return [run["info"]["run_id"] for run in runs_of(document) if run.get("inputs", {}).get("dataset_inputs")]
 
 
-def show(document: Json, locations: Shown, sources: Sources | None = None) -> Json:
+def show(document: Json, locations: ClientLocations, sources: Sources | None = None) -> Json:
     """Rewrite, in place, the experiments, runs, logged models and traces of an answer."""
     for experiment in _all(document, "experiment", "experiments"):
         _show_experiment(experiment, locations)
@@ -135,7 +135,7 @@ def _all(document: Json, single: str, *many: str) -> list[Json]:
     return items + [item for name in many for item in document.get(name, [])]
 
 
-def _show_experiment(experiment: Json, locations: Shown) -> None:
+def _show_experiment(experiment: Json, locations: ClientLocations) -> None:
     stored = experiment.get("artifact_location", "")
     experiment["artifact_location"] = locations.experiment(stored, experiment["experiment_id"])
     if str(experiment.get("name", "")).startswith(DELETED_PREFIX):
@@ -150,7 +150,7 @@ def name_before_deletion(experiment: Json) -> str:
     return names[0] if names else experiment["name"].removeprefix(DELETED_PREFIX).partition("/")[2]
 
 
-def _show_run_info(info: Json, locations: Shown) -> None:
+def _show_run_info(info: Json, locations: ClientLocations) -> None:
     info["artifact_uri"] = locations.run(info.get("artifact_uri", ""), info["experiment_id"], info["run_id"])
 
 
@@ -171,7 +171,7 @@ def _hide_own(owner: Json) -> None:
         owner["tags"] = {key: value for key, value in cast(Json, tags).items() if not key.startswith(OWN_TAG)}
 
 
-def _show_trace(info: Json, locations: Shown) -> None:
+def _show_trace(info: Json, locations: ClientLocations) -> None:
     _hide_own(info)
     trace_id = info.get("trace_id") or info["request_id"]
     if "trace_location" not in info:  # v2: tags are a list

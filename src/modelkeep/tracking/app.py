@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 
 from modelkeep.core.auditor import Auditor
-from modelkeep.core.operation import Origin, SourceRun
+from modelkeep.core.operation import SourceOrigin, SourceRun
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import PermissionDenied, RegistryError
 from modelkeep.domain.paging import PageTokens
@@ -39,13 +39,13 @@ from modelkeep.tracking import (
     version_sources,
 )
 from modelkeep.tracking.access import Missing
-from modelkeep.tracking.artifacts import ArtifactFiles, Place, internal_place, proxied_place
+from modelkeep.tracking.artifacts import ArtifactFiles, ArtifactPlace, internal_place, proxied_place
 from modelkeep.tracking.calls import API, UI, Call, check_declared, parse, read
 from modelkeep.tracking.child import TrackingServer
-from modelkeep.tracking.concurrent_calls import Turns
+from modelkeep.tracking.concurrent_calls import CallTurns
 from modelkeep.tracking.mlflow_ui import Ui
 from modelkeep.tracking.proxy import ModelResolver, ProxiedCall, Refused, TrackingProxy
-from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, CallHandler, Kind, Route
+from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, CallHandler, TrackedKind, TrackingRoute
 
 ActFunction = Callable[[TrackingProxy, ProxiedCall], Awaitable[Response]]
 _BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
@@ -99,7 +99,7 @@ def _function(act: str) -> ActFunction:
 ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(CallHandler)}
 
 
-class Workspace:
+class TrackingApp:
     """One workspace: MLflow's tracking server behind our identities and experiment permissions."""
 
     def __init__(
@@ -114,8 +114,8 @@ class Workspace:
     ) -> None:
         self._desk = TrackingProxy(db, child, files, auditor, resolver, workspace_id, page_tokens)
         self._ui = Ui()
-        self._turns = Turns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
-        self._searches = Turns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
+        self._turns = CallTurns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
+        self._searches = CallTurns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
 
     async def handle(self, request: Request, actor: Actor) -> Response | None:
         """The answer to a tracking call or a page of MLflow's UI, errors included; None where no route matches."""
@@ -136,7 +136,7 @@ class Workspace:
         match = router.find(request.method, path)
         return await self._answer(request, actor, *match) if match else None
 
-    async def _answer(self, request: Request, actor: Actor, route: Route, params: dict[str, str]) -> Response:
+    async def _answer(self, request: Request, actor: Actor, route: TrackingRoute, params: dict[str, str]) -> Response:
         visit = ProxiedCall(request, actor, Call(route, params, {}))
         try:
             await self._read(visit)
@@ -189,11 +189,11 @@ class Workspace:
         """(experiment id, name). Raises NotFound, PermissionDenied."""
         return await names.describe(self._desk, actor, kind, id)
 
-    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+    async def places(self, actor: Actor, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
         """Where the files may lie that a model version's source names so. Raises NotFound, PermissionDenied."""
         return await version_sources.places(self._desk, actor, origin)
 
-    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> ArtifactPlace | None:
         """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor.
 
         None where it is no such path. Raises InvalidArgument, PermissionDenied, NotFound (also where its ids do not
@@ -202,13 +202,13 @@ class Workspace:
         level = Level.EDIT if write else Level.READ
         return await files.place_of(self._desk, actor, place, level) if place else None
 
-    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> ArtifactPlace:
         """What `<experiment>/<run>/artifacts/...` of a plain client names, allowed to this actor. Raises as `internal`."""
         return await files.place_of(self._desk, actor, proxied_place(path), Level.EDIT if write else Level.READ)
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         """For a signed URL at its use. Raises NotFound, PermissionDenied."""
-        await self._desk.access.require(actor, Kind(kind), id, Level.EDIT if write else Level.READ)
+        await self._desk.access.require(actor, TrackedKind(kind), id, Level.EDIT if write else Level.READ)
 
 
 def _parsed(visit: ProxiedCall, body: bytes) -> Call:
@@ -229,12 +229,12 @@ def _parsed(visit: ProxiedCall, body: bytes) -> Call:
 def _named(call: Call) -> list[tuple[str, str]]:
     """What a refused call spoke of, for the audit log."""
     kinds = {
-        "experiment_id": Kind.EXPERIMENT,
-        "experiment_name": Kind.EXPERIMENT,
-        "run_id": Kind.RUN,
-        "model_id": Kind.LOGGED_MODEL,
-        "trace_id": Kind.TRACE,
-        "request_id": Kind.TRACE,
+        "experiment_id": TrackedKind.EXPERIMENT,
+        "experiment_name": TrackedKind.EXPERIMENT,
+        "run_id": TrackedKind.RUN,
+        "model_id": TrackedKind.LOGGED_MODEL,
+        "trace_id": TrackedKind.TRACE,
+        "request_id": TrackedKind.TRACE,
     }
     return [(kind, value) for field, kind in kinds.items() if isinstance(value := call.fields.get(field), str)]
 

@@ -51,7 +51,7 @@ class ArtifactFiles(Protocol):
         ...
 
 
-class Place(msgspec.Struct, frozen=True):
+class ArtifactPlace(msgspec.Struct, frozen=True):
     """A file or directory of a run, logged model or trace."""
 
     experiment_id: str
@@ -61,12 +61,12 @@ class Place(msgspec.Struct, frozen=True):
     """'' is the root"""
 
 
-def internal_place(path: str) -> Place | None:
+def internal_place(path: str) -> ArtifactPlace | None:
     """What `/WorkspaceInternal/Mlflow/Artifacts/...` names; None where it is no such path. Raises InvalidArgument."""
     return _place(_INTERNAL.fullmatch(path.removesuffix("/")), ArtifactPath.parse)
 
 
-def proxied_place(path: str) -> Place:
+def proxied_place(path: str) -> ArtifactPlace:
     """What `<experiment>/<run>/artifacts/...` of a plain http client names: as MLflow's server reads it, `d//a` and `./d/a`
     are `d/a`. Raises InvalidArgument, NotFound."""
     place = _place(_PROXIED.fullmatch(path.removesuffix("/")), ArtifactPath.normalized)
@@ -75,8 +75,8 @@ def proxied_place(path: str) -> Place:
     return place
 
 
-def _place(match: re.Match[str] | None, parse: Callable[[str], ArtifactPath]) -> Place | None:
+def _place(match: re.Match[str] | None, parse: Callable[[str], ArtifactPath]) -> ArtifactPlace | None:
     if match is None:
         return None
     path = parse(match["path"] or "").text
-    return Place(match["experiment"], _KINDS[match["folder"]], match["id"], path)
+    return ArtifactPlace(match["experiment"], _KINDS[match["folder"]], match["id"], path)

@@ -14,13 +14,13 @@ from modelkeep.limits import (
     TRACKING_RUNS,
     TRACKING_SEARCH_CHARS,
 )
-from modelkeep.tracking.route_rules import Kind, Route
+from modelkeep.tracking.route_rules import TrackedKind, TrackingRoute
 
 MOST_IDS = {
-    Kind.EXPERIMENT: TRACKING_EXPERIMENTS,
-    Kind.TRACE: TRACKING_IDS,
-    Kind.RUN: TRACKING_RUNS,
-    Kind.LOGGED_MODEL: TRACKING_RUNS,
+    TrackedKind.EXPERIMENT: TRACKING_EXPERIMENTS,
+    TrackedKind.TRACE: TRACKING_IDS,
+    TrackedKind.RUN: TRACKING_RUNS,
+    TrackedKind.LOGGED_MODEL: TRACKING_RUNS,
 }
 """Ids of one kind in one call."""
 _SEARCHING = (
@@ -61,7 +61,7 @@ _QUERY = "query"  # of GraphQL
 _MLFLOWS_OWN_PAGE = 50_000  # mlflow/store/tracking/__init__.py, SEARCH_MAX_RESULTS_THRESHOLD: above it MLflow refuses
 
 
-def searches(route: Route) -> bool:
+def searches(route: TrackingRoute) -> bool:
     """Does this route read much at the caller's word?"""
     return (
         route.path.endswith(_SEARCHING)
@@ -70,14 +70,14 @@ def searches(route: Route) -> bool:
     )
 
 
-def body_bytes(route: Route) -> int:
+def body_bytes(route: TrackingRoute) -> int:
     """The largest body that this route takes."""
     if route.act == "log_inputs":
         return TRACKING_INPUTS_BODY_BYTES
     return TRACKING_LOG_BODY_BYTES if route.path.endswith(_LOGGING) else JSON_BYTES
 
 
-def check(route: Route, fields: dict[str, Any]) -> None:
+def check(route: TrackingRoute, fields: dict[str, Any]) -> None:
     """Refuse a call that asks for too much; cut a page that is too long. Raises InvalidArgument."""
     for name, most in _ID_LISTS.items():
         value = fields.get(name)

@@ -18,7 +18,7 @@ from modelkeep.http.routing import Router
 from modelkeep.http.unique_json import Sentences, read_object
 from modelkeep.limits import TRACKING_DEPTH, TRACKING_QUERY_PAIRS
 from modelkeep.tracking import defaults
-from modelkeep.tracking.route_rules import OWN_ROUTES, ROUTES, UI_ROUTES, Route, refusal
+from modelkeep.tracking.route_rules import OWN_ROUTES, ROUTES, UI_ROUTES, TrackingRoute, refusal
 
 _SENTENCES = Sentences(
     not_json="The body is not valid JSON in UTF-8.",
@@ -63,7 +63,7 @@ _SQUASHED = {name.replace("_", ""): name for name in _IDS}
 class Call(msgspec.Struct):
     """A matched call. `fields` holds path, query and body values, each fact once."""
 
-    route: Route
+    route: TrackingRoute
     params: dict[str, str]
     fields: dict[str, Any]
     size: int = 0
@@ -98,10 +98,10 @@ class Call(msgspec.Struct):
         return strings(self.fields.get(field, []), field)
 
 
-class CallRouter(Router[Route]):
+class CallRouter(Router[TrackingRoute]):
     """The kernel's router over tracking routes, which never takes the path of a refused one for an id."""
 
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[TrackingRoute, dict[str, str]] | None:
         """The route and its path parameters; None where nothing matches."""
         match = super().find(method, path)
         if match is None or not match[1]:
@@ -115,7 +115,7 @@ API = CallRouter((*ROUTES, *OWN_ROUTES))
 UI = CallRouter((*ROUTES, *UI_ROUTES))
 
 
-def read(route: Route, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
+def read(route: TrackingRoute, params: dict[str, str], query: bytes, content_type: str, body: bytes) -> Call:
     """The call as one set of fields. Raises InvalidArgument where it is malformed or says one thing twice."""
     query_fields = read_query(query, route.repeated)
     check_declared(content_type, body)

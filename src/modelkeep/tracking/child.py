@@ -61,7 +61,7 @@ _OUR_ROOT = Path(__file__).resolve().parents[2]
 log = logging.getLogger("modelkeep.tracking")
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ChildAnswer(msgspec.Struct, frozen=True):
     """What the tracking server said."""
 
     status: int
@@ -137,7 +137,7 @@ class TrackingServer:
 
     async def request(
         self, method: str, path: str, query_string: str = "", headers: dict[str, str] | None = None, body: bytes = b""
-    ) -> Answer:
+    ) -> ChildAnswer:
         """One call; `path` is not yet percent-encoded. Waits a minute for a child that starts. Raises Unavailable.
 
         At its deadline, or when it is cancelled, its connection closes; one that was not sent yet never is."""
@@ -161,7 +161,7 @@ class TrackingServer:
             self._deadlines.discard(deadline)
             self.touch()
         self._answered = True
-        return Answer(answer.status_code, dict(answer.headers), answer.content)
+        return ChildAnswer(answer.status_code, dict(answer.headers), answer.content)
 
     def touch(self) -> None:
         """Somebody is about to call."""

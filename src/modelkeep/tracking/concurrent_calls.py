@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from modelkeep.domain.errors import Throttled
 
 
-class Turns:
+class CallTurns:
     """Turns by principal; one principal's calls never wait for another's."""
 
     def __init__(self, at_once: int, waiting: int) -> None:

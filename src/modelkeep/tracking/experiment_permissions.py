@@ -18,7 +18,7 @@ from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.experiments import existing, named
 from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 _NONE = "NONE"
 _MAX_ENTRIES = 1000
@@ -73,7 +73,7 @@ async def _managed(desk: TrackingProxy, visit: ProxiedCall) -> str:
         raise InvalidArgument("Name the experiment, by its id or its name.")
     by_name = await named(desk, experiment)
     experiment_id = by_name["experiment_id"] if by_name else experiment
-    return await desk.access.require(visit.actor, Kind.EXPERIMENT, experiment_id, Level.MANAGE)
+    return await desk.access.require(visit.actor, TrackedKind.EXPERIMENT, experiment_id, Level.MANAGE)
 
 
 async def _change(

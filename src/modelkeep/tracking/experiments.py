@@ -23,7 +23,7 @@ from modelkeep.tracking.calls import Call, put, values
 from modelkeep.tracking.deleted_experiments import deleted_named, free_name, is_moved, take_name_back
 from modelkeep.tracking.locations import check_experiment_location
 from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 DEFAULT_WORDS = frozenset({"0", "None"})  # what clients send when no experiment is set (3.x: "None", 2.x: "0")
 _UNFINISHED_MS = 120_000  # a creation that is older is nobody's any more; twice the longest wait for the child
@@ -136,7 +136,7 @@ async def experiment_by_name(desk: TrackingProxy, visit: ProxiedCall) -> Respons
         experiment = await deleted_named(desk, name)
         levels = await desk.access.levels(visit.actor, [experiment["experiment_id"] if experiment else ""])
         if experiment is None or not levels:
-            raise missing(Kind.EXPERIMENT, name)
+            raise missing(TrackedKind.EXPERIMENT, name)
     return await desk.respond(visit, {"experiment": experiment})
 
 
@@ -213,7 +213,7 @@ async def visible_among(desk: TrackingProxy, visit: ProxiedCall, experiment_ids:
     if DEFAULT_WORDS & set(experiment_ids):
         own = await default_experiment(desk, visit, create=False)
         resolved_ids = [own if e in DEFAULT_WORDS else e for e in experiment_ids]
-    known = await desk.access.locate(Kind.EXPERIMENT, resolved_ids)
+    known = await desk.access.locate(TrackedKind.EXPERIMENT, resolved_ids)
     levels = await desk.access.levels(visit.actor, known)
     return [e for e in dict.fromkeys(resolved_ids) if e in levels]
 

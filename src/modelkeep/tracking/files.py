@@ -13,10 +13,10 @@ from modelkeep.store.experiments import Level
 from modelkeep.tracking import answers
 from modelkeep.tracking.access import missing
 from modelkeep.tracking.answers import Json
-from modelkeep.tracking.artifacts import ATTACHMENTS, MAX_PATHS, TRACE_DATA, FileInfo, Place, proxied_place
+from modelkeep.tracking.artifacts import ATTACHMENTS, MAX_PATHS, TRACE_DATA, ArtifactPlace, FileInfo, proxied_place
 from modelkeep.tracking.locations import in_volume
 from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 # The one type for which every client makes a single streamed PUT or GET, whatever the size (no multipart).
 _TYPE = "GCP_SIGNED_URL"
@@ -167,9 +167,9 @@ async def _redirect(desk: TrackingProxy, visit: ProxiedCall, kind: str, name: st
 # --- plain http clients ----------------------------------------------------------------------------------------------
 
 
-async def place_of(desk: TrackingProxy, actor: Actor, place: Place, level: Level) -> Place:
+async def place_of(desk: TrackingProxy, actor: Actor, place: ArtifactPlace, level: Level) -> ArtifactPlace:
     """The same place, allowed: its ids belong together, the caller has the level. Raises NotFound, PermissionDenied."""
-    kind = Kind(place.kind)
+    kind = TrackedKind(place.kind)
     if await desk.access.require(actor, kind, place.id, level) != place.experiment_id:
         raise missing(kind, place.id)
     return place

@@ -10,17 +10,17 @@ from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import Call, values
 from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
-from modelkeep.tracking.route_rules import Check, Kind, Route
+from modelkeep.tracking.route_rules import Check, TrackedKind, TrackingRoute
 
 # Below its root field a query walks only what belongs to that run or experiment, and the child's empty registry.
 ROOTS = {
     "mlflowGetRun": (
-        Check(Kind.RUN, Level.READ, "runId", optional=True),
-        Check(Kind.RUN, Level.READ, "runUuid", optional=True),
+        Check(TrackedKind.RUN, Level.READ, "runId", optional=True),
+        Check(TrackedKind.RUN, Level.READ, "runUuid", optional=True),
     ),
-    "mlflowGetExperiment": (Check(Kind.EXPERIMENT, Level.READ, "experimentId"),),
-    "mlflowSearchRuns": (Check(Kind.EXPERIMENT, Level.READ, "experimentIds[]"),),
-    "mlflowGetMetricHistoryBulkInterval": (Check(Kind.RUN, Level.READ, "runIds[]"),),
+    "mlflowGetExperiment": (Check(TrackedKind.EXPERIMENT, Level.READ, "experimentId"),),
+    "mlflowSearchRuns": (Check(TrackedKind.EXPERIMENT, Level.READ, "experimentIds[]"),),
+    "mlflowGetMetricHistoryBulkInterval": (Check(TrackedKind.RUN, Level.READ, "runIds[]"),),
 }
 
 
@@ -32,7 +32,7 @@ async def graphql(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     return answers.graphql(await desk.forward_raw(visit.call))
 
 
-async def _check(desk: TrackingProxy, actor: Actor, route: Route, name: str, arguments: Json) -> None:
+async def _check(desk: TrackingProxy, actor: Actor, route: TrackingRoute, name: str, arguments: Json) -> None:
     if name == "mlflowGetRun" and not (values(arguments, "runId") or values(arguments, "runUuid")):
         raise InvalidArgument("mlflowGetRun needs a runId.")
     await desk.access.check(actor, ROOTS[name], Call(route, {}, arguments))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelkeep.core.operation import DatasetInput, SourceRun
+from modelkeep.core.operation import SourceDataset, SourceRun
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import NotFound, PermissionDenied
 from modelkeep.domain.model import Metric, Param
@@ -12,12 +12,12 @@ from modelkeep.tracking import answers
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.locations import DATABRICKS
 from modelkeep.tracking.proxy import Refused, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 
 async def source_run(desk: TrackingProxy, actor: Actor, run_id: str) -> SourceRun | None:
     """A run's parameters, metrics and dataset inputs; None where there is no such run or the actor may not read it."""
-    document = await _read(desk, actor, Kind.RUN, run_id, "/api/2.0/mlflow/runs/get", f"run_id={run_id}")
+    document = await _read(desk, actor, TrackedKind.RUN, run_id, "/api/2.0/mlflow/runs/get", f"run_id={run_id}")
     if document is None:
         return None
     async with desk.db.read() as tx:
@@ -29,7 +29,7 @@ async def source_run(desk: TrackingProxy, actor: Actor, run_id: str) -> SourceRu
         experiment_id=run["info"]["experiment_id"],
         params=_params(data),
         metrics=_metrics(data, run_id=run_id),
-        inputs=tuple(DatasetInput(i.name, i.source_type, i.source, i.context) for i in inputs),
+        inputs=tuple(SourceDataset(i.name, i.source_type, i.source, i.context) for i in inputs),
         source_run_id=run_id,
         models=len(run.get("outputs", {}).get("model_outputs", [])),
         feast=tuple(
@@ -41,7 +41,7 @@ async def source_run(desk: TrackingProxy, actor: Actor, run_id: str) -> SourceRu
 async def source_logged_model(desk: TrackingProxy, actor: Actor, model_id: str) -> SourceRun | None:
     """The same of a logged model (its inputs are those of its source run); None as above."""
     path = f"/api/2.0/mlflow/logged-models/{model_id}"
-    document = await _read(desk, actor, Kind.LOGGED_MODEL, model_id, path, "")
+    document = await _read(desk, actor, TrackedKind.LOGGED_MODEL, model_id, path, "")
     if document is None:
         return None
     info, data = document["model"]["info"], document["model"].get("data", {})
@@ -57,7 +57,7 @@ async def source_logged_model(desk: TrackingProxy, actor: Actor, model_id: str) 
     )
 
 
-async def _read(desk: TrackingProxy, actor: Actor, kind: Kind, name: str, path: str, query: str) -> Json | None:
+async def _read(desk: TrackingProxy, actor: Actor, kind: TrackedKind, name: str, path: str, query: str) -> Json | None:
     try:
         await desk.access.require(actor, kind, name, Level.READ)
         return await desk.ask("GET", path, query=query)

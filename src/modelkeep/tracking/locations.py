@@ -41,7 +41,7 @@ def in_volume(location: str) -> bool:
     return location.startswith("dbfs:/Volumes/")
 
 
-class Shown:
+class ClientLocations:
     """Locations as one kind of client must see them."""
 
     def __init__(self, *, plain: bool) -> None:
@@ -63,5 +63,5 @@ class Shown:
         return stored if in_volume(stored) else f"{self._root}/{experiment_id}/{folder}{trace_id}/artifacts"
 
 
-DATABRICKS = Shown(plain=False)
-PLAIN = Shown(plain=True)
+DATABRICKS = ClientLocations(plain=False)
+PLAIN = ClientLocations(plain=True)

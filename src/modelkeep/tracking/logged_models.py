@@ -9,7 +9,7 @@ from modelkeep.tracking import answers
 from modelkeep.tracking.access import missing
 from modelkeep.tracking.calls import values
 from modelkeep.tracking.proxy import KnownModel, ProxiedCall, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 _VERSIONS_TAG = "mlflow.modelVersions"
 
@@ -18,7 +18,7 @@ async def create_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Respon
     """A new logged model of one of the caller's experiments."""
     document = await desk.forward(visit.call)
     info = document["model"]["info"]
-    await desk.access.place(Kind.LOGGED_MODEL, info["model_id"], info["experiment_id"])
+    await desk.access.place(TrackedKind.LOGGED_MODEL, info["model_id"], info["experiment_id"])
     await desk.record(visit, [("logged_model", info["model_id"]), ("experiment", info["experiment_id"])])
     return await desk.respond(visit, document)
 
@@ -27,7 +27,7 @@ async def get_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The logged model, or what a model version that the caller may execute remembers of it."""
     model_id = visit.call.text("model_id")
     try:
-        await desk.access.require(visit.actor, Kind.LOGGED_MODEL, model_id, Level.READ)
+        await desk.access.require(visit.actor, TrackedKind.LOGGED_MODEL, model_id, Level.READ)
     except NotFound:
         known = await desk.resolver(visit.actor, model_id)
         if known is None:
@@ -39,12 +39,12 @@ async def get_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 async def tag_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Tags, for those who may edit."""
     try:
-        await desk.access.require(visit.actor, Kind.LOGGED_MODEL, visit.call.text("model_id"), Level.EDIT)
+        await desk.access.require(visit.actor, TrackedKind.LOGGED_MODEL, visit.call.text("model_id"), Level.EDIT)
     except PermissionDenied as error:
         # After registering, the client notes the version on the logged model and gives up on any code but this one
         # (mlflow/tracking/_model_registry/fluent.py), though a reader may register what he can read.
         if values(visit.call.fields, "tags[].key") == [_VERSIONS_TAG]:
-            raise missing(Kind.LOGGED_MODEL, visit.call.text("model_id")) from error
+            raise missing(TrackedKind.LOGGED_MODEL, visit.call.text("model_id")) from error
         raise
     return answers.respond(await desk.forward(visit.call))
 

@@ -4,25 +4,25 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.store.experiments import Level
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.proxy import Refused, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 TRACE_NAME = "mlflow.traceName"
 
 
 async def describe(desk: TrackingProxy, actor: Actor, kind: str, id: str) -> tuple[str, str]:
     """(experiment id, name); the name is '' where it has none. Raises NotFound, PermissionDenied, Unavailable."""
-    experiment_id = await desk.access.require(actor, Kind(kind), id, Level.READ)
+    experiment_id = await desk.access.require(actor, TrackedKind(kind), id, Level.READ)
     try:
-        return experiment_id, await _name(desk, Kind(kind), id)
+        return experiment_id, await _name(desk, TrackedKind(kind), id)
     except Refused:  # deleted meanwhile
         return experiment_id, ""
 
 
-async def _name(desk: TrackingProxy, kind: Kind, id: str) -> str:
-    if kind is Kind.RUN:
+async def _name(desk: TrackingProxy, kind: TrackedKind, id: str) -> str:
+    if kind is TrackedKind.RUN:
         run = await desk.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={id}")
         return str(run["run"]["info"].get("run_name", ""))
-    if kind is Kind.LOGGED_MODEL:
+    if kind is TrackedKind.LOGGED_MODEL:
         model = await desk.ask("GET", f"/api/2.0/mlflow/logged-models/{id}")
         return str(model["model"]["info"].get("name", ""))
     trace = await desk.ask("GET", f"/api/3.0/mlflow/traces/{id}")

@@ -23,7 +23,7 @@ from modelkeep.tracking.artifacts import TRACE_DATA
 from modelkeep.tracking.calls import Call, parse
 from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy
 from modelkeep.tracking.reserved_keys import USER_TAG, is_reserved
-from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, Kind
+from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, TrackedKind
 
 PATH = OTLP_TRACES_ROUTE.path
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -36,7 +36,7 @@ _AT_ONCE = 8  # traces whose files are written at the same time
 _locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
-class Batch:
+class SpanBatch:
     """The spans of one call. `rejected`: why some were left out, each reason with its number."""
 
     def __init__(self, message: Any, kind: str) -> None:
@@ -81,7 +81,7 @@ async def read(request: Request) -> Call:
     return Call(OTLP_TRACES_ROUTE, {}, {"experiment_id": experiment, "run_id": run, _BATCH: batch}, len(body))
 
 
-def _parsed(body: bytes, kind: str) -> Batch:
+def _parsed(body: bytes, kind: str) -> SpanBatch:
     from google.protobuf import json_format
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -94,7 +94,7 @@ def _parsed(body: bytes, kind: str) -> Batch:
             message.ParseFromString(body)
     except (DecodeError, json_format.ParseError, ValueError, TypeError, AttributeError) as error:
         raise InvalidArgument("The body is no OTLP export of traces.") from error
-    batch = Batch(message, kind)
+    batch = SpanBatch(message, kind)
     count = sum(1 for _ in batch.spans())
     if count > OTLP_SPANS:
         raise InvalidArgument(
@@ -193,7 +193,7 @@ def _trace_id(span: Any) -> str:
 
 async def log_spans(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """Keep the spans of traces that are new, or of this very experiment; the answer says how many were left out."""
-    batch: Batch = visit.call.fields[_BATCH]
+    batch: SpanBatch = visit.call.fields[_BATCH]
     experiment_id = visit.call.text("experiment_id")
     mine = await _claimed(desk, batch.traces(), experiment_id)
 
@@ -213,15 +213,15 @@ async def log_spans(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 
 
 async def _claimed(desk: TrackingProxy, traces: list[str], experiment_id: str) -> set[str]:
-    homes = await desk.access.locate(Kind.TRACE, traces)
+    homes = await desk.access.locate(TrackedKind.TRACE, traces)
     fresh = {trace: experiment_id for trace in traces if trace not in homes}
     if fresh:
         async with desk.db.write() as tx:
-            homes |= await rows.place(tx, desk.workspace_id, Kind.TRACE, fresh)
+            homes |= await rows.place(tx, desk.workspace_id, TrackedKind.TRACE, fresh)
     return {trace for trace, home in homes.items() if home == experiment_id}
 
 
-async def _send(desk: TrackingProxy, experiment_id: str, run_id: str, batch: Batch) -> None:
+async def _send(desk: TrackingProxy, experiment_id: str, run_id: str, batch: SpanBatch) -> None:
     headers = {"content-type": PROTOBUF, "x-mlflow-experiment-id": experiment_id}
     if run_id:
         headers["x-mlflow-run-id"] = run_id
@@ -241,7 +241,7 @@ async def _write_file(desk: TrackingProxy, visit: ProxiedCall, trace_id: str) ->
         await desk.files.write(visit.actor, visit.request.id, "trace", trace_id, TRACE_DATA, answer.body)
 
 
-def _answer(batch: Batch) -> Response:
+def _answer(batch: SpanBatch) -> Response:
     from google.protobuf import json_format
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 

@@ -19,8 +19,8 @@ from modelkeep.tracking.access import Access
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.artifacts import ArtifactFiles
 from modelkeep.tracking.calls import Call, dump
-from modelkeep.tracking.child import Answer, TrackingServer
-from modelkeep.tracking.locations import DATABRICKS, PLAIN, Shown, is_plain
+from modelkeep.tracking.child import ChildAnswer, TrackingServer
+from modelkeep.tracking.locations import DATABRICKS, PLAIN, ClientLocations, is_plain
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 
@@ -28,7 +28,7 @@ _JSON = {"content-type": "application/json", "accept": "application/json"}
 class Refused(Exception):
     """The child refused a call; its answer goes to the caller."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ChildAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -71,7 +71,7 @@ class ProxiedCall(msgspec.Struct):
         return f"{self.call.route.method} {self.call.route.path.partition('/mlflow/')[2] or self.call.route.path}"
 
     @property
-    def client_locations(self) -> Shown:
+    def client_locations(self) -> ClientLocations:
         """Locations as this client must see them."""
         return PLAIN if is_plain(self.request.header(b"user-agent")) else DATABRICKS
 
@@ -102,7 +102,7 @@ class TrackingProxy:
         """The child's answer to the call as it stands now. Raises Refused, Unavailable."""
         return await _decoded(await self.forward_raw(call))
 
-    async def forward_raw(self, call: Call) -> Answer:
+    async def forward_raw(self, call: Call) -> ChildAnswer:
         """As `forward`, undecoded (some of MLflow's answers are not strict JSON)."""
         body = await asyncio.to_thread(call.body) if call.size > TRACKING_INLINE_BYTES else call.body()
         return await self._send(call.route.method, call.path(), call.query(), body)
@@ -111,7 +111,7 @@ class TrackingProxy:
         """A call of our own. Raises Refused, Unavailable."""
         return await _decoded(await self._send(method, path, query, dump(fields) if fields is not None else b""))
 
-    async def _send(self, method: str, path: str, query: str, body: bytes) -> Answer:
+    async def _send(self, method: str, path: str, query: str, body: bytes) -> ChildAnswer:
         answer = await self.child.request(method, path, query, _JSON, body)
         if answer.status != 200:
             raise Refused(answer)
@@ -168,7 +168,7 @@ class TrackingProxy:
         )
 
 
-async def _decoded(answer: Answer) -> Json:
+async def _decoded(answer: ChildAnswer) -> Json:
     if len(answer.body) > TRACKING_INLINE_BYTES:
         return await asyncio.to_thread(answers.decode, answer)
     return answers.decode(answer)

@@ -18,7 +18,7 @@ import unicodedata
 from typing import Any, cast
 
 from modelkeep.domain.errors import InvalidArgument
-from modelkeep.tracking.route_rules import Route
+from modelkeep.tracking.route_rules import TrackingRoute
 
 USER_TAG = "mlflow.user"
 _PREFIXES = ("modelkeep.", "mlflow.auth.", "mlflow.gateway.", "mlflow.trace.archiv")
@@ -41,7 +41,7 @@ def is_reserved(key: str) -> bool:
     return folded.startswith("mlflow.") and folded.endswith(_LOCATION)
 
 
-def neutralize(route: Route, fields: Json, caller: str) -> None:
+def neutralize(route: TrackingRoute, fields: Json, caller: str) -> None:
     """Take reserved keys out of a call, in place.
 
     A new run, logged model or trace gets `caller` as the value of `mlflow.user`. Elsewhere a reserved key is dropped,
@@ -58,7 +58,7 @@ def _fold(key: str) -> str:
     return unicodedata.normalize("NFKC", key).strip().casefold()
 
 
-def _sets_tags(route: Route) -> bool:
+def _sets_tags(route: TrackingRoute) -> bool:
     return route.path.endswith(("/tags", "/tags/{tag_key}", "-tag", "/log-parameter"))
 
 

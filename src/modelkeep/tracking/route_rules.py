@@ -12,7 +12,7 @@ import msgspec
 from modelkeep.store.experiments import Level
 
 
-class Kind(StrEnum):
+class TrackedKind(StrEnum):
     """What lies in an experiment, and the experiment itself."""
 
     EXPERIMENT = "experiment"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 class Check(msgspec.Struct, frozen=True):
     """One rule: the level needed on the experiment of what the field names."""
 
-    kind: Kind
+    kind: TrackedKind
     level: Level
     field: str
     optional: bool = False
@@ -76,7 +76,7 @@ CallHandler = Literal[
 ]
 
 
-class Route(msgspec.Struct, frozen=True):
+class TrackingRoute(msgspec.Struct, frozen=True):
     """One allowed route, under /api and /ajax-api alike: a twin never has a rule of its own."""
 
     method: str
@@ -89,7 +89,7 @@ class Route(msgspec.Struct, frozen=True):
     """Query parameters that may come more than once."""
 
 
-def _rule(kind: Kind, field: str) -> tuple[Check, Check]:
+def _rule(kind: TrackedKind, field: str) -> tuple[Check, Check]:
     return Check(kind, Level.READ, field), Check(kind, Level.EDIT, field)
 
 
@@ -97,157 +97,168 @@ def _opt(check: Check) -> Check:
     return msgspec.structs.replace(check, optional=True)
 
 
-READ_EXPERIMENT, EDIT_EXPERIMENT = _rule(Kind.EXPERIMENT, "experiment_id")
-MANAGE_EXPERIMENT = Check(Kind.EXPERIMENT, Level.MANAGE, "experiment_id")
-READ_RUN, EDIT_RUN = _rule(Kind.RUN, "run_id")
-READ_MODEL, EDIT_MODEL = _rule(Kind.LOGGED_MODEL, "model_id")
-READ_TRACE, EDIT_TRACE = _rule(Kind.TRACE, "trace_id")
-READ_TRACE_V2, EDIT_TRACE_V2 = _rule(Kind.TRACE, "request_id")
+READ_EXPERIMENT, EDIT_EXPERIMENT = _rule(TrackedKind.EXPERIMENT, "experiment_id")
+MANAGE_EXPERIMENT = Check(TrackedKind.EXPERIMENT, Level.MANAGE, "experiment_id")
+READ_RUN, EDIT_RUN = _rule(TrackedKind.RUN, "run_id")
+READ_MODEL, EDIT_MODEL = _rule(TrackedKind.LOGGED_MODEL, "model_id")
+READ_TRACE, EDIT_TRACE = _rule(TrackedKind.TRACE, "trace_id")
+READ_TRACE_V2, EDIT_TRACE_V2 = _rule(TrackedKind.TRACE, "request_id")
 _ON_MODEL = _opt(EDIT_MODEL)  # a metric that names a logged model is written to that model as well
-_NAMED_MODELS = _opt(Check(Kind.LOGGED_MODEL, Level.READ, "models[].model_id"))
-_IN_EXPERIMENTS = Check(Kind.EXPERIMENT, Level.READ, "experiment_ids[]")
+_NAMED_MODELS = _opt(Check(TrackedKind.LOGGED_MODEL, Level.READ, "models[].model_id"))
+_IN_EXPERIMENTS = Check(TrackedKind.EXPERIMENT, Level.READ, "experiment_ids[]")
 
 _V2, _V3 = "/2.0/mlflow", "/3.0/mlflow"
 
-ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[TrackingRoute, ...] = (
     # experiments
-    Route("POST", f"{_V2}/experiments/create", (), "create_experiment", "experiment.create"),
-    Route("GET", f"{_V2}/experiments/get", (READ_EXPERIMENT,)),
-    Route("GET", f"{_V2}/experiments/get-by-name", (), "experiment_by_name"),
-    Route("GET", f"{_V2}/experiments/list", (), "list_experiments"),
-    Route("GET", f"{_V2}/experiments/search", (), "search_experiments", repeated=("order_by",)),
-    Route("POST", f"{_V2}/experiments/search", (), "search_experiments"),
-    Route("POST", f"{_V2}/experiments/update", (MANAGE_EXPERIMENT,), "rename_experiment", "experiment.rename"),
-    Route("POST", f"{_V2}/experiments/delete", (MANAGE_EXPERIMENT,), "delete_experiment", event="experiment.delete"),
-    Route("POST", f"{_V2}/experiments/restore", (MANAGE_EXPERIMENT,), "restore_experiment", event="experiment.restore"),
-    Route("POST", f"{_V2}/experiments/set-experiment-tag", (EDIT_EXPERIMENT,), event="experiment.tag"),
-    Route("POST", f"{_V2}/experiments/delete-experiment-tag", (EDIT_EXPERIMENT,), event="experiment.untag"),
-    Route("POST", f"{_V2}/experiments/search-datasets", (), "in_visible_experiments"),
+    TrackingRoute("POST", f"{_V2}/experiments/create", (), "create_experiment", "experiment.create"),
+    TrackingRoute("GET", f"{_V2}/experiments/get", (READ_EXPERIMENT,)),
+    TrackingRoute("GET", f"{_V2}/experiments/get-by-name", (), "experiment_by_name"),
+    TrackingRoute("GET", f"{_V2}/experiments/list", (), "list_experiments"),
+    TrackingRoute("GET", f"{_V2}/experiments/search", (), "search_experiments", repeated=("order_by",)),
+    TrackingRoute("POST", f"{_V2}/experiments/search", (), "search_experiments"),
+    TrackingRoute("POST", f"{_V2}/experiments/update", (MANAGE_EXPERIMENT,), "rename_experiment", "experiment.rename"),
+    TrackingRoute(
+        "POST", f"{_V2}/experiments/delete", (MANAGE_EXPERIMENT,), "delete_experiment", event="experiment.delete"
+    ),
+    TrackingRoute(
+        "POST", f"{_V2}/experiments/restore", (MANAGE_EXPERIMENT,), "restore_experiment", event="experiment.restore"
+    ),
+    TrackingRoute("POST", f"{_V2}/experiments/set-experiment-tag", (EDIT_EXPERIMENT,), event="experiment.tag"),
+    TrackingRoute("POST", f"{_V2}/experiments/delete-experiment-tag", (EDIT_EXPERIMENT,), event="experiment.untag"),
+    TrackingRoute("POST", f"{_V2}/experiments/search-datasets", (), "in_visible_experiments"),
     # runs
-    Route("POST", f"{_V2}/runs/create", (EDIT_EXPERIMENT,), "create_run", "run.create"),
-    Route("GET", f"{_V2}/runs/get", (READ_RUN,)),
-    Route("POST", f"{_V2}/runs/search", (), "in_visible_experiments"),
-    Route("POST", f"{_V2}/runs/update", (EDIT_RUN,)),
-    Route("POST", f"{_V2}/runs/delete", (EDIT_RUN,), event="run.delete"),
-    Route("POST", f"{_V2}/runs/restore", (EDIT_RUN,), event="run.restore"),
-    Route("POST", f"{_V2}/databricks/runs/delete-runs", (EDIT_EXPERIMENT,), "delete_runs", "run.delete"),
-    Route("POST", f"{_V2}/runs/log-metric", (EDIT_RUN, _ON_MODEL)),
-    Route("POST", f"{_V2}/runs/log-parameter", (EDIT_RUN,)),
-    Route("POST", f"{_V2}/runs/set-tag", (EDIT_RUN,)),
-    Route("POST", f"{_V2}/runs/delete-tag", (EDIT_RUN,)),
-    Route(
+    TrackingRoute("POST", f"{_V2}/runs/create", (EDIT_EXPERIMENT,), "create_run", "run.create"),
+    TrackingRoute("GET", f"{_V2}/runs/get", (READ_RUN,)),
+    TrackingRoute("POST", f"{_V2}/runs/search", (), "in_visible_experiments"),
+    TrackingRoute("POST", f"{_V2}/runs/update", (EDIT_RUN,)),
+    TrackingRoute("POST", f"{_V2}/runs/delete", (EDIT_RUN,), event="run.delete"),
+    TrackingRoute("POST", f"{_V2}/runs/restore", (EDIT_RUN,), event="run.restore"),
+    TrackingRoute("POST", f"{_V2}/databricks/runs/delete-runs", (EDIT_EXPERIMENT,), "delete_runs", "run.delete"),
+    TrackingRoute("POST", f"{_V2}/runs/log-metric", (EDIT_RUN, _ON_MODEL)),
+    TrackingRoute("POST", f"{_V2}/runs/log-parameter", (EDIT_RUN,)),
+    TrackingRoute("POST", f"{_V2}/runs/set-tag", (EDIT_RUN,)),
+    TrackingRoute("POST", f"{_V2}/runs/delete-tag", (EDIT_RUN,)),
+    TrackingRoute(
         "POST",
         f"{_V2}/runs/log-batch",
-        (EDIT_RUN, Check(Kind.LOGGED_MODEL, Level.EDIT, "metrics[].model_id", optional=True)),
+        (EDIT_RUN, Check(TrackedKind.LOGGED_MODEL, Level.EDIT, "metrics[].model_id", optional=True)),
     ),
-    Route("POST", f"{_V2}/runs/log-model", (EDIT_RUN,)),
-    Route("POST", f"{_V2}/runs/log-inputs", (EDIT_RUN, _NAMED_MODELS), "log_inputs"),
-    Route("POST", f"{_V2}/runs/outputs", (EDIT_RUN, _NAMED_MODELS)),
-    Route("GET", f"{_V2}/metrics/get-history", (READ_RUN,)),
-    Route("GET", f"{_V2}/metrics/get-history-bulk", (Check(Kind.RUN, Level.READ, "run_id[]"),), repeated=("run_id",)),
-    Route(
+    TrackingRoute("POST", f"{_V2}/runs/log-model", (EDIT_RUN,)),
+    TrackingRoute("POST", f"{_V2}/runs/log-inputs", (EDIT_RUN, _NAMED_MODELS), "log_inputs"),
+    TrackingRoute("POST", f"{_V2}/runs/outputs", (EDIT_RUN, _NAMED_MODELS)),
+    TrackingRoute("GET", f"{_V2}/metrics/get-history", (READ_RUN,)),
+    TrackingRoute(
+        "GET",
+        f"{_V2}/metrics/get-history-bulk",
+        (Check(TrackedKind.RUN, Level.READ, "run_id[]"),),
+        repeated=("run_id",),
+    ),
+    TrackingRoute(
         "GET",
         f"{_V2}/metrics/get-history-bulk-interval",
-        (Check(Kind.RUN, Level.READ, "run_ids[]"),),
+        (Check(TrackedKind.RUN, Level.READ, "run_ids[]"),),
         repeated=("run_ids",),
     ),
-    Route("GET", f"{_V2}/artifacts/list", (READ_RUN,), "list_artifacts"),
-    Route("POST", f"{_V2}/artifacts/credentials-for-read", (READ_RUN,), "credentials_for_read"),
-    Route("POST", f"{_V2}/artifacts/credentials-for-write", (EDIT_RUN,), "credentials_for_write"),
+    TrackingRoute("GET", f"{_V2}/artifacts/list", (READ_RUN,), "list_artifacts"),
+    TrackingRoute("POST", f"{_V2}/artifacts/credentials-for-read", (READ_RUN,), "credentials_for_read"),
+    TrackingRoute("POST", f"{_V2}/artifacts/credentials-for-write", (EDIT_RUN,), "credentials_for_write"),
     # logged models
-    Route(
+    TrackingRoute(
         "POST",
         f"{_V2}/logged-models",
-        (EDIT_EXPERIMENT, Check(Kind.RUN, Level.READ, "source_run_id", optional=True)),
+        (EDIT_EXPERIMENT, Check(TrackedKind.RUN, Level.READ, "source_run_id", optional=True)),
         "create_logged_model",
         "logged_model.create",
     ),
-    Route("POST", f"{_V2}/logged-models/search", (), "in_visible_experiments"),
-    Route("GET", f"{_V2}/logged-models/{{model_id}}", (), "get_logged_model"),
-    Route("PATCH", f"{_V2}/logged-models/{{model_id}}", (EDIT_MODEL,)),
-    Route("DELETE", f"{_V2}/logged-models/{{model_id}}", (EDIT_MODEL,), event="logged_model.delete"),
-    Route("POST", f"{_V2}/logged-models/{{model_id}}/params", (EDIT_MODEL,)),
-    Route("PATCH", f"{_V2}/logged-models/{{model_id}}/tags", (), "tag_logged_model"),
-    Route("DELETE", f"{_V2}/logged-models/{{model_id}}/tags/{{tag_key}}", (EDIT_MODEL,)),
-    Route(
+    TrackingRoute("POST", f"{_V2}/logged-models/search", (), "in_visible_experiments"),
+    TrackingRoute("GET", f"{_V2}/logged-models/{{model_id}}", (), "get_logged_model"),
+    TrackingRoute("PATCH", f"{_V2}/logged-models/{{model_id}}", (EDIT_MODEL,)),
+    TrackingRoute("DELETE", f"{_V2}/logged-models/{{model_id}}", (EDIT_MODEL,), event="logged_model.delete"),
+    TrackingRoute("POST", f"{_V2}/logged-models/{{model_id}}/params", (EDIT_MODEL,)),
+    TrackingRoute("PATCH", f"{_V2}/logged-models/{{model_id}}/tags", (), "tag_logged_model"),
+    TrackingRoute("DELETE", f"{_V2}/logged-models/{{model_id}}/tags/{{tag_key}}", (EDIT_MODEL,)),
+    TrackingRoute(
         "GET", f"{_V2}/logged-models/{{model_id}}/artifacts/directories", (READ_MODEL,), "list_logged_model_artifacts"
     ),
-    Route("GET", f"{_V2}/logged-models/{{model_id}}/artifacts/files", (READ_MODEL,), "logged_model_file"),
-    Route(
+    TrackingRoute("GET", f"{_V2}/logged-models/{{model_id}}/artifacts/files", (READ_MODEL,), "logged_model_file"),
+    TrackingRoute(
         "POST",
         f"{_V2}/logged-models/{{model_id}}/artifacts/credentials-for-upload",
         (EDIT_MODEL,),
         "credentials_for_upload",
     ),
-    Route(
+    TrackingRoute(
         "POST",
         f"{_V2}/logged-models/{{model_id}}/artifacts/credentials-for-download",
         (READ_MODEL,),
         "credentials_for_download",
     ),
     # traces
-    Route(
+    TrackingRoute(
         "POST",
         f"{_V3}/traces",
-        (Check(Kind.EXPERIMENT, Level.EDIT, "trace.trace_info.trace_location.mlflow_experiment.experiment_id"),),
+        (Check(TrackedKind.EXPERIMENT, Level.EDIT, "trace.trace_info.trace_location.mlflow_experiment.experiment_id"),),
         "start_trace",
     ),
-    Route("GET", f"{_V3}/traces/{{trace_id}}", (READ_TRACE,)),
-    Route("POST", f"{_V3}/traces/search", (), "search_traces"),
-    Route("POST", f"{_V3}/traces/batchGetInfos", (), "visible_traces"),
-    Route("POST", f"{_V3}/traces/delete-traces", (EDIT_EXPERIMENT,), event="trace.delete"),
-    Route("POST", f"{_V2}/traces/delete-traces", (EDIT_EXPERIMENT,), event="trace.delete"),
-    Route("PATCH", f"{_V3}/traces/{{trace_id}}/tags", (EDIT_TRACE,)),
-    Route("DELETE", f"{_V3}/traces/{{trace_id}}/tags", (EDIT_TRACE,)),
-    Route("PATCH", f"{_V2}/traces/{{request_id}}/tags", (EDIT_TRACE_V2,)),
-    Route("DELETE", f"{_V2}/traces/{{request_id}}/tags", (EDIT_TRACE_V2,)),
-    Route("POST", f"{_V3}/traces/{{trace_id}}/assessments", (EDIT_TRACE,)),
-    Route("GET", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (READ_TRACE,)),
-    Route("PATCH", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (EDIT_TRACE,)),
-    Route("DELETE", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (EDIT_TRACE,)),
-    Route(
+    TrackingRoute("GET", f"{_V3}/traces/{{trace_id}}", (READ_TRACE,)),
+    TrackingRoute("POST", f"{_V3}/traces/search", (), "search_traces"),
+    TrackingRoute("POST", f"{_V3}/traces/batchGetInfos", (), "visible_traces"),
+    TrackingRoute("POST", f"{_V3}/traces/delete-traces", (EDIT_EXPERIMENT,), event="trace.delete"),
+    TrackingRoute("POST", f"{_V2}/traces/delete-traces", (EDIT_EXPERIMENT,), event="trace.delete"),
+    TrackingRoute("PATCH", f"{_V3}/traces/{{trace_id}}/tags", (EDIT_TRACE,)),
+    TrackingRoute("DELETE", f"{_V3}/traces/{{trace_id}}/tags", (EDIT_TRACE,)),
+    TrackingRoute("PATCH", f"{_V2}/traces/{{request_id}}/tags", (EDIT_TRACE_V2,)),
+    TrackingRoute("DELETE", f"{_V2}/traces/{{request_id}}/tags", (EDIT_TRACE_V2,)),
+    TrackingRoute("POST", f"{_V3}/traces/{{trace_id}}/assessments", (EDIT_TRACE,)),
+    TrackingRoute("GET", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (READ_TRACE,)),
+    TrackingRoute("PATCH", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (EDIT_TRACE,)),
+    TrackingRoute("DELETE", f"{_V3}/traces/{{trace_id}}/assessments/{{assessment_id}}", (EDIT_TRACE,)),
+    TrackingRoute(
         "POST",
         f"{_V2}/traces/link-to-run",
-        (EDIT_RUN, Check(Kind.TRACE, Level.EDIT, "trace_ids[]")),
+        (EDIT_RUN, Check(TrackedKind.TRACE, Level.EDIT, "trace_ids[]")),
     ),
-    Route("POST", f"{_V3}/traces/metrics", (_IN_EXPERIMENTS,)),
-    Route("POST", f"{_V3}/traces/calculate-filter-correlation", (_IN_EXPERIMENTS,)),
-    Route("POST", f"{_V2}/traces", (EDIT_EXPERIMENT,), "start_trace_v2"),
-    Route("GET", f"{_V2}/traces", (), "in_visible_experiments", repeated=("experiment_ids", "order_by")),
-    Route("PATCH", f"{_V2}/traces/{{request_id}}", (EDIT_TRACE_V2,)),
-    Route("GET", f"{_V2}/traces/{{request_id}}/info", (READ_TRACE_V2,)),
-    Route("GET", f"{_V2}/traces/{{request_id}}/credentials-for-data-upload", (EDIT_TRACE_V2,), "trace_upload"),
-    Route("GET", f"{_V2}/traces/{{request_id}}/credentials-for-data-download", (READ_TRACE_V2,), "trace_download"),
+    TrackingRoute("POST", f"{_V3}/traces/metrics", (_IN_EXPERIMENTS,)),
+    TrackingRoute("POST", f"{_V3}/traces/calculate-filter-correlation", (_IN_EXPERIMENTS,)),
+    TrackingRoute("POST", f"{_V2}/traces", (EDIT_EXPERIMENT,), "start_trace_v2"),
+    TrackingRoute("GET", f"{_V2}/traces", (), "in_visible_experiments", repeated=("experiment_ids", "order_by")),
+    TrackingRoute("PATCH", f"{_V2}/traces/{{request_id}}", (EDIT_TRACE_V2,)),
+    TrackingRoute("GET", f"{_V2}/traces/{{request_id}}/info", (READ_TRACE_V2,)),
+    TrackingRoute("GET", f"{_V2}/traces/{{request_id}}/credentials-for-data-upload", (EDIT_TRACE_V2,), "trace_upload"),
+    TrackingRoute(
+        "GET", f"{_V2}/traces/{{request_id}}/credentials-for-data-download", (READ_TRACE_V2,), "trace_download"
+    ),
     # what MLflow's own UI asks for beside these
-    Route("GET", f"{_V2}/get-trace-artifact", (READ_TRACE_V2,), "trace_file"),
-    Route("GET", f"{_V3}/get-trace-artifact", (READ_TRACE_V2,), "trace_file"),
-    Route("GET", f"{_V3}/server-info", (), "server_info"),
-    Route("GET", f"{_V3}/ui-telemetry", (), "ui_telemetry"),
-    Route("POST", f"{_V3}/ui-telemetry", (), "ui_telemetry"),
+    TrackingRoute("GET", f"{_V2}/get-trace-artifact", (READ_TRACE_V2,), "trace_file"),
+    TrackingRoute("GET", f"{_V3}/get-trace-artifact", (READ_TRACE_V2,), "trace_file"),
+    TrackingRoute("GET", f"{_V3}/server-info", (), "server_info"),
+    TrackingRoute("GET", f"{_V3}/ui-telemetry", (), "ui_telemetry"),
+    TrackingRoute("POST", f"{_V3}/ui-telemetry", (), "ui_telemetry"),
     # plain http clients: artifacts through the server
-    Route("GET", "/2.0/mlflow-artifacts/artifacts", (), "proxied_list"),
+    TrackingRoute("GET", "/2.0/mlflow-artifacts/artifacts", (), "proxied_list"),
 )
 
-UI_ROUTES: tuple[Route, ...] = (
+UI_ROUTES: tuple[TrackingRoute, ...] = (
     # Below /ml, where MLflow's UI lives; its /ml/ajax-api calls are the routes above.
-    Route("GET", "/get-artifact", (READ_RUN,), "run_file"),
-    Route("POST", "/graphql", (), "graphql"),
+    TrackingRoute("GET", "/get-artifact", (READ_RUN,), "run_file"),
+    TrackingRoute("POST", "/graphql", (), "graphql"),
 )
 
 
-OTLP_TRACES_ROUTE = Route("POST", "/v1/traces", (EDIT_EXPERIMENT, _opt(EDIT_RUN)), "log_spans")
+OTLP_TRACES_ROUTE = TrackingRoute("POST", "/v1/traces", (EDIT_EXPERIMENT, _opt(EDIT_RUN)), "log_spans")
 """At the root, where OpenTelemetry's exporters look for it; the experiment and run are in headers."""
 
 _ACCESS = "/2.0/permissions/experiments/{experiment_id}"
-OWN_ROUTES: tuple[Route, ...] = (
+OWN_ROUTES: tuple[TrackingRoute, ...] = (
     # Ours, beside MLflow's: who may do what with an experiment (given by id or by name; only who manages it may ask).
-    Route("GET", "/modelkeep/v1/experiments/permissions", (), "list_permissions"),
-    Route("PUT", "/modelkeep/v1/experiments/permissions", (), "set_permission"),
+    TrackingRoute("GET", "/modelkeep/v1/experiments/permissions", (), "list_permissions"),
+    TrackingRoute("PUT", "/modelkeep/v1/experiments/permissions", (), "set_permission"),
     # The same as Databricks' permissions API has it; of its kinds of objects there is this one.
-    Route("GET", _ACCESS, (MANAGE_EXPERIMENT,), "access_list"),
-    Route("PUT", _ACCESS, (MANAGE_EXPERIMENT,), "replace_access_list"),
-    Route("PATCH", _ACCESS, (MANAGE_EXPERIMENT,), "update_access_list"),
-    Route("GET", f"{_ACCESS}/permissionLevels", (READ_EXPERIMENT,), "permission_levels"),
+    TrackingRoute("GET", _ACCESS, (MANAGE_EXPERIMENT,), "access_list"),
+    TrackingRoute("PUT", _ACCESS, (MANAGE_EXPERIMENT,), "replace_access_list"),
+    TrackingRoute("PATCH", _ACCESS, (MANAGE_EXPERIMENT,), "update_access_list"),
+    TrackingRoute("GET", f"{_ACCESS}/permissionLevels", (READ_EXPERIMENT,), "permission_levels"),
 )
 
 

@@ -9,7 +9,7 @@ from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import values
 from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
 from modelkeep.tracking.reserved_keys import USER_TAG
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 _API = "/api/2.0/mlflow/runs"
 _MOST_RUNS = 10_000  # databricks-sdk, ExperimentsAPI.delete_runs: "the maximum allowed value for max_runs"
@@ -25,7 +25,7 @@ async def create_run(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     fields["tags"] = [*(tag for tag in tags if tag.get("key") != USER_TAG), own]
     document = await desk.forward(visit.call)
     info = document["run"]["info"]
-    await desk.access.place(Kind.RUN, info["run_id"], info["experiment_id"])
+    await desk.access.place(TrackedKind.RUN, info["run_id"], info["experiment_id"])
     await desk.record(visit, [("run", info["run_id"]), ("experiment", info["experiment_id"])])
     return await desk.respond(visit, document)
 

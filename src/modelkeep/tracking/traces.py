@@ -9,7 +9,7 @@ from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import values
 from modelkeep.tracking.experiments import visible_among
 from modelkeep.tracking.proxy import ProxiedCall, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 _TRACE_ID = re.compile(r"tr-[A-Za-z0-9_-]{1,125}")  # never a word that the child's paths use
 _FILTERS = ("filter", "base_filter", "filter_string1", "filter_string2")
@@ -33,11 +33,11 @@ async def start_trace(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 
 
 async def _claim(desk: TrackingProxy, trace_id: str, experiment_id: str) -> bool:
-    home = (await desk.access.locate(Kind.TRACE, [trace_id])).get(trace_id)
+    home = (await desk.access.locate(TrackedKind.TRACE, [trace_id])).get(trace_id)
     if home is None:
         if not _TRACE_ID.fullmatch(trace_id):
             return False
-        home = await desk.access.place(Kind.TRACE, trace_id, experiment_id)
+        home = await desk.access.place(TrackedKind.TRACE, trace_id, experiment_id)
     if home != experiment_id:
         raise AlreadyExists(f"Trace '{trace_id}' already exists.")
     return True
@@ -48,7 +48,7 @@ async def start_trace_v2(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     values(visit.call.fields, "tags[].key")  # a list of objects
     document = await desk.forward(visit.call)
     info = document["trace_info"]
-    await desk.access.place(Kind.TRACE, info["request_id"], info["experiment_id"])
+    await desk.access.place(TrackedKind.TRACE, info["request_id"], info["experiment_id"])
     return await desk.respond(visit, document)
 
 
@@ -81,7 +81,7 @@ async def search_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 async def visible_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """The infos of those of these traces that the caller may see."""
     trace_ids = visit.call.texts("trace_ids")
-    homes = await desk.access.locate(Kind.TRACE, trace_ids)
+    homes = await desk.access.locate(TrackedKind.TRACE, trace_ids)
     levels = await desk.access.levels(visit.actor, set(homes.values()))
     seen = [t for t in trace_ids if t in homes and levels.get(homes[t], None) is not None]
     if not seen:

@@ -2,33 +2,33 @@
 
 import re
 
-from modelkeep.core.operation import Origin
+from modelkeep.core.operation import SourceOrigin
 from modelkeep.domain.authorization import Actor
 from modelkeep.store.experiments import Level
 from modelkeep.tracking.access import missing
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.locations import in_volume
 from modelkeep.tracking.proxy import Refused, TrackingProxy
-from modelkeep.tracking.route_rules import Kind
+from modelkeep.tracking.route_rules import TrackedKind
 
 _MODEL_NAME = re.compile(r"[^/'\"`\\]{1,500}")
 
 
-async def places(desk: TrackingProxy, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+async def places(desk: TrackingProxy, actor: Actor, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
     """The likeliest first. Raises NotFound, PermissionDenied.
 
     MLflow 3 keeps a model beside its run, and its clients still take `runs:/<run>/<model>` for it where the run itself has
     no such directory (mlflow/store/artifact/runs_artifact_repo.py)."""
-    kind = Kind(origin.kind)
+    kind = TrackedKind(origin.kind)
     home = await desk.access.require(actor, kind, origin.id, Level.READ)
-    if kind is Kind.LOGGED_MODEL:
+    if kind is TrackedKind.LOGGED_MODEL:
         model = await _ask(desk, kind, origin.id, f"/api/2.0/mlflow/logged-models/{origin.id}", "")
         return (_place(origin, model["model"]["info"].get("artifact_uri", "")),)
     run = await _ask(desk, kind, origin.id, "/api/2.0/mlflow/runs/get", f"run_id={origin.id}")
     return (_place(origin, run["run"]["info"].get("artifact_uri", "")), *await _logged(desk, home, origin))
 
 
-async def _logged(desk: TrackingProxy, experiment_id: str, run: Origin) -> tuple[Origin, ...]:
+async def _logged(desk: TrackingProxy, experiment_id: str, run: SourceOrigin) -> tuple[SourceOrigin, ...]:
     """The run's newest logged model that is called as the path begins."""
     name, _, path = run.path.partition("/")
     if not _MODEL_NAME.fullmatch(name):
@@ -41,10 +41,10 @@ async def _logged(desk: TrackingProxy, experiment_id: str, run: Origin) -> tuple
     }
     models = (await desk.ask("POST", "/api/2.0/mlflow/logged-models/search", search)).get("models", [])
     info = [model["info"] for model in models]
-    return tuple(_place(Origin("logged_model", i["model_id"], path), i.get("artifact_uri", "")) for i in info)
+    return tuple(_place(SourceOrigin("logged_model", i["model_id"], path), i.get("artifact_uri", "")) for i in info)
 
 
-async def _ask(desk: TrackingProxy, kind: Kind, name: str, path: str, query: str) -> Json:
+async def _ask(desk: TrackingProxy, kind: TrackedKind, name: str, path: str, query: str) -> Json:
     try:
         return await desk.ask("GET", path, query=query)
     except Refused as error:
@@ -53,10 +53,10 @@ async def _ask(desk: TrackingProxy, kind: Kind, name: str, path: str, query: str
         raise
 
 
-def _place(origin: Origin, root: str) -> Origin:
+def _place(origin: SourceOrigin, root: str) -> SourceOrigin:
     """`dbfs:/Volumes/<catalog>/<schema>/<volume>/<root>` is a directory of the volume."""
     if not in_volume(root):
         return origin
     catalog, schema, volume, *inside = root.removeprefix("dbfs:/Volumes/").split("/")
     path = "/".join(filter(None, (*inside, origin.path)))
-    return Origin("volume", f"{catalog}.{schema}.{volume}", path)
+    return SourceOrigin("volume", f"{catalog}.{schema}.{volume}", path)

@@ -8,20 +8,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from modelkeep.core.operation import Origin, SourceRun
+from modelkeep.core.operation import SourceOrigin, SourceRun
 from modelkeep.domain.authorization import Actor
 from modelkeep.http.messages import Request, Response
 from modelkeep.limits import TRACKING_IDLE_S, TRACKING_SWEEP_S
-from modelkeep.tracking.app import Workspace
-from modelkeep.tracking.artifacts import Place
+from modelkeep.tracking.app import TrackingApp
+from modelkeep.tracking.artifacts import ArtifactPlace
 from modelkeep.tracking.child import TrackingServer
 
-Start = Callable[[str], Awaitable[tuple[Workspace, TrackingServer]]]
+Start = Callable[[str], Awaitable[tuple[TrackingApp, TrackingServer]]]
 Existing = Callable[[], Awaitable[set[str]]]
 log = logging.getLogger("modelkeep.tracking")
 
 
-class Workspaces:
+class TrackingApps:
     """Those that somebody has come through lately. The servers of idle and deleted ones are stopped."""
 
     def __init__(self, start: Start, default_id: str, existing: Existing) -> None:
@@ -30,11 +30,11 @@ class Workspaces:
         self._start = start
         self._default = default_id
         self._existing = existing
-        self._open: dict[str, tuple[Workspace, TrackingServer]] = {}
+        self._open: dict[str, tuple[TrackingApp, TrackingServer]] = {}
         self._starting = asyncio.Lock()
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def of(self, workspace_id: str) -> Workspace:
+    async def of(self, workspace_id: str) -> TrackingApp:
         if workspace_id not in self._open:
             async with self._starting:
                 if workspace_id not in self._open:
@@ -86,10 +86,10 @@ class Workspaces:
     async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
         return await (await self.of(actor.workspace)).source_logged_model(actor, model_id)
 
-    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> ArtifactPlace | None:
         return await (await self.of(actor.workspace)).internal(actor, path, write=write)
 
-    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> ArtifactPlace:
         return await (await self.of(actor.workspace)).proxied(actor, path, write=write)
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
@@ -98,5 +98,5 @@ class Workspaces:
     async def describe(self, actor: Actor, kind: str, id: str) -> tuple[str, str]:
         return await (await self.of(actor.workspace)).describe(actor, kind, id)
 
-    async def places(self, actor: Actor, origin: Origin) -> tuple[Origin, ...]:
+    async def places(self, actor: Actor, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
         return await (await self.of(actor.workspace)).places(actor, origin)

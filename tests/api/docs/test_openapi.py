@@ -10,7 +10,6 @@ from api.serving import FACE_B, UC, Site, refused, site
 from openapi_spec_validator import validate
 
 from modelkeep.api.openapi import without_answer_types
-from modelkeep.api.openapi_names import short_names
 from modelkeep.http.routing import Route
 
 __all__ = ["site"]
@@ -59,22 +58,6 @@ def test_types_are_named_without_our_modules(spoken: tuple[Any, list[Route]]) ->
     assert [name for name in schemas if not re.fullmatch(r"[A-Z]\w+", name)] == []
     references = set(re.findall(r'#/components/schemas/([^"]+)', json.dumps(spoken[0])))
     assert references == set(schemas)
-
-
-def test_types_of_one_name_are_told_apart_by_their_clients() -> None:
-    names = [
-        "Free",
-        "modelkeep.api.mlflow.answers.Models",
-        "modelkeep.api.mlflow.shapes.Models",
-        "modelkeep.api.parts.Models",
-    ]
-    assert short_names(names) == {
-        "modelkeep.api.mlflow.answers.Models": "MlflowModels",
-        "modelkeep.api.mlflow.shapes.Models": "MlflowModelsRequest",
-        "modelkeep.api.parts.Models": "Models",
-    }
-    with pytest.raises(ValueError, match="two types"):
-        short_names([f"modelkeep.api.mlflow.{module}.Models" for module in ("a", "b", "c")])
 
 
 def test_only_public_routes_need_no_token(spoken: tuple[Any, list[Route]]) -> None:

@@ -18,7 +18,7 @@ from api.filing import MLMODEL, Shelf, named, running_shelf
 from api.serving import FACE_B, UC, refused
 from botocore.exceptions import ClientError
 
-from modelkeep.blobs.port import Listed
+from modelkeep.blobs.port import ListedObject
 from modelkeep.blobs.s3 import S3Blobs
 from modelkeep.blobs.sts import Sts, escaped, session_name, session_policy
 from modelkeep.domain.errors import InvalidArgument, Unavailable
@@ -196,7 +196,7 @@ def test_a_finalize_that_is_repeated_goes_on_with_the_copy(shelf: Vending, monke
     name, version = named(root)
     plain, copies = S3Blobs.copy, shelf.registry.engine.services.copies
 
-    async def slow(self: S3Blobs, set_id: str, objects: Sequence[Listed], target: str) -> None:
+    async def slow(self: S3Blobs, set_id: str, objects: Sequence[ListedObject], target: str) -> None:
         copied.append(target)
         await asyncio.sleep(2)
         await plain(self, set_id, objects, target)

@@ -12,9 +12,9 @@ from modelkeep.api.sql import query, sandbox, scan
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.execute import run
 from modelkeep.api.sql.grammar import read
-from modelkeep.api.sql.scan import Scan, Session
+from modelkeep.api.sql.scan import Scan, SqlSession
 from modelkeep.api.sql.select_tree import Query
-from modelkeep.api.sql.tables import Column, Row, Table, cell_text
+from modelkeep.api.sql.tables import Row, SqlColumn, Table, cell_text
 from modelkeep.api.sql.views import INFORMATION_SCHEMA, Rows, View
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, RegistryError
@@ -31,13 +31,13 @@ ROWS: list[Row] = [
 ]
 OTHER: list[Row] = [("a", 10), ("b", 20), ("z", 30)]
 COLUMNS = (
-    Column("name"),
-    Column("Other"),
-    Column("n", "LONG"),
-    Column("flag", "BOOLEAN"),
-    Column("at", "TIMESTAMP"),
-    Column("day", "DATE"),
-    Column("who.email"),
+    SqlColumn("name"),
+    SqlColumn("Other"),
+    SqlColumn("n", "LONG"),
+    SqlColumn("flag", "BOOLEAN"),
+    SqlColumn("at", "TIMESTAMP"),
+    SqlColumn("day", "DATE"),
+    SqlColumn("who.email"),
 )
 
 
@@ -60,12 +60,12 @@ def views(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         yield OTHER
 
     monkeypatch.setitem(INFORMATION_SCHEMA, "t", View(COLUMNS, first, newest_first="at", day_of_newest="day"))
-    monkeypatch.setitem(INFORMATION_SCHEMA, "u", View((Column("name"), Column("k", "LONG")), second))
+    monkeypatch.setitem(INFORMATION_SCHEMA, "u", View((SqlColumn("name"), SqlColumn("k", "LONG")), second))
     yield pages_read
 
 
 def ask(statement: str, **values: Any) -> Table:
-    session = Session(cast("Any", None), cast("Actor", _Actor), "", HOME)
+    session = SqlSession(cast("Any", None), cast("Actor", _Actor), "", HOME)
     text = statement.replace(" t ", " system.information_schema.t ").replace(" u ", " system.information_schema.u ")
     return asyncio.run(run(session, read(text, values)))
 
@@ -309,7 +309,7 @@ def _big(monkeypatch: pytest.MonkeyPatch, count: int, text: str = "") -> None:
     async def many(scan: Scan) -> Rows:
         yield [(text + str(i), i) for i in range(count)]
 
-    monkeypatch.setitem(INFORMATION_SCHEMA, "u", View((Column("name"), Column("k", "LONG")), many))
+    monkeypatch.setitem(INFORMATION_SCHEMA, "u", View((SqlColumn("name"), SqlColumn("k", "LONG")), many))
 
 
 def test_work_ends_at_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +351,7 @@ def test_a_statement_ends_when_its_caller_leaves(monkeypatch: pytest.MonkeyPatch
             statement.replace(f"{letter}, ", f"u {letter}, ", 1) if letter != "c" else statement.replace(" c ", " u c ")
         )
     parsed = read(statement.replace("u ", "system.information_schema.u "))
-    session = Session(cast("Any", None), cast("Actor", _Actor), "", HOME)
+    session = SqlSession(cast("Any", None), cast("Actor", _Actor), "", HOME)
 
     async def leave() -> int:
         task, turns = asyncio.create_task(run(session, parsed)), 0
@@ -417,7 +417,7 @@ def test_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_principal_has_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query, "SQL_WAIT_S", 0.01)
-    session = Session(cast("Any", None), cast("Actor", _Actor), "", HOME)
+    session = SqlSession(cast("Any", None), cast("Actor", _Actor), "", HOME)
 
     async def main() -> list[Any]:
         await query._TURNS.enter("7", 1)  # pyright: ignore[reportPrivateUsage]

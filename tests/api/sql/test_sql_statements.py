@@ -50,13 +50,15 @@ CONTAINER = st.sampled_from([Kind.CATALOG, Kind.SCHEMA]).flatmap(named)
 PRIVILEGES = st.lists(WORDS, min_size=1, max_size=4).map(tuple)
 KEYS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
 STATEMENTS = st.one_of(
-    st.builds(s.Grant, PRIVILEGES, ANY, NAMES),
+    st.builds(s.GrantStatement, PRIVILEGES, ANY, NAMES),
     st.builds(s.Revoke, PRIVILEGES, ANY, NAMES),
     st.builds(s.ShowGrants, ANY, TEXTS),
     st.builds(s.ShowGrantsTo, NAMES),
     st.builds(s.Use, CONTAINER),
     st.builds(s.SetOwner, BELOW, NAMES),
-    st.builds(s.Create, CONTAINER, TEXTS, st.booleans(), st.lists(st.tuples(NAMES, TEXTS), max_size=3).map(tuple)),
+    st.builds(
+        s.CreateStatement, CONTAINER, TEXTS, st.booleans(), st.lists(st.tuples(NAMES, TEXTS), max_size=3).map(tuple)
+    ),
     st.builds(s.Drop, CONTAINER, st.booleans(), st.booleans()),
     st.builds(s.Drop, BELOW, st.just(False), st.booleans()),
     st.builds(s.ShowPrincipals, st.sampled_from(("USER", "GROUP")), TEXTS),
@@ -98,7 +100,7 @@ def write(statement: s.Statement) -> str:
 
 
 @write.register
-def _(x: s.Grant) -> str:
+def _(x: s.GrantStatement) -> str:
     return f"GRANT {', '.join(x.privileges)} ON {_object(x.on)} TO {quoted(x.principal)}"
 
 
@@ -128,7 +130,7 @@ def _(x: s.SetOwner) -> str:
 
 
 @write.register
-def _(x: s.Create) -> str:
+def _(x: s.CreateStatement) -> str:
     comment = f" COMMENT {text(x.comment)}" if x.comment else ""
     properties = ", ".join(f"{text(key)} = {text(value)}" for key, value in x.properties)
     options = comment + (f" WITH DBPROPERTIES ({properties})" if properties else "")
@@ -185,13 +187,13 @@ def test_what_is_written_reads_back_as_itself(statement: s.Statement) -> None:
 
 def test_the_words_of_databricks() -> None:
     catalog, model = s.Object(Kind.CATALOG, ("c",)), s.Object(Kind.MODEL, ("c", "s", "m"))
-    assert read("grant use catalog,\n create schema on catalog c to `a@x.io` ;") == s.Grant(
+    assert read("grant use catalog,\n create schema on catalog c to `a@x.io` ;") == s.GrantStatement(
         ("USE CATALOG", "CREATE SCHEMA"), catalog, "a@x.io"
     )
     assert read("SHOW GRANT ON METASTORE") == s.ShowGrants(s.Object(Kind.METASTORE, ()))
     assert read("SHOW GRANTS `ON` ON CATALOG c") == s.ShowGrants(catalog, "ON")
     assert read("ALTER CATALOG c OWNER TO x") == read("ALTER CATALOG c SET OWNER TO `x`") == s.SetOwner(catalog, "x")
-    assert read("CREATE DATABASE c.s COMMENT 'it\\'s'") == s.Create(s.Object(Kind.SCHEMA, ("c", "s")), "it's")
+    assert read("CREATE DATABASE c.s COMMENT 'it\\'s'") == s.CreateStatement(s.Object(Kind.SCHEMA, ("c", "s")), "it's")
     assert read("DROP SCHEMA IF EXISTS `c`.s RESTRICT") == s.Drop(s.Object(Kind.SCHEMA, ("c", "s")), False, True)
     assert read("DESC MODEL c.s.m") == s.Describe(model)
     assert read("COMMENT ON MODEL c.s.m IS NULL") == s.CommentOn(model, "")
@@ -356,9 +358,11 @@ def test_tags_and_principals_of_databricks() -> None:
 def test_a_name_without_its_kind_is_a_table_unless_no_table_has_the_privilege() -> None:
     name = ("c", "s", "m")
     table, routine = s.Object(Kind.TABLE, name), s.Object(Kind.FUNCTION, name)
-    assert read("GRANT SELECT ON c.s.m TO x") == s.Grant(("SELECT",), table, "x")
-    assert read("GRANT ALL PRIVILEGES, MANAGE ON c.s.m TO x") == s.Grant(("ALL PRIVILEGES", "MANAGE"), table, "x")
-    assert read("grant execute on c.s.m to `x`") == s.Grant(("EXECUTE",), routine, "x")
+    assert read("GRANT SELECT ON c.s.m TO x") == s.GrantStatement(("SELECT",), table, "x")
+    assert read("GRANT ALL PRIVILEGES, MANAGE ON c.s.m TO x") == s.GrantStatement(
+        ("ALL PRIVILEGES", "MANAGE"), table, "x"
+    )
+    assert read("grant execute on c.s.m to `x`") == s.GrantStatement(("EXECUTE",), routine, "x")
     assert read("REVOKE APPLY TAG, CREATE MODEL VERSION ON `c`.s.m FROM x") == s.Revoke(
         ("APPLY TAG", "CREATE MODEL VERSION"), routine, "x"
     )
@@ -367,8 +371,12 @@ def test_a_name_without_its_kind_is_a_table_unless_no_table_has_the_privilege() 
     )
     assert read("DESC c.s.m") == s.Describe(table) and read("DESCRIBE EXTENDED c.s.m;") == s.Describe(table, True)
     # A word that is a kind is the kind; backticks make a name of it.
-    assert read("GRANT SELECT ON `schema` TO x") == s.Grant(("SELECT",), s.Object(Kind.TABLE, ("schema",)), "x")
-    assert read("GRANT SELECT ON SCHEMA `to` TO x") == s.Grant(("SELECT",), s.Object(Kind.SCHEMA, ("to",)), "x")
+    assert read("GRANT SELECT ON `schema` TO x") == s.GrantStatement(
+        ("SELECT",), s.Object(Kind.TABLE, ("schema",)), "x"
+    )
+    assert read("GRANT SELECT ON SCHEMA `to` TO x") == s.GrantStatement(
+        ("SELECT",), s.Object(Kind.SCHEMA, ("to",)), "x"
+    )
 
 
 def test_use_and_grants_of_a_principal_and_properties() -> None:
@@ -379,10 +387,10 @@ def test_use_and_grants_of_a_principal_and_properties() -> None:
     assert read("SHOW GRANTS TO ON CATALOG c") == s.ShowGrants(s.Object(Kind.CATALOG, ("c",)), "TO")
     schema = s.Object(Kind.SCHEMA, ("c", "s"))
     properties = (("a", "b"), ("x.y", "5"), ("z", ""))
-    assert read("CREATE SCHEMA c.s WITH DBPROPERTIES (a = 'b', x.y 5, 'z' = '') COMMENT 'w'") == s.Create(
+    assert read("CREATE SCHEMA c.s WITH DBPROPERTIES (a = 'b', x.y 5, 'z' = '') COMMENT 'w'") == s.CreateStatement(
         schema, "w", False, properties
     )
-    assert read("CREATE SCHEMA c.s COMMENT 'w' WITH DBPROPERTIES (a='b')") == s.Create(
+    assert read("CREATE SCHEMA c.s COMMENT 'w' WITH DBPROPERTIES (a='b')") == s.CreateStatement(
         schema, "w", False, properties[:1]
     )
 

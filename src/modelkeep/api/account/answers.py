@@ -14,12 +14,12 @@ class ScimError(TypedDict):
     scimType: NotRequired[ScimType]
 
 
-class Name(TypedDict, total=False):
+class AccountName(TypedDict, total=False):
     givenName: str
     familyName: str
 
 
-class Email(TypedDict, total=False):
+class AccountEmail(TypedDict, total=False):
     value: str
     type: str
     primary: bool
@@ -30,9 +30,9 @@ class User(TypedDict):
     id: str
     userName: NotRequired[str]
     displayName: NotRequired[str]
-    name: NotRequired[Name]
+    name: NotRequired[AccountName]
     active: NotRequired[bool]
-    emails: NotRequired[list[Email]]
+    emails: NotRequired[list[AccountEmail]]
     externalId: NotRequired[str]
     groups: NotRequired[list[dict[str, Any]]]
     entitlements: NotRequired[list[dict[str, Any]]]
@@ -164,15 +164,15 @@ class TagPolicies(TypedDict):
     next_page_token: NotRequired[str]
 
 
-class GrantRule(TypedDict):
+class AccountGrantRule(TypedDict):
     role: str
     principals: list[str]
 
 
-class RuleSet(TypedDict):
+class AccountRuleSet(TypedDict):
     name: str
     etag: str
-    grant_rules: list[GrantRule]
+    grant_rules: list[AccountGrantRule]
 
 
 class AssignableRole(TypedDict):

@@ -36,7 +36,7 @@ class Id(msgspec.Struct, frozen=True, kw_only=True):
     page_token: str = ""
 
 
-class NewSecret(Id, frozen=True):
+class AccountNewSecret(Id, frozen=True):
     lifetime: str = ""
     """seconds, as `3600s`"""
     scopes: list[str] = []
@@ -55,14 +55,14 @@ class OidcPolicy(msgspec.Struct, frozen=True):
     jwks_uri: str | None = None
 
 
-class Policies(msgspec.Struct, frozen=True, kw_only=True):
+class FederationPolicies(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     id: str = ""
     page_size: int | None = None
     page_token: str = ""
 
 
-class Policy(Policies, frozen=True):
+class FederationPolicyFields(FederationPolicies, frozen=True):
     policy_id: str = ""
     description: str | None = None
     oidc_policy: OidcPolicy = OidcPolicy()
@@ -130,24 +130,31 @@ def routes(account_id: str) -> list[Route]:
     table: list[Route] = []
     for base in (PROXY, f"{ACCOUNT}/servicePrincipals/{{id}}/credentials/secrets"):
         table += [
-            Route("POST", base, NewSecret, lambda f: secrets.CreateSecret(here(f).id, _lifetime_ms(f)), _created),
+            Route(
+                "POST", base, AccountNewSecret, lambda f: secrets.CreateSecret(here(f).id, _lifetime_ms(f)), _created
+            ),
             Route("GET", base, Id, lambda f: secrets.ListSecrets(here(f).id), _secrets),
             Route("DELETE", f"{base}/{{secret_id}}", SecretId, lambda f: secrets.DeleteSecret(here(f).id, f.secret_id)),
         ]
     for base in (f"{ACCOUNT}/servicePrincipals/{{id}}/federationPolicies", f"{ACCOUNT}/federationPolicies"):
         by_policy_id = f"{base}/{{policy_id}}"
         table += [
-            Route("POST", base, Policy, lambda f: _create(here(f)), policy_info),
-            Route("GET", base, Policies, lambda f: federation.ListPolicies(here(f).id), every),
+            Route("POST", base, FederationPolicyFields, lambda f: _create(here(f)), policy_info),
+            Route("GET", base, FederationPolicies, lambda f: federation.ListPolicies(here(f).id), every),
             Route(
                 "GET",
                 by_policy_id,
-                Policy,
+                FederationPolicyFields,
                 lambda f: federation.GetPolicy(here(f).id, policy_id=f.policy_id),
                 policy_info,
             ),
-            Route("PATCH", by_policy_id, Policy, lambda f: _update(here(f)), policy_info),
-            Route("DELETE", by_policy_id, Policy, lambda f: federation.DeletePolicy(here(f).id, policy_id=f.policy_id)),
+            Route("PATCH", by_policy_id, FederationPolicyFields, lambda f: _update(here(f)), policy_info),
+            Route(
+                "DELETE",
+                by_policy_id,
+                FederationPolicyFields,
+                lambda f: federation.DeletePolicy(here(f).id, policy_id=f.policy_id),
+            ),
         ]
     return table
 
@@ -156,7 +163,7 @@ def _time(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _lifetime_ms(f: NewSecret) -> int:
+def _lifetime_ms(f: AccountNewSecret) -> int:
     """Raises InvalidArgument for a secret with scopes: it could do more than its scopes allow."""
     if f.scopes not in ([], ["all-apis"]):
         raise InvalidArgument(
@@ -216,13 +223,13 @@ def _policy(policy: FederationPolicy, account_id: str) -> PolicyInfo:
     return info
 
 
-def _rule(f: Policy) -> federation.Rule:
+def _rule(f: FederationPolicyFields) -> federation.FederationRule:
     oidc = f.oidc_policy
     if oidc.jwks_uri:
         raise InvalidArgument(
             "Leave `jwks_uri` out: an issuer's keys are where its discovery document says, or in `jwks_json`."
         )
-    return federation.Rule(
+    return federation.FederationRule(
         f.description or "",
         oidc.issuer or "",
         oidc.subject or "",
@@ -232,11 +239,11 @@ def _rule(f: Policy) -> federation.Rule:
     )
 
 
-def _create(f: Policy) -> federation.CreatePolicy:
+def _create(f: FederationPolicyFields) -> federation.CreatePolicy:
     return federation.CreatePolicy(f.id, rule=_rule(f), policy_id=f.policy_id)
 
 
-def _update(f: Policy) -> federation.UpdatePolicy:
+def _update(f: FederationPolicyFields) -> federation.UpdatePolicy:
     """Without a mask, what is set; with `*`, everything. Raises InvalidArgument."""
     fields = list(_FIELDS.values())
     if not f.update_mask:

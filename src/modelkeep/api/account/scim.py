@@ -35,14 +35,14 @@ _FAR = 2**53
 T = TypeVar("T")
 
 
-class Shown(msgspec.Struct, frozen=True, rename="camel"):
+class ScimAttributes(msgspec.Struct, frozen=True, rename="camel"):
     """Which attributes the answer holds."""
 
     attributes: str = ""
     excluded_attributes: str = ""
 
 
-class Listed(Shown, frozen=True, rename="camel"):
+class ScimList(ScimAttributes, frozen=True, rename="camel"):
     filter: str = ""
     start_index: int = 1
     count: int = identities.MAX_PAGE
@@ -59,7 +59,7 @@ _BODIES: dict[str, tuple[type[msgspec.Struct], Any]] = {
 
 
 def routes(engine: Engine, account_id: str) -> list[Route]:
-    table = [Route("GET", f"{WORKSPACE}/Me", Shown, lambda _: identities.GetMyIdentity(), _me)]
+    table = [Route("GET", f"{WORKSPACE}/Me", ScimAttributes, lambda _: identities.GetMyIdentity(), _me)]
     for base in (WORKSPACE, ACCOUNT):
         for of in TYPES.values():
             table += _Resources(engine, of, base, account_id).routes()
@@ -75,14 +75,14 @@ def routes(engine: Engine, account_id: str) -> list[Route]:
     return table
 
 
-def _me(me: Identity, choice: Shown) -> answers.User:
+def _me(me: Identity, choice: ScimAttributes) -> answers.User:
     attributes = public_resource(me)
     if "applicationId" in attributes:  # databricks-sdk reads everybody here as a user
         attributes["userName"] = attributes["applicationId"]
     return cast("answers.User", _chosen(attributes, choice, TYPES[me.principal.kind].urn))
 
 
-def _chosen(resource: dict[str, Any], choice: Shown, urn: str) -> dict[str, Any]:
+def _chosen(resource: dict[str, Any], choice: ScimAttributes, urn: str) -> dict[str, Any]:
     """The attributes that the caller asks for."""
     if choice.attributes:
         return _only(resource, _names(choice.attributes, urn))
@@ -132,9 +132,9 @@ class _Resources:
         by_id, (body, resource) = f"{self._path}/{{id}}", _BODIES[self._of.kind]
         done = Answer(type=resource)
         table: tuple[tuple[str, str, type[msgspec.Struct], Handler, Answer], ...] = (
-            ("GET", self._path, Listed, self._list, Answer(type=answers.Resources)),
+            ("GET", self._path, ScimList, self._list, Answer(type=answers.Resources)),
             ("POST", self._path, body, self._create, Answer(201, resource)),
-            ("GET", by_id, Shown, self._get, done),
+            ("GET", by_id, ScimAttributes, self._get, done),
             ("PUT", by_id, body, self._replace, done),
             ("PATCH", by_id, answers.Operations, self._patch, done),
             ("DELETE", by_id, NoFields, self._delete, Answer(204, content="")),
@@ -145,17 +145,17 @@ class _Resources:
         ]
 
     async def _list(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        query: Listed = await fields_of(request, Listed)
+        query: ScimList = await fields_of(request, ScimList)
         order = query.sort_order.casefold()
         if order not in ("", "ascending", "descending"):
             raise misfit("invalidValue", "sortOrder is ascending or descending.")
         wants = identities.ListIdentities(
             self._of.kind, query.filter, min(query.start_index, _FAR), query.count, query.sort_by, order == "descending"
         )
-        listing: identities.Found = await self._engine.execute(actor, wants, request_id=request.id)
+        listing: identities.IdentityPage = await self._engine.execute(actor, wants, request_id=request.id)
         return await _build_response(listing.items, self._page, request, listing, query)
 
-    def _page(self, request: Request, listing: identities.Found, query: Listed) -> Response:
+    def _page(self, request: Request, listing: identities.IdentityPage, query: ScimList) -> Response:
         items = [self._present(request, identity, query) for identity in listing.items]
         page: dict[str, Any] = {
             "schemas": [LIST],
@@ -167,7 +167,7 @@ class _Resources:
 
     async def _get(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
         wants = identities.GetIdentity(self._of.kind, path["id"])
-        query: Shown = await fields_of(request, Shown)
+        query: ScimAttributes = await fields_of(request, ScimAttributes)
         return await self._answer_identity(
             request, await self._engine.execute(actor, wants, request_id=request.id), query=query
         )
@@ -200,19 +200,19 @@ class _Resources:
         return Response(204)
 
     async def _answer_identity(
-        self, request: Request, identity: Identity, status: int = 200, *, query: Shown | None = None
+        self, request: Request, identity: Identity, status: int = 200, *, query: ScimAttributes | None = None
     ) -> Response:
         """`query`: the fields of a GET, which come from its body, too. For other methods the query string is read here."""
-        wants: Shown = query or read_fields(Route("", "", Shown), {}, request.query_string, b"", "")
+        wants: ScimAttributes = query or read_fields(Route("", "", ScimAttributes), {}, request.query_string, b"", "")
         return await _build_response((identity,), self._resource, request, identity, wants, status)
 
-    def _resource(self, request: Request, identity: Identity, wants: Shown, status: int) -> Response:
+    def _resource(self, request: Request, identity: Identity, wants: ScimAttributes, status: int) -> Response:
         return answer(request, self._present(request, identity, wants), status, self._location(request, identity))
 
     def _location(self, request: Request, identity: Identity) -> str:
         return f"{request.site.address}{self._base}/{self._of.endpoint}/{identity.number}"
 
-    def _present(self, request: Request, identity: Identity, query: Shown) -> dict[str, Any]:
+    def _present(self, request: Request, identity: Identity, query: ScimAttributes) -> dict[str, Any]:
         resource = public_resource(identity)
         resource["meta"]["location"] = self._location(request, identity)
         for other in (*resource.get("members", ()), *resource.get("groups", ())):

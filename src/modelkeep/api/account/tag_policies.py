@@ -16,7 +16,7 @@ from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.domain.model import Page
 from modelkeep.domain.times import rfc3339
 from modelkeep.http.routing import Route
-from modelkeep.store.tag_policies import TagPolicy
+from modelkeep.store.tag_policies import GovernedTag
 
 POLICIES = "/api/2.1/tag-policies"
 CONTROL = "/api/2.0/preview/accounts/access-control"
@@ -39,11 +39,11 @@ class NewPolicy(msgspec.Struct, frozen=True):
     values: tuple[Value, ...] = ()
 
 
-class Policy(msgspec.Struct, frozen=True):
+class TagPolicyKey(msgspec.Struct, frozen=True):
     tag_key: str
 
 
-class Policies(msgspec.Struct, frozen=True):
+class ListGovernedTags(msgspec.Struct, frozen=True):
     page_size: int | None = None
     page_token: str = ""
 
@@ -57,16 +57,16 @@ class ChangedPolicy(msgspec.Struct, frozen=True):
     values: tuple[Value, ...] = ()
 
 
-class Resource(msgspec.Struct, frozen=True):
+class RuleSetResource(msgspec.Struct, frozen=True):
     resource: str
 
 
-class RuleSet(msgspec.Struct, frozen=True):
+class AccountRuleSetRequest(msgspec.Struct, frozen=True):
     name: str
     etag: str = ""
 
 
-class GrantRule(msgspec.Struct, frozen=True):
+class AccountGrantRuleRequest(msgspec.Struct, frozen=True):
     role: str
     principals: tuple[str, ...] = ()
 
@@ -74,7 +74,7 @@ class GrantRule(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     etag: str
     name: str = ""
-    grant_rules: tuple[GrantRule, ...] = ()
+    grant_rules: tuple[AccountGrantRuleRequest, ...] = ()
 
 
 class NewRuleSet(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ def _update(f: ChangedPolicy) -> core.UpdateTagPolicy:
     )
 
 
-def _policy_info(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
+def _policy_info(policy: GovernedTag, _: Any = None) -> answers.TagPolicy:
     return {
         "tag_key": policy.key,
         "id": policy.id,
@@ -111,7 +111,7 @@ def _policy_info(policy: TagPolicy, _: Any = None) -> answers.TagPolicy:
     }
 
 
-def _page(page: Page[TagPolicy], _: Any) -> answers.TagPolicies:
+def _page(page: Page[GovernedTag], _: Any) -> answers.TagPolicies:
     return {"tag_policies": [_policy_info(policy) for policy in page.items], **next_page(page.next_token)}
 
 
@@ -159,28 +159,32 @@ def routes(account_id: str) -> list[Route]:
     def named(policy_id: str) -> str:
         return f"accounts/{account_id}{f'/tagPolicies/{policy_id}' if policy_id else ''}/ruleSets/default"
 
-    def rules(tag_rules: core.TagRules, _: Any) -> answers.RuleSet:
+    def rules(tag_rules: core.TagRules, _: Any) -> answers.AccountRuleSet:
         by_role: dict[str, list[str]] = {}
         for rule in tag_rules.rules:
             by_role.setdefault(_ROLES[rule.role], []).append(f"{_HOLDERS[rule.kind]}/{rule.principal}")
-        grant_rules: list[answers.GrantRule] = [{"role": role, "principals": who} for role, who in by_role.items()]
+        grant_rules: list[answers.AccountGrantRule] = [
+            {"role": role, "principals": who} for role, who in by_role.items()
+        ]
         return {"name": named(tag_rules.policy_id), "etag": tag_rules.etag, "grant_rules": grant_rules}
 
-    def assignable(_: Any, f: Resource) -> answers.AssignableRoles:
+    def assignable(_: Any, f: RuleSetResource) -> answers.AssignableRoles:
         roles = core.POLICY_ROLES if policy_of(f.resource) else core.ACCOUNT_ROLES
         return {"roles": [{"name": _ROLES[role]} for role in roles]}
 
-    def tag_rules(f: Resource) -> core.GetTagRules:
+    def tag_rules(f: RuleSetResource) -> core.GetTagRules:
         return core.GetTagRules(policy_of(f.resource))
 
     by_key = f"{POLICIES}/{{tag_key}}"
     return [
-        Route("GET", POLICIES, Policies, lambda f: core.ListTagPolicies(f.page_size, f.page_token), _page),
+        Route("GET", POLICIES, ListGovernedTags, lambda f: core.ListTagPolicies(f.page_size, f.page_token), _page),
         Route("POST", POLICIES, NewPolicy, _create, _policy_info),
-        Route("GET", by_key, Policy, lambda f: core.GetTagPolicy(f.tag_key), _policy_info),
+        Route("GET", by_key, TagPolicyKey, lambda f: core.GetTagPolicy(f.tag_key), _policy_info),
         Route("PATCH", by_key, ChangedPolicy, _update, _policy_info),
-        Route("DELETE", by_key, Policy, lambda f: core.DeleteTagPolicy(f.tag_key)),
-        Route("GET", f"{CONTROL}/assignable-roles", Resource, tag_rules, assignable),
-        Route("GET", f"{CONTROL}/rule-sets", RuleSet, lambda f: core.GetTagRules(rule_set(f.name)), rules),
+        Route("DELETE", by_key, TagPolicyKey, lambda f: core.DeleteTagPolicy(f.tag_key)),
+        Route("GET", f"{CONTROL}/assignable-roles", RuleSetResource, tag_rules, assignable),
+        Route(
+            "GET", f"{CONTROL}/rule-sets", AccountRuleSetRequest, lambda f: core.GetTagRules(rule_set(f.name)), rules
+        ),
         Route("PUT", f"{CONTROL}/rule-sets", NewRuleSet, lambda f: _replaced(f, rule_set(f.name)), rules),
     ]

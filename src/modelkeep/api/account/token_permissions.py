@@ -30,7 +30,7 @@ _LEVELS: list[answers.AccessLevel] = [
 ]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class AccountEntry(msgspec.Struct, frozen=True):
     user_name: str = ""
     group_name: str = ""
     service_principal_name: str = ""
@@ -38,10 +38,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class AccessList(msgspec.Struct, frozen=True):
-    access_control_list: tuple[Entry, ...] = ()
+    access_control_list: tuple[AccountEntry, ...] = ()
 
 
-def _user(entry: Entry) -> token_users.TokenUser:
+def _user(entry: AccountEntry) -> token_users.TokenUser:
     """Raises InvalidArgument."""
     names = [(name, kinds) for field, kinds in _KINDS.items() if (name := getattr(entry, field))]
     if len(names) != 1:

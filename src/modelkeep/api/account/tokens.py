@@ -20,17 +20,17 @@ Lifetime = Annotated[int, msgspec.Meta(ge=1, le=principals.MAX_TOKEN_MS // 1000)
 """seconds"""
 
 
-class NewToken(msgspec.Struct, frozen=True):
+class AccountNewToken(msgspec.Struct, frozen=True):
     comment: str = ""
     lifetime_seconds: Lifetime | None = None
     scopes: list[str] = []
 
 
-class NewTokenFor(NewToken, frozen=True, kw_only=True):
+class NewTokenFor(AccountNewToken, frozen=True, kw_only=True):
     application_id: str
 
 
-class TokenId(msgspec.Struct, frozen=True):
+class AccountTokenId(msgspec.Struct, frozen=True):
     token_id: str
 
 
@@ -77,14 +77,16 @@ def routes(workspace_id: int) -> list[Route]:
         return {"token_infos": [managed(token) for token in tokens]}
 
     return [
-        Route("POST", f"{OWN}/create", NewToken, _create, _new_token),
+        Route("POST", f"{OWN}/create", AccountNewToken, _create, _new_token),
         Route("GET", f"{OWN}/list", NoFields, lambda _: principals.ListTokens(usable=True), _list),
-        Route("POST", f"{OWN}/delete", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("POST", f"{OWN}/delete", AccountTokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("PATCH", f"{OWN}/{{token_id}}", ChangedToken, _change),
         Route("PATCH", f"{MANAGED}/tokens/{{token_id}}", ChangedToken, _change, managed_alone),
         Route("GET", f"{MANAGED}/tokens", Created, _list_all, every),
-        Route("GET", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.GetToken(f.token_id), info_of),
-        Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route(
+            "GET", f"{MANAGED}/tokens/{{token_id}}", AccountTokenId, lambda f: principals.GetToken(f.token_id), info_of
+        ),
+        Route("DELETE", f"{MANAGED}/tokens/{{token_id}}", AccountTokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route("POST", f"{MANAGED}/on-behalf-of/tokens", NewTokenFor, _create_for, made_for),
     ]
 
@@ -110,7 +112,7 @@ def _own(token: Token) -> answers.OwnToken:
     }
 
 
-def _create(f: NewToken) -> principals.CreateToken:
+def _create(f: AccountNewToken) -> principals.CreateToken:
     return principals.CreateToken(f.comment, _lifetime_ms(f))
 
 
@@ -125,7 +127,7 @@ def _change(f: ChangedToken) -> principals.UpdateToken:
     return principals.UpdateToken(f.token_id, f.token.comment)
 
 
-def _lifetime_ms(f: NewToken) -> int | None:
+def _lifetime_ms(f: AccountNewToken) -> int | None:
     """Raises InvalidArgument for a token with scopes: it could do more than its scopes allow."""
     if f.scopes:
         raise InvalidArgument("Tokens have no scopes here. Leave `scopes` out, or grant less to the token's holder.")

@@ -28,11 +28,11 @@ _KINDS = {
 }
 
 
-class Assignee(msgspec.Struct, frozen=True):
+class SettingsAssignee(msgspec.Struct, frozen=True):
     principal_id: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 
 
-class Assign(Assignee, frozen=True):
+class SettingsAssign(SettingsAssignee, frozen=True):
     permissions: tuple[str, ...] = ()
 
 
@@ -67,13 +67,13 @@ class UpdateNamespace(msgspec.Struct, frozen=True):
     allow_missing: bool = True
 
 
-def _assign(f: Assign, request: Request) -> workspaces.Assign | workspaces.Unassign:
+def _assign(f: SettingsAssign, request: Request) -> workspaces.Assign | workspaces.Unassign:
     level = level_of(f.permissions)
     here = request.site.workspace_id
     return workspaces.Assign(here, f.principal_id, level) if level else workspaces.Unassign(here, f.principal_id)
 
 
-def _unassign(f: Assignee, request: Request) -> workspaces.Unassign:
+def _unassign(f: SettingsAssignee, request: Request) -> workspaces.Unassign:
     return workspaces.Unassign(request.site.workspace_id, f.principal_id)
 
 
@@ -81,7 +81,7 @@ def _list(f: Any, request: Request) -> workspaces.ListAssignments:
     return workspaces.ListAssignments(request.site.workspace_id)
 
 
-def _only(listed: list[WorkspaceAssignment], f: Assignee) -> answers.PermissionAssignment:
+def _only(listed: list[WorkspaceAssignment], f: SettingsAssignee) -> answers.PermissionAssignment:
     """Raises NotFound."""
     for row in listed:
         if row.number == f.principal_id:
@@ -165,9 +165,9 @@ def routes(home: FullName) -> list[Route]:
     return [
         Route("GET", ASSIGNMENTS, NoFields, write=assignments_of, read_request=_list),
         Route("POST", ASSIGNMENTS, AssignNamed, write=_assigned_named, read_request=_assign_named),
-        Route("GET", principal, Assignee, write=_only, read_request=_list),
-        Route("PUT", principal, Assign, write=assigned, read_request=_assign),
-        Route("DELETE", principal, Assignee, read_request=_unassign),
+        Route("GET", principal, SettingsAssignee, write=_only, read_request=_list),
+        Route("PUT", principal, SettingsAssign, write=assigned, read_request=_assign),
+        Route("DELETE", principal, SettingsAssignee, read_request=_unassign),
         Route("GET", NAMESPACE, Etag, write=setting, read_request=get),
         Route("PATCH", NAMESPACE, UpdateNamespace, write=setting, read_request=_set, render=namespace_errors),
         Route("DELETE", NAMESPACE, Etag, write=_deleted, read_request=_unset, render=namespace_errors),

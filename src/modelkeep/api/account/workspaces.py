@@ -27,37 +27,37 @@ class Account(msgspec.Struct, frozen=True):
     account_id: str
 
 
-class One(Account, frozen=True):
+class AccountWorkspace(Account, frozen=True):
     workspace_id: str
 
 
-class Create(Account, frozen=True):
+class CreateAccountWorkspace(Account, frozen=True):
     workspace_name: str
     deployment_name: str = ""
     """Its address: host or host:port"""
 
 
-class Update(One, frozen=True):
+class UpdateAccountWorkspace(AccountWorkspace, frozen=True):
     workspace_name: str | None = None
     deployment_name: str | None = None
     update_mask: str = ""
 
 
-class Assignee(One, frozen=True):
+class AccountAssignee(AccountWorkspace, frozen=True):
     principal_id: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 
 
-class Assign(Assignee, frozen=True):
+class AccountAssign(AccountAssignee, frozen=True):
     permissions: tuple[str, ...] = ()
 
 
-def _create(f: Create) -> workspaces.CreateWorkspace:
+def _create(f: CreateAccountWorkspace) -> workspaces.CreateWorkspace:
     if not f.deployment_name:
         raise InvalidArgument("Give the workspace's address (host or host:port) as deployment_name.")
     return workspaces.CreateWorkspace(f.workspace_name, f.deployment_name)
 
 
-def _update(f: Update) -> workspaces.UpdateWorkspace:
+def _update(f: UpdateAccountWorkspace) -> workspaces.UpdateWorkspace:
     fields = {"workspace_name": f.workspace_name, "deployment_name": f.deployment_name}
     meant = {part.strip() for part in f.update_mask.split(",")} if f.update_mask not in ("", "*") else set(fields)
     return workspaces.UpdateWorkspace(
@@ -70,7 +70,7 @@ def level_of(permissions: tuple[str, ...]) -> str:
     return next((word for word in ("ADMIN", "USER") if word in permissions), "")
 
 
-def _assign(f: Assign) -> workspaces.Assign | workspaces.Unassign:
+def _assign(f: AccountAssign) -> workspaces.Assign | workspaces.Unassign:
     level = level_of(f.permissions)
     if not level:
         return workspaces.Unassign(f.workspace_id, f.principal_id)
@@ -130,18 +130,26 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
     principal = f"{assignments}/principals/{{principal_id}}"
     return [
         Route("GET", BASE, Account, ours(lambda _: workspaces.ListWorkspaces()), every),
-        Route("POST", BASE, Create, ours(_create), info),
-        Route("GET", by_id, One, ours(lambda f: workspaces.GetWorkspace(f.workspace_id)), info),
-        Route("PATCH", by_id, Update, ours(_update), info),
-        Route("DELETE", by_id, One, ours(lambda f: workspaces.DeleteWorkspace(f.workspace_id))),
-        Route("GET", assignments, One, ours(lambda f: workspaces.ListAssignments(f.workspace_id)), assignments_of),
+        Route("POST", BASE, CreateAccountWorkspace, ours(_create), info),
+        Route("GET", by_id, AccountWorkspace, ours(lambda f: workspaces.GetWorkspace(f.workspace_id)), info),
+        Route("PATCH", by_id, UpdateAccountWorkspace, ours(_update), info),
+        Route("DELETE", by_id, AccountWorkspace, ours(lambda f: workspaces.DeleteWorkspace(f.workspace_id))),
+        Route(
+            "GET",
+            assignments,
+            AccountWorkspace,
+            ours(lambda f: workspaces.ListAssignments(f.workspace_id)),
+            assignments_of,
+        ),
         Route(
             "GET",
             f"{assignments}/permissions",
-            One,
+            AccountWorkspace,
             ours(lambda f: workspaces.ListAssignments(f.workspace_id)),
             _levels,
         ),
-        Route("PUT", principal, Assign, ours(_assign), assigned),
-        Route("DELETE", principal, Assignee, ours(lambda f: workspaces.Unassign(f.workspace_id, f.principal_id))),
+        Route("PUT", principal, AccountAssign, ours(_assign), assigned),
+        Route(
+            "DELETE", principal, AccountAssignee, ours(lambda f: workspaces.Unassign(f.workspace_id, f.principal_id))
+        ),
     ]

@@ -67,7 +67,7 @@ def _inside(next: str) -> str:
     return next if plain and next.isascii() else "/"
 
 
-class Session:
+class SignInPages:
     """The sign-in page's routes."""
 
     def __init__(

@@ -5,7 +5,7 @@ from typing import Any, NotRequired, TypedDict
 from modelkeep.api.model_shapes import AliasedVersion, KeyValue, NameValue, StorageMode
 
 
-class RegisteredModel(TypedDict):
+class DatabricksUcRegisteredModel(TypedDict):
     """Times are epoch milliseconds. Searches leave aliases and tags out."""
 
     name: str
@@ -19,7 +19,7 @@ class RegisteredModel(TypedDict):
     tags: NotRequired[list[KeyValue]]
 
 
-class ModelVersion(TypedDict):
+class DatabricksUcModelVersion(TypedDict):
     """Times are epoch milliseconds. Searches leave aliases, tags, parameters and metrics out."""
 
     name: str
@@ -44,29 +44,29 @@ class ModelVersion(TypedDict):
     tags: NotRequired[list[KeyValue]]
 
 
-class OneModel(TypedDict):
-    registered_model: RegisteredModel
+class DatabricksUcOneModel(TypedDict):
+    registered_model: DatabricksUcRegisteredModel
 
 
-class Models(TypedDict):
-    registered_models: list[RegisteredModel]
+class DatabricksUcModels(TypedDict):
+    registered_models: list[DatabricksUcRegisteredModel]
     next_page_token: str
 
 
-class OneVersion(TypedDict):
-    model_version: ModelVersion
+class DatabricksUcOneVersion(TypedDict):
+    model_version: DatabricksUcModelVersion
 
 
-class Versions(TypedDict):
-    model_versions: list[ModelVersion]
+class DatabricksUcVersions(TypedDict):
+    model_versions: list[DatabricksUcModelVersion]
     next_page_token: str
 
 
-class ArtifactUri(TypedDict):
+class DatabricksUcArtifactUri(TypedDict):
     artifact_uri: str
 
 
-class Credentials(TypedDict):
+class DatabricksUcCredentials(TypedDict):
     credentials: StorageMode
 
 
@@ -74,7 +74,7 @@ class ArtifactRepository(TypedDict):
     is_databricks_sdk_models_artifact_repository_enabled: bool
 
 
-class Prompt(TypedDict):
+class DatabricksUcPrompt(TypedDict):
     """Times are RFC 3339."""
 
     name: str
@@ -85,7 +85,7 @@ class Prompt(TypedDict):
     tags: list[KeyValue]
 
 
-class PromptVersion(TypedDict):
+class DatabricksUcPromptVersion(TypedDict):
     """Times are RFC 3339. `template` is the JSON text of a string, or of a list of chat messages."""
 
     name: str
@@ -99,10 +99,10 @@ class PromptVersion(TypedDict):
 
 
 class Prompts(TypedDict):
-    prompts: list[Prompt]
+    prompts: list[DatabricksUcPrompt]
     next_page_token: str
 
 
 class PromptVersions(TypedDict):
-    prompt_versions: list[PromptVersion]
+    prompt_versions: list[DatabricksUcPromptVersion]
     next_page_token: str

@@ -37,16 +37,16 @@ class PromptVersionBody(msgspec.Struct, frozen=True):
             check_version_tag(tag.key, tag.value)
 
 
-class Name(msgspec.Struct, frozen=True):
+class PromptName(msgspec.Struct, frozen=True):
     name: str
 
 
-class CreatePrompt(msgspec.Struct, frozen=True):
+class DatabricksUcCreatePrompt(msgspec.Struct, frozen=True):
     name: str
     prompt: PromptBody = PromptBody()
 
 
-class UpdatePrompt(msgspec.Struct, frozen=True):
+class DatabricksUcUpdatePrompt(msgspec.Struct, frozen=True):
     name: str
     prompt: PromptBody = PromptBody()
 
@@ -56,31 +56,31 @@ class SchemaName(msgspec.Struct, frozen=True):
     schema_name: str
 
 
-class SearchPrompts(msgspec.Struct, frozen=True):
+class DatabricksUcSearchPrompts(msgspec.Struct, frozen=True):
     catalog_schema: SchemaName
     filter: str = ""
     max_results: int | None = None
     page_token: str = ""
 
 
-class CreateVersion(msgspec.Struct, frozen=True):
+class CreatePromptVersionFields(msgspec.Struct, frozen=True):
     name: str
     prompt_version: PromptVersionBody
 
 
-class UpdateVersion(msgspec.Struct, frozen=True):
+class UpdatePromptVersionFields(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     prompt_version: PromptVersionBody = PromptVersionBody()
 
 
-class SearchVersions(msgspec.Struct, frozen=True):
+class SearchPromptVersionsFields(msgspec.Struct, frozen=True):
     name: str
     max_results: int | None = None
     page_token: str = ""
 
 
-class SetTag(msgspec.Struct, frozen=True):
+class SetPromptTag(msgspec.Struct, frozen=True):
     name: str
     key: str
     value: str = ""
@@ -89,7 +89,7 @@ class SetTag(msgspec.Struct, frozen=True):
         check_prompt_tag(self.key, self.value)
 
 
-class SetVersionTag(msgspec.Struct, frozen=True):
+class SetPromptVersionTag(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     key: str
@@ -99,13 +99,13 @@ class SetVersionTag(msgspec.Struct, frozen=True):
         check_version_tag(self.key, self.value)
 
 
-class DeleteVersionTag(msgspec.Struct, frozen=True):
+class DeletePromptVersionTag(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     key: str
 
 
-class Entry(msgspec.Struct, frozen=True):
+class LinkedPromptVersion(msgspec.Struct, frozen=True):
     """A version that is linked."""
 
     name: str
@@ -113,21 +113,21 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class LinkToModels(msgspec.Struct, frozen=True):
-    prompt_versions: tuple[Entry, ...] = ()
+    prompt_versions: tuple[LinkedPromptVersion, ...] = ()
     model_ids: tuple[str, ...] = ()
 
 
 class LinkToTraces(msgspec.Struct, frozen=True):
-    prompt_versions: tuple[Entry, ...] = ()
+    prompt_versions: tuple[LinkedPromptVersion, ...] = ()
     trace_ids: tuple[str, ...] = ()
 
 
 class LinkToRuns(msgspec.Struct, frozen=True):
-    prompt_versions: tuple[Entry, ...] = ()
+    prompt_versions: tuple[LinkedPromptVersion, ...] = ()
     run_ids: tuple[str, ...] = ()
 
 
-def prompt(entity: Prompt) -> answers.Prompt:
+def prompt(entity: Prompt) -> answers.DatabricksUcPrompt:
     """A Prompt message."""
     securable = entity.securable
     return {
@@ -140,7 +140,7 @@ def prompt(entity: Prompt) -> answers.Prompt:
     }
 
 
-def version(entity: PromptVersion) -> answers.PromptVersion:
+def version(entity: PromptVersion) -> answers.DatabricksUcPromptVersion:
     """A PromptVersion message."""
     return {
         "name": entity.prompt,

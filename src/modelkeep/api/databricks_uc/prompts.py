@@ -11,7 +11,12 @@ import msgspec
 from modelkeep.api.databricks_uc import answers
 from modelkeep.api.databricks_uc import prompt_shapes as shapes
 from modelkeep.api.errors import Error, databricks
-from modelkeep.api.registry_messages import Alias, DeleteTag, SetAlias, Version
+from modelkeep.api.registry_messages import (
+    DeleteRegisteredModelTag,
+    ModelVersionName,
+    RegisteredModelAlias,
+    SetRegisteredModelAlias,
+)
 from modelkeep.core.operations.models import models, prompt_links, prompt_search, prompts
 from modelkeep.domain.errors import AlreadyExists, InvalidArgument, RegistryError
 from modelkeep.domain.kinds import Kind
@@ -46,12 +51,12 @@ def _agreed(outer: str, inner: str, field: str) -> str:
     return outer or inner
 
 
-def _create(f: shapes.CreatePrompt) -> prompts.CreatePrompt:
+def _create(f: shapes.DatabricksUcCreatePrompt) -> prompts.CreatePrompt:
     name = prompt_name(_agreed(f.name, f.prompt.name, "name"))
     return prompts.CreatePrompt(name, f.prompt.description or "", {tag.key: tag.value for tag in f.prompt.tags})
 
 
-def _update(f: shapes.UpdatePrompt) -> prompts.UpdatePrompt:
+def _update(f: shapes.DatabricksUcUpdatePrompt) -> prompts.UpdatePrompt:
     _refuse_tags(f.prompt.tags)
     return prompts.UpdatePrompt(prompt_name(_agreed(f.name, f.prompt.name, "name")), f.prompt.description)
 
@@ -61,12 +66,12 @@ def _refuse_tags(tags: Sequence[object]) -> None:
         raise InvalidArgument("An update changes the description alone. Set tags by the calls for tags.")
 
 
-def _search(f: shapes.SearchPrompts) -> prompt_search.SearchPrompts:
+def _search(f: shapes.DatabricksUcSearchPrompts) -> prompt_search.SearchPrompts:
     schema = METASTORE.child(f.catalog_schema.catalog_name).child(f.catalog_schema.schema_name)
     return prompt_search.SearchPrompts(schema, f.filter, f.max_results, f.page_token)
 
 
-def _create_version(f: shapes.CreateVersion) -> prompts.CreatePromptVersion:
+def _create_version(f: shapes.CreatePromptVersionFields) -> prompts.CreatePromptVersion:
     sent = f.prompt_version
     if sent.template is None:
         raise InvalidArgument("Field 'prompt_version.template' is missing from the request.")
@@ -75,7 +80,7 @@ def _create_version(f: shapes.CreateVersion) -> prompts.CreatePromptVersion:
     return prompts.CreatePromptVersion(name, sent.template, sent.description or "", tags)
 
 
-def _update_version(f: shapes.UpdateVersion) -> prompts.UpdatePromptVersion:
+def _update_version(f: shapes.UpdatePromptVersionFields) -> prompts.UpdatePromptVersion:
     sent = f.prompt_version
     _refuse_tags(sent.tags)
     name = prompt_name(_agreed(f.name, sent.name, "name"))
@@ -87,38 +92,38 @@ def _version(kind: type[prompts.PromptVersionRequest]) -> Callable[[Any], msgspe
     return lambda f: kind(prompt_name(f.name), prompt_version(f.version))
 
 
-def _list_versions(f: shapes.SearchVersions) -> prompts.ListPromptVersions:
+def _list_versions(f: shapes.SearchPromptVersionsFields) -> prompts.ListPromptVersions:
     return prompts.ListPromptVersions(prompt_name(f.name), f.max_results, f.page_token)
 
 
-def _set_alias(f: SetAlias) -> prompts.SetPromptAlias:
+def _set_alias(f: SetRegisteredModelAlias) -> prompts.SetPromptAlias:
     return prompts.SetPromptAlias(prompt_name(f.name), f.alias, prompt_version(f.version))
 
 
-def _set_tag(f: shapes.SetTag) -> models.ChangeTags:
+def _set_tag(f: shapes.SetPromptTag) -> models.ChangeTags:
     return models.ChangeTags(prompt_name(f.name), None, {f.key: f.value})
 
 
-def _delete_tag(f: DeleteTag) -> models.ChangeTags:
+def _delete_tag(f: DeleteRegisteredModelTag) -> models.ChangeTags:
     return models.ChangeTags(prompt_name(f.name), None, remove=(f.key,))
 
 
-def _set_version_tag(f: shapes.SetVersionTag) -> prompts.ChangePromptVersionTags:
+def _set_version_tag(f: shapes.SetPromptVersionTag) -> prompts.ChangePromptVersionTags:
     return prompts.ChangePromptVersionTags(prompt_name(f.name), prompt_version(f.version), {f.key: f.value})
 
 
-def _delete_version_tag(f: shapes.DeleteVersionTag) -> prompts.ChangePromptVersionTags:
+def _delete_version_tag(f: shapes.DeletePromptVersionTag) -> prompts.ChangePromptVersionTags:
     return prompts.ChangePromptVersionTags(prompt_name(f.name), prompt_version(f.version), remove=(f.key,))
 
 
 def _link(
-    kind: Literal["run", "logged_model", "trace"], versions: Sequence[shapes.Entry], ids: tuple[str, ...]
+    kind: Literal["run", "logged_model", "trace"], versions: Sequence[shapes.LinkedPromptVersion], ids: tuple[str, ...]
 ) -> prompt_links.LinkPrompts:
     linked = (prompt_links.LinkedVersion(prompt_name(v.name), prompt_version(v.version)) for v in versions)
     return prompt_links.LinkPrompts(tuple(linked), kind, ids)
 
 
-def _prompt(result: Prompt, _: Any) -> answers.Prompt:
+def _prompt(result: Prompt, _: Any) -> answers.DatabricksUcPrompt:
     return shapes.prompt(result)
 
 
@@ -126,7 +131,7 @@ def _prompts(result: Page[Prompt], _: Any) -> answers.Prompts:
     return {"prompts": [shapes.prompt(prompt) for prompt in result.items], "next_page_token": result.next_token}
 
 
-def _one_version(result: PromptVersion, _: Any) -> answers.PromptVersion:
+def _one_version(result: PromptVersion, _: Any) -> answers.DatabricksUcPromptVersion:
     return shapes.version(result)
 
 
@@ -143,29 +148,29 @@ def routes(prefix: str) -> list[Route]:
     by_name, versions = f"{root}/{{name}}", f"{root}/{{name}}/versions"
     version, alias = f"{versions}/{{version}}", f"{by_name}/aliases/{{alias}}"
     return [
-        Route("POST", root, shapes.CreatePrompt, _create, _prompt, render=prompt_errors),
-        Route("PATCH", by_name, shapes.UpdatePrompt, _update, _prompt),
-        Route("DELETE", by_name, shapes.Name, lambda f: prompts.DeletePrompt(prompt_name(f.name), force=False)),
-        Route("GET", by_name, shapes.Name, lambda f: prompts.GetPrompt(prompt_name(f.name)), _prompt),
-        Route("POST", f"{root}/search", shapes.SearchPrompts, _search, _prompts),
-        Route("POST", versions, shapes.CreateVersion, _create_version, _one_version),
-        Route("PATCH", version, shapes.UpdateVersion, _update_version, _one_version),
-        Route("DELETE", version, Version, _version(prompts.DeletePromptVersion)),
-        Route("GET", version, Version, _version(prompts.GetPromptVersion), _one_version),
-        Route("POST", f"{versions}/search", shapes.SearchVersions, _list_versions, _versions),
-        Route("POST", alias, SetAlias, _set_alias),
-        Route("DELETE", alias, Alias, lambda f: prompts.DeletePromptAlias(prompt_name(f.name), f.alias)),
+        Route("POST", root, shapes.DatabricksUcCreatePrompt, _create, _prompt, render=prompt_errors),
+        Route("PATCH", by_name, shapes.DatabricksUcUpdatePrompt, _update, _prompt),
+        Route("DELETE", by_name, shapes.PromptName, lambda f: prompts.DeletePrompt(prompt_name(f.name), force=False)),
+        Route("GET", by_name, shapes.PromptName, lambda f: prompts.GetPrompt(prompt_name(f.name)), _prompt),
+        Route("POST", f"{root}/search", shapes.DatabricksUcSearchPrompts, _search, _prompts),
+        Route("POST", versions, shapes.CreatePromptVersionFields, _create_version, _one_version),
+        Route("PATCH", version, shapes.UpdatePromptVersionFields, _update_version, _one_version),
+        Route("DELETE", version, ModelVersionName, _version(prompts.DeletePromptVersion)),
+        Route("GET", version, ModelVersionName, _version(prompts.GetPromptVersion), _one_version),
+        Route("POST", f"{versions}/search", shapes.SearchPromptVersionsFields, _list_versions, _versions),
+        Route("POST", alias, SetRegisteredModelAlias, _set_alias),
+        Route("DELETE", alias, RegisteredModelAlias, lambda f: prompts.DeletePromptAlias(prompt_name(f.name), f.alias)),
         Route(
             "GET",
             f"{versions}/by-alias/{{alias}}",
-            Alias,
+            RegisteredModelAlias,
             lambda f: prompts.GetPromptVersionByAlias(prompt_name(f.name), f.alias),
             _one_version,
         ),
-        Route("POST", f"{by_name}/tags", shapes.SetTag, _set_tag),
-        Route("DELETE", f"{by_name}/tags/{{key}}", DeleteTag, _delete_tag),
-        Route("POST", f"{version}/tags", shapes.SetVersionTag, _set_version_tag),
-        Route("DELETE", f"{version}/tags/{{key}}", shapes.DeleteVersionTag, _delete_version_tag),
+        Route("POST", f"{by_name}/tags", shapes.SetPromptTag, _set_tag),
+        Route("DELETE", f"{by_name}/tags/{{key}}", DeleteRegisteredModelTag, _delete_tag),
+        Route("POST", f"{version}/tags", shapes.SetPromptVersionTag, _set_version_tag),
+        Route("DELETE", f"{version}/tags/{{key}}", shapes.DeletePromptVersionTag, _delete_version_tag),
         Route(
             "POST",
             f"{links}/links-to-models",

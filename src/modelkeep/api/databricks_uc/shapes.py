@@ -9,14 +9,14 @@ from modelkeep.api.model_shapes import Id, Place, Tag, named
 from modelkeep.domain.model import ModelVersion, RegisteredModel, Securable
 
 
-class Dependency(msgspec.Struct, frozen=True):
+class DatabricksUcDependency(msgspec.Struct, frozen=True):
     """`type` such as DATABRICKS_TABLE, `name` a full name."""
 
     type: str = ""
     name: str = ""
 
 
-class UpdateModel(msgspec.Struct, frozen=True):
+class DatabricksUcUpdateModel(msgspec.Struct, frozen=True):
     """Absent means unchanged, "" means cleared."""
 
     name: str
@@ -25,18 +25,18 @@ class UpdateModel(msgspec.Struct, frozen=True):
     deployment_job_id: Id | None = None
 
 
-class Page(msgspec.Struct, frozen=True):
+class DatabricksUcPage(msgspec.Struct, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
 
-class SearchVersions(msgspec.Struct, frozen=True):
+class DatabricksUcSearchVersions(msgspec.Struct, frozen=True):
     filter: str = ""
     max_results: int | None = None
     page_token: str = ""
 
 
-class CreateVersion(msgspec.Struct, frozen=True):
+class DatabricksUcCreateVersion(msgspec.Struct, frozen=True):
     name: str
     source: str = ""
     run_id: Id = ""
@@ -44,17 +44,17 @@ class CreateVersion(msgspec.Struct, frozen=True):
     run_tracking_server_id: Id = ""
     feature_deps: str = ""
     tags: tuple[Tag, ...] = ()
-    model_version_dependencies: tuple[Dependency, ...] = ()
+    model_version_dependencies: tuple[DatabricksUcDependency, ...] = ()
     model_id: Id = ""
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class DatabricksUcCredentialsRequest(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     operation: str = "MODEL_VERSION_OPERATION_READ"
 
 
-class EmitLineage(msgspec.Struct, frozen=True):
+class DatabricksUcEmitLineage(msgspec.Struct, frozen=True):
     name: str
     version: str | int
     model_version_lineage_info: dict[str, Any] = {}
@@ -64,7 +64,7 @@ def tag_list(tags: dict[str, str]) -> list[answers.KeyValue]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def model(entity: RegisteredModel) -> answers.RegisteredModel:
+def model(entity: RegisteredModel) -> answers.DatabricksUcRegisteredModel:
     """A RegisteredModel message."""
     message = model_brief(entity.securable)
     message["aliases"] = [{"alias": alias, "version": str(number)} for alias, number in entity.aliases.items()]
@@ -72,7 +72,7 @@ def model(entity: RegisteredModel) -> answers.RegisteredModel:
     return message
 
 
-def model_brief(securable: Securable) -> answers.RegisteredModel:
+def model_brief(securable: Securable) -> answers.DatabricksUcRegisteredModel:
     """Without aliases and tags, as in search results: the client drops them there."""
     job = securable.spec.get("deployment_job_id", "")
     return {
@@ -86,7 +86,7 @@ def model_brief(securable: Securable) -> answers.RegisteredModel:
     }
 
 
-def version(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
+def version(entity: ModelVersion, place: Place = named) -> answers.DatabricksUcModelVersion:
     """A ModelVersion message. `version` is a string in this dialect."""
     message = version_brief(entity, place)
     message["aliases"] = [{"alias": alias, "version": str(entity.version)} for alias in entity.aliases]
@@ -99,7 +99,7 @@ def version(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
     return message
 
 
-def version_brief(entity: ModelVersion, place: Place = named) -> answers.ModelVersion:
+def version_brief(entity: ModelVersion, place: Place = named) -> answers.DatabricksUcModelVersion:
     return {
         "name": entity.model,
         "version": str(entity.version),

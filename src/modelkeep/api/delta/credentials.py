@@ -15,14 +15,14 @@ PREFIX = "/api/2.1/unity-catalog/delta/v1"
 CredentialOperation = Literal["READ", "READ_WRITE"]
 
 
-class TableCredentials(msgspec.Struct, frozen=True):
+class DeltaTableCredentials(msgspec.Struct, frozen=True):
     catalog: str
     schema: str
     table: str
     operation: CredentialOperation
 
 
-class PathCredentials(msgspec.Struct, frozen=True):
+class DeltaPathCredentials(msgspec.Struct, frozen=True):
     location: str
     operation: CredentialOperation
 
@@ -55,13 +55,13 @@ def storage_credential(storage: VendedStorage) -> StorageCredential:
     }
 
 
-def _table(f: TableCredentials) -> credentials.TableCredentials:
+def _table(f: DeltaTableCredentials) -> credentials.TableCredentials:
     name = METASTORE.child(f.catalog).child(f.schema).child(f.table, Kind.TABLE)
     write = f.operation == "READ_WRITE"
     return (credentials.WriteTableCredentials if write else credentials.ReadTableCredentials)(name)
 
 
-def _path(f: PathCredentials) -> credentials.PathCredentials:
+def _path(f: DeltaPathCredentials) -> credentials.PathCredentials:
     """What may be written here is a table that is about to be created."""
     return credentials.PathCredentials(f.location, "PATH_READ" if f.operation == "READ" else "PATH_CREATE_TABLE")
 
@@ -74,6 +74,6 @@ def routes() -> list[Route]:
     table = f"{PREFIX}/catalogs/{{catalog}}/schemas/{{schema}}/tables/{{table}}/credentials"
     path = f"{PREFIX}/temporary-path-credentials"
     return [
-        Route("GET", table, TableCredentials, _table, credentials_response, render=delta),
-        Route("GET", path, PathCredentials, _path, credentials_response, render=delta),
+        Route("GET", table, DeltaTableCredentials, _table, credentials_response, render=delta),
+        Route("GET", path, DeltaPathCredentials, _path, credentials_response, render=delta),
     ]

@@ -27,7 +27,7 @@ class AbortUrl(TypedDict):
     abort_upload_url: Url
 
 
-class Entry(TypedDict):
+class FilesEntry(TypedDict):
     """A directory has neither size (bytes) nor time (epoch ms)."""
 
     path: str
@@ -38,18 +38,18 @@ class Entry(TypedDict):
 
 
 class Directory(TypedDict):
-    contents: list[Entry]
+    contents: list[FilesEntry]
     next_page_token: str
 
 
-class Upload(TypedDict):
+class UploadSession(TypedDict):
     session_token: str
 
 
 class Uploaded(TypedDict):
     """Of `initiate-upload`; `complete-upload` answers an empty object."""
 
-    multipart_upload: NotRequired[Upload]
+    multipart_upload: NotRequired[UploadSession]
 
 
 class File(TypedDict):
@@ -60,7 +60,7 @@ class File(TypedDict):
     file_size: NotRequired[int]
 
 
-class Files(TypedDict):
+class ArtifactList(TypedDict):
     files: list[File]
 
 
@@ -69,7 +69,7 @@ class SignedUri(TypedDict):
     headers: list[Header]
 
 
-class Part(TypedDict):
+class UploadPart(TypedDict):
     url: str
     part_number: int
     headers: dict[str, str]
@@ -77,10 +77,10 @@ class Part(TypedDict):
 
 class Parts(TypedDict):
     upload_id: str
-    credentials: list[Part]
+    credentials: list[UploadPart]
 
 
-class ObjectInfo(TypedDict):
+class WorkspaceObject(TypedDict):
     """A file or directory of the workspace. A directory has neither size (bytes) nor times (epoch ms)."""
 
     object_type: str
@@ -93,11 +93,11 @@ class ObjectInfo(TypedDict):
 
 
 class Objects(TypedDict):
-    objects: NotRequired[list[ObjectInfo]]
+    objects: NotRequired[list[WorkspaceObject]]
     """Absent where the directory is empty"""
 
 
-class Exported(TypedDict):
+class ExportedFile(TypedDict):
     content: str
     """base64"""
     file_type: str

@@ -15,7 +15,7 @@ from modelkeep.domain.paths import ArtifactPath
 _R = TypeVar("_R", bound=FileRequest)
 
 
-class Place(Protocol):
+class TrackedPath(Protocol):
     """A file or directory of a run, logged model or trace."""
 
     @property
@@ -26,10 +26,10 @@ class Place(Protocol):
     def path(self) -> str: ...
 
 
-class Places(Protocol):
+class TrackedPaths(Protocol):
     """The workspace: it knows which of its paths belong together, and who may go there."""
 
-    async def internal(self, actor: Actor, path: str, *, write: bool) -> Place | None:
+    async def internal(self, actor: Actor, path: str, *, write: bool) -> TrackedPath | None:
         """None where `path` is no workspace path. Raises InvalidArgument, NotFound, PermissionDenied."""
         ...
 
@@ -64,7 +64,7 @@ Parse = Callable[[str], ArtifactPath]
 
 
 async def locate(
-    text: str, actor: Actor, places: Places | None, *, write: bool, parse: Parse = ArtifactPath.parse
+    text: str, actor: Actor, places: TrackedPaths | None, *, write: bool, parse: Parse = ArtifactPath.parse
 ) -> FileTarget:
     """`text` is percent-decoded once; `parse` reads the part of it in a version. Raises FileNotFound, InvalidArgument, and
     what the workspace raises."""

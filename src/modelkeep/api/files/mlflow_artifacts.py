@@ -15,7 +15,7 @@ import msgspec
 from modelkeep.api.errors import plain
 from modelkeep.api.files import answers
 from modelkeep.api.files.content import OUTSIDE, content
-from modelkeep.api.files.file_targets import FileTarget, Place, locate
+from modelkeep.api.files.file_targets import FileTarget, TrackedPath, locate
 from modelkeep.api.files.routes import check_whole
 from modelkeep.api.files.signed_urls import Urls
 from modelkeep.api.model_shapes import PLAIN_PREFIXES
@@ -30,7 +30,7 @@ from modelkeep.domain.paths import ArtifactPath
 from modelkeep.http.binding import fields_of
 from modelkeep.http.messages import Request, Response, json_response
 from modelkeep.http.routing import Answer, Route
-from modelkeep.store.directories import Entry
+from modelkeep.store.directories import DirectoryEntry
 
 ROOT = "/2.0/mlflow-artifacts"
 _MODELS = "Models/"
@@ -38,17 +38,17 @@ _PAGE = 1000
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
-class Tracking(Protocol):
+class TrackedArtifacts(Protocol):
     """The workspace."""
 
     async def handle(self, request: Request, actor: Actor) -> Response | None: ...
 
-    async def proxied(self, actor: Actor, path: str, *, write: bool) -> Place:
+    async def proxied(self, actor: Actor, path: str, *, write: bool) -> TrackedPath:
         """What `<experiment>/<run>/artifacts/...` names, allowed to this actor. Raises NotFound, PermissionDenied."""
         ...
 
 
-class PathField(msgspec.Struct, frozen=True):
+class ArtifactPathField(msgspec.Struct, frozen=True):
     path: str = ""
 
 
@@ -58,22 +58,22 @@ class VersionFile(msgspec.Struct, frozen=True):
     path: str = ""
 
 
-class Create(msgspec.Struct, frozen=True):
+class CreateArtifactUpload(msgspec.Struct, frozen=True):
     path: str
     """of the file on the client's disk: the request names the directory that it goes to, and this its name"""
     num_parts: int = 1
 
 
-class Upload(msgspec.Struct, frozen=True):
+class ArtifactUpload(msgspec.Struct, frozen=True):
     path: str
     upload_id: str
     parts: tuple[uploads.PartTag, ...] = ()
 
 
-class Artifacts:
+class MlflowArtifacts:
     """The handlers."""
 
-    def __init__(self, engine: Engine, urls: Urls, tracking: Tracking | None, home: FullName) -> None:
+    def __init__(self, engine: Engine, urls: Urls, tracking: TrackedArtifacts | None, home: FullName) -> None:
         self._engine = engine
         self._urls = urls
         self._tracking = tracking
@@ -97,7 +97,7 @@ class Artifacts:
 
     async def list_files(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         """A directory; entries by their bare names. A file, or nothing, is an empty one."""
-        fields: PathField = await fields_of(request, PathField)
+        fields: ArtifactPathField = await fields_of(request, ArtifactPathField)
         if not fields.path.startswith(_MODELS):
             return await self._elsewhere(request, actor)
         # The client takes the name from a URI, where it is quoted, and adds the rest as it is.
@@ -123,8 +123,8 @@ class Artifacts:
             raise NotFound("No artifacts are kept under this path.")
         return answer
 
-    async def _entries(self, request: Request, actor: Actor, target: FileTarget) -> list[tuple[str, Entry]]:
-        entries, token = list[tuple[str, Entry]](), ""
+    async def _entries(self, request: Request, actor: Actor, target: FileTarget) -> list[tuple[str, DirectoryEntry]]:
+        entries, token = list[tuple[str, DirectoryEntry]](), ""
         prefix = f"{target.path}/" if target.path.text else ""
         while True:
             operation = target.ask(directories.ListDirectory, max_results=_PAGE, page_token=token)
@@ -145,7 +145,7 @@ class Artifacts:
 
     async def signed_download(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         operation = _file(await self._named(request)).ask(files.VendDownload)
-        vended: files.Vended = await self._do(request, actor, operation)
+        vended: files.VendedUrl = await self._do(request, actor, operation)
         signed_path = self._urls.make(actor, "GET", operation, set_id=vended.set_id)
         url = vended.url.url if vended.url else request.site.address + signed_path
         return json_response({"signed_uri": url, "headers": []})
@@ -185,7 +185,7 @@ class Artifacts:
     # --- uploads in parts --------------------------------------------------------------------------------------------
 
     async def create_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields = await fields_of(request, Create)
+        fields = await fields_of(request, CreateArtifactUpload)
         uploads.check_number(fields.num_parts)
         target = await self._of_run(actor, path["path"], fields.path)
         upload_id = await self._do(request, actor, target.ask(uploads.StartUpload))
@@ -199,7 +199,7 @@ class Artifacts:
         return json_response({"upload_id": upload_id, "credentials": credentials})
 
     async def complete_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields = await fields_of(request, Upload)
+        fields = await fields_of(request, ArtifactUpload)
         target = await self._of_run(actor, path["path"], fields.path)
         await self._do(
             request, actor, target.ask(uploads.CompleteUpload, upload_id=fields.upload_id, parts=fields.parts)
@@ -207,7 +207,7 @@ class Artifacts:
         return json_response({})
 
     async def abort_upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
-        fields = await fields_of(request, Upload)
+        fields = await fields_of(request, ArtifactUpload)
         target = await self._of_run(actor, path["path"], fields.path)
         await self._do(request, actor, target.ask(uploads.AbortUpload, upload_id=fields.upload_id))
         return json_response({})
@@ -236,20 +236,20 @@ def _file(target: FileTarget) -> FileTarget:
     return target
 
 
-def _entry(path: str, entry: Entry) -> dict[str, Any]:
+def _entry(path: str, entry: DirectoryEntry) -> dict[str, Any]:
     return {"path": path, "is_dir": entry.is_directory} | ({} if entry.is_directory else {"file_size": entry.size})
 
 
-def routes(engine: Engine, signer: Signer, tracking: Tracking | None, home: FullName) -> list[Route]:
-    face = Artifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
-    bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.Files)
+def routes(engine: Engine, signer: Signer, tracking: TrackedArtifacts | None, home: FullName) -> list[Route]:
+    face = MlflowArtifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
+    bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.ArtifactList)
     read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), OUTSIDE), (Answer(type=dict),)
     table = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
     for prefix in ("/api", "/ajax-api"):
         root = f"{prefix}{ROOT}"
         file, tracked = f"{root}/artifacts/{_MODELS}{{path*}}", f"{root}/artifacts/{{path*}}"
         table += [
-            Route("GET", f"{root}/artifacts", PathField, handler=face.list_files, answers=(files_,)),
+            Route("GET", f"{root}/artifacts", ArtifactPathField, handler=face.list_files, answers=(files_,)),
             Route("GET", file, handler=face.read_file, answers=read),
             Route("PUT", file, handler=face.refuse_change, answers=done),
             Route("DELETE", file, handler=face.refuse_change, answers=done),

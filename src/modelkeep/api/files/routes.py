@@ -11,13 +11,13 @@ import msgspec
 from modelkeep.api.errors import Error, databricks
 from modelkeep.api.files import answers, unquoted_paths
 from modelkeep.api.files.content import OUTSIDE, content, entity_tag
-from modelkeep.api.files.file_targets import FileTarget, Places, locate
+from modelkeep.api.files.file_targets import FileTarget, TrackedPaths, locate
 from modelkeep.api.files.signed_urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.blobs.port import SignedUrl
 from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.engine import Engine
 from modelkeep.core.operations.files import directories, files, uploads
-from modelkeep.core.operations.files.files import FileRequest, Vended
+from modelkeep.core.operations.files.files import FileRequest, VendedUrl
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import AlreadyExists, FileNotFound, InvalidArgument, NotFound, RegistryError
 from modelkeep.domain.model import ArtifactFile, Page
@@ -25,13 +25,13 @@ from modelkeep.domain.paths import ArtifactPath
 from modelkeep.http.binding import fields_of, read_fields
 from modelkeep.http.messages import Request, Response, json_response
 from modelkeep.http.routing import Answer, Route
-from modelkeep.store.directories import Entry
+from modelkeep.store.directories import DirectoryEntry
 
 PREFIX = "/api/2.0/fs"
 _DIRECTORIES = f"{PREFIX}/directories".encode()
 
 
-class PathField(msgspec.Struct, frozen=True):
+class FilesPathField(msgspec.Struct, frozen=True):
     path: str
 
 
@@ -61,17 +61,23 @@ class UploadFields(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-def routes(engine: Engine, signer: Signer, places: Places | None = None) -> list[Route]:
+def routes(engine: Engine, signer: Signer, places: TrackedPaths | None = None) -> list[Route]:
     """`places`: the workspaces, where they are on."""
-    face = Files(engine, Urls(engine.db, signer, engine.config.url_ms), places)
+    face = FilesApi(engine, Urls(engine.db, signer, engine.config.url_ms), places)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
     signed_url, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
     read = (Answer(content=file_bytes), Answer(206, content=file_bytes), OUTSIDE)
     listed = (Answer(type=answers.Directory),)
     every = [
-        Route("POST", f"{PREFIX}/create-upload-url", PathField, handler=face.create_upload_url, answers=(signed_url,)),
         Route(
-            "POST", f"{PREFIX}/create-download-url", PathField, handler=face.create_download_url, answers=(signed_url,)
+            "POST", f"{PREFIX}/create-upload-url", FilesPathField, handler=face.create_upload_url, answers=(signed_url,)
+        ),
+        Route(
+            "POST",
+            f"{PREFIX}/create-download-url",
+            FilesPathField,
+            handler=face.create_download_url,
+            answers=(signed_url,),
         ),
         Route(
             "POST",
@@ -117,10 +123,10 @@ def render(error: RegistryError) -> tuple[int, Error]:
     return status, body
 
 
-class Files:
+class FilesApi:
     """The handlers."""
 
-    def __init__(self, engine: Engine, urls: Urls, places: Places | None) -> None:
+    def __init__(self, engine: Engine, urls: Urls, places: TrackedPaths | None) -> None:
         self._engine = engine
         self._urls = urls
         self._places = places
@@ -139,7 +145,13 @@ class Files:
     # --- URLs --------------------------------------------------------------------------------------------------------
 
     def _url(
-        self, request: Request, actor: Actor, method: str, operation: FileRequest, vended: Vended, **part_of_upload: Any
+        self,
+        request: Request,
+        actor: Actor,
+        method: str,
+        operation: FileRequest,
+        vended: VendedUrl,
+        **part_of_upload: Any,
     ) -> SignedUrl:
         """The store's own, where it has one, or ours."""
         if vended.url is not None:
@@ -149,7 +161,7 @@ class Files:
         )
 
     async def create_upload_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        fields: PathField = await fields_of(request, PathField)
+        fields: FilesPathField = await fields_of(request, FilesPathField)
         target = _file(await self._target(fields.path, actor, write=True), fields.path)
         direct = self._engine.services.blobs.direct and target.version > 0
         operation = target.ask(files.VendDirectUpload if direct else files.VendUpload)
@@ -157,7 +169,7 @@ class Files:
         return json_response(_url_answer(self._url(request, actor, "PUT", operation, vended)))
 
     async def create_download_url(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        fields: PathField = await fields_of(request, PathField)
+        fields: FilesPathField = await fields_of(request, FilesPathField)
         operation = _file(await self._target(fields.path, actor, write=False), fields.path).ask(files.VendDownload)
         vended = await self._do(request, actor, operation)
         return json_response(_url_answer(self._url(request, actor, "GET", operation, vended)))
@@ -212,7 +224,7 @@ class Files:
 
     async def _list(
         self, request: Request, actor: Actor, text: str, fields: ListFields
-    ) -> tuple[FileTarget, Page[Entry]]:
+    ) -> tuple[FileTarget, Page[DirectoryEntry]]:
         target = await self._target(text, actor, write=False)
         operation = target.ask(directories.ListDirectory, max_results=fields.page_size, page_token=fields.page_token)
         return target, await self._do(request, actor, operation)
@@ -268,7 +280,7 @@ class Files:
         operation = target.ask(
             uploads.VendParts, upload_id=fields.session_token, first=fields.start_part_number, count=fields.count
         )
-        vended: Sequence[Vended] = await self._do(request, actor, operation)
+        vended: Sequence[VendedUrl] = await self._do(request, actor, operation)
         urls = list[answers.PartUrl]()
         for number, part in enumerate(vended, fields.start_part_number):
             url = self._url(request, actor, "PUT", operation, part, upload_id=operation.upload_id, part=number)
@@ -301,9 +313,9 @@ def _url_answer(url: SignedUrl) -> answers.Url:
     return {"url": url.url, "headers": [{"name": name, "value": value} for name, value in url.headers.items()]}
 
 
-def _entry(directory: FileTarget, entry: Entry, *, quotes: bool) -> answers.Entry:
+def _entry(directory: FileTarget, entry: DirectoryEntry, *, quotes: bool) -> answers.FilesEntry:
     """`quotes`: the client quotes what it puts into a URL."""
-    info: answers.Entry = {
+    info: answers.FilesEntry = {
         "path": f"{directory.path_as_sent}/{entry.name}",
         "name": entry.name,
         "is_directory": entry.is_directory,

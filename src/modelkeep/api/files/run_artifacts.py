@@ -13,7 +13,7 @@ from modelkeep.tracking.artifacts import FileInfo
 _PAGE = 1000
 
 
-class Artifacts:
+class RunArtifacts:
     """Implements workspace.artifacts.ArtifactFiles. Its callers ask for permission; each use of a URL asks again."""
 
     def __init__(self, engine: Engine, urls: Urls, workspace_id: str) -> None:

@@ -73,11 +73,15 @@ def routes(engine: Engine) -> list[Route]:
     every = [
         Route("POST", f"{api}/mkdirs", PathFields, handler=face.make_directory, answers=empty, render=workspace_import),
         Route(
-            "GET", f"{api}/get-status", PathFields, handler=face.get_status, answers=(Answer(type=answers.ObjectInfo),)
+            "GET",
+            f"{api}/get-status",
+            PathFields,
+            handler=face.get_status,
+            answers=(Answer(type=answers.WorkspaceObject),),
         ),
         Route("GET", f"{api}/list", PathFields, handler=face.list_objects, answers=(Answer(type=answers.Objects),)),
         Route("POST", f"{api}/delete", DeleteFields, handler=face.delete, answers=empty),
-        Route("GET", f"{api}/export", ExportFields, handler=face.export, answers=(Answer(type=answers.Exported),)),
+        Route("GET", f"{api}/export", ExportFields, handler=face.export, answers=(Answer(type=answers.ExportedFile),)),
         Route(
             "POST", f"{api}/import", ImportFields, handler=face.import_object, answers=empty, render=workspace_import
         ),
@@ -254,9 +258,9 @@ class WorkspaceFiles:
         await self._do(request, actor, operation, path, body)
 
 
-def _info(path: _Path, entry: WorkspaceEntry, actor: Actor) -> answers.ObjectInfo:
+def _info(path: _Path, entry: WorkspaceEntry, actor: Actor) -> answers.WorkspaceObject:
     number = _number(actor.workspace, entry.path)
-    info: answers.ObjectInfo = {
+    info: answers.WorkspaceObject = {
         "object_type": "DIRECTORY" if entry.is_directory else "FILE",
         "path": path.display_path(entry.path),
         "object_id": number,

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 from modelkeep.api.model_shapes import AliasedVersion, KeyValue, NameValue
 
 
-class ModelVersion(TypedDict):
+class MlflowModelVersion(TypedDict):
     """Times are epoch milliseconds. `aliases` are names."""
 
     name: str
@@ -27,7 +27,7 @@ class ModelVersion(TypedDict):
     model_metrics: list[dict[str, Any]]
 
 
-class RegisteredModel(TypedDict):
+class MlflowRegisteredModel(TypedDict):
     """Times are epoch milliseconds. `latest_versions` holds the newest one."""
 
     name: str
@@ -35,18 +35,18 @@ class RegisteredModel(TypedDict):
     last_updated_timestamp: int
     user_id: str
     description: str
-    latest_versions: list[ModelVersion]
+    latest_versions: list[MlflowModelVersion]
     tags: list[KeyValue]
     aliases: list[AliasedVersion]
     deployment_job_id: str
     deployment_job_state: str
 
 
-class OneModel(TypedDict):
-    registered_model: RegisteredModel
+class MlflowOneModel(TypedDict):
+    registered_model: MlflowRegisteredModel
 
 
-class RegisteredModelOfDatabricks(RegisteredModel):
+class RegisteredModelOfDatabricks(MlflowRegisteredModel):
     id: str
 
 
@@ -54,23 +54,23 @@ class ModelOfDatabricks(TypedDict):
     registered_model_databricks: RegisteredModelOfDatabricks
 
 
-class Models(TypedDict):
-    registered_models: list[RegisteredModel]
+class MlflowModels(TypedDict):
+    registered_models: list[MlflowRegisteredModel]
     next_page_token: str
 
 
-class OneVersion(TypedDict):
-    model_version: ModelVersion
+class MlflowOneVersion(TypedDict):
+    model_version: MlflowModelVersion
 
 
-class LatestVersions(TypedDict):
-    model_versions: list[ModelVersion]
+class MlflowLatestVersions(TypedDict):
+    model_versions: list[MlflowModelVersion]
 
 
-class Versions(TypedDict):
-    model_versions: list[ModelVersion]
+class MlflowVersions(TypedDict):
+    model_versions: list[MlflowModelVersion]
     next_page_token: str
 
 
-class ArtifactUri(TypedDict):
+class MlflowArtifactUri(TypedDict):
     artifact_uri: str

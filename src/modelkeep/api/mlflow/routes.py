@@ -27,7 +27,7 @@ _MOST_MODELS, _MOST_VERSIONS = 1_000, 200_000  # mlflow/store/model_registry/__i
 _NEWEST_FIRST = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 
 
-class Face:
+class MlflowDialect:
     """Readers and writers over one default schema."""
 
     def __init__(self, home: FullName) -> None:
@@ -45,14 +45,14 @@ class Face:
 
     # --- registered models -------------------------------------------------------------------------------------------
 
-    def create_model(self, f: registry_messages.CreateModel) -> models.CreateModel:
+    def create_model(self, f: registry_messages.CreateRegisteredModel) -> models.CreateModel:
         tags = _tags(f.tags)
         return models.CreateModel(self.name(f.name), f.description, tags, f.deployment_job_id, _spelled(f.name))
 
-    def get_model(self, f: registry_messages.Name) -> models.GetModel:
+    def get_model(self, f: registry_messages.RegisteredModelName) -> models.GetModel:
         return models.GetModel(self.name(f.name))
 
-    def update_model(self, f: shapes.UpdateModel) -> Sequence[msgspec.Struct]:
+    def update_model(self, f: shapes.MlflowUpdateModel) -> Sequence[msgspec.Struct]:
         name, requests = self.name(f.name), list[msgspec.Struct]()
         if f.description is not None:
             requests.append(catalogs.UpdateComment(name, f.description))
@@ -60,7 +60,7 @@ class Face:
             requests.append(catalogs.UpdateSpec(name, {"deployment_job_id": f.deployment_job_id}))
         return [*requests, models.GetModel(name)]
 
-    def rename_model(self, f: shapes.RenameModel) -> Sequence[msgspec.Struct]:
+    def rename_model(self, f: shapes.MlflowRenameModel) -> Sequence[msgspec.Struct]:
         old, new = self.name(f.name), self.name(f.new_name)
         if new.parent != old.parent:
             raise InvalidArgument(
@@ -68,41 +68,41 @@ class Face:
             )
         return [models.RenameModel(old, new, _spelled(f.new_name)), models.GetModel(new)]
 
-    def delete_model(self, f: registry_messages.Name) -> models.DeleteModel:
+    def delete_model(self, f: registry_messages.RegisteredModelName) -> models.DeleteModel:
         return models.DeleteModel(self.name(f.name))
 
-    def search_models(self, f: shapes.Search) -> model_search.SearchModels:
+    def search_models(self, f: shapes.MlflowSearch) -> model_search.SearchModels:
         _at_most(f.max_results, _MOST_MODELS)
         return model_search.SearchModels(f.filter, f.max_results, f.page_token, f.order_by, self.home)
 
-    def list_models(self, f: shapes.Listed) -> model_search.SearchModels:
+    def list_models(self, f: shapes.MlflowListModels) -> model_search.SearchModels:
         _at_most(f.max_results, _MOST_MODELS)
         return model_search.SearchModels("", f.max_results, f.page_token, (), self.home)
 
-    def latest(self, f: shapes.LatestVersions) -> models.GetModel:
+    def latest(self, f: shapes.MlflowLatestVersionsRequest) -> models.GetModel:
         if only_others(f.stages):
             raise refuse()
         return models.GetModel(self.name(f.name))
 
-    def set_tag(self, f: registry_messages.SetTag) -> models.ChangeTags:
+    def set_tag(self, f: registry_messages.SetRegisteredModelTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), None, _tags([f]))
 
-    def delete_tag(self, f: registry_messages.DeleteTag) -> models.ChangeTags:
+    def delete_tag(self, f: registry_messages.DeleteRegisteredModelTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), None, remove=(f.key,))
 
-    def set_alias(self, f: registry_messages.SetAlias) -> models.SetAlias:
+    def set_alias(self, f: registry_messages.SetRegisteredModelAlias) -> models.SetAlias:
         return models.SetAlias(self.name(f.name), f.alias, parse_version(f.version))
 
-    def delete_alias(self, f: registry_messages.Alias) -> models.DeleteAlias:
+    def delete_alias(self, f: registry_messages.RegisteredModelAlias) -> models.DeleteAlias:
         return models.DeleteAlias(self.name(f.name), f.alias)
 
-    def by_alias(self, f: registry_messages.Alias) -> versions.GetVersionByAlias:
+    def by_alias(self, f: registry_messages.RegisteredModelAlias) -> versions.GetVersionByAlias:
         """MLflow's server takes `latest`, in any case, for the newest version; no alias can be called so."""
         return versions.GetVersionByAlias(self.name(f.name), f.alias, f.alias.lower() == LATEST)
 
     # --- model versions ----------------------------------------------------------------------------------------------
 
-    def create_version(self, f: shapes.CreateVersion) -> versions.RegisterVersion:
+    def create_version(self, f: shapes.MlflowCreateVersion) -> versions.RegisterVersion:
         tags = _tags(f.tags)
         prompt = tags.get(IS_PROMPT, "").lower() == "true"
         source = read_source(f.source, self.home, prompt=prompt)
@@ -124,18 +124,18 @@ class Face:
     def version(self, kind: type[versions.VersionRequest]) -> Callable[[Any], msgspec.Struct]:
         return lambda f: kind(self.name(f.name), parse_version(f.version))
 
-    def update_version(self, f: registry_messages.UpdateVersion) -> versions.UpdateVersion:
+    def update_version(self, f: registry_messages.UpdateModelVersion) -> versions.UpdateVersion:
         return versions.UpdateVersion(self.name(f.name), parse_version(f.version), f.description)
 
-    def search_versions(self, f: shapes.Search) -> model_search.SearchVersions:
+    def search_versions(self, f: shapes.MlflowSearch) -> model_search.SearchVersions:
         _at_most(f.max_results, _MOST_VERSIONS)
         order = f.order_by or _NEWEST_FIRST
         return model_search.SearchVersions(f.filter, f.max_results, f.page_token, order, self.home)
 
-    def set_version_tag(self, f: registry_messages.SetVersionTag) -> models.ChangeTags:
+    def set_version_tag(self, f: registry_messages.SetModelVersionTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), parse_version(f.version), _tags([f]))
 
-    def delete_version_tag(self, f: registry_messages.DeleteVersionTag) -> models.ChangeTags:
+    def delete_version_tag(self, f: registry_messages.DeleteModelVersionTag) -> models.ChangeTags:
         return models.ChangeTags(self.name(f.name), parse_version(f.version), remove=(f.key,))
 
     def transition(self, _: shapes.Transition) -> msgspec.Struct:
@@ -143,29 +143,31 @@ class Face:
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
-    def one_model(self, result: RegisteredModel, _: Any) -> answers.OneModel:
+    def one_model(self, result: RegisteredModel, _: Any) -> answers.MlflowOneModel:
         return {"registered_model": shapes.model(result, self.home)}
 
     def one_model_of_databricks(self, result: RegisteredModel, _: Any) -> answers.ModelOfDatabricks:
         """For `w.model_registry.get_model`, which terraform's `databricks_mlflow_model` reads."""
         return {"registered_model_databricks": {**shapes.model(result, self.home), "id": result.securable.id}}
 
-    def some_models(self, result: Page[RegisteredModel], _: Any) -> answers.Models:
+    def some_models(self, result: Page[RegisteredModel], _: Any) -> answers.MlflowModels:
         listed = [shapes.model(model, self.home) for model in result.items]
         return {"registered_models": listed, "next_page_token": result.next_token}
 
-    def latest_versions(self, result: RegisteredModel, _: Any) -> answers.LatestVersions:
+    def latest_versions(self, result: RegisteredModel, _: Any) -> answers.MlflowLatestVersions:
         return {"model_versions": [shapes.version(result.latest, self.home)] if result.latest else []}
 
-    def one_version(self, result: ModelVersion, _: Any) -> answers.OneVersion:
+    def one_version(self, result: ModelVersion, _: Any) -> answers.MlflowOneVersion:
         return {"model_version": shapes.version(result, self.home)}
 
-    def some_versions(self, result: Page[ModelVersion], _: Any) -> answers.Versions:
+    def some_versions(self, result: Page[ModelVersion], _: Any) -> answers.MlflowVersions:
         listed = [shapes.version(version, self.home) for version in result.items]
         return {"model_versions": listed, "next_page_token": result.next_token}
 
 
-def _tags(tags: Sequence[Tag | registry_messages.SetTag | registry_messages.SetVersionTag]) -> dict[str, str]:
+def _tags(
+    tags: Sequence[Tag | registry_messages.SetRegisteredModelTag | registry_messages.SetModelVersionTag],
+) -> dict[str, str]:
     """Raises InvalidArgument."""
     for tag in tags:
         check_mlflow_tag(tag.key, tag.value)
@@ -177,7 +179,7 @@ def _spelled(text: str) -> str:
     return "" if "." in text else text
 
 
-def place(result: ModelVersion, _: Any) -> answers.ArtifactUri:
+def place(result: ModelVersion, _: Any) -> answers.MlflowArtifactUri:
     """Where clients find the files: through this server, or where the version points."""
     if not result.artifact_set_id:
         return {"artifact_uri": result.location}
@@ -193,44 +195,56 @@ def _at_most(max_results: int | None, most: int) -> None:
 
 
 def routes(home: FullName) -> list[Route]:
-    face = Face(home)
+    face = MlflowDialect(home)
     table = [route for prefix in PLAIN_PREFIXES for route in _routes(face, prefix)]
 
     words = face.in_callers_words
     return [msgspec.structs.replace(route, render=plain, reword=words) for route in table]
 
 
-def _routes(face: Face, prefix: str) -> list[Route]:
+def _routes(face: MlflowDialect, prefix: str) -> list[Route]:
     rm, mv = f"{prefix}/registered-models", f"{prefix}/model-versions"
     return [
-        Route("POST", f"{rm}/create", registry_messages.CreateModel, face.create_model, face.one_model),
-        Route("GET", f"{rm}/get", registry_messages.Name, face.get_model, face.one_model),
-        Route("PATCH", f"{rm}/update", shapes.UpdateModel, face.update_model, face.one_model),
-        Route("POST", f"{rm}/rename", shapes.RenameModel, face.rename_model, face.one_model),
-        Route("DELETE", f"{rm}/delete", registry_messages.Name, face.delete_model),
-        Route("GET", f"{rm}/search", shapes.Search, face.search_models, face.some_models),
-        Route("GET", f"{rm}/list", shapes.Listed, face.list_models, face.some_models),
+        Route("POST", f"{rm}/create", registry_messages.CreateRegisteredModel, face.create_model, face.one_model),
+        Route("GET", f"{rm}/get", registry_messages.RegisteredModelName, face.get_model, face.one_model),
+        Route("PATCH", f"{rm}/update", shapes.MlflowUpdateModel, face.update_model, face.one_model),
+        Route("POST", f"{rm}/rename", shapes.MlflowRenameModel, face.rename_model, face.one_model),
+        Route("DELETE", f"{rm}/delete", registry_messages.RegisteredModelName, face.delete_model),
+        Route("GET", f"{rm}/search", shapes.MlflowSearch, face.search_models, face.some_models),
+        Route("GET", f"{rm}/list", shapes.MlflowListModels, face.list_models, face.some_models),
         Route(
             "GET",
             f"{prefix}/databricks/registered-models/get",
-            registry_messages.Name,
+            registry_messages.RegisteredModelName,
             face.get_model,
             face.one_model_of_databricks,
         ),
-        Route("GET", f"{rm}/get-latest-versions", shapes.LatestVersions, face.latest, face.latest_versions),
-        Route("POST", f"{rm}/get-latest-versions", shapes.LatestVersions, face.latest, face.latest_versions),
-        Route("POST", f"{rm}/set-tag", registry_messages.SetTag, face.set_tag),
-        Route("DELETE", f"{rm}/delete-tag", registry_messages.DeleteTag, face.delete_tag),
-        Route("POST", f"{rm}/alias", registry_messages.SetAlias, face.set_alias),
-        Route("DELETE", f"{rm}/alias", registry_messages.Alias, face.delete_alias),
-        Route("GET", f"{rm}/alias", registry_messages.Alias, face.by_alias, face.one_version),
-        Route("POST", f"{mv}/create", shapes.CreateVersion, face.create_version, face.one_version),
-        Route("GET", f"{mv}/get", registry_messages.Version, face.version(versions.GetVersion), face.one_version),
-        Route("PATCH", f"{mv}/update", registry_messages.UpdateVersion, face.update_version, face.one_version),
-        Route("DELETE", f"{mv}/delete", registry_messages.Version, face.version(versions.DeleteVersion)),
-        Route("GET", f"{mv}/search", shapes.Search, face.search_versions, face.some_versions),
-        Route("GET", f"{mv}/get-download-uri", registry_messages.Version, face.version(versions.GetVersion), place),
-        Route("POST", f"{mv}/set-tag", registry_messages.SetVersionTag, face.set_version_tag),
-        Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteVersionTag, face.delete_version_tag),
+        Route(
+            "GET", f"{rm}/get-latest-versions", shapes.MlflowLatestVersionsRequest, face.latest, face.latest_versions
+        ),
+        Route(
+            "POST", f"{rm}/get-latest-versions", shapes.MlflowLatestVersionsRequest, face.latest, face.latest_versions
+        ),
+        Route("POST", f"{rm}/set-tag", registry_messages.SetRegisteredModelTag, face.set_tag),
+        Route("DELETE", f"{rm}/delete-tag", registry_messages.DeleteRegisteredModelTag, face.delete_tag),
+        Route("POST", f"{rm}/alias", registry_messages.SetRegisteredModelAlias, face.set_alias),
+        Route("DELETE", f"{rm}/alias", registry_messages.RegisteredModelAlias, face.delete_alias),
+        Route("GET", f"{rm}/alias", registry_messages.RegisteredModelAlias, face.by_alias, face.one_version),
+        Route("POST", f"{mv}/create", shapes.MlflowCreateVersion, face.create_version, face.one_version),
+        Route(
+            "GET", f"{mv}/get", registry_messages.ModelVersionName, face.version(versions.GetVersion), face.one_version
+        ),
+        Route("PATCH", f"{mv}/update", registry_messages.UpdateModelVersion, face.update_version, face.one_version),
+        Route("DELETE", f"{mv}/delete", registry_messages.ModelVersionName, face.version(versions.DeleteVersion)),
+        Route("GET", f"{mv}/search", shapes.MlflowSearch, face.search_versions, face.some_versions),
+        Route(
+            "GET",
+            f"{mv}/get-download-uri",
+            registry_messages.ModelVersionName,
+            face.version(versions.GetVersion),
+            place,
+        ),
+        Route("POST", f"{mv}/set-tag", registry_messages.SetModelVersionTag, face.set_version_tag),
+        Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteModelVersionTag, face.delete_version_tag),
         Route("POST", f"{mv}/transition-stage", shapes.Transition, face.transition),
     ]

@@ -10,7 +10,7 @@ from modelkeep.domain.model import ModelVersion, RegisteredModel
 from modelkeep.domain.names import FullName, short_name
 
 
-class UpdateModel(msgspec.Struct, frozen=True):
+class MlflowUpdateModel(msgspec.Struct, frozen=True):
     """Absent means unchanged, "" means cleared."""
 
     name: str
@@ -18,31 +18,31 @@ class UpdateModel(msgspec.Struct, frozen=True):
     deployment_job_id: Id | None = None
 
 
-class RenameModel(msgspec.Struct, frozen=True):
+class MlflowRenameModel(msgspec.Struct, frozen=True):
     name: str
     new_name: str
 
 
-class Search(msgspec.Struct, frozen=True):
+class MlflowSearch(msgspec.Struct, frozen=True):
     filter: str = ""
     max_results: int | None = None
     order_by: tuple[Annotated[str, msgspec.Meta(max_length=200)], ...] = ()
     page_token: str = ""
 
 
-class Listed(msgspec.Struct, frozen=True):
+class MlflowListModels(msgspec.Struct, frozen=True):
     """Of databricks-sdk's `w.model_registry.list_models`"""
 
     max_results: int | None = None
     page_token: str = ""
 
 
-class LatestVersions(msgspec.Struct, frozen=True):
+class MlflowLatestVersionsRequest(msgspec.Struct, frozen=True):
     name: str
     stages: tuple[str, ...] = ()
 
 
-class CreateVersion(msgspec.Struct, frozen=True):
+class MlflowCreateVersion(msgspec.Struct, frozen=True):
     name: str
     source: str
     run_id: Id = ""
@@ -63,7 +63,7 @@ def tag_list(tags: dict[str, str]) -> list[answers.KeyValue]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def model(entity: RegisteredModel, home: FullName) -> answers.RegisteredModel:
+def model(entity: RegisteredModel, home: FullName) -> answers.MlflowRegisteredModel:
     """A RegisteredModel message. Without stages there is one latest version."""
     securable = entity.securable
     job = securable.spec.get("deployment_job_id", "")
@@ -81,7 +81,7 @@ def model(entity: RegisteredModel, home: FullName) -> answers.RegisteredModel:
     }
 
 
-def version(entity: ModelVersion, home: FullName) -> answers.ModelVersion:
+def version(entity: ModelVersion, home: FullName) -> answers.MlflowModelVersion:
     """A ModelVersion message. `version` is a string, `aliases` are names."""
     return {
         "name": short_name(entity.model, entity.spelled, home),

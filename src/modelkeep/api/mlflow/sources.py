@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import msgspec
 
 from modelkeep.api.mlflow.stages import NO_STAGES
-from modelkeep.core.operation import Origin
+from modelkeep.core.operation import SourceOrigin
 from modelkeep.core.operations.models.versions import NEWEST
 from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.domain.kinds import Kind
@@ -14,13 +14,13 @@ from modelkeep.domain.names import METASTORE, FullName, parse_short_name, parse_
 from modelkeep.domain.paths import ArtifactPath
 
 
-class Source(msgspec.Struct, frozen=True):
+class VersionSource(msgspec.Struct, frozen=True):
     """A pointer has none of these."""
 
     model: FullName | None = None
     version: str = ""
     """A number, '@' and an alias, or NEWEST"""
-    origin: Origin | None = None
+    origin: SourceOrigin | None = None
     volume: FullName | None = None
     """Set where the origin is a directory of it"""
 
@@ -43,29 +43,29 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\?#]|%2f|%5c|$)", re.IGNORECASE)
 
 
-def read_source(source: str, home: FullName, *, prompt: bool) -> Source:
+def read_source(source: str, home: FullName, *, prompt: bool) -> VersionSource:
     """Raises InvalidArgument for what no client could follow, NotFound for what should be here and cannot."""
     if match := _LOGGED.fullmatch(source):
-        return Source(origin=Origin("logged_model", match["id"], _path(match["path"])))
+        return VersionSource(origin=SourceOrigin("logged_model", match["id"], _path(match["path"])))
     if match := _MODEL.fullmatch(source):
         named = (match["version"] or match["alias"]).lower()
         if named == LATEST:  # `models:/name/latest` and `models:/name@latest`
-            return Source(parse_short_name(match["name"], home), NEWEST)
+            return VersionSource(parse_short_name(match["name"], home), NEWEST)
         if match["version"] and not match["version"].isdecimal():
             raise InvalidArgument(f"The source '{source[:300]}' names no version. {NO_STAGES}")
         version = f"@{match['alias']}" if match["alias"] else str(parse_version(match["version"]))
-        return Source(parse_short_name(match["name"], home), version)
+        return VersionSource(parse_short_name(match["name"], home), version)
     if match := _FILES.fullmatch(source):
         name = ".".join(unquote(part) for part in match.groups()[:3])
-        return Source(parse_short_name(name, home), str(parse_version(match[4])))
+        return VersionSource(parse_short_name(name, home), str(parse_version(match[4])))
     if match := _VOLUME.fullmatch(source):
         volume = METASTORE.child(match[1]).child(match[2]).child(match[3], Kind.VOLUME)
-        return Source(origin=Origin("volume", path=_path(match["path"])), volume=volume)
+        return VersionSource(origin=SourceOrigin("volume", path=_path(match["path"])), volume=volume)
     if match := _PLACE.fullmatch(source):
         kind = "logged_model" if match["folder"] else "run"
-        return Source(origin=Origin(kind, match["bare"] or match["id"], _path(match["path"])))
+        return VersionSource(origin=SourceOrigin(kind, match["bare"] or match["id"], _path(match["path"])))
     _check_pointer(source, prompt)
-    return Source()
+    return VersionSource()
 
 
 def _path(text: str | None) -> str:

@@ -47,7 +47,7 @@ class ResultData(ChunkInfo):
     data_array: list[list[str | None]]
 
 
-class Statement(TypedDict):
+class SqlStatement(TypedDict):
     statement_id: str
     status: StatementStatus
     manifest: NotRequired[ResultManifest]

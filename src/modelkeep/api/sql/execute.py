@@ -7,9 +7,9 @@ import msgspec
 from modelkeep.api.sql import statements as s
 from modelkeep.api.sql.grants import show_grants, show_grants_to
 from modelkeep.api.sql.query import select
-from modelkeep.api.sql.scan import PAGE, Scan, Session
+from modelkeep.api.sql.scan import PAGE, Scan, SqlSession
 from modelkeep.api.sql.select_tree import Query
-from modelkeep.api.sql.tables import Column, Row, Table
+from modelkeep.api.sql.tables import Row, SqlColumn, Table
 from modelkeep.core.operations.catalog import catalogs, functions, objects
 from modelkeep.core.operations.governance import grants
 from modelkeep.core.operations.identity import principals
@@ -22,7 +22,7 @@ from modelkeep.domain.patterns import Matcher, check_pattern, pattern
 from modelkeep.domain.times import rfc3339
 
 
-async def run(session: Session, statement: s.Statement | Query) -> Table:
+async def run(session: SqlSession, statement: s.Statement | Query) -> Table:
     """Raises RegistryError."""
     match statement:
         case Query():
@@ -41,7 +41,7 @@ async def run(session: Session, statement: s.Statement | Query) -> Table:
             return await _show_current(session, statement.kind)
         case s.Describe():
             return await _describe(session, statement)
-        case s.Create():
+        case s.CreateStatement():
             await _create(session, statement)
         case s.Drop():
             await _drop(session, statement)
@@ -65,9 +65,9 @@ def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
     """The one change that a statement is."""
     match statement:
         case s.Revoke(privileges=privileges, on=on, principal=who):
-            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, remove=privileges),))
-        case s.Grant(privileges=privileges, on=on, principal=who):
-            return grants.ChangeGrants(full_name(on, home), (grants.Change(who, add=privileges),))
+            return grants.ChangeGrants(full_name(on, home), (grants.GrantChange(who, remove=privileges),))
+        case s.GrantStatement(privileges=privileges, on=on, principal=who):
+            return grants.ChangeGrants(full_name(on, home), (grants.GrantChange(who, add=privileges),))
         case s.SetOwner(on=on, principal=owner):
             return catalogs.TransferOwnership(full_name(on, home), owner)
         case s.CommentOn(on=on, comment=comment):
@@ -80,7 +80,7 @@ def _request(statement: s.Statement, home: FullName) -> msgspec.Struct:
         case s.UnsetTags(on=on, keys=keys):
             _once(keys)
             return models.ChangeTags(full_name(on, home), remove=keys)
-        case s.Copy(on=on, version=version, to=to):
+        case s.CopyStatement(on=on, version=version, to=to):
             destination = full_name(s.Object(Kind.MODEL, to), home)
             return versions.CopyVersion(full_name(on, home), parse_version(version), destination)
         case s.Rename(on=on, new=new):
@@ -118,7 +118,7 @@ def _rename(on: s.Object, new: s.Name, home: FullName) -> msgspec.Struct:
     return _RENAMES[on.kind](name, renamed)
 
 
-async def _create(session: Session, statement: s.Create) -> None:
+async def _create(session: SqlSession, statement: s.CreateStatement) -> None:
     kind = catalogs.CreateCatalog if statement.on.kind is Kind.CATALOG else catalogs.CreateSchema
     name = full_name(statement.on, session.home)
     try:
@@ -142,7 +142,7 @@ _DROPS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
 }
 
 
-async def _drop(session: Session, statement: s.Drop) -> None:
+async def _drop(session: SqlSession, statement: s.Drop) -> None:
     name = full_name(statement.on, session.home)
     container = name.kind in (Kind.CATALOG, Kind.SCHEMA)
     try:
@@ -172,7 +172,7 @@ def _patterns(like: str) -> list[Matcher]:
     return [pattern(part, any_case=True, any_run="*", any_character="", escape="") for part in (like or "*").split("|")]
 
 
-async def _show_principals(session: Session, statement: s.ShowPrincipals) -> Table:
+async def _show_principals(session: SqlSession, statement: s.ShowPrincipals) -> Table:
     like, rows = _patterns(statement.like), list[Row]()
     scan = Scan(session, (), {})
     async for page in scan.pages(lambda token: principals.ListPrincipals(statement.kind, "", PAGE, token)):
@@ -180,16 +180,16 @@ async def _show_principals(session: Session, statement: s.ShowPrincipals) -> Tab
             await scan.pace.breathe()
             if any(matches(principal.name) for matches in like):
                 rows.append((principal.name,))
-    return Table((Column("name"),), rows)
+    return Table((SqlColumn("name"),), rows)
 
 
-async def _show_current(session: Session, kind: Kind) -> Table:
+async def _show_current(session: SqlSession, kind: Kind) -> Table:
     if kind is Kind.METASTORE:
-        return Table((Column("metastore"),), [(await session.metastore(),)])
-    return Table((Column(kind.lower()),), [(session.home.parts[RULES[kind].depth - 1],)])
+        return Table((SqlColumn("metastore"),), [(await session.metastore(),)])
+    return Table((SqlColumn(kind.lower()),), [(session.home.parts[RULES[kind].depth - 1],)])
 
 
-async def _show(session: Session, statement: s.Show) -> Table:
+async def _show(session: SqlSession, statement: s.Show) -> Table:
     like = _patterns(statement.like)
     heads, rows = _SHOWN[statement.kind], list[Row]()
     scan = Scan(session, (), {})
@@ -200,10 +200,10 @@ async def _show(session: Session, statement: s.Show) -> Table:
             await scan.pace.breathe()
             if any(matches(row[-1]) for matches in like):
                 rows.append(row)
-    return Table(tuple(map(Column, heads)), rows)
+    return Table(tuple(map(SqlColumn, heads)), rows)
 
 
-def _listed(scan: Scan, session: Session, statement: s.Show) -> AsyncIterator[tuple[Securable, ...]]:
+def _listed(scan: Scan, session: SqlSession, statement: s.Show) -> AsyncIterator[tuple[Securable, ...]]:
     if statement.kind is Kind.CATALOG:
         return scan.pages(lambda token: catalogs.ListCatalogs(PAGE, token))
     if statement.kind is Kind.SCHEMA:
@@ -226,7 +226,7 @@ _GETS: dict[Kind, Callable[[FullName], msgspec.Struct]] = {
 }
 
 
-async def _describe(session: Session, statement: s.Describe) -> Table:
+async def _describe(session: SqlSession, statement: s.Describe) -> Table:
     name = full_name(statement.on, session.home)
     described: Securable | RegisteredModel | Prompt = await session.ask(_GETS[name.kind](name))
     x = described if isinstance(described, Securable) else described.securable
@@ -246,4 +246,4 @@ async def _describe(session: Session, statement: s.Describe) -> Table:
         if properties := msgspec.json.decode(x.spec.get("properties", "{}"), type=dict[str, str]):
             rows.append(("Properties", ", ".join(f"{key} = {value}" for key, value in sorted(properties.items()))))
     heads = ("database_description_item", "database_description_value")
-    return Table(tuple(map(Column, heads if name.kind is Kind.SCHEMA else ("info_name", "info_value"))), rows)
+    return Table(tuple(map(SqlColumn, heads if name.kind is Kind.SCHEMA else ("info_name", "info_value"))), rows)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.relations import UNKNOWN, Scope
 from modelkeep.api.sql.select_tree import ALLOWED, Value, kind, parts, text_of, unknown
-from modelkeep.api.sql.tables import Cell, Column, Type
+from modelkeep.api.sql.tables import Cell, SqlColumn, Type
 from modelkeep.api.sql.values import comparable, day_of
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.patterns import check_pattern
@@ -55,7 +55,7 @@ class Expressions:
         self.aliases: dict[str, Typed] = {}
         """Names that the select list gives, where a clause may use them"""
 
-    def subquery(self, node: Any, scope: Scope) -> tuple[str, tuple[Column, ...]]:
+    def subquery(self, node: Any, scope: Scope) -> tuple[str, tuple[SqlColumn, ...]]:
         raise NotImplementedError
 
     def bind(self, value: Cell) -> str:
@@ -190,12 +190,12 @@ class Expressions:
             i for i, value in enumerate(typed) if value.type in ("TIMESTAMP", "DATE", "BOOLEAN")
         ]
         first = others[0] if others else next((i for i, value in enumerate(typed) if value.value is not None), 0)
-        target = Column(title(nodes[first]), typed[first].type)
+        target = SqlColumn(title(nodes[first]), typed[first].type)
         if target.type == "DATE" and any(value.type == "TIMESTAMP" for value in typed):
-            target = Column(target.name, "TIMESTAMP")
+            target = SqlColumn(target.name, "TIMESTAMP")
         return [self.as_type(value, target) for value in typed]
 
-    def as_type(self, typed: Typed, target: Column) -> Typed:
+    def as_type(self, typed: Typed, target: SqlColumn) -> Typed:
         if typed.value is None or typed.type == target.type:
             return typed
         if typed.constant and typed.type != "TIMESTAMP":
@@ -221,7 +221,7 @@ class Expressions:
         if args.get("query"):
             left = self.expression(node.this, scope)
             sql, columns = self.subquery(args["query"], scope)
-            if len(columns) != 1 or self.as_type(Typed("", columns[0].type), Column("IN", left.type)).sql:
+            if len(columns) != 1 or self.as_type(Typed("", columns[0].type), SqlColumn("IN", left.type)).sql:
                 raise InvalidArgument(f"IN compares with one column of type {left.type}.")
             return Typed(f"({left.sql} IN ({sql}))", "BOOLEAN")
         if not args.get("expressions"):

@@ -7,7 +7,7 @@ from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.expressions import NUMBERS, Expressions, Typed, title
 from modelkeep.api.sql.relations import Scope
 from modelkeep.api.sql.select_tree import kind, parts, unknown
-from modelkeep.api.sql.tables import Column, Type
+from modelkeep.api.sql.tables import SqlColumn, Type
 from modelkeep.api.sql.values import day_after
 from modelkeep.domain.errors import InvalidArgument
 
@@ -156,13 +156,13 @@ class Functions(Expressions):
     def _date_add(self, node: Any, scope: Scope) -> Typed:
         args = parts(node, "this", "expression", "unit").args
         days = _whole(args["expression"])
-        moment = self.as_type(self.expression(node.this, scope), Column(title(node.this), "DATE"))
+        moment = self.as_type(self.expression(node.this, scope), SqlColumn(title(node.this), "DATE"))
         if str(args["unit"].this).upper() != "DAY" or days is None:
             raise unknown(node)
         return self.shifted(moment, days * _MS["DAY"], node)
 
     def _to_date(self, node: Any, scope: Scope) -> Typed:
-        return self.as_type(self.expression(parts(node, "this").this, scope), Column(title(node.this), "DATE"))
+        return self.as_type(self.expression(parts(node, "this").this, scope), SqlColumn(title(node.this), "DATE"))
 
     def _trunc(self, node: Any, scope: Scope) -> Typed:
         args = parts(node, "this", "unit").args
@@ -176,10 +176,10 @@ class Functions(Expressions):
         to = str(parts(node, "this", "to").args["to"].this).rpartition(".")[2]
         typed = self.expression(node.this, scope)
         if to == "DATE" or to in _MOMENTS:
-            target = Column(title(node.this), "DATE" if to == "DATE" else "TIMESTAMP")
+            target = SqlColumn(title(node.this), "DATE" if to == "DATE" else "TIMESTAMP")
             return self.as_type(typed, target)
         if to == "BOOLEAN":
-            return self.as_type(typed, Column(title(node.this), "BOOLEAN"))
+            return self.as_type(typed, SqlColumn(title(node.this), "BOOLEAN"))
         if to not in _CASTS or typed.type in ("TIMESTAMP", "BOOLEAN"):
             raise unknown(node)
         type_, name = _CASTS[to]

@@ -8,7 +8,7 @@ from modelkeep.api.sql import statements as s
 from modelkeep.api.sql.comments import without_comments
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.select_tree import Query, Value, read_select
-from modelkeep.api.sql.tokens import Reader, words
+from modelkeep.api.sql.tokens import TokenReader, words
 from modelkeep.domain.kinds import BESIDE_CATALOGS, Kind
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ _BELOW = {word: kind for word, kind in _KINDS.items() if kind is not Kind.METAST
 def read(statement: str, parameters: dict[str, Value] | None = None) -> s.Statement | Query:
     """What the statement asks for. `parameters` are the values of its `:name` markers. Raises BadSql."""
     statement = without_comments(statement)
-    reader = Reader(words(statement))
+    reader = TokenReader(words(statement))
     if reader.sees("SELECT") or reader.sees("WITH"):
         return read_select(statement, parameters or {})
     parsed = _STATEMENTS[reader.one_of("SELECT", *_STATEMENTS)](reader)
@@ -34,22 +34,22 @@ def read(statement: str, parameters: dict[str, Value] | None = None) -> s.Statem
     return parsed
 
 
-def _kind(r: Reader, kinds: dict[str, Kind]) -> Kind:
+def _kind(r: TokenReader, kinds: dict[str, Kind]) -> Kind:
     if Kind.MODEL in kinds.values() and r.takes("REGISTERED", "MODEL"):
         return Kind.MODEL
     return kinds[r.one_of(*kinds)]
 
 
-def _on(r: Reader, kinds: dict[str, Kind]) -> s.Object:
+def _on(r: TokenReader, kinds: dict[str, Kind]) -> s.Object:
     kind = _kind(r, kinds)
     return s.Object(kind, () if kind is Kind.METASTORE else r.names())
 
 
-def _grant(r: Reader) -> s.Statement:
+def _grant(r: TokenReader) -> s.Statement:
     privileges = _privileges(r)
     on = _securable(r, privileges, "TO")
     r.one_of("TO")
-    statement = s.Grant(privileges, on, r.name())
+    statement = s.GrantStatement(privileges, on, r.name())
     if r.sees("WITH", "GRANT", "OPTION"):
         raise BadSql(
             "Unity Catalog has no WITH GRANT OPTION, so nothing was granted. Grant MANAGE to let somebody grant to others."
@@ -57,14 +57,14 @@ def _grant(r: Reader) -> s.Statement:
     return statement
 
 
-def _revoke(r: Reader) -> s.Statement:
+def _revoke(r: TokenReader) -> s.Statement:
     privileges = _privileges(r)
     on = _securable(r, privileges, "FROM")
     r.one_of("FROM")
     return s.Revoke(privileges, on, r.name())
 
 
-def _securable(r: Reader, privileges: tuple[str, ...] = (), *follows: str) -> s.Object:
+def _securable(r: TokenReader, privileges: tuple[str, ...] = (), *follows: str) -> s.Object:
     """A securable with its kind, or without: then it is a table, as in Databricks' grammar (`[ TABLE ] table_name`), or a
     function or model if a privilege is named that no table has."""
     for kind, pair in _TWO_WORDS.items():
@@ -75,7 +75,7 @@ def _securable(r: Reader, privileges: tuple[str, ...] = (), *follows: str) -> s.
     return _on(r, _KINDS)
 
 
-def _privileges(r: Reader) -> tuple[str, ...]:
+def _privileges(r: TokenReader) -> tuple[str, ...]:
     """Up to and with ON."""
     privileges, keywords = list[str](), [r.keyword()]
     while not r.takes("ON"):
@@ -86,7 +86,7 @@ def _privileges(r: Reader) -> tuple[str, ...]:
     return (*privileges, " ".join(keywords))
 
 
-def _show(r: Reader) -> s.Statement:
+def _show(r: TokenReader) -> s.Statement:
     if r.takes("GRANTS") or r.takes("GRANT"):
         if r.sees("TO") and not r.sees("TO", "ON") and r.takes("TO"):
             principal = r.name()
@@ -106,11 +106,11 @@ def _show(r: Reader) -> s.Statement:
     return s.Show(kind, within, _pattern(r))
 
 
-def _pattern(r: Reader) -> str:
+def _pattern(r: TokenReader) -> str:
     return r.text() if r.takes("LIKE") or r.is_text() else ""
 
 
-def _alter(r: Reader) -> s.Statement:
+def _alter(r: TokenReader) -> s.Statement:
     on = _on(r, _BELOW)
     if r.takes("OWNER", "TO") or r.takes("SET", "OWNER", "TO"):
         return s.SetOwner(on, r.name())
@@ -123,7 +123,7 @@ def _alter(r: Reader) -> s.Statement:
     raise r.wrong("OWNER TO, SET OWNER TO, SET TAGS, UNSET TAGS or RENAME TO")
 
 
-def _listed(r: Reader, read_item: Callable[[Reader], T]) -> tuple[T, ...]:
+def _listed(r: TokenReader, read_item: Callable[[TokenReader], T]) -> tuple[T, ...]:
     r.sign("(")
     items = [read_item(r)]
     while r.takes_sign(","):
@@ -132,16 +132,16 @@ def _listed(r: Reader, read_item: Callable[[Reader], T]) -> tuple[T, ...]:
     return tuple(items)
 
 
-def _key(r: Reader) -> str:
+def _key(r: TokenReader) -> str:
     return r.text() if r.is_text() else r.name()
 
 
-def _tag(r: Reader) -> tuple[str, str]:
+def _tag(r: TokenReader) -> tuple[str, str]:
     key = _key(r)
     return key, r.text() if r.takes_sign("=") else ""
 
 
-def _create(r: Reader) -> s.Statement:
+def _create(r: TokenReader) -> s.Statement:
     kind = _kind(r, _CONTAINERS)
     if_absent = r.takes("IF", "NOT", "EXISTS")
     on = s.Object(kind, r.names())
@@ -152,10 +152,10 @@ def _create(r: Reader) -> s.Statement:
         elif not properties and (r.takes("WITH", "DBPROPERTIES") or r.takes("WITH", "PROPERTIES")):
             properties = _listed(r, _property)
         else:
-            return s.Create(on, comment, if_absent, properties)
+            return s.CreateStatement(on, comment, if_absent, properties)
 
 
-def _property(r: Reader) -> tuple[str, str]:
+def _property(r: TokenReader) -> tuple[str, str]:
     """`key = value`, where the sign may be left out. A key may have periods."""
     key = r.text() if r.is_text() else ".".join(r.names())
     r.takes_sign("=")
@@ -164,7 +164,7 @@ def _property(r: Reader) -> tuple[str, str]:
     return key, r.text() if r.is_text() else r.number()
 
 
-def _drop(r: Reader) -> s.Statement:
+def _drop(r: TokenReader) -> s.Statement:
     kind = _kind(r, _BELOW)
     if_there = r.takes("IF", "EXISTS")
     name = r.names()
@@ -172,7 +172,7 @@ def _drop(r: Reader) -> s.Statement:
     return s.Drop(s.Object(kind, name), cascade, if_there)
 
 
-def _describe(r: Reader) -> s.Statement:
+def _describe(r: TokenReader) -> s.Statement:
     if not r.sees("EXTENDED"):
         on = _described(r)
         if on is not None:
@@ -184,7 +184,7 @@ def _describe(r: Reader) -> s.Statement:
     return s.Describe(s.Object(kind, r.names()), extended)
 
 
-def _described(r: Reader) -> s.Object | None:
+def _described(r: TokenReader) -> s.Object | None:
     """A name without its kind is a table, as in Databricks' grammar."""
     if any(r.sees(word) for word in (*_BELOW, "REGISTERED")):
         return None
@@ -192,45 +192,45 @@ def _described(r: Reader) -> s.Object | None:
     return s.Object(Kind.TABLE, names) if names else None
 
 
-def _comment(r: Reader) -> s.Statement:
+def _comment(r: TokenReader) -> s.Statement:
     r.one_of("ON")
     on = _on(r, _BELOW)
     r.one_of("IS")
     return s.CommentOn(on, "" if r.takes("NULL") else r.text())
 
 
-def _set_tag(r: Reader) -> s.Statement:
+def _set_tag(r: TokenReader) -> s.Statement:
     on = _tagged(r)
     return s.SetTags(on, ((_key(r), _key(r) if r.takes_sign("=") else ""),))
 
 
-def _unset_tag(r: Reader) -> s.Statement:
+def _unset_tag(r: TokenReader) -> s.Statement:
     on = _tagged(r)
     return s.UnsetTags(on, (_key(r),))
 
 
-def _tagged(r: Reader) -> s.Object:
+def _tagged(r: TokenReader) -> s.Object:
     r.one_of("TAG")
     r.one_of("ON")
     return _on(r, _BELOW)
 
 
-def _copy(r: Reader) -> s.Statement:
+def _copy(r: TokenReader) -> s.Statement:
     """`COPY MODEL dev.ml.churn VERSION 3 TO prod.ml.churn`: ours, Databricks has no such statement."""
     on = _on(r, {"MODEL": Kind.MODEL})
     r.one_of("VERSION")
     version = r.number()
     r.one_of("TO")
-    return s.Copy(on, version, r.names())
+    return s.CopyStatement(on, version, r.names())
 
 
-def _use(r: Reader) -> s.Statement:
+def _use(r: TokenReader) -> s.Statement:
     """`USE [SCHEMA] name`, `USE CATALOG name`."""
     kind = next((kind for word, kind in _CONTAINERS.items() if r.takes(word)), Kind.SCHEMA)
     return s.Use(s.Object(kind, (r.text(),) if r.is_text() else r.names()))
 
 
-_STATEMENTS: dict[str, Callable[[Reader], s.Statement]] = {
+_STATEMENTS: dict[str, Callable[[TokenReader], s.Statement]] = {
     "GRANT": _grant,
     "REVOKE": _revoke,
     "SHOW": _show,

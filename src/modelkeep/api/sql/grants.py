@@ -2,25 +2,25 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from modelkeep.api.sql.scan import Scan, Session
-from modelkeep.api.sql.tables import YES_NO, Column, Row, Table
+from modelkeep.api.sql.scan import Scan, SqlSession
+from modelkeep.api.sql.tables import YES_NO, Row, SqlColumn, Table
 from modelkeep.core.operations.governance import grants
 from modelkeep.domain.errors import PermissionDenied
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Grant, Securable
 from modelkeep.domain.names import METASTORE, FullName
 
-_COLUMNS = tuple(map(Column, ("Principal", "ActionType", "ObjectType", "ObjectKey", "Inert")))
+_COLUMNS = tuple(map(SqlColumn, ("Principal", "ActionType", "ObjectType", "ObjectKey", "Inert")))
 _LEAVES = (Kind.FUNCTION, Kind.VOLUME, Kind.TABLE, Kind.PROMPT)
 
 
-async def show_grants(session: Session, name: FullName, principal: str) -> Table:
+async def show_grants(session: SqlSession, name: FullName, principal: str) -> Table:
     """What holds on one securable, inherited grants included; of one principal, or '' for all."""
     effective: list[Grant] = await session.ask(grants.GetEffectiveGrants(name, principal))
     return Table(_COLUMNS, [_row(name, grant) for grant in effective])
 
 
-async def show_grants_to(session: Session, principal: str) -> Table:
+async def show_grants_to(session: SqlSession, principal: str) -> Table:
     """What is granted to a principal, each grant once, where it was made. Raises NotFound for an unknown principal."""
     scan, rows = Scan(session, (), {}), list[Row]()
     async for names in _names(scan):

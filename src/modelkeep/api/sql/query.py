@@ -3,22 +3,22 @@
 from contextlib import aclosing
 
 from modelkeep.api.sql.expressions import Context
-from modelkeep.api.sql.relations import Plan, Source
+from modelkeep.api.sql.relations import Plan, ViewInQuery
 from modelkeep.api.sql.sandbox import Sandbox
-from modelkeep.api.sql.scan import Scan, Session
+from modelkeep.api.sql.scan import Scan, SqlSession
 from modelkeep.api.sql.select_tree import Query
-from modelkeep.api.sql.tables import Cell, Column, Row, Table
+from modelkeep.api.sql.tables import Cell, Row, SqlColumn, Table
 from modelkeep.api.sql.translate import translate
 from modelkeep.domain.errors import LimitExceeded
 from modelkeep.domain.time_slices import in_parser
 from modelkeep.limits import SQL_INLINE_CHARACTERS, SQL_STATEMENTS, SQL_WAIT_S
 from modelkeep.store.db import now_ms
-from modelkeep.store.writer_turns import Turns
+from modelkeep.store.writer_turns import WriterTurns
 
-_TURNS = Turns(SQL_STATEMENTS, 1)
+_TURNS = WriterTurns(SQL_STATEMENTS, 1)
 
 
-async def select(session: Session, query: Query) -> Table:
+async def select(session: SqlSession, query: Query) -> Table:
     """Raises NotFound, PermissionDenied, InvalidArgument, TooMuch."""
     plan = await _plan(session, query)
     values = dict(plan.values)
@@ -36,7 +36,7 @@ async def select(session: Session, query: Query) -> Table:
     return Table(plan.columns, rows)
 
 
-async def _plan(session: Session, query: Query) -> Plan:
+async def _plan(session: SqlSession, query: Query) -> Plan:
     catalog, schema = session.home.parts[:2]
     context = Context(session.actor.name, catalog, schema, now_ms())
     if query.characters <= SQL_INLINE_CHARACTERS:
@@ -44,7 +44,7 @@ async def _plan(session: Session, query: Query) -> Plan:
     return await in_parser(translate, query, session.home, context)
 
 
-async def _rows(session: Session, plan: Plan, values: dict[str, Cell]) -> list[Row]:
+async def _rows(session: SqlSession, plan: Plan, values: dict[str, Cell]) -> list[Row]:
     scans = [Scan(session, source.view.place, source.equal, source.only) for source in plan.sources]
     budget = Scan(session, (), {})
     sandbox = Sandbox(budget.deadline)
@@ -57,7 +57,7 @@ async def _rows(session: Session, plan: Plan, values: dict[str, Cell]) -> list[R
         await sandbox.in_thread(sandbox.close)
 
 
-async def _load(sandbox: Sandbox, source: Source, scan: Scan, values: dict[str, Cell]) -> None:
+async def _load(sandbox: Sandbox, source: ViewInQuery, scan: Scan, values: dict[str, Cell]) -> None:
     scan.since, scan.until = source.since, source.until
     width = len(source.view.columns)
     sandbox.create(source.table, width)
@@ -75,7 +75,7 @@ async def _load(sandbox: Sandbox, source: Source, scan: Scan, values: dict[str, 
                 return
 
 
-def _add(sandbox: Sandbox, source: Source, page: list[Row], values: dict[str, Cell], left: int | None) -> int:
+def _add(sandbox: Sandbox, source: ViewInQuery, page: list[Row], values: dict[str, Cell], left: int | None) -> int:
     needed = [_only(row, source.used) for row in page]
     return sandbox.load(source.table, needed, source.filter, values, left)
 
@@ -89,7 +89,7 @@ def _answer(sandbox: Sandbox, plan: Plan, values: dict[str, Cell]) -> list[Row]:
     return _typed(sandbox.select(plan.sql, values), plan.columns)
 
 
-def _typed(rows: list[Row], columns: tuple[Column, ...]) -> list[Row]:
+def _typed(rows: list[Row], columns: tuple[SqlColumn, ...]) -> list[Row]:
     """SQLite has no truth values."""
     truths = [i for i, column in enumerate(columns) if column.type == "BOOLEAN"]
     if not truths:

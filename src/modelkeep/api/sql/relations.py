@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.select_tree import Value
-from modelkeep.api.sql.tables import Cell, Column
+from modelkeep.api.sql.tables import Cell, SqlColumn
 from modelkeep.api.sql.views import AUDIT, INFORMATION_SCHEMA, View
 from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.domain.names import FullName
@@ -16,7 +16,7 @@ UNKNOWN: Value = float("nan")
 """The value of an expression that is not constant"""
 
 
-class Source:
+class ViewInQuery:
     """One view in one FROM clause: which of its rows and columns the statement needs."""
 
     def __init__(self, table: str, title: str, view: View, only: str) -> None:
@@ -40,8 +40,8 @@ class Relation(NamedTuple):
     alias: str
     sql: str
     """Its alias in SQLite"""
-    columns: tuple[Column, ...]
-    source: Source | None = None
+    columns: tuple[SqlColumn, ...]
+    source: ViewInQuery | None = None
     hidden: frozenset[int] = frozenset()
     """Columns that stand in an earlier relation already (USING)"""
 
@@ -50,14 +50,14 @@ class Relation(NamedTuple):
         return exact or [i for i, column in enumerate(self.columns) if column.label.lower() == name]
 
 
-class Place(NamedTuple):
+class ColumnPlace(NamedTuple):
     relation: Relation
     place: int
     local: bool
     """In the innermost scope"""
 
     @property
-    def column(self) -> Column:
+    def column(self) -> SqlColumn:
         return self.relation.columns[self.place]
 
     @property
@@ -72,7 +72,7 @@ class Scope:
         self.outer = outer
         self.relations: list[Relation] = []
 
-    def find(self, names: list[str]) -> Place | None:
+    def find(self, names: list[str]) -> ColumnPlace | None:
         """Raises InvalidArgument for a name that two relations have."""
         places = list(self._matches(names))
         if len(places) > 1:
@@ -84,13 +84,13 @@ class Scope:
         place = self.outer.find(names) if self.outer else None
         return place._replace(local=False) if place else None
 
-    def _matches(self, names: list[str]) -> Iterator[Place]:
+    def _matches(self, names: list[str]) -> Iterator[ColumnPlace]:
         for relation in self.relations:
             if len(names) > 1 and names[0] == relation.alias and (places := relation.places(".".join(names[1:]))):
-                yield from (Place(relation, place, True) for place in places)
+                yield from (ColumnPlace(relation, place, True) for place in places)
                 continue
             places = relation.places(".".join(names))
-            yield from (Place(relation, place, True) for place in places if place not in relation.hidden)
+            yield from (ColumnPlace(relation, place, True) for place in places if place not in relation.hidden)
 
     def missing(self, names: list[str]) -> InvalidArgument:
         """The refusal of a column that is not there."""
@@ -129,6 +129,6 @@ class Plan(NamedTuple):
 
     sql: str
     values: dict[str, Cell]
-    columns: tuple[Column, ...]
-    sources: list[Source]
+    columns: tuple[SqlColumn, ...]
+    sources: list[ViewInQuery]
     needs_metastore: bool

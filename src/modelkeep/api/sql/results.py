@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from modelkeep.api.sql.answers import Statement
+from modelkeep.api.sql.answers import SqlStatement
 from modelkeep.domain.errors import NotFound
 
 KEPT_MS = 15 * 60_000
@@ -22,7 +22,7 @@ class _Entry(msgspec.Struct, frozen=True):
     owner: str
     until: int
     size: int
-    answer: Statement
+    answer: SqlStatement
 
 
 class Results:
@@ -33,7 +33,7 @@ class Results:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
 
-    def keep(self, owner: str, answer: Statement, size: int) -> None:
+    def keep(self, owner: str, answer: SqlStatement, size: int) -> None:
         """`size`: bytes of its JSON. The oldest make room for it."""
         own = [id for id, entry in self._entries.items() if entry.owner == owner]
         for id in own[: max(0, len(own) - MOST_EACH + 1)]:
@@ -45,7 +45,7 @@ class Results:
         self._entries[answer["statement_id"]] = _Entry(owner, self._now() + KEPT_MS, size, answer)
         self._bytes += size
 
-    def get(self, owner: str, id: str) -> Statement:
+    def get(self, owner: str, id: str) -> SqlStatement:
         """Raises NotFound, for the statements of others too."""
         entry = self._entries.get(id)
         if entry is None or entry.owner != owner or entry.until < self._now():

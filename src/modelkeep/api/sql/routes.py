@@ -5,7 +5,7 @@ import msgspec
 from modelkeep.api.sql import answers
 from modelkeep.api.sql.comments import beginning
 from modelkeep.api.sql.results import Results
-from modelkeep.api.sql.scan import Session
+from modelkeep.api.sql.scan import SqlSession
 from modelkeep.api.sql.statement import Execute, executed
 from modelkeep.core.engine import Engine
 from modelkeep.domain.authorization import Actor
@@ -76,7 +76,7 @@ def routes(engine: Engine) -> list[Route]:
             )
         if beginning(execute.statement).startswith(_READING):
             request.let_cancel()
-        session = Session(engine, actor, request.id, await home_of_workspace(engine, actor))
+        session = SqlSession(engine, actor, request.id, await home_of_workspace(engine, actor))
         answer = await executed(session, execute, new_id())
         response = json_response(answer)
         results.keep(_owner(actor), answer, len(response.body) if isinstance(response.body, bytes) else 0)
@@ -103,9 +103,11 @@ def routes(engine: Engine) -> list[Route]:
 
     statement_path = f"{STATEMENTS}/{{statement_id}}"
     return [
-        Route("POST", STATEMENTS, Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
-        Route("POST", f"{STATEMENTS}/", Execute, handler=execute_statement, answers=(Answer(type=answers.Statement),)),
-        Route("GET", statement_path, OneStatement, handler=get_statement, answers=(Answer(type=answers.Statement),)),
+        Route("POST", STATEMENTS, Execute, handler=execute_statement, answers=(Answer(type=answers.SqlStatement),)),
+        Route(
+            "POST", f"{STATEMENTS}/", Execute, handler=execute_statement, answers=(Answer(type=answers.SqlStatement),)
+        ),
+        Route("GET", statement_path, OneStatement, handler=get_statement, answers=(Answer(type=answers.SqlStatement),)),
         Route(
             "POST",
             f"{statement_path}/cancel",

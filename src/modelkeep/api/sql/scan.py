@@ -26,7 +26,7 @@ _COST_OF_GRANTS = 10
 """Rows that reading the grants of one securable counts for"""
 
 
-class Session(msgspec.Struct, frozen=True):
+class SqlSession(msgspec.Struct, frozen=True):
     """Who runs a statement, and what names without a catalog or schema mean."""
 
     engine: Engine
@@ -56,7 +56,7 @@ def too_long() -> TooMuch:
 class Scan:
     """One SELECT on its way. `equal`: what columns must be equal to, by name; a row that differs is of no use."""
 
-    def __init__(self, session: Session, place: tuple[str, ...], equal: dict[str, str], only: str = "") -> None:
+    def __init__(self, session: SqlSession, place: tuple[str, ...], equal: dict[str, str], only: str = "") -> None:
         """`place` as in View; `only` is the catalog whose information_schema is read, '' for all."""
         self._session = session
         self._only = only

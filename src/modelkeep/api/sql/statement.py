@@ -17,7 +17,7 @@ from modelkeep.api.sql import answers
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.execute import run
 from modelkeep.api.sql.grammar import read
-from modelkeep.api.sql.scan import Session, TooMuch
+from modelkeep.api.sql.scan import SqlSession, TooMuch
 from modelkeep.api.sql.select_tree import Value
 from modelkeep.api.sql.tables import Table, cell_text
 from modelkeep.domain import errors
@@ -31,7 +31,7 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of the rows of one answer"""
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class SqlParameter(msgspec.Struct, frozen=True):
     name: str
     value: str | None = None
     type: str = "STRING"
@@ -44,7 +44,7 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     warehouse_id: str
     catalog: str = ""
     schema: str = ""
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[SqlParameter, ...] = ()
     row_limit: Annotated[int, msgspec.Meta(ge=1, le=2**62)] | None = None
     byte_limit: Annotated[int, msgspec.Meta(ge=1, le=2**62)] | None = None
     wait_timeout: str = "10s"
@@ -121,7 +121,7 @@ _TYPES: dict[str, Callable[[str], Value]] = {
 }
 
 
-async def executed(session: Session, execute: Execute, id: str) -> answers.Statement:
+async def executed(session: SqlSession, execute: Execute, id: str) -> answers.SqlStatement:
     """The final answer. Raises InvalidArgument for a malformed request."""
     check(execute)
     values = parameters(execute)
@@ -140,7 +140,7 @@ def _load() -> None:
     import_module("sqlglot.dialects.databricks")
 
 
-async def _succeeded(id: str, table: Table, execute: Execute) -> answers.Statement:
+async def _succeeded(id: str, table: Table, execute: Execute) -> answers.SqlStatement:
     rows: list[list[str | None]] = []
     size, cut, pace = 0, False, Pace()
     for row in table.rows:

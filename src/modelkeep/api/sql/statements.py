@@ -19,14 +19,14 @@ class Statement(msgspec.Struct, frozen=True):
     pass
 
 
-class Grant(Statement, frozen=True):
+class GrantStatement(Statement, frozen=True):
     privileges: tuple[str, ...]
     """As written, in upper case, with single spaces"""
     on: Object
     principal: str
 
 
-class Revoke(Grant, frozen=True):
+class Revoke(GrantStatement, frozen=True):
     pass
 
 
@@ -46,7 +46,7 @@ class SetOwner(Statement, frozen=True):
     principal: str
 
 
-class Create(Statement, frozen=True):
+class CreateStatement(Statement, frozen=True):
     on: Object
     comment: str = ""
     if_absent: bool = False
@@ -110,7 +110,7 @@ class UnsetTags(Statement, frozen=True):
     keys: tuple[str, ...]
 
 
-class Copy(Statement, frozen=True):
+class CopyStatement(Statement, frozen=True):
     """A version of a model to another model, which need not be there."""
 
     on: Object

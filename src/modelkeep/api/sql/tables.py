@@ -16,7 +16,7 @@ YES_NO = {True: "YES", False: "NO"}
 Type = Literal["STRING", "LONG", "INT", "DOUBLE", "BOOLEAN", "TIMESTAMP", "DATE"]
 
 
-class Column(msgspec.Struct, frozen=True):
+class SqlColumn(msgspec.Struct, frozen=True):
     name: str
     type: Type = "STRING"
     """TIMESTAMP cells are epoch ms, DATE cells `2026-01-31`, which sorts as it should"""
@@ -32,7 +32,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    columns: tuple[Column, ...] = ()
+    columns: tuple[SqlColumn, ...] = ()
     rows: list[Row] = []
 
 
@@ -40,7 +40,7 @@ def date(at: int) -> str:
     return rfc3339(at)[:10]
 
 
-def cell_text(cell: Cell, column: Column) -> str | None:
+def cell_text(cell: Cell, column: SqlColumn) -> str | None:
     """The text of a cell in an answer."""
     if cell is None:
         return None

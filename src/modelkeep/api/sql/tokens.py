@@ -109,7 +109,7 @@ def _word(token: Any, raw: str) -> Word:
     return Word(kind or "sign", raw)
 
 
-class Reader:
+class TokenReader:
     """The words of one statement, read from left to right."""
 
     def __init__(self, words: list[Word]) -> None:

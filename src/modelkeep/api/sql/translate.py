@@ -9,9 +9,9 @@ from typing import Any
 from modelkeep.api.sql.errors import BadSql
 from modelkeep.api.sql.expressions import Context, Typed, identifier
 from modelkeep.api.sql.functions import Functions
-from modelkeep.api.sql.relations import Plan, Relation, Scope, Source, view_of
+from modelkeep.api.sql.relations import Plan, Relation, Scope, ViewInQuery, view_of
 from modelkeep.api.sql.select_tree import ALLOWED, Query, items, kind, parts, text_of, unknown
-from modelkeep.api.sql.tables import Column
+from modelkeep.api.sql.tables import SqlColumn
 from modelkeep.api.sql.values import comparable
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.names import FullName
@@ -21,7 +21,7 @@ MAX_LIMIT = 2**31 - 1
 _SETS = {"Union": "UNION", "Except": "EXCEPT", "Intersect": "INTERSECT"}
 _TURNED = {"LT": "GT", "LTE": "GTE", "GT": "LT", "GTE": "LTE"}
 _DAY_MS = 86_400_000
-_Columns = tuple[Column, ...]
+_Columns = tuple[SqlColumn, ...]
 
 
 def translate(query: Query, home: FullName, context: Context) -> Plan:
@@ -39,7 +39,7 @@ class _Translator(Functions):
     def __init__(self, query: Query, home: FullName, context: Context) -> None:
         super().__init__(query.parameters, context)
         self._home = home
-        self.sources: list[Source] = []
+        self.sources: list[ViewInQuery] = []
         self.common: list[str] = []
         """Definitions of WITH"""
         self._named: dict[str, tuple[str, _Columns]] = {}
@@ -141,7 +141,7 @@ class _Translator(Functions):
         distinct = " DISTINCT" if args.get("distinct") and not parts(args["distinct"]).args.get("on") else ""
         plain = not (group or having or self.aggregates or distinct)
         self._stream(scope, where, order, most if plain else None)
-        columns = tuple(Column(name, typed.type) for name, typed, _ in listed)
+        columns = tuple(SqlColumn(name, typed.type) for name, typed, _ in listed)
         picked = ", ".join(f"{typed.sql} AS c{i}" for i, (_, typed, _) in enumerate(listed))
         condition = f" WHERE {where}" if where else ""
         grouped = f" GROUP BY {', '.join(group)}" if group else ""
@@ -216,7 +216,7 @@ class _Translator(Functions):
             scope.relations.append(Relation(alias, sql, columns))
             return f"{table} AS {sql}"
         title, view, only = view_of(names, self._home)
-        source = Source(f"r{len(self.sources)}", title, view, only)
+        source = ViewInQuery(f"r{len(self.sources)}", title, view, only)
         self.sources.append(source)
         scope.relations.append(Relation(alias, sql, view.columns, source))
         return f"{source.table} AS {sql}"
@@ -251,7 +251,7 @@ class _Translator(Functions):
         day = column.name == source.view.day_of_newest
         if not day and (not column.name or column.name != source.view.newest_first):
             return
-        at = value if isinstance(value, int) else comparable(value, Column(column.name, "TIMESTAMP"))
+        at = value if isinstance(value, int) else comparable(value, SqlColumn(column.name, "TIMESTAMP"))
         if not isinstance(at, int) or isinstance(at, bool):
             return
         if operator in ("EQ", "NullSafeEQ", "GT", "GTE"):

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from modelkeep.api.sql.select_tree import Value
-from modelkeep.api.sql.tables import Cell, Column
+from modelkeep.api.sql.tables import Cell, SqlColumn
 from modelkeep.domain.errors import InvalidArgument
 
 _WORDS = {
@@ -17,7 +17,7 @@ _WORDS = {
 }
 
 
-def comparable(value: Value, column: Column) -> Cell:
+def comparable(value: Value, column: SqlColumn) -> Cell:
     """The value as cells of the column are. Raises InvalidArgument."""
     if value is None:
         return None
@@ -42,7 +42,7 @@ def comparable(value: Value, column: Column) -> Cell:
             )
 
 
-def moment(value: str, column: Column) -> Cell:
+def moment(value: str, column: SqlColumn) -> Cell:
     """Raises InvalidArgument."""
     try:
         at = datetime.fromisoformat(value.strip())

@@ -6,7 +6,7 @@ import msgspec
 
 from modelkeep.api import databricks_audit_log
 from modelkeep.api.sql.scan import PAGE, Scan
-from modelkeep.api.sql.tables import YES_NO, Column, Row, date
+from modelkeep.api.sql.tables import YES_NO, Row, SqlColumn, date
 from modelkeep.core.operations.audit import audit_log
 from modelkeep.domain import errors
 from modelkeep.domain.kinds import Kind
@@ -18,7 +18,7 @@ Rows = AsyncGenerator[list[Row]]
 
 
 class View(msgspec.Struct, frozen=True):
-    columns: tuple[Column, ...]
+    columns: tuple[SqlColumn, ...]
     rows: Callable[[Scan], Rows]
     place: tuple[str, ...] = ()
     """The columns that name catalog, schema and securable, as far as there are such: what is looked at is narrowed by them"""
@@ -28,15 +28,15 @@ class View(msgspec.Struct, frozen=True):
     """The column of that time's day"""
 
 
-def _texts(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name) for name in names)
+def _texts(*names: str) -> tuple[SqlColumn, ...]:
+    return tuple(SqlColumn(name) for name in names)
 
 
 _TIMES = (
-    Column("created", "TIMESTAMP"),
-    Column("created_by"),
-    Column("last_altered", "TIMESTAMP"),
-    Column("last_altered_by"),
+    SqlColumn("created", "TIMESTAMP"),
+    SqlColumn("created_by"),
+    SqlColumn("last_altered", "TIMESTAMP"),
+    SqlColumn("last_altered_by"),
 )
 
 
@@ -169,23 +169,23 @@ _STATUS = {
     if isinstance(kind, type) and issubclass(kind, errors.RegistryError)
 }
 _AUDIT = (
-    Column("event_id"),
-    Column("event_time", "TIMESTAMP"),
-    Column("event_date", "DATE"),
-    Column("workspace_id"),
-    Column("user_identity.email"),
-    Column("source_ip_address"),
-    Column("service_name"),
-    Column("action_name"),
-    Column("request_id"),
-    Column("request_params"),
-    Column("response.status_code", "LONG"),
-    Column("response.error_message"),
-    Column("outcome"),
-    Column("event"),
-    Column("operation"),
-    Column("targets"),
-    Column("changes"),
+    SqlColumn("event_id"),
+    SqlColumn("event_time", "TIMESTAMP"),
+    SqlColumn("event_date", "DATE"),
+    SqlColumn("workspace_id"),
+    SqlColumn("user_identity.email"),
+    SqlColumn("source_ip_address"),
+    SqlColumn("service_name"),
+    SqlColumn("action_name"),
+    SqlColumn("request_id"),
+    SqlColumn("request_params"),
+    SqlColumn("response.status_code", "LONG"),
+    SqlColumn("response.error_message"),
+    SqlColumn("outcome"),
+    SqlColumn("event"),
+    SqlColumn("operation"),
+    SqlColumn("targets"),
+    SqlColumn("changes"),
 )
 
 
@@ -254,7 +254,7 @@ def _tagged(place: tuple[str, ...], rows: Callable[[Scan], Rows]) -> View:
 
 
 _CATALOG, _SCHEMA, _MODEL = ("catalog_name",), ("catalog_name", "schema_name"), _place("model_name")
-_VERSION = Column("version", "LONG")
+_VERSION = SqlColumn("version", "LONG")
 
 INFORMATION_SCHEMA: dict[str, View] = {
     "catalogs": View((*_texts("catalog_name", "catalog_owner", "comment"), *_TIMES), _catalogs, _CATALOG),
@@ -263,7 +263,7 @@ INFORMATION_SCHEMA: dict[str, View] = {
     "volumes": _of_kind("volume", Kind.VOLUME),
     "routines": _of_kind("routine", Kind.FUNCTION),
     "registered_models": View(
-        (*_texts(*_MODEL, "model_owner", "comment"), Column("latest_version", "LONG"), *_TIMES), _models, _MODEL
+        (*_texts(*_MODEL, "model_owner", "comment"), SqlColumn("latest_version", "LONG"), *_TIMES), _models, _MODEL
     ),
     "model_versions": View(
         (*_texts(*_MODEL), _VERSION, *_texts("status", "comment", "source", "run_id", "copied_from"), *_TIMES),

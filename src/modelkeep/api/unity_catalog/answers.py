@@ -175,7 +175,7 @@ class TablePage(TypedDict):
     next_page_token: NotRequired[str]
 
 
-class TableExists(TypedDict):
+class UnityCatalogTableExists(TypedDict):
     table_exists: bool
 
 
@@ -189,7 +189,7 @@ class TableSummaryPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
-class FunctionInfo(ObjectInfo):
+class UnityCatalogFunctionInfo(ObjectInfo):
     function_id: str
     input_params: NotRequired[Parameters]
     return_params: NotRequired[Parameters]
@@ -211,7 +211,7 @@ class FunctionInfo(ObjectInfo):
 
 
 class FunctionPage(TypedDict):
-    functions: list[FunctionInfo]
+    functions: list[UnityCatalogFunctionInfo]
     next_page_token: NotRequired[str]
 
 
@@ -222,7 +222,7 @@ class PrivilegeAssignment(TypedDict):
     """Those of `privileges` that mean nothing here: they are kept and shown, and no decision reads them."""
 
 
-class Permissions(TypedDict):
+class UnityCatalogPermissions(TypedDict):
     """Empty if the request omits the permissions from its answer."""
 
     privilege_assignments: NotRequired[list[PrivilegeAssignment]]
@@ -276,7 +276,7 @@ class AccountMetastores(TypedDict):
     metastores: list[MetastoreSummary]
 
 
-class Quota(TypedDict):
+class UnityCatalogQuota(TypedDict):
     parent_securable_type: str
     parent_full_name: str
     quota_name: str
@@ -285,11 +285,11 @@ class Quota(TypedDict):
 
 
 class QuotaOf(TypedDict):
-    quota_info: Quota
+    quota_info: UnityCatalogQuota
 
 
 class QuotaPage(TypedDict):
-    quotas: list[Quota]
+    quotas: list[UnityCatalogQuota]
     next_page_token: NotRequired[str]
 
 
@@ -345,13 +345,13 @@ class AccessDestinations(TypedDict):
     are_any_destinations_hidden: bool
 
 
-class BehalfOf(TypedDict):
+class UnityCatalogBehalfOf(TypedDict):
     id: str
     principal_type: str
 
 
 class AskedForOne(TypedDict):
-    behalf_of: BehalfOf
+    behalf_of: UnityCatalogBehalfOf
     request_destinations: list[AccessDestinations]
     request_ids: list[str]
 

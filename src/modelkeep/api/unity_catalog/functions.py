@@ -18,7 +18,7 @@ from modelkeep.http.routing import Route
 FUNCTIONS = "/api/2.1/unity-catalog/functions"
 
 
-class FunctionInfo(functions.Definition, frozen=True, kw_only=True):
+class UnityCatalogFunctionInfoRequest(functions.FunctionDefinition, frozen=True, kw_only=True):
     name: str
     catalog_name: str
     schema_name: str
@@ -26,8 +26,8 @@ class FunctionInfo(functions.Definition, frozen=True, kw_only=True):
     comment: str = ""
 
 
-class CreateFunction(msgspec.Struct, frozen=True):
-    function_info: FunctionInfo
+class UnityCatalogCreateFunction(msgspec.Struct, frozen=True):
+    function_info: UnityCatalogFunctionInfoRequest
 
 
 class GetFunction(msgspec.Struct, frozen=True):
@@ -42,12 +42,12 @@ class UpdateFunction(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
-def _create(f: CreateFunction) -> functions.CreateFunction:
+def _create(f: UnityCatalogCreateFunction) -> functions.CreateFunction:
     info = f.function_info
     name = METASTORE.child(info.catalog_name).child(info.schema_name).child(info.name, Kind.FUNCTION)
     objects.agreed(name, full_name=info.full_name)
-    fields = {field: getattr(info, field) for field in functions.Definition.__struct_fields__}
-    return functions.CreateFunction(name, functions.Definition(**fields), info.comment)
+    fields = {field: getattr(info, field) for field in functions.FunctionDefinition.__struct_fields__}
+    return functions.CreateFunction(name, functions.FunctionDefinition(**fields), info.comment)
 
 
 def _update(f: UpdateFunction) -> Sequence[msgspec.Struct]:
@@ -65,12 +65,12 @@ def _parameters(parameters: functions.Parameters) -> functions.Parameters:
 
 
 def routes(metastore_id: str) -> list[Route]:
-    def brief(x: Securable) -> answers.FunctionInfo:
+    def brief(x: Securable) -> answers.UnityCatalogFunctionInfo:
         return {**objects.brief(x, metastore_id, browse_only=True), "function_id": x.id}
 
-    def info(x: Securable) -> answers.FunctionInfo:
+    def info(x: Securable) -> answers.UnityCatalogFunctionInfo:
         definition = functions.definition(x)
-        answer: answers.FunctionInfo = {
+        answer: answers.UnityCatalogFunctionInfo = {
             **objects.brief(x, metastore_id, browse_only=False),
             "function_id": x.id,
             "input_params": _parameters(definition.input_params),
@@ -94,7 +94,7 @@ def routes(metastore_id: str) -> list[Route]:
                 answer[field] = value
         return answer
 
-    def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.FunctionInfo:
+    def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.UnityCatalogFunctionInfo:
         return objects.visible_info(result, info, brief)
 
     def page(result: Page[Securable | Browsed[Securable]], _: Any) -> answers.FunctionPage:
@@ -103,7 +103,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     path = f"{FUNCTIONS}/{{name}}"
     return [
-        Route("POST", FUNCTIONS, CreateFunction, _create, whole_or_brief),
+        Route("POST", FUNCTIONS, UnityCatalogCreateFunction, _create, whole_or_brief),
         Route("GET", FUNCTIONS, objects.ListIn, lambda f: objects.in_schema(f, Kind.FUNCTION), page),
         Route(
             "GET",

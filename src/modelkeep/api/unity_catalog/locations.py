@@ -182,7 +182,7 @@ def _validate(f: ValidateCredential) -> validation.ValidateStorage:
     )
 
 
-def _validated(results: list[validation.Check], _: Any) -> answers.CredentialValidation:
+def _validated(results: list[validation.CheckResult], _: Any) -> answers.CredentialValidation:
     checks: list[answers.ValidationResult] = [
         {"operation": check.operation, "result": check.result, "message": check.message} for check in results
     ]

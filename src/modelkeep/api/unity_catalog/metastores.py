@@ -18,12 +18,12 @@ from modelkeep.http.routing import NoFields, Route
 PREFIX = "/api/2.1/unity-catalog"
 
 
-class List(msgspec.Struct, frozen=True):
+class ListMetastores(msgspec.Struct, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
 
-class One(msgspec.Struct, frozen=True):
+class MetastoreId(msgspec.Struct, frozen=True):
     id: str
 
 
@@ -60,19 +60,19 @@ class Bindings(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-class Binding(msgspec.Struct, frozen=True):
+class UnityCatalogBinding(msgspec.Struct, frozen=True):
     workspace_id: WorkspaceId
     binding_type: Literal["BINDING_TYPE_READ_WRITE", "BINDING_TYPE_READ_ONLY"] = "BINDING_TYPE_READ_WRITE"
 
 
-class ChangeBindings(msgspec.Struct, frozen=True):
+class UnityCatalogChangeBindings(msgspec.Struct, frozen=True):
     securable_type: str
     securable_name: str
-    add: tuple[Binding, ...] = ()
-    remove: tuple[Binding, ...] = ()
+    add: tuple[UnityCatalogBinding, ...] = ()
+    remove: tuple[UnityCatalogBinding, ...] = ()
 
 
-class Quota(msgspec.Struct, frozen=True):
+class UnityCatalogGetQuota(msgspec.Struct, frozen=True):
     parent_securable_type: str
     parent_full_name: str
     quota_name: str
@@ -91,7 +91,7 @@ def _get_bindings(f: Bindings) -> bindings.GetBindings:
     return bindings.GetBindings(_catalog(f.securable_type, f.securable_name), f.max_results, f.page_token)
 
 
-def _change_bindings(f: ChangeBindings) -> bindings.ChangeBindings:
+def _change_bindings(f: UnityCatalogChangeBindings) -> bindings.ChangeBindings:
     add = tuple(CatalogBinding(str(b.workspace_id), b.binding_type.removeprefix(_TYPE)) for b in f.add)
     return bindings.ChangeBindings(
         _catalog(f.securable_type, f.securable_name), add, tuple(str(b.workspace_id) for b in f.remove)
@@ -123,7 +123,7 @@ def _changed(catalog_bindings: list[CatalogBinding], _: Any) -> answers.Workspac
     return {"bindings": [_binding(b) for b in catalog_bindings]}
 
 
-def _all_of_them(f: List) -> metastores.ReadMetastore:
+def _all_of_them(f: ListMetastores) -> metastores.ReadMetastore:
     page_size(f.max_results, 0, 1)
     if f.page_token:
         raise bad_page_token()
@@ -175,7 +175,7 @@ def account_routes(account_id: str, metastore_id: str) -> list[Route]:
     ]
 
 
-def _quota(quota: metastores.Quota) -> answers.Quota:
+def _quota(quota: metastores.Quota) -> answers.UnityCatalogQuota:
     return {
         "parent_securable_type": RULES[quota.on.kind].wire[0],
         "parent_full_name": quota.on.full_name,
@@ -189,7 +189,7 @@ def _quota_alone(quota: metastores.Quota, _: Any) -> answers.QuotaOf:
     return {"quota_info": _quota(quota)}
 
 
-def _quota_of(f: Quota) -> metastores.GetQuota:
+def _quota_of(f: UnityCatalogGetQuota) -> metastores.GetQuota:
     kind = parse_kind(f.parent_securable_type)
     name = METASTORE if kind is Kind.METASTORE else parse_full_name(f.parent_full_name, kind)
     return metastores.GetQuota(name, f.quota_name)
@@ -200,7 +200,7 @@ def routes(metastore_id: str) -> list[Route]:
         if id != metastore_id:
             raise NotFound(f"Metastore '{id[:100]}' does not exist.", kind="METASTORE")
 
-    def read(f: One) -> metastores.ReadMetastore:
+    def read(f: MetastoreId) -> metastores.ReadMetastore:
         ours(f.id)
         return metastores.ReadMetastore()
 
@@ -222,24 +222,24 @@ def routes(metastore_id: str) -> list[Route]:
     of_catalog, quotas = f"{PREFIX}/workspace-bindings/catalogs/{{name}}", f"{PREFIX}/resource-quotas"
     return [
         Route("GET", f"{PREFIX}/metastore_summary", NoFields, lambda _: catalogs.GetMetastore(), info),
-        Route("GET", all_of_them, List, _all_of_them, _page),
-        Route("GET", f"{all_of_them}/{{id}}", One, read, info),
+        Route("GET", all_of_them, ListMetastores, _all_of_them, _page),
+        Route("GET", f"{all_of_them}/{{id}}", MetastoreId, read, info),
         Route("PATCH", f"{all_of_them}/{{id}}", UpdateMetastore, update, info),
         Route("GET", of_catalog, CatalogBindings, lambda f: bindings.GetBindings(_catalog("catalog", f.name)), _ids),
         Route("PATCH", of_catalog, AssignCatalog, _assign, _assigned),
         Route("GET", bound, Bindings, _get_bindings, _bindings),
-        Route("PATCH", bound, ChangeBindings, _change_bindings, _changed),
+        Route("PATCH", bound, UnityCatalogChangeBindings, _change_bindings, _changed),
         Route(
             "GET",
             f"{quotas}/all-resource-quotas",
-            List,
+            ListMetastores,
             lambda f: metastores.ListQuotas(f.max_results, f.page_token),
             quota_page,
         ),
         Route(
             "GET",
             f"{quotas}/{{parent_securable_type}}/{{parent_full_name}}/{{quota_name}}",
-            Quota,
+            UnityCatalogGetQuota,
             _quota_of,
             _quota_alone,
         ),

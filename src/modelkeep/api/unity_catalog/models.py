@@ -37,7 +37,7 @@ class AliasOfVersion(msgspec.Struct, frozen=True):
     version_num: str | int
 
 
-class CreateModel(msgspec.Struct, frozen=True):
+class UnityCatalogCreateModel(msgspec.Struct, frozen=True):
     name: str
     catalog_name: str = ""
     schema_name: str = ""
@@ -49,7 +49,7 @@ class CreateModel(msgspec.Struct, frozen=True):
     aliases: tuple[AliasOfVersion, ...] = ()
 
 
-class ListModels(msgspec.Struct, frozen=True):
+class UnityCatalogListModels(msgspec.Struct, frozen=True):
     catalog_name: str = ""
     schema_name: str = ""
     include_browse: bool = False
@@ -57,13 +57,13 @@ class ListModels(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-class GetModel(msgspec.Struct, frozen=True):
+class UnityCatalogGetModel(msgspec.Struct, frozen=True):
     full_name: str
     include_aliases: bool = False
     include_browse: bool = False
 
 
-class UpdateModel(msgspec.Struct, frozen=True):
+class UnityCatalogUpdateModel(msgspec.Struct, frozen=True):
     """Absent means unchanged, "" means cleared."""
 
     full_name: str
@@ -80,19 +80,19 @@ class UpdateModel(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class DeleteModel(msgspec.Struct, frozen=True):
+class UnityCatalogDeleteModel(msgspec.Struct, frozen=True):
     full_name: str
     force: bool = True
     """Clients of Databricks never send it, and there a model goes with its versions."""
 
 
-class SetAlias(msgspec.Struct, frozen=True):
+class UnityCatalogSetAlias(msgspec.Struct, frozen=True):
     full_name: str
     alias: str
     version_num: str | int
 
 
-class Alias(msgspec.Struct, frozen=True):
+class UnityCatalogAlias(msgspec.Struct, frozen=True):
     full_name: str
     alias: str
     include_aliases: bool = False
@@ -109,7 +109,7 @@ def agreed(name: FullName, catalog: str, schema: str, model: str) -> FullName:
     return name
 
 
-def _create_model(f: CreateModel) -> models.CreateModel:
+def _create_model(f: UnityCatalogCreateModel) -> models.CreateModel:
     name = model_in(f.catalog_name, f.schema_name, f.name)
     if f.full_name and model_name(f.full_name) != name:
         raise InvalidArgument(f"Field 'full_name' is {f.full_name[:300]!r}, and the other fields name '{name}'.")
@@ -120,7 +120,7 @@ def _create_model(f: CreateModel) -> models.CreateModel:
     return models.CreateModel(name, f.comment, platform_tags(f.tags), f.deployment_job_id)
 
 
-def _list_models(f: ListModels) -> models.ListModels:
+def _list_models(f: UnityCatalogListModels) -> models.ListModels:
     if bool(f.catalog_name) != bool(f.schema_name):
         raise InvalidArgument("Give both catalog_name and schema_name, or neither.")
     schema = METASTORE.child(f.catalog_name).child(f.schema_name) if f.catalog_name else None
@@ -128,11 +128,11 @@ def _list_models(f: ListModels) -> models.ListModels:
     return kind(schema, f.max_results, f.page_token)
 
 
-def _get_model(f: GetModel) -> models.GetModel:
+def _get_model(f: UnityCatalogGetModel) -> models.GetModel:
     return (models.BrowseModel if f.include_browse else models.GetModel)(model_name(f.full_name))
 
 
-def _update_model(f: UpdateModel) -> Sequence[msgspec.Struct]:
+def _update_model(f: UnityCatalogUpdateModel) -> Sequence[msgspec.Struct]:
     """One PATCH may ask for several things, each with a need of its own: all happen, or none."""
     name = agreed(model_name(f.full_name), f.catalog_name, f.schema_name, f.name)
     changes: list[msgspec.Struct] = []
@@ -162,19 +162,19 @@ def _aliases(name: FullName, aliases: tuple[AliasOfVersion, ...]) -> list[msgspe
     return [models.SetAlias(name, alias.alias_name, parse_version(alias.version_num)) for alias in aliases]
 
 
-def _delete_model(f: DeleteModel) -> models.DeleteModel:
+def _delete_model(f: UnityCatalogDeleteModel) -> models.DeleteModel:
     return models.DeleteModel(model_name(f.full_name), f.force)
 
 
-def _set_alias(f: SetAlias) -> models.SetAlias:
+def _set_alias(f: UnityCatalogSetAlias) -> models.SetAlias:
     return models.SetAlias(model_name(f.full_name), f.alias, parse_version(f.version_num))
 
 
-def _delete_alias(f: Alias) -> models.DeleteAlias:
+def _delete_alias(f: UnityCatalogAlias) -> models.DeleteAlias:
     return models.DeleteAlias(model_name(f.full_name), f.alias)
 
 
-def _by_alias(f: Alias) -> versions.GetVersionByAlias:
+def _by_alias(f: UnityCatalogAlias) -> versions.GetVersionByAlias:
     return versions.GetVersionByAlias(model_name(f.full_name), f.alias)
 
 
@@ -233,7 +233,9 @@ def routes(metastore_id: str, place: Place = named) -> list[Route]:
         aliases = [alias_info(result.securable.full_name, *alias) for alias in result.aliases.items()]
         return {**info(result.securable, metastore_id), "aliases": aliases}
 
-    def whole_or_brief(result: RegisteredModel | Browsed[RegisteredModel], f: GetModel) -> RegisteredModelInfo:
+    def whole_or_brief(
+        result: RegisteredModel | Browsed[RegisteredModel], f: UnityCatalogGetModel
+    ) -> RegisteredModelInfo:
         model = result.entity if isinstance(result, Browsed) else result
         if isinstance(result, Browsed) and result.only:
             return brief(model.securable, metastore_id, browse_only=True)
@@ -246,17 +248,17 @@ def routes(metastore_id: str, place: Place = named) -> list[Route]:
         ]
         return {"registered_models": items, **next_page(result.next_token)}
 
-    def alias(_: Any, f: SetAlias) -> ModelAlias:
+    def alias(_: Any, f: UnityCatalogSetAlias) -> ModelAlias:
         return alias_info(str(model_name(f.full_name)), f.alias, parse_version(f.version_num))
 
     by_name, by_alias = f"{MODELS}/{{full_name}}", f"{MODELS}/{{full_name}}/aliases/{{alias}}"
     return [
-        Route("POST", MODELS, CreateModel, _create_model, whole),
-        Route("GET", MODELS, ListModels, _list_models, page),
-        Route("GET", by_name, GetModel, _get_model, whole_or_brief),
-        Route("PATCH", by_name, UpdateModel, _update_model, whole),
-        Route("DELETE", by_name, DeleteModel, _delete_model),
-        Route("PUT", by_alias, SetAlias, _set_alias, alias),
-        Route("DELETE", by_alias, Alias, _delete_alias),
-        Route("GET", by_alias, Alias, _by_alias, one_version(metastore_id, place)),
+        Route("POST", MODELS, UnityCatalogCreateModel, _create_model, whole),
+        Route("GET", MODELS, UnityCatalogListModels, _list_models, page),
+        Route("GET", by_name, UnityCatalogGetModel, _get_model, whole_or_brief),
+        Route("PATCH", by_name, UnityCatalogUpdateModel, _update_model, whole),
+        Route("DELETE", by_name, UnityCatalogDeleteModel, _delete_model),
+        Route("PUT", by_alias, UnityCatalogSetAlias, _set_alias, alias),
+        Route("DELETE", by_alias, UnityCatalogAlias, _delete_alias),
+        Route("GET", by_alias, UnityCatalogAlias, _by_alias, one_version(metastore_id, place)),
     ]

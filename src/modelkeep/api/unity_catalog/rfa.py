@@ -28,31 +28,31 @@ _OF_MESSAGE = (
 _OWNERS = {Kind.MODEL: "REGISTERED_MODEL"}
 
 
-class Securable(msgspec.Struct, frozen=True):
+class UnityCatalogSecurable(msgspec.Struct, frozen=True):
     type: str = ""
     full_name: str = ""
 
 
-class Permissions(msgspec.Struct, frozen=True):
-    securable: Securable
+class UnityCatalogPermissionsRequest(msgspec.Struct, frozen=True):
+    securable: UnityCatalogSecurable
     permissions: tuple[str, ...] = ()
 
 
-class BehalfOf(msgspec.Struct, frozen=True):
+class UnityCatalogBehalfOfRequest(msgspec.Struct, frozen=True):
     """`id`: the number that identity providers know, or a name."""
 
     id: str
     principal_type: Literal["USER_PRINCIPAL", "GROUP_PRINCIPAL", "SERVICE_PRINCIPAL"] | None = None
 
 
-class AccessRequest(msgspec.Struct, frozen=True):
-    behalf_of: BehalfOf | None = None
+class UnityCatalogAccessRequest(msgspec.Struct, frozen=True):
+    behalf_of: UnityCatalogBehalfOfRequest | None = None
     comment: str = ""
-    securable_permissions: tuple[Permissions, ...] = ()
+    securable_permissions: tuple[UnityCatalogPermissionsRequest, ...] = ()
 
 
-class Batch(msgspec.Struct, frozen=True):
-    requests: tuple[AccessRequest, ...] = ()
+class AccessRequestBatch(msgspec.Struct, frozen=True):
+    requests: tuple[UnityCatalogAccessRequest, ...] = ()
 
 
 class DestinationsOf(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class OneDestination(msgspec.Struct, frozen=True):
 
 class Changed(msgspec.Struct, frozen=True):
     update_mask: str
-    securable: Securable = Securable()
+    securable: UnityCatalogSecurable = UnityCatalogSecurable()
     destinations: tuple[OneDestination, ...] = ()
     securable_type: str = ""
     full_name: str = ""
@@ -78,7 +78,7 @@ def routes(metastore_id: str) -> list[Route]:
     def named(kind: str, text: str) -> FullName:
         return objects.securable(kind, text, metastore_id)
 
-    def ask(f: Batch) -> access_requests.AskAccess:
+    def ask(f: AccessRequestBatch) -> access_requests.AskAccess:
         return access_requests.AskAccess(tuple(_ask(request, named) for request in f.requests))
 
     def change(f: Changed) -> access_requests.ChangeAccessDestinations:
@@ -120,7 +120,7 @@ def routes(metastore_id: str) -> list[Route]:
         }
 
     return [
-        Route("POST", f"{RFA}/requests", Batch, ask, responses),
+        Route("POST", f"{RFA}/requests", AccessRequestBatch, ask, responses),
         Route(
             "GET",
             f"{RFA}/destinations/{{securable_type}}/{{full_name}}",
@@ -132,9 +132,9 @@ def routes(metastore_id: str) -> list[Route]:
     ]
 
 
-def _ask(f: AccessRequest, named: Callable[[str, str], FullName]) -> access_requests.Ask:
+def _ask(f: UnityCatalogAccessRequest, named: Callable[[str, str], FullName]) -> access_requests.Ask:
     privileges_by_securable = [
-        access_requests.Wanted(named(p.securable.type, p.securable.full_name), p.permissions)
+        access_requests.RequestedPrivileges(named(p.securable.type, p.securable.full_name), p.permissions)
         for p in f.securable_permissions
     ]
     return access_requests.Ask(tuple(privileges_by_securable), f.behalf_of.id if f.behalf_of else "", f.comment)
@@ -150,5 +150,5 @@ def _owner(x: Found) -> answers.AccessDestination:
     return {"destination_id": x.owner, "destination_type": "EMAIL", "special_destination": special}
 
 
-def _behalf(principal: Principal, number: int) -> answers.BehalfOf:
+def _behalf(principal: Principal, number: int) -> answers.UnityCatalogBehalfOf:
     return {"id": str(number), "principal_type": _TYPES[principal.kind]}

@@ -22,7 +22,7 @@ from modelkeep.http.routing import Route
 PREFIX = "/api/2.1/unity-catalog"
 
 
-class CreateCatalog(msgspec.Struct, frozen=True):
+class UnityCatalogCreateCatalog(msgspec.Struct, frozen=True):
     name: str
     comment: str = ""
     properties: dict[str, str] = {}
@@ -34,7 +34,7 @@ class CreateCatalog(msgspec.Struct, frozen=True):
     options: dict[str, str] = {}
 
 
-class CreateSchema(msgspec.Struct, frozen=True):
+class UnityCatalogCreateSchema(msgspec.Struct, frozen=True):
     name: str
     catalog_name: str
     comment: str = ""
@@ -43,12 +43,12 @@ class CreateSchema(msgspec.Struct, frozen=True):
     storage_root: str = ""
 
 
-class One(msgspec.Struct, frozen=True):
+class ContainerName(msgspec.Struct, frozen=True):
     full_name: str
     include_browse: bool = False
 
 
-class Update(msgspec.Struct, frozen=True):
+class UpdateContainer(msgspec.Struct, frozen=True):
     full_name: str
     new_name: str | None = None
     comment: str | None = None
@@ -68,14 +68,14 @@ class Delete(msgspec.Struct, frozen=True):
     force: bool = False
 
 
-class List(msgspec.Struct, frozen=True):
+class UnityCatalogListCatalogs(msgspec.Struct, frozen=True):
     include_browse: bool = False
     include_unbound: bool = False
     max_results: int | None = None
     page_token: str = ""
 
 
-class ListSchemas(msgspec.Struct, frozen=True):
+class UnityCatalogListSchemas(msgspec.Struct, frozen=True):
     catalog_name: str
     include_browse: bool = False
     max_results: int | None = None
@@ -91,17 +91,17 @@ class Held(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-class Permissions(Held, frozen=True):
+class GetPermissions(Held, frozen=True):
     max_results: int | None = None
 
 
-class Assignments(Held, frozen=True):
+class GetPrivilegeAssignments(Held, frozen=True):
     """databricks-sdk's `w.grants.list` and `list_effective`: the same, and the size of a page has another name."""
 
     page_size: int | None = None
 
 
-class Change(msgspec.Struct, frozen=True):
+class PermissionsChange(msgspec.Struct, frozen=True):
     principal: str
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Change(msgspec.Struct, frozen=True):
 class ChangePermissions(msgspec.Struct, frozen=True):
     securable_type: str
     full_name: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[PermissionsChange, ...] = ()
     omit_permissions_in_response: bool = False
 
 
@@ -144,31 +144,31 @@ def _agreed(name: FullName, /, **said: str) -> FullName:
     return name
 
 
-def _create_catalog(f: CreateCatalog) -> catalogs.CreateCatalog:
+def _create_catalog(f: UnityCatalogCreateCatalog) -> catalogs.CreateCatalog:
     _ours(f.connection_name, f.provider_name, f.share_name, f.options)
     name = _agreed(METASTORE.child(f.name), full_name=f.full_name)
     return catalogs.CreateCatalog(name=name, comment=f.comment, spec=_spec(f.properties, f.storage_root))
 
 
-def _create_schema(f: CreateSchema) -> catalogs.CreateSchema:
+def _create_schema(f: UnityCatalogCreateSchema) -> catalogs.CreateSchema:
     name = _agreed(_catalog(f.catalog_name).child(f.name), full_name=f.full_name)
     return catalogs.CreateSchema(name=name, comment=f.comment, spec=_spec(f.properties, f.storage_root))
 
 
-def _get_catalog(f: One) -> catalogs.GetCatalog:
+def _get_catalog(f: ContainerName) -> catalogs.GetCatalog:
     return (catalogs.BrowseCatalog if f.include_browse else catalogs.GetCatalog)(_catalog(f.full_name))
 
 
-def _get_schema(f: One) -> catalogs.GetSchema:
+def _get_schema(f: ContainerName) -> catalogs.GetSchema:
     return (catalogs.BrowseSchema if f.include_browse else catalogs.GetSchema)(_schema(f.full_name))
 
 
-def _list_catalogs(f: List) -> catalogs.ListCatalogs:
+def _list_catalogs(f: UnityCatalogListCatalogs) -> catalogs.ListCatalogs:
     kind = catalogs.BrowseCatalogs if f.include_browse else catalogs.ListCatalogs
     return kind(f.max_results, f.page_token, f.include_unbound)
 
 
-def _list_schemas(f: ListSchemas) -> catalogs.ListSchemas:
+def _list_schemas(f: UnityCatalogListSchemas) -> catalogs.ListSchemas:
     kind = catalogs.BrowseSchemas if f.include_browse else catalogs.ListSchemas
     return kind(_catalog(f.catalog_name), f.max_results, f.page_token)
 
@@ -185,7 +185,7 @@ _CATALOG = (catalogs.GetCatalog, catalogs.RenameCatalog, catalogs.UpdateCatalogC
 _SCHEMA = (catalogs.GetSchema, catalogs.RenameSchema, catalogs.UpdateComment, catalogs.UpdateSpec)
 
 
-def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
+def _update(kind: Kind, f: UpdateContainer) -> Sequence[msgspec.Struct]:
     """One PATCH, several needs: all changes happen, or none."""
     name = _agreed(parse_full_name(f.full_name, kind), name=f.name, catalog_name=f.catalog_name)
     get, rename, comment, spec = _CATALOG if kind is Kind.CATALOG else _SCHEMA
@@ -212,7 +212,7 @@ def _update(kind: Kind, f: Update) -> Sequence[msgspec.Struct]:
     return [*requests, get(name)]
 
 
-def _as_it_is(kind: Kind, f: Update) -> bool:
+def _as_it_is(kind: Kind, f: UpdateContainer) -> bool:
     """Does the request also ask for what holds anyway? Raises InvalidArgument where it asks for anything else."""
     _ours(f.options)
     isolated = f.isolation_mode if kind is not Kind.CATALOG else None
@@ -269,7 +269,7 @@ def _info(container: Securable | Browsed[Securable], metastore_id: str) -> answe
     return info
 
 
-def assignments(rows: list[Grant], _: Any = None) -> answers.Permissions:
+def assignments(rows: list[Grant], _: Any = None) -> answers.UnityCatalogPermissions:
     by_principal: dict[str, answers.PrivilegeAssignment] = {}
     for grant in rows:
         listed = by_principal.setdefault(grant.principal, {"principal": grant.principal, "privileges": []})
@@ -299,30 +299,32 @@ def effective_list(rows: list[Grant], _: Any = None) -> answers.EffectiveAssignm
 
 
 def routes(metastore_id: str) -> list[Route]:
-    def on(f: Permissions | Assignments | ChangePermissions) -> FullName:
+    def on(f: GetPermissions | GetPrivilegeAssignments | ChangePermissions) -> FullName:
         return securable(f.securable_type, f.full_name, metastore_id)
 
-    def page(f: Permissions | Assignments) -> None:
-        word, size = ("page_size", f.page_size) if isinstance(f, Assignments) else ("max_results", f.max_results)
+    def page(f: GetPermissions | GetPrivilegeAssignments) -> None:
+        word, size = (
+            ("page_size", f.page_size) if isinstance(f, GetPrivilegeAssignments) else ("max_results", f.max_results)
+        )
         if size is not None and not (size == 0 or size >= 150):
             raise InvalidArgument(f"{word} of permissions is 0 or at least 150.")  # databricks-sdk, GrantsAPI
         if f.page_token:
             raise BadPageToken("Permissions come on one page, so no page token was given. Leave page_token out.")
 
-    def get_grants(f: Permissions | Assignments) -> grants.GetGrants:
+    def get_grants(f: GetPermissions | GetPrivilegeAssignments) -> grants.GetGrants:
         page(f)
         return grants.GetGrants(on(f), f.principal)
 
-    def get_effective(f: Permissions | Assignments) -> grants.GetEffectiveGrants:
+    def get_effective(f: GetPermissions | GetPrivilegeAssignments) -> grants.GetEffectiveGrants:
         page(f)
         return grants.GetEffectiveGrants(on(f), f.principal)
 
     def change(f: ChangePermissions) -> grants.ChangeGrants:
         if not any(change.add or change.remove for change in f.changes):
             raise InvalidArgument("The request changes nothing. Send changes with add or remove.")
-        return grants.ChangeGrants(on(f), tuple(grants.Change(c.principal, c.add, c.remove) for c in f.changes))
+        return grants.ChangeGrants(on(f), tuple(grants.GrantChange(c.principal, c.add, c.remove) for c in f.changes))
 
-    def changed(rows: list[Grant], f: ChangePermissions) -> answers.Permissions:
+    def changed(rows: list[Grant], f: ChangePermissions) -> answers.UnityCatalogPermissions:
         return {} if f.omit_permissions_in_response else assignments(rows)
 
     def catalog(c: Securable | Browsed[Securable], _: Any) -> answers.CatalogInfo:
@@ -345,40 +347,40 @@ def routes(metastore_id: str) -> list[Route]:
 
     c, s = f"{PREFIX}/catalogs", f"{PREFIX}/schemas"
     return [
-        Route("POST", c, CreateCatalog, _create_catalog, catalog),
-        Route("GET", c, List, _list_catalogs, catalog_page),
-        Route("GET", f"{c}/{{full_name}}", One, _get_catalog, catalog),
-        Route("PATCH", f"{c}/{{full_name}}", Update, lambda f: _update(Kind.CATALOG, f), catalog),
+        Route("POST", c, UnityCatalogCreateCatalog, _create_catalog, catalog),
+        Route("GET", c, UnityCatalogListCatalogs, _list_catalogs, catalog_page),
+        Route("GET", f"{c}/{{full_name}}", ContainerName, _get_catalog, catalog),
+        Route("PATCH", f"{c}/{{full_name}}", UpdateContainer, lambda f: _update(Kind.CATALOG, f), catalog),
         Route(
             "DELETE", f"{c}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_catalog(f.full_name), f.force)
         ),
-        Route("POST", s, CreateSchema, _create_schema, schema),
-        Route("GET", s, ListSchemas, _list_schemas, schema_page),
-        Route("GET", f"{s}/{{full_name}}", One, _get_schema, schema),
-        Route("PATCH", f"{s}/{{full_name}}", Update, lambda f: _update(Kind.SCHEMA, f), schema),
+        Route("POST", s, UnityCatalogCreateSchema, _create_schema, schema),
+        Route("GET", s, UnityCatalogListSchemas, _list_schemas, schema_page),
+        Route("GET", f"{s}/{{full_name}}", ContainerName, _get_schema, schema),
+        Route("PATCH", f"{s}/{{full_name}}", UpdateContainer, lambda f: _update(Kind.SCHEMA, f), schema),
         Route(
             "DELETE", f"{s}/{{full_name}}", Delete, lambda f: catalogs.DeleteContainer(_schema(f.full_name), f.force)
         ),
-        Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", Permissions, get_grants, assignments),
+        Route("GET", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", GetPermissions, get_grants, assignments),
         Route("PATCH", f"{PREFIX}/permissions/{{securable_type}}/{{full_name}}", ChangePermissions, change, changed),
         Route(
             "GET",
             f"{PREFIX}/effective-permissions/{{securable_type}}/{{full_name}}",
-            Permissions,
+            GetPermissions,
             get_effective,
             effective_assignments,
         ),
         Route(
             "GET",
             f"{PREFIX}/privilege-assignments/{{securable_type}}/{{full_name}}",
-            Assignments,
+            GetPrivilegeAssignments,
             get_grants,
             assignments,
         ),
         Route(
             "GET",
             f"{PREFIX}/effective-privilege-assignments/{{securable_type}}/{{full_name}}",
-            Assignments,
+            GetPrivilegeAssignments,
             get_effective,
             effective_list,
         ),

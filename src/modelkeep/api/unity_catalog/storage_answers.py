@@ -67,7 +67,7 @@ class CredentialValidation(TypedDict):
     results: list[ValidationResult]
 
 
-class TemporaryCredentials(TypedDict):
+class UnityCatalogTemporaryCredentials(TypedDict):
     """For one folder: the keys of one store, or none for a folder of this machine."""
 
     url: str

@@ -21,7 +21,7 @@ TABLE_OF_MLFLOW = "/api/2.0/unity-catalog/tables/{full_name}"
 """MLflow asks here for the id of a Delta table that a run read (mlflow/data/delta_dataset_source.py)."""
 
 
-class CreateTable(msgspec.Struct, frozen=True, kw_only=True):
+class UnityCatalogCreateTable(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     catalog_name: str
     schema_name: str
@@ -64,7 +64,7 @@ class ListSummaries(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-def _create(f: CreateTable) -> tables.CreateTable:
+def _create(f: UnityCatalogCreateTable) -> tables.CreateTable:
     name = METASTORE.child(f.catalog_name).child(f.schema_name).child(f.name, Kind.TABLE)
     objects.agreed(name, full_name=f.full_name)
     definition = tables.Definition(f.table_type, f.data_source_format, f.storage_location, f.columns, f.properties)
@@ -93,7 +93,7 @@ def _summary_page(result: Page[Securable], _: Any) -> answers.TableSummaryPage:
     return {"tables": summaries, **next_page(result.next_token)}
 
 
-def _exists(exists: bool, _: Any) -> answers.TableExists:
+def _exists(exists: bool, _: Any) -> answers.UnityCatalogTableExists:
     return {"table_exists": exists}
 
 
@@ -132,7 +132,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     path = f"{TABLES}/{{full_name}}"
     return [
-        Route("POST", TABLES, CreateTable, _create, whole_or_brief),
+        Route("POST", TABLES, UnityCatalogCreateTable, _create, whole_or_brief),
         Route("GET", TABLES, ListTables, lambda f: objects.in_schema(f, Kind.TABLE), page),
         Route(
             "GET",

@@ -17,13 +17,13 @@ from modelkeep.http.routing import Route
 PREFIX = "/api/2.1/unity-catalog"
 
 
-class Tag(msgspec.Struct, frozen=True):
+class UnityCatalogTag(msgspec.Struct, frozen=True):
     key: str
     value: str = ""
 
 
 class Changes(msgspec.Struct, frozen=True):
-    add_tags: tuple[Tag, ...] = ()
+    add_tags: tuple[UnityCatalogTag, ...] = ()
     remove: tuple[str, ...] = ()
 
 
@@ -42,14 +42,14 @@ class SubentityTags(msgspec.Struct, frozen=True):
     changes: Changes
 
 
-class Assignments(msgspec.Struct, frozen=True):
+class TagAssignments(msgspec.Struct, frozen=True):
     entity_type: str
     entity_name: str
     max_results: int | None = None
     page_token: str = ""
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class UnityCatalogAssignment(msgspec.Struct, frozen=True):
     entity_type: str
     entity_name: str
     tag_key: str
@@ -72,7 +72,7 @@ def _on(kind: Kind, full_name: str) -> FullName:
     return parse_full_name(full_name, kind)
 
 
-def _entity(f: Assignment | Assignments | UpdateAssignment) -> tuple[Kind, FullName]:
+def _entity(f: UnityCatalogAssignment | TagAssignments | UpdateAssignment) -> tuple[Kind, FullName]:
     """Entity types are written in the plural (`catalogs`, `schemas`, `functions`); the singular means the same."""
     kind = parse_kind(f.entity_type[:-1] if f.entity_type[-1:] in ("s", "S") else f.entity_type)
     return kind, _on(kind, f.entity_name)
@@ -106,12 +106,12 @@ def _subentity_tags(f: SubentityTags) -> msgspec.Struct:
     return _changed(parse_full_name(f.securable_full_name, Kind.MODEL), parse_version(f.subentity_name), f.changes)
 
 
-def _assign(f: Assignment) -> models.AssignTag:
+def _assign(f: UnityCatalogAssignment) -> models.AssignTag:
     check_platform_tag(f.tag_key, f.tag_value)
     return models.AssignTag(_entity(f)[1], f.tag_key, f.tag_value)
 
 
-def _remove(f: Assignment) -> models.ChangeTags:
+def _remove(f: UnityCatalogAssignment) -> models.ChangeTags:
     return models.ChangeTags(_entity(f)[1], remove=(f.tag_key,))
 
 
@@ -128,32 +128,32 @@ def _update(f: UpdateAssignment) -> models.ReassignTag:
 _LISTS = {Kind.CATALOG: models.ListCatalogTags, Kind.SCHEMA: models.ListSchemaTags}
 
 
-def _list(f: Assignments) -> models.ListTags:
+def _list(f: TagAssignments) -> models.ListTags:
     kind, name = _entity(f)
     return _LISTS.get(kind, models.ListObjectTags)(name, f.max_results, f.page_token)
 
 
-def _get(f: Assignment) -> msgspec.Struct:
+def _get(f: UnityCatalogAssignment) -> msgspec.Struct:
     kind, name = _entity(f)
     return _LISTS.get(kind, models.ListObjectTags)(name, models.MAX_PAGE)
 
 
-def _assignment(f: Assignment | Assignments | UpdateAssignment, key: str, value: str) -> TagAssignment:
+def _assignment(f: UnityCatalogAssignment | TagAssignments | UpdateAssignment, key: str, value: str) -> TagAssignment:
     return {"entity_type": f.entity_type, "entity_name": str(_entity(f)[1]), "tag_key": key, "tag_value": value}
 
 
-def _from_request(_: Any, f: Assignment | UpdateAssignment) -> TagAssignment:
+def _from_request(_: Any, f: UnityCatalogAssignment | UpdateAssignment) -> TagAssignment:
     return _assignment(f, f.tag_key, f.tag_value)
 
 
-def _tag_of_page(result: Page[tuple[str, str]], f: Assignment) -> TagAssignment:
+def _tag_of_page(result: Page[tuple[str, str]], f: UnityCatalogAssignment) -> TagAssignment:
     tags = dict(result.items)
     if f.tag_key not in tags:
         raise models.no_tag(_entity(f)[1], f.tag_key)
     return _assignment(f, f.tag_key, tags[f.tag_key])
 
 
-def _page(result: Page[tuple[str, str]], f: Assignments) -> TagAssignmentPage:
+def _page(result: Page[tuple[str, str]], f: TagAssignments) -> TagAssignmentPage:
     return {
         "tag_assignments": [_assignment(f, *tag) for tag in result.items],
         **next_page(result.next_token),
@@ -168,9 +168,9 @@ def routes() -> list[Route]:
     return [
         Route("PATCH", f"{PREFIX}/securable-tags/{of_securable}", SecurableTags, _securable_tags),
         Route("PATCH", f"{PREFIX}/subentity-tags/{of_securable}/{{subentity_name}}", SubentityTags, _subentity_tags),
-        Route("POST", assignments, Assignment, _assign, _from_request),
-        Route("GET", of_entity, Assignments, _list, _page),
-        Route("GET", by_key, Assignment, _get, _tag_of_page),
+        Route("POST", assignments, UnityCatalogAssignment, _assign, _from_request),
+        Route("GET", of_entity, TagAssignments, _list, _page),
+        Route("GET", by_key, UnityCatalogAssignment, _get, _tag_of_page),
         Route("PATCH", by_key, UpdateAssignment, _update, _from_request),
-        Route("DELETE", by_key, Assignment, _remove),
+        Route("DELETE", by_key, UnityCatalogAssignment, _remove),
     ]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from modelkeep.api.model_shapes import AwsCredentials
-from modelkeep.api.unity_catalog.storage_answers import TemporaryCredentials
+from modelkeep.api.unity_catalog.storage_answers import UnityCatalogTemporaryCredentials
 from modelkeep.core.operations.tables import credentials
 from modelkeep.core.operations.tables.storage import VendedStorage
 from modelkeep.domain.errors import InvalidArgument
@@ -20,14 +20,14 @@ _TABLE_OPERATIONS = {"READ": False, "READ_WRITE": True}
 _VOLUME_OPERATIONS = {"READ_VOLUME": False, "WRITE_VOLUME": True}
 
 
-class TableCredentials(msgspec.Struct, frozen=True):
+class UnityCatalogTableCredentials(msgspec.Struct, frozen=True):
     """Without an operation, to read: older open-source clients leave it out."""
 
     table_id: str
     operation: str = "READ"
 
 
-class PathCredentials(msgspec.Struct, frozen=True):
+class UnityCatalogPathCredentials(msgspec.Struct, frozen=True):
     url: str
     operation: Literal["PATH_READ", "PATH_READ_WRITE", "PATH_CREATE_TABLE"]
     dry_run: bool = False
@@ -46,7 +46,7 @@ def writes(operation: str, known: dict[str, bool]) -> bool:
     return write
 
 
-def _table(f: TableCredentials) -> credentials.TableCredentialsById:
+def _table(f: UnityCatalogTableCredentials) -> credentials.TableCredentialsById:
     return credentials.TableCredentialsById(f.table_id, Kind.TABLE, writes(f.operation, _TABLE_OPERATIONS))
 
 
@@ -54,12 +54,12 @@ def _volume(f: VolumeCredentials) -> credentials.VolumeCredentialsById:
     return credentials.VolumeCredentialsById(f.volume_id, Kind.VOLUME, writes(f.operation, _VOLUME_OPERATIONS))
 
 
-def _path(f: PathCredentials) -> credentials.PathCredentials:
+def _path(f: UnityCatalogPathCredentials) -> credentials.PathCredentials:
     return credentials.PathCredentials(f.url, f.operation, f.dry_run)
 
 
-def vended(storage: VendedStorage, _: Any) -> TemporaryCredentials:
-    answer: TemporaryCredentials = {
+def vended(storage: VendedStorage, _: Any) -> UnityCatalogTemporaryCredentials:
+    answer: UnityCatalogTemporaryCredentials = {
         "url": storage.url,
         "expiration_time": storage.expires_at or now_ms() + _NOTHING_TO_RENEW_MS,
     }
@@ -75,7 +75,7 @@ def vended(storage: VendedStorage, _: Any) -> TemporaryCredentials:
 
 def routes() -> list[Route]:
     return [
-        Route("POST", f"{PREFIX}/temporary-table-credentials", TableCredentials, _table, vended),
-        Route("POST", f"{PREFIX}/temporary-path-credentials", PathCredentials, _path, vended),
+        Route("POST", f"{PREFIX}/temporary-table-credentials", UnityCatalogTableCredentials, _table, vended),
+        Route("POST", f"{PREFIX}/temporary-path-credentials", UnityCatalogPathCredentials, _path, vended),
         Route("POST", f"{PREFIX}/temporary-volume-credentials", VolumeCredentials, _volume, vended),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.api.app import App, Tracking
+from modelkeep.api.app import App, TrackingHandler
 from modelkeep.api.authentication import Authenticator
 from modelkeep.api.errors import databricks
 from modelkeep.api.model_shapes import Reach, named
@@ -144,7 +144,7 @@ class UserAgentDispatcher(App):
         routes: Sequence[Route],
         other: Sequence[Route],
         sites: WorkspaceResolver,
-        tracking: Tracking | None = None,
+        tracking: TrackingHandler | None = None,
     ) -> None:
         """`other`: all routes as clients of open-source Unity Catalog are answered."""
         super().__init__(engine, door, routes, sites, tracking)

@@ -36,11 +36,11 @@ VERSIONS = f"{PREFIX}/models/{{full_name}}/versions"
 _INT64 = re.compile(r"[0-9]{1,18}")
 
 
-class TableDependency(msgspec.Struct, frozen=True):
+class UnityCatalogTableDependency(msgspec.Struct, frozen=True):
     table_full_name: str = ""
 
 
-class FunctionDependency(msgspec.Struct, frozen=True):
+class UnityCatalogFunctionDependency(msgspec.Struct, frozen=True):
     function_full_name: str = ""
 
 
@@ -48,19 +48,19 @@ class ConnectionDependency(msgspec.Struct, frozen=True):
     connection_name: str = ""
 
 
-class Dependency(msgspec.Struct, frozen=True):
+class UnityCatalogDependency(msgspec.Struct, frozen=True):
     """One of the three."""
 
-    table: TableDependency | None = None
-    function: FunctionDependency | None = None
+    table: UnityCatalogTableDependency | None = None
+    function: UnityCatalogFunctionDependency | None = None
     connection: ConnectionDependency | None = None
 
 
 class DependencyList(msgspec.Struct, frozen=True):
-    dependencies: tuple[Dependency, ...] = ()
+    dependencies: tuple[UnityCatalogDependency, ...] = ()
 
 
-class CreateVersion(msgspec.Struct, frozen=True):
+class UnityCatalogCreateVersion(msgspec.Struct, frozen=True):
     model_name: str
     catalog_name: str = ""
     schema_name: str = ""
@@ -74,21 +74,21 @@ class CreateVersion(msgspec.Struct, frozen=True):
     run_tracking_server_id: Id = ""
 
 
-class ListVersions(msgspec.Struct, frozen=True):
+class UnityCatalogListVersions(msgspec.Struct, frozen=True):
     full_name: str
     include_browse: bool = False
     max_results: int | None = None
     page_token: str = ""
 
 
-class GetVersion(msgspec.Struct, frozen=True):
+class UnityCatalogGetVersion(msgspec.Struct, frozen=True):
     full_name: str
     version: str | int
     include_aliases: bool = False
     include_browse: bool = False
 
 
-class UpdateVersion(msgspec.Struct, frozen=True):
+class UnityCatalogUpdateVersion(msgspec.Struct, frozen=True):
     full_name: str
     version: str | int
     comment: str | None = None
@@ -96,12 +96,12 @@ class UpdateVersion(msgspec.Struct, frozen=True):
     """Of the comment that the caller has read. With it, a newer comment is not overwritten."""
 
 
-class Version(msgspec.Struct, frozen=True):
+class UnityCatalogVersion(msgspec.Struct, frozen=True):
     full_name: str
     version: str | int
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class UnityCatalogCredentials(msgspec.Struct, frozen=True):
     model_name: str
     version: str | int
     catalog_name: str = ""
@@ -110,7 +110,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 def _create_version(
-    f: CreateVersion, request: Request, kind: type[versions.CreateVersion] = versions.CreateVersion
+    f: UnityCatalogCreateVersion, request: Request, kind: type[versions.CreateVersion] = versions.CreateVersion
 ) -> versions.CreateVersion:
     source, source_version = source_model(f.source)
     return kind(
@@ -143,31 +143,31 @@ def _dependencies(listed: DependencyList) -> Iterator[tuple[str, str]]:
             yield "DATABRICKS_UC_CONNECTION", dependency.connection.connection_name
 
 
-def _list_versions(f: ListVersions) -> versions.ListVersions:
+def _list_versions(f: UnityCatalogListVersions) -> versions.ListVersions:
     kind = versions.BrowseVersions if f.include_browse else versions.ListVersions
     return kind(model_name(f.full_name), f.max_results, f.page_token)
 
 
-def _get_version(f: GetVersion) -> versions.GetVersion:
+def _get_version(f: UnityCatalogGetVersion) -> versions.GetVersion:
     kind = versions.BrowseVersion if f.include_browse else versions.GetVersion
     return kind(model_name(f.full_name), parse_version(f.version))
 
 
-def _update_version(f: UpdateVersion) -> versions.UpdateVersion:
+def _update_version(f: UnityCatalogUpdateVersion) -> versions.UpdateVersion:
     if f.comment is None:
         raise InvalidArgument("The request changes nothing. Send comment: it is all of a version that can be updated.")
     return versions.UpdateVersion(model_name(f.full_name), parse_version(f.version), f.comment, f.etag)
 
 
-def _delete_version(f: Version) -> versions.DeleteVersion:
+def _delete_version(f: UnityCatalogVersion) -> versions.DeleteVersion:
     return versions.DeleteVersion(model_name(f.full_name), parse_version(f.version))
 
 
-def _finalize(f: Version) -> finalize.FinalizeVersion:
+def _finalize(f: UnityCatalogVersion) -> finalize.FinalizeVersion:
     return finalize.FinalizeVersion(model_name(f.full_name), parse_version(f.version))
 
 
-def _finalize_unsigned(f: Version) -> finalize.FinalizeVersion:
+def _finalize_unsigned(f: UnityCatalogVersion) -> finalize.FinalizeVersion:
     return msgspec.structs.replace(_finalize(f), unsigned=True)
 
 
@@ -177,7 +177,7 @@ _OPERATIONS = {
 }
 
 
-def _credentials(f: Credentials) -> versions.VersionRequest:
+def _credentials(f: UnityCatalogCredentials) -> versions.VersionRequest:
     kind = _OPERATIONS.get(f.operation)
     if kind is None:
         raise InvalidArgument(f"Operation '{f.operation[:100]}' is not known. Use {' or '.join(_OPERATIONS)}.")
@@ -192,11 +192,11 @@ def _no_files(*_: Any) -> versions.VersionRequest:
     )
 
 
-def _create_in_folder(f: CreateVersion, request: Request) -> versions.CreateVersion:
+def _create_in_folder(f: UnityCatalogCreateVersion, request: Request) -> versions.CreateVersion:
     return _create_version(f, request, credentials.CreateInFolder)
 
 
-def _get_in_folder(f: GetVersion) -> versions.GetVersion:
+def _get_in_folder(f: UnityCatalogGetVersion) -> versions.GetVersion:
     request = _get_version(f)
     return request if f.include_browse else credentials.GetInFolder(request.name, request.version)
 
@@ -285,7 +285,7 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
     elif reach and not reach.way:
         create = _no_files
 
-    def create_from_source(f: CreateVersion, request: Request) -> msgspec.Struct:
+    def create_from_source(f: UnityCatalogCreateVersion, request: Request) -> msgspec.Struct:
         if reach is not None and not f.source:  # required by open-source Unity Catalog's specification
             raise InvalidArgument("Field 'source' is missing from the request.")
         return create(f, request)
@@ -310,16 +310,22 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
 
     by_number = f"{VERSIONS}/{{version}}"
     return [
-        Route("POST", f"{PREFIX}/models/versions", CreateVersion, write=new_version, read_request=create_from_source),
-        Route("GET", VERSIONS, ListVersions, _list_versions, page),
-        Route("GET", by_number, GetVersion, read_one, visible_version),
-        Route("PATCH", by_number, UpdateVersion, _update_version, whole),
-        Route("DELETE", by_number, Version, _delete_version),
-        Route("PATCH", f"{by_number}/finalize", Version, _finalize_unsigned if reach else _finalize, whole),
+        Route(
+            "POST",
+            f"{PREFIX}/models/versions",
+            UnityCatalogCreateVersion,
+            write=new_version,
+            read_request=create_from_source,
+        ),
+        Route("GET", VERSIONS, UnityCatalogListVersions, _list_versions, page),
+        Route("GET", by_number, UnityCatalogGetVersion, read_one, visible_version),
+        Route("PATCH", by_number, UnityCatalogUpdateVersion, _update_version, whole),
+        Route("DELETE", by_number, UnityCatalogVersion, _delete_version),
+        Route("PATCH", f"{by_number}/finalize", UnityCatalogVersion, _finalize_unsigned if reach else _finalize, whole),
         Route(
             "POST",
             f"{PREFIX}/temporary-model-version-credentials",
-            Credentials,
+            UnityCatalogCredentials,
             _credentials if reach is None or reach.way else _no_files,
             _vended,
         ),

@@ -18,7 +18,7 @@ from modelkeep.http.routing import Route
 VOLUMES = "/api/2.1/unity-catalog/volumes"
 
 
-class CreateVolume(msgspec.Struct, frozen=True):
+class UnityCatalogCreateVolume(msgspec.Struct, frozen=True):
     catalog_name: str
     schema_name: str
     name: str
@@ -44,7 +44,7 @@ class UpdateVolume(msgspec.Struct, frozen=True):
     schema_name: str = ""
 
 
-def _create(f: CreateVolume) -> volumes.CreateVolume:
+def _create(f: UnityCatalogCreateVolume) -> volumes.CreateVolume:
     name = METASTORE.child(f.catalog_name).child(f.schema_name).child(f.name, Kind.VOLUME)
     objects.agreed(name, full_name=f.full_name)
     return volumes.CreateVolume(name, f.volume_type, f.comment, f.storage_location)
@@ -74,7 +74,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     path = f"{VOLUMES}/{{name}}"
     return [
-        Route("POST", VOLUMES, CreateVolume, _create, whole_or_brief),
+        Route("POST", VOLUMES, UnityCatalogCreateVolume, _create, whole_or_brief),
         Route("GET", VOLUMES, objects.ListIn, lambda f: objects.in_schema(f, Kind.VOLUME), page),
         Route(
             "GET",

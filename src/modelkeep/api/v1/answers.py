@@ -35,14 +35,14 @@ class RevokedTokens(TypedDict):
     revoked: int
 
 
-class NewToken(TypedDict):
+class V1NewToken(TypedDict):
     """No later answer contains `token_value`."""
 
     token_value: str
     token_info: TokenInfo
 
 
-class Tokens(TypedDict):
+class V1Tokens(TypedDict):
     tokens: list[TokenInfo]
     next_page_token: str
 
@@ -158,7 +158,7 @@ class VersionFiles(TypedDict):
     next_page_token: str
 
 
-class Found(TypedDict):
+class SearchResult(TypedDict):
     """`aliases` are those of a model: name -> version. `browse_only`: BROWSE is all that leads there, so the answer has
     neither aliases nor tags."""
 
@@ -173,7 +173,7 @@ class Found(TypedDict):
 
 
 class FoundPage(TypedDict):
-    results: list[Found]
+    results: list[SearchResult]
     next_page_token: str
 
 
@@ -242,7 +242,7 @@ class Jobs(TypedDict):
     next_page_token: str
 
 
-class Principals(TypedDict):
+class V1Principals(TypedDict):
     principals: list[Principal]
     next_page_token: str
 
@@ -251,7 +251,7 @@ class Identities(TypedDict):
     identities: list[ExternalIdentity]
 
 
-class Members(TypedDict):
+class V1Members(TypedDict):
     members: list[Principal]
     next_page_token: str
 
@@ -278,7 +278,7 @@ class ProtectedAliases(TypedDict):
     protected_aliases: list[Protected]
 
 
-class AccessRequest(TypedDict):
+class V1AccessRequest(TypedDict):
     """`mine`: requested by the caller or for the caller; `to_decide`: pending, and the caller may."""
 
     request_id: str
@@ -298,11 +298,11 @@ class AccessRequest(TypedDict):
 
 
 class AccessRequests(TypedDict):
-    access_requests: list[AccessRequest]
+    access_requests: list[V1AccessRequest]
     next_page_token: str
 
 
-class Email(TypedDict):
+class V1Email(TypedDict):
     type: str
     value: str
     primary: bool
@@ -313,7 +313,7 @@ class GroupRef(TypedDict):
     type: str
 
 
-class Assignment(TypedDict):
+class V1Assignment(TypedDict):
     metastore_id: str
     workspace_id: int
     default_catalog_name: str

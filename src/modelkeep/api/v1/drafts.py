@@ -14,7 +14,7 @@ class Model(msgspec.Struct, frozen=True):
     full_name: str
 
 
-class Version(Model, frozen=True):
+class DraftVersion(Model, frozen=True):
     version: str
 
 
@@ -22,7 +22,7 @@ def _model(f: Model) -> DraftComment:
     return DraftComment(parse_full_name(f.full_name, Kind.MODEL))
 
 
-def _version(f: Version) -> DraftVersionComment:
+def _version(f: DraftVersion) -> DraftVersionComment:
     return DraftVersionComment(parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version))
 
 
@@ -34,5 +34,5 @@ def routes(v1: str) -> list[Route]:
     of_model = f"{v1}/models/{{full_name}}"
     return [
         Route("POST", f"{of_model}/draft-comment", Model, _model, _draft),
-        Route("POST", f"{of_model}/versions/{{version}}/draft-comment", Version, _version, _draft),
+        Route("POST", f"{of_model}/versions/{{version}}/draft-comment", DraftVersion, _version, _draft),
     ]

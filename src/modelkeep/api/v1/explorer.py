@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.api.v1 import answers
-from modelkeep.core.operation import Origin
+from modelkeep.core.operation import SourceOrigin
 from modelkeep.core.operations.catalog import explorer
 from modelkeep.core.operations.models import signed_registration, versions
 from modelkeep.domain.authorization import Actor
@@ -21,7 +21,7 @@ from modelkeep.http.routing import Answer, NoFields, Route
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class Search(msgspec.Struct, frozen=True):
+class ExplorerSearch(msgspec.Struct, frozen=True):
     query: str = ""
     kinds: str = ""
     """separated by commas; none: all"""
@@ -33,13 +33,13 @@ class Search(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-class Versions(msgspec.Struct, frozen=True):
+class ExplorerVersions(msgspec.Struct, frozen=True):
     full_name: str
     max_results: int | None = None
     page_token: str = ""
 
 
-class Version(msgspec.Struct, frozen=True):
+class ExplorerVersion(msgspec.Struct, frozen=True):
     full_name: str
     version: str
 
@@ -54,23 +54,23 @@ class Register(msgspec.Struct, frozen=True):
     comment: str = ""
 
 
-class Files(Version, frozen=True):
+class ExplorerFiles(ExplorerVersion, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
 
-def _search(f: Search) -> explorer.SearchSecurables:
+def _search(f: ExplorerSearch) -> explorer.SearchSecurables:
     kinds = tuple(kind.strip() for kind in f.kinds.split(",") if kind.strip())
     return explorer.SearchSecurables(
         f.query, kinds, f.tag, f.owner, f.order_by == "updated", f.max_results, f.page_token
     )
 
 
-def _list_versions(f: Versions) -> versions.ListVersions:
+def _list_versions(f: ExplorerVersions) -> versions.ListVersions:
     return versions.ListVersions(parse_full_name(f.full_name, Kind.MODEL), f.max_results, f.page_token)
 
 
-def _get_version(f: Version) -> versions.GetVersion:
+def _get_version(f: ExplorerVersion) -> versions.GetVersion:
     return versions.GetVersion(parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version))
 
 
@@ -81,7 +81,7 @@ def _register(f: Register) -> signed_registration.RegisterSigned:
     if not _ID.fullmatch(f.model_id or f.run_id) or not _ID.fullmatch(f.run_id):
         raise InvalidArgument("run_id and model_id are ids of MLflow: letters, digits, _ and -.")
     path = ArtifactPath.parse(f.path).text
-    origin = Origin("logged_model", f.model_id) if f.model_id else Origin("run", f.run_id, path)
+    origin = SourceOrigin("logged_model", f.model_id) if f.model_id else SourceOrigin("run", f.run_id, path)
     return signed_registration.RegisterSigned(
         name=parse_full_name(f.full_name, Kind.MODEL),
         origin=origin,
@@ -92,7 +92,7 @@ def _register(f: Register) -> signed_registration.RegisterSigned:
     )
 
 
-def _list_files(f: Files) -> explorer.ListFiles:
+def _list_files(f: ExplorerFiles) -> explorer.ListFiles:
     return explorer.ListFiles(
         parse_full_name(f.full_name, Kind.MODEL), parse_version(f.version), f.max_results, f.page_token
     )
@@ -102,11 +102,11 @@ def _me(me: explorer.Me, _: Any) -> explorer.Me:
     return me
 
 
-def _results(page: Page[explorer.Found], _: Any) -> answers.FoundPage:
+def _results(page: Page[explorer.FoundSecurable], _: Any) -> answers.FoundPage:
     return {"results": [_result(item) for item in page.items], "next_page_token": page.next_token}
 
 
-def _result(item: explorer.Found) -> answers.Found:
+def _result(item: explorer.FoundSecurable) -> answers.SearchResult:
     s = item.securable
     return {
         "kind": s.kind,
@@ -176,11 +176,11 @@ def routes(v1: str) -> list[Route]:
     of_model = f"{v1}/models/{{full_name}}/versions"
     return [
         Route("GET", f"{v1}/me", NoFields, lambda _: explorer.GetMe(), _me),
-        Route("GET", f"{v1}/search", Search, _search, _results),
+        Route("GET", f"{v1}/search", ExplorerSearch, _search, _results),
         Route("GET", f"{v1}/privileges", handler=privileges, answers=(Answer(type=answers.Privileges),)),
         Route("POST", of_model, Register, _register, version_info),
-        Route("GET", of_model, Versions, _list_versions, _versions),
-        Route("GET", f"{of_model}/{{version}}", Version, _get_version, version_info),
-        Route("GET", f"{of_model}/{{version}}/files", Files, _list_files, _files),
+        Route("GET", of_model, ExplorerVersions, _list_versions, _versions),
+        Route("GET", f"{of_model}/{{version}}", ExplorerVersion, _get_version, version_info),
+        Route("GET", f"{of_model}/{{version}}/files", ExplorerFiles, _list_files, _files),
         Route("GET", f"{v1}/storage", NoFields, lambda _: explorer.GetStorage(), _storage),
     ]

@@ -21,7 +21,7 @@ V1 = "/api/modelkeep/v1"
 MAX_MOVES = 100
 
 
-class Explain(msgspec.Struct, frozen=True):
+class V1Explain(msgspec.Struct, frozen=True):
     securable_type: str
     full_name: str
     operation: str
@@ -30,12 +30,12 @@ class Explain(msgspec.Struct, frozen=True):
     about: str = ""
 
 
-class Securable(msgspec.Struct, frozen=True):
+class V1Securable(msgspec.Struct, frozen=True):
     securable_type: str
     full_name: str
 
 
-class ProtectedAlias(Securable, frozen=True):
+class ProtectedAlias(V1Securable, frozen=True):
     alias: str
 
 
@@ -43,14 +43,14 @@ class Protect(ProtectedAlias, frozen=True, kw_only=True):
     principals: tuple[str, ...]
 
 
-class Alias(msgspec.Struct, frozen=True):
+class V1Alias(msgspec.Struct, frozen=True):
     alias_name: str
     version_num: str | int
 
 
 class MoveAliases(msgspec.Struct, frozen=True):
     full_name: str
-    set: tuple[Alias, ...] = ()
+    set: tuple[V1Alias, ...] = ()
     remove: tuple[str, ...] = ()
 
 
@@ -78,7 +78,7 @@ def securable(kind: str, text: str) -> FullName:
     return METASTORE if parsed is Kind.METASTORE else parse_full_name(text, parsed)
 
 
-def _explain(f: Explain) -> explain.Explain:
+def _explain(f: V1Explain) -> explain.Explain:
     return explain.Explain(securable(f.securable_type, f.full_name), f.operation, f.principal, f.field, f.about)
 
 
@@ -90,7 +90,7 @@ def _unprotect(f: ProtectedAlias) -> protection.UnprotectAlias:
     return protection.UnprotectAlias(securable(f.securable_type, f.full_name), f.alias)
 
 
-def _protected(f: Securable) -> protection.ListProtectedAliases:
+def _protected(f: V1Securable) -> protection.ListProtectedAliases:
     return protection.ListProtectedAliases(securable(f.securable_type, f.full_name))
 
 
@@ -141,7 +141,7 @@ def _reject(f: Decide) -> access.DecideAccess:
     return access.DecideAccess(f.request_id, False, f.reason)
 
 
-def _request(item: access.Shown, _: Any = None) -> answers.AccessRequest:
+def _request(item: access.VisibleAccessRequest, _: Any = None) -> answers.V1AccessRequest:
     r = item.request
     return {
         "request_id": r.id,
@@ -161,7 +161,7 @@ def _request(item: access.Shown, _: Any = None) -> answers.AccessRequest:
     }
 
 
-def _requests(page: Page[access.Shown], _: Any) -> answers.AccessRequests:
+def _requests(page: Page[access.VisibleAccessRequest], _: Any) -> answers.AccessRequests:
     return {"access_requests": [_request(item) for item in page.items], "next_page_token": page.next_token}
 
 
@@ -170,16 +170,16 @@ def routes() -> list[Route]:
     inbox = f"{V1}/access-requests"
     by_id = f"{inbox}/{{request_id}}"
     return [
-        Route("GET", f"{V1}/explain", Explain, _explain, _explanation),
+        Route("GET", f"{V1}/explain", V1Explain, _explain, _explanation),
         Route(
             "GET",
             f"{V1}/can/{{securable_type}}/{{full_name}}",
-            Securable,
+            V1Securable,
             lambda f: explain.WhatMayI(securable(f.securable_type, f.full_name)),
             _may,
         ),
         Route("PATCH", f"{V1}/models/{{full_name}}/aliases", MoveAliases, _move, _moved),
-        Route("GET", protected, Securable, _protected, _aliases),
+        Route("GET", protected, V1Securable, _protected, _aliases),
         Route("PUT", f"{protected}/{{alias}}", Protect, _protect, _one_alias),
         Route("DELETE", f"{protected}/{{alias}}", ProtectedAlias, _unprotect),
         Route(

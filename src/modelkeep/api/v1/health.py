@@ -6,10 +6,10 @@ from modelkeep.api.v1 import answers
 from modelkeep.domain.authorization import Actor
 from modelkeep.http.messages import JSON, Request, Response
 from modelkeep.http.routing import Answer, Route
-from modelkeep.observe.health import Health
+from modelkeep.observe.health import ProcessHealth
 
 
-def routes(health: Health) -> list[Route]:
+def routes(health: ProcessHealth) -> list[Route]:
     async def live(request: Request, actor: Actor, path: dict[str, str]) -> Response:
         return _json(200, {"status": "ok"})
 

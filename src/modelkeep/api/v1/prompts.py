@@ -28,7 +28,7 @@ class OnePrompt(msgspec.Struct, frozen=True):
     full_name: str
 
 
-class UpdatePrompt(OnePrompt, frozen=True):
+class V1UpdatePrompt(OnePrompt, frozen=True):
     """Absent means unchanged."""
 
     comment: str | None = None
@@ -37,20 +37,20 @@ class UpdatePrompt(OnePrompt, frozen=True):
     new_name: str | None = None
 
 
-class DeletePrompt(OnePrompt, frozen=True):
+class V1DeletePrompt(OnePrompt, frozen=True):
     force: bool = False
 
 
-class Paged(OnePrompt, frozen=True):
+class V1ListPromptVersions(OnePrompt, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
 
-class OneVersion(OnePrompt, frozen=True):
+class V1PromptVersion(OnePrompt, frozen=True):
     version: str
 
 
-class UpdateVersion(OneVersion, frozen=True):
+class V1UpdatePromptVersion(V1PromptVersion, frozen=True):
     comment: str
 
 
@@ -63,7 +63,7 @@ def _in_schema(f: InSchema) -> objects.BrowseObjects:
     return objects.BrowseObjects(schema, Kind.PROMPT, f.max_results, f.page_token)
 
 
-def _update(f: UpdatePrompt) -> Sequence[msgspec.Struct]:
+def _update(f: V1UpdatePrompt) -> Sequence[msgspec.Struct]:
     """All changes happen, or none. The owner changes last: the new one decides on the others from then on."""
     changes: list[msgspec.Struct] = []
     name = _name(f.full_name)
@@ -84,7 +84,7 @@ def _update(f: UpdatePrompt) -> Sequence[msgspec.Struct]:
     return [*changes, prompts.BrowsePrompt(name)]
 
 
-def _update_version(f: UpdateVersion) -> prompts.UpdatePromptVersion:
+def _update_version(f: V1UpdatePromptVersion) -> prompts.UpdatePromptVersion:
     return prompts.UpdatePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt"), f.comment)
 
 
@@ -164,33 +164,33 @@ def routes(v1: str) -> list[Route]:
     return [
         Route("GET", f"{v1}/prompts", InSchema, _in_schema, _page),
         Route("GET", by_name, OnePrompt, lambda f: prompts.BrowsePrompt(_name(f.full_name)), _prompt),
-        Route("PATCH", by_name, UpdatePrompt, _update, _prompt),
-        Route("DELETE", by_name, DeletePrompt, lambda f: prompts.DeletePrompt(_name(f.full_name), f.force)),
+        Route("PATCH", by_name, V1UpdatePrompt, _update, _prompt),
+        Route("DELETE", by_name, V1DeletePrompt, lambda f: prompts.DeletePrompt(_name(f.full_name), f.force)),
         Route(
             "GET",
             versions,
-            Paged,
+            V1ListPromptVersions,
             lambda f: prompts.ListPromptVersions(_name(f.full_name), f.max_results, f.page_token),
             _versions,
         ),
         Route(
             "GET",
             version,
-            OneVersion,
+            V1PromptVersion,
             lambda f: prompts.GetPromptVersion(_name(f.full_name), parse_version(f.version, "Prompt")),
             _version,
         ),
-        Route("PATCH", version, UpdateVersion, _update_version, _version),
+        Route("PATCH", version, V1UpdatePromptVersion, _update_version, _version),
         Route(
             "DELETE",
             version,
-            OneVersion,
+            V1PromptVersion,
             lambda f: prompts.DeletePromptVersion(_name(f.full_name), parse_version(f.version, "Prompt")),
         ),
         Route(
             "GET",
             f"{by_name}/links",
-            Paged,
+            V1ListPromptVersions,
             lambda f: prompt_links.ListPromptLinks(_name(f.full_name), f.max_results, f.page_token),
             _links,
         ),

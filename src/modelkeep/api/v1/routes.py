@@ -24,17 +24,17 @@ from modelkeep.observe import metrics
 from modelkeep.store.jobs import Job
 
 
-class Version(msgspec.Struct, frozen=True):
+class V1Version(msgspec.Struct, frozen=True):
     full_name: str
     version: str
 
 
-class VersionLineage(Version, frozen=True):
+class VersionLineage(V1Version, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
 
-class Copy(msgspec.Struct, frozen=True):
+class V1Copy(msgspec.Struct, frozen=True):
     full_name: str
     version: str
     destination: str
@@ -53,12 +53,12 @@ class NewPrincipal(msgspec.Struct, frozen=True):
     account_admin: bool = False
 
 
-class Paged(msgspec.Struct, frozen=True):
+class V1Page(msgspec.Struct, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
 
-class Principals(Paged, frozen=True):
+class V1ListPrincipals(V1Page, frozen=True):
     filter: str = ""
     """text that the name or the display name has in it"""
 
@@ -67,7 +67,7 @@ class PrincipalName(msgspec.Struct, frozen=True):
     principal: str
 
 
-class Members(PrincipalName, frozen=True):
+class V1ListMembers(PrincipalName, frozen=True):
     max_results: int | None = None
     page_token: str = ""
 
@@ -82,27 +82,27 @@ class Member(msgspec.Struct, frozen=True):
     member: str
 
 
-class Link(msgspec.Struct, frozen=True):
+class V1IdentityLink(msgspec.Struct, frozen=True):
     principal: str
     issuer: str
     subject: str
 
 
-class NewToken(msgspec.Struct, frozen=True):
+class V1NewTokenRequest(msgspec.Struct, frozen=True):
     comment: str = ""
     lifetime_seconds: int | None = None
     principal: str = ""
 
 
-class Tokens(Paged, frozen=True):
+class V1ListTokens(V1Page, frozen=True):
     principal: str = ""
 
 
-class TokenOrigin(msgspec.Struct, frozen=True):
+class V1TokenOrigin(msgspec.Struct, frozen=True):
     origin_id: str
 
 
-class TokenId(msgspec.Struct, frozen=True):
+class V1TokenId(msgspec.Struct, frozen=True):
     token_id: str
 
 
@@ -114,11 +114,11 @@ def _principal(principal: Principal, _: Any) -> Principal:
     return principal
 
 
-def _principals(page: Page[Principal], _: Any) -> answers.Principals:
+def _principals(page: Page[Principal], _: Any) -> answers.V1Principals:
     return {"principals": list(page.items), "next_page_token": page.next_token}
 
 
-def _members(page: Page[Principal], _: Any) -> answers.Members:
+def _members(page: Page[Principal], _: Any) -> answers.V1Members:
     return {"members": list(page.items), "next_page_token": page.next_token}
 
 
@@ -126,7 +126,7 @@ def _jobs(page: Page[Job], _: Any) -> answers.Jobs:
     return {"jobs": list(page.items), "next_page_token": page.next_token}
 
 
-def _tokens(page: Page[Token], _: Any) -> answers.Tokens:
+def _tokens(page: Page[Token], _: Any) -> answers.V1Tokens:
     return {"tokens": [_token_info(token) for token in page.items], "next_page_token": page.next_token}
 
 
@@ -167,15 +167,15 @@ def _links(links: list[ExternalIdentity], _: Any) -> answers.Identities:
     return {"identities": links}
 
 
-def _new_token(new_token: principals.NewToken, _: Any) -> answers.NewToken:
+def _new_token(new_token: principals.NewToken, _: Any) -> answers.V1NewToken:
     return {"token_value": new_token.token, "token_info": _token_info(new_token.info)}
 
 
-def _copy(f: Copy) -> versions.CopyVersion:
+def _copy(f: V1Copy) -> versions.CopyVersion:
     return versions.CopyVersion(_model(f.full_name), parse_version(f.version), _model(f.destination))
 
 
-def _create_token(f: NewToken) -> principals.CreateToken:
+def _create_token(f: V1NewTokenRequest) -> principals.CreateToken:
     if f.lifetime_seconds is not None and f.lifetime_seconds <= 0:
         raise InvalidArgument("lifetime_seconds must be positive.")
     return principals.CreateToken(
@@ -201,7 +201,7 @@ def _principal_routes() -> list[Route]:
             Route(
                 "GET",
                 base,
-                Principals,
+                V1ListPrincipals,
                 lambda f, kind=kind: principals.ListPrincipals(kind, f.filter, f.max_results, f.page_token),
                 _principals,
             ),
@@ -223,12 +223,12 @@ def _principal_routes() -> list[Route]:
     return [
         *table,
         Route("GET", links, PrincipalName, lambda f: federation.ListLinks(f.principal), _links),
-        Route("POST", links, Link, lambda f: federation.LinkIdentity(f.principal, f.issuer, f.subject)),
-        Route("DELETE", links, Link, lambda f: federation.UnlinkIdentity(f.principal, f.issuer, f.subject)),
+        Route("POST", links, V1IdentityLink, lambda f: federation.LinkIdentity(f.principal, f.issuer, f.subject)),
+        Route("DELETE", links, V1IdentityLink, lambda f: federation.UnlinkIdentity(f.principal, f.issuer, f.subject)),
         Route(
             "GET",
             members,
-            Members,
+            V1ListMembers,
             lambda f: principals.ListMembers(f.principal, f.max_results, f.page_token),
             _members,
         ),
@@ -256,7 +256,7 @@ def routes(account_id: str) -> list[Route]:
         metrics.ignored_keys.set(binding.ignored_keys)
         return Response(200, metrics.text(), [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
 
-    def assignment(assigned: metastores.MetastoreAssignment, _: Any) -> answers.Assignment:
+    def assignment(assigned: metastores.MetastoreAssignment, _: Any) -> answers.V1Assignment:
         return {
             "metastore_id": assigned.metastore.id,
             "workspace_id": int(assigned.workspace_id),
@@ -281,24 +281,24 @@ def routes(account_id: str) -> list[Route]:
             lambda _: metastores.GetAssignment(),
             assignment,
         ),
-        Route("POST", f"{mv}/copy", Copy, _copy, version_info),
+        Route("POST", f"{mv}/copy", V1Copy, _copy, version_info),
         Route("GET", f"{mv}/lineage", VersionLineage, _lineage, _edges),
         Route("GET", f"{V1}/lineage", Consumers, _consumers, _edges),
         *audit_routes(account_id),
-        Route("GET", f"{V1}/jobs", Paged, lambda f: audit_log.ListJobs(f.max_results, f.page_token), _jobs),
-        Route("POST", f"{V1}/tokens", NewToken, _create_token, _new_token),
+        Route("GET", f"{V1}/jobs", V1Page, lambda f: audit_log.ListJobs(f.max_results, f.page_token), _jobs),
+        Route("POST", f"{V1}/tokens", V1NewTokenRequest, _create_token, _new_token),
         Route(
             "GET",
             f"{V1}/tokens",
-            Tokens,
+            V1ListTokens,
             lambda f: principals.ListTokens(f.principal, max_results=f.max_results, page_token=f.page_token),
             _tokens,
         ),
-        Route("DELETE", f"{V1}/tokens/{{token_id}}", TokenId, lambda f: principals.RevokeToken(f.token_id)),
+        Route("DELETE", f"{V1}/tokens/{{token_id}}", V1TokenId, lambda f: principals.RevokeToken(f.token_id)),
         Route(
             "DELETE",
             f"{V1}/token-origins/{{origin_id}}",
-            TokenOrigin,
+            V1TokenOrigin,
             lambda f: principals.RevokeOrigin(f.origin_id),
             _revoked,
         ),

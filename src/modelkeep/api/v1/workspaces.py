@@ -12,26 +12,26 @@ from modelkeep.http.routing import NoFields, Route
 BASE = "/api/modelkeep/v1/workspaces"
 
 
-class Create(msgspec.Struct, frozen=True):
+class V1CreateWorkspace(msgspec.Struct, frozen=True):
     name: str
     address: str
 
 
-class One(msgspec.Struct, frozen=True):
+class V1Workspace(msgspec.Struct, frozen=True):
     workspace: str
     """its name or its id"""
 
 
-class Update(One, frozen=True):
+class V1UpdateWorkspace(V1Workspace, frozen=True):
     name: str | None = None
     address: str | None = None
 
 
-class Assignee(One, frozen=True):
+class V1Assignee(V1Workspace, frozen=True):
     principal: str
 
 
-class Assign(Assignee, frozen=True):
+class V1Assign(V1Assignee, frozen=True):
     level: str = workspaces.USER
 
 
@@ -63,10 +63,22 @@ def routes(default_url: str) -> list[Route]:
     principal = f"{by_name}/assignments/{{principal}}"
     return [
         Route("GET", BASE, NoFields, lambda _: workspaces.ListWorkspaces(), every),
-        Route("POST", BASE, Create, lambda f: workspaces.CreateWorkspace(f.name, f.address), info),
-        Route("PATCH", by_name, Update, lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address), info),
-        Route("DELETE", by_name, One, lambda f: workspaces.DeleteWorkspace(f.workspace)),
-        Route("GET", f"{by_name}/assignments", One, lambda f: workspaces.ListAssignments(f.workspace), _assignments),
-        Route("PUT", principal, Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),
-        Route("DELETE", principal, Assignee, lambda f: workspaces.Unassign(f.workspace, f.principal)),
+        Route("POST", BASE, V1CreateWorkspace, lambda f: workspaces.CreateWorkspace(f.name, f.address), info),
+        Route(
+            "PATCH",
+            by_name,
+            V1UpdateWorkspace,
+            lambda f: workspaces.UpdateWorkspace(f.workspace, f.name, f.address),
+            info,
+        ),
+        Route("DELETE", by_name, V1Workspace, lambda f: workspaces.DeleteWorkspace(f.workspace)),
+        Route(
+            "GET",
+            f"{by_name}/assignments",
+            V1Workspace,
+            lambda f: workspaces.ListAssignments(f.workspace),
+            _assignments,
+        ),
+        Route("PUT", principal, V1Assign, lambda f: workspaces.Assign(f.workspace, f.principal, f.level), _assignment),
+        Route("DELETE", principal, V1Assignee, lambda f: workspaces.Unassign(f.workspace, f.principal)),
     ]

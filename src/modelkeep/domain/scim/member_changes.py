@@ -4,11 +4,11 @@ from typing import Any, cast
 
 import msgspec
 
-from modelkeep.domain.scim.patch import Change, Place, places_of
+from modelkeep.domain.scim.patch import PatchOperation, PatchTarget, places_of
 from modelkeep.domain.scim.schema import ResourceType
 
 
-def members_mentioned(of: ResourceType, changes: tuple[Change, ...]) -> int | None:
+def members_mentioned(of: ResourceType, changes: tuple[PatchOperation, ...]) -> int | None:
     """How many members the changes name; None where none of them is about members. Raises ScimRequestError."""
     values = [value for _, place, value in _all_places(of, changes) if _is_members(place)]
     if not values:
@@ -16,7 +16,7 @@ def members_mentioned(of: ResourceType, changes: tuple[Change, ...]) -> int | No
     return sum(len(cast("list[Any]", value)) if isinstance(value, list) else 1 for value in values)
 
 
-def replaces_members(of: ResourceType, changes: tuple[Change, ...]) -> bool:
+def replaces_members(of: ResourceType, changes: tuple[PatchOperation, ...]) -> bool:
     """Do the changes say which members there are afterwards, whatever members there were? Raises ScimRequestError."""
     return any(
         _is_members(place)
@@ -27,9 +27,9 @@ def replaces_members(of: ResourceType, changes: tuple[Change, ...]) -> bool:
     )
 
 
-def without_members(of: ResourceType, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+def without_members(of: ResourceType, changes: tuple[PatchOperation, ...]) -> tuple[PatchOperation, ...]:
     """All changes but those of members. Raises ScimRequestError."""
-    rest: list[Change] = []
+    rest: list[PatchOperation] = []
     for change in changes:
         names = {place.attribute.name for place, _ in places_of(of, change)}
         if "members" not in names:
@@ -47,14 +47,14 @@ def _pruned(of: ResourceType, value: Any) -> Any:
     for key, item in cast("dict[str, Any]", value).items():
         if key.casefold() == of.urn.casefold():
             pruned[key] = _pruned(of, item)
-        elif not any(_is_members(place) for place, _ in places_of(of, Change("add", "", {key: item}))):
+        elif not any(_is_members(place) for place, _ in places_of(of, PatchOperation("add", "", {key: item}))):
             pruned[key] = item
     return pruned
 
 
-def _is_members(place: Place) -> bool:
+def _is_members(place: PatchTarget) -> bool:
     return place.attribute.name == "members"
 
 
-def _all_places(of: ResourceType, changes: tuple[Change, ...]) -> list[tuple[str, Place, Any]]:
+def _all_places(of: ResourceType, changes: tuple[PatchOperation, ...]) -> list[tuple[str, PatchTarget, Any]]:
     return [(change.op, place, value) for change in changes for place, value in places_of(of, change)]

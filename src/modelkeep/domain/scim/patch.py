@@ -20,7 +20,7 @@ _FILTERED = re.compile(r"([^\[\]\"]+)\[(.*)\](?:\.([^\[\]\"]+))?", re.DOTALL)
 _PLAIN = re.compile(r"[^\[\]\"]+")
 
 
-class Change(msgspec.Struct, frozen=True):
+class PatchOperation(msgspec.Struct, frozen=True):
     """One operation of a PATCH. `value` is JSON; UNSET where the operation has none."""
 
     op: str
@@ -28,14 +28,14 @@ class Change(msgspec.Struct, frozen=True):
     value: Any = msgspec.UNSET
 
 
-class Place(msgspec.Struct, frozen=True):
+class PatchTarget(msgspec.Struct, frozen=True):
     attribute: Attribute
     part: Attribute | None = None
     among: Condition | None = None
     """Only those of several values that meet this."""
 
 
-def changes_of(of: ResourceType, operations: Any) -> tuple[Change, ...]:
+def changes_of(of: ResourceType, operations: Any) -> tuple[PatchOperation, ...]:
     """The `Operations` of a body. Raises ScimRequestError."""
     if not isinstance(operations, list) or not operations:
         raise misfit("invalidSyntax", "A PATCH has a list `Operations` with at least one operation.")
@@ -45,7 +45,7 @@ def changes_of(of: ResourceType, operations: Any) -> tuple[Change, ...]:
     return tuple(_change(of, item) for item in listed)
 
 
-def _change(of: ResourceType, item: Any) -> Change:
+def _change(of: ResourceType, item: Any) -> PatchOperation:
     if not isinstance(item, dict):
         raise misfit("invalidSyntax", "Each of a PATCH's Operations is an object with op, path and value.")
     fields: dict[str, Any] = {}
@@ -61,7 +61,9 @@ def _change(of: ResourceType, item: Any) -> Change:
     if op.casefold() == "remove" and not path:
         raise misfit("noTarget", "A remove needs a path.")
     value = fields.get("value", msgspec.UNSET)
-    return Change(op.casefold(), path or "", value if value is msgspec.UNSET else _decoded(of, path or "", value))
+    return PatchOperation(
+        op.casefold(), path or "", value if value is msgspec.UNSET else _decoded(of, path or "", value)
+    )
 
 
 def _decoded(of: ResourceType, path: str, value: Any) -> Any:
@@ -90,7 +92,7 @@ def _from_text(value: Any) -> Any:
     return decoded
 
 
-def apply(of: ResourceType, resource: dict[str, Any], changes: tuple[Change, ...]) -> dict[str, Any]:
+def apply(of: ResourceType, resource: dict[str, Any], changes: tuple[PatchOperation, ...]) -> dict[str, Any]:
     """The resource with all changes, which are made in their order. Raises ScimRequestError."""
     changed = dict(resource)
     members = _Members(changed)
@@ -111,7 +113,7 @@ class _Members:
         self._compared = 0
         """Members that changes looked at one by one so far"""
 
-    def change(self, place: "Place", op: str, value: Any) -> bool:
+    def change(self, place: "PatchTarget", op: str, value: Any) -> bool:
         """Makes the change; False, with the members back in the resource, for one that must look at each. Raises ScimRequestError."""
         values = _values_of(place, op, value)
         if values is None:
@@ -151,7 +153,7 @@ class _Members:
             )
 
 
-def _values_of(place: "Place", op: str, value: Any) -> dict[str, dict[str, Any]] | None:
+def _values_of(place: "PatchTarget", op: str, value: Any) -> dict[str, dict[str, Any]] | None:
     """The members, by value, that a change names one by one; None for a change that says which by a condition, or by null."""
     if place.part is not None or value is None:
         return None
@@ -175,7 +177,7 @@ def _named(condition: Condition) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _apply(resource: dict[str, Any], place: "Place", op: str, value: Any) -> None:
+def _apply(resource: dict[str, Any], place: "PatchTarget", op: str, value: Any) -> None:
     """One change at one place. An attribute without a value and one that is null are the same (RFC 7643, 2.5)."""
     if op != "remove" and value is msgspec.UNSET:
         raise misfit("invalidValue", f"An operation '{op}' needs a value.")
@@ -191,7 +193,7 @@ def _apply(resource: dict[str, Any], place: "Place", op: str, value: Any) -> Non
         _change_whole(resource, place.attribute, op, value)
 
 
-def places_of(of: ResourceType, change: Change) -> list[tuple[Place, Any]]:
+def places_of(of: ResourceType, change: PatchOperation) -> list[tuple[PatchTarget, Any]]:
     """Where a change applies: without a path, at every attribute of its value. Raises ScimRequestError."""
     if change.path and change.path.casefold() != of.urn.casefold():
         place = _place(of, change.path)
@@ -204,20 +206,20 @@ def places_of(of: ResourceType, change: Change) -> list[tuple[Place, Any]]:
     return [place for attributes in objects for place in _places_of_attributes(of, change.op, attributes)]
 
 
-def _places_of_attributes(of: ResourceType, op: str, attributes: dict[str, Any]) -> list[tuple[Place, Any]]:
-    places: list[tuple[Place, Any]] = []
+def _places_of_attributes(of: ResourceType, op: str, attributes: dict[str, Any]) -> list[tuple[PatchTarget, Any]]:
+    places: list[tuple[PatchTarget, Any]] = []
     for key, value in attributes.items():
         attribute = of.attribute(key)
         if attribute is not None and attribute.mutability == "readOnly":
             continue  # of the resource as the client read it: `id`, `meta`, `groups`
         if key.casefold() == of.urn.casefold():
-            places += places_of(of, Change(op, "", value))
+            places += places_of(of, PatchOperation(op, "", value))
         elif (place := _place(of, key)) is not None:
             places.append((place, value))
     return places
 
 
-def _place(of: ResourceType, path: str) -> Place | None:
+def _place(of: ResourceType, path: str) -> PatchTarget | None:
     """None for an attribute that resources here do not have: its change is ignored. Raises ScimRequestError."""
     text = path.strip()
     if filtered := _FILTERED.fullmatch(text):
@@ -227,13 +229,15 @@ def _place(of: ResourceType, path: str) -> Place | None:
         return None
     else:
         target = known_path(of, text)
-        place = Place(target.attribute, target.part) if target and target.attribute else None
+        place = PatchTarget(target.attribute, target.part) if target and target.attribute else None
     if place and "readOnly" in (place.attribute.mutability, place.part.mutability if place.part else ""):
         raise misfit("mutability", f"Attribute {path[:100]!r} is set by the server alone.")
     return place
 
 
-def _filtered_place(of: ResourceType, path: str, name: str, condition: str, part_name: str | None) -> Place | None:
+def _filtered_place(
+    of: ResourceType, path: str, name: str, condition: str, part_name: str | None
+) -> PatchTarget | None:
     """Of `attribute[condition].part`, as `_place`."""
     target = known_path(of, name)
     if target is None or target.attribute is None:
@@ -245,7 +249,7 @@ def _filtered_place(of: ResourceType, path: str, name: str, condition: str, part
     part = attribute.part(part_name) if part_name else None
     if (part_name and part is None) or names_stranger(among):
         return None
-    return Place(attribute, part, among)
+    return PatchTarget(attribute, part, among)
 
 
 def _change_whole(resource: dict[str, Any], attribute: Attribute, op: str, value: Any) -> None:
@@ -291,7 +295,7 @@ def _set(item: dict[str, Any], part: Attribute, op: str, value: Any) -> None:
         item[part.name] = value
 
 
-def _change_among(resource: dict[str, Any], place: Place, op: str, value: Any) -> None:
+def _change_among(resource: dict[str, Any], place: PatchTarget, op: str, value: Any) -> None:
     name, condition = place.attribute.name, cast("Condition", place.among)
     items = [dict(item) for item in cast("list[dict[str, Any]]", resource.get(name) or [])]
     met = [item for item in items if matches(condition, item)]
@@ -319,7 +323,7 @@ def _is_primary(item: dict[str, Any]) -> bool:
     return str(item.get("primary")).casefold() == "true"
 
 
-def _new_item(place: Place, op: str) -> dict[str, Any]:
+def _new_item(place: PatchTarget, op: str) -> dict[str, Any]:
     """`add emails[type eq "work"].value` where there is none makes one, as Okta expects, and `replace`, too, as Entra ID does. Not
     of a member: nobody joins a group by a replacement. Raises ScimRequestError (noTarget)."""
     parts = place.among.conditions if isinstance(place.among, Both) else (place.among,)

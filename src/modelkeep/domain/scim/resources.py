@@ -13,7 +13,7 @@ MAX_TEXT = 255  # characters of a name
 MAX_EMAILS = 20
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class DesiredPrincipal(msgspec.Struct, frozen=True):
     """What a principal should be; None leaves what it is (and a new one gets the default)."""
 
     name: str | None = None
@@ -85,12 +85,12 @@ def public_resource(identity: Identity) -> dict[str, Any]:
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def read_wanted(of: ResourceType, body: dict[str, Any]) -> Wanted:
+def read_wanted(of: ResourceType, body: dict[str, Any]) -> DesiredPrincipal:
     """What a body asks for; what only the server sets is ignored. Raises ScimRequestError."""
     fields = known_keys(of, body)
     name = _text(fields, {"USER": "userName", "GROUP": "displayName"}.get(of.kind, "applicationId"))
     parts = _object(fields, "name", of)
-    return Wanted(
+    return DesiredPrincipal(
         name=name or None,
         display_name=name if of.kind == "GROUP" else _text(fields, "displayName"),
         active=_flag(fields, "active"),

@@ -9,7 +9,7 @@ from modelkeep.domain.names import FullName
 from modelkeep.domain.paging import page_size
 from modelkeep.limits import JOBS_PER_PAGE
 from modelkeep.store import archives, audit, jobs, principals
-from modelkeep.store.audit import AuditEvent, AuditFilter, Link
+from modelkeep.store.audit import AuditEvent, AuditFilter, ChainLink
 
 
 class FindAudit(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ class ExportAudit(msgspec.Struct, frozen=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    links: tuple[Link, ...]
+    links: tuple[ChainLink, ...]
     cursor: int
     more: bool  # house: name because the answer has this field
     archived: int

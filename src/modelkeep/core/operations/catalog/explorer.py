@@ -12,7 +12,7 @@ from modelkeep.domain.model import ArtifactFile, Page, Securable, Status
 from modelkeep.domain.paging import page_size
 from modelkeep.store import explorer, principals, prompts, tag_policies, tokens, versions, workspaces
 from modelkeep.store.db import Database
-from modelkeep.store.explorer import Sought, Stored
+from modelkeep.store.explorer import Sought, StoredSets
 from modelkeep.store.text_index import KINDS
 
 MAX_WORDS = 8
@@ -72,7 +72,7 @@ class Me(msgspec.Struct, frozen=True):
     """When the credential of this request expires, in epoch milliseconds; null for one that never does"""
 
 
-class Found(msgspec.Struct, frozen=True):
+class FoundSecurable(msgspec.Struct, frozen=True):
     """Without tags and aliases where the caller sees it through BROWSE alone."""
 
     securable: Securable
@@ -86,7 +86,7 @@ class Storage(msgspec.Struct, frozen=True):
     places: tuple[str, ...]
     problem: str
     database: str
-    stored: tuple[Stored, ...]
+    stored: tuple[StoredSets, ...]
 
 
 async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
@@ -110,7 +110,7 @@ async def get_me(ctx: ReadCtx, req: GetMe) -> Me:
     )
 
 
-async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
+async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[FoundSecurable]:
     sought, limit = _sought(req), page_size(req.max_results, 50, MAX_FOUND)
     scope = f"search|{sought}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (int, str, str))
@@ -120,9 +120,9 @@ async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[Found]:
     found_prompts = await prompts.with_aliases(ctx.tx, [s for s, only in page if s.kind is Kind.PROMPT and not only])
     aliases = {entity.securable.id: entity.aliases for entity in (*registered, *found_prompts)}
     items = tuple(
-        Found(msgspec.structs.replace(s, tags_json="{}"), {}, browse_only=True)
+        FoundSecurable(msgspec.structs.replace(s, tags_json="{}"), {}, browse_only=True)
         if only
-        else Found(s, aliases.get(s.id, {}))
+        else FoundSecurable(s, aliases.get(s.id, {}))
         for s, only in page
     )
     return Page(items, ctx.config.page_tokens.seal(scope, following) if following else "")

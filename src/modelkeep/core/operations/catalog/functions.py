@@ -50,7 +50,7 @@ class Dependencies(msgspec.Struct, frozen=True):
     dependencies: tuple[Dependency, ...] = ()
 
 
-class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FunctionDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a function says of itself."""
 
     input_params: Parameters
@@ -75,12 +75,12 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class CreateFunction(msgspec.Struct, frozen=True):
     name: FullName
-    definition: Definition
+    definition: FunctionDefinition
     comment: str = ""
 
 
-def definition(function: Securable) -> Definition:
-    return msgspec.json.decode(function.spec["definition"], type=Definition)
+def definition(function: Securable) -> FunctionDefinition:
+    return msgspec.json.decode(function.spec["definition"], type=FunctionDefinition)
 
 
 class GetRoutine(msgspec.Struct, frozen=True):

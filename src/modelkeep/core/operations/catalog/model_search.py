@@ -16,7 +16,7 @@ from modelkeep.domain.time_slices import Pace
 from modelkeep.limits import SEARCH_ROWS, SEARCH_STEP_ROWS
 from modelkeep.store import model_search as rows
 from modelkeep.store import securable_lists, versions
-from modelkeep.store.model_search import Position, Sort, Start, Wanted
+from modelkeep.store.model_search import Position, SearchNarrowing, Sort, Start
 
 MAX_PAGE = 10_000
 MAX_MODELS = 1_000
@@ -151,7 +151,7 @@ def _attribute(version: ModelVersion, field: str, home: FullName | None) -> str:
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
+def _narrowed(conditions: tuple[Condition, ...]) -> SearchNarrowing:
     tags = tuple(
         (c.key, c.value) for c in conditions if c.field == "tag" and c.comparator == "=" and c.key != IS_PROMPT
     )
@@ -164,7 +164,9 @@ def _narrowed(conditions: tuple[Condition, ...]) -> Wanted:
         for c in conditions
         if c.field == "tag" and c.comparator in ("LIKE", "ILIKE")
     )
-    return Wanted("", (runs.values or (runs.value,)) if runs else None, source, tags, names, tuple(filter(None, texts)))
+    return SearchNarrowing(
+        "", (runs.values or (runs.value,)) if runs else None, source, tags, names, tuple(filter(None, texts))
+    )
 
 
 _TIES = (Sort("name"), Sort("version_number", True))

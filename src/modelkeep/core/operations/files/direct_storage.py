@@ -25,7 +25,7 @@ _PART = 16 * 1024 * 1024  # bytes; all parts but the last have this size, as som
 _MOST_PARTS = 9_999  # and a last one: S3's own limit
 
 
-class Stored(msgspec.Struct, frozen=True):
+class UnfinishedBytes(msgspec.Struct, frozen=True):
     """Bytes that are no file yet."""
 
     set_id: str
@@ -39,21 +39,21 @@ class Stored(msgspec.Struct, frozen=True):
     """Something lies at this path of a direct store; looked at only where it must not be replaced."""
 
 
-class Change(msgspec.Struct, frozen=True):
+class SetChange(msgspec.Struct, frozen=True):
     """A change of a set that was announced."""
 
     set_id: str
     id: str
 
 
-class Vended(msgspec.Struct, frozen=True):
+class VendedUrl(msgspec.Struct, frozen=True):
     """What a URL is made for; `url` where it is the store's own, None where this server is to sign one."""
 
     set_id: str
     url: SignedUrl | None = None
     object: str = ""
     """The store is to sign a URL for this object; '' for none."""
-    change: Change | None = None
+    change: SetChange | None = None
     """What lies there goes first."""
 
 
@@ -61,15 +61,15 @@ class Written(msgspec.Struct, frozen=True):
     """A file as the transaction decided on it."""
 
     file: ArtifactFile
-    stored: Stored
+    stored: UnfinishedBytes
     overwrite: bool
-    change: Change | None
+    change: SetChange | None
     """Set where the bytes are still to be published in a store that clients write to themselves."""
 
 
 class Deleted(msgspec.Struct, frozen=True):
     path: str
-    change: Change | None
+    change: SetChange | None
 
 
 def store(ctx: ServiceCtx) -> DirectBlobs:
@@ -81,13 +81,13 @@ def url_s(ctx: BaseCtx) -> int:
     return max(1, ctx.config.url_ms // 1000)
 
 
-async def begin(ctx: WriteCtx, set_id: str) -> Change:
+async def begin(ctx: WriteCtx, set_id: str) -> SetChange:
     """Announce a change of a set that the caller holds open."""
-    return Change(set_id, await announced_changes.begin(ctx.tx, set_id, ctx.now, ctx.now + limits.FILE_CHANGE_MS))
+    return SetChange(set_id, await announced_changes.begin(ctx.tx, set_id, ctx.now, ctx.now + limits.FILE_CHANGE_MS))
 
 
 @asynccontextmanager
-async def changing(db: Database, change: Change) -> AsyncGenerator[None]:
+async def changing(db: Database, change: SetChange) -> AsyncGenerator[None]:
     """The call to the store. The caller ends the change where it succeeds; where the store refuses, it ends here.
 
     Where nobody knows what the store did (it does not answer, the caller is cancelled), it lapses."""
@@ -100,11 +100,11 @@ async def changing(db: Database, change: Change) -> AsyncGenerator[None]:
         raise
 
 
-async def end(tx: WriteTx, change: Change) -> None:
+async def end(tx: WriteTx, change: SetChange) -> None:
     await announced_changes.end(tx, change.set_id, change.id)
 
 
-async def stage(ctx: ServiceCtx, set_id: str, path: str, body: AsyncIterator[bytes]) -> Stored:
+async def stage(ctx: ServiceCtx, set_id: str, path: str, body: AsyncIterator[bytes]) -> UnfinishedBytes:
     """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `publish`."""
     blobs, digest, size, rest = store(ctx), hashlib.sha256(), 0, bytearray()
     upload, parts = "", list[tuple[int, str]]()
@@ -123,12 +123,12 @@ async def stage(ctx: ServiceCtx, set_id: str, path: str, body: AsyncIterator[byt
             parts.append((len(parts) + 1, await blobs.write_part(set_id, path, upload, len(parts) + 1, part)))
     segment = Segment(path, size, digest.hexdigest())
     if not upload:
-        return Stored(set_id, segment, small=bytes(rest))
+        return UnfinishedBytes(set_id, segment, small=bytes(rest))
     parts.append((len(parts) + 1, await blobs.write_part(set_id, path, upload, len(parts) + 1, bytes(rest))))
-    return Stored(set_id, segment, upload=upload, parts=tuple(parts))
+    return UnfinishedBytes(set_id, segment, upload=upload, parts=tuple(parts))
 
 
-async def _publish(ctx: ServiceCtx, path: str, stored: Stored, *, overwrite: bool) -> None:
+async def _publish(ctx: ServiceCtx, path: str, stored: UnfinishedBytes, *, overwrite: bool) -> None:
     """Make it what lies at `path`. Raises AlreadyExists where something does and `overwrite` is False."""
     if stored.small is not None:
         await store(ctx).put(stored.set_id, path, stored.small, overwrite=overwrite)
@@ -139,21 +139,21 @@ async def _publish(ctx: ServiceCtx, path: str, stored: Stored, *, overwrite: boo
 # --- what comes after the transaction ---------------------------------------------------------------------------------
 
 
-async def sign_download(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
+async def sign_download(ctx: ServiceCtx, db: Database, vended: VendedUrl) -> VendedUrl:
     if not vended.object:
         return vended
     url = await in_signer(store(ctx).presign_get, vended.set_id, vended.object, url_s(ctx))
     return msgspec.structs.replace(vended, url=url)
 
 
-async def sign_upload(ctx: ServiceCtx, db: Database, vended: Vended) -> Vended:
+async def sign_upload(ctx: ServiceCtx, db: Database, vended: VendedUrl) -> VendedUrl:
     if vended.change is not None:
         await _remove(ctx, db, vended.change, vended.object)
     url = await in_signer(store(ctx).presign_put, vended.set_id, vended.object, url_s(ctx))
     return msgspec.structs.replace(vended, url=url)
 
 
-async def _remove(ctx: ServiceCtx, db: Database, change: Change, path: str) -> None:
+async def _remove(ctx: ServiceCtx, db: Database, change: SetChange, path: str) -> None:
     async with changing(db, change):
         await store(ctx).delete(change.set_id, [path])
     async with db.write(ctx.actor.id) as tx:

@@ -8,7 +8,7 @@ from modelkeep.domain.model import Page, Securable
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.paths import ROOT
 from modelkeep.store import directories, files
-from modelkeep.store.directories import Entry
+from modelkeep.store.directories import DirectoryEntry
 
 MAX_PAGE = 1000
 
@@ -26,7 +26,7 @@ class DeleteDirectory(WriteRequest, frozen=True, kw_only=True):
     pass
 
 
-async def list_directory(ctx: ReadCtx, req: ListDirectory, place: Securable | None) -> Page[Entry]:
+async def list_directory(ctx: ReadCtx, req: ListDirectory, place: Securable | None) -> Page[DirectoryEntry]:
     """The entries directly in a directory, by name. Raises FileNotFound where it is a file or nothing."""
     set_id = await readable(ctx, req, place)
     scope = f"files|{set_id}|{req.path}|{ctx.actor.id}"

@@ -14,7 +14,7 @@ import msgspec
 from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.operations.files import direct_storage
-from modelkeep.core.operations.files.direct_storage import Deleted, Stored, Vended, Written
+from modelkeep.core.operations.files.direct_storage import Deleted, UnfinishedBytes, VendedUrl, Written
 from modelkeep.core.operations.models.version_states import check_pending, check_ready
 from modelkeep.domain import workspace_paths
 from modelkeep.domain.errors import AlreadyExists, FileNotFound, RegistryError, WrongState
@@ -248,30 +248,30 @@ async def open_file(ctx: ReadCtx, req: OpenFile | VendDownload, model: Securable
     return Opened(set_id, file)
 
 
-async def vend_download(ctx: ReadCtx, req: VendDownload, model: Securable | None) -> Vended:
+async def vend_download(ctx: ReadCtx, req: VendDownload, model: Securable | None) -> VendedUrl:
     opened = await open_file(ctx, req, model)
     segments = opened.segments
     if model is None or not ctx.config.direct or len(segments) != 1:
-        return Vended(opened.set_id)
-    return Vended(opened.set_id, object=segments[0].object)
+        return VendedUrl(opened.set_id)
+    return VendedUrl(opened.set_id, object=segments[0].object)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-async def vend_upload(ctx: ReadCtx, req: VendUpload, model: Securable | None) -> Vended:
-    return Vended((await writable(ctx, ctx.tx, req, model)).set_id)
+async def vend_upload(ctx: ReadCtx, req: VendUpload, model: Securable | None) -> VendedUrl:
+    return VendedUrl((await writable(ctx, ctx.tx, req, model)).set_id)
 
 
-async def vend_direct_upload(ctx: WriteCtx, req: VendDirectUpload, model: Securable | None) -> Vended:
+async def vend_direct_upload(ctx: WriteCtx, req: VendDirectUpload, model: Securable | None) -> VendedUrl:
     """The URL makes a new object and never replaces one: a file that is sent again goes first, while finalize waits."""
     site = await locked(ctx, req, model)
     await files.remove_file(ctx.tx, site.set_id, req.path.text)
     change = await direct_storage.begin(ctx, site.set_id) if still_there(site, ctx.prepared) else None
-    return Vended(site.set_id, object=req.path.text, change=change)
+    return VendedUrl(site.set_id, object=req.path.text, change=change)
 
 
-async def store_bytes(ctx: ServiceCtx, db: Database, req: WriteFile, model: Securable | None) -> Stored:
+async def store_bytes(ctx: ServiceCtx, db: Database, req: WriteFile, model: Securable | None) -> UnfinishedBytes:
     """The body, stored and not yet a file."""
     assert ctx.body is not None
     site = await prepared_site(ctx, db, req, model)
@@ -280,7 +280,7 @@ async def store_bytes(ctx: ServiceCtx, db: Database, req: WriteFile, model: Secu
         return msgspec.structs.replace(stored, exists=await taken(ctx, site, req))
     segment = await ctx.services.blobs.write(site.set_id, site.object(req.path), ctx.body)
     ctx.undo(partial(discard, db, ctx.services.blobs, site.set_id, req.path.text, segment))
-    return Stored(site.set_id, segment)
+    return UnfinishedBytes(site.set_id, segment)
 
 
 async def discard(db: Database, blobs: Blobs, set_id: str, path: str, segment: Segment) -> None:
@@ -293,7 +293,7 @@ async def discard(db: Database, blobs: Blobs, set_id: str, path: str, segment: S
 
 
 async def write_file(ctx: WriteCtx, req: WriteFile, model: Securable | None) -> Written:
-    stored: Stored = ctx.prepared
+    stored: UnfinishedBytes = ctx.prepared
     site = await locked(ctx, req, model)
     if site.set_id != stored.set_id:
         raise WrongState("The version changed while the file arrived. Upload it again.")

@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from modelkeep.blobs.port import DirectBlobs, Listed, Segment
+from modelkeep.blobs.port import DirectBlobs, ListedObject, Segment
 from modelkeep.blobs.shared_folder import SharedFolder
 from modelkeep.core.context import BaseCtx, ServiceCtx
 from modelkeep.domain.errors import InvalidArgument, RegistryError, Unavailable
@@ -53,7 +53,7 @@ async def take(ctx: ServiceCtx, db: Database, version: ModelVersion) -> Taken | 
     return None
 
 
-async def _in_staging(ctx: ServiceCtx, db: Database, version: ModelVersion) -> Sequence[Listed] | None:
+async def _in_staging(ctx: ServiceCtx, db: Database, version: ModelVersion) -> Sequence[ListedObject] | None:
     if ctx.services.issuer is None:
         return None
     async with db.read() as tx:
@@ -61,7 +61,7 @@ async def _in_staging(ctx: ServiceCtx, db: Database, version: ModelVersion) -> S
     return (await ctx.services.blobs.list_set(version.id) or None) if staged else None
 
 
-async def _copied(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> Taken:
+async def _copied(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[ListedObject]) -> Taken:
     """Inside the store, whatever the size."""
     blobs = cast(DirectBlobs, ctx.services.blobs)
     if await blobs.list_set(version.artifact_set_id):
@@ -91,7 +91,7 @@ async def _copied(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: 
     )
 
 
-async def _copy(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[Listed]) -> str:
+async def _copy(ctx: ServiceCtx, db: Database, version: ModelVersion, listed: Sequence[ListedObject]) -> str:
     """The new set. Where this fails and nobody asks again, the job that was queued with the set frees it."""
     set_id = await _new_set(ctx, db)
     try:

@@ -13,7 +13,7 @@ from modelkeep import limits
 from modelkeep.blobs.port import Segment
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
 from modelkeep.core.operations.files import direct_storage
-from modelkeep.core.operations.files.direct_storage import Change, Vended
+from modelkeep.core.operations.files.direct_storage import SetChange, VendedUrl
 from modelkeep.core.operations.files.files import (
     WriteRequest,
     WriteTarget,
@@ -85,7 +85,7 @@ class Completed(msgspec.Struct, frozen=True):
     upload: Upload
     parts: dict[int, str]
     overwrite: bool
-    change: Change
+    change: SetChange
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -144,18 +144,18 @@ async def vend_parts(ctx: ReadCtx, req: VendParts, model: Securable | None) -> P
     return PartsVended(upload, range(req.first, req.first + req.count), site.direct)
 
 
-async def sign_parts(ctx: ServiceCtx, db: Database, vended: PartsVended) -> tuple[Vended, ...]:
+async def sign_parts(ctx: ServiceCtx, db: Database, vended: PartsVended) -> tuple[VendedUrl, ...]:
     """One for each part number, in order."""
     set_id = vended.upload.set_id
     if not vended.direct:
-        return tuple(Vended(set_id) for _ in vended.numbers)
+        return tuple(VendedUrl(set_id) for _ in vended.numbers)
     return await in_signer(_signed_parts, ctx, vended)
 
 
-def _signed_parts(ctx: ServiceCtx, vended: PartsVended) -> tuple[Vended, ...]:
+def _signed_parts(ctx: ServiceCtx, vended: PartsVended) -> tuple[VendedUrl, ...]:
     upload, presign, seconds = vended.upload, direct_storage.store(ctx).presign_part, direct_storage.url_s(ctx)
     return tuple(
-        Vended(upload.set_id, presign(upload.set_id, upload.path, upload.store_upload, number, seconds))
+        VendedUrl(upload.set_id, presign(upload.set_id, upload.path, upload.store_upload, number, seconds))
         for number in vended.numbers
     )
 

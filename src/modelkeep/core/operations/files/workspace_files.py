@@ -15,7 +15,7 @@ from modelkeep.domain.workspace_paths import KIND, SHARED, USERS, always_there, 
 from modelkeep.limits import DELETE_ROWS, WORKSPACE_DIRECTORY_ENTRIES
 from modelkeep.store import directories, files, jobs
 from modelkeep.store.db import Database, Tx, WriteTx
-from modelkeep.store.directories import Entry
+from modelkeep.store.directories import DirectoryEntry
 
 _PAGE = 1_000
 
@@ -109,8 +109,8 @@ async def list_workspace_files(ctx: ReadCtx, req: ListWorkspaceFiles) -> list[Wo
     return sorted(entries, key=lambda entry: entry.path)
 
 
-async def _children(ctx: ReadCtx, path: str) -> list[Entry]:
-    set_id, entries, after = await _set_id(ctx, ctx.tx), list[Entry](), ""
+async def _children(ctx: ReadCtx, path: str) -> list[DirectoryEntry]:
+    set_id, entries, after = await _set_id(ctx, ctx.tx), list[DirectoryEntry](), ""
     while True:
         page, after = await directories.children(ctx.tx, set_id, path, after, _PAGE)
         entries += page
@@ -122,7 +122,7 @@ async def _children(ctx: ReadCtx, path: str) -> list[Entry]:
             )
 
 
-def _whole(directory: str, entry: Entry) -> WorkspaceEntry:
+def _whole(directory: str, entry: DirectoryEntry) -> WorkspaceEntry:
     path = f"{directory}/{entry.name}" if directory else entry.name
     return WorkspaceEntry(path, entry.is_directory, entry.size, entry.modified_at)
 

@@ -15,7 +15,7 @@ from modelkeep.limits import PRINCIPALS_PER_CHANGE
 from modelkeep.store import grants, principals
 
 
-class Change(msgspec.Struct, frozen=True):
+class GrantChange(msgspec.Struct, frozen=True):
     """What to give one principal and what to take."""
 
     principal: str
@@ -37,7 +37,7 @@ class GetEffectiveGrants(msgspec.Struct, frozen=True):
 
 class ChangeGrants(msgspec.Struct, frozen=True):
     name: FullName
-    changes: tuple[Change, ...]
+    changes: tuple[GrantChange, ...]
 
 
 async def get_grants(ctx: ReadCtx, req: GetGrants, securable: Securable) -> list[Grant]:
@@ -130,7 +130,9 @@ def _too_long() -> RegistryError:
     return LimitExceeded("The change names too many privileges. Send it in parts.")
 
 
-async def _merged(ctx: ReadCtx, changes: tuple[Change, ...], kind: Kind) -> list[tuple[Principal, set[str], set[str]]]:
+async def _merged(
+    ctx: ReadCtx, changes: tuple[GrantChange, ...], kind: Kind
+) -> list[tuple[Principal, set[str], set[str]]]:
     """(principal, words to add, words to remove), each principal once: privileges, and words of INERT.
     Raises NotFound, InvalidArgument, LimitExceeded."""
     if len(changes) > PRINCIPALS_PER_CHANGE:

@@ -13,7 +13,7 @@ from modelkeep.domain.names import check_comment, check_platform_tag, check_tag_
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.suggestions import near
 from modelkeep.store import tag_policies
-from modelkeep.store.tag_policies import ACCOUNT, Rule, TagPolicy
+from modelkeep.store.tag_policies import ACCOUNT, AssignmentRule, GovernedTag
 
 MAX_VALUES = 500
 MAX_DESCRIPTION = 4096  # characters
@@ -68,10 +68,10 @@ class SetTagRules(msgspec.Struct, frozen=True):
 class TagRules(msgspec.Struct, frozen=True):
     policy_id: str
     etag: str
-    rules: tuple[Rule, ...]
+    rules: tuple[AssignmentRule, ...]
 
 
-async def list_tag_policies(ctx: ReadCtx, req: ListTagPolicies) -> Page[TagPolicy]:
+async def list_tag_policies(ctx: ReadCtx, req: ListTagPolicies) -> Page[GovernedTag]:
     scope = f"tag policies|{ctx.actor.id}"
     after = ctx.config.page_tokens.open(scope, req.page_token, (str,)) or ("",)
     limit = page_size(req.max_results, 1000, 1000)
@@ -82,11 +82,11 @@ async def list_tag_policies(ctx: ReadCtx, req: ListTagPolicies) -> Page[TagPolic
     )
 
 
-async def get_tag_policy(ctx: ReadCtx, req: GetTagPolicy) -> TagPolicy:
+async def get_tag_policy(ctx: ReadCtx, req: GetTagPolicy) -> GovernedTag:
     return await _of_key(ctx, req.key)
 
 
-async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> TagPolicy:
+async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> GovernedTag:
     """Its creator manages it."""
     await _check_role(ctx, ACCOUNT, "CREATE", "Only account admins, and who has CREATE on tag policies, may make one.")
     check_tag_key(req.key)
@@ -98,7 +98,7 @@ async def create_tag_policy(ctx: WriteCtx, req: CreateTagPolicy) -> TagPolicy:
     return await _of_key(ctx, req.key)
 
 
-async def update_tag_policy(ctx: WriteCtx, req: UpdateTagPolicy) -> TagPolicy:
+async def update_tag_policy(ctx: WriteCtx, req: UpdateTagPolicy) -> GovernedTag:
     """Tags that were set keep their values; the next change has to fit."""
     await tag_policies.lock(ctx.tx, (await _managed(ctx, await _of_key(ctx, req.key))).id)
     policy = await _of_key(ctx, req.key)
@@ -149,7 +149,7 @@ async def _rules(ctx: ReadCtx, policy_id: str) -> TagRules:
     return TagRules(policy_id, etag, rules)
 
 
-async def _of_key(ctx: ReadCtx, key: str) -> TagPolicy:
+async def _of_key(ctx: ReadCtx, key: str) -> GovernedTag:
     policy = await tag_policies.by_key(ctx.tx, key)
     if policy is None:
         raise NotFound(f"Tag key '{key[:255]}' has no tag policy.", kind="TAG_POLICY")
@@ -168,7 +168,7 @@ async def _managing(ctx: ReadCtx, policy_id: str) -> None:
     await _managed(ctx, policy)
 
 
-async def _managed(ctx: ReadCtx, policy: TagPolicy) -> TagPolicy:
+async def _managed(ctx: ReadCtx, policy: GovernedTag) -> GovernedTag:
     words = f"Only account admins, and who has MANAGE on the tag policy '{policy.key}', may do this."
     await _check_role(ctx, policy.id, "MANAGE", words)
     ctx.touch("TAG_POLICY", policy.id, policy.key)
@@ -213,7 +213,7 @@ async def check_governed(ctx: ReadCtx, before: Mapping[str, str], after: Mapping
             )
 
 
-def refusal(policy: TagPolicy) -> str:
+def refusal(policy: GovernedTag) -> str:
     return (
         f"User does not have ASSIGN on the tag policy '{policy.key}', which governs tags of this key. Ask an account admin, or who "
         "manages the policy."

@@ -7,7 +7,7 @@ import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
 from modelkeep.core.operation import Target
-from modelkeep.core.operations.governance.grants import Change, ChangeGrants, change_grants, grantee, parse
+from modelkeep.core.operations.governance.grants import ChangeGrants, GrantChange, change_grants, grantee, parse
 from modelkeep.domain import authorization
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, NotFound, PermissionDenied, WrongState
 from modelkeep.domain.kinds import RULES
@@ -29,7 +29,7 @@ _LAST = "~"
 """after every id"""
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class RequestedPrivileges(msgspec.Struct, frozen=True):
     """Privileges on one securable."""
 
     name: FullName
@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, frozen=True):
 class Ask(msgspec.Struct, frozen=True):
     """For one principal: '' is the caller; else a name, or the number that identity providers know."""
 
-    wanted: tuple[Wanted, ...]  # house: name because the audit log records requests by field
+    wanted: tuple[RequestedPrivileges, ...]  # house: name because the audit log records requests by field
     principal: str = ""
     comment: str = ""
 
@@ -98,7 +98,7 @@ class ChangeAccessDestinations(msgspec.Struct, frozen=True):
     destinations: tuple[Destination, ...]
 
 
-class Shown(msgspec.Struct, frozen=True):
+class VisibleAccessRequest(msgspec.Struct, frozen=True):
     """A request with the names of this moment."""
 
     request: AccessRequest
@@ -140,7 +140,9 @@ async def _for_whom(ctx: ReadCtx, who: str) -> Principal:
     return identity or await grantee(ctx, who)
 
 
-async def _want(ctx: WriteCtx, principal: Principal, item: Wanted, comment: str) -> tuple[str, Destinations]:
+async def _want(
+    ctx: WriteCtx, principal: Principal, item: RequestedPrivileges, comment: str
+) -> tuple[str, Destinations]:
     securable = await ctx.reach(_KNOWN, item.name)
     chain = [link.securable for link in ctx.chains[item.name.chain_key]]
     if not item.privileges:
@@ -173,7 +175,7 @@ def _grantable(securable: Securable) -> list[str]:
     return sorted(RULES[securable.kind].grantable)
 
 
-async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[Shown]:
+async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[VisibleAccessRequest]:
     """A page may be short, even empty, and not the last: others' requests are looked at and left out."""
     if req.state not in (*STATES, "ALL"):
         raise InvalidArgument(f"State '{req.state[:100]}' is not known. Use one of: {', '.join(STATES)}, ALL.")
@@ -201,13 +203,13 @@ class _Standing(msgspec.Struct, frozen=True):
     """and may grant on it in this workspace"""
 
 
-async def _visible(ctx: ReadCtx, request: AccessRequest, managed: dict[str, _Standing]) -> Shown | None:
+async def _visible(ctx: ReadCtx, request: AccessRequest, managed: dict[str, _Standing]) -> VisibleAccessRequest | None:
     if request.securable_id not in managed:
         managed[request.securable_id] = await _standing(ctx, request)
     standing = managed[request.securable_id]
     mine = ctx.actor.id in (request.requester_id, request.principal_id)
     to_decide = standing.decides and request.state == "PENDING"
-    return Shown(request, standing.securable, mine, to_decide) if mine or standing.manages else None
+    return VisibleAccessRequest(request, standing.securable, mine, to_decide) if mine or standing.manages else None
 
 
 async def _standing(ctx: ReadCtx, request: AccessRequest) -> _Standing:
@@ -221,7 +223,7 @@ async def _standing(ctx: ReadCtx, request: AccessRequest) -> _Standing:
     return _Standing(securable, True, _GRANTS.decide(securable.kind, ctx.chains[name.chain_key]).allowed)
 
 
-async def decide_access(ctx: WriteCtx, req: DecideAccess) -> Shown:
+async def decide_access(ctx: WriteCtx, req: DecideAccess) -> VisibleAccessRequest:
     request, securable, may = await _known_request(ctx, req.id)
     if not may:
         label = RULES[securable.kind].label
@@ -234,11 +236,11 @@ async def decide_access(ctx: WriteCtx, req: DecideAccess) -> Shown:
     await ctx.reach(_GRANTS, name)
     await _close(ctx, request, "APPROVED" if req.approve else "REJECTED", req.reason)
     if req.approve:
-        await change_grants(ctx, ChangeGrants(name, (Change(request.principal, request.privileges),)), securable)
+        await change_grants(ctx, ChangeGrants(name, (GrantChange(request.principal, request.privileges),)), securable)
     return await _again(ctx, req.id)
 
 
-async def withdraw_access(ctx: WriteCtx, req: WithdrawAccess) -> Shown:
+async def withdraw_access(ctx: WriteCtx, req: WithdrawAccess) -> VisibleAccessRequest:
     """By the requester, or the principal of the request."""
     request, _, _ = await _known_request(ctx, req.id)
     if ctx.actor.id not in (request.requester_id, request.principal_id):
@@ -268,7 +270,7 @@ async def _close(ctx: WriteCtx, request: AccessRequest, state: str, reason: str)
     ctx.changed("state", "PENDING", state)
 
 
-async def _again(ctx: ReadCtx, id: str) -> Shown:
+async def _again(ctx: ReadCtx, id: str) -> VisibleAccessRequest:
     request = await access_requests.by_id(ctx.tx, id)
     assert request is not None
     request_shown = await _visible(ctx, request, {})

@@ -18,7 +18,7 @@ _MAX_TEXT, _MAX_KEYS = 1_000, 64 * 1024
 _POLICY_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-class Rule(msgspec.Struct, frozen=True):
+class FederationRule(msgspec.Struct, frozen=True):
     """What a policy says."""
 
     description: str = ""
@@ -35,7 +35,7 @@ class OnPolicies(msgspec.Struct, frozen=True):
 
 
 class CreatePolicy(OnPolicies, frozen=True, kw_only=True):
-    rule: Rule
+    rule: FederationRule
     policy_id: str = ""
 
 
@@ -48,7 +48,7 @@ class GetPolicy(OnPolicies, frozen=True, kw_only=True):
 
 
 class UpdatePolicy(GetPolicy, frozen=True, kw_only=True):
-    rule: Rule
+    rule: FederationRule
     fields: tuple[str, ...]
     """of the rule, which get its values"""
 
@@ -110,7 +110,7 @@ async def update_policy(ctx: WriteCtx, req: UpdatePolicy) -> FederationPolicy:
     scope = await _scope(ctx, req)
     await principals.hold(ctx.tx, scope)
     old = await _policy(ctx, scope, req.policy_id)
-    was = Rule(*(getattr(old, name) for name in Rule.__struct_fields__))
+    was = FederationRule(*(getattr(old, name) for name in FederationRule.__struct_fields__))
     rule = _checked(
         ctx,
         msgspec.structs.replace(was, **{name: getattr(req.rule, name) for name in req.fields}),
@@ -119,7 +119,7 @@ async def update_policy(ctx: WriteCtx, req: UpdatePolicy) -> FederationPolicy:
     # Another time than it was, so that a reader of the old one notices.
     at = max(ctx.now, old.updated_at + 1)
     new = msgspec.structs.replace(old, **msgspec.structs.asdict(rule), updated_at=at)
-    for name in Rule.__struct_fields__:
+    for name in FederationRule.__struct_fields__:
         ctx.changed(name, getattr(was, name), getattr(rule, name))
     await signin.change_policy(ctx.tx, new)
     await tokens.revoke(ctx.tx, old.id, ctx.now)
@@ -142,7 +142,7 @@ async def _policy(ctx: ReadCtx, scope: str, policy_id: str) -> FederationPolicy:
     return policy
 
 
-def _checked(ctx: ReadCtx, rule: Rule, *, of_account: bool) -> Rule:
+def _checked(ctx: ReadCtx, rule: FederationRule, *, of_account: bool) -> FederationRule:
     """The rule with its defaults. Raises InvalidArgument."""
     for name in ("description", "issuer", "subject", "subject_claim"):
         if len(getattr(rule, name)) > _MAX_TEXT:

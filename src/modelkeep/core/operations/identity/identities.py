@@ -13,8 +13,8 @@ from modelkeep.domain.model import Identity, Principal
 from modelkeep.domain.names import check_principal_name, fold_principal
 from modelkeep.domain.scim.conditions import Condition, equal_to, matches, mentions, values
 from modelkeep.domain.scim.filters import parse_filter
-from modelkeep.domain.scim.patch import Change, apply
-from modelkeep.domain.scim.resources import Wanted, public_resource, read_wanted, resource
+from modelkeep.domain.scim.patch import PatchOperation, apply
+from modelkeep.domain.scim.resources import DesiredPrincipal, public_resource, read_wanted, resource
 from modelkeep.domain.scim.schema import TYPES, AttributePath, ResourceType, ScimRequestError, find_path, fold, misfit
 from modelkeep.domain.time_slices import Pace, in_parser, off_loop
 from modelkeep.limits import (
@@ -53,13 +53,13 @@ class GetMyIdentity(msgspec.Struct, frozen=True):
 
 class CreateIdentity(msgspec.Struct, frozen=True):
     kind: str
-    wanted: Wanted  # house: name because the audit log records requests by field
+    wanted: DesiredPrincipal  # house: name because the audit log records requests by field
 
 
 class ReplaceIdentity(msgspec.Struct, frozen=True):
     kind: str
     id: str
-    wanted: Wanted  # house: name because the audit log records requests by field
+    wanted: DesiredPrincipal  # house: name because the audit log records requests by field
     members: MemberChange | None = None
     """In place of those in `wanted`, where the members come in steps."""
 
@@ -67,7 +67,7 @@ class ReplaceIdentity(msgspec.Struct, frozen=True):
 class PatchIdentity(msgspec.Struct, frozen=True):
     kind: str
     id: str
-    changes: tuple[Change, ...]
+    changes: tuple[PatchOperation, ...]
     members: MemberChange | None = None
     """Where the members come in steps; `changes` then has none."""
 
@@ -77,7 +77,7 @@ class DeleteIdentity(msgspec.Struct, frozen=True):
     id: str
 
 
-class Found(msgspec.Struct, frozen=True):
+class IdentityPage(msgspec.Struct, frozen=True):
     """One page; `total` counts all that match."""
 
     items: tuple[Identity, ...]
@@ -95,7 +95,7 @@ def _seen(ctx: ReadCtx, identity: Identity) -> Identity:
     return msgspec.structs.replace(identity, external_id="", given_name="", family_name="", emails=(), entitlements=())
 
 
-async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
+async def list_identities(ctx: ReadCtx, req: ListIdentities) -> IdentityPage:
     of, start, count = TYPES[req.kind], max(req.start, 1), min(max(req.count, 0), MAX_PAGE)
     condition = parse_filter(req.filter, of) if req.filter.strip() else None
     if condition is None and not req.sort_by:
@@ -104,7 +104,7 @@ async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
         items = await identities.page(ctx.tx, req.kind, start - 1, count)
         total = await identities.count(ctx.tx, req.kind)
         items = await _bounded(ctx, [_seen(ctx, identity) for identity in items])
-        return Found(tuple(await identities.related(ctx.tx, items)), total, start)
+        return IdentityPage(tuple(await identities.related(ctx.tx, items)), total, start)
     path = find_path(of, req.sort_by, "invalidValue") if req.sort_by else None
     pace = Pace(too_long=_too_long)
     candidates = await _narrowed(ctx, req.kind, condition, pace)
@@ -118,7 +118,7 @@ async def list_identities(ctx: ReadCtx, req: ListIdentities) -> Found:
     items = candidates[start - 1 : start - 1 + count]
     if not complete:
         items = await identities.related(ctx.tx, await _bounded(ctx, items))
-    return Found(tuple(items), len(candidates), start)
+    return IdentityPage(tuple(items), len(candidates), start)
 
 
 async def _bounded(ctx: ReadCtx, items: list[Identity]) -> list[Identity]:
@@ -259,7 +259,7 @@ async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
     return await _become(ctx, msgspec.structs.replace(identity, members=()), want, members or MemberChange())
 
 
-def patched(of: ResourceType, identity: Identity, changes: tuple[Change, ...]) -> Wanted:
+def patched(of: ResourceType, identity: Identity, changes: tuple[PatchOperation, ...]) -> DesiredPrincipal:
     """What the changes make of a principal. Raises ScimRequestError."""
     want = read_wanted(of, apply(of, resource(identity), changes))
     # The changed resource lists every entitlement that is left: without the list, none is.
@@ -279,7 +279,7 @@ def _name_of(kind: str) -> str:
     raise misfit("invalidValue", f"Attribute '{'userName' if kind == 'USER' else 'displayName'}' is required.")
 
 
-async def _become(ctx: WriteCtx, old: Identity, want: Wanted, members: MemberChange) -> Identity:
+async def _become(ctx: WriteCtx, old: Identity, want: DesiredPrincipal, members: MemberChange) -> Identity:
     """Make a principal what is wanted. Raises InvalidArgument, AlreadyExists."""
     was = old.principal
     if was.name == principals.ACCOUNT_USERS:

@@ -15,7 +15,7 @@ from modelkeep.store import signin, tokens
 REVOKED = "The access token was revoked."
 
 
-class Origin(msgspec.Struct, frozen=True):
+class TokenOrigin(msgspec.Struct, frozen=True):
     """Where a token comes from."""
 
     kind: str = ""
@@ -27,30 +27,30 @@ class Origin(msgspec.Struct, frozen=True):
     """Epoch milliseconds after which a bound token cannot live; None is no limit."""
 
 
-async def origin_of(ctx: WriteCtx, holder: Principal) -> Origin:
+async def origin_of(ctx: WriteCtx, holder: Principal) -> TokenOrigin:
     """The origin of a token that the caller now mints for `holder`: one that binds cannot end before this transaction does.
     Raises Unauthenticated if it has ended already."""
     credential = await tokens.credential(ctx.tx, ctx.actor.token_id)
     if credential is None:
         if ctx.actor.token_id:
             raise Unauthenticated(REVOKED)
-        return Origin()
+        return TokenOrigin()
     if holder.id != ctx.actor.id:
-        return Origin("SESSION" if credential.kind == "SESSION" else "TOKEN", credential.id)
+        return TokenOrigin("SESSION" if credential.kind == "SESSION" else "TOKEN", credential.id)
     if credential.kind == "SESSION":
         return await _of_session(ctx, credential)
     return await _of_token(ctx, credential)
 
 
-async def _of_session(ctx: WriteCtx, session: tokens.Credential) -> Origin:
+async def _of_session(ctx: WriteCtx, session: tokens.Credential) -> TokenOrigin:
     """A session that began with a token is worth no more than that token."""
     began_with = await tokens.credential(ctx.tx, session.origin_id) if session.origin_kind == "TOKEN" else None
     if began_with is None or began_with.origin_kind == "ENV":
-        return Origin("SESSION", session.id)
+        return TokenOrigin("SESSION", session.id)
     return await _bound_to_token(ctx, began_with)
 
 
-async def _of_token(ctx: WriteCtx, token: tokens.Credential) -> Origin:
+async def _of_token(ctx: WriteCtx, token: tokens.Credential) -> TokenOrigin:
     if (
         token.kind == "ACCESS" and token.origin_kind == "TOKEN"
     ):  # of an OAuth client: it ends with what that client refreshes
@@ -61,17 +61,17 @@ async def _of_token(ctx: WriteCtx, token: tokens.Credential) -> Origin:
     if token.kind == "ACCESS" and token.origin_kind != "IDENTITY":
         return await _bound_to_proof(ctx, token)
     if token.origin_kind == "ENV":
-        return Origin("TOKEN", token.id)
+        return TokenOrigin("TOKEN", token.id)
     return await _bound_to_token(ctx, token)
 
 
-async def _bound_to_token(ctx: WriteCtx, token: tokens.Credential) -> Origin:
+async def _bound_to_token(ctx: WriteCtx, token: tokens.Credential) -> TokenOrigin:
     if await tokens.lock(ctx.tx, token.id) is None:
         raise Unauthenticated(REVOKED)
-    return Origin("TOKEN", token.id, True, token.expires_at)
+    return TokenOrigin("TOKEN", token.id, True, token.expires_at)
 
 
-async def _bound_to_proof(ctx: WriteCtx, access: tokens.Credential) -> Origin:
+async def _bound_to_proof(ctx: WriteCtx, access: tokens.Credential) -> TokenOrigin:
     """The client secret or federation policy that an OAuth access token was made of: locked before the token is, in the order
     of their deletion."""
     expires_at: int | None = None
@@ -83,4 +83,4 @@ async def _bound_to_proof(ctx: WriteCtx, access: tokens.Credential) -> Origin:
         raise Unauthenticated(REVOKED)
     if await tokens.lock(ctx.tx, access.id) is None:
         raise Unauthenticated(REVOKED)
-    return Origin(access.origin_kind, access.origin_id, True, expires_at)
+    return TokenOrigin(access.origin_kind, access.origin_id, True, expires_at)

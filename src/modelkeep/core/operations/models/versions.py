@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from modelkeep.core.context import ReadCtx, ServiceCtx, WriteCtx
-from modelkeep.core.operation import Origin, SourceRun, Target
+from modelkeep.core.operation import SourceOrigin, SourceRun, Target
 from modelkeep.core.operations.governance.tag_policies import check_governed
 from modelkeep.core.operations.models import lineage, models
 from modelkeep.core.operations.models.feast_features import with_features
@@ -67,7 +67,7 @@ class RegisterVersion(CreateVersion, frozen=True, kw_only=True):
     With neither, the source is a pointer to somewhere else, which clients may follow and the server never does.
     """
 
-    origin: Origin | None = None
+    origin: SourceOrigin | None = None
     volume: FullName | None = None
     """Whose files they are, where `origin` says volume."""
 
@@ -76,7 +76,7 @@ class Sourced(msgspec.Struct, frozen=True):
     """What was learnt of a version's source before its transaction."""
 
     run: SourceRun | None = None
-    places: tuple[Origin, ...] = ()
+    places: tuple[SourceOrigin, ...] = ()
     """Where the files may lie that are to be brought."""
 
 

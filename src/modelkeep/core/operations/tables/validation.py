@@ -27,7 +27,7 @@ class ValidateStorage(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
 
 
-class Check(NamedTuple):
+class CheckResult(NamedTuple):
     operation: Literal["LIST", "READ", "WRITE", "DELETE"]
     result: Result
     message: str
@@ -54,19 +54,19 @@ async def validate_storage(
     return await storage.location_grant(ctx, "", url, location.id, write=write and not read_only)
 
 
-async def try_storage(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> list[Check]:
+async def try_storage(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> list[CheckResult]:
     """LIST, and if it may be written WRITE, READ and DELETE of a small object."""
     if grant.role is None:
-        return [Check("LIST", "SKIP", "The operating system guards a folder of this machine.")]
+        return [CheckResult("LIST", "SKIP", "The operating system guards a folder of this machine.")]
     try:
         vended = await storage.vend(ctx, db, grant)
     except (Unavailable, WrongState) as error:
-        return [Check("LIST", "FAIL", error.message)]
+        return [CheckResult("LIST", "FAIL", error.message)]
     assert vended.credentials is not None and ctx.services.probe is not None
     failures = await ctx.services.probe.try_folder(grant.url, vended.credentials, write=grant.write)
     operations: tuple[Literal["LIST", "READ", "WRITE", "DELETE"], ...] = ("LIST", "WRITE", "READ", "DELETE")
     return [
-        Check(
+        CheckResult(
             operation,
             ("FAIL" if failures[operation] else "PASS") if operation in failures else "SKIP",
             failures.get(operation, ""),
