@@ -5,14 +5,13 @@ Bulk rows are written while the server is stopped; the rest is made over its API
 
 import hashlib
 import json
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from bench import people
-from bench.people import Bulk, PostgresBulk, Size, SqliteBulk
+from bench.bulk import Bulk, PostgresBulk, postgres_bulk, sqlite_bulk
+from bench.people import Size
 from bench.program import Server, bearer
 from modelkeep.store.db import new_id
 
@@ -28,22 +27,9 @@ _LONG_COMMENT = "a" * 65_000
 
 def fill(database: Path | None, url: str) -> None:
     """Write the bulk rows into the SQLite file, or the PostgreSQL database of `url`."""
-    if database is not None:
-        people.fill_sqlite(database, SIZE)
-        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-            connection.execute("PRAGMA foreign_keys=OFF")
-            connection.execute("BEGIN")
-            _Attackers(SqliteBulk(connection)).write()
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return
-    import psycopg
-
-    people.fill_postgres(url, SIZE)
-    with psycopg.connect(url) as connection:
-        _Attackers(PostgresBulk(connection)).write()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
+    with sqlite_bulk(database) if database is not None else postgres_bulk(url) as bulk:
+        people.Organisation(bulk, SIZE).write()
+        _Attackers(bulk).write()
 
 
 class _Attackers:

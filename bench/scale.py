@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import load, seed
+from bench.bulk import sqlite_bulk
 from bench.program import Server, bearer, database, modelkeep
 from bench.report import Row, at_most
 from bench.seed import Reader, Size
@@ -53,7 +54,8 @@ def _depth(server: Server) -> Row:
 def _seeded(data: Path, size: Size) -> Path:
     with modelkeep(data):
         pass
-    seed.Seeder(database(data), size).run()
+    with sqlite_bulk(database(data)) as bulk:
+        seed.Seeder(bulk, size).run()
     return data
 
 

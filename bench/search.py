@@ -3,6 +3,7 @@
 Each request asks for another text, so that none is answered from what was remembered.
 """
 
+import os
 import sqlite3
 import statistics
 import time
@@ -12,12 +13,15 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from bench import seed
-from bench.program import Server, bearer, database, modelkeep
-from bench.report import Row, at_most
+from bench.bulk import postgres_bulk, sqlite_bulk
+from bench.program import Missing, Server, bearer, database, modelkeep, postgres
+from bench.report import Row, at_most, known
 
 REQUESTS = 100
 """Of each kind"""
 SCANS = 3
+TRIGRAMS = bool(os.environ.get("BENCH_POSTGRES"))
+"""Has PostgreSQL the extension pg_trgm? The one that the tests run has not."""
 WORDS = "/api/modelkeep/v1/search"
 MODELS = "/api/2.0/mlflow/registered-models/search"
 VERSIONS = "/api/2.0/mlflow/unity-catalog/model-versions/search"
@@ -30,31 +34,35 @@ OR EXISTS (SELECT 1 FROM aliases a WHERE a.model_id = x.id AND LOWER(a.alias) LI
 
 
 def measure(folder: Path) -> list[Row]:
-    data = folder / "large"
-    with modelkeep(data):
+    rows = _searched("SQLite", folder / "sqlite", "")
+    try:
+        with postgres() as new_database:
+            rows += _searched("PostgreSQL", folder / "postgresql", new_database())
+    except Missing as missing:
+        rows.append(known(f"search, PostgreSQL: not measured, {missing}", "", "", 0))
+    return rows
+
+
+def _searched(kind: str, data: Path, url: str) -> list[Row]:
+    with modelkeep(data, database_url=url):
         pass
-    seed.Seeder(database(data), seed.LARGE).run()
-    scan_s = _scan(database(data))
-    with modelkeep(data) as server:
+    with postgres_bulk(url) if url else sqlite_bulk(database(data)) as bulk:
+        seed.Seeder(bulk, seed.LARGE).run()
+    scan_s = _scan_postgres(url) if url else _scan(database(data))
+    with modelkeep(data, database_url=url) as server:
         admin, runner, few = server.headers, bearer(seed.RUNNER.token), bearer(seed.FEW.token)
-        return [
-            _row(server, scan_s, "a name's end, metastore admin", WORDS, _ends(), admin),
-            _row(server, scan_s, "a name's end, EXECUTE on the catalog", WORDS, _ends(), runner),
-            _row(server, scan_s, "a name's end, EXECUTE on ten models", WORDS, _ends(), few),
-            _row(server, scan_s, "a word in every name", WORDS, _sizes("model"), runner),
-            _row(
-                server,
-                scan_s,
-                "a word that is nowhere",
-                WORDS,
-                ({"query": f"none{i}"} for i in range(REQUESTS)),
-                runner,
-            ),
-            _row(server, scan_s, "two letters", WORDS, _sizes("mo"), runner),
-            _row(server, scan_s, "models, name LIKE '%...'", MODELS, _likes("_"), runner),
-            _row(server, scan_s, "versions, name LIKE '%...'", VERSIONS, _likes("_"), runner),
-            _row(server, scan_s, "versions, by their last change", VERSIONS, _newest(), runner),
+        words = [
+            ("a name's end, metastore admin", WORDS, _ends(), admin),
+            ("a name's end, EXECUTE on the catalog", WORDS, _ends(), runner),
+            ("a name's end, EXECUTE on ten models", WORDS, _ends(), few),
+            ("a word in every name", WORDS, _sizes("model"), runner),
+            ("a word that is nowhere", WORDS, ({"query": f"none{i}"} for i in range(REQUESTS)), runner),
+            ("two letters", WORDS, _sizes("mo"), runner),
+            ("models, name LIKE '%...'", MODELS, _likes("_"), runner),
+            ("versions, name LIKE '%...'", VERSIONS, _likes("_"), runner),
+            ("versions, by their last change", VERSIONS, _newest(), runner),
         ]
+        return [_row(server, scan_s, f"{kind}: {what}", path, queries, caller) for what, path, queries, caller in words]
 
 
 def _ends() -> Iterator[dict[str, str]]:
@@ -85,13 +93,29 @@ def _scan(file: Path) -> float:
     return statistics.median(times)
 
 
+def _scan_postgres(url: str) -> float:
+    import psycopg
+
+    statement = _EVERYTHING.replace(":word", "%(word)s")
+    with psycopg.connect(url) as connection:
+        times = [
+            _timed(lambda i=i: connection.execute(statement.encode(), {"word": f"%none{i}%"}).fetchall())
+            for i in range(SCANS)
+        ]
+    return statistics.median(times)
+
+
 def _row(
     server: Server, scan_s: float, what: str, path: str, queries: Iterator[dict[str, str]], headers: Mapping[str, str]
 ) -> Row:
     times = sorted(_timed(lambda q=q: server.call("GET", f"{path}?{urlencode(q)}", headers=headers)) for q in queries)
     middle, slow = _at(times, 0.5), _at(times, 0.99)
-    ours = f"{middle * 1000:.1f} ms, p99 {slow * 1000:.1f} ms"
-    return at_most(f"search: {what}", ours, f"reading everything: {scan_s * 1000:.0f} ms", middle / scan_s, 0.1)
+    ours, peer = f"{middle * 1000:.1f} ms, p99 {slow * 1000:.1f} ms", f"reading everything: {scan_s * 1000:.0f} ms"
+    if what.startswith("SQLite"):
+        return at_most(f"search: {what}", ours, peer, middle / scan_s, 0.1)
+    if TRIGRAMS:
+        return at_most(f"search: {what}", ours, peer, middle, 0.1, "s")
+    return known(f"search without pg_trgm: {what}", ours, peer, middle / scan_s)
 
 
 def _at(times: Sequence[float], share: float) -> float:

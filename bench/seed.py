@@ -1,25 +1,21 @@
-"""A registry of any size, written straight into the SQLite file of a server that is stopped.
+"""A registry of any size, written straight into the database of a server that is stopped.
 
 Bulk loading goes round the program on purpose: what is measured is reading. The rows are those that the program writes.
 """
 
 import hashlib
 import random
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
+from bench.bulk import Bulk
 from modelkeep.store.db import new_id
 
 CATALOG = "bulk"
 SCHEMA_SIZE = 1_000  # models a schema
 USERS = 1_000  # principals that hold the bulk grants
-BATCH = 20_000  # rows a statement run
 
 
 @dataclass(frozen=True)
@@ -62,48 +58,34 @@ def model_name(index: int) -> str:
 
 
 class Seeder:
-    """One bulk load into `database`, whose server must have run once (metastore, admin) and be stopped."""
+    """One bulk load; the server must have run once (metastore, admin) and be stopped."""
 
-    def __init__(self, database: Path, size: Size) -> None:
-        self._db = sqlite3.connect(database, isolation_level=None)
+    def __init__(self, bulk: Bulk, size: Size) -> None:
+        self._bulk = bulk
         self._size = size
         self._now = time.time_ns() // 1_000_000
         self._random = random.Random(7)
 
     def run(self) -> None:
-        with closing(self._db):
-            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000"):
-                self._db.execute(f"PRAGMA {pragma}")
-            metastore, self._owner = self._first_row("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
-            self._db.execute("BEGIN")
-            catalog = self._securable("CATALOG", metastore, "catalog", CATALOG, None, None)
-            self._schemas = [
-                self._securable("SCHEMA", catalog, "schema", schema_of(i), catalog, None)
-                for i in range(0, self._size.models, SCHEMA_SIZE)
-            ]
-            self._models = [new_id() for _ in range(self._size.models)]
-            self._many("securables", _SECURABLE, self._model_rows(catalog))
-            self._many("model_versions", _VERSION, self._version_rows())
-            self._many("aliases", ("model_id", "alias", "version"), ((m, "champion", 1) for m in self._models))
-            users = [self._user(f"user{i:04d}@bench.example") for i in range(USERS)]
-            self._many("grants", _GRANT, self._grant_rows(users))
-            self._readers(catalog)
-            self._db.execute("COMMIT")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _first_row(self, sql: str, *params: Any) -> tuple[Any, ...]:
-        row = self._db.execute(sql, params).fetchone()
-        assert row is not None, "start the server once before seeding"
-        return row
-
-    def _many(self, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        while batch := list(islice(rows, BATCH)):
-            self._db.executemany(sql, batch)
+        many = self._bulk.many
+        metastore, self._owner = self._bulk.first_row("SELECT id, owner_id FROM securables WHERE kind = 'METASTORE'")
+        (self._everyone,) = self._bulk.first_row("SELECT id FROM principals WHERE name_key = 'account users'")
+        catalog = self._securable("CATALOG", metastore, "catalog", CATALOG, None, None)
+        self._schemas = [
+            self._securable("SCHEMA", catalog, "schema", schema_of(i), catalog, None)
+            for i in range(0, self._size.models, SCHEMA_SIZE)
+        ]
+        self._models = [new_id() for _ in range(self._size.models)]
+        many("securables", _SECURABLE, self._model_rows(catalog))
+        many("model_versions", _VERSION, self._version_rows())
+        many("aliases", ("model_id", "alias", "version"), ((m, "champion", 1) for m in self._models))
+        users = [self._user(f"user{i:04d}@bench.example") for i in range(USERS)]
+        many("grants", _GRANT, self._grant_rows(users))
+        self._readers(catalog)
 
     def _securable(self, kind: str, parent: str, space: str, name: str, catalog: str | None, schema: str | None) -> str:
         row = self._securable_row(new_id(), kind, parent, space, name, catalog, schema)
-        self._many("securables", _SECURABLE, iter([row]))
+        self._bulk.many("securables", _SECURABLE, iter([row]))
         return row[0]
 
     def _securable_row(
@@ -135,28 +117,27 @@ class Seeder:
     def _user(self, name: str) -> str:
         """As store.principals.insert: the principal, and its closure with the group of all users."""
         user = new_id()
-        self._db.execute(
-            "INSERT INTO principals (id, number, kind, name, name_key, display_name, created_at, created_by) "
-            "VALUES (?, abs(random()), 'USER', ?, ?, ?, ?, ?)",
-            (user, name, name, name, self._now, self._owner),
+        number = self._random.getrandbits(52)
+        self._bulk.many(
+            "principals",
+            ("id", "number", "kind", "name", "name_key", "display_name", "created_at", "created_by"),
+            iter([(user, number, "USER", name, name, name, self._now, self._owner)]),
         )
-        self._db.execute("INSERT INTO membership_closure (member_id, group_id) VALUES (?, ?)", (user, user))
-        self._db.execute(
-            "INSERT INTO membership_closure (member_id, group_id) "
-            "SELECT ?, id FROM principals WHERE name_key = 'account users'",
-            (user,),
+        self._bulk.many(
+            "membership_closure", ("member_id", "group_id"), ((user, group) for group in (user, self._everyone))
         )
         return user
 
     def _reader(self, reader: Reader, catalog: str, *grants: tuple[str, str, str]) -> None:
         """A user with USE on the catalog and all its schemas, a token, and these (securable, privilege, kind)."""
         user = self._user(reader.name)
-        self._db.execute(
-            "INSERT INTO tokens (id, hash, principal_id, created_at, created_by) VALUES (?, ?, ?, ?, ?)",
-            (new_id(), hashlib.sha256(reader.token.encode()).hexdigest(), user, self._now, self._owner),
+        self._bulk.many(
+            "tokens",
+            ("id", "hash", "principal_id", "created_at", "created_by"),
+            iter([(new_id(), hashlib.sha256(reader.token.encode()).hexdigest(), user, self._now, self._owner)]),
         )
         usage = [(catalog, "USE_CATALOG", "CATALOG"), (catalog, "USE_SCHEMA", "CATALOG")]
-        self._many("grants", _GRANT, (self._grant_row(s, user, p, kind) for s, p, kind in (*usage, *grants)))
+        self._bulk.many("grants", _GRANT, (self._grant_row(s, user, p, kind) for s, p, kind in (*usage, *grants)))
 
     def _readers(self, catalog: str) -> None:
         step = len(self._models) // FEW_MODELS
@@ -168,7 +149,7 @@ class Seeder:
             self._securable_row(new_id(), "MODEL", team, "routine", f"team_{i}", catalog, team)
             for i in range(FEW_MODELS)
         ]
-        self._many("securables", _SECURABLE, iter(rows))
+        self._bulk.many("securables", _SECURABLE, iter(rows))
         self._reader(TEAM, catalog, (team, "EXECUTE", "SCHEMA"))
 
 
