@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from databricks.sdk.errors import BadRequest, NotFound
+from databricks.sdk.service.catalog import ColumnInfo, ColumnTypeName, DataSourceFormat, TableType
 from databricks.sdk.service.sql import (
     ServiceErrorCode,
     State,
@@ -57,6 +58,22 @@ def test_sdk(server: Server, catalog: str) -> None:
         w.statement_execution.get_statement(seen.statement_id)
     with pytest.raises(BadRequest, match="only one is"):
         w.statement_execution.execute_statement("SHOW CATALOGS", "abc")
+
+    columns = [ColumnInfo(name="id", type_name=ColumnTypeName.LONG, type_text="bigint", position=0)]
+    w.tables.create(
+        "measures",
+        catalog,
+        "ml_team",
+        TableType.EXTERNAL,
+        DataSourceFormat.DELTA,
+        "s3://sql-tables/iris",
+        columns=columns,
+    )
+    assert rows("SHOW TABLES") == [["ml_team", "measures", "false"]]
+    assert rows("DESCRIBE TABLE measures") == [["id", "bigint", None]]
+    assert "USING delta" in rows("SHOW CREATE TABLE measures")[0][0]
+    select = execute("SELECT * FROM measures").status
+    assert select and select.error and "is a table" in str(select.error.message)
 
     failed = execute(f"DROP CATALOG {catalog}; DROP CATALOG main").status
     assert failed and failed.error and (failed.state, failed.sql_state) == (StatementState.FAILED, "42601")

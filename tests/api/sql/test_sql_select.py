@@ -41,6 +41,14 @@ COLUMNS = (
 )
 
 
+class _NoTables:
+    """An engine of a registry without securables."""
+
+    @staticmethod
+    async def execute(*_: object, **__: object) -> None:
+        raise NotFound("It does not exist.")
+
+
 class _Actor:
     id, name = "7", "alice@x.io"
 
@@ -65,7 +73,7 @@ def views(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 def ask(statement: str, **values: Any) -> Table:
-    session = SqlSession(cast("Any", None), cast("Actor", _Actor), "", HOME)
+    session = SqlSession(cast("Any", _NoTables), cast("Actor", _Actor), "", HOME)
     text = statement.replace(" t ", " system.information_schema.t ").replace(" u ", " system.information_schema.u ")
     return asyncio.run(run(session, read(text, values)))
 
@@ -351,7 +359,7 @@ def test_a_statement_ends_when_its_caller_leaves(monkeypatch: pytest.MonkeyPatch
             statement.replace(f"{letter}, ", f"u {letter}, ", 1) if letter != "c" else statement.replace(" c ", " u c ")
         )
     parsed = read(statement.replace("u ", "system.information_schema.u "))
-    session = SqlSession(cast("Any", None), cast("Actor", _Actor), "", HOME)
+    session = SqlSession(cast("Any", _NoTables), cast("Actor", _Actor), "", HOME)
 
     async def leave() -> int:
         task, turns = asyncio.create_task(run(session, parsed)), 0
@@ -417,7 +425,7 @@ def test_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_principal_has_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query, "SQL_WAIT_S", 0.01)
-    session = SqlSession(cast("Any", None), cast("Actor", _Actor), "", HOME)
+    session = SqlSession(cast("Any", _NoTables), cast("Actor", _Actor), "", HOME)
 
     async def main() -> list[Any]:
         await query._TURNS.enter("7", 1)  # pyright: ignore[reportPrivateUsage]

@@ -64,6 +64,7 @@ STATEMENTS = st.one_of(
     st.builds(s.ShowPrincipals, st.sampled_from(("USER", "GROUP")), TEXTS),
     st.builds(s.Show, st.sampled_from([Kind.SCHEMA, Kind.MODEL, Kind.TABLE]), st.one_of(st.just(()), KEYS), TEXTS),
     st.builds(s.Describe, BELOW, st.booleans()),
+    st.builds(s.ShowCreateTable, named(Kind.TABLE)),
     st.builds(s.CommentOn, BELOW, TEXTS),
     st.builds(s.SetTags, BELOW, st.lists(st.tuples(NAMES, TEXTS), min_size=1, max_size=3).map(tuple)),
     st.builds(s.UnsetTags, BELOW, KEYS),
@@ -156,6 +157,11 @@ def _(x: s.ShowPrincipals) -> str:
 @write.register
 def _(x: s.Describe) -> str:
     return f"DESCRIBE {x.on.kind} {'EXTENDED ' if x.extended else ''}{_name(x.on.name)}"
+
+
+@write.register
+def _(x: s.ShowCreateTable) -> str:
+    return f"SHOW CREATE TABLE {_name(x.on.name)}"
 
 
 @write.register

@@ -7,8 +7,10 @@ import msgspec
 from modelkeep.api.sql import statements as s
 from modelkeep.api.sql.grants import show_grants, show_grants_to
 from modelkeep.api.sql.query import select
+from modelkeep.api.sql.relations import NoSuchView
 from modelkeep.api.sql.scan import PAGE, Scan, SqlSession
 from modelkeep.api.sql.select_tree import Query
+from modelkeep.api.sql.table_answers import describe_table, show_create_table
 from modelkeep.api.sql.tables import Row, SqlColumn, Table
 from modelkeep.core.operations.catalog import catalogs, functions, objects
 from modelkeep.core.operations.governance import grants
@@ -26,7 +28,7 @@ async def run(session: SqlSession, statement: s.Statement | Query) -> Table:
     """Raises RegistryError."""
     match statement:
         case Query():
-            return await select(session, statement)
+            return await _select(session, statement)
         case s.ShowGrants():
             return await show_grants(session, full_name(statement.on, session.home), statement.principal)
         case s.ShowGrantsTo():
@@ -41,6 +43,8 @@ async def run(session: SqlSession, statement: s.Statement | Query) -> Table:
             return await _show_current(session, statement.kind)
         case s.Describe():
             return await _describe(session, statement)
+        case s.ShowCreateTable():
+            return show_create_table(await session.ask(objects.GetObject(full_name(statement.on, session.home))))
         case s.CreateStatement():
             await _create(session, statement)
         case s.Drop():
@@ -155,6 +159,29 @@ async def _drop(session: SqlSession, statement: s.Drop) -> None:
 # --- answers ------------------------------------------------------------------------------------------------------------
 
 
+async def _select(session: SqlSession, query: Query) -> Table:
+    """Raises InvalidArgument for a table of the caller: only engines read rows of tables."""
+    try:
+        return await select(session, query)
+    except NoSuchView as missing:
+        if name := await _readable_table(session, missing.parts):
+            raise InvalidArgument(
+                f"'{name}' is a table, and this server runs no SELECT over tables: read it by its name with Spark, DuckDB, "
+                "polars or deltalake."
+            ) from missing
+        raise
+
+
+async def _readable_table(session: SqlSession, parts: s.Name) -> FullName | None:
+    """The table of this name, if there is one. Raises PermissionDenied."""
+    try:
+        name = full_name(s.Object(Kind.TABLE, parts), session.home)
+        await session.ask(objects.GetObject(name))
+    except (NotFound, InvalidArgument):
+        return None
+    return name
+
+
 _SHOWN = {
     Kind.CATALOG: ("catalog",),
     Kind.SCHEMA: ("databaseName",),
@@ -192,6 +219,7 @@ async def _show_current(session: SqlSession, kind: Kind) -> Table:
 async def _show(session: SqlSession, statement: s.Show) -> Table:
     like = _patterns(statement.like)
     heads, rows = _SHOWN[statement.kind], list[Row]()
+    is_temporary = (False,) if statement.kind is Kind.TABLE else ()
     scan = Scan(session, (), {})
     async for securables in _listed(scan, session, statement):
         # As many of its last parts as there are columns.
@@ -199,8 +227,9 @@ async def _show(session: SqlSession, statement: s.Show) -> Table:
         for row in parts:
             await scan.pace.breathe()
             if any(matches(row[-1]) for matches in like):
-                rows.append(row)
-    return Table(tuple(map(SqlColumn, heads)), rows)
+                rows.append((*row, *is_temporary))
+    temporary = (SqlColumn("isTemporary", "BOOLEAN"),) if is_temporary else ()
+    return Table((*map(SqlColumn, heads), *temporary), rows)
 
 
 def _listed(scan: Scan, session: SqlSession, statement: s.Show) -> AsyncIterator[tuple[Securable, ...]]:
@@ -230,6 +259,8 @@ async def _describe(session: SqlSession, statement: s.Describe) -> Table:
     name = full_name(statement.on, session.home)
     described: Securable | RegisteredModel | Prompt = await session.ask(_GETS[name.kind](name))
     x = described if isinstance(described, Securable) else described.securable
+    if x.kind is Kind.TABLE:
+        return describe_table(x, extended=statement.extended)
     label = "Namespace" if name.kind is Kind.SCHEMA else x.kind.capitalize()
     rows: list[Row] = [("Catalog Name", name.parts[0])] if name.kind is not Kind.CATALOG else []
     rows += [("Schema Name", name.parts[1])] if len(name.parts) == 3 else []

@@ -99,9 +99,12 @@ def _show(r: TokenReader) -> s.Statement:
             return s.ShowPrincipals(kind, _pattern(r))
     if r.takes("CURRENT"):
         return s.ShowCurrent(_kind(r, _CURRENT))
+    if r.takes("CREATE"):
+        r.one_of("TABLE")
+        return s.ShowCreateTable(s.Object(Kind.TABLE, r.names()))
     if r.sees("USER", "FUNCTIONS") or r.sees("ALL", "FUNCTIONS"):
         r.one_of("USER", "ALL")
-    kind = _PLURALS[r.one_of(*_PLURALS, *_PRINCIPALS, "CURRENT", "GRANTS")]
+    kind = _PLURALS[r.one_of(*_PLURALS, *_PRINCIPALS, "CREATE", "CURRENT", "GRANTS")]
     within = r.names() if kind is not Kind.CATALOG and (r.takes("IN") or r.takes("FROM")) else ()
     return s.Show(kind, within, _pattern(r))
 

@@ -105,6 +105,14 @@ class Scope:
         return InvalidArgument(f"'{title}' has no column '{name[:100]}'. {hint}")
 
 
+class NoSuchView(NotFound):
+    """A query names something that is no view. It may be a table."""
+
+    def __init__(self, message: str, parts: tuple[str, ...]) -> None:
+        super().__init__(message, kind="TABLE")
+        self.parts = parts
+
+
 def view_of(named: list[str], home: FullName) -> tuple[str, View, str]:
     """(its name, the view, the catalog that it is limited to or ''). Raises NotFound."""
     names = [name.lower() for name in named]
@@ -118,7 +126,7 @@ def view_of(named: list[str], home: FullName) -> tuple[str, View, str]:
         return title, INFORMATION_SCHEMA[leaf], "" if catalog == SYSTEM else named[0] if len(named) == 3 else catalog
     near = get_close_matches(leaf[:255], INFORMATION_SCHEMA, 1)
     hint = f"The nearest is information_schema.{near[0]}." if near and schema == "information_schema" else _THERE
-    raise NotFound(f"There is no view '{title[:300]}' to SELECT from. {hint}", kind="TABLE")
+    raise NoSuchView(f"There is no view '{title[:300]}' to SELECT from. {hint}", (catalog, schema, leaf))
 
 
 _THERE = f"There are system.access.audit and, in each catalog's information_schema: {', '.join(INFORMATION_SCHEMA)}."

@@ -88,6 +88,12 @@ class Describe(Statement, frozen=True):
     extended: bool = False
 
 
+class ShowCreateTable(Statement, frozen=True):
+    """The statement that creates such a table."""
+
+    on: Object
+
+
 class Use(Statement, frozen=True):
     """The catalog or schema of later statements: there are no sessions, so it says no more than that the caller may use it."""
 
