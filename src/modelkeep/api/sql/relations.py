@@ -108,8 +108,8 @@ class Scope:
 class NoSuchView(NotFound):
     """A query names something that is no view. It may be a table."""
 
-    def __init__(self, message: str, parts: tuple[str, ...]) -> None:
-        super().__init__(message, kind="TABLE")
+    def __init__(self, message: str, *, kind: str = "TABLE", parts: tuple[str, ...] = ()) -> None:
+        super().__init__(message, kind=kind)
         self.parts = parts
 
 
@@ -126,7 +126,7 @@ def view_of(named: list[str], home: FullName) -> tuple[str, View, str]:
         return title, INFORMATION_SCHEMA[leaf], "" if catalog == SYSTEM else named[0] if len(named) == 3 else catalog
     near = get_close_matches(leaf[:255], INFORMATION_SCHEMA, 1)
     hint = f"The nearest is information_schema.{near[0]}." if near and schema == "information_schema" else _THERE
-    raise NoSuchView(f"There is no view '{title[:300]}' to SELECT from. {hint}", (catalog, schema, leaf))
+    raise NoSuchView(f"There is no view '{title[:300]}' to SELECT from. {hint}", parts=(catalog, schema, leaf))
 
 
 _THERE = f"There are system.access.audit and, in each catalog's information_schema: {', '.join(INFORMATION_SCHEMA)}."
