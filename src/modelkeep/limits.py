@@ -274,6 +274,24 @@ FEATURE_DEPS_CHARACTERS = 64 * 1024
 LINEAGE_EDGES_PER_AUTHOR = 1_000
 """Edges of one direction that one principal may record of one version."""
 LINEAGE_EDGES_PER_PAGE = 1_000
+LINEAGE_LINKS_PER_AUTHOR = 100_000
+"""Edges between any two things that one principal may record."""
+LINEAGE_COLUMNS = 1_000
+"""Pairs of columns of one edge."""
+LINEAGE_PROPERTIES = 50
+"""Properties of one edge."""
+LINEAGE_DEPTH = 5
+"""Steps of a graph in each direction."""
+LINEAGE_NODES = 200
+"""Of one graph."""
+LINEAGE_EDGES_OF_NODE = 100
+"""Of one node in a graph, in one direction."""
+EXTERNAL_METADATA_COLUMNS = 1_000
+"""Names of columns of one external metadata."""
+RUN_EVENT_DATASETS = 100
+"""Inputs, or outputs, of one OpenLineage event."""
+RUN_EVENT_EDGES = 1_000
+"""From the inputs to the outputs of one OpenLineage event."""
 LINEAGE_ROWS_PER_PAGE = 5_000
 """Rows that one page of a table's or version's consumers looks at before it is handed out short."""
 

@@ -278,6 +278,50 @@ class World:
             return {}
         return {"name": self.credential} | ({"comment": "x"} if route.method == "PATCH" else {})
 
+    @property
+    def external_metadata(self) -> str:
+        """A new one each time, with lineage from the table."""
+        name, tracked = f"k_{uuid.uuid4().hex[:8]}", "/api/2.0/lineage-tracking"
+        body = {"name": name, "system_type": "TABLEAU", "entity_type": "dashboard"}
+        self._site.ok("POST", f"{tracked}/external-metadata", body)
+        self._site.ok("POST", f"{tracked}/external-lineage", self._relationship(name))
+        return name
+
+    def _relationship(self, metadata: str) -> dict[str, Any]:
+        return {
+            "source": {"table": {"name": f"{self.schema}.tables"}},
+            "target": {"external_metadata": {"name": metadata}},
+        }
+
+    def values_of_lineage(self, route: Route) -> dict[str, Any] | None:
+        """As `values`, for lineage between any two things; None for other routes."""
+        fresh, table = f"n_{uuid.uuid4().hex[:8]}", f"{self.schema}.tables"
+        match (route.method, route.path):
+            case "POST", "/api/v1/lineage":
+                ends = {"inputs": [{"namespace": "x", "name": "y"}], "outputs": [{"namespace": "x", "name": "z"}]}
+                return {"eventType": "COMPLETE", "job": {"namespace": "n", "name": "j"}, **ends}
+            case "GET", "/api/modelkeep/v1/lineage/graph" | "/api/modelkeep/v1/lineage/openlineage":
+                return {"type": "TABLE", "name": table}
+            case "POST", "/api/2.0/lineage-tracking/external-metadata":
+                return {"name": fresh, "system_type": "KAFKA", "entity_type": "topic"}
+            case "PATCH", "/api/2.0/lineage-tracking/external-metadata/{name}":
+                return {"name": self.external_metadata, "update_mask": "description", "description": "x"}
+            case _, "/api/2.0/lineage-tracking/external-metadata/{name}":
+                return {"name": self.external_metadata}
+            case "POST", "/api/2.0/lineage-tracking/external-lineage":
+                path = {"path": {"url": f"s3://bucket/{fresh}"}}
+                return {"source": path, "target": {"external_metadata": {"name": self.external_metadata}}}
+            case "PATCH", "/api/2.0/lineage-tracking/external-lineage":
+                return {**self._relationship(self.external_metadata), "update_mask": "properties"}
+            case "GET", "/api/2.0/lineage-tracking/external-lineage":
+                return {"object_info.table.name": table, "lineage_direction": "UPSTREAM"}
+            case "DELETE", "/api/2.0/lineage-tracking/external-lineage":
+                at = "external_lineage_relationship"
+                ends = {f"{at}.source.table.name": table}
+                return {**ends, f"{at}.target.external_metadata.name": self.external_metadata}
+            case _:
+                return None
+
     def values_of_object(self, route: Route, kind: str) -> dict[str, Any]:
         """As `values`, for volumes, tables and functions."""
         if route.method == "POST":
@@ -389,8 +433,9 @@ class World:
             return self.values_of_prompt(route)
         if route.method == "POST" and route.path == f"{V1}/models/{{full_name}}/versions":
             return {"full_name": self.model, "run_id": "0" * 32, "model_id": "m-1"}
-        if (of_storage := self.values_of_storage(route)) is not None:
-            return of_storage
+        for of_others in (self.values_of_storage, self.values_of_lineage):
+            if (values := of_others(route)) is not None:
+                return values
         if kind := re.match(f"{UC}/temporary-(table|volume)-credentials", route.path):
             return {f"{kind[1]}_id": self.id_of(kind[1])}
         full_name = self.model

@@ -63,6 +63,9 @@ ANYONE = {
     f"GET {UC}/metastore_summary",
     f"GET {UC}/current-metastore-assignment",
     f"GET {V1}/lineage",
+    "GET /api/2.0/lineage-tracking/external-metadata",
+    "GET /api/2.0/lineage-tracking/external-metadata/{name}",  # account users may browse what is created
+    "POST /api/v1/lineage",  # datasets that this server does not know are anybody's
     f"GET {V1}/me",
     f"GET {V1}/search",
     f"GET {V1}/privileges",

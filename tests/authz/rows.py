@@ -31,6 +31,7 @@ from modelkeep.core.operations.identity import (
     secrets,
     token_users,
 )
+from modelkeep.core.operations.lineage import external_metadata, graph, links, run_events
 from modelkeep.core.operations.models import (
     description_drafts,
     finalize,
@@ -46,6 +47,7 @@ from modelkeep.core.operations.models import (
 from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.core.operations.tables import external_locations, validation
 from modelkeep.domain.kinds import Kind
+from modelkeep.domain.lineage import Node, Outside
 from modelkeep.domain.model import CatalogBinding
 from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.domain.paths import ROOT, ArtifactPath
@@ -59,6 +61,7 @@ RULE = federation.FederationRule(
     subject="job",
     keys='{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}',
 )
+ON_A_BOARD = external_metadata.Description("TABLEAU", "dashboard")
 CATALOG, SCHEMA, MODEL = "prod", "prod.ml", "prod.ml.churn"
 WALLED, SHOWN = "walled.ml.model", "shown.ml.model"
 VOLUME, TABLE, FUNCTION, PROMPT = "prod.ml.raw", "prod.ml.features", "prod.ml.score", "prod.ml.greet"
@@ -157,6 +160,9 @@ def _actors() -> list[Who]:
             "CREATE EXTERNAL LOCATION on both",
             "CREATE_EXTERNAL_LOCATION@+CREATE_EXTERNAL_LOCATION@role!STORAGE_CREDENTIAL",
         ),
+        Who("CREATE EXTERNAL METADATA on metastore", "CREATE_EXTERNAL_METADATA@"),
+        Who("MODIFY on external metadata", "MODIFY@board!EXTERNAL_METADATA"),
+        Who("MANAGE on external metadata", "MANAGE@board!EXTERNAL_METADATA"),
         Who("member of a nested group with EXECUTE", "", ("inner readers",)),
         Who("MANAGE on model and mover of @guarded, USE", f"MANAGE@{MODEL}+{USE}", ("movers",)),
         Who("APPLY TAG on model and ASSIGN on grade, USE", f"APPLY_TAG@{MODEL}+{USE}", ("tag assigners",)),
@@ -263,6 +269,12 @@ def rows(ids: dict[str, str]) -> list[Row]:
     )
     L, role = "External locations and storage credentials", beside("role", Kind.STORAGE_CREDENTIAL)
     lake, bucket = (beside(text, Kind.EXTERNAL_LOCATION) for text in ("lake", "bucket"))
+    E, board = "External metadata and lineage between any two things", beside("board", Kind.EXTERNAL_METADATA)
+    to_board, dataset = (
+        {"source": Node(leaf(TABLE, Kind.TABLE)), "target": Node(board)},
+        run_events.Dataset("kafka://k", "t"),
+    )
+    ours = run_events.Dataset("unity_catalog", TABLE)
     Q, prompt = "Prompts", leaf(PROMPT, Kind.PROMPT)
     T = "Protected aliases, governed tags, requests for access"
     W, walled, text = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)
@@ -593,6 +605,57 @@ def rows(ids: dict[str, str]) -> list[Row]:
             "create_schema in it",
             catalogs.CreateSchema(name=name("prod.fresh"), spec={"storage_root": "file:///lake/roots"}),
         ),
+        Row(
+            E,
+            "create_external_metadata",
+            external_metadata.CreateExternalMetadata(beside("new", Kind.EXTERNAL_METADATA), ON_A_BOARD),
+        ),
+        Row(E, "get_external_metadata", external_metadata.GetExternalMetadata(board)),
+        Row(
+            E,
+            "list_external_metadata: sees it",
+            external_metadata.ListExternalMetadata(),
+            lambda page: "1" if page.items else "0",
+        ),
+        Row(E, "update_external_metadata", external_metadata.UpdateExternalMetadata(name=board, comment="x")),
+        Row(E, "delete_external_metadata", external_metadata.DeleteExternalMetadata(board)),
+        Row(
+            E,
+            "record_link: board to table",
+            links.RecordLink(source=Node(board), target=Node(leaf(TABLE, Kind.TABLE))),
+        ),
+        Row(E, "record_link: board to version", links.RecordLink(source=Node(board), target=Node(m, 1))),
+        Row(
+            E,
+            "record_link: version to board",
+            links.RecordLink(source=Node(m, 1), target=Node(board)),
+        ),
+        Row(
+            E,
+            "record_link: board to path",
+            links.RecordLink(source=Node(board), target=Node(outside=Outside.PATH, text="file:///lake/out")),
+        ),
+        Row(E, "update_link: table to board", links.UpdateLink(**to_board, properties={"a": "b"})),
+        Row(E, "remove_link: table to board", links.RemoveLink(**to_board)),
+        Row(
+            E,
+            "list_lineage_links of board: sees table",
+            links.ListLineageLinks(node=Node(board), upstream=True),
+            lambda page: "1" if page.items else "0",
+        ),
+        Row(
+            E,
+            "read_graph of board: names table",
+            graph.ReadGraph(node=Node(board)),
+            lambda result: "1" if any(node.name == TABLE for node in result.nodes) else "0",
+        ),
+        Row(E, "read_graph of table", graph.ReadGraph(node=Node(leaf(TABLE, Kind.TABLE)))),
+        Row(
+            E,
+            "record_run_event into table: kept",
+            run_events.RecordRunEvent("j/j", (dataset,), (ours,)),
+            lambda counts: "0" if counts.dropped else "1",
+        ),
         Row(U, "update_comment of volume", catalogs.UpdateComment(volume, **described)),
         Row(U, "update_routine_comment: function", functions.UpdateRoutineComment(function, **described)),
         Row(
@@ -867,10 +930,13 @@ async def build(w: World) -> dict[str, str]:
     await admin.do(external_locations.CreateExternalLocation(name=bucket, url="s3://bucket/x", credential=role))
     for text in (role, lake, bucket):
         await admin.do(catalogs.TransferOwnership(text, "storage owners"))
+    board = beside("board", Kind.EXTERNAL_METADATA)
+    await admin.do(external_metadata.CreateExternalMetadata(board, ON_A_BOARD))
     await w.grant("maker", "CREATE_EXTERNAL_TABLE+CREATE_EXTERNAL_VOLUME", "lake!EXTERNAL_LOCATION")
     made_table = await maker.do(tables.CreateTable(leaf(TABLE, Kind.TABLE), DEFINED))
     landing = leaf(LANDING, Kind.VOLUME)
     made_volume = await maker.do(volumes.CreateVolume(landing, "EXTERNAL", storage_location="file:///lake/landing"))
+    await admin.do(links.RecordLink(source=Node(leaf(TABLE, Kind.TABLE)), target=Node(board)))
     await maker.do(functions.CreateFunction(leaf(FUNCTION, Kind.FUNCTION), COMPUTED))
     actor = await w.actor("maker")
     await w.engine.execute(actor, files.WriteFile(path=ArtifactPath("a.bin"), name=volume), body=chunks(b"1"))

@@ -68,7 +68,7 @@ _NO_CREDENTIAL = frozenset(
         ("UpdateTagPolicy", "key"),
         ("DeleteTagPolicy", "key"),
         ("GetTagPolicy", "key"),
-        ("Rule", "keys"),  # a JWKS: public keys
+        ("FederationRule", "keys"),  # a JWKS: public keys
     }
 )
 _CREDENTIAL = re.compile("secret|token|passw|credential|assertion|hash|(^|_)keys?$|private|signature|cookie|bearer")

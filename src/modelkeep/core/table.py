@@ -34,6 +34,8 @@ from modelkeep.core.operations.identity import (
     secrets,
     token_users,
 )
+from modelkeep.core.operations.lineage import external_metadata, graph, links, run_events
+from modelkeep.core.operations.lineage.nodes import NEEDS
 from modelkeep.core.operations.models import (
     description_drafts,
     finalize,
@@ -94,6 +96,7 @@ ANY_KIND = tuple(Kind)
 BELOW_METASTORE = tuple(kind for kind in Kind if kind is not Kind.METASTORE)
 WITH_TAGS = tuple(kind for kind in BELOW_METASTORE if kind not in BESIDE_CATALOGS)
 WITH_FILES, ROUTINES = (Kind.MODEL, Kind.VOLUME), (Kind.MODEL, Kind.FUNCTION)
+AN_EXTERNAL_METADATA = (Kind.EXTERNAL_METADATA,)
 A_STORAGE_CREDENTIAL, AN_EXTERNAL_LOCATION = (Kind.STORAGE_CREDENTIAL,), (Kind.EXTERNAL_LOCATION,)
 OBJECTS = (Kind.FUNCTION, Kind.VOLUME, Kind.TABLE)
 WITH_ALIASES = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT)
@@ -436,6 +439,28 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(lineage.emit_upstream, lineage.EmitUpstream, "lineage.emit", (Target("name", WRITE_VERSION),), kinds=A_MODEL,
               label="Add to its lineage", databricks=NO_NAME),
     Operation(lineage.find_consumers, lineage.FindConsumers, "lineage.get", (), "read", "buffered", scans=True, databricks=NO_NAME),
+    Operation(graph.read_graph, graph.ReadGraph, "lineage.get", (), "read", "buffered", scans=True, databricks=NO_NAME,
+              decides="the right to know of what is in the middle; what else the caller may not know of has no name"),
+    Operation(links.record_link, links.RecordLink, "lineage.record", decides=NEEDS, databricks=NO_NAME),
+    Operation(links.update_link, links.UpdateLink, "lineage.update", decides=NEEDS, databricks=NO_NAME),
+    Operation(links.remove_link, links.RemoveLink, "lineage.remove", decides=NEEDS, full_disk=True, databricks=NO_NAME),
+    Operation(links.list_lineage_links, links.ListLineageLinks, "lineage.get", (), "read", "buffered", scans=True, databricks=NO_NAME,
+              decides="the right to know of it; ends of which the caller may not know are left out"),
+    Operation(run_events.record_run_event, run_events.RecordRunEvent, "lineage.record", databricks=NO_NAME,
+              decides=f"{NEEDS}; outputs without it are left out, and unknown datasets need nothing"),
+    # external metadata
+    Operation(external_metadata.create_external_metadata, external_metadata.CreateExternalMetadata, "external_metadata.create",
+              (Target("name", holds(P.CREATE_EXTERNAL_METADATA, admin=True), parent=True),), creates=True, kinds=A_METASTORE,
+              label="Create external metadata in it", databricks=NO_NAME),
+    Operation(external_metadata.get_external_metadata, external_metadata.GetExternalMetadata, "external_metadata.get",
+              (Target("name", ANY_PRIVILEGE),), "read", "buffered", kinds=AN_EXTERNAL_METADATA, label="See it", databricks=NO_NAME),
+    Operation(external_metadata.list_external_metadata, external_metadata.ListExternalMetadata, "external_metadata.list",
+              (Target("name", ANYONE),), "read", "buffered", scans=True, kinds=A_METASTORE, label="List its external metadata",
+              databricks=NO_NAME),
+    Operation(external_metadata.update_external_metadata, external_metadata.UpdateExternalMetadata, "external_metadata.update",
+              (Target("name", holds(P.MODIFY, admin=True)),), kinds=AN_EXTERNAL_METADATA, label="Change its settings", databricks=NO_NAME),
+    Operation(external_metadata.delete_external_metadata, external_metadata.DeleteExternalMetadata, "external_metadata.delete",
+              (Target("name", OWNER_OR_MANAGE),), full_disk=True, kinds=AN_EXTERNAL_METADATA, label="Delete it", databricks=NO_NAME),
     # grants
     Operation(grants.get_grants, grants.GetGrants, "grants.get", (Target("name", ANY_PRIVILEGE, any_kind=True),), "read", "own_tx",
               scans=True,

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     PROMPT = "PROMPT"
     EXTERNAL_LOCATION = "EXTERNAL_LOCATION"
     STORAGE_CREDENTIAL = "STORAGE_CREDENTIAL"
+    EXTERNAL_METADATA = "EXTERNAL_METADATA"
 
 
 class KindRules(msgspec.Struct, frozen=True):
@@ -94,12 +95,22 @@ RULES: dict[Kind, KindRules] = {
             None,
             ("STORAGE_CREDENTIAL", "CREDENTIAL"),
         ),
+        KindRules(
+            Kind.EXTERNAL_METADATA,
+            Kind.METASTORE,
+            1,
+            "external_metadata",
+            "External Metadata",
+            privileges.ON_EXTERNAL_METADATA,
+            None,
+            ("EXTERNAL_METADATA",),
+        ),
     )
 }
 
 BY_DEPTH: tuple[Kind, ...] = (Kind.METASTORE, Kind.CATALOG, Kind.SCHEMA, Kind.MODEL)
 """What a name of so many parts is, unless it says otherwise."""
-BESIDE_CATALOGS = (Kind.EXTERNAL_LOCATION, Kind.STORAGE_CREDENTIAL)
+BESIDE_CATALOGS = (Kind.EXTERNAL_LOCATION, Kind.STORAGE_CREDENTIAL, Kind.EXTERNAL_METADATA)
 """Kinds beside catalogs: they hold nothing, and a name of one part that means one says so."""
 
 # A FUNCTION is found as a model is, and may turn out to be either (`On.any_kind`).

@@ -77,6 +77,7 @@ _LONG = frozenset(
         "comment",
         "description",
         "function_info",
+        "inputs",
         "operations",
         "parts",
         "prompt",

@@ -43,6 +43,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     from modelkeep.api.files import mlflow_artifacts, workspace_files
     from modelkeep.api.files import routes as files
     from modelkeep.api.mlflow import routes as plain
+    from modelkeep.api.openlineage import routes as openlineage
     from modelkeep.api.sql import routes as sql
     from modelkeep.api.unity_catalog import metastores
     from modelkeep.api.unity_catalog import user_agents as unity
@@ -85,6 +86,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
             *delta_credentials.routes(),
+            *openlineage.routes(settings.address),
             *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
             *authorize.Consents(door, codes, facts.account_id).routes(),
             *federation.routes(facts.account_id),

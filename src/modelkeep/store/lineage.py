@@ -23,9 +23,9 @@ async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> i
     version's creator."""
     return await tx.run(
         "INSERT INTO lineage (id, model_id, version, direction, entity_type, entity_name, entity_id, context, created_at, "
-        "created_by, turn, entity_version) "
-        "VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by, :turn, :entity_version) "
-        "ON CONFLICT DO NOTHING",
+        "created_by, turn, entity_version, securable_id) "
+        "VALUES (:id, :model, :version, :direction, :type, :name, :entity, :context, :at, :by, :turn, :entity_version, "
+        f"{_SECURABLE_ID}) ON CONFLICT DO NOTHING",
         id=new_id(),
         model=model_id,
         version=edge.version,
@@ -38,7 +38,22 @@ async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> i
         by=edge.created_by,
         turn=turn,
         entity_version=edge.entity_version,
+        **_parts(edge),
     )
+
+
+_SECURABLE_ID = (
+    "COALESCE((SELECT o.id FROM securables c JOIN securables s ON s.parent_id = c.id AND s.space = 'schema' AND s.name_key = :n1 "
+    "JOIN securables o ON o.parent_id = s.id AND o.kind = :kind AND o.name_key = :n2 "
+    "WHERE c.space = 'catalog' AND c.name_key = :n0), '')"
+)
+"""Of the table or function that the edge names: the edge follows it through renames, and outlives it."""
+
+
+def _parts(edge: LineageEdge) -> dict[str, str]:
+    names = edge.entity_name.lower().split(".") if edge.entity_type in ("TABLE", "FUNCTION") else []
+    catalog, schema, name = names if len(names) == 3 else ("", "", "")
+    return {"n0": catalog, "n1": schema, "n2": name, "kind": edge.entity_type}
 
 
 async def count_of_author(tx: Tx, model_id: str, version: int, direction: str, author: str) -> int:

@@ -350,3 +350,10 @@ async def add_member(tx: WriteTx, group: Principal, member: Principal) -> None:
 async def remove_member(tx: WriteTx, group: Principal, member: Principal) -> None:
     await lock_account(tx)
     await memberships.remove(tx, group, [member.id])
+
+
+async def account_users(tx: Tx) -> str:
+    """The id of the group of all users of the account."""
+    row = await tx.one("SELECT id FROM principals WHERE kind = 'GROUP' AND name_key = :name", name=ACCOUNT_USERS)
+    assert row is not None
+    return row[0]

@@ -12,6 +12,8 @@ from modelkeep.api.errors import databricks
 from modelkeep.api.model_shapes import Reach, named
 from modelkeep.api.request_workspace import WorkspaceResolver
 from modelkeep.api.unity_catalog import (
+    external_lineage,
+    external_metadata,
     functions,
     locations,
     metastores,
@@ -96,6 +98,8 @@ def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
             *rfa.routes(metastore_id),
             *temporary_credentials.routes(),
             *locations.routes(metastore_id),
+            *external_metadata.routes(metastore_id),
+            *external_lineage.routes(),
         ],
         words,
     )

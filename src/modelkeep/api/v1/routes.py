@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.api.v1 import answers, drafts, explorer, governance, prompts
+from modelkeep.api.v1 import lineage as lineage_graph
 from modelkeep.api.v1.audit import routes as audit_routes
 from modelkeep.api.v1.explorer import version_info
 from modelkeep.api.v1.governance import V1
@@ -306,5 +307,6 @@ def routes(account_id: str) -> list[Route]:
         *explorer.routes(V1),
         *prompts.routes(V1),
         *drafts.routes(V1),
+        *lineage_graph.routes(),
         *_principal_routes(),
     ]
