@@ -17,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui release test-release docs site test-clients test-spark check deploy-lint deploy-check image-smoke fix bench lock clean
+.PHONY: help up env test browser ui release test-release docs site test-clients spark test-spark check deploy-lint deploy-check image-smoke fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -53,7 +53,9 @@ test-clients: .cache/dev.stamp $(OLD_CLIENTS:%=.cache/clients/%.stamp)
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/clients/old $(ARGS)
 
 # Needs a JDK (17 or newer) and Maven. Spark comes from PyPI, Delta and the Java client of Unity Catalog from Maven Central.
-test-spark: .cache/dev.stamp .cache/spark/venv.stamp .cache/spark/jars.stamp
+spark: .cache/spark/venv.stamp .cache/spark/jars.stamp
+
+test-spark: .cache/dev.stamp spark
 	.venv/bin/pytest tests/spark $(ARGS)
 
 check: .cache/dev.stamp .cache/ui.stamp
