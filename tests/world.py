@@ -164,7 +164,9 @@ class World:
             async with self.db.write() as tx:
                 holder = await _principal(tx, who, "USER")
                 self.tokens[who] = f"secret of {holder.id}"
-                await tokens.insert(tx, holder.id, hash_token(self.tokens[who]), "", "test", now_ms(), None)
+                await tokens.insert(
+                    tx, tokens.TokenRow(holder.id, hash_token(self.tokens[who]), "", "test", now_ms(), None)
+                )
         async with self.db.read() as tx:
             result = await principals.actor_of_token(
                 tx, hash_token(self.tokens[who]), now_ms(), "127.0.0.1", self.workspace
@@ -206,7 +208,7 @@ async def make(tx: WriteTx, text: str, owner: str = ADMIN) -> Securable:
         securable = await securables.by_name(tx, part)
         if securable is None:
             holder = await _principal(tx, owner if part == full else ADMIN, "USER")
-            await securables.insert(tx, parent, part, holder.id, "test", now_ms(), "", {})
+            await securables.insert(tx, securables.NewSecurable(parent, part, holder.id, "test", now_ms(), "", {}))
             securable = await securables.by_name(tx, part)
         assert securable is not None
         parent = securable
@@ -219,12 +221,14 @@ async def grant(tx: WriteTx, who: str, notation: str, on: str = "") -> None:
         privilege, at, where = part.partition("@")
         target = await securables.by_name(tx, name(where if at else on))
         assert target is not None, notation
-        await grants.change(tx, target, [(holder.id, Privilege(privilege))], [], "test", now_ms())
+        await grants.change(tx, target, grants.GrantPairs([(holder.id, Privilege(privilege))], []), "test", now_ms())
 
 
 async def _principal(tx: WriteTx, who: str, kind: str, *, account_admin: bool = False) -> Principal:
     principal = await principals.by_name(tx, who)
-    return principal or await principals.insert(tx, kind, who, "test", now_ms(), account_admin=account_admin)
+    return principal or await principals.insert(
+        tx, kind, who, "test", now_ms(), principals.PrincipalDetails(account_admin=account_admin)
+    )
 
 
 async def chunks(data: bytes) -> AsyncIterator[bytes]:

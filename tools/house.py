@@ -16,6 +16,7 @@ import vocabulary
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "modelkeep"
 LONGEST = 400  # lines of a module
+PARAMETERS = 6  # of a function, besides self
 _TABLES = {
     "limits.py",
     "core/table.py",
@@ -82,12 +83,22 @@ def module_is_short(module: Module) -> Iterator[Finding]:
         yield lines, f"long: {lines} lines, at most {LONGEST}"
 
 
+def few_parameters(module: Module) -> Iterator[Finding]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            if count > PARAMETERS:
+                yield node.lineno, f"parameters: {node.name} has {count}, at most {PARAMETERS}: hand it a struct"
+
+
 RULES: list[Callable[[Module], Iterator[Finding]]] = [
     sql_stays_in_the_store,
     core_has_no_clock,
     log_events_are_constant,
     module_says_what_it_decides,
     module_is_short,
+    few_parameters,
 ]
 
 

@@ -47,6 +47,7 @@ from modelkeep.store.postgres_pool import Bounds, Pool
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.tracking import app as tracking_app
 from modelkeep.tracking import proxy, workspace_apps
+from modelkeep.tracking.proxy import TrackingServices
 
 Fake: Any = SimpleNamespace
 
@@ -237,7 +238,7 @@ def test_links_of_prompts_in_one_call() -> None:
 def test_reasons_in_the_audit_log() -> None:
     op = BY_NAME["get_me"]
     for length in (limits.AUDIT_REASON_CHARS, limits.AUDIT_REASON_CHARS + 1):
-        event = auditor._event(op, op.request(), Actor("1", "a", "USER"), [], {}, "r", "X", "x" * length)  # pyright: ignore[reportPrivateUsage]
+        event = auditor._event(op, op.request(), Actor("1", "a", "USER"), [], auditor._Result("r", "X", "x" * length))  # pyright: ignore[reportPrivateUsage]
         assert event.reason.rstrip(f" .({length}characters)") == "x" * limits.AUDIT_REASON_CHARS
         assert event.reason.endswith("characters)") is (length > limits.AUDIT_REASON_CHARS)
 
@@ -382,7 +383,7 @@ def test_columns_of_an_answer(column: str) -> None:
 
 
 def test_searches_of_one_principal_in_one_workspace() -> None:
-    tracking = tracking_app.TrackingApp(Fake(), Fake(), Fake(), Fake(), Fake(), "1", Fake())
+    tracking = tracking_app.TrackingApp(TrackingServices(Fake(), Fake(), Fake(), Fake(), Fake(), "1", Fake()))
     assert tracking._searches._at_once == limits.TRACKING_SEARCHES_OF_PRINCIPAL  # pyright: ignore[reportPrivateUsage]
 
 

@@ -105,7 +105,7 @@ async def _build(w: World, plan: Plan) -> None:
             parent, holder = await securables.by_name(tx, name(schema)), await principals.by_name(tx, plan.objects)
             assert parent and holder
             for text in kinds.values():
-                await securables.insert(tx, parent, name(text), holder.id, "test", 0, "", {})
+                await securables.insert(tx, securables.NewSecurable(parent, name(text), holder.id, "test", 0, "", {}))
         if "" in plan.owners:
             metastore = await securables.by_name(tx, name(""))
             holder = await principals.by_name(tx, plan.owners[""])

@@ -280,10 +280,10 @@ async def test_granting_twice_is_one_grant_and_taking_what_is_not_there_is_nothi
     ann = await w.user("ann")
     async with w.db.write() as tx:
         for at in (1, 2):
-            await grants.change(tx, model, [(ann.id, "EXECUTE")], [], "test", at)
+            await grants.change(tx, model, grants.GrantPairs([(ann.id, "EXECUTE")], []), "test", at)
             assert await grants.privileges_of(tx, model, [ann.id]) == {ann.id: {"EXECUTE"}}
         for _ in range(2):
-            await grants.change(tx, model, [], [(ann.id, "EXECUTE"), (ann.id, "MANAGE")], "test", 3)
+            await grants.change(tx, model, grants.GrantPairs([], [(ann.id, "EXECUTE"), (ann.id, "MANAGE")]), "test", 3)
             assert await grants.privileges_of(tx, model, [ann.id]) == {ann.id: set()}
 
 

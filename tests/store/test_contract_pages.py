@@ -54,7 +54,7 @@ async def test_tokens_come_in_pages_newest_first(w: World, size: int, same_momen
     async with w.db.write() as tx:
         for i in range(9):
             at = 1000 if same_moment else 1000 + i
-            await tokens.insert(tx, holder.id, f"hash {i}", f"token {i}", "test", at, None)
+            await tokens.insert(tx, tokens.TokenRow(holder.id, f"hash {i}", f"token {i}", "test", at, None))
     listed = await pages(w, principals.ListTokens("ann"), size)
     assert max(len(page.items) for page in listed) <= size
     results = [token for page in listed for token in page.items]

@@ -187,7 +187,9 @@ async def test_a_deletion_waits_for_the_child_that_is_being_created(w: World) ->
             parent = await securables.by_name(tx, name("prod.ml"))
             assert parent is not None
             child = FullName(("prod", "ml", f"x{number}"), Kind(kind))
-            await securables.insert(tx, parent, child, parent.owner_id, "test", now_ms(), "", {})
+            await securables.insert(
+                tx, securables.NewSecurable(parent, child, parent.owner_id, "test", now_ms(), "", {})
+            )
             deleting = asyncio.create_task(w.as_("admin").do(catalogs.DeleteContainer(name("prod.ml"))))
             await asyncio.sleep(0.3)
             assert not deleting.done()
@@ -479,7 +481,9 @@ async def test_requests_for_access_keep_to_the_limit_of_their_requester(w: World
         assert metastore is not None
         for number in range(access.PENDING_ACCESS_REQUESTS_PER_REQUESTER):
             other = await principal_rows.insert(tx, "GROUP", f"g{number}", "test", now_ms())
-            await access_rows.put(tx, metastore.id, other.id, actor.id, ["CREATE_CATALOG"], "", now_ms())
+            await access_rows.put(
+                tx, access_rows.NewAccessRequest(metastore.id, other.id, actor.id, ["CREATE_CATALOG"], "", now_ms())
+            )
         asking = [asyncio.create_task(w.engine.execute(actor, ask)) for ask in asks]
         await asyncio.sleep(0.3)
     answers = await asyncio.gather(*asking, return_exceptions=True)

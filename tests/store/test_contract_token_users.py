@@ -73,15 +73,17 @@ async def test_what_rests_on_a_token_goes_with_it_and_other_ways_in_stay(w: Worl
         async with w.db.write() as tx:
             return await tokens.insert(
                 tx,
-                ann.id,
-                hash_token(f"{kind} {origin_kind} {origin}"),
-                "",
-                "test",
-                now,
-                now + 60_000,
-                kind=kind,
-                origin_kind=origin_kind,
-                origin_id=origin,
+                tokens.TokenRow(
+                    ann.id,
+                    hash_token(f"{kind} {origin_kind} {origin}"),
+                    "",
+                    "test",
+                    now,
+                    now + 60_000,
+                    kind=kind,
+                    origin_kind=origin_kind,
+                    origin_id=origin,
+                ),
             )
 
     personal = await token("PERSONAL", "", "")

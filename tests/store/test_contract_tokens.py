@@ -180,14 +180,16 @@ async def test_a_revocation_waits_for_what_is_being_minted(w: World, door: SignI
         assert row is not None
         await tokens.insert(
             tx,
-            root.actor.id,
-            "hash",
-            "late",
-            "test",
-            now_ms(),
-            row[1],
-            origin_kind="TOKEN",
-            origin_id=root.actor.token_id,
+            tokens.TokenRow(
+                root.actor.id,
+                "hash",
+                "late",
+                "test",
+                now_ms(),
+                row[1],
+                origin_kind="TOKEN",
+                origin_id=root.actor.token_id,
+            ),
         )
         revoking = asyncio.create_task(w.engine.execute(admin, root.end))
         await asyncio.sleep(0.3)
@@ -215,7 +217,7 @@ async def test_a_token_without_expiry_from_before_stays_and_is_listed_so(w: Worl
     async with w.db.write() as tx:
         ann = await rows.by_name(tx, "ann")
         assert ann is not None
-        await tokens.insert(tx, ann.id, hash_token("old"), "old", "test", now_ms(), None)
+        await tokens.insert(tx, tokens.TokenRow(ann.id, hash_token("old"), "old", "test", now_ms(), None))
     assert (await signed_in(w, "old")).name == "ann"
     listed = await w.as_("ann").do(principals.ListTokens())
     assert [item.expires_at for item in listed.items if item.comment == "old"] == [None]
@@ -228,7 +230,10 @@ async def test_people_mint_up_to_the_longest_lifetime(w: World, door: SignIn) ->
         admin = await rows.by_name(tx, "admin")
         assert admin is not None
         await tokens.insert(
-            tx, admin.id, hash_token("env"), "env", "modelkeep env", now_ms(), now_ms() + 60_000, origin_kind="ENV"
+            tx,
+            tokens.TokenRow(
+                admin.id, hash_token("env"), "env", "modelkeep env", now_ms(), now_ms() + 60_000, origin_kind="ENV"
+            ),
         )
     env = await signed_in(w, "env")
     of_env = await signed_in(w, (await door.by_token(env, CALLER)).token, session=True)

@@ -101,13 +101,14 @@ async def test_older_audit_records_are_found_by_what_they_are_about(empty: Setti
         await migrate(db)
         async with db.read() as tx:
             for item in (
-                {"name": "prod.ml.a"},
-                {"name": "prod.ml.b"},
-                {"name": "x"},
-                {"name": "prod.*"},
-                {"securable_id": "m"},
+                (audit.AuditFilter(name="prod.ml.a"), ""),
+                (audit.AuditFilter(name="prod.ml.b"), ""),
+                (audit.AuditFilter(name="x"), ""),
+                (audit.AuditFilter(name="prod.*"), ""),
+                (audit.AuditFilter(), "m"),
             ):
-                assert [event.id for event in await audit.find(tx, **item)] == ["e"], item
+                events = await audit.find(tx, item[0], audit.AuditSlice(), securable_id=item[1])
+                assert [event.id for event in events] == ["e"], item
     finally:
         await db.close()
 

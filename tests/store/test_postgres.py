@@ -19,7 +19,7 @@ from modelkeep import limits
 from modelkeep.core.operations.catalog import explorer
 from modelkeep.domain.errors import Conflict, LimitExceeded, NotFound, RegistryError, Unavailable
 from modelkeep.store.db import Contended, ReadForScans, UniqueViolation
-from modelkeep.store.postgres import PostgresDatabase
+from modelkeep.store.postgres import PostgresBounds, PostgresDatabase
 from modelkeep.store.postgres_errors import meaning
 
 pytest_plugins = ("backends", "places")
@@ -35,8 +35,8 @@ async def opened(postgres: Postgres) -> AsyncIterator[Opened]:
     """Opens a database with the rows 1 to 9 in `t`."""
     databases: list[PostgresDatabase] = []
 
-    async def new(url: str = "", **arguments: Any) -> PostgresDatabase:
-        database = PostgresDatabase(url or postgres.new_database(), **arguments)
+    async def new(url: str = "", *, pooler: bool = False, **arguments: Any) -> PostgresDatabase:
+        database = PostgresDatabase(url or postgres.new_database(), PostgresBounds(**arguments), pooler=pooler)
         await database.open()
         databases.append(database)
         await database.script(
@@ -116,7 +116,7 @@ async def test_every_transaction_has_the_servers_deadlines(opened: Opened) -> No
 
 async def test_writers_that_wait_for_one_row_keep_no_reader_waiting(opened: Opened) -> None:
     db = await opened(wait_s=30)
-    other = PostgresDatabase(db._url, writers=1)  # pyright: ignore[reportPrivateUsage]
+    other = PostgresDatabase(db._url, PostgresBounds(writers=1))  # pyright: ignore[reportPrivateUsage]
     await other.open()
     async with other.write() as tx:
         await tx.run("UPDATE t SET at = 100 WHERE n = 1")

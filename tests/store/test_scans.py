@@ -33,9 +33,11 @@ async def opened(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -
 
     async def new(**deadlines: float) -> Database:
         if dialect == "postgresql":
-            from modelkeep.store.postgres import PostgresDatabase
+            from modelkeep.store.postgres import PostgresBounds, PostgresDatabase
 
-            database: Any = PostgresDatabase(request.getfixturevalue("postgres").new_database(), **deadlines)
+            database: Any = PostgresDatabase(
+                request.getfixturevalue("postgres").new_database(), PostgresBounds(**deadlines)
+            )
         else:
             database = SqliteDatabase(tmp_path / f"{len(databases)}.db", **deadlines)
         await database.open()

@@ -32,14 +32,20 @@ async def test_users_are_who_is_assigned(w: World) -> None:
     for assigned in ("ann", "team"):
         await admin.do(workspaces.Assign("dev", assigned))
     async with w.db.write() as tx:
-        await experiments.permit(tx, workspace.id, "1", WORKSPACE_USERS, Level.EDIT, by="t", at=1)
-        await experiments.permit(tx, workspace.id, "1", WORKSPACE_USERS, Level.READ, by="t", at=2)
-        await experiments.permit(tx, "elsewhere", "2", WORKSPACE_USERS, Level.READ, by="t", at=1)
+        await experiments.permit(
+            tx, experiments.ExperimentLevel(workspace.id, "1", WORKSPACE_USERS, Level.EDIT), by="t", at=1
+        )
+        await experiments.permit(
+            tx, experiments.ExperimentLevel(workspace.id, "1", WORKSPACE_USERS, Level.READ), by="t", at=2
+        )
+        await experiments.permit(
+            tx, experiments.ExperimentLevel("elsewhere", "2", WORKSPACE_USERS, Level.READ), by="t", at=1
+        )
     for name, expected in (("ann", {"1": Level.READ}), ("bob", {"1": Level.READ}), ("eve", {})):
         assert await levels(w, name, workspace.id) == (expected, list(expected))
     ((ann,),) = await w.rows("SELECT id FROM principals WHERE name = 'ann'")
     async with w.db.write() as tx:
-        await experiments.permit(tx, workspace.id, "1", ann, Level.MANAGE, by="t", at=1)
+        await experiments.permit(tx, experiments.ExperimentLevel(workspace.id, "1", ann, Level.MANAGE), by="t", at=1)
     assert await levels(w, "ann", workspace.id) == ({"1": Level.MANAGE}, ["1"])
     await admin.do(principals.RemoveMember("team", "bob"))
     assert await levels(w, "bob", workspace.id) == ({}, [])

@@ -66,3 +66,21 @@ def test_a_class_has_a_name_of_its_own(source: Path, text: str, other_text: str,
     reasons = list(house.names_of_classes())
     assert len(reasons) == (twice is not None)
     assert all(reason.startswith("src/api/b.py:") and f"has a class {twice} already" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("def f(a, b, c, d, e, f):\n    pass\n", []),
+        ("class A:\n    def f(self, a, b, c, d, e, f):\n        pass\n", []),
+        ("def f(a, b, c, d, e, f, g):\n    pass\n", [7]),
+        ("async def f(a, /, b, c, d, *, e, f, g, h):\n    pass\n", [8]),
+        ("class A:\n    def f(self, a, b, c, d, e, f, *, g):\n        pass\n", [7]),
+        ("def f(a, b, c, d, e, f, g):  # house: parameters because it is a command\n    pass\n", []),
+    ],
+)
+def test_a_function_has_few_parameters(source: Path, text: str, counts: list[int]):
+    (source / "a.py").write_text(f'"""A module."""\n\n{text}')
+    reasons = list(house.findings(source / "a.py"))
+    assert len(reasons) == len(counts)
+    assert all(f"has {count}, at most 6" in reason for count, reason in zip(counts, reasons, strict=True))

@@ -167,7 +167,7 @@ def test_hidden_and_missing_names_take_the_same_path(site: Site, monkeypatch: py
         return await send(*args, **named)
 
     async def recorded(*args: Any, **named: Any) -> None:
-        calls.append(("audit", args[0], args[4]))
+        calls.append(("audit", args[1].event, args[1].outcome))
         await record(*args, **named)
 
     monkeypatch.setattr(desk.child, "request", request)

@@ -44,10 +44,12 @@ class Site:
         async with registry.db.write() as tx:
             team = await principals.insert(tx, "GROUP", "team", "test", 1)
             for name, token in self.tokens.items():
-                user = await principals.insert(tx, "USER", name, "test", 1, account_admin=name.startswith("admin"))
+                user = await principals.insert(
+                    tx, "USER", name, "test", 1, principals.PrincipalDetails(account_admin=name.startswith("admin"))
+                )
                 if name.startswith("carol"):
                     await principals.add_member(tx, team, user)
-                await tokens.insert(tx, user.id, hash_token(token), "", "test", 1, None)
+                await tokens.insert(tx, tokens.TokenRow(user.id, hash_token(token), "", "test", 1, None))
 
     @property
     def desk(self) -> TrackingProxy:

@@ -26,7 +26,7 @@ from modelkeep.http.retry_after import retry_after
 from modelkeep.http.routing import CoreRequests, Renderer, Route, Router
 from modelkeep.limits import MAX_LOGGED_PATH, MAX_READING_BYTES, READING_BYTES, READINGS_BYTES, THROTTLED_PAUSE_S
 from modelkeep.observe import metrics
-from modelkeep.observe.logs import access, log
+from modelkeep.observe.logs import AccessLine, access, log
 
 NOBODY = Actor("", "", "")
 _random = random.Random().getrandbits  # for request ids: unique, not secret
@@ -124,7 +124,7 @@ class App:
         # A signed URL signs its bearer in for as long as it lives: its path stays out of the log.
         path = name if "{token}" in name else request.path
         ms = round(took * 1000, 2), round(request.waited * 1000, 2)
-        access(request.id, request.method, path[:MAX_LOGGED_PATH], status, *ms, actor.name, request.source)
+        access(AccessLine(request.id, request.method, path[:MAX_LOGGED_PATH], status, *ms, actor.name, request.source))
 
     def _find(self, request: Request) -> tuple[Route, dict[str, str]] | None:
         """The route as the path is spelled, or as it usually is; the request then has that usual path."""

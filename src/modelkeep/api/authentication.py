@@ -9,7 +9,7 @@ import binascii
 
 from modelkeep.api.failed_logins import Authenticator as Where
 from modelkeep.api.failed_logins import FailedLoginLimiter
-from modelkeep.core.auditor import Auditor
+from modelkeep.core.auditor import Act, Auditor
 from modelkeep.core.operations.identity.principals import hash_token
 from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.domain.authorization import Actor
@@ -86,7 +86,7 @@ class Authenticator:
             here = await workspaces.by_id(tx, actor.workspace)
         target = AuditTarget("WORKSPACE", actor.workspace, here.name if here else actor.workspace)
         await self._auditor.record(
-            "workspace.enter", "enter", actor, [target], refused.code, refused.message, request.id
+            actor, Act("workspace.enter", "enter", [target], refused.code, refused.message, request.id)
         )
         return refused
 

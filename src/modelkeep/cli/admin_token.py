@@ -4,6 +4,8 @@ import getpass
 import secrets
 import shlex
 
+import msgspec
+
 from modelkeep.core.operations.identity.principals import TOKEN_PREFIX, hash_token
 from modelkeep.domain.errors import NotFound, WrongState
 from modelkeep.domain.model import Principal
@@ -26,9 +28,14 @@ async def create_admin_token(settings: Settings, lifetime_ms: int, user: str = "
         holder = await _account_admin(tx, registry.facts.admin_id, user)
         at, secret = now_ms(), TOKEN_PREFIX + secrets.token_urlsafe(32)
         id = await tokens.insert(
-            tx, holder.id, hash_token(secret), "modelkeep env", "modelkeep env", at, at + lifetime_ms, origin_kind="ENV"
+            tx,
+            tokens.TokenRow(
+                holder.id, hash_token(secret), "modelkeep env", "modelkeep env", at, at + lifetime_ms, origin_kind="ENV"
+            ),
         )
-        await record(tx, "token.create", "env", AuditTarget("TOKEN", id, "modelkeep env"), holder, token_id=id)
+        await record(
+            tx, LocalChange("token.create", "env", AuditTarget("TOKEN", id, "modelkeep env"), token_id=id), holder
+        )
     return secret
 
 
@@ -50,30 +57,32 @@ async def _account_admin(tx: Tx, admin_id: str, user: str) -> Principal:
     return holder
 
 
-async def record(
-    tx: WriteTx,
-    event: str,
-    operation: str,
-    target: AuditTarget,
-    principal: Principal,
-    *,
-    token_id: str = "",
-    changes: str = "{}",
-) -> None:
+class LocalChange(msgspec.Struct, frozen=True):
+    """What a local user changes of a principal."""
+
+    event: str
+    operation: str
+    target: AuditTarget
+    token_id: str = ""
+    changes: str = "{}"
+    """{field: [old, new]} as JSON"""
+
+
+async def record(tx: WriteTx, change: LocalChange, principal: Principal) -> None:
     """Writes the audit record of a local user's change of a principal, in the transaction of the change."""
     event_record = AuditEvent(
         new_id(),
         now_ms(),
-        event,
-        operation,
+        change.event,
+        change.operation,
         "",
         f"local user {getpass.getuser()}",
-        token_id,
+        change.token_id,
         "",
         "",
-        (target, AuditTarget(principal.kind, principal.id, principal.name)),
+        (change.target, AuditTarget(principal.kind, principal.id, principal.name)),
         "{}",
-        changes,
+        change.changes,
         "ok",
         "read access to the data directory",
     )

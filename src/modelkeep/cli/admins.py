@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from modelkeep.cli.admin_token import LocalChange
 from modelkeep.cli.client import show
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import Json
@@ -54,15 +55,17 @@ async def add_admin(settings: Settings, name: str) -> str:
             raise InvalidArgument(f"'{user.name}' is a group. Name a user or a service principal.")
         if user is None:
             user = await principals.insert(tx, "USER", check_principal_name(name), "modelkeep admins", now_ms())
-            await record(tx, "principal.create", "admins_add", target, user)
+            await record(tx, LocalChange("principal.create", "admins_add", target), user)
             steps.append("created")
         if not user.active:
             await principals.set_active(tx, user, True)
-            await record(tx, "principal.update", "admins_add", target, user, changes='{"active":[false,true]}')
+            await record(
+                tx, LocalChange("principal.update", "admins_add", target, changes='{"active":[false,true]}'), user
+            )
             steps.append("reactivated")
         if not await principals.is_account_admin(tx, user.id):
             await principals.add_member(tx, admins, user)
-            await record(tx, "group.add_member", "add_member", target, user)
+            await record(tx, LocalChange("group.add_member", "add_member", target), user)
             steps.append(f"added to '{ADMINS}'")
     return f"'{user.name}' is an account admin ({', '.join(steps) or 'as before'})."
 

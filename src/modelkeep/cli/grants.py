@@ -54,7 +54,7 @@ def remove(
 
 
 @app.command()
-def explain(
+def explain(  # house: parameters because a command's options are its function's parameters
     securable_type: SecurableType,
     full_name: FullName,
     principal: PrincipalOrMe,

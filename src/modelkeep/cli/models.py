@@ -121,7 +121,7 @@ def get_version(name: Model, version: Version, as_json: Json = False) -> None:
 
 
 @app.command()
-def register(
+def register(  # house: parameters because a command's options are its function's parameters
     name: Model,
     run: Annotated[str, typer.Option(metavar="RUN_ID", help="The MLflow run that logged the model.")] = "",
     path: Annotated[str, typer.Option(help="With --run: the directory of the run's artifacts, such as `model`.")] = "",

@@ -80,7 +80,7 @@ def add_policies(app: typer.Typer) -> None:
         return f"{_ACCOUNTS}/{account}/servicePrincipals/{scim_id('service-principals', name)}/federationPolicies"
 
     @app.command()
-    def trust(
+    def trust(  # house: parameters because a command's options are its function's parameters
         name: ServicePrincipal,
         policy: Policy,
         issuer: Issuer,

@@ -22,6 +22,25 @@ _MAX_BUFFERED = 50_000
 _MAX_NAMES = 100
 
 
+class Act(msgspec.Struct, frozen=True):
+    """Something outside the operation table that the audit log records."""
+
+    event: str
+    operation: str
+    targets: list[AuditTarget]
+    outcome: str = "ok"
+    reason: str = ""
+    request_id: str = ""
+
+
+class _Result(msgspec.Struct, frozen=True):
+    """What came of a request."""
+
+    request_id: str
+    outcome: str = "ok"
+    reason: str = ""
+
+
 class Auditor:
     """Keeps the buffers of one process. A kill -9 loses at most the last second of plain reads, never a change."""
 
@@ -37,7 +56,7 @@ class Auditor:
         """Buffered reads that did not fit; a metric."""
 
     async def in_tx(self, tx: WriteTx, op: Operation, request: msgspec.Struct, ctx: BaseCtx, request_id: str) -> None:
-        await audit.add(tx, [_event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")])
+        await audit.add(tx, [_event(op, request, ctx.actor, ctx.touched, _Result(request_id), ctx.changes)])
 
     async def after(self, done: Sequence[tuple[Operation, msgspec.Struct, BaseCtx]], request_id: str) -> None:
         """Record what succeeded without its own row in the change's transaction."""
@@ -46,7 +65,7 @@ class Auditor:
             if op.record == "buffered":
                 self.read(op, request, ctx.actor, ctx.touched, request_id)
                 continue
-            event = _event(op, request, ctx.actor, ctx.touched, ctx.changes, request_id, "ok", "")
+            event = _event(op, request, ctx.actor, ctx.touched, _Result(request_id), ctx.changes)
             if op.record == "own_tx":
                 own.append(event)
             else:
@@ -70,40 +89,29 @@ class Auditor:
             return
         named = [getattr(request, on.field, None) for on in op.targets] if op.targets else [request]
         targets = [AuditTarget("", "", text) for value in named for text in _names(value)][:_MAX_NAMES]
-        event = _event(op, request, actor, targets, {}, request_id, error.code, error.message)
+        event = _event(op, request, actor, targets, _Result(request_id, error.code, error.message))
         if isinstance(error, PermissionDenied) or (same and isinstance(error, NotFound)):
             await self._refusals.add(event)
         elif op.effect == "write" and not isinstance(error, NotFound):
             self._buffer(event)
 
-    async def record(
-        self,
-        event: str,
-        operation: str,
-        actor: Actor,
-        targets: list[AuditTarget],
-        outcome: str = "ok",
-        reason: str = "",
-        request_id: str = "",
-        *,
-        now: bool = True,
-    ) -> None:
+    async def record(self, actor: Actor, act: Act, *, now: bool = True) -> None:
         """For acts outside the operation table (the tracking server's routes, the command line)."""
         audit_event = AuditEvent(
             new_id(),
             now_ms(),
-            event,
-            operation,
+            act.event,
+            act.operation,
             actor.id,
             actor.name,
             actor.token_id,
             actor.source,
-            request_id,
-            tuple(targets),
+            act.request_id,
+            tuple(act.targets),
             "{}",
             "{}",
-            outcome,
-            reason,
+            act.outcome,
+            act.reason,
             actor.workspace,
         )
         if now:
@@ -135,7 +143,7 @@ class Auditor:
         elif len(self._same) >= _MAX_BUFFERED:
             self.dropped += 1
         else:
-            self._same[key] = [_event(op, request, actor, targets, {}, request_id, "ok", ""), 1]
+            self._same[key] = [_event(op, request, actor, targets, _Result(request_id)), 1]
 
     def _buffer(self, event: AuditEvent) -> None:
         if len(self._reads) >= _MAX_BUFFERED:
@@ -220,10 +228,8 @@ def _event(
     request: msgspec.Struct,
     actor: Actor,
     targets: list[AuditTarget],
-    changes: dict[str, tuple[Any, Any]],
-    request_id: str,
-    outcome: str,
-    reason: str,
+    result: _Result,
+    changes: dict[str, tuple[Any, Any]] | None = None,
 ) -> AuditEvent:
     return AuditEvent(
         new_id(),
@@ -234,11 +240,11 @@ def _event(
         actor.name,
         actor.token_id,
         actor.source,
-        request_id,
+        result.request_id,
         tuple(dict.fromkeys(targets)),
         request_json(request),
-        changes_json(changes),
-        outcome,
-        short(reason, AUDIT_REASON_CHARS),
+        changes_json(changes or {}),
+        result.outcome,
+        short(result.reason, AUDIT_REASON_CHARS),
         actor.workspace,
     )

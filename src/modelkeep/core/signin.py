@@ -94,11 +94,8 @@ class SignIn:
                 raise Unauthenticated(BAD_CLIENT)
             return await issue(
                 tx,
-                "ACCESS",
                 Actor(holder_id, name, "SERVICE_PRINCIPAL"),
-                ("CLIENT_SECRET", secret_id),
-                "client secret",
-                lifetime,
+                TokenTerms("ACCESS", "CLIENT_SECRET", secret_id, "client secret", lifetime),
                 caller,
             )
 
@@ -144,11 +141,8 @@ class SignIn:
             actor = Actor(holder.id, holder.name, holder.kind)
             return await issue(
                 tx,
-                "ACCESS",
                 actor,
-                ("FEDERATION_POLICY", policy.id),
-                f"federation {policy.policy_id}",
-                ACCESS_MS,
+                TokenTerms("ACCESS", "FEDERATION_POLICY", policy.id, f"federation {policy.policy_id}", ACCESS_MS),
                 caller,
             )
 
@@ -161,7 +155,7 @@ class SignIn:
             if row is None or row[0] != "PERSONAL":
                 raise Unauthenticated("Sign in with a personal access token.")
             lifetime = self._session_ms if row[1] is None else min(self._session_ms, row[1] - now_ms())
-            return await issue(tx, "SESSION", actor, ("TOKEN", actor.token_id), "browser", lifetime, caller)
+            return await issue(tx, actor, TokenTerms("SESSION", "TOKEN", actor.token_id, "browser", lifetime), caller)
 
     async def by_provider(self, person: Person, state: str, caller: Caller) -> Issued:
         """A browser's session for somebody whom the provider vouches for; a user is made of a stranger. Raises Unauthenticated."""
@@ -190,7 +184,9 @@ class SignIn:
                 raise Unauthenticated("Your user is deactivated. Ask an account admin.")
             actor = Actor(user.principal.id, user.principal.name, "USER")
             await self._bind_groups(tx, user.principal, person.groups, actor, caller)
-            return await issue(tx, "SESSION", actor, ("IDENTITY", link_id), "browser", self._session_ms, caller)
+            return await issue(
+                tx, actor, TokenTerms("SESSION", "IDENTITY", link_id, "browser", self._session_ms), caller
+            )
 
     async def _bind_groups(
         self, tx: WriteTx, user: Principal, claimed: frozenset[str], actor: Actor, caller: Caller
@@ -209,7 +205,7 @@ class SignIn:
             leaves = group.id in now_in
             await (principals.remove_member if leaves else principals.add_member)(tx, group, user)
             event = "group.remove_member" if leaves else "group.add_member"
-            await record(tx, event, actor, "", "sign-in: the provider's claim", caller, group)
+            await record(tx, actor, SignInEvent(event, "", "sign-in: the provider's claim", group), caller)
 
     async def end_session(self, secret: str, caller: Caller) -> None:
         """Sign out: of what is no session, nothing."""
@@ -217,7 +213,7 @@ class SignIn:
             row = await tokens.session(tx, hash_token(secret))
             if row is not None:
                 await tokens.revoke(tx, row[0], now_ms())
-                await record(tx, "session.end", Actor(row[1], row[2], "USER"), row[0], "sign out", caller)
+                await record(tx, Actor(row[1], row[2], "USER"), SignInEvent("session.end", row[0], "sign out"), caller)
 
 
 async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tuple[str, Any]:
@@ -236,57 +232,80 @@ async def _new_user(tx: WriteTx, person: Person, now: int, caller: Caller) -> tu
         await principals.check_looks(tx, name)
     except AlreadyExists as error:
         raise Unauthenticated(f"The provider's name for you cannot be a user's here. {error.message}") from error
-    user = await principals.insert(tx, "USER", name, "sign-in", now, display_name=person.display_name[:255])
+    user = await principals.insert(
+        tx, "USER", name, "sign-in", now, principals.PrincipalDetails(display_name=person.display_name[:255])
+    )
     link_id = await signin.link(tx, person.issuer, person.subject, user.id, "sign-in", now)
-    await record(tx, "principal.create", Actor(user.id, user.name, "USER"), "", "first sign-in", caller)
+    await record(tx, Actor(user.id, user.name, "USER"), SignInEvent("principal.create", "", "first sign-in"), caller)
     return link_id, await identities.by_id(tx, user.id)
 
 
-async def issue(
-    tx: WriteTx, kind: str, holder: Actor, origin: tuple[str, str], comment: str, lifetime_ms: int, caller: Caller
-) -> Issued:
-    """A new token of an origin (what it is, its id), with its event in the audit log."""
+class TokenTerms(msgspec.Struct, frozen=True):
+    """What a new token is, what it ends with, and after how many ms at the latest."""
+
+    kind: str
+    """SESSION or ACCESS"""
+    origin_kind: str
+    origin_id: str
+    comment: str
+    lifetime_ms: int
+
+
+async def issue(tx: WriteTx, holder: Actor, terms: TokenTerms, caller: Caller) -> Issued:
+    """A new token, with its event in the audit log."""
+    kind, comment, lifetime_ms = terms.kind, terms.comment, terms.lifetime_ms
     secret = (SESSION_PREFIX if kind == "SESSION" else ACCESS_PREFIX) + secrets.token_urlsafe(32)
     now = now_ms()
     id = await tokens.insert(
         tx,
-        holder.id,
-        hash_token(secret),
-        comment,
-        holder.name,
-        now,
-        now + lifetime_ms,
-        holder.id,
-        kind=kind,
-        origin_kind=origin[0],
-        origin_id=origin[1],
+        tokens.TokenRow(
+            holder.id,
+            hash_token(secret),
+            comment,
+            holder.name,
+            now,
+            now + lifetime_ms,
+            holder.id,
+            kind=kind,
+            origin_kind=terms.origin_kind,
+            origin_id=terms.origin_id,
+        ),
     )
-    await record(tx, "session.start" if kind == "SESSION" else "token.issue", holder, id, comment, caller)
+    await record(tx, holder, SignInEvent("session.start" if kind == "SESSION" else "token.issue", id, comment), caller)
     return Issued(secret, lifetime_ms, id)
 
 
-async def record(
-    tx: WriteTx, event: str, holder: Actor, token_id: str, reason: str, caller: Caller, group: Principal | None = None
-) -> None:
-    """One event of a sign-in, in the same transaction."""
+class SignInEvent(msgspec.Struct, frozen=True):
+    """One event of a sign-in, for the audit log."""
+
+    event: str
+    token_id: str
+    reason: str
+    group: Principal | None = None
+    """That the holder joined or left"""
+
+
+async def record(tx: WriteTx, holder: Actor, what: SignInEvent, caller: Caller) -> None:
+    """Writes the event in the transaction of its cause."""
+    group = what.group
     targets = (AuditTarget(holder.kind, holder.id, holder.name),)
     if group is not None:
         targets = (AuditTarget(group.kind, group.id, group.name), *targets)
     audit_event = AuditEvent(
         new_id(),
         now_ms(),
-        event,
+        what.event,
         "sign_in",
         holder.id,
         holder.name,
-        token_id,
+        what.token_id,
         caller.source,
         caller.request_id,
         targets,
         "{}",
         "{}",
         "ok",
-        reason,
+        what.reason,
         caller.workspace_id,
     )
     await audit.add(tx, [audit_event])

@@ -15,7 +15,7 @@ import secrets
 import msgspec
 
 from modelkeep.core.operations.identity.principals import hash_token
-from modelkeep.core.signin import ACCESS_MS, Caller, issue, record
+from modelkeep.core.signin import ACCESS_MS, Caller, SignInEvent, TokenTerms, issue, record
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import InvalidArgument, LimitExceeded, Unauthenticated
 from modelkeep.limits import AUTHORIZATION_CODES_PER_SESSION, REFRESHABLE_TOKENS_PER_PRINCIPAL
@@ -90,7 +90,7 @@ class ToolSignIn:
             )
             await authorizations.add_code(tx, hash_token(code), grant)
             reason = f"{consent.client_id} at {consent.redirect_uri}"
-            await record(tx, "token.authorize", session, session.token_id, reason, caller)
+            await record(tx, session, SignInEvent("token.authorize", session.token_id, reason), caller)
         return code
 
     async def exchange(self, code: str, client_id: str, redirect_uri: str, verifier: str, caller: Caller) -> Tokens:
@@ -125,7 +125,9 @@ class ToolSignIn:
             refresh, id = await self._refreshable(tx, holder, origin, code.client_id, longest, now)
             await authorizations.issued_for(tx, hash, id)
             origin = ("TOKEN", id)
-        access = await issue(tx, "ACCESS", holder, origin, f"OAuth: {code.client_id}", min(ACCESS_MS, longest), caller)
+        access = await issue(
+            tx, holder, TokenTerms("ACCESS", *origin, f"OAuth: {code.client_id}", min(ACCESS_MS, longest)), caller
+        )
         if not code.offline:
             await authorizations.issued_for(tx, hash, access.id)
         return Tokens(access.token, access.lifetime_ms, refresh)
@@ -139,16 +141,18 @@ class ToolSignIn:
             await tokens.revoke(tx, id, now)
         id = await tokens.insert(
             tx,
-            holder.id,
-            _refresh_hash(secret),
-            f"OAuth: {client_id}",
-            holder.name,
-            now,
-            now + lifetime_ms,
-            holder.id,
-            kind="ACCESS",
-            origin_kind=origin[0],
-            origin_id=origin[1],
+            tokens.TokenRow(
+                holder.id,
+                _refresh_hash(secret),
+                f"OAuth: {client_id}",
+                holder.name,
+                now,
+                now + lifetime_ms,
+                holder.id,
+                kind="ACCESS",
+                origin_kind=origin[0],
+                origin_id=origin[1],
+            ),
         )
         await authorizations.set_client(tx, id, client_id)
         return secret, id
@@ -165,7 +169,9 @@ class ToolSignIn:
             elif row[5]:
                 id, expires_at, principal_id, name, kind, _ = row
                 holder, lifetime = Actor(principal_id, name, kind), min(ACCESS_MS, expires_at - now)
-                access = await issue(tx, "ACCESS", holder, ("TOKEN", id), f"OAuth: {client_id}", lifetime, caller)
+                access = await issue(
+                    tx, holder, TokenTerms("ACCESS", "TOKEN", id, f"OAuth: {client_id}", lifetime), caller
+                )
                 return Tokens(access.token, access.lifetime_ms, successor)
         raise InvalidGrant(BAD_REFRESH)
 
@@ -177,7 +183,9 @@ class ToolSignIn:
         await tokens.revoke(tx, token_id, now_ms())
         person = await principals.by_id(tx, known[1])
         if person is not None:
-            await record(tx, "token.revoke", Actor(person.id, person.name, person.kind), token_id, reason, caller)
+            await record(
+                tx, Actor(person.id, person.name, person.kind), SignInEvent("token.revoke", token_id, reason), caller
+            )
 
 
 async def _stands_until(tx: WriteTx, kind: str, id: str) -> int | None:

@@ -12,7 +12,7 @@ import msgspec
 from modelkeep import limits
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared_folder import SharedFolder
-from modelkeep.core.auditor import Auditor
+from modelkeep.core.auditor import Act, Auditor
 from modelkeep.core.operations.models import finalize, lineage
 from modelkeep.core.operations.models.version_copies import requires_signature
 from modelkeep.core.token_last_used import TokenLastUsedRecorder
@@ -169,7 +169,7 @@ async def _fail(at: WorkerContext, version: ModelVersion, reason: str) -> None:
             await jobs.enqueue(tx, "purge", version.artifact_set_id)
     if failed:
         await at.auditor.record(
-            "version.finalize", "bring", SYSTEM, _target(version), "INVALID_PARAMETER_VALUE", reason
+            SYSTEM, Act("version.finalize", "bring", _target(version), "INVALID_PARAMETER_VALUE", reason)
         )
 
 
@@ -187,7 +187,7 @@ async def _finish(
             raise Conflict("The version is no longer PENDING_REGISTRATION.")
         await lineage.record_resources(tx, model, version, lineage.of_resources(model_file.resources), now)
         await jobs.enqueue(tx, "sweep", version.artifact_set_id)  # what an attempt that died has left behind
-    await at.auditor.record("version.finalize", "bring", SYSTEM, _target(version))
+    await at.auditor.record(SYSTEM, Act("version.finalize", "bring", _target(version)))
 
 
 def _target(version: ModelVersion) -> list[AuditTarget]:
@@ -255,7 +255,7 @@ async def reap(at: WorkerContext) -> None:
                     await jobs.enqueue(tx, "purge", set_id)
             else:
                 continue
-        await at.auditor.record("version.expire", "reap", SYSTEM, [AuditTarget("MODEL_VERSION", version_id, name)])
+        await at.auditor.record(SYSTEM, Act("version.expire", "reap", [AuditTarget("MODEL_VERSION", version_id, name)]))
     if uploads:
         async with at.db.write() as tx:
             await jobs.enqueue_all(tx, "abort", [upload.id for upload in uploads])

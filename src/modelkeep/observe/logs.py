@@ -91,7 +91,9 @@ def _limited(kind: Hashable, level: int, event: str, fields: dict[str, Any]) -> 
     log.log(level, event, **fields)
 
 
-class _Access(msgspec.Struct):
+class AccessLine(msgspec.Struct):
+    """One request, as the access log has it."""
+
     request_id: str
     method: str
     path: str
@@ -101,42 +103,40 @@ class _Access(msgspec.Struct):
     """of that, until the client had sent its body"""
     actor: str
     source: str
-    timestamp: str
+    timestamp: str = ""
     event: str = "request"
     level: str = "info"
 
 
-_line = msgspec.json.Encoder().encode
+_encoded = msgspec.json.Encoder().encode
 _lines = False
 _second: list[Any] = [0, ""]
 _waiting: list[bytes] = []
 _TOGETHER_S = 0.02
 
 
-def access(
-    request_id: str, method: str, path: str, status: int, duration_ms: float, waited_ms: float, actor: str, source: str
-) -> None:
-    """The access log's line. In JSON it is written by one encoder call: structlog's chain costs as much as a whole statement."""
+def access(line: AccessLine) -> None:
+    """Writes the access log's line. In JSON it is written by one encoder call: structlog's chain costs as much as a whole statement."""
     if not _lines:
         log.info(
             "request",
-            request_id=request_id,
-            method=method,
-            path=path,
-            status=status,
-            duration_ms=duration_ms,
-            waited_ms=waited_ms,
-            actor=actor,
-            source=source,
+            request_id=line.request_id,
+            method=line.method,
+            path=line.path,
+            status=line.status,
+            duration_ms=line.duration_ms,
+            waited_ms=line.waited_ms,
+            actor=line.actor,
+            source=line.source,
         )
         return
     now = time.time()
     if int(now) != _second[0]:
         _second[:] = [int(now), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))]
-    stamp = f"{_second[1]}.{int(now % 1 * 1_000_000):06d}Z"
+    line.timestamp = f"{_second[1]}.{int(now % 1 * 1_000_000):06d}Z"
     if not _waiting:
         asyncio.get_running_loop().call_later(_TOGETHER_S, flush)
-    _waiting.append(_line(_Access(request_id, method, path, status, duration_ms, waited_ms, actor, source, stamp)))
+    _waiting.append(_encoded(line))
 
 
 def flush() -> None:

@@ -31,15 +31,14 @@ def database(settings: Settings) -> Database:
         return SqliteDatabase(settings.data / "modelkeep.db")
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise BadSetting("MODELKEEP_DATABASE_URL must be a postgresql:// URL, or empty for SQLite.")
-    from modelkeep.store.postgres import PostgresDatabase
+    from modelkeep.store.postgres import PostgresBounds, PostgresDatabase
 
-    return PostgresDatabase(
-        settings.database_url,
+    bounds = PostgresBounds(
         readers=settings.database_read_connections,
         writers=settings.database_write_connections,
         scanners=settings.database_scan_connections,
-        pooler=settings.database_pooler,
     )
+    return PostgresDatabase(settings.database_url, bounds, pooler=settings.database_pooler)
 
 
 def storage(settings: Settings) -> Blobs:

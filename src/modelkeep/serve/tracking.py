@@ -12,6 +12,7 @@ from modelkeep.domain.errors import BadSetting
 from modelkeep.domain.model import ModelVersion
 from modelkeep.serve.registry import Registry
 from modelkeep.store import workspaces
+from modelkeep.tracking.proxy import TrackingServices
 
 
 @asynccontextmanager
@@ -55,9 +56,10 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
         await child.start()
         urls = Urls(registry.db, signer, engine.config.url_ms)
         artifacts = RunArtifacts(engine, urls, workspace_id)
-        return TrackingApp(
+        services = TrackingServices(
             registry.db, child, artifacts, registry.auditor, known, workspace_id, engine.config.page_tokens
-        ), child
+        )
+        return TrackingApp(services), child
 
     async def existing() -> set[str]:
         async with registry.db.read() as tx:

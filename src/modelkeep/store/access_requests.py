@@ -85,9 +85,19 @@ async def count_pending(tx: Tx, requester_id: str) -> int:
     return row[0] if row else 0
 
 
-async def put(
-    tx: WriteTx, securable_id: str, principal_id: str, requester_id: str, privileges: list[str], comment: str, at: int
-) -> str:
+class NewAccessRequest(msgspec.Struct, frozen=True):
+    """An access request to be stored."""
+
+    securable_id: str
+    principal_id: str
+    requester_id: str
+    privileges: list[str]
+    comment: str
+    created_at: int
+    """epoch ms"""
+
+
+async def put(tx: WriteTx, new: NewAccessRequest) -> str:
     """The id of the one pending request of this principal on this securable: a new one, or that which there is."""
     rows = await tx.all(
         "INSERT INTO access_requests (id, securable_id, principal_id, requester_id, privileges, comment, created_at) "
@@ -95,12 +105,12 @@ async def put(
         "ON CONFLICT (securable_id, principal_id) WHERE state = 'PENDING' "
         "DO UPDATE SET comment = excluded.comment RETURNING id",
         id=new_id(),
-        securable=securable_id,
-        principal=principal_id,
-        requester=requester_id,
-        privileges=msgspec.json.encode(privileges).decode(),
-        comment=comment,
-        at=at,
+        securable=new.securable_id,
+        principal=new.principal_id,
+        requester=new.requester_id,
+        privileges=msgspec.json.encode(new.privileges).decode(),
+        comment=new.comment,
+        at=new.created_at,
     )
     return rows[0][0]
 

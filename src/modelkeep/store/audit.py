@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -123,29 +123,22 @@ _EVENTS = (
 )
 
 
+class AuditSlice(msgspec.Struct, frozen=True):
+    """Which part of the log, in which order: the newest first, or the oldest."""
+
+    after: tuple[int, str] | None = None
+    """(at, id) of the last event that is known already"""
+    limit: int = 100
+    oldest_first: bool = False
+
+
 async def find(
-    tx: Tx,
-    *,
-    actor: str = "",
-    event: str = "",
-    outcome: str = "",
-    securable_id: str = "",
-    since: int = 0,
-    until: int = 2**62,
-    after: tuple[int, str] | None = None,
-    limit: int = 100,
-    name: str = "",
-    source: str = "",
-    request_id: str = "",
-    workspace_id: str = "",
-    oldest_first: bool = False,
-    without: Sequence[str] = (),
+    tx: Tx, filter: AuditFilter, page: AuditSlice, *, securable_id: str = "", without: Sequence[str] = ()
 ) -> list[AuditEvent]:
-    """The newest first, or the oldest. `after`: the (at, id) of the last event that is known already; `without`: events that are
-    left out, but for refusals."""
-    filter_ = AuditFilter(actor, event, name, outcome, source, request_id, workspace_id=workspace_id)
-    tables, at, id = "audit a", "a.at", "a.id"
-    params: dict[str, Any] = {"limit": limit}
+    """The events of `filter`, or those of them about one securable. `without`: events that are left out, unless refused."""
+    name, event = filter.name, filter.event
+    filter_, tables, at, id = filter, "audit a", "a.at", "a.id"
+    params: dict[str, Any] = {"limit": page.limit}
     joined = ""
     if securable_id or (name and not name.endswith("*")):
         # CROSS JOIN: the index of targets has the caller's order, and SQLite shall not look for a better one.
@@ -165,7 +158,7 @@ async def find(
         arms = [msgspec.structs.replace(filter_, event=row[0]) for row in events]
         if not arms:
             return []
-    page, bounds = _page(at, id, since, until, after, oldest_first)
+    position, bounds = _position(at, id, filter, page)
     left_out, names = among(without)
     changes = f"(a.event NOT IN ({left_out}) OR a.outcome <> 'ok')" if names else ""
     params |= bounds | names
@@ -173,25 +166,29 @@ async def find(
     for number, arm in enumerate(arms):
         where, values = conditions(arm, number)
         params |= values
-        condition = " AND ".join(filter(None, [joined, *where, changes, page[0]]))
-        statements.append(f"SELECT {_SELECT} FROM {tables} WHERE {condition} ORDER BY {page[1]} LIMIT :limit")
+        condition = " AND ".join(part for part in [joined, *where, changes, position.condition] if part)
+        statements.append(f"SELECT {_SELECT} FROM {tables} WHERE {condition} ORDER BY {position.order} LIMIT :limit")
     if len(statements) > 1:
         union = " UNION ALL ".join(f"SELECT * FROM ({statement}) e{i}" for i, statement in enumerate(statements))
-        statements = [f"SELECT * FROM ({union}) a ORDER BY {page[1]} LIMIT :limit"]
+        statements = [f"SELECT * FROM ({union}) a ORDER BY {position.order} LIMIT :limit"]
     return [_event(row) for row in await tx.scan(statements[0], **params)]
 
 
-def _page(
-    at: str, id: str, since: int, until: int, after: tuple[int, str] | None, oldest_first: bool
-) -> tuple[tuple[str, str], dict[str, Any]]:
-    """(condition, order) of a page, and their parameters: keys are compared as pairs, which an index does at once."""
-    if oldest_first:
-        start = max(after or (since, ""), (since, ""))
-        page = f"({at}, {id}) > (:at, :id) AND {at} < :bound", f"{at}, {id}"
-        return page, {"at": start[0], "id": start[1], "bound": until}
-    start = min(after or (until, ""), (until, ""))
-    page = f"({at}, {id}) < (:at, :id) AND {at} >= :bound", f"{at} DESC, {id} DESC"
-    return page, {"at": start[0], "id": start[1], "bound": since}
+class _Position(NamedTuple):
+    condition: str
+    order: str
+
+
+def _position(at: str, id: str, filter: AuditFilter, page: AuditSlice) -> tuple[_Position, dict[str, Any]]:
+    """Where a page begins, and the parameters: keys are compared as pairs, which an index does at once."""
+    since, until = filter.since, filter.until
+    if page.oldest_first:
+        start = max(page.after or (since, ""), (since, ""))
+        position = _Position(f"({at}, {id}) > (:at, :id) AND {at} < :bound", f"{at}, {id}")
+        return position, {"at": start[0], "id": start[1], "bound": until}
+    start = min(page.after or (until, ""), (until, ""))
+    position = _Position(f"({at}, {id}) < (:at, :id) AND {at} >= :bound", f"{at} DESC, {id} DESC")
+    return position, {"at": start[0], "id": start[1], "bound": since}
 
 
 def conditions(filter: AuditFilter, number: int = 0) -> tuple[list[str], dict[str, Any]]:

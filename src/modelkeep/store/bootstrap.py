@@ -46,7 +46,7 @@ async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
     deployment = Deployment(new_id(), new_id(), "", secrets.token_hex(32))
     everyone = await principals.insert(tx, "GROUP", principals.ACCOUNT_USERS, by, at)
     await token_users.add(tx, [everyone.id], by, at)
-    admins = await principals.insert(tx, "GROUP", ADMINS, by, at, account_admin=True)
+    admins = await principals.insert(tx, "GROUP", ADMINS, by, at, principals.PrincipalDetails(account_admin=True))
     admin = await principals.insert(tx, "USER", ADMIN, by, at)
     await principals.add_member(tx, admins, admin)
     deployment = msgspec.structs.replace(deployment, admin_id=admin.id)
@@ -67,7 +67,7 @@ async def _first_start(tx: WriteTx, home: FullName) -> Deployment:
     name = METASTORE
     for part in home.parts:  # a home for habits of one and two levels
         name = name.child(part)
-        await securables.insert(tx, parent, FullName(name.parts), admins.id, by, at, "", {})
+        await securables.insert(tx, securables.NewSecurable(parent, FullName(name.parts), admins.id, by, at, "", {}))
         parent = await securables.by_name(tx, name)
         assert parent is not None
     return deployment

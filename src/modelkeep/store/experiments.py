@@ -117,10 +117,19 @@ async def inherited(tx: Tx, workspace_id: str) -> list[Permission]:
     return [Permission(row[0], row[1], row[2], Level.MANAGE, row[3]) for row in rows]
 
 
-async def permit(
-    tx: WriteTx, workspace_id: str, experiment_id: str, principal_id: str, level: Level, *, by: str, at: int
-) -> None:
-    """Give the principal, or WORKSPACE_USERS, this level, in place of what it held directly. `at`: epoch ms."""
+class ExperimentLevel(msgspec.Struct, frozen=True):
+    """What a principal, or WORKSPACE_USERS, may do with an experiment."""
+
+    workspace_id: str
+    experiment_id: str
+    principal_id: str
+    level: Level
+
+
+async def permit(tx: WriteTx, permission: ExperimentLevel, *, by: str, at: int) -> None:
+    """Give this level, in place of what the principal held directly. `at`: epoch ms."""
+    workspace_id, experiment_id = permission.workspace_id, permission.experiment_id
+    principal_id, level = permission.principal_id, permission.level
     if principal_id == WORKSPACE_USERS:
         await tx.run(
             "INSERT INTO experiment_workspace_levels (workspace_id, experiment_id, level, created_at, created_by)"

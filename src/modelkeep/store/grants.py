@@ -1,6 +1,8 @@
 """Grants as rows: who holds what on which securable. Those of inert privileges are in a table that no decision reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+import msgspec
 
 from modelkeep.domain.model import Grant, Securable
 from modelkeep.domain.names import FullName
@@ -63,31 +65,31 @@ async def privileges_of(
     return privileges
 
 
-async def change(
-    tx: WriteTx,
-    securable: Securable,
-    added: Iterable[tuple[str, str]],
-    removed: Iterable[tuple[str, str]],
-    by: str,
-    at: int,
-    *,
-    inert: bool = False,
-) -> None:
-    """Grant and revoke pairs of principal id and privilege. A pair that is there already, or is not, stays as it is.
-    `inert`: of privileges that mean nothing here."""
+class GrantPairs(msgspec.Struct, frozen=True):
+    """Pairs of principal id and privilege to grant and to revoke."""
+
+    added: Sequence[tuple[str, str]]
+    removed: Sequence[tuple[str, str]]
+    inert: bool = False
+    """Of privileges that mean nothing here"""
+
+
+async def change(tx: WriteTx, securable: Securable, pairs: GrantPairs, by: str, at: int) -> None:
+    """Grant and revoke. A pair that is there already, or is not, stays as it is."""
+    inert = pairs.inert
     kind = {} if inert else {"kind": securable.kind}
     columns = {"securable_id": ":id", "principal_id": ":principal", "privilege": ":privilege"}
     columns |= {name: f":{name}" for name in kind} | {"created_at": ":at", "created_by": ":by"}
     if new := [
         {"id": securable.id, "principal": id, "privilege": privilege, "at": at, "by": by, **kind}
-        for id, privilege in added
+        for id, privilege in pairs.added
     ]:
         await tx.run_many(
             f"INSERT INTO {_TABLES[inert]} ({', '.join(columns)}) VALUES ({', '.join(columns.values())}) "
             "ON CONFLICT DO NOTHING",
             new,
         )
-    if old := [{"id": securable.id, "principal": id, "privilege": privilege} for id, privilege in removed]:
+    if old := [{"id": securable.id, "principal": id, "privilege": privilege} for id, privilege in pairs.removed]:
         await tx.run_many(
             f"DELETE FROM {_TABLES[inert]} WHERE securable_id = :id AND principal_id = :principal AND privilege = :privilege",
             old,

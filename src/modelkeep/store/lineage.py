@@ -1,6 +1,9 @@
 """Lineage edges as rows."""
 
 from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
 
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.model import LineageEdge, ModelVersion, Securable
@@ -88,18 +91,25 @@ async def of_version(
 
 async def copies(tx: Tx, actor: Actor, version: ModelVersion, after: tuple[int, str], limit: int) -> Found:
     """The versions that were copied from this one, of models that the actor may read."""
-    return await _consumers(tx, actor, "MODEL_VERSION", "entity_id", version.id, after, limit)
+    return await _consumers(tx, actor, _Entity("MODEL_VERSION", "entity_id", version.id), after, limit)
 
 
 async def consumers(tx: Tx, actor: Actor, entity_type: str, name: str, after: tuple[int, str], limit: int) -> Found:
     """The versions that have this entity upstream, of models that the actor may read, in the order they were written in."""
-    return await _consumers(tx, actor, entity_type, "entity_name", name, after, limit)
+    return await _consumers(tx, actor, _Entity(entity_type, "entity_name", name), after, limit)
 
 
-async def _consumers(
-    tx: Tx, actor: Actor, entity_type: str, column: str, value: str, after: tuple[int, str], limit: int
-) -> Found:
+class _Entity(msgspec.Struct, frozen=True):
+    """What versions have upstream, by its id or its name."""
+
+    type: str
+    column: Literal["entity_id", "entity_name"]
+    value: str
+
+
+async def _consumers(tx: Tx, actor: Actor, entity: _Entity, after: tuple[int, str], limit: int) -> Found:
     """Looks at so many rows, visible to the caller or not, and no more; the page then is short and not the last."""
+    column = entity.column
     condition = f" AND l.{column} <> ''" if column == "entity_id" else ""  # as its index says
     rows = await tx.scan(
         f"SELECT c.name_key || '.' || s.name_key || '.' || x.name_key, {_EDGE}, l.id, CASE WHEN {READ_MODEL} THEN 1 ELSE 0 END "
@@ -107,8 +117,8 @@ async def _consumers(
         f"JOIN securables s ON {SCHEMA_ABOVE} JOIN securables c ON {CATALOG_ABOVE} "
         f"WHERE l.entity_type = :type AND l.{column} = :value{condition} AND l.direction = 'UPSTREAM' AND l.id > :after "
         "ORDER BY l.id LIMIT :budget",
-        type=entity_type,
-        value=value,
+        type=entity.type,
+        value=entity.value,
         actor=actor.id,
         workspace=actor.workspace,
         after=after[1],

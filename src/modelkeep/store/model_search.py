@@ -15,7 +15,7 @@ from modelkeep.domain.model import ModelVersion, Securable
 from modelkeep.domain.patterns import longest_literal
 from modelkeep.limits import SEARCH_VERSIONS
 from modelkeep.store import text_index
-from modelkeep.store.db import Tx
+from modelkeep.store.db import Row, Tx
 from modelkeep.store.securable_lists import READ_MODEL, reached
 from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE, of_row
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
@@ -163,16 +163,19 @@ async def _catalog(tx: Tx, filter: SearchNarrowing) -> str:
     return ""
 
 
+class Walk(msgspec.Struct, frozen=True):
+    """A search from its start, in its order, through what the filter leaves."""
+
+    order: tuple[Sort, ...]
+    filter: SearchNarrowing
+    start: Start
+
+
 async def models_in_order(
-    tx: Tx,
-    actor: Actor,
-    order: Sequence[Sort],
-    filter: SearchNarrowing,
-    start: Start,
-    after: Position | None,
-    limit: int,
+    tx: Tx, actor: Actor, walk: Walk, after: Position | None, limit: int
 ) -> list[tuple[Securable, bool, Position]]:
     """Up to `limit` registered models after a position."""
+    order, filter, start = walk.order, walk.filter, walk.start
     columns = [(_OF_MODELS[sort.field][0], sort.descending) for sort in order]
     source, where, params = f"securables x {_ABOVE}", [f"x.kind = 'MODEL' AND {_JOINED}"], dict[str, Any]()
     if start.source is not None:
@@ -186,22 +189,17 @@ async def models_in_order(
             params |= {f"k{i}": key, f"b{i}": value[:300], f"w{i}": value}
         _like_names(filter, where, params)
     _of_catalog(start, where, params)
-    select = f"{MODEL_COLUMNS}, {FULL_NAME}"
-    rows = await _rows(tx, actor, select, source, where, params, columns, after, limit)
+    statement = _Statement(f"{MODEL_COLUMNS}, {FULL_NAME}", source, where, params, columns)
+    rows = await _rows(tx, actor, statement, after, limit)
     width = len(order) + 1
     return [(of_row(row, row[-width - 1]), bool(row[-width]), row[-width + 1 :]) for row in rows]
 
 
 async def versions_in_order(
-    tx: Tx,
-    actor: Actor,
-    order: Sequence[Sort],
-    filter: SearchNarrowing,
-    start: Start,
-    after: Position | None,
-    limit: int,
+    tx: Tx, actor: Actor, walk: Walk, after: Position | None, limit: int
 ) -> list[tuple[ModelVersion, bool, Position]]:
     """Up to `limit` model versions after a position."""
+    order, filter, start = walk.order, walk.filter, walk.start
     columns = [(_OF_VERSIONS[sort.field][0], sort.descending) for sort in order]
     by_name = order[0].field == "name"
     walks_names = by_name and not filter.one_by_one
@@ -232,8 +230,8 @@ async def versions_in_order(
         _like_names(filter, where, params)
     if by_name:
         _of_catalog(start, where, params)
-    select = f"{VERSION_COLUMNS}, {FULL_NAME}, x.name"
-    rows = await _rows(tx, actor, select, source, where, params, columns, after, limit)
+    statement = _Statement(f"{VERSION_COLUMNS}, {FULL_NAME}, x.name", source, where, params, columns)
+    rows = await _rows(tx, actor, statement, after, limit)
     width = len(order) + 1
     return [(ModelVersion(*row[: WIDTH + 2]), bool(row[-width]), row[-width + 1 :]) for row in rows]
 
@@ -251,25 +249,27 @@ def _like_names(filter: SearchNarrowing, where: list[str], params: dict[str, Any
         params[f"n{i}"] = pattern
 
 
-async def _rows(
-    tx: Tx,
-    actor: Actor,
-    select: str,
-    source: str,
-    where: list[str],
-    params: dict[str, Any],
-    columns: Sequence[tuple[str, bool]],
-    after: Position | None,
-    limit: int,
-) -> list[tuple[Any, ...]]:
+class _Statement(msgspec.Struct, frozen=True):
+    """The parts of one SELECT, and its parameters."""
+
+    select: str
+    source: str
+    where: list[str]
+    params: dict[str, Any]
+    columns: Sequence[tuple[str, bool]]
+    """What it is ordered by, and whether descending"""
+
+
+async def _rows(tx: Tx, actor: Actor, statement: _Statement, after: Position | None, limit: int) -> list[Row]:
     """Each row: `select`, whether the actor may read the model, and its position."""
+    source, where, params, columns = statement.source, statement.where, statement.params, statement.columns
     if after is not None:
         where = [*where, _later(columns)]
         params = params | {f"a{i}": value for i, value in enumerate(after)}
     keys = ", ".join(column for column, _ in columns)
     by = ", ".join(f"{column} DESC" if descending else column for column, descending in columns)
     return await tx.scan(
-        f"SELECT {select}, {READ_MODEL}, {keys} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by} LIMIT :limit",
+        f"SELECT {statement.select}, {READ_MODEL}, {keys} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by} LIMIT :limit",
         **(params | {"actor": actor.id, "workspace": actor.workspace, "limit": limit}),
     )
 

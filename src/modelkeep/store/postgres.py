@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from modelkeep import limits
 from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
@@ -118,29 +120,31 @@ async def _rowcount(cursor: "psycopg.AsyncCursor[Row]") -> int:
     return cursor.rowcount
 
 
+class PostgresBounds(msgspec.Struct, frozen=True):
+    """Connections for each kind of work, and deadlines in seconds."""
+
+    readers: int = limits.POSTGRES_READERS
+    writers: int = limits.POSTGRES_WRITERS
+    scanners: int = limits.POSTGRES_SCANNERS
+    statement_s: float = limits.DATABASE_S
+    scan_s: float = limits.SCAN_S
+    wait_s: float = limits.POSTGRES_WAIT_S
+    """for a connection"""
+
+
 class PostgresDatabase:
     """A PostgreSQL database, by its URL."""
 
     dialect = "postgresql"
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        readers: int = limits.POSTGRES_READERS,
-        writers: int = limits.POSTGRES_WRITERS,
-        scanners: int = limits.POSTGRES_SCANNERS,
-        pooler: bool = False,
-        statement_s: float = limits.DATABASE_S,
-        scan_s: float = limits.SCAN_S,
-        wait_s: float = limits.POSTGRES_WAIT_S,
-    ) -> None:
-        """`readers`, `writers`, `scanners`: connections for each kind of work. `pooler`: it is behind PgBouncer in
-        transaction mode. `statement_s`, `scan_s`, `wait_s`: deadlines of a statement, a scan, and a wait for a connection."""
+    def __init__(self, url: str, bounds: PostgresBounds | None = None, *, pooler: bool = False) -> None:
+        """`pooler`: it is behind PgBouncer in transaction mode."""
+        bounds = bounds or PostgresBounds()
+        writers, scanners, wait_s = bounds.writers, bounds.scanners, bounds.wait_s
         self._url = url
         self._pooler = pooler
-        short, long = Bounds(statement_s, wait_s), Bounds(scan_s, wait_s)
-        self._readers = Pool(url, "read", readers, short, read_only=True, pooler=pooler)
+        short, long = Bounds(bounds.statement_s, wait_s), Bounds(bounds.scan_s, wait_s)
+        self._readers = Pool(url, "read", bounds.readers, short, read_only=True, pooler=pooler)
         self._writers = Pool(url, "write", writers, short, read_only=False, pooler=pooler)
         self._scanners = Pool(url, "scan", scanners, long, read_only=True, pooler=pooler)
         self._lane = ScanLane(

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from modelkeep import limits
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import AlreadyExists, InvalidArgument
@@ -170,13 +172,25 @@ def _like(text: str) -> str:
     return f"%{literal}%"
 
 
+class PrincipalDetails(msgspec.Struct, frozen=True):
+    """What a new principal is besides its kind and name."""
+
+    display_name: str = ""
+    """'' for its name"""
+    account_admin: bool = False
+
+
+_NO_DETAILS = PrincipalDetails()
+
+
 async def insert(
-    tx: WriteTx, kind: str, name: str, by: str, at: int, *, display_name: str = "", account_admin: bool = False
+    tx: WriteTx, kind: str, name: str, by: str, at: int, details: PrincipalDetails = _NO_DETAILS
 ) -> Principal:
     """Raises AlreadyExists: users, groups and service principals share one name space, as grants name them all alike."""
+    account_admin = details.account_admin
     await lock_account(tx)
     await check_looks(tx, name)
-    principal = Principal(new_id(), kind, name, display_name or name, True, account_admin, at)
+    principal = Principal(new_id(), kind, name, details.display_name or name, True, account_admin, at)
     try:
         await tx.run(
             "INSERT INTO principals (id, number, kind, name, name_key, display_name, account_admin, created_at, created_by, updated_at, "

@@ -8,7 +8,7 @@ import msgspec
 
 from modelkeep.domain.model import Prompt, PromptLink, PromptVersion, Securable
 from modelkeep.domain.prompt_templates import PART_OF_VERSION
-from modelkeep.store.db import Row, Tx, WriteTx, among, new_id
+from modelkeep.store.db import Row, Tx, WriteTx, among
 from modelkeep.store.versions import put_tag_rows
 
 COLUMNS = (
@@ -174,21 +174,19 @@ async def count_links(tx: Tx, prompt: Securable, most: int) -> int:
     return row[0] if row else 0
 
 
-async def link(
-    tx: WriteTx, version: PromptVersion, workspace_id: str, kind: str, target_id: str, by: str, at: int
-) -> bool:
+async def link(tx: WriteTx, prompt_id: str, link: PromptLink) -> bool:
     """False where they are linked already."""
     added = await tx.run(
         "INSERT INTO prompt_links (id, prompt_id, version, workspace_id, kind, target_id, created_at, created_by) "
         "VALUES (:id, :prompt, :version, :workspace, :kind, :target, :at, :by) ON CONFLICT DO NOTHING",
-        id=new_id(),
-        prompt=version.prompt_id,
-        version=version.version,
-        workspace=workspace_id,
-        kind=kind,
-        target=target_id,
-        at=at,
-        by=by,
+        id=link.id,
+        prompt=prompt_id,
+        version=link.version,
+        workspace=link.workspace_id,
+        kind=link.kind,
+        target=link.target_id,
+        at=link.created_at,
+        by=link.created_by,
     )
     return added == 1
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Securable
@@ -67,19 +69,21 @@ MAX_DIRECT = 2_000
 """Models within an actor's reach up to which a page is driven from them instead of from all models."""
 
 
+class Slice(msgspec.Struct, frozen=True):
+    """Which part of a list."""
+
+    after: tuple[str, str]
+    """(folded name, id) of the last securable before it"""
+    limit: int
+    browse: bool = False
+    """And what the actor may only browse"""
+
+
 async def page_of_containers(
-    tx: Tx,
-    kind: Kind,
-    parent_id: str,
-    actor: Actor,
-    after: tuple[str, str],
-    limit: int,
-    *,
-    browse: bool = False,
-    unbound: bool = False,
+    tx: Tx, kind: Kind, parent_id: str, actor: Actor, part: Slice, *, unbound: bool = False
 ) -> Seen:
     """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name.
-    `unbound`: and catalogs whose bindings he may change, bound or not."""
+    `unbound`: and catalogs whose bindings the actor may change, bound or not."""
     if kind is Kind.CATALOG:
         source = "securables x JOIN securables c ON c.id = x.id"
         see, full = SEE_CATALOG, "x.name_key"
@@ -90,12 +94,12 @@ async def page_of_containers(
         see = f"({see} OR {_MAY_BIND})"
     return await _page(
         tx,
-        limit,
-        f"SELECT {COLUMNS}, {full}, {_seen(see, browse=browse)} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
+        part.limit,
+        f"SELECT {COLUMNS}, {full}, {_seen(see, browse=part.browse)} FROM {source} WHERE x.parent_id = :parent AND x.space = :space "
         "AND x.name_key > :name ORDER BY x.name_key",
         parent=parent_id,
         space=RULES[kind].space,
-        name=after[0],
+        name=part.after[0],
         actor=actor.id,
         workspace=actor.workspace,
     )
@@ -145,10 +149,9 @@ async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Any) -> tup
     return (seen, (rows[-1][WIDTH].rpartition(".")[2], rows[-1][0])), False
 
 
-async def page_of_models(
-    tx: Tx, schema_id: str, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> Seen:
+async def page_of_models(tx: Tx, schema_id: str, actor: Actor, part: Slice) -> Seen:
     """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
+    after, limit, browse = part.after, part.limit, part.browse
     values = {"actor": actor.id, "workspace": actor.workspace, "name": after[0], "id": after[1]}
     select = f"SELECT {COLUMNS}, {FULL_NAME}, {_seen(READ_MODEL, browse=browse)} FROM"
     where = "x.kind = 'MODEL' AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id"
@@ -164,15 +167,13 @@ async def page_of_models(
     return await _page(tx, limit, f"{select} {BELOW_SCHEMA} WHERE {where}", **values)
 
 
-async def page_of_objects(
-    tx: Tx, kind: Kind, container: Securable, actor: Actor, after: tuple[str, str], limit: int, *, browse: bool = False
-) -> Seen:
+async def page_of_objects(tx: Tx, kind: Kind, container: Securable, actor: Actor, part: Slice) -> Seen:
     """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
-    see = _seen(_SEE[kind], browse=browse)
+    see = _seen(_SEE[kind], browse=part.browse)
     above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"
     return await _page(
         tx,
-        limit,
+        part.limit,
         f"SELECT {COLUMNS}, {FULL_NAME}, {see} FROM {BELOW_SCHEMA} WHERE {above} = :container AND x.space = :space "
         "AND x.kind = :kind AND (x.name_key > :name OR (x.name_key = :name AND x.id > :id)) ORDER BY x.name_key, x.id",
         container=container.id,
@@ -180,8 +181,8 @@ async def page_of_objects(
         kind=str(kind),
         actor=actor.id,
         workspace=actor.workspace,
-        name=after[0],
-        id=after[1],
+        name=part.after[0],
+        id=part.after[1],
     )
 
 

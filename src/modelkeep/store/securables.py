@@ -160,33 +160,39 @@ async def name_of(tx: Tx, securable_id: str) -> FullName | None:
     return FullName(parts, Kind(row[0])) if len(parts) == 3 or row[0] in BESIDE_CATALOGS else FullName(parts)
 
 
-async def insert(
-    tx: WriteTx,
-    parent: Securable,
-    name: FullName,
-    owner_id: str,
-    by: str,
-    at: int,
-    comment: str,
-    spec: dict[str, str],
-    spelled: str = "",
-) -> str:
-    """The new securable's id. `spelled`: its own name before it was folded. Raises AlreadyExists."""
+class NewSecurable(msgspec.Struct, frozen=True):
+    """A securable to be stored."""
+
+    parent: Securable
+    name: FullName
+    owner_id: str
+    created_by: str
+    created_at: int
+    """epoch ms"""
+    comment: str
+    spec: dict[str, str]
+    display_name: str = ""
+    """Its own name before it was folded; '' for the same"""
+
+
+async def insert(tx: WriteTx, new: NewSecurable) -> str:
+    """The new securable's id. Raises AlreadyExists."""
+    parent, name = new.parent, new.name
     rules = RULES[name.kind]
     row = {
         "id": new_id(),
         "kind": rules.kind,
         "space": rules.space,
         "parent": parent.id,
-        "name": spelled or name.parts[-1],
+        "name": new.display_name or name.parts[-1],
         "key": name.parts[-1],
         "catalog": parent.id if parent.kind is Kind.CATALOG else parent.catalog_id or None,
         "schema": parent.id if parent.kind is Kind.SCHEMA else None,
-        "owner": owner_id,
-        "by": by,
-        "at": at,
-        "comment": comment,
-        "spec": msgspec.json.encode(spec).decode(),
+        "owner": new.owner_id,
+        "by": new.created_by,
+        "at": new.created_at,
+        "comment": new.comment,
+        "spec": msgspec.json.encode(new.spec).decode(),
     }
     try:
         await tx.run(

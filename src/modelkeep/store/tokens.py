@@ -11,39 +11,43 @@ USE_EVERY_MS = 60_000
 """How exactly a token's last use is known."""
 
 
-async def insert(
-    tx: WriteTx,
-    principal_id: str,
-    token_hash: str,
-    comment: str,
-    by: str,
-    at: int,
-    expires_at: int | None,
-    creator_id: str = "",
-    *,
-    kind: str = "PERSONAL",
-    origin_kind: str = "",
-    origin_id: str = "",
-    bound: bool = True,
-) -> str:
-    """The token's id. If it is bound, it ends with its origin (a secret, a policy, another token, an external identity)."""
+class TokenRow(msgspec.Struct, frozen=True):
+    """A token to be stored. If it is bound, it ends with its origin (a secret, a policy, another token, an external identity)."""
+
+    principal_id: str
+    hash: str
+    comment: str
+    created_by: str
+    created_at: int
+    """epoch ms"""
+    expires_at: int | None
+    """epoch ms; None: never"""
+    creator_id: str = ""
+    kind: str = "PERSONAL"
+    origin_kind: str = ""
+    origin_id: str = ""
+    bound: bool = True
+
+
+async def insert(tx: WriteTx, token: TokenRow) -> str:
+    """The token's id."""
     token_id = new_id()
     await tx.run(
         "INSERT INTO tokens (id, hash, principal_id, comment, created_at, created_by, creator_id, expires_at, kind, "
         "origin_kind, origin_id, bound) "
         "VALUES (:id, :hash, :principal, :comment, :at, :by, :creator, :expires, :kind, :origin_kind, :origin, :bound)",
         id=token_id,
-        hash=token_hash,
-        principal=principal_id,
-        comment=comment,
-        at=at,
-        by=by,
-        creator=creator_id,
-        expires=expires_at,
-        kind=kind,
-        origin_kind=origin_kind,
-        origin=origin_id,
-        bound=int(bound),
+        hash=token.hash,
+        principal=token.principal_id,
+        comment=token.comment,
+        at=token.created_at,
+        by=token.created_by,
+        creator=token.creator_id,
+        expires=token.expires_at,
+        kind=token.kind,
+        origin_kind=token.origin_kind,
+        origin=token.origin_id,
+        bound=int(token.bound),
     )
     return token_id
 

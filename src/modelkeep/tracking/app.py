@@ -5,11 +5,9 @@ from typing import get_args
 
 import msgspec
 
-from modelkeep.core.auditor import Auditor
 from modelkeep.core.operation import SourceOrigin, SourceRun
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import PermissionDenied, RegistryError
-from modelkeep.domain.paging import PageTokens
 from modelkeep.domain.shielding import to_its_end
 from modelkeep.http.bodies import read_in_turn
 from modelkeep.http.messages import Request, Response
@@ -20,7 +18,6 @@ from modelkeep.limits import (
     TRACKING_SEARCHES_OF_PRINCIPAL,
     TRACKING_WAITING_OF_PRINCIPAL,
 )
-from modelkeep.store.db import Database
 from modelkeep.store.experiments import Level
 from modelkeep.tracking import (
     answers,
@@ -39,12 +36,11 @@ from modelkeep.tracking import (
     version_sources,
 )
 from modelkeep.tracking.access import Missing
-from modelkeep.tracking.artifacts import ArtifactFiles, ArtifactPlace, internal_place, proxied_place
+from modelkeep.tracking.artifacts import ArtifactPlace, internal_place, proxied_place
 from modelkeep.tracking.calls import API, UI, Call, check_declared, parse, read
-from modelkeep.tracking.child import TrackingServer
 from modelkeep.tracking.concurrent_calls import CallTurns
 from modelkeep.tracking.mlflow_ui import Ui
-from modelkeep.tracking.proxy import ModelResolver, ProxiedCall, Refused, TrackingProxy
+from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy, TrackingServices
 from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, CallHandler, TrackedKind, TrackingRoute
 
 ActFunction = Callable[[TrackingProxy, ProxiedCall], Awaitable[Response]]
@@ -102,17 +98,8 @@ ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(CallHand
 class TrackingApp:
     """One workspace: MLflow's tracking server behind our identities and experiment permissions."""
 
-    def __init__(
-        self,
-        db: Database,
-        child: TrackingServer,
-        files: ArtifactFiles,
-        auditor: Auditor,
-        resolver: ModelResolver,
-        workspace_id: str,
-        page_tokens: PageTokens,
-    ) -> None:
-        self._desk = TrackingProxy(db, child, files, auditor, resolver, workspace_id, page_tokens)
+    def __init__(self, services: TrackingServices) -> None:
+        self._desk = TrackingProxy(services)
         self._ui = Ui()
         self._turns = CallTurns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
         self._searches = CallTurns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)

@@ -89,7 +89,7 @@ async def _change(
     for principal_id, _ in gone:
         await rows.forbid(tx, desk.workspace_id, experiment_id, principal_id)
     for principal, level in levels.values():
-        await rows.permit(tx, desk.workspace_id, experiment_id, principal.id, level, by=by, at=at)
+        await rows.permit(tx, rows.ExperimentLevel(desk.workspace_id, experiment_id, principal.id, level), by=by, at=at)
     texts = [f"{name}: {_NONE}" for _, name in gone] + [f"{p.name}: {level}" for p, level in levels.values()]
     event = desk.event(visit, "experiment.share", [("experiment", experiment_id)], ", ".join(texts))
     await audit.add(tx, [event])

@@ -77,7 +77,9 @@ async def _finish(desk: TrackingProxy, actor: Actor, name: str, experiment_id: s
             return False
         if await rows.permissions(tx, workspace, experiment_id):
             return False
-        await rows.permit(tx, workspace, experiment_id, actor.id, Level.MANAGE, by=actor.name, at=now_ms())
+        await rows.permit(
+            tx, rows.ExperimentLevel(workspace, experiment_id, actor.id, Level.MANAGE), by=actor.name, at=now_ms()
+        )
     return True
 
 

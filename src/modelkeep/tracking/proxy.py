@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from modelkeep.core.auditor import Auditor
+from modelkeep.core.auditor import Act, Auditor
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.model import Metric, Param
 from modelkeep.domain.paging import PageTokens
@@ -76,27 +76,30 @@ class ProxiedCall(msgspec.Struct):
         return PLAIN if is_plain(self.request.header(b"user-agent")) else DATABRICKS
 
 
-class TrackingProxy:
-    """The services of one workspace."""
+class TrackingServices(msgspec.Struct, frozen=True):
+    """What the calls of one workspace need."""
 
-    def __init__(
-        self,
-        db: Database,
-        child: TrackingServer,
-        files: ArtifactFiles,
-        auditor: Auditor,
-        resolver: ModelResolver,
-        workspace_id: str,
-        page_tokens: PageTokens,
-    ) -> None:
-        self.db = db
-        self.child = child
-        self.files = files
-        self.auditor = auditor
-        self.resolver = resolver
-        self.workspace_id = workspace_id
-        self.page_tokens = page_tokens
-        self.access = Access(db, child, workspace_id)
+    db: Database
+    child: TrackingServer
+    files: ArtifactFiles
+    auditor: Auditor
+    resolver: ModelResolver
+    workspace_id: str
+    page_tokens: PageTokens
+
+
+class TrackingProxy:
+    """The services of one workspace, and the calls of its tracking server."""
+
+    def __init__(self, services: TrackingServices) -> None:
+        self.db = services.db
+        self.child = services.child
+        self.files = services.files
+        self.auditor = services.auditor
+        self.resolver = services.resolver
+        self.workspace_id = services.workspace_id
+        self.page_tokens = services.page_tokens
+        self.access = Access(self.db, self.child, self.workspace_id)
 
     async def forward(self, call: Call) -> Json:
         """The child's answer to the call as it stands now. Raises Refused, Unavailable."""
@@ -158,13 +161,15 @@ class TrackingProxy:
     ) -> None:
         """One row of the audit log. `targets`: (kind, id)."""
         await self.auditor.record(
-            event or visit.call.route.event or "tracking.refused",
-            visit.operation,
             visit.actor,
-            list(_targets(targets)),
-            outcome,
-            reason,
-            visit.request.id,
+            Act(
+                event or visit.call.route.event or "tracking.refused",
+                visit.operation,
+                list(_targets(targets)),
+                outcome,
+                reason,
+                visit.request.id,
+            ),
         )
 
 

@@ -89,11 +89,14 @@ async def may_audit(ctx: ReadCtx) -> bool:
 
 
 async def find_audit(ctx: ReadCtx, req: FindAudit) -> Page[AuditEvent]:
-    return await _page(ctx, req, "", req.name, req.source, req.request_id, req.workspace_id)
+    criteria = msgspec.structs.replace(
+        _filter(req), name=req.name, source=req.source, request_id=req.request_id, workspace_id=req.workspace_id
+    )
+    return await _page(ctx, req, criteria)
 
 
 async def get_activity(ctx: ReadCtx, req: GetActivity, securable: Securable) -> Page[AuditEvent]:
-    page = await _page(ctx, req, securable.id)
+    page = await _page(ctx, req, _filter(req), securable.id)
     return Page(await hide_in_events(ctx, page.items, securable), page.next_token)
 
 
@@ -118,34 +121,33 @@ async def list_archives(ctx: ReadCtx, req: ListArchives) -> list[archives.Archiv
     return await archives.every(ctx.tx)
 
 
+def _filter(req: FindAudit | GetActivity) -> AuditFilter:
+    return AuditFilter(req.actor, req.event, outcome=req.outcome, since=_time(req.since), until=_time(req.until))
+
+
 async def _page(
-    ctx: ReadCtx,
-    req: FindAudit | GetActivity,
-    securable_id: str,
-    name: str = "",
-    source: str = "",
-    request_id: str = "",
-    workspace_id: str = "",
+    ctx: ReadCtx, req: FindAudit | GetActivity, criteria: AuditFilter, securable_id: str = ""
 ) -> Page[AuditEvent]:
-    filters = (req.actor, req.event, req.outcome, name, source, request_id, workspace_id, req.since, req.until)
+    filters = (
+        req.actor,
+        req.event,
+        req.outcome,
+        criteria.name,
+        criteria.source,
+        criteria.request_id,
+        criteria.workspace_id,
+        req.since,
+        req.until,
+    )
     scope = f"audit|{securable_id}|{filters}|{req.oldest_first}|{req.changes_only}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open(scope, req.page_token, (int, str))
     limit = page_size(req.max_results, 100, 1000)
+    after = (int(position[0]), str(position[1])) if position else None
     events = await audit.find(
         ctx.tx,
-        actor=req.actor,
-        event=req.event,
-        outcome=req.outcome,
+        criteria,
+        audit.AuditSlice(after, limit + 1, req.oldest_first),
         securable_id=securable_id,
-        since=_time(req.since),
-        until=_time(req.until),
-        after=(int(position[0]), str(position[1])) if position else None,
-        limit=limit + 1,
-        name=name,
-        source=source,
-        request_id=request_id,
-        workspace_id=workspace_id,
-        oldest_first=req.oldest_first,
         without=_reads(ctx) if req.changes_only else (),
     )
     has_next = len(events) > limit

@@ -156,7 +156,10 @@ async def _create(ctx: WriteCtx, req: CreateContainer, parent: Securable) -> Sec
     folder = await placement.place_root(ctx, kind, root) if root else None
     spec = {**req.spec, placement.ROOT_FIELD: str(folder.url)} if folder else req.spec
     id = await securables.insert(
-        ctx.tx, parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
+        ctx.tx,
+        securables.NewSecurable(
+            parent, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
+        ),
     )
     if folder is not None:
         own = placement.Placement(placement.container_location(folder.url, kind, id), folder.location_id)
@@ -210,7 +213,7 @@ async def _page(
     scope = f"{kind}|{parent_id}|{browse}|{unbound}|{ctx.actor.id}"
     after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
     rows, following = await securable_lists.page_of_containers(
-        ctx.tx, kind, parent_id, ctx.actor, after, limit, browse=browse, unbound=unbound
+        ctx.tx, kind, parent_id, ctx.actor, securable_lists.Slice(after, limit, browse=browse), unbound=unbound
     )
     return Page(
         tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""

@@ -100,13 +100,15 @@ async def create_function(ctx: WriteCtx, req: CreateFunction, schema: Securable)
     check_in_urls(req.name)
     id = await securables.insert(
         ctx.tx,
-        schema,
-        req.name,
-        ctx.actor.id,
-        ctx.actor.name,
-        ctx.now,
-        check_comment(req.comment),
-        {"definition": msgspec.json.encode(req.definition).decode()},
+        securables.NewSecurable(
+            schema,
+            req.name,
+            ctx.actor.id,
+            ctx.actor.name,
+            ctx.now,
+            check_comment(req.comment),
+            {"definition": msgspec.json.encode(req.definition).decode()},
+        ),
     )
     ctx.touch(req.name.kind, id, str(req.name))
     return await models.fetch(ctx, req.name)

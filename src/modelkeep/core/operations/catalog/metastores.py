@@ -101,7 +101,7 @@ async def list_quotas(ctx: ReadCtx, req: ListQuotas, metastore: Securable) -> Pa
     scope = f"quotas|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     rows, following = await securable_lists.page_of_models(
-        ctx.tx, "", ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE)
+        ctx.tx, "", ctx.actor, securable_lists.Slice(position, page_size(req.max_results, 100, MAX_PAGE))
     )
     counts = await quotas.alias_counts(ctx.tx, [model.id for model, _ in rows])
     limit = ctx.config.limits.aliases_per_model

@@ -74,9 +74,10 @@ async def search_versions(ctx: ReadCtx, req: SearchVersions) -> Page[ModelVersio
         return await _hold(pace, conditions, lambda field: _attribute(v, field, req.home), v.tags)
 
     start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, row_filter, order, versions=True)
+    walk = rows.Walk(order, row_filter, start)
 
     async def fetch(after: Position | None, limit: int) -> list[tuple[ModelVersion, bool, Position]]:
-        batch = await rows.versions_in_order(ctx.tx, ctx.actor, order, row_filter, start, after, limit)
+        batch = await rows.versions_in_order(ctx.tx, ctx.actor, walk, after, limit)
         return await _without_sources(ctx, batch) if by_source else batch
 
     return await _page(request, fetch, fits, start)
@@ -105,9 +106,10 @@ async def search_models(ctx: ReadCtx, req: SearchModels) -> Page[RegisteredModel
         page = Page((model,) if model is not None and await fits(model) else ())
     else:
         start = await rows.begin(ctx.tx, ctx.dialect, ctx.actor, row_filter, order, versions=False)
+        walk = rows.Walk(order, row_filter, start)
 
         async def fetch(after: Position | None, limit: int) -> list[tuple[Securable, bool, Position]]:
-            return await rows.models_in_order(ctx.tx, ctx.actor, order, row_filter, start, after, limit)
+            return await rows.models_in_order(ctx.tx, ctx.actor, walk, after, limit)
 
         page = await _page(request, fetch, fits, start)
     return Page(tuple(await versions.all_registered(ctx.tx, page.items)), page.next_token)

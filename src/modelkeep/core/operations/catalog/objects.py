@@ -73,7 +73,11 @@ async def _page(ctx: ReadCtx, req: ListObjects, schema: Securable, *, browse: bo
     scope = f"{req.kind}|{schema.id}|{browse}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     rows, following = await securable_lists.page_of_objects(
-        ctx.tx, req.kind, schema, ctx.actor, position, page_size(req.max_results, 100, MAX_PAGE), browse=browse
+        ctx.tx,
+        req.kind,
+        schema,
+        ctx.actor,
+        securable_lists.Slice(position, page_size(req.max_results, 100, MAX_PAGE), browse=browse),
     )
     return Page(
         tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""

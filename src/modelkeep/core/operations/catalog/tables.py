@@ -110,13 +110,15 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
     folder = await placement.place(ctx, Kind.TABLE, table.storage_location)
     id = await securables.insert(
         ctx.tx,
-        schema,
-        req.name,
-        ctx.actor.id,
-        ctx.actor.name,
-        ctx.now,
-        check_comment(req.comment),
-        {"definition": msgspec.json.encode(table).decode()},
+        securables.NewSecurable(
+            schema,
+            req.name,
+            ctx.actor.id,
+            ctx.actor.name,
+            ctx.now,
+            check_comment(req.comment),
+            {"definition": msgspec.json.encode(table).decode()},
+        ),
     )
     await placement.keep(ctx, id, Kind.TABLE, folder)
     ctx.touch(req.name.kind, id, str(req.name))
@@ -135,7 +137,11 @@ async def list_table_summaries(ctx: ReadCtx, req: ListTableSummaries, catalog: S
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     schema, table = (pattern(said.lower() or "%", escape="") for said in (req.schema_pattern, req.table_pattern))
     rows, following = await securable_lists.page_of_objects(
-        ctx.tx, Kind.TABLE, catalog, ctx.actor, position, page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE)
+        ctx.tx,
+        Kind.TABLE,
+        catalog,
+        ctx.actor,
+        securable_lists.Slice(position, page_size(req.max_results, objects.MAX_PAGE, objects.MAX_PAGE)),
     )
     parts = [(row, row.full_name.split(".")) for row, _ in rows]
     matching = tuple(row for row, (_, s, t) in parts if schema(s) and table(t))

@@ -36,13 +36,15 @@ async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> 
     folder = None if managed else await placement.place(ctx, Kind.VOLUME, req.storage_location)
     id = await securables.insert(
         ctx.tx,
-        schema,
-        req.name,
-        ctx.actor.id,
-        ctx.actor.name,
-        ctx.now,
-        check_comment(req.comment),
-        {"volume_type": req.type, **spec},
+        securables.NewSecurable(
+            schema,
+            req.name,
+            ctx.actor.id,
+            ctx.actor.name,
+            ctx.now,
+            check_comment(req.comment),
+            {"volume_type": req.type, **spec},
+        ),
     )
     await placement.keep(ctx, id, Kind.VOLUME, folder)
     if managed:

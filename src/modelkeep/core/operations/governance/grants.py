@@ -105,8 +105,8 @@ async def change_grants(ctx: WriteCtx, req: ChangeGrants, securable: Securable) 
         inert_new += [(principal.id, word) for word in sorted(added & INERT)]
         # What was granted when it meant nothing, and is granted again, counts from now on.
         inert_old += [(principal.id, word) for word in sorted((gone | meant) & inert_before[principal.id])]
-    await grants.change(ctx.tx, securable, new, old, ctx.actor.name, ctx.now)
-    await grants.change(ctx.tx, securable, inert_new, inert_old, ctx.actor.name, ctx.now, inert=True)
+    await grants.change(ctx.tx, securable, grants.GrantPairs(new, old), ctx.actor.name, ctx.now)
+    await grants.change(ctx.tx, securable, grants.GrantPairs(inert_new, inert_old, inert=True), ctx.actor.name, ctx.now)
     touched: list[Grant] = []
     for principal, added, removed in merged:
         counted = (before[principal.id] - removed) | (added - INERT)

@@ -164,7 +164,9 @@ async def _want(
         raise LimitExceeded(
             f"{PENDING_ACCESS_REQUESTS_PER_REQUESTER} of your requests for access are not decided yet. Withdraw requests, or wait."
         )
-    id = await access_requests.put(ctx.tx, securable.id, principal.id, ctx.actor.id, requested, comment, ctx.now)
+    id = await access_requests.put(
+        ctx.tx, access_requests.NewAccessRequest(securable.id, principal.id, ctx.actor.id, requested, comment, ctx.now)
+    )
     ctx.touch(securable.kind, securable.id, securable.full_name)
     ctx.touch(principal.kind, principal.id, principal.name)
     ctx.changed(f"asked for on {securable.full_name}", list(before.privileges) if before else None, requested)

@@ -223,7 +223,12 @@ async def create_identity(ctx: WriteCtx, req: CreateIdentity) -> Identity:
     want = req.wanted
     name = want.name or (new_id() if req.kind == "SERVICE_PRINCIPAL" else _name_of(req.kind))
     principal = await principals.insert(
-        ctx.tx, req.kind, check_principal_name(name), ctx.actor.name, ctx.now, display_name=want.display_name
+        ctx.tx,
+        req.kind,
+        check_principal_name(name),
+        ctx.actor.name,
+        ctx.now,
+        principals.PrincipalDetails(display_name=want.display_name),
     )
     identity = await identities.by_id(ctx.tx, principal.id)
     assert identity is not None

@@ -161,8 +161,7 @@ async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
         check_principal_name(req.name),
         ctx.actor.name,
         ctx.now,
-        display_name=req.display_name,
-        account_admin=req.account_admin,
+        principals.PrincipalDetails(display_name=req.display_name, account_admin=req.account_admin),
     )
     ctx.touch(req.kind, principal.id, principal.name)
     return principal
@@ -281,16 +280,18 @@ async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int 
         expires = min(expires, origin.expires_at)
     id = await tokens.insert(
         ctx.tx,
-        holder.id,
-        hash_token(secret),
-        comment[:255],
-        ctx.actor.name,
-        ctx.now,
-        expires,
-        ctx.actor.id,
-        origin_kind=origin.kind,
-        origin_id=origin.id,
-        bound=origin.bound,
+        tokens.TokenRow(
+            holder.id,
+            hash_token(secret),
+            comment[:255],
+            ctx.actor.name,
+            ctx.now,
+            expires,
+            ctx.actor.id,
+            origin_kind=origin.kind,
+            origin_id=origin.id,
+            bound=origin.bound,
+        ),
     )
     row = await tokens.by_id(ctx.tx, id)
     assert row is not None

@@ -139,7 +139,8 @@ async def create_model(ctx: WriteCtx, req: CreateModel, schema: Securable) -> Re
     spec = {"deployment_job_id": req.deployment_job_id} if req.deployment_job_id else {}
     comment = check_comment(req.comment)
     id = await securables.insert(
-        ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, comment, spec, req.spelled
+        ctx.tx,
+        securables.NewSecurable(schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, comment, spec, req.spelled),
     )
     ctx.touch("MODEL", id, str(req.name))
     model = await fetch(ctx, req.name)
@@ -159,7 +160,7 @@ async def list_models(ctx: ReadCtx, req: ListModels, schema: Securable | None) -
     scope = f"MODEL|{schema_id}|{ctx.actor.id}"
     after = ctx.config.page_tokens.open_name(scope, req.page_token)
     rows, following = await securable_lists.page_of_models(
-        ctx.tx, schema_id, ctx.actor, after, page_size(req.max_results, 100, MAX_PAGE)
+        ctx.tx, schema_id, ctx.actor, securable_lists.Slice(after, page_size(req.max_results, 100, MAX_PAGE))
     )
     return Page(tuple(model for model, _ in rows), ctx.config.page_tokens.seal(scope, following) if following else "")
 
@@ -177,7 +178,9 @@ async def browse_models(ctx: ReadCtx, req: BrowseModels, schema: Securable | Non
     schema_id = schema.id if schema else ""
     scope = f"browse|{schema_id}|{ctx.actor.id}"
     after, limit = ctx.config.page_tokens.open_name(scope, req.page_token), page_size(req.max_results, 100, MAX_PAGE)
-    rows, following = await securable_lists.page_of_models(ctx.tx, schema_id, ctx.actor, after, limit, browse=True)
+    rows, following = await securable_lists.page_of_models(
+        ctx.tx, schema_id, ctx.actor, securable_lists.Slice(after, limit, browse=True)
+    )
     return Page(
         tuple(Browsed(*row) for row in rows), ctx.config.page_tokens.seal(scope, following) if following else ""
     )

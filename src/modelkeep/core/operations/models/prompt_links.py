@@ -21,7 +21,7 @@ from modelkeep.domain.paging import page_size
 from modelkeep.domain.privileges import Privilege
 from modelkeep.limits import PROMPT_LINKS, PROMPT_LINKS_AT_ONCE
 from modelkeep.store import prompts, securables
-from modelkeep.store.db import Database, Tx
+from modelkeep.store.db import Database, Tx, new_id
 
 MAX_PAGE = 50
 _AT_ONCE = 5  # calls of the tracking server
@@ -77,7 +77,8 @@ async def link_prompts(ctx: WriteCtx, req: LinkPrompts) -> None:
         prompt = targets[linked.name]
         version = await fetch_version(ctx, prompt, linked.version)
         for id in dict.fromkeys(req.ids):
-            added = await prompts.link(ctx.tx, version, ctx.actor.workspace, req.kind, id, ctx.actor.name, ctx.now)
+            link = PromptLink(new_id(), version.version, ctx.actor.workspace, req.kind, id, ctx.now, ctx.actor.name)
+            added = await prompts.link(ctx.tx, version.prompt_id, link)
             if added and await prompts.count_links(ctx.tx, prompt, PROMPT_LINKS + 1) > PROMPT_LINKS:
                 await prompts.forget_oldest_link(ctx.tx, prompt)
 

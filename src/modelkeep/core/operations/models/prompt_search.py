@@ -41,7 +41,9 @@ async def search_prompts(ctx: ReadCtx, req: SearchPrompts, schema: Securable) ->
     pace, looked = Pace(), 0
     while True:
         step = 1 if named is not None else SEARCH_STEP_ROWS if conditions else limit
-        rows, after = await securable_lists.page_of_objects(ctx.tx, Kind.PROMPT, schema, ctx.actor, position, step)
+        rows, after = await securable_lists.page_of_objects(
+            ctx.tx, Kind.PROMPT, schema, ctx.actor, securable_lists.Slice(position, step)
+        )
         for index, (prompt, _) in enumerate(rows):
             await pace.breathe()
             if _matches(conditions, prompt):

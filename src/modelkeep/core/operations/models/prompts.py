@@ -133,7 +133,9 @@ class DeletePromptAlias(msgspec.Struct, frozen=True):
 async def create_prompt(ctx: WriteCtx, req: CreatePrompt, schema: Securable) -> Prompt:
     check_prompt_name(req.name)
     comment = check_comment(req.comment)
-    id = await securables.insert(ctx.tx, schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, comment, {})
+    id = await securables.insert(
+        ctx.tx, securables.NewSecurable(schema, req.name, ctx.actor.id, ctx.actor.name, ctx.now, comment, {})
+    )
     ctx.touch(Kind.PROMPT, id, str(req.name))
     prompt = await models.fetch(ctx, req.name)
     if req.tags:

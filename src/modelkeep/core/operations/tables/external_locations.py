@@ -206,7 +206,8 @@ def _flags(read_only: bool) -> dict[str, str]:
 async def _insert(ctx: WriteCtx, name: FullName, metastore: Securable, comment: str, spec: dict[str, str]) -> str:
     check_in_urls(name)
     id = await securables.insert(
-        ctx.tx, metastore, name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(comment), spec
+        ctx.tx,
+        securables.NewSecurable(metastore, name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(comment), spec),
     )
     ctx.touch(name.kind, id, str(name))
     return id
