@@ -21,6 +21,10 @@ _TABLES = {
     "limits.py",
     "core/table.py",
 }  # modules that are one list of named numbers, which no split would make easier to read
+_DRIVERS = {
+    f"store/{name}.py"
+    for name in ("db", "postgres", "postgres_pool", "postgres_probe", "sqlite", "sqlite_readers", "sqlite_threads")
+}
 _OWN_SQL = "api/sql/sandbox.py"  # its database is in memory and holds one answer
 _SQL = re.compile(r"\s*(SELECT\s.+\sFROM\s|INSERT INTO\s|UPDATE\s\w+\sSET\s|DELETE FROM\s)", re.DOTALL)
 _UNFORMATTED = {"src/modelkeep/core/table.py": 1}
@@ -83,6 +87,15 @@ def module_is_short(module: Module) -> Iterator[Finding]:
         yield lines, f"long: {lines} lines, at most {LONGEST}"
 
 
+def the_store_names_its_types(module: Module) -> Iterator[Finding]:
+    """Rows come from a driver without types; each module of the store makes values of the domain of them."""
+    if not module.path.startswith("store/") or module.path in _DRIVERS:
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Name) and node.id == "Any":
+            yield node.lineno, "any: the store takes and returns types (`Row`, `Params` and `Value` are for SQL)"
+
+
 def few_parameters(module: Module) -> Iterator[Finding]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -99,6 +112,7 @@ RULES: list[Callable[[Module], Iterator[Finding]]] = [
     module_says_what_it_decides,
     module_is_short,
     few_parameters,
+    the_store_names_its_types,
 ]
 
 

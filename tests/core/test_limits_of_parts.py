@@ -42,7 +42,7 @@ from modelkeep.observe import disk
 from modelkeep.oidc import egress
 from modelkeep.serve import process
 from modelkeep.store import text_index
-from modelkeep.store.postgres import PostgresDatabase
+from modelkeep.store.postgres import PostgresBounds
 from modelkeep.store.postgres_pool import Bounds, Pool
 from modelkeep.store.sqlite import SqliteDatabase
 from modelkeep.tracking import app as tracking_app
@@ -53,11 +53,11 @@ Fake: Any = SimpleNamespace
 
 PARAMETERS: list[tuple[str, Any, str]] = [
     ("SCAN_S", SqliteDatabase.__init__, "scan_s"),
-    ("SCAN_S", PostgresDatabase.__init__, "scan_s"),
+    ("SCAN_S", PostgresBounds, "scan_s"),
     ("DATABASE_S", SqliteDatabase.__init__, "wait_s"),
-    ("DATABASE_S", PostgresDatabase.__init__, "statement_s"),
-    ("POSTGRES_WAIT_S", PostgresDatabase.__init__, "wait_s"),
-    ("POSTGRES_SCANNERS", PostgresDatabase.__init__, "scanners"),
+    ("DATABASE_S", PostgresBounds, "statement_s"),
+    ("POSTGRES_WAIT_S", PostgresBounds, "wait_s"),
+    ("POSTGRES_SCANNERS", PostgresBounds, "scanners"),
     ("SEARCH_CANDIDATES", text_index.narrowest, "most"),
     ("JOB_LEASE_MS", Worker.__init__, "lease_ms"),
     ("JOB_LONGEST_S", Worker.__init__, "longest_s"),
@@ -290,7 +290,7 @@ def test_bytes_of_a_workspace_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_paths_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     paths: list[str] = []
-    monkeypatch.setattr(api_app, "access", lambda _id, _method, path, *_: paths.append(path))
+    monkeypatch.setattr(api_app, "access", lambda line: paths.append(line.path))
     for length in (limits.MAX_LOGGED_PATH, limits.MAX_LOGGED_PATH + 1):
         request = Fake(id="r", method="GET", path="/" * length, waited=0.0, source="s")
         App._log(Fake(), request, "name", 200, 0.1, Fake(name="a"))  # pyright: ignore[reportPrivateUsage]

@@ -84,3 +84,19 @@ def test_a_function_has_few_parameters(source: Path, text: str, counts: list[int
     reasons = list(house.findings(source / "a.py"))
     assert len(reasons) == len(counts)
     assert all(f"has {count}, at most 6" in reason for count, reason in zip(counts, reasons, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("store/models.py", "from typing import Any\n\n\ndef f(row: tuple[Any, ...]) -> Any:\n    pass\n", 2),
+        ("store/models.py", "def f(row: Row, **params: Value) -> Model:\n    pass\n", 0),
+        ("store/models.py", "x: list[Any] = []\n", 1),
+        ("store/sqlite.py", "x: list[Any] = []\n", 0),
+        ("api/models.py", "x: list[Any] = []\n", 0),
+    ],
+)
+def test_the_store_names_its_types(source: Path, name: str, text: str, count: int):
+    (source / "store").mkdir()
+    (source / name).write_text(f'"""A module."""\n\n{text}')
+    assert len(list(house.findings(source / name))) == count

@@ -1,7 +1,5 @@
 """Requests for access as rows, and where people shall ask."""
 
-from typing import Any
-
 import msgspec
 
 from modelkeep.store.db import Row, Tx, WriteTx, new_id
@@ -47,8 +45,7 @@ _SELECT = (
 
 
 def _request(row: Row) -> AccessRequest:
-    columns: list[Any] = list(row)
-    return AccessRequest(*columns)
+    return AccessRequest(*row)
 
 
 async def by_id(tx: Tx, id: str) -> AccessRequest | None:

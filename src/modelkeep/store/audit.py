@@ -3,11 +3,11 @@
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from modelkeep.store.db import Tx, WriteTx, among
+from modelkeep.store.db import Params, Row, Tx, WriteTx, among
 
 GENESIS = "0" * 64
 _BATCH = 500
@@ -56,13 +56,13 @@ _NAME = 600  # characters of a name that are searched: PostgreSQL indexes as man
 _FEW = 5_000  # targets of one prefix: so few are sorted, more are met soon enough on a walk through the log
 
 
-def _row(event: AuditEvent) -> dict[str, Any]:
+def _row(event: AuditEvent) -> Params:
     row = {name: getattr(event, name) for name in _FIELDS}
     row["targets"] = msgspec.json.encode(event.targets).decode()
     return row
 
 
-def _event(row: Sequence[Any]) -> AuditEvent:
+def _event(row: Row) -> AuditEvent:
     fields = dict(zip(_FIELDS, row, strict=True))
     fields["targets"] = msgspec.json.decode(fields["targets"], type=tuple[AuditTarget, ...])
     return AuditEvent(**fields)
@@ -75,10 +75,10 @@ async def add(tx: WriteTx, events: Sequence[AuditEvent]) -> None:
         await tx.run_many(_INSERT_TARGET, targets)
 
 
-def _target_rows(event: AuditEvent) -> list[dict[str, Any]]:
+def _target_rows(event: AuditEvent) -> list[Params]:
     """Each id and each name in one row only: a rename touches one id under two names, a token is named as its holder is."""
     ids, names = {""}, {""}
-    rows: list[dict[str, Any]] = []
+    rows: list[Params] = []
     for target in event.targets:
         name = _key(target.name)
         row = {"securable": "" if target.id in ids else target.id, "name": "" if name in names else name}
@@ -138,7 +138,7 @@ async def find(
     """The events of `filter`, or those of them about one securable. `without`: events that are left out, unless refused."""
     name, event = filter.name, filter.event
     filter_, tables, at, id = filter, "audit a", "a.at", "a.id"
-    params: dict[str, Any] = {"limit": page.limit}
+    params: Params = {"limit": page.limit}
     joined = ""
     if securable_id or (name and not name.endswith("*")):
         # CROSS JOIN: the index of targets has the caller's order, and SQLite shall not look for a better one.
@@ -179,7 +179,7 @@ class _Position(NamedTuple):
     order: str
 
 
-def _position(at: str, id: str, filter: AuditFilter, page: AuditSlice) -> tuple[_Position, dict[str, Any]]:
+def _position(at: str, id: str, filter: AuditFilter, page: AuditSlice) -> tuple[_Position, Params]:
     """Where a page begins, and the parameters: keys are compared as pairs, which an index does at once."""
     since, until = filter.since, filter.until
     if page.oldest_first:
@@ -191,10 +191,10 @@ def _position(at: str, id: str, filter: AuditFilter, page: AuditSlice) -> tuple[
     return position, {"at": start[0], "id": start[1], "bound": since}
 
 
-def conditions(filter: AuditFilter, number: int = 0) -> tuple[list[str], dict[str, Any]]:
+def conditions(filter: AuditFilter, number: int = 0) -> tuple[list[str], Params]:
     """What `filter` requires of an event `a`, but for its time; `number` keeps the parameters of several apart."""
     where: list[str] = []
-    params: dict[str, Any] = {}
+    params: Params = {}
     for field in ("actor", "source", "request_id", "workspace_id"):
         if value := getattr(filter, field):
             where.append(f"a.{field} = :{field}")
@@ -219,7 +219,7 @@ def conditions(filter: AuditFilter, number: int = 0) -> tuple[list[str], dict[st
     return where, params
 
 
-def _range(field: str, prefix: str) -> dict[str, Any]:
+def _range(field: str, prefix: str) -> Params:
     """`prefix*` as bounds: no text that begins so sorts behind the highest character."""
     return {field: prefix.removesuffix("*"), f"{field}_end": prefix.removesuffix("*") + "\U0010ffff"}
 
@@ -264,7 +264,7 @@ async def tally(tx: Tx, dialect: str, securable_id: str, since: int, until: int)
 # --- the chain -------------------------------------------------------------------------------------------------------
 
 
-def link(previous: str, event: AuditEvent | dict[str, Any]) -> str:
+def link(previous: str, event: AuditEvent | Params) -> str:
     """The hash of one link: the link before it and every field of the event (in their order, where it is a dict)."""
     return hashlib.sha256(previous.encode() + b"\n" + msgspec.json.encode(event)).hexdigest()
 
@@ -292,7 +292,7 @@ async def seal(tx: WriteTx, before: int) -> int:
         before=before,
         limit=_BATCH,
     )
-    seals: list[dict[str, Any]] = []
+    seals: list[Params] = []
     for row in rows:
         event = _event(row)
         seq, previous = seq + 1, link(previous, event)

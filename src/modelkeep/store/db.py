@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from importlib import resources
@@ -12,6 +12,10 @@ from typing import Any, Protocol
 from modelkeep.domain.errors import RegistryError, Unavailable
 
 Row = tuple[Any, ...]
+"""One row as a driver gives it. Its statement alone says what each column holds, so rows never leave the store."""
+Value = str | int | float | bytes | Sequence[str] | None
+"""What a parameter of a statement holds."""
+Params = dict[str, Value]
 
 
 class UniqueViolation(Exception):
@@ -25,11 +29,11 @@ class Contended(Unavailable):
 class Tx(Protocol):
     """A read transaction: one snapshot, no way to write (the connection itself refuses)."""
 
-    async def all(self, sql: str, /, **params: Any) -> list[Row]: ...
+    async def all(self, sql: str, /, **params: Value) -> list[Row]: ...
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None: ...  # house: name because `all` has a sibling
+    async def one(self, sql: str, /, **params: Value) -> Row | None: ...  # house: name because `all` has a sibling
 
-    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+    async def scan(self, sql: str, /, **params: Value) -> list[Row]:
         """As `all`, for statements that may read many rows: never on the event loop's own time."""
         ...
 
@@ -49,15 +53,15 @@ class ReadTx(Tx, Protocol):
 class WriteTx(Tx, Protocol):
     """A write transaction: commits when the block ends, leaves nothing when it raises."""
 
-    async def run(self, sql: str, /, **params: Any) -> int:
+    async def run(self, sql: str, /, **params: Value) -> int:
         """The number of rows changed. Raises UniqueViolation."""
         ...
 
-    async def bulk(self, sql: str, /, **params: Any) -> int:
+    async def bulk(self, sql: str, /, **params: Value) -> int:
         """As `run`, for statements that may change or name many rows: never on the event loop's own time."""
         ...
 
-    async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None: ...
+    async def run_many(self, sql: str, rows: Sequence[Mapping[str, Value]], /) -> None: ...
 
 
 _scans_for: ContextVar[str] = ContextVar("_scans_for", default="")
@@ -120,9 +124,9 @@ class Database(Protocol):
         ...
 
 
-def among(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
+def among(values: Iterable[Value]) -> tuple[str, Params]:
     """What stands between the parentheses of an IN, and its parameters."""
-    params = {f"v{i}": value for i, value in enumerate(values)}
+    params: Params = {f"v{i}": value for i, value in enumerate(values)}
     return ", ".join(f":{name}" for name in params), params
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -220,9 +221,22 @@ async def keep_inputs(tx: WriteTx, workspace_id: str, run_id: str, inputs: Seque
         )
 
 
-async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """(run id, dataset name, digest) -> (source type, source), for these runs."""
-    inputs: dict[tuple[str, str, str], tuple[str, str]] = {}
+class RunInput(NamedTuple):
+    """A dataset of a run."""
+
+    run_id: str
+    name: str
+    digest: str
+
+
+class InputSource(NamedTuple):
+    type: str
+    source: str
+
+
+async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[RunInput, InputSource]:
+    """Where the datasets of these runs came from."""
+    inputs: dict[RunInput, InputSource] = {}
     for start in range(0, len(run_ids), 200):
         marks, params = among(run_ids[start : start + 200])
         rows = await tx.all(
@@ -231,7 +245,7 @@ async def inputs_of(tx: Tx, workspace_id: str, run_ids: Sequence[str]) -> dict[t
             workspace=workspace_id,
             **params,
         )
-        inputs.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})
+        inputs.update({RunInput(*row[:3]): InputSource(*row[3:]) for row in rows})
     return inputs
 
 

@@ -5,7 +5,7 @@ is read, fit by fit, and hands out a short page when its budget is spent.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from modelkeep.domain.model import ArtifactFile, Securable
 from modelkeep.limits import SEARCH_ROWS
 from modelkeep.store import text_index
 from modelkeep.store.acts_as import acts_as
-from modelkeep.store.db import Tx, among
+from modelkeep.store.db import Params, Tx, among
 from modelkeep.store.securable_lists import BROWSE, MODELS_AND_PROMPTS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, reached
 from modelkeep.store.securables import CATALOG_ABOVE, COLUMNS, SCHEMA_ABOVE, of_row
 from modelkeep.store.text_index import KINDS, SecurableIds, escaped
@@ -96,7 +96,7 @@ class _Search:
         """`models`: the models and prompts within the actor's reach, where they are few."""
         self.sought = sought
         self.models = models
-        self.params: dict[str, Any] = {"actor": actor.id, "workspace": actor.workspace, "exact": sought.text}
+        self.params: Params = {"actor": actor.id, "workspace": actor.workspace, "exact": sought.text}
         self.params |= {
             "first": f"{escaped(sought.text)}%",
             "inside": f"%{escaped(sought.text)}%",

@@ -6,14 +6,14 @@ States: open (files come and go), live (frozen: a finalized version's), deleting
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
 from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.domain.errors import FileNotFound, WrongState
 from modelkeep.domain.model import ArtifactFile
-from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, among, new_id
+from modelkeep.store.db import Database, Params, Row, Tx, UniqueViolation, WriteTx, among, new_id
 
 
 class ArtifactSet(msgspec.Struct, frozen=True):
@@ -44,8 +44,8 @@ NO_SEGMENTS = "[]"
 _SET = "id, kind, state, refs, hashed, size, created_at"
 
 
-def _set(row: tuple[Any, ...]) -> ArtifactSet:
-    columns: list[Any] = [*row[:4], bool(row[4]), *row[5:]]
+def _set(row: Row) -> ArtifactSet:
+    columns: Row = (*row[:4], bool(row[4]), *row[5:])
     return ArtifactSet(*columns)
 
 
@@ -187,7 +187,7 @@ _PUT_FILE = (
 )
 
 
-def _file_row(set_id: str, file: ArtifactFile) -> dict[str, Any]:
+def _file_row(set_id: str, file: ArtifactFile) -> Params:
     return {"set": set_id, **{name: getattr(file, name) for name in ArtifactFile.__struct_fields__}}
 
 
@@ -254,9 +254,17 @@ async def below(tx: Tx, set_id: str, directory: str) -> list[ArtifactFile]:
     return [ArtifactFile(*row) for row in rows if row[0].startswith(directory + "/")]
 
 
-async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> tuple[str, str]:
-    """The segments (JSON) of the file at `path`; and what a file cannot stand beside there: one of its parents, or something
-    below it. Each '' where there is none, and never both."""
+class FilesAtPath(NamedTuple):
+    """Each '' where there is none, and never both."""
+
+    segments_json: str
+    """Of the file at the path"""
+    obstacle: str
+    """What a file cannot stand beside there: one of its parents, or something below it"""
+
+
+async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> FilesAtPath:
+    """What is at `path`, or in its way."""
     names, params = among((path, *parents))
     row = await tx.one(  # two ranges of the primary key: with OR, SQLite reads the whole set
         f"SELECT path, segments FROM artifact_files WHERE set_id = :set AND path IN ({names}) UNION ALL "
@@ -267,8 +275,8 @@ async def place(tx: Tx, set_id: str, path: str, parents: Sequence[str]) -> tuple
         **params,
     )
     if row is None:
-        return "", ""
-    return (row[1], "") if row[0] == path else ("", row[0])
+        return FilesAtPath("", "")
+    return FilesAtPath(row[1], "") if row[0] == path else FilesAtPath("", row[0])
 
 
 async def uses(tx: Tx, set_id: str, path: str, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
@@ -12,7 +12,7 @@ from modelkeep.domain.model import Email, Identity, Principal, Related
 from modelkeep.domain.names import fold_principal
 from modelkeep.limits import INLINE_ROWS
 from modelkeep.store import principals
-from modelkeep.store.db import Tx, UniqueViolation, WriteTx, among
+from modelkeep.store.db import Params, Row, Tx, UniqueViolation, WriteTx, among
 
 _COLUMNS = (
     "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at, "
@@ -21,8 +21,10 @@ _COLUMNS = (
 _MAX_NUMBER = 10**17
 _AT_ONCE = 500  # ids in one statement
 
+_Item = TypeVar("_Item")
 
-def _identity(row: tuple[Any, ...]) -> Identity:
+
+def _identity(row: Row) -> Identity:
     emails = () if row[11] == "[]" else msgspec.json.decode(row[11], type=tuple[Email, ...])
     principal = Principal(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), row[6])
     entitlements = () if row[13] == "[]" else msgspec.json.decode(row[13], type=tuple[str, ...])
@@ -69,7 +71,7 @@ async def member_counts(tx: Tx, group_ids: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
+def _parts(items: Sequence[_Item]) -> list[Sequence[_Item]]:
     return [items[i : i + _AT_ONCE] for i in range(0, len(items), _AT_ONCE)]
 
 
@@ -93,7 +95,7 @@ async def candidates(
     tx: Tx, kind: str, *, number: int | None = None, name: str | None = None, external_id: str | None = None
 ) -> list[Identity]:
     """All of a kind, or those with this number, this folded name, this external id; in the order of their names."""
-    where, params = "", dict[str, Any]()
+    where, params = "", Params()
     for column, value in (("number", number), ("name_key", name), ("external_id", external_id)):
         if value is not None:
             where += f" AND p.{column} = :{column}"

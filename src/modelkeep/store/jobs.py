@@ -5,11 +5,11 @@ holder; an attempt that outlives its lease can no longer extend, finish or put o
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from modelkeep.store.db import Tx, WriteTx, new_id
+from modelkeep.store.db import Params, Tx, Value, WriteTx, new_id
 
 MAX_ATTEMPTS = 8
 
@@ -53,7 +53,7 @@ _ENQUEUE = (
 )
 
 
-def _row(task: str, key: str, delay_ms: int) -> dict[str, Any]:
+def _row(task: str, key: str, delay_ms: int) -> Params:
     return {"id": new_id(), "task": task, "lane": _LANE_OF.get(task, "files"), "key": key, "delay": delay_ms}
 
 
@@ -93,7 +93,7 @@ async def take(tx: WriteTx, dialect: str, lane: Lane, holder: str, lease_ms: int
     return TakenJob(*row) if row else None
 
 
-def _mine(job: TakenJob) -> dict[str, Any]:
+def _mine(job: TakenJob) -> Params:
     return {"id": job.id, "holder": job.holder, "attempts": job.attempts}
 
 
@@ -128,7 +128,7 @@ async def put_back(tx: WriteTx, job: TakenJob) -> bool:
     return await _queue(tx, job, "attempts - 1", _NOW)
 
 
-async def _queue(tx: WriteTx, job: TakenJob, attempts: str, due: str, **params: Any) -> bool:
+async def _queue(tx: WriteTx, job: TakenJob, attempts: str, due: str, **params: Value) -> bool:
     """The job waits again. `attempts`, `due`: SQL of what counts as tried, and of when it is taken next."""
     changed = await tx.run(
         f"UPDATE jobs SET state = 'queued', holder = '', attempts = {attempts}, again_at = NULL, run_at = {due} WHERE {_MINE}",
@@ -157,8 +157,20 @@ async def every(tx: Tx, limit: int = 200) -> list[Job]:
     return (await page(tx, None, limit))[0]
 
 
-async def page(tx: Tx, after: tuple[int, str] | None, limit: int) -> tuple[list[Job], tuple[int, str] | None]:
-    """In the order of the time at which they are due, and the (time, id) after which the list continues; None at its end."""
+class JobPage(NamedTuple):
+    jobs: list[Job]
+    following: tuple[int, str] | None
+    """(time, id) after which the list continues; None at its end"""
+
+
+class JobCounts(NamedTuple):
+    pending: int
+    """that wait or run"""
+    dead: int
+
+
+async def page(tx: Tx, after: tuple[int, str] | None, limit: int) -> JobPage:
+    """In the order of the time at which they are due (epoch ms)."""
     at, id = after or (-1, "")
     rows = await tx.scan(
         f"SELECT {_JOB}, run_at, id FROM jobs WHERE run_at > :at OR (run_at = :at AND id > :id) ORDER BY run_at, id LIMIT :limit",
@@ -166,9 +178,8 @@ async def page(tx: Tx, after: tuple[int, str] | None, limit: int) -> tuple[list[
         id=id,
         limit=limit + 1,
     )
-    return [Job(*row[:-2]) for row in rows[:limit]], (rows[limit - 1][-2], rows[limit - 1][-1]) if len(
-        rows
-    ) > limit else None
+    following = (rows[limit - 1][-2], rows[limit - 1][-1]) if len(rows) > limit else None
+    return JobPage([Job(*row[:-2]) for row in rows[:limit]], following)
 
 
 async def lease(tx: WriteTx, name: str, holder: str, ms: int) -> bool:
@@ -195,8 +206,7 @@ async def due(tx: Tx) -> list[Lane]:
     return [LANES[row[0]] for row in await tx.all(_DUE)]
 
 
-async def counts(tx: Tx) -> tuple[int, int]:
-    """Jobs that wait or run, and dead ones."""
+async def counts(tx: Tx) -> JobCounts:
     row = await tx.one("SELECT COUNT(*), COALESCE(SUM(CASE WHEN state = 'dead' THEN 1 ELSE 0 END), 0) FROM jobs")
     assert row is not None
-    return row[0] - row[1], row[1]
+    return JobCounts(row[0] - row[1], row[1])

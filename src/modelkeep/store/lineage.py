@@ -1,7 +1,7 @@
 """Lineage edges as rows."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,8 +17,11 @@ _EDGE = (
     "l.entity_version"
 )
 
-Found = tuple[list[LineageEdge], tuple[int, str] | None]
-"""Edges, and the (turn, id) behind which more may follow."""
+
+class EdgePage(NamedTuple):
+    edges: list[LineageEdge]
+    following: tuple[int, str] | None
+    """The (turn, id) behind which the list continues; None at its end"""
 
 
 async def add(tx: WriteTx, model_id: str, edge: LineageEdge, turn: int = 0) -> int:
@@ -73,7 +76,7 @@ async def count_of_author(tx: Tx, model_id: str, version: int, direction: str, a
 
 async def of_version(
     tx: Tx, model: Securable, version: int, direction: str, after: tuple[int, str], limit: int
-) -> Found:
+) -> EdgePage:
     """The creator's own first, then those of the others in turn."""
     rows = await tx.all(
         f"SELECT {_EDGE}, l.turn, l.id FROM lineage l WHERE l.model_id = :model AND l.version = :version "
@@ -86,15 +89,16 @@ async def of_version(
         limit=limit + 1,
     )
     edges = [LineageEdge(model.full_name, *row[:-2]) for row in rows[:limit]]
-    return edges, (rows[limit - 1][-2], rows[limit - 1][-1]) if len(rows) > limit else None
+    following = (rows[limit - 1][-2], rows[limit - 1][-1]) if len(rows) > limit else None
+    return EdgePage(edges, following)
 
 
-async def copies(tx: Tx, actor: Actor, version: ModelVersion, after: tuple[int, str], limit: int) -> Found:
+async def copies(tx: Tx, actor: Actor, version: ModelVersion, after: tuple[int, str], limit: int) -> EdgePage:
     """The versions that were copied from this one, of models that the actor may read."""
     return await _consumers(tx, actor, _Entity("MODEL_VERSION", "entity_id", version.id), after, limit)
 
 
-async def consumers(tx: Tx, actor: Actor, entity_type: str, name: str, after: tuple[int, str], limit: int) -> Found:
+async def consumers(tx: Tx, actor: Actor, entity_type: str, name: str, after: tuple[int, str], limit: int) -> EdgePage:
     """The versions that have this entity upstream, of models that the actor may read, in the order they were written in."""
     return await _consumers(tx, actor, _Entity(entity_type, "entity_name", name), after, limit)
 
@@ -107,7 +111,7 @@ class _Entity(msgspec.Struct, frozen=True):
     value: str
 
 
-async def _consumers(tx: Tx, actor: Actor, entity: _Entity, after: tuple[int, str], limit: int) -> Found:
+async def _consumers(tx: Tx, actor: Actor, entity: _Entity, after: tuple[int, str], limit: int) -> EdgePage:
     """Looks at so many rows, visible to the caller or not, and no more; the page then is short and not the last."""
     column = entity.column
     condition = f" AND l.{column} <> ''" if column == "entity_id" else ""  # as its index says
@@ -129,8 +133,8 @@ async def _consumers(tx: Tx, actor: Actor, entity: _Entity, after: tuple[int, st
         if row[-1]:
             edges.append(LineageEdge(*row[:-2]))
         if len(edges) == limit and index + 1 < len(rows):
-            return edges, (0, row[-2])
-    return edges, (0, rows[-1][-2]) if len(rows) == LINEAGE_ROWS_PER_PAGE else None
+            return EdgePage(edges, (0, row[-2]))
+    return EdgePage(edges, (0, rows[-1][-2]) if len(rows) == LINEAGE_ROWS_PER_PAGE else None)
 
 
 async def known_sources(tx: Tx, actor: Actor, version_ids: Sequence[str]) -> set[str] | None:

@@ -6,7 +6,6 @@ whose index that is.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 
@@ -15,7 +14,7 @@ from modelkeep.domain.model import ModelVersion, Securable
 from modelkeep.domain.patterns import longest_literal
 from modelkeep.limits import SEARCH_VERSIONS
 from modelkeep.store import text_index
-from modelkeep.store.db import Row, Tx
+from modelkeep.store.db import Params, Row, Tx
 from modelkeep.store.securable_lists import READ_MODEL, reached
 from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE, of_row
 from modelkeep.store.securables import COLUMNS as MODEL_COLUMNS
@@ -177,7 +176,7 @@ async def models_in_order(
     """Up to `limit` registered models after a position."""
     order, filter, start = walk.order, walk.filter, walk.start
     columns = [(_OF_MODELS[sort.field][0], sort.descending) for sort in order]
-    source, where, params = f"securables x {_ABOVE}", [f"x.kind = 'MODEL' AND {_JOINED}"], dict[str, Any]()
+    source, where, params = f"securables x {_ABOVE}", [f"x.kind = 'MODEL' AND {_JOINED}"], Params()
     if start.source is not None:
         source, where = f"({start.source.sql}) d CROSS JOIN {source}", ["x.id = d.id", *where]
         params |= start.source.params
@@ -204,16 +203,19 @@ async def versions_in_order(
     by_name = order[0].field == "name"
     walks_names = by_name and not filter.one_by_one
     tables = ("securables x", "model_versions v") if walks_names else ("model_versions v", "securables x")
-    source, params = " CROSS JOIN ".join(tables) + f" {_ABOVE}", dict[str, Any]()
+    source = " CROSS JOIN ".join(tables) + f" {_ABOVE}"
+    params = Params()
     where = [f"x.id = v.model_id AND {_JOINED}"] + ["x.kind = 'MODEL'"] * by_name
     if filter.model_id:
-        where, params = ["v.model_id = :one", *where], {"one": filter.model_id}
+        where = ["v.model_id = :one", *where]
+        params |= {"one": filter.model_id}
     elif filter.run_ids is not None:
         names = ", ".join(f":r{i}" for i in range(len(filter.run_ids)))
-        where, params = [f"v.run_id IN ({names})", *where], {f"r{i}": run for i, run in enumerate(filter.run_ids)}
+        where = [f"v.run_id IN ({names})", *where]
+        params |= {f"r{i}": run for i, run in enumerate(filter.run_ids)}
     elif filter.source:
         where = ["substr(v.source, 1, 300) = :source_begin AND v.source || '' = :source", *where]
-        params = {"source_begin": filter.source[:300], "source": filter.source}
+        params |= {"source_begin": filter.source[:300], "source": filter.source}
     elif start.source is not None:
         params |= start.source.params
         if start.streams:
@@ -236,13 +238,13 @@ async def versions_in_order(
     return [(ModelVersion(*row[: WIDTH + 2]), bool(row[-width]), row[-width + 1 :]) for row in rows]
 
 
-def _of_catalog(start: Start, where: list[str], params: dict[str, Any]) -> None:
+def _of_catalog(start: Start, where: list[str], params: Params) -> None:
     if start.catalog:
         where.append("x.catalog_id = :within")
         params["within"] = start.catalog
 
 
-def _like_names(filter: SearchNarrowing, where: list[str], params: dict[str, Any]) -> None:
+def _like_names(filter: SearchNarrowing, where: list[str], params: Params) -> None:
     """No name has a slash, so as the escape it escapes nothing: both databases then read a pattern alike."""
     for i, pattern in enumerate(filter.names):
         where.append(f"(x.name_key LIKE :n{i} ESCAPE '/' OR {FULL_NAME} LIKE :n{i} ESCAPE '/')")
@@ -255,7 +257,7 @@ class _Statement(msgspec.Struct, frozen=True):
     select: str
     source: str
     where: list[str]
-    params: dict[str, Any]
+    params: Params
     columns: Sequence[tuple[str, bool]]
     """What it is ordered by, and whether descending"""
 

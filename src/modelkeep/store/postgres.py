@@ -5,7 +5,7 @@ Behind PgBouncer in transaction mode, a transaction is the largest thing that on
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ import msgspec
 from modelkeep import limits
 from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
-from modelkeep.store.db import Row, scans_for
+from modelkeep.store.db import Params, Row, Value, scans_for
 from modelkeep.store.postgres_errors import AWAY, CONTENDED, FULL, UNKNOWN, meaning
 from modelkeep.store.postgres_pool import Bounds, Deadline, Pool, server_ms
 from modelkeep.store.postgres_probe import DatabaseProbe
@@ -49,13 +49,13 @@ class _Tx:
         self.changed = False
         """Whether a statement ran that may have changed something."""
 
-    async def all(self, sql: str, /, **params: Any) -> list[Row]:
+    async def all(self, sql: str, /, **params: Value) -> list[Row]:
         return await self._run(lambda cursor: cursor.fetchall(), sql, params)
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None:  # house: name because `all` has a sibling
+    async def one(self, sql: str, /, **params: Value) -> Row | None:  # house: name because `all` has a sibling
         return await self._run(lambda cursor: cursor.fetchone(), sql, params)
 
-    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+    async def scan(self, sql: str, /, **params: Value) -> list[Row]:
         await self._allow(self._scan_s)
         return await self._run(lambda cursor: cursor.fetchall(), sql, params, scan=True)
 
@@ -65,14 +65,14 @@ class _Tx:
     def keep(self, key: Hashable, value: Any) -> None:
         pass
 
-    async def run(self, sql: str, /, **params: Any) -> int:
+    async def run(self, sql: str, /, **params: Value) -> int:
         return await self._run(_rowcount, sql, params)
 
-    async def bulk(self, sql: str, /, **params: Any) -> int:
+    async def bulk(self, sql: str, /, **params: Value) -> int:
         await self._allow(limits.SLOW_S)
         return await self.run(sql, **params)
 
-    async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
+    async def run_many(self, sql: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         if len(rows) == 1:  # a pipeline for it would take longer
             await self.run(sql, **rows[0])
             return
@@ -101,7 +101,7 @@ class _Tx:
         self,
         result: Callable[["psycopg.AsyncCursor[Row]"], Awaitable[_T]],
         sql: str,
-        params: dict[str, Any],
+        params: Params,
         *,
         scan: bool = False,
     ) -> _T:

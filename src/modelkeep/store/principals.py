@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from modelkeep.domain.names import fold_principal
 from modelkeep.store import memberships, principal_rows
 from modelkeep.store import token_users as token_rows
 from modelkeep.store.acts_as import acts_as
-from modelkeep.store.db import Contended, Database, Tx, UniqueViolation, WriteTx, among, new_id
+from modelkeep.store.db import Contended, Database, Row, Tx, UniqueViolation, WriteTx, among, new_id
 
 ACCOUNT_USERS = "account users"
 """The built-in group that every user and service principal belongs to."""
@@ -30,7 +30,7 @@ NOT_PERMITTED = "The token's principal may not use personal access tokens. Ask a
 _COLUMNS = "p.id, p.kind, p.name, p.display_name, p.active, p.account_admin, p.created_at"
 
 
-def _principal(row: tuple[Any, ...]) -> Principal:
+def _principal(row: Row) -> Principal:
     return Principal(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), row[6])
 
 
@@ -150,9 +150,14 @@ async def like(tx: Tx, name: str) -> list[str]:
     return [row[0] for row in (*reversed(before), *after)]
 
 
-async def page(tx: Tx, kind: str, text: str, after: str, limit: int) -> tuple[list[Principal], str]:
-    """Those of a kind whose name or display name has this text in it, in the order of their names, and the name key after which
-    the list continues ('' at its end)."""
+class PrincipalPage(NamedTuple):
+    principals: list[Principal]
+    following: str
+    """The name key after which the list continues; '' at its end"""
+
+
+async def page(tx: Tx, kind: str, text: str, after: str, limit: int) -> PrincipalPage:
+    """Those of a kind whose name or display name has this text in it, in the order of their names."""
     where = ""
     if text:
         where = " AND (p.name_key LIKE :like ESCAPE '!' OR LOWER(p.display_name) LIKE :like ESCAPE '!')"
@@ -164,7 +169,8 @@ async def page(tx: Tx, kind: str, text: str, after: str, limit: int) -> tuple[li
         limit=limit + 1,
         **({"like": _like(text)} if text else {}),
     )
-    return [_principal(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else ""
+    following = rows[limit - 1][-1] if len(rows) > limit else ""
+    return PrincipalPage([_principal(row) for row in rows[:limit]], following)
 
 
 def _like(text: str) -> str:
@@ -259,8 +265,8 @@ async def set_active(tx: WriteTx, principal: Principal, active: bool) -> None:
     await tx.run("UPDATE principals SET active = :active WHERE id = :id", id=principal.id, active=int(active))
 
 
-async def members(tx: Tx, group: Principal, after: str, limit: int) -> tuple[list[Principal], str]:
-    """In the order of their names, from behind the name key `after` on; and as `page` the name key after which they continue."""
+async def members(tx: Tx, group: Principal, after: str, limit: int) -> PrincipalPage:
+    """In the order of their names, from behind the name key `after` on."""
     rows = await tx.scan(
         f"SELECT {_COLUMNS}, p.name_key FROM memberships m JOIN principals p ON p.id = m.member_id "
         "WHERE m.group_id = :id AND p.name_key > :after ORDER BY p.name_key LIMIT :limit",
@@ -268,7 +274,8 @@ async def members(tx: Tx, group: Principal, after: str, limit: int) -> tuple[lis
         after=after,
         limit=limit + 1,
     )
-    return [_principal(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else ""
+    following = rows[limit - 1][-1] if len(rows) > limit else ""
+    return PrincipalPage([_principal(row) for row in rows[:limit]], following)
 
 
 async def groups_of(tx: Tx, principal_id: str) -> list[str]:

@@ -2,7 +2,6 @@
 of models (`store/versions.py`)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -18,7 +17,7 @@ COLUMNS = (
 
 
 def _version(row: Row, prompt: Securable) -> PromptVersion:
-    columns: list[Any] = [*row, prompt.full_name]
+    columns: Row = (*row, prompt.full_name)
     return PromptVersion(*columns)
 
 

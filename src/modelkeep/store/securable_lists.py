@@ -1,6 +1,6 @@
 """Lists of securables: which of them an actor sees, as SQL over the facts that decide, and a page of those."""
 
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,7 +9,7 @@ from modelkeep.domain.kinds import RULES, Kind
 from modelkeep.domain.model import Securable
 from modelkeep.domain.privileges import Privilege
 from modelkeep.store.acts_as import acts_as
-from modelkeep.store.db import Tx
+from modelkeep.store.db import Tx, Value
 from modelkeep.store.securables import BELOW_SCHEMA, CATALOG_ABOVE, COLUMNS, FULL_NAME, WIDTH, of_row
 
 # "See" for a listing: what authz.decide says for a read, as SQL over the same facts. :actor and :workspace are its parameters.
@@ -61,12 +61,23 @@ _SEE = {
     Kind.PROMPT: READ_MODEL,
 }
 
-Seen = tuple[list[tuple[Securable, bool]], tuple[str, str] | None]
-"""What the actor sees, each with whether through BROWSE alone; and where to go on, (folded name, id)"""
 SCAN_BUDGET = 2_000
 """Rows that one page may look at before it is handed out short."""
 MAX_DIRECT = 2_000
 """Models within an actor's reach up to which a page is driven from them instead of from all models."""
+
+
+class SeenSecurable(NamedTuple):
+    securable: Securable
+    browse_only: bool
+
+
+class Seen(NamedTuple):
+    """What the actor sees."""
+
+    securables: list[SeenSecurable]
+    following: tuple[str, str] | None
+    """(folded name, id) after which the list continues; None at its end"""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -128,25 +139,25 @@ def _seen(see: str, *, browse: bool) -> str:
     return f"CASE WHEN {see} THEN 2 {f'WHEN {BROWSE} THEN 1 ' * browse}ELSE 0 END"
 
 
-async def _page(tx: Tx, limit: int, sql: str, **values: Any) -> Seen:
+async def _page(tx: Tx, limit: int, sql: str, **values: Value) -> Seen:
     """Few rows first: they suffice for a caller who sees most of what there is."""
     page, whole = await _look(tx, limit, min(limit + 1, SCAN_BUDGET), sql, **values)
     return page if whole else (await _look(tx, limit, SCAN_BUDGET, sql, **values))[0]
 
 
-async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Any) -> tuple[Seen, bool]:
+async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Value) -> tuple[Seen, bool]:
     """Of the first `budget` rows of `sql`, each with its full name and `_seen` at its end, those that are seen; and whether
     they are a whole page (full, or the last). One that is not continues behind the last row looked at, seen or not."""
     rows = await tx.scan(f"{sql} LIMIT :budget", budget=budget, **values)
-    seen: list[tuple[Securable, bool]] = []
+    seen: list[SeenSecurable] = []
     for index, row in enumerate(rows):
         if row[-1]:
-            seen.append((of_row(row, row[WIDTH]), row[-1] == 1))
+            seen.append(SeenSecurable(of_row(row, row[WIDTH]), row[-1] == 1))
         if len(seen) == limit and index + 1 < len(rows):
-            return (seen, (seen[-1][0].name_key, seen[-1][0].id)), True
+            return Seen(seen, (seen[-1].securable.name_key, seen[-1].securable.id)), True
     if len(rows) < budget:
-        return (seen, None), True
-    return (seen, (rows[-1][WIDTH].rpartition(".")[2], rows[-1][0])), False
+        return Seen(seen, None), True
+    return Seen(seen, (rows[-1][WIDTH].rpartition(".")[2], rows[-1][0])), False
 
 
 async def page_of_models(tx: Tx, schema_id: str, actor: Actor, part: Slice) -> Seen:

@@ -1,8 +1,5 @@
 """Securables as rows: finding a name with all that decides access to it, creating, changing. Lists: `securable_lists`."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import msgspec
 
 from modelkeep.domain.authorization import Actor, Binding, SecurableWithGrants
@@ -11,7 +8,7 @@ from modelkeep.domain.kinds import BESIDE_CATALOGS, RULES, Kind
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName, missing
 from modelkeep.store.acts_as import acts_as
-from modelkeep.store.db import Tx, UniqueViolation, WriteTx, new_id
+from modelkeep.store.db import Row, Tx, UniqueViolation, Value, WriteTx, new_id
 
 COLUMNS = (
     "x.id, x.kind, COALESCE(x.parent_id, ''), COALESCE(x.catalog_id, ''), COALESCE(x.schema_id, ''), x.name, x.owner_id, "
@@ -83,8 +80,8 @@ _BINDINGS = {str(binding): binding for binding in Binding}
 _NOTHING: frozenset[str] = frozenset()
 
 
-def of_row(row: Sequence[Any], full_name: str) -> Securable:
-    columns: list[Any] = [row[0], _KINDS[row[1]], *row[2 : WIDTH - 1], full_name, bool(row[WIDTH - 1])]
+def of_row(row: Row, full_name: str) -> Securable:
+    columns: Row = (row[0], _KINDS[row[1]], *row[2 : WIDTH - 1], full_name, bool(row[WIDTH - 1]))
     return Securable(*columns)
 
 
@@ -206,7 +203,7 @@ async def insert(tx: WriteTx, new: NewSecurable) -> str:
     return str(row["id"])
 
 
-async def update(tx: WriteTx, securable: Securable, by: str, at: int, **changes: Any) -> None:
+async def update(tx: WriteTx, securable: Securable, by: str, at: int, **changes: Value) -> None:
     """Set these columns (comment, owner_id, spec, tags); names change through `rename`. Raises NotFound."""
     columns = "".join(f"{column} = :{column}, " for column in changes)
     await _hold(tx, securable, f"{columns}updated_at = :at, updated_by = :by", at=at, by=by, **changes)
@@ -234,7 +231,7 @@ async def touch(tx: WriteTx, securable: Securable, by: str, at: int) -> None:
     await _hold(tx, securable, "updated_at = :at, updated_by = :by", at=at, by=by)
 
 
-async def _hold(tx: WriteTx, securable: Securable, columns: str, **params: Any) -> None:
+async def _hold(tx: WriteTx, securable: Securable, columns: str, **params: Value) -> None:
     where = "id = :id AND kind <> 'DELETED'"
     if not await tx.run(f"UPDATE securables SET {columns} WHERE {where}", id=securable.id, **params):
         raise missing(securable.full_name, securable.kind)

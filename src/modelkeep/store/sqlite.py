@@ -7,15 +7,14 @@ and none is answered, nor seen by anyone, before the commit of all is on the dis
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from modelkeep import limits
 from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
-from modelkeep.store.db import Row, UniqueViolation, now_ms, scans_for
+from modelkeep.store.db import Row, UniqueViolation, Value, now_ms, scans_for
 from modelkeep.store.files_on_disk import FilesOnDisk
 from modelkeep.store.scan_lanes import ScanLane
 from modelkeep.store.sqlite_readers import BUSY, Readers, Reading, Scanning, unreadable
@@ -32,33 +31,33 @@ class _WriteTx:
         self._connection = connection
         self._threads = threads
 
-    async def all(self, sql: str, /, **params: Any) -> list[Row]:
+    async def all(self, sql: str, /, **params: Value) -> list[Row]:
         try:
             return self._connection.execute(sql, params).fetchall()
         except sqlite3.IntegrityError as error:
             raise _integrity(error) from error
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None:  # house: name because `all` has a sibling
+    async def one(self, sql: str, /, **params: Value) -> Row | None:  # house: name because `all` has a sibling
         rows = await self.all(sql, **params)  # RETURNING must be read to its end before it counts
         return rows[0] if rows else None
 
-    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+    async def scan(self, sql: str, /, **params: Value) -> list[Row]:
         return await self._threads.statement(self._connection, limits.SLOW_S, fetch_all, self._connection, sql, params)
 
-    async def run(self, sql: str, /, **params: Any) -> int:
+    async def run(self, sql: str, /, **params: Value) -> int:
         try:
             return self._connection.execute(sql, params).rowcount
         except sqlite3.IntegrityError as error:
             raise _integrity(error) from error
 
-    async def bulk(self, sql: str, /, **params: Any) -> int:
+    async def bulk(self, sql: str, /, **params: Value) -> int:
         # Not interrupted where its caller leaves: that would undo the others' changes of the same commit, too.
         try:
             return await self._threads.run(execute_one, self._connection, sql, params)
         except sqlite3.IntegrityError as error:
             raise _integrity(error) from error
 
-    async def run_many(self, sql: str, rows: list[dict[str, Any]], /) -> None:
+    async def run_many(self, sql: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         if len(rows) > limits.INLINE_ROWS:
             await self._threads.run(execute_many, self._connection, sql, rows)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 from modelkeep import limits
 from modelkeep.domain.errors import Unavailable
 from modelkeep.observe import metrics
-from modelkeep.store.db import Row
+from modelkeep.store.db import Row, Value
 from modelkeep.store.scan_lanes import ScanLane
 from modelkeep.store.sqlite_threads import Threads, fetch_all
 
@@ -148,17 +148,17 @@ class SqliteReadTx:
         self._scan_s = scan_s
         self._read = 0
 
-    async def all(self, sql: str, /, **params: Any) -> list[Row]:
+    async def all(self, sql: str, /, **params: Value) -> list[Row]:
         rows = self._connection.execute(sql, params).fetchall()
         self._read += sum(map(_size, rows))
         return rows
 
-    async def scan(self, sql: str, /, **params: Any) -> list[Row]:
+    async def scan(self, sql: str, /, **params: Value) -> list[Row]:
         rows = await self._threads.statement(self._connection, self._scan_s, fetch_all, self._connection, sql, params)
         self._read += sum(map(_size, rows))
         return rows
 
-    async def one(self, sql: str, /, **params: Any) -> Row | None:  # house: name because `all` has a sibling
+    async def one(self, sql: str, /, **params: Value) -> Row | None:  # house: name because `all` has a sibling
         key = (sql, *params, *params.values())
         if (row := self._reader.known.get(key)) is not None:
             return row

@@ -2,14 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from modelkeep.domain.errors import LimitExceeded, Unavailable
 from modelkeep.observe import metrics
-from modelkeep.store.db import Row
+from modelkeep.store.db import Params, Row, Value
 
 _T = TypeVar("_T")
 _AGAIN_S = 0.05
@@ -102,7 +102,7 @@ async def finished(work: asyncio.Future[_T], left: Callable[[], None] | None = N
         raise
 
 
-def fetch_all(connection: sqlite3.Connection, sql: str, params: dict[str, Any]) -> list[Row]:
+def fetch_all(connection: sqlite3.Connection, sql: str, params: Params) -> list[Row]:
     cursor = connection.execute(sql, params)
     try:
         return cursor.fetchall()
@@ -117,7 +117,7 @@ def execute(connection: sqlite3.Connection, sql: str) -> None:
     connection.execute(sql).close()
 
 
-def execute_one(connection: sqlite3.Connection, sql: str, params: dict[str, Any]) -> int:
+def execute_one(connection: sqlite3.Connection, sql: str, params: Params) -> int:
     cursor = connection.execute(sql, params)
     try:
         return cursor.rowcount
@@ -125,5 +125,5 @@ def execute_one(connection: sqlite3.Connection, sql: str, params: dict[str, Any]
         cursor.close()
 
 
-def execute_many(connection: sqlite3.Connection, sql: str, rows: list[dict[str, Any]]) -> None:
+def execute_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Mapping[str, Value]]) -> None:
     connection.executemany(sql, rows).close()

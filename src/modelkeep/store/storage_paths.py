@@ -1,14 +1,13 @@
 """Which folder belongs to which securable, and until when credentials that write are valid there."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
 from modelkeep.limits import IDS_PER_STATEMENT, INLINE_ROWS
-from modelkeep.store.db import Database, Tx, WriteTx, among
+from modelkeep.store.db import Database, Params, Tx, WriteTx, among
 from modelkeep.store.securables import attached
 
 EXTERNAL_LOCATION = "EXTERNAL_LOCATION"
@@ -80,7 +79,7 @@ async def above(tx: Tx, url: StorageUrl) -> list[StoragePath]:
 
 async def below(tx: Tx, url: StorageUrl, limit: int, kinds: Sequence[str] = ()) -> list[StoragePath]:
     """Up to `limit` of folders below this one, by path. `kinds`: only these; () is all."""
-    params: dict[str, str] = {}
+    params: Params = {}
     among_kinds = ""
     if kinds:
         marks, params = among(kinds)
@@ -225,10 +224,16 @@ async def fill(db: Database) -> None:
 _FILLED = "storage_paths"
 
 
+class _Definition(msgspec.Struct):
+    """What a table says of itself, as far as it matters here."""
+
+    storage_location: str = ""
+
+
 def _location_in(spec: str) -> StorageUrl | None:
     fields = msgspec.json.decode(spec, type=dict[str, str])
-    definition = msgspec.json.decode(fields.get("definition", "{}"), type=dict[str, Any])
-    text = fields.get("storage_location") or definition.get("storage_location") or ""
+    definition = msgspec.json.decode(fields.get("definition", "{}"), type=_Definition)
+    text = fields.get("storage_location") or definition.storage_location
     try:
         return parse_storage_url(text)
     except InvalidArgument:

@@ -1,6 +1,7 @@
 """Tag policies (governed tags) as rows, and who may do what with them."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,7 +59,12 @@ async def page(tx: Tx, after: str, limit: int) -> list[GovernedTag]:
     return [GovernedTag(*row) for row in rows]
 
 
-async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[GovernedTag, bool]]:
+class TagForActor(NamedTuple):
+    tag: GovernedTag
+    may_assign: bool
+
+
+async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[TagForActor]:
     """Those that govern one of these keys, and whether the actor may assign it."""
     marks, params = among(sorted(keys))
     rows = await tx.all(
@@ -68,7 +74,7 @@ async def of_keys(tx: Tx, keys: Iterable[str], actor_id: str) -> list[tuple[Gove
         actor=actor_id,
         **params,
     )
-    return [(GovernedTag(*row[:-1]), bool(row[-1])) for row in rows]
+    return [TagForActor(GovernedTag(*row[:-1]), bool(row[-1])) for row in rows]
 
 
 async def may(tx: Tx, policy_id: str, actor_id: str, role: str) -> bool:

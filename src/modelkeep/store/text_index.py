@@ -6,13 +6,12 @@ The rows of `search_texts` are kept by triggers (migration 0011).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
 from modelkeep.domain.kinds import Kind
 from modelkeep.limits import SEARCH_CANDIDATES
-from modelkeep.store.db import Tx
+from modelkeep.store.db import Params, Tx, Value
 
 KINDS = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT)
 _GRAM = 3  # characters
@@ -26,7 +25,7 @@ class SecurableIds(msgspec.Struct, frozen=True):
 
     sql: str
     count: str
-    params: dict[str, Any] = {}
+    params: Params = {}
 
 
 async def narrowest(
@@ -62,7 +61,7 @@ async def _count(tx: Tx, source: SecurableIds, most: int) -> int:
     return max(row)
 
 
-def of_ids(sql: str, **params: Any) -> SecurableIds:
+def of_ids(sql: str, **params: Value) -> SecurableIds:
     """A source from any SELECT of ids."""
     return SecurableIds(sql, f"SELECT COUNT(*) FROM (SELECT 1 FROM ({sql}) e LIMIT :most) n", params)
 
@@ -154,7 +153,7 @@ def _hits(dialect: str, key: str, index: tuple[str, str]) -> str:
     return f"SELECT t.entity_id, t.field FROM {table} CROSS JOIN search_texts t WHERE {matching}"
 
 
-def _params(key: str, text: str) -> dict[str, str]:
+def _params(key: str, text: str) -> Params:
     """Of `_hits`."""
     return {f"{key}l": f"%{escaped(text)}%", f"{key}m": " ".join(f'"{gram}"' for gram in _grams(text))}
 

@@ -1,11 +1,11 @@
 """Tokens of every kind (PERSONAL, ACCESS for an hour, SESSION of a browser): only the hash of each secret is stored."""
 
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
 from modelkeep.domain.model import Token
-from modelkeep.store.db import Row, Tx, WriteTx, new_id
+from modelkeep.store.db import Params, Row, Tx, Value, WriteTx, new_id
 
 USE_EVERY_MS = 60_000
 """How exactly a token's last use is known."""
@@ -70,7 +70,7 @@ async def of_principal(
     `before`: (created_at, id) of the token that the list continues after."""
     valid = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > :now)"
     where = f"t.kind = 'PERSONAL' AND {valid}" if usable else f"(t.kind = 'PERSONAL' OR ({valid}))"
-    params = dict[str, Any]()
+    params = Params()
     if before is not None:
         where += " AND (t.created_at < :created OR (t.created_at = :created AND t.id < :last))"
         params["created"], params["last"] = before
@@ -86,7 +86,7 @@ async def of_principal(
 
 async def unrevoked(tx: Tx, creator: int | None, creator_name: str, limit: int) -> list[Token]:
     """Everybody's personal ones, newest first; of one creator where a number or a name key (or both) is given."""
-    where, params = "", dict[str, Any](limit=limit)
+    where, params = "", Params(limit=limit)
     if creator is not None:
         where, params["number"] = " AND c.number = :number", creator
     if creator_name:
@@ -99,10 +99,15 @@ async def unrevoked(tx: Tx, creator: int | None, creator_name: str, limit: int) 
     return [_token(row) for row in rows]
 
 
-async def by_id(tx: Tx, token_id: str) -> tuple[Token, str] | None:
+class HeldToken(NamedTuple):
+    token: Token
+    principal_id: str
+
+
+async def by_id(tx: Tx, token_id: str) -> HeldToken | None:
     """The token and its principal's id."""
     row = await tx.one(f"SELECT t.principal_id, {_TOKEN} WHERE t.id = :id", id=token_id)
-    return (_token(row[1:]), row[0]) if row else None
+    return HeldToken(_token(row[1:]), row[0]) if row else None
 
 
 def _from_origin(where: str) -> str:
@@ -126,7 +131,7 @@ async def revoke_origin(tx: WriteTx, id: str, principal_id: str, at: int) -> int
     return await _revoke_all(tx, _from_origin(""), owner, id=id, at=at, **params)
 
 
-async def _revoke_all(tx: WriteTx, ids: str, where: str = "", **params: Any) -> int:
+async def _revoke_all(tx: WriteTx, ids: str, where: str = "", **params: Value) -> int:
     """How many were not revoked yet. A caller who mints from one of them at this moment locks it until commit: this waits there, and
     looks once more for what was minted."""
     total = 0

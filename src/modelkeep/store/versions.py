@@ -1,7 +1,7 @@
 """Model versions, aliases and tags as rows."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,7 +9,7 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import ModelVersion, RegisteredModel, Securable, Status
 from modelkeep.domain.names import missing
-from modelkeep.store.db import Row, Tx, WriteTx, among
+from modelkeep.store.db import Row, Tx, Value, WriteTx, among
 from modelkeep.store.securable_lists import READ_MODEL
 from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE
 
@@ -36,7 +36,7 @@ _REGISTERED = (
 
 
 def _version(row: Row, model: Securable) -> ModelVersion:
-    columns: list[Any] = [*row, model.full_name, model.name]
+    columns: Row = (*row, model.full_name, model.name)
     return ModelVersion(*columns)
 
 
@@ -113,7 +113,7 @@ _INSERT = (
 )
 
 
-async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes: Any) -> None:
+async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes: Value) -> None:
     """Set these columns of one version."""
     columns = ", ".join(f"{column} = :{column}" for column in changes)
     await tx.run(
@@ -126,7 +126,7 @@ async def update(tx: WriteTx, version: ModelVersion, by: str, at: int, **changes
 
 
 async def set_status(
-    tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **columns_too: Any
+    tx: WriteTx, version: ModelVersion, status: Status, message: str, by: str, at: int, **columns_too: Value
 ) -> bool:
     """PENDING -> `status`; False where another request was quicker (then nothing is changed)."""
     columns = "".join(f", {column} = :{column}" for column in columns_too)
@@ -174,14 +174,21 @@ async def count(tx: Tx, model_id: str) -> int:
     return row[0] if row else 0
 
 
-async def pending_since(tx: Tx, before: int) -> list[tuple[str, str, str]]:
-    """(id, artifact set, `model/version`) of versions that are PENDING since before this time."""
+class PendingVersion(NamedTuple):
+    id: str
+    artifact_set_id: str
+    name: str
+    """`model/version`"""
+
+
+async def pending_since(tx: Tx, before: int) -> list[PendingVersion]:
+    """Versions that are PENDING since before this time (epoch ms), the oldest first, up to 500."""
     rows = await tx.all(
         f"SELECT v.id, COALESCE(v.artifact_set_id, ''), {FULL_NAME} || '/' || CAST(v.version AS TEXT) FROM {_FROM} "
         "WHERE v.status = 'PENDING_REGISTRATION' AND v.created_at < :before ORDER BY v.created_at LIMIT 500",
         before=before,
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [PendingVersion(*row) for row in rows]
 
 
 async def fail(tx: WriteTx, version_id: str, message: str, by: str, at: int) -> bool:
@@ -258,7 +265,7 @@ _VERSIONS = {Kind.MODEL: ("model_versions", "model_id"), Kind.PROMPT: ("prompt_v
 """Of each kind with versions: their table, and its column of the securable's id"""
 
 
-def _json(value: Any) -> str:
+def _json(value: Sequence[str] | Mapping[str, str]) -> str:
     return msgspec.json.encode(value).decode()
 
 

@@ -1,13 +1,13 @@
 """Workspaces as rows: their addresses, who is assigned to them, and which isolated catalogs they may reach."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from modelkeep.domain.authorization import Binding
 from modelkeep.domain.errors import AlreadyExists
 from modelkeep.domain.model import CatalogBinding, Principal, Workspace, WorkspaceAssignment
 from modelkeep.store.acts_as import acts_as
-from modelkeep.store.db import Database, Tx, UniqueViolation, WriteTx, now_ms
+from modelkeep.store.db import Database, Params, Tx, UniqueViolation, WriteTx, now_ms
 from modelkeep.store.principals import ACCOUNT_USERS, ROLE
 
 _COLUMNS = "w.id, w.name, w.url, w.created_at, w.created_by"
@@ -121,10 +121,18 @@ async def of_principal(tx: Tx, principal_id: str) -> list[Workspace]:
 # --- the default catalog of SQL --------------------------------------------------------------------------------------
 
 
-async def default_catalog(tx: Tx, workspace_id: str) -> tuple[str, int]:
-    """(the catalog that was set for the workspace, '' for none; epoch ms of the last change, 0 for never)."""
+class CatalogOfWorkspace(NamedTuple):
+    """The catalog that was set for a workspace."""
+
+    catalog: str
+    """'' for none"""
+    changed_at: int
+    """epoch ms, 0 for never"""
+
+
+async def default_catalog(tx: Tx, workspace_id: str) -> CatalogOfWorkspace:
     row = await tx.one("SELECT default_catalog, default_catalog_at FROM workspaces WHERE id = :id", id=workspace_id)
-    return (row[0], row[1]) if row else ("", 0)
+    return CatalogOfWorkspace(*row) if row else CatalogOfWorkspace("", 0)
 
 
 async def set_default_catalog(tx: WriteTx, workspace_id: str, catalog: str, at: int) -> None:
@@ -233,5 +241,5 @@ async def bind(tx: WriteTx, catalog_id: str, workspace_id: str, access: Binding)
 
 
 async def unbind(tx: WriteTx, catalog_id: str, workspace_ids: Sequence[str]) -> None:
-    rows: list[dict[str, Any]] = [{"catalog": catalog_id, "workspace": id} for id in workspace_ids]
+    rows: list[Params] = [{"catalog": catalog_id, "workspace": id} for id in workspace_ids]
     await tx.run_many("DELETE FROM catalog_bindings WHERE catalog_id = :catalog AND workspace_id = :workspace", rows)

@@ -7,13 +7,12 @@ import msgspec
 
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 from modelkeep.http.messages import Response
-from modelkeep.store.experiments import DatasetInput
+from modelkeep.store.experiments import DatasetInput, InputSource, RunInput
 from modelkeep.tracking.child import ChildAnswer
 from modelkeep.tracking.locations import ClientLocations
 
 Json = dict[str, Any]
-Sources = dict[tuple[str, str, str], tuple[str, str]]
-"""(run id, dataset name, digest) -> (source type, source)"""
+Sources = dict[RunInput, InputSource]
 
 OWN_TAG = "modelkeep."
 """Tag keys that begin so are ours: never taken from a client, never shown."""
@@ -157,9 +156,9 @@ def _show_run_info(info: Json, locations: ClientLocations) -> None:
 def _show_inputs(run: Json, sources: Sources) -> None:
     for item in run.get("inputs", {}).get("dataset_inputs", []):
         dataset = item["dataset"]
-        own = sources.get((run["info"]["run_id"], dataset["name"], dataset["digest"]))
+        own = sources.get(RunInput(run["info"]["run_id"], dataset["name"], dataset["digest"]))
         if own:
-            dataset["source_type"], dataset["source"] = own
+            dataset["source_type"], dataset["source"] = own.type, own.source
 
 
 def _hide_own(owner: Json) -> None:

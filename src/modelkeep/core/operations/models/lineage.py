@@ -251,7 +251,7 @@ _START = (-1, "")
 
 async def _stage(
     ctx: ReadCtx, model: Securable, version: ModelVersion, stage: int, after: tuple[int, str], limit: int
-) -> rows.Found:
+) -> rows.EdgePage:
     if stage != _COPIES:
         direction = UPSTREAM if stage == _UPSTREAM else DOWNSTREAM
         return await rows.of_version(ctx.tx, model, version.version, direction, after, limit)
@@ -270,7 +270,7 @@ async def _stage(
         )
         for copy in copies
     ]
-    return edges, behind
+    return rows.EdgePage(edges, behind)
 
 
 async def find_consumers(ctx: ReadCtx, req: FindConsumers) -> Page[LineageEdge]:
